@@ -1,0 +1,37 @@
+# `make sweep` and `make test` do all their own set-up; a second call finds it done.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STORAGE ?= results/tickets
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: sweep test test-all check setup benchmarks clean
+
+sweep: setup
+	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
+	$(BIN)/hedgesweep report $(STORAGE)
+
+test: setup
+	$(BIN)/pytest -m "not slow and not gpu"
+
+test-all: setup
+	$(BIN)/pytest -m "not gpu"
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+benchmarks: setup
+	$(BIN)/python benchmarks/heston_paths.py
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "hedgesweep needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
