@@ -1,0 +1,161 @@
+"""Frozen dataclasses from plain mappings, and a fingerprint of what they mean.
+
+A configuration is written once as a dataclass; YAML, overrides and trials only ever give mappings.
+Every mistake becomes a :class:`ConfigError` that knows the dotted key, so that its caller can add
+file and line.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from hedgecore.registry import unknown
+
+C = TypeVar("C")
+
+
+class ConfigError(ValueError):
+    """A value that a configuration cannot hold; ``key`` is its dotted path."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        self.key = key
+        self.problem = problem
+        super().__init__(f"{key}: {problem}" if key else problem)
+
+
+def from_mapping(cls: type[C], mapping: Mapping[str, Any], *, key: str = "") -> C:
+    """An instance of the dataclass ``cls``, nested like ``mapping``.
+
+    Args:
+        cls: a frozen dataclass; its annotations are the schema.
+        mapping: values by field name; a missing field takes its default.
+        key: dotted path of ``mapping`` in the document it came from, for messages.
+    Raises:
+        ConfigError: unknown or missing key, wrong type, or a value that ``cls`` refuses.
+    """
+    if not isinstance(mapping, Mapping):
+        raise ConfigError(key, f"expected a mapping of settings, got {_shown(mapping)}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints = get_type_hints(cls)
+    values = {}
+    for name, value in mapping.items():
+        path = _join(key, str(name))
+        if name not in fields:
+            raise ConfigError(path, unknown(str(name), fields, kind="key"))
+        values[name] = _convert(hints[name], value, path)
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING
+        if required and field.default_factory is dataclasses.MISSING and name not in values:
+            raise ConfigError(_join(key, name), "is required and has no default; add it")
+    try:
+        return cls(**values)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        # A dataclass names the offending field as the first word of its message.
+        text = str(error)
+        first = text.split(" ", 1)[0]
+        raise ConfigError(_join(key, first) if first in fields else key, text) from error
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """The plain nested mapping that :func:`from_mapping` turns back into ``config``."""
+    return {
+        f.name: to_mapping(v) if dataclasses.is_dataclass(v) else _plain(v)
+        for f in dataclasses.fields(config)
+        for v in [getattr(config, f.name)]
+    }
+
+
+def fingerprint(config: Any) -> str:
+    """sha256 (hex) of the values in ``config`` that differ from their defaults.
+
+    A field added later with a default that keeps today's behaviour leaves every fingerprint as it
+    is.
+    """
+    return digest(_without_defaults(config))
+
+
+def digest(value: Any) -> str:
+    """sha256 (hex) of plain data, written as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def replaced(mapping: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy of the nested ``mapping`` in which the dotted ``path`` holds ``value``."""
+    head, _, rest = path.partition(".")
+    copy = dict(mapping)
+    if not rest:
+        copy[head] = value
+        return copy
+    inner = copy.get(head, {})
+    if not isinstance(inner, Mapping):
+        raise ConfigError(head, f"holds {_shown(inner)}, so {path!r} cannot be set below it")
+    copy[head] = replaced(inner, rest, value)
+    return copy
+
+
+def _without_defaults(config: Any) -> dict[str, Any]:
+    kept = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            if inner := _without_defaults(value):
+                kept[field.name] = inner
+            continue
+        if field.default is dataclasses.MISSING or value != field.default:
+            kept[field.name] = _plain(value)
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _shown(value: Any) -> str:
+    kinds = {bool: "true/false", int: "a whole number", float: "a number", str: "text"}
+    kind = "nothing" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
+    return f"{value!r} ({kind})"
+
+
+def _convert(hint: Any, value: Any, key: str) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        inner = [a for a in get_args(hint) if a is not type(None)]
+        if value is None and len(inner) < len(get_args(hint)):
+            return None
+        assert len(inner) == 1, "configurations know optional types, not general unions"
+        return _convert(inner[0], value, key)
+    if origin is Literal:
+        if value not in get_args(hint):
+            raise ConfigError(key, unknown(str(value), map(str, get_args(hint)), kind="choice"))
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(key, f"expected a list such as [..], got {_shown(value)}")
+        return tuple(_convert(get_args(hint)[0], v, f"{key}[{i}]") for i, v in enumerate(value))
+    if dataclasses.is_dataclass(hint):
+        return from_mapping(hint, value, key=key)  # type: ignore[arg-type]
+    return _scalar(hint, value, key)
+
+
+def _scalar(hint: Any, value: Any, key: str) -> Any:
+    if hint is float and type(value) in (int, float):
+        if not math.isfinite(value):
+            raise ConfigError(key, f"must be finite, got {value}")
+        return float(value)
+    if hint is int and type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is hint:
+        return value
+    wanted = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
+    raise ConfigError(key, f"expected {wanted[hint]}, got {_shown(value)}")

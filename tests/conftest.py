@@ -1,0 +1,28 @@
+"""Shapes in signatures are checked at run time, and no test may draw from a global generator."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+sys.path.insert(0, str(Path(__file__).parent))
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+_hook = install_import_hook("hedgecore", "beartype.beartype")
+_hook.install() if hasattr(_hook, "install") else None
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _no_ambient_randomness():
+    before = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
+    yield
+    assert torch.equal(before[0], torch.get_rng_state()), "drew from torch's global generator"
+    after = np.random.get_state()  # noqa: NPY002
+    assert all(np.array_equal(a, b) for a, b in zip(before[1], after, strict=True)), (
+        "drew from numpy's global generator"
+    )
