@@ -1,0 +1,94 @@
+"""Masks: a dict of bool tensors, True where a weight is kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Parameters = Mapping[str, Tensor]
+Mask = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReport:
+    """One layer of a mask. A unit is dead if no weight leads into it, or none leads out of it."""
+
+    name: str
+    kept: int
+    total: int
+    dead_units: int
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the layer's weights that are removed."""
+        return 1 - self.kept / self.total
+
+
+def prunable(parameters: Parameters, *, exclude: tuple[str, ...] = ()) -> list[str]:
+    """Names of the weights that may be pruned: matrices, in order; never biases, never ``y``.
+
+    Raises:
+        ValueError: a name in ``exclude`` is no weight matrix, or nothing is left to prune.
+    """
+    names = [name for name, value in parameters.items() if value.ndim == 2]
+    for name in exclude:
+        if name not in names:
+            raise ValueError(f"cannot exclude {name!r}; weights: {', '.join(names)}")
+    kept = [name for name in names if name not in exclude]
+    if not kept:
+        raise ValueError("no weight is left to prune; exclude fewer layers")
+    return kept
+
+
+def apply(parameters: Parameters, mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``parameters`` with the masked weights at exactly zero; gradients through it are masked
+    too.
+    """
+    return {name: p * mask[name] if name in mask else p for name, p in parameters.items()}
+
+
+def kept(mask: Mapping[str, Tensor]) -> int:
+    """How many weights ``mask`` keeps."""
+    return sum(int(m.sum()) for m in mask.values())
+
+
+def total(mask: Mapping[str, Tensor]) -> int:
+    """How many weights ``mask`` covers."""
+    return sum(m.numel() for m in mask.values())
+
+
+def sparsity(mask: Mapping[str, Tensor]) -> float:
+    """Share of the covered weights that ``mask`` removes."""
+    return 1 - kept(mask) / total(mask)
+
+
+def report(mask: Mapping[str, Tensor]) -> list[LayerReport]:
+    """Kept weights and dead units, layer by layer, in the order of the network."""
+    layers = list(mask.items())
+    reports = []
+    for (name, m), (_, following) in zip(layers, [*layers[1:], ("", None)], strict=True):
+        alive = m.any(dim=1)
+        if following is not None and following.shape[1] == m.shape[0]:
+            alive = alive & following.any(dim=0)
+        reports.append(
+            LayerReport(
+                name=name, kept=int(m.sum()), total=m.numel(), dead_units=int((~alive).sum())
+            )
+        )
+    return reports
+
+
+def top(scores: Tensor, count: int) -> Tensor:
+    """A bool vector with exactly ``count`` True at the largest ``scores``; ties go to the lower
+    index.
+
+    Raises:
+        ValueError: a score is NaN.
+    """
+    if bool(scores.isnan().any()):
+        raise ValueError("a pruning score is NaN; the network diverged before it was pruned")
+    chosen = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
+    order = scores.flatten().sort(descending=True, stable=True).indices
+    chosen[order[:count]] = True
+    return chosen
