@@ -1,0 +1,257 @@
+"""What an axis of a space may hold: a grid, a choice or a range.
+
+Every constructor checks its arguments, so a domain that exists is a legal one.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+
+from .messages import nearest, show, too_large
+
+Scalar: TypeAlias = bool | int | float | str | None
+Value: TypeAlias = Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Values of which every one is tried, crossed with those of the other grids."""
+
+    values: tuple[Value, ...]
+    enumerable: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _distinct("grid", self.values))
+
+    def ends(self) -> tuple[object, ...]:
+        """Every value."""
+        return self.values
+
+    def sample(self, rng: np.random.Generator) -> object:
+        """One of the values, each equally likely."""
+        return self.values[int(rng.integers(len(self.values)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Values of which one is drawn a sample; a grid search tries every one."""
+
+    values: tuple[Value, ...]
+    enumerable: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _distinct("choice", self.values))
+
+    def ends(self) -> tuple[object, ...]:
+        """Every value."""
+        return self.values
+
+    def sample(self, rng: np.random.Generator) -> object:
+        """One of the values, each equally likely."""
+        return self.values[int(rng.integers(len(self.values)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Real numbers from ``low`` up to ``high``, each stretch equally likely."""
+
+    low: float
+    high: float
+    enumerable: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        low, high = _range("uniform", self.low, self.high)
+        object.__setattr__(self, "low", float(low))
+        object.__setattr__(self, "high", float(high))
+
+    def ends(self) -> tuple[object, ...]:
+        """``low`` and ``high``."""
+        return (self.low, self.high)
+
+    def sample(self, rng: np.random.Generator) -> object:
+        """A number in [low, high]; ``high`` itself only by rounding."""
+        return float(rng.uniform(self.low, self.high))
+
+
+@dataclass(frozen=True, slots=True)
+class LogUniform:
+    """Positive numbers from ``low`` up to ``high``, each factor equally likely."""
+
+    low: float
+    high: float
+    enumerable: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        low, high = _range("loguniform", self.low, self.high)
+        if low <= 0:
+            raise ValueError(
+                f"loguniform: low must be positive, got {show(low)}; write a small positive "
+                "number such as 1.0e-6, or use uniform"
+            )
+        object.__setattr__(self, "low", float(low))
+        object.__setattr__(self, "high", float(high))
+
+    def ends(self) -> tuple[object, ...]:
+        """``low`` and ``high``."""
+        return (self.low, self.high)
+
+    def sample(self, rng: np.random.Generator) -> object:
+        """A number in [low, high] whose logarithm is uniform."""
+        value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+        # exp(log(low)) may round to just below low.
+        return min(max(value, self.low), self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class RandInt:
+    """Whole numbers from ``low`` to ``high - 1``, each equally likely: ``high`` is exclusive.
+
+    It is sampled, never enumerated; write a grid to try every number.
+    """
+
+    low: int
+    high: int
+    enumerable: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("low", self.low), ("high", self.high)):
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ValueError(f"randint: {name} must be a whole number, got {show(value)}")
+        _range("randint", self.low, self.high)
+
+    def ends(self) -> tuple[object, ...]:
+        """``low`` and ``high - 1``, the largest number that is drawn."""
+        return (self.low, self.high - 1)
+
+    def sample(self, rng: np.random.Generator) -> object:
+        """A whole number in [low, high)."""
+        return int(rng.integers(self.low, self.high))
+
+
+Domain: TypeAlias = Grid | Choice | Uniform | LogUniform | RandInt
+
+
+def read(written: object) -> Domain:
+    """The domain that a space file writes as ``{kind: arguments}``.
+
+    Raises:
+        ValueError: ``written`` is no such mapping or its arguments are not legal; without a place.
+    """
+    kind, arguments = _only_item(written)
+    if kind not in DOMAINS:
+        inner = arguments.keys() if isinstance(arguments, Mapping) else ()
+        if any(key in DOMAINS for key in inner):
+            raise ValueError(
+                f"unknown kind {kind!r}; an axis below another is written with a dot, "
+                f"NAME.{kind}: {show(arguments)}"
+            )
+        raise ValueError(f"unknown kind {kind!r}; {nearest(str(kind), DOMAINS)}")
+    is_set = kind in ("grid", "choice")
+    if not isinstance(arguments, list | tuple):
+        if isinstance(arguments, Mapping) or arguments is None or not is_set:
+            cure = "[value, ...]" if is_set else "[low, high]"
+        else:
+            cure = f"[{show(arguments)}]"
+        raise ValueError(f"{kind}: {show(arguments)} is not a list; write {cure}")
+    if not is_set and len(arguments) != 2:
+        raise ValueError(f"{kind}: expected [low, high], got {show(arguments)}")
+    return DOMAINS[kind](arguments) if is_set else DOMAINS[kind](*arguments)
+
+
+def _only_item(written: object) -> tuple[str, object]:
+    if not isinstance(written, Mapping):
+        if written is None:
+            cure = "write {grid: [...]} with the values to try"
+        elif isinstance(written, list | tuple):
+            cure = f"write {{grid: {show(written)}}}"
+        else:
+            cure = f"write {{grid: [{show(written)}]}} to hold it fixed, or put it in study"
+        raise ValueError(f"{show(written)} is not a domain; {cure}")
+    if not written:
+        raise ValueError(f"{{}} is not a domain; write one kind, known: {', '.join(DOMAINS)}")
+    if len(written) > 1:
+        names = ", ".join(map(str, written))
+        raise ValueError(f"{len(written)} kinds in one domain: {names}; keep one")
+    return next(iter(written.items()))
+
+
+def _distinct(kind: str, written: object) -> tuple[Value, ...]:
+    """The values of a grid or choice: at least one, of one type, none twice."""
+    if isinstance(written, str) or not isinstance(written, Sequence):
+        raise ValueError(f"{kind}: {show(written)} is not a list; write [{show(written)}]")
+    values = tuple(_value(kind, item) for item in written)
+    if not values:
+        raise ValueError(f"{kind}: [] is empty; give at least one value")
+    _of_one_type(kind, values, {tuple: "lists"})
+    members = [m for v in values for m in (v if isinstance(v, tuple) else (v,))]
+    _of_one_type(kind, members, {bool: "booleans", str: "text"})
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            first = values[values.index(value)]
+            both = "" if repr(first) == repr(value) else f" (as {show(first)} and {show(value)})"
+            raise ValueError(f"{kind}: {show(value)} appears twice{both}; keep one")
+    return values
+
+
+def _value(kind: str, item: object) -> Value:
+    if isinstance(item, list | tuple):
+        return tuple(_scalar(kind, member) for member in item)
+    return _scalar(kind, item)
+
+
+def _scalar(kind: str, item: object) -> Scalar:
+    if isinstance(item, np.generic):
+        item = item.item()
+    if isinstance(item, int | float) and too_large(item):
+        raise ValueError(f"{kind}: numbers must be finite and below 2**63, got {show(item)}")
+    if item is None or isinstance(item, bool | int | float | str):
+        return item
+    raise ValueError(
+        f"{kind}: {show(item)} is no value; write numbers, text, true, false, null "
+        "or lists of these"
+    )
+
+
+def _of_one_type(kind: str, values: Iterable[Value], names: Mapping[type, str]) -> None:
+    """Refuses values of several types; null goes with every type."""
+    # A column of rows has one type, so a mixed axis could be swept but not stored.
+    default = "scalars" if tuple in names else "numbers"
+    examples: dict[str, Value] = {}
+    for value in values:
+        if value is not None:
+            examples.setdefault(names.get(type(value), default), value)
+    if len(examples) > 1:
+        mixed = " and ".join(sorted(examples))
+        shown = ", ".join(map(show, examples.values()))
+        raise ValueError(f"{kind} mixes {mixed}: {shown}; keep one type")
+
+
+def _range(kind: str, low: object, high: object) -> tuple[float, float]:
+    for name, value in (("low", low), ("high", high)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{kind}: {name} must be a number, got {show(value)}")
+        if too_large(value):
+            raise ValueError(f"{kind}: {name} must be finite and below 2**63, got {show(value)}")
+    assert isinstance(low, int | float)
+    assert isinstance(high, int | float)
+    if low == high:
+        cure = f"write {{grid: [{show(low)}]}} to hold it fixed"
+        raise ValueError(f"{kind}: low must lie below high, got {show([low, high])}; {cure}")
+    if low > high:
+        cure = f"write {show([high, low])}"
+        raise ValueError(f"{kind}: low must lie below high, got {show([low, high])}; {cure}")
+    if not math.isfinite(high - low):
+        raise ValueError(f"{kind}: {show([low, high])} is too wide; high - low must be finite")
+    return low, high
+
+
+DOMAINS: dict[str, Callable[..., Domain]] = {
+    "grid": Grid,
+    "choice": Choice,
+    "uniform": Uniform,
+    "loguniform": LogUniform,
+    "randint": RandInt,
+}
