@@ -9,7 +9,7 @@ Source: Ben-Tal and Teboulle (2007); Buehler et al. (2019), section 3.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from torch import Tensor
 from hedgecore.registry import lookup
 
 
+@runtime_checkable
 class Risk(Protocol):
     """An OCE: its per-path loss at a given ``y``, and the ``y`` that is optimal for a sample."""
 

@@ -10,8 +10,11 @@ from jaxtyping import install_import_hook
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
-_hook = install_import_hook("hedgecore", "beartype.beartype")
-_hook.install() if hasattr(_hook, "install") else None
+# The modules at the border (rng, registry, config) answer wrong types with messages of their own.
+install_import_hook(
+    [f"hedgecore.{part}" for part in ("risk", "metrics", "market", "pruning", "attacks", "hedging")],
+    "typechecker.check",
+)
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
