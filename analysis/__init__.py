@@ -1,0 +1,29 @@
+"""Tables and figures of a sweep, read from the plain files it leaves behind.
+
+    trials = analysis.load_trials("results/tickets")     # one row a trial
+    epochs = analysis.load_epochs("results/tickets")     # one row a trial and epoch
+    analysis.best_lr(trials)                             # the fastest learning rate of every group
+    analysis.max_efficient_sparsity(trials)              # how sparse the network may be
+    analysis.schema.describe()                           # what every column means
+
+Figures live in :mod:`analysis.figures`, which is imported only when asked for.
+"""
+
+from analysis import schema
+from analysis.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.load import StorageError, load_epochs, load_manifest, load_trials
+from analysis.schema import ColumnError
+from analysis.tables import best_lr, summary
+
+__all__ = [
+    "ColumnError",
+    "StorageError",
+    "best_lr",
+    "load_epochs",
+    "load_manifest",
+    "load_trials",
+    "max_efficient_sparsity",
+    "schema",
+    "sparsity_passes",
+    "summary",
+]

@@ -1,0 +1,150 @@
+"""Trials that differ only in their seed become one configuration.
+
+A trial stopped early is censored: it has no test metrics, and its validation risk is that of an
+unfinished training. So only completed trials enter a mean, and every row carries the counts of the
+others.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis import schema
+
+COUNTS = ("trials", "completed", "stopped", "failed", "unfinished")
+
+
+def prepared(trials: pd.DataFrame, needed: Iterable[str], *, purpose: str) -> pd.DataFrame:
+    """``trials`` with every axis present, and with the ``needed`` metrics.
+
+    An axis the space does not vary is filled with nulls; so is a metric while no trial has
+    completed.
+
+    Raises:
+        schema.ColumnError: no ``status``, or trials have completed and a needed column is absent.
+    """
+    if "status" not in trials.columns:
+        if len(trials.columns):
+            raise schema.ColumnError(_absent("status", purpose))
+        trials = trials.assign(status=pd.Series(dtype="category"))
+    missing = [name for name in needed if name not in trials.columns]
+    if missing and (trials["status"] == "completed").any():
+        raise schema.ColumnError(_absent(missing[0], purpose))
+    frame = trials.copy()
+    for name in missing:
+        frame[name] = pd.Series(None, index=frame.index, dtype=_dtype(name))
+    for axis in schema.AXES:
+        if f"config/{axis}" not in frame.columns:
+            frame[f"config/{axis}"] = pd.Series(float("nan"), index=frame.index, dtype="float64")
+    return frame
+
+
+def parameters(trials: pd.DataFrame) -> list[str]:
+    """The parameters that make a configuration: all but the seed, the known axes first."""
+    known = [a for a in schema.AXES if a != "seed" and f"config/{a}" in trials.columns]
+    all_of_them = [
+        str(c).removeprefix("config/") for c in trials.columns if str(c).startswith("config/")
+    ]
+    return known + [p for p in all_of_them if p not in schema.AXES]
+
+
+def groups(
+    trials: pd.DataFrame, by: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """The trials of every combination of the parameters ``by``, with that combination."""
+    if not by:
+        yield {}, trials
+        return
+    keys = [f"config/{name}" for name in by]
+    for values, group in trials.groupby(keys, dropna=False, sort=True):
+        yield dict(zip(by, values, strict=True)), group
+
+
+def counts(trials: pd.DataFrame) -> dict[str, int]:
+    """How many trials there are by outcome; ``unfinished`` are running or interrupted."""
+    status = trials["status"].astype("string")
+    by_name = {name: int((status == name).sum()) for name in ("completed", "stopped", "failed")}
+    return {"trials": len(trials), **by_name, "unfinished": len(trials) - sum(by_name.values())}
+
+
+def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """One row a configuration: its parameters, counts, mean ``val_loss`` and speed over its seeds.
+
+    ``whole`` says that every trial recorded for it completed. ``converged`` says that every seed
+    met the criterion; only then is there an ``epochs_to_95pct``, because a mean over the seeds
+    that happened to converge would be a mean over survivors. ``rows`` holds the labels of the
+    completed trials.
+    """
+    rows = []
+    for values, group in groups(trials, names):
+        tally = counts(group)
+        done = group[group["status"] == "completed"]
+        met = done["converged"].fillna(False).astype(bool) & done["epochs_to_95pct"].notna()
+        whole = 0 < tally["completed"] == tally["trials"]
+        converged = whole and bool(met.all())
+        rows.append(
+            {
+                **values,
+                **tally,
+                "whole": whole,
+                "converged": converged,
+                "epochs_to_95pct": _mean(done["epochs_to_95pct"]) if converged else float("nan"),
+                "val_loss": _mean(done["val_loss"]),
+                "rows": list(done.index),
+            }
+        )
+    fixed = [*COUNTS, "whole", "converged", "epochs_to_95pct", "val_loss", "rows"]
+    return pd.DataFrame(rows, columns=[*names, *fixed])
+
+
+def contenders(configs: pd.DataFrame) -> pd.DataFrame:
+    """The configurations that may be compared: the whole ones, or failing that any with a result.
+
+    Seeds of one configuration stop or go on together, so a configuration with a missing seed is
+    either unfinished or has failed somewhere; it competes only where nothing better is to be had.
+    """
+    whole = configs[configs["whole"].astype(bool)]
+    return whole if len(whole) else configs[configs["completed"] > 0]
+
+
+def by_validation(configs: pd.DataFrame) -> pd.Series | None:
+    """The contender with the best mean validation risk, or None where nothing has completed."""
+    field = contenders(configs)
+    label = schema.best(field, "val_loss")
+    return None if label is None else field.loc[[label]].iloc[0]
+
+
+def shared_paths(trials: pd.DataFrame) -> bool:
+    """Whether all ``trials`` were tested on the same paths; assumed, to be careful, if unknown."""
+    if "data_sha256" not in trials.columns:
+        return True
+    return trials["data_sha256"].nunique(dropna=True) <= 1
+
+
+def typed(rows: list[dict[str, Any]], dtypes: dict[str, str]) -> pd.DataFrame:
+    """A frame of ``rows`` with the columns and dtypes named, also where there are no rows."""
+    frame = pd.DataFrame(rows, columns=list(dtypes))
+    return frame.astype({name: dtype for name, dtype in dtypes.items() if dtype != "any"})
+
+
+def parameter_dtypes(names: Iterable[str]) -> dict[str, str]:
+    """Parameters the dictionary knows keep their dtype; others keep what they have."""
+    return {n: "float64" if n in schema.AXES else "any" for n in names}
+
+
+def _mean(values: pd.Series) -> float:
+    numbers = values.dropna().astype("float64")
+    return float(numbers.mean()) if len(numbers) else float("nan")
+
+
+def _dtype(name: str) -> str:
+    dtype = schema.column(name).dtype
+    return "float64" if dtype == "any" else dtype
+
+
+def _absent(name: str, purpose: str) -> str:
+    return (
+        f"trials have no column {name!r}, which {purpose} needs; "
+        "pass the whole frame from analysis.load_trials()"
+    )

@@ -1,0 +1,125 @@
+"""Every figure of a sweep becomes a PNG and a PDF."""
+
+import io
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from analysis.figures.convergence import convergence_speed
+from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
+from analysis.figures.style import RC, NothingToDraw
+
+# Without dates and versions, equal data give equal bytes.
+_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+_DPI = 200
+_MOST_GROUPS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """Files written, and for each figure left out a line that says why."""
+
+    written: tuple[Path, ...]
+    skipped: tuple[str, ...]
+
+
+def save(
+    storage: str | Path,
+    trials: pd.DataFrame,
+    *,
+    tolerance: float = 0.05,
+    confidence: float = 0.95,
+) -> Saved:
+    """Writes every figure to ``<storage>/report/figures``; says which, and why any was skipped.
+
+    Convergence speed gets a figure for each (sparsity, epsilon), at most 12; the other two are one
+    each.
+    """
+    folder = Path(storage) / "report" / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    plans: list[tuple[str, Callable[[Axes], None]]] = [
+        (
+            "cvar_against_remaining",
+            lambda ax: cvar_against_remaining(
+                trials, ax, tolerance=tolerance, confidence=confidence
+            ),
+        ),
+        ("sharpe_against_remaining", lambda ax: sharpe_against_remaining(trials, ax)),
+    ]
+    every, skipped = _groups(trials), []
+    pairs = _groups(trials[trials["status"] == "completed"])
+    if 0 < len(pairs) < len(every):
+        skipped.append(
+            f"convergence_speed: no trial has completed at {len(every) - len(pairs)} of "
+            f"{len(every)} pairs of sparsity and epsilon"
+        )
+    if len(pairs) > _MOST_GROUPS:
+        skipped.append(
+            f"convergence_speed: {len(pairs)} pairs of sparsity and epsilon, drawn for the first "
+            f"{_MOST_GROUPS}; call analysis.figures.convergence_speed for others"
+        )
+    if not pairs:
+        skipped.append("convergence_speed: no trial has completed")
+    for sparsity, epsilon in pairs[:_MOST_GROUPS]:
+        name = f"convergence_speed_sparsity_{sparsity:g}"
+        name += "" if epsilon is None else f"_epsilon_{epsilon:g}"
+        plans.append((name, _speed(trials, sparsity, epsilon)))
+    written: list[Path] = []
+    for name, draw in plans:
+        try:
+            figure = render(draw)
+        except NothingToDraw as reason:
+            skipped.append(f"{name}: {reason}")
+            continue
+        for kind, metadata in _METADATA.items():
+            buffer = io.BytesIO()
+            with mpl.rc_context(RC):
+                figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
+            written.append(_replace(folder / f"{name}.{kind}", buffer.getvalue()))
+    return Saved(written=tuple(written), skipped=tuple(skipped))
+
+
+def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = (8.4, 5.4)) -> Figure:
+    """A figure in the house style whose one Axes ``draw`` has filled; ``size`` in inches."""
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12))
+        FigureCanvasAgg(figure)
+        draw(figure.add_subplot())
+        return figure
+
+
+def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:
+    return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
+
+
+def _groups(trials: pd.DataFrame) -> list[tuple[float, float | None]]:
+    if "config/sparsity" not in trials.columns:
+        return []
+    frame = pd.DataFrame({"sparsity": trials["config/sparsity"], "epsilon": float("nan")})
+    if "config/epsilon" in trials.columns:
+        frame["epsilon"] = trials["config/epsilon"]
+    frame = frame.dropna(subset="sparsity").drop_duplicates().sort_values(["epsilon", "sparsity"])
+    return [
+        (float(s), None if math.isnan(e) else float(e))
+        for s, e in frame.itertuples(index=False, name=None)
+    ]
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    # A reader of the folder sees the old figure or the new one, never half of it.
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+    return path

@@ -1,0 +1,104 @@
+"""How the figures look: colours, type, and the small helpers they share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+
+# Okabe and Ito's palette: told apart under every common form of colour blindness.
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+)
+LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+MARKERS = ("o", "s", "^", "D", "v", "P")
+INK, MUTED, FAINT = "#222222", "#5F6368", "#D9DCE0"
+TWO_SIDED_95 = 1.96
+
+RC: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10.0,
+    "axes.titlesize": 12.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10.0,
+    "axes.labelsize": 10.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.6,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "hedgesweep",
+}
+
+
+class NothingToDraw(ValueError):  # noqa: N818 - the caller skips the figure and says why
+    """There is no data for a figure; the message says which and why."""
+
+
+def number(value: float, *, digits: int = 2) -> str:
+    """``value`` with a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def short(value: float) -> str:
+    """``value`` as a reader writes it: 0.001 as 1e-3, 0.1 as 0.1, 5 as 5."""
+    if value != 0 and abs(value) < 0.01:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa.removesuffix('.0')}e−{abs(int(exponent))}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−")
+
+
+def caption(ax: Axes, lines: Sequence[str], *, below: float = 46.0) -> None:
+    """Small grey lines under the axes, ``below`` points from its lower edge."""
+    ax.annotate(
+        "\n".join(lines),
+        xy=(0.0, 0.0),
+        xycoords="axes fraction",
+        xytext=(0.0, -below),
+        textcoords="offset points",
+        ha="left",
+        va="top",
+        fontsize=8.0,
+        color=MUTED,
+        linespacing=1.35,
+        annotation_clip=False,
+    )
+
+
+def spread(heights: Sequence[float], *, gap: float) -> list[float]:
+    """``heights`` moved apart as little as needed for neighbours to be ``gap`` away."""
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    # Clusters of labels that touch share one centre; merge until no two clusters overlap.
+    clusters: list[tuple[list[int], float]] = []
+    for i in order:
+        clusters.append(([i], heights[i]))
+        while len(clusters) > 1:
+            (lower, a), (upper, b) = clusters[-2], clusters[-1]
+            if b - a >= gap * (len(lower) + len(upper)) / 2:
+                break
+            merged = lower + upper
+            centre = sum(heights[j] for j in merged) / len(merged)
+            clusters[-2:] = [(merged, centre)]
+    placed = [0.0] * len(heights)
+    for members, centre in clusters:
+        for rank, i in enumerate(members):
+            placed[i] = centre + gap * (rank - (len(members) - 1) / 2)
+    return placed

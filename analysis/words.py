@@ -1,0 +1,138 @@
+"""What the tables say, in sentences."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from analysis.configurations import counts
+
+_MOST_GROUPS = 12
+
+
+def plural(number: int, noun: str, many: str | None = None) -> str:
+    """ "1 trial", "2 trials"; ``many`` where the plural is irregular."""
+    return f"{number} {noun if number == 1 else many or noun + 's'}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage without needless zeros: 0.95 as 95 %."""
+    return f"{100 * share:.4g} %"
+
+
+def headline(trials: pd.DataFrame, manifest: dict[str, Any], *, fallback: str) -> str:
+    """One line: the sweep's name, how many trials, by outcome, and how many seeds."""
+    name = next((str(manifest[k]) for k in ("name", "sweep") if manifest.get(k)), fallback)
+    if trials.empty:
+        return f"{name}: no trials yet"
+    status = trials["status"].value_counts()
+    parts = [f"{int(n)} {outcome}" for outcome, n in status.sort_index().items() if n]
+    line = f"{name}: {plural(len(trials), 'trial')} ({', '.join(parts)})"
+    if "config/seed" in trials.columns and trials["config/seed"].notna().any():
+        line += f", {plural(int(trials['config/seed'].nunique()), 'seed')}"
+    return line
+
+
+def cautions(trials: pd.DataFrame, manifest: dict[str, Any]) -> list[str]:
+    """What a reader must know before trusting the tables: what is missing from them and why."""
+    if trials.empty:
+        return ["No trial has been recorded yet; run this again in a while."]
+    tally, lines = counts(trials), []
+    planned = manifest.get("trials")
+    if isinstance(planned, int) and (n := planned - len(trials)) > 0:
+        has = "has" if n == 1 else "have"
+        lines.append(f"{n} of {planned} planned trials {has} not started: all is provisional.")
+    if n := tally["unfinished"]:
+        verb = "is" if n == 1 else "are"
+        lines.append(
+            f"{n} of {plural(len(trials), 'trial')} {verb} unfinished: all is provisional."
+        )
+    if n := tally["stopped"]:
+        was, it = ("was", "it has") if n == 1 else ("were", "they have")
+        lines.append(
+            f"{plural(n, 'trial')} {was} stopped early and {'is' if n == 1 else 'are'} censored: "
+            f"{it} no test metrics and {'enters' if n == 1 else 'enter'} no mean."
+        )
+    if n := tally["failed"]:
+        line = f"{plural(n, 'trial')} failed"
+        errors = trials["error"].dropna() if "error" in trials.columns else pd.Series(dtype=str)
+        if len(errors):
+            first = (str(errors.iloc[0]).splitlines() or [""])[0]
+            line += f"; the first error: {first}"
+        lines.append(line + ("" if line.endswith(".") else "."))
+    if not tally["completed"]:
+        lines.append("No trial has completed, so there is nothing to compare yet.")
+    return lines
+
+
+def learning_rates(best: pd.DataFrame) -> list[str]:
+    """A sentence a group of :func:`analysis.best_lr`, for the groups that have a result."""
+    lines = []
+    known = best[best["converged"].notna()]
+    for _, row in known.head(_MOST_GROUPS).iterrows():
+        rate = "the study's own" if math.isnan(row["lr"]) else f"{row['lr']:.3g}"
+        seeds, dense = int(row["seeds"]), row["dense_epochs_to_95pct"]
+        if row["converged"]:
+            notes = [f"mean of {seeds} seeds"] if seeds > 1 else []
+            notes += [] if math.isnan(dense) else [f"dense network: {dense:.3g}"]
+            epochs = row["epochs_to_95pct"]
+            text = f"{rate}, {'1 epoch' if epochs == 1 else f'{epochs:.3g} epochs'}"
+            text += f" ({'; '.join(notes)})" if notes else ""
+        else:
+            every = "" if seeds == 1 else " at every seed"
+            text = f"none meets the criterion{every}; {rate} has the lowest validation risk"
+        lines.append(f"{place(row)}: {text}{_provisional(row)}.")
+    if (rest := len(known) - _MOST_GROUPS) > 0:
+        lines.append(f"{plural(rest, 'more group')}: see best_lr.csv.")
+    if (empty := len(best) - len(known)) > 0:
+        lines.append(f"No completed trial yet in {plural(empty, 'group')}.")
+    return lines
+
+
+def efficient(answer: pd.DataFrame, *, tolerance: float, confidence: float) -> list[str]:
+    """A sentence an epsilon of :func:`analysis.max_efficient_sparsity`."""
+    if answer.empty:
+        return ["Sparsity was not swept, so there is no largest one."]
+    lines = []
+    for _, row in answer.iterrows():
+        where = "" if math.isnan(row["epsilon"]) else f"epsilon {row['epsilon']:g}: "
+        most, limit = row["max_efficient_sparsity"], row["limit"]
+        if math.isnan(most):
+            text = f"none, because {percent(limit)}, the smallest swept, {_why(row)}"
+        else:
+            text = (
+                f"{percent(most)} ({row['remaining']:.4g} % of weights remain): CVaR 5 % "
+                f"{row['cvar_05']:.3f}, {row['cvar_05_minus_dense']:+.3f} to dense, lower bound "
+                f"{row['lower_bound']:+.3f} above the allowed {row['margin']:+.3f}"
+            )
+            if math.isnan(limit):
+                text += "; every sparsity that was swept passes, so the limit may lie higher"
+            else:
+                text += f"; {percent(limit)} {_why(row)}"
+        lines.append(f"{where}{text}{_provisional(row)}.")
+    lines.append(
+        f"Rule: it and every smaller swept sparsity lose at most {percent(tolerance)} of the "
+        f"dense network's CVaR 5 %, at {percent(confidence)} one-sided confidence; the learning "
+        "rate is chosen on validation."
+    )
+    return lines
+
+
+def place(row: pd.Series) -> str:
+    """The group a row belongs to: "sparsity 80 %, epsilon 0.1"."""
+    parts = []
+    if not math.isnan(row.get("sparsity", math.nan)):
+        parts.append(f"sparsity {percent(row['sparsity'])}")
+    if not math.isnan(row.get("epsilon", math.nan)):
+        parts.append(f"epsilon {row['epsilon']:g}")
+    return ", ".join(parts) or "all trials"
+
+
+def _why(row: pd.Series) -> str:
+    if row["limited_by"] == "undecided":
+        return "is undecided (no completed result)"
+    return "fails"
+
+
+def _provisional(row: pd.Series) -> str:
+    return " (provisional)" if row["provisional"] else ""

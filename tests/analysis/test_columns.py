@@ -1,0 +1,106 @@
+import pandas as pd
+import pytest
+
+from analysis import ColumnError, schema
+
+
+def test_the_dictionary_describes_every_column_once_a_table():
+    described = schema.describe()
+    assert len(described) == len(schema.TRIALS) + len(schema.EPOCHS)
+    assert not described.duplicated(["table", "name"]).any()
+    assert (described["meaning"].str.len() > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("cvar_05", "higher"),
+        ("var_05", "higher"),
+        ("val_loss", "lower"),
+        ("epochs_to_95pct", "lower"),
+        ("cost_paid", "lower"),
+        ("cvar_05_se", "lower"),
+    ],
+)
+def test_every_metric_knows_which_end_is_better(name, direction):
+    assert schema.column(name).direction == direction
+
+
+def test_the_best_of_negative_cvars_is_the_largest_and_not_the_minimum():
+    frame = pd.DataFrame({"cvar_05": [-3.1, -2.9, -5.0]}, index=["a", "b", "c"])
+    assert schema.best(frame, "cvar_05") == "b"
+
+
+def test_the_best_validation_risk_is_the_smallest():
+    frame = pd.DataFrame({"val_loss": [3.1, None, 2.9]})
+    assert schema.best(frame, "val_loss") == 2
+
+
+def test_a_column_of_nulls_has_no_best_row():
+    assert schema.best(pd.DataFrame({"val_loss": [None, None]}), "val_loss") is None
+
+
+def test_a_column_without_a_better_end_cannot_be_optimised():
+    with pytest.raises(ColumnError, match="'pnl_skewness' has no better end"):
+        schema.best(pd.DataFrame({"pnl_skewness": [0.1]}), "pnl_skewness")
+
+
+def test_an_attacked_metric_inherits_unit_and_direction():
+    attacked = schema.column("attacked_cvar_05@path_pgd:0.1")
+    clean = schema.column("cvar_05")
+    assert (attacked.unit, attacked.direction, attacked.dtype) == (
+        clean.unit,
+        clean.direction,
+        clean.dtype,
+    )
+    assert "pgd (path threat, epsilon 0.1)" in attacked.meaning
+
+
+def test_the_threat_of_an_attacked_metric_may_hold_underscores():
+    meaning = schema.column("attacked_cvar_05@price_path_wbpgd:1e-3").meaning
+    assert "wbpgd (price_path threat, epsilon 1e-3)" in meaning
+
+
+def test_any_dotted_study_path_is_a_parameter():
+    assert schema.column("config/study.training.batch_size").dtype == "any"
+
+
+@pytest.mark.parametrize(
+    "name", ["cvar_5", "attacked_nonsense@path_pgd:0.1", "attacked_val_loss@path_pgd:0.1"]
+)
+def test_an_unknown_column_is_refused_with_the_cure(name):
+    with pytest.raises(ColumnError, match=r"unknown column .*describe\(\) lists all"):
+        schema.column(name)
+
+
+def test_an_unknown_column_is_answered_with_the_nearest():
+    with pytest.raises(ColumnError, match="did you mean 'sharpe_ratio'"):
+        schema.column("sharp_ratio")
+
+
+def test_a_sound_table_has_no_problems(table, grid):
+    assert schema.check(table(*grid), "trials") == []
+
+
+def test_check_names_missing_unknown_and_mistyped_columns(table):
+    frame = table({}).drop(columns=["turnover"]).assign(novel=1)
+    frame["epochs"] = frame["epochs"].astype("float64")
+    problems = schema.check(frame, "trials")
+    assert any("'turnover' is missing" in p for p in problems)
+    assert any("unknown column 'novel'" in p for p in problems)
+    assert any("'epochs' should be Int64, got float64" in p for p in problems)
+    assert len(problems) == 3
+
+
+def test_a_parameter_the_space_does_not_vary_is_not_missing(table):
+    assert schema.check(table({}).drop(columns=["config/epsilon"]), "trials") == []
+
+
+def test_a_trials_column_in_epochs_is_named(epochs):
+    problems = schema.check(epochs.assign(cvar_05=-3.0), "epochs")
+    assert problems == ["epochs: column 'cvar_05' belongs to another table"]
+
+
+def test_an_unknown_table_is_refused():
+    with pytest.raises(ColumnError, match="unknown table 'trial'; did you mean 'trials'"):
+        schema.check(pd.DataFrame(), "trial")

@@ -1,0 +1,123 @@
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis import ColumnError, StorageError, load_epochs, load_manifest, load_trials, schema
+
+
+def test_trials_come_back_with_the_dtypes_of_the_dictionary(table, write, grid, tmp_path):
+    trials = table(*grid)
+    loaded = load_trials(write(tmp_path / "sweep", trials))
+    assert schema.check(loaded, "trials") == []
+    pd.testing.assert_frame_equal(loaded, trials)
+
+
+def test_epochs_come_back_with_the_dtypes_of_the_dictionary(epochs, write, tmp_path):
+    loaded = load_epochs(write(tmp_path / "sweep", None, epochs))
+    assert schema.check(loaded, "epochs") == []
+    assert len(loaded) == len(epochs)
+
+
+def test_columns_that_are_null_everywhere_keep_their_dtype(table, tmp_path):
+    # A writer that has seen no value yet writes Arrow's null type.
+    trials = table({"status": "running"}, {"status": "running"})
+    untyped = pa.Table.from_pylist(
+        [{k: None if pd.isna(v) else v for k, v in r.items()} for r in trials.to_dict("records")]
+    )
+    pq.write_table(untyped, tmp_path / "trials.parquet")
+    loaded = load_trials(tmp_path)
+    assert schema.check(loaded, "trials") == []
+    assert loaded["cvar_05"].isna().all()
+    assert loaded["epochs_to_95pct"].notna().all()
+
+
+def test_integers_with_gaps_stay_integers(table, write, tmp_path):
+    trials = table({"converged": False}, {"epochs_to_95pct": 7})
+    loaded = load_trials(write(tmp_path, trials))
+    assert loaded["epochs_to_95pct"].tolist() == [pd.NA, 7]
+
+
+def test_parameters_beyond_the_known_ones_are_typed_by_value(table, write, tmp_path):
+    trials = table({}, {}).assign(**{"config/study.batch": [64, 128], "config/study.loss": "oce"})
+    loaded = load_trials(write(tmp_path, trials))
+    assert str(loaded["config/study.batch"].dtype) == "Int64"
+    assert str(loaded["config/study.loss"].dtype) == "string"
+
+
+def test_trials_come_in_order_of_creation(table, write, tmp_path):
+    trials = table({"seed": 0}, {"seed": 1}, {"seed": 2})
+    loaded = load_trials(write(tmp_path, trials.iloc[::-1]))
+    assert loaded["config/seed"].tolist() == [0, 1, 2]
+
+
+def test_a_table_without_rows_is_read(table, write, tmp_path):
+    loaded = load_trials(write(tmp_path, table({}).iloc[:0]))
+    assert loaded.empty
+    assert schema.check(loaded, "trials") == []
+
+
+def test_an_equals_sign_in_the_path_adds_no_column(table, write, tmp_path):
+    storage = write(tmp_path / "seed=1", table({}))
+    assert "seed" not in load_trials(storage).columns
+
+
+def test_only_the_columns_asked_for_are_read(table, write, tmp_path):
+    storage = write(tmp_path, table({}))
+    assert list(load_trials(storage, columns=["status"]).columns) == ["status"]
+    with pytest.raises(ColumnError, match="has no column 'cvar'; it has: trial_id"):
+        load_trials(storage, columns=["cvar"])
+
+
+def test_a_missing_storage_is_answered_with_the_command_that_makes_one(tmp_path):
+    with pytest.raises(
+        StorageError, match=r"no such directory; .* hedgesweep run SPACE --storage"
+    ):
+        load_trials(tmp_path / "absent")
+
+
+def test_a_sweep_in_its_first_seconds_asks_for_patience(write, tmp_path):
+    with pytest.raises(StorageError, match=r"no trials.parquet in .* yet: try again in a few"):
+        load_trials(write(tmp_path, None))
+
+
+def test_a_directory_that_is_no_storage_is_refused(tmp_path):
+    with pytest.raises(StorageError, match="holds no sweep"):
+        load_epochs(tmp_path)
+
+
+def test_a_damaged_table_says_that_it_can_be_rebuilt(tmp_path):
+    (tmp_path / "trials.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(StorageError, match=r"cannot be read .*delete it and run the sweep again"):
+        load_trials(tmp_path)
+
+
+def test_a_column_of_the_wrong_kind_is_named(table, write, tmp_path):
+    trials = table({}).assign(val_loss="three")
+    with pytest.raises(StorageError, match="column 'val_loss' should be float64"):
+        load_trials(write(tmp_path, trials))
+
+
+def test_an_unknown_status_is_refused_rather_than_read_as_null(table, write, tmp_path):
+    trials = table({}).assign(status="paused")
+    with pytest.raises(StorageError, match="unknown status 'paused'; known: completed, stopped"):
+        load_trials(write(tmp_path, trials))
+
+
+def test_a_column_of_a_newer_writer_is_kept_and_named_by_check(table, write, tmp_path):
+    loaded = load_trials(write(tmp_path, table({}).assign(novel=1.0)))
+    assert loaded["novel"].tolist() == [1.0]
+    assert len(schema.check(loaded, "trials")) == 1
+
+
+def test_a_storage_without_manifest_has_an_empty_one(tmp_path):
+    assert load_manifest(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("{", "not valid JSON"), ("[]", "must hold a JSON object")]
+)
+def test_a_damaged_manifest_is_named(tmp_path, content, message):
+    (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+    with pytest.raises(StorageError, match=message):
+        load_manifest(tmp_path)

@@ -1,0 +1,153 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import analysis
+from analysis import best_lr, summary
+from analysis.__main__ import main
+
+
+@pytest.fixture
+def run():
+    def invoke(*arguments):
+        return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+
+    return invoke
+
+
+def small():
+    """Two sparsities, one epsilon, two seeds: 80 % passes, 95 % does not."""
+    return [
+        {"sparsity": s, "seed": seed, "cvar_05": -3.0 - loss, "epochs_to_95pct": 9 + seed}
+        for s, loss in ((0.8, 0.02), (0.95, 0.4))
+        for seed in (0, 1)
+    ]
+
+
+def test_the_report_answers_both_questions_and_says_where_the_files_are(
+    table, write, run, tmp_path
+):
+    storage = write(tmp_path / "sweep", table(*small()))
+    result = run("report", storage)
+    assert result.exit_code == 0
+    said = result.output
+    assert "tickets_test: 4 trials (4 completed), 2 seeds" in said
+    assert (
+        "sparsity 80 %, epsilon 0: 0.001, 9.5 epochs (mean of 2 seeds; dense network: 12)." in said
+    )
+    assert "epsilon 0: 80 % (20 % of weights remain)" in said
+    assert "; 95 % fails." in said
+    assert "path_pgd:0.1" in said
+    for name in ("summary.csv", "best_lr.csv", "figures/cvar_against_remaining.png"):
+        assert str(storage / "report" / name) in said
+        assert (storage / "report" / name).stat().st_size > 0
+
+
+def test_the_csv_tables_hold_what_the_functions_return(table, write, run, tmp_path):
+    trials = table(*small())
+    storage = write(tmp_path, trials)
+    run("report", storage)
+    for name, frame in (("summary", summary(trials)), ("best_lr", best_lr(trials))):
+        read = pd.read_csv(storage / "report" / f"{name}.csv")
+        assert list(read.columns) == list(frame.columns)
+        assert len(read) == len(frame)
+
+
+def test_a_partial_sweep_says_what_is_missing_in_good_grammar(table, write, run, tmp_path):
+    rows = small()
+    rows[1]["status"] = "running"
+    rows[2] |= {"status": "failed", "error": "ValueError: loss is not finite\nat epoch 3"}
+    rows[3] |= {"status": "stopped", "stopped_at": 5}
+    said = run("report", write(tmp_path, table(*rows))).output
+    assert "(1 completed, 1 stopped, 1 failed, 1 running)" in said
+    assert "1 of 4 trials is unfinished: all is provisional." in said
+    assert "1 trial was stopped early and is censored: it has no test metrics" in said
+    assert "1 trial failed; the first error: ValueError: loss is not finite." in said
+    assert "95 % is undecided (no completed result)" in said
+
+
+def test_planned_trials_that_have_not_started_are_counted(table, write, run, tmp_path):
+    storage = write(tmp_path, table(*small()))
+    (storage / "manifest.json").write_text('{"name": "n", "trials": 6}', encoding="utf-8")
+    said = run("status", storage).output
+    assert "2 of 6 planned trials have not started: all is provisional." in said
+
+
+def test_a_criterion_that_nobody_met_is_said_in_words(table, write, run, tmp_path):
+    rows = [r | {"converged": False, "epochs_to_95pct": None} for r in small()]
+    said = run("report", write(tmp_path, table(*rows))).output
+    assert "not met" in said
+    assert "none meets the criterion at every seed; 0.001 has the lowest validation risk" in said
+
+
+def test_all_trials_failed_is_a_report_too(table, write, run, tmp_path):
+    trials = table({"status": "failed", "error": "a"}, {"status": "failed", "error": "b"})
+    result = run("report", write(tmp_path, trials))
+    assert result.exit_code == 0
+    assert "2 trials failed; the first error: a." in result.output
+    assert "No trial has completed, so there is nothing to compare yet." in result.output
+    assert "cvar_against_remaining: no trial has completed" in result.output
+
+
+def test_a_sweep_without_trials_is_answered_in_two_lines(table, write, run, tmp_path):
+    result = run("report", write(tmp_path, table({}).iloc[:0]))
+    assert result.exit_code == 0
+    assert result.output.splitlines()[0] == "tickets_test: no trials yet"
+    assert len(result.output.splitlines()) == 2
+
+
+def test_a_random_search_over_learning_rates_alone_is_reported(table, write, run, tmp_path):
+    rows = [{"sparsity": 0.8, "lr": lr, "val_loss": lr} for lr in (3.3e-4, 7.1e-4, 2.9e-3)]
+    trials = table(*rows).drop(columns=["config/epsilon"])
+    result = run("report", write(tmp_path, trials))
+    assert result.exit_code == 0
+    assert "sparsity 80 %: 0.00033, 10 epochs (dense network: 12)." in result.output
+    assert "epsilon" not in result.output
+
+
+def test_brackets_in_an_error_are_text_and_no_markup(table, write, run, tmp_path):
+    trials = table({"status": "failed", "error": "IndexError: [bold] axis [/bold]"})
+    assert "IndexError: [bold] axis [/bold]" in run("status", write(tmp_path, trials)).output
+
+
+def test_tolerance_and_confidence_reach_the_answer(table, write, run, tmp_path):
+    storage = write(tmp_path, table(*small()))
+    said = run("report", storage, "--tolerance", 0.2, "--confidence", 0.9).output
+    assert "epsilon 0: 95 % (5 % of weights remain)" in said
+    assert "lose at most 20 % of the dense network's CVaR 5 %, at 90 % one-sided" in said
+
+
+@pytest.mark.parametrize("command", ["report", "status"])
+def test_a_missing_storage_is_one_line_and_exit_code_two(run, tmp_path, command):
+    result = run(command, tmp_path / "absent")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: no sweep at")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_missing_column_is_one_line_and_exit_code_two(table, write, run, tmp_path):
+    result = run("report", write(tmp_path, table({}).drop(columns=["val_loss"])))
+    assert result.exit_code == 2
+    assert "no column 'val_loss'" in result.stderr
+
+
+def test_status_counts_and_loads_neither_matplotlib_nor_another_package(table, write, tmp_path):
+    storage = write(tmp_path, table(*small()))
+    script = (
+        "import sys; from analysis.__main__ import main\n"
+        f"main(['status', {str(storage)!r}], standalone_mode=False)\n"
+        "heavy = {'matplotlib', 'scipy', 'torch', 'ray', 'hedgecore', 'sweeps', 'search_spaces'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(analysis.__file__).parents[1],
+    )
+    assert done.stdout.splitlines() == ["tickets_test: 4 trials (4 completed), 2 seeds", "[]"]
