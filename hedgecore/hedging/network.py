@@ -1,0 +1,89 @@
+"""The semi-recurrent hedging network: one small MLP for all dates, fed with its own past.
+
+    delta_t = MLP(x_t, delta_{t-1}, cumulative P&L, trading volume)
+
+Its parameters are a plain dict of tensors, applied with :func:`positions`; so a mask is a dict
+too, and many tickets can share one module. Source: Buehler et al. (2019), section 4.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import linear
+
+from hedgecore.hedging.features import EXOGENOUS_NAMES, FEATURE_NAMES, Standardisation
+
+_FIXED = len(EXOGENOUS_NAMES)
+_STATE = len(FEATURE_NAMES) - _FIXED
+
+
+class HedgingNetwork(nn.Module):
+    """The network's structure; it holds no weights of its own (they live on torch's meta
+    device).
+    """
+
+    mean: Tensor
+    sd: Tensor
+
+    def __init__(self, hidden: tuple[int, ...], standardisation: Standardisation) -> None:
+        super().__init__()
+        widths = (len(FEATURE_NAMES), *hidden, 1)
+        self.layers = nn.ModuleList(nn.Linear(a, b, device="meta") for a, b in pairwise(widths))
+        self.register_buffer("mean", standardisation.mean)
+        self.register_buffer("sd", standardisation.sd)
+
+    def forward(
+        self, exogenous: Float[Tensor, "paths steps 5"], spot: Float[Tensor, "paths steps+1"]
+    ) -> Float[Tensor, "paths steps"]:
+        """Shares held from every trading date to the next."""
+        first, last = self.layers[0], self.layers[-1]
+        middle = list(self.layers[1:-1])
+        # Standardisation is folded into the first layer, whose exogenous part is one product for
+        # all dates.
+        weight = first.weight / self.sd
+        bias = first.bias - weight @ self.mean
+        fixed = linear(exogenous.transpose(0, 1), weight[:, :_FIXED], bias)
+        from_state = weight[:, _FIXED:].T
+        moves = (spot[:, 1:] - spot[:, :-1]).T
+
+        previous = gains = volume = torch.zeros_like(spot[:, 0])
+        held = []
+        for step, known in enumerate(fixed):
+            h = torch.addmm(
+                known, torch.stack((previous, gains, volume), dim=1), from_state
+            ).relu()
+            for layer in middle:
+                h = layer(h).relu()
+            position = last(h).squeeze(1)
+            volume = volume + (position - previous).abs()
+            if step > 0:
+                gains = gains + previous * moves[step - 1]
+            previous = position
+            held.append(position)
+        return torch.stack(held, dim=1)
+
+
+def positions(
+    network: HedgingNetwork,
+    theta: Mapping[str, Tensor],
+    exogenous: Float[Tensor, "paths steps 5"],
+    spot: Float[Tensor, "paths steps+1"],
+) -> Float[Tensor, "paths steps"]:
+    """Shares held by ``network`` with parameters ``theta`` (its ``y``, if any, plays no part)."""
+    weights = {name: value for name, value in theta.items() if name != "y"}
+    return functional_call(network, weights, (exogenous, spot))
+
+
+def initialise(hidden: tuple[int, ...], *, generator: torch.Generator) -> dict[str, Tensor]:
+    """theta_0: Xavier-uniform weights and zero biases, float32, in the order of the network."""
+    widths = (len(FEATURE_NAMES), *hidden, 1)
+    theta = {}
+    for i, (inputs, outputs) in enumerate(pairwise(widths)):
+        weight = torch.empty(outputs, inputs)
+        theta[f"layers.{i}.weight"] = nn.init.xavier_uniform_(weight, generator=generator)
+        theta[f"layers.{i}.bias"] = torch.zeros(outputs)
+    return theta
