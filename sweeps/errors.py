@@ -1,0 +1,9 @@
+"""What a user can put right: one line, with the cure."""
+
+
+class UsageError(Exception):
+    """A request that cannot be carried out; the command line prints it and exits with 2."""
+
+
+class PreparationError(Exception):
+    """The dense baseline of a seed could not be trained, so that no ticket could be judged."""

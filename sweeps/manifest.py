@@ -1,0 +1,131 @@
+"""What a sweep was made with: enough to know later what its numbers mean."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import hedgecore
+from hedgecore.config import digest, fingerprint, to_mapping
+from sweeps.errors import UsageError
+from sweeps.plan import Plan, TrialPlan
+from sweeps.shared import Facts
+
+_PACKAGES = ("hedgesweep", "torch", "numpy", "ray", "pandas", "pyarrow")
+
+
+@cache
+def core_version() -> str:
+    """sha256 (hex) over the sources of hedgecore: results of equal trials are equal only under
+    equal code.
+    """
+    root = Path(hedgecore.__file__).parent
+    sources = sorted(root.rglob("*.py"))
+    named = [[path.relative_to(root).as_posix(), path.read_text()] for path in sources]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
+
+def trial_id(trial: TrialPlan, facts: Facts) -> str:
+    """The content address of a trial: equal for equal study, seed, theta_0, data and core, and for
+    nothing else.
+    """
+    parts = [fingerprint(trial.study), trial.seed, facts.theta_0_sha256, facts.data_sha256]
+    return digest([*parts, facts.core])[:16]
+
+
+def check(storage: Path, plan: Plan) -> None:
+    """Refuse to mix two studies in one storage.
+
+    Raises:
+        UsageError: ``storage`` is not a directory, or holds a sweep of another study.
+    """
+    if storage.exists() and not storage.is_dir():
+        raise UsageError(f"storage {storage} is a file; give a directory as --storage")
+    path = storage / "manifest.json"
+    if not path.exists():
+        return
+    before = json.loads(path.read_text())["study"]
+    changed = sorted(_differences(before, json.loads(json.dumps(to_mapping(plan.study)))))
+    if changed:
+        shown = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
+        raise UsageError(
+            f"storage {storage} holds a sweep of another study ({shown}); "
+            "give another --storage, or undo the change"
+        )
+
+
+def write(storage: Path, plan: Plan, preparations: dict[str, Facts]) -> None:
+    """``manifest.json`` and ``space.yaml``."""
+    space = plan.space
+    content = {
+        "name": space.name,
+        "experiment": space.experiment,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "trials": len(plan.trials),
+        "space": {name: {_kind(d): d.ends()} for name, d in space.space.items()},
+        "study": to_mapping(plan.study),
+        "search": asdict(space.search),
+        "scheduler": {"asha": asdict(space.scheduler)} if space.scheduler else None,
+        "resources": asdict(space.resources),
+        "seeds": sorted({trial.seed for trial in plan.trials}),
+        "preparations": {
+            key: {
+                "seed": facts.seed,
+                "theta_0_sha256": facts.theta_0_sha256,
+                "data_sha256": facts.data_sha256,
+            }
+            for key, facts in sorted(preparations.items())
+        },
+        "core_sha256": core_version(),
+        "git": git_state(),
+        "versions": {name: version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": "gpu" if space.resources.gpu else "cpu",
+    }
+    _atomically(storage / "manifest.json", json.dumps(content, indent=1))
+    _atomically(storage / "space.yaml", space.text)
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit of the checkout this package runs from, and whether it has uncommitted changes; None
+    outside one.
+    """
+    root = Path(hedgecore.__file__).parent.parent
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git(root, "status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _differences(before: Any, now: Any, prefix: str = "") -> list[str]:
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return [] if before == now else [f"{prefix} {before} -> {now}"]
+    found = []
+    for name in before.keys() | now.keys():
+        inner = f"{prefix}.{name}" if prefix else name
+        found += _differences(before.get(name), now.get(name), inner)
+    return found
+
+
+def _kind(domain: Any) -> str:
+    return type(domain).__name__.lower()
+
+
+def _atomically(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    os.replace(partial, path)

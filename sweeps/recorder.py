@@ -1,0 +1,109 @@
+"""From Ray Tune's events to rows: the one callback a sweep gives to Tune."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from sweeps.sink import EPOCH_COLUMNS, Sink
+
+# Tune adds columns of its own to every report.
+_EPOCH = ("epoch", *EPOCH_COLUMNS, "ticket")
+
+
+class Recorder(Callback):
+    """Writes the rows of every trial, its end, and its trained ticket.
+
+    Args:
+        sink: where rows go.
+        announcements: the record that begins each trial, by its id.
+        changed: called after every event.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        announcements: Mapping[str, dict[str, Any]],
+        changed: Callable[[], None],
+    ) -> None:
+        self._sink = sink
+        self._announcements = announcements
+        self._changed = changed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its callbacks for a restore that is never used here; open files stay
+        behind.
+        """
+        return {}
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """Announce the trial."""
+        self._sink.append(self._announcements[_id(trial)])
+        self._changed()
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,
+    ) -> None:
+        """Keep an epoch, or the end that the trial itself reports."""
+        trial_id = _id(trial)
+        if "end" in result:
+            if model := result.get("model"):
+                self._keep_model(trial_id, model)
+                # Tune keeps the last result of every trial in memory; the model is on disk now.
+                trial.last_result.pop("model", None)
+            self._end(trial_id, result["end"])
+        else:
+            row = {name: result[name] for name in _EPOCH}
+            self._sink.append({"type": "epoch", "trial_id": trial_id, **row})
+        self._changed()
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial that ended without saying so was stopped by the scheduler."""
+        if self._sink.trials[_id(trial)].end is None:
+            self._end(_id(trial), {"status": "stopped"})
+            self._changed()
+
+    def on_trial_error(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial that raised, or lost its worker more often than it may."""
+        if trial.status == Trial.ERROR:
+            self._end(_id(trial), {"status": "failed", "error": _reason(trial)})
+            self._changed()
+
+    def interrupt(self) -> None:
+        """Mark the trials that were cut off."""
+        for trial_id, log in self._sink.trials.items():
+            if log.end is None:
+                self._end(trial_id, {"status": "interrupted"})
+
+    def _end(self, trial_id: str, end: dict[str, Any]) -> None:
+        self._sink.append({"type": "end", "trial_id": trial_id, **end})
+
+    def _keep_model(self, trial_id: str, model: bytes) -> None:
+        folder = self._sink.storage / "models" / trial_id
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / "ticket.safetensors.partial"
+        partial.write_bytes(model)
+        os.replace(partial, folder / "ticket.safetensors")
+
+
+def _id(trial: Trial) -> str:
+    return str(trial.config["trial"]["trial_id"])
+
+
+def _reason(trial: Trial) -> str:
+    """The last line of what went wrong."""
+    lines = [line.strip() for line in str(trial.get_error() or "unknown").splitlines()]
+    return next((line for line in reversed(lines) if line), "unknown")

@@ -1,0 +1,130 @@
+"""The commands as typed, in a process of their own; what is wrong costs no Ray."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+import analysis
+
+pytestmark = pytest.mark.ray
+
+
+def hedgesweep(*arguments, **options):
+    command = [sys.executable, "-m", "sweeps", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+
+def mistake(space, *arguments, storage):
+    return hedgesweep("run", space, "--storage", storage, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("study.market.xii=0.5", "unknown key 'xii'; did you mean 'xi'"),
+        ("space.sparsity.grid=[1.0]", "sparsity must lie in [0, 1), got 1.0"),
+        ("space.lr.grid=[-0.001]", "lr must be above 0, got -0.001"),
+        ("space.lr.grid=fast", "fast"),
+        ("space.lr.grid=[1e-4]", "write 1.0e-4"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(tiny, tmp_path, override, message):
+    done = mistake(tiny, "--set", override, storage=tmp_path / "out")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_space_is_one_line_and_exit_code_2(tmp_path):
+    done = mistake(tmp_path / "tickts.yaml", storage=tmp_path / "out")
+    assert done.returncode == 2
+    assert "no such file" in done.stderr
+    assert "tickets.yaml" in done.stderr
+
+
+def test_unwritable_storage_is_one_line_and_exit_code_2(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    for storage in (tmp_path / "file", tmp_path / "file" / "below"):
+        done = mistake(tiny, storage=storage)
+        assert done.returncode == 2
+        assert "--storage" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_plan_starts_nothing_and_says_what_would_run(tiny):
+    done = hedgesweep("plan", tiny, "--set", "space.seed.grid=[0,1]")
+    assert done.returncode == 0, done.stderr
+    assert "16 trials" in done.stdout
+
+
+def test_help_names_every_command():
+    done = hedgesweep("--help")
+    assert all(name in done.stdout for name in ("plan", "run", "status", "report"))
+
+
+def test_ctrl_c_leaves_readable_results_and_the_same_command_finishes_them(tiny, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "sweeps", "run", str(tiny), "--storage", str(out)]
+    command += ["--set", "study.training.epochs=60", "--set", "study.dense.epochs=2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            if len(analysis.load_epochs(out)) > 20:
+                break
+        except analysis.StorageError:
+            pass
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "the same command again" in errors
+    trials = analysis.load_trials(out)
+    assert "interrupted" in set(trials["status"])
+    assert "running" not in set(trials["status"])
+
+    again = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert set(analysis.load_trials(out)["status"]) == {"completed"}
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A Ray head of its own on loopback; only its own processes are ended."""
+    environment = {**os.environ, "HOME": str(tmp_path), "RAY_AUTH_MODE": "disabled"}
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    command += ["--num-cpus=2", "--port=26379", "--include-dashboard=false"]
+    command += ["--node-ip-address=127.0.0.1", f"--temp-dir={tempfile.mkdtemp(prefix='ray-')}"]
+    log = (tmp_path / "ray.log").open("w")
+    head = subprocess.Popen(
+        command, stdout=log, stderr=log, env=environment, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while "Ray runtime started" not in (tmp_path / "ray.log").read_text():
+        assert time.monotonic() < deadline, (tmp_path / "ray.log").read_text()
+        time.sleep(0.2)
+    yield "127.0.0.1:26379", environment
+    os.killpg(head.pid, signal.SIGTERM)
+    head.wait(timeout=60)
+    log.close()
+
+
+def test_run_joins_a_cluster_that_is_already_there(tiny, tmp_path, cluster):
+    address, environment = cluster
+    one = ["--set", "space.sparsity.grid=[0.5]", "--set", "space.lr.grid=[0.01]"]
+    out = tmp_path / "out"
+    done = hedgesweep("run", tiny, "--storage", out, "--address", address, *one, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert set(analysis.load_trials(out)["status"]) == {"completed"}
+
+
+def test_an_address_without_a_cluster_is_one_line_and_exit_code_2(tiny, tmp_path):
+    done = mistake(tiny, "--address", "auto", storage=tmp_path / "out")
+    assert done.returncode == 2, done.stderr
+    assert "no Ray cluster at 'auto'" in done.stderr

@@ -1,0 +1,222 @@
+"""Real sweeps on a Ray of this machine, through the public interface."""
+
+import json
+import os
+import shutil
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+import analysis
+import sweeps
+from hedgecore.hedging.config import NetworkConfig
+from hedgecore.hedging.network import initialise
+from hedgecore.metrics import METRICS
+from hedgecore.rng import stream
+from sweeps import PreparationError, UsageError
+from sweeps.shared import Filed
+from sweeps.sink import records
+
+pytestmark = [
+    pytest.mark.ray,
+    # Ray and what it imports warn of their own future; nothing here can mend that.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+TIMING = ["seconds"]
+
+
+def tables(storage):
+    return analysis.load_trials(storage), analysis.load_epochs(storage)
+
+
+@pytest.fixture(scope="module")
+def finished(ray_here, tmp_path_factory):
+    """A sweep of the tiny space that ran to its end."""
+    from conftest import TINY  # type: ignore[attr-defined]
+
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(TINY)
+    sweep = sweeps.run(folder / "tiny.yaml", storage=folder / "out", progress=sweeps.Silent())
+    return folder / "tiny.yaml", folder / "out", sweep
+
+
+def test_every_trial_completes_with_every_metric(finished):
+    trials, epochs = tables(finished[1])
+    assert trials["status"].tolist() == ["completed"] * 8
+    assert epochs.groupby("trial_id", observed=True).size().tolist() == [3] * 8
+    columns = [*METRICS, "attacked_cvar_05@path_fgsm:0.2", "cvar_05_minus_dense"]
+    assert trials[columns].notna().all().all()
+
+
+def test_every_column_is_in_the_dictionary_with_its_type(finished):
+    trials, epochs = tables(finished[1])
+    analysis.schema.check(trials, analysis.schema.TRIALS)
+    analysis.schema.check(epochs, analysis.schema.EPOCHS)
+
+
+def test_metrics_have_one_direction_everywhere():
+    for name, metric in METRICS.items():
+        assert analysis.schema.column(name).direction == metric.direction, name
+
+
+def test_all_trials_of_a_seed_start_from_one_theta_0(finished):
+    trials, _ = tables(finished[1])
+    assert trials["theta_0_sha256"].nunique() == 1
+    assert trials["data_sha256"].nunique() == 1
+
+
+def test_the_requested_sparsity_is_met_to_one_weight(finished):
+    trials, _ = tables(finished[1])
+    total = sum(NetworkConfig(hidden=(8, 8)).weights)
+    assert (trials["weights_total"] == total).all()
+    expected = ((1 - trials["config/sparsity"]) * total).round()
+    assert (trials["weights_kept"] == expected).all()
+
+
+def test_theta_0_on_disk_is_the_one_drawn_from_the_seed(finished):
+    (folder,) = (finished[1] / "study").iterdir()
+    stored = load_file(folder / "theta_0.safetensors")
+    drawn = initialise((8, 8), generator=stream(0, "theta_0"))
+    assert all((stored[name] == value).all() for name, value in drawn.items())
+
+
+def test_a_trained_ticket_is_on_disk_with_exact_zeros_outside_its_mask(finished):
+    trials, _ = tables(finished[1])
+    row = trials[trials["config/sparsity"] == 0.8].iloc[0]
+    tensors = load_file(finished[1] / "models" / row["trial_id"] / "ticket.safetensors")
+    kept = 0
+    for name in [n for n in tensors if n.startswith("mask.")]:
+        mask, weight = tensors[name], tensors[name.removeprefix("mask.")]
+        kept += int(mask.sum())
+        assert bool((weight[~mask] == 0).all())
+    assert kept == row["weights_kept"]
+
+
+def test_the_manifest_says_what_made_the_numbers(finished):
+    manifest = json.loads((finished[1] / "manifest.json").read_text())
+    assert manifest["trials"] == 8
+    assert manifest["space"]["sparsity"] == {"grid": [0.0, 0.8]}
+    assert manifest["study"]["network"]["hidden"] == [8, 8]
+    assert manifest["seeds"] == [0]
+    assert {"torch", "ray", "numpy"} <= manifest["versions"].keys()
+
+
+def test_concurrency_does_not_change_a_number(finished, silent, tmp_path):
+    space, out, _ = finished
+    sweeps.run(space, storage=tmp_path / "one", max_concurrent=1, progress=silent)
+    for mine, theirs in zip(tables(tmp_path / "one"), tables(out), strict=True):
+        pd.testing.assert_frame_equal(mine.drop(columns=TIMING), theirs.drop(columns=TIMING))
+
+
+def test_the_same_command_again_trains_nothing(finished, silent, monkeypatch):
+    space, out, _ = finished
+    before = tables(out)
+    monkeypatch.setattr("sweeps.run._ray", lambda address: pytest.fail("started Ray"))
+    sweep = sweeps.run(space, storage=out, progress=silent)
+    assert sweep.counts == {"completed": 8}
+    for mine, theirs in zip(tables(out), before, strict=True):
+        pd.testing.assert_frame_equal(mine, theirs)
+
+
+def test_a_grown_space_runs_only_what_is_new(finished, silent, tmp_path):
+    space, out, _ = finished
+    shutil.copytree(out, tmp_path / "out")
+    before = sum(1 for _ in records(tmp_path / "out"))
+    overrides = {"space.sparsity.grid": [0.0, 0.5, 0.8]}
+    sweeps.run(space, storage=tmp_path / "out", overrides=overrides, progress=silent)
+    trials, _ = tables(tmp_path / "out")
+    assert sorted(trials["config/sparsity"].unique()) == [0.0, 0.5, 0.8]
+    assert trials["index"].tolist() == list(range(12))
+    new = list(records(tmp_path / "out"))[before:]
+    assert sum(r["type"] == "end" for r in new) == 4
+    # The rerun used the filed theta_star, and its data again have the same bytes.
+    assert trials["theta_0_sha256"].nunique() == trials["data_sha256"].nunique() == 1
+
+
+def test_another_study_is_refused_in_the_same_storage(finished, silent):
+    space, out, _ = finished
+    with pytest.raises(
+        UsageError, match=r"another study \(training.epochs 3 -> 4\); give another"
+    ):
+        sweeps.run(space, storage=out, overrides=["study.training.epochs=4"], progress=silent)
+
+
+def test_a_diverging_trial_fails_with_epoch_and_reason_and_the_sweep_goes_on(
+    ray_here, tiny, silent, tmp_path
+):
+    overrides = {
+        "space.lr.grid": [1e-2, 1e30],
+        "space.epsilon.grid": [0.0],
+        "study.training.schedule": "constant",
+    }
+    sweep = sweeps.run(tiny, storage=tmp_path / "out", overrides=overrides, progress=silent)
+    trials, _ = tables(tmp_path / "out")
+    assert sweep.counts == {"completed": 2, "failed": 2}
+    failed = trials[trials["status"] == "failed"]
+    assert (failed["config/lr"] == 1e30).all()
+    assert failed["error"].str.contains(r"loss is (?:nan|inf) in epoch \d").all()
+    assert trials["converged"].isna().sum() == 2
+
+
+def test_asha_stops_losers_and_leaves_every_stratum_a_finisher(ray_here, tiny, silent, tmp_path):
+    overrides = {
+        "space.lr.grid": [1e-2, 1e-5, 1e-6, 1e-7],
+        "scheduler": {
+            "asha": {
+                "grace_period": 1,
+                "reduction_factor": 2,
+                "stratify_by": ["sparsity", "epsilon", "seed"],
+            }
+        },
+    }
+    sweeps.run(
+        tiny, storage=tmp_path / "out", overrides=overrides, max_concurrent=1, progress=silent
+    )
+    trials, _ = tables(tmp_path / "out")
+    stopped = trials[trials["status"] == "stopped"]
+    assert len(stopped) > 0
+    assert set(stopped["stopped_at"]) <= {1, 2}
+    assert (stopped["stopped_at"] == stopped["epochs"]).all()
+    assert stopped["cvar_05"].isna().all()
+    done = trials[trials["status"] == "completed"]
+    assert len(done.groupby(["config/sparsity", "config/epsilon"])) == 4
+
+
+def test_a_dense_baseline_that_diverges_is_one_clear_error(ray_here, tiny, silent, tmp_path):
+    overrides = {"study.dense.lr": 1e30, "study.training.schedule": "constant"}
+    with pytest.raises(PreparationError, match=r"dense baseline of seed-0.*study.dense.lr"):
+        sweeps.run(tiny, storage=tmp_path / "out", overrides=overrides, progress=silent)
+
+
+def test_a_trial_whose_worker_dies_runs_again(ray_here, tiny, silent, tmp_path, monkeypatch):
+    marker = tmp_path / "died"
+    one = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-2], "space.epsilon.grid": [0.0]}
+    import sweeps.run as module
+
+    real = module.train_trial
+
+    def fragile(config, *, preparations, device):
+        if not marker.exists():
+            marker.write_text("")
+            os._exit(1)
+        real(config, preparations=preparations, device=device)
+
+    monkeypatch.setattr(module, "train_trial", fragile)
+    sweep = module.run(tiny, storage=tmp_path / "out", overrides=one, progress=silent)
+    assert marker.exists()
+    assert sweep.counts == {"completed": 1}
+    trials, epochs = tables(tmp_path / "out")
+    assert epochs["epoch"].tolist() == [1, 2, 3]
+    assert trials["status"].tolist() == ["completed"]
+
+
+def test_a_half_written_preparation_is_prepared_again(finished):
+    (folder,) = (finished[1] / "study").iterdir()
+    core = json.loads((folder / "facts.json").read_text())["core"]
+    assert Filed.read(folder, core=core) is not None
+    assert Filed.read(folder, core="other code") is None
+    assert Filed.read(folder / "nothing", core=core) is None
