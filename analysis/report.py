@@ -57,7 +57,11 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
 
     saved = figures.save(storage, trials, tolerance=tolerance, confidence=confidence)
     section(console, "Skipped figures", list(saved.skipped))
-    pictures = [str(p) for p in saved.written if p.suffix == ".png"]
+    drawn = [p for p in saved.written if p.suffix == ".png"]
+    pictures = [str(p) for p in drawn if p.parent.name == "figures"]
+    if more := [p for p in drawn if p.parent.name != "figures"]:
+        beside = words.plural(len(more), "other pair")
+        pictures.append(f"{more[0].parent}/ ({beside} of sparsity and epsilon)")
     section(console, "Files", [str(p) for p in written])
     if pictures:
         section(console, "Figures (PNG, and PDF of the same name)", pictures)

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from analysis.efficiency import max_efficient_sparsity
 from analysis.figures.convergence import convergence_speed
 from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
 from analysis.figures.style import RC, NothingToDraw
@@ -44,8 +45,8 @@ def save(
 ) -> Saved:
     """Writes every figure to ``<storage>/report/figures``; says which, and why any was skipped.
 
-    Convergence speed gets a figure for each (sparsity, epsilon), at most 12; the other two are one
-    each.
+    Convergence speed is drawn for the ticket one would deploy, the sparsest efficient one at the
+    smallest epsilon; for other pairs of sparsity and epsilon, at most 12, in a folder beside.
     """
     folder = Path(storage) / "report" / "figures"
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,17 +66,18 @@ def save(
             f"convergence_speed: no trial has completed at {len(every) - len(pairs)} of "
             f"{len(every)} pairs of sparsity and epsilon"
         )
-    if len(pairs) > _MOST_GROUPS:
+    if len(pairs) > _MOST_GROUPS + 1:
         skipped.append(
-            f"convergence_speed: {len(pairs)} pairs of sparsity and epsilon, drawn for the first "
-            f"{_MOST_GROUPS}; call analysis.figures.convergence_speed for others"
+            f"convergence_speed: {len(pairs)} pairs of sparsity and epsilon, drawn for "
+            f"{_MOST_GROUPS + 1}; call analysis.figures.convergence_speed for others"
         )
     if not pairs:
         skipped.append("convergence_speed: no trial has completed")
-    for sparsity, epsilon in pairs[:_MOST_GROUPS]:
-        name = f"convergence_speed_sparsity_{sparsity:g}"
-        name += "" if epsilon is None else f"_epsilon_{epsilon:g}"
-        plans.append((name, _speed(trials, sparsity, epsilon)))
+    if pairs:
+        chosen = _deployable(trials, pairs, tolerance=tolerance, confidence=confidence)
+        plans.insert(0, ("convergence_speed", _speed(trials, *chosen)))
+        others = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
+        plans += [(_beside(*pair), _speed(trials, *pair)) for pair in others]
     written: list[Path] = []
     for name, draw in plans:
         try:
@@ -87,7 +89,9 @@ def save(
             buffer = io.BytesIO()
             with mpl.rc_context(RC):
                 figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
-            written.append(_replace(folder / f"{name}.{kind}", buffer.getvalue()))
+            path = folder / f"{name}.{kind}"
+            path.parent.mkdir(exist_ok=True)
+            written.append(_replace(path, buffer.getvalue()))
     return Saved(written=tuple(written), skipped=tuple(skipped))
 
 
@@ -102,6 +106,29 @@ def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = (8.4, 5.
 
 def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:
     return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
+
+
+def _beside(sparsity: float, epsilon: float | None) -> str:
+    end = "" if epsilon is None else f"_epsilon_{epsilon:g}"
+    return f"convergence_speed/sparsity_{sparsity:g}{end}"
+
+
+def _deployable(
+    trials: pd.DataFrame,
+    pairs: list[tuple[float, float | None]],
+    *,
+    tolerance: float,
+    confidence: float,
+) -> tuple[float, float | None]:
+    """The sparsest efficient ticket at the smallest epsilon; the first pair if none is efficient."""
+    answers = max_efficient_sparsity(trials, tolerance=tolerance, confidence=confidence)
+    for sparsity, epsilon in answers[["max_efficient_sparsity", "epsilon"]].itertuples(
+        index=False, name=None
+    ):
+        pair = (sparsity, None if pd.isna(epsilon) else float(epsilon))
+        if pair in pairs:
+            return pair
+    return pairs[0]
 
 
 def _groups(trials: pd.DataFrame) -> list[tuple[float, float | None]]:

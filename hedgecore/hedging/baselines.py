@@ -10,8 +10,7 @@ from hedgecore.hedging.pnl import Outcome, settle
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.paths import MarketPaths
 from hedgecore.market.payoffs import EuropeanCall
-from hedgecore.market.greeks import heston_greeks_on_paths
-from hedgecore.market.pricing import bs_delta, heston_delta
+from hedgecore.market.pricing import bs_delta, heston_delta, heston_greeks_on_paths
 from hedgecore.registry import lookup
 
 Positions = Float[Tensor, "paths steps"]

@@ -79,12 +79,12 @@ class HedgingProblem:
         if attack.epsilon == 0:
             return spot, variance
         fixed = {name: value.detach() for name, value in theta.items()}
-        with torch.no_grad():
-            y = self.measure.optimal_y(self.outcome(fixed, spot, variance).pnl)
 
         def loss(s: Tensor, v: Tensor) -> Tensor:
             pnl = self.outcome(fixed, s, v).pnl
-            return -pnl if self.measure.monotone else self.measure.loss(pnl, y)
+            if self.measure.monotone:
+                return -pnl
+            return self.measure.loss(pnl, self.measure.optimal_y(pnl).detach())
 
         ball = attack.ball
         found = ATTACKS[attack.name](

@@ -1,0 +1,50 @@
+"""The step of the log spot that every scheme with a given next variance shares."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hedgecore.market.noise import Noise, root
+from hedgecore.market.params import HestonParams
+
+
+class LogSpotStep:
+    """ln S' given v and v', with the trapezoid (v + v') dt/2 for the integrated variance.
+
+    ln S' = ln S + (r - q) dt + K0 + K1 v + K2 v' + sqrt(K3 (v + v')) Z. The martingale correction
+    replaces K0 by K0* = -ln E[exp(A v') | v] - (K1 + K3/2) v with A = K2 + K3/2. What a scheme
+    hands over is therefore its ``compensator`` -ln E[exp(A v') | v].
+
+    Source: Andersen (2008), equation 33 and section 4.3; K3 = K4 for the trapezoid.
+    """
+
+    def __init__(self, params: HestonParams, dt: float, noise: Noise) -> None:
+        rho, xi = params.rho, params.xi
+        half = (params.kappa * rho / xi - 0.5) * dt / 2
+        self.drift = params.drift * dt
+        self.k2 = half + rho / xi
+        self.k3 = (1.0 - rho * rho) * dt / 2
+        self.a = self.k2 + self.k3 / 2
+        self._plain_level = -rho * params.kappa * params.v_bar * dt / xi
+        self._plain_slope = half - rho / xi + self.k3 / 2
+        self._first, self._second = noise.scratch(2)
+
+    def plain_compensator(self, v: Float[Tensor, " size"]) -> Float[Tensor, " size"]:
+        """The uncorrected drift, in place of -ln E[exp(A v')] where that mean is infinite."""
+        return v * self._plain_slope + self._plain_level
+
+    def __call__(
+        self,
+        x: Float[Tensor, " size"],
+        v: Float[Tensor, " size"],
+        v_next: Float[Tensor, " size"],
+        *,
+        compensator: Float[Tensor, " size"],
+        z: Float[Tensor, " size"],
+        out: Float[Tensor, " size"],
+    ) -> None:
+        """Write the log spot after ``x`` into ``out``; ``compensator`` is overwritten."""
+        torch.add(v, v_next, out=self._first).mul_(self.k3)
+        step = compensator.addcmul_(root(self._first, out=self._second), z)
+        step.add_(v_next, alpha=self.k2).add_(v, alpha=-self.k3 / 2).add_(self.drift)
+        torch.add(x, step, out=out)

@@ -1,0 +1,40 @@
+"""Independent normals and uniforms for a block of paths, drawn into buffers that are reused."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Noise:
+    """A source of draws for a block of ``size`` paths.
+
+    Normals are drawn with 24 random bits a uniform and widened to float64: torch draws them six
+    times as fast as float64 normals, and what is lost is the part beyond 5.8 standard deviations
+    (one draw in 10^8).
+    """
+
+    def __init__(self, size: int, generator: torch.Generator) -> None:
+        self.size = size
+        self.generator = generator
+        self._narrow = torch.empty((2, size), dtype=torch.float32)
+        self._wide = torch.empty((2, size), dtype=torch.float64).unbind()
+
+    def normals(self) -> tuple[Float[Tensor, " size"], Float[Tensor, " size"]]:
+        """Two independent standard normals a path; they are overwritten by the next call."""
+        narrow, (first, second) = self._narrow.normal_(generator=self.generator), self._wide
+        # Row by row, so that no operation is long enough for torch to split it among threads.
+        return first.copy_(narrow[0]), second.copy_(narrow[1])
+
+    def uniforms(self, count: int) -> Float[Tensor, " count"]:
+        """``count`` uniforms on (0, 1], in full double precision."""
+        u = torch.empty(count, dtype=torch.float64).uniform_(generator=self.generator)
+        return u.neg_().add_(1.0)
+
+    def scratch(self, count: int) -> tuple[Tensor, ...]:
+        """``count`` buffers of float64, one value a path."""
+        return torch.empty((count, self.size), dtype=torch.float64).unbind()
+
+
+def root(square: Float[Tensor, " size"], *, out: Float[Tensor, " size"]) -> Float[Tensor, " size"]:
+    """Square root by way of ``rsqrt``, which is twice as fast as ``sqrt``; exactly 0 at 0."""
+    return torch.clamp(square, min=1e-300, out=out).rsqrt_().mul_(square)
