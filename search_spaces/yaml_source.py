@@ -77,7 +77,7 @@ class _Reader:
         loader = yaml.SafeLoader(self._text)
         while True:
             try:
-                event = loader.get_event()  # type: ignore[no-untyped-call]
+                event = loader.get_event()
             # PyYAML lets these escape, for instance on the escape "\UFFFFFFFF".
             except (ValueError, OverflowError) as error:
                 raise self._not_yaml(loader.line + 1, str(error)) from None
@@ -246,5 +246,5 @@ def _bounded(text: str, value: int | float) -> int | float:
 
 def _implied_tag(kind: type[yaml.Node], value: object, *, plain: bool) -> str:
     """The tag that YAML 1.1 gives to a node written without one."""
-    tag: str = _RESOLVER.resolve(kind, value, (plain, not plain))  # type: ignore[no-untyped-call]
+    tag: str = _RESOLVER.resolve(kind, value, (plain, not plain))
     return tag

@@ -19,11 +19,13 @@ for _package in (hedgecore, search_spaces):
             "distribution shadows it; uninstall that, or use a clean virtual environment"
         )
 
+from sweeps.progress import Silent  # noqa: E402
 from sweeps.run import Sweep, run  # noqa: E402
 
 __all__ = [
     "Plan",
     "PreparationError",
+    "Silent",
     "SpaceError",
     "Sweep",
     "TrialPlan",

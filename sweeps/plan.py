@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import search_spaces
 from hedgecore.config import ConfigError, digest, fingerprint, from_mapping, to_mapping
@@ -141,7 +141,7 @@ def _check_axes(space: SearchSpace, study: TicketStudy) -> None:
             others = {other: ends[other][0] for other in ends if other != name}
             try:
                 if name == "seed":
-                    seed_sequence(value)
+                    seed_sequence(cast(int, value))  # which itself refuses what is not a seed
                 _trial_study(study, {**others, name: value})
             except ConfigError as error:
                 raise _wrong(space, _axis(space, error.key) or where, error.problem) from error

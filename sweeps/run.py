@@ -157,7 +157,7 @@ def _prepare(
 ) -> dict[str, Shared]:
     """Every preparation in the object store, made once by a Ray task and filed in the storage."""
     began = time.monotonic()
-    tasks = {
+    tasks: dict[str, Any] = {
         key: prepare_task.remote(
             to_mapping(trial.study.dense_study()), trial.seed, core, filed[key]
         )

@@ -44,7 +44,7 @@ def train_trial(
         for epoch in train_ticket(study, preparation, ticket):
             tune.report({**epoch.row(), "seconds": time.perf_counter() - began, "ticket": facts})
     except DivergedError as error:
-        end = {"status": "failed", "error": f"{error} (lr {study.training.lr:g})"}
+        end: dict[str, Any] = {"status": "failed", "error": f"{error} (lr {study.training.lr:g})"}
         tune.report({"end": {**end, "seconds": time.perf_counter() - began, **facts}})
         return
     tested = assess_ticket(study, preparation, epoch.theta)

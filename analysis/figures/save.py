@@ -120,7 +120,7 @@ def _deployable(
     tolerance: float,
     confidence: float,
 ) -> tuple[float, float | None]:
-    """The sparsest efficient ticket at the smallest epsilon; the first pair if none is efficient."""
+    """The sparsest efficient ticket at the smallest epsilon; if there is none, the first pair."""
     answers = max_efficient_sparsity(trials, tolerance=tolerance, confidence=confidence)
     for sparsity, epsilon in answers[["max_efficient_sparsity", "epsilon"]].itertuples(
         index=False, name=None

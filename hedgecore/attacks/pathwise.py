@@ -65,8 +65,8 @@ def _gradient(loss: Loss, paths: Paths) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Loss of every path and its gradient in (S, v); parameters' own gradients stay untouched."""
     spot, variance = (p.detach().requires_grad_() for p in paths)
     value = loss(spot, variance)
-    gradient = torch.autograd.grad(value.sum(), (spot, variance))
-    return value.detach(), gradient
+    by_spot, by_variance = torch.autograd.grad(value.sum(), (spot, variance))
+    return value.detach(), (by_spot, by_variance)
 
 
 def _step(

@@ -40,8 +40,8 @@ class HedgingNetwork(nn.Module):
         self, exogenous: Float[Tensor, "paths steps 5"], spot: Float[Tensor, "paths steps+1"]
     ) -> Float[Tensor, "paths steps"]:
         """Shares held from every trading date to the next."""
-        first, last = self.layers[0], self.layers[-1]
-        middle = list(self.layers[1:-1])
+        first, *middle, last = self.layers
+        assert isinstance(first, nn.Linear)
         # Standardisation is folded into the first layer, whose exogenous part is one product for
         # all dates.
         weight = first.weight / self.sd

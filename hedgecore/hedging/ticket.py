@@ -228,7 +228,7 @@ def sha256(tensors: Iterable[Tensor]) -> str:
     """sha256 (hex) of the bytes of ``tensors``, in order."""
     digest = hashlib.sha256()
     for tensor in tensors:
-        digest.update(tensor.detach().cpu().contiguous().numpy())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -86,7 +86,7 @@ def train(
 
     best_loss, best_theta, best_epoch = math.inf, _settled(theta, mask), 0
     for epoch in range(1, training.epochs + 1):
-        lr = schedule.get_last_lr()[0]
+        lr = float(schedule.get_last_lr()[0])
         losses, norms = [], []
         for batch in _batches(train_paths.spot.shape[0], training.batch_size, order):
             spot, variance = train_paths.spot[batch], train_paths.variance[batch]

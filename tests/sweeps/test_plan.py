@@ -129,7 +129,7 @@ def test_a_mistake_in_the_file_names_its_line(tiny):
 
 
 def test_the_axis_that_is_wrong_is_named_whichever_is_checked_first(tiny):
-    with pytest.raises(SpaceError, match="space.lr: lr must be above 0"):
+    with pytest.raises(SpaceError, match=r"space\.lr: lr must be above 0"):
         sweeps.plan(tiny, overrides=["space.lr.grid=[-1.0, 0.1]"])
 
 

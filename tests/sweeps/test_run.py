@@ -7,6 +7,7 @@ import shutil
 import pandas as pd
 import pytest
 from safetensors.torch import load_file
+from spaces import TINY
 
 import analysis
 import sweeps
@@ -14,7 +15,7 @@ from hedgecore.hedging.config import NetworkConfig
 from hedgecore.hedging.network import initialise
 from hedgecore.metrics import METRICS
 from hedgecore.rng import stream
-from sweeps import PreparationError, UsageError
+from sweeps import PreparationError, Silent, UsageError
 from sweeps.shared import Filed
 from sweeps.sink import records
 
@@ -36,11 +37,9 @@ def tables(storage):
 @pytest.fixture(scope="module")
 def finished(ray_here, tmp_path_factory):
     """A sweep of the tiny space that ran to its end."""
-    from conftest import TINY  # type: ignore[attr-defined]
-
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(TINY)
-    sweep = sweeps.run(folder / "tiny.yaml", storage=folder / "out", progress=sweeps.Silent())
+    sweep = sweeps.run(folder / "tiny.yaml", storage=folder / "out", progress=Silent())
     return folder / "tiny.yaml", folder / "out", sweep
 
 

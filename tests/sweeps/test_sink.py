@@ -159,5 +159,5 @@ def test_every_log_line_is_plain_json(tmp_path):
 
 def test_storage_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be written .*; give another --storage"):
+    with pytest.raises(UsageError, match=r"cannot be written .*; give another --storage"):
         Sink(tmp_path / "file" / "below", core="c")

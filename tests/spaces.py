@@ -1,0 +1,19 @@
+"""Search spaces written for tests."""
+
+# 8 trials that train in a second.
+TINY = """\
+experiment: tickets
+space:
+  sparsity: {grid: [0.0, 0.8]}
+  lr: {grid: [1.0e-2, 3.0e-3]}
+  epsilon: {grid: [0.0, 0.2]}
+  seed: {grid: [0]}
+study:
+  market: {train_paths: 512, val_paths: 512, test_paths: 512, steps: 6}
+  network: {hidden: [8, 8]}
+  training: {epochs: 3, batch_size: 128}
+  dense: {lr: 1.0e-2}
+  attack: {name: fgsm}
+  evaluation: {attack: fgsm, epsilons: [0.2]}
+scheduler: null
+"""
