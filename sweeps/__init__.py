@@ -9,7 +9,7 @@ import hedgecore
 import search_spaces
 from search_spaces import SpaceError
 from sweeps.errors import PreparationError, UsageError
-from sweeps.plan import Plan, TrialPlan, plan
+from sweeps.planning import Plan, TrialPlan, plan
 
 _root = Path(__file__).resolve().parent.parent
 for _package in (hedgecore, search_spaces):
@@ -19,8 +19,8 @@ for _package in (hedgecore, search_spaces):
             "distribution shadows it; uninstall that, or use a clean virtual environment"
         )
 
+from sweeps.driver import Sweep, run  # noqa: E402
 from sweeps.progress import Silent  # noqa: E402
-from sweeps.run import Sweep, run  # noqa: E402
 
 __all__ = [
     "Plan",

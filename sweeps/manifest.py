@@ -15,7 +15,7 @@ from typing import Any
 import hedgecore
 from hedgecore.config import digest, fingerprint, to_mapping
 from sweeps.errors import UsageError
-from sweeps.plan import Plan, TrialPlan
+from sweeps.planning import Plan, TrialPlan
 from sweeps.shared import Facts
 
 _PACKAGES = ("hedgesweep", "torch", "numpy", "ray", "pandas", "pyarrow")

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.plan import Plan
+from sweeps.planning import Plan
 from sweeps.sink import TrialLog
 
 

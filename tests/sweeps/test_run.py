@@ -15,7 +15,7 @@ from hedgecore.hedging.config import NetworkConfig
 from hedgecore.hedging.network import initialise
 from hedgecore.metrics import METRICS
 from hedgecore.rng import stream
-from sweeps import PreparationError, Silent, UsageError
+from sweeps import PreparationError, Silent, UsageError, driver
 from sweeps.shared import Filed
 from sweeps.sink import records
 
@@ -53,8 +53,8 @@ def test_every_trial_completes_with_every_metric(finished):
 
 def test_every_column_is_in_the_dictionary_with_its_type(finished):
     trials, epochs = tables(finished[1])
-    analysis.schema.check(trials, analysis.schema.TRIALS)
-    analysis.schema.check(epochs, analysis.schema.EPOCHS)
+    assert analysis.schema.check(trials, "trials") == []
+    assert analysis.schema.check(epochs, "epochs") == []
 
 
 def test_metrics_have_one_direction_everywhere():
@@ -70,7 +70,7 @@ def test_all_trials_of_a_seed_start_from_one_theta_0(finished):
 
 def test_the_requested_sparsity_is_met_to_one_weight(finished):
     trials, _ = tables(finished[1])
-    total = sum(NetworkConfig(hidden=(8, 8)).weights)
+    total = sum(NetworkConfig(hidden=(8, 8)).weights[:-1])  # the output layer stays dense
     assert (trials["weights_total"] == total).all()
     expected = ((1 - trials["config/sparsity"]) * total).round()
     assert (trials["weights_kept"] == expected).all()
@@ -114,7 +114,7 @@ def test_concurrency_does_not_change_a_number(finished, silent, tmp_path):
 def test_the_same_command_again_trains_nothing(finished, silent, monkeypatch):
     space, out, _ = finished
     before = tables(out)
-    monkeypatch.setattr("sweeps.run._ray", lambda address: pytest.fail("started Ray"))
+    monkeypatch.setattr("sweeps.driver._ray", lambda address: pytest.fail("started Ray"))
     sweep = sweeps.run(space, storage=out, progress=silent)
     assert sweep.counts == {"completed": 8}
     for mine, theirs in zip(tables(out), before, strict=True):
@@ -194,9 +194,7 @@ def test_a_dense_baseline_that_diverges_is_one_clear_error(ray_here, tiny, silen
 def test_a_trial_whose_worker_dies_runs_again(ray_here, tiny, silent, tmp_path, monkeypatch):
     marker = tmp_path / "died"
     one = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-2], "space.epsilon.grid": [0.0]}
-    import sweeps.run as module
-
-    real = module.train_trial
+    real = driver.train_trial
 
     def fragile(config, *, preparations, device):
         if not marker.exists():
@@ -204,8 +202,8 @@ def test_a_trial_whose_worker_dies_runs_again(ray_here, tiny, silent, tmp_path, 
             os._exit(1)
         real(config, preparations=preparations, device=device)
 
-    monkeypatch.setattr(module, "train_trial", fragile)
-    sweep = module.run(tiny, storage=tmp_path / "out", overrides=one, progress=silent)
+    monkeypatch.setattr(driver, "train_trial", fragile)
+    sweep = sweeps.run(tiny, storage=tmp_path / "out", overrides=one, progress=silent)
     assert marker.exists()
     assert sweep.counts == {"completed": 1}
     trials, epochs = tables(tmp_path / "out")

@@ -31,7 +31,7 @@ from search_spaces import SearchSpace  # noqa: E402
 from sweeps import manifest  # noqa: E402
 from sweeps.asha import StratifiedAsha  # noqa: E402
 from sweeps.errors import UsageError  # noqa: E402
-from sweeps.plan import Plan, TrialPlan, plan  # noqa: E402
+from sweeps.planning import Plan, TrialPlan, plan  # noqa: E402
 from sweeps.progress import Progress, State, default  # noqa: E402
 from sweeps.recorder import Recorder  # noqa: E402
 from sweeps.shared import Facts, Filed, Shared, collect, prepare_task  # noqa: E402
