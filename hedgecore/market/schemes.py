@@ -133,8 +133,11 @@ class Scheme:
     substeps: Callable[[HestonParams, float, int], int]
 
 
-def _one(params: HestonParams, maturity: float, steps: int) -> int:
-    return 1
+def _half_months(params: HestonParams, maturity: float, steps: int) -> int:
+    # The trapezoid for the integrated variance is all that is inexact. Measured over seven
+    # published sets: with steps of 1/24 year every call is within the error of 400,000 paths, with
+    # steps of 1/12 some are not. (The tolerance keeps a step of exactly 1/24 whole.)
+    return max(1, math.ceil(24.0 * maturity / steps - 1e-9))
 
 
 def _euler_substeps(params: HestonParams, maturity: float, steps: int) -> int:
@@ -149,7 +152,7 @@ def _euler_substeps(params: HestonParams, maturity: float, steps: int) -> int:
 
 
 SCHEMES: dict[str, Scheme] = {
-    "exact_bk": Scheme(ExactVariance, _one),
+    "exact_bk": Scheme(ExactVariance, _half_months),
     "full_truncation": Scheme(FullTruncation, _euler_substeps),
-    "qe_m": Scheme(QuadraticExponential, _one),
+    "qe_m": Scheme(QuadraticExponential, _half_months),
 }

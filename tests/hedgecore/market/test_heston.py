@@ -89,6 +89,14 @@ def test_more_substeps_bring_a_long_step_to_the_exact_price(scheme):
     assert errors[1] < errors[0] / 2
 
 
+@pytest.mark.parametrize("scheme", ["qe_m", "exact_bk"])
+def test_a_step_of_a_year_is_refined_until_calls_are_right(scheme):
+    paths = drawn(ANDERSEN_1, paths=100_000, steps=10, maturity=10.0, scheme=scheme)
+    assert paths.steps == 10
+    checks = validate(ANDERSEN_1, paths, strikes=(70, 100, 140))
+    assert all(abs(checks[f"call K={k}"].z) < 3.5 for k in (70, 100, 140))
+
+
 def test_euler_takes_by_itself_the_substeps_that_a_wild_variance_needs():
     # Daily steps without substeps give 1.80 instead of 1.69.
     crude = drawn(BUEHLER, paths=50_000, scheme="full_truncation", substeps=1)
