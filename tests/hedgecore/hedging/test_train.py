@@ -118,11 +118,11 @@ def test_y_as_a_parameter_reaches_the_optimum_that_profiling_finds(study, prepar
     study = study.with_axes(
         {
             "risk.y": "parameter",
-            "risk.y_lr": 0.05,
+            "risk.y_lr": 0.1,
             "lr": 1e-12,
-            "training.epochs": 40,
-            "training.patience": 40,
-            "training.batch_size": 128,
+            "training.epochs": 120,
+            "training.patience": 120,
+            "training.batch_size": 1024,
         }
     )
     problem = HedgingProblem.of(study, preparation.standardisation)
