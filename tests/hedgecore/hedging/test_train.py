@@ -126,7 +126,7 @@ def test_y_as_a_parameter_reaches_the_optimum_that_profiling_finds(study, prepar
         }
     )
     problem = HedgingProblem.of(study, preparation.standardisation)
-    start = {**preparation.theta_star, "y": torch.tensor(0.0)}
+    start = {**preparation.theta_star, "y": torch.tensor(4.0)}
     paths = preparation.data["train"]
     *_, last = train(
         problem,
