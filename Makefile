@@ -22,7 +22,7 @@ check: setup
 	$(BIN)/mypy
 
 benchmarks: setup
-	$(BIN)/python benchmarks/heston_paths.py
+	$(BIN)/python -m benchmarks.heston_paths
 
 setup: .venv/installed
 

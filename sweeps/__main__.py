@@ -66,9 +66,11 @@ def run_command(
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     click.echo(f"{counts} in {sweep.seconds:.0f} s")
     click.echo(f"results in {storage}: next, hedgesweep report {storage}")
-    if sweep.interrupted:
-        click.echo("interrupted: the same command again runs what is left", err=True)
+    if sweep.counts.get("interrupted"):
+        click.echo(f"interrupted: the same command again runs the {sweep.left} left", err=True)
         sys.exit(130)
+    if sweep.left:
+        click.echo(f"{sweep.left} failed for want of a worker: the same command tries them again")
 
 
 @cli.command("status")

@@ -46,17 +46,14 @@ class Sweep:
     storage: Path
     plan: Plan
     trials: Mapping[str, TrialLog]
+    left: int
+    """Trials of the plan that are not finished."""
     seconds: float
 
     @property
     def counts(self) -> Mapping[str, int]:
         """Trials by status."""
         return Counter(log.end["status"] if log.end else "running" for log in self.trials.values())
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether trials are left to run."""
-        return sum(log.finished for log in self.trials.values()) < len(self.plan.trials)
 
 
 def run(
@@ -84,7 +81,7 @@ def run(
         UsageError: something is wrong with the storage or the address; raised before any trial.
         PreparationError: a dense baseline diverged.
     """
-    planned = space if isinstance(space, Plan) else plan(space, overrides=overrides)
+    planned = plan(space, overrides=overrides)
     if max_concurrent is not None and max_concurrent < 1:
         raise UsageError(f"max_concurrent must be at least 1, got {max_concurrent}")
     storage = Path(storage).expanduser().absolute()
@@ -103,17 +100,19 @@ def run(
         if len(known) == len(filed) and not _open(planned, known, sink):
             shown.message("every trial is finished; nothing to run")
             _announce(planned, known, sink)
+            left = 0
         else:
             with _ray(address):
                 prepared = _prepare(planned, filed, storage, core, shown)
-                manifest.write(storage, planned, {key: s.facts for key, s in prepared.items()})
+                known = {key: shared.facts for key, shared in prepared.items()}
+                manifest.write(storage, planned, known)
                 _fit(planned, prepared, sink, shown, max_concurrent, began)
+            left = len(_open(planned, known, sink))
     finally:
         sink.close()
         shown.close()
-    return Sweep(
-        storage=storage, plan=planned, trials=sink.trials, seconds=time.monotonic() - began
-    )
+    seconds = time.monotonic() - began
+    return Sweep(storage=storage, plan=planned, trials=sink.trials, left=left, seconds=seconds)
 
 
 @contextmanager

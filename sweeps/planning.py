@@ -79,22 +79,24 @@ class Plan:
 
 
 def plan(
-    space: str | Path | SearchSpace, *, overrides: Mapping[str, Any] | Iterable[str] | None = None
+    space: str | Path | SearchSpace | Plan,
+    *,
+    overrides: Mapping[str, Any] | Iterable[str] | None = None,
 ) -> Plan:
     """The trials that ``space`` asks for; starts nothing.
 
     Args:
-        space: a YAML file, the name of a shipped one, or a loaded space.
+        space: a YAML file, the name of a shipped one, a loaded space, or a plan (returned as it is).
         overrides: values by dotted key, as on the command line's ``--set``.
     Raises:
         SpaceError: anything wrong with the space, in one line with file, line, key and cure.
     """
-    if not isinstance(space, SearchSpace):
+    if isinstance(space, str | Path):
         space = search_spaces.load(space, overrides=overrides)
     elif overrides:
-        raise TypeError(
-            "overrides apply while a space is loaded; give load() the overrides instead"
-        )
+        raise TypeError("overrides apply while a file is read; give them to search_spaces.load()")
+    if isinstance(space, Plan):
+        return space
     if space.experiment != "tickets":
         raise _wrong(
             space, "experiment", unknown(space.experiment, ["tickets"], kind="experiment")

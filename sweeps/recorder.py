@@ -79,7 +79,7 @@ class Recorder(Callback):
     ) -> None:
         """A trial that raised, or lost its worker more often than it may."""
         if trial.status == Trial.ERROR:
-            self._end(_id(trial), {"status": "failed", "error": _reason(trial)})
+            self._end(_id(trial), {"status": "failed", "error": _reason(trial), "lost": True})
             self._changed()
 
     def interrupt(self) -> None:

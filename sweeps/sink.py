@@ -77,8 +77,9 @@ class TrialLog:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to run."""
-        return self.end is not None and self.end["status"] in FINISHED
+        """Whether nothing is left to run; a trial that lost its worker is worth another try."""
+        end = self.end
+        return end is not None and end["status"] in FINISHED and not end.get("lost", False)
 
     @property
     def best(self) -> dict[str, Any] | None:

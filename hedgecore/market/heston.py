@@ -23,6 +23,8 @@ from hedgecore.registry import lookup
 CHUNK = 25_000
 # Dates a chunk holds before they are turned into rows of the result.
 _BLOCK = 64
+# Torch never splits an operation on fewer than 32,768 numbers among threads.
+_WHOLE = 25_000
 
 
 def simulate(
@@ -63,7 +65,7 @@ def simulate(
     substeps = substeps or chosen.substeps(params, maturity, steps)
 
     # NumPy backs large arrays with huge pages, which halves the cost of touching them first.
-    spot, variance = (torch.from_numpy(np.empty((paths, steps + 1))) for _ in range(2))
+    spot, variance = (np.empty((paths, steps + 1)) for _ in range(2))
     key = int(torch.randint(2**63 - 1, (), generator=generator))
     starts = range(0, paths, CHUNK)
     workers = min(torch.get_num_threads(), len(starts))
@@ -77,16 +79,19 @@ def simulate(
             for dates, x, v in _march(params, step, steps, substeps, rows, size):
                 for row in x:
                     # ln S to S by exp2, which is three times as fast as exp.
-                    row.mul_(math.log2(math.e)).exp2_().mul_(params.spot)
-                spot[start : start + size, dates] = x.T
-                variance[start : start + size, dates] = v.T
+                    for piece in row.split(_WHOLE):
+                        piece.mul_(math.log2(math.e)).exp2_().mul_(params.spot)
+                spot[start : start + size, dates] = x.numpy().T
+                variance[start : start + size, dates] = v.numpy().T
 
     if workers == 1:
         work(0)
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, range(workers)))
-    return MarketPaths(spot=spot, variance=variance, maturity=maturity)
+    return MarketPaths(
+        spot=torch.from_numpy(spot), variance=torch.from_numpy(variance), maturity=maturity
+    )
 
 
 def _march(
@@ -112,5 +117,6 @@ def _march(
         # 0.
         x, v = x.clone(), v.clone()
         for row in vs:
-            row.clamp_(min=0.0)
+            for piece in row.split(_WHOLE):
+                piece.clamp_(min=0.0)
         yield slice(first, first + count), xs, vs

@@ -1,10 +1,10 @@
 """The step of the log spot that every scheme with a given next variance shares."""
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.market.noise import Noise, root
+from hedgecore.market.noise import Noise
 from hedgecore.market.params import HestonParams
 
 
@@ -27,7 +27,7 @@ class LogSpotStep:
         self.a = self.k2 + self.k3 / 2
         self._plain_level = -rho * params.kappa * params.v_bar * dt / xi
         self._plain_slope = half - rho / xi + self.k3 / 2
-        self._first, self._second = noise.scratch(2)
+        self._scratch = noise.scratch(1)[0].numpy()
 
     def plain_compensator(self, v: Float[Tensor, " size"]) -> Float[Tensor, " size"]:
         """The uncorrected drift, in place of -ln E[exp(A v')] where that mean is infinite."""
@@ -44,7 +44,15 @@ class LogSpotStep:
         out: Float[Tensor, " size"],
     ) -> None:
         """Write the log spot after ``x`` into ``out``; ``compensator`` is overwritten."""
-        torch.add(v, v_next, out=self._first).mul_(self.k3)
-        step = compensator.addcmul_(root(self._first, out=self._second), z)
-        step.add_(v_next, alpha=self.k2).add_(v, alpha=-self.k3 / 2).add_(self.drift)
-        torch.add(x, step, out=out)
+        old, new, step, other = v.numpy(), v_next.numpy(), compensator.numpy(), self._scratch
+        np.add(old, new, out=other)
+        other *= self.k3
+        np.sqrt(other, out=other)
+        other *= z.numpy()
+        step += other
+        np.multiply(new, self.k2, out=other)
+        step += other
+        np.multiply(old, self.k3 / 2, out=other)
+        step -= other
+        step += self.drift
+        np.add(x.numpy(), step, out=out.numpy())

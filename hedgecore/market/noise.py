@@ -1,5 +1,6 @@
 """Independent normals and uniforms for a block of paths, drawn into buffers that are reused."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,18 +18,21 @@ class Noise:
         self.size = size
         self.generator = generator
         self._narrow = torch.empty((2, size), dtype=torch.float32)
-        self._wide = torch.empty((2, size), dtype=torch.float64).unbind()
+        both = torch.empty((2, size), dtype=torch.float64)
+        self._both, self._wide = both.numpy(), both.unbind()
 
     def normals(self) -> tuple[Float[Tensor, " size"], Float[Tensor, " size"]]:
         """Two independent standard normals a path; they are overwritten by the next call."""
-        narrow, (first, second) = self._narrow.normal_(generator=self.generator), self._wide
-        # Row by row, so that no operation is long enough for torch to split it among threads.
-        return first.copy_(narrow[0]), second.copy_(narrow[1])
+        self._narrow.normal_(generator=self.generator)
+        np.copyto(self._both, self._narrow.numpy())
+        first, second = self._wide
+        return first, second
 
     def uniforms(self, count: int) -> Float[Tensor, " count"]:
         """``count`` uniforms on (0, 1], in full double precision."""
         u = torch.empty(count, dtype=torch.float64).uniform_(generator=self.generator)
-        return u.neg_().add_(1.0)
+        np.subtract(1.0, u.numpy(), out=u.numpy())
+        return u
 
     def scratch(self, count: int) -> tuple[Tensor, ...]:
         """``count`` buffers of float64, one value a path."""

@@ -2,8 +2,9 @@
 
 import math
 
-import torch
+import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hedgecore.market.log_spot import LogSpotStep
@@ -12,6 +13,8 @@ from hedgecore.market.params import HestonParams
 
 # The quadratic branch serves psi = Var/mean^2 up to 1.5; both branches exist for 1 <= psi <= 2.
 R_SWITCH = 2.0 / 1.5
+
+Array = NDArray[np.float64]
 
 
 class QuadraticExponential:
@@ -34,9 +37,12 @@ class QuadraticExponential:
         self._log_spot = LogSpotStep(params, dt, noise)
         self._decay = math.exp(-params.kappa * dt)
         self._level = params.kappa * params.v_bar * b
-        self._variance_slope = params.xi**2 * self._decay * b
-        self._variance_level = params.xi**2 * self._level * b / 2
-        self._scratch = noise.scratch(5)
+        self._half_variance_slope = params.xi**2 * self._decay * b / 2
+        # The least that keeps r^2 finite; it stands for a standard deviation of 1e-70.
+        self._half_variance_level = params.xi**2 * self._level * b / 4 + 1e-140
+        scratch = noise.scratch(5)
+        self._scratch = [buffer.numpy() for buffer in scratch]
+        self._compensator = scratch[2]
 
     def __call__(
         self,
@@ -47,55 +53,69 @@ class QuadraticExponential:
     ) -> None:
         """Write log spot and variance one step on into ``x_next`` and ``v_next``."""
         z_variance, z_spot = self._noise.normals()
-        m, r, compensator, first, second = self._scratch
-        torch.mul(v, self._decay, out=m).add_(self._level)
-        torch.mul(v, self._variance_slope, out=r).add_(self._variance_level).clamp_(min=1e-300)
-        torch.div(m, r, out=r).mul_(m).mul_(2.0)
+        m, r, compensator, a, other = self._scratch
+        old, new = v.numpy(), v_next.numpy()
+        np.multiply(old, self._decay, out=m)
+        m += self._level
+        np.multiply(old, self._half_variance_slope, out=other)
+        other += self._half_variance_level
+        np.divide(m, other, out=r)
+        r *= m
 
-        # b^2 = r - 1 + sqrt(r (r - 1)), a = m / (1 + b^2), v' = a (b + Z)^2.
-        # Clipped below so that no root meets 0 on the paths the other branch overwrites.
-        clipped = torch.clamp(r, min=1.0001, max=1e100, out=v_next)
-        torch.sub(clipped, 1.0, out=compensator)
-        torch.mul(clipped, compensator, out=first)
-        b_squared = compensator.addcmul_(first, torch.rsqrt(first, out=second))
-        a = torch.div(m, torch.add(b_squared, 1.0, out=first), out=first)
-        torch.rsqrt(b_squared, out=v_next).mul_(b_squared).add_(z_variance).square_().mul_(a)
-        # -ln E[exp(A v')] = ln(1 - 2Aa)/2 - A b^2 a / (1 - 2Aa), where a b^2 = m - a; finite for
-        # 2Aa < 1
-        torch.sub(a, m, out=compensator).mul_(self._log_spot.a)
-        shift = a.mul_(-2.0 * self._log_spot.a)
-        compensator.div_(torch.add(shift, 1.0, out=second))
-        compensator.add_(shift.log1p_(), alpha=0.5)
+        # b^2 = r - 1 + sqrt(r (r - 1)), a = m / (1 + b^2), v' = a (b + Z)^2; below r = 1 this is
+        # NaN, which the other branch overwrites.
+        with np.errstate(invalid="ignore"):
+            b_squared = np.subtract(r, 1.0, out=compensator)
+            np.multiply(r, b_squared, out=other)
+            b_squared += np.sqrt(other, out=other)
+            np.add(b_squared, 1.0, out=other)
+            np.divide(m, other, out=a)
+            np.sqrt(b_squared, out=new)
+            new += z_variance.numpy()
+            np.square(new, out=new)
+            new *= a
+            # -ln E[exp(A v')] = ln(1 - 2Aa)/2 - A b^2 a / (1 - 2Aa), where a b^2 = m - a; finite
+            # for 2Aa < 1
+            np.subtract(a, m, out=compensator)
+            compensator *= self._log_spot.a
+            shift = np.multiply(a, -2.0 * self._log_spot.a, out=a)
+            compensator /= np.add(shift, 1.0, out=other)
+            np.log1p(shift, out=shift)
+            shift *= 0.5
+            compensator += shift
 
-        if float(r.amin()) < R_SWITCH:
-            wide = (r < R_SWITCH).nonzero().squeeze(1)
-            v_wide, compensator_wide = self._exponential(
-                m.index_select(0, wide), r.index_select(0, wide)
-            )
-            v_next.scatter_(0, wide, v_wide)
-            compensator.scatter_(0, wide, compensator_wide)
+        wide = np.flatnonzero(r < R_SWITCH)
+        if wide.size:
+            new[wide], compensator[wide] = self._exponential(m.take(wide), r.take(wide))
         if self._log_spot.a > 0.0:
-            plain = self._log_spot.plain_compensator(v)
-            torch.where(compensator.isfinite(), compensator, plain, out=compensator)
-        self._log_spot(x, v, v_next, compensator=compensator, z=z_spot, out=x_next)
+            plain = self._log_spot.plain_compensator(v).numpy()
+            np.copyto(compensator, plain, where=~np.isfinite(compensator))
+        self._log_spot(x, v, v_next, compensator=self._compensator, z=z_spot, out=x_next)
 
-    def _exponential(
-        self, m: Float[Tensor, " wide"], r: Float[Tensor, " wide"]
-    ) -> tuple[Float[Tensor, " wide"], Float[Tensor, " wide"]]:
+    def _exponential(self, m: Array, r: Array) -> tuple[Array, Array]:
         # 1 - p = 2r / (2 + r), 1/beta = m (2 + r) / (2r), v' = max(ln((1 - p) / U), 0) / beta
-        r.clamp_(min=1e-100)
+        r += 1e-100
         spread = r + 2.0
-        q = torch.div(r, spread).mul_(2.0)
-        inverse_beta = m.mul_(spread.div_(r)).mul_(0.5)
-        u = self._noise.uniforms(m.numel())
-        v_next = torch.div(q, u, out=u).sub_(1.0).clamp_(min=0.0).log1p_().mul_(inverse_beta)
+        q = r / spread
+        q *= 2.0
+        inverse_beta = m
+        inverse_beta /= q
+        v_next = self._noise.uniforms(m.size).numpy()
+        np.divide(q, v_next, out=v_next)
+        np.maximum(v_next, 1.0, out=v_next)
+        np.log(v_next, out=v_next)
+        v_next *= inverse_beta
         # -ln E[exp(A v')] = ln((1 - g) / (1 - g + g q)) = ln(1 - g q / (1 - g + g q)), g = A /
         # beta < 1
-        g = inverse_beta.mul_(self._log_spot.a)
-        q.mul_(g)
-        compensator = torch.div(q, torch.sub(q, g, out=spread).add_(1.0), out=q).neg_().log1p_()
+        g = np.multiply(inverse_beta, self._log_spot.a, out=inverse_beta)
+        q *= g
+        np.subtract(q, g, out=spread)
+        spread += 1.0
+        q /= spread
+        with np.errstate(invalid="ignore", divide="ignore"):
+            compensator = np.log1p(np.negative(q, out=q), out=q)
         if self._log_spot.a > 0.0:
             # Beyond the pole g = 1 the quotient can come out positive again though the mean is
             # infinite.
-            compensator.masked_fill_(g >= 1.0, math.nan)
+            compensator[g >= 1.0] = math.nan
         return v_next, compensator

@@ -1,8 +1,16 @@
+import json
+from pathlib import Path
+
 import pytest
 
 import search_spaces
 import sweeps
+from hedgecore.config import to_mapping
+from hedgecore.hedging.study import TicketStudy
 from sweeps import SpaceError
+from sweeps.planning import _leaves
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def configs(space, **overrides):
@@ -86,6 +94,18 @@ def test_rungs_are_powers_of_the_reduction_factor_from_the_grace_period(tiny):
         "study.training.epochs": 54,
     }
     assert sweeps.plan(tiny, overrides=overrides).rungs == (2, 6, 18)
+
+
+@pytest.mark.parametrize("key", sorted(_leaves(to_mapping(TicketStudy()))))
+def test_every_key_of_the_study_can_be_set_and_is_documented(tiny, key):
+    value: object = to_mapping(TicketStudy())
+    for name in key.split("."):
+        value = value[name]  # type: ignore[index]
+    text = json.dumps(value if value != 1e-6 else 1.0e-4).replace("1e-06", "1.0e-6")
+    fits = {"study.training.batch_size=512": "study.training.batch_size=64"}
+    override = f"study.{key}={text}"
+    assert sweeps.plan(tiny, overrides=[fits.get(override, override)]).trials
+    assert f"`{key}`" in (ROOT / "docs" / "spaces.md").read_text()
 
 
 def test_max_t_is_the_most_that_anyone_trains(tiny):

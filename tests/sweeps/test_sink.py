@@ -124,6 +124,12 @@ def test_an_interrupted_trial_starts_over_and_a_finished_one_keeps_its_rows(tmp_
     assert second.trials["b"].row()["index"] == 7
 
 
+def test_a_trial_that_lost_its_worker_is_failed_but_not_finished(tmp_path):
+    sink = write(tmp_path, trial("a"), end("a", "failed", error="node died", lost=True))
+    assert not sink.trials["a"].finished
+    assert table(tmp_path)[0]["error"] == "node died"
+
+
 def test_a_torn_last_line_loses_only_itself(tmp_path):
     write(tmp_path, trial("a"), epoch("a", 1, 4.0), end("a", "stopped"))
     log = next((tmp_path / "log").glob("*.jsonl"))
