@@ -162,6 +162,9 @@ def _prepare(
         )
         for key, trial in planned.preparations.items()
     }
+    new = sum(made is None for made in filed.values())
+    if new:
+        shown.message(f"preparing {new}: paths, theta_0, training the dense baseline ..")
     prepared = {}
     for key, (facts, arrays) in tasks.items():
         prepared[key] = shared = collect(key, facts, arrays)
