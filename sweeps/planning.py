@@ -86,7 +86,7 @@ def plan(
     """The trials that ``space`` asks for; starts nothing.
 
     Args:
-        space: a YAML file, the name of a shipped one, a loaded space, or a plan (returned as it is).
+        space: a YAML file, the name of a shipped one, a loaded space, or a plan, returned as is.
         overrides: values by dotted key, as on the command line's ``--set``.
     Raises:
         SpaceError: anything wrong with the space, in one line with file, line, key and cure.
