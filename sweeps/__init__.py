@@ -8,6 +8,7 @@ from pathlib import Path
 import hedgecore
 import search_spaces
 from search_spaces import SpaceError
+from sweeps import runtime as runtime  # before all else: it sets what Ray reads when imported
 from sweeps.errors import PreparationError, UsageError
 from sweeps.planning import Plan, TrialPlan, plan
 

@@ -21,12 +21,9 @@ _NEVER = 10**9
 class StratifiedAsha(FIFOScheduler):
     """One of Ray's ``ASHAScheduler`` for every stratum, made when its first trial arrives."""
 
-    def __init__(
-        self, asha: Asha, max_t: int, stratum: Callable[[Mapping[str, Any]], Hashable]
-    ) -> None:
+    def __init__(self, asha: Asha, stratum: Callable[[Mapping[str, Any]], Hashable]) -> None:
         super().__init__()
         self._asha = asha
-        self._max_t = max_t
         self._stratum = stratum
         self._brackets: dict[Hashable, ASHAScheduler] = {}
 
@@ -36,7 +33,8 @@ class StratifiedAsha(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """CONTINUE or STOP, judged among the trials of one stratum."""
-        if result.get("epoch", self._max_t) >= self._max_t:
+        last = trial.config["trial"]["study"]["training"]["epochs"]
+        if result.get("epoch", last) >= last:
             return self.CONTINUE
         return self._of(trial).on_trial_result(tune_controller, trial, result)
 

@@ -1,42 +1,29 @@
 """Run a sweep: prepare each seed once, let Ray Tune schedule the trials, keep every row."""
 
-import os
 import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Read by Ray when it is imported: our own rows replace its loggers and reporter, relative paths
-# stay relative, and workers run at the priority of whoever started them.
-for _name, _value in {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_worker_niceness": "0",
-}.items():
-    os.environ.setdefault(_name, _value)
+import ray
+from ray import tune
 
-import ray  # noqa: E402
-from ray import tune  # noqa: E402
-
-from hedgecore.config import to_mapping  # noqa: E402
-from search_spaces import SearchSpace  # noqa: E402
-from sweeps import manifest  # noqa: E402
-from sweeps.asha import StratifiedAsha  # noqa: E402
-from sweeps.errors import UsageError  # noqa: E402
-from sweeps.planning import Plan, TrialPlan, plan  # noqa: E402
-from sweeps.progress import Progress, State, default  # noqa: E402
-from sweeps.recorder import Recorder  # noqa: E402
-from sweeps.shared import Facts, Filed, Shared, collect, prepare_task  # noqa: E402
-from sweeps.sink import Sink, TrialLog  # noqa: E402
-from sweeps.trainables import device_for, train_trial  # noqa: E402
+from hedgecore.config import to_mapping
+from search_spaces import SearchSpace
+from sweeps import manifest
+from sweeps.asha import StratifiedAsha
+from sweeps.errors import PreparationError, UsageError
+from sweeps.planning import Plan, TrialPlan, plan
+from sweeps.progress import Progress, State, default
+from sweeps.recorder import Recorder
+from sweeps.runtime import runtime
+from sweeps.shared import Facts, Filed, Shared, collect, prepare_task
+from sweeps.sink import Sink, TrialLog
+from sweeps.trainables import device_for, train_trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,54 +84,28 @@ def run(
             key: Filed.read(storage / "study" / key, core=core) for key in planned.preparations
         }
         known = {key: made.facts for key, made in filed.items() if made}
-        if len(known) == len(filed) and not _open(planned, known, sink):
+        whole = len(known) == len(filed)
+        if whole and not _open(trials := _identified(planned, known), sink):
             shown.message("every trial is finished; nothing to run")
-            _announce(planned, known, sink)
-            left = 0
+            _announce(trials, known, sink)
         else:
-            with _ray(address):
+            with runtime(address, planned.space.resources):
                 prepared = _prepare(planned, filed, storage, core, shown)
                 known = {key: shared.facts for key, shared in prepared.items()}
                 manifest.write(storage, planned, known)
-                _fit(planned, prepared, sink, shown, max_concurrent, began)
-            left = len(_open(planned, known, sink))
+                trials = _identified(planned, known)
+                _announce(trials, known, sink)
+                _fit(planned, trials, prepared, sink, shown, max_concurrent, began)
     finally:
         sink.close()
         shown.close()
-    seconds = time.monotonic() - began
-    return Sweep(storage=storage, plan=planned, trials=sink.trials, left=left, seconds=seconds)
-
-
-@contextmanager
-def _ray(address: str | None) -> Iterator[None]:
-    """A Ray runtime: the caller's if it has one, a cluster's if there is an address, else one of
-    our own.
-    """
-    if ray.is_initialized():
-        yield
-        return
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address is None:
-        options["include_dashboard"] = False
-    else:
-        options["runtime_env"] = {"py_modules": _packages()}
-    try:
-        ray.init(address=address or "local", **options)
-    except ConnectionError as error:
-        raise UsageError(
-            f"no Ray cluster at {address!r}; start one with 'ray start --head', "
-            "or leave out --address"
-        ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _packages() -> list[str]:
-    """The code of a sweep, which travels to the workers of a cluster."""
-    root = Path(__file__).resolve().parent.parent
-    return [str(root / name) for name in ("hedgecore", "search_spaces", "sweeps")]
+    return Sweep(
+        storage=storage,
+        plan=planned,
+        trials=_logs(trials, sink),
+        left=len(_open(trials, sink)),
+        seconds=time.monotonic() - began,
+    )
 
 
 def _prepare(
@@ -165,29 +126,55 @@ def _prepare(
     new = sum(made is None for made in filed.values())
     if new:
         shown.message(f"preparing {new}: paths, theta_0, training the dense baseline ..")
-    prepared = {}
-    for key, (facts, arrays) in tasks.items():
-        prepared[key] = shared = collect(key, facts, arrays)
+    prepared: dict[str, Shared] = {}
+    failure: PreparationError | None = None
+    waiting = {facts: (key, arrays) for key, (facts, arrays) in tasks.items()}
+    while waiting:
+        # Whichever is ready first is filed first: a failure or an interruption loses no other.
+        (facts,), _ = ray.wait(list(waiting))
+        key, arrays = waiting.pop(facts)
+        try:
+            prepared[key] = shared = collect(key, facts, arrays)
+        except PreparationError as error:
+            failure = error
+            continue
         if filed[key] is None:
             Filed.write(storage / "study" / key, shared)
         dense = shared.facts.dense
         shown.message(
             f"{key}: dense baseline has validation risk {dense['val_loss']:.4f}, "
-            f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f} ({time.monotonic() - began:.0f} s)"
+            f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f} (minimum-variance delta "
+            f"{dense['baselines']['minimum_variance']['cvar_05']:.3f}), "
+            f"{time.monotonic() - began:.0f} s"
         )
+    if failure:
+        raise failure
     return prepared
 
 
-def _open(planned: Plan, facts: Mapping[str, Facts], sink: Sink) -> list[tuple[str, TrialPlan]]:
-    """The trials that are left to run, with their ids."""
-    ids = [(manifest.trial_id(t, facts[t.preparation]), t) for t in planned.trials]
-    return [(i, t) for i, t in ids if not (i in sink.trials and sink.trials[i].finished)]
+def _identified(planned: Plan, facts: Mapping[str, Facts]) -> dict[str, TrialPlan]:
+    """The trials of the plan by their ids."""
+    gpu = planned.space.resources.gpu > 0
+    return {manifest.trial_id(t, facts[t.preparation], gpu=gpu): t for t in planned.trials}
 
 
-def _announce(planned: Plan, facts: Mapping[str, Facts], sink: Sink) -> None:
+def _open(trials: Mapping[str, TrialPlan], sink: Sink) -> dict[str, TrialPlan]:
+    """The trials that are left to run."""
+    return {
+        i: trial
+        for i, trial in trials.items()
+        if not (i in sink.trials and sink.trials[i].finished)
+    }
+
+
+def _logs(trials: Mapping[str, TrialPlan], sink: Sink) -> dict[str, TrialLog]:
+    """What the log says of ``trials``; the storage may hold others, of a wider space."""
+    return {i: sink.trials[i] for i in trials if i in sink.trials}
+
+
+def _announce(trials: Mapping[str, TrialPlan], facts: Mapping[str, Facts], sink: Sink) -> None:
     """Enter finished trials at their place in the present space."""
-    for trial in planned.trials:
-        trial_id = manifest.trial_id(trial, facts[trial.preparation])
+    for trial_id, trial in trials.items():
         if trial_id in sink.trials and sink.trials[trial_id].finished:
             sink.append(_about(trial_id, trial, facts[trial.preparation]))
 
@@ -199,6 +186,7 @@ def _about(trial_id: str, trial: TrialPlan, facts: Facts) -> dict[str, Any]:
 
 def _fit(
     planned: Plan,
+    trials: Mapping[str, TrialPlan],
     prepared: Mapping[str, Shared],
     sink: Sink,
     shown: Progress,
@@ -206,8 +194,7 @@ def _fit(
     began: float,
 ) -> None:
     facts = {key: shared.facts for key, shared in prepared.items()}
-    _announce(planned, facts, sink)
-    todo = _open(planned, facts, sink)
+    todo = _open(trials, sink)
     if not todo:
         return
     resources = planned.space.resources
@@ -217,24 +204,23 @@ def _fit(
         ),
         {"cpu": resources.cpu, "gpu": resources.gpu},
     )
-    announcements = {i: _about(i, trial, facts[trial.preparation]) for i, trial in todo}
+    announcements = {i: _about(i, trial, facts[trial.preparation]) for i, trial in todo.items()}
     started = time.monotonic()
     recorder = Recorder(
         sink,
         announcements,
         lambda: shown.update(
-            State(plan=planned, trials=sink.trials, began=began, first_trial=started)
+            State(plan=planned, trials=_logs(trials, sink), began=began, first_trial=started)
         ),
     )
     asha = planned.space.scheduler
-    longest = max(trial.study.training.epochs for trial in planned.trials)
     scratch = tempfile.mkdtemp(prefix="hedgesweep-")
     try:
         tune.Tuner(
             trainable,
-            param_space={"trial": tune.grid_search([_spec(i, t, facts) for i, t in todo])},
+            param_space={"trial": tune.grid_search([_spec(i, t, facts) for i, t in todo.items()])},
             tune_config=tune.TuneConfig(
-                scheduler=StratifiedAsha(asha, longest, planned.stratum) if asha else None,
+                scheduler=StratifiedAsha(asha, planned.stratum) if asha else None,
                 max_concurrent_trials=max_concurrent,
                 reuse_actors=True,
             ),

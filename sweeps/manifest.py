@@ -32,12 +32,12 @@ def core_version() -> str:
     return hashlib.sha256(json.dumps(named).encode()).hexdigest()
 
 
-def trial_id(trial: TrialPlan, facts: Facts) -> str:
-    """The content address of a trial: equal for equal study, seed, theta_0, data and core, and for
+def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
+    """The content address of a trial: equal for equal study, seed, theta_0, data and code, and for
     nothing else.
     """
     parts = [fingerprint(trial.study), trial.seed, facts.theta_0_sha256, facts.data_sha256]
-    return digest([*parts, facts.core])[:16]
+    return digest([*parts, facts.core, version("torch"), gpu])[:16]
 
 
 def check(storage: Path, plan: Plan) -> None:
@@ -46,12 +46,21 @@ def check(storage: Path, plan: Plan) -> None:
     Raises:
         UsageError: ``storage`` is not a directory, or holds a sweep of another study.
     """
-    if storage.exists() and not storage.is_dir():
-        raise UsageError(f"storage {storage} is a file; give a directory as --storage")
-    path = storage / "manifest.json"
-    if not path.exists():
+    try:
+        if storage.exists() and not storage.is_dir():
+            raise UsageError(f"storage {storage} is a file; give a directory as --storage")
+        before = json.loads((storage / "manifest.json").read_text())["study"]
+    except FileNotFoundError:
         return
-    before = json.loads(path.read_text())["study"]
+    except OSError as error:
+        raise UsageError(
+            f"storage {storage} cannot be read ({error.strerror}); give another --storage"
+        ) from error
+    except (ValueError, KeyError) as error:
+        raise UsageError(
+            f"{storage}/manifest.json is damaged; remove it (rows lie in log/), or give another "
+            "--storage"
+        ) from error
     changed = sorted(_differences(before, json.loads(json.dumps(to_mapping(plan.study)))))
     if changed:
         shown = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
@@ -80,6 +89,7 @@ def write(storage: Path, plan: Plan, preparations: dict[str, Facts]) -> None:
                 "seed": facts.seed,
                 "theta_0_sha256": facts.theta_0_sha256,
                 "data_sha256": facts.data_sha256,
+                "baselines": facts.dense["baselines"],
             }
             for key, facts in sorted(preparations.items())
         },

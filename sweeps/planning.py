@@ -9,7 +9,7 @@ from typing import Any, cast
 import search_spaces
 from hedgecore.config import ConfigError, digest, fingerprint, from_mapping, to_mapping
 from hedgecore.hedging.study import AXES, TicketStudy
-from hedgecore.hedging.train import EpochMetrics
+from hedgecore.hedging.train import DIRECTIONS
 from hedgecore.registry import unknown
 from hedgecore.rng import numpy_stream, seed_sequence
 from search_spaces import Asha, Grid, SearchSpace, SpaceError
@@ -113,11 +113,15 @@ def _study(space: SearchSpace) -> TicketStudy:
     except ConfigError as error:
         key = f"study.{error.key}" if error.key else "study"
         raise _wrong(space, key, error.problem) from error
+    return _capped(space, study)
+
+
+def _capped(space: SearchSpace, study: TicketStudy) -> TicketStudy:
+    """``study`` with the most epochs that ASHA grants; learning-rate schedules end there too."""
     asha = space.scheduler
-    if asha and asha.max_t is not None and asha.max_t < study.training.epochs:
-        # The most that ASHA grants is the most that anyone trains, and schedules end there.
-        study = replace(study, training=replace(study.training, epochs=asha.max_t))
-    return study
+    if asha is None or asha.max_t is None or asha.max_t >= study.training.epochs:
+        return study
+    return replace(study, training=replace(study.training, epochs=asha.max_t))
 
 
 def _check_axes(space: SearchSpace, study: TicketStudy) -> None:
@@ -125,17 +129,17 @@ def _check_axes(space: SearchSpace, study: TicketStudy) -> None:
     configuration.
     """
     known = {*AXES, "seed", *_leaves(to_mapping(study))}
-    setters: dict[str, str] = {}
+    short = {path: name for name, path in AXES.items()}
     for name in space.space:
         if name not in known:
             hint = unknown(name, known, kind="axis").split("; known:")[0]
             axes = ", ".join([*AXES, "seed"])
             cure = f"axes are {axes} and the keys of study, such as training.epochs"
             raise _wrong(space, f"space.{name}", f"{hint}; {cure}")
-        once = setters.setdefault(AXES.get(name, name), name)
-        if once != name:
-            problem = f"the same setting as {once!r}; keep one of the two"
-            raise _wrong(space, f"space.{name}", problem)
+        if name in short:
+            raise _wrong(
+                space, f"space.{name}", f"this axis is called {short[name]!r}; write that"
+            )
     ends = {name: domain.ends() for name, domain in space.space.items()}
     for name, values in ends.items():
         where = f"space.{name}"
@@ -164,7 +168,13 @@ def _trial_study(study: TicketStudy, config: Mapping[str, Any]) -> TicketStudy:
 def _trials(space: SearchSpace, study: TicketStudy) -> tuple[TrialPlan, ...]:
     trials: dict[str, TrialPlan] = {}
     for config in _configs(space):
-        built = _trial_study(study, config)
+        try:
+            built = _capped(space, _trial_study(study, config))
+        except ConfigError as error:
+            # Each value is legal beside the others' first; this combination is not.
+            where = _axis(space, error.key) or "space"
+            shown = ", ".join(f"{n}={_listed([v])}" for n, v in config.items())
+            raise _wrong(space, where, f"{error.problem} (trial {shown})") from error
         seed = int(config.get("seed", 0))
         # The study's own values, so that a 0 written for a real number is 0.0 in every table.
         typed = {n: _value(built, AXES.get(n, n)) for n in config if n != "seed"}
@@ -208,14 +218,12 @@ def _rungs(space: SearchSpace, trials: tuple[TrialPlan, ...]) -> tuple[int, ...]
 
 
 def _check_metric(space: SearchSpace, asha: Asha) -> None:
-    reported = [
-        name
-        for name in EpochMetrics.__dataclass_fields__
-        if name not in ("theta", "best", "epoch")
-    ]
-    if asha.metric not in reported:
-        wrong = unknown(asha.metric, reported, kind="metric")
+    if asha.metric not in DIRECTIONS:
+        wrong = unknown(asha.metric, DIRECTIONS, kind="metric")
         raise _wrong(space, "scheduler.asha.metric", wrong)
+    if asha.mode != (better := DIRECTIONS[asha.metric]):
+        problem = f"{asha.mode!r} would stop the best by {asha.metric}; write mode: {better}"
+        raise _wrong(space, "scheduler.asha.mode", problem)
 
 
 def _wrong(space: SearchSpace, key: str, problem: str) -> SpaceError:

@@ -76,7 +76,8 @@ class PlainLines:
             axes = " ".join(
                 f"{name}={_short(value)}" for name, value in log.about["config"].items()
             )
-            print(f"{_counts_line(state)} | {axes}: {_ending(log)}", flush=True)
+            progress = f"{_counts(state)} · {_times(state)}"
+            print(f"{progress} | {axes}: {_ending(log)}", flush=True)
 
     def close(self) -> None:
         """See :class:`Progress`."""
@@ -86,7 +87,12 @@ class LivePanel:
     """Counts, times and the best ticket of every sparsity, redrawn in place."""
 
     def __init__(self) -> None:
-        self._live = Live(console=Console(), refresh_per_second=4, transient=True)
+        self._began = time.monotonic()
+        self._shown: tuple[str, State, Table] | None = None
+        # Drawn from a thread of its own, so that the clock runs on while no trial reports.
+        self._live = Live(
+            console=Console(), refresh_per_second=4, transient=True, get_renderable=self._draw
+        )
         self._live.start()
 
     def message(self, text: str) -> None:
@@ -95,27 +101,36 @@ class LivePanel:
 
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
-        headline = Text(_counts_line(state), style="bold")
-        self._live.update(Group(headline, _best_table(state.trials)))
+        self._shown = _counts(state), state, _best_table(state.trials)
 
     def close(self) -> None:
         """See :class:`Progress`."""
         self._live.stop()
 
+    def _draw(self) -> Group:
+        if self._shown is None:
+            return Group(Text(f"{_clock(time.monotonic() - self._began)} elapsed", style="bold"))
+        counts, state, table = self._shown
+        return Group(Text(f"{counts} · {_times(state)}", style="bold"), table)
 
-def _counts_line(state: State) -> str:
+
+def _counts(state: State) -> str:
     counts = Counter(log.end["status"] if log.end else "running" for log in state.trials.values())
     ended = sum(n for status, n in counts.items() if status != "running")
     shown = [f"{ended}/{len(state.plan.trials)} done"]
     shown += [f"{counts[s]} {s}" for s in ("running", "stopped", "failed") if counts[s]]
-    now = time.monotonic()
-    shown.append(f"{_clock(now - state.began)} elapsed")
-    fresh = sum(log.fresh for log in state.trials.values())
-    left = len(state.plan.trials) - ended
-    if fresh and left:
-        # Trials to come will take as long as those that ended in this run.
-        shown.append(f"about {_clock((now - state.first_trial) / fresh * left)} left")
     return " · ".join(shown)
+
+
+def _times(state: State) -> str:
+    """Elapsed time; and what is left, if trials to come take as long as those of this run did."""
+    now = time.monotonic()
+    fresh = sum(log.fresh for log in state.trials.values())
+    left = len(state.plan.trials) - sum(log.end is not None for log in state.trials.values())
+    elapsed = f"{_clock(now - state.began)} elapsed"
+    if not (fresh and left):
+        return elapsed
+    return f"{elapsed} · about {_clock((now - state.first_trial) / fresh * left)} left"
 
 
 def _best_table(trials: Mapping[str, TrialLog]) -> Table:

@@ -4,11 +4,14 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ray.exceptions import NodeDiedError, ObjectLostError, RayActorError, WorkerCrashedError
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from sweeps.sink import EPOCH_COLUMNS, Sink
 
+# The machine's fault, not the trial's: worth another try.
+_LOST = (RayActorError, NodeDiedError, ObjectLostError, WorkerCrashedError)
 # Tune adds columns of its own to every report.
 _EPOCH = ("epoch", *EPOCH_COLUMNS, "ticket")
 
@@ -56,10 +59,9 @@ class Recorder(Callback):
         """Keep an epoch, or the end that the trial itself reports."""
         trial_id = _id(trial)
         if "end" in result:
-            if model := result.get("model"):
+            # Taken out of the result, which Tune keeps in memory for every trial.
+            if model := result.pop("model", None):
                 self._keep_model(trial_id, model)
-                # Tune keeps the last result of every trial in memory; the model is on disk now.
-                trial.last_result.pop("model", None)
             self._end(trial_id, result["end"])
         else:
             row = {name: result[name] for name in _EPOCH}
@@ -78,9 +80,10 @@ class Recorder(Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """A trial that raised, or lost its worker more often than it may."""
-        if trial.status == Trial.ERROR:
-            self._end(_id(trial), {"status": "failed", "error": _reason(trial), "lost": True})
-            self._changed()
+        error = trial.get_error()
+        end = {"status": "failed", "error": _reason(error)}
+        self._end(_id(trial), {**end, "lost": True} if isinstance(error, _LOST) else end)
+        self._changed()
 
     def interrupt(self) -> None:
         """Mark the trials that were cut off."""
@@ -103,7 +106,7 @@ def _id(trial: Trial) -> str:
     return str(trial.config["trial"]["trial_id"])
 
 
-def _reason(trial: Trial) -> str:
+def _reason(error: Exception | None) -> str:
     """The last line of what went wrong."""
-    lines = [line.strip() for line in str(trial.get_error() or "unknown").splitlines()]
+    lines = [line.strip() for line in str(error or "unknown").splitlines()]
     return next((line for line in reversed(lines) if line), "unknown")

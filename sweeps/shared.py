@@ -10,7 +10,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +91,15 @@ class Shared:
 def prepare_task(
     study: dict[str, Any], seed: int, core: str, filed: "Filed | None"
 ) -> tuple[Facts | str, Arrays]:
-    """Facts and arrays of one preparation; the message instead where the dense baseline
-    diverged.
-    """
+    """Facts and arrays of one preparation, or what went wrong with it in one line."""
     torch.set_num_threads(1)
     began = time.perf_counter()
     typed = from_mapping(TicketStudy, study)
     try:
         made = prepare(typed, seed=seed) if filed is None else filed.restore(typed)
     except DivergedError as error:
+        return f"the dense baseline diverged: {error} (study.dense.lr)", {}
+    except UsageError as error:
         return str(error), {}
     facts = Facts(
         seed=seed,
@@ -128,11 +128,11 @@ def collect(key: str, facts: "ray.ObjectRef", arrays: "ray.ObjectRef") -> Shared
     """The finished preparation ``key``.
 
     Raises:
-        PreparationError: its dense baseline diverged.
+        PreparationError: its dense baseline diverged, or what is filed does not fit this machine.
     """
     made = ray.get(facts)
     if isinstance(made, str):
-        raise PreparationError(f"dense baseline of {key}: {made} (study.dense.lr)")
+        raise PreparationError(f"{key}: {made}")
     return Shared(made, arrays)
 
 
@@ -151,11 +151,12 @@ class Filed:
     def read(cls, folder: Path, *, core: str) -> "Filed | None":
         """What an earlier run left in ``folder``; None if nothing, or if other code made it."""
         try:
-            facts = Facts(**json.loads((folder / "facts.json").read_text()))
-        except FileNotFoundError:
+            written = json.loads((folder / "facts.json").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
             return None
-        if facts.core != core:
+        if written.get("core") != core or written.keys() != {f.name for f in fields(Facts)}:
             return None
+        facts = Facts(**written)
         tensors = {
             name: load_file(folder / f"{name}.safetensors") for name in ("theta_0", "theta_star")
         }

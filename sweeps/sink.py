@@ -5,6 +5,7 @@ are derived from all files and replaced atomically, so whoever reads them at any
 whole table.
 """
 
+import fcntl
 import json
 import os
 import time
@@ -133,6 +134,7 @@ class Sink:
         self._due = -float("inf")
         self._changed = False
         self._folding = False
+        self._lock = _locked(storage)
         for record in records(storage):
             self._fold(record)
         self._file = _new_log(storage)
@@ -167,6 +169,7 @@ class Sink:
         self._changed = True
         self.snapshot()
         self._file.close()
+        self._lock.close()
 
     def _fold(self, record: Mapping[str, Any]) -> None:
         kind = record["type"]
@@ -227,15 +230,35 @@ def write_tables(storage: Path, trials: Mapping[str, TrialLog]) -> None:
     _replace(storage / "epochs.parquet", epochs, epoch_columns)
 
 
-def _new_log(storage: Path) -> IO[str]:
+def _locked(storage: Path) -> IO[str]:
+    """The storage's lock, held until it is closed or this process ends."""
     try:
         (storage / "log").mkdir(parents=True, exist_ok=True)
+        lock = (storage / "log" / "lock").open("a")
+    except OSError as error:
+        raise _unwritable(storage, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise UsageError(
+            f"another sweep is writing to {storage}; wait for it, or give another --storage"
+        ) from error
+    return lock
+
+
+def _new_log(storage: Path) -> IO[str]:
+    try:
         number = len(list((storage / "log").glob("*.jsonl"))) + 1
         return (storage / "log" / f"{number:04d}.jsonl").open("x")
     except OSError as error:
-        raise UsageError(
-            f"storage {storage} cannot be written ({error.strerror}); give another --storage"
-        ) from error
+        raise _unwritable(storage, error) from error
+
+
+def _unwritable(storage: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"storage {storage} cannot be written ({error.strerror}); give another --storage"
+    )
 
 
 def _replace(path: Path, rows: list[dict[str, Any]], columns: Mapping[str, pa.DataType]) -> None:

@@ -54,6 +54,12 @@ class TicketStudy:
                 f"{self.pruning.min_kept} in each of {len(weights)} layers; "
                 "lower it or widen network.hidden",
             )
+        if self.market.dividend and not self.cost.financing:
+            raise ConfigError(
+                "market.dividend",
+                f"{self.market.dividend:g} is paid to nobody without financing; "
+                "set cost.financing to true",
+            )
         if self.training.batch_size > self.market.train_paths:
             raise ConfigError(
                 "training.batch_size",

@@ -1,12 +1,11 @@
-"""A ticket study from beginning to end, without any scheduler: prepare once a seed, then train
-tickets.
+"""A ticket study from beginning to end, without any scheduler.
 
 study = TicketStudy()
-preparation = prepare(study, seed=0)                       # data, theta_0, dense baseline
-theta_star trial = study.with_axes({"sparsity": 0.9, "lr": 5e-3})
+preparation = prepare(study, seed=0)              # data, theta_0, dense baseline theta_star
+trial = study.with_axes({"sparsity": 0.9, "lr": 5e-3})
 ticket = draw_ticket(trial, preparation)
-for epoch in train_ticket(trial, preparation, ticket):     # stop whenever you have seen enough
-    print(epoch.epoch, epoch.val_loss)
+for epoch in train_ticket(trial, preparation, ticket):
+    print(epoch.epoch, epoch.val_loss)            # stop whenever you have seen enough
 print(assess_ticket(trial, preparation, epoch.theta)["cvar_05"])
 """
 
@@ -18,8 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.hedging.baselines import bs_delta_current
-from hedgecore.hedging.evaluate import evaluate
+from hedgecore.hedging.baselines import BASELINES, bs_delta_current, hedge
+from hedgecore.hedging.evaluate import evaluate, measured
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.network import initialise
 from hedgecore.hedging.problem import HedgingProblem
@@ -43,6 +42,8 @@ class DenseBaseline:
     epochs: int
     epochs_to_95pct: int | None
     metrics: Mapping[str, float]
+    baselines: Mapping[str, Mapping[str, float]]
+    """The same metrics of every hedge that needs no training, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,10 @@ def prepare(study: TicketStudy, *, seed: int) -> Preparation:
         epochs=len(losses),
         epochs_to_95pct=epochs_to_criterion(losses, reference=min(losses)),
         metrics=metrics,
+        baselines={
+            name: measured(study, hedge(name, study, data["test"]), data["test"])
+            for name in BASELINES
+        },
     )
     return Preparation(
         seed=seed,
@@ -244,7 +249,8 @@ def _initial(
     study: TicketStudy, problem: HedgingProblem, paths: MarketPaths, generator: torch.Generator
 ) -> dict[str, Tensor]:
     """theta_0; a trained ``y`` starts where it is optimal for the untrained network."""
-    theta = initialise(study.network.hidden, generator=generator)
+    drawn = initialise(study.network.hidden, generator=generator)
+    theta = {name: value.to(paths.spot.device) for name, value in drawn.items()}
     if study.risk.y == "parameter":
         theta["y"] = problem.measure.optimal_y(problem.outcomes(theta, paths).pnl)
     return theta

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +14,15 @@ from hedgecore.market.paths import MarketPaths
 from hedgecore.pruning import mask as masks
 from hedgecore.risk import cvar, risk
 from hedgecore.rng import stream
+
+# What may be compared between trials, and which way is better.
+DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
+    "train_loss": "min",
+    "val_loss": "min",
+    "val_cvar_05": "max",
+    "val_pnl_mean": "max",
+    "val_pnl_std": "min",
+}
 
 
 class DivergedError(ArithmeticError):
@@ -95,7 +104,7 @@ def train(
                 masked, spot, variance, attack=problem.study.attack, generator=starts
             )
             pnl = problem.outcome(masked, spot, variance).pnl
-            y = theta.get("y", problem.measure.optimal_y(pnl))
+            y = theta["y"] if "y" in theta else problem.measure.optimal_y(pnl)
             loss = problem.measure.loss(pnl, y).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

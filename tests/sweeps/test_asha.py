@@ -9,13 +9,14 @@ pytestmark = pytest.mark.ray
 STOP, CONTINUE = StratifiedAsha.STOP, StratifiedAsha.CONTINUE
 
 
-def scheduler(max_t=9, **options):
+def scheduler(**options):
     asha = Asha(grace_period=1, reduction_factor=3, **options)
-    return StratifiedAsha(asha, max_t, lambda config: config["epsilon"])
+    return StratifiedAsha(asha, lambda config: config["epsilon"])
 
 
-def trial(name, epsilon=0.0):
-    return SimpleNamespace(trial_id=name, config={"trial": {"config": {"epsilon": epsilon}}})
+def trial(name, epsilon=0.0, epochs=9):
+    about = {"config": {"epsilon": epsilon}, "study": {"training": {"epochs": epochs}}}
+    return SimpleNamespace(trial_id=name, config={"trial": about})
 
 
 def report(asha, it, epoch, loss):
@@ -54,9 +55,9 @@ def test_trials_are_judged_at_rungs_only():
     assert report(asha, b, 3, 50.0) == STOP
 
 
-def test_nobody_is_stopped_at_the_last_epoch():
-    asha = scheduler(max_t=3)
-    a, b = entered(asha, trial("a"), trial("b"))
+def test_nobody_is_stopped_at_its_own_last_epoch():
+    asha = scheduler()
+    a, b = entered(asha, trial("a"), trial("b", epochs=3))
     for epoch in (1, 2, 3):
         report(asha, a, epoch, 1.0)
     for epoch, loss in ((1, 1.0), (2, 1.0), (3, 50.0)):

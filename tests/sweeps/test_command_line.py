@@ -124,7 +124,9 @@ def test_run_joins_a_cluster_that_is_already_there(tiny, tmp_path, cluster):
     assert set(analysis.load_trials(out)["status"]) == {"completed"}
 
 
-def test_an_address_without_a_cluster_is_one_line_and_exit_code_2(tiny, tmp_path):
-    done = mistake(tiny, "--address", "auto", storage=tmp_path / "out")
+@pytest.mark.parametrize("address", ["auto", "nonsense"])
+def test_an_address_without_a_cluster_is_one_line_and_exit_code_2(tiny, tmp_path, address):
+    done = mistake(tiny, "--address", address, storage=tmp_path / "out")
     assert done.returncode == 2, done.stderr
-    assert "no Ray cluster at 'auto'" in done.stderr
+    assert f"no Ray cluster at '{address}'" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

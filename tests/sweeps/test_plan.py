@@ -108,6 +108,16 @@ def test_every_key_of_the_study_can_be_set_and_is_documented(tiny, key):
     assert f"`{key}`" in (ROOT / "docs" / "spaces.md").read_text()
 
 
+def test_max_t_caps_an_axis_of_epochs_too(tiny):
+    overrides = {
+        "space.training.epochs.grid": [1, 3],
+        "scheduler": {"asha": {"max_t": 2}},
+    }
+    plan = sweeps.plan(tiny, overrides=overrides)
+    assert {t.study.training.epochs for t in plan.trials} == {1, 2}
+    assert plan.rungs == (1,)
+
+
 def test_max_t_is_the_most_that_anyone_trains(tiny):
     plan = sweeps.plan(tiny, overrides={"scheduler": {"asha": {"max_t": 2}}})
     assert {t.study.training.epochs for t in plan.trials} == {2}
@@ -125,13 +135,19 @@ def test_max_t_is_the_most_that_anyone_trains(tiny):
         ("space.epsilon.grid=[-1.0]", "space.epsilon.*: epsilon must be at least 0"),
         ("space.seed.grid=[-1]", "space.seed.*: seed must be a non-negative integer, got -1"),
         ("space.sparsty.grid=[0.5]", "space.sparsty.*: unknown axis 'sparsty'; did you mean 'sp"),
-        ("space.training.lr.grid=[0.1]", "space.training.lr.*: the same setting as 'lr'"),
+        ("space.training.lr.grid=[0.1]", "space.training.lr.*: this axis is called 'lr'"),
+        (
+            "space.network.hidden.grid=[[8, 8], [1, 1, 1]]",
+            r"space.sparsity.*: 0.8 keeps 2 of 10 .* \(trial sparsity=0.8",
+        ),
+        ("study.market.dividend=0.01", "set cost.financing to true"),
         ("space.attack.name.grid=[fgsm, pdg]", "space.attack.name.*: unknown attack 'pdg'"),
         ("study.trainin.epochs=3", "study.trainin.*: unknown key 'trainin'; did you mean 'train"),
         ("study.training.epoch=3", "study.training.epoch.*: unknown key 'epoch'; did you mean"),
         ("study.training.epochs=0", "study.training.epochs.*: epochs must be at least 1, got 0"),
         ("study.market.rho=2.0", "study.market.rho.*: rho must"),
         ("study.market.xi=lots", "study.market.xi.*: expected a number, got 'lots'"),
+        ("scheduler.asha.metric=val_cvar_05", "mode.*: 'min' would stop the best by val_cvar_05"),
         ("scheduler.asha.metric=vall_loss", "metric.*: unknown metric 'vall_loss'; did you mean"),
         ("experiment=xnn", "experiment.*: unknown experiment 'xnn'"),
     ],

@@ -114,7 +114,7 @@ def test_concurrency_does_not_change_a_number(finished, silent, tmp_path):
 def test_the_same_command_again_trains_nothing(finished, silent, monkeypatch):
     space, out, _ = finished
     before = tables(out)
-    monkeypatch.setattr("sweeps.driver._ray", lambda address: pytest.fail("started Ray"))
+    monkeypatch.setattr("sweeps.driver.runtime", lambda *_: pytest.fail("started Ray"))
     sweep = sweeps.run(space, storage=out, progress=silent)
     assert sweep.counts == {"completed": 8}
     for mine, theirs in zip(tables(out), before, strict=True):
@@ -187,7 +187,7 @@ def test_asha_stops_losers_and_leaves_every_stratum_a_finisher(ray_here, tiny, s
 
 def test_a_dense_baseline_that_diverges_is_one_clear_error(ray_here, tiny, silent, tmp_path):
     overrides = {"study.dense.lr": 1e30, "study.training.schedule": "constant"}
-    with pytest.raises(PreparationError, match=r"dense baseline of seed-0.*study.dense.lr"):
+    with pytest.raises(PreparationError, match=r"seed-0.*dense baseline diverged.*study.dense.lr"):
         sweeps.run(tiny, storage=tmp_path / "out", overrides=overrides, progress=silent)
 
 
@@ -211,9 +211,56 @@ def test_a_trial_whose_worker_dies_runs_again(ray_here, tiny, silent, tmp_path, 
     assert trials["status"].tolist() == ["completed"]
 
 
-def test_a_half_written_preparation_is_prepared_again(finished):
+def test_a_half_written_preparation_is_not_read(finished, tmp_path):
     (folder,) = (finished[1] / "study").iterdir()
     core = json.loads((folder / "facts.json").read_text())["core"]
     assert Filed.read(folder, core=core) is not None
     assert Filed.read(folder, core="other code") is None
-    assert Filed.read(folder / "nothing", core=core) is None
+    for damage in ("missing", "torn"):
+        copy = shutil.copytree(folder, tmp_path / damage)
+        facts = copy / "facts.json"
+        facts.unlink() if damage == "missing" else facts.write_text(facts.read_text()[:50])
+        assert Filed.read(copy, core=core) is None
+
+
+def test_every_baseline_of_every_seed_is_in_the_manifest(finished):
+    manifest = json.loads((finished[1] / "manifest.json").read_text())
+    (prepared,) = manifest["preparations"].values()
+    assert {"no_hedge", "minimum_variance"} <= prepared["baselines"].keys()
+    assert prepared["baselines"]["no_hedge"].keys() == METRICS.keys()
+
+
+def test_the_trained_ticket_stays_on_disk_and_not_in_the_memory_of_tune(
+    ray_here, tiny, silent, tmp_path, monkeypatch
+):
+    kept = []
+
+    class Watched(driver.Recorder):
+        def on_trial_complete(self, iteration, trials, trial, **info):
+            super().on_trial_complete(iteration, trials, trial, **info)
+            kept.append("model" in trial.last_result)
+
+    monkeypatch.setattr(driver, "Recorder", Watched)
+    one = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-2], "space.epsilon.grid": [0.0]}
+    sweeps.run(tiny, storage=tmp_path / "out", overrides=one, progress=silent)
+    assert kept == [False]
+
+
+def test_a_narrower_space_counts_its_own_trials_only(finished, silent, tmp_path):
+    space, out, _ = finished
+    shutil.copytree(out, tmp_path / "out")
+    one = {"space.sparsity.grid": [0.8]}
+    sweep = sweeps.run(space, storage=tmp_path / "out", overrides=one, progress=silent)
+    assert sweep.counts == {"completed": 4}
+    assert sweep.left == 0
+
+
+def test_a_trial_that_asks_for_more_than_there_is_is_refused(ray_here, tiny, silent, tmp_path):
+    with pytest.raises(UsageError, match=r"asks for 1 GPU, and Ray has 0 here; lower resources"):
+        sweeps.run(tiny, storage=tmp_path / "out", overrides={"resources.gpu": 1}, progress=silent)
+
+
+def test_a_damaged_manifest_is_one_clear_error(tiny, silent, tmp_path):
+    (tmp_path / "manifest.json").write_text('{"study": ')
+    with pytest.raises(UsageError, match=r"manifest.json is damaged; remove it"):
+        sweeps.run(tiny, storage=tmp_path, progress=silent)

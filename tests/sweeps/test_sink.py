@@ -163,6 +163,14 @@ def test_every_log_line_is_plain_json(tmp_path):
         assert all(json.loads(line)["type"] for line in path.read_text().splitlines())
 
 
+def test_two_drivers_cannot_write_to_one_storage(tmp_path):
+    first = Sink(tmp_path, core="c")
+    with pytest.raises(UsageError, match="another sweep is writing"):
+        Sink(tmp_path, core="c")
+    first.close()
+    Sink(tmp_path, core="c").close()
+
+
 def test_storage_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot be written .*; give another --storage"):

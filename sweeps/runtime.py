@@ -1,0 +1,74 @@
+"""The Ray runtime of a sweep: the caller's, a cluster's, or one of its own."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Read by Ray when it is imported: our own rows replace its loggers and reporter, relative paths
+# stay relative, and workers run at the priority of whoever started them.
+for _name, _value in {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_worker_niceness": "0",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+
+from search_spaces import Resources  # noqa: E402
+from sweeps.errors import UsageError  # noqa: E402
+
+
+@contextmanager
+def runtime(address: str | None, resources: Resources) -> Iterator[None]:
+    """A running Ray in which a trial of ``resources`` finds room.
+
+    Raises:
+        UsageError: nothing answers at ``address``, or this machine is too small for one trial.
+    """
+    if ray.is_initialized():
+        _fits(resources)
+        yield
+        return
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        options["include_dashboard"] = False
+    else:
+        options["runtime_env"] = {"py_modules": _packages()}
+    try:
+        ray.init(address=address or "local", **options)
+    except (ConnectionError, ValueError) as error:
+        if address is None:
+            raise
+        raise UsageError(
+            f"no Ray cluster at {address!r}; start one with 'ray start --head', "
+            "or leave out --address"
+        ) from error
+    try:
+        if address is None:  # a cluster may still grow
+            _fits(resources)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _fits(resources: Resources) -> None:
+    """Ray would wait for ever, in silence, for what it does not have."""
+    there = ray.cluster_resources()
+    for name, wanted in (("CPU", resources.cpu), ("GPU", resources.gpu)):
+        if wanted > (found := there.get(name, 0.0)):
+            raise UsageError(
+                f"a trial asks for {wanted:g} {name}, and Ray has {found:g} here; "
+                f"lower resources.{name.lower()}, or join a larger cluster with --address"
+            )
+
+
+def _packages() -> list[str]:
+    """The code of a sweep, which travels to the workers of a cluster."""
+    root = Path(__file__).resolve().parent.parent
+    return [str(root / name) for name in ("hedgecore", "search_spaces", "sweeps")]
