@@ -11,7 +11,7 @@ v_0       variance today                      1 / year                    Heston
 kappa     speed of mean reversion of v        1 / year                    Heston 1993
 v_bar     long-run variance (often: theta)    1 / year                    Heston 1993
 xi        volatility of variance              1 / year                    Heston 1993
-rho       correlation of Brownian motions  1                           Heston 1993
+rho       correlation of Brownian motions     1                           Heston 1993
 r, q      risk-free rate, dividend yield      1 / year
 T, dt     maturity, time between trades       year
 K         strike                              currency
