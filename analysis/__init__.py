@@ -4,12 +4,14 @@
     epochs = analysis.load_epochs("results/tickets")     # one row a trial and epoch
     analysis.best_lr(trials)                             # the fastest learning rate of every group
     analysis.max_efficient_sparsity(trials)              # how sparse the network may be
+    analysis.baselines(trials, analysis.load_manifest("results/tickets"))  # without training
     analysis.schema.describe()                           # what every column means
 
 Figures live in :mod:`analysis.figures`, which is imported only when asked for.
 """
 
 from analysis import schema
+from analysis.baselines import baselines
 from analysis.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.schema import ColumnError
@@ -18,6 +20,7 @@ from analysis.tables import best_lr, summary
 __all__ = [
     "ColumnError",
     "StorageError",
+    "baselines",
     "best_lr",
     "load_epochs",
     "load_manifest",

@@ -49,6 +49,14 @@ def parameters(trials: pd.DataFrame) -> list[str]:
     return known + [p for p in all_of_them if p not in schema.AXES]
 
 
+def problem_axes(names: Iterable[str]) -> list[str]:
+    """Those of the parameters ``names`` that change what is hedged or how it is measured.
+
+    Their values never compete: the easiest market would win.
+    """
+    return [name for name in names if name.startswith(schema.PROBLEM)]
+
+
 def groups(
     trials: pd.DataFrame, by: Sequence[str]
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
@@ -71,17 +79,24 @@ def counts(trials: pd.DataFrame) -> dict[str, int]:
 def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """One row a configuration: its parameters, counts, mean ``val_loss`` and speed over its seeds.
 
-    ``whole`` says that every trial recorded for it completed. ``converged`` says that every seed
-    met the criterion; only then is there an ``epochs_to_95pct``, because a mean over the seeds
-    that happened to converge would be a mean over survivors. ``rows`` holds the labels of the
-    completed trials.
+    ``whole`` says that it completed at every seed found in ``trials``; seeds may be stopped
+    independently, so a mean that lacks one is not comparable. ``converged`` says that, moreover,
+    every seed met the criterion; only then is there an ``epochs_to_95pct``, because a mean over
+    the seeds that happened to converge would be a mean over survivors. ``rows`` holds the labels
+    of the completed trials.
+
+    Args:
+        trials: the trials of one group.
+        names: the parameters that make a configuration.
     """
     rows = []
+    seeds = trials["config/seed"].nunique(dropna=False)
     for values, group in groups(trials, names):
         tally = counts(group)
         done = group[group["status"] == "completed"]
         met = done["converged"].fillna(False).astype(bool) & done["epochs_to_95pct"].notna()
-        whole = 0 < tally["completed"] == tally["trials"]
+        everywhere = done["config/seed"].nunique(dropna=False) == seeds
+        whole = 0 < tally["completed"] == tally["trials"] and everywhere
         converged = whole and bool(met.all())
         rows.append(
             {
@@ -96,23 +111,6 @@ def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         )
     fixed = [*COUNTS, "whole", "converged", "epochs_to_95pct", "val_loss", "rows"]
     return pd.DataFrame(rows, columns=[*names, *fixed])
-
-
-def contenders(configs: pd.DataFrame) -> pd.DataFrame:
-    """The configurations that may be compared: the whole ones, or failing that any with a result.
-
-    Seeds of one configuration stop or go on together, so a configuration with a missing seed is
-    either unfinished or has failed somewhere; it competes only where nothing better is to be had.
-    """
-    whole = configs[configs["whole"].astype(bool)]
-    return whole if len(whole) else configs[configs["completed"] > 0]
-
-
-def by_validation(configs: pd.DataFrame) -> pd.Series | None:
-    """The contender with the best mean validation risk, or None where nothing has completed."""
-    field = contenders(configs)
-    label = schema.best(field, "val_loss")
-    return None if label is None else field.loc[[label]].iloc[0]
 
 
 def shared_paths(trials: pd.DataFrame) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis import words
+from analysis.baselines import baselines
+from analysis.configurations import problem_axes
 from analysis.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.load import load_manifest, load_trials
 from analysis.tables import best_lr, summary
@@ -17,6 +20,7 @@ from analysis.tables import best_lr, summary
 _MOST_ROWS = 40
 _MOST_ATTACKS = 2
 _WIDE = 110  # columns; a narrower terminal gets the columns that matter most
+_A_PARAMETER = 18  # columns that one more parameter may take
 _OUTCOMES = ("completed", "stopped", "failed", "unfinished")
 
 
@@ -41,6 +45,15 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
         console.print(overview(rows.head(_MOST_ROWS), width=console.width))
         if len(rows) > _MOST_ROWS:
             say(console, f"{words.plural(len(rows) - _MOST_ROWS, 'more row')} in summary.csv")
+        for line in words.selections(rows):
+            say(console, line)
+    hedges = baselines(trials, load_manifest(storage))
+    if len(hedges):
+        console.print()
+        console.print(untrained(hedges.head(_MOST_ROWS)))
+        if len(hedges) > _MOST_ROWS:
+            more = words.plural(len(hedges) - _MOST_ROWS, "more row")
+            say(console, f"{more} in baselines.csv")
     if (trials["status"] == "completed").any():
         section(
             console,
@@ -52,16 +65,18 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
 
     folder = storage / "report"
     tables = {"summary": rows, "best_lr": best, "sparsity_passes": passes}
+    tables |= {"baselines": hedges} if len(hedges) else {}
     written = [write_csv(folder / f"{name}.csv", frame) for name, frame in tables.items()]
     from analysis import figures  # matplotlib takes a second to load: not for status
 
     saved = figures.save(storage, trials, tolerance=tolerance, confidence=confidence)
     section(console, "Skipped figures", list(saved.skipped))
     drawn = [p for p in saved.written if p.suffix == ".png"]
-    pictures = [str(p) for p in drawn if p.parent.name == "figures"]
-    if more := [p for p in drawn if p.parent.name != "figures"]:
-        beside = words.plural(len(more), "other pair")
-        pictures.append(f"{more[0].parent}/ ({beside} of sparsity and epsilon)")
+    pictures = [str(p) for p in drawn if p.parent.name != "convergence_speed"]
+    beside = Counter(p.parent for p in drawn if p.parent.name == "convergence_speed")
+    for where, number in beside.items():
+        pairs = words.plural(number, "other pair")
+        pictures.append(f"{where}/ ({pairs} of sparsity and epsilon)")
     section(console, "Files", [str(p) for p in written])
     if pictures:
         section(console, "Figures (PNG, and PDF of the same name)", pictures)
@@ -69,23 +84,20 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
 
 def overview(rows: pd.DataFrame, *, width: int) -> Table:
     """The best configuration of every (sparsity, epsilon), for a terminal of ``width`` columns."""
-    table = Table(
+    table = _table(
         title="Best configuration by validation risk, means over seeds",
         caption="CVaR 5 % in currency per option (S0 = 100), ± one standard error; larger is "
         "better. Trials: completed/stopped/failed/unfinished.",
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
     )
-    cells = {
+    records = [row for _, row in rows.iterrows()]
+    cells = _problem(rows) | {
         "sparsity": [_or_dash(v, words.percent(v)) for v in rows["sparsity"]],
         "epsilon": [_or_dash(v, f"{v:g}") for v in rows["epsilon"]],
-        "lr": [_or_dash(v, f"{v:.3g}") for v in rows["lr"]],
+        "lr": [words.rate(r, absent="–") for r in records],
     }
-    cells = {name: column for name, column in cells.items() if rows[name].notna().any()}
-    records = [row for _, row in rows.iterrows()]
+    shown = {n for n in cells if rows[n].notna().any()}
+    shown |= {"lr"} if "per seed" in cells["lr"] else set()
+    cells = {name: column for name, column in cells.items() if name in shown}
     cells["trials"] = ["/".join(str(int(r[n])) for n in _OUTCOMES) for r in records]
     if width >= _WIDE:
         cells["epochs"] = [_or_dash(v, f"{v:.3g}") for v in rows["epochs"]]
@@ -100,12 +112,27 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
         for name in attacks[:_MOST_ATTACKS]:
             heading = f"CVaR 5 %\n{name.split('@')[1]}"
             cells[heading] = [_or_dash(v, f"{v:.3f}") for v in rows[name]]
+    if width >= _WIDE + _A_PARAMETER * len(_problem(rows)):
         cells["weights\nkept"] = [_or_dash(v, f"{v:,.0f}") for v in rows["weights_kept"]]
-    for heading in cells:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for texts in zip(*cells.values(), strict=True):
-        table.add_row(*texts)
-    return table
+    return _filled(table, cells)
+
+
+def untrained(hedges: pd.DataFrame) -> Table:
+    """Hedges without training and the dense network, for the terminal; best CVaR first."""
+    table = _table(
+        title="Hedges that need no training, and the dense network; means over preparations",
+        caption="In currency per option (S0 = 100), turnover in shares; CVaR 5 % ± one standard "
+        "error.",
+    )
+    cells = _problem(hedges) | {"hedge": hedges["name"].tolist()}
+    cells["CVaR 5 %"] = [
+        _with_error(v, se, ".3f")
+        for v, se in zip(hedges["cvar_05"], hedges["cvar_05_se"], strict=True)
+    ]
+    headings = {"pnl_std": "P&L sd", "turnover": "turnover", "cost_paid": "cost paid"}
+    for metric, heading in headings.items():
+        cells[heading] = [_or_dash(v, f"{v:.3f}") for v in hedges[metric]]
+    return _filled(table, cells)
 
 
 def section(console: Console, title: str, lines: list[str]) -> None:
@@ -137,6 +164,31 @@ def _opening(storage: Path, trials: pd.DataFrame, console: Console) -> None:
     say(console, words.headline(trials, manifest, fallback=storage.resolve().name))
     for line in words.cautions(trials, manifest):
         say(console, line)
+
+
+def _table(*, title: str, caption: str) -> Table:
+    return Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+
+
+def _filled(table: Table, cells: dict[str, list[str]]) -> Table:
+    for heading in cells:
+        table.add_column(heading, justify="left" if heading == "hedge" else "right", no_wrap=True)
+    for texts in zip(*cells.values(), strict=True):
+        table.add_row(*texts)
+    return table
+
+
+def _problem(rows: pd.DataFrame) -> dict[str, list[str]]:
+    axes = problem_axes(map(str, rows.columns))
+    return {n: [_or_dash(v, words.value(v)) for v in rows[n]] for n in axes}
 
 
 def _speed(row: pd.Series) -> str:

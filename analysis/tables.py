@@ -9,17 +9,16 @@ import pandas as pd
 from analysis import schema
 from analysis.configurations import (
     COUNTS,
-    by_validation,
-    configurations,
-    contenders,
     counts,
     groups,
     parameter_dtypes,
     parameters,
     prepared,
+    problem_axes,
     shared_paths,
     typed,
 )
+from analysis.selection import Choice, by_speed, by_validation, lacking
 from analysis.statistics import over_seeds
 
 GROUP = ("sparsity", "epsilon")
@@ -41,13 +40,17 @@ _WITH_RANGE = ("cvar_05", "sharpe_ratio", "dense_sharpe_ratio")
 def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     """One row a group: the learning rate that reaches the 95 % criterion in the fewest epochs.
 
-    Only a configuration whose seeds have all completed and all converged is a candidate, by the
-    mean of ``epochs_to_95pct`` over its seeds (ties: lower validation risk). Where there is none,
-    the row gives the lowest mean ``val_loss`` instead and says ``converged`` False. "Not
-    converged" is never a number of epochs. Where nothing has completed, the learning rate is null.
+    Only a configuration that completed and converged at every seed of the group is a candidate, by
+    the mean of ``epochs_to_95pct`` over its seeds (ties: lower validation risk). Where there is
+    none, the row gives the lowest mean ``val_loss`` over all seeds instead and says ``converged``
+    False. "Not converged" is never a number of epochs. Where no configuration completed at every
+    seed, ``selection`` is "per seed": nothing can be compared, so the row describes each seed's
+    own best by ``val_loss``, and a parameter that differs between them is null. Where nothing has
+    completed, ``selection`` and the learning rate are null.
 
-    Other parameters that vary (say a batch size) belong to the candidate and are reported with it.
-    ``provisional`` marks groups with unfinished trials, or whose winner lacks a seed.
+    Other parameters that vary (say a batch size) belong to the candidate and are reported with it;
+    those that change the problem (say ``market.xi``) make groups of their own. ``provisional``
+    marks groups with unfinished trials, or with a seed that has no completed one.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`.
@@ -58,27 +61,20 @@ def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     frame = prepared(trials, _SPEED, purpose="best_lr")
     names = parameters(frame)
     _check_by(by, names)
-    rest = [n for n in names if n not in by]
+    keys = [*by, *(n for n in problem_axes(names) if n not in by)]
+    rest = [n for n in names if n not in keys]
     rows: list[dict[str, Any]] = []
-    for key, group in groups(frame, by):
-        configs = configurations(group, rest)
-        winner = _fastest(configs)
-        tally = counts(group)
-        row: dict[str, Any] = {**key, **tally, "provisional": tally["unfinished"] > 0}
-        if winner is not None:
-            row |= {n: winner[n] for n in rest} | {
-                "converged": bool(winner["converged"]),
-                "epochs_to_95pct": winner["epochs_to_95pct"],
-                "val_loss": winner["val_loss"],
-                "seeds": int(winner["completed"]),
-                "provisional": row["provisional"] or not winner["whole"],
-                "dense_epochs_to_95pct": _dense_epochs(group.loc[winner["rows"]]),
-            }
+    for key, group in groups(frame, keys):
+        choice = by_speed(group, rest)
+        row = _opening(key, group, choice)
+        if choice is not None:
+            row["dense_epochs_to_95pct"] = _dense_epochs(group.loc[choice.rows])
         rows.append(row)
     return typed(
         rows,
         {
-            **parameter_dtypes([*by, *rest]),
+            **parameter_dtypes([*keys, *rest]),
+            "selection": "string",
             "converged": "boolean",
             "epochs_to_95pct": "float64",
             "dense_epochs_to_95pct": "float64",
@@ -93,28 +89,34 @@ def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
 def summary(trials: pd.DataFrame) -> pd.DataFrame:
     """One row a (sparsity, epsilon): its best configuration by validation risk, means over seeds.
 
-    Selected on validation, so the test metrics beside it are an honest judgement. ``remaining`` is
-    the share of prunable weights left, in %. ``x_se`` is the standard error of the mean ``x`` (see
-    :func:`analysis.statistics.over_seeds`), ``x_low`` and ``x_high`` the range over seeds.
+    Selected on validation, so the test metrics beside it are an honest judgement. ``selection``
+    says how: "one configuration" that completed at every seed, or where there is none "per seed",
+    the mean of each seed's own best; a parameter that differs between the seeds is then null.
+    ``seeds`` counts those in the means, ``seeds_awaited`` those that may still give a result.
+    ``provisional`` marks groups with unfinished trials, or with a seed that has no completed one.
+
+    A parameter that changes the problem (say ``market.xi``) makes a row for each of its values.
+    ``remaining`` is the share of prunable weights left, in %. ``x_se`` is the standard error of
+    the mean ``x`` (see :func:`analysis.statistics.over_seeds`), ``x_low`` and ``x_high`` the range
+    over seeds.
 
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
     attacked = [c for c in map(str, trials.columns) if c.startswith("attacked_")]
     frame = prepared(trials, [*_SPEED, *_WITH_SE, "cvar_05_se"], purpose="summary")
-    rest = [n for n in parameters(frame) if n not in GROUP]
+    names = parameters(frame)
+    problem = problem_axes(names)
+    rest = [n for n in names if n not in (*GROUP, *problem)]
     metrics = [m for m in [*_MEANS, *_PLAIN, *attacked] if m in frame.columns]
     ranged = [m for m in _WITH_RANGE if m in frame.columns]
     rows: list[dict[str, Any]] = []
-    for key, group in groups(frame, GROUP):
-        winner = by_validation(configurations(group, rest))
-        tally = counts(group)
-        row: dict[str, Any] = {**key, **tally, "provisional": tally["unfinished"] > 0}
-        if winner is not None:
-            done = group.loc[winner["rows"]]
-            row |= {n: winner[n] for n in rest} | _judged(done, metrics, ranged)
-            row |= {n: winner[n] for n in ("converged", "epochs_to_95pct", "val_loss")}
-            row["provisional"] |= not winner["whole"]
+    # In the order of the rows: sorted by sparsity within epsilon within problem.
+    for key, group in groups(frame, [*problem, "epsilon", "sparsity"]):
+        choice = by_validation(group, rest)
+        row = _opening(key, group, choice) | {"seeds_awaited": lacking(group)[1]}
+        if choice is not None:
+            row |= _judged(group.loc[choice.rows], metrics, ranged)
         kept = row.get("sparsity_achieved", float("nan"))
         row["remaining"] = 100.0 * (1.0 - (kept if kept == kept else row["sparsity"]))
         rows.append(row)
@@ -127,27 +129,37 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
         *metrics,
     ]
     dtypes = {
-        **parameter_dtypes([*GROUP, *rest]),
+        **parameter_dtypes([*GROUP, *problem, *rest]),
         **dict.fromkeys(COUNTS, "Int64"),
+        "selection": "string",
         "seeds": "Int64",
+        "seeds_awaited": "Int64",
         "provisional": "boolean",
         "converged": "boolean",
         **dict.fromkeys(floats, "float64"),
     }
-    return typed(rows, dtypes).sort_values(["epsilon", "sparsity"], ignore_index=True)
+    return typed(rows, dtypes)
 
 
-def _fastest(configs: pd.DataFrame) -> pd.Series | None:
-    field = contenders(configs)
-    met = field[field["converged"].astype(bool)]
-    if len(met):
-        return met.sort_values(["epochs_to_95pct", "val_loss"], kind="stable").iloc[0]
-    return by_validation(configs)
+def _opening(key: dict[str, Any], group: pd.DataFrame, choice: Choice | None) -> dict[str, Any]:
+    tally = counts(group)
+    provisional = tally["unfinished"] > 0 or lacking(group)[0] > 0
+    row = {**key, **tally, "provisional": provisional}
+    if choice is None:
+        return row
+    return row | {
+        **choice.parameters,
+        "selection": choice.selection,
+        "converged": choice.converged,
+        "epochs_to_95pct": choice.epochs_to_95pct,
+        "val_loss": choice.val_loss,
+        "seeds": len(choice.rows),
+    }
 
 
 def _judged(done: pd.DataFrame, metrics: list[str], ranged: list[str]) -> dict[str, Any]:
     shared = shared_paths(done)
-    row: dict[str, Any] = {"seeds": len(done)}
+    row: dict[str, Any] = {}
     for metric in _WITH_SE:
         se = done[f"{metric}_se"].tolist() if f"{metric}_se" in done.columns else None
         estimate = over_seeds(done[metric].tolist(), se, shared_paths=shared)

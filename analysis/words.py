@@ -1,11 +1,12 @@
 """What the tables say, in sentences."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from analysis.configurations import counts
+from analysis.configurations import counts, problem_axes
 
 _MOST_GROUPS = 12
 
@@ -18,6 +19,37 @@ def plural(number: int, noun: str, many: str | None = None) -> str:
 def percent(share: float) -> str:
     """A share as a percentage without needless zeros: 0.95 as 95 %."""
     return f"{100 * share:.4g} %"
+
+
+def setting(values: Mapping[str, Any]) -> str:
+    """Parameters and their values, nulls left out: "market.xi 0.1, cost.proportional 0.001"."""
+    return ", ".join(f"{n} {value(v)}" for n, v in values.items() if pd.notna(v))
+
+
+def value(found: object) -> str:
+    """The value of a parameter: a number without needless zeros, or its text."""
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    return f"{found:g}" if number else str(found)
+
+
+def rate(row: pd.Series, *, absent: str) -> str:
+    """The learning rate of a row; "per seed" where its seeds have different ones, else ``absent``
+    where there is none.
+    """
+    if not math.isnan(row["lr"]):
+        return f"{row['lr']:.3g}"
+    return "per seed" if _per_seed(row) else absent
+
+
+def selections(rows: pd.DataFrame) -> list[str]:
+    """What must be said of groups of :func:`analysis.summary` that were chosen seed by seed."""
+    number = int(rows["selection"].eq("per seed").sum())
+    if not number:
+        return []
+    return [
+        f"{plural(number, 'row')} per seed: no configuration completed at every seed, so each "
+        "seed gives its own best by validation risk."
+    ]
 
 
 def headline(trials: pd.DataFrame, manifest: dict[str, Any], *, fallback: str) -> str:
@@ -70,17 +102,22 @@ def learning_rates(best: pd.DataFrame) -> list[str]:
     lines = []
     known = best[best["converged"].notna()]
     for _, row in known.head(_MOST_GROUPS).iterrows():
-        rate = "the study's own" if math.isnan(row["lr"]) else f"{row['lr']:.3g}"
+        lr = rate(row, absent="the study's own")
         seeds, dense = int(row["seeds"]), row["dense_epochs_to_95pct"]
         if row["converged"]:
             notes = [f"mean of {seeds} seeds"] if seeds > 1 else []
             notes += [] if math.isnan(dense) else [f"dense network: {dense:.3g}"]
             epochs = row["epochs_to_95pct"]
-            text = f"{rate}, {'1 epoch' if epochs == 1 else f'{epochs:.3g} epochs'}"
+            text = f"{lr}, {'1 epoch' if epochs == 1 else f'{epochs:.3g} epochs'}"
             text += f" ({'; '.join(notes)})" if notes else ""
+        elif _per_seed(row):
+            text = "no configuration completed at every seed, so none can be called the fastest"
+            if not math.isnan(row["lr"]):
+                same = "the one seed" if seeds == 1 else f"each of the {seeds} seeds"
+                text += f"; {lr} has the lowest validation risk at {same} with a result"
         else:
             every = "" if seeds == 1 else " at every seed"
-            text = f"none meets the criterion{every}; {rate} has the lowest validation risk"
+            text = f"none meets the criterion{every}; {lr} has the lowest validation risk"
         lines.append(f"{place(row)}: {text}{_provisional(row)}.")
     if (rest := len(known) - _MOST_GROUPS) > 0:
         lines.append(f"{plural(rest, 'more group')}: see best_lr.csv.")
@@ -95,7 +132,7 @@ def efficient(answer: pd.DataFrame, *, tolerance: float, confidence: float) -> l
         return ["Sparsity was not swept, so there is no largest one."]
     lines = []
     for _, row in answer.iterrows():
-        where = "" if math.isnan(row["epsilon"]) else f"epsilon {row['epsilon']:g}: "
+        where = "" if (group := place(row)) == "all trials" else f"{group}: "
         most, limit = row["max_efficient_sparsity"], row["limit"]
         if math.isnan(most):
             text = f"none, because {percent(limit)}, the smallest swept, {_why(row)}"
@@ -105,6 +142,7 @@ def efficient(answer: pd.DataFrame, *, tolerance: float, confidence: float) -> l
                 f"{row['cvar_05']:.3f}, {row['cvar_05_minus_dense']:+.3f} to dense, lower bound "
                 f"{row['lower_bound']:+.3f} above the allowed {row['margin']:+.3f}"
             )
+            text += ", learning rate per seed" if _per_seed(row) else ""
             if math.isnan(limit):
                 text += "; every sparsity that was swept passes, so the limit may lie higher"
             else:
@@ -113,25 +151,34 @@ def efficient(answer: pd.DataFrame, *, tolerance: float, confidence: float) -> l
     lines.append(
         f"Rule: it and every smaller swept sparsity lose at most {percent(tolerance)} of the "
         f"dense network's CVaR 5 %, at {percent(confidence)} one-sided confidence; the learning "
-        "rate is chosen on validation."
+        "rate is chosen on validation, for all seeds alike where one completed at all of them."
     )
     return lines
 
 
 def place(row: pd.Series) -> str:
-    """The group a row belongs to: "sparsity 80 %, epsilon 0.1"."""
+    """The group a row belongs to: "sparsity 80 %, epsilon 0.1, market.xi 0.5"."""
     parts = []
     if not math.isnan(row.get("sparsity", math.nan)):
         parts.append(f"sparsity {percent(row['sparsity'])}")
     if not math.isnan(row.get("epsilon", math.nan)):
         parts.append(f"epsilon {row['epsilon']:g}")
-    return ", ".join(parts) or "all trials"
+    parts.append(setting({n: row[n] for n in problem_axes(map(str, row.index))}))
+    return ", ".join(filter(None, parts)) or "all trials"
 
 
 def _why(row: pd.Series) -> str:
     if row["limited_by"] == "undecided":
-        return "is undecided (no completed result)"
+        lacks, seeds = row["limit_seeds_awaited"], row["limit_seeds"]
+        if seeds and not lacks:
+            return "is undecided (its standard error is unknown)"
+        some = f" at {lacks} of {lacks + seeds} seeds" if seeds else ""
+        return f"is undecided (no completed result{some})"
     return "fails"
+
+
+def _per_seed(row: pd.Series) -> bool:
+    return bool(pd.notna(row["selection"]) and row["selection"] == "per seed")
 
 
 def _provisional(row: pd.Series) -> str:

@@ -59,9 +59,7 @@ class CVaR:
 
 @dataclass(frozen=True, slots=True)
 class Entropic:
-    """l(x) = (exp(a x) - 1) / a: (1/a) log E exp(-a X) with risk aversion a (per unit of
-    currency).
-    """
+    """l(x) = (exp(a x) - 1) / a: (1/a) log E exp(-a X), with a per unit of currency."""
 
     aversion: float = 1.0
     monotone: ClassVar[bool] = True
@@ -104,8 +102,7 @@ class MeanVariance:
 
 @dataclass(frozen=True, slots=True)
 class MonotoneMeanVariance:
-    """l(x) = (max(1 + a x, 0)^2 - 1) / (2 a): mean-variance that ignores gains beyond the
-    quadratic's peak.
+    """l(x) = (max(1 + a x, 0)^2 - 1) / (2 a): mean-variance blind to gains beyond its peak.
 
     Equals ``MeanVariance`` wherever no P&L lies more than 1/a above the mean.
     Source: Maccheroni, Marinacci, Rustichini and Taboga (2009).
@@ -123,9 +120,7 @@ class MonotoneMeanVariance:
         return y + (torch.relu(1 + a * (-pnl - y)) ** 2 - 1) / (2 * a)
 
     def optimal_y(self, pnl: Float[Tensor, " paths"]) -> Float[Tensor, ""]:
-        """The root of mean max(1 + a (-pnl - y), 0) = 1, found by sorting: it is piecewise linear
-        in y.
-        """
+        """The root of mean max(1 + a (-pnl - y), 0) = 1, which is piecewise linear in y."""
         losses = (-pnl).sort(descending=True).values
         sums = losses.cumsum(0)
         n = losses.numel()
@@ -148,8 +143,7 @@ def risk(measure: Risk, pnl: Float[Tensor, " paths"]) -> Float[Tensor, ""]:
 
 
 def cvar(pnl: Float[Tensor, " paths"], *, tail: float) -> Float[Tensor, ""]:
-    """Mean P&L of the worst ``tail`` share of paths, in the currency of ``pnl`` (larger is
-    better).
+    """Mean P&L of the worst ``tail`` share of paths, in currency (larger is better).
 
     The path on the boundary counts fractionally, so the value is continuous in ``tail``
     and exact for every sample size.
@@ -165,8 +159,9 @@ def cvar(pnl: Float[Tensor, " paths"], *, tail: float) -> Float[Tensor, ""]:
 
 
 def cvar_influence(pnl: Float[Tensor, " paths"], *, tail: float) -> Float[Tensor, " paths"]:
-    """What each path adds to :func:`cvar`, up to a constant; its sd over sqrt(paths) is the
-    standard error.
+    """What each path adds to :func:`cvar`, up to a constant.
+
+    Its sd over sqrt(paths) is the standard error.
     """
     quantile = -CVaR(tail).optimal_y(pnl)
     return -torch.relu(quantile - pnl) / tail

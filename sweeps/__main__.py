@@ -23,9 +23,7 @@ _set = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="hedgesweep")
 def cli() -> None:
-    """Sweeps of sparse hedging networks: which lottery ticket can be deployed, and what it
-    costs.
-    """
+    """Sparse hedging networks: which lottery ticket can be deployed, and what it costs."""
 
 
 @cli.command("plan")

@@ -23,9 +23,7 @@ _PACKAGES = ("hedgesweep", "torch", "numpy", "ray", "pandas", "pyarrow")
 
 @cache
 def core_version() -> str:
-    """sha256 (hex) over the sources of hedgecore: results of equal trials are equal only under
-    equal code.
-    """
+    """sha256 (hex) over the sources of hedgecore: only equal code gives equal results."""
     root = Path(hedgecore.__file__).parent
     sources = sorted(root.rglob("*.py"))
     named = [[path.relative_to(root).as_posix(), path.read_text()] for path in sources]
@@ -33,9 +31,7 @@ def core_version() -> str:
 
 
 def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
-    """The content address of a trial: equal for equal study, seed, theta_0, data and code, and for
-    nothing else.
-    """
+    """The content address of a trial: the hash of study, seed, theta_0, data and code."""
     parts = [fingerprint(trial.study), trial.seed, facts.theta_0_sha256, facts.data_sha256]
     return digest([*parts, facts.core, version("torch"), gpu])[:16]
 
@@ -105,8 +101,9 @@ def write(storage: Path, plan: Plan, preparations: dict[str, Facts]) -> None:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the checkout this package runs from, and whether it has uncommitted changes; None
-    outside one.
+    """Commit of the checkout this package runs from, and whether it has uncommitted changes.
+
+    None outside one.
     """
     root = Path(hedgecore.__file__).parent.parent
     try:

@@ -30,9 +30,7 @@ class TrialPlan:
 
     @property
     def preparation(self) -> str:
-        """Key of what the trial shares with others: trials of one seed and one dense study prepare
-        once.
-        """
+        """Key of what the trial shares with all of its seed and dense study."""
         return f"seed-{self.seed}-{fingerprint(self.study.dense_study())[:8]}"
 
 
@@ -125,9 +123,7 @@ def _capped(space: SearchSpace, study: TicketStudy) -> TicketStudy:
 
 
 def _check_axes(space: SearchSpace, study: TicketStudy) -> None:
-    """Build the study at both ends of every domain, so that no trial can fail on its
-    configuration.
-    """
+    """Build the study at both ends of every domain."""
     known = {*AXES, "seed", *_leaves(to_mapping(study))}
     short = {path: name for name, path in AXES.items()}
     for name in space.space:
@@ -156,8 +152,9 @@ def _check_axes(space: SearchSpace, study: TicketStudy) -> None:
 
 
 def _axis(space: SearchSpace, path: str) -> str | None:
-    """The key of the axis that sets ``path`` of the study; another axis than the one being checked
-    may be the one that is wrong."""
+    """The key of the axis that sets ``path`` of the study.
+
+    Another axis than the one being checked may be the one that is wrong."""
     return next((f"space.{name}" for name in space.space if AXES.get(name, name) == path), None)
 
 
@@ -184,8 +181,7 @@ def _trials(space: SearchSpace, study: TicketStudy) -> tuple[TrialPlan, ...]:
 
 
 def _configs(space: SearchSpace) -> Iterator[dict[str, Any]]:
-    """Grid axes crossed in file order; under random search every other axis is drawn once a
-    sample.
+    """Grid axes crossed in file order, the others drawn once a sample.
 
     Every cell of the grid gets the same draws, so that cells differ only in what the grid varies.
     """

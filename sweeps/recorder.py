@@ -36,9 +36,7 @@ class Recorder(Callback):
         self._changed = changed
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its callbacks for a restore that is never used here; open files stay
-        behind.
-        """
+        """Nothing: Tune pickles its callbacks for a restore that is not used here."""
         return {}
 
     def on_trial_start(

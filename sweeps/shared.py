@@ -1,5 +1,4 @@
-"""What all trials of a seed share: prepared once as a Ray task, kept in the object store, filed in
-the storage.
+"""What all trials of a seed share: prepared once, kept in the object store, filed on disk.
 
 Arrays travel as read-only float32 NumPy, which Ray maps into every process of a node without a
 copy.
@@ -48,7 +47,7 @@ class Facts:
     def columns(self) -> dict[str, Any]:
         """The columns that every trial of this preparation carries."""
         metrics = self.dense["metrics"]
-        kept = ("cvar_05", "cvar_05_se", "sharpe_ratio", "pnl_mean", "pnl_std")
+        kept = "cvar_05 cvar_05_se sharpe_ratio pnl_mean pnl_std turnover cost_paid".split()
         return {
             "dense_val_loss": self.dense["val_loss"],
             "dense_epochs_to_95pct": self.dense["epochs_to_95pct"],
@@ -138,9 +137,7 @@ def collect(key: str, facts: "ray.ObjectRef", arrays: "ray.ObjectRef") -> Shared
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A preparation in ``<storage>/study/<key>/``: facts as JSON, theta_0 and theta_star as
-    safetensors.
-    """
+    """A preparation in ``<storage>/study/<key>/``, as JSON and safetensors."""
 
     facts: Facts
     theta_0: Mapping[str, Tensor]

@@ -48,6 +48,8 @@ _AFTER = {
     "dense_sharpe_ratio": _REAL,
     "dense_pnl_mean": _REAL,
     "dense_pnl_std": _REAL,
+    "dense_turnover": _REAL,
+    "dense_cost_paid": _REAL,
     "theta_0_sha256": _TEXT,
     "data_sha256": _TEXT,
     "seconds": _REAL,
@@ -154,9 +156,7 @@ class Sink:
             self.snapshot()
 
     def snapshot(self) -> None:
-        """Rewrite both tables, if anything changed. The next is due after 20 times as long as this
-        one took.
-        """
+        """Rewrite both tables if anything changed; due again after 20 times what that took."""
         if not self._changed:
             return
         began = self._clock()

@@ -25,9 +25,7 @@ from sweeps.shared import Shared
 def train_trial(
     config: dict[str, Any], *, preparations: Mapping[str, Shared], device: str
 ) -> None:
-    """Draw the ticket that ``config["trial"]`` describes, train it epoch by epoch, test it, report
-    it.
-    """
+    """Draw the ticket that ``config["trial"]`` describes, train it, test it, report it all."""
     torch.set_num_threads(1)  # so that a result does not depend on what runs beside it
     trial = config["trial"]
     began = time.perf_counter()
@@ -77,9 +75,7 @@ def _about(ticket: Ticket) -> dict[str, Any]:
 def _packed(
     trial: Mapping[str, Any], ticket: Ticket, theta: Mapping[str, Tensor], s: Any
 ) -> bytes:
-    """The trained ticket as safetensors: parameters, masks, standardisation, and the trial that
-    made it.
-    """
+    """The trained ticket as safetensors: parameters, masks, standardisation, and its trial."""
     tensors = {
         **theta,
         **{f"mask.{name}": m for name, m in ticket.mask.items()},

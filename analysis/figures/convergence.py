@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis.configurations import configurations, counts, parameters, prepared, shared_paths
+from analysis.figures.problem import one_problem
 from analysis.figures.style import (
     BLUE,
     FAINT,
@@ -41,6 +42,7 @@ class _Bar:
     cvar: float
     se: float
     best: bool
+    whole: bool
 
 
 def convergence_speed(
@@ -50,7 +52,8 @@ def convergence_speed(
 
     A learning rate that did not converge at every seed has no bar: its place is hatched and
     labelled "NC", or "stopped", "failed", "running" where that is why. The best one is that of
-    :func:`analysis.best_lr`. CVaR is the mean over seeds with 1.96 standard errors to either side.
+    :func:`analysis.best_lr`; none is where none completed at every seed. CVaR is the mean over
+    seeds with 1.96 standard errors to either side, hollow where a seed is missing from it.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`.
@@ -58,11 +61,13 @@ def convergence_speed(
         sparsity: the sparsity to draw.
         epsilon: the attack budget to draw; None where the space has no such axis.
     Raises:
-        NothingToDraw: no trial of this sparsity and epsilon has completed.
+        NothingToDraw: no trial of this sparsity and epsilon has completed, or they are of more
+            than one problem.
     """
     group = _group(prepared(trials, _NEEDED, purpose="convergence_speed"), sparsity, epsilon)
     if not (group["status"] == "completed").any():
         raise NothingToDraw("no trial has completed")
+    problem = one_problem(group)
     bars = _bars(group)
     places = range(len(bars))
     dense_epochs = _dense_epochs(group)
@@ -94,7 +99,7 @@ def convergence_speed(
     ax.set_ylabel("epochs to 95 % of dense", color=BLUE, y=_BARS / 2, ha="center")
     where = f"sparsity {percent(sparsity)}"
     where += "" if epsilon is None else f", ε = {epsilon:g} in price units"
-    ax.set_title(f"Convergence speed and final quality, {where}")
+    ax.set_title(f"Convergence speed and final quality, {where}{problem}")
     caption(ax, _notes(group, bars))
 
 
@@ -109,6 +114,7 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
     names = [n for n in parameters(group) if n not in ("sparsity", "epsilon")]
     configs = configurations(group, names).sort_values(names, kind="stable")
     winner = best_lr(group).iloc[0]
+    one = winner["selection"] == "one configuration"
     bars = []
     for _, config in configs.iterrows():
         done = group.loc[config["rows"]]
@@ -119,7 +125,7 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
             done["epochs_to_95pct"].astype("float64").tolist() if config["converged"] else [],
             shared_paths=True,
         )
-        best = all(config[n] == winner[n] or pd.isna(config[n]) for n in names)
+        best = one and all(config[n] == winner[n] or pd.isna(config[n]) for n in names)
         bars.append(
             _Bar(
                 lr=config["lr"],
@@ -130,6 +136,7 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
                 cvar=cvar.mean,
                 se=cvar.se,
                 best=best,
+                whole=bool(config["whole"]),
             )
         )
     return bars
@@ -142,7 +149,7 @@ def _reason(config: pd.Series, done: pd.DataFrame) -> str:
     for outcome, word in (("stopped", "stopped"), ("failed", "failed")):
         if config[outcome]:
             return word
-    return "running"
+    return "running" if config["unfinished"] or done.empty else "not every seed"
 
 
 def _draw_bar(ax: Axes, x: int, bar: _Bar) -> None:
@@ -187,8 +194,7 @@ def _label_bar(ax: Axes, x: int, bar: _Bar, *, alone: bool) -> None:
 def _draw_quality(ax: Axes, group: pd.DataFrame, bars: list[_Bar]) -> None:
     dense = float(group["dense_cvar_05"].dropna().astype("float64").mean())
     points = [(x, b) for x, b in enumerate(bars) if math.isfinite(b.cvar)]
-    reach = [TWO_SIDED_95 * b.se if math.isfinite(b.se) else 0.0 for _, b in points]
-    ends = [b.cvar + sign * r for (_, b), r in zip(points, reach, strict=True) for sign in (-1, 1)]
+    ends = [b.cvar + sign * _reach(b) for _, b in points for sign in (-1, 1)]
     ends += [dense] if math.isfinite(dense) else []
     if not ends:
         return
@@ -196,19 +202,27 @@ def _draw_quality(ax: Axes, group: pd.DataFrame, bars: list[_Bar]) -> None:
     room = max(high - low, 0.02 * abs(high), 1e-6)
     twin = ax.twinx()
     twin.set_ylim(high + 0.04 * room - room / _QUALITY, high + 0.16 * room)
-    twin.errorbar(
-        [x for x, _ in points],
-        [b.cvar for _, b in points],
-        yerr=reach,
-        fmt="D",
-        markersize=6,
-        color=VERMILION,
-        elinewidth=1.3,
-        zorder=5,
-    )
+    for whole, fill in ((True, VERMILION), (False, "white")):
+        if not (some := [(x, b) for x, b in points if b.whole == whole]):
+            continue
+        twin.errorbar(
+            [x for x, _ in some],
+            [b.cvar for _, b in some],
+            yerr=[_reach(b) for _, b in some],
+            fmt="D",
+            markersize=6,
+            markerfacecolor=fill,
+            color=VERMILION,
+            elinewidth=1.3,
+            zorder=5,
+        )
     if math.isfinite(dense):
         twin.axhline(dense, color=VERMILION, linestyle="--", linewidth=1.2, alpha=0.8, zorder=1)
     _quality_axis(twin, low, high, dense)
+
+
+def _reach(bar: _Bar) -> float:
+    return TWO_SIDED_95 * bar.se if math.isfinite(bar.se) else 0.0
 
 
 def _quality_axis(twin: Axes, low: float, high: float, dense: float) -> None:
@@ -257,8 +271,12 @@ def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
         some = any("(" in b.label for b in bars)
         so_many = " (in brackets, at how many it was)" if some else ""
         notes.append(f"NC: the criterion was not met at every seed{so_many}, so there is no bar.")
-    if len(bars) > _MOST_LABELS:
-        best = next(b for b in bars if b.best)
+    if not any(b.best for b in bars):
+        notes.append("No learning rate completed at every seed, so none is the best.")
+    if any(not b.whole and math.isfinite(b.cvar) for b in bars):
+        notes.append("Hollow: a mean that lacks a seed; not comparable with the others.")
+    best = next((b for b in bars if b.best), None)
+    if len(bars) > _MOST_LABELS and best is not None:
         speed = f"the fastest, {best.label} epochs" if math.isfinite(best.epochs) else best.label
         notes.append(f"Bold, dark blue: learning rate {short(best.lr)}, {speed}; hatched: no bar.")
     tally = counts(group)

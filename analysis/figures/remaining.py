@@ -9,6 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 
 from analysis.configurations import prepared, shared_paths
 from analysis.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.figures.problem import one_problem
 from analysis.figures.style import (
     GREEN,
     INK,
@@ -34,9 +35,9 @@ def cvar_against_remaining(
 ) -> None:
     """Test CVaR 5 % against the remaining weights in %, one line an epsilon, and dense.
 
-    Every point is the learning rate with the best validation risk: its mean over seeds, with 1.96
-    standard errors to either side and the range over seeds as a shade. A ring marks the max
-    efficient sparsity.
+    Every point is a row of :func:`analysis.summary`, the learning rate with the best validation
+    risk: its mean over seeds, with 1.96 standard errors to either side and the range over seeds as
+    a shade. A ring marks the max efficient sparsity.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`.
@@ -44,9 +45,10 @@ def cvar_against_remaining(
         tolerance: the share of the dense network's CVaR that may be lost; shaded.
         confidence: one-sided level at which the loss must be within it.
     Raises:
-        NothingToDraw: no trial has completed, or there are more epsilons than lines can tell
-        apart.
+        NothingToDraw: no trial has completed, there are more epsilons than lines can tell apart,
+            or the trials are of more than one problem.
     """
+    problem = one_problem(trials)
     passes = sparsity_passes(trials, tolerance=tolerance, confidence=confidence)
     answer = max_efficient_sparsity(trials, tolerance=tolerance, confidence=confidence)
     points = _points(passes, "cvar_05")
@@ -78,12 +80,12 @@ def cvar_against_remaining(
     band = (dense.mean - half, dense.mean + half)
     _panel(ax, points, "cvar_05", reach=reach, labels=labels, dense=dense, band=band)
     ax.set_ylabel("test CVaR 5 % (currency per option, S0 = 100)")
-    ax.set_title("Tail risk against remaining weights")
+    ax.set_title(f"Tail risk against remaining weights{problem}")
     caption(
         ax,
         [
-            f"Points: learning rate with the best validation risk, {_seeds(points)}; "
-            "bars ± 1.96 s.e.",
+            f"Points: learning rate with the best validation risk{_chosen(points)}, "
+            f"{_seeds(points)}; bars ± 1.96 s.e.",
             f"Green: within {percent(tolerance)} of the dense network (dashed, band ± 1.96 s.e.)."
             f"{_unfinished(passes)}",
             "Ring: max efficient sparsity. It and every smaller swept one stay within green "
@@ -96,9 +98,10 @@ def sharpe_against_remaining(trials: pd.DataFrame, ax: Axes) -> None:
     """Sharpe ratio of test P&L against the remaining weights in %, at the CVaR figure's points.
 
     Raises:
-        NothingToDraw: no trial has completed, or there are more epsilons than lines can tell
-        apart.
+        NothingToDraw: no trial has completed, there are more epsilons than lines can tell apart,
+            or the trials are of more than one problem.
     """
+    problem = one_problem(trials)
     passes = sparsity_passes(trials)
     if "sharpe_ratio" not in passes.columns:
         raise NothingToDraw("no Sharpe ratio was recorded")
@@ -108,14 +111,14 @@ def sharpe_against_remaining(trials: pd.DataFrame, ax: Axes) -> None:
     band = (dense.low, dense.high)
     _panel(ax, points, "sharpe_ratio", reach=None, labels=labels, dense=dense, band=band)
     ax.set_ylabel("Sharpe ratio of test P&L plus price (mean / s.d.)")
-    ax.set_title("Sharpe ratio against remaining weights (not a selection criterion)")
+    ax.set_title(f"Sharpe ratio against remaining weights (not a selection criterion){problem}")
     caption(
         ax,
         [
             "Not a selection criterion: not hedging at all can have the better ratio. "
             "Sparsity is chosen on CVaR 5 %.",
-            f"Points: learning rate with the best validation risk, {_seeds(points)}; "
-            f"dashed: the dense network.{_unfinished(passes)}",
+            f"Points: learning rate with the best validation risk{_chosen(points)}, "
+            f"{_seeds(points)}; dashed: the dense network.{_unfinished(passes)}",
         ],
     )
 
@@ -227,6 +230,12 @@ def _unfinished(passes: pd.DataFrame) -> str:
 
 def _same(epsilons: pd.Series, epsilon: float | None) -> pd.Series:
     return epsilons.isna() if epsilon is None else epsilons.eq(epsilon)
+
+
+def _chosen(points: pd.DataFrame) -> str:
+    number = int(points["selection"].eq("per seed").sum())
+    where = "" if number == len(points) else f" at {number} of {len(points)} points"
+    return f" (of each seed{where})" if number else ""
 
 
 def _seeds(points: pd.DataFrame) -> str:

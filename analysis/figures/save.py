@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from analysis.configurations import groups, parameters, problem_axes
 from analysis.efficiency import max_efficient_sparsity
 from analysis.figures.convergence import convergence_speed
 from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
 from analysis.figures.style import RC, NothingToDraw
+from analysis.words import setting
 
 # Without dates and versions, equal data give equal bytes.
 _METADATA: dict[str, dict[str, None]] = {
@@ -26,6 +29,7 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 _DPI = 200
 _MOST_GROUPS = 12
+_MOST_PROBLEMS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +51,40 @@ def save(
 
     Convergence speed is drawn for the ticket one would deploy, the sparsest efficient one at the
     smallest epsilon; for other pairs of sparsity and epsilon, at most 12, in a folder beside.
+
+    Where the space varies the problem (say ``market.xi``), every problem has its own figures, in a
+    folder named after it; at most 6.
     """
     folder = Path(storage) / "report" / "figures"
+    axes = problem_axes(parameters(trials))
+    if not axes:
+        return _save(folder, trials, tolerance=tolerance, confidence=confidence)
+    written: list[Path] = []
+    skipped: list[str] = []
+    problems = list(groups(trials, axes))
+    for values, part in problems[:_MOST_PROBLEMS]:
+        name = setting(values) or "unset"
+        saved = _save(folder / _file_name(name), part, tolerance=tolerance, confidence=confidence)
+        written += saved.written
+        skipped += [f"{name}: {line}" for line in saved.skipped]
+    if len(problems) > _MOST_PROBLEMS:
+        skipped.append(
+            f"{len(problems)} problems, drawn for {_MOST_PROBLEMS}; pass analysis.figures.save a "
+            "part of the trials for others"
+        )
+    return Saved(written=tuple(written), skipped=tuple(skipped))
+
+
+def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = (8.4, 5.4)) -> Figure:
+    """A figure in the house style whose one Axes ``draw`` has filled; ``size`` in inches."""
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12))
+        FigureCanvasAgg(figure)
+        draw(figure.add_subplot())
+        return figure
+
+
+def _save(folder: Path, trials: pd.DataFrame, *, tolerance: float, confidence: float) -> Saved:
     folder.mkdir(parents=True, exist_ok=True)
     plans: list[tuple[str, Callable[[Axes], None]]] = [
         (
@@ -95,17 +131,12 @@ def save(
     return Saved(written=tuple(written), skipped=tuple(skipped))
 
 
-def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = (8.4, 5.4)) -> Figure:
-    """A figure in the house style whose one Axes ``draw`` has filled; ``size`` in inches."""
-    with mpl.rc_context(RC):
-        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12))
-        FigureCanvasAgg(figure)
-        draw(figure.add_subplot())
-        return figure
-
-
 def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:
     return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", name)
 
 
 def _beside(sparsity: float, epsilon: float | None) -> str:

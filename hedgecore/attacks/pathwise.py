@@ -1,5 +1,4 @@
-"""Path-wise attacks (threat model A2): S and v move, and everything that follows from them is
-recomputed.
+"""Path-wise attacks: S and v move, and all that follows is recomputed (threat model A2).
 
 An attack sees a loss and paths, never a network. It returns a candidate; whoever calls it projects
 that on the ball once more and evaluates there, so that no defect in an attack can exceed the
@@ -35,8 +34,9 @@ class Attack(Protocol):
 def fgsm(
     loss: Loss, paths: Paths, ball: PathBall, *, steps: int, generator: torch.Generator
 ) -> Paths:
-    """One step of full size along the sign of the gradient; ``steps`` and ``generator`` are
-    unused.
+    """One step of full size along the sign of the gradient.
+
+    ``steps`` and ``generator`` are unused.
     """
     gradient = _gradient(loss, paths)[1]
     return _step(paths, gradient, ball, 1.0, around=paths)
@@ -45,8 +45,9 @@ def fgsm(
 def pgd(
     loss: Loss, paths: Paths, ball: PathBall, *, steps: int, generator: torch.Generator
 ) -> Paths:
-    """``steps`` projected steps of 2.5 / steps times the radius from a random start; the best
-    point of every path.
+    """Projected steps of 2.5 / steps times the radius, from a random start.
+
+    Every path keeps the best point it came by.
 
     The true path is among the candidates, so the loss of no path falls below its clean value.
     """

@@ -22,8 +22,9 @@ def _require(name: str, value: float, *, least: float = 0, strict: bool = False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketConfig:
-    """Heston paths; the defaults are the set of Fang and Oosterlee (2008), 30 trading dates in a
-    month.
+    """Heston paths.
+
+    The defaults are the set of Fang and Oosterlee (2008), 30 trading dates in a month.
     """
 
     spot: float = 100.0
@@ -150,8 +151,9 @@ class RiskConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """Adam on mini-batches; ``patience`` counts epochs without an improvement of ``min_delta`` in
-    validation risk.
+    """Adam on mini-batches.
+
+    ``patience`` counts epochs without an improvement of ``min_delta`` in validation risk.
     """
 
     epochs: int = 30
@@ -175,9 +177,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseConfig:
-    """The dense baseline: trained as ``training`` says, but at its own learning rate (and epochs,
-    if given).
-    """
+    """The dense baseline: trained as ``training`` says, at its own learning rate and epochs."""
 
     lr: float = 1e-3
     epochs: int | None = None

@@ -20,8 +20,7 @@ from hedgecore.rng import stream
 def evaluate(
     problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, seed: int
 ) -> tuple[dict[str, float], Float[Tensor, " paths"]]:
-    """Every metric of ``hedgecore.metrics``, CVaR under every attack of the study's evaluation,
-    and the clean P&L.
+    """Every test metric, CVaR under every attack of the study's evaluation, and the clean P&L.
 
     Attacked columns read ``attacked_cvar_05@path_pgd:0.1``: metric, threat model, attack, epsilon.
     """

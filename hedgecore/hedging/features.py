@@ -34,8 +34,7 @@ def exogenous(
     *,
     strike: float,
 ) -> Float[Tensor, "paths steps 5"]:
-    """The five exogenous features at the trading dates t = 0 .. steps - 1, differentiable in both
-    paths.
+    """The five exogenous features at the trading dates, differentiable in both paths.
 
     At maturity nothing is traded, so the last column of the paths enters no feature.
     """
@@ -56,8 +55,9 @@ def exogenous(
 def recurrent(
     position: Float[Tensor, "paths steps"], spot: Float[Tensor, "paths steps+1"]
 ) -> Float[Tensor, "paths steps 3"]:
-    """The three recurrent features that a given ``position`` produces; what the network builds
-    date by date.
+    """The three recurrent features that a given ``position`` produces.
+
+    What the network builds date by date.
     """
     none = torch.zeros_like(position[:, :1])
     previous = torch.cat([none, position[:, :-1]], dim=1)
@@ -84,8 +84,9 @@ class Standardisation:
         *,
         strike: float,
     ) -> "Standardisation":
-        """From training paths; the recurrent features are those of a reference hedge
-        ``position``.
+        """From training paths.
+
+        The recurrent features are those of a reference hedge ``position``.
         """
         features = torch.cat(
             [exogenous(spot, variance, strike=strike), recurrent(position, spot)], dim=-1

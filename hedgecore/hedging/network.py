@@ -22,9 +22,7 @@ _STATE = len(FEATURE_NAMES) - _FIXED
 
 
 class HedgingNetwork(nn.Module):
-    """The network's structure; it holds no weights of its own (they live on torch's meta
-    device).
-    """
+    """The network's structure, without weights: they live on torch's meta device."""
 
     mean: Tensor
     sd: Tensor

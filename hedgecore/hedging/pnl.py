@@ -36,8 +36,9 @@ def settle(
     cost: CostConfig,
     market: MarketConfig,
 ) -> Outcome:
-    """P&L, cost and turnover of holding ``position`` against ``payoff``; differentiable in all
-    three.
+    """P&L, cost and turnover of holding ``position`` against ``payoff``.
+
+    Differentiable in all three.
 
     Turnover counts the first purchase and the closing sale, charged or not.
     """

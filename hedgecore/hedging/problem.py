@@ -45,8 +45,9 @@ class HedgingProblem:
         spot: Float[Tensor, "paths dates"],
         variance: Float[Tensor, "paths dates"],
     ) -> Outcome:
-        """P&L, cost and turnover of the hedge ``theta``; features and payoff follow from the paths
-        given.
+        """P&L, cost and turnover of the hedge ``theta``.
+
+        Features and payoff follow from the paths given.
         """
         strike = self.study.option.strike
         exogenous = features.exogenous(spot, variance, strike=strike)
@@ -67,8 +68,7 @@ class HedgingProblem:
         attack: AttackConfig,
         generator: torch.Generator,
     ) -> Paths:
-        """Paths within the attack's budget on which the hedge ``theta`` does badly (threat model
-        A2).
+        """Paths within the attack's budget on which ``theta`` does badly (threat model A2).
 
         The budget holds path by path, so for a monotone risk the worst case of the whole sample is
         the worst P&L

@@ -80,8 +80,9 @@ class TicketStudy:
         return from_mapping(TicketStudy, mapping)
 
     def dense_study(self) -> "TicketStudy":
-        """The part of the study that the dense baseline depends on; equal parts share one
-        preparation.
+        """The part of the study that the dense baseline depends on.
+
+        Equal parts share one preparation.
         """
         epochs = self.training.epochs if self.dense.epochs is None else self.dense.epochs
         return replace(

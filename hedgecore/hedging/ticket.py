@@ -147,9 +147,7 @@ def restore(
     dense: DenseBaseline,
     dense_pnl: Float[Tensor, " paths"],
 ) -> Preparation:
-    """What :func:`prepare` returned, from its saved results: only the market is simulated
-    again.
-    """
+    """What :func:`prepare` returned, from its saved results and a market simulated again."""
     study = study.dense_study()
     data = market_data(study, seed=seed)
     return Preparation(
@@ -203,8 +201,9 @@ def draw_ticket(study: TicketStudy, preparation: Preparation) -> Ticket:
 def train_ticket(
     study: TicketStudy, preparation: Preparation, ticket: Ticket
 ) -> Iterator[EpochMetrics]:
-    """Train ``ticket`` on the shared data, under the study's attack; see
-    :func:`hedgecore.hedging.train.train`.
+    """Train ``ticket`` on the shared data, under the study's attack.
+
+    See :func:`hedgecore.hedging.train.train`.
     """
     return train(
         HedgingProblem.of(study, preparation.standardisation),
@@ -220,9 +219,7 @@ def train_ticket(
 def assess_ticket(
     study: TicketStudy, preparation: Preparation, theta: Mapping[str, Tensor]
 ) -> dict[str, float]:
-    """All test metrics of a trained ticket, with its paired difference to the dense baseline in
-    CVaR.
-    """
+    """All test metrics of a trained ticket, and its paired difference to dense in CVaR."""
     problem = HedgingProblem.of(study, preparation.standardisation)
     row, pnl = evaluate(problem, theta, preparation.data["test"], seed=preparation.seed)
     difference, error = paired_cvar_difference(pnl, preparation.dense_pnl, tail=0.05)

@@ -65,8 +65,7 @@ def train(
     training: TrainingConfig,
     seed: int,
 ) -> Iterator[EpochMetrics]:
-    """Train ``start`` under ``mask`` and yield after every epoch; the last item carries the best
-    parameters.
+    """Train ``start`` under ``mask``; every epoch yields its metrics and the best parameters.
 
     Ends after ``training.epochs``, or when the pooled validation risk has not improved for
     ``training.patience`` epochs. The study's attack is applied to every training batch; validation
@@ -140,8 +139,7 @@ def train(
 def epochs_to_criterion(
     val_losses: Sequence[float], *, reference: float, tolerance: float = 0.05, consecutive: int = 5
 ) -> int | None:
-    """First epoch (from 1) of ``consecutive`` epochs whose risk is within ``tolerance`` of
-    ``reference``.
+    """First (from 1) of ``consecutive`` epochs with a risk within ``tolerance`` of ``reference``.
 
     None where that never happens: an epoch count would claim a convergence that was not seen.
     """

@@ -41,8 +41,9 @@ def random(
 def best(
     scores: Mapping[str, Tensor], *, sparsity: float, scope: str = "global", min_kept: int = 1
 ) -> Mask:
-    """The mask that keeps the largest ``scores``; ties go to the earlier weight of the earlier
-    layer.
+    """The mask that keeps the largest ``scores``.
+
+    Ties go to the earlier weight of the earlier layer.
 
     Args:
         scores: one tensor a layer, in the order of the network.
@@ -80,9 +81,7 @@ def _layerwise(scores: list[Tensor], count: int, floors: list[int]) -> list[Tens
 
 
 def _shares(sizes: list[int], count: int, floors: list[int]) -> list[int]:
-    """``count`` split in proportion to ``sizes``: whole numbers that add up, none below its
-    floor.
-    """
+    """``count`` split in proportion to ``sizes`` into whole numbers, none below its floor."""
     exact = [count * size / sum(sizes) for size in sizes]
     shares = [max(floor, int(share)) for share, floor in zip(exact, floors, strict=True)]
     while missing := count - sum(shares):

@@ -1,5 +1,4 @@
-"""Lottery tickets: a mask found on the trained network, on weights rewound to where training
-began.
+"""Lottery tickets: a mask found on the trained network, over its weights before training.
 
 The two controls answer "is it the mask, or would any do?": ``random_mask`` keeps the initial
 weights under a mask drawn at random, ``random_reinit`` keeps the mask over other initial weights.

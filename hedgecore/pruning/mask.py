@@ -42,8 +42,9 @@ def prunable(parameters: Parameters, *, exclude: tuple[str, ...] = ()) -> list[s
 
 
 def apply(parameters: Parameters, mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``parameters`` with the masked weights at exactly zero; gradients through it are masked
-    too.
+    """``parameters`` with the masked weights at exactly zero.
+
+    Gradients through it are masked too.
     """
     return {name: p * mask[name] if name in mask else p for name, p in parameters.items()}
 
@@ -80,8 +81,9 @@ def report(mask: Mapping[str, Tensor]) -> list[LayerReport]:
 
 
 def top(scores: Tensor, count: int) -> Tensor:
-    """A bool vector with exactly ``count`` True at the largest ``scores``; ties go to the lower
-    index.
+    """A bool vector with exactly ``count`` True at the largest ``scores``.
+
+    Ties go to the lower index.
 
     Raises:
         ValueError: a score is NaN.

@@ -1,0 +1,119 @@
+"""Which trials speak for a group: one configuration at every seed, or the best of each seed.
+
+Where seeds are stopped independently, as ASHA does within strata of (sparsity, epsilon, seed), a
+configuration may have completed at an easy seed only. Its mean is then not comparable with that of
+another, so such configurations never compete by their means.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from analysis import schema
+from analysis.configurations import configurations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The completed trials that were chosen, one a seed, and what they share.
+
+    ``parameters`` that differ between the seeds are NaN. ``converged`` says that every seed of the
+    group met the criterion; only then is there an ``epochs_to_95pct``.
+    """
+
+    selection: Literal["one configuration", "per seed"]
+    parameters: dict[str, Any]
+    converged: bool
+    epochs_to_95pct: float
+    val_loss: float
+    rows: list[Hashable]
+
+
+def by_validation(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
+    """The choice of the lowest validation risk; None where nothing has completed.
+
+    A configuration that completed at every seed of the group competes by its mean over the seeds.
+    Where there is none, every seed gives its completed trial with the lowest risk, so that no seed
+    counts more because more of its trials were spared.
+    """
+    configs = configurations(group, names)
+    whole = configs[configs["whole"].astype(bool)]
+    label = schema.best(whole, "val_loss")
+    if label is not None:
+        return _of_configuration(whole.loc[[label]].iloc[0], names)
+    return _per_seed(group, names)
+
+
+def by_speed(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
+    """The choice of the fewest epochs to the criterion; by validation where there is none.
+
+    Only configurations that completed and converged at every seed compete (ties: lower validation
+    risk), so a choice made seed by seed never counts as converged.
+    """
+    configs = configurations(group, names)
+    met = configs[configs["converged"].astype(bool)]
+    if len(met):
+        fastest = met.sort_values(["epochs_to_95pct", "val_loss"], kind="stable").iloc[0]
+        return _of_configuration(fastest, names)
+    choice = by_validation(group, names)
+    if choice is None or choice.selection == "one configuration":
+        return choice
+    return Choice(
+        selection="per seed",
+        parameters=choice.parameters,
+        converged=False,
+        epochs_to_95pct=float("nan"),
+        val_loss=choice.val_loss,
+        rows=choice.rows,
+    )
+
+
+def lacking(group: pd.DataFrame) -> tuple[int, int]:
+    """How many seeds have no completed trial, and how many of those may still have one.
+
+    A running, interrupted or failed trial may yet complete; a stopped one will not.
+    """
+    missing = awaited = 0
+    for _, seed in group.groupby("config/seed", dropna=False):
+        if not (seed["status"] == "completed").any():
+            missing += 1
+            awaited += int((seed["status"] != "stopped").any())
+    return missing, awaited
+
+
+def _of_configuration(config: pd.Series, names: Sequence[str]) -> Choice:
+    return Choice(
+        selection="one configuration",
+        parameters={name: config[name] for name in names},
+        converged=bool(config["converged"]),
+        epochs_to_95pct=float(config["epochs_to_95pct"]),
+        val_loss=float(config["val_loss"]),
+        rows=list(config["rows"]),
+    )
+
+
+def _per_seed(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
+    done = group[group["status"] == "completed"]
+    best = [schema.best(seed, "val_loss") for _, seed in done.groupby("config/seed", dropna=False)]
+    rows = [label for label in best if label is not None]
+    if not rows:
+        return None
+    chosen = group.loc[rows]
+    met = chosen["converged"].fillna(False).astype(bool) & chosen["epochs_to_95pct"].notna()
+    every = len(rows) == group["config/seed"].nunique(dropna=False)
+    converged = every and bool(met.all())
+    epochs = float(chosen["epochs_to_95pct"].astype("float64").mean()) if converged else None
+    return Choice(
+        selection="per seed",
+        parameters={name: _common(chosen[f"config/{name}"]) for name in names},
+        converged=converged,
+        epochs_to_95pct=float("nan") if epochs is None else epochs,
+        val_loss=float(chosen["val_loss"].mean()),
+        rows=rows,
+    )
+
+
+def _common(values: pd.Series) -> Any:
+    return values.iloc[0] if values.nunique(dropna=False) == 1 else float("nan")
