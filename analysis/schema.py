@@ -193,7 +193,7 @@ _DENSE: tuple[tuple[str, Dtype, str, Direction | None, str], ...] = (
     ("dense_sharpe_ratio", "float64", "", "higher", "sharpe_ratio of the dense network"),
     ("dense_pnl_mean", "float64", _CURRENCY, "higher", "pnl_mean of the dense network"),
     ("dense_pnl_std", "float64", _CURRENCY, "lower", "pnl_std of the dense network"),
-    ("dense_turnover", "float64", "shares", "lower", "turnover of the dense network"),
+    ("dense_turnover", "float64", "shares per option", "lower", "turnover of the dense network"),
     ("dense_cost_paid", "float64", _CURRENCY, "lower", "cost_paid of the dense network"),
     ("cvar_05_minus_dense", "float64", _CURRENCY, "higher", "cvar_05 less dense, same paths"),
     ("cvar_05_minus_dense_se", "float64", _CURRENCY, "lower", "its standard error, paired"),

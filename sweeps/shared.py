@@ -47,7 +47,15 @@ class Facts:
     def columns(self) -> dict[str, Any]:
         """The columns that every trial of this preparation carries."""
         metrics = self.dense["metrics"]
-        kept = "cvar_05 cvar_05_se sharpe_ratio pnl_mean pnl_std turnover cost_paid".split()
+        kept = [
+            "cvar_05",
+            "cvar_05_se",
+            "sharpe_ratio",
+            "pnl_mean",
+            "pnl_std",
+            "turnover",
+            "cost_paid",
+        ]
         return {
             "dense_val_loss": self.dense["val_loss"],
             "dense_epochs_to_95pct": self.dense["epochs_to_95pct"],
