@@ -154,7 +154,8 @@ def _check_axes(space: SearchSpace, study: TicketStudy) -> None:
 def _axis(space: SearchSpace, path: str) -> str | None:
     """The key of the axis that sets ``path`` of the study.
 
-    Another axis than the one being checked may be the one that is wrong."""
+    Another axis than the one being checked may be the one that is wrong.
+    """
     return next((f"space.{name}" for name in space.space if AXES.get(name, name) == path), None)
 
 

@@ -42,8 +42,8 @@ class Recorder(Callback):
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Announce the trial."""
-        self._sink.append(self._announcements[_id(trial)])
+        """Announce the trial, which starts from its first epoch: now, or again after a failure."""
+        self._sink.append({**self._announcements[_id(trial)], "starts": True})
         self._changed()
 
     def on_trial_result(

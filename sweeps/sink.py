@@ -179,12 +179,12 @@ class Sink:
         elif not self._folding:
             return
         elif kind == "trial":
-            trial_id = fields.pop("trial_id")
+            trial_id, starts = fields.pop("trial_id"), fields.pop("starts", False)
             known = self.trials.get(trial_id)
-            if known is not None and known.finished:
-                known.about = fields  # its place in a space that has grown
+            if known is None or starts or not known.finished:
+                self.trials[trial_id] = TrialLog(fields)
             else:
-                self.trials[trial_id] = TrialLog(fields)  # it runs (again) from its first epoch
+                known.about = fields  # its place in a space that has grown
         elif kind == "epoch":
             self.trials[fields.pop("trial_id")].epochs[fields["epoch"]] = fields
         elif kind == "end":

@@ -130,6 +130,13 @@ def test_a_trial_that_lost_its_worker_is_failed_but_not_finished(tmp_path):
     assert table(tmp_path)[0]["error"] == "node died"
 
 
+def test_a_trial_that_starts_again_after_a_failure_is_judged_by_what_follows(tmp_path):
+    again = {**trial("a"), "starts": True}
+    sink = write(tmp_path, again, epoch("a", 1, 9.0), end("a", "failed", error="x"), again)
+    assert sink.trials["a"].end is None
+    assert not sink.trials["a"].epochs
+
+
 def test_a_torn_last_line_loses_only_itself(tmp_path):
     write(tmp_path, trial("a"), epoch("a", 1, 4.0), end("a", "stopped"))
     log = next((tmp_path / "log").glob("*.jsonl"))
