@@ -59,6 +59,7 @@ def medians(runs: dict[str, Callable[[], object]], *, repeats: int) -> dict[str,
         run()
     for _ in range(repeats):
         for name, run in runs.items():
+            time.sleep(0.05)  # the threads of the run before may still spin on their cores
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)
