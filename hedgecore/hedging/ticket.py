@@ -199,9 +199,13 @@ def draw_ticket(study: TicketStudy, preparation: Preparation) -> Ticket:
 
 
 def train_ticket(
-    study: TicketStudy, preparation: Preparation, ticket: Ticket
+    study: TicketStudy,
+    preparation: Preparation,
+    ticket: Ticket,
+    *,
+    resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[EpochMetrics]:
-    """Train ``ticket`` on the shared data, under the study's attack.
+    """Train ``ticket`` on the shared data, under the study's attack; from ``resume`` on, if given.
 
     See :func:`hedgecore.hedging.train.train`.
     """
@@ -213,6 +217,7 @@ def train_ticket(
         val_paths=preparation.data["val"],
         training=study.training,
         seed=preparation.seed,
+        resume=resume,
     )
 
 

@@ -1,8 +1,9 @@
 """Training one hedge, as a generator: ask for the next epoch, or stop asking."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from hedgecore.hedging.config import TrainingConfig
 from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.hedging.snapshot import Snapshot, TrainingState
 from hedgecore.market.paths import MarketPaths
 from hedgecore.pruning import mask as masks
 from hedgecore.risk import cvar, risk
@@ -49,10 +51,12 @@ class EpochMetrics:
     best: bool
     theta: Mapping[str, Tensor] = field(repr=False, compare=False)
     """The best parameters so far, with exact zeros where the mask is False."""
+    snapshot: Callable[[], Snapshot] = field(repr=False, compare=False)
+    """What :func:`train` needs to go on from here; call it before asking for the next epoch."""
 
     def row(self) -> dict[str, Any]:
         """The plain numbers, by column."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "theta"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
 
 
 def train(
@@ -64,12 +68,16 @@ def train(
     val_paths: MarketPaths,
     training: TrainingConfig,
     seed: int,
+    resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[EpochMetrics]:
     """Train ``start`` under ``mask``; every epoch yields its metrics and the best parameters.
 
     Ends after ``training.epochs``, or when the pooled validation risk has not improved for
     ``training.patience`` epochs. The study's attack is applied to every training batch; validation
     stays clean.
+
+    With ``resume`` and all else as before, the epochs after the snapshot follow, equal to the last
+    bit to those of a training that was never cut; none follow where it had come to its end.
 
     Args:
         problem: network, costs, risk and attack.
@@ -79,22 +87,31 @@ def train(
         val_paths: float32 paths to stop on.
         training: optimiser settings.
         seed: names the streams of batch order and attack starts, which all trials of a seed share.
+        resume: a snapshot of one of this training's epochs, on any device; of ``start``, only
+            names, shapes and device matter then.
     Raises:
         DivergedError: a loss is not finite.
+        ValueError: ``resume`` has other tensors than a snapshot of this training.
     """
     theta = {name: value.detach().clone().requires_grad_() for name, value in start.items()}
     weights = [value for name, value in theta.items() if name != "y"]
     optimiser = torch.optim.Adam([{"params": weights, "lr": training.lr}])
     if "y" in theta:
         optimiser.add_param_group({"params": [theta["y"]], "lr": problem.study.risk.y_lr})
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, [lambda epoch: _decay(training, epoch)] + [lambda _: 1.0] * ("y" in theta)
-    )
     order, starts = stream(seed, "batches"), stream(seed, "attack", "train")
+    state = TrainingState(
+        theta=theta,
+        optimiser=optimiser,
+        streams={"batches": order, "attack": starts},
+        best_theta=_settled(theta, mask),
+    )
+    if resume is not None:
+        state.restore(resume)
 
-    best_loss, best_theta, best_epoch = math.inf, _settled(theta, mask), 0
-    for epoch in range(1, training.epochs + 1):
-        lr = float(schedule.get_last_lr()[0])
+    while state.epoch < training.epochs and state.epoch - state.best_epoch < training.patience:
+        state.epoch += 1
+        # A function of the epoch alone, so that there is no schedule to restore.
+        optimiser.param_groups[0]["lr"] = lr = training.lr * _decay(training, state.epoch - 1)
         losses, norms = [], []
         for batch in _batches(train_paths.spot.shape[0], training.batch_size, order):
             spot, variance = train_paths.spot[batch], train_paths.variance[batch]
@@ -110,17 +127,16 @@ def train(
             norms.append(torch.nn.utils.clip_grad_norm_(weights, training.clip_norm))
             optimiser.step()
             losses.append(loss.detach())
-        schedule.step()
-        train_loss = _finite(torch.stack(losses).mean(), "training loss", epoch)
+        train_loss = _finite(torch.stack(losses).mean(), "training loss", state.epoch)
 
         current = _settled(theta, mask)
         pnl = problem.outcomes(current, val_paths).pnl.double()
-        val_loss = _finite(risk(problem.measure, pnl), "validation loss", epoch)
-        best = val_loss < best_loss - training.min_delta
+        val_loss = _finite(risk(problem.measure, pnl), "validation loss", state.epoch)
+        best = val_loss < state.best_loss - training.min_delta
         if best:
-            best_loss, best_theta, best_epoch = val_loss, current, epoch
+            state.best_loss, state.best_theta, state.best_epoch = val_loss, current, state.epoch
         yield EpochMetrics(
-            epoch=epoch,
+            epoch=state.epoch,
             train_loss=train_loss,
             val_loss=val_loss,
             val_cvar_05=float(cvar(pnl, tail=0.05)),
@@ -130,10 +146,9 @@ def train(
             lr=lr,
             grad_norm=float(torch.stack(norms).mean()),
             best=best,
-            theta=best_theta,
+            theta=state.best_theta,
+            snapshot=partial(state.snapshot, state.epoch),
         )
-        if epoch - best_epoch >= training.patience:
-            return
 
 
 def epochs_to_criterion(

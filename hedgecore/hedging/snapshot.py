@@ -1,0 +1,119 @@
+"""The state of a training between two epochs, from which its rest follows to the last bit."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Snapshot = dict[str, Tensor]
+"""Contiguous CPU tensors that share no memory, by name; safetensors can store them as they are."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class TrainingState:
+    """All that changes while a network is trained.
+
+    The learning rate is not here, as it is a function of the epoch.
+
+    Args:
+        theta: the parameters being trained; written to by ``optimiser``.
+        optimiser: Adam over ``theta``, before its first step.
+        streams: every generator that training draws from, by name.
+        best_theta: the effective parameters of the best epoch; at first, those of the start.
+        best_loss: validation risk of the best epoch, in currency.
+        best_epoch: the best epoch, from 1; 0 before there is one.
+        epoch: the epoch begun last, from 1; 0 before the first.
+    """
+
+    theta: Mapping[str, Tensor]
+    optimiser: torch.optim.Adam
+    streams: Mapping[str, torch.Generator]
+    best_theta: Mapping[str, Tensor]
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    epoch: int = 0
+
+    def __post_init__(self) -> None:
+        # Adam would do the same at its first step; so a snapshot has one layout at all times.
+        for p in self.theta.values():
+            self.optimiser.state[p] = {
+                "step": torch.zeros(()),
+                "exp_avg": torch.zeros_like(p),
+                "exp_avg_sq": torch.zeros_like(p),
+            }
+
+    def snapshot(self, epoch: int) -> Snapshot:
+        """Copies of all that determines the epochs after ``epoch``.
+
+        Raises:
+            RuntimeError: the next epoch has begun, so the state after ``epoch`` is no more.
+        """
+        if epoch != self.epoch:
+            raise RuntimeError(
+                f"epoch {epoch} cannot be snapshot once epoch {self.epoch} has begun; "
+                "call snapshot() before asking for the next epoch"
+            )
+        tensors = {
+            "epoch": torch.tensor(self.epoch),
+            "best_epoch": torch.tensor(self.best_epoch),
+            "best_loss": torch.tensor(self.best_loss, dtype=torch.float64),
+            **{f"stream.{name}": g.get_state() for name, g in self.streams.items()},
+            **self._tensors(),
+        }
+        return {
+            name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+            for name, value in tensors.items()
+        }
+
+    def restore(self, snapshot: Mapping[str, Tensor]) -> None:
+        """Go to where ``snapshot`` was taken, from whatever device; ``snapshot`` stays as it is.
+
+        Raises:
+            ValueError: names, shapes or types are not those of this training.
+        """
+        own = self.snapshot(self.epoch)
+        for name in sorted({*own, *snapshot}):
+            expected, found = _kind(own.get(name)), _kind(snapshot.get(name))
+            if found != expected:
+                raise ValueError(
+                    f"resume is not a snapshot of this study: {name} is {found}, "
+                    f"not {expected}; train it from the beginning"
+                )
+        # Copied into tensors of our own: they lie on our device, and are aligned in memory as in
+        # the training that was cut; what was read from a file need not be.
+        with torch.no_grad():
+            for name, tensor in self._tensors().items():
+                tensor.copy_(snapshot[name])
+        for name, generator in self.streams.items():
+            generator.set_state(snapshot[f"stream.{name}"].to("cpu", copy=True))
+        self.best_loss = float(snapshot["best_loss"])
+        self.best_epoch = int(snapshot["best_epoch"])
+        self.epoch = int(snapshot["epoch"])
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The live tensors, by their name in a snapshot."""
+        moments = {
+            f"{moment}.{name}": value
+            for name, p in self.theta.items()
+            for moment, value in self.optimiser.state[p].items()
+        }
+        theta = {f"theta.{name}": p for name, p in self.theta.items()}
+        return theta | moments | {f"best.{name}": p for name, p in self.best_theta.items()}
+
+
+def best_theta(snapshot: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The best parameters so far: what a training that has nothing left to do has found."""
+    return {
+        name.removeprefix("best."): value
+        for name, value in snapshot.items()
+        if name.startswith("best.")
+    }
+
+
+def _kind(tensor: Tensor | None) -> str:
+    """Type and shape of ``tensor`` in words."""
+    if tensor is None:
+        return "absent"
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
