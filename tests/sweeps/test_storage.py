@@ -1,0 +1,69 @@
+"""The lock and the replacing of files; what crashes do to them is in tests/reliability."""
+
+from pathlib import Path
+
+import pytest
+
+from sweeps import storage
+from sweeps.errors import UsageError
+from sweeps.storage import Lock, replace, replaced
+
+
+def test_a_storage_that_cannot_be_made_is_refused_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"file/s cannot be written \(.*\); give another --stor"):
+        Lock(tmp_path / "file" / "s")
+
+
+def test_a_lock_never_follows_a_link_out_of_the_storage(tmp_path):
+    (tmp_path / "log").mkdir()
+    (precious := tmp_path / "precious").write_text("kept")
+    (tmp_path / "log" / "lock").symlink_to(precious)
+    with pytest.raises(UsageError, match="cannot be written"):
+        Lock(tmp_path)
+    assert precious.read_text() == "kept"
+
+
+def test_a_lock_that_fails_halfway_is_let_go(tmp_path, monkeypatch):
+    def interrupted(file: Path) -> None:
+        raise KeyboardInterrupt
+
+    Lock(tmp_path).close()
+    (tmp_path / "log" / "0001.jsonl").touch()
+    monkeypatch.setattr(storage, "_settle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Lock(tmp_path)
+    monkeypatch.undo()
+    Lock(tmp_path).close()
+
+
+def test_a_lock_not_yet_signed_still_refuses_a_second_driver(tmp_path):
+    with Lock(tmp_path):
+        (tmp_path / "log" / "lock").write_text("")
+        with pytest.raises(UsageError, match=r"^another sweep is writing to"):
+            Lock(tmp_path)
+
+
+def test_replacing_leaves_the_new_content_and_no_temporary_file(tmp_path):
+    replace(tmp_path / "table", b"old")
+    replace(tmp_path / "table", b"new")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"table": b"new"}
+
+
+def test_a_temporary_file_left_by_a_kill_is_in_nobodys_way(tmp_path):
+    (tmp_path / "table.partial").write_bytes(b"left by a kill" * 100)
+    replace(tmp_path / "table", b"new")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"table": b"new"}
+
+
+def test_a_failure_while_replacing_leaves_the_old_content_alone(tmp_path):
+    replace(tmp_path / "table", b"old")
+
+    def fail() -> None:
+        with replaced(tmp_path / "table") as partial:
+            partial.write_bytes(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"table": b"old"}
