@@ -6,20 +6,28 @@
 from .domains import DOMAINS, Choice, Domain, Grid, LogUniform, RandInt, Uniform
 from .loader import load, shipped
 from .messages import SpaceError
-from .space import Asha, Resources, Search, SearchSpace
+from .schedulers import SCHEDULERS, Asha, Hyperband, Median, Pbt, Scheduler, StockAsha
+from .search import Search
+from .space import Resources, SearchSpace
 
 __all__ = [
     "DOMAINS",
+    "SCHEDULERS",
     "Asha",
     "Choice",
     "Domain",
     "Grid",
+    "Hyperband",
     "LogUniform",
+    "Median",
+    "Pbt",
     "RandInt",
     "Resources",
+    "Scheduler",
     "Search",
     "SearchSpace",
     "SpaceError",
+    "StockAsha",
     "Uniform",
     "load",
     "shipped",

@@ -1,6 +1,7 @@
 """What an axis of a space may hold: a grid, a choice or a range.
 
-Every constructor checks its arguments, so a domain that exists is a legal one.
+Every constructor checks its arguments, so a domain that exists is a legal one. A domain is also a
+distribution: ``at`` is its quantile function, through which every draw goes.
 """
 
 import math
@@ -24,15 +25,15 @@ class Grid:
     enumerable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", _distinct("grid", self.values))
+        object.__setattr__(self, "values", distinct("grid", self.values))
 
     def ends(self) -> tuple[object, ...]:
         """Every value."""
         return self.values
 
-    def sample(self, rng: np.random.Generator) -> object:
-        """One of the values, each equally likely."""
-        return self.values[int(rng.integers(len(self.values)))]
+    def at(self, u: float) -> object:
+        """The quantile at ``u`` in [0, 1): the values have equal shares, in their order."""
+        return self.values[_step(u, len(self.values))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,15 @@ class Choice:
     enumerable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", _distinct("choice", self.values))
+        object.__setattr__(self, "values", distinct("choice", self.values))
 
     def ends(self) -> tuple[object, ...]:
         """Every value."""
         return self.values
 
-    def sample(self, rng: np.random.Generator) -> object:
-        """One of the values, each equally likely."""
-        return self.values[int(rng.integers(len(self.values)))]
+    def at(self, u: float) -> object:
+        """The quantile at ``u`` in [0, 1): the values have equal shares, in their order."""
+        return self.values[_step(u, len(self.values))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,9 @@ class Uniform:
         """``low`` and ``high``."""
         return (self.low, self.high)
 
-    def sample(self, rng: np.random.Generator) -> object:
-        """A number in [low, high]; ``high`` itself only by rounding."""
-        return float(rng.uniform(self.low, self.high))
+    def at(self, u: float) -> object:
+        """The quantile at ``u`` in [0, 1), linear; ``high`` itself only by rounding."""
+        return min(self.low + _share(u) * (self.high - self.low), self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,11 @@ class LogUniform:
         """``low`` and ``high``."""
         return (self.low, self.high)
 
-    def sample(self, rng: np.random.Generator) -> object:
-        """A number in [low, high] whose logarithm is uniform."""
-        value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+    def at(self, u: float) -> object:
+        """The quantile at ``u`` in [0, 1), linear in the logarithm."""
+        low, high = math.log(self.low), math.log(self.high)
         # exp(log(low)) may round to just below low.
-        return min(max(value, self.low), self.high)
+        return min(max(math.exp(low + _share(u) * (high - low)), self.low), self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,9 @@ class RandInt:
         """``low`` and ``high - 1``, the largest number that is drawn."""
         return (self.low, self.high - 1)
 
-    def sample(self, rng: np.random.Generator) -> object:
-        """A whole number in [low, high)."""
-        return int(rng.integers(self.low, self.high))
+    def at(self, u: float) -> object:
+        """The quantile at ``u`` in [0, 1): the numbers below ``high`` have equal shares."""
+        return self.low + _step(u, self.high - self.low)
 
 
 Domain: TypeAlias = Grid | Choice | Uniform | LogUniform | RandInt
@@ -161,6 +162,40 @@ def read(written: object) -> Domain:
     return DOMAINS[kind](arguments) if is_set else DOMAINS[kind](*arguments)
 
 
+def distinct(kind: str, written: object) -> tuple[Value, ...]:
+    """The listed values as a tuple: at least one, of one type, none twice.
+
+    Raises:
+        ValueError: ``written`` is no such list; the message begins with ``kind``.
+    """
+    if isinstance(written, str) or not isinstance(written, Sequence):
+        raise ValueError(f"{kind}: {show(written)} is not a list; write [{show(written)}]")
+    values = tuple(_value(kind, item) for item in written)
+    if not values:
+        raise ValueError(f"{kind}: [] is empty; give at least one value")
+    _of_one_type(kind, values, {tuple: "lists"})
+    members = [m for v in values for m in (v if isinstance(v, tuple) else (v,))]
+    _of_one_type(kind, members, {bool: "booleans", str: "text"})
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            first = values[values.index(value)]
+            both = "" if repr(first) == repr(value) else f" (as {show(first)} and {show(value)})"
+            raise ValueError(f"{kind}: {show(value)} appears twice{both}; keep one")
+    return values
+
+
+def _share(u: float) -> float:
+    if not 0 <= u < 1:
+        raise ValueError(f"u must lie in [0, 1), got {u}")
+    return u
+
+
+def _step(u: float, steps: int) -> int:
+    """Which of ``steps`` equal shares of [0, 1) ``u`` lies in."""
+    # The product may round up to a whole number that floats cannot tell from its neighbours.
+    return min(int(_share(u) * steps), steps - 1)
+
+
 def _only_item(written: object) -> tuple[str, object]:
     if not isinstance(written, Mapping):
         if written is None:
@@ -176,24 +211,6 @@ def _only_item(written: object) -> tuple[str, object]:
         names = ", ".join(map(str, written))
         raise ValueError(f"{len(written)} kinds in one domain: {names}; keep one")
     return next(iter(written.items()))
-
-
-def _distinct(kind: str, written: object) -> tuple[Value, ...]:
-    """The values of a grid or choice: at least one, of one type, none twice."""
-    if isinstance(written, str) or not isinstance(written, Sequence):
-        raise ValueError(f"{kind}: {show(written)} is not a list; write [{show(written)}]")
-    values = tuple(_value(kind, item) for item in written)
-    if not values:
-        raise ValueError(f"{kind}: [] is empty; give at least one value")
-    _of_one_type(kind, values, {tuple: "lists"})
-    members = [m for v in values for m in (v if isinstance(v, tuple) else (v,))]
-    _of_one_type(kind, members, {bool: "booleans", str: "text"})
-    for i, value in enumerate(values):
-        if value in values[:i]:
-            first = values[values.index(value)]
-            both = "" if repr(first) == repr(value) else f" (as {show(first)} and {show(value)})"
-            raise ValueError(f"{kind}: {show(value)} appears twice{both}; keep one")
-    return values
 
 
 def _value(kind: str, item: object) -> Value:

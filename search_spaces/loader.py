@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from . import overrides as changes
-from .domains import DOMAINS, Domain, read
+from .conditions import read as read_conditions
+from .domains import Domain, Value, read
 from .messages import Places, SpaceError, nearest, show
-from .space import Asha, Experiment, Resources, Search, SearchSpace
+from .schedulers import SCHEDULERS, Asha, Scheduler
+from .search import Search
+from .space import Experiment, Resources, SearchSpace
 from .yaml_source import parse
 
-Block = TypeVar("Block", Search, Asha, Resources)
+Block = TypeVar("Block", Search, Scheduler, Resources)
 
 _SHIPPED = Path(__file__).parent
 _AXIS = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
@@ -96,13 +99,17 @@ def _build(tree: Mapping[str, object], places: Places, *, name: str, text: str) 
             raise places.error(block, f"is missing; {cure}")
     study = _mapping("study", tree.get("study"), places)
     _check_names("study", study, places)
+    axes, when = _axes(_mapping("space", tree["space"], places), places)
+    search = _block(Search, "search", _mapping("search", tree.get("search"), places), places)
+    scheduler = _mapping("scheduler", tree.get("scheduler"), places)
     return SearchSpace(
         # SearchSpace itself refuses every other value.
         experiment=cast(Experiment, tree["experiment"]),
-        space=_axes(_mapping("space", tree["space"], places), places),
+        space=axes,
+        when=when,
         study=study,
-        search=_block(Search, "search", _mapping("search", tree.get("search"), places), places),
-        scheduler=_scheduler(_mapping("scheduler", tree.get("scheduler"), places), places),
+        search=search,
+        scheduler=_scheduler(scheduler, places, adaptive=search.adaptive),
         resources=_block(
             Resources, "resources", _mapping("resources", tree.get("resources"), places), places
         ),
@@ -127,47 +134,71 @@ def _cure_of(key: str) -> str:
     return "write them indented below it" if key == "space" else f"write {key}: {{key: value}}"
 
 
-def _axes(block: Mapping[str, object], places: Places) -> dict[str, Domain]:
+def _axes(
+    block: Mapping[str, object], places: Places
+) -> tuple[dict[str, Domain], dict[str, Mapping[str, tuple[Value, ...]]]]:
+    """Domains and conditions by axis."""
     axes: dict[str, Domain] = {}
+    when: dict[str, Mapping[str, tuple[Value, ...]]] = {}
     for axis, written in block.items():
         key = f"space.{axis}"
-        if axis.rpartition(".")[2] in DOMAINS:
-            kind = axis.rpartition(".")[2]
-            message = (
-                f"{kind!r} is a kind of domain; write the axis first, NAME: {{{kind}: [...]}}"
-            )
+        last = axis.rpartition(".")[2]
+        if last in changes.BELOW_AN_AXIS:
+            kind = "the condition of an axis" if last == "when" else "a kind of domain"
+            message = f"{last!r} is {kind}; write the axis first, NAME: {{{last}: ...}}"
             raise places.error(key, message)
         if not _AXIS.fullmatch(axis):
             cure = "write letters, digits, _ and -, with single dots between"
             raise places.error(key, f"{axis!r} is no name for an axis; {cure}")
+        domain = written
+        if isinstance(written, Mapping):
+            domain = {name: value for name, value in written.items() if name != "when"}
+            try:
+                if conditions := read_conditions(written.get("when")):
+                    when[axis] = conditions
+            except ValueError as error:
+                raise places.error(f"{key}.when", str(error)) from None
         try:
-            axes[axis] = read(written)
+            axes[axis] = read(domain)
         except ValueError as error:
             raise places.error(key, str(error)) from None
-    return axes
+    return axes, when
 
 
-def _scheduler(block: Mapping[str, object], places: Places) -> Asha | None:
+def _scheduler(block: Mapping[str, object], places: Places, *, adaptive: bool) -> Scheduler | None:
     for name in block:
-        if name != "asha":
-            cure = "; write asha: {...}, or scheduler: null for none"
-            if name in {field.name for field in fields(Asha)}:
-                cure = f"; write it below asha, scheduler: {{asha: {{{name}: ...}}}}"
+        if name not in SCHEDULERS:
+            owners = [
+                k for k, rule in SCHEDULERS.items() if name in {f.name for f in fields(rule)}
+            ]
+            cure = f"; {nearest(name, SCHEDULERS)}; scheduler: null for none"
+            if owners:
+                cure = f"; write it below {owners[0]}, scheduler: {{{owners[0]}: {{{name}: ...}}}}"
             raise places.error(f"scheduler.{name}", f"unknown scheduler {name!r}{cure}")
-    if "asha" not in block:
+    if not block:
         return None
-    settings = block["asha"]
+    if len(block) > 1:
+        raise places.error("scheduler", f"{', '.join(block)}: only one can judge; keep one")
+    ((name, settings),) = block.items()
+    key = f"scheduler.{name}"
     if settings is None:
-        cure = "write asha: {} for its defaults, or scheduler: null for none"
-        raise places.error("scheduler.asha", f"is empty; {cure}")
-    return _block(Asha, "scheduler.asha", _mapping("scheduler.asha", settings, places), places)
+        cure = f"write {name}: {{}} for its defaults, or scheduler: null for none"
+        raise places.error(key, f"is empty; {cure}")
+    rule, values = SCHEDULERS[name], _mapping(key, settings, places)
+    if adaptive and rule is Asha:
+        # What is proposed one by one never fills the usual block.
+        values = {"block": 1, "lag": 0, **values}
+    return _block(rule, key, values, places)
 
 
 def _block(kind: type[Block], key: str, values: Mapping[str, object], places: Places) -> Block:
-    known = [field.name for field in fields(kind)]
+    known = {field.name: field for field in fields(kind)}
     for name in values:
         if name not in known:
             raise places.error(f"{key}.{name}", f"unknown key {name!r}; {nearest(name, known)}")
+    for name, field in known.items():
+        if field.default is MISSING and name not in values:
+            raise places.error(f"{key}.{name}", "is missing and has no default; add it")
     try:
         return kind(**cast(dict[str, Any], values))
     except ValueError as error:

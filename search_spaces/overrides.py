@@ -9,15 +9,19 @@ import numpy as np
 
 from .domains import DOMAINS
 from .messages import Places, SpaceError, nearest, show, too_large
-from .space import Asha, Resources, Search
+from .schedulers import SCHEDULERS
+from .search import Search
+from .space import Resources
 from .yaml_source import parse
 
 BLOCKS = ("experiment", "space", "study", "search", "scheduler", "resources")
+# What the mapping of an axis may hold.
+BELOW_AN_AXIS = (*DOMAINS, "when")
 _DEEPEST = 40
 _FIXED = (
     "experiment",
     *(f"search.{f.name}" for f in fields(Search)),
-    *(f"scheduler.asha.{f.name}" for f in fields(Asha)),
+    *(f"scheduler.{name}.{f.name}" for name, rule in SCHEDULERS.items() for f in fields(rule)),
     *(f"resources.{f.name}" for f in fields(Resources)),
 )
 
@@ -30,7 +34,8 @@ def apply(
     """The tree and the places of a space file after ``overrides``, applied in their order.
 
     A value replaces whatever the key held, a mapping too; missing parents are made. Below
-    ``space`` the key is an axis, or an axis and the kind of its domain.
+    ``space`` the key is an axis, or an axis and the kind of its domain, which leaves its
+    condition as it is, or an axis and ``when``, which leaves its domain.
 
     Args:
         tree: blocks by name.
@@ -44,7 +49,7 @@ def apply(
     for key, value in _pairs(overrides, marks):
         path = _path(key, value, changed)
         if path[0] == "space" and len(path) == 3:
-            value = {path[-1]: value}
+            value = _axis(changed, path, value)
             path = path[:2]
         node = changed
         for depth, part in enumerate(path[:-1], start=1):
@@ -111,17 +116,30 @@ def _path(key: str, value: object, tree: Mapping[str, object]) -> tuple[str, ...
     axis = ".".join(rest)
     if axis in known:
         return (block, axis)
-    if rest[-1] in DOMAINS and len(rest) > 1:
+    if rest[-1] in BELOW_AN_AXIS and len(rest) > 1:
         return (block, ".".join(rest[:-1]), rest[-1])
     for cut in range(len(rest) - 1, 0, -1):
         parent, below = ".".join(rest[:cut]), rest[cut]
         if parent not in known:
             continue
-        if below in DOMAINS:
-            raise _error(key, f"a {below} has no keys; set space.{parent}.{below}=[...] whole")
+        if below in BELOW_AN_AXIS:
+            whole = "{AXIS: [...]}" if below == "when" else "[...]"
+            raise _error(key, f"{below} has no keys; set space.{parent}.{below}={whole} whole")
         if not isinstance(value, Mapping):
             raise _error(key, f"unknown kind {below!r}; {nearest(below, DOMAINS)}")
     return (block, axis)
+
+
+def _axis(tree: Mapping[str, object], path: tuple[str, ...], value: object) -> dict[str, object]:
+    """The mapping of the axis that ``path`` leads to, with one of its keys replaced."""
+    axes = tree.get("space")
+    before = axes.get(path[1]) if isinstance(axes, Mapping) else None
+    kept = before if isinstance(before, Mapping) else {}
+    of_condition = path[-1] == "when"
+    return {
+        **{name: item for name, item in kept.items() if (name != "when") == of_condition},
+        path[-1]: value,
+    }
 
 
 def _plain(key: str, value: object, *, depth: int) -> object:

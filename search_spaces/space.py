@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, TypeVar, get_args
 
-from .domains import Domain, Grid
-from .messages import Places, nearest, show, too_large
+from . import conditions
+from .domains import Domain, Grid, Value
+from .fields import number
+from .messages import Places, nearest, show
+from .schedulers import Asha, Hyperband, Pbt, Scheduler
+from .search import Search
 
 V = TypeVar("V")
 
 Experiment = Literal["tickets", "xnn"]
-Mode = Literal["min", "max"]
-ALGORITHMS = ("grid", "random")
 
 
 class ReadOnly(dict[str, V]):
@@ -31,82 +33,6 @@ class ReadOnly(dict[str, V]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """How the space is searched.
-
-    Args:
-        algorithm: "grid" tries the product of all axes; "random" crosses the axes that are grids
-            and draws ``num_samples`` values of the others for each point of that product.
-        num_samples: draws of a random search; None where every axis is a grid.
-        seed: seed of the draws.
-    Raises:
-        ValueError: "field: what is wrong; cure".
-    """
-
-    algorithm: str = "grid"
-    num_samples: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _one_of("algorithm", self.algorithm, ALGORITHMS)
-        _whole("seed", self.seed, at_least=0)
-        if self.num_samples is not None:
-            _whole("num_samples", self.num_samples, at_least=1, or_null=True)
-            if self.algorithm == "grid":
-                raise ValueError(
-                    f"num_samples: a grid search tries every point, got {self.num_samples}; "
-                    "remove it, or write algorithm: random"
-                )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asha:
-    """Early stopping by successive halving.
-
-    Args:
-        metric: column that is compared.
-        mode: whether the smaller or the larger ``metric`` is better.
-        max_t: epochs of a trial that is never stopped; None for as many as the study trains.
-        grace_period: epochs before the first comparison.
-        reduction_factor: one in ``reduction_factor`` trials passes a rung.
-        stratify_by: axes within whose values trials are compared.
-    Raises:
-        ValueError: "field: what is wrong; cure".
-    """
-
-    metric: str = "val_loss"
-    mode: Mode = "min"
-    max_t: int | None = None
-    grace_period: int = 1
-    reduction_factor: int = 3
-    stratify_by: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.metric, str) or not self.metric.strip():
-            raise ValueError(f"metric: expected the name of a metric, got {show(self.metric)}")
-        _one_of("mode", self.mode, get_args(Mode))
-        _whole("grace_period", self.grace_period, at_least=1)
-        _whole("reduction_factor", self.reduction_factor, at_least=2)
-        if self.max_t is not None:
-            _whole("max_t", self.max_t, at_least=1, or_null=True)
-            if self.grace_period > self.max_t:
-                raise ValueError(
-                    f"grace_period: must not exceed max_t, got {self.grace_period} and "
-                    f"max_t {self.max_t}; lower it, or raise max_t"
-                )
-        axes = self.stratify_by
-        if not isinstance(axes, list | tuple):
-            cure = f"; write [{axes}]" if isinstance(axes, str) else ""
-            raise ValueError(f"stratify_by: expected a list of axes, got {show(axes)}{cure}")
-        for i, axis in enumerate(axes):
-            if not isinstance(axis, str):
-                raise ValueError(f"stratify_by: expected names of axes, got {show(axis)}")
-            if axis in axes[:i]:
-                raise ValueError(f"stratify_by: {axis!r} appears twice; keep one")
-        object.__setattr__(self, "stratify_by", tuple(axes))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """What one trial occupies: CPU cores and GPUs; fractions share one.
 
@@ -118,9 +44,9 @@ class Resources:
     gpu: float = 0.0
 
     def __post_init__(self) -> None:
-        if _number("cpu", self.cpu) <= 0:
+        if number("cpu", self.cpu) <= 0:
             raise ValueError(f"cpu: must be positive, got {show(self.cpu)}; write 1")
-        if _number("gpu", self.gpu) < 0:
+        if number("gpu", self.gpu) < 0:
             raise ValueError(f"gpu: must not be negative, got {show(self.gpu)}; write 0")
         object.__setattr__(self, "cpu", float(self.cpu))
         object.__setattr__(self, "gpu", float(self.gpu))
@@ -140,6 +66,7 @@ class SearchSpace:
         resources: what one trial occupies.
         name: the file's name without its suffix.
         text: the YAML as read, without overrides.
+        when: the values that other axes must have for an axis to exist.
         places: where each key was written.
     Raises:
         SpaceError: blocks that contradict one another.
@@ -149,10 +76,11 @@ class SearchSpace:
     space: Mapping[str, Domain]
     study: Mapping[str, object]
     search: Search
-    scheduler: Asha | None
+    scheduler: Scheduler | None
     resources: Resources
     name: str
     text: str
+    when: conditions.Conditions = field(default_factory=dict)
     places: Places = field(default_factory=Places, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -165,11 +93,14 @@ class SearchSpace:
         if not self.space:
             cure = "give at least one axis, such as lr: {grid: [1.0e-3]}"
             raise self.places.error("space", f"is empty; {cure}")
+        object.__setattr__(self, "when", frozen(self.when))
+        try:
+            conditions.order(self.space, self.when)
+        except conditions.ConditionError as error:
+            raise self.places.error(f"space.{error.axis}.when", str(error)) from None
         self._check_search()
-        for axis in self.scheduler.stratify_by if self.scheduler else ():
-            if axis not in self.space:
-                message = f"{axis!r} is not an axis of space; {nearest(axis, self.space)}"
-                raise self.places.error("scheduler.asha.stratify_by", message)
+        if self.scheduler:
+            self._check_scheduler(self.scheduler)
 
     def where(self, key: str) -> str:
         """The place of a dotted key and the key, such as "tickets.yaml:14 space.lr".
@@ -179,22 +110,93 @@ class SearchSpace:
         """
         return self.places.where(key)
 
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The axes, each after those that it depends on."""
+        return conditions.order(self.space, self.when)
+
+    def present(self, values: Mapping[str, V]) -> dict[str, V]:
+        """Those of ``values`` whose axes exist beside the others, by axis, in their order."""
+        exist = conditions.present(values, self.order, self.when)
+        return {axis: value for axis, value in values.items() if axis in exist}
+
+    def required(self, axis: str) -> dict[str, tuple[Value, ...]]:
+        """The values that other axes must have for ``axis`` to exist, by axis."""
+        return conditions.required(axis, self.when)
+
     def _check_search(self) -> None:
-        if self.search.algorithm == "grid":
-            for axis, domain in self.space.items():
-                if not domain.enumerable:
-                    raise self.places.error(
-                        f"space.{axis}",
-                        f"{type(domain).__name__.lower()} cannot be enumerated; use grid or "
-                        "choice, or search.algorithm=random with num_samples",
-                    )
-        elif self.search.num_samples is None:
-            for axis, domain in self.space.items():
-                if not isinstance(domain, Grid):
-                    kind = type(domain).__name__.lower()
-                    message = f"is missing, and {axis} ({kind}) is to be sampled"
-                    cure = "write how many samples, such as num_samples: 20"
-                    raise self.places.error("search.num_samples", f"{message}; {cure}")
+        search = self.search
+        for axis, domain in self.space.items():
+            kind = type(domain).__name__.lower()
+            if search.algorithm == "grid" and not domain.enumerable:
+                raise self.places.error(
+                    f"space.{axis}",
+                    f"{kind} cannot be enumerated; use grid or choice, or search.algorithm=random "
+                    "with num_samples",
+                )
+            drawn = search.algorithm != "grid" and not isinstance(domain, Grid)
+            if drawn and search.num_samples is None:
+                message = f"is missing, and {axis} ({kind}) is to be sampled"
+                cure = "write how many samples, such as num_samples: 20"
+                raise self.places.error("search.num_samples", f"{message}; {cure}")
+        if search.adaptive:
+            self._check_proposals()
+
+    def _check_proposals(self) -> None:
+        seeds = self.space.get("seed")
+        if seeds is not None and not isinstance(seeds, Grid):
+            raise self.places.error(
+                "space.seed",
+                "every proposal is trained at every seed; write seed: {grid: [0, 1, 2]}",
+            )
+        if "seed" in self.when:
+            raise self.places.error(
+                "space.seed.when", "every proposal is trained at every seed; remove the condition"
+            )
+        if set(self.space) == {"seed"}:
+            raise self.places.error(
+                "space", "there is nothing to propose beside the seed; add an axis such as lr"
+            )
+
+    def _check_scheduler(self, scheduler: Scheduler) -> None:
+        block = f"scheduler.{scheduler.kind}"
+        for name in ("stratify_by", "axes", "replicates"):
+            given = getattr(scheduler, name, None) or ()
+            for axis in (given,) if isinstance(given, str) else given:
+                where = f"{block}.{name}"
+                if axis not in self.space:
+                    message = f"{axis!r} is not an axis of space; {nearest(axis, self.space)}"
+                    raise self.places.error(where, message)
+                if axis in self.when:
+                    message = f"{axis!r} does not exist in every trial; remove its condition"
+                    raise self.places.error(where, f"{message}, or name another axis")
+        if isinstance(scheduler, Pbt):
+            for axis in scheduler.axes:
+                if not all(type(end) in (int, float) for end in self.space[axis].ends()):
+                    message = f"{axis!r} is not numeric; name axes whose values are numbers"
+                    raise self.places.error(f"{block}.axes", message)
+        if self.search.adaptive:
+            self._check_waiting(scheduler)
+
+    def _check_waiting(self, scheduler: Scheduler) -> None:
+        """Refuses rules under which a proposal waits for others that wait for it."""
+        block = f"scheduler.{scheduler.kind}"
+        algorithm, delay = self.search.algorithm, self.search.delay
+        if isinstance(scheduler, Pbt):
+            message = f"changes what {algorithm} proposes; write search.algorithm: random"
+            raise self.places.error(block, message)
+        if isinstance(scheduler, Hyperband):
+            message = f"a proposal of {algorithm} would wait for a bracket that is never filled"
+            raise self.places.error(block, f"{message}; use asha, or search.algorithm: random")
+        if isinstance(scheduler, Asha):
+            # Without strata the first proposals fill a block together, as many as train at a time.
+            most, cure = (1, "") if scheduler.stratify_by else (delay, ", or raise search.delay")
+            if scheduler.block > most:
+                message = f"a proposal of {algorithm} would wait for a block that is never filled"
+                raise self.places.error(
+                    f"{block}.block",
+                    f"{message}, got {scheduler.block}; write block: {most}{cure}",
+                )
 
 
 def frozen(value: object) -> Any:
@@ -204,27 +206,3 @@ def frozen(value: object) -> Any:
     if isinstance(value, list | tuple):
         return tuple(frozen(item) for item in value)
     return value
-
-
-def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{name}: unknown {name} {show(value)}; {nearest(str(value), known)}")
-
-
-def _whole(name: str, value: object, *, at_least: int, or_null: bool = False) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        expected = "a whole number or null" if or_null else "a whole number"
-        cure = ""
-        if isinstance(value, float) and value.is_integer():
-            cure = f"; write {int(value)}"
-        raise ValueError(f"{name}: expected {expected}, got {show(value)}{cure}")
-    if value < at_least:
-        raise ValueError(f"{name}: must be at least {at_least}, got {value}")
-    if too_large(value):
-        raise ValueError(f"{name}: must lie below 2**63, got {show(value)}")
-
-
-def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or too_large(value):
-        raise ValueError(f"{name}: expected a number, got {show(value)}")
-    return float(value)

@@ -1,18 +1,34 @@
 """What a sweep will run, worked out and checked before Ray starts."""
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal
 
 import search_spaces
-from hedgecore.config import ConfigError, digest, fingerprint, from_mapping, to_mapping
+from hedgecore.config import ConfigError, digest, fingerprint
 from hedgecore.hedging.study import AXES, TicketStudy
-from hedgecore.hedging.train import DIRECTIONS
 from hedgecore.registry import unknown
-from hedgecore.rng import numpy_stream, seed_sequence
-from search_spaces import Asha, Grid, SearchSpace, SpaceError
+from search_spaces import Asha, Domain, SearchSpace, StockAsha
+from sweeps.checks import (
+    axis_at,
+    check_axes,
+    check_metrics,
+    first_with,
+    objectives,
+    study_of,
+    trial_study,
+    wrong,
+)
+from sweeps.points import configurations
+
+_NAMES = {
+    "asha": "ASHA",
+    "stock_asha": "Ray's ASHA",
+    "median": "median rule",
+    "hyperband": "HyperBand",
+    "pbt": "population based training",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +38,8 @@ class TrialPlan:
     index: int
     config: Mapping[str, Any]
     study: TicketStudy
+    limit: int
+    """Epochs after which it ends at the latest; no part of what the trial is."""
 
     @property
     def seed(self) -> int:
@@ -36,44 +54,111 @@ class TrialPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every trial of a space in creation order, and the epochs at which ASHA judges them."""
+    """Every trial of a space in creation order, and the epochs at which ASHA judges them.
+
+    Under a search that learns from outcomes the trials are not known in advance: ``trials`` is
+    empty, and :meth:`proposal` makes those of each configuration that is proposed.
+    """
 
     space: SearchSpace
     study: TicketStudy
     trials: tuple[TrialPlan, ...]
+    limit: int
+    """The most epochs of any trial."""
     rungs: tuple[int, ...]
+    """Epochs in ascending order; a trial is judged at those below its own limit."""
+    preparations: Mapping[str, TrialPlan]
+    """One trial for every preparation that is needed, by key."""
 
     @property
-    def preparations(self) -> dict[str, TrialPlan]:
-        """One trial for every preparation that is needed, by key."""
-        return {trial.preparation: trial for trial in reversed(self.trials)}
+    def adaptive(self) -> bool:
+        """Whether the trials depend on outcomes."""
+        return self.space.search.adaptive
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every seed of the sweep, in ascending order."""
+        return tuple(sorted({trial.seed for trial in self.preparations.values()}))
+
+    @property
+    def objectives(self) -> Mapping[str, Literal["min", "max"]]:
+        """What a search that learns improves: which way is better, by column."""
+        return objectives(self.space)
+
+    def proposal(self, number: int, config: Mapping[str, Any]) -> tuple[TrialPlan, ...]:
+        """The trials of proposal ``number`` (from 0), one a seed.
+
+        Args:
+            number: place of the proposal in creation order.
+            config: values by axis, without the seed.
+        Raises:
+            SpaceError: the values, each legal, make no study together.
+        """
+        seeds = self.seeds
+        return tuple(
+            _trial(self.space, self.study, number * len(seeds) + i, {**config, "seed": seed})
+            for i, seed in enumerate(seeds)
+        )
 
     def stratum(self, config: Mapping[str, Any]) -> tuple[Any, ...]:
         """The values that a trial's rivals share with it."""
-        asha = self.space.scheduler
-        return tuple(config[name] for name in asha.stratify_by) if asha else ()
+        names = getattr(self.space.scheduler, "stratify_by", ())
+        return tuple(config[name] for name in names)
+
+    def group(self, trial: TrialPlan) -> Hashable:
+        """What ``trial`` shares with those that are judged together with it, and with no other."""
+        rule = self.space.scheduler
+        replicates = rule.replicates if isinstance(rule, Asha) else None
+        return tuple((name, v) for name, v in trial.config.items() if name != replicates)
 
     def lines(self) -> list[str]:
         """The plan in a few lines, for people."""
-        study, trials = self.study, self.trials
-        axes = [
-            f"{name} {_listed(list(dict.fromkeys(t.config[name] for t in trials)))}"
-            for name in trials[0].config
-        ]
-        paths = study.market.train_paths + study.market.val_paths + study.market.test_paths
-        megabytes = paths * (study.market.steps + 1) * 2 * 4 / 1e6
-        epochs = sum(trial.study.training.epochs for trial in trials)
-        strata = len({self.stratum(trial.config) for trial in trials})
+        market = self.study.market
+        paths = market.train_paths + market.val_paths + market.test_paths
+        megabytes = paths * (market.steps + 1) * 2 * 4 / 1e6
         return [
-            f"{self.space.name}: {len(trials)} trials, {'; '.join(axes)}",
+            f"{self.space.name}: {self._extent()}",
             f"prepared once each: {len(self.preparations)} (data, theta_0, dense baseline), "
             f"{megabytes:.0f} MB of paths in the object store for each",
-            f"at most {epochs} epochs over {study.market.train_paths} paths, "
-            f"network {'-'.join(map(str, study.network.hidden))}",
-            f"ASHA after epochs {', '.join(map(str, self.rungs))} within {strata} strata"
-            if self.rungs
-            else "no early stopping by ASHA",
+            f"at most {self._most_epochs()} epochs over {market.train_paths} paths, "
+            f"network {'-'.join(map(str, self.study.network.hidden))}",
+            self._judgement(),
         ]
+
+    def _extent(self) -> str:
+        search = self.space.search
+        if self.adaptive:
+            axes = [_span(name, domain) for name, domain in self.space.space.items()]
+            aims = " and ".join(f"{better} {name}" for name, better in self.objectives.items())
+            count = f"{search.num_samples} proposals x {len(self.seeds)} seeds"
+            return f"{count} by {search.algorithm} for {aims}, {'; '.join(axes)}"
+        values: dict[str, dict[Any, None]] = {}
+        for trial in self.trials:
+            for name, value in trial.config.items():
+                values.setdefault(name, {})[value] = None
+        axes = [f"{name} {_listed(list(tried))}" for name, tried in values.items()]
+        return f"{len(self.trials)} trials, {'; '.join(axes)}"
+
+    def _most_epochs(self) -> int:
+        proposed = (self.space.search.num_samples or 0) * len(self.seeds) * self.limit
+        return proposed if self.adaptive else sum(trial.limit for trial in self.trials)
+
+    def _judgement(self) -> str:
+        rule = self.space.scheduler
+        if rule is None:
+            return "no early stopping"
+        if not isinstance(rule, Asha | StockAsha):
+            return f"{_NAMES[rule.kind]} by {rule.metric}"
+        if not self.rungs:
+            return f"no early stopping by {_NAMES[rule.kind]}: every trial ends before a rung"
+        where = ""
+        if rule.stratify_by and self.adaptive:
+            where = f" within strata of {', '.join(rule.stratify_by)}"
+        elif rule.stratify_by:
+            where = f" within {len({self.stratum(t.config) for t in self.trials})} strata"
+        together = ", seeds together" if isinstance(rule, Asha) and rule.replicates else ""
+        epochs = ", ".join(map(str, self.rungs))
+        return f"{_NAMES[rule.kind]} after epochs {epochs}{where}{together}"
 
 
 def plan(
@@ -96,143 +181,71 @@ def plan(
     if isinstance(space, Plan):
         return space
     if space.experiment != "tickets":
-        raise _wrong(
-            space, "experiment", unknown(space.experiment, ["tickets"], kind="experiment")
-        )
-    study = _study(space)
-    _check_axes(space, study)
-    trials = _trials(space, study)
-    return Plan(space=space, study=study, trials=trials, rungs=_rungs(space, trials))
-
-
-def _study(space: SearchSpace) -> TicketStudy:
-    try:
-        study = from_mapping(TicketStudy, space.study)
-    except ConfigError as error:
-        key = f"study.{error.key}" if error.key else "study"
-        raise _wrong(space, key, error.problem) from error
-    return _capped(space, study)
-
-
-def _capped(space: SearchSpace, study: TicketStudy) -> TicketStudy:
-    """``study`` with the most epochs that ASHA grants; learning-rate schedules end there too."""
-    asha = space.scheduler
-    if asha is None or asha.max_t is None or asha.max_t >= study.training.epochs:
-        return study
-    return replace(study, training=replace(study.training, epochs=asha.max_t))
-
-
-def _check_axes(space: SearchSpace, study: TicketStudy) -> None:
-    """Build the study at both ends of every domain."""
-    known = {*AXES, "seed", *_leaves(to_mapping(study))}
-    short = {path: name for name, path in AXES.items()}
-    for name in space.space:
-        if name not in known:
-            hint = unknown(name, known, kind="axis").split("; known:")[0]
-            axes = ", ".join([*AXES, "seed"])
-            cure = f"axes are {axes} and the keys of study, such as training.epochs"
-            raise _wrong(space, f"space.{name}", f"{hint}; {cure}")
-        if name in short:
-            raise _wrong(
-                space, f"space.{name}", f"this axis is called {short[name]!r}; write that"
-            )
-    ends = {name: domain.ends() for name, domain in space.space.items()}
-    for name, values in ends.items():
-        where = f"space.{name}"
-        for value in values:
-            others = {other: ends[other][0] for other in ends if other != name}
-            try:
-                if name == "seed":
-                    seed_sequence(cast(int, value))  # which itself refuses what is not a seed
-                _trial_study(study, {**others, name: value})
-            except ConfigError as error:
-                raise _wrong(space, _axis(space, error.key) or where, error.problem) from error
-            except ValueError as error:
-                raise _wrong(space, where, str(error)) from error
-
-
-def _axis(space: SearchSpace, path: str) -> str | None:
-    """The key of the axis that sets ``path`` of the study.
-
-    Another axis than the one being checked may be the one that is wrong.
-    """
-    return next((f"space.{name}" for name in space.space if AXES.get(name, name) == path), None)
-
-
-def _trial_study(study: TicketStudy, config: Mapping[str, Any]) -> TicketStudy:
-    return study.with_axes({name: value for name, value in config.items() if name != "seed"})
+        raise wrong(space, "experiment", unknown(space.experiment, ["tickets"], kind="experiment"))
+    study = study_of(space)
+    check_axes(space, study)
+    check_metrics(space)
+    # A search that learns has no trials yet; the ends of its axes say how long they can be.
+    adaptive = space.search.adaptive
+    known = (_corners if adaptive else _trials)(space, study)
+    limit = max(trial.limit for trial in known)
+    return Plan(
+        space=space,
+        study=study,
+        trials=() if adaptive else known,
+        limit=limit,
+        rungs=_rungs(space, limit),
+        preparations={trial.preparation: trial for trial in reversed(known)},
+    )
 
 
 def _trials(space: SearchSpace, study: TicketStudy) -> tuple[TrialPlan, ...]:
     trials: dict[str, TrialPlan] = {}
-    for config in _configs(space):
-        try:
-            built = _capped(space, _trial_study(study, config))
-        except ConfigError as error:
-            # Each value is legal beside the others' first; this combination is not.
-            where = _axis(space, error.key) or "space"
-            shown = ", ".join(f"{n}={_listed([v])}" for n, v in config.items())
-            raise _wrong(space, where, f"{error.problem} (trial {shown})") from error
-        seed = int(config.get("seed", 0))
-        # The study's own values, so that a 0 written for a real number is 0.0 in every table.
-        typed = {n: _value(built, AXES.get(n, n)) for n in config if n != "seed"}
-        trial = TrialPlan(index=len(trials), config={**typed, "seed": seed}, study=built)
-        trials.setdefault(digest([fingerprint(built), seed]), trial)
+    for config in configurations(space):
+        trial = _trial(space, study, len(trials), config)
+        trials.setdefault(digest([fingerprint(trial.study), trial.seed]), trial)
     return tuple(trials.values())
 
 
-def _configs(space: SearchSpace) -> Iterator[dict[str, Any]]:
-    """Grid axes crossed in file order, the others drawn once a sample.
-
-    Every cell of the grid gets the same draws, so that cells differ only in what the grid varies.
-    """
-    drawn = {
-        name: domain
-        for name, domain in space.space.items()
-        if space.search.algorithm == "random" and not isinstance(domain, Grid)
-    }
-    crossed = {name: domain.ends() for name, domain in space.space.items() if name not in drawn}
-    streams = {name: numpy_stream(space.search.seed, "search", name) for name in drawn}
-    for _ in range((space.search.num_samples or 1) if drawn else 1):
-        sample = {name: domain.sample(streams[name]) for name, domain in drawn.items()}
-        for cell in itertools.product(*crossed.values()):
-            config = {**dict(zip(crossed, cell, strict=True)), **sample}
-            yield {name: config[name] for name in space.space}
+def _trial(
+    space: SearchSpace, study: TicketStudy, index: int, config: Mapping[str, Any]
+) -> TrialPlan:
+    try:
+        built = trial_study(study, config)
+    except ConfigError as error:
+        # Each value is legal beside the others' first; this combination is not.
+        where = axis_at(space, error.key) or "space"
+        shown = ", ".join(f"{n}={_listed([v])}" for n, v in config.items())
+        raise wrong(space, where, f"{error.problem} (trial {shown})") from error
+    # The study's own values, so that a 0 written for a real number is 0.0 in every table.
+    typed = {n: _value(built, AXES.get(n, n)) for n in config if n != "seed"}
+    seed = int(config.get("seed", 0))
+    limit = _limit(space, built)
+    return TrialPlan(index=index, config={**typed, "seed": seed}, study=built, limit=limit)
 
 
-def _rungs(space: SearchSpace, trials: tuple[TrialPlan, ...]) -> tuple[int, ...]:
-    asha = space.scheduler
-    if asha is None:
+def _corners(space: SearchSpace, study: TicketStudy) -> tuple[TrialPlan, ...]:
+    """A trial at every end of every axis, the others at their first values."""
+    ends = [(axis, end) for axis, domain in space.space.items() for end in domain.ends()]
+    configs = [first_with(space, {axis: end}) for axis, end in ends]
+    return tuple(_trial(space, study, i, config) for i, config in enumerate(configs))
+
+
+def _rungs(space: SearchSpace, limit: int) -> tuple[int, ...]:
+    rule = space.scheduler
+    if not isinstance(rule, Asha | StockAsha):
         return ()
-    _check_metric(space, asha)
-    limit = max(trial.study.training.epochs for trial in trials)
     rungs = []
-    rung = asha.grace_period
+    rung = rule.grace_period
     while rung < limit:
         rungs.append(rung)
-        rung *= asha.reduction_factor
+        rung *= rule.reduction_factor
     return tuple(rungs)
 
 
-def _check_metric(space: SearchSpace, asha: Asha) -> None:
-    if asha.metric not in DIRECTIONS:
-        wrong = unknown(asha.metric, DIRECTIONS, kind="metric")
-        raise _wrong(space, "scheduler.asha.metric", wrong)
-    if asha.mode != (better := DIRECTIONS[asha.metric]):
-        problem = f"{asha.mode!r} would stop the best by {asha.metric}; write mode: {better}"
-        raise _wrong(space, "scheduler.asha.mode", problem)
-
-
-def _wrong(space: SearchSpace, key: str, problem: str) -> SpaceError:
-    return SpaceError(f"{space.where(key)}: {problem}")
-
-
-def _leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, value in mapping.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
+def _limit(space: SearchSpace, study: TicketStudy) -> int:
+    most = space.scheduler.max_t if space.scheduler else None
+    return min(study.training.epochs, most or study.training.epochs)
 
 
 def _value(study: TicketStudy, path: str) -> Any:
@@ -240,6 +253,11 @@ def _value(study: TicketStudy, path: str) -> Any:
     for name in path.split("."):
         value = getattr(value, name)
     return value
+
+
+def _span(name: str, domain: Domain) -> str:
+    ends = list(domain.ends())
+    return f"{name} {_listed(ends)}" if domain.enumerable else f"{name} {ends[0]} to {ends[1]}"
 
 
 def _listed(values: list[Any]) -> str:

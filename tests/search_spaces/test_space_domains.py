@@ -15,9 +15,9 @@ EXAMPLES = {
 }
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
+# From 0 to the largest number below 1.
+SHARES = [0.0, 1e-17, 0.25, 1 / 3, 0.5, 0.75, 0.999, math.nextafter(1, 0)]
+EVEN = [(i + 0.5) / 1200 for i in range(1200)]
 
 
 def test_every_registered_domain_has_an_example():
@@ -25,44 +25,66 @@ def test_every_registered_domain_has_an_example():
 
 
 @pytest.mark.parametrize("kind", DOMAINS)
-def test_samples_lie_between_the_ends_or_among_them(kind, rng):
+def test_every_quantile_lies_between_the_ends_or_among_them(kind):
     domain = EXAMPLES[kind]
     ends = domain.ends()
-    for _ in range(200):
-        value = domain.sample(rng)
+    for u in [*SHARES, *EVEN]:
+        value = domain.at(u)
         assert value in ends if domain.enumerable else ends[0] <= value <= ends[1]
 
 
 @pytest.mark.parametrize("kind", DOMAINS)
-def test_samples_are_python_values(kind, rng):
-    assert type(EXAMPLES[kind].sample(rng)) in (int, float, str, type(None))
+def test_quantiles_are_python_values(kind):
+    assert all(type(EXAMPLES[kind].at(u)) in (int, float, str, type(None)) for u in SHARES)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "loguniform", "randint"])
+def test_a_quantile_grows_with_its_share(kind):
+    values = [EXAMPLES[kind].at(u) for u in sorted([*SHARES, *EVEN])]
+    assert values == sorted(values)
+
+
+@pytest.mark.parametrize("kind", ["grid", "choice", "randint"])
+def test_discrete_values_have_equal_shares_in_their_order(kind):
+    domain = EXAMPLES[kind]
+    drawn = [domain.at(u) for u in EVEN]
+    counts = {value: drawn.count(value) for value in dict.fromkeys(drawn)}
+    assert set(counts.values()) == {len(EVEN) // len(counts)}
+    assert list(counts) == ([2, 3, 4] if kind == "randint" else list(domain.ends()))
 
 
 @pytest.mark.parametrize("kind", DOMAINS)
-def test_equal_generators_draw_equal_samples(kind):
-    domain = EXAMPLES[kind]
-    one, other = np.random.default_rng(3), np.random.default_rng(3)
-    assert [domain.sample(one) for _ in range(9)] == [domain.sample(other) for _ in range(9)]
+def test_the_quantile_at_0_is_the_first_end(kind):
+    first = EXAMPLES[kind].ends()[0]
+    value = EXAMPLES[kind].at(0.0)
+    assert value == first or value == pytest.approx(first, rel=1e-14)
 
 
-def test_only_grid_and_choice_are_enumerable():
-    assert [k for k, domain in EXAMPLES.items() if domain.enumerable] == ["grid", "choice"]
+@pytest.mark.parametrize("kind", DOMAINS)
+@pytest.mark.parametrize("u", [-1e-9, 1.0, math.nan])
+def test_a_share_outside_0_to_1_is_refused(kind, u):
+    with pytest.raises(ValueError, match=r"u must lie in \[0, 1\), got"):
+        EXAMPLES[kind].at(u)
 
 
-def test_uniform_has_the_mean_of_its_ends(rng):
-    n = 20_000
-    mean = np.mean([Uniform(-1.0, 3.0).sample(rng) for _ in range(n)])
-    assert abs(mean - 1.0) < 4 * (4 / math.sqrt(12)) / math.sqrt(n)
+def test_the_median_of_a_uniform_is_the_mean_of_its_ends():
+    assert Uniform(-1.0, 3.0).at(0.5) == 1.0
 
 
-def test_loguniform_has_the_geometric_mean_of_its_ends_as_median(rng):
-    n = 20_000
-    below = sum(LogUniform(1e-4, 1e-2).sample(rng) < 1e-3 for _ in range(n))
-    assert abs(below / n - 0.5) < 4 * 0.5 / math.sqrt(n)
+def test_the_median_of_a_loguniform_is_the_geometric_mean_of_its_ends():
+    assert LogUniform(1e-4, 1e-2).at(0.5) == pytest.approx(1e-3, rel=1e-14)
 
 
-def test_randint_draws_every_number_below_high_and_never_high(rng):
-    assert {RandInt(2, 5).sample(rng) for _ in range(200)} == {2, 3, 4}
+def test_a_loguniform_never_rounds_out_of_its_range():
+    lows = [k * 1e-5 for k in range(1, 2000)]
+    # For some of them exp(log(low)) lies below.
+    assert any(math.exp(math.log(low)) < low for low in lows)
+    assert all(LogUniform(low, 1.0).at(0.0) >= low for low in lows)
+
+
+def test_a_randint_as_wide_as_64_bits_never_reaches_high():
+    assert RandInt(0, 2**63 - 1).at(math.nextafter(1, 0)) < 2**63 - 1
+    assert {RandInt(0, n).at(math.nextafter(1, 0)) - n for n in range(1, 5000)} == {-1}
 
 
 def test_ends_of_a_randint_are_the_smallest_and_the_largest_number_drawn():

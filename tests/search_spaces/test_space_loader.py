@@ -131,8 +131,17 @@ MISTAKES = [
     (SMALL + "study: {a.b: 1}", 4, "study.a.b: 'a.b' has a dot in it; write a: {b: ...}"),
     (SMALL + "study: [{a.b: 1}]", 4, "study: expected keys and values, got [{a.b: 1}]"),
     (SMALL + "scheduler: asha", 4, "scheduler: expected keys and values, got 'asha'; write sch"),
-    (SMALL + "scheduler: {hyperband: {}}", 4, "scheduler.hyperband: unknown scheduler"),
+    (
+        SMALL + "scheduler: {hyperbnd: {}}",
+        4,
+        "scheduler.hyperbnd: unknown scheduler 'hyperbnd'; did you mean 'hyperband'?",
+    ),
     (SMALL + "scheduler: {max_t: 9}", 4, "scheduler.max_t: unknown scheduler 'max_t'; write it"),
+    (
+        SMALL + "scheduler: {asha: {}, median: {}}",
+        4,
+        "scheduler: asha, median: only one can judge; keep one",
+    ),
     (SMALL + "scheduler: {asha: }", 4, "scheduler.asha: is empty; write asha: {}"),
     (ASHA + "metrik: a", 6, "scheduler.asha.metrik: unknown key 'metrik'; did you mean 'metric'?"),
     (ASHA + "metric: 3", 6, "scheduler.asha.metric: expected the name of a metric, got 3"),

@@ -130,7 +130,11 @@ MISTAKES = [
     ("space.lr.grid=[1,1.0]", "space.lr: grid: 1.0 appears twice"),
     ("space.lr.grid=no", "space.lr.grid: 'no' is False in YAML 1.1"),
     ("space.lr.grid=[1,", "space.lr.grid: not YAML: .* check brackets"),
-    ("space.lr.grid.0=1", r"space.lr.grid.0: a grid has no keys; set space.lr.grid=\[...\] whole"),
+    ("space.lr.grid.0=1", r"space.lr.grid.0: grid has no keys; set space.lr.grid=\[...\] whole"),
+    (
+        "space.lr.when.a=[1]",
+        r"space.lr.when.a: when has no keys; set space.lr.when={AXIS: \[...\]}",
+    ),
     ("space.lr.gird=[1]", "space.lr.gird: unknown kind 'gird'; did you mean 'grid'"),
     ("space.lr={grid: [1], grid: [2]}", "'grid' is written twice; keep one"),
     ("space.lr=0.1", r"space.lr: 0.1 is not a domain; write {grid: \[0.1\]}"),

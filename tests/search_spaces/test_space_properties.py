@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_spaces import SpaceError, load
+from search_spaces import SCHEDULERS, SpaceError, load
 from search_spaces.messages import show
 from search_spaces.space import frozen
 from search_spaces.yaml_source import parse, plain_scalar
@@ -134,7 +134,18 @@ def test_every_mistake_of_a_random_file_is_one_line(folder, data):
 
 
 keys = st.sampled_from(
-    ["space.lr", "space", "study", "search.seed", "scheduler.asha", "resources"]
+    [
+        "space.lr",
+        "space.lr.when",
+        "space",
+        "study",
+        "search",
+        "search.seed",
+        "scheduler",
+        *(f"scheduler.{kind}" for kind in SCHEDULERS),
+        "scheduler.pbt.axes",
+        "resources",
+    ]
 )
 
 

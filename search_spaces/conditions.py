@@ -1,0 +1,112 @@
+"""Axes that exist only beside certain values of others: ``when: {attack.name: [pgd]}``.
+
+An axis with several conditions exists where all of them hold; one that does not exist has no
+value, so that whatever depends on it does not exist either.
+"""
+
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, TypeAlias
+
+from .domains import Domain, RandInt, Value, distinct
+from .messages import nearest, show
+
+Conditions: TypeAlias = Mapping[str, Mapping[str, tuple[Value, ...]]]
+
+
+class ConditionError(ValueError):
+    """A condition that cannot hold; ``axis`` is the one it is written at."""
+
+    def __init__(self, axis: str, problem: str) -> None:
+        self.axis = axis
+        super().__init__(problem)
+
+
+def read(written: object) -> dict[str, tuple[Value, ...]]:
+    """Values by axis, as a space file writes them below ``when``; null is no condition.
+
+    Raises:
+        ValueError: ``written`` is no mapping of lists; without a place.
+    """
+    if written is None:
+        return {}
+    if not isinstance(written, Mapping) or not written:
+        raise ValueError(f"expected {{AXIS: [value, ...]}}, got {show(written)}")
+    return {axis: distinct(axis, values) for axis, values in written.items()}
+
+
+def order(axes: Mapping[str, Domain], when: Conditions) -> tuple[str, ...]:
+    """The axes, each after those that it depends on.
+
+    Raises:
+        ConditionError: an axis that is unknown, never takes the value, depends on itself, or
+            contradicts another condition.
+    """
+    for axis, conditions in when.items():
+        for other, values in conditions.items():
+            _check(axis, axes, other, values)
+    try:
+        ordered = tuple(TopologicalSorter({a: when.get(a, ()) for a in axes}).static_order())
+    except CycleError as error:
+        circle = error.args[1]
+        path = " -> ".join(reversed(circle))
+        raise ConditionError(
+            circle[0], f"depends on itself ({path}); remove one of these conditions"
+        ) from None
+    for axis in when:
+        for other, values in required(axis, when).items():
+            if not values:
+                cure = f"give them a value of {other} in common"
+                raise ConditionError(
+                    axis, f"never exists, its conditions exclude every value of {other}; {cure}"
+                )
+    return ordered
+
+
+def present(values: Mapping[str, Any], ordered: tuple[str, ...], when: Conditions) -> set[str]:
+    """The axes that exist in a trial with these ``values``; ``ordered`` as by :func:`order`."""
+    exist: set[str] = set()
+    for axis in ordered:
+        if axis in values and all(
+            other in exist and values[other] in wanted
+            for other, wanted in when.get(axis, {}).items()
+        ):
+            exist.add(axis)
+    return exist
+
+
+def required(axis: str, when: Conditions) -> dict[str, tuple[Value, ...]]:
+    """The values that other axes must have for ``axis`` to exist, whatever the rest have."""
+    wanted: dict[str, tuple[Value, ...]] = {}
+    pending = [axis]
+    while pending:
+        for other, values in when.get(pending.pop(), {}).items():
+            wanted[other] = tuple(v for v in wanted.get(other, values) if v in values)
+            pending.append(other)
+    return wanted
+
+
+def _check(axis: str, axes: Mapping[str, Domain], other: str, values: tuple[Value, ...]) -> None:
+    if other == "seed":
+        problem = "no axis can depend on the seed, which sets nothing but random streams"
+        raise ConditionError(axis, f"{problem}; remove it")
+    if other not in axes:
+        raise ConditionError(axis, f"{other!r} is not an axis of space; {nearest(other, axes)}")
+    domain = axes[other]
+    if not (domain.enumerable or isinstance(domain, RandInt)):
+        kind = type(domain).__name__.lower()
+        problem = f"{other} ({kind}) meets no number exactly"
+        raise ConditionError(axis, f"{problem}; make it a grid, a choice or a randint")
+    for value in values:
+        if not _takes(domain, value):
+            ends = domain.ends()
+            known = show(ends) if domain.enumerable else f"{ends[0]} to {ends[1]}"
+            problem = f"{other} never takes {show(value)}"
+            raise ConditionError(axis, f"{problem}; its values: {known}")
+
+
+def _takes(domain: Domain, value: Value) -> bool:
+    if isinstance(domain, RandInt):
+        low, high = domain.low, domain.high
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value < high
+    return value in domain.ends()

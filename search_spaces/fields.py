@@ -1,0 +1,47 @@
+"""Checks of single fields; every message begins with the field: "seed: must be at least 0"."""
+
+from collections.abc import Iterable
+
+from .messages import nearest, show, too_large
+
+
+def one_of(name: str, value: object, known: Iterable[str]) -> None:
+    """Refuses what is not among ``known``."""
+    if value not in (choices := tuple(known)):
+        raise ValueError(f"{name}: unknown {name} {show(value)}; {nearest(str(value), choices)}")
+
+
+def whole(name: str, value: object, *, at_least: int, or_null: bool = False) -> None:
+    """Refuses what is no whole number from ``at_least`` up."""
+    if or_null and value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        expected = "a whole number or null" if or_null else "a whole number"
+        cure = ""
+        if isinstance(value, float) and value.is_integer():
+            cure = f"; write {int(value)}"
+        raise ValueError(f"{name}: expected {expected}, got {show(value)}{cure}")
+    if value < at_least:
+        raise ValueError(f"{name}: must be at least {at_least}, got {value}")
+    if too_large(value):
+        raise ValueError(f"{name}: must lie below 2**63, got {show(value)}")
+
+
+def number(name: str, value: object) -> float:
+    """``value`` as a float; refuses what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or too_large(value):
+        raise ValueError(f"{name}: expected a number, got {show(value)}")
+    return float(value)
+
+
+def names(name: str, value: object, *, of: str) -> tuple[str, ...]:
+    """``value`` as a tuple; refuses what is no list of distinct names of ``of``."""
+    if not isinstance(value, list | tuple):
+        cure = f"; write [{value}]" if isinstance(value, str) else ""
+        raise ValueError(f"{name}: expected a list of {of}, got {show(value)}{cure}")
+    for i, item in enumerate(value):
+        if not isinstance(item, str) or not item.strip():
+            raise ValueError(f"{name}: expected names of {of}, got {show(item)}")
+        if item in value[:i]:
+            raise ValueError(f"{name}: {item!r} appears twice; keep one")
+    return tuple(value)

@@ -1,0 +1,216 @@
+"""Who may train on: the rules of early stopping that a space can name.
+
+``max_t`` only truncates. A trial trains for at most that many of the epochs its study gives it;
+learning rates fall, and the dense baseline trains, as if there were no ``max_t``, so that a larger
+one continues every trial where the smaller one left it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias, get_args
+
+from .fields import names, number, one_of, whole
+from .messages import show
+
+Mode = Literal["min", "max"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What every rule compares.
+
+    Args:
+        metric: column that is compared.
+        mode: whether the smaller or the larger ``metric`` is better.
+        max_t: most epochs of a trial; None for as many as its study trains.
+    """
+
+    metric: str = "val_loss"
+    mode: Mode = "min"
+    max_t: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asha(Judged):
+    """Successive halving whose verdicts depend on the order of creation, never of arrival.
+
+    A trial at position p of its stratum, counted from 0, is judged at a rung against the first
+    max(block, p + 1 - lag) positions as soon as all of them are known there: the first block is
+    one cohort, and whoever comes later meets everybody at least ``lag`` places ahead.
+
+    Args:
+        metric: column that is compared.
+        mode: whether the smaller or the larger ``metric`` is better.
+        max_t: most epochs of a trial; None for as many as its study trains.
+        grace_period: epochs before the first rung; the others lie at its multiples by powers of
+            ``reduction_factor``.
+        reduction_factor: one in ``reduction_factor`` trials passes a rung.
+        stratify_by: axes within whose values trials are compared.
+        replicates: "seed" if the trials of a configuration that differ in their seeds only are
+            judged together, by their mean; None if each is judged alone.
+        block: size of the first cohort of a stratum.
+        lag: positions that a verdict does not wait for.
+    Raises:
+        ValueError: "field: what is wrong; cure".
+    """
+
+    grace_period: int = 1
+    reduction_factor: int = 3
+    stratify_by: tuple[str, ...] = ()
+    replicates: Literal["seed"] | None = None
+    block: int = 27
+    lag: int = 27
+    kind: ClassVar[str] = "asha"
+
+    def __post_init__(self) -> None:
+        _check_judged(self)
+        _check_rungs(self.grace_period, self.reduction_factor, self.max_t)
+        axes = names("stratify_by", self.stratify_by, of="axes")
+        object.__setattr__(self, "stratify_by", axes)
+        if self.replicates not in ("seed", None):
+            raise ValueError(
+                f"replicates: expected seed or null, got {show(self.replicates)}; trials that "
+                "differ in anything else are rivals"
+            )
+        if self.replicates in axes:
+            raise ValueError(
+                f"replicates: {self.replicates!r} is in stratify_by too, which would part what "
+                "is judged together; remove it there, or write replicates: null"
+            )
+        whole("block", self.block, at_least=1)
+        whole("lag", self.lag, at_least=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockAsha(Judged):
+    """Ray Tune's ASHA: a trial is judged against those that happened to reach the rung before it.
+
+    Args:
+        metric: column that is compared.
+        mode: whether the smaller or the larger ``metric`` is better.
+        max_t: most epochs of a trial; None for as many as its study trains.
+        grace_period: epochs before the first rung.
+        reduction_factor: one in ``reduction_factor`` trials passes a rung.
+        stratify_by: axes within whose values trials are compared.
+    Raises:
+        ValueError: "field: what is wrong; cure".
+    """
+
+    grace_period: int = 1
+    reduction_factor: int = 3
+    stratify_by: tuple[str, ...] = ()
+    kind: ClassVar[str] = "stock_asha"
+
+    def __post_init__(self) -> None:
+        _check_judged(self)
+        _check_rungs(self.grace_period, self.reduction_factor, self.max_t)
+        axes = names("stratify_by", self.stratify_by, of="axes")
+        object.__setattr__(self, "stratify_by", axes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Median(Judged):
+    """Ray Tune's median rule: a trial stops where it falls behind the median of the others.
+
+    Args:
+        metric: column that is compared.
+        mode: whether the smaller or the larger ``metric`` is better.
+        max_t: most epochs of a trial; None for as many as its study trains.
+        grace_period: epochs before the first comparison.
+        min_samples: trials that must have come as far before anybody is compared with them.
+    Raises:
+        ValueError: "field: what is wrong; cure".
+    """
+
+    grace_period: int = 1
+    min_samples: int = 3
+    kind: ClassVar[str] = "median"
+
+    def __post_init__(self) -> None:
+        _check_judged(self)
+        _check_grace(self.grace_period, self.max_t)
+        whole("min_samples", self.min_samples, at_least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperband(Judged):
+    """Ray Tune's HyperBand: brackets that trade the number of trials for their length.
+
+    Args:
+        metric: column that is compared.
+        mode: whether the smaller or the larger ``metric`` is better.
+        max_t: most epochs of a trial; None for as many as its study trains.
+        reduction_factor: one in ``reduction_factor`` trials passes a halving.
+    Raises:
+        ValueError: "field: what is wrong; cure".
+    """
+
+    reduction_factor: int = 3
+    kind: ClassVar[str] = "hyperband"
+
+    def __post_init__(self) -> None:
+        _check_judged(self)
+        whole("reduction_factor", self.reduction_factor, at_least=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pbt(Judged):
+    """Ray Tune's population based training: the worst continue from copies of the best.
+
+    Args:
+        metric: column that is compared.
+        mode: whether the smaller or the larger ``metric`` is better.
+        max_t: most epochs of a trial; None for as many as its study trains.
+        axes: numeric axes that a copy may change.
+        perturbation_interval: epochs between exchanges.
+        quantile: share of the population that is replaced, and copied, in (0, 0.5].
+    Raises:
+        ValueError: "field: what is wrong; cure".
+    """
+
+    axes: tuple[str, ...]
+    perturbation_interval: int = 1
+    quantile: float = 0.25
+    kind: ClassVar[str] = "pbt"
+
+    def __post_init__(self) -> None:
+        _check_judged(self)
+        axes = names("axes", self.axes, of="axes")
+        if not axes:
+            raise ValueError("axes: [] is empty; name what a copy may change, such as [lr]")
+        if "seed" in axes:
+            raise ValueError("axes: 'seed' names random streams and cannot change; remove it")
+        object.__setattr__(self, "axes", axes)
+        whole("perturbation_interval", self.perturbation_interval, at_least=1)
+        if not 0 < number("quantile", self.quantile) <= 0.5:
+            raise ValueError(f"quantile: must lie in (0, 0.5], got {show(self.quantile)}")
+        object.__setattr__(self, "quantile", float(self.quantile))
+
+
+Scheduler: TypeAlias = Asha | StockAsha | Median | Hyperband | Pbt
+
+
+def _check_judged(rule: Judged) -> None:
+    if not isinstance(rule.metric, str) or not rule.metric.strip():
+        raise ValueError(f"metric: expected the name of a metric, got {show(rule.metric)}")
+    one_of("mode", rule.mode, get_args(Mode))
+    whole("max_t", rule.max_t, at_least=1, or_null=True)
+
+
+def _check_rungs(grace_period: int, reduction_factor: int, max_t: int | None) -> None:
+    _check_grace(grace_period, max_t)
+    whole("reduction_factor", reduction_factor, at_least=2)
+
+
+def _check_grace(grace_period: int, max_t: int | None) -> None:
+    whole("grace_period", grace_period, at_least=1)
+    if max_t is not None and grace_period > max_t:
+        raise ValueError(
+            f"grace_period: must not exceed max_t, got {grace_period} and max_t {max_t}; "
+            "lower it, or raise max_t"
+        )
+
+
+SCHEDULERS: Mapping[str, type[Scheduler]] = {
+    rule.kind: rule for rule in (Asha, StockAsha, Median, Hyperband, Pbt)
+}

@@ -1,0 +1,67 @@
+"""How a space is searched."""
+
+from dataclasses import dataclass
+
+from .fields import names, one_of, whole
+
+ADAPTIVE = ("tpe", "nsga2")
+ALGORITHMS = ("grid", "random", "quasirandom", *ADAPTIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How the space is searched.
+
+    Args:
+        algorithm: "grid" tries the product of all axes. "random" crosses the axes that are grids
+            and draws ``num_samples`` values of the others for each point of that product;
+            "quasirandom" does so by a scrambled Sobol sequence, which fills the space evenly.
+            "tpe" and "nsga2" propose ``num_samples`` configurations of all axes but the seed,
+            learning from the outcomes, and train each at every seed.
+        num_samples: draws, or proposals; None where every axis is a grid that is crossed.
+        seed: seed of the draws.
+        objectives: columns that proposals are to improve; () for what the scheduler compares,
+            or the validation risk without one.
+        delay: proposal k is made from the outcomes of proposals 0 .. k - ``delay``, no more and
+            no fewer, so that it does not depend on how fast trials train; hence also the most
+            proposals that train at a time.
+        warm_start: storages of earlier sweeps to learn from before the first proposal.
+    Raises:
+        ValueError: "field: what is wrong; cure".
+    """
+
+    algorithm: str = "grid"
+    num_samples: int | None = None
+    seed: int = 0
+    objectives: tuple[str, ...] = ()
+    delay: int = 8
+    warm_start: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        one_of("algorithm", self.algorithm, ALGORITHMS)
+        whole("seed", self.seed, at_least=0)
+        whole("num_samples", self.num_samples, at_least=1, or_null=True)
+        if self.num_samples is not None and self.algorithm == "grid":
+            raise ValueError(
+                f"num_samples: a grid search tries every point, got {self.num_samples}; "
+                "remove it, or write algorithm: random"
+            )
+        if self.num_samples is None and self.adaptive:
+            raise ValueError(
+                f"num_samples: is missing, and {self.algorithm} proposes without end; write how "
+                "many proposals, such as num_samples: 60"
+            )
+        whole("delay", self.delay, at_least=1)
+        for name, of in (("objectives", "columns"), ("warm_start", "storages")):
+            given = names(name, getattr(self, name), of=of)
+            object.__setattr__(self, name, given)
+            if given and not self.adaptive:
+                raise ValueError(
+                    f"{name}: {self.algorithm} learns from no outcome; remove it, or write "
+                    f"algorithm: {' or '.join(ADAPTIVE)}"
+                )
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether proposals depend on outcomes, so that trials are not known in advance."""
+        return self.algorithm in ADAPTIVE

@@ -1,0 +1,147 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from search_spaces import (
+    SCHEDULERS,
+    Asha,
+    Hyperband,
+    Median,
+    Pbt,
+    Resources,
+    Search,
+    SpaceError,
+    StockAsha,
+    load,
+)
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "spaces.md"
+SPACE = """\
+experiment: tickets
+space:
+  lr: {loguniform: [1.0e-4, 1.0e-1]}
+  epsilon: {grid: [0.0, 0.1]}
+  network.hidden: {choice: [[8], [16]]}
+  seed: {grid: [0, 1]}
+search: {algorithm: random, num_samples: 4}
+scheduler:
+  """
+ADAPTIVE = SPACE.replace("random", "tpe")
+
+
+def loaded(write, scheduler, text=SPACE):
+    return load(write(f"{text}{scheduler}\n")).scheduler
+
+
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        ("asha: {block: 9, lag: 0, replicates: seed}", Asha(block=9, lag=0, replicates="seed")),
+        ("asha: {}", Asha(block=27, lag=27, replicates=None)),
+        ("stock_asha: {stratify_by: [epsilon]}", StockAsha(stratify_by=("epsilon",))),
+        ("median: {grace_period: 2}", Median(grace_period=2, min_samples=3)),
+        ("hyperband: {max_t: 81}", Hyperband(max_t=81, reduction_factor=3)),
+        ("pbt: {axes: [lr]}", Pbt(axes=("lr",), quantile=0.25)),
+    ],
+)
+def test_every_scheduler_is_read_as_written(write, written, rule):
+    assert loaded(write, written) == rule
+
+
+def test_every_scheduler_says_the_key_it_is_written_under():
+    assert {name: rule.kind for name, rule in SCHEDULERS.items()} == {n: n for n in SCHEDULERS}
+
+
+@pytest.mark.parametrize("kind", SCHEDULERS)
+def test_every_scheduler_compares_a_metric_up_to_max_t(kind):
+    assert {"metric", "mode", "max_t"} <= {field.name for field in fields(SCHEDULERS[kind])}
+
+
+@pytest.mark.parametrize("kind", SCHEDULERS)
+def test_every_key_of_a_scheduler_is_documented(kind):
+    section = DOCS.read_text().split(f"### `{kind}`")[1].split("\n#")[0]
+    common = DOCS.read_text().split("## `scheduler`")[1].split("\n### ")[0]
+    for field in fields(SCHEDULERS[kind]):
+        assert f"`{field.name}`" in section + common, field.name
+
+
+@pytest.mark.parametrize("block", [Search, Resources])
+def test_every_key_of_search_and_resources_is_documented(block):
+    section = DOCS.read_text().split(f"## `{block.__name__.lower()}`")[1].split("\n## ")[0]
+    for field in fields(block):
+        assert f"`{field.name}`" in section, field.name
+
+
+MISTAKES = [
+    ("asha: {replicates: lr}", "asha.replicates: expected seed or null, got 'lr'; trials that"),
+    (
+        "asha: {replicates: seed, stratify_by: [epsilon, seed]}",
+        "asha.replicates: 'seed' is in stratify_by too, which would part what is judged together; "
+        "remove it there",
+    ),
+    ("asha: {block: 0}", "asha.block: must be at least 1, got 0"),
+    ("asha: {lag: -1}", "asha.lag: must be at least 0, got -1"),
+    ("asha: {min_samples: 3}", "asha.min_samples: unknown key 'min_samples'"),
+    ("stock_asha: {block: 3}", "stock_asha.block: unknown key 'block'"),
+    ("stock_asha: {stratify_by: [eps]}", "stock_asha.stratify_by: 'eps' is not an axis of space"),
+    ("median: {min_samples: 0}", "median.min_samples: must be at least 1, got 0"),
+    ("median: {grace_period: 5, max_t: 3}", "median.grace_period: must not exceed max_t, got 5"),
+    ("hyperband: {reduction_factor: 1}", "hyperband.reduction_factor: must be at least 2, got 1"),
+    ("hyperband: {grace_period: 1}", "hyperband.grace_period: unknown key 'grace_period'"),
+    ("pbt: {}", "pbt.axes: is missing and has no default; add it"),
+    ("pbt: {axes: []}", "pbt.axes: [] is empty; name what a copy may change, such as [lr]"),
+    ("pbt: {axes: [seed]}", "pbt.axes: 'seed' names random streams and cannot change; remove it"),
+    ("pbt: {axes: [network.hidden]}", "pbt.axes: 'network.hidden' is not numeric; name axes"),
+    ("pbt: {axes: [lrr]}", "pbt.axes: 'lrr' is not an axis of space; did you mean 'lr'?"),
+    ("pbt: {axes: [lr], quantile: 0.6}", "pbt.quantile: must lie in (0, 0.5], got 0.6"),
+    ("pbt: {axes: [lr], quantile: 0}", "pbt.quantile: must lie in (0, 0.5], got 0"),
+    ("pbt: {axes: [lr], perturbation_interval: 0}", "pbt.perturbation_interval: must be at least"),
+    ("median: {metric: }", "median.metric: expected the name of a metric, got null"),
+]
+
+
+@pytest.mark.parametrize(("written", "message"), MISTAKES)
+def test_a_mistake_names_the_scheduler_and_its_field(write, written, message):
+    with pytest.raises(SpaceError) as caught:
+        loaded(write, written)
+    assert str(caught.value).startswith(f"tickets.yaml:9 scheduler.{message}")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_replicates_must_be_an_axis(write):
+    text = SPACE.replace("  seed: {grid: [0, 1]}\n", "")
+    with pytest.raises(SpaceError, match=r"asha\.replicates: 'seed' is not an axis of space"):
+        loaded(write, "asha: {replicates: seed}", text)
+
+
+@pytest.mark.parametrize("key", ["asha: {stratify_by: [epsilon]}", "pbt: {axes: [epsilon]}"])
+def test_what_a_scheduler_names_exists_in_every_trial(write, key):
+    text = SPACE.replace("[0.0, 0.1]}", "[0.0, 0.1], when: {network.hidden: [[8]]}}")
+    with pytest.raises(SpaceError, match="'epsilon' does not exist in every trial; remove its"):
+        loaded(write, key, text)
+
+
+def test_under_proposals_asha_waits_for_no_block_unless_told_to(write):
+    asha = loaded(write, "asha: {stratify_by: [epsilon]}", ADAPTIVE)
+    assert (asha.block, asha.lag) == (1, 0)
+    asha = loaded(write, "asha: {block: 8, lag: 3}", ADAPTIVE)
+    assert (asha.block, asha.lag) == (8, 3)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (
+            "asha: {block: 9}",
+            "asha.block: a proposal of tpe would wait for a block that is never filled, got 9; "
+            "write block: 8, or raise search.delay",
+        ),
+        ("asha: {block: 2, stratify_by: [epsilon]}", "asha.block: .* got 2; write block: 1$"),
+        ("hyperband: {}", "hyperband: a proposal of tpe would wait for a bracket"),
+        ("pbt: {axes: [lr]}", "pbt: changes what tpe proposes; write search.algorithm: random"),
+    ],
+)
+def test_a_rule_for_which_proposals_would_wait_forever_is_refused(write, written, message):
+    with pytest.raises(SpaceError, match=rf"^tickets\.yaml:9 scheduler\.{message}"):
+        loaded(write, written, ADAPTIVE)

@@ -1,0 +1,88 @@
+import pytest
+
+from search_spaces import Search, SpaceError, load
+from search_spaces.search import ALGORITHMS
+
+SPACE = """\
+experiment: tickets
+space:
+  lr: {loguniform: [1.0e-4, 1.0e-1]}
+  seed: {grid: [0, 1]}
+search: """
+
+
+def loaded(write, search, text=SPACE):
+    return load(write(f"{text}{search}\n")).search
+
+
+def test_only_tpe_and_nsga2_learn_from_outcomes():
+    made = [Search(algorithm=a, num_samples=None if a == "grid" else 5) for a in ALGORITHMS]
+    assert [s.algorithm for s in made if s.adaptive] == ["tpe", "nsga2"]
+
+
+def test_every_key_of_a_search_is_read_as_written(write):
+    text = (
+        "{algorithm: nsga2, num_samples: 60, seed: 3, objectives: [val_loss, val_cvar_05], "
+        "delay: 4, warm_start: [results/first]}"
+    )
+    assert loaded(write, text) == Search(
+        algorithm="nsga2",
+        num_samples=60,
+        seed=3,
+        objectives=("val_loss", "val_cvar_05"),
+        delay=4,
+        warm_start=("results/first",),
+    )
+
+
+MISTAKES = [
+    (
+        "{algorithm: tpe}",
+        "search.num_samples: is missing, and tpe proposes without end; write how",
+    ),
+    ("{algorithm: tpe, num_samples: 5, delay: 0}", "search.delay: must be at least 1, got 0"),
+    (
+        "{algorithm: tpe, num_samples: 5, objectives: val_loss}",
+        "search.objectives: expected a list of columns, got 'val_loss'; write [val_loss]",
+    ),
+    (
+        "{algorithm: tpe, num_samples: 5, objectives: [a, a]}",
+        "search.objectives: 'a' appears twice; keep one",
+    ),
+    (
+        "{algorithm: random, num_samples: 5, objectives: [val_loss, train_loss]}",
+        "search.objectives: random learns from no outcome; remove it, or write algorithm: tpe or",
+    ),
+    (
+        "{algorithm: quasirandom, num_samples: 5, warm_start: [a]}",
+        "search.warm_start: quasirandom learns from no outcome",
+    ),
+    ("{algorithm: quasirandom}", "search.num_samples: is missing, and lr (loguniform) is to be"),
+]
+
+
+@pytest.mark.parametrize(("written", "message"), MISTAKES)
+def test_a_mistake_is_one_line_with_its_cure(write, written, message):
+    with pytest.raises(SpaceError) as caught:
+        loaded(write, written)
+    assert str(caught.value).startswith(f"tickets.yaml:5 {message}")
+
+
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [
+        ("seed: {choice: [0, 1]}", "space.seed: every proposal is trained at every seed; write"),
+        ("seed: {randint: [0, 9]}", "space.seed: every proposal is trained at every seed"),
+        ("seed: {grid: [0], when: {n: [1]}}", r"space\.seed\.when: every proposal is trained"),
+    ],
+)
+def test_proposals_are_trained_at_every_seed_of_a_grid(write, axis, message):
+    text = SPACE.replace("seed: {grid: [0, 1]}", f"{axis}\n  n: {{grid: [1, 2]}}")
+    with pytest.raises(SpaceError, match=message):
+        loaded(write, "{algorithm: tpe, num_samples: 5}", text)
+
+
+def test_a_space_of_seeds_alone_leaves_nothing_to_propose(write):
+    text = SPACE.replace("  lr: {loguniform: [1.0e-4, 1.0e-1]}\n", "")
+    with pytest.raises(SpaceError, match="space: there is nothing to propose beside the seed"):
+        loaded(write, "{algorithm: tpe, num_samples: 5}", text)

@@ -1,0 +1,416 @@
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+
+from search_spaces import (
+    Choice,
+    Grid,
+    LogUniform,
+    RandInt,
+    Resources,
+    Search,
+    SearchSpace,
+    Uniform,
+)
+from sweeps.search import OptunaSearch, Outcome
+
+AXES = {"x": Uniform(-1.0, 1.0), "y": LogUniform(1e-4, 1.0), "seed": Grid((0, 1))}
+MIXED = {**AXES, "n": RandInt(2, 6), "kind": Choice(("a", "b")), "hidden": Grid(((8, 8), (16,)))}
+
+
+def space(algorithm="tpe", axes=AXES, when=None, **search):
+    return SearchSpace(
+        experiment="tickets",
+        space=axes,
+        study={},
+        search=Search(algorithm=algorithm, num_samples=99, **search),
+        scheduler=None,
+        resources=Resources(),
+        name="made",
+        text="",
+        when=when or {},
+    )
+
+
+def searching(searched=None, directions=("minimize",), **arguments):
+    return OptunaSearch(searched or space(), directions=directions, name="made", **arguments)
+
+
+def loss(config):
+    return (config["x"] - 0.3) ** 2 + (math.log10(config["y"]) + 2) ** 2 / 4
+
+
+def complete(*values):
+    return Outcome(state="complete", values=values, steps={})
+
+
+FAILED = Outcome(state="failed", values=None, steps={})
+
+
+def pruned(steps):
+    return Outcome(state="pruned", values=None, steps=steps)
+
+
+def outcome(number, config):
+    """Of every kind, by the number of the proposal."""
+    value = loss(config)
+    if number % 7 == 3:
+        return FAILED
+    if number % 3 == 1:
+        return pruned({1: value + 1, 3: value})
+    return complete(value)
+
+
+def proposals(search, count, *, tell=outcome):
+    """Asked for and told one by one."""
+    made = []
+    for number in range(count):
+        made.append(search.ask(number))
+        search.tell(number, tell(number, made[number]))
+    return made
+
+
+@pytest.mark.parametrize("algorithm", ["tpe", "nsga2"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_proposals_do_not_depend_on_when_outcomes_become_known(algorithm, seed):
+    expected = proposals(searching(space(algorithm, delay=4)), 50)
+    rng = np.random.default_rng(seed)
+    search = searching(space(algorithm, delay=4))
+    made, untold = [], []
+    while len(made) < 50:
+        if rng.random() < 0.6 and (config := search.ask(len(made))) is not None:
+            untold.append(len(made))
+            made.append(config)
+        elif untold:
+            number = untold.pop(int(rng.integers(len(untold))))
+            search.tell(number, outcome(number, made[number]))
+    assert made == expected
+
+
+def test_without_the_delay_proposals_would_depend_on_it():
+    """The control: other outcomes than the rule's are seen, and other proposals come out."""
+    assert proposals(searching(space(delay=1)), 40) != proposals(searching(space(delay=4)), 40)
+
+
+def test_a_proposal_waits_for_the_outcomes_it_is_to_see_and_for_no_other():
+    search = searching(space(delay=2))
+    first, second = search.ask(0), search.ask(1)
+    assert search.ask(2) is None
+    search.tell(1, complete(loss(second)))
+    assert search.ask(2) is None
+    search.tell(0, complete(loss(first)))
+    assert search.ask(2) is not None
+    assert search.ask(3) is not None
+    assert search.ask(4) is None
+
+
+def test_a_proposal_that_is_asked_for_again_is_the_same():
+    search = searching()
+    made = proposals(search, 12)
+    assert [search.ask(number) for number in range(12)] == made
+    assert len(search.study.trials) == 12
+
+
+def test_proposals_are_asked_for_in_their_order():
+    search = searching()
+    search.ask(0)
+    with pytest.raises(ValueError, match="proposal 2 cannot be made after 1: proposals are made"):
+        search.ask(2)
+    with pytest.raises(ValueError, match="proposal 1 was not made; there are 1"):
+        search.tell(1, FAILED)
+
+
+def test_the_first_outcome_of_a_proposal_counts():
+    once, twice = searching(space(delay=1)), searching(space(delay=1))
+    for number in range(15):
+        once.tell(number, complete(loss(once.ask(number))))
+        twice.tell(number, complete(loss(twice.ask(number))))
+        twice.tell(number, FAILED)
+    assert once.ask(15) == twice.ask(15)
+
+
+@pytest.mark.parametrize("algorithm", ["tpe", "nsga2"])
+def test_a_study_rebuilt_from_its_outcomes_goes_on_as_before(algorithm):
+    whole = proposals(searching(space(algorithm)), 45)
+    cut = searching(space(algorithm))
+    proposals(cut, 30)
+    cut.close()
+    again = searching(space(algorithm))
+    assert proposals(again, 45) == whole
+
+
+@pytest.mark.parametrize("axes", [AXES, MIXED])
+def test_proposals_are_those_of_the_search_seed(axes):
+    one, same, other = (
+        proposals(searching(space(axes=axes, seed=seed)), 15) for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert all(a != b for a, b in zip(one, other, strict=True))
+
+
+def test_no_two_proposals_share_their_stream():
+    made = proposals(searching(space(delay=99)), 40)
+    assert len({config["x"] for config in made}) == 40
+
+
+SCRIPT = """
+import sys; sys.path[:0] = {path!r}
+from test_search import of_both
+print(of_both())
+"""
+
+
+def of_both():
+    return [proposals(searching(space(a, axes=MIXED)), 30) for a in ("tpe", "nsga2")]
+
+
+@pytest.mark.slow
+def test_proposals_do_not_depend_on_the_hashes_of_a_process():
+    path = [str(Path(__file__).parent), *filter(None, sys.path)]
+    made = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(path=path)],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert made.stdout.strip() == repr(of_both())
+
+
+def test_every_value_is_one_of_its_domain_and_of_its_type():
+    for config in proposals(searching(space(axes=MIXED)), 30, tell=lambda *_: complete(0.0)):
+        assert list(config) == ["x", "y", "n", "kind", "hidden"]
+        assert -1 <= config["x"] <= 1
+        assert 1e-4 <= config["y"] <= 1
+        assert type(config["n"]) is int
+        assert 2 <= config["n"] <= 5
+        assert config["kind"] in ("a", "b")
+        assert config["hidden"] in ((8, 8), (16,))
+
+
+def test_every_value_of_every_domain_is_proposed():
+    made = proposals(searching(space(axes=MIXED)), 60, tell=lambda *_: complete(0.0))
+    assert {config["n"] for config in made} == {2, 3, 4, 5}
+    assert {config["hidden"] for config in made} == {(8, 8), (16,)}
+
+
+def trials_of(search):
+    search.close()
+    return search.study.trials
+
+
+def test_a_complete_trial_has_its_value():
+    search = searching()
+    search.ask(0)
+    search.tell(0, Outcome(state="complete", values=(0.5,), steps={1: 0.9, 3: 0.5}))
+    (trial,) = trials_of(search)
+    assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.5)
+    assert trial.intermediate_values == {1: 0.9, 3: 0.5}
+
+
+def test_a_pruned_trial_has_the_values_of_all_its_rungs_and_that_of_the_last():
+    search = searching()
+    search.ask(0)
+    search.tell(0, pruned({3: 0.5, 1: 0.9}))
+    (trial,) = trials_of(search)
+    assert (trial.state, trial.value) == (TrialState.PRUNED, 0.5)
+    assert trial.intermediate_values == {1: 0.9, 3: 0.5}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_trial_that_ends_without_a_finite_value_has_failed(value):
+    search = searching()
+    search.ask(0)
+    search.tell(0, complete(value))
+    (trial,) = trials_of(search)
+    assert (trial.state, trial.value) == (TrialState.FAIL, None)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_trial_that_was_stopped_because_it_diverged_is_pruned_without_a_value(value):
+    search = searching()
+    search.ask(0)
+    search.tell(0, pruned({1: 0.9, 3: value}))
+    (trial,) = trials_of(search)
+    assert (trial.state, trial.value) == (TrialState.PRUNED, None)
+    assert math.isnan(trial.intermediate_values[3])
+
+
+def test_a_failed_trial_has_no_value():
+    search = searching()
+    search.ask(0)
+    search.tell(0, FAILED)
+    assert [(t.state, t.value) for t in trials_of(search)] == [(TrialState.FAIL, None)]
+
+
+def test_a_closed_search_has_no_running_trial_and_makes_none():
+    search = searching(space(delay=5))
+    configs = [search.ask(number) for number in range(5)]
+    search.tell(3, complete(loss(configs[3])))
+    assert {t.state for t in search.study.trials} == {TrialState.RUNNING}
+    states = [t.state for t in trials_of(search)]
+    assert states == [TrialState.FAIL] * 3 + [TrialState.COMPLETE, TrialState.FAIL]
+    with pytest.raises(ValueError, match="proposal 5 cannot be made after 5: the search is close"):
+        search.ask(5)
+
+
+def test_closing_twice_changes_nothing():
+    search = searching()
+    search.ask(0)
+    assert [t.state for t in trials_of(search)] == [t.state for t in trials_of(search)]
+
+
+def test_the_study_has_the_name_and_the_directions_it_was_given():
+    search = searching(directions=("minimize", "maximize"))
+    assert search.study.study_name == "made"
+    assert [d.name for d in search.study.directions] == ["MINIMIZE", "MAXIMIZE"]
+
+
+def test_nothing_is_said_on_stderr(capfd):
+    trials_of(searching())
+    assert capfd.readouterr().err == ""
+
+
+CONDITIONAL = {
+    "steps": RandInt(1, 9),
+    "name": Grid(("fgsm", "pgd")),
+    "scale": Uniform(0.0, 1.0),
+}
+WHEN = {"steps": {"name": ("pgd",)}, "scale": {"steps": (1, 2, 3, 4)}}
+
+
+@pytest.mark.parametrize("algorithm", ["tpe", "nsga2"])
+def test_an_axis_is_proposed_only_where_it_exists(algorithm):
+    search = searching(space(algorithm, CONDITIONAL, WHEN))
+    made = proposals(search, 60, tell=lambda n, c: complete(c.get("steps", 9) + n / 1e3))
+    for config in made:
+        assert ("steps" in config) == (config["name"] == "pgd")
+        assert ("scale" in config) == (config.get("steps", 9) <= 4)
+        assert list(config) == [axis for axis in CONDITIONAL if axis in config]
+    assert {len(config) for config in made} == {1, 2, 3}
+    assert [set(t.params) for t in trials_of(search)] == [set(config) for config in made]
+
+
+@pytest.mark.parametrize("algorithm", ["tpe", "nsga2"])
+def test_two_objectives_make_a_front(algorithm):
+    search = searching(space(algorithm), ("minimize", "maximize"))
+
+    def told(number, config):
+        if number % 5 == 2:
+            return pruned({1: 0.5, 3: 0.25})
+        return complete(config["x"] ** 2, config["y"])
+
+    made = proposals(search, 60, tell=told)
+    trials = trials_of(search)
+    assert {t.state for t in trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+    assert trials[0].values == [made[0]["x"] ** 2, made[0]["y"]]
+    assert trials[2].user_attrs["steps"] == {"1": 0.5, "3": 0.25}
+    front = [t.values for t in search.study.best_trials]
+    assert front
+    assert not any(a[0] < b[0] and a[1] > b[1] for a in front for b in front)
+
+
+def earlier(count, seed=5):
+    rng = np.random.default_rng(seed)
+    drawn = ({n: AXES[n].at(rng.random()) for n in ("x", "y")} for _ in range(count))
+    return [({**config, "seed": 0}, (loss(config),)) for config in drawn]
+
+
+@pytest.mark.parametrize(("algorithm", "count"), [("tpe", 30), ("nsga2", 40)])
+def test_earlier_sweeps_change_the_first_proposals_always_alike(algorithm, count):
+    cold = proposals(searching(space(algorithm)), 5)
+    warm, again = (
+        proposals(searching(space(algorithm), warm=earlier(count)), 5) for _ in range(2)
+    )
+    assert warm == again
+    assert warm != cold
+
+
+def test_earlier_sweeps_bring_the_first_proposals_near_the_optimum():
+    def first(count):
+        searches = [searching(space(seed=s), warm=earlier(count, s)) for s in range(8)]
+        return np.median([loss(search.ask(0)) for search in searches])
+
+    assert first(60) < first(0) / 4
+
+
+def test_earlier_trials_are_complete_and_come_first():
+    search = searching(warm=earlier(3))
+    search.ask(0)
+    trials = trials_of(search)
+    assert [t.state.name for t in trials] == ["COMPLETE"] * 3 + ["FAIL"]
+    assert trials[1].values == list(earlier(3)[1][1])
+
+
+def test_earlier_trials_that_the_space_could_not_propose_are_skipped():
+    good = {"x": 0.0, "y": 0.5, "n": 3, "kind": "a", "hidden": [8, 8], "elsewhere": 1}
+    bad = [
+        {"x": 1.5},
+        {"y": 0.0},
+        {"n": 6},
+        {"n": 2.5},
+        {"kind": "c"},
+        {"hidden": (8,)},
+        {"x": None},
+        {"x": "fast"},
+    ]
+    rows = [(good, (1.0,)), *(({**good, **wrong}, (1.0,)) for wrong in bad)]
+    rows += [({"x": 0.0}, (1.0,)), (good, (math.nan,)), (good, (math.inf,))]
+    search = searching(space(axes=MIXED), warm=rows)
+    assert (search.skipped, len(search.study.trials)) == (11, 1)
+
+
+def test_earlier_trials_need_only_the_axes_that_exist_beside_their_values():
+    rows = [({"name": "fgsm"}, (1.0,)), ({"name": "pgd"}, (1.0,))]
+    search = searching(space("tpe", CONDITIONAL, WHEN), warm=rows)
+    assert (search.skipped, [t.params for t in search.study.trials]) == (1, [{"name": "fgsm"}])
+
+
+def test_earlier_trials_with_another_number_of_objectives_are_a_mistake():
+    with pytest.raises(ValueError, match=r"expected 2 objectives of \{'x'.*, got 1"):
+        searching(directions=("minimize", "minimize"), warm=earlier(1))
+
+
+FOUR = {name: Uniform(-1.0, 1.0) for name in "abcd"}
+
+
+def quadratic(config):
+    return sum(
+        (config[name] - at) ** 2 for name, at in zip("abcd", (-0.6, -0.2, 0.2, 0.6), strict=True)
+    )
+
+
+def test_tpe_finds_a_lower_minimum_than_random_draws_in_60_proposals():
+    gaps = []
+    for seed in range(8):
+        search = searching(space(axes=FOUR, seed=seed))
+        made = proposals(search, 60, tell=lambda n, c: complete(quadratic(c)))
+        rng = np.random.default_rng(seed)
+        drawn = [{n: d.at(rng.random()) for n, d in FOUR.items()} for _ in range(60)]
+        best, found = min(map(quadratic, drawn)), min(map(quadratic, made))
+        gaps.append(math.log(best / found))
+    assert np.mean(gaps) > 3 * np.std(gaps, ddof=1) / math.sqrt(len(gaps))
+
+
+def test_tpe_learns_from_trials_that_were_stopped():
+    """All it sees are values at a rung."""
+    stopped = proposals(searching(), 40, tell=lambda n, c: pruned({1: loss(c)}))
+    crashed = proposals(searching(), 40, tell=lambda n, c: FAILED)
+    late = slice(25, 40)
+    assert (
+        np.median(list(map(loss, stopped[late]))) < np.median(list(map(loss, crashed[late]))) / 2
+    )
+
+
+def test_a_region_that_diverges_is_left_even_if_it_was_never_complete():
+    def told(_, config):
+        return pruned({1: math.nan}) if config["x"] > 0 else pruned({1: 1.0})
+
+    made = proposals(searching(), 60, tell=told)
+    assert np.mean([config["x"] > 0 for config in made[30:]]) < 0.25
