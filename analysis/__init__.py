@@ -5,28 +5,52 @@
     analysis.best_lr(trials)                             # the fastest learning rate of every group
     analysis.max_efficient_sparsity(trials)              # how sparse the network may be
     analysis.baselines(trials, analysis.load_manifest("results/tickets"))  # without training
+    analysis.compare(trials)                             # told apart, or only other seeds?
     analysis.schema.describe()                           # what every column means
 
 Figures live in :mod:`analysis.figures`, which is imported only when asked for.
 """
 
 from analysis import schema
+from analysis.audit import audit, soundness
 from analysis.baselines import baselines
+from analysis.comparison import compare
 from analysis.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.schema import ColumnError
+from analysis.seeds import (
+    Interval,
+    holm,
+    interquartile_mean,
+    interval,
+    least_seeds,
+    more_seeds,
+    paired_size,
+    signed_rank,
+)
 from analysis.tables import best_lr, summary
 
 __all__ = [
     "ColumnError",
+    "Interval",
     "StorageError",
+    "audit",
     "baselines",
     "best_lr",
+    "compare",
+    "holm",
+    "interquartile_mean",
+    "interval",
+    "least_seeds",
     "load_epochs",
     "load_manifest",
     "load_trials",
     "max_efficient_sparsity",
+    "more_seeds",
+    "paired_size",
     "schema",
+    "signed_rank",
+    "soundness",
     "sparsity_passes",
     "summary",
 ]

@@ -6,6 +6,7 @@ others.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
@@ -49,6 +50,21 @@ def parameters(trials: pd.DataFrame) -> list[str]:
     return known + [p for p in all_of_them if p not in schema.AXES]
 
 
+def check_parameters(wanted: Iterable[str], names: Sequence[str]) -> None:
+    """Nothing where all ``wanted`` are among the parameters ``names``.
+
+    Raises:
+        schema.ColumnError: one is not; the message gives the nearest.
+    """
+    for name in wanted:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise schema.ColumnError(
+                f"unknown parameter {name!r}; {hint}known: {', '.join(names)}"
+            )
+
+
 def problem_axes(names: Iterable[str]) -> list[str]:
     """Those of the parameters ``names`` that change what is hedged or how it is measured.
 
@@ -76,11 +92,17 @@ def counts(trials: pd.DataFrame) -> dict[str, int]:
     return {"trials": len(trials), **by_name, "unfinished": len(trials) - sum(by_name.values())}
 
 
+def seed_count(trials: pd.DataFrame) -> int:
+    """How many seeds the trials have; 0 where the space has none."""
+    name = "config/seed"
+    return int(trials[name].nunique()) if name in trials.columns else 0
+
+
 def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """One row a configuration: its parameters, counts, mean ``val_loss`` and speed over its seeds.
 
-    ``whole`` says that it completed at every seed found in ``trials``; seeds may be stopped
-    independently, so a mean that lacks one is not comparable. ``converged`` says that, moreover,
+    ``whole`` says that it completed at every seed found in ``trials``; a mean that lacks one, say
+    because seeds were stopped independently, is not comparable. ``converged`` says that, moreover,
     every seed met the criterion; only then is there an ``epochs_to_95pct``, because a mean over
     the seeds that happened to converge would be a mean over survivors. ``rows`` holds the labels
     of the completed trials.

@@ -4,20 +4,24 @@ import math
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from analysis import words
+from analysis import findings, words
+from analysis.audit import audit, soundness
 from analysis.baselines import baselines
-from analysis.configurations import problem_axes
+from analysis.comparison import compare
+from analysis.configurations import problem_axes, seed_count
 from analysis.efficiency import max_efficient_sparsity, sparsity_passes
-from analysis.load import load_manifest, load_trials
+from analysis.load import load_epochs, load_manifest, load_trials
 from analysis.tables import best_lr, summary
 
 _MOST_ROWS = 40
+_MOST_COMPARED = 12
 _MOST_ATTACKS = 2
 _WIDE = 110  # columns; a narrower terminal gets the columns that matter most
 _A_PARAMETER = 18  # columns that one more parameter may take
@@ -47,7 +51,8 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
             say(console, f"{words.plural(len(rows) - _MOST_ROWS, 'more row')} in summary.csv")
         for line in words.selections(rows):
             say(console, line)
-    hedges = baselines(trials, load_manifest(storage))
+    manifest = load_manifest(storage)
+    hedges = baselines(trials, manifest)
     if len(hedges):
         console.print()
         console.print(untrained(hedges.head(_MOST_ROWS)))
@@ -62,14 +67,23 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
         )
         sentences = words.efficient(answer, tolerance=tolerance, confidence=confidence)
         section(console, "Max efficient sparsity", sentences)
-
-    folder = storage / "report"
     tables = {"summary": rows, "best_lr": best, "sparsity_passes": passes}
     tables |= {"baselines": hedges} if len(hedges) else {}
+    if seed_count(trials) > 1:
+        tables["seeds"] = compare(trials)
+        section(console, f"Seeds ({seed_count(trials)})", findings.seeds(tables["seeds"]))
+        if tables["seeds"]["difference"].notna().any():
+            console.print(compared(tables["seeds"]))
+    ends = audited(storage, trials, manifest)
+    sound = soundness(ends) if len(ends) else ends
+    section(console, "Early stopping, audited", findings.stopping(sound, trials, manifest))
+    tables |= {"audit": ends, "early_stopping": sound} if len(ends) else {}
+
+    folder = storage / "report"
     written = [write_csv(folder / f"{name}.csv", frame) for name, frame in tables.items()]
     from analysis import figures  # matplotlib takes a second to load: not for status
 
-    saved = figures.save(storage, trials, tolerance=tolerance, confidence=confidence)
+    saved = figures.save(storage, trials, audited=ends, tolerance=tolerance, confidence=confidence)
     section(console, "Skipped figures", list(saved.skipped))
     drawn = [p for p in saved.written if p.suffix == ".png"]
     pictures = [str(p) for p in drawn if p.parent.name != "convergence_speed"]
@@ -133,6 +147,43 @@ def untrained(hedges: pd.DataFrame) -> Table:
     for metric, heading in headings.items():
         cells[heading] = [_or_dash(v, f"{v:.3f}") for v in hedges[metric]]
     return _filled(table, cells)
+
+
+def compared(rows: pd.DataFrame) -> Table:
+    """The best of :func:`analysis.compare` and its reference, for the terminal."""
+    rows = rows[rows["left_out"].isna()]
+    shown = rows[rows["reference"] | (pd.Series(range(len(rows)), rows.index) < _MOST_COMPARED)]
+    left = len(rows) - len(shown)
+    more = f" {words.plural(left, 'more row')} in seeds.csv." if left else ""
+    table = _table(
+        title="Configurations on the same seeds, against the best by validation risk",
+        caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; 95 % bootstrap "
+        f"interval of the difference; p by Wilcoxon, corrected by Holm.{more}",
+    )
+    records = [row for _, row in shown.iterrows()]
+    cells = {
+        n: [_or_dash(v, words.percent(v) if n == "sparsity" else words.value(v)) for v in shown[n]]
+        for n in findings.compared_parameters(rows)
+    }
+    cells["CVaR 5 %"] = [f"{v:.3f}" for v in shown["mean"]]
+    cells["less best"] = [_or_dash(v, f"{v:+.3f}") for v in shown["difference"]]
+    cells["interval"] = [
+        _or_dash(r["difference_low"], f"{r['difference_low']:+.3f} to {r['difference_high']:+.3f}")
+        for r in records
+    ]
+    cells["p"] = [_or_dash(v, f"{v:.2g}") for v in shown["p_holm"]]
+    cells["verdict"] = ["reference" if r["reference"] else r["verdict"] for r in records]
+    cells["more seeds"] = [
+        "–" if pd.isna(n) else findings.seeds_needed(int(n)) for n in shown["more_seeds"]
+    ]
+    return _filled(table, cells)
+
+
+def audited(storage: Path, trials: pd.DataFrame, manifest: dict[str, Any]) -> pd.DataFrame:
+    """The frame of :func:`analysis.audit`; the epochs are read only where a trial was audited."""
+    if "audited" not in trials.columns or not trials["audited"].fillna(False).any():
+        return pd.DataFrame()
+    return audit(trials, load_epochs(storage), manifest)
 
 
 def section(console: Console, title: str, lines: list[str]) -> None:

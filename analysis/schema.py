@@ -144,7 +144,22 @@ _IDENTITY: tuple[tuple[str, Dtype, str, Direction | None, str], ...] = (
     ("trial_id", "string", "", None, "hash of everything that determines the result"),
     ("index", "Int64", "", None, "order of creation"),
     ("status", "category", "", None, ", ".join(STATUSES)),
-    ("stopped_at", "Int64", "epoch", None, "epoch where ASHA stopped the trial, else null"),
+    ("stopped_at", "Int64", "epoch", None, "epoch where the trial was stopped early, else null"),
+    (
+        "reason",
+        "string",
+        "",
+        None,
+        "why it was stopped or failed (rank 4 of 6 at epoch 8), or null",
+    ),
+    ("audited", "boolean", "", None, "whether it was run on after its stop, as an audit"),
+    (
+        "audit_val_loss",
+        "float64",
+        _CURRENCY,
+        "lower",
+        "best validation risk of the whole run of an audited trial, else null",
+    ),
     ("error", "string", "", None, "first line of the error of a failed trial, else null"),
 )
 _TRAINING: tuple[tuple[str, Dtype, str, Direction | None, str], ...] = (
@@ -215,6 +230,7 @@ _EPOCH: tuple[tuple[str, Dtype, str, Direction | None, str], ...] = (
     ("lr", "float64", "", None, "learning rate in this epoch"),
     ("grad_norm", "float64", "", None, "norm of the gradient"),
     ("best", "boolean", "", None, "whether val_loss is the best so far"),
+    ("audit", "boolean", "", None, "whether it lies after the stop of an audited trial"),
     ("seconds", "float64", "s", None, "wall time of the epoch; depends on the machine"),
 )
 

@@ -1,8 +1,9 @@
 """Which trials speak for a group: one configuration at every seed, or the best of each seed.
 
-Where seeds are stopped independently, as ASHA does within strata of (sparsity, epsilon, seed), a
-configuration may have completed at an easy seed only. Its mean is then not comparable with that of
-another, so such configurations never compete by their means.
+Where early stopping judges the seeds of a configuration together (``replicates: seed``), whole
+configurations are the rule. Where it judges every seed by itself, a configuration may have
+completed at an easy seed only; its mean is then not comparable with that of another, so such
+configurations never compete by their means, and each seed gives its own best instead.
 """
 
 from collections.abc import Hashable, Sequence

@@ -1,14 +1,13 @@
 """The tables of a tickets sweep: the best learning rate, and the best of every group."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
 
-from analysis import schema
 from analysis.configurations import (
     COUNTS,
+    check_parameters,
     counts,
     groups,
     parameter_dtypes,
@@ -60,7 +59,7 @@ def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     """
     frame = prepared(trials, _SPEED, purpose="best_lr")
     names = parameters(frame)
-    _check_by(by, names)
+    check_parameters(by, names)
     keys = [*by, *(n for n in problem_axes(names) if n not in by)]
     rest = [n for n in names if n not in keys]
     rows: list[dict[str, Any]] = []
@@ -182,13 +181,3 @@ def _dense_epochs(done: pd.DataFrame) -> float:
         return float("nan")
     met = done["dense_epochs_to_95pct"]
     return float("nan") if met.isna().any() else float(met.astype("float64").mean())
-
-
-def _check_by(by: Sequence[str], names: list[str]) -> None:
-    for name in by:
-        if name not in names:
-            near = get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise schema.ColumnError(
-                f"unknown parameter {name!r}; {hint}known: {', '.join(names)}"
-            )

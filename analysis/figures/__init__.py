@@ -1,8 +1,10 @@
-"""The three figures of a tickets sweep: functions that fill an Axes, and :func:`save`."""
+"""The figures of a tickets sweep: functions that fill an Axes, and :func:`save`."""
 
+from analysis.figures.audit import early_stopping_audit
 from analysis.figures.convergence import convergence_speed
 from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
 from analysis.figures.save import Saved, render, save
+from analysis.figures.seeds import seeds_compared
 from analysis.figures.style import NothingToDraw
 
 __all__ = [
@@ -10,7 +12,9 @@ __all__ = [
     "Saved",
     "convergence_speed",
     "cvar_against_remaining",
+    "early_stopping_audit",
     "render",
     "save",
+    "seeds_compared",
     "sharpe_against_remaining",
 ]

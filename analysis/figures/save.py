@@ -4,7 +4,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from analysis.configurations import groups, parameters, problem_axes
+from analysis.configurations import groups, parameters, problem_axes, seed_count
 from analysis.efficiency import max_efficient_sparsity
+from analysis.figures.audit import early_stopping_audit
 from analysis.figures.convergence import convergence_speed
 from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
+from analysis.figures.seeds import seeds_compared
 from analysis.figures.style import RC, NothingToDraw
 from analysis.words import setting
 
@@ -30,6 +32,9 @@ _METADATA: dict[str, dict[str, None]] = {
 _DPI = 200
 _MOST_GROUPS = 12
 _MOST_PROBLEMS = 6
+_AUDIT = "early_stopping_audit"
+
+_Plan = tuple[str, Callable[[Axes], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,7 @@ def save(
     storage: str | Path,
     trials: pd.DataFrame,
     *,
+    audited: pd.DataFrame | None = None,
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Saved:
@@ -53,26 +59,31 @@ def save(
     smallest epsilon; for other pairs of sparsity and epsilon, at most 12, in a folder beside.
 
     Where the space varies the problem (say ``market.xi``), every problem has its own figures, in a
-    folder named after it; at most 6.
+    folder named after it; at most 6. The audit of early stopping is one figure for all, because
+    its strata are the scheduler's: ``audited`` is the frame of :func:`analysis.audit`.
     """
     folder = Path(storage) / "report" / "figures"
+    saved: list[Saved] = []
     axes = problem_axes(parameters(trials))
-    if not axes:
-        return _save(folder, trials, tolerance=tolerance, confidence=confidence)
-    written: list[Path] = []
-    skipped: list[str] = []
     problems = list(groups(trials, axes))
     for values, part in problems[:_MOST_PROBLEMS]:
-        name = setting(values) or "unset"
-        saved = _save(folder / _file_name(name), part, tolerance=tolerance, confidence=confidence)
-        written += saved.written
-        skipped += [f"{name}: {line}" for line in saved.skipped]
+        name = (setting(values) or "unset") if axes else ""
+        plans, skipped = _plans(part, tolerance=tolerance, confidence=confidence)
+        drawn = _draw(folder / _file_name(name), plans)
+        lines = [f"{name}: {line}" if axes else line for line in (*skipped, *drawn.skipped)]
+        saved.append(Saved(written=drawn.written, skipped=tuple(lines)))
     if len(problems) > _MOST_PROBLEMS:
-        skipped.append(
+        line = (
             f"{len(problems)} problems, drawn for {_MOST_PROBLEMS}; pass analysis.figures.save a "
             "part of the trials for others"
         )
-    return Saved(written=tuple(written), skipped=tuple(skipped))
+        saved.append(Saved(written=(), skipped=(line,)))
+    if audited is not None and len(audited):
+        saved.append(_draw(folder, [(_AUDIT, lambda ax: early_stopping_audit(audited, ax))]))
+    return Saved(
+        written=tuple(path for one in saved for path in one.written),
+        skipped=tuple(line for one in saved for line in one.skipped),
+    )
 
 
 def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = (8.4, 5.4)) -> Figure:
@@ -84,9 +95,11 @@ def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = (8.4, 5.
         return figure
 
 
-def _save(folder: Path, trials: pd.DataFrame, *, tolerance: float, confidence: float) -> Saved:
-    folder.mkdir(parents=True, exist_ok=True)
-    plans: list[tuple[str, Callable[[Axes], None]]] = [
+def _plans(
+    trials: pd.DataFrame, *, tolerance: float, confidence: float
+) -> tuple[list[_Plan], list[str]]:
+    """The figures of one problem, and why some will not be drawn."""
+    plans: list[_Plan] = [
         (
             "cvar_against_remaining",
             lambda ax: cvar_against_remaining(
@@ -114,7 +127,14 @@ def _save(folder: Path, trials: pd.DataFrame, *, tolerance: float, confidence: f
         plans.insert(0, ("convergence_speed", _speed(trials, *chosen)))
         others = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
         plans += [(_beside(*pair), _speed(trials, *pair)) for pair in others]
+    if seed_count(trials) > 1:
+        plans.append(("seeds", lambda ax: seeds_compared(trials, ax)))
+    return plans, skipped
+
+
+def _draw(folder: Path, plans: Sequence[_Plan]) -> Saved:
     written: list[Path] = []
+    skipped: list[str] = []
     for name, draw in plans:
         try:
             figure = render(draw)
@@ -126,7 +146,7 @@ def _save(folder: Path, trials: pd.DataFrame, *, tolerance: float, confidence: f
             with mpl.rc_context(RC):
                 figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
             path = folder / f"{name}.{kind}"
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             written.append(_replace(path, buffer.getvalue()))
     return Saved(written=tuple(written), skipped=tuple(skipped))
 

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -141,7 +142,8 @@ def test_status_counts_and_loads_neither_matplotlib_nor_another_package(table, w
     script = (
         "import sys; from analysis.__main__ import main\n"
         f"main(['status', {str(storage)!r}], standalone_mode=False)\n"
-        "heavy = {'matplotlib', 'scipy', 'torch', 'ray', 'hedgecore', 'sweeps', 'search_spaces'}\n"
+        "heavy = {'matplotlib', 'scipy.stats', 'torch', 'ray', 'hedgecore', 'sweeps',"
+        " 'search_spaces'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -152,3 +154,73 @@ def test_status_counts_and_loads_neither_matplotlib_nor_another_package(table, w
         cwd=Path(analysis.__file__).parents[1],
     )
     assert done.stdout.splitlines() == ["tickets_test: 4 trials (4 completed), 2 seeds", "[]"]
+
+
+def at_seeds(**more):
+    """Two learning rates at three seeds; the second is worse by 0.1 everywhere."""
+    return [
+        {"sparsity": 0.8, "lr": lr, "seed": seed, "cvar_05": -3.0 - loss, "val_loss": 3.0 + loss}
+        | more
+        for lr, loss in ((1e-3, 0.0), (5e-4, 0.1))
+        for seed in range(3)
+    ]
+
+
+def test_several_seeds_get_a_section_a_table_and_a_figure(table, write, run, tmp_path):
+    storage = write(tmp_path, table(*at_seeds()))
+    said = run("report", storage).output
+    assert "Seeds (3)" in said
+    assert "Against lr 0.001, on the same seeds: 1 not told apart" in said
+    assert "3 seeds cannot show any difference here, however large" in said
+    assert "against the best by validation risk" in said
+    assert "-0.100 to -0.100" in said
+    assert (storage / "report" / "figures" / "seeds.png").stat().st_size > 0
+    read = pd.read_csv(storage / "report" / "seeds.csv")
+    assert read["difference"].dropna().tolist() == pytest.approx([-0.1])
+
+
+def test_of_one_seed_nothing_is_said(table, write, run, tmp_path):
+    rows = [{"sparsity": 0.8, "lr": lr} for lr in (1e-3, 5e-4)]
+    storage = write(tmp_path, table(*rows))
+    said = run("report", storage).output
+    assert "Seeds" not in said
+    assert "on the same seeds" not in said
+    assert not (storage / "report" / "seeds.csv").exists()
+
+
+def audited_storage(table, write, tmp_path, *, audited):
+    stopped = {"sparsity": 0.8, "lr": 5e-4, "status": "stopped", "stopped_at": 8, "val_loss": 3.4}
+    end = {"audited": audited, "audit_val_loss": 2.9 if audited else None}
+    trials = table({"sparsity": 0.8, "val_loss": 3.0}, stopped | end)
+    epochs = pd.DataFrame(
+        {"trial_id": ["t0000", "t0001"], "epoch": [8, 8], "val_loss": [3.1, 3.4]}
+    )
+    storage = write(tmp_path, trials, epochs)
+    rule = {"metric": "val_loss", "mode": "min", "stratify_by": ["sparsity"]}
+    manifest = {"name": "n", "audit": 0.2, "scheduler": {"asha": rule}}
+    (storage / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return storage
+
+
+def test_an_audit_of_early_stopping_is_reported_and_drawn(table, write, run, tmp_path):
+    storage = audited_storage(table, write, tmp_path, audited=True)
+    said = run("report", storage).output
+    assert "1 trial stopped early; of these, 1 trial ran on to the end" in said
+    assert "False stops, better than the best finisher of their stratum: 1 of 1" in said
+    assert "Regret: at least 0.1000" in said
+    assert (storage / "report" / "figures" / "early_stopping_audit.pdf").stat().st_size > 0
+    assert pd.read_csv(storage / "report" / "early_stopping.csv")["false_stops"].tolist() == [1, 1]
+
+
+def test_an_audit_that_nobody_entered_is_one_line(table, write, run, tmp_path):
+    storage = audited_storage(table, write, tmp_path, audited=False)
+    said = run("report", storage).output
+    assert "An audit of 20 % was declared, but none of 1 stopped trial has run on" in said
+    assert not (storage / "report" / "audit.csv").exists()
+
+
+def test_a_table_from_before_audits_is_reported(table, write, run, tmp_path):
+    older = table(*small()).drop(columns=["audited", "audit_val_loss", "reason"])
+    result = run("report", write(tmp_path, older))
+    assert result.exit_code == 0
+    assert "audited" not in result.output

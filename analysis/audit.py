@@ -1,0 +1,232 @@
+"""Was early stopping right? What stopped trials came to that were run on to the end at random.
+
+A sweep may let a declared share of the trials it stops run on. They decide nothing; they tell what
+stopping cost. All comparisons are within a stratum, as early stopping's own are, and where it
+judges the replicates of a configuration together, so does the audit: by the mean over them.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy  # its stats are loaded where they are first used: they take a second
+
+from analysis import schema
+from analysis.configurations import typed
+from analysis.seeds import Interval, Rng, interval
+from analysis.words import setting
+
+# Fieller, Hartley and Pearson (1957): Spearman's z varies this much more than Pearson's.
+_SPEARMAN = 1.06
+_NOWHERE = {"mean": math.nan, "count": 0}
+_KNOWN = ("trial_id", "status", "val_loss", "stopped_at", "audited", "audit_val_loss")
+
+
+def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """One row a unit and rung: its value there, and the validation risk it came to at the end.
+
+    A unit is a trial, or a configuration with all its replicates where the scheduler has
+    ``replicates``. Only units with a known end are here: ``outcome`` is "completed", or "audited"
+    for those that were stopped (at epoch ``stopped_at``) and run on. A rung is an epoch at which
+    any trial was stopped. ``at_rung`` is the scheduler's metric at that epoch, turned so that
+    smaller is better, null where the unit has no such epoch; ``final`` is the best validation risk
+    of the whole run; ``best`` and ``worst`` are those of the completed units of its ``stratum``,
+    null where there are none.
+
+    No rows where nothing was audited, as in the tables of sweeps that cannot audit.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        epochs: the frame from :func:`analysis.load_epochs`.
+        manifest: from :func:`analysis.load_manifest`; its ``scheduler`` names strata, replicates,
+            metric and mode.
+    Raises:
+        schema.ColumnError: an axis or the metric of the scheduler is not in the tables.
+    """
+    units = _units(trials, manifest)
+    if units.empty or not units["outcome"].eq("audited").any():
+        return typed([], _DTYPES)
+    rule = scheduler(manifest)
+    metric = rule.get("metric") or "val_loss"
+    if metric not in epochs.columns:
+        raise schema.ColumnError(
+            f"epochs have no column {metric!r}, the scheduler's metric; pass the whole frame from "
+            "analysis.load_epochs()"
+        )
+    rungs = sorted(set(trials["stopped_at"].dropna()))
+    sign = -1.0 if rule.get("mode") == "max" else 1.0
+    seen = epochs[epochs["epoch"].isin(rungs)][["trial_id", "epoch", metric]]
+    at = units.explode("trial_ids").merge(seen, left_on="trial_ids", right_on="trial_id")
+    # A mean over the replicates that happen to have the epoch would not be the unit's.
+    means = at.groupby(["unit", "epoch"])[metric].agg(["mean", "count"]).to_dict("index")
+    ends = units[units["outcome"] == "completed"].groupby("stratum")["final"].agg(["min", "max"])
+    rows: list[dict[str, Any]] = []
+    for _, unit in units.iterrows():
+        best, worst = ends.loc[unit["stratum"]] if unit["stratum"] in ends.index else (None, None)
+        for rung in rungs:
+            here = means.get((unit["unit"], rung), _NOWHERE)
+            whole = here["count"] == len(unit["trial_ids"])
+            value = sign * here["mean"] if whole else None
+            rows.append({**unit, "rung": rung, "at_rung": value, "best": best, "worst": worst})
+    return typed(rows, _DTYPES)
+
+
+def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+    """One row a rung of :func:`audit`, after a first one for all (``rung`` null).
+
+    Of the ``audited`` units that were stopped there and whose stratum has a finisher (``unjudged``
+    have none), ``false_stops`` ended with a lower validation risk than the best finisher of their
+    stratum: its winner was lost. ``within_survivors`` ended with a lower one than the worst
+    finisher. ``false_stop_rate`` and ``within_rate`` are their shares, with Clopper and Pearson's
+    interval (``_low``, ``_high``), which speaks for all that were stopped, because who is audited
+    is drawn at random.
+
+    ``regret`` is max(0, best finisher - best audited unit), in the unit of the risk, averaged over
+    the ``strata`` that have both, with a bootstrap interval over strata. It counts audited units
+    only, so early stopping cost at least that.
+
+    ``correlation`` is Spearman's between the value at the rung and the final one over the
+    ``units`` that have both, found within each stratum and averaged with weights n - 1. Its
+    interval is Fisher's, each stratum beyond the first costing one unit.
+    """
+    table = []
+    for rung in (None, *sorted(set(rows["rung"]))):
+        here = rows if rung is None else rows[rows["rung"].eq(rung)]
+        table.append({"rung": rung} | _sound(here, confidence=confidence, rng=rng))
+        if rung is not None:
+            table[-1] |= _correlation(here, confidence)
+    return typed(table, _SOUND_DTYPES)
+
+
+def scheduler(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The scheduler's own settings, whichever it is; empty where none is declared."""
+    declared = manifest.get("scheduler")
+    found = list(declared.values()) if isinstance(declared, dict) else []
+    return found[0] if found and isinstance(found[0], dict) else {}
+
+
+def _units(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Those with a known end, and the trials they are made of."""
+    if not set(_KNOWN) <= set(trials.columns):
+        return pd.DataFrame()
+    rule = scheduler(manifest)
+    strata = [f"config/{axis}" for axis in rule.get("stratify_by") or ()]
+    replicates = f"config/{rule['replicates']}" if rule.get("replicates") else None
+    for name in (*strata, *([replicates] if replicates else [])):
+        if name not in trials.columns:
+            raise schema.ColumnError(
+                f"trials have no column {name!r}, which the scheduler of the manifest names; pass "
+                "the whole frame from analysis.load_trials()"
+            )
+    names = [c for c in map(str, trials.columns) if c.startswith("config/") and c != replicates]
+    size = trials[replicates].nunique(dropna=False) if replicates else 1
+    rows = []
+    for number, (_, unit) in enumerate(
+        trials.groupby(names if replicates else "trial_id", dropna=False, sort=False)
+    ):
+        completed = bool(unit["status"].eq("completed").all())
+        audited = bool((unit["status"].eq("stopped") & unit["audited"].fillna(False)).all())
+        finals = unit["val_loss" if completed else "audit_val_loss"].astype("float64")
+        if len(unit) < size or not (completed or audited) or not np.isfinite(finals).all():
+            continue
+        first = unit.iloc[0]
+        place = {name.removeprefix("config/"): first[name] for name in strata}
+        rows.append(
+            {
+                "unit": number,
+                "trial_ids": unit["trial_id"].tolist(),
+                "stratum": setting(place) or "all",
+                "outcome": "completed" if completed else "audited",
+                "stopped_at": None if completed else unit["stopped_at"].max(),
+                "final": float(finals.mean()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]:
+    stopped = rows[rows["outcome"].eq("audited") & rows["rung"].eq(rows["stopped_at"])]
+    judged = stopped[stopped["best"].notna()]
+    false, within = judged["final"] < judged["best"], judged["final"] < judged["worst"]
+    lost = (judged["best"] - judged["final"]).groupby(judged["stratum"]).max().clip(lower=0.0)
+    ends = interval(lost, confidence=confidence, rng=rng)
+    return {
+        "audited": len(judged),
+        "unjudged": len(stopped) - len(judged),
+        "false_stops": int(false.sum()),
+        **_share("false_stop_rate", false, confidence),
+        "within_survivors": int(within.sum()),
+        **_share("within_rate", within, confidence),
+        "strata": len(lost),
+        "regret": lost.mean(),
+        "regret_low": ends.low,
+        "regret_high": ends.high,
+    }
+
+
+def _share(name: str, hits: pd.Series, confidence: float) -> dict[str, float]:
+    if hits.empty:
+        return {}
+    ends = scipy.stats.binomtest(int(hits.sum()), len(hits)).proportion_ci(confidence)
+    return {name: hits.mean(), f"{name}_low": ends.low, f"{name}_high": ends.high}
+
+
+def _correlation(rows: pd.DataFrame, confidence: float) -> dict[str, float]:
+    strata = list(_ranked(rows[rows["at_rung"].notna()]))
+    if not strata:
+        return {"units": 0}
+    weights = [len(x) - 1 for x, _ in strata]
+    rho = float(np.average([np.corrcoef(x, y)[0, 1] for x, y in strata], weights=weights))
+    ends = _fisher(rho, sum(weights) + 1, confidence)
+    return {
+        "units": sum(weights) + len(weights),
+        "correlation": rho,
+        "correlation_low": ends.low,
+        "correlation_high": ends.high,
+    }
+
+
+def _ranked(rows: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
+    """Ranks at the rung and at the end of every stratum that has an order to speak of."""
+    for _, stratum in rows.groupby("stratum", sort=True):
+        x, y = stratum["at_rung"].rank(), stratum["final"].rank()
+        if x.nunique() > 1 and y.nunique() > 1:
+            yield x, y
+
+
+def _fisher(rho: float, n: int, confidence: float) -> Interval:
+    """Fisher's interval of the rank correlation of ``n`` units; NaN below four."""
+    if n < 4:
+        return Interval(low=math.nan, high=math.nan)
+    # Half of the smallest step that ranks can take below 1: a perfect order is no certainty.
+    bound = 1.0 - 6.0 / (n**3 - n)
+    z = math.atanh(min(max(rho, -bound), bound))
+    reach = scipy.stats.norm.isf((1.0 - confidence) / 2) * math.sqrt(_SPEARMAN / (n - 3))
+    high = 1.0 if rho > bound else math.tanh(z + reach)
+    low = -1.0 if rho < -bound else math.tanh(z - reach)
+    return Interval(low=low, high=high)
+
+
+_DTYPES = {
+    "unit": "Int64",
+    "stratum": "string",
+    "outcome": "string",
+    "stopped_at": "Int64",
+    "rung": "Int64",
+    "at_rung": "float64",
+    "final": "float64",
+    "best": "float64",
+    "worst": "float64",
+}
+_SOUND_DTYPES = {
+    **dict.fromkeys(("rung", "audited", "unjudged", "false_stops"), "Int64"),
+    **dict.fromkeys(("false_stop_rate", "false_stop_rate_low", "false_stop_rate_high"), "float64"),
+    "within_survivors": "Int64",
+    **dict.fromkeys(("within_rate", "within_rate_low", "within_rate_high"), "float64"),
+    "strata": "Int64",
+    **dict.fromkeys(("regret", "regret_low", "regret_high"), "float64"),
+    "units": "Int64",
+    **dict.fromkeys(("correlation", "correlation_low", "correlation_high"), "float64"),
+}

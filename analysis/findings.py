@@ -1,0 +1,153 @@
+"""What the seeds can show and what early stopping cost, in sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.audit import scheduler
+from analysis.comparison import BETTER, OPEN, WORSE
+from analysis.configurations import problem_axes
+from analysis.seeds import least_seeds
+from analysis.words import percent, plural, value
+
+_MOST_SEEDS = 999
+_LEFT_OUT = {
+    "stopped": "stopped early",
+    "failed": "failed",
+    "unfinished": "unfinished",
+    "not every seed": "without a trial at every seed",
+}
+
+
+def compared_parameters(rows: pd.DataFrame) -> list[str]:
+    """The parameters in which the rows of :func:`analysis.compare` differ."""
+    names = map(str, rows.columns[: list(rows.columns).index("reference")])
+    return [name for name in names if rows[name].nunique(dropna=False) > 1]
+
+
+def configuration(row: pd.Series, names: list[str]) -> str:
+    """The parameters ``names`` of a row, nulls left out: "sparsity 80 %, lr 0.001"."""
+    parts = {n: percent(row[n]) if n == "sparsity" else value(row[n]) for n in names}
+    return ", ".join(f"{n} {text}" for n, text in parts.items() if pd.notna(row[n]))
+
+
+def seeds_needed(number: int) -> str:
+    """How many seeds more, without false precision: above 999 it is only "many"."""
+    return str(number) if number <= _MOST_SEEDS else f"over {_MOST_SEEDS}"
+
+
+def seeds(rows: pd.DataFrame, *, level: float = 0.05) -> list[str]:
+    """Sentences on the rows of :func:`analysis.compare`; a set of them a problem."""
+    names = compared_parameters(rows)
+    problem, lines = problem_axes(names), []
+    parts = [part for _, part in rows.groupby(problem, dropna=False)] if problem else [rows]
+    for part in parts:
+        opening = f"{configuration(part.iloc[0], problem)}: " if problem else ""
+        rest = [name for name in names if name not in problem]
+        lines += [opening + line for line in _seeds(part, rest, level)]
+    return lines
+
+
+def stopping(sound: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
+    """Sentences on the frame of :func:`analysis.soundness`, and on an audit of nothing.
+
+    No sentence at all where neither an audit was declared nor a trial audited.
+    """
+    stopped = int(trials["status"].eq("stopped").sum())
+    share = float(manifest.get("audit") or 0.0)
+    if sound.empty:
+        if not share:
+            return []
+        ended = f"none of {plural(stopped, 'stopped trial')} has run on to its end as a whole"
+        return [
+            f"An audit of {percent(share)} was declared, but "
+            f"{ended if stopped else 'no trial was stopped'}."
+        ]
+    every = sound.iloc[0]
+    n, lost = int(every["audited"]), int(every["unjudged"])
+    unit = "configuration" if scheduler(manifest).get("replicates") else "trial"
+    drawn = f" (each drawn with probability {percent(share)})" if share else ""
+    lines = [
+        f"{plural(stopped, 'trial')} stopped early; of these, {plural(n + lost, unit)} ran on to "
+        f"the end{drawn}."
+    ]
+    if lost:
+        lines.append(f"{lost} of them cannot be judged: no finisher in their stratum.")
+    if n:
+        lines += [*_rates(every), _regret(every), *_correlations(sound.iloc[1:])]
+    return lines
+
+
+def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
+    whole, out = rows[rows["left_out"].isna()], rows["left_out"].value_counts()
+    rivals = whole[~whole["reference"]]
+    lines = []
+    if rivals.empty:
+        lines.append("No two configurations completed at every seed, so none can be compared.")
+    else:
+        reference = whole[whole["reference"]].iloc[0]
+        tally = {v: int(rivals["verdict"].eq(v).sum()) for v in (BETTER, WORSE, OPEN)}
+        found = ", ".join(f"{n} {verdict}" for verdict, n in tally.items() if n)
+        lines.append(
+            f"Against {configuration(reference, names)}, on the same seeds: {found} (at "
+            f"{percent(level)}, corrected for {plural(len(rivals), 'comparison')})."
+        )
+        lines += _more(rivals, level)
+    if len(out):
+        kinds = ", ".join(f"{n} {_LEFT_OUT[str(why)]}" for why, n in out.items())
+        lines.append(f"Left out, because they lack a completed seed: {kinds}.")
+    return lines
+
+
+def _more(rivals: pd.DataFrame, level: float) -> list[str]:
+    at_hand, least = int(rivals["seeds"].max()), least_seeds(len(rivals), level=level)
+    if at_hand < least:
+        above = int((rivals["difference_low"] > 0.0).sum())
+        below = int((rivals["difference_high"] < 0.0).sum())
+        return [
+            f"{plural(at_hand, 'seed')} cannot show any difference here, however large: the "
+            f"signed-rank test corrected for {plural(len(rivals), 'comparison')} needs {least}.",
+            f"By intervals alone, uncorrected: {above} above the reference, {below} below, "
+            f"{len(rivals) - above - below} around it.",
+        ]
+    more = rivals.loc[rivals["verdict"].eq(OPEN), "more_seeds"].dropna()
+    if more.empty:
+        return []
+    nearest = seeds_needed(int(more.min()))
+    return [f"Of those not told apart, the easiest needs about {nearest} more."]
+
+
+def _rates(every: pd.Series) -> list[str]:
+    lines = []
+    for count, rate, meaning in (
+        ("false_stops", "false_stop_rate", "False stops, better than the best finisher"),
+        ("within_survivors", "within_rate", "Better than the worst finisher"),
+    ):
+        low, high = every[f"{rate}_low"], every[f"{rate}_high"]
+        lines.append(
+            f"{meaning} of their stratum: {int(every[count])} of {int(every['audited'])} "
+            f"({100 * low:.0f} to {100 * high:.0f} % of all that were stopped)."
+        )
+    return lines
+
+
+def _regret(every: pd.Series) -> str:
+    low, high = every["regret_low"], every["regret_high"]
+    between = "" if pd.isna(low) else f" ({low:.4f} to {high:.4f})"
+    return (
+        f"Regret: at least {every['regret']:.4f}{between} of validation risk, mean over "
+        f"{plural(int(every['strata']), 'stratum', 'strata')}."
+    )
+
+
+def _correlations(rungs: pd.DataFrame) -> list[str]:
+    lines = []
+    for _, row in rungs[rungs["correlation"].notna()].iterrows():
+        low, high = row["correlation_low"], row["correlation_high"]
+        between = "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
+        lines.append(
+            f"Rank correlation of epoch {int(row['rung'])} with the end, within strata: "
+            f"{row['correlation']:.2f}{between}."
+        )
+    return lines
