@@ -1,0 +1,240 @@
+"""Successive halving whose survivors depend on nothing but the values: a deterministic ASHA.
+
+Contenders of one stratum have positions 0, 1, 2 .. in the order they were added. At a rung, the
+one at position p is judged against the first max(``block``, p + 1 - ``lag``) positions and itself,
+and only once all of those are settled there. So every decision is a function of positions and
+recorded values; the number of workers, their speed, and crashes do not enter. Waiting for ``lag``
+fewer rivals than a strictly sequential rule keeps a slow trial from holding up those behind it.
+
+A contender is one configuration. It may stand for several trials, its replicates over seeds, which
+are judged by their mean and go on or stop together.
+
+Source: the rung quota is that of Li et al., "A System for Massively Parallel Hyperparameter
+Tuning" (2020), in its stopping form; the fixed comparison set is ours.
+"""
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+_Rank = tuple[bool, float, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What becomes of a contender at a rung, for good.
+
+    Args:
+        key: the contender.
+        epoch: the rung.
+        goes_on: whether it trains on.
+        value: what it was judged by, the mean over its replicates.
+        rank: its place among those it was compared with, from 1.
+        of: how many were compared, itself included.
+    """
+
+    key: Hashable
+    epoch: int
+    goes_on: bool
+    value: float
+    rank: int
+    of: int
+
+
+@dataclass(slots=True)
+class _Contender:
+    """Values by rung and replicate; ``settled`` are those that hold for every rung to come."""
+
+    key: Hashable
+    position: int
+    replicates: set[Hashable]
+    values: dict[int, dict[Hashable, float]] = field(default_factory=dict)
+    settled: dict[Hashable, float] = field(default_factory=dict)
+    passed: int = 0
+    """Rungs at which it was told to go on."""
+    out: bool = False
+
+    def value(self, rung: int) -> float | None:
+        """The mean over replicates at the ``rung``-th rung; None while one is missing."""
+        # A value of its own comes before the one that a replicate ended with.
+        known = {**self.settled, **self.values.get(rung, {})}
+        if not known.keys() >= self.replicates:
+            return None
+        values = [known[name] for name in self.replicates]
+        # An exact sum does not depend on the order of a set.
+        return (
+            math.fsum(value / len(values) for value in values)
+            if all(map(math.isfinite, values))
+            else math.nan
+        )
+
+
+@dataclass(slots=True)
+class _Rung:
+    """One rung of one stratum."""
+
+    prefix: int = 0
+    """Positions below it are settled here: they have a value, or never reach this rung."""
+    included: int = 0
+    """Positions below it are in ``order``."""
+    order: list[_Rank] = field(default_factory=list)
+    values: dict[int, float] = field(default_factory=dict)
+    waiting: list[int] = field(default_factory=list)
+
+
+class Asha:
+    """Judges contenders at rungs, within strata.
+
+    Args:
+        rungs: epochs at which contenders are judged, ascending.
+        mode: whether smaller or larger values are better.
+        reduction_factor: one in ``reduction_factor`` goes on, and at least one.
+        block: the first ``block`` positions are compared with one another; at least 1.
+        lag: how many positions before its own a later contender need not wait for.
+    """
+
+    def __init__(
+        self,
+        rungs: Sequence[int],
+        *,
+        mode: Literal["min", "max"],
+        reduction_factor: int,
+        block: int = 27,
+        lag: int = 27,
+    ) -> None:
+        self.rungs = tuple(rungs)
+        self._index = {epoch: i for i, epoch in enumerate(self.rungs)}
+        self._sign = 1.0 if mode == "min" else -1.0
+        self._factor, self._block, self._lag = reduction_factor, block, lag
+        self._closed = False
+        self._strata: dict[Hashable, list[_Contender]] = {}
+        self._boards: dict[Hashable, list[_Rung]] = {}
+        self._of: dict[Hashable, tuple[Hashable, _Contender]] = {}
+
+    def add(self, key: Hashable, *, stratum: Hashable, replicate: Hashable = None) -> None:
+        """Enter a replicate of ``key``; a new contender takes the next position of ``stratum``.
+
+        A contender that gains a replicate later waits for it at the rungs to come; what is settled
+        stays.
+        """
+        self._closed = False
+        if key in self._of:
+            self._of[key][1].replicates.add(replicate)
+            return
+        contenders = self._strata.setdefault(stratum, [])
+        self._boards.setdefault(stratum, [_Rung() for _ in self.rungs])
+        contender = _Contender(key=key, position=len(contenders), replicates={replicate})
+        contenders.append(contender)
+        self._of[key] = stratum, contender
+
+    def close(self) -> list[Decision]:
+        """No more contenders will come for now; small strata need not wait for a full block."""
+        self._closed = True
+        return [decision for stratum in self._strata for decision in self._judge(stratum)]
+
+    def record(
+        self, key: Hashable, epoch: int, value: float, *, replicate: Hashable = None
+    ) -> list[Decision]:
+        """A value at the rung ``epoch``; the first one counts. Every decision that it settles."""
+        stratum, contender = self._of[key]
+        rung = self._index[epoch]
+        contender.values.setdefault(rung, {}).setdefault(replicate, value)
+        return self._reached(stratum, contender, rung)
+
+    def settle(self, key: Hashable, value: float, *, replicate: Hashable = None) -> list[Decision]:
+        """``replicate`` has ended; its last value holds at all rungs to come, NaN if it failed."""
+        stratum, contender = self._of[key]
+        contender.settled.setdefault(replicate, value)
+        return self._reached(stratum, contender, contender.passed)
+
+    def withdraw(self, key: Hashable, *, replicate: Hashable = None) -> list[Decision]:
+        """``replicate`` will not be trained further; nobody waits for it any more.
+
+        With its last replicate the contender leaves; added again it takes a new position.
+        """
+        stratum, contender = self._of[key]
+        contender.replicates.discard(replicate)
+        if contender.replicates:
+            return self._reached(stratum, contender, contender.passed)
+        del self._of[key]
+        contender.out = True
+        for rung in self._boards[stratum]:
+            if contender.position in rung.waiting:
+                rung.waiting.remove(contender.position)
+        return self._judge(stratum)
+
+    def _reached(self, stratum: Hashable, contender: _Contender, rung: int) -> list[Decision]:
+        """Judge again if the value of ``contender`` at ``rung`` has become known."""
+        if contender.out or rung != contender.passed or rung >= len(self.rungs):
+            return []
+        self._enter(self._boards[stratum][rung], contender, rung)
+        return self._judge(stratum)
+
+    def _enter(self, board: _Rung, contender: _Contender, rung: int) -> None:
+        value = contender.value(rung)
+        if value is not None and contender.position not in board.values:
+            board.values[contender.position] = value
+            insort(board.waiting, contender.position)
+
+    def _judge(self, stratum: Hashable) -> list[Decision]:
+        """Every decision that can be made, from the lowest rung upwards.
+
+        A decision settles its contender at higher rungs only, so one pass is enough.
+        """
+        contenders, made = self._strata[stratum], []
+        for index, board in enumerate(self._boards[stratum]):
+            while board.prefix < len(contenders) and (
+                board.prefix in board.values or contenders[board.prefix].out
+            ):
+                board.prefix += 1
+            # Needs rise with the position, so the first that must wait holds up the rest.
+            while board.waiting and self._need(board.waiting[0], len(contenders)) <= board.prefix:
+                contender = contenders[board.waiting.pop(0)]
+                made.append(self._decide(stratum, board, contender, index))
+        return made
+
+    def _need(self, position: int, size: int) -> int:
+        need = max(self._block, position + 1 - self._lag)
+        return min(need, size) if self._closed else need
+
+    def _decide(
+        self, stratum: Hashable, board: _Rung, contender: _Contender, rung: int
+    ) -> Decision:
+        position = contender.position
+        need = self._need(position, len(self._strata[stratum]))
+        for other in range(board.included, need):
+            if other in board.values:
+                insort(board.order, self._rank(board.values[other], other))
+        board.included = max(board.included, need)
+        value = board.values[position]
+        own = self._rank(value, position)
+        # Where a later contender was judged first, the order holds more than this one may see.
+        unseen = [
+            self._rank(board.values[other], other)
+            for other in range(need, board.included)
+            if other in board.values and other != position
+        ]
+        rank = 1 + bisect_left(board.order, own) - sum(other < own for other in unseen)
+        of = len(board.order) - len(unseen) + (position >= board.included)
+        goes_on = math.isfinite(value) and rank <= max(1, -(-of // self._factor))
+        if goes_on:
+            contender.passed += 1
+            if contender.passed < len(self.rungs):
+                self._enter(self._boards[stratum][contender.passed], contender, contender.passed)
+        else:
+            contender.out = True
+        return Decision(
+            key=contender.key,
+            epoch=self.rungs[rung],
+            goes_on=goes_on,
+            value=value,
+            rank=rank,
+            of=of,
+        )
+
+    def _rank(self, value: float, position: int) -> _Rank:
+        """A strict order: finite before not, better before worse, older before younger."""
+        finite = math.isfinite(value)
+        return not finite, self._sign * value if finite else 0.0, position
