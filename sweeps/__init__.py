@@ -8,8 +8,9 @@ from pathlib import Path
 import hedgecore
 import search_spaces
 from search_spaces import SpaceError
-from sweeps import runtime as runtime  # before all else: it sets what Ray reads when imported
-from sweeps.errors import PreparationError, UsageError
+from sweeps import environment as environment  # before Ray is imported
+from sweeps.budget import Budget
+from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.planning import Plan, TrialPlan, plan
 
 _root = Path(__file__).resolve().parent.parent
@@ -22,15 +23,19 @@ for _package in (hedgecore, search_spaces):
 
 from sweeps.driver import Sweep, run  # noqa: E402
 from sweeps.progress import Silent  # noqa: E402
+from sweeps.storage import WriteError  # noqa: E402
 
 __all__ = [
+    "Budget",
     "Plan",
     "PreparationError",
     "Silent",
     "SpaceError",
     "Sweep",
+    "SweepError",
     "TrialPlan",
     "UsageError",
+    "WriteError",
     "plan",
     "run",
 ]

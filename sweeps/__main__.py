@@ -1,5 +1,6 @@
 """The command line: ``hedgesweep`` (= ``python -m sweeps``)."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import click
 
 import sweeps
-from sweeps.errors import PreparationError, UsageError
+from sweeps.budget import Budget
+from sweeps.errors import PreparationError, SweepError, UsageError
+from sweeps.signals import Interrupted
+from sweeps.storage import WriteError
 
 _space = click.argument("space", type=click.Path(path_type=Path))
 _storage = click.argument("storage", type=click.Path(path_type=Path))
@@ -17,6 +21,16 @@ _set = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     help="Override a value by its dotted key, such as study.training.epochs=20. Repeatable.",
+)
+_cpus = click.option(
+    "--cpus",
+    type=click.FloatRange(min=0, min_open=True),
+    default=float(os.cpu_count() or 1),
+    show_default="those of this machine",
+    help="CPUs that are planned and paid for.",
+)
+_rate = click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Price of a CPU-hour."
 )
 
 
@@ -29,9 +43,23 @@ def cli() -> None:
 @cli.command("plan")
 @_space
 @_set
-def plan_command(space: Path, overrides: tuple[str, ...]) -> None:
-    """Show what SPACE would run; starts nothing."""
-    for line in sweeps.plan(space, overrides=overrides).lines():
+@_cpus
+@_rate
+@click.option("--probe/--no-probe", default=True, help="Time two epochs of each kind of trial.")
+def plan_command(
+    space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
+) -> None:
+    """Show what SPACE would run and what it would take; trains two epochs, and keeps nothing."""
+    from sweeps import estimate
+
+    planned = sweeps.plan(space, overrides=overrides)
+    for line in planned.lines():
+        click.echo(line)
+    counted = estimate.estimate(planned, cpus=cpus, rate=rate)
+    probed = estimate.probe(planned) if probe else None
+    if probed:
+        counted = estimate.estimate(planned, probed, cpus=cpus, rate=rate)
+    for line in counted.lines():
         click.echo(line)
 
 
@@ -46,48 +74,141 @@ def plan_command(space: Path, overrides: tuple[str, ...]) -> None:
 @_set
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials at a time.")
 @click.option("--address", metavar="ADDRESS", help="Join a running Ray cluster, such as 'auto'.")
+@click.option(
+    "--audit",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="SHARE",
+    help="Train this share of the stopped configurations to the end, to judge the stopping.",
+)
+@click.option(
+    "--hang-after",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Replace a worker that takes longer to the next rung.",
+)
+@click.option("--budget-hours", type=float, metavar="HOURS", help="End after this wall time.")
+@click.option(
+    "--budget-cost", type=float, metavar="MONEY", help="End at this price; needs --rate."
+)
+@_cpus
+@_rate
+@click.option("--tensorboard", metavar="FOLDER", help="Write TensorBoard event files as well.")
+@click.option("--mlflow", metavar="URI", help="Send rows to this MLflow tracking server as well.")
 def run_command(
     space: Path,
     storage: Path,
     overrides: tuple[str, ...],
     max_concurrent: int | None,
     address: str | None,
+    audit: float,
+    hang_after: float | None,
+    budget_hours: float | None,
+    budget_cost: float | None,
+    cpus: float,
+    rate: float | None,
+    tensorboard: str | None,
+    mlflow: str | None,
 ) -> None:
     """Run every trial of SPACE that the storage does not hold yet."""
+    from sweeps.followers import followers
+
+    limited = budget_hours is not None or budget_cost is not None
     sweep = sweeps.run(
         space,
         storage=storage,
         overrides=overrides,
         max_concurrent=max_concurrent,
         address=address,
+        audit=audit,
+        hang_after=hang_after,
+        budget=Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
+        if limited
+        else None,
+        followers=followers(tensorboard=tensorboard, mlflow=mlflow),
     )
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     click.echo(f"{counts} in {sweep.seconds:.0f} s")
     click.echo(f"results in {storage}: next, hedgesweep report {storage}")
-    if sweep.counts.get("interrupted"):
-        click.echo(f"interrupted: the same command again runs the {sweep.left} left", err=True)
-        sys.exit(130)
-    if sweep.left:
-        click.echo(f"{sweep.left} failed for want of a worker: the same command tries them again")
+    if not sweep.within_budget:
+        click.echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
 
 
 @cli.command("status")
 @_storage
-def status_command(storage: Path) -> None:
-    """Count the trials of STORAGE by status; works while the sweep runs."""
-    sys.exit(_analysis("status", storage))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Show it again and again until the sweep ends.",
+)
+def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
+    """Show how the sweep in STORAGE is doing; from any terminal, while it runs or later."""
+    from sweeps.status import command
+
+    command(storage, as_json, watch)
 
 
 @cli.command("report")
 @_storage
 def report_command(storage: Path) -> None:
     """Print the tables of STORAGE and draw its figures."""
-    sys.exit(_analysis("report", storage))
+    # Results are read by a package that knows neither Ray nor torch, in a process of its own.
+    sys.exit(subprocess.run([sys.executable, "-m", "analysis", "report", str(storage)]).returncode)
 
 
-def _analysis(command: str, storage: Path) -> int:
-    """Results are read by a package that knows neither Ray nor torch, in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "analysis", command, str(storage)]).returncode
+@cli.command("replay")
+@click.argument("trial_id")
+@click.option(
+    "--storage", required=True, type=click.Path(path_type=Path), help="The sweep it belongs to."
+)
+def replay_command(trial_id: str, storage: Path) -> None:
+    """Run one recorded trial again and say whether it comes out equal to the last bit."""
+    from sweeps.replay import replay
+
+    replayed = replay(storage, trial_id)
+    for line in replayed.lines():
+        click.echo(line)
+    sys.exit(not replayed.equal)
+
+
+@cli.command("verify")
+@_storage
+@click.option("--data", is_flag=True, help="Simulate the market again, too.")
+def verify_command(storage: Path, data: bool) -> None:
+    """Check that log, tables, models and study in STORAGE fit together; changes nothing."""
+    from sweeps.verify import verify
+
+    verified = verify(storage, data=data)
+    for line in verified.lines():
+        click.echo(line)
+    sys.exit(not verified.ok)
+
+
+@cli.command("simulate")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option(
+    "--workers",
+    default="1,8,500",
+    show_default=True,
+    metavar="N,N,..",
+    help="Numbers of workers to compare.",
+)
+@click.option("--trials", type=click.IntRange(min=1), help="Trials to draw; all recorded if not.")
+@click.option("--stock", is_flag=True, help="Compare with Ray's own ASHA.")
+def simulate_command(source: Path, workers: str, trials: int | None, stock: bool) -> None:
+    """Replay the learning curves of SOURCE, a storage or a space, through its scheduler."""
+    from sweeps.simulate import command
+
+    try:
+        counts = [int(part) for part in workers.split(",")]
+    except ValueError as error:
+        raise UsageError(
+            f"--workers must be whole numbers such as 1,8,500, got {workers!r}"
+        ) from error
+    for line in command(source, workers=counts, trials=trials, stock=stock):
+        click.echo(line)
 
 
 def main() -> None:
@@ -97,15 +218,15 @@ def main() -> None:
     except (sweeps.SpaceError, UsageError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except PreparationError as error:
+    except (PreparationError, SweepError, WriteError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("interrupted: the same command again runs what is left", err=True)
-        sys.exit(130)
+        sys.exit(128 + error.number if isinstance(error, Interrupted) else 130)
 
 
 if __name__ == "__main__":

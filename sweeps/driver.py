@@ -1,29 +1,34 @@
-"""Run a sweep: prepare each seed once, let Ray Tune schedule the trials, keep every row."""
+"""Run a sweep: prepare each seed once, keep every slot at work, and forget nothing."""
 
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ray
-from ray import tune
-
-from hedgecore.config import to_mapping
-from search_spaces import SearchSpace
+from hedgecore.config import digest
+from hedgecore.hedging.ticket import validation_columns
+from search_spaces import Asha, SearchSpace
 from sweeps import manifest
-from sweeps.asha import StratifiedAsha
-from sweeps.errors import PreparationError, UsageError
-from sweeps.planning import Plan, TrialPlan, plan
-from sweeps.progress import Progress, State, default
-from sweeps.recorder import Recorder
-from sweeps.runtime import runtime
-from sweeps.shared import Facts, Filed, Shared, collect, prepare_task
-from sweeps.sink import Sink, TrialLog
-from sweeps.trainables import device_for, train_trial
+from sweeps.asha import Asha as Judge
+from sweeps.book import TrialLog
+from sweeps.budget import Budget
+from sweeps.engine import Engine
+from sweeps.errors import UsageError
+from sweeps.filing import Filed
+from sweeps.ledger import Ledger
+from sweeps.planning import Plan, plan
+from sweeps.progress import Paced, Progress, State, default
+from sweeps.roster import Roster
+from sweeps.signals import interruptible
+from sweeps.warm import begun_with
+
+if TYPE_CHECKING:
+    import optuna
+
+    from sweeps.search import OptunaSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +39,17 @@ class Sweep:
     plan: Plan
     trials: Mapping[str, TrialLog]
     left: int
-    """Trials of the plan that are not finished."""
+    """Trials of the plan that have not come to their end."""
+    within_budget: bool
+    """Whether it ended by itself, not by its budget."""
     seconds: float
+    study: "optuna.Study | None" = None
+    """What a search that learns has learnt: every proposal complete, pruned or failed."""
 
     @property
     def counts(self) -> Mapping[str, int]:
         """Trials by status."""
-        return Counter(log.end["status"] if log.end else "running" for log in self.trials.values())
+        return Counter(log.ended or "interrupted" for log in self.trials.values())
 
 
 def run(
@@ -50,9 +59,15 @@ def run(
     overrides: Mapping[str, Any] | Iterable[str] | None = None,
     max_concurrent: int | None = None,
     address: str | None = None,
+    audit: float = 0.0,
+    budget: Budget | None = None,
+    hang_after: float | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Run every trial of ``space`` that ``storage`` does not hold yet.
+
+    Called again after whatever ended it, it goes on: what was decided stays, and a trial that was
+    cut off continues from its last rung.
 
     Args:
         space: a YAML file, the name of a shipped one, a loaded space, or a plan.
@@ -62,189 +77,155 @@ def run(
         address: a running Ray cluster to join ("auto" finds the one of this machine); by default
             Ray starts here and stops afterwards. A Ray that this process has already initialised
             is used as it is.
+        audit: share in [0, 1] of the configurations that ASHA stops that train to their end all
+            the same, so that its errors can be counted; drawn from the seed of the search.
+        budget: hours or money after which the sweep is cut off.
+        hang_after: seconds after which a worker that has not reached the next rung is replaced.
         progress: what shows the sweep; chosen by whether there is a terminal if None.
     Raises:
         SpaceError: something is wrong with the space or the overrides; raised before Ray starts.
-        UsageError: something is wrong with the storage or the address; raised before any trial.
+        UsageError: something is wrong with the storage, the address or another argument; raised
+            before any trial.
         PreparationError: a dense baseline diverged.
+        SweepError: workers die before they run anything.
+        WriteError: the storage takes no more.
     """
     planned = plan(space, overrides=overrides)
-    if max_concurrent is not None and max_concurrent < 1:
-        raise UsageError(f"max_concurrent must be at least 1, got {max_concurrent}")
+    _check(planned, max_concurrent=max_concurrent, audit=audit, hang_after=hang_after)
     storage = Path(storage).expanduser().absolute()
     manifest.check(storage, planned)
     core = manifest.core_version()
-    sink = Sink(storage, core=core)
-    shown = progress or default()
     began = time.monotonic()
-    try:
-        for line in planned.lines():
-            shown.message(line)
-        filed = {
-            key: Filed.read(storage / "study" / key, core=core) for key in planned.preparations
-        }
-        known = {key: made.facts for key, made in filed.items() if made}
-        whole = len(known) == len(filed)
-        if whole and not _open(trials := _identified(planned, known), sink):
-            shown.message("every trial is finished; nothing to run")
-            _announce(trials, known, sink)
-        else:
-            with runtime(address, planned.space.resources):
-                prepared = _prepare(planned, filed, storage, core, shown)
-                known = {key: shared.facts for key, shared in prepared.items()}
-                manifest.write(storage, planned, known)
-                trials = _identified(planned, known)
-                _announce(trials, known, sink)
-                _fit(planned, trials, prepared, sink, shown, max_concurrent, began)
-    finally:
-        sink.close()
-        shown.close()
+    deadline = began + budget.seconds if budget else None
+    engine = engine_for(planned, audit=audit)
+    with interruptible():
+        ledger = Ledger(storage, core=core, engine=engine)
+        shown = progress or default()
+        try:
+            for line in planned.lines():
+                shown.message(line)
+            search = _search(planned, ledger, shown)
+            enter = partial(Roster, planned, ledger=ledger, engine=engine, search=search)
+            filed = {
+                key: Filed.read(storage / "study" / key, core=core) for key in planned.preparations
+            }
+            known = {key: made.facts for key, made in filed.items() if made}
+            roster = enter(known) if len(known) == len(filed) else None
+            if roster:
+                roster.enter()
+            if roster and roster.exhausted and not roster.left:
+                shown.message("every trial is finished; nothing to run")
+                done = True
+            else:
+                # Ray is imported where something is to be run; what is finished is told at once.
+                from sweeps.running import prepared, work
+
+                with prepared(planned, filed, storage, address, shown) as shared:
+                    facts = {key: made.facts for key, made in shared.items()}
+                    manifest.write(storage, planned, facts, audit=audit)
+                    if not roster:
+                        roster = enter(facts)
+                        roster.enter()
+                    paced = Paced(shown, partial(_state, roster, began, time.monotonic()))
+                    done = work(
+                        planned,
+                        shared,
+                        roster,
+                        ledger,
+                        engine,
+                        paced,
+                        lanes=max_concurrent,
+                        deadline=deadline,
+                        hang_after=hang_after,
+                        grows=address is not None,
+                        shown=shown,
+                    )
+                    paced.flush()
+            if search:
+                roster.tell()
+                if done:
+                    search.close()
+        finally:
+            shown.close()
+            ledger.close()
     return Sweep(
         storage=storage,
         plan=planned,
-        trials=_logs(trials, sink),
-        left=len(_open(trials, sink)),
+        trials=roster.logs,
+        left=len(roster.left),
+        within_budget=done,
         seconds=time.monotonic() - began,
+        study=search.study if search else None,
     )
 
 
-def _prepare(
-    planned: Plan,
-    filed: Mapping[str, Filed | None],
-    storage: Path,
-    core: str,
-    shown: Progress,
-) -> dict[str, Shared]:
-    """Every preparation in the object store, made once by a Ray task and filed in the storage."""
-    began = time.monotonic()
-    tasks: dict[str, Any] = {
-        key: prepare_task.remote(
-            to_mapping(trial.study.dense_study()), trial.seed, core, filed[key]
-        )
-        for key, trial in planned.preparations.items()
-    }
-    new = sum(made is None for made in filed.values())
-    if new:
-        shown.message(f"preparing {new}: paths, theta_0, training the dense baseline ..")
-    prepared: dict[str, Shared] = {}
-    failure: PreparationError | None = None
-    waiting = {facts: (key, arrays) for key, (facts, arrays) in tasks.items()}
-    while waiting:
-        # Whichever is ready first is filed first: a failure or an interruption loses no other.
-        (facts,), _ = ray.wait(list(waiting))
-        key, arrays = waiting.pop(facts)
-        try:
-            prepared[key] = shared = collect(key, facts, arrays)
-        except PreparationError as error:
-            failure = error
-            continue
-        if filed[key] is None:
-            Filed.write(storage / "study" / key, shared)
-        dense = shared.facts.dense
+def engine_for(planned: Plan, *, audit: float = 0.0) -> Engine | None:
+    """What decides in this plan; None where one of Ray Tune's own schedulers does."""
+    rule, seed = planned.space.scheduler, planned.space.search.seed
+    if rule is None:
+        return Engine(None)
+    if not isinstance(rule, Asha):
+        return None
+    judge = Judge(
+        planned.rungs,
+        mode=rule.mode,
+        reduction_factor=rule.reduction_factor,
+        block=rule.block,
+        lag=rule.lag,
+    )
+
+    def audited(group: str) -> bool:
+        return int(digest(["audit", seed, group])[:13], 16) < audit * 16**13
+
+    return Engine(judge, metric=rule.metric, audit=audited)
+
+
+def _search(planned: Plan, ledger: Ledger, shown: Progress) -> "OptunaSearch | None":
+    if not planned.adaptive:
+        return None
+    from sweeps.search import search_for  # Optuna takes a second to import
+
+    _check_columns(planned, ledger)
+    known = begun_with(planned, ledger)
+    search = search_for(planned, known)
+    if known:
         shown.message(
-            f"{key}: dense baseline has validation risk {dense['val_loss']:.4f}, "
-            f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f} (minimum-variance delta "
-            f"{dense['baselines']['minimum_variance']['cvar_05']:.3f}), "
-            f"{time.monotonic() - began:.0f} s"
+            f"warm start: {len(known) - search.skipped} configurations of earlier sweeps"
+            + (f", {search.skipped} outside this space left out" if search.skipped else "")
         )
-    if failure:
-        raise failure
-    return prepared
+    return search
 
 
-def _identified(planned: Plan, facts: Mapping[str, Facts]) -> dict[str, TrialPlan]:
-    """The trials of the plan by their ids."""
-    gpu = planned.space.resources.gpu > 0
-    return {manifest.trial_id(t, facts[t.preparation], gpu=gpu): t for t in planned.trials}
+def _check_columns(planned: Plan, ledger: Ledger) -> None:
+    """Refuse trials that ended before anybody asked for a number that the search is to see."""
+    asked = [n for n in planned.objectives if n in validation_columns(planned.study)]
+    for trial_id, log in ledger.book.trials.items():
+        lacking = [name for name in asked if name not in (log.end or {})]
+        if lacking and log.ended == "completed":
+            raise UsageError(
+                f"trial {trial_id} of {ledger.storage} ended without {lacking[0]}, which the "
+                "search is to see; give another --storage, or other search.objectives"
+            )
 
 
-def _open(trials: Mapping[str, TrialPlan], sink: Sink) -> dict[str, TrialPlan]:
-    """The trials that are left to run."""
-    return {
-        i: trial
-        for i, trial in trials.items()
-        if not (i in sink.trials and sink.trials[i].finished)
-    }
+def _state(roster: Roster, began: float, first_trial: float) -> State:
+    return State(
+        trials=roster.logs,
+        total=roster.total,
+        running=roster.running,
+        began=began,
+        first_trial=first_trial,
+    )
 
 
-def _logs(trials: Mapping[str, TrialPlan], sink: Sink) -> dict[str, TrialLog]:
-    """What the log says of ``trials``; the storage may hold others, of a wider space."""
-    return {i: sink.trials[i] for i in trials if i in sink.trials}
-
-
-def _announce(trials: Mapping[str, TrialPlan], facts: Mapping[str, Facts], sink: Sink) -> None:
-    """Enter finished trials at their place in the present space."""
-    for trial_id, trial in trials.items():
-        if trial_id in sink.trials and sink.trials[trial_id].finished:
-            sink.append(_about(trial_id, trial, facts[trial.preparation]))
-
-
-def _about(trial_id: str, trial: TrialPlan, facts: Facts) -> dict[str, Any]:
-    about = {"trial_id": trial_id, "index": trial.index, "config": dict(trial.config)}
-    return {"type": "trial", **about, **facts.columns}
-
-
-def _fit(
-    planned: Plan,
-    trials: Mapping[str, TrialPlan],
-    prepared: Mapping[str, Shared],
-    sink: Sink,
-    shown: Progress,
-    max_concurrent: int | None,
-    began: float,
+def _check(
+    planned: Plan, *, max_concurrent: int | None, audit: float, hang_after: float | None
 ) -> None:
-    facts = {key: shared.facts for key, shared in prepared.items()}
-    todo = _open(trials, sink)
-    if not todo:
-        return
-    resources = planned.space.resources
-    trainable = tune.with_resources(
-        tune.with_parameters(
-            train_trial, preparations=dict(prepared), device=device_for(resources.gpu)
-        ),
-        {"cpu": resources.cpu, "gpu": resources.gpu},
-    )
-    announcements = {i: _about(i, trial, facts[trial.preparation]) for i, trial in todo.items()}
-    started = time.monotonic()
-    recorder = Recorder(
-        sink,
-        announcements,
-        lambda: shown.update(
-            State(plan=planned, trials=_logs(trials, sink), began=began, first_trial=started)
-        ),
-    )
-    asha = planned.space.scheduler
-    scratch = tempfile.mkdtemp(prefix="hedgesweep-")
-    try:
-        tune.Tuner(
-            trainable,
-            param_space={"trial": tune.grid_search([_spec(i, t, facts) for i, t in todo.items()])},
-            tune_config=tune.TuneConfig(
-                scheduler=StratifiedAsha(asha, planned.stratum) if asha else None,
-                max_concurrent_trials=max_concurrent,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name="tune",
-                storage_path=scratch,
-                callbacks=[recorder],
-                verbose=0,
-                # A worker or its node may be lost; a trial's own failures are reported, not
-                # raised.
-                failure_config=tune.FailureConfig(max_failures=2),
-            ),
-        ).fit()
-    finally:
-        recorder.interrupt()
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _spec(trial_id: str, trial: TrialPlan, facts: Mapping[str, Facts]) -> dict[str, Any]:
-    """What a worker needs to know of a trial, as plain data."""
-    return {
-        "trial_id": trial_id,
-        "config": dict(trial.config),
-        "study": to_mapping(trial.study),
-        "preparation": trial.preparation,
-        "theta_0_sha256": facts[trial.preparation].theta_0_sha256,
-    }
+    if max_concurrent is not None and max_concurrent < 1:
+        raise UsageError(f"max_concurrent must be at least 1, got {max_concurrent}")
+    if not 0 <= audit <= 1:
+        raise UsageError(f"audit must lie in [0, 1], got {audit:g}; 0.1 audits one in ten")
+    if audit and not isinstance(planned.space.scheduler, Asha):
+        raise UsageError("audit needs scheduler.asha; nothing else can be judged afterwards")
+    if hang_after is not None and not hang_after > 0:
+        raise UsageError(f"hang_after must be positive seconds, got {hang_after:g}")

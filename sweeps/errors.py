@@ -7,3 +7,7 @@ class UsageError(Exception):
 
 class PreparationError(Exception):
     """The dense baseline of a seed could not be trained, so that no ticket could be judged."""
+
+
+class SweepError(Exception):
+    """The sweep cannot go on; what was recorded is safe."""

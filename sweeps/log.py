@@ -36,6 +36,8 @@ _LINE = re.compile(
 )
 _SEAL = len(b',"crc":"00000000"}\n')
 _OURS = {"n", "synced", "crc"}
+# Later lines build on earlier ones, so there is no going on without a part of them.
+_CURE = "restore it from a copy, or start again in another --storage"
 
 
 class LogError(UsageError):
@@ -147,10 +149,9 @@ def read(storage: Path) -> Iterator[dict[str, Any]]:
     for number, file in enumerate(files(storage), start=1):
         if int(file.stem) != number:
             raise LogError(
-                f"{number:04d}.jsonl: missing, though {file.name} came after it; restore it, or "
-                "put an empty file in its place to compute again what it held"
+                f"{number:04d}.jsonl: missing, though {file.name} came after it; {_CURE}"
             )
-        yield from _records(file)
+        yield from records(file)
 
 
 def files(storage: Path) -> list[Path]:
@@ -171,7 +172,8 @@ def files(storage: Path) -> list[Path]:
     return [folder / f"{number:04d}.jsonl" for number in sorted(int(f[1]) for f in found if f)]
 
 
-def _records(file: Path) -> Iterator[dict[str, Any]]:
+def records(file: Path) -> Iterator[dict[str, Any]]:
+    """Every record of one file; see :func:`read`."""
     torn = 0  # the line at which this file stopped making sense
     for number, line in _lines(file):
         parts = _LINE.fullmatch(line)
@@ -234,11 +236,11 @@ def _unreadable(path: Path, error: OSError) -> LogError:
 
 
 def _damaged(file: Path, number: int, what: str) -> LogError:
-    keep = f"keep only lines 1 to {number - 1}" if number > 1 else "empty it"
-    return LogError(
-        f"{file.name}:{number}: {what}; restore the file from a copy, or {keep} "
-        "to compute again what follows"
-    )
+    cure = _CURE
+    if number > 1 and file == files(file.parent.parent)[-1]:
+        kept = f"keep only lines 1 to {number - 1}"
+        cure = f"restore it from a copy, or {kept} to compute again what follows"
+    return LogError(f"{file.name}:{number}: {what}; {cure}")
 
 
 def _encoded(record: Mapping[str, Any], n: int, synced: int) -> bytes:

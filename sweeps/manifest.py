@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
@@ -15,8 +15,9 @@ from typing import Any
 import hedgecore
 from hedgecore.config import digest, fingerprint, to_mapping
 from sweeps.errors import UsageError
+from sweeps.filing import Facts
 from sweeps.planning import Plan, TrialPlan
-from sweeps.shared import Facts
+from sweeps.storage import replace
 
 _PACKAGES = ("hedgesweep", "torch", "numpy", "ray", "pandas", "pyarrow")
 
@@ -45,7 +46,8 @@ def check(storage: Path, plan: Plan) -> None:
     try:
         if storage.exists() and not storage.is_dir():
             raise UsageError(f"storage {storage} is a file; give a directory as --storage")
-        before = json.loads((storage / "manifest.json").read_text())["study"]
+        written = json.loads((storage / "manifest.json").read_text())
+        before = {"study": written["study"], "scheduler": _rule(written["scheduler"])}
     except FileNotFoundError:
         return
     except OSError as error:
@@ -57,29 +59,35 @@ def check(storage: Path, plan: Plan) -> None:
             f"{storage}/manifest.json is damaged; remove it (rows lie in log/), or give another "
             "--storage"
         ) from error
-    changed = sorted(_differences(before, json.loads(json.dumps(to_mapping(plan.study)))))
+    now = {"study": to_mapping(plan.study), "scheduler": _rule(_scheduler(plan))}
+    changed = sorted(_differences(before, json.loads(json.dumps(now))))
     if changed:
         shown = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
         raise UsageError(
-            f"storage {storage} holds a sweep of another study ({shown}); "
+            f"storage {storage} holds a sweep of another study or rule ({shown}); "
             "give another --storage, or undo the change"
         )
 
 
-def write(storage: Path, plan: Plan, preparations: dict[str, Facts]) -> None:
+def write(
+    storage: Path, plan: Plan, preparations: Mapping[str, Facts], *, audit: float = 0.0
+) -> None:
     """``manifest.json`` and ``space.yaml``."""
     space = plan.space
     content = {
         "name": space.name,
         "experiment": space.experiment,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "trials": len(plan.trials),
+        "trials": None if plan.adaptive else len(plan.trials),
         "space": {name: {_kind(d): d.ends()} for name, d in space.space.items()},
+        "when": {name: dict(values) for name, values in space.when.items()},
         "study": to_mapping(plan.study),
         "search": asdict(space.search),
-        "scheduler": {"asha": asdict(space.scheduler)} if space.scheduler else None,
+        "scheduler": _scheduler(plan),
+        "rungs": plan.rungs,
+        "audit": audit,
         "resources": asdict(space.resources),
-        "seeds": sorted({trial.seed for trial in plan.trials}),
+        "seeds": plan.seeds,
         "preparations": {
             key: {
                 "seed": facts.seed,
@@ -96,8 +104,8 @@ def write(storage: Path, plan: Plan, preparations: dict[str, Facts]) -> None:
         "platform": platform.platform(),
         "device": "gpu" if space.resources.gpu else "cpu",
     }
-    _atomically(storage / "manifest.json", json.dumps(content, indent=1))
-    _atomically(storage / "space.yaml", space.text)
+    replace(storage / "manifest.json", json.dumps(content, indent=1).encode())
+    replace(storage / "space.yaml", space.text.encode())
 
 
 def git_state() -> dict[str, Any] | None:
@@ -132,7 +140,13 @@ def _kind(domain: Any) -> str:
     return type(domain).__name__.lower()
 
 
-def _atomically(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    os.replace(partial, path)
+def _scheduler(plan: Plan) -> dict[str, Any] | None:
+    rule = plan.space.scheduler
+    return {rule.kind: asdict(rule)} if rule else None
+
+
+def _rule(scheduler: dict[str, Any] | None) -> dict[str, Any] | None:
+    """``scheduler`` without ``max_t``, which may grow."""
+    if scheduler is None:
+        return None
+    return {kind: {**fields, "max_t": None} for kind, fields in scheduler.items()}

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,16 +12,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.planning import Plan
-from sweeps.sink import TrialLog
+from sweeps.book import TrialLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """A sweep at one moment; times are of ``time.monotonic``, in seconds."""
 
-    plan: Plan
     trials: Mapping[str, TrialLog]
+    total: int
+    running: int
     began: float
     first_trial: float
 
@@ -42,6 +42,27 @@ class Progress(Protocol):
 def default() -> Progress:
     """A live panel where there is a terminal to draw on, plain lines elsewhere."""
     return LivePanel() if sys.stdout.isatty() else PlainLines()
+
+
+class Paced:
+    """Shows what ``state`` returns, but not more often than every ``pause`` seconds.
+
+    A state takes a look at every trial; a sweep of thousands has many events a second.
+    """
+
+    def __init__(self, shown: Progress, state: Callable[[], State], *, pause: float = 0.5) -> None:
+        self._shown, self._state, self._pause = shown, state, pause
+        self._due = -float("inf")
+
+    def __call__(self) -> None:
+        """Something has changed."""
+        if time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Show the present state."""
+        self._shown.update(self._state())
+        self._due = time.monotonic() + self._pause
 
 
 class Silent:
@@ -70,12 +91,10 @@ class PlainLines:
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
         for trial_id, log in state.trials.items():
-            if not log.fresh or log.end is None or trial_id in self._told:
+            if not log.fresh or log.ended is None or trial_id in self._told:
                 continue
             self._told.add(trial_id)
-            axes = " ".join(
-                f"{name}={_short(value)}" for name, value in log.about["config"].items()
-            )
+            axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
             progress = f"{_counts(state)} · {_times(state)}"
             print(f"{progress} | {axes}: {_ending(log)}", flush=True)
 
@@ -115,10 +134,10 @@ class LivePanel:
 
 
 def _counts(state: State) -> str:
-    counts = Counter(log.end["status"] if log.end else "running" for log in state.trials.values())
-    ended = sum(n for status, n in counts.items() if status != "running")
-    shown = [f"{ended}/{len(state.plan.trials)} done"]
-    shown += [f"{counts[s]} {s}" for s in ("running", "stopped", "failed") if counts[s]]
+    counts = Counter(log.ended for log in state.trials.values())
+    ended = sum(n for status, n in counts.items() if status)
+    shown = [f"{ended}/{state.total} done", f"{state.running} running"]
+    shown += [f"{counts[s]} {s}" for s in ("stopped", "failed") if counts[s]]
     return " · ".join(shown)
 
 
@@ -126,7 +145,7 @@ def _times(state: State) -> str:
     """Elapsed time; and what is left, if trials to come take as long as those of this run did."""
     now = time.monotonic()
     fresh = sum(log.fresh for log in state.trials.values())
-    left = len(state.plan.trials) - sum(log.end is not None for log in state.trials.values())
+    left = state.total - sum(log.ended is not None for log in state.trials.values())
     elapsed = f"{_clock(now - state.began)} elapsed"
     if not (fresh and left):
         return elapsed
@@ -137,36 +156,33 @@ def _best_table(trials: Mapping[str, TrialLog]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for header in ("sparsity", "epsilon", "lr", "best validation risk", "epoch", "status"):
         table.add_column(header, justify="right" if header != "status" else "left")
-    groups: dict[tuple[Any, Any], TrialLog] = {}
+    groups: dict[tuple[Any, Any], tuple[float, TrialLog]] = {}
     for log in trials.values():
-        if log.best is None:
+        best = log.best()
+        if best is None:
             continue
-        config = log.about["config"]
-        key = (config.get("sparsity", 0.0), config.get("epsilon", 0.0))
-        held = groups.get(key)
-        if held is None or held.best is None or log.best["val_loss"] < held.best["val_loss"]:
-            groups[key] = log
-    for (sparsity, epsilon), log in sorted(groups.items(), key=lambda item: item[0]):
-        assert log.best is not None
+        key = (log.config.get("sparsity", 0.0), log.config.get("epsilon", 0.0))
+        if key not in groups or best["val_loss"] < groups[key][0]:
+            groups[key] = best["val_loss"], log
+    for (sparsity, epsilon), (loss, log) in sorted(groups.items(), key=lambda item: item[0]):
         table.add_row(
             f"{sparsity:g}",
             f"{epsilon:g}",
-            _short(log.about["config"].get("lr", "")),
-            f"{log.best['val_loss']:.4f}",
+            _short(log.config.get("lr", "")),
+            f"{loss:.4f}",
             str(len(log.epochs)),
-            log.end["status"] if log.end else "running",
+            log.ended or "running",
         )
     return table
 
 
 def _ending(log: TrialLog) -> str:
-    assert log.end is not None
-    status = log.end["status"]
-    if status == "completed":
-        return f"CVaR 5 % {log.end['cvar_05']:.3f} after {len(log.epochs)} epochs"
-    if status == "stopped":
-        return f"stopped by ASHA after epoch {len(log.epochs)}"
-    return f"{status}: {log.end.get('error')}" if log.end.get("error") else str(status)
+    row = log.row(live=True)
+    if row["status"] == "completed":
+        return f"CVaR 5 % {row['cvar_05']:.3f} after {row['epochs']} epochs"
+    if row["status"] == "stopped":
+        return f"stopped, {row['reason']}"
+    return f"{row['status']}: {row['error']}"
 
 
 def _short(value: Any) -> str:

@@ -1,27 +1,14 @@
 """The Ray runtime of a sweep: the caller's, a cluster's, or one of its own."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Read by Ray when it is imported: our own rows replace its loggers and reporter, relative paths
-# stay relative, and workers run at the priority of whoever started them.
-for _name, _value in {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_worker_niceness": "0",
-}.items():
-    os.environ.setdefault(_name, _value)
+import ray
 
-import ray  # noqa: E402
-
-from search_spaces import Resources  # noqa: E402
-from sweeps.errors import UsageError  # noqa: E402
+from search_spaces import Resources
+from sweeps.errors import UsageError
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from optuna.trial import TrialState
 
+from hedgecore.config import digest, fingerprint
 from hedgecore.rng import seed_sequence
 from search_spaces import Choice, Domain, Grid, LogUniform, RandInt, SearchSpace
 from sweeps.planning import Plan
@@ -203,8 +204,11 @@ class OptunaSearch:
 
 def search_for(plan: Plan, warm: Iterable[Earlier] = ()) -> OptunaSearch:
     """What proposes the trials of ``plan``, which must be adaptive, after the ``warm`` ones."""
+    space = plan.space
     directions = [_DIRECTIONS[better] for better in plan.objectives.values()]
-    return OptunaSearch(plan.space, directions=directions, name=plan.space.name, warm=warm)
+    varied = digest([fingerprint(plan.study), repr(dict(space.space)), repr(dict(space.when))])
+    name = f"{space.name}-{varied[:8]}"
+    return OptunaSearch(space, directions=directions, name=name, warm=warm)
 
 
 def _distribution(domain: Domain) -> BaseDistribution:

@@ -1,65 +1,182 @@
-"""One trial: a Tune function that trains one ticket and reports its epochs.
+"""What runs on a worker: segments of trials, from one rung to the next.
 
-The training itself is ``hedgecore.hedging.ticket``; here is only what connects it to Ray.
+The training itself is ``hedgecore.hedging.ticket``; here is only what cuts it into segments.
 """
 
 import json
+import math
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 import torch
-from ray import tune
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from hedgecore.config import from_mapping
+from hedgecore.hedging.snapshot import best_theta
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.ticket import assess_ticket, draw_ticket, sha256, train_ticket
-from hedgecore.hedging.train import DivergedError
+from hedgecore.hedging.ticket import (
+    Preparation,
+    assess_ticket,
+    draw_ticket,
+    sha256,
+    train_ticket,
+    validate_ticket,
+)
+from hedgecore.hedging.train import DivergedError, EpochMetrics
 from hedgecore.pruning import mask as masks
 from hedgecore.pruning.lottery import Ticket
-from sweeps.shared import Shared
+
+_SECONDS = "seconds"
 
 
-def train_trial(
-    config: dict[str, Any], *, preparations: Mapping[str, Shared], device: str
-) -> None:
-    """Draw the ticket that ``config["trial"]`` describes, train it, test it, report it all."""
-    torch.set_num_threads(1)  # so that a result does not depend on what runs beside it
-    trial = config["trial"]
-    began = time.perf_counter()
-    study = from_mapping(TicketStudy, trial["study"])
-    shared = preparations[trial["preparation"]]
-    preparation = shared.fetch()
-    theta_0 = sha256(preparation.theta_0.values())
-    assert theta_0 == trial["theta_0_sha256"], "theta_0 changed on its way to the trial"
-    preparation = preparation.to(device)
+class Run(Protocol):
+    """A trial on its way: its epochs, and what can be made of it after each."""
 
-    ticket = draw_ticket(study, preparation)
-    facts = _about(ticket)
-    try:
-        for epoch in train_ticket(study, preparation, ticket):
-            tune.report({**epoch.row(), "seconds": time.perf_counter() - began, "ticket": facts})
-    except DivergedError as error:
-        end: dict[str, Any] = {"status": "failed", "error": f"{error} (lr {study.training.lr:g})"}
-        tune.report({"end": {**end, "seconds": time.perf_counter() - began, **facts}})
-        return
-    tested = assess_ticket(study, preparation, epoch.theta)
-    end = {
-        "status": "completed",
-        **facts,
-        **tested,
-        "seconds": time.perf_counter() - began,
-    }
-    tune.report(
-        {"end": end, "model": _packed(trial, ticket, epoch.theta, preparation.standardisation)}
-    )
+    facts: dict[str, Any]
+    """Columns that are known before the first epoch."""
+
+    def epochs(self) -> Iterator[dict[str, Any]]:
+        """One row an epoch, from the one after the checkpoint."""
+
+    def checkpoint(self) -> bytes:
+        """All that the rest of the run depends on."""
+
+    def finish(self, *columns: str) -> tuple[dict[str, Any], bytes | None]:
+        """Test metrics and the validation ``columns`` that a search asks for; the model."""
+
+
+class TicketRun:
+    """Draws the ticket that ``trial`` describes and trains it.
+
+    Args:
+        trial: configuration, study and identity of the trial, as plain data.
+        checkpoint: where an earlier run was; None to begin at theta_0.
+        preparation: what the trials of its seed share.
+        device: where to train.
+    """
+
+    def __init__(
+        self,
+        trial: Mapping[str, Any],
+        checkpoint: bytes | None,
+        *,
+        preparation: Preparation,
+        device: str,
+    ) -> None:
+        torch.set_num_threads(1)  # so that a result does not depend on what runs beside it
+        self._began = time.perf_counter()
+        self._trial = trial
+        self._study = from_mapping(TicketStudy, trial["study"])
+        theta_0 = sha256(preparation.theta_0.values())
+        assert theta_0 == trial["theta_0_sha256"], "theta_0 changed on its way to the trial"
+        self._preparation, self._device = preparation.to(device), device
+        self._ticket = draw_ticket(self._study, self._preparation)
+        self._resume = load(checkpoint) if checkpoint else None
+        if self._resume is not None:
+            self._began -= float(self._resume.pop(_SECONDS))
+        self._last: EpochMetrics | None = None
+        self.facts = _about(self._ticket)
+
+    def epochs(self) -> Iterator[dict[str, Any]]:
+        """See :class:`Run`."""
+        for epoch in train_ticket(
+            self._study, self._preparation, self._ticket, resume=self._resume
+        ):
+            self._last = epoch
+            yield {**_plain(epoch.row()), "seconds": self._seconds()}
+
+    def checkpoint(self) -> bytes:
+        """See :class:`Run`."""
+        assert self._last is not None, "nothing was trained since the last checkpoint"
+        seconds = torch.tensor(self._seconds(), dtype=torch.float64)
+        return save({**self._last.snapshot(), _SECONDS: seconds})
+
+    def finish(self, *columns: str) -> tuple[dict[str, Any], bytes]:
+        """See :class:`Run`."""
+        if self._last is None:
+            assert self._resume is not None, "a run has at least one epoch"
+            theta: Mapping[str, Tensor] = {
+                name: value.to(self._device) for name, value in best_theta(self._resume).items()
+            }
+        else:
+            theta = self._last.theta
+        tested = assess_ticket(self._study, self._preparation, theta)
+        validated = validate_ticket(self._study, self._preparation, theta, columns)
+        end = {**_plain({**tested, **validated}), "seconds": self._seconds()}
+        scale = self._preparation.standardisation
+        return end, _packed(self._trial, self._ticket, theta, scale)
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+
+class Worker:
+    """Runs one segment after another; a trial that goes straight on need not be loaded again."""
+
+    def __init__(self, open_run: Callable[[Mapping[str, Any], bytes | None], Run]) -> None:
+        self._open_run = open_run
+        self._at: tuple[str, int] | None = None
+        self._run: Run
+        self._rows: Iterator[dict[str, Any]]
+
+    def segment(self, job: Mapping[str, Any], checkpoint: bytes | None) -> dict[str, Any]:
+        """Train ``job`` from its ``start`` to its ``stop``; what the log will say of it.
+
+        With it go, as bytes, a ``checkpoint`` if the trial is not over, and a ``model`` if it is.
+        What a trial raises is its own failure, not that of the worker.
+        """
+        trial = job["trial"]
+        segment: dict[str, Any] = {"type": "segment", "trial_id": trial["trial_id"]}
+        rows: list[dict[str, Any]] = []
+        try:
+            if self._at != (trial["trial_id"], job["start"]):
+                self._run = self._open_run(trial, checkpoint)
+                self._rows = self._run.epochs()
+            segment |= {"facts": self._run.facts, "rows": rows}
+            self._at = None
+            over = True
+            for row in self._rows:
+                rows.append(row)
+                if row["epoch"] >= job["stop"]:
+                    over = job["stop"] >= job["limit"]
+                    break
+            cut = bool(rows) and over and rows[-1]["epoch"] < job["epochs"]
+            truncated = cut and rows[-1]["epoch"] >= job["limit"]
+            if not over or truncated:
+                segment["checkpoint"] = self._run.checkpoint()
+                self._at = trial["trial_id"], job["stop"]
+            if over:
+                end, model = self._run.finish(*job.get("columns", ()))
+                segment |= {"end": {"status": "completed", **end}, "model": model}
+                if truncated:
+                    segment["end"]["truncated"] = True
+        except DivergedError as error:
+            rate = trial["study"]["training"]["lr"]
+            failure = _failure(f"{error} (lr {rate:g})")
+            segment |= {"rows": rows, "end": {**failure, "diverged": True}}
+        except Exception as error:
+            segment |= {"rows": rows, "end": _failure(f"{type(error).__name__}: {error}")}
+        return segment
 
 
 def device_for(gpu: float) -> str:
     """Where trials train: on the accelerator if the space asks for one."""
     return "cuda" if gpu > 0 else "cpu"
+
+
+def _failure(error: str) -> dict[str, Any]:
+    first = next((line.strip() for line in error.splitlines() if line.strip()), "unknown")
+    return {"status": "failed", "error": first}
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """``row`` with null for what is not finite; the log is strict JSON."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
 
 
 def _about(ticket: Ticket) -> dict[str, Any]:

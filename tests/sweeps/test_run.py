@@ -15,9 +15,9 @@ from hedgecore.hedging.config import NetworkConfig
 from hedgecore.hedging.network import initialise
 from hedgecore.metrics import METRICS
 from hedgecore.rng import stream
-from sweeps import PreparationError, Silent, UsageError, driver
-from sweeps.shared import Filed
-from sweeps.sink import records
+from sweeps import PreparationError, Silent, UsageError, running
+from sweeps.filing import Filed
+from sweeps.log import read
 
 pytestmark = [
     pytest.mark.ray,
@@ -114,7 +114,7 @@ def test_concurrency_does_not_change_a_number(finished, silent, tmp_path):
 def test_the_same_command_again_trains_nothing(finished, silent, monkeypatch):
     space, out, _ = finished
     before = tables(out)
-    monkeypatch.setattr("sweeps.driver.runtime", lambda *_: pytest.fail("started Ray"))
+    monkeypatch.setattr(running, "runtime", lambda *_: pytest.fail("started Ray"))
     sweep = sweeps.run(space, storage=out, progress=silent)
     assert sweep.counts == {"completed": 8}
     for mine, theirs in zip(tables(out), before, strict=True):
@@ -124,14 +124,14 @@ def test_the_same_command_again_trains_nothing(finished, silent, monkeypatch):
 def test_a_grown_space_runs_only_what_is_new(finished, silent, tmp_path):
     space, out, _ = finished
     shutil.copytree(out, tmp_path / "out")
-    before = sum(1 for _ in records(tmp_path / "out"))
+    before = sum(1 for _ in read(tmp_path / "out"))
     overrides = {"space.sparsity.grid": [0.0, 0.5, 0.8]}
     sweeps.run(space, storage=tmp_path / "out", overrides=overrides, progress=silent)
     trials, _ = tables(tmp_path / "out")
     assert sorted(trials["config/sparsity"].unique()) == [0.0, 0.5, 0.8]
     assert trials["index"].tolist() == list(range(12))
-    new = list(records(tmp_path / "out"))[before:]
-    assert sum(r["type"] == "end" for r in new) == 4
+    new = list(read(tmp_path / "out"))[before:]
+    assert sum("end" in record for record in new) == 4
     # The rerun used the filed theta_star, and its data again have the same bytes.
     assert trials["theta_0_sha256"].nunique() == trials["data_sha256"].nunique() == 1
 
@@ -139,7 +139,7 @@ def test_a_grown_space_runs_only_what_is_new(finished, silent, tmp_path):
 def test_another_study_is_refused_in_the_same_storage(finished, silent):
     space, out, _ = finished
     with pytest.raises(
-        UsageError, match=r"another study \(training.epochs 3 -> 4\); give another"
+        UsageError, match=r"another study or rule \(study.training.epochs 3 -> 4\); give another"
     ):
         sweeps.run(space, storage=out, overrides=["study.training.epochs=4"], progress=silent)
 
@@ -161,54 +161,137 @@ def test_a_diverging_trial_fails_with_epoch_and_reason_and_the_sweep_goes_on(
     assert trials["converged"].isna().sum() == 2
 
 
-def test_asha_stops_losers_and_leaves_every_stratum_a_finisher(ray_here, tiny, silent, tmp_path):
-    overrides = {
-        "space.lr.grid": [1e-2, 1e-5, 1e-6, 1e-7],
-        "scheduler": {
-            "asha": {
-                "grace_period": 1,
-                "reduction_factor": 2,
-                "stratify_by": ["sparsity", "epsilon", "seed"],
-            }
-        },
-    }
+ASHA = {
+    "space.lr.grid": [1e-2, 1e-5, 1e-6, 1e-7],
+    "space.epsilon.grid": [0.0],
+    "space.seed.grid": [0, 1],
+    "scheduler": {
+        "asha": {
+            "grace_period": 1,
+            "reduction_factor": 2,
+            "stratify_by": ["sparsity"],
+            "replicates": "seed",
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def judged(ray_here, tmp_path_factory):
+    """The tiny space at two seeds under ASHA, one trial at a time."""
+    folder = tmp_path_factory.mktemp("judged")
+    (folder / "tiny.yaml").write_text(TINY)
     sweeps.run(
-        tiny, storage=tmp_path / "out", overrides=overrides, max_concurrent=1, progress=silent
+        folder / "tiny.yaml",
+        storage=folder / "out",
+        overrides=ASHA,
+        max_concurrent=1,
+        progress=Silent(),
     )
-    trials, _ = tables(tmp_path / "out")
+    return folder / "out"
+
+
+def test_asha_stops_losers_and_leaves_every_stratum_a_finisher(judged):
+    trials, _ = tables(judged)
     stopped = trials[trials["status"] == "stopped"]
-    assert len(stopped) > 0
     assert set(stopped["stopped_at"]) <= {1, 2}
     assert (stopped["stopped_at"] == stopped["epochs"]).all()
     assert stopped["cvar_05"].isna().all()
+    assert stopped["reason"].str.fullmatch(r"rank \d of \d at epoch \d").all()
     done = trials[trials["status"] == "completed"]
-    assert len(done.groupby(["config/sparsity", "config/epsilon"])) == 4
+    # 4 learning rates a sparsity: 2 go on at epoch 1, then 1, each at both seeds.
+    assert done.groupby("config/sparsity").size().tolist() == [2, 2]
+    assert len(stopped) == 12
+
+
+def test_the_seeds_of_a_configuration_go_on_or_stop_together(judged):
+    trials, _ = tables(judged)
+    fates = trials.groupby(["config/sparsity", "config/lr"])[["status", "stopped_at"]]
+    assert (fates.nunique(dropna=False) == 1).all().all()
+
+
+@pytest.mark.parametrize("lanes", [2, 8])
+def test_survivors_do_not_depend_on_how_many_trials_run_at_a_time(
+    judged, tiny, silent, tmp_path, lanes
+):
+    sweeps.run(
+        tiny, storage=tmp_path / "out", overrides=ASHA, max_concurrent=lanes, progress=silent
+    )
+    for mine, theirs in zip(tables(tmp_path / "out"), tables(judged), strict=True):
+        pd.testing.assert_frame_equal(mine.drop(columns=TIMING), theirs.drop(columns=TIMING))
+
+
+def test_a_larger_max_t_continues_what_the_smaller_one_cut_off(judged, tiny, silent, tmp_path):
+    out = tmp_path / "out"
+    for most in (2, 3):
+        overrides = {**ASHA, "scheduler": {"asha": {**ASHA["scheduler"]["asha"], "max_t": most}}}
+        sweeps.run(tiny, storage=out, overrides=overrides, progress=silent)
+        trials, _ = tables(out)
+        assert trials.loc[trials["status"] == "completed", "epochs"].eq(most).all()
+    for mine, theirs in zip(tables(out), tables(judged), strict=True):
+        pd.testing.assert_frame_equal(mine.drop(columns=TIMING), theirs.drop(columns=TIMING))
+    trained = [row["epoch"] for r in read(out) if r["type"] == "segment" for row in r["rows"]]
+    assert len(trained) == len(tables(out)[1]), "an epoch was trained twice"
+
+
+def test_an_audit_trains_stopped_trials_on_and_leaves_them_stopped(judged, tiny, silent, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(judged, out)
+    sweeps.run(tiny, storage=out, overrides=ASHA, audit=1.0, progress=silent)
+    trials, epochs = tables(out)
+    before, _ = tables(judged)
+    same = [c for c in before.columns if c not in ("audited", "audit_val_loss", *TIMING)]
+    pd.testing.assert_frame_equal(trials[same], before[same])
+    stopped = trials[trials["status"] == "stopped"]
+    assert stopped["audited"].all()
+    assert stopped["audit_val_loss"].notna().all()
+    whole = epochs.groupby("trial_id", observed=True).size()
+    assert (whole == 3).all()
+    assert epochs["audit"].sum() == (3 - stopped["stopped_at"]).sum()
+
+
+def test_every_trial_that_cannot_learn_fails_at_once_and_the_search_knows(
+    ray_here, silent, tmp_path
+):
+    (tmp_path / "tpe.yaml").write_text(
+        TINY.replace("lr: {grid: [1.0e-2, 3.0e-3]}", "lr: {loguniform: [1.0e-3, 1.0e+6]}")
+        .replace("sparsity: {grid: [0.0, 0.8]}", "sparsity: {uniform: [0.0, 0.9]}")
+        .replace("epsilon: {grid: [0.0, 0.2]}", "epsilon: {grid: [0.0]}")
+        .replace("scheduler: null", "scheduler: {asha: {grace_period: 1, block: 1, lag: 0}}")
+        + "search: {algorithm: tpe, num_samples: 10, delay: 4}\n"
+    )
+    runs = [
+        sweeps.run(
+            tmp_path / "tpe.yaml", storage=tmp_path / str(n), max_concurrent=n, progress=silent
+        )
+        for n in (1, 3)
+    ]
+    states = [[trial.state.name for trial in sweep.study.trials] for sweep in runs]
+    assert states[0] == states[1]
+    assert {"FAIL", "COMPLETE"} <= set(states[0]) <= {"FAIL", "COMPLETE", "PRUNED"}
+    failed = tables(tmp_path / "1")[0].query("status == 'failed'")
+    assert failed["error"].str.contains(r"loss is \w+ in epoch 1; lower the learning rate").all()
+    for one, three in zip(tables(tmp_path / "1"), tables(tmp_path / "3"), strict=True):
+        pd.testing.assert_frame_equal(one.drop(columns=TIMING), three.drop(columns=TIMING))
+    again = sweeps.run(tmp_path / "tpe.yaml", storage=tmp_path / "1", progress=silent)
+    assert [trial.state.name for trial in again.study.trials] == states[0]
+
+
+def test_a_budget_ends_the_sweep_and_the_same_command_goes_on(ray_here, tiny, silent, tmp_path):
+    out = tmp_path / "out"
+    longer = {"study.training.epochs": 40, "study.dense.epochs": 2}
+    short = sweeps.Budget(cpus=2, hours=4 / 3600)
+    cut = sweeps.run(tiny, storage=out, overrides=longer, budget=short, progress=silent)
+    assert not cut.within_budget
+    assert cut.left > 0
+    rest = sweeps.run(tiny, storage=out, overrides=longer, progress=silent)
+    assert (rest.within_budget, rest.left) == (True, 0)
 
 
 def test_a_dense_baseline_that_diverges_is_one_clear_error(ray_here, tiny, silent, tmp_path):
     overrides = {"study.dense.lr": 1e30, "study.training.schedule": "constant"}
     with pytest.raises(PreparationError, match=r"seed-0.*dense baseline diverged.*study.dense.lr"):
         sweeps.run(tiny, storage=tmp_path / "out", overrides=overrides, progress=silent)
-
-
-def test_a_trial_whose_worker_dies_runs_again(ray_here, tiny, silent, tmp_path, monkeypatch):
-    marker = tmp_path / "died"
-    one = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-2], "space.epsilon.grid": [0.0]}
-    real = driver.train_trial
-
-    def fragile(config, *, preparations, device):
-        if not marker.exists():
-            marker.write_text("")
-            os._exit(1)
-        real(config, preparations=preparations, device=device)
-
-    monkeypatch.setattr(driver, "train_trial", fragile)
-    sweep = sweeps.run(tiny, storage=tmp_path / "out", overrides=one, progress=silent)
-    assert marker.exists()
-    assert sweep.counts == {"completed": 1}
-    trials, epochs = tables(tmp_path / "out")
-    assert epochs["epoch"].tolist() == [1, 2, 3]
-    assert trials["status"].tolist() == ["completed"]
 
 
 def test_a_half_written_preparation_is_not_read(finished, tmp_path):
@@ -228,22 +311,6 @@ def test_every_baseline_of_every_seed_is_in_the_manifest(finished):
     (prepared,) = manifest["preparations"].values()
     assert {"no_hedge", "minimum_variance"} <= prepared["baselines"].keys()
     assert prepared["baselines"]["no_hedge"].keys() == METRICS.keys()
-
-
-def test_the_trained_ticket_stays_on_disk_and_not_in_the_memory_of_tune(
-    ray_here, tiny, silent, tmp_path, monkeypatch
-):
-    kept = []
-
-    class Watched(driver.Recorder):
-        def on_trial_complete(self, iteration, trials, trial, **info):
-            super().on_trial_complete(iteration, trials, trial, **info)
-            kept.append("model" in trial.last_result)
-
-    monkeypatch.setattr(driver, "Recorder", Watched)
-    one = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-2], "space.epsilon.grid": [0.0]}
-    sweeps.run(tiny, storage=tmp_path / "out", overrides=one, progress=silent)
-    assert kept == [False]
 
 
 def test_a_narrower_space_counts_its_own_trials_only(finished, silent, tmp_path):

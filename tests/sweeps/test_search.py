@@ -1,13 +1,20 @@
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import faked_sweep
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from optuna.trial import TrialState
+from spaces import TINY
 
+import analysis
+import sweeps
+from hedgecore.hedging.train import DivergedError
 from search_spaces import (
     Choice,
     Grid,
@@ -18,7 +25,8 @@ from search_spaces import (
     SearchSpace,
     Uniform,
 )
-from sweeps.search import OptunaSearch, Outcome
+from sweeps import SpaceError, UsageError
+from sweeps.search import OptunaSearch, Outcome, search_for
 
 AXES = {"x": Uniform(-1.0, 1.0), "y": LogUniform(1e-4, 1.0), "seed": Grid((0, 1))}
 MIXED = {**AXES, "n": RandInt(2, 6), "kind": Choice(("a", "b")), "hidden": Grid(((8, 8), (16,)))}
@@ -414,3 +422,238 @@ def test_a_region_that_diverges_is_left_even_if_it_was_never_complete():
 
     made = proposals(searching(), 60, tell=told)
     assert np.mean([config["x"] > 0 for config in made[30:]]) < 0.25
+
+
+SEARCHED = (
+    TINY.replace("lr: {grid: [1.0e-2, 3.0e-3]}", "lr: {uniform: [0.01, 1.0]}")
+    .replace("sparsity: {grid: [0.0, 0.8]}", "sparsity: {uniform: [0.0, 0.9]}")
+    .replace("epsilon: {grid: [0.0, 0.2]}", "epsilon: {grid: [0.0]}")
+    .replace("seed: {grid: [0]}", "seed: {grid: [0, 1]}")
+    + "search: {algorithm: tpe, num_samples: 12, delay: 3}\n"
+)
+ASHA = "scheduler.asha={grace_period: 1, reduction_factor: 2, replicates: seed, block: 1, lag: 0}"
+ATTACKED = "val_attacked_cvar_05@path_fgsm:0.2"
+
+
+@pytest.fixture
+def searched(tmp_path):
+    """A space of 12 proposals at two seeds."""
+    path = tmp_path / "searched.yaml"
+    path.write_text(SEARCHED)
+    return path
+
+
+def asking(*columns):
+    return f"search.objectives=[{', '.join(columns)}]"
+
+
+def risk(config, epoch):
+    """Best in epoch 2 of 3, and lower at seed 0."""
+    return (config["lr"] - 0.3) ** 2 + abs(epoch - 2) + config["seed"]
+
+
+def rough(config, epoch):
+    """Trials of every fate: their learning rate decides."""
+    if config["lr"] > 0.8 and epoch == 2:
+        raise DivergedError(epoch, "validation loss", math.nan)
+    if 0.6 < config["lr"] < 0.7:
+        raise RuntimeError("out of memory")
+    return risk(config, epoch)
+
+
+def history(sweep):
+    """All that Optuna knows of every proposal; nan as text, since it equals nothing."""
+    return [
+        (t.state.name, t.values, t.params, repr(t.intermediate_values), repr(t.user_attrs))
+        for t in sweep.study.trials
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cvar_05", r"'cvar_05' is a test metric, .*; search on val_cvar_05$"),
+        ("cvar_05_minus_dense", r"is a test metric, .*; search on val_cvar_05$"),
+        ("pnl_std", r"is a test metric, .*; search on val_pnl_std$"),
+        ("sharpe_ratio", r"is a test metric, .*; search on val_\w+$"),
+        ("'attacked_cvar_05@path_fgsm:0.2'", rf"is a test metric, .*; search on {ATTACKED}$"),
+        ("sparsity", "unknown objective 'sparsity'; did you mean 'sparsity_achieved'"),
+        (
+            "'val_attacked_cvar_05@path_fgsm:0.3'",
+            rf"unknown objective .*:0.3'; did you mean '{ATTACKED}'.*study.evaluation, add this",
+        ),
+    ],
+)
+def test_a_search_sees_no_test_metric_and_nothing_unknown(searched, name, message):
+    with pytest.raises(SpaceError, match=rf"^--set search\.objectives: .*{message}") as caught:
+        sweeps.plan(searched, overrides=[asking(name)])
+    assert "\n" not in str(caught.value)
+
+
+def test_every_objective_knows_which_way_is_better(searched):
+    asked = asking("train_loss", "val_pnl_std", f"'{ATTACKED}'", "sparsity_achieved")
+    assert list(sweeps.plan(searched, overrides=[asked]).objectives.values()) == [
+        "min",
+        "min",
+        "max",
+        "max",
+    ]
+
+
+def test_a_proposal_comes_to_the_mean_of_its_seeds_at_their_best_epochs(searched, tmp_path):
+    asked = asking("val_loss", "val_cvar_05", "sparsity_achieved", f"'{ATTACKED}'")
+    sweep = faked_sweep.run(searched, tmp_path / "out", risk, overrides=[asked])
+    assert len(sweep.study.trials) == 12
+    for trial in sweep.study.trials:
+        loss = (trial.params["lr"] - 0.3) ** 2 + 0.5
+        # The made-up val_cvar_05 is the third column: two above the loss.
+        assert trial.values == pytest.approx([loss, loss + 2, trial.params["sparsity"], -7.0])
+
+
+def test_what_is_attacked_on_validation_paths_is_computed_for_those_who_ask(searched, tmp_path):
+    asked = asking(f"'{ATTACKED}'")
+    asking_, plain = (
+        faked_sweep.run(searched, tmp_path / name, risk, overrides=[*more, "search.num_samples=2"])
+        for name, more in (("asking", [asked]), ("plain", []))
+    )
+    assert asking_.trials.keys() == plain.trials.keys()
+    assert all(log.end[ATTACKED] == -7.0 for log in asking_.trials.values())
+    assert not any(ATTACKED in log.end for log in plain.trials.values())
+    assert pq.read_table(tmp_path / "asking" / "trials.parquet")[ATTACKED].to_pylist() == [-7] * 4
+    assert ATTACKED not in pq.read_table(tmp_path / "plain" / "trials.parquet").column_names
+
+
+def test_trials_that_ended_without_what_a_search_is_to_see_are_refused(searched, tmp_path):
+    faked_sweep.run(searched, tmp_path / "out", risk, stop_after=3)
+    with pytest.raises(UsageError, match=rf"ended without {ATTACKED}, which the search is to see"):
+        faked_sweep.run(
+            searched, tmp_path / "out", risk, overrides=[asking(f"'{ATTACKED}'", "val_loss")]
+        )
+
+
+def test_every_fate_of_a_proposal_is_told(searched, tmp_path):
+    sweep = faked_sweep.run(
+        searched, tmp_path / "out", rough, overrides=[ASHA, "search.num_samples=30"]
+    )
+    told = {"diverged": 0, "failed": 0, "stopped": 0, "complete": 0}
+    for trial in sweep.study.trials:
+        lr, steps = trial.params["lr"], trial.intermediate_values
+        if lr > 0.8:
+            # Before its rungs, since Optuna takes what came further for the better.
+            fate = "diverged"
+            assert (trial.state, trial.value, list(steps)) == (TrialState.PRUNED, None, [1])
+            assert math.isnan(steps[1])
+        elif 0.6 < lr < 0.7:
+            fate = "failed"
+            assert (trial.state, trial.value) == (TrialState.FAIL, None)
+        elif trial.state == TrialState.PRUNED:
+            fate = "stopped"
+            mean = (lr - 0.3) ** 2 + 0.5
+            assert steps == pytest.approx({rung: mean + abs(rung - 2) for rung in steps})
+            assert trial.value == steps[max(steps)]
+        else:
+            fate = "complete"
+            assert trial.value == pytest.approx((lr - 0.3) ** 2 + 0.5)
+        told[fate] += 1
+    assert min(told.values()) > 0, told
+
+
+def test_a_trial_that_diverged_is_told_from_one_that_crashed_in_the_log_only(searched, tmp_path):
+    sweep = faked_sweep.run(searched, tmp_path / "out", rough)
+    marks = {
+        (log.end.get("error"), log.end.get("diverged"))
+        for log in sweep.trials.values()
+        if log.ended == "failed"
+    }
+    assert {mark for error, mark in marks if "loss is nan in epoch 2" in error} == {True}
+    assert {mark for error, mark in marks if "out of memory" in error} == {None}
+    assert not any("diverged" in log.row(live=False) for log in sweep.trials.values())
+
+
+@pytest.mark.parametrize("rule", [None, ASHA, ASHA.replace(", replicates: seed", "")])
+@pytest.mark.parametrize("asked", [[], [asking("val_loss", "sparsity_achieved")]])
+def test_a_search_does_not_depend_on_the_order_in_which_trials_end(
+    searched, tmp_path, rule, asked
+):
+    overrides = [*asked, *filter(None, [rule])]
+    runs = [
+        faked_sweep.run(
+            searched, tmp_path / str(seed), rough, shuffle_seed=seed, overrides=overrides
+        )
+        for seed in (None, 1, 2)
+    ]
+    assert all(len(sweep.trials) == 24 for sweep in runs)
+    assert history(runs[1]) == history(runs[0]) == history(runs[2])
+
+
+@pytest.mark.parametrize("rule", [None, ASHA])
+@pytest.mark.parametrize("cut", [1, 4, 11])
+def test_a_search_that_was_cut_off_goes_on_as_if_it_had_not_been(searched, tmp_path, rule, cut):
+    overrides = [*filter(None, [rule]), "search.num_samples=8"]
+    whole = faked_sweep.run(searched, tmp_path / "whole", rough, overrides=overrides)
+    out = tmp_path / "out"
+    for _ in range(2):
+        faked_sweep.run(
+            searched, out, rough, stop_after=cut, shuffle_seed=cut, overrides=overrides
+        )
+    again = faked_sweep.run(searched, out, rough, overrides=overrides)
+    assert history(again) == history(whole)
+
+
+def test_proposals_that_were_left_out_for_a_time_come_back(searched, tmp_path):
+    whole = faked_sweep.run(searched, tmp_path / "whole", risk)
+    out = tmp_path / "out"
+    faked_sweep.run(searched, out, risk, stop_after=9, shuffle_seed=1)
+    fewer = faked_sweep.run(searched, out, risk, overrides=["search.num_samples=2"])
+    assert len(fewer.study.trials) == 2
+    again = faked_sweep.run(searched, out, risk)
+    assert history(again) == history(whole)
+    assert again.counts == {"completed": 24}
+
+
+def test_a_further_seed_is_trained_for_every_proposal(searched, tmp_path):
+    one, both = (f"space.seed.grid={seeds}" for seeds in ("[0]", "[0, 1]"))
+    faked_sweep.run(searched, tmp_path / "out", risk, overrides=[one])
+    grown = faked_sweep.run(searched, tmp_path / "out", risk, overrides=[both])
+    whole = faked_sweep.run(searched, tmp_path / "whole", risk, overrides=[both])
+    assert history(grown) == history(whole)
+
+
+def test_a_study_is_named_after_what_it_varies(searched):
+    def named(*overrides):
+        return search_for(sweeps.plan(searched, overrides=overrides)).study.study_name
+
+    assert re.fullmatch(r"searched-[0-9a-f]{8}", named())
+    assert named() == named("search.num_samples=5")
+    others = ["study.risk.tail=0.1", "space.lr={uniform: [0.01, 2.0]}", "space.epsilon.grid=[0.1]"]
+    assert len({named(), *map(named, others)}) == 4
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_real_trials_make_a_front_of_clean_risk_risk_under_attack_and_sparsity(
+    ray_here, searched, silent, tmp_path
+):
+    out = tmp_path / "out"
+    overrides = {
+        "space.lr": {"uniform": [0.003, 0.03]},
+        "search.algorithm": "nsga2",
+        "search.num_samples": 4,
+        "search.objectives": ["val_cvar_05", ATTACKED, "sparsity_achieved"],
+    }
+    sweep = sweeps.run(searched, storage=out, overrides=overrides, progress=silent)
+    assert [t.state for t in sweep.study.trials] == [TrialState.COMPLETE] * 4
+    for clean, attacked, sparsity in (t.values for t in sweep.study.trials):
+        assert -100 < attacked < clean < 0
+        assert 0 <= sparsity < 0.9
+    assert analysis.schema.check(analysis.load_trials(out), "trials") == []
+    # As a driver that was killed leaves it.
+    (log,) = (out / "log").iterdir()
+    lines = log.read_bytes().splitlines(keepends=True)
+    ends = [i for i, line in enumerate(lines) if b'"end":{' in line]
+    log.write_bytes(b"".join(lines[: ends[2] + 1]))
+    again = sweeps.run(searched, storage=out, overrides=overrides, progress=silent)
+    assert history(again) == history(sweep)

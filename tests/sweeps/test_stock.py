@@ -1,22 +1,34 @@
+"""Ray's own schedulers: stock ASHA by hand, and each of them in a real sweep."""
+
 from types import SimpleNamespace
 
 import pytest
+from spaces import TINY
 
-from search_spaces import Asha
-from sweeps.asha import StratifiedAsha
+import analysis
+import sweeps
+from search_spaces import StockAsha
+from sweeps import Silent
+from sweeps.stock import StratifiedAsha
 
-pytestmark = pytest.mark.ray
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 STOP, CONTINUE = StratifiedAsha.STOP, StratifiedAsha.CONTINUE
 
 
 def scheduler(**options):
-    asha = Asha(grace_period=1, reduction_factor=3, **options)
-    return StratifiedAsha(asha, lambda config: config["epsilon"])
+    rule = StockAsha(grace_period=1, reduction_factor=3, **options)
+    return StratifiedAsha(rule, lambda config: config["epsilon"])
 
 
 def trial(name, epsilon=0.0, epochs=9):
-    about = {"config": {"epsilon": epsilon}, "study": {"training": {"epochs": epochs}}}
-    return SimpleNamespace(trial_id=name, config={"trial": about})
+    job = {"trial": {"config": {"epsilon": epsilon}}, "limit": epochs}
+    return SimpleNamespace(trial_id=name, config={"job": job})
 
 
 def report(asha, it, epoch, loss):
@@ -45,16 +57,6 @@ def test_a_robust_trial_is_never_judged_against_clean_ones():
     assert report(asha, robust, 1, 100.0) == CONTINUE
 
 
-def test_trials_are_judged_at_rungs_only():
-    asha = scheduler()
-    a, b = entered(asha, trial("a"), trial("b"))
-    for epoch in (1, 2, 3):
-        report(asha, a, epoch, 1.0)
-    assert report(asha, b, 1, 1.0) == CONTINUE
-    assert report(asha, b, 2, 50.0) == CONTINUE
-    assert report(asha, b, 3, 50.0) == STOP
-
-
 def test_nobody_is_stopped_at_its_own_last_epoch():
     asha = scheduler()
     a, b = entered(asha, trial("a"), trial("b", epochs=3))
@@ -64,15 +66,40 @@ def test_nobody_is_stopped_at_its_own_last_epoch():
         assert report(asha, b, epoch, loss) == CONTINUE
 
 
-def test_the_report_that_ends_a_trial_is_no_rung():
-    asha = scheduler()
-    (a,) = entered(asha, trial("a"))
-    assert asha.on_trial_result(None, a, {"end": {}}) == CONTINUE
-
-
 @pytest.mark.parametrize(("mode", "survivor"), [("min", "low"), ("max", "high")])
 def test_the_declared_direction_decides(mode, survivor):
     asha = scheduler(mode=mode)
     low, high = entered(asha, trial("low"), trial("high"))
     order = [(low, 1.0), (high, 2.0)] if survivor == "low" else [(high, 2.0), (low, 1.0)]
     assert [report(asha, t, 1, loss) for t, loss in order] == [CONTINUE, STOP]
+
+
+RULES = {
+    "stock_asha": {"grace_period": 1, "reduction_factor": 2, "stratify_by": ["sparsity"]},
+    "median": {"grace_period": 1, "min_samples": 2},
+    "hyperband": {"reduction_factor": 2},
+    "pbt": {"axes": ["lr"], "perturbation_interval": 1},
+}
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_each_of_rays_schedulers_ends_a_sweep_with_finishers(ray_here, tmp_path, kind):
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    sparsities = [0.5] if kind == "pbt" else [0.0, 0.8]
+    overrides = {
+        "space.sparsity.grid": sparsities,
+        "space.epsilon.grid": [0.0],
+        "space.lr.grid": [1e-2, 3e-3, 1e-3, 1e30],
+        "study.training.schedule": "constant",
+        "scheduler": {kind: RULES[kind]},
+    }
+    sweep = sweeps.run(
+        tmp_path / "tiny.yaml", storage=tmp_path / "out", overrides=overrides, progress=Silent()
+    )
+    trials = analysis.load_trials(tmp_path / "out")
+    assert sweep.left == 0
+    assert set(trials["status"]) <= {"completed", "stopped", "failed"}
+    done = trials[trials["status"] == "completed"]
+    # Only ASHA is told to keep a finisher in every stratum.
+    assert done["config/sparsity"].nunique() >= (2 if kind == "stock_asha" else 1)
+    assert done["cvar_05"].notna().all()

@@ -1,0 +1,146 @@
+"""What a trial costs beside its training: no-op trials in our lanes and in a plain Tune script.
+
+``python -m benchmarks.overhead``: both sides take turns on the same two slots, each in a fresh
+process; medians of three rounds. A plain script is one that somebody new to Tune would write,
+``Tuner(function).fit()``; with ``reuse_actors=True`` it is the best that Tune itself can do.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROUNDS = 3
+SLOTS = 2
+TRIALS = {"lanes": 1000, "tune, reusing actors": 200, "tune": 20}
+
+
+def rss() -> int:
+    """Resident bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def lanes(trials: int) -> dict[str, float]:
+    import ray
+
+    import sweeps
+    from sweeps.engine import Engine
+    from sweeps.lanes import Work, run_lanes
+    from sweeps.ledger import Ledger
+
+    class Noop:
+        facts: dict[str, float] = {}  # noqa: RUF012
+
+        def epochs(self):
+            yield {"epoch": 1, "val_loss": 0.0, "best": True, "seconds": 0.0}
+
+        def checkpoint(self):
+            return b""
+
+        def finish(self):
+            return {"seconds": 0.0}, None
+
+    ray.init(num_cpus=SLOTS, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    memory: list[tuple[int, int]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine(None)
+        ledger = Ledger(Path(folder), core="none", engine=engine)
+        ledger.append(
+            *(
+                {
+                    "type": "trial",
+                    "trial_id": f"{i:016x}",
+                    "index": i,
+                    "config": {"lr": 1e-3, "seed": i},
+                    "group": str(i),
+                    "stratum": "",
+                    "replicate": 0,
+                    "limit": 1,
+                }
+                for i in range(trials)
+            )
+        )
+
+        def changed() -> None:
+            done = trials - engine.left
+            if done % 100 == 0 and (not memory or memory[-1][0] != done):
+                memory.append((done, rss()))
+
+        began = time.perf_counter()
+        first: list[float] = []
+        work = Work(
+            open_run=lambda trial, checkpoint: Noop(),
+            spec=lambda known: {"trial": {"trial_id": known}, "limit": 1, "epochs": 1},
+            more=lambda: False,
+            exhausted=lambda: True,
+            changed=lambda: (first.append(time.perf_counter()), changed()) and None,
+        )
+        run_lanes(work, ledger, engine, lanes=SLOTS, resources={"cpu": 1, "gpu": 0})
+        took = time.perf_counter() - began
+        ledger.close()
+    assert sweeps.__name__
+    assert engine.left == 0
+    late = [point for point in memory if point[0] >= trials // 5]
+    growth = (late[-1][1] - late[0][1]) / (late[-1][0] - late[0][0]) if len(late) > 1 else 0.0
+    return {"seconds": took, "started": first[-1] - first[0], "bytes_per_trial": growth}
+
+
+def plain(trials: int, *, reuse: bool) -> dict[str, float]:
+    import ray
+    from ray import tune
+
+    ray.init(num_cpus=SLOTS, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+
+    def noop(config):
+        import torch  # noqa: F401 (what every real trial does)
+
+        tune.report({"val_loss": 0.0})
+
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        tune.Tuner(
+            noop,
+            param_space={"seed": tune.grid_search(list(range(trials)))},
+            tune_config=tune.TuneConfig(reuse_actors=reuse),
+            run_config=tune.RunConfig(storage_path=folder, verbose=0),
+        ).fit()
+    return {"seconds": time.perf_counter() - began}
+
+
+SIDES = {
+    "lanes": lanes,
+    "tune, reusing actors": lambda trials: plain(trials, reuse=True),
+    "tune": lambda trials: plain(trials, reuse=False),
+}
+
+
+def main() -> None:
+    results: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
+    for _ in range(ROUNDS):
+        for side, trials in TRIALS.items():
+            command = [sys.executable, "-m", "benchmarks.overhead", side, str(trials)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            results[side].append(json.loads(done.stdout.strip().splitlines()[-1]))
+    each = {
+        side: [1000 * run["seconds"] / TRIALS[side] for run in runs]
+        for side, runs in results.items()
+    }
+    print(f"{'':24s}{'trials':>8s}{'ms a trial':>12s}{'of lanes':>10s}   rounds")
+    ours = statistics.median(each["lanes"])
+    for side, values in each.items():
+        median = statistics.median(values)
+        rounds = ", ".join(f"{value:.1f}" for value in values)
+        print(f"{side:24s}{TRIALS[side]:8d}{median:12.1f}{median / ours:10.1f}   {rounds}")
+    growth = statistics.median(run["bytes_per_trial"] for run in results["lanes"])
+    print(f"memory of the driver: {growth / 1024:.1f} KiB a trial")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        print(json.dumps(SIDES[sys.argv[1]](int(sys.argv[2]))))
+    else:
+        main()

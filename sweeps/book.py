@@ -1,0 +1,226 @@
+"""What the log says of every trial: records folded into one entry a trial."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ENDED = ("completed", "stopped", "failed")
+
+
+@dataclass(slots=True)
+class TrialLog:
+    """What the log says of one trial.
+
+    Args:
+        entry: the record that entered it.
+        columns: names of the fields of ``epochs``.
+        epochs: by epoch, from 1.
+        facts: what is known from the beginning, such as the sparsity achieved.
+        end: how it ended, by itself.
+        stop: the decision that stopped its configuration.
+        audited: whether it trained on after that.
+        saved: sha256 (hex) of where its last segment left off.
+        begun: driver start in which it last ran, from 1; 0 if never.
+        fresh: whether the present driver start ended it.
+    """
+
+    entry: Mapping[str, Any]
+    columns: tuple[str, ...] = ()
+    epochs: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    end: dict[str, Any] | None = None
+    stop: dict[str, Any] | None = None
+    audited: bool = False
+    saved: str | None = None
+    begun: int = 0
+    fresh: bool = False
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Its values by axis."""
+        return dict(self.entry["config"])
+
+    @property
+    def ended(self) -> str | None:
+        """How it ended for the sweep: completed, stopped or failed; None if it has not."""
+        # A configuration that was stopped stays so, whatever becomes of it in an audit.
+        if self.end and self.end["status"] == "failed" and not self.audited:
+            return "failed"
+        if self.stop:
+            return "stopped"
+        return self.end["status"] if self.end else None
+
+    @property
+    def checkpoint(self) -> str | None:
+        """sha256 (hex) of where it can go on; None if it never will, or only from the start."""
+        over = bool(self.stop and not self.audited) or bool(
+            self.end and not self.end.get("truncated")
+        )
+        return None if over else self.saved
+
+    @property
+    def stopped_at(self) -> int | None:
+        """Epoch at which it was stopped."""
+        return self.stop["epoch"] if self.stop and self.ended == "stopped" else None
+
+    def rows(self, *, audit: bool = False) -> list[dict[str, Any]]:
+        """Its epochs in order; those after a stop only for an ``audit``."""
+        last = self.stopped_at
+        return [
+            dict(zip(self.columns, self.epochs[epoch], strict=True))
+            for epoch in sorted(self.epochs)
+            if audit or last is None or epoch <= last
+        ]
+
+    def best(self, *, audit: bool = False) -> dict[str, Any] | None:
+        """The last epoch that improved the validation risk."""
+        improving = [row for row in self.rows(audit=audit) if row.get("best")]
+        return improving[-1] if improving else None
+
+    def row(self, *, live: bool) -> dict[str, Any]:
+        """Its line in the table of trials; ``live`` if a driver is working on it."""
+        # Brings torch along, for which nobody who only counts trials should have to wait.
+        from hedgecore.hedging.train import epochs_to_criterion
+
+        status = self.ended or ("running" if live else "interrupted")
+        rows, best = self.rows(), self.best()
+        row = {name: value for name, value in self.entry.items() if name not in _SCHEDULING}
+        reached = epochs_to_criterion(
+            [epoch["val_loss"] for epoch in rows if "val_loss" in epoch],
+            reference=row.get("dense_val_loss", float("-inf")),
+        )
+        audit = (
+            self.best(audit=True) if self.audited and self.end and status == "stopped" else None
+        )
+        tested = {k: v for k, v in (self.end or {}).items() if k not in _NO_COLUMNS}
+        return {
+            **row,
+            **{f"config/{name}": cell(value) for name, value in self.config.items()},
+            "epochs": len(rows),
+            "best_epoch": best["epoch"] if best else None,
+            "val_loss": best["val_loss"] if best else None,
+            "epochs_to_95pct": reached,
+            # What a trial that was cut off would have come to is not known.
+            "converged": True if reached else (False if status == "completed" else None),
+            "seconds": rows[-1].get("seconds") if rows else None,
+            **self.facts,
+            **({} if status == "stopped" else tested),
+            "status": status,
+            "stopped_at": self.stopped_at,
+            "reason": _reason(self.stop) if self.stop and status == "stopped" else None,
+            "audited": audit is not None,
+            "audit_val_loss": audit["val_loss"] if audit else None,
+        }
+
+
+class Book:
+    """Every trial that equal code computed, by id.
+
+    Args:
+        core: version of hedgecore; trials that other code computed stay in the log but are not
+            entered.
+    """
+
+    def __init__(self, core: str) -> None:
+        self._core = core
+        self._entering = False
+        self.trials: dict[str, TrialLog] = {}
+        self.rungs: dict[int, Counter[bool]] = {}
+        """How many trials went on at each rung, and how many were stopped."""
+        self.starts = 0
+        self.withdrawn: set[str] = set()
+        """Trials that are no part of the space any more."""
+        self.warm: Mapping[str, Any] | None = None
+        """The record of what a search began with."""
+        self.closed = True
+        self.running: set[str] = set()
+
+    def apply(self, record: Mapping[str, Any]) -> bool:
+        """Enter ``record``; False if it is of other code."""
+        kind = record["type"]
+        if kind == "start":
+            self._entering = record["core"] == self._core
+            self.starts, self.closed = self.starts + 1, False
+            self.running.clear()
+            for log in self.trials.values():
+                log.fresh = False
+        if not self._entering:
+            return False
+        if kind == "close":
+            self.closed = True
+            self.running.clear()
+        elif kind == "withdrawn":
+            self.withdrawn.update(record["trials"])
+        elif kind == "trial":
+            self.withdrawn.discard(record["trial_id"])
+            if known := self.trials.get(record["trial_id"]):
+                known.entry = record  # its place in a space that has changed
+            else:
+                self.trials[record["trial_id"]] = TrialLog(record)
+        elif kind == "begin":
+            self.trials[record["trial_id"]].begun = self.starts
+            self.running.add(record["trial_id"])
+        elif kind == "lost":
+            self.running.discard(record["trial_id"])
+        elif kind == "segment":
+            self._segment(record)
+        elif kind == "decision":
+            counts = self.rungs.setdefault(record["epoch"], Counter())
+            counts[record["goes_on"]] += len(record["trials"])
+            if not (record["goes_on"] or record["ended"]):
+                for trial_id in record["trials"]:
+                    log = self.trials[trial_id]
+                    log.stop, log.fresh = dict(record), True
+                    self.running.discard(trial_id)
+        elif kind == "warm":
+            self.warm = record
+        elif kind == "audit":
+            for trial_id in record["trials"]:
+                self.trials[trial_id].audited = True
+        return True
+
+    def live(self, log: TrialLog) -> bool:
+        """Whether the driver that last wrote is working on the trial, as far as the log tells."""
+        return not self.closed and log.begun == self.starts
+
+    def rows(self) -> Iterable[tuple[str, TrialLog]]:
+        """The trials that began or ended, in the order of the space."""
+        known = [(i, log) for i, log in self.trials.items() if log.begun or log.ended]
+        return sorted(known, key=lambda item: (item[1].entry["index"], item[0]))
+
+    def _segment(self, record: Mapping[str, Any]) -> None:
+        log = self.trials[record["trial_id"]]
+        if "end" in record or "checkpoint" in record:  # or else its worker goes straight on
+            self.running.discard(record["trial_id"])
+        log.facts = record.get("facts", log.facts)
+        log.saved = record.get("checkpoint")
+        for row in record["rows"]:
+            log.columns = log.columns or _interned(tuple(row))
+            # Trained again after a crash, an epoch is what it was the first time.
+            log.epochs.setdefault(row["epoch"], tuple(row.values()))
+        if end := record.get("end"):
+            log.end, log.fresh = dict(end), True
+
+
+_NO_COLUMNS = ("model", "truncated", "diverged")
+_SCHEDULING = ("type", "trial_id", "config", "group", "stratum", "replicate", "limit")
+_COLUMNS: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+
+def cell(value: Any) -> Any:
+    """A list-valued axis, such as hidden widths, is text in a table."""
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _interned(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """One tuple of names for all trials: a sweep has thousands."""
+    return _COLUMNS.setdefault(columns, columns)
+
+
+def _reason(stop: Mapping[str, Any]) -> str:
+    if stop.get("reason"):
+        return str(stop["reason"])
+    if stop["value"] is None:
+        return f"not finite at epoch {stop['epoch']}, or a seed of its configuration failed"
+    return f"rank {stop['rank']} of {stop['of']} at epoch {stop['epoch']}"

@@ -1,0 +1,171 @@
+"""A space against the study it varies: mistakes are found before anything runs."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, cast
+
+from hedgecore.config import ConfigError, fingerprint, from_mapping, to_mapping
+from hedgecore.hedging.evaluate import attacked_columns
+from hedgecore.hedging.study import AXES, TicketStudy
+from hedgecore.hedging.ticket import validation_columns
+from hedgecore.hedging.train import DIRECTIONS
+from hedgecore.metrics import METRICS
+from hedgecore.registry import unknown
+from hedgecore.rng import seed_sequence
+from search_spaces import Pbt, SearchSpace, SpaceError
+
+
+def study_of(space: SearchSpace) -> TicketStudy:
+    """The study that every axis varies.
+
+    Raises:
+        SpaceError: the block ``study`` holds what no study can.
+    """
+    try:
+        return from_mapping(TicketStudy, space.study)
+    except ConfigError as error:
+        key = f"study.{error.key}" if error.key else "study"
+        raise wrong(space, key, error.problem) from error
+
+
+def trial_study(study: TicketStudy, config: Mapping[str, Any]) -> TicketStudy:
+    """``study`` with the axes of a trial set, whose seed it does not know."""
+    return study.with_axes({name: value for name, value in config.items() if name != "seed"})
+
+
+def first_with(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial with these ``values``; every other axis has the first that lets them exist."""
+    first = {axis: domain.ends()[0] for axis, domain in space.space.items()}
+    for axis in values:
+        first |= {other: wanted[0] for other, wanted in space.required(axis).items()}
+    return space.present({**first, **values})
+
+
+def check_axes(space: SearchSpace, study: TicketStudy) -> None:
+    """Build the study at every end of every domain.
+
+    Raises:
+        SpaceError: an axis that no study has, a value that it cannot hold, or an axis that
+            changes what must be prepared before it is known.
+    """
+    _check_names(space, study)
+    settled = _settled(space)
+    for axis in space.space:
+        dense = {fingerprint(built.dense_study()) for built in _ends(space, study, axis)}
+        if axis in settled and len(dense) > 1:
+            raise wrong(space, *settled[axis])
+
+
+def check_metrics(space: SearchSpace) -> None:
+    """Refuse what a search may not see, and a scheduler that would stop the best.
+
+    Raises:
+        SpaceError: an objective or a metric that is none, or the wrong direction.
+    """
+    study = study_of(space)
+    known = _searchable(study)
+    tested = {*METRICS, *attacked_columns(study.evaluation), "cvar_05_minus_dense"}
+    for name in space.search.objectives:
+        if name in known:
+            continue
+        problem = unknown(name, known, kind="objective")
+        if name in tested:
+            near = get_close_matches(f"val_{name}", known, n=1) or ["val_loss"]
+            problem = f"{name!r} is a test metric, which a search that is judged by it must not "
+            problem += f"see; search on {near[0]}"
+        elif name.startswith("val_attacked_"):
+            problem += "; attacks and budgets are those of study.evaluation, add this one there"
+        raise wrong(space, "search.objectives", problem)
+    rule = space.scheduler
+    if rule is None:
+        return
+    if rule.metric not in DIRECTIONS:
+        problem = unknown(rule.metric, DIRECTIONS, kind="metric")
+        raise wrong(space, f"scheduler.{rule.kind}.metric", problem)
+    if rule.mode != (better := DIRECTIONS[rule.metric]):
+        problem = f"{rule.mode!r} would stop the best by {rule.metric}; write mode: {better}"
+        raise wrong(space, f"scheduler.{rule.kind}.mode", problem)
+
+
+def objectives(space: SearchSpace) -> dict[str, Literal["min", "max"]]:
+    """What a search improves: which way is better, by column."""
+    default = space.scheduler.metric if space.scheduler else "val_loss"
+    known = _searchable(study_of(space))
+    return {name: known[name] for name in space.search.objectives or (default,)}
+
+
+def wrong(space: SearchSpace, key: str, problem: str) -> SpaceError:
+    """The error that says ``problem`` about ``key``, with the place where it is written."""
+    return SpaceError(f"{space.where(key)}: {problem}")
+
+
+def axis_at(space: SearchSpace, path: str) -> str | None:
+    """The key of the axis that sets ``path`` of the study.
+
+    Another axis than the one being checked may be the one that is wrong.
+    """
+    return next((f"space.{name}" for name in space.space if AXES.get(name, name) == path), None)
+
+
+def leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted paths of everything in ``mapping`` that is no mapping itself."""
+    for name, value in mapping.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _searchable(study: TicketStudy) -> dict[str, Literal["min", "max"]]:
+    """Which way is better, by column; no number of the test is among them."""
+    known = dict(DIRECTIONS)
+    for name in ("sparsity_achieved", *validation_columns(study)):
+        known[name] = "max"
+    return known
+
+
+def _check_names(space: SearchSpace, study: TicketStudy) -> None:
+    known = {*AXES, "seed", *leaves(to_mapping(study))}
+    short = {path: name for name, path in AXES.items()}
+    for name in space.space:
+        if name not in known:
+            hint = unknown(name, known, kind="axis").split("; known:")[0]
+            axes = ", ".join([*AXES, "seed"])
+            cure = f"axes are {axes} and the keys of study, such as training.epochs"
+            raise wrong(space, f"space.{name}", f"{hint}; {cure}")
+        if name in short:
+            raise wrong(space, f"space.{name}", f"this axis is called {short[name]!r}; write that")
+
+
+def _ends(space: SearchSpace, study: TicketStudy, axis: str) -> Iterator[TicketStudy]:
+    """The study at every end of ``axis``, and without it if it is conditional.
+
+    Axes that depend on it are left out; they have ends of their own.
+    """
+    for value in space.space[axis].ends():
+        beside = first_with(space, {axis: value})
+        config = {name: v for name, v in beside.items() if axis not in space.required(name)}
+        try:
+            if axis == "seed":
+                seed_sequence(cast(int, value))  # which itself refuses what is not a seed
+            yield trial_study(study, config)
+        except ConfigError as error:
+            where = axis_at(space, error.key) or f"space.{axis}"
+            raise wrong(space, where, error.problem) from error
+        except ValueError as error:
+            raise wrong(space, f"space.{axis}", str(error)) from error
+    if axis in space.when:
+        yield trial_study(study, {name: v for name, v in config.items() if name != axis})
+
+
+def _settled(space: SearchSpace) -> dict[str, tuple[str, str]]:
+    """Axes that must not change what is prepared: where to say so, and what."""
+    search, rule = space.search, space.scheduler
+    changes = "changes the data or the dense baseline"
+    if search.adaptive:
+        cure = "put it in study, or write search.algorithm: random"
+        problem = f"{changes}, which are prepared before {search.algorithm} proposes; {cure}"
+        return {axis: (f"space.{axis}", problem) for axis in space.space}
+    problem = f"{changes}, which a running trial keeps; remove it"
+    axes = rule.axes if isinstance(rule, Pbt) else ()
+    return {axis: ("scheduler.pbt.axes", f"{axis} {problem}") for axis in axes}

@@ -1,0 +1,290 @@
+"""Lanes: Ray Tune keeps a worker on every slot, and each runs one segment after another.
+
+A Tune trial a configuration would hold its slot while it waits for a decision, or give up its
+process and pay for another. A lane does neither: it is a Tune trial that lives as long as the
+sweep, placed, retried and scaled by Tune, and a configuration occupies it from rung to rung only.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune import Callback, Stopper
+from ray.tune.experiment import Trial
+from ray.tune.progress_reporter import TrialProgressCallback
+
+from sweeps.engine import Engine, Job
+from sweeps.errors import SweepError
+from sweeps.ledger import Ledger
+from sweeps.mailbox import Mailbox
+from sweeps.trainables import Run, Worker
+
+_MOST_FALSE_STARTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What there is to do.
+
+    Args:
+        open_run: makes a run of a trial, on a worker.
+        spec: what a worker needs to know of a trial, by its id.
+        more: enters further trials; False if there are none, or not yet.
+        exhausted: whether no further trials will come.
+        changed: called after every event.
+        deadline: seconds of ``time.monotonic`` after which to cut the sweep off; None for never.
+        patience: seconds after which a segment counts as hung; None for never.
+    """
+
+    open_run: Callable[[Mapping[str, Any], bytes | None], Run]
+    spec: Callable[[str], dict[str, Any]]
+    more: Callable[[], bool]
+    exhausted: Callable[[], bool]
+    changed: Callable[[], None]
+    deadline: float | None = None
+    patience: float | None = None
+
+
+def run_lanes(
+    work: Work, ledger: Ledger, engine: Engine, *, lanes: int, resources: Mapping[str, float]
+) -> bool:
+    """Work until nothing is left; False if the deadline came first.
+
+    Raises:
+        SweepError: workers die before they run anything.
+        WriteError: the log takes no more.
+    """
+    mailbox: Any = Mailbox.remote()  # type: ignore[attr-defined]
+    desk = _Desk(work, ledger, engine, mailbox)
+    scratch = tempfile.mkdtemp(prefix="hedgesweep-")
+    trainable = tune.with_resources(
+        tune.with_parameters(_lane, mailbox=mailbox, open_run=work.open_run), dict(resources)
+    )
+    try:
+        tune.Tuner(
+            trainable,
+            param_space={"lane": tune.grid_search(list(range(lanes)))},
+            tune_config=tune.TuneConfig(max_concurrent_trials=lanes),
+            run_config=tune.RunConfig(
+                name="lanes",
+                storage_path=scratch,
+                callbacks=[desk, Quiet()],
+                stop=desk.stopper,
+                verbose=0,
+                # The desk counts what a trial costs; a lane always comes back.
+                failure_config=tune.FailureConfig(max_failures=-1),
+            ),
+        ).fit()
+    except Cut:
+        return False
+    except tune.TuneError:
+        if desk.failure is not None:
+            raise desk.failure from None
+        raise
+    finally:
+        desk.kill()
+        ray.kill(mailbox)
+        shutil.rmtree(scratch, ignore_errors=True)
+    if desk.failure is not None:
+        raise desk.failure
+    return not desk.cut
+
+
+def _lane(config: dict[str, Any], *, mailbox: Any, open_run: Any) -> None:
+    worker = Worker(open_run)
+    while (job := ray.get(mailbox.take.remote(config["lane"]))) is not None:
+        # Returns when the driver has the segment on its disk.
+        tune.report({"segment": worker.segment(*job)})
+
+
+class Cut(BaseException):
+    """The deadline has come."""
+
+
+class _Finished(Stopper):
+    """Tells Tune not to start lanes for which there is no work."""
+
+    def __init__(self) -> None:
+        self.finished = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self.finished
+
+
+class Quiet(TrialProgressCallback):
+    """Takes the place of what would print a line for every lane."""
+
+    def _print(self, text: str) -> None:
+        pass
+
+
+class _Desk(Callback):
+    """Hands jobs to lanes and takes their segments: Tune's events in, records out."""
+
+    def __init__(self, work: Work, ledger: Ledger, engine: Engine, mailbox: Any) -> None:
+        self._work, self._ledger, self._engine, self._mailbox = work, ledger, engine, mailbox
+        self._lanes: dict[int, Trial] = {}
+        self._jobs: dict[int, tuple[Job, float]] = {}
+        self._idle: list[int] = []
+        self._false_starts = 0
+        self.failure: Exception | None = None
+        self.cut = False
+        self.stopper = _Finished()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its callbacks for a restore that is not used here."""
+        return {}
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A lane is up."""
+        lane = trial.config["lane"]
+        self._lanes[lane] = trial
+        self._guarded(lambda: self._free(lane))
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,
+    ) -> None:
+        """A segment is done; Tune lets the lane go on when this returns."""
+        # Taken out of the result, which Tune keeps in memory.
+        segment = result.pop("segment", None)
+        if segment is not None:
+            self._guarded(lambda: self._take(trial.config["lane"], segment))
+
+    def on_trial_recover(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A lane lost its process; Tune starts another."""
+        self._guarded(lambda: self._lose(trial.config["lane"], trial.get_error()))
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A lane has ended because there is no more work for it."""
+        self._lanes.pop(trial.config["lane"], None)
+        self.stopper.finished = self._work.exhausted() and not self._engine.left
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Look at the clock."""
+        now = time.monotonic()
+        if self._work.deadline is not None and now >= self._work.deadline:
+            self.cut = True
+            raise Cut
+        if self._work.patience is not None:
+            for lane, (_, since) in self._jobs.items():
+                if now - since > self._work.patience:
+                    self._jobs[lane] = self._jobs[lane][0], now
+                    self._kill(lane)
+
+    def kill(self) -> None:
+        """End every lane at once, whatever it is doing."""
+        for lane in list(self._lanes):
+            self._kill(lane)
+
+    def _kill(self, lane: int) -> None:
+        if actor := self._lanes[lane].temporary_state.ray_actor:
+            ray.kill(actor)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Tune would wrap what ``step`` raises in a text."""
+        try:
+            step()
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _take(self, lane: int, segment: dict[str, Any]) -> None:
+        job, _ = self._jobs.pop(lane)
+        assert segment["trial_id"] == job.trial_id
+        self._false_starts = 0
+        keep = self._ledger
+        # The model first: what the log names is there.
+        if model := segment.pop("model", None):
+            segment["end"]["model"] = keep.keep_model(job.trial_id, model)
+        checkpoint = segment.pop("checkpoint", None)
+        if checkpoint:
+            segment["checkpoint"] = hashlib.sha256(checkpoint).hexdigest()
+        keep.append(segment)
+        # The checkpoint last: after a crash between the two, a rung is trained again from the one
+        # before. A checkpoint ahead of the log would lose the rows that lead up to it.
+        if checkpoint:
+            keep.keep_checkpoint(job.trial_id, checkpoint)
+        self._free(lane)
+
+    def _free(self, lane: int) -> None:
+        self._idle.append(lane)
+        self._hand_out()
+        self._work.changed()
+
+    def _hand_out(self) -> None:
+        while self._idle:
+            job = self._engine.next()
+            if job is None:
+                if self._work.more():
+                    continue
+                break
+            lane = self._idle.pop()
+            self._ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
+            self._jobs[lane] = job, time.monotonic()
+            checkpoint = self._ledger.checkpoint(job.trial_id) if job.start else None
+            start = job.start if checkpoint else 0
+            spec = self._work.spec(job.trial_id)
+            self._mailbox.put.remote(
+                lane, ({**spec, "start": start, "stop": job.stop}, checkpoint)
+            )
+        assert self._jobs or not self._idle or not self._engine.left, "nothing can go on"
+        if self._work.exhausted():
+            # Every trial left has a lane; one that loses its worker gets it back.
+            spare = len(self._jobs) + len(self._idle) - self._engine.left
+            for _ in range(min(len(self._idle), spare)):
+                self._mailbox.put.remote(self._idle.pop(), None)
+
+    def _lose(self, lane: int, error: Exception | None) -> None:
+        self._lanes.pop(lane, None)
+        self._mailbox.reset.remote(lane)
+        if lane in self._idle:
+            self._idle.remove(lane)
+        if lane not in self._jobs:
+            self._false_starts += 1
+            if self._false_starts > _MOST_FALSE_STARTS:
+                raise SweepError(f"workers die before they run anything: {reason(error)}")
+            return
+        job, _ = self._jobs.pop(lane)
+        self._ledger.append(
+            {
+                "type": "lost",
+                "trial_id": job.trial_id,
+                "error": reason(error),
+                "node": "node has died" in str(error),
+            }
+        )
+        self._hand_out()
+        self._work.changed()
+
+
+def reason(error: Exception | None) -> str:
+    """The last line of what went wrong."""
+    lines = [line.strip() for line in str(error or "unknown").splitlines()]
+    return next((line for line in reversed(lines) if line), "unknown")
+
+
+def slots(resources: Mapping[str, float]) -> int:
+    """How many lanes of ``resources`` the cluster holds now."""
+    there = ray.cluster_resources()
+    wanted = {"CPU": resources["cpu"], "GPU": resources["gpu"]}
+    return int(min(there.get(name, 0.0) // amount for name, amount in wanted.items() if amount))

@@ -1,0 +1,160 @@
+"""The part of a sweep that needs Ray."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from hedgecore.config import to_mapping
+from sweeps.engine import Engine
+from sweeps.errors import PreparationError
+from sweeps.filing import Filed
+from sweeps.lanes import Work, run_lanes, slots
+from sweeps.ledger import Ledger
+from sweeps.manifest import core_version
+from sweeps.planning import Plan
+from sweeps.progress import Progress
+from sweeps.roster import Roster
+from sweeps.runtime import runtime
+from sweeps.shared import Shared, collect, prepare_task
+from sweeps.signals import interruptible
+from sweeps.stock import run_stock
+from sweeps.trainables import TicketRun, device_for
+
+# Lanes that a cluster is asked for; those for which there is no room wait, which is what makes it
+# grow.
+_MOST_LANES = 256
+
+
+@contextmanager
+def prepared(
+    planned: Plan,
+    filed: Mapping[str, Filed | None],
+    storage: Path,
+    address: str | None,
+    shown: Progress,
+) -> Iterator[dict[str, Shared]]:
+    """A running Ray with every preparation in its object store, made once and filed.
+
+    Raises:
+        PreparationError: a dense baseline diverged; the others are filed.
+        UsageError: nothing answers at ``address``, or it is too small for one trial.
+    """
+    # Ray sets a handler of its own for SIGTERM when it starts.
+    with runtime(address, planned.space.resources), interruptible():
+        yield _prepare(planned, filed, storage, shown)
+
+
+def work(
+    planned: Plan,
+    shared: Mapping[str, Shared],
+    roster: Roster,
+    ledger: Ledger,
+    engine: Engine | None,
+    changed: Callable[[], None],
+    *,
+    lanes: int | None,
+    deadline: float | None,
+    hang_after: float | None,
+    grows: bool,
+    shown: Progress,
+) -> bool:
+    """Run what is left; False if ``deadline``, in seconds of ``time.monotonic``, came first.
+
+    See :func:`sweeps.run`; ``grows`` if the cluster adds nodes where work waits.
+    """
+    resources = {"cpu": planned.space.resources.cpu, "gpu": planned.space.resources.gpu}
+    device = device_for(planned.space.resources.gpu)
+    open_run = partial(open_ticket, preparations=dict(shared), device=device)
+    there = slots(resources)
+    if engine is None:
+        return run_stock(
+            planned,
+            roster,
+            ledger,
+            open_run,
+            changed,
+            lanes=lanes,
+            resources=resources,
+            deadline=deadline,
+        )
+    if planned.adaptive and (together := _together(planned)) < min(lanes or there, there):
+        shown.message(
+            f"at most {together} trials at a time: search.delay is {planned.space.search.delay}; "
+            "raise it to use every slot"
+        )
+    wanted = lanes or (max(there, _MOST_LANES) if grows else there)
+    return run_lanes(
+        Work(
+            open_run=open_run,
+            spec=roster.spec,
+            more=roster.more,
+            exhausted=lambda: roster.exhausted,
+            changed=changed,
+            deadline=deadline,
+            patience=hang_after,
+        ),
+        ledger,
+        engine,
+        lanes=max(1, min(wanted, len(roster.left) if roster.exhausted else wanted)),
+        resources=resources,
+    )
+
+
+def open_ticket(
+    trial: Mapping[str, Any],
+    checkpoint: bytes | None,
+    *,
+    preparations: Mapping[str, Shared],
+    device: str,
+) -> TicketRun:
+    """A run of ``trial`` on this worker, on what the object store holds for its seed."""
+    preparation = preparations[trial["preparation"]].fetch()
+    return TicketRun(trial, checkpoint, preparation=preparation, device=device)
+
+
+def _prepare(
+    planned: Plan, filed: Mapping[str, Filed | None], storage: Path, shown: Progress
+) -> dict[str, Shared]:
+    began, core = time.monotonic(), core_version()
+    tasks: dict[str, Any] = {
+        key: prepare_task.remote(
+            to_mapping(trial.study.dense_study()), trial.seed, core, filed[key]
+        )
+        for key, trial in planned.preparations.items()
+    }
+    new = sum(made is None for made in filed.values())
+    if new:
+        shown.message(f"preparing {new}: paths, theta_0, training the dense baseline ..")
+    shared: dict[str, Shared] = {}
+    failure: PreparationError | None = None
+    waiting = {facts: (key, arrays) for key, (facts, arrays) in tasks.items()}
+    while waiting:
+        # Whichever is ready first is filed first: a failure or an interruption loses no other.
+        (facts,), _ = ray.wait(list(waiting))
+        key, arrays = waiting.pop(facts)
+        try:
+            shared[key] = made = collect(key, facts, arrays)
+        except PreparationError as error:
+            failure = error
+            continue
+        if filed[key] is None:
+            Filed.write(storage / "study" / key, made.facts, made.fetch())
+        dense = made.facts.dense
+        shown.message(
+            f"{key}: dense baseline has validation risk {dense['val_loss']:.4f}, "
+            f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f} (minimum-variance delta "
+            f"{dense['baselines']['minimum_variance']['cvar_05']:.3f}), "
+            f"{time.monotonic() - began:.0f} s"
+        )
+    if failure:
+        raise failure
+    return shared
+
+
+def _together(planned: Plan) -> int:
+    return planned.space.search.delay * len(planned.seeds)

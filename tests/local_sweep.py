@@ -1,0 +1,145 @@
+"""A sweep without Ray: the driver's own parts, and lanes that are a list."""
+
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import search_spaces
+import sweeps
+from hedgecore.hedging.study import TicketStudy
+from hedgecore.hedging.ticket import Preparation, prepare
+from hedgecore.rng import numpy_stream
+from sweeps import manifest
+from sweeps.driver import engine_for
+from sweeps.filing import Facts, Filed
+from sweeps.ledger import Ledger
+from sweeps.planning import TrialPlan
+from sweeps.roster import Roster
+from sweeps.trainables import TicketRun, Worker
+
+LANES = 3
+
+
+def run_locally(
+    space: str | Path,
+    storage: Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    audit: float = 0.0,
+    stop_after: int | None = None,
+    shuffle_seed: int | None = None,
+) -> None:
+    """What ``sweeps.run`` does, in this process, one segment at a time.
+
+    Args:
+        space: a YAML file, or its text.
+        storage: the sweep's directory.
+        overrides: as in ``sweeps.run``.
+        audit: as in ``sweeps.run``.
+        stop_after: segments after which the sweep is interrupted.
+        shuffle_seed: lanes come in in an order drawn from it; in turn if None.
+    """
+    planned = sweeps.plan(_loaded(space, storage, overrides))
+    core = manifest.core_version()
+    manifest.check(storage, planned)
+    engine = engine_for(planned, audit=audit)
+    assert engine is not None, "Ray's own schedulers need Ray"
+    ledger = Ledger(storage, core=core, engine=engine)
+    try:
+        made = {key: _filed(storage, trial, core) for key, trial in planned.preparations.items()}
+        facts = {key: filed for key, (filed, _) in made.items()}
+        manifest.write(storage, planned, facts, audit=audit)
+        roster = Roster(planned, facts, ledger, engine=engine)
+        roster.enter()
+
+        def open_run(trial: Mapping[str, Any], checkpoint: bytes | None) -> TicketRun:
+            preparation = made[trial["preparation"]][1]
+            return TicketRun(trial, checkpoint, preparation=preparation, device="cpu")
+
+        workers, jobs, done = [Worker(open_run) for _ in range(LANES)], {}, 0
+        drawn = numpy_stream(shuffle_seed or 0, "lanes")
+        while done != stop_after:
+            for lane in set(range(LANES)) - jobs.keys():
+                if job := engine.next():
+                    ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
+                    jobs[lane] = job
+            if not jobs:
+                break
+            lane = min(jobs) if shuffle_seed is None else int(drawn.choice(sorted(jobs)))
+            job = jobs.pop(lane)
+            checkpoint = ledger.checkpoint(job.trial_id) if job.start else None
+            start = job.start if checkpoint else 0
+            spec = {**roster.spec(job.trial_id), "start": start, "stop": job.stop}
+            segment = workers[lane].segment(spec, checkpoint)
+            if model := segment.pop("model", None):
+                segment["end"]["model"] = ledger.keep_model(job.trial_id, model)
+            if content := segment.pop("checkpoint", None):
+                segment["checkpoint"] = ledger.keep_checkpoint(job.trial_id, content)
+            ledger.append(segment)
+            done += 1
+    finally:
+        ledger.close()
+
+
+def edit_log(
+    storage: Path, file: str, change: Callable[[dict[str, Any]], dict[str, Any] | None]
+) -> int:
+    """Rewrite records of ``log/<file>`` and seal them again, as a forger would; how many.
+
+    Args:
+        storage: the sweep's directory.
+        file: name of the log file.
+        change: the record in place of the one that is given; None leaves it as it is.
+    """
+    path = storage / "log" / file
+    lines, edited = path.read_bytes().splitlines(keepends=True), 0
+    for i, line in enumerate(lines):
+        record = json.loads(line)
+        changed = change({k: v for k, v in record.items() if k not in ("n", "synced", "crc")})
+        if changed is not None:
+            sealed = {**changed, "n": record["n"], "synced": record["synced"]}
+            body = json.dumps(sealed, separators=(",", ":"))[:-1].encode()
+            lines[i] = b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
+            edited += 1
+    path.write_bytes(b"".join(lines))
+    return edited
+
+
+def _loaded(
+    space: str | Path, storage: Path, overrides: Mapping[str, Any] | None
+) -> search_spaces.SearchSpace:
+    if "\n" in str(space):
+        path = storage.with_suffix(".yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(space))
+        space = path
+    return search_spaces.load(space, overrides=overrides)
+
+
+def _filed(storage: Path, trial: TrialPlan, core: str) -> tuple[Facts, Preparation]:
+    folder, study = storage / "study" / trial.preparation, trial.study.dense_study()
+    if filed := Filed.read(folder, core=core):
+        return filed.facts, filed.restore(study)
+    made = _prepared(study, trial.seed)
+    facts = Facts(
+        seed=trial.seed,
+        theta_0_sha256=made.theta_0_sha256,
+        data_sha256=made.data_sha256,
+        core=core,
+        dense=asdict(made.dense),
+        layout={name: list(value.shape) for name, value in made.theta_0.items()},
+        maturity=study.market.maturity,
+        seconds=0.0,
+    )
+    Filed.write(folder, facts, made)
+    return facts, made
+
+
+@cache
+def _prepared(study: TicketStudy, seed: int) -> Preparation:
+    """Made once for all tests of a process; nothing in it is ever written to."""
+    return prepare(study, seed=seed)

@@ -1,0 +1,331 @@
+"""A recorded trial, computed again."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from local_sweep import edit_log, run_locally
+from safetensors.torch import load_file, save_file
+from spaces import TINY
+
+from sweeps import UsageError
+from sweeps.driver import engine_for
+from sweeps.ledger import Ledger
+from sweeps.manifest import core_version
+from sweeps.planning import plan
+from sweeps.recorded import Recorded
+from sweeps.replay import replay
+
+# Eight trials under ASHA: some complete, some are stopped, some of these audited, two diverge.
+OVERRIDES = {
+    "space.sparsity.grid": [0.8],
+    "space.lr.grid": [1e-2, 3e-3, 1e-4, 1e30],
+    "study.training.schedule": "constant",
+    "scheduler": {"asha": {"grace_period": 1, "reduction_factor": 2}},
+}
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    storage = tmp_path_factory.mktemp("swept") / "out"
+    run_locally(TINY, storage, overrides=OVERRIDES, audit=0.1, stop_after=7, shuffle_seed=1)
+    run_locally(TINY, storage, overrides=OVERRIDES, audit=0.1, shuffle_seed=2)
+    return storage
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory):
+    """A sweep that was interrupted early."""
+    storage = tmp_path_factory.mktemp("cut") / "out"
+    run_locally(TINY, storage, overrides=OVERRIDES, stop_after=2)
+    return storage
+
+
+@pytest.fixture
+def copy(swept, tmp_path):
+    return shutil.copytree(swept, tmp_path / "copy")
+
+
+def ids(storage, status=None, audited=None):
+    logs = Recorded.read(storage).book.trials
+    return [
+        known
+        for known, log in logs.items()
+        if status in (None, log.ended) and audited in (None, log.audited and bool(log.end))
+    ]
+
+
+def edit_segments(storage, known, change):
+    """Apply ``change`` to every segment of the trial."""
+
+    def changed(record):
+        if record["type"] != "segment" or record["trial_id"] != known:
+            return None
+        change(record)
+        return record
+
+    assert sum(edit_log(storage, file.name, changed) for file in (storage / "log").glob("*.jsonl"))
+
+
+def test_the_sweep_under_test_has_trials_of_every_kind(swept):
+    assert ids(swept, "completed")
+    assert ids(swept, "stopped", audited=False)
+    assert ids(swept, "stopped", audited=True)
+    assert ids(swept, "failed")
+
+
+def test_every_trial_of_a_sweep_that_was_cut_and_resumed_is_bit_equal(swept):
+    logs = Recorded.read(swept).book.trials
+    for known, log in logs.items():
+        again = replay(swept, known)
+        assert again.equal, again.lines()
+        assert again.epochs == len(log.epochs)
+        assert (again.model is None) == (log.end is None or log.end["status"] == "failed")
+
+
+def test_the_outcome_is_one_line_with_epochs_metrics_and_model(swept):
+    (known, *_) = ids(swept, "completed")
+    again = replay(swept, known)
+    (line,) = again.lines()
+    assert line == f"bit-equal: 3 epochs, {again.metrics} metrics, model {again.model[:8]}"
+    assert again.metrics > 10
+
+
+def test_a_stopped_trial_runs_to_where_it_was_stopped(swept):
+    (known, *_) = ids(swept, "stopped", audited=False)
+    stop = Recorded.read(swept).book.trials[known].stop
+    assert replay(swept, known).lines() == [f"bit-equal: {stop['epoch']} epochs"]
+
+
+def test_an_audited_trial_runs_to_its_end(swept):
+    (known, *_) = ids(swept, "stopped", audited=True)
+    again = replay(swept, known)
+    assert (again.epochs, again.model is None) == (3, False)
+
+
+def test_a_failed_trial_fails_again_with_the_same_words(swept):
+    (known, *_) = ids(swept, "failed")
+    (line,) = replay(swept, known).lines()
+    assert "its failure (training loss is" in line
+
+
+def test_a_trial_that_waits_is_replayed_as_far_as_it_came(cut):
+    begun = [i for i, log in Recorded.read(cut).book.trials.items() if log.epochs]
+    assert all(replay(cut, known).lines() == ["bit-equal: 1 epochs"] for known in begun)
+
+
+def test_a_trial_without_an_epoch_cannot_be_compared(cut):
+    log = Recorded.read(cut).book.trials
+    (known, *_) = [i for i, trial in log.items() if not trial.epochs]
+    with pytest.raises(UsageError, match=f"no epoch of trial {known} yet; replay it later"):
+        replay(cut, known)
+
+
+def test_a_row_that_was_changed_is_named_with_both_values(copy):
+    (known, *_) = ids(copy, "completed")
+
+    def change(record):
+        for row in record["rows"]:
+            if row["epoch"] == 2:
+                row["val_loss"] = 1.25
+
+    edit_segments(copy, known, change)
+    (line,) = replay(copy, known).lines()
+    now = Recorded.read(copy).book.trials[known].rows()[1]
+    assert now["val_loss"] == 1.25
+    assert line.startswith("differs at epoch 2 in val_loss: 1.25 recorded, ")
+    assert line.endswith(" now")
+
+
+def test_the_first_of_several_columns_is_named_and_the_others_counted(copy):
+    (known, *_) = ids(copy, "completed")
+
+    def change(record):
+        for row in record["rows"]:
+            row["val_loss"] = row["y"] = 0.5
+
+    edit_segments(copy, known, change)
+    again = replay(copy, known)
+    assert not again.equal
+    assert (again.difference.where, again.difference.columns) == ("at epoch 1", 2)
+    assert again.lines()[0].endswith("(first of 2 columns)")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("cvar_05", 0.5, "differs at the end in cvar_05: 0.5 recorded, "),
+        ("model", "0" * 64, f"differs at the end in the sha256 of the model: {'0' * 64} recorded"),
+        ("status", "failed", "differs at the end in status: failed recorded, completed now"),
+    ],
+)
+def test_an_end_that_was_changed_is_named(name, value, said, copy):
+    (known, *_) = ids(copy, "completed")
+
+    def change(record):
+        if "end" in record:
+            record["end"][name] = value
+
+    edit_segments(copy, known, change)
+    assert replay(copy, known).lines()[0].startswith(said)
+
+
+def test_a_fact_that_was_changed_is_named_before_the_epochs(copy):
+    (known, *_) = ids(copy, "completed")
+    edit_segments(copy, known, lambda record: record["facts"].update(weights_kept=1))
+    said = "differs before epoch 1 in weights_kept: 1 recorded, "
+    assert replay(copy, known).lines()[0].startswith(said)
+
+
+def test_an_error_that_was_changed_is_named(copy):
+    (known, *_) = ids(copy, "failed")
+    edit_segments(copy, known, lambda record: record["end"].update(error="bad luck"))
+    (line,) = replay(copy, known).lines()
+    assert line.startswith("differs at the end in error: bad luck recorded, training loss is")
+
+
+def test_a_failure_that_does_not_come_again_is_named(copy):
+    (known, *_) = ids(copy, "stopped", audited=False)
+    failure = {"end": {"status": "failed", "error": "bad luck"}}
+    edit_segments(copy, known, lambda record: record.update(failure))
+    epochs = len(Recorded.read(copy).book.trials[known].epochs)
+    (line,) = replay(copy, known).lines()
+    said = f"differs at epoch {epochs + 1} in what came of it: bad luck recorded, an epoch now"
+    assert line == said
+
+
+def test_another_theta_star_gives_another_ticket(copy):
+    (known, *_) = ids(copy, "completed")
+    (path,) = (copy / "study").glob("*/theta_star.safetensors")
+    theta = load_file(path)
+    save_file({name: value.flip(0).contiguous() for name, value in theta.items()}, path)
+    assert not replay(copy, known).equal
+
+
+def test_another_theta_0_is_refused(copy):
+    (known, *_) = ids(copy, "completed")
+    (path,) = (copy / "study").glob("*/theta_0.safetensors")
+    theta = load_file(path)
+    save_file({name: torch.nextafter(v, v + 1) for name, v in theta.items()}, path)
+    with pytest.raises(UsageError, match=f"is not the theta_0 of trial {known}.*from a copy"):
+        replay(copy, known)
+
+
+def test_a_preparation_that_is_gone_or_torn_is_refused(copy):
+    (known, *_) = ids(copy, "completed")
+    (path,) = (copy / "study").glob("*/theta_0.safetensors")
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(UsageError, match=r"is damaged \(.*\); restore it from a copy"):
+        replay(copy, known)
+    shutil.rmtree(copy / "study")
+    with pytest.raises(UsageError, match=f"not hold what trial {known} started from"):
+        replay(copy, known)
+
+
+def test_other_code_is_said_first_and_compared_all_the_same(copy):
+    (known, *_) = ids(copy, "completed")
+
+    def change(record):
+        return {**record, "core": "other" + "0" * 59} if record["type"] == "start" else None
+
+    for file in (copy / "log").glob("*.jsonl"):
+        edit_log(copy, file.name, change)
+    first, last = replay(copy, known).lines()
+    here = core_version()[:8]
+    assert first == (
+        f"computed by other code: hedgecore other000, here {here}; a difference is to be expected"
+    )
+    assert last.startswith("bit-equal")
+
+
+def test_another_torch_is_said_first(swept, monkeypatch):
+    (known, *_) = ids(swept, "completed")
+    for module in ("manifest", "replay"):
+        monkeypatch.setattr(f"sweeps.{module}.version", lambda name: "9.9")
+    first, last = replay(swept, known).lines()
+    assert first.startswith("computed by torch 2.")
+    assert first.endswith(", here 9.9; a difference is to be expected")
+    assert last.startswith("bit-equal")
+
+
+def test_a_study_that_is_not_that_of_the_id_is_said_first(copy):
+    (known, *_) = ids(copy, "completed")
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["study"]["pruning"]["min_kept"] = 8
+    path.write_text(json.dumps(manifest))
+    again = replay(copy, known)
+    assert again.lines()[0] == (
+        "computed by something its id does not stand for: its log or manifest.json was changed; "
+        "a difference is to be expected"
+    )
+    assert not again.equal
+
+
+def test_of_a_trial_that_lost_its_workers_only_the_epochs_are_compared(tmp_path):
+    storage = tmp_path / "out"
+    run_locally(TINY, storage, overrides=OVERRIDES, stop_after=4)
+    engine = engine_for(plan(storage.with_suffix(".yaml"), overrides=OVERRIDES))
+    ledger = Ledger(storage, core=core_version(), engine=engine)
+    (known, *_) = [i for i, log in ledger.book.trials.items() if log.epochs and not log.end]
+    for _ in range(4):
+        ledger.append({"type": "begin", "trial_id": known, "epoch": 1})
+        ledger.append({"type": "lost", "trial_id": known, "error": "killed", "node": False})
+    ledger.close()
+    again = replay(storage, known)
+    assert again.lines() == [
+        "it lost its workers (killed (4 times in a row)); only its epochs can be compared",
+        "bit-equal: 1 epochs",
+    ]
+
+
+def test_a_prefix_that_only_one_trial_has_is_enough(swept):
+    known = ids(swept)
+    prefixes = (known[0][:n] for n in range(1, 17))
+    short = next(p for p in prefixes if sum(i.startswith(p) for i in known) == 1)
+    assert replay(swept, short).trial_id == known[0]
+
+
+def test_a_prefix_that_several_have_is_refused_with_their_ids(swept):
+    with pytest.raises(UsageError, match=r"8 trials .*''; give more of it: \w{16}, .*, \.\."):
+        replay(swept, "")
+
+
+def test_an_unknown_id_is_refused_with_the_nearest(swept):
+    known = ids(swept)[0]
+    wrong = known[:8] + "x" + known[9:]
+    with pytest.raises(UsageError, match=f"begins with '{wrong}'; nearest: {known}"):
+        replay(swept, wrong)
+
+
+def test_a_folder_that_is_no_storage_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="holds no sweep; give the --storage of a run"):
+        replay(tmp_path, "ab")
+
+
+def test_a_population_cannot_be_replayed(copy):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "scheduler": {"pbt": {}}}))
+    with pytest.raises(UsageError, match="population based training changes a trial"):
+        replay(copy, "")
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="there is an accelerator here")
+def test_a_trial_of_a_gpu_is_refused_where_there_is_none(copy):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "resources": {"cpu": 1, "gpu": 1}}))
+    known = ids(copy)[0]
+    with pytest.raises(UsageError, match=f"{known} was computed on a GPU; replay it where there"):
+        replay(copy, known)
+
+
+def test_replaying_changes_nothing(swept):
+    def content():
+        return {file: file.read_bytes() for file in swept.rglob("*") if file.is_file()}
+
+    before = content()
+    replay(swept, ids(swept)[0])
+    assert content() == before

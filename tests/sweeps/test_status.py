@@ -1,0 +1,447 @@
+import fcntl
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from sweeps.asha import Asha
+from sweeps.engine import Engine
+from sweeps.errors import UsageError
+from sweeps.ledger import Ledger
+from sweeps.log import LogError, Writer, read
+from sweeps.status import STANDINGS, command, lines, status
+from sweeps.storage import Lock, this_process
+from sweeps.tally import Rule, Tally, tallied
+
+NOW = 1_800_000_000.0
+MANIFEST = {
+    "name": "tickets",
+    "trials": 4,
+    "search": {"num_samples": None},
+    "seeds": [0],
+    "scheduler": {"asha": {"reduction_factor": 3}},
+    "rungs": [1, 3],
+    "study": {"training": {"epochs": 9}},
+}
+
+
+def trial(name, index=0, limit=9):
+    config = {"lr": 0.1, "hidden": [8, 8]}
+    entry = {"trial_id": name, "index": index, "config": config, "limit": limit}
+    return {"type": "trial", **entry, "group": name, "stratum": "[]", "replicate": 0}
+
+
+def begin(name, at=NOW - 60, epoch=0):
+    return {"type": "begin", "trial_id": name, "epoch": epoch, "at": at}
+
+
+def segment(name, first, last, at=NOW, **more):
+    rows = [{"epoch": epoch, "val_loss": 1.0} for epoch in range(first, last + 1)]
+    more = more or {"checkpoint": "sha256"}
+    return {"type": "segment", "trial_id": name, "rows": rows, "at": at, **more}
+
+
+def decision(name, epoch, goes_on, ended=False):
+    verdict = {"trials": [name], "epoch": epoch, "goes_on": goes_on, "ended": ended}
+    return {"type": "decision", "group": name, **verdict, "value": 1.0, "rank": 1, "of": 3}
+
+
+COMPLETED = {"end": {"status": "completed", "cvar_05": -3.0}}
+FAILED = {"end": {"status": "failed", "error": "loss is not finite (lr 0.1)"}}
+
+
+@contextmanager
+def driving(storage, *records, core="c", **manifest):
+    """A driver that has written ``records`` and holds the lock."""
+    with Lock(storage):
+        if manifest.get("rungs") != ():
+            (storage / "manifest.json").write_text(json.dumps({**MANIFEST, **manifest}))
+        writer = Writer(storage, {"core": core})
+        for record in records:
+            writer.append(record)
+        writer.commit()
+        yield writer
+        writer.close()
+
+
+def standings(storage):
+    return {name: n for name, n in status(storage, now=NOW).trials.items() if n}
+
+
+def test_every_trial_stands_in_one_place(tmp_path):
+    names = "abcdefg"
+    with driving(
+        tmp_path,
+        *(trial(name, index) for index, name in enumerate(names)),
+        *(begin(name) for name in "abcdef"),
+        segment("a", 1, 9, **COMPLETED),
+        segment("b", 1, 1),
+        decision("b", 1, goes_on=False),
+        segment("c", 1, 1, **FAILED),
+        segment("d", 1, 1),
+        segment("e", 1, 1),
+        decision("e", 1, goes_on=True),
+    ):
+        assert standings(tmp_path) == dict.fromkeys(STANDINGS, 1)
+
+
+def test_what_a_dead_driver_was_running_waits_for_a_worker(tmp_path):
+    with driving(tmp_path, trial("a"), begin("a"), trials=1):
+        assert standings(tmp_path) == {"running": 1}
+    assert standings(tmp_path) == {"waiting for a worker": 1}
+
+
+def test_an_epoch_that_says_neither_end_nor_checkpoint_leaves_its_trial_on_the_worker(tmp_path):
+    epoch = segment("a", 1, 1) | {"checkpoint": None}
+    del epoch["checkpoint"]
+    with driving(tmp_path, trial("a"), begin("a"), epoch, trials=1):
+        assert standings(tmp_path) == {"running": 1}
+    with driving(tmp_path, begin("a"), epoch, decision("a", 1, goes_on=False), trials=1):
+        assert standings(tmp_path) == {"stopped": 1}
+        assert tallied(tmp_path)[0].book.running == set()
+
+
+def test_trials_that_left_the_space_count_only_if_they_had_ended(tmp_path):
+    gone = {"type": "withdrawn", "trials": ["b"]}
+    records = [trial("a"), trial("b"), begin("a"), segment("a", 1, 9, **COMPLETED), gone]
+    with driving(tmp_path, *records, trials=1):
+        assert standings(tmp_path) == {"completed": 1}
+    with driving(tmp_path, trial("b"), trials=2):
+        assert standings(tmp_path) == {"completed": 1, "not begun": 1}
+
+
+def test_a_trial_that_a_grown_limit_reopens_is_not_completed(tmp_path):
+    cut = {"end": {"status": "completed", "truncated": True}, "checkpoint": "sha256"}
+    with driving(tmp_path, trial("a", limit=3), begin("a"), segment("a", 1, 3, **cut), trials=1):
+        assert standings(tmp_path) == {"completed": 1}
+        assert status(tmp_path).epochs_left == 0
+    with driving(tmp_path, trial("a", limit=9), trials=1, rungs=[]):
+        assert standings(tmp_path) == {"waiting for a worker": 1}
+        assert status(tmp_path).epochs_left == 6
+
+
+def test_an_audited_trial_stays_stopped_and_its_epochs_are_still_to_come(tmp_path):
+    stopped = [trial("a"), begin("a"), segment("a", 1, 1), decision("a", 1, goes_on=False)]
+    audit = {"type": "audit", "group": "a", "trials": ["a"]}
+    with driving(tmp_path, *stopped, audit, trials=1) as writer:
+        found = status(tmp_path)
+        assert (found.audits, found.trials["stopped"], found.epochs_left) == ((0, 1), 1, 8)
+        writer.append(segment("a", 2, 9, **COMPLETED))
+        found = status(tmp_path)
+        assert (found.audits, found.trials["stopped"], found.epochs_left) == ((1, 1), 1, 0)
+        assert "audits: 1 of 1 trained to their end" in lines(found)
+
+
+def test_only_what_the_last_driver_s_code_computed_counts(tmp_path):
+    with driving(tmp_path, trial("a"), begin("a"), segment("a", 1, 9, **COMPLETED), core="old"):
+        pass
+    with driving(tmp_path, trial("b"), core="new", trials=1):
+        assert standings(tmp_path) == {"not begun": 1}
+        assert status(tmp_path).starts == 2
+    with driving(tmp_path, core="old", trials=1):
+        assert standings(tmp_path) == {"completed": 1}
+
+
+def test_a_rung_counts_who_came_who_goes_on_and_who_was_stopped(tmp_path):
+    with driving(
+        tmp_path,
+        *(trial(name) for name in "abcd"),
+        *(segment(name, 1, 1) for name in "abc"),
+        segment("d", 1, 1, **COMPLETED),
+        decision("a", 1, goes_on=True),
+        decision("b", 1, goes_on=False),
+        decision("d", 1, goes_on=True),
+        decision("d", 3, goes_on=False, ended=True),  # by the value it ended with
+    ):
+        first, second = status(tmp_path).rungs
+    assert (first.epoch, first.reached, first.went_on, first.stopped) == (1, 4, 2, 1)
+    assert (second.epoch, second.reached, second.went_on, second.stopped) == (3, 1, 0, 0)
+    assert "rung 1: 4 reached, 2 go on, 1 stopped" in lines(status(tmp_path))
+
+
+def test_what_is_to_come_of_a_new_trial_follows_the_quota():
+    rule = Rule(rungs=(1, 3), factor=3, logged=True)
+    tally = Tally.of("c")
+    assert tally.foreseen(rule, 9) == pytest.approx(1 + 2 / 3 + 6 / 9)
+    assert tally.foreseen(rule, 3) == pytest.approx(1 + 2 / 3)
+    assert tally.foreseen(rule, 9, epoch=1) == pytest.approx(2 / 3 + 6 / 9)
+    assert tally.foreseen(rule, 9, epoch=1, passed=1) == pytest.approx(2 + 6 / 3)
+    assert tally.foreseen(rule, 9, epoch=5, passed=3) == 4
+    assert tally.foreseen(Rule(), 9) == 9
+
+
+def test_the_chance_to_go_on_learns_from_what_was_decided():
+    tally = Tally.of("c")
+    tally.apply({"type": "start", "core": "c"})
+    for name in "ab":
+        tally.apply(decision(name, 1, goes_on=True))
+    rule = Rule(rungs=(1,), factor=3, logged=True)
+    assert tally.foreseen(rule, 2) == pytest.approx(1 + 3 / 5)
+
+
+def test_the_pace_is_that_of_the_workers_now_busy(tmp_path):
+    with driving(
+        tmp_path,
+        *(trial(name, limit=6) for name in "abcd"),
+        begin("a", NOW - 90),
+        begin("b", NOW - 90),
+        segment("a", 1, 6, NOW - 30, **COMPLETED),  # 10 s an epoch
+        segment("b", 1, 6, NOW - 30, **COMPLETED),
+        begin("c", NOW - 30),
+        begin("d", NOW - 30),
+        scheduler=None,
+    ):
+        found = status(tmp_path, now=NOW)
+    assert found.epochs_per_minute == pytest.approx(12)
+    assert found.trials_per_minute == pytest.approx(2 / 1.5)
+    assert found.epochs_left == pytest.approx(12 - 2 * 3)  # three epochs each are under way
+    assert found.seconds_left == pytest.approx(30)
+
+
+def test_the_pace_forgets_what_is_long_past(tmp_path):
+    slow = [begin("a", NOW - 4000), segment("a", 1, 1, NOW - 2000, **COMPLETED)]
+    fast = [begin("b", NOW - 12), segment("b", 1, 6, NOW, **COMPLETED), begin("c", NOW)]
+    with driving(tmp_path, *map(trial, "abc"), *slow, *fast):
+        assert status(tmp_path, now=NOW).epochs_per_minute == pytest.approx(30)
+
+
+def test_no_pace_is_claimed_without_a_driver_or_before_a_segment_has_ended(tmp_path):
+    with driving(tmp_path, trial("a"), trial("b"), begin("a")) as writer:
+        assert status(tmp_path).seconds_left is None
+        writer.append(segment("a", 1, 1, NOW))
+        writer.append(begin("b", NOW))
+        assert status(tmp_path, now=NOW).seconds_left is not None
+    found = status(tmp_path, now=NOW)
+    assert (found.epochs_per_minute, found.trials_per_minute, found.seconds_left) == (None,) * 3
+
+
+def test_proposals_to_come_are_trials_not_begun(tmp_path):
+    search = {"trials": None, "search": {"num_samples": 10}, "seeds": [0, 1], "rungs": [1]}
+    with driving(tmp_path, trial("a"), **search) as writer:
+        found = status(tmp_path)
+        assert (found.total, found.trials["not begun"]) == (20, 20)
+        assert found.epochs_left == pytest.approx(20 * (1 + 8 / 3))
+        writer.append({"type": "closed"})  # proposed twice, a configuration is trained once
+        assert status(tmp_path).total == 1
+
+
+def test_failures_are_named_with_their_reason_five_at_most(tmp_path):
+    records = [(trial(f"t{i}", i), segment(f"t{i}", 1, 1, **FAILED)) for i in range(7)]
+    with driving(tmp_path, *(record for pair in records for record in pair)):
+        said = lines(status(tmp_path))
+    shown = [line for line in said if line.startswith("failed")]
+    assert shown[0] == "failed t0 (lr=0.1 hidden=8-8): loss is not finite (lr 0.1)"
+    assert len(shown) == 5
+    assert "and 2 failures more" in said
+
+
+def test_lost_workers_are_counted_and_nodes_apart(tmp_path):
+    lost = {"type": "lost", "trial_id": "a", "error": "died", "at": NOW}
+    with driving(tmp_path, trial("a"), {**lost, "node": False}, {**lost, "node": True}):
+        assert "2 workers lost, 1 with the node" in lines(status(tmp_path))
+
+
+def test_the_holder_of_the_lock_is_the_driver(tmp_path):
+    with driving(tmp_path, trial("a")):
+        found = status(tmp_path)
+        assert found.driver.alive
+        assert (found.driver.host, found.driver.pid) == (this_process()["host"], os.getpid())
+        assert f"pid {os.getpid()}, since " in lines(found)[1]
+    assert status(tmp_path).driver.alive is False
+    assert lines(status(tmp_path))[1] == "no driver is running: the same command continues"
+
+
+def test_a_driver_that_was_killed_is_not_running(tmp_path):
+    hold = (
+        "import sys, time; from pathlib import Path; from sweeps.storage import Lock;"
+        "lock = Lock(Path(sys.argv[1])); print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold, tmp_path], stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"\n"
+        alive = status(tmp_path).driver
+        child.send_signal(signal.SIGKILL)
+    assert (alive.pid, alive.alive) == (child.pid, True)
+    assert status(tmp_path).driver.alive is False
+
+
+def test_a_process_that_holds_another_lock_is_not_the_driver(tmp_path):
+    with Lock(tmp_path / "a"):
+        pass
+    with Lock(tmp_path / "b"):
+        assert status(tmp_path / "a").driver.alive is False
+        assert status(tmp_path / "b").driver.alive is True
+
+
+def test_without_a_table_of_locks_a_process_that_exists_is_the_driver(tmp_path, monkeypatch):
+    monkeypatch.setattr("sweeps.holder._LOCKS", tmp_path / "none")
+    with driving(tmp_path):
+        assert status(tmp_path).driver.alive
+    lock = tmp_path / "log" / "lock"
+    lock.write_text(json.dumps({**this_process(), "pid": 2**30}))  # above every process number
+    assert status(tmp_path).driver.alive is False
+
+
+def test_a_driver_on_another_host_lives_until_its_log_says_otherwise(tmp_path):
+    elsewhere = json.dumps({"host": "node-7", "pid": 7, "boot": "b"})
+    with driving(tmp_path, trial("a"), begin("a"), trials=1):
+        (tmp_path / "log" / "lock").write_text(elsewhere)
+        found = status(tmp_path)
+        assert found.driver.alive is None
+        assert "can be seen there only" in lines(found)[1]
+        assert found.trials["running"] == 1
+    assert status(tmp_path).driver.alive is False
+
+
+def test_a_machine_that_was_restarted_runs_no_driver(tmp_path):
+    with driving(tmp_path):
+        holder = {**this_process(), "boot": "another"}
+        (tmp_path / "log" / "lock").write_text(json.dumps(holder))
+        assert status(tmp_path).driver.alive is False
+
+
+def test_looking_takes_no_lock_and_leaves_no_trace(tmp_path, monkeypatch):
+    def content():
+        files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+        return [(path, path.read_bytes(), path.stat().st_mtime_ns) for path in files]
+
+    with driving(tmp_path, trial("a"), begin("a")):
+        before = content()
+        with monkeypatch.context() as patch:
+            patch.setattr(fcntl, "flock", None)
+            command(tmp_path, False, None)
+        assert content() == before
+
+
+def test_a_torn_tail_hides_nothing_that_was_committed(tmp_path):
+    with driving(tmp_path, trial("a"), begin("a"), segment("a", 1, 9, **COMPLETED), trials=1):
+        with (tmp_path / "log" / "0001.jsonl").open("ab") as log:
+            log.write(b'{"type":"segment","trial_id":"a","ro')
+        assert standings(tmp_path) == {"completed": 1}
+
+
+def test_a_damaged_log_is_said_with_its_line(tmp_path):
+    with driving(tmp_path, trial("a"), trial("b")):
+        pass
+    log = tmp_path / "log" / "0001.jsonl"
+    log.write_bytes(log.read_bytes().replace(b'"index":0', b'"index":9', 1))
+    with pytest.raises(LogError, match=r"0001\.jsonl:2: damaged"):
+        status(tmp_path)
+
+
+def test_an_empty_storage_is_one_line(tmp_path, capsys):
+    command(tmp_path, False, 1.0)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "no sweep has begun here; hedgesweep run SPACE --storage" in line
+
+
+def test_a_storage_that_is_none_names_the_cure(tmp_path):
+    with pytest.raises(UsageError, match="is no directory; give the --storage of a run"):
+        status(tmp_path / "missing")
+
+
+def test_a_damaged_manifest_names_itself(tmp_path):
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(UsageError, match=r"manifest\.json cannot be read"):
+        status(tmp_path)
+
+
+def test_before_any_trial_is_known_it_says_what_is_going_on(tmp_path):
+    with driving(tmp_path, rungs=()):
+        assert lines(status(tmp_path))[2].startswith("no trial is known yet")
+
+
+def test_a_finished_sweep_says_what_comes_next(tmp_path):
+    with driving(tmp_path, trial("a"), segment("a", 1, 9, **COMPLETED), trials=1):
+        pass
+    assert lines(status(tmp_path))[1].startswith("every trial is finished: next, hedgesweep")
+
+
+def test_json_says_the_same(tmp_path, capsys):
+    with driving(tmp_path, trial("a"), begin("a"), trials=1):
+        pass
+    command(tmp_path, True, None)
+    said = json.loads(capsys.readouterr().out)
+    assert said == json.loads(json.dumps(asdict(status(tmp_path))))
+
+
+def test_watching_ends_with_the_driver(tmp_path, monkeypatch, capsys):
+    naps = []
+    with driving(tmp_path, trial("a"), begin("a")):
+        lock = tmp_path / "log" / "lock"
+
+        def nap(seconds):
+            naps.append(seconds)
+            if len(naps) == 2:
+                lock.write_text(json.dumps({**this_process(), "boot": "gone"}))
+
+        monkeypatch.setattr("sweeps.status.time.sleep", nap)
+        command(tmp_path, True, 0.5)
+    assert naps == [0.5, 0.5]
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_a_narrow_terminal_shows_every_word(tmp_path, monkeypatch):
+    screen = io.StringIO()
+    narrow = Console(file=screen, force_terminal=True, width=30)
+    monkeypatch.setattr("sweeps.status.Console", lambda: narrow)
+    with driving(tmp_path, trial("a"), trials=1):
+        pass
+    command(tmp_path, False, 1.0)
+    words = " ".join(lines(status(tmp_path))).split()
+    shown = re.sub(r"\x1b\[[?\d]*[a-zA-Z]", " ", screen.getvalue()).split()
+    assert shown[-len(words) :] == words
+
+
+def test_watching_needs_a_positive_pause(tmp_path):
+    with pytest.raises(UsageError, match=r"watch must be positive seconds, got 0"):
+        command(tmp_path, False, 0.0)
+
+
+def test_the_log_says_when_what_happened_happened(tmp_path):
+    ledger = Ledger(tmp_path, core="c", engine=Engine(None))
+    ledger.append(trial("a"))
+    ledger.note({"type": "begin", "trial_id": "a", "epoch": 0})
+    ledger.append(segment("a", 1, 1, 0.0))
+    ledger.close()
+    stamped = {record["type"]: "at" in record for record in read(tmp_path)}
+    assert stamped == {
+        "start": False, "trial": False, "begin": True, "segment": True, "close": False
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_log_shows_at_every_moment_what_the_engine_knows(tmp_path: Path, seed):
+    rng = np.random.default_rng(seed)
+    engine = Engine(Asha((1, 3), mode="min", reduction_factor=3, block=4, lag=4))
+    ledger = Ledger(tmp_path, core="c", engine=engine, clock=lambda: 0.0)
+    (tmp_path / "manifest.json").write_text(json.dumps({**MANIFEST, "trials": 16}))
+    ledger.append(*(trial(f"t{i}", i) for i in range(16)), {"type": "closed"})
+    at_work = {}
+    while engine.left:
+        while len(at_work) < 5 and (job := engine.next()):
+            at_work[job.trial_id] = job
+            ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
+        found = status(tmp_path)
+        assert found.left == engine.left
+        assert found.trials["running"] == len(at_work)
+        assert tallied(tmp_path)[0].began.keys() == at_work.keys()
+        if len(at_work) < 5:  # nothing is ready, so who is not at work waits to be judged
+            assert found.trials["waiting for a worker"] == found.trials["not begun"] == 0
+        job = at_work.pop(str(rng.choice(sorted(at_work))))
+        done = segment(
+            job.trial_id, job.start + 1, job.stop, **(COMPLETED if job.stop == 9 else {})
+        )
+        done["rows"][-1]["val_loss"] = float(rng.normal())
+        ledger.append(done)
+    assert status(tmp_path).left == status(tmp_path).epochs_left == 0
+    ledger.close()

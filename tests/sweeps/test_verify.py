@@ -1,0 +1,406 @@
+"""A storage, examined: what is right is said to be, and every damage is found and named."""
+
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from local_sweep import edit_log, run_locally
+from safetensors.torch import load_file, save_file
+from spaces import TINY
+
+from sweeps import UsageError
+from sweeps.ledger import Ledger
+from sweeps.manifest import core_version
+from sweeps.recorded import Recorded
+from sweeps.verify import verify
+
+OVERRIDES = {
+    "space.sparsity.grid": [0.8],
+    "space.lr.grid": [1e-2, 3e-3, 1e-4, 1e30],
+    "study.training.schedule": "constant",
+    "scheduler": {"asha": {"grace_period": 1, "reduction_factor": 2}},
+}
+FIRST, LAST = "0001.jsonl", "0002.jsonl"
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A sweep that was interrupted, and went on to its end."""
+    storage = tmp_path_factory.mktemp("swept") / "out"
+    run_locally(TINY, storage, overrides=OVERRIDES, audit=0.1, stop_after=7, shuffle_seed=1)
+    run_locally(TINY, storage, overrides=OVERRIDES, audit=0.1, shuffle_seed=2)
+    return storage
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A sweep whose trials wait for one another."""
+    storage = tmp_path_factory.mktemp("interrupted") / "out"
+    run_locally(TINY, storage, overrides=OVERRIDES, stop_after=7)
+    return storage
+
+
+@pytest.fixture
+def copy(swept, tmp_path):
+    return shutil.copytree(swept, tmp_path / "copy")
+
+
+@pytest.fixture
+def waiting(interrupted, tmp_path):
+    return shutil.copytree(interrupted, tmp_path / "copy")
+
+
+def flip(path, place=-1):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def kill(storage):
+    """Leave ``storage`` as a driver that was killed does: without the last record."""
+    path = storage / "log" / LAST
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def wrong(storage, *, data=False):
+    """What is wrong, by check."""
+    return {
+        check.name: ", ".join(check.faults)
+        for check in verify(storage, data=data).checks
+        if check.faults
+    }
+
+
+def said(storage, name, *, data=False):
+    (check,) = [check for check in verify(storage, data=data).checks if check.name == name]
+    return str(check)
+
+
+def completed(storage):
+    logs = Recorded.read(storage).book.trials
+    return next(known for known, log in logs.items() if log.ended == "completed")
+
+
+def test_a_sweep_that_was_interrupted_and_resumed_is_found_right(swept):
+    verified = verify(swept, data=True)
+    assert verified.ok, verified.lines()
+    names = ["log", "epochs", "decisions", "tables", "models", "checkpoints", "study", "data"]
+    assert [line.split()[:2] for line in verified.lines()] == [[name, "ok:"] for name in names]
+
+
+def test_a_sweep_that_is_interrupted_is_found_right(interrupted):
+    assert wrong(interrupted) == {}
+    assert "ok: 0, " not in said(interrupted, "checkpoints")
+
+
+def test_a_sweep_without_early_stopping_is_found_right(tmp_path):
+    one = {"space.lr.grid": [1e-2], "space.epsilon.grid": [0.0]}
+    run_locally(TINY, tmp_path / "out", overrides=one)
+    assert wrong(tmp_path / "out") == {}
+
+
+def test_verifying_changes_nothing(copy):
+    def content():
+        return {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
+
+    flip(copy / "trials.parquet")
+    before = content()
+    verify(copy, data=True)
+    assert content() == before
+
+
+def test_a_folder_that_is_no_storage_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="holds no sweep; give the --storage of a run"):
+        verify(tmp_path)
+
+
+def test_a_damaged_or_missing_manifest_is_refused(copy):
+    (copy / "manifest.json").write_text('{"study": ')
+    with pytest.raises(UsageError, match=r"manifest.json is damaged; restore it"):
+        verify(copy)
+    (copy / "manifest.json").unlink()
+    with pytest.raises(UsageError, match=r"manifest.json is missing: .*restore it"):
+        verify(copy)
+
+
+def test_damage_in_the_middle_of_the_log_is_named_with_file_and_line(copy):
+    path = copy / "log" / FIRST
+    flip(path, len(b"".join(path.read_bytes().splitlines(keepends=True)[:2])) + 30)
+    damaged = wrong(copy)
+    assert damaged == {"log": f"{FIRST}:3: damaged, though it had been committed"}
+    (only,) = verify(copy).checks
+    assert str(only).endswith("nothing that follows from the log can be trusted")
+
+
+def test_damage_in_two_files_of_the_log_is_named_twice(copy):
+    for name in (FIRST, LAST):
+        flip(copy / "log" / name, 30)
+    assert wrong(copy)["log"].count("damaged") == 2
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty"])
+def test_a_file_of_the_log_that_is_gone_is_found(damage, copy):
+    path = copy / "log" / FIRST
+    path.unlink() if damage == "missing" else path.write_bytes(b"")
+    assert wrong(copy).keys() == {"log"}
+
+
+def test_a_torn_tail_is_no_damage_and_is_measured(copy):
+    kill(copy)
+    path = copy / "log" / LAST
+    lines = path.read_bytes().count(b"\n")
+    path.write_bytes(path.read_bytes() + b'{"type":"segm')
+    assert wrong(copy) == {}
+    assert f"a crash left 13 bytes after {LAST}:{lines}" in said(copy, "log")
+
+
+def test_a_driver_that_died_at_birth_is_no_damage(copy):
+    (copy / "log" / "0003.jsonl").write_bytes(b'{"type":"sta')
+    assert wrong(copy) == {}
+    assert "0003.jsonl was cut off at birth" in said(copy, "log")
+
+
+def test_bytes_behind_a_close_record_are_damage(copy):
+    path = copy / "log" / LAST
+    lines = path.read_bytes().count(b"\n")
+    path.write_bytes(path.read_bytes() + b"\0\0\0")
+    assert wrong(copy) == {"log": f"{LAST}:{lines + 1}: 3 bytes behind the close record"}
+
+
+def test_an_epoch_that_is_missing_is_named(copy):
+    known = completed(copy)
+
+    def change(record):
+        if record["type"] != "segment" or record["trial_id"] != known:
+            return None
+        return {**record, "rows": [row for row in record["rows"] if row["epoch"] != 2]}
+
+    assert sum(edit_log(copy, name, change) for name in (FIRST, LAST))
+    assert wrong(copy)["epochs"] == f"epoch 2 of trial {known} is missing"
+
+
+def test_a_decision_that_was_turned_round_is_named(copy):
+    turned = []
+
+    def change(record):
+        if record["type"] != "decision" or turned:
+            return None
+        turned.append(record)
+        return {**record, "goes_on": not record["goes_on"]}
+
+    assert edit_log(copy, LAST, change) == 1
+    (decision,) = turned
+    given, put = ("goes on", "stops") if decision["goes_on"] else ("stops", "goes on")
+    group, ranked = decision["group"], f"at epoch {decision['epoch']} (rank {decision['rank']} of"
+    found = wrong(copy)["decisions"]
+    assert found.startswith(f"the log decides that {group} {put} {ranked}")
+    assert f"where its values give that {group} {given} {ranked}" in found
+    assert found.count("the log decides") == 1
+
+
+def test_a_value_that_was_changed_after_the_decision_is_found(copy):
+    ranks = {
+        (trial, record["epoch"]): record["rank"]
+        for _, record in decisions(copy)
+        for trial in record["trials"]
+    }
+    (known, _) = next(key for key, rank in ranks.items() if key[1] == 1 and rank == 1)
+
+    def change(record):
+        if record["type"] != "segment" or record["trial_id"] != known:
+            return None
+        rows = [{**r, "val_loss": 1e9} if r["epoch"] == 1 else r for r in record["rows"]]
+        return {**record, "rows": rows}
+
+    assert sum(edit_log(copy, name, change) for name in (FIRST, LAST))
+    assert "decisions" in wrong(copy)
+
+
+def decisions(storage):
+    for file in sorted((storage / "log").glob("*.jsonl")):
+        for line in file.read_text().splitlines():
+            if (record := json.loads(line))["type"] == "decision":
+                yield file.name, record
+
+
+def test_a_decision_that_is_missing_is_named(copy):
+    name, last = list(decisions(copy))[-1]
+
+    def change(record):
+        same = record["type"] == "decision" and record["group"] == last["group"]
+        return {"type": "note"} if same and record["epoch"] == last["epoch"] else None
+
+    assert edit_log(copy, name, change) == 1
+    assert (
+        f"the log decides nothing, where its values give that {last['group']}"
+        in (wrong(copy)["decisions"])
+    )
+
+
+@pytest.mark.parametrize("name", ["trials.parquet", "epochs.parquet"])
+def test_a_table_that_was_changed_is_named(name, copy):
+    table = pq.read_table(copy / name)
+    pq.write_table(table.slice(1), copy / name)
+    assert wrong(copy) == {"tables": f"{name} is not what the log gives"}
+
+
+def test_a_table_that_is_missing_or_no_table_is_named(copy):
+    (copy / "trials.parquet").unlink()
+    (copy / "epochs.parquet").write_bytes(b"no table")
+    assert wrong(copy) == {"tables": "epochs.parquet cannot be read, trials.parquet is missing"}
+
+
+def written_by_another(path):
+    content, own = path.read_bytes(), pq.read_metadata(path).created_by.encode()
+    other = own[:-1] + b"x"
+    assert content.count(own) == 1
+    path.write_bytes(content.replace(own, other))
+    return other.decode()
+
+
+def test_a_table_of_another_pyarrow_is_compared_by_value(copy):
+    made = written_by_another(copy / "trials.parquet")
+    assert wrong(copy) == {}
+    assert f"trials.parquet was written by {made} and is equal by value" in said(copy, "tables")
+    pq.write_table(pq.read_table(copy / "trials.parquet").slice(1), copy / "trials.parquet")
+    written_by_another(copy / "trials.parquet")
+    assert wrong(copy) == {"tables": "trials.parquet is not what the log gives"}
+
+
+def test_tables_may_lag_while_a_driver_runs_and_not_afterwards(copy):
+    stale = (copy / "trials.parquet").read_bytes()[:-8]
+    ledger = Ledger(copy, core=core_version())
+    try:
+        (copy / "trials.parquet").write_bytes(stale)
+        assert wrong(copy) == {}
+        assert "behind the log (a driver is running: host " in said(copy, "tables")
+    finally:
+        ledger.close()
+    assert wrong(copy) == {}
+    (copy / "trials.parquet").write_bytes(stale)
+    assert wrong(copy).keys() == {"tables"}
+
+
+def test_a_flipped_byte_in_a_model_is_named_with_its_trial(copy):
+    known = completed(copy)
+    flip(copy / "models" / known / "ticket.safetensors")
+    assert wrong(copy)["models"].startswith(f"models/{known}/ticket.safetensors has sha256 ")
+
+
+def test_missing_and_extra_models_are_named(copy):
+    known = completed(copy)
+    shutil.move(copy / "models" / known, copy / "models" / "stranger")
+    assert wrong(copy)["models"] == (
+        f"models/{known}/ticket.safetensors is missing, "
+        "models/stranger/ticket.safetensors is of no trial in the log"
+    )
+
+
+def test_many_faults_are_counted_and_three_are_shown(copy):
+    for file in (copy / "models").rglob("*.safetensors"):
+        flip(file)
+    count = len(wrong(copy)["models"].split(", not "))
+    assert said(copy, "models").count("has sha256") == 3
+    assert f" and {count - 1 - 3} more; " in said(copy, "models")
+
+
+def test_a_model_of_a_trial_that_a_crash_cut_off_is_no_fault(waiting):
+    logs = Recorded.read(waiting).book.trials
+    unfinished = next(known for known, log in logs.items() if log.ended is None)
+    folder = waiting / "models" / unfinished
+    folder.mkdir(parents=True)
+    (folder / "ticket.safetensors").write_bytes(b"filed, and then the power went")
+    (folder / "ticket.safetensors.partial").write_bytes(b"")
+    assert wrong(waiting) == {}
+
+
+def checkpoint(storage):
+    """The file of a trial that can go on."""
+    recorded = Recorded.read(storage)
+    logs = recorded.book.trials
+    known = next(i for i, log in logs.items() if log.checkpoint)
+    (path,) = (storage / "checkpoints").glob(f"{known}-*")
+    return path
+
+
+def test_a_checkpoint_that_is_missing_or_changed_is_named(waiting):
+    path = checkpoint(waiting)
+    flip(path)
+    assert wrong(waiting)["checkpoints"].startswith(f"checkpoints/{path.name} has sha256 ")
+    path.unlink()
+    assert wrong(waiting) == {"checkpoints": f"checkpoints/{path.name} is missing"}
+
+
+def test_a_checkpoint_of_nobody_is_named(waiting):
+    (waiting / "checkpoints" / "stranger.safetensors").write_bytes(b"")
+    found = "checkpoints/stranger.safetensors is of no trial in the log"
+    assert wrong(waiting) == {"checkpoints": found}
+
+
+def test_the_cure_of_a_missing_checkpoint_cures(interrupted, swept, tmp_path):
+    storage = shutil.copytree(interrupted, tmp_path / "copy")
+    checkpoint(storage).unlink()
+    run_locally(TINY, storage, overrides=OVERRIDES, audit=0.1)
+    assert wrong(storage) == {}
+    mine, theirs = (pq.read_table(out / "trials.parquet") for out in (storage, swept))
+    assert mine.drop(["seconds"]).equals(theirs.drop(["seconds"]))
+
+
+def preparation(storage, name):
+    (path,) = (storage / "study").glob(f"*/{name}")
+    return path
+
+
+def test_a_flipped_byte_in_theta_0_is_named(copy):
+    path = preparation(copy, "theta_0.safetensors")
+    flip(path)
+    found = f"study/{path.parent.name}/theta_0.safetensors has not the sha256 of facts.json"
+    assert wrong(copy) == {"study": found}
+
+
+def test_a_torn_theta_0_is_named(copy):
+    path = preparation(copy, "theta_0.safetensors")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert wrong(copy)["study"].startswith(f"study/{path.parent.name} cannot be read (")
+
+
+def test_a_preparation_of_other_code_is_named(copy):
+    path = preparation(copy, "facts.json")
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({**facts, "core": "other"}))
+    found = f"study/{path.parent.name}/facts.json is missing, damaged or of other code"
+    assert wrong(copy) == {"study": found}
+
+
+def test_a_trial_of_another_theta_0_is_named(copy):
+    known = completed(copy)
+
+    def change(record):
+        mine = record["type"] == "trial" and record["trial_id"] == known
+        return {**record, "theta_0_sha256": "0" * 64} if mine else None
+
+    assert edit_log(copy, FIRST, change)
+    key = preparation(copy, "facts.json").parent.name
+    found = wrong(copy)
+    assert found["study"] == f"theta_0_sha256 of trial {known} is not that of study/{key}"
+    assert found.keys() == {"study", "tables"}
+
+
+def test_other_paths_than_are_simulated_are_found_on_demand_only(copy):
+    path = preparation(copy, "facts.json")
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({**facts, "data_sha256": "0" * 64}))
+    found = wrong(copy, data=True)
+    assert "data_sha256 of trial" in found["study"]
+    assert "has the hashes of other paths or of another theta_0" in found["data"]
+
+
+def test_a_changed_theta_star_is_found_by_its_metrics(copy):
+    path = preparation(copy, "theta_star.safetensors")
+    theta = load_file(path)
+    save_file({name: torch.nextafter(v, v + 1) for name, v in theta.items()}, path)
+    assert wrong(copy) == {}
+    found = f"study/{path.parent.name} holds a theta_star that does not give the metrics of"
+    assert wrong(copy, data=True)["data"].startswith(found)
