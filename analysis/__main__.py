@@ -1,4 +1,4 @@
-"""``python -m analysis report STORAGE`` and ``python -m analysis status STORAGE``."""
+"""``python -m analysis report STORAGE``."""
 
 import sys
 from collections.abc import Callable
@@ -17,15 +17,6 @@ _PIPE_WIDTH = 120
 @click.group()
 def main() -> None:
     """Tables and figures of a sweep, finished or still running."""
-
-
-@main.command()
-@click.argument("storage", type=click.Path(path_type=Path))
-def status(storage: Path) -> None:
-    """Counts of trials by outcome in STORAGE."""
-    from analysis.report import status as show
-
-    _run(lambda: show(storage, _console()))
 
 
 @main.command()

@@ -28,11 +28,6 @@ _A_PARAMETER = 18  # columns that one more parameter may take
 _OUTCOMES = ("completed", "stopped", "failed", "unfinished")
 
 
-def status(storage: Path, console: Console) -> None:
-    """Prints the headline and the cautions."""
-    _opening(storage, load_trials(storage), console)
-
-
 def report(storage: Path, console: Console, *, tolerance: float, confidence: float) -> None:
     """Prints the tables and sentences, and writes CSV tables and figures under ``report/``."""
     trials = load_trials(storage)

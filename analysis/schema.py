@@ -2,7 +2,8 @@
 
 Parameters carry the prefix ``config/``; metrics are bare. Two families are open, because the space
 decides which of them there are: ``config/<dotted path>`` and
-``attacked_<metric>@<threat>_<attack>:<epsilon>``.
+``attacked_<metric>@<threat>_<attack>:<epsilon>``, which with the prefix ``val_`` is of the
+validation paths.
 """
 
 import re
@@ -52,7 +53,10 @@ def column(name: str) -> Column:
         metric = TRIALS.get(match["metric"])
         if metric is not None and metric.name in TEST_METRICS:
             attack = f"{match['attack']} ({match['threat']} threat, epsilon {match['epsilon']})"
-            return replace(metric, name=name, meaning=f"{metric.meaning}; under {attack}")
+            meaning = f"{metric.meaning}; under {attack}"
+            if match["validation"]:
+                meaning = meaning.replace("test P&L", "validation P&L")
+            return replace(metric, name=name, meaning=meaning)
     raise ColumnError(_unknown(name, [*TRIALS, *EPOCHS]))
 
 
@@ -129,7 +133,8 @@ def _table(
 
 # The threat may hold an underscore, the attack may not: the last underscore divides them.
 _ATTACKED = re.compile(
-    r"attacked_(?P<metric>\w+)@(?P<threat>\w+)_(?P<attack>[A-Za-z0-9]+):(?P<epsilon>[0-9.eE+-]+)"
+    r"(?P<validation>val_)?attacked_(?P<metric>\w+)@"
+    r"(?P<threat>\w+)_(?P<attack>[A-Za-z0-9]+):(?P<epsilon>[0-9.eE+-]+)"
 )
 
 _CURRENCY = "currency per option (S0 = 100)"

@@ -3,7 +3,9 @@
 >>> sweep = sweeps.run("search_spaces/tickets.yaml", storage="results/tickets")
 """
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hedgecore
 import search_spaces
@@ -11,7 +13,12 @@ from search_spaces import SpaceError
 from sweeps import environment as environment  # before Ray is imported
 from sweeps.budget import Budget
 from sweeps.errors import PreparationError, SweepError, UsageError
-from sweeps.planning import Plan, TrialPlan, plan
+from sweeps.progress import Silent
+from sweeps.storage import WriteError
+
+if TYPE_CHECKING:
+    from sweeps.driver import Sweep, run
+    from sweeps.planning import Plan, TrialPlan, plan
 
 _root = Path(__file__).resolve().parent.parent
 for _package in (hedgecore, search_spaces):
@@ -21,9 +28,14 @@ for _package in (hedgecore, search_spaces):
             "distribution shadows it; uninstall that, or use a clean virtual environment"
         )
 
-from sweeps.driver import Sweep, run  # noqa: E402
-from sweeps.progress import Silent  # noqa: E402
-from sweeps.storage import WriteError  # noqa: E402
+# What needs torch is imported when it is asked for: looking at a sweep takes no such time.
+_LATER = {
+    "Plan": "sweeps.planning",
+    "TrialPlan": "sweeps.planning",
+    "plan": "sweeps.planning",
+    "Sweep": "sweeps.driver",
+    "run": "sweeps.driver",
+}
 
 __all__ = [
     "Budget",
@@ -39,3 +51,9 @@ __all__ = [
     "plan",
     "run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

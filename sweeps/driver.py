@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from sweeps.budget import Budget
 from sweeps.engine import Engine
 from sweeps.errors import UsageError
 from sweeps.filing import Filed
+from sweeps.followers import Follower, Followers
 from sweeps.ledger import Ledger
 from sweeps.planning import Plan, plan
 from sweeps.progress import Paced, Progress, State, default
@@ -62,6 +63,7 @@ def run(
     audit: float = 0.0,
     budget: Budget | None = None,
     hang_after: float | None = None,
+    followers: Sequence[Follower] = (),
     progress: Progress | None = None,
 ) -> Sweep:
     """Run every trial of ``space`` that ``storage`` does not hold yet.
@@ -81,6 +83,8 @@ def run(
             the same, so that its errors can be counted; drawn from the seed of the search.
         budget: hours or money after which the sweep is cut off.
         hang_after: seconds after which a worker that has not reached the next rung is replaced.
+        followers: told of every row once it is on the disk, such as
+            :class:`sweeps.boards.TensorBoard`; one that fails is dropped with a message.
         progress: what shows the sweep; chosen by whether there is a terminal if None.
     Raises:
         SpaceError: something is wrong with the space or the overrides; raised before Ray starts.
@@ -101,6 +105,8 @@ def run(
     with interruptible():
         ledger = Ledger(storage, core=core, engine=engine)
         shown = progress or default()
+        told = Followers(followers, ledger.book, shown.message)
+        ledger.follow = told.record
         try:
             for line in planned.lines():
                 shown.message(line)
@@ -146,6 +152,7 @@ def run(
                 if done:
                     search.close()
         finally:
+            told.close()
             shown.close()
             ledger.close()
     return Sweep(

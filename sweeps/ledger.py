@@ -42,6 +42,8 @@ class Ledger:
         self.storage = storage
         self.book = Book(core)
         self.engine = engine
+        self.follow: Callable[[Record], None] = lambda record: None
+        """Told of every record that is on the disk."""
         self._clock = clock
         self._due = -float("inf")
         self._changed = True
@@ -76,18 +78,20 @@ class Ledger:
         Raises:
             WriteError: they may not be. Nothing can be appended any more.
         """
-        todo, touched = list(records), set()
-        while todo:
-            record = todo.pop(0)
-            if record["type"] in ("segment", "decision"):
-                touched |= {*record.get("trials", ()), record.get("trial_id")} - {None}
+        todo = [record if logged else _timed(record) for record in records]
+        done = 0
+        while done < len(todo):
+            record = todo[done]
             if not logged:
-                record = _timed(record)
                 self._writer.append(record)
             if self.book.apply(record) and self.engine:
                 todo += self.engine.apply(record)
+            done += 1
         self._writer.commit()
+        touched = {i for record in todo for i in _concerned(record)}
         self._checkpoints.tidy({i: self.book.trials[i].checkpoint for i in touched})
+        for record in todo:
+            self.follow(record)
         self._changed = True
         if self._clock() >= self._due:
             self.snapshot()
@@ -131,6 +135,13 @@ class Ledger:
         """Where the log says that ``trial_id`` can go on; None if that cannot be had."""
         digest = self.book.trials[trial_id].checkpoint
         return self._checkpoints.load(trial_id, digest) if digest else None
+
+
+def _concerned(record: Record) -> list[str]:
+    """The trials whose checkpoint ``record`` may replace or end the use of."""
+    if record["type"] == "segment":
+        return [record["trial_id"]]
+    return record["trials"] if record["type"] == "decision" else []
 
 
 def _timed(record: Record) -> Record:

@@ -56,6 +56,12 @@ def test_an_attacked_metric_inherits_unit_and_direction():
     assert "pgd (path threat, epsilon 0.1)" in attacked.meaning
 
 
+def test_an_attacked_metric_of_validation_paths_says_so():
+    attacked = schema.column("val_attacked_cvar_05@path_pgd:0.1")
+    assert attacked.direction == "higher"
+    assert attacked.meaning.startswith("mean validation P&L of the worst 5 %; under pgd")
+
+
 def test_the_threat_of_an_attacked_metric_may_hold_underscores():
     meaning = schema.column("attacked_cvar_05@price_path_wbpgd:1e-3").meaning
     assert "wbpgd (price_path threat, epsilon 1e-3)" in meaning
