@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -66,6 +67,12 @@ def check(storage: Path, plan: Plan) -> None:
         raise UsageError(
             f"storage {storage} holds a sweep of another study or rule ({shown}); "
             "give another --storage, or undo the change"
+        )
+    was, is_now = _most_epochs(written["scheduler"]), _most_epochs(_scheduler(plan))
+    if is_now < was:
+        raise UsageError(
+            f"storage {storage} was judged up to max_t {was:g}, now {is_now:g}; a larger one "
+            "continues its trials, a smaller one needs another --storage"
         )
 
 
@@ -143,6 +150,11 @@ def _kind(domain: Any) -> str:
 def _scheduler(plan: Plan) -> dict[str, Any] | None:
     rule = plan.space.scheduler
     return {rule.kind: asdict(rule)} if rule else None
+
+
+def _most_epochs(scheduler: dict[str, Any] | None) -> float:
+    limits = [fields["max_t"] for fields in (scheduler or {}).values()]
+    return min((limit for limit in limits if limit is not None), default=math.inf)
 
 
 def _rule(scheduler: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -4,8 +4,6 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from scipy.stats import qmc
-
 from hedgecore.rng import numpy_stream
 from search_spaces import Grid, SearchSpace
 
@@ -35,6 +33,8 @@ def _points(space: SearchSpace, axes: list[str]) -> Iterator[dict[str, float]]:
     if not axes:
         yield {}
     elif search.algorithm == "quasirandom":
+        from scipy.stats import qmc  # a second to import, which other searches need not wait for
+
         sobol = qmc.Sobol(len(axes), rng=numpy_stream(search.seed, "search", "sobol"))
         # Whole powers of two are balanced; a longer search begins with a shorter one.
         for point in sobol.random_base2((samples - 1).bit_length())[:samples].tolist():

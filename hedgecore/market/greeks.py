@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy.interpolate import RectBivariateSpline
 from scipy.special import ndtr
 from torch import Tensor
 
@@ -96,6 +95,9 @@ class _Table:
         first, last = float(eta.min()), max(float(eta.max()), float(eta.min()) + 1e-3)
         lines = np.linspace(first, last, _V_NODES)
         grid_delta, grid_vega = self._tabulate(scale * np.expm1(lines), time)
+
+        # A second to import, for which a study that has its baselines should not have to wait.
+        from scipy.interpolate import RectBivariateSpline
 
         # Not-a-knot splines: the ends of the range of v are where errors would gather otherwise.
         rows = np.arange(2 * _Y_STEPS + 1.0)
