@@ -15,6 +15,7 @@ from sweeps import manifest
 from sweeps.asha import Asha as Judge
 from sweeps.book import TrialLog
 from sweeps.budget import Budget
+from sweeps.checks import wrong
 from sweeps.engine import Engine
 from sweeps.errors import UsageError
 from sweeps.filing import Filed
@@ -122,6 +123,8 @@ def run(
             if roster and roster.exhausted and not roster.left:
                 shown.message("every trial is finished; nothing to run")
                 done = True
+                if not (storage / "manifest.json").exists():
+                    manifest.write(storage, planned, known, audit=audit)
             else:
                 # Ray is imported where something is to be run; what is finished is told at once.
                 from sweeps.running import prepared, work
@@ -190,6 +193,10 @@ def engine_for(planned: Plan, *, audit: float = 0.0) -> Engine | None:
 def _search(planned: Plan, ledger: Ledger, shown: Progress) -> "OptunaSearch | None":
     if not planned.adaptive:
         return None
+    rule, algorithm = planned.space.scheduler, planned.space.search.algorithm
+    if not isinstance(rule, Asha | None):
+        problem = f"tells {algorithm} nothing of how proposals end; use asha, or scheduler: null"
+        raise wrong(planned.space, f"scheduler.{rule.kind}", problem)
     from sweeps.search import search_for  # Optuna takes a second to import
 
     _check_columns(planned, ledger)

@@ -5,12 +5,12 @@ process and pay for another. A lane does neither: it is a Tune trial that lives 
 sweep, placed, retried and scaled by Tune, and a configuration occupies it from rung to rung only.
 """
 
-import hashlib
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -135,6 +135,7 @@ class _Desk(Callback):
         self._lanes: dict[int, Trial] = {}
         self._jobs: dict[int, tuple[Job, float]] = {}
         self._idle: list[int] = []
+        self._hung: dict[int, str] = {}
         self._false_starts = 0
         self.failure: Exception | None = None
         self.cut = False
@@ -170,7 +171,7 @@ class _Desk(Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """A lane lost its process; Tune starts another."""
-        self._guarded(lambda: self._lose(trial.config["lane"], trial.get_error()))
+        self._guarded(lambda: self._lose(trial.config["lane"], last_failure(trial)))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -189,6 +190,7 @@ class _Desk(Callback):
             for lane, (_, since) in self._jobs.items():
                 if now - since > self._work.patience:
                     self._jobs[lane] = self._jobs[lane][0], now
+                    self._hung[lane] = f"it hung: no rung within {self._work.patience:g} s"
                     self._kill(lane)
 
     def kill(self) -> None:
@@ -213,17 +215,12 @@ class _Desk(Callback):
         assert segment["trial_id"] == job.trial_id
         self._false_starts = 0
         keep = self._ledger
-        # The model first: what the log names is there.
+        # Files first: what the log names is there.
         if model := segment.pop("model", None):
             segment["end"]["model"] = keep.keep_model(job.trial_id, model)
-        checkpoint = segment.pop("checkpoint", None)
-        if checkpoint:
-            segment["checkpoint"] = hashlib.sha256(checkpoint).hexdigest()
+        if checkpoint := segment.pop("checkpoint", None):
+            segment["checkpoint"] = keep.keep_checkpoint(job.trial_id, checkpoint)
         keep.append(segment)
-        # The checkpoint last: after a crash between the two, a rung is trained again from the one
-        # before. A checkpoint ahead of the log would lose the rows that lead up to it.
-        if checkpoint:
-            keep.keep_checkpoint(job.trial_id, checkpoint)
         self._free(lane)
 
     def _free(self, lane: int) -> None:
@@ -254,7 +251,7 @@ class _Desk(Callback):
             for _ in range(min(len(self._idle), spare)):
                 self._mailbox.put.remote(self._idle.pop(), None)
 
-    def _lose(self, lane: int, error: Exception | None) -> None:
+    def _lose(self, lane: int, failure: str) -> None:
         self._lanes.pop(lane, None)
         self._mailbox.reset.remote(lane)
         if lane in self._idle:
@@ -262,25 +259,30 @@ class _Desk(Callback):
         if lane not in self._jobs:
             self._false_starts += 1
             if self._false_starts > _MOST_FALSE_STARTS:
-                raise SweepError(f"workers die before they run anything: {reason(error)}")
+                raise SweepError(f"workers die before they run anything: {reason(failure)}")
             return
         job, _ = self._jobs.pop(lane)
+        error = self._hung.pop(lane, reason(failure))
+        node = "node has died" in failure
         self._ledger.append(
-            {
-                "type": "lost",
-                "trial_id": job.trial_id,
-                "error": reason(error),
-                "node": "node has died" in str(error),
-            }
+            {"type": "lost", "trial_id": job.trial_id, "error": error, "node": node}
         )
         self._hand_out()
         self._work.changed()
 
 
-def reason(error: Exception | None) -> str:
+def last_failure(trial: Trial) -> str:
+    """What Tune noted of the last failure of ``trial``; empty if it did not."""
+    # Its own reader looks in the storage, where the file comes later.
+    noted = Path(trial.error_file).read_text() if trial.error_file else ""
+    return noted.rpartition("Failure # ")[2]
+
+
+def reason(failure: str) -> str:
     """The last line of what went wrong."""
-    lines = [line.strip() for line in str(error or "unknown").splitlines()]
-    return next((line for line in reversed(lines) if line), "unknown")
+    lines = [line.strip() for line in failure.splitlines()]
+    last = next((line for line in reversed(lines) if line), "unknown")
+    return last.partition(" Some common causes")[0]
 
 
 def slots(resources: Mapping[str, float]) -> int:

@@ -8,7 +8,7 @@ import ray
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from sweeps.lanes import Cut, reason
+from sweeps.lanes import Cut, last_failure, reason
 from sweeps.ledger import Ledger
 
 
@@ -86,7 +86,7 @@ class Recorder(Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """A trial that lost its worker more often than it may."""
-        end = {"status": "failed", "error": reason(trial.get_error())}
+        end = {"status": "failed", "error": reason(last_failure(trial))}
         known = self._ids.get(trial.trial_id) or trial.config["job"]["trial"]["trial_id"]
         self._guarded({"type": "segment", "trial_id": known, "rows": [], "end": end})
 

@@ -85,7 +85,7 @@ class TicketRun:
             self._study, self._preparation, self._ticket, resume=self._resume
         ):
             self._last = epoch
-            yield {**_plain(epoch.row()), "seconds": self._seconds()}
+            yield {**epoch.row(), "seconds": self._seconds()}
 
     def checkpoint(self) -> bytes:
         """See :class:`Run`."""
@@ -104,7 +104,7 @@ class TicketRun:
             theta = self._last.theta
         tested = assess_ticket(self._study, self._preparation, theta)
         validated = validate_ticket(self._study, self._preparation, theta, columns)
-        end = {**_plain({**tested, **validated}), "seconds": self._seconds()}
+        end = {**tested, **validated, "seconds": self._seconds()}
         scale = self._preparation.standardisation
         return end, _packed(self._trial, self._ticket, theta, scale)
 
@@ -138,7 +138,7 @@ class Worker:
             self._at = None
             over = True
             for row in self._rows:
-                rows.append(row)
+                rows.append(_plain(row))
                 if row["epoch"] >= job["stop"]:
                     over = job["stop"] >= job["limit"]
                     break
@@ -149,7 +149,7 @@ class Worker:
                 self._at = trial["trial_id"], job["stop"]
             if over:
                 end, model = self._run.finish(*job.get("columns", ()))
-                segment |= {"end": {"status": "completed", **end}, "model": model}
+                segment |= {"end": {"status": "completed", **_plain(end)}, "model": model}
                 if truncated:
                     segment["end"]["truncated"] = True
         except DivergedError as error:
@@ -157,7 +157,10 @@ class Worker:
             failure = _failure(f"{error} (lr {rate:g})")
             segment |= {"rows": rows, "end": {**failure, "diverged": True}}
         except Exception as error:
-            segment |= {"rows": rows, "end": _failure(f"{type(error).__name__}: {error}")}
+            segment |= {
+                "rows": rows,
+                "end": _failure(f"{type(error).__name__}: {error}"),
+            }
         return segment
 
 
@@ -168,7 +171,7 @@ def device_for(gpu: float) -> str:
 
 def _failure(error: str) -> dict[str, Any]:
     first = next((line.strip() for line in error.splitlines() if line.strip()), "unknown")
-    return {"status": "failed", "error": first}
+    return {"status": "failed", "error": first.rstrip(": ")}
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.hedging.baselines import BASELINES, bs_delta_current, hedge
-from hedgecore.hedging.evaluate import evaluate, measured
+from hedgecore.hedging.evaluate import attacked_columns, attacked_cvar, evaluate, measured
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.network import initialise
 from hedgecore.hedging.problem import HedgingProblem
@@ -29,6 +29,7 @@ from hedgecore.market.paths import MarketPaths
 from hedgecore.metrics import paired_cvar_difference
 from hedgecore.pruning import lottery
 from hedgecore.pruning.lottery import Ticket
+from hedgecore.registry import lookup
 from hedgecore.rng import stream
 
 SPLITS = ("train", "val", "test")
@@ -229,6 +230,44 @@ def assess_ticket(
     row, pnl = evaluate(problem, theta, preparation.data["test"], seed=preparation.seed)
     difference, error = paired_cvar_difference(pnl, preparation.dense_pnl, tail=0.05)
     return {**row, "cvar_05_minus_dense": difference, "cvar_05_minus_dense_se": error}
+
+
+def validate_ticket(
+    study: TicketStudy,
+    preparation: Preparation,
+    theta: Mapping[str, Tensor],
+    columns: Iterable[str],
+) -> dict[str, float]:
+    """CVaR of a trained ticket under attack on the validation paths, in currency, by column.
+
+    A search may choose by these where the test metrics of the same name would be a leak.
+
+    Args:
+        study: what the ticket was trained in; its evaluation says which attacks there are.
+        preparation: gives the paths.
+        theta: parameters of the ticket.
+        columns: some of :func:`validation_columns`.
+    Raises:
+        ValueError: another column.
+    """
+    problem = HedgingProblem.of(study, preparation.standardisation)
+    epsilons = validation_columns(study)
+    return {
+        column: attacked_cvar(
+            problem,
+            theta,
+            preparation.data["val"],
+            epsilon=lookup(epsilons, column, kind="column"),
+            seed=preparation.seed,
+            split="val",
+        )
+        for column in columns
+    }
+
+
+def validation_columns(study: TicketStudy) -> dict[str, float]:
+    """The budget of every column that :func:`validate_ticket` can compute, in price units."""
+    return {f"val_{name}": e for name, e in attacked_columns(study.evaluation).items()}
 
 
 def sha256(tensors: Iterable[Tensor]) -> str:

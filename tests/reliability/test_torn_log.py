@@ -79,7 +79,7 @@ def test_any_changed_byte_of_what_a_later_line_knows_as_committed_is_found(tmp_p
     for place in range(committed):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ change]) + whole[place + 1 :])
         line = whole[:place].count(b"\n") + 1
-        with pytest.raises(LogError, match=rf"^0001\.jsonl:{line}: .*; restore the file from"):
+        with pytest.raises(LogError, match=rf"^0001\.jsonl:{line}: .*; restore it from"):
             list(read(tmp_path))
 
 

@@ -1,7 +1,6 @@
 """Real sweeps on a Ray of this machine, through the public interface."""
 
 import json
-import os
 import shutil
 
 import pandas as pd
@@ -234,6 +233,12 @@ def test_a_larger_max_t_continues_what_the_smaller_one_cut_off(judged, tiny, sil
     assert len(trained) == len(tables(out)[1]), "an epoch was trained twice"
 
 
+def test_a_smaller_max_t_is_refused(judged, tiny, silent):
+    overrides = {**ASHA, "scheduler": {"asha": {**ASHA["scheduler"]["asha"], "max_t": 2}}}
+    with pytest.raises(UsageError, match=r"judged up to max_t inf, now 2; a larger one continues"):
+        sweeps.run(tiny, storage=judged, overrides=overrides, progress=silent)
+
+
 def test_an_audit_trains_stopped_trials_on_and_leaves_them_stopped(judged, tiny, silent, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(judged, out)
@@ -250,7 +255,7 @@ def test_an_audit_trains_stopped_trials_on_and_leaves_them_stopped(judged, tiny,
     assert epochs["audit"].sum() == (3 - stopped["stopped_at"]).sum()
 
 
-def test_every_trial_that_cannot_learn_fails_at_once_and_the_search_knows(
+def test_every_trial_that_diverges_fails_at_once_and_the_search_ranks_it_last(
     ray_here, silent, tmp_path
 ):
     (tmp_path / "tpe.yaml").write_text(
@@ -268,7 +273,10 @@ def test_every_trial_that_cannot_learn_fails_at_once_and_the_search_knows(
     ]
     states = [[trial.state.name for trial in sweep.study.trials] for sweep in runs]
     assert states[0] == states[1]
-    assert {"FAIL", "COMPLETE"} <= set(states[0]) <= {"FAIL", "COMPLETE", "PRUNED"}
+    assert set(states[0]) == {"COMPLETE", "PRUNED"}
+    diverged = [t for t in runs[0].study.trials if t.value is None]
+    assert diverged
+    assert all(list(map(repr, t.intermediate_values.values())) == ["nan"] for t in diverged)
     failed = tables(tmp_path / "1")[0].query("status == 'failed'")
     assert failed["error"].str.contains(r"loss is \w+ in epoch 1; lower the learning rate").all()
     for one, three in zip(tables(tmp_path / "1"), tables(tmp_path / "3"), strict=True):

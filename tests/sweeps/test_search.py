@@ -454,8 +454,10 @@ def risk(config, epoch):
 
 def rough(config, epoch):
     """Trials of every fate: their learning rate decides."""
-    if config["lr"] > 0.8 and epoch == 2:
-        raise DivergedError(epoch, "validation loss", math.nan)
+    if config["lr"] > 0.7:
+        if epoch == 2:
+            raise DivergedError(epoch, "validation loss", math.nan)
+        return -config["lr"]  # the best at the first rung
     if 0.6 < config["lr"] < 0.7:
         raise RuntimeError("out of memory")
     return risk(config, epoch)
@@ -533,12 +535,12 @@ def test_trials_that_ended_without_what_a_search_is_to_see_are_refused(searched,
 
 def test_every_fate_of_a_proposal_is_told(searched, tmp_path):
     sweep = faked_sweep.run(
-        searched, tmp_path / "out", rough, overrides=[ASHA, "search.num_samples=30"]
+        searched, tmp_path / "out", rough, overrides=[ASHA, "search.num_samples=20"]
     )
     told = {"diverged": 0, "failed": 0, "stopped": 0, "complete": 0}
     for trial in sweep.study.trials:
         lr, steps = trial.params["lr"], trial.intermediate_values
-        if lr > 0.8:
+        if lr > 0.7:
             # Before its rungs, since Optuna takes what came further for the better.
             fate = "diverged"
             assert (trial.state, trial.value, list(steps)) == (TrialState.PRUNED, None, [1])
@@ -559,7 +561,7 @@ def test_every_fate_of_a_proposal_is_told(searched, tmp_path):
 
 
 def test_a_trial_that_diverged_is_told_from_one_that_crashed_in_the_log_only(searched, tmp_path):
-    sweep = faked_sweep.run(searched, tmp_path / "out", rough)
+    sweep = faked_sweep.run(searched, tmp_path / "out", rough, overrides=["search.num_samples=20"])
     marks = {
         (log.end.get("error"), log.end.get("diverged"))
         for log in sweep.trials.values()
@@ -611,6 +613,22 @@ def test_proposals_that_were_left_out_for_a_time_come_back(searched, tmp_path):
     assert again.counts == {"completed": 24}
 
 
+def test_trials_of_a_grid_that_were_left_out_for_a_time_are_trained(tiny, tmp_path):
+    def swept(**arguments):
+        return faked_sweep.run(tiny, tmp_path / "out", risk, **arguments)
+
+    swept(stop_after=1)
+    assert swept(overrides=["space.sparsity.grid=[0.0]"]).counts == {"completed": 4}
+    assert swept().counts == {"completed": 8}
+
+
+@pytest.mark.parametrize("kind", ["stock_asha", "median"])
+def test_a_scheduler_of_ray_cannot_tell_a_search_how_proposals_end(searched, tmp_path, kind):
+    message = rf"^--set scheduler\.{kind}: tells tpe nothing .*; use asha, or scheduler: null$"
+    with pytest.raises(SpaceError, match=message):
+        faked_sweep.run(searched, tmp_path, risk, overrides=[f"scheduler.{kind}={{}}"])
+
+
 def test_a_further_seed_is_trained_for_every_proposal(searched, tmp_path):
     one, both = (f"space.seed.grid={seeds}" for seeds in ("[0]", "[0, 1]"))
     faked_sweep.run(searched, tmp_path / "out", risk, overrides=[one])
@@ -641,19 +659,21 @@ def test_real_trials_make_a_front_of_clean_risk_risk_under_attack_and_sparsity(
     overrides = {
         "space.lr": {"uniform": [0.003, 0.03]},
         "search.algorithm": "nsga2",
+        "space.seed": {"grid": [0]},
         "search.num_samples": 4,
         "search.objectives": ["val_cvar_05", ATTACKED, "sparsity_achieved"],
     }
-    sweep = sweeps.run(searched, storage=out, overrides=overrides, progress=silent)
+    how = {"overrides": overrides, "max_concurrent": 1, "progress": silent}
+    sweep = sweeps.run(searched, storage=out, **how)
     assert [t.state for t in sweep.study.trials] == [TrialState.COMPLETE] * 4
     for clean, attacked, sparsity in (t.values for t in sweep.study.trials):
         assert -100 < attacked < clean < 0
         assert 0 <= sparsity < 0.9
     assert analysis.schema.check(analysis.load_trials(out), "trials") == []
     # As a driver that was killed leaves it.
-    (log,) = (out / "log").iterdir()
+    log = out / "log" / "0001.jsonl"
     lines = log.read_bytes().splitlines(keepends=True)
     ends = [i for i, line in enumerate(lines) if b'"end":{' in line]
     log.write_bytes(b"".join(lines[: ends[2] + 1]))
-    again = sweeps.run(searched, storage=out, overrides=overrides, progress=silent)
+    again = sweeps.run(searched, storage=out, **how)
     assert history(again) == history(sweep)

@@ -7,7 +7,13 @@ import torch
 from hedgecore.config import ConfigError
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.problem import HedgingProblem
-from hedgecore.hedging.ticket import assess_ticket, draw_ticket, train_ticket
+from hedgecore.hedging.ticket import (
+    assess_ticket,
+    draw_ticket,
+    train_ticket,
+    validate_ticket,
+    validation_columns,
+)
 from hedgecore.hedging.train import DivergedError, epochs_to_criterion, train
 from hedgecore.pruning import mask as masks
 from hedgecore.risk import risk
@@ -92,6 +98,48 @@ def test_adversarial_training_loses_clean_and_wins_under_attack(study, preparati
     assert results[1.0][column] > results[0.0][column]
     assert results[1.0]["cvar_05"] < results[0.0]["cvar_05"]
     assert all(r[column] < r["cvar_05"] for r in results.values())
+
+
+def test_validation_under_attack_begins_at_clean_validation_and_falls_with_the_budget(
+    study, preparation
+):
+    study = study.with_axes({"evaluation.epsilons": [0.0, 0.1, 1.0]})
+    _, epochs = trained(study, preparation)
+    found = validate_ticket(study, preparation, epochs[-1].theta, validation_columns(study))
+    assert list(found) == [f"val_attacked_cvar_05@path_pgd:{e}" for e in ("0", "0.1", "1")]
+    best = min(epochs, key=lambda epoch: epoch.val_loss)
+    clean, little, much = found.values()
+    assert clean == best.val_cvar_05
+    assert much < little < clean
+
+
+def test_validation_under_attack_is_of_other_paths_than_the_test(study, preparation):
+    study = study.with_axes({"evaluation.epsilons": [0.1]})
+    theta, column = preparation.theta_star, "attacked_cvar_05@path_pgd:0.1"
+    tested = assess_ticket(study, preparation, theta)
+    validated = validate_ticket(study, preparation, theta, [f"val_{column}"])
+    assert tested[column] != validated[f"val_{column}"]
+    paths = preparation.data["val"]
+    swapped = replace(
+        preparation,
+        data={**preparation.data, "test": paths},
+        dense_pnl=preparation.dense_pnl[: len(paths.spot)],
+    )
+    # FGSM draws nothing, so on equal paths it gives equal numbers.
+    study = study.with_axes({"evaluation.attack": "fgsm"})
+    column = column.replace("pgd", "fgsm")
+    again = assess_ticket(study, swapped, theta)
+    validated = validate_ticket(study, preparation, theta, [f"val_{column}"])
+    assert again[column] == validated[f"val_{column}"]
+
+
+def test_a_column_that_is_no_attack_of_the_evaluation_is_refused(study, preparation):
+    study = study.with_axes({"evaluation.epsilons": [0.1]})
+    message = r"unknown column 'val_attacked_cvar_05@path_pgd:0.2'; did you mean .*pgd:0.1'"
+    with pytest.raises(ValueError, match=message):
+        validate_ticket(
+            study, preparation, preparation.theta_star, ["val_attacked_cvar_05@path_pgd:0.2"]
+        )
 
 
 def test_attacked_paths_stay_within_the_budget(study, preparation):
