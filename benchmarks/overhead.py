@@ -65,19 +65,21 @@ def lanes(trials: int) -> dict[str, float]:
             )
         )
 
+        first: list[float] = []
+
         def changed() -> None:
+            first.append(time.perf_counter())
             done = trials - engine.left
             if done % 100 == 0 and (not memory or memory[-1][0] != done):
                 memory.append((done, rss()))
 
         began = time.perf_counter()
-        first: list[float] = []
         work = Work(
             open_run=lambda trial, checkpoint: Noop(),
             spec=lambda known: {"trial": {"trial_id": known}, "limit": 1, "epochs": 1},
             more=lambda: False,
             exhausted=lambda: True,
-            changed=lambda: (first.append(time.perf_counter()), changed()) and None,
+            changed=changed,
         )
         run_lanes(work, ledger, engine, lanes=SLOTS, resources={"cpu": 1, "gpu": 0})
         took = time.perf_counter() - began

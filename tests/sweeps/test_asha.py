@@ -21,13 +21,13 @@ def judge(values, *, order, block=27, lag=27, factor=3, mode="min", rungs=RUNGS,
     decisions = {(d.key, d.epoch): d for d in asha.close()}
     waiting = list(order)
     while waiting:
-        for i, (key, rung) in enumerate(waiting):
+        for key, rung in waiting:
             before = [decisions.get((key, rungs[r])) for r in range(rung)]
             if all(d is not None and d.goes_on for d in before):
                 break
         else:
             break
-        waiting.pop(i)
+        waiting.remove((key, rung))
         if (key, rung) in fails:
             made = asha.settle(key, math.nan)
         else:
