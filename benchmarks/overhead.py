@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROUNDS = 3
 SLOTS = 2
-TRIALS = {"lanes": 1000, "tune, reusing actors": 200, "tune": 20}
+TRIALS = {"lanes": 1000, "tune, reusing actors": 1000, "tune": 20}
 
 
 def rss() -> int:

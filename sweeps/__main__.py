@@ -1,6 +1,7 @@
 """The command line: ``hedgesweep`` (= ``python -m sweeps``)."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -226,7 +227,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
         click.echo("interrupted: the same command again runs what is left", err=True)
-        sys.exit(128 + error.number if isinstance(error, Interrupted) else 130)
+        cause = error.__cause__ or error  # click raises an Abort of its own from it
+        sys.exit(128 + (cause.number if isinstance(cause, Interrupted) else signal.SIGINT))
 
 
 if __name__ == "__main__":

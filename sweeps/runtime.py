@@ -16,7 +16,8 @@ def runtime(address: str | None, resources: Resources) -> Iterator[None]:
     """A running Ray in which a trial of ``resources`` finds room.
 
     Raises:
-        UsageError: nothing answers at ``address``, or this machine is too small for one trial.
+        UsageError: nothing answers at ``address``, this machine is too small for one trial, or
+            Ray finds no place for its own files.
     """
     if ray.is_initialized():
         _fits(resources)
@@ -35,6 +36,11 @@ def runtime(address: str | None, resources: Resources) -> Iterator[None]:
         raise UsageError(
             f"no Ray cluster at {address!r}; start one with 'ray start --head', "
             "or leave out --address"
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"Ray could not start: {error.filename} cannot be written ({error.strerror}); "
+            "set HOME and RAY_TMPDIR to folders that can"
         ) from error
     try:
         if address is None:  # a cluster may still grow

@@ -25,13 +25,13 @@ def interruptible() -> Iterator[None]:
 
     Handlers belong to the main thread; in another, signals do what they did before.
     """
-    seen = False
+    seen = 0
 
     def handle(number: int, frame: FrameType | None) -> NoReturn:
         nonlocal seen
         if seen:
             os._exit(128 + number)  # the log is whole at every moment
-        seen = True
+        seen = number
         raise Interrupted(number)
 
     try:
@@ -41,6 +41,10 @@ def interruptible() -> Iterator[None]:
         return
     try:
         yield
+    except KeyboardInterrupt as error:
+        if not seen or isinstance(error, Interrupted):
+            raise
+        raise Interrupted(seen) from error  # Ray's core raises one of its own in place of ours
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,0 +1,96 @@
+"""Kills, signals and dying workers: what is lost of a sweep, what is done twice, what it costs.
+
+The sweep is that of the reliability tests: 16 trials of a few milliseconds, in two strata and at
+two seeds, under ASHA with audits. Nearly all its time is the start of a driver, so that the
+overhead of a kill is the worst there is. Run it as ``python -m benchmarks.kills`` from the root of
+the repository.
+"""
+
+import argparse
+import random
+import signal
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from tests.reliability.sweeping import (
+    AUDIT,
+    SPACE,
+    Driver,
+    Toll,
+    at_the_start,
+    killed,
+    same,
+    soon_after_it_goes_on,
+    while_it_prepares,
+)
+
+# A storage is done after some kills; the next one takes the others.
+MOMENTS = [while_it_prepares, at_the_start, *[soon_after_it_goes_on] * 5]
+LONG = ("--set", "study.training.epochs=400", "--set", "scheduler=null")
+
+
+def undisturbed(space: Path, storage: Path) -> float:
+    """Seconds that the sweep takes if nobody kills it."""
+    began = time.monotonic()
+    with Driver(space, storage, "--audit", str(AUDIT)) as driver:
+        assert driver.ends() == 0, driver.errors
+    return time.monotonic() - began
+
+
+def kills(space: Path, folder: Path, *, number: int, seed: int) -> tuple[list[Toll], float]:
+    """Sweeps that were killed ``number`` times in all; seconds of one that was not."""
+    alone = undisturbed(space, folder / "undisturbed")
+    drawn, tolls = random.Random(seed), []
+    while (left := number - sum(toll.kills for toll in tolls)) > 0:
+        storage = folder / f"killed {len(tolls)}"
+        tolls.append(killed(space, storage, MOMENTS[:left], drawn))
+        same(storage, folder / "undisturbed")
+    return tolls, alone
+
+
+def to_exit(space: Path, storage: Path, number: int) -> float:
+    """Seconds from the signal, while trials run, to the end of the driver."""
+    with Driver(space, storage, *LONG) as driver:
+        assert driver.records(20), driver.errors
+        began = time.monotonic()
+        assert driver.interrupt(number) == 128 + number, driver.errors
+        return time.monotonic() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--signals", type=int, default=3, help="of each kind")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        space = Path(folder, "space.yaml")
+        space.write_text(SPACE)
+        tolls, alone = kills(space, Path(folder), number=asked.kills, seed=asked.seed)
+        done = sum(toll.kills for toll in tolls)
+        seconds = sum(toll.seconds for toll in tolls)
+        print(
+            "| kills | sweeps | ends acknowledged | lost | rungs begun again, a kill "
+            "| epochs recorded twice | overhead |"
+        )
+        print("| --- | --- | --- | --- | --- | --- | --- |")
+        print(
+            f"| {done} | {len(tolls)} | {sum(toll.acknowledged for toll in tolls)} | 0 "
+            f"| {sum(toll.begun_again for toll in tolls) / done:.2f} "
+            f"| {sum(toll.repeated for toll in tolls)} "
+            f"| {(seconds / len(tolls) - alone) / (done / len(tolls)):.1f} s a kill, "
+            f"{100 * (seconds / len(tolls) / alone - 1):.0f} % of {alone:.1f} s |"
+        )
+        print("\n| signal | seconds to exit: median | most |\n| --- | --- | --- |")
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            taken = [
+                to_exit(space, Path(folder, f"{number.name} {n}"), number)
+                for n in range(asked.signals)
+            ]
+            print(f"| {number.name} | {statistics.median(taken):.1f} | {max(taken):.1f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""F1: sweeps whose driver or workers are killed, and which are started again until they end."""
+
+import os
+import random
+import shutil
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from invariants import leaves_nothing
+from local_sweep import run_locally
+from reliability.sweeping import (
+    AUDIT,
+    LONGEST_RUNG,
+    SPACE,
+    Driver,
+    Moment,
+    acknowledged,
+    at_the_start,
+    killed,
+    repeated,
+    same,
+    soon_after_it_goes_on,
+    while_it_prepares,
+    while_it_trains,
+)
+
+from sweeps.ledger import Ledger
+from sweeps.log import read
+
+pytestmark = pytest.mark.ray
+
+LANES = os.cpu_count() or 1
+
+# A driver whose log has no segments, though it says that trials have ended.
+FORGETFUL = """\
+from sweeps import log
+from sweeps.__main__ import cli
+
+append = log.Writer.append
+log.Writer.append = lambda self, r: None if r["type"] == "segment" else append(self, r)
+cli()
+"""
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The space, and a storage in which it ran to its end."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "space.yaml").write_text(SPACE)
+    run_locally(folder / "space.yaml", folder / "out", audit=AUDIT)
+    return folder / "space.yaml", folder / "out"
+
+
+def survives(
+    undisturbed: tuple[Path, Path], storage: Path, moments: list[Moment], drawn: random.Random
+) -> int:
+    """The kills, after each of which everything was as it should be, and at the end, too."""
+    space, reference = undisturbed
+    toll = killed(space, storage, moments, drawn)
+    same(storage, reference)
+    leaves_nothing(storage)
+    assert toll.begun_again <= toll.kills * LANES, f"I7: {toll}"
+    assert toll.repeated <= toll.kills * LANES * LONGEST_RUNG, f"I7: {toll}"
+    return toll.kills
+
+
+def test_a_driver_killed_three_times_ends_as_if_it_had_never_been(undisturbed, tmp_path):
+    moments = [at_the_start, while_it_prepares, while_it_trains]
+    assert survives(undisturbed, tmp_path / "out", moments, random.Random(0)) == 3
+
+
+@pytest.mark.slow
+def test_a_driver_killed_twenty_times_ends_as_if_it_had_never_been(undisturbed, tmp_path):
+    drawn, kills = random.Random(1), 0
+    for n in range(20):
+        if kills < 20:
+            moments = [while_it_prepares, at_the_start, *[soon_after_it_goes_on] * 5]
+            kills += survives(undisturbed, tmp_path / str(n), moments, drawn)
+    assert kills >= 20
+
+
+@pytest.mark.slow
+def test_workers_killed_at_random_moments_change_nothing(undisturbed, tmp_path):
+    (space, reference), drawn, kills = undisturbed, random.Random(2), 0
+    with Driver(space, tmp_path / "out", "--audit", str(AUDIT)) as driver:
+        assert driver.says("minimum-variance")
+        while kills < 6 and soon_after_it_goes_on(driver, drawn):
+            if lanes := driver.lanes:
+                with suppress(ProcessLookupError):
+                    os.kill(drawn.choice(lanes), signal.SIGKILL)
+                    kills += 1
+        assert driver.ends() == 0, driver.errors
+        acknowledged(driver.said, tmp_path / "out")
+    assert kills >= 3
+    assert any(record["type"] == "lost" for record in read(tmp_path / "out"))
+    same(tmp_path / "out", reference)
+
+
+# The 14th checkpoint is the second of its trial.
+@pytest.mark.parametrize(("kept", "n"), [("checkpoint", 2), ("checkpoint", 14), ("model", 2)])
+def test_a_crash_between_a_file_and_the_record_that_names_it_changes_nothing(
+    undisturbed, tmp_path, monkeypatch, kept, n
+):
+    space, reference = undisturbed
+    keep, calls = getattr(Ledger, f"keep_{kept}"), []
+
+    def dying(ledger: Ledger, trial_id: str, content: bytes) -> str:
+        digest = keep(ledger, trial_id, content)
+        calls.append(trial_id)
+        if len(calls) == n:
+            raise Killed
+        return digest
+
+    storage = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, f"keep_{kept}", dying)
+        with pytest.raises(Killed):
+            run_locally(space, storage, audit=AUDIT)
+    run_locally(space, storage, audit=AUDIT)
+    same(storage, reference)
+    assert repeated(storage) == 0
+
+
+def test_control_without_checkpoints_more_is_trained_twice_and_nothing_differs(
+    undisturbed, tmp_path
+):
+    space, reference = undisturbed
+    again = {}
+    for kept in (True, False):
+        storage = tmp_path / f"checkpoints {kept}"
+        run_locally(space, storage, audit=AUDIT, stop_after=20)
+        if not kept:
+            shutil.rmtree(storage / "checkpoints")
+        run_locally(space, storage, audit=AUDIT)
+        same(storage, reference)
+        again[kept] = repeated(storage)
+    assert again[True] <= LONGEST_RUNG < again[False]
+
+
+def test_control_a_driver_that_records_no_segments_is_caught(undisturbed, tmp_path):
+    space, reference = undisturbed
+    storage = tmp_path / "out"
+    shutil.copytree(reference / "study", storage / "study")
+    with Driver(space, storage, program=("-c", FORGETFUL, "run")) as driver:
+        assert driver.says(" done "), driver.errors
+        driver.kill()
+        with pytest.raises(AssertionError, match="I1: acknowledged, but lost"):
+            acknowledged(driver.said, storage)
