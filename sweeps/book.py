@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ENDED = ("completed", "stopped", "failed")
-
 
 @dataclass(slots=True)
 class TrialLog:
@@ -155,11 +153,16 @@ class Book:
         elif kind == "trial":
             self.withdrawn.discard(record["trial_id"])
             if known := self.trials.get(record["trial_id"]):
+                if known.end and known.end.get("truncated"):
+                    known.end = known.end if record["limit"] <= known.entry["limit"] else None
                 known.entry = record  # its place in a space that has changed
             else:
                 self.trials[record["trial_id"]] = TrialLog(record)
         elif kind == "begin":
-            self.trials[record["trial_id"]].begun = self.starts
+            log = self.trials[record["trial_id"]]
+            log.begun = self.starts
+            if record["epoch"] == 0:
+                log.epochs.clear()  # under Ray's own schedulers it may have been begun before
             self.running.add(record["trial_id"])
         elif kind == "lost":
             self.running.discard(record["trial_id"])

@@ -1,6 +1,7 @@
 """Where trials can go on: one file a trial, named after its content, so that none is mistaken."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,12 +17,18 @@ class Checkpoints:
 
     def __init__(self, storage: Path) -> None:
         self._folder = storage / "checkpoints"
+        # By trial: a folder of thousands is listed once, not at every segment.
+        self._files: defaultdict[str, set[Path]] = defaultdict(set)
+        for path in self._folder.glob("*-*"):
+            self._files[path.name.partition("-")[0]].add(path)
 
     def keep(self, trial_id: str, content: bytes) -> str:
         """File ``content``; its sha256 (hex), by which it will be asked for."""
         self._folder.mkdir(exist_ok=True)
         digest = hashlib.sha256(content).hexdigest()
-        replace(self.path(trial_id, digest), content)
+        path = self.path(trial_id, digest)
+        replace(path, content)
+        self._files[trial_id].add(path)
         return digest
 
     def load(self, trial_id: str, digest: str) -> bytes | None:
@@ -38,12 +45,8 @@ class Checkpoints:
 
     def tidy(self, keep: Mapping[str, str | None]) -> None:
         """Of every trial in ``keep``, remove all checkpoints but the one with that sha256."""
-        if not self._folder.is_dir():
-            return
-        for path in self._folder.iterdir():
-            trial_id = path.name.partition("-")[0]
-            if trial_id not in keep:
-                continue
-            digest = keep[trial_id]
-            if digest is None or path != self.path(trial_id, digest):
-                path.unlink()
+        for trial_id, digest in keep.items():
+            kept = {self.path(trial_id, digest)} if digest else set()
+            for path in self._files[trial_id] - kept:
+                path.unlink(missing_ok=True)
+            self._files[trial_id] &= kept

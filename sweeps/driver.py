@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from hedgecore.config import digest
 from hedgecore.hedging.ticket import validation_columns
-from search_spaces import Asha, SearchSpace
+from search_spaces import Asha, Hyperband, Median, Pbt, SearchSpace, StockAsha
 from sweeps import manifest
 from sweeps.asha import Asha as Judge
 from sweeps.book import TrialLog
 from sweeps.budget import Budget
 from sweeps.checks import wrong
 from sweeps.engine import Engine
-from sweeps.errors import UsageError
+from sweeps.errors import Cut, UsageError
 from sweeps.filing import Filed
 from sweeps.followers import Follower, Followers
 from sweeps.ledger import Ledger
@@ -50,8 +51,11 @@ class Sweep:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Trials by status."""
-        return Counter(log.ended or "interrupted" for log in self.trials.values())
+        """Trials by status; those that no worker has seen yet are "not begun"."""
+        return Counter(
+            log.ended or ("interrupted" if log.begun else "not begun")
+            for log in self.trials.values()
+        )
 
 
 def run(
@@ -103,33 +107,36 @@ def run(
     began = time.monotonic()
     deadline = began + budget.seconds if budget else None
     engine = engine_for(planned, audit=audit)
-    with interruptible():
+    with interruptible(), ExitStack() as closing:
         ledger = Ledger(storage, core=core, engine=engine)
         shown = progress or default()
         told = Followers(followers, ledger.book, shown.message)
         ledger.follow = told.record
-        try:
-            for line in planned.lines():
-                shown.message(line)
-            search = _search(planned, ledger, shown)
-            enter = partial(Roster, planned, ledger=ledger, engine=engine, search=search)
-            filed = {
-                key: Filed.read(storage / "study" / key, core=core) for key in planned.preparations
-            }
-            known = {key: made.facts for key, made in filed.items() if made}
-            roster = enter(known) if len(known) == len(filed) else None
-            if roster:
-                roster.enter()
-            if roster and roster.exhausted and not roster.left:
-                shown.message("every trial is finished; nothing to run")
-                done = True
-                if not (storage / "manifest.json").exists():
-                    manifest.write(storage, planned, known, audit=audit)
-            else:
-                # Ray is imported where something is to be run; what is finished is told at once.
-                from sweeps.running import prepared, work
+        # Last in, first out: what was recorded is made safe before anybody is waited for.
+        for end in (told.close, shown.close, ledger.close):
+            closing.callback(end)
+        for line in planned.lines():
+            shown.message(line)
+        search = _search(planned, ledger, shown)
+        enter = partial(Roster, planned, ledger=ledger, engine=engine, search=search)
+        filed = {
+            key: Filed.read(storage / "study" / key, core=core) for key in planned.preparations
+        }
+        known = {key: made.facts for key, made in filed.items() if made}
+        roster = enter(known) if len(known) == len(filed) else None
+        if roster:
+            roster.enter()
+        if roster and roster.exhausted and not roster.left:
+            shown.message("every trial is finished; nothing to run")
+            done = True
+            if not (storage / "manifest.json").exists():
+                manifest.write(storage, planned, known, audit=audit)
+        else:
+            # Ray is imported where something is to be run; what is finished is told at once.
+            from sweeps.running import prepared, work
 
-                with prepared(planned, filed, storage, address, shown) as shared:
+            try:
+                with prepared(planned, filed, storage, address, shown, deadline) as shared:
                     facts = {key: made.facts for key, made in shared.items()}
                     manifest.write(storage, planned, facts, audit=audit)
                     if not roster:
@@ -150,19 +157,17 @@ def run(
                         shown=shown,
                     )
                     paced.flush()
-            if search:
-                roster.tell()
-                if done:
-                    search.close()
-        finally:
-            told.close()
-            shown.close()
-            ledger.close()
+            except Cut:
+                done = False
+        if search and roster:
+            roster.tell()
+            if done:
+                search.close()
     return Sweep(
         storage=storage,
         plan=planned,
-        trials=roster.logs,
-        left=len(roster.left),
+        trials=roster.logs if roster else {},
+        left=len(roster.left) if roster else len(planned.trials),
         within_budget=done,
         seconds=time.monotonic() - began,
         study=search.study if search else None,
@@ -241,5 +246,11 @@ def _check(
         raise UsageError(f"audit must lie in [0, 1], got {audit:g}; 0.1 audits one in ten")
     if audit and not isinstance(planned.space.scheduler, Asha):
         raise UsageError("audit needs scheduler.asha; nothing else can be judged afterwards")
+    if hang_after is not None and isinstance(
+        planned.space.scheduler, StockAsha | Median | Hyperband | Pbt
+    ):
+        raise UsageError(
+            "hang_after needs scheduler.asha or none: Ray's own schedulers watch no worker"
+        )
     if hang_after is not None and not hang_after > 0:
         raise UsageError(f"hang_after must be positive seconds, got {hang_after:g}")

@@ -109,10 +109,6 @@ class Engine:
             if not trial.ended or (trial.truncated and not trial.withdrawn and trial.limit <= last)
         ]
 
-    def values(self, group: str) -> Mapping[int, float]:
-        """What ``group`` was judged by, by rung."""
-        return dict(self._groups[group].values)
-
     def is_settled(self, group: str) -> bool:
         """Whether no decision and no epoch can change what ``group`` comes to."""
         known = self._groups[group]
@@ -178,7 +174,6 @@ class Engine:
                 "--storage"
             )
         group = self._groups[name]
-        group.values[record["epoch"]] = math.nan if record["value"] is None else record["value"]
         if record["goes_on"]:
             group.passed += 1
         else:

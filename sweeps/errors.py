@@ -11,3 +11,11 @@ class PreparationError(Exception):
 
 class SweepError(Exception):
     """The sweep cannot go on; what was recorded is safe."""
+
+
+class Cut(BaseException):
+    """The deadline of a sweep has come."""
+
+
+class WorkerLost(BaseException):
+    """A worker cannot get at what it needs: no failure of the trial that it was given."""

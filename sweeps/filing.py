@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -61,7 +62,7 @@ class Filed:
 
     @classmethod
     def read(cls, folder: Path, *, core: str) -> "Filed | None":
-        """What an earlier run left in ``folder``; None if nothing, or if other code made it."""
+        """What an earlier run left in ``folder``; None if nothing whole, or made by other code."""
         try:
             written = json.loads((folder / "facts.json").read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -69,10 +70,13 @@ class Filed:
         if written.get("core") != core or written.keys() != {f.name for f in fields(Facts)}:
             return None
         facts = Facts(**written)
-        theta_0, theta_star, pnl = (
-            load((folder / f"{name}.safetensors").read_bytes())
-            for name in ("theta_0", "theta_star", "dense_pnl")
-        )
+        try:
+            theta_0, theta_star, pnl = (
+                load((folder / f"{name}.safetensors").read_bytes())
+                for name in ("theta_0", "theta_star", "dense_pnl")
+            )
+        except (FileNotFoundError, SafetensorError):
+            return None
         return cls(facts, _ordered(theta_0, facts), _ordered(theta_star, facts), pnl["pnl"])
 
     @staticmethod

@@ -5,8 +5,6 @@ process and pay for another. A lane does neither: it is a Tune trial that lives 
 sweep, placed, retried and scaled by Tune, and a configuration occupies it from rung to rung only.
 """
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,12 +13,14 @@ from typing import Any
 
 import ray
 from ray import tune
-from ray.tune import Callback, Stopper
+from ray.exceptions import RayActorError
+from ray.tune import Stopper
 from ray.tune.experiment import Trial
-from ray.tune.progress_reporter import TrialProgressCallback
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeps.engine import Engine, Job
 from sweeps.errors import SweepError
+from sweeps.fitting import Listener, fit
 from sweeps.ledger import Ledger
 from sweeps.mailbox import Mailbox
 from sweeps.trainables import Run, Worker
@@ -60,40 +60,24 @@ def run_lanes(
         SweepError: workers die before they run anything.
         WriteError: the log takes no more.
     """
-    mailbox: Any = Mailbox.remote()  # type: ignore[attr-defined]
+    # Where the driver is: a worker's node may be reclaimed.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    mailbox: Any = Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     desk = _Desk(work, ledger, engine, mailbox)
-    scratch = tempfile.mkdtemp(prefix="hedgesweep-")
     trainable = tune.with_resources(
         tune.with_parameters(_lane, mailbox=mailbox, open_run=work.open_run), dict(resources)
     )
     try:
-        tune.Tuner(
+        return fit(
             trainable,
+            desk,
             param_space={"lane": tune.grid_search(list(range(lanes)))},
             tune_config=tune.TuneConfig(max_concurrent_trials=lanes),
-            run_config=tune.RunConfig(
-                name="lanes",
-                storage_path=scratch,
-                callbacks=[desk, Quiet()],
-                stop=desk.stopper,
-                verbose=0,
-                # The desk counts what a trial costs; a lane always comes back.
-                failure_config=tune.FailureConfig(max_failures=-1),
-            ),
-        ).fit()
-    except Cut:
-        return False
-    except tune.TuneError:
-        if desk.failure is not None:
-            raise desk.failure from None
-        raise
+            failures=-1,  # the desk counts what a trial costs; a lane always comes back
+            stop=desk.stopper,
+        )
     finally:
-        desk.kill()
         ray.kill(mailbox)
-        shutil.rmtree(scratch, ignore_errors=True)
-    if desk.failure is not None:
-        raise desk.failure
-    return not desk.cut
 
 
 def _lane(config: dict[str, Any], *, mailbox: Any, open_run: Any) -> None:
@@ -101,10 +85,6 @@ def _lane(config: dict[str, Any], *, mailbox: Any, open_run: Any) -> None:
     while (job := ray.get(mailbox.take.remote(config["lane"]))) is not None:
         # Returns when the driver has the segment on its disk.
         tune.report({"segment": worker.segment(*job)})
-
-
-class Cut(BaseException):
-    """The deadline has come."""
 
 
 class _Finished(Stopper):
@@ -120,38 +100,26 @@ class _Finished(Stopper):
         return self.finished
 
 
-class Quiet(TrialProgressCallback):
-    """Takes the place of what would print a line for every lane."""
-
-    def _print(self, text: str) -> None:
-        pass
-
-
-class _Desk(Callback):
+class _Desk(Listener):
     """Hands jobs to lanes and takes their segments: Tune's events in, records out."""
 
     def __init__(self, work: Work, ledger: Ledger, engine: Engine, mailbox: Any) -> None:
-        self._work, self._ledger, self._engine, self._mailbox = work, ledger, engine, mailbox
-        self._lanes: dict[int, Trial] = {}
+        super().__init__(ledger, work.changed, work.deadline)
+        self._work, self._engine, self._mailbox = work, engine, mailbox
         self._jobs: dict[int, tuple[Job, float]] = {}
         self._idle: list[int] = []
         self._hung: dict[int, str] = {}
+        self._sent = 0
         self._false_starts = 0
-        self.failure: Exception | None = None
-        self.cut = False
         self.stopper = _Finished()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks for a restore that is not used here."""
-        return {}
 
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """A lane is up."""
         lane = trial.config["lane"]
-        self._lanes[lane] = trial
-        self._guarded(lambda: self._free(lane))
+        self.live[lane] = trial
+        self.guarded(lambda: self._free(lane))
 
     def on_trial_result(
         self,
@@ -165,56 +133,39 @@ class _Desk(Callback):
         # Taken out of the result, which Tune keeps in memory.
         segment = result.pop("segment", None)
         if segment is not None:
-            self._guarded(lambda: self._take(trial.config["lane"], segment))
+            self.guarded(lambda: self._take(trial.config["lane"], segment))
 
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """A lane lost its process; Tune starts another."""
-        self._guarded(lambda: self._lose(trial.config["lane"], last_failure(trial)))
+        self.guarded(lambda: self._lose(trial.config["lane"], last_failure(trial)))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """A lane has ended because there is no more work for it."""
-        self._lanes.pop(trial.config["lane"], None)
+        self.live.pop(trial.config["lane"], None)
         self.stopper.finished = self._work.exhausted() and not self._engine.left
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Look at the clock."""
+        super().on_step_end(iteration, trials, **info)
+        if self._work.patience is None:
+            return
         now = time.monotonic()
-        if self._work.deadline is not None and now >= self._work.deadline:
-            self.cut = True
-            raise Cut
-        if self._work.patience is not None:
-            for lane, (_, since) in self._jobs.items():
-                if now - since > self._work.patience:
-                    self._jobs[lane] = self._jobs[lane][0], now
-                    self._hung[lane] = f"it hung: no rung within {self._work.patience:g} s"
-                    self._kill(lane)
-
-    def kill(self) -> None:
-        """End every lane at once, whatever it is doing."""
-        for lane in list(self._lanes):
-            self._kill(lane)
-
-    def _kill(self, lane: int) -> None:
-        if actor := self._lanes[lane].temporary_state.ray_actor:
-            ray.kill(actor)
-
-    def _guarded(self, step: Callable[[], None]) -> None:
-        """Tune would wrap what ``step`` raises in a text."""
-        try:
-            step()
-        except Exception as error:
-            self.failure = error
-            raise
+        for lane, (job, since) in self._jobs.items():
+            if now - since > self._work.patience:
+                self._jobs[lane] = job, now
+                self._hung[lane] = f"it hung: no rung within {self._work.patience:g} s"
+                self.kill(lane)
 
     def _take(self, lane: int, segment: dict[str, Any]) -> None:
         job, _ = self._jobs.pop(lane)
         assert segment["trial_id"] == job.trial_id
         self._false_starts = 0
-        keep = self._ledger
+        self._hung.pop(lane, None)
+        keep = self.ledger
         # Files first: what the log names is there.
         if model := segment.pop("model", None):
             segment["end"]["model"] = keep.keep_model(job.trial_id, model)
@@ -226,7 +177,7 @@ class _Desk(Callback):
     def _free(self, lane: int) -> None:
         self._idle.append(lane)
         self._hand_out()
-        self._work.changed()
+        self.changed()
 
     def _hand_out(self) -> None:
         while self._idle:
@@ -236,39 +187,47 @@ class _Desk(Callback):
                     continue
                 break
             lane = self._idle.pop()
-            self._ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
+            self.ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
             self._jobs[lane] = job, time.monotonic()
-            checkpoint = self._ledger.checkpoint(job.trial_id) if job.start else None
+            checkpoint = self.ledger.checkpoint(job.trial_id) if job.start else None
             start = job.start if checkpoint else 0
             spec = self._work.spec(job.trial_id)
-            self._mailbox.put.remote(
-                lane, ({**spec, "start": start, "stop": job.stop}, checkpoint)
-            )
+            self._send(lane, ({**spec, "start": start, "stop": job.stop}, checkpoint))
         assert self._jobs or not self._idle or not self._engine.left, "nothing can go on"
         if self._work.exhausted():
             # Every trial left has a lane; one that loses its worker gets it back.
             spare = len(self._jobs) + len(self._idle) - self._engine.left
             for _ in range(min(len(self._idle), spare)):
-                self._mailbox.put.remote(self._idle.pop(), None)
+                self._send(self._idle.pop(), None)
+
+    def _send(self, lane: int, job: tuple[dict[str, Any], bytes | None] | None) -> None:
+        self._sent += 1
+        self._mailbox.put.remote(lane, self._sent, job)
 
     def _lose(self, lane: int, failure: str) -> None:
-        self._lanes.pop(lane, None)
-        self._mailbox.reset.remote(lane)
+        # A node that goes away, as spot instances do, is nobody's fault.
+        node = "node has died" in failure
+        error = self._hung.pop(lane, reason(failure))
+        self.live.pop(lane, None)
+        try:
+            ray.get(self._mailbox.reset.remote(lane, self._sent))
+        except RayActorError as lost:
+            raise SweepError(
+                "the process that hands out work has died; the same command goes on"
+            ) from lost
         if lane in self._idle:
             self._idle.remove(lane)
         if lane not in self._jobs:
-            self._false_starts += 1
+            self._false_starts += not node
             if self._false_starts > _MOST_FALSE_STARTS:
-                raise SweepError(f"workers die before they run anything: {reason(failure)}")
+                raise SweepError(f"workers die before they run anything: {error}")
             return
         job, _ = self._jobs.pop(lane)
-        error = self._hung.pop(lane, reason(failure))
-        node = "node has died" in failure
-        self._ledger.append(
+        self.ledger.append(
             {"type": "lost", "trial_id": job.trial_id, "error": error, "node": node}
         )
         self._hand_out()
-        self._work.changed()
+        self.changed()
 
 
 def last_failure(trial: Trial) -> str:

@@ -104,6 +104,11 @@ class Writer:
                 os.fsync(self._fd)
                 self._synced = self._lines
 
+    @property
+    def sound(self) -> bool:
+        """Whether all that was appended can still be brought to the disk."""
+        return self._failure is None
+
     def close(self) -> None:
         """Commit, vouch for the whole file with a ``close`` record, and end.
 

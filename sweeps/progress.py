@@ -45,7 +45,7 @@ def default() -> Progress:
 
 
 class Paced:
-    """Shows what ``state`` returns, but not more often than every ``pause`` seconds.
+    """Shows what ``state`` returns, at most every ``pause`` seconds and a twentieth of the time.
 
     A state takes a look at every trial; a sweep of thousands has many events a second.
     """
@@ -61,8 +61,10 @@ class Paced:
 
     def flush(self) -> None:
         """Show the present state."""
+        began = time.monotonic()
         self._shown.update(self._state())
-        self._due = time.monotonic() + self._pause
+        now = time.monotonic()
+        self._due = now + max(self._pause, 20 * (now - began))
 
 
 class Silent:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from hedgecore.config import to_mapping
 from sweeps.engine import Engine
-from sweeps.errors import PreparationError
-from sweeps.filing import Filed
+from sweeps.errors import Cut, PreparationError, WorkerLost
+from sweeps.filing import Facts, Filed
 from sweeps.lanes import Work, run_lanes, slots
 from sweeps.ledger import Ledger
 from sweeps.manifest import core_version
@@ -21,7 +22,6 @@ from sweeps.progress import Progress
 from sweeps.roster import Roster
 from sweeps.runtime import runtime
 from sweeps.shared import Shared, collect, prepare_task
-from sweeps.signals import interruptible
 from sweeps.stock import run_stock
 from sweeps.trainables import TicketRun, device_for
 
@@ -37,16 +37,17 @@ def prepared(
     storage: Path,
     address: str | None,
     shown: Progress,
+    deadline: float | None,
 ) -> Iterator[dict[str, Shared]]:
     """A running Ray with every preparation in its object store, made once and filed.
 
     Raises:
+        Cut: ``deadline``, in seconds of ``time.monotonic``, came first.
         PreparationError: a dense baseline diverged; the others are filed.
         UsageError: nothing answers at ``address``, or it is too small for one trial.
     """
-    # Ray sets a handler of its own for SIGTERM when it starts.
-    with runtime(address, planned.space.resources), interruptible():
-        yield _prepare(planned, filed, storage, shown)
+    with runtime(address, planned.space.resources):
+        yield _prepare(planned, filed, storage, shown, deadline)
 
 
 def work(
@@ -88,6 +89,8 @@ def work(
             "raise it to use every slot"
         )
     wanted = lanes or (max(there, _MOST_LANES) if grows else there)
+    if planned.adaptive:
+        wanted = min(wanted, _together(planned))
     return run_lanes(
         Work(
             open_run=open_run,
@@ -113,12 +116,19 @@ def open_ticket(
     device: str,
 ) -> TicketRun:
     """A run of ``trial`` on this worker, on what the object store holds for its seed."""
-    preparation = preparations[trial["preparation"]].fetch()
+    try:
+        preparation = preparations[trial["preparation"]].fetch()
+    except RayError as error:
+        raise WorkerLost(f"the data of {trial['preparation']} is out of reach: {error}") from error
     return TicketRun(trial, checkpoint, preparation=preparation, device=device)
 
 
 def _prepare(
-    planned: Plan, filed: Mapping[str, Filed | None], storage: Path, shown: Progress
+    planned: Plan,
+    filed: Mapping[str, Filed | None],
+    storage: Path,
+    shown: Progress,
+    deadline: float | None,
 ) -> dict[str, Shared]:
     began, core = time.monotonic(), core_version()
     tasks: dict[str, Any] = {
@@ -133,27 +143,37 @@ def _prepare(
     shared: dict[str, Shared] = {}
     failure: PreparationError | None = None
     waiting = {facts: (key, arrays) for key, (facts, arrays) in tasks.items()}
-    while waiting:
-        # Whichever is ready first is filed first: a failure or an interruption loses no other.
-        (facts,), _ = ray.wait(list(waiting))
-        key, arrays = waiting.pop(facts)
-        try:
-            shared[key] = made = collect(key, facts, arrays)
-        except PreparationError as error:
-            failure = error
-            continue
-        if filed[key] is None:
-            Filed.write(storage / "study" / key, made.facts, made.fetch())
-        dense = made.facts.dense
-        shown.message(
-            f"{key}: dense baseline has validation risk {dense['val_loss']:.4f}, "
-            f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f} (minimum-variance delta "
-            f"{dense['baselines']['minimum_variance']['cvar_05']:.3f}), "
-            f"{time.monotonic() - began:.0f} s"
-        )
+    try:
+        while waiting:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            # Whichever is ready first is filed first: a failure or an interruption loses no other.
+            ready, _ = ray.wait(list(waiting), timeout=left)
+            if not ready:
+                raise Cut
+            key, arrays = waiting.pop(ready[0])
+            try:
+                shared[key] = made = collect(key, ready[0], arrays)
+            except PreparationError as error:
+                failure = error
+                continue
+            if filed[key] is None:
+                Filed.write(storage / "study" / key, made.facts, made.fetch())
+            shown.message(_said(key, made.facts, time.monotonic() - began))
+    finally:
+        for facts in waiting:
+            ray.cancel(facts, force=True)
     if failure:
         raise failure
     return shared
+
+
+def _said(key: str, facts: Facts, seconds: float) -> str:
+    dense = facts.dense
+    return (
+        f"{key}: dense baseline has validation risk {dense['val_loss']:.4f}, "
+        f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f} (minimum-variance delta "
+        f"{dense['baselines']['minimum_variance']['cvar_05']:.3f}), {seconds:.0f} s"
+    )
 
 
 def _together(planned: Plan) -> int:

@@ -1,5 +1,7 @@
 """The Ray runtime of a sweep: the caller's, a cluster's, or one of its own."""
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,7 @@ def runtime(address: str | None, resources: Resources) -> Iterator[None]:
         options["include_dashboard"] = False
     else:
         options["runtime_env"] = {"py_modules": _packages()}
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address or "local", **options)
     except (ConnectionError, ValueError) as error:
@@ -43,6 +46,8 @@ def runtime(address: str | None, resources: Resources) -> Iterator[None]:
             "set HOME and RAY_TMPDIR to folders that can"
         ) from error
     try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # Ray sets one of its own, which says nothing
         if address is None:  # a cluster may still grow
             _fits(resources)
         yield

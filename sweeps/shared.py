@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import ray
 import torch
+from ray.exceptions import RayError
 from torch import Tensor
 
 from hedgecore.config import from_mapping
@@ -97,12 +98,17 @@ def collect(key: str, facts: "ray.ObjectRef", arrays: "ray.ObjectRef") -> Shared
     """The finished preparation ``key``.
 
     Raises:
-        PreparationError: its dense baseline diverged, or what is filed does not fit this machine.
+        PreparationError: its dense baseline diverged, what is filed does not fit this machine, or
+            its worker was lost again and again.
     """
-    made = ray.get(facts)
-    if isinstance(made, str):
-        raise PreparationError(f"{key}: {made}")
-    return Shared(made, arrays)
+    try:
+        made = ray.get(facts)
+        if isinstance(made, str):
+            raise PreparationError(f"{key}: {made}")
+        # A copy of the driver's own: the node that made it may be reclaimed.
+        return Shared(made, ray.put(ray.get(arrays)))
+    except RayError as error:
+        raise PreparationError(f"{key}: {str(error).splitlines()[0]}") from error
 
 
 def view(array: np.ndarray) -> Tensor:

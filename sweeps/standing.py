@@ -64,8 +64,6 @@ class Group:
     """The trials that were stopped; one of a further seed never began."""
     failed: bool = False
     audited: bool = False
-    values: dict[int, float] = field(default_factory=dict)
-    """What it was judged by, by rung."""
 
 
 def verdict(decision: Decision, trials: Sequence[Trial]) -> Record:

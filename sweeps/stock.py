@@ -4,12 +4,12 @@ Who survives under them depends on the order in which results arrive, and they f
 knew when the driver dies: a sweep that is run again keeps what has ended and starts the rest anew.
 """
 
-import shutil
 import tempfile
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import ray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import (
@@ -24,7 +24,8 @@ from ray.tune.schedulers import (
 from hedgecore.config import replaced
 from hedgecore.hedging.study import AXES
 from search_spaces import Hyperband, LogUniform, Median, Pbt, StockAsha
-from sweeps.lanes import Cut, Quiet
+from sweeps.errors import UsageError
+from sweeps.fitting import fit
 from sweeps.ledger import Ledger
 from sweeps.planning import Plan
 from sweeps.recorder import Recorder
@@ -55,41 +56,25 @@ def run_stock(
     """
     rule = planned.space.scheduler
     assert rule is not None
-    recorder = Recorder(ledger, changed, deadline)
-    scratch = tempfile.mkdtemp(prefix="hedgesweep-")
+    saves = isinstance(rule, Hyperband | Pbt)
+    if saves and sum(node["Alive"] for node in ray.nodes()) > 1:
+        raise UsageError(
+            f"scheduler.{rule.kind} moves checkpoints within one machine, and this cluster has "
+            "several; leave out --address, or write scheduler.asha"
+        )
     trainable = tune.with_resources(
-        tune.with_parameters(
-            _trial, open_run=open_run, saves=isinstance(rule, Hyperband | Pbt), rule=rule
-        ),
-        dict(resources),
+        tune.with_parameters(_trial, open_run=open_run, saves=saves, rule=rule), dict(resources)
     )
-    try:
-        tune.Tuner(
-            trainable,
-            param_space={"job": tune.grid_search([roster.spec(i) for i in roster.left])},
-            tune_config=tune.TuneConfig(
-                scheduler=scheduler_for(planned), max_concurrent_trials=lanes, reuse_actors=True
-            ),
-            run_config=tune.RunConfig(
-                name="trials",
-                storage_path=scratch,
-                callbacks=[recorder, Quiet()],
-                verbose=0,
-                # A worker or its node may be lost; a trial's own failures are reported, not
-                # raised.
-                failure_config=tune.FailureConfig(max_failures=2),
-            ),
-        ).fit()
-    except Cut:
-        return False
-    except tune.TuneError:
-        if recorder.failure is not None:
-            raise recorder.failure from None
-        raise
-    finally:
-        recorder.kill()
-        shutil.rmtree(scratch, ignore_errors=True)
-    return True
+    return fit(
+        trainable,
+        Recorder(ledger, changed, deadline),
+        param_space={"job": tune.grid_search([roster.spec(i) for i in roster.left])},
+        tune_config=tune.TuneConfig(
+            scheduler=scheduler_for(planned), max_concurrent_trials=lanes, reuse_actors=True
+        ),
+        # A worker or its node may be lost; a trial's own failures are reported, not raised.
+        failures=2,
+    )
 
 
 def scheduler_for(planned: Plan) -> TrialScheduler:
