@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+import search_spaces
+
 RULE = {"grace_period": 8, "reduction_factor": 3, "stratify_by": ["sparsity", "epsilon"]}
 SIDES = {
     "asha": {"asha": {**RULE, "replicates": "seed"}},
@@ -25,7 +27,8 @@ def sweep(rule: dict[str, object]) -> tuple[float, int]:
     """Seconds and epochs of one sweep."""
     with tempfile.TemporaryDirectory() as folder:
         storage = Path(folder) / "out"
-        command = [sys.executable, "-m", "sweeps", "run", "tickets", "--storage", str(storage)]
+        space = Path(search_spaces.__file__).parent / "tickets.yaml"
+        command = [sys.executable, "-m", "sweeps", "run", str(space), "--storage", str(storage)]
         began = time.perf_counter()
         subprocess.run(
             [*command, "--set", f"scheduler={json.dumps(rule)}"], check=True, capture_output=True

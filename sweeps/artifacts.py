@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 
 from hedgecore.hedging.evaluate import evaluate
 from hedgecore.hedging.problem import HedgingProblem
@@ -144,9 +143,9 @@ def _filed(recorded: Recorded, key: str) -> Filed | str:
     """The preparation ``key``, or what is wrong with it."""
     try:
         filed = Filed.read(recorded.storage / "study" / key, core=recorded.core)
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, KeyError) as error:
         return f"study/{key} cannot be read ({error})"
-    return filed or f"study/{key}/facts.json is missing, damaged or of other code"
+    return filed or f"study/{key} is missing, damaged or of other code"
 
 
 def _preparations(recorded: Recorded) -> dict[str, dict[str, TrialPlan]]:
