@@ -11,14 +11,14 @@ import hedgecore
 import search_spaces
 from search_spaces import SpaceError
 from sweeps import environment as environment  # before Ray is imported
-from sweeps.budget import Budget
 from sweeps.errors import PreparationError, SweepError, UsageError
-from sweeps.progress import Silent
-from sweeps.storage import WriteError
+from sweeps.planning.budget import Budget
+from sweeps.record.storage import WriteError
+from sweeps.watching.progress import Silent
 
 if TYPE_CHECKING:
     from sweeps.driver import Sweep, run
-    from sweeps.planning import Plan, TrialPlan, plan
+    from sweeps.planning.plan import Plan, TrialPlan, plan
 
 _root = Path(__file__).resolve().parent.parent
 for _package in (hedgecore, search_spaces):
@@ -30,9 +30,9 @@ for _package in (hedgecore, search_spaces):
 
 # What needs torch is imported when it is asked for: looking at a sweep takes no such time.
 _LATER = {
-    "Plan": "sweeps.planning",
-    "TrialPlan": "sweeps.planning",
-    "plan": "sweeps.planning",
+    "Plan": "sweeps.planning.plan",
+    "TrialPlan": "sweeps.planning.plan",
+    "plan": "sweeps.planning.plan",
     "Sweep": "sweeps.driver",
     "run": "sweeps.driver",
 }

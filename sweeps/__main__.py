@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 import sweeps
-from sweeps.budget import Budget
 from sweeps.errors import PreparationError, SweepError, UsageError
+from sweeps.planning.budget import Budget
+from sweeps.record.storage import WriteError
 from sweeps.signals import Interrupted
-from sweeps.storage import WriteError
 
 _space = click.argument("space", type=click.Path(path_type=Path))
 _storage = click.argument("storage", type=click.Path(path_type=Path))
@@ -51,7 +51,7 @@ def plan_command(
     space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
 ) -> None:
     """Show what SPACE would run and what it would take; trains two epochs, and keeps nothing."""
-    from sweeps import estimate
+    from sweeps.planning import estimate
 
     planned = sweeps.plan(space, overrides=overrides)
     for line in planned.lines():
@@ -112,7 +112,7 @@ def run_command(
     mlflow: str | None,
 ) -> None:
     """Run every trial of SPACE that the storage does not hold yet."""
-    from sweeps.followers import followers
+    from sweeps.watching.followers import followers
 
     limited = budget_hours is not None or budget_cost is not None
     sweep = sweeps.run(
@@ -146,7 +146,7 @@ def run_command(
 )
 def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
     """Show how the sweep in STORAGE is doing; from any terminal, while it runs or later."""
-    from sweeps.status import command
+    from sweeps.watching.status import command
 
     command(storage, as_json, watch)
 
@@ -166,7 +166,7 @@ def report_command(storage: Path) -> None:
 )
 def replay_command(trial_id: str, storage: Path) -> None:
     """Run one recorded trial again and say whether it comes out equal to the last bit."""
-    from sweeps.replay import replay
+    from sweeps.record.replay import replay
 
     replayed = replay(storage, trial_id)
     for line in replayed.lines():
@@ -179,7 +179,7 @@ def replay_command(trial_id: str, storage: Path) -> None:
 @click.option("--data", is_flag=True, help="Simulate the market again, too.")
 def verify_command(storage: Path, data: bool) -> None:
     """Check that log, tables, models and study in STORAGE fit together; changes nothing."""
-    from sweeps.verify import verify
+    from sweeps.record.verify import verify
 
     verified = verify(storage, data=data)
     for line in verified.lines():
@@ -200,7 +200,7 @@ def verify_command(storage: Path, data: bool) -> None:
 @click.option("--stock", is_flag=True, help="Compare with Ray's own ASHA.")
 def simulate_command(source: Path, workers: str, trials: int | None, stock: bool) -> None:
     """Replay the learning curves of SOURCE, a storage or a space, through its scheduler."""
-    from sweeps.simulate import command
+    from sweeps.deciding.simulate import command
 
     try:
         counts = [int(part) for part in workers.split(",")]

@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Any
 from hedgecore.config import digest
 from hedgecore.hedging.ticket import validation_columns
 from search_spaces import Asha, Hyperband, Median, Pbt, SearchSpace, StockAsha
-from sweeps import manifest
-from sweeps.asha import Asha as Judge
-from sweeps.book import TrialLog
-from sweeps.budget import Budget
-from sweeps.checks import wrong
-from sweeps.engine import Engine
+from sweeps.deciding.asha import Asha as Judge
+from sweeps.deciding.engine import Engine
+from sweeps.deciding.roster import Roster
 from sweeps.errors import Cut, UsageError
-from sweeps.filing import Filed
-from sweeps.followers import Follower, Followers
-from sweeps.ledger import Ledger
-from sweeps.planning import Plan, plan
-from sweeps.progress import Paced, Progress, State, default
-from sweeps.roster import Roster
+from sweeps.planning.budget import Budget
+from sweeps.planning.checks import wrong
+from sweeps.planning.plan import Plan, plan
+from sweeps.planning.warm import begun_with
+from sweeps.record import manifest
+from sweeps.record.book import TrialLog
+from sweeps.record.filing import Filed
+from sweeps.record.ledger import Ledger
 from sweeps.signals import interruptible
-from sweeps.warm import begun_with
+from sweeps.watching.followers import Follower, Followers
+from sweeps.watching.progress import Paced, Progress, State, default
 
 if TYPE_CHECKING:
     import optuna
 
-    from sweeps.search import OptunaSearch
+    from sweeps.deciding.search import OptunaSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def run(
         budget: hours or money after which the sweep is cut off.
         hang_after: seconds after which a worker that has not reached the next rung is replaced.
         followers: told of every row once it is on the disk, such as
-            :class:`sweeps.boards.TensorBoard`; one that fails is dropped with a message.
+            :class:`sweeps.watching.boards.TensorBoard`; one that fails is dropped with a message.
         progress: what shows the sweep; chosen by whether there is a terminal if None.
     Raises:
         SpaceError: something is wrong with the space or the overrides; raised before Ray starts.
@@ -133,7 +133,7 @@ def run(
                 manifest.write(storage, planned, known, audit=audit)
         else:
             # Ray is imported where something is to be run; what is finished is told at once.
-            from sweeps.running import prepared, work
+            from sweeps.workers.running import prepared, work
 
             try:
                 with prepared(planned, filed, storage, address, shown, deadline) as shared:
@@ -202,7 +202,7 @@ def _search(planned: Plan, ledger: Ledger, shown: Progress) -> "OptunaSearch | N
     if not isinstance(rule, Asha | None):
         problem = f"tells {algorithm} nothing of how proposals end; use asha, or scheduler: null"
         raise wrong(planned.space, f"scheduler.{rule.kind}", problem)
-    from sweeps.search import search_for  # Optuna takes a second to import
+    from sweeps.deciding.search import search_for  # Optuna takes a second to import
 
     _check_columns(planned, ledger)
     known = begun_with(planned, ledger)

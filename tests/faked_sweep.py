@@ -15,9 +15,11 @@ import sweeps
 from hedgecore.hedging.train import DIRECTIONS
 from hedgecore.metrics import METRICS
 from hedgecore.rng import numpy_stream
-from sweeps import Silent, Sweep, manifest, running
-from sweeps.filing import Facts
-from sweeps.trainables import Worker
+from sweeps import Silent, Sweep
+from sweeps.record import manifest
+from sweeps.record.filing import Facts
+from sweeps.workers import running
+from sweeps.workers.trainables import Worker
 
 Formula = Callable[[Mapping[str, Any], int], float]
 """``val_loss`` of a configuration at an epoch; what it raises, the trial does."""

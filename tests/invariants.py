@@ -17,8 +17,8 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from sweeps.errors import UsageError
-from sweeps.log import read
-from sweeps.storage import Lock
+from sweeps.record.log import read
+from sweeps.record.storage import Lock
 
 Record = Mapping[str, Any]
 

@@ -13,13 +13,13 @@ import sweeps
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.ticket import Preparation, prepare
 from hedgecore.rng import numpy_stream
-from sweeps import manifest
+from sweeps.deciding.roster import Roster
 from sweeps.driver import engine_for
-from sweeps.filing import Facts, Filed
-from sweeps.ledger import Ledger
-from sweeps.planning import TrialPlan
-from sweeps.roster import Roster
-from sweeps.trainables import TicketRun, Worker
+from sweeps.planning.plan import TrialPlan
+from sweeps.record import manifest
+from sweeps.record.filing import Facts, Filed
+from sweeps.record.ledger import Ledger
+from sweeps.workers.trainables import TicketRun, Worker
 
 LANES = 3
 

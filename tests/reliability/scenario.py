@@ -23,8 +23,8 @@ if __name__ == "__main__":
     sys.modules["sweeps"] = ModuleType("sweeps")
     sys.modules["sweeps"].__path__ = [str(ROOT / "sweeps")]
 
-from sweeps import log, storage  # noqa: E402
 from sweeps.errors import UsageError  # noqa: E402
+from sweeps.record import log, storage  # noqa: E402
 
 GROUPS, SIZE = 2, 2
 NAMES = (".", "log", "log/lock", "log/0001.jsonl", "table", "table.partial")

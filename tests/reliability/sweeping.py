@@ -18,10 +18,10 @@ from typing import Self
 import pandas as pd
 
 import analysis
-from sweeps.book import Book
-from sweeps.log import read
-from sweeps.manifest import core_version
-from sweeps.progress import PlainLines, State
+from sweeps.record.book import Book
+from sweeps.record.log import read
+from sweeps.record.manifest import core_version
+from sweeps.watching.progress import PlainLines, State
 
 ROOT = Path(__file__).resolve().parents[2]
 

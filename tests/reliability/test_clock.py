@@ -6,7 +6,7 @@ import pytest
 from local_sweep import run_locally
 from reliability.sweeping import AUDIT, SPACE, Driver, acknowledged, same
 
-from sweeps.log import read
+from sweeps.record.log import read
 
 pytestmark = pytest.mark.ray
 
@@ -45,7 +45,7 @@ def jumped(storage: Path) -> bool:
 
 
 def jumping(patched: pytest.MonkeyPatch, shift: float) -> None:
-    from sweeps import ledger
+    from sweeps.record import ledger
 
     true_time = ledger.time.time
     patched.setattr(ledger.time, "time", lambda: true_time() + shift)

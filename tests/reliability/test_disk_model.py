@@ -12,7 +12,7 @@ from reliability import scenario
 from reliability.aftermath import resumes, sound
 from reliability.disk import Disk, lay, recording
 
-from sweeps import log, storage
+from sweeps.record import log, storage
 
 State, Said = dict[str, bytes], list[dict[str, Any]]
 

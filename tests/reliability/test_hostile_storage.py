@@ -13,7 +13,7 @@ from invariants import leaves_nothing, said_so
 from local_sweep import run_locally
 from reliability.sweeping import AUDIT, SPACE, Driver, same
 
-from sweeps.storage import Lock
+from sweeps.record.storage import Lock
 
 pytestmark = pytest.mark.ray
 

@@ -26,8 +26,8 @@ from reliability.sweeping import (
     while_it_trains,
 )
 
-from sweeps.ledger import Ledger
-from sweeps.log import read
+from sweeps.record.ledger import Ledger
+from sweeps.record.log import read
 
 pytestmark = pytest.mark.ray
 
@@ -35,7 +35,7 @@ LANES = os.cpu_count() or 1
 
 # A driver whose log has no segments, though it says that trials have ended.
 FORGETFUL = """\
-from sweeps import log
+from sweeps.record import log
 from sweeps.__main__ import cli
 
 append = log.Writer.append

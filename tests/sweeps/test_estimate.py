@@ -8,12 +8,12 @@ import sweeps
 from hedgecore.hedging.ticket import SPLITS, prepare
 from hedgecore.rng import numpy_stream
 from sweeps import UsageError
-from sweeps import probe as probing
-from sweeps.asha import Asha
-from sweeps.budget import Budget
-from sweeps.estimate import estimate, expected_trials, probe, stored_bytes
-from sweeps.halving import epochs, passing, rung_counts
-from sweeps.probe import Probe, assessment_work, epoch_work, kind
+from sweeps.deciding.asha import Asha
+from sweeps.planning import probe as probing
+from sweeps.planning.budget import Budget
+from sweeps.planning.estimate import estimate, expected_trials, probe, stored_bytes
+from sweeps.planning.halving import epochs, passing, rung_counts
+from sweeps.planning.probe import Probe, assessment_work, epoch_work, kind
 
 ASHA = {"metric": "val_loss", "mode": "min", "grace_period": 1, "reduction_factor": 3}
 TIMES = {"startup": 10.0, "idle": 300_000_000, "worker": 200_000_000}

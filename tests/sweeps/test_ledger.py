@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sweeps.errors import UsageError
-from sweeps.ledger import Ledger
-from sweeps.log import read
+from sweeps.record.ledger import Ledger
+from sweeps.record.log import read
 
 ABOUT = {
     "config": {"sparsity": 0.5, "lr": 1e-3, "epsilon": 0.0, "seed": 0},

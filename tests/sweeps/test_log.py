@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sweeps import log
-from sweeps.log import FORMAT, LogError, Writer, files, read
-from sweeps.storage import Lock, WriteError
+from sweeps.record import log
+from sweeps.record.log import FORMAT, LogError, Writer, files, read
+from sweeps.record.storage import Lock, WriteError
 
 ROW = {"type": "row", "id": 1, "loss": 0.25}
 RESERVED = {"n", "synced", "crc"}

@@ -11,11 +11,11 @@ from spaces import TINY
 
 from sweeps import UsageError
 from sweeps.driver import engine_for
-from sweeps.ledger import Ledger
-from sweeps.manifest import core_version
-from sweeps.planning import plan
-from sweeps.recorded import Recorded
-from sweeps.replay import replay
+from sweeps.planning.plan import plan
+from sweeps.record.ledger import Ledger
+from sweeps.record.manifest import core_version
+from sweeps.record.recorded import Recorded
+from sweeps.record.replay import replay
 
 # Eight trials under ASHA: some complete, some are stopped, some of these audited, two diverge.
 OVERRIDES = {
@@ -242,7 +242,7 @@ def test_other_code_is_said_first_and_compared_all_the_same(copy):
 def test_another_torch_is_said_first(swept, monkeypatch):
     (known, *_) = ids(swept, "completed")
     for module in ("manifest", "replay"):
-        monkeypatch.setattr(f"sweeps.{module}.version", lambda name: "9.9")
+        monkeypatch.setattr(f"sweeps.record.{module}.version", lambda name: "9.9")
     first, last = replay(swept, known).lines()
     assert first.startswith("computed by torch 2.")
     assert first.endswith(", here 9.9; a difference is to be expected")

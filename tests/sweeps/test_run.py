@@ -14,9 +14,10 @@ from hedgecore.hedging.config import NetworkConfig
 from hedgecore.hedging.network import initialise
 from hedgecore.metrics import METRICS
 from hedgecore.rng import stream
-from sweeps import PreparationError, Silent, UsageError, running
-from sweeps.filing import Filed
-from sweeps.log import read
+from sweeps import PreparationError, Silent, UsageError
+from sweeps.record.filing import Filed
+from sweeps.record.log import read
+from sweeps.workers import running
 
 pytestmark = [
     pytest.mark.ray,

@@ -26,7 +26,7 @@ from search_spaces import (
     Uniform,
 )
 from sweeps import SpaceError, UsageError
-from sweeps.search import OptunaSearch, Outcome, search_for
+from sweeps.deciding.search import OptunaSearch, Outcome, search_for
 
 AXES = {"x": Uniform(-1.0, 1.0), "y": LogUniform(1e-4, 1.0), "seed": Grid((0, 1))}
 MIXED = {**AXES, "n": RandInt(2, 6), "kind": Choice(("a", "b")), "hidden": Grid(((8, 8), (16,)))}

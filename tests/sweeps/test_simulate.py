@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from spaces import TINY
 
-from sweeps.curves import Curve, Rule, source, synthetic
+from sweeps.deciding.curves import Curve, Rule, source, synthetic
+from sweeps.deciding.simulate import command, graham, simulate
 from sweeps.errors import UsageError
-from sweeps.log import Writer
-from sweeps.simulate import command, graham, simulate
-from sweeps.storage import Lock
+from sweeps.record.log import Writer
+from sweeps.record.storage import Lock
 
 RULE = Rule(rungs=(1, 3, 9, 27))
 R = 81

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from sweeps.asha import Asha
-from sweeps.engine import Engine
+from sweeps.deciding.asha import Asha
+from sweeps.deciding.engine import Engine
 from sweeps.errors import UsageError
-from sweeps.ledger import Ledger
-from sweeps.log import LogError, Writer, read
-from sweeps.status import STANDINGS, command, lines, status
-from sweeps.storage import Lock, this_process
-from sweeps.tally import Rule, Tally, tallied
+from sweeps.record.ledger import Ledger
+from sweeps.record.log import LogError, Writer, read
+from sweeps.record.storage import Lock, this_process
+from sweeps.watching.status import STANDINGS, command, lines, status
+from sweeps.watching.tally import Rule, Tally, tallied
 
 NOW = 1_800_000_000.0
 MANIFEST = {
@@ -263,7 +263,7 @@ def test_the_holder_of_the_lock_is_the_driver(tmp_path):
 
 def test_a_driver_that_was_killed_is_not_running(tmp_path):
     hold = (
-        "import sys, time; from pathlib import Path; from sweeps.storage import Lock;"
+        "import sys, time; from pathlib import Path; from sweeps.record.storage import Lock;"
         "lock = Lock(Path(sys.argv[1])); print(flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", hold, tmp_path], stdout=subprocess.PIPE) as child:
@@ -283,7 +283,7 @@ def test_a_process_that_holds_another_lock_is_not_the_driver(tmp_path):
 
 
 def test_without_a_table_of_locks_a_process_that_exists_is_the_driver(tmp_path, monkeypatch):
-    monkeypatch.setattr("sweeps.holder._LOCKS", tmp_path / "none")
+    monkeypatch.setattr("sweeps.watching.holder._LOCKS", tmp_path / "none")
     with driving(tmp_path):
         assert status(tmp_path).driver.alive
     lock = tmp_path / "log" / "lock"
@@ -384,7 +384,7 @@ def test_watching_ends_with_the_driver(tmp_path, monkeypatch, capsys):
             if len(naps) == 2:
                 lock.write_text(json.dumps({**this_process(), "boot": "gone"}))
 
-        monkeypatch.setattr("sweeps.status.time.sleep", nap)
+        monkeypatch.setattr("sweeps.watching.status.time.sleep", nap)
         command(tmp_path, True, 0.5)
     assert naps == [0.5, 0.5]
     assert len(capsys.readouterr().out.splitlines()) == 3
@@ -393,7 +393,7 @@ def test_watching_ends_with_the_driver(tmp_path, monkeypatch, capsys):
 def test_a_narrow_terminal_shows_every_word(tmp_path, monkeypatch):
     screen = io.StringIO()
     narrow = Console(file=screen, force_terminal=True, width=30)
-    monkeypatch.setattr("sweeps.status.Console", lambda: narrow)
+    monkeypatch.setattr("sweeps.watching.status.Console", lambda: narrow)
     with driving(tmp_path, trial("a"), trials=1):
         pass
     command(tmp_path, False, 1.0)

@@ -9,7 +9,7 @@ import analysis
 import sweeps
 from search_spaces import StockAsha
 from sweeps import Silent
-from sweeps.stock import StratifiedAsha
+from sweeps.workers.stock import StratifiedAsha
 
 pytestmark = [
     pytest.mark.ray,

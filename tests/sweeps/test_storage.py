@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import storage
 from sweeps.errors import UsageError
-from sweeps.storage import Lock, replace, replaced
+from sweeps.record import storage
+from sweeps.record.storage import Lock, replace, replaced
 
 
 def test_a_storage_that_cannot_be_made_is_refused_in_one_line(tmp_path):

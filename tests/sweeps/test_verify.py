@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 from spaces import TINY
 
 from sweeps import UsageError
-from sweeps.ledger import Ledger
-from sweeps.manifest import core_version
-from sweeps.recorded import Recorded
-from sweeps.verify import verify
+from sweeps.record.ledger import Ledger
+from sweeps.record.manifest import core_version
+from sweeps.record.recorded import Recorded
+from sweeps.record.verify import verify
 
 OVERRIDES = {
     "space.sparsity.grid": [0.8],

@@ -9,8 +9,8 @@ import pytest
 import sweeps
 from hedgecore.config import to_mapping
 from sweeps import SpaceError
-from sweeps.search import search_for
-from sweeps.warm import earlier
+from sweeps.deciding.search import search_for
+from sweeps.planning.warm import earlier
 
 TPE = ["search.algorithm=tpe", "search.num_samples=9", "space.lr={loguniform: [0.001, 0.1]}"]
 

@@ -1,0 +1,244 @@
+"""Proposals that learn: Optuna's samplers, asked and told so that no clock enters.
+
+Proposal k is a function of the space, the seed of the search, the earlier sweeps and the outcomes
+of proposals 0 .. k - ``delay``. Every proposal is sampled from a stream of its own, and whatever
+is known too early waits in a buffer; so asking and telling again in the order of a log rebuilds
+the same study.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
+from optuna.trial import TrialState
+
+from hedgecore.config import digest, fingerprint
+from hedgecore.rng import seed_sequence
+from search_spaces import Choice, Domain, Grid, LogUniform, RandInt, SearchSpace
+from sweeps.planning.plan import Plan
+
+# Optuna reports every study and trial on stderr otherwise.
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+# Optuna's default of 50 leaves a search of a hundred proposals two generations.
+_POPULATION = 20
+# What an earlier trial is to NSGA-II, which passes over trials of no generation.
+_FIRST_GENERATION = {"NSGAIISampler:generation": 0}
+
+Earlier: TypeAlias = tuple[Mapping[str, Any], Sequence[float]]
+_DIRECTIONS: Mapping[str, Literal["minimize", "maximize"]] = {"min": "minimize", "max": "maximize"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a proposal ended, as the mean over its seeds.
+
+    Args:
+        state: "complete" after all its epochs, "pruned" if it was stopped, "failed" if neither.
+        values: objectives in the order of their directions; None unless complete.
+        steps: the compared value by epoch, at every rung it was judged at, the last one too.
+    """
+
+    state: Literal["complete", "pruned", "failed"]
+    values: tuple[float, ...] | None
+    steps: Mapping[int, float]
+
+
+class OptunaSearch:
+    """Configurations of ``space`` in the order in which they are proposed.
+
+    Args:
+        space: its search is "tpe" or "nsga2".
+        directions: which way each objective is better.
+        name: of Optuna's study.
+        warm: configurations of earlier sweeps with their objectives. Those that the space could
+            propose come first in the study, as complete trials; ``skipped`` counts the others.
+            Axes that the space does not have are not looked at.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        directions: Sequence[Literal["minimize", "maximize"]],
+        name: str,
+        warm: Iterable[Earlier] = (),
+    ) -> None:
+        self._space = space
+        self._axes = [axis for axis in space.order if axis != "seed"]
+        self._distributions = {axis: _distribution(space.space[axis]) for axis in self._axes}
+        self._study = optuna.create_study(
+            study_name=name,
+            directions=list(directions),
+            sampler=self._sampler(0),
+            pruner=optuna.pruners.NopPruner(),
+        )
+        self._configs: list[dict[str, Any]] = []
+        self._trials: list[optuna.Trial] = []
+        self._outcomes: dict[int, Outcome] = {}
+        self._applied = 0
+        self._closed = False
+        self.skipped = sum(not self._enter(config, values) for config, values in warm)
+
+    @property
+    def study(self) -> optuna.Study:
+        """Optuna's study; proposals whose outcome it has not seen are running."""
+        return self._study
+
+    def ask(self, number: int) -> dict[str, Any] | None:
+        """The configuration of proposal ``number``, without the seed; the same every time.
+
+        None while an outcome that it depends on is missing.
+
+        Raises:
+            ValueError: a proposal before it was not asked for, or the search is closed.
+        """
+        if number < len(self._configs):
+            return dict(self._configs[number])
+        if self._closed or number > len(self._configs):
+            why = "the search is closed" if self._closed else "proposals are made in their order"
+            raise ValueError(f"proposal {number} cannot be made after {len(self._configs)}: {why}")
+        if not self._apply(up_to=number - self._space.search.delay):
+            return None
+        self._study.sampler = self._sampler(number)
+        trial = self._study.ask()
+        self._trials.append(trial)
+        self._configs.append(self._suggest(trial))
+        return dict(self._configs[number])
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """Note how proposal ``number`` ended; in any order, and the first time counts.
+
+        Raises:
+            ValueError: it was not asked for.
+        """
+        if not 0 <= number < len(self._configs):
+            raise ValueError(f"proposal {number} was not made; there are {len(self._configs)}")
+        self._outcomes.setdefault(number, outcome)
+
+    def close(self) -> None:
+        """Enter every outcome into the study; proposals without one have failed."""
+        self._closed = True
+        for number in range(self._applied, len(self._trials)):
+            self.tell(number, Outcome(state="failed", values=None, steps={}))
+        self._apply(up_to=len(self._trials) - 1)
+
+    def _apply(self, *, up_to: int) -> bool:
+        """Enter outcomes in the order of proposals; whether all of 0 .. ``up_to`` are known."""
+        while self._applied <= up_to:
+            if self._applied not in self._outcomes:
+                return False
+            self._enter_outcome(self._trials[self._applied], self._outcomes[self._applied])
+            self._applied += 1
+        return True
+
+    def _enter_outcome(self, trial: optuna.Trial, outcome: Outcome) -> None:
+        steps = {step: _finite_or_nan(outcome.steps[step]) for step in sorted(outcome.steps)}
+        if len(self._study.directions) == 1:
+            for step, value in steps.items():
+                trial.report(value, step)
+        else:
+            # Optuna has no intermediate values beside several objectives.
+            trial.set_user_attr("steps", {str(step): value for step, value in steps.items()})
+        values = outcome.values or ()
+        if outcome.state == "complete" and values and all(map(math.isfinite, values)):
+            self._study.tell(trial, list(values))
+        else:
+            # Pruned trials take the value of their last step by themselves, unless it is nan.
+            pruned = outcome.state == "pruned"
+            self._study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
+
+    def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+        """A value for every axis that exists, each suggested after those it depends on."""
+        config: dict[str, Any] = {}
+        for axis in self._axes:
+            if self._exists(axis, config):
+                label = _suggest(trial, axis, self._distributions[axis])
+                config[axis] = _value(self._space.space[axis], label)
+        return {axis: config[axis] for axis in self._space.space if axis in config}
+
+    def _exists(self, axis: str, config: Mapping[str, Any]) -> bool:
+        # Its own value is not known yet, and does not matter to whether it exists.
+        return axis in self._space.present({**config, axis: None})
+
+    def _enter(self, config: Mapping[str, Any], values: Sequence[float]) -> bool:
+        """Enter a trial of an earlier sweep as complete; False if the space has no such trial."""
+        axes = [axis for axis in self._axes if self._exists(axis, config)]
+        if not all(axis in config for axis in axes) or not all(map(math.isfinite, values)):
+            return False
+        if len(values) != len(self._study.directions):
+            raise ValueError(
+                f"expected {len(self._study.directions)} objectives of {dict(config)}, "
+                f"got {len(values)}"
+            )
+        try:
+            trial = optuna.trial.create_trial(
+                values=list(values),
+                params={axis: _label(config[axis]) for axis in axes},
+                distributions={axis: self._distributions[axis] for axis in axes},
+                system_attrs=_FIRST_GENERATION,
+            )
+        except ValueError:  # a value outside its distribution
+            return False
+        self._study.add_trial(trial)
+        return True
+
+    def _sampler(self, number: int) -> BaseSampler:
+        search = self._space.search
+        sequence = seed_sequence(search.seed, "search", "proposal", str(number))
+        seed = int(sequence.generate_state(1)[0])
+        if search.algorithm == "tpe":
+            return TPESampler(seed=seed)
+        return NSGAIISampler(seed=seed, population_size=_POPULATION)
+
+
+def search_for(plan: Plan, warm: Iterable[Earlier] = ()) -> OptunaSearch:
+    """What proposes the trials of ``plan``, which must be adaptive, after the ``warm`` ones."""
+    space = plan.space
+    directions = [_DIRECTIONS[better] for better in plan.objectives.values()]
+    varied = digest([fingerprint(plan.study), repr(dict(space.space)), repr(dict(space.when))])
+    name = f"{space.name}-{varied[:8]}"
+    return OptunaSearch(space, directions=directions, name=name, warm=warm)
+
+
+def _distribution(domain: Domain) -> BaseDistribution:
+    if isinstance(domain, Grid | Choice):
+        return CategoricalDistribution([_label(value) for value in domain.values])
+    if isinstance(domain, RandInt):
+        return IntDistribution(domain.low, domain.high - 1)
+    return FloatDistribution(domain.low, domain.high, log=isinstance(domain, LogUniform))
+
+
+def _suggest(trial: optuna.Trial, axis: str, distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(axis, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(axis, distribution.low, distribution.high)
+    assert isinstance(distribution, FloatDistribution)
+    return trial.suggest_float(axis, distribution.low, distribution.high, log=distribution.log)
+
+
+def _label(value: Any) -> Any:
+    """``value`` as Optuna holds it, which knows no lists."""
+    return json.dumps(value) if isinstance(value, list | tuple) else value
+
+
+def _value(domain: Domain, label: Any) -> Any:
+    if isinstance(domain, Grid | Choice):
+        return next(value for value in domain.values if _label(value) == label)
+    return label
+
+
+def _finite_or_nan(value: float) -> float:
+    # Optuna would take an infinity for the value of a pruned trial.
+    return value if math.isfinite(value) else math.nan

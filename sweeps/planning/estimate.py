@@ -1,0 +1,276 @@
+"""What a sweep will cost, before it runs: trials that go on, epochs, hours, memory and money."""
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hedgecore.hedging.study import TicketStudy
+from hedgecore.rng import numpy_stream
+from search_spaces import Asha, SpaceError, StockAsha
+from sweeps.errors import UsageError
+from sweeps.planning.halving import Rung, epochs, passing, rung_counts
+from sweeps.planning.plan import Plan, TrialPlan
+from sweeps.planning.probe import EPOCHS, Probe, kind, path_bytes
+from sweeps.planning.probe import probe as probe_studies
+
+# The driver with Ray, the workers that prepare, and those that train start one after another.
+_STARTS = 3
+_RAY_BYTES = 400_000_000  # its head, agents and spare workers on one machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Time and memory of a sweep, as a probe foretells them.
+
+    Args:
+        preparation_hours: CPU-hours of simulating markets and training dense baselines.
+        trial_hours: CPU-hours of all trials, each with the cores it occupies.
+        wall_hours: from the command to its end, on ``cpus`` CPUs.
+        slots: trials at a time.
+        memory: bytes of all processes and of the object store.
+        kinds: kinds of trial that were timed.
+        guessed: kinds that were not, and follow from the nearest by their arithmetic.
+    """
+
+    preparation_hours: float
+    trial_hours: float
+    wall_hours: float
+    slots: int
+    memory: float
+    kinds: int
+    guessed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a sweep will cost.
+
+    Args:
+        rungs: who is judged and goes on, summed over strata and replicates.
+        longest: epochs of the trial that trains longest.
+        finishers: trials that train to their end, as expected.
+        epochs: epochs of all trials together, as expected.
+        most_epochs: the same if no trial is stopped.
+        store: bytes of all preparations in the object store.
+        cpus: CPUs that the sweep is to have.
+        gpu: GPUs that a trial asks for; the times know nothing of them.
+        cost: time and memory; None without a probe.
+        rate: price of a CPU-hour, in any currency; None if not known.
+    """
+
+    rungs: tuple[Rung, ...]
+    longest: int
+    finishers: float
+    epochs: float
+    most_epochs: int
+    store: int
+    cpus: float
+    gpu: float
+    cost: Cost | None
+    rate: float | None
+
+    @property
+    def price(self) -> float | None:
+        """The price of all CPUs from beginning to end, in the currency of ``rate``."""
+        if self.cost is None or self.rate is None:
+            return None
+        return self.rate * self.cpus * self.cost.wall_hours
+
+    def lines(self) -> list[str]:
+        """The estimate in a few lines, for people."""
+        rows = [*self._rung_lines(), ("epochs", self._epochs_line())]
+        if cost := self.cost:
+            hours = cost.preparation_hours + cost.trial_hours
+            kinds = f"{cost.kinds} kind{'s' * (cost.kinds != 1)} of trial"
+            guessed = f", {cost.guessed} more by their arithmetic" if cost.guessed else ""
+            rows += [
+                (
+                    "time",
+                    f"about {_duration(cost.wall_hours)} on {self.cpus:g} CPUs "
+                    f"({_few(hours)} CPU-hours; {EPOCHS}-epoch probe of {kinds}{guessed})",
+                ),
+                (
+                    "memory",
+                    f"about {cost.memory / 1e9:.1f} GB for {cost.slots} workers, "
+                    f"{_bytes(self.store)} of it in the object store",
+                ),
+            ]
+            if self.gpu:
+                rows.append(("", "the probe timed a CPU; it does not know the speed of a GPU"))
+        else:
+            rows.append(("memory", f"{_bytes(self.store)} in the object store"))
+        if self.price is not None:
+            rows.append(("price", f"about {_few(self.price)} at {self.rate:g} a CPU-hour"))
+        return [f"{name:<11}{text}".rstrip() for name, text in rows]
+
+    def _rung_lines(self) -> list[tuple[str, str]]:
+        if not self.rungs:
+            return []
+        ends = [(r.epoch, r.reach, f"{math.ceil(r.go_on)}") for r in self.rungs]
+        columns = [*ends, (self.longest, self.finishers, "-")]
+        return [
+            ("rung", "".join(f"{epoch:>7}" for epoch, _, _ in columns)),
+            ("reach it", "".join(f"{math.ceil(reach):>7}" for _, reach, _ in columns)),
+            ("go on", "".join(f"{go_on:>7}" for _, _, go_on in columns)),
+        ]
+
+    def _epochs_line(self) -> str:
+        if self.epochs < self.most_epochs:
+            return f"about {self.epochs:.0f} (at most {self.most_epochs})"
+        return f"at most {self.most_epochs}"
+
+
+def probe(planned: Plan) -> Probe:
+    """Time the kinds of trial in ``planned``, and the preparation of each, on this machine."""
+    return probe_studies(trial.study for trial in expected_trials(planned))
+
+
+def estimate(
+    planned: Plan, probe: Probe | None = None, *, cpus: float, rate: float | None = None
+) -> Estimate:
+    """What ``planned`` will cost on ``cpus`` CPUs.
+
+    Args:
+        planned: the sweep.
+        probe: times of its kinds of trial; None for counts alone.
+        cpus: CPUs of the machine or cluster, of the probe's speed.
+        rate: price of a CPU-hour.
+    Raises:
+        UsageError: a trial asks for more CPUs than there are.
+    """
+    resources = planned.space.resources
+    if cpus < resources.cpu:
+        raise UsageError(
+            f"a trial asks for {resources.cpu:g} CPUs, got {cpus:g}; lower resources.cpu, or plan "
+            "for more CPUs"
+        )
+    trials = expected_trials(planned)
+    limits = np.array([trial.limit for trial in trials])
+    chances = _chances(planned, trials)
+    expected = epochs(limits, chances, planned.rungs)
+    finishing = chances[np.arange(len(trials)), np.searchsorted(planned.rungs, limits)]
+    return Estimate(
+        rungs=rung_counts(limits, chances, planned.rungs),
+        longest=int(limits.max()),
+        finishers=round(float(finishing.sum()), 9),
+        epochs=float(expected.sum()),
+        most_epochs=int(limits.sum()),
+        store=sum(stored_bytes(trial.study) for trial in planned.preparations.values()),
+        cpus=cpus,
+        gpu=resources.gpu,
+        cost=_cost(planned, trials, expected, finishing, probe, cpus) if probe else None,
+        rate=rate,
+    )
+
+
+def expected_trials(planned: Plan) -> tuple[TrialPlan, ...]:
+    """The trials of ``planned``; under a search that learns, proposals spread over the space."""
+    if not planned.adaptive:
+        return planned.trials
+    space = planned.space
+    trials: list[TrialPlan] = []
+    for number in range(space.search.num_samples or 0):
+        draws = numpy_stream(space.search.seed, "estimate", str(number))
+        config = {name: domain.at(draws.random()) for name, domain in space.space.items()}
+        config = {name: v for name, v in space.present(config).items() if name != "seed"}
+        try:
+            trials += planned.proposal(number, config)
+        except SpaceError:  # values that make no study together; the search will fail it as well
+            continue
+    return tuple(trials) or tuple(planned.preparations.values())
+
+
+def stored_bytes(study: TicketStudy) -> int:
+    """Bytes of one preparation of ``study`` in the object store, all of it float32."""
+    network = study.network
+    parameters = sum(network.weights) + sum(network.hidden) + 1 + (study.risk.y == "parameter")
+    scales = 2 * 8  # mean and sd of each of the 8 features
+    return path_bytes(study) + 4 * (2 * parameters + scales + study.market.test_paths)
+
+
+def _chances(planned: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:
+    """:func:`passing` for every trial, replicates as one contender."""
+    rule = planned.space.scheduler
+    if isinstance(rule, Asha):
+        factor, block, lag = rule.reduction_factor, rule.block, rule.lag
+    elif isinstance(rule, StockAsha):
+        # Judged against those that came before it, in whichever order that was.
+        factor, block, lag = rule.reduction_factor, 1, 0
+    else:  # nobody knows how many the other rules stop
+        return np.ones((len(trials), 1))
+    strata: dict[Hashable, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for i, trial in enumerate(trials):
+        strata[planned.stratum(trial.config)][planned.group(trial)].append(i)
+    chances = np.empty((len(trials), len(planned.rungs) + 1))
+    for groups in strata.values():
+        limits = [max(trials[i].limit for i in members) for members in groups.values()]
+        found = passing(limits, planned.rungs, reduction_factor=factor, block=block, lag=lag)
+        for members, row in zip(groups.values(), found, strict=True):
+            chances[members] = row
+    return chances
+
+
+def _cost(
+    planned: Plan,
+    trials: Sequence[TrialPlan],
+    expected: np.ndarray,
+    finishing: np.ndarray,
+    probe: Probe,
+    cpus: float,
+) -> Cost:
+    occupied, search = planned.space.resources.cpu, planned.space.search
+    slots = min(int(cpus // occupied), len(trials))
+    if planned.adaptive:
+        slots = min(slots, search.delay * len(planned.seeds))
+    preparing = [
+        _preparation_seconds(trial.study, probe) for trial in planned.preparations.values()
+    ]
+    an_epoch = np.array([probe.epoch_seconds(trial.study) for trial in trials])
+    tests = np.array([probe.test_seconds(trial.study) for trial in trials])
+    training = float((expected * an_epoch + finishing * tests).sum())
+    whole = max(trial.limit * e + t for trial, e, t in zip(trials, an_epoch, tests, strict=True))
+    wall = (
+        _STARTS * probe.startup
+        # A preparation occupies one core; trials wait for all of them.
+        + max(sum(preparing) / max(int(cpus), 1), *preparing)
+        + max(training / slots, whole)
+    )
+    return Cost(
+        preparation_hours=sum(preparing) / 3600,
+        trial_hours=training * occupied / 3600,
+        wall_hours=wall / 3600,
+        slots=slots,
+        memory=slots * probe.worker
+        + probe.idle
+        + _RAY_BYTES
+        + sum(stored_bytes(trial.study) for trial in planned.preparations.values()),
+        kinds=len(probe.epochs),
+        guessed=len({kind(trial.study) for trial in trials} - probe.epochs.keys()),
+    )
+
+
+def _preparation_seconds(study: TicketStudy, probe: Probe) -> float:
+    dense = study.dense_study()
+    trained = dense.training.epochs * probe.epoch_seconds(dense)
+    return probe.setup_seconds(study) + trained + probe.test_seconds(study)
+
+
+def _duration(hours: float) -> str:
+    if hours >= 48:
+        return f"{hours / 24:.1f} days"
+    if hours >= 2:
+        return f"{hours:.1f} h"
+    return f"{hours * 60:.1f} min" if hours >= 1 / 60 else f"{hours * 3600:.0f} s"
+
+
+def _bytes(number: float) -> str:
+    scale, unit = (1e9, "GB") if number >= 1e9 else (1e6, "MB")
+    return f"{_few(number / scale)} {unit}"
+
+
+def _few(number: float) -> str:
+    """``number`` to two digits, or to its whole part where that has more."""
+    return f"{number:.2g}" if number < 100 else f"{number:.0f}"

@@ -1,0 +1,162 @@
+"""The files that a log names, examined: models, checkpoints, and what each seed was prepared with.
+
+Every function here returns what there is to say if nothing is wrong, and everything that is wrong.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import torch
+
+from hedgecore.hedging.evaluate import evaluate
+from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.hedging.ticket import sha256
+from sweeps.errors import UsageError
+from sweeps.planning.plan import TrialPlan
+from sweeps.record.book import TrialLog
+from sweeps.record.checkpoints import Checkpoints
+from sweeps.record.filing import Filed
+from sweeps.record.recorded import Recorded
+
+
+def models(recorded: Recorded) -> tuple[str, list[str]]:
+    """Every trained ticket has the sha256 that the log names, and there is no other."""
+    logs = _all(recorded)
+    named = {i: log.end["model"] for i, log in logs.items() if log.end and "model" in log.end}
+    # A model is filed before the log knows of it; between the two may lie a crash.
+    excused = {i for i, log in logs.items() if not log.end} | recorded.book.running
+    faults = _strays(
+        recorded.storage / "models",
+        "{}/ticket.safetensors",
+        named,
+        required=named,
+        excused=excused,
+        settled=recorded.driver is None,
+    )
+    return f"{len(named)} as the log names them", list(faults)
+
+
+def checkpoints(recorded: Recorded) -> tuple[str, list[str]]:
+    """Every trial that can go on has the checkpoint that the log names."""
+    if recorded.driver:
+        return f"not examined while a driver writes them ({recorded.driver})", []
+    filed = Checkpoints(recorded.storage)
+    logs = {i: log for i, log in _all(recorded).items() if log.checkpoint}
+    named = {filed.path(i, str(log.checkpoint)).stem: log.checkpoint for i, log in logs.items()}
+    faults = _strays(
+        recorded.storage / "checkpoints",
+        "{}.safetensors",
+        {stem: str(digest) for stem, digest in named.items()},
+        required=named.keys(),
+        excused=(),
+        settled=True,
+    )
+    return f"{len(named)}, each where its trial goes on", list(faults)
+
+
+def study(recorded: Recorded) -> tuple[str, list[str]]:
+    """Every trial started from what is filed for its seed, and that is whole."""
+    faults, trials = [], 0
+    for key, plans in _preparations(recorded).items():
+        trials += len(plans)
+        filed = _filed(recorded, key)
+        if isinstance(filed, str):
+            faults.append(filed)
+            continue
+        if sha256(filed.theta_0.values()) != filed.facts.theta_0_sha256:
+            faults.append(f"study/{key}/theta_0.safetensors has not the sha256 of facts.json")
+        # Through JSON, as the record went.
+        columns = json.loads(json.dumps(filed.facts.columns))
+        for known in plans:
+            entry = recorded.book.trials[known].entry
+            differing = [name for name, value in columns.items() if entry.get(name) != value]
+            if differing:
+                faults.append(f"{differing[0]} of trial {known} is not that of study/{key}")
+    return f"{trials} trials start from what is filed for their seed", faults
+
+
+def data(recorded: Recorded) -> tuple[str, list[str]]:
+    """The market of every seed, simulated again, is the same, and the dense baseline on it."""
+    torch.set_num_threads(1)
+    faults, preparations = [], _preparations(recorded)
+    for key, plans in preparations.items():
+        filed, plan = _filed(recorded, key), next(iter(plans.values()))
+        if not isinstance(filed, str):
+            faults += [f"study/{key} {fault}" for fault in _resimulated(filed, plan)]
+    return f"paths and dense baseline come out again, {len(preparations)} of each", faults
+
+
+def _strays(
+    folder: Path,
+    pattern: str,
+    named: Mapping[str, str],
+    *,
+    required: Collection[str],
+    excused: Collection[str],
+    settled: bool,
+) -> Iterator[str]:
+    """Files below ``folder`` that are missing, changed, or of nobody.
+
+    Args:
+        folder: where they lie.
+        pattern: the path of a trial's file in it, "{}" for its id.
+        named: sha256 (hex) that the log names, by trial.
+        required: trials whose file must be there.
+        excused: trials whose file may be there or not, with any content.
+        settled: whether nobody is at work who may have filed more since the log was read.
+    """
+    found = {
+        file.relative_to(folder).as_posix(): file
+        for file in folder.rglob("*")
+        # What a crash left of a file in the making, the next one of that name replaces.
+        if file.is_file() and file.suffix != ".partial"
+    }
+    for known in sorted({*named} - {*excused}):
+        file = found.get(path := pattern.format(known))
+        if file is None:
+            if known in required:
+                yield f"{folder.name}/{path} is missing"
+        elif (digest := hashlib.sha256(file.read_bytes()).hexdigest()) != named[known]:
+            yield f"{folder.name}/{path} has sha256 {digest[:8]}, not {named[known][:8]}"
+    if settled:
+        known_paths = {pattern.format(known) for known in {*named, *excused}}
+        for path in sorted(found.keys() - known_paths):
+            yield f"{folder.name}/{path} is of no trial in the log"
+
+
+def _resimulated(filed: Filed, plan: TrialPlan) -> Iterator[str]:
+    """What of ``filed`` does not come out again."""
+    try:
+        made = filed.restore(plan.study)
+    except UsageError:
+        yield "has the hashes of other paths or of another theta_0 than come out here"
+        return
+    problem = HedgingProblem.of(plan.study.dense_study(), made.standardisation)
+    metrics, pnl = evaluate(problem, made.theta_star, made.data["test"], seed=made.seed)
+    if metrics != filed.facts.dense["metrics"] or not torch.equal(pnl, made.dense_pnl):
+        yield "holds a theta_star that does not give the metrics of facts.json"
+
+
+def _filed(recorded: Recorded, key: str) -> Filed | str:
+    """The preparation ``key``, or what is wrong with it."""
+    try:
+        filed = Filed.read(recorded.storage / "study" / key, core=recorded.core)
+    except (OSError, KeyError) as error:
+        return f"study/{key} cannot be read ({error})"
+    return filed or f"study/{key} is missing, damaged or of other code"
+
+
+def _preparations(recorded: Recorded) -> dict[str, dict[str, TrialPlan]]:
+    """The trials of the last version, by what they share."""
+    found: dict[str, dict[str, TrialPlan]] = {}
+    for known, log in recorded.book.trials.items():
+        plan = recorded.plan(log)
+        found.setdefault(plan.preparation, {})[known] = plan
+    return found
+
+
+def _all(recorded: Recorded) -> dict[str, TrialLog]:
+    """The trials of every version; their files are kept."""
+    return {i: log for book in recorded.books.values() for i, log in book.trials.items()}

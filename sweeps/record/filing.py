@@ -1,0 +1,124 @@
+"""What all trials of a seed share, as it lies in a storage: made once, read by every rerun."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from hedgecore.hedging.study import TicketStudy
+from hedgecore.hedging.ticket import DenseBaseline, Preparation, restore
+from sweeps.errors import UsageError
+from sweeps.record.storage import replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a preparation without its arrays; stands in every row of its trials."""
+
+    seed: int
+    theta_0_sha256: str
+    data_sha256: str
+    core: str
+    dense: dict[str, Any]
+    layout: dict[str, list[int]]
+    maturity: float
+    seconds: float
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns that every trial of this preparation carries."""
+        metrics = self.dense["metrics"]
+        kept = [
+            "cvar_05",
+            "cvar_05_se",
+            "sharpe_ratio",
+            "pnl_mean",
+            "pnl_std",
+            "turnover",
+            "cost_paid",
+        ]
+        return {
+            "dense_val_loss": self.dense["val_loss"],
+            "dense_epochs_to_95pct": self.dense["epochs_to_95pct"],
+            **{f"dense_{name}": metrics[name] for name in kept},
+            "theta_0_sha256": self.theta_0_sha256,
+            "data_sha256": self.data_sha256,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A preparation in ``<storage>/study/<key>/``, as JSON and safetensors."""
+
+    facts: Facts
+    theta_0: Mapping[str, Tensor]
+    theta_star: Mapping[str, Tensor]
+    dense_pnl: Tensor
+
+    @classmethod
+    def read(cls, folder: Path, *, core: str) -> "Filed | None":
+        """What an earlier run left in ``folder``; None if nothing whole, or made by other code."""
+        try:
+            written = json.loads((folder / "facts.json").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        if written.get("core") != core or written.keys() != {f.name for f in fields(Facts)}:
+            return None
+        facts = Facts(**written)
+        try:
+            theta_0, theta_star, pnl = (
+                load((folder / f"{name}.safetensors").read_bytes())
+                for name in ("theta_0", "theta_star", "dense_pnl")
+            )
+        except (FileNotFoundError, SafetensorError):
+            return None
+        return cls(facts, _ordered(theta_0, facts), _ordered(theta_star, facts), pnl["pnl"])
+
+    @staticmethod
+    def write(folder: Path, facts: Facts, made: Preparation) -> None:
+        """File ``made``; the facts come last, so that a folder with facts is whole."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, tensors in (
+            ("theta_0", made.theta_0),
+            ("theta_star", made.theta_star),
+            ("dense_pnl", {"pnl": made.dense_pnl}),
+        ):
+            # safetensors wants memory of its own for every tensor.
+            content = save({n: t.clone() for n, t in tensors.items()})
+            replace(folder / f"{name}.safetensors", content)
+        replace(folder / "facts.json", json.dumps(asdict(facts), indent=1).encode())
+
+    def restore(self, study: TicketStudy) -> Preparation:
+        """The preparation, with its market simulated again.
+
+        Raises:
+            UsageError: the simulation gives other paths here than where the study was prepared.
+        """
+        dense = DenseBaseline(**self.facts.dense)
+        made = restore(
+            study,
+            seed=self.facts.seed,
+            theta_0=self.theta_0,
+            theta_star=self.theta_star,
+            dense=dense,
+            dense_pnl=self.dense_pnl,
+        )
+        if (made.data_sha256, made.theta_0_sha256) != (
+            self.facts.data_sha256,
+            self.facts.theta_0_sha256,
+        ):
+            raise UsageError(
+                f"the study of seed {self.facts.seed} was prepared on a machine whose arithmetic "
+                "differs from this one's; use another --storage here"
+            )
+        return made
+
+
+def _ordered(tensors: Mapping[str, Tensor], facts: Facts) -> dict[str, Tensor]:
+    """``tensors`` in the network's order; safetensors files sort by name."""
+    return {name: tensors[name] for name in facts.layout}

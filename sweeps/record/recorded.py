@@ -1,0 +1,161 @@
+"""What lies in a storage, read beside whoever writes there: no lock taken, nothing changed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hedgecore.config import ConfigError, from_mapping
+from hedgecore.hedging.study import TicketStudy
+from sweeps.errors import UsageError
+from sweeps.planning.checks import trial_study
+from sweeps.planning.plan import TrialPlan
+from sweeps.record.book import Book, TrialLog
+from sweeps.record.log import LogError, read
+from sweeps.watching import holder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A storage: its manifest, and what its log says.
+
+    Args:
+        storage: the sweep's directory.
+        manifest: ``manifest.json``.
+        study: what the axes of every trial vary.
+        books: what the log says, by the version of hedgecore that computed it.
+        core: the version of the last driver start.
+        checkpoints: sha256 (hex) of where each trial can go on, as its last segment says.
+        lost: trials whose last worker died.
+    """
+
+    storage: Path
+    manifest: Mapping[str, Any]
+    study: TicketStudy
+    books: Mapping[str, Book]
+    core: str
+    checkpoints: Mapping[str, str]
+    lost: frozenset[str]
+
+    @classmethod
+    def read(cls, storage: Path) -> "Recorded":
+        """What ``storage`` holds now.
+
+        Raises:
+            UsageError: it holds no sweep, or its manifest is damaged.
+            LogError: its log is.
+        """
+        manifest, study = _manifest(storage)
+        books: dict[str, Book] = {}
+        checkpoints: dict[str, str] = {}
+        lost: set[str] = set()
+        core = ""
+        for record in read(storage):
+            kind = record["type"]
+            if kind == "start":
+                core = record["core"]
+                books.setdefault(core, Book(core))
+            try:
+                for book in books.values():
+                    book.apply(record)
+            except KeyError as error:
+                raise LogError(
+                    f"log/: a {kind} record speaks of trial {error} before it was entered; "
+                    "a file of the log was emptied or cut: restore it from a copy"
+                ) from error
+            if kind == "segment":
+                checkpoints.pop(record["trial_id"], None)
+                if "checkpoint" in record:
+                    checkpoints[record["trial_id"]] = record["checkpoint"]
+            elif kind == "begin":
+                lost.discard(record["trial_id"])
+            elif kind == "lost":
+                lost.add(record["trial_id"])
+        if not books:
+            raise UsageError(f"the log of {storage} holds no record; run a sweep there first")
+        return cls(
+            storage=storage,
+            manifest=manifest,
+            study=study,
+            books=books,
+            core=core,
+            checkpoints=checkpoints,
+            lost=frozenset(lost),
+        )
+
+    @property
+    def book(self) -> Book:
+        """What the last driver start knew."""
+        return self.books[self.core]
+
+    def find(self, prefix: str) -> tuple[str, str]:
+        """The one trial whose id begins with ``prefix``, and the version that computed it.
+
+        Raises:
+            UsageError: there is none, or more than one; the message names near ids.
+        """
+        known = {i: core for core, book in self.books.items() for i in book.trials}
+        if not known:
+            raise UsageError(f"{self.storage} holds no trial yet; run its sweep first")
+        found = [prefix] if prefix in known else [i for i in known if i.startswith(prefix)]
+        if not found:
+            near = ", ".join(get_close_matches(prefix, known, n=3, cutoff=0.0))
+            raise UsageError(f"no trial has an id that begins with {prefix!r}; nearest: {near}")
+        if len(found) > 1:
+            shown = ", ".join(sorted(found)[:3]) + (", .." if len(found) > 3 else "")
+            raise UsageError(
+                f"{len(found)} trials have an id that begins with {prefix!r}; "
+                f"give more of it: {shown}"
+            )
+        return found[0], known[found[0]]
+
+    def plan(self, log: TrialLog) -> TrialPlan:
+        """What the trial of ``log`` was to be.
+
+        Raises:
+            UsageError: the study has no such axes: log and manifest are not of one sweep.
+        """
+        entry = log.entry
+        try:
+            study = trial_study(self.study, log.config)
+        except ConfigError as error:
+            raise UsageError(
+                f"trial {entry['trial_id']} does not fit the study of manifest.json ({error}); "
+                "restore manifest.json from a copy"
+            ) from error
+        return TrialPlan(
+            index=entry["index"], config=log.config, study=study, limit=entry["limit"]
+        )
+
+    @property
+    def driver(self) -> str | None:
+        """Who may be writing here, in words; None if the last driver has ended or was killed."""
+        last = holder.driver(self.storage, closed=self.book.closed)
+        # What only another host can tell counts as running.
+        if last is None or self.book.closed or last.alive is False:
+            return None
+        return f"host {last.host}, pid {last.pid}"
+
+
+def _manifest(storage: Path) -> tuple[dict[str, Any], TicketStudy]:
+    if not (storage / "log").is_dir():
+        raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
+    path = storage / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text())
+        return manifest, from_mapping(TicketStudy, manifest["study"])
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{path} is missing: nothing was prepared yet, or it was removed; run the sweep, or "
+            "restore it from a copy"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); mend that first") from error
+    except ConfigError as error:
+        raise UsageError(
+            f"{path} describes a study of another version of hedgesweep ({error}); use that one"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is damaged; restore it from a copy") from error

@@ -1,0 +1,270 @@
+"""One recorded trial computed again from theta_0: does the log say what the code gives?"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from hedgecore.config import to_mapping
+from hedgecore.hedging.ticket import Preparation, sha256
+from sweeps.errors import UsageError
+from sweeps.planning.plan import TrialPlan
+from sweeps.record.book import TrialLog
+from sweeps.record.filing import Filed
+from sweeps.record.manifest import core_version, trial_id
+from sweeps.record.recorded import Recorded
+from sweeps.workers.trainables import TicketRun, Worker, device_for
+
+_NOT_COMPUTED = {"seconds", "model"}
+_NO_METRICS = {"status", "truncated", "error", "diverged"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where record and replay part for the first time.
+
+    Args:
+        where: "at epoch 3", "before epoch 1" or "at the end".
+        column: what differs there.
+        recorded: what the log says of it; None where it says nothing or null.
+        now: what the replay gave.
+        columns: how many columns differ there, at least 1.
+    """
+
+    where: str
+    column: str
+    recorded: Any
+    now: Any
+    columns: int
+
+    def __str__(self) -> str:
+        said = f"differs {self.where} in {self.column}: {self.recorded} recorded, {self.now} now"
+        return said if self.columns == 1 else f"{said} (first of {self.columns} columns)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A trial that ran again.
+
+    Args:
+        trial_id: its whole id.
+        epochs: how many the log holds, all of which were computed again.
+        metrics: how many numbers of its test were compared; 0 if it had none.
+        model: sha256 (hex) of the model that the log names; None if it names none.
+        error: how it failed, according to the log.
+        notes: why a difference is to be expected, or what could not be compared.
+        difference: the first one; None if there is none.
+    """
+
+    trial_id: str
+    epochs: int
+    metrics: int
+    model: str | None
+    error: str | None
+    notes: tuple[str, ...]
+    difference: Difference | None
+
+    @property
+    def equal(self) -> bool:
+        """Whether everything that was compared is equal to the last bit."""
+        return self.difference is None
+
+    def lines(self) -> list[str]:
+        """The outcome for people, what is to be known before it first."""
+        return [*self.notes, str(self.difference or self._equality())]
+
+    def _equality(self) -> str:
+        parts = [f"{self.epochs} epochs"]
+        if self.model:
+            parts += [f"{self.metrics} metrics", f"model {self.model[:8]}"]
+        if self.error:
+            parts += [f"its failure ({self.error})"]
+        return f"bit-equal: {', '.join(parts)}"
+
+
+def replay(storage: str | Path, trial: str) -> Replay:
+    """Run a trial of ``storage`` again, for as many epochs as its log holds, and compare.
+
+    It trains in this process, on one thread of torch, from the filed theta_0 without a cut.
+
+    Args:
+        storage: the sweep's directory; nothing in it is changed.
+        trial: the beginning of the trial's id, long enough to be the only one.
+    Raises:
+        UsageError: there is no such trial, nothing of it to compare, or not what it started from.
+    """
+    recorded = Recorded.read(Path(storage))
+    if "pbt" in (recorded.manifest["scheduler"] or {}):
+        raise UsageError(
+            "population based training changes a trial while it trains, and the log does not say "
+            "how; replay a trial of another scheduler"
+        )
+    known, core = recorded.find(trial)
+    log = recorded.books[core].trials[known]
+    plan = recorded.plan(log)
+    lost = known in recorded.lost
+    job = _job(known, log, plan, lost=lost)
+    gpu = recorded.manifest["resources"]["gpu"]
+    if gpu and not torch.accelerator.is_available():
+        raise UsageError(f"trial {known} was computed on a GPU; replay it where there is one")
+    torch.set_num_threads(1)
+    filed = _filed(recorded, plan, log, core)
+    notes = _expected(recorded, core, same=trial_id(plan, filed.facts, gpu=gpu > 0) == known)
+    if lost and log.end:
+        notes += (f"it lost its workers ({log.end['error']}); only its epochs can be compared",)
+    preparation = _restored(recorded, plan, filed)
+
+    def open_run(spec: Mapping[str, Any], checkpoint: bytes | None) -> TicketRun:
+        return TicketRun(spec, checkpoint, preparation=preparation, device=device_for(gpu))
+
+    segment = Worker(open_run).segment(job, None)
+    segment.pop("checkpoint", None)
+    if model := segment.pop("model", None):
+        segment["end"]["model"] = hashlib.sha256(model).hexdigest()
+    end = {} if lost or not log.end else log.end
+    # Through JSON, as every record goes.
+    now = json.loads(json.dumps(segment))
+    return Replay(
+        trial_id=known,
+        epochs=len(log.epochs),
+        metrics=len(end.keys() - _NOT_COMPUTED - _NO_METRICS),
+        model=end.get("model"),
+        error=end.get("error"),
+        notes=notes,
+        difference=next(_differences(log, end, now), None),
+    )
+
+
+def _job(known: str, log: TrialLog, plan: TrialPlan, *, lost: bool) -> dict[str, Any]:
+    """One segment that takes the trial to where its log ends, and no further."""
+    end = {} if lost or not log.end else log.end
+    last, epochs = max(log.epochs, default=0), plan.study.training.epochs
+    if end.get("status") == "completed":
+        # One that ended before its last epoch ended by itself, unless the log says otherwise.
+        stop = limit = last if end.get("truncated") else epochs
+    elif end:
+        stop, limit = min(last + 1, plan.limit), plan.limit
+    else:
+        stop, limit = last, last + 1
+    if not stop:
+        raise UsageError(f"the log holds no epoch of trial {known} yet; replay it later")
+    spec = {
+        "trial_id": known,
+        "config": dict(plan.config),
+        "study": to_mapping(plan.study),
+        "preparation": plan.preparation,
+        "theta_0_sha256": log.entry["theta_0_sha256"],
+    }
+    return {
+        "trial": spec,
+        "start": 0,
+        "stop": stop,
+        "limit": limit,
+        "epochs": epochs,
+        "columns": [name for name in end if name.startswith("val_attacked_")],
+    }
+
+
+def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Filed:
+    """What the trial started from, with the theta_0 that its record names."""
+    folder = recorded.storage / "study" / plan.preparation
+    try:
+        # Later code may have prepared the seed again, with the same outcome or another.
+        versions = (core, core_version())
+        filed = next(filter(None, (Filed.read(folder, core=v) for v in versions)), None)
+    except (OSError, SafetensorError, KeyError) as error:
+        raise UsageError(f"{folder} is damaged ({error}); restore it from a copy") from error
+    if filed is None:
+        raise UsageError(
+            f"{folder} does not hold what trial {log.entry['trial_id']} started from; "
+            "restore it from a copy"
+        )
+    if sha256(filed.theta_0.values()) != log.entry["theta_0_sha256"]:
+        raise UsageError(
+            f"{folder}/theta_0.safetensors is not the theta_0 of trial {log.entry['trial_id']}: "
+            "it was damaged, or other code prepared it; restore it from a copy"
+        )
+    return filed
+
+
+def _restored(recorded: Recorded, plan: TrialPlan, filed: Filed) -> Preparation:
+    try:
+        return filed.restore(plan.study)
+    except UsageError as error:
+        raise UsageError(
+            f"{recorded.storage} was computed where the simulation of seed {plan.seed} gives "
+            "other paths than here; replay the trial on such a machine, with that code"
+        ) from error
+
+
+def _expected(recorded: Recorded, core: str, *, same: bool) -> tuple[str, ...]:
+    """Why the trial may differ here; ``same`` if its id says that all it follows from is here."""
+    causes = []
+    if core != core_version():
+        causes.append(f"other code: hedgecore {core[:8]}, here {core_version()[:8]}")
+    made, here = recorded.manifest["versions"]["torch"], version("torch")
+    if not same and made != here:
+        causes.append(f"torch {made}, here {here}")
+    if not (same or causes):
+        causes.append("something its id does not stand for: its log or manifest.json was changed")
+    return tuple(f"computed by {cause}; a difference is to be expected" for cause in causes)
+
+
+def _differences(
+    log: TrialLog, end: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[Difference]:
+    """Every place where the replay ``now`` is not as recorded, in the order of training."""
+    computed = {row["epoch"]: row for row in now["rows"]}
+    given = now.get("end", {})
+    if log.facts and "facts" in now:
+        yield from _between("before epoch 1", log.facts, now["facts"])
+    written = {row["epoch"]: row for row in log.rows(audit=True)}
+    for epoch in sorted({*written, *computed}):
+        if epoch in written and epoch in computed:
+            yield from _between(f"at epoch {epoch}", written[epoch], computed[epoch])
+        else:
+            yield Difference(
+                where=f"at epoch {epoch}",
+                column="what came of it",
+                recorded=_outcome(epoch in written, end),
+                now=_outcome(epoch in computed, given),
+                columns=1,
+            )
+    if end:
+        yield from _between("at the end", end, given)
+        if end.get("model") != given.get("model"):
+            yield Difference(
+                where="at the end",
+                column="the sha256 of the model",
+                recorded=end.get("model"),
+                now=given.get("model"),
+                columns=1,
+            )
+
+
+def _outcome(trained: bool, end: Mapping[str, Any]) -> str:
+    """An epoch, or how the trial ended instead."""
+    return "an epoch" if trained else str(end.get("error", "the end" if end else "nothing"))
+
+
+def _between(
+    where: str, recorded: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[Difference]:
+    names = [name for name in {**recorded, **now} if name not in _NOT_COMPUTED]
+    # repr tells 0.0 from -0.0 and 1 from 1.0, as the bits do.
+    differing = [name for name in names if repr(recorded.get(name)) != repr(now.get(name))]
+    if differing:
+        first = differing[0]
+        yield Difference(
+            where=where,
+            column=first,
+            recorded=recorded.get(first),
+            now=now.get(first),
+            columns=len(differing),
+        )

@@ -1,0 +1,248 @@
+"""A storage examined from end to end: does everything in it follow from the log?
+
+Nothing is changed and no lock is taken, so a sweep may be examined while it runs; what its driver
+is just writing is then not held against it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweeps.deciding.asha import Asha
+from sweeps.deciding.engine import Engine
+from sweeps.record import artifacts
+from sweeps.record.book import Book
+from sweeps.record.log import LogError, files, read
+from sweeps.record.log import records as records_of
+from sweeps.record.recorded import Recorded
+from sweeps.record.tables import write_tables
+
+_SHOWN = 3
+Found = tuple[str, list[str]]
+"""What there is to say if nothing is wrong, and everything that is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was examined.
+
+    Args:
+        name: what was examined, in a word.
+        said: what was found, if nothing is wrong.
+        faults: what is wrong, each with the file, trial or configuration that it is about.
+        cure: what to do about it.
+    """
+
+    name: str
+    said: str
+    faults: tuple[str, ...]
+    cure: str
+
+    def __str__(self) -> str:
+        if not self.faults:
+            return f"{self.name:<12}ok: {self.said}"
+        more = len(self.faults) - _SHOWN
+        shown = ", ".join(self.faults[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        return f"{self.name:<12}wrong: {shown}; {self.cure}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """Every check of a storage, in the order in which one rests on another."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(check.faults for check in self.checks)
+
+    def lines(self) -> list[str]:
+        """One line a check, for people."""
+        return [str(check) for check in self.checks]
+
+
+def verify(storage: str | Path, *, data: bool = False) -> Verification:
+    """What is right and what is wrong in ``storage``.
+
+    Args:
+        storage: a sweep's directory; nothing in it is changed.
+        data: whether to simulate the market of every seed again and to evaluate its dense
+            baseline there.
+    Raises:
+        UsageError: ``storage`` holds no sweep, or its manifest cannot be read.
+    """
+    storage = Path(storage)
+    try:
+        recorded, broken = Recorded.read(storage), []
+    except LogError as error:
+        recorded, broken = None, [_without_cure(error)]
+    said, faults = _log(storage, running=recorded is not None and recorded.driver is not None)
+    log = Check(name="log", said=said, faults=tuple(faults or broken), cure=_LOG_CURE)
+    if recorded is None or log.faults:
+        return Verification(checks=(log,))  # the rest follows from it
+    checks = [log]
+    for name, (examine, cure) in _CHECKS.items():
+        if name != "data" or data:
+            said, faults = examine(recorded)
+            checks.append(Check(name=name, said=said, faults=tuple(faults), cure=cure))
+    return Verification(checks=tuple(checks))
+
+
+def _log(storage: Path, *, running: bool) -> Found:
+    known, faults, notes, count = files(storage), [], [], 0
+    for file in known:
+        records, closed = 0, False
+        try:
+            for record in records_of(file):
+                records, closed = records + 1, record["type"] == "close"
+        except LogError as error:
+            faults.append(_without_cure(error))
+            continue
+        count += records
+        with file.open("rb") as stream:
+            for _ in range(records):
+                stream.readline()
+            torn = len(stream.read())
+        if not torn or (running and file == known[-1]):
+            continue
+        if closed:
+            faults.append(f"{file.name}:{records + 1}: {torn} bytes behind the close record")
+        elif records:
+            notes.append(f"a crash left {torn} bytes after {file.name}:{records}")
+        else:
+            notes.append(f"{file.name} was cut off at birth, or is of an older version")
+    return "; ".join([f"{count} records in log/, files: {len(known)}", *notes]), faults
+
+
+def _without_cure(error: LogError) -> str:
+    return str(error).partition(";")[0]
+
+
+def _epochs(recorded: Recorded) -> Found:
+    """Every trial's epochs, from the first without a gap."""
+    faults, count = [], 0
+    for known, log in recorded.book.trials.items():
+        count += len(log.epochs)
+        missing = [n for n in range(1, max(log.epochs, default=0)) if n not in log.epochs]
+        if missing:
+            faults.append(f"epoch {missing[0]} of trial {known} is missing")
+    return f"{count}, none missing", faults
+
+
+def _decisions(recorded: Recorded) -> Found:
+    """The log's decisions against those of an engine that sees its values only."""
+    engine = _engine(recorded.manifest)
+    if engine is None:
+        return "made by a scheduler of Ray, which cannot make them again", []
+    book, count, faults = Book(recorded.core), 0, []
+    for record in read(recorded.storage):
+        if not book.apply(record):
+            continue
+        if record["type"] != "decision":
+            engine.apply(record)
+            continue
+        count += 1
+        place = record["group"], record["epoch"]
+        due = {(given["group"], given["epoch"]): given for given in engine.pending}.get(place)
+        if due != record:
+            faults.append(f"{_verdict(record)}, where its values give {_verdict(due)}")
+        if due:
+            engine.apply(due)  # what comes later is judged by what should have come before
+    if book.closed:
+        faults += [f"nothing, where its values give {_verdict(due)}" for due in engine.pending]
+    return f"{count}, each as its values give it", [f"the log decides {f}" for f in faults]
+
+
+def _engine(manifest: Mapping[str, Any]) -> Engine | None:
+    rules = manifest["scheduler"]
+    if rules is None:
+        return Engine(None)
+    if "asha" not in rules:
+        return None
+    rule = rules["asha"]
+    judge = Asha(
+        manifest["rungs"],
+        mode=rule["mode"],
+        reduction_factor=rule["reduction_factor"],
+        block=rule["block"],
+        lag=rule["lag"],
+    )
+    return Engine(judge, metric=rule["metric"])
+
+
+def _verdict(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return "nothing yet"
+    verdict = "goes on" if record["goes_on"] else "stops"
+    ranked = f"epoch {record['epoch']} (rank {record['rank']} of {record['of']})"
+    return f"that {record['group']} {verdict} at {ranked}"
+
+
+def _tables(recorded: Recorded) -> Found:
+    faults, notes = [], ["as the log gives them"]
+    with TemporaryDirectory() as folder:
+        write_tables(Path(folder), recorded.book)
+        for derived in sorted(Path(folder).iterdir()):
+            fault, note = _compared(recorded.storage / derived.name, derived)
+            faults += [f"{derived.name} {fault}"] if fault else []
+            notes += [f"{derived.name} {note}"] if note else []
+    if faults and recorded.driver:
+        return f"behind the log (a driver is running: {recorded.driver})", []
+    return "; ".join(notes), faults
+
+
+def _compared(path: Path, derived: Path) -> tuple[str, str]:
+    """What is wrong with the table at ``path``, and what is worth saying if nothing is."""
+    try:
+        if path.read_bytes() == derived.read_bytes():
+            return "", ""
+        made, here = (pq.read_metadata(file).created_by for file in (path, derived))
+        if made != here and pq.read_table(path).equals(pq.read_table(derived)):
+            return "", f"was written by {made} and is equal by value"
+    except FileNotFoundError:
+        return "is missing", ""
+    except (OSError, pa.ArrowInvalid):
+        return "cannot be read", ""
+    return "is not what the log gives", ""
+
+
+_LOG_CURE = (
+    "restore the file from a copy; without one, nothing that follows from the log can be trusted"
+)
+_CHECKS: Mapping[str, tuple[Callable[[Recorded], Found], str]] = {
+    "epochs": (
+        _epochs,
+        "the log was changed, or an earlier version of hedgesweep lost them: restore it from a "
+        "copy, or compute the sweep again in another --storage",
+    ),
+    "decisions": (
+        _decisions,
+        "the log was changed, or another version of hedgesweep decided: restore it from a copy, "
+        "or compute the sweep again in another --storage",
+    ),
+    "tables": (_tables, "the same run command again writes them from the log"),
+    "models": (
+        artifacts.models,
+        "remove what is of no trial; restore the others from a copy, or compute the sweep again "
+        "in another --storage",
+    ),
+    "checkpoints": (
+        artifacts.checkpoints,
+        "remove what is changed or of no trial: a trial without its checkpoint starts again from "
+        "theta_0 and comes to the same numbers",
+    ),
+    "study": (
+        artifacts.study,
+        "restore the folder from a copy, or remove it: the same run command prepares it again",
+    ),
+    "data": (
+        artifacts.data,
+        "restore the folder from a copy, or verify where the sweep was computed",
+    ),
+}

@@ -1,0 +1,197 @@
+"""What a person sees while a sweep runs: a live panel on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sweeps.record.book import TrialLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A sweep at one moment; times are of ``time.monotonic``, in seconds."""
+
+    trials: Mapping[str, TrialLog]
+    total: int
+    running: int
+    began: float
+    first_trial: float
+
+
+class Progress(Protocol):
+    """Told what happens; must never raise."""
+
+    def message(self, text: str) -> None:
+        """Say ``text`` once."""
+
+    def update(self, state: State) -> None:
+        """The state of all trials changed."""
+
+    def close(self) -> None:
+        """Give the terminal back."""
+
+
+def default() -> Progress:
+    """A live panel where there is a terminal to draw on, plain lines elsewhere."""
+    return LivePanel() if sys.stdout.isatty() else PlainLines()
+
+
+class Paced:
+    """Shows what ``state`` returns, at most every ``pause`` seconds and a twentieth of the time.
+
+    A state takes a look at every trial; a sweep of thousands has many events a second.
+    """
+
+    def __init__(self, shown: Progress, state: Callable[[], State], *, pause: float = 0.5) -> None:
+        self._shown, self._state, self._pause = shown, state, pause
+        self._due = -float("inf")
+
+    def __call__(self) -> None:
+        """Something has changed."""
+        if time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Show the present state."""
+        began = time.monotonic()
+        self._shown.update(self._state())
+        now = time.monotonic()
+        self._due = now + max(self._pause, 20 * (now - began))
+
+
+class Silent:
+    """Says nothing."""
+
+    def message(self, text: str) -> None:
+        """See :class:`Progress`."""
+
+    def update(self, state: State) -> None:
+        """See :class:`Progress`."""
+
+    def close(self) -> None:
+        """See :class:`Progress`."""
+
+
+class PlainLines:
+    """A line for every trial that ends."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def message(self, text: str) -> None:
+        """See :class:`Progress`."""
+        print(text, flush=True)
+
+    def update(self, state: State) -> None:
+        """See :class:`Progress`."""
+        for trial_id, log in state.trials.items():
+            if not log.fresh or log.ended is None or trial_id in self._told:
+                continue
+            self._told.add(trial_id)
+            axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
+            progress = f"{_counts(state)} · {_times(state)}"
+            print(f"{progress} | {axes}: {_ending(log)}", flush=True)
+
+    def close(self) -> None:
+        """See :class:`Progress`."""
+
+
+class LivePanel:
+    """Counts, times and the best ticket of every sparsity, redrawn in place."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._shown: tuple[str, State, Table] | None = None
+        # Drawn from a thread of its own, so that the clock runs on while no trial reports.
+        self._live = Live(
+            console=Console(), refresh_per_second=4, transient=True, get_renderable=self._draw
+        )
+        self._live.start()
+
+    def message(self, text: str) -> None:
+        """See :class:`Progress`."""
+        self._live.console.print(text, highlight=False, markup=False)
+
+    def update(self, state: State) -> None:
+        """See :class:`Progress`."""
+        self._shown = _counts(state), state, _best_table(state.trials)
+
+    def close(self) -> None:
+        """See :class:`Progress`."""
+        self._live.stop()
+
+    def _draw(self) -> Group:
+        if self._shown is None:
+            return Group(Text(f"{_clock(time.monotonic() - self._began)} elapsed", style="bold"))
+        counts, state, table = self._shown
+        return Group(Text(f"{counts} · {_times(state)}", style="bold"), table)
+
+
+def _counts(state: State) -> str:
+    counts = Counter(log.ended for log in state.trials.values())
+    ended = sum(n for status, n in counts.items() if status)
+    shown = [f"{ended}/{state.total} done", f"{state.running} running"]
+    shown += [f"{counts[s]} {s}" for s in ("stopped", "failed") if counts[s]]
+    return " · ".join(shown)
+
+
+def _times(state: State) -> str:
+    """Elapsed time; and what is left, if trials to come take as long as those of this run did."""
+    now = time.monotonic()
+    fresh = sum(log.fresh for log in state.trials.values())
+    left = state.total - sum(log.ended is not None for log in state.trials.values())
+    elapsed = f"{_clock(now - state.began)} elapsed"
+    if not (fresh and left):
+        return elapsed
+    return f"{elapsed} · about {_clock((now - state.first_trial) / fresh * left)} left"
+
+
+def _best_table(trials: Mapping[str, TrialLog]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for header in ("sparsity", "epsilon", "lr", "best validation risk", "epoch", "status"):
+        table.add_column(header, justify="right" if header != "status" else "left")
+    groups: dict[tuple[Any, Any], tuple[float, TrialLog]] = {}
+    for log in trials.values():
+        best = log.best()
+        if best is None:
+            continue
+        key = (log.config.get("sparsity", 0.0), log.config.get("epsilon", 0.0))
+        if key not in groups or best["val_loss"] < groups[key][0]:
+            groups[key] = best["val_loss"], log
+    for (sparsity, epsilon), (loss, log) in sorted(groups.items(), key=lambda item: item[0]):
+        table.add_row(
+            f"{sparsity:g}",
+            f"{epsilon:g}",
+            _short(log.config.get("lr", "")),
+            f"{loss:.4f}",
+            str(len(log.epochs)),
+            log.ended or "running",
+        )
+    return table
+
+
+def _ending(log: TrialLog) -> str:
+    row = log.row(live=True)
+    if row["status"] == "completed":
+        return f"CVaR 5 % {row['cvar_05']:.3f} after {row['epochs']} epochs"
+    if row["status"] == "stopped":
+        return f"stopped, {row['reason']}"
+    return f"{row['status']}: {row['error']}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
