@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from hedgecore.config import to_mapping
 from hedgecore.hedging.ticket import Preparation, sha256
@@ -178,7 +177,7 @@ def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Fil
         # Later code may have prepared the seed again, with the same outcome or another.
         versions = (core, core_version())
         filed = next(filter(None, (Filed.read(folder, core=v) for v in versions)), None)
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, KeyError) as error:
         raise UsageError(f"{folder} is damaged ({error}); restore it from a copy") from error
     if filed is None:
         raise UsageError(

@@ -216,11 +216,10 @@ def test_a_preparation_that_is_gone_or_torn_is_refused(copy):
     (known, *_) = ids(copy, "completed")
     (path,) = (copy / "study").glob("*/theta_0.safetensors")
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(UsageError, match=r"is damaged \(.*\); restore it from a copy"):
-        replay(copy, known)
-    shutil.rmtree(copy / "study")
-    with pytest.raises(UsageError, match=f"not hold what trial {known} started from"):
-        replay(copy, known)
+    for _ in range(2):
+        with pytest.raises(UsageError, match=f"not hold what trial {known} started from"):
+            replay(copy, known)
+        shutil.rmtree(copy / "study", ignore_errors=True)
 
 
 def test_other_code_is_said_first_and_compared_all_the_same(copy):
