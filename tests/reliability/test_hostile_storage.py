@@ -53,6 +53,7 @@ def ended(driver: Driver) -> CompletedProcess[str]:
 
 
 @AS_ROOT
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_with_more_room_the_same_command_completes(undisturbed, small):
     space, reference = undisturbed
     out = small / "out"

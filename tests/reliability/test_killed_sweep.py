@@ -127,6 +127,7 @@ def test_a_crash_between_a_file_and_the_record_that_names_it_changes_nothing(
     assert repeated(storage) == 0
 
 
+@pytest.mark.slow
 def test_control_without_checkpoints_more_is_trained_twice_and_nothing_differs(
     undisturbed, tmp_path
 ):
@@ -143,6 +144,7 @@ def test_control_without_checkpoints_more_is_trained_twice_and_nothing_differs(
     assert again[True] <= LONGEST_RUNG < again[False]
 
 
+@pytest.mark.slow
 def test_control_a_driver_that_records_no_segments_is_caught(undisturbed, tmp_path):
     space, reference = undisturbed
     storage = tmp_path / "out"

@@ -68,6 +68,7 @@ def test_help_names_every_command():
     assert all(name in done.stdout for name in ("plan", "run", "status", "report"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_readable_results_and_the_same_command_finishes_them(tiny, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "sweeps", "run", str(tiny), "--storage", str(out)]

@@ -210,7 +210,7 @@ def test_the_seeds_of_a_configuration_go_on_or_stop_together(judged):
     assert (fates.nunique(dropna=False) == 1).all().all()
 
 
-@pytest.mark.parametrize("lanes", [2, 8])
+@pytest.mark.parametrize("lanes", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_survivors_do_not_depend_on_how_many_trials_run_at_a_time(
     judged, tiny, silent, tmp_path, lanes
 ):
@@ -286,6 +286,7 @@ def test_every_trial_that_diverges_fails_at_once_and_the_search_ranks_it_last(
     assert [trial.state.name for trial in again.study.trials] == states[0]
 
 
+@pytest.mark.slow
 def test_a_budget_ends_the_sweep_and_the_same_command_goes_on(ray_here, tiny, silent, tmp_path):
     out = tmp_path / "out"
     longer = {"study.training.epochs": 40, "study.dense.epochs": 2}

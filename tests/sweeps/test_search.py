@@ -652,6 +652,7 @@ def test_a_study_is_named_after_what_it_varies(searched):
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 def test_real_trials_make_a_front_of_clean_risk_risk_under_attack_and_sparsity(
     ray_here, searched, silent, tmp_path
 ):

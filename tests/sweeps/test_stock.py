@@ -82,7 +82,13 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("kind", RULES)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind == "stock_asha" else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in RULES
+    ],
+)
 def test_each_of_rays_schedulers_ends_a_sweep_with_finishers(ray_here, tmp_path, kind):
     (tmp_path / "tiny.yaml").write_text(TINY)
     sparsities = [0.5] if kind == "pbt" else [0.0, 0.8]
