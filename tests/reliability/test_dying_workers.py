@@ -22,6 +22,7 @@ from sweeps.workers.trainables import TicketRun
 
 pytestmark = [
     pytest.mark.ray,
+    pytest.mark.slow,
     # Ray and what it imports warn of their own future; nothing here can mend that.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),

@@ -15,7 +15,7 @@ from reliability.sweeping import AUDIT, SPACE, Driver, same
 
 from sweeps.record.storage import Lock
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 OPTIONS = ("--audit", str(AUDIT))
 AS_ROOT = pytest.mark.skipif(
