@@ -91,7 +91,7 @@ def scheduler_for(planned: Plan) -> TrialScheduler:
         )
     longest = max(trial.limit for trial in planned.trials)
     if isinstance(rule, Hyperband):
-        return HyperBandScheduler(**shared, max_t=longest, reduction_factor=rule.reduction_factor)
+        return SteadyHyperBand(**shared, max_t=longest, reduction_factor=rule.reduction_factor)
     assert isinstance(rule, Pbt)
     return PopulationBasedTraining(
         **shared,
@@ -143,6 +143,30 @@ class StratifiedAsha(FIFOScheduler):
                 reduction_factor=self._rule.reduction_factor,
             )
         return self._brackets[key]
+
+
+class SteadyHyperBand(HyperBandScheduler):
+    """Ray's HyperBand, whose brackets wait for ever once a trial ends by itself.
+
+    Ray marks a bracket as being processed at its first halving and never takes the mark away, and
+    does not look at a bracket whose last rung is reached: trials that are paused there for the one
+    that failed are neither continued nor stopped.
+    """
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """``trial`` ended: halve or close its bracket if it was the last one waited for."""
+        super().on_trial_remove(tune_controller, trial)
+        bracket, _ = self._trial_info[trial]
+        if bracket.finished() and not bracket.is_being_processed:
+            self._process_bracket(tune_controller, bracket)
+
+    def _process_bracket(self, tune_controller: Any, bracket: Any) -> str:
+        # Held while stopping others, which come back as removed.
+        bracket.is_being_processed = True
+        try:
+            return str(super()._process_bracket(tune_controller, bracket))
+        finally:
+            bracket.is_being_processed = False
 
 
 def _trial(config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any) -> None:

@@ -9,7 +9,7 @@ import analysis
 import sweeps
 from search_spaces import StockAsha
 from sweeps import Silent
-from sweeps.workers.stock import StratifiedAsha
+from sweeps.workers.stock import SteadyHyperBand, StratifiedAsha
 
 pytestmark = [
     pytest.mark.ray,
@@ -72,6 +72,66 @@ def test_the_declared_direction_decides(mode, survivor):
     low, high = entered(asha, trial("low"), trial("high"))
     order = [(low, 1.0), (high, 2.0)] if survivor == "low" else [(high, 2.0), (low, 1.0)]
     assert [report(asha, t, 1, loss) for t, loss in order] == [CONTINUE, STOP]
+
+
+class Controller:
+    """Stops trials as Tune does: the scheduler hears of it at once."""
+
+    def __init__(self, band):
+        self.band = band
+
+    def stop_trial(self, it):
+        it.status = "TERMINATED"
+        self.band.on_trial_remove(self, it)
+
+
+class Paused:
+    """A trial of HyperBand's, by its status."""
+
+    status, is_saving = "RUNNING", False
+
+
+def hyperband():
+    """A band of reduction 2 to epoch 4, the trials of its brackets, and a way to report."""
+    band = SteadyHyperBand(
+        time_attr="epoch", metric="loss", mode="min", max_t=4, reduction_factor=2
+    )
+    controller, trials = Controller(band), [Paused() for _ in range(10)]
+    for it in trials:
+        band.on_trial_add(controller, it)
+
+    def say(it, epoch, loss=1.0):
+        it.status = "RUNNING"
+        decision = band.on_trial_result(controller, it, {"epoch": epoch, "loss": loss})
+        if decision == band.PAUSE:
+            it.status = "PAUSED"
+        return decision
+
+    def fail(it):
+        it.status = "ERROR"
+        band.on_trial_error(controller, it)
+
+    return band, trials, say, fail
+
+
+def test_hyperband_ends_a_bracket_whose_last_trial_fails():
+    _, (a, b, c, *_), say, fail = hyperband()
+    assert say(a, 4) == say(b, 4) == SteadyHyperBand.PAUSE
+    fail(c)
+    assert a.status == b.status == "TERMINATED"
+
+
+def test_hyperband_halves_again_where_a_promoted_trial_fails():
+    band, trials, say, fail = hyperband()
+    a, b, c, d = trials[6:]
+    for it, loss in ((a, 1.0), (b, 2.0), (c, 3.0)):
+        assert say(it, 1, loss) == SteadyHyperBand.PAUSE
+    assert say(d, 1, 4.0) == SteadyHyperBand.STOP
+    assert c.status == "TERMINATED"
+    assert say(a, 2) == SteadyHyperBand.PAUSE
+    fail(b)
+    bracket, _ = band._trial_info[a]
+    assert a in bracket.trials_to_unpause
 
 
 RULES = {
