@@ -10,8 +10,13 @@ sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
 	$(BIN)/hedgesweep report $(STORAGE)
 
+# What starts Ray waits for processes most of the time; all else runs beside it.
 test: setup
-	$(BIN)/pytest -m "not slow and not gpu"
+	@$(BIN)/pytest -m "ray and not slow and not gpu" >.ray-tests.log 2>&1 & ray=$$!; \
+	trap 'kill $$ray' INT TERM; \
+	echo "tests that start Ray run beside the others; their report comes last"; \
+	$(BIN)/pytest -m "not ray and not slow and not gpu"; others=$$?; \
+	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
 
 test-all: setup
 	$(BIN)/pytest -m "not gpu"
@@ -34,4 +39,4 @@ setup: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .ray-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
