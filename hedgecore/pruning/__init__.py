@@ -1,1 +1,1 @@
-"""Which weights of a network are kept: masks, criteria, and lottery tickets rewound to theta_0."""
+"""Which weights of a network are kept: masks, criteria, allocations, and lottery tickets."""

@@ -1,98 +1,237 @@
-"""How weights are chosen: a score for each weight, and how many of the best each layer keeps."""
+"""What a weight is scored by, and the mask of the best; a criterion says which network it reads.
+
+===================== ============================================ ===========================
+criterion             score, the largest are kept                  read from
+===================== ============================================ ===========================
+magnitude             ``|w|``                                      the trained network
+lamp                  ``w^2`` over those of its layer not smaller  the trained network
+snip                  ``|w dL/dw|``                                the initial network, a loss
+grasp                 ``w (H g)``                                  the initial network, a loss
+synflow               ``|w dR/dw|``                                the initial network
+random                uniform                                      shapes alone
+random_like_magnitude ``|w|``, shuffled within its layer           the trained network
+===================== ============================================ ===========================
+"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from hedgecore.pruning.mask import Mask, Parameters, top
+from hedgecore.pruning import mask as masks
+from hedgecore.pruning.allocation import best, keep_count, levels
+from hedgecore.pruning.mask import Mask, Parameters
 from hedgecore.registry import lookup
 
+Loss = Callable[[Parameters], Tensor]
+Scores = dict[str, Tensor]
 
-def keep_count(total: int, sparsity: float) -> int:
-    """round((1 - sparsity) * total), and at least one.
 
-    Raises:
-        ValueError: ``sparsity`` outside [0, 1).
+@runtime_checkable
+class Score(Protocol):
+    """Scores of the weights in ``within``, in its order; the parameters are left as they are.
+
+    Args:
+        parameters: zero wherever ``within`` is False.
+        within: the weights still there; scores of the others count for nothing.
+        loss: a scalar of all parameters, smaller is better.
+        generator: on the CPU.
     """
-    if not 0 <= sparsity < 1:
-        raise ValueError(
-            f"sparsity must lie in [0, 1), got {sparsity}; "
-            "0 is dense, and at 1 no weight is left to train"
-        )
-    return max(1, round((1 - sparsity) * total))
+
+    def __call__(
+        self, parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+    ) -> Scores:
+        """See above."""
+        ...
 
 
-def magnitude(parameters: Parameters, names: list[str]) -> dict[str, Tensor]:
-    """|w| of every weight in ``names``; a lottery ticket takes them from the trained network."""
-    return {name: parameters[name].detach().abs() for name in names}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """A score, and how it is used.
+
+    Args:
+        score: of every weight; the largest are kept.
+        at_init: it scores initial weights, so no network need be trained for it.
+        rounds: levels on the way to the sparsity asked for, with the scores taken anew at each.
+    """
+
+    score: Score
+    at_init: bool = False
+    rounds: int = 1
+
+
+def find_mask(
+    criterion: str,
+    parameters: Parameters,
+    names: list[str],
+    *,
+    sparsity: float,
+    scope: str = "global",
+    min_kept: int = 1,
+    within: Mask | None = None,
+    loss: Loss,
+    generator: torch.Generator,
+) -> Mask:
+    """The mask over ``names`` that keeps what ``criterion`` scores best.
+
+    Args:
+        criterion: an entry of ``CRITERIA``.
+        parameters: of the network to score, all of them, in its order.
+        names: weights that may be pruned; see ``hedgecore.pruning.mask.prunable``.
+        sparsity: share of the weights in ``names`` to remove, in [0, 1); exact to one weight.
+        scope: how many each layer keeps; an entry of ``hedgecore.pruning.allocation.SCOPES``.
+        min_kept: least number of weights a layer keeps.
+        within: an earlier, wider mask; what it removed stays removed.
+        loss: what "snip" and "grasp" differentiate; the others never call it.
+        generator: what the random criteria draw from; the others draw nothing.
+    Raises:
+        ValueError: unknown criterion, or as ``hedgecore.pruning.allocation.best``.
+    """
+    chosen = lookup(CRITERIA, criterion, kind="criterion")
+    mask = {
+        n: torch.ones_like(parameters[n], dtype=torch.bool) if within is None else within[n]
+        for n in names
+    }
+    for level in levels(sparsity, chosen.rounds):
+        # A level that an earlier mask has passed is skipped; the last speaks up if it is one.
+        if level < sparsity and keep_count(masks.total(mask), level) >= masks.kept(mask):
+            continue
+        scores = chosen.score(masks.apply(parameters, mask), mask, loss=loss, generator=generator)
+        mask = best(scores, sparsity=level, scope=scope, min_kept=min_kept, within=mask)
+    return mask
+
+
+def magnitude(
+    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+) -> Scores:
+    """|w| of every weight."""
+    return {n: parameters[n].detach().abs() for n in within}
+
+
+def lamp(
+    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+) -> Scores:
+    """w_u^2 over the sum of w_v^2 for all v of the layer with |w_v| >= |w_u|, in float64.
+
+    The score is the share of the layer's energy that the weight has once all smaller ones are
+    gone, so one threshold for all layers keeps at least the largest weight of each. Equal weights
+    have equal scores; a zero scores zero.
+
+    Source: Lee et al. (2021).
+    """
+    return {n: _lamp(parameters[n].detach().double().square()) for n in within}
+
+
+def _lamp(energy: Tensor) -> Tensor:
+    falling, order = energy.flatten().sort(descending=True)
+    # Equal weights share the sum up to the last of them.
+    ties = falling.unique_consecutive(return_counts=True)[1]
+    sums = falling.cumsum(0)[ties.cumsum(0) - 1].repeat_interleave(ties)
+    shares = torch.where(falling > 0, falling / sums, 0)
+    return torch.empty_like(shares).scatter_(0, order, shares).view_as(energy)
+
+
+@torch.enable_grad()
+def snip(
+    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+) -> Scores:
+    """|w dL/dw|: how much the loss changes, to first order, with the weight alone removed.
+
+    Source: Lee et al. (2019).
+    """
+    weights, slopes = _slopes(parameters, within, loss)
+    return {n: (w * g).detach().abs() for (n, w), g in zip(weights.items(), slopes, strict=True)}
+
+
+@torch.enable_grad()
+def grasp(
+    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+) -> Scores:
+    """w (H g), signed: the descent |g|^2 that is lost, halved and to first order, with the weight.
+
+    Removing a weight of positive score slows the loss's first steps, so it is kept; the most
+    negative go first. g and H are taken over the weights in ``within`` alone, not the biases.
+
+    Source: Wang et al. (2020), whose score is minus this one, the largest removed.
+    """
+    weights, slopes = _slopes(parameters, within, loss, create_graph=True)
+    descent = torch.stack([g.square().sum() for g in slopes]).sum() / 2
+    products = _gradient(descent, weights)
+    return {n: (w * h).detach() for (n, w), h in zip(weights.items(), products, strict=True)}
+
+
+def _slopes(
+    parameters: Parameters, within: Mask, loss: Loss, *, create_graph: bool = False
+) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+    """The weights, as leaves of a graph of their own, and dL/dw; zero outside ``within``."""
+    weights = {n: parameters[n].detach().requires_grad_() for n in within}
+    rest = {n: p.detach() for n, p in parameters.items()}
+    value = loss(masks.apply({**rest, **weights}, within))
+    return weights, _gradient(value, weights, create_graph=create_graph)
+
+
+def _gradient(
+    value: Tensor, weights: Mapping[str, Tensor], *, create_graph: bool = False
+) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(
+        value, tuple(weights.values()), create_graph=create_graph, materialize_grads=True
+    )
+
+
+def synflow(
+    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+) -> Scores:
+    """|w dR/dw| of the flow R = 1' |W_L| ... |W_1| 1, in float64; neither data nor loss.
+
+    Every layer's scores add up to R, so the fewer weights a layer has left, the more each
+    counts: with the scores taken anew at every level, no layer runs dry. The layers are all
+    weight matrices in the order of ``parameters``, those that are never pruned too.
+
+    Source: Tanaka et al. (2020).
+    """
+    layers = {n: parameters[n].detach().abs().double() for n in masks.prunable(parameters)}
+    first = next(iter(layers.values()))
+    arriving, flow = {}, first.new_ones(first.shape[1])
+    for name, w in layers.items():
+        arriving[name] = flow
+        flow = w @ flow
+    scores, leaving = {}, torch.ones_like(flow)
+    for name, w in reversed(layers.items()):
+        scores[name] = leaving[:, None] * w * arriving[name]
+        leaving = leaving @ w
+    return {n: scores[n] for n in within}
 
 
 def random(
-    parameters: Parameters, names: list[str], *, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """A uniform draw for every weight in ``names``: what a ticket must beat."""
-    return {
-        n: torch.rand(parameters[n].shape, generator=generator).to(parameters[n].device)
-        for n in names
-    }
+    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+) -> Scores:
+    """A uniform draw for every weight: what a ticket must beat."""
+    return {n: torch.rand(m.shape, generator=generator).to(m.device) for n, m in within.items()}
 
 
-def best(
-    scores: Mapping[str, Tensor], *, sparsity: float, scope: str = "global", min_kept: int = 1
-) -> Mask:
-    """The mask that keeps the largest ``scores``.
+def random_like_magnitude(
+    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+) -> Scores:
+    """|w|, shuffled within each layer: each keeps as many weights as by magnitude, but any.
 
-    Ties go to the earlier weight of the earlier layer.
-
-    Args:
-        scores: one tensor a layer, in the order of the network.
-        sparsity: share to remove, in [0, 1); exact to one weight over all layers.
-        scope: "global" ranks all weights together, "layerwise" each layer on its own.
-        min_kept: least number of weights a layer keeps, so that no layer collapses.
-    Raises:
-        ValueError: unknown scope, sparsity outside [0, 1), too few weights for ``min_kept`` a
-            layer, a NaN score.
+    Source: the layer-wise shuffle of Frankle et al. (2021).
     """
-    select = lookup(SCOPES, scope, kind="scope")
-    sizes = [s.numel() for s in scores.values()]
-    count = keep_count(sum(sizes), sparsity)
-    floors = [min(min_kept, size) for size in sizes]
-    if sum(floors) > count:
-        raise ValueError(
-            f"sparsity {sparsity:g} keeps {count} of {sum(sizes)} weights, too few for {min_kept} "
-            f"in each of {len(sizes)} layers; lower sparsity or widen the network"
-        )
-    flat = [s.flatten() for s in scores.values()]
-    chosen = torch.cat(select(flat, count, floors)).split(sizes)
-    return {n: part.view(s.shape) for (n, s), part in zip(scores.items(), chosen, strict=True)}
+    scores = {}
+    for name, left in within.items():
+        values = parameters[name].detach().abs()
+        order = torch.randperm(masks.kept({name: left}), generator=generator).to(values.device)
+        scores[name] = values.masked_scatter(left, values[left][order])
+    return scores
 
 
-def _global(scores: list[Tensor], count: int, floors: list[int]) -> list[Tensor]:
-    # Guard first: the best of every layer are safe; the rest of the budget goes to the best
-    # anywhere.
-    safe = torch.cat([top(s, floor) for s, floor in zip(scores, floors, strict=True)])
-    return [top(torch.where(safe, torch.inf, torch.cat(scores)), count)]
-
-
-def _layerwise(scores: list[Tensor], count: int, floors: list[int]) -> list[Tensor]:
-    shares = _shares([s.numel() for s in scores], count, floors)
-    return [top(s, k) for s, k in zip(scores, shares, strict=True)]
-
-
-def _shares(sizes: list[int], count: int, floors: list[int]) -> list[int]:
-    """``count`` split in proportion to ``sizes`` into whole numbers, none below its floor."""
-    exact = [count * size / sum(sizes) for size in sizes]
-    shares = [max(floor, int(share)) for share, floor in zip(exact, floors, strict=True)]
-    while missing := count - sum(shares):
-        step = 1 if missing > 0 else -1
-        # The layer furthest from its exact share gives or takes one, if it can.
-        able = [i for i, s in enumerate(shares) if (s < sizes[i] if step > 0 else s > floors[i])]
-        shares[max(able, key=lambda i: step * (exact[i] - shares[i]))] += step
-    return shares
-
-
-SCOPES: Mapping[str, Callable[[list[Tensor], int, list[int]], list[Tensor]]] = {
-    "global": _global,
-    "layerwise": _layerwise,
+CRITERIA: Mapping[str, Criterion] = {
+    "magnitude": Criterion(score=magnitude),
+    "lamp": Criterion(score=lamp),
+    "snip": Criterion(score=snip, at_init=True),
+    "grasp": Criterion(score=grasp, at_init=True),
+    "synflow": Criterion(score=synflow, at_init=True, rounds=100),
+    "random": Criterion(score=random),
+    "random_like_magnitude": Criterion(score=random_like_magnitude),
 }

@@ -1,19 +1,25 @@
-"""Lottery tickets: a mask found on the trained network, over its weights before training.
+"""Lottery tickets: a mask found on one network, over the weights it is trained again from.
 
-The two controls answer "is it the mask, or would any do?": ``random_mask`` keeps the initial
-weights under a mask drawn at random, ``random_reinit`` keeps the mask over other initial weights.
+The controls answer "is it the mask, or would any do?":
+
+- ``random_mask`` has the ticket's initial weights, under a mask drawn at random;
+- ``shuffled_mask`` too, with as many weights in every layer as the ticket has;
+- ``random_reinit`` has the ticket's mask, over other initial weights;
+- ``small_dense`` is a narrower network of full layers, with no more weights than the ticket.
+
 Source: Frankle and Carbin (2019); controls after Frankle et al. (2021).
 """
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from hedgecore.pruning import criteria
-from hedgecore.pruning.mask import Mask, Parameters, apply, prunable
-from hedgecore.registry import unknown
+from hedgecore.pruning.mask import Mask, Parameters, apply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,41 +35,42 @@ def rewind(snapshot: Parameters, mask: Mapping[str, Tensor]) -> dict[str, Tensor
     return {name: p.detach().clone() for name, p in apply(snapshot, mask).items()}
 
 
-def draw(
-    kind: str,
-    *,
-    theta_0: Parameters,
-    theta_star: Parameters,
-    sparsity: float,
-    scope: str = "global",
-    exclude: tuple[str, ...] = (),
-    min_kept: int = 1,
-    generator: torch.Generator,
-    initialise: Callable[[torch.Generator], Parameters],
-) -> Ticket:
-    """The ticket of ``kind`` at ``sparsity``.
+def shuffled(mask: Mapping[str, Tensor], *, generator: torch.Generator) -> Mask:
+    """``mask`` with the weights of every layer drawn anew: as many in each, but any."""
+    return {
+        name: m.flatten()[torch.randperm(m.numel(), generator=generator).to(m.device)].view_as(m)
+        for name, m in mask.items()
+    }
+
+
+def small_widths(hidden: tuple[int, ...], *, inputs: int, kept: int) -> tuple[int, ...]:
+    """Widths of the largest dense network of the same shape with at most ``kept`` weights.
+
+    All widths of ``hidden`` shrink by one factor, rounded down and never below one unit.
 
     Args:
-        kind: "lottery", or one of its controls "random_mask" and "random_reinit".
-        theta_0: initial parameters, the rewinding point.
-        theta_star: trained parameters, which the mask is found on.
-        sparsity: share of prunable weights to remove, in [0, 1).
-        scope: "global" or "layerwise".
-        exclude: weights left dense.
-        min_kept: least number of weights a layer keeps.
-        generator: for the controls; the lottery ticket draws nothing.
-        initialise: draws fresh initial parameters, for "random_reinit".
+        hidden: widths of the full network, which has one output; never exceeded.
+        inputs: features of the network.
+        kept: weights the small network may have, those into its output included, without biases.
+    Raises:
+        ValueError: a network one unit wide has more weights already.
     """
-    if kind not in KINDS:
-        raise ValueError(unknown(kind, KINDS, kind="ticket"))
-    names = prunable(theta_star, exclude=exclude)
-    if kind == "random_mask":
-        scores = criteria.random(theta_star, names, generator=generator)
-    else:
-        scores = criteria.magnitude(theta_star, names)
-    mask = criteria.best(scores, sparsity=sparsity, scope=scope, min_kept=min_kept)
-    start = initialise(generator) if kind == "random_reinit" else theta_0
-    return Ticket(mask=mask, theta=rewind(start, mask))
+
+    def scaled(factor: Fraction) -> tuple[int, ...]:
+        return tuple(max(1, int(factor * width)) for width in hidden)
+
+    def weights(factor: Fraction) -> int:
+        return sum(a * b for a, b in pairwise((inputs, *scaled(factor), 1)))
+
+    # The factors at which some width grows by a unit.
+    factors = sorted({Fraction(units, width) for width in hidden for units in range(1, width + 1)})
+    fitting = bisect_right(factors, kept, key=weights)
+    if fitting == 0:
+        raise ValueError(
+            f"a network of {len(hidden)} hidden layers has at least {weights(Fraction(0))} "
+            f"weights, more than the {kept} of the ticket; lower sparsity"
+        )
+    return scaled(factors[fitting - 1])
 
 
-KINDS = ("lottery", "random_mask", "random_reinit")
+KINDS = ("lottery", "random_mask", "random_reinit", "shuffled_mask", "small_dense")

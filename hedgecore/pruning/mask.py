@@ -81,7 +81,7 @@ def report(mask: Mapping[str, Tensor]) -> list[LayerReport]:
 
 
 def top(scores: Tensor, count: int) -> Tensor:
-    """A bool vector with exactly ``count`` True at the largest ``scores``.
+    """A bool vector with exactly ``count`` True at the largest of the vector ``scores``.
 
     Ties go to the lower index.
 
@@ -90,7 +90,8 @@ def top(scores: Tensor, count: int) -> Tensor:
     """
     if bool(scores.isnan().any()):
         raise ValueError("a pruning score is NaN; the network diverged before it was pruned")
-    chosen = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
-    order = scores.flatten().sort(descending=True, stable=True).indices
-    chosen[order[:count]] = True
-    return chosen
+    if count == 0:
+        return torch.zeros_like(scores, dtype=torch.bool)
+    last = scores.kthvalue(scores.numel() - count + 1).values
+    above, tied = scores > last, scores == last
+    return above | tied & (tied.cumsum(dim=0) <= count - above.sum())
