@@ -1,1 +1,1 @@
-"""Adversarial paths: how far one may move (balls) and how the worst place is found (pathwise)."""
+"""Adversarial markets: how far one may move (balls) and how the worst place there is found."""

@@ -1,99 +1,139 @@
-"""Path-wise attacks: S and v move, and all that follows is recomputed (threat model A2).
+"""Attacks that have a budget for every path: FGSM, PGD, and noise as their control.
 
-An attack sees a loss and paths, never a network. It returns a candidate; whoever calls it projects
-that on the ball once more and evaluates there, so that no defect in an attack can exceed the
-budget.
+An attack sees a loss and points, never a network. It returns a candidate; whoever calls it
+projects that on the ball once more and evaluates there, so that no defect in an attack can exceed
+the budget.
 Sources: Goodfellow et al. (2015) for FGSM, Madry et al. (2018) for PGD.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.attacks.balls import PathBall
+from hedgecore.attacks.balls import Ball, Box, Points
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""(spot, variance) -> loss of every path; larger is worse for the hedger."""
+Loss = Callable[..., Float[Tensor, " paths"]]
+"""Points, one by one -> loss of every path; larger is worse for the hedger."""
 
-Paths = tuple[Float[Tensor, "paths dates"], Float[Tensor, "paths dates"]]
+B = TypeVar("B", bound=Ball, contravariant=True)
 
 
-class Attack(Protocol):
-    """The common signature of path-wise attacks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How hard an attack tries.
+
+    Args:
+        steps: gradients a start.
+        restarts: starting points.
+        verify: keep the best of all points that were passed, by their loss: what a test of
+            robustness needs. Without it the last point is taken as it is, which saves training two
+            evaluations a batch.
+    """
+
+    steps: int = 10
+    restarts: int = 1
+    verify: bool = True
+
+
+@runtime_checkable
+class Attack(Protocol[B]):
+    """The common signature of attacks."""
 
     def __call__(
-        self, loss: Loss, paths: Paths, ball: PathBall, *, steps: int, generator: torch.Generator
-    ) -> Paths:
-        """Paths in ``ball`` around ``paths`` on which ``loss`` is high."""
+        self, loss: Loss, true: Points, ball: B, *, effort: Effort, generator: torch.Generator
+    ) -> Points:
+        """Points in ``ball`` around ``true`` at which ``loss`` is high."""
         ...
 
 
 def fgsm(
-    loss: Loss, paths: Paths, ball: PathBall, *, steps: int, generator: torch.Generator
-) -> Paths:
+    loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: torch.Generator
+) -> Points:
     """One step of full size along the sign of the gradient.
 
-    ``steps`` and ``generator`` are unused.
+    ``effort`` and ``generator`` are unused.
     """
-    gradient = _gradient(loss, paths)[1]
-    return _step(paths, gradient, ball, 1.0, around=paths)
+    return _step(true, gradient(loss, true)[1], ball, 1.0, around=true)
+
+
+def noise(
+    loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: torch.Generator
+) -> Points:
+    """A corner of the box drawn at random: as far away as an attack goes, in no direction.
+
+    ``loss`` and ``effort`` are unused.
+    """
+    return _step(true, tuple(_uniform(p, generator) for p in true), ball, 1.0, around=true)
 
 
 def pgd(
-    loss: Loss, paths: Paths, ball: PathBall, *, steps: int, generator: torch.Generator
-) -> Paths:
-    """Projected steps of 2.5 / steps times the radius, from a random start.
+    loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: torch.Generator
+) -> Points:
+    """Projected steps of 2.5 / steps times the radius, from random starts.
 
-    Every path keeps the best point it came by.
-
-    The true path is among the candidates, so the loss of no path falls below its clean value.
+    Verified, every path keeps the best point it came by, the true one among them: its loss never
+    falls below its clean value.
     """
-    with torch.no_grad():
-        best, best_loss = paths, loss(*paths)
-    current = _random_start(paths, ball, generator)
-    for _ in range(steps):
-        value, gradient = _gradient(loss, current)
-        best, best_loss = _better(best, best_loss, current, value)
-        current = _step(current, gradient, ball, 2.5 / steps, around=paths)
-    with torch.no_grad():
-        return _better(best, best_loss, current, loss(*current))[0]
+    best = _Best.of(loss, true) if effort.verify else None
+    for _ in range(effort.restarts):
+        start = tuple(
+            p + radius * _uniform(p, generator) for p, radius in zip(true, ball.radii, strict=True)
+        )
+        current = ball.project(start, around=true)
+        for _ in range(effort.steps):
+            value, slope = gradient(loss, current)
+            best = best and best.or_better(current, value)
+            current = _step(current, slope, ball, 2.5 / effort.steps, around=true)
+        if best:
+            with torch.no_grad():
+                best = best.or_better(current, loss(*current))
+    return best.points if best else current
 
 
-def _gradient(loss: Loss, paths: Paths) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """Loss of every path and its gradient in (S, v); parameters' own gradients stay untouched."""
-    spot, variance = (p.detach().requires_grad_() for p in paths)
-    value = loss(spot, variance)
-    by_spot, by_variance = torch.autograd.grad(value.sum(), (spot, variance))
-    return value.detach(), (by_spot, by_variance)
+def gradient(loss: Loss, points: Points) -> tuple[Float[Tensor, " paths"], Points]:
+    """Loss of every path and its gradient in ``points``; no parameter's gradient is touched."""
+    leaves = tuple(p.detach().requires_grad_() for p in points)
+    with torch.enable_grad():  # whoever tests a hedge has no need of gradients, but we have
+        value = loss(*leaves)
+        slope = torch.autograd.grad(value.sum(), leaves, materialize_grads=True)
+    return value.detach(), slope
 
 
-def _step(
-    paths: Paths, gradient: Paths, ball: PathBall, size: float, *, around: Paths
-) -> tuple[Tensor, Tensor]:
-    moved = [
-        p + size * radius * g.sign()
-        for p, g, radius in zip(paths, gradient, ball.radii, strict=True)
-    ]
-    return ball.project(moved[0], moved[1], around=around)
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """For every path the point of the highest loss so far."""
+
+    points: Points
+    loss: Float[Tensor, " paths"]
+
+    @classmethod
+    def of(cls, loss: Loss, points: Points) -> "_Best":
+        with torch.no_grad():
+            return cls(points, loss(*points))
+
+    def or_better(self, points: Points, loss: Float[Tensor, " paths"]) -> "_Best":
+        wins = loss > self.loss
+        return _Best(
+            tuple(
+                torch.where(wins.view(-1, *[1] * (new.ndim - 1)), new, old)
+                for new, old in zip(points, self.points, strict=True)
+            ),
+            torch.where(wins, loss, self.loss),
+        )
 
 
-def _random_start(
-    paths: Paths, ball: PathBall, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    moved = [
-        p + radius * (2 * torch.rand(p.shape, generator=generator, dtype=p.dtype).to(p.device) - 1)
-        for p, radius in zip(paths, ball.radii, strict=True)
-    ]
-    return ball.project(moved[0], moved[1], around=paths)
+def _step(points: Points, direction: Points, ball: Box, size: float, *, around: Points) -> Points:
+    moved = tuple(
+        p + size * radius * d.sign()
+        for p, d, radius in zip(points, direction, ball.radii, strict=True)
+    )
+    return ball.project(moved, around=around)
 
 
-def _better(best: Paths, best_loss: Tensor, new: Paths, new_loss: Tensor) -> tuple[Paths, Tensor]:
-    wins = new_loss > best_loss
-    kept = tuple(torch.where(wins[:, None], n, b) for n, b in zip(new, best, strict=True))
-    return (kept[0], kept[1]), torch.where(wins, new_loss, best_loss)
-
-
-ATTACKS: Mapping[str, Attack] = {"fgsm": fgsm, "pgd": pgd}
+def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Draws from (-1, 1); on the CPU, so that every device sees the same."""
+    return 2 * torch.rand(like.shape, generator=generator, dtype=like.dtype).to(like.device) - 1
