@@ -1,0 +1,240 @@
+"""What a hedge looks at: the weight of each of the 8 features, measured in four ways.
+
+The first layer's weights, raw and scaled, say what a network could use; integrated gradients what
+moves its positions, in shares; permutation what its risk would miss, in currency. They answer
+different questions and need not agree. Every result lists the features in the order of
+``FEATURE_NAMES``.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hedgecore.hedging.features import (
+    EXOGENOUS_NAMES,
+    FEATURE_NAMES,
+    RECURRENT_NAMES,
+    Standardisation,
+    exogenous,
+    recurrent,
+)
+from hedgecore.hedging.markets import first
+from hedgecore.hedging.network import HedgingNetwork, positions
+from hedgecore.hedging.pnl import settle
+from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.market.paths import MarketPaths
+from hedgecore.market.payoffs import EuropeanCall
+from hedgecore.pruning.mask import prunable
+from hedgecore.risk import cvar
+from hedgecore.rng import stream
+
+
+def interpretation(
+    problem: HedgingProblem,
+    theta: Mapping[str, Tensor],
+    mask: Mapping[str, Tensor],
+    paths: MarketPaths,
+    *,
+    seed: int,
+) -> dict[str, Float[Tensor, "8"]]:
+    """Every measure of this module by name, on the first of ``paths``; float32, on the CPU.
+
+    Empty where the study interprets no paths.
+
+    Args:
+        problem: says how many of the paths are used.
+        theta: parameters of the hedge, zero wherever ``mask`` is False.
+        mask: weights kept, by parameter name; parameters not named are all kept.
+        paths: test paths.
+        seed: names the stream of permutations, which all hedges of a seed share.
+    """
+    count = problem.study.evaluation.interpreted_paths
+    if count == 0:
+        return {}
+    network, paths = problem.network, first(paths, count)
+    raw, scaled = first_layer_importance(theta, Standardisation(network.mean, network.sd))
+    measures = {
+        "importance_raw": raw,
+        "importance_scaled": scaled,
+        "importance_permutation": permutation_importance(
+            problem, theta, paths, generator=stream(seed, "interpretation")
+        ),
+        "importance_gradients": integrated_gradients(problem, theta, paths),
+        "connections": connections(theta, mask),
+        "connections_live": live_connections(theta, mask),
+    }
+    return {name: value.float().cpu() for name, value in measures.items()}
+
+
+def first_layer_importance(
+    theta: Mapping[str, Tensor], standardisation: Standardisation
+) -> tuple[Float[Tensor, "8"], Float[Tensor, "8"]]:
+    """Each feature's share of the first layer's absolute weights: raw, and scaled.
+
+    The weights of ``theta`` act on standardised features. Scaled, they are compared as they are,
+    by what one standard deviation of a feature does. Raw, they are those of the same network on
+    features in their own units, so that a feature counts for more the smaller its numbers are.
+    Both are 0 throughout for a network that reads nothing.
+    """
+    scaled = theta[prunable(theta)[0]].detach().abs().sum(dim=0)
+    return _shares(scaled / standardisation.sd), _shares(scaled)
+
+
+@torch.no_grad()
+def permutation_importance(
+    problem: HedgingProblem,
+    theta: Mapping[str, Tensor],
+    paths: MarketPaths,
+    *,
+    generator: torch.Generator,
+    tail: float = 0.05,
+    repeats: int = 2,
+) -> Float[Tensor, "8"]:
+    """How far CVaR falls where one feature is that of another path, in currency.
+
+    Only what the network reads is exchanged, with the same other path at all dates: prices, payoff
+    and what the hedge has truly held, gained and traded stay its own. A feature that is not read
+    has exactly 0, one that misleads has less. Time to maturity is the same on all paths, so that
+    an exchange would change nothing; instead the clock of every path is put forward by a random
+    number of dates, and after the last date begins again.
+
+    Args:
+        problem: network, costs and option.
+        theta: parameters of the hedge.
+        paths: the true market.
+        generator: for the exchanges, which all features share.
+        tail: share of worst paths in (0, 1].
+        repeats: exchanges to take the mean over.
+    Raises:
+        ValueError: ``tail`` outside (0, 1].
+    """
+    study, spot = problem.study, paths.spot
+    payoff = EuropeanCall(study.option.strike).payoff(spot)
+    truth = _exogenous(problem, paths)
+
+    def tail_mean(position: Tensor) -> Tensor:
+        outcome = settle(position, spot, payoff, cost=study.cost, market=study.market)
+        return cvar(outcome.pnl.double(), tail=tail)
+
+    clean = tail_mean(positions(problem.network, theta, truth, spot))
+    falls = torch.zeros(len(FEATURE_NAMES), dtype=clean.dtype, device=clean.device)
+    for _ in range(repeats):
+        other = torch.randperm(paths.paths, generator=generator).to(spot.device)
+        ahead = torch.randint(paths.steps, (paths.paths, 1), generator=generator).to(spot.device)
+        for i, name in enumerate(FEATURE_NAMES):
+            misled = _misled(problem.network, theta, truth, spot, name, other, ahead)
+            falls[i] += clean - tail_mean(misled)
+    return falls / repeats
+
+
+def integrated_gradients(
+    problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, nodes: int = 8
+) -> Float[Tensor, "8"]:
+    """Mean size of :func:`attributions` over paths and dates, in shares."""
+    return attributions(problem, theta, paths, nodes=nodes).abs().mean(dim=(0, 1))
+
+
+@torch.enable_grad()
+def attributions(
+    problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, nodes: int = 8
+) -> Float[Tensor, "paths steps 8"]:
+    """What each feature adds to the position at every date, in shares, by integrated gradients.
+
+        (x_i - b_i) * integral_0^1 df/dx_i (b + a (x - b)) da,    b the mean of the training paths
+
+    where f is the network of a single date and x what it reads there, its own past as it came to
+    be. Over the features they sum to f(x) - f(b), up to the midpoint rule with ``nodes`` points.
+    A feature at its mean adds nothing; time to maturity, the same on all paths, adds as others do.
+
+    Args:
+        problem: network and option.
+        theta: parameters of the hedge.
+        paths: the market.
+        nodes: points of the midpoint rule, at least 1.
+    Source: Sundararajan, Taly and Yan (2017).
+    """
+    network, fixed = problem.network, {name: p.detach() for name, p in theta.items()}
+    told = _exogenous(problem, paths)
+    with torch.no_grad():
+        position = positions(network, fixed, told, paths.spot)
+    x = torch.cat([told, recurrent(position, paths.spot)], dim=-1).flatten(0, 1)
+    away = x - network.mean
+    slopes = torch.zeros_like(x)
+    for node in range(nodes):
+        at = (network.mean + (node + 0.5) / nodes * away).requires_grad_()
+        slopes += torch.autograd.grad(_single_date(network, fixed, at).sum(), at)[0]
+    return (away * slopes / nodes).unflatten(0, position.shape)
+
+
+def connections(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Int[Tensor, "8"]:
+    """Kept weights of the first layer, feature by feature.
+
+    Args:
+        theta: parameters, whose shapes alone matter.
+        mask: weights kept, by parameter name; parameters not named are all kept.
+    """
+    return _kept(theta, mask)[0].sum(dim=0)
+
+
+def live_connections(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Int[Tensor, "8"]:
+    """Those of :func:`connections` that reach the position through kept weights."""
+    layers = _kept(theta, mask)
+    reaches = torch.ones_like(layers[-1][:, 0])
+    for layer in layers[:0:-1]:
+        reaches = (layer & reaches[:, None]).any(dim=0)
+    return (layers[0] & reaches[:, None]).sum(dim=0)
+
+
+def _shares(sizes: Float[Tensor, "8"]) -> Float[Tensor, "8"]:
+    return sizes / sizes.sum().clamp(min=torch.finfo(sizes.dtype).tiny)
+
+
+def _exogenous(problem: HedgingProblem, paths: MarketPaths) -> Float[Tensor, "paths steps 5"]:
+    return exogenous(paths.spot, paths.variance, strike=problem.study.option.strike)
+
+
+def _misled(
+    network: HedgingNetwork,
+    theta: Mapping[str, Tensor],
+    truth: Float[Tensor, "paths steps 5"],
+    spot: Float[Tensor, "paths steps+1"],
+    name: str,
+    other: Int[Tensor, " paths"],
+    ahead: Int[Tensor, "paths 1"],
+) -> Float[Tensor, "paths steps"]:
+    """Shares held by a hedge that reads ``name`` of the path ``other``, or ``ahead`` of time."""
+    if name in RECURRENT_NAMES:
+        column = RECURRENT_NAMES.index(name)
+        return positions(
+            network, theta, truth, spot, lambda past: _replaced(past, column, past[other])
+        )
+    if name == "time_to_maturity":
+        paths, steps, _ = truth.shape
+        path, date = (torch.arange(n, device=truth.device) for n in (paths, steps))
+        source = truth[path[:, None], (date + ahead) % steps]
+    else:
+        source = truth[other]
+    told = _replaced(truth, EXOGENOUS_NAMES.index(name), source)
+    return positions(network, theta, told, spot)
+
+
+def _replaced(features: Tensor, column: int, source: Tensor) -> Tensor:
+    features = features.clone()
+    features[..., column] = source[..., column]
+    return features
+
+
+def _single_date(
+    network: HedgingNetwork, theta: Mapping[str, Tensor], x: Float[Tensor, "points 8"]
+) -> Float[Tensor, " points"]:
+    """Shares held by the plain network that reads ``x``."""
+    told, past = x.split((len(EXOGENOUS_NAMES), len(RECURRENT_NAMES)), dim=1)
+    no_moves = x.new_zeros(len(x), 2)
+    return positions(network, theta, told[:, None], no_moves, lambda _: past).squeeze(1)
+
+
+def _kept(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> list[Tensor]:
+    """The mask of every layer, in the order of the network."""
+    return [mask.get(n, torch.ones_like(theta[n], dtype=torch.bool)) for n in prunable(theta)]
