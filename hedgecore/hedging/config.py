@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from hedgecore.attacks.balls import PathBall
-from hedgecore.attacks.pathwise import ATTACKS
 from hedgecore.market.heston import SCHEMES, HestonParams
-from hedgecore.pruning.criteria import SCOPES, keep_count
+from hedgecore.pruning.allocation import SCOPES, keep_count
+from hedgecore.pruning.criteria import CRITERIA
 from hedgecore.pruning.lottery import KINDS
 from hedgecore.registry import lookup, unknown
 from hedgecore.risk import Risk, make
@@ -153,7 +152,18 @@ class RiskConfig:
 class TrainingConfig:
     """Adam on mini-batches.
 
-    ``patience`` counts epochs without an improvement of ``min_delta`` in validation risk.
+    Args:
+        epochs: passes over the training paths, at most.
+        batch_size: paths a step.
+        lr: learning rate, of currency a step where it is highest.
+        schedule: how it falls over the epochs: as half a cosine wave, or not at all.
+        lr_min: where the cosine ends.
+        warmup: epochs over which it first climbs from ``warmup_lr``, in equal steps.
+        warmup_lr: where it begins; for a ticket None is the rate its dense network had, as
+            boosting tickets do.
+        patience: epochs without an improvement of ``min_delta`` in validation risk.
+        min_delta: see ``patience``, in currency.
+        clip_norm: largest norm of a gradient.
     """
 
     epochs: int = 30
@@ -161,6 +171,8 @@ class TrainingConfig:
     lr: float = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"
     lr_min: float = 1e-6
+    warmup: int = 0
+    warmup_lr: float | None = None
     patience: int = 30
     min_delta: float = 1e-6
     clip_norm: float = 1.0
@@ -170,6 +182,13 @@ class TrainingConfig:
         _require("batch_size", self.batch_size, least=2)
         _require("lr", self.lr, strict=True)
         _require("lr_min", self.lr_min)
+        _require("warmup", self.warmup)
+        if self.warmup >= self.epochs:
+            raise ValueError(
+                f"warmup must be shorter than epochs {self.epochs}, got {self.warmup}"
+            )
+        if self.warmup_lr is not None:
+            _require("warmup_lr", self.warmup_lr, strict=True)
         _require("patience", self.patience, least=1)
         _require("min_delta", self.min_delta)
         _require("clip_norm", self.clip_norm, strict=True)
@@ -190,15 +209,39 @@ class DenseConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruningConfig:
-    """Which sub-network a trial trains; see ``hedgecore.pruning.lottery.draw``.
+    """Which sub-network a trial trains, and from where.
 
     The output layer stays dense by default: it has few weights, and a hidden unit cut off from it
     takes all its own with it.
+
+    Args:
+        sparsity: share of the prunable weights that is removed, in [0, 1).
+        ticket: "lottery", or one of its controls; see ``hedgecore.pruning.lottery``.
+        criterion: what a weight is scored by; an entry of ``hedgecore.pruning.criteria.CRITERIA``.
+        scope: how many weights each layer keeps; see ``hedgecore.pruning.allocation.SCOPES``.
+        schedule: "one_shot" removes all at once; "iterative" in ``rounds`` equal shares of what is
+            left, with the network trained anew from its rewinding point before each.
+        rounds: levels of the iterative schedule.
+        source: network the mask is found on: the "clean" dense one, or a "robust" one trained by
+            FGSM at the trial's own epsilon.
+        rewind: where the ticket starts. "init" is theta_0; "step" the parameters of the mask's
+            network after ``rewind_step`` steps, with learning rate and batches from there on; "lr"
+            its final parameters with the learning rate from that step on; "finetune" its final
+            parameters at a constant learning rate.
+        rewind_step: see ``rewind``; a step is one batch.
+        prune_output: prune the output layer too.
+        min_kept: least number of weights a layer keeps.
     """
 
     sparsity: float = 0.0
     ticket: str = "lottery"
+    criterion: str = "magnitude"
     scope: str = "global"
+    schedule: Literal["one_shot", "iterative"] = "one_shot"
+    rounds: int = 5
+    source: Literal["clean", "robust"] = "clean"
+    rewind: Literal["init", "step", "lr", "finetune"] = "init"
+    rewind_step: int = 0
     prune_output: bool = False
     min_kept: int = 1
 
@@ -206,48 +249,8 @@ class PruningConfig:
         keep_count(1, self.sparsity)
         if self.ticket not in KINDS:
             raise ValueError(unknown(self.ticket, KINDS, kind="ticket"))
+        lookup(CRITERIA, self.criterion, kind="criterion")
         lookup(SCOPES, self.scope, kind="scope")
+        _require("rounds", self.rounds, least=1)
+        _require("rewind_step", self.rewind_step)
         _require("min_kept", self.min_kept)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttackConfig:
-    """The attack a ticket is trained under; epsilon 0 is clean training."""
-
-    epsilon: float = 0.0
-    name: str = "pgd"
-    steps: int = 5
-    variance_scale: float = 100.0
-
-    def __post_init__(self) -> None:
-        self.ball  # noqa: B018 (checks epsilon and scale)
-        lookup(ATTACKS, self.name, kind="attack")
-        _require("steps", self.steps, least=1)
-
-    @property
-    def ball(self) -> PathBall:
-        """The budget."""
-        return PathBall(epsilon=self.epsilon, variance_scale=self.variance_scale)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationConfig:
-    """Attacks that every trial is tested under, whatever it was trained for."""
-
-    attack: str = "pgd"
-    steps: int = 10
-    variance_scale: float = 100.0
-    epsilons: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        for epsilon in self.epsilons:
-            self.at(epsilon)
-
-    def at(self, epsilon: float) -> AttackConfig:
-        """The attack with budget ``epsilon``."""
-        return AttackConfig(
-            name=self.attack,
-            steps=self.steps,
-            variance_scale=self.variance_scale,
-            epsilon=epsilon,
-        )

@@ -1,4 +1,8 @@
-"""What a trained hedge is worth on paths it never saw."""
+"""What a trained hedge is worth on paths it never saw, and in markets it was not made for.
+
+Columns of one family read ``metric@model:budget``: ``attacked_cvar_05@path_pgd:0.1`` is CVaR under
+an attack of 0.1, ``cvar_05@regime:high_vol`` in another market.
+"""
 
 import math
 from collections.abc import Mapping
@@ -7,35 +11,61 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.hedging.config import EvaluationConfig
+from hedgecore.hedging.markets import attack_starts, first
 from hedgecore.hedging.pnl import Outcome
 from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
 from hedgecore.hedging.study import TicketStudy
+from hedgecore.market.params import HestonParams
 from hedgecore.market.paths import MarketPaths
 from hedgecore.market.payoffs import EuropeanCall
 from hedgecore.market.pricing import heston_call
+from hedgecore.market.regimes import regime
 from hedgecore.metrics import pnl_metrics
 from hedgecore.risk import cvar
-from hedgecore.rng import stream
+
+TAIL = 0.05
 
 
 def evaluate(
-    problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, seed: int
+    problem: HedgingProblem,
+    theta: Mapping[str, Tensor],
+    data: Mapping[str, MarketPaths],
+    *,
+    seed: int,
 ) -> tuple[dict[str, float], Float[Tensor, " paths"]]:
-    """Every test metric, CVaR under every attack of the study's evaluation, and the clean P&L.
+    """Every test metric, CVaR under every threat of the study's evaluation, and the clean P&L.
 
-    Attacked columns read ``attacked_cvar_05@path_pgd:0.1``: metric, threat model, attack, epsilon.
+    Args:
+        problem: gives the evaluation.
+        theta: parameters of the hedge.
+        data: the study's markets, and what transferred attacks made of one.
+        seed: names the streams of random starts.
     """
-    outcome = problem.outcomes(theta, paths)
-    row = measured(problem.study, outcome, paths)
-    for column, epsilon in attacked_columns(problem.study.evaluation).items():
-        row[column] = attacked_cvar(problem, theta, paths, epsilon=epsilon, seed=seed)
+    evaluation, test = problem.study.evaluation, data["test"]
+    outcome = problem.outcomes(theta, test)
+    row = measured(problem.study, outcome, test)
+    for column, attack in attacked_columns(evaluation).items():
+        row[column] = attacked_cvar(problem, theta, test, attack=attack, seed=seed)
+    for name in evaluation.transfers:
+        row[f"attacked_cvar_05@{name}"] = _cvar(problem.outcomes(theta, data[name]).pnl)
+    for name in evaluation.regimes:
+        value = _cvar(problem.outcomes(theta, data[f"regime:{name}"]).pnl)
+        row[f"cvar_05@regime:{name}"] = value
+        params = regime(problem.study.market.heston, name)
+        row[f"cvar_05_of_price@regime:{name}"] = value / _price(problem.study, params)
+    if evaluation.shift:
+        name = f"shift:{evaluation.shift:g}"
+        pnl = problem.outcomes(theta, data[name]).pnl
+        cvars = [_cvar(market) for market in pnl.split(evaluation.shift_paths)]
+        row[f"cvar_05@{name}"] = sum(cvars) / len(cvars)
+        row[f"cvar_05_worst@{name}"] = min(cvars)
     return row, outcome.pnl
 
 
-def attacked_columns(evaluation: EvaluationConfig) -> dict[str, float]:
-    """The budget of every attack of ``evaluation``, by the column of CVaR under it."""
-    return {f"attacked_cvar_05@path_{evaluation.attack}:{e:g}": e for e in evaluation.epsilons}
+def attacked_columns(evaluation: EvaluationConfig) -> dict[str, AttackConfig]:
+    """Every attack of ``evaluation`` on the hedge itself, by the column of CVaR under it."""
+    return {f"attacked_cvar_05@{name}": attack for name, attack in evaluation.attacks.items()}
 
 
 def attacked_cvar(
@@ -43,44 +73,52 @@ def attacked_cvar(
     theta: Mapping[str, Tensor],
     paths: MarketPaths,
     *,
-    epsilon: float,
+    attack: AttackConfig,
     seed: int,
     split: Literal["val", "test"] = "test",
 ) -> float:
-    """Mean P&L of the worst 5 % of ``paths`` under the attack of the study's evaluation.
+    """Mean P&L of the worst 5 % of ``paths`` under ``attack``, in currency.
 
     Args:
-        problem: gives the attack.
+        problem: says how many of the paths are attacked.
         theta: parameters of the hedge.
         paths: what is attacked.
-        epsilon: budget of the attack, in price units.
-        seed: names the stream of random starts, together with ``split`` and ``epsilon``.
+        attack: threat model, search and budget.
+        seed: names the stream of random starts, together with ``split`` and the attack.
         split: which of the study's paths these are.
     """
     attacked = problem.outcomes(
         theta,
-        paths,
-        attack=problem.study.evaluation.at(epsilon),
-        generator=stream(seed, "attack", split, str(epsilon)),
+        first(paths, problem.study.evaluation.attacked_paths),
+        attack=attack,
+        generator=attack_starts(attack, split, seed=seed),
     )
-    return float(cvar(attacked.pnl.double(), tail=0.05))
+    return _cvar(attacked.pnl)
 
 
 def measured(study: TicketStudy, outcome: Outcome, paths: MarketPaths) -> dict[str, float]:
     """The metrics of ``outcome``, whoever hedged."""
     payoff = EuropeanCall(study.option.strike).payoff(paths.spot)
-    price = heston_call(
-        study.market.heston, strike=study.option.strike, maturity=study.market.maturity
-    )
-    growth = math.exp(study.market.rate * study.market.maturity)
     if study.cost.financing:
-        payoff = payoff / growth
-    else:
-        price *= growth
+        payoff = payoff / _growth(study)
     return pnl_metrics(
         outcome.pnl,
-        price=price,
+        price=_price(study, study.market.heston),
         unhedged=-payoff,
         turnover=outcome.turnover,
         cost=outcome.cost,
     )
+
+
+def _price(study: TicketStudy, params: HestonParams) -> float:
+    """Price of the option in the market ``params``, in the money that P&L is measured in."""
+    price = heston_call(params, strike=study.option.strike, maturity=study.market.maturity)
+    return price if study.cost.financing else price * _growth(study)
+
+
+def _growth(study: TicketStudy) -> float:
+    return math.exp(study.market.rate * study.market.maturity)
+
+
+def _cvar(pnl: Float[Tensor, " paths"]) -> float:
+    return float(cvar(pnl.double(), tail=TAIL))

@@ -6,7 +6,7 @@ Its parameters are a plain dict of tensors, applied with :func:`positions`; so a
 too, and many tickets can share one module. Source: Buehler et al. (2019), section 4.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import torch
@@ -16,6 +16,12 @@ from torch.func import functional_call
 from torch.nn.functional import linear
 
 from hedgecore.hedging.features import EXOGENOUS_NAMES, FEATURE_NAMES, Standardisation
+
+OCE_SCALARS = ("y", "y_attacked")
+"""Parameters of the risk that may lie among those of the network: y, and y under attack."""
+
+Recall = Callable[[Float[Tensor, "paths 3"]], Float[Tensor, "paths 3"]]
+"""What the network is told of its own past at a date, given the truth."""
 
 _FIXED = len(EXOGENOUS_NAMES)
 _STATE = len(FEATURE_NAMES) - _FIXED
@@ -35,9 +41,12 @@ class HedgingNetwork(nn.Module):
         self.register_buffer("sd", standardisation.sd)
 
     def forward(
-        self, exogenous: Float[Tensor, "paths steps 5"], spot: Float[Tensor, "paths steps+1"]
+        self,
+        exogenous: Float[Tensor, "paths steps 5"],
+        spot: Float[Tensor, "paths steps+1"],
+        recall: Recall | None = None,
     ) -> Float[Tensor, "paths steps"]:
-        """Shares held from every trading date to the next."""
+        """Shares held from every trading date to the next; see :func:`positions`."""
         first, *middle, last = self.layers
         assert isinstance(first, nn.Linear)
         # Standardisation is folded into the first layer, whose exogenous part is one product for
@@ -51,9 +60,10 @@ class HedgingNetwork(nn.Module):
         previous = gains = volume = torch.zeros_like(spot[:, 0])
         held = []
         for step, known in enumerate(fixed):
-            h = torch.addmm(
-                known, torch.stack((previous, gains, volume), dim=1), from_state
-            ).relu()
+            state = torch.stack((previous, gains, volume), dim=1)
+            if recall is not None:
+                state = recall(state)
+            h = torch.addmm(known, state, from_state).relu()
             for layer in middle:
                 h = layer(h).relu()
             position = last(h).squeeze(1)
@@ -70,10 +80,20 @@ def positions(
     theta: Mapping[str, Tensor],
     exogenous: Float[Tensor, "paths steps 5"],
     spot: Float[Tensor, "paths steps+1"],
+    recall: Recall | None = None,
 ) -> Float[Tensor, "paths steps"]:
-    """Shares held by ``network`` with parameters ``theta`` (its ``y``, if any, plays no part)."""
-    weights = {name: value for name, value in theta.items() if name != "y"}
-    return functional_call(network, weights, (exogenous, spot))
+    """Shares held by ``network`` with parameters ``theta`` (a ``y`` among them plays no part).
+
+    Args:
+        network: the structure.
+        theta: its parameters.
+        exogenous: the features that follow from the market.
+        spot: prices, which the recurrent features follow.
+        recall: bends what the network reads of its own past, date by date; what it has truly held,
+            gained and traded goes on as it was. None for the truth.
+    """
+    weights = {name: value for name, value in theta.items() if name not in OCE_SCALARS}
+    return functional_call(network, weights, (exogenous, spot, recall))
 
 
 def initialise(hidden: tuple[int, ...], *, generator: torch.Generator) -> dict[str, Tensor]:

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
-from hedgecore.attacks.pathwise import ATTACKS, Paths
+from hedgecore.attacks.balls import Ball, FeatureBall, PathBall, Points, WassersteinBall
 from hedgecore.hedging import features
-from hedgecore.hedging.config import AttackConfig
-from hedgecore.hedging.features import Standardisation
+from hedgecore.hedging.features import EXOGENOUS_NAMES, Standardisation
 from hedgecore.hedging.network import HedgingNetwork, positions
 from hedgecore.hedging.pnl import Outcome, settle
+from hedgecore.hedging.robustness import AttackConfig
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.paths import MarketPaths
 from hedgecore.market.payoffs import EuropeanCall
@@ -20,6 +22,20 @@ from hedgecore.risk import Risk
 
 # Paths evaluated at once: large enough to be quick, small enough for the processor's cache.
 CHUNK = 4096
+
+
+class Scene(NamedTuple):
+    """A market, and what the hedge is told of it.
+
+    Args:
+        spot: prices, which P&L and payoff follow.
+        variance: annual variances.
+        told: the exogenous features as the hedge sees them; None for the true ones.
+    """
+
+    spot: Float[Tensor, "paths dates"]
+    variance: Float[Tensor, "paths dates"]
+    told: Float[Tensor, "paths steps 5"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +55,12 @@ class HedgingProblem:
         """The risk that training minimises."""
         return self.study.risk.measure
 
-    def outcome(
-        self,
-        theta: Mapping[str, Tensor],
-        spot: Float[Tensor, "paths dates"],
-        variance: Float[Tensor, "paths dates"],
-    ) -> Outcome:
-        """P&L, cost and turnover of the hedge ``theta``.
-
-        Features and payoff follow from the paths given.
-        """
+    def outcome(self, theta: Mapping[str, Tensor], scene: Scene) -> Outcome:
+        """P&L, cost and turnover of the hedge ``theta`` in ``scene``."""
+        spot, _, told = scene
         strike = self.study.option.strike
-        exogenous = features.exogenous(spot, variance, strike=strike)
         return settle(
-            positions(self.network, theta, exogenous, spot),
+            positions(self.network, theta, self._true(scene) if told is None else told, spot),
             spot,
             EuropeanCall(strike).payoff(spot),
             cost=self.study.cost,
@@ -62,35 +70,52 @@ class HedgingProblem:
     def attacked(
         self,
         theta: Mapping[str, Tensor],
-        spot: Float[Tensor, "paths dates"],
-        variance: Float[Tensor, "paths dates"],
+        true: Scene,
         *,
         attack: AttackConfig,
+        verify: bool,
         generator: torch.Generator,
-    ) -> Paths:
-        """Paths within the attack's budget on which ``theta`` does badly (threat model A2).
+    ) -> Scene:
+        """The scene within the attack's budget in which ``theta`` does badly.
 
-        The budget holds path by path, so for a monotone risk the worst case of the whole sample is
-        the worst P&L
-        of every path: that is what the attack minimises. (The loss of CVaR itself is flat outside
-            the tail.)
-        Epsilon 0 returns the paths themselves and draws nothing.
+        Where the budget holds path by path, the worst case of a monotone risk is the worst P&L of
+        every path: that is what the attack looks for. (The loss of CVaR itself is flat outside the
+        tail.) A budget for the whole sample goes where the risk's own loss grows fastest.
+        Epsilon 0 returns the true scene and draws nothing.
+
+        Args:
+            theta: parameters of the hedge.
+            true: the true market; for a budget of the whole sample, all of it.
+            attack: threat model, search and budget.
+            verify: whether the search keeps the best it passes; see ``Effort``.
+            generator: for random starts.
         """
         if attack.epsilon == 0:
-            return spot, variance
+            return true
         fixed = {name: value.detach() for name, value in theta.items()}
+        threat = attack.threat
 
-        def loss(s: Tensor, v: Tensor) -> Tensor:
-            pnl = self.outcome(fixed, s, v).pnl
-            if self.measure.monotone:
-                return -pnl
-            return self.measure.loss(pnl, self.measure.optimal_y(pnl).detach())
+        def pnl(*points: Tensor) -> Tensor:
+            return self._pnl(fixed, self._moved(true, points))
 
-        ball = attack.ball
-        found = ATTACKS[attack.name](
-            loss, (spot, variance), ball, steps=attack.steps, generator=generator
+        def worst(*points: Tensor) -> Tensor:
+            return -pnl(*points)
+
+        def risk(*points: Tensor) -> Tensor:
+            outcome = pnl(*points)
+            return self.measure.loss(outcome, self.measure.optimal_y(outcome).detach())
+
+        by_path = self.measure.monotone and threat.model != "distribution"
+        points = self._points(true, attack)
+        ball = self._ball(attack)
+        found = threat.attack(
+            worst if by_path else risk,
+            points,
+            ball,
+            effort=attack.effort(verify=verify),
+            generator=generator,
         )
-        return ball.project(found[0].detach(), found[1].detach(), around=(spot, variance))
+        return self._moved(true, ball.project(tuple(p.detach() for p in found), around=points))
 
     def outcomes(
         self,
@@ -105,24 +130,73 @@ class HedgingProblem:
         Args:
             theta: parameters of the hedge.
             paths: the true market.
-            attack: evaluate on attacked paths instead; needs ``generator`` for random starts.
-            generator: see ``attack``.
+            attack: evaluate under this attack instead, verified; needs ``generator``.
+            generator: for random starts of ``attack``.
         """
-        parts = []
-        for spot, variance in _chunks(paths):
-            if attack is not None:
-                assert generator is not None, "an attack draws its starting points"
-                spot, variance = self.attacked(
-                    theta, spot, variance, attack=attack, generator=generator
-                )
-            with torch.no_grad():
-                parts.append(self.outcome(theta, spot, variance))
+        scenes: Iterator[Scene] = _chunks(Scene(paths.spot, paths.variance))
+        if attack is not None:
+            scenes = self.attacks(theta, paths, attack=attack, generator=generator)
+        with torch.no_grad():
+            parts = [self.outcome(theta, scene) for scene in scenes]
         return Outcome(
             pnl=torch.cat([p.pnl for p in parts]),
             cost=torch.cat([p.cost for p in parts]),
             turnover=torch.cat([p.turnover for p in parts]),
         )
 
+    def attacks(
+        self,
+        theta: Mapping[str, Tensor],
+        paths: MarketPaths,
+        *,
+        attack: AttackConfig,
+        generator: torch.Generator | None,
+    ) -> Iterator[Scene]:
+        """All of ``paths`` under ``attack``, verified, in chunks."""
+        assert generator is not None, "an attack draws its starting points"
+        whole = Scene(paths.spot, paths.variance)
+        for scene in [whole] if attack.threat.model == "distribution" else _chunks(whole):
+            yield from _chunks(
+                self.attacked(theta, scene, attack=attack, verify=True, generator=generator)
+            )
 
-def _chunks(paths: MarketPaths) -> Iterator[tuple[Tensor, Tensor]]:
-    yield from zip(paths.spot.split(CHUNK), paths.variance.split(CHUNK), strict=True)
+    def _pnl(self, theta: Mapping[str, Tensor], scene: Scene) -> Float[Tensor, " paths"]:
+        """Differentiable P&L in ``scene``; of a large one each chunk's graph is built when due."""
+        if scene.spot.shape[0] <= CHUNK:
+            return self.outcome(theta, scene).pnl
+
+        def part(spot: Tensor, variance: Tensor, told: Tensor | None) -> Tensor:
+            return self.outcome(theta, Scene(spot, variance, told)).pnl
+
+        return torch.cat(
+            [checkpoint(part, *chunk, use_reentrant=False) for chunk in _chunks(scene)]
+        )
+
+    def _true(self, scene: Scene) -> Float[Tensor, "paths steps 5"]:
+        return features.exogenous(scene.spot, scene.variance, strike=self.study.option.strike)
+
+    def _points(self, scene: Scene, attack: AttackConfig) -> Points:
+        """What ``attack`` may move."""
+        if attack.threat.model == "observation":
+            return (self._true(scene),)
+        return scene.spot, scene.variance
+
+    def _moved(self, scene: Scene, points: Points) -> Scene:
+        """``scene`` with what :meth:`_points` gave at ``points``."""
+        return Scene(*points) if len(points) == 2 else Scene(scene.spot, scene.variance, points[0])
+
+    def _ball(self, attack: AttackConfig) -> Ball:
+        if attack.threat.model == "observation":
+            units = self.network.sd[: len(EXOGENOUS_NAMES)].clone()
+            units[EXOGENOUS_NAMES.index("time_to_maturity")] = 0  # the calendar is no secret
+            return FeatureBall(epsilon=attack.epsilon, units=units)
+        if attack.threat.model == "distribution":
+            return WassersteinBall(
+                epsilon=attack.epsilon, variance_scale=attack.variance_scale, order=attack.order
+            )
+        return PathBall(epsilon=attack.epsilon, variance_scale=attack.variance_scale)
+
+
+def _chunks(scene: Scene) -> Iterator[Scene]:
+    parts = [p.split(CHUNK) for p in scene if p is not None]
+    yield from (Scene(*chunk) for chunk in zip(*parts, strict=True))

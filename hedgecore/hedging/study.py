@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 
 from hedgecore.config import ConfigError, from_mapping, replaced, to_mapping
 from hedgecore.hedging.config import (
-    AttackConfig,
     CostConfig,
     DenseConfig,
-    EvaluationConfig,
     MarketConfig,
     NetworkConfig,
     OptionConfig,
@@ -17,13 +16,20 @@ from hedgecore.hedging.config import (
     RiskConfig,
     TrainingConfig,
 )
-from hedgecore.pruning.criteria import keep_count
+from hedgecore.hedging.features import FEATURE_NAMES
+from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
+from hedgecore.pruning.allocation import keep_count
+from hedgecore.pruning.lottery import small_widths
 
 # Short names of the axes everybody sweeps; any other axis is a dotted path into the study.
 AXES: Mapping[str, str] = {
     "sparsity": "pruning.sparsity",
     "lr": "training.lr",
     "epsilon": "attack.epsilon",
+    "criterion": "pruning.criterion",
+    "schedule": "pruning.schedule",
+    "rewind": "pruning.rewind",
+    "ticket": "pruning.ticket",
 }
 
 
@@ -43,10 +49,7 @@ class TicketStudy:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        weights = self.network.weights
-        if not self.pruning.prune_output:
-            weights = weights[:-1]
-        kept = keep_count(sum(weights), self.pruning.sparsity)
+        kept, weights = self._kept, self._prunable
         if kept < sum(min(self.pruning.min_kept, w) for w in weights):
             raise ConfigError(
                 "pruning.sparsity",
@@ -54,6 +57,21 @@ class TicketStudy:
                 f"{self.pruning.min_kept} in each of {len(weights)} layers; "
                 "lower it or widen network.hidden",
             )
+        if self.attack.full_from > self.training.epochs:
+            raise ConfigError(
+                "attack.warmup",
+                f"{self.attack.warmup} clean epochs and a ramp of {self.attack.ramp} leave none "
+                f"of {self.training.epochs} at the full epsilon; shorten them",
+            )
+        steps = ceil(self.market.train_paths / self.training.batch_size)
+        shortest = min(self.training.epochs, self.dense.epochs or self.training.epochs)
+        if self.pruning.rewind_step >= shortest * steps:
+            raise ConfigError(
+                "pruning.rewind_step",
+                f"{self.pruning.rewind_step} is not below the {shortest * steps} steps of "
+                f"{shortest} epochs; lower it",
+            )
+        self.hidden  # noqa: B018 (checks that the small rival of the ticket exists)
         if self.market.dividend and not self.cost.financing:
             raise ConfigError(
                 "market.dividend",
@@ -79,16 +97,59 @@ class TicketStudy:
             mapping = replaced(mapping, AXES.get(name, name), value)
         return from_mapping(TicketStudy, mapping)
 
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Widths of the network that the ticket trains: the full one, or its small dense rival."""
+        if self.pruning.ticket != "small_dense":
+            return self.network.hidden
+        return small_widths(
+            self.network.hidden, inputs=len(FEATURE_NAMES), kept=self._kept + self._spared
+        )
+
     def dense_study(self) -> "TicketStudy":
-        """The part of the study that the dense baseline depends on.
+        """The part of the study that its preparation depends on: the dense networks.
 
         Equal parts share one preparation.
         """
         epochs = self.training.epochs if self.dense.epochs is None else self.dense.epochs
+        pruning, attack = PruningConfig(), AttackConfig()
+        if self.pruning.rewind == "step":
+            pruning = PruningConfig(rewind="step", rewind_step=self.pruning.rewind_step)
+        if self.pruning.source == "robust" and self.attack.epsilon > 0:
+            pruning = replace(pruning, source="robust")
+            attack = AttackConfig(
+                name="path_fgsm",
+                epsilon=self.attack.epsilon,
+                variance_scale=self.attack.variance_scale,
+            )
         return replace(
             self,
-            training=replace(self.training, lr=self.dense.lr, epochs=epochs),
+            training=replace(
+                self.training, lr=self.dense.lr, epochs=epochs, warmup=0, warmup_lr=None
+            ),
             dense=DenseConfig(lr=self.dense.lr, epochs=epochs),
-            pruning=PruningConfig(),
-            attack=AttackConfig(),
+            pruning=pruning,
+            attack=attack,
         )
+
+    def clean_study(self) -> "TicketStudy":
+        """The dense study that finds its masks on the clean network; itself if it does so."""
+        dense = self.dense_study()
+        return replace(
+            dense, attack=AttackConfig(), pruning=replace(dense.pruning, source="clean")
+        )
+
+    @property
+    def _prunable(self) -> tuple[int, ...]:
+        """Weights of every layer that may be pruned."""
+        weights = self.network.weights
+        return weights if self.pruning.prune_output else weights[:-1]
+
+    @property
+    def _kept(self) -> int:
+        return keep_count(sum(self._prunable), self.pruning.sparsity)
+
+    @property
+    def _spared(self) -> int:
+        """Weights that are never pruned."""
+        return sum(self.network.weights) - sum(self._prunable)

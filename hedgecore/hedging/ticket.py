@@ -9,194 +9,52 @@ for epoch in train_ticket(trial, preparation, ticket):
 print(assess_ticket(trial, preparation, epoch.theta)["cvar_05"])
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.hedging.baselines import BASELINES, bs_delta_current, hedge
-from hedgecore.hedging.evaluate import attacked_columns, attacked_cvar, evaluate, measured
-from hedgecore.hedging.features import Standardisation
-from hedgecore.hedging.network import initialise
-from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.hedging.evaluate import attacked_columns, attacked_cvar, evaluate
+from hedgecore.hedging.interpret import interpretation
+from hedgecore.hedging.preparation import Preparation, initial
+from hedgecore.hedging.problem import HedgingProblem, Scene
+from hedgecore.hedging.robustness import AttackConfig
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.train import EpochMetrics, epochs_to_criterion, train
-from hedgecore.market.heston import simulate
+from hedgecore.hedging.train import EpochMetrics, train
 from hedgecore.market.paths import MarketPaths
 from hedgecore.metrics import paired_cvar_difference
-from hedgecore.pruning import lottery
-from hedgecore.pruning.lottery import Ticket
+from hedgecore.pruning.allocation import levels
+from hedgecore.pruning.criteria import CRITERIA, find_mask
+from hedgecore.pruning.lottery import Ticket, rewind, shuffled
+from hedgecore.pruning.mask import Mask, Parameters, prunable
 from hedgecore.registry import lookup
 from hedgecore.rng import stream
 
-SPLITS = ("train", "val", "test")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DenseBaseline:
-    """The dense network trained on clean paths: what a ticket is judged against."""
-
-    val_loss: float
-    epochs: int
-    epochs_to_95pct: int | None
-    metrics: Mapping[str, float]
-    baselines: Mapping[str, Mapping[str, float]]
-    """The same metrics of every hedge that needs no training, by name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
-    """All that the trials of one seed share; nothing in it is ever written to.
-
-    Args:
-        seed: names every stream of the study.
-        data: float32 paths by split, on independent streams.
-        standardisation: mean and sd of the features on the training paths.
-        theta_0: initial parameters, which every ticket starts from.
-        theta_star: the dense network's best parameters, which masks are found on.
-        dense: how the dense network did.
-        dense_pnl: its clean test P&L, for paired comparisons.
-    """
-
-    seed: int
-    data: Mapping[str, MarketPaths]
-    standardisation: Standardisation
-    theta_0: Mapping[str, Tensor]
-    theta_star: Mapping[str, Tensor]
-    dense: DenseBaseline
-    dense_pnl: Float[Tensor, " paths"]
-
-    def to(self, device: torch.device | str) -> "Preparation":
-        """The same preparation on ``device``."""
-        return replace(
-            self,
-            data={split: paths.to(device=device) for split, paths in self.data.items()},
-            standardisation=Standardisation(
-                mean=self.standardisation.mean.to(device), sd=self.standardisation.sd.to(device)
-            ),
-            theta_0={name: value.to(device) for name, value in self.theta_0.items()},
-            theta_star={name: value.to(device) for name, value in self.theta_star.items()},
-            dense_pnl=self.dense_pnl.to(device),
-        )
-
-    @property
-    def theta_0_sha256(self) -> str:
-        """The identity of theta_0."""
-        return sha256(self.theta_0.values())
-
-    @property
-    def data_sha256(self) -> str:
-        """The identity of all paths."""
-        return sha256(
-            t for split in SPLITS for t in (self.data[split].spot, self.data[split].variance)
-        )
-
-
-def prepare(study: TicketStudy, *, seed: int) -> Preparation:
-    """Simulate the market, draw theta_0, and train the dense baseline to theta_star.
-
-    Raises:
-        DivergedError: the dense baseline does not train; lower ``dense.lr``.
-    """
-    study = study.dense_study()
-    data = market_data(study, seed=seed)
-    standardisation = _standardisation(study, data["train"])
-    problem = HedgingProblem.of(study, standardisation)
-    theta_0 = _initial(study, problem, data["train"], stream(seed, "theta_0"))
-    losses = []
-    for epoch in train(
-        problem,
-        theta_0,
-        {},
-        train_paths=data["train"],
-        val_paths=data["val"],
-        training=study.training,
-        seed=seed,
-    ):
-        losses.append(epoch.val_loss)
-    metrics, pnl = evaluate(problem, epoch.theta, data["test"], seed=seed)
-    dense = DenseBaseline(
-        val_loss=min(losses),
-        epochs=len(losses),
-        epochs_to_95pct=epochs_to_criterion(losses, reference=min(losses)),
-        metrics=metrics,
-        baselines={
-            name: measured(study, hedge(name, study, data["test"]), data["test"])
-            for name in BASELINES
-        },
-    )
-    return Preparation(
-        seed=seed,
-        data=data,
-        standardisation=standardisation,
-        theta_0=theta_0,
-        theta_star=epoch.theta,
-        dense=dense,
-        dense_pnl=pnl,
-    )
-
-
-def restore(
-    study: TicketStudy,
-    *,
-    seed: int,
-    theta_0: Mapping[str, Tensor],
-    theta_star: Mapping[str, Tensor],
-    dense: DenseBaseline,
-    dense_pnl: Float[Tensor, " paths"],
-) -> Preparation:
-    """What :func:`prepare` returned, from its saved results and a market simulated again."""
-    study = study.dense_study()
-    data = market_data(study, seed=seed)
-    return Preparation(
-        seed=seed,
-        data=data,
-        standardisation=_standardisation(study, data["train"]),
-        theta_0=theta_0,
-        theta_star=theta_star,
-        dense=dense,
-        dense_pnl=dense_pnl,
-    )
-
-
-def market_data(study: TicketStudy, *, seed: int) -> dict[str, MarketPaths]:
-    """Train, validation and test paths in float32, each on a stream of its own."""
-    market = study.market
-    counts = (market.train_paths, market.val_paths, market.test_paths)
-    return {
-        split: simulate(
-            market.heston,
-            paths=count,
-            steps=market.steps,
-            maturity=market.maturity,
-            scheme=market.scheme,
-            substeps=market.substeps,
-            generator=stream(seed, "paths", split),
-        ).to(dtype=torch.float32)
-        for split, count in zip(SPLITS, counts, strict=True)
-    }
+# Training paths on which a criterion that asks for the loss sees it.
+_SCORED = 4096
 
 
 def draw_ticket(study: TicketStudy, preparation: Preparation) -> Ticket:
-    """The sub-network that ``study.pruning`` asks for, on theta_0."""
+    """The sub-network that ``study.pruning`` asks for, where its training starts.
+
+    An iterative schedule trains a network at every level but the last, each for as long as the
+    dense baseline.
+    """
     pruning = study.pruning
-    output = [name for name in preparation.theta_star if name.endswith(".weight")][-1]
-    generator = stream(preparation.seed, "ticket", pruning.ticket)
+    generator = stream(preparation.seed, "ticket", pruning.ticket, pruning.criterion)
     problem = HedgingProblem.of(study, preparation.standardisation)
-    return lottery.draw(
-        pruning.ticket,
-        theta_0=preparation.theta_0,
-        theta_star=preparation.theta_star,
-        sparsity=pruning.sparsity,
-        scope=pruning.scope,
-        exclude=() if pruning.prune_output else (output,),
-        min_kept=pruning.min_kept,
-        generator=generator,
-        initialise=lambda g: _initial(study, problem, preparation.data["train"], g),
-    )
+    if pruning.ticket == "small_dense":
+        small = initial(problem, preparation.data["train"], generator)
+        whole = {n: torch.ones_like(small[n], dtype=torch.bool) for n in prunable(small)}
+        return Ticket(mask=whole, theta=_with_own_y(study, small))
+    mask, trained = _mask(study, preparation, generator)
+    start = _start(study, preparation, trained)
+    if pruning.ticket == "shuffled_mask":
+        mask = shuffled(mask, generator=generator)
+    if pruning.ticket == "random_reinit":
+        start = initial(problem, preparation.data["train"], generator)
+    return Ticket(mask=mask, theta=_with_own_y(study, rewind(start, mask)))
 
 
 def train_ticket(
@@ -210,33 +68,36 @@ def train_ticket(
 
     See :func:`hedgecore.hedging.train.train`.
     """
+    training = study.training
+    if study.pruning.rewind == "finetune":
+        training = replace(training, schedule="constant", warmup=0)
+    elif training.warmup and training.warmup_lr is None:
+        training = replace(training, warmup_lr=study.dense.lr)
     return train(
         HedgingProblem.of(study, preparation.standardisation),
         ticket.theta,
         ticket.mask,
         train_paths=preparation.data["train"],
         val_paths=preparation.data["val"],
-        training=study.training,
+        training=training,
         seed=preparation.seed,
+        first_step=_first_step(study),
         resume=resume,
     )
 
 
 def assess_ticket(
-    study: TicketStudy, preparation: Preparation, theta: Mapping[str, Tensor]
+    study: TicketStudy, preparation: Preparation, theta: Parameters
 ) -> dict[str, float]:
     """All test metrics of a trained ticket, and its paired difference to dense in CVaR."""
     problem = HedgingProblem.of(study, preparation.standardisation)
-    row, pnl = evaluate(problem, theta, preparation.data["test"], seed=preparation.seed)
+    row, pnl = evaluate(problem, theta, preparation.data, seed=preparation.seed)
     difference, error = paired_cvar_difference(pnl, preparation.dense_pnl, tail=0.05)
     return {**row, "cvar_05_minus_dense": difference, "cvar_05_minus_dense_se": error}
 
 
 def validate_ticket(
-    study: TicketStudy,
-    preparation: Preparation,
-    theta: Mapping[str, Tensor],
-    columns: Iterable[str],
+    study: TicketStudy, preparation: Preparation, theta: Parameters, columns: Iterable[str]
 ) -> dict[str, float]:
     """CVaR of a trained ticket under attack on the validation paths, in currency, by column.
 
@@ -251,13 +112,13 @@ def validate_ticket(
         ValueError: another column.
     """
     problem = HedgingProblem.of(study, preparation.standardisation)
-    epsilons = validation_columns(study)
+    attacks = validation_columns(study)
     return {
         column: attacked_cvar(
             problem,
             theta,
             preparation.data["val"],
-            epsilon=lookup(epsilons, column, kind="column"),
+            attack=lookup(attacks, column, kind="column"),
             seed=preparation.seed,
             split="val",
         )
@@ -265,33 +126,79 @@ def validate_ticket(
     }
 
 
-def validation_columns(study: TicketStudy) -> dict[str, float]:
-    """The budget of every column that :func:`validate_ticket` can compute, in price units."""
-    return {f"val_{name}": e for name, e in attacked_columns(study.evaluation).items()}
-
-
-def sha256(tensors: Iterable[Tensor]) -> str:
-    """sha256 (hex) of the bytes of ``tensors``, in order."""
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _standardisation(study: TicketStudy, paths: MarketPaths) -> Standardisation:
-    # The network's own past is unknown before it is trained; the Black-Scholes hedge has the same
-    # scale.
-    return Standardisation.fit(
-        paths.spot, paths.variance, bs_delta_current(study, paths), strike=study.option.strike
-    )
-
-
-def _initial(
-    study: TicketStudy, problem: HedgingProblem, paths: MarketPaths, generator: torch.Generator
+def interpret_ticket(
+    study: TicketStudy, preparation: Preparation, theta: Parameters, mask: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """theta_0; a trained ``y`` starts where it is optimal for the untrained network."""
-    drawn = initialise(study.network.hidden, generator=generator)
-    theta = {name: value.to(paths.spot.device) for name, value in drawn.items()}
-    if study.risk.y == "parameter":
-        theta["y"] = problem.measure.optimal_y(problem.outcomes(theta, paths).pnl)
+    """What a trained ticket looks at; see :func:`hedgecore.hedging.interpret.interpretation`."""
+    problem = HedgingProblem.of(study, preparation.standardisation)
+    return interpretation(problem, theta, mask, preparation.data["test"], seed=preparation.seed)
+
+
+def validation_columns(study: TicketStudy) -> dict[str, AttackConfig]:
+    """The attack behind every column that :func:`validate_ticket` can compute."""
+    return {f"val_{name}": a for name, a in attacked_columns(study.evaluation).items()}
+
+
+def _mask(
+    study: TicketStudy, preparation: Preparation, generator: torch.Generator
+) -> tuple[Mask, Parameters]:
+    """The mask that the study asks for, and the trained parameters behind its last level."""
+    pruning, dense = study.pruning, study.dense_study()
+    problem = HedgingProblem.of(dense, preparation.standardisation)
+    names = prunable(preparation.theta_0)
+    if not pruning.prune_output:
+        names = names[:-1]
+    criterion = "random" if pruning.ticket == "random_mask" else pruning.criterion
+    trained, mask = preparation.theta_mask, None
+    iterative = pruning.schedule == "iterative"
+    for level in levels(pruning.sparsity, pruning.rounds if iterative else 1):
+        if mask is not None and not CRITERIA[criterion].at_init:
+            *_, last = train(
+                problem,
+                rewind(_start(study, preparation, trained), mask),
+                mask,
+                train_paths=preparation.data["train"],
+                val_paths=preparation.data["val"],
+                training=dense.training,
+                seed=preparation.seed,
+                first_step=_first_step(study),
+            )
+            trained = last.theta
+        mask = find_mask(
+            criterion,
+            preparation.theta_0 if CRITERIA[criterion].at_init else trained,
+            names,
+            sparsity=level,
+            scope=pruning.scope,
+            min_kept=pruning.min_kept,
+            within=mask,
+            loss=lambda theta: _scored(problem, theta, preparation.data["train"]),
+            generator=generator,
+        )
+    assert mask is not None, "every schedule has a level"
+    return mask, trained
+
+
+def _start(study: TicketStudy, preparation: Preparation, trained: Parameters) -> Parameters:
+    """The rewinding point, given the network that the mask was found on."""
+    points = {"init": preparation.theta_0, "step": preparation.theta_k}
+    return points.get(study.pruning.rewind, trained)
+
+
+def _first_step(study: TicketStudy) -> int:
+    """Steps of the learning-rate schedule that a ticket does not repeat."""
+    pruning = study.pruning
+    return pruning.rewind_step if pruning.rewind in ("step", "lr") else 0
+
+
+def _with_own_y(study: TicketStudy, theta: dict[str, Tensor]) -> dict[str, Tensor]:
+    """``theta`` with a second y where clean and attacked paths are trained on side by side."""
+    if "y" in theta and study.attack.epsilon and study.attack.clean_weight:
+        return {**theta, "y_attacked": theta["y"].clone()}
     return theta
+
+
+def _scored(problem: HedgingProblem, theta: Parameters, paths: MarketPaths) -> Tensor:
+    """The risk of ``theta`` on the first training paths, differentiable twice."""
+    pnl = problem.outcome(theta, Scene(paths.spot[:_SCORED], paths.variance[:_SCORED])).pnl
+    return problem.measure.loss(pnl, problem.measure.optimal_y(pnl)).mean()

@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from itertools import count, islice
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from hedgecore.hedging.config import TrainingConfig
-from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.hedging.network import OCE_SCALARS
+from hedgecore.hedging.problem import HedgingProblem, Scene
+from hedgecore.hedging.robustness import AttackConfig
+from hedgecore.hedging.schedule import Schedule
 from hedgecore.hedging.snapshot import Snapshot, TrainingState
 from hedgecore.market.paths import MarketPaths
 from hedgecore.pruning import mask as masks
@@ -21,6 +25,7 @@ from hedgecore.rng import stream
 DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
     "train_loss": "min",
     "val_loss": "min",
+    "val_clean_loss": "min",
     "val_cvar_05": "max",
     "val_pnl_mean": "max",
     "val_pnl_std": "min",
@@ -37,11 +42,18 @@ class DivergedError(ArithmeticError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochMetrics:
-    """One epoch: risks in currency, validation on pooled clean paths at the optimal y."""
+    """One epoch: risks in currency, those of validation on pooled paths at the optimal y.
+
+    ``val_loss`` is what the best epoch is selected by: the clean risk, or its declared mixture
+    with the attacked one. ``val_attacked_loss`` is NaN where the mixture has no part of it; the
+    others called val are clean.
+    """
 
     epoch: int
     train_loss: float
     val_loss: float
+    val_clean_loss: float
+    val_attacked_loss: float
     val_cvar_05: float
     val_pnl_mean: float
     val_pnl_std: float
@@ -68,13 +80,13 @@ def train(
     val_paths: MarketPaths,
     training: TrainingConfig,
     seed: int,
+    first_step: int = 0,
     resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[EpochMetrics]:
     """Train ``start`` under ``mask``; every epoch yields its metrics and the best parameters.
 
     Ends after ``training.epochs``, or when the pooled validation risk has not improved for
-    ``training.patience`` epochs. The study's attack is applied to every training batch; validation
-    stays clean.
+    ``training.patience`` epochs. The study's attack is applied to every training batch.
 
     With ``resume`` and all else as before, the epochs after the snapshot follow, equal to the last
     bit to those of a training that was never cut; none follow where it had come to its end.
@@ -87,58 +99,59 @@ def train(
         val_paths: float32 paths to stop on.
         training: optimiser settings.
         seed: names the streams of batch order and attack starts, which all trials of a seed share.
+        first_step: where in the learning-rate schedule and in the order of batches to begin; the
+            steps before it are taken as done, and the last epoch is as much shorter.
         resume: a snapshot of one of this training's epochs, on any device; of ``start``, only
             names, shapes and device matter then.
     Raises:
         DivergedError: a loss is not finite.
         ValueError: ``resume`` has other tensors than a snapshot of this training.
     """
-    theta = {name: value.detach().clone().requires_grad_() for name, value in start.items()}
-    weights = [value for name, value in theta.items() if name != "y"]
-    optimiser = torch.optim.Adam([{"params": weights, "lr": training.lr}])
-    if "y" in theta:
-        optimiser.add_param_group({"params": [theta["y"]], "lr": problem.study.risk.y_lr})
-    order, starts = stream(seed, "batches"), stream(seed, "attack", "train")
+    descent = _Descent(problem, start, mask, training=training, seed=seed)
     state = TrainingState(
-        theta=theta,
-        optimiser=optimiser,
-        streams={"batches": order, "attack": starts},
-        best_theta=_settled(theta, mask),
+        theta=descent.theta,
+        optimiser=descent.optimiser,
+        streams={"attack": descent.starts},
+        best_theta=_settled(descent.theta, mask),
     )
     if resume is not None:
         state.restore(resume)
+    attack = problem.study.attack
+    schedule = Schedule(training, train_paths.paths, seed=seed, first_step=first_step)
 
-    while state.epoch < training.epochs and state.epoch - state.best_epoch < training.patience:
+    while (
+        state.epoch < schedule.epochs
+        and state.epoch - max(state.best_epoch, attack.full_from - 1) < training.patience
+    ):
         state.epoch += 1
-        # A function of the epoch alone, so that there is no schedule to restore.
-        optimiser.param_groups[0]["lr"] = lr = training.lr * _decay(training, state.epoch - 1)
         losses, norms = [], []
-        for batch in _batches(train_paths.spot.shape[0], training.batch_size, order):
-            spot, variance = train_paths.spot[batch], train_paths.variance[batch]
-            masked = masks.apply(theta, mask)
-            spot, variance = problem.attacked(
-                masked, spot, variance, attack=problem.study.attack, generator=starts
-            )
-            pnl = problem.outcome(masked, spot, variance).pnl
-            y = theta["y"] if "y" in theta else problem.measure.optimal_y(pnl)
-            loss = problem.measure.loss(pnl, y).mean()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            norms.append(torch.nn.utils.clip_grad_norm_(weights, training.clip_norm))
-            optimiser.step()
-            losses.append(loss.detach())
+        for lr, batch in schedule.steps(state.epoch):
+            descent.optimiser.param_groups[0]["lr"] = lr
+            scene = Scene(train_paths.spot[batch], train_paths.variance[batch])
+            loss, norm = descent(scene, replace(attack, epsilon=attack.epsilon_at(state.epoch)))
+            losses.append(loss)
+            norms.append(norm)
         train_loss = _finite(torch.stack(losses).mean(), "training loss", state.epoch)
 
-        current = _settled(theta, mask)
+        current = _settled(descent.theta, mask)
         pnl = problem.outcomes(current, val_paths).pnl.double()
-        val_loss = _finite(risk(problem.measure, pnl), "validation loss", state.epoch)
-        best = val_loss < state.best_loss - training.min_delta
+        clean = _finite(risk(problem.measure, pnl), "validation loss", state.epoch)
+        attacked = _attacked_risk(problem, current, val_paths, seed=seed)
+        share = 0.0 if math.isnan(attacked) else attack.validation_weight
+        val_loss = (1 - share) * clean + (share * attacked if share else 0.0)
+        # Under a smaller attack than the one that counts nothing is selected, nor missed.
+        selectable = state.epoch >= attack.full_from
+        best = selectable and val_loss < state.best_loss - training.min_delta
         if best:
-            state.best_loss, state.best_theta, state.best_epoch = val_loss, current, state.epoch
+            state.best_loss, state.best_epoch = val_loss, state.epoch
+        if best or not selectable:
+            state.best_theta = current
         yield EpochMetrics(
             epoch=state.epoch,
             train_loss=train_loss,
             val_loss=val_loss,
+            val_clean_loss=clean,
+            val_attacked_loss=attacked,
             val_cvar_05=float(cvar(pnl, tail=0.05)),
             val_pnl_mean=float(pnl.mean()),
             val_pnl_std=float(pnl.std()),
@@ -149,6 +162,27 @@ def train(
             theta=state.best_theta,
             snapshot=partial(state.snapshot, state.epoch),
         )
+
+
+def parameters_after(
+    steps: int,
+    problem: HedgingProblem,
+    start: Mapping[str, Tensor],
+    *,
+    train_paths: MarketPaths,
+    training: TrainingConfig,
+    seed: int,
+) -> dict[str, Tensor]:
+    """Parameters after the first ``steps`` steps of :func:`train` on a dense network."""
+    descent = _Descent(problem, start, {}, training=training, seed=seed)
+    schedule = Schedule(training, train_paths.paths, seed=seed)
+    attack = problem.study.attack
+    turns = ((epoch, step) for epoch in count(1) for step in schedule.steps(epoch))
+    for epoch, (lr, batch) in islice(turns, steps):
+        descent.optimiser.param_groups[0]["lr"] = lr
+        scene = Scene(train_paths.spot[batch], train_paths.variance[batch])
+        descent(scene, replace(attack, epsilon=attack.epsilon_at(epoch)))
+    return _settled(descent.theta, {})
 
 
 def epochs_to_criterion(
@@ -167,16 +201,66 @@ def epochs_to_criterion(
     return None
 
 
-def _decay(training: TrainingConfig, epoch: int) -> float:
-    """Learning rate of ``epoch`` (from 0) as a share of the initial one."""
-    if training.schedule == "constant":
-        return 1.0
-    low = min(training.lr_min / training.lr, 1.0)
-    return low + (1 - low) * (1 + math.cos(math.pi * epoch / training.epochs)) / 2
+class _Descent:
+    """Steps down the study's loss: the parameters, Adam, and what attacks draw from."""
+
+    def __init__(
+        self,
+        problem: HedgingProblem,
+        start: Mapping[str, Tensor],
+        mask: Mapping[str, Tensor],
+        *,
+        training: TrainingConfig,
+        seed: int,
+    ) -> None:
+        self._problem, self._mask, self._clip = problem, mask, training.clip_norm
+        self.theta = {n: value.detach().clone().requires_grad_() for n, value in start.items()}
+        self._weights = [value for n, value in self.theta.items() if n not in OCE_SCALARS]
+        self.optimiser = torch.optim.Adam([{"params": self._weights, "lr": training.lr}])
+        if scalars := [value for n, value in self.theta.items() if n in OCE_SCALARS]:
+            self.optimiser.add_param_group({"params": scalars, "lr": problem.study.risk.y_lr})
+        self.starts = stream(seed, "attack", "train")
+
+    def __call__(self, scene: Scene, attack: AttackConfig) -> tuple[Tensor, Tensor]:
+        """One step on ``scene``; its loss, and the norm of its gradient before clipping."""
+        loss = self._loss(scene, attack)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self._weights, self._clip)
+        self.optimiser.step()
+        return loss.detach(), norm
+
+    def _loss(self, scene: Scene, attack: AttackConfig) -> Tensor:
+        """clean_weight * clean + attacked risk, each at a y of its own."""
+        theta = masks.apply(self.theta, self._mask)
+        if attack.epsilon == 0:
+            return self._risk(theta, scene, "y")
+        worst = self._problem.attacked(
+            theta, scene, attack=attack, verify=False, generator=self.starts
+        )
+        loss = self._risk(theta, worst, "y_attacked", "y")
+        if attack.clean_weight:
+            loss = loss + attack.clean_weight * self._risk(theta, scene, "y")
+        return loss
+
+    def _risk(self, theta: Mapping[str, Tensor], scene: Scene, *names: str) -> Tensor:
+        pnl = self._problem.outcome(theta, scene).pnl
+        trained = next((theta[name] for name in names if name in theta), None)
+        y = self._problem.measure.optimal_y(pnl) if trained is None else trained
+        return self._problem.measure.loss(pnl, y).mean()
 
 
-def _batches(size: int, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    return torch.randperm(size, generator=generator).split(batch_size)
+def _attacked_risk(
+    problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, seed: int
+) -> float:
+    """Risk under the study's attack where that counts for selection, else NaN."""
+    attack = problem.study.attack
+    if attack.epsilon == 0 or attack.validation_weight == 0:
+        return math.nan
+    # The same starts every epoch, so that epochs differ by their parameters alone.
+    starts = stream(seed, "attack", "selection")
+    pnl = problem.outcomes(theta, paths, attack=attack, generator=starts).pnl.double()
+    return float(risk(problem.measure, pnl))
 
 
 def _settled(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:

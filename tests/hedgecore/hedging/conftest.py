@@ -1,7 +1,7 @@
 import pytest
 
+from hedgecore.hedging.preparation import prepare
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.ticket import prepare
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import torch
 
 from hedgecore.hedging.baselines import BASELINES, hedge
 from hedgecore.hedging.evaluate import measured
+from hedgecore.hedging.preparation import prepare
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.ticket import prepare
 from hedgecore.market.heston import simulate
 from hedgecore.market.pricing import heston_call
 from hedgecore.risk import cvar, cvar_influence, standard_error
@@ -71,6 +71,7 @@ def test_baselines_follow_the_dtype_of_the_paths(paths):
     assert small.pnl.dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_a_dense_network_beats_the_minimum_variance_delta_on_cvar_at_10_basis_points():
     small = TicketStudy().with_axes({"training.epochs": 20, "dense.lr": 5e-3})
     made = prepare(small, seed=0)

@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from hedgecore.attacks.threats import THREATS
 from hedgecore.config import ConfigError
 from hedgecore.hedging.features import Standardisation
-from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.hedging.ticket import (
     assess_ticket,
     draw_ticket,
@@ -76,19 +77,19 @@ def test_validation_risk_is_that_of_the_pooled_pnl(study, preparation, monkeypat
     paths = preparation.data["val"]
     _, epochs = trained(study, preparation)
     best = min(epochs, key=lambda epoch: epoch.val_loss)
-    whole = problem.outcome(best.theta, paths.spot, paths.variance).pnl
+    whole = problem.outcome(best.theta, Scene(paths.spot, paths.variance)).pnl
     assert best.val_loss == pytest.approx(float(risk(problem.measure, whole)), rel=1e-5)
 
 
 def test_epsilon_zero_is_exactly_clean_training(study, preparation):
     clean = rows(trained(study, preparation)[1])
-    for name in ("fgsm", "pgd"):
+    for name in THREATS:
         zero = study.with_axes({"epsilon": 0.0, "attack.name": name, "attack.steps": 7})
         assert rows(trained(zero, preparation)[1]) == clean
 
 
 def test_adversarial_training_loses_clean_and_wins_under_attack(study, preparation):
-    study = study.with_axes({"training.epochs": 12, "evaluation.epsilons": [1.0]})
+    study = study.with_axes({"training.epochs": 12, "evaluation.path_pgd": [1.0]})
     results = {}
     for epsilon in (0.0, 1.0):
         robust = study.with_axes({"epsilon": epsilon})
@@ -103,7 +104,7 @@ def test_adversarial_training_loses_clean_and_wins_under_attack(study, preparati
 def test_validation_under_attack_begins_at_clean_validation_and_falls_with_the_budget(
     study, preparation
 ):
-    study = study.with_axes({"evaluation.epsilons": [0.0, 0.1, 1.0]})
+    study = study.with_axes({"evaluation.path_pgd": [0.0, 0.1, 1.0]})
     _, epochs = trained(study, preparation)
     found = validate_ticket(study, preparation, epochs[-1].theta, validation_columns(study))
     assert list(found) == [f"val_attacked_cvar_05@path_pgd:{e}" for e in ("0", "0.1", "1")]
@@ -114,7 +115,7 @@ def test_validation_under_attack_begins_at_clean_validation_and_falls_with_the_b
 
 
 def test_validation_under_attack_is_of_other_paths_than_the_test(study, preparation):
-    study = study.with_axes({"evaluation.epsilons": [0.1]})
+    study = study.with_axes({"evaluation.path_pgd": [0.1]})
     theta, column = preparation.theta_star, "attacked_cvar_05@path_pgd:0.1"
     tested = assess_ticket(study, preparation, theta)
     validated = validate_ticket(study, preparation, theta, [f"val_{column}"])
@@ -126,7 +127,7 @@ def test_validation_under_attack_is_of_other_paths_than_the_test(study, preparat
         dense_pnl=preparation.dense_pnl[: len(paths.spot)],
     )
     # FGSM draws nothing, so on equal paths it gives equal numbers.
-    study = study.with_axes({"evaluation.attack": "fgsm"})
+    study = study.with_axes({"evaluation.path_fgsm": [0.1]})
     column = column.replace("pgd", "fgsm")
     again = assess_ticket(study, swapped, theta)
     validated = validate_ticket(study, preparation, theta, [f"val_{column}"])
@@ -134,7 +135,7 @@ def test_validation_under_attack_is_of_other_paths_than_the_test(study, preparat
 
 
 def test_a_column_that_is_no_attack_of_the_evaluation_is_refused(study, preparation):
-    study = study.with_axes({"evaluation.epsilons": [0.1]})
+    study = study.with_axes({"evaluation.path_pgd": [0.1]})
     message = r"unknown column 'val_attacked_cvar_05@path_pgd:0.2'; did you mean .*pgd:0.1'"
     with pytest.raises(ValueError, match=message):
         validate_ticket(
@@ -146,11 +147,11 @@ def test_attacked_paths_stay_within_the_budget(study, preparation):
     study = study.with_axes({"epsilon": 0.5})
     problem = HedgingProblem.of(study, preparation.standardisation)
     paths = preparation.data["test"]
-    spot, variance = problem.attacked(
+    spot, variance, _ = problem.attacked(
         preparation.theta_star,
-        paths.spot,
-        paths.variance,
+        Scene(paths.spot, paths.variance),
         attack=study.attack,
+        verify=True,
         generator=stream(0, "attack"),
     )
     assert float((spot - paths.spot).abs().max()) <= 0.5 * (1 + 1e-4)
@@ -198,7 +199,7 @@ def test_y_is_never_pruned_and_rewinds_with_theta_0(study, preparation):
     theta_0 = {**preparation.theta_0, "y": torch.tensor(2.0)}
     theta_star = {**preparation.theta_star, "y": torch.tensor(3.0)}
     assert "y" not in masks.prunable(theta_star)
-    ticket = draw_ticket(study, replace(preparation, theta_0=theta_0, theta_star=theta_star))
+    ticket = draw_ticket(study, replace(preparation, theta_0=theta_0, theta_mask=theta_star))
     assert float(ticket.theta["y"]) == 2.0
 
 
@@ -235,7 +236,7 @@ def test_the_cosine_schedule_falls_from_lr_to_lr_min(study, preparation):
         ({"sparsity": 1.0}, r"pruning.sparsity: sparsity must lie in \[0, 1\), got 1.0"),
         ({"lr": -1e-3}, "training.lr: lr must be above 0, got -0.001"),
         ({"epsilon": -1.0}, "attack.epsilon: epsilon must be at least 0"),
-        ({"attack.name": "pdg"}, "unknown attack 'pdg'; did you mean 'pgd'"),
+        ({"attack.name": "path_pdg"}, "unknown attack 'path_pdg'; did you mean 'path_pgd'"),
         ({"market.rho": -1.5}, "market.rho: rho must"),
         ({"network.hidden": []}, "network.hidden: hidden must list widths"),
         (

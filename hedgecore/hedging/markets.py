@@ -1,0 +1,115 @@
+"""The markets of a study: one to train on, others to be tested in."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.hedging.robustness import AttackConfig
+from hedgecore.hedging.study import TicketStudy
+from hedgecore.market.heston import HestonParams, simulate
+from hedgecore.market.paths import MarketPaths
+from hedgecore.market.regimes import regime, shifted
+from hedgecore.rng import stream
+
+SPLITS = ("train", "val", "test")
+
+
+def market_data(study: TicketStudy, *, seed: int) -> dict[str, MarketPaths]:
+    """Float32 paths by name, each on a stream of its own.
+
+    Beside the three splits of the study's own market there is "regime:NAME" for every regime of
+    the evaluation, and "shift:SHARE" with the paths of all shifted markets, one market after the
+    other.
+    """
+    market, evaluation = study.market, study.evaluation
+    counts = (market.train_paths, market.val_paths, market.test_paths)
+    data = {
+        split: _simulated(study, market.heston, count, seed, split)
+        for split, count in zip(SPLITS, counts, strict=True)
+    }
+    for name in evaluation.regimes:
+        data[f"regime:{name}"] = _simulated(
+            study, regime(market.heston, name), market.test_paths, seed, "regime", name
+        )
+    if evaluation.shift:
+        moved = [
+            _simulated(
+                study,
+                shifted(market.heston, evaluation.shift, generator=stream(seed, "shift", str(i))),
+                evaluation.shift_paths,
+                seed,
+                "shift",
+                str(i),
+            )
+            for i in range(evaluation.shift_markets)
+        ]
+        data[f"shift:{evaluation.shift:g}"] = joined(moved)
+    return data
+
+
+def transferred(
+    problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, seed: int
+) -> dict[str, MarketPaths]:
+    """Test paths as an attacker of ``theta`` would bend them, by "transfer:EPSILON"."""
+    evaluation = problem.study.evaluation
+    paths = first(paths, evaluation.attacked_paths)
+    found = {}
+    for name, attack in evaluation.transfers.items():
+        starts = attack_starts(attack, "test", seed=seed)
+        scenes = list(problem.attacks(theta, paths, attack=attack, generator=starts))
+        found[name] = MarketPaths(
+            spot=torch.cat([scene.spot for scene in scenes]),
+            variance=torch.cat([scene.variance for scene in scenes]),
+            maturity=paths.maturity,
+        )
+    return found
+
+
+def path_bytes(study: TicketStudy) -> int:
+    """Bytes of all paths of one seed: spot and variance at every date, float32."""
+    market, evaluation = study.market, study.evaluation
+    attacked = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
+    paths = market.train_paths + market.val_paths
+    paths += market.test_paths * (1 + len(evaluation.regimes))
+    paths += attacked * len(evaluation.transfer)
+    if evaluation.shift:
+        paths += evaluation.shift_markets * evaluation.shift_paths
+    return paths * (market.steps + 1) * 8
+
+
+def attack_starts(attack: AttackConfig, split: str, *, seed: int) -> torch.Generator:
+    """What ``attack`` on ``split`` draws its starting points from, whomever it attacks."""
+    return stream(seed, "attack", split, f"{attack.name}:{attack.epsilon:g}")
+
+
+def first(paths: MarketPaths, count: int | None) -> MarketPaths:
+    """The first ``count`` of ``paths``; all of them for None."""
+    return MarketPaths(
+        spot=paths.spot[:count], variance=paths.variance[:count], maturity=paths.maturity
+    )
+
+
+def joined(parts: list[MarketPaths]) -> MarketPaths:
+    """All paths of ``parts``, which have their dates in common."""
+    return MarketPaths(
+        spot=torch.cat([p.spot for p in parts]),
+        variance=torch.cat([p.variance for p in parts]),
+        maturity=parts[0].maturity,
+    )
+
+
+def _simulated(
+    study: TicketStudy, params: HestonParams, paths: int, seed: int, *names: str
+) -> MarketPaths:
+    market = study.market
+    return simulate(
+        params,
+        paths=paths,
+        steps=market.steps,
+        maturity=market.maturity,
+        scheme=market.scheme,
+        substeps=market.substeps,
+        generator=stream(seed, "paths", *names),
+    ).to(dtype=torch.float32)

@@ -1,0 +1,158 @@
+"""What a study fixes about attacks: those a ticket is trained under, and those it is tested by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from hedgecore.attacks.balls import PathBall, WassersteinBall
+from hedgecore.attacks.pathwise import Effort
+from hedgecore.attacks.threats import THREATS, Threat
+from hedgecore.market.regimes import REGIMES
+from hedgecore.registry import lookup
+
+TRANSFER = "path_pgd"
+"""The attack on the dense network whose paths ``EvaluationConfig.transfer`` puts to tickets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttackConfig:
+    """The attack a ticket is trained under; epsilon 0 is clean training.
+
+    The loss of a batch is clean_weight * clean + attacked, each with a y of its own.
+
+    Args:
+        epsilon: budget; in price units, for observations in training sd.
+        name: an entry of ``hedgecore.attacks.threats.THREATS``.
+        steps: gradients a start; FGSM takes one.
+        restarts: random starts.
+        variance_scale: price units that one unit of variance counts as.
+        order: p of the Wasserstein ball, for the distribution attacks.
+        clean_weight: weight of the clean loss beside the attacked one; He et al.'s alpha.
+        warmup: clean epochs before the attack begins.
+        ramp: epochs over which epsilon then grows to its full size, in equal steps.
+        validation_weight: share of the attacked risk in the validation risk that the best epoch
+            is selected by. The epochs before epsilon is full are never selected.
+    """
+
+    epsilon: float = 0.0
+    name: str = "path_pgd"
+    steps: int = 5
+    restarts: int = 1
+    variance_scale: float = 100.0
+    order: float = 2.0
+    clean_weight: float = 0.0
+    warmup: int = 0
+    ramp: int = 0
+    validation_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        lookup(THREATS, self.name, kind="attack")
+        PathBall(epsilon=self.epsilon, variance_scale=self.variance_scale)
+        WassersteinBall(epsilon=self.epsilon, order=self.order)
+        for name, least in (("steps", 1), ("restarts", 1), ("warmup", 0), ("ramp", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.clean_weight < 0:
+            raise ValueError(f"clean_weight must be at least 0, got {self.clean_weight}")
+        if not 0 <= self.validation_weight <= 1:
+            raise ValueError(f"validation_weight must lie in [0, 1], got {self.validation_weight}")
+
+    @property
+    def threat(self) -> Threat:
+        """The threat model, and the search for the worst case in it."""
+        return THREATS[self.name]
+
+    @property
+    def full_from(self) -> int:
+        """First epoch at the full budget, from 1."""
+        return 1 if self.epsilon == 0 else self.warmup + max(self.ramp, 1)
+
+    def effort(self, *, verify: bool) -> Effort:
+        """How hard to look; ``verify`` for tests, not for training."""
+        return Effort(steps=self.steps, restarts=self.restarts, verify=verify)
+
+    def epsilon_at(self, epoch: int) -> float:
+        """Budget in ``epoch``, from 1."""
+        if epoch >= self.full_from:
+            return self.epsilon
+        return self.epsilon * max(0, epoch - self.warmup) / max(self.ramp, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationConfig:
+    """What every trial is tested by, whatever it was trained for.
+
+    Args:
+        steps: gradients a start of every attack but FGSM.
+        restarts: random starts.
+        variance_scale: price units that one unit of variance counts as.
+        order: p of the Wasserstein ball.
+        attacked_paths: test paths that are attacked, from the first on; None for all.
+        path_fgsm: budgets of this attack; a column ``attacked_cvar_05@path_fgsm:0.1`` for each.
+            The same holds for the others of ``hedgecore.attacks.threats.THREATS``.
+        transfer: budgets of a path_pgd found on the dense network and put to the ticket.
+        regimes: entries of ``hedgecore.market.regimes.REGIMES``.
+        shift: share by which the market's parameters move up or down; 0 for no such test.
+        shift_markets: how many markets are drawn so.
+        shift_paths: paths in each of them.
+        interpreted_paths: test paths on which the weight of each feature is measured; 0 for none.
+    """
+
+    steps: int = 10
+    restarts: int = 1
+    variance_scale: float = 100.0
+    order: float = 2.0
+    attacked_paths: int | None = None
+    path_fgsm: tuple[float, ...] = ()
+    path_pgd: tuple[float, ...] = ()
+    path_noise: tuple[float, ...] = ()
+    observation_fgsm: tuple[float, ...] = ()
+    observation_pgd: tuple[float, ...] = ()
+    observation_noise: tuple[float, ...] = ()
+    distribution_wpgd: tuple[float, ...] = ()
+    distribution_wbpgd: tuple[float, ...] = ()
+    transfer: tuple[float, ...] = ()
+    regimes: tuple[str, ...] = ()
+    shift: float = 0.0
+    shift_markets: int = 20
+    shift_paths: int = 2048
+    interpreted_paths: int = 1024
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("restarts", 1), ("shift_markets", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.interpreted_paths < 0:
+            raise ValueError(f"interpreted_paths must be at least 0, got {self.interpreted_paths}")
+        if self.shift_paths < 100:
+            raise ValueError(f"shift_paths must be at least 100, got {self.shift_paths}")
+        if self.attacked_paths is not None and self.attacked_paths < 100:
+            raise ValueError(f"attacked_paths must be at least 100, got {self.attacked_paths}")
+        if not 0 <= self.shift < 1:
+            raise ValueError(f"shift must lie in [0, 1), got {self.shift}; it is a share")
+        for name in self.regimes:
+            lookup(REGIMES, name, kind="regime")
+        self.attacks, self.transfers  # noqa: B018 (checks every budget)
+
+    @property
+    def attacks(self) -> Mapping[str, AttackConfig]:
+        """The attacks on the ticket itself, by the part of their column after the @."""
+        return {
+            f"{name}:{epsilon:g}": self._at(name, epsilon)
+            for name in (f.name for f in fields(self) if f.name in THREATS)
+            for epsilon in getattr(self, name)
+        }
+
+    @property
+    def transfers(self) -> Mapping[str, AttackConfig]:
+        """The attacks on the dense network whose paths are put to the ticket, by column."""
+        return {f"transfer:{epsilon:g}": self._at(TRANSFER, epsilon) for epsilon in self.transfer}
+
+    def _at(self, name: str, epsilon: float) -> AttackConfig:
+        return AttackConfig(
+            name=name,
+            epsilon=epsilon,
+            steps=self.steps,
+            restarts=self.restarts,
+            variance_scale=self.variance_scale,
+            order=self.order,
+        )

@@ -1,0 +1,74 @@
+"""Learning rate and batch of every step of a training, as functions of the step alone.
+
+So a training can be cut, rewound or begun at any step without a state to restore.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from hedgecore.hedging.config import TrainingConfig
+from hedgecore.rng import stream
+
+
+class Schedule:
+    """The steps of a training.
+
+    Args:
+        training: epochs, batch size and learning rate.
+        paths: number of training paths.
+        seed: names the stream of batch orders, one for every pass over the paths.
+        first_step: steps that are taken as done.
+    """
+
+    def __init__(
+        self, training: TrainingConfig, paths: int, *, seed: int, first_step: int = 0
+    ) -> None:
+        self._training, self._paths, self._seed = training, paths, seed
+        self._first = first_step
+        self._pass = -1
+        self._order: tuple[Tensor, ...] = ()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in a pass over the paths; the last may be smaller."""
+        return math.ceil(self._paths / self._training.batch_size)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs from the first step to the last."""
+        left = self._training.epochs * self.steps_per_epoch - self._first
+        return math.ceil(left / self.steps_per_epoch)
+
+    def steps(self, epoch: int) -> Iterator[tuple[float, Int[Tensor, " batch"]]]:
+        """Learning rate and path numbers of every step of ``epoch``, from 1."""
+        begin = self._first + (epoch - 1) * self.steps_per_epoch
+        end = min(begin + self.steps_per_epoch, self._training.epochs * self.steps_per_epoch)
+        for step in range(begin, end):
+            turn, batch = divmod(step, self.steps_per_epoch)
+            yield learning_rate(self._training, turn), self._batches(turn)[batch]
+
+    def _batches(self, turn: int) -> tuple[Tensor, ...]:
+        """The paths in the order of pass ``turn``, cut into batches."""
+        if turn != self._pass:
+            order = torch.randperm(self._paths, generator=stream(self._seed, "batches", str(turn)))
+            self._pass, self._order = turn, order.split(self._training.batch_size)
+        return self._order
+
+
+def learning_rate(training: TrainingConfig, turn: int) -> float:
+    """Learning rate of a pass over the paths, counted from 0.
+
+    It climbs from ``warmup_lr`` to ``lr`` in equal steps, then falls as ``schedule`` says.
+    """
+    if turn < training.warmup:
+        assert training.warmup_lr is not None, "who warms up says from where"
+        return training.warmup_lr + (training.lr - training.warmup_lr) * turn / training.warmup
+    if training.schedule == "constant":
+        return training.lr
+    low = min(training.lr_min / training.lr, 1.0)
+    share = (turn - training.warmup) / (training.epochs - training.warmup)
+    return training.lr * (low + (1 - low) * (1 + math.cos(math.pi * share)) / 2)
