@@ -71,7 +71,13 @@ class Curve:
             loss = self._formula(self._config, epoch)
             # Columns that can be told from one another, and from the epoch of the end.
             columns = {name: loss + i for i, name in enumerate(DIRECTIONS)}
-            row = {"epoch": epoch, **columns, "val_loss": loss, "best": loss < best}
+            row = {
+                "epoch": epoch,
+                **columns,
+                "val_loss": loss,
+                "val_clean_loss": loss,
+                "best": loss < best,
+            }
             self._reached = epoch, best = epoch, min(best, loss)
             yield row
 

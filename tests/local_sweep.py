@@ -10,8 +10,8 @@ from typing import Any
 
 import search_spaces
 import sweeps
+from hedgecore.hedging.preparation import Preparation, prepare
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.ticket import Preparation, prepare
 from hedgecore.rng import numpy_stream
 from sweeps.deciding.roster import Roster
 from sweeps.driver import engine_for

@@ -13,7 +13,7 @@ study:
   network: {hidden: [8, 8]}
   training: {epochs: 3, batch_size: 128}
   dense: {lr: 1.0e-2}
-  attack: {name: fgsm}
-  evaluation: {attack: fgsm, epsilons: [0.2]}
+  attack: {name: path_fgsm}
+  evaluation: {path_fgsm: [0.2]}
 scheduler: null
 """

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hedgecore.hedging.markets import path_bytes
+from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.study import TicketStudy
+from hedgecore.pruning.criteria import CRITERIA
 from hedgecore.rng import numpy_stream
 from search_spaces import Asha, SpaceError, StockAsha
 from sweeps.errors import UsageError
 from sweeps.planning.halving import Rung, epochs, passing, rung_counts
 from sweeps.planning.plan import Plan, TrialPlan
-from sweeps.planning.probe import EPOCHS, Probe, kind, path_bytes
+from sweeps.planning.probe import EPOCHS, Probe, kind
 from sweeps.planning.probe import probe as probe_studies
 
 # The driver with Ray, the workers that prepare, and those that train start one after another.
@@ -188,7 +191,7 @@ def stored_bytes(study: TicketStudy) -> int:
     network = study.network
     parameters = sum(network.weights) + sum(network.hidden) + 1 + (study.risk.y == "parameter")
     scales = 2 * 8  # mean and sd of each of the 8 features
-    return path_bytes(study) + 4 * (2 * parameters + scales + study.market.test_paths)
+    return path_bytes(study) + 4 * (len(NETWORKS) * parameters + scales + study.market.test_paths)
 
 
 def _chances(planned: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:
@@ -225,13 +228,13 @@ def _cost(
     slots = min(int(cpus // occupied), len(trials))
     if planned.adaptive:
         slots = min(slots, search.delay * len(planned.seeds))
-    preparing = [
-        _preparation_seconds(trial.study, probe) for trial in planned.preparations.values()
-    ]
+    preparing = [_preparation_seconds(planned, key, probe) for key in planned.preparations]
     an_epoch = np.array([probe.epoch_seconds(trial.study) for trial in trials])
     tests = np.array([probe.test_seconds(trial.study) for trial in trials])
-    training = float((expected * an_epoch + finishing * tests).sum())
-    whole = max(trial.limit * e + t for trial, e, t in zip(trials, an_epoch, tests, strict=True))
+    drawing = np.array([_drawing_seconds(trial.study, probe) for trial in trials])
+    training = float((drawing + expected * an_epoch + finishing * tests).sum())
+    limits = np.array([trial.limit for trial in trials])
+    whole = float((drawing + limits * an_epoch + tests).max())
     wall = (
         _STARTS * probe.startup
         # A preparation occupies one core; trials wait for all of them.
@@ -252,10 +255,24 @@ def _cost(
     )
 
 
-def _preparation_seconds(study: TicketStudy, probe: Probe) -> float:
-    dense = study.dense_study()
-    trained = dense.training.epochs * probe.epoch_seconds(dense)
-    return probe.setup_seconds(study) + trained + probe.test_seconds(study)
+def _preparation_seconds(planned: Plan, key: str, probe: Probe) -> float:
+    study = planned.preparations[key].study
+    dense, clean = study.dense_study(), study.clean_study()
+    seconds = 0.0
+    if planned.base(key) is None:
+        seconds += probe.setup_seconds(study) + probe.test_seconds(study)
+        seconds += clean.training.epochs * probe.epoch_seconds(clean)
+    if dense != clean:
+        seconds += dense.training.epochs * probe.epoch_seconds(dense)
+    return seconds
+
+
+def _drawing_seconds(study: TicketStudy, probe: Probe) -> float:
+    """Seconds of the networks that an iterative schedule trains before the ticket."""
+    pruning, dense = study.pruning, study.dense_study()
+    if pruning.schedule == "one_shot" or CRITERIA[pruning.criterion].at_init:
+        return 0.0
+    return (pruning.rounds - 1) * dense.training.epochs * probe.epoch_seconds(dense)
 
 
 def _duration(hours: float) -> str:

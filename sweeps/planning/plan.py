@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import search_spaces
 from hedgecore.config import ConfigError, digest, fingerprint
+from hedgecore.hedging.markets import path_bytes
 from hedgecore.hedging.study import AXES, TicketStudy
 from hedgecore.registry import unknown
 from search_spaces import Asha, Domain, SearchSpace, StockAsha
@@ -111,11 +112,25 @@ class Plan:
         replicates = rule.replicates if isinstance(rule, Asha) else None
         return tuple((name, v) for name, v in trial.config.items() if name != replicates)
 
+    def base(self, key: str) -> str | None:
+        """The preparation that ``key`` adds a network to, if the plan has it."""
+        trial = self.preparations[key]
+        clean = trial.study.clean_study()
+        if clean == trial.study.dense_study():
+            return None
+        return next(
+            (
+                other
+                for other, t in self.preparations.items()
+                if t.seed == trial.seed and t.study.dense_study() == clean
+            ),
+            None,
+        )
+
     def lines(self) -> list[str]:
         """The plan in a few lines, for people."""
         market = self.study.market
-        paths = market.train_paths + market.val_paths + market.test_paths
-        megabytes = paths * (market.steps + 1) * 2 * 4 / 1e6
+        megabytes = path_bytes(self.study) / 1e6
         return [
             f"{self.space.name}: {self._extent()}",
             f"prepared once each: {len(self.preparations)} (data, theta_0, dense baseline), "

@@ -20,17 +20,13 @@ from typing import Any
 import torch
 
 from hedgecore.config import from_mapping, to_mapping
-from hedgecore.hedging.config import (
-    AttackConfig,
-    DenseConfig,
-    EvaluationConfig,
-    MarketConfig,
-    RiskConfig,
-    TrainingConfig,
-)
+from hedgecore.hedging.config import DenseConfig, MarketConfig, RiskConfig, TrainingConfig
+from hedgecore.hedging.markets import path_bytes
+from hedgecore.hedging.preparation import prepare
 from hedgecore.hedging.problem import CHUNK
+from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.ticket import assess_ticket, draw_ticket, prepare, train_ticket
+from hedgecore.hedging.ticket import assess_ticket, draw_ticket, train_ticket
 from sweeps.errors import UsageError
 
 MOST_KINDS = 6
@@ -94,7 +90,14 @@ def kind(study: TicketStudy) -> TicketStudy:
         network=study.network,
         risk=RiskConfig(name=study.risk.name, y=study.risk.y),
         training=TrainingConfig(batch_size=study.training.batch_size),
-        attack=AttackConfig(name=attack.name, steps=attack.steps, epsilon=0.1)
+        attack=AttackConfig(
+            name=attack.name,
+            steps=attack.steps,
+            restarts=attack.restarts,
+            epsilon=0.1,
+            clean_weight=float(attack.clean_weight > 0),
+            validation_weight=0.5 * (attack.validation_weight > 0),
+        )
         if attack.epsilon
         else AttackConfig(),
         evaluation=study.evaluation,
@@ -103,22 +106,23 @@ def kind(study: TicketStudy) -> TicketStudy:
 
 def epoch_work(study: TicketStudy) -> float:
     """Multiply-adds of one epoch: training paths forward and backward, validation forward only."""
-    market = study.market
-    trained = market.train_paths * 3 * (1 + _passes(study.attack))
-    return _step_work(study) * (trained + market.val_paths)
+    market, attack = study.market, study.attack
+    terms = 1 + (attack.epsilon > 0 and attack.clean_weight > 0)
+    trained = market.train_paths * 3 * (terms + _passes(attack))
+    selecting = attack.epsilon > 0 and attack.validation_weight > 0
+    validated = market.val_paths * (1 + selecting * (3 * _passes(attack) + 1))
+    return _step_work(study) * (trained + validated)
 
 
 def assessment_work(study: TicketStudy) -> float:
-    """Multiply-adds of the tests of one network, clean and under every attack."""
-    evaluation = study.evaluation
-    attacks = sum(3 * _passes(evaluation.at(epsilon)) + 1 for epsilon in evaluation.epsilons)
-    return _step_work(study) * study.market.test_paths * (1 + attacks)
-
-
-def path_bytes(study: TicketStudy) -> int:
-    """Bytes of spot and variance, float32, at every date of all paths of one seed."""
-    market = study.market
-    return (market.train_paths + market.val_paths + market.test_paths) * (market.steps + 1) * 8
+    """Multiply-adds of the tests of one network: clean, under every attack, in every market."""
+    market, evaluation = study.market, study.evaluation
+    attacked = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
+    attacks = sum(3 * _passes(attack) + 1 for attack in evaluation.attacks.values())
+    attacks += len(evaluation.transfer)
+    shifted = evaluation.shift_markets * evaluation.shift_paths if evaluation.shift else 0
+    whole = market.test_paths * (1 + len(evaluation.regimes))
+    return _step_work(study) * (whole + attacked * attacks + shifted)
 
 
 def probe(studies: Iterable[TicketStudy]) -> Probe:
@@ -228,8 +232,10 @@ def _manageable(kinds: Sequence[TicketStudy]) -> tuple[MarketConfig, EvaluationC
         )
     if assessment_work(kinds[0]) > _WORK:
         market = replace(market, test_paths=min(market.test_paths, CHUNK))
-        fewer = min(evaluation.steps, 2)
-        evaluation = replace(evaluation, steps=fewer, epsilons=evaluation.epsilons[:1])
+        attacked = min(evaluation.attacked_paths or CHUNK, CHUNK)
+        evaluation = replace(
+            evaluation, steps=min(evaluation.steps, 2), restarts=1, attacked_paths=attacked
+        )
     return market, evaluation
 
 
@@ -254,7 +260,9 @@ def _passes(attack: AttackConfig) -> int:
     """Gradients that an attack takes on every path."""
     if attack.epsilon == 0:
         return 0
-    return 1 if attack.name == "fgsm" else attack.steps
+    if attack.name.endswith("_fgsm"):
+        return 1
+    return attack.steps * attack.restarts if attack.threat.seeks else 0
 
 
 def _step_work(study: TicketStudy) -> float:

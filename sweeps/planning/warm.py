@@ -159,12 +159,15 @@ def _check(plan: Plan, name: str, sweep: _Sweep) -> None:
         raise wrong(plan.space, "search.warm_start", problem)
 
 
+# What an attack is beside its name and budget, which stand in the name of its column.
+_OF_ATTACKS = ("steps", "restarts", "variance_scale", "order", "attacked_paths")
+
+
 def _matters(path: str, plan: Plan) -> bool:
     """Whether what a search sees depends on ``path``, which says how trials are tested."""
     if path.startswith("evaluation."):
-        # Name and budget of an attack stand in the name of its column.
         attacked = any(name.startswith("val_attacked_") for name in plan.objectives)
-        return attacked and path not in ("evaluation.attack", "evaluation.epsilons")
+        return attacked and path.removeprefix("evaluation.") in _OF_ATTACKS
     return path != "market.test_paths"
 
 

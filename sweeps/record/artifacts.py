@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from hedgecore.hedging.evaluate import evaluate
+from hedgecore.hedging.preparation import sha256
 from hedgecore.hedging.problem import HedgingProblem
-from hedgecore.hedging.ticket import sha256
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import TrialLog
@@ -65,7 +65,7 @@ def study(recorded: Recorded) -> tuple[str, list[str]]:
         if isinstance(filed, str):
             faults.append(filed)
             continue
-        if sha256(filed.theta_0.values()) != filed.facts.theta_0_sha256:
+        if sha256(filed.networks["theta_0"].values()) != filed.facts.theta_0_sha256:
             faults.append(f"study/{key}/theta_0.safetensors has not the sha256 of facts.json")
         # Through JSON, as the record went.
         columns = json.loads(json.dumps(filed.facts.columns))
@@ -134,7 +134,7 @@ def _resimulated(filed: Filed, plan: TrialPlan) -> Iterator[str]:
         yield "has the hashes of other paths or of another theta_0 than come out here"
         return
     problem = HedgingProblem.of(plan.study.dense_study(), made.standardisation)
-    metrics, pnl = evaluate(problem, made.theta_star, made.data["test"], seed=made.seed)
+    metrics, pnl = evaluate(problem, made.theta_star, made.data, seed=made.seed)
     if metrics != filed.facts.dense["metrics"] or not torch.equal(pnl, made.dense_pnl):
         yield "holds a theta_star that does not give the metrics of facts.json"
 

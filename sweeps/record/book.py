@@ -85,7 +85,7 @@ class TrialLog:
         rows, best = self.rows(), self.best()
         row = {name: value for name, value in self.entry.items() if name not in _SCHEDULING}
         reached = epochs_to_criterion(
-            [epoch["val_loss"] for epoch in rows if "val_loss" in epoch],
+            [epoch["val_clean_loss"] for epoch in rows if "val_clean_loss" in epoch],
             reference=row.get("dense_val_loss", float("-inf")),
         )
         audit = (

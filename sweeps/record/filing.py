@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from hedgecore.hedging.preparation import NETWORKS, DenseBaseline, Preparation, restore
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.ticket import DenseBaseline, Preparation, restore
 from sweeps.errors import UsageError
 from sweeps.record.storage import replace
 
@@ -46,6 +46,7 @@ class Facts:
             "dense_val_loss": self.dense["val_loss"],
             "dense_epochs_to_95pct": self.dense["epochs_to_95pct"],
             **{f"dense_{name}": metrics[name] for name in kept},
+            **{f"dense_{name}": value for name, value in metrics.items() if "@" in name},
             "theta_0_sha256": self.theta_0_sha256,
             "data_sha256": self.data_sha256,
         }
@@ -56,8 +57,7 @@ class Filed:
     """A preparation in ``<storage>/study/<key>/``, as JSON and safetensors."""
 
     facts: Facts
-    theta_0: Mapping[str, Tensor]
-    theta_star: Mapping[str, Tensor]
+    networks: Mapping[str, Mapping[str, Tensor]]
     dense_pnl: Tensor
 
     @classmethod
@@ -71,23 +71,23 @@ class Filed:
             return None
         facts = Facts(**written)
         try:
-            theta_0, theta_star, pnl = (
-                load((folder / f"{name}.safetensors").read_bytes())
-                for name in ("theta_0", "theta_star", "dense_pnl")
-            )
+            read = {
+                name: load((folder / f"{name}.safetensors").read_bytes())
+                for name in (*NETWORKS, "dense_pnl")
+            }
         except (FileNotFoundError, SafetensorError):
             return None
-        return cls(facts, _ordered(theta_0, facts), _ordered(theta_star, facts), pnl["pnl"])
+        networks = {name: _ordered(read[name], facts) for name in NETWORKS}
+        return cls(facts, networks, read["dense_pnl"]["pnl"])
 
     @staticmethod
     def write(folder: Path, facts: Facts, made: Preparation) -> None:
         """File ``made``; the facts come last, so that a folder with facts is whole."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, tensors in (
-            ("theta_0", made.theta_0),
-            ("theta_star", made.theta_star),
-            ("dense_pnl", {"pnl": made.dense_pnl}),
-        ):
+        looked_at = {f"interpretation.{n}": t for n, t in made.interpretation.items()}
+        files = {**made.networks, "dense_pnl": {"pnl": made.dense_pnl}}
+        files["theta_star"] = {**made.theta_star, **looked_at}
+        for name, tensors in files.items():
             # safetensors wants memory of its own for every tensor.
             content = save({n: t.clone() for n, t in tensors.items()})
             replace(folder / f"{name}.safetensors", content)
@@ -103,8 +103,7 @@ class Filed:
         made = restore(
             study,
             seed=self.facts.seed,
-            theta_0=self.theta_0,
-            theta_star=self.theta_star,
+            networks=self.networks,
             dense=dense,
             dense_pnl=self.dense_pnl,
         )

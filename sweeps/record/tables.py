@@ -54,6 +54,8 @@ _AFTER = {
 EPOCH_COLUMNS = {
     "train_loss": _REAL,
     "val_loss": _REAL,
+    "val_clean_loss": _REAL,
+    "val_attacked_loss": _REAL,
     "val_cvar_05": _REAL,
     "val_pnl_mean": _REAL,
     "val_pnl_std": _REAL,
@@ -84,13 +86,12 @@ def write_tables(storage: Path, book: Book) -> None:
         for row in log.rows(audit=True)
     ]
     configs = _config_columns(rows)
-    families = ("attacked_", "val_attacked_")
-    attacked = sorted({name for row in rows for name in row if name.startswith(families)})
+    placed = sorted({name for row in rows for name in row if "@" in name})
     trial_columns = {
         **_HEAD,
         **configs,
         **_TRIAL,
-        **dict.fromkeys(attacked, _REAL),
+        **dict.fromkeys(placed, _REAL),
         **_AFTER,
     }
     epoch_columns = {"trial_id": _TEXT, "epoch": _INTEGER, **configs, **EPOCH_COLUMNS}

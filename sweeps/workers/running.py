@@ -131,12 +131,17 @@ def _prepare(
     deadline: float | None,
 ) -> dict[str, Shared]:
     began, core = time.monotonic(), core_version()
-    tasks: dict[str, Any] = {
-        key: prepare_task.remote(
-            to_mapping(trial.study.dense_study()), trial.seed, core, filed[key]
+    tasks: dict[str, Any] = {}
+    # Those that others are built on come first.
+    for key in sorted(planned.preparations, key=lambda key: planned.base(key) is not None):
+        trial, base = planned.preparations[key], planned.base(key)
+        tasks[key] = prepare_task.remote(
+            to_mapping(trial.study.dense_study()),
+            trial.seed,
+            core,
+            filed[key],
+            *(tasks[base] if base and filed[key] is None else ()),
         )
-        for key, trial in planned.preparations.items()
-    }
     new = sum(made is None for made in filed.values())
     if new:
         shown.message(f"preparing {new}: paths, theta_0, training the dense baseline ..")

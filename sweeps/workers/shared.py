@@ -18,12 +18,14 @@ from torch import Tensor
 
 from hedgecore.config import from_mapping
 from hedgecore.hedging.features import Standardisation
+from hedgecore.hedging.preparation import NETWORKS, DenseBaseline, Preparation, prepare
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.ticket import SPLITS, DenseBaseline, Preparation, prepare
 from hedgecore.hedging.train import DivergedError
 from hedgecore.market.paths import MarketPaths
 from sweeps.errors import PreparationError, UsageError
 from sweeps.record.filing import Facts, Filed
+
+_SPOT, _VARIANCE, _SEEN = "_spot", "_variance", "interpretation."
 
 Arrays = dict[str, np.ndarray]
 
@@ -37,36 +39,34 @@ class Shared:
 
     def fetch(self) -> Preparation:
         """The preparation on this node; its tensors are views of the object store, not copies."""
-        arrays = ray.get(self.arrays)
-        facts = self.facts
-        return Preparation(
-            seed=facts.seed,
-            data={
-                split: MarketPaths(
-                    spot=view(arrays[f"{split}_spot"]),
-                    variance=view(arrays[f"{split}_variance"]),
-                    maturity=facts.maturity,
-                )
-                for split in SPLITS
-            },
-            standardisation=Standardisation(mean=view(arrays["mean"]), sd=view(arrays["sd"])),
-            theta_0=unflatten(view(arrays["theta_0"]), facts.layout),
-            theta_star=unflatten(view(arrays["theta_star"]), facts.layout),
-            dense=DenseBaseline(**facts.dense),
-            dense_pnl=view(arrays["dense_pnl"]),
-        )
+        return _assembled(self.facts, ray.get(self.arrays))
 
 
 @ray.remote(num_cpus=1, num_returns=2)
 def prepare_task(
-    study: dict[str, Any], seed: int, core: str, filed: "Filed | None"
+    study: dict[str, Any],
+    seed: int,
+    core: str,
+    filed: "Filed | None",
+    base_facts: Facts | str | None = None,
+    base_arrays: Arrays | None = None,
 ) -> tuple[Facts | str, Arrays]:
-    """Facts and arrays of one preparation, or what went wrong with it in one line."""
+    """Facts and arrays of one preparation, or what went wrong with it in one line.
+
+    The base, if any, is what this preparation adds a network to.
+    """
+    if isinstance(base_facts, str):
+        return base_facts, {}
     torch.set_num_threads(1)
     began = time.perf_counter()
     typed = from_mapping(TicketStudy, study)
     try:
-        made = prepare(typed, seed=seed) if filed is None else filed.restore(typed)
+        if filed is not None:
+            made = filed.restore(typed)
+        elif base_facts is not None and base_arrays is not None:
+            made = prepare(typed, seed=seed, base=_assembled(base_facts, base_arrays))
+        else:
+            made = prepare(typed, seed=seed)
     except DivergedError as error:
         return f"the dense baseline diverged: {error} (study.dense.lr)", {}
     except UsageError as error:
@@ -82,15 +82,15 @@ def prepare_task(
         seconds=time.perf_counter() - began if filed is None else filed.facts.seconds,
     )
     arrays = {
-        "theta_0": flatten(made.theta_0),
-        "theta_star": flatten(made.theta_star),
+        **{name: flatten(theta) for name, theta in made.networks.items()},
         "mean": made.standardisation.mean.numpy(),
         "sd": made.standardisation.sd.numpy(),
         "dense_pnl": made.dense_pnl.numpy(),
+        **{_SEEN + name: value.numpy() for name, value in made.interpretation.items()},
     }
     for split, paths in made.data.items():
-        arrays[f"{split}_spot"] = paths.spot.numpy()
-        arrays[f"{split}_variance"] = paths.variance.numpy()
+        arrays[split + _SPOT] = paths.spot.numpy()
+        arrays[split + _VARIANCE] = paths.variance.numpy()
     return facts, arrays
 
 
@@ -109,6 +109,30 @@ def collect(key: str, facts: "ray.ObjectRef", arrays: "ray.ObjectRef") -> Shared
         return Shared(made, ray.put(ray.get(arrays)))
     except RayError as error:
         raise PreparationError(f"{key}: {str(error).splitlines()[0]}") from error
+
+
+def _assembled(facts: Facts, arrays: Arrays) -> Preparation:
+    return Preparation(
+        seed=facts.seed,
+        data={
+            name.removesuffix(_SPOT): MarketPaths(
+                spot=view(spot),
+                variance=view(arrays[name.removesuffix(_SPOT) + _VARIANCE]),
+                maturity=facts.maturity,
+            )
+            for name, spot in arrays.items()
+            if name.endswith(_SPOT)
+        },
+        standardisation=Standardisation(mean=view(arrays["mean"]), sd=view(arrays["sd"])),
+        **{name: unflatten(view(arrays[name]), facts.layout) for name in NETWORKS},
+        dense=DenseBaseline(**facts.dense),
+        dense_pnl=view(arrays["dense_pnl"]),
+        interpretation={
+            name.removeprefix(_SEEN): view(value)
+            for name, value in arrays.items()
+            if name.startswith(_SEEN)
+        },
+    )
 
 
 def view(array: np.ndarray) -> Tensor:

@@ -14,13 +14,14 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from hedgecore.config import from_mapping
+from hedgecore.hedging.features import FEATURE_NAMES, Standardisation
+from hedgecore.hedging.preparation import Preparation, sha256
 from hedgecore.hedging.snapshot import best_theta
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.ticket import (
-    Preparation,
     assess_ticket,
     draw_ticket,
-    sha256,
+    interpret_ticket,
     train_ticket,
     validate_ticket,
 )
@@ -28,7 +29,7 @@ from hedgecore.hedging.train import DivergedError, EpochMetrics
 from hedgecore.pruning import mask as masks
 from hedgecore.pruning.lottery import Ticket
 
-_SECONDS = "seconds"
+_SECONDS, _MASK = "seconds", "mask."
 
 
 class Run(Protocol):
@@ -72,10 +73,12 @@ class TicketRun:
         theta_0 = sha256(preparation.theta_0.values())
         assert theta_0 == trial["theta_0_sha256"], "theta_0 changed on its way to the trial"
         self._preparation, self._device = preparation.to(device), device
-        self._ticket = draw_ticket(self._study, self._preparation)
         self._resume = load(checkpoint) if checkpoint else None
-        if self._resume is not None:
+        if self._resume is None:
+            self._ticket = draw_ticket(self._study, self._preparation)
+        else:
             self._began -= float(self._resume.pop(_SECONDS))
+            self._ticket = _unpacked(self._resume, self._preparation)
         self._last: EpochMetrics | None = None
         self.facts = _about(self._ticket)
 
@@ -91,7 +94,8 @@ class TicketRun:
         """See :class:`Run`."""
         assert self._last is not None, "nothing was trained since the last checkpoint"
         seconds = torch.tensor(self._seconds(), dtype=torch.float64)
-        return save({**self._last.snapshot(), _SECONDS: seconds})
+        # With its mask, which an iterative schedule takes long to find.
+        return save({**self._last.snapshot(), **_masks(self._ticket), _SECONDS: seconds})
 
     def finish(self, *columns: str) -> tuple[dict[str, Any], bytes]:
         """See :class:`Run`."""
@@ -105,8 +109,10 @@ class TicketRun:
         tested = assess_ticket(self._study, self._preparation, theta)
         validated = validate_ticket(self._study, self._preparation, theta, columns)
         end = {**tested, **validated, "seconds": self._seconds()}
-        scale = self._preparation.standardisation
-        return end, _packed(self._trial, self._ticket, theta, scale)
+        seen = interpret_ticket(self._study, self._preparation, theta, self._ticket.mask)
+        return end, _packed(
+            self._trial, self._ticket, theta, self._preparation.standardisation, seen
+        )
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._began
@@ -192,16 +198,38 @@ def _about(ticket: Ticket) -> dict[str, Any]:
     }
 
 
+def _masks(ticket: Ticket) -> dict[str, Tensor]:
+    return {_MASK + name: m.cpu() for name, m in ticket.mask.items()}
+
+
+def _unpacked(checkpoint: dict[str, Tensor], preparation: Preparation) -> Ticket:
+    """The ticket of a checkpoint, which its masks are taken out of."""
+    device = preparation.dense_pnl.device
+    best = best_theta(checkpoint)
+    # In the order of the network, which a file does not keep: sums over parameters depend on it.
+    names = [*preparation.theta_0, *(name for name in best if name not in preparation.theta_0)]
+    return Ticket(
+        mask={n: checkpoint.pop(_MASK + n).to(device) for n in names if _MASK + n in checkpoint},
+        theta={name: best[name].to(device) for name in names},
+    )
+
+
 def _packed(
-    trial: Mapping[str, Any], ticket: Ticket, theta: Mapping[str, Tensor], s: Any
+    trial: Mapping[str, Any],
+    ticket: Ticket,
+    theta: Mapping[str, Tensor],
+    s: Standardisation,
+    interpretation: Mapping[str, Tensor],
 ) -> bytes:
-    """The trained ticket as safetensors: parameters, masks, standardisation, and its trial."""
+    """The trained ticket as safetensors, with what it looks at and the trial it is of."""
     tensors = {
         **theta,
-        **{f"mask.{name}": m for name, m in ticket.mask.items()},
+        **_masks(ticket),
         "standardisation.mean": s.mean,
         "standardisation.sd": s.sd,
+        **{f"interpretation.{name}": value for name, value in interpretation.items()},
     }
     # Contiguous copies: safetensors stores no views.
     stored = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
-    return save(stored, metadata={"trial": json.dumps(trial)})
+    # One entry: safetensors writes several in an order that changes from run to run.
+    return save(stored, metadata={"trial": json.dumps({**trial, "features": FEATURE_NAMES})})

@@ -38,8 +38,8 @@ study:
   network: {hidden: [8, 8]}
   training: {epochs: 4, batch_size: 128, schedule: constant}
   dense: {lr: 1.0e-2, epochs: 2}
-  attack: {name: fgsm}
-  evaluation: {attack: fgsm, epsilons: [0.2]}
+  attack: {name: path_fgsm}
+  evaluation: {path_fgsm: [0.2]}
 scheduler:
   asha: {grace_period: 1, reduction_factor: 2, stratify_by: [sparsity], replicates: seed}
 """

@@ -70,9 +70,8 @@ def survives(
     return toll.kills
 
 
-def test_a_driver_killed_three_times_ends_as_if_it_had_never_been(undisturbed, tmp_path):
-    moments = [at_the_start, while_it_prepares, while_it_trains]
-    assert survives(undisturbed, tmp_path / "out", moments, random.Random(0)) == 3
+def test_a_driver_killed_while_it_trains_ends_as_if_it_had_never_been(undisturbed, tmp_path):
+    assert survives(undisturbed, tmp_path / "out", [while_it_trains], random.Random(0)) == 1
 
 
 @pytest.mark.slow
@@ -86,20 +85,22 @@ def test_a_driver_killed_twenty_times_ends_as_if_it_had_never_been(undisturbed, 
 
 
 @pytest.mark.slow
-def test_workers_killed_at_random_moments_change_nothing(undisturbed, tmp_path):
+def test_workers_killed_at_twenty_random_moments_change_nothing(undisturbed, tmp_path):
     (space, reference), drawn, kills = undisturbed, random.Random(2), 0
-    with Driver(space, tmp_path / "out", "--audit", str(AUDIT)) as driver:
-        assert driver.says("minimum-variance")
-        while kills < 6 and soon_after_it_goes_on(driver, drawn):
-            if lanes := driver.lanes:
-                with suppress(ProcessLookupError):
-                    os.kill(drawn.choice(lanes), signal.SIGKILL)
-                    kills += 1
-        assert driver.ends() == 0, driver.errors
-        acknowledged(driver.said, tmp_path / "out")
-    assert kills >= 3
-    assert any(record["type"] == "lost" for record in read(tmp_path / "out"))
-    same(tmp_path / "out", reference)
+    while kills < 20:
+        storage, before = tmp_path / f"after {kills}", kills
+        with Driver(space, storage, "--audit", str(AUDIT)) as driver:
+            assert driver.says("minimum-variance")
+            while kills < min(before + 6, 20) and soon_after_it_goes_on(driver, drawn):
+                if lanes := driver.lanes:
+                    with suppress(ProcessLookupError):
+                        os.kill(drawn.choice(lanes), signal.SIGKILL)
+                        kills += 1
+            assert driver.ends() == 0, driver.errors
+            acknowledged(driver.said, storage)
+        assert kills > before
+        assert any(record["type"] == "lost" for record in read(storage))
+        same(storage, reference)
 
 
 # The 14th checkpoint is the second of its trial.

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import sweeps
-from hedgecore.hedging.ticket import SPLITS, prepare
+from hedgecore.hedging.markets import SPLITS
+from hedgecore.hedging.preparation import prepare
 from hedgecore.rng import numpy_stream
 from sweeps import UsageError
 from sweeps.deciding.asha import Asha
@@ -224,8 +225,7 @@ def test_the_object_store_holds_what_a_preparation_holds(planned):
     made = prepare(study, seed=0)
     tensors = [
         *(t for split in SPLITS for t in (made.data[split].spot, made.data[split].variance)),
-        *made.theta_0.values(),
-        *made.theta_star.values(),
+        *(value for theta in made.networks.values() for value in theta.values()),
         made.standardisation.mean,
         made.standardisation.sd,
         made.dense_pnl,
@@ -243,7 +243,7 @@ def test_the_lines_say_it_to_people(planned, flat):
         "go on            4      -",
         "epochs     about 16 (at most 24)",
         "time       about 1.2 min on 2 CPUs (0.019 CPU-hours; 2-epoch probe of 2 kinds of trial)",
-        "memory     about 1.1 GB for 2 workers, 0.089 MB of it in the object store",
+        "memory     about 1.1 GB for 2 workers, 0.091 MB of it in the object store",
         "price      about 1.2 at 30 a CPU-hour",
     ]
 
@@ -321,7 +321,7 @@ def test_a_large_study_is_timed_on_fewer_paths_in_full_batches_and_chunks():
     market, evaluation = probing._manageable([study])
     assert market.train_paths == 2 * study.training.batch_size
     assert market.val_paths == market.test_paths == probing.CHUNK
-    assert (len(evaluation.epsilons), evaluation.steps) == (1, 2)
+    assert (evaluation.attacked_paths, evaluation.steps) == (probing.CHUNK, 2)
     small = kind(sweeps.plan("tickets_smoke.yaml").trials[-1].study)
     assert probing._manageable([small]) == (small.market, small.evaluation)
 

@@ -31,7 +31,8 @@ def trial(name, index=0, **more):
 def row(n, loss, best=True):
     rest = ("train_loss", "val_cvar_05", "val_pnl_mean", "val_pnl_std", "y", "lr", "grad_norm")
     same = dict.fromkeys(rest, 0.1)
-    return {"epoch": n, "val_loss": loss, "best": best, "seconds": 0.5 * n, **same}
+    losses = {"val_loss": loss, "val_clean_loss": loss}
+    return {"epoch": n, **losses, "best": best, "seconds": 0.5 * n, **same}
 
 
 def segment(name, *rows, end=None):

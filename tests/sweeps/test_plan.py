@@ -189,7 +189,10 @@ def test_rules_of_ray_have_no_rungs_of_ours(tiny, kind):
             r"space.sparsity.*: 0.8 keeps 2 of 10 .* \(trial sparsity=0.8",
         ),
         ("study.market.dividend=0.01", "set cost.financing to true"),
-        ("space.attack.name.grid=[fgsm, pdg]", "space.attack.name.*: unknown attack 'pdg'"),
+        (
+            "space.attack.name.grid=[path_fgsm, path_pdg]",
+            "space.attack.name.*: unknown attack 'path_pdg'",
+        ),
         ("study.trainin.epochs=3", "study.trainin.*: unknown key 'trainin'; did you mean 'train"),
         ("study.training.epoch=3", "study.training.epoch.*: unknown key 'epoch'; did you mean"),
         ("study.training.epochs=0", "study.training.epochs.*: epochs must be at least 1, got 0"),
@@ -313,8 +316,8 @@ def test_a_quasirandom_search_crosses_grids_with_the_same_draws(tiny):
 
 
 CONDITION = [
-    "space.attack.name.grid=[fgsm, pgd]",
-    "space.attack.steps={grid: [2, 3], when: {attack.name: [pgd]}}",
+    "space.attack.name.grid=[path_fgsm, path_pgd]",
+    "space.attack.steps={grid: [2, 3], when: {attack.name: [path_pgd]}}",
     "space.sparsity.grid=[0.0]",
     "space.lr.grid=[0.01]",
     "space.epsilon.grid=[0.2]",
@@ -324,20 +327,22 @@ CONDITION = [
 def test_an_axis_that_does_not_exist_is_left_to_the_study_and_its_copies_run_once(tiny):
     trials = sweeps.plan(tiny, overrides=[*CONDITION, "study.attack.steps=7"]).trials
     found = [(t.config["attack.name"], t.config.get("attack.steps")) for t in trials]
-    assert found == [("fgsm", None), ("pgd", 2), ("pgd", 3)]
+    assert found == [("path_fgsm", None), ("path_pgd", 2), ("path_pgd", 3)]
     assert trials[0].study.attack.steps == 7
 
 
 def test_a_drawn_axis_may_be_conditional(tiny):
-    steps = "space.attack.steps={randint: [2, 9], when: {attack.name: [pgd]}}"
+    steps = "space.attack.steps={randint: [2, 9], when: {attack.name: [path_pgd]}}"
     search = ["search.algorithm=random", "search.num_samples=6"]
     trials = sweeps.plan(tiny, overrides=[*CONDITION, steps, *search]).trials
-    assert all(("attack.steps" in t.config) == (t.config["attack.name"] == "pgd") for t in trials)
-    assert sum(t.config["attack.name"] == "fgsm" for t in trials) == 1
+    assert all(
+        ("attack.steps" in t.config) == (t.config["attack.name"] == "path_pgd") for t in trials
+    )
+    assert sum(t.config["attack.name"] == "path_fgsm" for t in trials) == 1
 
 
 def test_a_wrong_value_of_a_conditional_axis_is_found_before_anything_runs(tiny):
-    steps = "space.attack.steps={grid: [0], when: {attack.name: [pgd]}}"
+    steps = "space.attack.steps={grid: [0], when: {attack.name: [path_pgd]}}"
     with pytest.raises(SpaceError, match=r"space\.attack\.steps: steps must be at least 1, got 0"):
         sweeps.plan(tiny, overrides=[*CONDITION, steps])
 

@@ -195,9 +195,9 @@ def test_a_failure_that_does_not_come_again_is_named(copy):
     assert line == said
 
 
-def test_another_theta_star_gives_another_ticket(copy):
+def test_another_network_to_find_masks_on_gives_another_ticket(copy):
     (known, *_) = ids(copy, "completed")
-    (path,) = (copy / "study").glob("*/theta_star.safetensors")
+    (path,) = (copy / "study").glob("*/theta_mask.safetensors")
     theta = load_file(path)
     save_file({name: value.flip(0).contiguous() for name, value in theta.items()}, path)
     assert not replay(copy, known).equal

@@ -508,8 +508,8 @@ def test_a_proposal_comes_to_the_mean_of_its_seeds_at_their_best_epochs(searched
     assert len(sweep.study.trials) == 12
     for trial in sweep.study.trials:
         loss = (trial.params["lr"] - 0.3) ** 2 + 0.5
-        # The made-up val_cvar_05 is the third column: two above the loss.
-        assert trial.values == pytest.approx([loss, loss + 2, trial.params["sparsity"], -7.0])
+        # The made-up val_cvar_05 is the fourth column: three above the loss.
+        assert trial.values == pytest.approx([loss, loss + 3, trial.params["sparsity"], -7.0])
 
 
 def test_what_is_attacked_on_validation_paths_is_computed_for_those_who_ask(searched, tmp_path):

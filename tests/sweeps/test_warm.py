@@ -130,7 +130,7 @@ ASKING = f"search.objectives=['{ATTACKED}']"
     ("change", "more"),
     [
         ("study.market.test_paths=256", [ASKING]),
-        ("study.evaluation.epsilons=[0.1, 0.2]", [ASKING]),
+        ("study.evaluation.path_fgsm=[0.1, 0.2]", [ASKING]),
         ("study.evaluation.variance_scale=50", []),
     ],
 )

@@ -1,0 +1,68 @@
+"""What a step of training under PGD-k costs, in clean steps.
+
+``python -m benchmarks.attack_cost [ROUNDS]``: an epoch of each in turn, again and again, one
+thread; medians of the ratio within a round. k gradients and the step itself would be k + 1.
+"""
+
+import statistics
+import sys
+import time
+from itertools import pairwise
+
+import torch
+
+from hedgecore.hedging.preparation import prepare
+from hedgecore.hedging.study import TicketStudy
+from hedgecore.hedging.ticket import draw_ticket, train_ticket
+
+SIZES = {"32x32, batch 256": ([32, 32], 256), "64x64, batch 512": ([64, 64], 512)}
+ATTACKS = {"path_fgsm": [1], "path_pgd": [1, 3, 7], "distribution_wpgd": [3]}
+
+
+def epochs(study, preparation):
+    """Seconds of one epoch of training after another, without its validation."""
+    ticket = draw_ticket(study, preparation)
+    for before, after in pairwise(_marks(train_ticket(study, preparation, ticket))):
+        yield after - before
+
+
+def _marks(training):
+    for _ in training:
+        yield time.perf_counter()
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    torch.set_num_threads(1)
+    for size, (hidden, batch) in SIZES.items():
+        study = TicketStudy().with_axes(
+            {
+                "network.hidden": hidden,
+                "training.batch_size": batch,
+                "training.epochs": rounds + 2,
+                "dense.epochs": 1,
+                "market.train_paths": 8192,
+                # An epoch ends with a validation, which no attack makes longer.
+                "market.val_paths": 100,
+            }
+        )
+        preparation = prepare(study, seed=0)
+        sides = {"clean": epochs(study, preparation)}
+        for name, steps in ATTACKS.items():
+            for k in steps:
+                attacked = study.with_axes(
+                    {"epsilon": 0.1, "attack.name": name, "attack.steps": k}
+                )
+                sides[f"{name}-{k}"] = epochs(attacked, preparation)
+        times = {side: [] for side in sides}
+        for _ in range(rounds):
+            for side, run in sides.items():
+                times[side].append(next(run))
+        for side, taken in list(times.items())[1:]:
+            k = int(side.rpartition("-")[2])
+            ratio = statistics.median(a / c for a, c in zip(taken, times["clean"], strict=True))
+            print(f"{size}: {side:22s} {ratio:5.2f} clean steps, k + {ratio - k:.2f}")
+
+
+if __name__ == "__main__":
+    main()
