@@ -6,17 +6,20 @@
     analysis.max_efficient_sparsity(trials)              # how sparse the network may be
     analysis.baselines(trials, analysis.load_manifest("results/tickets"))  # without training
     analysis.compare(trials)                             # told apart, or only other seeds?
+    analysis.robust_against_standard(trials)             # what robust training costs and buys
     analysis.schema.describe()                           # what every column means
 
 Figures live in :mod:`analysis.figures`, which is imported only when asked for.
 """
 
 from analysis import schema
+from analysis.attack_checks import attack_checks
 from analysis.audit import audit, soundness
 from analysis.baselines import baselines
 from analysis.comparison import compare
 from analysis.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
+from analysis.robustness import robust_against_standard, robustness_table
 from analysis.schema import ColumnError
 from analysis.seeds import (
     Interval,
@@ -34,6 +37,7 @@ __all__ = [
     "ColumnError",
     "Interval",
     "StorageError",
+    "attack_checks",
     "audit",
     "baselines",
     "best_lr",
@@ -48,6 +52,8 @@ __all__ = [
     "max_efficient_sparsity",
     "more_seeds",
     "paired_size",
+    "robust_against_standard",
+    "robustness_table",
     "schema",
     "signed_rank",
     "soundness",

@@ -1,9 +1,10 @@
 """The dictionary of all columns: type, unit, direction and meaning.
 
 Parameters carry the prefix ``config/``; metrics are bare. Two families are open, because the space
-decides which of them there are: ``config/<dotted path>`` and
-``attacked_<metric>@<threat>_<attack>:<epsilon>``, which with the prefix ``val_`` is of the
-validation paths.
+decides which of them there are: ``config/<dotted path>`` and ``<metric>@<where>:<size>``, a metric
+under an attack (``attacked_cvar_05@path_pgd:0.1``) or in another market
+(``cvar_05@regime:high_vol``); with the prefix ``val_`` of the validation paths, with ``dense_`` of
+the dense network.
 """
 
 import re
@@ -49,14 +50,16 @@ def column(name: str) -> Column:
     if name.startswith("config/") and len(name) > len("config/"):
         path = name.removeprefix("config/")
         return Column(name=name, dtype="any", unit="", direction=None, meaning=f"parameter {path}")
-    if match := _ATTACKED.fullmatch(name):
+    if match := _PLACED.fullmatch(name):
         metric = TRIALS.get(match["metric"])
         if metric is not None and metric.name in TEST_METRICS:
-            attack = f"{match['attack']} ({match['threat']} threat, epsilon {match['epsilon']})"
-            meaning = f"{metric.meaning}; under {attack}"
-            if match["validation"]:
+            meaning = metric.meaning + _FORMS[match["form"] or ""] + "; " + _place(match)
+            if match["of"] == "val_":
                 meaning = meaning.replace("test P&L", "validation P&L")
-            return replace(metric, name=name, meaning=meaning)
+            elif match["of"]:
+                meaning += "; of the seed's dense network"
+            unit = "1" if match["form"] == "_of_price" else metric.unit
+            return replace(metric, name=name, meaning=meaning, unit=unit)
     raise ColumnError(_unknown(name, [*TRIALS, *EPOCHS]))
 
 
@@ -121,6 +124,19 @@ def _unknown(name: str, known: Iterable[str], *, kind: str = "column") -> str:
     return f"unknown {kind} {name!r}; {hint}analysis.schema.describe() lists all"
 
 
+def _place(match: re.Match[str]) -> str:
+    """Where a metric of the open family was taken."""
+    where, size = match["where"], match["size"]
+    if where == "regime":
+        return f"in the regime {size}"
+    if where == "shift":
+        return f"in markets whose parameters are moved by up to {float(size):.0%}"
+    if where == "transfer":
+        return f"under the worst paths for the dense network, epsilon {size}"
+    model, _, attack = where.rpartition("_")
+    return f"under {attack} ({model} threat, epsilon {size})"
+
+
 def _table(
     *groups: tuple[tuple[str, Dtype, str, Direction | None, str], ...],
 ) -> dict[str, Column]:
@@ -131,11 +147,12 @@ def _table(
     }
 
 
-# The threat may hold an underscore, the attack may not: the last underscore divides them.
-_ATTACKED = re.compile(
-    r"(?P<validation>val_)?attacked_(?P<metric>\w+)@"
-    r"(?P<threat>\w+)_(?P<attack>[A-Za-z0-9]+):(?P<epsilon>[0-9.eE+-]+)"
+_PLACED = re.compile(
+    r"(?P<of>val_|dense_)?(?:attacked_)?(?P<metric>\w+?)(?P<form>_of_price|_worst)?"
+    r"@(?P<where>\w+):(?P<size>[\w.+-]+)"
 )
+_FORMS = {"": "", "_of_price": ", over the option's price there", "_worst": ", worst market"}
+
 
 _CURRENCY = "currency per option (S0 = 100)"
 
@@ -227,7 +244,15 @@ _EPOCH: tuple[tuple[str, Dtype, str, Direction | None, str], ...] = (
     ("trial_id", "string", "", None, "the trial this epoch belongs to"),
     ("epoch", "Int64", "epoch", None, "1 is the first"),
     ("train_loss", "float64", _CURRENCY, "lower", "training risk"),
-    ("val_loss", "float64", _CURRENCY, "lower", "pooled validation risk"),
+    ("val_loss", "float64", _CURRENCY, "lower", "pooled validation risk the best is chosen by"),
+    ("val_clean_loss", "float64", _CURRENCY, "lower", "pooled validation risk on clean paths"),
+    (
+        "val_attacked_loss",
+        "float64",
+        _CURRENCY,
+        "lower",
+        "pooled validation risk under the attack of training; null where it plays no part",
+    ),
     ("val_cvar_05", "float64", _CURRENCY, "higher", "mean validation P&L of the worst 5 %"),
     ("val_pnl_mean", "float64", _CURRENCY, "higher", "mean validation P&L"),
     ("val_pnl_std", "float64", _CURRENCY, "lower", "standard deviation of validation P&L"),

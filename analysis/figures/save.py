@@ -19,10 +19,21 @@ from analysis.configurations import groups, parameters, problem_axes, seed_count
 from analysis.efficiency import max_efficient_sparsity
 from analysis.figures.audit import early_stopping_audit
 from analysis.figures.convergence import convergence_speed
+from analysis.figures.importance import (
+    importance_bars,
+    importance_correlation,
+    importance_shift,
+)
+from analysis.figures.models import headed
+from analysis.figures.overlap import mask_overlap
+from analysis.figures.patterns import mask_patterns, size_of_patterns
 from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
+from analysis.figures.robustness import robustness_plans
 from analysis.figures.seeds import seeds_compared
 from analysis.figures.style import RC, NothingToDraw
-from analysis.words import setting
+from analysis.figures.weights import weight_distribution
+from analysis.tickets import Tickets
+from analysis.words import percent, setting
 
 # Without dates and versions, equal data give equal bytes.
 _METADATA: dict[str, dict[str, None]] = {
@@ -34,7 +45,8 @@ _MOST_GROUPS = 12
 _MOST_PROBLEMS = 6
 _AUDIT = "early_stopping_audit"
 
-_Plan = tuple[str, Callable[[Axes], None]]
+_SIZE = (8.4, 5.4)
+_Plan = tuple[str, tuple[float, float], Callable[[Figure], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +91,50 @@ def save(
         )
         saved.append(Saved(written=(), skipped=(line,)))
     if audited is not None and len(audited):
-        saved.append(_draw(folder, [(_AUDIT, lambda ax: early_stopping_audit(audited, ax))]))
+        plan = _alone(_AUDIT, lambda ax: early_stopping_audit(audited, ax))
+        saved.append(_draw(folder, [plan]))
     return Saved(
         written=tuple(path for one in saved for path in one.written),
         skipped=tuple(line for one in saved for line in one.skipped),
     )
 
 
-def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = (8.4, 5.4)) -> Figure:
+def save_ticket_figures(storage: str | Path, compared: Sequence[Tickets]) -> Saved:
+    """Writes the figures of networks, in the folder of their problem where there are several.
+
+    Args:
+        storage: the directory of the sweep.
+        compared: from :func:`analysis.tickets.tickets`.
+    """
+    folder = Path(storage) / "report" / "figures"
+    written, skipped = [], []
+    for one in compared:
+        if not one.models:
+            skipped.append(_of(one, "figures of networks: none can be read"))
+            continue
+        where = _of(one, f"sparsity {percent(one.chosen.sparsity)}")
+        for name, size, draw in _ticket_plans(one):
+            try:
+                figure = panels(draw, size=size)
+            except NothingToDraw as reason:
+                skipped.append(_of(one, f"{name}: {reason}"))
+                continue
+            headed(figure, f"{figure.get_suptitle()}\n{where}")
+            written += _files(folder / _file_name(one.problem), name, figure)
+    return Saved(written=tuple(written), skipped=tuple(skipped))
+
+
+def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = _SIZE) -> Figure:
     """A figure in the house style whose one Axes ``draw`` has filled; ``size`` in inches."""
+    return panels(lambda figure: draw(figure.add_subplot()), size=size)
+
+
+def panels(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Figure:
+    """A figure in the house style that ``draw`` has filled; ``size`` in inches."""
     with mpl.rc_context(RC):
         figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12))
         FigureCanvasAgg(figure)
-        draw(figure.add_subplot())
+        draw(figure)
         return figure
 
 
@@ -100,13 +143,13 @@ def _plans(
 ) -> tuple[list[_Plan], list[str]]:
     """The figures of one problem, and why some will not be drawn."""
     plans: list[_Plan] = [
-        (
+        _alone(
             "cvar_against_remaining",
             lambda ax: cvar_against_remaining(
                 trials, ax, tolerance=tolerance, confidence=confidence
             ),
         ),
-        ("sharpe_against_remaining", lambda ax: sharpe_against_remaining(trials, ax)),
+        _alone("sharpe_against_remaining", lambda ax: sharpe_against_remaining(trials, ax)),
     ]
     every, skipped = _groups(trials), []
     pairs = _groups(trials[trials["status"] == "completed"])
@@ -124,31 +167,65 @@ def _plans(
         skipped.append("convergence_speed: no trial has completed")
     if pairs:
         chosen = _deployable(trials, pairs, tolerance=tolerance, confidence=confidence)
-        plans.insert(0, ("convergence_speed", _speed(trials, *chosen)))
+        plans.insert(0, _alone("convergence_speed", _speed(trials, *chosen)))
         others = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
-        plans += [(_beside(*pair), _speed(trials, *pair)) for pair in others]
+        plans += [_alone(_beside(*pair), _speed(trials, *pair)) for pair in others]
     if seed_count(trials) > 1:
-        plans.append(("seeds", lambda ax: seeds_compared(trials, ax)))
+        plans.append(_alone("seeds", lambda ax: seeds_compared(trials, ax)))
+    plans += robustness_plans(trials, tolerance=tolerance, confidence=confidence)
     return plans, skipped
+
+
+def _alone(name: str, draw: Callable[[Axes], None]) -> _Plan:
+    """The plan of a figure with one Axes, which ``draw`` fills."""
+    return name, _SIZE, lambda figure: draw(figure.add_subplot())
 
 
 def _draw(folder: Path, plans: Sequence[_Plan]) -> Saved:
     written: list[Path] = []
     skipped: list[str] = []
-    for name, draw in plans:
+    for name, size, draw in plans:
         try:
-            figure = render(draw)
+            figure = panels(draw, size=size)
         except NothingToDraw as reason:
             skipped.append(f"{name}: {reason}")
             continue
-        for kind, metadata in _METADATA.items():
-            buffer = io.BytesIO()
-            with mpl.rc_context(RC):
-                figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
-            path = folder / f"{name}.{kind}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            written.append(_replace(path, buffer.getvalue()))
+        written += _files(folder, name, figure)
     return Saved(written=tuple(written), skipped=tuple(skipped))
+
+
+def _ticket_plans(one: Tickets) -> list[_Plan]:
+    # Standard and the most robust: the contrast that training under attack makes.
+    pair = one.pair()
+    return [
+        ("mask_patterns", size_of_patterns(pair), lambda f: mask_patterns(pair, f)),
+        ("importance", (13.0, 6.2), lambda f: importance_bars(one.means, f)),
+        (
+            "importance_correlation",
+            (11.5, 5.8),
+            lambda f: importance_correlation(one.importances, one.means, f),
+        ),
+        ("importance_shift", (10.5, 7.4), lambda f: importance_shift(one.shifts, f)),
+        ("weights", (12.0, 4.8), lambda f: weight_distribution(one.models, f)),
+        ("mask_overlap", (11.5, 5.0), lambda f: mask_overlap(one.overlaps, f)),
+    ]
+
+
+def _of(one: Tickets, line: str) -> str:
+    return f"{one.problem}: {line}" if one.problem else line
+
+
+def _files(folder: Path, name: str, figure: Figure) -> list[Path]:
+    """``figure`` as every kind of file."""
+    written = []
+    for kind, metadata in _METADATA.items():
+        buffer = io.BytesIO()
+        with mpl.rc_context(RC):
+            figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
+        path = folder / f"{name}.{kind}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written.append(_replace(path, buffer.getvalue()))
+    return written
 
 
 def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:

@@ -1,5 +1,6 @@
 """Synthetic sweeps whose answers are known in closed form."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,14 @@ def tickets_grid() -> list[dict[str, Any]]:
                         }
                     )
     return rows
+
+
+@pytest.fixture
+def drawn_small(monkeypatch):
+    """Figures as small PNGs: fonts in PDFs and large pictures take most of a report's time."""
+    save = importlib.import_module("analysis.figures.save")  # there is a function of that name
+    monkeypatch.delitem(save._METADATA, "pdf")
+    monkeypatch.setattr(save, "_DPI", 40)
 
 
 @pytest.fixture(name="table")

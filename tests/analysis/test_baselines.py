@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from analysis import baselines
 from analysis.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("drawn_small")
+
 
 def metrics(cvar, **more):
     found = {

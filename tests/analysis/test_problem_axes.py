@@ -16,6 +16,8 @@ from analysis.figures import (
 )
 from analysis.words import efficient, learning_rates
 
+pytestmark = pytest.mark.usefixtures("drawn_small")
+
 CALM, WILD = 0.1, 0.5
 
 

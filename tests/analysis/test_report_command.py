@@ -11,6 +11,8 @@ import analysis
 from analysis import best_lr, summary
 from analysis.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("drawn_small")
+
 
 @pytest.fixture
 def run():
@@ -207,7 +209,7 @@ def test_an_audit_of_early_stopping_is_reported_and_drawn(table, write, run, tmp
     assert "1 trial stopped early; of these, 1 trial ran on to the end" in said
     assert "False stops, better than the best finisher of their stratum: 1 of 1" in said
     assert "Regret: at least 0.1000" in said
-    assert (storage / "report" / "figures" / "early_stopping_audit.pdf").stat().st_size > 0
+    assert (storage / "report" / "figures" / "early_stopping_audit.png").stat().st_size > 0
     assert pd.read_csv(storage / "report" / "early_stopping.csv")["false_stops"].tolist() == [1, 1]
 
 

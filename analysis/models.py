@@ -1,0 +1,212 @@
+"""The trained networks of a sweep as NumPy arrays: which of them to compare, and their files.
+
+Standard tickets were trained clean (epsilon 0), robust ones under attack; the dense network is
+that of their seed. They are compared at one sparsity, every kind with all its seeds.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+
+from analysis.configurations import groups, parameters, prepared
+from analysis.efficiency import max_efficient_sparsity
+from analysis.selection import by_validation
+
+DENSE, STANDARD = "dense", "standard"
+FEATURES = (
+    "log_moneyness",
+    "return",
+    "volatility",
+    "variance_change",
+    "time_to_maturity",
+    "previous_position",
+    "cumulative_pnl",
+    "trading_volume",
+)
+"""What a network reads, in the order of its inputs, unless its file says otherwise."""
+
+_NEEDED = ("val_loss", "converged", "epochs_to_95pct")
+_TICKET = ("config/ticket", "config/pruning.ticket")
+_WEIGHT = re.compile(r"layers\.(\d+)\.weight")
+_MASK, _INTERPRETATION = "mask.", "interpretation."
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Tickets that differ in nothing but their seed; ``trials`` gives the trial_id of each.
+
+    ``epsilon`` is the attack budget of their training, NaN where the space has no such axis.
+    """
+
+    name: str
+    epsilon: float
+    trials: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Kinds of ticket at one sparsity, by ascending epsilon.
+
+    ``recommended`` says that the sparsity is the max efficient one of some epsilon.
+    """
+
+    sparsity: float
+    recommended: bool
+    kinds: tuple[Kind, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A trained network.
+
+    ``weights`` and ``masks`` are [outputs, inputs] by the name of the layer, in the order of the
+    network; only layers that could be pruned have a mask, which is True where a weight is kept.
+    ``importance`` holds a number for each of the ``features``, by measure.
+    """
+
+    kind: str
+    seed: int
+    weights: Mapping[str, Floats]
+    masks: Mapping[str, Bools]
+    importance: Mapping[str, Floats]
+    features: tuple[str, ...] = FEATURES
+
+    def kept(self, layer: str) -> Bools:
+        """Which weights of ``layer`` are kept: all, where it could not be pruned."""
+        return self.masks.get(layer, np.ones(self.weights[layer].shape, dtype=bool))
+
+
+def choose(
+    trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
+) -> Chosen | None:
+    """The tickets to compare; None while none has completed.
+
+    The sparsity is the max efficient one of the smallest epsilon that has one where both standard
+    and robust tickets completed; else the largest where both did, or where any did. At it, every
+    epsilon gives the trials that :func:`analysis.selection.by_validation` selects. Controls of the
+    lottery (``ticket`` other than "lottery") do not take part.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`, of one problem.
+        tolerance: see :func:`analysis.max_efficient_sparsity`.
+        confidence: likewise.
+    Raises:
+        schema.ColumnError: a column is missing although trials have completed.
+    """
+    frame = prepared(trials, _NEEDED, purpose="the choice of models")
+    for axis in _TICKET:
+        if axis in frame.columns:
+            frame = frame[frame[axis].eq("lottery")]
+    done = frame[frame["status"].eq("completed") & frame["config/sparsity"].gt(0.0)]
+    if done.empty:
+        return None
+    reached = {
+        float(values["sparsity"]): set(group["config/epsilon"])
+        for values, group in groups(done, ["sparsity"])
+    }
+    both = [s for s, found in reached.items() if 0.0 in found and any(e > 0.0 for e in found)]
+    answers = max_efficient_sparsity(frame, tolerance=tolerance, confidence=confidence)
+    recommended = [s for s in answers["max_efficient_sparsity"].dropna() if s in (both or reached)]
+    sparsity = float(recommended[0]) if recommended else max(both or reached)
+    here = frame[frame["config/sparsity"].eq(sparsity)]
+    return Chosen(sparsity=sparsity, recommended=bool(recommended), kinds=tuple(_kinds(here)))
+
+
+def load_models(storage: str | Path, chosen: Chosen) -> tuple[list[Model], list[str]]:
+    """The networks of ``chosen``, dense ones first, and a line for each that cannot be read.
+
+    Tickets are ``models/<trial_id>/ticket.safetensors``. Each names its preparation, whose
+    ``study/<preparation>/theta_star.safetensors`` is the dense network of its seed.
+    """
+    storage = Path(storage)
+    dense: dict[int, Model] = {}
+    tickets, missing = [], []
+    for kind in chosen.kinds:
+        for seed, trial_id in kind.trials.items():
+            path = storage / "models" / trial_id / "ticket.safetensors"
+            try:
+                ticket, about = _read(path, kind=kind.name, seed=seed)
+            except (OSError, SafetensorError) as error:
+                missing.append(_unread(path, error))
+                continue
+            tickets.append(ticket)
+            if seed in dense or "preparation" not in about:
+                continue
+            path = storage / "study" / str(about["preparation"]) / "theta_star.safetensors"
+            try:
+                dense[seed], _ = _read(path, kind=DENSE, seed=seed)
+            except (OSError, SafetensorError) as error:
+                missing.append(_unread(path, error))
+    return [*dense.values(), *tickets], missing
+
+
+def kinds(models: list[Model]) -> list[str]:
+    """The kinds of ``models``, each once, in their order."""
+    return list(dict.fromkeys(model.kind for model in models))
+
+
+def _kinds(trials: pd.DataFrame) -> Iterator[Kind]:
+    rest = [name for name in parameters(trials) if name not in ("sparsity", "epsilon")]
+    for values, group in groups(trials, ["epsilon"]):
+        choice = by_validation(group, rest)
+        if choice is None:
+            continue
+        rows = group.loc[choice.rows]
+        seeds = rows["config/seed"].fillna(0).astype(int)
+        epsilon = float(values["epsilon"])
+        yield Kind(
+            name=_name(epsilon),
+            epsilon=epsilon,
+            trials=dict(zip(seeds, rows["trial_id"].astype(str), strict=True)),
+        )
+
+
+def _name(epsilon: float) -> str:
+    if np.isnan(epsilon):
+        return "ticket"
+    return f"robust (ε = {epsilon:g})" if epsilon else STANDARD
+
+
+def _read(path: Path, *, kind: str, seed: int) -> tuple[Model, Mapping[str, Any]]:
+    """The network in ``path``, and what the file says about its trial."""
+    with safe_open(path, framework="numpy") as file:
+        about = json.loads((file.metadata() or {}).get("trial", "{}"))
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+    layers = sorted(filter(_WEIGHT.fullmatch, tensors), key=_place)
+    model = Model(
+        kind=kind,
+        seed=seed,
+        weights={name: tensors[name].astype(np.float64) for name in layers},
+        masks={
+            name: tensors[_MASK + name].astype(bool) for name in layers if _MASK + name in tensors
+        },
+        importance={
+            name.removeprefix(_INTERPRETATION): value.astype(np.float64)
+            for name, value in tensors.items()
+            if name.startswith(_INTERPRETATION)
+        },
+        features=tuple(about.get("features") or FEATURES),
+    )
+    return model, about
+
+
+def _place(name: str) -> int:
+    found = _WEIGHT.fullmatch(name)
+    assert found is not None
+    return int(found[1])
+
+
+def _unread(path: Path, error: Exception) -> str:
+    reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
+    return f"{path} cannot be read ({reason})"

@@ -1,0 +1,132 @@
+"""The attacks that a sweep tests its tickets by, and those it trained them under, by name.
+
+A name is a threat model and a search: ``path_pgd`` moves the market's path by gradient steps.
+``noise`` looks for nothing and is the control; ``transfer`` puts to the ticket what was found on
+the dense network.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+CLEAN = "cvar_05"
+TRANSFER = "transfer"
+MODELS = ("path", "observation", "distribution", TRANSFER)
+SEARCHES = ("noise", "fgsm", "pgd", "wpgd", "wbpgd")
+"""The harder a search looks, the later it stands here."""
+
+_ATTACKED = re.compile(r"attacked_cvar_05@(?P<name>\w+):(?P<size>[\d.e+-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """An attack of the test: ``name`` at ``budget``, in price units or, for observations, in sd.
+
+    ``size`` is the budget as the column writes it.
+    """
+
+    name: str
+    size: str
+
+    @property
+    def budget(self) -> float:
+        """Budget, in price units or sd."""
+        return float(self.size)
+
+    @property
+    def column(self) -> str:
+        """The column of CVaR under it."""
+        return f"attacked_cvar_05@{self}"
+
+    @property
+    def model(self) -> str:
+        """What the adversary may touch."""
+        return model(self.name)
+
+    @property
+    def hardness(self) -> int:
+        """Place of the search in :data:`SEARCHES`."""
+        search = self.name.rpartition("_")[2]
+        return SEARCHES.index(search) if search in SEARCHES else len(SEARCHES)
+
+    @property
+    def seeks(self) -> bool:
+        """Whether it looks for the worst case of the ticket itself."""
+        return self.model != TRANSFER and self.hardness > 0
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.size}"
+
+
+def model(name: str) -> str:
+    """The threat model of the attack ``name``: "path" of ``path_pgd``."""
+    return name.partition("_")[0]
+
+
+def attacks(trials: pd.DataFrame) -> list[Attack]:
+    """The attacks under which any of ``trials`` has a CVaR: by model, search and budget."""
+    found = [
+        Attack(match["name"], match["size"])
+        for match in map(_ATTACKED.fullmatch, map(str, trials.columns))
+        if match and trials[match[0]].notna().any()
+    ]
+    return sorted(found, key=lambda a: (_place(a.model), a.hardness, a.budget))
+
+
+def by_name(found: Iterable[Attack]) -> dict[str, list[Attack]]:
+    """Every attack's budgets, ascending where ``found`` is of :func:`attacks`."""
+    named: dict[str, list[Attack]] = {}
+    for attack in found:
+        named.setdefault(attack.name, []).append(attack)
+    return named
+
+
+def nearest(found: Iterable[Attack], *, trained: str | None, epsilon: float) -> Attack | None:
+    """The search closest to the attack of training; None where there is none.
+
+    Of the same threat model first, then of the nearest budget, then the one that looks hardest.
+
+    Args:
+        found: from :func:`attacks`.
+        trained: name of the attack of training; None where unknown, taken as one on the path.
+        epsilon: its budget.
+    """
+    threat = model(trained or MODELS[0])
+    return min(
+        (attack for attack in found if attack.seeks),
+        key=lambda a: (a.model != threat, abs(a.budget - epsilon), -a.hardness),
+        default=None,
+    )
+
+
+def setting(trials: pd.DataFrame, manifest: Mapping[str, Any], path: str) -> pd.Series:
+    """The study's ``path`` in every trial: its axis where the trial has one, else the manifest's.
+
+    Null where neither names it.
+    """
+    fixed: Any = manifest.get("study")
+    for key in path.split("."):
+        fixed = fixed.get(key) if isinstance(fixed, Mapping) else None
+    values = pd.Series([fixed] * len(trials), index=trials.index, dtype="object")
+    axis = f"config/{path}"
+    if axis not in trials.columns:
+        return values
+    return trials[axis].astype("object").where(trials[axis].notna(), values)
+
+
+def gradients(name: str, steps: float | None, restarts: float | None) -> float:
+    """Gradients that one use of the attack ``name`` takes a path; NaN where it is not known."""
+    search = name.rpartition("_")[2]
+    if search in ("noise", "fgsm"):
+        return float(SEARCHES.index(search))
+    if steps is None or restarts is None:
+        return math.nan
+    return float(steps) * float(restarts)
+
+
+def _place(threat: str) -> int:
+    return MODELS.index(threat) if threat in MODELS else len(MODELS)
