@@ -21,6 +21,7 @@ from analysis.threats import CLEAN, Attack, attacks, by_name
 from analysis.words import percent
 
 _MOST_PANELS = 3
+_COLLAPSE = 0.3
 _FIRST = "path_pgd"
 _UNITS = {"observation": "sd of each feature"}
 
@@ -99,8 +100,8 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
         f"CVaR as the attack grows,{where}{problem}",
         [
             f"{_seeds(tickets)}. Larger is better. ε: attack budget in training; standard: 0.",
-            "Budget 0: clean CVaR, on all test paths; attacks may be made on the first of them "
-            "only (study.evaluation.attacked_paths).",
+            "Budget 0: clean CVaR on all test paths; attacks",
+            "may be on the first of them only (attacked_paths).",
         ],
     )
 
@@ -124,7 +125,7 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
         raise NothingToDraw("no network was attacked")
     attack = next(iter(drawn.values()))[-1]
     known = table[table[attack.column].notna() & table[CLEAN].notna()]
-    tickets = _tickets(known)
+    tickets, collapsed = _standing(known)
     shades, markers = _shades(tickets["epsilon"]), _markers(tickets["sparsity"])
     for marker, (_, own) in zip(markers.values(), tickets.groupby("sparsity"), strict=True):
         ax.plot(own[CLEAN], own[attack.column], color=MUTED, linewidth=0.8, alpha=0.6, zorder=1)
@@ -143,6 +144,7 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
             f"{_seeds(tickets)}. Right and up are better. ε: attack budget in "
             "training; standard: 0.",
             "Thin lines join the tickets of one sparsity in the order of ε.",
+            *collapsed,
         ],
     )
 
@@ -164,6 +166,22 @@ def _tickets(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of tickets by ascending epsilon."""
     known = table[table["network"].ne(DENSE)].dropna(subset=["sparsity", "epsilon"])
     return known.sort_values("epsilon")
+
+
+def _standing(known: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The tickets that still hedge, and a line on those beside which nothing could be told apart.
+
+    Where all have collapsed, all are drawn.
+    """
+    tickets, dense = _tickets(known), known.loc[known["network"].eq(DENSE), CLEAN]
+    fallen = tickets[CLEAN].lt(dense.min() * (1 + _COLLAPSE))
+    if fallen.all() or not fallen.any():
+        return tickets, []
+    sparsities = ", ".join(percent(s) for s in sorted(tickets.loc[fallen, "sparsity"].unique()))
+    return tickets[~fallen], [
+        f"Not drawn: tickets over {percent(_COLLAPSE)} below the dense network's clean CVaR "
+        f"(sparsity {sparsities})."
+    ]
 
 
 def _line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> None:

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from faked_robustness import MANIFEST, SOUND, harm, trials_of
+from matplotlib.text import Text
 
 from analysis import robustness_table
 from analysis.__main__ import main
@@ -78,6 +79,18 @@ def test_the_price_is_clean_against_the_hardest_attack_on_the_path(table):
     names = ["cvar_05", "attacked_cvar_05@path_pgd:0.5"]
     assert points == {tuple(row) for row in rows[names].to_numpy()}
     assert ax.get_ylabel() == "CVaR 5 % under path_pgd:0.5"
+
+
+def test_a_ticket_that_has_collapsed_does_not_squeeze_the_others_into_a_corner(table):
+    rows = robustness_table(trials_of(table, sparsities=[0.9, 0.98], seeds=1))
+    rows.loc[rows["sparsity"].eq(0.98), "cvar_05"] *= 2
+    ax = render(lambda ax: price_of_robustness(rows, ax)).axes[0]
+    shown = {p.get_xdata()[0] for p in ax.get_lines() if p.get_marker() in ("o", "s")}
+    assert shown == set(rows.loc[rows["sparsity"].eq(0.9), "cvar_05"])
+    said = " ".join(text.get_text() for text in ax.figure.findobj(Text))
+    assert "Not drawn: tickets over 30 % below the dense network's clean CVaR (sparsity 98 %)" in (
+        said.replace("\n", " ")
+    )
 
 
 def test_what_cannot_be_drawn_says_why(table):
