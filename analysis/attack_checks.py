@@ -24,7 +24,7 @@ from analysis.threats import (
     model,
     setting,
 )
-from analysis.words import place, plural
+from analysis.words import amount, place, plural
 from analysis.words import setting as in_words
 
 _SLACK = 1e-3  # share of CVaR
@@ -196,7 +196,7 @@ def _judged(known: pd.DataFrame, kept: pd.Series, *, claim: str, otherwise: str)
     """Whether every trial keeps the ``claim``; loud about the tickets of one that does not."""
     if known.empty:
         return Check(passed=None, line=f"whether {claim}; no trial has all that it needs")
-    means = ", ".join(f"{value:.3f}" for value in known.drop(columns="at").mean())
+    means = ", ".join(amount(float(value)) for value in known.drop(columns="at").mean())
     line = f"{claim}: in {int(kept.sum())} of {plural(len(kept), 'trial')}, mean CVaR {means}"
     if kept.all():
         return Check(passed=True, line=line)

@@ -49,10 +49,10 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
     ):
         cells[heading] = [_with_error(r[metric], r[f"{metric}_se"], spec) for r in records]
     if width >= _WIDE:
-        attacks = [c for c in map(str, rows.columns) if c.startswith("attacked_cvar_05@")]
-        for name in attacks[:_MOST_ATTACKS]:
+        found = [c for c in map(str, rows.columns) if c.startswith("attacked_cvar_05@")]
+        for name in sorted(found, key=lambda c: "@path_pgd:" not in c)[:_MOST_ATTACKS]:
             heading = f"CVaR 5 %\n{name.split('@')[1]}"
-            cells[heading] = [_or_dash(v, f"{v:.3f}") for v in rows[name]]
+            cells[heading] = [_or_dash(v, words.amount(v)) for v in rows[name]]
     if width >= _WIDE + _A_PARAMETER * len(_problem(rows)):
         cells["weights\nkept"] = [_or_dash(v, f"{v:,.0f}") for v in rows["weights_kept"]]
     return _filled(table, cells)
@@ -146,9 +146,7 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
     tables = []
     for block in blocks:
         cells = {
-            heading: [
-                _with_error(v, se, ".3f") for v, se in zip(rows[m], rows[f"{m}_se"], strict=True)
-            ]
+            heading: [_amount(v, se) for v, se in zip(rows[m], rows[f"{m}_se"], strict=True)]
             for heading, m in block.items()
         }
         tables.append(_filled(_table(title="", caption=""), labels | cells))
@@ -190,6 +188,12 @@ def _speed(row: pd.Series) -> str:
     if pd.isna(row["converged"]):
         return "–"
     return f"{row['epochs_to_95pct']:.3g}" if row["converged"] else "not met"
+
+
+def _amount(value: float, se: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return words.amount(value) + ("" if math.isnan(se) else f" ± {words.amount(se)}")
 
 
 def _with_error(value: float, se: float, spec: str) -> str:

@@ -9,7 +9,7 @@ from analysis.configurations import problem_axes
 from analysis.seeds import least_seeds
 from analysis.tables import GROUP
 from analysis.threats import CLEAN, Attack, attacks, model, nearest, setting
-from analysis.words import percent, plural
+from analysis.words import amount, percent, plural
 from analysis.words import setting as in_words
 
 # Two or three seeds give a bootstrap only their range, which covers too little to claim anything.
@@ -100,8 +100,9 @@ def _ticket(
     over = f"over {plural(seeds, 'seed')}"
     if seeds < _FEWEST:
         yield (
-            f"{opening}: {clean['difference']:+.3f} of CVaR on clean paths and "
-            f"{attacked['difference']:+.3f} under {first}, {over}; with fewer than {_FEWEST} "
+            f"{opening}: {amount(clean['difference'], signed=True)} of CVaR on clean paths and "
+            f"{amount(attacked['difference'], signed=True)} under {first}, {over}; "
+            f"with fewer than {_FEWEST} "
             "seeds no interval is claimed."
         )
         return
@@ -119,11 +120,11 @@ def _ticket(
 def _change(row: pd.Series, what: str) -> str:
     by, low, high = row["difference"], row["difference_low"], row["difference_high"]
     if low > 0.0:
-        return f"gain {by:.3f} [{low:.3f}, {high:.3f}] {what}"
+        return f"gain {amount(by)} [{amount(low)}, {amount(high)}] {what}"
     if high < 0.0:
-        return f"lose {-by:.3f} [{-high:.3f}, {-low:.3f}] {what}"
-    ends = f"{by:+.3f} [{low:+.3f}, {high:+.3f}]"
-    return f"show no clear change {what} ({ends}: the interval covers 0)"
+        return f"lose {amount(-by)} [{amount(-high)}, {amount(-low)}] {what}"
+    mean, *ends = (amount(value, signed=True) for value in (by, low, high))
+    return f"show no clear change {what} ({mean} [{', '.join(ends)}]: the interval covers 0)"
 
 
 def _verdict(row: pd.Series) -> str:
@@ -142,7 +143,7 @@ def _others(rows: Mapping[str, pd.Series], others: Sequence[Attack]) -> str:
         row = rows[attack.column]
         side = "lose" if row["difference_high"] < 0.0 else "no clear change"
         side = "gain" if row["difference_low"] > 0.0 else side
-        sides[side].append(f"{attack} ({row['difference']:+.3f})")
+        sides[side].append(f"{attack} ({amount(row['difference'], signed=True)})")
     said = [f"{side} under {', '.join(names)}" for side, names in sides.items() if names]
     return f"Other attacks on them: {'; '.join(said)}."
 

@@ -11,6 +11,12 @@ from analysis.configurations import counts, problem_axes
 _MOST_GROUPS = 12
 
 
+def amount(value: float, *, signed: bool = False) -> str:
+    """Currency to three decimals; in powers of ten where a hedge has run away."""
+    digits = ".3f" if not abs(value) >= 1e4 else ".1e"
+    return f"{value:{'+' if signed else ''}{digits}}"
+
+
 def plural(number: int, noun: str, many: str | None = None) -> str:
     """ "1 trial", "2 trials"; ``many`` where the plural is irregular."""
     return f"{number} {noun if number == 1 else many or noun + 's'}"

@@ -7,11 +7,11 @@ thread; medians of the ratio within a round. k gradients and the step itself wou
 import statistics
 import sys
 import time
-from itertools import pairwise
+from collections.abc import Iterator
 
 import torch
 
-from hedgecore.hedging.preparation import prepare
+from hedgecore.hedging.preparation import Preparation, prepare
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.ticket import draw_ticket, train_ticket
 
@@ -19,16 +19,18 @@ SIZES = {"32x32, batch 256": ([32, 32], 256), "64x64, batch 512": ([64, 64], 512
 ATTACKS = {"path_fgsm": [1], "path_pgd": [1, 3, 7], "distribution_wpgd": [3]}
 
 
-def epochs(study, preparation):
-    """Seconds of one epoch of training after another, without its validation."""
-    ticket = draw_ticket(study, preparation)
-    for before, after in pairwise(_marks(train_ticket(study, preparation, ticket))):
-        yield after - before
+def trained(study: TicketStudy, preparation: Preparation) -> Iterator[object]:
+    """A training whose first epoch is behind it."""
+    training = train_ticket(study, preparation, draw_ticket(study, preparation))
+    next(training)
+    return training
 
 
-def _marks(training):
-    for _ in training:
-        yield time.perf_counter()
+def seconds(training: Iterator[object]) -> float:
+    """Of the next epoch."""
+    began = time.perf_counter()
+    next(training)
+    return time.perf_counter() - began
 
 
 def main() -> None:
@@ -47,17 +49,17 @@ def main() -> None:
             }
         )
         preparation = prepare(study, seed=0)
-        sides = {"clean": epochs(study, preparation)}
+        sides = {"clean": trained(study, preparation)}
         for name, steps in ATTACKS.items():
             for k in steps:
                 attacked = study.with_axes(
                     {"epsilon": 0.1, "attack.name": name, "attack.steps": k}
                 )
-                sides[f"{name}-{k}"] = epochs(attacked, preparation)
-        times = {side: [] for side in sides}
+                sides[f"{name}-{k}"] = trained(attacked, preparation)
+        times: dict[str, list[float]] = {side: [] for side in sides}
         for _ in range(rounds):
             for side, run in sides.items():
-                times[side].append(next(run))
+                times[side].append(seconds(run))
         for side, taken in list(times.items())[1:]:
             k = int(side.rpartition("-")[2])
             ratio = statistics.median(a / c for a, c in zip(taken, times["clean"], strict=True))

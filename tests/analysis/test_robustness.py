@@ -11,6 +11,7 @@ from faked_robustness import BOUGHT, MANIFEST, PRICE, SOUND, STUDY, clean, harm,
 from analysis import robust_against_standard, robustness_table
 from analysis.robust_findings import robustness
 from analysis.threats import Attack, attacks, gradients, nearest, setting
+from analysis.words import amount
 
 
 @pytest.fixture
@@ -271,3 +272,9 @@ def test_gradients_are_steps_times_restarts_but_for_fgsm_and_noise(name, found):
 
 def test_gradients_that_nobody_wrote_down_are_unknown():
     assert math.isnan(gradients("path_pgd", None, 2))
+
+
+def test_a_hedge_that_has_run_away_is_told_in_powers_of_ten():
+    assert amount(-3.0012) == "-3.001"
+    assert amount(9999.0, signed=True) == "+9999.000"
+    assert amount(-60964417.9) == "-6.1e+07"
