@@ -254,3 +254,15 @@ class PruningConfig:
         _require("rounds", self.rounds, least=1)
         _require("rewind_step", self.rewind_step)
         _require("min_kept", self.min_kept)
+
+    @property
+    def scored_by(self) -> str:
+        """The criterion that counts: for a random mask, chance."""
+        return "random" if self.ticket == "random_mask" else self.criterion
+
+    @property
+    def trained_rounds(self) -> int:
+        """Networks that are trained on the way to the mask, beside the one of the preparation."""
+        if self.schedule == "one_shot" or CRITERIA[self.scored_by].at_init:
+            return 0
+        return self.rounds - 1

@@ -148,11 +148,11 @@ def _mask(
     names = prunable(preparation.theta_0)
     if not pruning.prune_output:
         names = names[:-1]
-    criterion = "random" if pruning.ticket == "random_mask" else pruning.criterion
+    at_init = CRITERIA[pruning.scored_by].at_init
     trained, mask = preparation.theta_mask, None
     iterative = pruning.schedule == "iterative"
     for level in levels(pruning.sparsity, pruning.rounds if iterative else 1):
-        if mask is not None and not CRITERIA[criterion].at_init:
+        if mask is not None and not at_init:
             *_, last = train(
                 problem,
                 rewind(_start(study, preparation, trained), mask),
@@ -165,8 +165,8 @@ def _mask(
             )
             trained = last.theta
         mask = find_mask(
-            criterion,
-            preparation.theta_0 if CRITERIA[criterion].at_init else trained,
+            pruning.scored_by,
+            preparation.theta_0 if at_init else trained,
             names,
             sparsity=level,
             scope=pruning.scope,

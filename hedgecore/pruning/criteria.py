@@ -53,7 +53,7 @@ class Criterion:
 
     Args:
         score: of every weight; the largest are kept.
-        at_init: it scores initial weights, so no network need be trained for it.
+        at_init: it scores initial weights, or none, so no network need be trained for it.
         rounds: levels on the way to the sparsity asked for, with the scores taken anew at each.
     """
 
@@ -232,6 +232,6 @@ CRITERIA: Mapping[str, Criterion] = {
     "snip": Criterion(score=snip, at_init=True),
     "grasp": Criterion(score=grasp, at_init=True),
     "synflow": Criterion(score=synflow, at_init=True, rounds=100),
-    "random": Criterion(score=random),
+    "random": Criterion(score=random, at_init=True),
     "random_like_magnitude": Criterion(score=random_like_magnitude),
 }

@@ -10,7 +10,6 @@ import numpy as np
 from hedgecore.hedging.markets import path_bytes
 from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.pruning.criteria import CRITERIA
 from hedgecore.rng import numpy_stream
 from search_spaces import Asha, SpaceError, StockAsha
 from sweeps.errors import UsageError
@@ -269,10 +268,8 @@ def _preparation_seconds(planned: Plan, key: str, probe: Probe) -> float:
 
 def _drawing_seconds(study: TicketStudy, probe: Probe) -> float:
     """Seconds of the networks that an iterative schedule trains before the ticket."""
-    pruning, dense = study.pruning, study.dense_study()
-    if pruning.schedule == "one_shot" or CRITERIA[pruning.criterion].at_init:
-        return 0.0
-    return (pruning.rounds - 1) * dense.training.epochs * probe.epoch_seconds(dense)
+    dense = study.dense_study()
+    return study.pruning.trained_rounds * dense.training.epochs * probe.epoch_seconds(dense)
 
 
 def _duration(hours: float) -> str:

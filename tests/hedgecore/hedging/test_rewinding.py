@@ -122,6 +122,31 @@ def test_iterative_pruning_to_90_percent_in_5_rounds_ends_at_90_percent(study, p
     assert any(not torch.equal(m, once.mask[n]) for n, m in ticket.mask.items())
 
 
+@pytest.mark.parametrize(
+    ("axes", "networks"),
+    [
+        ({}, 4),
+        ({"criterion": "lamp"}, 4),
+        ({"criterion": "snip"}, 0),
+        ({"ticket": "random_mask"}, 0),
+        ({"schedule": "one_shot"}, 0),
+    ],
+)
+def test_only_a_criterion_that_reads_trained_weights_has_networks_trained_for_its_rounds(
+    study, preparation, monkeypatch, axes, networks
+):
+    trainings = []
+
+    def counted(*args, **options):
+        trainings.append(args)
+        return train(*args, **options)
+
+    monkeypatch.setattr("hedgecore.hedging.ticket.train", counted)
+    study = study.with_axes({"sparsity": 0.8, "schedule": "iterative", **axes})
+    draw_ticket(study, preparation)
+    assert len(trainings) == study.pruning.trained_rounds == networks
+
+
 def test_a_robust_source_finds_masks_on_a_network_of_its_own_and_keeps_the_dense_baseline(
     study, preparation
 ):

@@ -119,7 +119,7 @@ def test_no_criterion_revives_what_an_earlier_mask_removed(network, criterion):
 
 
 def test_only_the_criteria_of_initial_networks_need_no_training():
-    assert {n for n, c in CRITERIA.items() if c.at_init} == {"snip", "grasp", "synflow"}
+    assert {n for n, c in CRITERIA.items() if c.at_init} == {"snip", "grasp", "synflow", "random"}
 
 
 @pytest.mark.parametrize("criterion", sorted(CRITERIA.keys() - {"snip", "grasp"}))
