@@ -8,13 +8,11 @@ from hedgecore.attacks.distributional import wbpgd, wpgd
 from hedgecore.attacks.pathwise import Attack, fgsm, noise, pgd
 
 Model = Literal["path", "observation", "distribution"]
+"""What an adversary may touch, by up to epsilon; in price units, for observations in training sd.
 
-MODELS: Mapping[Model, str] = {
-    "path": "S and v move by up to epsilon a path; features, positions, P&L and payoff follow",
-    "observation": "what the hedge sees moves by up to epsilon sd; the market itself does not",
-    "distribution": "S and v move by epsilon in the mean over all paths; everything follows",
-}
-"""What an adversary may touch. Its budget is in price units, for observations in training sd."""
+path: S and v of every path; features, positions, P&L and payoff follow. observation: what the
+hedge sees, but not the market. distribution: S and v, by epsilon in the mean over all paths.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -440,3 +440,16 @@ def test_a_proposal_whose_values_make_no_study_together_names_the_trial(tiny):
     plan = sweeps.plan(tiny, overrides=[*overrides, "space.pruning.min_kept={grid: [1, 4]}"])
     with pytest.raises(SpaceError, match=r"few.*\(trial sparsity=0.5, .*min_kept=4, seed=1\)"):
         plan.proposal(0, {"sparsity": 0.5, "lr": 0.01, "epsilon": 0.0, "pruning.min_kept": 4})
+
+
+def test_a_robust_preparation_is_built_on_the_clean_one_of_its_seed_if_there_is_one(tiny):
+    robust = ["study.pruning.source=robust", "space.seed.grid=[0, 1]"]
+    plan = sweeps.plan(tiny, overrides=robust)
+    bases = {key: plan.base(key) for key in plan.preparations}
+    assert sorted(bases.values(), key=str).count(None) == 2
+    for key, base in bases.items():
+        if base:
+            assert plan.preparations[key].seed == plan.preparations[base].seed
+            assert plan.preparations[base].study.attack.epsilon == 0
+    alone = sweeps.plan(tiny, overrides=[*robust, "space.epsilon.grid=[0.2]"])
+    assert [alone.base(key) for key in alone.preparations] == [None, None]

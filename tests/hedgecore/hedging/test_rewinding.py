@@ -154,6 +154,9 @@ def test_a_robust_source_finds_masks_on_a_network_of_its_own_and_keeps_the_dense
     prepared = prepare(study, seed=0)
     assert prepared.dense == preparation.dense
     assert all(torch.equal(p, prepared.theta_star[n]) for n, p in preparation.theta_star.items())
+    built = prepare(study, seed=0, base=preparation)
+    for name, theta in prepared.networks.items():
+        assert all(torch.equal(p, built.networks[name][n]) for n, p in theta.items())
     robust, clean = draw_ticket(study, prepared), draw_ticket(study, preparation)
     assert any(not torch.equal(m, clean.mask[n]) for n, m in robust.mask.items())
     # Without an attack there is nothing to be robust against, and one network to train.
