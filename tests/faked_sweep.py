@@ -97,7 +97,7 @@ def _facts(seed: int) -> Facts:
     metrics = dict.fromkeys(METRICS, 0.0)
     return Facts(
         seed=seed,
-        theta_0_sha256="0",
+        networks_sha256={"theta_0": "0"},
         data_sha256="0",
         core=manifest.core_version(),
         dense={"val_loss": 0.0, "epochs_to_95pct": 1, "metrics": metrics, "baselines": {}},

@@ -8,9 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
 import search_spaces
 import sweeps
-from hedgecore.hedging.preparation import Preparation, prepare
+from hedgecore.hedging.preparation import Preparation, prepare, sha256
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.rng import numpy_stream
 from sweeps.deciding.roster import Roster
@@ -127,7 +130,7 @@ def _filed(storage: Path, trial: TrialPlan, core: str) -> tuple[Facts, Preparati
     made = _prepared(study, trial.seed)
     facts = Facts(
         seed=trial.seed,
-        theta_0_sha256=made.theta_0_sha256,
+        networks_sha256=made.networks_sha256,
         data_sha256=made.data_sha256,
         core=core,
         dense=asdict(made.dense),
@@ -143,3 +146,14 @@ def _filed(storage: Path, trial: TrialPlan, core: str) -> tuple[Facts, Preparati
 def _prepared(study: TicketStudy, seed: int) -> Preparation:
     """Made once for all tests of a process; nothing in it is ever written to."""
     return prepare(study, seed=seed)
+
+
+def forge_network(storage: Path, network: str, change: Callable[[Tensor], Tensor]) -> None:
+    """File another ``network`` and its hash, as if the study had been prepared so."""
+    (folder,) = (storage / "study").iterdir()
+    path, written = folder / f"{network}.safetensors", folder / "facts.json"
+    forged = {name: change(value) for name, value in load_file(path).items()}
+    save_file(forged, path)
+    facts = json.loads(written.read_text())
+    facts["networks_sha256"][network] = sha256(forged[name] for name in facts["layout"])
+    written.write_text(json.dumps(facts))

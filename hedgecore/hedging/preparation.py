@@ -90,9 +90,9 @@ class Preparation:
         )
 
     @property
-    def theta_0_sha256(self) -> str:
-        """The identity of theta_0."""
-        return sha256(self.theta_0.values())
+    def networks_sha256(self) -> dict[str, str]:
+        """The identity of every network, by its name."""
+        return {name: sha256(theta.values()) for name, theta in self.networks.items()}
 
     @property
     def data_sha256(self) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from hedgecore.hedging.evaluate import evaluate
-from hedgecore.hedging.preparation import sha256
 from hedgecore.hedging.problem import HedgingProblem
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
@@ -65,8 +64,10 @@ def study(recorded: Recorded) -> tuple[str, list[str]]:
         if isinstance(filed, str):
             faults.append(filed)
             continue
-        if sha256(filed.networks["theta_0"].values()) != filed.facts.theta_0_sha256:
-            faults.append(f"study/{key}/theta_0.safetensors has not the sha256 of facts.json")
+        faults += [
+            f"study/{key}/{name}.safetensors has not the sha256 of facts.json"
+            for name in filed.changed
+        ]
         # Through JSON, as the record went.
         columns = json.loads(json.dumps(filed.facts.columns))
         for known in plans:
@@ -128,10 +129,12 @@ def _strays(
 
 def _resimulated(filed: Filed, plan: TrialPlan) -> Iterator[str]:
     """What of ``filed`` does not come out again."""
+    if filed.changed:
+        return  # said of the study already
     try:
         made = filed.restore(plan.study)
     except UsageError:
-        yield "has the hashes of other paths or of another theta_0 than come out here"
+        yield "has the hash of other paths than come out here"
         return
     problem = HedgingProblem.of(plan.study.dense_study(), made.standardisation)
     metrics, pnl = evaluate(problem, made.theta_star, made.data, seed=made.seed)

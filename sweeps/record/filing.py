@@ -10,7 +10,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from hedgecore.hedging.preparation import NETWORKS, DenseBaseline, Preparation, restore
+from hedgecore.hedging.preparation import (
+    NETWORKS,
+    DenseBaseline,
+    Preparation,
+    restore,
+    sha256,
+)
 from hedgecore.hedging.study import TicketStudy
 from sweeps.errors import UsageError
 from sweeps.record.storage import replace
@@ -21,13 +27,18 @@ class Facts:
     """What is known of a preparation without its arrays; stands in every row of its trials."""
 
     seed: int
-    theta_0_sha256: str
+    networks_sha256: dict[str, str]
     data_sha256: str
     core: str
     dense: dict[str, Any]
     layout: dict[str, list[int]]
     maturity: float
     seconds: float
+
+    @property
+    def theta_0_sha256(self) -> str:
+        """The identity of theta_0."""
+        return self.networks_sha256["theta_0"]
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -93,12 +104,24 @@ class Filed:
             replace(folder / f"{name}.safetensors", content)
         replace(folder / "facts.json", json.dumps(asdict(facts), indent=1).encode())
 
+    @property
+    def changed(self) -> list[str]:
+        """Names of the networks that are not those that were filed."""
+        known = self.facts.networks_sha256
+        return [n for n, theta in self.networks.items() if sha256(theta.values()) != known[n]]
+
     def restore(self, study: TicketStudy) -> Preparation:
         """The preparation, with its market simulated again.
 
         Raises:
-            UsageError: the simulation gives other paths here than where the study was prepared.
+            UsageError: a network is not the one that was filed, or the simulation gives other
+                paths here than where the study was prepared.
         """
+        if self.changed:
+            raise UsageError(
+                f"{self.changed[0]}.safetensors of seed {self.facts.seed} is not the one that was "
+                "filed; restore it from a copy, or use another --storage"
+            )
         dense = DenseBaseline(**self.facts.dense)
         made = restore(
             study,
@@ -107,10 +130,7 @@ class Filed:
             dense=dense,
             dense_pnl=self.dense_pnl,
         )
-        if (made.data_sha256, made.theta_0_sha256) != (
-            self.facts.data_sha256,
-            self.facts.theta_0_sha256,
-        ):
+        if made.data_sha256 != self.facts.data_sha256:
             raise UsageError(
                 f"the study of seed {self.facts.seed} was prepared on a machine whose arithmetic "
                 "differs from this one's; use another --storage here"

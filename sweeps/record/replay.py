@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from hedgecore.config import to_mapping
-from hedgecore.hedging.preparation import Preparation, sha256
+from hedgecore.hedging.preparation import Preparation
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import TrialLog
@@ -184,10 +184,15 @@ def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Fil
             f"{folder} does not hold what trial {log.entry['trial_id']} started from; "
             "restore it from a copy"
         )
-    if sha256(filed.networks["theta_0"].values()) != log.entry["theta_0_sha256"]:
+    if filed.changed:
         raise UsageError(
-            f"{folder}/theta_0.safetensors is not the theta_0 of trial {log.entry['trial_id']}: "
-            "it was damaged, or other code prepared it; restore it from a copy"
+            f"{folder}/{filed.changed[0]}.safetensors is not the one that was filed; "
+            "restore it from a copy"
+        )
+    if filed.facts.theta_0_sha256 != log.entry["theta_0_sha256"]:
+        raise UsageError(
+            f"{folder} holds another theta_0 than trial {log.entry['trial_id']} started from: "
+            "other code prepared it; restore it from a copy"
         )
     return filed
 

@@ -73,7 +73,7 @@ def prepare_task(
         return str(error), {}
     facts = Facts(
         seed=seed,
-        theta_0_sha256=made.theta_0_sha256,
+        networks_sha256=made.networks_sha256,
         data_sha256=made.data_sha256,
         core=core,
         dense=asdict(made.dense),

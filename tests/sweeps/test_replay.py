@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from local_sweep import edit_log, run_locally
+from local_sweep import edit_log, forge_network, run_locally
 from safetensors.torch import load_file, save_file
 from spaces import TINY
 
@@ -197,18 +197,23 @@ def test_a_failure_that_does_not_come_again_is_named(copy):
 
 def test_another_network_to_find_masks_on_gives_another_ticket(copy):
     (known, *_) = ids(copy, "completed")
-    (path,) = (copy / "study").glob("*/theta_mask.safetensors")
-    theta = load_file(path)
-    save_file({name: value.flip(0).contiguous() for name, value in theta.items()}, path)
+    forge_network(copy, "theta_mask", lambda value: value.flip(0).contiguous())
     assert not replay(copy, known).equal
 
 
 def test_another_theta_0_is_refused(copy):
     (known, *_) = ids(copy, "completed")
-    (path,) = (copy / "study").glob("*/theta_0.safetensors")
+    forge_network(copy, "theta_0", lambda value: torch.nextafter(value, value + 1))
+    with pytest.raises(UsageError, match=f"another theta_0 than trial {known} .*from a copy"):
+        replay(copy, known)
+
+
+def test_a_network_that_is_not_the_one_filed_is_refused(copy):
+    (known, *_) = ids(copy, "completed")
+    (path,) = (copy / "study").glob("*/theta_mask.safetensors")
     theta = load_file(path)
     save_file({name: torch.nextafter(v, v + 1) for name, v in theta.items()}, path)
-    with pytest.raises(UsageError, match=f"is not the theta_0 of trial {known}.*from a copy"):
+    with pytest.raises(UsageError, match=r"theta_mask\.safetensors is not the one that was filed"):
         replay(copy, known)
 
 

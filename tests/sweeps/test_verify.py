@@ -6,10 +6,10 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 import torch
-from local_sweep import edit_log, run_locally
-from safetensors.torch import load_file, save_file
+from local_sweep import edit_log, forge_network, run_locally
 from spaces import TINY
 
+from hedgecore.hedging.preparation import NETWORKS
 from sweeps import UsageError
 from sweeps.record.ledger import Ledger
 from sweeps.record.manifest import core_version
@@ -353,11 +353,18 @@ def preparation(storage, name):
     return path
 
 
-def test_a_flipped_byte_in_theta_0_is_named(copy):
-    path = preparation(copy, "theta_0.safetensors")
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_flipped_byte_in_a_network_that_trials_started_from_is_named(copy, network):
+    path = preparation(copy, f"{network}.safetensors")
     flip(path)
-    found = f"study/{path.parent.name}/theta_0.safetensors has not the sha256 of facts.json"
+    found = f"study/{path.parent.name}/{network}.safetensors has not the sha256 of facts.json"
     assert wrong(copy) == {"study": found}
+
+
+def test_a_sweep_does_not_go_on_from_a_changed_network(copy):
+    flip(preparation(copy, "theta_mask.safetensors"))
+    with pytest.raises(UsageError, match=r"theta_mask\.safetensors of seed 0 is not the one"):
+        run_locally(TINY, copy, overrides=OVERRIDES, audit=0.1)
 
 
 def test_a_torn_theta_0_is_named(copy):
@@ -396,13 +403,12 @@ def test_other_paths_than_are_simulated_are_found_on_demand_only(copy):
     path.write_text(json.dumps({**facts, "data_sha256": "0" * 64}))
     found = wrong(copy, data=True)
     assert "data_sha256 of trial" in found["study"]
-    assert "has the hashes of other paths or of another theta_0" in found["data"]
+    assert "has the hash of other paths than come out here" in found["data"]
 
 
-def test_a_changed_theta_star_is_found_by_its_metrics(copy):
-    path = preparation(copy, "theta_star.safetensors")
-    theta = load_file(path)
-    save_file({name: torch.nextafter(v, v + 1) for name, v in theta.items()}, path)
+def test_a_forged_theta_star_is_found_by_its_metrics(copy):
+    forge_network(copy, "theta_star", lambda value: torch.nextafter(value, value + 1))
     assert wrong(copy) == {}
-    found = f"study/{path.parent.name} holds a theta_star that does not give the metrics of"
+    key = preparation(copy, "facts.json").parent.name
+    found = f"study/{key} holds a theta_star that does not give the metrics of"
     assert wrong(copy, data=True)["data"].startswith(found)
