@@ -17,6 +17,9 @@ from hedgecore.risk import cvar, cvar_influence, standard_error
 
 Direction = Literal["higher", "lower"]
 
+TAILS = (0.01, 0.05, 0.5)
+"""Shares of worst paths of which CVaR is measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -39,8 +42,10 @@ METRICS: Mapping[str, Metric] = {
     "var_01": Metric("higher", "currency", "1 % quantile of P&L"),
     "cvar_05": Metric("higher", "currency", "mean P&L of the worst 5 % of paths"),
     "cvar_01": Metric("higher", "currency", "mean P&L of the worst 1 % of paths"),
+    "cvar_50": Metric("higher", "currency", "mean P&L of the worst 50 % of paths"),
     "cvar_05_se": Metric("lower", "currency", "standard error of cvar_05"),
     "cvar_01_se": Metric("lower", "currency", "standard error of cvar_01"),
+    "cvar_50_se": Metric("lower", "currency", "standard error of cvar_50"),
     "sharpe_ratio": Metric("higher", "1", "mean over sd of P&L plus price"),
     "sortino_ratio": Metric("higher", "1", "mean over downside deviation of P&L plus price"),
     "turnover": Metric(
@@ -50,6 +55,11 @@ METRICS: Mapping[str, Metric] = {
     "hedge_effectiveness": Metric("higher", "1", "1 - Var(hedged P&L) / Var(unhedged P&L)"),
     "hedging_error_rmse": Metric("lower", "currency", "root mean square of P&L plus price"),
 }
+
+
+def cvar_name(tail: float) -> str:
+    """The entry of ``METRICS`` for CVaR of the worst ``tail`` share: "cvar_05" of 0.05."""
+    return f"cvar_{100 * tail:02.0f}"
 
 
 def pnl_metrics(
@@ -84,10 +94,8 @@ def pnl_metrics(
         "pnl_kurtosis": deviation.pow(4).mean() / variance.square() - 3,
         "var_05": pnl.quantile(0.05),
         "var_01": pnl.quantile(0.01),
-        "cvar_05": cvar(pnl, tail=0.05),
-        "cvar_01": cvar(pnl, tail=0.01),
-        "cvar_05_se": standard_error(cvar_influence(pnl, tail=0.05)),
-        "cvar_01_se": standard_error(cvar_influence(pnl, tail=0.01)),
+        **{cvar_name(t): cvar(pnl, tail=t) for t in TAILS},
+        **{f"{cvar_name(t)}_se": standard_error(cvar_influence(pnl, tail=t)) for t in TAILS},
         "sharpe_ratio": earned.mean() / pnl.std(),
         "sortino_ratio": earned.mean() / downside,
         "turnover": turnover.detach().double().mean(),

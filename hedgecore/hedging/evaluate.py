@@ -1,7 +1,7 @@
 """What a trained hedge is worth on paths it never saw, and in markets it was not made for.
 
 Columns of one family read ``metric@model:budget``: ``attacked_cvar_05@path_pgd:0.1`` is CVaR under
-an attack of 0.1, ``cvar_05@regime:high_vol`` in another market.
+an attack of 0.1, ``cvar_05@regime:high_vol`` in another market. Their tail is the evaluation's.
 """
 
 import math
@@ -24,8 +24,6 @@ from hedgecore.market.regimes import regime
 from hedgecore.metrics import pnl_metrics
 from hedgecore.risk import cvar
 
-TAIL = 0.05
-
 
 def evaluate(
     problem: HedgingProblem,
@@ -43,29 +41,32 @@ def evaluate(
         seed: names the streams of random starts.
     """
     evaluation, test = problem.study.evaluation, data["test"]
+    measure, tail = evaluation.measure, evaluation.tail
     outcome = problem.outcomes(theta, test)
     row = measured(problem.study, outcome, test)
     for column, attack in attacked_columns(evaluation).items():
         row[column] = attacked_cvar(problem, theta, test, attack=attack, seed=seed)
     for name in evaluation.transfers:
-        row[f"attacked_cvar_05@{name}"] = _cvar(problem.outcomes(theta, data[name]).pnl)
+        pnl = problem.outcomes(theta, data[name]).pnl
+        row[f"attacked_{measure}@{name}"] = _cvar(pnl, tail=tail)
     for name in evaluation.regimes:
-        value = _cvar(problem.outcomes(theta, data[f"regime:{name}"]).pnl)
-        row[f"cvar_05@regime:{name}"] = value
+        value = _cvar(problem.outcomes(theta, data[f"regime:{name}"]).pnl, tail=tail)
+        row[f"{measure}@regime:{name}"] = value
         params = regime(problem.study.market.heston, name)
-        row[f"cvar_05_of_price@regime:{name}"] = value / _price(problem.study, params)
+        row[f"{measure}_of_price@regime:{name}"] = value / _price(problem.study, params)
     if evaluation.shift:
         name = f"shift:{evaluation.shift:g}"
         pnl = problem.outcomes(theta, data[name]).pnl
-        cvars = [_cvar(market) for market in pnl.split(evaluation.shift_paths)]
-        row[f"cvar_05@{name}"] = sum(cvars) / len(cvars)
-        row[f"cvar_05_worst@{name}"] = min(cvars)
+        cvars = [_cvar(market, tail=tail) for market in pnl.split(evaluation.shift_paths)]
+        row[f"{measure}@{name}"] = sum(cvars) / len(cvars)
+        row[f"{measure}_worst@{name}"] = min(cvars)
     return row, outcome.pnl
 
 
 def attacked_columns(evaluation: EvaluationConfig) -> dict[str, AttackConfig]:
     """Every attack of ``evaluation`` on the hedge itself, by the column of CVaR under it."""
-    return {f"attacked_cvar_05@{name}": attack for name, attack in evaluation.attacks.items()}
+    measure = evaluation.measure
+    return {f"attacked_{measure}@{name}": attack for name, attack in evaluation.attacks.items()}
 
 
 def attacked_cvar(
@@ -77,23 +78,24 @@ def attacked_cvar(
     seed: int,
     split: Literal["val", "test"] = "test",
 ) -> float:
-    """Mean P&L of the worst 5 % of ``paths`` under ``attack``, in currency.
+    """Mean P&L of the evaluation's tail of ``paths`` under ``attack``, in currency.
 
     Args:
-        problem: says how many of the paths are attacked.
+        problem: says how many of the paths are attacked, and the tail.
         theta: parameters of the hedge.
         paths: what is attacked.
         attack: threat model, search and budget.
         seed: names the stream of random starts, together with ``split`` and the attack.
         split: which of the study's paths these are.
     """
+    evaluation = problem.study.evaluation
     attacked = problem.outcomes(
         theta,
-        first(paths, problem.study.evaluation.attacked_paths),
+        first(paths, evaluation.attacked_paths),
         attack=attack,
         generator=attack_starts(attack, split, seed=seed),
     )
-    return _cvar(attacked.pnl)
+    return _cvar(attacked.pnl, tail=evaluation.tail)
 
 
 def measured(study: TicketStudy, outcome: Outcome, paths: MarketPaths) -> dict[str, float]:
@@ -120,5 +122,5 @@ def _growth(study: TicketStudy) -> float:
     return math.exp(study.market.rate * study.market.maturity)
 
 
-def _cvar(pnl: Float[Tensor, " paths"]) -> float:
-    return float(cvar(pnl.double(), tail=TAIL))
+def _cvar(pnl: Float[Tensor, " paths"], *, tail: float) -> float:
+    return float(cvar(pnl.double(), tail=tail))

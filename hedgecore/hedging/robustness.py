@@ -7,6 +7,7 @@ from hedgecore.attacks.balls import PathBall, WassersteinBall
 from hedgecore.attacks.pathwise import Effort
 from hedgecore.attacks.threats import THREATS, Threat
 from hedgecore.market.regimes import REGIMES
+from hedgecore.metrics import TAILS, cvar_name
 from hedgecore.registry import lookup
 
 TRANSFER = "path_pgd"
@@ -82,6 +83,8 @@ class EvaluationConfig:
     """What every trial is tested by, whatever it was trained for.
 
     Args:
+        tail: share of worst paths in the CVaR of all columns under attack and in other markets,
+            one of ``hedgecore.metrics.TAILS``; at 0.5 they read ``attacked_cvar_50@...``.
         steps: gradients a start of every attack but FGSM.
         restarts: random starts.
         variance_scale: price units that one unit of variance counts as.
@@ -97,6 +100,7 @@ class EvaluationConfig:
         interpreted_paths: test paths on which the weight of each feature is measured; 0 for none.
     """
 
+    tail: float = 0.05
     steps: int = 10
     restarts: int = 1
     variance_scale: float = 100.0
@@ -121,6 +125,8 @@ class EvaluationConfig:
         for name, least in (("steps", 1), ("restarts", 1), ("shift_markets", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.tail not in TAILS:
+            raise ValueError(f"tail must be one of {', '.join(map(str, TAILS))}, got {self.tail}")
         if self.interpreted_paths < 0:
             raise ValueError(f"interpreted_paths must be at least 0, got {self.interpreted_paths}")
         if self.shift_paths < 100:
@@ -132,6 +138,11 @@ class EvaluationConfig:
         for name in self.regimes:
             lookup(REGIMES, name, kind="regime")
         self.attacks, self.transfers  # noqa: B018 (checks every budget)
+
+    @property
+    def measure(self) -> str:
+        """CVaR of the ``tail`` by its name in ``hedgecore.metrics.METRICS``: "cvar_05"."""
+        return cvar_name(self.tail)
 
     @property
     def attacks(self) -> Mapping[str, AttackConfig]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from hedgecore.metrics import METRICS, paired_cvar_difference, pnl_metrics
+from hedgecore.metrics import METRICS, TAILS, cvar_name, paired_cvar_difference, pnl_metrics
 from hedgecore.rng import stream
 
 
@@ -34,9 +34,14 @@ def test_moments_and_quantiles_agree_with_scipy():
 
 def test_a_normal_has_its_closed_form_within_four_standard_errors():
     values = measured(normal_pnl())
-    for tail, name in ((0.05, "cvar_05"), (0.01, "cvar_01")):
+    for tail, name in ((0.5, "cvar_50"), (0.05, "cvar_05"), (0.01, "cvar_01")):
         exact = -1.6 - 0.7 * stats.norm.pdf(stats.norm.ppf(tail)) / tail
         assert abs(values[name] - exact) < 4 * values[f"{name}_se"]
+
+
+def test_every_tail_has_its_metric_and_a_name_of_two_digits():
+    assert [cvar_name(tail) for tail in TAILS] == ["cvar_01", "cvar_05", "cvar_50"]
+    assert {cvar_name(tail) for tail in TAILS} <= METRICS.keys()
 
 
 def test_sharpe_and_sortino_are_taken_after_the_price_is_received():

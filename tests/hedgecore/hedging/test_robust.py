@@ -8,9 +8,16 @@ import torch
 from hedgecore.attacks.threats import THREATS
 from hedgecore.config import ConfigError
 from hedgecore.hedging.features import EXOGENOUS_NAMES, exogenous
+from hedgecore.hedging.markets import attack_starts
 from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
-from hedgecore.hedging.ticket import assess_ticket, draw_ticket, train_ticket
+from hedgecore.hedging.ticket import (
+    assess_ticket,
+    draw_ticket,
+    train_ticket,
+    validate_ticket,
+    validation_columns,
+)
 from hedgecore.market.params import HestonParams
 from hedgecore.market.regimes import REGIMES, regime, shifted
 from hedgecore.risk import cvar, risk
@@ -226,11 +233,13 @@ def test_a_curriculum_that_leaves_no_epoch_at_the_full_budget_is_refused(study):
         study.with_axes({"epsilon": 0.1, "attack.warmup": 4})
 
 
-def test_tests_in_other_markets_and_by_transfer_have_their_columns(study, preparation):
+@pytest.mark.parametrize(("tail", "cvar"), [(0.05, "cvar_05"), (0.5, "cvar_50")])
+def test_tests_in_other_markets_and_by_transfer_have_their_columns(study, tail, cvar):
     from hedgecore.hedging.preparation import prepare
 
     study = study.with_axes(
         {
+            "evaluation.tail": tail,
             "evaluation.regimes": ["calm", "extreme"],
             "evaluation.shift": 0.1,
             "evaluation.shift_markets": 3,
@@ -243,19 +252,44 @@ def test_tests_in_other_markets_and_by_transfer_have_their_columns(study, prepar
     prepared = prepare(study, seed=0)
     row = assess_ticket(study, prepared, prepared.theta_star)
     assert {name for name in row if "@" in name} == {
-        "attacked_cvar_05@path_pgd:0.5",
-        "attacked_cvar_05@transfer:0.5",
-        "cvar_05@regime:calm",
-        "cvar_05_of_price@regime:calm",
-        "cvar_05@regime:extreme",
-        "cvar_05_of_price@regime:extreme",
-        "cvar_05@shift:0.1",
-        "cvar_05_worst@shift:0.1",
+        f"attacked_{cvar}@path_pgd:0.5",
+        f"attacked_{cvar}@transfer:0.5",
+        f"{cvar}@regime:calm",
+        f"{cvar}_of_price@regime:calm",
+        f"{cvar}@regime:extreme",
+        f"{cvar}_of_price@regime:extreme",
+        f"{cvar}@shift:0.1",
+        f"{cvar}_worst@shift:0.1",
     }
     # What was found on the dense network is the attack on the dense network.
-    assert row["attacked_cvar_05@transfer:0.5"] == row["attacked_cvar_05@path_pgd:0.5"]
-    assert row["cvar_05@regime:extreme"] < row["cvar_05@regime:calm"]
-    assert row["cvar_05_worst@shift:0.1"] <= row["cvar_05@shift:0.1"]
+    assert row[f"attacked_{cvar}@transfer:0.5"] == row[f"attacked_{cvar}@path_pgd:0.5"]
+    assert row[f"{cvar}@regime:extreme"] < row[f"{cvar}@regime:calm"]
+    assert row[f"{cvar}_worst@shift:0.1"] <= row[f"{cvar}@shift:0.1"]
+
+
+def test_columns_under_attack_and_in_other_markets_are_cvar_of_the_tail(study, preparation):
+    study = study.with_axes(
+        {"evaluation.tail": 0.5, "evaluation.path_pgd": [0.0, 0.5], "evaluation.regimes": ["calm"]}
+    )
+    # The market of the study in the part of another one: its CVaR is known without it.
+    test = preparation.data["test"]
+    data = {**preparation.data, "regime:calm": test}
+    theta = preparation.theta_star
+    row = assess_ticket(study, replace(preparation, data=data), theta)
+    assert row["attacked_cvar_50@path_pgd:0"] == row["cvar_50@regime:calm"] == row["cvar_50"]
+    attack = study.evaluation.attacks["path_pgd:0.5"]
+    starts = attack_starts(attack, "test", seed=0)
+    pnl = problem_of(study, preparation).outcomes(theta, test, attack=attack, generator=starts).pnl
+    assert row["attacked_cvar_50@path_pgd:0.5"] == float(cvar(pnl.double(), tail=0.5))
+    assert row["attacked_cvar_50@path_pgd:0.5"] > float(cvar(pnl.double(), tail=0.05))
+
+
+def test_validation_under_attack_has_the_tail_of_the_test(study, preparation):
+    study = study.with_axes({"evaluation.tail": 0.5, "evaluation.path_fgsm": [0.0]})
+    (column,) = validation_columns(study)
+    found = validate_ticket(study, preparation, preparation.theta_star, [column])
+    pnl = problem_of(study, preparation).outcomes(preparation.theta_star, preparation.data["val"])
+    assert found == {"val_attacked_cvar_50@path_fgsm:0": float(cvar(pnl.pnl.double(), tail=0.5))}
 
 
 def test_a_regime_keeps_what_it_does_not_name():
@@ -291,6 +325,7 @@ def test_every_threat_can_be_asked_for_and_is_named_in_its_column():
         ({"path_pgd": (-0.1,)}, "epsilon must be at least 0"),
         ({"regimes": ("calmm",)}, "unknown regime 'calmm'; did you mean 'calm'"),
         ({"shift": 1.0}, r"shift must lie in \[0, 1\), got 1.0; it is a share"),
+        ({"tail": 0.1}, r"tail must be one of 0.01, 0.05, 0.5, got 0.1"),
         ({"restarts": 0}, "restarts must be at least 1, got 0"),
         ({"attacked_paths": 5}, "attacked_paths must be at least 100, got 5"),
     ],
