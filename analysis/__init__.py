@@ -7,6 +7,8 @@
     analysis.baselines(trials, analysis.load_manifest("results/tickets"))  # without training
     analysis.compare(trials)                             # told apart, or only other seeds?
     analysis.robust_against_standard(trials)             # what robust training costs and buys
+    analysis.controls(trials)                            # the ticket beside its controls
+    analysis.budget_curves(trials)                       # how few epochs are enough
     analysis.schema.describe()                           # what every column means
 
 Figures live in :mod:`analysis.figures`, which is imported only when asked for.
@@ -16,7 +18,9 @@ from analysis import schema
 from analysis.attack_checks import attack_checks
 from analysis.audit import audit, soundness
 from analysis.baselines import baselines
+from analysis.boosting import budget_curves
 from analysis.comparison import compare
+from analysis.controls import controls
 from analysis.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.robustness import robust_against_standard, robustness_table
@@ -41,7 +45,9 @@ __all__ = [
     "audit",
     "baselines",
     "best_lr",
+    "budget_curves",
     "compare",
+    "controls",
     "holm",
     "interquartile_mean",
     "interval",

@@ -15,11 +15,11 @@ import pandas as pd
 from analysis.configurations import groups, parameters, prepared, problem_axes
 from analysis.robustness import chosen
 from analysis.threats import (
-    CLEAN,
     TRANSFER,
     Attack,
     attacks,
     by_name,
+    clean_column,
     gradients,
     model,
     setting,
@@ -56,7 +56,7 @@ def attack_checks(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Che
         manifest: from :func:`analysis.load_manifest`; its ``study`` holds the steps of attacks.
     """
     problem, found = problem_axes(parameters(trials)), []
-    needed = ("val_loss", "converged", "epochs_to_95pct", CLEAN)
+    needed = ("val_loss", "converged", "epochs_to_95pct", clean_column(attacks(trials)))
     for values, part in groups(prepared(trials, needed, purpose="the attack checks"), problem):
         tickets = [own.assign(at=place(pd.Series(key))) for key, own in chosen(part)]
         if not tickets:
@@ -134,7 +134,8 @@ def _growing(rows: pd.DataFrame, searches: Sequence[Attack], *, whole: bool) -> 
     """CVaR falls as the budget grows, from clean paths on where all of them were attacked."""
     alone = []
     for name, budgets in by_name(searches).items():
-        columns = [*([CLEAN] if whole else []), *(attack.column for attack in budgets)]
+        clean = [clean_column(budgets)] if whole else []
+        columns = [*clean, *(attack.column for attack in budgets)]
         if len(columns) < 2:
             alone.append(budgets[0])
             continue

@@ -14,13 +14,37 @@ import pandas as pd
 from analysis import schema
 
 COUNTS = ("trials", "completed", "stopped", "failed", "unfinished")
+LOTTERY = "lottery"
+
+_KINDS = ("config/ticket", "config/pruning.ticket")
+
+
+def kinds(trials: pd.DataFrame) -> pd.Series:
+    """What every trial trained: "lottery", the ticket itself, or one of its controls by name.
+
+    It is the ticket itself, too, where the trial has no such axis.
+    """
+    found = pd.Series(None, index=trials.index, dtype="string")
+    for axis in _KINDS:
+        if axis in trials.columns:
+            found = found.fillna(trials[axis].astype("string"))
+    return found.fillna(LOTTERY)
+
+
+def of_kind(trials: pd.DataFrame, kind: str = LOTTERY) -> pd.DataFrame:
+    """The trials of one of their :func:`kinds`, without the axis that told it."""
+    named = [axis for axis in _KINDS if axis in trials.columns]
+    if not named and kind == LOTTERY:
+        return trials
+    return trials[kinds(trials).eq(kind)].drop(columns=named)
 
 
 def prepared(trials: pd.DataFrame, needed: Iterable[str], *, purpose: str) -> pd.DataFrame:
-    """``trials`` with every axis present, and with the ``needed`` metrics.
+    """The tickets among ``trials``, with every axis present and with the ``needed`` metrics.
 
-    An axis the space does not vary is filled with nulls; so is a metric while no trial has
-    completed.
+    Controls of the lottery are what a ticket is held against and never candidates themselves, so
+    they are dropped. An axis the space does not vary is filled with nulls; so is a metric while no
+    trial has completed.
 
     Raises:
         schema.ColumnError: no ``status``, or trials have completed and a needed column is absent.
@@ -29,10 +53,10 @@ def prepared(trials: pd.DataFrame, needed: Iterable[str], *, purpose: str) -> pd
         if len(trials.columns):
             raise schema.ColumnError(_absent("status", purpose))
         trials = trials.assign(status=pd.Series(dtype="category"))
-    missing = [name for name in needed if name not in trials.columns]
-    if missing and (trials["status"] == "completed").any():
+    frame = of_kind(trials).copy()
+    missing = [name for name in needed if name not in frame.columns]
+    if missing and (frame["status"] == "completed").any():
         raise schema.ColumnError(_absent(missing[0], purpose))
-    frame = trials.copy()
     for name in missing:
         frame[name] = pd.Series(None, index=frame.index, dtype=_dtype(name))
     for axis in schema.AXES:
@@ -42,10 +66,15 @@ def prepared(trials: pd.DataFrame, needed: Iterable[str], *, purpose: str) -> pd
 
 
 def parameters(trials: pd.DataFrame) -> list[str]:
-    """The parameters that make a configuration: all but the seed, the known axes first."""
+    """The parameters that make a configuration, the known axes first.
+
+    They are all but the seed, and but the kind, whose values never compete: see :func:`of_kind`.
+    """
     known = [a for a in schema.AXES if a != "seed" and f"config/{a}" in trials.columns]
     all_of_them = [
-        str(c).removeprefix("config/") for c in trials.columns if str(c).startswith("config/")
+        name.removeprefix("config/")
+        for name in map(str, trials.columns)
+        if name.startswith("config/") and name not in _KINDS
     ]
     return known + [p for p in all_of_them if p not in schema.AXES]
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.configurations import typed
-from analysis.models import STANDARD, Bools, Floats, Model
+from analysis.models import STANDARD, TICKET, Bools, Floats, Model
 from analysis.words import percent
 
 ALL = "all"
@@ -138,7 +138,8 @@ def sentences(found: pd.DataFrame) -> list[str]:
                 f"{by_chance}."
             )
         else:
-            lines.append(f"Masks of {first} tickets of two seeds overlap by {share} {by_chance}.")
+            who = "tickets" if first == TICKET else f"{first} tickets"
+            lines.append(f"Masks of {who} of two seeds overlap by {share} {by_chance}.")
     return lines
 
 

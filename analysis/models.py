@@ -20,7 +20,7 @@ from analysis.configurations import groups, parameters, prepared
 from analysis.efficiency import max_efficient_sparsity
 from analysis.selection import by_validation
 
-DENSE, STANDARD = "dense", "standard"
+DENSE, STANDARD, TICKET = "dense", "standard", "ticket"
 FEATURES = (
     "log_moneyness",
     "return",
@@ -34,7 +34,6 @@ FEATURES = (
 """What a network reads, in the order of its inputs, unless its file says otherwise."""
 
 _NEEDED = ("val_loss", "converged", "epochs_to_95pct")
-_TICKET = ("config/ticket", "config/pruning.ticket")
 _WEIGHT = re.compile(r"layers\.(\d+)\.weight")
 _MASK, _INTERPRETATION = "mask.", "interpretation."
 
@@ -95,7 +94,7 @@ def choose(
     The sparsity is the max efficient one of the smallest epsilon that has one where both standard
     and robust tickets completed; else the largest where both did, or where any did. At it, every
     epsilon gives the trials that :func:`analysis.selection.by_validation` selects. Controls of the
-    lottery (``ticket`` other than "lottery") do not take part.
+    lottery do not take part.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
@@ -105,9 +104,6 @@ def choose(
         schema.ColumnError: a column is missing although trials have completed.
     """
     frame = prepared(trials, _NEEDED, purpose="the choice of models")
-    for axis in _TICKET:
-        if axis in frame.columns:
-            frame = frame[frame[axis].eq("lottery")]
     done = frame[frame["status"].eq("completed") & frame["config/sparsity"].gt(0.0)]
     if done.empty:
         return None
@@ -174,7 +170,7 @@ def _kinds(trials: pd.DataFrame) -> Iterator[Kind]:
 
 def _name(epsilon: float) -> str:
     if np.isnan(epsilon):
-        return "ticket"
+        return TICKET
     return f"robust (ε = {epsilon:g})" if epsilon else STANDARD
 
 

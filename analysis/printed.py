@@ -10,7 +10,8 @@ from rich.table import Table
 from analysis import findings, masks, words
 from analysis.baselines import DENSE
 from analysis.configurations import problem_axes
-from analysis.threats import CLEAN, attacks, by_name
+from analysis.robust_findings import FEWEST
+from analysis.threats import attacks, by_name, clean_column, label, named
 
 MOST_ROWS = 40
 
@@ -142,7 +143,8 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
     ]
     labels |= {"epsilon": [_or_dash(e, f"{e:g}") for e in rows["epsilon"]]} if swept else {}
     taken = sum(2 + max(map(len, [name, *texts])) for name, texts in labels.items())
-    blocks = _packed(_threats(rows), max(1, (min(width, _WIDEST) - taken) // _AN_ESTIMATE))
+    clean = clean_column(named(map(str, rows.columns)))
+    blocks = _packed(_threats(rows, clean), max(1, (min(width, _WIDEST) - taken) // _AN_ESTIMATE))
     tables = []
     for block in blocks:
         cells = {
@@ -150,13 +152,68 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
             for heading, m in block.items()
         }
         tables.append(_filled(_table(title="", caption=""), labels | cells))
-    tables[0].title = "CVaR 5 % on clean paths, under attack and in other markets"
+    tables[0].title = f"{label(clean)} on clean paths, under attack and in other markets"
     tables[-1].caption = (
         "Currency per option (S0 = 100), mean over seeds ± one standard error; larger is better."
         + (" Epsilon: attack budget in training." if swept else "")
         + (f" {words.plural(left, 'more row')} in robustness.csv." if left else "")
     )
     return tables
+
+
+def controls(rows: pd.DataFrame, *, width: int) -> Table:
+    """:func:`analysis.controls`, clean and attacked side by side, as far as ``width`` has room."""
+    attacked = rows["metric"].str.startswith("attacked_")
+    shown, clean = rows[~attacked].head(MOST_ROWS), str(rows["metric"].iloc[0])
+    left = int((~attacked).sum()) - len(shown)
+    more = f" {words.plural(left, 'more row')} in controls.csv." if left else ""
+    table = _table(
+        title="CVaR of tickets and of their controls",
+        caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
+        f"ticket less the control on the same seeds, with its 95 % bootstrap interval.{more}",
+    )
+    cells = _problem(shown)
+    cells["sparsity"] = [words.percent(v) for v in shown["sparsity"]]
+    if shown["epsilon"].notna().any():
+        cells["epsilon"] = [_or_dash(v, f"{v:g}") for v in shown["epsilon"]]
+    cells["network"] = shown["kind"].tolist()
+    cells["seeds"] = [str(n) for n in shown["seeds"]]
+    cells["kept"] = [_or_dash(v, f"{v:,.0f}") for v in shown["weights_kept"]]
+    cells |= _ahead(shown, label(clean))
+    under: dict[str, list[str]] = {}
+    if attacked.any():
+        keys = [*_problem(rows), "sparsity", "epsilon", "kind"]
+        beside = shown[keys].merge(rows[attacked], on=keys, how="left")
+        names = beside["metric"].dropna().str.partition("@")[2].unique()
+        under = _ahead(beside, names[0].replace(":", "\n") if len(names) == 1 else "attacked")
+    spare: tuple[list[str], ...] = ([], ["kept"], ["kept", "seeds"], [*under], [*under, "kept"])
+    for dropped in (*spare, [*under, "kept", "seeds"]):
+        left_over = {n: texts for n, texts in (cells | under).items() if n not in dropped}
+        if _width(left_over) <= width:
+            break
+    return _filled(table, left_over)
+
+
+def _ahead(rows: pd.DataFrame, heading: str) -> dict[str, list[str]]:
+    records = [row for _, row in rows.iterrows()]
+    return {
+        heading: [_or_dash(row["mean"], words.amount(row["mean"])) for row in records],
+        f"{heading}\nahead": [_claimed(row) for row in records],
+    }
+
+
+def _width(cells: dict[str, list[str]]) -> int:
+    widest = [max(map(len, [*name.splitlines(), *texts])) for name, texts in cells.items()]
+    return sum(widest) + 2 * (len(widest) - 1)
+
+
+def _claimed(row: pd.Series) -> str:
+    if pd.isna(row["difference"]):
+        return "–"
+    mean, low, high = (
+        words.amount(row[f"difference{end}"], signed=True) for end in ("", "_low", "_high")
+    )
+    return f"{mean} [{low}, {high}]" if row["pairs"] >= FEWEST else mean
 
 
 def _table(*, title: str, caption: str) -> Table:
@@ -206,16 +263,16 @@ def _or_dash(value: float, text: str) -> str:
     return "–" if pd.isna(value) else text
 
 
-def _threats(rows: pd.DataFrame) -> list[dict[str, str]]:
+def _threats(rows: pd.DataFrame, clean: str) -> list[dict[str, str]]:
     """Heading and column of what is measured: clean, an attack with its budgets, other markets."""
-    blocks = [{"clean": CLEAN}]
+    blocks = [{"clean": clean}]
     for name, budgets in by_name(attacks(rows)).items():
         words_of = name.replace("_", "\n")
         blocks.append({f"{words_of}\n{attack.size}": attack.column for attack in budgets})
     for prefix, name in (
-        ("cvar_05@regime:", "regime"),
-        ("cvar_05@shift:", "shift"),
-        ("cvar_05_worst@shift:", "worst shift"),
+        (f"{clean}@regime:", "regime"),
+        (f"{clean}@shift:", "shift"),
+        (f"{clean}_worst@shift:", "worst shift"),
     ):
         columns = [c for c in map(str, rows.columns) if c.startswith(prefix) and f"{c}_se" in rows]
         blocks.append({f"{name}\n{c.removeprefix(prefix)}": c for c in columns})

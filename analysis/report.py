@@ -8,12 +8,22 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from analysis import findings, robust_findings, tickets, words
+from analysis import (
+    boosting_findings,
+    control_findings,
+    findings,
+    printed,
+    robust_findings,
+    tickets,
+    words,
+)
 from analysis.attack_checks import attack_checks
 from analysis.audit import audit, soundness
 from analysis.baselines import baselines
+from analysis.boosting import budget_curves
 from analysis.comparison import compare
-from analysis.configurations import seed_count
+from analysis.configurations import of_kind, seed_count
+from analysis.controls import controls
 from analysis.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.load import load_epochs, load_manifest, load_trials
 from analysis.printed import MOST_ROWS, compared, kept_weights, overview, robustness, untrained
@@ -48,7 +58,8 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
         if len(hedges) > MOST_ROWS:
             more = words.plural(len(hedges) - MOST_ROWS, "more row")
             say(console, f"{more} in baselines.csv")
-    if (trials["status"] == "completed").any():
+    proper = of_kind(trials)
+    if (proper["status"] == "completed").any():
         section(
             console,
             "Best learning rate (fewest epochs to 95 % of dense)",
@@ -58,9 +69,9 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
         section(console, "Max efficient sparsity", sentences)
     tables = {"summary": rows, "best_lr": best, "sparsity_passes": passes}
     tables |= {"baselines": hedges} if len(hedges) else {}
-    if seed_count(trials) > 1:
+    if seed_count(proper) > 1:
         tables["seeds"] = compare(trials)
-        section(console, f"Seeds ({seed_count(trials)})", findings.seeds(tables["seeds"]))
+        section(console, f"Seeds ({seed_count(proper)})", findings.seeds(tables["seeds"]))
         if tables["seeds"]["difference"].notna().any():
             console.print(compared(tables["seeds"]))
     ends = audited(storage, trials, manifest)
@@ -74,13 +85,28 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
     tables |= tickets.tables(compared_tickets)
     if "ticket_weights" in tables:
         console.print(kept_weights(tables["ticket_weights"]))
-    tables |= robustly(trials, manifest, console)
+    tables |= beside_controls(trials, manifest, console)
+    tables |= robustly(proper, manifest, console)
+    budgets = budget_curves(trials, manifest)
+    tables |= {"budget_curves": budgets} if len(budgets) else {}
+    section(
+        console,
+        "Boosting tickets: how few epochs are enough",
+        boosting_findings.sentences(budgets, tolerance=tolerance),
+    )
 
     folder = storage / "report"
     written = [write_csv(folder / f"{name}.csv", frame) for name, frame in tables.items()]
     from analysis import figures  # matplotlib takes a second to load: not for status
 
-    saved = figures.save(storage, trials, audited=ends, tolerance=tolerance, confidence=confidence)
+    saved = figures.save(
+        storage,
+        trials,
+        audited=ends,
+        budgets=budgets,
+        tolerance=tolerance,
+        confidence=confidence,
+    )
     networks = figures.save_ticket_figures(storage, compared_tickets)
     section(console, "Skipped figures", [*saved.skipped, *networks.skipped])
     drawn = [p for p in (*saved.written, *networks.written) if p.suffix == ".png"]
@@ -99,6 +125,18 @@ def audited(storage: Path, trials: pd.DataFrame, manifest: dict[str, Any]) -> pd
     if "audited" not in trials.columns or not trials["audited"].fillna(False).any():
         return pd.DataFrame()
     return audit(trials, load_epochs(storage), manifest)
+
+
+def beside_controls(
+    trials: pd.DataFrame, manifest: dict[str, Any], console: Console
+) -> dict[str, pd.DataFrame]:
+    """Prints what the ticket is worth beside its controls; the table, none where none was run."""
+    rows = controls(trials, manifest)
+    if rows.empty:
+        return {}
+    section(console, "The ticket beside its controls", control_findings.controls(rows))
+    console.print(printed.controls(rows, width=console.width))
+    return {"controls": rows}
 
 
 def robustly(

@@ -6,14 +6,15 @@ from typing import Any
 import pandas as pd
 
 from analysis.configurations import problem_axes
+from analysis.robustness import RUNAWAY
 from analysis.seeds import least_seeds
 from analysis.tables import GROUP
-from analysis.threats import CLEAN, Attack, attacks, model, nearest, setting
+from analysis.threats import CLEAN, Attack, attacks, label, model, named, nearest, setting
 from analysis.words import amount, percent, plural
 from analysis.words import setting as in_words
 
 # Two or three seeds give a bootstrap only their range, which covers too little to claim anything.
-_FEWEST = 4
+FEWEST = 4
 
 
 def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
@@ -26,8 +27,7 @@ def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, 
         trials: those it was made of.
         manifest: from :func:`analysis.load_manifest`; says which attack they were trained under.
     """
-    found = attacks(trials)
-    if not found:
+    if not attacks(trials):
         return [
             "No network was attacked, so nothing is known of their robustness; add "
             "study.evaluation.path_pgd: [0.1] to the space."
@@ -38,10 +38,10 @@ def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, 
     for values, own in _parts(rows, problem):
         opening = f"{in_words(values)}: " if problem else ""
         for _, ticket in own.groupby(list(GROUP), dropna=False, sort=True):
-            trained = _trained(trials, manifest, float(ticket["epsilon"].iloc[0]))
+            trained = trained_under(trials, manifest, float(ticket["epsilon"].iloc[0]))
             rows_of = {str(row["metric"]): row for _, row in ticket.iterrows()}
-            lines += [opening + line for line in _ticket(rows_of, found, trained)]
-        lines += [opening + line for line in _tested(own)]
+            lines += [opening + line for line in _ticket(rows_of, trained)]
+        lines += [opening + line for line in tested(own)]
     return lines
 
 
@@ -65,7 +65,7 @@ def _nothing(trials: pd.DataFrame) -> str:
     return "No sparsity has both a standard and a robust ticket of one seed yet."
 
 
-def _trained(trials: pd.DataFrame, manifest: Mapping[str, Any], epsilon: float) -> str | None:
+def trained_under(trials: pd.DataFrame, manifest: Mapping[str, Any], epsilon: float) -> str | None:
     """The attack that tickets of ``epsilon`` were trained under; None where they have several."""
     own = trials[trials["config/epsilon"].eq(epsilon)]
     names = setting(own, manifest, "attack.name").dropna().unique()
@@ -82,39 +82,44 @@ def _parts(
         yield dict(zip(problem, values, strict=True)), own
 
 
-def _ticket(
-    rows: Mapping[str, pd.Series], found: Sequence[Attack], trained: str | None
-) -> Iterator[str]:
-    """Sentences on one sparsity and epsilon, its ``rows`` by metric."""
-    own, clean = [attack for attack in found if attack.column in rows], rows[CLEAN]
+def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]:
+    """Sentences on one sparsity and epsilon, its ``rows`` by metric, clean CVaR first."""
+    own, clean = named(rows), next(iter(rows.values()))
+    metric = str(clean["metric"])
+    cvar = "CVaR" if metric == CLEAN else label(metric)
     sparsity, epsilon = float(clean["sparsity"]), float(clean["epsilon"])
     where = "" if pd.isna(sparsity) else f"At sparsity {percent(sparsity)}, "
     who = f"tickets trained at epsilon {epsilon:g}"
     opening = where + who if where else who[0].upper() + who[1:]
     first = nearest(own, trained=trained, epsilon=epsilon)
     if first is None:
-        yield f"{opening} {_change(clean, 'of CVaR on clean paths')}; no search attacked them."
+        yield f"{opening} {_change(clean, f'of {cvar} on clean paths')}; no search attacked them."
         return
     attacked = rows[first.column]
     seeds = int(min(clean["seeds"], attacked["seeds"]))
     over = f"over {plural(seeds, 'seed')}"
-    if seeds < _FEWEST:
+    if seeds < FEWEST:
         yield (
-            f"{opening}: {amount(clean['difference'], signed=True)} of CVaR on clean paths and "
+            f"{opening}: {amount(clean['difference'], signed=True)} of {cvar} on clean paths and "
             f"{amount(attacked['difference'], signed=True)} under {first}, {over}; "
-            f"with fewer than {_FEWEST} "
+            f"with fewer than {FEWEST} "
             "seeds no interval is claimed."
         )
         return
-    yield (
-        f"{opening} {_change(clean, 'of CVaR on clean paths')} and "
-        f"{_change(attacked, f'under {first}')}, {over}{_verdict(attacked)}."
-    )
+    price = _change(clean, f"of {cvar} on clean paths")
+    if _runaways(attacked):
+        yield f"{opening} {price}, {over}."
+    else:
+        gain = _change(attacked, f"under {first}")
+        yield f"{opening} {price} and {gain}, {over}{_verdict(attacked)}."
     if trained and model(trained) != first.model:
         yield f"They were trained under {trained}, a threat that no test of them poses."
-    others = [attack for attack in own if attack != first and attack.hardness > 0]
+    tame = [attack for attack in own if not _runaways(rows[attack.column])]
+    others = [attack for attack in tame if attack != first and attack.hardness > 0]
     if others:
         yield _others(rows, others)
+    if wild := [attack for attack in own if attack not in tame]:
+        yield _wild(rows, wild)
 
 
 def _change(row: pd.Series, what: str) -> str:
@@ -137,6 +142,25 @@ def _verdict(row: pd.Series) -> str:
     return f": {percent(round(row['share'], 2))} of what that attack takes from standard tickets"
 
 
+def _runaways(row: pd.Series) -> int:
+    return int(row["standard_runaways"] + row["robust_runaways"])
+
+
+def _wild(rows: Mapping[str, pd.Series], wild: Sequence[Attack]) -> str:
+    said = []
+    for attack in wild:
+        row = rows[attack.column]
+        said.append(
+            f"{attack} ({row['standard_runaways']} standard and {row['robust_runaways']} robust "
+            f"of {row['seeds']}; {amount(row['standard_median'])} and "
+            f"{amount(row['robust_median'])})"
+        )
+    return (
+        f"Hedges run away, losing over {RUNAWAY:g} times what they lose on clean paths, so "
+        f"that medians say more than means, under {', '.join(said)}."
+    )
+
+
 def _others(rows: Mapping[str, pd.Series], others: Sequence[Attack]) -> str:
     sides: dict[str, list[str]] = {"gain": [], "lose": [], "no clear change": []}
     for attack in others:
@@ -148,9 +172,13 @@ def _others(rows: Mapping[str, pd.Series], others: Sequence[Attack]) -> str:
     return f"Other attacks on them: {'; '.join(said)}."
 
 
-def _tested(rows: pd.DataFrame) -> Iterator[str]:
+def tested(rows: pd.DataFrame) -> Iterator[str]:
+    """Whether enough ``seeds`` stand behind the ``p_holm`` of ``rows``, and what they tell apart.
+
+    Nothing where there are fewer than :data:`FEWEST`.
+    """
     seeds, number = int(rows["seeds"].max()), len(rows)
-    if seeds < _FEWEST:
+    if seeds < FEWEST:
         return
     test = f"Wilcoxon's test corrected for {plural(number, 'comparison')}"
     if seeds < (least := least_seeds(number)):

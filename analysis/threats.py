@@ -7,30 +7,34 @@ the dense network.
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 CLEAN = "cvar_05"
+"""The CVaR that every trial has, and the measure of a study that asks for no other."""
+
 TRANSFER = "transfer"
 MODELS = ("path", "observation", "distribution", TRANSFER)
 SEARCHES = ("noise", "fgsm", "pgd", "wpgd", "wbpgd")
 """The harder a search looks, the later it stands here."""
 
-_ATTACKED = re.compile(r"attacked_cvar_05@(?P<name>\w+):(?P<size>[\d.e+-]+)")
+_ATTACKED = re.compile(r"attacked_(?P<measure>cvar_\d\d)@(?P<name>\w+):(?P<size>[\d.e+-]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
     """An attack of the test: ``name`` at ``budget``, in price units or, for observations, in sd.
 
-    ``size`` is the budget as the column writes it.
+    ``size`` is the budget as the column writes it; ``measure`` what is known under it, a CVaR by
+    the name of its clean column.
     """
 
     name: str
     size: str
+    measure: str = CLEAN
 
     @property
     def budget(self) -> float:
@@ -40,7 +44,7 @@ class Attack:
     @property
     def column(self) -> str:
         """The column of CVaR under it."""
-        return f"attacked_cvar_05@{self}"
+        return f"attacked_{self.measure}@{self}"
 
     @property
     def model(self) -> str:
@@ -68,13 +72,30 @@ def model(name: str) -> str:
 
 
 def attacks(trials: pd.DataFrame) -> list[Attack]:
-    """The attacks under which any of ``trials`` has a CVaR: by model, search and budget."""
-    found = [
-        Attack(match["name"], match["size"])
-        for match in map(_ATTACKED.fullmatch, map(str, trials.columns))
-        if match and trials[match[0]].notna().any()
-    ]
-    return sorted(found, key=lambda a: (_place(a.model), a.hardness, a.budget))
+    """The attacks under which any of ``trials`` has a CVaR, as :func:`named` has them."""
+    return named(name for name in map(str, trials.columns) if trials[name].notna().any())
+
+
+def named(columns: Iterable[str]) -> list[Attack]:
+    """The attacks that ``columns`` name, of the first measure alone: by model, search, budget."""
+    matches = filter(None, map(_ATTACKED.fullmatch, columns))
+    found = [Attack(**match.groupdict()) for match in matches]
+    alike = [attack for attack in found if attack.measure == found[0].measure]
+    return sorted(alike, key=lambda a: (_place(a.model), a.hardness, a.budget))
+
+
+def clean_column(found: Sequence[Attack]) -> str:
+    """The column of clean CVaR to hold beside that under ``found``; ``cvar_05`` without attacks.
+
+    Args:
+        found: from :func:`attacks` or :func:`named`.
+    """
+    return found[0].measure if found else CLEAN
+
+
+def label(measure: str) -> str:
+    """``measure`` in words: "CVaR 5 %" of ``cvar_05``."""
+    return f"CVaR {int(measure.removeprefix('cvar_'))} %"
 
 
 def by_name(found: Iterable[Attack]) -> dict[str, list[Attack]]:

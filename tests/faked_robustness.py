@@ -36,6 +36,11 @@ SOUND: Mapping[str, Cvar] = {
     "attacked_cvar_05@transfer:0.5": lambda e, s: harm(0.5)(e, s) + 0.2 * (e > 0),
 }
 """Attacks that nothing speaks against."""
+HALF: Mapping[str, Cvar] = {
+    "cvar_50": clean,
+    **{name.replace("cvar_05", "cvar_50"): value for name, value in SOUND.items()},
+}
+"""The same attacks in a study that measures CVaR 50 %."""
 
 
 def trials_of(
@@ -55,7 +60,7 @@ def trials_of(
         epsilons: training budgets.
         sparsities: shares of weights removed.
         seeds: how many.
-        cvar: clean CVaR.
+        cvar: clean CVaR 5 %.
     """
     axes = [(p, e, s) for p in sparsities for e in epsilons for s in range(seeds)]
     rows = [{"sparsity": p, "epsilon": e, "seed": s, "cvar_05": cvar(e, s)} for p, e, s in axes]

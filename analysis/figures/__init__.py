@@ -1,6 +1,7 @@
 """The figures of a tickets sweep: functions that fill an Axes, and :func:`save`."""
 
 from analysis.figures.audit import early_stopping_audit
+from analysis.figures.controls import controls_beside_ticket
 from analysis.figures.convergence import convergence_speed
 from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
 from analysis.figures.robustness import cvar_against_budget, price_of_robustness
@@ -11,6 +12,7 @@ from analysis.figures.style import NothingToDraw
 __all__ = [
     "NothingToDraw",
     "Saved",
+    "controls_beside_ticket",
     "convergence_speed",
     "cvar_against_budget",
     "cvar_against_remaining",

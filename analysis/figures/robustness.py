@@ -16,8 +16,8 @@ from analysis.figures.models import colors, framed
 from analysis.figures.problem import one_problem
 from analysis.figures.style import INK, MARKERS, MUTED, NothingToDraw, caption
 from analysis.models import STANDARD, choose
-from analysis.robustness import robustness_table
-from analysis.threats import CLEAN, Attack, attacks, by_name
+from analysis.robustness import RUNAWAY, robustness_table
+from analysis.threats import Attack, attacks, by_name, clean_column, label
 from analysis.words import percent
 
 _MOST_PANELS = 3
@@ -61,7 +61,8 @@ def robustness_plans(
 def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float) -> None:
     """A panel an attack: CVaR against its budget, a line a training epsilon, the dense one dashed.
 
-    Bars are the bootstrap intervals over seeds; budget 0 is clean CVaR.
+    Bars are the bootstrap intervals over seeds; budget 0 is clean CVaR. A panel in which hedges
+    run away has medians over the seeds, and no bars.
 
     Args:
         table: the frame from :func:`analysis.robustness_table`, of one problem.
@@ -82,18 +83,24 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
         raise NothingToDraw(f"no ticket has completed{where}")
     shades = _shades(tickets["epsilon"])
     axes = figure.subplots(1, len(drawn), squeeze=False)[0]
+    dense, wild = table[table["network"].eq(DENSE)], []
     for ax, (name, budgets) in zip(axes, drawn.items(), strict=True):
+        line = _line
+        if _run_away(pd.concat([tickets, dense]), budgets).any(axis=None):
+            line = _median_line
+            wild.append(name)
         for i, (_, row) in enumerate(tickets.iterrows()):
             look = {"color": shades[row["epsilon"]], "marker": MARKERS[i], "linewidth": 1.8}
-            _line(ax, row, budgets, label=_name(row["epsilon"]), **look)
-        for _, row in table[table["network"].eq(DENSE)].iterrows():
+            line(ax, row, budgets, label=_name(row["epsilon"]), **look)
+        for _, row in dense.iterrows():
             look = {"color": INK, "linestyle": "--", "linewidth": 1.3, "zorder": 3}
-            _line(ax, row, budgets, label="dense network", **look)
+            line(ax, row, budgets, label="dense network", **look)
         ax.set_title(name, fontsize=10.0)
         unit = _UNITS.get(budgets[0].model, "price units, S0 = 100")
         ax.set_xlabel(f"budget of the attack in the test\n({unit})")
         ax.grid(True, axis="y")
-    axes[0].set_ylabel("test CVaR 5 % (currency per option, S0 = 100)")
+    cvar = label(clean_column(attacks(table)))
+    axes[0].set_ylabel(f"test {cvar} (currency per option, S0 = 100)")
     axes[0].legend(frameon=False, fontsize=9.0, loc="lower left", title_fontsize=9.0)
     framed(
         figure,
@@ -102,6 +109,10 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
             f"{_seeds(tickets)}. Larger is better. ε: attack budget in training; standard: 0.",
             "Budget 0: clean CVaR on all test paths; attacks",
             "may be on the first of them only (attacked_paths).",
+            *(
+                f"{name}: medians, because hedges run away; arrows where the median hedge does."
+                for name in wild
+            ),
         ],
     )
 
@@ -124,19 +135,20 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
     if not drawn:
         raise NothingToDraw("no network was attacked")
     attack = next(iter(drawn.values()))[-1]
-    known = table[table[attack.column].notna() & table[CLEAN].notna()]
-    tickets, collapsed = _standing(known)
+    clean, cvar = attack.measure, label(attack.measure)
+    known = table[table[attack.column].notna() & table[clean].notna()]
+    tickets, collapsed = _standing(known, clean)
     shades, markers = _shades(tickets["epsilon"]), _markers(tickets["sparsity"])
     for marker, (_, own) in zip(markers.values(), tickets.groupby("sparsity"), strict=True):
-        ax.plot(own[CLEAN], own[attack.column], color=MUTED, linewidth=0.8, alpha=0.6, zorder=1)
+        ax.plot(own[clean], own[attack.column], color=MUTED, linewidth=0.8, alpha=0.6, zorder=1)
         for _, row in own.iterrows():
             _point(ax, row, attack, shades[row["epsilon"]], marker)
     for _, row in known[known["network"].eq(DENSE)].iterrows():
         _point(ax, row, attack, INK, "*", size=13.0)
     _keys(ax, shades, markers, dense=bool(known["network"].eq(DENSE).any()))
     ax.grid(True)
-    ax.set_xlabel("clean test CVaR 5 % (currency per option, S0 = 100)")
-    ax.set_ylabel(f"CVaR 5 % under {attack}")
+    ax.set_xlabel(f"clean test {cvar} (currency per option, S0 = 100)")
+    ax.set_ylabel(f"{cvar} under {attack}")
     ax.set_title(f"What robustness costs on clean paths, and buys under attack{problem}")
     caption(
         ax,
@@ -168,13 +180,13 @@ def _tickets(table: pd.DataFrame) -> pd.DataFrame:
     return known.sort_values("epsilon")
 
 
-def _standing(known: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _standing(known: pd.DataFrame, clean: str) -> tuple[pd.DataFrame, list[str]]:
     """The tickets that still hedge, and a line on those beside which nothing could be told apart.
 
     Where all have collapsed, all are drawn.
     """
-    tickets, dense = _tickets(known), known.loc[known["network"].eq(DENSE), CLEAN]
-    fallen = tickets[CLEAN].lt(dense.min() * (1 + _COLLAPSE))
+    tickets, dense = _tickets(known), known.loc[known["network"].eq(DENSE), clean]
+    fallen = tickets[clean].lt(dense.min() * (1 + _COLLAPSE))
     if fallen.all() or not fallen.any():
         return tickets, []
     sparsities = ", ".join(percent(s) for s in sorted(tickets.loc[fallen, "sparsity"].unique()))
@@ -184,9 +196,25 @@ def _standing(known: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     ]
 
 
+def _run_away(rows: pd.DataFrame, budgets: Sequence[Attack], end: str = "") -> pd.DataFrame:
+    """Where CVaR at a budget, by its mean or another ``end``, is that of a hedge run away."""
+    clean = rows[f"{budgets[0].measure}{end}"]
+    return rows[[f"{a.column}{end}" for a in budgets]].lt(RUNAWAY * clean, axis=0)
+
+
+def _median_line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> None:
+    at, columns = _curve(budgets)
+    away = [False, *_run_away(row.to_frame().T, budgets, "_median").iloc[0]]
+    known = [(x, row[f"{c}_median"]) for x, c, a in zip(at, columns, away, strict=True) if not a]
+    ax.plot(*zip(*known, strict=True), markersize=6, **({"zorder": 4} | look))
+    for x in (x for x, a in zip(at, away, strict=True) if a):
+        # At the lower edge of the panel, wherever that comes to lie.
+        edge = ax.get_xaxis_transform()
+        ax.plot(x, 0.0, "v", color=look["color"], markersize=7, transform=edge, clip_on=False)
+
+
 def _line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> None:
-    at = [0.0, *(attack.budget for attack in budgets)]
-    columns = [CLEAN, *(attack.column for attack in budgets)]
+    at, columns = _curve(budgets)
     means = [row[column] for column in columns]
     ax.plot(at, means, markersize=6, **({"zorder": 4} | look))
     reach = np.column_stack([_reach(row, column) for column in columns])
@@ -194,12 +222,18 @@ def _line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> N
         ax.errorbar(at, means, yerr=reach, fmt="none", ecolor=look["color"], elinewidth=1.3)
 
 
+def _curve(budgets: Sequence[Attack]) -> tuple[list[float], list[str]]:
+    """Budgets from 0 on, and the column of CVaR at each."""
+    at = [0.0, *(attack.budget for attack in budgets)]
+    return at, [budgets[0].measure, *(attack.column for attack in budgets)]
+
+
 def _point(
     ax: Axes, row: pd.Series, attack: Attack, color: str, marker: str, *, size: float = 8.0
 ) -> None:
-    x, y = row[CLEAN], row[attack.column]
+    x, y = row[attack.measure], row[attack.column]
     ax.plot(x, y, marker, color=color, markersize=size, mec="white", mew=0.8, zorder=4)
-    across, along = (_reach(row, column)[:, None] for column in (CLEAN, attack.column))
+    across, along = (_reach(row, column)[:, None] for column in (attack.measure, attack.column))
     if np.isfinite(across).all() and np.isfinite(along).all():
         ax.errorbar(
             x, y, xerr=across, yerr=along, fmt="none", ecolor=color, elinewidth=1.2, zorder=3

@@ -15,9 +15,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from analysis.configurations import groups, parameters, problem_axes, seed_count
+from analysis.boosting import matching
+from analysis.configurations import groups, of_kind, parameters, problem_axes, seed_count
+from analysis.controls import controls
 from analysis.efficiency import max_efficient_sparsity
 from analysis.figures.audit import early_stopping_audit
+from analysis.figures.boosting import budget_plans
+from analysis.figures.controls import controls_beside_ticket, size_of_controls
 from analysis.figures.convergence import convergence_speed
 from analysis.figures.importance import (
     importance_bars,
@@ -62,6 +66,7 @@ def save(
     trials: pd.DataFrame,
     *,
     audited: pd.DataFrame | None = None,
+    budgets: pd.DataFrame | None = None,
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Saved:
@@ -72,7 +77,8 @@ def save(
 
     Where the space varies the problem (say ``market.xi``), every problem has its own figures, in a
     folder named after it; at most 6. The audit of early stopping is one figure for all, because
-    its strata are the scheduler's: ``audited`` is the frame of :func:`analysis.audit`.
+    its strata are the scheduler's: ``audited`` is the frame of :func:`analysis.audit`. ``budgets``
+    is that of :func:`analysis.budget_curves`.
     """
     folder = Path(storage) / "report" / "figures"
     saved: list[Saved] = []
@@ -81,6 +87,8 @@ def save(
     for values, part in problems[:_MOST_PROBLEMS]:
         name = (setting(values) or "unset") if axes else ""
         plans, skipped = _plans(part, tolerance=tolerance, confidence=confidence)
+        if budgets is not None:
+            plans += budget_plans(matching(budgets, values))
         drawn = _draw(folder / _file_name(name), plans)
         lines = [f"{name}: {line}" if axes else line for line in (*skipped, *drawn.skipped)]
         saved.append(Saved(written=drawn.written, skipped=tuple(lines)))
@@ -142,6 +150,8 @@ def _plans(
     trials: pd.DataFrame, *, tolerance: float, confidence: float
 ) -> tuple[list[_Plan], list[str]]:
     """The figures of one problem, and why some will not be drawn."""
+    beside = controls(trials)
+    trials = of_kind(trials)
     plans: list[_Plan] = [
         _alone(
             "cvar_against_remaining",
@@ -173,6 +183,9 @@ def _plans(
     if seed_count(trials) > 1:
         plans.append(_alone("seeds", lambda ax: seeds_compared(trials, ax)))
     plans += robustness_plans(trials, tolerance=tolerance, confidence=confidence)
+    if len(beside):
+        size = size_of_controls(beside)
+        plans.append(("controls", size, lambda figure: controls_beside_ticket(beside, figure)))
     return plans, skipped
 
 

@@ -47,6 +47,10 @@ class Facts:
         kept = [
             "cvar_05",
             "cvar_05_se",
+            "cvar_01",
+            "cvar_01_se",
+            "cvar_50",
+            "cvar_50_se",
             "sharpe_ratio",
             "pnl_mean",
             "pnl_std",

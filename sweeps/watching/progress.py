@@ -161,7 +161,8 @@ def _best_table(trials: Mapping[str, TrialLog]) -> Table:
     groups: dict[tuple[Any, Any], tuple[float, TrialLog]] = {}
     for log in trials.values():
         best = log.best()
-        if best is None:
+        # A control of the lottery is no ticket, however good.
+        if best is None or log.config.get("ticket") not in (None, "lottery"):
             continue
         key = (log.config.get("sparsity", 0.0), log.config.get("epsilon", 0.0))
         if key not in groups or best["val_loss"] < groups[key][0]:

@@ -1,7 +1,7 @@
 import copy
 
 import pytest
-from faked_robustness import MANIFEST, SOUND, STUDY, clean, harm, trials_of
+from faked_robustness import HALF, MANIFEST, SOUND, STUDY, clean, harm, trials_of
 
 from analysis import attack_checks
 
@@ -54,6 +54,15 @@ def test_a_check_says_what_it_came_to(table):
     )
     assert passed.startswith("passed: path_noise:0.5 does less harm")
     assert failed.startswith("FAILED: path_noise:0.5 does less harm")
+
+
+def test_the_checks_hold_the_attacks_of_another_tail_against_its_own_clean_column(checks):
+    # CVaR 5 % lies above all of them: as budget 0 it would hide that nothing was found.
+    half = {"without": SOUND, "cvar": lambda e, s: 9.0}
+    assert checks(HALF, **half) == checks()
+    idle = HALF | {"attacked_cvar_50@path_pgd:0.1": clean}
+    passed, line = about(checks(idle, **half), "CVaR falls")
+    assert (passed, "in 0 of 12 trials" in line) == (False, True)
 
 
 def test_noise_as_harmful_as_the_search_shouts(checks):

@@ -56,6 +56,11 @@ def test_an_attacked_metric_inherits_unit_and_direction():
     assert "pgd (path threat, epsilon 0.1)" in attacked.meaning
 
 
+def test_an_attacked_metric_keeps_its_tail():
+    for name in ("attacked_cvar_50@path_pgd:0.1", "cvar_50_worst@shift:0.1"):
+        assert schema.column(name).meaning.startswith("mean test P&L of the worst 50 %")
+
+
 def test_an_attacked_metric_of_validation_paths_says_so():
     attacked = schema.column("val_attacked_cvar_05@path_pgd:0.1")
     assert attacked.direction == "higher"

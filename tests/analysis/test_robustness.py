@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from faked_robustness import BOUGHT, MANIFEST, PRICE, SOUND, STUDY, clean, harm, trials_of
+from faked_robustness import BOUGHT, HALF, MANIFEST, PRICE, SOUND, STUDY, clean, harm, trials_of
 
 from analysis import robust_against_standard, robustness_table
 from analysis.robust_findings import robustness
-from analysis.threats import Attack, attacks, gradients, nearest, setting
+from analysis.threats import Attack, attacks, clean_column, gradients, label, nearest, setting
 from analysis.words import amount
 
 
@@ -21,6 +21,11 @@ def sweep(table):
 
 def said(trials: pd.DataFrame, manifest: Mapping[str, Any] = MANIFEST) -> list[str]:
     return robustness(robust_against_standard(trials), trials, manifest)
+
+
+def flat(epsilon: float, seed: int) -> float:
+    """A CVaR that tells nothing of robustness."""
+    return -9.0
 
 
 def row(rows: pd.DataFrame, metric: str) -> pd.Series:
@@ -98,6 +103,32 @@ def test_the_share_is_what_training_gives_back_of_what_the_attack_takes(sweep):
     assert math.isnan(row(rows, "cvar_05")["share"])
 
 
+def test_at_another_tail_every_difference_and_share_is_that_of_its_own_clean_column(sweep):
+    rows = robust_against_standard(sweep(HALF, cvar=flat))
+    assert rows["metric"].tolist()[0] == "cvar_50"
+    assert rows["metric"].str.contains("cvar_50").all()
+    usual = robust_against_standard(sweep())
+    pd.testing.assert_frame_equal(rows.drop(columns="metric"), usual.drop(columns="metric"))
+
+
+def test_the_table_of_another_tail_has_its_columns_alone(sweep):
+    calm = {"cvar_50@regime:calm": lambda e, s: -1.0, "cvar_05@regime:calm": flat}
+    rows = robustness_table(sweep(HALF | calm, cvar=flat))
+    assert rows["network"].tolist() == ["dense", "ticket", "ticket"]
+    means = [np.mean([clean(e, s) for s in range(6)]) for e in (0.0, 0.5)]
+    assert rows["cvar_50"].tolist() == pytest.approx([means[0] - 0.5, *means])
+    assert rows["cvar_50@regime:calm"].tolist() == pytest.approx([-1.5, -1.0, -1.0])
+    assert not any("cvar_05" in name for name in rows.columns)
+
+
+def test_the_dense_network_stays_where_its_own_clean_column_was_not_recorded(sweep):
+    trials = sweep(HALF).drop(columns="dense_cvar_50")
+    dense = robustness_table(trials).iloc[0]
+    assert dense["network"] == "dense"
+    assert math.isnan(dense["cvar_50"])
+    assert dense["attacked_cvar_50@path_pgd:0.5"] < 0.0
+
+
 def test_pairing_by_seed_takes_the_luck_of_the_seeds_out(sweep):
     price = row(robust_against_standard(sweep()), "cvar_05")
     assert price["difference_low"] < -0.05 < price["difference_high"] < 0.0
@@ -154,6 +185,28 @@ def test_the_sentence_says_what_it_costs_and_buys_with_intervals(sweep):
         "Intervals are uncorrected; Wilcoxon's test corrected for 5 comparisons needs 8 seeds and "
         "has 6."
     )
+
+
+def test_a_sentence_names_another_tail_than_5_percent(sweep):
+    usual, *rest = said(sweep())
+    half = usual.replace("of CVaR on", "of CVaR 50 % on")
+    assert half != usual
+    assert said(sweep(HALF, cvar=flat)) == [half, *rest]
+    (few,) = said(sweep(HALF, cvar=flat, seeds=1))
+    assert "of CVaR 50 % on clean paths and +0.345 under path_pgd:0.5" in few
+
+
+def test_where_the_tail_is_swept_every_study_is_told_by_its_own(sweep):
+    parts = {0.05: sweep(), 0.5: sweep(HALF, cvar=flat)}
+    trials = pd.concat(
+        [part.assign(**{"config/evaluation.tail": tail}) for tail, part in parts.items()],
+        ignore_index=True,
+    )
+    first, half = (line for line in said(trials) if "trained at epsilon" in line)
+    assert first.startswith("evaluation.tail 0.05: At sparsity 90 %")
+    assert "lose 0.050 [0.045, 0.055] of CVaR on clean paths and gain 0.350" in first
+    assert "lose 0.050 [0.045, 0.055] of CVaR 50 % on clean paths and gain 0.350" in half
+    assert "cvar_50" not in robustness_table(trials)
 
 
 def test_enough_seeds_are_put_to_the_test(sweep):
@@ -257,6 +310,23 @@ def test_attacks_are_those_with_a_value_by_model_hardness_and_budget():
     assert attacks(frame)[2].column == "attacked_cvar_05@path_pgd:0.10"
 
 
+def test_attacks_are_of_the_first_measure_that_has_a_value():
+    names = ["attacked_cvar_05@path_pgd:0.1", "attacked_cvar_50@path_pgd:0.1"]
+    both = pd.DataFrame([[-1.0, -2.0]], columns=names)
+    assert [a.column for a in attacks(both)] == names[:1]
+    half = both.assign(**{names[0]: math.nan})
+    assert [a.column for a in attacks(half)] == names[1:]
+    assert (clean_column(attacks(half)), clean_column([])) == ("cvar_50", "cvar_05")
+
+
+@pytest.mark.parametrize(
+    ("measure", "found"),
+    [("cvar_01", "CVaR 1 %"), ("cvar_05", "CVaR 5 %"), ("cvar_50", "CVaR 50 %")],
+)
+def test_a_measure_is_labelled_by_its_percentage(measure, found):
+    assert label(measure) == found
+
+
 def test_an_axis_comes_before_the_study_and_a_null_in_it_does_not():
     trials = pd.DataFrame({"config/attack.name": ["path_pgd", None]})
     assert setting(trials, MANIFEST, "attack.name").tolist() == ["path_pgd", "path_fgsm"]
@@ -278,3 +348,22 @@ def test_a_hedge_that_has_run_away_is_told_in_powers_of_ten():
     assert amount(-3.0012) == "-3.001"
     assert amount(9999.0, signed=True) == "+9999.000"
     assert amount(-60964417.9) == "-6.1e+07"
+
+
+def test_hedges_that_run_away_are_counted_and_told_by_medians(table):
+    def wild(epsilon, seed):
+        return clean(epsilon, seed) * (1e6 if seed == 0 and epsilon == 0.0 else 2.0)
+
+    rows = trials_of(table, {**SOUND, "attacked_cvar_05@distribution_wbpgd:0.5": wild})
+    contrast = robust_against_standard(rows)
+    assert contrast["robust_runaways"].eq(0).all()
+    found = contrast[contrast["standard_runaways"].gt(0)]
+    (row,) = found.to_dict("records")
+    assert row["metric"] == "attacked_cvar_05@distribution_wbpgd:0.5"
+    assert row["standard_runaways"] == 1
+    assert row["standard_median"] > 3.0 * contrast["standard"].iloc[0]
+    (line,) = [t for t in robustness(contrast, rows, MANIFEST) if "run away" in t]
+    assert "distribution_wbpgd:0.5 (1 standard and 0 robust of 6; -" in line
+    assert not any(
+        "distribution_wbpgd" in t for t in robustness(contrast, rows, MANIFEST) if t != line
+    )

@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from faked_robustness import MANIFEST, SOUND, harm, trials_of
+from faked_robustness import HALF, MANIFEST, SOUND, harm, trials_of
 from matplotlib.text import Text
 
 from analysis import robustness_table
@@ -47,6 +47,25 @@ def test_every_training_epsilon_is_a_line_from_clean_to_the_largest_budget(table
     assert robust.get_label() == "robust (ε = 0.5)"
 
 
+def test_a_panel_where_hedges_run_away_has_medians_and_an_arrow_for_the_median_that_does(table):
+    def wild(budget, most):
+        # The first ``most`` of the standard hedges run away.
+        return lambda e, s: harm(budget)(e, s) * (1e6 if e == 0.0 and s < most else 1.0)
+
+    columns = {f"attacked_cvar_05@path_pgd:{b}": wild(b, most) for b, most in ((0.1, 1), (0.5, 5))}
+    rows = robustness_table(trials_of(table, columns))
+    (ax,) = budgets(rows)
+    standard, robust = lines(ax, "-")
+    ends = [f"attacked_cvar_05@path_pgd:{b}_median" for b in (0.1, 0.5)]
+    names = ["cvar_05_median", *ends]
+    assert list(standard.get_ydata()) == pytest.approx([rows.iloc[1][n] for n in names[:2]])
+    assert list(robust.get_ydata()) == pytest.approx([rows.iloc[2][n] for n in names])
+    arrows = [line.get_xdata()[0] for line in ax.get_lines() if line.get_marker() == "v"]
+    assert arrows == [0.5, 0.5]  # the standard hedge, and the dense one a little below it
+    assert "medians, because hedges run away" in ax.figure.get_supxlabel()
+    assert ax.get_ylim()[0] > 10 * rows["cvar_05"].min()
+
+
 def test_the_dense_network_is_dashed(table):
     rows = robustness_table(trials_of(table))
     (dashed,) = lines(budgets(rows)[0], "--")
@@ -79,6 +98,18 @@ def test_the_price_is_clean_against_the_hardest_attack_on_the_path(table):
     names = ["cvar_05", "attacked_cvar_05@path_pgd:0.5"]
     assert points == {tuple(row) for row in rows[names].to_numpy()}
     assert ax.get_ylabel() == "CVaR 5 % under path_pgd:0.5"
+
+
+def test_the_axes_name_the_tail_and_its_columns_are_drawn(table):
+    rows = robustness_table(trials_of(table, HALF, cvar=lambda e, s: -9.0))
+    (ax,) = budgets(rows)
+    assert ax.get_ylabel() == "test CVaR 50 % (currency per option, S0 = 100)"
+    assert [line.get_ydata()[0] for line in lines(ax, "-")] == rows["cvar_50"].tolist()[1:]
+    ax = render(lambda ax: price_of_robustness(rows, ax)).axes[0]
+    assert ax.get_xlabel() == "clean test CVaR 50 % (currency per option, S0 = 100)"
+    assert ax.get_ylabel() == "CVaR 50 % under path_pgd:0.5"
+    points = {p.get_xdata()[0] for p in ax.get_lines() if p.get_marker() in ("o", "*")}
+    assert points == set(rows["cvar_50"])
 
 
 def test_a_ticket_that_has_collapsed_does_not_squeeze_the_others_into_a_corner(table):
@@ -155,6 +186,24 @@ def test_the_budgets_of_an_attack_stand_side_by_side(table, capsys):
     assert model.split() == ["path"] * 3
     assert search.split() == ["noise", "pgd", "pgd", "transfer"]
     assert sizes.split() == ["sparsity", "epsilon", "clean", "0.5", "0.1", "0.5", "0.5"]
+
+
+def test_the_table_names_its_tail_and_has_the_markets_of_it(table, capsys):
+    calm = {"cvar_50@regime:calm": lambda e, s: -1.25, "cvar_05@regime:calm": lambda e, s: -7.0}
+    usual = printed(capsys, robustness_table(trials_of(table)), width=120)
+    assert usual.startswith("CVaR 5 % on clean paths, under attack and in other markets")
+    rows = robustness_table(trials_of(table, HALF | calm, cvar=lambda e, s: -9.0))
+    half = printed(capsys, rows, width=140)
+    assert half.startswith("CVaR 50 % on clean paths, under attack and in other markets")
+    assert half.count("-1.250 ± 0.000") == 2
+    assert "-7.000" not in half
+
+
+def test_a_table_whose_attacks_have_no_value_yet_still_has_its_clean_column(table, capsys):
+    rows = robustness_table(trials_of(table, HALF))
+    under_attack = [name for name in rows if name.startswith("attacked_")]
+    said = printed(capsys, rows.assign(**dict.fromkeys(under_attack, float("nan"))), width=120)
+    assert said.startswith("CVaR 50 % on clean paths")
 
 
 def written(write, folder, trials):
