@@ -159,3 +159,15 @@ def _scalar(hint: Any, value: Any, key: str) -> Any:
         return value
     wanted = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
     raise ConfigError(key, f"expected {wanted[hint]}, got {_shown(value)}")
+
+
+def at_least(name: str, value: float, *, least: float = 0, strict: bool = False) -> None:
+    """Nothing where ``value`` is at least ``least``, or above it if ``strict``.
+
+    Raises:
+        ValueError: it is not; ``name`` comes first, as :func:`from_mapping` needs it.
+    """
+    if not (value > least if strict else value >= least):
+        raise ValueError(
+            f"{name} must be {'above' if strict else 'at least'} {least:g}, got {value}"
+        )

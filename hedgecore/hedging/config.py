@@ -4,19 +4,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from hedgecore.config import at_least
 from hedgecore.market.heston import SCHEMES, HestonParams
 from hedgecore.pruning.allocation import SCOPES, keep_count
 from hedgecore.pruning.criteria import CRITERIA
 from hedgecore.pruning.lottery import KINDS
 from hedgecore.registry import lookup, unknown
 from hedgecore.risk import Risk, make
-
-
-def _require(name: str, value: float, *, least: float = 0, strict: bool = False) -> None:
-    if not (value > least if strict else value >= least):
-        raise ValueError(
-            f"{name} must be {'above' if strict else 'at least'} {least:g}, got {value}"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +39,12 @@ class MarketConfig:
     def __post_init__(self) -> None:
         self.heston  # noqa: B018 (checks the parameters)
         lookup(SCHEMES, self.scheme, kind="scheme")
-        _require("maturity", self.maturity, strict=True)
-        _require("steps", self.steps, least=1)
+        at_least("maturity", self.maturity, strict=True)
+        at_least("steps", self.steps, least=1)
         if self.substeps is not None:
-            _require("substeps", self.substeps, least=1)
+            at_least("substeps", self.substeps, least=1)
         for name in ("train_paths", "val_paths", "test_paths"):
-            _require(name, getattr(self, name), least=100)
+            at_least(name, getattr(self, name), least=100)
 
     @property
     def heston(self) -> HestonParams:
@@ -79,7 +73,7 @@ class OptionConfig:
     strike: float = 100.0
 
     def __post_init__(self) -> None:
-        _require("strike", self.strike, strict=True)
+        at_least("strike", self.strike, strict=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +93,7 @@ class CostConfig:
     financing: bool = False
 
     def __post_init__(self) -> None:
-        _require("proportional", self.proportional)
+        at_least("proportional", self.proportional)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,58 +134,12 @@ class RiskConfig:
 
     def __post_init__(self) -> None:
         self.measure  # noqa: B018 (checks the parameters)
-        _require("y_lr", self.y_lr, strict=True)
+        at_least("y_lr", self.y_lr, strict=True)
 
     @property
     def measure(self) -> Risk:
         """The risk itself."""
         return make(self.name, tail=self.tail, aversion=self.aversion)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
-    """Adam on mini-batches.
-
-    Args:
-        epochs: passes over the training paths, at most.
-        batch_size: paths a step.
-        lr: learning rate, of currency a step where it is highest.
-        schedule: how it falls over the epochs: as half a cosine wave, or not at all.
-        lr_min: where the cosine ends.
-        warmup: epochs over which it first climbs from ``warmup_lr``, in equal steps.
-        warmup_lr: where it begins; for a ticket None is the rate its dense network had, as
-            boosting tickets do.
-        patience: epochs without an improvement of ``min_delta`` in validation risk.
-        min_delta: see ``patience``, in currency.
-        clip_norm: largest norm of a gradient.
-    """
-
-    epochs: int = 30
-    batch_size: int = 512
-    lr: float = 1e-3
-    schedule: Literal["cosine", "constant"] = "cosine"
-    lr_min: float = 1e-6
-    warmup: int = 0
-    warmup_lr: float | None = None
-    patience: int = 30
-    min_delta: float = 1e-6
-    clip_norm: float = 1.0
-
-    def __post_init__(self) -> None:
-        _require("epochs", self.epochs, least=1)
-        _require("batch_size", self.batch_size, least=2)
-        _require("lr", self.lr, strict=True)
-        _require("lr_min", self.lr_min)
-        _require("warmup", self.warmup)
-        if self.warmup >= self.epochs:
-            raise ValueError(
-                f"warmup must be shorter than epochs {self.epochs}, got {self.warmup}"
-            )
-        if self.warmup_lr is not None:
-            _require("warmup_lr", self.warmup_lr, strict=True)
-        _require("patience", self.patience, least=1)
-        _require("min_delta", self.min_delta)
-        _require("clip_norm", self.clip_norm, strict=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,9 +150,9 @@ class DenseConfig:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        _require("lr", self.lr, strict=True)
+        at_least("lr", self.lr, strict=True)
         if self.epochs is not None:
-            _require("epochs", self.epochs, least=1)
+            at_least("epochs", self.epochs, least=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,9 +199,9 @@ class PruningConfig:
             raise ValueError(unknown(self.ticket, KINDS, kind="ticket"))
         lookup(CRITERIA, self.criterion, kind="criterion")
         lookup(SCOPES, self.scope, kind="scope")
-        _require("rounds", self.rounds, least=1)
-        _require("rewind_step", self.rewind_step)
-        _require("min_kept", self.min_kept)
+        at_least("rounds", self.rounds, least=1)
+        at_least("rewind_step", self.rewind_step)
+        at_least("min_kept", self.min_kept)
 
     @property
     def scored_by(self) -> str:

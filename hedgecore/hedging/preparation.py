@@ -16,10 +16,11 @@ from hedgecore.hedging.markets import SPLITS, market_data, transferred
 from hedgecore.hedging.network import initialise
 from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.train import epochs_to_criterion, parameters_after, train
+from hedgecore.hedging.train import parameters_after, train
 from hedgecore.market.paths import MarketPaths
 from hedgecore.pruning.mask import Parameters
 from hedgecore.rng import stream
+from hedgecore.training.convergence import epochs_to_criterion
 
 NETWORKS = ("theta_0", "theta_star", "theta_mask", "theta_k")
 

@@ -14,12 +14,12 @@ from hedgecore.hedging.config import (
     OptionConfig,
     PruningConfig,
     RiskConfig,
-    TrainingConfig,
 )
 from hedgecore.hedging.features import FEATURE_NAMES
 from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
 from hedgecore.pruning.allocation import keep_count
 from hedgecore.pruning.lottery import small_widths
+from hedgecore.training.config import TrainingConfig
 
 # Short names of the axes everybody sweeps; any other axis is a dotted path into the study.
 AXES: Mapping[str, str] = {

@@ -1,7 +1,7 @@
 """Training one hedge, as a generator: ask for the next epoch, or stop asking."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import count, islice
@@ -10,16 +10,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from hedgecore.hedging.config import TrainingConfig
 from hedgecore.hedging.network import OCE_SCALARS
 from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.hedging.robustness import AttackConfig
-from hedgecore.hedging.schedule import Schedule
-from hedgecore.hedging.snapshot import Snapshot, TrainingState
 from hedgecore.market.paths import MarketPaths
 from hedgecore.pruning import mask as masks
 from hedgecore.risk import cvar, risk
 from hedgecore.rng import stream
+from hedgecore.training.config import TrainingConfig
+from hedgecore.training.convergence import DivergedError
+from hedgecore.training.schedule import Schedule
+from hedgecore.training.snapshot import Snapshot, TrainingState
 
 # What may be compared between trials, and which way is better.
 DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
@@ -30,14 +31,6 @@ DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
     "val_pnl_mean": "max",
     "val_pnl_std": "min",
 }
-
-
-class DivergedError(ArithmeticError):
-    """Training reached a value that is not finite."""
-
-    def __init__(self, epoch: int, what: str, value: float) -> None:
-        self.epoch = epoch
-        super().__init__(f"{what} is {value} in epoch {epoch}; lower the learning rate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,22 +176,6 @@ def parameters_after(
         scene = Scene(train_paths.spot[batch], train_paths.variance[batch])
         descent(scene, replace(attack, epsilon=attack.epsilon_at(epoch)))
     return _settled(descent.theta, {})
-
-
-def epochs_to_criterion(
-    val_losses: Sequence[float], *, reference: float, tolerance: float = 0.05, consecutive: int = 5
-) -> int | None:
-    """First (from 1) of ``consecutive`` epochs with a risk within ``tolerance`` of ``reference``.
-
-    None where that never happens: an epoch count would claim a convergence that was not seen.
-    """
-    threshold = reference + tolerance * abs(reference)
-    run = 0
-    for epoch, loss in enumerate(val_losses, start=1):
-        run = run + 1 if loss <= threshold else 0
-        if run == consecutive:
-            return epoch - consecutive + 1
-    return None
 
 
 class _Descent:

@@ -20,13 +20,14 @@ from typing import Any
 import torch
 
 from hedgecore.config import from_mapping, to_mapping
-from hedgecore.hedging.config import DenseConfig, MarketConfig, RiskConfig, TrainingConfig
+from hedgecore.hedging.config import DenseConfig, MarketConfig, RiskConfig
 from hedgecore.hedging.markets import path_bytes
 from hedgecore.hedging.preparation import prepare
 from hedgecore.hedging.problem import CHUNK
 from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.ticket import assess_ticket, draw_ticket, train_ticket
+from hedgecore.training.config import TrainingConfig
 from sweeps.errors import UsageError
 
 MOST_KINDS = 6

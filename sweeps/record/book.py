@@ -79,7 +79,7 @@ class TrialLog:
     def row(self, *, live: bool) -> dict[str, Any]:
         """Its line in the table of trials; ``live`` if a driver is working on it."""
         # Brings torch along, for which nobody who only counts trials should have to wait.
-        from hedgecore.hedging.train import epochs_to_criterion
+        from hedgecore.training.convergence import epochs_to_criterion
 
         status = self.ended or ("running" if live else "interrupted")
         rows, best = self.rows(), self.best()

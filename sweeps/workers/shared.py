@@ -20,8 +20,8 @@ from hedgecore.config import from_mapping
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.preparation import NETWORKS, DenseBaseline, Preparation, prepare
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.train import DivergedError
 from hedgecore.market.paths import MarketPaths
+from hedgecore.training.convergence import DivergedError
 from sweeps.errors import PreparationError, UsageError
 from sweeps.record.filing import Facts, Filed
 

@@ -16,7 +16,6 @@ from torch import Tensor
 from hedgecore.config import from_mapping
 from hedgecore.hedging.features import FEATURE_NAMES, Standardisation
 from hedgecore.hedging.preparation import Preparation, sha256
-from hedgecore.hedging.snapshot import best_theta
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.ticket import (
     assess_ticket,
@@ -25,9 +24,11 @@ from hedgecore.hedging.ticket import (
     train_ticket,
     validate_ticket,
 )
-from hedgecore.hedging.train import DivergedError, EpochMetrics
+from hedgecore.hedging.train import EpochMetrics
 from hedgecore.pruning import mask as masks
 from hedgecore.pruning.lottery import Ticket
+from hedgecore.training.convergence import DivergedError
+from hedgecore.training.snapshot import best_theta
 
 _SECONDS, _MASK = "seconds", "mask."
 

@@ -14,7 +14,7 @@ from spaces import TINY
 
 import analysis
 import sweeps
-from hedgecore.hedging.train import DivergedError
+from hedgecore.training.convergence import DivergedError
 from search_spaces import (
     Choice,
     Grid,

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load, save
 
 from hedgecore.hedging.network import initialise
-from hedgecore.hedging.snapshot import best_theta
 from hedgecore.hedging.ticket import draw_ticket, train_ticket
 from hedgecore.rng import stream
+from hedgecore.training.snapshot import best_theta
 
 # The learning rate is so high that only the first two epochs improve by min_delta.
 PATIENCE = {

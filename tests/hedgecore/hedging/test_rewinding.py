@@ -7,13 +7,13 @@ import torch
 from safetensors.torch import load, save
 
 from hedgecore.config import ConfigError
-from hedgecore.hedging.config import TrainingConfig
 from hedgecore.hedging.preparation import prepare
 from hedgecore.hedging.problem import HedgingProblem, Scene
-from hedgecore.hedging.schedule import Schedule, learning_rate
 from hedgecore.hedging.ticket import draw_ticket, train_ticket
 from hedgecore.hedging.train import parameters_after, train
 from hedgecore.pruning import mask as masks
+from hedgecore.training.config import TrainingConfig
+from hedgecore.training.schedule import Schedule, learning_rate
 
 TRAINING = TrainingConfig(epochs=4, batch_size=100, lr=0.1)
 

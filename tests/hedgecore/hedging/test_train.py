@@ -15,10 +15,11 @@ from hedgecore.hedging.ticket import (
     validate_ticket,
     validation_columns,
 )
-from hedgecore.hedging.train import DivergedError, epochs_to_criterion, train
+from hedgecore.hedging.train import train
 from hedgecore.pruning import mask as masks
 from hedgecore.risk import risk
 from hedgecore.rng import stream
+from hedgecore.training.convergence import DivergedError, epochs_to_criterion
 
 
 def trained(study, preparation):

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from hedgecore.hedging.config import TrainingConfig
 from hedgecore.rng import stream
+from hedgecore.training.config import TrainingConfig
 
 
 class Schedule:
@@ -19,23 +19,23 @@ class Schedule:
 
     Args:
         training: epochs, batch size and learning rate.
-        paths: number of training paths.
-        seed: names the stream of batch orders, one for every pass over the paths.
+        examples: how many there are to train on.
+        seed: names the stream of batch orders, one for every pass over the examples.
         first_step: steps that are taken as done.
     """
 
     def __init__(
-        self, training: TrainingConfig, paths: int, *, seed: int, first_step: int = 0
+        self, training: TrainingConfig, examples: int, *, seed: int, first_step: int = 0
     ) -> None:
-        self._training, self._paths, self._seed = training, paths, seed
+        self._training, self._examples, self._seed = training, examples, seed
         self._first = first_step
         self._pass = -1
         self._order: tuple[Tensor, ...] = ()
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in a pass over the paths; the last may be smaller."""
-        return math.ceil(self._paths / self._training.batch_size)
+        """Batches in a pass over the examples; the last may be smaller."""
+        return math.ceil(self._examples / self._training.batch_size)
 
     @property
     def epochs(self) -> int:
@@ -44,7 +44,7 @@ class Schedule:
         return math.ceil(left / self.steps_per_epoch)
 
     def steps(self, epoch: int) -> Iterator[tuple[float, Int[Tensor, " batch"]]]:
-        """Learning rate and path numbers of every step of ``epoch``, from 1."""
+        """Learning rate and numbers of the examples of every step of ``epoch``, from 1."""
         begin = self._first + (epoch - 1) * self.steps_per_epoch
         end = min(begin + self.steps_per_epoch, self._training.epochs * self.steps_per_epoch)
         for step in range(begin, end):
@@ -52,15 +52,17 @@ class Schedule:
             yield learning_rate(self._training, turn), self._batches(turn)[batch]
 
     def _batches(self, turn: int) -> tuple[Tensor, ...]:
-        """The paths in the order of pass ``turn``, cut into batches."""
+        """The examples in the order of pass ``turn``, cut into batches."""
         if turn != self._pass:
-            order = torch.randperm(self._paths, generator=stream(self._seed, "batches", str(turn)))
+            order = torch.randperm(
+                self._examples, generator=stream(self._seed, "batches", str(turn))
+            )
             self._pass, self._order = turn, order.split(self._training.batch_size)
         return self._order
 
 
 def learning_rate(training: TrainingConfig, turn: int) -> float:
-    """Learning rate of a pass over the paths, counted from 0.
+    """Learning rate of a pass over the examples, counted from 0.
 
     It climbs from ``warmup_lr`` to ``lr`` in equal steps, then falls as ``schedule`` says.
     """

@@ -1,0 +1,1 @@
+"""What trainings have in common: settings, schedule, snapshots, and how they end."""

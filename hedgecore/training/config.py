@@ -1,0 +1,52 @@
+"""What every training fixes, whatever it trains."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hedgecore.config import at_least
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """Adam on mini-batches.
+
+    Args:
+        epochs: passes over the training examples, at most.
+        batch_size: examples a step.
+        lr: learning rate where it is highest.
+        schedule: how it falls over the epochs: as half a cosine wave, or not at all.
+        lr_min: where the cosine ends.
+        warmup: epochs over which it first climbs from ``warmup_lr``, in equal steps.
+        warmup_lr: where it begins; for a ticket None is the rate its dense network had, as
+            boosting tickets do.
+        patience: epochs without an improvement of ``min_delta`` in the validation loss.
+        min_delta: see ``patience``, in the unit of the loss.
+        clip_norm: largest norm of a gradient.
+    """
+
+    epochs: int = 30
+    batch_size: int = 512
+    lr: float = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    lr_min: float = 1e-6
+    warmup: int = 0
+    warmup_lr: float | None = None
+    patience: int = 30
+    min_delta: float = 1e-6
+    clip_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least("epochs", self.epochs, least=1)
+        at_least("batch_size", self.batch_size, least=2)
+        at_least("lr", self.lr, strict=True)
+        at_least("lr_min", self.lr_min)
+        at_least("warmup", self.warmup)
+        if self.warmup >= self.epochs:
+            raise ValueError(
+                f"warmup must be shorter than epochs {self.epochs}, got {self.warmup}"
+            )
+        if self.warmup_lr is not None:
+            at_least("warmup_lr", self.warmup_lr, strict=True)
+        at_least("patience", self.patience, least=1)
+        at_least("min_delta", self.min_delta)
+        at_least("clip_norm", self.clip_norm, strict=True)

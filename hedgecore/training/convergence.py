@@ -1,0 +1,27 @@
+"""How a training ends: it converges, or it diverges."""
+
+from collections.abc import Sequence
+
+
+class DivergedError(ArithmeticError):
+    """Training reached a value that is not finite."""
+
+    def __init__(self, epoch: int, what: str, value: float) -> None:
+        self.epoch = epoch
+        super().__init__(f"{what} is {value} in epoch {epoch}; lower the learning rate")
+
+
+def epochs_to_criterion(
+    val_losses: Sequence[float], *, reference: float, tolerance: float = 0.05, consecutive: int = 5
+) -> int | None:
+    """First (from 1) of ``consecutive`` epochs with a risk within ``tolerance`` of ``reference``.
+
+    None where that never happens: an epoch count would claim a convergence that was not seen.
+    """
+    threshold = reference + tolerance * abs(reference)
+    run = 0
+    for epoch, loss in enumerate(val_losses, start=1):
+        run = run + 1 if loss <= threshold else 0
+        if run == consecutive:
+            return epoch - consecutive + 1
+    return None
