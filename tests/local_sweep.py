@@ -14,6 +14,7 @@ from torch import Tensor
 import search_spaces
 import sweeps
 from hedgecore.hedging.preparation import Preparation, prepare, sha256
+from hedgecore.hedging.run import TicketRun
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.rng import numpy_stream
 from sweeps.deciding.roster import Roster
@@ -22,7 +23,7 @@ from sweeps.planning.plan import TrialPlan
 from sweeps.record import manifest
 from sweeps.record.filing import Facts, Filed
 from sweeps.record.ledger import Ledger
-from sweeps.workers.trainables import TicketRun, Worker
+from sweeps.workers.trainables import Worker
 
 LANES = 3
 

@@ -12,13 +12,14 @@ import torch
 
 from hedgecore.config import to_mapping
 from hedgecore.hedging.preparation import Preparation
+from hedgecore.hedging.run import TicketRun
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import TrialLog
 from sweeps.record.filing import Filed
 from sweeps.record.manifest import core_version, trial_id
 from sweeps.record.recorded import Recorded
-from sweeps.workers.trainables import TicketRun, Worker, device_for
+from sweeps.workers.trainables import Worker, device_for
 
 _NOT_COMPUTED = {"seconds", "model"}
 _NO_METRICS = {"status", "truncated", "error", "diverged"}

@@ -18,12 +18,13 @@ from ray.tune import Stopper
 from ray.tune.experiment import Trial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from hedgecore.experiment import Run
 from sweeps.deciding.engine import Engine, Job
 from sweeps.errors import SweepError
 from sweeps.record.ledger import Ledger
 from sweeps.workers.fitting import Listener, fit
 from sweeps.workers.mailbox import Mailbox
-from sweeps.workers.trainables import Run, Worker
+from sweeps.workers.trainables import Worker
 
 _MOST_FALSE_STARTS = 5
 

@@ -11,6 +11,7 @@ import ray
 from ray.exceptions import RayError
 
 from hedgecore.config import to_mapping
+from hedgecore.hedging.run import TicketRun
 from sweeps.deciding.engine import Engine
 from sweeps.deciding.roster import Roster
 from sweeps.errors import Cut, PreparationError, WorkerLost
@@ -23,7 +24,7 @@ from sweeps.workers.lanes import Work, run_lanes, slots
 from sweeps.workers.runtime import runtime
 from sweeps.workers.shared import Shared, collect, prepare_task
 from sweeps.workers.stock import run_stock
-from sweeps.workers.trainables import TicketRun, device_for
+from sweeps.workers.trainables import device_for
 
 # Lanes that a cluster is asked for; those for which there is no room wait, which is what makes it
 # grow.

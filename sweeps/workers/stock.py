@@ -22,6 +22,7 @@ from ray.tune.schedulers import (
 )
 
 from hedgecore.config import replaced
+from hedgecore.experiment import Run
 from hedgecore.hedging.study import AXES
 from search_spaces import Hyperband, LogUniform, Median, Pbt, StockAsha
 from sweeps.deciding.roster import Roster
@@ -30,7 +31,7 @@ from sweeps.planning.plan import Plan
 from sweeps.record.ledger import Ledger
 from sweeps.workers.fitting import fit
 from sweeps.workers.recorder import Recorder
-from sweeps.workers.trainables import Run, Worker
+from sweeps.workers.trainables import Worker
 
 # Later than any epoch: a trial itself knows when it is complete.
 _NEVER = 10**9

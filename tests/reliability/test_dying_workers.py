@@ -15,10 +15,10 @@ from reliability.sweeping import tables
 from spaces import TINY
 
 import sweeps
+from hedgecore.hedging.run import TicketRun
 from sweeps import Silent, SweepError
 from sweeps.record.log import read
 from sweeps.workers import running
-from sweeps.workers.trainables import TicketRun
 
 pytestmark = [
     pytest.mark.ray,
