@@ -50,6 +50,8 @@ def convergence_speed(
 ) -> None:
     """Bars of epochs to the 95 % criterion against the learning rate; test CVaR 5 % above them.
 
+    Where other parameters vary, every learning rate is drawn with those it is fastest with.
+
     A learning rate that did not converge at every seed has no bar: its place is hatched and
     labelled "NC", or "stopped", "failed", "running" where that is why. The best one is that of
     :func:`analysis.best_lr`; none is where none completed at every seed. CVaR is the mean over
@@ -110,13 +112,21 @@ def _group(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> pd.D
     return trials[same]
 
 
+def _rows(frame: pd.DataFrame) -> list[pd.Series]:
+    return [row for _, row in frame.iterrows()]
+
+
 def _bars(group: pd.DataFrame) -> list[_Bar]:
     names = [n for n in parameters(group) if n not in ("sparsity", "epsilon")]
-    configs = configurations(group, names).sort_values(names, kind="stable")
+    configs = configurations(group, names)
     winner = best_lr(group).iloc[0]
     one = winner["selection"] == "one configuration"
+    wins = [one and all(c[n] == winner[n] or pd.isna(c[n]) for n in names) for c in _rows(configs)]
+    configs["best"] = pd.Series(wins, index=configs.index, dtype="bool")
+    order = {"best": False, "converged": False, "epochs_to_95pct": True, "val_loss": True}
+    ranked = configs.sort_values(list(order), ascending=list(order.values()), kind="stable")
     bars = []
-    for _, config in configs.iterrows():
+    for config in _rows(ranked.drop_duplicates("lr").sort_values("lr")):
         done = group.loc[config["rows"]]
         cvar = over_seeds(
             done["cvar_05"].tolist(), done["cvar_05_se"].tolist(), shared_paths=shared_paths(done)
@@ -125,7 +135,6 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
             done["epochs_to_95pct"].astype("float64").tolist() if config["converged"] else [],
             shared_paths=True,
         )
-        best = one and all(config[n] == winner[n] or pd.isna(config[n]) for n in names)
         bars.append(
             _Bar(
                 lr=config["lr"],
@@ -135,7 +144,7 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
                 label=_reason(config, done) if not config["converged"] else f"{epochs.mean:.3g}",
                 cvar=cvar.mean,
                 se=cvar.se,
-                best=best,
+                best=bool(config["best"]),
                 whole=bool(config["whole"]),
             )
         )
@@ -271,6 +280,9 @@ def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
         some = any("(" in b.label for b in bars)
         so_many = " (in brackets, at how many it was)" if some else ""
         notes.append(f"NC: the criterion was not met at every seed{so_many}, so there is no bar.")
+    rest = [n for n in parameters(group) if n not in ("sparsity", "epsilon", "lr")]
+    if others := [n for n in rest if group[f"config/{n}"].nunique() > 1]:
+        notes.append(f"Every learning rate with the {' and '.join(others)} it is fastest with.")
     if not any(b.best for b in bars):
         notes.append("No learning rate completed at every seed, so none is the best.")
     if any(not b.whole and math.isfinite(b.cvar) for b in bars):

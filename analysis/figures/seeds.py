@@ -24,6 +24,7 @@ from analysis.seeds import least_seeds
 from analysis.words import plural
 
 _MOST = 12
+_LONGEST = 34  # letters of a configuration on one line
 _COLORS = {BETTER: GREEN, WORSE: VERMILION, OPEN: INK}
 
 
@@ -48,7 +49,7 @@ def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -
     if len(whole) < 2:
         raise NothingToDraw("no two configurations completed at every seed")
     shown = whole[whole["reference"] | (pd.Series(range(len(whole)), whole.index) < _MOST)]
-    names = compared_parameters(whole)
+    names = compared_parameters(shown)
     places = range(len(shown))
     decisive = shown["seeds"].max() >= least_seeds(len(whole) - 1)
     for _, seed in _dots(trials, shown, metric).groupby("seed"):
@@ -62,7 +63,8 @@ def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -
         text = "best by validation" if row["reference"] else _verdict(row, decisive)
         _beside(ax, place, text, color)
     ax.set_ylim(len(shown) - 0.5, -0.5)
-    ax.set_yticks(places, [configuration(row, names) for _, row in shown.iterrows()])
+    labels = [_folded(configuration(row, names)) for _, row in shown.iterrows()]
+    ax.set_yticks(places, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(True, axis="x")
@@ -83,6 +85,15 @@ def _dots(trials: pd.DataFrame, shown: pd.DataFrame, metric: str) -> pd.DataFram
     dots = dots[dots["status"] == "completed"].rename(columns={metric: "value"})
     places = shown[names].assign(place=range(len(shown)))
     return dots[[*names, "seed", "value"]].merge(places, on=names).sort_values(["seed", "place"])
+
+
+def _folded(name: str) -> str:
+    """``name`` on two lines where it would leave the dots no room, broken after a comma."""
+    if len(name) <= _LONGEST:
+        return name
+    commas = [i + 1 for i, letter in enumerate(name) if letter == ","]
+    at = min(commas, key=lambda i: abs(i - len(name) / 2), default=len(name))
+    return f"{name[:at]}\n{name[at:].lstrip()}".rstrip()
 
 
 def _beside(ax: Axes, y: int, text: str, color: str) -> None:

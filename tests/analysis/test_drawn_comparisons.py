@@ -74,6 +74,18 @@ def test_the_best_twelve_and_the_reference_are_shown_and_the_rest_counted(table)
     assert "2 with a worse mean and 1 that did not complete at every seed" in texts(ax)[-1]
 
 
+def test_a_long_name_is_folded_and_what_all_share_is_left_out(table):
+    trials = table(*({"lr": lr, "seed": seed} for lr in (0.01, 0.001) for seed in (0, 1)))
+    axes = {"training.epochs": 25, "training.warmup": 2, "pruning.rewind_step": 100}
+    ranks = trials["config/lr"].eq(0.001).astype(int)
+    more = {f"config/{name}": first + ranks for name, first in axes.items()}
+    names = [t.get_text() for t in by_seed(trials.assign(**more)).get_yticklabels()]
+    assert all(name.count("\n") == 1 and "sparsity" not in name for name in names)
+    assert any(
+        name.replace("\n", " ").startswith("lr 0.01, training.epochs 25,") for name in names
+    )
+
+
 def test_a_configuration_that_lacks_a_seed_lends_its_dots_to_no_other(table):
     # Apart from the learning rate, which all whole ones share, it is like one of them.
     rows = [

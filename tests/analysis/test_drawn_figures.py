@@ -89,6 +89,14 @@ def test_the_best_learning_rate_is_named_dark_and_bold(table):
     assert weights == ["normal", "bold", "normal"]
 
 
+def test_a_learning_rate_has_one_bar_where_other_parameters_vary_that_of_the_fastest(table):
+    trials = table(*rates(20, 21, 22), *rates(12, 7, None))
+    ax, _ = speed(trials.assign(**{"config/training.batch_size": [64] * 3 + [32] * 3}))
+    assert [c.patches[0].get_height() for c in ax.containers] == [12, 7, 22]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1e−4", "5e−4", "1e−3"]
+    assert any("with the training.batch_size it is fastest with" in t for t in texts(ax))
+
+
 def test_where_none_converged_the_mark_says_lowest_validation_risk(table):
     rows = rates(None, None)
     rows[1]["val_loss"] = 2.0
