@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hedgecore.hedging.markets import path_bytes
-from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.study import TicketStudy
+from hedgecore.hedging.work import kind, stored_bytes
 from hedgecore.rng import numpy_stream
 from search_spaces import Asha, SpaceError, StockAsha
 from sweeps.errors import UsageError
 from sweeps.planning.halving import Rung, epochs, passing, rung_counts
 from sweeps.planning.plan import Plan, TrialPlan
-from sweeps.planning.probe import EPOCHS, Probe, kind
+from sweeps.planning.probe import EPOCHS, Probe
 from sweeps.planning.probe import probe as probe_studies
 
 # The driver with Ray, the workers that prepare, and those that train start one after another.
@@ -183,14 +182,6 @@ def expected_trials(planned: Plan) -> tuple[TrialPlan, ...]:
         except SpaceError:  # values that make no study together; the search will fail it as well
             continue
     return tuple(trials) or tuple(planned.preparations.values())
-
-
-def stored_bytes(study: TicketStudy) -> int:
-    """Bytes of one preparation of ``study`` in the object store, all of it float32."""
-    network = study.network
-    parameters = sum(network.weights) + sum(network.hidden) + 1 + (study.risk.y == "parameter")
-    scales = 2 * 8  # mean and sd of each of the 8 features
-    return path_bytes(study) + 4 * (len(NETWORKS) * parameters + scales + study.market.test_paths)
 
 
 def _chances(planned: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:

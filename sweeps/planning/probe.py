@@ -20,14 +20,13 @@ from typing import Any
 import torch
 
 from hedgecore.config import from_mapping, to_mapping
-from hedgecore.hedging.config import DenseConfig, MarketConfig, RiskConfig
+from hedgecore.hedging.config import DenseConfig, MarketConfig
 from hedgecore.hedging.markets import path_bytes
 from hedgecore.hedging.preparation import prepare
-from hedgecore.hedging.problem import CHUNK
-from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
+from hedgecore.hedging.robustness import EvaluationConfig
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.ticket import assess_ticket, draw_ticket, train_ticket
-from hedgecore.training.config import TrainingConfig
+from hedgecore.hedging.work import assessment_work, epoch_work, kind, manageable
 from sweeps.errors import UsageError
 
 MOST_KINDS = 6
@@ -71,59 +70,6 @@ class Probe:
     def setup_seconds(self, study: TicketStudy) -> float:
         """Seconds of the preparation of ``study`` beside its epochs and tests."""
         return _nearest(self.setups, kind(study.dense_study()), path_bytes)
-
-
-def kind(study: TicketStudy) -> TicketStudy:
-    """``study`` with all that takes no time at its default.
-
-    Trials of equal kinds take equally long an epoch.
-    """
-    market, attack = study.market, study.attack
-    return TicketStudy(
-        market=MarketConfig(
-            steps=market.steps,
-            scheme=market.scheme,
-            substeps=market.substeps,
-            train_paths=market.train_paths,
-            val_paths=market.val_paths,
-            test_paths=market.test_paths,
-        ),
-        network=study.network,
-        risk=RiskConfig(name=study.risk.name, y=study.risk.y),
-        training=TrainingConfig(batch_size=study.training.batch_size),
-        attack=AttackConfig(
-            name=attack.name,
-            steps=attack.steps,
-            restarts=attack.restarts,
-            epsilon=0.1,
-            clean_weight=float(attack.clean_weight > 0),
-            validation_weight=0.5 * (attack.validation_weight > 0),
-        )
-        if attack.epsilon
-        else AttackConfig(),
-        evaluation=study.evaluation,
-    )
-
-
-def epoch_work(study: TicketStudy) -> float:
-    """Multiply-adds of one epoch: training paths forward and backward, validation forward only."""
-    market, attack = study.market, study.attack
-    terms = 1 + (attack.epsilon > 0 and attack.clean_weight > 0)
-    trained = market.train_paths * 3 * (terms + _passes(attack))
-    selecting = attack.epsilon > 0 and attack.validation_weight > 0
-    validated = market.val_paths * (1 + selecting * (3 * _passes(attack) + 1))
-    return _step_work(study) * (trained + validated)
-
-
-def assessment_work(study: TicketStudy) -> float:
-    """Multiply-adds of the tests of one network: clean, under every attack, in every market."""
-    market, evaluation = study.market, study.evaluation
-    attacked = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
-    attacks = sum(3 * _passes(attack) + 1 for attack in evaluation.attacks.values())
-    attacks += len(evaluation.transfer)
-    shifted = evaluation.shift_markets * evaluation.shift_paths if evaluation.shift else 0
-    whole = market.test_paths * (1 + len(evaluation.regimes))
-    return _step_work(study) * (whole + attacked * attacks + shifted)
 
 
 def probe(studies: Iterable[TicketStudy]) -> Probe:
@@ -176,7 +122,7 @@ def answer() -> None:
     groups, shared = [], 0
     for group in json.load(sys.stdin):
         kinds = [from_mapping(TicketStudy, mapping) for mapping in group]
-        market, evaluation = _manageable(kinds)
+        market, evaluation = manageable(kinds, most=_WORK)
         groups.append(_timed(kinds, market, evaluation))
         shared = max(shared, path_bytes(replace(kinds[0], market=market)))
     worker = _resident("VmHWM") - _resident("RssFile") - shared
@@ -217,29 +163,6 @@ def _timed(
     }
 
 
-def _manageable(kinds: Sequence[TicketStudy]) -> tuple[MarketConfig, EvaluationConfig]:
-    """Market and tests of ``kinds``, smaller if the heaviest of them asks for too much work.
-
-    Batches and chunks stay full: they set the speed of an operation, and the peak of memory.
-    """
-    market, evaluation = kinds[0].market, kinds[0].evaluation
-    share = _WORK / max(map(epoch_work, kinds))
-    if share < 1:
-        batches = max(2, int(share * market.train_paths / kinds[0].training.batch_size))
-        market = replace(
-            market,
-            train_paths=min(market.train_paths, batches * kinds[0].training.batch_size),
-            val_paths=min(market.val_paths, CHUNK),
-        )
-    if assessment_work(kinds[0]) > _WORK:
-        market = replace(market, test_paths=min(market.test_paths, CHUNK))
-        attacked = min(evaluation.attacked_paths or CHUNK, CHUNK)
-        evaluation = replace(
-            evaluation, steps=min(evaluation.steps, 2), restarts=1, attacked_paths=attacked
-        )
-    return market, evaluation
-
-
 def _nearest(
     seconds: Mapping[TicketStudy, float], wanted: TicketStudy, work: Callable[[TicketStudy], float]
 ) -> float:
@@ -255,19 +178,6 @@ def _spread(kinds: Sequence[TicketStudy], most: int) -> list[TicketStudy]:
     if len(kinds) <= most:
         return list(kinds)
     return [kinds[round(i * (len(kinds) - 1) / (most - 1))] for i in range(most)]
-
-
-def _passes(attack: AttackConfig) -> int:
-    """Gradients that an attack takes on every path."""
-    if attack.epsilon == 0:
-        return 0
-    if attack.name.endswith("_fgsm"):
-        return 1
-    return attack.steps * attack.restarts if attack.threat.seeks else 0
-
-
-def _step_work(study: TicketStudy) -> float:
-    return float(study.market.steps * sum(study.network.weights))
 
 
 def _resident(entry: str) -> int:

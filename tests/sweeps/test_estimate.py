@@ -7,14 +7,16 @@ import pytest
 import sweeps
 from hedgecore.hedging.markets import SPLITS
 from hedgecore.hedging.preparation import prepare
+from hedgecore.hedging.problem import CHUNK
+from hedgecore.hedging.work import assessment_work, epoch_work, kind, manageable, stored_bytes
 from hedgecore.rng import numpy_stream
 from sweeps import UsageError
 from sweeps.deciding.asha import Asha
 from sweeps.planning import probe as probing
 from sweeps.planning.budget import Budget
-from sweeps.planning.estimate import estimate, expected_trials, probe, stored_bytes
+from sweeps.planning.estimate import estimate, expected_trials, probe
 from sweeps.planning.halving import epochs, passing, rung_counts
-from sweeps.planning.probe import Probe, assessment_work, epoch_work, kind
+from sweeps.planning.probe import Probe
 
 ASHA = {"metric": "val_loss", "mode": "min", "grace_period": 1, "reduction_factor": 3}
 TIMES = {"startup": 10.0, "idle": 300_000_000, "worker": 200_000_000}
@@ -318,12 +320,12 @@ def test_the_kinds_that_are_timed_span_all_of_them():
 def test_a_large_study_is_timed_on_fewer_paths_in_full_batches_and_chunks():
     one = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-3], "space.seed.grid": [0]}
     study = kind(sweeps.plan("tickets_paper.yaml", overrides=one).trials[-1].study)
-    market, evaluation = probing._manageable([study])
+    market, evaluation = manageable([study], most=4e10)
     assert market.train_paths == 2 * study.training.batch_size
-    assert market.val_paths == market.test_paths == probing.CHUNK
-    assert (evaluation.attacked_paths, evaluation.steps) == (probing.CHUNK, 2)
+    assert market.val_paths == market.test_paths == CHUNK
+    assert (evaluation.attacked_paths, evaluation.steps) == (CHUNK, 2)
     small = kind(sweeps.plan("tickets_smoke.yaml").trials[-1].study)
-    assert probing._manageable([small]) == (small.market, small.evaluation)
+    assert manageable([small], most=4e10) == (small.market, small.evaluation)
 
 
 def test_a_probe_times_every_kind_in_a_process_of_its_own(planned):
