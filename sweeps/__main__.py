@@ -9,6 +9,16 @@ from pathlib import Path
 import click
 
 import sweeps
+from hedgecore.bundle.errors import BundleError
+from sweeps.bundles import (
+    accepted_option,
+    is_bundle,
+    key_option,
+    keys_command,
+    open_command,
+    seal_command,
+    verify_bundle,
+)
 from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.planning.budget import Budget
 from sweeps.record.storage import WriteError
@@ -175,13 +185,22 @@ def replay_command(trial_id: str, storage: Path) -> None:
 
 
 @cli.command("verify")
-@_storage
-@click.option("--data", is_flag=True, help="Simulate the market again, too.")
-def verify_command(storage: Path, data: bool) -> None:
-    """Check that log, tables, models and study in STORAGE fit together; changes nothing."""
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--data", is_flag=True, help="Of a storage: simulate the market again, too.")
+@key_option
+@accepted_option
+def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Path | None) -> None:
+    """Check that a storage's log, tables, models and study fit together, or a bundle's seal.
+
+    PATH is a storage, or a bundle with its --key; nothing in it is changed.
+    """
     from sweeps.record.verify import verify
 
-    verified = verify(storage, data=data)
+    if keys or accepted or is_bundle(path):
+        for line in verify_bundle(path, keys, accepted):
+            click.echo(line)
+        return
+    verified = verify(path, data=data)
     for line in verified.lines():
         click.echo(line)
     sys.exit(not verified.ok)
@@ -212,6 +231,10 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
         click.echo(line)
 
 
+for _command in (keys_command, seal_command, open_command):
+    cli.add_command(_command)
+
+
 def main() -> None:
     """Run the command line; what the user can put right is one line and exit code 2."""
     try:
@@ -219,7 +242,7 @@ def main() -> None:
     except (sweeps.SpaceError, UsageError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except (PreparationError, SweepError, WriteError) as error:
+    except (BundleError, PreparationError, SweepError, WriteError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:

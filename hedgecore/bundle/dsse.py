@@ -1,0 +1,71 @@
+"""A signature over a manifest, in the Dead Simple Signing Envelope (DSSE 1.0) with Ed25519.
+
+The envelope of a given manifest, key and signature is one sequence of bytes. So a verifier builds
+the envelope that should be there and compares: nothing that an attacker wrote is parsed.
+"""
+
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import Iterable
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from hedgecore.bundle.canonical import dumps
+from hedgecore.bundle.errors import BundleError
+from hedgecore.bundle.keys import key_id
+
+PAYLOAD_TYPE = "application/vnd.hedgesweep.bundle+json"
+
+# The signature, 64 bytes in base64, stands before the '"}]}' that closes the envelope.
+_SIGNATURE = slice(-88 - 4, -4)
+
+
+def pre_authentication(content: bytes) -> bytes:
+    """What is signed for ``content``: DSSE's encoding of its type and itself, with lengths.
+
+    Source: DSSE protocol 1.0.0, section "Signature Definition".
+    """
+    return b"DSSEv1 %d %b %d %b" % (
+        len(PAYLOAD_TYPE),
+        PAYLOAD_TYPE.encode(),
+        len(content),
+        content,
+    )
+
+
+def sign(content: bytes, key: Ed25519PrivateKey) -> bytes:
+    """The envelope of ``content``, signed by ``key``; equal on every call."""
+    return _envelope(content, key.public_key(), key.sign(pre_authentication(content)))
+
+
+def signer(content: bytes, envelope: bytes, pinned: Iterable[Ed25519PublicKey]) -> str:
+    """Id of that of the ``pinned`` keys which signed ``content``.
+
+    Args:
+        content: the manifest, as its file has it.
+        envelope: likewise.
+        pinned: the only keys that are trusted.
+    Raises:
+        BundleError: none of them signed it.
+    """
+    keys = tuple(pinned)
+    for key in keys:
+        try:
+            signature = b64decode(envelope[_SIGNATURE])
+            key.verify(signature, pre_authentication(content))
+        except (Error, InvalidSignature):
+            continue
+        if envelope == _envelope(content, key, signature):
+            return key_id(key)
+    known = " or ".join(key_id(key)[:8] for key in keys) or "(none is pinned)"
+    raise BundleError(
+        f"the manifest is not signed by key {known}: changed, or sealed by another; get the "
+        "bundle again, or the public key from whom you trust"
+    )
+
+
+def _envelope(content: bytes, key: Ed25519PublicKey, signature: bytes) -> bytes:
+    signatures = [{"keyid": key_id(key), "sig": b64encode(signature).decode()}]
+    payload = b64encode(content).decode()
+    return dumps({"payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": signatures})

@@ -1,0 +1,47 @@
+"""A model for one reader only: HPKE (RFC 9180) to an X25519 key.
+
+It hides the model and proves nothing: whoever has the public key can encrypt. What a bundle is
+worth is decided by its signature, before anything is decrypted.
+"""
+
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from hedgecore.bundle.errors import BundleError
+
+SUITE: Final = "X25519, HKDF-SHA256, AES-256-GCM"
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+
+
+def encrypt(plaintext: bytes, recipient: X25519PublicKey, *, info: str) -> bytes:
+    """``plaintext`` for ``recipient``, 48 bytes longer and different on every call.
+
+    Raises:
+        BundleError: the key is one of the few that everybody can decrypt for.
+    """
+    try:
+        return _SUITE.encrypt(plaintext, recipient, info=info.encode())
+    except ValueError:
+        raise BundleError(
+            "the recipient's key has low order and hides nothing; make one with hedgesweep keys"
+        ) from None
+
+
+def decrypt(ciphertext: bytes, recipient: X25519PrivateKey, *, info: str) -> bytes:
+    """What was encrypted for ``recipient`` with the same ``info``.
+
+    Raises:
+        BundleError: it cannot be decrypted; why is not said, and not known.
+    """
+    try:
+        return _SUITE.decrypt(ciphertext, recipient, info=info.encode())
+    except (InvalidTag, ValueError):
+        raise undecryptable() from None
+
+
+def undecryptable() -> BundleError:
+    """The one error of everything that can go wrong between ciphertext and plaintext."""
+    return BundleError("the model cannot be decrypted; ask its maker to seal it for your key")

@@ -1,0 +1,132 @@
+"""Keys as PEM: Ed25519 to sign with, X25519 to receive encrypted models with.
+
+A private key is PKCS8, encrypted under a passphrase unless the caller asks otherwise. It has its
+place outside every bundle, whose only public key is the one that its reader had before.
+"""
+
+import hashlib
+import re
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from hedgecore.bundle.errors import BundleError
+
+SHORTEST_PASSPHRASE = 12
+"""Characters. PKCS8 stretches a passphrase by 2,048 rounds of PBKDF2, which saves no short one."""
+
+
+def key_id(key: Ed25519PublicKey | X25519PublicKey) -> str:
+    """sha256 (hex) of the public ``key`` as DER SubjectPublicKeyInfo.
+
+    What ``openssl pkey -pubin -in public.pem -outform DER | sha256sum`` prints.
+    """
+    return hashlib.sha256(
+        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).hexdigest()
+
+
+def public_pem(key: Ed25519PublicKey | X25519PublicKey) -> bytes:
+    """The public ``key`` as PEM, for everybody."""
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def private_pem(key: Ed25519PrivateKey | X25519PrivateKey, *, passphrase: str | None) -> bytes:
+    """The private ``key`` as PEM, encrypted under ``passphrase``; in the clear if that is None.
+
+    Raises:
+        BundleError: ``passphrase`` is short.
+    """
+    if passphrase is None:
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise BundleError(
+            f"the passphrase has {len(passphrase)} characters; give at least {SHORTEST_PASSPHRASE}"
+        )
+    cipher = BestAvailableEncryption(passphrase.encode())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, cipher)
+
+
+def is_encrypted(pem: bytes) -> bool:
+    """Whether the private key in ``pem`` can be read only with its passphrase."""
+    return b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in pem
+
+
+def signing_key(pem: bytes, *, passphrase: str | None = None) -> Ed25519PrivateKey:
+    """The Ed25519 private key in ``pem``.
+
+    Args:
+        pem: content of a file.
+        passphrase: what it is encrypted under; plays no part if it is not.
+    Raises:
+        BundleError: no such key can be read; the message does not say how far the reading came.
+    """
+    key = _private(pem, passphrase)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _another(key, "Ed25519 private key")
+    return key
+
+
+def decryption_key(pem: bytes, *, passphrase: str | None = None) -> X25519PrivateKey:
+    """The X25519 private key in ``pem``; as :func:`signing_key`."""
+    key = _private(pem, passphrase)
+    if not isinstance(key, X25519PrivateKey):
+        raise _another(key, "X25519 private key")
+    return key
+
+
+def verifying_key(pem: bytes) -> Ed25519PublicKey:
+    """The Ed25519 public key in ``pem``.
+
+    Raises:
+        BundleError: no such key can be read.
+    """
+    key = _public(pem)
+    if not isinstance(key, Ed25519PublicKey):
+        raise _another(key, "Ed25519 public key")
+    return key
+
+
+def encryption_key(pem: bytes) -> X25519PublicKey:
+    """The X25519 public key in ``pem``; as :func:`verifying_key`."""
+    key = _public(pem)
+    if not isinstance(key, X25519PublicKey):
+        raise _another(key, "X25519 public key")
+    return key
+
+
+def _private(pem: bytes, passphrase: str | None) -> object:
+    secret = passphrase.encode() if passphrase and is_encrypted(pem) else None
+    try:
+        return load_pem_private_key(pem, secret)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise BundleError(
+            "no private key can be read: another file, damage or a wrong passphrase; "
+            "make one with hedgesweep keys"
+        ) from None
+
+
+def _public(pem: bytes) -> object:
+    try:
+        return load_pem_public_key(pem)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise BundleError(
+            "no public key can be read; give the public.pem of hedgesweep keys"
+        ) from None
+
+
+def _another(key: object, wanted: str) -> BundleError:
+    """The error about a ``key`` that is not what was ``wanted``."""
+    kind = re.sub("(Private|Public)Key", lambda m: f" {m[1].lower()} key", type(key).__name__)
+    bits = f" of {key.key_size} bits" if hasattr(key, "key_size") else ""
+    return BundleError(f"holds an {kind}{bits}, no {wanted}; make one with hedgesweep keys")

@@ -1,0 +1,100 @@
+"""The weights in a bundle: written, read, held to an architecture, and fingerprinted."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from hedgecore.bundle.canonical import dumps
+from hedgecore.bundle.errors import BundleError
+from hedgecore.registry import lookup
+
+Layout = Mapping[str, tuple[str, tuple[int, ...]]]
+"""Type ("float32") and shape of every tensor, by its name."""
+
+Architectures = Mapping[str, Callable[..., Layout]]
+"""The architectures that a program knows: the layout of each, as a function of its sizes."""
+
+_LONGEST_HEADER = 1 << 20  # bytes; safetensors itself would parse 100 MB
+
+
+def pack(tensors: Mapping[str, Tensor]) -> bytes:
+    """``tensors`` as safetensors; equal for equal tensors, whatever their order."""
+    # Contiguous copies: safetensors stores no views. No metadata: their order would vary.
+    return save({name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()})
+
+
+def unpack(content: bytes) -> dict[str, Tensor]:
+    """The tensors in ``content``, on the CPU, byte for byte and so perhaps not aligned in memory.
+
+    Raises:
+        BundleError: ``content`` is no safetensors, or its header is out of proportion.
+    """
+    header = int.from_bytes(content[:8], "little")
+    if header > min(_LONGEST_HEADER, len(content) - 8):
+        raise BundleError(
+            f"the model is no safetensors: its header would have {header} bytes; "
+            "seal the model again with hedgesweep"
+        )
+    try:
+        return load(content)
+    except (SafetensorError, KeyError):
+        raise BundleError(
+            "the model is no safetensors that can be read; seal the model again with hedgesweep"
+        ) from None
+
+
+def layout(name: str, sizes: Mapping[str, Any], known: Architectures) -> Layout:
+    """The layout of the architecture ``name`` at ``sizes``.
+
+    Raises:
+        BundleError: it is not among the ``known``, or has no such sizes.
+    """
+    try:
+        return lookup(known, name, kind="architecture")(**sizes)
+    except (ValueError, TypeError) as error:
+        raise BundleError(f"{error}; open the bundle with the program it was sealed by") from error
+
+
+def check(tensors: Mapping[str, Tensor], expected: Layout) -> None:
+    """Refuse ``tensors`` that are not those of the layout ``expected``, or not finite.
+
+    Raises:
+        BundleError: a tensor is missing, extra, of another type or shape, infinite or NaN.
+    """
+    for name in sorted({*tensors, *expected}):
+        wanted = _worded(*expected[name]) if name in expected else "absent"
+        found = _worded(*_kind(tensors[name])) if name in tensors else "absent"
+        if found != wanted:
+            raise BundleError(
+                f"{name} is {found}, in its architecture {wanted}; seal the model that was trained"
+            )
+        if not torch.isfinite(tensors[name]).all():
+            raise BundleError(f"{name} is not finite; seal a model whose training did not diverge")
+
+
+def fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 (hex) over name, type, shape and little-endian bytes of ``tensors``, by name.
+
+    It does not depend on the file that holds them, so it says whether a model was trained further.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        kind, shape = _kind(tensors[name])
+        # Says how many bytes follow, so that no two models run into one text.
+        digest.update(dumps([name, kind, shape]))
+        flat = tensors[name].detach().cpu().contiguous().flatten()
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _kind(tensor: Tensor) -> tuple[str, tuple[int, ...]]:
+    return str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
+
+
+def _worded(kind: str, shape: tuple[int, ...]) -> str:
+    return f"{kind} {list(shape)}"

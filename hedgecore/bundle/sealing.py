@@ -1,0 +1,245 @@
+"""Bundles from beginning to end: sealed by one key, trusted by those who pinned it.
+
+seal(Path("bundle"), tensors, key=key, name="desk", architecture="mlp", sizes={"widths": [8, 1]},
+     architectures=KNOWN, facts={"seed": 0})
+tensors = unseal(Path("bundle"), pinned=[key.public_key()], architectures=KNOWN).tensors
+
+An architecture is known to both sides as a function of its sizes that gives the type and shape of
+every tensor. Whoever has public material only can seal nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from torch import Tensor
+
+from hedgecore.bundle import dsse
+from hedgecore.bundle.canonical import spelled
+from hedgecore.bundle.errors import BundleError
+from hedgecore.bundle.folder import opened, write
+from hedgecore.bundle.hpke import decrypt, encrypt, undecryptable
+from hedgecore.bundle.keys import key_id
+from hedgecore.bundle.manifest import (
+    ENCRYPTED_MODEL,
+    ENVELOPE,
+    LIMIT,
+    MANIFEST,
+    MODEL,
+    SCHEMA,
+    Accepted,
+    Encryption,
+    File,
+    Manifest,
+)
+from hedgecore.bundle.model import Architectures, check, fingerprint, layout, pack, unpack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bundle:
+    """A model that was verified.
+
+    Args:
+        manifest: what its maker vouches for.
+        model: the safetensors, in the clear.
+        tensors: what is in it, on the CPU.
+    """
+
+    manifest: Manifest
+    model: bytes
+    tensors: Mapping[str, Tensor]
+
+
+def seal(
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    *,
+    key: Ed25519PrivateKey,
+    name: str,
+    architecture: str,
+    sizes: Mapping[str, Any],
+    architectures: Architectures,
+    facts: Mapping[str, Any],
+    parent: Manifest | None = None,
+    recipient: X25519PublicKey | None = None,
+) -> Manifest:
+    """Write ``tensors`` and ``facts`` as a bundle; what it vouches for.
+
+    Without a recipient equal arguments give equal bytes.
+
+    Args:
+        folder: where to; must not exist, or be empty.
+        tensors: weights, and whatever of the preprocessing the model needs.
+        key: signs; nothing of it is written.
+        name: the line of models that this one belongs to.
+        architecture: one of ``architectures``.
+        sizes: arguments of its layout; integers and lists of integers.
+        architectures: those that readers know.
+        facts: plain data; what is neither integer nor text is written as text.
+        parent: the version that this one replaces.
+        recipient: the only reader of the model; None for everybody.
+    Raises:
+        BundleError: the model is not of the architecture or not finite, the parent is of another
+            line, or ``folder`` cannot be written.
+    """
+    check(tensors, layout(architecture, sizes, architectures))
+    if parent is not None and parent.name != name:
+        raise BundleError(
+            f"the parent is a model {parent.name!r}, not {name!r}; give another name"
+        )
+    model = pack(tensors)
+    signer = key_id(key.public_key())
+    stored, encryption = File.of(MODEL, model), None
+    if recipient is not None:
+        encryption = Encryption(recipient=key_id(recipient), plaintext=stored)
+        model = encrypt(model, recipient, info=_info(signer))
+        stored = File.of(ENCRYPTED_MODEL, model)
+    manifest = Manifest(
+        name=name,
+        version=1 if parent is None else parent.version + 1,
+        parent=None if parent is None else parent.sha256,
+        key_id=signer,
+        files=(stored,),
+        encryption=encryption,
+        architecture=architecture,
+        sizes=spelled(sizes),
+        weights_sha256=fingerprint(tensors),
+        facts=spelled(facts),
+    )
+    content = manifest.content
+    if len(content) > LIMIT:
+        raise BundleError(f"the manifest has {len(content)} bytes, at most {LIMIT}; shorten facts")
+    write(folder, {MANIFEST: content, ENVELOPE: dsse.sign(content, key), stored.path: model})
+    return manifest
+
+
+def verify(
+    folder: Path,
+    *,
+    pinned: Iterable[Ed25519PublicKey],
+    architectures: Architectures,
+    accepted: Mapping[str, Accepted] | None = None,
+) -> Manifest:
+    """What the bundle's maker vouches for, after every check of :func:`unseal`.
+
+    Of an encrypted model the ciphertext is held to its hash, and nothing behind it is looked at.
+
+    Args:
+        folder: the bundle.
+        pinned: as in :func:`unseal`.
+        architectures: likewise.
+        accepted: likewise.
+    Raises:
+        BundleError: the bundle is not to be trusted.
+    """
+    manifest, stored = _authentic(folder, pinned)
+    if manifest.encryption is None:
+        _examined(stored, manifest, architectures)
+    _not_older(manifest, accepted or {})
+    return manifest
+
+
+def unseal(
+    folder: Path,
+    *,
+    pinned: Iterable[Ed25519PublicKey],
+    architectures: Architectures,
+    accepted: Mapping[str, Accepted] | None = None,
+    recipient: X25519PrivateKey | None = None,
+) -> Bundle:
+    """The model in ``folder``, if all of it is as a pinned key signed it.
+
+    In this order: signature, manifest, names in the folder, size and sha256 of the model, its
+    header, names, types, shapes and values of its tensors, their fingerprint, the version. Every
+    file is read once; what was verified is what is loaded.
+
+    Args:
+        folder: the bundle.
+        pinned: public keys that were had before, never from the bundle; removing one revokes it.
+        architectures: the layouts that are known, by name.
+        accepted: the last version that was put to use, by name of its line.
+        recipient: decrypts the model; None if it lies in the clear.
+    Raises:
+        BundleError: the bundle is not to be trusted, or not to be decrypted.
+    """
+    manifest, stored = _authentic(folder, pinned)
+    model = stored if manifest.encryption is None else _decrypted(stored, manifest, recipient)
+    tensors = _examined(model, manifest, architectures)
+    _not_older(manifest, accepted or {})
+    return Bundle(manifest=manifest, model=model, tensors=tensors)
+
+
+def read_manifest(folder: Path, *, pinned: Iterable[Ed25519PublicKey]) -> Manifest:
+    """What the maker of the bundle in ``folder`` vouches for; its model is not looked at.
+
+    Raises:
+        BundleError: no ``pinned`` key signed it, or other files lie there than it names.
+    """
+    return _authentic(folder, pinned)[0]
+
+
+def _authentic(folder: Path, pinned: Iterable[Ed25519PublicKey]) -> tuple[Manifest, bytes]:
+    """The manifest, and the model as it lies in the folder."""
+    with opened(folder) as files:
+        content = files.read(MANIFEST, limit=LIMIT)
+        signer = dsse.signer(content, files.read(ENVELOPE, limit=2 * LIMIT), pinned)
+        manifest = Manifest.parse(content)
+        if manifest.key_id != signer:
+            raise BundleError(
+                f"{MANIFEST} names key {manifest.key_id[:8]}, but {signer[:8]} signed it; "
+                "seal the model again"
+            )
+        named, found = {MANIFEST, ENVELOPE, manifest.file.path}, files.names()
+        for name in sorted(named ^ found):
+            fault = "is missing" if name in named else "is not in the manifest"
+            raise BundleError(f"{folder}/{name} {fault}; get the bundle again")
+        stored = files.read(manifest.file.path, limit=manifest.file.size)
+    if not manifest.file.holds(stored):
+        raise BundleError(
+            f"{folder}/{manifest.file.path} is not the file that was signed; get the bundle again"
+        )
+    return manifest, stored
+
+
+def _decrypted(stored: bytes, manifest: Manifest, recipient: X25519PrivateKey | None) -> bytes:
+    encryption = manifest.encryption
+    assert encryption is not None, "only an encrypted model is decrypted"
+    if recipient is None or key_id(recipient.public_key()) != encryption.recipient:
+        raise BundleError(
+            f"the model is encrypted for key {encryption.recipient[:8]}; give that private key"
+        )
+    model = decrypt(stored, recipient, info=_info(manifest.key_id))
+    if not encryption.plaintext.holds(model):
+        raise undecryptable()
+    return model
+
+
+def _examined(model: bytes, manifest: Manifest, architectures: Architectures) -> dict[str, Tensor]:
+    tensors = unpack(model)
+    check(tensors, layout(manifest.architecture, manifest.sizes, architectures))
+    if fingerprint(tensors) != manifest.weights_sha256:
+        raise BundleError(
+            f"the weights have not the fingerprint {manifest.weights_sha256[:8]} of the manifest; "
+            "seal the model again"
+        )
+    # Copies, as a file does not align its tensors in memory, and sums may depend on that.
+    return {name: value.clone() for name, value in tensors.items()}
+
+
+def _not_older(manifest: Manifest, accepted: Mapping[str, Accepted]) -> None:
+    last = accepted.get(manifest.name)
+    if last is None or Accepted.of(manifest) == last or manifest.version > last.version:
+        return
+    which = "another bundle of" if manifest.version == last.version else "older than"
+    raise BundleError(
+        f"version {manifest.version} of {manifest.name!r} is {which} version {last.version}, "
+        "which was accepted before; get the newest one"
+    )
+
+
+def _info(signer: str) -> str:
+    """Binds a ciphertext to this format and to who signs it."""
+    return f"{SCHEMA} {signer}"
