@@ -11,7 +11,16 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 install_import_hook(
     [
         f"hedgecore.{part}"
-        for part in ("risk", "metrics", "market", "pruning", "attacks", "hedging")
+        for part in (
+            "risk",
+            "metrics",
+            "market",
+            "pruning",
+            "attacks",
+            "training",
+            "hedging",
+            "insurance",
+        )
     ],
     "typechecker.check",
 )

@@ -18,7 +18,7 @@ from hedgecore.pruning import mask as masks
 from hedgecore.risk import cvar, risk
 from hedgecore.rng import stream
 from hedgecore.training.config import TrainingConfig
-from hedgecore.training.convergence import DivergedError
+from hedgecore.training.convergence import finite
 from hedgecore.training.schedule import Schedule
 from hedgecore.training.snapshot import Snapshot, TrainingState
 
@@ -124,11 +124,11 @@ def train(
             loss, norm = descent(scene, replace(attack, epsilon=attack.epsilon_at(state.epoch)))
             losses.append(loss)
             norms.append(norm)
-        train_loss = _finite(torch.stack(losses).mean(), "training loss", state.epoch)
+        train_loss = finite(torch.stack(losses).mean(), "training loss", state.epoch)
 
         current = _settled(descent.theta, mask)
         pnl = problem.outcomes(current, val_paths).pnl.double()
-        clean = _finite(risk(problem.measure, pnl), "validation loss", state.epoch)
+        clean = finite(risk(problem.measure, pnl), "validation loss", state.epoch)
         attacked = _attacked_risk(problem, current, val_paths, seed=seed)
         share = 0.0 if math.isnan(attacked) else attack.validation_weight
         val_loss = (1 - share) * clean + (share * attacked if share else 0.0)
@@ -243,10 +243,3 @@ def _attacked_risk(
 def _settled(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The effective parameters, cut loose from training."""
     return {name: value.detach().clone() for name, value in masks.apply(theta, mask).items()}
-
-
-def _finite(value: Tensor, what: str, epoch: int) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise DivergedError(epoch, what, number)
-    return number

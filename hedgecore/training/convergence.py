@@ -1,6 +1,9 @@
 """How a training ends: it converges, or it diverges."""
 
+import math
 from collections.abc import Sequence
+
+from torch import Tensor
 
 
 class DivergedError(ArithmeticError):
@@ -9,6 +12,18 @@ class DivergedError(ArithmeticError):
     def __init__(self, epoch: int, what: str, value: float) -> None:
         self.epoch = epoch
         super().__init__(f"{what} is {value} in epoch {epoch}; lower the learning rate")
+
+
+def finite(value: Tensor, what: str, epoch: int) -> float:
+    """``value`` as a number.
+
+    Raises:
+        DivergedError: it is not finite.
+    """
+    number = float(value)
+    if not math.isfinite(number):
+        raise DivergedError(epoch, what, number)
+    return number
 
 
 def epochs_to_criterion(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,26 +20,27 @@ class TrainingState:
     Args:
         theta: the parameters being trained; written to by ``optimiser``.
         optimiser: Adam over ``theta``, before its first step.
-        streams: every generator that training draws from, by name.
         best_theta: the effective parameters of the best epoch; at first, those of the start.
-        best_loss: validation risk of the best epoch, in currency.
+        streams: every generator that training draws from, by name.
+        best_loss: validation loss of the best epoch.
         best_epoch: the best epoch, from 1; 0 before there is one.
         epoch: the epoch begun last, from 1; 0 before the first.
     """
 
     theta: Mapping[str, Tensor]
     optimiser: torch.optim.Adam
-    streams: Mapping[str, torch.Generator]
     best_theta: Mapping[str, Tensor]
+    streams: Mapping[str, torch.Generator] = field(default_factory=dict)
     best_loss: float = math.inf
     best_epoch: int = 0
     epoch: int = 0
 
     def __post_init__(self) -> None:
         # Adam would do the same at its first step; so a snapshot has one layout at all times.
+        fused = bool(self.optimiser.defaults["fused"])
         for p in self.theta.values():
             self.optimiser.state[p] = {
-                "step": torch.zeros(()),
+                "step": torch.zeros((), device=p.device if fused else "cpu"),
                 "exp_avg": torch.zeros_like(p),
                 "exp_avg_sq": torch.zeros_like(p),
             }
