@@ -25,9 +25,12 @@ _PACKAGES = ("hedgesweep", "torch", "numpy", "ray", "pandas", "pyarrow")
 
 @cache
 def core_version() -> str:
-    """sha256 (hex) over the sources of hedgecore: only equal code gives equal results."""
+    """sha256 (hex) over the sources of hedgecore: only equal code gives equal results.
+
+    The tables that the code reads are part of it.
+    """
     root = Path(hedgecore.__file__).parent
-    sources = sorted(root.rglob("*.py"))
+    sources = sorted([*root.rglob("*.py"), *root.rglob("*.csv")])
     named = [[path.relative_to(root).as_posix(), path.read_text()] for path in sources]
     return hashlib.sha256(json.dumps(named).encode()).hexdigest()
 
