@@ -1,0 +1,242 @@
+"""What pulls the nodes of a network towards centroids: multipliers of the gradient, and a loss.
+
+Layers are counted from 0. The output z of a layer is meant before its ReLU, and z_c is that at a
+centroid. A factor above zero moves no stationary point of the loss, so the multipliers can explain
+nothing by themselves; the alignment loss can.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+_EPS = 1e-12
+_PEAK = 0.75
+
+Outputs = Sequence[Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Landmarks:
+    """Centroids as a training knows them.
+
+    Args:
+        points: in the coordinates of the features.
+        distances: of every training row, in standard deviations.
+        quantiles: share of the training rows that are nearer than a row, ties by halves.
+    """
+
+    points: Float[Tensor, "clusters features"]
+    distances: Float[Tensor, "rows clusters"]
+    quantiles: Float[Tensor, "rows clusters"]
+
+    @classmethod
+    def of(
+        cls,
+        points: Float[Tensor, "clusters features"],
+        distances: Float[Tensor, "rows clusters"],
+    ) -> "Landmarks":
+        """Landmarks with the quantiles of ``distances``, all within (0, 1)."""
+        columns = distances.T.contiguous()
+        ranked = columns.sort(dim=1).values
+        nearer = torch.searchsorted(ranked, columns)
+        not_farther = torch.searchsorted(ranked, columns, right=True)
+        quantiles = ((nearer + not_farther) / (2 * len(distances))).to(distances)
+        return cls(points=points, distances=distances, quantiles=quantiles.T.contiguous())
+
+
+def depth_factor(layer: int, layers: int, *, depth: str, alpha: float) -> float:
+    """f(l) of layer l among L: exp(-(l/L - 0.75)^2) if ``depth`` is "peaked", else exp(alpha^l).
+
+    The first is the notebook's code, the second its text: falling with depth for alpha below 1,
+    constant at 1, doubly exponential above.
+    """
+    if depth == "peaked":
+        return math.exp(-((layer / layers - _PEAK) ** 2))
+    return math.exp(alpha**layer)
+
+
+@torch.no_grad()
+def multiplier_published(
+    matrices: Sequence[Tensor],
+    x: Float[Tensor, "batch features"],
+    outputs: Outputs,
+    landmark_outputs: Outputs,
+    nearness: Float[Tensor, "batch clusters"],
+    strengths: Mapping[int, float],
+) -> dict[int, Tensor]:
+    """The notebook's factors of the gradient, in (0, 2), by layer; NaN where a column sums to 0.
+
+        S = sigmoid(|z - z_c|),  A_c = mean over the batch of (1 - n) + (2n - 1) S,
+        M_c = W * sign(sum over the batch of (z - z_c) a'),
+        G = 1 + tanh(strength / K  sum_c A_c M_c / column sums of M_c)
+
+    where a is the layer's input before its ReLU, which is not what the layer reads, and signed
+    sums come near zero: defects that are kept here.
+
+    Args:
+        matrices: W of every layer, outputs x inputs.
+        x: the batch.
+        outputs: z of every layer for the batch.
+        landmark_outputs: z_c of every layer, in the untrained network.
+        nearness: n, distances over the largest of all training rows.
+        strengths: adj_weight * intensity * f(l), by the layers that are pulled at.
+    """
+    inputs = (x, *outputs)
+    factors = {}
+    for layer, strength in strengths.items():
+        z, z_c = outputs[layer], landmark_outputs[layer]
+        similarity = torch.sigmoid((z - z_c[:, None]).abs())
+        slope = (2 * nearness - 1).T[:, None] / len(x)
+        agreement = (1 - nearness).mean(dim=0)[:, None] + (slope @ similarity).squeeze(1)
+        signed = matrices[layer] * _directions(inputs[layer], z, z_c)
+        shares = signed / signed.sum(dim=1, keepdim=True)
+        pull = (agreement[:, :, None] * shares).mean(dim=0)
+        factors[layer] = 1 + torch.tanh(strength * pull)
+    return factors
+
+
+@torch.no_grad()
+def multiplier(
+    matrices: Sequence[Tensor],
+    x: Float[Tensor, "batch features"],
+    outputs: Outputs,
+    landmark_outputs: Outputs,
+    quantiles: Float[Tensor, "batch clusters"],
+    strengths: Mapping[int, float],
+) -> dict[int, Tensor]:
+    """Factors of the gradient, in (0, 2), by layer; finite wherever the network is.
+
+        S = tanh(|z - z_c| / 2s),  A_c = 1 - mean over the batch of (S - q)^2,
+        M_c = W * sign(sum over the batch of (z - z_c) h'),
+        G = 1 + tanh(strength / K  sum_c A_c M_c / column sums of |W|)
+
+    where h is what the layer reads, and s the mean of |z - z_c| over batch and centroids, node by
+    node. A_c is largest where the node tells how far a row is from c.
+
+    Args:
+        matrices: W of every layer, outputs x inputs.
+        x: the batch.
+        outputs: z of every layer for the batch.
+        landmark_outputs: z_c of every layer, in the network as it is.
+        quantiles: q, the batch's distances as quantiles of all training rows.
+        strengths: adj_weight * intensity * f(l), by the layers that are pulled at.
+    """
+    factors = {}
+    for layer, strength in strengths.items():
+        w, z, z_c = matrices[layer], outputs[layer], landmark_outputs[layer]
+        read = outputs[layer - 1].relu() if layer else x
+        gap = (z - z_c[:, None]).abs_()
+        similarity = gap.div_(2 * gap.mean(dim=(0, 1)) + _EPS).tanh_()
+        misfit = similarity.sub_(quantiles.T[:, :, None])
+        agreement = 1 - misfit.square_().mean(dim=1)
+        pull = (agreement[:, :, None] * _directions(read, z, z_c)).mean(dim=0)
+        share = w / (w.abs().sum(dim=0) + _EPS)
+        factors[layer] = 1 + torch.tanh(strength * share * pull)
+    return factors
+
+
+def unit_distances(
+    distances: Float[Tensor, "rows clusters"], batch_size: int
+) -> list[Float[Tensor, "_ clusters"]]:
+    """Distances batch by batch, centred and at length 1 in every column; 0 where constant.
+
+    They do not change while a network is trained, so an epoch has them at once.
+    """
+    whole = len(distances) // batch_size * batch_size
+    units: list[Tensor] = []
+    for part, rows in ((distances[:whole], batch_size), (distances[whole:], None)):
+        if len(part):
+            batches = part.unflatten(0, (-1, rows or len(part)))
+            centred = batches - batches.mean(dim=1, keepdim=True)
+            length = torch.linalg.vector_norm(centred, dim=1, keepdim=True)
+            units.extend(centred / (length + _EPS))
+    return units
+
+
+class Alignment:
+    """sum_l f(l) mean_j (1 - rho_j^2): how little the nodes tell of the distances to centroids.
+
+    rho_j is the correlation over the batch of node j with the distance to centroid j mod K, the
+    nodes of every layer counted from 0. A node that is constant has rho = 0. For a batch of one
+    row, where rho is undefined, the loss is 0.
+
+    Args:
+        factors: f(l), by the layers that are pulled at.
+        widths: nodes of every layer.
+        clusters: K.
+        like: gives dtype and device.
+    """
+
+    def __init__(
+        self, factors: Mapping[int, float], *, widths: Sequence[int], clusters: int, like: Tensor
+    ) -> None:
+        self.layers = tuple(factors)
+        owner = torch.cat([torch.arange(widths[layer]) % clusters for layer in factors])
+        shares = [torch.full((widths[n],), f / widths[n]) for n, f in factors.items()]
+        self._own = (owner == torch.arange(clusters)[:, None]).to(like)
+        self._share = torch.cat(shares).to(like)
+        self._constant = self._share.sum()
+        self._minus_twice = -2 * self._own
+
+    @torch.no_grad()
+    def __call__(
+        self, outputs: Outputs, unit: Float[Tensor, "batch clusters"]
+    ) -> tuple[Float[Tensor, ""], tuple[Tensor, ...]]:
+        """The loss of a batch, and its gradients by the outputs of ``self.layers``.
+
+        With u the centred distance that is a node's own, at length 1, and c the centred node,
+            rho^2 = (u'c)^2 / c'c,   d rho^2 / dz = 2 (u'c / c'c) u - 2 (u'c / c'c)^2 c.
+        Left to autograd, this loss would cost more than the network.
+
+        Args:
+            outputs: z of every layer.
+            unit: of :func:`unit_distances` for the batch.
+        """
+        nodes = [outputs[layer] for layer in self.layers]
+        if len(unit) < 2:
+            return unit.new_zeros(()), tuple(torch.zeros_like(z) for z in nodes)
+        c = torch.cat(nodes, dim=1)
+        c -= c.mean(dim=0)
+        along = (self._own * (unit.T @ c)).sum(dim=0)
+        slope = along / (c * c).sum(dim=0).add_(_EPS)
+        scale = self._share * slope
+        gradient = (unit @ (self._minus_twice * scale)).addcmul_(c, scale * slope, value=2)
+        loss = self._constant - scale @ along
+        return loss, gradient.split([part.shape[1] for part in nodes], dim=1)
+
+
+def contrastive(
+    z: Float[Tensor, "batch nodes"], y: Int[Tensor, " batch"], *, temperature: float
+) -> Float[Tensor, ""]:
+    """Supervised contrastive loss of one layer's outputs; 0 where no two rows share a class.
+
+    Mean over the rows i with others P(i) of their class, and over p in P(i), of
+    -log(exp(s_ip) / sum_(a != i) exp(s_ia)), where s is the cosine over ``temperature``.
+
+    Source: Khosla et al. (2020), equation 2.
+    """
+    unit = normalize(z, dim=1)
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    similarity = (unit @ unit.T / temperature).masked_fill(itself, -torch.inf)
+    positive = (y[:, None] == y) & ~itself
+    counts = positive.sum(dim=1)
+    paired = counts > 0
+    if not bool(paired.any()):
+        return z.new_zeros(())
+    surprise = similarity.logsumexp(dim=1, keepdim=True) - similarity
+    per_row = surprise.masked_fill(~positive, 0).sum(dim=1)[paired] / counts[paired]
+    return per_row.mean()
+
+
+def _directions(
+    read: Float[Tensor, "batch inputs"],
+    z: Float[Tensor, "batch nodes"],
+    z_c: Float[Tensor, "clusters nodes"],
+) -> Float[Tensor, "clusters nodes inputs"]:
+    """sign(sum over the batch of (z - z_c) read')."""
+    return torch.sign(z.T @ read - z_c[:, :, None] * read.sum(dim=0))

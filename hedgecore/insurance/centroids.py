@@ -1,0 +1,234 @@
+"""Centroids of the training rows, and every row's Mahalanobis distance to them.
+
+    d(x, c) = |L^-1 (x - c)|,   L L' = covariance of the training rows, divided by n
+
+Rows are whitened once and clustered there, so that clusters and distances know one metric.
+Distances are constants of a study: n x K numbers, computed once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from sklearn.cluster import DBSCAN, AgglomerativeClustering, KMeans, MeanShift, estimate_bandwidth
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from hedgecore.insurance.config import ClusteringConfig, Grouping
+from hedgecore.rng import numpy_stream, seed_sequence
+
+NOISE = -1
+"""The label of a row in no cluster."""
+
+# An eigenvalue of the correlations, or a relative sd, below this is rounding error of float32.
+_TINY = 1e-6
+_SHRINKAGE = 1e-3
+_STARTS = 3
+# Share of the rows that DBSCAN's own eps reaches enough neighbours of.
+_CORE = 0.9
+
+Rows = NDArray[np.float64]
+Labels = NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Whitening:
+    """The map x -> L^-1 (x - mean), after which the training rows have unit covariance.
+
+    Args:
+        mean: of the training rows.
+        inverse_root: L^-1, lower triangular.
+        shrinkage: share by which correlations were shrunk; 0 where their rank is full.
+    """
+
+    mean: Float[Tensor, " features"]
+    inverse_root: Float[Tensor, "features features"]
+    shrinkage: float
+
+    @classmethod
+    def fit(cls, x: Float[Tensor, "rows features"]) -> "Whitening":
+        """The whitening of ``x``, computed in float64 and kept in its dtype.
+
+        Raises:
+            ValueError: all rows are alike.
+        """
+        mean = x.double().mean(dim=0)
+        centred = x.double() - mean
+        sd = centred.square().mean(dim=0).sqrt()
+        varies = sd > _TINY * mean.abs()
+        if not bool(varies.any()):
+            raise ValueError(
+                f"whitening needs rows that differ, got {len(x)} alike; check the encoding"
+            )
+        # A constant column is in no distance between training rows, whatever its unit.
+        sd = torch.where(varies, sd, 1.0)
+        correlation = ((centred / sd).T @ (centred / sd) / len(x)).fill_diagonal_(1)
+        eye = torch.eye(len(sd), dtype=sd.dtype, device=sd.device)
+        deficient = bool(torch.linalg.eigvalsh(correlation)[0] <= _TINY)
+        shrinkage = _SHRINKAGE if deficient else 0.0
+        root = torch.linalg.cholesky((1 - shrinkage) * correlation + shrinkage * eye)
+        inverse = torch.linalg.solve_triangular(root, eye / sd, upper=False)
+        return cls(mean=mean.to(x), inverse_root=inverse.to(x), shrinkage=shrinkage)
+
+    def __call__(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows features"]:
+        """``x`` in units of the training rows' standard deviations."""
+        return (x - self.mean) @ self.inverse_root.T
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Centroids:
+    """Means of the clusters, from the largest to the smallest.
+
+    Args:
+        points: in the coordinates of the features.
+        rows: numbers of the training rows that were clustered.
+        labels: the cluster of each of ``rows``, or ``NOISE``.
+        whitening: of all training rows.
+    """
+
+    points: Float[Tensor, "clusters features"]
+    rows: Int[Tensor, " seen"]
+    labels: Int[Tensor, " seen"]
+    whitening: Whitening
+
+    def distances(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows clusters"]:
+        """Mahalanobis distance of every row to every centroid, in standard deviations."""
+        # Not by |x|^2 - 2xc + |c|^2, which loses the small ones in float32.
+        return torch.cdist(
+            self.whitening(x),
+            self.whitening(self.points),
+            compute_mode="donot_use_mm_for_euclid_dist",
+        )
+
+
+def find_centroids(
+    config: ClusteringConfig, x: Float[Tensor, "rows features"], *, seed: int
+) -> Centroids:
+    """Cluster the training rows.
+
+    K = 1 gives their mean, or a single row for "random_points". DBSCAN and mean-shift may find
+    fewer than K clusters, and then there are as many centroids.
+
+    Args:
+        config: method and its settings.
+        x: encoded training rows.
+        seed: names the streams of starts and draws.
+    Raises:
+        ValueError: more clusters than distinct rows, no cluster at all, or all rows alike.
+    """
+    whitening = Whitening.fit(x)
+    white = whitening(x).double().numpy(force=True)
+    seen = _seen(config, len(white), seed)
+    first = _distinct(x.numpy(force=True)[seen])
+    if config.clusters > len(first):
+        raise ValueError(
+            f"clusters must not exceed the {len(first)} distinct rows that {config.method} sees, "
+            f"got {config.clusters}; lower it"
+        )
+    if config.method == "random_points":
+        seen = seen[first]
+    grouped = GROUPINGS[config.method](white[seen], config, seed)
+    labels = torch.from_numpy(_largest(grouped, config.clusters))
+    rows = torch.from_numpy(seen)
+    precise = x.double().cpu()
+    # Whitening is affine, so means may be taken on either side of it.
+    means = [precise[rows[labels == k]].mean(dim=0) for k in range(int(labels.max()) + 1)]
+    return Centroids(
+        points=torch.stack(means).to(x), rows=rows, labels=labels, whitening=whitening
+    )
+
+
+def k_means(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
+    """Lloyd's algorithm, the best of three k-means++ starts."""
+    model = KMeans(config.clusters, n_init=_STARTS, random_state=_draw(seed, "k_means"))
+    return model.fit(white).labels_
+
+
+def agglomerative(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
+    """Ward's tree, cut at K clusters."""
+    if config.clusters == 1:
+        return np.zeros(len(white), dtype=np.int64)
+    return AgglomerativeClustering(config.clusters).fit(white).labels_
+
+
+def dbscan(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
+    """Connected dense regions; the rows between them are noise.
+
+    Raises:
+        ValueError: all rows are noise.
+    """
+    eps = _reach(white, config.min_samples) if config.eps is None else config.eps
+    labels = DBSCAN(eps=eps, min_samples=config.min_samples).fit(white).labels_
+    if labels.max() == NOISE:
+        raise ValueError(
+            f"dbscan calls all {len(white)} rows noise at eps {eps:g} and min_samples "
+            f"{config.min_samples}; raise eps or lower min_samples"
+        )
+    return labels
+
+
+def mean_shift(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
+    """Basins of the modes of the rows' density, climbed from a grid of starts."""
+    bandwidth = estimate_bandwidth(white, quantile=config.neighbours)
+    # Rows that coincide in their neighbourhoods leave no width to average over.
+    model = MeanShift(bandwidth=max(bandwidth, _TINY), bin_seeding=True)
+    return model.fit(white).labels_
+
+
+def random_points(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
+    """K rows, each a cluster of its own: the control of all the others."""
+    drawn = numpy_stream(seed, "clustering", "random_points").permutation(len(white))
+    labels = np.full(len(white), NOISE)
+    labels[drawn[: config.clusters]] = np.arange(config.clusters)
+    return labels
+
+
+GROUPINGS: Mapping[Grouping, Callable[[Rows, ClusteringConfig, int], Labels]] = {
+    "k_means": k_means,
+    "agglomerative": agglomerative,
+    "dbscan": dbscan,
+    "mean_shift": mean_shift,
+    "random_points": random_points,
+}
+_QUADRATIC = frozenset({"agglomerative", "dbscan", "mean_shift"})
+
+
+def _seen(config: ClusteringConfig, rows: int, seed: int) -> Labels:
+    """Numbers of the rows that are clustered, rising."""
+    if config.method not in _QUADRATIC or config.sample is None:
+        return np.arange(rows)
+    order = numpy_stream(seed, "clustering", "sample").permutation(rows)
+    return np.sort(order[: config.sample])
+
+
+def _distinct(x: NDArray[np.floating]) -> Labels:
+    """Numbers of the rows that no earlier row equals, rising."""
+    numbers: dict[bytes, int] = {}
+    for i, row in enumerate(x + 0.0):  # so that -0.0 and 0.0 are one
+        numbers.setdefault(row.tobytes(), i)
+    return np.fromiter(numbers.values(), dtype=np.int64)
+
+
+def _largest(labels: Labels, most: int) -> Labels:
+    """``labels`` by falling size, ties by first appearance; beyond ``most``, noise."""
+    found, first, size = np.unique(labels, return_index=True, return_counts=True)
+    kept = [i for i in np.lexsort((first, -size)) if found[i] != NOISE][:most]
+    renamed = np.full(len(labels), NOISE)
+    for k, i in enumerate(kept):
+        renamed[labels == found[i]] = k
+    return renamed
+
+
+def _reach(white: Rows, neighbours: int) -> float:
+    """Distance within which most rows have ``neighbours`` rows, themselves among them."""
+    near = NearestNeighbors(n_neighbors=min(neighbours, len(white))).fit(white)
+    reach = np.quantile(near.kneighbors(white)[0][:, -1], _CORE)
+    return max(float(reach), _TINY)
+
+
+def _draw(seed: int, name: str) -> int:
+    """A seed for a library that draws by itself."""
+    return int(seed_sequence(seed, "clustering", name).generate_state(1)[0])

@@ -1,0 +1,232 @@
+"""What an X-NN study fixes: a dataclass per concern, nested like ``study:`` in a YAML space."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from hedgecore.config import ConfigError, at_least, from_mapping, replaced, to_mapping
+
+Grouping = Literal["k_means", "agglomerative", "dbscan", "mean_shift", "random_points"]
+"""How centroids are found; see ``hedgecore.insurance.centroids.GROUPINGS``."""
+
+Method = Literal["none", "double_step", "multiplier_published", "multiplier", "alignment"]
+"""What pulls nodes towards centroids; see ``hedgecore.insurance.methods.METHODS``."""
+
+# Short names of the axes everybody sweeps; any other axis is a dotted path into the study.
+AXES: Mapping[str, str] = {
+    "method": "explanation.method",
+    "adj_weight": "explanation.adj_weight",
+    "clusters": "clustering.clusters",
+    "lr": "training.lr",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """The insured, and how the network sees them.
+
+    Args:
+        path: a user's own train.csv; None for generated rows.
+        rows: how many are generated; of a file, all are read.
+        encoding: "sound", or the notebook's with its sentinels and principal components.
+        split: "held_out" keeps test rows apart; "published" is the notebook's 80 / 20.
+    """
+
+    path: str | None = None
+    rows: int = 59_381
+    encoding: Literal["sound", "published"] = "sound"
+    split: Literal["held_out", "published"] = "held_out"
+
+    def __post_init__(self) -> None:
+        at_least("rows", self.rows, least=100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """Widths of the hidden layers of the classifier."""
+
+    hidden: tuple[int, ...] = (64, 32)
+
+    def __post_init__(self) -> None:
+        if not self.hidden or min(self.hidden) < 1:
+            raise ValueError(f"hidden must list widths of at least 1, got {list(self.hidden)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """Adam on mini-batches, at a constant learning rate; the defaults are the notebook's.
+
+    Args:
+        epochs: passes over the training rows, at most.
+        batch_size: rows a step; the last batch of an epoch may be smaller.
+        lr: learning rate.
+        patience: epochs without an improvement of the validation loss.
+    """
+
+    epochs: int = 30
+    batch_size: int = 40
+    lr: float = 1e-3
+    patience: int = 3
+
+    def __post_init__(self) -> None:
+        at_least("epochs", self.epochs, least=1)
+        at_least("batch_size", self.batch_size, least=1)
+        at_least("lr", self.lr, strict=True)
+        at_least("patience", self.patience, least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineConfig:
+    """What every X-NN stands beside, trained once a seed.
+
+    Args:
+        lr: learning rate of the plain network, trained otherwise as ``training`` says.
+        epochs: its passes over the training rows; None for those of ``training``.
+        rounds: trees of the boosted regression.
+        classifier_rounds: trees a class of the boosted classifier.
+        folds: parts of the training rows, each predicted by a regression on the others.
+    """
+
+    lr: float = 1e-3
+    epochs: int | None = None
+    rounds: int = 720
+    classifier_rounds: int = 120
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        at_least("lr", self.lr, strict=True)
+        if self.epochs is not None:
+            at_least("epochs", self.epochs, least=1)
+        at_least("rounds", self.rounds, least=1)
+        at_least("classifier_rounds", self.classifier_rounds, least=1)
+        at_least("folds", self.folds, least=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusteringConfig:
+    """The centroids that nodes are explained by.
+
+    Args:
+        method: k-means and its rivals, or their control: training rows drawn at random.
+        clusters: K. DBSCAN and mean-shift count for themselves, and the K largest of their
+            clusters are kept.
+        sample: training rows that agglomerative, DBSCAN and mean-shift see, as their time or
+            memory grows with the square; None for all.
+        min_samples: rows within ``eps`` of a row in the dense part of a DBSCAN cluster, itself
+            among them.
+        eps: distance of DBSCAN, in standard deviations; None for one that nine tenths of the rows
+            have ``min_samples`` rows within.
+        neighbours: share of the rows that mean-shift averages over.
+    """
+
+    method: Grouping = "k_means"
+    clusters: int = 6
+    sample: int | None = 4096
+    min_samples: int = 5
+    eps: float | None = None
+    neighbours: float = 0.05
+
+    def __post_init__(self) -> None:
+        at_least("clusters", self.clusters, least=1)
+        if self.sample is not None:
+            at_least("sample", self.sample, least=2)
+        at_least("min_samples", self.min_samples, least=1)
+        if self.eps is not None:
+            at_least("eps", self.eps, strict=True)
+        if not 0 < self.neighbours <= 1:
+            raise ValueError(f"neighbours must lie in (0, 1], got {self.neighbours}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplanationConfig:
+    """What pulls the network's nodes towards centroids, and how strongly.
+
+    Args:
+        method: an entry of ``hedgecore.insurance.methods.METHODS``.
+        adj_weight: strength; at 0 every method is "none", whatever the other settings say.
+        intensity: slope of the multipliers, which know it as a factor of ``adj_weight`` only.
+        layer: the one layer that is pulled at, from 0; None for all (for "alignment" all hidden).
+        target: what "multiplier" multiplies: the gradient, or the update that Adam makes of it.
+        depth: weight of layer l of L: "peaked" is exp(-(l/L - 0.75)^2), "literal" exp(alpha^l).
+            "multiplier_published" is always peaked.
+        alpha: see ``depth``.
+        beta: weight of the contrastive term of "alignment".
+        temperature: of the contrastive term.
+    """
+
+    method: Method = "alignment"
+    adj_weight: float = 0.0
+    intensity: float = 5.0
+    layer: int | None = None
+    target: Literal["gradient", "update"] = "gradient"
+    depth: Literal["peaked", "literal"] = "peaked"
+    alpha: float = 0.5
+    beta: float = 0.0
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        at_least("adj_weight", self.adj_weight)
+        at_least("intensity", self.intensity, strict=True)
+        if self.layer is not None:
+            at_least("layer", self.layer)
+        if not 0 < self.alpha <= 2:
+            raise ValueError(
+                f"alpha must lie in (0, 2], got {self.alpha}; exp(alpha^l) grows doubly with depth"
+            )
+        at_least("beta", self.beta)
+        at_least("temperature", self.temperature, strict=True)
+
+    @property
+    def applied(self) -> Method:
+        """The method that is in force."""
+        return self.method if self.adj_weight else "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XnnStudy:
+    """Everything that determines an X-NN but its seed."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    baseline: BaselineConfig = field(default_factory=BaselineConfig)
+    clustering: ClusteringConfig = field(default_factory=ClusteringConfig)
+    explanation: ExplanationConfig = field(default_factory=ExplanationConfig)
+
+    def __post_init__(self) -> None:
+        last = len(self.network.hidden)
+        if self.explanation.layer is not None and self.explanation.layer > last:
+            raise ConfigError(
+                "explanation.layer",
+                f"{self.explanation.layer} is beyond the output layer {last}; lower it",
+            )
+
+    def with_axes(self, values: Mapping[str, Any]) -> "XnnStudy":
+        """This study with the axes of one trial set, each by its short name or dotted path.
+
+        Raises:
+            ConfigError: an unknown axis, or a value the study cannot hold; ``key`` is the dotted
+                path.
+        """
+        mapping = to_mapping(self)
+        for name, value in values.items():
+            mapping = replaced(mapping, AXES.get(name, name), value)
+        return from_mapping(XnnStudy, mapping)
+
+    def shared_study(self) -> "XnnStudy":
+        """The part of the study that data, encoding, theta_0 and baselines depend on.
+
+        Equal parts share one preparation. Its training is that of the plain network.
+        """
+        epochs = self.training.epochs if self.baseline.epochs is None else self.baseline.epochs
+        return replace(
+            self,
+            training=replace(self.training, lr=self.baseline.lr, epochs=epochs),
+            baseline=replace(self.baseline, epochs=epochs),
+            clustering=ClusteringConfig(),
+            explanation=ExplanationConfig(),
+        )
+
+    def clustered_study(self) -> "XnnStudy":
+        """The part of the study that centroids and distances depend on: data and clustering."""
+        return XnnStudy(data=self.data, clustering=self.clustering)
