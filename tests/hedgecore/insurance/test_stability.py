@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from hedgecore.insurance.stability import cluster_stability, coefficient_stability
+from hedgecore.rng import numpy_stream
+
+NODES, CENTROIDS, ROWS = 8, 6, 600
+
+# Coefficients.
+
+
+def test_the_order_of_nodes_and_their_scale_leave_stability_at_1():
+    beta = numpy_stream(0, "beta").normal(size=(NODES, CENTROIDS))
+    order = numpy_stream(0, "order").permutation(NODES)
+    assert coefficient_stability([beta, 3 * beta[order], beta[::-1]]) == pytest.approx(1)
+
+
+def test_stability_is_the_best_match_not_the_first():
+    a = np.array([[1.0, 0], [0, 1]])
+    b = np.array([[0.6, 0.8], [1, 0]])
+    assert coefficient_stability([a, b]) == pytest.approx((1 + 0.8) / 2)
+
+
+def test_stability_is_the_mean_over_pairs_of_seeds():
+    a, b = np.array([[1.0, 0]]), np.array([[0.0, 1]])
+    assert coefficient_stability([a, a, b]) == pytest.approx(1 / 3)
+
+
+def test_random_coefficients_are_matched_above_0_and_below_the_same_ones():
+    g = numpy_stream(0, "seeds")
+    found = coefficient_stability([g.normal(size=(32, CENTROIDS)) for _ in range(4)])
+    assert 0.3 < found < 0.9
+
+
+def test_stability_of_one_seed_is_refused():
+    with pytest.raises(ValueError, match="at least 2 seeds"):
+        coefficient_stability([np.eye(3)])
+
+
+# Clusters.
+
+
+@pytest.fixture(scope="module")
+def values():
+    """Two heaps on a line, far apart."""
+    g = numpy_stream(0, "values")
+    return g.normal(size=ROWS) + 10 * (np.arange(ROWS) % 2)
+
+
+def stable(partition, **options):
+    return cluster_stability(partition, ROWS, generator=numpy_stream(0, "samples"), **options)
+
+
+def test_clusters_that_every_sample_finds_are_stable(values):
+    assert stable(lambda drawn: values > values[drawn].mean()) == 1
+
+
+def test_the_names_of_clusters_do_not_matter(values):
+    names = iter(range(100))
+
+    def renamed(drawn):
+        return (values > values[drawn].mean()) * 7 + next(names)
+
+    assert stable(renamed) == 1
+
+
+def test_clusters_that_know_nothing_of_the_rows_are_not_stable():
+    g = numpy_stream(0, "labels")
+    assert abs(stable(lambda _: g.integers(3, size=ROWS))) < 0.01
+
+
+def test_a_border_through_a_heap_moves_with_the_sample(values):
+    found = stable(lambda drawn: values > np.quantile(values[drawn], 0.25))
+    assert 0.5 < found < 0.999
+
+
+def test_clusters_are_fitted_to_as_many_rows_drawn_with_repetition():
+    seen = []
+
+    def watched(drawn):
+        seen.append(drawn)
+        return np.arange(ROWS) % 2
+
+    stable(watched, resamples=4)
+    assert len(seen) == 5
+    assert (seen[0] == np.arange(ROWS)).all()
+    assert all(len(d) == ROWS > len(np.unique(d)) for d in seen[1:])
+
+
+def test_no_resample_is_refused(values):
+    with pytest.raises(ValueError, match="resamples must be at least 1, got 0"):
+        stable(lambda drawn: values > 0, resamples=0)
