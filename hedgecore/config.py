@@ -161,6 +161,18 @@ def _scalar(hint: Any, value: Any, key: str) -> Any:
     raise ConfigError(key, f"expected {wanted[hint]}, got {_shown(value)}")
 
 
+def varied(config: C, axes: Mapping[str, str], values: Mapping[str, Any]) -> C:
+    """``config`` with other ``values``, each by its short name in ``axes`` or its dotted path.
+
+    Raises:
+        ConfigError: an unknown axis, or a value that ``config`` cannot hold.
+    """
+    mapping = to_mapping(config)
+    for name, value in values.items():
+        mapping = replaced(mapping, axes.get(name, name), value)
+    return from_mapping(type(config), mapping)
+
+
 def at_least(name: str, value: float, *, least: float = 0, strict: bool = False) -> None:
     """Nothing where ``value`` is at least ``least``, or above it if ``strict``.
 

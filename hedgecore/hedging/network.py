@@ -24,7 +24,6 @@ Recall = Callable[[Float[Tensor, "paths 3"]], Float[Tensor, "paths 3"]]
 """What the network is told of its own past at a date, given the truth."""
 
 _FIXED = len(EXOGENOUS_NAMES)
-_STATE = len(FEATURE_NAMES) - _FIXED
 
 
 class HedgingNetwork(nn.Module):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from hedgecore.attacks.balls import PathBall, WassersteinBall
 from hedgecore.attacks.pathwise import Effort
 from hedgecore.attacks.threats import THREATS, Threat
+from hedgecore.config import at_least
 from hedgecore.market.regimes import REGIMES
 from hedgecore.metrics import TAILS, cvar_name
 from hedgecore.registry import lookup
@@ -50,10 +51,8 @@ class AttackConfig:
         PathBall(epsilon=self.epsilon, variance_scale=self.variance_scale)
         WassersteinBall(epsilon=self.epsilon, order=self.order)
         for name, least in (("steps", 1), ("restarts", 1), ("warmup", 0), ("ramp", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if self.clean_weight < 0:
-            raise ValueError(f"clean_weight must be at least 0, got {self.clean_weight}")
+            at_least(name, getattr(self, name), least=least)
+        at_least("clean_weight", self.clean_weight)
         if not 0 <= self.validation_weight <= 1:
             raise ValueError(f"validation_weight must lie in [0, 1], got {self.validation_weight}")
 
@@ -123,16 +122,13 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("restarts", 1), ("shift_markets", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), least=least)
         if self.tail not in TAILS:
             raise ValueError(f"tail must be one of {', '.join(map(str, TAILS))}, got {self.tail}")
-        if self.interpreted_paths < 0:
-            raise ValueError(f"interpreted_paths must be at least 0, got {self.interpreted_paths}")
-        if self.shift_paths < 100:
-            raise ValueError(f"shift_paths must be at least 100, got {self.shift_paths}")
-        if self.attacked_paths is not None and self.attacked_paths < 100:
-            raise ValueError(f"attacked_paths must be at least 100, got {self.attacked_paths}")
+        at_least("interpreted_paths", self.interpreted_paths)
+        at_least("shift_paths", self.shift_paths, least=100)
+        if self.attacked_paths is not None:
+            at_least("attacked_paths", self.attacked_paths, least=100)
         if not 0 <= self.shift < 1:
             raise ValueError(f"shift must lie in [0, 1), got {self.shift}; it is a share")
         for name in self.regimes:

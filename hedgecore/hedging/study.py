@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
-from hedgecore.config import ConfigError, from_mapping, replaced, to_mapping
+from hedgecore.config import ConfigError, varied
 from hedgecore.hedging.config import (
     CostConfig,
     DenseConfig,
@@ -92,10 +92,7 @@ class TicketStudy:
             ConfigError: an unknown axis, or a value the study cannot hold; ``key`` is the dotted
                 path.
         """
-        mapping = to_mapping(self)
-        for name, value in values.items():
-            mapping = replaced(mapping, AXES.get(name, name), value)
-        return from_mapping(TicketStudy, mapping)
+        return varied(self, AXES, values)
 
     @property
     def hidden(self) -> tuple[int, ...]:

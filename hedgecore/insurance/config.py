@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from hedgecore.config import ConfigError, at_least, from_mapping, replaced, to_mapping
+from hedgecore.config import ConfigError, at_least, varied
 
 Grouping = Literal["k_means", "agglomerative", "dbscan", "mean_shift", "random_points"]
 """How centroids are found; see ``hedgecore.insurance.centroids.GROUPINGS``."""
@@ -208,10 +208,7 @@ class XnnStudy:
             ConfigError: an unknown axis, or a value the study cannot hold; ``key`` is the dotted
                 path.
         """
-        mapping = to_mapping(self)
-        for name, value in values.items():
-            mapping = replaced(mapping, AXES.get(name, name), value)
-        return from_mapping(XnnStudy, mapping)
+        return varied(self, AXES, values)
 
     def shared_study(self) -> "XnnStudy":
         """The part of the study that data, encoding, theta_0 and baselines depend on.

@@ -121,9 +121,9 @@ class Filed:
             UsageError: a network is not the one that was filed, or the simulation gives other
                 paths here than where the study was prepared.
         """
-        if self.changed:
+        if changed := self.changed:
             raise UsageError(
-                f"{self.changed[0]}.safetensors of seed {self.facts.seed} is not the one that was "
+                f"{changed[0]}.safetensors of seed {self.facts.seed} is not the one that was "
                 "filed; restore it from a copy, or use another --storage"
             )
         dense = DenseBaseline(**self.facts.dense)

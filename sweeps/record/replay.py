@@ -185,9 +185,9 @@ def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Fil
             f"{folder} does not hold what trial {log.entry['trial_id']} started from; "
             "restore it from a copy"
         )
-    if filed.changed:
+    if changed := filed.changed:
         raise UsageError(
-            f"{folder}/{filed.changed[0]}.safetensors is not the one that was filed; "
+            f"{folder}/{changed[0]}.safetensors is not the one that was filed; "
             "restore it from a copy"
         )
     if filed.facts.theta_0_sha256 != log.entry["theta_0_sha256"]:
