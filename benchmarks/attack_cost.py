@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import torch
 
-from hedgecore.hedging.preparation import Preparation, prepare
+from hedgecore.hedging.preparation import Preparation
+from hedgecore.hedging.prepare import prepare
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.ticket import draw_ticket, train_ticket
 

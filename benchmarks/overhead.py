@@ -48,7 +48,7 @@ def lanes(trials: int) -> dict[str, float]:
     memory: list[tuple[int, int]] = []
     with tempfile.TemporaryDirectory() as folder:
         engine = Engine(None)
-        ledger = Ledger(Path(folder), core="none", engine=engine)
+        ledger = Ledger(Path(folder), core="none", engine=engine, experiment=experiment("tickets"))
         ledger.append(
             *(
                 {

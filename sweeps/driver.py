@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hedgecore.config import digest
-from hedgecore.hedging.ticket import validation_columns
 from search_spaces import Asha, Hyperband, Median, Pbt, SearchSpace, StockAsha
 from sweeps.deciding.asha import Asha as Judge
 from sweeps.deciding.engine import Engine
@@ -95,7 +94,7 @@ def run(
         SpaceError: something is wrong with the space or the overrides; raised before Ray starts.
         UsageError: something is wrong with the storage, the address or another argument; raised
             before any trial.
-        PreparationError: a dense baseline diverged.
+        PreparationError: a baseline diverged, or the data cannot be had.
         SweepError: workers die before they run anything.
         WriteError: the storage takes no more.
     """
@@ -108,7 +107,7 @@ def run(
     deadline = began + budget.seconds if budget else None
     engine = engine_for(planned, audit=audit)
     with interruptible(), ExitStack() as closing:
-        ledger = Ledger(storage, core=core, engine=engine)
+        ledger = Ledger(storage, core=core, engine=engine, experiment=planned.experiment)
         shown = progress or default()
         told = Followers(followers, ledger.book, shown.message)
         ledger.follow = told.record
@@ -217,7 +216,8 @@ def _search(planned: Plan, ledger: Ledger, shown: Progress) -> "OptunaSearch | N
 
 def _check_columns(planned: Plan, ledger: Ledger) -> None:
     """Refuse trials that ended before anybody asked for a number that the search is to see."""
-    asked = [n for n in planned.objectives if n in validation_columns(planned.study)]
+    computed = planned.experiment.validated(planned.study)
+    asked = [name for name in planned.objectives if name in computed]
     for trial_id, log in ledger.book.trials.items():
         lacking = [name for name in asked if name not in (log.end or {})]
         if lacking and log.ended == "completed":
@@ -229,6 +229,7 @@ def _check_columns(planned: Plan, ledger: Ledger) -> None:
 
 def _state(roster: Roster, began: float, first_trial: float) -> State:
     return State(
+        experiment=roster.experiment,
         trials=roster.logs,
         total=roster.total,
         running=roster.running,

@@ -6,7 +6,7 @@ class UsageError(Exception):
 
 
 class PreparationError(Exception):
-    """The dense baseline of a seed could not be trained, so that no ticket could be judged."""
+    """A seed could not be prepared: its baseline diverged, or its data cannot be had."""
 
 
 class SweepError(Exception):

@@ -1,26 +1,22 @@
-"""A trained ticket of a storage as a bundle, with everything that its sweep knows of it."""
+"""A trained model of a storage as a bundle, with everything that its sweep knows of it."""
 
 import hashlib
-from collections.abc import Mapping
-from itertools import pairwise
+import json
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import Tensor
 
 from hedgecore.bundle.manifest import Manifest
-from hedgecore.bundle.model import Architectures, Layout
+from hedgecore.bundle.model import Architectures
 from hedgecore.bundle.sealing import seal
 from hedgecore.config import to_mapping
-from hedgecore.hedging.features import FEATURE_NAMES
+from hedgecore.experiment import Json, Tensors
+from hedgecore.hedging.deployed import hedging_network
 from sweeps.errors import UsageError
 from sweeps.record.recorded import Recorded
-
-# Evidence, and what only a training needs, stay in the storage.
-_DEPLOYED = ("layers.", "mask.", "standardisation.")
 
 
 def seal_trial(
@@ -52,24 +48,22 @@ def seal_trial(
     log = recorded.books[core].trials[known]
     study = recorded.plan(log).study
     sha256 = str((log.end or {}).get("model", ""))
-    tensors = _model(recorded, known, sha256)
+    # Evidence, and what only a training needs, stay in the storage.
+    deployed = recorded.experiment.deployed(study, *_model(recorded, known, sha256))
     manifest = recorded.manifest
     row = {"trial_id": known, **log.row(live=False)}
     return seal(
         folder,
-        tensors,
+        deployed.tensors,
         key=key,
         name=name or (parent.name if parent else manifest["name"]),
-        architecture="hedging_network",
-        sizes={
-            "widths": [len(FEATURE_NAMES), *study.hidden, 1],
-            "masks": sum(tensor.startswith("mask.") for tensor in tensors),
-        },
+        architecture=deployed.architecture,
+        sizes=deployed.sizes,
         architectures=ARCHITECTURES,
         facts={
             "experiment": manifest["experiment"],
             "sweep": manifest["name"],
-            "inputs": FEATURE_NAMES,
+            **deployed.facts,
             "trial": {column: value for column, value in row.items() if value is not None},
             "study": to_mapping(study),
             "model_sha256": sha256,
@@ -83,32 +77,14 @@ def seal_trial(
     )
 
 
-def hedging_network(*, widths: list[int], masks: int) -> Layout:
-    """What is deployed of a ticket: weights, masks, mean and sd of the features.
-
-    Args:
-        widths: inputs, hidden units of every layer, outputs.
-        masks: how many layers have one, from the first.
-    """
-    layout: dict[str, tuple[str, tuple[int, ...]]] = {
-        f"standardisation.{moment}": ("float32", (widths[0],)) for moment in ("mean", "sd")
-    }
-    for i, (inputs, outputs) in enumerate(pairwise(widths)):
-        layout[f"layers.{i}.weight"] = "float32", (outputs, inputs)
-        layout[f"layers.{i}.bias"] = "float32", (outputs,)
-        if i < masks:
-            layout[f"mask.layers.{i}.weight"] = "bool", (outputs, inputs)
-    return layout
-
-
-def _model(recorded: Recorded, trial_id: str, sha256: str) -> Mapping[str, Tensor]:
-    """What is deployed of a trained model, which must be the one that the log names."""
+def _model(recorded: Recorded, trial_id: str, sha256: str) -> tuple[Tensors, Json]:
+    """A trained model, which must be the one that the log names, and what its file says of it."""
     if not sha256:
         raise UsageError(
             f"trial {trial_id} has no model: it was stopped, failed or goes on; "
             "seal one that is completed"
         )
-    path = recorded.storage / "models" / trial_id / "ticket.safetensors"
+    path = recorded.storage / "models" / trial_id / recorded.experiment.model_file
     try:
         content = path.read_bytes()
         tensors = load(content)
@@ -116,7 +92,8 @@ def _model(recorded: Recorded, trial_id: str, sha256: str) -> Mapping[str, Tenso
         raise UsageError(f"{path} cannot be read; restore it from a copy") from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UsageError(f"{path} is not the model that the log names; restore it from a copy")
-    return {name: value for name, value in tensors.items() if name.startswith(_DEPLOYED)}
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return tensors, json.loads(header.get("__metadata__", {}).get("trial", "{}"))
 
 
 ARCHITECTURES: Architectures = {"hedging_network": hedging_network}

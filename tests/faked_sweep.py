@@ -97,12 +97,13 @@ def _facts(seed: int) -> Facts:
     metrics = dict.fromkeys(METRICS, 0.0)
     return Facts(
         seed=seed,
-        networks_sha256={"theta_0": "0"},
-        data_sha256="0",
         core=manifest.core_version(),
-        dense={"val_loss": 0.0, "epochs_to_95pct": 1, "metrics": metrics, "baselines": {}},
+        sha256={"theta_0": "0"},
+        data_sha256="0",
         layout={},
-        maturity=1.0,
+        columns={f"dense_{name}": value for name, value in metrics.items()},
+        baselines={},
+        about={},
         seconds=0.0,
     )
 

@@ -3,7 +3,6 @@
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from torch import Tensor
 
 import search_spaces
 import sweeps
-from hedgecore.hedging.preparation import Preparation, prepare, sha256
-from hedgecore.hedging.run import TicketRun
-from hedgecore.hedging.study import TicketStudy
+from hedgecore.experiment import Preparation, Run, Study
+from hedgecore.identity import sha256
 from hedgecore.rng import numpy_stream
 from sweeps.deciding.roster import Roster
 from sweeps.driver import engine_for
+from sweeps.experiments import experiment
 from sweeps.planning.plan import TrialPlan
 from sweeps.record import manifest
 from sweeps.record.filing import Facts, Filed
@@ -52,17 +51,19 @@ def run_locally(
     manifest.check(storage, planned)
     engine = engine_for(planned, audit=audit)
     assert engine is not None, "Ray's own schedulers need Ray"
-    ledger = Ledger(storage, core=core, engine=engine)
+    ledger = Ledger(storage, core=core, engine=engine, experiment=planned.experiment)
     try:
-        made = {key: _filed(storage, trial, core) for key, trial in planned.preparations.items()}
+        name = planned.space.experiment
+        made = {k: _filed(storage, name, t, core) for k, t in planned.preparations.items()}
         facts = {key: filed for key, (filed, _) in made.items()}
         manifest.write(storage, planned, facts, audit=audit)
         roster = Roster(planned, facts, ledger, engine=engine)
         roster.enter()
 
-        def open_run(trial: Mapping[str, Any], checkpoint: bytes | None) -> TicketRun:
+        def open_run(trial: Mapping[str, Any], checkpoint: bytes | None) -> Run:
             preparation = made[trial["preparation"]][1]
-            return TicketRun(trial, checkpoint, preparation=preparation, device="cpu")
+            asked = planned.experiment
+            return asked.open_run(trial, checkpoint, preparation=preparation, device="cpu")
 
         workers, jobs, done = [Worker(open_run) for _ in range(LANES)], {}, 0
         drawn = numpy_stream(shuffle_seed or 0, "lanes")
@@ -124,29 +125,20 @@ def _loaded(
     return search_spaces.load(space, overrides=overrides)
 
 
-def _filed(storage: Path, trial: TrialPlan, core: str) -> tuple[Facts, Preparation]:
-    folder, study = storage / "study" / trial.preparation, trial.study.dense_study()
+def _filed(storage: Path, name: str, trial: TrialPlan, core: str) -> tuple[Facts, Preparation]:
+    folder, study = storage / "study" / trial.preparation, trial.study.shared_study()
     if filed := Filed.read(folder, core=core):
-        return filed.facts, filed.restore(study)
-    made = _prepared(study, trial.seed)
-    facts = Facts(
-        seed=trial.seed,
-        networks_sha256=made.networks_sha256,
-        data_sha256=made.data_sha256,
-        core=core,
-        dense=asdict(made.dense),
-        layout={name: list(value.shape) for name, value in made.theta_0.items()},
-        maturity=study.market.maturity,
-        seconds=0.0,
-    )
+        return filed.facts, filed.restore(experiment(name), study)
+    made = _prepared(name, study, trial.seed)
+    facts = Facts.of(made, core=core, seconds=0.0)
     Filed.write(folder, facts, made)
     return facts, made
 
 
 @cache
-def _prepared(study: TicketStudy, seed: int) -> Preparation:
+def _prepared(name: str, study: Study, seed: int) -> Preparation:
     """Made once for all tests of a process; nothing in it is ever written to."""
-    return prepare(study, seed=seed)
+    return experiment(name).prepare(study, seed=seed)
 
 
 def forge_network(storage: Path, network: str, change: Callable[[Tensor], Tensor]) -> None:
@@ -156,5 +148,5 @@ def forge_network(storage: Path, network: str, change: Callable[[Tensor], Tensor
     forged = {name: change(value) for name, value in load_file(path).items()}
     save_file(forged, path)
     facts = json.loads(written.read_text())
-    facts["networks_sha256"][network] = sha256(forged[name] for name in facts["layout"])
+    facts["sha256"][network] = sha256(forged[name] for name in facts["layout"][network])
     written.write_text(json.dumps(facts))

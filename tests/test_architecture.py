@@ -23,7 +23,7 @@ NEVER = {
 }
 # Imports go downwards or stay within a unit; only the units of the base may meet each other.
 LAYERS = {
-    **dict.fromkeys(("rng", "registry", "config", "risk", "metrics", "experiment"), 0),
+    **dict.fromkeys(("rng", "registry", "config", "risk", "metrics", "experiment", "identity"), 0),
     **dict.fromkeys(("market", "training"), 1),
     **dict.fromkeys(("attacks", "pruning"), 2),
     **dict.fromkeys(("hedging", "insurance"), 3),
@@ -116,6 +116,17 @@ def layers(root: Path) -> Iterator[str]:
                 yield f"{file.relative_to(root)}:{line}: {unit} imports {target}, not below it"
 
 
+def experiments(root: Path) -> Iterator[str]:
+    """A sweep knows its experiments by their border alone, and layouts to open a bundle by."""
+    for file in sorted((root / "sweeps").rglob("*.py")):
+        if parts(root, file) == ["sweeps", "experiments"]:
+            continue
+        for line, name in imports(root, file):
+            one = re.match(r"hedgecore\.(hedging|insurance)\b(?!\.deployed\.)", name)
+            if one:
+                yield f"{file.relative_to(root)}:{line}: imports {name}, use sweeps.experiments"
+
+
 def randomness(root: Path) -> Iterator[str]:
     for file in sources(root):
         if parts(root, file) == ["hedgecore", "rng"]:
@@ -176,7 +187,7 @@ def lengths(root: Path) -> Iterator[str]:
                     yield f"{file.relative_to(root)}: {lines} lines, at most {LONGEST}"
 
 
-RULES = (borders, layers, randomness, deserialisers, accelerators, lengths)
+RULES = (borders, layers, experiments, randomness, deserialisers, accelerators, lengths)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__)
@@ -211,6 +222,8 @@ PLANTED = [
     (layers, "hedgecore/metrics.py", "from hedgecore.hedging import pnl"),
     (layers, "hedgecore/config.py", "import hedgecore"),
     (layers, "hedgecore/unplaced.py", "x = 1"),
+    (experiments, "sweeps/planning/a.py", "from hedgecore.hedging.study import TicketStudy"),
+    (experiments, "sweeps/a.py", "def f():\n    import hedgecore.insurance.train"),
     (randomness, "hedgecore/a.py", "import torch\ntorch.manual_seed(0)"),
     (randomness, "sweeps/a.py", "import torch as t\ng = t.Generator()"),
     (randomness, "sweeps/rng.py", "from torch import Generator as G\ng = G()"),
@@ -241,6 +254,8 @@ INNOCENT = {
     "search_spaces/loader.py": "import yaml\nfrom search_spaces import domains\n"
     "class Strict(yaml.SafeLoader): ...\nyaml.load('x', Loader=Strict)\n"
     "from yaml import CSafeLoader\nyaml.load('x', CSafeLoader)",
+    "sweeps/experiments.py": "from hedgecore.hedging import experiment",
+    "sweeps/sealing.py": "from hedgecore.hedging.deployed import hedging_network",
     "sweeps/workers/trainables.py": "import ray\nimport hedgecore.rng\ndevice = 'cuda'",
     "analysis/load.py": "import pandas\nimport yaml\nyaml.load('x', Loader=yaml.SafeLoader)",
 }

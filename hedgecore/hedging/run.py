@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hedgecore.config import from_mapping
 from hedgecore.hedging.features import FEATURE_NAMES, Standardisation
-from hedgecore.hedging.preparation import Preparation, sha256
+from hedgecore.hedging.preparation import Preparation
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.ticket import (
     assess_ticket,
@@ -25,6 +25,7 @@ from hedgecore.hedging.ticket import (
     validate_ticket,
 )
 from hedgecore.hedging.train import EpochMetrics
+from hedgecore.identity import sha256
 from hedgecore.pruning import mask as masks
 from hedgecore.pruning.lottery import Ticket
 from hedgecore.training.snapshot import best_theta

@@ -103,7 +103,7 @@ class TicketStudy:
             self.network.hidden, inputs=len(FEATURE_NAMES), kept=self._kept + self._spared
         )
 
-    def dense_study(self) -> "TicketStudy":
+    def shared_study(self) -> "TicketStudy":
         """The part of the study that its preparation depends on: the dense networks.
 
         Equal parts share one preparation.
@@ -129,9 +129,9 @@ class TicketStudy:
             attack=attack,
         )
 
-    def clean_study(self) -> "TicketStudy":
+    def base_study(self) -> "TicketStudy":
         """The dense study that finds its masks on the clean network; itself if it does so."""
-        dense = self.dense_study()
+        dense = self.shared_study()
         return replace(
             dense, attack=AttackConfig(), pruning=replace(dense.pruning, source="clean")
         )

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from hedgecore.hedging.evaluate import attacked_columns, attacked_cvar, evaluate
 from hedgecore.hedging.interpret import interpretation
-from hedgecore.hedging.preparation import Preparation, initial
+from hedgecore.hedging.preparation import Preparation
+from hedgecore.hedging.prepare import initial
 from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.hedging.robustness import AttackConfig
 from hedgecore.hedging.study import TicketStudy
@@ -143,7 +144,7 @@ def _mask(
     study: TicketStudy, preparation: Preparation, generator: torch.Generator
 ) -> tuple[Mask, Parameters]:
     """The mask that the study asks for, and the trained parameters behind its last level."""
-    pruning, dense = study.pruning, study.dense_study()
+    pruning, dense = study.pruning, study.shared_study()
     problem = HedgingProblem.of(dense, preparation.standardisation)
     names = prunable(preparation.theta_0)
     if not pruning.prune_output:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hedgecore.hedging.config import MarketConfig, RiskConfig
+from hedgecore.hedging.config import DenseConfig, MarketConfig, RiskConfig
 from hedgecore.hedging.markets import path_bytes
 from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.problem import CHUNK
-from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
+from hedgecore.hedging.robustness import AttackConfig
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.training.config import TrainingConfig
 
@@ -73,16 +73,10 @@ def stored_bytes(study: TicketStudy) -> int:
     return path_bytes(study) + 4 * (len(NETWORKS) * parameters + scales + study.market.test_paths)
 
 
-def manageable(
-    kinds: Sequence[TicketStudy], *, most: float
-) -> tuple[MarketConfig, EvaluationConfig]:
-    """Market and tests of ``kinds``, smaller if the heaviest of them asks for too much work.
+def reduced(kinds: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:
+    """See :meth:`hedgecore.experiment.Experiment.reduced`.
 
     Batches and chunks stay full: they set the speed of an operation, and the peak of memory.
-
-    Args:
-        kinds: studies that share a dense study.
-        most: multiply-adds of an epoch, and of the tests, that are not too much.
     """
     market, evaluation = kinds[0].market, kinds[0].evaluation
     share = most / max(map(epoch_work, kinds))
@@ -99,7 +93,8 @@ def manageable(
         evaluation = replace(
             evaluation, steps=min(evaluation.steps, 2), restarts=1, attacked_paths=attacked
         )
-    return market, evaluation
+    dense = DenseConfig(epochs=1)
+    return [replace(kind, market=market, evaluation=evaluation, dense=dense) for kind in kinds]
 
 
 def _passes(attack: AttackConfig) -> int:

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from hedgecore.config import to_mapping
-from hedgecore.hedging.ticket import validation_columns
+from hedgecore.experiment import Experiment
 from hedgecore.rng import numpy_stream
 from sweeps.deciding.engine import Engine
 from sweeps.planning.plan import Plan, TrialPlan
@@ -74,6 +74,11 @@ class Roster:
             self._ledger.append(*self._engine.audits())
 
     @property
+    def experiment(self) -> Experiment[Any, Any]:
+        """What is swept."""
+        return self._plan.experiment
+
+    @property
     def exhausted(self) -> bool:
         """Whether no trial will come that is not known yet."""
         return self._search is None or len(self._proposals) >= self._samples
@@ -128,6 +133,7 @@ class Roster:
     def spec(self, known: str) -> dict[str, Any]:
         """What a worker needs to know of a trial, as plain data."""
         trial = self.trials[known]
+        computed = self.experiment.validated(trial.study)
         return {
             "trial": {
                 "trial_id": known,
@@ -139,7 +145,7 @@ class Roster:
             "limit": trial.limit,
             "epochs": trial.study.training.epochs,
             # No part of what the trial is: it gives the same numbers to whoever asks for fewer.
-            "columns": [n for n in self._plan.objectives if n in validation_columns(trial.study)],
+            "columns": [n for n in self._plan.objectives if n in computed],
         }
 
     @property
@@ -160,7 +166,7 @@ class Roster:
             "stratum": json.dumps(self._plan.stratum(trial.config)),
             "replicate": trial.seed,
             "limit": trial.limit,
-            **self._facts[trial.preparation].columns,
+            **self._facts[trial.preparation].row,
         }
         # Through JSON, so that it compares with what was read from the log.
         return dict(json.loads(json.dumps(record)))

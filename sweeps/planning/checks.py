@@ -2,33 +2,31 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from hedgecore.config import ConfigError, fingerprint, from_mapping, to_mapping
-from hedgecore.hedging.evaluate import attacked_columns
-from hedgecore.hedging.study import AXES, TicketStudy
-from hedgecore.hedging.ticket import validation_columns
-from hedgecore.hedging.train import DIRECTIONS
-from hedgecore.metrics import METRICS
+from hedgecore.experiment import Direction, Study
 from hedgecore.registry import unknown
 from hedgecore.rng import seed_sequence
 from search_spaces import Pbt, SearchSpace, SpaceError
+from sweeps.experiments import experiment
 
 
-def study_of(space: SearchSpace) -> TicketStudy:
+def study_of(space: SearchSpace) -> Study:
     """The study that every axis varies.
 
     Raises:
         SpaceError: the block ``study`` holds what no study can.
     """
     try:
-        return from_mapping(TicketStudy, space.study)
+        study: Study = from_mapping(experiment(space.experiment).study, space.study)
+        return study
     except ConfigError as error:
         key = f"study.{error.key}" if error.key else "study"
         raise wrong(space, key, error.problem) from error
 
 
-def trial_study(study: TicketStudy, config: Mapping[str, Any]) -> TicketStudy:
+def trial_study(study: Study, config: Mapping[str, Any]) -> Study:
     """``study`` with the axes of a trial set, whose seed it does not know."""
     return study.with_axes({name: value for name, value in config.items() if name != "seed"})
 
@@ -41,7 +39,7 @@ def first_with(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
     return space.present({**first, **values})
 
 
-def check_axes(space: SearchSpace, study: TicketStudy) -> None:
+def check_axes(space: SearchSpace, study: Study) -> None:
     """Build the study at every end of every domain.
 
     Raises:
@@ -49,11 +47,23 @@ def check_axes(space: SearchSpace, study: TicketStudy) -> None:
             changes what must be prepared before it is known.
     """
     _check_names(space, study)
-    settled = _settled(space)
-    for axis in space.space:
-        dense = {fingerprint(built.dense_study()) for built in _ends(space, study, axis)}
-        if axis in settled and len(dense) > 1:
-            raise wrong(space, *settled[axis])
+    prepared = preparing(space, study)
+    for axis, (where, problem) in _settled(space).items():
+        if axis in prepared:
+            raise wrong(space, where, problem)
+
+
+def preparing(space: SearchSpace, study: Study) -> list[str]:
+    """Axes that change what must be prepared; the seed, which always does, is not among them.
+
+    Raises:
+        SpaceError: a value at an end of a domain that the study cannot hold.
+    """
+    parts = {
+        axis: {fingerprint(built.shared_study()) for built in _ends(space, study, axis)}
+        for axis in space.space
+    }
+    return [axis for axis, found in parts.items() if len(found) > 1]
 
 
 def check_metrics(space: SearchSpace) -> None:
@@ -62,9 +72,8 @@ def check_metrics(space: SearchSpace) -> None:
     Raises:
         SpaceError: an objective or a metric that is none, or the wrong direction.
     """
-    study = study_of(space)
-    known = _searchable(study)
-    tested = {*METRICS, *attacked_columns(study.evaluation), "cvar_05_minus_dense"}
+    study, asked = study_of(space), experiment(space.experiment)
+    known, tested = asked.objectives(study), asked.tested(study)
     for name in space.search.objectives:
         if name in known:
             continue
@@ -73,24 +82,24 @@ def check_metrics(space: SearchSpace) -> None:
             near = get_close_matches(f"val_{name}", known, n=1) or ["val_loss"]
             problem = f"{name!r} is a test metric, which a search that is judged by it must not "
             problem += f"see; search on {near[0]}"
-        elif name.startswith("val_attacked_"):
-            problem += "; attacks and budgets are those of study.evaluation, add this one there"
+        else:
+            problem += asked.advice(name)
         raise wrong(space, "search.objectives", problem)
     rule = space.scheduler
     if rule is None:
         return
-    if rule.metric not in DIRECTIONS:
-        problem = unknown(rule.metric, DIRECTIONS, kind="metric")
+    if rule.metric not in asked.directions:
+        problem = unknown(rule.metric, asked.directions, kind="metric")
         raise wrong(space, f"scheduler.{rule.kind}.metric", problem)
-    if rule.mode != (better := DIRECTIONS[rule.metric]):
+    if rule.mode != (better := asked.directions[rule.metric]):
         problem = f"{rule.mode!r} would stop the best by {rule.metric}; write mode: {better}"
         raise wrong(space, f"scheduler.{rule.kind}.mode", problem)
 
 
-def objectives(space: SearchSpace) -> dict[str, Literal["min", "max"]]:
+def objectives(space: SearchSpace) -> dict[str, Direction]:
     """What a search improves: which way is better, by column."""
     default = space.scheduler.metric if space.scheduler else "val_loss"
-    known = _searchable(study_of(space))
+    known = experiment(space.experiment).objectives(study_of(space))
     return {name: known[name] for name in space.search.objectives or (default,)}
 
 
@@ -104,7 +113,8 @@ def axis_at(space: SearchSpace, path: str) -> str | None:
 
     Another axis than the one being checked may be the one that is wrong.
     """
-    return next((f"space.{name}" for name in space.space if AXES.get(name, name) == path), None)
+    axes = experiment(space.experiment).axes
+    return next((f"space.{name}" for name in space.space if axes.get(name, name) == path), None)
 
 
 def leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -116,28 +126,21 @@ def leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-def _searchable(study: TicketStudy) -> dict[str, Literal["min", "max"]]:
-    """Which way is better, by column; no number of the test is among them."""
-    known = dict(DIRECTIONS)
-    for name in ("sparsity_achieved", *validation_columns(study)):
-        known[name] = "max"
-    return known
-
-
-def _check_names(space: SearchSpace, study: TicketStudy) -> None:
-    known = {*AXES, "seed", *leaves(to_mapping(study))}
-    short = {path: name for name, path in AXES.items()}
+def _check_names(space: SearchSpace, study: Study) -> None:
+    short_names = experiment(space.experiment).axes
+    known = {*short_names, "seed", *leaves(to_mapping(study))}
+    short = {path: name for name, path in short_names.items()}
     for name in space.space:
         if name not in known:
             hint = unknown(name, known, kind="axis").split("; known:")[0]
-            axes = ", ".join([*AXES, "seed"])
+            axes = ", ".join([*short_names, "seed"])
             cure = f"axes are {axes} and the keys of study, such as training.epochs"
             raise wrong(space, f"space.{name}", f"{hint}; {cure}")
         if name in short:
             raise wrong(space, f"space.{name}", f"this axis is called {short[name]!r}; write that")
 
 
-def _ends(space: SearchSpace, study: TicketStudy, axis: str) -> Iterator[TicketStudy]:
+def _ends(space: SearchSpace, study: Study, axis: str) -> Iterator[Study]:
     """The study at every end of ``axis``, and without it if it is conditional.
 
     Axes that depend on it are left out; they have ends of their own.
@@ -161,11 +164,14 @@ def _ends(space: SearchSpace, study: TicketStudy, axis: str) -> Iterator[TicketS
 def _settled(space: SearchSpace) -> dict[str, tuple[str, str]]:
     """Axes that must not change what is prepared: where to say so, and what."""
     search, rule = space.search, space.scheduler
-    changes = "changes the data or the dense baseline"
+    wording = experiment(space.experiment).wording
+    changes = f"changes what is prepared ({wording.prepared})"
     if search.adaptive:
-        cure = "put it in study, or write search.algorithm: random"
-        problem = f"{changes}, which are prepared before {search.algorithm} proposes; {cure}"
-        return {axis: (f"space.{axis}", problem) for axis in space.space}
+        cure = "list its values as a choice, put it in study, or write search.algorithm: random"
+        problem = f"{changes} before {search.algorithm} proposes; {cure}"
+        # Listed values can all be prepared.
+        unlisted = [axis for axis, domain in space.space.items() if not domain.enumerable]
+        return {axis: (f"space.{axis}", problem) for axis in unlisted}
     problem = f"{changes}, which a running trial keeps; remove it"
     axes = rule.axes if isinstance(rule, Pbt) else ()
     return {axis: ("scheduler.pbt.axes", f"{axis} {problem}") for axis in axes}

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.work import kind, stored_bytes
 from hedgecore.rng import numpy_stream
 from search_spaces import Asha, SpaceError, StockAsha
 from sweeps.errors import UsageError
@@ -27,7 +25,7 @@ class Cost:
     """Time and memory of a sweep, as a probe foretells them.
 
     Args:
-        preparation_hours: CPU-hours of simulating markets and training dense baselines.
+        preparation_hours: CPU-hours of data and baselines.
         trial_hours: CPU-hours of all trials, each with the cores it occupies.
         wall_hours: from the command to its end, on ``cpus`` CPUs.
         slots: trials at a time.
@@ -126,7 +124,9 @@ class Estimate:
 
 def probe(planned: Plan) -> Probe:
     """Time the kinds of trial in ``planned``, and the preparation of each, on this machine."""
-    return probe_studies(trial.study for trial in expected_trials(planned))
+    return probe_studies(
+        planned.space.experiment, (trial.study for trial in expected_trials(planned))
+    )
 
 
 def estimate(
@@ -159,7 +159,7 @@ def estimate(
         finishers=round(float(finishing.sum()), 9),
         epochs=float(expected.sum()),
         most_epochs=int(limits.sum()),
-        store=sum(stored_bytes(trial.study) for trial in planned.preparations.values()),
+        store=_stored(planned),
         cpus=cpus,
         gpu=resources.gpu,
         cost=_cost(planned, trials, expected, finishing, probe, cpus) if probe else None,
@@ -221,7 +221,7 @@ def _cost(
     preparing = [_preparation_seconds(planned, key, probe) for key in planned.preparations]
     an_epoch = np.array([probe.epoch_seconds(trial.study) for trial in trials])
     tests = np.array([probe.test_seconds(trial.study) for trial in trials])
-    drawing = np.array([_drawing_seconds(trial.study, probe) for trial in trials])
+    drawing = np.array([_drawing_seconds(planned, trial, probe) for trial in trials])
     training = float((drawing + expected * an_epoch + finishing * tests).sum())
     limits = np.array([trial.limit for trial in trials])
     whole = float((drawing + limits * an_epoch + tests).max())
@@ -236,31 +236,37 @@ def _cost(
         trial_hours=training * occupied / 3600,
         wall_hours=wall / 3600,
         slots=slots,
-        memory=slots * probe.worker
-        + probe.idle
-        + _RAY_BYTES
-        + sum(stored_bytes(trial.study) for trial in planned.preparations.values()),
+        memory=slots * probe.worker + probe.idle + _RAY_BYTES + _stored(planned),
         kinds=len(probe.epochs),
-        guessed=len({kind(trial.study) for trial in trials} - probe.epochs.keys()),
+        guessed=len(
+            {planned.experiment.kind(trial.study) for trial in trials} - probe.epochs.keys()
+        ),
     )
 
 
 def _preparation_seconds(planned: Plan, key: str, probe: Probe) -> float:
     study = planned.preparations[key].study
-    dense, clean = study.dense_study(), study.clean_study()
-    seconds = 0.0
+    networks = planned.experiment.trained(study)
+    seconds = sum(n.training.epochs * probe.epoch_seconds(n) for n in networks)
     if planned.base(key) is None:
         seconds += probe.setup_seconds(study) + probe.test_seconds(study)
-        seconds += clean.training.epochs * probe.epoch_seconds(clean)
-    if dense != clean:
-        seconds += dense.training.epochs * probe.epoch_seconds(dense)
-    return seconds
+    return float(seconds)
 
 
-def _drawing_seconds(study: TicketStudy, probe: Probe) -> float:
-    """Seconds of the networks that an iterative schedule trains before the ticket."""
-    dense = study.dense_study()
-    return study.pruning.trained_rounds * dense.training.epochs * probe.epoch_seconds(dense)
+def _drawing_seconds(planned: Plan, trial: TrialPlan, probe: Probe) -> float:
+    """Seconds of the networks that a trial trains before its own."""
+    epochs = planned.experiment.drawn_epochs(trial.study)
+    return epochs * probe.epoch_seconds(trial.study.shared_study()) if epochs else 0.0
+
+
+def _stored(planned: Plan) -> int:
+    """Bytes of all preparations in the object store; what one has from its base is there once."""
+    asked = planned.experiment
+    return sum(
+        asked.stored_bytes(trial.study)
+        - (asked.data_bytes(trial.study) if planned.base(key) else 0)
+        for key, trial in planned.preparations.items()
+    )
 
 
 def _duration(hours: float) -> str:

@@ -1,22 +1,23 @@
 """What a sweep will run, worked out and checked before Ray starts."""
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 import search_spaces
 from hedgecore.config import ConfigError, digest, fingerprint
-from hedgecore.hedging.markets import path_bytes
-from hedgecore.hedging.study import AXES, TicketStudy
-from hedgecore.registry import unknown
+from hedgecore.experiment import Experiment, Study
 from search_spaces import Asha, Domain, SearchSpace, StockAsha
+from sweeps.experiments import experiment
 from sweeps.planning.checks import (
     axis_at,
     check_axes,
     check_metrics,
     first_with,
     objectives,
+    preparing,
     study_of,
     trial_study,
     wrong,
@@ -38,7 +39,7 @@ class TrialPlan:
 
     index: int
     config: Mapping[str, Any]
-    study: TicketStudy
+    study: Study
     limit: int
     """Epochs after which it ends at the latest; no part of what the trial is."""
 
@@ -49,8 +50,13 @@ class TrialPlan:
 
     @property
     def preparation(self) -> str:
-        """Key of what the trial shares with all of its seed and dense study."""
-        return f"seed-{self.seed}-{fingerprint(self.study.dense_study())[:8]}"
+        """Key of what the trial shares with all of its seed and shared study."""
+        return f"seed-{self.seed}-{fingerprint(self.study.shared_study())[:8]}"
+
+    @property
+    def base(self) -> "TrialPlan":
+        """A trial that would need no more than what the preparation adds to."""
+        return replace(self, study=self.study.base_study())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +68,7 @@ class Plan:
     """
 
     space: SearchSpace
-    study: TicketStudy
+    study: Study
     trials: tuple[TrialPlan, ...]
     limit: int
     """The most epochs of any trial."""
@@ -70,6 +76,11 @@ class Plan:
     """Epochs in ascending order; a trial is judged at those below its own limit."""
     preparations: Mapping[str, TrialPlan]
     """One trial for every preparation that is needed, by key."""
+
+    @property
+    def experiment(self) -> Experiment[Any, Any]:
+        """What is swept."""
+        return experiment(self.space.experiment)
 
     @property
     def adaptive(self) -> bool:
@@ -113,30 +124,21 @@ class Plan:
         return tuple((name, v) for name, v in trial.config.items() if name != replicates)
 
     def base(self, key: str) -> str | None:
-        """The preparation that ``key`` adds a network to, if the plan has it."""
-        trial = self.preparations[key]
-        clean = trial.study.clean_study()
-        if clean == trial.study.dense_study():
-            return None
-        return next(
-            (
-                other
-                for other, t in self.preparations.items()
-                if t.seed == trial.seed and t.study.dense_study() == clean
-            ),
-            None,
-        )
+        """The preparation that ``key`` adds to; None where it stands by itself."""
+        base = self.preparations[key].base.preparation
+        return None if base == key else base
 
     def lines(self) -> list[str]:
         """The plan in a few lines, for people."""
-        market = self.study.market
-        megabytes = path_bytes(self.study) / 1e6
+        wording = self.experiment.wording
+        megabytes = self.experiment.data_bytes(self.study) / 1e6
+        added = sum(self.base(key) is not None for key in self.preparations)
+        count = f"{len(self.preparations) - added}{f' and {added} upon them' if added else ''}"
         return [
             f"{self.space.name}: {self._extent()}",
-            f"prepared once each: {len(self.preparations)} (data, theta_0, dense baseline), "
-            f"{megabytes:.0f} MB of paths in the object store for each",
-            f"at most {self._most_epochs()} epochs over {market.train_paths} paths, "
-            f"network {'-'.join(map(str, self.study.network.hidden))}",
+            f"prepared once each: {count} ({wording.prepared}), "
+            f"{megabytes:.0f} MB of {wording.data} in the object store for each",
+            f"at most {self._most_epochs()} epochs over {self.experiment.extent(self.study)}",
             self._judgement(),
         ]
 
@@ -195,8 +197,6 @@ def plan(
         raise TypeError("overrides apply while a file is read; give them to search_spaces.load()")
     if isinstance(space, Plan):
         return space
-    if space.experiment != "tickets":
-        raise wrong(space, "experiment", unknown(space.experiment, ["tickets"], kind="experiment"))
     study = study_of(space)
     check_axes(space, study)
     check_metrics(space)
@@ -210,11 +210,20 @@ def plan(
         trials=() if adaptive else known,
         limit=limit,
         rungs=_rungs(space, limit),
-        preparations={trial.preparation: trial for trial in reversed(known)},
+        preparations=_preparations(known),
     )
 
 
-def _trials(space: SearchSpace, study: TicketStudy) -> tuple[TrialPlan, ...]:
+def _preparations(trials: Sequence[TrialPlan]) -> dict[str, TrialPlan]:
+    """The first trial of every preparation that ``trials`` need; what others add to included."""
+    needed: dict[str, TrialPlan] = {}
+    for trial in trials:
+        for one in (trial.base, trial):
+            needed.setdefault(one.preparation, one)
+    return needed
+
+
+def _trials(space: SearchSpace, study: Study) -> tuple[TrialPlan, ...]:
     trials: dict[str, TrialPlan] = {}
     for config in configurations(space):
         trial = _trial(space, study, len(trials), config)
@@ -222,9 +231,7 @@ def _trials(space: SearchSpace, study: TicketStudy) -> tuple[TrialPlan, ...]:
     return tuple(trials.values())
 
 
-def _trial(
-    space: SearchSpace, study: TicketStudy, index: int, config: Mapping[str, Any]
-) -> TrialPlan:
+def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, Any]) -> TrialPlan:
     try:
         built = trial_study(study, config)
     except ConfigError as error:
@@ -233,16 +240,26 @@ def _trial(
         shown = ", ".join(f"{n}={_listed([v])}" for n, v in config.items())
         raise wrong(space, where, f"{error.problem} (trial {shown})") from error
     # The study's own values, so that a 0 written for a real number is 0.0 in every table.
-    typed = {n: _value(built, AXES.get(n, n)) for n in config if n != "seed"}
+    axes = experiment(space.experiment).axes
+    typed = {n: _value(built, axes.get(n, n)) for n in config if n != "seed"}
     seed = int(config.get("seed", 0))
     limit = _limit(space, built)
     return TrialPlan(index=index, config={**typed, "seed": seed}, study=built, limit=limit)
 
 
-def _corners(space: SearchSpace, study: TicketStudy) -> tuple[TrialPlan, ...]:
-    """A trial at every end of every axis, the others at their first values."""
-    ends = [(axis, end) for axis, domain in space.space.items() for end in domain.ends()]
-    configs = [first_with(space, {axis: end}) for axis, end in ends]
+def _corners(space: SearchSpace, study: Study) -> tuple[TrialPlan, ...]:
+    """A trial at every end of every axis, the others at their first values.
+
+    Those that need a preparation of their own are all there: every seed with all listed values.
+    """
+    configs = [
+        first_with(space, {axis: end})
+        for axis, domain in space.space.items()
+        for end in domain.ends()
+    ]
+    listed = [axis for axis in space.space if axis in {"seed", *preparing(space, study)}]
+    for values in product(*(space.space[axis].ends() for axis in listed)):
+        configs.append(first_with(space, dict(zip(listed, values, strict=True))))
     return tuple(_trial(space, study, i, config) for i, config in enumerate(configs))
 
 
@@ -258,12 +275,12 @@ def _rungs(space: SearchSpace, limit: int) -> tuple[int, ...]:
     return tuple(rungs)
 
 
-def _limit(space: SearchSpace, study: TicketStudy) -> int:
+def _limit(space: SearchSpace, study: Study) -> int:
     most = space.scheduler.max_t if space.scheduler else None
     return min(study.training.epochs, most or study.training.epochs)
 
 
-def _value(study: TicketStudy, path: str) -> Any:
+def _value(study: Study, path: str) -> Any:
     value: Any = study
     for name in path.split("."):
         value = getattr(value, name)

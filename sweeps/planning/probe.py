@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,10 @@ from typing import Any
 import torch
 
 from hedgecore.config import from_mapping, to_mapping
-from hedgecore.hedging.config import DenseConfig, MarketConfig
-from hedgecore.hedging.markets import path_bytes
-from hedgecore.hedging.preparation import prepare
-from hedgecore.hedging.robustness import EvaluationConfig
-from hedgecore.hedging.study import TicketStudy
-from hedgecore.hedging.ticket import assess_ticket, draw_ticket, train_ticket
-from hedgecore.hedging.work import assessment_work, epoch_work, kind, manageable
+from hedgecore.experiment import Experiment, Study
+from hedgecore.identity import sha256
 from sweeps.errors import UsageError
+from sweeps.experiments import experiment
 
 MOST_KINDS = 6
 EPOCHS = 2
@@ -35,7 +31,7 @@ EPOCHS = 2
 _LONG = 5.0
 """Seconds after which one epoch is enough."""
 _WORK = 4e10
-"""Multiply-adds (see :func:`epoch_work`) that are timed in full: a few seconds on one core."""
+"""Multiply-adds that are timed in full: a few seconds on one core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,54 +39,63 @@ class Probe:
     """Seconds and bytes of the kinds of trial that were timed, on one core and one thread.
 
     Args:
+        experiment: what was timed.
         epochs: seconds of one epoch, by kind.
-        tests: seconds of all tests of a finished network, by kind of the dense study.
-        setups: seconds of a preparation without its epochs and tests, by kind of the dense study.
+        tests: seconds of all tests of a finished network, by kind of the shared study.
+        setups: seconds of a preparation without its epochs and tests, by the same.
         startup: seconds until a fresh process has imported what a worker needs.
         idle: bytes of such a process before it works.
         worker: most bytes of a process that trains, without the libraries and arrays that all of
             them share.
     """
 
-    epochs: Mapping[TicketStudy, float]
-    tests: Mapping[TicketStudy, float]
-    setups: Mapping[TicketStudy, float]
+    experiment: str
+    epochs: Mapping[Study, float]
+    tests: Mapping[Study, float]
+    setups: Mapping[Study, float]
     startup: float
     idle: int
     worker: int
 
-    def epoch_seconds(self, study: TicketStudy) -> float:
+    def epoch_seconds(self, study: Study) -> float:
         """Seconds of one training epoch of ``study``."""
-        return _nearest(self.epochs, kind(study), epoch_work)
+        asked = experiment(self.experiment)
+        return _nearest(self.epochs, asked.kind(study), asked.epoch_work)
 
-    def test_seconds(self, study: TicketStudy) -> float:
-        """Seconds of all tests of a network of ``study``, dense or ticket."""
-        return _nearest(self.tests, kind(study.dense_study()), assessment_work)
+    def test_seconds(self, study: Study) -> float:
+        """Seconds of all tests of a network of ``study``, of a trial or of a baseline."""
+        asked = experiment(self.experiment)
+        return _nearest(self.tests, asked.kind(study.shared_study()), asked.test_work)
 
-    def setup_seconds(self, study: TicketStudy) -> float:
+    def setup_seconds(self, study: Study) -> float:
         """Seconds of the preparation of ``study`` beside its epochs and tests."""
-        return _nearest(self.setups, kind(study.dense_study()), path_bytes)
+        asked = experiment(self.experiment)
+        return _nearest(self.setups, asked.kind(study.shared_study()), asked.setup_work)
 
 
-def probe(studies: Iterable[TicketStudy]) -> Probe:
-    """Time the kinds of ``studies``, at most ``MOST_KINDS`` and those of their dense baselines.
+def probe(name: str, studies: Iterable[Study]) -> Probe:
+    """Time the kinds of ``studies``, at most ``MOST_KINDS`` and those of what they share.
 
     Takes seconds to a few minutes. If there are more kinds, those timed are spread over the range
     of work, and :class:`Probe` scales the nearest for each of the others.
 
+    Args:
+        name: of the experiment.
+        studies: of its trials.
     Raises:
-        UsageError: there is not enough memory for it.
+        UsageError: there is not enough memory for it, or the data cannot be had.
     """
-    kinds = sorted(dict.fromkeys(map(kind, studies)), key=epoch_work)
+    asked = experiment(name)
+    kinds = sorted(dict.fromkeys(map(asked.kind, studies)), key=asked.epoch_work)
     timed = _spread(kinds, MOST_KINDS)
-    groups: dict[TicketStudy, dict[TicketStudy, None]] = {}
+    groups: dict[Study, dict[Study, None]] = {}
     for study in timed:
-        dense = kind(study.dense_study())
-        groups.setdefault(dense, {dense: None})[study] = None
-    asked = [[to_mapping(study) for study in group] for group in groups.values()]
+        shared = asked.kind(study.shared_study())
+        groups.setdefault(shared, {shared: None})[study] = None
+    plain = [[to_mapping(study) for study in group] for group in groups.values()]
     done = subprocess.run(
         [sys.executable, "-c", "from sweeps.planning.probe import answer; answer()"],
-        input=json.dumps(asked),
+        input=json.dumps({"experiment": name, "groups": plain}),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -101,7 +106,10 @@ def probe(studies: Iterable[TicketStudy]) -> Probe:
         )
     done.check_returncode()
     told = json.loads(done.stdout)
+    if "problem" in told:
+        raise UsageError(told["problem"])
     return Probe(
+        experiment=name,
         epochs={
             study: seconds
             for group, times in zip(groups.values(), told["groups"], strict=True)
@@ -116,55 +124,62 @@ def probe(studies: Iterable[TicketStudy]) -> Probe:
 
 
 def answer() -> None:
-    """Time the groups of kinds on standard input, each led by its dense one; the child's part."""
+    """Time the groups of kinds on standard input, each led by the shared one; the child's part."""
+    question = json.load(sys.stdin)
+    asked = experiment(question["experiment"])
     startup, idle = time.process_time(), _resident("VmRSS")
     torch.set_num_threads(1)  # as in a trial
     groups, shared = [], 0
-    for group in json.load(sys.stdin):
-        kinds = [from_mapping(TicketStudy, mapping) for mapping in group]
-        market, evaluation = manageable(kinds, most=_WORK)
-        groups.append(_timed(kinds, market, evaluation))
-        shared = max(shared, path_bytes(replace(kinds[0], market=market)))
+    try:
+        for group in question["groups"]:
+            kinds = [from_mapping(asked.study, mapping) for mapping in group]
+            parts = asked.reduced(kinds, most=_WORK)
+            groups.append(_timed(asked, kinds, parts))
+            shared = max(shared, asked.data_bytes(parts[0]))
+    except ValueError as error:
+        print(json.dumps({"problem": str(error)}))
+        return
     worker = _resident("VmHWM") - _resident("RssFile") - shared
     print(json.dumps({"groups": groups, "startup": startup, "idle": idle, "worker": worker}))
 
 
 def _timed(
-    kinds: Sequence[TicketStudy], market: MarketConfig, evaluation: EvaluationConfig
+    asked: Experiment[Any, Any], kinds: Sequence[Study], parts: Sequence[Study]
 ) -> dict[str, Any]:
-    """Seconds of ``kinds``, which share a dense study, as if none of their paths were left out."""
-    dense = replace(kinds[0], market=market, evaluation=EvaluationConfig())
+    """Seconds of ``kinds``, which share a preparation, told from smaller ``parts`` of them."""
     began = time.process_time()
-    # Times need no trained theta_star: one epoch is a dense baseline.
-    preparation = prepare(replace(dense, dense=DenseConfig(epochs=1)), seed=0)
+    preparation = asked.prepare(parts[0], seed=0)
     prepared = time.process_time() - began
+    theta_0 = sha256(preparation.files["theta_0"].values())
     epochs = []
-    for full in kinds:
-        study = replace(full, market=market, evaluation=evaluation)
+    for part in parts:
+        trial = {"study": to_mapping(part), "theta_0_sha256": theta_0}
+        run = asked.open_run(trial, None, preparation=preparation, device="cpu")
         marks = [time.process_time()]
-        for epoch in train_ticket(study, preparation, draw_ticket(study, preparation)):
+        for row in run.epochs():
             marks.append(time.process_time())
-            if epoch.epoch > EPOCHS or marks[-1] - marks[0] > _LONG:
+            if row["epoch"] > EPOCHS or marks[-1] - marks[0] > _LONG:
                 break
         lasted = [after - before for before, after in pairwise(marks)]
         timed = lasted[1:] or lasted
         epochs.append(sum(timed) / len(timed))
     began = time.process_time()
-    assess_ticket(study, preparation, epoch.theta)
+    run.finish()
     tested = time.process_time() - began
-    whole, part = kinds[0], replace(kinds[0], market=market, evaluation=evaluation)
+    setup = max(prepared - epochs[0] - tested, 0.0)
+    whole, part = kinds[0], parts[0]
     return {
-        "setup": max(prepared - epochs[0], 0.0) * path_bytes(whole) / path_bytes(part),
-        "test": tested * assessment_work(whole) / assessment_work(part),
+        "setup": setup * asked.setup_work(whole) / asked.setup_work(part),
+        "test": tested * asked.test_work(whole) / asked.test_work(part),
         "epochs": [
-            seconds * epoch_work(full) / epoch_work(replace(full, market=market))
-            for full, seconds in zip(kinds, epochs, strict=True)
+            seconds * asked.epoch_work(whole) / asked.epoch_work(part)
+            for whole, part, seconds in zip(kinds, parts, epochs, strict=True)
         ],
     }
 
 
 def _nearest(
-    seconds: Mapping[TicketStudy, float], wanted: TicketStudy, work: Callable[[TicketStudy], float]
+    seconds: Mapping[Study, float], wanted: Study, work: Callable[[Study], float]
 ) -> float:
     """Seconds of ``wanted``, or those of the timed study nearest in work, scaled to its own."""
     if wanted in seconds:
@@ -173,7 +188,7 @@ def _nearest(
     return seconds[near] * work(wanted) / work(near)
 
 
-def _spread(kinds: Sequence[TicketStudy], most: int) -> list[TicketStudy]:
+def _spread(kinds: Sequence[Study], most: int) -> list[Study]:
     """At most ``most`` of ``kinds``, evenly spread, both ends among them."""
     if len(kinds) <= most:
         return list(kinds)

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hedgecore.config import digest, to_mapping
-from hedgecore.hedging.study import AXES
 from sweeps.planning.checks import leaves, wrong
 from sweeps.planning.plan import Plan
 from sweeps.record.book import cell
@@ -70,8 +69,10 @@ class _Sweep:
     """The tables of a storage, and what its manifest says they are of.
 
     Args:
+        experiment: what was swept.
         study: what its axes varied.
         axes: their names.
+        short: dotted paths of those that have a short one.
         kind: of its scheduler; None for none.
         max_t: of its scheduler.
         columns: names of all columns.
@@ -79,8 +80,10 @@ class _Sweep:
         best: rows of ``epochs.parquet`` that improved the validation risk, by trial and epoch.
     """
 
+    experiment: str
     study: Mapping[str, Any]
     axes: tuple[str, ...]
+    short: Mapping[str, str]
     kind: str | None
     max_t: int | None
     columns: frozenset[str]
@@ -90,7 +93,7 @@ class _Sweep:
     @property
     def varied(self) -> dict[str, str]:
         """The column of every path of the study that varied."""
-        return {AXES.get(axis, axis): f"config/{axis}" for axis in self.axes if axis != "seed"}
+        return {self.short.get(a, a): f"config/{a}" for a in self.axes if a != "seed"}
 
     def setting(self, row: Row, path: str) -> Any:
         """What ``path`` was in a trial, as a table shows it."""
@@ -121,8 +124,10 @@ def _read(plan: Plan, name: str) -> _Sweep:
         scheduler: dict[str, Any] = manifest["scheduler"] or {}
         kind = next(iter(scheduler), None)
         return _Sweep(
+            experiment=manifest["experiment"],
             study=manifest["study"],
             axes=tuple(manifest["space"]),
+            short=plan.experiment.axes,
             kind=kind,
             max_t=scheduler[kind]["max_t"] if kind else None,
             columns=frozenset([*trials.column_names, *epochs.column_names]),
@@ -137,6 +142,9 @@ def _read(plan: Plan, name: str) -> _Sweep:
 
 def _check(plan: Plan, name: str, sweep: _Sweep) -> None:
     """Refuse a sweep whose numbers say nothing about those of this one."""
+    if sweep.experiment != plan.space.experiment:
+        problem = f"{name} holds a sweep of {sweep.experiment}; remove it"
+        raise wrong(plan.space, "search.warm_start", problem)
     for column in plan.objectives:
         if column not in sweep.columns:
             problem = f"{name} has no column {column!r}; remove it, or search on another objective"
@@ -146,7 +154,9 @@ def _check(plan: Plan, name: str, sweep: _Sweep) -> None:
     changed = [
         path
         for path in leaves(now)
-        if path not in free and _matters(path, plan) and _at(now, path) != _at(then, path)
+        if path not in free
+        and plan.experiment.matters(path, plan.objectives)
+        and _at(now, path) != _at(then, path)
     ]
     most = plan.space.scheduler.max_t if plan.space.scheduler else None
     if _limit(then, sweep.max_t) != _limit(now, most):
@@ -157,18 +167,6 @@ def _check(plan: Plan, name: str, sweep: _Sweep) -> None:
         shown = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
         problem = f"{name} holds a sweep of another study ({shown}); remove it, or undo the change"
         raise wrong(plan.space, "search.warm_start", problem)
-
-
-# What an attack is beside its name and budget, which stand in the name of its column.
-_OF_ATTACKS = ("steps", "restarts", "variance_scale", "order", "attacked_paths")
-
-
-def _matters(path: str, plan: Plan) -> bool:
-    """Whether what a search sees depends on ``path``, which says how trials are tested."""
-    if path.startswith("evaluation."):
-        attacked = any(name.startswith("val_attacked_") for name in plan.objectives)
-        return attacked and path.removeprefix("evaluation.") in _OF_ATTACKS
-    return path != "market.test_paths"
 
 
 def _limit(study: Mapping[str, Any], max_t: int | None) -> int:
@@ -187,12 +185,12 @@ def _counts(plan: Plan, sweep: _Sweep, rows: list[Row]) -> bool:
 
 def _config(plan: Plan, sweep: _Sweep, row: Row) -> dict[str, Any]:
     axes = (axis for axis in plan.space.space if axis != "seed")
-    return {axis: sweep.setting(row, AXES.get(axis, axis)) for axis in axes}
+    return {axis: sweep.setting(row, plan.experiment.axes.get(axis, axis)) for axis in axes}
 
 
 def _free(plan: Plan) -> set[str]:
     """Paths of the study that the search varies."""
-    return {AXES.get(axis, axis) for axis in plan.space.space}
+    return {plan.experiment.axes.get(axis, axis) for axis in plan.space.space}
 
 
 def _at(mapping: Mapping[str, Any], path: str) -> Any:

@@ -7,11 +7,11 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from hedgecore.hedging.evaluate import evaluate
-from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.experiment import Experiment
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import TrialLog
@@ -21,14 +21,14 @@ from sweeps.record.recorded import Recorded
 
 
 def models(recorded: Recorded) -> tuple[str, list[str]]:
-    """Every trained ticket has the sha256 that the log names, and there is no other."""
+    """Every trained network has the sha256 that the log names, and there is no other."""
     logs = _all(recorded)
     named = {i: log.end["model"] for i, log in logs.items() if log.end and "model" in log.end}
     # A model is filed before the log knows of it; between the two may lie a crash.
     excused = {i for i, log in logs.items() if not log.end} | recorded.book.running
     faults = _strays(
         recorded.storage / "models",
-        "{}/ticket.safetensors",
+        f"{{}}/{recorded.experiment.model_file}",
         named,
         required=named,
         excused=excused,
@@ -69,7 +69,7 @@ def study(recorded: Recorded) -> tuple[str, list[str]]:
             for name in filed.changed
         ]
         # Through JSON, as the record went.
-        columns = json.loads(json.dumps(filed.facts.columns))
+        columns = json.loads(json.dumps(filed.facts.row))
         for known in plans:
             entry = recorded.book.trials[known].entry
             differing = [name for name, value in columns.items() if entry.get(name) != value]
@@ -79,14 +79,16 @@ def study(recorded: Recorded) -> tuple[str, list[str]]:
 
 
 def data(recorded: Recorded) -> tuple[str, list[str]]:
-    """The market of every seed, simulated again, is the same, and the dense baseline on it."""
+    """The data of every seed, made again, is the same, and so is what its baseline does there."""
     torch.set_num_threads(1)
     faults, preparations = [], _preparations(recorded)
     for key, plans in preparations.items():
         filed, plan = _filed(recorded, key), next(iter(plans.values()))
         if not isinstance(filed, str):
-            faults += [f"study/{key} {fault}" for fault in _resimulated(filed, plan)]
-    return f"paths and dense baseline come out again, {len(preparations)} of each", faults
+            faults += [
+                f"study/{key} {fault}" for fault in _made_again(recorded.experiment, filed, plan)
+            ]
+    return f"data and baseline come out again, {len(preparations)} of each", faults
 
 
 def _strays(
@@ -127,19 +129,17 @@ def _strays(
             yield f"{folder.name}/{path} is of no trial in the log"
 
 
-def _resimulated(filed: Filed, plan: TrialPlan) -> Iterator[str]:
+def _made_again(experiment: Experiment[Any, Any], filed: Filed, plan: TrialPlan) -> Iterator[str]:
     """What of ``filed`` does not come out again."""
     if filed.changed:
         return  # said of the study already
     try:
-        made = filed.restore(plan.study)
+        made = filed.restore(experiment, plan.study)
     except UsageError:
-        yield "has the hash of other paths than come out here"
+        yield "has the hash of other data than comes out here"
         return
-    problem = HedgingProblem.of(plan.study.dense_study(), made.standardisation)
-    metrics, pnl = evaluate(problem, made.theta_star, made.data, seed=made.seed)
-    if metrics != filed.facts.dense["metrics"] or not torch.equal(pnl, made.dense_pnl):
-        yield "holds a theta_star that does not give the metrics of facts.json"
+    if doubt := experiment.doubt(plan.study, made):
+        yield doubt
 
 
 def _filed(recorded: Recorded, key: str) -> Filed | str:

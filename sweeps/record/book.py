@@ -14,7 +14,7 @@ class TrialLog:
         entry: the record that entered it.
         columns: names of the fields of ``epochs``.
         epochs: by epoch, from 1.
-        facts: what is known from the beginning, such as the sparsity achieved.
+        facts: what is known from the beginning, such as the weights kept.
         end: how it ended, by itself.
         stop: the decision that stopped its configuration.
         audited: whether it trained on after that.
@@ -86,7 +86,7 @@ class TrialLog:
         row = {name: value for name, value in self.entry.items() if name not in _SCHEDULING}
         reached = epochs_to_criterion(
             [epoch["val_clean_loss"] for epoch in rows if "val_clean_loss" in epoch],
-            reference=row.get("dense_val_loss", float("-inf")),
+            reference=row.get("dense_val_loss", float("-inf")),  # only tickets have a dense rival
         )
         audit = (
             self.best(audit=True) if self.audited and self.end and status == "stopped" else None

@@ -10,58 +10,66 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from hedgecore.hedging.preparation import (
-    NETWORKS,
-    DenseBaseline,
-    Preparation,
-    restore,
-    sha256,
-)
-from hedgecore.hedging.study import TicketStudy
+from hedgecore.experiment import Experiment, Preparation, Study
+from hedgecore.identity import sha256
+from hedgecore.training.convergence import DivergedError
 from sweeps.errors import UsageError
 from sweeps.record.storage import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of a preparation without its arrays; stands in every row of its trials."""
+    """What is known of a preparation without its tensors.
+
+    Args:
+        seed: names every stream of its trials.
+        core: version of hedgecore that made it.
+        sha256: of every file, by name.
+        data_sha256: of the data.
+        layout: the names of the tensors of every file, in their order.
+        columns: what stands in every row of its trials.
+        baselines: metrics of what they are to beat, by name.
+        about: what only the experiment understands.
+        seconds: wall time of its making.
+    """
 
     seed: int
-    networks_sha256: dict[str, str]
-    data_sha256: str
     core: str
-    dense: dict[str, Any]
-    layout: dict[str, list[int]]
-    maturity: float
+    sha256: dict[str, str]
+    data_sha256: str
+    layout: dict[str, list[str]]
+    columns: dict[str, Any]
+    baselines: dict[str, dict[str, float]]
+    about: dict[str, Any]
     seconds: float
+
+    @classmethod
+    def of(cls, made: Preparation, *, core: str, seconds: float) -> "Facts":
+        """The facts of ``made``, which took ``seconds``."""
+        facts = cls(
+            seed=made.seed,
+            core=core,
+            sha256={name: sha256(tensors.values()) for name, tensors in made.files.items()},
+            data_sha256=made.data_sha256,
+            layout={name: list(tensors) for name, tensors in made.files.items()},
+            columns=made.columns,
+            baselines={name: dict(metrics) for name, metrics in made.baselines.items()},
+            about=made.about,
+            seconds=seconds,
+        )
+        # Through JSON, so that it is the same whether it was read from a file or not.
+        return cls(**json.loads(json.dumps(asdict(facts))))
 
     @property
     def theta_0_sha256(self) -> str:
         """The identity of theta_0."""
-        return self.networks_sha256["theta_0"]
+        return self.sha256["theta_0"]
 
     @property
-    def columns(self) -> dict[str, Any]:
+    def row(self) -> dict[str, Any]:
         """The columns that every trial of this preparation carries."""
-        metrics = self.dense["metrics"]
-        kept = [
-            "cvar_05",
-            "cvar_05_se",
-            "cvar_01",
-            "cvar_01_se",
-            "cvar_50",
-            "cvar_50_se",
-            "sharpe_ratio",
-            "pnl_mean",
-            "pnl_std",
-            "turnover",
-            "cost_paid",
-        ]
         return {
-            "dense_val_loss": self.dense["val_loss"],
-            "dense_epochs_to_95pct": self.dense["epochs_to_95pct"],
-            **{f"dense_{name}": metrics[name] for name in kept},
-            **{f"dense_{name}": value for name, value in metrics.items() if "@" in name},
+            **self.columns,
             "theta_0_sha256": self.theta_0_sha256,
             "data_sha256": self.data_sha256,
         }
@@ -72,8 +80,7 @@ class Filed:
     """A preparation in ``<storage>/study/<key>/``, as JSON and safetensors."""
 
     facts: Facts
-    networks: Mapping[str, Mapping[str, Tensor]]
-    dense_pnl: Tensor
+    files: Mapping[str, Mapping[str, Tensor]]
 
     @classmethod
     def read(cls, folder: Path, *, core: str) -> "Filed | None":
@@ -86,62 +93,56 @@ class Filed:
             return None
         facts = Facts(**written)
         try:
-            read = {
-                name: load((folder / f"{name}.safetensors").read_bytes())
-                for name in (*NETWORKS, "dense_pnl")
-            }
+            read = {n: load((folder / f"{n}.safetensors").read_bytes()) for n in facts.layout}
         except (FileNotFoundError, SafetensorError):
             return None
-        networks = {name: _ordered(read[name], facts) for name in NETWORKS}
-        return cls(facts, networks, read["dense_pnl"]["pnl"])
+        # safetensors files sort by name; sums over parameters depend on the order.
+        files = {n: {t: read[n][t] for t in tensors} for n, tensors in facts.layout.items()}
+        return cls(facts, files)
 
     @staticmethod
     def write(folder: Path, facts: Facts, made: Preparation) -> None:
         """File ``made``; the facts come last, so that a folder with facts is whole."""
         folder.mkdir(parents=True, exist_ok=True)
-        looked_at = {f"interpretation.{n}": t for n, t in made.interpretation.items()}
-        files = {**made.networks, "dense_pnl": {"pnl": made.dense_pnl}}
-        files["theta_star"] = {**made.theta_star, **looked_at}
-        for name, tensors in files.items():
+        for name, tensors in made.files.items():
             # safetensors wants memory of its own for every tensor.
-            content = save({n: t.clone() for n, t in tensors.items()})
+            content = save({n: t.contiguous().clone() for n, t in tensors.items()})
             replace(folder / f"{name}.safetensors", content)
         replace(folder / "facts.json", json.dumps(asdict(facts), indent=1).encode())
 
     @property
     def changed(self) -> list[str]:
-        """Names of the networks that are not those that were filed."""
-        known = self.facts.networks_sha256
-        return [n for n, theta in self.networks.items() if sha256(theta.values()) != known[n]]
+        """Names of the files that do not hold what was filed."""
+        known = self.facts.sha256
+        return [n for n, tensors in self.files.items() if sha256(tensors.values()) != known[n]]
 
-    def restore(self, study: TicketStudy) -> Preparation:
-        """The preparation, with its market simulated again.
+    def restore(
+        self, experiment: Experiment[Any, Any], study: Study, base: Preparation | None = None
+    ) -> Preparation:
+        """The preparation, with its data made again.
 
+        Args:
+            experiment: what it is of.
+            study: of any of its trials.
+            base: the preparation that it adds to, if that is there.
         Raises:
-            UsageError: a network is not the one that was filed, or the simulation gives other
-                paths here than where the study was prepared.
+            UsageError: a file does not hold what was filed, or the data cannot be had, or is not
+                what it was where the study was prepared.
         """
         if changed := self.changed:
             raise UsageError(
                 f"{changed[0]}.safetensors of seed {self.facts.seed} is not the one that was "
                 "filed; restore it from a copy, or use another --storage"
             )
-        dense = DenseBaseline(**self.facts.dense)
-        made = restore(
-            study,
-            seed=self.facts.seed,
-            networks=self.networks,
-            dense=dense,
-            dense_pnl=self.dense_pnl,
-        )
+        try:
+            made: Preparation = experiment.restore(
+                study, seed=self.facts.seed, about=self.facts.about, files=self.files, base=base
+            )
+        except (ValueError, DivergedError) as error:
+            raise UsageError(str(error)) from error
         if made.data_sha256 != self.facts.data_sha256:
             raise UsageError(
-                f"the study of seed {self.facts.seed} was prepared on a machine whose arithmetic "
-                "differs from this one's; use another --storage here"
+                f"the study of seed {self.facts.seed} was prepared from other data, or on a "
+                "machine whose arithmetic differs from this one's; use another --storage here"
             )
         return made
-
-
-def _ordered(tensors: Mapping[str, Tensor], facts: Facts) -> dict[str, Tensor]:
-    """``tensors`` in the network's order; safetensors files sort by name."""
-    return {name: tensors[name] for name in facts.layout}

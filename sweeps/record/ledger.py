@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hedgecore.experiment import Experiment
 from sweeps.deciding.engine import Engine
 from sweeps.record.book import Book
 from sweeps.record.checkpoints import Checkpoints
@@ -24,6 +25,7 @@ class Ledger:
     Args:
         storage: the sweep's directory.
         core: version of hedgecore.
+        experiment: gives the tables their columns.
         engine: what decides; None if another scheduler does.
         clock: seconds, for the pace of snapshots.
     Raises:
@@ -36,12 +38,14 @@ class Ledger:
         storage: Path,
         *,
         core: str,
+        experiment: Experiment[Any, Any],
         engine: Engine | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.storage = storage
         self.book = Book(core)
         self.engine = engine
+        self._experiment = experiment
         self.follow: Callable[[Record], None] = lambda record: None
         """Told of every record that is on the disk."""
         self._clock = clock
@@ -106,7 +110,7 @@ class Ledger:
         if not self._changed:
             return
         began = self._clock()
-        write_tables(self.storage, self.book)
+        write_tables(self.storage, self.book, self._experiment)
         self._changed = False
         self._due = self._clock() + max(2.0, 20 * (self._clock() - began))
 
@@ -122,10 +126,10 @@ class Ledger:
             self._lock.close()
 
     def keep_model(self, trial_id: str, model: bytes) -> str:
-        """File a trained ticket in ``models/<trial_id>/``; its sha256 (hex)."""
+        """File a trained network in ``models/<trial_id>/``; its sha256 (hex)."""
         folder = self.storage / "models" / trial_id
         folder.mkdir(parents=True, exist_ok=True)
-        replace(folder / "ticket.safetensors", model)
+        replace(folder / self._experiment.model_file, model)
         return hashlib.sha256(model).hexdigest()
 
     def keep_checkpoint(self, trial_id: str, checkpoint: bytes) -> str:

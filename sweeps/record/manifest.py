@@ -103,7 +103,7 @@ def write(
                 "seed": facts.seed,
                 "theta_0_sha256": facts.theta_0_sha256,
                 "data_sha256": facts.data_sha256,
-                "baselines": facts.dense["baselines"],
+                "baselines": facts.baselines,
             }
             for key, facts in sorted(preparations.items())
         },

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hedgecore.config import ConfigError, from_mapping
-from hedgecore.hedging.study import TicketStudy
+from hedgecore.experiment import Experiment, Study
 from sweeps.errors import UsageError
+from sweeps.experiments import experiment
 from sweeps.planning.checks import trial_study
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import Book, TrialLog
@@ -33,7 +34,7 @@ class Recorded:
 
     storage: Path
     manifest: Mapping[str, Any]
-    study: TicketStudy
+    study: Study
     books: Mapping[str, Book]
     core: str
     checkpoints: Mapping[str, str]
@@ -84,6 +85,11 @@ class Recorded:
             checkpoints=checkpoints,
             lost=frozenset(lost),
         )
+
+    @property
+    def experiment(self) -> Experiment[Any, Any]:
+        """What was swept."""
+        return experiment(self.manifest["experiment"])
 
     @property
     def book(self) -> Book:
@@ -139,13 +145,13 @@ class Recorded:
         return f"host {last.host}, pid {last.pid}"
 
 
-def _manifest(storage: Path) -> tuple[dict[str, Any], TicketStudy]:
+def _manifest(storage: Path) -> tuple[dict[str, Any], Study]:
     if not (storage / "log").is_dir():
         raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
     path = storage / "manifest.json"
     try:
         manifest = json.loads(path.read_text())
-        return manifest, from_mapping(TicketStudy, manifest["study"])
+        return manifest, from_mapping(experiment(manifest["experiment"]).study, manifest["study"])
     except FileNotFoundError as error:
         raise UsageError(
             f"{path} is missing: nothing was prepared yet, or it was removed; run the sweep, or "

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 
 from hedgecore.config import to_mapping
-from hedgecore.hedging.preparation import Preparation
-from hedgecore.hedging.run import TicketRun
+from hedgecore.experiment import Preparation, Run
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import TrialLog
@@ -109,7 +108,9 @@ def replay(storage: str | Path, trial: str) -> Replay:
     log = recorded.books[core].trials[known]
     plan = recorded.plan(log)
     lost = known in recorded.lost
+    computed = recorded.experiment.validated(plan.study)
     job = _job(known, log, plan, lost=lost)
+    job["columns"] = [name for name in log.end or {} if name in computed and not lost]
     gpu = recorded.manifest["resources"]["gpu"]
     if gpu and not torch.accelerator.is_available():
         raise UsageError(f"trial {known} was computed on a GPU; replay it where there is one")
@@ -120,8 +121,10 @@ def replay(storage: str | Path, trial: str) -> Replay:
         notes += (f"it lost its workers ({log.end['error']}); only its epochs can be compared",)
     preparation = _restored(recorded, plan, filed)
 
-    def open_run(spec: Mapping[str, Any], checkpoint: bytes | None) -> TicketRun:
-        return TicketRun(spec, checkpoint, preparation=preparation, device=device_for(gpu))
+    def open_run(spec: Mapping[str, Any], checkpoint: bytes | None) -> Run:
+        return recorded.experiment.open_run(
+            spec, checkpoint, preparation=preparation, device=device_for(gpu)
+        )
 
     segment = Worker(open_run).segment(job, None)
     segment.pop("checkpoint", None)
@@ -167,7 +170,6 @@ def _job(known: str, log: TrialLog, plan: TrialPlan, *, lost: bool) -> dict[str,
         "stop": stop,
         "limit": limit,
         "epochs": epochs,
-        "columns": [name for name in end if name.startswith("val_attacked_")],
     }
 
 
@@ -200,7 +202,7 @@ def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Fil
 
 def _restored(recorded: Recorded, plan: TrialPlan, filed: Filed) -> Preparation:
     try:
-        return filed.restore(plan.study)
+        return filed.restore(recorded.experiment, plan.study)
     except UsageError as error:
         raise UsageError(
             f"{recorded.storage} was computed where the simulation of seed {plan.seed} gives "

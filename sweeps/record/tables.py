@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hedgecore.metrics import METRICS
+from hedgecore.experiment import Experiment
 from sweeps.record.book import Book, cell
 from sweeps.record.storage import replaced
 
@@ -23,56 +23,10 @@ _HEAD = {
     "audit_val_loss": _REAL,
 }
 # Timing aside, two runs of one sweep give equal tables.
-_TRIAL = {
-    "epochs": _INTEGER,
-    "best_epoch": _INTEGER,
-    "val_loss": _REAL,
-    "epochs_to_95pct": _INTEGER,
-    "converged": _FLAG,
-    "sparsity_achieved": _REAL,
-    "weights_kept": _INTEGER,
-    "weights_total": _INTEGER,
-    "dead_units": _INTEGER,
-    **dict.fromkeys(METRICS, _REAL),
-}
-_AFTER = {
-    "cvar_05_minus_dense": _REAL,
-    "cvar_05_minus_dense_se": _REAL,
-    "dense_val_loss": _REAL,
-    "dense_epochs_to_95pct": _INTEGER,
-    "dense_cvar_05": _REAL,
-    "dense_cvar_05_se": _REAL,
-    "dense_cvar_01": _REAL,
-    "dense_cvar_01_se": _REAL,
-    "dense_cvar_50": _REAL,
-    "dense_cvar_50_se": _REAL,
-    "dense_sharpe_ratio": _REAL,
-    "dense_pnl_mean": _REAL,
-    "dense_pnl_std": _REAL,
-    "dense_turnover": _REAL,
-    "dense_cost_paid": _REAL,
-    "theta_0_sha256": _TEXT,
-    "data_sha256": _TEXT,
-    "seconds": _REAL,
-}
-EPOCH_COLUMNS = {
-    "train_loss": _REAL,
-    "val_loss": _REAL,
-    "val_clean_loss": _REAL,
-    "val_attacked_loss": _REAL,
-    "val_cvar_05": _REAL,
-    "val_pnl_mean": _REAL,
-    "val_pnl_std": _REAL,
-    "y": _REAL,
-    "lr": _REAL,
-    "grad_norm": _REAL,
-    "best": _FLAG,
-    "seconds": _REAL,
-    "audit": _FLAG,
-}
+_TYPES = {int: _INTEGER, float: _REAL, str: _TEXT, bool: _FLAG}
 
 
-def write_tables(storage: Path, book: Book) -> None:
+def write_tables(storage: Path, book: Book, experiment: Experiment[Any, Any]) -> None:
     """``trials.parquet`` and ``epochs.parquet``, each replaced in one step.
 
     They are functions of the log: written again from the same log they have the same bytes.
@@ -94,13 +48,22 @@ def write_tables(storage: Path, book: Book) -> None:
     trial_columns = {
         **_HEAD,
         **configs,
-        **_TRIAL,
+        **_typed(experiment.trial_columns),
         **dict.fromkeys(placed, _REAL),
-        **_AFTER,
+        **_typed(experiment.after),
     }
-    epoch_columns = {"trial_id": _TEXT, "epoch": _INTEGER, **configs, **EPOCH_COLUMNS}
+    epoch_columns = {
+        "trial_id": _TEXT,
+        "epoch": _INTEGER,
+        **configs,
+        **_typed(experiment.epoch_columns),
+    }
     _replace(storage / "trials.parquet", rows, trial_columns)
     _replace(storage / "epochs.parquet", epochs, epoch_columns)
+
+
+def _typed(columns: Mapping[str, type]) -> dict[str, pa.DataType]:
+    return {name: _TYPES[kind] for name, kind in columns.items()}
 
 
 def _replace(path: Path, rows: list[dict[str, Any]], columns: Mapping[str, pa.DataType]) -> None:

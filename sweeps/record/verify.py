@@ -72,8 +72,7 @@ def verify(storage: str | Path, *, data: bool = False) -> Verification:
 
     Args:
         storage: a sweep's directory; nothing in it is changed.
-        data: whether to simulate the market of every seed again and to evaluate its dense
-            baseline there.
+        data: whether to make the data of every seed again and to evaluate its baseline there.
     Raises:
         UsageError: ``storage`` holds no sweep, or its manifest cannot be read.
     """
@@ -187,7 +186,7 @@ def _verdict(record: Mapping[str, Any] | None) -> str:
 def _tables(recorded: Recorded) -> Found:
     faults, notes = [], ["as the log gives them"]
     with TemporaryDirectory() as folder:
-        write_tables(Path(folder), recorded.book)
+        write_tables(Path(folder), recorded.book, recorded.experiment)
         for derived in sorted(Path(folder).iterdir()):
             fault, note = _compared(recorded.storage / derived.name, derived)
             faults += [f"{derived.name} {fault}"] if fault else []

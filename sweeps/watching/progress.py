@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from hedgecore.experiment import Experiment
 from sweeps.record.book import TrialLog
 
 
@@ -19,6 +20,7 @@ from sweeps.record.book import TrialLog
 class State:
     """A sweep at one moment; times are of ``time.monotonic``, in seconds."""
 
+    experiment: Experiment[Any, Any]
     trials: Mapping[str, TrialLog]
     total: int
     running: int
@@ -98,14 +100,14 @@ class PlainLines:
             self._told.add(trial_id)
             axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
             progress = f"{_counts(state)} · {_times(state)}"
-            print(f"{progress} | {axes}: {_ending(log)}", flush=True)
+            print(f"{progress} | {axes}: {_ending(log, state.experiment)}", flush=True)
 
     def close(self) -> None:
         """See :class:`Progress`."""
 
 
 class LivePanel:
-    """Counts, times and the best ticket of every sparsity, redrawn in place."""
+    """Counts, times and the best trial of every group, redrawn in place."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -122,7 +124,7 @@ class LivePanel:
 
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
-        self._shown = _counts(state), state, _best_table(state.trials)
+        self._shown = _counts(state), state, _best_table(state)
 
     def close(self) -> None:
         """See :class:`Progress`."""
@@ -154,24 +156,23 @@ def _times(state: State) -> str:
     return f"{elapsed} · about {_clock((now - state.first_trial) / fresh * left)} left"
 
 
-def _best_table(trials: Mapping[str, TrialLog]) -> Table:
+def _best_table(state: State) -> Table:
+    wording = state.experiment.wording
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for header in ("sparsity", "epsilon", "lr", "best validation risk", "epoch", "status"):
+    for header in (*wording.groups, wording.beside, f"best {wording.loss}", "epoch", "status"):
         table.add_column(header, justify="right" if header != "status" else "left")
-    groups: dict[tuple[Any, Any], tuple[float, TrialLog]] = {}
-    for log in trials.values():
+    groups: dict[tuple[Any, ...], tuple[float, TrialLog]] = {}
+    for log in state.trials.values():
         best = log.best()
-        # A control of the lottery is no ticket, however good.
-        if best is None or log.config.get("ticket") not in (None, "lottery"):
+        if best is None or not state.experiment.contends(log.config):
             continue
-        key = (log.config.get("sparsity", 0.0), log.config.get("epsilon", 0.0))
+        key = tuple(log.config.get(axis, 0) for axis in wording.groups)
         if key not in groups or best["val_loss"] < groups[key][0]:
             groups[key] = best["val_loss"], log
-    for (sparsity, epsilon), (loss, log) in sorted(groups.items(), key=lambda item: item[0]):
+    for key, (loss, log) in sorted(groups.items(), key=lambda item: item[0]):
         table.add_row(
-            f"{sparsity:g}",
-            f"{epsilon:g}",
-            _short(log.config.get("lr", "")),
+            *map(_short, key),
+            _short(log.config.get(wording.beside, "")),
             f"{loss:.4f}",
             str(len(log.epochs)),
             log.ended or "running",
@@ -179,10 +180,10 @@ def _best_table(trials: Mapping[str, TrialLog]) -> Table:
     return table
 
 
-def _ending(log: TrialLog) -> str:
+def _ending(log: TrialLog, experiment: Experiment[Any, Any]) -> str:
     row = log.row(live=True)
     if row["status"] == "completed":
-        return f"CVaR 5 % {row['cvar_05']:.3f} after {row['epochs']} epochs"
+        return f"{experiment.ending(row)} after {row['epochs']} epochs"
     if row["status"] == "stopped":
         return f"stopped, {row['reason']}"
     return f"{row['status']}: {row['error']}"

@@ -11,12 +11,13 @@ import ray
 from ray.exceptions import RayError
 
 from hedgecore.config import to_mapping
-from hedgecore.hedging.run import TicketRun
+from hedgecore.experiment import Run
 from sweeps.deciding.engine import Engine
 from sweeps.deciding.roster import Roster
 from sweeps.errors import Cut, PreparationError, WorkerLost
+from sweeps.experiments import experiment
 from sweeps.planning.plan import Plan
-from sweeps.record.filing import Facts, Filed
+from sweeps.record.filing import Filed
 from sweeps.record.ledger import Ledger
 from sweeps.record.manifest import core_version
 from sweeps.watching.progress import Progress
@@ -44,7 +45,7 @@ def prepared(
 
     Raises:
         Cut: ``deadline``, in seconds of ``time.monotonic``, came first.
-        PreparationError: a dense baseline diverged; the others are filed.
+        PreparationError: a baseline diverged, or data cannot be had; the others are filed.
         UsageError: nothing answers at ``address``, or it is too small for one trial.
     """
     with runtime(address, planned.space.resources):
@@ -71,7 +72,7 @@ def work(
     """
     resources = {"cpu": planned.space.resources.cpu, "gpu": planned.space.resources.gpu}
     device = device_for(planned.space.resources.gpu)
-    open_run = partial(open_ticket, preparations=dict(shared), device=device)
+    open_run = partial(open_trial, preparations=dict(shared), device=device)
     there = slots(resources)
     if engine is None:
         return run_stock(
@@ -109,19 +110,21 @@ def work(
     )
 
 
-def open_ticket(
+def open_trial(
     trial: Mapping[str, Any],
     checkpoint: bytes | None,
     *,
     preparations: Mapping[str, Shared],
     device: str,
-) -> TicketRun:
+) -> Run:
     """A run of ``trial`` on this worker, on what the object store holds for its seed."""
     try:
-        preparation = preparations[trial["preparation"]].fetch()
+        shared = preparations[trial["preparation"]]
+        preparation = shared.fetch()
     except RayError as error:
         raise WorkerLost(f"the data of {trial['preparation']} is out of reach: {error}") from error
-    return TicketRun(trial, checkpoint, preparation=preparation, device=device)
+    asked = experiment(shared.name)
+    return asked.open_run(trial, checkpoint, preparation=preparation, device=device)
 
 
 def _prepare(
@@ -137,18 +140,20 @@ def _prepare(
     for key in sorted(planned.preparations, key=lambda key: planned.base(key) is not None):
         trial, base = planned.preparations[key], planned.base(key)
         tasks[key] = prepare_task.remote(
-            to_mapping(trial.study.dense_study()),
+            planned.space.experiment,
+            to_mapping(trial.study.shared_study()),
             trial.seed,
             core,
             filed[key],
-            *(tasks[base] if base and filed[key] is None else ()),
+            *(tasks[base] if base else ()),
         )
     new = sum(made is None for made in filed.values())
     if new:
-        shown.message(f"preparing {new}: paths, theta_0, training the dense baseline ..")
+        shown.message(f"preparing {new}: {planned.experiment.wording.prepared} ..")
     shared: dict[str, Shared] = {}
     failure: PreparationError | None = None
-    waiting = {facts: (key, arrays) for key, (facts, arrays) in tasks.items()}
+    waiting = {facts: key for key, (facts, _) in tasks.items()}
+    name = planned.space.experiment
     try:
         while waiting:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -156,30 +161,31 @@ def _prepare(
             ready, _ = ray.wait(list(waiting), timeout=left)
             if not ready:
                 raise Cut
-            key, arrays = waiting.pop(ready[0])
+            key = waiting[ready[0]]
+            # What this one adds to is ready too, and is shared first.
+            base = planned.base(key)
+            if base and tasks[base][0] in waiting:
+                key, base = base, None
+            facts, arrays = tasks[key]
+            del waiting[facts]
             try:
-                shared[key] = made = collect(key, ready[0], arrays)
+                if base and base not in shared:
+                    raise PreparationError(f"{key}: {base}, which it adds to, failed")
+                made = collect(key, name, facts, arrays, shared[base] if base else None)
             except PreparationError as error:
-                failure = error
+                failure = failure or error
                 continue
+            shared[key] = made
             if filed[key] is None:
                 Filed.write(storage / "study" / key, made.facts, made.fetch())
-            shown.message(_said(key, made.facts, time.monotonic() - began))
+            said = planned.experiment.told(made.facts.about)
+            shown.message(f"{key}: {said}, {time.monotonic() - began:.0f} s")
     finally:
         for facts in waiting:
             ray.cancel(facts, force=True)
     if failure:
         raise failure
     return shared
-
-
-def _said(key: str, facts: Facts, seconds: float) -> str:
-    dense = facts.dense
-    return (
-        f"{key}: dense baseline has validation risk {dense['val_loss']:.4f}, "
-        f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f} (minimum-variance delta "
-        f"{dense['baselines']['minimum_variance']['cvar_05']:.3f}), {seconds:.0f} s"
-    )
 
 
 def _together(planned: Plan) -> int:

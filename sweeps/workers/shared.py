@@ -1,13 +1,12 @@
 """What all trials of a seed share, in the object store: prepared once by a task of its own.
 
-Arrays travel as read-only float32 NumPy, which Ray maps into every process of a node without a
-copy.
+Arrays travel as read-only NumPy, which Ray maps into every process of a node without a copy. What
+a preparation has from its base is there once.
 """
 
 import time
 import warnings
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,33 +16,38 @@ from ray.exceptions import RayError
 from torch import Tensor
 
 from hedgecore.config import from_mapping
-from hedgecore.hedging.features import Standardisation
-from hedgecore.hedging.preparation import NETWORKS, DenseBaseline, Preparation, prepare
-from hedgecore.hedging.study import TicketStudy
-from hedgecore.market.paths import MarketPaths
+from hedgecore.experiment import Preparation
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import PreparationError, UsageError
+from sweeps.experiments import experiment
 from sweeps.record.filing import Facts, Filed
 
-_SPOT, _VARIANCE, _SEEN = "_spot", "_variance", "interpretation."
-
-Arrays = dict[str, np.ndarray]
+# An input, or a file and a tensor in it.
+Arrays = dict[str | tuple[str, str], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A preparation as trials get it: facts by value, arrays by reference."""
+    """A preparation as trials get it: facts by value, arrays by reference.
 
+    Args:
+        name: of the experiment.
+        facts: what is known without the arrays.
+        arrays: one reference, or that of its base before its own.
+    """
+
+    name: str
     facts: Facts
-    arrays: "ray.ObjectRef"
+    arrays: "tuple[ray.ObjectRef, ...]"
 
     def fetch(self) -> Preparation:
         """The preparation on this node; its tensors are views of the object store, not copies."""
-        return _assembled(self.facts, ray.get(self.arrays))
+        return _assembled(self.name, self.facts, _merged(*ray.get(list(self.arrays))))
 
 
 @ray.remote(num_cpus=1, num_returns=2)
 def prepare_task(
+    name: str,
     study: dict[str, Any],
     seed: int,
     core: str,
@@ -53,86 +57,83 @@ def prepare_task(
 ) -> tuple[Facts | str, Arrays]:
     """Facts and arrays of one preparation, or what went wrong with it in one line.
 
-    The base, if any, is what this preparation adds a network to.
+    The arrays that its base has already are left out.
     """
     if isinstance(base_facts, str):
         return base_facts, {}
     torch.set_num_threads(1)
     began = time.perf_counter()
-    typed = from_mapping(TicketStudy, study)
+    asked = experiment(name)
+    typed = from_mapping(asked.study, study)
+    base = None
+    if base_facts is not None and base_arrays is not None:
+        base = _assembled(name, base_facts, base_arrays)
     try:
         if filed is not None:
-            made = filed.restore(typed)
-        elif base_facts is not None and base_arrays is not None:
-            made = prepare(typed, seed=seed, base=_assembled(base_facts, base_arrays))
+            made = filed.restore(asked, typed, base)
         else:
-            made = prepare(typed, seed=seed)
+            made = asked.prepare(typed, seed=seed, base=base)
     except DivergedError as error:
-        return f"the dense baseline diverged: {error} (study.dense.lr)", {}
-    except UsageError as error:
+        wording = asked.wording
+        return f"{wording.baseline} diverged: {error} ({wording.baseline_lr})", {}
+    except (UsageError, ValueError) as error:
         return str(error), {}
-    facts = Facts(
-        seed=seed,
-        networks_sha256=made.networks_sha256,
-        data_sha256=made.data_sha256,
-        core=core,
-        dense=asdict(made.dense),
-        layout={name: list(value.shape) for name, value in made.theta_0.items()},
-        maturity=typed.market.maturity,
-        seconds=time.perf_counter() - began if filed is None else filed.facts.seconds,
-    )
-    arrays = {
-        **{name: flatten(theta) for name, theta in made.networks.items()},
-        "mean": made.standardisation.mean.numpy(),
-        "sd": made.standardisation.sd.numpy(),
-        "dense_pnl": made.dense_pnl.numpy(),
-        **{_SEEN + name: value.numpy() for name, value in made.interpretation.items()},
-    }
-    for split, paths in made.data.items():
-        arrays[split + _SPOT] = paths.spot.numpy()
-        arrays[split + _VARIANCE] = paths.variance.numpy()
-    return facts, arrays
+    seconds = time.perf_counter() - began if filed is None else filed.facts.seconds
+    facts = Facts.of(made, core=core, seconds=seconds)
+    known = base_arrays or {}
+    return facts, {k: a for k, a in _arrays(made).items() if not _same(a, known.get(k))}
 
 
-def collect(key: str, facts: "ray.ObjectRef", arrays: "ray.ObjectRef") -> Shared:
-    """The finished preparation ``key``.
+def collect(
+    key: str, name: str, facts: "ray.ObjectRef", arrays: "ray.ObjectRef", base: Shared | None
+) -> Shared:
+    """The finished preparation ``key`` of experiment ``name``, which adds to ``base``.
 
     Raises:
-        PreparationError: its dense baseline diverged, what is filed does not fit this machine, or
-            its worker was lost again and again.
+        PreparationError: a baseline diverged, the data cannot be had, what is filed does not fit
+            this machine, or its worker was lost again and again.
     """
     try:
         made = ray.get(facts)
         if isinstance(made, str):
             raise PreparationError(f"{key}: {made}")
         # A copy of the driver's own: the node that made it may be reclaimed.
-        return Shared(made, ray.put(ray.get(arrays)))
+        own = ray.put(ray.get(arrays))
+        return Shared(name, made, (*(base.arrays if base else ()), own))
     except RayError as error:
         raise PreparationError(f"{key}: {str(error).splitlines()[0]}") from error
 
 
-def _assembled(facts: Facts, arrays: Arrays) -> Preparation:
-    return Preparation(
-        seed=facts.seed,
-        data={
-            name.removesuffix(_SPOT): MarketPaths(
-                spot=view(spot),
-                variance=view(arrays[name.removesuffix(_SPOT) + _VARIANCE]),
-                maturity=facts.maturity,
-            )
-            for name, spot in arrays.items()
-            if name.endswith(_SPOT)
-        },
-        standardisation=Standardisation(mean=view(arrays["mean"]), sd=view(arrays["sd"])),
-        **{name: unflatten(view(arrays[name]), facts.layout) for name in NETWORKS},
-        dense=DenseBaseline(**facts.dense),
-        dense_pnl=view(arrays["dense_pnl"]),
-        interpretation={
-            name.removeprefix(_SEEN): view(value)
-            for name, value in arrays.items()
-            if name.startswith(_SEEN)
-        },
+def _arrays(made: Preparation) -> Arrays:
+    arrays: Arrays = {name: tensor.detach().numpy() for name, tensor in made.inputs.items()}
+    for file, tensors in made.files.items():
+        arrays |= {(file, name): tensor.detach().numpy() for name, tensor in tensors.items()}
+    return arrays
+
+
+def _same(array: np.ndarray, other: np.ndarray | None) -> bool:
+    """Whether both are one piece of memory."""
+    return (
+        other is not None
+        and array.__array_interface__["data"][0] == other.__array_interface__["data"][0]
+        and (array.shape, array.dtype, array.strides) == (other.shape, other.dtype, other.strides)
     )
+
+
+def _merged(*parts: Arrays) -> Arrays:
+    return {key: array for part in parts for key, array in part.items()}
+
+
+def _assembled(name: str, facts: Facts, arrays: Arrays) -> Preparation:
+    files = {
+        file: {tensor: view(arrays[file, tensor]) for tensor in tensors}
+        for file, tensors in facts.layout.items()
+    }
+    inputs = {key: view(array) for key, array in arrays.items() if isinstance(key, str)}
+    made: Preparation = experiment(name).assemble(
+        seed=facts.seed, about=facts.about, files=files, inputs=inputs
+    )
+    return made
 
 
 def view(array: np.ndarray) -> Tensor:
@@ -140,15 +141,3 @@ def view(array: np.ndarray) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
-
-
-def flatten(theta: Mapping[str, Tensor]) -> np.ndarray:
-    """All parameters in one float32 vector, in order."""
-    return torch.cat([value.detach().reshape(-1) for value in theta.values()]).numpy()
-
-
-def unflatten(vector: Tensor, layout: Mapping[str, list[int]]) -> dict[str, Tensor]:
-    """The parameters that :func:`flatten` put into ``vector``."""
-    sizes = [int(np.prod(shape)) for shape in layout.values()]
-    parts = vector.split(sizes)
-    return {n: part.view(shape) for (n, shape), part in zip(layout.items(), parts, strict=True)}

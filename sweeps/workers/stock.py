@@ -23,7 +23,6 @@ from ray.tune.schedulers import (
 
 from hedgecore.config import replaced
 from hedgecore.experiment import Run
-from hedgecore.hedging.study import AXES
 from search_spaces import Hyperband, LogUniform, Median, Pbt, StockAsha
 from sweeps.deciding.roster import Roster
 from sweeps.errors import UsageError
@@ -64,7 +63,14 @@ def run_stock(
             "several; leave out --address, or write scheduler.asha"
         )
     trainable = tune.with_resources(
-        tune.with_parameters(_trial, open_run=open_run, saves=saves, rule=rule), dict(resources)
+        tune.with_parameters(
+            _trial,
+            open_run=open_run,
+            saves=saves,
+            rule=rule,
+            axes=dict(planned.experiment.axes),
+        ),
+        dict(resources),
     )
     return fit(
         trainable,
@@ -170,11 +176,13 @@ class SteadyHyperBand(HyperBandScheduler):
             bracket.is_being_processed = False
 
 
-def _trial(config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any) -> None:
+def _trial(
+    config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any, axes: Mapping[str, str]
+) -> None:
     """Train one trial, an epoch a report, from where Tune last saved it."""
     job, worker, epoch, content = config["job"], Worker(open_run), 0, None
     if isinstance(rule, Pbt):
-        job = _perturbed(job, rule.axes)
+        job = _perturbed(job, {axis: axes.get(axis, axis) for axis in rule.axes})
     if saved := tune.get_checkpoint():
         with saved.as_directory() as folder:
             epoch = int((Path(folder) / "epoch").read_text())
@@ -200,12 +208,12 @@ def _trial(config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any) -> 
             return
 
 
-def _perturbed(job: Mapping[str, Any], axes: tuple[str, ...]) -> dict[str, Any]:
+def _perturbed(job: Mapping[str, Any], axes: Mapping[str, str]) -> dict[str, Any]:
     """``job`` with its study at the values that PBT has given to its axes."""
     trial = job["trial"]
     study = trial["study"]
-    for axis in axes:
-        study = replaced(study, AXES.get(axis, axis), trial["config"][axis])
+    for axis, path in axes.items():
+        study = replaced(study, path, trial["config"][axis])
     return {**job, "trial": {**trial, "study": study}}
 
 

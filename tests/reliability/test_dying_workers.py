@@ -60,11 +60,11 @@ def overrides(deaths: list[str]) -> dict[str, Any]:
 
 
 def deadly(folder: Path, *, attempts: int) -> Callable[..., Any]:
-    """``open_ticket`` that dies in the first ``attempts`` of each trial; noted in ``folder``.
+    """``open_trial`` that dies in the first ``attempts`` of each trial; noted in ``folder``.
 
     All in one function, which goes to a worker by value.
     """
-    whole, by_rate = running.open_ticket, {rate: death for death, rate in RATES.items()}
+    whole, by_rate = running.open_trial, {rate: death for death, rate in RATES.items()}
 
     def recurse() -> None:
         recurse()
@@ -110,7 +110,7 @@ def deadly(folder: Path, *, attempts: int) -> Callable[..., Any]:
 def sweep(folder: Path, deaths: list[str], *, attempts: int) -> sweeps.Sweep:
     (folder / "tiny.yaml").write_text(TINY)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(running, "open_ticket", deadly(folder, attempts=attempts))
+        patched.setattr(running, "open_trial", deadly(folder, attempts=attempts))
         return sweeps.run(
             folder / "tiny.yaml",
             storage=folder / "out",
@@ -202,6 +202,6 @@ def test_workers_that_cannot_even_begin_end_the_sweep_with_the_reason(tmp_path):
         raise AssertionError("a worker read it")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(running, "open_ticket", opened)
+        patched.setattr(running, "open_trial", opened)
         with pytest.raises(SweepError, match="workers die before they run anything: The actor"):
             sweeps.run(tmp_path / "tiny.yaml", storage=tmp_path / "out", progress=Silent())

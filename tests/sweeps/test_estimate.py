@@ -6,9 +6,10 @@ import pytest
 
 import sweeps
 from hedgecore.hedging.markets import SPLITS
-from hedgecore.hedging.preparation import prepare
+from hedgecore.hedging.preparation import NETWORKS
+from hedgecore.hedging.prepare import prepare
 from hedgecore.hedging.problem import CHUNK
-from hedgecore.hedging.work import assessment_work, epoch_work, kind, manageable, stored_bytes
+from hedgecore.hedging.work import assessment_work, epoch_work, kind, reduced, stored_bytes
 from hedgecore.rng import numpy_stream
 from sweeps import UsageError
 from sweeps.deciding.asha import Asha
@@ -45,8 +46,9 @@ def flat():
 
     def of(plan):
         kinds = {kind(trial.study) for trial in plan.trials}
-        dense = {kind(trial.study.dense_study()) for trial in plan.trials}
+        dense = {kind(trial.study.shared_study()) for trial in plan.trials}
         return Probe(
+            experiment="tickets",
             epochs=dict.fromkeys(kinds | dense, 2.0),
             tests=dict.fromkeys(dense, 5.0),
             setups=dict.fromkeys(dense, 7.0),
@@ -227,7 +229,7 @@ def test_the_object_store_holds_what_a_preparation_holds(planned):
     made = prepare(study, seed=0)
     tensors = [
         *(t for split in SPLITS for t in (made.data[split].spot, made.data[split].variance)),
-        *(value for theta in made.networks.values() for value in theta.values()),
+        *(value for name in NETWORKS for value in getattr(made, name).values()),
         made.standardisation.mean,
         made.standardisation.sd,
         made.dense_pnl,
@@ -279,8 +281,10 @@ def test_a_search_that_learns_is_estimated_over_the_whole_space(planned):
     assert expected_trials(plan) == trials
     assert estimate(plan, cpus=2).most_epochs == 60
     kinds = dict.fromkeys({kind(trial.study) for trial in trials}, 1.0)
-    dense = {kind(plan.study.dense_study()): 1.0}
-    flat = Probe(epochs={**kinds, **dense}, tests=dense, setups=dense, **TIMES)
+    dense = {kind(plan.study.shared_study()): 1.0}
+    flat = Probe(
+        experiment="tickets", epochs={**kinds, **dense}, tests=dense, setups=dense, **TIMES
+    )
     # Eight proposals at a time, each at two seeds.
     assert estimate(plan, flat, cpus=1000).cost.slots == 16
 
@@ -320,12 +324,14 @@ def test_the_kinds_that_are_timed_span_all_of_them():
 def test_a_large_study_is_timed_on_fewer_paths_in_full_batches_and_chunks():
     one = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-3], "space.seed.grid": [0]}
     study = kind(sweeps.plan("tickets_paper.yaml", overrides=one).trials[-1].study)
-    market, evaluation = manageable([study], most=4e10)
+    (part,) = reduced([study], most=4e10)
+    market, evaluation = part.market, part.evaluation
     assert market.train_paths == 2 * study.training.batch_size
     assert market.val_paths == market.test_paths == CHUNK
     assert (evaluation.attacked_paths, evaluation.steps) == (CHUNK, 2)
     small = kind(sweeps.plan("tickets_smoke.yaml").trials[-1].study)
-    assert manageable([small], most=4e10) == (small.market, small.evaluation)
+    (whole,) = reduced([small], most=4e10)
+    assert (whole.market, whole.evaluation) == (small.market, small.evaluation)
 
 
 def test_a_probe_times_every_kind_in_a_process_of_its_own(planned):

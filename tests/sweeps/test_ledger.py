@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sweeps.errors import UsageError
+from sweeps.experiments import experiment
 from sweeps.record.ledger import Ledger
 from sweeps.record.log import read
 
@@ -58,7 +59,7 @@ def table(storage, name="trials"):
 
 
 def write(storage, *records, core="c"):
-    ledger = Ledger(storage, core=core)
+    ledger = Ledger(storage, core=core, experiment=experiment("tickets"))
     for record in records:
         ledger.append(record)
     ledger.close()
@@ -134,7 +135,9 @@ def test_a_failed_trial_says_why(tmp_path):
 
 
 def test_tables_can_be_read_while_trials_run(tmp_path):
-    ledger = Ledger(tmp_path, core="c", clock=itertools.count(0, 10).__next__)
+    ledger = Ledger(
+        tmp_path, core="c", clock=itertools.count(0, 10).__next__, experiment=experiment("tickets")
+    )
     ledger.append(trial("a"), begin("a"), segment("a", row(1, 4.0)))
     ledger.snapshot()
     (got,) = table(tmp_path)
@@ -205,14 +208,14 @@ def test_tables_written_again_from_the_log_have_the_same_bytes(tmp_path):
 
 
 def test_two_drivers_cannot_write_to_one_storage(tmp_path):
-    first = Ledger(tmp_path, core="c")
+    first = Ledger(tmp_path, core="c", experiment=experiment("tickets"))
     with pytest.raises(UsageError, match=r"host .*, pid \d+ is writing to"):
-        Ledger(tmp_path, core="c")
+        Ledger(tmp_path, core="c", experiment=experiment("tickets"))
     first.close()
-    Ledger(tmp_path, core="c").close()
+    Ledger(tmp_path, core="c", experiment=experiment("tickets")).close()
 
 
 def test_storage_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot be written .*; give another --storage"):
-        Ledger(tmp_path / "file" / "below", core="c")
+        Ledger(tmp_path / "file" / "below", core="c", experiment=experiment("tickets"))

@@ -205,7 +205,6 @@ def test_rules_of_ray_have_no_rungs_of_ours(tiny, kind):
             "scheduler.pbt={axes: [training.batch_size]}",
             "'training.batch_size' is not an axis of space",
         ),
-        ("experiment=xnn", "experiment.*: unknown experiment 'xnn'"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place_and_cure(tiny, override, message):
@@ -398,7 +397,7 @@ def test_objectives_are_what_the_scheduler_compares_unless_they_are_given(tiny):
 def test_a_search_that_varies_nothing_prepared_is_planned_for_every_axis(tiny):
     axes = ["space.risk.y_lr={uniform: [0.01, 0.1]}", "space.attack.steps={randint: [1, 4]}"]
     with pytest.raises(
-        SpaceError, match=r"^--set space\.risk\.y_lr: changes the data or the dense"
+        SpaceError, match=r"^--set space\.risk\.y_lr: changes what is prepared \(data, theta_0"
     ):
         sweeps.plan(tiny, overrides=[*TPE, *axes])
     assert sweeps.plan(tiny, overrides=[*TPE, axes[1]]).adaptive
@@ -408,18 +407,19 @@ def test_a_search_that_varies_nothing_prepared_is_planned_for_every_axis(tiny):
     ("overrides", "message"),
     [
         (
-            [*TPE, "space.network.hidden.choice=[[8], [16]]"],
-            r"^--set space\.network\.hidden: changes the data or the dense baseline, which are "
-            r"prepared before tpe proposes; put it in study, or write search\.algorithm: random$",
+            [*TPE, "space.market.xi.uniform=[0.1, 0.5]"],
+            r"^--set space\.market\.xi: changes what is prepared \(data, theta_0, dense baseline\) "
+            r"before tpe proposes; list its values as a choice, put it in study, or write "
+            r"search\.algorithm: random$",
         ),
         (
-            [*TPE, "space.training.batch_size={grid: [64], when: {sparsity: [0.8]}}"],
-            r"space\.training\.batch_size: changes the data or the dense baseline",
+            [*TPE, "space.training.batch_size={randint: [64, 65], when: {sparsity: [0.8]}}"],
+            r"space\.training\.batch_size: changes what is prepared",
         ),
         (
             ["space.training.batch_size.grid=[64, 128]", "scheduler.pbt={axes: "
              "[training.batch_size]}"],
-            r"scheduler\.pbt\.axes: training\.batch_size changes the data or the dense baseline, "
+            r"scheduler\.pbt\.axes: training\.batch_size changes what is prepared \(.*\), "
             "which a running trial keeps; remove it",
         ),
         (
@@ -442,7 +442,21 @@ def test_a_proposal_whose_values_make_no_study_together_names_the_trial(tiny):
         plan.proposal(0, {"sparsity": 0.5, "lr": 0.01, "epsilon": 0.0, "pruning.min_kept": 4})
 
 
-def test_a_robust_preparation_is_built_on_the_clean_one_of_its_seed_if_there_is_one(tiny):
+def test_listed_values_that_change_what_is_prepared_are_all_prepared_before_a_search(tiny):
+    axes = ["space.network.hidden.choice=[[8], [16]]", "space.seed.grid=[0, 1, 2]"]
+    plan = sweeps.plan(tiny, overrides=[*TPE, *axes])
+    needed = {
+        trial.preparation
+        for number, hidden in enumerate([(8,), (16,)])
+        for trial in plan.proposal(
+            number, {"sparsity": 0.8, "lr": 1e-3, "epsilon": 0.2, "network.hidden": hidden}
+        )
+    }
+    assert len(needed) == 6
+    assert needed == plan.preparations.keys()
+
+
+def test_a_robust_preparation_is_built_on_the_clean_one_of_its_seed(tiny):
     robust = ["study.pruning.source=robust", "space.seed.grid=[0, 1]"]
     plan = sweeps.plan(tiny, overrides=robust)
     bases = {key: plan.base(key) for key in plan.preparations}
@@ -452,4 +466,5 @@ def test_a_robust_preparation_is_built_on_the_clean_one_of_its_seed_if_there_is_
             assert plan.preparations[key].seed == plan.preparations[base].seed
             assert plan.preparations[base].study.attack.epsilon == 0
     alone = sweeps.plan(tiny, overrides=[*robust, "space.epsilon.grid=[0.2]"])
-    assert [alone.base(key) for key in alone.preparations] == [None, None]
+    assert len(alone.preparations) == 4
+    assert {alone.base(key) for key in alone.preparations} - {None} < alone.preparations.keys()

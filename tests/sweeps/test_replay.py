@@ -11,6 +11,7 @@ from spaces import TINY
 
 from sweeps import UsageError
 from sweeps.driver import engine_for
+from sweeps.experiments import experiment
 from sweeps.planning.plan import plan
 from sweeps.record.ledger import Ledger
 from sweeps.record.manifest import core_version
@@ -271,7 +272,7 @@ def test_of_a_trial_that_lost_its_workers_only_the_epochs_are_compared(tmp_path)
     storage = tmp_path / "out"
     run_locally(TINY, storage, overrides=OVERRIDES, stop_after=4)
     engine = engine_for(plan(storage.with_suffix(".yaml"), overrides=OVERRIDES))
-    ledger = Ledger(storage, core=core_version(), engine=engine)
+    ledger = Ledger(storage, core=core_version(), engine=engine, experiment=experiment("tickets"))
     (known, *_) = [i for i, log in ledger.book.trials.items() if log.epochs and not log.end]
     for _ in range(4):
         ledger.append({"type": "begin", "trial_id": known, "epoch": 1})

@@ -17,6 +17,7 @@ from rich.console import Console
 from sweeps.deciding.asha import Asha
 from sweeps.deciding.engine import Engine
 from sweeps.errors import UsageError
+from sweeps.experiments import experiment
 from sweeps.record.ledger import Ledger
 from sweeps.record.log import LogError, Writer, read
 from sweeps.record.storage import Lock, this_process
@@ -408,7 +409,7 @@ def test_watching_needs_a_positive_pause(tmp_path):
 
 
 def test_the_log_says_when_what_happened_happened(tmp_path):
-    ledger = Ledger(tmp_path, core="c", engine=Engine(None))
+    ledger = Ledger(tmp_path, core="c", engine=Engine(None), experiment=experiment("tickets"))
     ledger.append(trial("a"))
     ledger.note({"type": "begin", "trial_id": "a", "epoch": 0})
     ledger.append(segment("a", 1, 1, 0.0))
@@ -423,7 +424,9 @@ def test_the_log_says_when_what_happened_happened(tmp_path):
 def test_the_log_shows_at_every_moment_what_the_engine_knows(tmp_path: Path, seed):
     rng = np.random.default_rng(seed)
     engine = Engine(Asha((1, 3), mode="min", reduction_factor=3, block=4, lag=4))
-    ledger = Ledger(tmp_path, core="c", engine=engine, clock=lambda: 0.0)
+    ledger = Ledger(
+        tmp_path, core="c", engine=engine, clock=lambda: 0.0, experiment=experiment("tickets")
+    )
     (tmp_path / "manifest.json").write_text(json.dumps({**MANIFEST, "trials": 16}))
     ledger.append(*(trial(f"t{i}", i) for i in range(16)), {"type": "closed"})
     at_work = {}

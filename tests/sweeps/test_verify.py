@@ -11,6 +11,7 @@ from spaces import TINY
 
 from hedgecore.hedging.preparation import NETWORKS
 from sweeps import UsageError
+from sweeps.experiments import experiment
 from sweeps.record.ledger import Ledger
 from sweeps.record.manifest import core_version
 from sweeps.record.recorded import Recorded
@@ -271,7 +272,7 @@ def test_a_table_of_another_pyarrow_is_compared_by_value(copy):
 
 def test_tables_may_lag_while_a_driver_runs_and_not_afterwards(copy):
     stale = (copy / "trials.parquet").read_bytes()[:-8]
-    ledger = Ledger(copy, core=core_version())
+    ledger = Ledger(copy, core=core_version(), experiment=experiment("tickets"))
     try:
         (copy / "trials.parquet").write_bytes(stale)
         assert wrong(copy) == {}
@@ -403,7 +404,7 @@ def test_other_paths_than_are_simulated_are_found_on_demand_only(copy):
     path.write_text(json.dumps({**facts, "data_sha256": "0" * 64}))
     found = wrong(copy, data=True)
     assert "data_sha256 of trial" in found["study"]
-    assert "has the hash of other paths than come out here" in found["data"]
+    assert "has the hash of other data than comes out here" in found["data"]
 
 
 def test_a_forged_theta_star_is_found_by_its_metrics(copy):

@@ -41,7 +41,12 @@ def filed(folder, plan, **ended):
     pq.write_table(pa.Table.from_pylist(trials), folder / "trials.parquet")
     pq.write_table(pa.Table.from_pylist(epochs), folder / "epochs.parquet")
     space = {name: {"grid": domain.ends()} for name, domain in plan.space.space.items()}
-    manifest = {"study": to_mapping(plan.study), "space": space, "scheduler": None}
+    manifest = {
+        "experiment": "tickets",
+        "study": to_mapping(plan.study),
+        "space": space,
+        "scheduler": None,
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 

@@ -1,6 +1,6 @@
 import pytest
 
-from hedgecore.hedging.preparation import prepare
+from hedgecore.hedging.prepare import prepare
 from hedgecore.hedging.study import TicketStudy
 
 

@@ -5,7 +5,7 @@ import torch
 
 from hedgecore.hedging.baselines import BASELINES, hedge
 from hedgecore.hedging.evaluate import measured
-from hedgecore.hedging.preparation import prepare
+from hedgecore.hedging.prepare import prepare
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.heston import simulate
 from hedgecore.market.pricing import heston_call

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load, save
 
 from hedgecore.config import ConfigError
-from hedgecore.hedging.preparation import prepare
+from hedgecore.hedging.prepare import prepare
 from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.hedging.ticket import draw_ticket, train_ticket
 from hedgecore.hedging.train import parameters_after, train
@@ -155,14 +155,14 @@ def test_a_robust_source_finds_masks_on_a_network_of_its_own_and_keeps_the_dense
     assert prepared.dense == preparation.dense
     assert all(torch.equal(p, prepared.theta_star[n]) for n, p in preparation.theta_star.items())
     built = prepare(study, seed=0, base=preparation)
-    for name, theta in prepared.networks.items():
-        assert all(torch.equal(p, built.networks[name][n]) for n, p in theta.items())
+    for name, tensors in prepared.files.items():
+        assert all(torch.equal(t, built.files[name][n]) for n, t in tensors.items())
     robust, clean = draw_ticket(study, prepared), draw_ticket(study, preparation)
     assert any(not torch.equal(m, clean.mask[n]) for n, m in robust.mask.items())
     # Without an attack there is nothing to be robust against, and one network to train.
     assert (
-        study.with_axes({"epsilon": 0.0}).dense_study()
-        == study.with_axes({"pruning.source": "clean"}).dense_study()
+        study.with_axes({"epsilon": 0.0}).shared_study()
+        == study.with_axes({"pruning.source": "clean"}).shared_study()
     )
 
 

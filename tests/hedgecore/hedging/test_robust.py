@@ -235,7 +235,7 @@ def test_a_curriculum_that_leaves_no_epoch_at_the_full_budget_is_refused(study):
 
 @pytest.mark.parametrize(("tail", "cvar"), [(0.05, "cvar_05"), (0.5, "cvar_50")])
 def test_tests_in_other_markets_and_by_transfer_have_their_columns(study, tail, cvar):
-    from hedgecore.hedging.preparation import prepare
+    from hedgecore.hedging.prepare import prepare
 
     study = study.with_axes(
         {

@@ -1,0 +1,41 @@
+"""What of a trained ticket is deployed: weights, masks, and the scale of its features."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from hedgecore.experiment import Deployed, Json, Tensors
+from hedgecore.hedging.features import FEATURE_NAMES
+from hedgecore.hedging.study import TicketStudy
+
+_KEPT = ("layers.", "mask.", "standardisation.")
+
+
+def deployed(study: TicketStudy, tensors: Tensors, trial: Json) -> Deployed:
+    """See :meth:`hedgecore.experiment.Experiment.deployed`."""
+    return Deployed(
+        architecture="hedging_network",
+        sizes={
+            "widths": [len(FEATURE_NAMES), *study.hidden, 1],
+            "masks": sum(name.startswith("mask.") for name in tensors),
+        },
+        tensors={name: value for name, value in tensors.items() if name.startswith(_KEPT)},
+        facts={"inputs": list(FEATURE_NAMES)},
+    )
+
+
+def hedging_network(*, widths: list[int], masks: int) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+    """Type and shape of every tensor that is deployed.
+
+    Args:
+        widths: inputs, hidden units of every layer, outputs.
+        masks: how many layers have one, from the first.
+    """
+    layout: dict[str, tuple[str, tuple[int, ...]]] = {
+        f"standardisation.{moment}": ("float32", (widths[0],)) for moment in ("mean", "sd")
+    }
+    for i, (inputs, outputs) in enumerate(pairwise(widths)):
+        layout[f"layers.{i}.weight"] = "float32", (outputs, inputs)
+        layout[f"layers.{i}.bias"] = "float32", (outputs,)
+        if i < masks:
+            layout[f"mask.layers.{i}.weight"] = "bool", (outputs, inputs)
+    return layout

@@ -1,0 +1,157 @@
+"""Preparing a seed: its markets simulated, theta_0 drawn, and the dense networks trained."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from hedgecore.experiment import Json, Tensors
+from hedgecore.hedging.baselines import BASELINES, bs_delta_current, hedge
+from hedgecore.hedging.evaluate import evaluate, measured
+from hedgecore.hedging.features import Standardisation
+from hedgecore.hedging.interpret import interpretation
+from hedgecore.hedging.markets import market_data, transferred
+from hedgecore.hedging.network import initialise
+from hedgecore.hedging.preparation import DenseBaseline, Preparation, filed
+from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.hedging.study import TicketStudy
+from hedgecore.hedging.train import parameters_after, train
+from hedgecore.market.paths import MarketPaths
+from hedgecore.pruning.mask import Parameters
+from hedgecore.rng import stream
+from hedgecore.training.convergence import epochs_to_criterion
+
+
+def prepare(study: TicketStudy, *, seed: int, base: Preparation | None = None) -> Preparation:
+    """Simulate the markets, draw theta_0, and train the dense networks.
+
+    Args:
+        study: all that it depends on is in its ``shared_study()``.
+        seed: names every stream.
+        base: the preparation of ``study.base_study()``, if there is one already: then only the
+            network that is trained under attack is missing.
+    Raises:
+        DivergedError: a dense network does not train; lower ``dense.lr``.
+    """
+    study = study.shared_study()
+    clean = study.base_study()
+    made = _clean(clean, seed=seed) if base is None else base
+    if study == clean:
+        return made
+    problem = HedgingProblem.of(study, made.standardisation)
+    _, theta_mask = _trained(problem, made.theta_0, made.data, seed=seed)
+    theta_k = _rewound(problem, made.theta_0, made.data, seed=seed)
+    return replace(made, theta_mask=theta_mask, theta_k=theta_k)
+
+
+def _clean(study: TicketStudy, *, seed: int) -> Preparation:
+    data = market_data(study, seed=seed)
+    standardisation = _standardisation(study, data["train"])
+    problem = HedgingProblem.of(study, standardisation)
+    theta_0 = initial(problem, data["train"], stream(seed, "theta_0"))
+    losses, theta_star = _trained(problem, theta_0, data, seed=seed)
+    data |= transferred(problem, theta_star, data["test"], seed=seed)
+    metrics, pnl = evaluate(problem, theta_star, data, seed=seed)
+    dense = DenseBaseline(
+        val_loss=min(losses),
+        epochs=len(losses),
+        epochs_to_95pct=epochs_to_criterion(losses, reference=min(losses)),
+        metrics=metrics,
+        baselines={
+            name: measured(study, hedge(name, study, data["test"]), data["test"])
+            for name in BASELINES
+        },
+    )
+    return Preparation(
+        seed=seed,
+        data=data,
+        standardisation=standardisation,
+        theta_0=theta_0,
+        theta_star=theta_star,
+        theta_mask=theta_star,
+        theta_k=_rewound(problem, theta_0, data, seed=seed),
+        dense=dense,
+        dense_pnl=pnl,
+        interpretation=interpretation(problem, theta_star, {}, data["test"], seed=seed),
+    )
+
+
+def restore(
+    study: TicketStudy,
+    *,
+    seed: int,
+    about: Json,
+    files: Mapping[str, Tensors],
+    base: Preparation | None = None,
+) -> Preparation:
+    """What :func:`prepare` returned, from what is filed of it and markets simulated again.
+
+    Args:
+        study: as :func:`prepare` got it.
+        seed: likewise.
+        about: :attr:`Preparation.about`.
+        files: :attr:`Preparation.files`.
+        base: the preparation of ``study.base_study()``, whose markets are the same.
+    """
+    known = filed(about, files)
+    if base is not None:
+        return replace(base, **known)
+    study = study.base_study()
+    data = market_data(study, seed=seed)
+    standardisation = _standardisation(study, data["train"])
+    problem = HedgingProblem.of(study, standardisation)
+    data |= transferred(problem, known["theta_star"], data["test"], seed=seed)
+    return Preparation(seed=seed, data=data, standardisation=standardisation, **known)
+
+
+def initial(
+    problem: HedgingProblem, paths: MarketPaths, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Initial parameters; a trained ``y`` starts where it is optimal for the untrained network."""
+    study = problem.study
+    drawn = initialise(study.hidden, generator=generator)
+    theta = {name: value.to(paths.spot.device) for name, value in drawn.items()}
+    if study.risk.y == "parameter":
+        theta["y"] = problem.measure.optimal_y(problem.outcomes(theta, paths).pnl)
+    return theta
+
+
+def _standardisation(study: TicketStudy, paths: MarketPaths) -> Standardisation:
+    # The network's own past is unknown before it is trained; the Black-Scholes hedge has the same
+    # scale.
+    return Standardisation.fit(
+        paths.spot, paths.variance, bs_delta_current(study, paths), strike=study.option.strike
+    )
+
+
+def _trained(
+    problem: HedgingProblem, start: Parameters, data: Mapping[str, MarketPaths], *, seed: int
+) -> tuple[list[float], dict[str, Tensor]]:
+    """Validation risk of every epoch of the dense network, and its best parameters."""
+    losses = []
+    for epoch in train(
+        problem,
+        start,
+        {},
+        train_paths=data["train"],
+        val_paths=data["val"],
+        training=problem.study.training,
+        seed=seed,
+    ):
+        losses.append(epoch.val_loss)
+    return losses, dict(epoch.theta)
+
+
+def _rewound(
+    problem: HedgingProblem, start: Parameters, data: Mapping[str, MarketPaths], *, seed: int
+) -> dict[str, Tensor]:
+    """Parameters of the dense network after as many steps as the study rewinds to."""
+    return parameters_after(
+        problem.study.pruning.rewind_step,
+        problem,
+        start,
+        train_paths=data["train"],
+        training=problem.study.training,
+        seed=seed,
+    )

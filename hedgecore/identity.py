@@ -1,0 +1,14 @@
+"""What tensors are, in one number: equal for equal values, whatever file or memory holds them."""
+
+import hashlib
+from collections.abc import Iterable
+
+from torch import Tensor
+
+
+def sha256(tensors: Iterable[Tensor]) -> str:
+    """sha256 (hex) of the bytes of ``tensors``, in order."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
