@@ -48,7 +48,7 @@ _rate = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="hedgesweep")
 def cli() -> None:
-    """Sparse hedging networks: which lottery ticket can be deployed, and what it costs."""
+    """Sweeps: sparse hedging networks that can be deployed, explainable underwriting networks."""
 
 
 @cli.command("plan")
@@ -186,7 +186,7 @@ def replay_command(trial_id: str, storage: Path) -> None:
 
 @cli.command("verify")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--data", is_flag=True, help="Of a storage: simulate the market again, too.")
+@click.option("--data", is_flag=True, help="Of a storage: make its data again, too.")
 @key_option
 @accepted_option
 def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Path | None) -> None:

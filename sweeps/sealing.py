@@ -15,6 +15,7 @@ from hedgecore.bundle.sealing import seal
 from hedgecore.config import to_mapping
 from hedgecore.experiment import Json, Tensors
 from hedgecore.hedging.deployed import hedging_network
+from hedgecore.insurance.deployed import explained_classifier
 from sweeps.errors import UsageError
 from sweeps.record.recorded import Recorded
 
@@ -96,5 +97,8 @@ def _model(recorded: Recorded, trial_id: str, sha256: str) -> tuple[Tensors, Jso
     return tensors, json.loads(header.get("__metadata__", {}).get("trial", "{}"))
 
 
-ARCHITECTURES: Architectures = {"hedging_network": hedging_network}
+ARCHITECTURES: Architectures = {
+    "hedging_network": hedging_network,
+    "explained_classifier": explained_classifier,
+}
 """What may be in a bundle that hedgesweep opens."""

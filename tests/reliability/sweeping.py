@@ -18,6 +18,7 @@ from typing import Self
 import pandas as pd
 
 import analysis
+from sweeps.experiments import experiment
 from sweeps.record.book import Book
 from sweeps.record.log import read
 from sweeps.record.manifest import core_version
@@ -190,7 +191,14 @@ def acknowledged(lines: Sequence[str], storage: Path) -> int:
     again = io.StringIO()
     with redirect_stdout(again):
         PlainLines().update(
-            State(trials=book.trials, total=0, running=0, began=0.0, first_trial=0.0)
+            State(
+                experiment=experiment("tickets"),
+                trials=book.trials,
+                total=0,
+                running=0,
+                began=0.0,
+                first_trial=0.0,
+            )
         )
     told = list(_endings(lines))
     lost = set(told) - set(_endings(again.getvalue().splitlines()))

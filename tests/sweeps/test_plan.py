@@ -408,9 +408,9 @@ def test_a_search_that_varies_nothing_prepared_is_planned_for_every_axis(tiny):
     [
         (
             [*TPE, "space.market.xi.uniform=[0.1, 0.5]"],
-            r"^--set space\.market\.xi: changes what is prepared \(data, theta_0, dense baseline\) "
-            r"before tpe proposes; list its values as a choice, put it in study, or write "
-            r"search\.algorithm: random$",
+            r"^--set space\.market\.xi: changes what is prepared \(data, theta_0, dense "
+            r"baseline\) before tpe proposes; list its values as a choice, put it in study, or "
+            r"write search\.algorithm: random$",
         ),
         (
             [*TPE, "space.training.batch_size={randint: [64, 65], when: {sparsity: [0.8]}}"],

@@ -1,0 +1,171 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from local_sweep import run_locally
+from safetensors.torch import load_file
+from spaces import TINY_XNN
+
+import analysis
+import sweeps
+from hedgecore.bundle.sealing import unseal
+from hedgecore.config import to_mapping
+from hedgecore.insurance.network import pre_activations
+from sweeps import PreparationError, SpaceError
+from sweeps.experiments import experiment
+from sweeps.planning.estimate import estimate
+from sweeps.planning.probe import probe
+from sweeps.record.filing import Facts
+from sweeps.record.replay import replay
+from sweeps.record.verify import verify
+from sweeps.sealing import ARCHITECTURES, seal_trial
+from sweeps.workers.shared import _arrays, _assembled, _merged, prepare_task
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory):
+    storage = tmp_path_factory.mktemp("xnn") / "out"
+    run_locally(TINY_XNN, storage, shuffle_seed=1)
+    return storage
+
+
+@pytest.fixture(scope="module")
+def trials(storage):
+    return analysis.load_trials(storage)
+
+
+@pytest.fixture
+def space(tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY_XNN)
+    return path
+
+
+def test_every_trial_completes_with_every_column_of_its_experiment(trials):
+    assert trials["status"].eq("completed").all()
+    asked = experiment("xnn")
+    assert {*asked.trial_columns, *asked.after} < {*trials.columns}
+    # So few rows leave some groups without a case, and some centroids without a node.
+    told = ["cross_entropy", "kappa", "r2_mean", "explanation_gain", "rho_gain", "ece"]
+    assert trials[told].notna().all(axis=None)
+
+
+def test_without_an_explanation_a_trial_is_the_plain_network_of_its_seed(trials):
+    plain = trials[trials["config/adj_weight"] == 0]
+    assert len(plain) == 4
+    assert (plain["cross_entropy"] == plain["plain_cross_entropy"]).all()
+    assert (plain["explanation_gain"] <= 0).all()
+    assert plain.groupby("config/seed")["theta_0_sha256"].nunique().eq(1).all()
+
+
+def test_a_finished_sweep_is_found_right_and_its_data_come_out_again(storage):
+    found = verify(storage, data=True)
+    assert found.ok, found.lines()
+    assert found.lines()[-1].endswith("data and baseline come out again, 4 of each")
+
+
+def test_a_trial_trained_again_is_equal_to_the_last_bit(storage, trials):
+    known = trials.loc[trials["config/adj_weight"] == 0.3, "trial_id"].iloc[0]
+    again = replay(storage, known)
+    assert again.equal, again.lines()
+    assert again.model
+
+
+def test_a_sweep_that_is_cut_and_resumed_in_another_order_gives_the_same_table(
+    storage, trials, tmp_path
+):
+    for stop_after in (3, None):
+        run_locally(TINY_XNN, tmp_path / "cut", stop_after=stop_after, shuffle_seed=2)
+    again = analysis.load_trials(tmp_path / "cut")
+    assert again.drop(columns="seconds").equals(trials.drop(columns="seconds"))
+
+
+def test_a_preparation_with_other_clusters_holds_only_those_in_the_object_store(space):
+    study = sweeps.plan(space).trials[0].study
+    base_study, two = to_mapping(study.base_study()), to_mapping(study.shared_study())
+    prepared = prepare_task._function
+    base_facts, base = prepared("xnn", base_study, 0, "core", None)
+    facts, own = prepared("xnn", two, 0, "core", None, base_facts, base)
+    assert isinstance(base_facts, Facts)
+    assert 0 < sum(a.nbytes for a in own.values()) < sum(a.nbytes for a in base.values()) / 20
+    made = _arrays(_assembled("xnn", facts, _merged(base, own)))
+    whole = _arrays(experiment("xnn").prepare(study, seed=0))
+    assert whole.keys() == made.keys()
+    assert all(np.array_equal(a, made[k], equal_nan=True) for k, a in whole.items())
+
+
+def test_a_plan_prepares_each_seed_once_and_its_clusters_upon_it(space):
+    plan = sweeps.plan(space)
+    assert plan.lines()[1].startswith("prepared once each: 2 and 4 upon them (data, boosted trees")
+    stored = [plan.experiment.stored_bytes(t.study) for t in plan.preparations.values()]
+    assert estimate(plan, cpus=2).store < sum(stored)
+
+
+def test_a_probe_of_the_experiment_foretells_its_hours(space):
+    plan = sweeps.plan(space)
+    told = estimate(plan, probe("xnn", (t.study for t in plan.trials)), cpus=2)
+    assert told.cost.trial_hours > 0
+    assert told.cost.preparation_hours > 0
+
+
+def test_a_search_may_choose_among_listed_cluster_counts(space):
+    learning = {
+        "space.clusters": {"choice": [2, 3]},
+        "space.adj_weight": {"uniform": [0.0, 1.0]},
+        "search": {
+            "algorithm": "nsga2",
+            "num_samples": 4,
+            "objectives": ["val_loss", "val_explanation_gain"],
+        },
+    }
+    plan = sweeps.plan(space, overrides=learning)
+    assert plan.objectives == {"val_loss": "min", "val_explanation_gain": "max"}
+    with pytest.raises(
+        SpaceError, match=r"space\.clusters: changes what is prepared .*as a choice"
+    ):
+        sweeps.plan(space, overrides={**learning, "space.clusters": {"randint": [2, 9]}})
+    tested = {**learning["search"], "objectives": ["explanation_gain"]}
+    with pytest.raises(
+        SpaceError, match=r"'explanation_gain' is a test metric.*val_explanation_g"
+    ):
+        sweeps.plan(space, overrides={**learning, "search": tested})
+
+
+def test_a_sealed_network_answers_bit_equal_to_the_trained_one(storage, trials, tmp_path):
+    key, known = Ed25519PrivateKey.generate(), str(trials["trial_id"].iloc[-1])
+    made = seal_trial(storage, known, key=key, folder=tmp_path / "bundle")
+    assert made.architecture == "explained_classifier"
+    assert len(made.facts["inputs"]) == made.sizes["widths"][0]
+    opened = unseal(
+        tmp_path / "bundle", pinned=[key.public_key()], architectures=ARCHITECTURES
+    ).tensors
+    trained = load_file(storage / "models" / known / "xnn.safetensors")
+    widths = made.sizes["widths"]
+    x = torch.linspace(-2, 2, 5 * widths[0]).reshape(5, -1)
+    names = [f"layers.{i}.{part}" for i in range(3) for part in ("weight", "bias")]
+    answers = [pre_activations({n: t[n] for n in names}, x)[-1] for t in (opened, trained)]
+    assert torch.equal(*answers)
+
+
+def test_the_manifest_has_the_baselines_of_every_seed(storage):
+    manifest = json.loads((storage / "manifest.json").read_text())
+    assert len(manifest["preparations"]) == 6
+    for prepared in manifest["preparations"].values():
+        assert {"plain", "boosted", "boosted_offsets", "boosted_classes"} < {
+            *prepared["baselines"]
+        }
+
+
+@pytest.mark.ray
+def test_a_table_that_is_not_there_is_one_line_before_any_trial(space, tmp_path, silent):
+    with pytest.raises(
+        PreparationError, match=r"seed-\d-\w+: no file .*absent\.csv; give the path"
+    ):
+        sweeps.run(
+            space,
+            storage=tmp_path / "out",
+            overrides={"study.data.path": str(tmp_path / "absent.csv")},
+            progress=silent,
+        )
