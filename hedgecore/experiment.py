@@ -275,7 +275,7 @@ class Experiment(Protocol[S, P]):
         """Bytes of the data of a preparation."""
 
     def stored_bytes(self, study: S) -> int:
-        """Bytes of a preparation in the object store."""
+        """Bytes of a preparation in the object store, beyond what it has from its base."""
 
     def trained(self, study: S) -> Sequence[S]:
         """Networks that the preparation trains beyond its base, each as the study of a trial."""

@@ -66,11 +66,14 @@ def assessment_work(study: TicketStudy) -> float:
 
 
 def stored_bytes(study: TicketStudy) -> int:
-    """Bytes of one preparation of ``study`` in the object store, all of it float32."""
+    """Bytes of one preparation in the object store, beyond what it has from its base; float32."""
     network = study.network
     parameters = sum(network.weights) + sum(network.hidden) + 1 + (study.risk.y == "parameter")
     scales = 2 * 8  # mean and sd of each of the 8 features
-    return path_bytes(study) + 4 * (len(NETWORKS) * parameters + scales + study.market.test_paths)
+    networks = 4 * len(NETWORKS) * parameters
+    if study.shared_study() != study.base_study():
+        return networks
+    return networks + path_bytes(study) + 4 * (scales + study.market.test_paths)
 
 
 def reduced(kinds: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:

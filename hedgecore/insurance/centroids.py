@@ -40,21 +40,27 @@ class Whitening:
 
     Args:
         mean: of the training rows.
-        inverse_root: L^-1, lower triangular.
+        inverse_root: L^-1, lower triangular; or one row for each of some principal axes.
         shrinkage: share by which correlations were shrunk; 0 where their rank is full.
     """
 
     mean: Float[Tensor, " features"]
-    inverse_root: Float[Tensor, "features features"]
+    inverse_root: Float[Tensor, "axes features"]
     shrinkage: float
 
     @classmethod
-    def fit(cls, x: Float[Tensor, "rows features"]) -> "Whitening":
+    def fit(cls, x: Float[Tensor, "rows features"], *, axes: int | None = None) -> "Whitening":
         """The whitening of ``x``, computed in float64 and kept in its dtype.
 
+        With ``axes`` only the leading principal axes of ``x`` are left, each in units of its own
+        standard deviation. They are those of the covariance: features that are principal axes
+        themselves stay what they are. With all of them, distances are Mahalanobis' again.
+
         Raises:
-            ValueError: all rows are alike.
+            ValueError: all rows are alike, or they vary along fewer than ``axes``.
         """
+        if axes is not None:
+            return cls._along(x, axes)
         mean = x.double().mean(dim=0)
         centred = x.double() - mean
         sd = centred.square().mean(dim=0).sqrt()
@@ -73,9 +79,33 @@ class Whitening:
         inverse = torch.linalg.solve_triangular(root, eye / sd, upper=False)
         return cls(mean=mean.to(x), inverse_root=inverse.to(x), shrinkage=shrinkage)
 
-    def __call__(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows features"]:
+    @classmethod
+    def _along(cls, x: Float[Tensor, "rows features"], axes: int) -> "Whitening":
+        mean = x.double().mean(dim=0)
+        centred = x.double() - mean
+        variances, vectors = torch.linalg.eigh(centred.T @ centred / len(x))
+        # Rising from eigh: the last are the leading ones.
+        rank = int((variances > _TINY**2 * variances[-1]).sum())
+        if axes > rank:
+            raise ValueError(
+                f"axes must not exceed the {rank} that the training rows vary along, got {axes}; "
+                "lower it, or take null for all"
+            )
+        kept = vectors.flip(1).T[:axes]
+        largest = kept.gather(1, kept.abs().argmax(dim=1, keepdim=True))
+        scaled = kept * largest.sign() / variances.flip(0)[:axes, None].sqrt()
+        return cls(mean=mean.to(x), inverse_root=scaled.to(x), shrinkage=0.0)
+
+    def __call__(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows axes"]:
         """``x`` in units of the training rows' standard deviations."""
         return (x - self.mean) @ self.inverse_root.T
+
+    def distances(
+        self, x: Float[Tensor, "rows features"], points: Float[Tensor, "points features"]
+    ) -> Float[Tensor, "rows points"]:
+        """Mahalanobis distance of every row to every point, in standard deviations."""
+        # Not by |x|^2 - 2xc + |c|^2, which loses the small ones in float32.
+        return torch.cdist(self(x), self(points), compute_mode="donot_use_mm_for_euclid_dist")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,12 +126,7 @@ class Centroids:
 
     def distances(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows clusters"]:
         """Mahalanobis distance of every row to every centroid, in standard deviations."""
-        # Not by |x|^2 - 2xc + |c|^2, which loses the small ones in float32.
-        return torch.cdist(
-            self.whitening(x),
-            self.whitening(self.points),
-            compute_mode="donot_use_mm_for_euclid_dist",
-        )
+        return self.whitening.distances(x, self.points)
 
 
 def find_centroids(
@@ -117,9 +142,10 @@ def find_centroids(
         x: encoded training rows.
         seed: names the streams of starts and draws.
     Raises:
-        ValueError: more clusters than distinct rows, no cluster at all, or all rows alike.
+        ValueError: more clusters than distinct rows, no cluster at all, all rows alike, or more
+            axes than they vary along.
     """
-    whitening = Whitening.fit(x)
+    whitening = Whitening.fit(x, axes=config.axes)
     white = whitening(x).double().numpy(force=True)
     seen = _seen(config, len(white), seed)
     first = _distinct(x.numpy(force=True)[seen])

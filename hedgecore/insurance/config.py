@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from hedgecore.config import ConfigError, at_least, varied
+from hedgecore.insurance.schema import COLUMNS, FEATURES
 
 Grouping = Literal["k_means", "agglomerative", "dbscan", "mean_shift", "random_points"]
 """How centroids are found; see ``hedgecore.insurance.centroids.GROUPINGS``."""
@@ -110,6 +112,8 @@ class ClusteringConfig:
         method: k-means and its rivals, or their control: training rows drawn at random.
         clusters: K. DBSCAN and mean-shift count for themselves, and the K largest of their
             clusters are kept.
+        axes: leading principal axes of the training rows that distances are taken along; None
+            for all, rare columns and noise among them.
         sample: training rows that agglomerative, DBSCAN and mean-shift see, as their time or
             memory grows with the square; None for all.
         min_samples: rows within ``eps`` of a row in the dense part of a DBSCAN cluster, itself
@@ -121,6 +125,7 @@ class ClusteringConfig:
 
     method: Grouping = "k_means"
     clusters: int = 6
+    axes: int | None = None
     sample: int | None = 4096
     min_samples: int = 5
     eps: float | None = None
@@ -128,6 +133,8 @@ class ClusteringConfig:
 
     def __post_init__(self) -> None:
         at_least("clusters", self.clusters, least=1)
+        if self.axes is not None:
+            at_least("axes", self.axes, least=1)
         if self.sample is not None:
             at_least("sample", self.sample, least=2)
         at_least("min_samples", self.min_samples, least=1)
@@ -183,6 +190,45 @@ class ExplanationConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationConfig:
+    """What is measured of every trained network.
+
+    Args:
+        layer: hidden layer whose nodes are explained, from 0; None for the last.
+        group: column whose levels make the groups that are compared.
+        bins: quantile bins to cut a column of numbers into; None takes its levels as they are.
+        resamples: of the bootstrap behind intervals.
+        concepts: random concepts that a centroid is held against; p is not below one in so many.
+        points: of the grid of partial dependence.
+    """
+
+    layer: int | None = None
+    group: str = "InsuredInfo_6"
+    bins: int | None = None
+    resamples: int = 1000
+    concepts: int = 200
+    points: int = 20
+
+    def __post_init__(self) -> None:
+        if self.layer is not None:
+            at_least("layer", self.layer)
+        if self.group not in FEATURES:
+            near = get_close_matches(self.group, FEATURES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "one is 'InsuredInfo_6'"
+            raise ValueError(f"group must be a column of train.csv, got {self.group!r}; {hint}")
+        if self.bins is not None:
+            at_least("bins", self.bins, least=2)
+            if COLUMNS[self.group].text:
+                raise ValueError(
+                    f"bins must be null for the text of {self.group}, got {self.bins}; its levels "
+                    "are the groups"
+                )
+        at_least("resamples", self.resamples, least=1)
+        at_least("concepts", self.concepts, least=1)
+        at_least("points", self.points, least=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class XnnStudy:
     """Everything that determines an X-NN but its seed."""
 
@@ -192,6 +238,7 @@ class XnnStudy:
     baseline: BaselineConfig = field(default_factory=BaselineConfig)
     clustering: ClusteringConfig = field(default_factory=ClusteringConfig)
     explanation: ExplanationConfig = field(default_factory=ExplanationConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
         last = len(self.network.hidden)
@@ -199,6 +246,11 @@ class XnnStudy:
             raise ConfigError(
                 "explanation.layer",
                 f"{self.explanation.layer} is beyond the output layer {last}; lower it",
+            )
+        if self.evaluation.layer is not None and self.evaluation.layer >= last:
+            raise ConfigError(
+                "evaluation.layer",
+                f"{self.evaluation.layer} is beyond the last hidden layer {last - 1}; lower it",
             )
 
     def with_axes(self, values: Mapping[str, Any]) -> "XnnStudy":
@@ -210,8 +262,14 @@ class XnnStudy:
         """
         return varied(self, AXES, values)
 
+    @property
+    def explained(self) -> int:
+        """The hidden layer whose nodes are explained, from 0."""
+        layer = self.evaluation.layer
+        return len(self.network.hidden) - 1 if layer is None else layer
+
     def shared_study(self) -> "XnnStudy":
-        """The part of the study that data, encoding, theta_0 and baselines depend on.
+        """The part of the study that data, clusters, theta_0 and baselines depend on.
 
         Equal parts share one preparation. Its training is that of the plain network.
         """
@@ -220,10 +278,10 @@ class XnnStudy:
             self,
             training=replace(self.training, lr=self.baseline.lr, epochs=epochs),
             baseline=replace(self.baseline, epochs=epochs),
-            clustering=ClusteringConfig(),
             explanation=ExplanationConfig(),
+            evaluation=EvaluationConfig(),
         )
 
-    def clustered_study(self) -> "XnnStudy":
-        """The part of the study that centroids and distances depend on: data and clustering."""
-        return XnnStudy(data=self.data, clustering=self.clustering)
+    def base_study(self) -> "XnnStudy":
+        """The shared study with the default clusters: others add theirs to its preparation."""
+        return replace(self.shared_study(), clustering=ClusteringConfig())

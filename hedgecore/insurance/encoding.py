@@ -242,6 +242,10 @@ def _scaling(values: Matrix, *, axes: int) -> Scaling:
     mean, sd = values.mean(axis=0), values.std(axis=0)
     # Rounding leaves a constant column a spread of its own; PCA must not see it blown up.
     sd = np.where(sd > 1e-12 * (1 + np.abs(mean)), sd, 1.0)
+    if not axes:
+        return Scaling(
+            mean=mean, sd=sd, axes=np.empty((0, values.shape[1])), explained=np.empty(0)
+        )
     standard = (values - mean) / sd
     variances, vectors = np.linalg.eigh(standard.T @ standard / len(values))
     kept = vectors.T[::-1][:axes]

@@ -7,7 +7,7 @@ over such controls says something, see :func:`explanation_gain`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -73,23 +73,47 @@ class LinearFit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """What :func:`explain` measures, node by node.
+class Regression:
+    """How far distances tell nodes.
 
     Args:
         fit: on training rows.
         r2: held-out share of variance that ``fit`` explains, below 0 where it misleads; 0 for a
             node that is constant there.
-        rho: correlation with each distance; 0 for a constant.
+        rho: held-out correlation with each distance; 0 for a constant.
+    """
+
+    fit: LinearFit
+    r2: Float[np.ndarray, " nodes"]
+    rho: Float[np.ndarray, "nodes centroids"]
+
+    @property
+    def top(self) -> Float[np.ndarray, " nodes"]:
+        """Largest |rho| of every node."""
+        return np.abs(self.rho).max(axis=1)
+
+    def part(self, nodes: slice) -> "Regression":
+        """The same of some of the nodes."""
+        fit = replace(
+            self.fit,
+            coefficients=self.fit.coefficients[:, nodes],
+            intercept=self.fit.intercept[nodes],
+            beta=self.fit.beta[nodes],
+        )
+        return Regression(fit=fit, r2=self.r2[nodes], rho=self.rho[nodes])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation(Regression):
+    """What :func:`explain` measures, node by node.
+
+    Args:
         information: adjusted mutual information with the nearest centroid.
         mig: mutual information gap of every centroid.
         dead: nodes that are constant, or at most 0 and so silenced by ReLU, on all held-out rows.
         members: held-out rows nearest to each centroid.
     """
 
-    fit: LinearFit
-    r2: Float[np.ndarray, " nodes"]
-    rho: Float[np.ndarray, "nodes centroids"]
     information: Float[np.ndarray, " nodes"]
     mig: Float[np.ndarray, " centroids"]
     dead: Bool[np.ndarray, " nodes"]
@@ -99,11 +123,6 @@ class Explanation:
     def owner(self) -> Int[np.ndarray, " nodes"]:
         """The centroid with which each node correlates most, in absolute value."""
         return np.abs(self.rho).argmax(axis=1)
-
-    @property
-    def top(self) -> Float[np.ndarray, " nodes"]:
-        """|rho| with the owner."""
-        return np.abs(self.rho).max(axis=1)
 
     @property
     def gap(self) -> Float[np.ndarray, " nodes"]:
@@ -150,6 +169,27 @@ def explain(
     Raises:
         ValueError: fewer than 2 held-out rows, or as :func:`linear_fit`.
     """
+    found = regress(train_nodes, train_distances, nodes, distances)
+    nodes, distances = nodes.astype(np.float64), distances.astype(np.float64)
+    node_levels = levels(nodes)
+    return Explanation(
+        fit=found.fit,
+        r2=found.r2,
+        rho=found.rho,
+        information=adjusted_information(node_levels, memberships(distances)),
+        mig=information_gap(node_levels, levels(distances)),
+        dead=_constant(nodes) | (nodes.max(axis=0) <= 0),
+        members=np.bincount(distances.argmin(axis=1), minlength=distances.shape[1]),
+    )
+
+
+def regress(
+    train_nodes: Float[np.ndarray, "train nodes"],
+    train_distances: Float[np.ndarray, "train centroids"],
+    nodes: Float[np.ndarray, "rows nodes"],
+    distances: Float[np.ndarray, "rows centroids"],
+) -> Regression:
+    """The part of :func:`explain` that controls are held to; arguments and errors are the same."""
     if len(nodes) < 2:
         raise ValueError(f"rows must be at least 2 to measure anything on, got {len(nodes)}")
     fit = linear_fit(train_nodes, train_distances)
@@ -157,15 +197,10 @@ def explain(
     constant = _constant(nodes)
     residual = np.square(nodes - fit(distances)).sum(axis=0)
     total = np.square(nodes - nodes.mean(axis=0)).sum(axis=0)
-    node_levels = levels(nodes)
-    return Explanation(
+    return Regression(
         fit=fit,
         r2=np.where(constant, 0, 1 - residual / np.where(constant, 1, total)),
-        rho=_standardised(nodes).T @ _standardised(distances) / len(nodes),
-        information=adjusted_information(node_levels, memberships(distances)),
-        mig=information_gap(node_levels, levels(distances)),
-        dead=constant | (nodes.max(axis=0) <= 0),
-        members=np.bincount(distances.argmin(axis=1), minlength=distances.shape[1]),
+        rho=_standardised(nodes)[0].T @ _standardised(distances)[0] / len(nodes),
     )
 
 
@@ -181,16 +216,17 @@ def linear_fit(
     if rows <= centroids:
         raise ValueError(f"rows must exceed the {centroids} centroids for a fit, got {rows}")
     nodes, distances = nodes.astype(np.float64), distances.astype(np.float64)
-    u, s, vt = np.linalg.svd(_standardised(distances), full_matrices=False)
+    z, z_mean, z_sd = _standardised(nodes)
+    d, d_mean, d_sd = _standardised(distances)
+    u, s, vt = np.linalg.svd(d, full_matrices=False)
     least = max(_RESOLUTION * s[0], np.finfo(np.float64).tiny)
     kept = s > least
-    beta = vt[kept].T @ (u[:, kept].T @ _standardised(nodes) / s[kept, None])
-    varying = ~_constant(distances)
-    units = np.divide(1, distances.std(axis=0), out=np.zeros(centroids), where=varying)
-    coefficients = units[:, None] * beta * nodes.std(axis=0)
+    beta = vt[kept].T @ (u[:, kept].T @ z / s[kept, None])
+    units = np.divide(1, d_sd, out=np.zeros(centroids), where=d_sd > 0)
+    coefficients = units[:, None] * beta * z_sd
     return LinearFit(
         coefficients=coefficients,
-        intercept=nodes.mean(axis=0) - distances.mean(axis=0) @ coefficients,
+        intercept=z_mean - d_mean @ coefficients,
         beta=beta.T,
         inflation=rows * np.square(vt / np.maximum(s, least)[:, None]).sum(axis=0),
         rank=int(kept.sum()),
@@ -215,10 +251,19 @@ def explanation_gain(value: float, controls: Mapping[str, float]) -> float:
 
 
 def _constant(x: np.ndarray) -> np.ndarray:
-    return np.ptp(x, axis=0) <= _RESOLUTION * np.abs(x).max(axis=0)
+    low, high = x.min(axis=0), x.max(axis=0)
+    return high - low <= _RESOLUTION * np.maximum(np.abs(low), np.abs(high))
 
 
-def _standardised(x: np.ndarray) -> np.ndarray:
-    """Mean 0 and standard deviation 1 of every column; 0 throughout a constant one."""
-    centred = x - x.mean(axis=0)
-    return np.where(_constant(x), 0, centred / np.maximum(centred.std(axis=0), 1e-300))
+def _standardised(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``x`` with mean 0 and standard deviation 1 in every column, and what they were before.
+
+    A column that is constant becomes 0 throughout, and its standard deviation is 0.
+    """
+    mean = x.mean(axis=0)
+    standard = x - mean
+    # numpy's own would copy the rows again, which takes longer than the arithmetic.
+    sd = np.sqrt(np.einsum("rc,rc->c", standard, standard) / len(x))
+    sd[_constant(x)] = 0
+    standard *= np.divide(1, sd, out=np.zeros_like(sd), where=sd > 0)
+    return standard, mean, sd

@@ -18,6 +18,7 @@ import numpy as np
 from fairlearn.metrics import MetricFrame
 from jaxtyping import Float, Int, Integer, Real, Shaped
 
+from hedgecore.insurance.schema import CLASSES
 from hedgecore.insurance.scores import accuracy, confusion, quadratic_kappa, quotient
 
 SELECTED = 7
@@ -162,14 +163,17 @@ def fairness(
         raise ValueError(f"resamples must be at least 1, got {resamples}")
     kept = groups.index >= 0
     label, predicted, index = label[kept], predicted[kept], groups.index[kept]
-    frame = MetricFrame(
-        metrics={name: _of_rows(rate) for name, rate in RATES.items()},
-        y_true=label,
-        y_pred=predicted,
-        sensitive_features=index,
-    )
     members = [index == g for g in range(len(groups.names))]
     tables = np.stack([confusion(label[m], predicted[m]) for m in members])
+    # A row for every cell of the tables, with its count: fairlearn takes long over many rows.
+    group, true, likely = np.indices(tables.shape).reshape(3, -1)
+    frame = MetricFrame(
+        metrics={name: _of_cells(rate) for name, rate in RATES.items()},
+        y_true=true,
+        y_pred=likely,
+        sensitive_features=group,
+        sample_params={name: {"count": tables.ravel()} for name in RATES},
+    )
     draws = generator.multinomial(len(label), tables.ravel() / len(label), size=resamples)
     drawn = draws.reshape(resamples, *tables.shape)
     ends = (1 - confidence) / 2, (1 + confidence) / 2
@@ -187,8 +191,12 @@ def fairness(
     )
 
 
-def _of_rows(rate: _Rate) -> Callable[[np.ndarray, np.ndarray], float]:
-    return lambda label, predicted: float(rate(confusion(label, predicted)))
+def _of_cells(rate: _Rate) -> Callable[..., float]:
+    def of(true: np.ndarray, likely: np.ndarray, *, count: np.ndarray) -> float:
+        cells = np.bincount(CLASSES * true + likely, weights=count, minlength=CLASSES**2)
+        return float(rate(cells.reshape(CLASSES, CLASSES)))
+
+    return of
 
 
 def _spread(rates: Float[np.ndarray, "resamples groups"]) -> Float[np.ndarray, " resamples"]:

@@ -6,6 +6,7 @@ z_1 = W_0 x + b_0,   z_(l+1) = W_l relu(z_l) + b_l,   logits = the last z
 from collections.abc import Mapping
 from itertools import pairwise
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -52,3 +53,22 @@ def pre_activations(
 def matrices(theta: Mapping[str, Tensor]) -> list[Tensor]:
     """The weights of every layer, outputs x inputs, from the first layer to the last."""
     return [value for name, value in theta.items() if name.endswith(".weight")]
+
+
+def probabilities(
+    theta: Mapping[str, Tensor], x: Float[Tensor, "rows features"]
+) -> Float[np.ndarray, "rows 8"]:
+    """Of every class, for encoded rows on the CPU or elsewhere."""
+    with torch.no_grad():
+        return pre_activations(theta, x)[-1].softmax(dim=1).numpy(force=True)
+
+
+def divided(
+    theta: Mapping[str, Tensor], layer: int
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The parameters of the layers up to ``layer``, from 0, and those of the layers above it.
+
+    What is above takes the nodes of ``layer`` after their ReLU.
+    """
+    below = {n: value for n, value in theta.items() if int(n.split(".")[1]) <= layer}
+    return below, {n: value for n, value in theta.items() if n not in below}

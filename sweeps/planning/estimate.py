@@ -260,13 +260,9 @@ def _drawing_seconds(planned: Plan, trial: TrialPlan, probe: Probe) -> float:
 
 
 def _stored(planned: Plan) -> int:
-    """Bytes of all preparations in the object store; what one has from its base is there once."""
-    asked = planned.experiment
-    return sum(
-        asked.stored_bytes(trial.study)
-        - (asked.data_bytes(trial.study) if planned.base(key) else 0)
-        for key, trial in planned.preparations.items()
-    )
+    """Bytes of all preparations in the object store."""
+    studies = (trial.study for trial in planned.preparations.values())
+    return sum(planned.experiment.stored_bytes(study) for study in studies)
 
 
 def _duration(hours: float) -> str:

@@ -80,6 +80,36 @@ def test_a_constant_column_changes_no_distance(skewed):
     torch.testing.assert_close(padded.distances(more), plain.distances(skewed))
 
 
+def test_along_all_axes_distances_are_mahalanobis_distances(skewed):
+    x = skewed.double()
+    found = Whitening.fit(x, axes=4).distances(x, x[:3])
+    torch.testing.assert_close(found, Whitening.fit(x).distances(x, x[:3]), rtol=1e-6, atol=1e-6)
+
+
+def test_along_some_axes_distances_are_those_of_principal_scores_over_their_deviations(skewed):
+    x = skewed.double()
+    centred = x - x.mean(dim=0)
+    _, s, vt = torch.linalg.svd(centred, full_matrices=False)
+    scores = centred @ vt[:2].T / (s[:2] / len(x) ** 0.5)
+    expected = torch.cdist(scores, scores[:3])
+    torch.testing.assert_close(Whitening.fit(x, axes=2).distances(x, x[:3]), expected)
+
+
+def test_centroids_stay_means_of_their_rows_where_some_axes_alone_tell_them_apart():
+    x, owner = blobs()
+    x = torch.cat((x, torch.randn(len(x), 5, generator=stream(0, "test", "noise"))), dim=1)
+    centroids = clustered("k_means", x, axes=2)
+    assert torch.equal(centroids.labels, owner)
+    for k, point in enumerate(centroids.points):
+        torch.testing.assert_close(point, x[owner == k].mean(dim=0))
+
+
+def test_more_axes_than_the_rows_vary_along_are_refused(skewed):
+    doubled = torch.cat((skewed, skewed), dim=1).double()
+    with pytest.raises(ValueError, match=r"axes must not exceed the 4 that .* got 5; lower it"):
+        clustered("k_means", doubled, axes=5)
+
+
 def test_rows_all_alike_have_no_distances():
     with pytest.raises(ValueError, match=r"rows that differ, got 5 alike"):
         Whitening.fit(torch.ones(5, 2))

@@ -42,6 +42,11 @@ def test_axes_have_short_names():
         ("clusters", 0, "clustering.clusters"),
         ("clustering.neighbours", 1.5, "clustering.neighbours"),
         ("clustering.eps", 0.0, "clustering.eps"),
+        ("clustering.axes", 0, "clustering.axes"),
+        ("evaluation.layer", 2, "evaluation.layer"),
+        ("evaluation.group", "InsuredInfo_9", "evaluation.group"),
+        ("evaluation.bins", 1, "evaluation.bins"),
+        ("evaluation.points", 1, "evaluation.points"),
         ("explanation.layer", 3, "explanation.layer"),
         ("explanation.alpha", 3.0, "explanation.alpha"),
         ("explanation.temperature", 0.0, "explanation.temperature"),
@@ -59,7 +64,7 @@ def test_a_value_the_study_cannot_hold_names_its_key(axis, value, key):
 
 @pytest.mark.parametrize(
     "axes",
-    [{"adj_weight": 3.0}, {"method": "none"}, {"clusters": 9}, {"lr": 0.1}],
+    [{"adj_weight": 3.0}, {"method": "none"}, {"lr": 0.1}, {"evaluation.layer": 0}],
     ids=lambda axes: next(iter(axes)),
 )
 def test_trials_of_a_sweep_share_what_they_do_not_change(axes):
@@ -75,19 +80,35 @@ def test_a_study_with_other_data_or_baselines_shares_nothing(axes):
     assert XnnStudy().with_axes(axes).shared_study() != XnnStudy().shared_study()
 
 
+def test_an_unknown_group_names_the_nearest_column():
+    with pytest.raises(ConfigError, match=r"got 'Ins_age'; did you mean 'Ins_Age'\?"):
+        XnnStudy().with_axes({"evaluation.group": "Ins_age"})
+
+
+def test_text_has_levels_and_no_quantiles():
+    with pytest.raises(ConfigError, match=r"bins must be null for the text of Product_Info_2"):
+        XnnStudy().with_axes({"evaluation.group": "Product_Info_2", "evaluation.bins": 4})
+
+
+def test_the_last_hidden_layer_is_explained_unless_another_is_named():
+    study = XnnStudy().with_axes({"network.hidden": [9, 8, 7]})
+    assert study.explained == 2
+    assert study.with_axes({"evaluation.layer": 0}).explained == 0
+
+
+def test_studies_with_other_clusters_add_to_the_same_base():
+    study, other = (XnnStudy().with_axes({"clusters": k, "lr": 0.1}) for k in (6, 9))
+    assert other.shared_study() != study.shared_study()
+    assert other.base_study() == study.base_study() == study.shared_study()
+    assert other.base_study().base_study() == other.base_study()
+
+
 def test_the_shared_study_trains_the_plain_network_as_the_baseline_says():
     study = XnnStudy().with_axes({"lr": 0.1, "baseline.lr": 0.02, "baseline.epochs": 5})
     shared = study.shared_study()
     assert (shared.training.lr, shared.training.epochs) == (0.02, 5)
     assert shared.explanation.applied == "none"
     assert shared.shared_study() == shared
-
-
-def test_trials_share_distances_where_they_have_data_and_clusters_in_common():
-    study = XnnStudy().with_axes({"clusters": 4})
-    other = study.with_axes({"adj_weight": 2.0, "lr": 0.1, "network.hidden": [5]})
-    assert other.clustered_study() == study.clustered_study()
-    assert study.with_axes({"clusters": 5}).clustered_study() != study.clustered_study()
 
 
 def test_weight_zero_applies_no_method():

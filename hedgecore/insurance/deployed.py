@@ -1,0 +1,54 @@
+"""What of a trained X-NN is deployed: weights, the encoding of its inputs, and its centroids."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from hedgecore.experiment import Deployed, Json, Tensors
+from hedgecore.insurance.config import XnnStudy
+
+_KEPT = ("layers.", "encoding.", "centroids.")
+
+
+def deployed(study: XnnStudy, tensors: Tensors, trial: Json) -> Deployed:
+    """See :meth:`hedgecore.experiment.Experiment.deployed`."""
+    kept = {name: value for name, value in tensors.items() if name.startswith(_KEPT)}
+    weights = (kept[f"layers.{i}.weight"] for i in range(len(study.network.hidden) + 1))
+    axes, columns = kept["encoding.axes"].shape
+    return Deployed(
+        architecture="explained_classifier",
+        sizes={
+            "widths": [kept["layers.0.weight"].shape[1], *(len(w) for w in weights)],
+            "columns": columns,
+            "axes": axes,
+            "centroids": len(kept["centroids.points"]),
+            "distance_axes": len(kept["centroids.inverse_root"]),
+        },
+        tensors=kept,
+        facts={"inputs": trial["inputs"], "encoding": trial["encoding"]},
+    )
+
+
+def explained_classifier(
+    *, widths: list[int], columns: int, axes: int, centroids: int, distance_axes: int
+) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+    """Type and shape of every tensor that is deployed.
+
+    Args:
+        widths: inputs, hidden units of every layer, classes.
+        columns: of the encoded table, before any projection.
+        axes: that the columns are projected onto; 0 where they are the inputs themselves.
+        centroids: that the nodes are explained by.
+        distance_axes: along which distances are taken.
+    """
+    layout: dict[str, tuple[str, tuple[int, ...]]] = {
+        "encoding.mean": ("float64", (columns,)),
+        "encoding.sd": ("float64", (columns,)),
+        "encoding.axes": ("float64", (axes, columns)),
+        "centroids.points": ("float32", (centroids, widths[0])),
+        "centroids.mean": ("float32", (widths[0],)),
+        "centroids.inverse_root": ("float32", (distance_axes, widths[0])),
+    }
+    for i, (inputs, outputs) in enumerate(pairwise(widths)):
+        layout[f"layers.{i}.weight"] = "float32", (outputs, inputs)
+        layout[f"layers.{i}.bias"] = "float32", (outputs,)
+    return layout

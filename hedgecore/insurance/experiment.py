@@ -1,0 +1,141 @@
+"""The experiment ``xnn``: everything that a sweep asks of it, in one place."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from hedgecore.experiment import Direction, Experiment, Json, Run, Wording
+from hedgecore.insurance import work
+from hedgecore.insurance.assess import TESTED, VALIDATED
+from hedgecore.insurance.config import AXES, XnnStudy
+from hedgecore.insurance.deployed import deployed
+from hedgecore.insurance.network import probabilities
+from hedgecore.insurance.preparation import CARRIED, XnnPreparation, assemble
+from hedgecore.insurance.prepare import prepare, restore
+from hedgecore.insurance.run import XnnRun
+from hedgecore.insurance.scores import scores
+from hedgecore.insurance.train import DIRECTIONS
+
+
+class _Xnn:
+    """See :class:`hedgecore.experiment.Experiment` for every member."""
+
+    study = XnnStudy
+    axes: Mapping[str, str] = AXES
+    directions: Mapping[str, Direction] = DIRECTIONS
+    wording = Wording(
+        prepared="data, boosted trees, theta_0, plain network, centroids",
+        baseline="the plain network",
+        baseline_lr="study.baseline.lr",
+        data="rows",
+        loss="validation loss",
+        groups=("clusters", "adj_weight"),
+        beside="lr",
+    )
+    model_file = "xnn.safetensors"
+    trial_columns: Mapping[str, type] = {
+        "epochs": int,
+        "best_epoch": int,
+        "val_loss": float,
+        "centroids": int,
+        **dict.fromkeys(TESTED, float),
+    }
+    after: Mapping[str, type] = {
+        **dict.fromkeys(VALIDATED, float),
+        **dict.fromkeys((f"plain_{name}" for name in CARRIED), float),
+        "theta_0_sha256": str,
+        "data_sha256": str,
+        "seconds": float,
+    }
+    epoch_columns: Mapping[str, type] = {
+        "train_loss": float,
+        "val_loss": float,
+        "train_accuracy": float,
+        "val_accuracy": float,
+        "added_loss": float,
+        "best": bool,
+        "seconds": float,
+        "audit": bool,
+    }
+
+    def objectives(self, study: XnnStudy) -> Mapping[str, Direction]:
+        return {**DIRECTIONS, **dict.fromkeys(VALIDATED, "max")}
+
+    def validated(self, study: XnnStudy) -> Collection[str]:
+        return VALIDATED
+
+    def tested(self, study: XnnStudy) -> Collection[str]:
+        return TESTED
+
+    def advice(self, column: str) -> str:
+        return "; rates of single groups are of the test" if "@" in column else ""
+
+    def contends(self, config: Mapping[str, Any]) -> bool:
+        # Every weight is a group of its own, and the controls of methods are methods.
+        return True
+
+    def matters(self, path: str, objectives: Collection[str]) -> bool:
+        if path.startswith("evaluation."):
+            return path == "evaluation.layer" and any(name in VALIDATED for name in objectives)
+        if path.startswith("baseline."):
+            held_against = "val_explanation_gain" in objectives
+            return held_against and path in ("baseline.lr", "baseline.epochs")
+        return True
+
+    prepare = staticmethod(prepare)
+    restore = staticmethod(restore)
+    assemble = staticmethod(assemble)
+
+    def doubt(self, study: XnnStudy, preparation: XnnPreparation) -> str | None:
+        test = preparation.rows("test")
+        found = scores(probabilities(preparation.theta_star, test.x), test.y.numpy())
+        if found == preparation.baselines["plain"]:
+            return None
+        return "holds a theta_star that does not give the metrics of facts.json"
+
+    def told(self, about: Json) -> str:
+        plain, trees = (about["baselines"][name] for name in ("plain", "boosted_classes"))
+        return (
+            f"plain network has test cross-entropy {plain['cross_entropy']:.4f}, accuracy "
+            f"{100 * plain['accuracy']:.1f} %; boosted trees {trees['cross_entropy']:.4f}, "
+            f"{100 * trees['accuracy']:.1f} %"
+        )
+
+    def ending(self, row: Mapping[str, Any]) -> str:
+        gain = row["explanation_gain"]
+        return f"cross-entropy {row['cross_entropy']:.3f}, explanation gain {gain:+.2f}"
+
+    def open_run(
+        self,
+        trial: Mapping[str, Any],
+        checkpoint: bytes | None,
+        *,
+        preparation: XnnPreparation,
+        device: str,
+    ) -> Run:
+        return XnnRun(trial, checkpoint, preparation=preparation, device=device)
+
+    deployed = staticmethod(deployed)
+
+    def extent(self, study: XnnStudy) -> str:
+        network = "-".join(map(str, study.network.hidden))
+        about = "" if study.data.path is None else "about "
+        return f"{about}{work.rows(study.data)[0]} rows, network {network}"
+
+    kind = staticmethod(work.kind)
+    epoch_work = staticmethod(work.epoch_work)
+    test_work = staticmethod(work.test_work)
+    setup_work = staticmethod(work.setup_work)
+    data_bytes = staticmethod(work.data_bytes)
+    stored_bytes = staticmethod(work.stored_bytes)
+    reduced = staticmethod(work.reduced)
+
+    def trained(self, study: XnnStudy) -> list[XnnStudy]:
+        # The plain network for a base; others only add centroids.
+        shared = study.shared_study()
+        return [shared] if shared == study.base_study() else []
+
+    def drawn_epochs(self, study: XnnStudy) -> int:
+        return 0
+
+
+XNN: Experiment[XnnStudy, XnnPreparation] = _Xnn()

@@ -1,0 +1,97 @@
+"""What the trials of one seed share: rows, clusters, theta_0, and what they are to beat."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from hedgecore.experiment import Json, Tensors
+from hedgecore.identity import sha256
+from hedgecore.insurance.alignment import Landmarks
+from hedgecore.insurance.applicants import SPLITS
+from hedgecore.insurance.schema import COLUMNS, FEATURES
+from hedgecore.insurance.scores import SCORES
+from hedgecore.insurance.train import Rows
+
+CARRIED = ("val_loss", *SCORES)
+"""What every trial tells of the plain network of its seed, as ``plain_val_loss`` and so on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class XnnPreparation:
+    """All that the trials of one seed share; nothing in it is ever written to.
+
+    Args:
+        seed: names every stream of the trials.
+        about: where the rows come from, the encoding, the clusters, and all baselines.
+        files: ``theta_0``, ``theta_star`` (the plain network), ``predictions`` of the baselines on
+            test rows, and ``clusters``.
+        inputs: see :meth:`hedgecore.insurance.applicants.Applicants.inputs`; and distances of the
+            rows of every split, to the centroids and to as many random training rows.
+    """
+
+    seed: int
+    about: Json
+    files: Mapping[str, Tensors]
+    inputs: Tensors
+
+    @property
+    def data_sha256(self) -> str:
+        """The identity of encoded rows and labels."""
+        return sha256(self.inputs[f"{split}.{part}"] for split in SPLITS for part in "xy")
+
+    @property
+    def columns(self) -> Json:
+        """What every trial carries in its row: the plain network's figures."""
+        return {f"plain_{name}": self.about["plain"][name] for name in CARRIED}
+
+    @property
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
+        """Metrics of what trials are to beat; on test rows unless the name says otherwise."""
+        metrics: Mapping[str, Mapping[str, float]] = self.about["baselines"]
+        return metrics
+
+    @property
+    def theta_0(self) -> Tensors:
+        """Where all trials start."""
+        return self.files["theta_0"]
+
+    @property
+    def theta_star(self) -> Tensors:
+        """The best parameters of the plain network."""
+        return self.files["theta_star"]
+
+    @property
+    def points(self) -> Float[Tensor, "clusters features"]:
+        """The centroids, in the coordinates of the inputs."""
+        return self.files["clusters"]["points"]
+
+    def rows(self, split: str) -> Rows:
+        """Encoded rows and labels of "train", "val" or "test"."""
+        return Rows(x=self.inputs[f"{split}.x"], y=self.inputs[f"{split}.y"])
+
+    def distances(
+        self, split: str, *, to: str = "distances"
+    ) -> Float[np.ndarray, "rows clusters"]:
+        """Of the rows of ``split`` to the centroids, or to "random_distances"."""
+        return self.inputs[f"{split}.{to}"].numpy()
+
+    def landmarks(self) -> Landmarks:
+        """The centroids as a training knows them."""
+        return Landmarks.of(self.points, self.inputs["train.distances"])
+
+    def column(self, name: str) -> Shaped[np.ndarray, " test"]:
+        """A feature of the test rows as in the table: numbers, NaN where missing, or text."""
+        values = self.inputs["test.columns"][FEATURES.index(name)].numpy()
+        if not COLUMNS[name].text:
+            return values.astype(np.float64)
+        return np.array(list(COLUMNS[name].levels))[values.astype(np.int64)]
+
+
+def assemble(
+    *, seed: int, about: Json, files: Mapping[str, Tensors], inputs: Tensors
+) -> XnnPreparation:
+    """See :meth:`hedgecore.experiment.Experiment.assemble`."""
+    return XnnPreparation(seed=seed, about=about, files=files, inputs=inputs)

@@ -1,0 +1,194 @@
+"""Preparing a seed: rows encoded, clusters found, trees boosted, and the plain network trained."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hedgecore.experiment import Json, Tensors
+from hedgecore.insurance.applicants import SPLITS, Applicants
+from hedgecore.insurance.boosted import regression, softprob, with_offsets
+from hedgecore.insurance.centroids import Whitening, find_centroids
+from hedgecore.insurance.config import XnnStudy
+from hedgecore.insurance.network import initialise, probabilities
+from hedgecore.insurance.preparation import XnnPreparation
+from hedgecore.insurance.schema import CLASSES
+from hedgecore.insurance.scores import scores
+from hedgecore.insurance.train import EpochMetrics, train
+from hedgecore.rng import numpy_stream, stream
+
+# Training rows that are kept for a picture of the clusters, and the axes of the picture.
+_PICTURED, _SPACE = 2000, 3
+
+
+def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -> XnnPreparation:
+    """Encode the rows, find the clusters, and train what the trials are to beat.
+
+    Args:
+        study: all that it depends on is in its ``shared_study()``.
+        seed: names every stream.
+        base: the preparation of ``study.base_study()``, if there is one already: then only other
+            clusters are missing.
+    Raises:
+        DivergedError: the plain network does not train; lower ``baseline.lr``.
+        ValueError: the table cannot be had, or not be clustered as asked.
+    """
+    shared = study.shared_study()
+    if base is not None:
+        clustered = shared == shared.base_study()
+        return base if clustered else _clustered(shared, base.inputs, base.about, base.files, seed)
+    applicants = Applicants.of(shared.data, seed=seed)
+    inputs = applicants.inputs()
+    theta_0 = initial(shared, inputs, seed=seed)
+    # Clusters first: they cost least, and are what a study can ask too much of.
+    made = _clustered(shared, inputs, applicants.about(), {"theta_0": theta_0}, seed)
+    *_, last = epochs = list(_plainly(shared, made, seed=seed))
+    facts, predictions = _rivals(shared, applicants, last.theta, inputs, seed=seed)
+    facts["plain"] = {
+        "val_loss": min(epoch.val_loss for epoch in epochs),
+        "epochs": len(epochs),
+        **facts["baselines"]["plain"],
+    }
+    files = {"theta_star": dict(last.theta), "predictions": predictions}
+    return XnnPreparation(
+        seed=seed,
+        about={**made.about, **facts},
+        files={"theta_0": theta_0, **files, "clusters": made.files["clusters"]},
+        inputs=made.inputs,
+    )
+
+
+def restore(
+    study: XnnStudy,
+    *,
+    seed: int,
+    about: Json,
+    files: Mapping[str, Tensors],
+    base: XnnPreparation | None = None,
+) -> XnnPreparation:
+    """What :func:`prepare` returned, its rows encoded again and its distances measured again.
+
+    Args:
+        study: as :func:`prepare` got it.
+        seed: likewise.
+        about: of the preparation.
+        files: likewise.
+        base: the preparation of ``study.base_study()``, if there is one: what it has is taken
+            from it.
+    Raises:
+        ValueError: the table cannot be had.
+    """
+    inputs = Applicants.of(study.data, seed=seed).inputs() if base is None else base.inputs
+    clusters = files["clusters"]
+    return XnnPreparation(
+        seed=seed,
+        about=about,
+        files={**(files if base is None else base.files), "clusters": clusters},
+        inputs={**inputs, **_distances(clusters, inputs)},
+    )
+
+
+def initial(study: XnnStudy, inputs: Tensors, *, seed: int) -> dict[str, Tensor]:
+    """theta_0 for the inputs there are."""
+    features = inputs["train.x"].shape[1]
+    return initialise(features, study.network.hidden, generator=stream(seed, "theta_0"))
+
+
+def _clustered(
+    study: XnnStudy, inputs: Tensors, about: Json, files: Mapping[str, Tensors], seed: int
+) -> XnnPreparation:
+    """A preparation with the clusters that ``study`` asks for in place of any others."""
+    x = inputs["train.x"]
+    found = find_centroids(study.clustering, x, seed=seed)
+    whitening, count = found.whitening, len(found.points)
+    order = torch.from_numpy(numpy_stream(seed, "clustering", "control").permutation(len(x)))
+    pictured = torch.from_numpy(
+        np.sort(numpy_stream(seed, "clustering", "picture").permutation(len(x))[:_PICTURED])
+    )
+    clusters = {
+        "points": found.points,
+        "mean": whitening.mean,
+        "inverse_root": whitening.inverse_root,
+        "random_points": x[order[:count]],
+    }
+    distances = _distances(clusters, inputs)
+    nearest = distances["train.distances"].argmin(dim=1)
+    picture = Whitening.fit(x, axes=_SPACE)
+    clusters |= {
+        "members": torch.bincount(nearest, minlength=count),
+        "sample_projection": picture(x[pictured]),
+        "sample_class": inputs["train.y"][pictured],
+        "sample_nearest": nearest[pictured],
+        "points_projection": picture(found.points),
+    }
+    return XnnPreparation(
+        seed=seed,
+        about={**about, "clustering": {"centroids": count, "shrinkage": whitening.shrinkage}},
+        files={**files, "clusters": clusters},
+        inputs={**inputs, **distances},
+    )
+
+
+def _distances(clusters: Tensors, inputs: Tensors) -> dict[str, Tensor]:
+    """Of the rows of every split, to the centroids and to the random points."""
+    # What shrinkage did is in the root.
+    whitening = Whitening(
+        mean=clusters["mean"], inverse_root=clusters["inverse_root"], shrinkage=0.0
+    )
+    return {
+        f"{split}.{name}": whitening.distances(inputs[f"{split}.x"], clusters[points])
+        for split in SPLITS
+        for name, points in (("distances", "points"), ("random_distances", "random_points"))
+    }
+
+
+def _plainly(study: XnnStudy, made: XnnPreparation, *, seed: int) -> Iterator[EpochMetrics]:
+    """The epochs of the plain network."""
+    return train(
+        made.theta_0,
+        train_rows=made.rows("train"),
+        val_rows=made.rows("val"),
+        landmarks=None,
+        training=study.training,
+        explanation=study.explanation,
+        seed=seed,
+    )
+
+
+def _rivals(
+    study: XnnStudy,
+    applicants: Applicants,
+    theta_star: Tensors,
+    inputs: Tensors,
+    *,
+    seed: int,
+) -> tuple[Json, dict[str, Tensor]]:
+    """Metrics of every baseline with the offsets of the trees, and predictions on test rows."""
+    features, labels = applicants.for_boosting()
+    baseline, test = study.baseline, labels["test"]
+    plain = probabilities(theta_star, inputs["test.x"])
+    rounded = regression(features, labels, seed=seed, rounds=baseline.rounds)
+    moved = with_offsets(rounded, features, labels, seed=seed, folds=baseline.folds)
+    classes = softprob(features, labels, seed=seed, rounds=baseline.classifier_rounds)
+    share = np.bincount(labels["train"], minlength=CLASSES) / len(labels["train"])
+    prior = scores(np.tile(share, (len(test), 1)), test)
+    baselines: dict[str, Any] = {
+        "plain": scores(plain, test),
+        "boosted": rounded.scores["test"],
+        "boosted_train": rounded.scores["train"],
+        "boosted_offsets": moved.scores["test"],
+        "boosted_offsets_out_of_fold": moved.scores["out_of_fold"],
+        "boosted_offsets_in_sample": moved.scores["in_sample"],
+        "boosted_classes": classes.scores["test"],
+        "prior": {name: prior[name] for name in ("cross_entropy", "accuracy")},
+    }
+    predictions = {
+        "label": torch.from_numpy(test),
+        "boosted": torch.from_numpy(rounded.prediction["test"]),
+        "shifted": torch.from_numpy(moved.prediction["test"]),
+        "classes": torch.from_numpy(classes.prediction["test"]),
+        "plain": torch.from_numpy(plain),
+    }
+    return {"baselines": baselines, "offsets": list(moved.offsets)}, predictions

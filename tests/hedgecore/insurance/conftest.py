@@ -1,0 +1,41 @@
+import pytest
+
+from hedgecore.insurance.config import XnnStudy
+from hedgecore.insurance.prepare import prepare
+
+
+@pytest.fixture(scope="session")
+def study():
+    """A study of 600 applicants, whose network and trees take a second together."""
+    return XnnStudy().with_axes(
+        {
+            "data.rows": 600,
+            "network.hidden": [10, 8],
+            "training.epochs": 4,
+            "training.batch_size": 40,
+            "baseline.rounds": 4,
+            "baseline.classifier_rounds": 2,
+            "baseline.folds": 2,
+            "evaluation.resamples": 50,
+            "evaluation.concepts": 20,
+            "evaluation.points": 3,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def base(study):
+    """The preparation with the default clusters."""
+    return prepare(study, seed=0)
+
+
+@pytest.fixture(scope="session")
+def clustered(study):
+    """The same study with three clusters along five axes."""
+    return study.with_axes({"clusters": 3, "clustering.axes": 5})
+
+
+@pytest.fixture(scope="session")
+def preparation(clustered, base):
+    """What the trials of the clustered study share."""
+    return prepare(clustered, seed=0, base=base)

@@ -1,0 +1,212 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from hedgecore.experiment import Preparation
+from hedgecore.identity import sha256
+from hedgecore.insurance.applicants import SPLITS, Applicants
+from hedgecore.insurance.data import split
+from hedgecore.insurance.experiment import XNN
+from hedgecore.insurance.prepare import prepare, restore
+from hedgecore.insurance.schema import FEATURES
+from hedgecore.insurance.scores import cross_entropy
+from hedgecore.insurance.synthetic import generate
+
+
+def equal(first, second):
+    """Whether all tensors are equal to the last bit, NaN too, and in the same order."""
+    kinds = [[(n, t.dtype, t.shape) for n, t in tensors.items()] for tensors in (first, second)]
+    return kinds[0] == kinds[1] and sha256(first.values()) == sha256(second.values())
+
+
+def same(first, second):
+    """Whether two preparations are equal in all of their parts."""
+    assert list(first.files) == list(second.files)
+    files = all(equal(first.files[name], second.files[name]) for name in first.files)
+    return files and equal(first.inputs, second.inputs) and first.about == second.about
+
+
+# The insured.
+
+
+def test_the_insured_are_the_same_under_every_seed_and_so_are_those_tested(study, base):
+    other = Applicants.of(study.data, seed=1)
+    table = generate(600, seed=0)
+    assert other.table.sha256 == table.sha256 == base.about["table"]["sha256"]
+    test = split(table, seed=7).test
+    np.testing.assert_array_equal(other.parts.test, test)
+    np.testing.assert_array_equal(base.rows("test").y.numpy(), table.labels[test])
+
+
+def test_the_encoding_that_is_told_gives_the_inputs(base):
+    inputs, about = base.inputs, base.about["encoding"]
+    table = generate(600, seed=0)
+    test = split(table, seed=0).test
+    j = about["columns"].index("Ht")
+    ht = (table.columns["Ht"][test] - float(inputs["encoding.mean"][j])) / float(
+        inputs["encoding.sd"][j]
+    )
+    np.testing.assert_allclose(inputs["test.x"][:, j].numpy(), ht, rtol=1e-5, atol=1e-6)
+
+
+def test_every_raw_column_of_the_test_rows_comes_back_as_it_was(base):
+    table = generate(600, seed=0)
+    test = split(table, seed=0).test
+    for name in FEATURES:
+        raw = table.columns[name][test]
+        found = base.column(name)
+        if raw.dtype.kind == "U":
+            np.testing.assert_array_equal(found, raw)
+        else:
+            np.testing.assert_array_equal(found, raw.astype(np.float32))
+
+
+def test_the_published_encoding_has_ten_inputs(study):
+    config = study.with_axes({"data.encoding": "published", "data.split": "published"}).data
+    applicants = Applicants.of(config, seed=0)
+    inputs = applicants.inputs()
+    assert inputs["train.x"].shape == (480, 10)
+    assert torch.equal(inputs["val.x"], inputs["test.x"])
+    assert list(applicants.about()["encoding"]["codes"]) == [
+        "Product_Info_2",
+        "Product_Info_2_char",
+        "Product_Info_2_num",
+    ]
+
+
+def test_a_table_that_is_not_there_is_refused_in_one_line_with_the_cure(study, tmp_path):
+    missing = study.with_axes({"data.path": str(tmp_path / "train.csv")})
+    with pytest.raises(ValueError, match=r"no file .*train.csv; .* as study.data.path, or null"):
+        prepare(missing, seed=0)
+
+
+def test_a_table_that_cannot_be_read_is_refused_in_one_line(study, tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("Id,Response\n1,8\n")
+    with pytest.raises(ValueError, match=r"lacks column Product_Info_1"):
+        prepare(study.with_axes({"data.path": str(path)}), seed=0)
+
+
+# Preparations and their bases.
+
+
+def test_other_clusters_are_the_same_whether_there_is_a_base_or_not(clustered, preparation):
+    assert same(prepare(clustered, seed=0), preparation)
+
+
+def test_what_has_a_base_shares_its_tensors_but_for_clusters_and_distances(base, preparation):
+    for name in ("theta_0", "theta_star", "predictions"):
+        assert preparation.files[name] is base.files[name]
+    own = {name for name in base.inputs if preparation.inputs[name] is not base.inputs[name]}
+    assert own == {f"{part}.{to}" for part in SPLITS for to in ("distances", "random_distances")}
+
+
+def test_what_has_a_base_tells_only_other_clusters(base, preparation):
+    differing = {name for name in base.about if preparation.about[name] != base.about[name]}
+    assert differing == {"clustering"}
+    assert preparation.data_sha256 == base.data_sha256
+
+
+def test_the_base_of_the_default_clusters_is_the_preparation_itself(study, base):
+    assert prepare(study.with_axes({"adj_weight": 1.0}), seed=0, base=base) is base
+
+
+def test_another_seed_has_another_theta_0_and_other_rows_to_validate_on(study, base):
+    other = prepare(study, seed=1)
+    assert not equal(other.theta_0, base.theta_0)
+    assert torch.equal(other.rows("test").y, base.rows("test").y)
+    assert other.data_sha256 != base.data_sha256
+
+
+def test_a_preparation_is_restored_to_the_last_bit(clustered, preparation):
+    about = json.loads(json.dumps(preparation.about))
+    assert same(restore(clustered, seed=0, about=about, files=preparation.files), preparation)
+
+
+def test_what_has_a_base_is_restored_upon_it(clustered, base, preparation):
+    again = restore(clustered, seed=0, about=preparation.about, files=preparation.files, base=base)
+    assert same(again, preparation)
+    assert again.inputs["train.x"] is base.inputs["train.x"]
+    assert again.theta_star is base.theta_star
+
+
+def test_a_preparation_is_assembled_from_its_parts(preparation):
+    p: Preparation = preparation
+    again = XNN.assemble(seed=p.seed, about=p.about, files=p.files, inputs=p.inputs)
+    assert same(again, preparation)
+
+
+def test_more_clusters_than_distinct_rows_are_refused_before_anything_is_trained(study):
+    with pytest.raises(ValueError, match=r"clusters must not exceed the 384 distinct rows"):
+        prepare(study.with_axes({"clusters": 385, "baseline.lr": 1e30}), seed=0)
+
+
+# Clusters.
+
+
+def test_distances_are_those_that_the_filed_whitening_gives(preparation):
+    clusters = {n: value.double() for n, value in preparation.files["clusters"].items()}
+    x = preparation.rows("val").x.double()
+    for points, name in (("points", "distances"), ("random_points", "random_distances")):
+        gap = (x[:, None] - clusters[points]) @ clusters["inverse_root"].T
+        found = torch.from_numpy(preparation.distances("val", to=name)).double()
+        torch.testing.assert_close(found, gap.norm(dim=2), rtol=1e-4, atol=1e-4)
+
+
+def test_random_points_are_training_rows(preparation):
+    train, points = preparation.rows("train").x, preparation.files["clusters"]["random_points"]
+    assert (points[:, None] == train).all(dim=2).any(dim=1).all()
+
+
+def test_every_training_row_is_a_member_of_its_nearest_centroid(preparation):
+    clusters = preparation.files["clusters"]
+    nearest = preparation.distances("train").argmin(axis=1)
+    assert clusters["members"].tolist() == np.bincount(nearest, minlength=3).tolist()
+    assert int(clusters["members"].sum()) == 384
+
+
+def test_the_picture_has_unit_variance_along_each_axis(preparation):
+    picture = preparation.files["clusters"]["sample_projection"].double()
+    torch.testing.assert_close(picture.std(dim=0, correction=0), torch.ones(3).double())
+
+
+# Baselines.
+
+
+def test_the_plain_network_is_told_as_its_predictions_score(base):
+    predictions = base.files["predictions"]
+    told = base.baselines["plain"]["cross_entropy"]
+    found = cross_entropy(predictions["plain"].double().numpy(), predictions["label"].numpy())
+    assert told == pytest.approx(found)
+    assert base.columns["plain_cross_entropy"] == told
+
+
+def test_baselines_have_the_metrics_of_their_kind(base):
+    kinds = {
+        "plain": {"cross_entropy", "accuracy", "kappa", "kappa_expected", "macro_f1", "ece"},
+        "boosted": {"kappa", "accuracy", "macro_f1", "rmse"},
+        "prior": {"cross_entropy", "accuracy"},
+    }
+    kinds["boosted_classes"] = kinds["plain"]
+    for name in ("train", "offsets", "offsets_out_of_fold", "offsets_in_sample"):
+        kinds[f"boosted_{name}"] = kinds["boosted"]
+    assert {name: set(metrics) for name, metrics in base.baselines.items()} == kinds
+
+
+def test_the_prior_is_the_entropy_of_class_shares_met_by_the_test_rows(base):
+    train, test = (np.bincount(base.rows(s).y.numpy(), minlength=8) for s in ("train", "test"))
+    expected = -(test / test.sum()) @ np.log(train / train.sum())
+    assert base.baselines["prior"]["cross_entropy"] == pytest.approx(expected)
+
+
+def test_a_plain_network_that_was_exchanged_is_doubted(study, base):
+    assert XNN.doubt(study, base) is None
+    files = {**base.files, "theta_star": base.theta_0}
+    other = XNN.assemble(seed=0, about=base.about, files=files, inputs=base.inputs)
+    assert "theta_star that does not give the metrics" in XNN.doubt(study, other)
+
+
+def test_a_preparation_is_told_in_one_line(base):
+    assert XNN.told(base.about).startswith("plain network has test cross-entropy ")
