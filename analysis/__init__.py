@@ -9,12 +9,13 @@
     analysis.robust_against_standard(trials)             # what robust training costs and buys
     analysis.controls(trials)                            # the ticket beside its controls
     analysis.budget_curves(trials)                       # how few epochs are enough
+    analysis.xnn.cells(trials)                           # an X-NN sweep by configuration
     analysis.schema.describe()                           # what every column means
 
 Figures live in :mod:`analysis.figures`, which is imported only when asked for.
 """
 
-from analysis import schema
+from analysis import schema, xnn
 from analysis.attack_checks import attack_checks
 from analysis.audit import audit, soundness
 from analysis.baselines import baselines
@@ -65,4 +66,5 @@ __all__ = [
     "soundness",
     "sparsity_passes",
     "summary",
+    "xnn",
 ]

@@ -19,7 +19,7 @@ class StorageError(Exception):
 
 
 def load_trials(storage: Storage, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row a trial, in order of creation, with the dtypes of :data:`analysis.schema.TRIALS`.
+    """One row a trial, in order of creation, with the dtypes of :mod:`analysis.schema`.
 
     Args:
         storage: the directory of a sweep, finished or running.
@@ -33,7 +33,7 @@ def load_trials(storage: Storage, *, columns: Sequence[str] | None = None) -> pd
 
 
 def load_epochs(storage: Storage, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row a trial and epoch, with the dtypes of :data:`analysis.schema.EPOCHS`.
+    """One row a trial and epoch, with the dtypes of :mod:`analysis.schema`.
 
     Raises:
         StorageError: no such directory, no table yet, or a table that cannot be read.
@@ -81,7 +81,7 @@ def _table(
             "the sweep again, which writes it anew"
         ) from error
     frame = arrow.to_pandas(types_mapper=_nullable)
-    return _typed(frame, table, path)
+    return _typed(frame, path)
 
 
 def _path(storage: Path, table: str) -> Path:
@@ -112,10 +112,10 @@ def _nullable(kind: pa.DataType) -> Any:
     return None
 
 
-def _typed(frame: pd.DataFrame, table: Literal["trials", "epochs"], path: Path) -> pd.DataFrame:
+def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     for name in frame.columns:
         try:
-            dtype = (schema.TABLES[table].get(name) or schema.column(name)).dtype
+            dtype = schema.column(name).dtype
         except schema.ColumnError:
             continue  # a newer writer may know more; schema.check names such columns
         if dtype == "any":

@@ -134,7 +134,7 @@ def load_models(storage: str | Path, chosen: Chosen) -> tuple[list[Model], list[
             try:
                 ticket, about = _read(path, kind=kind.name, seed=seed)
             except (OSError, SafetensorError) as error:
-                missing.append(_unread(path, error))
+                missing.append(unread(path, error))
                 continue
             tickets.append(ticket)
             if seed in dense or "preparation" not in about:
@@ -143,13 +143,19 @@ def load_models(storage: str | Path, chosen: Chosen) -> tuple[list[Model], list[
             try:
                 dense[seed], _ = _read(path, kind=DENSE, seed=seed)
             except (OSError, SafetensorError) as error:
-                missing.append(_unread(path, error))
+                missing.append(unread(path, error))
     return [*dense.values(), *tickets], missing
 
 
 def kinds(models: list[Model]) -> list[str]:
     """The kinds of ``models``, each once, in their order."""
     return list(dict.fromkeys(model.kind for model in models))
+
+
+def unread(path: Path, error: Exception) -> str:
+    """Why the file at ``path`` cannot be read, in a line."""
+    reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
+    return f"{path} cannot be read ({reason})"
 
 
 def _kinds(trials: pd.DataFrame) -> Iterator[Kind]:
@@ -201,8 +207,3 @@ def _place(name: str) -> int:
     found = _WEIGHT.fullmatch(name)
     assert found is not None
     return int(found[1])
-
-
-def _unread(path: Path, error: Exception) -> str:
-    reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
-    return f"{path} cannot be read ({reason})"

@@ -21,20 +21,21 @@ _WIDE = 110  # columns; a narrower terminal gets the columns that matter most
 _WIDEST = 120
 _A_PARAMETER = 18  # columns that one more parameter may take
 _AN_ESTIMATE = 17  # columns that a mean and its error take
+_TEXTS = ("hedge", "model", "rows", "group")
 _OUTCOMES = ("completed", "stopped", "failed", "unfinished")
 
 
 def overview(rows: pd.DataFrame, *, width: int) -> Table:
     """The best configuration of every (sparsity, epsilon), for a terminal of ``width`` columns."""
-    table = _table(
+    table = titled(
         title="Best configuration by validation risk, means over seeds",
         caption="CVaR 5 % in currency per option (S0 = 100), ± one standard error; larger is "
         "better. Trials: completed/stopped/failed/unfinished.",
     )
     records = [row for _, row in rows.iterrows()]
     cells = _problem(rows) | {
-        "sparsity": [_or_dash(v, words.percent(v)) for v in rows["sparsity"]],
-        "epsilon": [_or_dash(v, f"{v:g}") for v in rows["epsilon"]],
+        "sparsity": [or_dash(v, words.percent(v)) for v in rows["sparsity"]],
+        "epsilon": [or_dash(v, f"{v:g}") for v in rows["epsilon"]],
         "lr": [words.rate(r, absent="–") for r in records],
     }
     shown = {n for n in cells if rows[n].notna().any()}
@@ -42,7 +43,7 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
     cells = {name: column for name, column in cells.items() if name in shown}
     cells["trials"] = ["/".join(str(int(r[n])) for n in _OUTCOMES) for r in records]
     if width >= _WIDE:
-        cells["epochs"] = [_or_dash(v, f"{v:.3g}") for v in rows["epochs"]]
+        cells["epochs"] = [or_dash(v, f"{v:.3g}") for v in rows["epochs"]]
     cells["to 95 %"] = [_speed(r) for r in records]
     for heading, metric, spec in (
         ("CVaR 5 %", "cvar_05", ".3f"),
@@ -53,15 +54,15 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
         found = [c for c in map(str, rows.columns) if c.startswith("attacked_cvar_05@")]
         for name in sorted(found, key=lambda c: "@path_pgd:" not in c)[:_MOST_ATTACKS]:
             heading = f"CVaR 5 %\n{name.split('@')[1]}"
-            cells[heading] = [_or_dash(v, words.amount(v)) for v in rows[name]]
+            cells[heading] = [or_dash(v, words.amount(v)) for v in rows[name]]
     if width >= _WIDE + _A_PARAMETER * len(_problem(rows)):
-        cells["weights\nkept"] = [_or_dash(v, f"{v:,.0f}") for v in rows["weights_kept"]]
-    return _filled(table, cells)
+        cells["weights\nkept"] = [or_dash(v, f"{v:,.0f}") for v in rows["weights_kept"]]
+    return filled(table, cells)
 
 
 def untrained(hedges: pd.DataFrame) -> Table:
     """Hedges without training and the dense network, for the terminal; best CVaR first."""
-    table = _table(
+    table = titled(
         title="Hedges that need no training, and the dense network; means over preparations",
         caption="In currency per option (S0 = 100), turnover in shares; CVaR 5 % ± one standard "
         "error.",
@@ -73,8 +74,8 @@ def untrained(hedges: pd.DataFrame) -> Table:
     ]
     headings = {"pnl_std": "P&L sd", "turnover": "turnover", "cost_paid": "cost paid"}
     for metric, heading in headings.items():
-        cells[heading] = [_or_dash(v, f"{v:.3f}") for v in hedges[metric]]
-    return _filled(table, cells)
+        cells[heading] = [or_dash(v, f"{v:.3f}") for v in hedges[metric]]
+    return filled(table, cells)
 
 
 def compared(rows: pd.DataFrame) -> Table:
@@ -83,34 +84,34 @@ def compared(rows: pd.DataFrame) -> Table:
     shown = rows[rows["reference"] | (pd.Series(range(len(rows)), rows.index) < _MOST_COMPARED)]
     left = len(rows) - len(shown)
     more = f" {words.plural(left, 'more row')} in seeds.csv." if left else ""
-    table = _table(
+    table = titled(
         title="Configurations on the same seeds, against the best by validation risk",
         caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; 95 % bootstrap "
         f"interval of the difference; p by Wilcoxon, corrected by Holm.{more}",
     )
     records = [row for _, row in shown.iterrows()]
     cells = {
-        n: [_or_dash(v, words.percent(v) if n == "sparsity" else words.value(v)) for v in shown[n]]
+        n: [or_dash(v, words.percent(v) if n == "sparsity" else words.value(v)) for v in shown[n]]
         for n in findings.compared_parameters(rows)
     }
     cells["CVaR 5 %"] = [f"{v:.3f}" for v in shown["mean"]]
-    cells["less best"] = [_or_dash(v, f"{v:+.3f}") for v in shown["difference"]]
+    cells["less best"] = [or_dash(v, f"{v:+.3f}") for v in shown["difference"]]
     cells["interval"] = [
-        _or_dash(r["difference_low"], f"{r['difference_low']:+.3f} to {r['difference_high']:+.3f}")
+        or_dash(r["difference_low"], f"{r['difference_low']:+.3f} to {r['difference_high']:+.3f}")
         for r in records
     ]
-    cells["p"] = [_or_dash(v, f"{v:.2g}") for v in shown["p_holm"]]
+    cells["p"] = [or_dash(v, f"{v:.2g}") for v in shown["p_holm"]]
     cells["verdict"] = ["reference" if r["reference"] else r["verdict"] for r in records]
     cells["more seeds"] = [
         "–" if pd.isna(n) else findings.seeds_needed(int(n)) for n in shown["more_seeds"]
     ]
-    return _filled(table, cells)
+    return filled(table, cells)
 
 
 def kept_weights(rows: pd.DataFrame) -> Table:
     """All layers and each of them in :func:`analysis.masks.weights`, for the terminal."""
     rows = rows.head(MOST_ROWS)
-    table = _table(
+    table = titled(
         title="Weights kept, by network and layer",
         caption="Kept and dead units a network, means over seeds; absolute values of the kept "
         "weights of all seeds.",
@@ -124,8 +125,8 @@ def kept_weights(rows: pd.DataFrame) -> Table:
     cells["share"] = [words.percent(round(share, 3)) for share in rows["kept_share"]]
     cells["dead units"] = [f"{n:.3g}" for n in rows["dead_units"]]
     for name in ("mean", "sd", "median", "q95"):
-        cells[f"|w| {name}"] = [_or_dash(v, f"{v:.3f}") for v in rows[name]]
-    return _filled(table, cells)
+        cells[f"|w| {name}"] = [or_dash(v, f"{v:.3f}") for v in rows[name]]
+    return filled(table, cells)
 
 
 def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
@@ -138,10 +139,10 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
     swept = rows["epsilon"].notna().any()
     labels = _problem(rows)
     labels["sparsity"] = [
-        DENSE if network == DENSE else _or_dash(sparsity, words.percent(sparsity))
+        DENSE if network == DENSE else or_dash(sparsity, words.percent(sparsity))
         for sparsity, network in zip(rows["sparsity"], rows["network"], strict=True)
     ]
-    labels |= {"epsilon": [_or_dash(e, f"{e:g}") for e in rows["epsilon"]]} if swept else {}
+    labels |= {"epsilon": [or_dash(e, f"{e:g}") for e in rows["epsilon"]]} if swept else {}
     taken = sum(2 + max(map(len, [name, *texts])) for name, texts in labels.items())
     clean = clean_column(named(map(str, rows.columns)))
     blocks = _packed(_threats(rows, clean), max(1, (min(width, _WIDEST) - taken) // _AN_ESTIMATE))
@@ -151,7 +152,7 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
             heading: [_amount(v, se) for v, se in zip(rows[m], rows[f"{m}_se"], strict=True)]
             for heading, m in block.items()
         }
-        tables.append(_filled(_table(title="", caption=""), labels | cells))
+        tables.append(filled(titled(title="", caption=""), labels | cells))
     tables[0].title = f"{label(clean)} on clean paths, under attack and in other markets"
     tables[-1].caption = (
         "Currency per option (S0 = 100), mean over seeds ± one standard error; larger is better."
@@ -167,7 +168,7 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
     shown, clean = rows[~attacked].head(MOST_ROWS), str(rows["metric"].iloc[0])
     left = int((~attacked).sum()) - len(shown)
     more = f" {words.plural(left, 'more row')} in controls.csv." if left else ""
-    table = _table(
+    table = titled(
         title="CVaR of tickets and of their controls",
         caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
         f"ticket less the control on the same seeds, with its 95 % bootstrap interval.{more}",
@@ -175,10 +176,10 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
     cells = _problem(shown)
     cells["sparsity"] = [words.percent(v) for v in shown["sparsity"]]
     if shown["epsilon"].notna().any():
-        cells["epsilon"] = [_or_dash(v, f"{v:g}") for v in shown["epsilon"]]
+        cells["epsilon"] = [or_dash(v, f"{v:g}") for v in shown["epsilon"]]
     cells["network"] = shown["kind"].tolist()
     cells["seeds"] = [str(n) for n in shown["seeds"]]
-    cells["kept"] = [_or_dash(v, f"{v:,.0f}") for v in shown["weights_kept"]]
+    cells["kept"] = [or_dash(v, f"{v:,.0f}") for v in shown["weights_kept"]]
     cells |= _ahead(shown, label(clean))
     under: dict[str, list[str]] = {}
     if attacked.any():
@@ -189,20 +190,21 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
     spare: tuple[list[str], ...] = ([], ["kept"], ["kept", "seeds"], [*under], [*under, "kept"])
     for dropped in (*spare, [*under, "kept", "seeds"]):
         left_over = {n: texts for n, texts in (cells | under).items() if n not in dropped}
-        if _width(left_over) <= width:
+        if breadth(left_over) <= width:
             break
-    return _filled(table, left_over)
+    return filled(table, left_over)
 
 
 def _ahead(rows: pd.DataFrame, heading: str) -> dict[str, list[str]]:
     records = [row for _, row in rows.iterrows()]
     return {
-        heading: [_or_dash(row["mean"], words.amount(row["mean"])) for row in records],
+        heading: [or_dash(row["mean"], words.amount(row["mean"])) for row in records],
         f"{heading}\nahead": [_claimed(row) for row in records],
     }
 
 
-def _width(cells: dict[str, list[str]]) -> int:
+def breadth(cells: dict[str, list[str]]) -> int:
+    """Columns of a terminal that a table of ``cells`` takes."""
     widest = [max(map(len, [*name.splitlines(), *texts])) for name, texts in cells.items()]
     return sum(widest) + 2 * (len(widest) - 1)
 
@@ -216,7 +218,8 @@ def _claimed(row: pd.Series) -> str:
     return f"{mean} [{low}, {high}]" if row["pairs"] >= FEWEST else mean
 
 
-def _table(*, title: str, caption: str) -> Table:
+def titled(*, title: str, caption: str) -> Table:
+    """An empty table of the report's make."""
     return Table(
         title=title,
         caption=caption,
@@ -228,9 +231,10 @@ def _table(*, title: str, caption: str) -> Table:
     )
 
 
-def _filled(table: Table, cells: dict[str, list[str]]) -> Table:
+def filled(table: Table, cells: dict[str, list[str]]) -> Table:
+    """``table`` with a column a heading of ``cells``."""
     for heading in cells:
-        table.add_column(heading, justify="left" if heading == "hedge" else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if heading in _TEXTS else "right", no_wrap=True)
     for texts in zip(*cells.values(), strict=True):
         table.add_row(*texts)
     return table
@@ -238,7 +242,7 @@ def _filled(table: Table, cells: dict[str, list[str]]) -> Table:
 
 def _problem(rows: pd.DataFrame) -> dict[str, list[str]]:
     axes = problem_axes(map(str, rows.columns))
-    return {n: [_or_dash(v, words.value(v)) for v in rows[n]] for n in axes}
+    return {n: [or_dash(v, words.value(v)) for v in rows[n]] for n in axes}
 
 
 def _speed(row: pd.Series) -> str:
@@ -259,7 +263,8 @@ def _with_error(value: float, se: float, spec: str) -> str:
     return f"{value:{spec}}" + ("" if math.isnan(se) else f" ± {se:.3f}")
 
 
-def _or_dash(value: float, text: str) -> str:
+def or_dash(value: float, text: str) -> str:
+    """``text``, or a dash where there is no ``value``."""
     return "–" if pd.isna(value) else text
 
 

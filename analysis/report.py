@@ -1,6 +1,5 @@
 """The report in the terminal, and the tables it leaves under ``<storage>/report``."""
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from analysis import (
     findings,
     printed,
     robust_findings,
+    schema,
     tickets,
     words,
 )
@@ -25,22 +25,57 @@ from analysis.comparison import compare
 from analysis.configurations import of_kind, seed_count
 from analysis.controls import controls
 from analysis.efficiency import max_efficient_sparsity, sparsity_passes
-from analysis.load import load_epochs, load_manifest, load_trials
+from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.printed import MOST_ROWS, compared, kept_weights, overview, robustness, untrained
 from analysis.robustness import robust_against_standard, robustness_table
 from analysis.tables import best_lr, summary
+from analysis.terminal import opening, say, section, write_tables
 from analysis.threats import attacks
 
 
 def report(storage: Path, console: Console, *, tolerance: float, confidence: float) -> None:
-    """Prints the tables and sentences, and writes CSV tables and figures under ``report/``."""
-    trials = load_trials(storage)
+    """Prints the tables and sentences, and writes CSV tables and figures under ``report/``.
+
+    Args:
+        storage: the directory of a sweep of any experiment.
+        console: to print to.
+        tolerance: share of the dense network's CVaR that a sparse one may lose, of tickets.
+        confidence: one-sided level of that, in [0.5, 1).
+    Raises:
+        StorageError: the storage cannot be read, or is of an experiment unknown here.
+        schema.ColumnError: a column is missing.
+    """
+    trials, manifest = load_trials(storage), load_manifest(storage)
+    experiment = manifest.get("experiment", "tickets")
+    if experiment == "xnn":
+        from analysis.xnn.report import report as xnn_report  # nothing of it for tickets
+
+        xnn_report(storage, trials, manifest, console)
+    elif experiment == "tickets":
+        _tickets(storage, trials, manifest, console, tolerance=tolerance, confidence=confidence)
+    else:
+        known = ", ".join(schema.EXPERIMENTS)
+        raise StorageError(
+            f"{storage / 'manifest.json'} is of experiment {experiment!r}, which has no report; "
+            f"known: {known}"
+        )
+
+
+def _tickets(
+    storage: Path,
+    trials: pd.DataFrame,
+    manifest: dict[str, Any],
+    console: Console,
+    *,
+    tolerance: float,
+    confidence: float,
+) -> None:
     rows = summary(trials)
     best = best_lr(trials)
     passes = sparsity_passes(trials, tolerance=tolerance, confidence=confidence)
     answer = max_efficient_sparsity(trials, tolerance=tolerance, confidence=confidence)
 
-    _opening(storage, trials, console)
+    opening(storage, trials, manifest, console)
     if trials.empty:
         return
     if len(rows):
@@ -50,7 +85,6 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
             say(console, f"{words.plural(len(rows) - MOST_ROWS, 'more row')} in summary.csv")
         for line in words.selections(rows):
             say(console, line)
-    manifest = load_manifest(storage)
     hedges = baselines(trials, manifest)
     if len(hedges):
         console.print()
@@ -95,8 +129,7 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
         boosting_findings.sentences(budgets, tolerance=tolerance),
     )
 
-    folder = storage / "report"
-    written = [write_csv(folder / f"{name}.csv", frame) for name, frame in tables.items()]
+    written = write_tables(storage / "report", tables)
     from analysis import figures  # matplotlib takes a second to load: not for status
 
     saved = figures.save(
@@ -157,34 +190,3 @@ def robustly(
     checks = [str(check) for check in attack_checks(trials, manifest)]
     section(console, "Can the attacks be trusted?", checks)
     return tables
-
-
-def section(console: Console, title: str, lines: list[str]) -> None:
-    """A heading and its lines; nothing at all where there are no lines."""
-    if not lines:
-        return
-    console.print()
-    console.print(title, style="bold", markup=False)
-    for line in lines:
-        say(console, f"  {line}")
-
-
-def say(console: Console, line: str) -> None:
-    """One plain line: paths are neither wrapped nor coloured, brackets are text."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def write_csv(path: Path, frame: pd.DataFrame) -> Path:
-    """``frame`` as CSV at ``path``, put in place in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    frame.to_csv(partial, index=False, float_format="%.10g", lineterminator="\n")
-    os.replace(partial, path)
-    return path
-
-
-def _opening(storage: Path, trials: pd.DataFrame, console: Console) -> None:
-    manifest = load_manifest(storage)
-    say(console, words.headline(trials, manifest, fallback=storage.resolve().name))
-    for line in words.cautions(trials, manifest):
-        say(console, line)

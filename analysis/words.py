@@ -12,8 +12,8 @@ _MOST_GROUPS = 12
 
 
 def amount(value: float, *, signed: bool = False) -> str:
-    """Currency to three decimals; in powers of ten where a hedge has run away."""
-    digits = ".3f" if not abs(value) >= 1e4 else ".1e"
+    """Three decimals, 0 without a minus; in powers of ten where a hedge has run away."""
+    digits = "z.3f" if not abs(value) >= 1e4 else ".1e"
     return f"{value:{'+' if signed else ''}{digits}}"
 
 
@@ -58,7 +58,7 @@ def selections(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def headline(trials: pd.DataFrame, manifest: dict[str, Any], *, fallback: str) -> str:
+def headline(trials: pd.DataFrame, manifest: Mapping[str, Any], *, fallback: str) -> str:
     """One line: the sweep's name, how many trials, by outcome, and how many seeds."""
     name = next((str(manifest[k]) for k in ("name", "sweep") if manifest.get(k)), fallback)
     if trials.empty:
@@ -71,7 +71,7 @@ def headline(trials: pd.DataFrame, manifest: dict[str, Any], *, fallback: str) -
     return line
 
 
-def cautions(trials: pd.DataFrame, manifest: dict[str, Any]) -> list[str]:
+def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     """What a reader must know before trusting the tables: what is missing from them and why."""
     if trials.empty:
         return ["No trial has been recorded yet; run this again in a while."]

@@ -50,7 +50,7 @@ _MOST_PROBLEMS = 6
 _AUDIT = "early_stopping_audit"
 
 _SIZE = (8.4, 5.4)
-_Plan = tuple[str, tuple[float, float], Callable[[Figure], None]]
+Plan = tuple[str, tuple[float, float], Callable[[Figure], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def save(
         plans, skipped = _plans(part, tolerance=tolerance, confidence=confidence)
         if budgets is not None:
             plans += budget_plans(matching(budgets, values))
-        drawn = _draw(folder / _file_name(name), plans)
+        drawn = draw_plans(folder / file_name(name), plans)
         lines = [f"{name}: {line}" if axes else line for line in (*skipped, *drawn.skipped)]
         saved.append(Saved(written=drawn.written, skipped=tuple(lines)))
     if len(problems) > _MOST_PROBLEMS:
@@ -99,8 +99,8 @@ def save(
         )
         saved.append(Saved(written=(), skipped=(line,)))
     if audited is not None and len(audited):
-        plan = _alone(_AUDIT, lambda ax: early_stopping_audit(audited, ax))
-        saved.append(_draw(folder, [plan]))
+        plan = alone(_AUDIT, lambda ax: early_stopping_audit(audited, ax))
+        saved.append(draw_plans(folder, [plan]))
     return Saved(
         written=tuple(path for one in saved for path in one.written),
         skipped=tuple(line for one in saved for line in one.skipped),
@@ -128,7 +128,7 @@ def save_ticket_figures(storage: str | Path, compared: Sequence[Tickets]) -> Sav
                 skipped.append(_of(one, f"{name}: {reason}"))
                 continue
             headed(figure, f"{figure.get_suptitle()}\n{where}")
-            written += _files(folder / _file_name(one.problem), name, figure)
+            written += _files(folder / file_name(one.problem), name, figure)
     return Saved(written=tuple(written), skipped=tuple(skipped))
 
 
@@ -148,18 +148,18 @@ def panels(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Figu
 
 def _plans(
     trials: pd.DataFrame, *, tolerance: float, confidence: float
-) -> tuple[list[_Plan], list[str]]:
+) -> tuple[list[Plan], list[str]]:
     """The figures of one problem, and why some will not be drawn."""
     beside = controls(trials)
     trials = of_kind(trials)
-    plans: list[_Plan] = [
-        _alone(
+    plans: list[Plan] = [
+        alone(
             "cvar_against_remaining",
             lambda ax: cvar_against_remaining(
                 trials, ax, tolerance=tolerance, confidence=confidence
             ),
         ),
-        _alone("sharpe_against_remaining", lambda ax: sharpe_against_remaining(trials, ax)),
+        alone("sharpe_against_remaining", lambda ax: sharpe_against_remaining(trials, ax)),
     ]
     every, skipped = _groups(trials), []
     pairs = _groups(trials[trials["status"] == "completed"])
@@ -177,11 +177,11 @@ def _plans(
         skipped.append("convergence_speed: no trial has completed")
     if pairs:
         chosen = _deployable(trials, pairs, tolerance=tolerance, confidence=confidence)
-        plans.insert(0, _alone("convergence_speed", _speed(trials, *chosen)))
+        plans.insert(0, alone("convergence_speed", _speed(trials, *chosen)))
         others = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
-        plans += [_alone(_beside(*pair), _speed(trials, *pair)) for pair in others]
+        plans += [alone(_beside(*pair), _speed(trials, *pair)) for pair in others]
     if seed_count(trials) > 1:
-        plans.append(_alone("seeds", lambda ax: seeds_compared(trials, ax)))
+        plans.append(alone("seeds", lambda ax: seeds_compared(trials, ax)))
     plans += robustness_plans(trials, tolerance=tolerance, confidence=confidence)
     if len(beside):
         size = size_of_controls(beside)
@@ -189,12 +189,13 @@ def _plans(
     return plans, skipped
 
 
-def _alone(name: str, draw: Callable[[Axes], None]) -> _Plan:
+def alone(name: str, draw: Callable[[Axes], None]) -> Plan:
     """The plan of a figure with one Axes, which ``draw`` fills."""
     return name, _SIZE, lambda figure: draw(figure.add_subplot())
 
 
-def _draw(folder: Path, plans: Sequence[_Plan]) -> Saved:
+def draw_plans(folder: Path, plans: Sequence[Plan]) -> Saved:
+    """Writes the figure of every plan; one that has nothing to draw is a line that says why."""
     written: list[Path] = []
     skipped: list[str] = []
     for name, size, draw in plans:
@@ -207,7 +208,7 @@ def _draw(folder: Path, plans: Sequence[_Plan]) -> Saved:
     return Saved(written=tuple(written), skipped=tuple(skipped))
 
 
-def _ticket_plans(one: Tickets) -> list[_Plan]:
+def _ticket_plans(one: Tickets) -> list[Plan]:
     # Standard and the most robust: the contrast that training under attack makes.
     pair = one.pair()
     return [
@@ -245,7 +246,8 @@ def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Call
     return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
+    """``name`` without what a path cannot hold."""
     return re.sub(r"[^\w.+-]+", "_", name)
 
 

@@ -6,8 +6,9 @@ from analysis import ColumnError, schema
 
 def test_the_dictionary_describes_every_column_once_a_table():
     described = schema.describe()
-    assert len(described) == len(schema.TRIALS) + len(schema.EPOCHS)
-    assert not described.duplicated(["table", "name"]).any()
+    held = [columns for of in schema.EXPERIMENTS.values() for columns in of.values()]
+    assert len(described) == sum(map(len, held))
+    assert not described.duplicated(["experiment", "table", "name"]).any()
     assert (described["meaning"].str.len() > 0).all()
 
 

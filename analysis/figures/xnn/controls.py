@@ -1,0 +1,129 @@
+"""Raw R^2 beside what networks and points without meaning reach, by the number of centroids."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analysis.figures.models import framed
+from analysis.figures.style import BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION, number
+from analysis.figures.xnn.told import CLUSTERS, METHOD, WEIGHT, Told, held_at, needed
+from analysis.words import plural
+
+_LINES: Mapping[str, tuple[str, str, str]] = {
+    "r2_mean": ("X-NN", BLUE, "o"),
+    "r2_random_points": ("X-NN, random points", SKY, "s"),
+    "r2_plain": ("plain network", VERMILION, "^"),
+    "r2_plain_random_points": ("plain network, random points", ORANGE, "v"),
+    "r2_untrained": ("untrained network", GREEN, "D"),
+    "r2_permuted": ("X-NN, rows permuted", PURPLE, "P"),
+}
+_MOST_NAMED = 8
+_PLAIN = ("r2_plain", "r2_plain_random_points", "r2_untrained")
+# The X-NN on random points was pulled at, and so is no control.
+_NO_CONTROLS = ("r2_mean", "r2_random_points")
+
+
+def controls(figure: Figure, *, told: Told) -> None:
+    """Held-out R^2 by K. Left: the plain network and its controls; right: the X-NN and all there is.
+
+    Shaded is the explanation gain, R^2 less that of the best control; dotted, at the K told of.
+
+    Args:
+        figure: an empty figure.
+        told: the sweep, and whose method and weight are drawn at every K.
+    Raises:
+        NothingToDraw: the trials lack one of the R^2.
+    """
+    table = told.table
+    needed(table, *_LINES)
+    pull = [METHOD, WEIGHT]
+    means = table[(table[pull] == told.cell[pull]).all(axis=1)].sort_values(CLUSTERS)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for name in _PLAIN:
+        _line(left, means, name)
+    for name in reversed(list(_LINES)):
+        _line(right, means, name)
+    best = means[[name for name in _LINES if name not in _NO_CONTROLS]].max(axis=1)
+    x = means[CLUSTERS].to_numpy(dtype=float)
+    low, high = best.to_numpy(dtype=float), means["r2_mean"].to_numpy(dtype=float)
+    if len(x) > 1:
+        right.fill_between(
+            x, low, high, where=high > low, color=BLUE, alpha=0.12, linewidth=0.0, interpolate=True
+        )
+    beside = float(best[means.index == told.cell.name].iloc[0])
+    _gain(right, told, beside)
+    for ax in (left, right):
+        _axis(ax, x)
+    left.set_ylabel("held-out R² of nodes on distances, mean")
+    left.set_title("Plain network (weight 0)", fontsize=10.0)
+    handles, labels = right.get_legend_handles_labels()
+    order = [labels.index(label) for label, _, _ in _LINES.values()]
+    figure.legend(
+        [handles[i] for i in order],
+        [labels[i] for i in order],
+        loc="outside right center",
+        frameon=False,
+        fontsize=9.0,
+        borderaxespad=1.2,
+    )
+    notes = [
+        "Random points: distances to K training rows drawn at random. Permuted: distances of "
+        "other rows, expected at about K / n.",
+        "R² grows with K whatever the network and the points, so that only the gain over the "
+        "best control says something. The X-NN on random points",
+        "was pulled at and is no control: what the nodes tell of the centroids beyond it is "
+        "specific to them.",
+    ]
+    if told.seeds > 1:
+        notes.append(
+            f"Mean over {plural(told.seeds, 'seed')}; bars at the X-NN: 95 % bootstrap interval."
+        )
+    framed(figure, "R² of nodes on distances, beside its controls", [*notes, *held_at(told)])
+
+
+def _line(ax: Axes, means: pd.DataFrame, name: str) -> None:
+    label, color, marker = _LINES[name]
+    own = name == "r2_mean"
+    x, y = means[CLUSTERS].to_numpy(dtype=float), means[name].to_numpy(dtype=float)
+    if own:
+        low, high = (means[f"{name}_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
+        ax.vlines(x, low, high, color=color, linewidth=1.4, zorder=3)
+    ax.plot(
+        x,
+        y,
+        marker=marker,
+        color=color,
+        linewidth=2.4 if own else 1.4,
+        markersize=7.5 if own else 6.0,
+        mec="white",
+        mew=0.5,
+        zorder=5 if own else 4,
+        label=label,
+    )
+
+
+def _gain(ax: Axes, told: Told, best: float) -> None:
+    """A dotted line from the best control up to the cell told of, and its length in the title."""
+    k, own = told.cell[CLUSTERS], float(told.cell["r2_mean"])
+    ax.vlines(k, best, own, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
+    gain = f"{'+' if own >= best else ''}{number(own - best)}"
+    pull = f"{told.cell[METHOD]}, weight {told.cell[WEIGHT]:g}"
+    ax.set_title(f"X-NN ({pull})\ngain {gain} at K = {k}", fontsize=10.0)
+
+
+def _axis(ax: Axes, x: np.ndarray) -> None:
+    ax.set_xlabel("centroids K")
+    if len(x) <= _MOST_NAMED:
+        ax.set_xticks(x, [f"{k:g}" for k in x])
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(_MOST_NAMED, integer=True))
+    if len(x) == 1:
+        ax.set_xlim(x[0] - 1.0, x[0] + 1.0)
+    ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)
+    ax.margins(y=0.08)
+    ax.tick_params(labelleft=True)
+    ax.grid(True, axis="y")

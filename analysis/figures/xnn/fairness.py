@@ -1,0 +1,160 @@
+"""Who is accepted as applied for, by group: the rates of the X-NN and of the plain network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from analysis.figures.models import framed
+from analysis.figures.style import BLUE, INK, MUTED, NothingToDraw, number
+from analysis.figures.xnn.told import METHOD, NONE, Told
+from analysis.words import percent, plural
+
+RATES = {
+    "selection_rate": "selected\n(share of all)",
+    "true_positive_rate": "selected among those\nwho should be (TPR)",
+    "false_positive_rate": "selected among those\nwho should not be (FPR)",
+}
+"""The rates drawn, and the head of each panel."""
+
+FOUR_FIFTHS = 0.8
+_MOST_GROUPS = 24
+_PLAIN = "plain network"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A level of a column, as the trials' columns name it: "<rate>@<column>:<level>"."""
+
+    column: str
+    level: str
+
+    def of(self, rate: str) -> str:
+        """The column of the trials that has ``rate`` of this group."""
+        return f"{rate}@{self.column}:{self.level}"
+
+
+def groups(trials: pd.DataFrame) -> list[Group]:
+    """The groups that the trials have a selection rate of, in the order of their columns."""
+    found = []
+    for name in map(str, trials.columns):
+        rate, at, rest = name.partition("@")
+        column, colon, level = rest.partition(":")
+        if rate == "selection_rate" and at and colon and trials[name].notna().any():
+            found.append(Group(column=column, level=level))
+    return found
+
+
+def size_of_fairness(trials: pd.DataFrame) -> tuple[float, float]:
+    """Width and height of :func:`fairness`, in inches."""
+    return 11.0, 2.7 + 0.42 * max(3, min(len(groups(trials)), _MOST_GROUPS))
+
+
+def fairness(figure: Figure, *, told: Told) -> None:
+    """A panel a rate, a row a group: mean over seeds of the rate and of its interval's ends.
+
+    The plain network is drawn beside, where some were trained. The dashed line is four fifths of
+    the X-NN's largest selection rate.
+
+    Args:
+        figure: an empty figure of :func:`size_of_fairness`.
+        told: the configuration to draw.
+    Raises:
+        NothingToDraw: no rates by group.
+    """
+    trials, plain = told.trials, told.plain
+    found = groups(trials)[:_MOST_GROUPS]
+    if not found:
+        raise NothingToDraw("no rates by group in the trials")
+    both = len(plain) > 0 and told.cell[METHOD] != NONE
+    panels = figure.subplots(1, len(RATES), sharey=True, squeeze=False)[0]
+    for ax, (rate, head) in zip(panels, RATES.items(), strict=True):
+        if both:
+            _rates(ax, plain, found, rate, shift=0.17, color=MUTED, fill="white", label=_PLAIN)
+        shift = -0.17 if both else 0.0
+        _rates(ax, trials, found, rate, shift=shift, color=BLUE, fill=BLUE, label="X-NN")
+        ax.set_title(head, fontsize=9.5, pad=8.0)
+        ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
+        ax.tick_params(axis="y", length=0)
+        ax.grid(True, axis="x")
+    _four_fifths(panels[0], trials, found)
+    several = len({g.column for g in found}) > 1
+    names = [f"{g.column} {g.level}" if several else g.level for g in found]
+    panels[0].set_yticks(range(len(found)), names)
+    panels[0].set_ylim(len(found) - 0.4, -0.6)
+    if not several:
+        panels[0].set_ylabel(found[0].column)
+    if both:
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
+    framed(figure, "Who is accepted as applied for, by group", _notes(told, found))
+
+
+def _rates(
+    ax: Axes,
+    trials: pd.DataFrame,
+    found: Sequence[Group],
+    rate: str,
+    *,
+    shift: float,
+    color: str,
+    fill: str,
+    label: str,
+) -> None:
+    places, values = [], []
+    for place, group in enumerate(found):
+        value = _mean(trials, group.of(rate))
+        if pd.isna(value):
+            continue
+        places.append(place + shift)
+        values.append(value)
+        low, high = (_mean(trials, group.of(f"{rate}_{end}")) for end in ("low", "high"))
+        if pd.notna(low) and pd.notna(high):
+            ax.hlines(place + shift, low, high, color=color, linewidth=1.8, zorder=2)
+    ax.plot(values, places, "o", color=color, mfc=fill, ms=6.5, mew=1.5, zorder=3, label=label)
+
+
+def _four_fifths(ax: Axes, trials: pd.DataFrame, found: Sequence[Group]) -> None:
+    rates = {g: _mean(trials, g.of("selection_rate")) for g in found}
+    for column in dict.fromkeys(g.column for g in found):
+        rows = [i for i, g in enumerate(found) if g.column == column]
+        line = FOUR_FIFTHS * max(rates[found[i]] for i in rows)
+        ax.vlines(line, rows[0] - 0.45, rows[-1] + 0.45, color=INK, linestyle="--", linewidth=1.1)
+        ax.annotate(
+            "4/5",
+            (line, rows[0] - 0.45),
+            xytext=(3, -1),
+            textcoords="offset points",
+            va="top",
+            fontsize=8.0,
+            color=MUTED,
+        )
+
+
+def _notes(told: Told, found: Sequence[Group]) -> list[str]:
+    trials = told.trials
+    what = "rate and its"
+    if told.seeds > 1:
+        what = f"mean over {plural(told.seeds, 'seed')} of the rate and of the ends of its"
+    notes = [
+        f"Dot and bar: {what} 95 % bootstrap interval over test rows. Selected: predicted "
+        "Response 8.",
+    ]
+    ratio = "Dashed: four fifths of the largest selection rate"
+    if "selection_rate_ratio" in trials and pd.notna(_mean(trials, "selection_rate_ratio")):
+        ends = [_mean(trials, f"selection_rate_ratio{end}") for end in ("", "_low", "_high")]
+        between = f" ({number(ends[1])} to {number(ends[2])})" if not pd.isna(ends[1]) else ""
+        ratio += f". Smallest over largest: {number(ends[0])}{between}"
+    notes += [f"{ratio}. Age and sex can be lawful rating factors.", f"X-NN: {told.words}."]
+    hidden = len(groups(trials)) - len(found)
+    if hidden:
+        notes.append(f"{plural(hidden, 'more group')} not shown.")
+    return notes
+
+
+def _mean(trials: pd.DataFrame, name: str) -> float:
+    return float(trials[name].astype("float64").mean()) if name in trials else float("nan")

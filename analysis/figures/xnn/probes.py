@@ -1,0 +1,183 @@
+"""What a node answers to: how it moves with a distance, and the input that excites it most."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analysis.figures.models import framed
+from analysis.figures.style import FAINT, INK, LINES, MUTED, NothingToDraw, caption
+from analysis.figures.xnn.files import Array, Tensors
+
+DEPENDENCE = {
+    "explanation.rho": "nodes centroids",
+    "dependence.distance": "centroids points",
+    "dependence.mean": "centroids points nodes",
+}
+EXCITATION = {"explanation.rho": "nodes centroids", "excitation.point": "nodes features"}
+"""Shapes that these figures need."""
+
+_MOST_CENTROIDS = 12
+_ACROSS = 4
+_MOST_INPUTS = 20
+_FAR = 3.0
+_MOST_NODES = 48
+
+
+def size_of_dependence(explained: Tensors) -> tuple[float, float]:
+    """Width and height of :func:`dependence`, in inches."""
+    panels = min(len(_told(explained)), _MOST_CENTROIDS)
+    across = min(panels, _ACROSS)
+    return 2.4 + 2.5 * max(across, 2), 2.0 + 2.3 * -(-panels // across)
+
+
+def dependence(explained: Tensors, figure: Figure, *, told: str) -> None:
+    """A panel a centroid: its own nodes, in colour, as rows are moved nearer to it or away.
+
+    Partial dependence: all rows are moved along their rays to one distance and the node is
+    averaged. Every curve is less its own mean, as nodes have levels of their own. Of more than 12
+    centroids that own a node, those that own most are drawn; the nodes of others are grey.
+
+    Args:
+        explained: tensors of the network.
+        figure: an empty figure of :func:`size_of_dependence`.
+        told: the network in words.
+    """
+    owner = np.abs(explained["explanation.rho"]).argmax(axis=1)
+    every = _told(explained)
+    panels = sorted(every[:_MOST_CENTROIDS])
+    across = min(len(panels), _ACROSS)
+    down = -(-len(panels) // across)
+    axes = figure.subplots(down, across, sharey=True, squeeze=False)
+    for ax, k in zip(axes.flat, panels, strict=False):
+        mean = explained["dependence.mean"][k]
+        own = np.flatnonzero(owner == k)
+        _curves(ax, explained["dependence.distance"][k], mean - mean.mean(axis=0), own)
+        ax.set_title(f"centroid {k + 1}: {len(own)} of {len(owner)} nodes", fontsize=9.0)
+        ax.set_xlabel(f"distance to centroid {k + 1}", fontsize=9.0)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    for ax in axes[:, 0]:
+        ax.set_ylabel("node less its mean")
+    notes = [
+        "Colour: nodes that the centroid owns (with whose distance |ρ| is largest); grey: all "
+        "others.",
+        "Mean of the node before ReLU over test rows moved to the distance (Mahalanobis).",
+        f"X-NN: {told}.",
+    ]
+    centroids = explained["explanation.rho"].shape[1]
+    if len(panels) < centroids:
+        rest = centroids - len(every)
+        most = (
+            f"the {len(panels)} that own most of {len(every)}" if len(panels) < len(every) else ""
+        )
+        none = f"{rest} of {centroids} own no node" if rest else ""
+        notes.insert(2, f"Centroids drawn: {'; '.join(filter(None, [most, none]))}.")
+    framed(figure, "Nodes as functions of the distance to their centroid", notes)
+
+
+def size_of_excitation(explained: Tensors) -> tuple[float, float]:
+    """Width and height of :func:`excitation`, in inches."""
+    nodes, features = explained["excitation.point"].shape
+    shown = min(nodes, _MOST_NODES)
+    return 4.6 + 0.32 * max(10, min(features, _MOST_INPUTS)), 3.0 + 0.19 * max(10, shown)
+
+
+def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], told: str) -> None:
+    """Heat map of the input that excites each node most, nodes down and inputs across.
+
+    Nodes stand in the order of the centroids that own them. Of more than 20 inputs, those that
+    differ most between nodes are drawn.
+
+    Args:
+        explained: tensors of the network.
+        ax: an empty Axes.
+        inputs: names of the inputs; where the network reads principal components they do not
+            apply, and the components are numbered.
+        told: the network in words.
+    Raises:
+        NothingToDraw: a single node, whose inputs cannot differ.
+    """
+    points, rho = explained["excitation.point"], explained["explanation.rho"]
+    if len(points) < 2:
+        raise NothingToDraw("a single node has nothing to be told apart from")
+    owner = np.abs(rho).argmax(axis=1)
+    top = np.abs(rho).max(axis=1)
+    kept = np.sort(np.argsort(-top, kind="stable")[:_MOST_NODES])
+    rows = kept[np.lexsort((-top[kept], owner[kept]))]
+    # A rare 0 / 1 input lies ten standard deviations out, and would be all there is to see.
+    spread = points.clip(-_FAR, _FAR).std(axis=0)
+    columns = np.sort(np.argsort(-spread, kind="stable")[:_MOST_INPUTS])
+    names = list(inputs)
+    unit = "standard deviations from the mean"
+    if len(names) != points.shape[1]:
+        unit = "component, in standard deviations of a column"
+        names = [f"component {i + 1}" for i in range(points.shape[1])]
+    shown = points[np.ix_(rows, columns)]
+    reach = min(float(np.abs(shown).max()), _FAR) or 1.0
+    image = ax.imshow(shown, cmap="RdBu_r", norm=TwoSlopeNorm(0.0, -reach, reach), aspect="auto")
+    ax.set_xticks(range(len(columns)), [names[i] for i in columns], rotation=55, ha="right")
+    for label in ax.get_xticklabels():
+        label.set_rotation_mode("anchor")
+    ax.set_yticks(range(len(rows)), [str(node + 1) for node in rows])
+    ax.tick_params(length=0, labelsize=7.5)
+    ax.set_ylabel("node, by the centroid that owns it")
+    ax.spines[:].set_visible(False)
+    _brackets(ax, owner[rows])
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.7, pad=0.09, extend="both")
+    bar.outline.set_visible(False)
+    bar.set_label(unit)
+    ax.set_title("The input that excites each node most")
+    notes = ["Found by ascent within the bulk of the training rows, input by input."]
+    if len(columns) < len(names):
+        notes[0] += f" {len(columns)} of {len(names)} inputs, those that differ most."
+    if np.abs(shown).max() > _FAR:
+        notes.append(
+            f"Colours end at {_FAR:g}: a rare 0 / 1 input that is 1 lies further from its mean."
+        )
+    if len(rows) < len(points):
+        notes.append(f"{len(rows)} of {len(points)} nodes, those with the largest |ρ|.")
+    longest = max(len(names[i]) for i in columns)
+    caption(ax, [*notes, f"X-NN: {told}."], below=30.0 + 4.1 * longest)
+
+
+def _told(explained: Tensors) -> list[int]:
+    """The centroids that own a node, those with most first."""
+    owner = np.abs(explained["explanation.rho"]).argmax(axis=1)
+    counted = np.bincount(owner)
+    return [int(k) for k in np.argsort(-counted, kind="stable") if counted[k]]
+
+
+def _curves(ax: Axes, distance: Array, curves: Array, own: Array) -> None:
+    others = np.setdiff1d(np.arange(curves.shape[1]), own)
+    if len(others):
+        ax.plot(distance, curves[:, others], color=FAINT, linewidth=0.8, zorder=1)
+    for i, node in enumerate(own):
+        ax.plot(distance, curves[:, node], color=LINES[i % len(LINES)], linewidth=1.6, zorder=2)
+    ax.axhline(0.0, color=MUTED, linewidth=0.6, zorder=0)
+    ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    ax.grid(True, axis="y")
+
+
+def _brackets(ax: Axes, owner: Array) -> None:
+    """A line between the nodes of two centroids, and the centroids' numbers at the right."""
+    edges = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), len(owner)]
+    for a, b in pairwise(edges):
+        if a:
+            ax.axhline(a - 0.5, color="white", linewidth=2.0)
+        ax.annotate(
+            f"centroid {owner[a] + 1}",
+            (1.0, (a + b - 1) / 2),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+            color=INK,
+            annotation_clip=False,
+        )

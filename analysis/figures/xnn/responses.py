@@ -1,0 +1,135 @@
+"""How often each response is predicted, beside how often it occurs."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from analysis.figures.models import framed
+from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw
+from analysis.figures.xnn.files import Array, Tensors
+from analysis.words import percent
+
+CLASSES = 8
+
+PREDICTIONS = {"label": "rows"}
+"""Shapes that :func:`counts` needs, and those it takes where there are any."""
+
+OPTIONAL_PREDICTIONS = {
+    "boosted": "rows",
+    "shifted": "rows",
+    "classes": f"rows {CLASSES}",
+    "plain": f"rows {CLASSES}",
+}
+_NAMES = {
+    "boosted": "XGBoost regression, rounded",
+    "shifted": "XGBoost regression with offsets",
+    "classes": "XGBoost classifier",
+    "plain": "plain network",
+}
+XNN = "X-NN"
+_ACROSS = 3
+
+
+def counts(predictions: Tensors, confusion: Array) -> dict[str, Array]:
+    """Test rows that each model predicts to be of each class, by the name of the model.
+
+    Regressions are rounded to the nearest response from 1 to 8, classifiers say their likeliest.
+    The actual counts are under "actual".
+
+    Args:
+        predictions: of the preparation.
+        confusion: the X-NN's, actual class down and predicted across.
+    Raises:
+        NothingToDraw: a label is no class.
+    """
+    found = {"actual": np.bincount(classes(predictions["label"]), minlength=CLASSES)}
+    for name, title in _NAMES.items():
+        if name in predictions:
+            scores = predictions[name]
+            regression = scores.ndim == 1
+            guess = (
+                np.clip(np.rint(scores), 1, CLASSES).astype(int) - 1
+                if regression
+                else scores.argmax(axis=1)
+            )
+            found[title] = np.bincount(guess, minlength=CLASSES)
+    return {**found, XNN: confusion.sum(axis=0)}
+
+
+def classes(label: Array) -> Array:
+    """``label`` as it is, where all of it are classes.
+
+    Raises:
+        NothingToDraw: one is outside 0 to 7.
+    """
+    if label.min() < 0 or label.max() >= CLASSES:
+        raise NothingToDraw(f"label must lie in 0 to 7, got {label.min()} to {label.max()}")
+    return label.astype(int)
+
+
+def response_densities(found: Mapping[str, Array], figure: Figure, *, told: str) -> None:
+    """A panel a model: the share of the test rows it predicts for each response, as bars.
+
+    The outline is what occurred. The response is a rank from 1 to 8, so it has shares and no
+    density: a kernel would draw applicants between the ranks and beyond the last.
+
+    Args:
+        found: from :func:`counts`.
+        figure: an empty figure.
+        told: the network in words.
+    Raises:
+        NothingToDraw: no test rows.
+    """
+    actual = np.asarray(found["actual"], dtype=float)
+    if not actual.sum():
+        raise NothingToDraw("no test rows")
+    models = {name: np.asarray(n, dtype=float) for name, n in found.items() if name != "actual"}
+    across = min(_ACROSS, len(models))
+    down = -(-len(models) // across)
+    axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    for ax, (name, predicted) in zip(axes.flat, models.items(), strict=False):
+        shares = predicted / max(predicted.sum(), 1.0)
+        _panel(ax, actual / actual.sum(), shares, color=BLUE if name == XNN else SKY)
+        ax.set_title(name, fontsize=10.0)
+    for ax in axes.flat[len(models) :]:
+        ax.set_axis_off()
+    axes[0, 0].margins(y=0.2)  # room for the text in the corner
+    for ax in axes[:, 0]:
+        ax.set_ylabel("share of test rows")
+    for ax in axes.flat[max(0, len(models) - across) : len(models)]:
+        ax.set_xlabel("Response")
+        ax.tick_params(labelbottom=True)
+    framed(
+        figure,
+        "Predicted and actual responses",
+        [
+            "Bars: share of the test rows predicted to be of each class; black outline: what "
+            "occurred.",
+            "Total difference: rows that would have to move to another class for the two to "
+            "agree; it does not say whether the right rows are in a class.",
+            f"X-NN: {told}.",
+        ],
+    )
+
+
+def _panel(ax: Axes, actual: Array, predicted: Array, *, color: str) -> None:
+    places = np.arange(1, CLASSES + 1)
+    ax.bar(places, predicted, width=0.82, color=color, zorder=2)
+    ax.stairs(actual, np.arange(CLASSES + 1) + 0.5, color=INK, linewidth=1.3, zorder=3)
+    moved = np.abs(actual - predicted).sum() / 2
+    ax.annotate(
+        f"total difference {100 * moved:.0f} %",
+        (0.03, 0.95),
+        xycoords="axes fraction",
+        va="top",
+        fontsize=8.5,
+        color=MUTED,
+    )
+    ax.set_xticks(places)
+    ax.tick_params(axis="x", length=0)
+    ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
+    ax.grid(True, axis="y")

@@ -1,0 +1,196 @@
+"""Every figure of an X-NN sweep becomes a PNG and a PDF."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.configurations import groups
+from analysis.figures.save import Plan, Saved, alone, draw_plans, file_name
+from analysis.figures.style import NothingToDraw
+from analysis.figures.xnn import clusters, drawing, linear, probes, responses
+from analysis.figures.xnn.controls import controls
+from analysis.figures.xnn.fairness import fairness, size_of_fairness
+from analysis.figures.xnn.files import TrialFiles, about, tensors, weights
+from analysis.figures.xnn.heat import heat_map, of_method, size_of_heat_map
+from analysis.figures.xnn.losses import losses
+from analysis.figures.xnn.told import METHOD, Told, by_method, methods, tell
+from analysis.figures.xnn.tradeoff import competitors, pareto
+from analysis.words import setting
+from analysis.xnn.cells import problems
+
+_WIDE = (10.0, 5.6)
+_CONFUSION = {"test.confusion": f"{responses.CLASSES} {responses.CLASSES}"}
+
+
+def save_xnn(
+    storage: str | Path,
+    trials: pd.DataFrame,
+    epochs: pd.DataFrame,
+    manifest: Mapping[str, Any],
+) -> Saved:
+    """Writes every figure to ``<storage>/report/figures``; says which, and why any was skipped.
+
+    They tell of one configuration, see :func:`analysis.figures.xnn.told.tell`, and of its first
+    seed where a single network is drawn. Where the space varies the problem (say ``data.rows``),
+    every problem has its own figures, in a folder named after it.
+
+    Args:
+        storage: the directory of the sweep.
+        trials: the frame from :func:`analysis.load_trials`.
+        epochs: the frame from :func:`analysis.load_epochs`.
+        manifest: from :func:`analysis.load_manifest`.
+    """
+    storage = Path(storage)
+    folder = storage / "report" / "figures"
+    varied = problems(trials)
+    saved: list[Saved] = []
+    for values, part in groups(trials, varied):
+        name = (setting(values) or "unset") if varied else ""
+        one = _of_problem(storage, folder / file_name(name), part, epochs, manifest)
+        lines = tuple(f"{name}: {line}" if varied else line for line in one.skipped)
+        saved.append(Saved(written=one.written, skipped=lines))
+    return Saved(
+        written=tuple(path for one in saved for path in one.written),
+        skipped=tuple(line for one in saved for line in one.skipped),
+    )
+
+
+def _of_problem(
+    storage: Path,
+    folder: Path,
+    trials: pd.DataFrame,
+    epochs: pd.DataFrame,
+    manifest: Mapping[str, Any],
+) -> Saved:
+    try:
+        told = tell(trials, manifest)
+    except NothingToDraw as reason:
+        return Saved(written=(), skipped=(f"figures: {reason}",))
+    plans = _of_sweep(told, by_method(trials, told, manifest), epochs, manifest)
+    files = TrialFiles(storage=storage, trial_id=str(told.trials["trial_id"].iloc[0]))
+    unread: tuple[str, ...] = ()
+    try:
+        about(files.model)
+    except NothingToDraw as reason:
+        unread = (f"figures of the network told of: {reason}",)
+    else:
+        plans += [*_of_network(files, told.network), *_of_preparation(files, told)]
+    saved = draw_plans(folder, plans)
+    return Saved(written=saved.written, skipped=(*saved.skipped, *unread))
+
+
+def _of_sweep(
+    told: Told, every: Mapping[str, Told], epochs: pd.DataFrame, manifest: Mapping[str, Any]
+) -> list[Plan]:
+    """Figures of all its configurations and seeds."""
+    beside = competitors(manifest)
+    width = 12.0 if len(every) > 1 else 8.4
+    plans: list[Plan] = [
+        ("pareto", _WIDE, lambda f: pareto(f.add_subplot(), told=told, beside=beside)),
+        ("controls", (11.5, 5.2), lambda f: controls(f, told=told)),
+        ("losses", (width, 5.4), lambda f: losses(epochs, f, told=told, methods=every)),
+        ("fairness", size_of_fairness(told.trials), lambda f: fairness(f, told=told)),
+    ]
+    own = str(told.cell[METHOD])
+    maps = [_heat_map(told, method) for method in methods(told.table) or [own]]
+    return [*plans, *maps]
+
+
+def _heat_map(told: Told, method: str) -> Plan:
+    table = of_method(told.table, method)
+    name = "heat_map" if method == told.cell[METHOD] else f"heat_maps/{method}"
+    return (
+        name,
+        size_of_heat_map(table),
+        lambda f: heat_map(table, f, told=told, method=method),
+    )
+
+
+def _of_network(files: TrialFiles, told: str) -> list[Plan]:
+    """Figures of one network; each reads what it needs as it is drawn, and is skipped without."""
+
+    def explained() -> Mapping[str, Any]:
+        return tensors(files.model, linear.EXPLAINED, linear.PLAIN)
+
+    def by_node(figure: Figure) -> None:
+        found = explained()
+        figure.set_size_inches(linear.size_of_nodes(found))
+        linear.nodes(found, figure, told=told)
+
+    def dependence(figure: Figure) -> None:
+        found = tensors(files.model, probes.DEPENDENCE)
+        figure.set_size_inches(probes.size_of_dependence(found))
+        probes.dependence(found, figure, told=told)
+
+    def excitation(figure: Figure) -> None:
+        found = tensors(files.model, probes.EXCITATION)
+        figure.set_size_inches(probes.size_of_excitation(found))
+        inputs = _inputs(files)
+        probes.excitation(found, figure.add_subplot(), inputs=inputs, told=told)
+
+    def drawn(figure: Figure) -> None:
+        drawing.network(
+            weights(files.model),
+            tensors(files.model, drawing.OWNERS),
+            figure.add_subplot(),
+            layer=_layer(files),
+            inputs=_inputs(files),
+            told=told,
+        )
+
+    return [
+        alone("coefficients", lambda ax: linear.coefficients(explained(), ax, told=told)),
+        alone(
+            "largest_coefficient",
+            lambda ax: linear.largest_coefficient(explained(), ax, told=told),
+        ),
+        ("nodes", _WIDE, by_node),
+        ("dependence", _WIDE, dependence),
+        ("excitation", _WIDE, excitation),
+        ("network", drawing.SIZE, drawn),
+    ]
+
+
+def _of_preparation(files: TrialFiles, told: Told) -> list[Plan]:
+    """Figures of the insured, their centroids, and what other models say of them."""
+
+    def response_densities(figure: Figure) -> None:
+        predictions = tensors(
+            files.prepared("predictions"), responses.PREDICTIONS, responses.OPTIONAL_PREDICTIONS
+        )
+        confusion = tensors(files.model, _CONFUSION)["test.confusion"]
+        found = responses.counts(predictions, confusion)
+        responses.response_densities(found, figure, told=told.network)
+
+    def nearest(figure: Figure) -> None:
+        train = tensors(files.prepared("clusters"), {"members": "centroids"})["members"]
+        name = "explanation.members"
+        test = tensors(files.model, {name: "centroids"})[name]
+        clusters.nearest(train, test, figure.add_subplot(), told=told.centroids)
+
+    def components(figure: Figure) -> None:
+        found = tensors(files.prepared("clusters"), clusters.SAMPLE)
+        clusters.components(found, figure, told=told.centroids)
+
+    return [
+        ("response_densities", (11.0, 6.4), response_densities),
+        ("nearest", (8.4, 5.4), nearest),
+        ("components", (9.0, 7.0), components),
+    ]
+
+
+def _inputs(files: TrialFiles) -> list[str]:
+    """The names of the inputs as far as the file of the network tells them."""
+    found = about(files.model).get("inputs")
+    return [str(name) for name in found] if isinstance(found, list) else []
+
+
+def _layer(files: TrialFiles) -> int | None:
+    """The layer that is explained, as the file of the network tells; None is the last hidden."""
+    found = about(files.model).get("study")
+    evaluation = found.get("evaluation") if isinstance(found, dict) else None
+    layer = evaluation.get("layer") if isinstance(evaluation, dict) else None
+    return layer if isinstance(layer, int) else None

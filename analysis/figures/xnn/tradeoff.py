@@ -1,0 +1,291 @@
+"""What explanation costs against what it gains, for every configuration of a sweep."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from analysis.figures.style import (
+    INK,
+    LINES,
+    MARKERS,
+    MUTED,
+    NothingToDraw,
+    caption,
+    number,
+    short,
+)
+from analysis.figures.xnn.files import Array
+from analysis.figures.xnn.told import (
+    CLUSTERS,
+    METHOD,
+    NONE,
+    WEIGHT,
+    Told,
+    held_at,
+    methods,
+)
+from analysis.words import plural
+from analysis.xnn.cells import COST, GAIN, WITHIN
+from analysis.xnn.pareto import pareto as front
+
+GOOD = 0.3
+"""The gain that the dotted line marks: an R^2 of 0.3 over the best control."""
+
+_LABEL = (0.19, 0.12)  # width and height of the label, as shares of the axes
+_MOST_JOINED = 12  # weights: those of a random search make no line
+_COMPETITORS = {"boosted_classes": "XGBoost classifier", "prior": "class shares"}
+
+
+def competitors(manifest: Mapping[str, Any]) -> dict[str, float]:
+    """Cross-entropy of models without nodes over the plain network's, in nat, by their name.
+
+    Means over seeds, of each seed once: its preparations differ in their centroids only.
+    """
+    seeds: dict[Any, Mapping[str, Any]] = {}
+    for key, prepared in (manifest.get("preparations") or {}).items():
+        seeds.setdefault(prepared.get("seed", key), prepared.get("baselines") or {})
+    found = {}
+    for name, title in _COMPETITORS.items():
+        differences = [
+            float(b[name]["cross_entropy"]) - float(b["plain"]["cross_entropy"])
+            for b in seeds.values()
+            if "cross_entropy" in b.get(name, {}) and "cross_entropy" in b.get("plain", {})
+        ]
+        if differences and math.isfinite(mean := sum(differences) / len(differences)):
+            found[title] = mean
+    return found
+
+
+def pareto(ax: Axes, *, told: Told, beside: Mapping[str, float] | None = None) -> None:
+    """Cost in cross-entropy across, explanation gain up; a line a number of centroids.
+
+    Points of one K are joined along the weight, bars are 95 % intervals of means over seeds; rings
+    and the stepped line are the front: no configuration is both cheaper and explained better.
+
+    Args:
+        ax: an empty Axes.
+        told: the sweep, and the configuration to name.
+        beside: from :func:`competitors`; each is a tick on the lower axis, as it has no nodes.
+    Raises:
+        NothingToDraw: a single configuration has completed, or more methods than marks tell apart.
+    """
+    known = told.table.dropna(subset=[COST, GAIN])
+    if len(known) < 2:
+        raise NothingToDraw("a single configuration has completed")
+    colors, marks = _looks(known)
+    joined = bool(known[WEIGHT].nunique() <= _MOST_JOINED)
+    for clusters, part in known.groupby(CLUSTERS):
+        for method in methods(part) or [NONE]:
+            line = part[part[METHOD].isin((method, NONE))].sort_values(WEIGHT)
+            _line(ax, line, colors[clusters], marks[method], joined=joined)
+    _limits(ax, known)
+    _references(ax)
+    _front(ax, front(known).rows)
+    _named(ax, told.cell, known)
+    _ticks(ax, beside or {})
+    ax.grid(True)
+    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _signed(f"{v:+g}") if v else "0"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _signed(f"{v:g}")))
+    ax.set_xlabel("cost: test cross-entropy over the plain network of the seed (nat)")
+    ax.set_ylabel("explanation gain: R² over the best control")
+    ax.set_title("What explanation costs and gains")
+    _legend(ax, colors, marks)
+    caption(ax, _notes(told))
+
+
+def _looks(table: pd.DataFrame) -> tuple[dict[Any, Any], dict[str, str]]:
+    """A colour for each K and a marker for each method."""
+    clusters = sorted(table[CLUSTERS].unique())
+    shades: Sequence[Any] = LINES
+    if len(clusters) > len(LINES):
+        shades = list(colormaps["viridis"](np.linspace(0.0, 0.92, len(clusters))))
+    found = methods(table) or [NONE]
+    if len(found) > len(MARKERS):
+        raise NothingToDraw(f"{len(found)} methods are more than {len(MARKERS)} marks tell apart")
+    return dict(zip(clusters, shades, strict=False)), dict(zip(found, MARKERS, strict=False))
+
+
+def _line(ax: Axes, line: pd.DataFrame, color: Any, mark: str, *, joined: bool) -> None:
+    x, y = (line[name].to_numpy(dtype=float) for name in (COST, GAIN))
+    if joined:
+        ax.plot(x, y, color=color, linewidth=1.1, alpha=0.7, zorder=2)
+    low, high = (line[f"{GAIN}_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
+    ax.vlines(x, low, high, color=color, linewidth=1.0, alpha=0.8, zorder=2)
+    low, high = (line[f"{COST}_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
+    ax.hlines(y, low, high, color=color, linewidth=1.0, alpha=0.8, zorder=2)
+    for ready, fill in ((True, color), (False, "white")):
+        some = line["provisional"].astype(bool).ne(ready).to_numpy()
+        look: dict[str, Any] = {
+            "mfc": fill,
+            "mec": "white" if ready else color,
+            "mew": 0.7 if ready else 1.4,
+        }
+        ax.plot(x[some], y[some], mark, markersize=6.0, zorder=4, **look)
+
+
+def _limits(ax: Axes, table: pd.DataFrame) -> None:
+    """Room for every interval and for both references."""
+    for name, ask, bound in (
+        (COST, 1.5 * WITHIN, ax.set_xlim),
+        (GAIN, 1.1 * GOOD, ax.set_ylim),
+    ):
+        ends = table[[name, f"{name}_low", f"{name}_high"]].to_numpy(dtype=float)
+        low, high = min(float(np.nanmin(ends)), 0.0), max(float(np.nanmax(ends)), ask)
+        room = high - low
+        bound(low - 0.07 * room, high + 0.09 * room)
+
+
+def _references(ax: Axes) -> None:
+    ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
+    ax.axvline(0.0, color=MUTED, linewidth=0.8, zorder=1)
+    ax.axvline(WITHIN, color=INK, linestyle=":", linewidth=1.1, zorder=1)
+    ax.axhline(GOOD, color=INK, linestyle=":", linewidth=1.1, zorder=1)
+    ax.annotate(
+        f"+{WITHIN:g} nat",
+        (WITHIN, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, -2),
+        textcoords="offset points",
+        va="top",
+        fontsize=8.5,
+        color=MUTED,
+    )
+    ax.annotate(
+        f"+{GOOD:g}",
+        (1.0, GOOD),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8.5,
+        color=MUTED,
+    )
+
+
+def _front(ax: Axes, best: pd.DataFrame) -> None:
+    x, y = (best[name].to_numpy(dtype=float) for name in (COST, GAIN))
+    ax.step(x, y, where="post", color=INK, linestyle="--", linewidth=1.0, zorder=3, label="front")
+    ax.plot(x, y, "o", mfc="none", mec=INK, mew=1.2, markersize=10.5, zorder=5)
+
+
+def _named(ax: Axes, cell: pd.Series, known: pd.DataFrame) -> None:
+    text = (
+        f"weight {short(cell[WEIGHT])}, K = {cell[CLUSTERS]}\n"
+        f"{number(cell[GAIN])} at {_signed(f'{cell[COST]:+.3f}')} nat"
+    )
+    ax.annotate(
+        text,
+        (cell[COST], cell[GAIN]),
+        xytext=_free(ax, cell, known),
+        textcoords="axes fraction",
+        fontsize=9.0,
+        weight="bold",
+        linespacing=1.3,
+        ha="center",
+        va="center",
+        bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": MUTED, "lw": 0.6},
+        arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.9, "shrinkB": 6.0},
+        zorder=7,
+    )
+
+
+def _free(ax: Axes, cell: pd.Series, known: pd.DataFrame) -> tuple[float, float]:
+    """Where a label of ``cell`` hides least of the lines, as fractions of the axes."""
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+
+    def placed(rows: pd.DataFrame) -> Array:
+        x, y = (rows[name].to_numpy(dtype=float) for name in (COST, GAIN))
+        return np.column_stack([(x - left) / (right - left), (y - low) / (high - low)])
+
+    lines = [placed(line.sort_values(WEIGHT)) for _, line in known.groupby([CLUSTERS, METHOD])]
+    dots = np.concatenate([_between(line) for line in lines])
+    here = placed(cell.to_frame().T)[0]
+    width, height = _LABEL
+    best, fewest = (0.5, 0.5), math.inf
+    for turn in np.arange(16) * math.pi / 8:
+        for far in (1.0, 1.6):
+            at = here + far * np.array(
+                [0.8 * width * math.cos(turn), 1.3 * height * math.sin(turn)]
+            )
+            inside = 0.6 * width < at[0] < 1 - 0.6 * width and 0.14 < at[1] < 0.92
+            hidden = (np.abs(dots - at) < np.array([0.6 * width, 0.75 * height])).all(axis=1).sum()
+            if inside and hidden + 0.1 * far < fewest:
+                best, fewest = (float(at[0]), float(at[1])), hidden + 0.1 * far
+    return best
+
+
+def _between(line: Array) -> Array:
+    """Points along a line, its corners among them."""
+    steps = np.linspace(0.0, len(line) - 1, 24 * len(line))
+    return np.column_stack([np.interp(steps, np.arange(len(line)), side) for side in line.T])
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")
+
+
+def _ticks(ax: Axes, beside: Mapping[str, float]) -> None:
+    """A tick on the lower axis for every competitor; an arrow where it lies beyond the axis."""
+    low, high = ax.get_xlim()
+    for i, (name, cost) in enumerate(sorted(beside.items(), key=lambda pair: pair[1])):
+        place: dict[str, Any] = {
+            "xycoords": ("data", "axes fraction"),
+            "textcoords": "offset points",
+        }
+        text = f"{name} {_signed(f'{cost:+.2f}')}"
+        if low <= cost <= high:
+            ax.axvline(cost, ymax=0.05, color=INK, linewidth=2.4, zorder=6)
+            side = "left" if cost < (low + high) / 2 else "right"
+            shift = 4 if side == "left" else -4
+            ax.annotate(text, (cost, 0.02), xytext=(shift, 13 * i), ha=side, fontsize=8.5, **place)
+            continue
+        left = cost < low
+        ax.annotate(
+            f"◂ {text}" if left else f"{text} ▸",
+            (low if left else high, 0.02),
+            xytext=(4 if left else -4, 13 * i),
+            ha="left" if left else "right",
+            fontsize=8.5,
+            zorder=6,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "linewidth": 0.0},
+            **place,
+        )
+
+
+def _legend(ax: Axes, colors: Mapping[Any, Any], marks: Mapping[str, str]) -> None:
+    handles = [
+        Line2D([], [], color=color, marker="o", mec="white", label=f"K = {k:g}")
+        for k, color in colors.items()
+    ]
+    if len(marks) > 1:
+        handles += [
+            Line2D([], [], color=MUTED, marker=mark, linestyle="", label=method)
+            for method, mark in marks.items()
+        ]
+    handles.append(
+        Line2D([], [], color=INK, linestyle="--", marker="o", mfc="none", mec=INK, label="front")
+    )
+    ax.legend(
+        handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9.0
+    )
+
+
+def _notes(told: Told) -> list[str]:
+    over = f"mean over {plural(told.seeds, 'seed')}, each less its own plain network"
+    notes = [
+        f"Point: {over}; bars: 95 % bootstrap interval." if told.seeds > 1 else "Point: one seed.",
+        "Lines join one K from weight 0 upwards. Ringed: the front, nothing is both cheaper and "
+        "explained better.",
+        f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Named: {told.chosen}.",
+    ]
+    if told.table["provisional"].any():
+        notes[0] += " Hollow: a seed is missing."
+    return [*notes, *held_at(told)]

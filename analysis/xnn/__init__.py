@@ -1,0 +1,28 @@
+"""Tables of an X-NN sweep: what explaining a network costs, and what it gains.
+
+table = analysis.xnn.cells(trials)                   # one row a configuration
+analysis.xnn.best(table)                             # the most explanation within 0.02 nat
+analysis.xnn.pareto(table)                           # the bargains, their knee and area
+analysis.xnn.baselines(manifest)                     # boosted trees and the plain network
+analysis.xnn.stability(storage, trials, table)       # would another seed say the same?
+analysis.xnn.by_group(trials, cell, plain)           # rates by group of insured
+"""
+
+from analysis.xnn.baselines import baselines
+from analysis.xnn.cells import best, cells, members, plain_of, spelled_out
+from analysis.xnn.fairness import by_group
+from analysis.xnn.pareto import Front, pareto
+from analysis.xnn.stability import stability
+
+__all__ = [
+    "Front",
+    "baselines",
+    "best",
+    "by_group",
+    "cells",
+    "members",
+    "pareto",
+    "plain_of",
+    "spelled_out",
+    "stability",
+]

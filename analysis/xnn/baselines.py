@@ -1,0 +1,114 @@
+"""What an X-NN stands beside: boosted trees, the plain network and the shares of the classes."""
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.configurations import typed
+from analysis.seeds import Rng, interval
+from analysis.words import amount
+
+METRICS = (
+    "cross_entropy",
+    "accuracy",
+    "kappa",
+    "kappa_expected",
+    "macro_f1",
+    "ece",
+    "rmse",
+)
+NAMES: Mapping[str, tuple[str, str]] = {
+    "boosted_classes": ("XGBoost softprob", "test"),
+    "boosted_offsets": ("XGBoost regression with offsets (fitted out of fold)", "test"),
+    "boosted": ("XGBoost regression, rounded", "test"),
+    "plain": ("plain network", "test"),
+    "prior": ("class shares", "test"),
+    "boosted_offsets_out_of_fold": ("XGBoost regression with offsets, out of fold", "training"),
+    "boosted_train": ("XGBoost regression, rounded, in sample", "training"),
+    "boosted_offsets_in_sample": ("XGBoost with offsets in sample, as published", "training"),
+}
+"""Every baseline in words, and the rows it is judged on; what is in sample comes last."""
+
+
+def baselines(
+    manifest: Mapping[str, Any],
+    *,
+    data: Collection[str] = (),
+    confidence: float = 0.95,
+    rng: Rng = 0,
+) -> pd.DataFrame:
+    """One row a baseline: means over seeds, and the bootstrap interval of ``kappa``.
+
+    ``baseline`` is its key, ``name`` its name in words, ``rows`` the rows it is judged on; figures
+    of training rows flatter unless they are out of fold. A seed with several preparations, one for
+    each clustering, counts once: none of this depends on centroids.
+
+    Args:
+        manifest: from :func:`analysis.load_manifest`.
+        data: the ``data_sha256`` of the trials they stand beside; all preparations where empty.
+        confidence: of the interval.
+        rng: of the bootstrap.
+    """
+    prepared = _distinct(manifest, data)
+    found = dict.fromkeys(name for one in prepared for name in one)
+    order = [*(name for name in NAMES if name in found), *(n for n in found if n not in NAMES)]
+    rows: list[dict[str, Any]] = []
+    for key in order:
+        held = pd.DataFrame([one[key] for one in prepared if key in one])
+        values = held.reindex(columns=list(METRICS)).astype("float64")
+        name, judged = NAMES.get(key, (key, "test"))
+        ends = interval(values["kappa"].dropna(), confidence=confidence, rng=rng)
+        row = {"baseline": key, "name": name, "rows": judged, "seeds": len(values)}
+        row |= {"kappa_low": ends.low, "kappa_high": ends.high}
+        rows.append(row | {metric: values[metric].mean() for metric in METRICS})
+    texts = dict.fromkeys(("baseline", "name", "rows"), "string")
+    floats = dict.fromkeys((*METRICS, "kappa_low", "kappa_high"), "float64")
+    return typed(rows, {**texts, "seeds": "Int64", **floats})
+
+
+def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
+    """Where the boosted trees stand beside a ``cell``, and how much of a figure is in sample.
+
+    Args:
+        rows: from :func:`baselines`.
+        cell: of the table of cells; None where none was chosen.
+    """
+    known = {str(row["baseline"]): row for _, row in rows.iterrows()}
+    lines = []
+    if "boosted_classes" in known and cell is not None:
+        trees = known["boosted_classes"]
+        said = [
+            f"{words} {amount(trees[metric])} against {amount(cell[metric])}"
+            for metric, words in (("cross_entropy", "cross-entropy"), ("kappa", "kappa"))
+            if metric in cell and pd.notna(cell[metric]) and pd.notna(trees[metric])
+        ]
+        if said:
+            lines.append(f"On test rows, {trees['name']} has {', '.join(said)} of the X-NN.")
+    if {"boosted_offsets", "boosted_offsets_in_sample"} <= known.keys():
+        test, inside = (
+            float(known[f"boosted_offsets{end}"]["kappa"]) for end in ("", "_in_sample")
+        )
+        lines.append(
+            f"Boosted trees with offsets have kappa {amount(test)} on test rows; fitted and "
+            f"scored on training rows, as published, {amount(inside)}, so that "
+            f"{amount(inside - test, signed=True)} of it is in sample."
+        )
+    return lines
+
+
+def _distinct(
+    manifest: Mapping[str, Any], data: Collection[str]
+) -> list[Mapping[str, Mapping[str, float]]]:
+    """The baselines of every preparation, those of the same seed and data once."""
+    prepared = manifest.get("preparations")
+    found: dict[str, Mapping[str, Any]] = {}
+    for one in prepared.values() if isinstance(prepared, Mapping) else ():
+        if not isinstance(one, Mapping) or not isinstance(one.get("baselines"), Mapping):
+            continue
+        if data and one.get("data_sha256") not in data:
+            continue
+        identity = [one.get("seed"), one.get("data_sha256"), one["baselines"]]
+        found.setdefault(json.dumps(identity, sort_keys=True, default=str), one["baselines"])
+    return list(found.values())

@@ -1,0 +1,286 @@
+"""An X-NN sweep by configuration: what a pull towards centroids costs, and what it explains.
+
+At weight 0 all methods are one and the same network, the plain one, so they make one cell and are
+what all others are paired with: the same seed, number of centroids and everything else.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import schema
+from analysis.columns_xnn import CONTROLS
+from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
+from analysis.seeds import Rng, interval
+from analysis.selection import lacking
+
+WITHIN = 0.02
+"""What an explanation may cost, in nats of cross-entropy."""
+
+COST = "cross_entropy_minus_plain"
+GAIN = "explanation_gain"
+PAIRED: Mapping[str, str] = {
+    "val_loss": "plain_val_loss",
+    "cross_entropy": "plain_cross_entropy",
+    "accuracy": "plain_accuracy",
+    "kappa": "plain_kappa",
+    "r2_mean": "r2_plain",
+}
+"""What is paired with the plain network, and where a trial carries that network's own value."""
+
+_METHOD, _WEIGHT, _SEED = "config/method", "config/adj_weight", "config/seed"
+_PULL = ("method", "adj_weight")
+_FIRST = (*_PULL, "clusters", "lr")
+_STUDY = {
+    "method": ("explanation", "method"),
+    "adj_weight": ("explanation", "adj_weight"),
+    "clusters": ("clustering", "clusters"),
+}
+_WITH_INTERVAL = (
+    "cross_entropy",
+    "accuracy",
+    "kappa",
+    GAIN,
+    f"val_{GAIN}",
+    "r2_mean",
+    "specificity",
+    "rho_gain",
+    "coverage",
+    "selectivity",
+    *(f"{name}_minus_plain" for name in PAIRED if name != "val_loss"),
+)
+_MEANS = (
+    "centroids",
+    "epochs",
+    "val_loss",
+    "val_loss_minus_plain",
+    "kappa_expected",
+    "macro_f1",
+    "ece",
+    "r2_median",
+    "r2_min",
+    *(f"r2_{name}" for name in (*CONTROLS, "random_points")),
+    "rho_top",
+    "mi_mean",
+    "mig",
+    "disentanglement",
+    "completeness",
+    "dead_nodes",
+    "surrogate_cross_entropy",
+    "surrogate_accuracy",
+    "surrogate_agreement",
+    "concept_score",
+    "concept_p",
+    "seconds",
+)
+
+
+def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+    """One row a configuration, which is all that is swept but the seed: means over its seeds.
+
+    ``reference`` says that it is the plain network, of whatever method; its method is then "none".
+    ``seeds`` counts the completed trials. ``provisional`` marks cells with unfinished trials, or
+    with a seed that has no completed one. Of the metrics that matter most there are the standard
+    deviation between seeds and the bootstrap interval of the mean beside the mean itself:
+    ``kappa``, ``kappa_sd``, ``kappa_low``, ``kappa_high``. Of :data:`PAIRED` there is also the
+    difference to the plain network, as ``cross_entropy_minus_plain``, seed by seed. That network
+    is the trial of weight 0 at the same seed and all else (``paired`` is "weight 0"), or where
+    there is none the one that every seed trains before its trials ("plain network"); these are the
+    same unless the learning rate or the like is swept.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        confidence: of the intervals.
+        rng: of the bootstrap; a whole number gives every interval the same draws.
+    Raises:
+        schema.ColumnError: trials have completed and lack cross_entropy or explanation_gain.
+    """
+    merged = _merged(trials)
+    names = axes(merged)
+    # A group of few columns is quick to take.
+    who = merged[["status", "plain", *(f"config/{name}" for name in (*names, "seed"))]]
+    who, numbers = _paired(who, _numbers(merged))
+    bounded = [metric for metric in _WITH_INTERVAL if metric in numbers]
+    means = [metric for metric in _MEANS if metric in numbers]
+    rows: list[dict[str, Any]] = []
+    for values, group in groups(who, names):
+        tally, done = counts(group), group[group["status"].eq("completed")]
+        own = numbers.loc[done.index]
+        row: dict[str, Any] = {
+            **values,
+            **tally,
+            "seeds": len(done),
+            "reference": bool(group["plain"].all()),
+            "provisional": tally["unfinished"] > 0 or lacking(group)[0] > 0,
+            "paired": " or ".join(done["paired"].unique()) or None,
+        }
+        for metric in bounded:
+            known = own[metric].dropna()
+            ends = interval(known, confidence=confidence, rng=rng)
+            row |= {metric: known.mean(), f"{metric}_sd": known.std()}
+            row |= {f"{metric}_low": ends.low, f"{metric}_high": ends.high}
+        rows.append(row | {metric: own[metric].mean() for metric in means})
+    ends_of = [f"{metric}{end}" for metric in bounded for end in ("", "_sd", "_low", "_high")]
+    return typed(
+        rows,
+        {
+            **{name: schema.column(f"config/{name}", "xnn").dtype for name in names},
+            **dict.fromkeys((*COUNTS, "seeds"), "Int64"),
+            **dict.fromkeys(("reference", "provisional"), "boolean"),
+            "paired": "string",
+            **dict.fromkeys((*ends_of, *means), "float64"),
+        },
+    )
+
+
+def spelled_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """``trials`` with method, weight and clusters as columns also where the study fixes them."""
+    study = manifest.get("study") or {}
+    for name, (part, key) in _STUDY.items():
+        if (column := f"config/{name}") not in trials and key in (study.get(part) or {}):
+            dtype = schema.column(column, "xnn").dtype
+            fixed = pd.Series(study[part][key], index=trials.index, dtype=dtype)
+            trials = trials.assign(**{column: fixed})
+    return trials
+
+
+def axes(trials: pd.DataFrame) -> list[str]:
+    """What makes a configuration: all that is swept but the seed, method and weight first."""
+    names = [str(n).removeprefix("config/") for n in trials if str(n).startswith("config/")]
+    first = [name for name in _FIRST if name in names]
+    return [*first, *(name for name in names if name not in (*first, "seed"))]
+
+
+def best(table: pd.DataFrame, *, within: float = WITHIN) -> pd.Series | None:
+    """The cell with the largest explanation gain at a cost of at most ``within`` nats, or None.
+
+    The cost is judged on validation rows, by the least validation loss less that of the plain
+    network, so that its test cross-entropy is an honest judgement. So is the gain where the sweep
+    asked for ``val_explanation_gain``; else the gain of test rows must do, whose maximum over
+    cells is a little too good. The plain network itself, and cells with fewer seeds than others,
+    do not compete.
+
+    Args:
+        table: from :func:`cells`, of one problem.
+        within: in nats.
+    """
+    rivals = whole(table)
+    rivals = rivals[~rivals["reference"].fillna(False).astype(bool)]
+    cost = "val_loss_minus_plain" if "val_loss_minus_plain" in rivals else COST
+    rivals = rivals[rivals[cost].le(within)]
+    label = schema.best(rivals, gain(rivals)) if len(rivals) else None
+    return None if label is None else rivals.loc[[label]].iloc[0]
+
+
+def gain(table: pd.DataFrame) -> str:
+    """The gain that cells are chosen by: on validation rows where it was asked for."""
+    asked = f"val_{GAIN}" in table and table[f"val_{GAIN}"].notna().any()
+    return f"val_{GAIN}" if asked else GAIN
+
+
+def members(trials: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
+    """The completed trials of a ``cell``, a row of :func:`cells`, in order of their seeds."""
+    frame = completed(trials)
+    for name in axes(frame):
+        frame = frame[_equal(frame[f"config/{name}"], cell[name])]
+    return frame.sort_values(_SEED, kind="stable")
+
+
+def completed(trials: pd.DataFrame) -> pd.DataFrame:
+    """The completed trials, every plain network of method "none" and there once."""
+    frame = _merged(trials)
+    return frame[frame["status"].eq("completed")]
+
+
+def plain_of(table: pd.DataFrame, cell: pd.Series | None) -> pd.Series | None:
+    """The row of the plain network that a ``cell`` is paired with, or None where it is not swept.
+
+    The first of them where there is no cell.
+    """
+    rows = table[table["reference"].fillna(False).astype(bool)]
+    if cell is not None:
+        for name in _shared(table):
+            rows = rows[_equal(rows[name], cell[name])]
+    return rows.iloc[0] if len(rows) else None
+
+
+def of_problem(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of a table of cells whose axes have ``values``."""
+    for name, value in values.items():
+        table = table[_equal(table[name], value)]
+    return table
+
+
+def problems(trials: pd.DataFrame) -> list[str]:
+    """The axes whose values never compete: who is insured, and how networks are judged."""
+    return problem_axes(axes(trials))
+
+
+def whole(table: pd.DataFrame) -> pd.DataFrame:
+    """The cells with a result at the largest number of seeds: a mean over fewer flatters."""
+    return table[table["seeds"].gt(0) & table["seeds"].eq(table["seeds"].max())]
+
+
+def _equal(column: pd.Series, value: Any) -> pd.Series:
+    """Where ``column`` has ``value``; a null is equal to a null."""
+    return column.isna() if pd.isna(value) else column.eq(value).fillna(False).astype(bool)
+
+
+def _shared(table: pd.DataFrame) -> list[str]:
+    """The axes that a plain network has in common with what is paired with it."""
+    names = map(str, table.columns[: list(table.columns).index("trials")])
+    return [name for name in names if name not in _PULL]
+
+
+def _merged(trials: pd.DataFrame) -> pd.DataFrame:
+    """``trials`` with plain networks under one name, ``plain``, and one trial for each of them."""
+    done = "status" in trials and trials["status"].eq("completed").any()
+    for name in ("cross_entropy", GAIN) if done else ():
+        if name not in trials:
+            raise schema.ColumnError(
+                f"trials have no column {name!r}, which the table of cells needs; pass the whole "
+                "frame of an X-NN sweep from analysis.load_trials()"
+            )
+    frame = trials.reset_index(drop=True)
+    for name in ("cross_entropy", GAIN):
+        if name not in frame:
+            frame[name] = np.nan
+    plain = pd.Series(False, index=frame.index)
+    if _WEIGHT in frame:
+        plain |= frame[_WEIGHT].eq(0.0).fillna(False).astype(bool)
+    if _METHOD in frame:
+        plain |= frame[_METHOD].eq("none").fillna(False).astype(bool)
+        frame[_METHOD] = frame[_METHOD].mask(plain, "none")
+    if _WEIGHT in frame:
+        frame[_WEIGHT] = frame[_WEIGHT].mask(plain, 0.0)
+    if _SEED not in frame:
+        frame[_SEED] = pd.Series(0, index=frame.index, dtype="Int64")
+    frame["plain"] = plain
+    # A completed trial speaks for the others, which are the same network or are no result.
+    by_outcome = frame["status"].ne("completed").astype(int).sort_values(kind="stable").index
+    keys = [name for name in map(str, frame.columns) if name.startswith("config/")]
+    again = frame.loc[by_outcome].duplicated(keys).reindex(frame.index) & plain
+    return frame[~again]
+
+
+def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The metrics of ``frame`` that cells are made of, and those that they are paired with."""
+    wanted = dict.fromkeys((*_WITH_INTERVAL, *_MEANS, *PAIRED, *PAIRED.values()))
+    return frame[[name for name in wanted if name in frame]].astype("float64")
+
+
+def _paired(who: pd.DataFrame, numbers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both with what a trial has more than the plain network of its seed, and which that is."""
+    known = {metric: own for metric, own in PAIRED.items() if metric in numbers}
+    held = numbers.reindex(columns=list(known.values())).set_axis(list(known), axis=1)
+    who = who.assign(paired="plain network")
+    shared = ["seed", *(name for name in axes(who) if name not in _PULL)]
+    for _, rows in groups(who, shared):
+        own = rows.index[rows["plain"] & rows["status"].eq("completed")]
+        if len(own):
+            who.loc[rows.index, "paired"] = "weight 0"
+            held.loc[rows.index] = numbers.loc[own[0], list(known)].to_numpy()
+    apart = (numbers[list(known)] - held).add_suffix("_minus_plain")
+    return who, numbers.assign(**apart)

@@ -1,0 +1,141 @@
+"""How an X-NN decides about groups of insured, beside the plain network: rates and how far apart.
+
+Which column makes the groups is the study's choice. Age and sex can be lawful rating factors, so
+what is told here is a finding to explain, no verdict.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from analysis.columns_xnn import ENDS, RATES
+from analysis.configurations import typed
+from analysis.words import amount, percent
+from analysis.xnn.cells import members
+
+FOUR_FIFTHS = 0.8
+"""The rule of thumb: a group selected less than this share as often as another."""
+
+CHOSEN, PLAIN = "X-NN", "plain network"
+SPREADS = (
+    "selection_rate_ratio",
+    "selection_rate_difference",
+    "true_positive_rate_difference",
+    "false_positive_rate_difference",
+    "kappa_difference",
+)
+
+_GROUPED = re.compile(r"(?P<rate>\w+?)@(?P<column>\w+):(?P<level>.+)")
+
+
+def by_group(
+    trials: pd.DataFrame, cell: pd.Series | None, plain: pd.Series | None
+) -> pd.DataFrame:
+    """One row a network and group: means over seeds of every rate and of the ends of its interval.
+
+    An interval is of the test rows that a network happened to be judged on, by bootstrap.
+    ``group`` is "all" in the row of what lies between the groups, which has the ratio and the
+    differences. ``below_four_fifths`` says there that the ratio of selection rates is below 0.8.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        cell: the row of :func:`analysis.xnn.cells.cells` to tell of, if any.
+        plain: that of the plain network beside it, where the sweep has trials of it.
+    """
+    rows: list[dict[str, Any]] = []
+    for network, own in ((CHOSEN, cell), (PLAIN, plain)):
+        if own is not None:
+            rows += _rows(network, members(trials, own))
+    spread = [f"{name}{end}" for name in SPREADS for end in ENDS]
+    rates = [f"{name}{end}" for name in RATES for end in ENDS]
+    texts = dict.fromkeys(("network", "column", "group"), "string")
+    return typed(
+        rows,
+        {
+            **texts,
+            "seeds": "Int64",
+            **dict.fromkeys((*rates, *spread), "float64"),
+            "below_four_fifths": "boolean",
+        },
+    )
+
+
+def sentences(rows: pd.DataFrame) -> list[str]:
+    """What :func:`by_group` shows of the X-NN, and what of it is the plain network's too."""
+    own, plain = (_between(rows, network) for network in (CHOSEN, PLAIN))
+    if own is None:
+        return []
+    lines = []
+    if pd.notna(own["selection_rate_ratio"]):
+        beside = ""
+        if plain is not None and pd.notna(plain["selection_rate_ratio"]):
+            beside = f"; the plain network's is {_with_ends(plain, 'selection_rate_ratio')}"
+        lines.append(f"{_ratio(rows, own)}{beside}.")
+    for rate in ("true_positive_rate", "false_positive_rate", "kappa"):
+        if pd.notna(own[f"{rate}_difference"]):
+            words = rate.replace("_", " ").capitalize()
+            between = _with_ends(own, f"{rate}_difference")
+            lines.append(f"{words} differs by {between} between the groups of {own['column']}.")
+    if lines:
+        lines.append(
+            "Differences cannot be negative, so compare them with the width of their interval; "
+            "age and sex can be lawful rating factors: this is a report and claims no violation."
+        )
+    return lines
+
+
+def _between(rows: pd.DataFrame, network: str) -> pd.Series | None:
+    own = rows[rows["network"].eq(network) & rows["group"].eq("all")]
+    return own.iloc[0] if len(own) else None
+
+
+def _ratio(rows: pd.DataFrame, own: pd.Series) -> str:
+    apart = rows[rows["network"].eq(CHOSEN) & rows["group"].ne("all")]
+    ranked = apart.dropna(subset="selection_rate").sort_values("selection_rate", kind="stable")
+    least, most = (
+        f"{row['group']} ({percent(round(row['selection_rate'], 3))})"
+        for row in (ranked.iloc[0], ranked.iloc[-1])
+    )
+    if own["selection_rate_ratio"] < FOUR_FIFTHS:
+        reached = own["selection_rate_ratio_high"] >= FOUR_FIFTHS
+        said = "below the four-fifths rule" + (", which its interval reaches" if reached else "")
+    else:
+        partly = own["selection_rate_ratio_low"] < FOUR_FIFTHS
+        said = "not below the four-fifths rule"
+        said += ", though part of its interval is" if partly else ""
+    return (
+        f"By {own['column']}, class 8 is predicted least often of {least} and most often of "
+        f"{most}: a ratio of {_with_ends(own, 'selection_rate_ratio')}, {said}"
+    )
+
+
+def _with_ends(row: pd.Series, name: str) -> str:
+    mean, low, high = (amount(float(row[f"{name}{end}"])) for end in ("", "_low", "_high"))
+    return f"{mean} [{low}, {high}]"
+
+
+def _rows(network: str, done: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    groups: dict[tuple[str, str], dict[str, float]] = {}
+    for name in map(str, done.columns):
+        match = _GROUPED.fullmatch(name)
+        rate = match["rate"] if match else ""
+        if match and rate.removesuffix("_low").removesuffix("_high") in RATES:
+            value = done[name].astype("float64").mean()
+            groups.setdefault((match["column"], match["level"]), {})[rate] = value
+    known = {key: of for key, of in groups.items() if any(pd.notna(v) for v in of.values())}
+    for (column, level), of in known.items():
+        yield {"network": network, "column": column, "group": level, "seeds": len(done), **of}
+    columns = list(dict.fromkeys(column for column, _ in known))
+    spread = {
+        f"{name}{end}": done[f"{name}{end}"].astype("float64").mean()
+        for name in SPREADS
+        for end in ENDS
+        if f"{name}{end}" in done
+    }
+    if len(columns) == 1 and spread:
+        ratio = spread.get("selection_rate_ratio")
+        below = None if ratio is None or pd.isna(ratio) else ratio < FOUR_FIFTHS
+        row = {"network": network, "column": columns[0], "group": "all", "seeds": len(done)}
+        yield row | spread | {"below_four_fifths": below}

@@ -1,0 +1,136 @@
+"""The report of an X-NN sweep in the terminal, and the tables and figures it leaves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from analysis.audit import audit, soundness
+from analysis.configurations import groups
+from analysis.findings import stopping
+from analysis.load import load_epochs
+from analysis.terminal import opening, section, write_tables
+from analysis.words import setting
+from analysis.xnn import findings, printed
+from analysis.xnn.baselines import baselines
+from analysis.xnn.baselines import sentences as of_baselines
+from analysis.xnn.cells import (
+    axes,
+    best,
+    cells,
+    members,
+    of_problem,
+    plain_of,
+    problems,
+    spelled_out,
+)
+from analysis.xnn.fairness import by_group
+from analysis.xnn.fairness import sentences as of_groups
+from analysis.xnn.pareto import pareto
+from analysis.xnn.stability import sentences as of_stability
+from analysis.xnn.stability import stability
+
+
+def report(
+    storage: Path, trials: pd.DataFrame, manifest: dict[str, Any], console: Console
+) -> None:
+    """Prints the tables and sentences, and writes CSV tables and figures under ``report/``.
+
+    Where the space varies the problem (who is insured, or how networks are judged), every problem
+    has its own sentences.
+    """
+    swept, trials = trials, spelled_out(trials, manifest)
+    names, table = axes(trials), cells(trials)
+    opening(storage, trials, manifest, console)
+    if trials.empty:
+        return
+    epochs = load_epochs(storage)
+    console.print()
+    console.print(printed.overview(table, names, width=console.width))
+    steady, unread = stability(storage, trials, table)
+    told: dict[str, list[pd.DataFrame]] = {"baselines": [], "pareto": [], "fairness": []}
+    for values, own in groups(trials, problems(trials)):
+        mine = of_problem(table, values)
+        cell, front = best(mine), pareto(mine)
+        where = f" ({setting(values)})" if values else ""
+        lines = [*findings.choice(mine, cell, names), *findings.front(front, mine, names)]
+        section(console, f"What explanation costs and gains{where}", lines)
+        section(console, f"Methods{where}", findings.methods(own))
+        section(console, f"Raw R2 and chance{where}", findings.growth(mine))
+        lines = _told(own, mine, cell, epochs, steady)
+        section(console, f"Is it used, and would another seed say the same?{where}", lines)
+        beside = baselines(manifest, data=_data(own))
+        section(console, f"Beside boosted trees{where}", of_baselines(beside, cell))
+        if len(beside):
+            console.print()
+            console.print(printed.beside(beside))
+        rates = by_group(own, cell, plain_of(mine, cell))
+        section(console, f"Groups of insured{where}", of_groups(rates))
+        if len(rates):
+            console.print()
+            console.print(printed.groups(rates, width=console.width))
+        told["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
+        told["fairness"].append(rates.assign(**values))
+        told["baselines"].append(beside.assign(**values))
+    tables = {"cells": table, "stability": steady}
+    tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in told.items()}
+    tables |= _stopping(trials, epochs, manifest, console)
+    written = write_tables(storage / "report", {n: t for n, t in tables.items() if len(t)})
+    section(console, "Models that cannot be read", _few(unread))
+    _figures(storage, swept, epochs, manifest, console)
+    section(console, "Files", [str(path) for path in written])
+
+
+def _data(trials: pd.DataFrame) -> set[str]:
+    return set(trials["data_sha256"].dropna()) if "data_sha256" in trials else set()
+
+
+def _told(
+    trials: pd.DataFrame,
+    table: pd.DataFrame,
+    cell: pd.Series | None,
+    epochs: pd.DataFrame,
+    steady: pd.DataFrame,
+) -> list[str]:
+    """What is known of the chosen ``cell`` beside cost and gain."""
+    if cell is None:
+        return []
+    done, plain = members(trials, cell), plain_of(table, cell)
+    lines = [*findings.faithfulness(cell, done), *of_stability(steady, cell)]
+    if plain is not None:
+        lines += findings.duration(epochs, done, members(trials, plain))
+    return lines
+
+
+def _stopping(
+    trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any], console: Console
+) -> dict[str, pd.DataFrame]:
+    """Prints what early stopping cost, where trials that it stopped were run on."""
+    audited = "audited" in trials and trials["audited"].fillna(False).any()
+    ends = audit(trials, epochs, manifest) if audited else pd.DataFrame()
+    sound = soundness(ends) if len(ends) else ends
+    section(console, "Early stopping, audited", stopping(sound, trials, manifest))
+    return {"audit": ends, "early_stopping": sound}
+
+
+def _figures(
+    storage: Path,
+    trials: pd.DataFrame,
+    epochs: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    console: Console,
+) -> None:
+    from analysis.figures.xnn import save_xnn  # matplotlib takes a second to load
+
+    saved = save_xnn(storage, trials, epochs, manifest)
+    section(console, "Skipped figures", list(saved.skipped))
+    drawn = [str(path) for path in saved.written if path.suffix == ".png"]
+    section(console, "Figures (PNG, and PDF of the same name)", drawn)
+
+
+def _few(lines: list[str]) -> list[str]:
+    return (
+        [f"{lines[0]}{f', and {len(lines) - 1} more' if len(lines) > 1 else ''}."] if lines else []
+    )

@@ -1,0 +1,193 @@
+"""Would another seed have told the same story? Coefficients of networks of different seeds.
+
+Neither nodes nor centroids of two seeds come in the same order. Centroids are matched by their
+distances, nodes by the cosines of their coefficients, each one to one and the best way there is.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy  # its parts are loaded where they are first used
+from safetensors import SafetensorError, safe_open
+
+from analysis.configurations import typed
+from analysis.models import unread
+from analysis.words import amount, plural
+from analysis.xnn.cells import axes, members
+
+Floats = npt.NDArray[np.float64]
+
+_NEEDED = (
+    "explanation.beta",
+    "centroids.points",
+    "centroids.inverse_root",
+    "encoding.mean",
+    "encoding.sd",
+    "encoding.axes",
+)
+_PLAIN = "explanation.plain_beta"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What a model file says of its nodes and centroids.
+
+    Args:
+        beta: standardised coefficients, [nodes, centroids].
+        plain: likewise of the plain network's nodes; None where the file lacks them.
+        centroids: in the columns of the table, standardised by this seed, [centroids, columns].
+        columns: by name.
+        mean: of every column, and its ``sd``.
+        axes: principal axes that the network's inputs lie along, [axes, columns]; may be empty.
+        inverse_root: from the network's inputs to distances, [dimensions, inputs].
+    """
+
+    beta: Floats
+    plain: Floats | None
+    centroids: Floats
+    columns: tuple[str, ...]
+    mean: Floats
+    sd: Floats
+    axes: Floats
+    inverse_root: Floats
+
+
+def stability(
+    storage: str | Path, trials: pd.DataFrame, table: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """One row a cell with two networks or more, and a line for each model that cannot be read.
+
+    ``cell`` is its label in ``table``.
+    ``cosine`` is the mean cosine of the coefficients of matched nodes, over all ``pairs`` of
+    seeds; ``cosine_least`` and ``cosine_most`` are the least and largest mean of a pair. Matching
+    lifts even unrelated coefficients well above 0, so it is read beside ``plain_cosine``: the same
+    of the plain networks on the same distances.
+
+    Args:
+        storage: the directory of the sweep.
+        trials: the frame from :func:`analysis.load_trials`.
+        table: cells from :func:`analysis.xnn.cells.cells` whose networks are to be read.
+    """
+    names = axes(trials)
+    rows: list[dict[str, Any]] = []
+    missing: list[str] = []
+    for _, cell in table[table["seeds"].gt(1)].iterrows():
+        networks = []
+        for trial in members(trials, cell)["trial_id"]:
+            path = Path(storage) / "models" / str(trial) / "xnn.safetensors"
+            try:
+                networks.append(_read(path))
+            except (OSError, SafetensorError, ValueError) as error:
+                missing.append(unread(path, error))
+        if len(networks) > 1:
+            values = {name: cell[name] for name in names}
+            rows.append(
+                {"cell": cell.name, **values} | {"networks": len(networks)} | _over_pairs(networks)
+            )
+    dtypes = {name: str(table[name].dtype) for name in names}
+    floats = [f"{of}cosine{end}" for of in ("", "plain_") for end in ("", "_least", "_most")]
+    counts = dict.fromkeys(("networks", "pairs"), "Int64")
+    return typed(
+        rows, {"cell": "Int64", **dtypes, **counts, **dict.fromkeys(floats, "float64")}
+    ), missing
+
+
+def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
+    """How alike the networks of a ``cell`` are across seeds; nothing where it is not in ``rows``.
+
+    Args:
+        rows: from :func:`stability`.
+        cell: of the table of cells.
+    """
+    own = rows[[cell is not None and label == cell.name for label in rows["cell"]]]
+    if own.empty:
+        return []
+    row = own.iloc[0]
+    line = (
+        f"Between {plural(int(row['networks']), 'seed')}, coefficients of matched nodes on "
+        f"matched centroids have a mean cosine of {amount(row['cosine'])} "
+        f"({amount(row['cosine_least'])} to {amount(row['cosine_most'])} by pair)"
+    )
+    if pd.isna(row["plain_cosine"]):
+        return [f"{line}; matching alone lifts it above 0."]
+    return [f"{line}; those of plain networks {amount(row['plain_cosine'])}."]
+
+
+def matched(beta: Floats, other: Floats) -> float:
+    """Mean cosine of the rows of ``beta`` and ``other``, matched one to one for the largest.
+
+    A row of zeros has cosine 0 with any.
+    """
+    units = [b / np.linalg.norm(b, axis=1, keepdims=True).clip(min=1e-300) for b in (beta, other)]
+    cosines = units[0] @ units[1].T
+    return float(cosines[scipy.optimize.linear_sum_assignment(cosines, maximize=True)].mean())
+
+
+def same_centroids(one: Explained, other: Explained) -> tuple[Floats, Floats]:
+    """Numbers of the centroids of ``one``, and of those of ``other`` they are matched with.
+
+    Seeds differ in the rows they were fitted on, so the points of ``other`` go back to the columns
+    of the table and from there into the inputs of ``one``, whose whitening measures all distances;
+    a column that only ``one`` has is at its mean. The sum of the distances of all pairs is the
+    least possible.
+    """
+    place = {name: i for i, name in enumerate(other.columns)}
+    here = [i for i, name in enumerate(one.columns) if name in place]
+    there = [place[one.columns[i]] for i in here]
+    raw = other.centroids[:, there] * other.sd[there] + other.mean[there]
+    moved = np.zeros((len(raw), len(one.columns)))
+    moved[:, here] = (raw - one.mean[here]) / one.sd[here]
+    whitened = [_inputs(one, points) @ one.inverse_root.T for points in (one.centroids, moved)]
+    apart = np.linalg.norm(whitened[0][:, None] - whitened[1][None], axis=-1)
+    rows, columns = scipy.optimize.linear_sum_assignment(apart)
+    return rows, columns
+
+
+def _over_pairs(networks: Sequence[Explained]) -> dict[str, Any]:
+    found: dict[str, list[float]] = {"cosine": [], "plain_cosine": []}
+    for one, other in combinations(networks, 2):
+        rows, columns = same_centroids(one, other)
+        found["cosine"].append(matched(one.beta[:, rows], other.beta[:, columns]))
+        if one.plain is not None and other.plain is not None:
+            found["plain_cosine"].append(matched(one.plain[:, rows], other.plain[:, columns]))
+    row: dict[str, Any] = {"pairs": len(found["cosine"])}
+    for name, values in found.items():
+        if values:
+            row |= {name: np.mean(values), f"{name}_least": min(values)}
+            row[f"{name}_most"] = max(values)
+    return row
+
+
+def _inputs(network: Explained, standard: Floats) -> Floats:
+    return standard @ network.axes.T if len(network.axes) else standard
+
+
+def _read(path: Path) -> Explained:
+    with safe_open(path, framework="numpy") as file:
+        known = set(file.keys())
+        if lacking := [name for name in _NEEDED if name not in known]:
+            raise ValueError(f"it has no {lacking[0]}")
+        held = {n: file.get_tensor(n).astype(np.float64) for n in _NEEDED}
+        plain = file.get_tensor(_PLAIN).astype(np.float64) if _PLAIN in known else None
+        about = json.loads((file.metadata() or {}).get("trial", "{}"))
+    mean, along = held["encoding.mean"], held["encoding.axes"]
+    # Inputs along principal axes are not the columns, which then are the same for all seeds.
+    names = about.get("inputs", ()) if not len(along) else ()
+    points = held["centroids.points"]
+    return Explained(
+        beta=np.nan_to_num(held["explanation.beta"]),
+        plain=None if plain is None else np.nan_to_num(plain),
+        centroids=points @ along if len(along) else points,
+        columns=tuple(names) if len(names) == len(mean) else tuple(map(str, range(len(mean)))),
+        mean=mean,
+        sd=held["encoding.sd"],
+        axes=along,
+        inverse_root=held["centroids.inverse_root"],
+    )

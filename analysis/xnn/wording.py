@@ -1,0 +1,64 @@
+"""How cells and their numbers are put in words."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analysis.robust_findings import FEWEST
+from analysis.words import amount, value
+
+_SPELLED = {"method": "{}", "adj_weight": "weight {}", "clusters": "K = {}"}
+
+
+def cell_name(cell: pd.Series, names: Sequence[str]) -> str:
+    """The axes ``names`` of a cell, nulls left out: "alignment, weight 0.3, K = 6, lr 0.001"."""
+    if not cell["reference"]:
+        return spelled(cell, names)
+    rest = spelled(cell, [name for name in names if name not in ("method", "adj_weight")])
+    return ", ".join(filter(None, ["plain network", rest]))
+
+
+def spelled(cell: pd.Series, names: Sequence[str]) -> str:
+    """The axes ``names`` of a cell as they are, nulls left out."""
+    shown = [name for name in names if pd.notna(cell[name])]
+    return ", ".join(_SPELLED.get(n, n + " {}").format(number(cell[n])) for n in shown)
+
+
+def telling(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Those of the axes ``names`` that tell cells of ``table`` apart, and the three main ones."""
+    return [name for name in names if name in _SPELLED or name in varied(table, names)]
+
+
+def varied(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Those of the axes ``names`` in which cells differ, whose pull is not that of weight 0."""
+    rivals = table[~table["reference"].fillna(False).astype(bool)]
+    either = {"method": rivals, "adj_weight": table}
+    return [n for n in names if either.get(n, table)[n].nunique(dropna=False) > 1]
+
+
+def estimate(row: pd.Series, metric: str, *, signed: bool = False) -> str:
+    """The mean of ``metric`` over seeds, and its interval where there are seeds enough for one."""
+    mean, low, high = (
+        amount(float(row[f"{metric}{end}"]), signed=signed) for end in ("", "_low", "_high")
+    )
+    return f"{mean} [{low}, {high}]" if bounded(row, metric) else mean
+
+
+def bounded(row: pd.Series, metric: str) -> bool:
+    """Whether the interval of ``metric`` may be claimed; of two or three seeds none may be."""
+    return bool(row["seeds"] >= FEWEST and pd.notna(row[f"{metric}_low"]))
+
+
+def verdict(row: pd.Series, metric: str) -> int | None:
+    """1 or -1 where the interval of ``metric`` lies above or below 0, 0 where it covers 0.
+
+    None where no interval may be claimed.
+    """
+    if not bounded(row, metric):
+        return None
+    return int(row[f"{metric}_low"] > 0.0) - int(row[f"{metric}_high"] < 0.0)
+
+
+def number(found: object) -> str:
+    """The value of an axis: a number without needless zeros, or its text."""
+    return value(found.item() if hasattr(found, "item") else found)

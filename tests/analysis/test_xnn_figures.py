@@ -1,0 +1,261 @@
+import faked_xnn
+import faked_xnn_files
+import numpy as np
+import pytest
+
+from analysis.figures import NothingToDraw, panels, render
+from analysis.figures.xnn import controls, fairness, heat_map, losses, pareto, tell
+from analysis.figures.xnn.heat import of_method
+from analysis.figures.xnn.told import by_method
+from analysis.figures.xnn.tradeoff import competitors
+
+MANIFEST = {"study": faked_xnn_files.study()}
+
+
+def trials(*, weights=(0.0, 0.3), clusters=(2, 6), seeds=(0,), method="alignment", **columns):
+    frame = faked_xnn.trials(weights=weights, clusters=clusters, seeds=seeds, method=method)
+    return frame.assign(**columns)
+
+
+@pytest.fixture(scope="module")
+def two():
+    """What is told of two seeds, whose bootstrap intervals take a while."""
+    return tell(trials(seeds=(0, 1)), MANIFEST)
+
+
+def figure(draw):
+    return panels(draw, size=(10.0, 6.0))
+
+
+def texts(ax):
+    return [t.get_text() for t in ax.texts]
+
+
+def note(drawn):
+    return drawn.get_supxlabel()
+
+
+def traded(told, **more):
+    return render(lambda ax: pareto(ax, told=told, **more)).axes[0]
+
+
+def points(ax):
+    """Every marker but the rings of the front, as pairs of cost and gain."""
+    lines = [line for line in ax.get_lines() if line.get_marker() not in ("None", None)]
+    dots = [line for line in lines if line.get_markerfacecolor() != "none"]
+    return [xy for line in dots for xy in zip(*line.get_data(), strict=True)]
+
+
+def test_the_largest_gain_within_two_hundredths_of_a_nat_is_told_of():
+    told = tell(trials(weights=(0.0, 0.3, 3.0)), MANIFEST)
+    assert (told.cell["adj_weight"], told.cell["clusters"]) == (0.3, 2)
+    assert told.network == "alignment, weight 0.3, K = 2, seed 0"
+
+
+def test_where_none_is_so_cheap_the_largest_gain_is_told_of_and_the_words_say_so():
+    told = tell(trials(weights=(2.0, 3.0)), MANIFEST)
+    assert told.cell["adj_weight"] == 3.0
+    assert told.chosen == "the largest test gain over all seeds; none such is within 0.02 nat"
+
+
+def test_a_sweep_of_weight_0_tells_of_the_plain_network():
+    assert tell(trials(weights=(0.0,)), MANIFEST).chosen.startswith("the plain network")
+
+
+def test_what_is_not_swept_is_read_from_the_study():
+    frame = trials().query("`config/clusters` == 6").drop(columns="config/clusters")
+    study = {"clustering": {"clusters": 6}, "explanation": {"method": "multiplier"}}
+    assert tell(frame, {"study": study}).words == "multiplier, weight 0.3, K = 6"
+
+
+def test_nothing_is_told_while_no_trial_has_completed():
+    with pytest.raises(NothingToDraw, match="no trial has completed"):
+        tell(trials(status="running"), MANIFEST)
+
+
+def test_every_method_tells_of_its_own_best():
+    frame = trials(weights=(0.0, 0.3), method=("alignment", "multiplier"))
+    found = by_method(frame, tell(frame, MANIFEST), MANIFEST)
+    assert [t.words for t in found.values()] == [
+        "alignment, weight 0.3, K = 2",
+        "multiplier, weight 0.3, K = 6",
+    ]
+
+
+def test_a_point_is_the_mean_cost_and_the_mean_gain_of_a_configuration(two):
+    drawn = points(traded(two))
+    for _, cell in two.table.iterrows():
+        expected = (cell["cross_entropy_minus_plain"], cell["explanation_gain"])
+        assert any(xy == pytest.approx(expected) for xy in drawn)
+
+
+def test_the_front_is_ringed_and_no_ring_is_beaten():
+    ax = traded(tell(trials(weights=(0.0, 0.1, 0.3, 3.0)), MANIFEST))
+    (rings,) = [line for line in ax.get_lines() if line.get_markerfacecolor() == "none"]
+    cost, gain = rings.get_data()
+    assert np.all(np.diff(cost) > 0)
+    assert np.all(np.diff(gain) > 0)
+
+
+def test_the_best_cell_is_named_with_its_weight_and_number_of_centroids(two):
+    assert any(t.startswith("weight 0.3, K = 2\n") for t in texts(traded(two)))
+
+
+def test_a_label_on_the_front_keeps_within_the_axes():
+    ax = traded(tell(trials(weights=(0.0, 0.1, 0.3, 3.0)), MANIFEST))
+    (label,) = [t for t in ax.texts if t.get_text().startswith("weight")]
+    assert all(0.1 < share < 0.95 for share in label.get_position())
+
+
+def test_a_competitor_is_the_mean_over_seeds_of_its_cross_entropy_over_the_plain_networks():
+    prepared = {
+        f"seed-{seed}-{k}": {
+            "seed": seed,
+            "baselines": {
+                "plain": {"cross_entropy": 1.5},
+                "boosted_classes": {"cross_entropy": 1.2 + 0.2 * seed},
+            },
+        }
+        # Seed 0 has two clusterings, which do not make it count twice.
+        for seed, k in ((0, 2), (0, 6), (1, 2))
+    }
+    assert competitors({"preparations": prepared}) == pytest.approx({"XGBoost classifier": -0.2})
+
+
+def test_a_competitor_beyond_the_axis_is_an_arrow_and_one_within_a_tick(two):
+    ax = traded(two, beside={"far": -0.5, "near": 0.01})
+    assert "◂ far −0.50" in texts(ax)
+    assert "near +0.01" in texts(ax)
+
+
+def test_a_cell_that_lacks_a_seed_is_hollow():
+    frame = trials(seeds=(0, 1), clusters=(2,))
+    frame.loc[frame.index[-1], "status"] = "running"
+    ax = traded(tell(frame, MANIFEST))
+    assert "white" in {
+        line.get_markerfacecolor() for line in ax.get_lines() if len(line.get_xdata())
+    }
+    assert "Hollow: a seed is missing" in texts(ax)[-1]
+
+
+def test_one_configuration_makes_no_bargain():
+    with pytest.raises(NothingToDraw, match="a single configuration"):
+        traded(tell(trials(weights=(0.3,), clusters=(2,)), MANIFEST))
+
+
+def mapped(told, method="alignment"):
+    table = of_method(told.table, method)
+    return figure(lambda f: heat_map(table, f, told=told, method=method))
+
+
+def test_a_cell_of_the_map_says_the_mean_and_half_its_interval(two):
+    left, _ = mapped(two).axes
+    half = (two.cell["explanation_gain_high"] - two.cell["explanation_gain_low"]) / 2
+    assert f"{two.cell['explanation_gain']:.2f}\n± {half:.2f}" in texts(left)
+
+
+def test_the_colours_of_the_map_are_white_at_zero(two):
+    for ax in mapped(two).axes:
+        assert ax.images[0].norm(0.0) == pytest.approx(0.5)
+
+
+def test_the_text_on_a_dark_cell_is_white():
+    left, _ = mapped(tell(trials(weights=(0.0, 3.0)), MANIFEST)).axes
+    darkest = max(left.texts, key=lambda t: float(t.get_text().split("\n")[0].replace("−", "-")))
+    assert darkest.get_color() == "white"
+
+
+def test_methods_have_maps_of_the_same_scale_that_share_weight_0():
+    told = tell(trials(method=("alignment", "multiplier")), MANIFEST)
+    one, other = (mapped(told, method).axes[0].images[0] for method in ("alignment", "multiplier"))
+    assert one.norm.vmax == other.norm.vmax
+    assert np.array_equal(one.get_array()[:, 0], other.get_array()[:, 0])
+
+
+def test_a_cell_without_a_completed_trial_is_hatched():
+    frame = trials()
+    frame.loc[frame["config/adj_weight"].eq(0.3) & frame["config/clusters"].eq(6), "status"] = (
+        "failed"
+    )
+    drawn = mapped(tell(frame, MANIFEST))
+    assert [bool(p.get_hatch()) for p in drawn.axes[0].patches].count(True) == 1
+    assert "Hatched" in note(drawn)
+
+
+def test_weights_of_a_random_search_make_no_map():
+    frame = trials(weights=tuple(np.linspace(0.1, 1.0, 13)), clusters=(2,), seeds=(0,))
+    with pytest.raises(NothingToDraw, match="13 values of an axis"):
+        mapped(tell(frame, MANIFEST))
+
+
+def test_raw_r2_stands_beside_its_five_controls_at_every_k(two):
+    _, right = figure(lambda f: controls(f, told=two)).axes
+    lines = {line.get_label(): line.get_ydata() for line in right.get_lines()}
+    untrained = faked_xnn.controls("alignment", 0.3, 6)["untrained"]
+    assert lines["untrained network"][1] == pytest.approx(untrained)
+    assert lines["X-NN, rows permuted"] == pytest.approx([2 / 1000, 6 / 1000])
+    assert {"X-NN", "X-NN, random points", "plain network", "plain network, random points"} <= set(
+        lines
+    )
+
+
+def test_the_gain_in_the_title_is_that_over_the_best_control(two):
+    _, right = figure(lambda f: controls(f, told=two)).axes
+    gain = f"gain +{two.cell['explanation_gain']:.2f} at K = 2"
+    assert right.get_title(loc="left").endswith(gain)
+
+
+def test_losses_are_the_mean_over_seeds_of_the_network_and_of_the_plain_one(two):
+    epochs = faked_xnn.epochs(trials(seeds=(0, 1)))
+    (ax,) = figure(lambda f: losses(epochs, f, told=two)).axes
+    finals = [line.get_ydata()[-1] for line in ax.get_lines() if len(line.get_xdata()) == 6]
+    last = 0.01 * (6 - faked_xnn.BEST_EPOCH)
+    assert any(y == pytest.approx(two.plain["val_loss"].mean() + last) for y in finals)
+    assert any(y == pytest.approx(two.trials["val_loss"].mean() + last) for y in finals)
+
+
+def test_a_mean_ends_where_the_first_seed_did():
+    frame = trials(weights=(0.3,), clusters=(2,), seeds=(0, 1))
+    epochs = faked_xnn.epochs(frame)
+    short = epochs[epochs["config/seed"].eq(0) | epochs["epoch"].le(4)]
+    (ax,) = figure(lambda f: losses(short, f, told=tell(frame, MANIFEST))).axes
+    thick = [line for line in ax.get_lines() if line.get_linewidth() == 2.0]
+    assert [line.get_xdata()[-1] for line in thick] == [4, 4]
+
+
+def test_without_a_trial_of_weight_0_the_plain_networks_best_is_a_dotted_line():
+    frame = trials(weights=(0.3,))
+    told = tell(frame, MANIFEST)
+    (ax,) = figure(lambda f: losses(faked_xnn.epochs(frame), f, told=told)).axes
+    (dotted,) = [line for line in ax.get_lines() if line.get_linestyle() == ":"]
+    assert dotted.get_ydata()[0] == pytest.approx(frame["plain_val_loss"].mean())
+
+
+def test_methods_have_a_panel_of_their_own():
+    frame = trials(method=("alignment", "multiplier"))
+    told = tell(frame, MANIFEST)
+    every = by_method(frame, told, MANIFEST)
+    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, told=told, methods=every))
+    labels = [t.get_text() for t in drawn.axes[1].get_legend().get_texts()]
+    assert [label.split(",")[0] for label in labels] == ["alignment", "multiplier"]
+
+
+def test_rates_by_group_are_dots_between_the_ends_of_their_intervals(two):
+    ax, *_ = figure(lambda f: fairness(f, told=two)).axes
+    dots = next(line for line in ax.get_lines() if line.get_label() == "X-NN")
+    assert dots.get_xdata() == pytest.approx([0.38, 0.55])
+    ends = [c.get_segments()[0][:, 0] for c in ax.collections if len(c.get_segments()) == 1]
+    assert any(e == pytest.approx([0.36, 0.40]) for e in ends)
+
+
+def test_the_dashed_line_is_four_fifths_of_the_largest_selection_rate(two):
+    ax, *_ = figure(lambda f: fairness(f, told=two)).axes
+    crossings = [c.get_segments()[0][0, 0] for c in ax.collections]
+    assert any(x == pytest.approx(0.8 * 0.55) for x in crossings)
+
+
+def test_trials_without_groups_have_no_fairness_to_draw():
+    frame = trials()
+    bare = frame.drop(columns=[c for c in frame if "@" in c])
+    with pytest.raises(NothingToDraw, match="no rates by group"):
+        figure(lambda f: fairness(f, told=tell(bare, MANIFEST)))

@@ -1,0 +1,222 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from analysis.figures import NothingToDraw, panels, render
+from analysis.figures.xnn import (
+    coefficients,
+    components,
+    dependence,
+    excitation,
+    largest_coefficient,
+    linear,
+    nearest,
+    network,
+    nodes,
+    response_densities,
+)
+from analysis.figures.xnn.responses import CLASSES, XNN, counts
+
+RNG = np.random.default_rng(0)
+TOLD = "alignment, weight 0.3, K = 3, seed 0"
+
+
+def explained(*, nodes=4, centroids=3, **more):
+    rng = np.random.default_rng(1)
+    rho = np.full((nodes, centroids), 0.1)
+    rho[np.arange(nodes), np.arange(nodes) % centroids] = -0.9
+    found = {
+        "explanation.beta": rng.normal(size=(nodes, centroids)),
+        "explanation.r2": np.linspace(0.5, 0.9, nodes),
+        "explanation.rho": rho,
+        "explanation.dead": np.zeros(nodes, dtype=bool),
+        "dependence.distance": np.tile(np.linspace(0.0, 2.0, 5), (centroids, 1)),
+        "dependence.mean": rng.normal(size=(centroids, 5, nodes)),
+        "excitation.point": rng.normal(size=(nodes, 6)),
+    }
+    return found | {name.replace("_", ".", 1): value for name, value in more.items()}
+
+
+def figure(draw):
+    return panels(draw, size=(10.0, 6.0))
+
+
+def texts(ax):
+    return [t.get_text() for t in ax.texts]
+
+
+def test_a_regression_is_rounded_to_a_response_between_1_and_8():
+    found = counts(
+        {"label": np.array([0, 7, 3]), "boosted": np.array([0.2, 9.7, 3.6])},
+        np.eye(CLASSES, dtype=int),
+    )
+    assert found["XGBoost regression, rounded"].tolist() == [1, 0, 0, 1, 0, 0, 0, 1]
+
+
+def test_a_classifier_says_its_likeliest_class_and_the_xnn_the_columns_of_its_confusion():
+    confusion = np.zeros((CLASSES, CLASSES), dtype=int)
+    confusion[0, 5] = 3
+    found = counts(
+        {"label": np.zeros(3, dtype=int), "plain": np.eye(CLASSES)[[2, 2, 4]]}, confusion
+    )
+    assert found["plain network"].tolist() == [0, 0, 2, 0, 1, 0, 0, 0]
+    assert found[XNN].tolist() == [0, 0, 0, 0, 0, 3, 0, 0]
+
+
+def test_a_label_outside_the_classes_is_refused():
+    with pytest.raises(NothingToDraw, match="label must lie in 0 to 7"):
+        counts({"label": np.array([8])}, np.eye(CLASSES, dtype=int))
+
+
+def test_bars_are_shares_and_the_outline_is_what_occurred():
+    found = {"actual": np.array([4, 0, 0, 0, 0, 0, 0, 4]), XNN: np.array([6, 0, 0, 0, 0, 0, 0, 2])}
+    (ax,) = figure(lambda f: response_densities(found, f, told=TOLD)).axes
+    *bars, outline = ax.patches
+    assert [b.get_height() for b in bars] == [0.75, 0, 0, 0, 0, 0, 0, 0.25]
+    assert outline.get_data().values.tolist() == [0.5, 0, 0, 0, 0, 0, 0, 0.5]
+    assert texts(ax) == ["total difference 25 %"]
+
+
+def test_without_test_rows_there_are_no_shares():
+    with pytest.raises(NothingToDraw, match="no test rows"):
+        figure(lambda f: response_densities({"actual": np.zeros(8)}, f, told=TOLD))
+
+
+def test_the_histogram_counts_every_coefficient_of_both_networks():
+    beta = RNG.normal(size=(4, 3))
+    found = explained(explanation_plain_beta=beta)
+    ax = render(lambda ax: coefficients(found, ax, told=TOLD)).axes[0]
+    assert [p.get_data().values.sum() for p in ax.patches] == [12, 12]
+    labels = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert labels[1] == f"plain network, mean |β| {np.abs(beta).mean():.2f}"
+
+
+def test_an_outlier_is_counted_in_the_last_bar_and_said_so():
+    beta = np.concatenate([np.linspace(-1.0, 1.0, 299), [50.0]]).reshape(100, 3)
+    found = explained(nodes=100, explanation_beta=beta)
+    ax = render(lambda ax: coefficients(found, ax, told=TOLD)).axes[0]
+    assert ax.patches[0].get_data().values[-1] == 1
+    assert "1 beyond the axis are in its last bars." in texts(ax)[-1]
+
+
+def test_the_largest_coefficient_counts_a_node_once():
+    ax = render(lambda ax: largest_coefficient(explained(), ax, told=TOLD)).axes[0]
+    assert ax.patches[0].get_data().values.sum() == 4
+
+
+def test_a_node_has_a_bar_a_centroid_as_high_as_its_coefficient():
+    found = explained()
+    drawn = figure(lambda f: nodes(found, f, told=TOLD))
+    heights = [[bar.get_height() for bar in ax.patches] for ax in drawn.axes[:4]]
+    assert np.array(heights) == pytest.approx(found["explanation.beta"])
+
+
+def test_centroids_stand_across_and_coefficients_up():
+    ax = figure(lambda f: nodes(explained(), f, told=TOLD)).axes[0]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("centroid", "β")
+
+
+def test_a_dead_node_is_grey_and_called_dead():
+    found = explained(explanation_dead=np.array([True, False, False, False]))
+    dead, alive, *_ = figure(lambda f: nodes(found, f, told=TOLD)).axes
+    assert dead.get_title(loc="left") == "node 1, dead"
+    assert alive.get_title(loc="left") == "node 2, R² 0.63"
+    assert len({bar.get_facecolor() for bar in dead.patches}) == 1
+
+
+def test_of_many_nodes_those_with_the_largest_r2_are_drawn(monkeypatch):
+    monkeypatch.setattr(linear, "_MOST_NODES", 3)
+    drawn = figure(lambda f: nodes(explained(), f, told=TOLD))
+    assert "3 of 4 nodes" in drawn.get_supxlabel()
+    assert drawn.axes[0].get_title(loc="left").startswith("node 2,")
+
+
+def test_bars_are_the_shares_of_rows_nearest_to_each_centroid():
+    train, test = np.array([30, 10]), np.array([1, 1])
+    ax = render(lambda ax: nearest(train, test, ax, told=TOLD)).axes[0]
+    heights = [[bar.get_height() for bar in bars] for bars in ax.containers]
+    assert heights == [[0.75, 0.25], [0.5, 0.5]]
+
+
+def test_rows_of_different_centroids_are_refused():
+    with pytest.raises(NothingToDraw, match="2 centroids and test rows have 3"):
+        render(lambda ax: nearest(np.ones(2), np.ones(3), ax, told=TOLD))
+
+
+def test_rows_and_numbered_centroids_lie_at_their_three_components():
+    rows, points = RNG.normal(size=(20, 3)), RNG.normal(size=(2, 3))
+    found = {
+        "sample_projection": rows,
+        "sample_class": np.arange(20) % CLASSES,
+        "points_projection": points,
+    }
+    (ax,) = figure(lambda f: components(found, f, told=TOLD)).axes
+    x, y, z = ax.collections[1]._offsets3d
+    assert np.column_stack([np.asarray(v) for v in (x, y, z)]) == pytest.approx(points)
+    assert texts(ax) == ["1", "2"]
+
+
+def drawn_network(found, *, layer=None, widths=(6, 5, 4, CLASSES), inputs=()):
+    rng = np.random.default_rng(2)
+    theta = [rng.normal(size=(b, a)) for a, b in pairwise(widths)]
+    return render(
+        lambda ax: network(theta, found, ax, layer=layer, inputs=inputs, told=TOLD)
+    ).axes[0]
+
+
+def test_nodes_stand_by_the_centroid_that_owns_them():
+    ax = drawn_network(explained())
+    # Nodes 1 and 4 belong to centroid 1; beside them stand the classes from 1 to 8.
+    owned = [t.get_text() for t in ax.texts if getattr(t, "xyann", None) == (10, 0)]
+    assert owned == ["1", "1", "2", "3"]
+
+
+def test_a_nodes_area_grows_with_its_r2():
+    found = explained(explanation_r2=np.array([0.0, 0.5, 0.8, 1.0]))
+    scatter = next(c for c in drawn_network(found).collections if len(c.get_offsets()) == 4)
+    # In the order of their owners: nodes 4, 1, 2 and 3.
+    assert np.argsort(scatter.get_sizes()).tolist() == [1, 2, 3, 0]
+
+
+def test_a_large_layer_is_shown_in_part_and_says_so():
+    ax = drawn_network(explained(), widths=(40, 5, 4, CLASSES))
+    assert "inputs\n16 of 40" in texts(ax)
+    assert texts(ax).count("⋮") == 1
+
+
+def test_the_layer_that_is_explained_can_be_the_first():
+    ax = drawn_network(explained(nodes=5), layer=0)
+    assert "layer 1, explained\n5" in texts(ax)
+
+
+def test_an_explained_layer_of_another_width_is_refused():
+    with pytest.raises(NothingToDraw, match="5 nodes are explained"):
+        drawn_network(explained(nodes=5))
+
+
+def test_a_centroids_own_nodes_are_in_colour_and_less_their_mean():
+    found = explained()
+    drawn = figure(lambda f: dependence(found, f, told=TOLD))
+    mean = found["dependence.mean"][1][:, 1]
+    lines = [line.get_ydata() for line in drawn.axes[1].get_lines() if line.get_linewidth() > 1.0]
+    assert len(lines) == 1
+    assert lines[0] == pytest.approx(mean - mean.mean())
+
+
+def test_centroids_without_a_node_are_counted_below():
+    drawn = figure(lambda f: dependence(explained(nodes=2), f, told=TOLD))
+    assert "1 of 3 own no node" in drawn.get_supxlabel()
+
+
+def test_the_map_of_inputs_has_nodes_down_in_the_order_of_their_owners():
+    found = explained()
+    ax = render(lambda ax: excitation(found, ax, inputs=list("abcdef"), told=TOLD)).axes[0]
+    expected = found["excitation.point"][[0, 3, 1, 2]]
+    assert np.asarray(ax.images[0].get_array()) == pytest.approx(expected)
+    assert [t.get_text() for t in ax.get_xticklabels()] == list("abcdef")
+
+
+def test_principal_components_are_numbered_instead_of_named():
+    ax = render(lambda ax: excitation(explained(), ax, inputs=["a"], told=TOLD)).axes[0]
+    assert ax.get_xticklabels()[0].get_text() == "component 1"

@@ -1,0 +1,63 @@
+"""X-NN sweeps whose answers are known in closed form."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import faked_xnn
+import pandas as pd
+import pytest
+
+from analysis import load_trials, schema, seeds
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` with the dictionary's dtypes, as load_trials would return it."""
+    known = {str(name): schema.column(str(name), "xnn").dtype for name in frame}
+    statuses = pd.CategoricalDtype(list(schema.STATUSES))
+    dtypes = {n: statuses if d == "category" else d for n, d in known.items() if d != "any"}
+    return frame.astype(dtypes)
+
+
+def ends(values: Any, *, confidence: float = 0.95, rng: Any) -> seeds.Interval:
+    """:func:`analysis.seeds.interval`, without its draws where three seeds give it their range."""
+    if len(values) > 3:
+        return seeds.interval(values, confidence=confidence, rng=rng)
+    known = values if len(values) > 1 else [float("nan")]
+    return seeds.Interval(low=min(known), high=max(known))
+
+
+@pytest.fixture(autouse=True)
+def _no_draws(monkeypatch):
+    """The bootstrap would take most of the time of these tests."""
+    monkeypatch.setattr(importlib.import_module("analysis.xnn.cells"), "interval", ends)
+
+
+@pytest.fixture(name="sweep")
+def _sweep():
+    def made(
+        weights: Sequence[float] = (0.0, 0.1, 0.3),
+        clusters: Sequence[int] = (2, 6),
+        seeds: Sequence[int] = (0, 1, 2),
+        method: str | Sequence[str] = "alignment",
+    ) -> pd.DataFrame:
+        frame = faked_xnn.trials(weights=weights, clusters=clusters, seeds=seeds, method=method)
+        return typed(frame)
+
+    return made
+
+
+@pytest.fixture(name="store")
+def _store(tmp_path):
+    """A storage, and its trials written anew where a test changes them."""
+
+    def made(change: dict[str, Any] | None = None, **given: Any) -> tuple[Path, pd.DataFrame]:
+        storage = faked_xnn.storage(tmp_path / "sweep", **given)
+        trials = load_trials(storage)
+        for name, value in (change or {}).items():
+            trials[name] = value
+        trials.to_parquet(storage / "trials.parquet", index=False)
+        return storage, load_trials(storage)
+
+    return made

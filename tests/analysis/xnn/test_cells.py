@@ -1,0 +1,176 @@
+import faked_xnn
+import pandas as pd
+import pytest
+
+from analysis import ColumnError, interval
+from analysis.xnn import best, cells, members, plain_of, spelled_out
+
+METHODS = ("alignment", "double_step", "none")
+
+
+def at(table, **values):
+    for name, value in values.items():
+        table = table[table[name].eq(value)]
+    (row,) = (row for _, row in table.iterrows())
+    return row
+
+
+def test_there_is_a_cell_for_every_configuration_but_the_seed(sweep):
+    table = cells(sweep())
+    assert len(table) == 3 * 2
+    assert table["seeds"].eq(3).all()
+
+
+def test_means_are_those_of_the_formulas(sweep):
+    row = at(cells(sweep()), adj_weight=0.3, clusters=6)
+    cost = faked_xnn.cost("alignment", 0.3, 6)
+    assert row["cross_entropy"] == pytest.approx(1.48 + cost)
+    assert row["r2_mean"] == pytest.approx(faked_xnn.r2("alignment", 0.3, 6))
+    assert row["cross_entropy_sd"] == pytest.approx(0.004)
+
+
+def test_the_difference_to_the_plain_network_is_free_of_the_luck_of_seeds(sweep):
+    row = at(cells(sweep()), adj_weight=0.3, clusters=6)
+    assert row["cross_entropy_minus_plain"] == pytest.approx(faked_xnn.cost("alignment", 0.3, 6))
+    assert row["cross_entropy_minus_plain_sd"] == pytest.approx(0.001)
+
+
+def test_an_interval_is_that_of_the_bootstrap_over_seeds(sweep):
+    row = at(cells(sweep(seeds=range(5))), adj_weight=0.3, clusters=6)
+    costs = [faked_xnn.cost("alignment", 0.3, 6, seed) for seed in range(5)]
+    bootstrap = interval(costs, rng=0)
+    assert row["cross_entropy_minus_plain_low"] == pytest.approx(bootstrap.low)
+    assert row["cross_entropy_minus_plain_high"] == pytest.approx(bootstrap.high)
+
+
+def test_one_seed_has_no_interval(sweep):
+    table = cells(sweep(seeds=(0,)))
+    assert table["explanation_gain"].notna().all()
+    assert table["explanation_gain_low"].isna().all()
+
+
+def test_the_plain_network_differs_from_itself_by_nothing(sweep):
+    table = cells(sweep())
+    plain = table[table["reference"]]
+    assert plain["cross_entropy_minus_plain"].eq(0.0).all()
+    assert plain["r2_mean_minus_plain"].eq(0.0).all()
+
+
+def test_all_methods_at_weight_0_are_one_cell(sweep):
+    table = cells(sweep(method=METHODS, weights=(0.0, 0.3), clusters=(6,)))
+    assert table["method"].tolist() == ["alignment", "double_step", "none"]
+    assert table["reference"].tolist() == [False, False, True]
+    assert at(table, method="none")["seeds"] == 3
+
+
+def test_a_completed_trial_speaks_for_a_stopped_one_of_the_same_network(sweep):
+    trials = sweep(method=METHODS, weights=(0.0,), clusters=(6,))
+    trials.loc[trials["config/method"].ne("double_step"), "status"] = "stopped"
+    (row,) = (row for _, row in cells(trials).iterrows())
+    assert (row["completed"], row["stopped"]) == (3, 0)
+
+
+def test_without_weight_0_trials_are_paired_with_what_they_say_of_the_plain_network(sweep):
+    whole, alone = cells(sweep()), cells(sweep(weights=(0.3,)))
+    names = ["cross_entropy_minus_plain", "r2_mean_minus_plain"]
+    for clusters in (2, 6):
+        own, other = (at(t, adj_weight=0.3, clusters=clusters) for t in (alone, whole))
+        assert own[names].tolist() == pytest.approx(other[names].tolist())
+    assert set(whole["paired"]) == {"weight 0"}
+    assert set(alone["paired"]) == {"plain network"}
+
+
+def test_weight_0_of_the_same_learning_rate_goes_before_the_networks_own_plain_one(sweep):
+    trials = sweep(weights=(0.0, 0.3), clusters=(6,))
+    twice = trials.assign(**{"config/lr": 1e-2})
+    twice["cross_entropy"] += 0.5
+    trials = trials.assign(**{"config/lr": 1e-3})
+    table = cells(pd.concat([trials, twice], ignore_index=True))
+    costs = table[table["adj_weight"].eq(0.3)]["cross_entropy_minus_plain"]
+    assert costs.tolist() == pytest.approx(2 * [faked_xnn.cost("alignment", 0.3, 6)])
+
+
+def test_a_stopped_trial_enters_no_mean_and_makes_its_cell_provisional(sweep):
+    trials = sweep(weights=(0.0, 0.3), clusters=(6,))
+    late = trials["config/adj_weight"].eq(0.3) & trials["config/seed"].eq(2)
+    trials.loc[late, ["status", "cross_entropy"]] = ["stopped", 99.0]
+    row = at(cells(trials), adj_weight=0.3)
+    assert row["cross_entropy"] < 2.0
+    assert (row["seeds"], row["stopped"], row["provisional"]) == (2, 1, True)
+
+
+def test_a_sweep_without_seeds_or_weights_has_cells_too(sweep):
+    trials = sweep(weights=(0.3,), seeds=(0,)).drop(columns=["config/seed", "config/adj_weight"])
+    assert cells(trials)["clusters"].tolist() == [2, 6]
+
+
+def test_a_sweep_in_which_nothing_has_completed_has_cells_without_means(sweep):
+    table = cells(sweep().assign(status="running").drop(columns="explanation_gain"))
+    assert table["explanation_gain"].isna().all()
+    assert table["provisional"].all()
+
+
+def test_a_missing_column_is_named_with_the_cure(sweep):
+    with pytest.raises(ColumnError, match=r"no column 'explanation_gain'.*load_trials"):
+        cells(sweep().drop(columns="explanation_gain"))
+
+
+def test_what_the_study_fixes_is_spelled_out(sweep):
+    trials = sweep(weights=(0.3,)).drop(columns="config/adj_weight")
+    whole = spelled_out(trials, {"study": {"explanation": {"method": "none", "adj_weight": 0.3}}})
+    assert set(whole["config/method"]) == {"none"}
+    assert cells(whole)["reference"].all()
+
+
+@pytest.mark.parametrize(("within", "weight"), [(0.003, 0.1), (0.02, 0.3), (0.05, 1.0)])
+def test_the_best_cell_gains_most_of_those_within_the_cost(sweep, within, weight):
+    row = best(cells(sweep(weights=(0.0, 0.1, 0.3, 1.0))), within=within)
+    assert (row["adj_weight"], row["clusters"]) == (weight, 2)
+
+
+def test_there_is_no_best_cell_where_all_cost_too_much(sweep):
+    assert best(cells(sweep()), within=1e-4) is None
+
+
+def test_the_plain_network_is_never_the_best_cell(sweep):
+    assert best(cells(sweep(weights=(0.0,)))) is None
+
+
+def test_the_cost_is_judged_on_validation_rows(sweep):
+    trials = sweep()
+    trials.loc[trials["config/adj_weight"].eq(0.3), "cross_entropy"] += 1.0
+    assert best(cells(trials))["adj_weight"] == 0.3
+
+
+def test_the_gain_is_judged_on_validation_rows_where_a_search_asked_for_it(sweep):
+    trials = sweep()
+    trials["val_explanation_gain"] = trials["config/clusters"].astype(float)
+    assert best(cells(trials))["clusters"] == 6
+
+
+def test_a_cell_with_fewer_seeds_than_others_does_not_compete(sweep):
+    trials = sweep()
+    easy = trials["config/adj_weight"].eq(0.3) & trials["config/seed"].eq(0)
+    trials.loc[easy, "status"] = "stopped"
+    assert best(cells(trials))["adj_weight"] == 0.1
+
+
+def test_the_members_of_a_cell_are_its_completed_trials_by_seed(sweep):
+    trials = sweep()
+    done = members(trials, at(cells(trials), adj_weight=0.3, clusters=6))
+    assert done["config/seed"].tolist() == [0, 1, 2]
+    assert done["cross_entropy"].tolist() == [
+        pytest.approx(1.48 + faked_xnn.luck(s) + faked_xnn.cost("alignment", 0.3, 6, s))
+        for s in (0, 1, 2)
+    ]
+
+
+def test_a_cell_finds_its_plain_network_at_the_same_number_of_centroids(sweep):
+    table = cells(sweep(method=METHODS))
+    plain = plain_of(table, at(table, method="alignment", adj_weight=0.3, clusters=6))
+    assert (plain["method"], plain["clusters"]) == ("none", 6)
+
+
+def test_a_sweep_without_weight_0_has_no_row_of_the_plain_network(sweep):
+    table = cells(sweep(weights=(0.3,)))
+    assert plain_of(table, table.iloc[0]) is None

@@ -1,0 +1,70 @@
+import faked_xnn
+import pandas as pd
+import pytest
+
+from analysis import load_manifest
+from analysis.xnn import baselines
+from analysis.xnn.baselines import sentences
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    return load_manifest(faked_xnn.storage(tmp_path, weights=(0.3,), models=False))
+
+
+def test_a_seed_with_several_clusterings_counts_once(manifest):
+    assert len(manifest["preparations"]) == 9
+    assert baselines(manifest)["seeds"].eq(3).all()
+
+
+def test_values_are_means_over_seeds_and_have_their_range(manifest):
+    row = baselines(manifest).set_index("baseline").loc["boosted_offsets"]
+    kappas = row[["kappa", "kappa_low", "kappa_high"]].tolist()
+    assert kappas == pytest.approx([0.64, 0.637, 0.643])
+
+
+def test_a_metric_that_was_not_measured_is_null(manifest):
+    rows = baselines(manifest).set_index("baseline")
+    assert pd.isna(rows.loc["boosted", "cross_entropy"])
+    assert pd.isna(rows.loc["prior", "kappa"])
+
+
+def test_figures_of_training_rows_say_so_and_come_last(manifest):
+    rows = baselines(manifest)
+    assert rows["rows"].tolist() == ["test"] * 5 + ["training"] * 3
+    in_sample = rows[rows["baseline"].isin(["boosted_train", "boosted_offsets_in_sample"])]
+    assert in_sample["name"].str.contains("in sample").all()
+
+
+def test_an_unknown_baseline_keeps_its_key(manifest):
+    for one in manifest["preparations"].values():
+        one["baselines"] = {"glass_box": {"kappa": 0.5}}
+    assert baselines(manifest)["name"].tolist() == ["glass_box"]
+
+
+def test_preparations_of_other_data_have_no_part(manifest):
+    first = next(iter(manifest["preparations"].values()))
+    first["data_sha256"], first["baselines"] = "other", {"prior": {"accuracy": 0.9}}
+    (row,) = (row for _, row in baselines(manifest, data={"other"}).iterrows())
+    assert (row["name"], row["accuracy"], row["seeds"]) == ("class shares", 0.9, 1)
+
+
+@pytest.mark.parametrize("manifest", [{}, {"preparations": {"a": {"seed": 0}}}])
+def test_a_manifest_without_baselines_has_no_rows(manifest):
+    assert len(baselines(manifest)) == 0
+
+
+def test_the_in_sample_part_of_the_published_figure_is_told(manifest):
+    (line,) = sentences(baselines(manifest), None)
+    assert "kappa 0.640 on test rows" in line
+    assert "0.700, so that +0.060 of it is in sample" in line
+
+
+def test_boosted_trees_stand_beside_the_chosen_cell(manifest):
+    cell = pd.Series({"cross_entropy": 1.486, "kappa": 0.418})
+    line = sentences(baselines(manifest), cell)[0]
+    assert "XGBoost softprob has cross-entropy 1.250 against 1.486, kappa 0.530 against" in line
+
+
+def test_without_boosted_trees_nothing_is_said():
+    assert sentences(baselines({}), None) == []

@@ -1,0 +1,132 @@
+import json
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from analysis import figures, xnn
+from analysis.__main__ import main
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """The report of a storage, without its figures: they have tests of their own."""
+    empty = figures.Saved(written=(), skipped=("pareto: not drawn here",))
+    monkeypatch.setattr("analysis.figures.xnn.save_xnn", lambda *_: empty)
+
+    def invoke(storage):
+        return CliRunner().invoke(main, ["report", str(storage)], catch_exceptions=False)
+
+    return invoke
+
+
+SMALL = {"weights": (0.0, 0.3), "clusters": (2, 6), "seeds": (0, 1)}
+
+
+def test_the_report_tells_cost_gain_trust_groups_and_trees(store, run):
+    storage, _ = store(**SMALL)
+    result = run(storage)
+    assert result.exit_code == 0
+    said = result.output
+    assert said.startswith("xnn_test: 8 trials (8 completed), 2 seeds")
+    for text in (
+        "Configurations (alignment) by explanation gain; means over seeds",
+        "XGBoost regression with offsets (fitted out of fold)",
+        "alignment, weight 0.3, K = 2 explains most",
+        "Raw R2 rises with the number of centroids",
+        "coefficients of matched nodes on matched centroids",
+        "XGBoost softprob has cross-entropy 1.250",
+        "By InsuredInfo_6, class 8 is predicted least often of 1",
+        "pareto: not drawn here",
+    ):
+        assert text in said
+
+
+def test_the_csv_tables_of_an_xnn_hold_what_the_functions_return(store, run):
+    storage, trials = store(**SMALL)
+    run(storage)
+    names = {path.stem for path in (storage / "report").glob("*.csv")}
+    assert names == {"cells", "baselines", "stability", "pareto", "fairness"}
+    read = pd.read_csv(storage / "report" / "cells.csv")
+    # What the study fixes stands beside what was swept.
+    assert set(read.columns) == {*xnn.cells(trials).columns, "method"}
+    assert len(read) == 4
+
+
+def test_a_partial_sweep_of_an_xnn_says_what_is_missing(store, run):
+    outcomes = ["completed", "running", "stopped", "completed"]
+    given = {"weights": (0.0, 0.3), "clusters": (2,), "seeds": (0, 1)}
+    storage, _ = store({"status": outcomes, "stopped_at": [None, None, 3, None]}, **given)
+    said = run(storage).output
+    assert "(2 completed, 1 stopped, 1 running)" in said
+    assert "1 of 4 trials is unfinished: all is provisional." in said
+
+
+def test_a_sweep_in_which_nothing_has_completed_is_a_report_too(store, run):
+    storage, _ = store({"status": "failed"}, weights=(0.3,), clusters=(2,), models=False)
+    result = run(storage)
+    assert result.exit_code == 0
+    assert "No trial has completed, so there is nothing to compare yet." in result.output
+
+
+def test_a_sweep_without_trials_is_told_in_two_lines(store, run):
+    storage, trials = store(**SMALL, models=False)
+    trials.iloc[:0].to_parquet(storage / "trials.parquet", index=False)
+    assert len(run(storage).output.splitlines()) == 2
+
+
+def test_models_that_cannot_be_read_are_counted(store, run):
+    storage, _ = store(weights=(0.3,), clusters=(2,), seeds=(0, 1), models=False)
+    assert (
+        "x0000/xnn.safetensors cannot be read (no such file), and 1 more." in run(storage).output
+    )
+
+
+def test_each_problem_has_its_own_answer(store, run):
+    given = {"weights": (0.0, 0.3), "clusters": (2,), "seeds": (0, 1)}
+    storage, trials = store(**given, models=False)
+    other = trials.assign(explanation_gain=-0.2, trial_id=trials["trial_id"] + "b")
+    column = "config/evaluation.layer"
+    both = pd.concat([trials.assign(**{column: 0}), other.assign(**{column: 1})])
+    both.to_parquet(storage / "trials.parquet", index=False)
+    said = run(storage).output
+    assert "What explanation costs and gains (evaluation.layer 0)" in said
+    assert "What explanation costs and gains (evaluation.layer 1)" in said
+    front = pd.read_csv(storage / "report" / "pareto.csv")
+    assert set(front["evaluation.layer"]) == {0, 1}
+
+
+def test_early_stopping_is_told_where_trials_were_audited(store, run):
+    given = {"weights": (0.0, 0.3), "clusters": (2,), "seeds": (0, 1)}
+    stopped = [None, None, None, 2]
+    change = {"status": ["completed"] * 3 + ["stopped"], "stopped_at": stopped}
+    change |= {"audited": [False] * 3 + [True], "audit_val_loss": [None, None, None, 1.6]}
+    storage, _ = store(change, **given, models=False)
+    said = run(storage).output
+    assert "Early stopping, audited" in said
+    assert "1 trial stopped early; of these, 1 trial ran on to the end." in said
+    assert (storage / "report" / "early_stopping.csv").is_file()
+
+
+def test_an_experiment_without_a_report_is_one_line_and_exit_code_two(store, run):
+    storage, _ = store(weights=(0.3,), clusters=(2,), seeds=(0,), models=False)
+    (storage / "manifest.json").write_text(json.dumps({"experiment": "atlas"}))
+    result = run(storage)
+    assert result.exit_code == 2
+    assert "experiment 'atlas', which has no report; known: tickets, xnn" in result.stderr
+
+
+def test_figures_are_drawn_from_the_tables_as_they_lie(store, run, monkeypatch):
+    storage, trials = store(weights=(0.3,), clusters=(2,), seeds=(0,), models=False)
+    path = storage / "report" / "figures" / "pareto.png"
+    given = []
+
+    def save_xnn(*arguments):
+        given.extend(arguments)
+        return figures.Saved(written=(path, path.with_suffix(".pdf")), skipped=())
+
+    monkeypatch.setattr("analysis.figures.xnn.save_xnn", save_xnn)
+    assert f"Figures (PNG, and PDF of the same name)\n  {path}\n" in run(storage).output
+    assert given[0] == storage
+    assert list(given[1].columns) == list(trials.columns)
+    assert (len(given[2]), given[3]["name"]) == (6, "xnn_test")
