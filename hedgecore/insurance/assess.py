@@ -1,6 +1,6 @@
 """Everything that is measured of a trained network, on rows that neither it nor a fit has seen."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from hedgecore.insurance.network import divided, probabilities
 from hedgecore.insurance.portrait import concepts, probes
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.scores import SCORES, confusion, scores
-from hedgecore.registry import lookup
 from hedgecore.rng import numpy_stream
 
 COMPARED = (
@@ -40,7 +39,7 @@ TESTED = (
 """Columns of every assessment, in their order; those of single groups come after them."""
 
 VALIDATED = {"val_explanation_gain": "explanation_gain", "val_r2_mean": "r2_mean"}
-"""What a search may see where the test metrics of the same name would be a leak."""
+"""What may be chosen by, where the test metric would be a leak."""
 
 
 def assess(
@@ -64,7 +63,9 @@ def assess(
     controls = regressions(preparation, nodes, layer=layer, split="test")
     head = _Head(theta, layer)
     cost = ablation(head, nodes[1], distances, label, owner=own.owner, mean=nodes[0].mean(axis=0))
-    score, p_value = concepts(preparation, theta, layer=layer, random_concepts=evaluation.concepts)
+    # With fewer, no p times the number of centroids could come below 5 %.
+    random_concepts = max(evaluation.concepts, 20 * len(preparation.points))
+    score, p_value = concepts(preparation, theta, layer=layer, random_concepts=random_concepts)
     between, by_group = _by_group(evaluation, preparation, label, predicted)
     row = {
         **scores(probability, label),
@@ -95,32 +96,21 @@ def assess(
 
 
 def validate(
-    study: XnnStudy,
-    preparation: XnnPreparation,
-    theta: Mapping[str, Tensor],
-    columns: Collection[str],
+    study: XnnStudy, preparation: XnnPreparation, theta: Mapping[str, Tensor]
 ) -> dict[str, float]:
-    """How far distances tell the nodes on validation rows, by column.
+    """How far distances tell the nodes on validation rows: every entry of ``VALIDATED``.
 
     Args:
         study: what the network was trained in.
         preparation: gives the rows.
         theta: its parameters, on the CPU.
-        columns: some of ``VALIDATED``.
-    Raises:
-        ValueError: another column.
     """
-    wanted = {name: lookup(VALIDATED, name, kind="column") for name in columns}
-    if not wanted:
-        return {}
     layer = study.explained
     nodes = seen(preparation, theta, layer=layer, split="val")
-    distances = preparation.distances("train"), preparation.distances("val")
-    own = regress(nodes[0], distances[0], nodes[1], distances[1])
-    found = {"r2_mean": float(own.r2.mean())}
-    if "explanation_gain" in wanted.values():
-        found |= gains(own, regressions(preparation, nodes, layer=layer, split="val"))
-    return {name: found[metric] for name, metric in wanted.items()}
+    own = regress(nodes[0], preparation.distances("train"), nodes[1], preparation.distances("val"))
+    controls = regressions(preparation, nodes, layer=layer, split="val")
+    found = {"r2_mean": float(own.r2.mean()), **gains(own, controls)}
+    return {name: found[metric] for name, metric in VALIDATED.items()}
 
 
 class _Head:

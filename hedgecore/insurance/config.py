@@ -198,7 +198,7 @@ class EvaluationConfig:
         group: column whose levels make the groups that are compared.
         bins: quantile bins to cut a column of numbers into; None takes its levels as they are.
         resamples: of the bootstrap behind intervals.
-        concepts: random concepts that a centroid is held against; p is not below one in so many.
+        concepts: random concepts that a centroid is held against, 20 for each centroid at least.
         points: of the grid of partial dependence.
     """
 

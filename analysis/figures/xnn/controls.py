@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.models import framed
 from analysis.figures.style import BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION, number
-from analysis.figures.xnn.told import CLUSTERS, METHOD, WEIGHT, Told, held_at, needed
+from analysis.figures.xnn.told import CLUSTERS, GAIN, METHOD, WEIGHT, Told, held_at, needed
 from analysis.words import plural
 
 _LINES: Mapping[str, tuple[str, str, str]] = {
@@ -28,7 +28,7 @@ _NO_CONTROLS = ("r2_mean", "r2_random_points")
 
 
 def controls(figure: Figure, *, told: Told) -> None:
-    """Held-out R^2 by K. Left: the plain network and its controls; right: the X-NN and all there is.
+    """Held-out R^2 by K. Left: the plain network and its controls; right: the X-NN beside all.
 
     Shaded is the explanation gain, R^2 less that of the best control; dotted, at the K told of.
 
@@ -54,8 +54,7 @@ def controls(figure: Figure, *, told: Told) -> None:
         right.fill_between(
             x, low, high, where=high > low, color=BLUE, alpha=0.12, linewidth=0.0, interpolate=True
         )
-    beside = float(best[means.index == told.cell.name].iloc[0])
-    _gain(right, told, beside)
+    _gain(right, told)
     for ax in (left, right):
         _axis(ax, x)
     left.set_ylabel("held-out R² of nodes on distances, mean")
@@ -106,11 +105,13 @@ def _line(ax: Axes, means: pd.DataFrame, name: str) -> None:
     )
 
 
-def _gain(ax: Axes, told: Told, best: float) -> None:
-    """A dotted line from the best control up to the cell told of, and its length in the title."""
+def _gain(ax: Axes, told: Told) -> None:
+    """A dotted line up to the cell told of, as long as its gain, which stands in the title."""
     k, own = told.cell[CLUSTERS], float(told.cell["r2_mean"])
-    ax.vlines(k, best, own, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
-    gain = f"{'+' if own >= best else ''}{number(own - best)}"
+    # The mean over seeds of each over its own best control, which need not be the same one.
+    mean = float(told.cell[GAIN])
+    ax.vlines(k, own - mean, own, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
+    gain = f"{'+' if mean >= 0 else ''}{number(mean)}"
     pull = f"{told.cell[METHOD]}, weight {told.cell[WEIGHT]:g}"
     ax.set_title(f"X-NN ({pull})\ngain {gain} at K = {k}", fontsize=10.0)
 
