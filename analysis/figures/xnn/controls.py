@@ -10,7 +10,16 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.models import framed
 from analysis.figures.style import BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION, number
-from analysis.figures.xnn.told import CLUSTERS, GAIN, METHOD, WEIGHT, Told, held_at, needed
+from analysis.figures.xnn.told import (
+    CLUSTERS,
+    GAIN,
+    METHOD,
+    WEIGHT,
+    Told,
+    held_at,
+    interval,
+    needed,
+)
 from analysis.words import plural
 
 _LINES: Mapping[str, tuple[str, str, str]] = {
@@ -79,7 +88,7 @@ def controls(figure: Figure, *, told: Told) -> None:
     ]
     if told.seeds > 1:
         notes.append(
-            f"Mean over {plural(told.seeds, 'seed')}; bars at the X-NN: 95 % bootstrap interval."
+            f"Mean over {plural(told.seeds, 'seed')}; bars at the X-NN: {interval(told.seeds)}."
         )
     framed(figure, "R² of nodes on distances, beside its controls", [*notes, *held_at(told)])
 

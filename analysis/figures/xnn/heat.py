@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from analysis.figures.models import framed
 from analysis.figures.style import FAINT, INK, NothingToDraw, number, short
 from analysis.figures.xnn.files import Array
-from analysis.figures.xnn.told import CLUSTERS, METHOD, WEIGHT, Told, held_at
+from analysis.figures.xnn.told import CLUSTERS, METHOD, WEIGHT, Told, held_at, interval
 from analysis.words import plural
 from analysis.xnn.cells import COST, GAIN, WITHIN
 
@@ -65,7 +65,7 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, told: Told, method: str) ->
             _framed(ax, table, frame)
     seeds, fewest = int(table["seeds"].max()), int(table["seeds"].min())
     notes = [
-        f"Mean over {plural(seeds, 'seed')} ± half its 95 % bootstrap interval."
+        f"Mean over {plural(seeds, 'seed')} ± half its {interval(seeds)}."
         if seeds > 1
         else "One seed, so without intervals.",
         "Blue is better and red is worse, white is zero.",

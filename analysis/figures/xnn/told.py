@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.figures.style import NothingToDraw
+from analysis.robust_findings import FEWEST
 from analysis.words import value
 from analysis.xnn.cells import (
     GAIN,
@@ -143,6 +144,13 @@ def spelled(values: Mapping[str, Any]) -> str:
 def held_at(told: Told) -> list[str]:
     """A line that says at which values of other axes the sweep is drawn; none without others."""
     return [f"Drawn at {spelled(told.held)}."] if told.held else []
+
+
+def interval(seeds: int) -> str:
+    """What a bar over so many seeds is; an interval is no wider than its few seeds are apart."""
+    if seeds >= FEWEST:
+        return "95 % bootstrap interval"
+    return "95 % bootstrap interval, of so few seeds no more than their range"
 
 
 def _choice(table: pd.DataFrame) -> tuple[pd.Series, str]:

@@ -29,6 +29,7 @@ from analysis.figures.xnn.told import (
     WEIGHT,
     Told,
     held_at,
+    interval,
     methods,
 )
 from analysis.words import plural
@@ -281,7 +282,7 @@ def _legend(ax: Axes, colors: Mapping[Any, Any], marks: Mapping[str, str]) -> No
 def _notes(told: Told) -> list[str]:
     over = f"mean over {plural(told.seeds, 'seed')}, each less its own plain network"
     notes = [
-        f"Point: {over}; bars: 95 % bootstrap interval." if told.seeds > 1 else "Point: one seed.",
+        f"Point: {over}; bars: {interval(told.seeds)}." if told.seeds > 1 else "Point: one seed.",
         "Lines join one K from weight 0 upwards. Ringed: the front, nothing is both cheaper and "
         "explained better.",
         f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Named: {told.chosen}.",
