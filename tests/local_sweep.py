@@ -128,7 +128,7 @@ def _loaded(
 def _filed(storage: Path, name: str, trial: TrialPlan, core: str) -> tuple[Facts, Preparation]:
     folder, study = storage / "study" / trial.preparation, trial.study.shared_study()
     if filed := Filed.read(folder, core=core):
-        return filed.facts, filed.restore(experiment(name), study)
+        return filed.facts, filed.restore(experiment(name), study, _base(name, trial))
     made = _prepared(name, study, trial.seed)
     facts = Facts.of(made, core=core, seconds=0.0)
     Filed.write(folder, facts, made)
@@ -138,7 +138,16 @@ def _filed(storage: Path, name: str, trial: TrialPlan, core: str) -> tuple[Facts
 @cache
 def _prepared(name: str, study: Study, seed: int) -> Preparation:
     """Made once for all tests of a process; nothing in it is ever written to."""
-    return experiment(name).prepare(study, seed=seed)
+    base = study.base_study()
+    below = None if base == study else _prepared(name, base, seed)
+    return experiment(name).prepare(study, seed=seed, base=below)
+
+
+def _base(name: str, trial: TrialPlan) -> Preparation | None:
+    """What the preparation of ``trial`` adds to."""
+    if trial.base.preparation == trial.preparation:
+        return None
+    return _prepared(name, trial.study.base_study(), trial.seed)
 
 
 def forge_network(storage: Path, network: str, change: Callable[[Tensor], Tensor]) -> None:

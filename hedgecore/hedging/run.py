@@ -28,6 +28,7 @@ from hedgecore.hedging.train import EpochMetrics
 from hedgecore.identity import sha256
 from hedgecore.pruning import mask as masks
 from hedgecore.pruning.lottery import Ticket
+from hedgecore.threads import one_thread
 from hedgecore.training.snapshot import best_theta
 
 _SECONDS, _MASK = "seconds", "mask."
@@ -51,7 +52,7 @@ class TicketRun:
         preparation: Preparation,
         device: str,
     ) -> None:
-        torch.set_num_threads(1)  # so that a result does not depend on what runs beside it
+        one_thread()
         self._began = time.perf_counter()
         self._trial = trial
         self._study = from_mapping(TicketStudy, trial["study"])

@@ -41,6 +41,11 @@ class Applicants:
                 table = read(config.path)
             except FileNotFoundError as error:
                 raise ValueError(f"{error} as study.data.path, or null") from error
+            except OSError as error:
+                raise ValueError(
+                    f"{config.path} cannot be read ({error.strerror}); mend that, or give another "
+                    "study.data.path"
+                ) from error
         published = config.split == "published"
         parts = published_split(table) if published else split(table, seed=seed)
         fit = fit_published if config.encoding == "published" else fit_sound

@@ -35,6 +35,7 @@ TESTED = (
     "concept_score",
     "concept_p",
     *(name + end for name in COMPARED for end in ENDS),
+    "groups",
 )
 """Columns of every assessment, in their order; those of single groups come after them."""
 
@@ -134,7 +135,8 @@ def _by_group(
     try:
         groups = grouped(preparation.column(name), bins=evaluation.bins)
     except ValueError:  # a table too small for two groups can still be trained on
-        return dict.fromkeys((c + end for c in COMPARED for end in ENDS), np.nan), {}
+        nothing = dict.fromkeys((c + end for c in COMPARED for end in ENDS), np.nan)
+        return {**nothing, "groups": 0}, {}
     found = fairness(
         label,
         predicted,
@@ -144,6 +146,7 @@ def _by_group(
     )
     summary = found.summary()
     between = {c + end: summary[c + end] for c in COMPARED for end in ENDS}
+    between["groups"] = len(groups.names)
     by_group = {
         f"{rate}{end}@{name}:{group}": float(values[i])
         for rate in RATES

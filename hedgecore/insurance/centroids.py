@@ -149,6 +149,11 @@ def find_centroids(
     white = whitening(x).double().numpy(force=True)
     seen = _seen(config, len(white), seed)
     first = _distinct(x.numpy(force=True)[seen])
+    if config.clusters >= len(x):
+        raise ValueError(
+            f"clusters must be fewer than the {len(x)} training rows, got {config.clusters}; "
+            "lower it"
+        )
     if config.clusters > len(first):
         raise ValueError(
             f"clusters must not exceed the {len(first)} distinct rows that {config.method} sees, "
@@ -156,8 +161,7 @@ def find_centroids(
         )
     if config.method == "random_points":
         seen = seen[first]
-    grouped = GROUPINGS[config.method](white[seen], config, seed)
-    labels = torch.from_numpy(_largest(grouped, config.clusters))
+    labels = torch.from_numpy(_grouped(config, white[seen], seed))
     rows = torch.from_numpy(seen)
     precise = x.double().cpu()
     # Whitening is affine, so means may be taken on either side of it.
@@ -165,6 +169,32 @@ def find_centroids(
     return Centroids(
         points=torch.stack(means).to(x), rows=rows, labels=labels, whitening=whitening
     )
+
+
+def nearest_means(
+    config: ClusteringConfig, white: Rows, drawn: NDArray[np.integer], *, seed: int
+) -> Labels:
+    """The cluster of every row, by the nearest mean of the clusters of the rows ``drawn``.
+
+    Args:
+        config: method and its settings.
+        white: whitened rows.
+        drawn: numbers of rows, which may repeat.
+        seed: as for :func:`find_centroids`.
+    Raises:
+        ValueError: no cluster at all.
+    """
+    rows = white[drawn]
+    seen = rows[_seen(config, len(rows), seed)]
+    labels = _grouped(config, seen, seed)
+    means = np.stack([seen[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
+    # The nearest has the least |m|^2 - 2 xm.
+    return (np.square(means).sum(axis=1) - 2 * white @ means.T).argmin(axis=1)
+
+
+def _grouped(config: ClusteringConfig, seen: Rows, seed: int) -> Labels:
+    """The labels of whitened rows, the largest cluster 0."""
+    return _largest(GROUPINGS[config.method](seen, config, seed), config.clusters)
 
 
 def k_means(white: Rows, config: ClusteringConfig, seed: int) -> Labels:

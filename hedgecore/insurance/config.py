@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal
 
 from hedgecore.config import ConfigError, at_least, varied
@@ -28,7 +29,7 @@ class DataConfig:
     """The insured, and how the network sees them.
 
     Args:
-        path: a user's own train.csv; None for generated rows.
+        path: a user's own train.csv, from here on absolute; None for generated rows.
         rows: how many are generated; of a file, all are read.
         encoding: "sound", or the notebook's with its sentinels and principal components.
         split: "held_out" keeps test rows apart; "published" is the notebook's 80 / 20.
@@ -41,6 +42,9 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         at_least("rows", self.rows, least=100)
+        if self.path is not None:  # workers have other directories than whoever wrote it
+            whole = str(Path(self.path).expanduser().absolute())
+            object.__setattr__(self, "path", whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +227,11 @@ class EvaluationConfig:
                     f"bins must be null for the text of {self.group}, got {self.bins}; its levels "
                     "are the groups"
                 )
+        elif COLUMNS[self.group].kind == "continuous":
+            raise ValueError(
+                f"bins must be a number for {self.group}, whose values are too many for groups, "
+                "got null; 4 gives quarters"
+            )
         at_least("resamples", self.resamples, least=1)
         at_least("concepts", self.concepts, least=1)
         at_least("points", self.points, least=2)
@@ -283,5 +292,5 @@ class XnnStudy:
         )
 
     def base_study(self) -> "XnnStudy":
-        """The shared study with the default clusters: others add theirs to its preparation."""
-        return replace(self.shared_study(), clustering=ClusteringConfig())
+        """The shared study with one cluster: others add theirs to its preparation."""
+        return replace(self.shared_study(), clustering=ClusteringConfig(clusters=1))

@@ -38,9 +38,11 @@ class _Xnn:
         "val_loss": float,
         "centroids": int,
         **dict.fromkeys(TESTED, float),
+        "groups": int,
     }
     after: Mapping[str, type] = {
         **dict.fromkeys(VALIDATED, float),
+        "cluster_stability": float,
         **dict.fromkeys((f"plain_{name}" for name in CARRIED), float),
         "theta_0_sha256": str,
         "data_sha256": str,

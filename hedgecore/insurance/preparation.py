@@ -44,8 +44,9 @@ class XnnPreparation:
 
     @property
     def columns(self) -> Json:
-        """What every trial carries in its row: the plain network's figures."""
-        return {f"plain_{name}": self.about["plain"][name] for name in CARRIED}
+        """What every trial carries: how stable its clusters are, and the plain network's figures."""
+        plain = {f"plain_{name}": self.about["plain"][name] for name in CARRIED}
+        return {"cluster_stability": self.about["clustering"]["stability"], **plain}
 
     @property
     def baselines(self) -> Mapping[str, Mapping[str, float]]:

@@ -10,17 +10,21 @@ from torch import Tensor
 from hedgecore.experiment import Json, Tensors
 from hedgecore.insurance.applicants import SPLITS, Applicants
 from hedgecore.insurance.boosted import regression, softprob, with_offsets
-from hedgecore.insurance.centroids import Whitening, find_centroids
-from hedgecore.insurance.config import XnnStudy
+from hedgecore.insurance.centroids import Centroids, Whitening, find_centroids, nearest_means
+from hedgecore.insurance.config import ClusteringConfig, XnnStudy
 from hedgecore.insurance.network import initialise, probabilities
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.schema import CLASSES
 from hedgecore.insurance.scores import scores
+from hedgecore.insurance.stability import cluster_stability
 from hedgecore.insurance.train import EpochMetrics, train
 from hedgecore.rng import numpy_stream, stream
+from hedgecore.threads import one_thread
 
 # Training rows that are kept for a picture of the clusters, and the axes of the picture.
 _PICTURED, _SPACE = 2000, 3
+# Bootstrap samples that clusters are found in again.
+_RESAMPLES = 5
 
 
 def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -> XnnPreparation:
@@ -35,6 +39,7 @@ def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -
         DivergedError: the plain network does not train; lower ``baseline.lr``.
         ValueError: the table cannot be had, or not be clustered as asked.
     """
+    one_thread()
     shared = study.shared_study()
     if base is not None:
         clustered = shared == shared.base_study()
@@ -80,6 +85,7 @@ def restore(
     Raises:
         ValueError: the table cannot be had.
     """
+    one_thread()
     inputs = Applicants.of(study.data, seed=seed).inputs() if base is None else base.inputs
     clusters = files["clusters"]
     return XnnPreparation(
@@ -115,7 +121,7 @@ def _clustered(
     }
     distances = _distances(clusters, inputs)
     nearest = distances["train.distances"].argmin(dim=1)
-    picture = Whitening.fit(x, axes=_SPACE)
+    picture = Whitening.fit(x, axes=min(_SPACE, x.shape[1]))
     clusters |= {
         "members": torch.bincount(nearest, minlength=count),
         "sample_projection": picture(x[pictured]),
@@ -125,10 +131,36 @@ def _clustered(
     }
     return XnnPreparation(
         seed=seed,
-        about={**about, "clustering": {"centroids": count, "shrinkage": whitening.shrinkage}},
+        about={
+            **about,
+            "clustering": {
+                "centroids": count,
+                "shrinkage": whitening.shrinkage,
+                "stability": _stability(study.clustering, found, x, seed),
+            },
+        },
         files={**files, "clusters": clusters},
         inputs={**inputs, **distances},
     )
+
+
+def _stability(config: ClusteringConfig, found: Centroids, x: Tensor, seed: int) -> float | None:
+    """See :func:`cluster_stability`; None for points that are no clusters, or for a single one.
+
+    Resampled rows are clustered in the metric of all of them.
+    """
+    if config.method == "random_points" or len(found.points) < 2:
+        return None
+    white = found.whitening(x).double().numpy()
+    try:
+        return cluster_stability(
+            lambda drawn: nearest_means(config, white, drawn, seed=seed),
+            len(white),
+            generator=numpy_stream(seed, "clustering", "resamples"),
+            resamples=_RESAMPLES,
+        )
+    except ValueError:  # a sample that is all noise has no clusters to compare
+        return None
 
 
 def _distances(clusters: Tensors, inputs: Tensors) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from hedgecore.insurance.assess import assess, validate
 from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.train import EpochMetrics, Rows, train
+from hedgecore.threads import one_thread
 from hedgecore.training.snapshot import best_theta
 
 _SECONDS = "seconds"
@@ -43,7 +44,7 @@ class XnnRun:
         preparation: XnnPreparation,
         device: str,
     ) -> None:
-        torch.set_num_threads(1)  # so that a result does not depend on what runs beside it
+        one_thread()
         self._began = time.perf_counter()
         self._trial = trial
         self._study = from_mapping(XnnStudy, trial["study"])

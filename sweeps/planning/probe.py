@@ -17,11 +17,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hedgecore.config import from_mapping, to_mapping
 from hedgecore.experiment import Experiment, Study
 from hedgecore.identity import sha256
+from hedgecore.threads import one_thread
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 
@@ -128,7 +127,7 @@ def answer() -> None:
     question = json.load(sys.stdin)
     asked = experiment(question["experiment"])
     startup, idle = time.process_time(), _resident("VmRSS")
-    torch.set_num_threads(1)  # as in a trial
+    one_thread()  # as in a trial
     groups, shared = [], 0
     try:
         for group in question["groups"]:

@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hedgecore.experiment import Experiment
+from hedgecore.threads import one_thread
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import TrialLog
@@ -80,7 +79,7 @@ def study(recorded: Recorded) -> tuple[str, list[str]]:
 
 def data(recorded: Recorded) -> tuple[str, list[str]]:
     """The data of every seed, made again, is the same, and so is what its baseline does there."""
-    torch.set_num_threads(1)
+    one_thread()
     faults, preparations = [], _preparations(recorded)
     for key, plans in preparations.items():
         filed, plan = _filed(recorded, key), next(iter(plans.values()))
@@ -135,8 +134,8 @@ def _made_again(experiment: Experiment[Any, Any], filed: Filed, plan: TrialPlan)
         return  # said of the study already
     try:
         made = filed.restore(experiment, plan.study)
-    except UsageError:
-        yield "has the hash of other data than comes out here"
+    except UsageError as error:
+        yield f"cannot be had again: {error}"
         return
     if doubt := experiment.doubt(plan.study, made):
         yield doubt

@@ -84,10 +84,15 @@ class TrialLog:
         status = self.ended or ("running" if live else "interrupted")
         rows, best = self.rows(), self.best()
         row = {name: value for name, value in self.entry.items() if name not in _SCHEDULING}
-        reached = epochs_to_criterion(
-            [epoch["val_clean_loss"] for epoch in rows if "val_clean_loss" in epoch],
-            reference=row.get("dense_val_loss", float("-inf")),  # only tickets have a dense rival
-        )
+        speed: dict[str, Any] = {}
+        if "dense_val_loss" in row:
+            # What a trial that was cut off would have come to is not known.
+            reached = epochs_to_criterion(
+                [epoch["val_clean_loss"] for epoch in rows if "val_clean_loss" in epoch],
+                reference=row["dense_val_loss"],
+            )
+            missed = False if status == "completed" else None
+            speed = {"epochs_to_95pct": reached, "converged": True if reached else missed}
         audit = (
             self.best(audit=True) if self.audited and self.end and status == "stopped" else None
         )
@@ -98,9 +103,7 @@ class TrialLog:
             "epochs": len(rows),
             "best_epoch": best["epoch"] if best else None,
             "val_loss": best["val_loss"] if best else None,
-            "epochs_to_95pct": reached,
-            # What a trial that was cut off would have come to is not known.
-            "converged": True if reached else (False if status == "completed" else None),
+            **speed,
             "seconds": rows[-1].get("seconds") if rows else None,
             **self.facts,
             **({} if status == "stopped" else tested),

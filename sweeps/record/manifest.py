@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,20 @@ from sweeps.planning.plan import Plan, TrialPlan
 from sweeps.record.filing import Facts
 from sweeps.record.storage import replace
 
-_PACKAGES = ("hedgesweep", "torch", "numpy", "ray", "pandas", "pyarrow")
+_PACKAGES = (
+    "hedgesweep",
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "fairlearn",
+    "ray",
+    "pandas",
+    "pyarrow",
+    "safetensors",
+)
+# The same library under two names: one build knows no GPU.
+_BOOSTING = ("xgboost-cpu", "xgboost")
 
 
 @cache
@@ -36,8 +49,8 @@ def core_version() -> str:
 
 
 def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
-    """The content address of a trial: the hash of study, seed, theta_0, data and code."""
-    parts = [fingerprint(trial.study), trial.seed, facts.theta_0_sha256, facts.data_sha256]
+    """The content address of a trial: the hash of study, seed, what was prepared, and code."""
+    parts = [fingerprint(trial.study), trial.seed, sorted(facts.sha256.items()), facts.data_sha256]
     return digest([*parts, facts.core, version("torch"), gpu])[:16]
 
 
@@ -109,7 +122,7 @@ def write(
         },
         "core_sha256": core_version(),
         "git": git_state(),
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": _versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": "gpu" if space.resources.gpu else "cpu",
@@ -134,6 +147,16 @@ def git_state() -> dict[str, Any] | None:
 def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    found = {name: version(name) for name in _PACKAGES}
+    for name in _BOOSTING:
+        try:
+            return {**found, name: version(name)}
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _differences(before: Any, now: Any, prefix: str = "") -> list[str]:

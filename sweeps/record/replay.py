@@ -12,6 +12,7 @@ import torch
 
 from hedgecore.config import to_mapping
 from hedgecore.experiment import Preparation, Run
+from hedgecore.threads import one_thread
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import TrialLog
@@ -114,7 +115,7 @@ def replay(storage: str | Path, trial: str) -> Replay:
     gpu = recorded.manifest["resources"]["gpu"]
     if gpu and not torch.accelerator.is_available():
         raise UsageError(f"trial {known} was computed on a GPU; replay it where there is one")
-    torch.set_num_threads(1)
+    one_thread()
     filed = _filed(recorded, plan, log, core)
     notes = _expected(recorded, core, same=trial_id(plan, filed.facts, gpu=gpu > 0) == known)
     if lost and log.end:
@@ -204,10 +205,7 @@ def _restored(recorded: Recorded, plan: TrialPlan, filed: Filed) -> Preparation:
     try:
         return filed.restore(recorded.experiment, plan.study)
     except UsageError as error:
-        raise UsageError(
-            f"{recorded.storage} was computed where the simulation of seed {plan.seed} gives "
-            "other paths than here; replay the trial on such a machine, with that code"
-        ) from error
+        raise UsageError(f"study/{plan.preparation} cannot be had again: {error}") from error
 
 
 def _expected(recorded: Recorded, core: str, *, same: bool) -> tuple[str, ...]:

@@ -158,15 +158,17 @@ def _times(state: State) -> str:
 
 def _best_table(state: State) -> Table:
     wording = state.experiment.wording
+    swept = {axis for log in state.trials.values() for axis in log.config}
+    axes = [axis for axis in wording.groups if axis in swept]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for header in (*wording.groups, wording.beside, f"best {wording.loss}", "epoch", "status"):
+    for header in (*axes, wording.beside, f"best {wording.loss}", "epoch", "status"):
         table.add_column(header, justify="right" if header != "status" else "left")
     groups: dict[tuple[Any, ...], tuple[float, TrialLog]] = {}
     for log in state.trials.values():
         best = log.best()
         if best is None or not state.experiment.contends(log.config):
             continue
-        key = tuple(log.config.get(axis, 0) for axis in wording.groups)
+        key = tuple(log.config.get(axis, 0) for axis in axes)
         if key not in groups or best["val_loss"] < groups[key][0]:
             groups[key] = best["val_loss"], log
     for key, (loss, log) in sorted(groups.items(), key=lambda item: item[0]):

@@ -164,9 +164,9 @@ def _prepare(
             key = waiting[ready[0]]
             # What this one adds to is ready too, and is shared first.
             base = planned.base(key)
-            if base and tasks[base][0] in waiting:
+            if base in tasks:
                 key, base = base, None
-            facts, arrays = tasks[key]
+            facts, arrays = tasks.pop(key)
             del waiting[facts]
             try:
                 if base and base not in shared:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hedgecore.config import from_mapping
 from hedgecore.experiment import Preparation
+from hedgecore.threads import one_thread
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import PreparationError, UsageError
 from sweeps.experiments import experiment
@@ -61,7 +62,7 @@ def prepare_task(
     """
     if isinstance(base_facts, str):
         return base_facts, {}
-    torch.set_num_threads(1)
+    one_thread()
     began = time.perf_counter()
     asked = experiment(name)
     typed = from_mapping(asked.study, study)

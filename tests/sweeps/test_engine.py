@@ -584,7 +584,13 @@ class Life(RuleBasedStateMachine):
         replayed.start()
         assert replayed.log[len(self.log) :] == [{"type": "start"}, {"type": "closed"}]
         assert replayed.engine.left == self.driver.engine.left
-        assert set(jobs(replayed)) == set(jobs(self.driver))
+        # What runs was told how far to train when it began; a verdict since may let it go further.
+        begun = {job.trial_id for job in self.driver.running}
+        here, there = (
+            {(job.trial_id, job.start, job.stop * (job.trial_id not in begun)) for job in found}
+            for found in (jobs(self.driver), jobs(replayed))
+        )
+        assert here == there
 
     def teardown(self):
         for _ in range(2):  # whatever was, the next two starts bring it to its end, and leave it

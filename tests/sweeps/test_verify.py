@@ -404,7 +404,7 @@ def test_other_paths_than_are_simulated_are_found_on_demand_only(copy):
     path.write_text(json.dumps({**facts, "data_sha256": "0" * 64}))
     found = wrong(copy, data=True)
     assert "data_sha256 of trial" in found["study"]
-    assert "has the hash of other data than comes out here" in found["data"]
+    assert "was prepared from other data" in found["data"]
 
 
 def test_a_forged_theta_star_is_found_by_its_metrics(copy):

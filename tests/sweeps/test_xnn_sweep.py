@@ -1,4 +1,6 @@
 import json
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,16 +13,21 @@ from spaces import TINY_XNN
 import analysis
 import sweeps
 from hedgecore.bundle.sealing import unseal
-from hedgecore.config import to_mapping
-from hedgecore.insurance.network import pre_activations
+from hedgecore.config import from_mapping, to_mapping
+from hedgecore.insurance.applicants import Applicants
+from hedgecore.insurance.classifier import Classifier
+from hedgecore.insurance.config import XnnStudy
+from hedgecore.insurance.network import probabilities
 from sweeps import PreparationError, SpaceError
 from sweeps.experiments import experiment
 from sweeps.planning.estimate import estimate
 from sweeps.planning.probe import probe
 from sweeps.record.filing import Facts
+from sweeps.record.recorded import Recorded
 from sweeps.record.replay import replay
 from sweeps.record.verify import verify
 from sweeps.sealing import ARCHITECTURES, seal_trial
+from sweeps.watching.progress import State, _best_table
 from sweeps.workers.shared import _arrays, _assembled, _merged, prepare_task
 
 
@@ -134,29 +141,50 @@ def test_a_search_may_choose_among_listed_cluster_counts(space):
         sweeps.plan(space, overrides={**learning, "search": tested})
 
 
-def test_a_sealed_network_answers_bit_equal_to_the_trained_one(storage, trials, tmp_path):
-    key, known = Ed25519PrivateKey.generate(), str(trials["trial_id"].iloc[-1])
+@pytest.mark.parametrize("encoding", ["sound", "published"])
+def test_a_sealed_network_answers_bit_equal_to_the_trained_one(encoding, tmp_path):
+    storage, key = tmp_path / "out", Ed25519PrivateKey.generate()
+    one = {"space.adj_weight.grid": [0.3], "space.clusters.grid": [2], "space.seed.grid": [0]}
+    run_locally(TINY_XNN, storage, overrides={**one, "study.data.encoding": encoding})
+    (known,) = analysis.load_trials(storage)["trial_id"]
     made = seal_trial(storage, known, key=key, folder=tmp_path / "bundle")
     assert made.architecture == "explained_classifier"
     assert len(made.facts["inputs"]) == made.sizes["widths"][0]
-    opened = unseal(
-        tmp_path / "bundle", pinned=[key.public_key()], architectures=ARCHITECTURES
-    ).tensors
+    assert not {"converged", "epochs_to_95pct"} & made.facts["trial"].keys()
+    opened = unseal(tmp_path / "bundle", pinned=[key.public_key()], architectures=ARCHITECTURES)
+    answer = Classifier.of(opened.tensors, opened.manifest.facts["encoding"])
+    study = from_mapping(XnnStudy, json.loads((storage / "manifest.json").read_text())["study"])
+    applicants = Applicants.of(study.data, seed=0)
     trained = load_file(storage / "models" / known / "xnn.safetensors")
-    widths = made.sizes["widths"]
-    x = torch.linspace(-2, 2, 5 * widths[0]).reshape(5, -1)
-    names = [f"layers.{i}.{part}" for i in range(3) for part in ("weight", "bias")]
-    answers = [pre_activations({n: t[n] for n in names}, x)[-1] for t in (opened, trained)]
-    assert torch.equal(*answers)
+    theta = {n: trained[n] for n in answer.theta}
+    asked = probabilities(theta, torch.from_numpy(applicants.encoding.encode(applicants.table)))
+    assert np.array_equal(answer(applicants.table), asked)
 
 
 def test_the_manifest_has_the_baselines_of_every_seed(storage):
     manifest = json.loads((storage / "manifest.json").read_text())
     assert len(manifest["preparations"]) == 6
+    assert {"scikit-learn", "scipy", "fairlearn"} < manifest["versions"].keys()
+    assert {"xgboost", "xgboost-cpu"} & manifest["versions"].keys()
     for prepared in manifest["preparations"].values():
+        assert prepared["data_sha256"]
         assert {"plain", "boosted", "boosted_offsets", "boosted_classes"} < {
             *prepared["baselines"]
         }
+
+
+def test_only_axes_that_are_swept_are_shown(storage):
+    book = Recorded.read(storage).book
+    times = {"began": 0.0, "first_trial": 0.0}
+    state = State(experiment=experiment("xnn"), trials=book.trials, total=8, running=0, **times)
+    headers = ["clusters", "adj_weight", "lr", "best validation loss", "epoch", "status"]
+    assert [column.header for column in _best_table(state).columns] == headers
+    few = {known: copy(log) for known, log in book.trials.items()}
+    for log in few.values():
+        config = {name: v for name, v in log.entry["config"].items() if name != "clusters"}
+        log.entry = {**log.entry, "config": config}
+    fewer = replace(state, trials=few)
+    assert [column.header for column in _best_table(fewer).columns] == headers[1:]
 
 
 @pytest.mark.ray

@@ -6,10 +6,11 @@ from hedgecore.insurance.prepare import prepare
 
 @pytest.fixture(scope="session")
 def study():
-    """A study of 600 applicants, whose network and trees take a second together."""
+    """A study of 600 applicants and one cluster; its network and trees take a second together."""
     return XnnStudy().with_axes(
         {
             "data.rows": 600,
+            "clusters": 1,
             "network.hidden": [10, 8],
             "training.epochs": 4,
             "training.batch_size": 40,
@@ -25,7 +26,7 @@ def study():
 
 @pytest.fixture(scope="session")
 def base(study):
-    """The preparation with the default clusters."""
+    """The preparation that those with more clusters add to."""
     return prepare(study, seed=0)
 
 

@@ -47,9 +47,11 @@ def plain(clustered, preparation):
 
 
 def test_rows_have_the_columns_of_every_assessment_first_and_groups_after(assessed):
-    row, _ = assessed
+    row = dict(assessed[0])
     assert tuple(row)[: len(TESTED)] == TESTED
     assert all("@InsuredInfo_6:" in name for name in tuple(row)[len(TESTED) :])
+    groups = row.pop("groups")
+    assert groups == 2
     assert {type(value) for value in row.values()} == {float}
 
 

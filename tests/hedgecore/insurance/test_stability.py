@@ -1,43 +1,10 @@
 import numpy as np
 import pytest
 
-from hedgecore.insurance.stability import cluster_stability, coefficient_stability
+from hedgecore.insurance.stability import cluster_stability
 from hedgecore.rng import numpy_stream
 
-NODES, CENTROIDS, ROWS = 8, 6, 600
-
-# Coefficients.
-
-
-def test_the_order_of_nodes_and_their_scale_leave_stability_at_1():
-    beta = numpy_stream(0, "beta").normal(size=(NODES, CENTROIDS))
-    order = numpy_stream(0, "order").permutation(NODES)
-    assert coefficient_stability([beta, 3 * beta[order], beta[::-1]]) == pytest.approx(1)
-
-
-def test_stability_is_the_best_match_not_the_first():
-    a = np.array([[1.0, 0], [0, 1]])
-    b = np.array([[0.6, 0.8], [1, 0]])
-    assert coefficient_stability([a, b]) == pytest.approx((1 + 0.8) / 2)
-
-
-def test_stability_is_the_mean_over_pairs_of_seeds():
-    a, b = np.array([[1.0, 0]]), np.array([[0.0, 1]])
-    assert coefficient_stability([a, a, b]) == pytest.approx(1 / 3)
-
-
-def test_random_coefficients_are_matched_above_0_and_below_the_same_ones():
-    g = numpy_stream(0, "seeds")
-    found = coefficient_stability([g.normal(size=(32, CENTROIDS)) for _ in range(4)])
-    assert 0.3 < found < 0.9
-
-
-def test_stability_of_one_seed_is_refused():
-    with pytest.raises(ValueError, match="at least 2 seeds"):
-        coefficient_stability([np.eye(3)])
-
-
-# Clusters.
+ROWS = 600
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from hedgecore.experiment import Preparation
 from hedgecore.identity import sha256
@@ -109,7 +110,7 @@ def test_what_has_a_base_tells_only_other_clusters(base, preparation):
     assert preparation.data_sha256 == base.data_sha256
 
 
-def test_the_base_of_the_default_clusters_is_the_preparation_itself(study, base):
+def test_the_base_of_one_cluster_is_the_preparation_itself(study, base):
     assert prepare(study.with_axes({"adj_weight": 1.0}), seed=0, base=base) is base
 
 
@@ -139,11 +140,31 @@ def test_a_preparation_is_assembled_from_its_parts(preparation):
 
 
 def test_more_clusters_than_distinct_rows_are_refused_before_anything_is_trained(study):
-    with pytest.raises(ValueError, match=r"clusters must not exceed the 384 distinct rows"):
-        prepare(study.with_axes({"clusters": 385, "baseline.lr": 1e30}), seed=0)
+    with pytest.raises(ValueError, match=r"clusters must be fewer than the 384 training rows"):
+        prepare(study.with_axes({"clusters": 384, "baseline.lr": 1e30}), seed=0)
+
+
+def test_what_is_prepared_and_restored_is_computed_on_one_thread(clustered, base, preparation):
+    for made in (
+        lambda: prepare(clustered, seed=0, base=base),
+        lambda: restore(clustered, seed=0, about=preparation.about, files=preparation.files),
+    ):
+        threadpool_limits(limits=2)
+        made()
+        assert {pool["num_threads"] for pool in threadpool_info()} == {1}
 
 
 # Clusters.
+
+
+def test_clusters_are_as_stable_as_their_samples_say(clustered, preparation, base):
+    found = preparation.about["clustering"]["stability"]
+    assert 0 < found <= 1
+    assert preparation.columns["cluster_stability"] == found
+    # One cluster is the same in every sample, and random rows are no clusters.
+    assert base.columns["cluster_stability"] is None
+    random = clustered.with_axes({"clustering.method": "random_points"})
+    assert prepare(random, seed=0, base=base).columns["cluster_stability"] is None
 
 
 def test_distances_are_those_that_the_filed_whitening_gives(preparation):

@@ -96,10 +96,23 @@ def test_the_last_hidden_layer_is_explained_unless_another_is_named():
     assert study.with_axes({"evaluation.layer": 0}).explained == 0
 
 
+def test_a_table_is_named_from_the_root_as_workers_live_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/desk")
+    study = XnnStudy().with_axes({"data.path": "train.csv"})
+    assert study.data.path == str(tmp_path / "train.csv")
+    assert study.with_axes({"data.path": "~/train.csv"}).data.path == "/home/desk/train.csv"
+
+
+def test_a_column_of_many_numbers_makes_groups_by_quantiles_only():
+    with pytest.raises(ConfigError, match=r"bins must be a number for BMI.*4 gives quarters"):
+        XnnStudy().with_axes({"evaluation.group": "BMI"})
+
+
 def test_studies_with_other_clusters_add_to_the_same_base():
     study, other = (XnnStudy().with_axes({"clusters": k, "lr": 0.1}) for k in (6, 9))
     assert other.shared_study() != study.shared_study()
-    assert other.base_study() == study.base_study() == study.shared_study()
+    assert other.base_study() == study.base_study() != study.shared_study()
     assert other.base_study().base_study() == other.base_study()
 
 

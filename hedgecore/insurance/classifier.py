@@ -1,0 +1,64 @@
+"""A deployed X-NN: rows of a table in, class probabilities out, as from the sealed network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hedgecore.insurance.data import Table
+from hedgecore.insurance.encoding import Published, Scaling, Sound
+from hedgecore.insurance.network import probabilities
+from hedgecore.insurance.schema import COLUMNS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Classifier:
+    """A network, and what turns a row into its inputs.
+
+    Args:
+        encoding: as it was fitted on the training rows.
+        theta: weights and biases.
+    """
+
+    encoding: Published | Sound
+    theta: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], encoding: Mapping[str, Any]) -> "Classifier":
+        """The network of a bundle, or of the file of a trial.
+
+        Args:
+            tensors: all that are deployed; see ``hedgecore.insurance.deployed``.
+            encoding: ``manifest.facts["encoding"]``, whose numbers may be spelled as text.
+        """
+        scaling = Scaling(
+            **{part: tensors[f"encoding.{part}"].numpy() for part in ("mean", "sd", "axes")},
+            explained=np.array(encoding["explained"], dtype=np.float64),
+        )
+        layers = sorted(
+            (name for name in tensors if name.startswith("layers.")),
+            key=lambda name: (int(name.split(".")[1]), name.endswith("bias")),
+        )
+        theta = {name: tensors[name] for name in layers}
+        if "codes" in encoding:
+            codes = {name: np.array(levels) for name, levels in encoding["codes"].items()}
+            return cls(encoding=Published(codes=codes, scaling=scaling), theta=theta)
+        levels = {
+            name: np.array(found, dtype=None if COLUMNS[name].text else np.float64)
+            for name, found in encoding["levels"].items()
+        }
+        sound = Sound(
+            medians={name: float(value) for name, value in encoding["medians"].items()},
+            levels=levels,
+            columns=tuple(encoding["columns"]),
+            scaling=scaling,
+        )
+        return cls(encoding=sound, theta=theta)
+
+    def __call__(self, table: Table) -> Float[np.ndarray, "rows 8"]:
+        """The probability of every class for each row of ``table``; column 7 is Response 8."""
+        return probabilities(self.theta, torch.from_numpy(self.encoding.encode(table)))
