@@ -32,7 +32,13 @@ _NAT = "nat"
 
 _CONFIG: Rows = (
     ("config/method", "string", "", None, "what pulls nodes towards centroids"),
-    ("config/adj_weight", "float64", "", None, "weight of that pull; 0 is the plain network"),
+    (
+        "config/adj_weight",
+        "float64",
+        "",
+        None,
+        "weight of that pull; 0 is the plain network, and double_step knows no other",
+    ),
     ("config/clusters", "Int64", "centroids", None, "number of centroids asked for"),
     ("config/lr", "float64", "", None, "learning rate of the network"),
     ("config/seed", "Int64", "", None, "seed of the study: split, theta_0, batches, centroids"),
@@ -88,17 +94,27 @@ _SPREADS: tuple[tuple[str, str, Direction | None, str], ...] = (
         for rate in ("selection_rate", "true_positive_rate", "false_positive_rate", "kappa")
     ),
 )
-_FAIRNESS: Rows = floats(
-    (f"{name}{end}", unit, direction, meaning + words)
-    for name, unit, direction, meaning in _SPREADS
-    for end, words in ENDS.items()
+_FAIRNESS: Rows = (
+    *floats(
+        (f"{name}{end}", unit, direction, meaning + words)
+        for name, unit, direction, meaning in _SPREADS
+        for end, words in ENDS.items()
+    ),
+    ("groups", "Int64", "groups", None, "groups compared; below 2 where no two have 30 rows"),
 )
 _VALIDATION: Rows = floats(
-    (f"val_{name}", "1", "higher", f"{name} on validation rows; null if no search asks for it")
+    (f"val_{name}", "1", "higher", f"{name} on validation rows")
     for name in ("explanation_gain", "r2_mean")
 )
-_PLAIN: Rows = floats(
+_PREPARED: Rows = floats(
     (
+        (
+            "cluster_stability",
+            "1",
+            "higher",
+            "mean adjusted Rand index of the clusters of bootstrap samples with those of all "
+            "rows; null where they were not resampled",
+        ),
         ("plain_val_loss", _NAT, "lower", "val_loss of the seed's plain network"),
         *(
             (f"plain_{name}", unit, direction, f"{name} of the seed's plain network")
@@ -113,7 +129,7 @@ _EPOCH: Rows = (
     ("val_loss", "float64", _NAT, "lower", "cross-entropy on validation rows"),
     ("train_accuracy", "float64", "1", "higher", "share of the batches classified right"),
     ("val_accuracy", "float64", "1", "higher", "share of validation rows classified right"),
-    ("added_loss", "float64", "", None, "what the method added to the loss, mean of batches"),
+    ("added_loss", "float64", "", None, "what the method added to the loss, mean of rows"),
     ("best", "boolean", "", None, "whether val_loss is the least so far"),
     ("audit", "boolean", "", None, "whether it lies after the stop of an audited trial"),
     ("seconds", "float64", "s", None, "wall time of the epoch; depends on the machine"),
@@ -127,7 +143,7 @@ TRIALS = table(
     _EXPLANATION,
     _FAIRNESS,
     _VALIDATION,
-    _PLAIN,
+    _PREPARED,
     provenance("fingerprint of the insured"),
 )
 EPOCHS = table(_EPOCH[:2], _CONFIG, _EPOCH[2:])

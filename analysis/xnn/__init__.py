@@ -2,6 +2,7 @@
 
 table = analysis.xnn.cells(trials)                   # one row a configuration
 analysis.xnn.best(table)                             # the most explanation within 0.02 nat
+analysis.xnn.methods(trials)                         # each method against its control
 analysis.xnn.pareto(table)                           # the bargains, their knee and area
 analysis.xnn.baselines(manifest)                     # boosted trees and the plain network
 analysis.xnn.stability(storage, trials, table)       # would another seed say the same?
@@ -9,9 +10,11 @@ analysis.xnn.by_group(trials, cell, plain)           # rates by group of insured
 """
 
 from analysis.xnn.baselines import baselines
-from analysis.xnn.cells import best, cells, members, plain_of, spelled_out
+from analysis.xnn.cells import cells, members, plain_of, spelled_out
 from analysis.xnn.fairness import by_group
+from analysis.xnn.methods import methods
 from analysis.xnn.pareto import Front, pareto
+from analysis.xnn.selection import best
 from analysis.xnn.stability import stability
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "by_group",
     "cells",
     "members",
+    "methods",
     "pareto",
     "plain_of",
     "spelled_out",

@@ -36,18 +36,20 @@ def baselines(
     manifest: Mapping[str, Any],
     *,
     data: Collection[str] = (),
+    held_out: bool = True,
     confidence: float = 0.95,
     rng: Rng = 0,
 ) -> pd.DataFrame:
     """One row a baseline: means over seeds, and the bootstrap interval of ``kappa``.
 
-    ``baseline`` is its key, ``name`` its name in words, ``rows`` the rows it is judged on; figures
-    of training rows flatter unless they are out of fold. A seed with several preparations, one for
-    each clustering, counts once: none of this depends on centroids.
+    ``baseline`` is its key, ``name`` its name in words, ``rows`` the rows it is judged on: "test"
+    or "validation", or "training", which flatter unless they are out of fold. A seed with several
+    preparations, one for each clustering, counts once: none of this depends on centroids.
 
     Args:
         manifest: from :func:`analysis.load_manifest`.
         data: the ``data_sha256`` of the trials they stand beside; all preparations where empty.
+        held_out: whether test rows are others than validation rows, and so are called that.
         confidence: of the interval.
         rng: of the bootstrap.
     """
@@ -59,6 +61,7 @@ def baselines(
         held = pd.DataFrame([one[key] for one in prepared if key in one])
         values = held.reindex(columns=list(METRICS)).astype("float64")
         name, judged = NAMES.get(key, (key, "test"))
+        judged = judged if held_out or judged != "test" else "validation"
         ends = interval(values["kappa"].dropna(), confidence=confidence, rng=rng)
         row = {"baseline": key, "name": name, "rows": judged, "seeds": len(values)}
         row |= {"kappa_low": ends.low, "kappa_high": ends.high}
@@ -85,13 +88,16 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
             if metric in cell and pd.notna(cell[metric]) and pd.notna(trees[metric])
         ]
         if said:
-            lines.append(f"On test rows, {trees['name']} has {', '.join(said)} of the X-NN.")
+            lines.append(
+                f"On {trees['rows']} rows, {trees['name']} has {', '.join(said)} of the X-NN."
+            )
     if {"boosted_offsets", "boosted_offsets_in_sample"} <= known.keys():
+        judged = known["boosted_offsets"]["rows"]
         test, inside = (
             float(known[f"boosted_offsets{end}"]["kappa"]) for end in ("", "_in_sample")
         )
         lines.append(
-            f"Boosted trees with offsets have kappa {amount(test)} on test rows; fitted and "
+            f"Boosted trees with offsets have kappa {amount(test)} on {judged} rows; fitted and "
             f"scored on training rows, as published, {amount(inside)}, so that "
             f"{amount(inside - test, signed=True)} of it is in sample."
         )

@@ -13,11 +13,9 @@ import pandas as pd
 from analysis import schema
 from analysis.columns_xnn import CONTROLS
 from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
-from analysis.seeds import Rng, interval
+from analysis.robust_findings import FEWEST
+from analysis.seeds import Interval, Rng, interval
 from analysis.selection import lacking
-
-WITHIN = 0.02
-"""What an explanation may cost, in nats of cross-entropy."""
 
 COST = "cross_entropy_minus_plain"
 GAIN = "explanation_gain"
@@ -27,8 +25,11 @@ PAIRED: Mapping[str, str] = {
     "accuracy": "plain_accuracy",
     "kappa": "plain_kappa",
     "r2_mean": "r2_plain",
+    GAIN: f"plain_{GAIN}",
 }
 """What is paired with the plain network, and where a trial carries that network's own value."""
+
+_OF_PLAIN = ("r2_plain", "r2_untrained", "r2_plain_random_points")
 
 _METHOD, _WEIGHT, _SEED = "config/method", "config/adj_weight", "config/seed"
 _PULL = ("method", "adj_weight")
@@ -53,6 +54,7 @@ _WITH_INTERVAL = (
 )
 _MEANS = (
     "centroids",
+    "cluster_stability",
     "epochs",
     "val_loss",
     "val_loss_minus_plain",
@@ -73,6 +75,7 @@ _MEANS = (
     "surrogate_agreement",
     "concept_score",
     "concept_p",
+    "groups",
     "seconds",
 )
 
@@ -84,7 +87,8 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     ``seeds`` counts the completed trials. ``provisional`` marks cells with unfinished trials, or
     with a seed that has no completed one. Of the metrics that matter most there are the standard
     deviation between seeds and the bootstrap interval of the mean beside the mean itself:
-    ``kappa``, ``kappa_sd``, ``kappa_low``, ``kappa_high``. Of :data:`PAIRED` there is also the
+    ``kappa``, ``kappa_sd``, ``kappa_low``, ``kappa_high``; no interval where a metric is known at
+    too few of many seeds. Of :data:`PAIRED` there is also the
     difference to the plain network, as ``cross_entropy_minus_plain``, seed by seed. That network
     is the trial of weight 0 at the same seed and all else (``paired`` is "weight 0"), or where
     there is none the one that every seed trains before its trials ("plain network"); these are the
@@ -97,11 +101,8 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     Raises:
         schema.ColumnError: trials have completed and lack cross_entropy or explanation_gain.
     """
-    merged = _merged(trials)
-    names = axes(merged)
-    # A group of few columns is quick to take.
-    who = merged[["status", "plain", *(f"config/{name}" for name in (*names, "seed"))]]
-    who, numbers = _paired(who, _numbers(merged))
+    who, numbers = _paired(_merged(trials))
+    names = axes(who)
     bounded = [metric for metric in _WITH_INTERVAL if metric in numbers]
     means = [metric for metric in _MEANS if metric in numbers]
     rows: list[dict[str, Any]] = []
@@ -118,7 +119,10 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
         }
         for metric in bounded:
             known = own[metric].dropna()
-            ends = interval(known, confidence=confidence, rng=rng)
+            # Two or three of many seeds would pass for all of them.
+            ends = Interval(low=np.nan, high=np.nan)
+            if len(known) == len(done) or len(known) >= FEWEST:
+                ends = interval(known, confidence=confidence, rng=rng)
             row |= {metric: known.mean(), f"{metric}_sd": known.std()}
             row |= {f"{metric}_low": ends.low, f"{metric}_high": ends.high}
         rows.append(row | {metric: own[metric].mean() for metric in means})
@@ -136,13 +140,18 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
 
 
 def spelled_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """``trials`` with method, weight and clusters as columns also where the study fixes them."""
+    """``trials`` with method, weight and clusters as columns also where the study fixes them.
+
+    So it does all through, or in trials that lack the axis: one that is swept on a condition.
+    """
     study = manifest.get("study") or {}
     for name, (part, key) in _STUDY.items():
-        if (column := f"config/{name}") not in trials and key in (study.get(part) or {}):
+        if key in (study.get(part) or {}):
+            column = f"config/{name}"
             dtype = schema.column(column, "xnn").dtype
             fixed = pd.Series(study[part][key], index=trials.index, dtype=dtype)
-            trials = trials.assign(**{column: fixed})
+            own = trials[column].astype(fixed.dtype).fillna(fixed) if column in trials else fixed
+            trials = trials.assign(**{column: own})
     return trials
 
 
@@ -153,31 +162,15 @@ def axes(trials: pd.DataFrame) -> list[str]:
     return [*first, *(name for name in names if name not in (*first, "seed"))]
 
 
-def best(table: pd.DataFrame, *, within: float = WITHIN) -> pd.Series | None:
-    """The cell with the largest explanation gain at a cost of at most ``within`` nats, or None.
+def differences(trials: pd.DataFrame) -> pd.DataFrame:
+    """The completed trials with what each has more than the plain network of its seed.
 
-    The cost is judged on validation rows, by the least validation loss less that of the plain
-    network, so that its test cross-entropy is an honest judgement. So is the gain where the sweep
-    asked for ``val_explanation_gain``; else the gain of test rows must do, whose maximum over
-    cells is a little too good. The plain network itself, and cells with fewer seeds than others,
-    do not compete.
-
-    Args:
-        table: from :func:`cells`, of one problem.
-        within: in nats.
+    That is ``<metric>_minus_plain`` of :data:`PAIRED`, paired as :func:`cells` does.
     """
-    rivals = whole(table)
-    rivals = rivals[~rivals["reference"].fillna(False).astype(bool)]
-    cost = "val_loss_minus_plain" if "val_loss_minus_plain" in rivals else COST
-    rivals = rivals[rivals[cost].le(within)]
-    label = schema.best(rivals, gain(rivals)) if len(rivals) else None
-    return None if label is None else rivals.loc[[label]].iloc[0]
-
-
-def gain(table: pd.DataFrame) -> str:
-    """The gain that cells are chosen by: on validation rows where it was asked for."""
-    asked = f"val_{GAIN}" in table and table[f"val_{GAIN}"].notna().any()
-    return f"val_{GAIN}" if asked else GAIN
+    merged = _merged(trials)
+    numbers = _paired(merged)[1]
+    apart = numbers[[name for name in numbers if str(name).endswith("_minus_plain")]]
+    return merged[merged["status"].eq("completed")].join(apart)
 
 
 def members(trials: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
@@ -216,11 +209,6 @@ def of_problem(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 def problems(trials: pd.DataFrame) -> list[str]:
     """The axes whose values never compete: who is insured, and how networks are judged."""
     return problem_axes(axes(trials))
-
-
-def whole(table: pd.DataFrame) -> pd.DataFrame:
-    """The cells with a result at the largest number of seeds: a mean over fewer flatters."""
-    return table[table["seeds"].gt(0) & table["seeds"].eq(table["seeds"].max())]
 
 
 def _equal(column: pd.Series, value: Any) -> pd.Series:
@@ -267,12 +255,21 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
     """The metrics of ``frame`` that cells are made of, and those that they are paired with."""
-    wanted = dict.fromkeys((*_WITH_INTERVAL, *_MEANS, *PAIRED, *PAIRED.values()))
-    return frame[[name for name in wanted if name in frame]].astype("float64")
+    wanted = dict.fromkeys((*_WITH_INTERVAL, *_MEANS, *PAIRED, *PAIRED.values(), *_OF_PLAIN))
+    numbers = frame[[name for name in wanted if name in frame]].astype("float64")
+    # Its R2 on permuted rows is not known, and is near 0, as is that of all.
+    held = numbers.reindex(columns=list(_OF_PLAIN))
+    gain = held["r2_plain"] - held.max(axis=1, skipna=False)
+    return numbers.assign(**{PAIRED[GAIN]: gain})
 
 
-def _paired(who: pd.DataFrame, numbers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both with what a trial has more than the plain network of its seed, and which that is."""
+def _paired(merged: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Who the trials are, and their metrics with those in excess of the plain network's."""
+    # A group of few columns is quick to take.
+    who = merged[
+        ["status", "plain", *(name for name in map(str, merged) if name.startswith("config/"))]
+    ]
+    numbers = _numbers(merged)
     known = {metric: own for metric, own in PAIRED.items() if metric in numbers}
     held = numbers.reindex(columns=list(known.values())).set_axis(list(known), axis=1)
     who = who.assign(paired="plain network")

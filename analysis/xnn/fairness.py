@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.columns_xnn import ENDS, RATES
 from analysis.configurations import typed
-from analysis.words import amount, percent
+from analysis.words import amount, percent, plural
 from analysis.xnn.cells import members
 
 FOUR_FIFTHS = 0.8
@@ -84,6 +84,22 @@ def sentences(rows: pd.DataFrame) -> list[str]:
             "age and sex can be lawful rating factors: this is a report and claims no violation."
         )
     return lines
+
+
+def uncompared(done: pd.DataFrame, column: object) -> list[str]:
+    """That no two groups of ``column`` are large enough, where that is so at any seed.
+
+    Args:
+        done: the trials of a cell, from :func:`analysis.xnn.cells.members`.
+        column: the study's ``evaluation.group``; None compares nobody.
+    """
+    if column is None or "groups" not in done:
+        return []
+    few, known = int(done["groups"].lt(2).sum()), int(done["groups"].notna().sum())
+    if not few:
+        return []
+    where = "" if few == known else f" at {few} of {plural(known, 'seed')}"
+    return [f"No two groups of {column} have 30 rows each{where}, so none are compared."]
 
 
 def _between(rows: pd.DataFrame, network: str) -> pd.Series | None:

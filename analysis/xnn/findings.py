@@ -6,25 +6,31 @@ import pandas as pd
 
 from analysis.columns_xnn import CONTROLS
 from analysis.robust_findings import FEWEST
-from analysis.seeds import interval
 from analysis.words import amount, percent, plural
-from analysis.xnn.cells import COST, GAIN, WITHIN, axes, completed, gain, whole
+from analysis.xnn.cells import COST, GAIN, of_problem
 from analysis.xnn.pareto import HORIZON, Front
+from analysis.xnn.selection import WITHIN, gain, pulled, whole
 from analysis.xnn.wording import cell_name, estimate, telling, verdict
 
-_DOUBLE = "double_step"
 _LEVEL = 0.05
+_POOR = 0.65  # of the adjusted Rand index, Steinley (2004)
 
 
 def choice(
-    table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str], *, within: float = WITHIN
+    table: pd.DataFrame,
+    cell: pd.Series | None,
+    names: Sequence[str],
+    *,
+    held_out: bool = True,
+    within: float = WITHIN,
 ) -> list[str]:
     """What the chosen ``cell`` costs and gains, or why none was chosen.
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
-        cell: from :func:`analysis.xnn.cells.best`.
+        cell: from :func:`analysis.xnn.selection.best`.
         names: the axes of the table.
+        held_out: whether test rows are others than validation rows.
         within: what it was allowed to cost, in nats.
     """
     if cell is None:
@@ -32,17 +38,21 @@ def choice(
     lines = [
         f"At a cost of at most {within:g} nat by validation loss, "
         f"{cell_name(cell, telling(table, names))} explains most: {_price(cell)}, "
-        f"{_gained(cell)}, {_over(cell)}."
+        f"{_gained(cell)}, {_over(cell, table)}."
     ]
     if {"accuracy_minus_plain", "kappa_minus_plain"} <= set(cell.index):
         change = ", ".join(
             f"{name} {_change(cell, f'{name}_minus_plain')}" for name in ("accuracy", "kappa")
         )
         lines.append(f"Against the plain network of the same seed: {change}.")
-    if gain(table) == GAIN:
+    if not held_out:
         lines.append(
-            "It was chosen by its gain on test rows, which is therefore a little too good; a "
-            f"search with the objective val_{GAIN} would choose on validation rows."
+            "It was chosen on its test rows, which are the validation rows, so its cost and its "
+            "gain are both a little too good."
+        )
+    elif gain(table) == GAIN:
+        lines.append(
+            "It was chosen by its gain on test rows, which is therefore a little too good."
         )
     return lines
 
@@ -65,32 +75,21 @@ def front(found: Front, table: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return lines
 
 
-def methods(trials: pd.DataFrame) -> list[str]:
-    """Whether each method gains more than its control; nothing where no method was swept.
+def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) -> list[str]:
+    """That raw R2 is larger for more centroids whatever was learnt, and what chance alone gives.
 
-    The control of a method is ``double_step`` where the sweep has it, for the multipliers take
-    such a step too, and else "none". They are paired at the same seed and all else, weight
-    included, and averaged within a seed.
+    Args:
+        table: from :func:`analysis.xnn.cells.cells`, of one problem.
+        cell: whose learning rate, clustering and all else but the pull are held; the first of the
+            table where None was chosen.
+        names: the axes of the table.
     """
-    if "config/method" not in trials or trials["config/method"].nunique() < 2:
-        return []
-    done = completed(trials)
-    names = [str(name) for name in done["config/method"].dropna().unique()]
-    lines = []
-    for name in sorted(set(names) - {"none"}):
-        rival = _DOUBLE if _DOUBLE in names and name != _DOUBLE else "none"
-        found = _against(done, name, rival)
-        if found is not None:
-            who = "the plain network" if rival == "none" else rival
-            lines.append(f"{name} against {who} at the same seed and K: {found}.")
-    return lines
-
-
-def growth(table: pd.DataFrame) -> list[str]:
-    """That raw R2 rises with the centroids whatever was learnt, and what chance alone gives."""
     known = table[table["seeds"].gt(0)]
-    if "clusters" not in table or known["clusters"].nunique() < 2 or "r2_untrained" not in known:
+    if "clusters" not in table or known.empty or "r2_untrained" not in known:
         return []
+    one = known.iloc[0] if cell is None else cell
+    held = {n: one[n] for n in names if n not in ("method", "adj_weight", "clusters")}
+    known = of_problem(known, held)
     by = known.groupby("clusters")[["r2_untrained", "r2_permuted"]].mean().dropna()
     if len(by) < 2:
         return []
@@ -99,39 +98,43 @@ def growth(table: pd.DataFrame) -> list[str]:
         f"the untrained network reaches {amount(first['r2_untrained'])} at K = {few} and "
         f"{amount(last['r2_untrained'])} at K = {many}"
     )
-    lines = [f"Raw R2 does not rise with the number of centroids here: {reached}."]
+    lines = [f"Raw R2 is no larger at the most centroids than at the fewest: {reached}."]
     if last["r2_untrained"] > first["r2_untrained"]:
         lines = [
-            f"Raw R2 rises with the number of centroids whatever was learnt: {reached}; only the "
-            "gain over controls says something."
+            "Raw R2 is larger at the most centroids than at the fewest whatever was learnt: "
+            f"{reached}; only the gain over controls says something."
         ]
     chance = by["r2_permuted"].abs().max()
-    lines.append(f"With permuted rows it is {amount(chance)} at most, in absolute value.")
+    lines.append(
+        f"With permuted rows its mean is {amount(chance)} at most in absolute value, at any K."
+    )
     return lines
 
 
 def faithfulness(cell: pd.Series, done: pd.DataFrame) -> list[str]:
-    """Whether the network uses what its nodes are said to mean.
+    """Whether its clusters are there, and whether the network uses what nodes are said to mean.
 
     Args:
         cell: the row of :func:`analysis.xnn.cells.cells`.
         done: its trials, from :func:`analysis.xnn.cells.members`.
     """
     lines = []
+    if pd.notna(same := cell.get("cluster_stability")):
+        again = "come out again" if same >= _POOR else "do not come out again"
+        lines.append(
+            f"Its clusters {again} under resampling: those of bootstrap samples have a mean "
+            f"adjusted Rand index of {amount(same)} with those of all rows."
+        )
     if pd.notna(cell.get("specificity")):
-        clear = verdict(cell, "specificity") == 0
         lines.append(
             "On distances to as many random rows its nodes have an R2 of "
-            f"{amount(cell['r2_random_points'])}: of these centroids they tell "
-            f"{estimate(cell, 'specificity', signed=True)} more"
-            f"{', which cannot be told apart from 0' if clear else ''}."
+            f"{amount(cell['r2_random_points'])}; what they tell of these centroids beyond it is "
+            f"{_known(cell, done, 'specificity')}."
         )
     if pd.notna(cell.get("selectivity")):
-        clear = verdict(cell, "selectivity") == 0
         lines.append(
-            "Without the nodes of a centroid, cross-entropy on its own rows rises by "
-            f"{estimate(cell, 'selectivity')} nat more than on others"
-            f"{', which cannot be told apart from 0' if clear else ''}."
+            "Without the nodes of a centroid, the change of cross-entropy on its own rows, less "
+            f"that on others, is {_known(cell, done, 'selectivity', ' nat')}."
         )
     if pd.notna(cell.get("surrogate_agreement")):
         rise = cell["surrogate_cross_entropy"] - cell["cross_entropy"]
@@ -170,15 +173,14 @@ def duration(epochs: pd.DataFrame, done: pd.DataFrame, plain: pd.DataFrame) -> l
 
 
 def _none(table: pd.DataFrame, names: Sequence[str], within: float) -> Iterator[str]:
-    rivals = whole(table)
-    rivals = rivals[~rivals["reference"].fillna(False).astype(bool)]
+    rivals = pulled(whole(table))
     if rivals.empty or COST not in rivals or rivals[COST].isna().all():
         return
     cheapest = rivals.loc[[rivals[COST].idxmin()]].iloc[0]
     yield (
         f"No cell costs at most {within:g} nat by validation loss; the cheapest is "
         f"{cell_name(cheapest, telling(table, names))}: {_price(cheapest)}, {_gained(cheapest)}, "
-        f"{_over(cheapest)}."
+        f"{_over(cheapest, table)}."
     )
 
 
@@ -191,48 +193,37 @@ def _price(cell: pd.Series) -> str:
 def _gained(cell: pd.Series) -> str:
     level: dict[int | None, str]
     level = {0: ", which cannot be told apart from 0", -1: ", so controls explain more"}
+    side = "above" if cell[GAIN] >= 0.0 else "below"
     rivals = {name: cell.get(f"r2_{name}") for name in CONTROLS}
     known = {name: float(r2) for name, r2 in rivals.items() if r2 is not None and pd.notna(r2)}
-    over = "its best control"
+    largest = ""
     if known:
         name = max(known, key=known.__getitem__)
-        over += f", {CONTROLS[name]} ({amount(known[name])})"
+        largest = f" (largest mean of a control: {amount(known[name])}, {CONTROLS[name]})"
+    # The best control may be another at every seed, so no two means differ by the gain.
     return (
-        f"and its nodes' R2 of {amount(cell['r2_mean'])} is {estimate(cell, GAIN, signed=True)} "
-        f"above that of {over}{level.get(verdict(cell, GAIN), '')}"
+        f"and its nodes' R2 of {amount(cell['r2_mean'])} lies on average {side} the best control "
+        f"of its seed, a gain of {estimate(cell, GAIN, signed=True)}"
+        f"{level.get(verdict(cell, GAIN), '')}{largest}"
     )
 
 
-def _over(cell: pd.Series) -> str:
-    seeds = int(cell["seeds"])
+def _over(cell: pd.Series, table: pd.DataFrame) -> str:
+    seeds, tried = int(cell["seeds"]), int(table["trials"].max())
+    missing = f" of {tried}" if seeds < tried else ""
     few = f"; with fewer than {FEWEST} seeds no interval is claimed" if seeds < FEWEST else ""
-    return f"over {plural(seeds, 'seed')}{few}"
+    return f"over {seeds}{missing} {'seed' if max(seeds, tried) == 1 else 'seeds'}{few}"
+
+
+def _known(cell: pd.Series, done: pd.DataFrame, metric: str, unit: str = "") -> str:
+    """A difference, and at how many seeds it is known where not at all of them."""
+    known, level = int(done[metric].notna().sum()), verdict(cell, metric) == 0
+    notes = [f"known at {known} of {plural(len(done), 'seed')}"] if known < len(done) else []
+    notes += ["cannot be told apart from 0"] if level else []
+    said = f" ({'; '.join(notes)})" if notes else ""
+    return f"{estimate(cell, metric, signed=True)}{unit}{said}"
 
 
 def _change(cell: pd.Series, metric: str) -> str:
     level = verdict(cell, metric) == 0
     return estimate(cell, metric, signed=True) + (" (cannot be told apart)" if level else "")
-
-
-def _against(done: pd.DataFrame, name: str, rival: str) -> str | None:
-    """The paired difference of gains of ``name`` and ``rival``, in words."""
-    others = [n for n in axes(done) if n != "method" and (n != "adj_weight" or rival == _DOUBLE)]
-    keys = [f"config/{n}" for n in ("seed", *others)]
-    own, held = (
-        done[done["config/method"].eq(kind)].groupby(keys, dropna=False)[GAIN].mean()
-        for kind in (name, rival)
-    )
-    ahead = (own - held).dropna().groupby("config/seed").mean().astype("float64")
-    if ahead.empty:
-        return None
-    ends = interval(ahead, rng=0)
-    row = pd.Series(
-        {"seeds": len(ahead), "gain": ahead.mean(), "gain_low": ends.low, "gain_high": ends.high}
-    )
-    said = {
-        1: "it explains more",
-        0: "they cannot be told apart",
-        -1: "it explains less",
-        None: f"with fewer than {FEWEST} seeds no interval is claimed",
-    }
-    return f"{estimate(row, 'gain', signed=True)} of R2 gain: {said[verdict(row, 'gain')]}"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.xnn.cells import COST, GAIN, whole
+from analysis.xnn.cells import COST, GAIN
+from analysis.xnn.selection import whole
 
 HORIZON = 0.1
 """Cost in nats at which an explanation counts for nothing: the hypervolume's fixed corner."""

@@ -9,6 +9,7 @@ from analysis.columns_xnn import ENDS
 from analysis.printed import MOST_ROWS, breadth, filled, or_dash, titled
 from analysis.words import plural
 from analysis.xnn.cells import COST, GAIN
+from analysis.xnn.selection import pulled
 from analysis.xnn.wording import estimate, number, spelled, varied
 
 _OUTCOMES = ("completed", "stopped", "failed", "unfinished")
@@ -30,8 +31,8 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
     left = len(order) - len(rows)
     more = f" {plural(left, 'more row')} in cells.csv." if left else ""
     apart = varied(table, names)
-    pulled = order[~order["reference"].fillna(False).astype(bool)]
-    alike = spelled(pulled.iloc[0], [n for n in names if n not in apart]) if len(pulled) else ""
+    rivals = pulled(order)
+    alike = spelled(rivals.iloc[0], [n for n in names if n not in apart]) if len(rivals) else ""
     which = f"Configurations ({alike})" if alike else "Configurations"
     built = titled(
         title=f"{which} by explanation gain; means over seeds",

@@ -11,14 +11,13 @@ from analysis.audit import audit, soundness
 from analysis.configurations import groups
 from analysis.findings import stopping
 from analysis.load import load_epochs
-from analysis.terminal import opening, section, write_tables
+from analysis.terminal import opening, say, section, write_tables
 from analysis.words import setting
 from analysis.xnn import findings, printed
 from analysis.xnn.baselines import baselines
 from analysis.xnn.baselines import sentences as of_baselines
 from analysis.xnn.cells import (
     axes,
-    best,
     cells,
     members,
     of_problem,
@@ -26,9 +25,12 @@ from analysis.xnn.cells import (
     problems,
     spelled_out,
 )
-from analysis.xnn.fairness import by_group
+from analysis.xnn.fairness import by_group, uncompared
 from analysis.xnn.fairness import sentences as of_groups
+from analysis.xnn.methods import methods
+from analysis.xnn.methods import sentences as of_methods
 from analysis.xnn.pareto import pareto
+from analysis.xnn.selection import best, held_out
 from analysis.xnn.stability import sentences as of_stability
 from analysis.xnn.stability import stability
 
@@ -46,31 +48,45 @@ def report(
     opening(storage, trials, manifest, console)
     if trials.empty:
         return
+    if not held_out(trials, manifest):
+        say(
+            console,
+            "Validation and test rows are the same rows (data.split: published): epochs and "
+            "configurations were chosen on them, so figures on them flatter.",
+        )
     epochs = load_epochs(storage)
     console.print()
     console.print(printed.overview(table, names, width=console.width))
     steady, unread = stability(storage, trials, table)
-    told: dict[str, list[pd.DataFrame]] = {"baselines": [], "pareto": [], "fairness": []}
+    told: dict[str, list[pd.DataFrame]]
+    told = {"methods": [], "baselines": [], "pareto": [], "fairness": []}
     for values, own in groups(trials, problems(trials)):
         mine = of_problem(table, values)
         cell, front = best(mine), pareto(mine)
         where = f" ({setting(values)})" if values else ""
-        lines = [*findings.choice(mine, cell, names), *findings.front(front, mine, names)]
+        apart, against = held_out(own, manifest), methods(own)
+        lines = findings.choice(mine, cell, names, held_out=apart)
+        lines += findings.front(front, mine, names)
         section(console, f"What explanation costs and gains{where}", lines)
-        section(console, f"Methods{where}", findings.methods(own))
-        section(console, f"Raw R2 and chance{where}", findings.growth(mine))
+        section(console, f"Methods{where}", of_methods(against))
+        section(console, f"Raw R2 and chance{where}", findings.growth(mine, cell, names))
         lines = _told(own, mine, cell, epochs, steady)
         section(console, f"Is it used, and would another seed say the same?{where}", lines)
-        beside = baselines(manifest, data=_data(own))
+        beside = baselines(manifest, data=_data(own), held_out=apart)
         section(console, f"Beside boosted trees{where}", of_baselines(beside, cell))
         if len(beside):
             console.print()
             console.print(printed.beside(beside))
         rates = by_group(own, cell, plain_of(mine, cell))
-        section(console, f"Groups of insured{where}", of_groups(rates))
+        section(
+            console,
+            f"Groups of insured{where}",
+            of_groups(rates) + _few_groups(own, cell, manifest),
+        )
         if len(rates):
             console.print()
             console.print(printed.groups(rates, width=console.width))
+        told["methods"].append(against.assign(**values))
         told["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         told["fairness"].append(rates.assign(**values))
         told["baselines"].append(beside.assign(**values))
@@ -102,6 +118,18 @@ def _told(
     if plain is not None:
         lines += findings.duration(epochs, done, members(trials, plain))
     return lines
+
+
+def _few_groups(
+    trials: pd.DataFrame, cell: pd.Series | None, manifest: Mapping[str, Any]
+) -> list[str]:
+    """That there was nobody to compare in the chosen ``cell``."""
+    if cell is None:
+        return []
+    swept = trials.get("config/evaluation.group")
+    fixed = ((manifest.get("study") or {}).get("evaluation") or {}).get("group")
+    column = fixed if swept is None else swept.iloc[0]
+    return uncompared(members(trials, cell), None if pd.isna(column) else column)
 
 
 def _stopping(

@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.robust_findings import FEWEST
 from analysis.words import amount, value
+from analysis.xnn.selection import pulled
 
 _SPELLED = {"method": "{}", "adj_weight": "weight {}", "clusters": "K = {}"}
 
@@ -31,7 +32,7 @@ def telling(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
 
 def varied(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """Those of the axes ``names`` in which cells differ, whose pull is not that of weight 0."""
-    rivals = table[~table["reference"].fillna(False).astype(bool)]
+    rivals = pulled(table)
     either = {"method": rivals, "adj_weight": table}
     return [n for n in names if either.get(n, table)[n].nunique(dropna=False) > 1]
 

@@ -55,7 +55,15 @@ def test_the_largest_gain_within_two_hundredths_of_a_nat_is_told_of():
 def test_where_none_is_so_cheap_the_largest_gain_is_told_of_and_the_words_say_so():
     told = tell(trials(weights=(2.0, 3.0)), MANIFEST)
     assert told.cell["adj_weight"] == 3.0
-    assert told.chosen == "the largest test gain over all seeds; none such is within 0.02 nat"
+    assert told.chosen == (
+        "the largest validation gain; none is within 0.02 nat of validation cross-entropy"
+    )
+
+
+def test_where_validation_and_test_rows_are_the_same_the_words_say_so():
+    study = MANIFEST["study"] | {"data": {"split": "published"}}
+    said = tell(trials(), {"study": study}).chosen
+    assert said.endswith("; validation and test rows are the same")
 
 
 def test_a_sweep_of_weight_0_tells_of_the_plain_network():
@@ -99,6 +107,32 @@ def test_the_front_is_ringed_and_no_ring_is_beaten():
 
 def test_the_best_cell_is_named_with_its_weight_and_number_of_centroids(two):
     assert any(t.startswith("weight 0.3, K = 2\n") for t in texts(traded(two)))
+
+
+def published():
+    """Trials of the published space, whose multiplier has no weight of its own."""
+    frame = trials(method=("none", "alignment", "multiplier"), weights=(0.3,), clusters=(6,))
+    alone = frame["config/method"].ne("alignment")
+    return frame.assign(**{"config/adj_weight": frame["config/adj_weight"].mask(alone)})
+
+
+def test_of_several_methods_the_plain_network_has_a_mark_of_its_own():
+    ax = traded(tell(published(), MANIFEST))
+    marked = [
+        line for line in ax.get_lines() if line.get_marker() == "X" and len(line.get_xdata())
+    ]
+    assert {tuple(line.get_xdata()) for line in marked} == {(0.0,)}
+    assert "plain network" in [t.get_text() for t in ax.get_legend().get_texts()]
+
+
+def test_a_method_without_a_weight_of_its_own_has_the_studys_in_every_figure():
+    study = MANIFEST["study"] | {"explanation": {"method": "alignment", "adj_weight": 3.0}}
+    frame = published()
+    told = tell(frame, {"study": study})
+    every = by_method(frame, told, {"study": study})
+    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, told=told, methods=every))
+    named = [t.get_text() for t in drawn.axes[1].get_legend().get_texts()]
+    assert named == ["alignment, weight 0.3, K = 6", "multiplier, weight 3, K = 6"]
 
 
 def test_a_label_on_the_front_keeps_within_the_axes():

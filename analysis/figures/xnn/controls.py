@@ -19,8 +19,10 @@ from analysis.figures.xnn.told import (
     held_at,
     interval,
     needed,
+    spelled,
 )
 from analysis.words import plural
+from analysis.xnn.cells import of_problem
 
 _LINES: Mapping[str, tuple[str, str, str]] = {
     "r2_mean": ("X-NN", BLUE, "o"),
@@ -49,8 +51,8 @@ def controls(figure: Figure, *, told: Told) -> None:
     """
     table = told.table
     needed(table, *_LINES)
-    pull = [METHOD, WEIGHT]
-    means = table[(table[pull] == told.cell[pull]).all(axis=1)].sort_values(CLUSTERS)
+    pull = {name: told.cell[name] for name in (METHOD, WEIGHT)}
+    means = of_problem(table, pull).sort_values(CLUSTERS)
     left, right = figure.subplots(1, 2, sharey=True)
     for name in _PLAIN:
         _line(left, means, name)
@@ -121,7 +123,7 @@ def _gain(ax: Axes, told: Told) -> None:
     mean = float(told.cell[GAIN])
     ax.vlines(k, own - mean, own, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
     gain = f"{'+' if mean >= 0 else ''}{number(mean)}"
-    pull = f"{told.cell[METHOD]}, weight {told.cell[WEIGHT]:g}"
+    pull = spelled({name: told.cell[name] for name in (METHOD, WEIGHT)})
     ax.set_title(f"X-NN ({pull})\ngain {gain} at K = {k}", fontsize=10.0)
 
 

@@ -13,7 +13,8 @@ from analysis.figures.style import FAINT, INK, NothingToDraw, number, short
 from analysis.figures.xnn.files import Array
 from analysis.figures.xnn.told import CLUSTERS, METHOD, WEIGHT, Told, held_at, interval
 from analysis.words import plural
-from analysis.xnn.cells import COST, GAIN, WITHIN
+from analysis.xnn.cells import COST, GAIN
+from analysis.xnn.selection import WITHIN
 
 _MOST = 12
 _PANELS = (

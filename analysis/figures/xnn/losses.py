@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis.figures.models import framed
 from analysis.figures.style import BLUE, INK, LINES, MUTED, NothingToDraw
 from analysis.figures.xnn.files import Array
-from analysis.figures.xnn.told import CLUSTERS, WEIGHT, Told
+from analysis.figures.xnn.told import CLUSTERS, METHOD, WEIGHT, Told, spelled
 from analysis.words import plural
 
 _SHADE = 0.16
@@ -83,10 +83,10 @@ def _pair(ax: Axes, own: pd.DataFrame, plain: pd.DataFrame, told: Told) -> None:
 
 
 def _all(ax: Axes, methods: Mapping[str, Told], epochs: pd.DataFrame) -> None:
-    for i, (name, of) in enumerate(methods.items()):
+    for i, of in enumerate(methods.values()):
         curves = _curves(of.trials, epochs)
         if len(curves):
-            text = f"{name}, weight {of.cell[WEIGHT]:g}, K = {of.cell[CLUSTERS]}"
+            text = spelled({n: of.cell[n] for n in (METHOD, WEIGHT, CLUSTERS)})
             _line(ax, curves, "val_loss", LINES[i % len(LINES)], label=text)
     ax.legend(frameon=False, fontsize=8.5)
     _axis(ax)

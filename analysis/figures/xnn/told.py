@@ -9,18 +9,8 @@ import pandas as pd
 from analysis.figures.style import NothingToDraw
 from analysis.robust_findings import FEWEST
 from analysis.words import value
-from analysis.xnn.cells import (
-    GAIN,
-    WITHIN,
-    best,
-    cells,
-    gain,
-    members,
-    of_problem,
-    plain_of,
-    spelled_out,
-    whole,
-)
+from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of, spelled_out
+from analysis.xnn.selection import VALIDATED, WITHIN, best, gain, held_out, pulled, whole
 
 METHOD, WEIGHT, CLUSTERS = "method", "adj_weight", "clusters"
 NONE = "none"
@@ -92,7 +82,7 @@ def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Told:
     needed(frame, *(f"config/{name}" for name in _SPELLED))
     table = cells(frame)
     table = table[table["seeds"].gt(0)]
-    cell, chosen = _choice(table)
+    cell, chosen = _choice(table, apart=held_out(frame, manifest))
     table = of_problem(table, {n: cell[n] for n in _names(table) if n not in _SPELLED})
     own = plain_of(table, cell)
     done = members(frame, cell)
@@ -107,7 +97,8 @@ def by_method(trials: pd.DataFrame, told: Told, manifest: Mapping[str, Any]) -> 
     frame = spelled_out(trials, manifest)
     found = {}
     for name in methods(told.table):
-        cell, chosen = _choice(told.table[told.table[METHOD].eq(name)])
+        own = told.table[told.table[METHOD].eq(name)]
+        cell, chosen = _choice(own, apart=held_out(frame, manifest))
         found[name] = Told(
             table=told.table,
             cell=cell,
@@ -153,23 +144,24 @@ def interval(seeds: int) -> str:
     return "95 % bootstrap interval, of so few seeds no more than their range"
 
 
-def _choice(table: pd.DataFrame) -> tuple[pd.Series, str]:
-    """The cell to tell of, and how it was chosen."""
+def _choice(table: pd.DataFrame, *, apart: bool) -> tuple[pd.Series, str]:
+    """The cell to tell of, and how it was chosen; ``apart`` from the rows that it is tested on."""
     measure = "validation" if gain(table) != GAIN else "test"
+    cost = "validation" if VALIDATED in table else "test"
+    same = "" if apart else "; validation and test rows are the same"
     within = best(table)
     if within is not None:
-        cost = "validation" if "val_loss_minus_plain" in table else "test"
         return within, (
-            f"the largest {measure} gain within {WITHIN:g} nat of {cost} cross-entropy"
+            f"the largest {measure} gain within {WITHIN:g} nat of {cost} cross-entropy{same}"
         )
     rivals = whole(table)
-    pulled = rivals[~rivals["reference"].astype(bool)]
-    if pulled.empty:
+    others = pulled(rivals)
+    if others.empty:
         order = rivals.sort_values(GAIN, ascending=False, kind="stable")
-        return order.iloc[0], "the plain network, as no other has completed at every seed"
-    order = pulled.sort_values(gain(pulled), ascending=False, kind="stable")
+        return order.iloc[0], "the plain network, as no other has completed"
+    order = others.sort_values(gain(others), ascending=False, kind="stable")
     return order.iloc[0], (
-        f"the largest {measure} gain over all seeds; none such is within {WITHIN:g} nat"
+        f"the largest {measure} gain; none is within {WITHIN:g} nat of {cost} cross-entropy{same}"
     )
 
 

@@ -33,13 +33,15 @@ from analysis.figures.xnn.told import (
     methods,
 )
 from analysis.words import plural
-from analysis.xnn.cells import COST, GAIN, WITHIN
+from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.pareto import pareto as front
+from analysis.xnn.selection import WITHIN
 
 GOOD = 0.3
 """The gain that the dotted line marks: an R^2 of 0.3 over the best control."""
 
 _LABEL = (0.19, 0.12)  # width and height of the label, as shares of the axes
+_NAMED = {NONE: "plain network"}
 _MOST_JOINED = 12  # weights: those of a random search make no line
 _COMPETITORS = {"boosted_classes": "XGBoost classifier", "prior": "class shares"}
 
@@ -85,7 +87,8 @@ def pareto(ax: Axes, *, told: Told, beside: Mapping[str, float] | None = None) -
     for clusters, part in known.groupby(CLUSTERS):
         for method in methods(part) or [NONE]:
             line = part[part[METHOD].isin((method, NONE))].sort_values(WEIGHT)
-            _line(ax, line, colors[clusters], marks[method], joined=joined)
+            line = line.assign(mark=line[METHOD].map(marks).fillna(marks[method]))
+            _line(ax, line, colors[clusters], joined=joined)
     _limits(ax, known)
     _references(ax)
     _front(ax, front(known).rows)
@@ -103,7 +106,7 @@ def pareto(ax: Axes, *, told: Told, beside: Mapping[str, float] | None = None) -
 
 
 def _looks(table: pd.DataFrame) -> tuple[dict[Any, Any], dict[str, str]]:
-    """A colour for each K and a marker for each method."""
+    """A colour for each K, and a marker for each method; of several, for the plain network too."""
     clusters = sorted(table[CLUSTERS].unique())
     shades: Sequence[Any] = LINES
     if len(clusters) > len(LINES):
@@ -111,10 +114,13 @@ def _looks(table: pd.DataFrame) -> tuple[dict[Any, Any], dict[str, str]]:
     found = methods(table) or [NONE]
     if len(found) > len(MARKERS):
         raise NothingToDraw(f"{len(found)} methods are more than {len(MARKERS)} marks tell apart")
-    return dict(zip(clusters, shades, strict=False)), dict(zip(found, MARKERS, strict=False))
+    marks = dict(zip(found, MARKERS, strict=False))
+    if len(found) > 1 and table[METHOD].eq(NONE).any():
+        marks[NONE] = "X"
+    return dict(zip(clusters, shades, strict=False)), marks
 
 
-def _line(ax: Axes, line: pd.DataFrame, color: Any, mark: str, *, joined: bool) -> None:
+def _line(ax: Axes, line: pd.DataFrame, color: Any, *, joined: bool) -> None:
     x, y = (line[name].to_numpy(dtype=float) for name in (COST, GAIN))
     if joined:
         ax.plot(x, y, color=color, linewidth=1.1, alpha=0.7, zorder=2)
@@ -129,7 +135,9 @@ def _line(ax: Axes, line: pd.DataFrame, color: Any, mark: str, *, joined: bool) 
             "mec": "white" if ready else color,
             "mew": 0.7 if ready else 1.4,
         }
-        ax.plot(x[some], y[some], mark, markersize=6.0, zorder=4, **look)
+        for mark in line["mark"].unique():
+            of = some & line["mark"].eq(mark).to_numpy()
+            ax.plot(x[of], y[of], str(mark), markersize=6.0, zorder=4, **look)
 
 
 def _limits(ax: Axes, table: pd.DataFrame) -> None:
@@ -268,8 +276,8 @@ def _legend(ax: Axes, colors: Mapping[Any, Any], marks: Mapping[str, str]) -> No
     ]
     if len(marks) > 1:
         handles += [
-            Line2D([], [], color=MUTED, marker=mark, linestyle="", label=method)
-            for method, mark in marks.items()
+            Line2D([], [], color=MUTED, marker=mark, linestyle="", label=_NAMED.get(n, n))
+            for n, mark in marks.items()
         ]
     handles.append(
         Line2D([], [], color=INK, linestyle="--", marker="o", mfc="none", mec=INK, label="front")

@@ -31,7 +31,8 @@ def ends(values: Any, *, confidence: float = 0.95, rng: Any) -> seeds.Interval:
 @pytest.fixture(autouse=True)
 def _no_draws(monkeypatch):
     """The bootstrap would take most of the time of these tests."""
-    monkeypatch.setattr(importlib.import_module("analysis.xnn.cells"), "interval", ends)
+    for name in ("analysis.xnn.cells", "analysis.xnn.methods"):
+        monkeypatch.setattr(importlib.import_module(name), "interval", ends)
 
 
 @pytest.fixture(name="sweep")

@@ -4,6 +4,7 @@ import pytest
 
 from analysis import ColumnError, interval
 from analysis.xnn import best, cells, members, plain_of, spelled_out
+from analysis.xnn.selection import held_out
 
 METHODS = ("alignment", "double_step", "none")
 
@@ -122,6 +123,43 @@ def test_what_the_study_fixes_is_spelled_out(sweep):
     assert cells(whole)["reference"].all()
 
 
+def test_where_an_axis_is_conditional_the_study_speaks_for_the_trials_without_it(sweep):
+    trials = sweep(method=("alignment", "multiplier"), weights=(0.3,), clusters=(6,))
+    alone = trials["config/method"].eq("multiplier")
+    trials["config/adj_weight"] = trials["config/adj_weight"].mask(alone)
+    whole = spelled_out(trials, {"study": {"explanation": {"adj_weight": 3.0}}})
+    table = cells(whole)
+    assert dict(zip(table["method"], table["adj_weight"], strict=True)) == {
+        "alignment": 0.3,
+        "multiplier": 3.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("seeds", "known", "claimed"), [(5, 2, False), (5, 4, True), (2, 2, True)]
+)
+def test_two_values_of_many_seeds_have_a_mean_and_no_interval(sweep, seeds, known, claimed):
+    trials = sweep(weights=(0.3,), clusters=(6,), seeds=range(seeds))
+    trials["selectivity"] = [0.1, 0.3, 0.2, 0.2, 0.2][:known] + [None] * (seeds - known)
+    (row,) = (row for _, row in cells(trials).iterrows())
+    assert row["selectivity"] == pytest.approx(0.2)
+    assert pd.notna(row["selectivity_low"]) == claimed
+
+
+def test_the_gain_is_paired_with_that_of_the_plain_network(sweep):
+    whole, alone = cells(sweep()), cells(sweep(weights=(0.3,)))
+    for clusters in (2, 6):
+        own, other = (at(t, adj_weight=0.3, clusters=clusters) for t in (alone, whole))
+        apart = "explanation_gain_minus_plain"
+        assert own[apart] == pytest.approx(other[apart])
+        assert own[apart] > own["explanation_gain"]
+
+
+def test_the_stability_of_clusters_and_the_groups_compared_are_means(sweep):
+    row = at(cells(sweep()), adj_weight=0.3, clusters=6)
+    assert row[["cluster_stability", "groups"]].tolist() == pytest.approx([0.75, 2.0])
+
+
 @pytest.mark.parametrize(("within", "weight"), [(0.003, 0.1), (0.02, 0.3), (0.05, 1.0)])
 def test_the_best_cell_gains_most_of_those_within_the_cost(sweep, within, weight):
     row = best(cells(sweep(weights=(0.0, 0.1, 0.3, 1.0))), within=within)
@@ -142,10 +180,18 @@ def test_the_cost_is_judged_on_validation_rows(sweep):
     assert best(cells(trials))["adj_weight"] == 0.3
 
 
-def test_the_gain_is_judged_on_validation_rows_where_a_search_asked_for_it(sweep):
+def test_the_gain_is_judged_on_validation_rows(sweep):
     trials = sweep()
     trials["val_explanation_gain"] = trials["config/clusters"].astype(float)
     assert best(cells(trials))["clusters"] == 6
+
+
+def test_the_gain_is_judged_on_test_rows_where_not_all_have_one_of_validation(sweep):
+    trials = sweep()
+    trials["val_explanation_gain"] = trials["config/clusters"].astype(float)
+    early = trials["config/adj_weight"].eq(0.1)
+    trials["val_explanation_gain"] = trials["val_explanation_gain"].mask(early)
+    assert best(cells(trials))["clusters"] == 2
 
 
 def test_a_cell_with_fewer_seeds_than_others_does_not_compete(sweep):
@@ -153,6 +199,28 @@ def test_a_cell_with_fewer_seeds_than_others_does_not_compete(sweep):
     easy = trials["config/adj_weight"].eq(0.3) & trials["config/seed"].eq(0)
     trials.loc[easy, "status"] = "stopped"
     assert best(cells(trials))["adj_weight"] == 0.1
+
+
+def test_a_seed_that_only_plain_networks_completed_at_keeps_no_cell_from_competing(sweep):
+    trials = sweep()
+    hard = trials["config/adj_weight"].ne(0.0) & trials["config/seed"].eq(0)
+    trials.loc[hard, "status"] = "failed"
+    assert best(cells(trials))["seeds"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fixed", "swept", "apart"),
+    [
+        ("published", None, False),
+        ("held_out", None, True),
+        ("held_out", ["held_out", "published"], False),
+        ("published", ["held_out", "held_out"], True),
+        (None, None, True),
+    ],
+)
+def test_the_published_split_has_no_test_rows_of_its_own(fixed, swept, apart):
+    trials = pd.DataFrame({"config/data.split": swept} if swept else {"config/seed": [0, 1]})
+    assert held_out(trials, {"study": {"data": {"split": fixed}}}) == apart
 
 
 def test_the_members_of_a_cell_are_its_completed_trials_by_seed(sweep):

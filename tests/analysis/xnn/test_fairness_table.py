@@ -1,7 +1,7 @@
 import pytest
 
 from analysis.xnn import best, by_group, cells, plain_of
-from analysis.xnn.fairness import CHOSEN, PLAIN, sentences
+from analysis.xnn.fairness import CHOSEN, PLAIN, sentences, uncompared
 
 
 @pytest.fixture
@@ -72,6 +72,20 @@ def test_without_groups_there_is_no_table_and_no_sentence(sweep):
     rows = by_group(trials, best(cells(trials)), None)
     assert len(rows) == 0
     assert sentences(rows) == []
+
+
+@pytest.mark.parametrize(("groups", "where"), [([1, 0, 1], ""), ([2, 1, 2], " at 1 of 3 seeds")])
+def test_groups_too_small_to_compare_are_told(sweep, groups, where):
+    done = sweep(weights=(0.3,), clusters=(6,)).assign(groups=groups)
+    assert uncompared(done, "InsuredInfo_6") == [
+        f"No two groups of InsuredInfo_6 have 30 rows each{where}, so none are compared."
+    ]
+
+
+def test_where_no_groups_were_asked_for_none_are_missed(sweep):
+    done = sweep(weights=(0.3,), clusters=(6,))
+    assert uncompared(done, "InsuredInfo_6") == []
+    assert uncompared(done.assign(groups=0), None) == []
 
 
 def test_without_a_cell_nothing_is_said_of_an_xnn(sweep):

@@ -16,7 +16,10 @@ def test_the_chosen_cell_is_told_with_its_cost_gain_and_best_control(sweep):
     said = chosen(sweep())
     assert "At a cost of at most 0.02 nat by validation loss, weight 0.3, K = 2 explains" in said
     assert "it costs +0.006 nat of test cross-entropy" in said
-    assert "R2 of 0.747 is +0.495 above that of its best control, the plain network on" in said
+    assert (
+        "R2 of 0.747 lies on average above the best control of its seed, a gain of +0.495" in said
+    )
+    assert "(largest mean of a control: 0.252, the plain network on random rows)" in said
 
 
 def test_the_method_of_the_study_is_named_where_none_was_swept(sweep):
@@ -34,7 +37,7 @@ def test_with_five_seeds_intervals_are_claimed(sweep):
     said = chosen(sweep(seeds=FIVE))
     assert "it costs +0.006 nat of test cross-entropy" not in said
     assert "over 5 seeds." in said
-    assert "] above that of its best control" in said
+    assert "the best control of its seed, a gain of +0.488 [" in said
 
 
 def test_a_cost_whose_interval_covers_0_is_not_told_apart(sweep):
@@ -46,13 +49,30 @@ def test_a_cost_whose_interval_covers_0_is_not_told_apart(sweep):
 
 def test_a_gain_below_its_controls_is_called_that(sweep):
     trials = sweep(weights=(0.0, 0.3), clusters=(6,), seeds=FIVE)
-    assert "so controls explain more" in chosen(trials.assign(explanation_gain=-0.1))
+    said = chosen(trials.assign(explanation_gain=-0.1))
+    assert "on average below the best control of its seed, a gain of -0.100" in said
+    assert "so controls explain more" in said
 
 
 def test_a_gain_that_was_chosen_on_test_rows_is_called_too_good(sweep):
     trials = sweep(weights=(0.0, 0.3), clusters=(6,))
-    assert "a little too good" in chosen(trials)
-    assert "a little too good" not in chosen(trials.assign(val_explanation_gain=0.2))
+    assert "a little too good" not in chosen(trials)
+    unknown = trials.drop(columns="val_explanation_gain")
+    assert "by its gain on test rows, which is therefore a little too good" in chosen(unknown)
+
+
+def test_a_cell_whose_validation_rows_are_its_test_rows_was_chosen_on_test_rows(sweep):
+    trials = sweep(weights=(0.0, 0.3), clusters=(6,))
+    table = cells(trials)
+    lines = findings.choice(table, best(table), axes(trials), held_out=False)
+    assert "It was chosen on its test rows, which are the validation rows" in lines[-1]
+
+
+def test_a_seed_that_is_missing_everywhere_is_told(sweep):
+    trials = sweep(weights=(0.0, 0.3), clusters=(6,), seeds=FIVE)
+    lost = trials["config/adj_weight"].eq(0.3) & trials["config/seed"].eq(2)
+    trials.loc[lost, "status"] = "failed"
+    assert "over 4 of 5 seeds." in chosen(trials)
 
 
 def test_where_all_cost_too_much_the_cheapest_is_told(sweep):
@@ -79,45 +99,34 @@ def test_a_single_bargain_is_no_front(sweep):
     assert findings.front(pareto(table), table, axes(trials)) == []
 
 
-def test_each_method_stands_against_its_control_at_the_same_weight(sweep):
-    names = ("alignment", "double_step", "multiplier_published", "none")
-    lines = findings.methods(sweep(method=names, weights=(0.0, 0.3), clusters=(6,), seeds=FIVE))
-    assert [line.split(" at ")[0] for line in lines] == [
-        "alignment against double_step",
-        "double_step against the plain network",
-        "multiplier_published against double_step",
-    ]
-    assert "it explains more" in lines[0]
+def grown(trials, cell=None):
+    return findings.growth(cells(trials), cell, axes(trials))
 
 
-def test_methods_whose_gains_are_equal_cannot_be_told_apart(sweep):
-    names = ("double_step", "multiplier")
-    trials = sweep(method=names, weights=(0.3,), clusters=(6,), seeds=FIVE)
-    noise = [0.01, -0.02, 0.015, -0.01, 0.005]
-    trials["explanation_gain"] = [0.0] * 5 + noise
-    (line,) = findings.methods(trials)
-    assert line.startswith("multiplier against double_step at the same seed and K: +0.000 [")
-    assert line.endswith("of R2 gain: they cannot be told apart.")
+def test_raw_r2_of_the_untrained_network_is_larger_at_more_centroids(sweep):
+    larger, chance = grown(sweep())
+    assert "larger at the most centroids than at the fewest whatever was learnt" in larger
+    assert "the untrained network reaches 0.210 at K = 2 and 0.501 at K = 6" in larger
+    assert chance == "With permuted rows its mean is 0.006 at most in absolute value, at any K."
 
 
-def test_nothing_is_said_of_methods_that_were_not_swept(sweep):
-    assert findings.methods(sweep()) == []
-    assert findings.methods(sweep(method=("alignment",))) == []
+def test_raw_r2_that_is_no_larger_at_more_centroids_is_told_so(sweep):
+    lines = grown(sweep().assign(r2_untrained=0.3))
+    assert lines[0].startswith("Raw R2 is no larger at the most centroids than at the fewest")
 
 
-def test_raw_r2_of_the_untrained_network_rises_with_the_centroids(sweep):
-    rises, chance = findings.growth(cells(sweep()))
-    assert "the untrained network reaches 0.210 at K = 2 and 0.501 at K = 6" in rises
-    assert chance == "With permuted rows it is 0.006 at most, in absolute value."
-
-
-def test_raw_r2_that_does_not_rise_is_told_so(sweep):
-    lines = findings.growth(cells(sweep().assign(r2_untrained=0.3)))
-    assert lines[0].startswith("Raw R2 does not rise with the number of centroids here")
+def test_raw_r2_is_that_of_the_chosen_clustering_and_no_mean_over_clusterings(sweep):
+    name = "config/clustering.method"
+    kinds = [sweep().assign(**{name: kind}) for kind in ("k_means", "dbscan")]
+    kinds[1]["r2_untrained"] = 0.9
+    trials = pd.concat(kinds, ignore_index=True)
+    table = cells(trials)
+    cell = table[table["clustering.method"].eq("k_means")].iloc[0]
+    assert grown(trials, cell) == grown(sweep())
 
 
 def test_one_number_of_centroids_says_nothing_of_growth(sweep):
-    assert findings.growth(cells(sweep(clusters=(6,)))) == []
+    assert grown(sweep(clusters=(6,))) == []
 
 
 @pytest.fixture
@@ -131,9 +140,11 @@ def trust(sweep):
 
 
 def test_faithfulness_is_told_by_random_rows_ablation_surrogate_and_concepts(trust):
-    rows, ablation, surrogate, concepts = trust()
-    assert "random rows its nodes have an R2 of 0.642: of these centroids they tell +0.204" in rows
-    assert "own rows rises by 1.800 nat more than on others." in ablation
+    clusters, rows, ablation, surrogate, concepts = trust()
+    assert clusters.startswith("Its clusters come out again under resampling")
+    assert "random rows its nodes have an R2 of 0.642; what they tell" in rows
+    assert rows.endswith("of these centroids beyond it is +0.204.")
+    assert ablation.endswith("on its own rows, less that on others, is +1.800 nat.")
     assert "86.9 % of rows keep their likeliest class" in surrogate
     assert "changes by +0.050 nat" in surrogate
     assert "at 3 of 3 seeds (TCAV, 5 % after Bonferroni)" in concepts
@@ -145,9 +156,20 @@ def test_concepts_are_counted_by_seed(trust):
 
 
 def test_what_was_not_measured_is_not_told(trust):
-    names = ("specificity", "selectivity", "surrogate_agreement", "concept_p")
+    names = ("cluster_stability", "specificity", "selectivity", "surrogate_agreement", "concept_p")
     nothing = dict.fromkeys(names, float("nan"))
     assert trust(**nothing) == []
+
+
+def test_clusters_that_do_not_come_out_again_under_resampling_are_told(trust):
+    said = trust(cluster_stability=0.3)[0]
+    assert said.startswith("Its clusters do not come out again under resampling")
+    assert "a mean adjusted Rand index of 0.300 with those of all rows" in said
+
+
+def test_what_is_known_at_some_seeds_says_at_how_many(trust):
+    some = trust(selectivity=[0.1, 0.1, 0.1, 0.2, 0.3, None])
+    assert "is +0.250 nat (known at 2 of 3 seeds)." in " ".join(some)
 
 
 def test_the_time_of_an_epoch_is_that_of_the_median_trial():

@@ -36,6 +36,14 @@ def test_figures_of_training_rows_say_so_and_come_last(manifest):
     assert in_sample["name"].str.contains("in sample").all()
 
 
+def test_where_test_rows_are_validation_rows_they_are_called_that(manifest):
+    rows = baselines(manifest, held_out=False)
+    assert rows["rows"].tolist() == ["validation"] * 5 + ["training"] * 3
+    first, second = sentences(rows, pd.Series({"cross_entropy": 1.486, "kappa": 0.418}))
+    assert first.startswith("On validation rows, XGBoost softprob")
+    assert "kappa 0.640 on validation rows" in second
+
+
 def test_an_unknown_baseline_keeps_its_key(manifest):
     for one in manifest["preparations"].values():
         one["baselines"] = {"glass_box": {"kappa": 0.5}}

@@ -35,6 +35,19 @@ def test_every_short_name_of_an_axis_is_a_column():
     assert {f"config/{name}" for name in (*XNN.axes, "seed")} <= dtypes("trials").keys()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("added_loss", "what the method added to the loss, mean of rows"),
+        ("val_explanation_gain", "explanation_gain on validation rows"),
+        ("cluster_stability", "null where they were not resampled"),
+        ("groups", "below 2 where no two have 30 rows"),
+    ],
+)
+def test_a_column_says_what_it_is_of(name, said):
+    assert schema.column(name, "xnn").meaning.endswith(said)
+
+
 @pytest.mark.parametrize("name", MEASURED)
 def test_a_metric_has_the_unit_and_the_better_end_that_its_measure_gives_it(name):
     column, metric = schema.column(name, "xnn"), MEASURED[name]

@@ -33,7 +33,7 @@ def test_the_report_tells_cost_gain_trust_groups_and_trees(store, run):
         "Configurations (alignment) by explanation gain; means over seeds",
         "XGBoost regression with offsets (fitted out of fold)",
         "alignment, weight 0.3, K = 2 explains most",
-        "Raw R2 rises with the number of centroids",
+        "Raw R2 is larger at the most centroids than at the fewest",
         "coefficients of matched nodes on matched centroids",
         "XGBoost softprob has cross-entropy 1.250",
         "By InsuredInfo_6, class 8 is predicted least often of 1",
@@ -51,6 +51,38 @@ def test_the_csv_tables_of_an_xnn_hold_what_the_functions_return(store, run):
     # What the study fixes stands beside what was swept.
     assert set(read.columns) == {*xnn.cells(trials).columns, "method"}
     assert len(read) == 4
+
+
+def remade(storage, part, **values):
+    """The manifest of ``storage`` with ``values`` in a ``part`` of its study."""
+    path = storage / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["study"].setdefault(part, {}).update(values)
+    path.write_text(json.dumps(manifest))
+
+
+def test_where_validation_and_test_rows_are_the_same_the_second_line_says_so(store, run):
+    storage, _ = store(**SMALL, models=False)
+    assert "Validation and test rows are the same rows" not in run(storage).output
+    remade(storage, "data", split="published")
+    said = run(storage).output
+    assert said.splitlines()[1].startswith("Validation and test rows are the same rows")
+    assert "It was chosen on its test rows, which are the validation rows" in said
+    assert "On validation rows, XGBoost softprob has cross-entropy 1.250" in said
+
+
+def test_methods_are_a_table_and_a_section(store, run):
+    storage, _ = store(**SMALL | {"method": ("none", "alignment")}, models=False)
+    assert "Methods\n  alignment against the plain network at" in run(storage).output
+    assert pd.read_csv(storage / "report" / "methods.csv")["control"].tolist() == ["none"]
+
+
+def test_groups_that_are_too_small_are_told_by_their_column(store, run):
+    storage, _ = store({"groups": 1}, **SMALL, models=False)
+    remade(storage, "evaluation", group="Ins_Age")
+    assert (
+        "No two groups of Ins_Age have 30 rows each, so none are compared." in run(storage).output
+    )
 
 
 def test_a_partial_sweep_of_an_xnn_says_what_is_missing(store, run):

@@ -1,0 +1,127 @@
+"""Each method of an X-NN sweep against its control, seed by seed: what it gains and costs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.configurations import typed
+from analysis.robust_findings import FEWEST
+from analysis.seeds import Rng, interval
+from analysis.xnn.cells import COST, GAIN, axes, differences
+from analysis.xnn.selection import VALIDATED, WITHIN, gain
+from analysis.xnn.wording import estimate, number, verdict
+
+PLAIN = "none"
+STEPS: Mapping[str, str] = {"multiplier_published": "double_step"}
+"""Controls other than the plain network, which takes one step on a batch: these take two."""
+
+_METHOD, _WEIGHT, _SEED = "config/method", "config/adj_weight", "config/seed"
+_AHEAD: Mapping[str, str] = {
+    f"{GAIN}_minus_control": f"{GAIN}_minus_plain",
+    "cross_entropy_minus_control": COST,
+}
+_MORE, _DEARER = _AHEAD
+_JUDGED = (VALIDATED, GAIN, f"val_{GAIN}")
+_MOST = 3  # weights of a method that are told one by one
+
+
+def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+    """One row a method and weight beside its ``control``; none where one method was swept.
+
+    The control is ``double_step`` of ``multiplier_published``, where both were swept, and the
+    plain network, "none", of all else. They are paired at the same seed and all else but the
+    weight, and averaged within a seed over the ``settings`` of all else.
+    ``explanation_gain_minus_control`` and ``cross_entropy_minus_control`` are means over
+    ``seeds`` with the ends of their bootstrap intervals; ``val_loss_minus_plain`` and
+    ``val_explanation_gain`` are what a weight is chosen by.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`, of one problem.
+        confidence: of the intervals.
+        rng: of the bootstrap.
+    """
+    several = _METHOD in trials and trials[_METHOD].nunique() > 1
+    rows = list(_rows(trials, confidence=confidence, rng=rng)) if several else []
+    numbers = [f"{name}{end}" for name in _AHEAD for end in ("", "_low", "_high")]
+    return typed(
+        rows,
+        {
+            **dict.fromkeys(("method", "control"), "string"),
+            "adj_weight": "float64",
+            **dict.fromkeys(("seeds", "settings"), "Int64"),
+            **dict.fromkeys((*numbers, *_JUDGED), "float64"),
+        },
+    )
+
+
+def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
+    """A line a method and weight of :func:`methods`.
+
+    Of more than three weights of a method two are told: that with the largest gain of those that
+    cost at most ``within`` nats by validation loss, or the cheapest of all, and the largest.
+    """
+    said = {
+        1: "it explains more",
+        0: "they cannot be told apart",
+        -1: "it explains less",
+        None: f"with fewer than {FEWEST} seeds no interval is claimed",
+    }
+    lines = []
+    for name, own in rows.groupby("method", sort=True):
+        shown = _told(own, within) if len(own) > _MOST else own
+        for _, row in shown.iterrows():
+            weight = f", weight {number(row['adj_weight'])}," if len(own) > 1 else ""
+            rival = "the plain network" if row["control"] == PLAIN else row["control"]
+            many = int(row["settings"])
+            where = f" and all else (mean of {many} settings)" if many > 1 else ""
+            lines.append(
+                f"{name}{weight} against {rival} at the same seed{where}: "
+                f"{estimate(row, _MORE, signed=True)} of R2 gain at "
+                f"{estimate(row, _DEARER, signed=True)} nat of test cross-entropy; "
+                f"{said[verdict(row, _MORE)]}."
+            )
+    return lines
+
+
+def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
+    done = differences(trials)
+    names = axes(done)
+    done = done.reindex(columns=list(dict.fromkeys([*done, _WEIGHT, *_AHEAD.values(), *_JUDGED])))
+    done = done.astype(dict.fromkeys((*_AHEAD.values(), *_JUDGED), "float64"))
+    others = [f"config/{name}" for name in names if name not in ("method", "adj_weight")]
+    for (method, weight), own in done[~done["plain"]].groupby([_METHOD, _WEIGHT], dropna=False):
+        rival = STEPS.get(str(method), PLAIN)
+        held = done[done[_METHOD].eq(rival)]
+        if rival == PLAIN or held.empty:
+            rival, held = PLAIN, own.assign(**dict.fromkeys(_AHEAD.values(), 0.0))
+        pairs = _ahead(own, held, [_SEED, *others])
+        by_seed = pairs.groupby(_SEED)[list(_AHEAD)].mean()
+        if by_seed.empty:
+            continue
+        row: dict[str, Any] = {"method": method, "adj_weight": weight, "control": rival}
+        row |= {"seeds": len(by_seed), "settings": len(pairs[others].drop_duplicates())}
+        for name in _AHEAD:
+            ends = interval(by_seed[name], confidence=confidence, rng=rng)
+            row |= {name: by_seed[name].mean(), f"{name}_low": ends.low, f"{name}_high": ends.high}
+        yield row | {name: own[name].mean() for name in _JUDGED}
+
+
+def _ahead(own: pd.DataFrame, held: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """What ``own`` has more than ``held`` at the same ``keys``; a null is equal to a null."""
+    both = (
+        frame.groupby(keys, dropna=False, as_index=False)[list(_AHEAD.values())].mean()
+        for frame in (own, held)
+    )
+    pairs = next(both).merge(next(both), on=keys, suffixes=("", "_of_control"))
+    for name, over in _AHEAD.items():
+        pairs[name] = pairs[over] - pairs[f"{over}_of_control"]
+    return pairs.dropna(subset=list(_AHEAD))
+
+
+def _told(own: pd.DataFrame, within: float) -> pd.DataFrame:
+    """The weight with most gain for next to nothing, and the largest."""
+    cheap = own[own[VALIDATED].le(within)]
+    by = gain(own)
+    best = cheap[by].idxmax() if cheap[by].notna().any() else own[_DEARER].idxmin()
+    return own.loc[list(dict.fromkeys([best, own["adj_weight"].idxmax()]))]

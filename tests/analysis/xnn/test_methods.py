@@ -1,0 +1,131 @@
+import pandas as pd
+import pytest
+
+from analysis.xnn import methods, spelled_out
+from analysis.xnn.methods import sentences
+
+FIVE = range(5)
+NAMES = ("none", "double_step", "multiplier_published", "multiplier", "alignment")
+
+
+def at(rows, method, weight=None):
+    rows = rows[rows["method"].eq(method)]
+    (row,) = (row for _, row in rows.iterrows() if weight in (None, row["adj_weight"]))
+    return row
+
+
+def conditional(sweep, **given):
+    """Trials of the published space: a weight of alignment alone, null elsewhere."""
+    trials = sweep(method=NAMES, weights=(0.03, 0.3), clusters=(6,), **given)
+    first = trials["config/adj_weight"].eq(0.03)
+    aligned = trials["config/method"].eq("alignment")
+    trials["config/adj_weight"] = trials["config/adj_weight"].where(aligned)
+    return trials[first | aligned].reset_index(drop=True)
+
+
+def test_every_method_has_the_plain_network_as_its_control_but_that_of_two_steps(sweep):
+    rows = methods(conditional(sweep))
+    assert dict(zip(rows["method"], rows["control"], strict=True)) == {
+        "alignment": "none",
+        "double_step": "none",
+        "multiplier": "none",
+        "multiplier_published": "double_step",
+    }
+
+
+def test_a_method_of_two_steps_stands_beside_the_plain_network_where_its_control_is_absent(sweep):
+    trials = sweep(method=("none", "multiplier_published"), weights=(0.3,), clusters=(6,))
+    assert methods(trials)["control"].tolist() == ["none"]
+
+
+def test_a_weight_that_only_one_method_has_leaves_no_method_out(sweep):
+    rows = methods(conditional(sweep))
+    assert rows["method"].value_counts()["alignment"] == 2
+    assert rows["seeds"].eq(3).all()
+    assert at(rows, "alignment", 0.3)["explanation_gain_minus_control"] > 0.0
+
+
+def test_a_method_without_a_weight_has_that_of_the_study(sweep):
+    whole = spelled_out(conditional(sweep), {"study": {"explanation": {"adj_weight": 3.0}}})
+    assert at(methods(whole), "multiplier")["adj_weight"] == 3.0
+
+
+def test_gain_and_cost_are_those_of_the_seed_less_those_of_its_plain_network(sweep):
+    trials = sweep(method=("none", "alignment"), weights=(0.3,), clusters=(6,))
+    own, plain = (
+        trials[trials["config/method"].eq(name)].set_index("config/seed")
+        for name in ("alignment", "none")
+    )
+    row = at(methods(trials), "alignment")
+    for metric in ("explanation_gain", "cross_entropy"):
+        expected = (own[metric] - plain[metric]).mean()
+        assert row[f"{metric}_minus_control"] == pytest.approx(expected)
+
+
+def test_without_trials_of_the_plain_network_trials_say_what_it_gains(sweep):
+    trials = sweep(method=("none", "alignment", "multiplier"), weights=(0.3,), clusters=(6,))
+    whole = methods(trials)
+    alone = methods(trials[trials["config/method"].ne("none")])
+    pd.testing.assert_frame_equal(alone, whole)
+
+
+def test_two_steps_are_held_against_two_steps_seed_by_seed(sweep):
+    names = ("none", "double_step", "multiplier_published")
+    trials = sweep(method=names, weights=(0.3,), clusters=(6,))
+    luck = trials["config/seed"].map({0: 0.0, 1: 0.5, 2: -0.3}).astype(float)
+    two = trials["config/method"].ne("none")
+    trials["explanation_gain"] = luck.where(two, 0.0)
+    trials.loc[trials["config/method"].eq("multiplier_published"), "explanation_gain"] += 0.1
+    row = at(methods(trials), "multiplier_published")
+    ends = [row[f"explanation_gain_minus_control{end}"] for end in ("", "_low", "_high")]
+    assert ends == pytest.approx([0.1, 0.1, 0.1])
+
+
+def test_pairs_have_the_same_number_of_centroids(sweep):
+    trials = sweep(method=("none", "multiplier"), weights=(0.3,), clusters=(2, 6))
+    six = trials["config/clusters"].eq(6)
+    pulled = trials["config/method"].eq("multiplier")
+    trials["explanation_gain"] = six.astype(float) + pulled.astype(float)
+    row = at(methods(trials), "multiplier")
+    assert row["explanation_gain_minus_control"] == pytest.approx(1.0)
+    assert row["settings"] == 2
+
+
+def test_a_line_has_the_gain_the_cost_and_the_verdict(sweep):
+    lines = sentences(methods(conditional(sweep, seeds=FIVE)))
+    assert [line.split(" at ")[0] for line in lines] == [
+        "alignment, weight 0.03, against the plain network",
+        "alignment, weight 0.3, against the plain network",
+        "double_step against the plain network",
+        "multiplier against the plain network",
+        "multiplier_published against double_step",
+    ]
+    assert "of R2 gain at +0.007 [" in lines[1]
+    assert lines[1].endswith("nat of test cross-entropy; it explains more.")
+
+
+def test_methods_whose_gains_are_equal_cannot_be_told_apart(sweep):
+    trials = sweep(method=("none", "multiplier"), weights=(0.3,), clusters=(6,), seeds=FIVE)
+    trials["explanation_gain"] = [0.0] * 5 + [0.01, -0.02, 0.015, -0.01, 0.005]
+    (line,) = sentences(methods(trials))
+    assert line.startswith("multiplier against the plain network at the same seed: +0.000 [")
+    assert line.endswith("they cannot be told apart.")
+
+
+def test_with_three_seeds_no_method_is_called_better(sweep):
+    line = sentences(methods(conditional(sweep)))[0]
+    assert "[" not in line
+    assert line.endswith("with fewer than 4 seeds no interval is claimed.")
+
+
+@pytest.mark.parametrize(("within", "first"), [(0.02, "0.3"), (0.003, "0.1"), (1e-4, "0.03")])
+def test_of_many_weights_the_best_within_the_cost_and_the_largest_are_told(sweep, within, first):
+    weights = (0.03, 0.1, 0.3, 1.0, 3.0)
+    trials = sweep(method=("none", "alignment"), weights=weights, clusters=(6,))
+    lines = sentences(methods(trials), within=within)
+    assert [line.split(",")[1] for line in lines] == [f" weight {first}", " weight 3"]
+
+
+def test_nothing_is_said_of_methods_that_were_not_swept(sweep):
+    assert sentences(methods(sweep())) == []
+    assert len(methods(sweep(method=("alignment",)))) == 0
