@@ -91,7 +91,7 @@ _EPOCH: Rows = (
     ("grad_norm", "float64", "", None, "norm of the gradient"),
     ("best", "boolean", "", None, "whether val_loss is the best so far"),
     ("audit", "boolean", "", None, "whether it lies after the stop of an audited trial"),
-    ("seconds", "float64", "s", None, "wall time of the epoch; depends on the machine"),
+    ("seconds", "float64", "s", None, "wall time of the trial so far; depends on the machine"),
 )
 
 TEST_METRICS = tuple(row[0] for row in _TEST)

@@ -132,7 +132,7 @@ _EPOCH: Rows = (
     ("added_loss", "float64", "", None, "what the method added to the loss, mean of rows"),
     ("best", "boolean", "", None, "whether val_loss is the least so far"),
     ("audit", "boolean", "", None, "whether it lies after the stop of an audited trial"),
-    ("seconds", "float64", "s", None, "wall time of the epoch; depends on the machine"),
+    ("seconds", "float64", "s", None, "wall time of the trial so far; depends on the machine"),
 )
 
 TRIALS = table(

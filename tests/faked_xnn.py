@@ -163,7 +163,7 @@ def epochs(frame: pd.DataFrame) -> pd.DataFrame:
             row = own | {"epoch": epoch, "train_loss": best - 0.01 + 0.01 * (BEST_EPOCH - epoch)}
             row |= {"val_loss": best + above, "train_accuracy": 0.45, "val_accuracy": 0.44}
             row |= {"added_loss": 0.1 * trial["config/adj_weight"] / epoch}
-            row |= {"best": epoch <= BEST_EPOCH, "seconds": 1.3, "audit": False}
+            row |= {"best": epoch <= BEST_EPOCH, "seconds": 1.3 * epoch, "audit": False}
             rows.append(row)
     return pd.DataFrame(rows)
 

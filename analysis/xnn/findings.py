@@ -162,7 +162,8 @@ def duration(epochs: pd.DataFrame, done: pd.DataFrame, plain: pd.DataFrame) -> l
     """
     if not {"trial_id", "seconds"} <= set(epochs.columns):
         return []
-    by = epochs.groupby("trial_id")["seconds"].median()
+    # Of the trial so far; the first epoch also reads its data.
+    by = epochs.groupby("trial_id")["seconds"].agg(lambda s: s.sort_values().diff().median())
     own, held = (by.reindex(frame["trial_id"]).dropna().median() for frame in (done, plain))
     if not (own > 0.0 and held > 0.0):
         return []

@@ -44,7 +44,7 @@ class XnnPreparation:
 
     @property
     def columns(self) -> Json:
-        """What every trial carries: the stability of its clusters, and the plain network's figures."""
+        """What every trial carries: how its clusters hold, and the plain network's figures."""
         plain = {f"plain_{name}": self.about["plain"][name] for name in CARRIED}
         return {"cluster_stability": self.about["clustering"]["stability"], **plain}
 

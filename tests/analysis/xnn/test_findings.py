@@ -172,8 +172,11 @@ def test_what_is_known_at_some_seeds_says_at_how_many(trust):
     assert "is +0.250 nat (known at 2 of 3 seeds)." in " ".join(some)
 
 
-def test_the_time_of_an_epoch_is_that_of_the_median_trial():
-    epochs = pd.DataFrame({"trial_id": ["a", "a", "b", "c"], "seconds": [3.0, 1.0, 4.0, 2.0]})
+def test_the_time_of_an_epoch_is_what_it_adds_to_that_of_its_trial():
+    # The first epoch of each also waits for its data.
+    seconds = {"a": [9.0, 11.0, 13.0], "b": [1.0, 5.0, 9.0], "c": [7.0, 9.0, 11.0]}
+    rows = [{"trial_id": i, "seconds": s} for i, found in seconds.items() for s in found]
+    epochs = pd.DataFrame(rows)
     own, plain = (pd.DataFrame({"trial_id": ids}) for ids in (["a", "b"], ["c"]))
     (line,) = findings.duration(epochs, own, plain)
     assert "1.50 times as long as one of the plain network (3 s against 2 s" in line
