@@ -10,12 +10,16 @@ sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
 	$(BIN)/hedgesweep report $(STORAGE)
 
-# What starts Ray waits for processes most of the time; all else runs beside it.
+# What starts Ray waits for processes most of the time; all else runs beside it, and a part of that
+# after it, so that both come to their end together.
+AFTER_RAY := tests/analysis/xnn
+QUICK := not ray and not slow and not gpu
 test: setup
-	@$(BIN)/pytest -m "ray and not slow and not gpu" >.ray-tests.log 2>&1 & ray=$$!; \
+	@{ $(BIN)/pytest -m "ray and not slow and not gpu"; ray=$$?; \
+	  $(BIN)/pytest $(AFTER_RAY) -m "$(QUICK)"; exit $$((ray | $$?)); } >.ray-tests.log 2>&1 & ray=$$!; \
 	trap 'kill $$ray' INT TERM; \
 	echo "tests that start Ray run beside the others; their report comes last"; \
-	$(BIN)/pytest -m "not ray and not slow and not gpu"; others=$$?; \
+	$(BIN)/pytest --ignore=$(AFTER_RAY) -m "$(QUICK)"; others=$$?; \
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
 
 test-all: setup

@@ -31,10 +31,13 @@ from sweeps.watching.progress import State, _best_table
 from sweeps.workers.shared import _arrays, _assembled, _merged, prepare_task
 
 
+ONE_SEED = {"space.seed.grid": [0]}
+
+
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory):
     storage = tmp_path_factory.mktemp("xnn") / "out"
-    run_locally(TINY_XNN, storage, shuffle_seed=1)
+    run_locally(TINY_XNN, storage, overrides=ONE_SEED, shuffle_seed=1)
     return storage
 
 
@@ -61,7 +64,7 @@ def test_every_trial_completes_with_every_column_of_its_experiment(trials):
 
 def test_without_an_explanation_a_trial_is_the_plain_network_of_its_seed(trials):
     plain = trials[trials["config/adj_weight"] == 0]
-    assert len(plain) == 4
+    assert len(plain) == 2
     assert (plain["cross_entropy"] == plain["plain_cross_entropy"]).all()
     assert (plain["explanation_gain"] <= 0).all()
     assert plain.groupby("config/seed")["theta_0_sha256"].nunique().eq(1).all()
@@ -70,7 +73,7 @@ def test_without_an_explanation_a_trial_is_the_plain_network_of_its_seed(trials)
 def test_a_finished_sweep_is_found_right_and_its_data_come_out_again(storage):
     found = verify(storage, data=True)
     assert found.ok, found.lines()
-    assert found.lines()[-1].endswith("data and baseline come out again, 4 of each")
+    assert found.lines()[-1].endswith("data and baseline come out again, 2 of each")
 
 
 def test_a_trial_trained_again_is_equal_to_the_last_bit(storage, trials):
@@ -84,7 +87,8 @@ def test_a_sweep_that_is_cut_and_resumed_in_another_order_gives_the_same_table(
     storage, trials, tmp_path
 ):
     for stop_after in (3, None):
-        run_locally(TINY_XNN, tmp_path / "cut", stop_after=stop_after, shuffle_seed=2)
+        cut = tmp_path / "cut"
+        run_locally(TINY_XNN, cut, overrides=ONE_SEED, stop_after=stop_after, shuffle_seed=2)
     again = analysis.load_trials(tmp_path / "cut")
     assert again.drop(columns="seconds").equals(trials.drop(columns="seconds"))
 
@@ -111,6 +115,7 @@ def test_a_plan_prepares_each_seed_once_and_its_clusters_upon_it(space):
     assert held < estimate(plan, cpus=2).store < 1.2 * held
 
 
+@pytest.mark.slow
 def test_a_probe_of_the_experiment_foretells_its_hours(space):
     plan = sweeps.plan(space)
     told = estimate(plan, probe("xnn", (t.study for t in plan.trials)), cpus=2)
@@ -163,7 +168,7 @@ def test_a_sealed_network_answers_bit_equal_to_the_trained_one(encoding, tmp_pat
 
 def test_the_manifest_has_the_baselines_of_every_seed(storage):
     manifest = json.loads((storage / "manifest.json").read_text())
-    assert len(manifest["preparations"]) == 6
+    assert len(manifest["preparations"]) == 3
     assert {"scikit-learn", "scipy", "fairlearn"} < manifest["versions"].keys()
     assert {"xgboost", "xgboost-cpu"} & manifest["versions"].keys()
     for prepared in manifest["preparations"].values():
@@ -176,7 +181,7 @@ def test_the_manifest_has_the_baselines_of_every_seed(storage):
 def test_only_axes_that_are_swept_are_shown(storage):
     book = Recorded.read(storage).book
     times = {"began": 0.0, "first_trial": 0.0}
-    state = State(experiment=experiment("xnn"), trials=book.trials, total=8, running=0, **times)
+    state = State(experiment=experiment("xnn"), trials=book.trials, total=4, running=0, **times)
     headers = ["clusters", "adj_weight", "lr", "best validation loss", "epoch", "status"]
     assert [column.header for column in _best_table(state).columns] == headers
     few = {known: copy(log) for known, log in book.trials.items()}
