@@ -30,7 +30,6 @@ from sweeps.sealing import ARCHITECTURES, seal_trial
 from sweeps.watching.progress import State, _best_table
 from sweeps.workers.shared import _arrays, _assembled, _merged, prepare_task
 
-
 ONE_SEED = {"space.seed.grid": [0]}
 
 
