@@ -8,7 +8,7 @@ nominal codes too, and the codes are counted over the whole table, rows held out
 ``sound`` has no such leak: nothing in it depends on a row outside its training rows.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -256,9 +256,3 @@ def _scaling(values: Matrix, *, axes: int) -> Scaling:
         axes=np.ascontiguousarray(kept * np.sign(largest)),
         explained=variances[::-1][:axes] / variances.sum(),
     )
-
-
-ENCODINGS: Mapping[str, Callable[..., Encoding]] = {
-    "published": fit_published,
-    "sound": fit_sound,
-}

@@ -92,10 +92,6 @@ class Fairness:
     difference: Mapping[str, Interval]
     ratio: Mapping[str, Interval]
 
-    def worst(self, rate: str) -> str:
-        """The group with the smallest ``rate``."""
-        return self.groups.names[int(np.nanargmin(self.by_group[rate].value))]
-
     def summary(self) -> dict[str, float]:
         """Difference and ratio of every rate, with "_low" and "_high" for their intervals."""
         between = {"difference": self.difference, "ratio": self.ratio}

@@ -133,11 +133,13 @@ class Plan:
         wording = self.experiment.wording
         megabytes = self.experiment.data_bytes(self.study) / 1e6
         added = sum(self.base(key) is not None for key in self.preparations)
-        count = f"{len(self.preparations) - added}{f' and {added} upon them' if added else ''}"
+        whole = len(self.preparations) - added
+        count = f"{whole} and {added} upon them" if added else f"{whole}"
+        each = f"each of the {whole}" if added else "each"
         return [
             f"{self.space.name}: {self._extent()}",
             f"prepared once each: {count} ({wording.prepared}), "
-            f"{megabytes:.0f} MB of {wording.data} in the object store for each",
+            f"{megabytes:.0f} MB of {wording.data} in the object store for {each}",
             f"at most {self._most_epochs()} epochs over {self.experiment.extent(self.study)}",
             self._judgement(),
         ]
