@@ -1,7 +1,7 @@
 """A sweep without Ray: the driver's own parts, and lanes that are a list."""
 
+import hashlib
 import json
-import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,13 +13,13 @@ from torch import Tensor
 import search_spaces
 import sweeps
 from hedgecore.experiment import Preparation, Run, Study
-from hedgecore.identity import sha256
+from hedgecore.identity import sha256 as tensor_sha256
 from hedgecore.rng import numpy_stream
 from sweeps.deciding.roster import Roster
 from sweeps.driver import engine_for
 from sweeps.experiments import experiment
 from sweeps.planning.plan import TrialPlan
-from sweeps.record import manifest
+from sweeps.record import lines, manifest
 from sweeps.record.filing import Facts, Filed
 from sweeps.record.ledger import Ledger
 from sweeps.workers.trainables import Worker
@@ -101,17 +101,29 @@ def edit_log(
         change: the record in place of the one that is given; None leaves it as it is.
     """
     path = storage / "log" / file
-    lines, edited = path.read_bytes().splitlines(keepends=True), 0
-    for i, line in enumerate(lines):
-        record = json.loads(line)
-        changed = change({k: v for k, v in record.items() if k not in ("n", "synced", "crc")})
+    texts, edited = path.read_bytes().splitlines(keepends=True), 0
+    for i, text in enumerate(texts):
+        line = lines.decode(text)
+        changed = change(json.loads(line.fields))
         if changed is not None:
-            sealed = {**changed, "n": record["n"], "synced": record["synced"]}
-            body = json.dumps(sealed, separators=(",", ":"))[:-1].encode()
-            lines[i] = b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
+            texts[i] = lines.encode(changed, line.n, line.synced)
             edited += 1
-    path.write_bytes(b"".join(lines))
+    path.write_bytes(b"".join(texts))
+    reseal(storage)
     return edited
+
+
+def reseal(storage: Path) -> None:
+    """Let every file of the log name the one before it as that is now."""
+    before = None
+    for path in sorted((storage / "log").glob("*.jsonl")):
+        first, *rest = path.read_bytes().splitlines(keepends=True)
+        line = lines.decode(first)
+        first = lines.encode({**json.loads(line.fields), "before": before}, line.n, line.synced)
+        content = b"".join([first, *rest])
+        path.write_bytes(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        before = {"file": path.name, "lines": 1 + len(rest), "sha256": sha256}
 
 
 def _loaded(
@@ -157,5 +169,5 @@ def forge_network(storage: Path, network: str, change: Callable[[Tensor], Tensor
     forged = {name: change(value) for name, value in load_file(path).items()}
     save_file(forged, path)
     facts = json.loads(written.read_text())
-    facts["sha256"][network] = sha256(forged[name] for name in facts["layout"][network])
+    facts["sha256"][network] = tensor_sha256(forged[name] for name in facts["layout"][network])
     written.write_text(json.dumps(facts))

@@ -10,9 +10,10 @@ from hedgecore.experiment import Experiment
 from sweeps.deciding.engine import Engine
 from sweeps.record.book import Book
 from sweeps.record.checkpoints import Checkpoints
-from sweeps.record.log import LogError, Writer, read
+from sweeps.record.log import LogError, read
 from sweeps.record.storage import Lock, replace
 from sweeps.record.tables import write_tables
+from sweeps.record.writer import Writer
 
 Record = dict[str, Any]
 

@@ -1,41 +1,32 @@
-"""The log of a sweep: a writer that cannot lie and a reader that cannot be fooled.
+"""The log of a sweep, read: every record that was committed, and an error for every other change.
 
 Every driver start appends to a file of its own, ``log/0001.jsonl`` and so on, so nobody ever
 appends behind a line that a crash cut off. A record is one line of plain JSON::
 
-    {"type":"epoch","epoch":3,...,"n":17,"synced":12,"crc":"5b1c0f9e"}
+    {"type":"begin","epoch":3,...,"n":17,"synced":12,"crc":"5b1c0f9e"}
 
 ``n`` is the line's number in its file, ``synced`` how many lines were known to be on the disk when
 it was written, ``crc`` the CRC-32 of the bytes before ``,"crc"``. A crash may leave any bytes
 behind the last committed line, holes with whole lines behind them included, since a disk writes in
 any order. ``synced`` tells such a tail, which nobody was promised, from damage to a line that a
-later line knows to have been committed. The one thing that cannot be told from a torn tail is
-damage to the last committed group of a file without a ``close`` record: its lines are then read
-as never written. The checksum is against accidents, not against forgers.
+later line knows to have been committed. The first record of a file names the file before it, with
+the number and the sha256 of the lines on which its driver built: nothing of an earlier file can
+change unseen. The one thing that cannot be told from a torn tail is damage to the last committed
+group of the last file, if no ``close`` record ends it: its lines are then read as never written,
+and what they recorded is computed again. All of this is against accidents, not against forgers.
 """
 
-import json
+import hashlib
 import os
 import re
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeps.errors import UsageError
-from sweeps.record.storage import WriteError, refused, shut, sync, this_process, unwritable
+from sweeps.record import lines
 
-FORMAT = 2
-LONGEST = 16 * 2**20  # bytes; no record comes near, and garbage must not fill the memory
-
-_LINE = re.compile(
-    rb'(?P<fields>\{.*),"n":(?P<n>\d{1,18}),"synced":(?P<synced>\d{1,18}),'
-    rb'"crc":"(?P<crc>[0-9a-f]{8})"\}\n'
-)
-_SEAL = len(b',"crc":"00000000"}\n')
-_OURS = {"n", "synced", "crc"}
 # Later lines build on earlier ones, so there is no going on without a part of them.
 _CURE = "restore it from a copy, or start again in another --storage"
 
@@ -44,119 +35,70 @@ class LogError(UsageError):
     """A log that cannot be trusted: file, line, what is wrong and the cure."""
 
 
-class Writer:
-    """The file of one driver start. Only one may be open in a storage: hold its `Lock`.
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The part of a file that later files build on.
 
     Args:
-        storage: the sweep's directory, with its lock held.
-        header: fields of the first record beside ``format``, ``host``, ``pid``, ``boot`` and
-            ``time`` (ISO 8601, UTC).
-    Raises:
-        UsageError: no file can be made in ``storage``, or its log cannot be read.
-        WriteError: the file was made but not taken to the disk.
+        file: its name.
+        lines: how many, at least 1.
+        sha256: of their bytes (hex).
     """
 
-    def __init__(self, storage: Path, header: Mapping[str, Any]) -> None:
-        last = max((int(file.stem) for file in files(storage)), default=0)
-        self._path = storage / "log" / f"{last + 1:04d}.jsonl"
-        self._lines = self._synced = 0
-        self._failure: WriteError | None = None
-        try:
-            self._fd = os.open(
-                self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666
-            )
-        except OSError as error:
-            raise unwritable(storage, error) from error
-        now = datetime.now(UTC).isoformat()
-        try:
-            self.append(
-                {"type": "start", "format": FORMAT, **this_process(), "time": now, **header}
-            )
-            self.commit()
-            with self._or_fail():
-                sync(self._path.parent)
-        except BaseException:
-            shut(self._fd)
-            raise
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Write ``record`` as one line; it may be lost until `commit` returns.
-
-        Raises:
-            ValueError: it is not JSON, or too long; nothing was written.
-            WriteError: it was not written whole. The writer is of no more use.
-        """
-        line = _encoded(record, self._lines + 1, self._synced)
-        with self._or_fail():
-            written = os.write(self._fd, line)
-            if written < len(line):
-                raise OSError(f"only {written} of {len(line)} bytes fitted")
-            self._lines += 1
-
-    def commit(self) -> None:
-        """Return when every appended record is on the disk; free when nothing is new.
-
-        Raises:
-            WriteError: perhaps none of them is. The writer is of no more use.
-        """
-        with self._or_fail():
-            if self._synced < self._lines:
-                os.fsync(self._fd)
-                self._synced = self._lines
-
-    @property
-    def sound(self) -> bool:
-        """Whether all that was appended can still be brought to the disk."""
-        return self._failure is None
-
-    def close(self) -> None:
-        """Commit, vouch for the whole file with a ``close`` record, and end.
-
-        Harmless when repeated, and silent on a writer that has failed: that was said already.
-        """
-        if self._fd < 0:
-            return
-        try:
-            if self._failure is None:
-                self.commit()
-                self.append({"type": "close"})
-                self.commit()
-        finally:
-            shut(self._fd)
-            self._fd = -1
-
-    @contextmanager
-    def _or_fail(self) -> Iterator[None]:
-        assert self._fd >= 0, "closed"
-        if self._failure is not None:
-            raise self._failure
-        try:
-            yield
-        except OSError as error:
-            self._failure = refused(self._path, error)
-            raise self._failure from error
-        except BaseException:  # Ctrl-C: whether the line was written is not known
-            self._failure = WriteError(f"{self._path} was cut off by an interrupt; start again")
-            raise
+    file: str
+    lines: int
+    sha256: str
 
 
-def read(storage: Path) -> Iterator[dict[str, Any]]:
+class Reader:
     """Every record of every file, in the order of driver starts, as it was appended.
 
     From each file come all committed lines, and of those behind them as many as follow without a
-    gap. Files of versions before format 2 are passed over. Reads while a driver writes, line by
-    line.
+    gap. Reads while a driver writes, line by line.
 
+    Args:
+        storage: the sweep's directory; one without a log holds no records.
     Raises:
-        LogError: a committed line is damaged, missing or doubled, a file is missing, or a newer
-            version wrote one.
+        LogError: while iterating: a committed line is damaged, missing or doubled, a file is
+            missing or not the one that the next builds on, or another version wrote one.
     """
-    for number, file in enumerate(files(storage), start=1):
-        if int(file.stem) != number:
-            raise LogError(
-                f"{number:04d}.jsonl: missing, though {file.name} came after it; {_CURE}"
-            )
-        yield from records(file)
+
+    def __init__(self, storage: Path) -> None:
+        self._storage = storage
+        self.place = ""
+        """File and line of the record that came last, such as "0001.jsonl:17"."""
+        self.extent: Extent | None = None
+        """Of the last file with records, once it was read to its end."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for number, file in enumerate(files(self._storage), start=1):
+            if int(file.stem) != number:
+                raise LogError(
+                    f"{number:04d}.jsonl: missing, though {file.name} came after it; {_CURE}"
+                )
+            count, digest = 0, hashlib.sha256()
+            for line, record in _numbered(file):
+                count += 1
+                self.place = f"{file.name}:{count}"
+                if count == 1:
+                    _check_before(file, record.get("before"), self.extent)
+                digest.update(line)
+                yield record
+            if count:
+                self.extent = Extent(file.name, count, digest.hexdigest())
+
+
+def read(storage: Path) -> Iterator[dict[str, Any]]:
+    """Every record of the log of ``storage``; see :class:`Reader`."""
+    yield from Reader(storage)
+
+
+def extent(storage: Path) -> Extent | None:
+    """The last file with records, as the next one has to name it; None if there is none."""
+    reader = Reader(storage)
+    for _ in reader:
+        pass
+    return reader.extent
 
 
 def files(storage: Path) -> list[Path]:
@@ -178,39 +120,58 @@ def files(storage: Path) -> list[Path]:
 
 
 def records(file: Path) -> Iterator[dict[str, Any]]:
-    """Every record of one file; see :func:`read`."""
+    """Every record of one file by itself; see :class:`Reader`."""
+    for _, record in _numbered(file):
+        yield record
+
+
+def _numbered(file: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Every record of one file with the bytes of its line."""
     torn = 0  # the line at which this file stopped making sense
-    for number, line in _lines(file):
-        parts = _LINE.fullmatch(line)
-        whole = parts and zlib.crc32(line[:-_SEAL]) == int(parts["crc"], 16)
-        if parts is None or not whole:
-            if number == 1 and _is_foreign(line):
-                return
+    for number, text in _lines(file):
+        line = lines.decode(text)
+        if line is None:
+            if number == 1 and _is_foreign(text):
+                raise _other_format(file, 1)
             torn = torn or number
         elif torn:
-            if int(parts["synced"]) >= torn:
+            if line.synced >= torn:
                 raise _damaged(file, torn, "damaged, though it had been committed")
-        elif int(parts["n"]) != number:
-            raise _damaged(file, number, f"has number {int(parts['n'])}: lines missing or doubled")
+        elif line.n != number:
+            raise _damaged(file, number, f"has number {line.n}: lines missing or doubled")
         else:
-            record = _parsed(parts["fields"] + b"}")
-            if record is None:
-                raise _damaged(file, number, "no JSON, though its checksum is right")
-            if number == 1 and record.get("format") != FORMAT:
-                raise LogError(
-                    f"{file.name}:1: log format {record.get('format')}, known is {FORMAT}; "
-                    "update hedgesweep"
-                )
-            yield record
+            record = lines.parse(line.fields)
+            if not isinstance(record, dict):
+                raise _damaged(file, number, "no JSON object, though its checksum is right")
+            if number == 1 and record.get("format") != lines.FORMAT:
+                raise _other_format(file, record.get("format"))
+            yield text, record
+
+
+def _check_before(file: Path, written: Any, before: Extent | None) -> None:
+    """Refuse ``file`` if its driver built on other lines than those ``before`` it now."""
+    actual = asdict(before) if before else None
+    if written == actual:
+        return
+    if not isinstance(written, dict) or written.keys() != {"file", "lines", "sha256"}:
+        written = {"file": None, "lines": 0}
+    name, count = written["file"] or (before.file if before else None), written["lines"]
+    held = before.lines if before and before.file == name else 0
+    change = f"{held} lines, not {count}" if held != count else "other bytes in its lines"
+    later = f"move {file.name} and all later files away to compute again what they hold"
+    raise LogError(
+        f"{name}: changed after {file.name} had built on it ({change}); "
+        f"restore it from a copy, or {later}"
+    )
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with file.open("rb") as stream:
-            lines = iter(lambda: stream.readline(LONGEST + 1), b"")
-            for number, line in enumerate(lines, start=1):
-                if len(line) > LONGEST:
-                    raise _damaged(file, number, f"over {LONGEST} bytes long")
+            texts = iter(lambda: stream.readline(lines.LONGEST + 1), b"")
+            for number, line in enumerate(texts, start=1):
+                if len(line) > lines.LONGEST:
+                    raise _damaged(file, number, f"over {lines.LONGEST} bytes long")
                 if not line.endswith(b"\n"):
                     return  # cut off, or being written: what may follow by now is not its rest
                 yield number, line
@@ -220,17 +181,18 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
 
 def _is_foreign(line: bytes) -> bool:
     """Whether a file with this first line is of a version before format 2."""
-    head = _parsed(line)
+    head = lines.parse(line)
     known = isinstance(head, dict) and head.get("type") == "start"
     return known and not head.keys() & {"format", "crc"}
 
 
-def _parsed(text: bytes) -> Any:
-    """What ``text`` says in JSON, or None if it is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+def _other_format(file: Path, written: Any) -> LogError:
+    newer = isinstance(written, int) and written > lines.FORMAT
+    cure = "update hedgesweep" if newer else "go on with the version that wrote it, or start anew"
+    return LogError(
+        f"{file.name}:1: log format {written}, this version reads {lines.FORMAT}; {cure}"
+        + ("" if newer else " in another --storage")
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> LogError:
@@ -246,21 +208,3 @@ def _damaged(file: Path, number: int, what: str) -> LogError:
         kept = f"keep only lines 1 to {number - 1}"
         cure = f"restore it from a copy, or {kept} to compute again what follows"
     return LogError(f"{file.name}:{number}: {what}; {cure}")
-
-
-def _encoded(record: Mapping[str, Any], n: int, synced: int) -> bytes:
-    assert not record.keys() & _OURS, record.keys() & _OURS
-    try:
-        text = json.dumps(
-            {**record, "n": n, "synced": synced}, separators=(",", ":"), allow_nan=False
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"a record of type {record['type']!r} must hold finite numbers only, got "
-            f"{str(dict(record))[:200]}; write null for what has no value"
-        ) from error
-    body = text[:-1].encode("ascii")
-    line = b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
-    if len(line) > LONGEST:
-        raise ValueError(f"a record must be at most {LONGEST} bytes long, got {len(line)}")
-    return line

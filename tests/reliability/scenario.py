@@ -24,7 +24,7 @@ if __name__ == "__main__":
     sys.modules["sweeps"].__path__ = [str(ROOT / "sweeps")]
 
 from sweeps.errors import UsageError  # noqa: E402
-from sweeps.record import log, storage  # noqa: E402
+from sweeps.record import log, storage, writer  # noqa: E402
 
 GROUPS, SIZE = 2, 2
 NAMES = (".", "log", "log/lock", "log/0001.jsonl", "table", "table.partial")
@@ -44,18 +44,18 @@ def drive(path: Path, say: Callable[[dict[str, object]], object]) -> None:
     with storage.Lock(path):
         start = len(log.files(path)) + 1
         seen = [record for record in log.read(path) if record["type"] == "row"]
-        writer = log.Writer(path, {"core": "c"})
+        out = writer.Writer(path, {"core": "c"})
         say({"rows": seen})
         try:
             for group in range(GROUPS):
                 for row in rows(start, group):
-                    writer.append(row)
-                writer.commit()
+                    out.append(row)
+                out.commit()
                 say({"rows": rows(start, group)})
                 storage.replace(path / "table", table(start, group))
                 say({"table": [start, group]})
         finally:
-            writer.close()
+            out.close()
 
 
 def forget_fsync() -> None:
@@ -69,7 +69,7 @@ def overwrite() -> None:
 
 def defer() -> None:
     """Keep records in memory until the end, though they are acknowledged."""
-    append, close, kept = log.Writer.append, log.Writer.close, []
+    append, close, kept = writer.Writer.append, writer.Writer.close, []
 
     def late(writer):
         for record in kept:
@@ -77,8 +77,8 @@ def defer() -> None:
         kept.clear()
         close(writer)
 
-    log.Writer.append = lambda writer, record: kept.append(record)
-    log.Writer.close = late
+    writer.Writer.append = lambda writer, record: kept.append(record)
+    writer.Writer.close = late
 
 
 def ignore_errors() -> None:
@@ -91,7 +91,7 @@ def ignore_errors() -> None:
         except OSError:
             writer._lines += 1
 
-    log.Writer._or_fail = deaf
+    writer.Writer._or_fail = deaf
 
 
 BROKEN = {f.__name__: f for f in (forget_fsync, overwrite, defer, ignore_errors)}

@@ -14,8 +14,8 @@ import pytest
 from invariants import leaves_nothing, readable, said_so
 from reliability.aftermath import resumes, said, sound, traced
 
-from sweeps.record.log import Writer
 from sweeps.record.storage import Lock, WriteError, replace
+from sweeps.record.writer import Writer
 
 CALLS = ("openat", "write", "pwrite64", "ftruncate", "flock", "fsync", "rename", "mkdir")
 ERRORS = {"EIO": "Input/output error", "ENOSPC": "No space left", "EDQUOT": "quota"}

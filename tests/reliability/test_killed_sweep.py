@@ -35,11 +35,11 @@ LANES = os.cpu_count() or 1
 
 # A driver whose log has no segments, though it says that trials have ended.
 FORGETFUL = """\
-from sweeps.record import log
+from sweeps.record import writer
 from sweeps.__main__ import cli
 
-append = log.Writer.append
-log.Writer.append = lambda self, r: None if r["type"] == "segment" else append(self, r)
+append = writer.Writer.append
+writer.Writer.append = lambda self, r: None if r["type"] == "segment" else append(self, r)
 cli()
 """
 

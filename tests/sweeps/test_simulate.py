@@ -12,8 +12,8 @@ from spaces import TINY
 from sweeps.deciding.curves import Curve, Rule, source, synthetic
 from sweeps.deciding.simulate import command, graham, simulate
 from sweeps.errors import UsageError
-from sweeps.record.log import Writer
 from sweeps.record.storage import Lock
+from sweeps.record.writer import Writer
 
 RULE = Rule(rungs=(1, 3, 9, 27))
 R = 81

@@ -19,8 +19,9 @@ from sweeps.deciding.engine import Engine
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.record.ledger import Ledger
-from sweeps.record.log import LogError, Writer, read
+from sweeps.record.log import LogError, read
 from sweeps.record.storage import Lock, this_process
+from sweeps.record.writer import Writer
 from sweeps.watching.status import STANDINGS, command, lines, status
 from sweeps.watching.tally import Rule, Tally, tallied
 

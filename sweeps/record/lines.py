@@ -1,0 +1,72 @@
+"""Lines of the log: a record as one line of JSON with its number, a watermark and a checksum."""
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+FORMAT = 3
+"""Of the log, in the first record of every file."""
+LONGEST = 16 * 2**20
+"""Bytes of a line at most; no record comes near, and garbage must not fill the memory."""
+
+_LINE = re.compile(
+    rb'(?P<fields>\{.*),"n":(?P<n>\d{1,18}),"synced":(?P<synced>\d{1,18}),'
+    rb'"crc":"(?P<crc>[0-9a-f]{8})"\}\n'
+)
+_SEAL = len(b',"crc":"00000000"}\n')
+_RESERVED = {"n", "synced", "crc"}
+
+
+class Line(NamedTuple):
+    """One whole line.
+
+    Args:
+        fields: its JSON, without number, watermark and checksum.
+        n: its number in its file, from 1.
+        synced: lines before it that were known to be on the disk when it was written.
+    """
+
+    fields: bytes
+    n: int
+    synced: int
+
+
+def encode(record: Mapping[str, Any], n: int, synced: int) -> bytes:
+    """``record`` as line ``n`` of its file, of which ``synced`` lines are on the disk.
+
+    Raises:
+        ValueError: it is not JSON, or too long.
+    """
+    assert not record.keys() & _RESERVED, record.keys() & _RESERVED
+    try:
+        text = json.dumps(
+            {**record, "n": n, "synced": synced}, separators=(",", ":"), allow_nan=False
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"a record of type {record['type']!r} must hold finite numbers only, got "
+            f"{str(dict(record))[:200]}; write null for what has no value"
+        ) from error
+    body = text[:-1].encode("ascii")
+    line = b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
+    if len(line) > LONGEST:
+        raise ValueError(f"a record must be at most {LONGEST} bytes long, got {len(line)}")
+    return line
+
+
+def decode(line: bytes) -> Line | None:
+    """The parts of ``line``; None if it is damaged or no line of a log."""
+    parts = _LINE.fullmatch(line)
+    if parts is None or zlib.crc32(line[:-_SEAL]) != int(parts["crc"], 16):
+        return None
+    return Line(parts["fields"] + b"}", int(parts["n"]), int(parts["synced"]))
+
+
+def parse(text: bytes) -> Any:
+    """The JSON value of ``text``; None if it is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
