@@ -65,8 +65,12 @@ def decode(line: bytes) -> Line | None:
 
 
 def parse(text: bytes) -> Any:
-    """The JSON value of ``text``; None if it is no JSON."""
+    """The JSON value of ``text``; None if it is no JSON, which knows no NaN and no Infinity."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -28,7 +28,7 @@ from sweeps.errors import UsageError
 from sweeps.record import lines
 
 # Later lines build on earlier ones, so there is no going on without a part of them.
-_CURE = "restore it from a copy, or start again in another --storage"
+CURE = "restore it from a copy, or start again in another --storage"
 
 
 class LogError(UsageError):
@@ -74,7 +74,7 @@ class Reader:
         for number, file in enumerate(files(self._storage), start=1):
             if int(file.stem) != number:
                 raise LogError(
-                    f"{number:04d}.jsonl: missing, though {file.name} came after it; {_CURE}"
+                    f"{number:04d}.jsonl: missing, though {file.name} came after it; {CURE}"
                 )
             count, digest = 0, hashlib.sha256()
             for line, record in _numbered(file):
@@ -203,7 +203,7 @@ def _unreadable(path: Path, error: OSError) -> LogError:
 
 
 def _damaged(file: Path, number: int, what: str) -> LogError:
-    cure = _CURE
+    cure = CURE
     if number > 1 and file == files(file.parent.parent)[-1]:
         kept = f"keep only lines 1 to {number - 1}"
         cure = f"restore it from a copy, or {kept} to compute again what follows"

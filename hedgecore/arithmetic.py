@@ -1,0 +1,127 @@
+"""Identity of this process's arithmetic: equal identities compute equal bits from equal inputs.
+
+Libraries choose their kernels by the processor and by the environment, and with the kernel the
+order of a sum and its last bits. So the same code, seed and versions give other numbers on an
+older processor, or on the same one under ``MKL_CBWR=AVX2``.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import torch
+from jaxtyping import Float
+from threadpoolctl import threadpool_info
+from torch import Tensor
+
+# What chooses kernels beside the processor.
+_SWITCHES = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+)
+_FEATURES = 37
+_UNITS = 64
+_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic:
+    """What the last bits of this process's numbers depend on.
+
+    Args:
+        cpu: instruction set that torch's kernels use, such as "AVX512".
+        blas: libraries of linear algebra, each with version and kernel.
+        switches: environment variables that choose kernels, of those that are set.
+        threads: that torch uses for one operation.
+        sample: sha256 (hex) of what a fixed computation gives.
+    """
+
+    cpu: str
+    blas: str
+    switches: str
+    threads: int
+    sample: str
+
+    @property
+    def id(self) -> str:
+        """Eight hexadecimal digits, equal for equal arithmetic."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def __str__(self) -> str:
+        parts = [self.cpu, self.blas, self.switches, f"{self.threads} thread(s)"]
+        return ", ".join([*filter(None, parts), f"sample {self.sample[:8]}"])
+
+
+def arithmetic() -> Arithmetic:
+    """The arithmetic of this process as it is now, with the threads that it is limited to."""
+    return _measured(torch.get_num_threads())
+
+
+@cache
+def _measured(threads: int) -> Arithmetic:
+    return Arithmetic(
+        cpu=torch.backends.cpu.get_cpu_capability(),
+        blas=_blas(),
+        switches=" ".join(
+            f"{name}={os.environ[name]}" for name in _SWITCHES if name in os.environ
+        ),
+        threads=threads,
+        sample=_sample(),
+    )
+
+
+def _blas() -> str:
+    # torch has its library linked into it; those of NumPy and SciPy, which are imported here so
+    # that every process has loaded them, are shared ones.
+    libraries: list[dict[str, Any]] = [i for i in threadpool_info() if i["user_api"] == "blas"]
+    kernels = {
+        f"{i['internal_api']} {i['version']} {i.get('architecture') or ''}".rstrip()
+        for i in libraries
+    }
+    mkl = "mkl" if torch.backends.mkl.is_available() else "no mkl"
+    return "; ".join([f"torch {torch.__version__} with {mkl}", *sorted(kernels)])
+
+
+def _sample() -> str:
+    digest = hashlib.sha256()
+    for tensor in _computed():
+        digest.update(tensor.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _computed() -> Iterator[Tensor]:
+    """A network trained for one step and what it stands on, in both precisions."""
+    for dtype in (torch.float32, torch.float64):
+        x = _numbers(_ROWS * _FEATURES).reshape(_ROWS, _FEATURES).to(dtype)
+        first = (_numbers(_FEATURES * _UNITS).reshape(_FEATURES, _UNITS)).to(dtype)
+        second = _numbers(_UNITS * _UNITS).reshape(_UNITS, _UNITS).to(dtype)
+        first.requires_grad_()
+        hidden = torch.tanh(x @ first)
+        output = torch.nn.functional.silu(hidden @ second).sum(dim=1)
+        loss = torch.logsumexp(output, dim=0) + output.square().mean() + torch.erf(output).std()
+        (gradient,) = torch.autograd.grad(loss, first)
+        yield from (hidden, output, loss, gradient)
+        yield torch.exp(x).log1p().cumsum(dim=0).sqrt().softmax(dim=1)
+    a = _numbers(_UNITS * _UNITS).reshape(_UNITS, _UNITS).numpy()
+    gram = a @ a.T + np.eye(_UNITS)
+    yield torch.from_numpy(gram)
+    yield torch.from_numpy(np.linalg.svd(a, compute_uv=False))
+    yield torch.from_numpy(scipy.linalg.solve(gram, a[:, 0], assume_a="pos"))
+
+
+def _numbers(count: int) -> Float[Tensor, " count"]:
+    """Numbers in [-0.5, 0.5) that are the same on every machine: whole numbers, scaled exactly."""
+    whole = torch.arange(1, count + 1, dtype=torch.int64) * 2654435761 % 2**32
+    return whole.to(torch.float64) / 2**32 - 0.5
