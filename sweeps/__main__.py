@@ -98,6 +98,11 @@ def plan_command(
     metavar="SECONDS",
     help="Replace a worker that takes longer to the next rung.",
 )
+@click.option(
+    "--allow-mixed",
+    is_flag=True,
+    help="Let workers train that compute with another arithmetic; their trials say so.",
+)
 @click.option("--budget-hours", type=float, metavar="HOURS", help="End after this wall time.")
 @click.option(
     "--budget-cost", type=float, metavar="MONEY", help="End at this price; needs --rate."
@@ -114,6 +119,7 @@ def run_command(
     address: str | None,
     audit: float,
     hang_after: float | None,
+    allow_mixed: bool,
     budget_hours: float | None,
     budget_cost: float | None,
     cpus: float,
@@ -133,6 +139,7 @@ def run_command(
         address=address,
         audit=audit,
         hang_after=hang_after,
+        allow_mixed=allow_mixed,
         budget=Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
         if limited
         else None,

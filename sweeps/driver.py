@@ -21,7 +21,6 @@ from sweeps.planning.plan import Plan, plan
 from sweeps.planning.warm import begun_with
 from sweeps.record import manifest
 from sweeps.record.book import TrialLog
-from sweeps.record.filing import Filed
 from sweeps.record.ledger import Ledger
 from sweeps.signals import interruptible
 from sweeps.watching.followers import Follower, Followers
@@ -67,6 +66,7 @@ def run(
     audit: float = 0.0,
     budget: Budget | None = None,
     hang_after: float | None = None,
+    allow_mixed: bool = False,
     followers: Sequence[Follower] = (),
     progress: Progress | None = None,
 ) -> Sweep:
@@ -87,6 +87,8 @@ def run(
             the same, so that its errors can be counted; drawn from the seed of the search.
         budget: hours or money after which the sweep is cut off.
         hang_after: seconds after which a worker that has not reached the next rung is replaced.
+        allow_mixed: let workers train whose arithmetic is not that of the preparations; which one
+            computed a trial is in its column ``arithmetic``. Refused if False.
         followers: told of every row once it is on the disk, such as
             :class:`sweeps.watching.boards.TensorBoard`; one that fails is dropped with a message.
         progress: what shows the sweep; chosen by whether there is a terminal if None.
@@ -95,19 +97,24 @@ def run(
         UsageError: something is wrong with the storage, the address or another argument; raised
             before any trial.
         PreparationError: a baseline diverged, or the data cannot be had.
-        SweepError: workers die before they run anything.
+        SweepError: workers die before they run anything, or compute with another arithmetic.
         WriteError: the storage takes no more.
     """
     planned = plan(space, overrides=overrides)
     _check(planned, max_concurrent=max_concurrent, audit=audit, hang_after=hang_after)
     storage = Path(storage).expanduser().absolute()
-    manifest.check(storage, planned)
-    core = manifest.core_version()
+    core, text = manifest.core_version(), planned.space.text
     began = time.monotonic()
     deadline = began + budget.seconds if budget else None
     engine = engine_for(planned, audit=audit)
     with interruptible(), ExitStack() as closing:
-        ledger = Ledger(storage, core=core, engine=engine, experiment=planned.experiment)
+        ledger = Ledger(
+            storage,
+            core=core,
+            engine=engine,
+            experiment=planned.experiment,
+            accept=partial(manifest.check, storage, planned),
+        )
         shown = progress or default()
         told = Followers(followers, ledger.book, shown.message)
         ledger.follow = told.record
@@ -118,26 +125,27 @@ def run(
             shown.message(line)
         search = _search(planned, ledger, shown)
         enter = partial(Roster, planned, ledger=ledger, engine=engine, search=search)
-        filed = {
-            key: Filed.read(storage / "study" / key, core=core) for key in planned.preparations
-        }
+        filed = {key: ledger.preparation(key) for key in planned.preparations}
         known = {key: made.facts for key, made in filed.items() if made}
-        roster = enter(known) if len(known) == len(filed) else None
-        if roster:
+        roster = None
+        if len(known) == len(filed):
+            if ledger.book.manifest is None:
+                ledger.keep_manifest(manifest.content(planned, known, audit=audit), text)
+            roster = enter(known)
             roster.enter()
         if roster and roster.exhausted and not roster.left:
             shown.message("every trial is finished; nothing to run")
             done = True
-            if not (storage / "manifest.json").exists():
-                manifest.write(storage, planned, known, audit=audit)
+            ledger.copy_manifest()
         else:
             # Ray is imported where something is to be run; what is finished is told at once.
             from sweeps.workers.running import prepared, work
 
             try:
-                with prepared(planned, filed, storage, address, shown, deadline) as shared:
+                with prepared(planned, filed, ledger, address, shown, deadline) as shared:
                     facts = {key: made.facts for key, made in shared.items()}
-                    manifest.write(storage, planned, facts, audit=audit)
+                    content = manifest.content(planned, facts, audit=audit)
+                    ledger.keep_manifest(content, text)
                     if not roster:
                         roster = enter(facts)
                         roster.enter()
@@ -153,6 +161,7 @@ def run(
                         deadline=deadline,
                         hang_after=hang_after,
                         grows=address is not None,
+                        mixed=allow_mixed,
                         shown=shown,
                     )
                     paced.flush()

@@ -13,6 +13,10 @@ class SweepError(Exception):
     """The sweep cannot go on; what was recorded is safe."""
 
 
+class OtherArithmeticError(Exception):
+    """A worker computes other numbers than those that the sweep began with."""
+
+
 class Cut(BaseException):
     """The deadline of a sweep has come."""
 

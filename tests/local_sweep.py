@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sweeps.driver import engine_for
 from sweeps.experiments import experiment
 from sweeps.planning.plan import TrialPlan
 from sweeps.record import lines, manifest
-from sweeps.record.filing import Facts, Filed
+from sweeps.record.filing import Facts
 from sweeps.record.ledger import Ledger
 from sweeps.workers.trainables import Worker
 
@@ -48,15 +48,21 @@ def run_locally(
     """
     planned = sweeps.plan(_loaded(space, storage, overrides))
     core = manifest.core_version()
-    manifest.check(storage, planned)
     engine = engine_for(planned, audit=audit)
     assert engine is not None, "Ray's own schedulers need Ray"
-    ledger = Ledger(storage, core=core, engine=engine, experiment=planned.experiment)
+    ledger = Ledger(
+        storage,
+        core=core,
+        engine=engine,
+        experiment=planned.experiment,
+        accept=partial(manifest.check, storage, planned),
+    )
     try:
         name = planned.space.experiment
-        made = {k: _filed(storage, name, t, core) for k, t in planned.preparations.items()}
+        made = {k: _filed(ledger, name, t, core) for k, t in planned.preparations.items()}
         facts = {key: filed for key, (filed, _) in made.items()}
-        manifest.write(storage, planned, facts, audit=audit)
+        content = manifest.content(planned, facts, audit=audit)
+        ledger.keep_manifest(content, planned.space.text)
         roster = Roster(planned, facts, ledger, engine=engine)
         roster.enter()
 
@@ -137,13 +143,13 @@ def _loaded(
     return search_spaces.load(space, overrides=overrides)
 
 
-def _filed(storage: Path, name: str, trial: TrialPlan, core: str) -> tuple[Facts, Preparation]:
-    folder, study = storage / "study" / trial.preparation, trial.study.shared_study()
-    if filed := Filed.read(folder, core=core):
+def _filed(ledger: Ledger, name: str, trial: TrialPlan, core: str) -> tuple[Facts, Preparation]:
+    study = trial.study.shared_study()
+    if filed := ledger.preparation(trial.preparation):
         return filed.facts, filed.restore(experiment(name), study, _base(name, trial))
     made = _prepared(name, study, trial.seed)
     facts = Facts.of(made, core=core, seconds=0.0)
-    Filed.write(folder, facts, made)
+    ledger.keep_preparation(trial.preparation, facts, made)
     return facts, made
 
 
@@ -163,7 +169,7 @@ def _base(name: str, trial: TrialPlan) -> Preparation | None:
 
 
 def forge_network(storage: Path, network: str, change: Callable[[Tensor], Tensor]) -> None:
-    """File another ``network`` and its hash, as if the study had been prepared so."""
+    """File another ``network`` and its hashes, as if the study had been prepared so."""
     (folder,) = (storage / "study").iterdir()
     path, written = folder / f"{network}.safetensors", folder / "facts.json"
     forged = {name: change(value) for name, value in load_file(path).items()}
@@ -171,3 +177,30 @@ def forge_network(storage: Path, network: str, change: Callable[[Tensor], Tensor
     facts = json.loads(written.read_text())
     facts["sha256"][network] = tensor_sha256(forged[name] for name in facts["layout"][network])
     written.write_text(json.dumps(facts))
+    forge_study(storage)
+
+
+def forge_study(storage: Path) -> None:
+    """Let the log name the files of the study as they are now."""
+
+    def change(record: dict[str, Any]) -> dict[str, Any] | None:
+        if record["type"] != "prepared":
+            return None
+        folder = storage / "study" / record["key"]
+        files = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in record["files"]}
+        return {**record, "files": files}
+
+    for file in sorted((storage / "log").glob("*.jsonl")):
+        edit_log(storage, file.name, change)
+
+
+def edit_manifest(storage: Path, **changes: Any) -> None:
+    """Forge the manifest in every file of the log, and the copy for people."""
+
+    def change(record: dict[str, Any]) -> dict[str, Any] | None:
+        if record["type"] != "manifest":
+            return None
+        return {**record, "content": {**record["content"], **changes}}
+
+    for file in sorted((storage / "log").glob("*.jsonl")):
+        edit_log(storage, file.name, change)

@@ -17,8 +17,8 @@ from sweeps.deciding.asha import Asha
 from sweeps.deciding.engine import Engine
 from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan, plan
-from sweeps.record.book import Book, TrialLog
-from sweeps.record.log import read
+from sweeps.record.book import TrialLog
+from sweeps.record.recorded import Recorded
 
 METRIC = "metric"
 """Column that simulated trials are judged by."""
@@ -205,19 +205,12 @@ def _planned(planned: Plan, trials: int | None) -> Source:
 
 
 def _recorded(storage: Path, trials: int | None) -> Source:
-    try:
-        manifest = json.loads((storage / "manifest.json").read_text())
-        scheduler, rungs = manifest["scheduler"], manifest["rungs"]
-        book = Book(manifest["core_sha256"])
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(
-            f"{storage} holds no sweep that can be read (manifest.json: {error}); give the "
-            "--storage of one, or a space"
-        ) from error
-    for record in read(storage):
-        book.apply(record)
+    recorded = Recorded.read(storage)
+    scheduler, rungs = recorded.manifest["scheduler"], recorded.manifest["rungs"]
     metric = next(iter(scheduler.values()))["metric"] if scheduler else "val_loss"
-    curves = [_curve(log, metric) for log in book.trials.values() if log.epochs or log.end]
+    curves = [
+        _curve(log, metric) for log in recorded.book.trials.values() if log.epochs or log.end
+    ]
     if len(curves) < (trials or 1):
         raise UsageError(
             f"{storage} holds the curves of {len(curves)} trials, not of {trials or 1}; "
@@ -228,7 +221,7 @@ def _recorded(storage: Path, trials: int | None) -> Source:
     return Source(
         curves=tuple(curves),
         rule=_rule(scheduler, rungs, str(storage)),
-        about=f"{manifest['name']}: {len(curves)} recorded trials, {cut} of them cut off",
+        about=f"{recorded.manifest['name']}: {len(curves)} recorded trials, {cut} of them cut off",
     )
 
 

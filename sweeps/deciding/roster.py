@@ -10,6 +10,7 @@ from hedgecore.config import to_mapping
 from hedgecore.experiment import Experiment
 from hedgecore.rng import numpy_stream
 from sweeps.deciding.engine import Engine
+from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan, TrialPlan
 from sweeps.record.book import TrialLog
 from sweeps.record.filing import Facts
@@ -66,6 +67,8 @@ class Roster:
         order = numpy_stream(seed, "search", "order").permutation(len(groups))
         shuffled = [list(groups.values())[i] for i in order]
         records = [self._record(i) for members in shuffled for i in members]
+        for record in records:
+            self._check(record)
         new = [record for record in records if not self._is_entered(record)]
         if self.exhausted:
             new.append({"type": "closed"})
@@ -170,6 +173,20 @@ class Roster:
         }
         # Through JSON, so that it compares with what was read from the log.
         return dict(json.loads(json.dumps(record)))
+
+    def _check(self, record: Record) -> None:
+        """Refuse a trial of the log that is to start from something else than it did."""
+        log = self._ledger.book.trials.get(record["trial_id"])
+        if log is None:
+            return
+        trial = self.trials[record["trial_id"]]
+        for name in self._facts[trial.preparation].row:
+            if log.entry.get(name) != record[name]:
+                raise UsageError(
+                    f"trial {record['trial_id']} was entered with {name} {log.entry.get(name)}, "
+                    f"and study/{trial.preparation} gives {record[name]}; restore that folder "
+                    "from a copy, or give another --storage"
+                )
 
     def _group(self, trial: TrialPlan) -> str:
         return json.dumps(self._plan.group(trial))

@@ -63,10 +63,6 @@ def study(recorded: Recorded) -> tuple[str, list[str]]:
         if isinstance(filed, str):
             faults.append(filed)
             continue
-        faults += [
-            f"study/{key}/{name}.safetensors has not the sha256 of facts.json"
-            for name in filed.changed
-        ]
         # Through JSON, as the record went.
         columns = json.loads(json.dumps(filed.facts.row))
         for known in plans:
@@ -130,8 +126,6 @@ def _strays(
 
 def _made_again(experiment: Experiment[Any, Any], filed: Filed, plan: TrialPlan) -> Iterator[str]:
     """What of ``filed`` does not come out again."""
-    if filed.changed:
-        return  # said of the study already
     try:
         made = filed.restore(experiment, plan.study)
     except UsageError as error:
@@ -144,10 +138,11 @@ def _made_again(experiment: Experiment[Any, Any], filed: Filed, plan: TrialPlan)
 def _filed(recorded: Recorded, key: str) -> Filed | str:
     """The preparation ``key``, or what is wrong with it."""
     try:
-        filed = Filed.read(recorded.storage / "study" / key, core=recorded.core)
-    except (OSError, KeyError) as error:
-        return f"study/{key} cannot be read ({error})"
-    return filed or f"study/{key} is missing, damaged or of other code"
+        filed = recorded.filed(key, recorded.core)
+    except UsageError as error:
+        fault = str(error).partition(";")[0]
+        return fault.replace(f"{recorded.storage / 'study' / key}", f"study/{key}")
+    return filed or f"study/{key} is missing or of other code"
 
 
 def _preparations(recorded: Recorded) -> dict[str, dict[str, TrialPlan]]:

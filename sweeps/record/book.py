@@ -19,6 +19,7 @@ class TrialLog:
         stop: the decision that stopped its configuration.
         audited: whether it trained on after that.
         saved: sha256 (hex) of where its last segment left off.
+        arithmetics: identities of those that computed it.
         begun: driver start in which it last ran, from 1; 0 if never.
         fresh: whether the present driver start ended it.
     """
@@ -31,6 +32,7 @@ class TrialLog:
     stop: dict[str, Any] | None = None
     audited: bool = False
     saved: str | None = None
+    arithmetics: frozenset[str] = frozenset()
     begun: int = 0
     fresh: bool = False
 
@@ -112,6 +114,8 @@ class TrialLog:
             "reason": _reason(self.stop) if self.stop and status == "stopped" else None,
             "audited": audit is not None,
             "audit_val_loss": audit["val_loss"] if audit else None,
+            "model_sha256": (self.end or {}).get("model"),
+            "arithmetic": "+".join(sorted(self.arithmetics)) or None,
         }
 
 
@@ -134,6 +138,10 @@ class Book:
         """Trials that are no part of the space any more."""
         self.warm: Mapping[str, Any] | None = None
         """The record of what a search began with."""
+        self.prepared: dict[str, Mapping[str, Any]] = {}
+        """The record of what lies in ``study/``, by key."""
+        self.manifest: Mapping[str, Any] | None = None
+        """The last record of what the sweep was made with."""
         self.closed = True
         self.running: set[str] = set()
 
@@ -166,6 +174,7 @@ class Book:
             log.begun = self.starts
             if record["epoch"] == 0:
                 log.epochs.clear()  # under Ray's own schedulers it may have been begun before
+                log.arithmetics = frozenset()
             self.running.add(record["trial_id"])
         elif kind == "lost":
             self.running.discard(record["trial_id"])
@@ -181,6 +190,10 @@ class Book:
                     self.running.discard(trial_id)
         elif kind == "warm":
             self.warm = record
+        elif kind == "prepared":
+            self.prepared[record["key"]] = record
+        elif kind == "manifest":
+            self.manifest = record
         elif kind == "audit":
             for trial_id in record["trials"]:
                 self.trials[trial_id].audited = True
@@ -201,6 +214,8 @@ class Book:
             self.running.discard(record["trial_id"])
         log.facts = record.get("facts", log.facts)
         log.saved = record.get("checkpoint")
+        if arithmetic := record.get("arithmetic"):
+            log.arithmetics |= {arithmetic}
         for row in record["rows"]:
             log.columns = log.columns or _interned(tuple(row))
             # Trained again after a crash, an epoch is what it was the first time.

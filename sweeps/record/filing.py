@@ -1,8 +1,9 @@
 """What all trials of a seed share, as it lies in a storage: made once, read by every rerun."""
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from hedgecore.arithmetic import arithmetic
 from hedgecore.experiment import Experiment, Preparation, Study
 from hedgecore.identity import sha256
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import UsageError
 from sweeps.record.storage import replace
+
+_FACTS = "facts.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,7 @@ class Facts:
         columns: what stands in every row of its trials.
         baselines: metrics of what they are to beat, by name.
         about: what only the experiment understands.
+        arithmetic: of the process that made it: its ``id``, and what that stands for.
         seconds: wall time of its making.
     """
 
@@ -41,6 +46,7 @@ class Facts:
     columns: dict[str, Any]
     baselines: dict[str, dict[str, float]]
     about: dict[str, Any]
+    arithmetic: dict[str, str]
     seconds: float
 
     @classmethod
@@ -55,10 +61,17 @@ class Facts:
             columns=made.columns,
             baselines={name: dict(metrics) for name, metrics in made.baselines.items()},
             about=made.about,
+            arithmetic={"id": (here := arithmetic()).id, "about": str(here)},
             seconds=seconds,
         )
         # Through JSON, so that it is the same whether it was read from a file or not.
         return cls(**json.loads(json.dumps(asdict(facts))))
+
+    @property
+    def identity(self) -> str:
+        """sha256 (hex) of all that is the same wherever and whenever it is prepared."""
+        fields = {k: v for k, v in asdict(self).items() if k not in ("seconds", "arithmetic")}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     @property
     def theta_0_sha256(self) -> str:
@@ -83,38 +96,58 @@ class Filed:
     files: Mapping[str, Mapping[str, Tensor]]
 
     @classmethod
-    def read(cls, folder: Path, *, core: str) -> "Filed | None":
-        """What an earlier run left in ``folder``; None if nothing whole, or made by other code."""
+    def read(cls, folder: Path, record: Mapping[str, Any] | None) -> "Filed | None":
+        """What an earlier driver left in ``folder``; None if a file of it is missing.
+
+        Args:
+            folder: where it lies.
+            record: of the log, with the sha256 of every file. What no record names is passed
+                over: a crash may have cut off its making.
+        Raises:
+            UsageError: a file is not the one that was recorded.
+        """
+        if record is None:
+            return None
+        content = {}
+        for name, digest in record["files"].items():
+            path = folder / name
+            try:
+                content[name] = path.read_bytes()
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise UsageError(
+                    f"{path} cannot be read ({error.strerror}); mend that, or restore it"
+                ) from error
+            if (found := hashlib.sha256(content[name]).hexdigest()) != digest:
+                raise UsageError(
+                    f"{path} is not what was recorded (sha256 {found[:8]}, not {digest[:8]}); "
+                    f"restore it from a copy, or remove {folder} to prepare it again"
+                )
         try:
-            written = json.loads((folder / "facts.json").read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-        if written.get("core") != core or written.keys() != {f.name for f in fields(Facts)}:
-            return None
-        facts = Facts(**written)
-        try:
-            read = {n: load((folder / f"{n}.safetensors").read_bytes()) for n in facts.layout}
-        except (FileNotFoundError, SafetensorError):
-            return None
-        # safetensors files sort by name; sums over parameters depend on the order.
-        files = {n: {t: read[n][t] for t in tensors} for n, tensors in facts.layout.items()}
+            facts = Facts(**json.loads(content[_FACTS]))
+            read = {n: load(content[f"{n}.safetensors"]) for n in facts.layout}
+            # safetensors files sort by name; sums over parameters depend on the order.
+            files = {n: {t: read[n][t] for t in tensors} for n, tensors in facts.layout.items()}
+        except (ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
+            raise UsageError(
+                f"{folder} is of another version of hedgesweep ({type(error).__name__}: {error}); "
+                "go on with that, or remove the folder to prepare it again"
+            ) from error
         return cls(facts, files)
 
     @staticmethod
-    def write(folder: Path, facts: Facts, made: Preparation) -> None:
-        """File ``made``; the facts come last, so that a folder with facts is whole."""
+    def write(folder: Path, facts: Facts, made: Preparation) -> dict[str, str]:
+        """File ``made``; sha256 (hex) by name of file, for the log to name."""
         folder.mkdir(parents=True, exist_ok=True)
+        content = {_FACTS: json.dumps(asdict(facts), indent=1).encode()}
         for name, tensors in made.files.items():
             # safetensors wants memory of its own for every tensor.
-            content = save({n: t.contiguous().clone() for n, t in tensors.items()})
-            replace(folder / f"{name}.safetensors", content)
-        replace(folder / "facts.json", json.dumps(asdict(facts), indent=1).encode())
-
-    @property
-    def changed(self) -> list[str]:
-        """Names of the files that do not hold what was filed."""
-        known = self.facts.sha256
-        return [n for n, tensors in self.files.items() if sha256(tensors.values()) != known[n]]
+            saved = {n: t.contiguous().clone() for n, t in tensors.items()}
+            content[f"{name}.safetensors"] = save(saved)
+        for name, data in content.items():
+            replace(folder / name, data)
+        return {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
 
     def restore(
         self, experiment: Experiment[Any, Any], study: Study, base: Preparation | None = None
@@ -126,14 +159,9 @@ class Filed:
             study: of any of its trials.
             base: the preparation that it adds to, if that is there.
         Raises:
-            UsageError: a file does not hold what was filed, or the data cannot be had, or is not
-                what it was where the study was prepared.
+            UsageError: the data cannot be had, or is not what it was where the study was
+                prepared.
         """
-        if changed := self.changed:
-            raise UsageError(
-                f"{changed[0]}.safetensors of seed {self.facts.seed} is not the one that was "
-                "filed; restore it from a copy, or use another --storage"
-            )
         try:
             made: Preparation = experiment.restore(
                 study, seed=self.facts.seed, about=self.facts.about, files=self.files, base=base

@@ -2,16 +2,21 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hedgecore.experiment import Experiment
+from hedgecore.experiment import Experiment, Preparation
 from sweeps.deciding.engine import Engine
+from sweeps.errors import UsageError
 from sweeps.record.book import Book
 from sweeps.record.checkpoints import Checkpoints
-from sweeps.record.log import LogError, read
-from sweeps.record.storage import Lock, replace
+from sweeps.record.filing import Facts, Filed
+from sweeps.record.history import History
+from sweeps.record.log import Extent
+from sweeps.record.manifest import copies
+from sweeps.record.storage import Lock, WriteError, replace
+from sweeps.record.sums import Sums
 from sweeps.record.tables import write_tables
 from sweeps.record.writer import Writer
 
@@ -28,10 +33,11 @@ class Ledger:
         core: version of hedgecore.
         experiment: gives the tables their columns.
         engine: what decides; None if another scheduler does.
+        accept: called with the content of every manifest in the log; raises what refuses it.
         clock: seconds, for the pace of snapshots.
     Raises:
-        UsageError: ``storage`` cannot be written, another driver writes there, or its log is
-            damaged.
+        UsageError: ``storage`` cannot be written, another driver writes there, its log is
+            damaged, or what ``accept`` raises.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class Ledger:
         core: str,
         experiment: Experiment[Any, Any],
         engine: Engine | None = None,
+        accept: Callable[[Mapping[str, Any]], None] = lambda content: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.storage = storage
@@ -55,8 +62,9 @@ class Ledger:
         self._checkpoints = Checkpoints(storage)
         self._lock = Lock(storage)
         try:
-            self._replay(storage)
-            self._writer = Writer(storage, {"core": core})
+            before = self._replay(accept)
+            self._sums = Sums(storage)
+            self._writer = Writer(storage, {"core": core}, before=before)
             self.append({"type": "start", "core": core}, logged=True)
             if engine:
                 self.append(*engine.pending)
@@ -65,17 +73,15 @@ class Ledger:
             self._lock.close()
             raise
 
-    def _replay(self, storage: Path) -> None:
-        for record in read(storage):
-            try:
-                # What follows from a record is in the log itself, or pending.
-                if self.book.apply(record) and self.engine:
-                    self.engine.apply(record)
-            except KeyError as error:
-                raise LogError(
-                    f"log/: a {record['type']} record speaks of {error} before it was entered, so "
-                    "a file was cut; restore it from a copy, or start again in another --storage"
-                ) from error
+    def _replay(self, accept: Callable[[Mapping[str, Any]], None]) -> Extent | None:
+        history = History(self.storage)
+        for record in history:
+            if record["type"] == "manifest":
+                accept(record["content"])
+            # What follows from a record is in the log itself, or pending.
+            if self.book.apply(record) and self.engine:
+                self.engine.apply(record)
+        return history.extent
 
     def append(self, *records: Record, logged: bool = False) -> None:
         """Log ``records`` and all that follows from them; return when they are on the disk.
@@ -92,6 +98,7 @@ class Ledger:
             if self.book.apply(record) and self.engine:
                 todo += self.engine.apply(record)
             done += 1
+        self._check()
         self._writer.commit()
         touched = {i for record in todo for i in _concerned(record)}
         self._checkpoints.tidy({i: self.book.trials[i].checkpoint for i in touched})
@@ -111,7 +118,8 @@ class Ledger:
         if not self._changed:
             return
         began = self._clock()
-        write_tables(self.storage, self.book, self._experiment)
+        self._check()
+        write_tables(self.storage, self.book, self._experiment, sums=self._sums)
         self._changed = False
         self._due = self._clock() + max(2.0, 20 * (self._clock() - began))
 
@@ -119,15 +127,18 @@ class Ledger:
         """Vouch for the log, bring the tables up to date, and let the next driver in."""
         try:
             self._writer.close()
-            if self._writer.sound:  # else the book knows more than the disk
+            # Else the book knows more than the disk, or the storage is another one by now.
+            if self._writer.sound and self._is_in_place():
                 self.book.apply({"type": "close"})
                 self._changed = True
                 self.snapshot()
+                self._sums.settle()
         finally:
             self._lock.close()
 
     def keep_model(self, trial_id: str, model: bytes) -> str:
         """File a trained network in ``models/<trial_id>/``; its sha256 (hex)."""
+        self._check()
         folder = self.storage / "models" / trial_id
         folder.mkdir(parents=True, exist_ok=True)
         replace(folder / self._experiment.model_file, model)
@@ -135,12 +146,75 @@ class Ledger:
 
     def keep_checkpoint(self, trial_id: str, checkpoint: bytes) -> str:
         """File where ``trial_id`` can go on; its sha256 (hex), which its segment has to name."""
+        self._check()
         return self._checkpoints.keep(trial_id, checkpoint)
 
     def checkpoint(self, trial_id: str) -> bytes | None:
         """Where the log says that ``trial_id`` can go on; None if that cannot be had."""
         digest = self.book.trials[trial_id].checkpoint
         return self._checkpoints.load(trial_id, digest) if digest else None
+
+    def keep_preparation(self, key: str, facts: Facts, made: Preparation) -> None:
+        """File what the trials of ``key`` share, and log what its files are.
+
+        Raises:
+            UsageError: prepared before by equal code, it was something else.
+        """
+        self._check()
+        record = self.book.prepared.get(key)
+        if record and record["identity"] != facts.identity:
+            raise UsageError(
+                f"study/{key}, prepared again, is not what it was: restore the folder from a "
+                "copy, or compute the sweep anew in another --storage"
+            )
+        files = Filed.write(self.storage / "study" / key, facts, made)
+        self.append({"type": "prepared", "key": key, "identity": facts.identity, "files": files})
+
+    def preparation(self, key: str) -> Filed | None:
+        """What an earlier driver filed as ``key``; None if there is nothing whole.
+
+        Raises:
+            UsageError: it is not what the log names.
+        """
+        return Filed.read(self.storage / "study" / key, self.book.prepared.get(key))
+
+    def keep_manifest(self, content: Mapping[str, Any], space: str) -> None:
+        """Log what the sweep is made with, and copy it for people; see :meth:`copy_manifest`."""
+        before = self.book.manifest
+        if before is None or _undated(before["content"]) != _undated(content):
+            self.append({"type": "manifest", "content": dict(content), "space": space})
+        self.copy_manifest()
+
+    def copy_manifest(self) -> None:
+        """Let ``manifest.json`` and ``space.yaml`` be what the log says of them."""
+        assert self.book.manifest is not None
+        self._check()
+        for name, data in copies(self.book.manifest).items():
+            path = self.storage / name
+            if not path.is_file() or path.read_bytes() != data:
+                replace(path, data, announce=self._sums.announce(name))
+            else:
+                self._sums.announce(name)(path)
+
+    def _check(self) -> None:
+        """Raise if the storage is not the one that this driver began to write to."""
+        self._lock.check()
+        if not self._writer.in_place:
+            raise WriteError(
+                f"the log of {self.storage} was moved, removed or replaced while its sweep ran; "
+                "nothing more is recorded: bring it back, or start anew"
+            )
+
+    def _is_in_place(self) -> bool:
+        try:
+            self._check()
+        except WriteError:
+            return False
+        return True
+
+
+def _undated(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name != "started"}
 
 
 def _concerned(record: Record) -> list[str]:

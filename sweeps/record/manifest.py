@@ -18,7 +18,6 @@ from hedgecore.config import digest, fingerprint, to_mapping
 from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan, TrialPlan
 from sweeps.record.filing import Facts
-from sweeps.record.storage import replace
 
 _PACKAGES = (
     "hedgesweep",
@@ -54,37 +53,31 @@ def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
     return digest([*parts, facts.core, version("torch"), gpu])[:16]
 
 
-def check(storage: Path, plan: Plan) -> None:
+def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
     """Refuse to mix two studies in one storage.
 
+    Args:
+        storage: the sweep's directory.
+        plan: what is to run there.
+        before: the manifest of an earlier driver start, from the log.
     Raises:
-        UsageError: ``storage`` is not a directory, or holds a sweep of another study.
+        UsageError: that is of another study, or of a sweep that trained longer.
     """
-    try:
-        if storage.exists() and not storage.is_dir():
-            raise UsageError(f"storage {storage} is a file; give a directory as --storage")
-        written = json.loads((storage / "manifest.json").read_text())
-        before = {"study": written["study"], "scheduler": _rule(written["scheduler"])}
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise UsageError(
-            f"storage {storage} cannot be read ({error.strerror}); give another --storage"
-        ) from error
-    except (ValueError, KeyError) as error:
-        raise UsageError(
-            f"{storage}/manifest.json is damaged; remove it (rows lie in log/), or give another "
-            "--storage"
-        ) from error
-    now = {"study": to_mapping(plan.study), "scheduler": _rule(_scheduler(plan))}
-    changed = sorted(_differences(before, json.loads(json.dumps(now))))
+    then = {**before, "scheduler": _rule(before["scheduler"])}
+    now = {
+        "experiment": plan.space.experiment,
+        "study": to_mapping(plan.study),
+        "scheduler": _rule(_scheduler(plan)),
+    }
+    then = {name: then[name] for name in now}
+    changed = sorted(_differences(then, json.loads(json.dumps(now))))
     if changed:
         shown = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
         raise UsageError(
             f"storage {storage} holds a sweep of another study or rule ({shown}); "
             "give another --storage, or undo the change"
         )
-    was, is_now = _most_epochs(written["scheduler"]), _most_epochs(_scheduler(plan))
+    was, is_now = _most_epochs(before["scheduler"]), _most_epochs(_scheduler(plan))
     if is_now < was:
         raise UsageError(
             f"storage {storage} was judged up to max_t {was:g}, now {is_now:g}; a larger one "
@@ -92,12 +85,12 @@ def check(storage: Path, plan: Plan) -> None:
         )
 
 
-def write(
-    storage: Path, plan: Plan, preparations: Mapping[str, Facts], *, audit: float = 0.0
-) -> None:
-    """``manifest.json`` and ``space.yaml``."""
+def content(
+    plan: Plan, preparations: Mapping[str, Facts], *, audit: float = 0.0
+) -> dict[str, Any]:
+    """What ``plan`` is run with here and now, as plain data."""
     space = plan.space
-    content = {
+    plain = {
         "name": space.name,
         "experiment": space.experiment,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -116,9 +109,13 @@ def write(
                 "seed": facts.seed,
                 "theta_0_sha256": facts.theta_0_sha256,
                 "data_sha256": facts.data_sha256,
+                "arithmetic": facts.arithmetic["id"],
                 "baselines": facts.baselines,
             }
             for key, facts in sorted(preparations.items())
+        },
+        "arithmetic": {
+            facts.arithmetic["id"]: facts.arithmetic["about"] for facts in preparations.values()
         },
         "core_sha256": core_version(),
         "git": git_state(),
@@ -127,8 +124,16 @@ def write(
         "platform": platform.platform(),
         "device": "gpu" if space.resources.gpu else "cpu",
     }
-    replace(storage / "manifest.json", json.dumps(content, indent=1).encode())
-    replace(storage / "space.yaml", space.text.encode())
+    # Through JSON, so that it compares with what was read from the log.
+    return dict(json.loads(json.dumps(plain)))
+
+
+def copies(record: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files for people that a manifest record of the log stands for, by name."""
+    return {
+        "manifest.json": json.dumps(record["content"], indent=1).encode(),
+        "space.yaml": str(record["space"]).encode(),
+    }
 
 
 def git_state() -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """What lies in a storage, read beside whoever writes there: no lock taken, nothing changed."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,7 +13,8 @@ from sweeps.experiments import experiment
 from sweeps.planning.checks import trial_study
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import Book, TrialLog
-from sweeps.record.log import LogError, read
+from sweeps.record.filing import Filed
+from sweeps.record.history import History
 from sweeps.watching import holder
 
 
@@ -24,7 +24,8 @@ class Recorded:
 
     Args:
         storage: the sweep's directory.
-        manifest: ``manifest.json``.
+        manifest: what the sweep was made with; ``manifest.json`` is a copy.
+        space_text: the space file as it was read; ``space.yaml`` is a copy.
         study: what the axes of every trial vary.
         books: what the log says, by the version of hedgecore that computed it.
         core: the version of the last driver start.
@@ -34,6 +35,7 @@ class Recorded:
 
     storage: Path
     manifest: Mapping[str, Any]
+    space_text: str
     study: Study
     books: Mapping[str, Book]
     core: str
@@ -45,28 +47,26 @@ class Recorded:
         """What ``storage`` holds now.
 
         Raises:
-            UsageError: it holds no sweep, or its manifest is damaged.
-            LogError: its log is.
+            UsageError: it holds no sweep, or nothing was prepared there yet.
+            LogError: its log is damaged.
         """
-        manifest, study = _manifest(storage)
+        if not (storage / "log").is_dir():
+            raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
+        manifest: Mapping[str, Any] | None = None
         books: dict[str, Book] = {}
         checkpoints: dict[str, str] = {}
         lost: set[str] = set()
         core = ""
-        for record in read(storage):
+        for record in History(storage):
             kind = record["type"]
             if kind == "start":
                 core = record["core"]
                 books.setdefault(core, Book(core))
-            try:
-                for book in books.values():
-                    book.apply(record)
-            except KeyError as error:
-                raise LogError(
-                    f"log/: a {kind} record speaks of trial {error} before it was entered; "
-                    "a file of the log was emptied or cut: restore it from a copy"
-                ) from error
-            if kind == "segment":
+            for book in books.values():
+                book.apply(record)
+            if kind == "manifest":
+                manifest = record
+            elif kind == "segment":
                 checkpoints.pop(record["trial_id"], None)
                 if "checkpoint" in record:
                     checkpoints[record["trial_id"]] = record["checkpoint"]
@@ -76,10 +76,13 @@ class Recorded:
                 lost.add(record["trial_id"])
         if not books:
             raise UsageError(f"the log of {storage} holds no record; run a sweep there first")
+        if manifest is None:
+            raise UsageError(f"nothing was prepared in {storage} yet; run its sweep first")
         return cls(
             storage=storage,
-            manifest=manifest,
-            study=study,
+            manifest=manifest["content"],
+            space_text=manifest["space"],
+            study=_study(storage, manifest["content"]),
             books=books,
             core=core,
             checkpoints=checkpoints,
@@ -121,19 +124,27 @@ class Recorded:
         """What the trial of ``log`` was to be.
 
         Raises:
-            UsageError: the study has no such axes: log and manifest are not of one sweep.
+            UsageError: the study has no such axes.
         """
         entry = log.entry
         try:
             study = trial_study(self.study, log.config)
         except ConfigError as error:
             raise UsageError(
-                f"trial {entry['trial_id']} does not fit the study of manifest.json ({error}); "
-                "restore manifest.json from a copy"
+                f"trial {entry['trial_id']} does not fit the study that the log names ({error}); "
+                "restore the log from a copy"
             ) from error
         return TrialPlan(
             index=entry["index"], config=log.config, study=study, limit=entry["limit"]
         )
+
+    def filed(self, key: str, core: str) -> Filed | None:
+        """The preparation ``key`` as code of version ``core`` made it; None if it is not there.
+
+        Raises:
+            UsageError: it is not what the log names.
+        """
+        return Filed.read(self.storage / "study" / key, self.books[core].prepared.get(key))
 
     @property
     def driver(self) -> str | None:
@@ -145,23 +156,11 @@ class Recorded:
         return f"host {last.host}, pid {last.pid}"
 
 
-def _manifest(storage: Path) -> tuple[dict[str, Any], Study]:
-    if not (storage / "log").is_dir():
-        raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
-    path = storage / "manifest.json"
+def _study(storage: Path, manifest: Mapping[str, Any]) -> Study:
     try:
-        manifest = json.loads(path.read_text())
-        return manifest, from_mapping(experiment(manifest["experiment"]).study, manifest["study"])
-    except FileNotFoundError as error:
+        study: Study = from_mapping(experiment(manifest["experiment"]).study, manifest["study"])
+        return study
+    except ValueError as error:  # a ConfigError, or an experiment that there is not
         raise UsageError(
-            f"{path} is missing: nothing was prepared yet, or it was removed; run the sweep, or "
-            "restore it from a copy"
+            f"{storage} is of another version of hedgesweep ({error}); use that one"
         ) from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); mend that first") from error
-    except ConfigError as error:
-        raise UsageError(
-            f"{path} describes a study of another version of hedgesweep ({error}); use that one"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is damaged; restore it from a copy") from error

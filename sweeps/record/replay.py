@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from hedgecore.arithmetic import arithmetic
 from hedgecore.config import to_mapping
 from hedgecore.experiment import Preparation, Run
 from hedgecore.threads import one_thread
@@ -117,7 +118,7 @@ def replay(storage: str | Path, trial: str) -> Replay:
         raise UsageError(f"trial {known} was computed on a GPU; replay it where there is one")
     one_thread()
     filed = _filed(recorded, plan, log, core)
-    notes = _expected(recorded, core, same=trial_id(plan, filed.facts, gpu=gpu > 0) == known)
+    notes = _expected(recorded, log, core, same=trial_id(plan, filed.facts, gpu=gpu > 0) == known)
     if lost and log.end:
         notes += (f"it lost its workers ({log.end['error']}); only its epochs can be compared",)
     preparation = _restored(recorded, plan, filed)
@@ -177,20 +178,16 @@ def _job(known: str, log: TrialLog, plan: TrialPlan, *, lost: bool) -> dict[str,
 def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Filed:
     """What the trial started from, with the theta_0 that its record names."""
     folder = recorded.storage / "study" / plan.preparation
-    try:
-        # Later code may have prepared the seed again, with the same outcome or another.
-        versions = (core, core_version())
-        filed = next(filter(None, (Filed.read(folder, core=v) for v in versions)), None)
-    except (OSError, KeyError) as error:
-        raise UsageError(f"{folder} is damaged ({error}); restore it from a copy") from error
+    filed, failure = None, None
+    # Later code may have prepared the seed again, with the same outcome or another.
+    for code in dict.fromkeys((core, recorded.core)):
+        try:
+            filed = filed or recorded.filed(plan.preparation, code)
+        except UsageError as error:
+            failure = failure or error
     if filed is None:
-        raise UsageError(
+        raise failure or UsageError(
             f"{folder} does not hold what trial {log.entry['trial_id']} started from; "
-            "restore it from a copy"
-        )
-    if changed := filed.changed:
-        raise UsageError(
-            f"{folder}/{changed[0]}.safetensors is not the one that was filed; "
             "restore it from a copy"
         )
     if filed.facts.theta_0_sha256 != log.entry["theta_0_sha256"]:
@@ -208,7 +205,7 @@ def _restored(recorded: Recorded, plan: TrialPlan, filed: Filed) -> Preparation:
         raise UsageError(f"study/{plan.preparation} cannot be had again: {error}") from error
 
 
-def _expected(recorded: Recorded, core: str, *, same: bool) -> tuple[str, ...]:
+def _expected(recorded: Recorded, log: TrialLog, core: str, *, same: bool) -> tuple[str, ...]:
     """Why the trial may differ here; ``same`` if its id says that all it follows from is here."""
     causes = []
     if core != core_version():
@@ -217,7 +214,10 @@ def _expected(recorded: Recorded, core: str, *, same: bool) -> tuple[str, ...]:
     if not same and made != here:
         causes.append(f"torch {made}, here {here}")
     if not (same or causes):
-        causes.append("something its id does not stand for: its log or manifest.json was changed")
+        causes.append("something its id does not stand for: the log was changed")
+    others = log.arithmetics - {arithmetic().id}
+    if others:
+        causes.append(f"another arithmetic: {'+'.join(sorted(others))}, here {arithmetic()}")
     return tuple(f"computed by {cause}; a difference is to be expected" for cause in causes)
 
 

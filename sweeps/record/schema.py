@@ -17,6 +17,7 @@ MOST_WHOLE = 2**63 - 1
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _KEY = re.compile(r"seed-\d{1,19}-[0-9a-f]{8}")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.(json|safetensors)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ARITHMETIC = re.compile(r"[0-9a-f]{8}")
 _SCALARS = (bool, int, float, str, type(None))
@@ -186,7 +187,7 @@ RECORDS: Mapping[str, Check] = {
         {
             "key": _matches("a preparation's key", _KEY),
             "identity": _HASH,
-            "files": _mapping(_HASH, _matches("the name of a file", _NAME)),
+            "files": _mapping(_HASH, _matches("the name of a file", _FILE)),
         }
     ),
     "trial": _fields(

@@ -9,12 +9,14 @@ import fcntl
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from sweeps.errors import UsageError
+
+Announce = Callable[[Path], None]
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -37,10 +39,11 @@ class Lock:
     """
 
     def __init__(self, storage: Path) -> None:
-        folder = storage / "log"
+        self._storage, folder = storage, storage / "log"
+        self._path = folder / "lock"
         try:
             _make(folder)
-            self._fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             raise unwritable(storage, error) from error
         try:
@@ -62,6 +65,19 @@ class Lock:
                 raise unwritable(storage, error) from error
             raise
 
+    def check(self) -> None:
+        """Return while the storage is the one that was locked.
+
+        Raises:
+            WriteError: it was moved, removed or replaced since.
+        """
+        if not is_at(self._path, self._fd):
+            raise WriteError(
+                f"storage {self._storage} was moved, removed or replaced while its sweep ran; "
+                "nothing more is recorded, and what was is where its log went: bring that back, "
+                "or start anew"
+            )
+
     def close(self) -> None:
         """Let the next driver in; harmless when repeated."""
         if self._fd >= 0:
@@ -75,19 +91,31 @@ class Lock:
         self.close()
 
 
-def replace(path: Path, content: bytes) -> None:
+def is_at(path: Path, fd: int) -> bool:
+    """Whether the open file ``fd`` is still the one at ``path``."""
+    try:
+        there = os.lstat(path)
+    except OSError:
+        return False
+    return os.path.samestat(there, os.fstat(fd))
+
+
+def replace(path: Path, content: bytes, *, announce: Announce = lambda path: None) -> None:
     """Make ``content`` all that ``path`` holds, in one step; see `replaced`."""
-    with replaced(path) as partial:
+    with replaced(path, announce=announce) as partial:
         partial.write_bytes(content)
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[Path]:
+def replaced(path: Path, *, announce: Announce = lambda path: None) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; it takes ``path``'s place at the end.
 
     At every moment, and after a crash at any moment, ``path`` holds all of the old or all of the
     new content. On failure the old content stays and the temporary file goes.
 
+    Args:
+        path: what is replaced.
+        announce: called with the path of the new content before that takes its place.
     Raises:
         WriteError: the file system refused.
     """
@@ -95,6 +123,7 @@ def replaced(path: Path) -> Iterator[Path]:
     try:
         yield partial
         sync(partial)
+        announce(partial)
         os.replace(partial, path)
         sync(path.parent)
     except BaseException as error:

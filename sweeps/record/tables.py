@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from hedgecore.experiment import Experiment
 from sweeps.record.book import Book, cell
 from sweeps.record.storage import replaced
+from sweeps.record.sums import Sums
 
 _INTEGER, _REAL, _TEXT, _FLAG = pa.int64(), pa.float64(), pa.string(), pa.bool_()
 _HEAD = {
@@ -26,10 +27,18 @@ _HEAD = {
 _TYPES = {int: _INTEGER, float: _REAL, str: _TEXT, bool: _FLAG}
 
 
-def write_tables(storage: Path, book: Book, experiment: Experiment[Any, Any]) -> None:
+def write_tables(
+    storage: Path, book: Book, experiment: Experiment[Any, Any], *, sums: Sums | None = None
+) -> None:
     """``trials.parquet`` and ``epochs.parquet``, each replaced in one step.
 
     They are functions of the log: written again from the same log they have the same bytes.
+
+    Args:
+        storage: where to.
+        book: what the log says.
+        experiment: gives the columns and their types.
+        sums: where the digests of both are announced; nowhere if None.
     """
     logs = book.rows()
     rows = [{"trial_id": trial_id, **log.row(live=book.live(log))} for trial_id, log in logs]
@@ -51,6 +60,8 @@ def write_tables(storage: Path, book: Book, experiment: Experiment[Any, Any]) ->
         **_typed(experiment.trial_columns),
         **dict.fromkeys(placed, _REAL),
         **_typed(experiment.after),
+        "model_sha256": _TEXT,
+        "arithmetic": _TEXT,
     }
     epoch_columns = {
         "trial_id": _TEXT,
@@ -58,17 +69,23 @@ def write_tables(storage: Path, book: Book, experiment: Experiment[Any, Any]) ->
         **configs,
         **_typed(experiment.epoch_columns),
     }
-    _replace(storage / "trials.parquet", rows, trial_columns)
-    _replace(storage / "epochs.parquet", epochs, epoch_columns)
+    _replace(storage / "trials.parquet", rows, trial_columns, sums)
+    _replace(storage / "epochs.parquet", epochs, epoch_columns, sums)
 
 
 def _typed(columns: Mapping[str, type]) -> dict[str, pa.DataType]:
     return {name: _TYPES[kind] for name, kind in columns.items()}
 
 
-def _replace(path: Path, rows: list[dict[str, Any]], columns: Mapping[str, pa.DataType]) -> None:
+def _replace(
+    path: Path,
+    rows: list[dict[str, Any]],
+    columns: Mapping[str, pa.DataType],
+    sums: Sums | None,
+) -> None:
     schema = pa.schema(list(columns.items()))
-    with replaced(path) as partial:
+    announced = {"announce": sums.announce(path.name)} if sums else {}
+    with replaced(path, **announced) as partial:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial)
 
 

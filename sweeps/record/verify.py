@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 
 from sweeps.deciding.asha import Asha
 from sweeps.deciding.engine import Engine
-from sweeps.record import artifacts
+from sweeps.record import artifacts, sums
 from sweeps.record.book import Book
-from sweeps.record.log import LogError, files, read
+from sweeps.record.history import History
+from sweeps.record.log import LogError, files
 from sweeps.record.log import records as records_of
+from sweeps.record.manifest import copies
 from sweeps.record.recorded import Recorded
 from sweeps.record.tables import write_tables
 
@@ -74,7 +76,7 @@ def verify(storage: str | Path, *, data: bool = False) -> Verification:
         storage: a sweep's directory; nothing in it is changed.
         data: whether to make the data of every seed again and to evaluate its baseline there.
     Raises:
-        UsageError: ``storage`` holds no sweep, or its manifest cannot be read.
+        UsageError: ``storage`` holds no sweep, or nothing was prepared there yet.
     """
     storage = Path(storage)
     try:
@@ -140,7 +142,7 @@ def _decisions(recorded: Recorded) -> Found:
     if engine is None:
         return "made by a scheduler of Ray, which cannot make them again", []
     book, count, faults = Book(recorded.core), 0, []
-    for record in read(recorded.storage):
+    for record in History(recorded.storage):
         if not book.apply(record):
             continue
         if record["type"] != "decision":
@@ -183,12 +185,42 @@ def _verdict(record: Mapping[str, Any] | None) -> str:
     return f"that {record['group']} {verdict} at {ranked}"
 
 
+def _manifest(recorded: Recorded) -> Found:
+    """The files for people against what the log says."""
+    content = {"content": recorded.manifest, "space": recorded.space_text}
+    faults = []
+    for name, data in copies(content).items():
+        fault = _difference(recorded.storage / name, data) or _unnamed(recorded.storage, name)
+        faults += [f"{name} {fault}"] if fault else []
+    if faults and recorded.driver:
+        return f"behind the log (a driver is running: {recorded.driver})", []
+    return "manifest.json and space.yaml as the log gives them", faults
+
+
+def _unnamed(storage: Path, name: str) -> str:
+    """That a file is right but its digest is not published; empty if it is."""
+    digests = sums.read(storage).get(name, [])
+    named = sums.sha256_of(storage / name) in digests
+    return "" if named else f"has a content that {sums.NAME} does not name"
+
+
+def _difference(path: Path, content: bytes) -> str:
+    """What is wrong with the file at ``path`` that should hold ``content``; empty if nothing."""
+    try:
+        return "" if path.read_bytes() == content else "is not what the log gives"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
 def _tables(recorded: Recorded) -> Found:
     faults, notes = [], ["as the log gives them"]
     with TemporaryDirectory() as folder:
         write_tables(Path(folder), recorded.book, recorded.experiment)
         for derived in sorted(Path(folder).iterdir()):
             fault, note = _compared(recorded.storage / derived.name, derived)
+            fault = fault or _unnamed(recorded.storage, derived.name)
             faults += [f"{derived.name} {fault}"] if fault else []
             notes += [f"{derived.name} {note}"] if note else []
     if faults and recorded.driver:
@@ -225,6 +257,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Recorded], Found], str]] = {
         "the log was changed, or another version of hedgesweep decided: restore it from a copy, "
         "or compute the sweep again in another --storage",
     ),
+    "manifest": (_manifest, "the same run command again writes them from the log"),
     "tables": (_tables, "the same run command again writes them from the log"),
     "models": (
         artifacts.models,

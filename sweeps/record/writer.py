@@ -10,7 +10,7 @@ from typing import Any
 
 from sweeps.record import lines
 from sweeps.record.log import Extent, extent, files
-from sweeps.record.storage import WriteError, refused, shut, sync, this_process, unwritable
+from sweeps.record.storage import WriteError, is_at, refused, shut, sync, this_process, unwritable
 
 
 class Writer:
@@ -81,6 +81,11 @@ class Writer:
             if self._synced < self._lines:
                 os.fsync(self._fd)
                 self._synced = self._lines
+
+    @property
+    def in_place(self) -> bool:
+        """Whether its file is still where it was made."""
+        return self._fd < 0 or is_at(self._path, self._fd)
 
     @property
     def sound(self) -> bool:

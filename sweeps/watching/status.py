@@ -111,13 +111,14 @@ def status(storage: Path, *, now: float | None = None) -> Status:
         storage: the sweep's directory.
         now: the time in seconds since 1970; that of the clock if None.
     Raises:
-        UsageError: ``storage`` is no directory, or its manifest cannot be read.
+        UsageError: ``storage`` is no directory.
         LogError: its log is damaged.
     """
     if not storage.is_dir():
         raise UsageError(f"storage {storage} is no directory; give the --storage of a run")
     tally, starts = tallied(storage)
-    manifest = _manifest(storage)
+    record = tally.book.manifest
+    manifest: Mapping[str, Any] = record["content"] if record else {}
     holder = driver(storage, closed=tally.book.closed)
     live = holder is not None and holder.alive is not False
     rule = Rule.of(manifest)
@@ -208,16 +209,6 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
                 time.sleep(watch)
     except KeyboardInterrupt:
         pass  # whoever watches has seen enough; the sweep goes on
-
-
-def _manifest(storage: Path) -> dict[str, Any]:
-    path = storage / "manifest.json"
-    try:
-        return dict(json.loads(path.read_text()))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); run writes it anew") from error
 
 
 def _total(manifest: Mapping[str, Any], tally: Tally, known: int) -> int:

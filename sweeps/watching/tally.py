@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sweeps.record.book import Book, TrialLog
-from sweeps.record.log import read
+from sweeps.record.history import History
 
 RECENT = 300.0
 """Seconds over which a pace is taken."""
@@ -188,7 +188,7 @@ def tallied(storage: Path) -> tuple[Tally, int]:
     """
     core, starts = "", 0
     tallies = {core: Tally.of(core)}
-    for record in read(storage):
+    for record in History(storage):
         if record["type"] == "start":
             core, starts = record["core"], starts + 1
             tallies.setdefault(core, Tally.of(core))

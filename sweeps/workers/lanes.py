@@ -24,7 +24,7 @@ from sweeps.errors import SweepError
 from sweeps.record.ledger import Ledger
 from sweeps.workers.fitting import Listener, fit
 from sweeps.workers.mailbox import Mailbox
-from sweeps.workers.trainables import Worker
+from sweeps.workers.trainables import Worker, accepted
 
 _MOST_FALSE_STARTS = 5
 
@@ -162,6 +162,7 @@ class _Desk(Listener):
                 self.kill(lane)
 
     def _take(self, lane: int, segment: dict[str, Any]) -> None:
+        segment = accepted(segment)
         job, _ = self._jobs.pop(lane)
         assert segment["trial_id"] == job.trial_id
         self._false_starts = 0

@@ -6,6 +6,7 @@ from ray.tune.experiment import Trial
 
 from sweeps.workers.fitting import Listener
 from sweeps.workers.lanes import last_failure, reason
+from sweeps.workers.trainables import accepted
 
 
 class Recorder(Listener):
@@ -32,8 +33,7 @@ class Recorder(Listener):
         """An epoch is done."""
         # Taken out of the result, which Tune keeps in memory for every trial.
         segment = result.pop("segment")
-        segment["trial_id"] = self._id(trial)
-        self.guarded(lambda: self._keep(segment))
+        self.guarded(lambda: self._keep({**accepted(segment), "trial_id": self._id(trial)}))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any

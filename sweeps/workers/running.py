@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -21,6 +20,7 @@ from sweeps.record.filing import Filed
 from sweeps.record.ledger import Ledger
 from sweeps.record.manifest import core_version
 from sweeps.watching.progress import Progress
+from sweeps.workers.arithmetic import check_arithmetic
 from sweeps.workers.lanes import Work, run_lanes, slots
 from sweeps.workers.runtime import runtime
 from sweeps.workers.shared import Shared, collect, prepare_task
@@ -36,7 +36,7 @@ _MOST_LANES = 256
 def prepared(
     planned: Plan,
     filed: Mapping[str, Filed | None],
-    storage: Path,
+    ledger: Ledger,
     address: str | None,
     shown: Progress,
     deadline: float | None,
@@ -49,7 +49,7 @@ def prepared(
         UsageError: nothing answers at ``address``, or it is too small for one trial.
     """
     with runtime(address, planned.space.resources):
-        yield _prepare(planned, filed, storage, shown, deadline)
+        yield _prepare(planned, filed, ledger, shown, deadline)
 
 
 def work(
@@ -64,15 +64,17 @@ def work(
     deadline: float | None,
     hang_after: float | None,
     grows: bool,
+    mixed: bool,
     shown: Progress,
 ) -> bool:
     """Run what is left; False if ``deadline``, in seconds of ``time.monotonic``, came first.
 
-    See :func:`sweeps.run`; ``grows`` if the cluster adds nodes where work waits.
+    See :func:`sweeps.run`; ``grows`` if the cluster adds nodes where work waits, ``mixed`` if
+    workers may compute with another arithmetic than that of the preparations.
     """
     resources = {"cpu": planned.space.resources.cpu, "gpu": planned.space.resources.gpu}
     device = device_for(planned.space.resources.gpu)
-    open_run = partial(open_trial, preparations=dict(shared), device=device)
+    open_run = partial(open_trial, preparations=dict(shared), device=device, mixed=mixed)
     there = slots(resources)
     if engine is None:
         return run_stock(
@@ -116,21 +118,29 @@ def open_trial(
     *,
     preparations: Mapping[str, Shared],
     device: str,
+    mixed: bool = False,
 ) -> Run:
-    """A run of ``trial`` on this worker, on what the object store holds for its seed."""
+    """A run of ``trial`` on this worker, on what the object store holds for its seed.
+
+    Raises:
+        OtherArithmeticError: this worker does not compute what was computed for the preparation;
+            with ``mixed`` only if it should.
+        WorkerLost: the object store is out of reach.
+    """
     try:
         shared = preparations[trial["preparation"]]
         preparation = shared.fetch()
     except RayError as error:
         raise WorkerLost(f"the data of {trial['preparation']} is out of reach: {error}") from error
     asked = experiment(shared.name)
+    check_arithmetic(asked, trial, shared.facts, preparation, mixed=mixed)
     return asked.open_run(trial, checkpoint, preparation=preparation, device=device)
 
 
 def _prepare(
     planned: Plan,
     filed: Mapping[str, Filed | None],
-    storage: Path,
+    ledger: Ledger,
     shown: Progress,
     deadline: float | None,
 ) -> dict[str, Shared]:
@@ -177,7 +187,7 @@ def _prepare(
                 continue
             shared[key] = made
             if filed[key] is None:
-                Filed.write(storage / "study" / key, made.facts, made.fetch())
+                ledger.keep_preparation(key, made.facts, made.fetch())
             said = planned.experiment.told(made.facts.about)
             shown.message(f"{key}: {said}, {time.monotonic() - began:.0f} s")
     finally:

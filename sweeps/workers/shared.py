@@ -79,8 +79,8 @@ def prepare_task(
         return f"{wording.baseline} diverged: {error} ({wording.baseline_lr})", {}
     except (UsageError, ValueError) as error:
         return str(error), {}
-    seconds = time.perf_counter() - began if filed is None else filed.facts.seconds
-    facts = Facts.of(made, core=core, seconds=seconds)
+    seconds = time.perf_counter() - began
+    facts = filed.facts if filed else Facts.of(made, core=core, seconds=seconds)
     known = base_arrays or {}
     return facts, {k: a for k, a in _arrays(made).items() if not _same(a, known.get(k))}
 

@@ -190,7 +190,7 @@ def _trial(
     while True:
         segment = worker.segment({**job, "start": epoch, "stop": epoch + 1}, content)
         content = segment.pop("checkpoint", None)
-        rows = segment["rows"]
+        rows = segment.get("rows")
         epoch = rows[-1]["epoch"] if rows else epoch + 1
         # What diverged is the worst; Ray's schedulers compute with it, so it must be finite.
         worst = _WORST if rule.mode == "min" else -_WORST
@@ -204,7 +204,7 @@ def _trial(
                 tune.report({**report, "segment": segment}, checkpoint=saved)
         else:
             tune.report({**report, "segment": segment})
-        if "end" in segment:
+        if "end" in segment or segment["type"] == "refused":
             return
 
 

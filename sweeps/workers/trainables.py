@@ -7,14 +7,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from hedgecore.arithmetic import arithmetic
 from hedgecore.experiment import Run
+from hedgecore.threads import one_thread
 from hedgecore.training.convergence import DivergedError
+from sweeps.errors import OtherArithmeticError, SweepError
 
 
 class Worker:
     """Runs one segment after another; a trial that goes straight on need not be loaded again."""
 
     def __init__(self, open_run: Callable[[Mapping[str, Any], bytes | None], Run]) -> None:
+        one_thread()
         self._open_run = open_run
         self._at: tuple[str, int] | None = None
         self._run: Run
@@ -24,10 +28,12 @@ class Worker:
         """Train ``job`` from its ``start`` to its ``stop``; what the log will say of it.
 
         With it go, as bytes, a ``checkpoint`` if the trial is not over, and a ``model`` if it is.
-        What a trial raises is its own failure, not that of the worker.
+        What a trial raises is its own failure, not that of the worker. A worker whose arithmetic
+        is refused trains nothing and says so, as ``{"type": "refused"}``.
         """
         trial = job["trial"]
         segment: dict[str, Any] = {"type": "segment", "trial_id": trial["trial_id"]}
+        segment["arithmetic"] = arithmetic().id
         rows: list[dict[str, Any]] = []
         try:
             if self._at != (trial["trial_id"], job["start"]):
@@ -51,6 +57,8 @@ class Worker:
                 segment |= {"end": {"status": "completed", **_plain(end)}, "model": model}
                 if truncated:
                     segment["end"]["truncated"] = True
+        except OtherArithmeticError as error:
+            return {"type": "refused", "reason": str(error)}
         except DivergedError as error:
             rate = trial["study"]["training"]["lr"]
             failure = _failure(f"{error} (lr {rate:g})")
@@ -61,6 +69,17 @@ class Worker:
                 "end": _failure(f"{type(error).__name__}: {error}"),
             }
         return segment
+
+
+def accepted(segment: dict[str, Any]) -> dict[str, Any]:
+    """``segment``, unless its worker refused to train.
+
+    Raises:
+        SweepError: it did; with the reason.
+    """
+    if segment["type"] == "refused":
+        raise SweepError(segment["reason"])
+    return segment
 
 
 def device_for(gpu: float) -> str:

@@ -1,17 +1,19 @@
 """Sweeps in virtual time: by hand, against the bounds of the theory, and against one worker."""
 
-import json
 import math
 import re
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from logs import manifest
 from spaces import TINY
 
+from hedgecore.config import to_mapping
 from sweeps.deciding.curves import Curve, Rule, source, synthetic
 from sweeps.deciding.simulate import command, graham, simulate
 from sweeps.errors import UsageError
+from sweeps.experiments import experiment
 from sweeps.record.storage import Lock
 from sweeps.record.writer import Writer
 
@@ -304,13 +306,15 @@ def test_what_proposes_by_outcomes_cannot_be_drawn(tmp_path):
         source(path)
 
 
+STUDY = to_mapping(experiment("tickets").study())
+
+
 def _storage(path, *records, scheduler=None, rungs=()):
     """A sweep as a driver leaves it, with no more than a simulation reads."""
-    known = {"name": "small", "scheduler": scheduler, "rungs": rungs, "core_sha256": "c"}
-    path.mkdir()
-    (path / "manifest.json").write_text(json.dumps(known))
+    about = manifest(name="small", scheduler=scheduler, rungs=list(rungs), study=STUDY)
     with Lock(path):
         writer = Writer(path, {"core": "c"})
+        writer.append(about)
         for record in records:
             writer.append(record)
         writer.close()
@@ -375,7 +379,7 @@ def test_a_rule_without_rungs_cannot_be_simulated(tmp_path):
 
 
 def test_a_folder_without_a_sweep_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="holds no sweep that can be read"):
+    with pytest.raises(UsageError, match="holds no sweep; give the --storage"):
         source(tmp_path)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from logs import manifest
 from rich.console import Console
 
 from sweeps.deciding.asha import Asha
@@ -26,15 +27,6 @@ from sweeps.watching.status import STANDINGS, command, lines, status
 from sweeps.watching.tally import Rule, Tally, tallied
 
 NOW = 1_800_000_000.0
-MANIFEST = {
-    "name": "tickets",
-    "trials": 4,
-    "search": {"num_samples": None},
-    "seeds": [0],
-    "scheduler": {"asha": {"reduction_factor": 3}},
-    "rungs": [1, 3],
-    "study": {"training": {"epochs": 9}},
-}
 
 
 def trial(name, index=0, limit=9):
@@ -49,7 +41,7 @@ def begin(name, at=NOW - 60, epoch=0):
 
 def segment(name, first, last, at=NOW, **more):
     rows = [{"epoch": epoch, "val_loss": 1.0} for epoch in range(first, last + 1)]
-    more = more or {"checkpoint": "sha256"}
+    more = more or {"checkpoint": "0" * 64}
     return {"type": "segment", "trial_id": name, "rows": rows, "at": at, **more}
 
 
@@ -63,12 +55,12 @@ FAILED = {"end": {"status": "failed", "error": "loss is not finite (lr 0.1)"}}
 
 
 @contextmanager
-def driving(storage, *records, core="c", **manifest):
+def driving(storage, *records, core="c", **changes):
     """A driver that has written ``records`` and holds the lock."""
     with Lock(storage):
-        if manifest.get("rungs") != ():
-            (storage / "manifest.json").write_text(json.dumps({**MANIFEST, **manifest}))
         writer = Writer(storage, {"core": core})
+        if changes.get("rungs") != ():
+            writer.append(manifest(**changes))
         for record in records:
             writer.append(record)
         writer.commit()
@@ -123,7 +115,7 @@ def test_trials_that_left_the_space_count_only_if_they_had_ended(tmp_path):
 
 
 def test_a_trial_that_a_grown_limit_reopens_is_not_completed(tmp_path):
-    cut = {"end": {"status": "completed", "truncated": True}, "checkpoint": "sha256"}
+    cut = {"end": {"status": "completed", "truncated": True}, "checkpoint": "0" * 64}
     with driving(tmp_path, trial("a", limit=3), begin("a"), segment("a", 1, 3, **cut), trials=1):
         assert standings(tmp_path) == {"completed": 1}
         assert status(tmp_path).epochs_left == 0
@@ -228,7 +220,7 @@ def test_no_pace_is_claimed_without_a_driver_or_before_a_segment_has_ended(tmp_p
 
 
 def test_proposals_to_come_are_trials_not_begun(tmp_path):
-    search = {"trials": None, "search": {"num_samples": 10}, "seeds": [0, 1], "rungs": [1]}
+    search = {"trials": None, "search": {"num_samples": 10, "seed": 0}, "seeds": [0, 1], "rungs": [1]}
     with driving(tmp_path, trial("a"), **search) as writer:
         found = status(tmp_path)
         assert (found.total, found.trials["not begun"]) == (20, 20)
@@ -336,7 +328,7 @@ def test_a_damaged_log_is_said_with_its_line(tmp_path):
         pass
     log = tmp_path / "log" / "0001.jsonl"
     log.write_bytes(log.read_bytes().replace(b'"index":0', b'"index":9', 1))
-    with pytest.raises(LogError, match=r"0001\.jsonl:2: damaged"):
+    with pytest.raises(LogError, match=r"0001\.jsonl:3: damaged"):
         status(tmp_path)
 
 
@@ -351,10 +343,12 @@ def test_a_storage_that_is_none_names_the_cure(tmp_path):
         status(tmp_path / "missing")
 
 
-def test_a_damaged_manifest_names_itself(tmp_path):
-    (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(UsageError, match=r"manifest\.json cannot be read"):
-        status(tmp_path)
+def test_manifest_json_is_a_copy_that_nothing_depends_on(tmp_path):
+    with driving(tmp_path, trial("a")):
+        expected = status(tmp_path, now=NOW)
+        (tmp_path / "manifest.json").write_text('{"name": "forged", "trials": 99')
+        assert status(tmp_path, now=NOW) == expected
+    assert (expected.name, expected.total) == ("tickets", 4)
 
 
 def test_before_any_trial_is_known_it_says_what_is_going_on(tmp_path):
@@ -428,8 +422,7 @@ def test_the_log_shows_at_every_moment_what_the_engine_knows(tmp_path: Path, see
     ledger = Ledger(
         tmp_path, core="c", engine=engine, clock=lambda: 0.0, experiment=experiment("tickets")
     )
-    (tmp_path / "manifest.json").write_text(json.dumps({**MANIFEST, "trials": 16}))
-    ledger.append(*(trial(f"t{i}", i) for i in range(16)), {"type": "closed"})
+    ledger.append(manifest(trials=16), *(trial(f"t{i}", i) for i in range(16)), {"type": "closed"})
     at_work = {}
     while engine.left:
         while len(at_work) < 5 and (job := engine.next()):

@@ -6,7 +6,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 import torch
-from local_sweep import edit_log, forge_network, run_locally
+from local_sweep import edit_log, forge_network, forge_study, run_locally
 from spaces import TINY
 
 from hedgecore.hedging.preparation import NETWORKS
@@ -15,6 +15,7 @@ from sweeps.experiments import experiment
 from sweeps.record.ledger import Ledger
 from sweeps.record.manifest import core_version
 from sweeps.record.recorded import Recorded
+from sweeps.record.sums import Sums
 from sweeps.record.verify import verify
 
 OVERRIDES = {
@@ -87,7 +88,17 @@ def completed(storage):
 def test_a_sweep_that_was_interrupted_and_resumed_is_found_right(swept):
     verified = verify(swept, data=True)
     assert verified.ok, verified.lines()
-    names = ["log", "epochs", "decisions", "tables", "models", "checkpoints", "study", "data"]
+    names = [
+        "log",
+        "epochs",
+        "decisions",
+        "manifest",
+        "tables",
+        "models",
+        "checkpoints",
+        "study",
+        "data",
+    ]
     assert [line.split()[:2] for line in verified.lines()] == [[name, "ok:"] for name in names]
 
 
@@ -117,13 +128,42 @@ def test_a_folder_that_is_no_storage_is_refused(tmp_path):
         verify(tmp_path)
 
 
-def test_a_damaged_or_missing_manifest_is_refused(copy):
-    (copy / "manifest.json").write_text('{"study": ')
-    with pytest.raises(UsageError, match=r"manifest.json is damaged; restore it"):
-        verify(copy)
+def forgeries(content):
+    """Every leaf of a manifest, changed."""
+    for name, value in content.items():
+        if isinstance(value, dict) and value:
+            for inner in forgeries(value):
+                yield {**content, name: inner}
+        else:
+            yield {**content, name: f"{value} or not"}
+
+
+def test_any_change_to_the_files_for_people_is_named_and_the_cure_cures(copy):
+    path = copy / "manifest.json"
+    whole, forged = path.read_bytes(), 0
+    for content in forgeries(json.loads(whole)):
+        path.write_text(json.dumps(content, indent=1))
+        assert wrong(copy) == {"manifest": "manifest.json is not what the log gives"}
+        forged += 1
+    assert forged > 60
+    path.write_text('{"study": ')
+    with (copy / "space.yaml").open("a") as stream:
+        stream.write("# more\n")
+    said = ", ".join(f"{n} is not what the log gives" for n in ("manifest.json", "space.yaml"))
+    assert wrong(copy) == {"manifest": said}
+    for name in ("manifest.json", "space.yaml", "SHA256SUMS"):
+        (copy / name).unlink()
+    assert "manifest.json is missing, space.yaml is missing" in wrong(copy)["manifest"]
+    run_locally(TINY, copy, overrides=OVERRIDES, audit=0.1)
+    assert wrong(copy) == {}
+
+
+def test_a_removed_manifest_lets_no_other_study_in(copy):
     (copy / "manifest.json").unlink()
-    with pytest.raises(UsageError, match=r"manifest.json is missing: .*restore it"):
-        verify(copy)
+    other = {**OVERRIDES, "study.pruning.min_kept": 3}
+    with pytest.raises(UsageError, match=r"another study or rule \(study.pruning.min_kept"):
+        run_locally(TINY, copy, overrides=other, audit=0.1)
+    assert wrong(copy) == {"manifest": "manifest.json is missing"}
 
 
 def test_damage_in_the_middle_of_the_log_is_named_with_file_and_line(copy):
@@ -231,7 +271,7 @@ def test_a_decision_that_is_missing_is_named(copy):
 
     def change(record):
         same = record["type"] == "decision" and record["group"] == last["group"]
-        return {"type": "note"} if same and record["epoch"] == last["epoch"] else None
+        return {"type": "closed"} if same and record["epoch"] == last["epoch"] else None
 
     assert edit_log(copy, name, change) == 1
     assert (
@@ -253,6 +293,12 @@ def test_a_table_that_is_missing_or_no_table_is_named(copy):
     assert wrong(copy) == {"tables": "epochs.parquet cannot be read, trials.parquet is missing"}
 
 
+def name_the_content(storage, name):
+    sums = Sums(storage)
+    sums.announce(name)(storage / name)
+    sums.settle()
+
+
 def written_by_another(path):
     content, own = path.read_bytes(), pq.read_metadata(path).created_by.encode()
     other = own[:-1] + b"x"
@@ -263,6 +309,8 @@ def written_by_another(path):
 
 def test_a_table_of_another_pyarrow_is_compared_by_value(copy):
     made = written_by_another(copy / "trials.parquet")
+    assert wrong(copy) == {"tables": "trials.parquet has a content that SHA256SUMS does not name"}
+    name_the_content(copy, "trials.parquet")
     assert wrong(copy) == {}
     assert f"trials.parquet was written by {made} and is equal by value" in said(copy, "tables")
     pq.write_table(pq.read_table(copy / "trials.parquet").slice(1), copy / "trials.parquet")
@@ -358,30 +406,32 @@ def preparation(storage, name):
 def test_a_flipped_byte_in_a_network_that_trials_started_from_is_named(copy, network):
     path = preparation(copy, f"{network}.safetensors")
     flip(path)
-    found = f"study/{path.parent.name}/{network}.safetensors has not the sha256 of facts.json"
-    assert wrong(copy) == {"study": found}
+    found = f"study/{path.parent.name}/{network}.safetensors is not what was recorded"
+    assert wrong(copy)["study"].startswith(found)
+    assert wrong(copy).keys() == {"study"}
 
 
 def test_a_sweep_does_not_go_on_from_a_changed_network(copy):
     flip(preparation(copy, "theta_mask.safetensors"))
-    with pytest.raises(UsageError, match=r"theta_mask\.safetensors of seed 0 is not the one"):
+    with pytest.raises(UsageError, match=r"theta_mask\.safetensors is not what was recorded"):
         run_locally(TINY, copy, overrides=OVERRIDES, audit=0.1)
 
 
 def test_a_torn_theta_0_is_named(copy):
     path = preparation(copy, "theta_0.safetensors")
     path.write_bytes(path.read_bytes()[:-1])
-    assert wrong(copy) == {
-        "study": f"study/{path.parent.name} is missing, damaged or of other code"
-    }
+    found = f"study/{path.parent.name}/theta_0.safetensors is not what was recorded"
+    assert wrong(copy)["study"].startswith(found)
+    path.unlink()
+    assert wrong(copy) == {"study": f"study/{path.parent.name} is missing or of other code"}
 
 
 def test_a_preparation_of_other_code_is_named(copy):
     path = preparation(copy, "facts.json")
     facts = json.loads(path.read_text())
     path.write_text(json.dumps({**facts, "core": "other"}))
-    found = f"study/{path.parent.name} is missing, damaged or of other code"
-    assert wrong(copy) == {"study": found}
+    found = f"study/{path.parent.name}/facts.json is not what was recorded"
+    assert wrong(copy)["study"].startswith(found)
 
 
 def test_a_trial_of_another_theta_0_is_named(copy):
@@ -402,6 +452,7 @@ def test_other_paths_than_are_simulated_are_found_on_demand_only(copy):
     path = preparation(copy, "facts.json")
     facts = json.loads(path.read_text())
     path.write_text(json.dumps({**facts, "data_sha256": "0" * 64}))
+    forge_study(copy)
     found = wrong(copy, data=True)
     assert "data_sha256 of trial" in found["study"]
     assert "was prepared from other data" in found["data"]

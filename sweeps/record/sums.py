@@ -1,0 +1,75 @@
+"""Digests of a storage's derived files, in the format of ``sha256sum``.
+
+A digest is announced before the file takes its place, beside that of the file which it replaces:
+whoever reads at any moment, or after a crash at any moment, finds the digest of what is there.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from sweeps.record.storage import Announce, replace
+
+NAME = "SHA256SUMS"
+_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+)")
+
+
+class Sums:
+    """``SHA256SUMS`` of a storage, kept by its driver.
+
+    Args:
+        storage: the sweep's directory; digests that its last driver announced stay genuine.
+    """
+
+    def __init__(self, storage: Path) -> None:
+        self._storage = storage
+        self._digests = {name: list(digests) for name, digests in read(storage).items()}
+
+    def announce(self, name: str) -> Announce:
+        """What tells readers of the content that is about to become the file ``name``."""
+        return partial(self._announce, name)
+
+    def settle(self) -> None:
+        """Keep the digests of the files that are in place, so that ``sha256sum -c`` passes."""
+        last = {name: digests[-1:] for name, digests in self._digests.items()}
+        if last != self._digests:
+            self._digests = last
+            self._write()
+
+    def _announce(self, name: str, content: Path) -> None:
+        digest = sha256_of(content)
+        before = self._digests.get(name, [])[-1:]
+        if before != [digest]:
+            self._digests[name] = [*before, digest]
+            self._write()
+
+    def _write(self) -> None:
+        lines = [f"{digest}  {name}\n" for name, digest in _pairs(self._digests)]
+        replace(self._storage / NAME, "".join(lines).encode())
+
+
+def read(storage: Path) -> dict[str, list[str]]:
+    """Digests (hex) by name of file, the newest last; none where none can be read."""
+    try:
+        text = (storage / NAME).read_bytes().decode("ascii", "replace")
+    except OSError:
+        return {}
+    digests: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if match := _LINE.fullmatch(line):
+            digests.setdefault(match[2], []).append(match[1])
+    return digests
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 (hex) of the content of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _pairs(digests: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    for name in sorted(digests):
+        for digest in digests[name]:
+            yield name, digest
