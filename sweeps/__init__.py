@@ -17,8 +17,9 @@ from sweeps.record.storage import WriteError
 from sweeps.watching.progress import Silent
 
 if TYPE_CHECKING:
-    from sweeps.driver import Sweep, run
+    from sweeps.driver import run
     from sweeps.planning.plan import Plan, TrialPlan, plan
+    from sweeps.sweep import Sweep
 
 _root = Path(__file__).resolve().parent.parent
 for _package in (hedgecore, search_spaces):
@@ -33,7 +34,7 @@ _LATER = {
     "Plan": "sweeps.planning.plan",
     "TrialPlan": "sweeps.planning.plan",
     "plan": "sweeps.planning.plan",
-    "Sweep": "sweeps.driver",
+    "Sweep": "sweeps.sweep",
     "run": "sweeps.driver",
 }
 

@@ -127,7 +127,11 @@ def run_command(
     tensorboard: str | None,
     mlflow: str | None,
 ) -> None:
-    """Run every trial of SPACE that the storage does not hold yet."""
+    """Run every trial of SPACE that the storage does not hold yet.
+
+    Exit status: 0 if every trial completed or was stopped, 3 if some failed, 1 if none completed,
+    a model is lost or the sweep broke off, 2 if nothing could be run, 128 + n after signal n.
+    """
     from sweeps.watching.followers import followers
 
     limited = budget_hours is not None or budget_cost is not None
@@ -150,6 +154,9 @@ def run_command(
     click.echo(f"results in {storage}: next, hedgesweep report {storage}")
     if not sweep.within_budget:
         click.echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
+    for problem in sweep.problems():
+        click.echo(f"error: {problem}", err=True)
+    sys.exit(sweep.exit_status)
 
 
 @cli.command("status")

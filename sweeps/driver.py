@@ -1,10 +1,8 @@
 """Run a sweep: prepare each seed once, keep every slot at work, and forget nothing."""
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,40 +18,15 @@ from sweeps.planning.checks import wrong
 from sweeps.planning.plan import Plan, plan
 from sweeps.planning.warm import begun_with
 from sweeps.record import manifest
-from sweeps.record.book import TrialLog
 from sweeps.record.ledger import Ledger
+from sweeps.record.models import rebuild
 from sweeps.signals import interruptible
+from sweeps.sweep import Sweep
 from sweeps.watching.followers import Follower, Followers
 from sweeps.watching.progress import Paced, Progress, State, default
 
 if TYPE_CHECKING:
-    import optuna
-
     from sweeps.deciding.search import OptunaSearch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
-    """A sweep that ended: where its results are, and how its trials did."""
-
-    storage: Path
-    plan: Plan
-    trials: Mapping[str, TrialLog]
-    left: int
-    """Trials of the plan that have not come to their end."""
-    within_budget: bool
-    """Whether it ended by itself, not by its budget."""
-    seconds: float
-    study: "optuna.Study | None" = None
-    """What a search that learns has learnt: every proposal complete, pruned or failed."""
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """Trials by status; those that no worker has seen yet are "not begun"."""
-        return Counter(
-            log.ended or ("interrupted" if log.begun else "not begun")
-            for log in self.trials.values()
-        )
 
 
 def run(
@@ -171,12 +144,14 @@ def run(
             roster.tell()
             if done:
                 search.close()
+        lost = rebuild(ledger, shown.message) if done else {}
     return Sweep(
         storage=storage,
         plan=planned,
         trials=roster.logs if roster else {},
         left=len(roster.left) if roster else len(planned.trials),
         within_budget=done,
+        lost=lost,
         seconds=time.monotonic() - began,
         study=search.study if search else None,
     )

@@ -144,6 +144,15 @@ class Ledger:
         replace(folder / self._experiment.model_file, model)
         return hashlib.sha256(model).hexdigest()
 
+    def named_models(self) -> dict[str, str]:
+        """sha256 (hex) of every model that the log names, by trial id."""
+        logs = self.book.trials.items()
+        return {i: log.end["model"] for i, log in logs if log.end and "model" in log.end}
+
+    def has_model(self, trial_id: str) -> bool:
+        """Whether the file of a model is there; ``hedgesweep verify`` compares its content."""
+        return (self.storage / "models" / trial_id / self._experiment.model_file).is_file()
+
     def keep_checkpoint(self, trial_id: str, checkpoint: bytes) -> str:
         """File where ``trial_id`` can go on; its sha256 (hex), which its segment has to name."""
         self._check()

@@ -101,6 +101,15 @@ def replay(storage: str | Path, trial: str) -> Replay:
         UsageError: there is no such trial, nothing of it to compare, or not what it started from.
     """
     recorded = Recorded.read(Path(storage))
+    return train_again(recorded, trial)[0]
+
+
+def train_again(recorded: Recorded, trial: str) -> tuple[Replay, bytes | None]:
+    """A trial trained again as :func:`replay` does: the comparison, and its model.
+
+    Raises:
+        UsageError: see :func:`replay`.
+    """
     if "pbt" in (recorded.manifest["scheduler"] or {}):
         raise UsageError(
             "population based training changes a trial while it trains, and the log does not say "
@@ -130,12 +139,13 @@ def replay(storage: str | Path, trial: str) -> Replay:
 
     segment = Worker(open_run).segment(job, None)
     segment.pop("checkpoint", None)
-    if model := segment.pop("model", None):
+    model: bytes | None = segment.pop("model", None)
+    if model:
         segment["end"]["model"] = hashlib.sha256(model).hexdigest()
     end = {} if lost or not log.end else log.end
     # Through JSON, as every record goes.
     now = json.loads(json.dumps(segment))
-    return Replay(
+    replayed = Replay(
         trial_id=known,
         epochs=len(log.epochs),
         metrics=len(end.keys() - _NOT_COMPUTED - _NO_METRICS),
@@ -144,6 +154,7 @@ def replay(storage: str | Path, trial: str) -> Replay:
         notes=notes,
         difference=next(_differences(log, end, now), None),
     )
+    return replayed, model
 
 
 def _job(known: str, log: TrialLog, plan: TrialPlan, *, lost: bool) -> dict[str, Any]:

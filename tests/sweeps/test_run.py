@@ -15,7 +15,6 @@ from hedgecore.hedging.network import initialise
 from hedgecore.metrics import METRICS
 from hedgecore.rng import stream
 from sweeps import PreparationError, Silent, UsageError
-from sweeps.record.filing import Filed
 from sweeps.record.log import read
 from sweeps.workers import running
 
@@ -304,18 +303,6 @@ def test_a_dense_baseline_that_diverges_is_one_clear_error(ray_here, tiny, silen
         sweeps.run(tiny, storage=tmp_path / "out", overrides=overrides, progress=silent)
 
 
-def test_a_half_written_preparation_is_not_read(finished, tmp_path):
-    (folder,) = (finished[1] / "study").iterdir()
-    core = json.loads((folder / "facts.json").read_text())["core"]
-    assert Filed.read(folder, core=core) is not None
-    assert Filed.read(folder, core="other code") is None
-    for damage in ("missing", "torn"):
-        copy = shutil.copytree(folder, tmp_path / damage)
-        facts = copy / "facts.json"
-        facts.unlink() if damage == "missing" else facts.write_text(facts.read_text()[:50])
-        assert Filed.read(copy, core=core) is None
-
-
 def test_every_baseline_of_every_seed_is_in_the_manifest(finished):
     manifest = json.loads((finished[1] / "manifest.json").read_text())
     (prepared,) = manifest["preparations"].values()
@@ -335,9 +322,3 @@ def test_a_narrower_space_counts_its_own_trials_only(finished, silent, tmp_path)
 def test_a_trial_that_asks_for_more_than_there_is_is_refused(ray_here, tiny, silent, tmp_path):
     with pytest.raises(UsageError, match=r"asks for 1 GPU, and Ray has 0 here; lower resources"):
         sweeps.run(tiny, storage=tmp_path / "out", overrides={"resources.gpu": 1}, progress=silent)
-
-
-def test_a_damaged_manifest_is_one_clear_error(tiny, silent, tmp_path):
-    (tmp_path / "manifest.json").write_text('{"study": ')
-    with pytest.raises(UsageError, match=r"manifest.json is damaged; remove it"):
-        sweeps.run(tiny, storage=tmp_path, progress=silent)

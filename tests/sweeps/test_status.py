@@ -220,7 +220,8 @@ def test_no_pace_is_claimed_without_a_driver_or_before_a_segment_has_ended(tmp_p
 
 
 def test_proposals_to_come_are_trials_not_begun(tmp_path):
-    search = {"trials": None, "search": {"num_samples": 10, "seed": 0}, "seeds": [0, 1], "rungs": [1]}
+    search = {"search": {"num_samples": 10, "seed": 0}, "trials": None, "seeds": [0, 1]}
+    search["rungs"] = [1]
     with driving(tmp_path, trial("a"), **search) as writer:
         found = status(tmp_path)
         assert (found.total, found.trials["not begun"]) == (20, 20)

@@ -1,0 +1,95 @@
+"""A finished storage that lost or changed files: repaired to equal content, or refused."""
+
+import shutil
+import subprocess
+
+import pytest
+from local_sweep import edit_log, run_locally
+from spaces import TINY
+
+import sweeps
+from sweeps import Silent, UsageError
+from sweeps.record.filing import Filed
+from sweeps.record.log import read
+from sweeps.record.recorded import Recorded
+
+
+class Recording(Silent):
+    def __init__(self):
+        self.messages = []
+
+    def message(self, text):
+        self.messages.append(text)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    storage = tmp_path_factory.mktemp("finished") / "tiny"
+    run_locally(TINY, storage)
+    return storage
+
+
+def test_a_preparation_is_read_only_as_the_log_names_it(finished, tmp_path):
+    (folder,) = (finished / "study").iterdir()
+    (record,) = [r for r in read(finished) if r["type"] == "prepared"]
+    assert Filed.read(folder, record) is not None
+    assert Filed.read(folder, None) is None
+    for name in record["files"]:
+        copy = shutil.copytree(folder, tmp_path / name)
+        content = (copy / name).read_bytes()
+        (copy / name).unlink()
+        assert Filed.read(copy, record) is None
+        for damaged in (content[:50], b"", b"[]", b"\xff\xfe", content + b" "):
+            (copy / name).write_bytes(damaged)
+            with pytest.raises(
+                UsageError, match=r"not what was recorded .*remove .*prepare it"
+            ):
+                Filed.read(copy, record)
+
+
+def test_a_model_that_is_gone_is_trained_again_to_the_last_bit(finished, tmp_path):
+    copy = shutil.copytree(finished, tmp_path / "out")
+    models = sorted((copy / "models").glob("*/*.safetensors"))
+    content = {path: path.read_bytes() for path in models}
+    shutil.rmtree(models[0].parent)
+    models[1].unlink()
+    shown = Recording()
+    again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=shown)
+    assert {path: path.read_bytes() for path in models} == content
+    assert (again.lost, again.exit_status) == ({}, 0)
+    assert sum("trained again, equal to the last bit" in text for text in shown.messages) == 2
+
+
+def test_a_model_that_cannot_be_trained_again_is_lost_and_said(finished, tmp_path):
+    copy = shutil.copytree(finished, tmp_path / "out")
+    known = next(i for i, log in Recorded.read(copy).book.trials.items() if log.end)
+
+    def change(record):
+        mine = record["type"] == "segment" and record["trial_id"] == known and "end" in record
+        return {**record, "end": {**record["end"], "model": "0" * 64}} if mine else None
+
+    assert sum(edit_log(copy, file.name, change) for file in (copy / "log").glob("*.jsonl")) == 1
+    shutil.rmtree(copy / "models" / known)
+    again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=Silent())
+    assert again.lost.keys() == {known}
+    assert again.exit_status == 1
+    assert "restore it from a copy" in again.problems()[0]
+    assert not (copy / "models" / known).exists()
+
+
+def test_the_copies_for_people_are_written_again_from_the_log(finished, silent, tmp_path):
+    copy = shutil.copytree(finished, tmp_path / "out")
+    names = ("manifest.json", "space.yaml", "trials.parquet", "epochs.parquet", "SHA256SUMS")
+    whole = {name: (copy / name).read_bytes() for name in names}
+    for name in names:
+        for damage in (b'{"study": ', None):
+            (copy / name).unlink() if damage is None else (copy / name).write_bytes(damage)
+            sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=silent)
+            assert {name: (copy / name).read_bytes() for name in names} == whole
+
+
+def test_sha256sum_accepts_a_finished_storage(finished):
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    checked = subprocess.run(command, cwd=finished, capture_output=True, text=True)
+    assert checked.returncode == 0
+    assert len(checked.stdout.splitlines()) == 4
