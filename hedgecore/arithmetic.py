@@ -59,9 +59,9 @@ class Arithmetic:
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
-    def __str__(self) -> str:
-        parts = [self.cpu, self.blas, self.switches, f"{self.threads} thread(s)"]
-        return ", ".join([*filter(None, parts), f"sample {self.sample[:8]}"])
+    def about(self) -> dict[str, str]:
+        """Its id and every part of it as text."""
+        return {"id": self.id, **{name: str(value) for name, value in asdict(self).items()}}
 
 
 def arithmetic() -> Arithmetic:

@@ -104,7 +104,7 @@ def _facts(seed: int) -> Facts:
         columns={f"dense_{name}": value for name, value in metrics.items()},
         baselines={},
         about={},
-        arithmetic={"id": "00000000", "about": "none"},
+        arithmetic={"id": "00000000"},
         seconds=0.0,
     )
 

@@ -34,7 +34,7 @@ class Facts:
         columns: what stands in every row of its trials.
         baselines: metrics of what they are to beat, by name.
         about: what only the experiment understands.
-        arithmetic: of the process that made it: its ``id``, and what that stands for.
+        arithmetic: of the process that made it: its ``id``, and the parts of that.
         seconds: wall time of its making.
     """
 
@@ -61,7 +61,7 @@ class Facts:
             columns=made.columns,
             baselines={name: dict(metrics) for name, metrics in made.baselines.items()},
             about=made.about,
-            arithmetic={"id": (here := arithmetic()).id, "about": str(here)},
+            arithmetic=arithmetic().about(),
             seconds=seconds,
         )
         # Through JSON, so that it is the same whether it was read from a file or not.

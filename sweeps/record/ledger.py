@@ -91,6 +91,8 @@ class Ledger:
         """
         todo = [record if logged else _timed(record) for record in records]
         done = 0
+        # A line that joined a file on which another driver has built would spoil its log.
+        self._check()
         while done < len(todo):
             record = todo[done]
             if not logged:
@@ -110,6 +112,7 @@ class Ledger:
 
     def note(self, record: Record) -> None:
         """Log ``record``, which nobody waits for: a crash may forget it."""
+        self._check()
         self._writer.append(_timed(record))
         self.book.apply(record)
 
@@ -126,9 +129,11 @@ class Ledger:
     def close(self) -> None:
         """Vouch for the log, bring the tables up to date, and let the next driver in."""
         try:
+            if not self._is_in_place():
+                self._writer.abandon()
+                return
             self._writer.close()
-            # Else the book knows more than the disk, or the storage is another one by now.
-            if self._writer.sound and self._is_in_place():
+            if self._writer.sound:  # else the book knows more than the disk
                 self.book.apply({"type": "close"})
                 self._changed = True
                 self.snapshot()

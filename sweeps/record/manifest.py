@@ -115,7 +115,7 @@ def content(
             for key, facts in sorted(preparations.items())
         },
         "arithmetic": {
-            facts.arithmetic["id"]: facts.arithmetic["about"] for facts in preparations.values()
+            facts.arithmetic["id"]: facts.arithmetic for facts in preparations.values()
         },
         "core_sha256": core_version(),
         "git": git_state(),

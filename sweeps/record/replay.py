@@ -228,7 +228,7 @@ def _expected(recorded: Recorded, log: TrialLog, core: str, *, same: bool) -> tu
         causes.append("something its id does not stand for: the log was changed")
     others = log.arithmetics - {arithmetic().id}
     if others:
-        causes.append(f"another arithmetic: {'+'.join(sorted(others))}, here {arithmetic()}")
+        causes.append(f"another arithmetic: {'+'.join(sorted(others))}, here {arithmetic().id}")
     return tuple(f"computed by {cause}; a difference is to be expected" for cause in causes)
 
 

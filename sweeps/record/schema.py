@@ -172,7 +172,7 @@ _MANIFEST = _fields(
         "python": _TEXT,
         "platform": _TEXT,
         "device": _TEXT,
-        "arithmetic": _or_null(_mapping(_SCALAR)),
+        "arithmetic": _mapping(_mapping(_TEXT)),
     }
 )
 _END = _fields(

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from hedgecore.experiment import Experiment
 from sweeps.record.book import Book, cell
+from sweeps.record.log import CURE, LogError
 from sweeps.record.storage import replaced
 from sweeps.record.sums import Sums
 
@@ -39,7 +40,19 @@ def write_tables(
         book: what the log says.
         experiment: gives the columns and their types.
         sums: where the digests of both are announced; nowhere if None.
+    Raises:
+        LogError: a value is not of the type of its column.
     """
+    try:
+        _write(storage, book, experiment, sums)
+    except (pa.ArrowException, OverflowError) as error:
+        reason = str(error).splitlines()[0]
+        raise LogError(
+            f"log/: a value is not of the type of its column ({reason}); {CURE}"
+        ) from error
+
+
+def _write(storage: Path, book: Book, experiment: Experiment[Any, Any], sums: Sums | None) -> None:
     logs = book.rows()
     rows = [{"trial_id": trial_id, **log.row(live=book.live(log))} for trial_id, log in logs]
     epochs = [

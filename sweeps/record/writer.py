@@ -108,6 +108,12 @@ class Writer:
             shut(self._fd)
             self._fd = -1
 
+    def abandon(self) -> None:
+        """End without a further byte: the file is not this driver's to write to any more."""
+        if self._fd >= 0:
+            shut(self._fd)
+            self._fd = -1
+
     @contextmanager
     def _or_fail(self) -> Iterator[None]:
         assert self._fd >= 0, "closed"

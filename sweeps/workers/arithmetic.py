@@ -37,14 +37,13 @@ def check_arithmetic(
     if facts.identity in _checked:
         return
     one_thread()
-    here, host = arithmetic(), platform.node()
-    if here.id != facts.arithmetic["id"]:
+    here, host = arithmetic().about(), platform.node()
+    if here["id"] != facts.arithmetic["id"]:
         if not mixed:
             raise OtherArithmeticError(
-                f"the worker on {host} computes with another arithmetic ({here}) than the "
-                f"preparation ({facts.arithmetic['about']}): use machines and settings alike, "
-                "start anew in another --storage, or give --allow-mixed, which records it in the "
-                "rows"
+                f"the worker on {host} computes with another arithmetic than the preparation "
+                f"({_difference(here, facts.arithmetic)}): use machines and settings alike, start "
+                "anew in another --storage, or give --allow-mixed, which records it in the rows"
             )
     elif experiment.doubt(from_mapping(experiment.study, trial["study"]), preparation):
         raise OtherArithmeticError(
@@ -53,3 +52,14 @@ def check_arithmetic(
             "or leave out that machine"
         )
     _checked.add(facts.identity)
+
+
+def _difference(here: Mapping[str, str], recorded: Mapping[str, str]) -> str:
+    """The parts that differ, but for the sample where another part says why that does."""
+    parts = [
+        name for name in here if name not in ("id", "sample") and here[name] != recorded[name]
+    ]
+    return "; ".join(
+        f"{name} here {here[name][:80] or 'none'}, recorded {recorded[name][:80] or 'none'}"
+        for name in parts or ["sample"]
+    )

@@ -41,9 +41,7 @@ def test_a_preparation_is_read_only_as_the_log_names_it(finished, tmp_path):
         assert Filed.read(copy, record) is None
         for damaged in (content[:50], b"", b"[]", b"\xff\xfe", content + b" "):
             (copy / name).write_bytes(damaged)
-            with pytest.raises(
-                UsageError, match=r"not what was recorded .*remove .*prepare it"
-            ):
+            with pytest.raises(UsageError, match=r"not what was recorded .*remove .*prepare it"):
                 Filed.read(copy, record)
 
 

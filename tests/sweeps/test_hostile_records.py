@@ -1,0 +1,157 @@
+"""Well-formed records with wrong fields: a line with the place, or no harm; never a traceback."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from local_sweep import reseal, run_locally
+from spaces import TINY, TINY_XNN
+
+from sweeps.deciding.curves import source
+from sweeps.driver import engine_for
+from sweeps.errors import UsageError
+from sweeps.experiments import experiment
+from sweeps.planning.plan import plan
+from sweeps.record import lines
+from sweeps.record.history import History
+from sweeps.record.ledger import Ledger
+from sweeps.record.manifest import core_version
+from sweeps.record.recorded import Recorded
+from sweeps.record.replay import replay
+from sweeps.record.verify import verify
+from sweeps.watching.status import lines as status_lines
+from sweeps.watching.status import status
+
+ASHA = "{asha: {metric: val_loss, mode: min, grace_period: 1, reduction_factor: 2}}"
+JUDGED = TINY.replace("scheduler: null", f"scheduler: {ASHA}")
+VALUES = (
+    None, True, -1, 0, 7, 10**9, 10**30, 1.5, 1e308, "", "x", "../../x", "\x1b[2J", "0" * 64,
+    [], [1], ["x"], [[]], {}, {"x": 1}, {"epoch": 1},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[JUDGED, TINY_XNN], ids=["tickets", "xnn"])
+def storage(request, tmp_path_factory):
+    """A sweep that was interrupted and went on, so that its log has two files."""
+    path = tmp_path_factory.mktemp("storage") / "swept"
+    audit = 0.0 if request.param is TINY_XNN else 0.3
+    run_locally(request.param, path, audit=audit, stop_after=5)
+    run_locally(request.param, path, audit=audit)
+    return path
+
+
+def places(value, path=()):
+    """The path of every value within a record, containers included; of a list the ends."""
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for name in value:
+            yield from places(value[name], (*path, name))
+    elif isinstance(value, list) and value:
+        for i in {0, len(value) - 1}:
+            yield from places(value[i], (*path, i))
+
+
+def mutations(record):
+    """``record`` with any one field removed, added or of any other value."""
+    yield {**record, "stranger": 1}
+    for path in places(record):
+        for value in (*VALUES, KeyError):
+            changed = copy.deepcopy(record)
+            *outer, last = path
+            inner = changed
+            for name in outer:
+                inner = inner[name]
+            if value is KeyError:
+                del inner[last]
+            else:
+                inner[last] = value
+            if changed != record:
+                yield changed
+
+
+def read_all(storage: Path, space: Path, *, trains: bool) -> None:
+    """Whatever folds a log into a state; a replay only if it ``trains``."""
+    status_lines(status(storage))
+    recorded = Recorded.read(storage)
+    verified = verify(storage)
+    assert all("\n" not in line for line in verified.lines())
+    source(storage)
+    if trains:
+        replay(storage, next(iter(recorded.book.trials)))
+    planned = plan(space)
+    name = planned.space.experiment
+    ledger = Ledger(
+        storage, core=core_version(), engine=engine_for(planned), experiment=experiment(name)
+    )
+    ledger.close()
+
+
+def kinds(storage: Path) -> list[tuple[Path, int, str]]:
+    """The first and the last record of every kind: file, line from 0, and type."""
+    first, last = {}, {}
+    for file in sorted((storage / "log").glob("*.jsonl")):
+        for number, text in enumerate(file.read_bytes().splitlines()):
+            kind = json.loads(text)["type"]
+            first.setdefault(kind, (file, number, kind))
+            last[kind] = file, number, kind
+    return sorted({*first.values(), *last.values()})
+
+
+def read_as_refused_or_harmless(storage: Path, space: Path, *, trains: bool) -> bool:
+    """Whether the states were reached; all that may be raised is one line of ours."""
+    reached = False
+    try:
+        for _ in History(storage):
+            pass
+        reached = True
+        read_all(storage, space, trains=trains)
+    except UsageError as error:
+        if "\n" in str(error):
+            raise
+    return reached
+
+
+def examine(storage: Path, every: int, tmp_path: Path) -> tuple[int, int]:
+    """Mutations that were refused while reading, and that reached the states."""
+    found = {False: 0, True: 0}
+    count = 0
+    target = tmp_path / "copy"
+    for file, number, kind in kinds(storage):
+        texts = file.read_bytes().splitlines(keepends=True)
+        line = lines.decode(texts[number])
+        for changed in mutations(json.loads(line.fields)):
+            count += 1
+            # What a start record names is examined with the chain of files.
+            if count % every or (kind == "start" and "before" not in changed):
+                continue
+            shutil.copytree(storage, target)
+            text = lines.encode(changed, line.n, line.synced)
+            content = b"".join([*texts[:number], text, *texts[number + 1 :]])
+            (target / "log" / file.name).write_bytes(content)
+            reseal(target)
+            trains = not count % (5 * every)
+            found[
+                read_as_refused_or_harmless(target, storage.with_suffix(".yaml"), trains=trains)
+            ] += 1
+            shutil.rmtree(target)
+    return found[False], found[True]
+
+
+def test_one_mutation_in_many_is_a_line_or_harmless(storage, tmp_path):
+    refused, reached = examine(storage, 97, tmp_path)
+    assert refused > 20
+    assert reached > 5
+
+
+@pytest.mark.slow
+def test_every_mutation_is_a_line_or_harmless(storage, tmp_path):
+    refused, reached = examine(storage, 1, tmp_path)
+    assert refused + reached > 2000
+
+
+def test_control_the_undisturbed_log_is_read_by_all(storage, tmp_path):
+    shutil.copytree(storage, tmp_path / "copy")
+    read_all(tmp_path / "copy", storage.with_suffix(".yaml"), trains=True)

@@ -1,0 +1,104 @@
+"""Workers whose arithmetic is not that of the preparations: refused, or named in the rows."""
+
+from dataclasses import replace
+
+import pytest
+from local_sweep import run_locally
+from logs import manifest as manifest_record
+from spaces import TINY
+
+from hedgecore.arithmetic import arithmetic
+from hedgecore.config import to_mapping
+from sweeps.errors import OtherArithmeticError, SweepError
+from sweeps.experiments import experiment
+from sweeps.record.ledger import Ledger
+from sweeps.record.recorded import Recorded
+from sweeps.record.verify import verify
+from sweeps.workers import arithmetic as check
+from sweeps.workers.trainables import Worker, accepted
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """Experiment, trial, facts and preparation of a sweep computed in this process."""
+    run_locally(TINY, tmp_path / "s", stop_after=1)
+    recorded = Recorded.read(tmp_path / "s")
+    plan = recorded.plan(next(iter(recorded.book.trials.values())))
+    filed = recorded.filed(plan.preparation, recorded.core)
+    preparation = filed.restore(recorded.experiment, plan.study)
+    trial = {"trial_id": "a", "study": to_mapping(plan.study)}
+    return recorded.experiment, trial, filed.facts, preparation
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    check._checked.clear()
+    yield
+    check._checked.clear()
+
+
+def test_the_arithmetic_of_the_preparation_is_accepted_and_checked_once(prepared, monkeypatch):
+    calls = []
+    tickets = type(prepared[0])
+    real = tickets.doubt
+    monkeypatch.setattr(
+        tickets, "doubt", lambda self, *given: calls.append(1) or real(self, *given)
+    )
+    for _ in range(3):
+        check.check_arithmetic(*prepared, mixed=False)
+    assert len(calls) == 1
+
+
+PARTS = {
+    "cpu": "AVX9", "blas": "other", "switches": "MKL_CBWR=AVX2", "threads": 2, "sample": "0" * 64,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_another_arithmetic_is_refused_with_the_part_and_the_cure(prepared, monkeypatch, part):
+    other = replace(arithmetic(), **{part: PARTS[part]})
+    monkeypatch.setattr(check, "arithmetic", lambda: other)
+    with pytest.raises(OtherArithmeticError, match=rf"\({part} here {PARTS[part]}.*--allow-mixed"):
+        check.check_arithmetic(*prepared, mixed=False)
+    check.check_arithmetic(*prepared, mixed=True)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_numbers_that_do_not_come_out_again_on_the_same_arithmetic_are_always_refused(
+    prepared, monkeypatch, mixed
+):
+    monkeypatch.setattr(type(prepared[0]), "doubt", lambda self, *given: "holds another")
+    with pytest.raises(OtherArithmeticError, match="memory or its libraries are at fault"):
+        check.check_arithmetic(*prepared, mixed=mixed)
+
+
+def test_a_worker_that_is_refused_trains_nothing_and_ends_the_sweep():
+    def refuse(trial, checkpoint):
+        raise OtherArithmeticError("another arithmetic; use machines alike")
+
+    job = {"trial": {"trial_id": "a"}, "start": 0, "stop": 1}
+    segment = Worker(refuse).segment(job, None)
+    assert segment == {"type": "refused", "reason": "another arithmetic; use machines alike"}
+    with pytest.raises(SweepError, match="use machines alike"):
+        accepted(segment)
+
+
+def test_a_row_names_every_arithmetic_that_computed_it(tmp_path):
+    entry = {"trial_id": "a", "index": 0, "config": {"seed": 0}, "limit": 9, "group": "a"}
+    row = {"epoch": 1, "val_loss": 1.0, "best": True}
+    ledger = Ledger(tmp_path, core="c", experiment=experiment("tickets"))
+    ledger.append(
+        manifest_record(),
+        {"type": "trial", **entry, "stratum": "[]", "replicate": 0},
+        {"type": "segment", "trial_id": "a", "rows": [row], "arithmetic": "aaaaaaaa"},
+        {"type": "segment", "trial_id": "a", "rows": [{**row, "epoch": 2}], "arithmetic": "0" * 8},
+    )
+    assert ledger.book.trials["a"].row(live=False)["arithmetic"] == "00000000+aaaaaaaa"
+    ledger.close()
+
+
+def test_a_sweep_on_one_arithmetic_says_which(tmp_path):
+    run_locally(TINY, tmp_path / "s", stop_after=2)
+    logs = Recorded.read(tmp_path / "s").book.trials.values()
+    assert {log.arithmetics for log in logs if log.epochs} == {frozenset({arithmetic().id})}
+    assert verify(tmp_path / "s").ok
