@@ -1,6 +1,7 @@
-"""Flip bits in every file of a finished and of a killed storage: ``python -m benchmarks.bit_flips``.
+"""Flipped bits in every file of a finished and of a killed storage.
 
-Every byte of a small file, 1,000 random ones of each larger one; prints what became of the flips.
+Run it as ``python -m benchmarks.bit_flips`` from the root of the repository. Every byte of a small
+file, 1,000 random ones of each larger one; what became of the flips is printed.
 """
 
 import argparse
@@ -13,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 def main() -> None:
     """Print a line a storage, and every flip that gave another number."""
-    from reliability.flipping import examine, storages
+    from reliability.flipping import SMALL, examine, storages
 
     from hedgecore.threads import one_thread
 
@@ -25,7 +26,9 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         swept = storages(Path(folder))
         for name in [arguments.only] if arguments.only else swept:
-            tally = examine(swept[name], swept["finished"], Path(folder), most=arguments.most)
+            tally = examine(
+                swept[name], swept["finished"], Path(folder), most=arguments.most, small=SMALL
+            )
             counts = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(tally.outcomes.items()))
             print(f"{name}: {tally.outcomes.total():,} flips: {counts}; wrong: {len(tally.wrong)}")
             for wrong in tally.wrong:

@@ -1,4 +1,4 @@
-"""Flipped bits in the files of a storage, and what every reader and the next driver make of them."""
+"""Flipped bits in the files of a storage: what readers and the next driver make of them."""
 
 import random
 import shutil
@@ -17,7 +17,7 @@ from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.record.verify import verify
 
 SMALL = 4096
-"""Bytes of a file of which every byte is flipped."""
+"""Bytes of a file that is small enough to flip every byte of it."""
 ASHA = "{asha: {metric: val_loss, mode: min, grace_period: 1, reduction_factor: 2}}"
 SPACE = TINY.replace("scheduler: null", f"scheduler: {ASHA}")
 TIMING = ("seconds",)
@@ -42,10 +42,10 @@ def storages(folder: Path) -> dict[str, Path]:
     return {"finished": finished, "killed": killed}
 
 
-def places(path: Path, drawn: random.Random, most: int) -> Iterator[tuple[int, int]]:
-    """Byte and bit of each flip: every byte of a small file, ``most`` at random of a larger one."""
+def places(path: Path, drawn: random.Random, most: int, small: int) -> Iterator[tuple[int, int]]:
+    """Byte and bit of each flip: every byte of a small file, ``most`` others of a larger one."""
     size = path.stat().st_size
-    chosen = range(size) if size <= min(SMALL, most) else sorted(drawn.sample(range(size), most))
+    chosen = range(size) if size <= max(small, most) else sorted(drawn.sample(range(size), most))
     for place in chosen:
         yield place, drawn.randrange(8)
 
@@ -60,14 +60,17 @@ def equal(one: list[pd.DataFrame], other: list[pd.DataFrame]) -> bool:
     return all(a.equals(b) for a, b in zip(one, other, strict=True))
 
 
-def examine(storage: Path, reference: Path, scratch: Path, *, most: int, seed: int = 0) -> Tally:
+def examine(
+    storage: Path, reference: Path, scratch: Path, *, most: int, small: int = 0, seed: int = 0
+) -> Tally:
     """Flip bits of every file of ``storage``, one at a time, and let all read it and run again.
 
     Args:
         storage: a sweep's directory; worked on in copies.
         reference: the same sweep, undisturbed and finished.
         scratch: a folder for the copies.
-        most: flips in a file of more than 4096 bytes, and in any file if that is less.
+        most: flips in a file of more than ``small`` bytes.
+        small: size of a file of which every byte is flipped.
         seed: of the places.
     """
     drawn, tally = random.Random(seed), Tally()
@@ -75,7 +78,7 @@ def examine(storage: Path, reference: Path, scratch: Path, *, most: int, seed: i
     copy = scratch / "copy"
     for path in sorted(p for p in storage.rglob("*") if p.is_file()):
         name = path.relative_to(storage)
-        for place, bit in places(path, drawn, most):
+        for place, bit in places(path, drawn, most, small):
             shutil.copytree(storage, copy)
             content = bytearray(path.read_bytes())
             content[place] ^= 1 << bit
