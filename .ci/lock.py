@@ -1,0 +1,80 @@
+"""Lock files: every package of every installation, with the hashes of all its files.
+
+`make lock` writes them from pyproject.toml and constraints.txt. All are one resolution, for Linux
+and macOS and every Python from 3.11, so that any of them can be installed beside any other.
+`torch-cpu.lock` is kept by hand: its builds are on no index that is read here.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAD = """\
+# {what}. Written by `make lock`.
+#     pip install --require-hashes --no-deps -r locks/{name}
+--only-binary :all:
+"""
+WHAT = {
+    "sweep.lock": "What a sweep needs, torch left out",
+    "dev.lock": "What tests and checks need beside sweep.lock",
+    "exporters.lock": "What TensorBoard and MLflow need beside sweep.lock",
+    "cluster.lock": "What installs a node of a cluster (uv), and what its head speaks to AWS with",
+    "torch-cuda.lock": "torch as the package index has it for Linux, with its CUDA libraries; "
+    "sweep.lock is the rest",
+}
+CLUSTER = ("uv", "boto3")
+
+Entries = dict[str, str]
+
+
+def main() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    sweep = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    extras = project["project"]["optional-dependencies"]
+    pins = (ROOT / "constraints.txt").read_text()
+    every = resolved([*sweep, *sum(extras.values(), []), *CLUSTER], pins)
+    pins = "\n".join(re.findall(r"(?m)^\w[^\\]+", "".join(every.values())))
+
+    def needed(requirements: list[str]) -> Entries:
+        return {name: every[name] for name in resolved(requirements, pins)}
+
+    base = needed(sweep)
+    # Only the CUDA libraries are for Linux and for nothing else.
+    cuda = {k: v for k, v in base.items() if k == "torch" or "sys_platform == 'linux'" in v}
+    base = {k: v for k, v in base.items() if k not in cuda}
+    beside = {
+        "dev.lock": needed(extras["dev"]),
+        "exporters.lock": needed([*extras["mlflow"], *extras["tensorboard"]]),
+        "cluster.lock": needed([*CLUSTER]),
+    }
+    files = {"sweep.lock": base, "torch-cuda.lock": cuda}
+    files |= {n: {k: v for k, v in e.items() if k not in base} for n, e in beside.items()}
+    for name, entries in files.items():
+        head = HEAD.format(what=WHAT[name], name=name)
+        (ROOT / "locks" / name).write_text(head + "".join(entries.values()))
+
+
+def resolved(requirements: list[str], constraints: str) -> Entries:
+    """Name and entry, hashes included, of everything that ``requirements`` come to."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted, pinned = Path(folder, "wanted.txt"), Path(folder, "pinned.txt")
+        wanted.write_text("\n".join(requirements))
+        pinned.write_text(constraints)
+        command = [Path(sys.executable).parent / "uv", "pip", "compile", "--quiet", "--universal"]
+        command += ["--python-version", "3.11", "--generate-hashes", "--no-header"]
+        command += ["--no-annotate", "--no-config", "-c", pinned, wanted]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    entries: Entries = {}
+    for entry in re.split(r"(?m)^(?=\w)", text):
+        if entry and "sys_platform == 'win32'" not in entry:
+            name = re.match(r"[\w.-]+", entry).group()  # type: ignore[union-attr]
+            entries[name] = entries.get(name, "") + entry
+    return entries
+
+
+if __name__ == "__main__":
+    main()
