@@ -47,7 +47,7 @@ LOCKED := $(BIN)/python -m pip install --quiet --require-hashes --no-deps
 	touch $@
 
 lock: setup
-	$(LOCKED) -r locks/cluster.lock
+	$(LOCKED) -r locks/installer.lock
 	$(BIN)/python .ci/lock.py
 
 clean:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,21 +23,23 @@ WHAT = {
     "sweep.lock": "What a sweep needs, torch left out",
     "dev.lock": "What tests and checks need beside sweep.lock",
     "exporters.lock": "What TensorBoard and MLflow need beside sweep.lock",
-    "cluster.lock": "What installs a node of a cluster (uv), and what its head speaks to AWS with",
+    "installer.lock": "What installs a node of a cluster, and writes these files",
+    "aws.lock": "What the head of a cluster speaks to AWS with, beside sweep.lock",
     "torch-cuda.lock": "torch as the package index has it for Linux, with its CUDA libraries; "
     "sweep.lock is the rest",
 }
-CLUSTER = ("uv", "boto3")
+INSTALLER, AWS = "uv", "boto3"
 
 Entries = dict[str, str]
 
 
 def main() -> None:
+    """Write every file but ``torch-cpu.lock``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     sweep = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
     extras = project["project"]["optional-dependencies"]
     pins = (ROOT / "constraints.txt").read_text()
-    every = resolved([*sweep, *sum(extras.values(), []), *CLUSTER], pins)
+    every = resolved([*sweep, *chain(*extras.values()), INSTALLER, AWS], pins)
     pins = "\n".join(re.findall(r"(?m)^\w[^\\]+", "".join(every.values())))
 
     def needed(requirements: list[str]) -> Entries:
@@ -49,7 +52,8 @@ def main() -> None:
     beside = {
         "dev.lock": needed(extras["dev"]),
         "exporters.lock": needed([*extras["mlflow"], *extras["tensorboard"]]),
-        "cluster.lock": needed([*CLUSTER]),
+        "installer.lock": needed([INSTALLER]),
+        "aws.lock": needed([AWS]),
     }
     files = {"sweep.lock": base, "torch-cuda.lock": cuda}
     files |= {n: {k: v for k, v in e.items() if k not in base} for n, e in beside.items()}
