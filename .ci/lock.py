@@ -39,24 +39,24 @@ def main() -> None:
     sweep = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
     extras = project["project"]["optional-dependencies"]
     pins = (ROOT / "constraints.txt").read_text()
-    every = resolved([*sweep, *chain(*extras.values()), INSTALLER, AWS], pins)
-    pins = "\n".join(re.findall(r"(?m)^\w[^\\]+", "".join(every.values())))
+    resolution = resolved([*sweep, *chain(*extras.values()), INSTALLER, AWS], pins)
+    versions = "\n".join(re.findall(r"(?m)^\w[^\\]+", "".join(resolution.values())))
 
-    def needed(requirements: list[str]) -> Entries:
-        return {name: every[name] for name in resolved(requirements, pins)}
+    def closure(requirements: list[str]) -> Entries:
+        return {name: resolution[name] for name in resolved(requirements, versions)}
 
-    base = needed(sweep)
+    base = closure(sweep)
     # Only the CUDA libraries are for Linux and for nothing else.
     cuda = {k: v for k, v in base.items() if k == "torch" or "sys_platform == 'linux'" in v}
     base = {k: v for k, v in base.items() if k not in cuda}
-    beside = {
-        "dev.lock": needed(extras["dev"]),
-        "exporters.lock": needed([*extras["mlflow"], *extras["tensorboard"]]),
-        "installer.lock": needed([INSTALLER]),
-        "aws.lock": needed([AWS]),
+    additions = {
+        "dev.lock": closure(extras["dev"]),
+        "exporters.lock": closure([*extras["mlflow"], *extras["tensorboard"]]),
+        "installer.lock": closure([INSTALLER]),
+        "aws.lock": closure([AWS]),
     }
     files = {"sweep.lock": base, "torch-cuda.lock": cuda}
-    files |= {n: {k: v for k, v in e.items() if k not in base} for n, e in beside.items()}
+    files |= {n: {k: v for k, v in e.items() if k not in base} for n, e in additions.items()}
     for name, entries in files.items():
         head = HEAD.format(what=WHAT[name], name=name)
         (ROOT / "locks" / name).write_text(head + "".join(entries.values()))
@@ -65,12 +65,12 @@ def main() -> None:
 def resolved(requirements: list[str], constraints: str) -> Entries:
     """Name and entry, hashes included, of everything that ``requirements`` come to."""
     with tempfile.TemporaryDirectory() as folder:
-        wanted, pinned = Path(folder, "wanted.txt"), Path(folder, "pinned.txt")
-        wanted.write_text("\n".join(requirements))
-        pinned.write_text(constraints)
+        inputs, limits = Path(folder, "inputs.txt"), Path(folder, "limits.txt")
+        inputs.write_text("\n".join(requirements))
+        limits.write_text(constraints)
         command = [Path(sys.executable).parent / "uv", "pip", "compile", "--quiet", "--universal"]
         command += ["--python-version", "3.11", "--generate-hashes", "--no-header"]
-        command += ["--no-annotate", "--no-config", "-c", pinned, wanted]
+        command += ["--no-annotate", "--no-config", "-c", limits, inputs]
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     entries: Entries = {}
     for entry in re.split(r"(?m)^(?=\w)", text):

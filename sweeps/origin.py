@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PYTHON = (sys.executable, "-P")
-"""A Python of ours is started like this: with no current directory on its path."""
+"""Start of every command that runs Python: no current directory on its path."""
 
 
 def check(*packages: str) -> None:
@@ -20,24 +20,26 @@ def check(*packages: str) -> None:
         ImportError: they do not; with the place and the cure.
     """
     for name in packages:
-        if place := _elsewhere(name):
+        place = _place(name)
+        if place is None or _home(place) != _ROOT:
             raise ImportError(
-                f"{name} comes from {place}, not from {_ROOT}, and is not run; rename that, take "
-                "it off PYTHONPATH, start hedgesweep elsewhere, or install it again"
+                f"{name} comes from {place or 'nowhere'}, not from {_ROOT}, and is not run; "
+                "rename that, take it off PYTHONPATH, start hedgesweep elsewhere, or install it "
+                "again"
             )
 
 
-def worker_path() -> list[str]:
-    """Folders that come first on a worker's path: a checkout's, or none where it is installed."""
+def checkout() -> list[str]:
+    """The folder of our packages if Python does not look there by itself, as in site-packages."""
     return [] if _ROOT.name in {"site-packages", "dist-packages"} else [str(_ROOT)]
 
 
-def _elsewhere(name: str) -> str | None:
-    """The place from which ``name`` would be imported, unless it is the folder of this package."""
+def _place(name: str) -> str | None:
+    """File or folder from which the package ``name`` would be imported."""
     spec = find_spec(name)
-    places = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
-    place = next((str(place) for place in places if place), "nowhere")
-    return None if _home(place) == _home(__file__) else place
+    if spec is None:
+        return None
+    return spec.origin or next(iter(spec.submodule_search_locations or ()), None)
 
 
 def _home(file: str) -> Path:

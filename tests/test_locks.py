@@ -22,22 +22,22 @@ def entries(name: str) -> list[tuple[Requirement, list[str]]]:
     text = re.sub(r"(?m)^#.*\n", "", (ROOT / "locks" / name).read_text()).replace("\\\n", "")
     (first, *lines) = text.splitlines()
     assert first == "--only-binary :all:", "a source would be built with packages without hashes"
-    found = []
+    result = []
     for line in lines:
         requirement, *hashes = re.split(r"\s+--hash=", line.strip())
-        found.append((Requirement(requirement), hashes))
-    return found
+        result.append((Requirement(requirement), hashes))
+    return result
 
 
 def versions(*names: str) -> dict[str, set[str]]:
     """Versions by canonical name in the files ``names``, a build's label left out."""
-    found: dict[str, set[str]] = {}
+    result: dict[str, set[str]] = {}
     for requirement, _ in (entry for name in names for entry in entries(name)):
         (specifier,) = requirement.specifier
         assert specifier.operator == "=="
         release = specifier.version.partition("+")[0]
-        found.setdefault(canonicalize_name(requirement.name), set()).add(release)
-    return found
+        result.setdefault(canonicalize_name(requirement.name), set()).add(release)
+    return result
 
 
 def pins() -> dict[str, str]:
@@ -46,7 +46,7 @@ def pins() -> dict[str, str]:
     return {canonicalize_name(n): v for n, v in (line.split("==") for line in lines if line)}
 
 
-def asked(*groups: list[str]) -> set[str]:
+def names(*groups: list[str]) -> set[str]:
     return {canonicalize_name(Requirement(text).name) for group in groups for text in group}
 
 
@@ -68,10 +68,10 @@ def test_the_lock_files_have_the_versions_of_constraints_txt() -> None:
 
 def test_every_direct_dependency_is_in_the_lock_file_of_its_use() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    sweep = asked(PROJECT["project"]["dependencies"], PROJECT["build-system"]["requires"])
+    sweep = names(PROJECT["project"]["dependencies"], PROJECT["build-system"]["requires"])
     assert sweep - versions("sweep.lock").keys() == {"torch"}
-    assert asked(extras["dev"]) <= versions("sweep.lock", "dev.lock").keys()
-    exporters = asked(extras["mlflow"], extras["tensorboard"])
+    assert names(extras["dev"]) <= versions("sweep.lock", "dev.lock").keys()
+    exporters = names(extras["mlflow"], extras["tensorboard"])
     assert exporters <= versions("sweep.lock", "exporters.lock").keys()
 
 
@@ -89,17 +89,17 @@ def test_what_is_installed_here_needs_nothing_that_is_not_locked() -> None:
         seen.add(one := todo.pop())
         name, extra = one
         try:
-            needed = [Requirement(text) for text in requires(name) or ()]
+            requirements = [Requirement(text) for text in requires(name) or ()]
             another = name in locked and version(name).partition("+")[0] not in locked[name]
         except PackageNotFoundError:
             continue
         if another:  # installed from constraints.txt; what it needs is its own affair
             continue
-        for requirement in needed:
+        for requirement in requirements:
             if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-                found = canonicalize_name(requirement.name)
-                assert found in locked, f"{found}, for {name}: run `make lock`"
-                todo |= {(found, e) for e in (*requirement.extras, "")} - seen
+                result = canonicalize_name(requirement.name)
+                assert result in locked, f"{result}, for {name}: run `make lock`"
+                todo |= {(result, e) for e in (*requirement.extras, "")} - seen
 
 
 def test_a_build_of_torch_without_cuda_is_locked_for_every_python_and_processor() -> None:

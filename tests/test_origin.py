@@ -44,7 +44,7 @@ def marks(folder: Path) -> set[str]:
     return set(path.read_text().split()) if path.exists() else set()
 
 
-def typed(
+def command_line(
     folder: Path, *arguments: object, by: Sequence[object] = (COMMAND,), path: object = None
 ) -> CompletedProcess[str]:
     """``hedgesweep`` with ``arguments``, typed in ``folder``."""
@@ -78,17 +78,22 @@ def files(hostile, tmp_path_factory) -> dict[str, object]:
     (top / "tiny.yaml").write_text(TINY)
     run_locally(TINY, top / "out", overrides=ONE)
     (trial,) = Recorded.read(top / "out").book.trials
-    made = {"space": top / "tiny.yaml", "storage": top / "out", "trial": trial, "new": top / "new"}
-    made |= {"keys": top / "keys", "bundle": top / "bundle"}
+    paths = {
+        "space": top / "tiny.yaml",
+        "storage": top / "out",
+        "trial": trial,
+        "new": top / "new",
+    }
+    paths |= {"keys": top / "keys", "bundle": top / "bundle"}
     for line in ("keys --out {keys} --unencrypted", SEAL.replace("{new}", "{bundle}")):
-        done = typed(hostile, *line.format(**made).split())
+        done = command_line(hostile, *line.format(**paths).split())
         assert done.returncode == 0, done.stderr
         assert marks(hostile) == set()
-    return made
+    return paths
 
 
 SEAL = "seal {storage} {trial} --key {keys}/private.pem --out {new}"
-TYPED = {
+ARGUMENTS = {
     "plan": "plan {space}",
     "status": "status {storage} --json",
     "report": "report {storage}",
@@ -101,9 +106,9 @@ TYPED = {
 }
 
 
-@pytest.mark.parametrize("command", TYPED)
+@pytest.mark.parametrize("command", ARGUMENTS)
 def test_nothing_of_the_current_directory_is_imported_by(command, hostile, files):
-    done = typed(hostile, *TYPED[command].format(**files).split())
+    done = command_line(hostile, *ARGUMENTS[command].format(**files).split())
     assert done.returncode == 0, done.stderr
     assert marks(hostile) == set()
 
@@ -113,20 +118,20 @@ def test_nothing_of_the_current_directory_is_imported_by_a_sweep_or_its_workers(
     hostile, files, tmp_path
 ):
     chosen = [f"--set={key}={json.dumps(value)}" for key, value in ONE.items()]
-    done = typed(hostile, "run", files["space"], "--storage", tmp_path / "out", *chosen)
+    done = command_line(hostile, "run", files["space"], "--storage", tmp_path / "out", *chosen)
     assert done.returncode == 0, done.stderr
     assert marks(hostile) == set()
     assert set(analysis.load_trials(tmp_path / "out")["status"]) == {"completed"}
 
 
 def test_every_command_is_tried():
-    assert {*TYPED, "run"} == set(cli.commands)
+    assert {*ARGUMENTS, "run"} == set(cli.commands)
 
 
 @pytest.mark.parametrize("name", [*PACKAGES, "ray", "json"])
 def test_the_files_would_be_imported_by_a_python_that_looks_there(name, tmp_path):
     plant(tmp_path / "folder", name, package=name == "ray")
-    typed(tmp_path / "folder", "-c", f"import {name}", by=[sys.executable])
+    command_line(tmp_path / "folder", "-c", f"import {name}", by=[sys.executable])
     assert marks(tmp_path / "folder") == {name}
 
 
@@ -135,30 +140,32 @@ def test_the_files_would_be_imported_by_a_python_that_looks_there(name, tmp_path
 def test_a_package_of_ours_on_pythonpath_is_refused_and_not_run(name, package, files, tmp_path):
     plant(tmp_path / "folder", name, package=package)
     command = "report" if name == "analysis" else "status"
-    done = typed(tmp_path, command, files["storage"], path=tmp_path / "folder")
+    done = command_line(tmp_path, command, files["storage"], path=tmp_path / "folder")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: {name} comes from {tmp_path / 'folder' / name}")
     assert "PYTHONPATH" in line
     assert marks(tmp_path / "folder") == set()
-    assert typed(tmp_path, "status", files["storage"]).returncode == 0, "the cure does not cure"
+    assert command_line(tmp_path, "status", files["storage"]).returncode == 0, (
+        "the cure does not cure"
+    )
 
 
 @pytest.mark.parametrize("name", ["hedgecore", "search_spaces"])
 def test_python_m_sweeps_refuses_a_package_of_ours_in_the_current_directory(name, files, tmp_path):
     plant(tmp_path / "folder", name)
     by = [sys.executable, "-m", "sweeps"]
-    done = typed(tmp_path / "folder", "status", files["storage"], by=by)
+    done = command_line(tmp_path / "folder", "status", files["storage"], by=by)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert marks(tmp_path / "folder") == set()
     safe = [sys.executable, "-P", *by[1:]]
-    assert typed(tmp_path / "folder", "status", files["storage"], by=safe).returncode == 0
+    assert command_line(tmp_path / "folder", "status", files["storage"], by=safe).returncode == 0
 
 
 def test_imported_in_python_it_is_an_import_error(tmp_path):
     plant(tmp_path / "folder", "hedgecore")
-    done = typed(tmp_path / "folder", "-c", "import sweeps", by=[sys.executable])
+    done = command_line(tmp_path / "folder", "-c", "import sweeps", by=[sys.executable])
     assert "ImportError: hedgecore comes from" in done.stderr
     assert marks(tmp_path / "folder") == set()
 

@@ -24,12 +24,12 @@ def files() -> list[Path]:
 
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_no_file_of_the_project_holds(what: str) -> None:
-    found = []
+    hits = []
     for path in files():
         text = path.read_bytes().decode(errors="replace")
         for match in re.finditer(FORBIDDEN[what], text):
-            found.append(f"{path.relative_to(ROOT)}: {match.group()}")
-    assert found == []
+            hits.append(f"{path.relative_to(ROOT)}: {match.group()}")
+    assert hits == []
 
 
 PLANTED = {

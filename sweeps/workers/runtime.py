@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.job_config import JobConfig
 
 from search_spaces import Resources
-from sweeps import origin
 from sweeps.errors import UsageError
+from sweeps.workers.job import Job
 
 
 @contextmanager
@@ -28,13 +27,14 @@ def runtime(address: str | None, resources: Resources) -> Iterator[None]:
         yield
         return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    options["job_config"] = Job(local=address is None)
     if address is None:
         options["include_dashboard"] = False
     else:
         options["runtime_env"] = {"py_modules": _packages()}
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=address or "local", job_config=_Job(address is None), **options)
+        ray.init(address=address or "local", **options)
     except (ConnectionError, ValueError) as error:
         if address is None:
             raise
@@ -55,20 +55,6 @@ def runtime(address: str | None, resources: Resources) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-class _Job(JobConfig):
-    """The path of the workers: that of any Python, and a checkout's if they run on this machine.
-
-    Ray would put the current directory before it, and with it any file there that has the name of
-    a module, be it of ours, of a library or of Python.
-    """
-
-    def __init__(self, local: bool) -> None:
-        super().__init__(_py_driver_sys_path=origin.worker_path() if local else [])
-
-    def _runtime_env_has_working_dir(self) -> bool:
-        return True  # all that Ray makes of it is to leave the path alone
 
 
 def _fits(resources: Resources) -> None:
