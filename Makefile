@@ -4,7 +4,7 @@ BIN := .venv/bin
 STORAGE ?= results/tickets
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep test test-all check setup benchmarks clean
+.PHONY: sweep test test-all check setup lock benchmarks clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
@@ -35,12 +35,20 @@ benchmarks: setup
 
 setup: .venv/installed
 
-.venv/installed: pyproject.toml constraints.txt
+# Every file is held to its hash. Where no CPU build of torch is to be had, it is the one with CUDA.
+LOCKED := $(BIN)/python -m pip install --quiet --require-hashes --no-deps
+.venv/installed: pyproject.toml $(wildcard locks/*.lock)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "hedgesweep needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(LOCKED) -r locks/sweep.lock -r locks/dev.lock
+	$(LOCKED) -r locks/torch-cpu.lock || $(LOCKED) -r locks/torch-cuda.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+lock: setup
+	$(LOCKED) -r locks/installer.lock
+	$(BIN)/python .ci/lock.py
 
 clean:
 	rm -rf .ray-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -3,12 +3,12 @@
 >>> sweep = sweeps.run("search_spaces/tickets.yaml", storage="results/tickets")
 """
 
+from sweeps import origin as origin  # before every other import of ours
+
+# isort: split
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hedgecore
-import search_spaces
 from search_spaces import SpaceError
 from sweeps import environment as environment  # before Ray is imported
 from sweeps.errors import PreparationError, SweepError, UsageError
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from sweeps.driver import run
     from sweeps.planning.plan import Plan, TrialPlan, plan
     from sweeps.sweep import Sweep
-
-_root = Path(__file__).resolve().parent.parent
-for _package in (hedgecore, search_spaces):
-    if Path(str(_package.__file__)).resolve().parent.parent != _root:
-        raise ImportError(
-            f"{_package.__name__!r} comes from {_package.__file__}, not from {_root}: another "
-            "distribution shadows it; uninstall that, or use a clean virtual environment"
-        )
 
 # What needs torch is imported when it is asked for: looking at a sweep takes no such time.
 _LATER = {

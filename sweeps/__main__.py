@@ -10,6 +10,7 @@ import click
 
 import sweeps
 from hedgecore.bundle.errors import BundleError
+from sweeps import origin
 from sweeps.bundles import (
     accepted_option,
     is_bundle,
@@ -180,7 +181,12 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 def report_command(storage: Path) -> None:
     """Print the tables of STORAGE and draw its figures."""
     # Results are read by a package that knows neither Ray nor torch, in a process of its own.
-    sys.exit(subprocess.run([sys.executable, "-m", "analysis", "report", str(storage)]).returncode)
+    try:
+        origin.check("analysis")
+    except ImportError as error:
+        raise UsageError(str(error)) from error
+    command = [*origin.PYTHON, "-m", "analysis", "report", str(storage)]
+    sys.exit(subprocess.run(command).returncode)
 
 
 @cli.command("replay")

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import tomllib
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def installs(config: Config) -> list[list[str]]:
 
 def requirements(arguments: list[str]) -> list[str]:
     """The requirements among the arguments of `pip install`, options and their values left out."""
-    valued = {"-c", "--constraint", "--python", "--torch-backend"}
+    valued = {"-r", "--python", "--torch-backend"}
     return [
         word
         for before, word in zip(["", *arguments], arguments, strict=False)
@@ -148,7 +149,7 @@ def test_one_token_reaches_every_node_and_only_its_owner_reads_it() -> None:
 def test_the_packages_and_all_their_build_needs_are_mounted() -> None:
     project = PROJECT["project"]
     packages = {p.split(".")[0] for p in PROJECT["tool"]["setuptools"]["packages"]}
-    files = {"pyproject.toml", "constraints.txt", project["readme"], *project["license-files"]}
+    files = {"pyproject.toml", "locks", project["readme"], *project["license-files"]}
     mounts = prepared()["file_mounts"]
     for name in packages | files:
         assert mounts.get(f"~/hedgesweep/{name}") == name
@@ -165,15 +166,19 @@ def test_environment_results_and_history_stay_at_home() -> None:
     assert not {".", "./", "~", str(ROOT)} & set(config["file_mounts"].values())
 
 
-def test_every_installed_package_is_pinned() -> None:
+def test_every_installed_file_is_held_to_its_hash() -> None:
+    locked = {f"~/hedgesweep/{path.relative_to(ROOT)}" for path in ROOT.glob("locks/*.lock")}
     calls = installs(prepared())
-    assert len(calls) >= 3
+    assert len(calls) >= 4
     for arguments in calls:
-        for text in requirements(arguments):
-            if text.partition("[")[0] == "$HOME/hedgesweep":
-                assert "~/hedgesweep/constraints.txt" in arguments
-                continue
-            assert [s.operator for s in Requirement(text).specifier] == ["=="], text
+        files = {file for option, file in pairwise(arguments) if option == "-r"}
+        if asked := requirements(arguments):
+            assert asked == ["$HOME/hedgesweep"]
+            assert {"--no-deps", "--no-build-isolation"} <= set(arguments), "it fetches something"
+        else:
+            assert files
+            assert files <= locked
+            assert {"--require-hashes", "--no-deps"} <= set(arguments)
 
 
 def test_the_installed_project_asks_for_extras_that_exist() -> None:
@@ -188,9 +193,10 @@ def test_no_version_of_constraints_txt_is_written_a_second_time() -> None:
 
 
 def test_torch_comes_without_cuda() -> None:
-    for arguments in installs(prepared()):
-        if any(word.partition("[")[0] == "$HOME/hedgesweep" for word in arguments):
-            assert arguments[arguments.index("--torch-backend") + 1] == "cpu"
+    text = "\n".join(commands(prepared()))
+    assert "torch-cuda.lock" not in text
+    (arguments,) = {tuple(a) for a in installs(prepared()) if "torch-cpu.lock" in " ".join(a)}
+    assert arguments[arguments.index("--torch-backend") + 1] == "cpu"
 
 
 def test_all_nodes_run_one_patch_release_of_the_python_we_test_with() -> None:
@@ -236,8 +242,8 @@ def test_the_credentials_of_a_machine_need_a_session_token() -> None:
         assert kind["node_config"]["MetadataOptions"]["HttpTokens"] == "required"
 
 
-def test_the_guide_names_the_versions_the_file_names() -> None:
-    stated = dict(re.findall(r"([\w.-]+)==([\w.]+)", TEXT))
+def test_the_guide_installs_from_the_lock_files_too() -> None:
     guide = GUIDE.read_text()
-    assert set(re.findall(r"boto3==([\w.]+)", guide)) == {stated["boto3"]}
+    assert "==" not in guide
+    assert "pip install --require-hashes --no-deps -r locks/aws.lock" in guide
     assert "ray get-auth-token --generate" in guide

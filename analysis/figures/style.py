@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib import rcParamsDefault
 from matplotlib.axes import Axes
 
 # Okabe and Ito's palette: told apart under every common form of colour blindness.
@@ -19,7 +20,10 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 INK, MUTED, FAINT = "#222222", "#5F6368", "#D9DCE0"
 TWO_SIDED_95 = 1.96
 
+# Matplotlib's defaults below ours: a matplotlibrc in the current directory, which may be a
+# stranger's, could otherwise hand every label to LaTeX.
 RC: Any = {
+    **{key: value for key, value in rcParamsDefault.items() if key != "backend"},
     "font.family": "DejaVu Sans",
     "font.size": 10.0,
     "axes.titlesize": 12.0,

@@ -21,6 +21,7 @@ from hedgecore.config import from_mapping, to_mapping
 from hedgecore.experiment import Experiment, Study
 from hedgecore.identity import sha256
 from hedgecore.threads import one_thread
+from sweeps import origin
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 
@@ -93,7 +94,7 @@ def probe(name: str, studies: Iterable[Study]) -> Probe:
         groups.setdefault(shared, {shared: None})[study] = None
     plain = [[to_mapping(study) for study in group] for group in groups.values()]
     done = subprocess.run(
-        [sys.executable, "-c", "from sweeps.planning.probe import answer; answer()"],
+        [*origin.PYTHON, "-c", "from sweeps.planning.probe import answer; answer()"],
         input=json.dumps({"experiment": name, "groups": plain}),
         stdout=subprocess.PIPE,
         text=True,

@@ -11,6 +11,7 @@ import ray
 
 from search_spaces import Resources
 from sweeps.errors import UsageError
+from sweeps.workers.job import Job
 
 
 @contextmanager
@@ -26,6 +27,7 @@ def runtime(address: str | None, resources: Resources) -> Iterator[None]:
         yield
         return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    options["job_config"] = Job(local=address is None)
     if address is None:
         options["include_dashboard"] = False
     else:

@@ -1,0 +1,177 @@
+"""A folder full of files that have the names of modules: no command imports any of them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import matplotlib as mpl
+import pytest
+from local_sweep import run_locally
+from spaces import TINY
+
+import analysis
+from analysis.figures.save import render
+from sweeps.__main__ import cli
+from sweeps.record.recorded import Recorded
+
+PACKAGES = ("hedgecore", "search_spaces", "sweeps", "analysis")
+COMMAND = Path(sys.executable).parent / "hedgesweep"
+ONE = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-2], "space.epsilon.grid": [0.0]}
+# It imports nothing that it could shadow itself.
+SPY = """\
+import posix
+_file = posix.open({marks!r}, posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND)
+posix.write(_file, b"{name}\\n")
+posix.close(_file)
+"""
+
+
+def plant(folder: Path, *names: str, package: bool = False) -> None:
+    """Modules ``names`` in ``folder``, each of which says so in ``folder``.marks when imported."""
+    for name in names:
+        path = folder / name / "__init__.py" if package else folder / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SPY.format(marks=f"{folder}.marks", name=name))
+
+
+def marks(folder: Path) -> set[str]:
+    path = Path(f"{folder}.marks")
+    return set(path.read_text().split()) if path.exists() else set()
+
+
+def command_line(
+    folder: Path, *arguments: object, by: Sequence[object] = (COMMAND,), path: object = None
+) -> CompletedProcess[str]:
+    """``hedgesweep`` with ``arguments``, typed in ``folder``."""
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONSAFEPATH")
+    }
+    if path is not None:
+        environment["PYTHONPATH"] = str(path)
+    command = [str(word) for word in (*by, *arguments)]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> Path:
+    """A folder with a file for every module of Python's, of any library here, and of ours."""
+    folder = tmp_path_factory.mktemp("hostile") / "folder"
+    names = {*sys.stdlib_module_names, *packages_distributions(), *PACKAGES}
+    plant(folder, *filter(str.isidentifier, names), "sitecustomize", "usercustomize")
+    plant(folder, "ray", *PACKAGES, package=True)
+    for package in PACKAGES:
+        (folder / package / "__main__.py").write_text((folder / "json.py").read_text())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def files(hostile, tmp_path_factory) -> dict[str, object]:
+    """A space, a storage, a trial, a key and a bundle, by the commands that make them."""
+    top = tmp_path_factory.mktemp("files")
+    (top / "tiny.yaml").write_text(TINY)
+    run_locally(TINY, top / "out", overrides=ONE)
+    (trial,) = Recorded.read(top / "out").book.trials
+    paths = {
+        "space": top / "tiny.yaml",
+        "storage": top / "out",
+        "trial": trial,
+        "new": top / "new",
+    }
+    paths |= {"keys": top / "keys", "bundle": top / "bundle"}
+    for line in ("keys --out {keys} --unencrypted", SEAL.replace("{new}", "{bundle}")):
+        done = command_line(hostile, *line.format(**paths).split())
+        assert done.returncode == 0, done.stderr
+        assert marks(hostile) == set()
+    return paths
+
+
+SEAL = "seal {storage} {trial} --key {keys}/private.pem --out {new}"
+ARGUMENTS = {
+    "plan": "plan {space}",
+    "status": "status {storage} --json",
+    "report": "report {storage}",
+    "replay": "replay {trial} --storage {storage}",
+    "verify": "verify {storage} --data",
+    "simulate": "simulate {storage}",
+    "keys": "keys --out {new}-keys --unencrypted",
+    "seal": SEAL,
+    "open": "open {bundle} --key {keys}/public.pem --out {new}-opened",
+}
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_nothing_of_the_current_directory_is_imported_by(command, hostile, files):
+    done = command_line(hostile, *ARGUMENTS[command].format(**files).split())
+    assert done.returncode == 0, done.stderr
+    assert marks(hostile) == set()
+
+
+@pytest.mark.ray
+def test_nothing_of_the_current_directory_is_imported_by_a_sweep_or_its_workers(
+    hostile, files, tmp_path
+):
+    chosen = [f"--set={key}={json.dumps(value)}" for key, value in ONE.items()]
+    done = command_line(hostile, "run", files["space"], "--storage", tmp_path / "out", *chosen)
+    assert done.returncode == 0, done.stderr
+    assert marks(hostile) == set()
+    assert set(analysis.load_trials(tmp_path / "out")["status"]) == {"completed"}
+
+
+def test_every_command_is_tried():
+    assert {*ARGUMENTS, "run"} == set(cli.commands)
+
+
+@pytest.mark.parametrize("name", [*PACKAGES, "ray", "json"])
+def test_the_files_would_be_imported_by_a_python_that_looks_there(name, tmp_path):
+    plant(tmp_path / "folder", name, package=name == "ray")
+    command_line(tmp_path / "folder", "-c", f"import {name}", by=[sys.executable])
+    assert marks(tmp_path / "folder") == {name}
+
+
+@pytest.mark.parametrize("package", [True, False])
+@pytest.mark.parametrize("name", ["hedgecore", "search_spaces", "analysis"])
+def test_a_package_of_ours_on_pythonpath_is_refused_and_not_run(name, package, files, tmp_path):
+    plant(tmp_path / "folder", name, package=package)
+    command = "report" if name == "analysis" else "status"
+    done = command_line(tmp_path, command, files["storage"], path=tmp_path / "folder")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {name} comes from {tmp_path / 'folder' / name}")
+    assert "PYTHONPATH" in line
+    assert marks(tmp_path / "folder") == set()
+    assert command_line(tmp_path, "status", files["storage"]).returncode == 0, (
+        "the cure does not cure"
+    )
+
+
+@pytest.mark.parametrize("name", ["hedgecore", "search_spaces"])
+def test_python_m_sweeps_refuses_a_package_of_ours_in_the_current_directory(name, files, tmp_path):
+    plant(tmp_path / "folder", name)
+    by = [sys.executable, "-m", "sweeps"]
+    done = command_line(tmp_path / "folder", "status", files["storage"], by=by)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert marks(tmp_path / "folder") == set()
+    safe = [sys.executable, "-P", *by[1:]]
+    assert command_line(tmp_path / "folder", "status", files["storage"], by=safe).returncode == 0
+
+
+def test_imported_in_python_it_is_an_import_error(tmp_path):
+    plant(tmp_path / "folder", "hedgecore")
+    done = command_line(tmp_path / "folder", "-c", "import sweeps", by=[sys.executable])
+    assert "ImportError: hedgecore comes from" in done.stderr
+    assert marks(tmp_path / "folder") == set()
+
+
+def test_figures_do_not_follow_a_matplotlibrc_of_the_current_directory():
+    with mpl.rc_context({"text.usetex": True, "figure.facecolor": "red"}):
+        figure = render(lambda ax: ax.set_title("$a$"))
+    assert not figure.axes[0].title.get_usetex()
+    assert figure.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
