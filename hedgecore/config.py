@@ -11,11 +11,13 @@ import json
 import math
 import types
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hedgecore.registry import unknown
 
 C = TypeVar("C")
+_SCALARS = frozenset({bool, int, float, str, tuple, type(None)})
 
 
 class ConfigError(ValueError):
@@ -39,8 +41,7 @@ def from_mapping(cls: type[C], mapping: Mapping[str, Any], *, key: str = "") -> 
     """
     if not isinstance(mapping, Mapping):
         raise ConfigError(key, f"expected a mapping of settings, got {_shown(mapping)}")
-    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    hints = get_type_hints(cls)
+    fields, hints = _fields(cls), _hints(cls)  # type: ignore[arg-type]
     values = {}
     for name, value in mapping.items():
         path = _join(key, str(name))
@@ -65,9 +66,9 @@ def from_mapping(cls: type[C], mapping: Mapping[str, Any], *, key: str = "") -> 
 def to_mapping(config: Any) -> dict[str, Any]:
     """The plain nested mapping that :func:`from_mapping` turns back into ``config``."""
     return {
-        f.name: to_mapping(v) if dataclasses.is_dataclass(v) else _plain(v)
-        for f in dataclasses.fields(config)
-        for v in [getattr(config, f.name)]
+        name: to_mapping(v) if dataclasses.is_dataclass(v) else _plain(v)
+        for name in _fields(type(config))  # type: ignore[arg-type]
+        for v in [getattr(config, name)]
     }
 
 
@@ -100,16 +101,27 @@ def replaced(mapping: Mapping[str, Any], path: str, value: Any) -> dict[str, Any
     return copy
 
 
+# A sweep makes thousands of configurations of the same few classes.
+@cache
+def _fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(cls)}
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
 def _without_defaults(config: Any) -> dict[str, Any]:
     kept = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
+    for name, field in _fields(type(config)).items():  # type: ignore[arg-type]
+        value = getattr(config, name)
+        if type(value) not in _SCALARS and dataclasses.is_dataclass(value):
             if inner := _without_defaults(value):
-                kept[field.name] = inner
+                kept[name] = inner
             continue
         if field.default is dataclasses.MISSING or value != field.default:
-            kept[field.name] = _plain(value)
+            kept[name] = _plain(value)
     return kept
 
 

@@ -3,7 +3,7 @@
 Proposal k is a function of the space, the seed of the search, the earlier sweeps and the outcomes
 of proposals 0 .. k - ``delay``. Every proposal is sampled from a stream of its own, and whatever
 is known too early waits in a buffer; so asking and telling again in the order of a log rebuilds
-the same study.
+the same study. A proposal that is on record, made from the same outcomes, is not sampled again.
 """
 
 import json
@@ -18,6 +18,7 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    distribution_to_json,
 )
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from optuna.trial import TrialState
@@ -25,6 +26,8 @@ from optuna.trial import TrialState
 from hedgecore.config import digest, fingerprint
 from hedgecore.rng import seed_sequence
 from search_spaces import Choice, Domain, Grid, LogUniform, RandInt, SearchSpace
+from sweeps.deciding.proposals import Record, Replayed, extended, proposal
+from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan
 
 # Optuna reports every study and trial on stderr otherwise.
@@ -64,6 +67,9 @@ class OptunaSearch:
         warm: configurations of earlier sweeps with their objectives. Those that the space could
             propose come first in the study, as complete trials; ``skipped`` counts the others.
             Axes that the space does not have are not looked at.
+        recorded: records of earlier proposals, by number. Those that were made from the outcomes
+            of now are taken over; the last of them is made again all the same, so that another
+            sampler is noticed.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class OptunaSearch:
         directions: Sequence[Literal["minimize", "maximize"]],
         name: str,
         warm: Iterable[Earlier] = (),
+        recorded: Mapping[int, Record] | None = None,
     ) -> None:
         self._space = space
         self._axes = [axis for axis in space.order if axis != "seed"]
@@ -80,10 +87,18 @@ class OptunaSearch:
         self._study = optuna.create_study(
             study_name=name,
             directions=list(directions),
-            sampler=self._sampler(0),
+            sampler=(sampler := self._sampler(0)),
             pruner=optuna.pruners.NopPruner(),
         )
+        self._last_sampler = sampler
+        self._recorded = recorded or {}
+        samples = space.search.num_samples or 0
+        self._newest = max((n for n in self._recorded if n < samples), default=-1)
+        described = {n: distribution_to_json(d) for n, d in self._distributions.items()}
+        search = [space.search.algorithm, space.search.seed, _POPULATION, list(directions)]
+        self._basis = digest([search, described, repr(dict(space.when))])
         self._configs: list[dict[str, Any]] = []
+        self._records: list[Record] = []
         self._trials: list[optuna.Trial] = []
         self._outcomes: dict[int, Outcome] = {}
         self._applied = 0
@@ -102,6 +117,7 @@ class OptunaSearch:
 
         Raises:
             ValueError: a proposal before it was not asked for, or the search is closed.
+            UsageError: another sampler made the proposal that is on record.
         """
         if number < len(self._configs):
             return dict(self._configs[number])
@@ -110,11 +126,12 @@ class OptunaSearch:
             raise ValueError(f"proposal {number} cannot be made after {len(self._configs)}: {why}")
         if not self._apply(up_to=number - self._space.search.delay):
             return None
-        self._study.sampler = self._sampler(number)
-        trial = self._study.ask()
-        self._trials.append(trial)
-        self._configs.append(self._suggest(trial))
+        self._propose(number)
         return dict(self._configs[number])
+
+    def record(self, number: int) -> Record:
+        """The record of proposal ``number``, which was asked for."""
+        return self._records[number]
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Note how proposal ``number`` ended; in any order, and the first time counts.
@@ -132,6 +149,32 @@ class OptunaSearch:
         for number in range(self._applied, len(self._trials)):
             self.tell(number, Outcome(state="failed", values=None, steps={}))
         self._apply(up_to=len(self._trials) - 1)
+
+    def _propose(self, number: int) -> None:
+        record = self._recorded.get(number)
+        if record and record["basis"] != self._basis:
+            record = None
+        sampler = self._sampler(number)
+        if record and number != self._newest:
+            labels = {axis: _label(value) for axis, value in record["config"].items()}
+            self._study.sampler = Replayed(labels, record["attributes"], self._last_sampler)
+        else:
+            # It holds the intersection of all distributions so far, another walk over all trials.
+            sampler._search_space = self._last_sampler._search_space  # type: ignore[attr-defined]
+            self._study.sampler = self._last_sampler = sampler
+        trial = self._study.ask()
+        config = self._suggest(trial)
+        attributes = self._study.get_trials(deepcopy=False)[trial.number].system_attrs
+        made = proposal(number, self._basis, config, attributes)
+        if record and made != record:
+            raise UsageError(
+                f"the log proposes {record['config']} as number {number} where its outcomes give "
+                f"{made['config']}; another version of optuna or numpy made it: go on with that, "
+                "or give another --storage"
+            )
+        self._trials.append(trial)
+        self._configs.append(config)
+        self._records.append(record or made)
 
     def _apply(self, *, up_to: int) -> bool:
         """Enter outcomes in the order of proposals; whether all of 0 .. ``up_to`` are known."""
@@ -151,6 +194,7 @@ class OptunaSearch:
             # Optuna has no intermediate values beside several objectives.
             trial.set_user_attr("steps", {str(step): value for step, value in steps.items()})
         values = outcome.values or ()
+        self._basis = extended(self._basis, outcome.state, values, outcome.steps)
         if outcome.state == "complete" and values and all(map(math.isfinite, values)):
             self._study.tell(trial, list(values))
         else:
@@ -191,6 +235,7 @@ class OptunaSearch:
         except ValueError:  # a value outside its distribution
             return False
         self._study.add_trial(trial)
+        self._basis = digest([self._basis, trial.params, list(map(repr, values))])
         return True
 
     def _sampler(self, number: int) -> BaseSampler:
@@ -202,13 +247,17 @@ class OptunaSearch:
         return NSGAIISampler(seed=seed, population_size=_POPULATION)
 
 
-def search_for(plan: Plan, warm: Iterable[Earlier] = ()) -> OptunaSearch:
+def search_for(
+    plan: Plan,
+    warm: Iterable[Earlier] = (),
+    recorded: Mapping[int, Record] | None = None,
+) -> OptunaSearch:
     """What proposes the trials of ``plan``, which must be adaptive, after the ``warm`` ones."""
     space = plan.space
     directions = [_DIRECTIONS[better] for better in plan.objectives.values()]
     varied = digest([fingerprint(plan.study), repr(dict(space.space)), repr(dict(space.when))])
     name = f"{space.name}-{varied[:8]}"
-    return OptunaSearch(space, directions=directions, name=name, warm=warm)
+    return OptunaSearch(space, directions=directions, name=name, warm=warm, recorded=recorded)
 
 
 def _distribution(domain: Domain) -> BaseDistribution:

@@ -134,6 +134,8 @@ class Book:
         """Trials that are no part of the space any more."""
         self.warm: Mapping[str, Any] | None = None
         """The record of what a search began with."""
+        self.proposals: dict[int, dict[str, Any]] = {}
+        """The record of every proposal of a search, by number."""
         self.closed = True
         self.running: set[str] = set()
 
@@ -181,6 +183,8 @@ class Book:
                     self.running.discard(trial_id)
         elif kind == "warm":
             self.warm = record
+        elif kind == "proposal":
+            self.proposals[record["number"]] = dict(record)
         elif kind == "audit":
             for trial_id in record["trials"]:
                 self.trials[trial_id].audited = True
