@@ -151,12 +151,16 @@ def read(storage: Path) -> Iterator[dict[str, Any]]:
         LogError: a committed line is damaged, missing or doubled, a file is missing, or a newer
             version wrote one.
     """
-    for number, file in enumerate(files(storage), start=1):
-        if int(file.stem) != number:
-            raise LogError(
-                f"{number:04d}.jsonl: missing, though {file.name} came after it; {_CURE}"
-            )
-        yield from records(file)
+    return (record for record in _read(storage, follow=False) if record is not None)
+
+
+def follow(storage: Path) -> Iterator[dict[str, Any] | None]:
+    """Every record as of `read`, then None whenever the last file holds no further line.
+
+    Asked again after that, it goes on where that file ended. Of later files, and of what became
+    of earlier ones, it knows nothing: see :class:`sweeps.record.tail.Tail`.
+    """
+    return _read(storage, follow=True)
 
 
 def files(storage: Path) -> list[Path]:
@@ -179,8 +183,25 @@ def files(storage: Path) -> list[Path]:
 
 def records(file: Path) -> Iterator[dict[str, Any]]:
     """Every record of one file; see :func:`read`."""
+    return (record for record in _records(file, follow=False) if record is not None)
+
+
+def _read(storage: Path, *, follow: bool) -> Iterator[dict[str, Any] | None]:
+    known = files(storage)
+    for number, file in enumerate(known, start=1):
+        if int(file.stem) != number:
+            raise LogError(
+                f"{number:04d}.jsonl: missing, though {file.name} came after it; {_CURE}"
+            )
+        yield from _records(file, follow=follow and file == known[-1])
+
+
+def _records(file: Path, *, follow: bool) -> Iterator[dict[str, Any] | None]:
     torn = 0  # the line at which this file stopped making sense
-    for number, line in _lines(file):
+    for number, line in _lines(file, follow=follow):
+        if line is None:
+            yield None
+            continue
         parts = _LINE.fullmatch(line)
         whole = parts and zlib.crc32(line[:-_SEAL]) == int(parts["crc"], 16)
         if parts is None or not whole:
@@ -204,16 +225,23 @@ def records(file: Path) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(file: Path, *, follow: bool) -> Iterator[tuple[int, bytes | None]]:
+    """Every whole line by its number; to ``follow``, None where the next one is not there yet."""
+    number, end = 1, 0
     try:
         with file.open("rb") as stream:
-            lines = iter(lambda: stream.readline(LONGEST + 1), b"")
-            for number, line in enumerate(lines, start=1):
+            while True:
+                line = stream.readline(LONGEST + 1)
                 if len(line) > LONGEST:
                     raise _damaged(file, number, f"over {LONGEST} bytes long")
-                if not line.endswith(b"\n"):
+                if line.endswith(b"\n"):
+                    yield number, line
+                    number, end = number + 1, end + len(line)
+                elif follow:
+                    stream.seek(end)
+                    yield number, None
+                else:
                     return  # cut off, or being written: what may follow by now is not its rest
-                yield number, line
     except OSError as error:
         raise _unreadable(file, error) from error
 
