@@ -6,26 +6,20 @@ is known too early waits in a buffer; so asking and telling again in the order o
 the same study. A proposal that is on record, made from the same outcomes, is not sampled again.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-    distribution_to_json,
-)
+from optuna.distributions import distribution_to_json
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from optuna.trial import TrialState
 
 from hedgecore.config import digest, fingerprint
 from hedgecore.rng import seed_sequence
-from search_spaces import Choice, Domain, Grid, LogUniform, RandInt, SearchSpace
+from search_spaces import SearchSpace
+from sweeps.deciding.distributions import distribution, from_label, suggest, to_label
 from sweeps.deciding.proposals import Record, Replayed, extended, proposal
 from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan
@@ -83,14 +77,14 @@ class OptunaSearch:
     ) -> None:
         self._space = space
         self._axes = [axis for axis in space.order if axis != "seed"]
-        self._distributions = {axis: _distribution(space.space[axis]) for axis in self._axes}
+        self._distributions = {axis: distribution(space.space[axis]) for axis in self._axes}
         self._study = optuna.create_study(
             study_name=name,
             directions=list(directions),
-            sampler=(sampler := self._sampler(0)),
+            sampler=_sampler(space.search.algorithm),
             pruner=optuna.pruners.NopPruner(),
         )
-        self._last_sampler = sampler
+        self._sampler = self._study.sampler
         self._recorded = recorded or {}
         samples = space.search.num_samples or 0
         self._newest = max((n for n in self._recorded if n < samples), default=-1)
@@ -154,14 +148,12 @@ class OptunaSearch:
         record = self._recorded.get(number)
         if record and record["basis"] != self._basis:
             record = None
-        sampler = self._sampler(number)
         if record and number != self._newest:
-            labels = {axis: _label(value) for axis, value in record["config"].items()}
-            self._study.sampler = Replayed(labels, record["attributes"], self._last_sampler)
+            labels = {axis: to_label(value) for axis, value in record["config"].items()}
+            self._study.sampler = Replayed(labels, record["attributes"], self._sampler)
         else:
-            # It holds the intersection of all distributions so far, another walk over all trials.
-            sampler._search_space = self._last_sampler._search_space  # type: ignore[attr-defined]
-            self._study.sampler = self._last_sampler = sampler
+            self._seed(number)
+            self._study.sampler = self._sampler
         trial = self._study.ask()
         config = self._suggest(trial)
         attributes = self._study.get_trials(deepcopy=False)[trial.number].system_attrs
@@ -207,13 +199,13 @@ class OptunaSearch:
         config: dict[str, Any] = {}
         for axis in self._axes:
             if self._exists(axis, config):
-                label = _suggest(trial, axis, self._distributions[axis])
-                config[axis] = _value(self._space.space[axis], label)
+                label = suggest(trial, axis, self._distributions[axis])
+                config[axis] = from_label(self._space.space[axis], label)
         return {axis: config[axis] for axis in self._space.space if axis in config}
 
     def _exists(self, axis: str, config: Mapping[str, Any]) -> bool:
         # Its own value is not known yet, and does not matter to whether it exists.
-        return axis in self._space.present({**config, axis: None})
+        return axis not in self._space.when or axis in self._space.present({**config, axis: None})
 
     def _enter(self, config: Mapping[str, Any], values: Sequence[float]) -> bool:
         """Enter a trial of an earlier sweep as complete; False if the space has no such trial."""
@@ -228,7 +220,7 @@ class OptunaSearch:
         try:
             trial = optuna.trial.create_trial(
                 values=list(values),
-                params={axis: _label(config[axis]) for axis in axes},
+                params={axis: to_label(config[axis]) for axis in axes},
                 distributions={axis: self._distributions[axis] for axis in axes},
                 system_attrs=_FIRST_GENERATION,
             )
@@ -238,13 +230,16 @@ class OptunaSearch:
         self._basis = digest([self._basis, trial.params, list(map(repr, values))])
         return True
 
-    def _sampler(self, number: int) -> BaseSampler:
-        search = self._space.search
-        sequence = seed_sequence(search.seed, "search", "proposal", str(number))
+    def _seed(self, number: int) -> None:
+        """Begin the stream of proposal ``number``.
+
+        The sampler itself is kept, since it holds which axes all trials so far have in common.
+        """
+        sequence = seed_sequence(self._space.search.seed, "search", "proposal", str(number))
         seed = int(sequence.generate_state(1)[0])
-        if search.algorithm == "tpe":
-            return TPESampler(seed=seed)
-        return NSGAIISampler(seed=seed, population_size=_POPULATION)
+        sampler: Any = self._sampler
+        for part in (sampler, sampler._random_sampler):
+            part._rng.rng.seed(seed)
 
 
 def search_for(
@@ -260,32 +255,11 @@ def search_for(
     return OptunaSearch(space, directions=directions, name=name, warm=warm, recorded=recorded)
 
 
-def _distribution(domain: Domain) -> BaseDistribution:
-    if isinstance(domain, Grid | Choice):
-        return CategoricalDistribution([_label(value) for value in domain.values])
-    if isinstance(domain, RandInt):
-        return IntDistribution(domain.low, domain.high - 1)
-    return FloatDistribution(domain.low, domain.high, log=isinstance(domain, LogUniform))
-
-
-def _suggest(trial: optuna.Trial, axis: str, distribution: BaseDistribution) -> Any:
-    if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(axis, distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(axis, distribution.low, distribution.high)
-    assert isinstance(distribution, FloatDistribution)
-    return trial.suggest_float(axis, distribution.low, distribution.high, log=distribution.log)
-
-
-def _label(value: Any) -> Any:
-    """``value`` as Optuna holds it, which knows no lists."""
-    return json.dumps(value) if isinstance(value, list | tuple) else value
-
-
-def _value(domain: Domain, label: Any) -> Any:
-    if isinstance(domain, Grid | Choice):
-        return next(value for value in domain.values if _label(value) == label)
-    return label
+def _sampler(algorithm: str) -> BaseSampler:
+    # Seeded before each proposal.
+    if algorithm == "tpe":
+        return TPESampler(seed=0)
+    return NSGAIISampler(seed=0, population_size=_POPULATION)
 
 
 def _finite_or_nan(value: float) -> float:
