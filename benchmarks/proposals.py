@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.proposals``: our search and a bare study take turns, proposal by proposal,
 in one process, with the same sampler, axes, objectives and delay; medians of the last fifty
-proposals at each size. The last column is the same proposal rebuilt from its record.
+proposals at each size, in milliseconds of CPU time. The last column is the same proposal rebuilt
+from its record.
 """
 
 import argparse
@@ -79,16 +80,16 @@ def bare(algorithm: str, count: int, objectives: int) -> Iterator[None]:
 
 
 def timed(*sides: Iterator[None]) -> list[list[float]]:
-    """Milliseconds of every step of ``sides``, which take turns."""
+    """CPU milliseconds of every step of ``sides``, which take turns."""
     taken: list[list[float]] = [[] for _ in sides]
     while True:
         for side, times in zip(sides, taken, strict=True):
-            began = time.perf_counter()
+            began = time.process_time()
             try:
                 next(side)
             except StopIteration:
                 return taken
-            times.append(1000 * (time.perf_counter() - began))
+            times.append(1000 * (time.process_time() - began))
 
 
 def main() -> None:
@@ -110,7 +111,8 @@ def main() -> None:
                 )
                 print(
                     f"{algorithm:8}{objectives:12}{size:11,}{alone:9.2f}{of_ours:7.2f}"
-                    f"{of_ours / alone:7.2f}{again:8.2f}"
+                    f"{of_ours / alone:7.2f}{again:8.2f}",
+                    flush=True,
                 )
 
 
