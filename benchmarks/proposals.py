@@ -33,7 +33,7 @@ def values(config: Mapping[str, Any], objectives: int) -> tuple[float, ...]:
     return (distance, config["x"] ** 2)[:objectives]
 
 
-def searching(algorithm: str, count: int, objectives: int, recorded: Any = None) -> OptunaSearch:
+def searching(algorithm: str, count: int, objectives: int, records: Any = None) -> OptunaSearch:
     space = SearchSpace(
         experiment="tickets",
         space=AXES,
@@ -45,7 +45,7 @@ def searching(algorithm: str, count: int, objectives: int, recorded: Any = None)
         text="",
     )
     directions = ["minimize"] * objectives
-    return OptunaSearch(space, directions=directions, name="timed", recorded=recorded)
+    return OptunaSearch(space, directions=directions, name="timed", records=records)
 
 
 def ours(search: OptunaSearch, count: int, objectives: int) -> Iterator[None]:
@@ -102,8 +102,8 @@ def main() -> None:
             count = max(sizes)
             search = searching(algorithm, count, objectives)
             taken = timed(bare(algorithm, count, objectives), ours(search, count, objectives))
-            recorded = {number: search.record(number) for number in range(count)}
-            rebuilt = searching(algorithm, count, objectives, recorded)
+            records = {number: search.record(number) for number in range(count)}
+            rebuilt = searching(algorithm, count, objectives, records)
             taken += timed(ours(rebuilt, count, objectives))
             for size in sizes:
                 alone, of_ours, again = (

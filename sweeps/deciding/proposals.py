@@ -37,7 +37,7 @@ def proposal(
     )
 
 
-def extended(
+def next_basis(
     basis: str, state: str, values: Sequence[float] | None, steps: Mapping[int, float]
 ) -> str:
     """``basis`` with one more outcome."""
@@ -46,7 +46,7 @@ def extended(
     return digest([basis, state, [repr(float(value)) for value in values or ()], numbers])
 
 
-class Replayed(BaseSampler):
+class RecordSampler(BaseSampler):
     """Samples what the record of a proposal holds, and leaves the study as ``sampler`` did.
 
     Args:

@@ -20,7 +20,7 @@ from hedgecore.config import digest, fingerprint
 from hedgecore.rng import seed_sequence
 from search_spaces import SearchSpace
 from sweeps.deciding.distributions import distribution, from_label, suggest, to_label
-from sweeps.deciding.proposals import Record, Replayed, extended, proposal
+from sweeps.deciding.proposals import Record, RecordSampler, next_basis, proposal
 from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan
 
@@ -61,7 +61,7 @@ class OptunaSearch:
         warm: configurations of earlier sweeps with their objectives. Those that the space could
             propose come first in the study, as complete trials; ``skipped`` counts the others.
             Axes that the space does not have are not looked at.
-        recorded: records of earlier proposals, by number. Those that were made from the outcomes
+        records: of earlier proposals, by number. Those that were made from the outcomes
             of now are taken over; the last of them is made again all the same, so that another
             sampler is noticed.
     """
@@ -73,7 +73,7 @@ class OptunaSearch:
         directions: Sequence[Literal["minimize", "maximize"]],
         name: str,
         warm: Iterable[Earlier] = (),
-        recorded: Mapping[int, Record] | None = None,
+        records: Mapping[int, Record] | None = None,
     ) -> None:
         self._space = space
         self._axes = [axis for axis in space.order if axis != "seed"]
@@ -85,12 +85,13 @@ class OptunaSearch:
             pruner=optuna.pruners.NopPruner(),
         )
         self._sampler = self._study.sampler
-        self._recorded = recorded or {}
+        self._logged = records or {}
         samples = space.search.num_samples or 0
-        self._newest = max((n for n in self._recorded if n < samples), default=-1)
+        self._last = max((n for n in self._logged if n < samples), default=-1)
         described = {n: distribution_to_json(d) for n, d in self._distributions.items()}
         search = [space.search.algorithm, space.search.seed, _POPULATION, list(directions)]
         self._basis = digest([search, described, repr(dict(space.when))])
+        self._generation = 0
         self._configs: list[dict[str, Any]] = []
         self._records: list[Record] = []
         self._trials: list[optuna.Trial] = []
@@ -145,12 +146,12 @@ class OptunaSearch:
         self._apply(up_to=len(self._trials) - 1)
 
     def _propose(self, number: int) -> None:
-        record = self._recorded.get(number)
+        record = self._logged.get(number)
         if record and record["basis"] != self._basis:
             record = None
-        if record and number != self._newest:
-            labels = {axis: to_label(value) for axis, value in record["config"].items()}
-            self._study.sampler = Replayed(labels, record["attributes"], self._sampler)
+        labels = self._replayable(record) if record and number != self._last else None
+        if record and labels is not None:
+            self._study.sampler = RecordSampler(labels, record["attributes"], self._sampler)
         else:
             self._seed(number)
             self._study.sampler = self._sampler
@@ -167,6 +168,26 @@ class OptunaSearch:
         self._trials.append(trial)
         self._configs.append(config)
         self._records.append(record or made)
+        self._generation = max([self._generation, *_whole(attributes.values())])
+
+    def _replayable(self, record: Record) -> Mapping[str, Any] | None:
+        """The labels of a record; None if this search cannot have written it."""
+        if any(not 0 <= n <= self._generation + 1 for n in _whole(record["attributes"].values())):
+            return None
+        return self._labels(record["config"])
+
+    def _labels(self, config: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The labels of ``config``; None if the space has no such trial."""
+        axes = [axis for axis in self._axes if self._exists(axis, config)]
+        if not all(axis in config for axis in axes):
+            return None
+        labels = {axis: to_label(config[axis]) for axis in axes}
+        of = {axis: self._distributions[axis] for axis in axes}
+        try:
+            optuna.trial.create_trial(state=TrialState.RUNNING, params=labels, distributions=of)
+        except ValueError:  # a value outside its distribution
+            return None
+        return labels
 
     def _apply(self, *, up_to: int) -> bool:
         """Enter outcomes in the order of proposals; whether all of 0 .. ``up_to`` are known."""
@@ -186,7 +207,7 @@ class OptunaSearch:
             # Optuna has no intermediate values beside several objectives.
             trial.set_user_attr("steps", {str(step): value for step, value in steps.items()})
         values = outcome.values or ()
-        self._basis = extended(self._basis, outcome.state, values, outcome.steps)
+        self._basis = next_basis(self._basis, outcome.state, values, outcome.steps)
         if outcome.state == "complete" and values and all(map(math.isfinite, values)):
             self._study.tell(trial, list(values))
         else:
@@ -209,23 +230,20 @@ class OptunaSearch:
 
     def _enter(self, config: Mapping[str, Any], values: Sequence[float]) -> bool:
         """Enter a trial of an earlier sweep as complete; False if the space has no such trial."""
-        axes = [axis for axis in self._axes if self._exists(axis, config)]
-        if not all(axis in config for axis in axes) or not all(map(math.isfinite, values)):
+        labels = self._labels(config)
+        if labels is None or not all(map(math.isfinite, values)):
             return False
         if len(values) != len(self._study.directions):
             raise ValueError(
                 f"expected {len(self._study.directions)} objectives of {dict(config)}, "
                 f"got {len(values)}"
             )
-        try:
-            trial = optuna.trial.create_trial(
-                values=list(values),
-                params={axis: to_label(config[axis]) for axis in axes},
-                distributions={axis: self._distributions[axis] for axis in axes},
-                system_attrs=_FIRST_GENERATION,
-            )
-        except ValueError:  # a value outside its distribution
-            return False
+        trial = optuna.trial.create_trial(
+            values=list(values),
+            params=labels,
+            distributions={axis: self._distributions[axis] for axis in labels},
+            system_attrs=_FIRST_GENERATION,
+        )
         self._study.add_trial(trial)
         self._basis = digest([self._basis, trial.params, list(map(repr, values))])
         return True
@@ -245,14 +263,14 @@ class OptunaSearch:
 def search_for(
     plan: Plan,
     warm: Iterable[Earlier] = (),
-    recorded: Mapping[int, Record] | None = None,
+    records: Mapping[int, Record] | None = None,
 ) -> OptunaSearch:
     """What proposes the trials of ``plan``, which must be adaptive, after the ``warm`` ones."""
     space = plan.space
     directions = [_DIRECTIONS[better] for better in plan.objectives.values()]
     varied = digest([fingerprint(plan.study), repr(dict(space.space)), repr(dict(space.when))])
     name = f"{space.name}-{varied[:8]}"
-    return OptunaSearch(space, directions=directions, name=name, warm=warm, recorded=recorded)
+    return OptunaSearch(space, directions=directions, name=name, warm=warm, records=records)
 
 
 def _sampler(algorithm: str) -> BaseSampler:
@@ -260,6 +278,10 @@ def _sampler(algorithm: str) -> BaseSampler:
     if algorithm == "tpe":
         return TPESampler(seed=0)
     return NSGAIISampler(seed=0, population_size=_POPULATION)
+
+
+def _whole(values: Iterable[Any]) -> list[int]:
+    return [value for value in values if type(value) is int]
 
 
 def _finite_or_nan(value: float) -> float:

@@ -69,10 +69,10 @@ def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
         pq.ParquetWriter(partial, schema, use_dictionary=few, write_page_checksum=True) as writer,
     ):
         for table in tables:
-            writer.write_table(_with(table, schema), row_group_size=max(1, table.num_rows))
+            writer.write_table(_complete(table, schema), row_group_size=max(1, table.num_rows))
 
 
-def _with(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """``table`` with every column of ``schema``, null where it has none."""
     held = set(table.column_names)
     return pa.table(
@@ -129,10 +129,10 @@ def _epochs(logs: _Logs, schema: pa.Schema) -> pa.Table:
     """Every epoch of ``logs``, in order."""
     trained = (item for item in logs if item[1].epochs)
     alike = groupby(trained, key=lambda item: item[1].columns)
-    return pa.concat_tables([_alike(names, list(run), schema) for names, run in alike])
+    return pa.concat_tables([_uniform(names, list(run), schema) for names, run in alike])
 
 
-def _alike(names: Sequence[str], logs: _Logs, schema: pa.Schema) -> pa.Table:
+def _uniform(names: Sequence[str], logs: _Logs, schema: pa.Schema) -> pa.Table:
     """Every epoch of ``logs``, whose rows have the columns ``names``."""
     order = [sorted(log.epochs) for _, log in logs]
     rows = (log.epochs[n] for (_, log), ns in zip(logs, order, strict=True) for n in ns)

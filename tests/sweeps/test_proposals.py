@@ -114,7 +114,7 @@ def test_proposals_are_those_of_earlier_versions(algorithm, last):
 def test_a_search_goes_on_from_its_records_as_if_it_had_made_them(algorithm, kind, cut):
     whole, tell = begun(algorithm, kind)
     made = proposals(whole, COUNT, tell=tell)
-    again, _ = begun(algorithm, kind, recorded=recorded(whole, cut))
+    again, _ = begun(algorithm, kind, records=recorded(whole, cut))
     assert proposals(again, COUNT, tell=tell) == made
     assert history(again) == history(whole)
     assert recorded(again, COUNT) == recorded(whole, COUNT)
@@ -130,7 +130,7 @@ def test_any_number_of_new_starts_leaves_the_proposals_as_they_are(steps, delay,
     records, reached = {}, 0
     for step in [*steps, COUNT]:
         reached = min(reached + step, COUNT)
-        search, _ = begun(algorithm, "two objectives", delay=delay, recorded=records)
+        search, _ = begun(algorithm, "two objectives", delay=delay, records=records)
         assert proposals(search, reached, tell=tell) == made[:reached]
         records = recorded(search, reached)
     assert history(search) == history(whole)
@@ -149,7 +149,7 @@ def test_a_record_is_taken_over_without_its_sampler_but_for_the_last(algorithm, 
             sampled.append(trial.number) or before(self, study, trial, axes)
         ),
     )
-    again, _ = begun(algorithm, kind, recorded=recorded(whole, 50))
+    again, _ = begun(algorithm, kind, records=recorded(whole, 50))
     proposals(again, COUNT, tell=tell)
     assert sampled == list(range(49, COUNT))
 
@@ -160,7 +160,7 @@ def test_a_record_that_was_made_from_other_outcomes_is_not_taken_over(algorithm)
 
     other, _ = begun(algorithm, "one objective")
     proposals(other, COUNT, tell=better)
-    search, tell = begun(algorithm, "one objective", recorded=recorded(other, COUNT))
+    search, tell = begun(algorithm, "one objective", records=recorded(other, COUNT))
     cold, _ = begun(algorithm, "one objective")
     assert proposals(search, COUNT, tell=tell) == proposals(cold, COUNT, tell=tell)
     assert recorded(search, COUNT) != recorded(other, COUNT)
@@ -173,7 +173,7 @@ def test_a_record_that_was_made_from_other_outcomes_is_not_taken_over(algorithm)
 def test_a_record_of_another_search_is_not_taken_over(algorithm, change):
     other, tell = begun(algorithm, "one objective")
     proposals(other, 20, tell=tell)
-    search, _ = begun(algorithm, "one objective", recorded=recorded(other, 20), **change)
+    search, _ = begun(algorithm, "one objective", records=recorded(other, 20), **change)
     cold, _ = begun(algorithm, "one objective", **change)
     assert proposals(search, 20, tell=tell) == proposals(cold, 20, tell=tell)
 
@@ -183,6 +183,26 @@ def test_another_sampler_is_noticed_by_the_last_proposal_on_record(algorithm):
     proposals(whole, 30, tell=tell)
     records = recorded(whole, 30)
     records[29]["config"]["x"] += 1e-15
-    search, _ = begun(algorithm, "one objective", recorded=records)
+    search, _ = begun(algorithm, "one objective", records=records)
     with pytest.raises(UsageError, match=r"number 29 .* another version of optuna or numpy"):
+        proposals(search, 30, tell=tell)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {"x": 7.0, "y": 0.5}},
+        {"config": {"x": 0.5}},
+        {"config": {"x": "a", "y": 0.5}},
+        {"attributes": {"NSGAIISampler:generation": 10**9}},
+        {"attributes": {"NSGAIISampler:generation": -1}},
+    ],
+)
+def test_a_record_that_no_search_can_have_written_is_refused(algorithm, change):
+    whole, tell = begun(algorithm, "one objective")
+    proposals(whole, 30, tell=tell)
+    records = recorded(whole, 30)
+    records[12] |= change
+    search, _ = begun(algorithm, "one objective", records=records)
+    with pytest.raises(UsageError, match=r"number 12 "):
         proposals(search, 30, tell=tell)

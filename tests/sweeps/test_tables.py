@@ -115,10 +115,10 @@ def swept(count, epochs=9):
 
 def test_no_more_than_a_row_group_is_held_at_a_time(tmp_path, monkeypatch):
     held = []
-    made = tables._alike
+    made = tables._uniform
     monkeypatch.setattr(tables, "ROW_GROUP", 100)
     monkeypatch.setattr(
-        tables, "_alike", lambda *given: held.append((t := made(*given)).num_rows) or t
+        tables, "_uniform", lambda *given: held.append((t := made(*given)).num_rows) or t
     )
     write_tables(tmp_path, swept(200), TICKETS)
     assert sum(held) == 200 * 9
