@@ -10,12 +10,14 @@ import hashlib
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hedgecore.registry import unknown
 
 C = TypeVar("C")
+_SCALARS = frozenset({bool, int, float, str, tuple, type(None)})
 
 
 class ConfigError(ValueError):
@@ -27,20 +29,22 @@ class ConfigError(ValueError):
         super().__init__(f"{key}: {problem}" if key else problem)
 
 
-def from_mapping(cls: type[C], mapping: Mapping[str, Any], *, key: str = "") -> C:
+def from_mapping(
+    cls: type[C], mapping: Mapping[str, Any], *, key: str = "", base: C | None = None
+) -> C:
     """An instance of the dataclass ``cls``, nested like ``mapping``.
 
     Args:
         cls: a frozen dataclass; its annotations are the schema.
         mapping: values by field name; a missing field takes its default.
         key: dotted path of ``mapping`` in the document it came from, for messages.
+        base: an instance whose values missing fields take instead.
     Raises:
         ConfigError: unknown or missing key, wrong type, or a value that ``cls`` refuses.
     """
     if not isinstance(mapping, Mapping):
         raise ConfigError(key, f"expected a mapping of settings, got {_shown(mapping)}")
-    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    hints = get_type_hints(cls)
+    fields, hints = _fields(cls), _hints(cls)  # type: ignore[arg-type]
     values = {}
     for name, value in mapping.items():
         path = _join(key, str(name))
@@ -49,7 +53,9 @@ def from_mapping(cls: type[C], mapping: Mapping[str, Any], *, key: str = "") -> 
         values[name] = _convert(hints[name], value, path)
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING
-        if required and field.default_factory is dataclasses.MISSING and name not in values:
+        if base is not None:
+            values.setdefault(name, getattr(base, name))
+        elif required and field.default_factory is dataclasses.MISSING and name not in values:
             raise ConfigError(_join(key, name), "is required and has no default; add it")
     try:
         return cls(**values)
@@ -64,11 +70,7 @@ def from_mapping(cls: type[C], mapping: Mapping[str, Any], *, key: str = "") -> 
 
 def to_mapping(config: Any) -> dict[str, Any]:
     """The plain nested mapping that :func:`from_mapping` turns back into ``config``."""
-    return {
-        f.name: to_mapping(v) if dataclasses.is_dataclass(v) else _plain(v)
-        for f in dataclasses.fields(config)
-        for v in [getattr(config, f.name)]
-    }
+    return _mapping(config, only=_fields(type(config)))  # type: ignore[arg-type]
 
 
 def fingerprint(config: Any) -> str:
@@ -100,16 +102,35 @@ def replaced(mapping: Mapping[str, Any], path: str, value: Any) -> dict[str, Any
     return copy
 
 
+# A sweep makes thousands of configurations of the same few classes.
+@cache
+def _fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(cls)}
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _mapping(config: Any, *, only: Collection[str]) -> dict[str, Any]:
+    values = {name: getattr(config, name) for name in _fields(type(config)) if name in only}  # type: ignore[arg-type]
+    return {
+        name: to_mapping(value) if dataclasses.is_dataclass(value) else _plain(value)
+        for name, value in values.items()
+    }
+
+
 def _without_defaults(config: Any) -> dict[str, Any]:
     kept = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
+    for name, field in _fields(type(config)).items():  # type: ignore[arg-type]
+        value = getattr(config, name)
+        if type(value) not in _SCALARS and dataclasses.is_dataclass(value):
             if inner := _without_defaults(value):
-                kept[field.name] = inner
+                kept[name] = inner
             continue
         if field.default is dataclasses.MISSING or value != field.default:
-            kept[field.name] = _plain(value)
+            kept[name] = _plain(value)
     return kept
 
 
@@ -167,10 +188,13 @@ def varied(config: C, axes: Mapping[str, str], values: Mapping[str, Any]) -> C:
     Raises:
         ConfigError: an unknown axis, or a value that ``config`` cannot hold.
     """
-    mapping = to_mapping(config)
-    for name, value in values.items():
-        mapping = replaced(mapping, axes.get(name, name), value)
-    return from_mapping(type(config), mapping)
+    # Only the blocks with an axis are built again; the others are shared by thousands of trials.
+    paths = {axes.get(name, name): value for name, value in values.items()}
+    blocks = {path.partition(".")[0] for path in paths}
+    mapping = _mapping(config, only=blocks)
+    for path, value in paths.items():
+        mapping = replaced(mapping, path, value)
+    return from_mapping(type(config), mapping, base=config)
 
 
 def at_least(name: str, value: float, *, least: float = 0, strict: bool = False) -> None:

@@ -189,7 +189,7 @@ def _search(planned: Plan, ledger: Ledger, shown: Progress) -> "OptunaSearch | N
 
     _check_columns(planned, ledger)
     known = begun_with(planned, ledger)
-    search = search_for(planned, known)
+    search = search_for(planned, known, ledger.book.proposals)
     if known:
         shown.message(
             f"warm start: {len(known) - search.skipped} configurations of earlier sweeps"

@@ -52,6 +52,10 @@ class Engine:
         """Decisions that follow from the records so far and are not among them."""
         return list(self._pending.values())
 
+    def due(self, group: str, epoch: int) -> Record | None:
+        """The one of them about ``group`` at ``epoch``."""
+        return self._pending.get((group, epoch))
+
     def next(self) -> Job | None:
         """The segment to run now, the highest rung first; None while there is nothing to do."""
         while self._ready:

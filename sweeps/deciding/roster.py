@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class Roster:
         self._plan, self._facts, self._ledger = plan, facts, ledger
         self._engine, self._search = engine, search
         self._proposals: dict[int, list[str]] = {}
-        self._open: set[int] = set()
+        self._open: dict[int, frozenset[str]] = {}
         self._gpu = plan.space.resources.gpu > 0
         self.trials = {self._id(trial): trial for trial in plan.trials}
 
@@ -69,7 +69,7 @@ class Roster:
         records = [self._record(i) for members in shuffled for i in members]
         for record in records:
             self._check(record)
-        new = [record for record in records if not self._is_entered(record)]
+        new = [*self._unrecorded(), *(r for r in records if not self._is_entered(r))]
         if self.exhausted:
             new.append({"type": "closed"})
         self._ledger.append(*new)
@@ -95,19 +95,21 @@ class Roster:
         config = self._search.ask(number)
         if config is None:
             return False
-        self._propose(number, config)
-        self._ledger.append(*(self._record(i) for i in self._proposals[number]))
+        self._propose(number, self._plan.proposal(number, config))
+        # The proposal comes first: a crash may cut off what follows it, which is then entered.
+        self._ledger.append(
+            self._search.record(number), *(self._record(i) for i in self._proposals[number])
+        )
         if self.exhausted:
             self._ledger.append({"type": "closed"})
         return True
 
     def tell(self) -> None:
         """Let the search know of every proposal that has come to its end."""
-        for number in sorted(self._open):
-            if self._is_settled(number):
-                assert self._search is not None
-                self._search.tell(number, self._outcome(number))
-                self._open.remove(number)
+        for number in [number for number in self._open if self._is_settled(number)]:
+            assert self._search is not None
+            self._search.tell(number, self._outcome(number))
+            del self._open[number]
 
     @property
     def left(self) -> list[str]:
@@ -136,14 +138,15 @@ class Roster:
     def spec(self, known: str) -> dict[str, Any]:
         """What a worker needs to know of a trial, as plain data."""
         trial = self.trials[known]
+        preparation = trial.preparation
         computed = self.experiment.validated(trial.study)
         return {
             "trial": {
                 "trial_id": known,
                 "config": dict(trial.config),
                 "study": to_mapping(trial.study),
-                "preparation": trial.preparation,
-                "theta_0_sha256": self._facts[trial.preparation].theta_0_sha256,
+                "preparation": preparation,
+                "theta_0_sha256": self._facts[preparation].theta_0_sha256,
             },
             "limit": trial.limit,
             "epochs": trial.study.training.epochs,
@@ -208,26 +211,33 @@ class Roster:
             config = self._search.ask(number)
             if config is None:
                 return
-            if not any(self._is_there(self._id(t)) for t in self._plan.proposal(number, config)):
+            trials = self._plan.proposal(number, config)
+            if not any(self._is_there(self._id(trial)) for trial in trials):
                 return
-            self._propose(number, config)
+            self._propose(number, trials)
 
-    def _propose(self, number: int, config: Mapping[str, Any]) -> None:
-        trials = {self._id(trial): trial for trial in self._plan.proposal(number, config)}
-        # A configuration that is proposed twice is trained once.
-        self.trials = {**trials, **self.trials}
-        self._proposals[number] = list(trials)
-        self._open.add(number)
+    def _unrecorded(self) -> list[Record]:
+        """Proposals that the log does not hold, or holds as made from other outcomes."""
+        if self._search is None:
+            return []
+        logged = self._ledger.book.proposals
+        records = [self._search.record(number) for number in self._proposals]
+        return [record for record in records if logged.get(record["number"]) != record]
+
+    def _propose(self, number: int, trials: Sequence[TrialPlan]) -> None:
+        ids = [self._id(trial) for trial in trials]
+        for known, trial in zip(ids, trials, strict=True):
+            # A configuration that is proposed twice is trained once.
+            self.trials.setdefault(known, trial)
+        self._proposals[number] = ids
+        # What is judged together: one group, or one for every seed.
+        self._open[number] = frozenset(self._group(self.trials[known]) for known in ids)
 
     def _is_settled(self, number: int) -> bool:
         assert self._engine is not None
         # After a crash, or with a further seed, some of its trials may not be entered yet.
         there = all(map(self._is_there, self._proposals[number]))
-        return there and all(map(self._engine.is_settled, self._groups(number)))
-
-    def _groups(self, number: int) -> set[str]:
-        """What is judged together, of proposal ``number``: one group, or one for every seed."""
-        return {self._group(self.trials[i]) for i in self._proposals[number]}
+        return there and all(map(self._engine.is_settled, self._open[number]))
 
     def _outcome(self, number: int) -> "Outcome":
         """What the search is told of a proposal that has come to its end.

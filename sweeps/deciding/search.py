@@ -3,28 +3,25 @@
 Proposal k is a function of the space, the seed of the search, the earlier sweeps and the outcomes
 of proposals 0 .. k - ``delay``. Every proposal is sampled from a stream of its own, and whatever
 is known too early waits in a buffer; so asking and telling again in the order of a log rebuilds
-the same study.
+the same study. A proposal that is on record, made from the same outcomes, is not sampled again.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import distribution_to_json
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from optuna.trial import TrialState
 
 from hedgecore.config import digest, fingerprint
 from hedgecore.rng import seed_sequence
-from search_spaces import Choice, Domain, Grid, LogUniform, RandInt, SearchSpace
+from search_spaces import SearchSpace
+from sweeps.deciding.distributions import distribution, from_label, suggest, to_label
+from sweeps.deciding.proposals import Record, RecordSampler, next_basis, proposal
+from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan
 
 # Optuna reports every study and trial on stderr otherwise.
@@ -64,6 +61,9 @@ class OptunaSearch:
         warm: configurations of earlier sweeps with their objectives. Those that the space could
             propose come first in the study, as complete trials; ``skipped`` counts the others.
             Axes that the space does not have are not looked at.
+        records: of earlier proposals, by number. Those that were made from the outcomes
+            of now are taken over; the last of them is made again all the same, so that another
+            sampler is noticed.
     """
 
     def __init__(
@@ -73,17 +73,27 @@ class OptunaSearch:
         directions: Sequence[Literal["minimize", "maximize"]],
         name: str,
         warm: Iterable[Earlier] = (),
+        records: Mapping[int, Record] | None = None,
     ) -> None:
         self._space = space
         self._axes = [axis for axis in space.order if axis != "seed"]
-        self._distributions = {axis: _distribution(space.space[axis]) for axis in self._axes}
+        self._distributions = {axis: distribution(space.space[axis]) for axis in self._axes}
         self._study = optuna.create_study(
             study_name=name,
             directions=list(directions),
-            sampler=self._sampler(0),
+            sampler=_sampler(space.search.algorithm),
             pruner=optuna.pruners.NopPruner(),
         )
+        self._sampler = self._study.sampler
+        self._logged = records or {}
+        samples = space.search.num_samples or 0
+        self._last = max((n for n in self._logged if n < samples), default=-1)
+        described = {n: distribution_to_json(d) for n, d in self._distributions.items()}
+        search = [space.search.algorithm, space.search.seed, _POPULATION, list(directions)]
+        self._basis = digest([search, described, repr(dict(space.when))])
+        self._generation = 0
         self._configs: list[dict[str, Any]] = []
+        self._records: list[Record] = []
         self._trials: list[optuna.Trial] = []
         self._outcomes: dict[int, Outcome] = {}
         self._applied = 0
@@ -102,6 +112,7 @@ class OptunaSearch:
 
         Raises:
             ValueError: a proposal before it was not asked for, or the search is closed.
+            UsageError: another sampler made the proposal that is on record.
         """
         if number < len(self._configs):
             return dict(self._configs[number])
@@ -110,11 +121,12 @@ class OptunaSearch:
             raise ValueError(f"proposal {number} cannot be made after {len(self._configs)}: {why}")
         if not self._apply(up_to=number - self._space.search.delay):
             return None
-        self._study.sampler = self._sampler(number)
-        trial = self._study.ask()
-        self._trials.append(trial)
-        self._configs.append(self._suggest(trial))
+        self._propose(number)
         return dict(self._configs[number])
+
+    def record(self, number: int) -> Record:
+        """The record of proposal ``number``, which was asked for."""
+        return self._records[number]
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Note how proposal ``number`` ended; in any order, and the first time counts.
@@ -132,6 +144,50 @@ class OptunaSearch:
         for number in range(self._applied, len(self._trials)):
             self.tell(number, Outcome(state="failed", values=None, steps={}))
         self._apply(up_to=len(self._trials) - 1)
+
+    def _propose(self, number: int) -> None:
+        record = self._logged.get(number)
+        if record and record["basis"] != self._basis:
+            record = None
+        labels = self._replayable(record) if record and number != self._last else None
+        if record and labels is not None:
+            self._study.sampler = RecordSampler(labels, record["attributes"], self._sampler)
+        else:
+            self._seed(number)
+            self._study.sampler = self._sampler
+        trial = self._study.ask()
+        config = self._suggest(trial)
+        attributes = self._study.get_trials(deepcopy=False)[trial.number].system_attrs
+        made = proposal(number, self._basis, config, attributes)
+        if record and made != record:
+            raise UsageError(
+                f"the log proposes {record['config']} as number {number} where its outcomes give "
+                f"{made['config']}; another version of optuna or numpy made it: go on with that, "
+                "or give another --storage"
+            )
+        self._trials.append(trial)
+        self._configs.append(config)
+        self._records.append(record or made)
+        self._generation = max([self._generation, *_whole(attributes.values())])
+
+    def _replayable(self, record: Record) -> Mapping[str, Any] | None:
+        """The labels of a record; None if this search cannot have written it."""
+        if any(not 0 <= n <= self._generation + 1 for n in _whole(record["attributes"].values())):
+            return None
+        return self._labels(record["config"])
+
+    def _labels(self, config: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The labels of ``config``; None if the space has no such trial."""
+        axes = [axis for axis in self._axes if self._exists(axis, config)]
+        if not all(axis in config for axis in axes):
+            return None
+        labels = {axis: to_label(config[axis]) for axis in axes}
+        of = {axis: self._distributions[axis] for axis in axes}
+        try:
+            optuna.trial.create_trial(state=TrialState.RUNNING, params=labels, distributions=of)
+        except ValueError:  # a value outside its distribution
+            return None
+        return labels
 
     def _apply(self, *, up_to: int) -> bool:
         """Enter outcomes in the order of proposals; whether all of 0 .. ``up_to`` are known."""
@@ -151,6 +207,7 @@ class OptunaSearch:
             # Optuna has no intermediate values beside several objectives.
             trial.set_user_attr("steps", {str(step): value for step, value in steps.items()})
         values = outcome.values or ()
+        self._basis = next_basis(self._basis, outcome.state, values, outcome.steps)
         if outcome.state == "complete" and values and all(map(math.isfinite, values)):
             self._study.tell(trial, list(values))
         else:
@@ -163,80 +220,68 @@ class OptunaSearch:
         config: dict[str, Any] = {}
         for axis in self._axes:
             if self._exists(axis, config):
-                label = _suggest(trial, axis, self._distributions[axis])
-                config[axis] = _value(self._space.space[axis], label)
+                label = suggest(trial, axis, self._distributions[axis])
+                config[axis] = from_label(self._space.space[axis], label)
         return {axis: config[axis] for axis in self._space.space if axis in config}
 
     def _exists(self, axis: str, config: Mapping[str, Any]) -> bool:
         # Its own value is not known yet, and does not matter to whether it exists.
-        return axis in self._space.present({**config, axis: None})
+        return axis not in self._space.when or axis in self._space.present({**config, axis: None})
 
     def _enter(self, config: Mapping[str, Any], values: Sequence[float]) -> bool:
         """Enter a trial of an earlier sweep as complete; False if the space has no such trial."""
-        axes = [axis for axis in self._axes if self._exists(axis, config)]
-        if not all(axis in config for axis in axes) or not all(map(math.isfinite, values)):
+        labels = self._labels(config)
+        if labels is None or not all(map(math.isfinite, values)):
             return False
         if len(values) != len(self._study.directions):
             raise ValueError(
                 f"expected {len(self._study.directions)} objectives of {dict(config)}, "
                 f"got {len(values)}"
             )
-        try:
-            trial = optuna.trial.create_trial(
-                values=list(values),
-                params={axis: _label(config[axis]) for axis in axes},
-                distributions={axis: self._distributions[axis] for axis in axes},
-                system_attrs=_FIRST_GENERATION,
-            )
-        except ValueError:  # a value outside its distribution
-            return False
+        trial = optuna.trial.create_trial(
+            values=list(values),
+            params=labels,
+            distributions={axis: self._distributions[axis] for axis in labels},
+            system_attrs=_FIRST_GENERATION,
+        )
         self._study.add_trial(trial)
+        self._basis = digest([self._basis, trial.params, list(map(repr, values))])
         return True
 
-    def _sampler(self, number: int) -> BaseSampler:
-        search = self._space.search
-        sequence = seed_sequence(search.seed, "search", "proposal", str(number))
+    def _seed(self, number: int) -> None:
+        """Begin the stream of proposal ``number``.
+
+        The sampler itself is kept, since it holds which axes all trials so far have in common.
+        """
+        sequence = seed_sequence(self._space.search.seed, "search", "proposal", str(number))
         seed = int(sequence.generate_state(1)[0])
-        if search.algorithm == "tpe":
-            return TPESampler(seed=seed)
-        return NSGAIISampler(seed=seed, population_size=_POPULATION)
+        sampler: Any = self._sampler
+        for part in (sampler, sampler._random_sampler):
+            part._rng.rng.seed(seed)
 
 
-def search_for(plan: Plan, warm: Iterable[Earlier] = ()) -> OptunaSearch:
+def search_for(
+    plan: Plan,
+    warm: Iterable[Earlier] = (),
+    records: Mapping[int, Record] | None = None,
+) -> OptunaSearch:
     """What proposes the trials of ``plan``, which must be adaptive, after the ``warm`` ones."""
     space = plan.space
     directions = [_DIRECTIONS[better] for better in plan.objectives.values()]
     varied = digest([fingerprint(plan.study), repr(dict(space.space)), repr(dict(space.when))])
     name = f"{space.name}-{varied[:8]}"
-    return OptunaSearch(space, directions=directions, name=name, warm=warm)
+    return OptunaSearch(space, directions=directions, name=name, warm=warm, records=records)
 
 
-def _distribution(domain: Domain) -> BaseDistribution:
-    if isinstance(domain, Grid | Choice):
-        return CategoricalDistribution([_label(value) for value in domain.values])
-    if isinstance(domain, RandInt):
-        return IntDistribution(domain.low, domain.high - 1)
-    return FloatDistribution(domain.low, domain.high, log=isinstance(domain, LogUniform))
+def _sampler(algorithm: str) -> BaseSampler:
+    # Seeded before each proposal.
+    if algorithm == "tpe":
+        return TPESampler(seed=0)
+    return NSGAIISampler(seed=0, population_size=_POPULATION)
 
 
-def _suggest(trial: optuna.Trial, axis: str, distribution: BaseDistribution) -> Any:
-    if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(axis, distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(axis, distribution.low, distribution.high)
-    assert isinstance(distribution, FloatDistribution)
-    return trial.suggest_float(axis, distribution.low, distribution.high, log=distribution.log)
-
-
-def _label(value: Any) -> Any:
-    """``value`` as Optuna holds it, which knows no lists."""
-    return json.dumps(value) if isinstance(value, list | tuple) else value
-
-
-def _value(domain: Domain, label: Any) -> Any:
-    if isinstance(domain, Grid | Choice):
-        return next(value for value in domain.values if _label(value) == label)
-    return label
+def _whole(values: Iterable[Any]) -> list[int]:
+    return [value for value in values if type(value) is int]
 
 
 def _finite_or_nan(value: float) -> float:

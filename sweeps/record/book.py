@@ -66,17 +66,16 @@ class TrialLog:
 
     def rows(self, *, audit: bool = False) -> list[dict[str, Any]]:
         """Its epochs in order; those after a stop only for an ``audit``."""
-        last = self.stopped_at
-        return [
-            dict(zip(self.columns, self.epochs[epoch], strict=True))
-            for epoch in sorted(self.epochs)
-            if audit or last is None or epoch <= last
-        ]
+        return [self._at(epoch) for epoch in self._numbers(audit=audit)]
 
     def best(self, *, audit: bool = False) -> dict[str, Any] | None:
         """The last epoch that improved the validation risk."""
-        improving = [row for row in self.rows(audit=audit) if row.get("best")]
-        return improving[-1] if improving else None
+        if "best" not in self.columns:
+            return None
+        place = self.columns.index("best")
+        numbers = reversed(self._numbers(audit=audit))
+        last = next((epoch for epoch in numbers if self.epochs[epoch][place]), None)
+        return None if last is None else self._at(last)
 
     def row(self, *, live: bool) -> dict[str, Any]:
         """Its line in the table of trials; ``live`` if a driver is working on it."""
@@ -84,14 +83,13 @@ class TrialLog:
         from hedgecore.training.convergence import epochs_to_criterion
 
         status = self.ended or ("running" if live else "interrupted")
-        rows, best = self.rows(), self.best()
+        epochs, best = self._numbers(), self.best()
         row = {name: value for name, value in self.entry.items() if name not in _SCHEDULING}
         speed: dict[str, Any] = {}
         if "dense_val_loss" in row:
             # What a trial that was cut off would have come to is not known.
             reached = epochs_to_criterion(
-                [epoch["val_clean_loss"] for epoch in rows if "val_clean_loss" in epoch],
-                reference=row["dense_val_loss"],
+                self._column("val_clean_loss"), reference=row["dense_val_loss"]
             )
             missed = False if status == "completed" else None
             speed = {"epochs_to_95pct": reached, "converged": True if reached else missed}
@@ -102,11 +100,11 @@ class TrialLog:
         return {
             **row,
             **{f"config/{name}": cell(value) for name, value in self.config.items()},
-            "epochs": len(rows),
+            "epochs": len(epochs),
             "best_epoch": best["epoch"] if best else None,
             "val_loss": best["val_loss"] if best else None,
             **speed,
-            "seconds": rows[-1].get("seconds") if rows else None,
+            "seconds": self._at(epochs[-1]).get("seconds") if epochs else None,
             **self.facts,
             **({} if status == "stopped" else tested),
             "status": status,
@@ -117,6 +115,20 @@ class TrialLog:
             "model_sha256": (self.end or {}).get("model"),
             "arithmetic": "+".join(sorted(self.arithmetics)) or None,
         }
+
+    def _numbers(self, *, audit: bool = False) -> list[int]:
+        """Its epochs in order, by number."""
+        last = None if audit else self.stopped_at
+        return sorted(n for n in self.epochs if last is None or n <= last)
+
+    def _at(self, epoch: int) -> dict[str, Any]:
+        return dict(zip(self.columns, self.epochs[epoch], strict=True))
+
+    def _column(self, name: str) -> list[Any]:
+        if name not in self.columns:
+            return []
+        place = self.columns.index(name)
+        return [self.epochs[epoch][place] for epoch in self._numbers()]
 
 
 class Book:
@@ -142,6 +154,8 @@ class Book:
         """The record of what lies in ``study/``, by key."""
         self.manifest: Mapping[str, Any] | None = None
         """The last record of what the sweep was made with."""
+        self.proposals: dict[int, dict[str, Any]] = {}
+        """The record of every proposal of a search, by number."""
         self.closed = True
         self.running: set[str] = set()
 
@@ -194,6 +208,8 @@ class Book:
             self.prepared[record["key"]] = record
         elif kind == "manifest":
             self.manifest = record
+        elif kind == "proposal":
+            self.proposals[record["number"]] = dict(record)
         elif kind == "audit":
             for trial_id in record["trials"]:
                 self.trials[trial_id].audited = True

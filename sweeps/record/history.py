@@ -22,14 +22,19 @@ class History:
     """
 
     def __init__(self, storage: Path) -> None:
-        self._reader = Reader(storage)
+        self._reader, self._check = Reader(storage), _Check()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        check = _Check()
-        for record in self._reader:
-            if problem := check.problem(record):
-                raise LogError(f"{self._reader.place}: {problem}; {CURE}")
-            yield record
+        return (self._checked(record) for record in self._reader)
+
+    def follow(self) -> Iterator[dict[str, Any] | None]:
+        """Every record, and None where there is no further one yet; see :class:`Reader`."""
+        return (record and self._checked(record) for record in self._reader.follow())
+
+    def _checked(self, record: dict[str, Any]) -> dict[str, Any]:
+        if problem := self._check.problem(record):
+            raise LogError(f"{self._reader.place}: {problem}; {CURE}")
+        return record
 
     @property
     def extent(self) -> Extent | None:

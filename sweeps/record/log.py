@@ -71,13 +71,29 @@ class Reader:
         """Of the last file with records, once it was read to its end."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        for number, file in enumerate(files(self._storage), start=1):
+        return (record for record in self._records(follow=False) if record is not None)
+
+    def follow(self) -> Iterator[dict[str, Any] | None]:
+        """Every record, then None whenever the last file holds no further line.
+
+        Asked again after that, it goes on where that file ended. Of later files, and of what
+        became of earlier ones, it knows nothing: see :class:`sweeps.record.tail.Tail`.
+        """
+        return self._records(follow=True)
+
+    def _records(self, *, follow: bool) -> Iterator[dict[str, Any] | None]:
+        every = files(self._storage)
+        for number, file in enumerate(every, start=1):
             if int(file.stem) != number:
                 raise LogError(
                     f"{number:04d}.jsonl: missing, though {file.name} came after it; {CURE}"
                 )
             count, digest = 0, hashlib.sha256()
-            for line, record in _numbered(file):
+            for item in _numbered(file, follow=follow and file == every[-1]):
+                if item is None:
+                    yield None
+                    continue
+                line, record = item
                 count += 1
                 self.place = f"{file.name}:{count}"
                 if count == 1:
@@ -121,14 +137,16 @@ def files(storage: Path) -> list[Path]:
 
 def records(file: Path) -> Iterator[dict[str, Any]]:
     """Every record of one file by itself; see :class:`Reader`."""
-    for _, record in _numbered(file):
-        yield record
+    return (item[1] for item in _numbered(file, follow=False) if item is not None)
 
 
-def _numbered(file: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Every record of one file with the bytes of its line."""
+def _numbered(file: Path, *, follow: bool) -> Iterator[tuple[bytes, dict[str, Any]] | None]:
+    """Every record of one file with the bytes of its line; to ``follow``, None at the end."""
     torn = 0  # the line at which this file stopped making sense
-    for number, text in _lines(file):
+    for number, text in _lines(file, follow=follow):
+        if text is None:
+            yield None
+            continue
         line = lines.decode(text)
         if line is None:
             if number == 1 and _is_foreign(text):
@@ -165,16 +183,23 @@ def _check_before(file: Path, written: Any, before: Extent | None) -> None:
     )
 
 
-def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(file: Path, *, follow: bool) -> Iterator[tuple[int, bytes | None]]:
+    """Every whole line by its number; to ``follow``, None where the next one is not there yet."""
+    number, end = 1, 0
     try:
         with file.open("rb") as stream:
-            texts = iter(lambda: stream.readline(lines.LONGEST + 1), b"")
-            for number, line in enumerate(texts, start=1):
+            while True:
+                line = stream.readline(lines.LONGEST + 1)
                 if len(line) > lines.LONGEST:
                     raise _damaged(file, number, f"over {lines.LONGEST} bytes long")
-                if not line.endswith(b"\n"):
+                if line.endswith(b"\n"):
+                    yield number, line
+                    number, end = number + 1, end + len(line)
+                elif follow:
+                    stream.seek(end)
+                    yield number, None
+                else:
                     return  # cut off, or being written: what may follow by now is not its rest
-                yield number, line
     except OSError as error:
         raise _unreadable(file, error) from error
 

@@ -50,7 +50,7 @@ def core_version() -> str:
 def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
     """The content address of a trial: the hash of study, seed, what was prepared, and code."""
     parts = [fingerprint(trial.study), trial.seed, sorted(facts.sha256.items()), facts.data_sha256]
-    return digest([*parts, facts.core, version("torch"), gpu])[:16]
+    return digest([*parts, facts.core, _torch(), gpu])[:16]
 
 
 def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
@@ -152,6 +152,12 @@ def git_state() -> dict[str, Any] | None:
 def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@cache
+def _torch() -> str:
+    """The version of torch, which is looked up in the files of its distribution."""
+    return version("torch")
 
 
 def _versions() -> dict[str, str]:

@@ -227,6 +227,9 @@ RECORDS: Mapping[str, Check] = {
     ),
     "audit": _fields({"group": _TEXT, "trials": _list(_ID)}),
     "withdrawn": _fields({"trials": _list(_ID)}),
+    "proposal": _fields(
+        {"number": _whole(0), "basis": _TEXT, "config": _OBJECT, "attributes": _OBJECT}
+    ),
     "closed": _fields({}),
     "warm": _fields(
         {"asked": _TEXT, "rows": _list(_is("a pair", lambda v: _is_pair(v)))},

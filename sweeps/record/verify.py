@@ -149,8 +149,7 @@ def _decisions(recorded: Recorded) -> Found:
             engine.apply(record)
             continue
         count += 1
-        place = record["group"], record["epoch"]
-        due = {(given["group"], given["epoch"]): given for given in engine.pending}.get(place)
+        due = engine.due(record["group"], record["epoch"])
         if due != record:
             faults.append(f"{_verdict(record)}, where its values give {_verdict(due)}")
         if due:

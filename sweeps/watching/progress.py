@@ -94,13 +94,13 @@ class PlainLines:
 
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
+        standing = f"{_counts(state)} · {_times(state, _remaining(state))}"
         for trial_id, log in state.trials.items():
             if not log.fresh or log.ended is None or trial_id in self._told:
                 continue
             self._told.add(trial_id)
             axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
-            progress = f"{_counts(state)} · {_times(state)}"
-            print(f"{progress} | {axes}: {_ending(log, state.experiment)}", flush=True)
+            print(f"{standing} | {axes}: {_ending(log, state.experiment)}", flush=True)
 
     def close(self) -> None:
         """See :class:`Progress`."""
@@ -111,7 +111,7 @@ class LivePanel:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._shown: tuple[str, State, Table] | None = None
+        self._shown: tuple[str, State, float, Table] | None = None
         # Drawn from a thread of its own, so that the clock runs on while no trial reports.
         self._live = Live(
             console=Console(), refresh_per_second=4, transient=True, get_renderable=self._draw
@@ -124,7 +124,8 @@ class LivePanel:
 
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
-        self._shown = _counts(state), state, _best_table(state)
+        # Each looks at every trial, which is too much for every time it is drawn.
+        self._shown = _counts(state), state, _remaining(state), _best_table(state)
 
     def close(self) -> None:
         """See :class:`Progress`."""
@@ -133,8 +134,8 @@ class LivePanel:
     def _draw(self) -> Group:
         if self._shown is None:
             return Group(Text(f"{_clock(time.monotonic() - self._began)} elapsed", style="bold"))
-        counts, state, table = self._shown
-        return Group(Text(f"{counts} · {_times(state)}", style="bold"), table)
+        counts, state, ratio, table = self._shown
+        return Group(Text(f"{counts} · {_times(state, ratio)}", style="bold"), table)
 
 
 def _counts(state: State) -> str:
@@ -145,15 +146,20 @@ def _counts(state: State) -> str:
     return " · ".join(shown)
 
 
-def _times(state: State) -> str:
-    """Elapsed time; and what is left, if trials to come take as long as those of this run did."""
-    now = time.monotonic()
+def _remaining(state: State) -> float:
+    """Trials to come for each that ended in this run; 0 where either is none."""
     fresh = sum(log.fresh for log in state.trials.values())
     left = state.total - sum(log.ended is not None for log in state.trials.values())
+    return left / fresh if fresh else 0.0
+
+
+def _times(state: State, ratio: float) -> str:
+    """Elapsed time; and what is left, if trials to come take as long as those of this run did."""
+    now = time.monotonic()
     elapsed = f"{_clock(now - state.began)} elapsed"
-    if not (fresh and left):
+    if not ratio:
         return elapsed
-    return f"{elapsed} · about {_clock((now - state.first_trial) / fresh * left)} left"
+    return f"{elapsed} · about {_clock((now - state.first_trial) * ratio)} left"
 
 
 def _best_table(state: State) -> Table:

@@ -20,7 +20,7 @@ from rich.text import Text
 from sweeps.errors import UsageError
 from sweeps.record.book import TrialLog, cell
 from sweeps.watching.holder import Driver, driver
-from sweeps.watching.tally import Rule, Tally, tallied
+from sweeps.watching.tally import Rule, Tallies, Tally
 
 STANDINGS = (
     "completed",
@@ -104,19 +104,20 @@ class Status:
         return self.total - sum(self.trials[name] for name in _ENDED)
 
 
-def status(storage: Path, *, now: float | None = None) -> Status:
+def status(storage: Path, *, now: float | None = None, tallies: Tallies | None = None) -> Status:
     """How the sweep of ``storage`` stands, by what its last driver's code has computed.
 
     Args:
         storage: the sweep's directory.
         now: the time in seconds since 1970; that of the clock if None.
+        tallies: of this storage, where it is looked at more than once.
     Raises:
         UsageError: ``storage`` is no directory.
         LogError: its log is damaged.
     """
     if not storage.is_dir():
         raise UsageError(f"storage {storage} is no directory; give the --storage of a run")
-    tally, starts = tallied(storage)
+    tally, starts = (tallies or Tallies(storage)).look()
     record = tally.book.manifest
     manifest: Mapping[str, Any] = record["content"] if record else {}
     holder = driver(storage, closed=tally.book.closed)
@@ -194,11 +195,12 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
     if watch is not None and not watch > 0:
         raise UsageError(f"watch must be positive seconds, got {watch:g}")
     console = Console()
+    tallies = Tallies(storage)
     redrawn = watch is not None and console.is_terminal and not as_json
     try:
         with Live(console=console, auto_refresh=False) if redrawn else nullcontext() as panel:
             while True:
-                now = status(storage)
+                now = status(storage, tallies=tallies)
                 text = json.dumps(asdict(now)) if as_json else "\n".join(lines(now))
                 if panel:
                     panel.update(Text(text), refresh=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sweeps.record.book import Book, TrialLog
-from sweeps.record.history import History
+from sweeps.record.tail import Tail
 
 RECENT = 300.0
 """Seconds over which a pace is taken."""
@@ -180,20 +180,30 @@ class Tally:
             self.ends += [] if self.last is None else [self.last] * len(trials)
 
 
-def tallied(storage: Path) -> tuple[Tally, int]:
-    """What the code of the last driver computed, and the number of driver starts.
+class Tallies:
+    """What the code of every driver start computed, kept up to date with a log that grows."""
 
-    Raises:
-        LogError: the log is damaged.
-    """
-    core, starts = "", 0
-    tallies = {core: Tally.of(core)}
-    for record in History(storage):
-        if record["type"] == "start":
-            core, starts = record["core"], starts + 1
-            tallies.setdefault(core, Tally.of(core))
-        tallies[core].apply(record)
-    return tallies[core], starts
+    def __init__(self, storage: Path) -> None:
+        self._tail = Tail(storage)
+        self._core, self._starts = "", 0
+        self._tallies: dict[str, Tally] = {}
+
+    def look(self) -> tuple[Tally, int]:
+        """What the code of the last driver computed, and the number of driver starts.
+
+        Raises:
+            LogError: the log is damaged.
+        """
+        anew, records = self._tail.look()
+        if anew:
+            self._core, self._starts = "", 0
+            self._tallies = {"": Tally.of("")}
+        for record in records:
+            if record["type"] == "start":
+                self._core, self._starts = record["core"], self._starts + 1
+                self._tallies.setdefault(self._core, Tally.of(self._core))
+            self._tallies[self._core].apply(record)
+        return self._tallies[self._core], self._starts
 
 
 def ended(log: TrialLog) -> str | None:

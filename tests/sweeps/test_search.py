@@ -9,79 +9,33 @@ import faked_sweep
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from optuna.samplers import TPESampler
 from optuna.trial import TrialState
+from searches import (
+    AXES,
+    CONDITIONAL,
+    FAILED,
+    MIXED,
+    WHEN,
+    complete,
+    earlier,
+    loss,
+    outcome,
+    proposals,
+    pruned,
+    searching,
+    space,
+)
 from spaces import TINY
 
 import analysis
 import sweeps
 from hedgecore.training.convergence import DivergedError
 from search_spaces import (
-    Choice,
-    Grid,
-    LogUniform,
-    RandInt,
-    Resources,
-    Search,
-    SearchSpace,
     Uniform,
 )
 from sweeps import SpaceError, UsageError
-from sweeps.deciding.search import OptunaSearch, Outcome, search_for
-
-AXES = {"x": Uniform(-1.0, 1.0), "y": LogUniform(1e-4, 1.0), "seed": Grid((0, 1))}
-MIXED = {**AXES, "n": RandInt(2, 6), "kind": Choice(("a", "b")), "hidden": Grid(((8, 8), (16,)))}
-
-
-def space(algorithm="tpe", axes=AXES, when=None, **search):
-    return SearchSpace(
-        experiment="tickets",
-        space=axes,
-        study={},
-        search=Search(algorithm=algorithm, num_samples=99, **search),
-        scheduler=None,
-        resources=Resources(),
-        name="made",
-        text="",
-        when=when or {},
-    )
-
-
-def searching(searched=None, directions=("minimize",), **arguments):
-    return OptunaSearch(searched or space(), directions=directions, name="made", **arguments)
-
-
-def loss(config):
-    return (config["x"] - 0.3) ** 2 + (math.log10(config["y"]) + 2) ** 2 / 4
-
-
-def complete(*values):
-    return Outcome(state="complete", values=values, steps={})
-
-
-FAILED = Outcome(state="failed", values=None, steps={})
-
-
-def pruned(steps):
-    return Outcome(state="pruned", values=None, steps=steps)
-
-
-def outcome(number, config):
-    """Of every kind, by the number of the proposal."""
-    value = loss(config)
-    if number % 7 == 3:
-        return FAILED
-    if number % 3 == 1:
-        return pruned({1: value + 1, 3: value})
-    return complete(value)
-
-
-def proposals(search, count, *, tell=outcome):
-    """Asked for and told one by one."""
-    made = []
-    for number in range(count):
-        made.append(search.ask(number))
-        search.tell(number, tell(number, made[number]))
-    return made
+from sweeps.deciding.search import Outcome, search_for
 
 
 @pytest.mark.parametrize("algorithm", ["tpe", "nsga2"])
@@ -285,14 +239,6 @@ def test_nothing_is_said_on_stderr(capfd):
     assert capfd.readouterr().err == ""
 
 
-CONDITIONAL = {
-    "steps": RandInt(1, 9),
-    "name": Grid(("fgsm", "pgd")),
-    "scale": Uniform(0.0, 1.0),
-}
-WHEN = {"steps": {"name": ("pgd",)}, "scale": {"steps": (1, 2, 3, 4)}}
-
-
 @pytest.mark.parametrize("algorithm", ["tpe", "nsga2"])
 def test_an_axis_is_proposed_only_where_it_exists(algorithm):
     search = searching(space(algorithm, CONDITIONAL, WHEN))
@@ -322,12 +268,6 @@ def test_two_objectives_make_a_front(algorithm):
     front = [t.values for t in search.study.best_trials]
     assert front
     assert not any(a[0] < b[0] and a[1] > b[1] for a in front for b in front)
-
-
-def earlier(count, seed=5):
-    rng = np.random.default_rng(seed)
-    drawn = ({n: AXES[n].at(rng.random()) for n in ("x", "y")} for _ in range(count))
-    return [({**config, "seed": 0}, (loss(config),)) for config in drawn]
 
 
 @pytest.mark.parametrize(("algorithm", "count"), [("tpe", 30), ("nsga2", 40)])
@@ -600,6 +540,34 @@ def test_a_search_that_was_cut_off_goes_on_as_if_it_had_not_been(searched, tmp_p
         )
     again = faked_sweep.run(searched, out, rough, overrides=overrides)
     assert history(again) == history(whole)
+
+
+@pytest.mark.parametrize("algorithm", ["tpe", "nsga2"])
+def test_a_search_of_several_generations_survives_any_cuts(searched, tmp_path, algorithm):
+    overrides = [ASHA, f"search.algorithm={algorithm}", "search.num_samples=45"]
+    whole = faked_sweep.run(searched, tmp_path / "whole", rough, overrides=overrides)
+    rng, out, sweep = np.random.default_rng(3), tmp_path / "out", None
+    while sweep is None or sweep.left or len(sweep.study.trials) < 45:
+        cut = int(rng.integers(1, 60))
+        sweep = faked_sweep.run(
+            searched, out, rough, stop_after=cut, shuffle_seed=cut, overrides=overrides
+        )
+    again = faked_sweep.run(searched, out, rough, overrides=overrides)
+    assert history(again) == history(whole)
+
+
+def test_a_finished_search_is_opened_again_with_one_proposal_made(searched, tmp_path, monkeypatch):
+    def swept():
+        return faked_sweep.run(searched, tmp_path / "out", risk)
+
+    swept()
+    sampled = []
+    before = TPESampler.sample_relative
+    monkeypatch.setattr(
+        TPESampler, "sample_relative", lambda *a: sampled.append(a[2].number) or before(*a)
+    )
+    swept()
+    assert sampled == [11]
 
 
 def test_proposals_that_were_left_out_for_a_time_come_back(searched, tmp_path):

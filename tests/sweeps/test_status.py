@@ -24,7 +24,7 @@ from sweeps.record.log import LogError, read
 from sweeps.record.storage import Lock, this_process
 from sweeps.record.writer import Writer
 from sweeps.watching.status import STANDINGS, command, lines, status
-from sweeps.watching.tally import Rule, Tally, tallied
+from sweeps.watching.tally import Rule, Tallies, Tally
 
 NOW = 1_800_000_000.0
 
@@ -102,7 +102,7 @@ def test_an_epoch_that_says_neither_end_nor_checkpoint_leaves_its_trial_on_the_w
         assert standings(tmp_path) == {"running": 1}
     with driving(tmp_path, begin("a"), epoch, decision("a", 1, goes_on=False), trials=1):
         assert standings(tmp_path) == {"stopped": 1}
-        assert tallied(tmp_path)[0].book.running == set()
+        assert Tallies(tmp_path).look()[0].book.running == set()
 
 
 def test_trials_that_left_the_space_count_only_if_they_had_ended(tmp_path):
@@ -432,7 +432,7 @@ def test_the_log_shows_at_every_moment_what_the_engine_knows(tmp_path: Path, see
         found = status(tmp_path)
         assert found.left == engine.left
         assert found.trials["running"] == len(at_work)
-        assert tallied(tmp_path)[0].began.keys() == at_work.keys()
+        assert Tallies(tmp_path).look()[0].began.keys() == at_work.keys()
         if len(at_work) < 5:  # nothing is ready, so who is not at work waits to be judged
             assert found.trials["waiting for a worker"] == found.trials["not begun"] == 0
         job = at_work.pop(str(rng.choice(sorted(at_work))))
@@ -443,3 +443,24 @@ def test_the_log_shows_at_every_moment_what_the_engine_knows(tmp_path: Path, see
         ledger.append(done)
     assert status(tmp_path).left == status(tmp_path).epochs_left == 0
     ledger.close()
+
+
+@pytest.mark.parametrize("cores", [("c", "c"), ("c", "d")])
+def test_the_status_of_a_sweep_that_is_watched_is_that_of_one_look(tmp_path, cores):
+    records = [trial("a"), trial("b", 1), trial("c", 2), begin("a"), segment("a", 1, 1)]
+    records += [begin("b"), segment("b", 1, 1), decision("a", 1, True), decision("b", 1, False)]
+    records += [begin("a", epoch=1), segment("a", 2, 9, **COMPLETED), begin("c")]
+    records += [segment("c", 1, 1, **FAILED), {"type": "closed"}]
+    tallies = Tallies(tmp_path)
+
+    def same():
+        watched = asdict(status(tmp_path, now=NOW, tallies=tallies))
+        assert watched == asdict(status(tmp_path, now=NOW))
+
+    for core in cores:
+        with driving(tmp_path, core=core) as writer:
+            same()
+            for record in records:
+                writer.append(record)
+                same()
+        same()

@@ -1,0 +1,95 @@
+"""Records of proposals, by which a search goes on without its sampler making them again.
+
+A proposal is a function of its number and of its basis: the space, the search and the outcomes
+that it was made from. A record holds a digest of the basis, the configuration, and what Optuna's
+sampler noted beside it; where number and basis are those of a record, so is the proposal.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler
+from optuna.trial import FrozenTrial
+
+from hedgecore.config import digest
+
+Record: TypeAlias = dict[str, Any]
+
+
+def proposal(
+    number: int, basis: str, config: Mapping[str, Any], attributes: Mapping[str, Any]
+) -> Record:
+    """The record of a proposal.
+
+    Args:
+        number: its place, from 0.
+        basis: digest of all that it was made from.
+        config: values by axis, without the seed.
+        attributes: what Optuna's sampler noted of it.
+    """
+    record = {"type": "proposal", "number": number, "basis": basis}
+    # Through JSON, so that it compares with what was read from the log.
+    return dict(
+        json.loads(json.dumps({**record, "config": {**config}, "attributes": {**attributes}}))
+    )
+
+
+def next_basis(
+    basis: str, state: str, values: Sequence[float] | None, steps: Mapping[int, float]
+) -> str:
+    """``basis`` with one more outcome."""
+    # As text, since JSON has no nan.
+    numbers = [[step, repr(float(steps[step]))] for step in sorted(steps)]
+    return digest([basis, state, [repr(float(value)) for value in values or ()], numbers])
+
+
+class RecordSampler(BaseSampler):
+    """Samples what the record of a proposal holds, and leaves the study as ``sampler`` did.
+
+    Args:
+        labels: the value of every axis, as Optuna holds it.
+        attributes: what the sampler noted of the proposal.
+        sampler: what made it; asked for nothing but the parents of a new generation.
+    """
+
+    def __init__(
+        self, labels: Mapping[str, Any], attributes: Mapping[str, Any], sampler: BaseSampler
+    ) -> None:
+        self._labels, self._attributes, self._sampler = labels, attributes, sampler
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """None: every axis is sampled by itself."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """No value, but the notes that later proposals are made from."""
+        for name, value in self._attributes.items():
+            study._storage.set_trial_system_attr(trial._trial_id, name, value)
+        if isinstance(self._sampler, NSGAIISampler) and self._attributes:
+            generation = self._sampler.get_trial_generation(study, self._noted(study, trial))
+            # Chosen with the first of a generation; who completes later is not among them.
+            noted = study._storage.get_study_system_attrs(study._study_id)
+            if f"{self._sampler._get_parent_cache_key_prefix()}{generation}" not in noted:
+                self._sampler.get_parent_population(study, generation)
+        return {}
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """The value on record."""
+        return self._labels[param_name]
+
+    @staticmethod
+    def _noted(study: Study, trial: FrozenTrial) -> FrozenTrial:
+        return study._storage.get_trial(trial._trial_id)
