@@ -14,6 +14,9 @@ from hedgecore.experiment import Experiment, Preparation, Study
 from hedgecore.identity import sha256
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import UsageError
+from sweeps.record import bounds
+from sweeps.record import files as stored
+from sweeps.record.layout import check_name
 from sweeps.record.storage import replace
 
 
@@ -85,17 +88,23 @@ class Filed:
     @classmethod
     def read(cls, folder: Path, *, core: str) -> "Filed | None":
         """What an earlier run left in ``folder``; None if nothing whole, or made by other code."""
+        check_name("preparation", folder.name)
         try:
-            written = json.loads((folder / "facts.json").read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+            path = folder / "facts.json"
+            written = stored.read_json(path, most=bounds.JSON, root=_root(folder))
+        except (FileNotFoundError, ValueError):
             return None
+        except OSError as error:
+            raise _unreadable(path, error) from error
         if written.get("core") != core or written.keys() != {f.name for f in fields(Facts)}:
             return None
         facts = Facts(**written)
         try:
-            read = {n: load((folder / f"{n}.safetensors").read_bytes()) for n in facts.layout}
+            read = {name: load(_tensors(folder, name)) for name in facts.layout}
         except (FileNotFoundError, SafetensorError):
             return None
+        except OSError as error:
+            raise _unreadable(folder, error) from error
         # safetensors files sort by name; sums over parameters depend on the order.
         files = {n: {t: read[n][t] for t in tensors} for n, tensors in facts.layout.items()}
         return cls(facts, files)
@@ -103,12 +112,13 @@ class Filed:
     @staticmethod
     def write(folder: Path, facts: Facts, made: Preparation) -> None:
         """File ``made``; the facts come last, so that a folder with facts is whole."""
-        folder.mkdir(parents=True, exist_ok=True)
+        check_name("preparation", folder.name)
         for name, tensors in made.files.items():
             # safetensors wants memory of its own for every tensor.
             content = save({n: t.contiguous().clone() for n, t in tensors.items()})
-            replace(folder / f"{name}.safetensors", content)
-        replace(folder / "facts.json", json.dumps(asdict(facts), indent=1).encode())
+            replace(folder / f"{name}.safetensors", content, root=_root(folder), make=True)
+        content = json.dumps(asdict(facts), indent=1).encode()
+        replace(folder / "facts.json", content, root=_root(folder), make=True)
 
     @property
     def changed(self) -> list[str]:
@@ -146,3 +156,20 @@ class Filed:
                 "machine whose arithmetic differs from this one's; use another --storage here"
             )
         return made
+
+
+def _tensors(folder: Path, name: str) -> bytes:
+    path = folder / f"{check_name('file of a preparation', name)}.safetensors"
+    return stored.read(path, most=bounds.TENSORS, root=_root(folder))
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} cannot be read ({error.strerror}); restore it from a copy, or remove it and run "
+        "the sweep again"
+    )
+
+
+def _root(folder: Path) -> Path:
+    """The storage of ``<storage>/study/<key>``."""
+    return folder.parent.parent

@@ -10,8 +10,9 @@ from hedgecore.experiment import Experiment
 from sweeps.deciding.engine import Engine
 from sweeps.record.book import Book
 from sweeps.record.checkpoints import Checkpoints
+from sweeps.record.layout import check_name
 from sweeps.record.log import LogError, Writer, read
-from sweeps.record.storage import Lock, replace
+from sweeps.record.storage import Lock, replace, tidy
 from sweeps.record.tables import write_tables
 
 Record = dict[str, Any]
@@ -51,9 +52,9 @@ class Ledger:
         self._clock = clock
         self._due = -float("inf")
         self._changed = True
-        self._checkpoints = Checkpoints(storage)
         self._lock = Lock(storage)
         try:
+            self._checkpoints = Checkpoints(storage)
             self._replay(storage)
             self._writer = Writer(storage, {"core": core})
             self.append({"type": "start", "core": core}, logged=True)
@@ -127,9 +128,9 @@ class Ledger:
 
     def keep_model(self, trial_id: str, model: bytes) -> str:
         """File a trained network in ``models/<trial_id>/``; its sha256 (hex)."""
-        folder = self.storage / "models" / trial_id
-        folder.mkdir(parents=True, exist_ok=True)
-        replace(folder / self._experiment.model_file, model)
+        folder = self.storage / "models" / check_name("trial", trial_id)
+        tidy(folder, root=self.storage)
+        replace(folder / self._experiment.model_file, model, root=self.storage, make=True)
         return hashlib.sha256(model).hexdigest()
 
     def keep_checkpoint(self, trial_id: str, checkpoint: bytes) -> str:

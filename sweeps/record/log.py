@@ -25,10 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import UsageError
+from sweeps.record import bounds
+from sweeps.record import files as stored
+from sweeps.record.layout import LOG_FILE
 from sweeps.record.storage import WriteError, refused, shut, sync, this_process, unwritable
 
 FORMAT = 2
-LONGEST = 16 * 2**20  # bytes; no record comes near, and garbage must not fill the memory
 
 _LINE = re.compile(
     rb'(?P<fields>\{.*),"n":(?P<n>\d{1,18}),"synced":(?P<synced>\d{1,18}),'
@@ -62,9 +64,9 @@ class Writer:
         self._lines = self._synced = 0
         self._failure: WriteError | None = None
         try:
-            self._fd = os.open(
-                self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666
-            )
+            with stored.folder(self._path.parent, root=storage) as at:
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+                self._fd = os.open(self._path.name, flags, 0o666, dir_fd=at)
         except OSError as error:
             raise unwritable(storage, error) from error
         now = datetime.now(UTC).isoformat()
@@ -168,19 +170,23 @@ def files(storage: Path) -> list[Path]:
     folder = storage / "log"
     try:
         # Not glob, to which a folder that may not be read is an empty one.
-        names = os.listdir(folder)
+        names = stored.names(folder, root=storage)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise _unreadable(folder, error) from error
-    found = (re.fullmatch(r"(\d{4}|[1-9]\d{4,})\.jsonl", name) for name in names)
+    found = map(LOG_FILE.fullmatch, names)
     return [folder / f"{number:04d}.jsonl" for number in sorted(int(f[1]) for f in found if f)]
 
 
 def records(file: Path) -> Iterator[dict[str, Any]]:
     """Every record of one file; see :func:`read`."""
     torn = 0  # the line at which this file stopped making sense
+    behind = 0
     for number, line in _lines(file):
+        behind += len(line) + bounds.PER_LINE if torn else 0
+        if behind > bounds.TAIL:
+            raise _damaged(file, torn, "damaged, with more behind it than a crash leaves")
         parts = _LINE.fullmatch(line)
         whole = parts and zlib.crc32(line[:-_SEAL]) == int(parts["crc"], 16)
         if parts is None or not whole:
@@ -206,11 +212,11 @@ def records(file: Path) -> Iterator[dict[str, Any]]:
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with file.open("rb") as stream:
-            lines = iter(lambda: stream.readline(LONGEST + 1), b"")
+        with stored.open_file(file, root=file.parent.parent) as stream:
+            lines = iter(lambda: stream.readline(bounds.LINE + 1), b"")
             for number, line in enumerate(lines, start=1):
-                if len(line) > LONGEST:
-                    raise _damaged(file, number, f"over {LONGEST} bytes long")
+                if len(line) > bounds.LINE:
+                    raise _damaged(file, number, f"over {bounds.LINE} bytes long")
                 if not line.endswith(b"\n"):
                     return  # cut off, or being written: what may follow by now is not its rest
                 yield number, line
@@ -261,6 +267,6 @@ def _encoded(record: Mapping[str, Any], n: int, synced: int) -> bytes:
         ) from error
     body = text[:-1].encode("ascii")
     line = b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
-    if len(line) > LONGEST:
-        raise ValueError(f"a record must be at most {LONGEST} bytes long, got {len(line)}")
+    if len(line) > bounds.LINE:
+        raise ValueError(f"a record must be at most {bounds.LINE} bytes long, got {len(line)}")
     return line

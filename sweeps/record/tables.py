@@ -68,8 +68,9 @@ def _typed(columns: Mapping[str, type]) -> dict[str, pa.DataType]:
 
 def _replace(path: Path, rows: list[dict[str, Any]], columns: Mapping[str, pa.DataType]) -> None:
     schema = pa.schema(list(columns.items()))
-    with replaced(path) as partial:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial)
+    with replaced(path) as stream:
+        table = pa.Table.from_pylist(rows, schema=schema)
+        pq.write_table(table, stream, write_page_checksum=True)
 
 
 def _config_columns(rows: list[dict[str, Any]]) -> dict[str, pa.DataType]:
