@@ -22,6 +22,7 @@ from sweeps.planning.warm import begun_with
 from sweeps.record import manifest
 from sweeps.record.book import TrialLog
 from sweeps.record.filing import Filed
+from sweeps.record.layout import writable_storage
 from sweeps.record.ledger import Ledger
 from sweeps.signals import interruptible
 from sweeps.watching.followers import Follower, Followers
@@ -100,7 +101,7 @@ def run(
     """
     planned = plan(space, overrides=overrides)
     _check(planned, max_concurrent=max_concurrent, audit=audit, hang_after=hang_after)
-    storage = Path(storage).expanduser().absolute()
+    storage = writable_storage(storage)
     manifest.check(storage, planned)
     core = manifest.core_version()
     began = time.monotonic()

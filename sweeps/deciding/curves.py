@@ -17,7 +17,9 @@ from sweeps.deciding.asha import Asha
 from sweeps.deciding.engine import Engine
 from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan, plan
+from sweeps.record import bounds, layout
 from sweeps.record.book import Book, TrialLog
+from sweeps.record.files import read_json
 from sweeps.record.log import read
 
 METRIC = "metric"
@@ -175,6 +177,7 @@ def _planned(planned: Plan, trials: int | None) -> Source:
             f"{space.name}: what {space.search.algorithm} proposes depends on outcomes; "
             "simulate a storage that holds its trials"
         )
+    _check_size(len(planned.trials) * planned.limit if trials is None else trials * planned.limit)
     laps, rest = divmod(trials or len(planned.trials), len(planned.trials))
     places = [(lap, trial) for lap in range(laps) for trial in planned.trials]
     places += [(laps, trial) for trial in planned.trials[:rest]]
@@ -204,14 +207,24 @@ def _planned(planned: Plan, trials: int | None) -> Source:
     return Source(curves=curves, rule=found, about=f"{space.name}: {len(curves)} trials, {about}")
 
 
-def _recorded(storage: Path, trials: int | None) -> Source:
-    try:
-        manifest = json.loads((storage / "manifest.json").read_text())
-        scheduler, rungs = manifest["scheduler"], manifest["rungs"]
-        book = Book(manifest["core_sha256"])
-    except (OSError, ValueError, KeyError) as error:
+def _check_size(epochs: int) -> None:
+    if epochs > bounds.SIMULATED:
         raise UsageError(
-            f"{storage} holds no sweep that can be read (manifest.json: {error}); give the "
+            f"{epochs:,} epochs are more than the {bounds.SIMULATED:,} that can be simulated; "
+            "lower --trials, or the epochs of the study"
+        )
+
+
+def _recorded(storage: Path, trials: int | None) -> Source:
+    storage = layout.readable_storage(storage)
+    try:
+        manifest = read_json(storage / "manifest.json", most=bounds.JSON)
+        scheduler, rungs = manifest["scheduler"], layout.rungs(manifest["rungs"])
+        book = Book(manifest["core_sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"{storage} holds no sweep that can be read (manifest.json: {reason}); give the "
             "--storage of one, or a space"
         ) from error
     for record in read(storage):
@@ -224,6 +237,7 @@ def _recorded(storage: Path, trials: int | None) -> Source:
             "lower --trials, or give a space"
         )
     curves = curves[:trials]
+    _check_size(sum(curve.limit for curve in curves))
     cut = sum(curve.end is None for curve in curves)
     return Source(
         curves=tuple(curves),

@@ -17,6 +17,8 @@ import hedgecore
 from hedgecore.config import digest, fingerprint, to_mapping
 from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan, TrialPlan
+from sweeps.record import bounds
+from sweeps.record.files import read_json
 from sweeps.record.filing import Facts
 from sweeps.record.storage import replace
 
@@ -61,9 +63,7 @@ def check(storage: Path, plan: Plan) -> None:
         UsageError: ``storage`` is not a directory, or holds a sweep of another study.
     """
     try:
-        if storage.exists() and not storage.is_dir():
-            raise UsageError(f"storage {storage} is a file; give a directory as --storage")
-        written = json.loads((storage / "manifest.json").read_text())
+        written = read_json(storage / "manifest.json", most=bounds.JSON)
         before = {"study": written["study"], "scheduler": _rule(written["scheduler"])}
     except FileNotFoundError:
         return
@@ -71,7 +71,7 @@ def check(storage: Path, plan: Plan) -> None:
         raise UsageError(
             f"storage {storage} cannot be read ({error.strerror}); give another --storage"
         ) from error
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{storage}/manifest.json is damaged; remove it (rows lie in log/), or give another "
             "--storage"

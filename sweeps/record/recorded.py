@@ -1,6 +1,5 @@
 """What lies in a storage, read beside whoever writes there: no lock taken, nothing changed."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,7 +12,10 @@ from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.planning.checks import trial_study
 from sweeps.planning.plan import TrialPlan
+from sweeps.record import bounds
 from sweeps.record.book import Book, TrialLog
+from sweeps.record.files import read_json
+from sweeps.record.layout import readable_storage
 from sweeps.record.log import LogError, read
 from sweeps.watching import holder
 
@@ -48,6 +50,7 @@ class Recorded:
             UsageError: it holds no sweep, or its manifest is damaged.
             LogError: its log is.
         """
+        storage = readable_storage(storage)
         manifest, study = _manifest(storage)
         books: dict[str, Book] = {}
         checkpoints: dict[str, str] = {}
@@ -126,7 +129,7 @@ class Recorded:
         entry = log.entry
         try:
             study = trial_study(self.study, log.config)
-        except ConfigError as error:
+        except (ConfigError, TypeError, ValueError) as error:
             raise UsageError(
                 f"trial {entry['trial_id']} does not fit the study of manifest.json ({error}); "
                 "restore manifest.json from a copy"
@@ -150,7 +153,7 @@ def _manifest(storage: Path) -> tuple[dict[str, Any], Study]:
         raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
     path = storage / "manifest.json"
     try:
-        manifest = json.loads(path.read_text())
+        manifest = read_json(path, most=bounds.JSON)
         return manifest, from_mapping(experiment(manifest["experiment"]).study, manifest["study"])
     except FileNotFoundError as error:
         raise UsageError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sweeps.record.book import Book, TrialLog
+from sweeps.record.layout import rungs
 from sweeps.record.log import read
 
 RECENT = 300.0
@@ -33,8 +34,8 @@ class Rule:
         ((kind, fields),) = (manifest.get("scheduler") or {"": {}}).items()
         if kind not in ("asha", "stock_asha"):
             return cls()
-        rungs, factor = tuple(manifest["rungs"]), fields["reduction_factor"]
-        return cls(rungs=rungs, factor=factor, logged=kind == "asha")
+        judged, factor = rungs(manifest["rungs"]), fields["reduction_factor"]
+        return cls(rungs=judged, factor=factor, logged=kind == "asha")
 
 
 @dataclass(slots=True)

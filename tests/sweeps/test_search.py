@@ -626,7 +626,7 @@ def test_trials_of_a_grid_that_were_left_out_for_a_time_are_trained(tiny, tmp_pa
 def test_a_scheduler_of_ray_cannot_tell_a_search_how_proposals_end(searched, tmp_path, kind):
     message = rf"^--set scheduler\.{kind}: tells tpe nothing .*; use asha, or scheduler: null$"
     with pytest.raises(SpaceError, match=message):
-        faked_sweep.run(searched, tmp_path, risk, overrides=[f"scheduler.{kind}={{}}"])
+        faked_sweep.run(searched, tmp_path / "out", risk, overrides=[f"scheduler.{kind}={{}}"])
 
 
 def test_a_further_seed_is_trained_for_every_proposal(searched, tmp_path):
@@ -642,7 +642,7 @@ def test_a_study_is_named_after_what_it_varies(searched):
         return search_for(sweeps.plan(searched, overrides=overrides)).study.study_name
 
     assert re.fullmatch(r"searched-[0-9a-f]{8}", named())
-    assert named() == named("search.num_samples=5")
+    assert named() == check_name("search.num_samples=5")
     others = ["study.risk.tail=0.1", "space.lr={uniform: [0.01, 2.0]}", "space.epsilon.grid=[0.1]"]
     assert len({named(), *map(named, others)}) == 4
 

@@ -351,7 +351,8 @@ def test_a_storage_that_is_none_names_the_cure(tmp_path):
 
 
 def test_a_damaged_manifest_names_itself(tmp_path):
-    (tmp_path / "manifest.json").write_text("{")
+    with driving(tmp_path):
+        (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(UsageError, match=r"manifest\.json cannot be read"):
         status(tmp_path)
 
