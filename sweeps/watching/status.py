@@ -18,7 +18,11 @@ from rich.live import Live
 from rich.text import Text
 
 from sweeps.errors import UsageError
+from sweeps.record import bounds
 from sweeps.record.book import TrialLog, cell
+from sweeps.record.files import read_json
+from sweeps.record.layout import readable_storage
+from sweeps.text import echo_all, printable
 from sweeps.watching.holder import Driver, driver
 from sweeps.watching.tally import Rule, Tally, tallied
 
@@ -114,8 +118,7 @@ def status(storage: Path, *, now: float | None = None) -> Status:
         UsageError: ``storage`` is no directory, or its manifest cannot be read.
         LogError: its log is damaged.
     """
-    if not storage.is_dir():
-        raise UsageError(f"storage {storage} is no directory; give the --storage of a run")
+    storage = readable_storage(storage)
     tally, starts = tallied(storage)
     manifest = _manifest(storage)
     holder = driver(storage, closed=tally.book.closed)
@@ -198,11 +201,11 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
         with Live(console=console, auto_refresh=False) if redrawn else nullcontext() as panel:
             while True:
                 now = status(storage)
-                text = json.dumps(asdict(now)) if as_json else "\n".join(lines(now))
+                said = [json.dumps(asdict(now))] if as_json else lines(now)
                 if panel:
-                    panel.update(Text(text), refresh=True)
+                    panel.update(Text("\n".join(map(printable, said))), refresh=True)
                 else:
-                    print(text, flush=True)
+                    echo_all(said)
                 if watch is None or not _lives(now):
                     return
                 time.sleep(watch)
@@ -213,11 +216,12 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
 def _manifest(storage: Path) -> dict[str, Any]:
     path = storage / "manifest.json"
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(read_json(path, most=bounds.JSON))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); run writes it anew") from error
+    except (OSError, TypeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path} cannot be read ({reason}); restore it from a copy") from error
 
 
 def _total(manifest: Mapping[str, Any], tally: Tally, known: int) -> int:
