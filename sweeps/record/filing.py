@@ -96,7 +96,8 @@ class Filed:
             return None
         except OSError as error:
             raise _unreadable(path, error) from error
-        if written.get("core") != core or written.keys() != {f.name for f in fields(Facts)}:
+        names = {field.name for field in fields(Facts)}
+        if not isinstance(written, dict) or written.keys() != names or written["core"] != core:
             return None
         facts = Facts(**written)
         try:
