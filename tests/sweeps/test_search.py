@@ -642,7 +642,7 @@ def test_a_study_is_named_after_what_it_varies(searched):
         return search_for(sweeps.plan(searched, overrides=overrides)).study.study_name
 
     assert re.fullmatch(r"searched-[0-9a-f]{8}", named())
-    assert named() == check_name("search.num_samples=5")
+    assert named() == named("search.num_samples=5")
     others = ["study.risk.tail=0.1", "space.lr={uniform: [0.01, 2.0]}", "space.epsilon.grid=[0.1]"]
     assert len({named(), *map(named, others)}) == 4
 
