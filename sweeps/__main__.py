@@ -1,5 +1,6 @@
 """The command line: ``hedgesweep`` (= ``python -m sweeps``)."""
 
+import io
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.planning.budget import Budget
 from sweeps.record.storage import WriteError
 from sweeps.signals import Interrupted
+from sweeps.text import echo, echo_all
 
 _space = click.argument("space", type=click.Path(path_type=Path))
 _storage = click.argument("storage", type=click.Path(path_type=Path))
@@ -65,14 +67,12 @@ def plan_command(
     from sweeps.planning import estimate
 
     planned = sweeps.plan(space, overrides=overrides)
-    for line in planned.lines():
-        click.echo(line)
+    echo_all(planned.lines())
     counted = estimate.estimate(planned, cpus=cpus, rate=rate)
     probed = estimate.probe(planned) if probe else None
     if probed:
         counted = estimate.estimate(planned, probed, cpus=cpus, rate=rate)
-    for line in counted.lines():
-        click.echo(line)
+    echo_all(counted.lines())
 
 
 @cli.command("run")
@@ -151,12 +151,12 @@ def run_command(
         followers=followers(tensorboard=tensorboard, mlflow=mlflow),
     )
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
-    click.echo(f"{counts} in {sweep.seconds:.0f} s")
-    click.echo(f"results in {storage}: next, hedgesweep report {storage}")
+    echo(f"{counts} in {sweep.seconds:.0f} s")
+    echo(f"results in {storage}: next, hedgesweep report {storage}")
     if not sweep.within_budget:
-        click.echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
+        echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
     for problem in sweep.problems():
-        click.echo(f"error: {problem}", err=True)
+        echo(f"error: {problem}", err=True)
     sys.exit(sweep.exit_status)
 
 
@@ -199,8 +199,7 @@ def replay_command(trial_id: str, storage: Path) -> None:
     from sweeps.record.replay import replay
 
     replayed = replay(storage, trial_id)
-    for line in replayed.lines():
-        click.echo(line)
+    echo_all(replayed.lines())
     sys.exit(not replayed.equal)
 
 
@@ -217,12 +216,10 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
     from sweeps.record.verify import verify
 
     if keys or accepted or is_bundle(path):
-        for line in verify_bundle(path, keys, accepted):
-            click.echo(line)
+        echo_all(verify_bundle(path, keys, accepted))
         return
     verified = verify(path, data=data)
-    for line in verified.lines():
-        click.echo(line)
+    echo_all(verified.lines())
     sys.exit(not verified.ok)
 
 
@@ -247,8 +244,7 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
         raise UsageError(
             f"--workers must be whole numbers such as 1,8,500, got {workers!r}"
         ) from error
-    for line in command(source, workers=counts, trials=trials, stock=stock):
-        click.echo(line)
+    echo_all(command(source, workers=counts, trials=trials, stock=stock))
 
 
 for _command in (keys_command, seal_command, open_command):
@@ -260,16 +256,18 @@ def main() -> None:
     try:
         cli.main(standalone_mode=False)
     except (sweeps.SpaceError, UsageError) as error:
-        click.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         sys.exit(2)
     except (BundleError, PreparationError, SweepError, WriteError) as error:
-        click.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
-        error.show()
+        error.show(file=(usage := io.StringIO()))
+        for line in usage.getvalue().splitlines():
+            echo(line, err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        click.echo("interrupted: the same command again runs what is left", err=True)
+        echo("interrupted: the same command again runs what is left", err=True)
         cause = error.__cause__ or error  # click raises an Abort of its own from it
         sys.exit(128 + (cause.number if isinstance(cause, Interrupted) else signal.SIGINT))
 

@@ -11,6 +11,8 @@ import click
 
 from hedgecore.bundle.errors import BundleError
 from sweeps.errors import UsageError
+from sweeps.record import bounds, files
+from sweeps.text import echo, echo_all, printable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -67,14 +69,15 @@ def keys_command(out: Path, purpose: str, unencrypted: bool) -> None:
         out.mkdir(parents=True, exist_ok=True)
         for path, (pem, mode) in files.items():
             # Whoever lost a private key has lost every line of models that it signs.
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            with open(os.open(path, flags, mode), "wb") as stream:
                 stream.write(pem)
     except OSError as error:
         raise UsageError(
             f"{error.filename} cannot be written ({error.strerror}); give another --out"
         ) from error
-    click.echo(f"key {key_id(key.public_key())}")
-    click.echo(f"{out}/public.pem is for everybody, {out}/private.pem for nobody")
+    echo(f"key {key_id(key.public_key())}")
+    echo(f"{out}/public.pem is for everybody, {out}/private.pem for nobody")
 
 
 @click.command("seal")
@@ -116,9 +119,8 @@ def seal_command(
         parent=read_manifest(parent, pinned=[pinned]) if parent else None,
         recipient=_public(recipient, encryption_key) if recipient else None,
     )
-    for line in _lines(manifest):
-        click.echo(line)
-    click.echo(f"sealed in {out}: next, hedgesweep verify {out} --key public.pem")
+    echo_all(_lines(manifest))
+    echo(f"sealed in {out}: next, hedgesweep verify {out} --key public.pem")
 
 
 @click.command("open")
@@ -154,16 +156,15 @@ def open_command(
     write(out, {MANIFEST: opened.manifest.content, MODEL: opened.model})
     if accepted:
         _accept(accepted, before, opened.manifest)
-    for line in _lines(opened.manifest):
-        click.echo(line)
-    click.echo(f"opened in {out}")
+    echo_all(_lines(opened.manifest))
+    echo(f"opened in {out}")
 
 
 def is_bundle(path: Path) -> bool:
     """Whether a bundle was sealed at ``path``; a storage has no envelope."""
     from hedgecore.bundle.manifest import ENVELOPE
 
-    return (path / ENVELOPE).exists()
+    return os.path.lexists(path / ENVELOPE)
 
 
 def verify_bundle(bundle: Path, keys: tuple[Path, ...], accepted: Path | None) -> Iterator[str]:
@@ -232,16 +233,20 @@ def _passphrase(path: Path, *, new: bool = False) -> str:
         return known
     if not sys.stdin.isatty():
         raise UsageError(f"{path} needs a passphrase; set {PASSPHRASE}, or use a terminal")
-    said: str = click.prompt(f"Passphrase of {path}", hide_input=True, confirmation_prompt=new)
+    said: str = click.prompt(
+        f"Passphrase of {printable(path)}", hide_input=True, confirmation_prompt=new
+    )
     return said
 
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
+        with path.open("rb") as stream:  # or a pipe, so that a key need not lie on a disk
+            return stream.read(bounds.KEY)
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror}); give the file of a key"
+            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); "
+            "give the file of a key"
         ) from error
 
 
@@ -250,12 +255,18 @@ def _accepted(path: Path | None) -> dict[str, "Accepted"]:
     from hedgecore.bundle.manifest import Accepted
     from hedgecore.config import from_mapping
 
-    if path is None or not path.exists():
+    if path is None:
         return {}
     try:
-        known = json.loads(path.read_bytes())
+        known = files.read_json(path, most=bounds.JSON)
         return {name: from_mapping(Accepted, entry) for name, entry in known.items()}
-    except (OSError, ValueError, AttributeError) as error:
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read ({error.strerror}); give the file of accepted versions"
+        ) from error
+    except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is damaged; restore it from a copy") from error
 
 

@@ -18,6 +18,7 @@ from sweeps.planning.checks import wrong
 from sweeps.planning.plan import Plan, plan
 from sweeps.planning.warm import begun_with
 from sweeps.record import manifest
+from sweeps.record.layout import writable_storage
 from sweeps.record.ledger import Ledger
 from sweeps.record.models import rebuild
 from sweeps.signals import interruptible
@@ -75,7 +76,7 @@ def run(
     """
     planned = plan(space, overrides=overrides)
     _check(planned, max_concurrent=max_concurrent, audit=audit, hang_after=hang_after)
-    storage = Path(storage).expanduser().absolute()
+    storage = writable_storage(storage)
     core, text = manifest.core_version(), planned.space.text
     began = time.monotonic()
     deadline = began + budget.seconds if budget else None

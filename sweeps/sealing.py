@@ -17,6 +17,9 @@ from hedgecore.experiment import Json, Tensors
 from hedgecore.hedging.deployed import hedging_network
 from hedgecore.insurance.deployed import explained_classifier
 from sweeps.errors import UsageError
+from sweeps.record import bounds
+from sweeps.record.files import read
+from sweeps.record.layout import check_name
 from sweeps.record.recorded import Recorded
 
 
@@ -85,9 +88,14 @@ def _model(recorded: Recorded, trial_id: str, sha256: str) -> tuple[Tensors, Jso
             f"trial {trial_id} has no model: it was stopped, failed or goes on; "
             "seal one that is completed"
         )
-    path = recorded.storage / "models" / trial_id / recorded.experiment.model_file
+    path = (
+        recorded.storage
+        / "models"
+        / check_name("trial", trial_id)
+        / recorded.experiment.model_file
+    )
     try:
-        content = path.read_bytes()
+        content = read(path, most=bounds.TENSORS, root=recorded.storage)
         tensors = load(content)
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{path} cannot be read; restore it from a copy") from error

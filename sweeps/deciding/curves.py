@@ -17,6 +17,7 @@ from sweeps.deciding.asha import Asha
 from sweeps.deciding.engine import Engine
 from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan, plan
+from sweeps.record import bounds
 from sweeps.record.book import TrialLog
 from sweeps.record.recorded import Recorded
 
@@ -175,6 +176,7 @@ def _planned(planned: Plan, trials: int | None) -> Source:
             f"{space.name}: what {space.search.algorithm} proposes depends on outcomes; "
             "simulate a storage that holds its trials"
         )
+    _check_size(len(planned.trials) * planned.limit if trials is None else trials * planned.limit)
     laps, rest = divmod(trials or len(planned.trials), len(planned.trials))
     places = [(lap, trial) for lap in range(laps) for trial in planned.trials]
     places += [(laps, trial) for trial in planned.trials[:rest]]
@@ -204,6 +206,14 @@ def _planned(planned: Plan, trials: int | None) -> Source:
     return Source(curves=curves, rule=found, about=f"{space.name}: {len(curves)} trials, {about}")
 
 
+def _check_size(epochs: int) -> None:
+    if epochs > bounds.SIMULATED:
+        raise UsageError(
+            f"{epochs:,} epochs are more than the {bounds.SIMULATED:,} that can be simulated; "
+            "lower --trials, or the epochs of the study"
+        )
+
+
 def _recorded(storage: Path, trials: int | None) -> Source:
     recorded = Recorded.read(storage)
     scheduler, rungs = recorded.manifest["scheduler"], recorded.manifest["rungs"]
@@ -217,6 +227,7 @@ def _recorded(storage: Path, trials: int | None) -> Source:
             "lower --trials, or give a space"
         )
     curves = curves[:trials]
+    _check_size(sum(curve.limit for curve in curves))
     cut = sum(curve.end is None for curve in curves)
     return Source(
         curves=tuple(curves),

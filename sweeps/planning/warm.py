@@ -2,20 +2,24 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from hedgecore.config import digest, to_mapping
+from sweeps.errors import UsageError
 from sweeps.planning.checks import leaves, wrong
 from sweeps.planning.plan import Plan
+from sweeps.record import bounds
 from sweeps.record.book import cell
+from sweeps.record.files import read_json
+from sweeps.record.layout import local_path
 from sweeps.record.ledger import Ledger
+from sweeps.record.parquet import table
 
 Row = Mapping[str, Any]
 Found = tuple[dict[str, Any], tuple[float, ...]]
@@ -77,7 +81,7 @@ class _Sweep:
         max_t: of its scheduler.
         columns: names of all columns.
         trials: rows of ``trials.parquet``.
-        best: rows of ``epochs.parquet`` that improved the validation risk, by trial and epoch.
+        best: rows of ``epochs.parquet`` that validated best, by trial and epoch.
     """
 
     experiment: str
@@ -87,7 +91,7 @@ class _Sweep:
     kind: str | None
     max_t: int | None
     columns: frozenset[str]
-    trials: list[Row]
+    trials: Sequence[Row]
     best: Mapping[tuple[str, int], Row]
 
     @property
@@ -116,11 +120,13 @@ class _Sweep:
 
 
 def _read(plan: Plan, name: str) -> _Sweep:
-    storage = Path(name).expanduser()
     try:
-        manifest = json.loads((storage / "manifest.json").read_text())
-        trials = pq.read_table(storage / "trials.parquet")
-        epochs = pq.read_table(storage / "epochs.parquet", filters=[("best", "=", True)])
+        storage = local_path(name)
+    except UsageError as error:
+        raise wrong(plan.space, "search.warm_start", str(error)) from error
+    try:
+        manifest = read_json(storage / "manifest.json", most=bounds.JSON)
+        columns, trials, best = _tables(storage, plan.objectives)
         scheduler: dict[str, Any] = manifest["scheduler"] or {}
         kind = next(iter(scheduler), None)
         return _Sweep(
@@ -130,14 +136,32 @@ def _read(plan: Plan, name: str) -> _Sweep:
             short=plan.experiment.axes,
             kind=kind,
             max_t=scheduler[kind]["max_t"] if kind else None,
-            columns=frozenset([*trials.column_names, *epochs.column_names]),
-            trials=trials.to_pylist(),
-            best={(row["trial_id"], row["epoch"]): row for row in epochs.to_pylist()},
+            columns=columns,
+            trials=trials,
+            best=best,
         )
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         problem = f"{name} holds no sweep that can be read ({reason}); name its --storage"
         raise wrong(plan.space, "search.warm_start", problem) from error
+
+
+def _tables(
+    storage: Path, objectives: Collection[str]
+) -> tuple[frozenset[str], list[dict[str, Any]], dict[tuple[str, int], Row]]:
+    """Names of all columns, every trial, and of each the epoch that validated best."""
+    with table(storage / "trials.parquet", rows=bounds.TRIAL_ROWS) as stored:
+        axes = [name for name in stored.columns if name.startswith("config/")]
+        fields = ["trial_id", "best_epoch", "status", *objectives]
+        columns, trials = {*stored.columns}, [*stored.records([*fields, *axes])]
+    reached = {(row["trial_id"], row["best_epoch"]) for row in trials}
+    with table(storage / "epochs.parquet", rows=bounds.EPOCH_ROWS) as stored:
+        rows = stored.records(["trial_id", "epoch", *objectives], only="best")
+        columns |= {*stored.columns}
+        best: dict[tuple[str, int], Row] = {
+            at: row for row in rows if (at := (row["trial_id"], row["epoch"])) in reached
+        }
+    return frozenset(columns), trials, best
 
 
 def _check(plan: Plan, name: str, sweep: _Sweep) -> None:

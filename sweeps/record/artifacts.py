@@ -5,6 +5,8 @@ Every function here returns what there is to say if nothing is wrong, and everyt
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from hedgecore.experiment import Experiment
 from hedgecore.threads import one_thread
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
+from sweeps.record import bounds, files
 from sweeps.record.book import TrialLog
 from sweeps.record.checkpoints import Checkpoints
 from sweeps.record.filing import Filed
@@ -105,23 +108,36 @@ def _strays(
         excused: trials whose file may be there or not, with any content.
         settled: whether nobody is at work who may have filed more since the log was read.
     """
-    found = {
-        file.relative_to(folder).as_posix(): file
-        for file in folder.rglob("*")
-        # What a crash left of a file in the making, the next one of that name replaces.
-        if file.is_file() and file.suffix != ".partial"
-    }
     for known in sorted({*named} - {*excused}):
-        file = found.get(path := pattern.format(known))
-        if file is None:
+        path = pattern.format(known)
+        try:
+            content = files.read(folder / path, most=bounds.TENSORS, root=folder.parent)
+        except FileNotFoundError:
             if known in required:
                 yield f"{folder.name}/{path} is missing"
-        elif (digest := hashlib.sha256(file.read_bytes()).hexdigest()) != named[known]:
+            continue
+        except OSError as error:
+            yield f"{folder.name}/{path} cannot be read ({error.strerror})"
+            continue
+        if (digest := hashlib.sha256(content).hexdigest()) != named[known]:
             yield f"{folder.name}/{path} has sha256 {digest[:8]}, not {named[known][:8]}"
     if settled:
         known_paths = {pattern.format(known) for known in {*named, *excused}}
-        for path in sorted(found.keys() - known_paths):
+        for path in sorted({*_files(folder)} - known_paths):
             yield f"{folder.name}/{path} is of no trial in the log"
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Paths in ``folder`` of everything that is no folder; nothing behind a link."""
+    try:
+        for at, folders, names, fd in os.fwalk(folder):
+            inner = Path(at).relative_to(folder)
+            links = [name for name in folders if stat.S_ISLNK(os.lstat(name, dir_fd=fd).st_mode)]
+            # What a crash left of a file in the making, the next driver removes.
+            for name in [*links, *(name for name in names if not name.endswith(".partial"))]:
+                yield (inner / name).as_posix()
+    except FileNotFoundError:
+        return
 
 
 def _made_again(experiment: Experiment[Any, Any], filed: Filed, plan: TrialPlan) -> Iterator[str]:

@@ -16,6 +16,9 @@ from hedgecore.experiment import Experiment, Preparation, Study
 from hedgecore.identity import sha256
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import UsageError
+from sweeps.record import bounds
+from sweeps.record import files as stored
+from sweeps.record.layout import check_name
 from sweeps.record.storage import replace
 
 _FACTS = "facts.json"
@@ -106,19 +109,18 @@ class Filed:
         Raises:
             UsageError: a file is not the one that was recorded.
         """
+        check_name("preparation", folder.name)
         if record is None:
             return None
         content = {}
         for name, digest in record["files"].items():
             path = folder / name
             try:
-                content[name] = path.read_bytes()
+                content[name] = stored.read(path, most=bounds.TENSORS, root=_root(folder))
             except FileNotFoundError:
                 return None
             except OSError as error:
-                raise UsageError(
-                    f"{path} cannot be read ({error.strerror}); mend that, or restore it"
-                ) from error
+                raise _unreadable(path, error) from error
             if (found := hashlib.sha256(content[name]).hexdigest()) != digest:
                 raise UsageError(
                     f"{path} is not what was recorded (sha256 {found[:8]}, not {digest[:8]}); "
@@ -139,14 +141,14 @@ class Filed:
     @staticmethod
     def write(folder: Path, facts: Facts, made: Preparation) -> dict[str, str]:
         """File ``made``; sha256 (hex) by name of file, for the log to name."""
-        folder.mkdir(parents=True, exist_ok=True)
+        check_name("preparation", folder.name)
         content = {_FACTS: json.dumps(asdict(facts), indent=1).encode()}
         for name, tensors in made.files.items():
             # safetensors wants memory of its own for every tensor.
             saved = {n: t.contiguous().clone() for n, t in tensors.items()}
             content[f"{name}.safetensors"] = save(saved)
         for name, data in content.items():
-            replace(folder / name, data)
+            replace(folder / name, data, root=_root(folder), make=True)
         return {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
 
     def restore(
@@ -174,3 +176,20 @@ class Filed:
                 "machine whose arithmetic differs from this one's; use another --storage here"
             )
         return made
+
+
+def _tensors(folder: Path, name: str) -> bytes:
+    path = folder / f"{check_name('file of a preparation', name)}.safetensors"
+    return stored.read(path, most=bounds.TENSORS, root=_root(folder))
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} cannot be read ({error.strerror}); restore it from a copy, or remove it and run "
+        "the sweep again"
+    )
+
+
+def _root(folder: Path) -> Path:
+    """The storage of ``<storage>/study/<key>``."""
+    return folder.parent.parent

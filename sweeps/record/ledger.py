@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from sweeps.deciding.engine import Engine
 from sweeps.errors import UsageError
 from sweeps.record.book import Book
 from sweeps.record.checkpoints import Checkpoints
+from sweeps.record.files import holds
 from sweeps.record.filing import Facts, Filed
 from sweeps.record.history import History
+from sweeps.record.layout import check_name
 from sweeps.record.log import Extent
 from sweeps.record.manifest import copies
-from sweeps.record.storage import Lock, WriteError, replace
+from sweeps.record.storage import Lock, WriteError, replace, tidy
 from sweeps.record.sums import Sums
 from sweeps.record.tables import write_tables
 from sweeps.record.writer import Writer
@@ -59,9 +62,9 @@ class Ledger:
         self._clock = clock
         self._due = -float("inf")
         self._changed = True
-        self._checkpoints = Checkpoints(storage)
         self._lock = Lock(storage)
         try:
+            self._checkpoints = Checkpoints(storage)
             before = self._replay(accept)
             self._sums = Sums(storage)
             self._writer = Writer(storage, {"core": core}, before=before)
@@ -144,9 +147,9 @@ class Ledger:
     def keep_model(self, trial_id: str, model: bytes) -> str:
         """File a trained network in ``models/<trial_id>/``; its sha256 (hex)."""
         self._check()
-        folder = self.storage / "models" / trial_id
-        folder.mkdir(parents=True, exist_ok=True)
-        replace(folder / self._experiment.model_file, model)
+        folder = self.storage / "models" / check_name("trial", trial_id)
+        tidy(folder, root=self.storage)
+        replace(folder / self._experiment.model_file, model, root=self.storage, make=True)
         return hashlib.sha256(model).hexdigest()
 
     def named_models(self) -> dict[str, str]:
@@ -205,10 +208,10 @@ class Ledger:
         self._check()
         for name, data in copies(self.book.manifest).items():
             path = self.storage / name
-            if not path.is_file() or path.read_bytes() != data:
+            if not holds(path, data):
                 replace(path, data, announce=self._sums.announce(name))
             else:
-                self._sums.announce(name)(path)
+                self._sums.announce(name)(BytesIO(data))
 
     def _check(self) -> None:
         """Raise if the storage is not the one that this driver began to write to."""

@@ -6,10 +6,10 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from sweeps.record import bounds
+
 FORMAT = 3
 """Of the log, in the first record of every file."""
-LONGEST = 16 * 2**20
-"""Bytes of a line at most; no record comes near, and garbage must not fill the memory."""
 
 _LINE = re.compile(
     rb'(?P<fields>\{.*),"n":(?P<n>\d{1,18}),"synced":(?P<synced>\d{1,18}),'
@@ -51,8 +51,8 @@ def encode(record: Mapping[str, Any], n: int, synced: int) -> bytes:
         ) from error
     body = text[:-1].encode("ascii")
     line = b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
-    if len(line) > LONGEST:
-        raise ValueError(f"a record must be at most {LONGEST} bytes long, got {len(line)}")
+    if len(line) > bounds.LINE:
+        raise ValueError(f"a record must be at most {bounds.LINE} bytes long, got {len(line)}")
     return line
 
 

@@ -17,15 +17,15 @@ and what they recorded is computed again. All of this is against accidents, not 
 """
 
 import hashlib
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeps.errors import UsageError
-from sweeps.record import lines
+from sweeps.record import bounds, lines
+from sweeps.record import files as stored
+from sweeps.record.layout import LOG_FILE
 
 # Later lines build on earlier ones, so there is no going on without a part of them.
 CURE = "restore it from a copy, or start again in another --storage"
@@ -126,12 +126,12 @@ def files(storage: Path) -> list[Path]:
     folder = storage / "log"
     try:
         # Not glob, to which a folder that may not be read is an empty one.
-        names = os.listdir(folder)
+        names = stored.names(folder, root=storage)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise _unreadable(folder, error) from error
-    found = (re.fullmatch(r"(\d{4}|[1-9]\d{4,})\.jsonl", name) for name in names)
+    found = map(LOG_FILE.fullmatch, names)
     return [folder / f"{number:04d}.jsonl" for number in sorted(int(f[1]) for f in found if f)]
 
 
@@ -143,10 +143,14 @@ def records(file: Path) -> Iterator[dict[str, Any]]:
 def _numbered(file: Path, *, follow: bool) -> Iterator[tuple[bytes, dict[str, Any]] | None]:
     """Every record of one file with the bytes of its line; to ``follow``, None at the end."""
     torn = 0  # the line at which this file stopped making sense
+    behind = 0
     for number, text in _lines(file, follow=follow):
         if text is None:
             yield None
             continue
+        behind += len(text) + bounds.PER_LINE if torn else 0
+        if behind > bounds.TAIL:
+            raise _damaged(file, torn, "damaged, with more behind it than a crash leaves")
         line = lines.decode(text)
         if line is None:
             if number == 1 and _is_foreign(text):
@@ -187,11 +191,11 @@ def _lines(file: Path, *, follow: bool) -> Iterator[tuple[int, bytes | None]]:
     """Every whole line by its number; to ``follow``, None where the next one is not there yet."""
     number, end = 1, 0
     try:
-        with file.open("rb") as stream:
+        with stored.open_file(file, root=file.parent.parent) as stream:
             while True:
-                line = stream.readline(lines.LONGEST + 1)
-                if len(line) > lines.LONGEST:
-                    raise _damaged(file, number, f"over {lines.LONGEST} bytes long")
+                line = stream.readline(bounds.LINE + 1)
+                if len(line) > bounds.LINE:
+                    raise _damaged(file, number, f"over {bounds.LINE} bytes long")
                 if line.endswith(b"\n"):
                     yield number, line
                     number, end = number + 1, end + len(line)

@@ -15,6 +15,7 @@ from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import Book, TrialLog
 from sweeps.record.filing import Filed
 from sweeps.record.history import History
+from sweeps.record.layout import readable_storage
 from sweeps.watching import holder
 
 
@@ -50,8 +51,7 @@ class Recorded:
             UsageError: it holds no sweep, or nothing was prepared there yet.
             LogError: its log is damaged.
         """
-        if not (storage / "log").is_dir():
-            raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
+        storage = readable_storage(storage)
         manifest: Mapping[str, Any] | None = None
         books: dict[str, Book] = {}
         checkpoints: dict[str, str] = {}
@@ -129,7 +129,7 @@ class Recorded:
         entry = log.entry
         try:
             study = trial_study(self.study, log.config)
-        except ConfigError as error:
+        except (ConfigError, TypeError, ValueError) as error:
             raise UsageError(
                 f"trial {entry['trial_id']} does not fit the study that the log names ({error}); "
                 "restore the log from a copy"

@@ -161,6 +161,11 @@ def _job(known: str, log: TrialLog, plan: TrialPlan, *, lost: bool) -> dict[str,
     """One segment that takes the trial to where its log ends, and no further."""
     end = {} if lost or not log.end else log.end
     last, epochs = max(log.epochs, default=0), plan.study.training.epochs
+    if last != len(log.epochs):
+        raise UsageError(
+            f"the log of trial {known} has {len(log.epochs)} epochs, the last of number {last}; "
+            "restore it from a copy"
+        )
     if end.get("status") == "completed":
         # One that ended before its last epoch ended by itself, unless the log says otherwise.
         stop = limit = last if end.get("truncated") else epochs

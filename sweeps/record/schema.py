@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sweeps.record import bounds
+from sweeps.record.layout import NAMES
+
 Check = Callable[[Any, str], str | None]
 
 MOST_EPOCHS = 1_000_000
@@ -16,8 +19,7 @@ MOST_WHOLE = 2**63 - 1
 """Whole numbers at most; the tables hold 64 bits."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_KEY = re.compile(r"seed-\d{1,19}-[0-9a-f]{8}")
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.(json|safetensors)")
+_FILE = re.compile(r"[a-z0-9_]{1,64}\.(json|safetensors)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ARITHMETIC = re.compile(r"[0-9a-f]{8}")
 _SCALARS = (bool, int, float, str, type(None))
@@ -42,10 +44,12 @@ def _or_null(check: Check) -> Check:
     return lambda value, at: None if value is None else check(value, at)
 
 
-def _list(check: Check) -> Check:
+def _list(check: Check, *, most: int = MOST_WHOLE) -> Check:
     def checked(value: Any, at: str) -> str | None:
         if not isinstance(value, list):
             return f"{at} should be a list, got {_short(value)}"
+        if len(value) > most:
+            return f"{at} should have at most {most} items, got {len(value)}"
         problems = (check(item, f"{at}[{i}]") for i, item in enumerate(value))
         return next(filter(None, problems), None)
 
@@ -161,11 +165,11 @@ _MANIFEST = _fields(
         "study": _fields({"training": _fields({"epochs": _EPOCH}, {}, _ANY)}, {}, _ANY),
         "search": _fields({"num_samples": _or_null(_whole(1)), "seed": _whole(0)}, {}, _ANY),
         "scheduler": _or_null(_mapping(_RULE)),
-        "rungs": _list(_EPOCH),
+        "rungs": _list(_EPOCH, most=bounds.RUNGS),
         "audit": _is("a share in [0, 1]", lambda v: _is_number(v) and 0 <= v <= 1),
         "resources": _fields({"cpu": _NUMBER, "gpu": _NUMBER}),
         "seeds": _list(_whole(0)),
-        "preparations": _mapping(_OBJECT, _matches("a preparation's key", _KEY)),
+        "preparations": _mapping(_OBJECT, _matches("a preparation's key", NAMES["preparation"])),
         "core_sha256": _TEXT,
         "git": _or_null(_OBJECT),
         "versions": _mapping(_TEXT),
@@ -185,7 +189,7 @@ RECORDS: Mapping[str, Check] = {
     "manifest": _fields({"content": _MANIFEST, "space": _TEXT}),
     "prepared": _fields(
         {
-            "key": _matches("a preparation's key", _KEY),
+            "key": _matches("a preparation's key", NAMES["preparation"]),
             "identity": _HASH,
             "files": _mapping(_HASH, _matches("the name of a file", _FILE)),
         }

@@ -1,22 +1,19 @@
-"""Files that outlive a crash: a lock that never goes stale, a file replaced in one step.
+"""The lock of a storage, which never goes stale, and what a driver writes under it."""
 
-What a rename or a new name in a folder is worth after a power loss is decided by ``fsync`` of the
-file first and of the folder afterwards. A failed ``fsync`` is never repeated: the kernel has
-dropped the pages by then, and the second call would report a success that is none.
-"""
-
+import errno
 import fcntl
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from sweeps.errors import UsageError
-
-Announce = Callable[[Path], None]
+from sweeps.record import bounds, files
+from sweeps.record.files import Announce, shut, sync
+from sweeps.record.layout import LOG_FILE
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -39,21 +36,29 @@ class Lock:
     """
 
     def __init__(self, storage: Path) -> None:
-        self._storage, folder = storage, storage / "log"
-        self._path = folder / "lock"
+        log = storage / "log"
+        self._storage, self._path = storage, log / "lock"
         try:
-            _make(folder)
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            _make(storage)
+            with files.folder(log, root=storage, make=True) as at:
+                sync(storage)  # an earlier driver may have made the folder, and no more
+                self._fd = files.open_plain("lock", at, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise unwritable(storage, error) from error
         try:
+            if os.fstat(self._fd).st_nlink > 1:
+                raise UsageError(f"{log}/lock is another file's hard link; remove it")
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, json.dumps(this_process()).encode() + b"\n", 0)
-            for name in sorted(os.listdir(folder)):
-                if name.endswith(".jsonl"):
-                    _settle(folder / name)
-            sync(folder)
+            with files.folder(log, root=storage) as at:
+                for name in sorted(filter(LOG_FILE.fullmatch, os.listdir(at))):
+                    _settle(name, at)
+                os.fsync(at)
+            tidy(storage, root=storage)
+            tidy(storage / "checkpoints", root=storage)
+            for name in _names(storage / "study", root=storage):
+                tidy(storage / "study" / name, root=storage)
         except BaseException as error:
             holder = _holder(self._fd)
             shut(self._fd)
@@ -100,53 +105,45 @@ def is_at(path: Path, fd: int) -> bool:
     return os.path.samestat(there, os.fstat(fd))
 
 
-def replace(path: Path, content: bytes, *, announce: Announce = lambda path: None) -> None:
+def replace(
+    path: Path,
+    content: bytes,
+    *,
+    root: Path | None = None,
+    make: bool = False,
+    announce: Announce | None = None,
+) -> None:
     """Make ``content`` all that ``path`` holds, in one step; see `replaced`."""
-    with replaced(path, announce=announce) as partial:
-        partial.write_bytes(content)
+    with replaced(path, root=root, make=make, announce=announce) as stream:
+        stream.write(content)
 
 
 @contextmanager
-def replaced(path: Path, *, announce: Announce = lambda path: None) -> Iterator[Path]:
-    """A temporary path beside ``path`` to write to; it takes ``path``'s place at the end.
+def replaced(
+    path: Path,
+    *,
+    root: Path | None = None,
+    make: bool = False,
+    announce: Announce | None = None,
+) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path``; see :func:`sweeps.record.files.replacement`.
 
-    At every moment, and after a crash at any moment, ``path`` holds all of the old or all of the
-    new content. On failure the old content stays and the temporary file goes.
 
-    Args:
-        path: what is replaced.
-        announce: called with the path of the new content before that takes its place.
     Raises:
         WriteError: the file system refused.
     """
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        yield partial
-        sync(partial)
-        announce(partial)
-        os.replace(partial, path)
-        sync(path.parent)
-    except BaseException as error:
-        with suppress(OSError):
-            partial.unlink()
-        if isinstance(error, OSError):
-            raise refused(path, error) from error
-        raise
+        with files.replacement(path, root=root, make=make, announce=announce) as stream:
+            yield stream
+    except OSError as error:
+        raise refused(path, error) from error
 
 
-def sync(path: Path) -> None:
-    """Wait until the file, or the names in the folder, at ``path`` are on the disk."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        shut(fd)
-
-
-def shut(fd: int) -> None:
-    """Close ``fd``; what ``fsync`` has answered counts, not what this does."""
-    with suppress(OSError):
-        os.close(fd)
+def tidy(folder: Path, *, root: Path) -> None:
+    """Remove from ``folder``, if there is one, what crashes have left of files in the making."""
+    for name in filter(files.PARTIAL.fullmatch, _names(folder, root=root)):
+        with files.folder(folder, root=root) as at:
+            files.remove(at, name)
 
 
 def this_process() -> dict[str, Any]:
@@ -157,9 +154,11 @@ def this_process() -> dict[str, Any]:
 
 def refused(path: Path, error: OSError) -> WriteError:
     """``error`` as one line with its cure."""
+    taken = error.errno in (errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
+    cure = "remove what is in its place" if taken else "make room or mend the disk"
     return WriteError(
         f"{path} could not be written ({error.strerror or error}); "
-        "make room or mend the disk, then start again: what was recorded is safe"
+        f"{cure}, then start again: what was recorded is safe"
     )
 
 
@@ -179,8 +178,9 @@ def _make(folder: Path) -> None:
         sync(folder.parent)
 
 
-def _settle(file: Path) -> None:
-    fd = os.open(file, os.O_RDONLY)
+def _settle(name: str, at: int) -> None:
+    """Take the file ``name`` in the open folder ``at`` to the disk."""
+    fd = files.open_plain(name, at)
     try:
         os.fsync(fd)
         # After a failed fsync memory still shows the lines that never reached the disk.
@@ -190,9 +190,16 @@ def _settle(file: Path) -> None:
         shut(fd)
 
 
+def _names(folder: Path, *, root: Path) -> list[str]:
+    try:
+        return files.names(folder, root=root)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def _holder(fd: int) -> str:
     try:
-        holder = json.loads(os.pread(fd, 4096, 0))
+        holder = json.loads(os.pread(fd, bounds.LOCK, 0))
         return f"host {holder['host']}, pid {holder['pid']}"
-    except (ValueError, KeyError, TypeError):  # it has the lock, but has not signed yet
+    except (ValueError, KeyError, TypeError, RecursionError):  # it has not signed yet
         return "another sweep"

@@ -9,8 +9,11 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
-from sweeps.record.storage import Announce, replace
+from sweeps.record import bounds, files
+from sweeps.record.files import Announce
+from sweeps.record.storage import replace
 
 NAME = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+)")
@@ -38,8 +41,8 @@ class Sums:
             self._digests = last
             self._write()
 
-    def _announce(self, name: str, content: Path) -> None:
-        digest = sha256_of(content)
+    def _announce(self, name: str, content: BinaryIO) -> None:
+        digest = _digest(content)
         before = self._digests.get(name, [])[-1:]
         if before != [digest]:
             self._digests[name] = [*before, digest]
@@ -53,7 +56,7 @@ class Sums:
 def read(storage: Path) -> dict[str, list[str]]:
     """Digests (hex) by name of file, the newest last; none where none can be read."""
     try:
-        text = (storage / NAME).read_bytes().decode("ascii", "replace")
+        text = files.read(storage / NAME, most=bounds.JSON).decode("ascii", "replace")
     except OSError:
         return {}
     digests: dict[str, list[str]] = {}
@@ -65,8 +68,15 @@ def read(storage: Path) -> dict[str, list[str]]:
 
 def sha256_of(path: Path) -> str:
     """sha256 (hex) of the content of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    with files.open_file(path) as stream:
+        return _digest(stream)
+
+
+def _digest(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := stream.read(2**20):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _pairs(digests: dict[str, list[str]]) -> Iterator[tuple[str, str]]:

@@ -87,9 +87,9 @@ def _write(storage: Path, book: Book, experiment: Experiment[Any, Any], sums: Su
 def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], sums: Sums | None) -> None:
     # Beside text only the axes have few values; of other numbers a dictionary is a second copy.
     few = [f.name for f in schema if f.type == _TEXT or f.name.startswith("config/")]
-    announced = {"announce": sums.announce(path.name)} if sums else {}
+    announce = sums.announce(path.name) if sums else None
     with (
-        replaced(path, **announced) as partial,
+        replaced(path, announce=announce) as partial,
         pq.ParquetWriter(partial, schema, use_dictionary=few, write_page_checksum=True) as writer,
     ):
         for table in tables:

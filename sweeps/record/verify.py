@@ -4,6 +4,9 @@ Nothing is changed and no lock is taken, so a sweep may be examined while it run
 is just writing is then not held against it.
 """
 
+import itertools
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +14,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sweeps.deciding.asha import Asha
 from sweeps.deciding.engine import Engine
-from sweeps.record import artifacts, sums
+from sweeps.record import artifacts, bounds, sums
 from sweeps.record.book import Book
+from sweeps.record.files import open_file
+from sweeps.record.files import read as read_file
 from sweeps.record.history import History
+from sweeps.record.layout import readable_storage
 from sweeps.record.log import LogError, files
 from sweeps.record.log import records as records_of
 from sweeps.record.manifest import copies
+from sweeps.record.parquet import Table, table
 from sweeps.record.recorded import Recorded
 from sweeps.record.tables import write_tables
 
@@ -78,7 +84,7 @@ def verify(storage: str | Path, *, data: bool = False) -> Verification:
     Raises:
         UsageError: ``storage`` holds no sweep, or nothing was prepared there yet.
     """
-    storage = Path(storage)
+    storage = readable_storage(storage)
     try:
         recorded, broken = Recorded.read(storage), []
     except LogError as error:
@@ -106,10 +112,10 @@ def _log(storage: Path, *, running: bool) -> Found:
             faults.append(_without_cure(error))
             continue
         count += records
-        with file.open("rb") as stream:
+        with open_file(file, root=storage) as stream:
             for _ in range(records):
                 stream.readline()
-            torn = len(stream.read())
+            torn = os.fstat(stream.fileno()).st_size - stream.tell()
         if not torn or (running and file == known[-1]):
             continue
         if closed:
@@ -130,9 +136,10 @@ def _epochs(recorded: Recorded) -> Found:
     faults, count = [], 0
     for known, log in recorded.book.trials.items():
         count += len(log.epochs)
-        missing = [n for n in range(1, max(log.epochs, default=0)) if n not in log.epochs]
-        if missing:
-            faults.append(f"epoch {missing[0]} of trial {known} is missing")
+        # Not up to the last epoch, which may be any number in a log that was forged.
+        missing = next(n for n in itertools.count(1) if n not in log.epochs)
+        if missing <= len(log.epochs):
+            faults.append(f"epoch {missing} of trial {known} is missing")
     return f"{count}, none missing", faults
 
 
@@ -206,7 +213,8 @@ def _unnamed(storage: Path, name: str) -> str:
 def _difference(path: Path, content: bytes) -> str:
     """What is wrong with the file at ``path`` that should hold ``content``; empty if nothing."""
     try:
-        return "" if path.read_bytes() == content else "is not what the log gives"
+        held = read_file(path, most=bounds.JSON)
+        return "" if held == content else "is not what the log gives"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
@@ -230,16 +238,26 @@ def _tables(recorded: Recorded) -> Found:
 def _compared(path: Path, derived: Path) -> tuple[str, str]:
     """What is wrong with the table at ``path``, and what is worth saying if nothing is."""
     try:
-        if path.read_bytes() == derived.read_bytes():
-            return "", ""
-        made, here = (pq.read_metadata(file).created_by for file in (path, derived))
-        if made != here and pq.read_table(path).equals(pq.read_table(derived)):
-            return "", f"was written by {made} and is equal by value"
+        with open_file(path) as stream, derived.open("rb") as other:
+            size = os.fstat(other.fileno()).st_size
+            if os.fstat(stream.fileno()).st_size == size and stream.read(size) == other.read():
+                return "", ""
+        with table(derived, rows=sys.maxsize) as due, table(path, rows=due.rows) as stored:
+            if stored.writer != due.writer and _equal(stored, due):
+                return "", f"was written by {stored.writer} and is equal by value"
     except FileNotFoundError:
         return "is missing", ""
     except (OSError, pa.ArrowInvalid):
         return "cannot be read", ""
     return "is not what the log gives", ""
+
+
+def _equal(stored: Table, due: Table) -> bool:
+    """Whether two tables have the same rows; text may lie in other dictionaries."""
+    if (stored.columns, stored.rows) != (due.columns, due.rows):
+        return False
+    pairs = zip(stored.records(stored.columns), due.records(due.columns), strict=True)
+    return stored.schema.equals(due.schema) and all(repr(a) == repr(b) for a, b in pairs)
 
 
 _LOG_CURE = (

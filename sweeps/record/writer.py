@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sweeps.record import files as stored
 from sweeps.record import lines
+from sweeps.record.files import shut, sync
 from sweeps.record.log import Extent, extent, files
-from sweeps.record.storage import WriteError, is_at, refused, shut, sync, this_process, unwritable
+from sweeps.record.storage import WriteError, is_at, refused, this_process, unwritable
 
 
 class Writer:
@@ -35,9 +37,9 @@ class Writer:
         self._lines = self._synced = 0
         self._failure: WriteError | None = None
         try:
-            self._fd = os.open(
-                self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666
-            )
+            with stored.folder(self._path.parent, root=storage) as at:
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+                self._fd = os.open(self._path.name, flags, 0o666, dir_fd=at)
         except OSError as error:
             raise unwritable(storage, error) from error
         start = {

@@ -9,6 +9,7 @@ from typing import Any
 
 from sweeps.errors import UsageError
 from sweeps.record.book import cell
+from sweeps.record.layout import check_name
 from sweeps.watching.followers import Row, Told, final, metrics, missing
 
 _ENDED = "_hparams_/session_end_info"
@@ -80,7 +81,7 @@ class TensorBoard:
         """See :class:`Follower`."""
 
     def _path(self, trial_id: str) -> Path:
-        return self._folder / trial_id / "events.out.tfevents.0.hedgesweep"
+        return self._folder / check_name("run", trial_id) / "events.out.tfevents.0.hedgesweep"
 
     def _scalars(self, values: Mapping[str, float]) -> Any:
         named = [self._summary.Summary.Value(tag=n, simple_value=v) for n, v in values.items()]

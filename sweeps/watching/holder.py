@@ -1,10 +1,11 @@
 """Who drives a sweep, seen without touching its lock."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps.record import bounds
+from sweeps.record.files import read_json
 from sweeps.record.storage import this_process
 
 _LOCKS = Path("/proc/locks")
@@ -36,7 +37,7 @@ def driver(storage: Path, *, closed: bool) -> Driver | None:
     """
     path = storage / "log" / "lock"
     try:
-        holder, found = json.loads(path.read_bytes()), path.stat()
+        holder, found = read_json(path, most=bounds.LOCK, root=storage), path.lstat()
         host, pid, boot = holder["host"], holder["pid"], holder["boot"]
     except (OSError, ValueError, KeyError, TypeError):  # nobody has signed
         return None

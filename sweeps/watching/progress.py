@@ -14,6 +14,7 @@ from rich.text import Text
 
 from hedgecore.experiment import Experiment
 from sweeps.record.book import TrialLog
+from sweeps.text import echo, printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class PlainLines:
 
     def message(self, text: str) -> None:
         """See :class:`Progress`."""
-        print(text, flush=True)
+        echo(text)
 
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
@@ -100,7 +101,7 @@ class PlainLines:
                 continue
             self._told.add(trial_id)
             axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
-            print(f"{standing} | {axes}: {_ending(log, state.experiment)}", flush=True)
+            echo(f"{standing} | {axes}: {_ending(log, state.experiment)}")
 
     def close(self) -> None:
         """See :class:`Progress`."""
@@ -120,7 +121,7 @@ class LivePanel:
 
     def message(self, text: str) -> None:
         """See :class:`Progress`."""
-        self._live.console.print(text, highlight=False, markup=False)
+        self._live.console.print(printable(text), highlight=False, markup=False)
 
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
@@ -179,8 +180,8 @@ def _best_table(state: State) -> Table:
             groups[key] = best["val_loss"], log
     for key, (loss, log) in sorted(groups.items(), key=lambda item: item[0]):
         table.add_row(
-            *map(_short, key),
-            _short(log.config.get(wording.beside, "")),
+            *(Text(_short(value)) for value in key),  # no markup of rich
+            Text(_short(log.config.get(wording.beside, ""))),
             f"{loss:.4f}",
             str(len(log.epochs)),
             log.ended or "running",
@@ -198,7 +199,7 @@ def _ending(log: TrialLog, experiment: Experiment[Any, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else printable(value)
 
 
 def _clock(seconds: float) -> str:

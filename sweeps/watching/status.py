@@ -19,6 +19,8 @@ from rich.text import Text
 
 from sweeps.errors import UsageError
 from sweeps.record.book import TrialLog, cell
+from sweeps.record.layout import readable_storage
+from sweeps.text import echo_all, printable
 from sweeps.watching.holder import Driver, driver
 from sweeps.watching.tally import Rule, Tallies, Tally
 
@@ -115,8 +117,7 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
         UsageError: ``storage`` is no directory.
         LogError: its log is damaged.
     """
-    if not storage.is_dir():
-        raise UsageError(f"storage {storage} is no directory; give the --storage of a run")
+    storage = readable_storage(storage)
     tally, starts = (tallies or Tallies(storage)).look()
     record = tally.book.manifest
     manifest: Mapping[str, Any] = record["content"] if record else {}
@@ -201,11 +202,11 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
         with Live(console=console, auto_refresh=False) if redrawn else nullcontext() as panel:
             while True:
                 now = status(storage, tallies=tallies)
-                text = json.dumps(asdict(now)) if as_json else "\n".join(lines(now))
+                said = [json.dumps(asdict(now))] if as_json else lines(now)
                 if panel:
-                    panel.update(Text(text), refresh=True)
+                    panel.update(Text("\n".join(map(printable, said))), refresh=True)
                 else:
-                    print(text, flush=True)
+                    echo_all(said)
                 if watch is None or not _lives(now):
                     return
                 time.sleep(watch)

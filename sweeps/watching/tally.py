@@ -33,8 +33,8 @@ class Rule:
         ((kind, fields),) = (manifest.get("scheduler") or {"": {}}).items()
         if kind not in ("asha", "stock_asha"):
             return cls()
-        rungs, factor = tuple(manifest["rungs"]), fields["reduction_factor"]
-        return cls(rungs=rungs, factor=factor, logged=kind == "asha")
+        judged, factor = tuple(manifest["rungs"]), fields["reduction_factor"]
+        return cls(rungs=judged, factor=factor, logged=kind == "asha")
 
 
 @dataclass(slots=True)

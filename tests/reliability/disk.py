@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 BLOCK = 40  # bytes that arrive together; smaller than any record, to be hard on the log
 HOLES = (b"\0", b"\n")  # in place of a block that did not arrive
-PATCHED = ("open", "write", "fsync", "replace", "unlink", "mkdir", "close")
+PATCHED = ("open", "fdopen", "write", "fsync", "replace", "unlink", "mkdir", "close")
 
 
 @dataclass(eq=False)
@@ -132,17 +132,40 @@ def recording(disk: Disk, before: Callable[[], object]) -> Iterator[None]:
         before()
         disk.operations += 1
 
-    def open_(path, flags, *args, **kwargs):
-        ours = Path(path).is_relative_to(disk.root)
-        made = ours and not os.path.lexists(path)
+    def at(path, fd=None) -> Path:
+        """``path``, which may be relative to the open folder ``fd``."""
+        return Path(path) if fd is None else opened.get(fd, Path("/elsewhere")) / path
+
+    def open_(path, flags, mode=0o777, *, dir_fd=None):
+        here = at(path, dir_fd)
+        ours = here.is_relative_to(disk.root)
+        made = ours and not os.path.lexists(here)
         if made:
             step()
-        fd = real["open"](path, flags, *args, **kwargs)
+        fd = real["open"](path, flags, mode, dir_fd=dir_fd)
         if made:
-            disk.enter(path, File())
+            disk.enter(here, File())
         if ours:
-            opened[fd] = Path(path)
+            opened[fd] = here
         return fd
+
+    def fdopen(fd, mode, **kwargs):
+        return Stream(fd) if "w" in mode and fd in opened else real["fdopen"](fd, mode, **kwargs)
+
+    class Stream:
+        """Unbuffered, so that the model sees every write."""
+
+        def __init__(self, fd) -> None:
+            self.fd = fd
+
+        def write(self, data) -> None:
+            write(self.fd, data)
+
+        def __enter__(self) -> "Stream":
+            return self
+
+        def __exit__(self, *error) -> None:
+            pass
 
     def write(fd, data):
         if fd not in opened:
@@ -156,20 +179,20 @@ def recording(disk: Disk, before: Callable[[], object]) -> Iterator[None]:
             step()
             disk.node(opened[fd]).sync()
 
-    def replace(old, new):
+    def replace(old, new, *, src_dir_fd=None, dst_dir_fd=None):
         step()
-        real["replace"](old, new)
-        disk.enter(new, disk.node(old), old)
+        real["replace"](old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+        disk.enter(at(new, dst_dir_fd), disk.node(at(old, src_dir_fd)), at(old, src_dir_fd))
 
-    def unlink(path, **kwargs):
+    def unlink(path, *, dir_fd=None):
         step()
-        real["unlink"](path, **kwargs)
-        disk.enter(path, None)
+        real["unlink"](path, dir_fd=dir_fd)
+        disk.enter(at(path, dir_fd), None)
 
-    def mkdir(path, *args, **kwargs):
+    def mkdir(path, mode=0o777, *, dir_fd=None):
         step()
-        real["mkdir"](path, *args, **kwargs)
-        disk.enter(path, Folder())
+        real["mkdir"](path, mode, dir_fd=dir_fd)
+        disk.enter(at(path, dir_fd), Folder())
 
     def close(fd):
         opened.pop(fd, None)
@@ -186,7 +209,7 @@ def recording(disk: Disk, before: Callable[[], object]) -> Iterator[None]:
         with path.open("wb") as file:
             file.write(content)
 
-    patched = (open_, write, fsync, replace, unlink, mkdir, close)
+    patched = (open_, fdopen, write, fsync, replace, unlink, mkdir, close)
     with (
         patch.multiple(os, **dict(zip(PATCHED, patched, strict=True))),
         patch.object(Path, "write_bytes", write_bytes),

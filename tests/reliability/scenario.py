@@ -24,10 +24,11 @@ if __name__ == "__main__":
     sys.modules["sweeps"].__path__ = [str(ROOT / "sweeps")]
 
 from sweeps.errors import UsageError  # noqa: E402
-from sweeps.record import log, storage, writer  # noqa: E402
+from sweeps.record import files, log, storage, writer  # noqa: E402
 
 GROUPS, SIZE = 2, 2
-NAMES = (".", "log", "log/lock", "log/0001.jsonl", "table", "table.partial")
+PARTIAL = f"{'0' * 32}.partial"
+NAMES = (".", "log", "log/lock", "log/0001.jsonl", "table", PARTIAL)
 OPERATIONS = ("open", "write", "pwrite", "ftruncate", "fsync", "replace", "mkdir", "close")
 SHUTDOWN, FLUSH_NOTHING = 0x8004587D, struct.pack("I", 2)  # FS_IOC_SHUTDOWN of linux/fs.h
 
@@ -131,6 +132,7 @@ def main() -> int:
     parser.add_argument("--power-off", nargs=2)
     asked = parser.parse_args()
     stdout, write = sys.stdout.fileno(), os.write
+    files.token_hex = lambda size: "00" * size  # or nobody could wait for the file by its name
     if asked.broken:
         BROKEN[asked.broken]()
     if asked.power_off:

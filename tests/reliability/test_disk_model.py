@@ -130,5 +130,5 @@ def test_control_a_table_renamed_without_fsync_is_caught_empty(disk, after, monk
 def test_control_a_driver_that_builds_on_what_is_not_durable_loses_it(
     tmp_path, after, monkeypatch
 ):
-    monkeypatch.setattr(storage, "_settle", lambda file: None)
+    monkeypatch.setattr(storage, "_settle", lambda name, at: None)
     expect_loss("I3: the log cannot be read: 0001.jsonl: changed", after_a_kill(tmp_path), after)

@@ -17,7 +17,17 @@ from reliability.aftermath import resumes, said, sound, traced
 from sweeps.record.storage import Lock, WriteError, replace
 from sweeps.record.writer import Writer
 
-CALLS = ("openat", "write", "pwrite64", "ftruncate", "flock", "fsync", "rename", "mkdir")
+CALLS = (
+    "openat",
+    "write",
+    "pwrite64",
+    "ftruncate",
+    "flock",
+    "fsync",
+    "renameat",
+    "mkdir",
+    "mkdirat",
+)
 ERRORS = {"EIO": "Input/output error", "ENOSPC": "No space left", "EDQUOT": "quota"}
 ALL = [(call, error) for call in CALLS for error in ERRORS]
 QUICK = {("write", "ENOSPC"), ("fsync", "EIO")}

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sweeps.record import bounds
+from sweeps.record import files as stored
 from sweeps.record import lines as form
 from sweeps.record.lines import FORMAT
 from sweeps.record.log import LogError, files, read
@@ -107,7 +109,7 @@ def test_a_number_that_json_lacks_is_refused_and_nothing_is_written(tmp_path, va
 
 
 def test_a_record_too_long_to_be_read_again_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(form, "LONGEST", 1000)
+    monkeypatch.setattr(bounds, "LINE", 1000)
     with Lock(tmp_path):
         writer = Writer(tmp_path, {})
         with pytest.raises(ValueError, match="at most 1000 bytes long, got 1039"):
@@ -239,7 +241,7 @@ def test_a_reader_that_meets_a_line_half_written_ends_there(tmp_path, monkeypatc
     parts = iter([first, second[:20], second[20:], close, b""])
     growing = MagicMock()
     growing.__enter__.return_value.readline = lambda size: next(parts)
-    monkeypatch.setattr(Path, "open", lambda path, mode: growing)
+    monkeypatch.setattr(stored, "open_file", lambda path, *, root: growing)
     assert [record["type"] for record in read(tmp_path)] == ["start"]
 
 

@@ -594,7 +594,7 @@ def test_trials_of_a_grid_that_were_left_out_for_a_time_are_trained(tiny, tmp_pa
 def test_a_scheduler_of_ray_cannot_tell_a_search_how_proposals_end(searched, tmp_path, kind):
     message = rf"^--set scheduler\.{kind}: tells tpe nothing .*; use asha, or scheduler: null$"
     with pytest.raises(SpaceError, match=message):
-        faked_sweep.run(searched, tmp_path, risk, overrides=[f"scheduler.{kind}={{}}"])
+        faked_sweep.run(searched, tmp_path / "out", risk, overrides=[f"scheduler.{kind}={{}}"])
 
 
 def test_a_further_seed_is_trained_for_every_proposal(searched, tmp_path):

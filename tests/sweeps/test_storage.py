@@ -1,7 +1,5 @@
 """The lock and the replacing of files; what crashes do to them is in tests/reliability."""
 
-from pathlib import Path
-
 import pytest
 
 from sweeps.errors import UsageError
@@ -25,7 +23,7 @@ def test_a_lock_never_follows_a_link_out_of_the_storage(tmp_path):
 
 
 def test_a_lock_that_fails_halfway_is_let_go(tmp_path, monkeypatch):
-    def interrupted(file: Path) -> None:
+    def interrupted(name: str, at: int) -> None:
         raise KeyboardInterrupt
 
     Lock(tmp_path).close()
@@ -51,17 +49,21 @@ def test_replacing_leaves_the_new_content_and_no_temporary_file(tmp_path):
 
 
 def test_a_temporary_file_left_by_a_kill_is_in_nobodys_way(tmp_path):
-    (tmp_path / "table.partial").write_bytes(b"left by a kill" * 100)
-    replace(tmp_path / "table", b"new")
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"table": b"new"}
+    places = [tmp_path, *(tmp_path / name for name in ("checkpoints", "study/b"))]
+    for place in places:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{'5' * 32}.partial").write_bytes(b"left by a kill")
+        (place / "notes.partial").touch()
+    Lock(tmp_path).close()
+    assert [file.name for file in tmp_path.rglob("*.partial")] == ["notes.partial"] * len(places)
 
 
 def test_a_failure_while_replacing_leaves_the_old_content_alone(tmp_path):
     replace(tmp_path / "table", b"old")
 
     def fail() -> None:
-        with replaced(tmp_path / "table") as partial:
-            partial.write_bytes(b"half")
+        with replaced(tmp_path / "table") as stream:
+            stream.write(b"half")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
