@@ -163,10 +163,17 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 
 @cli.command("report")
 @_storage
-def report_command(storage: Path) -> None:
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for the files, made if missing; STORAGE/report by default.",
+)
+def report_command(storage: Path, out: Path | None) -> None:
     """Print the tables of STORAGE and draw its figures."""
     # Results are read by a package that knows neither Ray nor torch, in a process of its own.
-    sys.exit(subprocess.run([sys.executable, "-m", "analysis", "report", str(storage)]).returncode)
+    command = [sys.executable, "-m", "analysis", "report"]
+    command += [f"--out={out}"] if out else []
+    sys.exit(subprocess.run([*command, "--", str(storage)]).returncode)
 
 
 @cli.command("replay")

@@ -1,8 +1,8 @@
 """Every figure of a sweep becomes a PNG and a PDF."""
 
+import hashlib
 import io
 import math
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ from analysis.figures.robustness import robustness_plans
 from analysis.figures.seeds import seeds_compared
 from analysis.figures.style import RC, NothingToDraw
 from analysis.figures.weights import weight_distribution
+from analysis.files import write
 from analysis.tickets import Tickets
 from analysis.words import percent, setting
 
@@ -47,6 +48,7 @@ _METADATA: dict[str, dict[str, None]] = {
 _DPI = 200
 _MOST_GROUPS = 12
 _MOST_PROBLEMS = 6
+_NAME_BYTES = 120
 _AUDIT = "early_stopping_audit"
 
 _SIZE = (8.4, 5.4)
@@ -62,7 +64,7 @@ class Saved:
 
 
 def save(
-    storage: str | Path,
+    folder: str | Path,
     trials: pd.DataFrame,
     *,
     audited: pd.DataFrame | None = None,
@@ -70,7 +72,7 @@ def save(
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Saved:
-    """Writes every figure to ``<storage>/report/figures``; says which, and why any was skipped.
+    """Writes every figure to ``<folder>/figures``; says which, and why any was skipped.
 
     Convergence speed is drawn for the ticket one would deploy, the sparsest efficient one at the
     smallest epsilon; for other pairs of sparsity and epsilon, at most 12, in a folder beside.
@@ -79,8 +81,11 @@ def save(
     folder named after it; at most 6. The audit of early stopping is one figure for all, because
     its strata are the scheduler's: ``audited`` is the frame of :func:`analysis.audit`. ``budgets``
     is that of :func:`analysis.budget_curves`.
+
+    Raises:
+        StorageError: ``folder`` cannot be written.
     """
-    folder = Path(storage) / "report" / "figures"
+    folder = Path(folder)
     saved: list[Saved] = []
     axes = problem_axes(parameters(trials))
     problems = list(groups(trials, axes))
@@ -89,7 +94,7 @@ def save(
         plans, skipped = _plans(part, tolerance=tolerance, confidence=confidence)
         if budgets is not None:
             plans += budget_plans(matching(budgets, values))
-        drawn = draw_plans(folder / file_name(name), plans)
+        drawn = draw_plans(folder, plans, of=name)
         lines = [f"{name}: {line}" if axes else line for line in (*skipped, *drawn.skipped)]
         saved.append(Saved(written=drawn.written, skipped=tuple(lines)))
     if len(problems) > _MOST_PROBLEMS:
@@ -107,14 +112,16 @@ def save(
     )
 
 
-def save_ticket_figures(storage: str | Path, compared: Sequence[Tickets]) -> Saved:
+def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Saved:
     """Writes the figures of networks, in the folder of their problem where there are several.
 
     Args:
-        storage: the directory of the sweep.
+        folder: of the report.
         compared: from :func:`analysis.tickets.tickets`.
+    Raises:
+        StorageError: ``folder`` cannot be written.
     """
-    folder = Path(storage) / "report" / "figures"
+    folder = Path(folder)
     written, skipped = [], []
     for one in compared:
         if not one.models:
@@ -128,7 +135,7 @@ def save_ticket_figures(storage: str | Path, compared: Sequence[Tickets]) -> Sav
                 skipped.append(_of(one, f"{name}: {reason}"))
                 continue
             headed(figure, f"{figure.get_suptitle()}\n{where}")
-            written += _files(folder / file_name(one.problem), name, figure)
+            written += _files(folder, _place(name, one.problem), figure)
     return Saved(written=tuple(written), skipped=tuple(skipped))
 
 
@@ -194,8 +201,16 @@ def alone(name: str, draw: Callable[[Axes], None]) -> Plan:
     return name, _SIZE, lambda figure: draw(figure.add_subplot())
 
 
-def draw_plans(folder: Path, plans: Sequence[Plan]) -> Saved:
-    """Writes the figure of every plan; one that has nothing to draw is a line that says why."""
+def draw_plans(folder: Path, plans: Sequence[Plan], *, of: str = "") -> Saved:
+    """Writes the figure of every plan; one that has nothing to draw is a line that says why.
+
+    Args:
+        folder: of the report.
+        plans: to draw.
+        of: the problem, where there are several.
+    Raises:
+        StorageError: ``folder`` cannot be written.
+    """
     written: list[Path] = []
     skipped: list[str] = []
     for name, size, draw in plans:
@@ -204,7 +219,7 @@ def draw_plans(folder: Path, plans: Sequence[Plan]) -> Saved:
         except NothingToDraw as reason:
             skipped.append(f"{name}: {reason}")
             continue
-        written += _files(folder, name, figure)
+        written += _files(folder, _place(name, of), figure)
     return Saved(written=tuple(written), skipped=tuple(skipped))
 
 
@@ -229,6 +244,11 @@ def _of(one: Tickets, line: str) -> str:
     return f"{one.problem}: {line}" if one.problem else line
 
 
+def _place(name: str, problem: str) -> str:
+    """Where a figure lies in the folder of the report."""
+    return "/".join(filter(None, ("figures", file_name(problem), name)))
+
+
 def _files(folder: Path, name: str, figure: Figure) -> list[Path]:
     """``figure`` as every kind of file."""
     written = []
@@ -236,9 +256,7 @@ def _files(folder: Path, name: str, figure: Figure) -> list[Path]:
         buffer = io.BytesIO()
         with mpl.rc_context(RC):
             figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
-        path = folder / f"{name}.{kind}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written.append(_replace(path, buffer.getvalue()))
+        written.append(write(folder, f"{name}.{kind}", buffer.getvalue()))
     return written
 
 
@@ -247,8 +265,14 @@ def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Call
 
 
 def file_name(name: str) -> str:
-    """``name`` without what a path cannot hold."""
-    return re.sub(r"[^\w.+-]+", "_", name)
+    """``name`` without what a path cannot hold, and no longer than a file system takes."""
+    plain = re.sub(r"[^\w.+-]+", "_", name)
+    plain = re.sub(r"^\.+", "_", plain)
+    if len(plain.encode()) <= _NAME_BYTES:
+        return plain
+    # Names that begin alike stay apart.
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{re.sub(r'[^ -~]+', '_', plain)[: _NAME_BYTES - 9]}_{digest}"
 
 
 def _beside(sparsity: float, epsilon: float | None) -> str:
@@ -285,11 +309,3 @@ def _groups(trials: pd.DataFrame) -> list[tuple[float, float | None]]:
         (float(s), None if math.isnan(e) else float(e))
         for s, e in frame.itertuples(index=False, name=None)
     ]
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    # A reader of the folder sees the old figure or the new one, never half of it.
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
-    return path
