@@ -1,10 +1,12 @@
 """``python -m analysis report STORAGE``."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import click
+import numpy as np
 from rich.console import Console
 
 from analysis.escapes import LINE, printable
@@ -57,7 +59,11 @@ def report(storage: Path, tolerance: float, confidence: float, out: Path | None)
 def _run(command: Callable[[Console], None]) -> None:
     to = console()
     try:
-        command(to)
+        # Numbers of a stranger overflow and fonts lack letters of names: no news for stderr.
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore", UserWarning)
+            command(to)
     except (StorageError, ColumnError) as error:
         click.echo(f"error: {printable(str(error), most=LINE)}", err=True)
         sys.exit(2)

@@ -17,12 +17,12 @@ HEADER_BYTES = 4 * MIB
 
 FOOTER_BYTES = 16 * MIB
 """Of a Parquet file: its columns, and where the pages of each lie."""
-DECODED_BYTES = 4096 * MIB
+DECODED_BYTES = 2048 * MIB
 """Of all columns of a table as they lie in memory."""
 PAGES = 100_000
 COLUMNS = 4_000
 ROWS: Mapping[str, int] = {"trials": 200_000, "epochs": 20_000_000}
-CELLS = 500_000_000
+CELLS = 250_000_000
 
 NAME_LENGTH = 200
 """Characters of the name of a column, and of an axis with it."""
@@ -32,3 +32,5 @@ TEXT_LENGTH = 100_000
 """Characters of any other text in a table."""
 EPOCHS = 1_000_000
 """The last epoch that a trial may have."""
+REAL = 1e100
+"""Beyond it, squares and their sums are no numbers any more."""

@@ -14,7 +14,7 @@ from analysis import bounds
 from analysis.files import StorageError, read, reason
 
 NAME = "SHA256SUMS"
-CURE = "run the sweep's own hedgesweep run command again, which writes it from the log"
+CURE = "run the same hedgesweep run command again, which writes it from the log"
 
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _PATIENCE = 2.0  # seconds: a driver replaces all files within a fraction of it

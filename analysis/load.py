@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from analysis import bounds, checksums, schema
 from analysis.escapes import printable
 from analysis.files import StorageError, reason
-from analysis.manifest import parsed
+from analysis.manifest import NUMBER, SETTINGS, parsed
 from analysis.parquet import decoded, opened
 
 __all__ = ["Storage", "StorageError", "load_epochs", "load_manifest", "load_trials"]
@@ -21,12 +21,20 @@ Storage = str | Path
 # It names a folder of models/.
 _TRIAL_ID = r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,99}$"
 _ASCII = r"^[ -~]*$"
+# Columns of the tables of a report, beside which the axes stand there.
+_COMPUTED = (
+    *("trials", "completed", "stopped", "failed", "unfinished", "whole", "rows", "converged"),
+    *("epochs_to_95pct", "val_loss", "selection", "seeds", "seeds_awaited", "provisional"),
+    *("remaining", "limit", "margin", "reference", "paired", "label", "network", "kind", "metric"),
+    *("place", "value", "name", "problem", "rung", "stratum", "unit", "plain", "status", "mean"),
+)
 
 
 def load_trials(storage: Storage, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """One row a trial, in order of creation, with the dtypes of :mod:`analysis.schema`.
 
-    Control characters in texts and names are escaped, ``\\x1b`` for the character.
+    Control characters in texts and names are escaped, ``\\x1b`` for the character. Real numbers
+    that are infinite or beyond 1e100 are null; ``attrs["infinite"]`` says how many there were.
 
     Args:
         storage: the directory of a sweep, finished or running.
@@ -87,16 +95,18 @@ def _table(
             raise schema.ColumnError(
                 f"{path} has no column {absent[0]!r}; it has: {', '.join(known)}"
             )
-        arrow = _bounded(_escaped(decoded(content, file, columns)))
+        arrow, infinite = _finite(_bounded(_escaped(decoded(content, file, columns))))
     except schema.ColumnError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise StorageError(f"'{path}' cannot be read ({reason(error)}); {_REWRITE}") from error
-    return _typed(arrow.to_pandas(types_mapper=_nullable), path)
+    frame = _typed(arrow.to_pandas(types_mapper=_nullable), path)
+    frame.attrs["infinite"] = infinite
+    return frame
 
 
 _REWRITE = (
-    "it is derived from the log: delete it and run the sweep's own hedgesweep run command again, "
+    "it is derived from the log: delete it and run the same hedgesweep run command again, "
     "which writes it anew"
 )
 
@@ -150,12 +160,16 @@ def _plain(text: str) -> str:
 
 
 def _bounded(table: pa.Table) -> pa.Table:
-    """``table``, whose texts, epochs and ids are within bounds."""
+    """``table``, whose texts, epochs, ids and names of axes are within bounds."""
     for name in table.column_names:
         values = table.column(name)
+        if name.startswith("config/") and name.removeprefix("config/") in ("", *_COMPUTED):
+            raise ValueError(f"column {name!r} is no axis of a space")
         if pa.types.is_large_string(values.type):
             axis = name.startswith("config/")
             most = bounds.VALUE_LENGTH if axis else bounds.TEXT_LENGTH
+            if axis and SETTINGS.get(name.removeprefix("config/")) == NUMBER:
+                raise ValueError(f"column {name!r} is text and not a number")
             longest = pc.max(pc.utf8_length(values)).as_py() or 0
             if longest > most:
                 raise ValueError(f"a text of {longest} characters in {name!r}, at most {most}")
@@ -168,6 +182,21 @@ def _bounded(table: pa.Table) -> pa.Table:
         if not pc.all(fits, skip_nulls=False).as_py() and len(table):
             raise ValueError("a trial_id is not one")
     return table
+
+
+def _finite(table: pa.Table) -> tuple[pa.Table, int]:
+    """``table`` without real numbers beyond the bounds, and how many were."""
+    number = 0
+    for place, field in enumerate(table.schema):
+        if not pa.types.is_floating(field.type):
+            continue
+        values = table.column(place).cast(pa.float64())
+        beyond = pc.greater(pc.abs(values), bounds.REAL)  # null and NaN are not
+        if found := pc.sum(beyond).as_py():
+            number += found
+            values = pc.if_else(beyond, pa.scalar(None, pa.float64()), values)
+        table = table.set_column(place, field.name, values)
+    return table, number
 
 
 def _counts_epochs(name: str) -> bool:

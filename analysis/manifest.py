@@ -81,12 +81,21 @@ def parsed(content: bytes) -> dict[str, Any]:
         raise ValueError("must hold a JSON object")
     _bounded(whole, 0)
     whole = within(whole)
+    if "preparations" in whole:
+        whole["preparations"] = _without_nulls(whole["preparations"])
     for path, kinds in _KINDS.items():
         for where, value in _found(whole, path.split("."), ()):
             if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
                 words = _WORDS.get(kinds, "a list")
                 raise ValueError(f"has another {'.'.join(where)} than a sweep writes: not {words}")
     return whole
+
+
+def _without_nulls(value: Any) -> Any:
+    """``value`` of JSON without the keys that have none: a metric that was not recorded."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    return value
 
 
 def _found(value: Any, path: list[str], where: tuple[str, ...]) -> Iterator[tuple[Any, Any]]:

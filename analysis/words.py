@@ -110,6 +110,11 @@ def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
             f"Trials ran on {n} kinds of arithmetic (column arithmetic), which round otherwise: "
             "differences as small as rounding mean nothing."
         )
+    if n := trials.attrs.get("infinite", 0):
+        lines.append(
+            f"{plural(n, 'number')} in the table of trials {'is' if n == 1 else 'are'} infinite "
+            "or beyond 1e100, and taken as missing."
+        )
     if not tally["completed"]:
         lines.append("No trial has completed, so there is nothing to compare yet.")
     return lines

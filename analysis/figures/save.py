@@ -3,7 +3,9 @@
 import hashlib
 import io
 import math
+import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -265,14 +267,23 @@ def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Call
 
 
 def file_name(name: str) -> str:
-    """``name`` without what a path cannot hold, and no longer than a file system takes."""
+    """``name`` without what a path cannot hold here, and no longer than a file system takes."""
     plain = re.sub(r"[^\w.+-]+", "_", name)
     plain = re.sub(r"^\.+", "_", plain)
-    if len(plain.encode()) <= _NAME_BYTES:
+    if len(plain.encode(sys.getfilesystemencoding(), "replace")) <= _NAME_BYTES and _fits(plain):
         return plain
     # Names that begin alike stay apart.
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{re.sub(r'[^ -~]+', '_', plain)[: _NAME_BYTES - 9]}_{digest}"
+
+
+def _fits(name: str) -> bool:
+    """Whether file names here, ASCII in a C locale, can be ``name``."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _beside(sparsity: float, epsilon: float | None) -> str:

@@ -90,7 +90,7 @@ def test_a_directory_that_is_no_storage_is_refused(tmp_path):
 
 def test_a_damaged_table_says_that_it_can_be_rebuilt(tmp_path):
     (tmp_path / "trials.parquet").write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(StorageError, match=r"cannot be read .*delete it and run the sweep's own"):
+    with pytest.raises(StorageError, match=r"cannot be read .*delete it and run the same"):
         load_trials(tmp_path)
 
 

@@ -128,7 +128,9 @@ def spelled(values: Mapping[str, Any]) -> str:
     """A configuration as a reader writes it: "alignment, weight 0.3, K = 6, lr 0.001"."""
     parts = {n: value(getattr(v, "item", lambda v=v: v)()) for n, v in values.items()}
     return ", ".join(
-        _SPELLED.get(n, n + " {}").format(text) for n, text in parts.items() if pd.notna(values[n])
+        _SPELLED[n].format(text) if n in _SPELLED else f"{n} {text}"
+        for n, text in parts.items()
+        if pd.notna(values[n])
     )
 
 
