@@ -21,7 +21,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("storage", type=click.Path(path_type=Path))
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0.0),

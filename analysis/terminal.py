@@ -17,7 +17,7 @@ from analysis.files import write
 
 # Wide enough for the table where the output is a file or a pipe, which have no width of their own.
 _PIPE_WIDTH = 120
-_ASCII = {"–": "-", "−": "-", "±": "+", "ε": "e", "²": "2", "·": ".", "…": "~", "√": "v"}
+_ASCII = {"–": "-", "−": "-", "±": "+-", "ε": "e", "²": "2", "·": ".", "…": "~", "√": "v"}
 
 
 def console() -> Console:

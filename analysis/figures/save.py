@@ -1,11 +1,7 @@
 """Every figure of a sweep becomes a PNG and a PDF."""
 
-import hashlib
 import io
 import math
-import os
-import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +27,7 @@ from analysis.figures.importance import (
     importance_shift,
 )
 from analysis.figures.models import headed
+from analysis.figures.naming import file_name
 from analysis.figures.overlap import mask_overlap
 from analysis.figures.patterns import mask_patterns, size_of_patterns
 from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
@@ -50,7 +47,6 @@ _METADATA: dict[str, dict[str, None]] = {
 _DPI = 200
 _MOST_GROUPS = 12
 _MOST_PROBLEMS = 6
-_NAME_BYTES = 120
 _AUDIT = "early_stopping_audit"
 
 _SIZE = (8.4, 5.4)
@@ -264,26 +260,6 @@ def _files(folder: Path, name: str, figure: Figure) -> list[Path]:
 
 def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:
     return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
-
-
-def file_name(name: str) -> str:
-    """``name`` without what a path cannot hold here, and no longer than a file system takes."""
-    plain = re.sub(r"[^\w.+-]+", "_", name)
-    plain = re.sub(r"^\.+", "_", plain)
-    if len(plain.encode(sys.getfilesystemencoding(), "replace")) <= _NAME_BYTES and _fits(plain):
-        return plain
-    # Names that begin alike stay apart.
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{re.sub(r'[^ -~]+', '_', plain)[: _NAME_BYTES - 9]}_{digest}"
-
-
-def _fits(name: str) -> bool:
-    """Whether file names here, ASCII in a C locale, can be ``name``."""
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _beside(sparsity: float, epsilon: float | None) -> str:

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.configurations import groups
-from analysis.figures.save import Plan, Saved, alone, draw_plans, file_name
+from analysis.figures.naming import file_name
+from analysis.figures.save import Plan, Saved, alone, draw_plans
 from analysis.figures.style import NothingToDraw
 from analysis.figures.xnn import clusters, drawing, linear, probes, responses
 from analysis.figures.xnn.controls import controls
