@@ -46,7 +46,7 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 _DPI = 200
 _MOST_GROUPS = 12
-_MOST_PROBLEMS = 6
+MOST_PROBLEMS = 6
 _AUDIT = "early_stopping_audit"
 
 _SIZE = (8.4, 5.4)
@@ -87,7 +87,7 @@ def save(
     saved: list[Saved] = []
     axes = problem_axes(parameters(trials))
     problems = list(groups(trials, axes))
-    for values, part in problems[:_MOST_PROBLEMS]:
+    for values, part in problems[:MOST_PROBLEMS]:
         name = (setting(values) or "unset") if axes else ""
         plans, skipped = _plans(part, tolerance=tolerance, confidence=confidence)
         if budgets is not None:
@@ -95,9 +95,9 @@ def save(
         drawn = draw_plans(folder, plans, of=name)
         lines = [f"{name}: {line}" if axes else line for line in (*skipped, *drawn.skipped)]
         saved.append(Saved(written=drawn.written, skipped=tuple(lines)))
-    if len(problems) > _MOST_PROBLEMS:
+    if len(problems) > MOST_PROBLEMS:
         line = (
-            f"{len(problems)} problems, drawn for {_MOST_PROBLEMS}; pass analysis.figures.save a "
+            f"{len(problems)} problems, drawn for {MOST_PROBLEMS}; pass analysis.figures.save a "
             "part of the trials for others"
         )
         saved.append(Saved(written=(), skipped=(line,)))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.configurations import groups
 from analysis.figures.naming import file_name
-from analysis.figures.save import Plan, Saved, alone, draw_plans
+from analysis.figures.save import MOST_PROBLEMS, Plan, Saved, alone, draw_plans
 from analysis.figures.style import NothingToDraw
 from analysis.figures.xnn import clusters, drawing, linear, probes, responses
 from analysis.figures.xnn.controls import controls
@@ -38,7 +38,7 @@ def save_xnn(
 
     They tell of one configuration, see :func:`analysis.figures.xnn.told.tell`, and of its first
     seed where a single network is drawn. Where the space varies the problem (say ``data.rows``),
-    every problem has its own figures, in a folder named after it.
+    every problem has its own figures, in a folder named after it; at most 6.
 
     Args:
         folder: of the report.
@@ -51,11 +51,15 @@ def save_xnn(
     """
     varied = problems(trials)
     saved: list[Saved] = []
-    for values, part in groups(trials, varied):
+    every = list(groups(trials, varied))
+    for values, part in every[:MOST_PROBLEMS]:
         name = (setting(values) or "unset") if varied else ""
         one = _of_problem(Path(folder), name, files, part, epochs, manifest)
         lines = tuple(f"{name}: {line}" if varied else line for line in one.skipped)
         saved.append(Saved(written=one.written, skipped=lines))
+    if len(every) > MOST_PROBLEMS:
+        line = f"{len(every)} problems, drawn for {MOST_PROBLEMS}"
+        saved.append(Saved(written=(), skipped=(line,)))
     return Saved(
         written=tuple(path for one in saved for path in one.written),
         skipped=tuple(line for one in saved for line in one.skipped),

@@ -128,3 +128,13 @@ def test_every_problem_has_a_folder_of_its_own(tmp_path, monkeypatch):
         tmp_path, SweepFiles(storage=tmp_path), trials, faked_xnn.epochs(frame), MANIFEST
     )
     assert {p.parent.name for p in found.written} == {"data.rows_100", "data.rows_200"}
+
+
+def test_more_problems_than_folders_are_counted(tmp_path, monkeypatch):
+    written(monkeypatch)
+    frame = faked_xnn.trials(weights=(0.3,), clusters=(2,), seeds=(0,)).assign(status="failed")
+    every = [frame.assign(**{"config/data.rows": rows}) for rows in range(8)]
+    trials = pd.concat(every, ignore_index=True)
+    files = SweepFiles(storage=tmp_path)
+    found = save_xnn(tmp_path, files, trials, faked_xnn.epochs(frame), MANIFEST)
+    assert found.skipped[-1] == "8 problems, drawn for 6"
