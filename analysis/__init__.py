@@ -37,11 +37,13 @@ from analysis.seeds import (
     signed_rank,
 )
 from analysis.tables import best_lr, summary
+from analysis.tensors import SweepFiles
 
 __all__ = [
     "ColumnError",
     "Interval",
     "StorageError",
+    "SweepFiles",
     "attack_checks",
     "audit",
     "baselines",

@@ -1,17 +1,18 @@
 """``python -m analysis report STORAGE``."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import click
+import numpy as np
 from rich.console import Console
 
-from analysis.load import StorageError
+from analysis.escapes import LINE, printable
+from analysis.files import StorageError
 from analysis.schema import ColumnError
-
-# Wide enough for the table where the output is a file or a pipe, which have no width of their own.
-_PIPE_WIDTH = 120
+from analysis.terminal import console
 
 
 @click.group()
@@ -20,7 +21,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("storage", type=click.Path(path_type=Path))
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0.0),
@@ -35,23 +36,36 @@ def main() -> None:
     show_default=True,
     help="One-sided level at which the loss must be within the tolerance.",
 )
-def report(storage: Path, tolerance: float, confidence: float) -> None:
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for the files, made if missing; STORAGE/report by default.",
+)
+def report(storage: Path, tolerance: float, confidence: float, out: Path | None) -> None:
     """Tables, answers and figures of STORAGE; files go to STORAGE/report."""
     from analysis.report import report as show
 
-    _run(lambda: show(storage, _console(), tolerance=tolerance, confidence=confidence))
+    _run(
+        lambda to: show(
+            storage,
+            to,
+            tolerance=tolerance,
+            confidence=confidence,
+            folder=out or storage / "report",
+        )
+    )
 
 
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=_PIPE_WIDTH)
-
-
-def _run(command: Callable[[], None]) -> None:
+def _run(command: Callable[[Console], None]) -> None:
+    to = console()
     try:
-        command()
+        # Numbers of a stranger overflow and fonts lack letters of names: no news for stderr.
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore", UserWarning)
+            command(to)
     except (StorageError, ColumnError) as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {printable(str(error), most=LINE)}", err=True)
         sys.exit(2)
 
 

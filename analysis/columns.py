@@ -9,6 +9,9 @@ Direction = Literal["higher", "lower"]
 Rows = tuple[tuple[str, Dtype, str, Direction | None, str], ...]
 """Name, dtype, unit, direction and meaning of columns."""
 
+LATER = ("model_sha256", "arithmetic")
+"""Columns of trials that tables of older sweeps lack."""
+
 STATUSES = ("completed", "stopped", "failed", "running", "interrupted")
 
 
@@ -66,6 +69,15 @@ def identity(unit: str) -> Rows:
 def provenance(data: str) -> Rows:
     """What a trial was made from and how long it took; ``data`` says what the data are."""
     return (
+        ("model_sha256", "string", "", None, "sha256 of the file of the model; null without one"),
+        (
+            "arithmetic",
+            "string",
+            "",
+            None,
+            "identity of the arithmetic (CPU kernels, BLAS, threads) that computed the trial; "
+            "+ joins several",
+        ),
         ("theta_0_sha256", "string", "", None, "fingerprint of the network's initial point"),
         ("data_sha256", "string", "", None, data),
         ("seconds", "float64", "s", None, "wall time of the trial; depends on the machine"),

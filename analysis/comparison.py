@@ -94,7 +94,12 @@ def _compared(
     configs = configurations(group, names)
     whole = configs[configs["whole"].astype(bool)]
     values = {
-        label: group.loc[rows].set_index("config/seed")[metric].astype("float64").dropna()
+        # Trials that no column tells apart count once.
+        label: group.loc[rows]
+        .drop_duplicates("config/seed")
+        .set_index("config/seed")[metric]
+        .astype("float64")
+        .dropna()
         for label, rows in whole["rows"].items()
     }
     known = whole.loc[[label for label in whole.index if len(values[label])]]

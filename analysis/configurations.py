@@ -105,13 +105,17 @@ def problem_axes(names: Iterable[str]) -> list[str]:
 def groups(
     trials: pd.DataFrame, by: Sequence[str]
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """The trials of every combination of the parameters ``by``, with that combination."""
+    """The trials of every combination of the parameters ``by``, with that combination.
+
+    A parameter without a value is NaN, whatever its kind: pandas' NA cannot be compared.
+    """
     if not by:
         yield {}, trials
         return
     keys = [f"config/{name}" for name in by]
     for values, group in trials.groupby(keys, dropna=False, sort=True):
-        yield dict(zip(by, values, strict=True)), group
+        found = dict(zip(by, values, strict=True))
+        yield {n: float("nan") if v is pd.NA else v for n, v in found.items()}, group
 
 
 def counts(trials: pd.DataFrame) -> dict[str, int]:

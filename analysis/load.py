@@ -1,25 +1,40 @@
 """A storage directory becomes DataFrames, also while its sweep is running."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from analysis import schema
+from analysis import bounds, checksums, schema
+from analysis.escapes import printable
+from analysis.files import StorageError, reason
+from analysis.manifest import NUMBER, SETTINGS, parsed
+from analysis.parquet import decoded, opened
+
+__all__ = ["Storage", "StorageError", "load_epochs", "load_manifest", "load_trials"]
 
 Storage = str | Path
 
-
-class StorageError(Exception):
-    """A storage directory cannot be read; the message is one line and names the cure."""
+# It names a folder of models/.
+_TRIAL_ID = r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,99}$"
+_ASCII = r"^[ -~]*$"
+# Columns of the tables of a report, beside which the axes stand there.
+_COMPUTED = (
+    *("trials", "completed", "stopped", "failed", "unfinished", "whole", "rows", "converged"),
+    *("epochs_to_95pct", "val_loss", "selection", "seeds", "seeds_awaited", "provisional"),
+    *("remaining", "limit", "margin", "reference", "paired", "label", "network", "kind", "metric"),
+    *("place", "value", "name", "problem", "rung", "stratum", "unit", "plain", "status", "mean"),
+)
 
 
 def load_trials(storage: Storage, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """One row a trial, in order of creation, with the dtypes of :mod:`analysis.schema`.
+
+    Control characters in texts and names are escaped, ``\\x1b`` for the character. Real numbers
+    that are infinite or beyond 1e100 are null; ``attrs["infinite"]`` says how many there were.
 
     Args:
         storage: the directory of a sweep, finished or running.
@@ -33,7 +48,7 @@ def load_trials(storage: Storage, *, columns: Sequence[str] | None = None) -> pd
 
 
 def load_epochs(storage: Storage, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row a trial and epoch, with the dtypes of :mod:`analysis.schema`.
+    """One row a trial and epoch, as :func:`load_trials` gives one row a trial.
 
     Raises:
         StorageError: no such directory, no table yet, or a table that cannot be read.
@@ -45,60 +60,150 @@ def load_epochs(storage: Storage, *, columns: Sequence[str] | None = None) -> pd
 def load_manifest(storage: Storage) -> dict[str, Any]:
     """What ``manifest.json`` says about the sweep; empty where there is none.
 
+    Control characters are escaped as in :func:`load_trials`.
+
     Raises:
-        StorageError: the manifest is not a JSON object.
+        StorageError: the manifest cannot be read, or is not what a sweep writes.
     """
-    path = Path(storage) / "manifest.json"
+    storage = Path(storage)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = checksums.genuine(storage, "manifest.json", most=bounds.MANIFEST_BYTES)
     except FileNotFoundError:
         return {}
+    except NotADirectoryError as error:
+        raise StorageError(f"'{storage}' is no directory; check the path") from error
+    try:
+        return parsed(content)
     except ValueError as error:
-        raise StorageError(f"{path} is not valid JSON ({error}); restore or remove it") from error
-    if not isinstance(content, dict):
-        raise StorageError(f"{path} must hold a JSON object; restore or remove it")
-    return content
+        path = storage / "manifest.json"
+        raise StorageError(f"'{path}' {reason(error)}; {checksums.CURE}") from error
 
 
 def _table(
     storage: Storage, table: Literal["trials", "epochs"], columns: Sequence[str] | None
 ) -> pd.DataFrame:
-    path = _path(Path(storage), table)
-    try:
-        # An open file rather than a path: Arrow would read 'seed=1' in a path as a column.
-        with path.open("rb") as file:
-            content = pq.ParquetFile(file)
-            known = content.schema_arrow.names
-            if columns is not None and (absent := [c for c in columns if c not in known]):
-                raise schema.ColumnError(
-                    f"{path} has no column {absent[0]!r}; it has: {', '.join(known)}"
-                )
-            arrow = content.read(columns=None if columns is None else list(columns))
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise StorageError(
-            f"{path} cannot be read ({reason}); it is derived from the log: delete it and run "
-            "the sweep again, which writes it anew"
-        ) from error
-    frame = arrow.to_pandas(types_mapper=_nullable)
-    return _typed(frame, path)
-
-
-def _path(storage: Path, table: str) -> Path:
-    if not storage.is_dir():
-        raise StorageError(
-            f"no sweep at '{storage}': there is no such directory; check the path, or start one "
-            f"with: hedgesweep run SPACE --storage {storage}"
-        )
+    storage = Path(storage)
     path = storage / f"{table}.parquet"
-    if path.is_file():
-        return path
-    if (storage / "manifest.json").is_file():
-        raise StorageError(f"no {path.name} in '{storage}' yet: try again in a few seconds")
-    raise StorageError(
-        f"'{storage}' holds no sweep (neither manifest.json nor {path.name}); check the path, or "
-        f"start one with: hedgesweep run SPACE --storage {storage}"
+    try:
+        content = checksums.genuine(storage, path.name, most=bounds.TABLE_BYTES)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StorageError(_missing(storage, path.name)) from error
+    try:
+        file = opened(content, rows=bounds.ROWS[table])
+        known = file.schema_arrow.names
+        if columns is not None and (absent := [c for c in columns if c not in known]):
+            raise schema.ColumnError(
+                f"{path} has no column {absent[0]!r}; it has: {', '.join(known)}"
+            )
+        arrow, infinite = _finite(_bounded(_escaped(decoded(content, file, columns))))
+    except schema.ColumnError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise StorageError(f"'{path}' cannot be read ({reason(error)}); {_REWRITE}") from error
+    frame = _typed(arrow.to_pandas(types_mapper=_nullable), path)
+    frame.attrs["infinite"] = infinite
+    return frame
+
+
+_REWRITE = (
+    "it is derived from the log: delete it and run the same hedgesweep run command again, "
+    "which writes it anew"
+)
+
+
+def _missing(storage: Path, name: str) -> str:
+    """Why there is no table, and what to do, by what else the directory holds."""
+    beginning = f"start one with: hedgesweep run SPACE --storage {storage}"
+    if not storage.is_dir():
+        return (
+            f"no sweep at '{storage}': there is no such directory; check the path, or {beginning}"
+        )
+    other = {"trials.parquet": "epochs.parquet", "epochs.parquet": "trials.parquet"}[name]
+    logged = (storage / "log").is_dir()
+    if (storage / other).is_file() and logged:
+        return f"no {name} in '{storage}', but {other}: {checksums.CURE}"
+    if logged:
+        return (
+            f"no {name} in '{storage}': a sweep that runs writes it within seconds, so try again "
+            f"then; if none runs, {checksums.CURE}"
+        )
+    if (storage / other).is_file() or (storage / "manifest.json").is_file():
+        return (
+            f"no {name} in '{storage}', nor a log to write it from: copy it, or the folder log, "
+            "from where the sweep ran"
+        )
+    return (
+        f"'{storage}' holds no sweep (neither manifest.json nor {name}); check the path, or "
+        f"{beginning}"
     )
+
+
+def _escaped(table: pa.Table) -> pa.Table:
+    """``table`` with names and texts printable."""
+    names = [printable(name) for name in table.column_names]
+    if len(set(names)) < len(names):
+        raise ValueError("two columns have the same name")
+    table = table.rename_columns(names)
+    for place, field in enumerate(table.schema):
+        if not pa.types.is_large_string(field.type):
+            continue
+        texts = table.column(place)
+        if pc.all(pc.match_substring_regex(texts, _ASCII)).as_py() not in (True, None):
+            plain = [None if t is None else _plain(t) for t in texts.to_pylist()]
+            table = table.set_column(place, field.name, pa.array(plain, pa.large_string()))
+    return table
+
+
+def _plain(text: str) -> str:
+    """``text`` with printable lines: an error has several."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _bounded(table: pa.Table) -> pa.Table:
+    """``table``, whose texts, epochs, ids and names of axes are within bounds."""
+    for name in table.column_names:
+        values = table.column(name)
+        if name.startswith("config/") and name.removeprefix("config/") in ("", *_COMPUTED):
+            raise ValueError(f"column {name!r} is no axis of a space")
+        if pa.types.is_large_string(values.type):
+            axis = name.startswith("config/")
+            most = bounds.VALUE_LENGTH if axis else bounds.TEXT_LENGTH
+            if axis and SETTINGS.get(name.removeprefix("config/")) == NUMBER:
+                raise ValueError(f"column {name!r} is text and not a number")
+            longest = pc.max(pc.utf8_length(values)).as_py() or 0
+            if longest > most:
+                raise ValueError(f"a text of {longest} characters in {name!r}, at most {most}")
+        elif pa.types.is_integer(values.type) and _counts_epochs(name):
+            ends = pc.min_max(values).as_py()
+            if (ends["max"] or 0) > bounds.EPOCHS or (ends["min"] or 0) < 0:
+                raise ValueError(f"column {name!r} lies outside of 0 to {bounds.EPOCHS}")
+    if "trial_id" in table.column_names and pa.types.is_large_string(table["trial_id"].type):
+        fits = pc.match_substring_regex(table["trial_id"], _TRIAL_ID)
+        if not pc.all(fits, skip_nulls=False).as_py() and len(table):
+            raise ValueError("a trial_id is not one")
+    return table
+
+
+def _finite(table: pa.Table) -> tuple[pa.Table, int]:
+    """``table`` without real numbers beyond the bounds, and how many were."""
+    number = 0
+    for place, field in enumerate(table.schema):
+        if not pa.types.is_floating(field.type):
+            continue
+        values = table.column(place).cast(pa.float64())
+        beyond = pc.greater(pc.abs(values), bounds.REAL)  # null and NaN are not
+        if found := pc.sum(beyond).as_py():
+            number += found
+            values = pc.if_else(beyond, pa.scalar(None, pa.float64()), values)
+        table = table.set_column(place, field.name, values)
+    return table, number
+
+
+def _counts_epochs(name: str) -> bool:
+    try:
+        return schema.column(name).unit in ("epoch", "epochs")
+    except schema.ColumnError:
+        return False
 
 
 def _nullable(kind: pa.DataType) -> Any:
@@ -127,8 +232,8 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
                 frame[name] = frame[name].astype(dtype)
         except (TypeError, ValueError) as error:
             raise StorageError(
-                f"{path}: column {name!r} should be {dtype} ({error}); the file was written by "
-                "another version: run the sweep again, which writes it anew"
+                f"'{path}': column {name!r} should be {dtype} ({reason(error)}); the file was "
+                f"written by another version: {checksums.CURE}"
             ) from error
     return frame
 

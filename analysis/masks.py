@@ -58,7 +58,8 @@ def overlaps(models: Sequence[Model]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for a, b in combinations([m for m in models if m.masks], 2):
         same = a.seed == b.seed
-        if a.masks.keys() != b.masks.keys() or same == (a.kind == b.kind):
+        shapes = [{name: mask.shape for name, mask in m.masks.items()} for m in (a, b)]
+        if shapes[0] != shapes[1] or same == (a.kind == b.kind):
             continue
         pair = {"first": a.kind, "second": b.kind, "same_seed": same}
         pair |= {"first_seed": a.seed, "second_seed": b.seed}

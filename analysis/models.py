@@ -4,21 +4,20 @@ Standard tickets were trained clean (epsilon 0), robust ones under attack; the d
 that of their seed. They are compared at one sparsity, every kind with all its seeds.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from safetensors import SafetensorError, safe_open
 
 from analysis.configurations import groups, parameters, prepared
 from analysis.efficiency import max_efficient_sparsity
 from analysis.selection import by_validation
+from analysis.tensors import SweepFiles, TensorFile, UnreadError
 
 DENSE, STANDARD, TICKET = "dense", "standard", "ticket"
 FEATURES = (
@@ -35,7 +34,7 @@ FEATURES = (
 
 _NEEDED = ("val_loss", "converged", "epochs_to_95pct")
 _WEIGHT = re.compile(r"layers\.(\d+)\.weight")
-_MASK, _INTERPRETATION = "mask.", "interpretation."
+_MASK, _INTERPRETATION, _MEASURE = "mask.", "interpretation.", "importance_"
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -119,43 +118,32 @@ def choose(
     return Chosen(sparsity=sparsity, recommended=bool(recommended), kinds=tuple(_kinds(here)))
 
 
-def load_models(storage: str | Path, chosen: Chosen) -> tuple[list[Model], list[str]]:
+def load_models(files: SweepFiles, chosen: Chosen) -> tuple[list[Model], list[str]]:
     """The networks of ``chosen``, dense ones first, and a line for each that cannot be read.
 
     Tickets are ``models/<trial_id>/ticket.safetensors``. Each names its preparation, whose
     ``study/<preparation>/theta_star.safetensors`` is the dense network of its seed.
     """
-    storage = Path(storage)
     dense: dict[int, Model] = {}
-    tickets, missing = [], []
+    tickets: list[Model] = []
+    missing: list[str] = []
     for kind in chosen.kinds:
         for seed, trial_id in kind.trials.items():
-            path = storage / "models" / trial_id / "ticket.safetensors"
             try:
-                ticket, about = _read(path, kind=kind.name, seed=seed)
-            except (OSError, SafetensorError) as error:
-                missing.append(unread(path, error))
-                continue
-            tickets.append(ticket)
-            if seed in dense or "preparation" not in about:
-                continue
-            path = storage / "study" / str(about["preparation"]) / "theta_star.safetensors"
-            try:
-                dense[seed], _ = _read(path, kind=DENSE, seed=seed)
-            except (OSError, SafetensorError) as error:
-                missing.append(unread(path, error))
+                ticket, about = _read(files.model(trial_id, "ticket"), kind=kind.name, seed=seed)
+                tickets.append(_alike(ticket, tickets))
+                if seed not in dense and "preparation" in about:
+                    filed = files.prepared(about["preparation"], "theta_star")
+                    found, _ = _read(filed, kind=DENSE, seed=seed)
+                    dense[seed] = _alike(found, dense.values())
+            except UnreadError as error:
+                missing.append(str(error))
     return [*dense.values(), *tickets], missing
 
 
 def kinds(models: list[Model]) -> list[str]:
     """The kinds of ``models``, each once, in their order."""
     return list(dict.fromkeys(model.kind for model in models))
-
-
-def unread(path: Path, error: Exception) -> str:
-    """Why the file at ``path`` cannot be read, in a line."""
-    reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
-    return f"{path} cannot be read ({reason})"
 
 
 def _kinds(trials: pd.DataFrame) -> Iterator[Kind]:
@@ -180,27 +168,80 @@ def _name(epsilon: float) -> str:
     return f"robust (ε = {epsilon:g})" if epsilon else STANDARD
 
 
-def _read(path: Path, *, kind: str, seed: int) -> tuple[Model, Mapping[str, Any]]:
-    """The network in ``path``, and what the file says about its trial."""
-    with safe_open(path, framework="numpy") as file:
-        about = json.loads((file.metadata() or {}).get("trial", "{}"))
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
-    layers = sorted(filter(_WEIGHT.fullmatch, tensors), key=_place)
+def _read(file: TensorFile, *, kind: str, seed: int) -> tuple[Model, Mapping[str, Any]]:
+    """The network in ``file``, and what it says about its trial.
+
+    Raises:
+        UnreadError: it cannot be read, or holds no network of whole layers.
+    """
+    found = file.load()
+    layers = sorted(filter(_WEIGHT.fullmatch, found.held), key=_place)
+    weights = {name: found.held[name].astype(np.float64) for name in layers}
+    masks = {
+        name: found.held[_MASK + name].astype(bool)
+        for name in layers
+        if _MASK + name in found.held
+    }
+    importance = {
+        name.removeprefix(_INTERPRETATION): value.astype(np.float64)
+        for name, value in found.held.items()
+        if name.startswith(_INTERPRETATION)
+    }
+    features = found.about.get("features") or FEATURES
+    if problem := _problem(weights, masks, importance, features):
+        raise UnreadError(f"{file.path} cannot be read ({problem})")
     model = Model(
         kind=kind,
         seed=seed,
-        weights={name: tensors[name].astype(np.float64) for name in layers},
-        masks={
-            name: tensors[_MASK + name].astype(bool) for name in layers if _MASK + name in tensors
-        },
-        importance={
-            name.removeprefix(_INTERPRETATION): value.astype(np.float64)
-            for name, value in tensors.items()
-            if name.startswith(_INTERPRETATION)
-        },
-        features=tuple(about.get("features") or FEATURES),
+        weights=weights,
+        masks=masks,
+        importance=importance,
+        features=tuple(features),
     )
-    return model, about
+    return model, found.about
+
+
+def _alike(model: Model, others: Iterable[Model]) -> Model:
+    """``model``, which has the layers of the first of the ``others`` of its kind.
+
+    Raises:
+        UnreadError: it has other layers, so that nothing can be said of both together.
+    """
+    first = next((other for other in others if other.kind == model.kind), model)
+    if {n: w.shape for n, w in model.weights.items()} != {
+        n: w.shape for n, w in first.weights.items()
+    }:
+        raise UnreadError(
+            f"the {model.kind} network of seed {model.seed} has other layers than that of seed "
+            f"{first.seed}"
+        )
+    return model
+
+
+def _problem(
+    weights: Mapping[str, Floats],
+    masks: Mapping[str, Bools],
+    importance: Mapping[str, Floats],
+    features: object,
+) -> str:
+    """Why these are not the parts of one network; nothing where they are."""
+    if not weights or not all(w.ndim == 2 and w.size for w in weights.values()):
+        return "it has no layers"
+    pairs = pairwise(weights.values())
+    if any(first.shape[0] != second.shape[1] for first, second in pairs):
+        return "its layers do not fit one another"
+    if any(masks[name].shape != weights[name].shape for name in masks):
+        return "a mask does not fit its layer"
+    if not all(np.isfinite(w).all() for w in weights.values()):
+        return "a weight is not finite"
+    if not (isinstance(features, list | tuple) and all(isinstance(f, str) for f in features)):
+        return "it does not name its features"
+    if len(set(features)) < len(features):
+        return "two of its features have one name"
+    measures = [value for name, value in importance.items() if name.startswith(_MEASURE)]
+    if any(value.shape != (len(features),) for value in measures):
+        return "an importance is not one number a feature"
+    return ""
 
 
 def _place(name: str) -> int:

@@ -42,7 +42,7 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
     shown |= {"lr"} if "per seed" in cells["lr"] else set()
     cells = {name: column for name, column in cells.items() if name in shown}
     cells["trials"] = ["/".join(str(int(r[n])) for n in _OUTCOMES) for r in records]
-    if width >= _WIDE:
+    if width >= _WIDE and "epochs" in rows:
         cells["epochs"] = [or_dash(v, f"{v:.3g}") for v in rows["epochs"]]
     cells["to 95 %"] = [_speed(r) for r in records]
     for heading, metric, spec in (
@@ -55,7 +55,7 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
         for name in sorted(found, key=lambda c: "@path_pgd:" not in c)[:_MOST_ATTACKS]:
             heading = f"CVaR 5 %\n{name.split('@')[1]}"
             cells[heading] = [or_dash(v, words.amount(v)) for v in rows[name]]
-    if width >= _WIDE + _A_PARAMETER * len(_problem(rows)):
+    if width >= _WIDE + _A_PARAMETER * len(_problem(rows)) and "weights_kept" in rows:
         cells["weights\nkept"] = [or_dash(v, f"{v:,.0f}") for v in rows["weights_kept"]]
     return filled(table, cells)
 

@@ -29,30 +29,44 @@ from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.printed import MOST_ROWS, compared, kept_weights, overview, robustness, untrained
 from analysis.robustness import robust_against_standard, robustness_table
 from analysis.tables import best_lr, summary
-from analysis.terminal import opening, say, section, write_tables
+from analysis.tensors import SweepFiles
+from analysis.terminal import opening, say, section, show, write_tables
 from analysis.threats import attacks
 
 
-def report(storage: Path, console: Console, *, tolerance: float, confidence: float) -> None:
-    """Prints the tables and sentences, and writes CSV tables and figures under ``report/``.
+def report(
+    storage: Path, console: Console, *, tolerance: float, confidence: float, folder: Path
+) -> None:
+    """Prints the tables and sentences, then writes them as CSV tables, and figures.
 
     Args:
         storage: the directory of a sweep of any experiment.
-        console: to print to.
+        console: from :func:`analysis.terminal.console`.
         tolerance: share of the dense network's CVaR that a sparse one may lose, of tickets.
         confidence: one-sided level of that, in [0.5, 1).
+        folder: for the files.
     Raises:
-        StorageError: the storage cannot be read, or is of an experiment unknown here.
+        StorageError: the storage cannot be read, or is of an experiment unknown here; or
+            ``folder`` cannot be written.
         schema.ColumnError: a column is missing.
     """
     trials, manifest = load_trials(storage), load_manifest(storage)
+    files = SweepFiles.of(storage, trials, manifest)
     experiment = manifest.get("experiment", "tickets")
     if experiment == "xnn":
         from analysis.xnn.report import report as xnn_report  # nothing of it for tickets
 
-        xnn_report(storage, trials, manifest, console)
+        xnn_report(files, trials, manifest, console, folder=folder)
     elif experiment == "tickets":
-        _tickets(storage, trials, manifest, console, tolerance=tolerance, confidence=confidence)
+        _tickets(
+            files,
+            trials,
+            manifest,
+            console,
+            tolerance=tolerance,
+            confidence=confidence,
+            folder=folder,
+        )
     else:
         known = ", ".join(schema.EXPERIMENTS)
         raise StorageError(
@@ -62,25 +76,26 @@ def report(storage: Path, console: Console, *, tolerance: float, confidence: flo
 
 
 def _tickets(
-    storage: Path,
+    files: SweepFiles,
     trials: pd.DataFrame,
     manifest: dict[str, Any],
     console: Console,
     *,
     tolerance: float,
     confidence: float,
+    folder: Path,
 ) -> None:
     rows = summary(trials)
     best = best_lr(trials)
     passes = sparsity_passes(trials, tolerance=tolerance, confidence=confidence)
     answer = max_efficient_sparsity(trials, tolerance=tolerance, confidence=confidence)
 
-    opening(storage, trials, manifest, console)
+    opening(files.storage, trials, manifest, console)
     if trials.empty:
         return
     if len(rows):
         console.print()
-        console.print(overview(rows.head(MOST_ROWS), width=console.width))
+        show(console, overview(rows.head(MOST_ROWS), width=console.width))
         if len(rows) > MOST_ROWS:
             say(console, f"{words.plural(len(rows) - MOST_ROWS, 'more row')} in summary.csv")
         for line in words.selections(rows):
@@ -88,7 +103,7 @@ def _tickets(
     hedges = baselines(trials, manifest)
     if len(hedges):
         console.print()
-        console.print(untrained(hedges.head(MOST_ROWS)))
+        show(console, untrained(hedges.head(MOST_ROWS)))
         if len(hedges) > MOST_ROWS:
             more = words.plural(len(hedges) - MOST_ROWS, "more row")
             say(console, f"{more} in baselines.csv")
@@ -107,18 +122,18 @@ def _tickets(
         tables["seeds"] = compare(trials)
         section(console, f"Seeds ({seed_count(proper)})", findings.seeds(tables["seeds"]))
         if tables["seeds"]["difference"].notna().any():
-            console.print(compared(tables["seeds"]))
-    ends = audited(storage, trials, manifest)
+            show(console, compared(tables["seeds"]))
+    ends = audited(files.storage, trials, manifest)
     sound = soundness(ends) if len(ends) else ends
     section(console, "Early stopping, audited", findings.stopping(sound, trials, manifest))
     tables |= {"audit": ends, "early_stopping": sound} if len(ends) else {}
-    compared_tickets = tickets.tickets(storage, trials, tolerance=tolerance, confidence=confidence)
+    compared_tickets = tickets.tickets(files, trials, tolerance=tolerance, confidence=confidence)
     section(
         console, "Dense network, standard and robust tickets", tickets.sentences(compared_tickets)
     )
     tables |= tickets.tables(compared_tickets)
     if "ticket_weights" in tables:
-        console.print(kept_weights(tables["ticket_weights"]))
+        show(console, kept_weights(tables["ticket_weights"]))
     tables |= beside_controls(trials, manifest, console)
     tables |= robustly(proper, manifest, console)
     budgets = budget_curves(trials, manifest)
@@ -129,18 +144,18 @@ def _tickets(
         boosting_findings.sentences(budgets, tolerance=tolerance),
     )
 
-    written = write_tables(storage / "report", tables)
+    written = write_tables(folder, tables)
     from analysis import figures  # matplotlib takes a second to load: not for status
 
     saved = figures.save(
-        storage,
+        folder,
         trials,
         audited=ends,
         budgets=budgets,
         tolerance=tolerance,
         confidence=confidence,
     )
-    networks = figures.save_ticket_figures(storage, compared_tickets)
+    networks = figures.save_ticket_figures(folder, compared_tickets)
     section(console, "Skipped figures", [*saved.skipped, *networks.skipped])
     drawn = [p for p in (*saved.written, *networks.written) if p.suffix == ".png"]
     pictures = [str(p) for p in drawn if p.parent.name != "convergence_speed"]
@@ -168,7 +183,7 @@ def beside_controls(
     if rows.empty:
         return {}
     section(console, "The ticket beside its controls", control_findings.controls(rows))
-    console.print(printed.controls(rows, width=console.width))
+    show(console, printed.controls(rows, width=console.width))
     return {"controls": rows}
 
 
@@ -184,7 +199,7 @@ def robustly(
         tables["robustness"] = robustness_table(trials)
         console.print()
         for table in robustness(tables["robustness"], width=console.width):
-            console.print(table)
+            show(console, table)
     lines = robust_findings.robustness(contrast, trials, manifest)
     section(console, "What robust training costs and buys", lines)
     checks = [str(check) for check in attack_checks(trials, manifest)]

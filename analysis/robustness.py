@@ -238,5 +238,7 @@ def _differences(part: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator
 
 
 def _by_seed(own: pd.DataFrame) -> pd.DataFrame:
-    # A space without seeds has one of each ticket, and they are a pair.
-    return own.set_index(own["config/seed"].fillna(0).astype(int))
+    # A space without seeds has one of each ticket, and they are a pair. Trials that no column
+    # tells apart count once.
+    seeds = own["config/seed"].fillna(0).astype(int)
+    return own.set_index(seeds).loc[~seeds.duplicated().to_numpy()]

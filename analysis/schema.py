@@ -15,7 +15,7 @@ from typing import Literal
 import pandas as pd
 
 from analysis import columns_tickets, columns_xnn
-from analysis.columns import STATUSES, Column, Direction, Dtype
+from analysis.columns import LATER, STATUSES, Column, Direction, Dtype
 from analysis.columns_tickets import EPOCHS, TEST_METRICS, TRIALS
 
 __all__ = [
@@ -135,7 +135,7 @@ def check(
     experiment = experiment or experiment_of(frame)
     known, problems = tables(experiment)[table], []
     for name in known:
-        if name not in frame.columns and not name.startswith("config/"):
+        if name not in (*frame.columns, *LATER) and not name.startswith("config/"):
             problems.append(f"{table}: column {name!r} is missing")
     for name in map(str, frame.columns):
         try:

@@ -1,14 +1,37 @@
-"""What every report does: lines in the terminal, and tables as files."""
+"""Lines and tables of a report in the terminal, and tables as files."""
 
-import os
-from collections.abc import Mapping
+import codecs
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
 from analysis import words
+from analysis.escapes import LINE, cells, printable
+from analysis.files import write
+
+# Wide enough for the table where the output is a file or a pipe, which have no width of their own.
+_PIPE_WIDTH = 120
+_ASCII = {"–": "-", "−": "-", "±": "+-", "ε": "e", "²": "2", "·": ".", "…": "~", "√": "v"}
+
+
+def console() -> Console:
+    """The terminal, or the file or pipe in its place, in whatever encoding it has.
+
+    Square brackets and colons in texts are text, no markup.
+    """
+    codecs.register_error("hedgesweep", _spelled)
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="hedgesweep")
+    plain: Any = {"markup": False, "emoji": False, "highlight": False}
+    found = Console(**plain)
+    return found if found.is_terminal else Console(width=_PIPE_WIDTH, **plain)
 
 
 def opening(
@@ -25,23 +48,55 @@ def section(console: Console, title: str, lines: list[str]) -> None:
     if not lines:
         return
     console.print()
-    console.print(title, style="bold", markup=False)
+    console.print(Text(printable(title), style="bold"), soft_wrap=True)
     for line in lines:
         say(console, f"  {line}")
 
 
 def say(console: Console, line: str) -> None:
     """One plain line: paths are neither wrapped nor coloured, brackets are text."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(Text(printable(line, most=LINE)), soft_wrap=True)
+
+
+def show(console: Console, table: RenderableType) -> None:
+    """A table, whose texts may hold anything."""
+    console.print(_Printable(table))
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> list[Path]:
-    """Every table as CSV in ``folder``, each put in place in one step."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, frame in tables.items():
-        path, partial = folder / f"{name}.csv", folder / f".{name}.csv.partial"
-        frame.to_csv(partial, index=False, float_format="%.10g", lineterminator="\n")
-        os.replace(partial, path)
-        written.append(path)
-    return written
+    """Every table as CSV in ``folder``, each put in place in one step.
+
+    Texts that a spreadsheet would compute have an apostrophe before them.
+
+    Raises:
+        StorageError: ``folder`` cannot be written.
+    """
+    return [
+        write(
+            folder,
+            f"{name}.csv",
+            cells(frame)
+            .to_csv(index=False, float_format="%.10g", lineterminator="\n")
+            .encode("utf-8"),
+        )
+        for name, frame in tables.items()
+    ]
+
+
+class _Printable:
+    """What rich draws of ``table``, with every text of it printable."""
+
+    def __init__(self, table: RenderableType) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for text, style, control in console.render(self._table, options):
+            lines = (printable(line) for line in text.split("\n"))
+            yield Segment("\n".join(lines), style, control)
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """What a terminal of few characters gets in place of one that it lacks."""
+    assert isinstance(error, UnicodeEncodeError)
+    lacking = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c, "?") for c in lacking), error.end

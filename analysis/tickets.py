@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from analysis import importance, masks
 from analysis.configurations import groups, parameters, problem_axes
 from analysis.models import DENSE, STANDARD, Chosen, Model, choose, kinds, load_models
+from analysis.tensors import SweepFiles
 from analysis.words import percent, plural, setting
 
 _MOST_PROBLEMS = 6
@@ -48,12 +48,12 @@ class Tickets:
 
 
 def tickets(
-    storage: str | Path, trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
+    files: SweepFiles, trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> list[Tickets]:
     """What there is to compare, one a problem, at most 6; none where no ticket has completed.
 
     Args:
-        storage: the directory of the sweep, for its networks.
+        files: of the sweep, for its networks.
         trials: the frame from :func:`analysis.load_trials`.
         tolerance: see :func:`analysis.max_efficient_sparsity`.
         confidence: likewise.
@@ -64,7 +64,7 @@ def tickets(
         chosen = choose(part, tolerance=tolerance, confidence=confidence)
         if chosen is None:
             continue
-        models, missing = load_models(storage, chosen)
+        models, missing = load_models(files, chosen)
         values_of = importance.importances(models)
         found.append(
             Tickets(

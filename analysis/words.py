@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.configurations import counts, problem_axes
 
 _MOST_GROUPS = 12
+_LONGEST = 80  # characters of a value
 
 
 def amount(value: float, *, signed: bool = False) -> str:
@@ -33,9 +34,14 @@ def setting(values: Mapping[str, Any]) -> str:
 
 
 def value(found: object) -> str:
-    """The value of a parameter: a number without needless zeros, or its text."""
+    """The value of a parameter: a number without needless zeros, or its text, cut where long."""
     number = isinstance(found, int | float) and not isinstance(found, bool)
-    return f"{found:g}" if number else str(found)
+    return f"{found:g}" if number else _whole(str(found))
+
+
+def _whole(text: str) -> str:
+    """``text``, without its middle where it is long: ends of paths differ more than beginnings."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
 
 
 def rate(row: pd.Series, *, absent: str) -> str:
@@ -98,6 +104,17 @@ def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
             first = (str(errors.iloc[0]).splitlines() or [""])[0]
             line += f"; the first error: {first}"
         lines.append(line + ("" if line.endswith(".") else "."))
+    mixed = trials["arithmetic"].dropna() if "arithmetic" in trials.columns else pd.Series()
+    if (n := len({one for several in mixed for one in str(several).split("+")})) > 1:
+        lines.append(
+            f"Trials ran on {n} kinds of arithmetic (column arithmetic), which round otherwise: "
+            "differences as small as rounding mean nothing."
+        )
+    if n := trials.attrs.get("infinite", 0):
+        lines.append(
+            f"{plural(n, 'number')} in the table of trials {'is' if n == 1 else 'are'} infinite "
+            "or beyond 1e100, and taken as missing."
+        )
     if not tally["completed"]:
         lines.append("No trial has completed, so there is nothing to compare yet.")
     return lines

@@ -178,15 +178,21 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 
 @cli.command("report")
 @_storage
-def report_command(storage: Path) -> None:
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for the files, made if missing; STORAGE/report by default.",
+)
+def report_command(storage: Path, out: Path | None) -> None:
     """Print the tables of STORAGE and draw its figures."""
     # Results are read by a package that knows neither Ray nor torch, in a process of its own.
     try:
         origin.check("analysis")
     except ImportError as error:
         raise UsageError(str(error)) from error
-    command = [*origin.PYTHON, "-m", "analysis", "report", str(storage)]
-    sys.exit(subprocess.run(command).returncode)
+    command = [*origin.PYTHON, "-m", "analysis", "report"]
+    command += [f"--out={out}"] if out else []
+    sys.exit(subprocess.run([*command, "--", str(storage)]).returncode)
 
 
 @cli.command("replay")

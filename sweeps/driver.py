@@ -104,7 +104,8 @@ def run(
         roster = None
         if len(known) == len(filed):
             if ledger.book.manifest is None:
-                ledger.keep_manifest(manifest.content(planned, known, audit=audit), text)
+                content = manifest.content(planned, known, ledger.book.prepared, audit=audit)
+                ledger.keep_manifest(content, text)
             roster = enter(known)
             roster.enter()
         if roster and roster.exhausted and not roster.left:
@@ -118,7 +119,7 @@ def run(
             try:
                 with prepared(planned, filed, ledger, address, shown, deadline) as shared:
                     facts = {key: made.facts for key, made in shared.items()}
-                    content = manifest.content(planned, facts, audit=audit)
+                    content = manifest.content(planned, facts, ledger.book.prepared, audit=audit)
                     ledger.keep_manifest(content, text)
                     if not roster:
                         roster = enter(facts)

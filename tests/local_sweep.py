@@ -61,7 +61,7 @@ def run_locally(
         name = planned.space.experiment
         made = {k: _filed(ledger, name, t, core) for k, t in planned.preparations.items()}
         facts = {key: filed for key, (filed, _) in made.items()}
-        content = manifest.content(planned, facts, audit=audit)
+        content = manifest.content(planned, facts, ledger.book.prepared, audit=audit)
         ledger.keep_manifest(content, planned.space.text)
         roster = Roster(planned, facts, ledger, engine=engine)
         roster.enter()

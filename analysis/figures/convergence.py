@@ -120,7 +120,7 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
     names = [n for n in parameters(group) if n not in ("sparsity", "epsilon")]
     configs = configurations(group, names)
     winner = best_lr(group).iloc[0]
-    one = winner["selection"] == "one configuration"
+    one = winner[["selection"]].eq("one configuration").fillna(False).iloc[0]
     wins = [one and all(c[n] == winner[n] or pd.isna(c[n]) for n in names) for c in _rows(configs)]
     configs["best"] = pd.Series(wins, index=configs.index, dtype="bool")
     order = {"best": False, "converged": False, "epochs_to_95pct": True, "val_loss": True}

@@ -2,8 +2,6 @@
 
 import io
 import math
-import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +27,7 @@ from analysis.figures.importance import (
     importance_shift,
 )
 from analysis.figures.models import headed
+from analysis.figures.naming import file_name
 from analysis.figures.overlap import mask_overlap
 from analysis.figures.patterns import mask_patterns, size_of_patterns
 from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
@@ -36,6 +35,7 @@ from analysis.figures.robustness import robustness_plans
 from analysis.figures.seeds import seeds_compared
 from analysis.figures.style import RC, NothingToDraw
 from analysis.figures.weights import weight_distribution
+from analysis.files import write
 from analysis.tickets import Tickets
 from analysis.words import percent, setting
 
@@ -46,7 +46,7 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 _DPI = 200
 _MOST_GROUPS = 12
-_MOST_PROBLEMS = 6
+MOST_PROBLEMS = 6
 _AUDIT = "early_stopping_audit"
 
 _SIZE = (8.4, 5.4)
@@ -62,7 +62,7 @@ class Saved:
 
 
 def save(
-    storage: str | Path,
+    folder: str | Path,
     trials: pd.DataFrame,
     *,
     audited: pd.DataFrame | None = None,
@@ -70,7 +70,7 @@ def save(
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Saved:
-    """Writes every figure to ``<storage>/report/figures``; says which, and why any was skipped.
+    """Writes every figure to ``<folder>/figures``; says which, and why any was skipped.
 
     Convergence speed is drawn for the ticket one would deploy, the sparsest efficient one at the
     smallest epsilon; for other pairs of sparsity and epsilon, at most 12, in a folder beside.
@@ -79,22 +79,25 @@ def save(
     folder named after it; at most 6. The audit of early stopping is one figure for all, because
     its strata are the scheduler's: ``audited`` is the frame of :func:`analysis.audit`. ``budgets``
     is that of :func:`analysis.budget_curves`.
+
+    Raises:
+        StorageError: ``folder`` cannot be written.
     """
-    folder = Path(storage) / "report" / "figures"
+    folder = Path(folder)
     saved: list[Saved] = []
     axes = problem_axes(parameters(trials))
     problems = list(groups(trials, axes))
-    for values, part in problems[:_MOST_PROBLEMS]:
+    for values, part in problems[:MOST_PROBLEMS]:
         name = (setting(values) or "unset") if axes else ""
         plans, skipped = _plans(part, tolerance=tolerance, confidence=confidence)
         if budgets is not None:
             plans += budget_plans(matching(budgets, values))
-        drawn = draw_plans(folder / file_name(name), plans)
+        drawn = draw_plans(folder, plans, of=name)
         lines = [f"{name}: {line}" if axes else line for line in (*skipped, *drawn.skipped)]
         saved.append(Saved(written=drawn.written, skipped=tuple(lines)))
-    if len(problems) > _MOST_PROBLEMS:
+    if len(problems) > MOST_PROBLEMS:
         line = (
-            f"{len(problems)} problems, drawn for {_MOST_PROBLEMS}; pass analysis.figures.save a "
+            f"{len(problems)} problems, drawn for {MOST_PROBLEMS}; pass analysis.figures.save a "
             "part of the trials for others"
         )
         saved.append(Saved(written=(), skipped=(line,)))
@@ -107,14 +110,16 @@ def save(
     )
 
 
-def save_ticket_figures(storage: str | Path, compared: Sequence[Tickets]) -> Saved:
+def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Saved:
     """Writes the figures of networks, in the folder of their problem where there are several.
 
     Args:
-        storage: the directory of the sweep.
+        folder: of the report.
         compared: from :func:`analysis.tickets.tickets`.
+    Raises:
+        StorageError: ``folder`` cannot be written.
     """
-    folder = Path(storage) / "report" / "figures"
+    folder = Path(folder)
     written, skipped = [], []
     for one in compared:
         if not one.models:
@@ -128,7 +133,7 @@ def save_ticket_figures(storage: str | Path, compared: Sequence[Tickets]) -> Sav
                 skipped.append(_of(one, f"{name}: {reason}"))
                 continue
             headed(figure, f"{figure.get_suptitle()}\n{where}")
-            written += _files(folder / file_name(one.problem), name, figure)
+            written += _files(folder, _place(name, one.problem), figure)
     return Saved(written=tuple(written), skipped=tuple(skipped))
 
 
@@ -194,8 +199,16 @@ def alone(name: str, draw: Callable[[Axes], None]) -> Plan:
     return name, _SIZE, lambda figure: draw(figure.add_subplot())
 
 
-def draw_plans(folder: Path, plans: Sequence[Plan]) -> Saved:
-    """Writes the figure of every plan; one that has nothing to draw is a line that says why."""
+def draw_plans(folder: Path, plans: Sequence[Plan], *, of: str = "") -> Saved:
+    """Writes the figure of every plan; one that has nothing to draw is a line that says why.
+
+    Args:
+        folder: of the report.
+        plans: to draw.
+        of: the problem, where there are several.
+    Raises:
+        StorageError: ``folder`` cannot be written.
+    """
     written: list[Path] = []
     skipped: list[str] = []
     for name, size, draw in plans:
@@ -204,7 +217,7 @@ def draw_plans(folder: Path, plans: Sequence[Plan]) -> Saved:
         except NothingToDraw as reason:
             skipped.append(f"{name}: {reason}")
             continue
-        written += _files(folder, name, figure)
+        written += _files(folder, _place(name, of), figure)
     return Saved(written=tuple(written), skipped=tuple(skipped))
 
 
@@ -229,6 +242,11 @@ def _of(one: Tickets, line: str) -> str:
     return f"{one.problem}: {line}" if one.problem else line
 
 
+def _place(name: str, problem: str) -> str:
+    """Where a figure lies in the folder of the report."""
+    return "/".join(filter(None, ("figures", file_name(problem), name)))
+
+
 def _files(folder: Path, name: str, figure: Figure) -> list[Path]:
     """``figure`` as every kind of file."""
     written = []
@@ -236,19 +254,12 @@ def _files(folder: Path, name: str, figure: Figure) -> list[Path]:
         buffer = io.BytesIO()
         with mpl.rc_context(RC):
             figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
-        path = folder / f"{name}.{kind}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written.append(_replace(path, buffer.getvalue()))
+        written.append(write(folder, f"{name}.{kind}", buffer.getvalue()))
     return written
 
 
 def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:
     return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
-
-
-def file_name(name: str) -> str:
-    """``name`` without what a path cannot hold."""
-    return re.sub(r"[^\w.+-]+", "_", name)
 
 
 def _beside(sparsity: float, epsilon: float | None) -> str:
@@ -285,11 +296,3 @@ def _groups(trials: pd.DataFrame) -> list[tuple[float, float | None]]:
         (float(s), None if math.isnan(e) else float(e))
         for s, e in frame.itertuples(index=False, name=None)
     ]
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    # A reader of the folder sees the old figure or the new one, never half of it.
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
-    return path

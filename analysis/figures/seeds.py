@@ -81,10 +81,13 @@ def _dots(trials: pd.DataFrame, shown: pd.DataFrame, metric: str) -> pd.DataFram
     """One row a seed and row of ``shown``: ``seed``, its ``place`` from the top, and ``value``."""
     frame = prepared(trials, [metric], purpose="seeds_compared")
     names = parameters(frame)
-    dots = frame.rename(columns={f"config/{name}": name for name in (*names, "seed")})
-    dots = dots[dots["status"] == "completed"].rename(columns={metric: "value"})
-    places = shown[names].assign(place=range(len(shown)))
-    return dots[[*names, "seed", "value"]].merge(places, on=names).sort_values(["seed", "place"])
+    keys = [f"config/{name}" for name in names]
+    done = frame[frame["status"] == "completed"]
+    dots = done[keys].assign(seed=done["config/seed"], value=done[metric])
+    # An axis that has no value anywhere in ``shown`` has lost its kind there.
+    places = shown[names].set_axis(keys, axis=1).astype(dots[keys].dtypes.to_dict())
+    places = places.assign(place=range(len(shown)))
+    return dots.merge(places, on=keys).sort_values(["seed", "place"])
 
 
 def _folded(name: str) -> str:

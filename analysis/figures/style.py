@@ -39,6 +39,8 @@ RC: Any = {
     "axes.axisbelow": True,
     "axes.unicode_minus": True,
     "text.color": INK,
+    # A dollar sign in the name of an axis is no formula.
+    "text.parse_math": False,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,

@@ -5,8 +5,10 @@ analysis.xnn.best(table)                             # the most explanation with
 analysis.xnn.methods(trials)                         # each method against its control
 analysis.xnn.pareto(table)                           # the bargains, their knee and area
 analysis.xnn.baselines(manifest)                     # boosted trees and the plain network
-analysis.xnn.stability(storage, trials, table)       # would another seed say the same?
+analysis.xnn.stability(files, trials, table)         # would another seed say the same?
 analysis.xnn.by_group(trials, cell, plain)           # rates by group of insured
+
+Here ``files`` are ``analysis.SweepFiles.of(storage, trials, manifest)``.
 """
 
 from analysis.xnn.baselines import baselines

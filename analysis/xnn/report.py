@@ -11,7 +11,8 @@ from analysis.audit import audit, soundness
 from analysis.configurations import groups
 from analysis.findings import stopping
 from analysis.load import load_epochs
-from analysis.terminal import opening, say, section, write_tables
+from analysis.tensors import SweepFiles
+from analysis.terminal import opening, say, section, show, write_tables
 from analysis.words import setting
 from analysis.xnn import findings, printed
 from analysis.xnn.baselines import baselines
@@ -36,16 +37,21 @@ from analysis.xnn.stability import stability
 
 
 def report(
-    storage: Path, trials: pd.DataFrame, manifest: dict[str, Any], console: Console
+    files: SweepFiles,
+    trials: pd.DataFrame,
+    manifest: dict[str, Any],
+    console: Console,
+    *,
+    folder: Path,
 ) -> None:
-    """Prints the tables and sentences, and writes CSV tables and figures under ``report/``.
+    """Prints the tables and sentences, then writes them as CSV tables, and figures, to ``folder``.
 
     Where the space varies the problem (who is insured, or how networks are judged), every problem
     has its own sentences.
     """
     swept, trials = trials, spelled_out(trials, manifest)
     names, table = axes(trials), cells(trials)
-    opening(storage, trials, manifest, console)
+    opening(files.storage, trials, manifest, console)
     if trials.empty:
         return
     if not held_out(trials, manifest):
@@ -54,10 +60,10 @@ def report(
             "Validation and test rows are the same rows (data.split: published): epochs and "
             "configurations were chosen on them, so figures on them flatter.",
         )
-    epochs = load_epochs(storage)
+    epochs = load_epochs(files.storage)
     console.print()
-    console.print(printed.overview(table, names, width=console.width))
-    steady, unread = stability(storage, trials, table)
+    show(console, printed.overview(table, names, width=console.width))
+    steady, unread = stability(files, trials, table)
     told: dict[str, list[pd.DataFrame]]
     told = {"methods": [], "baselines": [], "pareto": [], "fairness": []}
     for values, own in groups(trials, problems(trials)):
@@ -76,7 +82,7 @@ def report(
         section(console, f"Beside boosted trees{where}", of_baselines(beside, cell))
         if len(beside):
             console.print()
-            console.print(printed.beside(beside))
+            show(console, printed.beside(beside))
         rates = by_group(own, cell, plain_of(mine, cell))
         section(
             console,
@@ -85,7 +91,7 @@ def report(
         )
         if len(rates):
             console.print()
-            console.print(printed.groups(rates, width=console.width))
+            show(console, printed.groups(rates, width=console.width))
         told["methods"].append(against.assign(**values))
         told["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         told["fairness"].append(rates.assign(**values))
@@ -93,9 +99,9 @@ def report(
     tables = {"cells": table, "stability": steady}
     tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in told.items()}
     tables |= _stopping(trials, epochs, manifest, console)
-    written = write_tables(storage / "report", {n: t for n, t in tables.items() if len(t)})
     section(console, "Models that cannot be read", _few(unread))
-    _figures(storage, swept, epochs, manifest, console)
+    written = write_tables(folder, {n: t for n, t in tables.items() if len(t)})
+    _figures(folder, files, swept, epochs, manifest, console)
     section(console, "Files", [str(path) for path in written])
 
 
@@ -144,7 +150,8 @@ def _stopping(
 
 
 def _figures(
-    storage: Path,
+    folder: Path,
+    files: SweepFiles,
     trials: pd.DataFrame,
     epochs: pd.DataFrame,
     manifest: Mapping[str, Any],
@@ -152,7 +159,7 @@ def _figures(
 ) -> None:
     from analysis.figures.xnn import save_xnn  # matplotlib takes a second to load
 
-    saved = save_xnn(storage, trials, epochs, manifest)
+    saved = save_xnn(folder, files, trials, epochs, manifest)
     section(console, "Skipped figures", list(saved.skipped))
     drawn = [str(path) for path in saved.written if path.suffix == ".png"]
     section(console, "Figures (PNG, and PDF of the same name)", drawn)

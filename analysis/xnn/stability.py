@@ -4,21 +4,18 @@ Neither nodes nor centroids of two seeds come in the same order. Centroids are m
 distances, nodes by the cosines of their coefficients, each one to one and the best way there is.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scipy  # its parts are loaded where they are first used
-from safetensors import SafetensorError, safe_open
 
 from analysis.configurations import typed
-from analysis.models import unread
+from analysis.tensors import SweepFiles, TensorFile, UnreadError
 from analysis.words import amount, plural
 from analysis.xnn.cells import axes, members
 
@@ -60,7 +57,7 @@ class Explained:
 
 
 def stability(
-    storage: str | Path, trials: pd.DataFrame, table: pd.DataFrame
+    files: SweepFiles, trials: pd.DataFrame, table: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
     """One row a cell with two networks or more, and a line for each model that cannot be read.
 
@@ -71,7 +68,7 @@ def stability(
     of the plain networks on the same distances.
 
     Args:
-        storage: the directory of the sweep.
+        files: of the sweep, for its networks.
         trials: the frame from :func:`analysis.load_trials`.
         table: cells from :func:`analysis.xnn.cells.cells` whose networks are to be read.
     """
@@ -79,13 +76,12 @@ def stability(
     rows: list[dict[str, Any]] = []
     missing: list[str] = []
     for _, cell in table[table["seeds"].gt(1)].iterrows():
-        networks = []
+        networks: list[Explained] = []
         for trial in members(trials, cell)["trial_id"]:
-            path = Path(storage) / "models" / str(trial) / "xnn.safetensors"
             try:
-                networks.append(_read(path))
-            except (OSError, SafetensorError, ValueError) as error:
-                missing.append(unread(path, error))
+                networks.append(_alike(_read(files.model(str(trial), "xnn")), networks))
+            except UnreadError as error:
+                missing.append(str(error))
         if len(networks) > 1:
             values = {name: cell[name] for name in names}
             rows.append(
@@ -169,25 +165,53 @@ def _inputs(network: Explained, standard: Floats) -> Floats:
     return standard @ network.axes.T if len(network.axes) else standard
 
 
-def _read(path: Path) -> Explained:
-    with safe_open(path, framework="numpy") as file:
-        known = set(file.keys())
-        if lacking := [name for name in _NEEDED if name not in known]:
-            raise ValueError(f"it has no {lacking[0]}")
-        held = {n: file.get_tensor(n).astype(np.float64) for n in _NEEDED}
-        plain = file.get_tensor(_PLAIN).astype(np.float64) if _PLAIN in known else None
-        about = json.loads((file.metadata() or {}).get("trial", "{}"))
+def _read(file: TensorFile) -> Explained:
+    found = file.load()
+    if lacking := [name for name in _NEEDED if name not in found.held]:
+        raise UnreadError(f"{file.path} cannot be read (it has no {lacking[0]})")
+    held = {name: found.held[name].astype(np.float64) for name in _NEEDED}
+    plain = found.held[_PLAIN].astype(np.float64) if _PLAIN in found.held else None
     mean, along = held["encoding.mean"], held["encoding.axes"]
-    # Inputs along principal axes are not the columns, which then are the same for all seeds.
-    names = about.get("inputs", ()) if not len(along) else ()
     points = held["centroids.points"]
+    if not _fit(held, plain):
+        raise UnreadError(f"{file.path} cannot be read (its tensors do not fit one another)")
+    # Inputs along principal axes are not the columns, which then are the same for all seeds.
+    names = found.about.get("inputs", ()) if not len(along) else ()
+    named = isinstance(names, list) and len(names) == len(mean)
     return Explained(
         beta=np.nan_to_num(held["explanation.beta"]),
         plain=None if plain is None else np.nan_to_num(plain),
         centroids=points @ along if len(along) else points,
-        columns=tuple(names) if len(names) == len(mean) else tuple(map(str, range(len(mean)))),
+        columns=tuple(map(str, names)) if named else tuple(map(str, range(len(mean)))),
         mean=mean,
         sd=held["encoding.sd"],
         axes=along,
         inverse_root=held["centroids.inverse_root"],
     )
+
+
+def _fit(held: Mapping[str, Floats], plain: Floats | None) -> bool:
+    """Whether shapes are those of one network: nodes, centroids, columns and their inputs."""
+    beta, points, root, mean, sd, along = (held[name] for name in _NEEDED)
+    if [a.ndim for a in (beta, points, root, mean, sd)] != [2, 2, 2, 1, 1] or not beta.size:
+        return False
+    if len(along) and (along.ndim != 2 or along.shape[1] != len(mean)):
+        return False
+    inputs = len(along) or len(mean)
+    same = [
+        points.shape == (beta.shape[1], inputs),
+        root.shape[1] == inputs,
+        len(sd) == len(mean),
+        plain is None or (plain.ndim == 2 and plain.shape[1] == beta.shape[1]),
+        all(np.isfinite(a).all() for a in (points, root, mean, along)),
+        bool((np.isfinite(sd) & (sd > 0.0)).all()),
+    ]
+    return all(same)
+
+
+def _alike(network: Explained, others: Sequence[Explained]) -> Explained:
+    """``network``, which has as many nodes and centroids as the ``others``."""
+    for other in others[:1]:
+        if other.beta.shape != network.beta.shape:
+            raise UnreadError("a network has another number of nodes or centroids than its cell")
+    return network

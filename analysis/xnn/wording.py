@@ -22,7 +22,10 @@ def cell_name(cell: pd.Series, names: Sequence[str]) -> str:
 def spelled(cell: pd.Series, names: Sequence[str]) -> str:
     """The axes ``names`` of a cell as they are, nulls left out."""
     shown = [name for name in names if pd.notna(cell[name])]
-    return ", ".join(_SPELLED.get(n, n + " {}").format(number(cell[n])) for n in shown)
+    texts = {name: number(cell[name]) for name in shown}
+    return ", ".join(
+        _SPELLED[n].format(text) if n in _SPELLED else f"{n} {text}" for n, text in texts.items()
+    )
 
 
 def telling(table: pd.DataFrame, names: Sequence[str]) -> list[str]:

@@ -31,6 +31,7 @@ _PACKAGES = (
     "pyarrow",
     "safetensors",
 )
+_TENSORS = ".safetensors"
 # The same library under two names: one build knows no GPU.
 _BOOSTING = ("xgboost-cpu", "xgboost")
 
@@ -86,9 +87,20 @@ def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
 
 
 def content(
-    plan: Plan, preparations: Mapping[str, Facts], *, audit: float = 0.0
+    plan: Plan,
+    preparations: Mapping[str, Facts],
+    prepared: Mapping[str, Mapping[str, Any]],
+    *,
+    audit: float = 0.0,
 ) -> dict[str, Any]:
-    """What ``plan`` is run with here and now, as plain data."""
+    """What a sweep is run with here and now, as plain data.
+
+    Args:
+        plan: what is to run.
+        preparations: what is known of each, by key.
+        prepared: their records in the log, which name their files.
+        audit: share of the stopped configurations that train on.
+    """
     space = plan.space
     plain = {
         "name": space.name,
@@ -110,6 +122,7 @@ def content(
                 "theta_0_sha256": facts.theta_0_sha256,
                 "data_sha256": facts.data_sha256,
                 "arithmetic": facts.arithmetic["id"],
+                "files": _networks(prepared[key]) if key in prepared else {},
                 "baselines": facts.baselines,
             }
             for key, facts in sorted(preparations.items())
@@ -134,6 +147,12 @@ def copies(record: Mapping[str, Any]) -> dict[str, bytes]:
         "manifest.json": json.dumps(record["content"], indent=1).encode(),
         "space.yaml": str(record["space"]).encode(),
     }
+
+
+def _networks(record: Mapping[str, Any]) -> dict[str, str]:
+    """sha256 (hex) of the safetensors files of a preparation, by name without suffix."""
+    files = record["files"].items()
+    return {n.removesuffix(_TENSORS): sha for n, sha in files if n.endswith(_TENSORS)}
 
 
 def git_state() -> dict[str, Any] | None:

@@ -118,6 +118,13 @@ def drawn_small(monkeypatch):
     monkeypatch.setattr(save, "_DPI", 40)
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures are filled, but make no files, which takes most of their time."""
+    save = importlib.import_module("analysis.figures.save")
+    monkeypatch.setattr(save, "_files", lambda folder, name, figure: [folder / f"{name}.png"])
+
+
 @pytest.fixture(name="table")
 def _table():
     return table

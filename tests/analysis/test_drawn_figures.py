@@ -271,7 +271,7 @@ def test_saving_twice_gives_equal_bytes_and_touches_no_global_setting(table, tmp
     names = {p.name for p in one.written}
     assert {"cvar_against_remaining.png", "sharpe_against_remaining.pdf"} <= names
     assert {"convergence_speed.png", "sparsity_0.5_epsilon_0.png"} <= names
-    files = (tmp_path / "a/report/figures").rglob("*.p*")
+    files = (tmp_path / "a/figures").rglob("*.p*")
     assert sorted(p.name for p in files if p.is_file()) == sorted(names)
 
 

@@ -77,8 +77,10 @@ def test_a_missing_storage_is_answered_with_the_command_that_makes_one(tmp_path)
 
 
 def test_a_sweep_in_its_first_seconds_asks_for_patience(write, tmp_path):
-    with pytest.raises(StorageError, match=r"no trials.parquet in .* yet: try again in a few"):
-        load_trials(write(tmp_path, None))
+    storage = write(tmp_path, None)
+    (storage / "log").mkdir()
+    with pytest.raises(StorageError, match=r"no trials.parquet in .* so try again then"):
+        load_trials(storage)
 
 
 def test_a_directory_that_is_no_storage_is_refused(tmp_path):
@@ -88,7 +90,7 @@ def test_a_directory_that_is_no_storage_is_refused(tmp_path):
 
 def test_a_damaged_table_says_that_it_can_be_rebuilt(tmp_path):
     (tmp_path / "trials.parquet").write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(StorageError, match=r"cannot be read .*delete it and run the sweep again"):
+    with pytest.raises(StorageError, match=r"cannot be read .*delete it and run the same"):
         load_trials(tmp_path)
 
 

@@ -114,7 +114,7 @@ def test_every_market_has_its_own_folder_of_figures(markets, tmp_path):
     assert saved.skipped == ()
     for folder in ("market.xi_0.1", "market.xi_0.5"):
         for name in ("cvar_against_remaining", "sharpe_against_remaining", "convergence_speed"):
-            assert (tmp_path / "report/figures" / folder / f"{name}.png").is_file()
+            assert (tmp_path / "figures" / folder / f"{name}.png").is_file()
 
 
 def test_more_markets_than_folders_are_counted(table, tmp_path):

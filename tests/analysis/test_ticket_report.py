@@ -9,9 +9,14 @@ from faked_networks import ROBUST, network
 from analysis.__main__ import main
 from analysis.figures import save_ticket_figures
 from analysis.models import DENSE, STANDARD
+from analysis.tensors import SweepFiles
 from analysis.tickets import sentences, tables, tickets
 
 pytestmark = pytest.mark.usefixtures("drawn_small")
+
+
+def compared(folder, trials):
+    return tickets(SweepFiles.of(folder, trials), trials)
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ FIGURES = {
 
 
 def test_the_pattern_pairs_the_standard_ticket_with_the_most_robust_of_its_seed(storage):
-    (one,) = tickets(*storage())
+    (one,) = compared(*storage())
     more = [network("robust (ε = 0.3)", seed) for seed in (1, 2)]
     pair = replace(one, models=[*one.models, *more]).pair()
     assert [(m.kind, m.seed) for m in pair] == [(STANDARD, 0), (ROBUST, 0)]
@@ -69,7 +74,7 @@ def test_the_pattern_pairs_the_standard_ticket_with_the_most_robust_of_its_seed(
 
 
 def test_without_a_rival_of_its_seed_a_ticket_is_drawn_alone(storage):
-    (one,) = tickets(*storage())
+    (one,) = compared(*storage())
     dense, standard = network(DENSE, 0), network(STANDARD, 1)
     assert replace(one, models=[dense, standard, network(ROBUST, 2)]).pair() == [standard]
     assert replace(one, models=[dense]).pair() == []
@@ -77,14 +82,14 @@ def test_without_a_rival_of_its_seed_a_ticket_is_drawn_alone(storage):
 
 def test_models_without_interpretation_skip_the_figures_of_it_and_say_why(storage):
     folder, trials = storage(interpreted=False)
-    saved = save_ticket_figures(folder, tickets(folder, trials))
+    saved = save_ticket_figures(folder, compared(folder, trials))
     assert {p.stem for p in saved.written} == {"mask_patterns", "weights", "mask_overlap"}
     reason = "no interpretation in the models of this sweep; run it again with this version"
     assert f"importance: {reason}" in saved.skipped
 
 
 def test_a_sweep_whose_models_are_elsewhere_is_one_line(table, tmp_path):
-    found = tickets(tmp_path, table({"sparsity": 0.8}))
+    found = compared(tmp_path, table({"sparsity": 0.8}))
     assert save_ticket_figures(tmp_path, found).skipped == (
         "figures of networks: none can be read",
     )
@@ -92,7 +97,7 @@ def test_a_sweep_whose_models_are_elsewhere_is_one_line(table, tmp_path):
 
 def test_every_problem_has_its_figures_in_a_folder_and_its_name_in_the_tables(storage):
     folder, trials = storage(interpreted=False, **{"config/market.xi": [0.1, 0.1, 0.5] * 2})
-    found = tickets(folder, trials)
+    found = compared(folder, trials)
     assert [one.problem for one in found] == ["market.xi 0.1", "market.xi 0.5"]
     assert {p.parent.name for p in save_ticket_figures(folder, found).written} == {
         "market.xi_0.1",
@@ -121,6 +126,6 @@ def test_the_report_has_the_sentences_the_tables_and_the_figures(storage):
 
 def test_the_report_of_older_models_says_how_to_get_an_interpretation(storage):
     folder, trials = storage(interpreted=False)
-    assert sentences(tickets(folder, trials))[-1] == (
+    assert sentences(compared(folder, trials))[-1] == (
         "No interpretation in the models of this sweep; run it again with this version."
     )

@@ -1,18 +1,15 @@
 """What the figures of networks read: tensors out of files, held to the shapes they should have."""
 
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 
 from analysis.figures.style import NothingToDraw
+from analysis.tensors import Array, Contents, SweepFiles, TensorFile, UnreadError
 
-Array = npt.NDArray[Any]
 Tensors = Mapping[str, Array]
 """Arrays by the names they have in a file."""
 
@@ -21,47 +18,45 @@ Tensors = Mapping[str, Array]
 class TrialFiles:
     """The files that belong to one trained network: its own, and those of its preparation."""
 
-    storage: Path
+    files: SweepFiles
     trial_id: str
 
     @property
-    def model(self) -> Path:
-        """Where the network lies, with what explains it."""
-        return self.storage / "models" / self.trial_id / "xnn.safetensors"
+    def model(self) -> TensorFile:
+        """The network, with what explains it."""
+        return self.files.model(self.trial_id, "xnn")
 
-    def prepared(self, name: str) -> Path:
-        """Where its preparation keeps ``name``: clusters, predictions or theta_star.
+    def prepared(self, name: str) -> TensorFile:
+        """What its preparation keeps as ``name``: clusters, predictions or theta_star.
 
         Raises:
             NothingToDraw: the network cannot be read, or does not say what it was prepared from.
         """
         key = about(self.model).get("preparation")
-        if not isinstance(key, str) or not key or Path(key).name != key:
+        if not key:
             raise NothingToDraw(f"{_named(self.model)} names no preparation")
-        return self.storage / "study" / key / f"{name}.safetensors"
+        try:
+            return self.files.prepared(key, name)
+        except UnreadError as error:
+            raise NothingToDraw(f"{_named(self.model)} names no preparation") from error
 
 
-def about(path: Path) -> dict[str, Any]:
+def about(file: TensorFile) -> Mapping[str, Any]:
     """What the file of a network says of its trial; empty where it says nothing.
 
     Raises:
         NothingToDraw: the file cannot be read.
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            found = json.loads((file.metadata() or {}).get("trial", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
-        raise _unread(path, error) from error
-    return found if isinstance(found, dict) else {}
+    return _loaded(file).about
 
 
 def tensors(
-    path: Path, shapes: Mapping[str, str], optional: Mapping[str, str] | None = None
+    file: TensorFile, shapes: Mapping[str, str], optional: Mapping[str, str] | None = None
 ) -> dict[str, Array]:
     """The tensors of a file that ``shapes`` names, and those of ``optional`` that it has.
 
     Args:
-        path: a safetensors file.
+        file: a safetensors file.
         shapes: the sides of every tensor, "nodes centroids"; a word has one length in the whole
             file, a number is itself.
         optional: likewise.
@@ -70,55 +65,51 @@ def tensors(
             another shape.
     """
     wanted = {**shapes, **(optional or {})}
-    try:
-        with safe_open(path, framework="numpy") as file:
-            known = set(file.keys())
-            if absent := [name for name in shapes if name not in known]:
-                raise NothingToDraw(f"{_named(path)} has no {absent[0]}")
-            found = {name: file.get_tensor(name) for name in wanted if name in known}
-    except (OSError, SafetensorError) as error:
-        raise _unread(path, error) from error
+    held = _loaded(file).held
+    if absent := [name for name in shapes if name not in held]:
+        raise NothingToDraw(f"{_named(file)} has no {absent[0]}")
+    found = {name: held[name] for name in wanted if name in held}
     lengths: dict[str, int] = {}
     for name, array in found.items():
-        _fits(path, name, array, wanted[name], lengths)
+        _fits(file, name, array, wanted[name], lengths)
     return found
 
 
-def weights(path: Path) -> list[Array]:
+def weights(file: TensorFile) -> list[Array]:
     """The weight matrices of a network, [outputs, inputs], from the first layer to the last.
 
     Raises:
         NothingToDraw: the file cannot be read, or its layers do not make a network.
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            names = list(file.keys())
-    except (OSError, SafetensorError) as error:
-        raise _unread(path, error) from error
+    names = list(_loaded(file).held)
     number = sum(n.startswith("layers.") and n.endswith(".weight") for n in names)
     if not number:
-        raise NothingToDraw(f"{_named(path)} has no layers")
+        raise NothingToDraw(f"{_named(file)} has no layers")
     shapes = {f"layers.{i}.weight": f"width_{i + 1} width_{i}" for i in range(number)}
-    return list(tensors(path, shapes).values())
+    return list(tensors(file, shapes).values())
 
 
-def _fits(path: Path, name: str, array: Array, shape: str, lengths: dict[str, int]) -> None:
+def _loaded(file: TensorFile) -> Contents:
+    try:
+        return file.load()
+    except UnreadError as error:
+        within = f"{file.path.parent}{os.sep}"
+        folder = file.path.parent.name
+        raise NothingToDraw(str(error).replace(within, f"{folder}/")) from error
+
+
+def _fits(file: TensorFile, name: str, array: Array, shape: str, lengths: dict[str, int]) -> None:
     sides = shape.split()
     expected = [int(s) if s.isdecimal() else lengths.get(s) for s in sides]
     alike = len(sides) == array.ndim and all(
         e is None or e == n for e, n in zip(expected, array.shape, strict=True)
     )
     if not alike or not array.size:
-        raise NothingToDraw(f"{_named(path)}: {name} is {list(array.shape)}, not [{shape}]")
+        raise NothingToDraw(f"{_named(file)}: {name} is {list(array.shape)}, not [{shape}]")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise NothingToDraw(f"{_named(path)}: {name} is not finite")
+        raise NothingToDraw(f"{_named(file)}: {name} is not finite")
     lengths.update(zip(sides, array.shape, strict=True))
 
 
-def _named(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
-
-
-def _unread(path: Path, error: Exception) -> NothingToDraw:
-    reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
-    return NothingToDraw(f"{_named(path)} cannot be read ({reason})")
+def _named(file: TensorFile) -> str:
+    return f"{file.path.parent.name}/{file.path.name}"

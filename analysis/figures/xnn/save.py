@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.configurations import groups
-from analysis.figures.save import Plan, Saved, alone, draw_plans, file_name
+from analysis.figures.naming import file_name
+from analysis.figures.save import MOST_PROBLEMS, Plan, Saved, alone, draw_plans
 from analysis.figures.style import NothingToDraw
 from analysis.figures.xnn import clusters, drawing, linear, probes, responses
 from analysis.figures.xnn.controls import controls
@@ -18,6 +19,7 @@ from analysis.figures.xnn.heat import heat_map, of_method, size_of_heat_map
 from analysis.figures.xnn.losses import losses
 from analysis.figures.xnn.told import METHOD, Told, by_method, methods, tell
 from analysis.figures.xnn.tradeoff import competitors, pareto
+from analysis.tensors import SweepFiles
 from analysis.words import setting
 from analysis.xnn.cells import problems
 
@@ -26,32 +28,38 @@ _CONFUSION = {"test.confusion": f"{responses.CLASSES} {responses.CLASSES}"}
 
 
 def save_xnn(
-    storage: str | Path,
+    folder: str | Path,
+    files: SweepFiles,
     trials: pd.DataFrame,
     epochs: pd.DataFrame,
     manifest: Mapping[str, Any],
 ) -> Saved:
-    """Writes every figure to ``<storage>/report/figures``; says which, and why any was skipped.
+    """Writes every figure to ``<folder>/figures``; says which, and why any was skipped.
 
     They tell of one configuration, see :func:`analysis.figures.xnn.told.tell`, and of its first
     seed where a single network is drawn. Where the space varies the problem (say ``data.rows``),
-    every problem has its own figures, in a folder named after it.
+    every problem has its own figures, in a folder named after it; at most 6.
 
     Args:
-        storage: the directory of the sweep.
+        folder: of the report.
+        files: of the sweep, for its networks.
         trials: the frame from :func:`analysis.load_trials`.
         epochs: the frame from :func:`analysis.load_epochs`.
         manifest: from :func:`analysis.load_manifest`.
+    Raises:
+        StorageError: ``folder`` cannot be written.
     """
-    storage = Path(storage)
-    folder = storage / "report" / "figures"
     varied = problems(trials)
     saved: list[Saved] = []
-    for values, part in groups(trials, varied):
+    every = list(groups(trials, varied))
+    for values, part in every[:MOST_PROBLEMS]:
         name = (setting(values) or "unset") if varied else ""
-        one = _of_problem(storage, folder / file_name(name), part, epochs, manifest)
+        one = _of_problem(Path(folder), name, files, part, epochs, manifest)
         lines = tuple(f"{name}: {line}" if varied else line for line in one.skipped)
         saved.append(Saved(written=one.written, skipped=lines))
+    if len(every) > MOST_PROBLEMS:
+        line = f"{len(every)} problems, drawn for {MOST_PROBLEMS}"
+        saved.append(Saved(written=(), skipped=(line,)))
     return Saved(
         written=tuple(path for one in saved for path in one.written),
         skipped=tuple(line for one in saved for line in one.skipped),
@@ -59,8 +67,9 @@ def save_xnn(
 
 
 def _of_problem(
-    storage: Path,
     folder: Path,
+    name: str,
+    files: SweepFiles,
     trials: pd.DataFrame,
     epochs: pd.DataFrame,
     manifest: Mapping[str, Any],
@@ -70,15 +79,15 @@ def _of_problem(
     except NothingToDraw as reason:
         return Saved(written=(), skipped=(f"figures: {reason}",))
     plans = _of_sweep(told, by_method(trials, told, manifest), epochs, manifest)
-    files = TrialFiles(storage=storage, trial_id=str(told.trials["trial_id"].iloc[0]))
+    trial = TrialFiles(files=files, trial_id=str(told.trials["trial_id"].iloc[0]))
     unread: tuple[str, ...] = ()
     try:
-        about(files.model)
+        about(trial.model)
     except NothingToDraw as reason:
         unread = (f"figures of the network told of: {reason}",)
     else:
-        plans += [*_of_network(files, told.network), *_of_preparation(files, told)]
-    saved = draw_plans(folder, plans)
+        plans += [*_of_network(trial, told.network), *_of_preparation(trial, told)]
+    saved = draw_plans(folder, plans, of=name)
     return Saved(written=saved.written, skipped=(*saved.skipped, *unread))
 
 
@@ -101,7 +110,7 @@ def _of_sweep(
 
 def _heat_map(told: Told, method: str) -> Plan:
     table = of_method(told.table, method)
-    name = "heat_map" if method == told.cell[METHOD] else f"heat_maps/{method}"
+    name = "heat_map" if method == told.cell[METHOD] else f"heat_maps/{file_name(method)}"
     return (
         name,
         size_of_heat_map(table),

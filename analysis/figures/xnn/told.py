@@ -46,14 +46,14 @@ class Told:
     @property
     def network(self) -> str:
         """The first of its networks, that of figures of one."""
-        return f"{self.words}, seed {int(self.trials['config/seed'].iloc[0])}"
+        return f"{self.words}, seed {int(self.trials['config/seed'].fillna(0).iloc[0])}"
 
     @property
     def centroids(self) -> str:
         """The centroids of that network: "K = 6, seed 0"."""
         names = [n for n in _names(self.table) if n == CLUSTERS or n.startswith("clustering.")]
         found = spelled({name: self.cell[name] for name in names})
-        return f"{found}, seed {int(self.trials['config/seed'].iloc[0])}"
+        return f"{found}, seed {int(self.trials['config/seed'].fillna(0).iloc[0])}"
 
     @property
     def held(self) -> dict[str, Any]:
@@ -128,7 +128,9 @@ def spelled(values: Mapping[str, Any]) -> str:
     """A configuration as a reader writes it: "alignment, weight 0.3, K = 6, lr 0.001"."""
     parts = {n: value(getattr(v, "item", lambda v=v: v)()) for n, v in values.items()}
     return ", ".join(
-        _SPELLED.get(n, n + " {}").format(text) for n, text in parts.items() if pd.notna(values[n])
+        _SPELLED[n].format(text) if n in _SPELLED else f"{n} {text}"
+        for n, text in parts.items()
+        if pd.notna(values[n])
     )
 
 

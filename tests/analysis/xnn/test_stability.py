@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from analysis import load_trials
+from analysis import SweepFiles, load_trials
 from analysis.xnn import cells, stability
 
 NODES, K = 5, 4
@@ -28,7 +28,7 @@ def told(tmp_path):
         for row, tensors in zip(trials.to_dict("records"), (own, own | second), strict=True):
             if row["index"] in ids:
                 faked_xnn_files.file_model(storage, row, tensors)
-        rows, missing = stability(storage, trials, cells(trials))
+        rows, missing = stability(SweepFiles.of(storage, trials), trials, cells(trials))
         return rows.iloc[0] if len(rows) else None, missing
 
     return made
@@ -113,7 +113,7 @@ def test_a_model_without_coefficients_is_told(tmp_path):
     del tensors["explanation.beta"]
     faked_xnn_files._save(path, tensors)
     trials = load_trials(storage)
-    rows, (line,) = stability(storage, trials, cells(trials))
+    rows, (line,) = stability(SweepFiles.of(storage, trials), trials, cells(trials))
     assert len(rows) == 0
     assert line.endswith("cannot be read (it has no explanation.beta)")
 
@@ -140,4 +140,4 @@ def test_columns_that_only_one_seed_has_are_at_their_mean(told, monkeypatch):
 def test_cells_of_one_seed_have_no_stability(tmp_path):
     storage = faked_xnn.storage(tmp_path, weights=(0.3,), clusters=(K,), seeds=(0,))
     trials = load_trials(storage)
-    assert len(stability(storage, trials, cells(trials))[0]) == 0
+    assert len(stability(SweepFiles.of(storage, trials), trials, cells(trials))[0]) == 0

@@ -12,6 +12,7 @@ from analysis.figures import NothingToDraw
 from analysis.figures.xnn import save_xnn
 from analysis.figures.xnn.files import TrialFiles, tensors, weights
 from analysis.load import load_epochs, load_manifest, load_trials
+from analysis.tensors import SweepFiles, TensorFile
 
 MANIFEST = {"study": faked_xnn_files.study()}
 SWEPT = {"pareto", "controls", "losses", "fairness", "heat_map"}
@@ -33,28 +34,28 @@ def test_a_tensor_of_another_shape_is_named_with_its_file(tmp_path):
     path.parent.mkdir()
     save_file({"a": np.zeros((2, 3)), "b": np.zeros(4)}, path)
     with pytest.raises(NothingToDraw, match=r"m/xnn.safetensors: b is \[4\], not \[nodes\]"):
-        tensors(path, {"a": "nodes centroids", "b": "nodes"})
+        tensors(TensorFile(path=path), {"a": "nodes centroids", "b": "nodes"})
 
 
 def test_a_tensor_that_is_not_finite_is_refused(tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"a": np.array([1.0, np.nan])}, path)
     with pytest.raises(NothingToDraw, match="a is not finite"):
-        tensors(path, {"a": "nodes"})
+        tensors(TensorFile(path=path), {"a": "nodes"})
 
 
 def test_a_damaged_file_is_a_reason_and_no_error(tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"no tensors")
     with pytest.raises(NothingToDraw, match="cannot be read"):
-        weights(path)
+        weights(TensorFile(path=path))
 
 
 def test_layers_that_do_not_fit_make_no_network(tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"layers.0.weight": np.zeros((3, 2)), "layers.1.weight": np.zeros((8, 4))}, path)
     with pytest.raises(NothingToDraw, match=r"layers\.1\.weight"):
-        weights(path)
+        weights(TensorFile(path=path))
 
 
 def test_a_preparation_outside_its_folder_is_not_read(tmp_path):
@@ -62,7 +63,7 @@ def test_a_preparation_outside_its_folder_is_not_read(tmp_path):
     path.parent.mkdir(parents=True)
     save_file({"a": np.zeros(1)}, path, {"trial": '{"preparation": "../../etc"}'})
     with pytest.raises(NothingToDraw, match="names no preparation"):
-        TrialFiles(storage=tmp_path, trial_id="t").prepared("clusters")
+        TrialFiles(files=SweepFiles(storage=tmp_path), trial_id="t").prepared("clusters")
 
 
 def written(monkeypatch):
@@ -72,7 +73,9 @@ def written(monkeypatch):
 
 
 def saved(storage):
-    return save_xnn(storage, load_trials(storage), load_epochs(storage), load_manifest(storage))
+    trials, manifest = load_trials(storage), load_manifest(storage)
+    files = SweepFiles.of(storage, trials, manifest)
+    return save_xnn(storage / "report", files, trials, load_epochs(storage), manifest)
 
 
 def test_a_finished_sweep_has_every_figure(tmp_path, drawn_small):
@@ -109,7 +112,10 @@ def test_without_its_preparation_a_figure_is_a_line_and_the_others_are_drawn(
 
 def test_a_sweep_without_a_completed_trial_has_one_line(tmp_path):
     frame = faked_xnn.trials(weights=(0.3,), clusters=(2,), seeds=(0,))
-    found = save_xnn(tmp_path, frame.assign(status="running"), faked_xnn.epochs(frame), MANIFEST)
+    running = frame.assign(status="running")
+    found = save_xnn(
+        tmp_path, SweepFiles(storage=tmp_path), running, faked_xnn.epochs(frame), MANIFEST
+    )
     assert found.skipped == ("figures: no trial has completed",)
 
 
@@ -117,7 +123,18 @@ def test_every_problem_has_a_folder_of_its_own(tmp_path, monkeypatch):
     written(monkeypatch)
     frame = faked_xnn.trials(weights=(0.0, 0.3), clusters=(2, 6), seeds=(0,))
     both = [frame.assign(**{"config/data.rows": rows}) for rows in (100, 200)]
+    trials = pd.concat(both, ignore_index=True)
     found = save_xnn(
-        tmp_path, pd.concat(both, ignore_index=True), faked_xnn.epochs(frame), MANIFEST
+        tmp_path, SweepFiles(storage=tmp_path), trials, faked_xnn.epochs(frame), MANIFEST
     )
     assert {p.parent.name for p in found.written} == {"data.rows_100", "data.rows_200"}
+
+
+def test_more_problems_than_folders_are_counted(tmp_path, monkeypatch):
+    written(monkeypatch)
+    frame = faked_xnn.trials(weights=(0.3,), clusters=(2,), seeds=(0,)).assign(status="failed")
+    every = [frame.assign(**{"config/data.rows": rows}) for rows in range(8)]
+    trials = pd.concat(every, ignore_index=True)
+    files = SweepFiles(storage=tmp_path)
+    found = save_xnn(tmp_path, files, trials, faked_xnn.epochs(frame), MANIFEST)
+    assert found.skipped[-1] == "8 problems, drawn for 6"

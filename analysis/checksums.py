@@ -1,0 +1,82 @@
+"""Files of a storage, held to the digests in its ``SHA256SUMS``.
+
+A path may stand there several times: while its driver replaces a file, both the old and the next
+content are genuine. Tables copied without ``SHA256SUMS`` are taken as they are.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from analysis import bounds
+from analysis.files import StorageError, read, reason
+
+NAME = "SHA256SUMS"
+CURE = "run the same hedgesweep run command again, which writes it from the log"
+
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_PATIENCE = 2.0  # seconds: a driver replaces all files within a fraction of it
+_PAUSE = 0.1
+
+
+def genuine(storage: Path, name: str, *, most: int) -> bytes:
+    """The bytes of the file ``name`` of ``storage``, which are among those it may have.
+
+    Args:
+        storage: the directory of a sweep.
+        name: of a file right in it.
+        most: bytes that it may have.
+    Raises:
+        FileNotFoundError: there is no such file, nor is there a digest of one.
+        StorageError: it cannot be read, it is missing or is another than ``SHA256SUMS`` says, or
+            ``SHA256SUMS`` itself cannot be read.
+    """
+    path, until = storage / name, time.monotonic() + _PATIENCE
+    while True:
+        digests = listed(storage)
+        try:
+            content = read(path, most=most)
+        except FileNotFoundError:
+            if name not in (digests or {}):
+                raise
+            problem = f"no {name} in '{storage}', though {NAME} has its digest"
+        except OSError as error:
+            raise StorageError(unread(path, error)) from error
+        else:
+            if digests is None or hashlib.sha256(content).hexdigest() in digests.get(name, ()):
+                return content
+            problem = f"'{path}' is not the file that {NAME} beside it lists"
+        if time.monotonic() >= until:
+            raise StorageError(f"{problem}: {CURE}")
+        time.sleep(_PAUSE)
+
+
+def unread(path: Path, error: Exception) -> str:
+    """That the file at ``path`` cannot be read, why, and the cure, in a line."""
+    cure = "ask its owner for the right to read it" if isinstance(error, PermissionError) else CURE
+    return f"'{path}' cannot be read ({reason(error)}); {cure}"
+
+
+def listed(storage: Path) -> Mapping[str, set[str]] | None:
+    """The digests that every file may have, by its path; None where there is no list.
+
+    Raises:
+        StorageError: the list cannot be read.
+    """
+    path = storage / NAME
+    try:
+        text = read(path, most=bounds.CHECKSUMS_BYTES).decode("ascii")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(unread(path, error)) from error
+    digests: dict[str, set[str]] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not (match := _LINE.fullmatch(line)):
+            raise StorageError(
+                f"'{path}', line {number}: not a SHA-256 digest, two spaces and a path; {CURE}"
+            )
+        digests.setdefault(match[2], set()).add(match[1])
+    return digests

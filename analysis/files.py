@@ -1,0 +1,119 @@
+"""Files of a storage, read within bounds, and of a report, written by exclusive creation.
+
+Neither follows a symbolic link: the storage of a stranger must not lead a reader to a device, nor
+a report to a file of its reader.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class StorageError(Exception):
+    """A storage cannot be read, or a report not written; one line that names the cure."""
+
+
+def read(path: Path, *, most: int) -> bytes:
+    """All bytes of the regular file at ``path``.
+
+    Args:
+        path: its last part may be no symbolic link.
+        most: bytes that it may have.
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger; see :func:`reason`.
+    """
+    with open(os.open(path, _OLD), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError("not a regular file")
+        if about.st_size > most:
+            raise OSError(f"{about.st_size} bytes, at most {most} are read")
+        content = file.read(most + 1)  # one more: it may have grown
+    if len(content) > most:
+        raise OSError(f"more than {most} bytes, at most {most} are read")
+    return content
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    """Makes ``content`` all that the file ``name`` of ``folder`` holds, in one step; its path.
+
+    A reader of the folder sees the old file or the new one, never half of it.
+
+    Args:
+        folder: made if missing; the folder above it must exist.
+        name: relative, with ``/`` between the sub-folders, which are made if missing.
+        content: of the file.
+    Raises:
+        StorageError: it cannot be written, or ``folder`` or a sub-folder is a symbolic link.
+    """
+    *above, last = PurePosixPath(name).parts
+    assert ".." not in (*above, last), name
+    try:
+        with _opened(folder, above) as within:
+            _put(within, last, content)
+    except OSError as error:
+        raise StorageError(
+            f"'{folder / name}' cannot be written ({reason(error)}); what is printed above is "
+            "whole: run this again with --out FOLDER, which writes the files there"
+        ) from error
+    return folder / name
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be read or written, in a few words on one line."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return "it is a symbolic link"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def _opened(folder: Path, below: Sequence[str]) -> Iterator[int]:
+    """The descriptor of the folder ``below`` ``folder``, each made where it is missing."""
+    within = _folder(folder, None)
+    try:
+        for name in below:
+            following = _folder(name, within)
+            os.close(within)
+            within = following
+        yield within
+    finally:
+        os.close(within)
+
+
+def _folder(path: str | Path, within: int | None) -> int:
+    with suppress(FileExistsError):
+        os.mkdir(path, dir_fd=within)
+    try:
+        return os.open(path, _FOLDER, dir_fd=within)
+    except NotADirectoryError as error:
+        # Linux tells a link to a folder from a file only this way.
+        linked = stat.S_ISLNK(os.stat(path, dir_fd=within, follow_symlinks=False).st_mode)
+        what = "a symbolic link" if linked else "not a folder"
+        raise OSError(f"{os.path.basename(path)} is {what}") from error
+
+
+def _put(within: int, name: str, content: bytes) -> None:
+    # Nobody can lay a file or a link in the way of a name that cannot be guessed.
+    partial = f".{secrets.token_hex(16)}.partial"
+    descriptor = os.open(partial, _NEW, 0o666, dir_fd=within)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(partial, name, src_dir_fd=within, dst_dir_fd=within)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(partial, dir_fd=within)
+        raise

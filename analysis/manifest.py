@@ -1,0 +1,123 @@
+"""The manifest of a sweep, as far as tables and figures read it, checked where it comes in."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from analysis.escapes import within
+
+NUMBER: tuple[type, ...] = (int, float)
+OBJECT: tuple[type, ...] = (dict,)
+TEXT: tuple[type, ...] = (str,)
+
+SETTINGS: Mapping[str, tuple[type, ...]] = {
+    "attack.name": TEXT,
+    "attack.restarts": NUMBER,
+    "attack.steps": NUMBER,
+    "clustering.clusters": NUMBER,
+    "data.split": TEXT,
+    "dense.epochs": NUMBER,
+    "dense.lr": NUMBER,
+    "evaluation.attacked_paths": NUMBER,
+    "evaluation.group": TEXT,
+    "evaluation.restarts": NUMBER,
+    "evaluation.steps": NUMBER,
+    "explanation.adj_weight": NUMBER,
+    "explanation.method": TEXT,
+    "market.test_paths": NUMBER,
+    "pruning.criterion": TEXT,
+    "pruning.rounds": NUMBER,
+    "pruning.schedule": TEXT,
+    "pruning.sparsity": NUMBER,
+    "training.epochs": NUMBER,
+}
+"""Settings of the study that are read, here or from an axis of the same name, and their kinds."""
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "audit": NUMBER,
+    "experiment": TEXT,
+    "name": TEXT,
+    "preparations": OBJECT,
+    "preparations.*": OBJECT,
+    "preparations.*.baselines": OBJECT,
+    "preparations.*.baselines.*": OBJECT,
+    "preparations.*.baselines.*.*": NUMBER,
+    "preparations.*.data_sha256": TEXT,
+    "preparations.*.files": OBJECT,
+    "preparations.*.files.*": TEXT,
+    "preparations.*.seed": (int,),
+    "scheduler": OBJECT,
+    "scheduler.*.metric": TEXT,
+    "scheduler.*.mode": TEXT,
+    "scheduler.*.replicates": TEXT,
+    "scheduler.*.stratify_by": (list,),
+    "scheduler.*.stratify_by.*": TEXT,
+    "study": OBJECT,
+    **{f"study.{path.partition('.')[0]}": OBJECT for path in SETTINGS},
+    **{f"study.{path}": kinds for path, kinds in SETTINGS.items()},
+    "sweep": TEXT,
+    "trials": (int,),
+}
+"""What stands at a path, where anything stands there; a star is any key or place."""
+
+_WORDS = {NUMBER: "a number", OBJECT: "an object", TEXT: "text", (int,): "a whole number"}
+_DEPTH = 40
+_LARGEST = 1 << 63
+
+
+def parsed(content: bytes) -> dict[str, Any]:
+    """The manifest in ``content``, its texts printable.
+
+    Raises:
+        ValueError: it is not what a sweep writes; the message goes behind the name of the file.
+    """
+    try:
+        whole = json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("is nested too deep") from error
+    except ValueError as error:
+        raise ValueError(f"is not valid JSON ({error})") from error
+    if not isinstance(whole, dict):
+        raise ValueError("must hold a JSON object")
+    _bounded(whole, 0)
+    whole = within(whole)
+    if "preparations" in whole:
+        whole["preparations"] = _without_nulls(whole["preparations"])
+    for path, kinds in _KINDS.items():
+        for where, value in _found(whole, path.split("."), ()):
+            if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+                words = _WORDS.get(kinds, "a list")
+                raise ValueError(f"has another {'.'.join(where)} than a sweep writes: not {words}")
+    return whole
+
+
+def _without_nulls(value: Any) -> Any:
+    """``value`` of JSON without the keys that have none: a metric that was not recorded."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    return value
+
+
+def _found(value: Any, path: list[str], where: tuple[str, ...]) -> Iterator[tuple[Any, Any]]:
+    """Every value at a ``path``, and where it stands."""
+    if not path:
+        yield where, value
+        return
+    first, *rest = path
+    if isinstance(value, dict):
+        for key in value if first == "*" else (first,):
+            if key in value:
+                yield from _found(value[key], rest, (*where, key))
+    elif isinstance(value, list) and first == "*":
+        for place, one in enumerate(value):
+            yield from _found(one, rest, (*where, str(place)))
+
+
+def _bounded(value: object, depth: int) -> None:
+    if depth > _DEPTH:
+        raise ValueError("is nested too deep")
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            _bounded(one, depth + 1)
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError("has a whole number beyond 2^63")

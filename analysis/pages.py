@@ -1,0 +1,99 @@
+"""Pages of a Parquet file: their true sizes, read from the headers that stand before each.
+
+The footer says how large the pages of a column are, and a footer can lie; the header of a page
+cannot, because whoever decodes the page goes by it. Headers are Thrift structs in the compact
+protocol; the names of fields below are those of Parquet's own definition (parquet.thrift).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# Fields of PageHeader, by number; a page of data or of a dictionary has a struct of its own, by
+# the number of its kind, and in it the number of values and the encoding.
+_KIND, _DECODED, _STORED = 1, 2, 3
+_BODY = {0: (5, 2), 2: (7, 2), 3: (8, 4)}
+_VALUES = 1
+_HEADER_BYTES = 1 << 16  # statistics of a page may hold a value of it, twice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page: its ``values``, its bytes ``decoded``, the number of its ``encoding``."""
+
+    values: int
+    decoded: int
+    encoding: int
+
+
+def pages(content: bytes, start: int, end: int) -> Iterator[Page]:
+    """The pages between two places of a Parquet file, as their headers describe them.
+
+    Raises:
+        ValueError: a header is damaged, or a page reaches beyond ``end``.
+    """
+    at, whole = start, memoryview(content)
+    while at < end:
+        try:
+            header, after = _struct(whole[at : min(end, at + _HEADER_BYTES)], 0, depth=0)
+            body, encoding = _BODY[header[_KIND]]
+            page = Page(
+                values=header[body][_VALUES],
+                decoded=header[_DECODED],
+                encoding=header[body][encoding],
+            )
+            stored = header[_STORED]
+        except (IndexError, KeyError, TypeError) as error:
+            raise ValueError("the header of a page is damaged") from error
+        if min(page.values, page.decoded, stored) < 0 or at + after + stored > end:
+            raise ValueError("a page reaches beyond its column")
+        yield page
+        at += after + stored
+
+
+def _struct(data: memoryview, at: int, *, depth: int) -> tuple[dict[int, Any], int]:
+    """The fields of a struct by number, and the place behind it."""
+    fields: dict[int, Any] = {}
+    number = 0
+    while byte := data[at]:
+        at += 1
+        if byte >> 4:
+            number += byte >> 4
+        else:
+            number, at = _integer(data, at)
+        fields[number], at = _value(byte & 15, data, at, depth=depth)
+    return fields, at + 1
+
+
+def _value(kind: int, data: memoryview, at: int, *, depth: int) -> tuple[Any, int]:
+    if kind in (1, 2):  # true, false
+        return kind == 1, at
+    if kind == 3:  # a byte
+        return data[at], at + 1
+    if kind in (4, 5, 6):  # integers of 16, 32 and 64 bits
+        return _integer(data, at)
+    if kind == 7:  # a double
+        return None, at + 8
+    if kind == 8:  # bytes
+        length, at = _unsigned(data, at)
+        return None, at + length
+    if kind == 12 and depth < 3:
+        return _struct(data, at, depth=depth + 1)
+    raise ValueError("the header of a page is damaged")
+
+
+def _integer(data: memoryview, at: int) -> tuple[int, int]:
+    coded, at = _unsigned(data, at)
+    return (coded >> 1) ^ -(coded & 1), at
+
+
+def _unsigned(data: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+        if shift > 63:
+            raise ValueError("the header of a page is damaged")

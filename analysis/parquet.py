@@ -1,0 +1,139 @@
+"""Parquet tables, decoded only once their pages are known to fit into the bounds.
+
+A table of a sweep is flat: numbers, flags and text. Everything else that the format can hold
+(nested and extension types, encodings that repeat one value a million times over) is refused
+before it is decoded.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from analysis import bounds
+from analysis.pages import pages
+
+_MAGIC = b"PAR1"
+_ENCODINGS = {0: "PLAIN", 2: "PLAIN_DICTIONARY", 3: "RLE", 8: "RLE_DICTIONARY"}
+
+
+class TableError(ValueError):
+    """The bytes are no table that is read; the message says why."""
+
+
+def opened(content: bytes, *, rows: int) -> pq.ParquetFile:
+    """The table in ``content``, checked and not decoded yet.
+
+    Args:
+        content: of a Parquet file.
+        rows: that it may have.
+    Raises:
+        TableError: it is no table of flat columns, or is beyond the bounds.
+        pyarrow.ArrowException: its footer is damaged.
+    """
+    if len(content) < 12 or content[-4:] != _MAGIC:
+        raise TableError("no Parquet file")
+    _bounded("footer bytes", int.from_bytes(content[-8:-4], "little"), bounds.FOOTER_BYTES)
+    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    about = file.metadata
+    _bounded("columns", about.num_columns, bounds.COLUMNS)
+    _bounded("rows", about.num_rows, rows)
+    _bounded("cells", about.num_rows * about.num_columns, bounds.CELLS)
+    for number in range(about.num_columns):
+        column = about.schema.column(number)
+        if column.max_repetition_level or column.max_definition_level > 1:
+            raise TableError(f"column {column.path!r} is nested")
+    names = file.schema_arrow.names
+    if len(names) != about.num_columns or len(set(names)) != len(names):
+        raise TableError("two columns have the same name, or one is nested")
+    for field in file.schema_arrow:
+        _bounded("characters in the name of a column", len(field.name), bounds.NAME_LENGTH)
+        if not _flat(field.type):
+            raise TableError(f"column {field.name!r} is of type {str(field.type)[:40]}")
+    _check_pages(content, about)
+    return file
+
+
+def decoded(content: bytes, file: pq.ParquetFile, columns: Sequence[str] | None) -> pa.Table:
+    """The ``columns`` of ``file``, all where None, with all texts as such.
+
+    Args:
+        content: the bytes that ``file`` was opened from.
+        file: from :func:`opened`.
+        columns: by name.
+    Raises:
+        TableError: the texts are larger than the bounds.
+        pyarrow.ArrowException: a page is damaged.
+    """
+    texts = [field.name for field in file.schema_arrow if _textual(field.type)]
+    # As dictionaries first: a text of a megabyte may stand in a million rows for a few bytes.
+    narrow = pq.ParquetFile(
+        pa.BufferReader(content), page_checksum_verification=True, read_dictionary=texts
+    )
+    table = narrow.read(columns=None if columns is None else list(columns))
+    size = 0
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            for chunk in table.column(place).chunks:
+                lengths = pc.binary_length(chunk.dictionary)
+                _bounded(
+                    f"bytes in a text of column {field.name!r}",
+                    pc.max(lengths).as_py() or 0,
+                    4 * bounds.TEXT_LENGTH,
+                )
+                size += pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0
+                _bounded("bytes of text", size, bounds.DECODED_BYTES)
+            text = table.column(place).cast(pa.large_string())
+            table = table.set_column(place, field.name, text)
+    table.validate(full=True)  # that texts are UTF-8, say
+    # The writer's notes on how pandas should see the columns are a stranger's too.
+    return table.replace_schema_metadata(None)
+
+
+def _check_pages(content: bytes, about: pq.FileMetaData) -> None:
+    """That every page lies within the file once, and all together fit into the bounds."""
+    number = size = stored = rows = 0
+    for group in range(about.num_row_groups):
+        here = about.row_group(group)
+        rows += here.num_rows
+        for place in range(about.num_columns):
+            column = here.column(place)
+            if column.num_values != here.num_rows:
+                raise TableError(f"column {column.path_in_schema!r} has no value a row")
+            if not here.num_rows:
+                continue  # there are no pages, nor a place of them
+            stored += column.total_compressed_size
+            starts = (column.dictionary_page_offset, column.data_page_offset)
+            start = min(s for s in starts if s is not None)
+            end = start + column.total_compressed_size
+            # Columns that share their pages would decode them over and over.
+            if column.file_path or start < len(_MAGIC) or not start <= end <= len(content):
+                raise TableError(f"column {column.path_in_schema!r} lies outside of the file")
+            _bounded("bytes of pages", stored, len(content))
+            for page in pages(content, start, end):
+                number, size = number + 1, size + page.decoded
+                _bounded("pages", number, bounds.PAGES)
+                _bounded("decoded bytes", size, bounds.DECODED_BYTES)
+                if page.encoding not in _ENCODINGS:
+                    raise TableError(
+                        f"column {column.path_in_schema!r} is of encoding {page.encoding}"
+                    )
+    if rows != about.num_rows:
+        raise TableError(f"it says {about.num_rows} rows and has {rows}")
+
+
+def _bounded(what: str, number: int, most: int) -> None:
+    if number > most:
+        raise TableError(f"{number} {what}, at most {most} are read")
+
+
+def _flat(kind: pa.DataType) -> bool:
+    numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return numbers or pa.types.is_boolean(kind) or pa.types.is_null(kind) or _textual(kind)
+
+
+def _textual(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):  # a pandas category is one
+        kind = kind.value_type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
