@@ -60,7 +60,7 @@ def storage(swept, tmp_path) -> Path:
     return Path(shutil.copytree(swept / "finished", tmp_path / "storage"))
 
 
-@pytest.mark.parametrize("kind", layout._NAMES)
+@pytest.mark.parametrize("kind", layout.NAMES)
 @pytest.mark.parametrize("name", FORGED)
 def test_a_name_that_no_sweep_gives_becomes_no_path(kind, name):
     with pytest.raises(UsageError, match=f"names a {kind} .*; restore it"):
