@@ -143,7 +143,8 @@ def main() -> None:
             scale * statistics.median(run[name] for run in runs[trials]) / trials
             for trials in (few, many)
         )
-        print(f"{name:<16}{a:>14.3f} {unit}{b:>14.3f} {unit}{b / a:>8.2f}")
+        ratio = f"{b / a:.2f}" if a else "-"
+        print(f"{name:<16}{a:>14.3f} {unit}{b:>14.3f} {unit}{ratio:>8}")
 
 
 if __name__ == "__main__":
