@@ -22,7 +22,7 @@ from sweeps.bundles import (
 from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.planning.budget import Budget
 from sweeps.record.storage import WriteError
-from sweeps.signals import Interrupted
+from sweeps.signals import MESSAGE, Interrupted
 
 _space = click.argument("space", type=click.Path(path_type=Path))
 _storage = click.argument("storage", type=click.Path(path_type=Path))
@@ -85,6 +85,7 @@ def plan_command(
 @_set
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials at a time.")
 @click.option("--address", metavar="ADDRESS", help="Join a running Ray cluster, such as 'auto'.")
+@click.option("--insecure", is_flag=True, help="Use Ray without token authentication.")
 @click.option(
     "--audit",
     type=click.FloatRange(0, 1),
@@ -112,6 +113,7 @@ def run_command(
     overrides: tuple[str, ...],
     max_concurrent: int | None,
     address: str | None,
+    insecure: bool,
     audit: float,
     hang_after: float | None,
     budget_hours: float | None,
@@ -131,6 +133,7 @@ def run_command(
         overrides=overrides,
         max_concurrent=max_concurrent,
         address=address,
+        insecure=insecure,
         audit=audit,
         hang_after=hang_after,
         budget=Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
@@ -249,7 +252,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        click.echo("interrupted: the same command again runs what is left", err=True)
+        click.echo(MESSAGE, err=True)
         cause = error.__cause__ or error  # click raises an Abort of its own from it
         sys.exit(128 + (cause.number if isinstance(cause, Interrupted) else signal.SIGINT))
 

@@ -64,6 +64,7 @@ def run(
     overrides: Mapping[str, Any] | Iterable[str] | None = None,
     max_concurrent: int | None = None,
     address: str | None = None,
+    insecure: bool = False,
     audit: float = 0.0,
     budget: Budget | None = None,
     hang_after: float | None = None,
@@ -83,6 +84,7 @@ def run(
         address: a running Ray cluster to join ("auto" finds the one of this machine); by default
             Ray starts here and stops afterwards. A Ray that this process has already initialised
             is used as it is.
+        insecure: start or join Ray without token authentication.
         audit: share in [0, 1] of the configurations that ASHA stops that train to their end all
             the same, so that its errors can be counted; drawn from the seed of the search.
         budget: hours or money after which the sweep is cut off.
@@ -135,7 +137,9 @@ def run(
             from sweeps.workers.running import prepared, work
 
             try:
-                with prepared(planned, filed, storage, address, shown, deadline) as shared:
+                with prepared(
+                    planned, filed, storage, address, shown, deadline, insecure=insecure
+                ) as shared:
                     facts = {key: made.facts for key, made in shared.items()}
                     manifest.write(storage, planned, facts, audit=audit)
                     if not roster:
