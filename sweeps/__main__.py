@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 import sweeps
 from hedgecore.bundle.errors import BundleError
+from sweeps import streams
 from sweeps.bundles import (
     accepted_option,
     is_bundle,
@@ -125,6 +127,7 @@ def run_command(
 ) -> None:
     """Run every trial of SPACE that the storage does not hold yet."""
     from sweeps.watching.followers import followers
+    from sweeps.watching.progress import PlainLines
 
     limited = budget_hours is not None or budget_cost is not None
     sweep = sweeps.run(
@@ -142,10 +145,16 @@ def run_command(
         followers=followers(tensorboard=tensorboard, mlflow=mlflow),
     )
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
-    click.echo(f"{counts} in {sweep.seconds:.0f} s")
-    click.echo(f"results in {storage}: next, hedgesweep report {storage}")
-    if not sweep.within_budget:
-        click.echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
+    last = PlainLines()
+    with suppress(OSError):  # all is recorded, even if nobody listens any more
+        last.message(f"{counts} in {sweep.seconds:.0f} s")
+        last.message(f"results in {storage}: next, hedgesweep report {storage}")
+        if not sweep.within_budget:
+            last.message(
+                f"the budget is used up: the same command goes on with the {sweep.left} left"
+            )
+        return
+    streams.discard()
 
 
 @cli.command("status")
@@ -240,6 +249,7 @@ for _command in (keys_command, seal_command, open_command):
 
 def main() -> None:
     """Run the command line; what the user can put right is one line and exit code 2."""
+    streams.tolerate()
     try:
         cli.main(standalone_mode=False)
     except (sweeps.SpaceError, UsageError) as error:
@@ -247,6 +257,13 @@ def main() -> None:
         sys.exit(2)
     except (BundleError, PreparationError, SweepError, WriteError) as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in streams.LOST or error.filename is not None:
+            raise
+        streams.discard()
+        with suppress(OSError):
+            click.echo(f"error: the output cannot be written ({error.strerror})", err=True)
         sys.exit(1)
     except click.ClickException as error:
         error.show()

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hedgecore.config import digest
-from search_spaces import Asha, Hyperband, Median, Pbt, SearchSpace, StockAsha
+from search_spaces import Asha, SearchSpace
+from sweeps.arguments import check_rule, check_types
 from sweeps.deciding.asha import Asha as Judge
 from sweeps.deciding.engine import Engine
 from sweeps.deciding.roster import Roster
@@ -25,7 +26,7 @@ from sweeps.record.filing import Filed
 from sweeps.record.ledger import Ledger
 from sweeps.signals import interruptible
 from sweeps.watching.followers import Follower, Followers
-from sweeps.watching.progress import Paced, Progress, State, default
+from sweeps.watching.progress import Paced, Progress, State, Unfailing, default
 
 if TYPE_CHECKING:
     import optuna
@@ -100,8 +101,19 @@ def run(
         SweepError: workers die before they run anything.
         WriteError: the storage takes no more.
     """
+    check_types(
+        storage=storage,
+        max_concurrent=max_concurrent,
+        address=address,
+        insecure=insecure,
+        audit=audit,
+        budget=budget,
+        hang_after=hang_after,
+        followers=followers,
+        progress=progress,
+    )
     planned = plan(space, overrides=overrides)
-    _check(planned, max_concurrent=max_concurrent, audit=audit, hang_after=hang_after)
+    check_rule(planned, audit=audit, hang_after=hang_after)
     storage = Path(storage).expanduser().absolute()
     manifest.check(storage, planned)
     core = manifest.core_version()
@@ -110,7 +122,7 @@ def run(
     engine = engine_for(planned, audit=audit)
     with interruptible(), ExitStack() as closing:
         ledger = Ledger(storage, core=core, engine=engine, experiment=planned.experiment)
-        shown = progress or default()
+        shown = Unfailing(progress or default())
         told = Followers(followers, ledger.book, shown.message)
         ledger.follow = told.record
         # Last in, first out: what was recorded is made safe before anybody is waited for.
@@ -240,22 +252,3 @@ def _state(roster: Roster, began: float, first_trial: float) -> State:
         began=began,
         first_trial=first_trial,
     )
-
-
-def _check(
-    planned: Plan, *, max_concurrent: int | None, audit: float, hang_after: float | None
-) -> None:
-    if max_concurrent is not None and max_concurrent < 1:
-        raise UsageError(f"max_concurrent must be at least 1, got {max_concurrent}")
-    if not 0 <= audit <= 1:
-        raise UsageError(f"audit must lie in [0, 1], got {audit:g}; 0.1 audits one in ten")
-    if audit and not isinstance(planned.space.scheduler, Asha):
-        raise UsageError("audit needs scheduler.asha; nothing else can be judged afterwards")
-    if hang_after is not None and isinstance(
-        planned.space.scheduler, StockAsha | Median | Hyperband | Pbt
-    ):
-        raise UsageError(
-            "hang_after needs scheduler.asha or none: Ray's own schedulers watch no worker"
-        )
-    if hang_after is not None and not hang_after > 0:
-        raise UsageError(f"hang_after must be positive seconds, got {hang_after:g}")

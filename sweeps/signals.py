@@ -4,9 +4,11 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
+
+from sweeps.exits import exit_with
 
 # What a person, a closed terminal, SLURM, Kubernetes and a spot market send.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -70,13 +72,6 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def exit_with(line: str, status: int) -> NoReturn:
-    """End this process now, with ``line`` on stderr, whatever it is doing."""
-    with suppress(OSError):
-        os.write(2, f"{line}\n".encode(errors="backslashreplace"))
-    os._exit(status)
 
 
 def _handled() -> list[signal.Signals]:

@@ -69,6 +69,31 @@ class Paced:
         self._due = now + max(self._pause, 20 * (now - began))
 
 
+class Unfailing:
+    """Passes on to ``shown`` until that raises: results matter more than being watched."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown: Progress = shown
+
+    def message(self, text: str) -> None:
+        """See :class:`Progress`."""
+        self._tell(lambda: self._shown.message(text))
+
+    def update(self, state: State) -> None:
+        """See :class:`Progress`."""
+        self._tell(lambda: self._shown.update(state))
+
+    def close(self) -> None:
+        """See :class:`Progress`."""
+        self._tell(self._shown.close)
+
+    def _tell(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:  # a closed pipe, a full disk, or a terminal that is gone
+            self._shown = Silent()
+
+
 class Silent:
     """Says nothing."""
 
@@ -90,7 +115,7 @@ class PlainLines:
 
     def message(self, text: str) -> None:
         """See :class:`Progress`."""
-        print(text, flush=True)
+        _print(text)
 
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
@@ -100,7 +125,7 @@ class PlainLines:
             self._told.add(trial_id)
             axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
             progress = f"{_counts(state)} · {_times(state)}"
-            print(f"{progress} | {axes}: {_ending(log, state.experiment)}", flush=True)
+            _print(f"{progress} | {axes}: {_ending(log, state.experiment)}")
 
     def close(self) -> None:
         """See :class:`Progress`."""
@@ -135,6 +160,11 @@ class LivePanel:
             return Group(Text(f"{_clock(time.monotonic() - self._began)} elapsed", style="bold"))
         counts, state, table = self._shown
         return Group(Text(f"{counts} · {_times(state)}", style="bold"), table)
+
+
+def _print(text: str) -> None:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def _counts(state: State) -> str:

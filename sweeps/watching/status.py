@@ -19,6 +19,7 @@ from rich.text import Text
 
 from sweeps.errors import UsageError
 from sweeps.record.book import TrialLog, cell
+from sweeps.signals import interruptible
 from sweeps.watching.holder import Driver, driver
 from sweeps.watching.tally import Rule, Tally, tallied
 
@@ -195,7 +196,8 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
     console = Console()
     redrawn = watch is not None and console.is_terminal and not as_json
     try:
-        with Live(console=console, auto_refresh=False) if redrawn else nullcontext() as panel:
+        live = Live(console=console, auto_refresh=False) if redrawn else nullcontext()
+        with interruptible(), live as panel:
             while True:
                 now = status(storage)
                 text = json.dumps(asdict(now)) if as_json else "\n".join(lines(now))

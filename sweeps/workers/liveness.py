@@ -15,8 +15,10 @@ from typing import Any
 import ray
 
 from sweeps.errors import SweepError
-from sweeps.signals import Interrupted, exit_with
+from sweeps.exits import exit_with, message_if_aborted
+from sweeps.signals import Interrupted
 
+_SAFE = "what was recorded is safe, and the same command goes on"
 _PAUSE = 0.5  # seconds between two looks
 _MOST_FAILURES = 2  # looks in a row that nobody answers
 _TIMEOUT = 2.0  # seconds for an answer
@@ -33,15 +35,16 @@ def watched() -> Iterator[None]:
         SweepError: one of them has died.
     """
     watch = _Watch()
-    watch.start()
-    try:
-        yield
-    except BaseException as error:
-        if watch.loss:
-            raise SweepError(watch.loss) from error
-        raise
-    finally:
-        watch.over.set()
+    with message_if_aborted(f"error: Ray has ended this process, or it was killed; {_SAFE}"):
+        watch.start()
+        try:
+            yield
+        except BaseException as error:
+            if watch.loss:
+                raise SweepError(watch.loss) from error
+            raise
+        finally:
+            watch.over.set()
 
 
 def alive() -> bool:
@@ -66,7 +69,7 @@ class _Watch(threading.Thread):
         return None
 
     def _end(self, name: str) -> None:
-        self.loss = f"{name} has died; what was recorded is safe, and the same command goes on"
+        self.loss = f"{name} has died; {_SAFE}"
         if self.over.is_set():
             return
         if self._driver is threading.main_thread():
