@@ -58,7 +58,7 @@ def test_what_is_no_address_is_refused(address):
 
 
 def test_ray_client_is_refused_with_what_to_do_instead():
-    with pytest.raises(UsageError, match="Ray Client.*--address auto"):
+    with pytest.raises(UsageError, match=r"Ray Client.*--address auto"):
         joinable("ray://127.0.0.1:10001")
 
 
@@ -66,7 +66,7 @@ def test_ray_client_is_refused_with_what_to_do_instead():
 def test_authentication_that_is_disabled_is_refused_unless_asked_for(home, monkeypatch, address):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     with (
-        pytest.raises(UsageError, match="RAY_AUTH_MODE=disabled.*--insecure"),
+        pytest.raises(UsageError, match=r"RAY_AUTH_MODE=disabled.*--insecure"),
         authentication(address, insecure=False),
     ):
         pass
