@@ -23,8 +23,8 @@ import sys, time
 from sweeps.signals import interruptible
 try:
     with interruptible():
-        print("inside", flush=True)
         try:
+            print("inside", flush=True)
             time.sleep(60)
         finally:
             time.sleep(60)  # the second signal meets it as it ends
