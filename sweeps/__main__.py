@@ -22,6 +22,7 @@ from sweeps.bundles import (
     verify_bundle,
 )
 from sweeps.errors import PreparationError, SweepError, UsageError
+from sweeps.exits import exit_with
 from sweeps.planning.budget import Budget
 from sweeps.record.storage import WriteError
 from sweeps.signals import MESSAGE, Interrupted
@@ -251,6 +252,7 @@ def main() -> None:
     """Run the command line; what the user can put right is one line and exit code 2."""
     streams.tolerate()
     try:
+        _check_directory()
         cli.main(standalone_mode=False)
     except (sweeps.SpaceError, UsageError) as error:
         click.echo(f"error: {error}", err=True)
@@ -269,9 +271,20 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        click.echo(MESSAGE, err=True)
         cause = error.__cause__ or error  # click raises an Abort of its own from it
-        sys.exit(128 + (cause.number if isinstance(cause, Interrupted) else signal.SIGINT))
+        number = cause.number if isinstance(cause, Interrupted) else signal.SIGINT
+        # At once: another signal must not meet an interpreter that ends.
+        exit_with(MESSAGE, 128 + number)
+
+
+def _check_directory() -> None:
+    """Refuse a removed directory, in which MKL ends the process with a cause of its own."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError(
+            "the current directory has been removed; change to another and start again"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from sweeps.exits import exit_with
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MESSAGE = "interrupted: the same command again runs what is left"
 _COMMANDS = ("-m", "hedgesweep")
+_line_first: list[bool] = []
+"""Filled once this process is known to be a command, which may be ended at once."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -37,6 +39,7 @@ def exit_on_signals() -> None:
 
     An exception would be a traceback while modules are imported, and some of them swallow it.
     """
+    _line_first.append(True)
     for number in _handled():
         signal.signal(number, _exit)
 
@@ -51,7 +54,7 @@ def interruptible() -> Iterator[None]:
 
     def handle(number: int, frame: FrameType | None) -> NoReturn:
         nonlocal seen
-        if seen:
+        if seen or (_line_first and _importing(frame)):
             _exit(number)  # the log is whole at every moment
         seen = number
         raise Interrupted(number)
@@ -72,6 +75,13 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether ``frame`` belongs to an import, which may swallow an exception and print it."""
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _handled() -> list[signal.Signals]:

@@ -15,12 +15,13 @@ from sweeps.errors import UsageError
 
 _LONGEST_SOCKET = 107 if sys.platform != "darwin" else 103  # bytes, of the kernel
 _PREFIX = "hs-"  # mkdtemp adds 8 characters
+_INNER = "r"
 _SHORT = ("/tmp", "/var/tmp")  # where there is room for an object store that spills
 
 
 @contextmanager
 def session_folder() -> Iterator[str]:
-    """A new folder that only this user can enter, for ``ray.init``.
+    """A folder for ``ray.init`` in a new one that only this user can enter.
 
     It is made in RAY_TMPDIR or TMPDIR, or, if the latter is too long, where there is a short path.
 
@@ -29,15 +30,15 @@ def session_folder() -> Iterator[str]:
     """
     folder = _made()
     try:
-        yield folder
+        yield f"{folder}/{_INNER}"  # which Ray makes, writable to all
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def longest_parent() -> int:
-    """Bytes that the path of the folder's parent may have at most."""
+    """Bytes that RAY_TMPDIR and TMPDIR may have at most."""
     session = f"session_2000-01-01_00-00-00_000000_{os.getpid()}"
-    return _LONGEST_SOCKET - len(f"/{_PREFIX}{'x' * 8}/{session}/sockets/plasma_store")
+    return _LONGEST_SOCKET - len(f"/{_PREFIX}{'x' * 8}/{_INNER}/{session}/sockets/plasma_store")
 
 
 def _made() -> str:

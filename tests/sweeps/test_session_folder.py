@@ -42,9 +42,10 @@ def test_the_socket_of_every_tmpdir_is_within_the_limit_of_the_kernel(base, monk
     monkeypatch.setenv("TMPDIR", str(parent))
     with session_folder() as folder:
         assert len(os.fsencode(socket_of(folder))) <= KERNEL
-        assert (Path(folder).parent == parent) == (beyond <= 0)
-        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
-    assert not os.path.exists(folder)
+        private = Path(folder).parent
+        assert (private.parent == parent) == (beyond <= 0)
+        assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert not private.exists()
 
 
 def test_the_longest_parent_uses_the_limit_up(base, monkeypatch):
