@@ -3,6 +3,12 @@
 >>> sweep = sweeps.run("search_spaces/tickets.yaml", storage="results/tickets")
 """
 
+from sweeps import signals as signals  # before what takes its time to import
+
+if signals.on_command_line():
+    signals.exit_on_signals()
+
+# isort: split
 from sweeps import origin as origin  # before every other import of ours
 
 # isort: split

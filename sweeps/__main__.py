@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 import sweeps
 from hedgecore.bundle.errors import BundleError
-from sweeps import origin
+from sweeps import origin, streams
 from sweeps.bundles import (
     accepted_option,
     is_bundle,
@@ -22,9 +23,10 @@ from sweeps.bundles import (
     verify_bundle,
 )
 from sweeps.errors import PreparationError, SweepError, UsageError
+from sweeps.exits import exit_with
 from sweeps.planning.budget import Budget
 from sweeps.record.storage import WriteError
-from sweeps.signals import Interrupted
+from sweeps.signals import MESSAGE, Interrupted
 from sweeps.text import echo, echo_all
 
 _space = click.argument("space", type=click.Path(path_type=Path))
@@ -86,6 +88,7 @@ def plan_command(
 @_set
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials at a time.")
 @click.option("--address", metavar="ADDRESS", help="Join a running Ray cluster, such as 'auto'.")
+@click.option("--insecure", is_flag=True, help="Use Ray without token authentication.")
 @click.option(
     "--audit",
     type=click.FloatRange(0, 1),
@@ -118,6 +121,7 @@ def run_command(
     overrides: tuple[str, ...],
     max_concurrent: int | None,
     address: str | None,
+    insecure: bool,
     audit: float,
     hang_after: float | None,
     allow_mixed: bool,
@@ -142,6 +146,7 @@ def run_command(
         overrides=overrides,
         max_concurrent=max_concurrent,
         address=address,
+        insecure=insecure,
         audit=audit,
         hang_after=hang_after,
         allow_mixed=allow_mixed,
@@ -151,12 +156,15 @@ def run_command(
         followers=followers(tensorboard=tensorboard, mlflow=mlflow),
     )
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
-    echo(f"{counts} in {sweep.seconds:.0f} s")
-    echo(f"results in {storage}: next, hedgesweep report {storage}")
-    if not sweep.within_budget:
-        echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
-    for problem in sweep.problems():
-        echo(f"error: {problem}", err=True)
+    with suppress(OSError):  # all is recorded, even if nobody listens any more
+        echo(f"{counts} in {sweep.seconds:.0f} s")
+        echo(f"results in {storage}: next, hedgesweep report {storage}")
+        if not sweep.within_budget:
+            echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
+        for problem in sweep.problems():
+            echo(f"error: {problem}", err=True)
+        sys.exit(sweep.exit_status)
+    streams.discard()
     sys.exit(sweep.exit_status)
 
 
@@ -259,7 +267,9 @@ for _command in (keys_command, seal_command, open_command):
 
 def main() -> None:
     """Run the command line; what the user can put right is one line and exit code 2."""
+    streams.tolerate()
     try:
+        _check_directory()
         cli.main(standalone_mode=False)
     except (sweeps.SpaceError, UsageError) as error:
         echo(f"error: {error}", err=True)
@@ -267,15 +277,33 @@ def main() -> None:
     except (BundleError, PreparationError, SweepError, WriteError) as error:
         echo(f"error: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in streams.LOST or error.filename is not None:
+            raise
+        streams.discard()
+        with suppress(OSError):
+            echo(f"error: the output cannot be written ({error.strerror})", err=True)
+        sys.exit(1)
     except click.ClickException as error:
         error.show(file=(usage := io.StringIO()))
         for line in usage.getvalue().splitlines():
             echo(line, err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        echo("interrupted: the same command again runs what is left", err=True)
         cause = error.__cause__ or error  # click raises an Abort of its own from it
-        sys.exit(128 + (cause.number if isinstance(cause, Interrupted) else signal.SIGINT))
+        number = cause.number if isinstance(cause, Interrupted) else signal.SIGINT
+        # At once: another signal must not meet an interpreter that ends.
+        exit_with(MESSAGE, 128 + number)
+
+
+def _check_directory() -> None:
+    """Refuse a removed directory, in which MKL ends the process with a cause of its own."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError(
+            "the current directory has been removed; change to another and start again"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hedgecore.config import digest
-from search_spaces import Asha, Hyperband, Median, Pbt, SearchSpace, StockAsha
+from search_spaces import Asha, SearchSpace
+from sweeps.arguments import check_rule, check_types
 from sweeps.deciding.asha import Asha as Judge
 from sweeps.deciding.engine import Engine
 from sweeps.deciding.roster import Roster
@@ -24,7 +25,7 @@ from sweeps.record.models import rebuild
 from sweeps.signals import interruptible
 from sweeps.sweep import Sweep
 from sweeps.watching.followers import Follower, Followers
-from sweeps.watching.progress import Paced, Progress, State, default
+from sweeps.watching.progress import Paced, Progress, State, Unfailing, default
 
 if TYPE_CHECKING:
     from sweeps.deciding.search import OptunaSearch
@@ -37,6 +38,7 @@ def run(
     overrides: Mapping[str, Any] | Iterable[str] | None = None,
     max_concurrent: int | None = None,
     address: str | None = None,
+    insecure: bool = False,
     audit: float = 0.0,
     budget: Budget | None = None,
     hang_after: float | None = None,
@@ -57,6 +59,7 @@ def run(
         address: a running Ray cluster to join ("auto" finds the one of this machine); by default
             Ray starts here and stops afterwards. A Ray that this process has already initialised
             is used as it is.
+        insecure: start or join Ray without token authentication.
         audit: share in [0, 1] of the configurations that ASHA stops that train to their end all
             the same, so that its errors can be counted; drawn from the seed of the search.
         budget: hours or money after which the sweep is cut off.
@@ -74,8 +77,20 @@ def run(
         SweepError: workers die before they run anything, or compute with another arithmetic.
         WriteError: the storage takes no more.
     """
+    check_types(
+        storage=storage,
+        max_concurrent=max_concurrent,
+        address=address,
+        insecure=insecure,
+        allow_mixed=allow_mixed,
+        audit=audit,
+        budget=budget,
+        hang_after=hang_after,
+        followers=followers,
+        progress=progress,
+    )
     planned = plan(space, overrides=overrides)
-    _check(planned, max_concurrent=max_concurrent, audit=audit, hang_after=hang_after)
+    check_rule(planned, audit=audit, hang_after=hang_after)
     storage = writable_storage(storage)
     core, text = manifest.core_version(), planned.space.text
     began = time.monotonic()
@@ -89,7 +104,7 @@ def run(
             experiment=planned.experiment,
             accept=partial(manifest.check, storage, planned),
         )
-        shown = progress or default()
+        shown = Unfailing(progress or default())
         told = Followers(followers, ledger.book, shown.message)
         ledger.follow = told.record
         # Last in, first out: what was recorded is made safe before anybody is waited for.
@@ -117,7 +132,9 @@ def run(
             from sweeps.workers.running import prepared, work
 
             try:
-                with prepared(planned, filed, ledger, address, shown, deadline) as shared:
+                with prepared(
+                    planned, filed, ledger, address, shown, deadline, insecure=insecure
+                ) as shared:
                     facts = {key: made.facts for key, made in shared.items()}
                     content = manifest.content(planned, facts, ledger.book.prepared, audit=audit)
                     ledger.keep_manifest(content, text)
@@ -222,22 +239,3 @@ def _state(roster: Roster, began: float, first_trial: float) -> State:
         began=began,
         first_trial=first_trial,
     )
-
-
-def _check(
-    planned: Plan, *, max_concurrent: int | None, audit: float, hang_after: float | None
-) -> None:
-    if max_concurrent is not None and max_concurrent < 1:
-        raise UsageError(f"max_concurrent must be at least 1, got {max_concurrent}")
-    if not 0 <= audit <= 1:
-        raise UsageError(f"audit must lie in [0, 1], got {audit:g}; 0.1 audits one in ten")
-    if audit and not isinstance(planned.space.scheduler, Asha):
-        raise UsageError("audit needs scheduler.asha; nothing else can be judged afterwards")
-    if hang_after is not None and isinstance(
-        planned.space.scheduler, StockAsha | Median | Hyperband | Pbt
-    ):
-        raise UsageError(
-            "hang_after needs scheduler.asha or none: Ray's own schedulers watch no worker"
-        )
-    if hang_after is not None and not hang_after > 0:
-        raise UsageError(f"hang_after must be positive seconds, got {hang_after:g}")

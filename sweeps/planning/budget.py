@@ -27,9 +27,13 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("cpus", "hours", "cost", "rate"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
+            if value is None and name != "cpus":
+                continue
+            real = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (real and 0 < value < 1e300):
+                text = f"{value:g}" if isinstance(value, float) else repr(value)[:40]
                 raise UsageError(
-                    f"{name} of a budget must be a number above 0, got {value:g}; change it"
+                    f"{name} of a budget must be a number above 0, got {text}; change it"
                 )
         if self.cost is not None and self.rate is None:
             raise UsageError(

@@ -70,6 +70,31 @@ class Paced:
         self._due = now + max(self._pause, 20 * (now - began))
 
 
+class Unfailing:
+    """Passes on to ``shown`` until that raises: results matter more than being watched."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown: Progress = shown
+
+    def message(self, text: str) -> None:
+        """See :class:`Progress`."""
+        self._tell(lambda: self._shown.message(text))
+
+    def update(self, state: State) -> None:
+        """See :class:`Progress`."""
+        self._tell(lambda: self._shown.update(state))
+
+    def close(self) -> None:
+        """See :class:`Progress`."""
+        self._tell(self._shown.close)
+
+    def _tell(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:  # a closed pipe, a full disk, or a terminal that is gone
+            self._shown = Silent()
+
+
 class Silent:
     """Says nothing."""
 

@@ -20,6 +20,7 @@ from rich.text import Text
 from sweeps.errors import UsageError
 from sweeps.record.book import TrialLog, cell
 from sweeps.record.layout import readable_storage
+from sweeps.signals import interruptible
 from sweeps.text import echo_all, printable
 from sweeps.watching.holder import Driver, driver
 from sweeps.watching.tally import Rule, Tallies, Tally
@@ -199,7 +200,8 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
     tallies = Tallies(storage)
     redrawn = watch is not None and console.is_terminal and not as_json
     try:
-        with Live(console=console, auto_refresh=False) if redrawn else nullcontext() as panel:
+        live = Live(console=console, auto_refresh=False) if redrawn else nullcontext()
+        with interruptible(), live as panel:
             while True:
                 now = status(storage, tallies=tallies)
                 said = [json.dumps(asdict(now))] if as_json else lines(now)

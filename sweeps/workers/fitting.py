@@ -16,6 +16,7 @@ from ray.tune.progress_reporter import TrialProgressCallback
 
 from sweeps.errors import Cut
 from sweeps.record.ledger import Ledger
+from sweeps.workers.liveness import alive
 
 
 class Listener(Callback):
@@ -97,9 +98,10 @@ def fit(
     except BaseException as error:
         for name in list(listener.live):
             listener.kill(name)
-        # Tune tidies up after Exceptions only; what it reserved goes with its frames.
-        traceback.clear_frames(error.__traceback__)
-        gc.collect()
+        if alive():
+            # Tune tidies up after Exceptions only; what it reserved goes with its frames.
+            traceback.clear_frames(error.__traceback__)
+            gc.collect()
         if isinstance(error, Cut):
             return False
         if isinstance(error, tune.TuneError) and listener.failure is not None:

@@ -40,15 +40,19 @@ def prepared(
     address: str | None,
     shown: Progress,
     deadline: float | None,
+    *,
+    insecure: bool,
 ) -> Iterator[dict[str, Shared]]:
     """A running Ray with every preparation in its object store, made once and filed.
 
     Raises:
         Cut: ``deadline``, in seconds of ``time.monotonic``, came first.
         PreparationError: a baseline diverged, or data cannot be had; the others are filed.
-        UsageError: nothing answers at ``address``, or it is too small for one trial.
+        UsageError: nothing answers at ``address``, it is too small for one trial, or without
+            authentication although not ``insecure``.
+        SweepError: Ray has died.
     """
-    with runtime(address, planned.space.resources):
+    with runtime(address, planned.space.resources, insecure=insecure):
         yield _prepare(planned, filed, ledger, shown, deadline)
 
 

@@ -120,7 +120,11 @@ def test_run_joins_a_cluster_that_is_already_there(tiny, tmp_path, cluster):
     address, environment = cluster
     one = ["--set", "space.sparsity.grid=[0.5]", "--set", "space.lr.grid=[0.01]"]
     out = tmp_path / "out"
-    done = hedgesweep("run", tiny, "--storage", out, "--address", address, *one, env=environment)
+    joined = ["run", tiny, "--storage", out, "--address", address, *one]
+    refused = hedgesweep(*joined, env=environment)
+    assert refused.returncode == 2
+    assert "--insecure" in refused.stderr
+    done = hedgesweep(*joined, "--insecure", env=environment)
     assert done.returncode == 0, done.stderr
     assert set(analysis.load_trials(out)["status"]) == {"completed"}
 

@@ -113,7 +113,7 @@ def test_concurrency_does_not_change_a_number(finished, silent, tmp_path):
 def test_the_same_command_again_trains_nothing(finished, silent, monkeypatch):
     space, out, _ = finished
     before = tables(out)
-    monkeypatch.setattr(running, "runtime", lambda *_: pytest.fail("started Ray"))
+    monkeypatch.setattr(running, "runtime", lambda *_, **__: pytest.fail("started Ray"))
     sweep = sweeps.run(space, storage=out, progress=silent)
     assert sweep.counts == {"completed": 8}
     for mine, theirs in zip(tables(out), before, strict=True):

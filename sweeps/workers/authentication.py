@@ -1,0 +1,105 @@
+"""Token authentication of Ray: a new token for a Ray of this machine, the user's for a cluster.
+
+Whoever reaches a port of a Ray without it runs code as the user. Ray switches it on by default for
+what it starts itself, but not for what it joins, and writes its token readable to all.
+"""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+
+from sweeps.errors import UsageError
+
+_MODE = "RAY_AUTH_MODE"
+
+
+@contextmanager
+def authentication(address: str | None, *, insecure: bool) -> Iterator[None]:
+    """Ray started or joined inside has token authentication, or has none if ``insecure``.
+
+    What is started here gets a token that lies in no file and ends with it.
+
+    Raises:
+        UsageError: the environment disables it and ``insecure`` does not, or the token for the
+            cluster at ``address`` is missing or exposed.
+    """
+    mode = os.environ.get(_MODE, "token")
+    if not insecure and mode.lower() != "token":
+        raise UsageError(
+            f"{_MODE}={mode} would let everybody who reaches a port of Ray run code as you; "
+            "unset it, or accept that with --insecure (insecure=True)"
+        )
+    variables = {_MODE: "disabled" if insecure else "token"}
+    if address is None:
+        variables["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        with suppress(UsageError):  # not read here, but Ray may have left it to all eyes
+            _protect(_token_file())
+    elif not insecure and not os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
+        _protect(_token_file())
+    try:
+        with environment(variables):
+            _reload()
+            yield
+    finally:
+        _reload()
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """``variables`` set, and as they were afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _token_file() -> Path:
+    return Path(os.path.expanduser("~")) / ".ray" / "auth_token"
+
+
+def _protect(path: Path) -> None:
+    """Leave ``path`` to its owner alone.
+
+    Raises:
+        UsageError: it is missing, a link, or of another user.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"no token for the cluster: copy that of its head node to {path}, "
+            "or join a cluster without tokens with --insecure (insecure=True)"
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"the token {path} is a link or cannot be read ({error.strerror}); "
+            "replace it with a file of your own, mode 600"
+        ) from error
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise UsageError(
+                f"the token {path} is no file of yours (owner {found.st_uid}); "
+                "replace it with a file of your own, mode 600"
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            os.fchmod(fd, 0o600)
+    finally:
+        os.close(fd)
+
+
+def _reload() -> None:
+    """Let Ray's compiled core of this process read the environment again."""
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()

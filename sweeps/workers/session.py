@@ -1,0 +1,69 @@
+"""The folder of a Ray session: private, short enough for its sockets, removed afterwards.
+
+Ray makes its session folders writable to all in a shared place, where another user could replace a
+socket; and a Unix socket's path must not exceed 107 bytes, which SLURM's TMPDIR often does.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from sweeps.errors import UsageError
+
+_LONGEST_SOCKET = 107 if sys.platform != "darwin" else 103  # bytes, of the kernel
+_PREFIX = "hs-"  # mkdtemp adds 8 characters
+_INNER = "r"
+_SHORT = ("/tmp", "/var/tmp")  # where there is room for an object store that spills
+
+
+@contextmanager
+def session_folder() -> Iterator[str]:
+    """A folder for ``ray.init`` in a new one that only this user can enter.
+
+    It is made in RAY_TMPDIR or TMPDIR, or, if the latter is too long, where there is a short path.
+
+    Raises:
+        UsageError: RAY_TMPDIR is too long, or no folder can be made there.
+    """
+    folder = _made()
+    try:
+        yield f"{folder}/{_INNER}"  # which Ray makes, writable to all
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def longest_parent() -> int:
+    """Bytes that RAY_TMPDIR and TMPDIR may have at most."""
+    session = f"session_2000-01-01_00-00-00_000000_{os.getpid()}"
+    return _LONGEST_SOCKET - len(f"/{_PREFIX}{'x' * 8}/{_INNER}/{session}/sockets/plasma_store")
+
+
+def _made() -> str:
+    name = next((n for n in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(n)), None)
+    parent = os.path.abspath(os.environ[name]) if name else _SHORT[0]
+    length, most = len(os.fsencode(parent)), longest_parent()
+    if name == "RAY_TMPDIR" and length > most:
+        raise UsageError(
+            f"RAY_TMPDIR is {length} bytes long, which leaves Ray's sockets more than the "
+            f"{_LONGEST_SOCKET} that the kernel allows; give one of at most {most}, such as /tmp"
+        )
+    try:
+        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+    except OSError as error:
+        cure = f"make it, or unset {name}" if name else "set TMPDIR to a folder that can"
+        where = f"{name}={parent}" if name else parent
+        raise UsageError(f"{where} cannot be written ({error.strerror}); {cure}") from error
+    if length <= most:
+        return folder
+    os.rmdir(folder)
+    for short in (*_SHORT, os.environ.get("XDG_RUNTIME_DIR", "")):
+        if short and len(os.fsencode(short)) <= most:
+            with suppress(OSError):
+                return tempfile.mkdtemp(prefix=_PREFIX, dir=short)
+    raise UsageError(
+        f"TMPDIR is {length} bytes long, which leaves Ray's sockets more than the "
+        f"{_LONGEST_SOCKET} that the kernel allows; set RAY_TMPDIR to one of at most {most}"
+    )

@@ -1,0 +1,94 @@
+"""Ray's own processes: what they listen on, and a sweep from which one of them is taken."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from invariants import leaves_nothing
+from reliability.sweeping import SPACE, Driver, acknowledged
+
+pytestmark = pytest.mark.ray
+
+LONG = ("--set", "study.training.epochs=400", "--set", "scheduler=null")
+LISTENS = "0A"  # the state in /proc/net/tcp
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
+# By a part of their command lines; how the sweep ends is Ray's choice where its agents die.
+PROCESSES = {
+    "gcs_server/": "Ray's GCS has died",
+    "raylet/raylet": "Ray's raylet has died",
+    "ray::RuntimeEnvAgent": "Ray",
+}
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Path:
+    (tmp_path / "space.yaml").write_text(SPACE)
+    return tmp_path / "space.yaml"
+
+
+def listening(pids: set[int]) -> dict[str, int]:
+    """Ports on which ``pids`` listen, counted by address as the kernel writes it."""
+    inodes = set()
+    for pid in pids:
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            try:
+                target = os.readlink(link)
+            except OSError:  # it has just ended
+                continue
+            inodes.add(target.removeprefix("socket:[").removesuffix("]"))
+    counts: dict[str, int] = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            (
+                _,
+                local,
+                _,
+                state,
+                *_,
+            ) = fields = line.split()
+            if state == LISTENS and fields[9] in inodes:
+                address = local.rpartition(":")[0]
+                counts[address] = counts.get(address, 0) + 1
+    return counts
+
+
+@pytest.mark.slow
+def test_no_process_of_a_sweep_can_be_reached_from_another_machine(space, tmp_path):
+    (tmp_path / "home").mkdir()
+    with Driver(space, tmp_path / "out", *LONG, HOME=str(tmp_path / "home")) as driver:
+        assert driver.records(20), driver.errors
+        counts = listening(set(driver.processes))
+        (title,) = [t for t in driver.processes.values() if "gcs_server/" in t]
+        session = Path(re.search(r"--log_dir=(\S+)/logs", title)[1])
+        private = any(p.stat().st_mode & 0o077 == 0 for p in session.parents)
+        assert driver.interrupt(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert counts.keys() <= LOOPBACK, counts
+    assert sum(counts.values()) >= 5, "the listing misses what Ray needs at least"
+    assert private, "another user can replace the sockets"
+    assert not session.exists()
+    assert not (tmp_path / "home" / ".ray" / "auth_token").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("process", "message"), PROCESSES.items(), ids=lambda text: text[:9])
+def test_a_process_of_ray_that_dies_ends_the_sweep_with_a_line_and_the_same_command_goes_on(
+    space, tmp_path, process, message
+):
+    out = tmp_path / "out"
+    with Driver(space, out, *LONG) as driver:
+        assert driver.records(20), driver.errors
+        found = [pid for pid, title in driver.processes.items() if process in title]
+        os.kill(found[0], signal.SIGKILL)
+        assert driver.ends() == 1, driver.errors
+        driver.leaves_no_process()  # nor the one that tells of its end
+        (line,) = [line for line in driver.errors.splitlines() if line.startswith("error: ")]
+        assert message in line
+        assert "the same command goes on" in line
+        assert "Traceback" not in driver.errors
+        leaves_nothing(out)
+        acknowledged(driver.said, out)
+    with Driver(space, out, *LONG) as driver:
+        assert driver.records(5), driver.errors
+        assert driver.interrupt(signal.SIGTERM) == 128 + signal.SIGTERM

@@ -1,0 +1,45 @@
+"""What ``sweeps.run`` refuses before anything is made."""
+
+import math
+
+import pytest
+
+import sweeps
+from sweeps import Budget, UsageError
+
+WRONG = {
+    "storage": [3, None, b"out", "", 2.5],
+    "max_concurrent": ["2", True, 0, 2.5, -1, math.nan],
+    "address": [3, "", " ", b"auto"],
+    "insecure": ["yes", 1, None],
+    "audit": ["x", math.nan, -0.1, 1.5, True, None],
+    "budget": [5, "2 h", {"hours": 2}],
+    "hang_after": ["1", 0, -1.0, math.nan, math.inf, True],
+    "followers": [object(), [object()], None, "board"],
+    "progress": [3, object(), "plain"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
+def test_an_argument_of_another_type_or_range_is_one_line_that_names_it(
+    tiny, tmp_path, name, value
+):
+    arguments = {"storage": tmp_path / "out", name: value}
+    with pytest.raises(UsageError, match=rf"^{name} must be .*; got ") as caught:
+        sweeps.run(tiny, **arguments)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["cpus", "hours", "cost", "rate"])
+@pytest.mark.parametrize("value", ["2", True, 0, -1.0, math.nan, math.inf, 10**400, [1]])
+def test_a_budget_of_anything_but_a_positive_number_is_refused(name, value):
+    arguments = {"cpus": 2, "hours": 1.0, "rate": 1.0, name: value}
+    with pytest.raises(UsageError, match=rf"^{name} of a budget must be a number above 0, got"):
+        Budget(**arguments)
+
+
+def test_control_a_budget_without_limits_is_none():
+    assert Budget(cpus=2).seconds == math.inf

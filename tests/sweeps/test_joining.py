@@ -1,0 +1,109 @@
+"""Addresses at which no Ray cluster answers, and the token for one that does."""
+
+import os
+import socket
+import stat
+import threading
+
+import pytest
+
+from sweeps import UsageError
+from sweeps.workers.authentication import authentication
+from sweeps.workers.joining import joinable
+
+pytestmark = pytest.mark.ray  # imports it, starts none
+
+TOKENS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty home, and no variable about tokens."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in TOKENS:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".ray").mkdir()
+    return tmp_path
+
+
+@pytest.fixture(params=["closed", "silent", "hangs up", "another server"])
+def address(request):
+    """A port at which something else than Ray is, or nothing."""
+    server = socket.create_server(("", 0))
+    port = server.getsockname()[1]
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            if request.param == "another server":
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+    if request.param == "closed":
+        server.close()
+    elif request.param != "silent":
+        threading.Thread(target=answer, daemon=True).start()
+    yield f"127.0.0.1:{port}"
+    server.close()
+
+
+def test_whatever_is_no_ray_is_refused_with_the_address(address):
+    with pytest.raises(UsageError, match=f"^no Ray cluster at '{address}'.*ray start --head"):
+        joinable(address)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:99999", "127.0.0.1:x", "::"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(UsageError, match="no Ray cluster at"):
+        joinable(address)
+
+
+def test_ray_client_is_refused_with_what_to_do_instead():
+    with pytest.raises(UsageError, match=r"Ray Client.*--address auto"):
+        joinable("ray://127.0.0.1:10001")
+
+
+@pytest.mark.parametrize("address", [None, "127.0.0.1:1"])
+def test_authentication_that_is_disabled_is_refused_unless_asked_for(home, monkeypatch, address):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with (
+        pytest.raises(UsageError, match=r"RAY_AUTH_MODE=disabled.*--insecure"),
+        authentication(address, insecure=False),
+    ):
+        pass
+    with authentication(address, insecure=True):
+        assert os.environ["RAY_AUTH_MODE"] == "disabled"
+
+
+def test_a_ray_of_this_machine_has_a_token_of_its_own_while_it_runs(home):
+    tokens = set()
+    for _ in range(2):
+        with authentication(None, insecure=False):
+            assert os.environ["RAY_AUTH_MODE"] == "token"
+            tokens.add(os.environ["RAY_AUTH_TOKEN"])
+        assert not os.environ.keys() & set(TOKENS)
+    assert len(tokens) == 2
+    assert all(len(token) == 64 for token in tokens)
+    assert not list((home / ".ray").iterdir())
+
+
+@pytest.mark.parametrize("address", [None, "127.0.0.1:1"])
+def test_a_token_that_all_can_read_is_taken_back(home, address):
+    token = home / ".ray" / "auth_token"
+    token.write_text("0" * 64)
+    token.chmod(0o644)
+    with authentication(address, insecure=False):
+        assert stat.S_IMODE(token.stat().st_mode) == 0o600
+
+
+def test_a_token_that_is_missing_or_a_link_is_refused_where_a_cluster_needs_it(home):
+    token = home / ".ray" / "auth_token"
+    with pytest.raises(UsageError, match="no token"), authentication("a:1", insecure=False):
+        pass
+    (home / "elsewhere").write_text("0" * 64)
+    (home / "elsewhere").chmod(0o644)
+    token.symlink_to(home / "elsewhere")
+    with pytest.raises(UsageError, match="is a link"), authentication("a:1", insecure=False):
+        pass
+    with authentication(None, insecure=False):
+        pass
+    assert stat.S_IMODE((home / "elsewhere").stat().st_mode) == 0o644
