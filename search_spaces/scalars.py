@@ -4,7 +4,8 @@ import re
 
 import yaml
 
-from .messages import NUMBER, number_as_yaml, show, too_large
+from .messages import FieldError
+from .writing import NUMBER, number_as_yaml, quoted, show, too_large
 
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
@@ -19,44 +20,41 @@ def plain_scalar(text: str) -> bool | int | float | str | None:
     """The value of ``text`` written without quotes.
 
     Raises:
-        ValueError: YAML 1.1 reads it as something that its writer hardly means.
+        FieldError: YAML 1.1 reads it as something that its writer hardly means; ``write`` is the
+            text to put there instead.
     """
     if text in _NULL:
         return None
     lower = text.lower()
     if lower in ("true", "false"):
         return lower == "true"
-    quoted = f"{text!r} in quotes for text" if "'" not in text else "quotes for text"
     if lower in ("yes", "no", "on", "off"):
         meant = "true" if lower in ("yes", "on") else "false"
-        raise ValueError(f"{text!r} is {meant.title()} in YAML 1.1; write {meant}, or {quoted}")
+        raise _misread(text, f"{show(text)} is {meant} in YAML 1.1", meant)
     if text == "None":
-        raise ValueError(f"'None' is text in YAML; write null, or {quoted}")
+        raise _misread(text, "'None' is text in YAML", "null")
     if text in ("=", "<<"):
-        raise ValueError(f"{text!r} has a special meaning in YAML 1.1; write {quoted}")
+        raise _misread(text, f"{show(text)} has a special meaning in YAML 1.1")
     if _NOT_FINITE.fullmatch(text):
-        raise ValueError(f"numbers must be finite, got {text}; write a number, or {quoted}")
+        raise _misread(text, f"numbers must be finite, got {text}")
     if _DATE.fullmatch(text):
-        raise ValueError(f"{text} looks like a date; write {quoted}")
+        raise _misread(text, f"{text} looks like a date")
     if _BASE_60.fullmatch(text):
-        raise ValueError(
-            f"{text} looks like a number in base 60 in YAML 1.1; write it in decimals, or {quoted}"
-        )
-    return _number(text, quoted)
+        raise _misread(text, f"{text} looks like a number in base 60 in YAML 1.1")
+    return _number(text)
 
 
-def _number(text: str, quoted: str) -> int | float | str:
+def _number(text: str) -> int | float | str:
     if prefixed := _PREFIXED.fullmatch(text):
         bare = text.replace("_", "")
         try:
             value = int(bare, 0)
         except ValueError:
-            raise ValueError(
-                f"{text!r} is no number; write one in decimals, or {quoted}"
-            ) from None
+            raise _misread(text, f"{show(text)} is no number") from None
+        _bounded(text, value)
         if prefixed[1] in "oXOB":
-            raise ValueError(f"{text!r} is text in YAML 1.1; write {value}, or {quoted}")
-        return _bounded(text, value)
+            raise _misread(text, f"{show(text)} is text in YAML 1.1", str(value))
+        return value
     match = NUMBER.fullmatch(text)
     if match is None or not re.search("[0-9]", (match[2] or "") + (match[4] or "")):
         return text
@@ -64,23 +62,34 @@ def _number(text: str, quoted: str) -> int | float | str:
     _bounded(text, value_as_float)
     if _OCTAL.fullmatch(text):
         octal, decimal = int(text.replace("_", ""), 8), int(text.replace("_", ""))
-        cure = f"write {decimal}" if octal == decimal else f"write {decimal} or {octal}"
-        raise ValueError(f"{text} is {octal} in YAML 1.1 (octal); {cure}, or {quoted}")
+        meanings = [str(decimal)] if octal == decimal else [str(decimal), str(octal)]
+        raise _misread(text, f"{text} is {octal} in YAML 1.1 (octal)", *meanings)
     tag = implied_tag(yaml.ScalarNode, text, plain=True)
     if tag.endswith(":int"):
         return _bounded(text, int(text.replace("_", "")))
+    number = number_as_yaml(text)
     if tag.endswith(":float"):
         # "-.5e-3" is text in YAML 1.1; its twin without the sign is best not learnt.
         if match[2] is None and match[6]:
-            cure = f"write {number_as_yaml(text)}"
-            raise ValueError(f"{text!r} has no digit before the point; {cure}")
+            problem = f"{show(text)} has no digit before the point"
+            raise FieldError(problem, f"write {number}", write=number)
         return value_as_float
-    raise ValueError(f"{text!r} is text in YAML 1.1; write {number_as_yaml(text)}")
+    raise FieldError(f"{show(text)} is text in YAML 1.1", f"write {number}", write=number)
+
+
+def _misread(text: str, problem: str, *meanings: str) -> FieldError:
+    """The mistake of ``text`` that means one of ``meanings``, or text if it is quoted."""
+    in_quotes = f"{quoted(text)} in quotes"
+    advice = f"{' or '.join(meanings)}, or {in_quotes} for text" if meanings else in_quotes
+    return FieldError(problem, f"write {advice}", write=meanings[0] if meanings else quoted(text))
 
 
 def _bounded(text: str, value: int | float) -> int | float:
     if too_large(value):
-        raise ValueError(f"{show(text)} is too large; numbers are finite, whole ones below 2**63")
+        most = "9223372036854775807" if isinstance(value, int) else "1.7976931348623157e+308"
+        most = f"-{most}" if value < 0 else most
+        problem = f"{show(text)[1:-1]} is too large; numbers are finite, whole ones below 2**63"
+        raise FieldError(problem, f"write {most}", write=most)
     return value
 
 
