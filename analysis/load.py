@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 import pandas as pd
@@ -88,7 +89,7 @@ def _path(storage: Path, table: str) -> Path:
     if not storage.is_dir():
         raise StorageError(
             f"no sweep at '{storage}': there is no such directory; check the path, or start one "
-            f"with: hedgesweep run SPACE --storage {storage}"
+            f"with: hedgesweep run SPACE --storage {quote(str(storage))}"
         )
     path = storage / f"{table}.parquet"
     if path.is_file():
@@ -97,7 +98,7 @@ def _path(storage: Path, table: str) -> Path:
         raise StorageError(f"no {path.name} in '{storage}' yet: try again in a few seconds")
     raise StorageError(
         f"'{storage}' holds no sweep (neither manifest.json nor {path.name}); check the path, or "
-        f"start one with: hedgesweep run SPACE --storage {storage}"
+        f"start one with: hedgesweep run SPACE --storage {quote(str(storage))}"
     )
 
 

@@ -29,7 +29,7 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
     },
     "resources": {
         "cpu": "cpus numcpus ncpu cores threads cpupertrial",
-        "gpu": "gpus numgpus ngpu cuda gpupertrial",
+        "gpu": "gpus numgpus ngpu gpupertrial",
         "": "memory ram mem accelerator workers",
     },
     "scheduler": {

@@ -8,21 +8,7 @@ from collections.abc import Mapping
 NUMBER = re.compile(r"([-+]?)([0-9][0-9_]*)?(?:(\.)([0-9_]*))?(?:[eE]([-+]?)([0-9][0-9_]*))?")
 _LONGEST = 60
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_NOT_PLAIN = (
-    "y",
-    "n",
-    "yes",
-    "no",
-    "on",
-    "off",
-    "true",
-    "false",
-    "null",
-    "none",
-    "inf",
-    "nan",
-    "infinity",
-)
+_NOT_PLAIN = "y n yes no on off true false null inf nan infinity".split()
 
 
 def show(value: object) -> str:
@@ -85,7 +71,8 @@ def number_as_yaml(text: str) -> str:
 def _key(key: object) -> str:
     if not isinstance(key, str):
         return repr(key)
-    return key if _PLAIN.fullmatch(key) and key.lower() not in _NOT_PLAIN else quoted(key)
+    plain = _PLAIN.fullmatch(key) and key.lower() not in _NOT_PLAIN and key != "None"
+    return key if plain else quoted(key)
 
 
 def _escaped(character: str) -> str:

@@ -1,6 +1,7 @@
 """The command line: ``hedgesweep`` (= ``python -m sweeps``)."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,12 +62,17 @@ def plan_command(
     space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
 ) -> None:
     """Show what SPACE would run and what it would take; trains two epochs, and keeps nothing."""
-    from sweeps.planning import estimate
+    from sweeps.planning import estimate, machine
 
     planned = sweeps.plan(space, overrides=overrides)
+    machine.check_data(planned)
     for line in planned.lines():
         click.echo(line)
     counted = estimate.estimate(planned, cpus=cpus, rate=rate)
+    memory = machine.memory()
+    for line in machine.lacking(planned, memory=memory, gpus=machine.gpus()):
+        click.echo(line)
+    probe = probe and not machine.too_large(planned, memory)
     probed = estimate.probe(planned) if probe else None
     if probed:
         counted = estimate.estimate(planned, probed, cpus=cpus, rate=rate)
@@ -140,7 +146,7 @@ def run_command(
     )
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     click.echo(f"{counts} in {sweep.seconds:.0f} s")
-    click.echo(f"results in {storage}: next, hedgesweep report {storage}")
+    click.echo(f"results in {storage}: next, hedgesweep report {shlex.quote(str(storage))}")
     if not sweep.within_budget:
         click.echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,7 +119,8 @@ def seal_command(
     )
     for line in _lines(manifest):
         click.echo(line)
-    click.echo(f"sealed in {out}: next, hedgesweep verify {out} --key public.pem")
+    verify = f"hedgesweep verify {shlex.quote(str(out))} --key public.pem"
+    click.echo(f"sealed in {out}: next, {verify}")
 
 
 @click.command("open")

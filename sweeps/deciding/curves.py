@@ -20,6 +20,7 @@ from sweeps.planning.plan import Plan, plan
 from sweeps.record.book import Book, TrialLog
 from sweeps.record.log import read
 
+_MOST_VALUES = 100_000_000
 METRIC = "metric"
 """Column that simulated trials are judged by."""
 
@@ -175,7 +176,13 @@ def _planned(planned: Plan, trials: int | None) -> Source:
             f"{space.name}: what {space.search.algorithm} proposes depends on outcomes; "
             "simulate a storage that holds its trials"
         )
-    laps, rest = divmod(trials or len(planned.trials), len(planned.trials))
+    count = trials or len(planned.trials)
+    if count * planned.limit > _MOST_VALUES:
+        raise UsageError(
+            f"{count:,} trials of {planned.limit:,} epochs are more than {_MOST_VALUES:,} values; "
+            "lower --trials or study.training.epochs"
+        )
+    laps, rest = divmod(count, len(planned.trials))
     places = [(lap, trial) for lap in range(laps) for trial in planned.trials]
     places += [(laps, trial) for trial in planned.trials[:rest]]
     groups = [json.dumps([lap, planned.group(trial)]) for lap, trial in places]

@@ -128,7 +128,7 @@ MISTAKES = [
     ("experiment.x=1", "experiment.x: experiment is 'tickets', which has no keys"),
     ("experiment=ticket", "experiment: unknown experiment 'ticket'; did you mean 'tickets'"),
     ("study.training.hidden.x=1", r"study.training.hidden is \[32, 32\], which has no keys"),
-    ("study.a={b.c: 1}", "study.a.b.c: 'b.c' has a dot in it; write --set 'study.a.b={c: 1}'"),
+    ("study.a={b.c: 1}", "study.a.b.c: 'b.c' has a dot in it; write --set 'study.a={b: {c: 1}}'"),
     (
         "space.lr.grid=[1e-4]",
         r"space.lr.grid: '1e-4' is text in YAML 1.1; write --set 'space.lr.grid=\[1.0e-4\]'",
