@@ -23,15 +23,19 @@ def blamed(
         overrides: all of them, in their order.
         attempt: what is tried again with the first few of them.
     """
-    if not overrides or not error.key or error.place.startswith((SET, OVERRIDES)):
+    if not error.key:
         return error
     for last in reversed(range(len(overrides))):
         if isinstance(overrides, dict):
             items = list(overrides.items())
             fewer: Overrides = dict(items[:last])
-            place = f"{OVERRIDES} {items[last][0]}={show(items[last][1])}"
+            key = items[last][0]
+            place = f"{OVERRIDES} {key}={show(items[last][1])}"
         else:
             fewer, place = overrides[:last], f"{SET} {show(overrides[last])[1:-1]}"
+            key = overrides[last].partition("=")[0].strip()
+        if f"{key}.".startswith(f"{error.key}.") or f"{error.key}.".startswith(f"{key}."):
+            return error
         if _problem(attempt, fewer) != (error.key, error.problem):
             return error.blamed_on(place)
     return error

@@ -8,7 +8,20 @@ from collections.abc import Mapping
 NUMBER = re.compile(r"([-+]?)([0-9][0-9_]*)?(?:(\.)([0-9_]*))?(?:[eE]([-+]?)([0-9][0-9_]*))?")
 _LONGEST = 60
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_NOT_PLAIN = "y n yes no on off true false null inf nan infinity".split()
+_NOT_PLAIN = [
+    "y",
+    "n",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "true",
+    "false",
+    "null",
+    "inf",
+    "nan",
+    "infinity",
+]
 
 
 def show(value: object) -> str:

@@ -21,7 +21,9 @@ def cured_overrides(overrides: list[str], message: str) -> list[str]:
     """``overrides`` after the cure of ``message``, which is about one of them."""
     match = re.match(r"--set ([^ :=]+)(?:=.*?)?(?: \S+)?: ", message)
     blamed = match[1] if match else ""
-    rest = [t for t in overrides if printable(t.partition("=")[0].strip()) != blamed]
+    names = [printable(text.partition("=")[0].strip()) for text in overrides]
+    below = [name == blamed or name.startswith(f"{blamed}.") for name in names]
+    rest = [text for text, wrong in zip(overrides, below, strict=True) if not wrong]
     if cure := re.search(r"; write (--set .*)$", message):
         option, override = shlex.split(cure[1])
         assert option == "--set", message

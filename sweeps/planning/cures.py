@@ -28,7 +28,11 @@ def study_error(space: SearchSpace, error: ConfigError) -> SpaceError:
     if not error.rename:
         write, target = _elsewhere(space, name, beside[name])
     elif error.rename in beside:
-        write, target = Cure.REMOVE, key
+        both = beside[error.rename]
+        write = Cure.REMOVE
+        if isinstance(both, Mapping) and isinstance(beside[name], Mapping):
+            write = {**both, **beside[name]}
+        target = key if write is Cure.REMOVE else target
     return space.places.error(key, error.problem, write=write, target=target)
 
 
