@@ -27,7 +27,7 @@ def gpus() -> int:
     """GPUs that torch sees."""
     import torch
 
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return torch.accelerator.device_count()
 
 
 def check_data(planned: Plan) -> None:

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 import sweeps
 from sweeps import SpaceError, UsageError
 from sweeps.__main__ import cli
-from sweeps.planning.estimate import stored_bytes
+from sweeps.planning.estimate import probe, stored_bytes
 from sweeps.planning.machine import check_data, check_memory, gpus, lacking, memory
 from tests.spaces import TINY_XNN
 
@@ -31,6 +31,11 @@ def test_a_run_that_cannot_hold_its_paths_ends_before_ray_starts(tiny, tmp_path)
     paths = ["study.market.train_paths=1000000000", "study.market.steps=1000"]
     with pytest.raises(UsageError, match=r"take [\d,.]+ GB"):
         sweeps.run(tiny, storage=tmp_path / "s", overrides=paths)
+
+
+def test_a_probe_that_diverges_is_one_line(tiny):
+    with pytest.raises(UsageError, match="loss is nan in epoch 1; lower the learning rate"):
+        probe(sweeps.plan(tiny, overrides={"study.dense.lr": 1.0e15}))
 
 
 def test_1e13_paths_are_refused_with_the_most_there_may_be(tiny):
