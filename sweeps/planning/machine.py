@@ -76,6 +76,6 @@ def too_large(planned: Plan, memory: int) -> str:
     if stored <= memory:
         return ""
     return (
-        f"{len(planned.preparations)} preparations take {stored / 1e9:,.1f} GB in the object "
+        f"what is prepared takes {stored / 1e9:,.1f} GB in the object "
         f"store, and this machine has {memory / 1e9:,.1f} GB of memory"
     )
