@@ -1,3 +1,5 @@
+import io
+import json
 import shlex
 from pathlib import Path
 
@@ -5,9 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 import sweeps
+from hedgecore.training.convergence import DivergedError
 from sweeps import SpaceError, UsageError
 from sweeps.__main__ import cli
-from sweeps.planning.estimate import probe, stored_bytes
+from sweeps.planning import probe
+from sweeps.planning.estimate import stored_bytes
 from sweeps.planning.machine import check_data, check_memory, gpus, lacking, memory
 from tests.spaces import TINY_XNN
 
@@ -33,9 +37,16 @@ def test_a_run_that_cannot_hold_its_paths_ends_before_ray_starts(tiny, tmp_path)
         sweeps.run(tiny, storage=tmp_path / "s", overrides=paths)
 
 
-def test_a_probe_that_diverges_is_one_line(tiny):
-    with pytest.raises(UsageError, match="loss is nan in epoch 1; lower the learning rate"):
-        probe(sweeps.plan(tiny, overrides={"study.dense.lr": 1.0e15}))
+def test_a_probe_that_diverges_is_one_line(monkeypatch, capsys):
+    def diverge(*_):
+        raise DivergedError("training loss is nan in epoch 1; lower the learning rate")
+
+    question = json.dumps({"experiment": "tickets", "groups": [[{}]]})
+    monkeypatch.setattr(probe, "_timed", diverge)
+    monkeypatch.setattr(probe, "one_thread", lambda: None)
+    monkeypatch.setattr("sys.stdin", io.StringIO(question))
+    probe.answer()
+    assert "lower the learning rate" in json.loads(capsys.readouterr().out)["problem"]
 
 
 def test_1e13_paths_are_refused_with_the_most_there_may_be(tiny):
