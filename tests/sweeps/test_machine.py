@@ -39,7 +39,7 @@ def test_a_run_that_cannot_hold_its_paths_ends_before_ray_starts(tiny, tmp_path)
 
 def test_a_probe_that_diverges_is_one_line(monkeypatch, capsys):
     def diverge(*_):
-        raise DivergedError("training loss is nan in epoch 1; lower the learning rate")
+        raise DivergedError(1, "training loss", float("nan"))
 
     question = json.dumps({"experiment": "tickets", "groups": [[{}]]})
     monkeypatch.setattr(probe, "_timed", diverge)
