@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 import pandas as pd
@@ -113,7 +114,7 @@ _REWRITE = (
 
 def _missing(storage: Path, name: str) -> str:
     """Why there is no table, and what to do, by what else the directory holds."""
-    beginning = f"start one with: hedgesweep run SPACE --storage {storage}"
+    beginning = f"start one with: hedgesweep run SPACE --storage {quote(str(storage))}"
     if not storage.is_dir():
         return (
             f"no sweep at '{storage}': there is no such directory; check the path, or {beginning}"

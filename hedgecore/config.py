@@ -9,23 +9,43 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 import types
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from hedgecore.readings import readings
 from hedgecore.registry import unknown
 
 C = TypeVar("C")
 _SCALARS = frozenset({bool, int, float, str, tuple, type(None)})
 
+# Between them float32 can square a number and divide by it.
+LARGEST, SMALLEST = 1e15, 1e-15
+"""Size of a real number in a configuration, unless it is 0."""
+MOST = 1_000_000_000
+"""Size of a whole number in a configuration."""
+
 
 class ConfigError(ValueError):
-    """A value that a configuration cannot hold; ``key`` is its dotted path."""
+    """A value that a configuration cannot hold.
 
-    def __init__(self, key: str, problem: str) -> None:
+    Args:
+        key: its dotted path.
+        problem: condition and value.
+        write: (value,) that fits instead; None where none is known.
+        rename: what an unknown key may be meant for; "" for none.
+    """
+
+    def __init__(
+        self, key: str, problem: str, *, write: tuple[Any] | None = None, rename: str = ""
+    ) -> None:
         self.key = key
         self.problem = problem
+        self.write = write
+        self.rename = rename
         super().__init__(f"{key}: {problem}" if key else problem)
 
 
@@ -49,8 +69,15 @@ def from_mapping(
     for name, value in mapping.items():
         path = _join(key, str(name))
         if name not in fields:
-            raise ConfigError(path, unknown(str(name), fields, kind="key"))
-        values[name] = _convert(hints[name], value, path)
+            near = get_close_matches(str(name)[:60], fields, n=1)
+            problem = unknown(str(name), fields, kind="key")
+            raise ConfigError(path, problem, rename=near[0] if near else "")
+        try:
+            values[name] = _convert(hints[name], value, path)
+        except ConfigError as error:
+            if error.write is None and not error.key.startswith(f"{path}."):
+                error.key, error.write = path, _fitting(fields[name], hints[name], value)
+            raise
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING
         if base is not None:
@@ -61,11 +88,12 @@ def from_mapping(
         return cls(**values)
     except ConfigError:
         raise
-    except ValueError as error:
-        # A dataclass names the offending field as the first word of its message.
+    except (ValueError, ArithmeticError) as error:
         text = str(error)
-        first = text.split(" ", 1)[0]
-        raise ConfigError(_join(key, first) if first in fields else key, text) from error
+        if isinstance(error, ArithmeticError):
+            text = f"its numbers are too large or too small to compute with ({text})"
+        name, write = _culprit(cls, values, fields, text)
+        raise ConfigError(_join(key, name) if name else key, text, write=write) from error
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
@@ -121,6 +149,45 @@ def _mapping(config: Any, *, only: Collection[str]) -> dict[str, Any]:
     }
 
 
+def _culprit(
+    cls: type[Any], values: Mapping[str, Any], fields: Mapping[str, Any], text: str
+) -> tuple[str, tuple[Any] | None]:
+    """The field that ``cls`` refuses ("" if not known), and a value that it takes instead."""
+    # A dataclass names the offending field as the first word of its message, or its value.
+    first = text.split(" ", 1)[0]
+    near = re.findall("did you mean '([^']*)'", text)
+    for name in [first] if first in fields else values:
+        for candidate in [*near, _default(fields[name])]:
+            try:
+                cls(**{**values, name: candidate})
+            except (ValueError, TypeError, ArithmeticError, AttributeError):
+                continue
+            return name, ({} if dataclasses.is_dataclass(candidate) else _plain(candidate),)
+    return first if first in fields else "", None
+
+
+def _fitting(field: Any, hint: Any, value: Any) -> tuple[Any] | None:
+    """What ``value`` is meant for, or the default of its field."""
+    default = _default(field)
+    candidates = [*readings(value), {} if dataclasses.is_dataclass(default) else _plain(default)]
+    if (choices := get_args(hint)) and isinstance(value, str):
+        names = [choice for choice in choices if isinstance(choice, str)]
+        candidates = [*get_close_matches(value.lower()[:60], names, n=1), *candidates]
+    for candidate in candidates:
+        try:
+            _convert(hint, candidate, "")
+        except ConfigError:
+            continue
+        return (candidate,)
+    return None
+
+
+def _default(field: Any) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
+
+
 def _without_defaults(config: Any) -> dict[str, Any]:
     kept = {}
     for name, field in _fields(type(config)).items():  # type: ignore[arg-type]
@@ -145,7 +212,19 @@ def _join(key: str, name: str) -> str:
 def _shown(value: Any) -> str:
     kinds = {bool: "true/false", int: "a whole number", float: "a number", str: "text"}
     kind = "nothing" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
-    return f"{value!r} ({kind})"
+    shown = _written(value)
+    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({kind})"
+
+
+def _written(value: Any) -> str:
+    """``value`` as in YAML."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{k}: {_written(v)}' for k, v in value.items())}}}"
+    return repr(value)
 
 
 def _convert(hint: Any, value: Any, key: str) -> Any:
@@ -171,11 +250,17 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
 
 def _scalar(hint: Any, value: Any, key: str) -> Any:
     if hint is float and type(value) in (int, float):
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(key, f"must be finite, got {value}")
+        if abs(value) > LARGEST:
+            raise ConfigError(key, f"must lie within {LARGEST:g} of 0, got {_shown(value)}")
+        if value and abs(value) < SMALLEST:
+            raise ConfigError(key, f"must be 0 or at least {SMALLEST:g} in size, got {value}")
         return float(value)
     if hint is int and type(value) is float and value.is_integer():
-        return int(value)
+        value = int(value)
+    if hint is int and type(value) is int and abs(value) > MOST:
+        raise ConfigError(key, f"must lie within {MOST:,} of 0, got {_shown(value)}")
     if type(value) is hint:
         return value
     wanted = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}

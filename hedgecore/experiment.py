@@ -203,6 +203,13 @@ class Experiment(Protocol[S, P]):
             ValueError: the data cannot be had, or not be worked on; one line with the cure.
         """
 
+    def check_data(self, study: S) -> None:
+        """Refuse data that :meth:`prepare` will not find, as far as can be seen at once.
+
+        Raises:
+            ConfigError: a file that is missing, or of another kind.
+        """
+
     def restore(
         self,
         study: S,

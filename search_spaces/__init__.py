@@ -4,7 +4,8 @@
 """
 
 from .domains import DOMAINS, Choice, Domain, Grid, LogUniform, RandInt, Uniform
-from .loader import load, shipped
+from .files import shipped
+from .loader import load
 from .messages import SpaceError
 from .schedulers import SCHEDULERS, Asha, Hyperband, Median, Pbt, Scheduler, StockAsha
 from .search import Search

@@ -5,20 +5,29 @@ value, so that whatever depends on it does not exist either.
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 from .domains import Domain, RandInt, Value, distinct
-from .messages import nearest, show
+from .foreign import values as listed
+from .messages import Cure, FieldError, nearest
+from .writing import show
 
 Conditions: TypeAlias = Mapping[str, Mapping[str, tuple[Value, ...]]]
 
 
 class ConditionError(ValueError):
-    """A condition that cannot hold; ``axis`` is the one it is written at."""
+    """A condition that cannot hold.
 
-    def __init__(self, axis: str, problem: str) -> None:
-        self.axis = axis
+    Args:
+        axis: the one it is written at.
+        problem: what is wrong with it.
+        write: the conditions to write there instead.
+    """
+
+    def __init__(self, axis: str, problem: str, write: object = Cure.REMOVE) -> None:
+        self.axis, self.write = axis, write
         super().__init__(problem)
 
 
@@ -26,13 +35,19 @@ def read(written: object) -> dict[str, tuple[Value, ...]]:
     """Values by axis, as a space file writes them below ``when``; null is no condition.
 
     Raises:
-        ValueError: ``written`` is no mapping of lists; without a place.
+        FieldError: ``written`` is no mapping of lists; without a place, with the cure.
     """
     if written is None:
         return {}
     if not isinstance(written, Mapping) or not written:
-        raise ValueError(f"expected {{AXIS: [value, ...]}}, got {show(written)}")
-    return {axis: distinct(axis, values) for axis, values in written.items()}
+        problem = f"expected {{AXIS: [value, ...]}}, got {show(written)}"
+        raise FieldError(problem, write=Cure.REMOVE)
+    try:
+        return {axis: distinct(axis, values) for axis, values in written.items()}
+    except ValueError as error:
+        problem = error.problem if isinstance(error, FieldError) else str(error)
+        mended = {axis: found for axis, values in written.items() if (found := listed(values))}
+        raise FieldError(problem, write=mended or Cure.REMOVE) from None
 
 
 def order(axes: Mapping[str, Domain], when: Conditions) -> tuple[str, ...]:
@@ -44,22 +59,18 @@ def order(axes: Mapping[str, Domain], when: Conditions) -> tuple[str, ...]:
     """
     for axis, conditions in when.items():
         for other, values in conditions.items():
-            _check(axis, axes, other, values)
+            _check(axis, axes, other, values, conditions)
     try:
         ordered = tuple(TopologicalSorter({a: when.get(a, ()) for a in axes}).static_order())
     except CycleError as error:
         circle = error.args[1]
         path = " -> ".join(reversed(circle))
-        raise ConditionError(
-            circle[0], f"depends on itself ({path}); remove one of these conditions"
-        ) from None
+        raise ConditionError(circle[0], f"depends on itself ({path})") from None
     for axis in when:
         for other, values in required(axis, when).items():
             if not values:
-                cure = f"give them a value of {other} in common"
-                raise ConditionError(
-                    axis, f"never exists, its conditions exclude every value of {other}; {cure}"
-                )
+                problem = f"never exists, its conditions exclude every value of {other}"
+                raise ConditionError(axis, problem)
     return ordered
 
 
@@ -86,23 +97,37 @@ def required(axis: str, when: Conditions) -> dict[str, tuple[Value, ...]]:
     return wanted
 
 
-def _check(axis: str, axes: Mapping[str, Domain], other: str, values: tuple[Value, ...]) -> None:
+def _check(
+    axis: str,
+    axes: Mapping[str, Domain],
+    other: str,
+    values: tuple[Value, ...],
+    conditions: Mapping[str, tuple[Value, ...]],
+) -> None:
     if other == "seed":
         problem = "no axis can depend on the seed, which sets nothing but random streams"
-        raise ConditionError(axis, f"{problem}; remove it")
+        raise ConditionError(axis, problem)
     if other not in axes:
-        raise ConditionError(axis, f"{other!r} is not an axis of space; {nearest(other, axes)}")
+        problem = f"{show(other)} is not an axis of space; {nearest(other, axes)}"
+        near = get_close_matches(other, [name for name in axes if name != axis], n=1)
+        if not near:
+            raise ConditionError(axis, problem)
+        names = {name: near[0] if name == other else name for name in conditions}
+        raise ConditionError(axis, problem, {names[n]: v for n, v in conditions.items()})
     domain = axes[other]
     if not (domain.enumerable or isinstance(domain, RandInt)):
         kind = type(domain).__name__.lower()
-        problem = f"{other} ({kind}) meets no number exactly"
-        raise ConditionError(axis, f"{problem}; make it a grid, a choice or a randint")
+        problem = f"{other} ({kind}) meets no number exactly, as a grid or a choice does"
+        raise ConditionError(axis, problem)
     for value in values:
         if not _takes(domain, value):
             ends = domain.ends()
             known = show(ends) if domain.enumerable else f"{ends[0]} to {ends[1]}"
-            problem = f"{other} never takes {show(value)}"
-            raise ConditionError(axis, f"{problem}; its values: {known}")
+            problem = f"{other} never takes {show(value)}; its values: {known}"
+            kept = [v for v in values if _takes(domain, v)]
+            raise ConditionError(
+                axis, problem, {**conditions, other: kept} if kept else Cure.REMOVE
+            )
 
 
 def _takes(domain: Domain, value: Value) -> bool:

@@ -11,7 +11,10 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from .messages import nearest, show, too_large
+from .foreign import suggestion
+from .foreign import values as listed
+from .messages import Cure, FieldError, nearest
+from .writing import show, too_large
 
 Scalar: TypeAlias = bool | int | float | str | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -88,9 +91,9 @@ class LogUniform:
     def __post_init__(self) -> None:
         low, high = _range("loguniform", self.low, self.high)
         if low <= 0:
-            raise ValueError(
-                f"loguniform: low must be positive, got {show(low)}; write a small positive "
-                "number such as 1.0e-6, or use uniform"
+            raise FieldError(
+                f"loguniform: low must be positive, got {show(low)}",
+                "write a small positive number such as 1.0e-6, or use uniform",
             )
         object.__setattr__(self, "low", float(low))
         object.__setattr__(self, "high", float(high))
@@ -139,27 +142,16 @@ def read(written: object) -> Domain:
     """The domain that a space file writes as ``{kind: arguments}``.
 
     Raises:
-        ValueError: ``written`` is no such mapping or its arguments are not legal; without a place.
+        FieldError: ``written`` is no such mapping or its arguments are not legal; without a
+            place, with the domain to write instead.
     """
-    kind, arguments = _only_item(written)
-    if kind not in DOMAINS:
-        inner = arguments.keys() if isinstance(arguments, Mapping) else ()
-        if any(key in DOMAINS for key in inner):
-            raise ValueError(
-                f"unknown kind {kind!r}; an axis below another is written with a dot, "
-                f"NAME.{kind}: {show(arguments)}"
-            )
-        raise ValueError(f"unknown kind {kind!r}; {nearest(str(kind), DOMAINS)}")
-    is_set = kind in ("grid", "choice")
-    if not isinstance(arguments, list | tuple):
-        if isinstance(arguments, Mapping) or arguments is None or not is_set:
-            cure = "[value, ...]" if is_set else "[low, high]"
-        else:
-            cure = f"[{show(arguments)}]"
-        raise ValueError(f"{kind}: {show(arguments)} is not a list; write {cure}")
-    if not is_set and len(arguments) != 2:
-        raise ValueError(f"{kind}: expected [low, high], got {show(arguments)}")
-    return DOMAINS[kind](arguments) if is_set else DOMAINS[kind](*arguments)
+    try:
+        return _read(written)
+    except ValueError as error:
+        problem = error.problem if isinstance(error, FieldError) else str(error)
+        if isinstance(error, FieldError) and error.target:
+            raise
+        raise FieldError(problem, write=_mended(written)) from None
 
 
 def distinct(kind: str, written: object) -> tuple[Value, ...]:
@@ -169,10 +161,10 @@ def distinct(kind: str, written: object) -> tuple[Value, ...]:
         ValueError: ``written`` is no such list; the message begins with ``kind``.
     """
     if isinstance(written, str) or not isinstance(written, Sequence):
-        raise ValueError(f"{kind}: {show(written)} is not a list; write [{show(written)}]")
+        raise FieldError(f"{kind}: {show(written)} is not a list", write=[written])
     values = tuple(_value(kind, item) for item in written)
     if not values:
-        raise ValueError(f"{kind}: [] is empty; give at least one value")
+        raise FieldError(f"{kind}: [] is empty", "give at least one value")
     _of_one_type(kind, values, {tuple: "lists"})
     members = [m for v in values for m in (v if isinstance(v, tuple) else (v,))]
     _of_one_type(kind, members, {bool: "booleans", str: "text"})
@@ -180,7 +172,7 @@ def distinct(kind: str, written: object) -> tuple[Value, ...]:
         if value in values[:i]:
             first = values[values.index(value)]
             both = "" if repr(first) == repr(value) else f" (as {show(first)} and {show(value)})"
-            raise ValueError(f"{kind}: {show(value)} appears twice{both}; keep one")
+            raise FieldError(f"{kind}: {show(value)} appears twice{both}", "keep one")
     return values
 
 
@@ -196,21 +188,45 @@ def _step(u: float, steps: int) -> int:
     return min(int(_share(u) * steps), steps - 1)
 
 
+def _read(written: object) -> Domain:
+    kind, arguments = _only_item(written)
+    if kind not in DOMAINS:
+        if isinstance(arguments, Mapping) and any(key in DOMAINS for key in arguments):
+            problem = f"unknown kind {show(kind)}, and an axis below another is written with a dot"
+            raise FieldError(problem, write=arguments, target=kind)
+        raise ValueError(f"unknown kind {show(kind)}; {nearest(str(kind), DOMAINS)}")
+    is_set = kind in ("grid", "choice")
+    if not isinstance(arguments, list | tuple):
+        raise ValueError(f"{kind}: {show(arguments)} is not a list")
+    if not is_set and len(arguments) != 2:
+        raise ValueError(f"{kind}: expected [low, high], got {show(arguments)}")
+    return DOMAINS[kind](arguments) if is_set else DOMAINS[kind](*arguments)
+
+
+def _mended(written: object) -> object:
+    """The legal domain that ``written`` hardly stands for, as it is written."""
+    domain = suggestion(written)
+    for candidate in (domain, {"grid": listed(list((domain or {}).values())[:1])}):
+        try:
+            _read(candidate)
+        except ValueError:
+            continue
+        return candidate
+    return Cure.REMOVE
+
+
 def _only_item(written: object) -> tuple[str, object]:
     if not isinstance(written, Mapping):
-        if written is None:
-            cure = "write {grid: [...]} with the values to try"
-        elif isinstance(written, list | tuple):
-            cure = f"write {{grid: {show(written)}}}"
-        else:
-            cure = f"write {{grid: [{show(written)}]}} to hold it fixed, or put it in study"
-        raise ValueError(f"{show(written)} is not a domain; {cure}")
+        fixed = written is not None and not isinstance(written, list | tuple)
+        hint = "; what is fixed belongs in study" if fixed else ""
+        raise ValueError(f"{show(written)} is not a domain{hint}")
     if not written:
-        raise ValueError(f"{{}} is not a domain; write one kind, known: {', '.join(DOMAINS)}")
+        raise ValueError(f"{{}} is not a domain, known: {', '.join(DOMAINS)}")
     if len(written) > 1:
-        names = ", ".join(map(str, written))
+        names = show(", ".join(map(str, written)))[1:-1]
         raise ValueError(f"{len(written)} kinds in one domain: {names}; keep one")
-    return next(iter(written.items()))
+    ((kind, arguments),) = written.items()
+    return str(kind), arguments
 
 
 def _value(kind: str, item: object) -> Value:
@@ -226,9 +242,9 @@ def _scalar(kind: str, item: object) -> Scalar:
         raise ValueError(f"{kind}: numbers must be finite and below 2**63, got {show(item)}")
     if item is None or isinstance(item, bool | int | float | str):
         return item
-    raise ValueError(
-        f"{kind}: {show(item)} is no value; write numbers, text, true, false, null "
-        "or lists of these"
+    raise FieldError(
+        f"{kind}: {show(item)} is no value",
+        "write numbers, text, true, false, null or lists of these",
     )
 
 
@@ -243,7 +259,7 @@ def _of_one_type(kind: str, values: Iterable[Value], names: Mapping[type, str]) 
     if len(examples) > 1:
         mixed = " and ".join(sorted(examples))
         shown = ", ".join(map(show, examples.values()))
-        raise ValueError(f"{kind} mixes {mixed}: {shown}; keep one type")
+        raise FieldError(f"{kind} mixes {mixed}: {shown}", "keep one type")
 
 
 def _range(kind: str, low: object, high: object) -> tuple[float, float]:
@@ -256,10 +272,10 @@ def _range(kind: str, low: object, high: object) -> tuple[float, float]:
     assert isinstance(high, int | float)
     if low == high:
         cure = f"write {{grid: [{show(low)}]}} to hold it fixed"
-        raise ValueError(f"{kind}: low must lie below high, got {show([low, high])}; {cure}")
+        raise FieldError(f"{kind}: low must lie below high, got {show([low, high])}", cure)
     if low > high:
         cure = f"write {show([high, low])}"
-        raise ValueError(f"{kind}: low must lie below high, got {show([low, high])}; {cure}")
+        raise FieldError(f"{kind}: low must lie below high, got {show([low, high])}", cure)
     if not math.isfinite(high - low):
         raise ValueError(f"{kind}: {show([low, high])} is too wide; high - low must be finite")
     return low, high

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 
-from .messages import nearest, show, too_large
+from . import synonyms
+from .messages import Cure, FieldError, nearest
+from .writing import show, too_large
 
 
 def one_of(name: str, value: object, known: Iterable[str]) -> None:
     """Refuses what is not among ``known``."""
     if value not in (choices := tuple(known)):
-        raise ValueError(f"{name}: unknown {name} {show(value)}; {nearest(str(value), choices)}")
+        problem = f"{name}: unknown {name} {show(value)}; {nearest(str(value), choices)}"
+        found = synonyms.choice(name, value, choices)
+        raise FieldError(problem, write=found if found else Cure.UNKNOWN)
 
 
 def whole(name: str, value: object, *, at_least: int, or_null: bool = False) -> None:
@@ -17,10 +21,7 @@ def whole(name: str, value: object, *, at_least: int, or_null: bool = False) -> 
         return
     if isinstance(value, bool) or not isinstance(value, int):
         expected = "a whole number or null" if or_null else "a whole number"
-        cure = ""
-        if isinstance(value, float) and value.is_integer():
-            cure = f"; write {int(value)}"
-        raise ValueError(f"{name}: expected {expected}, got {show(value)}{cure}")
+        raise ValueError(f"{name}: expected {expected}, got {show(value)}")
     if value < at_least:
         raise ValueError(f"{name}: must be at least {at_least}, got {value}")
     if too_large(value):
@@ -37,11 +38,10 @@ def number(name: str, value: object) -> float:
 def names(name: str, value: object, *, of: str) -> tuple[str, ...]:
     """``value`` as a tuple; refuses what is no list of distinct names of ``of``."""
     if not isinstance(value, list | tuple):
-        cure = f"; write [{value}]" if isinstance(value, str) else ""
-        raise ValueError(f"{name}: expected a list of {of}, got {show(value)}{cure}")
+        raise ValueError(f"{name}: expected a list of {of}, got {show(value)}")
     for i, item in enumerate(value):
         if not isinstance(item, str) or not item.strip():
             raise ValueError(f"{name}: expected names of {of}, got {show(item)}")
         if item in value[:i]:
-            raise ValueError(f"{name}: {item!r} appears twice; keep one")
+            raise FieldError(f"{name}: {show(item)} appears twice", "keep one")
     return tuple(value)

@@ -1,107 +1,75 @@
 """From a YAML text and overrides to a validated ``SearchSpace``."""
 
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import cast
 
+from . import blocks, files
 from . import overrides as changes
+from .blame import blamed
 from .conditions import read as read_conditions
 from .domains import Domain, Value, read
-from .messages import Places, SpaceError, nearest, show
-from .schedulers import SCHEDULERS, Asha, Scheduler
-from .search import Search
-from .space import Experiment, Resources, SearchSpace
+from .messages import Cure, Places, SpaceError, nearest
+from .space import EXAMPLE, MOST_AXES, Experiment, SearchSpace
+from .writing import show
 from .yaml_source import parse
 
-Block = TypeVar("Block", Search, Scheduler, Resources)
-
-_SHIPPED = Path(__file__).parent
 _AXIS = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
 
-def load(path: str | Path, *, overrides: changes.Overrides | None = None) -> SearchSpace:
+def load(
+    path: str | os.PathLike[str], *, overrides: changes.Overrides | None = None
+) -> SearchSpace:
     """The space that the file at ``path`` describes, after ``overrides``.
 
-    A path without a file stands for the shipped space of that file name, so
-    "search_spaces/tickets.yaml" works from every directory.
+    A path without a file stands for the shipped space of that file name, with or without its
+    suffix, so "search_spaces/tickets.yaml" and "tickets" work from every directory.
 
     Args:
-        path: a YAML file.
+        path: a YAML file, or the name of a shipped space.
         overrides: texts such as "space.lr.grid=[1.0e-3]", or Python values by dotted key, such
             as {"study.training.epochs": 20}; applied in their order.
     Raises:
         SpaceError: the file cannot be read or says something wrong; one line with place, key
             and cure.
+        TypeError: ``path`` is no path, or ``overrides`` are neither texts nor a mapping.
     """
-    path = Path(path)
-    text = _text(path)
-    source = parse(text, file=path.name)
-    places = Places(origin=f"{path.name}:1", marks=source.places)
+    given = changes.listed(overrides)
+    try:
+        return _load(path, given)
+    except SpaceError as error:
+        raise blamed(error, given, lambda some: _load(path, some)) from None
+
+
+def _load(path: str | os.PathLike[str], overrides: changes.Overrides) -> SearchSpace:
+    file, text = files.read(path)
+    source = parse(text, file=file.name)
+    places = Places(origin=f"{file.name}:1", marks=source.places)
     tree = source.tree
     if tree is None:
         cure = "it needs the blocks experiment and space"
-        raise SpaceError(f"{path.name}:1: the file is empty; {cure}")
+        raise SpaceError(f"{file.name}:1: the file is empty; {cure}")
     if not isinstance(tree, Mapping):
         cure = f"write the blocks {', '.join(changes.BLOCKS)}"
-        raise SpaceError(f"{path.name}:1: expected a mapping, got {show(tree)}; {cure}")
-    if overrides is not None:
-        tree, places = changes.apply(tree, places, overrides)
-    return _build(tree, places, name=path.stem, text=text)
-
-
-def shipped() -> tuple[str, ...]:
-    """Names of the space files that come with the package."""
-    return tuple(sorted(file.name for file in _SHIPPED.glob("*.yaml")))
-
-
-def _text(path: Path) -> str:
-    try:
-        data = _bytes(path)
-    except IsADirectoryError:
-        raise SpaceError(f"{path}: is a directory; give a YAML file in it") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, SpaceError):
-            raise
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpaceError(f"{path}: cannot be read ({reason}); give a YAML file") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = f"byte {data[error.start]:#04x}"
-        raise SpaceError(f"{path.name}:{line}: not UTF-8 ({byte}); save it as UTF-8") from None
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        if path.name in shipped():
-            return (_SHIPPED / path.name).read_bytes()
-    near = get_close_matches(path.name, shipped(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    known = ", ".join(shipped()) or "none"
-    raise SpaceError(f"no such file {path}; shipped spaces: {known}{hint}")
+        raise SpaceError(f"{file.name}:1: expected a mapping, got {show(tree)}; {cure}")
+    tree, places = changes.apply(tree, places, overrides)
+    return _build(tree, places, name=file.stem, text=text)
 
 
 def _build(tree: Mapping[str, object], places: Places, *, name: str, text: str) -> SearchSpace:
-    for block in tree:
+    for block, value in tree.items():
         if block not in changes.BLOCKS:
-            raise places.error(block, f"unknown block; {nearest(block, changes.BLOCKS)}")
-    for block, cure in (
-        ("experiment", "write experiment: tickets or experiment: xnn"),
-        ("space", "write what varies, such as lr: {grid: [1.0e-3]} below space:"),
-    ):
+            write, target = blocks.renamed("", block, value, dict.fromkeys(changes.BLOCKS), tree)
+            problem = f"unknown block; {nearest(block, changes.BLOCKS)}"
+            raise places.error(block, problem, write=write, target=target)
+    for block, example in (("experiment", "tickets"), ("space", EXAMPLE)):
         if block not in tree:
-            raise places.error(block, f"is missing; {cure}")
-    study = _mapping("study", tree.get("study"), places)
+            raise places.error(block, "is missing", write=example)
+    study = blocks.mapping("study", tree.get("study"), places)
     _check_names("study", study, places)
-    axes, when = _axes(_mapping("space", tree["space"], places), places)
-    search = _block(Search, "search", _mapping("search", tree.get("search"), places), places)
-    scheduler = _mapping("scheduler", tree.get("scheduler"), places)
+    axes, when = _axes(blocks.mapping("space", tree["space"], places), places)
+    search = blocks.search(tree, places)
     return SearchSpace(
         # SearchSpace itself refuses every other value.
         experiment=cast(Experiment, tree["experiment"]),
@@ -109,102 +77,64 @@ def _build(tree: Mapping[str, object], places: Places, *, name: str, text: str) 
         when=when,
         study=study,
         search=search,
-        scheduler=_scheduler(scheduler, places, adaptive=search.adaptive),
-        resources=_block(
-            Resources, "resources", _mapping("resources", tree.get("resources"), places), places
-        ),
+        scheduler=blocks.scheduler(tree, places, adaptive=search.adaptive),
+        resources=blocks.resources(tree, places),
         name=name,
         text=text,
         places=places,
     )
 
 
-def _mapping(key: str, value: object, places: Places) -> Mapping[str, object]:
-    """The keys of a block; a block without any is empty."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise places.error(key, f"expected keys and values, got {show(value)}; {_cure_of(key)}")
-    return value
-
-
-def _cure_of(key: str) -> str:
-    if key == "scheduler":
-        return "write scheduler: {asha: {}}, or scheduler: null for none"
-    return "write them indented below it" if key == "space" else f"write {key}: {{key: value}}"
-
-
 def _axes(
     block: Mapping[str, object], places: Places
 ) -> tuple[dict[str, Domain], dict[str, Mapping[str, tuple[Value, ...]]]]:
     """Domains and conditions by axis."""
+    if len(block) > MOST_AXES:
+        problem = f"{len(block):,} axes are more than {MOST_AXES}; put what is fixed in study"
+        raise places.error("space", problem)
     axes: dict[str, Domain] = {}
     when: dict[str, Mapping[str, tuple[Value, ...]]] = {}
     for axis, written in block.items():
         key = f"space.{axis}"
-        last = axis.rpartition(".")[2]
-        if last in changes.BELOW_AN_AXIS:
-            kind = "the condition of an axis" if last == "when" else "a kind of domain"
-            message = f"{last!r} is {kind}; write the axis first, NAME: {{{last}: ...}}"
-            raise places.error(key, message)
-        if not _AXIS.fullmatch(axis):
-            cure = "write letters, digits, _ and -, with single dots between"
-            raise places.error(key, f"{axis!r} is no name for an axis; {cure}")
-        domain = written
+        _check_axis(axis, block, places)
+        domain, condition = written, {}
         if isinstance(written, Mapping):
             domain = {name: value for name, value in written.items() if name != "when"}
+            condition = {"when": written["when"]} if "when" in written else {}
             try:
                 if conditions := read_conditions(written.get("when")):
                     when[axis] = conditions
             except ValueError as error:
-                raise places.error(f"{key}.when", str(error)) from None
+                raise places.field_error(f"{key}.when", error) from None
         try:
             axes[axis] = read(domain)
         except ValueError as error:
-            raise places.error(key, str(error)) from None
+            refusal = places.field_error(key, error, below=key)
+            if isinstance(refusal.write, Mapping) and refusal.target == key:
+                write = {**refusal.write, **condition}
+                refusal = places.error(key, refusal.problem, write=write)
+            raise refusal from None
     return axes, when
 
 
-def _scheduler(block: Mapping[str, object], places: Places, *, adaptive: bool) -> Scheduler | None:
-    for name in block:
-        if name not in SCHEDULERS:
-            owners = [
-                k for k, rule in SCHEDULERS.items() if name in {f.name for f in fields(rule)}
-            ]
-            cure = f"; {nearest(name, SCHEDULERS)}; scheduler: null for none"
-            if owners:
-                cure = f"; write it below {owners[0]}, scheduler: {{{owners[0]}: {{{name}: ...}}}}"
-            raise places.error(f"scheduler.{name}", f"unknown scheduler {name!r}{cure}")
-    if not block:
-        return None
-    if len(block) > 1:
-        raise places.error("scheduler", f"{', '.join(block)}: only one can judge; keep one")
-    ((name, settings),) = block.items()
-    key = f"scheduler.{name}"
-    if settings is None:
-        cure = f"write {name}: {{}} for its defaults, or scheduler: null for none"
-        raise places.error(key, f"is empty; {cure}")
-    rule, values = SCHEDULERS[name], _mapping(key, settings, places)
-    if adaptive and rule is Asha:
-        # What is proposed one by one never fills the usual block.
-        values = {"block": 1, "lag": 0, **values}
-    return _block(rule, key, values, places)
-
-
-def _block(kind: type[Block], key: str, values: Mapping[str, object], places: Places) -> Block:
-    known = {field.name: field for field in fields(kind)}
-    for name in values:
-        if name not in known:
-            raise places.error(f"{key}.{name}", f"unknown key {name!r}; {nearest(name, known)}")
-    for name, field in known.items():
-        if field.default is MISSING and name not in values:
-            raise places.error(f"{key}.{name}", "is missing and has no default; add it")
-    try:
-        return kind(**cast(dict[str, Any], values))
-    except ValueError as error:
-        # The dataclasses begin their messages with the field.
-        name, _, message = str(error).partition(": ")
-        raise places.error(f"{key}.{name}", message) from None
+def _check_axis(axis: str, block: Mapping[str, object], places: Places) -> None:
+    """Refuses what is no name of an axis."""
+    last = axis.rpartition(".")[2]
+    if last in changes.BELOW_AN_AXIS:
+        kind = "the condition of an axis" if last == "when" else "a kind of domain"
+        problem = f"{show(last)} is {kind}, which stands below its name"
+        outer = axis.rpartition(".")[0] or "lr"
+        free = outer not in block and last != "when"
+        write: object = {last: block[axis]} if free else Cure.REMOVE
+        raise places.error(f"space.{axis}", problem, write=write, target=f"space.{outer}")
+    if not _AXIS.fullmatch(axis):
+        cure = "letters, digits, _ and -, with single dots between"
+        problem = f"{show(axis)} is no name for an axis, which has {cure}"
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", axis.strip()).strip("_-.")
+        free = bool(_AXIS.fullmatch(name)) and name not in block
+        target = f"space.{name}" if free else None
+        write = block[axis] if free else Cure.REMOVE
+        raise places.error(f"space.{axis}", problem, write=write, target=target)
 
 
 def _check_names(key: str, value: object, places: Places) -> None:
@@ -214,8 +144,13 @@ def _check_names(key: str, value: object, places: Places) -> None:
             inner = f"{key}.{name}"
             if "." in name:
                 outer, _, rest = name.partition(".")
-                cure = f"write {outer}: {{{rest}: ...}}"
-                raise places.error(inner, f"{name!r} has a dot in it; {cure}")
+                beside = value.get(outer)
+                problem = f"{show(name)} has a dot in it"
+                write: object = Cure.REMOVE
+                if outer and rest and isinstance(beside, Mapping | None):
+                    write = {**(beside or {}), rest: item}
+                target = f"{key}.{outer}" if write is not Cure.REMOVE else None
+                raise places.error(inner, problem, write=write, target=target)
             _check_names(inner, item, places)
     elif isinstance(value, list):
         for item in value:

@@ -1,14 +1,30 @@
-"""How a mistake is said: one line with place, condition, value and cure."""
+"""Messages on mistakes: one line with place, key, condition, value and the cure.
 
-import math
-import re
+Where the cure is exact it stands at the end, after "; write " or as "; remove it", in the form of
+the place that it is for: ``lr: {grid: [1.0e-3]}`` in a file, a whole ``--set ...`` for one, an
+item of the mapping for a Python override.
+"""
+
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from enum import Enum
 
-# What a reader takes for a number in decimals, whether or not YAML 1.1 does.
-NUMBER = re.compile(r"([-+]?)([0-9][0-9_]*)?(?:(\.)([0-9_]*))?(?:[eE]([-+]?)([0-9][0-9_]*))?")
-_LONGEST = 60
+from .writing import as_yaml, printable, shortened
+
+_LONGEST_CURE = 2000
+
+
+class Cure(Enum):
+    """Cures that are no value to write."""
+
+    UNKNOWN = "none that is exact"
+    REMOVE = "remove it"
+
+
+SET, OVERRIDES = "--set", "overrides"
+"""Places of values from the command line and from Python."""
 
 
 class SpaceError(ValueError):
@@ -18,7 +34,68 @@ class SpaceError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(message))
+        self.place = self.key = self.problem = self.target = ""
+        self.write: object = Cure.UNKNOWN
+
+    @classmethod
+    def at(
+        cls,
+        place: str,
+        key: str,
+        problem: str,
+        *,
+        write: object = Cure.UNKNOWN,
+        target: str | None = None,
+    ) -> "SpaceError":
+        """The error that says ``problem`` about ``key``, and what to write there instead.
+
+        Args:
+            place: "tickets.yaml:14", or what begins with "--set" or "overrides".
+            key: dotted.
+            problem: condition and value.
+            write: the value that ``target`` is to hold; "" for the problem says it already.
+            target: dotted key of the cure; ``key`` if None.
+        """
+        target = key if target is None else target
+        about = f"{place} {shortened(key, 120)}".strip() + f": {problem}"
+        cure = written_cure(place, key, target, write)
+        error = cls(f"{about}; {cure}" if cure else about)
+        error.place, error.key, error.problem = place, key, problem
+        error.write, error.target = write, target
+        return error
+
+    def blamed_on(self, place: str) -> "SpaceError":
+        """The same mistake, from another place."""
+        return SpaceError.at(place, self.key, self.problem, write=self.write, target=self.target)
+
+
+class FieldError(ValueError):
+    """A mistake whose place is not known yet.
+
+    Args:
+        problem: condition and value.
+        advice: the cure in words, used where there is no ``write``.
+        write: the value to write instead, or ``Cure.REMOVE``.
+        target: key of the cure beside the one that is wrong; "" for that itself.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        advice: str = "",
+        *,
+        write: object = Cure.UNKNOWN,
+        target: str = "",
+    ) -> None:
+        self.problem, self.advice, self.write, self.target = problem, advice, write, target
+        cure = advice
+        if not cure and write is Cure.REMOVE:
+            cure = "remove it"
+        elif not cure and write is not Cure.UNKNOWN:
+            text = as_yaml(write, plain=True)
+            cure = f"write {target}: {text}" if target else f"write {text}"
+        super().__init__(f"{problem}; {cure}" if cure else problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +105,62 @@ class Places:
     Args:
         origin: the place of a key that has neither a place of its own nor a placed parent.
         marks: places by dotted key.
+        given: values of the overrides by dotted key.
     """
 
     origin: str = ""
     marks: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, object] = field(default_factory=dict)
 
     def where(self, key: str) -> str:
         """The place of ``key`` and the key itself, such as "tickets.yaml:14 space.lr"."""
-        return f"{self._place(key)} {key}".strip()
+        return f"{self.place(key)} {key}".strip()
 
-    def error(self, key: str, message: str) -> SpaceError:
-        """The error that says ``message`` about ``key``."""
-        return SpaceError(f"{self.where(key)}: {message}")
+    def error(
+        self,
+        key: str,
+        message: str,
+        *,
+        write: object = Cure.UNKNOWN,
+        target: str | None = None,
+    ) -> SpaceError:
+        """See :meth:`SpaceError.at`, at the place of ``key``."""
+        target = key if target is None else target
+        if key.startswith("space.") and target == key and isinstance(write, Mapping):
+            # An override of space.lr.grid is best cured by one of space.lr.grid.
+            kinds = [kind for kind in write if f"{key}.{kind}" in self.marks and kind != "when"]
+            if kinds and self.place(f"{key}.{kinds[0]}").startswith((SET, OVERRIDES)):
+                target, write = f"{key}.{kinds[0]}", write[kinds[0]]
+        place = self.place(key)
+        parent = next((k for k in self.given if key.startswith(f"{k}.")), None)
+        elsewhere = write is Cure.REMOVE or target not in (key, parent)
+        if place.startswith((SET, OVERRIDES)) and parent and key not in self.given and elsewhere:
+            # What is wrong stands within the value of an override, which is written anew.
+            whole = without(self.given[parent], key[len(parent) + 1 :])
+            if write is Cure.REMOVE:
+                target, write = parent, whole
+            elif target.startswith(f"{parent}."):
+                target, write = parent, {**whole, target[len(parent) + 1 :]: write}
+        return SpaceError.at(place, key, message, write=write, target=target)
 
-    def _place(self, key: str) -> str:
+    def field_error(self, key: str, error: ValueError, *, below: str = "") -> SpaceError:
+        """The error that says ``error`` about ``key``.
+
+        Args:
+            key: dotted.
+            error: a ``FieldError`` brings its cure.
+            below: dotted key that the target of its cure stands below; that of ``key`` if "".
+        """
+        if not isinstance(error, FieldError):
+            return self.error(key, str(error))
+        problem, write = error.problem, error.write
+        if write is Cure.UNKNOWN and error.advice:
+            problem += f"; {error.advice}"
+        target = f"{below or key.rpartition('.')[0]}.{error.target}" if error.target else None
+        return self.error(key, problem, write=write, target=target)
+
+    def place(self, key: str) -> str:
+        """The place of ``key`` or of its nearest parent that has one."""
         parent = key
         while parent:
             if parent in self.marks:
@@ -50,45 +169,48 @@ class Places:
         return self.origin
 
 
-def show(value: object) -> str:
-    """``value`` as one would write it in a space file, shortened to fit in a message."""
-    text = _written(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+def written_cure(place: str, key: str, target: str, write: object) -> str:
+    """The end of a message: "write lr: {grid: [1.0e-3]}", or "" where no cure is exact."""
+    if write is Cure.UNKNOWN:
+        return ""
+    if write is Cure.REMOVE:
+        return "remove it"
+    text = as_yaml(write, plain=True)
+    if len(text) > _LONGEST_CURE:
+        return "write it as a list or mapping of plain values"
+    if place.startswith(SET):
+        return f"write --set {shlex.quote(f'{target}={text}')}"
+    if place.startswith(OVERRIDES):
+        return f"write {target!r}: {write!r}"
+    parent, leaf = split(target)
+    if parent in ("", split(key)[0]):
+        return f"write {leaf}: {text}"
+    return f"write {leaf}: {text} below {parent}:"
+
+
+def without(value: object, key: str) -> dict[str, object]:
+    """A copy of a nested mapping without its dotted ``key``; a part of it may hold dots itself."""
+    items = dict(value) if isinstance(value, Mapping) else {}
+    if key in items:
+        del items[key]
+        return items
+    for name in items:
+        if key.startswith(f"{name}."):
+            items[name] = without(items[name], key[len(name) + 1 :])
+    return items
+
+
+def split(key: str) -> tuple[str, str]:
+    """The parent of a dotted key and its last part; an axis may hold dots itself."""
+    if key.startswith("space."):
+        return "space", key[len("space.") :]
+    parent, _, leaf = key.rpartition(".")
+    return parent, leaf
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message on an unknown ``name``: "did you mean 'pgd'? known: fgsm, pgd"."""
     names = sorted(known)
-    near = get_close_matches(name, names, n=1)
+    near = get_close_matches(name[:60], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}known: {', '.join(names)}"
-
-
-def too_large(value: int | float) -> bool:
-    """Whether ``value`` is not finite, or whole and too large for a 64-bit column of the rows."""
-    return not abs(value) < 2**63 if isinstance(value, int) else not math.isfinite(value)
-
-
-def number_as_yaml(text: str) -> str:
-    """The number ``text``, which matches ``NUMBER``, in the form that YAML 1.1 reads as that."""
-    match = NUMBER.fullmatch(text)
-    assert match is not None
-    parts = [(part or "").replace("_", "") for part in match.groups()]
-    sign, whole, point, fraction, exponent_sign, exponent = parts
-    mantissa = sign.replace("+", "") + (whole.lstrip("0") or "0")
-    if point or exponent:
-        mantissa += "." + (fraction or "0")
-    return mantissa + (f"e{exponent_sign or '+'}{exponent}" if exponent else "")
-
-
-def _written(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, float):
-        text = repr(value)
-        return number_as_yaml(text) if "e" in text else text
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_written, value))}]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_written(item)}" for key, item in value.items()) + "}"
-    return repr(value)

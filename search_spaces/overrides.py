@@ -1,23 +1,26 @@
 """Changes to a space file from the command line (``--set``) or from Python."""
 
 import copy
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
+from typing import NoReturn
 
 import numpy as np
 
+from . import characters, foreign, synonyms
 from .domains import DOMAINS
-from .messages import Places, SpaceError, nearest, show, too_large
+from .messages import OVERRIDES, SET, Cure, Places, SpaceError, nearest
 from .schedulers import SCHEDULERS
 from .search import Search
 from .space import Resources
-from .yaml_source import parse
+from .writing import show, too_large
+from .yaml_source import MOST_LEVELS, parse
 
 BLOCKS = ("experiment", "space", "study", "search", "scheduler", "resources")
 # What the mapping of an axis may hold.
 BELOW_AN_AXIS = (*DOMAINS, "when")
-_DEEPEST = 40
 _FIXED = (
     "experiment",
     *(f"search.{f.name}" for f in fields(Search)),
@@ -26,6 +29,24 @@ _FIXED = (
 )
 
 Overrides = Mapping[str, object] | Iterable[str]
+
+
+def listed(overrides: Overrides | None) -> dict[str, object] | list[str]:
+    """``overrides`` to be gone through more than once.
+
+    Raises:
+        TypeError: they are neither texts nor a mapping.
+    """
+    if isinstance(overrides, Mapping):
+        return dict(overrides)
+    if isinstance(overrides, str):
+        return [overrides]
+    if isinstance(overrides, bytes) or not isinstance(overrides, Iterable | None):
+        cure = 'write {"search.seed": 1} or ["search.seed=1"]'
+        raise TypeError(
+            f"overrides are a mapping or a list of texts, got {show(overrides)}; {cure}"
+        )
+    return list(overrides or ())
 
 
 def apply(
@@ -46,8 +67,10 @@ def apply(
     """
     changed = copy.deepcopy(dict(tree))
     marks = dict(places.marks)
-    for key, value in _pairs(overrides, marks):
-        path = _path(key, value, changed)
+    given = dict(places.given)
+    place = OVERRIDES if isinstance(overrides, Mapping) else SET
+    for key, value in _pairs(overrides, changed, marks):
+        path = _path(place, key, value, changed)
         if path[0] == "space" and len(path) == 3:
             value = _axis(changed, path, value)
             path = path[:2]
@@ -56,57 +79,94 @@ def apply(
             child = node.get(part)
             if child is None:
                 child = node[part] = {}
-                marks[".".join(path[:depth])] = "--set"
+                marks[".".join(path[:depth])] = place
             if not isinstance(child, dict):
                 parent = ".".join(path[:depth])
-                raise _error(
-                    key, f"{parent} is {show(child)}, which has no keys; set {parent}=... whole"
-                )
+                problem = f"{parent} is {show(child)}, which has no keys; set it whole"
+                raise SpaceError.at(place, key, problem, write=value, target=parent)
             node = child
         node[path[-1]] = value
         dotted = ".".join(path)
         for mark in [mark for mark in marks if mark.startswith(f"{dotted}.")]:
             del marks[mark]
-        marks[dotted] = "--set"
-    return changed, Places(origin=places.origin, marks=marks)
+        marks[dotted] = marks[key] = place
+        given[key] = value
+    return changed, Places(origin=places.origin, marks=marks, given=given)
 
 
-def _pairs(overrides: Overrides, known: Iterable[str]) -> Iterator[tuple[str, object]]:
-    """Keys and plain values, each key with a known block."""
+def _pairs(
+    overrides: Overrides, tree: Mapping[str, object], marks: Iterable[str]
+) -> Iterator[tuple[str, object]]:
+    """Keys and plain values, each key with a block of the tree."""
     if isinstance(overrides, Mapping):
         for key, value in overrides.items():
             if not isinstance(key, str):
-                raise SpaceError(f"--set {show(key)}: a key must be text, such as 'search.seed'")
-            yield _checked(key), _plain(key, value, depth=0)
+                problem = f"a key must be text, such as 'search.seed', got {show(key)}"
+                raise SpaceError.at(OVERRIDES, "", problem)
+            yield _checked(OVERRIDES, key, None, tree), _plain(key, value, depth=0)
         return
-    for text in [overrides] if isinstance(overrides, str) else overrides:
+    for text in overrides:
         if not isinstance(text, str):
-            raise SpaceError(f"--set {show(text)}: an override is text such as 'search.seed=1'")
+            problem = f"{show(text)}: an override is text such as 'search.seed=1'"
+            raise SpaceError(f"{SET} {problem}")
         key, equals, written = text.partition("=")
         if not equals:
-            near = get_close_matches(text.strip(), {*_FIXED, *known}, n=1)
+            near = get_close_matches(text.strip()[:100], {*_FIXED, *marks}, n=1)
             cure = f"did you mean {near[0]}=VALUE?" if near else "write KEY=VALUE"
-            raise SpaceError(f"--set {text}: there is no '=' in it; {cure}")
-        key = _checked(key)
+            raise SpaceError(f"{SET} {show(text)[1:-1]}: there is no '=' in it; {cure}")
+        key = _checked(SET, key, written, tree)
         if not written.strip():
-            raise _error(key, f"there is no value after '='; write {key}=VALUE, or null for none")
+            cure = f"write {key}=VALUE, or null for none"
+            raise SpaceError.at(SET, key, f"there is no value after '='; {cure}")
         yield key, parse(written, file=None, key=(key,)).tree
 
 
-def _checked(key: str) -> str:
+def _checked(place: str, key: str, written: str | None, tree: Mapping[str, object]) -> str:
     key = key.strip()
     block, *rest = (part.strip() for part in key.split("."))
     if not key:
         blocks = ", ".join(BLOCKS)
-        raise SpaceError(f"--set: the key is empty; write BLOCK.KEY=VALUE, blocks: {blocks}")
+        raise SpaceError(f"{place}: the key is empty; write BLOCK.KEY=VALUE, blocks: {blocks}")
+    if (at := next(characters.unlike_ascii(key), None)) is not None:
+        name, clean = characters.named(key[at]), "".join(map(characters.meant, key))
+        clean = clean.replace(" ", "")
+        return _not_a_key(place, key, f"{name} is in the key", clean, written)
     if block not in BLOCKS:
-        raise _error(key, f"unknown block {block!r}; {nearest(block, BLOCKS)}")
+        problem = f"unknown block {show(block)}; {nearest(block, BLOCKS)}"
+        return _not_a_key(place, key, problem, _with_block(block, rest, tree), written)
     if not all(rest):
-        raise _error(key, "a part of the key is empty; write BLOCK.KEY with single dots")
+        problem = "a part of the key is empty; write BLOCK.KEY with single dots"
+        whole = ".".join((block, *filter(None, rest)))
+        return _not_a_key(place, key, problem, whole if any(rest) else None, written)
     return ".".join((block, *rest))
 
 
-def _path(key: str, value: object, tree: Mapping[str, object]) -> tuple[str, ...]:
+def _not_a_key(
+    place: str, key: str, problem: str, instead: str | None, written: str | None
+) -> NoReturn:
+    """The error on a ``key``, with the override of the key ``instead``."""
+    if instead is None:
+        raise SpaceError.at(place, key, problem, write=Cure.REMOVE)
+    cure = repr(instead)
+    if written is not None:
+        cure = f"{SET} {shlex.quote(f'{instead}={written.strip()}')}"
+    raise SpaceError.at(place, key, f"{problem}; write {cure}")
+
+
+def _with_block(block: str, rest: list[str], tree: Mapping[str, object]) -> str | None:
+    """The key that ``block`` and ``rest`` are without a block, or with a misspelt one."""
+    whole = ".".join((block, *rest))
+    axes = tree.get("space")
+    named = [".".join((block, *rest[:n])) for n in range(len(rest) + 1)]
+    if isinstance(axes, Mapping) and any(name in axes for name in named):
+        return f"space.{whole}"
+    name = synonyms.key("", block, BLOCKS)
+    if name and (rest or "." in name):
+        return ".".join((name, *rest))
+    return f"study.{whole}" if rest and not name else None
+
+
+def _path(place: str, key: str, value: object, tree: Mapping[str, object]) -> tuple[str, ...]:
     block, *rest = key.split(".")
     if block != "space" or not rest:
         return (block, *rest)
@@ -122,11 +182,17 @@ def _path(key: str, value: object, tree: Mapping[str, object]) -> tuple[str, ...
         parent, below = ".".join(rest[:cut]), rest[cut]
         if parent not in known:
             continue
+        target = f"space.{parent}"
         if below in BELOW_AN_AXIS:
-            whole = "{AXIS: [...]}" if below == "when" else "[...]"
-            raise _error(key, f"{below} has no keys; set space.{parent}.{below}={whole} whole")
+            listed = foreign.values(value)
+            whole = {".".join(rest[cut + 1 :]): listed} if below == "when" else listed
+            problem = f"{below} has no keys; set it whole"
+            write: object = whole if listed else Cure.REMOVE
+            raise SpaceError.at(place, key, problem, write=write, target=f"{target}.{below}")
         if not isinstance(value, Mapping):
-            raise _error(key, f"unknown kind {below!r}; {nearest(below, DOMAINS)}")
+            problem = f"unknown kind {show(below)}; {nearest(below, DOMAINS)}"
+            write = foreign.suggestion({below: value}) or Cure.REMOVE
+            raise SpaceError.at(place, key, problem, write=write, target=target)
     return (block, axis)
 
 
@@ -144,8 +210,8 @@ def _axis(tree: Mapping[str, object], path: tuple[str, ...], value: object) -> d
 
 def _plain(key: str, value: object, *, depth: int) -> object:
     """``value`` as nested dicts, lists and Python scalars."""
-    if depth > _DEEPEST:
-        raise _error(key, f"nested deeper than {_DEEPEST} levels")
+    if depth > MOST_LEVELS:
+        raise _error(key, f"nested deeper than {MOST_LEVELS} levels")
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | str):
@@ -170,4 +236,4 @@ def _plain(key: str, value: object, *, depth: int) -> object:
 
 
 def _error(key: str, message: str) -> SpaceError:
-    return SpaceError(f"--set {key}: {message}")
+    return SpaceError.at(OVERRIDES, key, message)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, get_args
 
 from .fields import names, number, one_of, whole
-from .messages import show
+from .messages import FieldError
+from .writing import show
 
 Mode = Literal["min", "max"]
 
@@ -68,14 +69,13 @@ class Asha(Judged):
         axes = names("stratify_by", self.stratify_by, of="axes")
         object.__setattr__(self, "stratify_by", axes)
         if self.replicates not in ("seed", None):
-            raise ValueError(
-                f"replicates: expected seed or null, got {show(self.replicates)}; trials that "
-                "differ in anything else are rivals"
-            )
+            problem = f"replicates: expected seed or null, got {show(self.replicates)}"
+            raise FieldError(problem, write="seed")
         if self.replicates in axes:
-            raise ValueError(
+            raise FieldError(
                 f"replicates: {self.replicates!r} is in stratify_by too, which would part what "
-                "is judged together; remove it there, or write replicates: null"
+                "is judged together",
+                write=None,
             )
         whole("block", self.block, at_least=1)
         whole("lag", self.lag, at_least=0)
@@ -177,9 +177,11 @@ class Pbt(Judged):
         _check_judged(self)
         axes = names("axes", self.axes, of="axes")
         if not axes:
-            raise ValueError("axes: [] is empty; name what a copy may change, such as [lr]")
+            raise FieldError("axes: [] is empty", "name what a copy may change, such as [lr]")
         if "seed" in axes:
-            raise ValueError("axes: 'seed' names random streams and cannot change; remove it")
+            others = [axis for axis in axes if axis != "seed"]
+            problem = "axes: 'seed' names random streams and cannot change"
+            raise FieldError(problem, write=others or ["lr"])
         object.__setattr__(self, "axes", axes)
         whole("perturbation_interval", self.perturbation_interval, at_least=1)
         if not 0 < number("quantile", self.quantile) <= 0.5:
@@ -205,10 +207,8 @@ def _check_rungs(grace_period: int, reduction_factor: int, max_t: int | None) ->
 def _check_grace(grace_period: int, max_t: int | None) -> None:
     whole("grace_period", grace_period, at_least=1)
     if max_t is not None and grace_period > max_t:
-        raise ValueError(
-            f"grace_period: must not exceed max_t, got {grace_period} and max_t {max_t}; "
-            "lower it, or raise max_t"
-        )
+        problem = f"grace_period: must not exceed max_t, got {grace_period} and max_t {max_t}"
+        raise FieldError(problem, write=max_t)
 
 
 SCHEDULERS: Mapping[str, type[Scheduler]] = {

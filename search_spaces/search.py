@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .fields import names, one_of, whole
+from .messages import Cure, FieldError
 
 ADAPTIVE = ("tpe", "nsga2")
 ALGORITHMS = ("grid", "random", "quasirandom", *ADAPTIVE)
@@ -42,24 +43,22 @@ class Search:
         whole("seed", self.seed, at_least=0)
         whole("num_samples", self.num_samples, at_least=1, or_null=True)
         if self.num_samples is not None and self.algorithm == "grid":
-            raise ValueError(
-                f"num_samples: a grid search tries every point, got {self.num_samples}; "
-                "remove it, or write algorithm: random"
+            raise FieldError(
+                f"num_samples: a grid search tries every point, got {self.num_samples} "
+                "(algorithm: random would draw them)",
+                write=Cure.REMOVE,
             )
         if self.num_samples is None and self.adaptive:
-            raise ValueError(
-                f"num_samples: is missing, and {self.algorithm} proposes without end; write how "
-                "many proposals, such as num_samples: 60"
-            )
+            problem = f"num_samples: is missing, and {self.algorithm} proposes without end"
+            raise FieldError(problem, write=60)
         whole("delay", self.delay, at_least=1)
         for name, of in (("objectives", "columns"), ("warm_start", "storages")):
             given = names(name, getattr(self, name), of=of)
             object.__setattr__(self, name, given)
             if given and not self.adaptive:
-                raise ValueError(
-                    f"{name}: {self.algorithm} learns from no outcome; remove it, or write "
-                    f"algorithm: {' or '.join(ADAPTIVE)}"
-                )
+                problem = f"{name}: {self.algorithm} learns from no outcome"
+                problem += f" (algorithm: {' or '.join(ADAPTIVE)} would)"
+                raise FieldError(problem, write=Cure.REMOVE)
 
     @property
     def adaptive(self) -> bool:

@@ -4,16 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, TypeVar, get_args
 
-from . import conditions
+from . import conditions, synonyms
 from .domains import Domain, Grid, Value
 from .fields import number
-from .messages import Places, nearest, show
-from .schedulers import Asha, Hyperband, Pbt, Scheduler
+from .messages import Cure, Places, nearest
+from .schedulers import Hyperband, Median, Pbt, Scheduler, StockAsha
 from .search import Search
+from .writing import show
 
 V = TypeVar("V")
 
 Experiment = Literal["tickets", "xnn"]
+
+EXAMPLE: Mapping[str, object] = {"lr": {"grid": [1e-3]}}
+"""A block ``space`` for the cures of messages."""
+MOST_AXES = 100
+"""Axes of a space."""
 
 
 class ReadOnly(dict[str, V]):
@@ -86,18 +92,22 @@ class SearchSpace:
     def __post_init__(self) -> None:
         object.__setattr__(self, "space", ReadOnly(self.space))
         object.__setattr__(self, "study", frozen(self.study))
-        if self.experiment not in get_args(Experiment):
-            known = nearest(str(self.experiment), get_args(Experiment))
-            message = f"unknown experiment {show(self.experiment)}; {known}"
-            raise self.places.error("experiment", message)
+        known = get_args(Experiment)
+        if self.experiment not in known:
+            near = nearest(str(self.experiment), known)
+            raise self.places.error(
+                "experiment",
+                f"unknown experiment {show(self.experiment)}; {near}",
+                write=synonyms.choice("experiment", self.experiment, known) or known[0],
+            )
         if not self.space:
-            cure = "give at least one axis, such as lr: {grid: [1.0e-3]}"
-            raise self.places.error("space", f"is empty; {cure}")
+            raise self.places.error("space", "is empty; give at least one axis", write=EXAMPLE)
         object.__setattr__(self, "when", frozen(self.when))
         try:
             conditions.order(self.space, self.when)
         except conditions.ConditionError as error:
-            raise self.places.error(f"space.{error.axis}.when", str(error)) from None
+            key = f"space.{error.axis}.when"
+            raise self.places.error(key, str(error), write=error.write) from None
         self._check_search()
         if self.scheduler:
             self._check_scheduler(self.scheduler)
@@ -129,74 +139,88 @@ class SearchSpace:
         for axis, domain in self.space.items():
             kind = type(domain).__name__.lower()
             if search.algorithm == "grid" and not domain.enumerable:
+                when = {"when": self.when[axis]} if axis in self.when else {}
                 raise self.places.error(
                     f"space.{axis}",
                     f"{kind} cannot be enumerated; use grid or choice, or search.algorithm=random "
                     "with num_samples",
+                    write={"grid": list(domain.ends()), **when},
                 )
             drawn = search.algorithm != "grid" and not isinstance(domain, Grid)
             if drawn and search.num_samples is None:
-                message = f"is missing, and {axis} ({kind}) is to be sampled"
-                cure = "write how many samples, such as num_samples: 20"
-                raise self.places.error("search.num_samples", f"{message}; {cure}")
+                problem = f"is missing, and {axis} ({kind}) is to be sampled"
+                raise self.places.error("search.num_samples", problem, write=20)
         if search.adaptive:
             self._check_proposals()
 
     def _check_proposals(self) -> None:
         seeds = self.space.get("seed")
+        trained = "every proposal is trained at every seed"
         if seeds is not None and not isinstance(seeds, Grid):
-            raise self.places.error(
-                "space.seed",
-                "every proposal is trained at every seed; write seed: {grid: [0, 1, 2]}",
-            )
+            raise self.places.error("space.seed", trained, write={"grid": [0, 1, 2]})
         if "seed" in self.when:
-            raise self.places.error(
-                "space.seed.when", "every proposal is trained at every seed; remove the condition"
-            )
+            raise self.places.error("space.seed.when", trained, write=Cure.REMOVE)
         if set(self.space) == {"seed"}:
-            raise self.places.error(
-                "space", "there is nothing to propose beside the seed; add an axis such as lr"
-            )
+            problem = "there is nothing to propose beside the seed; add an axis"
+            raise self.places.error("space", problem, write=EXAMPLE["lr"], target="space.lr")
 
     def _check_scheduler(self, scheduler: Scheduler) -> None:
         block = f"scheduler.{scheduler.kind}"
         for name in ("stratify_by", "axes", "replicates"):
             given = getattr(scheduler, name, None) or ()
             for axis in (given,) if isinstance(given, str) else given:
-                where = f"{block}.{name}"
                 if axis not in self.space:
-                    message = f"{axis!r} is not an axis of space; {nearest(axis, self.space)}"
-                    raise self.places.error(where, message)
-                if axis in self.when:
-                    message = f"{axis!r} does not exist in every trial; remove its condition"
-                    raise self.places.error(where, f"{message}, or name another axis")
-        if isinstance(scheduler, Pbt):
-            for axis in scheduler.axes:
-                if not all(type(end) in (int, float) for end in self.space[axis].ends()):
-                    message = f"{axis!r} is not numeric; name axes whose values are numbers"
-                    raise self.places.error(f"{block}.axes", message)
+                    problem = f"{show(axis)} is not an axis of space; {nearest(axis, self.space)}"
+                elif axis in self.when:
+                    problem = f"{show(axis)} has a condition, so it does not exist in every trial"
+                elif name == "axes" and not self._is_numeric(axis):
+                    problem = f"{show(axis)} is not numeric; name axes whose values are numbers"
+                else:
+                    continue
+                where, write = f"{block}.{name}", self._without(scheduler, name, axis)
+                if write:
+                    raise self.places.error(where, problem, write=write)
+                target = where if name != "axes" else "scheduler"
+                empty: object = [] if name == "stratify_by" else None
+                raise self.places.error(where, problem, write=empty, target=target)
         if self.search.adaptive:
             self._check_waiting(scheduler)
+
+    def _is_numeric(self, axis: str) -> bool:
+        return all(type(end) in (int, float) for end in self.space[axis].ends())
+
+    def _without(self, scheduler: Scheduler, name: str, axis: str) -> list[str]:
+        """The axes of a setting of the scheduler, without one or with what it is close to."""
+        given = getattr(scheduler, name)
+        if isinstance(given, str):
+            return []
+        near = synonyms.choice("", axis, [a for a in self.space if a not in self.when])
+        fits = axis not in self.space and near is not None and near not in given
+        if fits and near and name == "axes":
+            fits = near != "seed" and self._is_numeric(near)
+        return [near if a == axis and near else a for a in given if a != axis or fits]
 
     def _check_waiting(self, scheduler: Scheduler) -> None:
         """Refuses rules under which a proposal waits for others that wait for it."""
         block = f"scheduler.{scheduler.kind}"
         algorithm, delay = self.search.algorithm, self.search.delay
         if isinstance(scheduler, Pbt):
-            message = f"changes what {algorithm} proposes; write search.algorithm: random"
-            raise self.places.error(block, message)
+            problem = f"changes what {algorithm} proposes; search.algorithm: random goes with it"
+            raise self.places.error(block, problem, write="random", target="search.algorithm")
         if isinstance(scheduler, Hyperband):
-            message = f"a proposal of {algorithm} would wait for a bracket that is never filled"
-            raise self.places.error(block, f"{message}; use asha, or search.algorithm: random")
-        if isinstance(scheduler, Asha):
-            # Without strata the first proposals fill a block together, as many as train at a time.
-            most, cure = (1, "") if scheduler.stratify_by else (delay, ", or raise search.delay")
-            if scheduler.block > most:
-                message = f"a proposal of {algorithm} would wait for a block that is never filled"
-                raise self.places.error(
-                    f"{block}.block",
-                    f"{message}, got {scheduler.block}; write block: {most}{cure}",
-                )
+            problem = f"a proposal of {algorithm} would wait for a bracket that is never filled"
+            problem += "; asha goes with it, or search.algorithm: random"
+            raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
+        if isinstance(scheduler, Median | StockAsha):
+            problem = f"tells {algorithm} nothing of how proposals end; asha or null would"
+            raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
+        # Without strata the first proposals fill a block together, as many as train at a time.
+        most, why = (1, "") if scheduler.stratify_by else (delay, f" (search.delay is {delay})")
+        if scheduler.block > most:
+            problem = f"a proposal of {algorithm} would wait for a block that is never filled, got"
+            raise self.places.error(
+                f"{block}.block", f"{problem} {scheduler.block}{why}", write=most
+            )
 
 
 def frozen(value: object) -> Any:

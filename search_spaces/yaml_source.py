@@ -1,26 +1,33 @@
-"""Strict YAML with the line of every key: what YAML 1.1 would silently misread is refused."""
+"""Strict YAML with the line of every key: what YAML 1.1 would silently misread is refused.
 
-import re
+Texts have bounds, all of them here, so that any text is read or refused within a second.
+"""
+
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import yaml
 
-from .messages import NUMBER, SpaceError, number_as_yaml, show, too_large
+from . import characters
+from .messages import SET, FieldError, SpaceError
+from .scalars import implied_tag, plain_scalar
+from .writing import quoted, show
 
-_DEEPEST = 40
-_MOST_VALUES = 100_000
-_NULL = {"", "~", "null", "Null", "NULL"}
-_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?")
-_OCTAL = re.compile(r"[-+]?0[0-7_]+")
-_PREFIXED = re.compile(r"[-+]?0([xobXOB])[0-9a-fA-F_]+")
-_NOT_FINITE = re.compile(r"[-+]?\.?(nan|inf|infinity)", re.IGNORECASE)
-_RESOLVER = yaml.SafeLoader("")
+MOST_BYTES = 256 * 1024
+"""Of a file, or of the value of an override."""
+MOST_LEVELS = 40
+"""Lists and mappings within one another."""
+MOST_VALUES = 10_000
+"""Scalars, lists and mappings, those that aliases stand for included."""
+MOST_CHARACTERS = 10_000
+"""Of one scalar."""
+
 _CURES = {
     r"\t": "indent with spaces, not tabs",
     "mapping values are not allowed": "put text that holds ': ' in quotes, or check indentation",
     "undefined alias": "define it with & above, or put text that begins with * in quotes",
+    "cannot start any token": "put text that begins with @, ` or % in quotes",
 }
 
 
@@ -40,7 +47,8 @@ def parse(text: str, *, file: str | None, key: tuple[str, ...] = ()) -> Source:
         file: name of the file, for the places; None for the value of an override.
         key: path of the key whose value ``text`` is.
     Raises:
-        SpaceError: no YAML, more than one document, or a spelling that YAML 1.1 misreads.
+        SpaceError: no YAML, more than one document, beyond a bound, or a spelling that YAML 1.1
+            misreads.
     """
     reader = _Reader(text, file, key)
     return Source(reader.tree(), reader.places)
@@ -58,22 +66,36 @@ class _Reader:
         self._open: list[yaml.Node] = []
 
     def tree(self) -> object:
+        self._check_text()
         try:
             self._check_events()
             node = yaml.compose(self._text, Loader=yaml.SafeLoader)
         except yaml.reader.ReaderError as error:
-            line = self._text.count("\n", 0, error.position) + 1
-            raise self._not_yaml(
-                line, f"character {error.character:#06x} is not allowed"
-            ) from None
+            problem = f"character {error.character:#06x} is not allowed"
+            line, column = self._line(error.position), self._column(error.position)
+            raise self._error(line, self._key, f"{problem}, column {column}; delete it") from None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            raise self._not_yaml(mark.line + 1 if mark else 1, error.problem or "") from None
+            end = mark.index if mark else len(self._text)
+            raise (
+                self._pasted(self._text, 0, end + 1, self._key, comments=True)
+                or self._not_yaml(mark.line + 1 if mark else 1, error.problem or "")
+            ) from None
         return None if node is None else self._value(node, self._key)
 
+    def _check_text(self) -> None:
+        size = len(self._text)
+        if size > MOST_BYTES:
+            message = f"{size:,} characters are more than {MOST_BYTES:,}; write it shorter"
+            raise self._error(1, self._key, message)
+        if (at := characters.hidden(self._text)) is not None:
+            name, column = characters.named(self._text[at]), self._column(at)
+            cure = f"{name} at column {column} hides what is written; delete it"
+            raise self._error(self._line(at), self._key, cure)
+
     def _check_events(self) -> None:
-        """Refuses what composing could not survive: deep nesting, and a second document."""
-        depth = documents = 0
+        """Refuses what composing could not survive: too deep, too many, a second document."""
+        depth = documents = values = 0
         loader = yaml.SafeLoader(self._text)
         while True:
             try:
@@ -86,22 +108,32 @@ class _Reader:
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             documents += isinstance(event, yaml.DocumentStartEvent)
+            values += isinstance(event, yaml.NodeEvent)
             line = event.start_mark.line + 1
-            if depth > _DEEPEST:
-                raise self._error(line, self._key, f"nested deeper than {_DEEPEST} levels")
+            if depth > MOST_LEVELS:
+                raise self._error(line, self._key, f"nested deeper than {MOST_LEVELS} levels")
             if documents > 1:
                 raise self._error(line, self._key, "a second document begins; keep one a file")
+            if values > MOST_VALUES:
+                cure = "write fewer, or draw them from a range"
+                raise self._error(line, self._key, f"more than {MOST_VALUES} values; {cure}")
+            if isinstance(event, yaml.ScalarEvent) and len(event.value) > MOST_CHARACTERS:
+                message = (
+                    f"a value of {len(event.value):,} characters, at most {MOST_CHARACTERS:,}"
+                )
+                raise self._error(line, self._key, f"{message}; write it shorter")
 
     def _value(self, node: yaml.Node, path: tuple[str, ...]) -> object:
         line = node.start_mark.line + 1
         self._values += 1
-        if self._values > _MOST_VALUES:
-            raise self._error(line, path, f"more than {_MOST_VALUES} values; write fewer aliases")
+        if self._values > MOST_VALUES:
+            raise self._error(line, path, f"more than {MOST_VALUES} values; write fewer aliases")
         self._check_tag(node, path)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         if node in self._open:
-            raise self._error(line, path, "the alias stands for a value that contains it")
+            cure = "the alias stands for a value that contains it; write the value out"
+            raise self._error(line, path, cure)
         self._open.append(node)
         if isinstance(node, yaml.SequenceNode):
             value: object = [self._value(item, path) for item in node.value]
@@ -119,7 +151,7 @@ class _Reader:
             inner = (*path, key)
             if key in items:
                 where = f", on lines {lines[key]} and {line}" if self._file else ""
-                raise self._error(line, inner, f"{key!r} is written twice{where}; keep one")
+                raise self._error(line, inner, f"{show(key)} is written twice{where}; keep one")
             lines[key] = line
             # Lists share the path of their key; the first occurrence is where a reader looks.
             self.places.setdefault(".".join(inner), self._place(line))
@@ -138,113 +170,87 @@ class _Reader:
         self._check_tag(node, path)
         key = self._scalar(node, path)
         if not isinstance(key, str):
-            quoted = f"put it in quotes: {node.value!r}" if node.value else "write a name"
-            raise self._error(line, path, f"a key must be text, got {show(key)}; {quoted}")
+            problem = f"a key must be text, got {node.value or 'null'}"
+            if node.value:
+                token = quoted(node.value)
+                cure = f"; write {token} in quotes" if self._file else ""
+                raise self._token(node, path, f"{problem}{cure}", token)
+            raise self._error(line, path, f"{problem}; write a name")
         if not key.strip():
             raise self._error(line, path, "a key is empty; write a name")
         return key
 
     def _check_tag(self, node: yaml.Node, path: tuple[str, ...]) -> None:
         plain = isinstance(node, yaml.ScalarNode) and node.style is None
-        if node.tag != _implied_tag(type(node), node.value, plain=plain):
+        if node.tag != implied_tag(type(node), node.value, plain=plain):
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             cure = "remove it and write the value plainly"
-            raise self._error(node.start_mark.line + 1, path, f"tag {tag} is not read; {cure}")
+            raise self._error(
+                node.start_mark.line + 1, path, f"tag {show(tag)[1:-1]} is not read; {cure}"
+            )
 
     def _scalar(self, node: yaml.ScalarNode, path: tuple[str, ...]) -> object:
+        if node.style is None:
+            start, end = node.start_mark.index, node.end_mark.index
+            if pasted := self._pasted(self._text, start, end, path):
+                raise pasted
         try:
             node.value.encode()
             return node.value if node.style is not None else plain_scalar(node.value)
         except UnicodeEncodeError:
             problem = "text holds half a surrogate pair; write the character itself"
-        except ValueError as error:
-            problem = str(error)
-        raise self._error(node.start_mark.line + 1, path, problem)
+            raise self._error(node.start_mark.line + 1, path, problem) from None
+        except FieldError as error:
+            problem = str(error) if self._file else error.problem
+            raise self._token(node, path, problem, str(error.write)) from None
+
+    def _token(
+        self, node: yaml.Node, path: tuple[str, ...], problem: str, token: str
+    ) -> SpaceError:
+        """The error on one scalar, of which an override is written out with ``token`` instead."""
+        if self._file:
+            return self._error(node.start_mark.line + 1, path, problem)
+        start, end = node.start_mark.index, node.end_mark.index
+        return self._override(path, problem, self._text[:start] + token + self._text[end:])
+
+    def _pasted(
+        self, text: str, start: int, end: int, path: tuple[str, ...], *, comments: bool = False
+    ) -> SpaceError | None:
+        """The error on the first character in a stretch that only looks like ASCII."""
+        for at in characters.unlike_ascii(text[start:end]):
+            index = start + at
+            before = text[text.rfind("\n", 0, index) + 1 : index]
+            if comments and (before.lstrip().startswith("#") or " #" in before):
+                continue
+            character = text[index]
+            problem = f"{characters.named(character)} at column {self._column(index)}"
+            cure = characters.cure(character)
+            if self._file:
+                message = f"{problem}; put text that is to hold it in quotes; {cure}"
+                return self._error(self._line(index), path, message)
+            clean = "".join(map(characters.meant, text))
+            return self._override(path, f"{problem}; {cure}", clean)
+        return None
+
+    def _override(self, path: tuple[str, ...], problem: str, text: str) -> SpaceError:
+        cure = shlex.quote(f"{'.'.join(self._key)}={text}")
+        return self._error(1, path, f"{problem}; write {SET} {cure}")
+
+    def _line(self, index: int) -> int:
+        return self._text.count("\n", 0, index) + 1
+
+    def _column(self, index: int) -> int:
+        return index - self._text.rfind("\n", 0, index)
 
     def _place(self, line: int) -> str:
-        return f"{self._file}:{line}" if self._file else "--set"
+        return f"{self._file}:{line}" if self._file else SET
 
     def _error(self, line: int, path: tuple[str, ...], message: str) -> SpaceError:
         # Within an axis the axis is what the reader looks for, as in "tickets.yaml:14 space.lr".
         shown = path[:2] if path[:1] == ("space",) and self._file else path
-        return SpaceError(f"{self._place(line)} {'.'.join(shown)}".strip() + f": {message}")
+        return SpaceError.at(self._place(line), ".".join(shown), message)
 
     def _not_yaml(self, line: int, problem: str) -> SpaceError:
         known = (cure for part, cure in _CURES.items() if part in problem)
         cure = next(known, "check brackets, quotes and indentation")
         return self._error(line, self._key, f"not YAML: {problem}; {cure}")
-
-
-def plain_scalar(text: str) -> bool | int | float | str | None:
-    """The value of ``text`` written without quotes.
-
-    Raises:
-        ValueError: YAML 1.1 reads it as something that its writer hardly means.
-    """
-    if text in _NULL:
-        return None
-    lower = text.lower()
-    if lower in ("true", "false"):
-        return lower == "true"
-    quoted = f"{text!r} in quotes for text" if "'" not in text else "quotes for text"
-    if lower in ("yes", "no", "on", "off"):
-        meant = "true" if lower in ("yes", "on") else "false"
-        raise ValueError(f"{text!r} is {meant.title()} in YAML 1.1; write {meant}, or {quoted}")
-    if text == "None":
-        raise ValueError(f"'None' is text in YAML; write null, or {quoted}")
-    if text in ("=", "<<"):
-        raise ValueError(f"{text!r} has a special meaning in YAML 1.1; write {quoted}")
-    if _NOT_FINITE.fullmatch(text):
-        raise ValueError(f"numbers must be finite, got {text}; write a number, or {quoted}")
-    if _DATE.fullmatch(text):
-        raise ValueError(f"{text} looks like a date; write {quoted}")
-    if _BASE_60.fullmatch(text):
-        raise ValueError(
-            f"{text} looks like a number in base 60 in YAML 1.1; write it in decimals, or {quoted}"
-        )
-    return _number(text, quoted)
-
-
-def _number(text: str, quoted: str) -> int | float | str:
-    if prefixed := _PREFIXED.fullmatch(text):
-        bare = text.replace("_", "")
-        try:
-            value = int(bare, 0)
-        except ValueError:
-            raise ValueError(
-                f"{text!r} is no number; write one in decimals, or {quoted}"
-            ) from None
-        if prefixed[1] in "oXOB":
-            raise ValueError(f"{text!r} is text in YAML 1.1; write {value}, or {quoted}")
-        return _bounded(text, value)
-    match = NUMBER.fullmatch(text)
-    if match is None or not re.search("[0-9]", (match[2] or "") + (match[4] or "")):
-        return text
-    value_as_float = float(number_as_yaml(text))
-    _bounded(text, value_as_float)
-    if _OCTAL.fullmatch(text):
-        octal, decimal = int(text.replace("_", ""), 8), int(text.replace("_", ""))
-        cure = f"write {decimal}" if octal == decimal else f"write {decimal} or {octal}"
-        raise ValueError(f"{text} is {octal} in YAML 1.1 (octal); {cure}, or {quoted}")
-    tag = _implied_tag(yaml.ScalarNode, text, plain=True)
-    if tag.endswith(":int"):
-        return _bounded(text, int(text.replace("_", "")))
-    if tag.endswith(":float"):
-        # "-.5e-3" is text in YAML 1.1; its twin without the sign is best not learnt.
-        if match[2] is None and match[6]:
-            cure = f"write {number_as_yaml(text)}"
-            raise ValueError(f"{text!r} has no digit before the point; {cure}")
-        return value_as_float
-    raise ValueError(f"{text!r} is text in YAML 1.1; write {number_as_yaml(text)}")
-
-
-def _bounded(text: str, value: int | float) -> int | float:
-    if too_large(value):
-        raise ValueError(f"{show(text)} is too large; numbers are finite, whole ones below 2**63")
-    return value
-
-
-def _implied_tag(kind: type[yaml.Node], value: object, *, plain: bool) -> str:
-    """The tag that YAML 1.1 gives to a node written without one."""
-    tag: str = _RESOLVER.resolve(kind, value, (plain, not plain))
-    return tag

@@ -1,7 +1,7 @@
 """The command line: ``hedgesweep`` (= ``python -m sweeps``)."""
 
 import io
-import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,30 +24,11 @@ from sweeps.bundles import (
 )
 from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.exits import exit_with
+from sweeps.options import cpus_option, rate_option, set_option, space_argument, storage_argument
 from sweeps.planning.budget import Budget
 from sweeps.record.storage import WriteError
 from sweeps.signals import MESSAGE, Interrupted
 from sweeps.text import echo, echo_all
-
-_space = click.argument("space", type=click.Path(path_type=Path))
-_storage = click.argument("storage", type=click.Path(path_type=Path))
-_set = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a value by its dotted key, such as study.training.epochs=20. Repeatable.",
-)
-_cpus = click.option(
-    "--cpus",
-    type=click.FloatRange(min=0, min_open=True),
-    default=float(os.cpu_count() or 1),
-    show_default="those of this machine",
-    help="CPUs that are planned and paid for.",
-)
-_rate = click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), help="Price of a CPU-hour."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -57,20 +38,24 @@ def cli() -> None:
 
 
 @cli.command("plan")
-@_space
-@_set
-@_cpus
-@_rate
+@space_argument
+@set_option
+@cpus_option
+@rate_option
 @click.option("--probe/--no-probe", default=True, help="Time two epochs of each kind of trial.")
 def plan_command(
     space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
 ) -> None:
     """Show what SPACE would run and what it would take; trains two epochs, and keeps nothing."""
-    from sweeps.planning import estimate
+    from sweeps.planning import estimate, machine
 
     planned = sweeps.plan(space, overrides=overrides)
+    machine.check_data(planned)
     echo_all(planned.lines())
     counted = estimate.estimate(planned, cpus=cpus, rate=rate)
+    memory = machine.memory()
+    echo_all(machine.lacking(planned, memory=memory, gpus=machine.gpus()))
+    probe = probe and not machine.too_large(planned, memory)
     probed = estimate.probe(planned) if probe else None
     if probed:
         counted = estimate.estimate(planned, probed, cpus=cpus, rate=rate)
@@ -78,14 +63,14 @@ def plan_command(
 
 
 @cli.command("run")
-@_space
+@space_argument
 @click.option(
     "--storage",
     required=True,
     type=click.Path(path_type=Path),
     help="Directory for log, tables and models. Running again continues there.",
 )
-@_set
+@set_option
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials at a time.")
 @click.option("--address", metavar="ADDRESS", help="Join a running Ray cluster, such as 'auto'.")
 @click.option("--insecure", is_flag=True, help="Use Ray without token authentication.")
@@ -111,8 +96,8 @@ def plan_command(
 @click.option(
     "--budget-cost", type=float, metavar="MONEY", help="End at this price; needs --rate."
 )
-@_cpus
-@_rate
+@cpus_option
+@rate_option
 @click.option("--tensorboard", metavar="FOLDER", help="Write TensorBoard event files as well.")
 @click.option("--mlflow", metavar="URI", help="Send rows to this MLflow tracking server as well.")
 def run_command(
@@ -158,7 +143,7 @@ def run_command(
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     with suppress(OSError):  # all is recorded, even if nobody listens any more
         echo(f"{counts} in {sweep.seconds:.0f} s")
-        echo(f"results in {storage}: next, hedgesweep report {storage}")
+        echo(f"results in {storage}: next, hedgesweep report {shlex.quote(str(storage))}")
         if not sweep.within_budget:
             echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
         for problem in sweep.problems():
@@ -169,7 +154,7 @@ def run_command(
 
 
 @cli.command("status")
-@_storage
+@storage_argument
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @click.option(
     "--watch",
@@ -185,7 +170,7 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 
 
 @cli.command("report")
-@_storage
+@storage_argument
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

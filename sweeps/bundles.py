@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,7 +121,8 @@ def seal_command(
         recipient=_public(recipient, encryption_key) if recipient else None,
     )
     echo_all(_lines(manifest))
-    echo(f"sealed in {out}: next, hedgesweep verify {out} --key public.pem")
+    verify = f"hedgesweep verify {shlex.quote(str(out))} --key public.pem"
+    echo(f"sealed in {out}: next, {verify}")
 
 
 @click.command("open")

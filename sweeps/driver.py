@@ -14,8 +14,8 @@ from sweeps.deciding.asha import Asha as Judge
 from sweeps.deciding.engine import Engine
 from sweeps.deciding.roster import Roster
 from sweeps.errors import Cut, UsageError
+from sweeps.planning import machine
 from sweeps.planning.budget import Budget
-from sweeps.planning.checks import wrong
 from sweeps.planning.plan import Plan, plan
 from sweeps.planning.warm import begun_with
 from sweeps.record import manifest
@@ -128,6 +128,9 @@ def run(
             done = True
             ledger.copy_manifest()
         else:
+            machine.check_data(planned)
+            if address is None:
+                machine.check_memory(planned, memory=machine.memory())
             # Ray is imported where something is to be run; what is finished is told at once.
             from sweeps.workers.running import prepared, work
 
@@ -200,10 +203,6 @@ def engine_for(planned: Plan, *, audit: float = 0.0) -> Engine | None:
 def _search(planned: Plan, ledger: Ledger, shown: Progress) -> "OptunaSearch | None":
     if not planned.adaptive:
         return None
-    rule, algorithm = planned.space.scheduler, planned.space.search.algorithm
-    if not isinstance(rule, Asha | None):
-        problem = f"tells {algorithm} nothing of how proposals end; use asha, or scheduler: null"
-        raise wrong(planned.space, f"scheduler.{rule.kind}", problem)
     from sweeps.deciding.search import search_for  # Optuna takes a second to import
 
     _check_columns(planned, ledger)

@@ -23,7 +23,7 @@ NEVER = {
 }
 # Imports go downwards or stay within a unit; only the units of the base may meet each other.
 LAYERS = {
-    **dict.fromkeys(("rng", "registry", "config", "risk", "metrics"), 0),
+    **dict.fromkeys(("rng", "readings", "registry", "config", "risk", "metrics"), 0),
     **dict.fromkeys(("arithmetic", "experiment", "identity", "threads"), 0),
     **dict.fromkeys(("market", "training"), 1),
     **dict.fromkeys(("attacks", "pruning"), 2),

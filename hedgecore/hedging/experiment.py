@@ -154,6 +154,9 @@ class _Tickets:
         # The clean network for a base; to it a network under attack is added.
         return [study.shared_study()]
 
+    def check_data(self, study: TicketStudy) -> None:
+        """Nothing: paths are drawn."""
+
     def drawn_epochs(self, study: TicketStudy) -> int:
         return study.pruning.trained_rounds * study.shared_study().training.epochs
 

@@ -56,12 +56,14 @@ class TicketStudy:
                 f"{self.pruning.sparsity:g} keeps {kept} of {sum(weights)} weights, too few for "
                 f"{self.pruning.min_kept} in each of {len(weights)} layers; "
                 "lower it or widen network.hidden",
+                write=(0.0,),
             )
         if self.attack.full_from > self.training.epochs:
             raise ConfigError(
-                "attack.warmup",
+                "attack.warmup" if self.attack.warmup else "attack.ramp",
                 f"{self.attack.warmup} clean epochs and a ramp of {self.attack.ramp} leave none "
                 f"of {self.training.epochs} at the full epsilon; shorten them",
+                write=(0,),
             )
         steps = ceil(self.market.train_paths / self.training.batch_size)
         shortest = min(self.training.epochs, self.dense.epochs or self.training.epochs)
@@ -69,7 +71,8 @@ class TicketStudy:
             raise ConfigError(
                 "pruning.rewind_step",
                 f"{self.pruning.rewind_step} is not below the {shortest * steps} steps of "
-                f"{shortest} epochs; lower it",
+                f"{shortest} epochs",
+                write=(shortest * steps - 1,),
             )
         self.hidden  # noqa: B018 (checks that the small rival of the ticket exists)
         if self.market.dividend and not self.cost.financing:
@@ -77,12 +80,13 @@ class TicketStudy:
                 "market.dividend",
                 f"{self.market.dividend:g} is paid to nobody without financing; "
                 "set cost.financing to true",
+                write=(0.0,),
             )
         if self.training.batch_size > self.market.train_paths:
             raise ConfigError(
                 "training.batch_size",
-                f"{self.training.batch_size} exceeds market.train_paths "
-                f"{self.market.train_paths}; lower it",
+                f"{self.training.batch_size} exceeds market.train_paths {self.market.train_paths}",
+                write=(self.market.train_paths,),
             )
 
     def with_axes(self, values: Mapping[str, Any]) -> "TicketStudy":

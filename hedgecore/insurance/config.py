@@ -254,12 +254,14 @@ class XnnStudy:
         if self.explanation.layer is not None and self.explanation.layer > last:
             raise ConfigError(
                 "explanation.layer",
-                f"{self.explanation.layer} is beyond the output layer {last}; lower it",
+                f"{self.explanation.layer} is beyond the output layer {last}",
+                write=(last,),
             )
         if self.evaluation.layer is not None and self.evaluation.layer >= last:
             raise ConfigError(
                 "evaluation.layer",
-                f"{self.evaluation.layer} is beyond the last hidden layer {last - 1}; lower it",
+                f"{self.evaluation.layer} is beyond the last hidden layer {last - 1}",
+                write=(last - 1,),
             )
 
     def with_axes(self, values: Mapping[str, Any]) -> "XnnStudy":

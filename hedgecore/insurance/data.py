@@ -1,5 +1,6 @@
 """The underwriting table: a user's own ``train.csv`` read and checked, and its rows divided."""
 
+import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from hedgecore.rng import numpy_stream
 # The competition's own files, byte for byte.
 TRAIN_SHA256 = "706aba1fe697a3459ba1167077b8c4721ca67a5233d3d4505c33a2001d7a7d21"
 TEST_SHA256 = "fef8c7b0d542d60dd271ff1c618cb46e3c0c4e3a27cc16ee2b20a16809b62844"
+
+_LONGEST_HEADER = 100_000
 
 Source = Literal["prudential", "own", "synthetic"]
 
@@ -111,6 +114,27 @@ def read(path: Path | str) -> Table:
         source="prudential" if sha256 == TRAIN_SHA256 else "own",
         sha256=sha256,
     )
+
+
+def check_file(path: Path | str) -> None:
+    """Refuse a file whose header already says that :func:`read` will.
+
+    Raises:
+        FileNotFoundError: there is no file at ``path``.
+        ValueError: it cannot be read, or lacks a column or has one too many.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}; give the path of your own copy of train.csv")
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_LONGEST_HEADER).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise ValueError(f"{path} cannot be read ({reason}); give your own train.csv") from error
+    if not first.strip():
+        raise ValueError(f"{path} is empty; give your own copy of train.csv")
+    _check_header(path, next(csv.reader([first])))
 
 
 def digest(columns: Mapping[str, np.ndarray], response: Int[np.ndarray, " rows"]) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from hedgecore.config import ConfigError
 from hedgecore.experiment import Direction, Experiment, Json, Run, Wording
 from hedgecore.insurance import work
 from hedgecore.insurance.assess import TESTED, VALIDATED
 from hedgecore.insurance.config import AXES, XnnStudy
+from hedgecore.insurance.data import check_file
 from hedgecore.insurance.deployed import deployed
 from hedgecore.insurance.network import probabilities
 from hedgecore.insurance.preparation import CARRIED, XnnPreparation, assemble
@@ -135,6 +137,14 @@ class _Xnn:
         # The plain network for a base; others only add centroids.
         shared = study.shared_study()
         return [shared] if shared == study.base_study() else []
+
+    def check_data(self, study: XnnStudy) -> None:
+        if study.data.path is None:
+            return
+        try:
+            check_file(study.data.path)
+        except (FileNotFoundError, ValueError) as error:
+            raise ConfigError("data.path", str(error), write=(None,)) from error
 
     def drawn_epochs(self, study: XnnStudy) -> int:
         return 0

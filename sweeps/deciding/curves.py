@@ -176,8 +176,9 @@ def _planned(planned: Plan, trials: int | None) -> Source:
             f"{space.name}: what {space.search.algorithm} proposes depends on outcomes; "
             "simulate a storage that holds its trials"
         )
-    _check_size(len(planned.trials) * planned.limit if trials is None else trials * planned.limit)
-    laps, rest = divmod(trials or len(planned.trials), len(planned.trials))
+    count = trials or len(planned.trials)
+    _check_size(count * planned.limit)
+    laps, rest = divmod(count, len(planned.trials))
     places = [(lap, trial) for lap in range(laps) for trial in planned.trials]
     places += [(laps, trial) for trial in planned.trials[:rest]]
     groups = [json.dumps([lap, planned.group(trial)]) for lap, trial in places]

@@ -9,7 +9,9 @@ from hedgecore.experiment import Direction, Study
 from hedgecore.registry import unknown
 from hedgecore.rng import seed_sequence
 from search_spaces import Pbt, SearchSpace, SpaceError
+from search_spaces.messages import Cure
 from sweeps.experiments import experiment
+from sweeps.planning.cures import combination_error, condition, renamed_axis, study_error
 
 
 def study_of(space: SearchSpace) -> Study:
@@ -22,8 +24,7 @@ def study_of(space: SearchSpace) -> Study:
         study: Study = from_mapping(experiment(space.experiment).study, space.study)
         return study
     except ConfigError as error:
-        key = f"study.{error.key}" if error.key else "study"
-        raise wrong(space, key, error.problem) from error
+        raise study_error(space, error) from error
 
 
 def trial_study(study: Study, config: Mapping[str, Any]) -> Study:
@@ -49,8 +50,14 @@ def check_axes(space: SearchSpace, study: Study) -> None:
     _check_names(space, study)
     prepared = preparing(space, study)
     for axis, (where, problem) in _settled(space).items():
-        if axis in prepared:
-            raise wrong(space, where, problem)
+        if axis not in prepared:
+            continue
+        if where == f"space.{axis}":
+            choice = {"choice": list(space.space[axis].ends()), **condition(space, axis)}
+            raise wrong(space, where, problem, write=choice)
+        others = [other for other in getattr(space.scheduler, "axes", ()) if other != axis]
+        target = where if others else "scheduler"
+        raise wrong(space, where, problem, write=others or None, target=target)
 
 
 def preparing(space: SearchSpace, study: Study) -> list[str]:
@@ -78,22 +85,27 @@ def check_metrics(space: SearchSpace) -> None:
         if name in known:
             continue
         problem = unknown(name, known, kind="objective")
+        near = get_close_matches(name, known, n=1)
         if name in tested:
-            near = get_close_matches(f"val_{name}", known, n=1) or ["val_loss"]
-            problem = f"{name!r} is a test metric, which a search that is judged by it must not "
-            problem += f"see; search on {near[0]}"
+            near = get_close_matches(f"val_{name}", known, n=1)
+            problem = (
+                f"{name!r} is a test metric, which a search that is judged by it must not see"
+            )
         else:
             problem += asked.advice(name)
-        raise wrong(space, "search.objectives", problem)
+        others = [other for other in space.search.objectives if other != name]
+        write = list(dict.fromkeys([*others, *(near or ([] if others else ["val_loss"]))]))
+        raise wrong(space, "search.objectives", problem, write=write)
     rule = space.scheduler
     if rule is None:
         return
     if rule.metric not in asked.directions:
         problem = unknown(rule.metric, asked.directions, kind="metric")
-        raise wrong(space, f"scheduler.{rule.kind}.metric", problem)
+        near = get_close_matches(rule.metric, asked.directions, n=1) or ["val_loss"]
+        raise wrong(space, f"scheduler.{rule.kind}.metric", problem, write=near[0])
     if rule.mode != (better := asked.directions[rule.metric]):
-        problem = f"{rule.mode!r} would stop the best by {rule.metric}; write mode: {better}"
-        raise wrong(space, f"scheduler.{rule.kind}.mode", problem)
+        problem = f"{rule.mode!r} would stop the best by {rule.metric}"
+        raise wrong(space, f"scheduler.{rule.kind}.mode", problem, write=better)
 
 
 def objectives(space: SearchSpace) -> dict[str, Direction]:
@@ -103,9 +115,19 @@ def objectives(space: SearchSpace) -> dict[str, Direction]:
     return {name: known[name] for name in space.search.objectives or (default,)}
 
 
-def wrong(space: SearchSpace, key: str, problem: str) -> SpaceError:
-    """The error that says ``problem`` about ``key``, with the place where it is written."""
-    return SpaceError(f"{space.where(key)}: {problem}")
+def wrong(
+    space: SearchSpace,
+    key: str,
+    problem: str,
+    *,
+    write: object = Cure.UNKNOWN,
+    target: str | None = None,
+) -> SpaceError:
+    """The error that says ``problem`` about ``key``, with the place where it is written.
+
+    Args: see :meth:`search_spaces.messages.SpaceError.at`.
+    """
+    return space.places.error(key, problem, write=write, target=target)
 
 
 def axis_at(space: SearchSpace, path: str) -> str | None:
@@ -132,12 +154,16 @@ def _check_names(space: SearchSpace, study: Study) -> None:
     short = {path: name for name, path in short_names.items()}
     for name in space.space:
         if name not in known:
-            hint = unknown(name, known, kind="axis").split("; known:")[0]
+            hint = unknown(name, known, kind="axis").split("; known:")[0].split(" known:")[0]
             axes = ", ".join([*short_names, "seed"])
             cure = f"axes are {axes} and the keys of study, such as training.epochs"
-            raise wrong(space, f"space.{name}", f"{hint}; {cure}")
+            near = get_close_matches(name, sorted(known), n=1)
+            write, target = renamed_axis(space, name, near[0] if near else "")
+            raise wrong(space, f"space.{name}", f"{hint}; {cure}", write=write, target=target)
         if name in short:
-            raise wrong(space, f"space.{name}", f"this axis is called {short[name]!r}; write that")
+            problem = f"this axis is called {short[name]!r}"
+            write, target = renamed_axis(space, name, short[name])
+            raise wrong(space, f"space.{name}", problem, write=write, target=target)
 
 
 def _ends(space: SearchSpace, study: Study, axis: str) -> Iterator[Study]:
@@ -154,9 +180,12 @@ def _ends(space: SearchSpace, study: Study, axis: str) -> Iterator[Study]:
             yield trial_study(study, config)
         except ConfigError as error:
             where = axis_at(space, error.key) or f"space.{axis}"
-            raise wrong(space, where, error.problem) from error
+            raise combination_error(space, study, where, error, {axis: value}) from error
         except ValueError as error:
-            raise wrong(space, f"space.{axis}", str(error)) from error
+            ends = space.space[axis].ends()
+            seeds = [v for v in ends if type(v) is int and 0 <= v < 2**32]
+            write = {"grid": seeds or [0]}
+            raise wrong(space, f"space.{axis}", str(error), write=write) from error
     if axis in space.when:
         yield trial_study(study, {name: v for name, v in config.items() if name != axis})
 
@@ -167,11 +196,11 @@ def _settled(space: SearchSpace) -> dict[str, tuple[str, str]]:
     wording = experiment(space.experiment).wording
     changes = f"changes what is prepared ({wording.prepared})"
     if search.adaptive:
-        cure = "list its values as a choice, put it in study, or write search.algorithm: random"
+        cure = "list its values as a choice, put it in study, or draw them at random"
         problem = f"{changes} before {search.algorithm} proposes; {cure}"
         # Listed values can all be prepared.
         unlisted = [axis for axis, domain in space.space.items() if not domain.enumerable]
         return {axis: (f"space.{axis}", problem) for axis in unlisted}
-    problem = f"{changes}, which a running trial keeps; remove it"
+    problem = f"{changes}, which a running trial keeps"
     axes = rule.axes if isinstance(rule, Pbt) else ()
     return {axis: ("scheduler.pbt.axes", f"{axis} {problem}") for axis in axes}

@@ -159,7 +159,7 @@ def estimate(
         finishers=round(float(finishing.sum()), 9),
         epochs=float(expected.sum()),
         most_epochs=int(limits.sum()),
-        store=_stored(planned),
+        store=stored_bytes(planned),
         cpus=cpus,
         gpu=resources.gpu,
         cost=_cost(planned, trials, expected, finishing, probe, cpus) if probe else None,
@@ -236,7 +236,7 @@ def _cost(
         trial_hours=training * occupied / 3600,
         wall_hours=wall / 3600,
         slots=slots,
-        memory=slots * probe.worker + probe.idle + _RAY_BYTES + _stored(planned),
+        memory=slots * probe.worker + probe.idle + _RAY_BYTES + stored_bytes(planned),
         kinds=len(probe.epochs),
         guessed=len(
             {planned.experiment.kind(trial.study) for trial in trials} - probe.epochs.keys()
@@ -259,7 +259,7 @@ def _drawing_seconds(planned: Plan, trial: TrialPlan, probe: Probe) -> float:
     return epochs * probe.epoch_seconds(trial.study.shared_study()) if epochs else 0.0
 
 
-def _stored(planned: Plan) -> int:
+def stored_bytes(planned: Plan) -> int:
     """Bytes of all preparations in the object store."""
     studies = (trial.study for trial in planned.preparations.values())
     return sum(planned.experiment.stored_bytes(study) for study in studies)

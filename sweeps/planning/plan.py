@@ -9,8 +9,11 @@ from typing import Any, Literal
 import search_spaces
 from hedgecore.config import ConfigError, digest, fingerprint
 from hedgecore.experiment import Experiment, Study
-from search_spaces import Asha, Domain, SearchSpace, StockAsha
+from search_spaces import Asha, SearchSpace, SpaceError, StockAsha
+from search_spaces.blame import blamed
+from search_spaces.overrides import listed
 from sweeps.experiments import experiment
+from sweeps.planning import printed
 from sweeps.planning.checks import (
     axis_at,
     check_axes,
@@ -20,17 +23,9 @@ from sweeps.planning.checks import (
     preparing,
     study_of,
     trial_study,
-    wrong,
 )
-from sweeps.planning.points import configurations
-
-_NAMES = {
-    "asha": "ASHA",
-    "stock_asha": "Ray's ASHA",
-    "median": "median rule",
-    "hyperband": "HyperBand",
-    "pbt": "population based training",
-}
+from sweeps.planning.cures import combination_error
+from sweeps.planning.points import check_count, configurations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,54 +125,7 @@ class Plan:
 
     def lines(self) -> list[str]:
         """The plan in a few lines, for people."""
-        wording = self.experiment.wording
-        megabytes = self.experiment.data_bytes(self.study) / 1e6
-        added = sum(self.base(key) is not None for key in self.preparations)
-        whole = len(self.preparations) - added
-        count = f"{whole} and {added} upon them" if added else f"{whole}"
-        each = f"each of the {whole}" if added else "each"
-        return [
-            f"{self.space.name}: {self._extent()}",
-            f"prepared once each: {count} ({wording.prepared}), "
-            f"{megabytes:.0f} MB of {wording.data} in the object store for {each}",
-            f"at most {self._most_epochs()} epochs over {self.experiment.extent(self.study)}",
-            self._judgement(),
-        ]
-
-    def _extent(self) -> str:
-        search = self.space.search
-        if self.adaptive:
-            axes = [_span(name, domain) for name, domain in self.space.space.items()]
-            aims = " and ".join(f"{better} {name}" for name, better in self.objectives.items())
-            count = f"{search.num_samples} proposals x {len(self.seeds)} seeds"
-            return f"{count} by {search.algorithm} for {aims}, {'; '.join(axes)}"
-        values: dict[str, dict[Any, None]] = {}
-        for trial in self.trials:
-            for name, value in trial.config.items():
-                values.setdefault(name, {})[value] = None
-        axes = [f"{name} {_listed(list(tried))}" for name, tried in values.items()]
-        return f"{len(self.trials)} trials, {'; '.join(axes)}"
-
-    def _most_epochs(self) -> int:
-        proposed = (self.space.search.num_samples or 0) * len(self.seeds) * self.limit
-        return proposed if self.adaptive else sum(trial.limit for trial in self.trials)
-
-    def _judgement(self) -> str:
-        rule = self.space.scheduler
-        if rule is None:
-            return "no early stopping"
-        if not isinstance(rule, Asha | StockAsha):
-            return f"{_NAMES[rule.kind]} by {rule.metric}"
-        if not self.rungs:
-            return f"no early stopping by {_NAMES[rule.kind]}: every trial ends before a rung"
-        where = ""
-        if rule.stratify_by and self.adaptive:
-            where = f" within strata of {', '.join(rule.stratify_by)}"
-        elif rule.stratify_by:
-            where = f" within {len({self.stratum(t.config) for t in self.trials})} strata"
-        together = ", seeds together" if isinstance(rule, Asha) and rule.replicates else ""
-        epochs = ", ".join(map(str, self.rungs))
-        return f"{_NAMES[rule.kind]} after epochs {epochs}{where}{together}"
+        return printed.lines(self)
 
 
 def plan(
@@ -192,16 +140,30 @@ def plan(
         overrides: values by dotted key, as on the command line's ``--set``.
     Raises:
         SpaceError: anything wrong with the space, in one line with file, line, key and cure.
+        TypeError: ``space`` or ``overrides`` is nothing of the kind.
     """
-    if isinstance(space, str | Path):
-        space = search_spaces.load(space, overrides=overrides)
-    elif overrides:
-        raise TypeError("overrides apply while a file is read; give them to search_spaces.load()")
-    if isinstance(space, Plan):
-        return space
+    if isinstance(space, SearchSpace | Plan):
+        if overrides:
+            cure = "give them to search_spaces.load()"
+            raise TypeError(f"overrides apply while a file is read; {cure}")
+        return space if isinstance(space, Plan) else _planned(space)
+    given = listed(overrides)
+    loaded = search_spaces.load(space, overrides=given)
+    try:
+        return _planned(loaded)
+    except SpaceError as error:
+
+        def attempt(some: dict[str, object] | list[str]) -> None:
+            _planned(search_spaces.load(space, overrides=some))
+
+        raise blamed(error, given, attempt) from None
+
+
+def _planned(space: SearchSpace) -> Plan:
     study = study_of(space)
     check_axes(space, study)
     check_metrics(space)
+    check_count(space, () if not space.search.adaptive else _prepared_axes(space, study))
     # A search that learns has no trials yet; the ends of its axes say how long they can be.
     adaptive = space.search.adaptive
     known = (_corners if adaptive else _trials)(space, study)
@@ -239,8 +201,9 @@ def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, An
     except ConfigError as error:
         # Each value is legal beside the others' first; this combination is not.
         where = axis_at(space, error.key) or "space"
-        shown = ", ".join(f"{n}={_listed([v])}" for n, v in config.items())
-        raise wrong(space, where, f"{error.problem} (trial {shown})") from error
+        shown = ", ".join(f"{n}={printed.value(v)}" for n, v in config.items())
+        error.problem += f" (trial {shown})"
+        raise combination_error(space, study, where, error, config) from error
     # The study's own values, so that a 0 written for a real number is 0.0 in every table.
     axes = experiment(space.experiment).axes
     typed = {n: _value(built, axes.get(n, n)) for n in config if n != "seed"}
@@ -259,10 +222,15 @@ def _corners(space: SearchSpace, study: Study) -> tuple[TrialPlan, ...]:
         for axis, domain in space.space.items()
         for end in domain.ends()
     ]
-    listed = [axis for axis in space.space if axis in {"seed", *preparing(space, study)}]
-    for values in product(*(space.space[axis].ends() for axis in listed)):
-        configs.append(first_with(space, dict(zip(listed, values, strict=True))))
+    axes = _prepared_axes(space, study)
+    for values in product(*(space.space[axis].ends() for axis in axes)):
+        configs.append(first_with(space, dict(zip(axes, values, strict=True))))
     return tuple(_trial(space, study, i, config) for i, config in enumerate(configs))
+
+
+def _prepared_axes(space: SearchSpace, study: Study) -> list[str]:
+    prepared = {"seed", *preparing(space, study)}
+    return [axis for axis in space.space if axis in prepared]
 
 
 def _rungs(space: SearchSpace, limit: int) -> tuple[int, ...]:
@@ -287,13 +255,3 @@ def _value(study: Study, path: str) -> Any:
     for name in path.split("."):
         value = getattr(value, name)
     return value
-
-
-def _span(name: str, domain: Domain) -> str:
-    ends = list(domain.ends())
-    return f"{name} {_listed(ends)}" if domain.enumerable else f"{name} {ends[0]} to {ends[1]}"
-
-
-def _listed(values: list[Any]) -> str:
-    shown = [f"{v:g}" if isinstance(v, float) else str(v) for v in values]
-    return ", ".join(shown) if len(shown) <= 9 else f"{shown[0]} .. {shown[-1]} ({len(shown)})"

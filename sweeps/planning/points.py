@@ -1,11 +1,42 @@
 """Which configurations a search tries that does not learn from outcomes."""
 
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hedgecore.rng import numpy_stream
-from search_spaces import Grid, SearchSpace
+from search_spaces import Domain, Grid, SearchSpace
+
+MOST_TRIALS = 1_000_000
+"""Trials of a sweep, or proposals times seeds."""
+
+
+def check_count(space: SearchSpace, prepared: Sequence[str]) -> None:
+    """Refuse more trials than can be listed, before they are.
+
+    Args:
+        space: whose trials they are.
+        prepared: axes of which a search that learns has every combination prepared.
+    Raises:
+        SpaceError: more than ``MOST_TRIALS``.
+    """
+    search = space.search
+    drawn = _drawn(space)
+    crossed = list(prepared) if search.adaptive else [a for a in space.space if a not in drawn]
+    cells = math.prod(len(space.space[axis].ends()) for axis in crossed)
+    samples = 1 if search.num_samples is None else search.num_samples
+    if cells * samples <= MOST_TRIALS:
+        return
+    problem = f"{cells * samples:,} trials are more than {MOST_TRIALS:,}"
+    if search.num_samples is None or cells > MOST_TRIALS:
+        axis = max(crossed, key=lambda a: len(space.space[a].ends()))
+        values = list(space.space[axis].ends())
+        problem += "; give fewer values, or draw them"
+        kept = values[: max(1, len(values) * MOST_TRIALS // cells)]
+        kind = type(space.space[axis]).__name__.lower()
+        raise space.places.error(f"space.{axis}", problem, write={kind: kept})
+    raise space.places.error("search.num_samples", problem, write=MOST_TRIALS // cells)
 
 
 def configurations(space: SearchSpace) -> Iterator[dict[str, Any]]:
@@ -13,17 +44,20 @@ def configurations(space: SearchSpace) -> Iterator[dict[str, Any]]:
 
     Every cell of the grid gets the same draws, so that cells differ only in what the grid varies.
     """
-    drawn = {
-        name: domain
-        for name, domain in space.space.items()
-        if space.search.algorithm != "grid" and not isinstance(domain, Grid)
-    }
+    drawn = _drawn(space)
     crossed = {name: domain.ends() for name, domain in space.space.items() if name not in drawn}
     for point in _points(space, list(drawn)):
         sample = {name: drawn[name].at(u) for name, u in point.items()}
         for cell in itertools.product(*crossed.values()):
             config = {**dict(zip(crossed, cell, strict=True)), **sample}
             yield space.present({name: config[name] for name in space.space})
+
+
+def _drawn(space: SearchSpace) -> dict[str, Domain]:
+    """The axes of which values are drawn."""
+    if space.search.algorithm == "grid":
+        return {}
+    return {name: d for name, d in space.space.items() if not isinstance(d, Grid)}
 
 
 def _points(space: SearchSpace, axes: list[str]) -> Iterator[dict[str, float]]:

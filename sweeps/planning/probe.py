@@ -136,7 +136,7 @@ def answer() -> None:
             parts = asked.reduced(kinds, most=_WORK)
             groups.append(_timed(asked, kinds, parts))
             shared = max(shared, asked.data_bytes(parts[0]))
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:  # a network that diverges among them
         print(json.dumps({"problem": str(error)}))
         return
     worker = _resident("VmHWM") - _resident("RssFile") - shared

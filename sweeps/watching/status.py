@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import Console
@@ -162,7 +163,7 @@ def lines(status: Status) -> list[str]:
     if not (status.starts or _lives(status)):
         return [
             f"{status.storage}: no sweep has begun here; "
-            f"hedgesweep run SPACE --storage {status.storage} begins one"
+            f"hedgesweep run SPACE --storage {quote(str(status.storage))} begins one"
         ]
     said = [f"{status.name}: {_plural(status.total, 'trial')}", _running(status)]
     if not status.total:
@@ -259,7 +260,7 @@ def _running(status: Status) -> str:
         unknown = "; whether it still runs can be seen there only"
         return f"{said} ({elapsed})" + (unknown if status.driver.alive is None else "")
     if status.total and not status.left:
-        return f"every trial is finished: next, hedgesweep report {status.storage}"
+        return f"every trial is finished: next, hedgesweep report {quote(str(status.storage))}"
     return "no driver is running: the same command continues"
 
 

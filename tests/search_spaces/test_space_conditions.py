@@ -77,11 +77,14 @@ def test_a_whole_axis_that_is_replaced_has_no_condition_left(write):
 MISTAKES = [
     ("{attack.nam: [pgd]}", "'attack.nam' is not an axis of space; did you mean 'attack.name'?"),
     ("{attack.name: [pdg]}", "attack.name never takes 'pdg'; its values: ['fgsm', 'pgd']"),
-    ("{attack.name: pgd}", "attack.name: 'pgd' is not a list; write ['pgd']"),
-    ("{attack.name: []}", "attack.name: [] is empty; give at least one value"),
-    ("{attack.name: [pgd, pgd]}", "attack.name: 'pgd' appears twice; keep one"),
-    ("{attack.steps: [3]}", "depends on itself (attack.steps -> attack.steps); remove one"),
-    ("{lr: [0.5]}", "lr (uniform) meets no number exactly; make it a grid"),
+    (
+        "{attack.name: pgd}",
+        "attack.name: 'pgd' is not a list; write attack.steps.when: {attack.name: [pgd]}",
+    ),
+    ("{attack.name: []}", "attack.name: [] is empty; remove it"),
+    ("{attack.name: [pgd, pgd]}", "attack.name: 'pgd' appears twice; write"),
+    ("{attack.steps: [3]}", "depends on itself (attack.steps -> attack.steps); remove it"),
+    ("{lr: [0.5]}", "lr (uniform) meets no number exactly, as a grid"),
     ("{seed: [0]}", "no axis can depend on the seed"),
     ("[pgd]", "expected {AXIS: [value, ...]}, got ['pgd']"),
     ("{}", "expected {AXIS: [value, ...]}, got {}"),
@@ -121,7 +124,7 @@ def test_conditions_that_contradict_one_another_are_refused():
 
 
 def test_the_condition_of_an_axis_is_written_below_it(write):
-    with pytest.raises(SpaceError, match="'when' is the condition of an axis; write the axis fir"):
+    with pytest.raises(SpaceError, match="'when' is the condition of an axis, which stands below"):
         load(write(SPACE.replace("  lr:", "  when: {lr: [1]}\n  lr:")))
 
 

@@ -104,7 +104,11 @@ MISTAKES = [
     (SMALL + "search: {seed: a}", 4, "search.seed: expected a whole number, got 'a'"),
     (SMALL + "search: {seed: -1}", 4, "search.seed: must be at least 0, got -1"),
     (SMALL + "search: {seed: true}", 4, "search.seed: expected a whole number, got true"),
-    (SMALL + "search: {seed: 2.0}", 4, "search.seed: expected a whole number, got 2.0; write 2"),
+    (
+        SMALL + "search: {seed: 2.0}",
+        4,
+        "search.seed: expected a whole number, got 2.0; write seed: 2",
+    ),
     (SMALL + "search: {algorithm: rand}", 4, "search.algorithm: unknown algorithm 'rand'; did"),
     (SMALL + "search: grid", 4, "search: expected keys and values, got 'grid'"),
     (SMALL + "search: {num_samples: 3}", 4, "search.num_samples: a grid search tries every point"),
@@ -116,7 +120,7 @@ MISTAKES = [
     (
         SMALL + "  eps: {choice: [1]}\nsearch:\n  algorithm: random",
         5,
-        "search.num_samples: is missing, and eps (choice) is to be sampled; write how many",
+        "search.num_samples: is missing, and eps (choice) is to be sampled; write num_samples: 20",
     ),
     (
         SMALL + "  eps: {uniform: [0, 1]}",
@@ -124,11 +128,19 @@ MISTAKES = [
         "space.eps: uniform cannot be enumerated; use grid or choice, or "
         "search.algorithm=random with num_samples",
     ),
-    (SMALL + "  eps: 0.1", 4, "space.eps: 0.1 is not a domain; write {grid: [0.1]} to hold"),
+    (
+        SMALL + "  eps: 0.1",
+        4,
+        "space.eps: 0.1 is not a domain; what is fixed belongs in study; write eps: {grid: [0.1]}",
+    ),
     (SMALL + "  eps: {grid: [1e-4]}", 4, "space.eps: '1e-4' is text in YAML 1.1; write 1.0e-4"),
-    (SMALL + "  grid: [1]", 4, "space.grid: 'grid' is a kind of domain; write the axis first"),
+    (SMALL + "  grid: [1]", 4, "space.grid: 'grid' is a kind of domain, which stands below"),
     (SMALL + "  a b: {grid: [1]}", 4, "space.a b: 'a b' is no name for an axis"),
-    (SMALL + "study: {a.b: 1}", 4, "study.a.b: 'a.b' has a dot in it; write a: {b: ...}"),
+    (
+        SMALL + "study: {a.b: 1}",
+        4,
+        "study.a.b: 'a.b' has a dot in it; write a: {b: 1} below study:",
+    ),
     (SMALL + "study: [{a.b: 1}]", 4, "study: expected keys and values, got [{a.b: 1}]"),
     (SMALL + "scheduler: asha", 4, "scheduler: expected keys and values, got 'asha'; write sch"),
     (
@@ -136,13 +148,21 @@ MISTAKES = [
         4,
         "scheduler.hyperbnd: unknown scheduler 'hyperbnd'; did you mean 'hyperband'?",
     ),
-    (SMALL + "scheduler: {max_t: 9}", 4, "scheduler.max_t: unknown scheduler 'max_t'; write it"),
+    (
+        SMALL + "scheduler: {max_t: 9}",
+        4,
+        "scheduler.max_t: unknown scheduler 'max_t', a key of asha; write scheduler: {asha: ",
+    ),
     (
         SMALL + "scheduler: {asha: {}, median: {}}",
         4,
         "scheduler: asha, median: only one can judge; keep one",
     ),
-    (SMALL + "scheduler: {asha: }", 4, "scheduler.asha: is empty; write asha: {}"),
+    (
+        SMALL + "scheduler: {asha: }",
+        4,
+        "scheduler.asha: is empty; scheduler: null is for none; write asha: {}",
+    ),
     (ASHA + "metrik: a", 6, "scheduler.asha.metrik: unknown key 'metrik'; did you mean 'metric'?"),
     (ASHA + "metric: 3", 6, "scheduler.asha.metric: expected the name of a metric, got 3"),
     (ASHA + "mode: mn", 6, "scheduler.asha.mode: unknown mode 'mn'; did you mean 'min'?"),
@@ -173,7 +193,7 @@ MISTAKES = [
     (SMALL + "resources: {gpu: -1}", 4, "resources.gpu: must not be negative, got -1"),
     (SMALL + "resources: {cpu: two}", 4, "resources.cpu: expected a number, got 'two'"),
     ("experiment: ticket\nspace: {lr: {grid: [1]}}", 1, "experiment: unknown experiment 'ticket'"),
-    ("experiment: tickets\n", 1, "space: is missing; write what varies"),
+    ("experiment: tickets\n", 1, "space: is missing; write space: {lr: {grid: [0.001]}}"),
     ("experiment: tickets\nspace:\n", 2, "space: is empty; give at least one axis"),
     ("experiment: tickets\nspace: 3\n", 2, "space: expected keys and values, got 3"),
     ("space: {lr: {grid: [1]}}\n", 1, "experiment: is missing; write experiment: tickets"),
@@ -196,7 +216,7 @@ def test_a_mistake_is_one_line_with_file_line_key_and_cure(write, text, line, me
         (b"- 1\n", r"^tickets.yaml:1: expected a mapping, got \[1\]; write the blocks exp"),
         (b"a: 1\nb: \xff\n", r"^tickets.yaml:2: not UTF-8 \(byte 0xff\); save it as UTF-8"),
         (b"a: 1\nb: [\n", "^tickets.yaml:3: not YAML: .* check brackets"),
-        (b"a: 1\n\nb: \x01\n", "^tickets.yaml:3: not YAML: character 0x0001 is not allowed"),
+        (b"a: 1\n\nb: \x01\n", "^tickets.yaml:3: character 0x0001 is not allowed"),
     ],
 )
 def test_a_file_that_is_no_space_is_refused_in_one_line(tmp_path, data, message):
@@ -228,7 +248,7 @@ def shelf(tmp_path, monkeypatch):
     folder = tmp_path / "shelf"
     folder.mkdir()
     (folder / "demo.yaml").write_text(SMALL)
-    monkeypatch.setattr(search_spaces.loader, "_SHIPPED", folder)
+    monkeypatch.setattr(search_spaces.files, "_SHIPPED", folder)
     monkeypatch.chdir(tmp_path)
     return folder
 

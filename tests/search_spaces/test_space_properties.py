@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces import SCHEDULERS, SpaceError, load
-from search_spaces.messages import show
+from search_spaces.scalars import plain_scalar
 from search_spaces.space import frozen
-from search_spaces.yaml_source import parse, plain_scalar
+from search_spaces.writing import show
+from search_spaces.yaml_source import parse
 
 
 def quick(examples: int) -> settings:

@@ -38,20 +38,20 @@ def test_every_key_of_a_search_is_read_as_written(write):
 MISTAKES = [
     (
         "{algorithm: tpe}",
-        "search.num_samples: is missing, and tpe proposes without end; write how",
+        "search.num_samples: is missing, and tpe proposes without end; write num_samples: 60",
     ),
     ("{algorithm: tpe, num_samples: 5, delay: 0}", "search.delay: must be at least 1, got 0"),
     (
         "{algorithm: tpe, num_samples: 5, objectives: val_loss}",
-        "search.objectives: expected a list of columns, got 'val_loss'; write [val_loss]",
+        "search.objectives: expected a list of columns, got 'val_loss'; write objectives: [val",
     ),
     (
         "{algorithm: tpe, num_samples: 5, objectives: [a, a]}",
-        "search.objectives: 'a' appears twice; keep one",
+        "search.objectives: 'a' appears twice; write objectives: [a]",
     ),
     (
         "{algorithm: random, num_samples: 5, objectives: [val_loss, train_loss]}",
-        "search.objectives: random learns from no outcome; remove it, or write algorithm: tpe or",
+        "search.objectives: random learns from no outcome (algorithm: tpe or nsga2 would); remove",
     ),
     (
         "{algorithm: quasirandom, num_samples: 5, warm_start: [a]}",

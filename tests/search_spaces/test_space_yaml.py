@@ -1,7 +1,7 @@
 import pytest
 
 from search_spaces import SpaceError
-from search_spaces.messages import number_as_yaml
+from search_spaces.writing import number_as_yaml
 from search_spaces.yaml_source import parse
 
 
@@ -63,10 +63,10 @@ def test_text_that_looks_like_a_number_is_refused_with_the_number_to_write(text,
     ("text", "message"),
     [
         (".5e-3", "'.5e-3' has no digit before the point; write 0.5e-3"),
-        ("no", "'no' is False in YAML 1.1; write false, or 'no' in quotes for text"),
-        ("On", "'On' is True in YAML 1.1; write true, or 'On' in quotes"),
-        ("YES", "'YES' is True"),
-        ("off", "'off' is False"),
+        ("no", "'no' is false in YAML 1.1; write false, or 'no' in quotes for text"),
+        ("On", "'On' is true in YAML 1.1; write true, or 'On' in quotes"),
+        ("YES", "'YES' is true"),
+        ("off", "'off' is false"),
         ("None", "'None' is text in YAML; write null"),
         ("1:30", "1:30 looks like a number in base 60"),
         ("1:30.5", "looks like a number in base 60"),
@@ -87,8 +87,8 @@ def test_text_that_looks_like_a_number_is_refused_with_the_number_to_write(text,
         ("!!set {x}", "tag !!set is not read"),
         ("=", "'=' has a special meaning"),
         ("{<<: {b: 1}}", "merge keys .<<. are not read; write the keys out"),
-        ("{1: 2}", "a key must be text, got 1; put it in quotes: '1'"),
-        ("{no: 2}", "'no' is False in YAML 1.1"),
+        ("{1: 2}", "a key must be text, got 1; write '1' in quotes"),
+        ("{no: 2}", "'no' is false in YAML 1.1"),
         ("{null: 2}", "a key must be text, got null"),
         ("{? [x] : 2}", "a key must be text, got a list or mapping"),
         ("{'': 2}", "a key is empty"),
@@ -137,7 +137,7 @@ def test_an_alias_stands_for_the_value_of_its_anchor():
 
 def test_aliases_that_grow_without_bound_are_refused():
     levels = "\n".join(f"k{i}: &k{i} [{', '.join([f'*k{i - 1}'] * 9)}]" for i in range(1, 12))
-    with pytest.raises(SpaceError, match="more than 100000 values; write fewer aliases"):
+    with pytest.raises(SpaceError, match="more than 10000 values; write fewer aliases"):
         parse(f"k0: &k0 [1]\n{levels}\n", file="s.yaml")
 
 

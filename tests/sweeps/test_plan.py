@@ -388,10 +388,10 @@ def test_objectives_are_what_the_scheduler_compares_unless_they_are_given(tiny):
         return dict(sweeps.plan(tiny, overrides=[*TPE, *more]).objectives)
 
     assert objectives() == {"val_loss": "min"}
-    median = "scheduler.median={metric: val_cvar_05, mode: max}"
-    assert objectives(median) == {"val_cvar_05": "max"}
+    asha = "scheduler.asha={metric: val_cvar_05, mode: max}"
+    assert objectives(asha) == {"val_cvar_05": "max"}
     both = "search.objectives=[val_loss, val_pnl_mean]"
-    assert objectives(both, median) == {"val_loss": "min", "val_pnl_mean": "max"}
+    assert objectives(both, asha) == {"val_loss": "min", "val_pnl_mean": "max"}
 
 
 def test_a_search_that_varies_nothing_prepared_is_planned_for_every_axis(tiny):
@@ -409,8 +409,8 @@ def test_a_search_that_varies_nothing_prepared_is_planned_for_every_axis(tiny):
         (
             [*TPE, "space.market.xi.uniform=[0.1, 0.5]"],
             r"^--set space\.market\.xi: changes what is prepared \(data, theta_0, dense "
-            r"baseline\) before tpe proposes; list its values as a choice, put it in study, or "
-            r"write search\.algorithm: random$",
+            r"baseline\) before tpe proposes; .* write --set 'space\.market\.xi={choice: "
+            r"\[0\.1, 0\.5\]}'$",
         ),
         (
             [*TPE, "space.training.batch_size={randint: [64, 65], when: {sparsity: [0.8]}}"],
@@ -420,7 +420,7 @@ def test_a_search_that_varies_nothing_prepared_is_planned_for_every_axis(tiny):
             ["space.training.batch_size.grid=[64, 128]", "scheduler.pbt={axes: "
              "[training.batch_size]}"],
             r"scheduler\.pbt\.axes: training\.batch_size changes what is prepared \(.*\), "
-            "which a running trial keeps; remove it",
+            "which a running trial keeps; write --set scheduler=null",
         ),
         (
             [*TPE, "search.objectives=[val_los]"],

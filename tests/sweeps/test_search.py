@@ -414,11 +414,11 @@ def history(sweep):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("cvar_05", r"'cvar_05' is a test metric, .*; search on val_cvar_05$"),
-        ("cvar_05_minus_dense", r"is a test metric, .*; search on val_cvar_05$"),
-        ("pnl_std", r"is a test metric, .*; search on val_pnl_std$"),
-        ("sharpe_ratio", r"is a test metric, .*; search on val_\w+$"),
-        ("'attacked_cvar_05@path_fgsm:0.2'", rf"is a test metric, .*; search on {ATTACKED}$"),
+        ("cvar_05", r"'cvar_05' is a test metric, .*; write .*=\[val_cvar_05\]'$"),
+        ("cvar_05_minus_dense", r"is a test metric, .*; write .*=\[val_cvar_05\]'$"),
+        ("pnl_std", r"is a test metric, .*; write .*=\[val_pnl_std\]'$"),
+        ("sharpe_ratio", r"is a test metric, .*; write .*=\[val_\w+\]'$"),
+        ("'attacked_cvar_05@path_fgsm:0.2'", rf"is a test metric, .*; write .*{ATTACKED}"),
         ("sparsity", "unknown objective 'sparsity'; did you mean 'sparsity_achieved'"),
         (
             "'val_attacked_cvar_05@path_fgsm:0.3'",
@@ -592,7 +592,9 @@ def test_trials_of_a_grid_that_were_left_out_for_a_time_are_trained(tiny, tmp_pa
 
 @pytest.mark.parametrize("kind", ["stock_asha", "median"])
 def test_a_scheduler_of_ray_cannot_tell_a_search_how_proposals_end(searched, tmp_path, kind):
-    message = rf"^--set scheduler\.{kind}: tells tpe nothing .*; use asha, or scheduler: null$"
+    message = (
+        rf"^--set scheduler\.{kind}: tells tpe nothing .*; write --set 'scheduler={{asha: {{}}}}'"
+    )
     with pytest.raises(SpaceError, match=message):
         faked_sweep.run(searched, tmp_path / "out", risk, overrides=[f"scheduler.{kind}={{}}"])
 

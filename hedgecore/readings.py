@@ -1,0 +1,32 @@
+"""Readings of a value that a configuration refuses: what it may have been meant for."""
+
+import contextlib
+import math
+from typing import Any
+
+
+def readings(value: Any) -> list[Any]:
+    """Values that ``value`` may be meant for, the likelier first.
+
+    The number in a text, the whole number next to a real one, the only item of a list, a list of
+    one item.
+    """
+    if isinstance(value, list | tuple):
+        return [*value[:1], [(_plain_readings(item) or [item])[0] for item in value]]
+    found = _plain_readings(value)
+    return [*found, *([reading] for reading in found), [value]]
+
+
+def _plain_readings(value: Any) -> list[Any]:
+    if isinstance(value, float) and math.isfinite(value):
+        return [round(value)]
+    if not isinstance(value, str):
+        return []
+    word = value.strip().lower()[:400]
+    found: list[Any] = []
+    if word in ("true", "false"):
+        found.append(word == "true")
+    for kind in (int, float):
+        with contextlib.suppress(ValueError, OverflowError):
+            found.append(kind(word))
+    return [*found, word]

@@ -1,0 +1,52 @@
+"""The override that a mistake came with, where its message names another key."""
+
+from collections.abc import Callable
+
+from .messages import OVERRIDES, SET, SpaceError
+from .writing import show
+
+Overrides = dict[str, object] | list[str]
+
+
+def blamed(
+    error: SpaceError,
+    overrides: Overrides,
+    attempt: Callable[[Overrides], object],
+) -> SpaceError:
+    """``error``, at the place of the last override that it depends on.
+
+    A combination is refused at one of its keys, which may stand in the file while the override
+    of another key made it wrong.
+
+    Args:
+        error: what ``attempt`` raised with all overrides.
+        overrides: all of them, in their order.
+        attempt: what is tried again with the first few of them.
+    """
+    if not error.key:
+        return error
+    for last in reversed(range(len(overrides))):
+        if isinstance(overrides, dict):
+            items = list(overrides.items())
+            fewer: Overrides = dict(items[:last])
+            key = items[last][0]
+            place = f"{OVERRIDES} {key}={show(items[last][1])}"
+        else:
+            fewer, place = overrides[:last], f"{SET} {show(overrides[last])[1:-1]}"
+            key = overrides[last].partition("=")[0].strip()
+        if f"{key}.".startswith(f"{error.key}.") or f"{error.key}.".startswith(f"{key}."):
+            return error
+        if _problem(attempt, fewer) != (error.key, error.problem):
+            return error.blamed_on(place)
+    return error
+
+
+def _problem(
+    attempt: Callable[[Overrides], object],
+    overrides: Overrides,
+) -> tuple[str, str] | None:
+    try:
+        attempt(overrides)
+    except SpaceError as error:
+        return error.key, error.problem
+    return None

@@ -1,0 +1,81 @@
+"""What a plan needs that this machine, or its disk, does not have."""
+
+import os
+from pathlib import Path
+
+from hedgecore.config import ConfigError
+from sweeps.errors import UsageError
+from sweeps.planning.checks import wrong
+from sweeps.planning.estimate import stored_bytes
+from sweeps.planning.plan import Plan
+
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def memory() -> int:
+    """Bytes of memory that this process may have: those of its container or of the machine."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in _LIMITS:
+        try:
+            found.append(int(Path(path).read_text()))
+        except (OSError, ValueError):  # another cgroup version, or "max"
+            continue
+    return min(found)
+
+
+def gpus() -> int:
+    """GPUs that torch sees."""
+    import torch
+
+    return torch.accelerator.device_count()
+
+
+def check_data(planned: Plan) -> None:
+    """Refuse a study whose data cannot be had, before Ray starts.
+
+    Raises:
+        SpaceError: a file is missing or of another kind.
+    """
+    for trial in planned.preparations.values():
+        try:
+            planned.experiment.check_data(trial.study)
+        except ConfigError as error:
+            key = f"study.{error.key}"
+            write = error.write[0] if error.write else None
+            raise wrong(planned.space, key, error.problem, write=write) from error
+
+
+def check_memory(planned: Plan, *, memory: int) -> None:
+    """Refuse a sweep whose preparations fill more than the ``memory`` there is, in bytes.
+
+    Raises:
+        UsageError: they do.
+    """
+    if problem := too_large(planned, memory):
+        raise UsageError(
+            f"{problem}; make data or network smaller, or join a cluster by --address"
+        )
+
+
+def lacking(planned: Plan, *, memory: int, gpus: int) -> list[str]:
+    """A line on everything that ``planned`` asks for beyond ``memory`` bytes and ``gpus``."""
+    lines = []
+    if problem := too_large(planned, memory):
+        lines.append(f"here       {problem}: only a cluster can run it (--address)")
+    if (wanted := planned.space.resources.gpu) > gpus:
+        lines.append(
+            f"here       a trial asks for {wanted:g} GPU, and this machine has {gpus}: write "
+            "--set resources.gpu=0, or join a cluster (--address)"
+        )
+    return lines
+
+
+def too_large(planned: Plan, memory: int) -> str:
+    """What of ``planned`` does not fit into ``memory`` bytes; "" if it does."""
+    stored = stored_bytes(planned)
+    if stored <= memory:
+        return ""
+    return (
+        f"what is prepared takes {stored / 1e9:,.1f} GB in the object "
+        f"store, and this machine has {memory / 1e9:,.1f} GB of memory"
+    )

@@ -1,0 +1,112 @@
+import io
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import sweeps
+from hedgecore.training.convergence import DivergedError
+from sweeps import SpaceError, UsageError
+from sweeps.__main__ import cli
+from sweeps.planning import probe
+from sweeps.planning.estimate import stored_bytes
+from sweeps.planning.machine import check_data, check_memory, gpus, lacking, memory
+from tests.spaces import TINY_XNN
+
+
+def test_a_sweep_that_fits_lacks_nothing(tiny):
+    plan = sweeps.plan(tiny)
+    assert lacking(plan, memory=stored_bytes(plan), gpus=0) == []
+    check_memory(plan, memory=stored_bytes(plan))
+    check_data(plan)
+
+
+def test_preparations_beyond_the_memory_are_refused_before_anything_runs(tiny):
+    plan = sweeps.plan(tiny)
+    too_little = stored_bytes(plan) - 1
+    with pytest.raises(UsageError, match="in the object store, and this machine has"):
+        check_memory(plan, memory=too_little)
+    assert "only a cluster can run it" in lacking(plan, memory=too_little, gpus=0)[0]
+
+
+def test_a_run_that_cannot_hold_its_paths_ends_before_ray_starts(tiny, tmp_path):
+    paths = ["study.market.train_paths=1000000000", "study.market.steps=1000"]
+    with pytest.raises(UsageError, match=r"takes [\d,.]+ GB"):
+        sweeps.run(tiny, storage=tmp_path / "s", overrides=paths)
+
+
+def test_a_probe_that_diverges_is_one_line(monkeypatch, capsys):
+    def diverge(*_):
+        raise DivergedError(1, "training loss", float("nan"))
+
+    question = json.dumps({"experiment": "tickets", "groups": [[{}]]})
+    monkeypatch.setattr(probe, "_timed", diverge)
+    monkeypatch.setattr(probe, "one_thread", lambda: None)
+    monkeypatch.setattr("sys.stdin", io.StringIO(question))
+    probe.answer()
+    assert "lower the learning rate" in json.loads(capsys.readouterr().out)["problem"]
+
+
+def test_1e13_paths_are_refused_with_the_most_there_may_be(tiny):
+    with pytest.raises(SpaceError, match="train_paths: must lie within 1,000,000,000 of 0"):
+        sweeps.plan(tiny, overrides=["study.market.train_paths=10000000000000"])
+
+
+def test_a_plan_says_that_there_is_no_gpu(tiny):
+    plan = sweeps.plan(tiny, overrides=["resources.gpu=1"])
+    (line,) = lacking(plan, memory=memory(), gpus=0)
+    assert "1 GPU, and this machine has 0" in line
+    assert "--set resources.gpu=0" in line
+    assert lacking(plan, memory=memory(), gpus=1) == []
+    assert gpus() >= 0
+
+
+@pytest.fixture
+def xnn(tmp_path):
+    path = tmp_path / "xnn.yaml"
+    path.write_text(TINY_XNN)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no file .* give the path of your own copy of train.csv"),
+        (b"", "is empty"),
+        (b"a,b\n1,2\n", "has no column Response"),
+        (b"Id,Response\n", "lacks column"),
+        (b"\xff\xfe", "cannot be read .not UTF-8."),
+    ],
+)
+def test_data_that_is_missing_or_no_train_csv_is_refused_before_ray_starts(
+    xnn, tmp_path, content, message
+):
+    path = tmp_path / "it's train;.csv"
+    if content is not None:
+        path.write_bytes(content)
+    overrides = {"study.data.path": str(path)}
+    for refused in (
+        lambda: check_data(sweeps.plan(xnn, overrides=overrides)),
+        lambda: sweeps.run(xnn, storage=tmp_path / "s", overrides=overrides),
+    ):
+        with pytest.raises(SpaceError, match=rf"study\.data\.path: .*{message}"):
+            refused()
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "a;b", "$(x)", 'a"b', "-x"])
+def test_a_printed_command_names_the_storage_in_the_quotes_of_a_shell(tmp_path, name):
+    storage = tmp_path / name
+    storage.mkdir()
+    printed = CliRunner().invoke(cli, ["status", str(storage)]).output
+    assert f"hedgesweep run SPACE --storage {shlex.quote(str(storage))}" in printed
+
+
+def test_every_printed_command_quotes_what_it_names():
+    root = Path(__file__).resolve().parents[2]
+    for package in ("sweeps", "analysis"):
+        for file in (root / package).rglob("*.py"):
+            for line in file.read_text().splitlines():
+                if "hedgesweep " in line and "{" in line and "hedgesweep (" not in line:
+                    assert "quote(" in line, f"{file.name}: {line}"
