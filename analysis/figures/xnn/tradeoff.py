@@ -87,7 +87,6 @@ def pareto(ax: Axes, *, told: Told, beside: Mapping[str, float] | None = None) -
     for clusters, part in known.groupby(CLUSTERS):
         for method in methods(part) or [NONE]:
             line = part[part[METHOD].isin((method, NONE))].sort_values(WEIGHT)
-            # Of a K that no method has, the plain network looks like the first of them.
             line = line.assign(mark=line[METHOD].map(marks).fillna(next(iter(marks.values()))))
             _line(ax, line, colors[clusters], joined=joined)
     _limits(ax, known)
