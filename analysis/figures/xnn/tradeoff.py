@@ -87,9 +87,7 @@ def pareto(ax: Axes, *, told: Told, beside: Mapping[str, float] | None = None) -
     for clusters, part in known.groupby(CLUSTERS):
         for method in methods(part) or [NONE]:
             line = part[part[METHOD].isin((method, NONE))].sort_values(WEIGHT)
-            # A plain network on its own, of a K that no method has, looks like the first of them.
-            mark = marks.get(method, next(iter(marks.values())))
-            line = line.assign(mark=line[METHOD].map(marks).fillna(mark))
+            line = line.assign(mark=line[METHOD].map(marks).fillna(next(iter(marks.values()))))
             _line(ax, line, colors[clusters], joined=joined)
     _limits(ax, known)
     _references(ax)
