@@ -14,7 +14,7 @@ from hedgecore.config import digest, to_mapping
 from sweeps.errors import UsageError
 from sweeps.planning.checks import leaves, wrong
 from sweeps.planning.plan import Plan
-from sweeps.record import bounds
+from sweeps.record import bounds, sums
 from sweeps.record.book import cell
 from sweeps.record.files import read_json
 from sweeps.record.layout import local_path
@@ -125,6 +125,7 @@ def _read(plan: Plan, name: str) -> _Sweep:
     except UsageError as error:
         raise wrong(plan.space, "search.warm_start", str(error)) from error
     try:
+        sums.check(storage, "manifest.json", "trials.parquet", "epochs.parquet")
         manifest = read_json(storage / "manifest.json", most=bounds.JSON)
         columns, trials, best = _tables(storage, plan.objectives)
         scheduler: dict[str, Any] = manifest["scheduler"] or {}

@@ -66,6 +66,19 @@ def read(storage: Path) -> dict[str, list[str]]:
     return digests
 
 
+def check(storage: Path, *names: str) -> None:
+    """Refuse files of ``storage`` that are not those it lists; one without a list is accepted.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: it has another digest.
+    """
+    digests = read(storage)
+    for name in names if digests else ():
+        if sha256_of(storage / name) not in digests.get(name, ()):
+            raise ValueError(f"{name} is not the file that {NAME} lists: run that sweep again")
+
+
 def sha256_of(path: Path) -> str:
     """sha256 (hex) of the content of a file."""
     with files.open_file(path) as stream:

@@ -11,6 +11,7 @@ from hedgecore.config import to_mapping
 from sweeps import SpaceError
 from sweeps.deciding.search import search_for
 from sweeps.planning.warm import earlier
+from sweeps.record.sums import Sums
 
 TPE = ["search.algorithm=tpe", "search.num_samples=9", "space.lr={loguniform: [0.001, 0.1]}"]
 
@@ -169,6 +170,20 @@ def test_a_folder_without_a_whole_sweep_is_refused(tiny, storage, lost):
 def test_a_damaged_sweep_is_refused(tiny, storage, damaged):
     (storage / damaged).write_bytes(b"PAR1 half a file")
     with pytest.raises(SpaceError, match=r"search\.warm_start: .*before holds no sweep that can"):
+        earlier(after(tiny, storage))
+
+
+@pytest.mark.parametrize("damaged", ["manifest.json", "trials.parquet", "epochs.parquet"])
+def test_a_sweep_whose_files_are_not_those_it_lists_is_refused(tiny, storage, damaged):
+    sums = Sums(storage)
+    for name in ("manifest.json", "trials.parquet", "epochs.parquet"):
+        with (storage / name).open("rb") as stream:
+            sums.announce(name)(stream)
+    earlier(after(tiny, storage))
+    content = bytearray((storage / damaged).read_bytes())
+    content[len(content) // 2] ^= 1
+    (storage / damaged).write_bytes(content)
+    with pytest.raises(SpaceError, match=rf"{damaged} is not the file that SHA256SUMS lists"):
         earlier(after(tiny, storage))
 
 
