@@ -73,7 +73,7 @@ def measured(algorithm: str, trials: int) -> dict[str, float]:
 
 
 @contextmanager
-def _prepared(planned: Any, *_: Any) -> Iterator[dict[str, Any]]:
+def _prepared(planned: Any, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
     yield {key: SimpleNamespace(facts=_facts(t.seed)) for key, t in planned.preparations.items()}
 
 

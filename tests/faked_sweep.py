@@ -89,7 +89,7 @@ class Curve:
 
 
 @contextmanager
-def _prepared(planned: sweeps.Plan, *_: Any) -> Iterator[dict[str, Any]]:
+def _prepared(planned: sweeps.Plan, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
     yield {key: SimpleNamespace(facts=_facts(t.seed)) for key, t in planned.preparations.items()}
 
 
