@@ -16,7 +16,7 @@ LISTENS = "0A"  # the state in /proc/net/tcp
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
 # By a part of their command lines; how the sweep ends is Ray's choice where its agents die.
 PROCESSES = {
-    "gcs_server/": "Ray's GCS has died",
+    "gcs/gcs_server": "Ray's GCS has died",
     "raylet/raylet": "Ray's raylet has died",
     "ray::RuntimeEnvAgent": "Ray",
 }
@@ -60,7 +60,7 @@ def test_no_process_of_a_sweep_can_be_reached_from_another_machine(space, tmp_pa
     with Driver(space, tmp_path / "out", *LONG, HOME=str(tmp_path / "home")) as driver:
         assert driver.records(20), driver.errors
         counts = listening(set(driver.processes))
-        (title,) = [t for t in driver.processes.values() if "gcs_server/" in t]
+        (title,) = [t for t in driver.processes.values() if "gcs/gcs_server" in t]
         session = Path(re.search(r"--log_dir=(\S+)/logs", title)[1])
         private = any(p.stat().st_mode & 0o077 == 0 for p in session.parents)
         assert driver.interrupt(signal.SIGTERM) == 128 + signal.SIGTERM
