@@ -75,7 +75,7 @@ class Recorded:
             elif kind == "lost":
                 lost.add(record["trial_id"])
         if not books:
-            raise UsageError(f"the log of {storage} holds no record; run a sweep there first")
+            raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
         if manifest is None:
             raise UsageError(f"nothing was prepared in {storage} yet; run its sweep first")
         return cls(
@@ -128,6 +128,8 @@ class Recorded:
         """
         entry = log.entry
         try:
+            if type(log.config.get("seed")) is not int:
+                raise ValueError("its seed is no whole number")
             study = trial_study(self.study, log.config)
         except (ConfigError, TypeError, ValueError) as error:
             raise UsageError(

@@ -60,7 +60,7 @@ def test_every_command_has_a_verdict_and_touches_nothing_outside(swept, tmp_path
     here = tmp_path / "case"
     whole = [("finished", place) for place in places(swept / "finished")]
     cut = [("interrupted", p) for p in places(swept / "interrupted") if "checkpoints" in p]
-    assert (len(whole), len(cut)) == (21, 2)
+    assert (len(whole), len(cut)) == (22, 2)
     for kind, place in whole + cut:
         attacked(swept, here, kind, place, name)
         for command in commands(here / "storage", swept, tmp_path):

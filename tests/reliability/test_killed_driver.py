@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from reliability.aftermath import resumes, said, sound, traced
 
-QUICK = ("write", "rename")
-MANY = ("openat", "pwrite64", "ftruncate", "flock", "fsync", "mkdir", "close")
+QUICK = ("write", "renameat")
+MANY = ("openat", "pwrite64", "ftruncate", "flock", "fsync", "mkdir", "mkdirat", "close")
 CALLS = [*QUICK, *(pytest.param(call, marks=pytest.mark.slow) for call in MANY)]
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
@@ -46,4 +46,4 @@ def test_control_a_table_written_in_place_is_caught_half_written(tmp_path):
 
 def test_control_rows_acknowledged_before_they_are_written_are_missed(tmp_path):
     with pytest.raises(AssertionError, match="I1: acknowledged, but lost"):
-        check_all(tmp_path, "rename", "--broken", "defer")
+        check_all(tmp_path, "renameat", "--broken", "defer")

@@ -348,7 +348,7 @@ def test_a_probe_that_is_killed_names_the_want_of_memory(planned, tmp_path, monk
     doomed = tmp_path / "python"
     doomed.write_text("#!/bin/sh\nkill -9 $$\n")
     doomed.chmod(0o755)
-    monkeypatch.setattr(probing.sys, "executable", str(doomed))
+    monkeypatch.setattr(probing.origin, "PYTHON", (str(doomed),))
     with pytest.raises(UsageError, match="killed by signal 9"):
         probe(planned())
 

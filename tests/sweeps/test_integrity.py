@@ -35,7 +35,7 @@ def test_a_preparation_is_read_only_as_the_log_names_it(finished, tmp_path):
     assert Filed.read(folder, record) is not None
     assert Filed.read(folder, None) is None
     for name in record["files"]:
-        copy = shutil.copytree(folder, tmp_path / name)
+        copy = shutil.copytree(folder, tmp_path / name / folder.name)
         content = (copy / name).read_bytes()
         (copy / name).unlink()
         assert Filed.read(copy, record) is None

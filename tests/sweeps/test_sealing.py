@@ -27,7 +27,7 @@ from sweeps.sealing import ARCHITECTURES, seal_trial
 
 OVERRIDES = {
     "space.sparsity.grid": [0.5],
-    "space.lr.grid": [1e-2, 3e-3, 1e30],
+    "space.lr.grid": [1e-2, 3e-3, 1e15],
     "space.epsilon.grid": [0.0],
 }
 SECRET = "correct horse battery"
