@@ -34,8 +34,13 @@ def printable(text: str) -> str:
     return "".join(" " if c in "\n\r\t" else _escaped(c) for c in text)
 
 
-def as_yaml(value: object, *, plain: bool = False) -> str:
-    """``value`` in one line of YAML 1.1, whole; ``plain`` without quotes where none are needed."""
+def as_yaml(value: object, *, plain: bool = False, levels: int = 100) -> str:
+    """``value`` in one line of YAML 1.1, whole; ``plain`` without quotes where none are needed.
+
+    Below so many ``levels`` there are dots: a list of Python's may contain itself.
+    """
+    if not levels:
+        return ".."
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
@@ -44,10 +49,11 @@ def as_yaml(value: object, *, plain: bool = False) -> str:
     if isinstance(value, int):
         return repr(value) if value.bit_length() < 5000 else "a number of thousands of digits"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(as_yaml(item, plain=plain) for item in value)}]"
+        items = (as_yaml(item, plain=plain, levels=levels - 1) for item in value)
+        return f"[{', '.join(items)}]"
     if isinstance(value, Mapping):
-        items = (f"{_key(key)}: {as_yaml(item, plain=plain)}" for key, item in value.items())
-        return "{" + ", ".join(items) + "}"
+        inner = {_key(k): as_yaml(v, plain=plain, levels=levels - 1) for k, v in value.items()}
+        return "{" + ", ".join(f"{key}: {text}" for key, text in inner.items()) + "}"
     if not isinstance(value, str):
         return repr(value)
     return _key(value) if plain else quoted(value)
