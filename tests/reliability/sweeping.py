@@ -31,7 +31,7 @@ SPACE = """\
 experiment: tickets
 space:
   sparsity: {grid: [0.0, 0.8]}
-  lr: {grid: [1.0e-2, 1.0e-4, 1.0e-5, 1.0e+30]}
+  lr: {grid: [1.0e-2, 1.0e-4, 1.0e-5, 1.0e+15]}
   epsilon: {grid: [0.0]}
   seed: {grid: [0, 1]}
 study:

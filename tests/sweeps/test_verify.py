@@ -20,7 +20,7 @@ from sweeps.record.verify import verify
 
 OVERRIDES = {
     "space.sparsity.grid": [0.8],
-    "space.lr.grid": [1e-2, 3e-3, 1e-4, 1e30],
+    "space.lr.grid": [1e-2, 3e-3, 1e-4, 1e15],
     "study.training.schedule": "constant",
     "scheduler": {"asha": {"grace_period": 1, "reduction_factor": 2}},
 }
