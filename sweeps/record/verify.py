@@ -278,8 +278,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Recorded], Found], str]] = {
     "tables": (_tables, "the same run command again writes them from the log"),
     "models": (
         artifacts.models,
-        "remove what is of no trial; restore the others from a copy, or compute the sweep again "
-        "in another --storage",
+        "remove what is of no trial; the same run command trains the others again",
     ),
     "checkpoints": (
         artifacts.checkpoints,
