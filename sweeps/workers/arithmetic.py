@@ -42,8 +42,9 @@ def check_arithmetic(
         if not mixed:
             raise OtherArithmeticError(
                 f"the worker on {host} computes with another arithmetic than the preparation "
-                f"({_difference(here, facts.arithmetic)}): use machines and settings alike, start "
-                "anew in another --storage, or give --allow-mixed, which records it in the rows"
+                f"({_difference(here, facts.arithmetic)}): use the same machines and settings, "
+                "start anew in another --storage, or give --allow-mixed, which records it in the "
+                "rows"
             )
     elif experiment.doubt(from_mapping(experiment.study, trial["study"]), preparation):
         raise OtherArithmeticError(
