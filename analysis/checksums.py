@@ -67,10 +67,10 @@ def listed(storage: Path) -> Mapping[str, set[str]] | None:
     """
     path = storage / NAME
     try:
-        text = read(path, most=bounds.CHECKSUMS_BYTES).decode("ascii")
+        text = read(path, most=bounds.CHECKSUMS_BYTES).decode("ascii", "replace")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise StorageError(unread(path, error)) from error
     digests: dict[str, set[str]] = {}
     for number, line in enumerate(text.splitlines(), start=1):

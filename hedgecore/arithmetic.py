@@ -8,7 +8,7 @@ older processor, or on the same one under ``MKL_CBWR=AVX2``.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -67,6 +67,20 @@ class Arithmetic:
 def arithmetic() -> Arithmetic:
     """The arithmetic of this process as it is now, with the threads that it is limited to."""
     return _measured(torch.get_num_threads())
+
+
+def difference(here: Mapping[str, str], recorded: Mapping[str, str]) -> str:
+    """The parts in which two arithmetics differ, each with what :meth:`Arithmetic.about` says.
+
+    The sample is told of only where no other part says why it differs.
+    """
+    parts = [
+        name for name in here if name not in ("id", "sample") and here[name] != recorded[name]
+    ]
+    return "; ".join(
+        f"{name} here {here[name][:80] or 'none'}, recorded {recorded[name][:80] or 'none'}"
+        for name in parts or ["sample"]
+    )
 
 
 @cache

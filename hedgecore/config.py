@@ -211,7 +211,9 @@ def _join(key: str, name: str) -> str:
 
 def _shown(value: Any) -> str:
     kinds = {bool: "true/false", int: "a whole number", float: "a number", str: "text"}
-    kind = "nothing" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
+    kinds |= {tuple: "a list", list: "a list"}
+    default = "keys and values" if isinstance(value, Mapping) else f"a {type(value).__name__}"
+    kind = "nothing" if value is None else kinds.get(type(value), default)
     shown = _written(value)
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({kind})"
 

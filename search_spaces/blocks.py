@@ -11,6 +11,8 @@ from .search import ALGORITHMS, Search
 from .space import Resources
 from .writing import show
 
+_NO_SCHEDULER = ("fifo", "fifoscheduler", "nop", "noppruner", "off", "none")
+
 Block = TypeVar("Block", Search, Scheduler, Resources)
 
 
@@ -37,7 +39,10 @@ def scheduler(tree: Mapping[str, object], places: Places, *, adaptive: bool) -> 
         return None
     if len(block) > 1:
         problem = f"{', '.join(block)}: only one can judge; keep one"
-        raise places.error("scheduler", problem, write=dict([next(iter(block.items()))]))
+        changed = [name for name in block if places.overridden(f"scheduler.{name}")]
+        kept = (changed or list(block))[-1 if changed else 0]
+        key = f"scheduler.{kept}" if changed else "scheduler"
+        raise places.error(key, problem, write={kept: block[kept]}, target="scheduler")
     ((name, settings),) = block.items()
     key = f"scheduler.{name}"
     if settings is None:
@@ -85,7 +90,7 @@ def _as_block(key: str, value: object) -> object:
         number = foreign.scalar(value)
         return {"cpu": number if isinstance(number, int | float) and number > 0 else 1}
     if key == "scheduler":
-        if value is False or str(value).lower() in ("fifo", "off", "none"):
+        if value is False or str(value).lower() in _NO_SCHEDULER:
             return None
         name = value[0] if isinstance(value, list) and value else value
         return {synonyms.choice("scheduler", name, SCHEDULERS) or "asha": {}}
@@ -115,9 +120,15 @@ def _unknown_scheduler(name: str, block: Mapping[str, object], places: Places) -
         problem += f", a key of {owners[0]}"
     else:
         problem += f"; {nearest(name, SCHEDULERS)}; scheduler: null is for none"
-        text = value if name.lower() in ("type", "name", "algorithm", "kind") else name
+        described = name.lower() in ("type", "name", "algorithm", "kind", "class", "_target_")
+        text = str(value).rpartition(".")[2] if described else name
         kind = synonyms.choice("scheduler", text, SCHEDULERS) or "asha"
-        write = {kind: value if isinstance(value, Mapping) else {}}
+        own = {field.name for field in fields(SCHEDULERS[kind])} if described else set()
+        write = {
+            kind: value
+            if isinstance(value, Mapping)
+            else {k: v for k, v in block.items() if k in own}
+        }
     return places.error(f"scheduler.{name}", problem, write=write, target="scheduler")
 
 

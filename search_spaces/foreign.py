@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypeGuard
 
 from . import calls
 from .writing import NUMBER, too_large
@@ -10,28 +11,29 @@ from .writing import NUMBER, too_large
 Tree = dict[str, object]
 
 _LONGEST = 2000
-_CALL = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)\s*\((.*)\)\s*", re.DOTALL)
+_CALL = re.compile(r"~?\s*(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)\s*\((.*)\)\s*", re.DOTALL)
 _SEPARATORS = re.compile(r"\s*[,;|]\s*|\s+")
 _NUMERAL = r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?"
 _SPAN = re.compile(rf"({_NUMERAL})\s*(?:-|\.\.\.?|:|to|\u2026)\s*({_NUMERAL})")
+_NAMED = re.compile(r"~?([A-Za-z]\w*)[\s:]+([-+.0-9].*)")
 _LISTS = """
     grid gridsearch choice choices values value categorical options list array set tuple
     categories suggestcategorical sort shuffle
 """
 _RANGES = {
     "uniform": "uniform float real double interval suggestfloat continuous suggestuniform "
-    "quniform floatdistribution discreteuniform range bounds",
+    "quniform floatdistribution discreteuniform suggestdiscreteuniform range bounds u",
     "loguniform": "loguniform loguniformvalues qloguniform reciprocal log suggestloguniform "
     "qloguniformvalues",
     "randint": "randint int integer qrandint lograndint suggestint intuniform intdistribution "
-    "quantizedrandint",
+    "quantizedrandint uniformint quniformint",
 }
 _KINDS = {name: kind for kind, names in _RANGES.items() for name in names.split()}
 # Both ends are drawn, where here the upper is not.
-_CLOSED = ("suggestint", "integer", "int", "intuniform", "intdistribution")
-_LOW = ("low", "min", "lower", "start", "from", "minval", "a", "minimum", "loc")
-_HIGH = ("high", "max", "upper", "stop", "to", "maxval", "b", "maximum", "end")
-_LISTED = ("grid", "choice", "values", "grid_search", "choices", "options", "categories", "_value")
+_CLOSED = ("suggestint", "integer", "int", "intuniform", "intdistribution", "uniformint")
+_LOW = ("low", "min", "lower", "start", "from", "minval", "minvalue", "a", "minimum", "loc")
+_HIGH = ("high", "max", "upper", "stop", "to", "maxval", "maxvalue", "b", "maximum", "end")
+_LISTED = ("grid", "choice", "values", "gridsearch", "choices", "options", "categories")
 
 
 def suggestion(written: object) -> Tree | None:
@@ -45,6 +47,8 @@ def suggestion(written: object) -> Tree | None:
         return _from_mapping(written)
     if written is None:
         return None
+    if isinstance(written, list | tuple) and len(written) == 1 and isinstance(written[0], str):
+        return _from_text(written[0])  # [1 2], where YAML has no comma
     return {"grid": values(written)}
 
 
@@ -70,8 +74,10 @@ def scalar(item: object) -> object:
     if not isinstance(item, str):
         return item
     text = item.strip().strip("'\"").strip()
-    match = NUMBER.fullmatch(text)
+    match = NUMBER.fullmatch(text.removesuffix("%").rstrip())
     if match and (match[2] or match[4]):
+        if text.endswith("%"):
+            return float(f"{float(match[0].replace('_', '')) / 100:.12g}")
         value = float(text.replace("_", ""))
         whole = not match[3] and not match[6] and math.isfinite(value)
         return int(text.replace("_", "")) if whole else value
@@ -115,6 +121,8 @@ def _from_text(text: str) -> Tree | None:
         return _from_call("list", inner) or {"grid": _split(inner)}
     if ends := _SPAN.fullmatch(text):
         return _between(scalar(ends[1]), scalar(ends[2]))
+    if (named := _NAMED.fullmatch(text)) and (kind := named[1].lower()) in _KINDS:
+        return _from_arguments(kind, _split(named[2].replace(":", " ")))
     return {"grid": _split(text)}
 
 
@@ -162,25 +170,30 @@ def _from_mapping(written: Mapping[object, object]) -> Tree | None:
     if items and not known and all(value is None for value in items.values()):
         # A set in Python's spelling, or a call that YAML took apart at its commas.
         return _from_text(", ".join(items))
-    lines = [f"{k}, {', '.join(r)}" for k, r in [_pieces(items)] if r]
-    if lines:
-        return _from_text(lines[0].split("\0", 1)[1])
+    name, pieces = _pieces(items)
+    if pieces and (domain := _from_pieces(name, pieces)):
+        return domain
+    items = {re.sub("[^a-z]", "", name.lower()): item for name, item in items.items()}
+    if "type" in items and "value" in items and (kind := str(items["type"]).lower()) in _KINDS:
+        return _of_kind(kind, items["value"])
     for name in _LISTED:
         if name in items and (listed := values(items[name])):
             return {"choice" if name == "choice" else "grid": listed}
+    described = " ".join(str(v).lower() for v in items.values() if isinstance(v, str))
+    logarithmic = "log" in described or any("log" in k and v is True for k, v in items.items())
     low = next((scalar(items[name]) for name in _LOW if name in items), None)
     high = next((scalar(items[name]) for name in _HIGH if name in items), None)
     if low is not None and high is not None:
-        described = " ".join(str(v).lower() for k, v in items.items() if isinstance(v, str))
-        logarithmic = items.get("log") is True or "log" in described
         whole = isinstance(low, int) and isinstance(high, int) and not logarithmic
         if whole and not re.search("uniform|float|real|double", described.replace("int_u", "")):
             return _spanned("randint", low, int(high) + 1 if isinstance(high, int) else high)
         return _spanned("loguniform" if logarithmic else "uniform", low, high)
-    for name, inner in items.items():
-        describes = name in ("type", "name", "distribution", "parameter", "_type")
+    # A list says more than a word, which may only describe it.
+    for name, inner in sorted(items.items(), key=lambda i: not isinstance(i[1], list | Mapping)):
+        describes = name in ("type", "name", "distribution", "parameter")
         if (not describes or len(items) == 1) and (domain := _of_kind(name, inner)):
-            return domain
+            ends = domain.get("uniform")
+            return _spanned("loguniform", *ends) if logarithmic and _pair(ends) else domain
     return None
 
 
@@ -189,8 +202,16 @@ def _pieces(items: Mapping[str, object]) -> tuple[str, list[str]]:
     (name, first), *rest = items.items() or [("", None)]
     texts = [k for k, v in rest if v is None]
     if isinstance(first, str | int | float) and texts and len(texts) == len(rest):
-        return f"{name}\0{first}", texts
+        return name, [str(first), *texts]
     return name, []
+
+
+def _from_pieces(name: str, pieces: list[str]) -> Tree | None:
+    text = ", ".join(pieces)
+    kind = name.lower().replace("_", "")
+    if kind in _KINDS and not _CALL.fullmatch(text):
+        return _from_arguments(kind, _split(text.strip("()[]{} ")))
+    return _from_text(text)
 
 
 def _of_kind(name: str, inner: object) -> Tree | None:
@@ -202,6 +223,8 @@ def _of_kind(name: str, inner: object) -> Tree | None:
         arguments = [scalar(item) for item in inner if not isinstance(item, list | Mapping)]
         return _from_arguments(plain, arguments, exponents=False)
     if plain in _KINDS and isinstance(inner, str):
+        if ends := _SPAN.fullmatch(inner.strip()):
+            return _from_arguments(plain, [scalar(ends[1]), scalar(ends[2])], exponents=False)
         return _from_arguments(plain, _split(inner), exponents=False) or _from_text(inner)
     listed = values(inner) if inner is not None else []
     return {"grid": listed} if listed else None
@@ -221,6 +244,8 @@ def _from_call(name: str, text: str) -> Tree | None:
         except (TypeError, ValueError, OverflowError, ZeroDivisionError):
             return None
     ends = [named[n] for n in (*_LOW, *_HIGH) if n in named]
+    if isinstance(low := named.get("loc", 0), int | float) and "scale" in named:
+        ends = [low, low + scale] if isinstance(scale := named["scale"], int | float) else ends
     arguments += ends or [v for v in named.values() if isinstance(v, list) and not arguments]
     if named.get("log") is True or named.get("prior") == "log-uniform":
         plain = "loguniform"
@@ -228,6 +253,8 @@ def _from_call(name: str, text: str) -> Tree | None:
         return _from_arguments(plain, arguments)
     if plain in _LISTS.split() or plain.endswith(("choice", "distribution")):
         only = arguments[0] if len(arguments) == 1 else None
+        if isinstance(only, str) and _CALL.fullmatch(only):
+            return _from_text(only)  # shuffle(range(1, 5)) of Hydra
         listed = _of_one_type(_member(a) for a in (only if isinstance(only, list) else arguments))
         return {"grid": listed} if listed else None
     return None
@@ -248,3 +275,7 @@ def _from_arguments(plain: str, arguments: list[object], *, exponents: bool = Tr
     if plain in _CLOSED and isinstance(high, int):
         high += 1
     return _spanned(kind, low, high)
+
+
+def _pair(ends: object) -> TypeGuard[list[object]]:
+    return isinstance(ends, list) and len(ends) == 2

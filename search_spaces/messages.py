@@ -6,7 +6,7 @@ item of the mapping for a Python override.
 """
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
@@ -129,18 +129,20 @@ class Places:
         if key.startswith("space.") and target == key and isinstance(write, Mapping):
             # An override of space.lr.grid is best cured by one of space.lr.grid.
             kinds = [kind for kind in write if f"{key}.{kind}" in self.marks and kind != "when"]
-            if kinds and self.place(f"{key}.{kinds[0]}").startswith((SET, OVERRIDES)):
+            if kinds and self.overridden(f"{key}.{kinds[0]}"):
                 target, write = f"{key}.{kinds[0]}", write[kinds[0]]
         place = self.place(key)
-        parent = next((k for k in self.given if key.startswith(f"{k}.")), None)
-        elsewhere = write is Cure.REMOVE or target not in (key, parent)
-        if place.startswith((SET, OVERRIDES)) and parent and key not in self.given and elsewhere:
+        parent = max((k for k in self.given if key.startswith(f"{k}.")), key=len, default=None)
+        if self.overridden(key) and parent and key not in self.given:
             # What is wrong stands within the value of an override, which is written anew.
-            whole = without(self.given[parent], key[len(parent) + 1 :])
             if write is Cure.REMOVE:
-                target, write = parent, whole
-            elif target.startswith(f"{parent}."):
-                target, write = parent, {**whole, target[len(parent) + 1 :]: write}
+                target, write = parent, without(self.given[parent], key[len(parent) + 1 :])
+            elif target.startswith(f"{parent}.") and write is not Cure.UNKNOWN:
+                whole = self.given[parent]
+                if target != key:
+                    whole = without(whole, key[len(parent) + 1 :])
+                write = including(whole, _parts(target, parent), write)
+                target = parent
         return SpaceError.at(place, key, message, write=write, target=target)
 
     def field_error(self, key: str, error: ValueError, *, below: str = "") -> SpaceError:
@@ -158,6 +160,10 @@ class Places:
             problem += f"; {error.advice}"
         target = f"{below or key.rpartition('.')[0]}.{error.target}" if error.target else None
         return self.error(key, problem, write=write, target=target)
+
+    def overridden(self, key: str) -> bool:
+        """Whether ``key``, or its nearest parent that has a place, comes from an override."""
+        return self.place(key).startswith((SET, OVERRIDES))
 
     def place(self, key: str) -> str:
         """The place of ``key`` or of its nearest parent that has one."""
@@ -182,8 +188,8 @@ def written_cure(place: str, key: str, target: str, write: object) -> str:
         return f"write --set {shlex.quote(f'{target}={text}')}"
     if place.startswith(OVERRIDES):
         return f"write {target!r}: {write!r}"
-    parent, leaf = split(target)
-    if parent in ("", split(key)[0]):
+    parent, leaf = _parent(target)
+    if parent in ("", _parent(key)[0]):
         return f"write {leaf}: {text}"
     return f"write {leaf}: {text} below {parent}:"
 
@@ -200,12 +206,12 @@ def without(value: object, key: str) -> dict[str, object]:
     return items
 
 
-def split(key: str) -> tuple[str, str]:
-    """The parent of a dotted key and its last part; an axis may hold dots itself."""
-    if key.startswith("space."):
-        return "space", key[len("space.") :]
-    parent, _, leaf = key.rpartition(".")
-    return parent, leaf
+def including(value: object, path: Sequence[str], item: object) -> dict[str, object]:
+    """A copy of a nested mapping with ``item`` at ``path``, in its place if it holds one."""
+    items = dict(value) if isinstance(value, Mapping) else {}
+    first, *rest = path
+    items[first] = including(items.get(first), rest, item) if rest else item
+    return items
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -214,3 +220,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name[:60], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}known: {', '.join(names)}"
+
+
+def _parent(key: str) -> tuple[str, str]:
+    """The parent of a dotted key and its last part; an axis may hold dots itself."""
+    if key.startswith("space."):
+        return "space", key[len("space.") :]
+    parent, _, leaf = key.rpartition(".")
+    return parent, leaf
+
+
+def _parts(key: str, parent: str) -> list[str]:
+    """The parts of ``key`` below ``parent``; an axis may hold dots itself."""
+    inner = key[len(parent) + 1 :]
+    if parent != "space":
+        return inner.split(".")
+    axis, dot, last = inner.rpartition(".")
+    return [axis, last] if dot and last == "when" else [inner]

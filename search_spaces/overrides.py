@@ -36,9 +36,11 @@ def listed(overrides: Overrides | None) -> dict[str, object] | list[str]:
 
     Raises:
         TypeError: they are neither texts nor a mapping.
+        SpaceError: a value is no plain one, or contains itself.
     """
     if isinstance(overrides, Mapping):
-        return dict(overrides)
+        # Before a message on another of them shows one that contains itself.
+        return {key: _plain(str(key), value, depth=0) for key, value in overrides.items()}
     if isinstance(overrides, str):
         return [overrides]
     if isinstance(overrides, bytes) or not isinstance(overrides, Iterable | None):
@@ -87,8 +89,9 @@ def apply(
             node = child
         node[path[-1]] = value
         dotted = ".".join(path)
-        for mark in [mark for mark in marks if mark.startswith(f"{dotted}.")]:
-            del marks[mark]
+        for mark in [mark for mark in {*marks, *given} if mark.startswith(f"{dotted}.")]:
+            marks.pop(mark, None)
+            given.pop(mark, None)
         marks[dotted] = marks[key] = place
         given[key] = value
     return changed, Places(origin=places.origin, marks=marks, given=given)
@@ -103,7 +106,7 @@ def _pairs(
             if not isinstance(key, str):
                 problem = f"a key must be text, such as 'search.seed', got {show(key)}"
                 raise SpaceError.at(OVERRIDES, "", problem)
-            yield _checked(OVERRIDES, key, None, tree), _plain(key, value, depth=0)
+            yield _checked(OVERRIDES, key, None, tree), value
         return
     for text in overrides:
         if not isinstance(text, str):

@@ -51,9 +51,9 @@ class Resources:
 
     def __post_init__(self) -> None:
         if number("cpu", self.cpu) <= 0:
-            raise ValueError(f"cpu: must be positive, got {show(self.cpu)}; write 1")
+            raise ValueError(f"cpu: must be positive, got {show(self.cpu)}")
         if number("gpu", self.gpu) < 0:
-            raise ValueError(f"gpu: must not be negative, got {show(self.gpu)}; write 0")
+            raise ValueError(f"gpu: must not be negative, got {show(self.gpu)}")
         object.__setattr__(self, "cpu", float(self.cpu))
         object.__setattr__(self, "gpu", float(self.gpu))
 

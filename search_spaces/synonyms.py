@@ -47,11 +47,12 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
 _CHOICES: Mapping[str, Mapping[str, str]] = {
     "algorithm": {
         "tpe": "bayes bayesian bayesopt bo gp optuna hyperopt tpesampler treeparzen ax bohb gpei "
-        "skopt optunasearch tpesearch",
+        "skopt optunasearch tpesearch tpesuggest cmaes cma cmaessampler anneal annealing",
         "nsga2": "nsga nsgaii nsgaiisampler nsga3 genetic evolutionary",
         "quasirandom": "sobol qmc halton lhs latinhypercube qmcsampler sobolsampler",
-        "grid": "gridsearch gridsampler exhaustive product all bruteforce basicvariant",
-        "random": "randomsearch randomsampler uniform",
+        "grid": "gridsearch gridsearchcv gridsampler exhaustive product all bruteforce "
+        "basicvariant",
+        "random": "randomsearch randomizedsearchcv randomizedsearch randomsampler uniform",
     },
     "scheduler": {
         "asha": "ashascheduler asynchyperband asynchyperbandscheduler sha successivehalving "

@@ -229,7 +229,7 @@ class _Reader:
                 message = f"{problem}; put text that is to hold it in quotes; {cure}"
                 return self._error(self._line(index), path, message)
             clean = "".join(map(characters.meant, text))
-            return self._override(path, f"{problem}; {cure}", clean)
+            return self._override(path, problem, clean)
         return None
 
     def _override(self, path: tuple[str, ...], problem: str, text: str) -> SpaceError:

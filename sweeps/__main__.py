@@ -24,7 +24,15 @@ from sweeps.bundles import (
 )
 from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.exits import exit_with
-from sweeps.options import cpus_option, rate_option, set_option, space_argument, storage_argument
+from sweeps.options import (
+    cpus_option,
+    place_argument,
+    rate_option,
+    set_option,
+    space_argument,
+    storage_argument,
+    storage_option,
+)
 from sweeps.planning.budget import Budget
 from sweeps.record.storage import WriteError
 from sweeps.signals import MESSAGE, Interrupted
@@ -64,12 +72,7 @@ def plan_command(
 
 @cli.command("run")
 @space_argument
-@click.option(
-    "--storage",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Directory for log, tables and models. Running again continues there.",
-)
+@storage_option("Directory for log, tables and models. Running again continues there.")
 @set_option
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials at a time.")
 @click.option("--address", metavar="ADDRESS", help="Join a running Ray cluster, such as 'auto'.")
@@ -190,9 +193,7 @@ def report_command(storage: Path, out: Path | None) -> None:
 
 @cli.command("replay")
 @click.argument("trial_id")
-@click.option(
-    "--storage", required=True, type=click.Path(path_type=Path), help="The sweep it belongs to."
-)
+@storage_option("The sweep it belongs to.")
 def replay_command(trial_id: str, storage: Path) -> None:
     """Run one recorded trial again and say whether it comes out equal to the last bit."""
     from sweeps.record.replay import replay
@@ -203,7 +204,7 @@ def replay_command(trial_id: str, storage: Path) -> None:
 
 
 @cli.command("verify")
-@click.argument("path", type=click.Path(path_type=Path))
+@place_argument("path")
 @click.option("--data", is_flag=True, help="Of a storage: make its data again, too.")
 @key_option
 @accepted_option
@@ -223,7 +224,7 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
 
 
 @cli.command("simulate")
-@click.argument("source", type=click.Path(path_type=Path))
+@place_argument("source")
 @click.option(
     "--workers",
     default="1,8,500",

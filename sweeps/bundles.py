@@ -12,6 +12,7 @@ import click
 
 from hedgecore.bundle.errors import BundleError
 from sweeps.errors import UsageError
+from sweeps.options import storage_argument
 from sweeps.record import bounds, files
 from sweeps.text import echo, echo_all, printable
 
@@ -82,7 +83,7 @@ def keys_command(out: Path, purpose: str, unencrypted: bool) -> None:
 
 
 @click.command("seal")
-@click.argument("storage", type=_file)
+@storage_argument
 @click.argument("trial_id")
 @click.option("--key", required=True, type=_file, metavar="PRIVATE", help="Key to sign with.")
 @click.option("--out", required=True, type=_file, help="Folder of the bundle, a new one.")

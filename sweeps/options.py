@@ -1,12 +1,34 @@
 """Arguments and options that several commands take."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
+from sweeps.errors import UsageError
+from sweeps.record.layout import local_path
+
+
+def storage_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option ``--storage``, with ``text`` as its help."""
+    return click.option(
+        "--storage", required=True, type=click.Path(), callback=_storage_path, help=text
+    )
+
+
+def _storage_path(_: click.Context, __: click.Parameter, text: str) -> Path:
+    """The storage as it was typed: a ``Path`` of a URL lacks a slash, and one of "" is "."."""
+    if not text:
+        raise UsageError("the storage is empty text; give a directory, such as results/tickets")
+    return local_path(text)
+
+
 space_argument = click.argument("space", type=click.Path(path_type=Path))
-storage_argument = click.argument("storage", type=click.Path(path_type=Path))
+storage_argument = click.argument("storage", type=click.Path(), callback=_storage_path)
+# A storage, or what else a command takes in its place.
+place_argument = partial(click.argument, type=click.Path(), callback=_storage_path)
 set_option = click.option(
     "--set",
     "overrides",

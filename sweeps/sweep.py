@@ -28,7 +28,7 @@ class Sweep:
     within_budget: bool
     """Whether it ended by itself, not by its budget."""
     lost: Mapping[str, str]
-    """Models that are missing and could not be trained again: the reason, by trial id."""
+    """Models that are missing or changed and were not trained again: the reason, by trial id."""
     seconds: float
     study: "optuna.Study | None" = None
     """What a search that learns has learnt: every proposal complete, pruned or failed."""

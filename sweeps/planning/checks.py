@@ -157,9 +157,10 @@ def _check_names(space: SearchSpace, study: Study) -> None:
             hint = unknown(name, known, kind="axis").split("; known:")[0].split(" known:")[0]
             axes = ", ".join([*short_names, "seed"])
             cure = f"axes are {axes} and the keys of study, such as training.epochs"
+            joint = " " if hint.endswith("?") else "; "
             near = get_close_matches(name, sorted(known), n=1)
             write, target = renamed_axis(space, name, near[0] if near else "")
-            raise wrong(space, f"space.{name}", f"{hint}; {cure}", write=write, target=target)
+            raise wrong(space, f"space.{name}", f"{hint}{joint}{cure}", write=write, target=target)
         if name in short:
             problem = f"this axis is called {short[name]!r}"
             write, target = renamed_axis(space, name, short[name])

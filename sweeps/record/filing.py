@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from hedgecore.arithmetic import arithmetic
+from hedgecore.arithmetic import arithmetic, difference
 from hedgecore.experiment import Experiment, Preparation, Study
 from hedgecore.identity import sha256
 from hedgecore.training.convergence import DivergedError
@@ -171,9 +171,15 @@ class Filed:
         except (ValueError, DivergedError) as error:
             raise UsageError(str(error)) from error
         if made.data_sha256 != self.facts.data_sha256:
+            here, recorded = arithmetic().about(), self.facts.arithmetic
+            if here["id"] == recorded["id"]:
+                cause, cure = "from other data", "restore that"
+            else:
+                cause = f"with another arithmetic ({difference(here, recorded)})"
+                cure = "use the same machines and settings"
             raise UsageError(
-                f"the study of seed {self.facts.seed} was prepared from other data, or on a "
-                "machine whose arithmetic differs from this one's; use another --storage here"
+                f"the study of seed {self.facts.seed} was prepared {cause}, and what is made here "
+                f"is not its data; {cure}, or start anew in another --storage"
             )
         return made
 

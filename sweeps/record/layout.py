@@ -21,7 +21,7 @@ _FOLDERS = ("log", "checkpoints", "models", "study", "report")
 _FILES = ("manifest.json", "space.yaml", "trials.parquet", "epochs.parquet", "SHA256SUMS")
 # What a file system or a desktop puts into an empty folder by itself.
 _HARMLESS = {"lost+found", ".DS_Store"}
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|[^/:@]+@[^/:@]+:")
 NAMES = {
     "trial": re.compile(r"[0-9a-f]{16}"),
     "checkpoint": re.compile(r"[0-9a-f]{64}"),
@@ -57,7 +57,7 @@ def local_path(storage: str | Path) -> Path:
         UsageError: it is no path on this machine.
     """
     text = str(storage)
-    if _SCHEME.match(text):
+    if _ELSEWHERE.match(text):
         raise UsageError(
             f"storage {text} is a URL or on another host, and a sweep is stored in a folder of "
             "this machine only; give the path of one"

@@ -19,7 +19,7 @@ from sweeps.record.layout import check_name
 from sweeps.record.log import Extent
 from sweeps.record.manifest import copies
 from sweeps.record.storage import Lock, WriteError, replace, tidy
-from sweeps.record.sums import Sums
+from sweeps.record.sums import Sums, sha256_of
 from sweeps.record.tables import write_tables
 from sweeps.record.writer import Writer
 
@@ -157,9 +157,13 @@ class Ledger:
         logs = self.book.trials.items()
         return {i: log.end["model"] for i, log in logs if log.end and "model" in log.end}
 
-    def has_model(self, trial_id: str) -> bool:
-        """Whether the file of a model is there; ``hedgesweep verify`` compares its content."""
-        return (self.storage / "models" / trial_id / self._experiment.model_file).is_file()
+    def has_model(self, trial_id: str, digest: str) -> bool:
+        """Whether the model with this sha256 (hex) is there, unchanged."""
+        path = self.storage / "models" / trial_id / self._experiment.model_file
+        try:
+            return sha256_of(path, root=self.storage) == digest
+        except OSError:
+            return False
 
     def keep_checkpoint(self, trial_id: str, checkpoint: bytes) -> str:
         """File where ``trial_id`` can go on; its sha256 (hex), which its segment has to name."""

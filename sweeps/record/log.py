@@ -175,16 +175,31 @@ def _check_before(file: Path, written: Any, before: Extent | None) -> None:
     actual = asdict(before) if before else None
     if written == actual:
         return
-    if not isinstance(written, dict) or written.keys() != {"file", "lines", "sha256"}:
-        written = {"file": None, "lines": 0}
-    name, count = written["file"] or (before.file if before else None), written["lines"]
+    later = f", or move {file.name} and all later files away to compute again what they hold"
+    named, latest = _number(written), int(Path(before.file).stem) if before else 0
+    if named is None or not latest <= named < int(file.stem):
+        raise LogError(
+            f"{file.name}: was not begun on the files that come before it now: files were "
+            "renamed, copied or taken from another sweep; restore log/ from a copy"
+            + (later if before else "")
+        )
+    name, count = written["file"], written["lines"]
     held = before.lines if before and before.file == name else 0
     change = f"{held} lines, not {count}" if held != count else "other bytes in its lines"
-    later = f"move {file.name} and all later files away to compute again what they hold"
     raise LogError(
         f"{name}: changed after {file.name} had built on it ({change}); "
-        f"restore it from a copy, or {later}"
+        f"restore it from a copy{later}"
     )
+
+
+def _number(written: Any) -> int | None:
+    """Number of the file that ``written`` names, 0 for none; None if no driver wrote it."""
+    if written is None:
+        return 0
+    if not isinstance(written, dict) or written.keys() != {"file", "lines", "sha256"}:
+        return None
+    name = LOG_FILE.fullmatch(str(written["file"]))
+    return int(name[1]) if name else None
 
 
 def _lines(file: Path, *, follow: bool) -> Iterator[tuple[int, bytes | None]]:

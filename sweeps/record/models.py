@@ -1,4 +1,4 @@
-"""Models of completed trials that are gone from a storage, trained again and compared by bit."""
+"""Models of completed trials that are missing or changed, trained again and compared by bit."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from sweeps.record.replay import train_again
 
 
 def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
-    """File every missing model again; the reason why not, by trial id, of those that are lost.
+    """File every missing or changed model again; the reason why not, by trial id, of the lost.
 
     Each is trained from theta_0 in this process, and filed only if its sha256 is the recorded one.
 
@@ -19,19 +19,21 @@ def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
         say: what tells the user.
     """
     digests = ledger.named_models()
-    missing = [trial_id for trial_id in digests if not ledger.has_model(trial_id)]
+    missing = [i for i, digest in digests.items() if not ledger.has_model(i, digest)]
     if not missing:
         return {}
-    say(f"models missing: {len(missing)}; training them again, one after another ..")
+    say(f"models missing or changed: {len(missing)}; training them again, one after another ..")
     recorded, lost = Recorded.read(ledger.storage), {}
     for trial_id in missing:
         try:
             model = train_again(recorded, trial_id)[1]
         except UsageError as error:
-            lost[trial_id] = f"is missing, and cannot be trained again: {error}"
+            lost[trial_id] = f"is missing or changed, and cannot be trained again: {error}"
             continue
         if model is None or hashlib.sha256(model).hexdigest() != digests[trial_id]:
-            lost[trial_id] = "is missing, and training gives another one; restore it from a copy"
+            lost[trial_id] = (
+                "is missing or changed, and training gives another one; restore it from a copy"
+            )
             continue
         ledger.keep_model(trial_id, model)
         say(f"model of trial {trial_id}: trained again, equal to the last bit")

@@ -140,10 +140,17 @@ def replaced(
 
 
 def tidy(folder: Path, *, root: Path) -> None:
-    """Remove from ``folder``, if there is one, what crashes have left of files in the making."""
-    for name in filter(files.PARTIAL.fullmatch, _names(folder, root=root)):
-        with files.folder(folder, root=root) as at:
-            files.remove(at, name)
+    """Remove from ``folder``, if there is one, what crashes have left of files in the making.
+
+    Raises:
+        WriteError: the file system refused, or there is a link in its place.
+    """
+    try:
+        for name in filter(files.PARTIAL.fullmatch, _names(folder, root=root)):
+            with files.folder(folder, root=root) as at:
+                files.remove(at, name)
+    except OSError as error:
+        raise refused(folder, error) from error
 
 
 def this_process() -> dict[str, Any]:

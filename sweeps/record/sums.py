@@ -79,9 +79,9 @@ def check(storage: Path, *names: str) -> None:
             raise ValueError(f"{name} is not the file that {NAME} lists: run that sweep again")
 
 
-def sha256_of(path: Path) -> str:
-    """sha256 (hex) of the content of a file."""
-    with files.open_file(path) as stream:
+def sha256_of(path: Path, *, root: Path | None = None) -> str:
+    """sha256 (hex) of the content of a file; see :func:`sweeps.record.files.open_file`."""
+    with files.open_file(path, root=root) as stream:
         return _digest(stream)
 
 

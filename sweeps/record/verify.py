@@ -247,8 +247,11 @@ def _compared(path: Path, derived: Path) -> tuple[str, str]:
                 return "", f"was written by {stored.writer} and is equal by value"
     except FileNotFoundError:
         return "is missing", ""
-    except (OSError, pa.ArrowInvalid):
-        return "cannot be read", ""
+    except OSError as error:
+        if error.strerror:  # of the system, not of what reads Parquet
+            return f"cannot be read ({error.strerror})", ""
+    except pa.ArrowInvalid:
+        pass  # damaged, or with more rows than the log has
     return "is not what the log gives", ""
 
 
@@ -278,8 +281,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Recorded], Found], str]] = {
     "tables": (_tables, "the same run command again writes them from the log"),
     "models": (
         artifacts.models,
-        "remove what is of no trial; restore the others from a copy, or compute the sweep again "
-        "in another --storage",
+        "remove what is of no trial; the same run command trains the others again",
     ),
     "checkpoints": (
         artifacts.checkpoints,

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from hedgecore.arithmetic import arithmetic
+from hedgecore.arithmetic import arithmetic, difference
 from hedgecore.config import from_mapping
 from hedgecore.experiment import Experiment, Preparation
 from hedgecore.threads import one_thread
@@ -42,8 +42,9 @@ def check_arithmetic(
         if not mixed:
             raise OtherArithmeticError(
                 f"the worker on {host} computes with another arithmetic than the preparation "
-                f"({_difference(here, facts.arithmetic)}): use machines and settings alike, start "
-                "anew in another --storage, or give --allow-mixed, which records it in the rows"
+                f"({difference(here, facts.arithmetic)}): use the same machines and settings, "
+                "start anew in another --storage, or give --allow-mixed, which records it in the "
+                "rows"
             )
     elif experiment.doubt(from_mapping(experiment.study, trial["study"]), preparation):
         raise OtherArithmeticError(
@@ -52,14 +53,3 @@ def check_arithmetic(
             "or leave out that machine"
         )
     _checked.add(facts.identity)
-
-
-def _difference(here: Mapping[str, str], recorded: Mapping[str, str]) -> str:
-    """The parts that differ, but for the sample where another part says why that does."""
-    parts = [
-        name for name in here if name not in ("id", "sample") and here[name] != recorded[name]
-    ]
-    return "; ".join(
-        f"{name} here {here[name][:80] or 'none'}, recorded {recorded[name][:80] or 'none'}"
-        for name in parts or ["sample"]
-    )

@@ -117,6 +117,14 @@ def test_an_attack_of_the_test_no_harder_than_that_of_training_shouts(checks):
     assert about(checks(study=weaker), "gradients a path")[0] is True
 
 
+def test_a_test_by_fgsm_alone_is_told_to_add_a_search_that_takes_more_gradients(checks):
+    fgsm = {"attacked_cvar_05@path_fgsm:0.5": harm(0.5)}
+    without = [n for n in SOUND if "path_pgd" in n]
+    passed, line = about(checks(fgsm, without=without), "gradient a path")
+    assert passed is False
+    assert "; add study.evaluation.path_pgd: [0.5], and until then" in line
+
+
 def test_paths_of_the_dense_network_that_hurt_more_mean_masked_gradients(checks):
     hurts = {"attacked_cvar_05@transfer:0.5": lambda e, s: harm(0.5)(e, s) - 0.1 * (e > 0)}
     passed, line = about(checks(hurts), "transfer:0.5")

@@ -73,6 +73,14 @@ def test_a_listed_file_that_is_gone_is_said_to_be_missing(name, storage, impatie
         LISTED[name](storage)
 
 
+@pytest.mark.parametrize("garbage", [b"\xde\xff\n", b"\0" * 100, b"{}\n", b"0" * 64])
+def test_a_list_of_digests_that_is_none_is_refused_in_plain_words(garbage, storage, impatient):
+    (listed(storage) / checksums.NAME).write_bytes(garbage)
+    for load in LISTED.values():
+        with pytest.raises(StorageError, match=r"line 1: not a SHA-256 digest.*; run the same"):
+            load(storage)
+
+
 @pytest.mark.parametrize("name", LISTED)
 def test_a_file_that_is_not_listed_is_refused(name, storage, impatient):
     path = listed(storage) / checksums.NAME

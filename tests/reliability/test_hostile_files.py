@@ -187,7 +187,8 @@ def test_a_new_folder_or_one_of_a_sweep_is_used(swept, tmp_path, capsys, kind):
 
 
 @pytest.mark.parametrize(
-    "storage", ["s3://bucket/x", "gs://b", "file:///tmp/x", "host:/data", "~nobody-here/x"]
+    "storage",
+    ["s3://bucket/x", "gs://b", "file:///tmp/x", "host:/data", "me@host:x", "~nobody-here/x", ""],
 )
 def test_what_is_no_path_of_this_machine_is_refused_and_makes_no_folder(
     swept, tmp_path, capsys, monkeypatch, storage
@@ -197,6 +198,7 @@ def test_what_is_no_path_of_this_machine_is_refused_and_makes_no_folder(
         ended = hedgesweep(capsys, *command)
         assert ended.code == 2, (command, ended)
         assert len(ended.err.splitlines()) == 1
+        assert str(storage) in ended.err  # as it was typed
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,10 @@
+import re
+import shlex
+
 import pytest
 
-from search_spaces import load
+from search_spaces import SpaceError, load
+from search_spaces.yaml_source import parse
 from tests.cures import cured_overrides, cured_text, follow
 
 SMALL = """\
@@ -164,3 +168,58 @@ def test_the_cure_of_a_foreign_spelling_of_a_list_keeps_the_key_of_the_override(
 )  # fmt: skip
 def test_the_cure_of_a_foreign_override_cures_it(attempts, override):
     follow(attempts[1], [override], cured_overrides)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "scheduler={asha: {max_resource: 10}}", "scheduler={hyperband: {eta: 3, max_t: 81}}",
+        "scheduler={pbt: {axes: lr}}", "scheduler={median: {min_samples: 0}}",
+        "scheduler={asha: {grace_period: 1.0, reduction_factor: '3'}}", "scheduler=PB2",
+        "scheduler.median={}", "scheduler.hyperband.max_t=9", "search=hyperopt",
+        "search={algorithm: tpe, num_samples: 8, delay: 0}",
+        "search={algorithm: tpe, n_trials: 5}", "resources={CPU: 1, GPU: 1}",
+        "search={algorithm: tpe, num_samples: 8, objectives: val_loss}",
+        "space={lr: 1, epsilon: {grid: [0], when: {lr: 1}}}", "space={x.y: {grid: 1}}",
+    ],
+)  # fmt: skip
+def test_the_cure_of_a_part_of_an_override_is_that_override_whole(attempts, override):
+    def printed_alone(_, message):
+        return shlex.split(re.search("; write --set (.*)$", message)[1])
+
+    assert follow(attempts[1], [override], printed_alone)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "values"),
+    [
+        ("{_type: loguniform, _value: [0.1, 1]}", "loguniform", [0.1, 1]),
+        ("{parameter_type: FLOAT, bounds: [0.1, 1], scaling: log}", "loguniform", [0.1, 1]),
+        ("{doubleValueSpec: {minValue: 0.1, maxValue: 1.0}}", "uniform", [0.1, 1.0]),
+        ("{parameterId: a, discreteValueSpec: {values: [0.1, 1]}}", "grid", [0.1, 1]),
+        ("{type: DOUBLE, min_value: 0.1, max_value: 1.0, scale: LOG}", "loguniform", [0.1, 1.0]),
+        ("{type: range, bounds: [0.1, 1], log_scale: true}", "loguniform", [0.1, 1]),
+        ("'uniform(loc=1, scale=2)'", "uniform", [1, 3]),
+        ("shuffle(range(1, 4))", "grid", [1, 2, 3]),
+        ("[0.1 1]", "grid", [0.1, 1]), ("~U(0, 1)", "uniform", [0, 1]),
+        ("'uniform 0 1'", "uniform", [0, 1]), ("uniform:0:1", "uniform", [0, 1]),
+        ("{uniform: 0-1}", "uniform", [0, 1]), ("{randint: (1, 5)}", "randint", [1, 5]),
+        ("50%, 90%", "grid", [0.5, 0.9]), ("hp.uniformint('x', 1, 5)", "randint", [1, 6]),
+    ],
+)  # fmt: skip
+def test_a_foreign_spelling_keeps_its_meaning_in_the_cure(attempts, written, kind, values):
+    with pytest.raises(SpaceError) as raised:
+        attempts[1]([f"space.x={written}"])
+    (cure,) = cured_overrides([f"space.x={written}"], str(raised.value))
+    assert parse(cure.partition("=")[2], file="cure").tree == {kind: values}
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [("FIFOScheduler", None), ("{_target_: ray.tune.schedulers.HyperBandScheduler}", "hyperband")],
+)
+def test_a_scheduler_of_another_tool_is_cured_to_the_one_that_it_is(attempts, written, kind):
+    with pytest.raises(SpaceError) as raised:
+        attempts[1]([f"scheduler={written}"])
+    (cure,) = cured_overrides([f"scheduler={written}"], str(raised.value))
+    assert parse(cure.partition("=")[2], file="cure").tree == (kind and {kind: {}})

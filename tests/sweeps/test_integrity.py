@@ -12,6 +12,8 @@ from sweeps import Silent, UsageError
 from sweeps.record.filing import Filed
 from sweeps.record.log import read
 from sweeps.record.recorded import Recorded
+from sweeps.record.storage import WriteError
+from sweeps.record.verify import verify
 
 
 class Recording(Silent):
@@ -56,6 +58,42 @@ def test_a_model_that_is_gone_is_trained_again_to_the_last_bit(finished, tmp_pat
     assert {path: path.read_bytes() for path in models} == content
     assert (again.lost, again.exit_status) == ({}, 0)
     assert sum("trained again, equal to the last bit" in text for text in shown.messages) == 2
+
+
+@pytest.mark.parametrize(
+    "change", ["cut", "emptied", "one bit", "another's", "linked", "folder linked"]
+)
+def test_a_model_that_was_changed_is_trained_again_to_the_last_bit(finished, tmp_path, change):
+    copy = shutil.copytree(finished, tmp_path / "out")
+    path, other = sorted((copy / "models").glob("*/*.safetensors"))[:2]
+    content = path.read_bytes()
+    damaged = {
+        "cut": content[:100],
+        "emptied": b"",
+        "one bit": content[:-1] + bytes([content[-1] ^ 1]),
+        "another's": other.read_bytes(),
+    }
+    path.unlink()
+    if change in damaged:
+        path.write_bytes(damaged[change])
+    elif change == "linked":
+        (tmp_path / "kept").write_bytes(content)
+        path.symlink_to(tmp_path / "kept")
+    else:
+        path.parent.rmdir()
+        path.parent.symlink_to(tmp_path)
+        (tmp_path / path.name).write_bytes(b"another's")
+    assert not verify(copy).ok
+    if change == "folder linked":
+        with pytest.raises(WriteError, match="remove what is in its place"):
+            sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=Silent())
+        assert (tmp_path / path.name).read_bytes() == b"another's"
+        path.parent.unlink()
+    again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=Silent())
+    assert (again.lost, again.exit_status) == ({}, 0)
+    assert path.read_bytes() == content
+    assert not path.is_symlink()
+    assert verify(copy).ok
 
 
 def test_a_model_that_cannot_be_trained_again_is_lost_and_said(finished, tmp_path):

@@ -86,6 +86,43 @@ def test_the_cure_of_a_changed_file_cures(storage):
     assert rows(storage) == [[8, 0], [8, 1], [8, 2]]
 
 
+@pytest.mark.parametrize(
+    ("order", "strange", "cured"),
+    [
+        ([2, 1, 3], 1, False),
+        ([3, 2, 1], 1, False),
+        ([1, 3, 2], 2, True),
+        ([1, 2, 2], 3, True),
+        ([1, 2, 1], 3, True),
+        ([1, 1, 3], 2, True),
+    ],
+)
+def test_a_renamed_or_copied_file_is_named_and_no_other(storage, order, strange, cured):
+    contents = [file.read_bytes() for file in files(storage)]
+    for file, number in zip(files(storage), order, strict=True):
+        file.write_bytes(contents[number - 1])
+    with pytest.raises(LogError, match=rf"^000{strange}\.jsonl: was not begun on") as raised:
+        rows(storage)
+    assert (f"move 000{strange}.jsonl and all later" in str(raised.value)) == cured
+    for file in files(storage)[strange - 1 :]:
+        file.unlink()
+    assert rows(storage) == [[n, part] for n in range(strange - 1) for part in range(3)]
+
+
+@pytest.mark.parametrize("before", [5, [], {}, {"file": 1, "lines": 2, "sha256": ""}])
+def test_a_file_that_names_no_file_before_it_is_refused(tmp_path, before):
+    start(tmp_path, 0, closed=True)
+    line = lines.encode({"type": "start", "format": lines.FORMAT, "before": before}, 1, 0)
+    for name in ("0001.jsonl", "0002.jsonl"):
+        (tmp_path / "log" / name).write_bytes(line)
+        with pytest.raises(LogError, match=rf"{name}: was not begun on"):
+            rows(tmp_path)
+        start_again = tmp_path / "log" / "0001.jsonl"
+        start_again.unlink()
+        (tmp_path / "log" / "0002.jsonl").unlink(missing_ok=True)
+        start(tmp_path, 0, closed=True)
+
+
 def test_a_driver_that_died_at_birth_is_passed_over_by_the_chain(tmp_path):
     start(tmp_path, 0, closed=True)
     (tmp_path / "log" / "0002.jsonl").write_bytes(b'{"type":"start"')

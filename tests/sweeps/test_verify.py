@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -124,7 +125,7 @@ def test_verifying_changes_nothing(copy):
 
 
 def test_a_folder_that_is_no_storage_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="holds no sweep; give the --storage of a run"):
+    with pytest.raises(UsageError, match="holds no record; run a sweep there first"):
         verify(tmp_path)
 
 
@@ -285,17 +286,24 @@ def test_a_table_that_was_changed_is_named(name, copy):
     table = pq.read_table(copy / name)
     pq.write_table(table.slice(1), copy / name)
     assert wrong(copy) == {"tables": f"{name} is not what the log gives"}
+    pq.write_table(pa.concat_tables([table, table]), copy / name)
+    assert wrong(copy) == {"tables": f"{name} is not what the log gives"}
+    (copy / name).write_bytes(b"no table")
+    assert wrong(copy) == {"tables": f"{name} is not what the log gives"}
 
 
-def test_a_table_that_is_missing_or_no_table_is_named(copy):
+def test_a_table_that_is_missing_or_a_link_is_named(copy):
     (copy / "trials.parquet").unlink()
-    (copy / "epochs.parquet").write_bytes(b"no table")
-    assert wrong(copy) == {"tables": "epochs.parquet cannot be read, trials.parquet is missing"}
+    moved = (copy / "epochs.parquet").rename(copy.parent / "epochs.parquet")
+    (copy / "epochs.parquet").symlink_to(moved)
+    said = "epochs.parquet cannot be read (epochs.parquet is a symbolic link)"
+    assert wrong(copy) == {"tables": f"{said}, trials.parquet is missing"}
 
 
 def name_the_content(storage, name):
     sums = Sums(storage)
-    sums.announce(name)(storage / name)
+    with (storage / name).open("rb") as content:
+        sums.announce(name)(content)
     sums.settle()
 
 

@@ -9,8 +9,10 @@ from spaces import TINY
 
 from hedgecore.arithmetic import arithmetic
 from hedgecore.config import to_mapping
-from sweeps.errors import OtherArithmeticError, SweepError
+from sweeps.errors import OtherArithmeticError, SweepError, UsageError
 from sweeps.experiments import experiment
+from sweeps.record import filing
+from sweeps.record.filing import Filed
 from sweeps.record.ledger import Ledger
 from sweeps.record.recorded import Recorded
 from sweeps.record.verify import verify
@@ -61,6 +63,21 @@ def test_another_arithmetic_is_refused_with_the_part_and_the_cure(prepared, monk
     with pytest.raises(OtherArithmeticError, match=rf"\({part} here {PARTS[part]}.*--allow-mixed"):
         check.check_arithmetic(*prepared, mixed=False)
     check.check_arithmetic(*prepared, mixed=True)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_other_data_are_blamed_on_the_arithmetic_that_made_them(tmp_path, monkeypatch, part):
+    run_locally(TINY, tmp_path / "s", stop_after=1)
+    recorded = Recorded.read(tmp_path / "s")
+    plan = recorded.plan(next(iter(recorded.book.trials.values())))
+    filed = recorded.filed(plan.preparation, recorded.core)
+    other = Filed(replace(filed.facts, data_sha256="0" * 64), filed.files)
+    with pytest.raises(UsageError, match=r"prepared from other data, .*; restore that"):
+        other.restore(recorded.experiment, plan.study)
+    elsewhere = replace(arithmetic(), **{part: PARTS[part]})
+    monkeypatch.setattr(filing, "arithmetic", lambda: elsewhere)
+    with pytest.raises(UsageError, match=rf"arithmetic \({part} here {PARTS[part]}.*use the same"):
+        other.restore(recorded.experiment, plan.study)
 
 
 @pytest.mark.parametrize("mixed", [False, True])
