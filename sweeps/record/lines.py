@@ -16,6 +16,7 @@ _LINE = re.compile(
     rb'"crc":"(?P<crc>[0-9a-f]{8})"\}\n'
 )
 _SEAL = len(b',"crc":"00000000"}\n')
+_SURROGATE = "\\ud"  # as JSON in ASCII writes them, whole pairs too
 _RESERVED = {"n", "synced", "crc"}
 
 
@@ -49,6 +50,8 @@ def encode(record: Mapping[str, Any], n: int, synced: int) -> bytes:
             f"a record of type {record['type']!r} must hold finite numbers only, got "
             f"{str(dict(record))[:200]}; write null for what has no value"
         ) from error
+    if _SURROGATE in text:
+        text = json.dumps(json.loads(_without_surrogates(text)), separators=(",", ":"))
     body = text[:-1].encode("ascii")
     line = b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
     if len(line) > bounds.LINE:
@@ -65,11 +68,22 @@ def decode(line: bytes) -> Line | None:
 
 
 def parse(text: bytes) -> Any:
-    """The JSON value of ``text``; None if it is no JSON, which knows no NaN and no Infinity."""
+    """The JSON value of ``text``; None if it is no JSON, or has what no other format can hold.
+
+    That is NaN and Infinity, which Python's own JSON knows, and half a surrogate pair.
+    """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse)
+        if _SURROGATE.encode() in text.lower():
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except (ValueError, RecursionError):
         return None
+
+
+def _without_surrogates(text: str) -> bytes:
+    """The JSON of ``text`` with a question mark for every half of a surrogate pair."""
+    return json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _refuse(constant: str) -> None:

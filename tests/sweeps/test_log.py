@@ -108,6 +108,22 @@ def test_a_number_that_json_lacks_is_refused_and_nothing_is_written(tmp_path, va
     assert list(read(tmp_path))[1] == ROW
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"), [("a\ud800b", "a?b"), ("\U0001f600", "\U0001f600"), ("\\ud800", "\\ud800")]
+)
+def test_half_a_surrogate_pair_is_written_as_a_question_mark(tmp_path, text, kept):
+    write(tmp_path, {"type": "row", "text": [text], "name": {text: 1}})
+    assert list(read(tmp_path))[1] == {"type": "row", "text": [kept], "name": {kept: 1}}
+
+
+def test_half_a_surrogate_pair_that_was_forged_is_refused(tmp_path):
+    body = b'{"type":"row","text":"\\uD800","n":4,"synced":3'
+    with write(tmp_path, ROW).open("ab") as file:
+        file.write(body + b',"crc":"%08x"}\n' % zlib.crc32(body))
+    with pytest.raises(LogError, match=r"0001\.jsonl:4: no JSON object"):
+        list(read(tmp_path))
+
+
 def test_a_record_too_long_to_be_read_again_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(bounds, "LINE", 1000)
     with Lock(tmp_path):
