@@ -20,6 +20,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=1000, help="flips in a larger file")
+    parser.add_argument("--small", type=int, default=SMALL, help="size of files flipped whole")
     parser.add_argument("--only", choices=["finished", "killed"], help="one of the two storages")
     arguments = parser.parse_args()
     one_thread()
