@@ -167,6 +167,7 @@ def run(
             if done:
                 search.close()
         lost = rebuild(ledger, shown.message) if done else {}
+        ledger.check()  # else nobody would be told that all of it is gone
     return Sweep(
         storage=storage,
         plan=planned,
