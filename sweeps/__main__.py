@@ -122,8 +122,9 @@ def run_command(
 ) -> None:
     """Run every trial of SPACE that the storage does not hold yet.
 
-    Exit status: 0 if every trial completed or was stopped, 3 if some failed, 1 if none completed,
-    a model is lost or the sweep broke off, 2 if nothing could be run, 128 + n after signal n.
+    Exit status: 0 if every trial completed or was stopped, or the budget is used up, 3 if some
+    failed, 1 if some failed and none completed, a model is lost or the sweep broke off, 2 if
+    nothing could be run, 128 + n after signal n.
     """
     from sweeps.watching.followers import followers
 

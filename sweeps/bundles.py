@@ -79,7 +79,7 @@ def keys_command(out: Path, purpose: str, unencrypted: bool) -> None:
             f"{error.filename} cannot be written ({error.strerror}); give another --out"
         ) from error
     echo(f"key {key_id(key.public_key())}")
-    echo(f"{out}/public.pem is for everybody, {out}/private.pem for nobody")
+    echo(f"share {out}/public.pem, keep {out}/private.pem secret")
 
 
 @click.command("seal")

@@ -94,7 +94,7 @@ def run(
     storage = writable_storage(storage)
     core, text = manifest.core_version(), planned.space.text
     began = time.monotonic()
-    deadline = began + budget.seconds if budget else None
+    deadline = budget.deadline(began) if budget else None
     engine = engine_for(planned, audit=audit)
     with interruptible(), ExitStack() as closing:
         ledger = Ledger(
@@ -167,6 +167,7 @@ def run(
             if done:
                 search.close()
         lost = rebuild(ledger, shown.message) if done else {}
+        ledger.check()  # else nobody would be told that all of it is gone
     return Sweep(
         storage=storage,
         plan=planned,

@@ -94,13 +94,19 @@ def _model(recorded: Recorded, trial_id: str, sha256: str) -> tuple[Tensors, Jso
         / check_name("trial", trial_id)
         / recorded.experiment.model_file
     )
+    cure = "the same run command trains it again, or restore it from a copy"
     try:
         content = read(path, most=bounds.TENSORS, root=recorded.storage)
-        tensors = load(content)
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"{path} cannot be read; restore it from a copy") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); {cure}") from error
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise UsageError(f"{path} is not the model that the log names; restore it from a copy")
+        raise UsageError(f"{path} is not the model that the log names; {cure}")
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise UsageError(
+            f"{path} is no model, though the log names it; restore the storage from a copy"
+        ) from error
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     return tensors, json.loads(header.get("__metadata__", {}).get("trial", "{}"))
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from sweeps.errors import UsageError
 
+_NEVER = 1e9  # seconds, thirty years
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
@@ -50,3 +52,10 @@ class Budget:
         if self.cost is not None and self.rate is not None:
             allowed.append(self.cost / (self.rate * self.cpus) * 3600)
         return min(allowed)
+
+    def deadline(self, began: float) -> float | None:
+        """When a sweep that began at ``began``, in seconds of any clock, has used it up.
+
+        None where nobody will see that: Ray cannot wait for it either.
+        """
+        return began + self.seconds if self.seconds < _NEVER else None

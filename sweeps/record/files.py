@@ -174,7 +174,7 @@ def open_plain(name: str, at: int, flags: int = os.O_RDONLY) -> int:
         raise _reason(error, name, at, name) from error
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         shut(fd)
-        raise OSError(errno.EINVAL, "not a regular file", name)
+        raise OSError(errno.EINVAL, f"{name} is not a regular file", name)
     return fd
 
 
@@ -218,5 +218,5 @@ def _reason(error: OSError, name: str, at: int, path: str) -> OSError:
         if stat.S_ISLNK(mode):
             return OSError(errno.ELOOP, f"{name} is a symbolic link", path)
         if stat.S_ISSOCK(mode):
-            return OSError(errno.EINVAL, "not a regular file", path)
+            return OSError(errno.EINVAL, f"{name} is not a regular file", path)
     return OSError(error.errno, error.strerror, path)

@@ -95,7 +95,7 @@ class Ledger:
         todo = [record if logged else _timed(record) for record in records]
         done = 0
         # A line that joined a file on which another driver has built would spoil its log.
-        self._check()
+        self.check()
         while done < len(todo):
             record = todo[done]
             if not logged:
@@ -103,7 +103,7 @@ class Ledger:
             if self.book.apply(record) and self.engine:
                 todo += self.engine.apply(record)
             done += 1
-        self._check()
+        self.check()
         self._writer.commit()
         touched = {i for record in todo for i in _concerned(record)}
         self._checkpoints.tidy({i: self.book.trials[i].checkpoint for i in touched})
@@ -115,7 +115,7 @@ class Ledger:
 
     def note(self, record: Record) -> None:
         """Log ``record``, which nobody waits for: a crash may forget it."""
-        self._check()
+        self.check()
         self._writer.append(_timed(record))
         self.book.apply(record)
 
@@ -124,10 +124,23 @@ class Ledger:
         if not self._changed:
             return
         began = self._clock()
-        self._check()
+        self.check()
         write_tables(self.storage, self.book, self._experiment, sums=self._sums)
         self._changed = False
         self._due = self._clock() + max(2.0, 20 * (self._clock() - began))
+
+    def check(self) -> None:
+        """Return while the storage is the one that this driver began to write to.
+
+        Raises:
+            WriteError: it was moved, removed or replaced since, or its log was changed.
+        """
+        self._lock.check()
+        if not self._writer.in_place:
+            raise WriteError(
+                f"the log of {self.storage} was moved, removed, replaced or changed while its "
+                "sweep ran; nothing more is recorded: bring it back, or start anew"
+            )
 
     def close(self) -> None:
         """Vouch for the log, bring the tables up to date, and let the next driver in."""
@@ -146,7 +159,7 @@ class Ledger:
 
     def keep_model(self, trial_id: str, model: bytes) -> str:
         """File a trained network in ``models/<trial_id>/``; its sha256 (hex)."""
-        self._check()
+        self.check()
         folder = self.storage / "models" / check_name("trial", trial_id)
         tidy(folder, root=self.storage)
         replace(folder / self._experiment.model_file, model, root=self.storage, make=True)
@@ -167,7 +180,7 @@ class Ledger:
 
     def keep_checkpoint(self, trial_id: str, checkpoint: bytes) -> str:
         """File where ``trial_id`` can go on; its sha256 (hex), which its segment has to name."""
-        self._check()
+        self.check()
         return self._checkpoints.keep(trial_id, checkpoint)
 
     def checkpoint(self, trial_id: str) -> bytes | None:
@@ -181,7 +194,7 @@ class Ledger:
         Raises:
             UsageError: prepared before by equal code, it was something else.
         """
-        self._check()
+        self.check()
         record = self.book.prepared.get(key)
         if record and record["identity"] != facts.identity:
             raise UsageError(
@@ -209,7 +222,7 @@ class Ledger:
     def copy_manifest(self) -> None:
         """Let ``manifest.json`` and ``space.yaml`` be what the log says of them."""
         assert self.book.manifest is not None
-        self._check()
+        self.check()
         for name, data in copies(self.book.manifest).items():
             path = self.storage / name
             if not holds(path, data):
@@ -217,18 +230,9 @@ class Ledger:
             else:
                 self._sums.announce(name)(BytesIO(data))
 
-    def _check(self) -> None:
-        """Raise if the storage is not the one that this driver began to write to."""
-        self._lock.check()
-        if not self._writer.in_place:
-            raise WriteError(
-                f"the log of {self.storage} was moved, removed or replaced while its sweep ran; "
-                "nothing more is recorded: bring it back, or start anew"
-            )
-
     def _is_in_place(self) -> bool:
         try:
-            self._check()
+            self.check()
         except WriteError:
             return False
         return True

@@ -34,7 +34,7 @@ class Writer:
         before = before or extent(storage)
         last = max((int(file.stem) for file in files(storage)), default=0)
         self._path = storage / "log" / f"{last + 1:04d}.jsonl"
-        self._lines = self._synced = 0
+        self._lines = self._synced = self._size = 0
         self._failure: WriteError | None = None
         try:
             with stored.folder(self._path.parent, root=storage) as at:
@@ -69,6 +69,7 @@ class Writer:
         line = lines.encode(record, self._lines + 1, self._synced)
         with self._or_fail():
             written = os.write(self._fd, line)
+            self._size += written
             if written < len(line):
                 raise OSError(f"only {written} of {len(line)} bytes fitted")
             self._lines += 1
@@ -86,8 +87,11 @@ class Writer:
 
     @property
     def in_place(self) -> bool:
-        """Whether its file is still where it was made."""
-        return self._fd < 0 or is_at(self._path, self._fd)
+        """Whether its file is still where it was made, and as long as it was written."""
+        if self._fd < 0:
+            return True
+        whole = self._failure is not None or os.fstat(self._fd).st_size == self._size
+        return whole and is_at(self._path, self._fd)
 
     @property
     def sound(self) -> bool:

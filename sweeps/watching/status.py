@@ -37,6 +37,7 @@ STANDINGS = (
 )
 _ENDED = STANDINGS[:3]
 _MOST_FAILURES = 5
+_DAY = 86400  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,10 +194,10 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
     A terminal is redrawn; anything else gets one block, or one line of JSON, after another.
 
     Raises:
-        UsageError: see :func:`status`; or ``watch`` is not positive.
+        UsageError: see :func:`status`; or ``watch`` is not positive or over a day.
     """
-    if watch is not None and not watch > 0:
-        raise UsageError(f"watch must be positive seconds, got {watch:g}")
+    if watch is not None and not 0 < watch <= _DAY:
+        raise UsageError(f"watch must lie in (0, {_DAY}] seconds, got {watch:g}")
     console = Console()
     tallies = Tallies(storage)
     redrawn = watch is not None and console.is_terminal and not as_json

@@ -57,8 +57,22 @@ def linked(storage: Path) -> None:
     storage.symlink_to(storage.parent / "decoy")
 
 
+def emptied(storage: Path) -> None:
+    os.truncate(storage / "log" / "0001.jsonl", 0)
+
+
+def cut(storage: Path) -> None:
+    os.truncate(path := storage / "log" / "0001.jsonl", path.stat().st_size - 1)
+
+
+def with_another_line(storage: Path) -> None:
+    with (storage / "log" / "0001.jsonl").open("ab") as stream:
+        stream.write(b"{}\n")
+
+
 CHANGES = (
     moved, removed, without_log, without_file, with_another_file, with_another_lock, linked,
+    emptied, cut, with_another_line,
 )  # fmt: skip
 USES: dict[str, Callable[[Ledger], object]] = {
     "append": lambda ledger: ledger.append(trial("b")),
@@ -83,7 +97,7 @@ def test_nothing_is_written_where_the_storage_is_another_one(tmp_path, change, u
     ledger._changed = True
     change(storage)
     before = files(storage) if storage.exists() else {}
-    with pytest.raises(WriteError, match=r"was moved, removed or replaced while its sweep ran"):
+    with pytest.raises(WriteError, match=r"was moved, removed.* while its sweep ran"):
         USES[use](ledger)
     ledger.close()
     assert (files(storage) if storage.exists() else {}) == before
@@ -119,7 +133,7 @@ def test_what_was_recorded_went_with_the_storage(tmp_path):
 def test_control_a_driver_that_looks_at_no_inode_overwrites_the_tables_of_another(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(Ledger, "_check", lambda self: None)
+    monkeypatch.setattr(Ledger, "check", lambda self: None)
     first = opened(storage := tmp_path / "storage")
     first.append(trial("a"), {"type": "begin", "trial_id": "a", "epoch": 0})
     moved(storage)

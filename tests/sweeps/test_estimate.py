@@ -361,6 +361,12 @@ def test_a_budget_allows_the_less_of_its_hours_and_its_money():
     assert Budget(cpus=4).seconds == math.inf
 
 
+@pytest.mark.parametrize("limit", [{}, {"hours": 1e20}, {"cost": 1e299, "rate": 1e-299}])
+def test_a_budget_that_nobody_will_use_up_sets_no_deadline(limit):
+    assert Budget(cpus=2, **limit).deadline(5.0) is None
+    assert Budget(cpus=2, hours=1).deadline(5.0) == 3605.0
+
+
 def test_money_without_a_price_is_refused():
     with pytest.raises(UsageError, match="a budget of 5 buys nothing without a price; give the"):
         Budget(cpus=2, cost=5.0)

@@ -399,9 +399,10 @@ def test_a_narrow_terminal_shows_every_word(tmp_path, monkeypatch):
     assert shown[-len(words) :] == words
 
 
-def test_watching_needs_a_positive_pause(tmp_path):
-    with pytest.raises(UsageError, match=r"watch must be positive seconds, got 0"):
-        command(tmp_path, False, 0.0)
+@pytest.mark.parametrize("pause", [0.0, -1.0, float("nan"), float("inf"), 1e300])
+def test_watching_needs_a_positive_pause_that_ends(tmp_path, pause):
+    with pytest.raises(UsageError, match=r"watch must lie in \(0, 86400\] seconds, got"):
+        command(tmp_path, False, pause)
 
 
 def test_the_log_says_when_what_happened_happened(tmp_path):

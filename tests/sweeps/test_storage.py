@@ -1,5 +1,7 @@
 """The lock and the replacing of files; what crashes do to them is in tests/reliability."""
 
+import os
+
 import pytest
 
 from sweeps.errors import UsageError
@@ -20,6 +22,15 @@ def test_a_lock_never_follows_a_link_out_of_the_storage(tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         Lock(tmp_path)
     assert precious.read_text() == "kept"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_a_log_file_that_is_none_is_named(tmp_path, kind):
+    Lock(tmp_path).close()
+    path = tmp_path / "log" / "0001.jsonl"
+    {"pipe": os.mkfifo, "folder": os.mkdir, "link": lambda p: p.symlink_to(tmp_path)}[kind](path)
+    with pytest.raises(UsageError, match=r"cannot be written \(0001\.jsonl is "):
+        Lock(tmp_path)
 
 
 def test_a_lock_that_fails_halfway_is_let_go(tmp_path, monkeypatch):
