@@ -196,7 +196,7 @@ def test_there_are_no_more_workers_than_trials(planned, flat):
 
 
 def test_a_trial_that_no_cpu_has_room_for_is_refused(planned):
-    with pytest.raises(UsageError, match=r"asks for 4 CPUs, got 2; lower resources\.cpu"):
+    with pytest.raises(UsageError, match=r"asks for 4 CPUs, and the plan is for 2; .*--cpus 4"):
         estimate(planned(**{"resources.cpu": 4}), cpus=2)
 
 
