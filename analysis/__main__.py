@@ -1,5 +1,7 @@
 """``python -m analysis report STORAGE``."""
 
+import errno
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -67,6 +69,12 @@ def _run(command: Callable[[Console], None]) -> None:
     except (StorageError, ColumnError) as error:
         click.echo(f"error: {printable(str(error), most=LINE)}", err=True)
         sys.exit(2)
+    except OSError as error:
+        if error.filename is not None or error.errno == errno.EPIPE:
+            raise  # of a closed pipe click makes an end without a word
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for Python's own last flush
+        click.echo(f"error: the output cannot be written ({error.strerror})", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,8 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
     Raises:
         schema.ColumnError: an axis or the metric of the scheduler is not in the tables.
     """
+    schema.check_frame(trials)
+    schema.check_frame(epochs, "epochs")
     units = _units(trials, manifest)
     if units.empty or not units["outcome"].eq("audited").any():
         return typed([], _DTYPES)

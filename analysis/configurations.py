@@ -49,6 +49,7 @@ def prepared(trials: pd.DataFrame, needed: Iterable[str], *, purpose: str) -> pd
     Raises:
         schema.ColumnError: no ``status``, or trials have completed and a needed column is absent.
     """
+    schema.check_frame(trials)
     if "status" not in trials.columns:
         if len(trials.columns):
             raise schema.ColumnError(_absent("status", purpose))
@@ -70,6 +71,7 @@ def parameters(trials: pd.DataFrame) -> list[str]:
 
     They are all but the seed, and but the kind, whose values never compete: see :func:`of_kind`.
     """
+    schema.check_frame(trials)
     known = [a for a in schema.AXES if a != "seed" and f"config/{a}" in trials.columns]
     all_of_them = [
         name.removeprefix("config/")

@@ -22,6 +22,22 @@ class StorageError(Exception):
     """A storage cannot be read, or a report not written; one line that names the cure."""
 
 
+def folder(storage: object) -> Path:
+    """The path of ``storage``, a directory that need not exist.
+
+    Raises:
+        TypeError: it is neither text nor a path.
+        StorageError: no directory can have this name.
+    """
+    if not isinstance(storage, str | Path):
+        raise TypeError(
+            f"a storage is text or a Path, such as 'results/tickets'; got {repr(storage)[:60]}"
+        )
+    if not str(storage).strip() or "\0" in str(storage):
+        raise StorageError(f"{str(storage)!r} names no directory; give that of a sweep")
+    return Path(storage)
+
+
 def read(path: Path, *, most: int) -> bytes:
     """All bytes of the regular file at ``path``.
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from analysis import bounds, checksums, schema
 from analysis.escapes import printable
-from analysis.files import StorageError, reason
+from analysis.files import StorageError, folder, reason
 from analysis.manifest import NUMBER, SETTINGS, parsed
 from analysis.parquet import decoded, opened
 
@@ -66,7 +66,7 @@ def load_manifest(storage: Storage) -> dict[str, Any]:
     Raises:
         StorageError: the manifest cannot be read, or is not what a sweep writes.
     """
-    storage = Path(storage)
+    storage = folder(storage)
     try:
         content = checksums.genuine(storage, "manifest.json", most=bounds.MANIFEST_BYTES)
     except FileNotFoundError:
@@ -83,7 +83,7 @@ def load_manifest(storage: Storage) -> dict[str, Any]:
 def _table(
     storage: Storage, table: Literal["trials", "epochs"], columns: Sequence[str] | None
 ) -> pd.DataFrame:
-    storage = Path(storage)
+    storage = folder(storage)
     path = storage / f"{table}.parquet"
     try:
         content = checksums.genuine(storage, path.name, most=bounds.TABLE_BYTES)

@@ -58,6 +58,20 @@ class ColumnError(ValueError):
     """A column is unknown or absent; the message is one line and names the cure."""
 
 
+def check_frame(frame: object, table: str = "trials") -> None:
+    """Return if ``frame`` is one; its columns are no matter.
+
+    Raises:
+        TypeError: it is something else; the message is one line and names the cure.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        shown = repr(frame)[:60].partition("\n")[0]
+        raise TypeError(
+            f"{table} must be a DataFrame, such as analysis.load_{table}(storage) gives; "
+            f"got {shown}"
+        )
+
+
 def tables(experiment: str) -> Tables:
     """The columns of the trials and epochs of an ``experiment``, by table and name.
 

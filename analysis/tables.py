@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis import schema
 from analysis.configurations import (
     COUNTS,
     check_parameters,
@@ -102,6 +103,7 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
+    schema.check_frame(trials)
     attacked = [c for c in map(str, trials.columns) if c.startswith("attacked_")]
     frame = prepared(trials, [*_SPEED, *_WITH_SE, "cvar_05_se"], purpose="summary")
     names = parameters(frame)

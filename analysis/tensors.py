@@ -18,7 +18,7 @@ from safetensors.numpy import load
 
 from analysis import bounds
 from analysis.escapes import within
-from analysis.files import read, reason
+from analysis.files import folder, read, reason
 
 Array = npt.NDArray[Any]
 _PREFIX = 8  # bytes of the length of the header, which is JSON
@@ -96,7 +96,7 @@ class SweepFiles:
             for name, digest in (one.get("files") or {}).items()
             if digest
         }
-        return cls(storage=Path(storage), models=models, study=study)
+        return cls(storage=folder(storage), models=models, study=study)
 
     def model(self, trial_id: str, name: str) -> TensorFile:
         """The model ``name`` of a trial."""

@@ -68,7 +68,7 @@ def tickets(
         values_of = importance.importances(models)
         found.append(
             Tickets(
-                problem=(setting(values) or "unset") if axes else "",
+                problem=setting(values) if axes else "",
                 chosen=chosen,
                 models=models,
                 missing=missing,

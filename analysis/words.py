@@ -29,8 +29,12 @@ def percent(share: float) -> str:
 
 
 def setting(values: Mapping[str, Any]) -> str:
-    """Parameters and their values, nulls left out: "market.xi 0.1, cost.proportional 0.001"."""
-    return ", ".join(f"{n} {value(v)}" for n, v in values.items() if pd.notna(v))
+    """Parameters and their values, nulls left out: "market.xi 0.1, cost.proportional 0.001".
+
+    Where all are null, as of trials without the condition of an axis: "market.xi unset".
+    """
+    held = ", ".join(f"{n} {value(v)}" for n, v in values.items() if pd.notna(v))
+    return held or (f"{', '.join(values)} unset" if values else "")
 
 
 def value(found: object) -> str:

@@ -48,7 +48,7 @@ def listed(overrides: Overrides | None) -> dict[str, object] | list[str]:
         raise TypeError(
             f"overrides are a mapping or a list of texts, got {show(overrides)}; {cure}"
         )
-    return list(overrides or ())
+    return [] if overrides is None else list(overrides)
 
 
 def apply(

@@ -177,7 +177,7 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 @storage_argument
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     help="Folder for the files, made if missing; STORAGE/report by default.",
 )
 def report_command(storage: Path, out: Path | None) -> None:

@@ -25,7 +25,7 @@ K = TypeVar("K")
 
 PASSPHRASE = "HEDGESWEEP_PASSPHRASE"
 
-_file = click.Path(path_type=Path)
+_file = click.Path(readable=False, path_type=Path)
 key_option = click.option(
     "--key",
     "keys",

@@ -10,11 +10,14 @@ import click
 from sweeps.errors import UsageError
 from sweeps.record.layout import local_path
 
+# What cannot be read is said by what reads it, in one line with the cause.
+_STORAGE = click.Path(readable=False)
+
 
 def storage_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The option ``--storage``, with ``text`` as its help."""
     return click.option(
-        "--storage", required=True, type=click.Path(), callback=_storage_path, help=text
+        "--storage", required=True, type=_STORAGE, callback=_storage_path, help=text
     )
 
 
@@ -25,10 +28,10 @@ def _storage_path(_: click.Context, __: click.Parameter, text: str) -> Path:
     return local_path(text)
 
 
-space_argument = click.argument("space", type=click.Path(path_type=Path))
-storage_argument = click.argument("storage", type=click.Path(), callback=_storage_path)
+space_argument = click.argument("space", type=click.Path(readable=False, path_type=Path))
+storage_argument = click.argument("storage", type=_STORAGE, callback=_storage_path)
 # A storage, or what else a command takes in its place.
-place_argument = partial(click.argument, type=click.Path(), callback=_storage_path)
+place_argument = partial(click.argument, type=_STORAGE, callback=_storage_path)
 set_option = click.option(
     "--set",
     "overrides",

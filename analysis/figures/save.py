@@ -88,7 +88,7 @@ def save(
     axes = problem_axes(parameters(trials))
     problems = list(groups(trials, axes))
     for values, part in problems[:MOST_PROBLEMS]:
-        name = (setting(values) or "unset") if axes else ""
+        name = setting(values) if axes else ""
         plans, skipped = _plans(part, tolerance=tolerance, confidence=confidence)
         if budgets is not None:
             plans += budget_plans(matching(budgets, values))

@@ -145,8 +145,8 @@ def estimate(
     resources = planned.space.resources
     if cpus < resources.cpu:
         raise UsageError(
-            f"a trial asks for {resources.cpu:g} CPUs, got {cpus:g}; lower resources.cpu, or plan "
-            "for more CPUs"
+            f"a trial asks for {resources.cpu:g} CPUs, and the plan is for {cpus:g}; lower "
+            f"resources.cpu, or plan for more with --cpus {resources.cpu:g}"
         )
     trials = expected_trials(planned)
     limits = np.array([trial.limit for trial in trials])

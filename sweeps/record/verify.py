@@ -277,8 +277,8 @@ _CHECKS: Mapping[str, tuple[Callable[[Recorded], Found], str]] = {
         "the log was changed, or another version of hedgesweep decided: restore it from a copy, "
         "or compute the sweep again in another --storage",
     ),
-    "manifest": (_manifest, "the same run command again writes them from the log"),
-    "tables": (_tables, "the same run command again writes them from the log"),
+    "manifest": (_manifest, "the same run command writes it anew from the log"),
+    "tables": (_tables, "the same run command writes it anew from the log"),
     "models": (
         artifacts.models,
         "remove what is of no trial; the same run command trains the others again",

@@ -19,10 +19,13 @@ def joinable(address: str) -> str:
         UsageError: nobody answers there, or this machine is none of its nodes.
     """
     if "://" in address:
+        client = address.startswith("ray://")
+        kind = "an address of Ray Client, through which" if client else "a URL, by which"
         raise UsageError(
-            f"{address!r} is an address of Ray Client, through which no sweep can run; start on "
-            "a node of the cluster, with --address auto"
+            f"{address!r} is {kind} no sweep can run; start on a node of the cluster, with "
+            "--address auto"
         )
+    found = None
     try:
         found = services.canonicalize_bootstrap_address(address)
         if found is None:
@@ -30,8 +33,10 @@ def joinable(address: str) -> str:
         host, _, port = found.rpartition(":")
         _greet(host.strip("[]"), int(port))
     except (OSError, ValueError, OverflowError) as error:
+        # Of a loopback address Ray makes that of the machine.
+        other = f", which Ray takes for {found}" if found not in (None, address) else ""
         raise UsageError(
-            f"no Ray cluster at {address!r} ({_first_line(error)}); start one with "
+            f"no Ray cluster at {address!r}{other} ({_first_line(error)}); start one with "
             "'ray start --head', or leave out --address"
         ) from error
     if not services.find_node_ids():
@@ -56,4 +61,5 @@ def _greet(host: str, port: int) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    said = getattr(error, "strerror", None) or str(error)
+    return (said.splitlines() or [type(error).__name__])[0]

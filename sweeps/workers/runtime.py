@@ -10,7 +10,6 @@ from typing import Any
 import ray
 from ray._private import ray_constants
 from ray._private.resource_and_label_spec import ResourceAndLabelSpec
-from ray.exceptions import RayError
 
 from search_spaces import Resources
 from sweeps.errors import SweepError, UsageError
@@ -88,7 +87,7 @@ def _start(address: str | None, options: Mapping[str, Any]) -> None:
             f"Ray could not start: {error.filename} cannot be written ({error.strerror}); "
             "set HOME and RAY_TMPDIR to folders that can"
         ) from error
-    except (RayError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of its processes that die meanwhile Ray says it with a bare one
         raise _failure(address, error) from error
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before

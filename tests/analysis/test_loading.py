@@ -1,8 +1,10 @@
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import analysis
 from analysis import ColumnError, StorageError, load_epochs, load_manifest, load_trials, schema
 
 
@@ -123,3 +125,31 @@ def test_a_damaged_manifest_is_named(tmp_path, content, message):
     (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
     with pytest.raises(StorageError, match=message):
         load_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("load", [load_trials, load_epochs, load_manifest])
+@pytest.mark.parametrize("storage", [None, 3, b"results", ["results"], {}, np.nan])
+def test_what_is_no_path_is_refused_by_name(load, storage):
+    with pytest.raises(TypeError, match="a storage is text or a Path"):
+        load(storage)
+
+
+@pytest.mark.parametrize("load", [load_trials, load_epochs, load_manifest])
+@pytest.mark.parametrize("storage", ["", " ", "a\0b"])
+def test_a_name_that_no_directory_can_have_is_refused(load, storage):
+    with pytest.raises(StorageError, match="names no directory"):
+        load(storage)
+
+
+@pytest.mark.parametrize("frame", [None, 3, "results/tickets", {}, [], pd.Series([1])])
+@pytest.mark.parametrize(
+    "function",
+    [
+        "best_lr", "budget_curves", "compare", "controls", "max_efficient_sparsity",
+        "robust_against_standard", "robustness_table", "sparsity_passes", "summary",
+    ],
+)  # fmt: skip
+def test_what_is_no_frame_is_refused_with_where_to_get_one(function, frame):
+    with pytest.raises(TypeError, match=r"trials must be a DataFrame, .*load_trials") as raised:
+        getattr(analysis, function)(frame)
+    assert len(str(raised.value).splitlines()) == 1

@@ -14,7 +14,7 @@ from analysis.figures import (
     save,
     sharpe_against_remaining,
 )
-from analysis.words import efficient, learning_rates
+from analysis.words import efficient, learning_rates, setting
 
 pytestmark = pytest.mark.usefixtures("drawn_small")
 
@@ -129,3 +129,9 @@ def test_a_market_that_a_trial_does_not_name_is_a_problem_of_its_own(markets):
     rows = summary(markets)
     assert rows["market.xi"].isna().tolist() == [False, False, True, True]
     assert max_efficient_sparsity(markets)["max_efficient_sparsity"].tolist() == [0.9, 0.5]
+
+
+def test_an_axis_that_no_trial_of_a_group_has_is_named_all_the_same():
+    assert setting({"cost.first_trade": None}) == "cost.first_trade unset"
+    assert setting({"market.xi": 0.1, "cost.first_trade": None}) == "market.xi 0.1"
+    assert setting({}) == ""

@@ -138,6 +138,21 @@ def test_a_missing_column_is_one_line_and_exit_code_two(table, write, run, tmp_p
     assert "no column 'val_loss'" in result.stderr
 
 
+def test_an_output_that_is_full_is_one_line_and_exit_code_one(table, write, tmp_path):
+    storage = write(tmp_path, table(*small()))
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "analysis", "report", storage],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(analysis.__file__).parents[1],
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the output cannot be written (No space left")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_loading_a_sweep_needs_neither_matplotlib_nor_another_package(table, write, tmp_path):
     storage = write(tmp_path, table(*small()))
     script = (

@@ -1,4 +1,7 @@
 import math
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -196,7 +199,7 @@ def test_there_are_no_more_workers_than_trials(planned, flat):
 
 
 def test_a_trial_that_no_cpu_has_room_for_is_refused(planned):
-    with pytest.raises(UsageError, match=r"asks for 4 CPUs, got 2; lower resources\.cpu"):
+    with pytest.raises(UsageError, match=r"asks for 4 CPUs, and the plan is for 2; .*--cpus 4"):
         estimate(planned(**{"resources.cpu": 4}), cpus=2)
 
 
@@ -351,6 +354,20 @@ def test_a_probe_that_is_killed_names_the_want_of_memory(planned, tmp_path, monk
     monkeypatch.setattr(probing.origin, "PYTHON", (str(doomed),))
     with pytest.raises(UsageError, match="killed by signal 9"):
         probe(planned())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the signal is Linux's")
+def test_a_probe_ends_with_the_plan_that_asked_for_it():
+    script = (
+        "import contextlib, ctypes; from sweeps.planning.probe import answer\n"
+        "with contextlib.suppress(ValueError): answer()\n"
+        "number = ctypes.c_int(); ctypes.CDLL(None).prctl(2, ctypes.byref(number))\n"
+        "print(number.value)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], input="", capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == signal.SIGKILL
 
 
 def test_a_budget_allows_the_less_of_its_hours_and_its_money():

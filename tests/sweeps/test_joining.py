@@ -6,8 +6,12 @@ import stat
 import threading
 
 import pytest
+import ray
+from ray._private import services
 
 from sweeps import UsageError
+from sweeps.errors import SweepError
+from sweeps.workers import runtime
 from sweeps.workers.authentication import authentication
 from sweeps.workers.joining import joinable
 
@@ -51,15 +55,44 @@ def test_whatever_is_no_ray_is_refused_with_the_address(address):
         joinable(address)
 
 
+def test_where_ray_looks_instead_of_a_loopback_address_is_said(monkeypatch):
+    monkeypatch.setattr(services, "canonicalize_bootstrap_address", lambda _: "127.0.0.2:1")
+    with pytest.raises(UsageError, match=r"'127.0.0.1:1', which Ray takes for 127.0.0.2:1 \(Conn"):
+        joinable("127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Exception("The current node timed out during startup.\nThis may .."),
+        RuntimeError("x"),
+        KeyError("y"),
+        ConnectionError(),
+    ],
+)
+def test_whatever_ray_raises_while_it_starts_is_one_line(monkeypatch, error):
+    def dies(**_):
+        raise error
+
+    monkeypatch.setattr(ray, "init", dies)
+    with pytest.raises(SweepError, match=r"^Ray could not start on this") as raised:
+        runtime._start(None, {})
+    assert len(str(raised.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:99999", "127.0.0.1:x", "::"])
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(UsageError, match="no Ray cluster at"):
         joinable(address)
 
 
-def test_ray_client_is_refused_with_what_to_do_instead():
-    with pytest.raises(UsageError, match=r"Ray Client.*--address auto"):
-        joinable("ray://127.0.0.1:10001")
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [("ray://127.0.0.1:10001", "Ray Client"), ("http://127.0.0.1:8265", "a URL")],
+)
+def test_a_url_is_refused_with_what_to_do_instead(address, kind):
+    with pytest.raises(UsageError, match=rf"is an? .*{kind.split()[-1]}.*--address auto"):
+        joinable(address)
 
 
 @pytest.mark.parametrize("address", [None, "127.0.0.1:1"])

@@ -53,7 +53,7 @@ def save_xnn(
     saved: list[Saved] = []
     every = list(groups(trials, varied))
     for values, part in every[:MOST_PROBLEMS]:
-        name = (setting(values) or "unset") if varied else ""
+        name = setting(values) if varied else ""
         one = _of_problem(Path(folder), name, files, part, epochs, manifest)
         lines = tuple(f"{name}: {line}" if varied else line for line in one.skipped)
         saved.append(Saved(written=one.written, skipped=lines))
