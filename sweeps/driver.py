@@ -92,6 +92,8 @@ def run(
     planned = plan(space, overrides=overrides)
     check_rule(planned, audit=audit, hang_after=hang_after)
     storage = writable_storage(storage)
+    if not (storage / "log").exists():  # nothing is finished there, and nothing is left behind
+        machine.check(planned, cluster=address is not None)
     core, text = manifest.core_version(), planned.space.text
     began = time.monotonic()
     deadline = budget.deadline(began) if budget else None
@@ -128,9 +130,7 @@ def run(
             done = True
             ledger.copy_manifest()
         else:
-            machine.check_data(planned)
-            if address is None:
-                machine.check_memory(planned, memory=machine.memory())
+            machine.check(planned, cluster=address is not None)
             # Ray is imported where something is to be run; what is finished is told at once.
             from sweeps.workers.running import prepared, work
 

@@ -30,6 +30,21 @@ def gpus() -> int:
     return torch.accelerator.device_count()
 
 
+def check(planned: Plan, *, cluster: bool) -> None:
+    """Refuse what cannot run here: data that are missing, preparations beyond the memory.
+
+    Args:
+        planned: what is to run.
+        cluster: whether it runs on other machines, whose memory is not known here.
+    Raises:
+        SpaceError: see :func:`check_data`.
+        UsageError: see :func:`check_memory`.
+    """
+    check_data(planned)
+    if not cluster:
+        check_memory(planned, memory=memory())
+
+
 def check_data(planned: Plan) -> None:
     """Refuse a study whose data cannot be had, before Ray starts.
 

@@ -205,6 +205,8 @@ def _manifest(recorded: Recorded) -> Found:
 
 def _unnamed(storage: Path, name: str) -> str:
     """That a file is right but its digest is not published; empty if it is."""
+    if not (storage / sums.NAME).exists():
+        return f"is not listed: {sums.NAME} is missing"
     digests = sums.read(storage).get(name, [])
     named = sums.sha256_of(storage / name) in digests
     return "" if named else f"has a content that {sums.NAME} does not name"

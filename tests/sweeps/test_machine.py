@@ -110,3 +110,16 @@ def test_every_printed_command_quotes_what_it_names():
             for line in file.read_text().splitlines():
                 if "hedgesweep " in line and "{" in line and "hedgesweep (" not in line:
                     assert "quote(" in line, f"{file.name}: {line}"
+
+
+@pytest.mark.parametrize(
+    ("space", "overrides"),
+    [
+        ("xnn_smoke", {"study.data.path": "/nowhere/train.csv"}),
+        ("tickets_smoke", {"study.market.train_paths": 900_000_000}),
+    ],
+)
+def test_a_run_that_is_refused_leaves_nothing_behind(space, overrides, tmp_path):
+    with pytest.raises((sweeps.SpaceError, UsageError)):
+        sweeps.run(space, storage=tmp_path / "storage", overrides=overrides)
+    assert not (tmp_path / "storage").exists()
