@@ -86,7 +86,7 @@ class TrialLog:
         epochs, best = self._numbers(), self.best()
         row = {name: value for name, value in self.entry.items() if name not in _SCHEDULING}
         speed: dict[str, Any] = {}
-        if "dense_val_loss" in row:
+        if isinstance(row.get("dense_val_loss"), float):
             # What a trial that was cut off would have come to is not known.
             reached = epochs_to_criterion(
                 self._column("val_clean_loss"), reference=row["dense_val_loss"]
@@ -112,7 +112,7 @@ class TrialLog:
             "reason": _reason(self.stop) if self.stop and status == "stopped" else None,
             "audited": audit is not None,
             "audit_val_loss": audit["val_loss"] if audit else None,
-            "model_sha256": (self.end or {}).get("model"),
+            "model_sha256": None if status == "stopped" else (self.end or {}).get("model"),
             "arithmetic": "+".join(sorted(self.arithmetics)) or None,
         }
 

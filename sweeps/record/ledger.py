@@ -10,6 +10,7 @@ from typing import Any
 from hedgecore.experiment import Experiment, Preparation
 from sweeps.deciding.engine import Engine
 from sweeps.errors import UsageError
+from sweeps.record import bounds
 from sweeps.record.book import Book
 from sweeps.record.checkpoints import Checkpoints
 from sweeps.record.files import holds
@@ -174,7 +175,7 @@ class Ledger:
         """Whether the model with this sha256 (hex) is there, unchanged."""
         path = self.storage / "models" / trial_id / self._experiment.model_file
         try:
-            return sha256_of(path, root=self.storage) == digest
+            return sha256_of(path, root=self.storage, most=bounds.TENSORS) == digest
         except OSError:
             return False
 

@@ -51,7 +51,7 @@ def core_version() -> str:
 def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
     """The content address of a trial: the hash of study, seed, what was prepared, and code."""
     parts = [fingerprint(trial.study), trial.seed, sorted(facts.sha256.items()), facts.data_sha256]
-    return digest([*parts, facts.core, _torch(), gpu])[:16]
+    return digest([*parts, facts.core, torch_version(), gpu])[:16]
 
 
 def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
@@ -174,7 +174,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 @cache
-def _torch() -> str:
+def torch_version() -> str:
     """The version of torch, which is looked up in the files of its distribution."""
     return version("torch")
 

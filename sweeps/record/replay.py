@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import TrialLog
 from sweeps.record.filing import Filed
-from sweeps.record.manifest import core_version, trial_id
+from sweeps.record.manifest import core_version, torch_version, trial_id
 from sweeps.record.recorded import Recorded
 from sweeps.workers.trainables import Worker, device_for
 
@@ -226,7 +225,7 @@ def _expected(recorded: Recorded, log: TrialLog, core: str, *, same: bool) -> tu
     causes = []
     if core != core_version():
         causes.append(f"other code: hedgecore {core[:8]}, here {core_version()[:8]}")
-    made, here = recorded.manifest["versions"]["torch"], version("torch")
+    made, here = recorded.manifest["versions"]["torch"], torch_version()
     if not same and made != here:
         causes.append(f"torch {made}, here {here}")
     if not (same or causes):

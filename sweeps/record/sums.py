@@ -4,7 +4,9 @@ A digest is announced before the file takes its place, beside that of the file w
 whoever reads at any moment, or after a crash at any moment, finds the digest of what is there.
 """
 
+import errno
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -79,9 +81,19 @@ def check(storage: Path, *names: str) -> None:
             raise ValueError(f"{name} is not the file that {NAME} lists: run that sweep again")
 
 
-def sha256_of(path: Path, *, root: Path | None = None) -> str:
-    """sha256 (hex) of the content of a file; see :func:`sweeps.record.files.open_file`."""
+def sha256_of(path: Path, *, root: Path | None = None, most: int = bounds.TABLE) -> str:
+    """sha256 (hex) of the content of a file.
+
+    Args:
+        path: where it is.
+        root: see :func:`sweeps.record.files.open_file`.
+        most: bytes that it may have.
+    Raises:
+        OSError: it cannot be read, or has more bytes.
+    """
     with files.open_file(path, root=root) as stream:
+        if os.fstat(stream.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"over {most} bytes long", str(path))
         return _digest(stream)
 
 

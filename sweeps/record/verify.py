@@ -208,7 +208,10 @@ def _unnamed(storage: Path, name: str) -> str:
     if not (storage / sums.NAME).exists():
         return f"is not listed: {sums.NAME} is missing"
     digests = sums.read(storage).get(name, [])
-    named = sums.sha256_of(storage / name) in digests
+    try:
+        named = sums.sha256_of(storage / name) in digests
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
     return "" if named else f"has a content that {sums.NAME} does not name"
 
 

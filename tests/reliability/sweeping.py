@@ -22,11 +22,13 @@ from sweeps.experiments import experiment
 from sweeps.record.book import Book
 from sweeps.record.log import read
 from sweeps.record.manifest import core_version
+from sweeps.sweep import SOME_FAILED
 from sweeps.watching.progress import PlainLines, State
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Two strata of four configurations at two seeds, one of which cannot learn.
+# Two strata of four configurations at two seeds, one of which cannot learn: a sweep of it ends
+# with SOME_FAILED.
 SPACE = """\
 experiment: tickets
 space:
@@ -254,11 +256,11 @@ def killed(space: Path, storage: Path, moments: Iterable[Moment], drawn: random.
             if moment(driver, drawn):
                 toll.kills += driver.process.poll() is None
                 driver.kill()
-            assert driver.process.returncode in (0, -9), driver.errors
+            assert driver.process.returncode in (SOME_FAILED, -9), driver.errors
             driver.leaves_no_process()
             toll.acknowledged += acknowledged(driver.said, storage)
     with Driver(space, storage, "--audit", str(AUDIT)) as driver:
-        assert driver.ends() == 0, driver.errors
+        assert driver.ends() == SOME_FAILED, driver.errors
         toll.acknowledged += acknowledged(driver.said, storage)
     toll.seconds = time.monotonic() - began
     toll.begun_again, toll.repeated = begun_again(storage), repeated(storage)

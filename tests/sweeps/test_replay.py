@@ -246,8 +246,8 @@ def test_other_code_is_said_first_and_compared_all_the_same(copy):
 
 def test_another_torch_is_said_first(swept, monkeypatch):
     (known, *_) = ids(swept, "completed")
-    monkeypatch.setattr("sweeps.record.manifest._torch", lambda: "9.9")
-    monkeypatch.setattr("sweeps.record.replay.version", lambda name: "9.9")
+    for module in ("manifest", "replay"):
+        monkeypatch.setattr(f"sweeps.record.{module}.torch_version", lambda: "9.9")
     first, last = replay(swept, known).lines()
     assert first.startswith("computed by torch 2.")
     assert first.endswith(", here 9.9; a difference is to be expected")

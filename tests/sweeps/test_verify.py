@@ -125,7 +125,7 @@ def test_verifying_changes_nothing(copy):
 
 
 def test_a_folder_that_is_no_storage_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="holds no record; run a sweep there first"):
+    with pytest.raises(UsageError, match="holds no sweep; give the --storage of a run"):
         verify(tmp_path)
 
 

@@ -18,7 +18,7 @@ from hedgecore.insurance.applicants import Applicants
 from hedgecore.insurance.classifier import Classifier
 from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.network import probabilities
-from sweeps import PreparationError, SpaceError
+from sweeps import SpaceError
 from sweeps.experiments import experiment
 from sweeps.planning.estimate import estimate
 from sweeps.planning.probe import probe
@@ -193,9 +193,7 @@ def test_only_axes_that_are_swept_are_shown(storage):
 
 @pytest.mark.ray
 def test_a_table_that_is_not_there_is_one_line_before_any_trial(space, tmp_path, silent):
-    with pytest.raises(
-        PreparationError, match=r"seed-\d-\w+: no file .*absent\.csv; give the path"
-    ):
+    with pytest.raises(SpaceError, match=r"data\.path: no file .*absent\.csv; give the path"):
         sweeps.run(
             space,
             storage=tmp_path / "out",
