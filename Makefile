@@ -12,14 +12,14 @@ sweep: setup
 
 # What starts Ray waits for processes most of the time; all else runs beside it, and a part of that
 # after it, so that both come to their end together.
-AFTER_RAY := tests/analysis/xnn
+AFTER_RAY := tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance
 QUICK := not ray and not slow and not gpu
 test: setup
 	@{ $(BIN)/pytest -m "ray and not slow and not gpu"; ray=$$?; \
 	  $(BIN)/pytest $(AFTER_RAY) -m "$(QUICK)"; exit $$((ray | $$?)); } >.ray-tests.log 2>&1 & ray=$$!; \
 	trap 'kill $$ray' INT TERM; \
 	echo "tests that start Ray run beside the others; their report comes last"; \
-	$(BIN)/pytest --ignore=$(AFTER_RAY) -m "$(QUICK)"; others=$$?; \
+	$(BIN)/pytest $(addprefix --ignore=,$(AFTER_RAY)) -m "$(QUICK)"; others=$$?; \
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
 
 test-all: setup

@@ -6,29 +6,21 @@ is just writing is then not held against it.
 
 import itertools
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-
-import pyarrow as pa
 
 from sweeps.deciding.asha import Asha
 from sweeps.deciding.engine import Engine
-from sweeps.record import artifacts, bounds, sums
+from sweeps.record import artifacts, derived
 from sweeps.record.book import Book
 from sweeps.record.files import open_file
-from sweeps.record.files import read as read_file
 from sweeps.record.history import History
 from sweeps.record.layout import readable_storage
 from sweeps.record.log import LogError, files
 from sweeps.record.log import records as records_of
-from sweeps.record.manifest import copies
-from sweeps.record.parquet import Table, table
 from sweeps.record.recorded import Recorded
-from sweeps.record.tables import write_tables
 
 _SHOWN = 3
 Found = tuple[str, list[str]]
@@ -191,83 +183,6 @@ def _verdict(record: Mapping[str, Any] | None) -> str:
     return f"that {record['group']} {verdict} at {ranked}"
 
 
-def _manifest(recorded: Recorded) -> Found:
-    """The files for people against what the log says."""
-    content = {"content": recorded.manifest, "space": recorded.space_text}
-    faults = []
-    for name, data in copies(content).items():
-        fault = _difference(recorded.storage / name, data) or _unnamed(recorded.storage, name)
-        faults += [f"{name} {fault}"] if fault else []
-    if faults and recorded.driver:
-        return f"behind the log (a driver is running: {recorded.driver})", []
-    return "manifest.json and space.yaml as the log gives them", faults
-
-
-def _unnamed(storage: Path, name: str) -> str:
-    """That a file is right but its digest is not published; empty if it is."""
-    if not (storage / sums.NAME).exists():
-        return f"is not listed: {sums.NAME} is missing"
-    digests = sums.read(storage).get(name, [])
-    try:
-        named = sums.sha256_of(storage / name) in digests
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return "" if named else f"has a content that {sums.NAME} does not name"
-
-
-def _difference(path: Path, content: bytes) -> str:
-    """What is wrong with the file at ``path`` that should hold ``content``; empty if nothing."""
-    try:
-        held = read_file(path, most=bounds.JSON)
-        return "" if held == content else "is not what the log gives"
-    except FileNotFoundError:
-        return "is missing"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-
-
-def _tables(recorded: Recorded) -> Found:
-    faults, notes = [], ["as the log gives them"]
-    with TemporaryDirectory() as folder:
-        write_tables(Path(folder), recorded.book, recorded.experiment)
-        for derived in sorted(Path(folder).iterdir()):
-            fault, note = _compared(recorded.storage / derived.name, derived)
-            fault = fault or _unnamed(recorded.storage, derived.name)
-            faults += [f"{derived.name} {fault}"] if fault else []
-            notes += [f"{derived.name} {note}"] if note else []
-    if faults and recorded.driver:
-        return f"behind the log (a driver is running: {recorded.driver})", []
-    return "; ".join(notes), faults
-
-
-def _compared(path: Path, derived: Path) -> tuple[str, str]:
-    """What is wrong with the table at ``path``, and what is worth saying if nothing is."""
-    try:
-        with open_file(path) as stream, derived.open("rb") as other:
-            size = os.fstat(other.fileno()).st_size
-            if os.fstat(stream.fileno()).st_size == size and stream.read(size) == other.read():
-                return "", ""
-        with table(derived, rows=sys.maxsize) as due, table(path, rows=due.rows) as stored:
-            if stored.writer != due.writer and _equal(stored, due):
-                return "", f"was written by {stored.writer} and is equal by value"
-    except FileNotFoundError:
-        return "is missing", ""
-    except OSError as error:
-        if error.strerror:  # of the system, not of what reads Parquet
-            return f"cannot be read ({error.strerror})", ""
-    except pa.ArrowInvalid:
-        pass  # damaged, or with more rows than the log has
-    return "is not what the log gives", ""
-
-
-def _equal(stored: Table, due: Table) -> bool:
-    """Whether two tables have the same rows; text may lie in other dictionaries."""
-    if (stored.columns, stored.rows) != (due.columns, due.rows):
-        return False
-    pairs = zip(stored.records(stored.columns), due.records(due.columns), strict=True)
-    return stored.schema.equals(due.schema) and all(repr(a) == repr(b) for a, b in pairs)
-
-
 _LOG_CURE = (
     "restore the file from a copy; without one, nothing that follows from the log can be trusted"
 )
@@ -282,8 +197,8 @@ _CHECKS: Mapping[str, tuple[Callable[[Recorded], Found], str]] = {
         "the log was changed, or another version of hedgesweep decided: restore it from a copy, "
         "or compute the sweep again in another --storage",
     ),
-    "manifest": (_manifest, "the same run command writes it anew from the log"),
-    "tables": (_tables, "the same run command writes it anew from the log"),
+    "manifest": (derived.manifest, "the same run command writes it anew from the log"),
+    "tables": (derived.tables, "the same run command writes it anew from the log"),
     "models": (
         artifacts.models,
         "remove what is of no trial; the same run command trains the others again",
