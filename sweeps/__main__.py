@@ -35,7 +35,7 @@ from sweeps.options import (
 )
 from sweeps.planning.budget import Budget
 from sweeps.record.storage import WriteError
-from sweeps.signals import MESSAGE, Interrupted
+from sweeps.signals import MESSAGE, Interrupted, ignore_signals
 from sweeps.text import echo, echo_all
 
 
@@ -144,6 +144,7 @@ def run_command(
         else None,
         followers=followers(tensorboard=tensorboard, mlflow=mlflow),
     )
+    ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     with suppress(OSError):  # all is recorded, even if nobody listens any more
         echo(f"{counts} in {sweep.seconds:.0f} s")

@@ -44,6 +44,15 @@ def exit_on_signals() -> None:
         signal.signal(number, _exit)
 
 
+def ignore_signals() -> None:
+    """Let a command that is done say so: from now on no signal changes its lines or its status.
+
+    Python takes its handlers away before it ends, and a signal would kill it then.
+    """
+    for number in _handled() if _line_first else ():
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Raise :class:`Interrupted` at the first signal, and leave at once at the second.
