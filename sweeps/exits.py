@@ -7,16 +7,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-# Prints its argument unless it has heard from the process at the other end of its stdin.
-_SPEAKER = "import os, sys\nif not os.read(0, 1): os.write(2, os.fsencode(sys.argv[1]) + b'\\n')"
+# Hears how the process at the other end of its stdin ends: in order, with a line of its own, or
+# (if there is nothing to be heard) without a word. Who still dies may write to the folders.
+_SPEAKER = """
+import os, shutil, sys, time
+end = os.read(0, 1)
+if not end:
+    os.write(2, os.fsencode(sys.argv[1]) + b"\\n")
+absent, deadline = 0, time.monotonic() + 60
+while end != b"." and absent < 4 and time.monotonic() < deadline:
+    for folder in sys.argv[2:]:
+        absent = 0 if os.path.lexists(folder) else absent + 1
+        shutil.rmtree(folder, ignore_errors=True)
+    time.sleep(0.25)
+"""
+_IN_ORDER, _SAID = b".", b"!"
 
 _silence: list[int] = []
 """Pipes to those who would speak for this process if it ended now."""
 
 
 @contextmanager
-def message_if_aborted(line: str) -> Iterator[None]:
+def message_if_aborted(line: str, *folders: str) -> Iterator[None]:
     """A small process prints ``line`` if this one ends inside without a word.
+
+    It also removes ``folders`` if this one could not: Ray's session, which nobody else would.
 
     Ray's core does so where its object store is gone, and nothing in this process can stop it.
     """
@@ -28,7 +43,7 @@ def message_if_aborted(line: str) -> Iterator[None]:
     )
     try:
         speaker = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _SPEAKER, line],
+            [sys.executable, "-I", "-S", "-c", _SPEAKER, line, *folders],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
@@ -41,14 +56,14 @@ def message_if_aborted(line: str) -> Iterator[None]:
     finally:
         _silence.remove(speaker.stdin.fileno())
         with suppress(OSError):
-            speaker.communicate(b".")
+            speaker.communicate(_IN_ORDER)
 
 
 def exit_with(line: str, status: int) -> NoReturn:
     """End this process now, with ``line`` on stderr, whatever it is doing."""
     for pipe in _silence:
         with suppress(OSError):
-            os.write(pipe, b".")
+            os.write(pipe, _SAID)
     with suppress(OSError):
         os.write(2, f"{line}\n".encode(errors="backslashreplace"))
     os._exit(status)

@@ -8,17 +8,20 @@ import ctypes
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar
 
 import ray
+from ray._private.utils import psutil  # a copy of its own
 
 from sweeps.errors import SweepError
-from sweeps.exits import exit_with, message_if_aborted
+from sweeps.exits import exit_with
 from sweeps.signals import Interrupted
 
-_SAFE = "what was recorded is safe, and the same command goes on"
+GCS = "Ray's GCS"
+RAYLET = "Ray's raylet"
+SAFE = "what was recorded is safe, and the same command goes on"
 _PAUSE = 0.5  # seconds between two looks
 _MOST_FAILURES = 2  # looks in a row that nobody answers
 _TIMEOUT = 2.0  # seconds for an answer
@@ -34,17 +37,33 @@ def watched() -> Iterator[None]:
     Raises:
         SweepError: one of them has died.
     """
-    watch = _Watch()
-    with message_if_aborted(f"error: Ray has ended this process, or it was killed; {_SAFE}"):
-        watch.start()
-        try:
-            yield
-        except BaseException as error:
-            if watch.loss:
-                raise SweepError(watch.loss) from error
-            raise
-        finally:
-            watch.over.set()
+    with _ended_by(_Endpoints().loss):
+        yield
+
+
+@contextmanager
+def watched_start() -> Iterator[None]:
+    """The same while Ray starts here, and nobody listens yet: by its processes, our children.
+
+    Raises:
+        SweepError: one of them has died.
+    """
+    with _ended_by(_Children().loss):
+        yield
+
+
+@contextmanager
+def _ended_by(loss: Callable[[], str | None]) -> Iterator[None]:
+    watch = _Watch(loss)
+    watch.start()
+    try:
+        yield
+    except BaseException as error:
+        if watch.loss:
+            raise SweepError(watch.loss) from error
+        raise
+    finally:
+        watch.over.set()
 
 
 def alive() -> bool:
@@ -52,24 +71,57 @@ def alive() -> bool:
     return all(map(_listens, _endpoints().values()))
 
 
-class _Watch(threading.Thread):
+class _Endpoints:
+    """The ports of what no sweep can do without."""
+
     def __init__(self) -> None:
+        self._endpoints = _endpoints()
+        self._failures = dict.fromkeys(self._endpoints, 0)
+
+    def loss(self) -> str | None:
+        """Name of one that has failed to answer too often."""
+        for name, endpoint in self._endpoints.items():
+            self._failures[name] = 0 if _listens(endpoint) else self._failures[name] + 1
+            if self._failures[name] >= _MOST_FAILURES:
+                return name
+        return None
+
+
+class _Children:
+    """Those of this process that no Ray can do without."""
+
+    _NAMES: ClassVar[dict[str, str]] = {"gcs_server": GCS, "raylet": RAYLET}
+
+    def __init__(self) -> None:
+        self._seen: dict[int, str] = {}
+
+    def loss(self) -> str | None:
+        """Name of one that has ended."""
+        alive = set()
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):  # it is gone, or not to be seen
+                if name := self._NAMES.get(child.name()):
+                    self._seen[child.pid] = name
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    alive.add(child.pid)
+        return next((name for pid, name in self._seen.items() if pid not in alive), None)
+
+
+class _Watch(threading.Thread):
+    def __init__(self, find_loss: Callable[[], str | None]) -> None:
         super().__init__(name="liveness of Ray", daemon=True)
-        self._endpoints, self._driver = _endpoints(), threading.current_thread()
+        self._find_loss, self._driver = find_loss, threading.current_thread()
         self.over = threading.Event()
         self.loss: str | None = None
 
     def run(self) -> None:
-        failures = dict.fromkeys(self._endpoints, 0)
         while not self.over.wait(_PAUSE):
-            for name, endpoint in self._endpoints.items():
-                failures[name] = 0 if _listens(endpoint) else failures[name] + 1
-                if failures[name] >= _MOST_FAILURES:
-                    return self._end(name)
-        return None
+            if name := self._find_loss():
+                self._end(name)
+                return
 
     def _end(self, name: str) -> None:
-        self.loss = f"{name} has died; {_SAFE}"
+        self.loss = f"{name} has died; {SAFE}"
         if self.over.is_set():
             return
         if self._driver is threading.main_thread():
@@ -93,8 +145,8 @@ def _endpoints() -> dict[str, tuple[str, int]]:
     node: Any = ray._private.worker._global_node
     host, _, port = node.gcs_address.rpartition(":")
     return {
-        "Ray's GCS": (host.strip("[]"), int(port)),
-        "Ray's raylet": (node.node_ip_address, int(node.node_manager_port)),
+        GCS: (host.strip("[]"), int(port)),
+        RAYLET: (node.node_ip_address, int(node.node_manager_port)),
     }
 
 

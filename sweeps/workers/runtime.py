@@ -13,12 +13,14 @@ from ray._private.resource_and_label_spec import ResourceAndLabelSpec
 
 from search_spaces import Resources
 from sweeps.errors import SweepError, UsageError
+from sweeps.exits import message_if_aborted
 from sweeps.workers.authentication import authentication, environment
 from sweeps.workers.job import Job
 from sweeps.workers.joining import joinable
-from sweeps.workers.liveness import watched
-from sweeps.workers.session import session_folder
+from sweeps.workers.liveness import SAFE, watched, watched_start
+from sweeps.workers.session import INNER_FOLDER, session_folder
 
+_ABORTED = f"error: Ray has ended this process, or it was killed; {SAFE}"
 # Events for a dashboard that nobody starts, for which Ray would wait at its end.
 _PACE = {"RAY_task_events_shutdown_flush_timeout_ms": "500"}
 # Attempts, of a second each, to get through to a cluster that has answered.
@@ -38,7 +40,7 @@ def runtime(
     """
     if ray.is_initialized():
         _fits(resources, ray.cluster_resources())
-        with watched():
+        with message_if_aborted(_ABORTED), watched():
             yield
         return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -46,13 +48,16 @@ def runtime(
     with ExitStack() as closing:
         if address is None:  # a cluster may still grow
             _fits(resources, ResourceAndLabelSpec().resolve(is_head=True).to_resource_dict())
+            folder = closing.enter_context(session_folder())
+            closing.enter_context(message_if_aborted(_ABORTED, folder))
             options |= {
                 "address": "local",
                 "include_dashboard": False,
-                "_temp_dir": closing.enter_context(session_folder()),
+                "_temp_dir": f"{folder}/{INNER_FOLDER}",
                 "_node_ip_address": "127.0.0.1",
             }
         else:
+            closing.enter_context(message_if_aborted(_ABORTED))
             options |= {
                 "address": joinable(address),
                 "runtime_env": {"py_modules": _packages()},
@@ -61,7 +66,8 @@ def runtime(
         closing.enter_context(authentication(address, insecure=insecure))
         closing.callback(ray.shutdown)
         before = signal.getsignal(signal.SIGTERM)
-        _start(address, options)
+        with watched_start():
+            _start(address, options)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)  # Ray sets one of its own, which says nothing
         closing.enter_context(watched())

@@ -15,13 +15,13 @@ from sweeps.errors import UsageError
 
 _LONGEST_SOCKET = 107 if sys.platform != "darwin" else 103  # bytes, of the kernel
 _PREFIX = "hs-"  # mkdtemp adds 8 characters
-_INNER = "r"
+INNER_FOLDER = "r"  # which Ray makes, writable to all
 _SHORT = ("/tmp", "/var/tmp")  # where there is room for an object store that spills
 
 
 @contextmanager
 def session_folder() -> Iterator[str]:
-    """A folder for ``ray.init`` in a new one that only this user can enter.
+    """A new folder that only this user can enter, for Ray's ``INNER_FOLDER``.
 
     It is made in RAY_TMPDIR or TMPDIR, or, if the latter is too long, where there is a short path.
 
@@ -30,7 +30,7 @@ def session_folder() -> Iterator[str]:
     """
     folder = _made()
     try:
-        yield f"{folder}/{_INNER}"  # which Ray makes, writable to all
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -38,7 +38,9 @@ def session_folder() -> Iterator[str]:
 def longest_parent() -> int:
     """Bytes that RAY_TMPDIR and TMPDIR may have at most."""
     session = f"session_2000-01-01_00-00-00_000000_{os.getpid()}"
-    return _LONGEST_SOCKET - len(f"/{_PREFIX}{'x' * 8}/{_INNER}/{session}/sockets/plasma_store")
+    return _LONGEST_SOCKET - len(
+        f"/{_PREFIX}{'x' * 8}/{INNER_FOLDER}/{session}/sockets/plasma_store"
+    )
 
 
 def _made() -> str:

@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,10 @@ pytestmark = pytest.mark.ray
 LONG = ("--set", "study.training.epochs=400", "--set", "scheduler=null")
 LISTENS = "0A"  # the state in /proc/net/tcp
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
-# By a part of their command lines; how the sweep ends is Ray's choice where its agents die.
+# By a part of their command lines. Without a raylet or its agents Ray may end the driver first.
 PROCESSES = {
     "gcs/gcs_server": "Ray's GCS has died",
-    "raylet/raylet": "Ray's raylet has died",
+    "raylet/raylet": "Ray",
     "ray::RuntimeEnvAgent": "Ray",
 }
 
@@ -26,6 +28,13 @@ PROCESSES = {
 def space(tmp_path: Path) -> Path:
     (tmp_path / "space.yaml").write_text(SPACE)
     return tmp_path / "space.yaml"
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a path short enough for Ray's sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def listening(pids: set[int]) -> dict[str, int]:
@@ -92,3 +101,32 @@ def test_a_process_of_ray_that_dies_ends_the_sweep_with_a_line_and_the_same_comm
     with Driver(space, out, *LONG) as driver:
         assert driver.records(5), driver.errors
         assert driver.interrupt(signal.SIGTERM) == 128 + signal.SIGTERM
+
+
+@pytest.mark.slow
+def test_a_raylet_that_dies_while_it_starts_ends_the_sweep_with_a_line(space, tmp_path, temporary):
+    with Driver(space, tmp_path / "out", *LONG, TMPDIR=str(temporary)) as driver:
+        found: list[int] = []
+
+        def started() -> bool:
+            found[:] = [p for p, title in driver.processes.items() if "raylet/raylet" in title]
+            return bool(found)
+
+        assert driver.meets(started), driver.errors
+        os.kill(found[0], signal.SIGKILL)
+        assert driver.ends() == 1, driver.errors
+        driver.leaves_no_process()
+        assert driver.errors.splitlines() == [
+            "error: Ray's raylet has died; what was recorded is safe, and the same command goes on"
+        ]
+    leaves_nothing(tmp_path / "out")
+    assert not list(temporary.glob("hs-*"))
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_leaves_no_folder_of_ray(space, tmp_path, temporary):
+    with Driver(space, tmp_path / "out", *LONG, TMPDIR=str(temporary)) as driver:
+        assert driver.records(20), driver.errors
+        driver.kill()
+        driver.leaves_no_process()
+    assert not list(temporary.glob("hs-*"))

@@ -157,6 +157,20 @@ def test_a_process_that_ends_without_a_word_has_one_said_for_it(end, lines):
     assert done.stderr.split() == [b"said" if "said" in end else b"told"]
 
 
+@pytest.mark.parametrize("end", ["os._exit(1)", "os.kill(os.getpid(), 9)", "exit_with('said', 1)"])
+def test_folders_of_a_process_that_ends_without_a_word_are_removed(tmp_path, end):
+    (tmp_path / "session" / "inner").mkdir(parents=True)
+    program = (
+        "import os, sys\nfrom sweeps.exits import *\n"
+        f"with message_if_aborted('told', sys.argv[1]): {end}"
+    )
+    # Its stderr is that of the one that cleans up, and so is at its end when that one is.
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "session")], capture_output=True, cwd=ROOT
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_control_a_process_that_ends_in_order_is_not_spoken_for(capfd):
     with message_if_aborted("told"):
         pass

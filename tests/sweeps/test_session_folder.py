@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import UsageError
-from sweeps.workers.session import longest_parent, session_folder
+from sweeps.workers.session import INNER_FOLDER, longest_parent, session_folder
 
 KERNEL = 107  # bytes of a Unix socket's path, on Linux
 
@@ -33,7 +33,8 @@ def padded(base: Path, length: int) -> Path:
 
 def socket_of(folder: str) -> str:
     """The longest path that Ray makes in ``folder``."""
-    return f"{folder}/session_2026-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store"
+    session = f"session_2026-01-01_00-00-00_000000_{os.getpid()}"
+    return f"{folder}/{INNER_FOLDER}/{session}/sockets/plasma_store"
 
 
 @pytest.mark.parametrize("beyond", [-2, -1, 0, 1, 2, 20, 100])
@@ -42,7 +43,7 @@ def test_the_socket_of_every_tmpdir_is_within_the_limit_of_the_kernel(base, monk
     monkeypatch.setenv("TMPDIR", str(parent))
     with session_folder() as folder:
         assert len(os.fsencode(socket_of(folder))) <= KERNEL
-        private = Path(folder).parent
+        private = Path(folder)
         assert (private.parent == parent) == (beyond <= 0)
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
     assert not private.exists()
