@@ -15,7 +15,7 @@ end = os.read(0, 1)
 if not end:
     os.write(2, os.fsencode(sys.argv[1]) + b"\\n")
 absent, deadline = 0, time.monotonic() + 60
-while end != b"." and absent < 4 and time.monotonic() < deadline:
+while sys.argv[2:] and end != b"." and absent < 4 and time.monotonic() < deadline:
     for folder in sys.argv[2:]:
         absent = 0 if os.path.lexists(folder) else absent + 1
         shutil.rmtree(folder, ignore_errors=True)
