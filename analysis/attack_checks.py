@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.configurations import groups, parameters, prepared, problem_axes
 from analysis.robustness import chosen
 from analysis.threats import (
@@ -46,6 +47,7 @@ class Check:
         return f"passed: {self.line}." if self.passed else f"FAILED: {self.line}."
 
 
+@checked
 def attack_checks(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Check]:
     """What must hold of the attacks on the chosen tickets, one check each; none without attacks.
 

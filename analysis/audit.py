@@ -14,6 +14,7 @@ import pandas as pd
 import scipy  # its stats are loaded where they are first used: they take a second
 
 from analysis import schema
+from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.seeds import Interval, Rng, interval
 from analysis.words import setting
@@ -24,6 +25,7 @@ _NOWHERE = {"mean": math.nan, "count": 0}
 _KNOWN = ("trial_id", "status", "val_loss", "stopped_at", "audited", "audit_val_loss")
 
 
+@checked
 def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
     """One row a unit and rung: its value there, and the validation risk it came to at the end.
 
@@ -75,6 +77,7 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
     return typed(rows, _DTYPES)
 
 
+@checked
 def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
     """One row a rung of :func:`audit`, after a first one for all (``rung`` null).
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.configurations import groups, parameter_dtypes, parameters, problem_axes, typed
 from analysis.statistics import over_seeds
 
@@ -22,6 +23,7 @@ _NAMES: Mapping[str, str] = {
 }
 
 
+@checked
 def baselines(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
     """One row a hedge (and problem), best CVaR 5 % first: means over preparations.
 

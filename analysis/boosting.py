@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.configurations import (
     LOTTERY,
     groups,
@@ -39,6 +40,7 @@ _RIVALS = ("dense", "retrained", "retrained_as_long", "lottery", "same_rate")
 _ENDS = ("", "_low", "_high")
 
 
+@checked
 def budget_curves(
     trials: pd.DataFrame,
     manifest: Mapping[str, Any] | None = None,

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
+from analysis.arguments import checked
 from analysis.configurations import (
     check_parameters,
     configurations,
@@ -31,6 +32,7 @@ BETTER, WORSE, OPEN = "better", "worse", "not told apart"
 _BY_SPEED = ("val_loss", "converged", "epochs_to_95pct")
 
 
+@checked
 def compare(
     trials: pd.DataFrame,
     metric: str = "cvar_05",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.configurations import (
     LOTTERY,
     groups,
@@ -35,6 +36,7 @@ KINDS = (LOTTERY, "shuffled_mask", "random_mask", "random_reinit", "small_dense"
 _NEEDED = ("val_loss", "converged", "epochs_to_95pct")
 
 
+@checked
 def controls(
     trials: pd.DataFrame,
     manifest: Mapping[str, Any] | None = None,

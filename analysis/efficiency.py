@@ -4,11 +4,13 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.configurations import problem_axes, typed
 from analysis.statistics import lower_bound
 from analysis.tables import summary
 
 
+@checked
 def sparsity_passes(
     trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> pd.DataFrame:
@@ -53,6 +55,7 @@ def sparsity_passes(
     return frame
 
 
+@checked
 def max_efficient_sparsity(
     trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> pd.DataFrame:

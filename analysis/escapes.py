@@ -13,6 +13,11 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
+def shown(value: object) -> str:
+    """Beginning of ``value`` as Python writes it, on one line."""
+    return printable(repr(value)[:60].partition("\n")[0])
+
+
 def printable(text: str, *, most: int | None = None) -> str:
     """``text`` on one line, control characters and the like as ``\\x1b``, cut after ``most``.
 

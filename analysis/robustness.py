@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.baselines import DENSE
 from analysis.configurations import (
     groups,
@@ -39,6 +40,7 @@ _SIDES = ("standard", "robust")
 _MARKETS = ("@", "_of_price@", "_worst@")
 
 
+@checked
 def robustness_table(
     trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0
 ) -> pd.DataFrame:
@@ -88,6 +90,7 @@ def robustness_table(
     )
 
 
+@checked
 def robust_against_standard(
     trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0
 ) -> pd.DataFrame:

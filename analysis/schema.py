@@ -17,6 +17,7 @@ import pandas as pd
 from analysis import columns_tickets, columns_xnn
 from analysis.columns import LATER, STATUSES, Column, Direction, Dtype
 from analysis.columns_tickets import EPOCHS, TEST_METRICS, TRIALS
+from analysis.escapes import shown
 
 __all__ = [
     "AXES",
@@ -65,10 +66,9 @@ def check_frame(frame: object, table: str = "trials") -> None:
         TypeError: it is something else; the message is one line and names the cure.
     """
     if not isinstance(frame, pd.DataFrame):
-        shown = repr(frame)[:60].partition("\n")[0]
         raise TypeError(
             f"{table} must be a DataFrame, such as analysis.load_{table}(storage) gives; "
-            f"got {shown}"
+            f"got {shown(frame)}"
         )
 
 

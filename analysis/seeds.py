@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy  # its stats are loaded where they are first used: they take a second
 
+from analysis.arguments import checked, numbers
+
 _RESAMPLES = 9999
 
 Statistic = Callable[..., npt.NDArray[np.float64]]
@@ -42,7 +44,7 @@ def interquartile_mean(
     Raises:
         ValueError: there are no values.
     """
-    x = np.asarray(values, dtype=float)
+    x = numbers("values", values)
     x = np.sort(x.ravel() if axis is None else np.moveaxis(x, axis, -1), axis=-1)
     if not (n := x.shape[-1]):
         raise ValueError("the interquartile mean needs at least one value, got none")
@@ -50,6 +52,7 @@ def interquartile_mean(
     return np.asarray(x @ np.diff(edges) / (n / 2))
 
 
+@checked
 def interval(
     scores: npt.ArrayLike, statistic: Statistic = np.mean, *, confidence: float = 0.95, rng: Rng
 ) -> Interval:
@@ -74,7 +77,7 @@ def interval(
     """
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
-    x = np.asarray(scores, dtype=float)
+    x = numbers("scores", scores)
     if x.ndim not in (1, 2):
         raise ValueError(f"scores must be [seeds] or [seeds, configurations], got {x.shape}")
     n = len(x)
@@ -99,6 +102,7 @@ def interval(
     return Interval(low=float(found.low), high=float(found.high))
 
 
+@checked
 def signed_rank(differences: npt.ArrayLike) -> float:
     """Two-sided p of Wilcoxon's signed-rank test that paired ``differences`` centre on zero.
 
@@ -113,13 +117,16 @@ def signed_rank(differences: npt.ArrayLike) -> float:
     return float(scipy.stats.wilcoxon(d).pvalue) if d.size else 1.0
 
 
+@checked
 def holm(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """p-values after Holm's correction, in the order given: valid jointly, never below the raw.
 
     Raises:
-        ValueError: a value outside [0, 1].
+        ValueError: a value outside [0, 1], or not one list of them.
     """
-    raw = np.asarray(p, dtype=float)
+    raw = numbers("p", p)
+    if raw.ndim != 1:
+        raise ValueError(f"p must be a list of p-values, got {raw.ndim} dimensions")
     if not np.all((raw >= 0.0) & (raw <= 1.0)):
         raise ValueError(f"p-values must lie in [0, 1], got {raw.tolist()}")
     order = np.argsort(raw, kind="stable")
@@ -129,6 +136,7 @@ def holm(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return adjusted
 
 
+@checked
 def paired_size(effect: float, *, power: float = 0.8, level: float = 0.05) -> int:
     """Smallest number of seeds at which a two-sided paired t-test finds ``effect``.
 
@@ -157,6 +165,7 @@ def paired_size(effect: float, *, power: float = 0.8, level: float = 0.05) -> in
     return n
 
 
+@checked
 def more_seeds(
     differences: npt.ArrayLike, *, power: float = 0.8, level: float = 0.05
 ) -> int | None:
@@ -177,6 +186,7 @@ def more_seeds(
     return max(0, needed - d.size)
 
 
+@checked
 def least_seeds(comparisons: int = 1, *, level: float = 0.05) -> int:
     """Fewest seeds at which the signed-rank test can reject at all, after Holm's correction.
 
@@ -204,7 +214,7 @@ def _power(effect: float, n: int, level: float) -> float:
 
 
 def _finite(differences: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    d = np.asarray(differences, dtype=float)
+    d = numbers("differences", differences)
     if not np.all(np.isfinite(d)):
         raise ValueError(f"differences must be finite, got {d.tolist()}; leave such seeds out")
     return d

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
+from analysis.arguments import checked
 from analysis.configurations import (
     COUNTS,
     check_parameters,
@@ -37,6 +38,7 @@ _WITH_SE = ("cvar_05", "cvar_05_minus_dense", "dense_cvar_05")
 _WITH_RANGE = ("cvar_05", "sharpe_ratio", "dense_sharpe_ratio")
 
 
+@checked
 def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     """One row a group: the learning rate that reaches the 95 % criterion in the fewest epochs.
 
@@ -86,6 +88,7 @@ def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     )
 
 
+@checked
 def summary(trials: pd.DataFrame) -> pd.DataFrame:
     """One row a (sparsity, epsilon): its best configuration by validation risk, means over seeds.
 

@@ -28,7 +28,11 @@ def main() -> None:
         swept = storages(Path(folder))
         for name in [arguments.only] if arguments.only else swept:
             tally = examine(
-                swept[name], swept["finished"], Path(folder), most=arguments.most, small=SMALL
+                swept[name],
+                swept["finished"],
+                Path(folder),
+                most=arguments.most,
+                small=arguments.small,
             )
             counts = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(tally.outcomes.items()))
             print(f"{name}: {tally.outcomes.total():,} flips: {counts}; wrong: {len(tally.wrong)}")

@@ -1,6 +1,5 @@
 """The command line: ``hedgesweep`` (= ``python -m sweeps``)."""
 
-import io
 import shlex
 import signal
 import subprocess
@@ -32,6 +31,7 @@ from sweeps.options import (
     space_argument,
     storage_argument,
     storage_option,
+    usage_error,
 )
 from sweeps.planning.budget import Budget
 from sweeps.record.storage import WriteError
@@ -272,10 +272,11 @@ def main() -> None:
         with suppress(OSError):
             echo(f"error: the output cannot be written ({error.strerror})", err=True)
         sys.exit(1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        echo_all(error.format_message().splitlines())
+        sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show(file=(usage := io.StringIO()))
-        for line in usage.getvalue().splitlines():
-            echo(line, err=True)
+        echo(f"error: {usage_error(error)}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
         cause = error.__cause__ or error  # click raises an Abort of its own from it

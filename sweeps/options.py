@@ -49,3 +49,11 @@ cpus_option = click.option(
 rate_option = click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Price of a CPU-hour."
 )
+
+
+def usage_error(error: click.ClickException) -> str:
+    """One line for what click says in four: condition, value, cure."""
+    message = " ".join(error.format_message().split()).rstrip(".?")
+    message = message[:1].lower() + message[1:].replace(". Did you mean", "; did you mean")
+    context = getattr(error, "ctx", None)
+    return f"{message}; see {context.command_path if context else 'hedgesweep'} --help"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.seeds import Rng, interval
 from analysis.words import amount
@@ -32,6 +33,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
 """Every baseline in words, and the rows it is judged on; what is in sample comes last."""
 
 
+@checked
 def baselines(
     manifest: Mapping[str, Any],
     *,

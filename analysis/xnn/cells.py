@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
+from analysis.arguments import checked
 from analysis.columns_xnn import CONTROLS
 from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
 from analysis.robust_findings import FEWEST
@@ -80,6 +81,7 @@ _MEANS = (
 )
 
 
+@checked
 def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
     """One row a configuration, which is all that is swept but the seed: means over its seeds.
 
@@ -139,6 +141,7 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     )
 
 
+@checked
 def spelled_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
     """``trials`` with method, weight and clusters as columns also where the study fixes them.
 
@@ -173,6 +176,7 @@ def differences(trials: pd.DataFrame) -> pd.DataFrame:
     return merged[merged["status"].eq("completed")].join(apart)
 
 
+@checked
 def members(trials: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
     """The completed trials of a ``cell``, a row of :func:`cells`, in order of their seeds."""
     frame = completed(trials)
@@ -187,6 +191,7 @@ def completed(trials: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["status"].eq("completed")]
 
 
+@checked
 def plain_of(table: pd.DataFrame, cell: pd.Series | None) -> pd.Series | None:
     """The row of the plain network that a ``cell`` is paired with, or None where it is not swept.
 
@@ -224,8 +229,11 @@ def _shared(table: pd.DataFrame) -> list[str]:
 
 def _merged(trials: pd.DataFrame) -> pd.DataFrame:
     """``trials`` with plain networks under one name, ``plain``, and one trial for each of them."""
+    if "status" not in trials and not len(trials.columns):
+        trials = trials.assign(status=pd.Series(dtype="category"))
     done = "status" in trials and trials["status"].eq("completed").any()
-    for name in ("cross_entropy", GAIN) if done else ():
+    needed = ("cross_entropy", GAIN) if done else ("status",)
+    for name in needed:
         if name not in trials:
             raise schema.ColumnError(
                 f"trials have no column {name!r}, which the table of cells needs; pass the whole "

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.columns_xnn import ENDS, RATES
 from analysis.configurations import typed
 from analysis.words import amount, percent, plural
@@ -30,6 +31,7 @@ SPREADS = (
 _GROUPED = re.compile(r"(?P<rate>\w+?)@(?P<column>\w+):(?P<level>.+)")
 
 
+@checked
 def by_group(
     trials: pd.DataFrame, cell: pd.Series | None, plain: pd.Series | None
 ) -> pd.DataFrame:

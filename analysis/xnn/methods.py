@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.robust_findings import FEWEST
 from analysis.seeds import Rng, interval
@@ -26,6 +27,7 @@ _JUDGED = (VALIDATED, GAIN, f"val_{GAIN}")
 _MOST = 3  # weights of a method that are told one by one
 
 
+@checked
 def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
     """One row a method and weight beside its ``control``; none where one method was swept.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.selection import whole
 
@@ -28,6 +29,7 @@ class Front:
     hypervolume: float
 
 
+@checked
 def pareto(table: pd.DataFrame) -> Front:
     """The front of the test cross-entropy over the plain network against the explanation gain.
 

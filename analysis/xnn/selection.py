@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
+from analysis.arguments import checked
 from analysis.xnn.cells import COST, GAIN
 
 WITHIN = 0.02
@@ -14,6 +15,7 @@ WITHIN = 0.02
 VALIDATED = "val_loss_minus_plain"
 
 
+@checked
 def best(table: pd.DataFrame, *, within: float = WITHIN) -> pd.Series | None:
     """The cell with the largest explanation gain at a cost of at most ``within`` nats, or None.
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy  # its parts are loaded where they are first used
 
+from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.tensors import SweepFiles, TensorFile, UnreadError
 from analysis.words import amount, plural
@@ -56,6 +57,7 @@ class Explained:
     inverse_root: Floats
 
 
+@checked
 def stability(
     files: SweepFiles, trials: pd.DataFrame, table: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:

@@ -171,6 +171,12 @@ def find_centroids(
     )
 
 
+def most_clusters(config: ClusteringConfig, rows: int) -> int:
+    """Largest K that ``rows`` training rows allow, if all of them differ."""
+    seen = rows if config.method not in _QUADRATIC or config.sample is None else config.sample
+    return min(rows - 1, seen)
+
+
 def nearest_means(
     config: ClusteringConfig, white: Rows, drawn: NDArray[np.integer], *, seed: int
 ) -> Labels:

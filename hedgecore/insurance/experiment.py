@@ -7,6 +7,7 @@ from hedgecore.config import ConfigError
 from hedgecore.experiment import Direction, Experiment, Json, Run, Wording
 from hedgecore.insurance import work
 from hedgecore.insurance.assess import TESTED, VALIDATED
+from hedgecore.insurance.centroids import most_clusters
 from hedgecore.insurance.config import AXES, XnnStudy
 from hedgecore.insurance.data import check_file
 from hedgecore.insurance.deployed import deployed
@@ -140,6 +141,14 @@ class _Xnn:
 
     def check_data(self, study: XnnStudy) -> None:
         if study.data.path is None:
+            most = most_clusters(study.clustering, work.rows(study.data)[0])
+            if study.clustering.clusters > most:
+                problem = f"clusters must not exceed the {most} that the training rows allow"
+                raise ConfigError(
+                    AXES["clusters"],
+                    f"{problem}, got {study.clustering.clusters}; lower it, or raise data.rows",
+                    write=(most,),
+                )
             return
         try:
             check_file(study.data.path)

@@ -69,6 +69,27 @@ def combination_error(
     return space.places.error(where, error.problem, write=write)
 
 
+def data_error(space: SearchSpace, error: ConfigError) -> SpaceError:
+    """The error on a study that its data cannot serve, at the axis or key that asks too much.
+
+    Args:
+        space: of the study.
+        error: what the data say; the largest number that they can serve stands in its ``write``.
+    """
+    limit = error.write[0] if error.write else None
+    for axis, domain in space.space.items():
+        if own_path(space, axis, error.key):
+            write: object = Cure.UNKNOWN
+            if isinstance(limit, int):
+                ends = [min(v, limit) for v in domain.ends() if isinstance(v, int | float)]
+                write = _domain(domain, list(dict.fromkeys(ends)))
+            if isinstance(write, dict):
+                write |= condition(space, axis)
+            return space.places.error(f"space.{axis}", error.problem, write=write)
+    write = error.write[0] if error.write else Cure.UNKNOWN
+    return space.places.error(f"study.{error.key}", error.problem, write=write)
+
+
 def renamed_axis(space: SearchSpace, axis: str, name: str) -> tuple[object, str | None]:
     """The domain of ``axis``, and the key of the axis ``name`` that it is moved to."""
     if not name or name in space.space:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hedgecore.config import ConfigError
 from sweeps.errors import UsageError
-from sweeps.planning.checks import wrong
+from sweeps.planning.cures import data_error
 from sweeps.planning.estimate import stored_bytes
 from sweeps.planning.plan import Plan
 
@@ -55,9 +55,7 @@ def check_data(planned: Plan) -> None:
         try:
             planned.experiment.check_data(trial.study)
         except ConfigError as error:
-            key = f"study.{error.key}"
-            write = error.write[0] if error.write else None
-            raise wrong(planned.space, key, error.problem, write=write) from error
+            raise data_error(planned.space, error) from error
 
 
 def check_memory(planned: Plan, *, memory: int) -> None:

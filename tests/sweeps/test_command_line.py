@@ -41,6 +41,29 @@ def test_a_mistake_is_one_line_and_exit_code_2(tiny, tmp_path, override, message
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["rnu"],
+        ["--no-such"],
+        ["run"],
+        ["run", "tickets"],
+        ["run", "tickets", "--storag", "out"],
+        ["run", "tickets", "--storage", "out", "--max-concurrent", "0"],
+        ["plan", "tickets", "more"],
+        ["report", "out", "--tolerance"],
+    ],
+    ids=" ".join,
+)
+def test_a_misuse_of_a_command_is_one_line_with_its_help(arguments):
+    done = hedgesweep(*arguments)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith("--help")
+    assert not done.stdout
+
+
 def test_a_missing_space_is_one_line_and_exit_code_2(tmp_path):
     done = mistake(tmp_path / "tickts.yaml", storage=tmp_path / "out")
     assert done.returncode == 2

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -93,6 +94,28 @@ def test_data_that_is_missing_or_no_train_csv_is_refused_before_ray_starts(
     ):
         with pytest.raises(SpaceError, match=rf"study\.data\.path: .*{message}"):
             refused()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "write"),
+    [
+        ("space.clusters.grid", [3, 99_999], "'space.clusters.grid': [3, {most}]"),
+        ("study.clustering.clusters", 99_999, "'study.clustering.clusters': {most}"),
+    ],
+)
+def test_more_clusters_than_rows_are_refused_before_ray_starts(xnn, tmp_path, key, value, write):
+    if key.startswith("study."):
+        xnn.write_text(TINY_XNN.replace("  clusters: {grid: [2, 3]}\n", ""))
+    for refused in (
+        lambda: check_data(sweeps.plan(xnn, overrides={key: value})),
+        lambda: sweeps.run(xnn, storage=tmp_path / "s", overrides={key: value}),
+    ):
+        with pytest.raises(SpaceError, match=r"the (\d+) that the training rows allow") as raised:
+            refused()
+        most = int(re.search(r"exceed the (\d+)", str(raised.value))[1])
+        assert write.format(most=most) in str(raised.value)
+    cured = [*value[:-1], most] if isinstance(value, list) else most
+    check_data(sweeps.plan(xnn, overrides={key: cured}))
 
 
 @pytest.mark.parametrize("name", ["a b", "it's", "a;b", "$(x)", 'a"b', "-x"])

@@ -1,0 +1,124 @@
+"""Arguments of the public functions, checked by name at the border: one line with the cure."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis import schema
+from analysis.escapes import shown
+from analysis.tensors import SweepFiles
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def checked(function: Callable[P, T]) -> Callable[P, T]:
+    """``function``, whose arguments are of the kind that those of their names are.
+
+    Raises (when called):
+        TypeError: one is of another; the message names it, what was given and the cure.
+        schema.ColumnError: a frame lacks the columns by which it is told.
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            if name in _CHECKS:
+                _CHECKS[name](name, value)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """``values`` as an array; what is missing is NaN.
+
+    Raises:
+        TypeError: they are no numbers.
+    """
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must be numbers, such as [0.1, 0.2]; got {shown(values)}"
+        ) from error
+
+
+def _frame(name: str, value: object, *, source: str, columns: tuple[str, ...] = ()) -> None:
+    if not isinstance(value, pd.DataFrame):
+        raise TypeError(f"{name} must be a DataFrame, such as {source} gives; got {shown(value)}")
+    for column in columns:
+        if column not in value:
+            raise schema.ColumnError(
+                f"no column {column!r} in {name}; pass the whole frame from {source}"
+            )
+
+
+def _trials(name: str, value: object) -> None:
+    _frame(name, value, source=f"analysis.load_{name}(storage)")
+
+
+def _rows(name: str, value: object) -> None:
+    _frame(name, value, source="analysis.audit(trials, epochs, manifest)", columns=("rung",))
+
+
+def _table(name: str, value: object) -> None:
+    columns = ("reference", "seeds")
+    _frame(name, value, source="analysis.xnn.cells(trials)", columns=columns)
+
+
+def _manifest(name: str, value: object) -> None:
+    if not isinstance(value, Mapping):
+        source = "analysis.load_manifest(storage)"
+        raise TypeError(f"{name} must be a mapping, such as {source} gives; got {shown(value)}")
+
+
+def _cell(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, pd.Series):
+        raise TypeError(
+            f"{name} must be a row of analysis.xnn.cells(trials), such as "
+            f"analysis.xnn.best(table) gives, or None; got {shown(value)}"
+        )
+
+
+def _number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number; got {shown(value)}")
+
+
+def _rng(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer | np.random.Generator):
+        raise TypeError(
+            f"{name} must be a whole number or a numpy.random.Generator; got {shown(value)}"
+        )
+
+
+def _files(name: str, value: object) -> None:
+    if not isinstance(value, SweepFiles):
+        source = "analysis.SweepFiles.of(storage, trials, manifest)"
+        raise TypeError(f"{name} must be {source}; got {shown(value)}")
+
+
+_CHECKS: Mapping[str, Callable[[str, Any], None]] = {
+    "cell": _cell,
+    "comparisons": _number,
+    "confidence": _number,
+    "effect": _number,
+    "epochs": _trials,
+    "files": _files,
+    "level": _number,
+    "manifest": _manifest,
+    "plain": _cell,
+    "power": _number,
+    "rng": _rng,
+    "rows": _rows,
+    "table": _table,
+    "trials": _trials,
+    "within": _number,
+}
