@@ -152,7 +152,7 @@ def run(
                         ledger,
                         engine,
                         paced,
-                        lanes=max_concurrent,
+                        lanes=None if max_concurrent is None else int(max_concurrent),
                         deadline=deadline,
                         hang_after=hang_after,
                         grows=address is not None,

@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 
 import sweeps
 from sweeps import Budget, UsageError
+from sweeps.arguments import check_types
 
 WRONG = {
     "storage": [3, None, b"out", "", 2.5],
@@ -31,6 +33,21 @@ def test_an_argument_of_another_type_or_range_is_one_line_that_names_it(
         sweeps.run(tiny, **arguments)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_number_of_numpys_is_a_number():
+    check_types(
+        storage="out",
+        max_concurrent=np.int64(2),
+        address=None,
+        insecure=False,
+        allow_mixed=False,
+        audit=np.float64(0.5),
+        budget=None,
+        hang_after=np.float64(3.0),
+        followers=[],
+        progress=None,
+    )
 
 
 @pytest.mark.parametrize("name", ["cpus", "hours", "cost", "rate"])
