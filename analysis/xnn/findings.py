@@ -85,7 +85,7 @@ def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) ->
         names: the axes of the table.
     """
     known = table[table["seeds"].gt(0)]
-    if "clusters" not in table or known.empty or "r2_untrained" not in known:
+    if "clusters" not in table or known.empty or not {"r2_untrained", "r2_permuted"} <= set(known):
         return []
     one = known.iloc[0] if cell is None else cell
     held = {n: one[n] for n in names if n not in ("method", "adj_weight", "clusters")}
@@ -125,7 +125,7 @@ def faithfulness(cell: pd.Series, done: pd.DataFrame) -> list[str]:
             f"Its clusters {again} under resampling: those of bootstrap samples have a mean "
             f"adjusted Rand index of {amount(same)} with those of all rows."
         )
-    if pd.notna(cell.get("specificity")):
+    if pd.notna(cell.get("specificity")) and pd.notna(cell.get("r2_random_points")):
         lines.append(
             "On distances to as many random rows its nodes have an R2 of "
             f"{amount(cell['r2_random_points'])}; what they tell of these centroids beyond it is "
@@ -136,7 +136,8 @@ def faithfulness(cell: pd.Series, done: pd.DataFrame) -> list[str]:
             "Without the nodes of a centroid, the change of cross-entropy on its own rows, less "
             f"that on others, is {_known(cell, done, 'selectivity', ' nat')}."
         )
-    if pd.notna(cell.get("surrogate_agreement")):
+    surrogate = ("surrogate_agreement", "surrogate_cross_entropy")
+    if all(pd.notna(cell.get(name)) for name in surrogate):
         rise = cell["surrogate_cross_entropy"] - cell["cross_entropy"]
         lines.append(
             "With its nodes replaced by what distances imply, "
@@ -201,9 +202,10 @@ def _gained(cell: pd.Series) -> str:
     if known:
         name = max(known, key=known.__getitem__)
         largest = f" (largest mean of a control: {amount(known[name])}, {CONTROLS[name]})"
+    own = f" of {amount(cell['r2_mean'])}" if pd.notna(cell.get("r2_mean")) else ""
     # The best control may be another at every seed, so no two means differ by the gain.
     return (
-        f"and its nodes' R2 of {amount(cell['r2_mean'])} lies on average {side} the best control "
+        f"and its nodes' R2{own} lies on average {side} the best control "
         f"of its seed, a gain of {estimate(cell, GAIN, signed=True)}"
         f"{level.get(verdict(cell, GAIN), '')}{largest}"
     )
