@@ -93,15 +93,13 @@ def deadly(folder: Path, *, attempts: int) -> Callable[..., Any]:
             for row in self._run.epochs():
                 yield {**row, "val_pnl_mean": float("nan"), "grad_norm": float("inf")}
 
-    def opened(
-        trial: dict[str, Any], checkpoint: bytes | None, *, preparations: Any, device: str
-    ) -> Any:
+    def opened(trial: dict[str, Any], checkpoint: bytes | None, **shared: Any) -> Any:
         death = by_rate[trial["config"]["lr"]]
         attempt = len(list(folder.glob(f"{death}.*")))
         (folder / f"{death}.{attempt}").touch()
         if attempt < attempts and death in deaths:
             deaths[death]()
-        run = whole(trial, checkpoint, preparations=preparations, device=device)
+        run = whole(trial, checkpoint, **shared)
         return Garbage(run) if death == "garbage" else run
 
     return opened
