@@ -51,7 +51,8 @@ class Tail:
 
     def _state(self) -> list[tuple[str, int, int, int]]:
         try:
-            stats = [(file.name, file.stat()) for file in files(self._storage)]
+            listed = files(self._storage)
+            stats = [(file.name, file.stat(follow_symlinks=False)) for file in listed]
         except FileNotFoundError:  # between the listing and the look at it
             return []
         return [(name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in stats]
