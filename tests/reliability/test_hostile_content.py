@@ -4,8 +4,9 @@ import json
 import os
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -268,9 +269,17 @@ def obeyed(text: str) -> set[str]:
     return {c for line in text.split("\n") for c in line if not c.isprintable()}
 
 
-def check(capsys, swept: Path, storage: Path, scratch: Path, what: object) -> int:
+def check(
+    capsys,
+    swept: Path,
+    storage: Path,
+    scratch: Path,
+    what: object,
+    forge: Callable[[], object] = lambda: None,
+) -> int:
     said = 0
     for command in commands(storage, swept, scratch):
+        forge()  # the last one may have mended it
         ended = hedgesweep(capsys, *command)
         assert not obeyed(ended.out + ended.err), (what, command, ended)
         assert not any(line.startswith("error: forged") for line in ended.err.splitlines())
@@ -304,13 +313,15 @@ def test_no_text_of_a_log_is_obeyed_by_a_terminal(swept, tmp_path, capsys):
 @pytest.mark.parametrize("file", ["manifest.json", "study/*/facts.json"])
 def test_no_text_of_a_document_is_obeyed_by_a_terminal(swept, storage, tmp_path, capsys, file):
     (path,) = storage.glob(file)
-    (storage / "SHA256SUMS").unlink()  # a stranger would list what he made
     document = json.loads(path.read_text())
-    said = 0
-    for at in strings(document):
+
+    def forge(at: tuple[Any, ...]) -> None:
         path.write_text(json.dumps(with_escapes(document, at)))
-        said += check(capsys, swept, storage, tmp_path, at)
-    assert file != "manifest.json" or said > 3
+        (storage / "SHA256SUMS").unlink(missing_ok=True)  # a stranger would list what he made
+
+    # manifest.json is a copy that none of these reads; the report does, see tests/analysis.
+    for at in strings(document):
+        check(capsys, swept, storage, tmp_path, at, partial(forge, at))
 
 
 def test_no_name_of_a_file_is_obeyed_by_a_terminal(swept, tmp_path, capsys):
