@@ -148,9 +148,8 @@ def test_control_without_checkpoints_more_is_trained_twice_and_nothing_differs(
 
 @pytest.mark.slow
 def test_control_a_driver_that_records_no_segments_is_caught(undisturbed, tmp_path):
-    space, reference = undisturbed
+    space, _ = undisturbed
     storage = tmp_path / "out"
-    shutil.copytree(reference / "study", storage / "study")
     with Driver(space, storage, program=("-c", FORGETFUL, "run")) as driver:
         assert driver.says(" done "), driver.errors
         driver.kill()
