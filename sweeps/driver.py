@@ -19,6 +19,7 @@ from sweeps.planning.budget import Budget
 from sweeps.planning.plan import Plan, plan
 from sweeps.planning.warm import begun_with
 from sweeps.record import manifest
+from sweeps.record.code import code_identity
 from sweeps.record.layout import writable_storage
 from sweeps.record.ledger import Ledger
 from sweeps.record.models import rebuild
@@ -94,7 +95,7 @@ def run(
     storage = writable_storage(storage)
     if not (storage / "log").exists():  # nothing is finished there, and nothing is left behind
         machine.check(planned, cluster=address is not None)
-    core, text = manifest.core_version(), planned.space.text
+    core, text = code_identity(planned.space.experiment), planned.space.text
     began = time.monotonic()
     deadline = budget.deadline(began) if budget else None
     engine = engine_for(planned, audit=audit)

@@ -16,7 +16,7 @@ from hedgecore.hedging.train import DIRECTIONS
 from hedgecore.metrics import METRICS
 from hedgecore.rng import numpy_stream
 from sweeps import Silent, Sweep
-from sweeps.record import manifest
+from sweeps.record.code import code_identity
 from sweeps.record.filing import Facts
 from sweeps.workers import running
 from sweeps.workers.trainables import Worker
@@ -97,7 +97,7 @@ def _facts(seed: int) -> Facts:
     metrics = dict.fromkeys(METRICS, 0.0)
     return Facts(
         seed=seed,
-        core=manifest.core_version(),
+        core=code_identity("tickets"),
         sha256={"theta_0": "0"},
         data_sha256="0",
         layout={},

@@ -20,6 +20,7 @@ from sweeps.driver import engine_for
 from sweeps.experiments import experiment
 from sweeps.planning.plan import TrialPlan
 from sweeps.record import lines, manifest
+from sweeps.record.code import code_identity
 from sweeps.record.filing import Facts
 from sweeps.record.ledger import Ledger
 from sweeps.workers.trainables import Worker
@@ -47,7 +48,7 @@ def run_locally(
         shuffle_seed: lanes come in in an order drawn from it; in turn if None.
     """
     planned = sweeps.plan(_loaded(space, storage, overrides))
-    core = manifest.core_version()
+    core = code_identity(planned.space.experiment)
     engine = engine_for(planned, audit=audit)
     assert engine is not None, "Ray's own schedulers need Ray"
     ledger = Ledger(

@@ -1,6 +1,5 @@
 """What a sweep was made with: enough to know later what its numbers mean."""
 
-import hashlib
 import json
 import math
 import platform
@@ -17,6 +16,7 @@ import hedgecore
 from hedgecore.config import digest, fingerprint, to_mapping
 from sweeps.errors import UsageError
 from sweeps.planning.plan import Plan, TrialPlan
+from sweeps.record.code import code_identity
 from sweeps.record.filing import Facts
 
 _PACKAGES = (
@@ -34,18 +34,6 @@ _PACKAGES = (
 _TENSORS = ".safetensors"
 # The same library under two names: one build knows no GPU.
 _BOOSTING = ("xgboost-cpu", "xgboost")
-
-
-@cache
-def core_version() -> str:
-    """sha256 (hex) over the sources of hedgecore: only equal code gives equal results.
-
-    The tables that the code reads are part of it.
-    """
-    root = Path(hedgecore.__file__).parent
-    sources = sorted([*root.rglob("*.py"), *root.rglob("*.csv")])
-    named = [[path.relative_to(root).as_posix(), path.read_text()] for path in sources]
-    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
 
 
 def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
@@ -130,7 +118,7 @@ def content(
         "arithmetic": {
             facts.arithmetic["id"]: facts.arithmetic for facts in preparations.values()
         },
-        "core_sha256": core_version(),
+        "core_sha256": code_identity(space.experiment),
         "git": git_state(),
         "versions": _versions(),
         "python": platform.python_version(),

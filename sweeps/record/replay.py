@@ -16,8 +16,9 @@ from hedgecore.threads import one_thread
 from sweeps.errors import UsageError
 from sweeps.planning.plan import TrialPlan
 from sweeps.record.book import TrialLog
+from sweeps.record.code import code_identity
 from sweeps.record.filing import Filed
-from sweeps.record.manifest import core_version, torch_version, trial_id
+from sweeps.record.manifest import torch_version, trial_id
 from sweeps.record.recorded import Recorded
 from sweeps.workers.trainables import Worker, device_for
 
@@ -223,8 +224,9 @@ def _restored(recorded: Recorded, plan: TrialPlan, filed: Filed) -> Preparation:
 def _expected(recorded: Recorded, log: TrialLog, core: str, *, same: bool) -> tuple[str, ...]:
     """Why the trial may differ here; ``same`` if its id says that all it follows from is here."""
     causes = []
-    if core != core_version():
-        causes.append(f"other code: hedgecore {core[:8]}, here {core_version()[:8]}")
+    identity = code_identity(recorded.manifest["experiment"])
+    if core != identity:
+        causes.append(f"other code: {core[:8]}, here {identity[:8]}")
     made, here = recorded.manifest["versions"]["torch"], torch_version()
     if not same and made != here:
         causes.append(f"torch {made}, here {here}")

@@ -16,9 +16,9 @@ from sweeps.deciding.roster import Roster
 from sweeps.errors import Cut, PreparationError, WorkerLost
 from sweeps.experiments import experiment
 from sweeps.planning.plan import Plan
+from sweeps.record.code import code_identity
 from sweeps.record.filing import Filed
 from sweeps.record.ledger import Ledger
-from sweeps.record.manifest import core_version
 from sweeps.watching.progress import Progress
 from sweeps.workers.arithmetic import check_arithmetic
 from sweeps.workers.lanes import Work, run_lanes, slots
@@ -148,7 +148,7 @@ def _prepare(
     shown: Progress,
     deadline: float | None,
 ) -> dict[str, Shared]:
-    began, core = time.monotonic(), core_version()
+    began, core = time.monotonic(), code_identity(planned.space.experiment)
     tasks: dict[str, Any] = {}
     # Those that others are built on come first.
     for key in sorted(planned.preparations, key=lambda key: planned.base(key) is not None):

@@ -20,8 +20,8 @@ import pandas as pd
 import analysis
 from sweeps.experiments import experiment
 from sweeps.record.book import Book
+from sweeps.record.code import code_identity
 from sweeps.record.log import read
-from sweeps.record.manifest import core_version
 from sweeps.sweep import SOME_FAILED
 from sweeps.watching.progress import PlainLines, State
 
@@ -187,7 +187,7 @@ def same(storage: Path, reference: Path) -> None:
 
 def acknowledged(lines: Sequence[str], storage: Path) -> int:
     """I1: how many ends of trials a driver told of in ``lines``; its log tells of each alike."""
-    book = Book(core_version())
+    book = Book(code_identity("tickets"))
     for record in read(storage):
         book.apply(record)
     again = io.StringIO()

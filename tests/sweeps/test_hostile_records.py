@@ -15,9 +15,9 @@ from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.planning.plan import plan
 from sweeps.record import lines
+from sweeps.record.code import code_identity
 from sweeps.record.history import History
 from sweeps.record.ledger import Ledger
-from sweeps.record.manifest import core_version
 from sweeps.record.recorded import Recorded
 from sweeps.record.replay import replay
 from sweeps.record.verify import verify
@@ -84,7 +84,7 @@ def read_all(storage: Path, space: Path, *, trains: bool) -> None:
     planned = plan(space)
     name = planned.space.experiment
     ledger = Ledger(
-        storage, core=core_version(), engine=engine_for(planned), experiment=experiment(name)
+        storage, core=code_identity(name), engine=engine_for(planned), experiment=experiment(name)
     )
     ledger.close()
 

@@ -12,8 +12,8 @@ from sweeps import UsageError
 from sweeps.driver import engine_for
 from sweeps.experiments import experiment
 from sweeps.planning.plan import plan
+from sweeps.record.code import code_identity
 from sweeps.record.ledger import Ledger
-from sweeps.record.manifest import core_version
 from sweeps.record.recorded import Recorded
 from sweeps.record.replay import replay
 
@@ -237,9 +237,9 @@ def test_other_code_is_said_first_and_compared_all_the_same(copy):
     for file in (copy / "log").glob("*.jsonl"):
         edit_log(copy, file.name, change)
     first, last = replay(copy, known).lines()
-    here = core_version()[:8]
+    here = code_identity("tickets")[:8]
     assert first == (
-        f"computed by other code: hedgecore other000, here {here}; a difference is to be expected"
+        f"computed by other code: other000, here {here}; a difference is to be expected"
     )
     assert last.startswith("bit-equal")
 
@@ -270,7 +270,9 @@ def test_of_a_trial_that_lost_its_workers_only_the_epochs_are_compared(tmp_path)
     storage = tmp_path / "out"
     run_locally(TINY, storage, overrides=OVERRIDES, stop_after=4)
     engine = engine_for(plan(storage.with_suffix(".yaml"), overrides=OVERRIDES))
-    ledger = Ledger(storage, core=core_version(), engine=engine, experiment=experiment("tickets"))
+    ledger = Ledger(
+        storage, core=code_identity("tickets"), engine=engine, experiment=experiment("tickets")
+    )
     (known, *_) = [i for i, log in ledger.book.trials.items() if log.epochs and not log.end]
     for _ in range(4):
         ledger.append({"type": "begin", "trial_id": known, "epoch": 1})

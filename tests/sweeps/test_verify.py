@@ -13,8 +13,8 @@ from spaces import TINY
 from hedgecore.hedging.preparation import NETWORKS
 from sweeps import UsageError
 from sweeps.experiments import experiment
+from sweeps.record.code import code_identity
 from sweeps.record.ledger import Ledger
-from sweeps.record.manifest import core_version
 from sweeps.record.recorded import Recorded
 from sweeps.record.sums import Sums
 from sweeps.record.verify import verify
@@ -328,7 +328,7 @@ def test_a_table_of_another_pyarrow_is_compared_by_value(copy):
 
 def test_tables_may_lag_while_a_driver_runs_and_not_afterwards(copy):
     stale = (copy / "trials.parquet").read_bytes()[:-8]
-    ledger = Ledger(copy, core=core_version(), experiment=experiment("tickets"))
+    ledger = Ledger(copy, core=code_identity("tickets"), experiment=experiment("tickets"))
     try:
         (copy / "trials.parquet").write_bytes(stale)
         assert wrong(copy) == {}
