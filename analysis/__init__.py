@@ -16,15 +16,8 @@ Figures live in :mod:`analysis.figures`, which is imported only when asked for.
 """
 
 from analysis import schema, xnn
-from analysis.attack_checks import attack_checks
 from analysis.audit import audit, soundness
-from analysis.baselines import baselines
-from analysis.boosting import budget_curves
-from analysis.comparison import compare
-from analysis.controls import controls
-from analysis.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
-from analysis.robustness import robust_against_standard, robustness_table
 from analysis.schema import ColumnError
 from analysis.seeds import (
     Interval,
@@ -36,8 +29,15 @@ from analysis.seeds import (
     paired_size,
     signed_rank,
 )
-from analysis.tables import best_lr, summary
 from analysis.tensors import SweepFiles
+from analysis.tickets.attack_checks import attack_checks
+from analysis.tickets.baselines import baselines
+from analysis.tickets.boosting import budget_curves
+from analysis.tickets.comparison import compare
+from analysis.tickets.controls import controls
+from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.tickets.robustness import robust_against_standard, robustness_table
+from analysis.tickets.summary import best_lr, summary
 
 __all__ = [
     "ColumnError",

@@ -17,7 +17,7 @@ from analysis import schema
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.seeds import Interval, Rng, interval
-from analysis.words import setting
+from analysis.wording import setting
 
 # Fieller, Hartley and Pearson (1957): Spearman's z varies this much more than Pearson's.
 _SPEARMAN = 1.06

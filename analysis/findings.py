@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from analysis.audit import scheduler
-from analysis.comparison import BETTER, OPEN, WORSE
 from analysis.configurations import problem_axes
 from analysis.seeds import least_seeds
-from analysis.words import percent, plural, value
+from analysis.tickets.comparison import BETTER, OPEN, WORSE
+from analysis.wording import percent, plural, value
 
 _MOST_SEEDS = 999
 _LEFT_OUT = {

@@ -7,31 +7,36 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from analysis import (
-    boosting_findings,
-    control_findings,
-    findings,
-    printed,
-    robust_findings,
-    schema,
-    tickets,
-    words,
-)
-from analysis.attack_checks import attack_checks
+from analysis import findings, schema, wording
+from analysis.attacks import attacks
 from analysis.audit import audit, soundness
-from analysis.baselines import baselines
-from analysis.boosting import budget_curves
-from analysis.comparison import compare
 from analysis.configurations import of_kind, seed_count
-from analysis.controls import controls
-from analysis.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
-from analysis.printed import MOST_ROWS, compared, kept_weights, overview, robustness, untrained
-from analysis.robustness import robust_against_standard, robustness_table
-from analysis.tables import best_lr, summary
 from analysis.tensors import SweepFiles
 from analysis.terminal import opening, say, section, show, write_tables
-from analysis.threats import attacks
+from analysis.tickets import (
+    boosting_findings,
+    comparison_table,
+    control_findings,
+    robustness_findings,
+    terminal_tables,
+)
+from analysis.tickets.attack_checks import attack_checks
+from analysis.tickets.baselines import baselines
+from analysis.tickets.boosting import budget_curves
+from analysis.tickets.comparison import compare
+from analysis.tickets.controls import controls
+from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.tickets.robustness import robust_against_standard, robustness_table
+from analysis.tickets.summary import best_lr, summary
+from analysis.tickets.terminal_tables import (
+    MOST_ROWS,
+    compared,
+    kept_weights,
+    overview,
+    robustness,
+    untrained,
+)
 
 
 def report(
@@ -97,24 +102,24 @@ def _tickets(
         console.print()
         show(console, overview(rows.head(MOST_ROWS), width=console.width))
         if len(rows) > MOST_ROWS:
-            say(console, f"{words.plural(len(rows) - MOST_ROWS, 'more row')} in summary.csv")
-        for line in words.selections(rows):
+            say(console, f"{wording.plural(len(rows) - MOST_ROWS, 'more row')} in summary.csv")
+        for line in wording.selections(rows):
             say(console, line)
     hedges = baselines(trials, manifest)
     if len(hedges):
         console.print()
         show(console, untrained(hedges.head(MOST_ROWS)))
         if len(hedges) > MOST_ROWS:
-            more = words.plural(len(hedges) - MOST_ROWS, "more row")
+            more = wording.plural(len(hedges) - MOST_ROWS, "more row")
             say(console, f"{more} in baselines.csv")
     proper = of_kind(trials)
     if (proper["status"] == "completed").any():
         section(
             console,
             "Best learning rate (fewest epochs to 95 % of dense)",
-            words.learning_rates(best),
+            wording.learning_rates(best),
         )
-        sentences = words.efficient(answer, tolerance=tolerance, confidence=confidence)
+        sentences = wording.efficient(answer, tolerance=tolerance, confidence=confidence)
         section(console, "Max efficient sparsity", sentences)
     tables = {"summary": rows, "best_lr": best, "sparsity_passes": passes}
     tables |= {"baselines": hedges} if len(hedges) else {}
@@ -127,11 +132,15 @@ def _tickets(
     sound = soundness(ends) if len(ends) else ends
     section(console, "Early stopping, audited", findings.stopping(sound, trials, manifest))
     tables |= {"audit": ends, "early_stopping": sound} if len(ends) else {}
-    compared_tickets = tickets.tickets(files, trials, tolerance=tolerance, confidence=confidence)
-    section(
-        console, "Dense network, standard and robust tickets", tickets.sentences(compared_tickets)
+    compared_tickets = comparison_table.tickets(
+        files, trials, tolerance=tolerance, confidence=confidence
     )
-    tables |= tickets.tables(compared_tickets)
+    section(
+        console,
+        "Dense network, standard and robust tickets",
+        comparison_table.sentences(compared_tickets),
+    )
+    tables |= comparison_table.tables(compared_tickets)
     if "ticket_weights" in tables:
         show(console, kept_weights(tables["ticket_weights"]))
     tables |= beside_controls(trials, manifest, console)
@@ -161,7 +170,7 @@ def _tickets(
     pictures = [str(p) for p in drawn if p.parent.name != "convergence_speed"]
     beside = Counter(p.parent for p in drawn if p.parent.name == "convergence_speed")
     for where, number in beside.items():
-        pairs = words.plural(number, "other pair")
+        pairs = wording.plural(number, "other pair")
         pictures.append(f"{where}/ ({pairs} of sparsity and epsilon)")
     section(console, "Files", [str(p) for p in written])
     if pictures:
@@ -183,7 +192,7 @@ def beside_controls(
     if rows.empty:
         return {}
     section(console, "The ticket beside its controls", control_findings.controls(rows))
-    show(console, printed.controls(rows, width=console.width))
+    show(console, terminal_tables.controls(rows, width=console.width))
     return {"controls": rows}
 
 
@@ -200,7 +209,7 @@ def robustly(
         console.print()
         for table in robustness(tables["robustness"], width=console.width):
             show(console, table)
-    lines = robust_findings.robustness(contrast, trials, manifest)
+    lines = robustness_findings.robustness(contrast, trials, manifest)
     section(console, "What robust training costs and buys", lines)
     checks = [str(check) for check in attack_checks(trials, manifest)]
     section(console, "Can the attacks be trusted?", checks)

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from analysis import words
+from analysis import wording
 from analysis.escapes import LINE, cells, printable
 from analysis.files import write
 
@@ -38,8 +38,8 @@ def opening(
     storage: Path, trials: pd.DataFrame, manifest: Mapping[str, Any], console: Console
 ) -> None:
     """The headline, and what a reader must know before trusting what follows."""
-    say(console, words.headline(trials, manifest, fallback=storage.resolve().name))
-    for line in words.cautions(trials, manifest):
+    say(console, wording.headline(trials, manifest, fallback=storage.resolve().name))
+    for line in wording.cautions(trials, manifest):
         say(console, line)
 
 

@@ -40,13 +40,13 @@ PARTS = ("plan", "run", "again")
 def measured(algorithm: str, trials: int) -> dict[str, float]:
     """Seconds, CPU seconds and bytes of memory of every part, and bytes of what was filed."""
     import sweeps
-    from sweeps.workers import running
+    from sweeps.execution import ray_sweep
 
     figures: dict[str, float] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        patch.object(running, "prepared", _prepared),
-        patch.object(running, "work", _work),
+        patch.object(ray_sweep, "prepared", _prepared),
+        patch.object(ray_sweep, "work", _work),
     ):
         space, storage = Path(folder, "space.yaml"), Path(folder, "storage")
         space.write_text(f"{SPACE}search: {{algorithm: {algorithm}, num_samples: {trials}}}\n")

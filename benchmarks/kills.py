@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sweeps.sweep import SOME_FAILED
+from sweeps.outcome import SOME_FAILED
 from tests.reliability.sweeping import (
     AUDIT,
     SPACE,

@@ -28,9 +28,9 @@ def lanes(trials: int) -> dict[str, float]:
     import ray
 
     import sweeps
-    from sweeps.deciding.engine import Engine
-    from sweeps.record.ledger import Ledger
-    from sweeps.workers.lanes import Work, run_lanes
+    from sweeps.execution.lanes import Work, run_lanes
+    from sweeps.scheduling.engine import Engine
+    from sweeps.scheduling.ledger import Ledger
 
     class Noop:
         facts: dict[str, float] = {}  # noqa: RUF012

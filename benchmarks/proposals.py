@@ -18,7 +18,7 @@ import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 
 from search_spaces import Grid, LogUniform, Resources, Search, SearchSpace, Uniform
-from sweeps.deciding.search import OptunaSearch, Outcome
+from sweeps.scheduling.optuna_search import OptunaSearch, Outcome
 
 DELAY = 8
 AXES = {"x": Uniform(-1.0, 1.0), "y": LogUniform(1e-4, 1.0), "seed": Grid((0, 1))}

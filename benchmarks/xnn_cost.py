@@ -11,9 +11,7 @@ from collections.abc import Iterator
 
 import torch
 
-from hedgecore.insurance.alignment import Landmarks
-from hedgecore.insurance.applicants import Applicants
-from hedgecore.insurance.centroids import find_centroids
+from hedgecore.insurance.clusters.centroids import find_centroids
 from hedgecore.insurance.config import (
     ClusteringConfig,
     DataConfig,
@@ -21,8 +19,10 @@ from hedgecore.insurance.config import (
     TrainingConfig,
     XnnStudy,
 )
+from hedgecore.insurance.data.applicants import Applicants
 from hedgecore.insurance.prepare import initial
-from hedgecore.insurance.train import Rows, train
+from hedgecore.insurance.xnn.alignment import Landmarks
+from hedgecore.insurance.xnn.train import Rows, train
 
 SIDES = {
     "plain": ExplanationConfig(method="none"),

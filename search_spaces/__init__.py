@@ -3,13 +3,13 @@
 >>> space = load("search_spaces/tickets.yaml", overrides=["space.lr.grid=[1.0e-3]"])
 """
 
-from .domains import DOMAINS, Choice, Domain, Grid, LogUniform, RandInt, Uniform
-from .files import shipped
-from .loader import load
-from .messages import SpaceError
-from .schedulers import SCHEDULERS, Asha, Hyperband, Median, Pbt, Scheduler, StockAsha
-from .search import Search
-from .space import Resources, SearchSpace
+from search_spaces.domains import DOMAINS, Choice, Domain, Grid, LogUniform, RandInt, Uniform
+from search_spaces.loader import load
+from search_spaces.messages import SpaceError
+from search_spaces.schedulers import SCHEDULERS, Asha, Hyperband, Median, Pbt, Scheduler, StockAsha
+from search_spaces.search import Search
+from search_spaces.space import Resources, SearchSpace
+from search_spaces.space_files import shipped
 
 __all__ = [
     "DOMAINS",

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from .messages import OVERRIDES, SET, SpaceError
-from .writing import show
+from search_spaces.messages import OVERRIDES, SET, SpaceError
+from search_spaces.yaml_text import show
 
 Overrides = dict[str, object] | list[str]
 

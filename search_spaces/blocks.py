@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar, cast
 
-from . import foreign, synonyms
-from .messages import Cure, FieldError, Places, SpaceError, nearest
-from .schedulers import SCHEDULERS, Asha, Scheduler
-from .search import ALGORITHMS, Search
-from .space import Resources
-from .writing import show
+from search_spaces import foreign_spellings, synonyms
+from search_spaces.messages import Cure, FieldError, Places, SpaceError, nearest
+from search_spaces.schedulers import SCHEDULERS, Asha, Scheduler
+from search_spaces.search import ALGORITHMS, Search
+from search_spaces.space import Resources
+from search_spaces.yaml_text import show
 
 _NO_SCHEDULER = ("fifo", "fifoscheduler", "nop", "noppruner", "off", "none")
 
@@ -73,7 +73,9 @@ def renamed(
     if name is None or name in taken:
         return Cure.REMOVE, None
     if name == "space.seed":
-        seeds = [seed for seed in foreign.values(value) if type(seed) is int and seed >= 0]
+        seeds = [
+            seed for seed in foreign_spellings.values(value) if type(seed) is int and seed >= 0
+        ]
         return ({"grid": seeds}, name) if seeds else (Cure.REMOVE, None)
     if name in ("search.num_samples", "search.algorithm"):
         return value, name
@@ -87,7 +89,7 @@ def _as_block(key: str, value: object) -> object:
     if key == "search":
         return {"algorithm": synonyms.choice("algorithm", value, ALGORITHMS) or "grid"}
     if key == "resources":
-        number = foreign.scalar(value)
+        number = foreign_spellings.scalar(value)
         return {"cpu": number if isinstance(number, int | float) and number > 0 else 1}
     if key == "scheduler":
         if value is False or str(value).lower() in _NO_SCHEDULER:
@@ -106,7 +108,9 @@ def _listed_axes(value: list[object]) -> dict[str, object]:
     for item in value:
         name = item.get("name") if isinstance(item, Mapping) else None
         if isinstance(item, Mapping) and isinstance(name, str):
-            axes[name] = foreign.suggestion({k: v for k, v in item.items() if k != "name"})
+            axes[name] = foreign_spellings.suggestion(
+                {k: v for k, v in item.items() if k != "name"}
+            )
     return {name: domain for name, domain in axes.items() if domain}
 
 
@@ -170,15 +174,15 @@ def _block(
 
 def candidates(value: object, default: object) -> Iterator[object]:
     """What ``value`` may be meant for: the number in a text, the whole one of a real, a list."""
-    plain = foreign.scalar(value)
+    plain = foreign_spellings.scalar(value)
     yield plain
     if isinstance(plain, float) and plain.is_integer():
         yield int(plain)
     if isinstance(value, list | tuple):
-        yield foreign.values(list(value))
-        yield from (foreign.scalar(item) for item in value[:1])
+        yield foreign_spellings.values(list(value))
+        yield from (foreign_spellings.scalar(item) for item in value[:1])
     elif isinstance(default, list | tuple) and value is not None:
-        yield foreign.values(value)
+        yield foreign_spellings.values(value)
     yield default
 
 

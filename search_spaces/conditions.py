@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
-from .domains import Domain, RandInt, Value, distinct
-from .foreign import values as listed
-from .messages import Cure, FieldError, nearest
-from .writing import show
+from search_spaces.domains import Domain, RandInt, Value, distinct
+from search_spaces.foreign_spellings import values as listed
+from search_spaces.messages import Cure, FieldError, nearest
+from search_spaces.yaml_text import show
 
 Conditions: TypeAlias = Mapping[str, Mapping[str, tuple[Value, ...]]]
 

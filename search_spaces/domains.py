@@ -11,10 +11,10 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from .foreign import suggestion
-from .foreign import values as listed
-from .messages import Cure, FieldError, nearest
-from .writing import show, too_large
+from search_spaces.foreign_spellings import suggestion
+from search_spaces.foreign_spellings import values as listed
+from search_spaces.messages import Cure, FieldError, nearest
+from search_spaces.yaml_text import show, too_large
 
 Scalar: TypeAlias = bool | int | float | str | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from . import synonyms
-from .messages import Cure, FieldError, nearest
-from .writing import show, too_large
+from search_spaces import synonyms
+from search_spaces.messages import Cure, FieldError, nearest
+from search_spaces.yaml_text import show, too_large
 
 
 def one_of(name: str, value: object, known: Iterable[str]) -> None:

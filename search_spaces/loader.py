@@ -5,15 +5,16 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
-from . import blocks, files
+from search_spaces import blocks, space_files
+from search_spaces.blame import blamed
+from search_spaces.conditions import read as read_conditions
+from search_spaces.domains import Domain, Value, read
+from search_spaces.messages import Cure, Places, SpaceError, nearest
+from search_spaces.space import EXAMPLE, MOST_AXES, Experiment, SearchSpace
+from search_spaces.yaml_source import parse
+from search_spaces.yaml_text import show
+
 from . import overrides as changes
-from .blame import blamed
-from .conditions import read as read_conditions
-from .domains import Domain, Value, read
-from .messages import Cure, Places, SpaceError, nearest
-from .space import EXAMPLE, MOST_AXES, Experiment, SearchSpace
-from .writing import show
-from .yaml_source import parse
 
 _AXIS = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
@@ -43,7 +44,7 @@ def load(
 
 
 def _load(path: str | os.PathLike[str], overrides: changes.Overrides) -> SearchSpace:
-    file, text = files.read(path)
+    file, text = space_files.read(path)
     source = parse(text, file=file.name)
     places = Places(origin=f"{file.name}:1", marks=source.places)
     tree = source.tree

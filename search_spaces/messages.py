@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
 
-from .writing import as_yaml, printable, shortened
+from search_spaces.yaml_text import as_yaml, printable, shortened
 
 _LONGEST_CURE = 2000
 

@@ -9,14 +9,14 @@ from typing import NoReturn
 
 import numpy as np
 
-from . import characters, foreign, synonyms
-from .domains import DOMAINS
-from .messages import OVERRIDES, SET, Cure, Places, SpaceError, nearest
-from .schedulers import SCHEDULERS
-from .search import Search
-from .space import Resources
-from .writing import show, too_large
-from .yaml_source import MOST_LEVELS, parse
+from search_spaces import characters, foreign_spellings, synonyms
+from search_spaces.domains import DOMAINS
+from search_spaces.messages import OVERRIDES, SET, Cure, Places, SpaceError, nearest
+from search_spaces.schedulers import SCHEDULERS
+from search_spaces.search import Search
+from search_spaces.space import Resources
+from search_spaces.yaml_source import MOST_LEVELS, parse
+from search_spaces.yaml_text import show, too_large
 
 BLOCKS = ("experiment", "space", "study", "search", "scheduler", "resources")
 # What the mapping of an axis may hold.
@@ -187,14 +187,14 @@ def _path(place: str, key: str, value: object, tree: Mapping[str, object]) -> tu
             continue
         target = f"space.{parent}"
         if below in BELOW_AN_AXIS:
-            listed = foreign.values(value)
+            listed = foreign_spellings.values(value)
             whole = {".".join(rest[cut + 1 :]): listed} if below == "when" else listed
             problem = f"{below} has no keys; set it whole"
             write: object = whole if listed else Cure.REMOVE
             raise SpaceError.at(place, key, problem, write=write, target=f"{target}.{below}")
         if not isinstance(value, Mapping):
             problem = f"unknown kind {show(below)}; {nearest(below, DOMAINS)}"
-            write = foreign.suggestion({below: value}) or Cure.REMOVE
+            write = foreign_spellings.suggestion({below: value}) or Cure.REMOVE
             raise SpaceError.at(place, key, problem, write=write, target=target)
     return (block, axis)
 

@@ -4,8 +4,8 @@ import re
 
 import yaml
 
-from .messages import FieldError
-from .writing import NUMBER, number_as_yaml, quoted, show, too_large
+from search_spaces.messages import FieldError
+from search_spaces.yaml_text import NUMBER, number_as_yaml, quoted, show, too_large
 
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, get_args
 
-from .fields import names, number, one_of, whole
-from .messages import FieldError
-from .writing import show
+from search_spaces.fields import names, number, one_of, whole
+from search_spaces.messages import FieldError
+from search_spaces.yaml_text import show
 
 Mode = Literal["min", "max"]
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .fields import names, one_of, whole
-from .messages import Cure, FieldError
+from search_spaces.fields import names, one_of, whole
+from search_spaces.messages import Cure, FieldError
 
 ADAPTIVE = ("tpe", "nsga2")
 ALGORITHMS = ("grid", "random", "quasirandom", *ADAPTIVE)

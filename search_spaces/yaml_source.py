@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import yaml
 
-from . import characters
-from .messages import SET, FieldError, SpaceError
-from .scalars import implied_tag, plain_scalar
-from .writing import quoted, show
+from search_spaces import characters
+from search_spaces.messages import SET, FieldError, SpaceError
+from search_spaces.scalars import implied_tag, plain_scalar
+from search_spaces.yaml_text import quoted, show
 
 MOST_BYTES = 256 * 1024
 """Of a file, or of the value of an override."""

@@ -18,21 +18,21 @@ from typing import TYPE_CHECKING, Any
 from search_spaces import SpaceError
 from sweeps import environment as environment  # before Ray is imported
 from sweeps.errors import PreparationError, SweepError, UsageError
+from sweeps.journal.storage import WriteError
+from sweeps.monitoring.progress import Silent
 from sweeps.planning.budget import Budget
-from sweeps.record.storage import WriteError
-from sweeps.watching.progress import Silent
 
 if TYPE_CHECKING:
     from sweeps.driver import run
+    from sweeps.outcome import Sweep
     from sweeps.planning.plan import Plan, TrialPlan, plan
-    from sweeps.sweep import Sweep
 
 # What needs torch is imported when it is asked for: looking at a sweep takes no such time.
 _LATER = {
     "Plan": "sweeps.planning.plan",
     "TrialPlan": "sweeps.planning.plan",
     "plan": "sweeps.planning.plan",
-    "Sweep": "sweeps.sweep",
+    "Sweep": "sweeps.outcome",
     "run": "sweeps.driver",
 }
 

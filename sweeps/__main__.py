@@ -11,8 +11,8 @@ import click
 
 import sweeps
 from hedgecore.bundle.errors import BundleError
-from sweeps import origin, streams
-from sweeps.bundles import (
+from sweeps import origin, standard_output
+from sweeps.bundle_commands import (
     accepted_option,
     is_bundle,
     key_option,
@@ -23,6 +23,7 @@ from sweeps.bundles import (
 )
 from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.exits import exit_with
+from sweeps.journal.storage import WriteError
 from sweeps.options import (
     cpus_option,
     place_argument,
@@ -34,7 +35,6 @@ from sweeps.options import (
     usage_error,
 )
 from sweeps.planning.budget import Budget
-from sweeps.record.storage import WriteError
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
 from sweeps.text import echo, echo_all
 
@@ -126,7 +126,7 @@ def run_command(
     failed, 1 if some failed and none completed, a model is lost or the sweep broke off, 2 if
     nothing could be run, 128 + n after signal n.
     """
-    from sweeps.watching.followers import followers
+    from sweeps.monitoring.exporters import followers
 
     limited = budget_hours is not None or budget_cost is not None
     sweep = sweeps.run(
@@ -154,7 +154,7 @@ def run_command(
         for problem in sweep.problems():
             echo(f"error: {problem}", err=True)
         sys.exit(sweep.exit_status)
-    streams.discard()
+    standard_output.discard()
     sys.exit(sweep.exit_status)
 
 
@@ -169,7 +169,7 @@ def run_command(
 )
 def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
     """Show how the sweep in STORAGE is doing; from any terminal, while it runs or later."""
-    from sweeps.watching.status import command
+    from sweeps.monitoring.status import command
 
     command(storage, as_json, watch)
 
@@ -198,7 +198,7 @@ def report_command(storage: Path, out: Path | None) -> None:
 @storage_option("The sweep it belongs to.")
 def replay_command(trial_id: str, storage: Path) -> None:
     """Run one recorded trial again and say whether it comes out equal to the last bit."""
-    from sweeps.record.replay import replay
+    from sweeps.inspection.replay import replay
 
     replayed = replay(storage, trial_id)
     echo_all(replayed.lines())
@@ -215,7 +215,7 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
 
     PATH is a storage, or a bundle with its --key; nothing in it is changed.
     """
-    from sweeps.record.verify import verify
+    from sweeps.inspection.verify import verify
 
     if keys or accepted or is_bundle(path):
         echo_all(verify_bundle(path, keys, accepted))
@@ -238,7 +238,7 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
 @click.option("--stock", is_flag=True, help="Compare with Ray's own ASHA.")
 def simulate_command(source: Path, workers: str, trials: int | None, stock: bool) -> None:
     """Replay the learning curves of SOURCE, a storage or a space, through its scheduler."""
-    from sweeps.deciding.simulate import command
+    from sweeps.simulation.simulate import command
 
     try:
         counts = [int(part) for part in workers.split(",")]
@@ -255,7 +255,7 @@ for _command in (keys_command, seal_command, open_command):
 
 def main() -> None:
     """Run the command line; what the user can put right is one line and exit code 2."""
-    streams.tolerate()
+    standard_output.tolerate()
     try:
         _check_directory()
         cli.main(standalone_mode=False)
@@ -266,9 +266,9 @@ def main() -> None:
         echo(f"error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
-        if error.errno not in streams.LOST or error.filename is not None:
+        if error.errno not in standard_output.LOST or error.filename is not None:
             raise
-        streams.discard()
+        standard_output.discard()
         with suppress(OSError):
             echo(f"error: the output cannot be written ({error.strerror})", err=True)
         sys.exit(1)

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Any
 from hedgecore.config import digest
 from search_spaces import Asha, SearchSpace
 from sweeps.arguments import check_rule, check_types
-from sweeps.deciding.asha import Asha as Judge
-from sweeps.deciding.engine import Engine
-from sweeps.deciding.roster import Roster
 from sweeps.errors import Cut, UsageError
+from sweeps.inspection.rebuilt_models import rebuild
+from sweeps.journal import manifest
+from sweeps.journal.code_identity import code_identity
+from sweeps.journal.layout import writable_storage
+from sweeps.monitoring.exporters import Follower, Followers
+from sweeps.monitoring.progress import Paced, Progress, State, Unfailing, default
+from sweeps.outcome import Sweep
 from sweeps.planning import machine
 from sweeps.planning.budget import Budget
 from sweeps.planning.plan import Plan, plan
-from sweeps.planning.warm import begun_with
-from sweeps.record import manifest
-from sweeps.record.code import code_identity
-from sweeps.record.layout import writable_storage
-from sweeps.record.ledger import Ledger
-from sweeps.record.models import rebuild
+from sweeps.scheduling.asha import Asha as Judge
+from sweeps.scheduling.engine import Engine
+from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.trials import Roster
+from sweeps.scheduling.warm_start import begun_with
 from sweeps.signals import interruptible
-from sweeps.sweep import Sweep
-from sweeps.watching.followers import Follower, Followers
-from sweeps.watching.progress import Paced, Progress, State, Unfailing, default
 
 if TYPE_CHECKING:
-    from sweeps.deciding.search import OptunaSearch
+    from sweeps.scheduling.optuna_search import OptunaSearch
 
 
 def run(
@@ -68,7 +68,7 @@ def run(
         allow_mixed: let workers train whose arithmetic is not that of the preparations; which one
             computed a trial is in its column ``arithmetic``. Refused if False.
         followers: told of every row once it is on the disk, such as
-            :class:`sweeps.watching.boards.TensorBoard`; one that fails is dropped with a message.
+            :class:`.board_exporters.TensorBoard`; one that fails is dropped with a message.
         progress: what shows the sweep; chosen by whether there is a terminal if None.
     Raises:
         SpaceError: something is wrong with the space or the overrides; raised before Ray starts.
@@ -133,7 +133,7 @@ def run(
         else:
             machine.check(planned, cluster=address is not None)
             # Ray is imported where something is to be run; what is finished is told at once.
-            from sweeps.workers.running import prepared, work
+            from sweeps.execution.ray_sweep import prepared, work
 
             try:
                 with prepared(
@@ -205,7 +205,7 @@ def engine_for(planned: Plan, *, audit: float = 0.0) -> Engine | None:
 def _search(planned: Plan, ledger: Ledger, shown: Progress) -> "OptunaSearch | None":
     if not planned.adaptive:
         return None
-    from sweeps.deciding.search import search_for  # Optuna takes a second to import
+    from sweeps.scheduling.optuna_search import search_for  # Optuna takes a second to import
 
     _check_columns(planned, ledger)
     known = begun_with(planned, ledger)

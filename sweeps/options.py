@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sweeps.errors import UsageError
-from sweeps.record.layout import local_path
+from sweeps.journal.layout import local_path
 
 # What cannot be read is said by what reads it, in one line with the cause.
 _STORAGE = click.Path(readable=False)

@@ -14,13 +14,13 @@ from hedgecore.bundle.model import Architectures
 from hedgecore.bundle.sealing import seal
 from hedgecore.config import to_mapping
 from hedgecore.experiment import Json, Tensors
-from hedgecore.hedging.deployed import hedging_network
-from hedgecore.insurance.deployed import explained_classifier
+from hedgecore.hedging.deployment import hedging_network
+from hedgecore.insurance.deployment import explained_classifier
 from sweeps.errors import UsageError
-from sweeps.record import bounds
-from sweeps.record.files import read
-from sweeps.record.layout import check_name
-from sweeps.record.recorded import Recorded
+from sweeps.journal import bounds
+from sweeps.journal.files import read
+from sweeps.journal.layout import check_name
+from sweeps.journal.stored_sweep import Recorded
 
 
 def seal_trial(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from search_spaces import SpaceError
-from search_spaces.writing import as_yaml, printable
 from search_spaces.yaml_source import parse
+from search_spaces.yaml_text import as_yaml, printable
 
 STEPS = 12
 """Messages that may follow one another before a space loads."""

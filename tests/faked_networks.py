@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from analysis.importance import MEASURES
-from analysis.models import DENSE, FEATURES, STANDARD, Model
+from analysis.tickets.importance import MEASURES
+from analysis.tickets.networks import DENSE, FEATURES, STANDARD, Model
 
 ROBUST = "robust (ε = 0.1)"
 

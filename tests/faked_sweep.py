@@ -16,10 +16,10 @@ from hedgecore.hedging.train import DIRECTIONS
 from hedgecore.metrics import METRICS
 from hedgecore.rng import numpy_stream
 from sweeps import Silent, Sweep
-from sweeps.record.code import code_identity
-from sweeps.record.filing import Facts
-from sweeps.workers import running
-from sweeps.workers.trainables import Worker
+from sweeps.execution import ray_sweep
+from sweeps.execution.worker import Worker
+from sweeps.journal.code_identity import code_identity
+from sweeps.journal.preparations import Facts
 
 Formula = Callable[[Mapping[str, Any], int], float]
 """``val_loss`` of a configuration at an epoch; what it raises, the trial does."""
@@ -47,8 +47,8 @@ def run(
     """
     work = partial(_work, formula=formula, stop_after=stop_after, shuffle_seed=shuffle_seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "prepared", _prepared)
-        patch.setattr(running, "work", work)
+        patch.setattr(ray_sweep, "prepared", _prepared)
+        patch.setattr(ray_sweep, "work", work)
         return sweeps.run(space, storage=storage, progress=Silent(), **arguments)
 
 

@@ -17,8 +17,8 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from sweeps.errors import UsageError
-from sweeps.record.log import read
-from sweeps.record.storage import Lock
+from sweeps.journal.journal import read
+from sweeps.journal.storage import Lock
 
 Record = Mapping[str, Any]
 

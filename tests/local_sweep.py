@@ -13,17 +13,17 @@ from torch import Tensor
 import search_spaces
 import sweeps
 from hedgecore.experiment import Preparation, Run, Study
-from hedgecore.identity import sha256 as tensor_sha256
+from hedgecore.fingerprints import sha256 as tensor_sha256
 from hedgecore.rng import numpy_stream
-from sweeps.deciding.roster import Roster
 from sweeps.driver import engine_for
+from sweeps.execution.worker import Worker
 from sweeps.experiments import experiment
+from sweeps.journal import lines, manifest
+from sweeps.journal.code_identity import code_identity
+from sweeps.journal.preparations import Facts
 from sweeps.planning.plan import TrialPlan
-from sweeps.record import lines, manifest
-from sweeps.record.code import code_identity
-from sweeps.record.filing import Facts
-from sweeps.record.ledger import Ledger
-from sweeps.workers.trainables import Worker
+from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.trials import Roster
 
 LANES = 3
 

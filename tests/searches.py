@@ -14,7 +14,7 @@ from search_spaces import (
     SearchSpace,
     Uniform,
 )
-from sweeps.deciding.search import OptunaSearch, Outcome
+from sweeps.scheduling.optuna_search import OptunaSearch, Outcome
 
 AXES = {"x": Uniform(-1.0, 1.0), "y": LogUniform(1e-4, 1.0), "seed": Grid((0, 1))}
 MIXED = {**AXES, "n": RandInt(2, 6), "kind": Choice(("a", "b")), "hidden": Grid(((8, 8), (16,)))}

@@ -15,9 +15,9 @@ from local_sweep import run_locally
 from spaces import TINY
 
 import analysis
-from analysis.figures.save import render
+from analysis.figures.rendering import render
 from sweeps.__main__ import cli
-from sweeps.record.recorded import Recorded
+from sweeps.journal.stored_sweep import Recorded
 
 PACKAGES = ("hedgecore", "search_spaces", "sweeps", "analysis")
 COMMAND = Path(sys.executable).parent / "hedgesweep"

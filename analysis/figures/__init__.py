@@ -1,13 +1,17 @@
 """The figures of a tickets sweep: functions that fill an Axes, and :func:`save`."""
 
-from analysis.figures.audit import early_stopping_audit
-from analysis.figures.controls import controls_beside_ticket
-from analysis.figures.convergence import convergence_speed
-from analysis.figures.remaining import cvar_against_remaining, sharpe_against_remaining
-from analysis.figures.robustness import cvar_against_budget, price_of_robustness
-from analysis.figures.save import Saved, panels, render, save, save_ticket_figures
-from analysis.figures.seeds import seeds_compared
+from analysis.figures.rendering import Saved, panels, render
 from analysis.figures.style import NothingToDraw
+from analysis.figures.tickets.audit import early_stopping_audit
+from analysis.figures.tickets.controls import controls_beside_ticket
+from analysis.figures.tickets.convergence import convergence_speed
+from analysis.figures.tickets.cvar_against_sparsity import (
+    cvar_against_remaining,
+    sharpe_against_remaining,
+)
+from analysis.figures.tickets.robustness import cvar_against_budget, price_of_robustness
+from analysis.figures.tickets.save import save, save_ticket_figures
+from analysis.figures.tickets.seeds import seeds_compared
 
 __all__ = [
     "NothingToDraw",

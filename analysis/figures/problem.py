@@ -4,7 +4,7 @@ import pandas as pd
 
 from analysis.configurations import groups, parameters, problem_axes
 from analysis.figures.style import NothingToDraw
-from analysis.words import setting
+from analysis.wording import setting
 
 
 def one_problem(trials: pd.DataFrame) -> str:

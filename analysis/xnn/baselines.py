@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.seeds import Rng, interval
-from analysis.words import amount
+from analysis.wording import amount
 
 METRICS = (
     "cross_entropy",

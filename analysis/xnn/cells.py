@@ -14,9 +14,9 @@ from analysis import schema
 from analysis.arguments import checked
 from analysis.columns_xnn import CONTROLS
 from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
-from analysis.robust_findings import FEWEST
 from analysis.seeds import Interval, Rng, interval
 from analysis.selection import lacking
+from analysis.tickets.robustness_findings import FEWEST
 
 COST = "cross_entropy_minus_plain"
 GAIN = "explanation_gain"

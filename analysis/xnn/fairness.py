@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.arguments import checked
 from analysis.columns_xnn import ENDS, RATES
 from analysis.configurations import typed
-from analysis.words import amount, percent, plural
+from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import members
 
 FOUR_FIFTHS = 0.8

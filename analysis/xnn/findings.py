@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from analysis.columns_xnn import CONTROLS
-from analysis.robust_findings import FEWEST
-from analysis.words import amount, percent, plural
+from analysis.tickets.robustness_findings import FEWEST
+from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import COST, GAIN, of_problem
 from analysis.xnn.pareto import HORIZON, Front
 from analysis.xnn.selection import WITHIN, gain, pulled, whole

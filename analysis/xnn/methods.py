@@ -7,8 +7,8 @@ import pandas as pd
 
 from analysis.arguments import checked
 from analysis.configurations import typed
-from analysis.robust_findings import FEWEST
 from analysis.seeds import Rng, interval
+from analysis.tickets.robustness_findings import FEWEST
 from analysis.xnn.cells import COST, GAIN, axes, differences
 from analysis.xnn.selection import VALIDATED, WITHIN, gain
 from analysis.xnn.wording import estimate, number, verdict

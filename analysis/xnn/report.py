@@ -13,8 +13,8 @@ from analysis.findings import stopping
 from analysis.load import load_epochs
 from analysis.tensors import SweepFiles
 from analysis.terminal import opening, say, section, show, write_tables
-from analysis.words import setting
-from analysis.xnn import findings, printed
+from analysis.wording import setting
+from analysis.xnn import findings, terminal_tables
 from analysis.xnn.baselines import baselines
 from analysis.xnn.baselines import sentences as of_baselines
 from analysis.xnn.cells import (
@@ -62,7 +62,7 @@ def report(
         )
     epochs = load_epochs(files.storage)
     console.print()
-    show(console, printed.overview(table, names, width=console.width))
+    show(console, terminal_tables.overview(table, names, width=console.width))
     steady, unread = stability(files, trials, table)
     told: dict[str, list[pd.DataFrame]]
     told = {"methods": [], "baselines": [], "pareto": [], "fairness": []}
@@ -82,7 +82,7 @@ def report(
         section(console, f"Beside boosted trees{where}", of_baselines(beside, cell))
         if len(beside):
             console.print()
-            show(console, printed.beside(beside))
+            show(console, terminal_tables.beside(beside))
         rates = by_group(own, cell, plain_of(mine, cell))
         section(
             console,
@@ -91,7 +91,7 @@ def report(
         )
         if len(rates):
             console.print()
-            show(console, printed.groups(rates, width=console.width))
+            show(console, terminal_tables.groups(rates, width=console.width))
         told["methods"].append(against.assign(**values))
         told["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         told["fairness"].append(rates.assign(**values))

@@ -17,7 +17,7 @@ import scipy  # its parts are loaded where they are first used
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.tensors import SweepFiles, TensorFile, UnreadError
-from analysis.words import amount, plural
+from analysis.wording import amount, plural
 from analysis.xnn.cells import axes, members
 
 Floats = npt.NDArray[np.float64]

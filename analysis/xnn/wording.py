@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.robust_findings import FEWEST
-from analysis.words import amount, value
+from analysis.tickets.robustness_findings import FEWEST
+from analysis.wording import amount, value
 from analysis.xnn.selection import pulled
 
 _SPELLED = {"method": "{}", "adj_weight": "weight {}", "clusters": "K = {}"}

@@ -11,10 +11,10 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from hedgecore.hedging.attack_config import AttackConfig, EvaluationConfig
 from hedgecore.hedging.markets import attack_starts, first
 from hedgecore.hedging.pnl import Outcome
 from hedgecore.hedging.problem import HedgingProblem
-from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.params import HestonParams
 from hedgecore.market.paths import MarketPaths

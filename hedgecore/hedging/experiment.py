@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from hedgecore.experiment import Direction, Experiment, Json, Run, Wording
-from hedgecore.hedging import work
-from hedgecore.hedging.deployed import deployed
+from hedgecore.hedging import cost_model
+from hedgecore.hedging.deployment import deployed
 from hedgecore.hedging.evaluate import attacked_columns, evaluate
 from hedgecore.hedging.markets import path_bytes
 from hedgecore.hedging.preparation import CARRIED, Preparation, assemble
@@ -141,14 +141,14 @@ class _Tickets:
         network = "-".join(map(str, study.network.hidden))
         return f"{study.market.train_paths} paths, network {network}"
 
-    kind = staticmethod(work.kind)
-    epoch_work = staticmethod(work.epoch_work)
-    test_work = staticmethod(work.assessment_work)
+    kind = staticmethod(cost_model.kind)
+    epoch_work = staticmethod(cost_model.epoch_work)
+    test_work = staticmethod(cost_model.assessment_work)
     # Markets are simulated path by path.
     setup_work = staticmethod(path_bytes)
     data_bytes = staticmethod(path_bytes)
-    stored_bytes = staticmethod(work.stored_bytes)
-    reduced = staticmethod(work.reduced)
+    stored_bytes = staticmethod(cost_model.stored_bytes)
+    reduced = staticmethod(cost_model.reduced)
 
     def trained(self, study: TicketStudy) -> list[TicketStudy]:
         # The clean network for a base; to it a network under attack is added.

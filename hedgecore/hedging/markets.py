@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from hedgecore.hedging.attack_config import AttackConfig
 from hedgecore.hedging.problem import HedgingProblem
-from hedgecore.hedging.robustness import AttackConfig
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.heston import HestonParams, simulate
 from hedgecore.market.paths import MarketPaths

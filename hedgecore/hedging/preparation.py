@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.experiment import Json, Tensors
+from hedgecore.fingerprints import sha256
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.markets import SPLITS
-from hedgecore.identity import sha256
 from hedgecore.market.paths import MarketPaths
 from hedgecore.pruning.mask import Parameters
 
@@ -56,7 +56,7 @@ class Preparation:
         theta_k: parameters of that network after ``rewind_step`` steps.
         dense: how theta_star did.
         dense_pnl: its clean test P&L, for paired comparisons.
-        interpretation: what theta_star looks at; see ``hedgecore.hedging.interpret``.
+        interpretation: what theta_star looks at; see ``hedgecore.hedging.feature_importance``.
     """
 
     seed: int

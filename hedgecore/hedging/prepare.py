@@ -9,8 +9,8 @@ from torch import Tensor
 from hedgecore.experiment import Json, Tensors
 from hedgecore.hedging.baselines import BASELINES, bs_delta_current, hedge
 from hedgecore.hedging.evaluate import evaluate, measured
+from hedgecore.hedging.feature_importance import interpretation
 from hedgecore.hedging.features import Standardisation
-from hedgecore.hedging.interpret import interpretation
 from hedgecore.hedging.markets import market_data, transferred
 from hedgecore.hedging.network import initialise
 from hedgecore.hedging.preparation import DenseBaseline, Preparation, filed

@@ -11,10 +11,10 @@ from torch.utils.checkpoint import checkpoint
 
 from hedgecore.attacks.balls import Ball, FeatureBall, PathBall, Points, WassersteinBall
 from hedgecore.hedging import features
+from hedgecore.hedging.attack_config import AttackConfig
 from hedgecore.hedging.features import EXOGENOUS_NAMES, Standardisation
 from hedgecore.hedging.network import HedgingNetwork, positions
 from hedgecore.hedging.pnl import Outcome, settle
-from hedgecore.hedging.robustness import AttackConfig
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.paths import MarketPaths
 from hedgecore.market.payoffs import EuropeanCall

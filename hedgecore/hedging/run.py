@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from hedgecore.config import from_mapping
+from hedgecore.fingerprints import sha256
 from hedgecore.hedging.features import FEATURE_NAMES, Standardisation
 from hedgecore.hedging.preparation import Preparation
 from hedgecore.hedging.study import TicketStudy
@@ -25,7 +26,6 @@ from hedgecore.hedging.ticket import (
     validate_ticket,
 )
 from hedgecore.hedging.train import EpochMetrics
-from hedgecore.identity import sha256
 from hedgecore.pruning import mask as masks
 from hedgecore.pruning.lottery import Ticket
 from hedgecore.threads import one_thread

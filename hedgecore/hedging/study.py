@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 from hedgecore.config import ConfigError, varied
+from hedgecore.hedging.attack_config import AttackConfig, EvaluationConfig
 from hedgecore.hedging.config import (
     CostConfig,
     DenseConfig,
@@ -16,7 +17,6 @@ from hedgecore.hedging.config import (
     RiskConfig,
 )
 from hedgecore.hedging.features import FEATURE_NAMES
-from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
 from hedgecore.pruning.allocation import keep_count
 from hedgecore.pruning.lottery import small_widths
 from hedgecore.training.config import TrainingConfig

@@ -15,12 +15,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from hedgecore.hedging.attack_config import AttackConfig
 from hedgecore.hedging.evaluate import attacked_columns, attacked_cvar, evaluate
-from hedgecore.hedging.interpret import interpretation
+from hedgecore.hedging.feature_importance import interpretation
 from hedgecore.hedging.preparation import Preparation
 from hedgecore.hedging.prepare import initial
 from hedgecore.hedging.problem import HedgingProblem, Scene
-from hedgecore.hedging.robustness import AttackConfig
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.train import EpochMetrics, train
 from hedgecore.market.paths import MarketPaths
@@ -130,7 +130,7 @@ def validate_ticket(
 def interpret_ticket(
     study: TicketStudy, preparation: Preparation, theta: Parameters, mask: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """What a trained ticket looks at; see :func:`hedgecore.hedging.interpret.interpretation`."""
+    """What a trained ticket looks at; see :func:`.feature_importance.interpretation`."""
     problem = HedgingProblem.of(study, preparation.standardisation)
     return interpretation(problem, theta, mask, preparation.data["test"], seed=preparation.seed)
 

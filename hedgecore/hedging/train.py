@@ -10,9 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from hedgecore.hedging.attack_config import AttackConfig
 from hedgecore.hedging.network import OCE_SCALARS
 from hedgecore.hedging.problem import HedgingProblem, Scene
-from hedgecore.hedging.robustness import AttackConfig
 from hedgecore.market.paths import MarketPaths
 from hedgecore.pruning import mask as masks
 from hedgecore.risk import cvar, risk

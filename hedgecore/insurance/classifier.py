@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.insurance.data import Table
-from hedgecore.insurance.encoding import Published, Scaling, Sound
-from hedgecore.insurance.network import probabilities
-from hedgecore.insurance.schema import COLUMNS
+from hedgecore.insurance.data.encoding import Published, Scaling, Sound
+from hedgecore.insurance.data.schema import COLUMNS
+from hedgecore.insurance.data.table import Table
+from hedgecore.insurance.xnn.network import probabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,7 +32,7 @@ class Classifier:
         """The network of a bundle, or of the file of a trial.
 
         Args:
-            tensors: all that are deployed; see ``hedgecore.insurance.deployed``.
+            tensors: all that are deployed; see ``hedgecore.insurance.deployment``.
             encoding: ``manifest.facts["encoding"]``, whose numbers may be spelled as text.
         """
         scaling = Scaling(

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hedgecore.config import ConfigError, at_least, varied
-from hedgecore.insurance.schema import COLUMNS, FEATURES
+from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 
 Grouping = Literal["k_means", "agglomerative", "dbscan", "mean_shift", "random_points"]
-"""How centroids are found; see ``hedgecore.insurance.centroids.GROUPINGS``."""
+"""How centroids are found; see ``hedgecore.insurance.clusters.centroids.GROUPINGS``."""
 
 Method = Literal["none", "double_step", "multiplier_published", "multiplier", "alignment"]
-"""What pulls nodes towards centroids; see ``hedgecore.insurance.methods.METHODS``."""
+"""What pulls nodes towards centroids; see ``hedgecore.insurance.xnn.methods.METHODS``."""
 
 # Short names of the axes everybody sweeps; any other axis is a dotted path into the study.
 AXES: Mapping[str, str] = {
@@ -153,7 +153,7 @@ class ExplanationConfig:
     """What pulls the network's nodes towards centroids, and how strongly.
 
     Args:
-        method: an entry of ``hedgecore.insurance.methods.METHODS``.
+        method: an entry of ``hedgecore.insurance.xnn.methods.METHODS``.
         adj_weight: strength; at 0 every method is "none", whatever the other settings say.
         intensity: slope of the multipliers, which know it as a factor of ``adj_weight`` only.
         layer: the one layer that is pulled at, from 0; None for all (for "alignment" all hidden).

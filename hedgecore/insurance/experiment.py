@@ -5,18 +5,18 @@ from typing import Any
 
 from hedgecore.config import ConfigError
 from hedgecore.experiment import Direction, Experiment, Json, Run, Wording
-from hedgecore.insurance import work
-from hedgecore.insurance.assess import TESTED, VALIDATED
-from hedgecore.insurance.centroids import most_clusters
+from hedgecore.insurance import cost_model
+from hedgecore.insurance.clusters.centroids import most_clusters
 from hedgecore.insurance.config import AXES, XnnStudy
-from hedgecore.insurance.data import check_file
-from hedgecore.insurance.deployed import deployed
-from hedgecore.insurance.network import probabilities
+from hedgecore.insurance.data.table import check_file
+from hedgecore.insurance.deployment import deployed
+from hedgecore.insurance.evaluation.assessment import TESTED, VALIDATED
+from hedgecore.insurance.evaluation.scores import scores
 from hedgecore.insurance.preparation import CARRIED, XnnPreparation, assemble
 from hedgecore.insurance.prepare import prepare, restore
 from hedgecore.insurance.run import XnnRun
-from hedgecore.insurance.scores import scores
-from hedgecore.insurance.train import DIRECTIONS
+from hedgecore.insurance.xnn.network import probabilities
+from hedgecore.insurance.xnn.train import DIRECTIONS
 
 
 class _Xnn:
@@ -124,15 +124,15 @@ class _Xnn:
     def extent(self, study: XnnStudy) -> str:
         network = "-".join(map(str, study.network.hidden))
         about = "" if study.data.path is None else "about "
-        return f"{about}{work.rows(study.data)[0]} rows, network {network}"
+        return f"{about}{cost_model.rows(study.data)[0]} rows, network {network}"
 
-    kind = staticmethod(work.kind)
-    epoch_work = staticmethod(work.epoch_work)
-    test_work = staticmethod(work.test_work)
-    setup_work = staticmethod(work.setup_work)
-    data_bytes = staticmethod(work.data_bytes)
-    stored_bytes = staticmethod(work.stored_bytes)
-    reduced = staticmethod(work.reduced)
+    kind = staticmethod(cost_model.kind)
+    epoch_work = staticmethod(cost_model.epoch_work)
+    test_work = staticmethod(cost_model.test_work)
+    setup_work = staticmethod(cost_model.setup_work)
+    data_bytes = staticmethod(cost_model.data_bytes)
+    stored_bytes = staticmethod(cost_model.stored_bytes)
+    reduced = staticmethod(cost_model.reduced)
 
     def trained(self, study: XnnStudy) -> list[XnnStudy]:
         # The plain network for a base; others only add centroids.
@@ -141,7 +141,7 @@ class _Xnn:
 
     def check_data(self, study: XnnStudy) -> None:
         if study.data.path is None:
-            most = most_clusters(study.clustering, work.rows(study.data)[0])
+            most = most_clusters(study.clustering, cost_model.rows(study.data)[0])
             if study.clustering.clusters > most:
                 problem = f"clusters must not exceed the {most} that the training rows allow"
                 raise ConfigError(

@@ -8,12 +8,12 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from hedgecore.experiment import Json, Tensors
-from hedgecore.identity import sha256
-from hedgecore.insurance.alignment import Landmarks
-from hedgecore.insurance.applicants import SPLITS
-from hedgecore.insurance.schema import COLUMNS, FEATURES
-from hedgecore.insurance.scores import SCORES
-from hedgecore.insurance.train import Rows
+from hedgecore.fingerprints import sha256
+from hedgecore.insurance.data.applicants import SPLITS
+from hedgecore.insurance.data.schema import COLUMNS, FEATURES
+from hedgecore.insurance.evaluation.scores import SCORES
+from hedgecore.insurance.xnn.alignment import Landmarks
+from hedgecore.insurance.xnn.train import Rows
 
 CARRIED = ("val_loss", *SCORES)
 """What every trial tells of the plain network of its seed, as ``plain_val_loss`` and so on."""
@@ -28,8 +28,8 @@ class XnnPreparation:
         about: where the rows come from, the encoding, the clusters, and all baselines.
         files: ``theta_0``, ``theta_star`` (the plain network), ``predictions`` of the baselines on
             test rows, and ``clusters``.
-        inputs: see :meth:`hedgecore.insurance.applicants.Applicants.inputs`; and distances of the
-            rows of every split, to the centroids and to as many random training rows.
+        inputs: see :meth:`.data.applicants.Applicants.inputs`; and distances of the rows of every
+            split, to the centroids and to as many random training rows.
     """
 
     seed: int

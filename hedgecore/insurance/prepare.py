@@ -8,16 +8,21 @@ import torch
 from torch import Tensor
 
 from hedgecore.experiment import Json, Tensors
-from hedgecore.insurance.applicants import SPLITS, Applicants
-from hedgecore.insurance.boosted import regression, softprob, with_offsets
-from hedgecore.insurance.centroids import Centroids, Whitening, find_centroids, nearest_means
+from hedgecore.insurance.clusters.centroids import (
+    Centroids,
+    Whitening,
+    find_centroids,
+    nearest_means,
+)
+from hedgecore.insurance.clusters.stability import cluster_stability
 from hedgecore.insurance.config import ClusteringConfig, XnnStudy
-from hedgecore.insurance.network import initialise, probabilities
+from hedgecore.insurance.data.applicants import SPLITS, Applicants
+from hedgecore.insurance.data.schema import CLASSES
+from hedgecore.insurance.evaluation.boosted_trees import regression, softprob, with_offsets
+from hedgecore.insurance.evaluation.scores import scores
 from hedgecore.insurance.preparation import XnnPreparation
-from hedgecore.insurance.schema import CLASSES
-from hedgecore.insurance.scores import scores
-from hedgecore.insurance.stability import cluster_stability
-from hedgecore.insurance.train import EpochMetrics, train
+from hedgecore.insurance.xnn.network import initialise, probabilities
+from hedgecore.insurance.xnn.train import EpochMetrics, train
 from hedgecore.rng import numpy_stream, stream
 from hedgecore.threads import one_thread
 

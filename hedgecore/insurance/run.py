@@ -14,12 +14,12 @@ from torch import Tensor
 
 from hedgecore.config import from_mapping
 from hedgecore.experiment import Json, Tensors
-from hedgecore.identity import sha256
-from hedgecore.insurance.alignment import Landmarks
-from hedgecore.insurance.assess import assess, validate
+from hedgecore.fingerprints import sha256
 from hedgecore.insurance.config import XnnStudy
+from hedgecore.insurance.evaluation.assessment import assess, validate
 from hedgecore.insurance.preparation import XnnPreparation
-from hedgecore.insurance.train import EpochMetrics, Rows, train
+from hedgecore.insurance.xnn.alignment import Landmarks
+from hedgecore.insurance.xnn.train import EpochMetrics, Rows, train
 from hedgecore.threads import one_thread
 from hedgecore.training.snapshot import best_theta
 

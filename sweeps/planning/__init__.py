@@ -1,1 +1,1 @@
-"""Before Ray starts: what will run, whether it can, and what it will cost."""
+"""Plan of a sweep, worked out, checked and priced before Ray starts."""

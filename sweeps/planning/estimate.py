@@ -10,7 +10,7 @@ import numpy as np
 from hedgecore.rng import numpy_stream
 from search_spaces import Asha, SpaceError, StockAsha
 from sweeps.errors import UsageError
-from sweeps.planning.halving import Rung, epochs, passing, rung_counts
+from sweeps.planning.expected_halving import Rung, epochs, passing, rung_counts
 from sweeps.planning.plan import Plan, TrialPlan
 from sweeps.planning.probe import EPOCHS, Probe
 from sweeps.planning.probe import probe as probe_studies

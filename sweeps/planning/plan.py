@@ -13,8 +13,10 @@ from search_spaces import Asha, SearchSpace, SpaceError, StockAsha
 from search_spaces.blame import blamed
 from search_spaces.overrides import listed
 from sweeps.experiments import experiment
-from sweeps.planning import printed
-from sweeps.planning.checks import (
+from sweeps.planning import summary
+from sweeps.planning.cures import combination_error
+from sweeps.planning.sampling import check_count, configurations
+from sweeps.planning.validation import (
     axis_at,
     check_axes,
     check_metrics,
@@ -24,8 +26,6 @@ from sweeps.planning.checks import (
     study_of,
     trial_study,
 )
-from sweeps.planning.cures import combination_error
-from sweeps.planning.points import check_count, configurations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ class Plan:
 
     def lines(self) -> list[str]:
         """The plan in a few lines, for people."""
-        return printed.lines(self)
+        return summary.lines(self)
 
 
 def plan(
@@ -201,7 +201,7 @@ def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, An
     except ConfigError as error:
         # Each value is legal beside the others' first; this combination is not.
         where = axis_at(space, error.key) or "space"
-        shown = ", ".join(f"{n}={printed.value(v)}" for n, v in config.items())
+        shown = ", ".join(f"{n}={summary.value(v)}" for n, v in config.items())
         error.problem += f" (trial {shown})"
         raise combination_error(space, study, where, error, config) from error
     # The study's own values, so that a 0 written for a real number is 0.0 in every table.

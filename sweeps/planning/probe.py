@@ -21,7 +21,7 @@ from typing import Any
 
 from hedgecore.config import from_mapping, to_mapping
 from hedgecore.experiment import Experiment, Study
-from hedgecore.identity import sha256
+from hedgecore.fingerprints import sha256
 from hedgecore.threads import one_thread
 from sweeps import origin
 from sweeps.errors import UsageError

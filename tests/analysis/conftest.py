@@ -1,6 +1,5 @@
 """Synthetic sweeps whose answers are known in closed form."""
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import schema
+from analysis.figures import rendering
 
 TOTAL = 1000
 DENSE = -3.0
@@ -113,16 +113,16 @@ def tickets_grid() -> list[dict[str, Any]]:
 @pytest.fixture
 def drawn_small(monkeypatch):
     """Figures as small PNGs: fonts in PDFs and large pictures take most of a report's time."""
-    save = importlib.import_module("analysis.figures.save")  # there is a function of that name
-    monkeypatch.delitem(save._METADATA, "pdf")
+    monkeypatch.delitem(rendering._METADATA, "pdf")
     monkeypatch.setattr(save, "_DPI", 40)
 
 
 @pytest.fixture
 def undrawn(monkeypatch):
     """Figures are filled, but make no files, which takes most of their time."""
-    save = importlib.import_module("analysis.figures.save")
-    monkeypatch.setattr(save, "_files", lambda folder, name, figure: [folder / f"{name}.png"])
+    monkeypatch.setattr(
+        save, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
+    )
 
 
 @pytest.fixture(name="table")

@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from analysis import ColumnError, budget_curves
 from analysis.__main__ import main
-from analysis.boosting import _AT_INIT, matching, races, rates
-from analysis.boosting_findings import enough, sentences
 from analysis.figures import NothingToDraw, panels
-from analysis.figures.boosting import budget_curves as drawn_curves
-from analysis.figures.boosting import budget_plans
+from analysis.figures.tickets.boosting import budget_curves as drawn_curves
+from analysis.figures.tickets.boosting import budget_plans
+from analysis.tickets.boosting import _AT_INIT, matching, races, rates
+from analysis.tickets.boosting_findings import enough, sentences
 
 DENSE = -3.0
 BUDGETS = (5, 10, 15, 20, 25)

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from analysis import StorageError, SweepFiles, checksums, load_epochs, load_manifest, load_trials
 from analysis.__main__ import main
-from analysis.models import Chosen, Kind, load_models
 from analysis.tensors import UnreadError
+from analysis.tickets.networks import Chosen, Kind, load_models
 from analysis.xnn import cells, stability
 
 LISTED = {

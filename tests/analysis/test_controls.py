@@ -10,12 +10,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 import analysis
-from analysis import controls, printed
+from analysis import controls
 from analysis.__main__ import main
-from analysis.attack_checks import attack_checks
 from analysis.configurations import LOTTERY, kinds, of_kind
-from analysis.control_findings import controls as said_of
-from analysis.controls import KINDS, RETRAINED
 from analysis.figures import (
     NothingToDraw,
     controls_beside_ticket,
@@ -25,7 +22,11 @@ from analysis.figures import (
     render,
     seeds_compared,
 )
-from analysis.models import choose
+from analysis.tickets import terminal_tables
+from analysis.tickets.attack_checks import attack_checks
+from analysis.tickets.control_findings import controls as said_of
+from analysis.tickets.controls import KINDS, RETRAINED
+from analysis.tickets.networks import choose
 
 PGD = "attacked_cvar_05@path_pgd:0.1"
 BEHIND: Mapping[str, float] = {
@@ -447,7 +448,7 @@ def test_what_cannot_be_drawn_says_why(trials):
 def test_the_table_fits_and_has_a_row_a_kind(trials, capsys, width, attacked):
     frame = trials(networks(sparsities=(0.8, 0.9), retrained=0.1), attacked=True)
     rows = controls(frame)
-    Console(width=width).print(printed.controls(rows, width=width))
+    Console(width=width).print(terminal_tables.controls(rows, width=width))
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
@@ -457,7 +458,7 @@ def test_the_table_fits_and_has_a_row_a_kind(trials, capsys, width, attacked):
 
 
 def test_of_few_seeds_the_table_claims_no_interval(trials, capsys):
-    Console().print(printed.controls(controls(trials(networks(seeds=3))), width=80))
+    Console().print(terminal_tables.controls(controls(trials(networks(seeds=3))), width=80))
     assert "[" not in capsys.readouterr().out
 
 

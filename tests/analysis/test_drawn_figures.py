@@ -14,7 +14,7 @@ from analysis.figures import (
     sharpe_against_remaining,
 )
 from analysis.figures.style import short, spread
-from analysis.words import percent
+from analysis.wording import percent
 
 
 def speed(trials, *, sparsity=0.8, epsilon=0.0):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import scipy
 
-from analysis.importance import (
+from analysis.tickets.importance import (
     MAIN,
     correlation,
     correlations,
@@ -16,7 +16,7 @@ from analysis.importance import (
     sentences,
     shifts,
 )
-from analysis.models import FEATURES, STANDARD, Model
+from analysis.tickets.networks import FEATURES, STANDARD, Model
 
 ROBUST = "robust (ε = 0.1)"
 

@@ -4,8 +4,8 @@ import faked_networks as faked
 import numpy as np
 import pytest
 
-from analysis.masks import ALL, chance, layer_name, overlap, overlaps, sentences, weights
-from analysis.models import STANDARD, Model
+from analysis.tickets.masks import ALL, chance, layer_name, overlap, overlaps, sentences, weights
+from analysis.tickets.networks import STANDARD, Model
 
 ROBUST = "robust (ε = 0.1)"
 

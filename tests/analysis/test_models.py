@@ -4,8 +4,8 @@ import faked_networks as faked
 import numpy as np
 import pytest
 
-from analysis.models import DENSE, FEATURES, STANDARD, choose, kinds, load_models
 from analysis.tensors import SweepFiles
+from analysis.tickets.networks import DENSE, FEATURES, STANDARD, choose, kinds, load_models
 
 
 def sweep(**more):

@@ -14,7 +14,7 @@ from analysis.figures import (
     save,
     sharpe_against_remaining,
 )
-from analysis.words import efficient, learning_rates, setting
+from analysis.wording import efficient, learning_rates, setting
 
 pytestmark = pytest.mark.usefixtures("drawn_small")
 

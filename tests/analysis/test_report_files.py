@@ -19,10 +19,9 @@ from analysis.terminal import write_tables
 pytestmark = pytest.mark.usefixtures("drawn_small")
 ROOT = Path(analysis.__file__).parents[1]
 UNDRAWN = """
-import importlib
 from analysis.__main__ import main
-save = importlib.import_module("analysis.figures.save")
-save._METADATA, save._DPI = {"png": {}}, 20
+from analysis.figures import rendering
+rendering._METADATA, rendering._DPI = {"png": {}}, 20
 main()
 """
 

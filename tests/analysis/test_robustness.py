@@ -9,9 +9,9 @@ import pytest
 from faked_robustness import BOUGHT, HALF, MANIFEST, PRICE, SOUND, STUDY, clean, harm, trials_of
 
 from analysis import robust_against_standard, robustness_table
-from analysis.robust_findings import robustness
-from analysis.threats import Attack, attacks, clean_column, gradients, label, nearest, setting
-from analysis.words import amount
+from analysis.attacks import Attack, attacks, clean_column, gradients, label, nearest, setting
+from analysis.tickets.robustness_findings import robustness
+from analysis.wording import amount
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from analysis.figures import (
     price_of_robustness,
     render,
 )
-from analysis.figures.robustness import robustness_plans
-from analysis.printed import robustness
+from analysis.figures.tickets.robustness import robustness_plans
+from analysis.tickets.terminal_tables import robustness
 
 pytestmark = pytest.mark.usefixtures("drawn_small")
 

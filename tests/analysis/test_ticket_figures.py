@@ -7,16 +7,16 @@ from faked_networks import ROBUST, network, networks
 from matplotlib.colors import to_rgb
 
 from analysis.figures import NothingToDraw, panels
-from analysis.figures.importance import (
+from analysis.figures.style import BLUE, INK, MUTED, VERMILION
+from analysis.figures.tickets.importance import (
     importance_bars,
     importance_correlation,
     importance_shift,
 )
-from analysis.figures.models import colors, headed
-from analysis.figures.patterns import mask_patterns, size_of_patterns
-from analysis.figures.style import BLUE, INK, MUTED, VERMILION
-from analysis.importance import MEASURES, importances, means, shifts
-from analysis.models import DENSE, STANDARD, Model
+from analysis.figures.tickets.mask_patterns import mask_patterns, size_of_patterns
+from analysis.figures.tickets.panels import colors, headed
+from analysis.tickets.importance import MEASURES, importances, means, shifts
+from analysis.tickets.networks import DENSE, STANDARD, Model
 
 SIZE = (8.0, 5.0)
 

@@ -8,9 +8,9 @@ from faked_networks import ROBUST, network
 
 from analysis.__main__ import main
 from analysis.figures import save_ticket_figures
-from analysis.models import DENSE, STANDARD
 from analysis.tensors import SweepFiles
-from analysis.tickets import sentences, tables, tickets
+from analysis.tickets.comparison_table import sentences, tables, tickets
+from analysis.tickets.networks import DENSE, STANDARD
 
 pytestmark = pytest.mark.usefixtures("drawn_small")
 

@@ -6,11 +6,11 @@ from faked_networks import ROBUST, network, networks
 from matplotlib.colors import to_hex
 
 from analysis.figures import NothingToDraw, panels
-from analysis.figures.overlap import mask_overlap
 from analysis.figures.style import BLUE, MUTED, VERMILION
-from analysis.figures.weights import weight_distribution
-from analysis.masks import overlaps
-from analysis.models import STANDARD, Model
+from analysis.figures.tickets.mask_overlap import mask_overlap
+from analysis.figures.tickets.weights import weight_distribution
+from analysis.tickets.masks import overlaps
+from analysis.tickets.networks import STANDARD, Model
 
 SIZE = (8.0, 5.0)
 

@@ -15,7 +15,7 @@ from spaces import TINY
 import analysis
 from analysis import StorageError, checksums
 from sweeps.errors import PreparationError, SweepError, UsageError
-from sweeps.record.verify import verify
+from sweeps.inspection.verify import verify
 
 SMALL = 4096
 """Bytes of a file that is small enough to flip every byte of it."""

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import sweeps.__main__ as command_line
 from hedgecore.bundle.keys import private_pem
-from sweeps.workers import running
+from sweeps.execution import ray_sweep
 
 HUGE = 2**40
 PATIENCE = 60  # seconds until a command counts as hanging
@@ -61,7 +61,7 @@ def hedgesweep(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ended:
 
     with pytest.MonkeyPatch.context() as patch, _impatient():
         patch.setattr("sys.argv", ["hedgesweep", *map(str, arguments)])
-        patch.setattr(running, "prepared", stop)
+        patch.setattr(ray_sweep, "prepared", stop)
         capsys.readouterr()
         try:
             command_line.main()

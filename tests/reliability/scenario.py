@@ -24,7 +24,7 @@ if __name__ == "__main__":
     sys.modules["sweeps"].__path__ = [str(ROOT / "sweeps")]
 
 from sweeps.errors import UsageError  # noqa: E402
-from sweeps.record import files, log, storage, writer  # noqa: E402
+from sweeps.journal import files, journal, storage, writer  # noqa: E402
 
 GROUPS, SIZE = 2, 2
 PARTIAL = f"{'0' * 32}.partial"
@@ -43,8 +43,8 @@ def table(start: int, group: int) -> bytes:
 
 def drive(path: Path, say: Callable[[dict[str, object]], object]) -> None:
     with storage.Lock(path):
-        start = len(log.files(path)) + 1
-        seen = [record for record in log.read(path) if record["type"] == "row"]
+        start = len(journal.files(path)) + 1
+        seen = [record for record in journal.read(path) if record["type"] == "row"]
         out = writer.Writer(path, {"core": "c"})
         say({"rows": seen})
         try:

@@ -19,11 +19,11 @@ import pandas as pd
 
 import analysis
 from sweeps.experiments import experiment
-from sweeps.record.book import Book
-from sweeps.record.code import code_identity
-from sweeps.record.log import read
-from sweeps.sweep import SOME_FAILED
-from sweeps.watching.progress import PlainLines, State
+from sweeps.journal.code_identity import code_identity
+from sweeps.journal.journal import read
+from sweeps.journal.state import Book
+from sweeps.monitoring.progress import PlainLines, State
+from sweeps.outcome import SOME_FAILED
 
 ROOT = Path(__file__).resolve().parents[2]
 

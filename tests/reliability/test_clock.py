@@ -6,8 +6,8 @@ import pytest
 from local_sweep import run_locally
 from reliability.sweeping import AUDIT, SPACE, Driver, acknowledged, same
 
-from sweeps.record.log import read
-from sweeps.sweep import SOME_FAILED
+from sweeps.journal.journal import read
+from sweeps.outcome import SOME_FAILED
 
 pytestmark = pytest.mark.ray
 
@@ -46,7 +46,7 @@ def jumped(storage: Path) -> bool:
 
 
 def jumping(patched: pytest.MonkeyPatch, shift: float) -> None:
-    from sweeps.record import ledger
+    from sweeps.scheduling import ledger
 
     true_time = ledger.time.time
     patched.setattr(ledger.time, "time", lambda: true_time() + shift)

@@ -12,7 +12,7 @@ from reliability import scenario
 from reliability.aftermath import resumes, sound
 from reliability.disk import Disk, lay, recording
 
-from sweeps.record import storage, writer
+from sweeps.journal import storage, writer
 
 State, Said = dict[str, bytes], list[dict[str, Any]]
 

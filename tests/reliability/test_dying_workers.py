@@ -17,8 +17,8 @@ from spaces import TINY
 import sweeps
 from hedgecore.hedging.run import TicketRun
 from sweeps import Silent, SweepError
-from sweeps.record.log import read
-from sweeps.workers import running
+from sweeps.execution import ray_sweep
+from sweeps.journal.journal import read
 
 pytestmark = [
     pytest.mark.ray,
@@ -64,7 +64,7 @@ def deadly(folder: Path, *, attempts: int) -> Callable[..., Any]:
 
     All in one function, which goes to a worker by value.
     """
-    whole, by_rate = running.open_trial, {rate: death for death, rate in RATES.items()}
+    whole, by_rate = ray_sweep.open_trial, {rate: death for death, rate in RATES.items()}
 
     def recurse() -> None:
         recurse()
@@ -108,7 +108,7 @@ def deadly(folder: Path, *, attempts: int) -> Callable[..., Any]:
 def sweep(folder: Path, deaths: list[str], *, attempts: int) -> sweeps.Sweep:
     (folder / "tiny.yaml").write_text(TINY)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(running, "open_trial", deadly(folder, attempts=attempts))
+        patched.setattr(ray_sweep, "open_trial", deadly(folder, attempts=attempts))
         return sweeps.run(
             folder / "tiny.yaml",
             storage=folder / "out",
@@ -200,6 +200,6 @@ def test_workers_that_cannot_even_begin_end_the_sweep_with_the_reason(tmp_path):
         raise AssertionError("a worker read it")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(running, "open_trial", opened)
+        patched.setattr(ray_sweep, "open_trial", opened)
         with pytest.raises(SweepError, match="workers die before they run anything: The actor"):
             sweeps.run(tmp_path / "tiny.yaml", storage=tmp_path / "out", progress=Silent())

@@ -14,8 +14,8 @@ import pytest
 from invariants import leaves_nothing, readable, said_so
 from reliability.aftermath import resumes, said, sound, traced
 
-from sweeps.record.storage import Lock, WriteError, replace
-from sweeps.record.writer import Writer
+from sweeps.journal.storage import Lock, WriteError, replace
+from sweeps.journal.writer import Writer
 
 CALLS = (
     "openat",

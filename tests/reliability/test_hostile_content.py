@@ -20,14 +20,14 @@ from spaces import TINY
 
 import sweeps
 from sweeps.errors import UsageError
-from sweeps.planning.warm import earlier
-from sweeps.record import bounds, filing, layout
-from sweeps.record.checkpoints import Checkpoints
-from sweeps.record.files import read_json
-from sweeps.record.log import LogError, read
-from sweeps.record.parquet import table
-from sweeps.record.storage import replaced
-from sweeps.record.verify import verify
+from sweeps.inspection.verify import verify
+from sweeps.journal import bounds, layout, preparations
+from sweeps.journal.checkpoints import Checkpoints
+from sweeps.journal.files import read_json
+from sweeps.journal.journal import LogError, read
+from sweeps.journal.parquet import table
+from sweeps.journal.storage import replaced
+from sweeps.scheduling.warm_start import earlier
 from sweeps.text import echo, printable
 
 ASHA = "scheduler: {asha: {grace_period: 1, reduction_factor: 2, max_t: 3}}\n"
@@ -76,7 +76,7 @@ def test_nothing_is_kept_or_loaded_under_a_forged_name(tmp_path, name):
         lambda: Checkpoints(storage).keep(name, b"new"),
         lambda: Checkpoints(storage).load(name, "0" * 64),
         lambda: Checkpoints(storage).load("0" * 16, name),
-        lambda: filing.Filed.read(storage / "study" / str(name), None),
+        lambda: preparations.Filed.read(storage / "study" / str(name), None),
     ):
         with pytest.raises(UsageError, match="names a "):
             call()

@@ -17,8 +17,8 @@ from spaces import TINY
 
 from hedgecore.bundle.keys import public_pem
 from sweeps.errors import UsageError
-from sweeps.record import files, layout
-from sweeps.record.storage import Lock
+from sweeps.journal import files, layout
+from sweeps.journal.storage import Lock
 
 ASHA = "scheduler: {asha: {grace_period: 1, reduction_factor: 2, max_t: 3}}\n"
 SPACE = TINY.replace("scheduler: null\n", ASHA)

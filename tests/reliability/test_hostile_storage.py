@@ -13,8 +13,8 @@ from invariants import leaves_nothing, said_so
 from local_sweep import run_locally
 from reliability.sweeping import AUDIT, SPACE, Driver, same
 
-from sweeps.record.storage import Lock
-from sweeps.sweep import SOME_FAILED
+from sweeps.journal.storage import Lock
+from sweeps.outcome import SOME_FAILED
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

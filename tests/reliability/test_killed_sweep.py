@@ -26,9 +26,9 @@ from reliability.sweeping import (
     while_it_trains,
 )
 
-from sweeps.record.ledger import Ledger
-from sweeps.record.log import read
-from sweeps.sweep import SOME_FAILED
+from sweeps.journal.journal import read
+from sweeps.outcome import SOME_FAILED
+from sweeps.scheduling.ledger import Ledger
 
 pytestmark = pytest.mark.ray
 
@@ -36,7 +36,7 @@ LANES = os.cpu_count() or 1
 
 # A driver whose log has no segments, though it says that trials have ended.
 FORGETFUL = """\
-from sweeps.record import writer
+from sweeps.journal import writer
 from sweeps.__main__ import cli
 
 append = writer.Writer.append

@@ -9,9 +9,9 @@ import pytest
 from logs import manifest
 
 from sweeps.experiments import experiment
-from sweeps.record.ledger import Ledger
-from sweeps.record.log import read
-from sweeps.record.storage import WriteError
+from sweeps.journal.journal import read
+from sweeps.journal.storage import WriteError
+from sweeps.scheduling.ledger import Ledger
 
 
 def trial(name: str) -> dict[str, object]:

@@ -17,8 +17,8 @@ import pytest
 from invariants import acknowledged_is_durable, readable
 from reliability.aftermath import resumes, run, said, sound
 
-from sweeps.record.storage import Lock
-from sweeps.record.writer import Writer
+from sweeps.journal.storage import Lock
+from sweeps.journal.writer import Writer
 
 MKFS = {"ext4": ["-q", "-F"], "xfs": ["-q"]}
 SIZE = {"ext4": 32, "xfs": 300}  # MiB; the least that mkfs.xfs takes

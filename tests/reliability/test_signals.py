@@ -9,8 +9,8 @@ from local_sweep import run_locally
 from reliability.sweeping import SPACE, Driver, acknowledged, same
 
 import analysis
+from sweeps.outcome import SOME_FAILED
 from sweeps.signals import Interrupted, interruptible
-from sweeps.sweep import SOME_FAILED
 
 pytestmark = pytest.mark.ray
 

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invariants import acknowledged_is_durable, is_prefix, readable
 
-from sweeps.record.log import LogError, read
-from sweeps.record.storage import Lock
-from sweeps.record.writer import Writer
+from sweeps.journal.journal import LogError, read
+from sweeps.journal.storage import Lock
+from sweeps.journal.writer import Writer
 
 ROW, NEXT = {"type": "row", "id": 1, "loss": 0.25}, {"type": "row", "id": 2}
 COMMITTED = [{"type": "row", "id": n} for n in range(3)]

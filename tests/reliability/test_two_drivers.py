@@ -12,9 +12,9 @@ from invariants import is_prefix, leaves_nothing, readable
 from reliability.scenario import ROOT
 
 from sweeps.errors import UsageError
-from sweeps.record.log import files
-from sweeps.record.storage import Lock
-from sweeps.record.writer import Writer
+from sweeps.journal.journal import files
+from sweeps.journal.storage import Lock
+from sweeps.journal.writer import Writer
 
 HOLD = f"""
 import sys, types
@@ -22,8 +22,8 @@ sys.path.insert(0, {str(ROOT)!r})
 sys.modules["sweeps"] = package = types.ModuleType("sweeps")
 package.__path__ = [{str(ROOT / "sweeps")!r}]
 from pathlib import Path
-from sweeps.record.storage import Lock
-from sweeps.record.writer import Writer
+from sweeps.journal.storage import Lock
+from sweeps.journal.writer import Writer
 storage = Path(sys.argv[1])
 lock = Lock(storage)
 writer = Writer(storage, {{}})

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from search_spaces import SCHEDULERS, SpaceError, load
 from search_spaces.scalars import plain_scalar
 from search_spaces.space import frozen
-from search_spaces.writing import show
 from search_spaces.yaml_source import parse
+from search_spaces.yaml_text import show
 
 
 def quick(examples: int) -> settings:

@@ -1,8 +1,8 @@
 import pytest
 
 from search_spaces import SpaceError
-from search_spaces.writing import number_as_yaml
 from search_spaces.yaml_source import parse
+from search_spaces.yaml_text import number_as_yaml
 
 
 def one(text: str) -> object:

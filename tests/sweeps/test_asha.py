@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeps.deciding.asha import Asha
+from sweeps.scheduling.asha import Asha
 
 RUNGS = (1, 3, 9)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from hedgecore.hedging.experiment import TICKETS
-from sweeps.record import code
+from sweeps.journal import code_identity
 
 ROOT = Path(__file__).resolve().parents[2]
 HASHES = (
-    "from sweeps.record.code import tree_hash\n"
+    "from sweeps.journal.code_identity import tree_hash\n"
     "print(*(tree_hash(name) for name in ('tickets', 'xnn')))"
 )
 
@@ -51,7 +51,11 @@ def edited(original: Path, tmp_path: Path, file: str, before: str, after: str) -
     return hashes(copy)
 
 
-PNL, XNN, CONFIG = "hedgecore/hedging/pnl.py", "hedgecore/insurance/scores.py", "hedgecore/rng.py"
+PNL, XNN, CONFIG = (
+    "hedgecore/hedging/pnl.py",
+    "hedgecore/insurance/evaluation/scores.py",
+    "hedgecore/rng.py",
+)
 
 
 @pytest.mark.slow
@@ -78,7 +82,7 @@ def test_words_layout_and_what_computes_nothing_change_no_identity(
     [
         (PNL, "\nimport", "\nVERSION = 7\nimport", {"tickets"}),
         (XNN, "\nimport", "\nVERSION = 7\nimport", {"xnn"}),
-        ("hedgecore/insurance/schema.csv", "39507.2", "39507.3", {"xnn"}),
+        ("hedgecore/insurance/data/schema.csv", "39507.2", "39507.3", {"xnn"}),
         (CONFIG, "\nimport", "\nVERSION = 7\nimport", {"tickets", "xnn"}),
     ],
 )
@@ -106,12 +110,12 @@ def test_a_changed_module_changes_the_experiments_that_import_it(
     ],
 )
 def test_trees_are_equal_exactly_where_code_computes_alike(one, other, equal):
-    trees = {json.dumps(code._tree(ast.parse(text))) for text in (one, other)}
+    trees = {json.dumps(code_identity._tree(ast.parse(text))) for text in (one, other)}
     assert (len(trees) == 1) == equal
 
 
 def test_an_experiment_reaches_what_it_computes_by_and_no_other_experiment():
-    tickets, xnn = code.modules("tickets"), code.modules("xnn")
+    tickets, xnn = code_identity.modules("tickets"), code_identity.modules("xnn")
     assert type(TICKETS).__module__ in tickets
     assert {"hedgecore.market.heston", "hedgecore.rng", "hedgecore.risk"} <= tickets.keys()
     assert not any(name.startswith("hedgecore.insurance") for name in tickets)
@@ -128,20 +132,20 @@ def test_every_module_that_is_loaded_for_an_experiment_is_in_its_identity():
         done = subprocess.run(
             [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
         )
-        assert set(done.stdout.split()) <= code.modules(name).keys()
+        assert set(done.stdout.split()) <= code_identity.modules(name).keys()
 
 
 def test_code_of_equal_numbers_goes_by_the_identity_of_the_older(monkeypatch):
-    own = code.tree_hash("tickets")
-    monkeypatch.setattr(code, "EQUAL_NUMBERS", {own: "0" * 64})
-    code.code_identity.cache_clear()
-    assert code.code_identity("tickets") == "0" * 64
-    monkeypatch.setattr(code, "EQUAL_NUMBERS", {})
-    code.code_identity.cache_clear()
-    assert code.code_identity("tickets") == own
-    code.code_identity.cache_clear()
+    own = code_identity.tree_hash("tickets")
+    monkeypatch.setattr(code_identity, "EQUAL_NUMBERS", {own: "0" * 64})
+    code_identity.code_identity.cache_clear()
+    assert code_identity.code_identity("tickets") == "0" * 64
+    monkeypatch.setattr(code_identity, "EQUAL_NUMBERS", {})
+    code_identity.code_identity.cache_clear()
+    assert code_identity.code_identity("tickets") == own
+    code_identity.code_identity.cache_clear()
 
 
 def test_no_entry_of_equal_numbers_is_of_code_that_is_gone():
-    here = {code.tree_hash(name) for name in ("tickets", "xnn")}
-    assert code.EQUAL_NUMBERS.keys() <= here
+    here = {code_identity.tree_hash(name) for name in ("tickets", "xnn")}
+    assert code_identity.EQUAL_NUMBERS.keys() <= here

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 import sweeps
 from hedgecore.config import to_mapping
 from search_spaces import SCHEDULERS, load, shipped
-from search_spaces.writing import as_yaml
+from search_spaces.yaml_text import as_yaml
 from sweeps import SpaceError
 from sweeps.experiments import experiment
-from sweeps.planning.checks import leaves
+from sweeps.planning.validation import leaves
 from tests.cures import cured_overrides, follow
 
 WRONG = st.sampled_from(

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
-from sweeps.deciding.asha import Asha
-from sweeps.deciding.engine import MOST_LOSSES, Engine, Job
 from sweeps.errors import UsageError
+from sweeps.scheduling.asha import Asha
+from sweeps.scheduling.engine import MOST_LOSSES, Engine, Job
 
 EPOCHS = 27  # that a study gives every trial; a limit may be less
 

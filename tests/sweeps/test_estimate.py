@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 import sweeps
+from hedgecore.hedging.cost_model import assessment_work, epoch_work, kind, reduced, stored_bytes
 from hedgecore.hedging.markets import SPLITS
 from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.prepare import prepare
 from hedgecore.hedging.problem import CHUNK
-from hedgecore.hedging.work import assessment_work, epoch_work, kind, reduced, stored_bytes
 from hedgecore.rng import numpy_stream
 from sweeps import UsageError
-from sweeps.deciding.asha import Asha
 from sweeps.planning import probe as probing
 from sweeps.planning.budget import Budget
 from sweeps.planning.estimate import estimate, expected_trials, probe
-from sweeps.planning.halving import epochs, passing, rung_counts
+from sweeps.planning.expected_halving import epochs, passing, rung_counts
 from sweeps.planning.probe import Probe
+from sweeps.scheduling.asha import Asha
 
 ASHA = {"metric": "val_loss", "mode": "min", "grace_period": 1, "reduction_factor": 3}
 TIMES = {"startup": 10.0, "idle": 300_000_000, "worker": 200_000_000}

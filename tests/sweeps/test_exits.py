@@ -13,8 +13,8 @@ from local_sweep import run_locally
 from spaces import TINY
 
 from sweeps.exits import message_if_aborted
+from sweeps.monitoring.progress import PlainLines, Unfailing
 from sweeps.signals import MESSAGE
-from sweeps.watching.progress import PlainLines, Unfailing
 
 ROOT = Path(__file__).resolve().parents[2]
 # A driver that says when it is inside, and then waits for its signals.

@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from sweeps.errors import UsageError
-from sweeps.record.book import Book
-from sweeps.watching.boards import MLflow, TensorBoard
-from sweeps.watching.followers import Followers, Told, followers
+from sweeps.journal.state import Book
+from sweeps.monitoring.board_exporters import MLflow, TensorBoard
+from sweeps.monitoring.exporters import Followers, Told, followers
 
 START = {"type": "start", "core": "c"}
 
@@ -180,7 +180,7 @@ def test_a_slow_follower_keeps_nobody_waiting(monkeypatch):
             gate.wait()
             return super().begin(trial_id, config)
 
-    monkeypatch.setattr("sweeps.watching.followers._PATIENCE", 0.01)
+    monkeypatch.setattr("sweeps.monitoring.exporters._PATIENCE", 0.01)
     slow = Slow()
     follow(lambda: [slow], [trial("a"), segment("a", 1, 3)], say=said.append)
     assert slow.told == []

@@ -9,11 +9,11 @@ import pytest
 from spaces import TINY
 
 import sweeps
-from sweeps.deciding.roster import Roster
-from sweeps.record.ledger import Ledger
-from sweeps.record.verify import verify
-from sweeps.watching import holder
-from sweeps.watching.status import status
+from sweeps.inspection.verify import verify
+from sweeps.journal import lock_holder
+from sweeps.monitoring.status import status
+from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.trials import Roster
 
 OURS = tuple(
     str(Path(package.__file__).parent)
@@ -44,7 +44,7 @@ def lines(action):
 
     def call(frame, *_):
         name = frame.f_code.co_filename
-        return line if name.startswith(OURS) and name != holder.__file__ else None
+        return line if name.startswith(OURS) and name != lock_holder.__file__ else None
 
     before = sys.gettrace()
     sys.settrace(call)

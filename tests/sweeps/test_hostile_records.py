@@ -9,20 +9,20 @@ import pytest
 from local_sweep import reseal, run_locally
 from spaces import TINY, TINY_XNN
 
-from sweeps.deciding.curves import source
 from sweeps.driver import engine_for
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
+from sweeps.inspection.replay import replay
+from sweeps.inspection.verify import verify
+from sweeps.journal import lines
+from sweeps.journal.code_identity import code_identity
+from sweeps.journal.history import History
+from sweeps.journal.stored_sweep import Recorded
+from sweeps.monitoring.status import lines as status_lines
+from sweeps.monitoring.status import status
 from sweeps.planning.plan import plan
-from sweeps.record import lines
-from sweeps.record.code import code_identity
-from sweeps.record.history import History
-from sweeps.record.ledger import Ledger
-from sweeps.record.recorded import Recorded
-from sweeps.record.replay import replay
-from sweeps.record.verify import verify
-from sweeps.watching.status import lines as status_lines
-from sweeps.watching.status import status
+from sweeps.scheduling.ledger import Ledger
+from sweeps.simulation.curves import source
 
 ASHA = "{asha: {metric: val_loss, mode: min, grace_period: 1, reduction_factor: 2}}"
 JUDGED = TINY.replace("scheduler: null", f"scheduler: {ASHA}")

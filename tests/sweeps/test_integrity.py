@@ -9,11 +9,11 @@ from spaces import TINY
 
 import sweeps
 from sweeps import Silent, UsageError
-from sweeps.record.filing import Filed
-from sweeps.record.log import read
-from sweeps.record.recorded import Recorded
-from sweeps.record.storage import WriteError
-from sweeps.record.verify import verify
+from sweeps.inspection.verify import verify
+from sweeps.journal.journal import read
+from sweeps.journal.preparations import Filed
+from sweeps.journal.storage import WriteError
+from sweeps.journal.stored_sweep import Recorded
 
 
 class Recording(Silent):

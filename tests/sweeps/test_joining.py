@@ -11,9 +11,9 @@ from ray._private import services
 
 from sweeps import UsageError
 from sweeps.errors import SweepError
-from sweeps.workers import runtime
-from sweeps.workers.authentication import authentication
-from sweeps.workers.joining import joinable
+from sweeps.execution import ray_runtime
+from sweeps.execution.authentication import authentication
+from sweeps.execution.cluster_address import joinable
 
 pytestmark = pytest.mark.ray  # imports it, starts none
 
@@ -76,7 +76,7 @@ def test_whatever_ray_raises_while_it_starts_is_one_line(monkeypatch, error):
 
     monkeypatch.setattr(ray, "init", dies)
     with pytest.raises(SweepError, match=r"^Ray could not start on this") as raised:
-        runtime._start(None, {})
+        ray_runtime._start(None, {})
     assert len(str(raised.value).splitlines()) == 1
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
-from sweeps.record.ledger import Ledger
-from sweeps.record.log import read
+from sweeps.journal.journal import read
+from sweeps.scheduling.ledger import Ledger
 
 ABOUT = {
     "config": {"sparsity": 0.5, "lr": 1e-3, "epsilon": 0.0, "seed": 0},

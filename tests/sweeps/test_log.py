@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sweeps.record import bounds
-from sweeps.record import files as stored
-from sweeps.record import lines as form
-from sweeps.record.lines import FORMAT
-from sweeps.record.log import LogError, files, read
-from sweeps.record.storage import Lock, WriteError
-from sweeps.record.writer import Writer
+from sweeps.journal import bounds
+from sweeps.journal import files as stored
+from sweeps.journal import lines as form
+from sweeps.journal.journal import LogError, files, read
+from sweeps.journal.lines import FORMAT
+from sweeps.journal.storage import Lock, WriteError
+from sweeps.journal.writer import Writer
 
 ROW = {"type": "row", "id": 1, "loss": 0.25}
 RESERVED = {"n", "synced", "crc"}

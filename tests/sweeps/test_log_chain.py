@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.record import lines
-from sweeps.record.log import LogError, extent, files, read
-from sweeps.record.storage import Lock
-from sweeps.record.writer import Writer
+from sweeps.journal import lines
+from sweeps.journal.journal import LogError, extent, files, read
+from sweeps.journal.storage import Lock
+from sweeps.journal.writer import Writer
 
 
 def start(storage: Path, number: int, *, closed: bool) -> None:

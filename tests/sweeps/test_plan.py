@@ -9,7 +9,7 @@ import sweeps
 from hedgecore.config import to_mapping
 from hedgecore.hedging.study import TicketStudy
 from sweeps import SpaceError
-from sweeps.planning.checks import leaves
+from sweeps.planning.validation import leaves
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -23,8 +23,8 @@ from searches import (
 )
 
 from hedgecore.rng import seed_sequence
-from sweeps.deciding.search import OptunaSearch
 from sweeps.errors import UsageError
+from sweeps.scheduling.optuna_search import OptunaSearch
 
 SAMPLERS = {"tpe": TPESampler, "nsga2": NSGAIISampler}
 COUNT = 70

@@ -11,11 +11,11 @@ from spaces import TINY
 from sweeps import UsageError
 from sweeps.driver import engine_for
 from sweeps.experiments import experiment
+from sweeps.inspection.replay import replay
+from sweeps.journal.code_identity import code_identity
+from sweeps.journal.stored_sweep import Recorded
 from sweeps.planning.plan import plan
-from sweeps.record.code import code_identity
-from sweeps.record.ledger import Ledger
-from sweeps.record.recorded import Recorded
-from sweeps.record.replay import replay
+from sweeps.scheduling.ledger import Ledger
 
 # Eight trials under ASHA: some complete, some are stopped, some of these audited, two diverge.
 OVERRIDES = {
@@ -246,8 +246,8 @@ def test_other_code_is_said_first_and_compared_all_the_same(copy):
 
 def test_another_torch_is_said_first(swept, monkeypatch):
     (known, *_) = ids(swept, "completed")
-    for module in ("manifest", "replay"):
-        monkeypatch.setattr(f"sweeps.record.{module}.torch_version", lambda: "9.9")
+    for module in ("journal.manifest", "inspection.replay"):
+        monkeypatch.setattr(f"sweeps.{module}.torch_version", lambda: "9.9")
     first, last = replay(swept, known).lines()
     assert first.startswith("computed by torch 2.")
     assert first.endswith(", here 9.9; a difference is to be expected")

@@ -15,8 +15,8 @@ from hedgecore.hedging.network import initialise
 from hedgecore.metrics import METRICS
 from hedgecore.rng import stream
 from sweeps import PreparationError, Silent, UsageError
-from sweeps.record.log import read
-from sweeps.workers import running
+from sweeps.execution import ray_sweep
+from sweeps.journal.journal import read
 
 pytestmark = [
     pytest.mark.ray,
@@ -113,7 +113,7 @@ def test_concurrency_does_not_change_a_number(finished, silent, tmp_path):
 def test_the_same_command_again_trains_nothing(finished, silent, monkeypatch):
     space, out, _ = finished
     before = tables(out)
-    monkeypatch.setattr(running, "runtime", lambda *_, **__: pytest.fail("started Ray"))
+    monkeypatch.setattr(ray_sweep, "runtime", lambda *_, **__: pytest.fail("started Ray"))
     sweep = sweeps.run(space, storage=out, progress=silent)
     assert sweep.counts == {"completed": 8}
     for mine, theirs in zip(tables(out), before, strict=True):

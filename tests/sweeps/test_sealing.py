@@ -21,8 +21,8 @@ from hedgecore.hedging.network import HedgingNetwork, positions
 from hedgecore.rng import stream
 from sweeps import UsageError
 from sweeps.__main__ import cli, main
-from sweeps.bundles import PASSPHRASE
-from sweeps.record.recorded import Recorded
+from sweeps.bundle_commands import PASSPHRASE
+from sweeps.journal.stored_sweep import Recorded
 from sweeps.sealing import ARCHITECTURES, seal_trial
 
 OVERRIDES = {

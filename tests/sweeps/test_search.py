@@ -35,7 +35,7 @@ from search_spaces import (
     Uniform,
 )
 from sweeps import SpaceError, UsageError
-from sweeps.deciding.search import Outcome, search_for
+from sweeps.scheduling.optuna_search import Outcome, search_for
 
 
 @pytest.mark.parametrize("algorithm", ["tpe", "nsga2"])

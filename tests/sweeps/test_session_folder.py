@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import UsageError
-from sweeps.workers.session import INNER_FOLDER, longest_parent, session_folder
+from sweeps.execution.session_folder import INNER_FOLDER, longest_parent, session_folder
 
 KERNEL = 107  # bytes of a Unix socket's path, on Linux
 

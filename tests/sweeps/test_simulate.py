@@ -10,12 +10,12 @@ from logs import manifest
 from spaces import TINY
 
 from hedgecore.config import to_mapping
-from sweeps.deciding.curves import Curve, Rule, source, synthetic
-from sweeps.deciding.simulate import command, graham, simulate
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
-from sweeps.record.storage import Lock
-from sweeps.record.writer import Writer
+from sweeps.journal.storage import Lock
+from sweeps.journal.writer import Writer
+from sweeps.simulation.curves import Curve, Rule, source, synthetic
+from sweeps.simulation.simulate import command, graham, simulate
 
 RULE = Rule(rungs=(1, 3, 9, 27))
 R = 81

@@ -15,16 +15,16 @@ import pytest
 from logs import manifest
 from rich.console import Console
 
-from sweeps.deciding.asha import Asha
-from sweeps.deciding.engine import Engine
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
-from sweeps.record.ledger import Ledger
-from sweeps.record.log import LogError, read
-from sweeps.record.storage import Lock, this_process
-from sweeps.record.writer import Writer
-from sweeps.watching.status import STANDINGS, command, lines, status
-from sweeps.watching.tally import Rule, Tallies, Tally
+from sweeps.journal.journal import LogError, read
+from sweeps.journal.storage import Lock, this_process
+from sweeps.journal.writer import Writer
+from sweeps.monitoring.status import STANDINGS, command, lines, status
+from sweeps.monitoring.throughput import Rule, Tallies, Tally
+from sweeps.scheduling.asha import Asha
+from sweeps.scheduling.engine import Engine
+from sweeps.scheduling.ledger import Ledger
 
 NOW = 1_800_000_000.0
 
@@ -258,7 +258,7 @@ def test_the_holder_of_the_lock_is_the_driver(tmp_path):
 
 def test_a_driver_that_was_killed_is_not_running(tmp_path):
     hold = (
-        "import sys, time; from pathlib import Path; from sweeps.record.storage import Lock;"
+        "import sys, time; from pathlib import Path; from sweeps.journal.storage import Lock;"
         "lock = Lock(Path(sys.argv[1])); print(flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", hold, tmp_path], stdout=subprocess.PIPE) as child:
@@ -278,7 +278,7 @@ def test_a_process_that_holds_another_lock_is_not_the_driver(tmp_path):
 
 
 def test_without_a_table_of_locks_a_process_that_exists_is_the_driver(tmp_path, monkeypatch):
-    monkeypatch.setattr("sweeps.watching.holder._LOCKS", tmp_path / "none")
+    monkeypatch.setattr("sweeps.journal.lock_holder._LOCKS", tmp_path / "none")
     with driving(tmp_path):
         assert status(tmp_path).driver.alive
     lock = tmp_path / "log" / "lock"
@@ -381,7 +381,7 @@ def test_watching_ends_with_the_driver(tmp_path, monkeypatch, capsys):
             if len(naps) == 2:
                 lock.write_text(json.dumps({**this_process(), "boot": "gone"}))
 
-        monkeypatch.setattr("sweeps.watching.status.time.sleep", nap)
+        monkeypatch.setattr("sweeps.monitoring.status.time.sleep", nap)
         command(tmp_path, True, 0.5)
     assert naps == [0.5, 0.5]
     assert len(capsys.readouterr().out.splitlines()) == 3
@@ -390,7 +390,7 @@ def test_watching_ends_with_the_driver(tmp_path, monkeypatch, capsys):
 def test_a_narrow_terminal_shows_every_word(tmp_path, monkeypatch):
     screen = io.StringIO()
     narrow = Console(file=screen, force_terminal=True, width=30)
-    monkeypatch.setattr("sweeps.watching.status.Console", lambda: narrow)
+    monkeypatch.setattr("sweeps.monitoring.status.Console", lambda: narrow)
     with driving(tmp_path, trial("a"), trials=1):
         pass
     command(tmp_path, False, 1.0)

@@ -9,7 +9,7 @@ import analysis
 import sweeps
 from search_spaces import StockAsha
 from sweeps import Silent
-from sweeps.workers.stock import SteadyHyperBand, StratifiedAsha
+from sweeps.execution.ray_schedulers import SteadyHyperBand, StratifiedAsha
 
 pytestmark = [
     pytest.mark.ray,

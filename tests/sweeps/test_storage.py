@@ -5,8 +5,8 @@ import os
 import pytest
 
 from sweeps.errors import UsageError
-from sweeps.record import storage
-from sweeps.record.storage import Lock, replace, replaced
+from sweeps.journal import storage
+from sweeps.journal.storage import Lock, replace, replaced
 
 
 def test_a_storage_that_cannot_be_made_is_refused_in_one_line(tmp_path):

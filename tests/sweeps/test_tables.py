@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sweeps.experiments import experiment
-from sweeps.record import tables
-from sweeps.record.book import Book, cell
-from sweeps.record.tables import write_tables
+from sweeps.journal import tables
+from sweeps.journal.state import Book, cell
+from sweeps.journal.tables import write_tables
 
 TICKETS = experiment("tickets")
 COLUMNS = ["epoch", "train_loss", "val_loss", "val_clean_loss", "best", "seconds"]

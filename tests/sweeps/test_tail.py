@@ -5,12 +5,12 @@ import os
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sweeps.record import lines as form
-from sweeps.record.history import History
-from sweeps.record.log import LogError, files
-from sweeps.record.storage import Lock
-from sweeps.record.tail import Tail
-from sweeps.record.writer import Writer
+from sweeps.journal import lines as form
+from sweeps.journal.history import History
+from sweeps.journal.journal import LogError, files
+from sweeps.journal.storage import Lock
+from sweeps.journal.tail import Tail
+from sweeps.journal.writer import Writer
 
 ROW = {"type": "proposal", "number": 0, "basis": "", "config": {}, "attributes": {}}
 HEAD = {"core": "c"}

@@ -13,11 +13,11 @@ from spaces import TINY
 from hedgecore.hedging.preparation import NETWORKS
 from sweeps import UsageError
 from sweeps.experiments import experiment
-from sweeps.record.code import code_identity
-from sweeps.record.ledger import Ledger
-from sweeps.record.recorded import Recorded
-from sweeps.record.sums import Sums
-from sweeps.record.verify import verify
+from sweeps.inspection.verify import verify
+from sweeps.journal.checksums import Sums
+from sweeps.journal.code_identity import code_identity
+from sweeps.journal.stored_sweep import Recorded
+from sweeps.scheduling.ledger import Ledger
 
 OVERRIDES = {
     "space.sparsity.grid": [0.8],

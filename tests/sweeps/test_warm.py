@@ -9,9 +9,9 @@ import pytest
 import sweeps
 from hedgecore.config import to_mapping
 from sweeps import SpaceError
-from sweeps.deciding.search import search_for
-from sweeps.planning.warm import earlier
-from sweeps.record.sums import Sums
+from sweeps.journal.checksums import Sums
+from sweeps.scheduling.optuna_search import search_for
+from sweeps.scheduling.warm_start import earlier
 
 TPE = ["search.algorithm=tpe", "search.num_samples=9", "space.lr={loguniform: [0.001, 0.1]}"]
 

@@ -10,14 +10,14 @@ from spaces import TINY
 from hedgecore.arithmetic import arithmetic
 from hedgecore.config import to_mapping
 from sweeps.errors import OtherArithmeticError, SweepError, UsageError
+from sweeps.execution import arithmetic as check
+from sweeps.execution.worker import Worker, accepted
 from sweeps.experiments import experiment
-from sweeps.record import filing
-from sweeps.record.filing import Filed
-from sweeps.record.ledger import Ledger
-from sweeps.record.recorded import Recorded
-from sweeps.record.verify import verify
-from sweeps.workers import arithmetic as check
-from sweeps.workers.trainables import Worker, accepted
+from sweeps.inspection.verify import verify
+from sweeps.journal import preparations
+from sweeps.journal.preparations import Filed
+from sweeps.journal.stored_sweep import Recorded
+from sweeps.scheduling.ledger import Ledger
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_other_data_are_blamed_on_the_arithmetic_that_made_them(tmp_path, monkey
     with pytest.raises(UsageError, match=r"prepared from other data, .*; restore that"):
         other.restore(recorded.experiment, plan.study)
     elsewhere = replace(arithmetic(), **{part: PARTS[part]})
-    monkeypatch.setattr(filing, "arithmetic", lambda: elsewhere)
+    monkeypatch.setattr(preparations, "arithmetic", lambda: elsewhere)
     with pytest.raises(UsageError, match=rf"arithmetic \({part} here {PARTS[part]}.*use the same"):
         other.restore(recorded.experiment, plan.study)
 

@@ -14,21 +14,21 @@ import analysis
 import sweeps
 from hedgecore.bundle.sealing import unseal
 from hedgecore.config import from_mapping, to_mapping
-from hedgecore.insurance.applicants import Applicants
 from hedgecore.insurance.classifier import Classifier
 from hedgecore.insurance.config import XnnStudy
-from hedgecore.insurance.network import probabilities
+from hedgecore.insurance.data.applicants import Applicants
+from hedgecore.insurance.xnn.network import probabilities
 from sweeps import SpaceError
+from sweeps.execution.object_store import _arrays, _assembled, _merged, prepare_task
 from sweeps.experiments import experiment
+from sweeps.inspection.replay import replay
+from sweeps.inspection.verify import verify
+from sweeps.journal.preparations import Facts
+from sweeps.journal.stored_sweep import Recorded
+from sweeps.monitoring.progress import State, _best_table
 from sweeps.planning.estimate import estimate
 from sweeps.planning.probe import probe
-from sweeps.record.filing import Facts
-from sweeps.record.recorded import Recorded
-from sweeps.record.replay import replay
-from sweeps.record.verify import verify
 from sweeps.sealing import ARCHITECTURES, seal_trial
-from sweeps.watching.progress import State, _best_table
-from sweeps.workers.shared import _arrays, _assembled, _merged, prepare_task
 
 ONE_SEED = {"space.seed.grid": [0]}
 

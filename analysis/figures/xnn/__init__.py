@@ -2,15 +2,15 @@
 
 from analysis.figures.xnn.clusters import components, nearest
 from analysis.figures.xnn.controls import controls
-from analysis.figures.xnn.drawing import network
 from analysis.figures.xnn.fairness import fairness
-from analysis.figures.xnn.heat import heat_map
-from analysis.figures.xnn.linear import coefficients, largest_coefficient, nodes
+from analysis.figures.xnn.featured import tell
+from analysis.figures.xnn.heat_map import heat_map
 from analysis.figures.xnn.losses import losses
+from analysis.figures.xnn.network_diagram import network
+from analysis.figures.xnn.node_coefficients import coefficients, largest_coefficient, nodes
 from analysis.figures.xnn.probes import dependence, excitation
 from analysis.figures.xnn.responses import response_densities
 from analysis.figures.xnn.save import save_xnn
-from analysis.figures.xnn.told import tell
 from analysis.figures.xnn.tradeoff import pareto
 
 __all__ = [

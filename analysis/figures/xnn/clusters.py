@@ -10,11 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.models import framed
 from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, caption
-from analysis.figures.xnn.files import Array, Tensors
+from analysis.figures.tickets.panels import framed
+from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.figures.xnn.responses import CLASSES, classes
-from analysis.words import percent, plural
+from analysis.wording import percent, plural
 
 SAMPLE = {
     "sample_projection": "rows 3",

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.models import framed
 from analysis.figures.style import BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION, number
-from analysis.figures.xnn.told import (
+from analysis.figures.tickets.panels import framed
+from analysis.figures.xnn.featured import (
     CLUSTERS,
     GAIN,
     METHOD,
@@ -21,7 +21,7 @@ from analysis.figures.xnn.told import (
     needed,
     spelled,
 )
-from analysis.words import plural
+from analysis.wording import plural
 from analysis.xnn.cells import of_problem
 
 _LINES: Mapping[str, tuple[str, str, str]] = {

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.models import framed
 from analysis.figures.style import BLUE, INK, MUTED, NothingToDraw, number
-from analysis.figures.xnn.told import METHOD, NONE, Told
-from analysis.words import percent, plural
+from analysis.figures.tickets.panels import framed
+from analysis.figures.xnn.featured import METHOD, NONE, Told
+from analysis.wording import percent, plural
 
 RATES = {
     "selection_rate": "selected\n(share of all)",

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.models import framed
 from analysis.figures.style import BLUE, INK, LINES, MUTED, NothingToDraw
-from analysis.figures.xnn.files import Array
-from analysis.figures.xnn.told import CLUSTERS, METHOD, WEIGHT, Told, spelled
-from analysis.words import plural
+from analysis.figures.tickets.panels import framed
+from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Told, spelled
+from analysis.figures.xnn.model_files import Array
+from analysis.wording import plural
 
 _SHADE = 0.16
 

@@ -9,9 +9,9 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.models import framed
 from analysis.figures.style import FAINT, INK, LINES, MUTED, NothingToDraw, caption
-from analysis.figures.xnn.files import Array, Tensors
+from analysis.figures.tickets.panels import framed
+from analysis.figures.xnn.model_files import Array, Tensors
 
 DEPENDENCE = {
     "explanation.rho": "nodes centroids",

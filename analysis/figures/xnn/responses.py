@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.models import framed
 from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw
-from analysis.figures.xnn.files import Array, Tensors
-from analysis.words import percent
+from analysis.figures.tickets.panels import framed
+from analysis.figures.xnn.model_files import Array, Tensors
+from analysis.wording import percent
 
 CLASSES = 8
 

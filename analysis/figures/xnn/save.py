@@ -8,19 +8,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.configurations import groups
-from analysis.figures.naming import file_name
-from analysis.figures.save import MOST_PROBLEMS, Plan, Saved, alone, draw_plans
+from analysis.figures.file_names import file_name
+from analysis.figures.rendering import MOST_PROBLEMS, Plan, Saved, alone, draw_plans
 from analysis.figures.style import NothingToDraw
-from analysis.figures.xnn import clusters, drawing, linear, probes, responses
+from analysis.figures.xnn import clusters, network_diagram, node_coefficients, probes, responses
 from analysis.figures.xnn.controls import controls
 from analysis.figures.xnn.fairness import fairness, size_of_fairness
-from analysis.figures.xnn.files import TrialFiles, about, tensors, weights
-from analysis.figures.xnn.heat import heat_map, of_method, size_of_heat_map
+from analysis.figures.xnn.featured import METHOD, Told, by_method, methods, tell
+from analysis.figures.xnn.heat_map import heat_map, of_method, size_of_heat_map
 from analysis.figures.xnn.losses import losses
-from analysis.figures.xnn.told import METHOD, Told, by_method, methods, tell
+from analysis.figures.xnn.model_files import TrialFiles, about, tensors, weights
 from analysis.figures.xnn.tradeoff import competitors, pareto
 from analysis.tensors import SweepFiles
-from analysis.words import setting
+from analysis.wording import setting
 from analysis.xnn.cells import problems
 
 _WIDE = (10.0, 5.6)
@@ -36,9 +36,9 @@ def save_xnn(
 ) -> Saved:
     """Writes every figure to ``<folder>/figures``; says which, and why any was skipped.
 
-    They tell of one configuration, see :func:`analysis.figures.xnn.told.tell`, and of its first
-    seed where a single network is drawn. Where the space varies the problem (say ``data.rows``),
-    every problem has its own figures, in a folder named after it; at most 6.
+    They tell of one configuration, see :func:`analysis.figures.xnn.featured.tell`, and of its
+    first seed where a single network is drawn. Where the space varies the problem (say
+    ``data.rows``), every problem has its own figures, in a folder named after it; at most 6.
 
     Args:
         folder: of the report.
@@ -122,12 +122,12 @@ def _of_network(files: TrialFiles, told: str) -> list[Plan]:
     """Figures of one network; each reads what it needs as it is drawn, and is skipped without."""
 
     def explained() -> Mapping[str, Any]:
-        return tensors(files.model, linear.EXPLAINED, linear.PLAIN)
+        return tensors(files.model, node_coefficients.EXPLAINED, node_coefficients.PLAIN)
 
     def by_node(figure: Figure) -> None:
         found = explained()
-        figure.set_size_inches(linear.size_of_nodes(found))
-        linear.nodes(found, figure, told=told)
+        figure.set_size_inches(node_coefficients.size_of_nodes(found))
+        node_coefficients.nodes(found, figure, told=told)
 
     def dependence(figure: Figure) -> None:
         found = tensors(files.model, probes.DEPENDENCE)
@@ -141,9 +141,9 @@ def _of_network(files: TrialFiles, told: str) -> list[Plan]:
         probes.excitation(found, figure.add_subplot(), inputs=inputs, told=told)
 
     def drawn(figure: Figure) -> None:
-        drawing.network(
+        network_diagram.network(
             weights(files.model),
-            tensors(files.model, drawing.OWNERS),
+            tensors(files.model, network_diagram.OWNERS),
             figure.add_subplot(),
             layer=_layer(files),
             inputs=_inputs(files),
@@ -151,15 +151,17 @@ def _of_network(files: TrialFiles, told: str) -> list[Plan]:
         )
 
     return [
-        alone("coefficients", lambda ax: linear.coefficients(explained(), ax, told=told)),
+        alone(
+            "coefficients", lambda ax: node_coefficients.coefficients(explained(), ax, told=told)
+        ),
         alone(
             "largest_coefficient",
-            lambda ax: linear.largest_coefficient(explained(), ax, told=told),
+            lambda ax: node_coefficients.largest_coefficient(explained(), ax, told=told),
         ),
         ("nodes", _WIDE, by_node),
         ("dependence", _WIDE, dependence),
         ("excitation", _WIDE, excitation),
-        ("network", drawing.SIZE, drawn),
+        ("network", network_diagram.SIZE, drawn),
     ]
 
 

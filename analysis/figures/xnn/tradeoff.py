@@ -21,8 +21,7 @@ from analysis.figures.style import (
     number,
     short,
 )
-from analysis.figures.xnn.files import Array
-from analysis.figures.xnn.told import (
+from analysis.figures.xnn.featured import (
     CLUSTERS,
     METHOD,
     NONE,
@@ -32,7 +31,8 @@ from analysis.figures.xnn.told import (
     interval,
     methods,
 )
-from analysis.words import plural
+from analysis.figures.xnn.model_files import Array
+from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.pareto import pareto as front
 from analysis.xnn.selection import WITHIN

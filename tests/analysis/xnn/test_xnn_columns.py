@@ -3,11 +3,11 @@ import pytest
 
 from analysis import ColumnError, load_epochs, schema
 from analysis.columns import LATER
+from hedgecore.insurance.evaluation.fairness import RATES
+from hedgecore.insurance.evaluation.faithfulness import FAITHFULNESS
+from hedgecore.insurance.evaluation.node_regression import EXPLANATION
+from hedgecore.insurance.evaluation.scores import SCORES
 from hedgecore.insurance.experiment import XNN
-from hedgecore.insurance.explain import EXPLANATION
-from hedgecore.insurance.fairness import RATES
-from hedgecore.insurance.faithfulness import FAITHFULNESS
-from hedgecore.insurance.scores import SCORES
 
 MEASURED = {**SCORES, **EXPLANATION, **FAITHFULNESS}
 DTYPES = {int: "Int64", float: "float64", str: "string", bool: "boolean"}

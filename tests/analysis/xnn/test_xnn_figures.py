@@ -5,8 +5,8 @@ import pytest
 
 from analysis.figures import NothingToDraw, panels, render
 from analysis.figures.xnn import controls, fairness, heat_map, losses, pareto, tell
-from analysis.figures.xnn.heat import of_method
-from analysis.figures.xnn.told import by_method
+from analysis.figures.xnn.featured import by_method
+from analysis.figures.xnn.heat_map import of_method
 from analysis.figures.xnn.tradeoff import competitors
 
 MANIFEST = {"study": faked_xnn_files.study()}

@@ -10,9 +10,9 @@ from analysis.figures.xnn import (
     dependence,
     excitation,
     largest_coefficient,
-    linear,
     nearest,
     network,
+    node_coefficients,
     nodes,
     response_densities,
 )
@@ -126,7 +126,7 @@ def test_a_dead_node_is_grey_and_called_dead():
 
 
 def test_of_many_nodes_those_with_the_largest_r2_are_drawn(monkeypatch):
-    monkeypatch.setattr(linear, "_MOST_NODES", 3)
+    monkeypatch.setattr(node_coefficients, "_MOST_NODES", 3)
     drawn = figure(lambda f: nodes(explained(), f, told=TOLD))
     assert "3 of 4 nodes" in drawn.get_supxlabel()
     assert drawn.axes[0].get_title(loc="left").startswith("node 2,")

@@ -1,4 +1,3 @@
-import importlib
 import shutil
 
 import faked_xnn
@@ -10,7 +9,7 @@ from safetensors.numpy import save_file
 
 from analysis.figures import NothingToDraw
 from analysis.figures.xnn import save_xnn
-from analysis.figures.xnn.files import TrialFiles, tensors, weights
+from analysis.figures.xnn.model_files import TrialFiles, tensors, weights
 from analysis.load import load_epochs, load_manifest, load_trials
 from analysis.tensors import SweepFiles, TensorFile
 
@@ -68,8 +67,9 @@ def test_a_preparation_outside_its_folder_is_not_read(tmp_path):
 
 def written(monkeypatch):
     """Makes no files of figures, which takes most of their time."""
-    save = importlib.import_module("analysis.figures.save")  # there is a function of that name
-    monkeypatch.setattr(save, "_files", lambda folder, name, figure: [folder / f"{name}.png"])
+    monkeypatch.setattr(
+        save, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
+    )
 
 
 def saved(storage):

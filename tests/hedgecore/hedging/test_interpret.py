@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from hedgecore.hedging.features import FEATURE_NAMES, Standardisation, exogenous, recurrent
-from hedgecore.hedging.interpret import (
+from hedgecore.hedging.feature_importance import (
     attributions,
     connections,
     first_layer_importance,
@@ -11,6 +10,7 @@ from hedgecore.hedging.interpret import (
     live_connections,
     permutation_importance,
 )
+from hedgecore.hedging.features import FEATURE_NAMES, Standardisation, exogenous, recurrent
 from hedgecore.hedging.network import HedgingNetwork, initialise, positions
 from hedgecore.hedging.pnl import settle
 from hedgecore.hedging.problem import HedgingProblem

@@ -7,10 +7,10 @@ import torch
 
 from hedgecore.attacks.threats import THREATS
 from hedgecore.config import ConfigError
+from hedgecore.hedging.attack_config import AttackConfig, EvaluationConfig
 from hedgecore.hedging.features import EXOGENOUS_NAMES, exogenous
 from hedgecore.hedging.markets import attack_starts
 from hedgecore.hedging.problem import HedgingProblem, Scene
-from hedgecore.hedging.robustness import AttackConfig, EvaluationConfig
 from hedgecore.hedging.ticket import (
     assess_ticket,
     draw_ticket,

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from hedgecore.insurance.alignment import (
+from hedgecore.insurance.xnn.alignment import (
     Alignment,
     Landmarks,
     contrastive,
@@ -14,7 +14,7 @@ from hedgecore.insurance.alignment import (
     multiplier_published,
     unit_distances,
 )
-from hedgecore.insurance.network import initialise, matrices, pre_activations
+from hedgecore.insurance.xnn.network import initialise, matrices, pre_activations
 from hedgecore.rng import stream
 
 FEATURES, HIDDEN, CLUSTERS = 4, (7, 5), 3

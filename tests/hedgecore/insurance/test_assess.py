@@ -5,16 +5,16 @@ import pytest
 import torch
 
 from hedgecore.experiment import Experiment
-from hedgecore.insurance.assess import TESTED, VALIDATED, assess, validate
 from hedgecore.insurance.config import XnnStudy
-from hedgecore.insurance.controls import CONTROLS, gains, regressions, seen
+from hedgecore.insurance.evaluation.assessment import TESTED, VALIDATED, assess, validate
+from hedgecore.insurance.evaluation.controls import CONTROLS, gains, regressions, seen
+from hedgecore.insurance.evaluation.node_regression import regress
+from hedgecore.insurance.evaluation.scores import confusion
 from hedgecore.insurance.experiment import XNN
-from hedgecore.insurance.explain import regress
-from hedgecore.insurance.network import pre_activations, probabilities
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.prepare import prepare
-from hedgecore.insurance.scores import confusion
-from hedgecore.insurance.train import train
+from hedgecore.insurance.xnn.network import pre_activations, probabilities
+from hedgecore.insurance.xnn.train import train
 
 _: Experiment[XnnStudy, XnnPreparation] = XNN
 

@@ -4,7 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from hedgecore.insurance.boosted import (
+from hedgecore.insurance.data.encoding import SENTINEL
+from hedgecore.insurance.evaluation.boosted_trees import (
     OFFSETS,
     fit_offsets,
     predict,
@@ -14,8 +15,7 @@ from hedgecore.insurance.boosted import (
     softprob,
     with_offsets,
 )
-from hedgecore.insurance.encoding import SENTINEL
-from hedgecore.insurance.scores import CLASSES
+from hedgecore.insurance.evaluation.scores import CLASSES
 from hedgecore.rng import numpy_stream
 
 SPLITS = {"train": 2400, "val": 800, "test": 800}

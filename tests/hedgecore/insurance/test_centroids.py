@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hedgecore.insurance.centroids import NOISE, Whitening, find_centroids
+from hedgecore.insurance.clusters.centroids import NOISE, Whitening, find_centroids
 from hedgecore.insurance.config import ClusteringConfig
 from hedgecore.rng import stream
 

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hedgecore.insurance import data
-from hedgecore.insurance.schema import COLUMNS, FEATURES, KEYWORDS, ROWS
-from hedgecore.insurance.synthetic import generate
+from hedgecore.insurance.data.schema import COLUMNS, FEATURES, KEYWORDS, ROWS
+from hedgecore.insurance.data.synthetic import generate
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def test_every_level_count_of_the_schema_adds_up_to_the_rows_with_a_value():
 
 
 def test_what_is_written_is_what_is_read(table, frame, written):
-    read = data.read(written(frame))
+    read = table_module.read(written(frame))
     assert list(read.columns) == list(FEATURES)
     assert np.array_equal(read.response, table.response)
     for name in FEATURES:
@@ -55,36 +54,38 @@ def test_what_is_written_is_what_is_read(table, frame, written):
 
 
 def test_numbers_are_float64_and_only_product_info_2_is_text(frame, written):
-    read = data.read(written(frame))
+    read = table_module.read(written(frame))
     texts = [name for name, column in read.columns.items() if column.dtype.kind == "U"]
     assert texts == ["Product_Info_2"]
     assert {c.dtype for n, c in read.columns.items() if n not in texts} == {np.dtype("f8")}
 
 
 def test_the_order_of_columns_does_not_matter(table, frame, written):
-    read = data.read(written(frame[frame.columns[::-1]]))
+    read = table_module.read(written(frame[frame.columns[::-1]]))
     assert list(read.columns) == list(FEATURES)
     assert np.array_equal(read.response, table.response)
 
 
 def test_the_bytes_of_the_file_are_its_identity(frame, written):
     path = written(frame)
-    read = data.read(path)
+    read = table_module.read(path)
     assert read.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert read.source == "own"
 
 
 def test_the_competitions_own_file_is_recognised(frame, written, monkeypatch):
     path = written(frame)
-    monkeypatch.setattr(data, "TRAIN_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
-    assert data.read(path).source == "prudential"
+    monkeypatch.setattr(
+        table_module, "TRAIN_SHA256", hashlib.sha256(path.read_bytes()).hexdigest()
+    )
+    assert table_module.read(path).source == "prudential"
 
 
 def test_the_competitions_test_file_is_refused_by_name(frame, written, monkeypatch):
     path = written(frame)
-    monkeypatch.setattr(data, "TEST_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(table_module, "TEST_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
     with pytest.raises(ValueError, match=r"competition's test\.csv.*give train\.csv"):
-        data.read(path)
+        table_module.read(path)
 
 
 @pytest.mark.parametrize(
@@ -109,34 +110,34 @@ def test_a_value_outside_the_schema_is_named_with_its_line(
 ):
     frame.loc[row, column] = value
     with pytest.raises(ValueError, match=message):
-        data.read(written(frame))
+        table_module.read(written(frame))
 
 
 def test_the_first_wrong_row_of_the_first_wrong_column_is_named(frame, written):
     frame.loc[[3, 9], "Ht"] = 2
     frame.loc[1, "Medical_History_4"] = 9
     with pytest.raises(ValueError, match=r"train\.csv:5 Ht"):
-        data.read(written(frame))
+        table_module.read(written(frame))
 
 
 def test_columns_must_be_those_of_the_schema(frame, written):
     with pytest.raises(ValueError, match="lacks column BMI; give all 128"):
-        data.read(written(frame.drop(columns="BMI")))
+        table_module.read(written(frame.drop(columns="BMI")))
     with pytest.raises(ValueError, match=r"has a column 'Score' that train\.csv has not"):
-        data.read(written(frame.assign(Score=1)))
+        table_module.read(written(frame.assign(Score=1)))
     with pytest.raises(ValueError, match=r"no column Response; give train\.csv"):
-        data.read(written(frame.drop(columns="Response")))
+        table_module.read(written(frame.drop(columns="Response")))
 
 
 def test_a_file_without_rows_or_header_or_at_all_is_refused(frame, written, tmp_path):
     with pytest.raises(ValueError, match="has a header and no rows"):
-        data.read(written(frame.head(0)))
+        table_module.read(written(frame.head(0)))
     empty = tmp_path / "empty.csv"
     empty.touch()
     with pytest.raises(ValueError, match=r"empty\.csv is empty"):
-        data.read(empty)
+        table_module.read(empty)
     with pytest.raises(FileNotFoundError, match=r"no file .*; give the path of your own copy"):
-        data.read(tmp_path / "absent.csv")
+        table_module.read(tmp_path / "absent.csv")
 
 
 def test_rows_longer_than_the_header_are_refused(frame, written):
@@ -144,14 +145,14 @@ def test_rows_longer_than_the_header_are_refused(frame, written):
     header, *rows = path.read_text().splitlines()
     path.write_text("\n".join([header, *(f"{row},1" for row in rows)]))
     with pytest.raises(ValueError, match="rows longer than its header"):
-        data.read(path)
+        table_module.read(path)
     path.write_text("\n".join([header, rows[0], f"{rows[1]},1"]))
     with pytest.raises(ValueError, match="no table of comma-separated values"):
-        data.read(path)
+        table_module.read(path)
 
 
 def test_the_three_parts_share_no_row_and_lose_none():
-    parts = data.split(generate(1000, seed=0), seed=0)
+    parts = table_module.split(generate(1000, seed=0), seed=0)
     assert [len(p) for p in (parts.train, parts.validation, parts.test)] == [640, 160, 200]
     together = np.concatenate([parts.train, parts.validation, parts.test])
     assert np.array_equal(np.sort(together), np.arange(1000))
@@ -159,20 +160,22 @@ def test_the_three_parts_share_no_row_and_lose_none():
 
 def test_no_seed_moves_the_test_rows_and_every_seed_moves_the_others():
     table = generate(1000, seed=0)
-    one, other = (data.split(table, seed=seed) for seed in (0, 1))
+    one, other = (table_module.split(table, seed=seed) for seed in (0, 1))
     assert np.array_equal(one.test, other.test)
     assert not np.array_equal(one.validation, other.validation)
 
 
 def test_the_published_split_is_the_notebooks():
-    parts = data.published_split(generate(20, seed=0))
+    parts = table_module.published_split(generate(20, seed=0))
     # numpy's RandomState(42).permutation(20): its first fifth is held out.
     assert parts.validation.tolist() == [0, 17, 15, 1]
     assert np.array_equal(parts.validation, parts.test)
     assert set(parts.train) == set(range(20)) - {0, 17, 15, 1}
 
 
-@pytest.mark.parametrize("divide", [lambda t: data.split(t, seed=0), data.published_split])
+@pytest.mark.parametrize(
+    "divide", [lambda t: table_module.split(t, seed=0), table_module.published_split]
+)
 def test_a_handful_of_rows_cannot_be_split(divide):
     with pytest.raises(ValueError, match="9 rows cannot be split; give at least 10"):
         divide(generate(9, seed=0))

@@ -5,14 +5,14 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from hedgecore.insurance.encoding import (
+from hedgecore.insurance.data.encoding import (
     PUBLISHED_NAMES,
     SENTINEL,
     fit_published,
     fit_sound,
 )
-from hedgecore.insurance.schema import COLUMNS, FEATURES
-from hedgecore.insurance.synthetic import generate
+from hedgecore.insurance.data.schema import COLUMNS, FEATURES
+from hedgecore.insurance.data.synthetic import generate
 
 TRAIN = np.arange(0, 1200)
 HELD_OUT = np.arange(1200, 1500)

@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
-from hedgecore.insurance.explain import (
+from hedgecore.insurance.evaluation.node_regression import (
     EXPLANATION,
     explain,
     explanation_gain,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from fairlearn import metrics as fairlearn
 
-from hedgecore.insurance.fairness import RATES, SELECTED, fairness, grouped
-from hedgecore.insurance.scores import CLASSES
+from hedgecore.insurance.evaluation.fairness import RATES, SELECTED, fairness, grouped
+from hedgecore.insurance.evaluation.scores import CLASSES
 from hedgecore.rng import numpy_stream
 
 ROWS = 3000

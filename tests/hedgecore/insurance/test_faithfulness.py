@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from hedgecore.insurance.explain import linear_fit
-from hedgecore.insurance.faithfulness import ablation, concept_test, surrogate
-from hedgecore.insurance.scores import CLASSES, cross_entropy
+from hedgecore.insurance.evaluation.faithfulness import ablation, concept_test, surrogate
+from hedgecore.insurance.evaluation.node_regression import linear_fit
+from hedgecore.insurance.evaluation.scores import CLASSES, cross_entropy
 from hedgecore.rng import numpy_stream
 
 ROWS = 400

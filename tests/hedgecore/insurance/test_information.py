@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score, mutual_info_score
 
-from hedgecore.insurance.information import (
+from hedgecore.insurance.evaluation.information import (
     BINS,
     adjusted_information,
     concentration,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hedgecore.insurance.network import CLASSES, initialise, matrices, pre_activations
+from hedgecore.insurance.xnn.network import CLASSES, initialise, matrices, pre_activations
 from hedgecore.rng import stream
 
 

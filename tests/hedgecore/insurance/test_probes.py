@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from hedgecore.insurance.network import initialise, pre_activations
-from hedgecore.insurance.probes import logit_slopes, maximise, partial_dependence
+from hedgecore.insurance.evaluation.probes import logit_slopes, maximise, partial_dependence
+from hedgecore.insurance.xnn.network import initialise, pre_activations
 from hedgecore.rng import stream
 
 FEATURES = 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from hedgecore.insurance.scores import (
+from hedgecore.insurance.evaluation.scores import (
     CLASSES,
     SCORES,
     accuracy,

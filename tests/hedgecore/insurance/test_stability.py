@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hedgecore.insurance.stability import cluster_stability
+from hedgecore.insurance.clusters.stability import cluster_stability
 from hedgecore.rng import numpy_stream
 
 ROWS = 600

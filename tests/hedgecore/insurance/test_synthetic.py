@@ -7,10 +7,10 @@ import xgboost
 from sklearn.metrics import cohen_kappa_score
 from torch.nn.utils import skip_init
 
-from hedgecore.insurance.data import published_split
-from hedgecore.insurance.encoding import fit_published
-from hedgecore.insurance.schema import COLUMNS, FEATURES, KEYWORDS, ROWS
-from hedgecore.insurance.synthetic import generate
+from hedgecore.insurance.data.encoding import fit_published
+from hedgecore.insurance.data.schema import COLUMNS, FEATURES, KEYWORDS, ROWS
+from hedgecore.insurance.data.synthetic import generate
+from hedgecore.insurance.data.table import published_split
 from hedgecore.rng import stream
 
 NUMERIC = [name for name in FEATURES if name != "Product_Info_2"]

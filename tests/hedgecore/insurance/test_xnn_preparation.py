@@ -6,14 +6,14 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from hedgecore.experiment import Preparation
-from hedgecore.identity import sha256
-from hedgecore.insurance.applicants import SPLITS, Applicants
-from hedgecore.insurance.data import split
+from hedgecore.fingerprints import sha256
+from hedgecore.insurance.data.applicants import SPLITS, Applicants
+from hedgecore.insurance.data.schema import FEATURES
+from hedgecore.insurance.data.synthetic import generate
+from hedgecore.insurance.data.table import split
+from hedgecore.insurance.evaluation.scores import cross_entropy
 from hedgecore.insurance.experiment import XNN
 from hedgecore.insurance.prepare import prepare, restore
-from hedgecore.insurance.schema import FEATURES
-from hedgecore.insurance.scores import cross_entropy
-from hedgecore.insurance.synthetic import generate
 
 
 def equal(first, second):

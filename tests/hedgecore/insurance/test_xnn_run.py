@@ -8,13 +8,13 @@ from safetensors.torch import load
 
 from hedgecore.config import to_mapping
 from hedgecore.experiment import Run
-from hedgecore.identity import sha256
+from hedgecore.fingerprints import sha256
 from hedgecore.insurance.config import XnnStudy
-from hedgecore.insurance.deployed import explained_classifier
+from hedgecore.insurance.deployment import explained_classifier
 from hedgecore.insurance.experiment import XNN
-from hedgecore.insurance.methods import METHODS
-from hedgecore.insurance.network import pre_activations
 from hedgecore.insurance.preparation import CARRIED
+from hedgecore.insurance.xnn.methods import METHODS
+from hedgecore.insurance.xnn.network import pre_activations
 from hedgecore.training.convergence import DivergedError
 
 

@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from hedgecore.config import ConfigError, from_mapping, to_mapping
-from hedgecore.insurance.centroids import GROUPINGS
+from hedgecore.insurance.clusters.centroids import GROUPINGS
 from hedgecore.insurance.config import (
     ClusteringConfig,
     ExplanationConfig,
@@ -11,7 +11,7 @@ from hedgecore.insurance.config import (
     Method,
     XnnStudy,
 )
-from hedgecore.insurance.methods import METHODS
+from hedgecore.insurance.xnn.methods import METHODS
 
 
 def test_every_method_that_a_study_may_name_exists():

@@ -8,17 +8,17 @@ import torch
 from safetensors.torch import load, save
 from torch.nn.functional import cross_entropy
 
-from hedgecore.insurance.alignment import (
+from hedgecore.insurance.config import ExplanationConfig, TrainingConfig
+from hedgecore.insurance.xnn.alignment import (
     Landmarks,
     contrastive,
     depth_factor,
     multiplier,
     multiplier_published,
 )
-from hedgecore.insurance.config import ExplanationConfig, TrainingConfig
-from hedgecore.insurance.methods import METHODS, Descent, Rule
-from hedgecore.insurance.network import initialise, matrices, pre_activations
-from hedgecore.insurance.train import Rows, train
+from hedgecore.insurance.xnn.methods import METHODS, Descent, Rule
+from hedgecore.insurance.xnn.network import initialise, matrices, pre_activations
+from hedgecore.insurance.xnn.train import Rows, train
 from hedgecore.rng import stream
 from hedgecore.training.convergence import DivergedError
 

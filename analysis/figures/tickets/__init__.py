@@ -1,0 +1,1 @@
+"""Figures of a tickets sweep, one module a family."""

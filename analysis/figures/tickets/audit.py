@@ -1,0 +1,126 @@
+"""Figure 5: did the value at the rung foretell the end? Stopped trials that were run on."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from analysis.audit import soundness
+from analysis.figures.style import (
+    FAINT,
+    INK,
+    LINES,
+    MARKERS,
+    MUTED,
+    VERMILION,
+    NothingToDraw,
+    caption,
+    number,
+)
+from analysis.wording import plural
+
+_MOST_NAMES = 4
+
+
+def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
+    """The validation risk at the end against the scheduler's value at the rung, less the winner's.
+
+    Both are less those of the best finisher of their stratum, which lies at the origin, so strata
+    of different risk share one picture. Filled: stopped at that rung and run on, a colour a rung.
+    Hollow: completed, at every rung where another was stopped. What is filled and lies below zero
+    was stopped although it would have won; the caption names their strata.
+
+    Args:
+        audited: the frame from :func:`analysis.audit`.
+        ax: an empty Axes.
+    Raises:
+        NothingToDraw: no audited unit has a finisher in its stratum.
+    """
+    points = _points(audited)
+    stopped = points[points["stopped_at"].eq(points["rung"])]
+    if stopped.empty:
+        raise NothingToDraw("no audited trial has a finisher in its stratum")
+    rungs = sorted(int(r) for r in set(stopped["rung"]))
+    done = points[points["outcome"].eq("completed") & points["rung"].isin(rungs)]
+    ax.plot(
+        done["x"],
+        done["y"],
+        "o",
+        mfc="none",
+        mec=MUTED,
+        alpha=0.8,
+        markersize=5.5,
+        zorder=3,
+        label="completed",
+    )
+    for i, rung in enumerate(rungs):
+        here = stopped[stopped["rung"].eq(rung)]
+        ax.plot(
+            here["x"],
+            here["y"],
+            MARKERS[i % len(MARKERS)],
+            color=LINES[i % len(LINES)],
+            markersize=7.5,
+            mec="white",
+            zorder=4,
+            label=f"stopped at epoch {rung}, run on",
+        )
+    ax.margins(0.08)
+    _lost(ax)
+    ax.axvline(0.0, color=FAINT, linewidth=1.0, zorder=0)
+    ax.axhline(0.0, color=INK, linestyle="--", linewidth=1.2, zorder=2)
+    ax.legend(loc="best", frameon=False, fontsize=9.0, handletextpad=0.2)
+    ax.set_xlabel("value at the rung, less the winner's there")
+    ax.set_ylabel("final validation risk, less the winner's\n(currency per option)")
+    ax.set_title("Early stopping audit: what stopped trials would have come to")
+    caption(ax, _notes(audited, stopped))
+
+
+def _points(audited: pd.DataFrame) -> pd.DataFrame:
+    """Those with a value at their rung, less that of the best finisher of their stratum."""
+    known = audited[audited["best"].notna() & audited["at_rung"].notna()]
+    winners = known[known["outcome"].eq("completed") & known["final"].eq(known["best"])]
+    winners = winners.drop_duplicates(["stratum", "rung"])[["stratum", "rung", "at_rung"]]
+    points = known.merge(winners, on=["stratum", "rung"], suffixes=("", "_of_winner"))
+    return points.assign(
+        x=points["at_rung"] - points["at_rung_of_winner"], y=points["final"] - points["best"]
+    )
+
+
+def _lost(ax: Axes) -> None:
+    """The zone of false stops, seen even where there are none."""
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(min(bottom, -0.12 * (top - bottom)), top)
+    ax.axhspan(ax.get_ylim()[0], 0.0, color=VERMILION, alpha=0.07, linewidth=0.0, zorder=0)
+    ax.annotate(
+        "false stops: better than the winner",
+        (0.995, 0.0),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -4),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=9.0,
+        color=VERMILION,
+    )
+
+
+def _notes(audited: pd.DataFrame, stopped: pd.DataFrame) -> list[str]:
+    sound = soundness(audited)
+    every, rungs = sound.iloc[0], sound[sound["correlation"].notna()]
+    low, high = 100 * every["false_stop_rate_low"], 100 * every["false_stop_rate_high"]
+    notes = [
+        "The winner is the best finisher of the stratum, at (0, 0). Filled: a random share of the "
+        "stopped ones, run on to the end.",
+        f"False stops: {int(every['false_stops'])} of {int(every['audited'])} audited "
+        f"({low:.0f} to {high:.0f} % of all that were stopped). "
+        f"Regret: at least {every['regret']:.4f}, mean over "
+        f"{plural(int(every['strata']), 'stratum', 'strata')}.",
+    ]
+    found = [f"{number(r['correlation'])} at epoch {int(r['rung'])}" for _, r in rungs.iterrows()]
+    notes += (
+        [f"Rank correlation with the end, within strata: {', '.join(found)}."] if found else []
+    )
+    lost = stopped[stopped["y"] < 0.0].sort_values("y")["stratum"].drop_duplicates().tolist()
+    if lost:
+        more = f"; and {len(lost) - _MOST_NAMES} more" if len(lost) > _MOST_NAMES else ""
+        notes.append(f"Falsely stopped in: {'; '.join(lost[:_MOST_NAMES])}{more}.")
+    return notes

@@ -1,0 +1,155 @@
+"""CVaR against the budget of epochs, a panel a pair of learning rates: who is good soonest?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter
+
+from analysis.attacks import CLEAN
+from analysis.configurations import problem_axes
+from analysis.figures.problem import one_problem
+from analysis.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MARKERS,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    NothingToDraw,
+)
+from analysis.figures.tickets.panels import framed
+from analysis.tickets.boosting import BUDGET, in_name, races, rates
+from analysis.tickets.controls import KINDS
+from analysis.tickets.robustness_findings import FEWEST
+from analysis.wording import percent, plural
+
+_MOST_PANELS = 6
+_COLORS = dict(zip(KINDS, (BLUE, VERMILION, ORANGE, GREEN, PURPLE, MUTED), strict=True))
+_SHAPES = dict(zip(KINDS, MARKERS, strict=True))
+_DODGE = 0.012  # of the axis: intervals side by side, not over each other
+
+Field = Mapping[str, pd.DataFrame]
+
+
+def budget_plans(
+    curves: pd.DataFrame,
+) -> list[tuple[str, tuple[float, float], Callable[[Figure], None]]]:
+    """Name, size in inches and drawing of the figure; none where budgets were not swept.
+
+    Args:
+        curves: the frame from :func:`analysis.budget_curves`, of one problem.
+    """
+    if curves.empty:
+        return []
+    rows, columns = _grid(len(list(races(curves))))
+    size = (3.4 + 3.8 * columns, 2.4 + 2.8 * rows)
+    return [("budget_curves", size, lambda figure: budget_curves(curves, figure))]
+
+
+def budget_curves(curves: pd.DataFrame, figure: Figure) -> None:
+    """A panel a race, at most 6: a line a kind, and the whole dense training dashed.
+
+    The budget is drawn as a share of the epochs of the dense network, in epochs where that is not
+    known. Bars are the bootstrap intervals over seeds.
+
+    Args:
+        curves: the frame from :func:`analysis.budget_curves`, of one problem.
+        figure: an empty figure.
+    Raises:
+        NothingToDraw: no trial has completed, or rows of several problems.
+    """
+    axes = problem_axes(map(str, curves.columns))
+    problem = one_problem(curves.rename(columns={name: f"config/{name}" for name in axes}))
+    found = list(races(curves))
+    if not found:
+        raise NothingToDraw("no trial of any budget has completed")
+    shown, unit = found[:_MOST_PANELS], "share" if curves["share"].notna().all() else BUDGET
+    grid = figure.subplots(*_grid(len(shown)), squeeze=False, sharex=True, sharey=True)
+    panels = list(grid.flat)
+    for ax in panels[len(shown) :]:
+        ax.remove()
+    for ax, (values, field) in zip(panels, shown, strict=False):
+        _panel(ax, field, unit)
+        ax.set_title(rates(values), fontsize=10.0)
+    _ticks(panels[0], curves, unit)
+    for i, ax in enumerate(panels[: len(shown)]):
+        # Also where the panel below has been removed.
+        ax.tick_params(labelbottom=i + grid.shape[1] >= len(shown))
+    under = "share of the dense network's epochs" if unit == "share" else "epochs"
+    for ax in panels[max(0, len(shown) - grid.shape[1]) : len(shown)]:
+        ax.set_xlabel(under)
+    figure.supylabel("test CVaR 5 % (currency per option, S0 = 100)", fontsize=10.5)
+    _key(panels[min(grid.shape[1], len(shown)) - 1], panels[: len(shown)])
+    framed(
+        figure,
+        f"How few epochs are enough: CVaR 5 % on growing budgets{problem}",
+        _notes(curves, found),
+    )
+
+
+def _panel(ax: Axes, field: Field, unit: str) -> None:
+    wide = max(float(curve[unit].max()) for curve in field.values())
+    for i, (kind, curve) in enumerate(field.items()):
+        x = curve[unit].astype("float64") + (i - (len(field) - 1) / 2) * _DODGE * wide
+        color = _COLORS.get(kind, INK)
+        look: Any = {"color": color, "marker": _SHAPES.get(kind, "x")}
+        ax.plot(x, curve[CLEAN], label=in_name(kind), linewidth=1.8, markersize=5.5, **look)
+        ends = curve[[f"{CLEAN}_low", f"{CLEAN}_high"]].sub(curve[CLEAN], axis=0).abs()
+        if ends.notna().any(axis=None):
+            ax.errorbar(
+                x, curve[CLEAN], yerr=ends.T, fmt="none", ecolor=color, elinewidth=1.2, zorder=1
+            )
+    whole = next(iter(field.values()))[f"dense_{CLEAN}"].iloc[-1]
+    ax.axhline(whole, color=INK, linestyle="--", linewidth=1.2, label="dense network", zorder=1)
+    ax.grid(True, axis="y")
+
+
+def _ticks(ax: Axes, curves: pd.DataFrame, unit: str) -> None:
+    ax.xaxis.set_major_locator(FixedLocator(sorted(curves[unit].astype("float64").unique())))
+    if unit == "share":
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(round(share, 3))))
+    else:
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda epochs, _: f"{epochs:g}"))
+
+
+def _key(beside: Axes, axes: Sequence[Axes]) -> None:
+    """One legend for all panels."""
+    known: dict[str, Artist] = {}
+    for ax in axes:
+        known |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    beside.legend(
+        list(known.values()),
+        list(known),
+        frameon=False,
+        fontsize=9.0,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.5,
+    )
+
+
+def _notes(curves: pd.DataFrame, found: Sequence[object]) -> list[str]:
+    seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
+    bars = "bars: 95 % bootstrap intervals"
+    if seeds < FEWEST:
+        bars = f"fewer than {FEWEST} seeds, so no intervals"
+    whole = "" if pd.isna(epochs) else f", {plural(int(epochs), 'epoch')}"
+    notes = [
+        f"Larger is better. Means over {plural(seeds, 'seed')}; {bars}.",
+        f"Dashed: the dense network the mask was found on, after its whole training{whole}.",
+    ]
+    if (hidden := len(found) - _MOST_PANELS) > 0:
+        notes.append(f"Not drawn: {plural(hidden, 'more combination')}; see budget_curves.csv.")
+    return notes
+
+
+def _grid(panels: int) -> tuple[int, int]:
+    """Rows and columns: side by side up to 3, else in two rows."""
+    columns = min(panels, 3) if panels < 4 else -(-min(panels, _MOST_PANELS) // 2)
+    return (1 if panels < 4 else 2), max(columns, 1)

@@ -1,0 +1,193 @@
+"""Figure 14: the ticket beside its controls, as fewer and fewer weights remain."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis.attacks import label
+from analysis.configurations import LOTTERY, problem_axes
+from analysis.figures.problem import one_problem
+from analysis.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    NothingToDraw,
+)
+from analysis.figures.tickets.panels import framed
+from analysis.tickets.controls import KINDS, RETRAINED, rank
+from analysis.tickets.robustness_findings import FEWEST
+from analysis.wording import percent, plural
+
+_COLORS = dict(zip(KINDS, (BLUE, VERMILION, ORANGE, GREEN, PURPLE, INK), strict=True))
+_MARKERS = dict(zip(KINDS, ("o", "s", "D", "P", "X"), strict=False))
+_MOST_PANELS = 3
+_APART = 0.022  # of the width, between kinds of one sparsity
+_ROOM = 0.6  # of the height of the means, for bars beyond them
+_COLLAPSE = 0.3  # below the best mean, as a share of it
+
+
+def size_of_controls(table: pd.DataFrame) -> tuple[float, float]:
+    """Width and height of the figure in inches."""
+    panels = min(_MOST_PANELS, table["epsilon"].nunique(dropna=False))
+    return 4.4 + 5.0 * panels, 5.4
+
+
+def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
+    """Clean CVaR against the weights that remain: a line a kind, the dense network dashed.
+
+    A panel a training epsilon, at most 3. Of a single sparsity the kinds stand side by side. Bars
+    are bootstrap intervals of the means; a control that the paired differences cannot tell from
+    the ticket is hollow.
+
+    Args:
+        table: the frame from :func:`analysis.controls`, of one problem.
+        figure: an empty figure.
+    Raises:
+        NothingToDraw: no control has completed, or rows of several problems.
+    """
+    if table.empty:
+        raise NothingToDraw("no control of the lottery has completed")
+    axes = problem_axes(map(str, table.columns))
+    problem = one_problem(table.rename(columns={name: f"config/{name}" for name in axes}))
+    metric = str(table["metric"].iloc[0])
+    rows = table[table["metric"].eq(metric) & table["mean"].notna()]
+    panels = list(rows.groupby("epsilon", dropna=False, sort=True))
+    drawn = panels[:_MOST_PANELS]
+    kinds = sorted(rows["kind"].unique(), key=rank)
+    named = kinds if rows["sparsity"].nunique() > 1 else [k for k in kinds if k == RETRAINED]
+    columns = figure.subplots(1, len(drawn), squeeze=False, sharey=True)[0]
+    columns[0].set_ylim(*_heights(rows))
+    for ax, (epsilon, own) in zip(columns, drawn, strict=True):
+        _panel(ax, own, kinds)
+        if len(panels) > 1:
+            ax.set_title(f"trained at ε = {epsilon:g}", fontsize=10.0)
+    columns[0].set_ylabel(f"test {label(metric)} (currency per option, S0 = 100)")
+    columns[-1].legend(
+        handles=[_key(kind) for kind in named],
+        frameon=False,
+        fontsize=9.0,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.5,
+    )
+    notes = _notes(rows, len(panels))
+    low, high = columns[0].get_ylim()
+    if rows[["mean", "low"]].lt(low).any(axis=None) or rows["high"].gt(high).any():
+        notes.append("Arrows: bars or means beyond the axis.")
+    framed(figure, f"The ticket beside its controls{problem}", notes)
+
+
+def _heights(rows: pd.DataFrame) -> tuple[float, float]:
+    """The ends of the vertical axis: means near the best one, and what of the bars is near them.
+
+    Networks that have collapsed would otherwise squeeze all others into a line.
+    """
+    best = float(rows["mean"].max())
+    low = float(rows.loc[rows["mean"].ge(best - _COLLAPSE * abs(best)), "mean"].min())
+    room = max(_ROOM * (best - low), 0.01 * abs(best))
+    bottom = max(low - room, float(rows[["mean", "low"]].min().min()))
+    top = min(best + room, float(rows[["mean", "high"]].max().max()))
+    margin = max(0.06 * (top - bottom), 0.001 * abs(best))
+    return bottom - margin, top + margin
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str]) -> None:
+    sparsities = sorted(rows["sparsity"].unique())
+    tickets = [kind for kind in kinds if kind != RETRAINED]
+    for _, row in rows[rows["kind"].eq(RETRAINED)].head(1).iterrows():
+        ax.axhline(row["mean"], color=INK, linestyle="--", linewidth=1.3, zorder=2)
+        if math.isfinite(row["low"]):
+            ax.axhspan(row["low"], row["high"], color=MUTED, alpha=0.14, linewidth=0.0, zorder=1)
+    alone = len(sparsities) == 1
+    places = {s: 0.0 if alone else -math.log10(1.0 - s) for s in sparsities}
+    apart = 1.0 if alone else _APART * (max(places.values()) - min(places.values()))
+    for i, kind in enumerate(tickets):
+        own = rows[rows["kind"].eq(kind)].sort_values("sparsity")
+        shift = apart * (i - (len(tickets) - 1) / 2)
+        _line(ax, own, [places[s] + shift for s in own["sparsity"]])
+    if alone:
+        middle = (len(tickets) - 1) / 2
+        ax.set_xticks([i - middle for i in range(len(tickets))], [_name(k) for k in tickets])
+        ax.set_xlim(-middle - 0.6, middle + 0.6)
+        ax.set_xlabel(f"sparsity {percent(sparsities[0])}")
+    else:
+        ax.set_xticks(list(places.values()), [f"{100.0 * (1.0 - s):.4g}" for s in sparsities])
+        ax.set_xlabel("remaining weights (% of prunable weights, log scale)")
+        ax.margins(x=0.07)
+    ax.grid(True, axis="y")
+
+
+def _line(ax: Axes, own: pd.DataFrame, at: Sequence[float]) -> None:
+    kind = str(own["kind"].iloc[0])
+    color, marker, first = _look(kind)
+    order = 4 if first else 3
+    ax.plot(at, own["mean"], color=color, linewidth=2.4 if first else 1.4, zorder=order)
+    bottom, top = ax.get_ylim()
+    for x, (_, row) in zip(at, own.iterrows(), strict=True):
+        low, high = row[["mean", "low"]].min(), row[["mean", "high"]].max()
+        ax.plot([x, x], [low, high], color=color, linewidth=1.2, zorder=order)
+        for end, head, beyond in ((bottom, "v", low < bottom), (top, "^", high > top)):
+            if beyond:
+                ax.plot(x, end, head, color=color, markersize=6.0, clip_on=False)
+        ax.plot(
+            x,
+            row["mean"],
+            marker,
+            color=color,
+            markersize=8.0 if first else 6.5,
+            markerfacecolor=color if first or _apart(row) else "white",
+            zorder=order + 3,
+        )
+
+
+def _apart(row: pd.Series) -> bool:
+    """Whether the seeds tell the control of ``row`` from the ticket."""
+    if pd.isna(row["difference"]) or row["pairs"] < FEWEST:
+        return False
+    return bool(row["difference_low"] > 0.0 or row["difference_high"] < 0.0)
+
+
+def _key(kind: str) -> Line2D:
+    color, marker, first = _look(kind)
+    if kind == RETRAINED:
+        return Line2D([], [], color=color, linestyle="--", linewidth=1.3, label=kind)
+    width = 2.4 if first else 1.4
+    return Line2D(
+        [], [], color=color, marker=marker, linewidth=width, markersize=6.5, label=_name(kind)
+    )
+
+
+def _look(kind: str) -> tuple[str, str, bool]:
+    """Colour and marker of ``kind``, and whether it is the ticket itself."""
+    return _COLORS.get(kind, SKY), _MARKERS.get(kind, "X"), kind == LOTTERY
+
+
+def _name(kind: str) -> str:
+    return "lottery ticket" if kind == LOTTERY else kind.replace("_", " ")
+
+
+def _notes(rows: pd.DataFrame, panels: int) -> list[str]:
+    fewest, most = int(rows["seeds"].min()), int(rows["seeds"].max())
+    many = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    bars = "; bars: 95 % bootstrap intervals, which hold the luck of the seeds"
+    notes = [f"Means over {many}{bars if most > 1 else ''}. Larger is better."]
+    enough = rows["pairs"].ge(FEWEST).any()
+    notes.append(
+        "Hollow: not told apart from the ticket by the differences at the same seeds (95 %)."
+        if enough
+        else f"Hollow: fewer than {FEWEST} seeds tell no control apart from the ticket."
+    )
+    if RETRAINED in set(rows["kind"]):
+        notes.append("Dashed, with its interval: the dense network retrained on the same budget.")
+    if panels > _MOST_PANELS:
+        notes.append(f"{panels} values of ε, drawn for {_MOST_PANELS}.")
+    return notes

@@ -1,0 +1,298 @@
+"""Figure 1: how fast each learning rate reaches the criterion, and how good the hedge is then."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from analysis.configurations import configurations, counts, parameters, prepared, shared_paths
+from analysis.figures.problem import one_problem
+from analysis.figures.style import (
+    BLUE,
+    FAINT,
+    INK,
+    MUTED,
+    SKY,
+    TWO_SIDED_95,
+    VERMILION,
+    NothingToDraw,
+    caption,
+    number,
+    short,
+)
+from analysis.statistics import over_seeds
+from analysis.tickets.summary import best_lr
+from analysis.wording import percent
+
+# The bars keep to the lower part and CVaR to the upper one, so the two scales never cross.
+_BARS, _QUALITY = 0.58, 0.30
+_MOST_LABELS = 9
+_NEEDED = ("val_loss", "converged", "epochs_to_95pct", "cvar_05", "cvar_05_se", "dense_cvar_05")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bar:
+    lr: float
+    epochs: float
+    low: float
+    high: float
+    label: str
+    cvar: float
+    se: float
+    best: bool
+    whole: bool
+
+
+def convergence_speed(
+    trials: pd.DataFrame, ax: Axes, *, sparsity: float, epsilon: float | None
+) -> None:
+    """Bars of epochs to the 95 % criterion against the learning rate; test CVaR 5 % above them.
+
+    Where other parameters vary, every learning rate is drawn with those it is fastest with.
+
+    A learning rate that did not converge at every seed has no bar: its place is hatched and
+    labelled "NC", or "stopped", "failed", "running" where that is why. The best one is that of
+    :func:`analysis.best_lr`; none is where none completed at every seed. CVaR is the mean over
+    seeds with 1.96 standard errors to either side, hollow where a seed is missing from it.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        ax: an empty Axes; its twin carries CVaR.
+        sparsity: the sparsity to draw.
+        epsilon: the attack budget to draw; None where the space has no such axis.
+    Raises:
+        NothingToDraw: no trial of this sparsity and epsilon has completed, or they are of more
+            than one problem.
+    """
+    group = _group(prepared(trials, _NEEDED, purpose="convergence_speed"), sparsity, epsilon)
+    if not (group["status"] == "completed").any():
+        raise NothingToDraw("no trial has completed")
+    problem = one_problem(group)
+    bars = _bars(group)
+    places = range(len(bars))
+    dense_epochs = _dense_epochs(group)
+    known = [b.high for b in bars if math.isfinite(b.epochs)]
+    top = max([*known, dense_epochs if math.isfinite(dense_epochs) else 1.0, 1.0]) * 1.12
+    ax.set_ylim(0.0, top / _BARS)
+    side = 0.6 if len(bars) > 1 else 1.5  # a single bar would fill the figure
+    ax.set_xlim(-side, len(bars) - 1 + side)
+    for x, bar in zip(places, bars, strict=True):
+        _draw_bar(ax, x, bar)
+        if len(bars) <= _MOST_LABELS:
+            _label_bar(ax, x, bar, alone=len(bars) == 1)
+    if math.isfinite(dense_epochs):
+        ax.axhline(dense_epochs, color=MUTED, linestyle=":", linewidth=1.2, zorder=1)
+        _side_label(ax, dense_epochs, f"dense\n{dense_epochs:.3g} epochs", MUTED)
+    _draw_quality(ax, group, bars)
+    step = math.ceil(len(bars) / _MOST_LABELS)
+    chosen = next((x for x in places if bars[x].best), 0)
+    shown = [x for x in places if (x - chosen) % step == 0]
+    ax.set_xticks(shown, [short(bars[x].lr) for x in shown])
+    for label, x in zip(ax.get_xticklabels(), shown, strict=True):
+        label.set_fontweight("bold" if bars[x].best else "normal")
+    ticks = [t for t in MaxNLocator(5, integer=True).tick_values(0, top) if 0 <= t <= top]
+    ax.set_yticks(ticks)
+    ax.spines["left"].set_bounds(0.0, top)
+    ax.tick_params(axis="y", labelcolor=BLUE)
+    ax.tick_params(axis="x", length=0)
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("epochs to 95 % of dense", color=BLUE, y=_BARS / 2, ha="center")
+    where = f"sparsity {percent(sparsity)}"
+    where += "" if epsilon is None else f", ε = {epsilon:g} in price units"
+    ax.set_title(f"Convergence speed and final quality, {where}{problem}")
+    caption(ax, _notes(group, bars))
+
+
+def _group(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> pd.DataFrame:
+    same = trials["config/sparsity"].eq(sparsity)
+    budget = trials["config/epsilon"]
+    same &= budget.isna() if epsilon is None or math.isnan(epsilon) else budget.eq(epsilon)
+    return trials[same]
+
+
+def _rows(frame: pd.DataFrame) -> list[pd.Series]:
+    return [row for _, row in frame.iterrows()]
+
+
+def _bars(group: pd.DataFrame) -> list[_Bar]:
+    names = [n for n in parameters(group) if n not in ("sparsity", "epsilon")]
+    configs = configurations(group, names)
+    winner = best_lr(group).iloc[0]
+    one = winner[["selection"]].eq("one configuration").fillna(False).iloc[0]
+    wins = [one and all(c[n] == winner[n] or pd.isna(c[n]) for n in names) for c in _rows(configs)]
+    configs["best"] = pd.Series(wins, index=configs.index, dtype="bool")
+    order = {"best": False, "converged": False, "epochs_to_95pct": True, "val_loss": True}
+    ranked = configs.sort_values(list(order), ascending=list(order.values()), kind="stable")
+    bars = []
+    for config in _rows(ranked.drop_duplicates("lr").sort_values("lr")):
+        done = group.loc[config["rows"]]
+        cvar = over_seeds(
+            done["cvar_05"].tolist(), done["cvar_05_se"].tolist(), shared_paths=shared_paths(done)
+        )
+        epochs = over_seeds(
+            done["epochs_to_95pct"].astype("float64").tolist() if config["converged"] else [],
+            shared_paths=True,
+        )
+        bars.append(
+            _Bar(
+                lr=config["lr"],
+                epochs=epochs.mean,
+                low=epochs.low,
+                high=epochs.high,
+                label=_reason(config, done) if not config["converged"] else f"{epochs.mean:.3g}",
+                cvar=cvar.mean,
+                se=cvar.se,
+                best=bool(config["best"]),
+                whole=bool(config["whole"]),
+            )
+        )
+    return bars
+
+
+def _reason(config: pd.Series, done: pd.DataFrame) -> str:
+    if config["whole"]:
+        met = int(done["converged"].fillna(False).sum())
+        return "NC" if met == 0 else f"NC ({met} of {len(done)})"
+    for outcome, word in (("stopped", "stopped"), ("failed", "failed")):
+        if config[outcome]:
+            return word
+    return "running" if config["unfinished"] or done.empty else "not every seed"
+
+
+def _draw_bar(ax: Axes, x: int, bar: _Bar) -> None:
+    width = 0.56
+    if not math.isfinite(bar.epochs):
+        # The full height of the bars' zone in the lightest grey: clearly a gap, not a value.
+        ax.axvspan(
+            x - width / 2,
+            x + width / 2,
+            ymax=_BARS,
+            facecolor="none",
+            edgecolor=FAINT,
+            hatch="////",
+            linewidth=0.0,
+            zorder=0,
+        )
+    else:
+        ax.bar(x, bar.epochs, width, color=BLUE if bar.best else SKY, zorder=2)
+        if bar.high > bar.low:
+            ax.vlines(x, bar.low, bar.high, color=INK, linewidth=1.3, zorder=3)
+
+
+def _label_bar(ax: Axes, x: int, bar: _Bar, *, alone: bool) -> None:
+    text = bar.label
+    if bar.best and not alone:
+        text += "\nfastest" if math.isfinite(bar.epochs) else "\nlowest val. loss"
+    ax.annotate(
+        text,
+        (x, bar.high if math.isfinite(bar.epochs) else 0.0),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=9.5,
+        fontweight="bold" if bar.best else "normal",
+        linespacing=1.2,
+        bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none"},
+        zorder=4,
+    )
+
+
+def _draw_quality(ax: Axes, group: pd.DataFrame, bars: list[_Bar]) -> None:
+    dense = float(group["dense_cvar_05"].dropna().astype("float64").mean())
+    points = [(x, b) for x, b in enumerate(bars) if math.isfinite(b.cvar)]
+    ends = [b.cvar + sign * _reach(b) for _, b in points for sign in (-1, 1)]
+    ends += [dense] if math.isfinite(dense) else []
+    if not ends:
+        return
+    low, high = min(ends), max(ends)
+    room = max(high - low, 0.02 * abs(high), 1e-6)
+    twin = ax.twinx()
+    twin.set_ylim(high + 0.04 * room - room / _QUALITY, high + 0.16 * room)
+    for whole, fill in ((True, VERMILION), (False, "white")):
+        if not (some := [(x, b) for x, b in points if b.whole == whole]):
+            continue
+        twin.errorbar(
+            [x for x, _ in some],
+            [b.cvar for _, b in some],
+            yerr=[_reach(b) for _, b in some],
+            fmt="D",
+            markersize=6,
+            markerfacecolor=fill,
+            color=VERMILION,
+            elinewidth=1.3,
+            zorder=5,
+        )
+    if math.isfinite(dense):
+        twin.axhline(dense, color=VERMILION, linestyle="--", linewidth=1.2, alpha=0.8, zorder=1)
+    _quality_axis(twin, low, high, dense)
+
+
+def _reach(bar: _Bar) -> float:
+    return TWO_SIDED_95 * bar.se if math.isfinite(bar.se) else 0.0
+
+
+def _quality_axis(twin: Axes, low: float, high: float, dense: float) -> None:
+    room = max(high - low, 1e-9)
+    ticks = [
+        t
+        for t in MaxNLocator(4).tick_values(low, high)
+        if low - 0.02 * room <= t <= high + 0.02 * room and not abs(t - dense) < 0.15 * room
+    ]
+    digits = 2 if room > 0.05 else 3
+    names = [number(t, digits=digits) for t in ticks]
+    if math.isfinite(dense):
+        ticks, names = [*ticks, dense], [*names, f"dense {number(dense, digits=digits)}"]
+    twin.set_yticks(ticks, names)
+    twin.set_ylabel("test CVaR 5 %\n(currency per option)", color=VERMILION, y=0.80, ha="center")
+    twin.spines["right"].set_visible(False)
+    twin.spines["left"].set_visible(False)
+    twin.tick_params(axis="y", length=0, labelcolor=VERMILION)
+
+
+def _side_label(ax: Axes, y: float, text: str, color: str) -> None:
+    ax.annotate(
+        text,
+        (1.0, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        color=color,
+        annotation_clip=False,
+    )
+
+
+def _dense_epochs(group: pd.DataFrame) -> float:
+    if "dense_epochs_to_95pct" not in group.columns:
+        return float("nan")
+    return float(group["dense_epochs_to_95pct"].astype("float64").mean())
+
+
+def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
+    seeds = group.loc[group["status"] == "completed", "config/seed"].nunique()
+    over = f"mean over {seeds} seeds, black line their range" if seeds > 1 else "one seed"
+    notes = [f"Bars: {over}. Diamonds: test CVaR 5 % ± 1.96 s.e.; dashed: the dense network."]
+    if any(b.label.startswith("NC") for b in bars):
+        some = any("(" in b.label for b in bars)
+        so_many = " (in brackets, at how many it was)" if some else ""
+        notes.append(f"NC: the criterion was not met at every seed{so_many}, so there is no bar.")
+    rest = [n for n in parameters(group) if n not in ("sparsity", "epsilon", "lr")]
+    if others := [n for n in rest if group[f"config/{n}"].nunique() > 1]:
+        notes.append(f"Every learning rate with the {' and '.join(others)} it is fastest with.")
+    if not any(b.best for b in bars):
+        notes.append("No learning rate completed at every seed, so none is the best.")
+    if any(not b.whole and math.isfinite(b.cvar) for b in bars):
+        notes.append("Hollow: a mean that lacks a seed; not comparable with the others.")
+    best = next((b for b in bars if b.best), None)
+    if len(bars) > _MOST_LABELS and best is not None:
+        speed = f"the fastest, {best.label} epochs" if math.isfinite(best.epochs) else best.label
+        notes.append(f"Bold, dark blue: learning rate {short(best.lr)}, {speed}; hatched: no bar.")
+    tally = counts(group)
+    censored = [f"{tally[n]} {n}" for n in ("stopped", "failed", "unfinished") if tally[n]]
+    if censored:
+        notes.append(f"Not counted as completed: {', '.join(censored)} of {tally['trials']}.")
+    return notes

@@ -1,0 +1,254 @@
+"""Figures 7 to 9: what networks lean on, how alike they are in it, and what attacks shift."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from analysis.figures.style import (
+    BLUE,
+    FAINT,
+    INK,
+    MUTED,
+    VERMILION,
+    NothingToDraw,
+    number,
+    spread,
+)
+from analysis.figures.tickets.panels import colors, framed, stacked
+from analysis.tickets.importance import LEAST, MAIN, MEASURES, correlation, correlations, spoken
+from analysis.tickets.networks import STANDARD
+from analysis.wording import plural
+
+_ABSENT = "no interpretation in the models of this sweep; run it again with this version"
+_PALE = 0.35
+_LABEL_GAP = 0.06
+
+
+def importance_bars(means: pd.DataFrame, figure: Figure) -> None:
+    """A panel a measure: a bar a feature and kind, the mean over seeds with its 95 % interval.
+
+    Args:
+        means: the frame from :func:`analysis.tickets.importance.means`.
+        figure: an empty figure.
+    Raises:
+        NothingToDraw: the models hold no interpretation, or are of too many kinds.
+    """
+    measures = _measures(means)
+    kinds, features = (list(dict.fromkeys(means[n])) for n in ("model", "feature"))
+    shades = colors(kinds)
+    axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    high = 0.8 / len(kinds)
+    for ax, measure in zip(axes, measures, strict=True):
+        for i, kind in enumerate(kinds):
+            here = means[means["measure"].eq(measure) & means["model"].eq(kind)]
+            here = here.set_index("feature").reindex(features)
+            places = np.arange(len(features)) + (i - (len(kinds) - 1) / 2) * high
+            ax.barh(places, here["mean"], height=0.92 * high, color=shades[kind], label=kind)
+            ax.hlines(places, here["low"], here["high"], color=INK, linewidth=1.0, zorder=3)
+        ax.axvline(0.0, color=MUTED, linewidth=0.8)
+        ax.grid(True, axis="x")
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.set_title(stacked(MEASURES[measure].name), fontsize=9.5)
+        ax.set_xlabel(MEASURES[measure].unit)
+        ax.tick_params(axis="y", length=0)
+    axes[0].set_yticks(range(len(features)), [spoken(f) for f in features])
+    axes[0].set_ylim(len(features) - 0.5, -0.5)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(kinds), frameon=False)
+    framed(figure, "What the networks lean on", _bar_notes(means))
+
+
+def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Figure) -> None:
+    """Left: r of the importances of every two networks. Right: standard against robust tickets.
+
+    Networks stand kind by kind. In every block stand the mean r of networks of one seed and that
+    of two seeds, which is all there is within a kind. On the right are means over seeds with
+    their 95 % intervals, for the largest epsilon.
+
+    Args:
+        values: the frame from :func:`analysis.tickets.importance.importances`.
+        means: the frame from :func:`analysis.tickets.importance.means`.
+        figure: an empty figure.
+    Raises:
+        NothingToDraw: the models hold no interpretation, or only one of them does.
+    """
+    _measures(means)
+    networks, matrix = correlations(values)
+    if len(networks) < 2:
+        raise NothingToDraw("one network alone has nothing to correlate with")
+    main = means[means["measure"].eq(MAIN)]
+    robust = [kind for kind in dict.fromkeys(main["model"]) if kind.startswith("robust")]
+    both = bool(robust) and STANDARD in set(main["model"])
+    left, *rest = figure.subplots(1, 1 + both, squeeze=False)[0]
+    signed = bool((matrix < 0.0).any())
+    colours, least = ("RdBu_r", -1.0) if signed else ("Blues", 0.0)
+    image = left.imshow(matrix, cmap=colours, vmin=least, vmax=1.0)
+    seeds = networks["seed"].to_numpy()
+    one_seed = seeds[:, None] == seeds
+    blocks = {
+        kind: np.flatnonzero(networks["model"].eq(kind))
+        for kind in dict.fromkeys(networks["model"])
+    }
+    for kind, rows in blocks.items():
+        for other, columns in blocks.items():
+            part, same = matrix[np.ix_(rows, columns)], one_seed[np.ix_(rows, columns)]
+            pairs = [part[same], part[~same]] if kind != other else [part[~same]]
+            found = [number(float(np.nanmean(p))) for p in pairs if np.isfinite(p).any()]
+            if found:
+                _written(left, columns.mean(), rows.mean(), " | ".join(found))
+    edges = [rows[0] - 0.5 for rows in list(blocks.values())[1:]]
+    for edge in edges:
+        left.axhline(edge, color="white", linewidth=2.0)
+        left.axvline(edge, color="white", linewidth=2.0)
+    centres = [rows.mean() for rows in blocks.values()]
+    left.set_xticks(centres, [stacked(kind) for kind in blocks])
+    left.set_yticks(centres, [stacked(kind) for kind in blocks])
+    left.tick_params(length=0)
+    left.spines[:].set_visible(False)
+    left.set_title("every network with every other", fontsize=9.5)
+    bar = figure.colorbar(image, ax=left, shrink=0.8, label="correlation over features")
+    bar.outline.set_visible(False)
+    notes = [
+        f"{'Left: a' if rest else 'A'} cell is a pair of networks, seeds in order within a kind; "
+        "numbers are means over pairs of one seed | of two.",
+    ]
+    for right in rest:
+        _scatter(main, robust[-1], right)
+        notes.append(
+            "Right: means over seeds with 95 % intervals; on the dashed line nothing shifts. r is "
+            f"of {main['feature'].nunique()} features only, hence its wide 95 % interval (Fisher)."
+        )
+    framed(figure, f"Are networks alike in what they lean on? ({MEASURES[MAIN].name})", notes)
+
+
+def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
+    """A panel a measure: importance in robust less that in standard tickets, largest first.
+
+    Means of paired differences over seeds with 95 % intervals; pale where the interval covers
+    zero, a bold name where the shift is beyond chance after Holm's correction.
+
+    Args:
+        shifts: the frame from :func:`analysis.tickets.importance.shifts`, of which the
+            largest epsilon is drawn.
+        figure: an empty figure.
+    Raises:
+        NothingToDraw: there are no standard and robust tickets with an interpretation and a seed
+            in common.
+    """
+    if shifts.empty:
+        raise NothingToDraw(
+            "it takes standard and robust tickets of one seed, with an interpretation in both"
+        )
+    kind = shifts["model"].iloc[-1]
+    here = shifts[shifts["model"].eq(kind)]
+    measures = _measures(here)
+    across = min(2, len(measures))
+    axes = figure.subplots(-(-len(measures) // across), across, squeeze=False).flat
+    for ax, measure in zip(axes, measures, strict=False):
+        _shift_panel(here[here["measure"].eq(measure)], ax)
+        ax.set_title(MEASURES[measure].name, fontsize=9.5)
+        ax.set_xlabel(f"difference ({MEASURES[measure].unit})")
+    seeds = int(here["seeds"].max())
+    notes = ["One seed has neither an interval nor a test, so everything is pale."]
+    if seeds > 1:
+        none = "" if here["shifted"].any() else "; none is"
+        notes = [
+            f"Dot: mean paired difference over {seeds} seeds; bar: 95 % bootstrap interval, pale "
+            "where it covers zero.",
+            "Bold name: beyond chance by the paired t-test at 5 %, Holm over the "
+            f"{here['feature'].nunique()} features of a panel{none}.",
+        ]
+    framed(figure, f"What training under attack shifts: {kind} less standard", notes)
+
+
+def _shift_panel(rows: pd.DataFrame, ax: Axes) -> None:
+    rows = rows.sort_values("difference", ascending=False)
+    for place, (_, row) in enumerate(rows.iterrows()):
+        color = VERMILION if row["difference"] > 0.0 else BLUE
+        clear = row["low"] > 0.0 or row["high"] < 0.0
+        alpha = 1.0 if clear else _PALE
+        ax.hlines(place, row["low"], row["high"], color=color, alpha=alpha, linewidth=2.0)
+        ax.plot(row["difference"], place, "o", color=color, alpha=alpha, markersize=6.0)
+    ax.axvline(0.0, color=INK, linestyle="--", linewidth=1.0, zorder=0)
+    ax.set_yticks(range(len(rows)), [spoken(f) for f in rows["feature"]])
+    for label, shifted in zip(ax.get_yticklabels(), rows["shifted"], strict=True):
+        label.set_fontweight("bold" if shifted else "normal")
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(True, axis="x")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _scatter(means: pd.DataFrame, kind: str, ax: Axes) -> None:
+    x, y = (means[means["model"].eq(k)].set_index("feature") for k in (STANDARD, kind))
+    y = y.reindex(x.index)
+    bottom = float(np.nanmin([*x["low"], *y["low"], *x["mean"], *y["mean"]]))
+    top = float(np.nanmax([*x["high"], *y["high"], *x["mean"], *y["mean"]]))
+    bottom, top = bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom)
+    ax.set(xlim=(bottom, top), ylim=(bottom, top), aspect="equal")
+    ax.plot([bottom, top], [bottom, top], color=MUTED, linestyle="--", linewidth=1.0, zorder=1)
+    ax.hlines(y["mean"], x["low"], x["high"], color=FAINT, linewidth=2.0, zorder=2)
+    ax.vlines(x["mean"], y["low"], y["high"], color=FAINT, linewidth=2.0, zorder=2)
+    ax.plot(x["mean"], y["mean"], "o", color=VERMILION, mec="white", markersize=7.0, zorder=3)
+    heights = spread(((y["mean"] - bottom) / (top - bottom)).tolist(), gap=_LABEL_GAP)
+    for feature, height in zip(x.index, heights, strict=True):
+        ax.annotate(
+            spoken(str(feature)),
+            (x["mean"][feature], y["mean"][feature]),
+            xytext=(1.03, height),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8.0,
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.4, "shrinkB": 4.0},
+            annotation_clip=False,
+        )
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    ax.set_xlabel(f"{STANDARD} ({MEASURES[MAIN].unit})")
+    ax.set_ylabel(f"{kind} ({MEASURES[MAIN].unit})")
+    r, ends = correlation(x["mean"], y["mean"])
+    between = (
+        f" ({number(ends.low)} to {number(ends.high)})" if len(x) >= LEAST and ends.low < 1 else ""
+    )
+    ax.set_title(f"r = {number(r)}{between}, n = {len(x)} features", fontsize=9.5)
+
+
+def _written(ax: Axes, x: float, y: float, text: str) -> None:
+    ax.text(
+        x,
+        y,
+        text,
+        ha="center",
+        va="center",
+        fontsize=8.0,
+        bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "linewidth": 0.0, "alpha": 0.85},
+    )
+
+
+def _measures(frame: pd.DataFrame) -> Sequence[str]:
+    """Those of the measures that ``frame`` has."""
+    found = [measure for measure in MEASURES if frame["measure"].eq(measure).any()]
+    if not found:
+        raise NothingToDraw(_ABSENT)
+    return found
+
+
+def _bar_notes(means: pd.DataFrame) -> list[str]:
+    seeds = int(means["seeds"].max())
+    notes = [
+        f"Bars: mean over {plural(seeds, 'seed')}; black lines: 95 % bootstrap interval."
+        if seeds > 1
+        else "Bars: one seed, so without an interval.",
+    ]
+    if means["measure"].eq("importance_permutation").any():
+        notes.append(
+            "Permutation: the network reads the feature of another path at all dates; of the time "
+            "to maturity, which all paths share, a clock that is put forward."
+        )
+    return notes

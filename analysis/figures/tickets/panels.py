@@ -1,0 +1,57 @@
+"""What the figures of networks share: their colours, and the frame around several panels."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from analysis.figures.style import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    RC,
+    VERMILION,
+    NothingToDraw,
+)
+from analysis.tickets.networks import DENSE
+
+_TICKETS = (BLUE, VERMILION, ORANGE, GREEN, PURPLE)
+
+
+def colors(kinds: Sequence[str]) -> dict[str, str]:
+    """A colour for each of ``kinds``: grey for the dense network, then those of the tickets.
+
+    Raises:
+        NothingToDraw: there are none, or more tickets than colours tell apart.
+    """
+    tickets = [kind for kind in kinds if kind != DENSE]
+    if not kinds:
+        raise NothingToDraw("no trained network can be read")
+    if len(tickets) > len(_TICKETS):
+        raise NothingToDraw(
+            f"{len(tickets)} kinds of ticket are more than {len(_TICKETS)} colours tell apart; "
+            "draw a part of the trials"
+        )
+    shades = dict(zip(tickets, _TICKETS, strict=False))
+    return {kind: shades.get(kind, MUTED) for kind in kinds}
+
+
+def framed(figure: Figure, title: str, notes: Sequence[str]) -> None:
+    """``title`` above all panels and the small grey ``notes`` below them, both at the left."""
+    headed(figure, title)
+    figure.supxlabel(
+        "\n".join(notes), x=0.015, ha="left", fontsize=8.0, color=MUTED, linespacing=1.35
+    )
+
+
+def headed(figure: Figure, title: str) -> None:
+    """``title`` above all panels, in place of another."""
+    figure.suptitle(
+        title, x=0.015, ha="left", fontsize=RC["axes.titlesize"], weight=RC["axes.titleweight"]
+    )
+
+
+def stacked(name: str) -> str:
+    """``name`` on two lines where it has a comma or a bracket."""
+    return name.replace(", ", ",\n").replace(" (", "\n(")

@@ -1,0 +1,300 @@
+"""Figures 12 and 13: CVaR as the attack grows, and what robustness costs on clean paths."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis.attacks import Attack, attacks, by_name, clean_column, label
+from analysis.configurations import problem_axes
+from analysis.figures.problem import one_problem
+from analysis.figures.style import INK, MARKERS, MUTED, NothingToDraw, caption
+from analysis.figures.tickets.panels import colors, framed
+from analysis.tickets.baselines import DENSE
+from analysis.tickets.networks import STANDARD, choose
+from analysis.tickets.robustness import RUNAWAY, robustness_table
+from analysis.wording import percent
+
+_MOST_PANELS = 3
+_COLLAPSE = 0.3
+_FIRST = "path_pgd"
+_UNITS = {"observation": "sd of each feature"}
+
+
+def robustness_plans(
+    trials: pd.DataFrame, *, tolerance: float, confidence: float
+) -> list[tuple[str, tuple[float, float], Callable[[Figure], None]]]:
+    """Name, size in inches and drawing of each figure; none without training under attack.
+
+    Budgets are drawn at the sparsity that :func:`analysis.tickets.networks.choose` recommends.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`, of one problem.
+        tolerance: see :func:`analysis.max_efficient_sparsity`.
+        confidence: likewise.
+    """
+    epsilons = trials.get("config/epsilon", pd.Series(dtype="float64"))
+    if not epsilons.gt(0.0).any() or not attacks(trials):
+        return []
+    table = robustness_table(trials)
+    chosen = choose(trials, tolerance=tolerance, confidence=confidence)
+    sparsity = chosen.sparsity if chosen else 0.0
+    return [
+        (
+            "cvar_against_budget",
+            (1.6 + 4.6 * max(1, len(_panels(table))), 5.4),
+            lambda figure: cvar_against_budget(table, figure, sparsity=sparsity),
+        ),
+        (
+            "price_of_robustness",
+            (9.0, 5.4),
+            lambda figure: price_of_robustness(table, figure.add_subplot()),
+        ),
+    ]
+
+
+def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float) -> None:
+    """A panel an attack: CVaR against its budget, a line a training epsilon, the dense one dashed.
+
+    Bars are the bootstrap intervals over seeds; budget 0 is clean CVaR. A panel in which hedges
+    run away has medians over the seeds, and no bars.
+
+    Args:
+        table: the frame from :func:`analysis.robustness_table`, of one problem.
+        figure: an empty figure.
+        sparsity: of the tickets.
+    Raises:
+        NothingToDraw: no attack, no ticket of the sparsity, more epsilons than lines can tell
+            apart, or rows of several problems.
+    """
+    problem = _problem(table)
+    drawn = _panels(table)
+    if not drawn:
+        raise NothingToDraw("no network was attacked")
+    where = f" at sparsity {percent(sparsity)}"
+    tickets = _tickets(table)
+    tickets = tickets[tickets["sparsity"].eq(sparsity)]
+    if tickets.empty:
+        raise NothingToDraw(f"no ticket has completed{where}")
+    shades = _shades(tickets["epsilon"])
+    axes = figure.subplots(1, len(drawn), squeeze=False)[0]
+    dense, wild = table[table["network"].eq(DENSE)], []
+    for ax, (name, budgets) in zip(axes, drawn.items(), strict=True):
+        line = _line
+        if _run_away(pd.concat([tickets, dense]), budgets).any(axis=None):
+            line = _median_line
+            wild.append(name)
+        for i, (_, row) in enumerate(tickets.iterrows()):
+            look = {"color": shades[row["epsilon"]], "marker": MARKERS[i], "linewidth": 1.8}
+            line(ax, row, budgets, label=_name(row["epsilon"]), **look)
+        for _, row in dense.iterrows():
+            look = {"color": INK, "linestyle": "--", "linewidth": 1.3, "zorder": 3}
+            line(ax, row, budgets, label="dense network", **look)
+        ax.set_title(name, fontsize=10.0)
+        unit = _UNITS.get(budgets[0].model, "price units, S0 = 100")
+        ax.set_xlabel(f"budget of the attack in the test\n({unit})")
+        ax.grid(True, axis="y")
+    cvar = label(clean_column(attacks(table)))
+    axes[0].set_ylabel(f"test {cvar} (currency per option, S0 = 100)")
+    axes[0].legend(frameon=False, fontsize=9.0, loc="lower left", title_fontsize=9.0)
+    framed(
+        figure,
+        f"CVaR as the attack grows,{where}{problem}",
+        [
+            f"{_seeds(tickets)}. Larger is better. ε: attack budget in training; standard: 0.",
+            "Budget 0: clean CVaR on all test paths; attacks",
+            "may be on the first of them only (attacked_paths).",
+            *(
+                f"{name}: medians, because hedges run away; arrows where the median hedge does."
+                for name in wild
+            ),
+        ],
+    )
+
+
+def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
+    """CVaR under attack against clean CVaR, a point a configuration and one for the dense network.
+
+    The attack is the hardest search on the path at its largest budget, else that of another
+    threat. Colours are training epsilons, markers sparsities; thin lines join one sparsity.
+
+    Args:
+        table: the frame from :func:`analysis.robustness_table`, of one problem.
+        ax: an empty Axes.
+    Raises:
+        NothingToDraw: no attack, more epsilons or sparsities than colours and markers can tell
+            apart, or rows of several problems.
+    """
+    problem = _problem(table)
+    drawn = _panels(table)
+    if not drawn:
+        raise NothingToDraw("no network was attacked")
+    attack = next(iter(drawn.values()))[-1]
+    clean, cvar = attack.measure, label(attack.measure)
+    known = table[table[attack.column].notna() & table[clean].notna()]
+    tickets, collapsed = _standing(known, clean)
+    shades, markers = _shades(tickets["epsilon"]), _markers(tickets["sparsity"])
+    for marker, (_, own) in zip(markers.values(), tickets.groupby("sparsity"), strict=True):
+        ax.plot(own[clean], own[attack.column], color=MUTED, linewidth=0.8, alpha=0.6, zorder=1)
+        for _, row in own.iterrows():
+            _point(ax, row, attack, shades[row["epsilon"]], marker)
+    for _, row in known[known["network"].eq(DENSE)].iterrows():
+        _point(ax, row, attack, INK, "*", size=13.0)
+    _keys(ax, shades, markers, dense=bool(known["network"].eq(DENSE).any()))
+    ax.grid(True)
+    ax.set_xlabel(f"clean test {cvar} (currency per option, S0 = 100)")
+    ax.set_ylabel(f"{cvar} under {attack}")
+    ax.set_title(f"What robustness costs on clean paths, and buys under attack{problem}")
+    caption(
+        ax,
+        [
+            f"{_seeds(tickets)}. Right and up are better. ε: attack budget in "
+            "training; standard: 0.",
+            "Thin lines join the tickets of one sparsity in the order of ε.",
+            *collapsed,
+        ],
+    )
+
+
+def _panels(table: pd.DataFrame) -> dict[str, list[Attack]]:
+    """The attacks that a panel is drawn for, at most 3: on the path, then those of two budgets."""
+    named = by_name(attack for attack in attacks(table) if attack.hardness)
+    first = {name: found for name, found in named.items() if name == _FIRST}
+    several = {name: found for name, found in named.items() if len(found) > 1}
+    return dict(list((first | several or named).items())[:_MOST_PANELS])
+
+
+def _problem(table: pd.DataFrame) -> str:
+    axes = problem_axes(map(str, table.columns))
+    return one_problem(table.rename(columns={name: f"config/{name}" for name in axes}))
+
+
+def _tickets(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of tickets by ascending epsilon."""
+    known = table[table["network"].ne(DENSE)].dropna(subset=["sparsity", "epsilon"])
+    return known.sort_values("epsilon")
+
+
+def _standing(known: pd.DataFrame, clean: str) -> tuple[pd.DataFrame, list[str]]:
+    """The tickets that still hedge, and a line on those beside which nothing could be told apart.
+
+    Where all have collapsed, all are drawn.
+    """
+    tickets, dense = _tickets(known), known.loc[known["network"].eq(DENSE), clean]
+    fallen = tickets[clean].lt(dense.min() * (1 + _COLLAPSE))
+    if fallen.all() or not fallen.any():
+        return tickets, []
+    sparsities = ", ".join(percent(s) for s in sorted(tickets.loc[fallen, "sparsity"].unique()))
+    return tickets[~fallen], [
+        f"Not drawn: tickets over {percent(_COLLAPSE)} below the dense network's clean CVaR "
+        f"(sparsity {sparsities})."
+    ]
+
+
+def _run_away(rows: pd.DataFrame, budgets: Sequence[Attack], end: str = "") -> pd.DataFrame:
+    """Where CVaR at a budget, by its mean or another ``end``, is that of a hedge run away."""
+    clean = rows[f"{budgets[0].measure}{end}"]
+    return rows[[f"{a.column}{end}" for a in budgets]].lt(RUNAWAY * clean, axis=0)
+
+
+def _median_line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> None:
+    at, columns = _curve(budgets)
+    away = [False, *_run_away(row.to_frame().T, budgets, "_median").iloc[0]]
+    known = [(x, row[f"{c}_median"]) for x, c, a in zip(at, columns, away, strict=True) if not a]
+    ax.plot(*zip(*known, strict=True), markersize=6, **({"zorder": 4} | look))
+    for x in (x for x, a in zip(at, away, strict=True) if a):
+        # At the lower edge of the panel, wherever that comes to lie.
+        edge = ax.get_xaxis_transform()
+        ax.plot(x, 0.0, "v", color=look["color"], markersize=7, transform=edge, clip_on=False)
+
+
+def _line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> None:
+    at, columns = _curve(budgets)
+    means = [row[column] for column in columns]
+    ax.plot(at, means, markersize=6, **({"zorder": 4} | look))
+    reach = np.column_stack([_reach(row, column) for column in columns])
+    if np.isfinite(reach).any():
+        ax.errorbar(at, means, yerr=reach, fmt="none", ecolor=look["color"], elinewidth=1.3)
+
+
+def _curve(budgets: Sequence[Attack]) -> tuple[list[float], list[str]]:
+    """Budgets from 0 on, and the column of CVaR at each."""
+    at = [0.0, *(attack.budget for attack in budgets)]
+    return at, [budgets[0].measure, *(attack.column for attack in budgets)]
+
+
+def _point(
+    ax: Axes, row: pd.Series, attack: Attack, color: str, marker: str, *, size: float = 8.0
+) -> None:
+    x, y = row[attack.measure], row[attack.column]
+    ax.plot(x, y, marker, color=color, markersize=size, mec="white", mew=0.8, zorder=4)
+    across, along = (_reach(row, column)[:, None] for column in (attack.measure, attack.column))
+    if np.isfinite(across).all() and np.isfinite(along).all():
+        ax.errorbar(
+            x, y, xerr=across, yerr=along, fmt="none", ecolor=color, elinewidth=1.2, zorder=3
+        )
+
+
+def _reach(row: pd.Series, column: str) -> npt.NDArray[np.float64]:
+    """From the mean to the lower and to the upper end of its interval; NaN where there is none."""
+    mean, low, high = (row[f"{column}{end}"] for end in ("", "_low", "_high"))
+    return np.asarray([mean - low, high - mean], dtype=float).clip(min=0.0)
+
+
+def _shades(epsilons: pd.Series) -> dict[float, str]:
+    found = sorted(epsilons.unique())
+    return dict(zip(found, colors([_name(e) for e in found]).values(), strict=True))
+
+
+def _markers(sparsities: pd.Series) -> dict[float, str]:
+    found = sorted(sparsities.unique())
+    if len(found) > len(MARKERS):
+        raise NothingToDraw(
+            f"{len(found)} sparsities are more than {len(MARKERS)} markers can tell apart; draw a "
+            "part of the trials"
+        )
+    return dict(zip(found, MARKERS, strict=False))
+
+
+def _keys(
+    ax: Axes, shades: Mapping[float, str], markers: Mapping[float, str], *, dense: bool
+) -> None:
+    look: Any = {"linestyle": "none", "markersize": 7.0, "mec": "white"}
+    keys = [
+        Line2D([], [], marker="o", color=color, label=_name(epsilon), **look)
+        for epsilon, color in shades.items()
+    ]
+    keys += [
+        Line2D([], [], marker=marker, color=MUTED, label=f"sparsity {percent(sparsity)}", **look)
+        for sparsity, marker in markers.items()
+    ]
+    if dense:
+        keys.append(
+            Line2D(
+                [], [], marker="*", color=INK, label="dense network", **look | {"markersize": 12.0}
+            )
+        )
+    ax.legend(
+        handles=keys,
+        frameon=False,
+        fontsize=9.0,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.5,
+    )
+
+
+def _name(epsilon: float) -> str:
+    return f"robust (ε = {epsilon:g})" if epsilon else STANDARD
+
+
+def _seeds(rows: pd.DataFrame) -> str:
+    most = int(rows["seeds"].max())
+    if most < 2:
+        return "One seed, so no intervals"
+    return f"Means over {most} seeds; bars: 95 % bootstrap intervals"

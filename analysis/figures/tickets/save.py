@@ -1,0 +1,228 @@
+"""Every figure of a tickets sweep, saved as PNG and PDF."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from analysis.configurations import groups, of_kind, parameters, problem_axes, seed_count
+from analysis.figures.rendering import (
+    MOST_PROBLEMS,
+    Plan,
+    Saved,
+    alone,
+    draw_plans,
+    figure_files,
+    figure_place,
+    panels,
+)
+from analysis.figures.style import NothingToDraw
+from analysis.figures.tickets.audit import early_stopping_audit
+from analysis.figures.tickets.boosting import budget_plans
+from analysis.figures.tickets.controls import controls_beside_ticket, size_of_controls
+from analysis.figures.tickets.convergence import convergence_speed
+from analysis.figures.tickets.cvar_against_sparsity import (
+    cvar_against_remaining,
+    sharpe_against_remaining,
+)
+from analysis.figures.tickets.importance import (
+    importance_bars,
+    importance_correlation,
+    importance_shift,
+)
+from analysis.figures.tickets.mask_overlap import mask_overlap
+from analysis.figures.tickets.mask_patterns import mask_patterns, size_of_patterns
+from analysis.figures.tickets.panels import headed
+from analysis.figures.tickets.robustness import robustness_plans
+from analysis.figures.tickets.seeds import seeds_compared
+from analysis.figures.tickets.weights import weight_distribution
+from analysis.tickets.boosting import matching
+from analysis.tickets.comparison_table import Tickets
+from analysis.tickets.controls import controls
+from analysis.tickets.efficiency import max_efficient_sparsity
+from analysis.wording import percent, setting
+
+_MOST_GROUPS = 12
+_AUDIT = "early_stopping_audit"
+
+
+def save(
+    folder: str | Path,
+    trials: pd.DataFrame,
+    *,
+    audited: pd.DataFrame | None = None,
+    budgets: pd.DataFrame | None = None,
+    tolerance: float = 0.05,
+    confidence: float = 0.95,
+) -> Saved:
+    """Writes every figure to ``<folder>/figures``; says which, and why any was skipped.
+
+    Convergence speed is drawn for the ticket one would deploy, the sparsest efficient one at the
+    smallest epsilon; for other pairs of sparsity and epsilon, at most 12, in a folder beside.
+
+    Where the space varies the problem (say ``market.xi``), every problem has its own figures, in a
+    folder named after it; at most 6. The audit of early stopping is one figure for all, because
+    its strata are the scheduler's: ``audited`` is the frame of :func:`analysis.audit`. ``budgets``
+    is that of :func:`analysis.budget_curves`.
+
+    Raises:
+        StorageError: ``folder`` cannot be written.
+    """
+    folder = Path(folder)
+    saved: list[Saved] = []
+    axes = problem_axes(parameters(trials))
+    problems = list(groups(trials, axes))
+    for values, part in problems[:MOST_PROBLEMS]:
+        name = setting(values) if axes else ""
+        plans, skipped = _plans(part, tolerance=tolerance, confidence=confidence)
+        if budgets is not None:
+            plans += budget_plans(matching(budgets, values))
+        drawn = draw_plans(folder, plans, of=name)
+        lines = [f"{name}: {line}" if axes else line for line in (*skipped, *drawn.skipped)]
+        saved.append(Saved(written=drawn.written, skipped=tuple(lines)))
+    if len(problems) > MOST_PROBLEMS:
+        line = (
+            f"{len(problems)} problems, drawn for {MOST_PROBLEMS}; pass analysis.figures.save a "
+            "part of the trials for others"
+        )
+        saved.append(Saved(written=(), skipped=(line,)))
+    if audited is not None and len(audited):
+        plan = alone(_AUDIT, lambda ax: early_stopping_audit(audited, ax))
+        saved.append(draw_plans(folder, [plan]))
+    return Saved(
+        written=tuple(path for one in saved for path in one.written),
+        skipped=tuple(line for one in saved for line in one.skipped),
+    )
+
+
+def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Saved:
+    """Writes the figures of networks, in the folder of their problem where there are several.
+
+    Args:
+        folder: of the report.
+        compared: from :func:`analysis.tickets.comparison_table.tickets`.
+    Raises:
+        StorageError: ``folder`` cannot be written.
+    """
+    folder = Path(folder)
+    written, skipped = [], []
+    for one in compared:
+        if not one.models:
+            skipped.append(_of(one, "figures of networks: none can be read"))
+            continue
+        where = _of(one, f"sparsity {percent(one.chosen.sparsity)}")
+        for name, size, draw in _ticket_plans(one):
+            try:
+                figure = panels(draw, size=size)
+            except NothingToDraw as reason:
+                skipped.append(_of(one, f"{name}: {reason}"))
+                continue
+            headed(figure, f"{figure.get_suptitle()}\n{where}")
+            written += figure_files(folder, figure_place(name, one.problem), figure)
+    return Saved(written=tuple(written), skipped=tuple(skipped))
+
+
+def _plans(
+    trials: pd.DataFrame, *, tolerance: float, confidence: float
+) -> tuple[list[Plan], list[str]]:
+    """The figures of one problem, and why some will not be drawn."""
+    beside = controls(trials)
+    trials = of_kind(trials)
+    plans: list[Plan] = [
+        alone(
+            "cvar_against_remaining",
+            lambda ax: cvar_against_remaining(
+                trials, ax, tolerance=tolerance, confidence=confidence
+            ),
+        ),
+        alone("sharpe_against_remaining", lambda ax: sharpe_against_remaining(trials, ax)),
+    ]
+    every, skipped = _groups(trials), []
+    pairs = _groups(trials[trials["status"] == "completed"])
+    if 0 < len(pairs) < len(every):
+        skipped.append(
+            f"convergence_speed: no trial has completed at {len(every) - len(pairs)} of "
+            f"{len(every)} pairs of sparsity and epsilon"
+        )
+    if len(pairs) > _MOST_GROUPS + 1:
+        skipped.append(
+            f"convergence_speed: {len(pairs)} pairs of sparsity and epsilon, drawn for "
+            f"{_MOST_GROUPS + 1}; call analysis.figures.convergence_speed for others"
+        )
+    if not pairs:
+        skipped.append("convergence_speed: no trial has completed")
+    if pairs:
+        chosen = _deployable(trials, pairs, tolerance=tolerance, confidence=confidence)
+        plans.insert(0, alone("convergence_speed", _speed(trials, *chosen)))
+        others = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
+        plans += [alone(_beside(*pair), _speed(trials, *pair)) for pair in others]
+    if seed_count(trials) > 1:
+        plans.append(alone("seeds", lambda ax: seeds_compared(trials, ax)))
+    plans += robustness_plans(trials, tolerance=tolerance, confidence=confidence)
+    if len(beside):
+        size = size_of_controls(beside)
+        plans.append(("controls", size, lambda figure: controls_beside_ticket(beside, figure)))
+    return plans, skipped
+
+
+def _ticket_plans(one: Tickets) -> list[Plan]:
+    # Standard and the most robust: the contrast that training under attack makes.
+    pair = one.pair()
+    return [
+        ("mask_patterns", size_of_patterns(pair), lambda f: mask_patterns(pair, f)),
+        ("importance", (13.0, 6.2), lambda f: importance_bars(one.means, f)),
+        (
+            "importance_correlation",
+            (11.5, 5.8),
+            lambda f: importance_correlation(one.importances, one.means, f),
+        ),
+        ("importance_shift", (10.5, 7.4), lambda f: importance_shift(one.shifts, f)),
+        ("weights", (12.0, 4.8), lambda f: weight_distribution(one.models, f)),
+        ("mask_overlap", (11.5, 5.0), lambda f: mask_overlap(one.overlaps, f)),
+    ]
+
+
+def _of(one: Tickets, line: str) -> str:
+    return f"{one.problem}: {line}" if one.problem else line
+
+
+def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:
+    return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
+
+
+def _beside(sparsity: float, epsilon: float | None) -> str:
+    end = "" if epsilon is None else f"_epsilon_{epsilon:g}"
+    return f"convergence_speed/sparsity_{sparsity:g}{end}"
+
+
+def _deployable(
+    trials: pd.DataFrame,
+    pairs: list[tuple[float, float | None]],
+    *,
+    tolerance: float,
+    confidence: float,
+) -> tuple[float, float | None]:
+    """The sparsest efficient ticket at the smallest epsilon; if there is none, the first pair."""
+    answers = max_efficient_sparsity(trials, tolerance=tolerance, confidence=confidence)
+    for sparsity, epsilon in answers[["max_efficient_sparsity", "epsilon"]].itertuples(
+        index=False, name=None
+    ):
+        pair = (sparsity, None if pd.isna(epsilon) else float(epsilon))
+        if pair in pairs:
+            return pair
+    return pairs[0]
+
+
+def _groups(trials: pd.DataFrame) -> list[tuple[float, float | None]]:
+    if "config/sparsity" not in trials.columns:
+        return []
+    frame = pd.DataFrame({"sparsity": trials["config/sparsity"], "epsilon": float("nan")})
+    if "config/epsilon" in trials.columns:
+        frame["epsilon"] = trials["config/epsilon"]
+    frame = frame.dropna(subset="sparsity").drop_duplicates().sort_values(["epsilon", "sparsity"])
+    return [
+        (float(s), None if math.isnan(e) else float(e))
+        for s, e in frame.itertuples(index=False, name=None)
+    ]

@@ -1,0 +1,139 @@
+"""Figure 4: every seed of the best configurations, and which of them the seeds tell apart."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from analysis import schema
+from analysis.configurations import parameters, prepared
+from analysis.figures.problem import one_problem
+from analysis.figures.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    MUTED,
+    VERMILION,
+    NothingToDraw,
+    caption,
+    number,
+)
+from analysis.findings import compared_parameters, configuration
+from analysis.seeds import least_seeds
+from analysis.tickets.comparison import BETTER, OPEN, WORSE, compare
+from analysis.wording import plural
+
+_MOST = 12
+_LONGEST = 34  # letters of a configuration on one line
+_COLORS = {BETTER: GREEN, WORSE: VERMILION, OPEN: INK}
+
+
+def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -> None:
+    """A row a configuration, best first: a dot a seed, their mean and its bootstrap interval.
+
+    The rows are the best 12 of :func:`analysis.compare` and its reference, in blue; beside each
+    stands its difference, and its verdict where so few seeds can reach one. Thin lines join the
+    dots of one seed, because a comparison is by seed.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        ax: an empty Axes.
+        metric: a column with a better end.
+    Raises:
+        NothingToDraw: fewer than two configurations completed at every seed, or the trials are of
+            more than one problem.
+    """
+    problem = one_problem(trials)
+    rows = compare(trials, metric)
+    whole = rows[rows["left_out"].isna()]
+    if len(whole) < 2:
+        raise NothingToDraw("no two configurations completed at every seed")
+    shown = whole[whole["reference"] | (pd.Series(range(len(whole)), whole.index) < _MOST)]
+    names = compared_parameters(shown)
+    places = range(len(shown))
+    decisive = shown["seeds"].max() >= least_seeds(len(whole) - 1)
+    for _, seed in _dots(trials, shown, metric).groupby("seed"):
+        x, y = seed["value"], seed["place"]
+        ax.plot(x, y, color=FAINT, linewidth=0.9, zorder=1)
+        ax.plot(x, y, "o", color=MUTED, alpha=0.45, markersize=4.5, mew=0.0, zorder=2)
+    for place, (_, row) in zip(places, shown.iterrows(), strict=True):
+        color = BLUE if row["reference"] else _COLORS[row["verdict"]]
+        ax.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.0, zorder=3)
+        ax.plot(row["mean"], place, "D", color=color, markersize=6.5, mec="white", zorder=4)
+        text = "best by validation" if row["reference"] else _verdict(row, decisive)
+        _beside(ax, place, text, color)
+    ax.set_ylim(len(shown) - 0.5, -0.5)
+    labels = [_folded(configuration(row, names)) for _, row in shown.iterrows()]
+    ax.set_yticks(places, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(True, axis="x")
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    column = schema.column(metric)
+    unit = f"{column.unit}; " if column.unit else ""
+    ax.set_xlabel(f"{column.meaning}\n{unit}{column.direction} is better")
+    many = plural(int(shown["seeds"].max()), "seed")
+    ax.set_title(f"The best configurations on the same {many}{problem}")
+    caption(ax, _notes(rows, shown), below=60.0)
+
+
+def _dots(trials: pd.DataFrame, shown: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One row a seed and row of ``shown``: ``seed``, its ``place`` from the top, and ``value``."""
+    frame = prepared(trials, [metric], purpose="seeds_compared")
+    names = parameters(frame)
+    keys = [f"config/{name}" for name in names]
+    done = frame[frame["status"] == "completed"]
+    dots = done[keys].assign(seed=done["config/seed"], value=done[metric])
+    # An axis that has no value anywhere in ``shown`` has lost its kind there.
+    places = shown[names].set_axis(keys, axis=1).astype(dots[keys].dtypes.to_dict())
+    places = places.assign(place=range(len(shown)))
+    return dots.merge(places, on=keys).sort_values(["seed", "place"])
+
+
+def _folded(name: str) -> str:
+    """``name`` on two lines where it would leave the dots no room, broken after a comma."""
+    if len(name) <= _LONGEST:
+        return name
+    commas = [i + 1 for i, letter in enumerate(name) if letter == ","]
+    at = min(commas, key=lambda i: abs(i - len(name) / 2), default=len(name))
+    return f"{name[:at]}\n{name[at:].lstrip()}".rstrip()
+
+
+def _beside(ax: Axes, y: int, text: str, color: str) -> None:
+    ax.annotate(
+        text,
+        (1.0, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(8, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        linespacing=1.15,
+        color=color,
+        annotation_clip=False,
+    )
+
+
+def _verdict(row: pd.Series, decisive: bool) -> str:
+    mean, low, high = (number(row[f"difference{e}"], digits=3) for e in ("", "_low", "_high"))
+    return f"{mean} ({low} to {high})" + (f"\n{row['verdict']}" if decisive else "")
+
+
+def _notes(rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
+    whole, seeds = rows[rows["left_out"].isna()], int(shown["seeds"].max())
+    comparisons = len(whole) - 1
+    least = least_seeds(comparisons)
+    test = f"Wilcoxon's test at 5 %, Holm over {plural(comparisons, 'comparison')}"
+    notes = [
+        "Dots: one seed each, joined by thin lines. Diamond: mean; bar: 95 % bootstrap interval.",
+        "Right: difference to the best by validation on the same seeds, and its 95 % interval.",
+        f"Verdict: {test}."
+        if seeds >= least
+        else f"No verdicts: {plural(seeds, 'seed')} cannot pass {test}; {least} can.",
+    ]
+    hidden, left_out = len(whole) - len(shown), len(rows) - len(whole)
+    if hidden or left_out:
+        parts = [f"{hidden} with a worse mean"] if hidden else []
+        parts += [f"{left_out} that did not complete at every seed"] if left_out else []
+        notes.append(f"Not shown: {' and '.join(parts)}.")
+    return notes

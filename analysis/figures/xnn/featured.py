@@ -1,0 +1,172 @@
+"""Which configuration of a sweep its figures tell of, and how configurations are spelled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.figures.style import NothingToDraw
+from analysis.tickets.robustness_findings import FEWEST
+from analysis.wording import value
+from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of, spelled_out
+from analysis.xnn.selection import VALIDATED, WITHIN, best, gain, held_out, pulled, whole
+
+METHOD, WEIGHT, CLUSTERS = "method", "adj_weight", "clusters"
+NONE = "none"
+"""The method of the plain network in the table of cells."""
+
+_SPELLED = {METHOD: "{}", WEIGHT: "weight {}", CLUSTERS: "K = {}"}  # others by their own names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A sweep, and the configuration of it that the figures of single networks tell of.
+
+    Args:
+        table: of :func:`analysis.xnn.cells.cells`, with method, weight and K in it, swept or not,
+            at one value of every other axis.
+        cell: the row that is told of.
+        trials: its completed trials, one a seed, by seed.
+        plain: those of the plain network at the same seeds, where some were trained.
+        chosen: how ``cell`` was chosen, in words.
+    """
+
+    table: pd.DataFrame
+    cell: pd.Series
+    trials: pd.DataFrame
+    plain: pd.DataFrame
+    chosen: str
+
+    @property
+    def words(self) -> str:
+        """The configuration: "alignment, weight 0.3, K = 6", and what else is swept."""
+        return spelled({name: self.cell[name] for name in _names(self.table)})
+
+    @property
+    def network(self) -> str:
+        """The first of its networks, that of figures of one."""
+        return f"{self.words}, seed {int(self.trials['config/seed'].fillna(0).iloc[0])}"
+
+    @property
+    def centroids(self) -> str:
+        """The centroids of that network: "K = 6, seed 0"."""
+        names = [n for n in _names(self.table) if n == CLUSTERS or n.startswith("clustering.")]
+        found = spelled({name: self.cell[name] for name in names})
+        return f"{found}, seed {int(self.trials['config/seed'].fillna(0).iloc[0])}"
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """The axes beside method, weight and K, at which the sweep is drawn."""
+        return {n: self.cell[n] for n in _names(self.table) if n not in _SPELLED}
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds it completed at."""
+        return len(self.trials)
+
+
+def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Told:
+    """What the figures tell of: the best cell within 0.02 nat, else that of the largest gain.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`, of one problem.
+        manifest: its ``study`` has the method, weight and K where they were not swept.
+    Raises:
+        NothingToDraw: no trial has completed, or trials lack the columns that cells need.
+    """
+    if "status" not in trials or not trials["status"].eq("completed").any():
+        raise NothingToDraw("no trial has completed")
+    needed(trials, "trial_id", "cross_entropy", "plain_cross_entropy", GAIN)
+    frame = spelled_out(trials, manifest)
+    needed(frame, *(f"config/{name}" for name in _SPELLED))
+    table = cells(frame)
+    table = table[table["seeds"].gt(0)]
+    cell, chosen = _choice(table, apart=held_out(frame, manifest))
+    table = of_problem(table, {n: cell[n] for n in _names(table) if n not in _SPELLED})
+    own = plain_of(table, cell)
+    done = members(frame, cell)
+    plain = members(frame, own) if own is not None else frame.iloc[:0]
+    if len(plain):
+        plain = plain[plain["config/seed"].isin(done["config/seed"])]
+    return Told(table=table, cell=cell, trials=done, plain=plain, chosen=chosen)
+
+
+def by_method(trials: pd.DataFrame, told: Told, manifest: Mapping[str, Any]) -> dict[str, Told]:
+    """What :func:`tell` would of every method alone that pulls at all, at the axes of ``told``."""
+    frame = spelled_out(trials, manifest)
+    found = {}
+    for name in methods(told.table):
+        own = told.table[told.table[METHOD].eq(name)]
+        cell, chosen = _choice(own, apart=held_out(frame, manifest))
+        found[name] = Told(
+            table=told.table,
+            cell=cell,
+            trials=members(frame, cell),
+            plain=told.plain,
+            chosen=chosen,
+        )
+    return found
+
+
+def methods(table: pd.DataFrame) -> list[str]:
+    """The methods of ``table`` that pull at all."""
+    return [str(m) for m in table[METHOD].unique() if m != NONE]
+
+
+def needed(frame: pd.DataFrame, *names: str) -> None:
+    """Nothing, where ``frame`` has the columns.
+
+    Raises:
+        NothingToDraw: it lacks one.
+    """
+    if absent := [name for name in names if name not in frame.columns]:
+        raise NothingToDraw(f"trials have no column {absent[0]}")
+
+
+def spelled(values: Mapping[str, Any]) -> str:
+    """A configuration as a reader writes it: "alignment, weight 0.3, K = 6, lr 0.001"."""
+    parts = {n: value(getattr(v, "item", lambda v=v: v)()) for n, v in values.items()}
+    return ", ".join(
+        _SPELLED[n].format(text) if n in _SPELLED else f"{n} {text}"
+        for n, text in parts.items()
+        if pd.notna(values[n])
+    )
+
+
+def held_at(told: Told) -> list[str]:
+    """A line that says at which values of other axes the sweep is drawn; none without others."""
+    return [f"Drawn at {spelled(told.held)}."] if told.held else []
+
+
+def interval(seeds: int) -> str:
+    """What a bar over so many seeds is; an interval is no wider than its few seeds are apart."""
+    if seeds >= FEWEST:
+        return "95 % bootstrap interval"
+    return "95 % bootstrap interval, of so few seeds no more than their range"
+
+
+def _choice(table: pd.DataFrame, *, apart: bool) -> tuple[pd.Series, str]:
+    """The cell to tell of, and how it was chosen; ``apart`` from the rows that it is tested on."""
+    measure = "validation" if gain(table) != GAIN else "test"
+    cost = "validation" if VALIDATED in table else "test"
+    same = "" if apart else "; validation and test rows are the same"
+    within = best(table)
+    if within is not None:
+        return within, (
+            f"the largest {measure} gain within {WITHIN:g} nat of {cost} cross-entropy{same}"
+        )
+    rivals = whole(table)
+    others = pulled(rivals)
+    if others.empty:
+        order = rivals.sort_values(GAIN, ascending=False, kind="stable")
+        return order.iloc[0], "the plain network, as no other has completed"
+    order = others.sort_values(gain(others), ascending=False, kind="stable")
+    return order.iloc[0], (
+        f"the largest {measure} gain; none is within {WITHIN:g} nat of {cost} cross-entropy{same}"
+    )
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """The axes of a table of cells, which are its columns up to the counts."""
+    return [str(n) for n in table.columns[: list(table.columns).index("trials")]]

@@ -1,0 +1,144 @@
+"""What every pair of weight and K gains in explanation, and what it costs in cross-entropy."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from analysis.figures.style import FAINT, INK, NothingToDraw, number, short
+from analysis.figures.tickets.panels import framed
+from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Told, held_at, interval
+from analysis.figures.xnn.model_files import Array
+from analysis.wording import plural
+from analysis.xnn.cells import COST, GAIN
+from analysis.xnn.selection import WITHIN
+
+_MOST = 12
+_PANELS = (
+    (GAIN, "explanation gain (R² over the best control)", "RdBu", 2, 0.1),
+    (COST, "test cross-entropy over the plain network (nat)", "RdBu_r", 3, WITHIN),
+)
+
+
+def of_method(table: pd.DataFrame, method: str) -> pd.DataFrame:
+    """The cells of ``method``, and of weight 0, where all methods are one network."""
+    return table[table[METHOD].eq(method) | table["reference"].astype(bool)]
+
+
+def size_of_heat_map(table: pd.DataFrame) -> tuple[float, float]:
+    """Width and height of :func:`heat_map`, in inches."""
+    across, down = table[WEIGHT].nunique(), table[CLUSTERS].nunique()
+    return max(9.5, 3.4 + 1.62 * min(across, _MOST)), max(3.6, 2.3 + 0.62 * min(down, _MOST))
+
+
+def heat_map(table: pd.DataFrame, figure: Figure, *, told: Told, method: str) -> None:
+    """Two panels, weight across and K down: the mean explanation gain, and the mean cost.
+
+    Blue is good and red is bad in both, white is zero. Below each mean stands half the width of
+    its 95 % interval over seeds. The configuration told of is framed.
+
+    Args:
+        table: from :func:`of_method`.
+        figure: an empty figure of :func:`size_of_heat_map`.
+        told: the configuration to frame.
+        method: its name.
+    Raises:
+        NothingToDraw: more than 12 weights or numbers of centroids, as of a random search; or
+            only one of each.
+    """
+    many = max(table[WEIGHT].nunique(), table[CLUSTERS].nunique())
+    if many > _MOST:
+        raise NothingToDraw(f"{many} values of an axis are more than the {_MOST} of a legible map")
+    if many < 2:
+        raise NothingToDraw("neither the weight nor K varies")
+    frame = told.cell if method == told.cell[METHOD] else None
+    for ax, (metric, name, colours, digits, least) in zip(
+        figure.subplots(1, 2), _PANELS, strict=True
+    ):
+        # One scale for all methods, so that their maps can be laid side by side.
+        reach = max(float(told.table[metric].abs().max()), least)
+        _panel(ax, table, metric, colours, digits, reach=reach)
+        ax.set_title(name, fontsize=10.0)
+        if frame is not None:
+            _framed(ax, table, frame)
+    seeds, fewest = int(table["seeds"].max()), int(table["seeds"].min())
+    notes = [
+        f"Mean over {plural(seeds, 'seed')} ± half its {interval(seeds)}."
+        if seeds > 1
+        else "One seed, so without intervals.",
+        "Blue is better and red is worse, white is zero.",
+    ]
+    if fewest < seeds:
+        notes[0] += " Italic: fewer seeds than elsewhere."
+    if len(table) < table[WEIGHT].nunique() * table[CLUSTERS].nunique():
+        notes[1] += " Hatched: no trial has completed."
+    if frame is not None:
+        notes[1] += f" Framed: {told.chosen}."
+    framed(figure, f"What explanation gains and costs: {method}", [*notes, *held_at(told)])
+
+
+def _panel(
+    ax: Axes, table: pd.DataFrame, metric: str, colours: str, digits: int, *, reach: float
+) -> None:
+    weights, clusters = _sides(table)
+    pivot = table.pivot(index=CLUSTERS, columns=WEIGHT, values=metric)
+    values = pivot.reindex(index=clusters, columns=weights).to_numpy(dtype=float)
+    norm, shades = TwoSlopeNorm(0.0, -reach, reach), colormaps[colours]
+    ax.imshow(values, cmap=shades, norm=norm, aspect="auto")
+    for _, cell in table.iterrows():
+        x, y = weights.index(cell[WEIGHT]), clusters.index(cell[CLUSTERS])
+        shade = shades(norm(cell[metric]))
+        text = number(round(cell[metric], digits) + 0.0, digits=digits)  # no minus zero
+        half = (cell[f"{metric}_high"] - cell[f"{metric}_low"]) / 2
+        text += f"\n± {number(half, digits=digits)}" if pd.notna(half) else ""
+        ax.text(
+            x,
+            y,
+            text,
+            ha="center",
+            va="center",
+            fontsize=8.0,
+            linespacing=1.3,
+            color=_legible(shade),
+            style="italic" if cell["seeds"] < table["seeds"].max() else "normal",
+        )
+    for y, x in zip(*np.nonzero(np.isnan(values)), strict=True):
+        _hatched(ax, x, y)
+    ax.set_xticks(range(len(weights)), [short(w) for w in weights])
+    ax.set_yticks(range(len(clusters)), [f"{k:g}" for k in clusters])
+    ax.set_xlabel("weight of the explanation")
+    ax.set_ylabel("centroids K")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _legible(shade: tuple[float, float, float, float] | Array) -> str:
+    """Ink or white, whichever contrasts more with ``shade`` (relative luminance of WCAG 2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shade[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return INK if luminance > 0.22 else "white"
+
+
+def _hatched(ax: Axes, x: float, y: float) -> None:
+    ax.add_patch(
+        Rectangle(
+            (x - 0.5, y - 0.5), 1.0, 1.0, facecolor="white", edgecolor=FAINT, hatch="////", lw=0.0
+        )
+    )
+
+
+def _framed(ax: Axes, table: pd.DataFrame, cell: pd.Series) -> None:
+    weights, clusters = _sides(table)
+    x, y = weights.index(cell[WEIGHT]), clusters.index(cell[CLUSTERS])
+    ax.add_patch(
+        Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, edgecolor=INK, lw=2.0, zorder=4)
+    )
+
+
+def _sides(table: pd.DataFrame) -> tuple[list[float], list[float]]:
+    """The weights and the numbers of centroids, ascending."""
+    weights, clusters = (sorted(table[name].astype(float).unique()) for name in (WEIGHT, CLUSTERS))
+    return weights, clusters

@@ -1,0 +1,1 @@
+"""Tables and findings of a tickets sweep."""

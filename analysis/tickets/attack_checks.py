@@ -1,0 +1,220 @@
+"""Can the attacks be trusted? What must hold of them before robustness is read as real.
+
+A network that hides its gradients looks robust to every attack that follows them. The signs are
+known: noise does as much harm as the search, more budget does not do more harm, a search no harder
+than that of training finds nothing, and paths found on another network do more harm than those
+found on the ticket itself.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.arguments import checked
+from analysis.attacks import (
+    TRANSFER,
+    Attack,
+    attacks,
+    by_name,
+    clean_column,
+    gradients,
+    model,
+    setting,
+)
+from analysis.configurations import groups, parameters, prepared, problem_axes
+from analysis.tickets.robustness import chosen
+from analysis.wording import amount, place, plural
+from analysis.wording import setting as in_words
+
+_SLACK = 1e-3  # share of CVaR
+_MOST_PLACES = 3
+_CONTROLLED = ("path", "observation")
+_LOUD = "do not read the robustness of such tickets as real"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """``line`` says what was looked at and found; ``passed`` is None where it could not be."""
+
+    passed: bool | None
+    line: str
+
+    def __str__(self) -> str:
+        if self.passed is None:
+            return f"not checked: {self.line}."
+        return f"passed: {self.line}." if self.passed else f"FAILED: {self.line}."
+
+
+@checked
+def attack_checks(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Check]:
+    """What must hold of the attacks on the chosen tickets, one check each; none without attacks.
+
+    Every trial is looked at by itself: a check fails where a single one fails it.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        manifest: from :func:`analysis.load_manifest`; its ``study`` holds the steps of attacks.
+    """
+    problem, found = problem_axes(parameters(trials)), []
+    needed = ("val_loss", "converged", "epochs_to_95pct", clean_column(attacks(trials)))
+    for values, part in groups(prepared(trials, needed, purpose="the attack checks"), problem):
+        tickets = [own.assign(at=place(pd.Series(key))) for key, own in chosen(part)]
+        if not tickets:
+            continue
+        rows = pd.concat(tickets)
+        for check in _checks(rows, attacks(rows), manifest):
+            opening = f"{in_words(values)}: " if problem else ""
+            found.append(Check(passed=check.passed, line=opening + check.line))
+    return found
+
+
+def _checks(
+    rows: pd.DataFrame, found: Sequence[Attack], manifest: Mapping[str, Any]
+) -> Iterator[Check]:
+    searches = [attack for attack in found if attack.seeks]
+    if not searches:
+        return
+    for threat in _CONTROLLED:
+        yield from _noise(rows, [attack for attack in found if attack.model == threat])
+    yield from _growing(rows, searches, whole=_whole(rows, manifest))
+    yield from _harder(rows, searches, manifest)
+    yield from _transfer(rows, found)
+
+
+def _noise(rows: pd.DataFrame, found: Sequence[Attack]) -> Iterator[Check]:
+    """Noise of the same size does less harm than the search, for the attacks of one model."""
+    searches = [attack for attack in found if attack.seeks]
+    if not searches:
+        return
+    # Sorted by how hard they look: the last of a budget is the hardest.
+    hardest = {attack.budget: attack for attack in searches}
+    pairs = [(a, hardest[a.budget]) for a in found if not a.seeks and a.budget in hardest]
+    for noise, search in pairs:
+        claim = f"{noise} does less harm than {search}"
+        both = _both(rows, noise, search)
+        less = both[noise.column] > both[search.column]
+        yield _judged(both, less, claim=claim, otherwise="the search finds nothing")
+    if not pairs:
+        last = searches[-1]
+        yield Check(
+            passed=None,
+            line=f"whether noise does less harm than {last}; add study.evaluation."
+            f"{last.model}_noise: [{last.size}]",
+        )
+
+
+def _transfer(rows: pd.DataFrame, found: Sequence[Attack]) -> Iterator[Check]:
+    """Paths found on the dense network do no more harm than those found on the ticket."""
+    own = {attack.budget: attack for attack in found if attack.name == "path_pgd"}
+    moved = [attack for attack in found if attack.model == TRANSFER]
+    for attack in moved:
+        if attack.budget not in own:
+            yield Check(
+                passed=None,
+                line=f"whether {attack} does less harm than an attack on the ticket itself; add "
+                f"study.evaluation.path_pgd: [{attack.size}]",
+            )
+            continue
+        search = own[attack.budget]
+        claim = f"{attack}, found on the dense network, does no more harm than {search}"
+        both = _both(rows, attack, search)
+        # A local search ends a little short of the worst: where networks are alike, either wins.
+        no_more = both[attack.column] >= both[search.column] - _SLACK * both[search.column].abs()
+        yield _judged(both, no_more, claim=claim, otherwise="their gradients are masked")
+    if own and not moved:
+        size = own[max(own)].size
+        yield Check(
+            passed=None,
+            line="whether paths found on the dense network do less harm than those found on the "
+            f"ticket; add study.evaluation.transfer: [{size}]",
+        )
+
+
+def _growing(rows: pd.DataFrame, searches: Sequence[Attack], *, whole: bool) -> Iterator[Check]:
+    """CVaR falls as the budget grows, from clean paths on where all of them were attacked."""
+    alone = []
+    for name, budgets in by_name(searches).items():
+        clean = [clean_column(budgets)] if whole else []
+        columns = [*clean, *(attack.column for attack in budgets)]
+        if len(columns) < 2:
+            alone.append(budgets[0])
+            continue
+        known = rows[["at", *columns]].dropna()
+        falls = known[columns].astype("float64").diff(axis=1).iloc[:, 1:].lt(0.0).all(axis=1)
+        sizes = ", ".join([*(["0"] if whole else []), *(attack.size for attack in budgets)])
+        claim = f"CVaR falls as {name} grows ({sizes})"
+        yield _judged(known, falls, claim=claim, otherwise="the search finds nothing")
+    if alone:
+        names = ", ".join(attack.name for attack in alone)
+        least = alone[0]
+        yield Check(
+            passed=None,
+            line=f"whether CVaR falls as the budget grows: one budget of {names}; add another, "
+            f"study.evaluation.{least.name}: [{least.budget / 2:g}, {least.size}]",
+        )
+
+
+def _harder(
+    rows: pd.DataFrame, searches: Sequence[Attack], manifest: Mapping[str, Any]
+) -> Iterator[Check]:
+    """The attack of the test looks harder than that of training: more gradients a path."""
+    robust = rows[rows["config/epsilon"].gt(0.0)]
+    names = ("attack.name", "attack.steps", "attack.restarts")
+    given = pd.DataFrame({n: setting(robust, manifest, n) for n in names}).drop_duplicates()
+    test = [setting(rows, manifest, f"evaluation.{n}").iloc[0] for n in ("steps", "restarts")]
+    for row in given.dropna().itertuples(index=False, name=None):
+        name, trained = str(row[0]), gradients(*row)
+        efforts = {a.name: gradients(a.name, *test) for a in searches if a.model == model(name)}
+        known = {search: effort for search, effort in efforts.items() if effort == effort}
+        add = f"add study.evaluation.{model(name)}_pgd: [{robust['config/epsilon'].max():g}]"
+        if not known:
+            yield Check(
+                passed=None,
+                line=f"whether the test looks harder than {name} did in training; {add}",
+            )
+            continue
+        hardest = max(known, key=known.__getitem__)
+        line = (
+            f"{hardest} takes {plural(int(known[hardest]), 'gradient')} a path in the test, "
+            f"{name} {plural(int(trained), 'gradient')} in training"
+        )
+        if not (passed := known[hardest] > trained):
+            # FGSM takes one gradient whatever the steps.
+            cure = add if hardest.endswith("_fgsm") else "raise study.evaluation.steps"
+            line += f"; {cure}, and until then {_LOUD}"
+        yield Check(passed=passed, line=line)
+    if len(robust) and given.dropna().empty:
+        yield Check(
+            passed=None,
+            line="whether the test looks harder than the attack of training; manifest.json lacks "
+            "the name, steps or restarts of study.attack",
+        )
+
+
+def _both(rows: pd.DataFrame, one: Attack, other: Attack) -> pd.DataFrame:
+    return rows[["at", one.column, other.column]].dropna()
+
+
+def _judged(known: pd.DataFrame, kept: pd.Series, *, claim: str, otherwise: str) -> Check:
+    """Whether every trial keeps the ``claim``; loud about the tickets of one that does not."""
+    if known.empty:
+        return Check(passed=None, line=f"whether {claim}; no trial has all that it needs")
+    means = ", ".join(amount(float(value)) for value in known.drop(columns="at").mean())
+    line = f"{claim}: in {int(kept.sum())} of {plural(len(kept), 'trial')}, mean CVaR {means}"
+    if kept.all():
+        return Check(passed=True, line=line)
+    broken = list(dict.fromkeys(known.loc[~kept, "at"]))
+    more = len(broken) - _MOST_PLACES
+    where = "; ".join(broken[:_MOST_PLACES]) + (f"; {more} more" if more > 0 else "")
+    return Check(passed=False, line=f"{line}; {otherwise} at {where}: {_LOUD}")
+
+
+def _whole(rows: pd.DataFrame, manifest: Mapping[str, Any]) -> bool:
+    """Whether every test path was attacked, so that clean CVaR is that of budget 0."""
+    if not isinstance(manifest.get("study"), Mapping):
+        return False
+    attacked = setting(rows, manifest, "evaluation.attacked_paths").dropna()
+    paths = setting(rows, manifest, "market.test_paths").dropna()
+    return attacked.empty or (len(paths) > 0 and float(attacked.min()) >= float(paths.max()))

@@ -1,0 +1,242 @@
+"""Budget curves: how few epochs a ticket needs, beside its controls and the dense network.
+
+A boosting ticket has its mask from a network trained at a small learning rate, is trained itself
+at a larger one, and is good sooner than the dense network and other tickets. A long schedule cut
+short says little about a short one, so every budget of epochs is a training of its own.
+
+Source: Li et al. (2020), Towards practical lottery ticket hypothesis for adversarial training.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.arguments import checked
+from analysis.attacks import CLEAN, setting
+from analysis.configurations import (
+    LOTTERY,
+    groups,
+    kinds,
+    of_kind,
+    parameter_dtypes,
+    parameters,
+    prepared,
+    typed,
+)
+from analysis.seeds import Rng, interval
+from analysis.tickets.controls import KINDS, RETRAINED
+from analysis.tickets.robustness_findings import FEWEST
+from analysis.wording import percent, value
+from analysis.wording import setting as in_words
+
+BUDGET, MASK_RATE, RATE = "training.epochs", "dense.lr", "lr"
+
+_SPARSITY = ("sparsity", "pruning.sparsity")
+_NO_MASK = (RETRAINED, "small_dense", "random_mask")
+# Criteria that score theta_0: no network is trained for their masks.
+_AT_INIT = ("snip", "grasp", "synflow", "random")
+_RIVALS = ("dense", "retrained", "retrained_as_long", "lottery", "same_rate")
+_ENDS = ("", "_low", "_high")
+
+
+@checked
+def budget_curves(
+    trials: pd.DataFrame,
+    manifest: Mapping[str, Any] | None = None,
+    *,
+    confidence: float = 0.95,
+    rng: Rng = 0,
+) -> pd.DataFrame:
+    """One row a configuration of a sweep of ``training.epochs``; none where it has one value.
+
+    ``kind`` is the ticket or its control, and "dense retrained" at sparsity 0: the dense network
+    trained once more, on the schedule of the tickets. ``share`` is the budget over
+    ``dense_epochs``, those of the dense network; where these follow the budget, those of the
+    longest. ``total_epochs`` adds the networks that the mask was found on. All three are null
+    where the manifest does not say. ``whole``: it completed at every seed of the sweep.
+
+    ``cvar_05`` is the mean over the ``seeds``, ``less_*`` the mean of its differences to a rival
+    at the same seed, in currency per option; above 0 it is ahead. The ends ``_low`` and ``_high``
+    of their bootstrap intervals are null below 4 seeds. The rivals:
+
+    - ``dense``: the dense network that the mask was found on, at the end of its training;
+    - ``retrained``: the dense network trained again at the same rates, on the longest budget;
+    - ``retrained_as_long``: the same, on this budget;
+    - ``lottery``: of a control, the lottery ticket of the same budget;
+    - ``same_rate``: the same kind with the mask found at the rate ``lr`` of its training.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        manifest: from :func:`analysis.load_manifest`; says what the space does not vary.
+        confidence: of the intervals.
+        rng: of the bootstrap; a whole number gives every interval the same draws.
+    Raises:
+        schema.ColumnError: a column is missing although trials have completed.
+    """
+    names = parameters(prepared(trials, (), purpose="budget curves"))
+    rows: list[dict[str, Any]] = []
+    if BUDGET in names and trials[f"config/{BUDGET}"].nunique() > 1:
+        frame = _raced(trials, manifest or {}, names)
+        done = frame[frame["status"].eq("completed") & frame[CLEAN].notna()]
+        seeds = len(_by_seed(frame))
+        for values, group in groups(frame, names):
+            for kind, own in group.groupby("kind", sort=False):
+                row: dict[str, Any] = {**values, "kind": kind}
+                row |= {name: own[name].iloc[0] for name in _EPOCHS}
+                own = own[own.index.isin(done.index)]
+                cvar = _by_seed(own)
+                row |= {"seeds": len(cvar), "whole": len(cvar) == seeds}
+                row[f"dense_{CLEAN}"] = own[f"dense_{CLEAN}"].mean()
+                row |= _estimated(CLEAN, cvar, confidence=confidence, rng=rng)
+                for rival, their in _rivals(done, str(kind), values, own).items():
+                    less = (cvar - their).dropna()
+                    row |= _estimated(f"less_{rival}", less, confidence=confidence, rng=rng)
+                rows.append(row)
+    return typed(rows, {**parameter_dtypes(names), **_DTYPES})
+
+
+def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.DataFrame]]]:
+    """The curves that compete, by kind, shortest budget first: lottery, its controls, dense.
+
+    With each race the values of its rates and of the other parameters that vary. The dense network
+    runs in the race of every sparsity; configurations without a completed trial run in none.
+
+    Args:
+        curves: from :func:`budget_curves`.
+    """
+    names = [n for n in map(str, curves.columns[: curves.columns.get_loc("kind")]) if n != BUDGET]
+    known = curves[curves["seeds"].gt(0)]
+    dense = known[known["kind"].eq(RETRAINED)]
+    # A grid without conditions has controls of the dense network too, which are no tickets.
+    tickets = known[known["kind"].ne(RETRAINED) & known["sparsity"].ne(0.0).fillna(True)]
+    field = dense if tickets.empty else tickets
+    said = [n for n in names if field[n].nunique() > 1 or n in (MASK_RATE, RATE)]
+    for key, own in field.groupby(names, dropna=False, sort=True):
+        values: dict[str, Any] = dict(zip(names, key, strict=True))
+        anywhere = {n: v for n, v in values.items() if n not in _SPARSITY}
+        own = pd.concat([own[own["kind"].ne(RETRAINED)], matching(dense, anywhere)])
+        runners = sorted(own["kind"].unique(), key=_place)
+        curve = {kind: own[own["kind"].eq(kind)].sort_values(BUDGET) for kind in runners}
+        yield {n: values[n] for n in said if pd.notna(values[n])}, curve
+
+
+def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of ``frame`` with these ``values``; one that is null, on either side, fits any.
+
+    A parameter whose condition does not hold has no value.
+    """
+    fits = pd.Series(True, index=frame.index)
+    for column, wanted in values.items():
+        if pd.notna(wanted):
+            fits &= frame[column].isna() | frame[column].eq(wanted).fillna(False)
+    return frame[fits]
+
+
+def rates(values: Mapping[str, Any]) -> str:
+    """The values of a race in words: "mask found at 0.002, trained at 0.01, sparsity 80 %"."""
+    rest, parts = dict(values), []
+    if MASK_RATE in rest and RATE in rest:
+        found, trained = rest.pop(MASK_RATE), rest.pop(RATE)
+        parts = [f"mask found at {value(found)}, trained at {value(trained)}"]
+    parts += [f"sparsity {percent(rest.pop(n))}" for n in _SPARSITY if n in rest]
+    return ", ".join(filter(None, (*parts, in_words(rest))))
+
+
+def in_name(kind: str) -> str:
+    """A kind in words: "random reinit", "dense retrained"."""
+    return kind.replace("_", " ")
+
+
+def _raced(trials: pd.DataFrame, manifest: Mapping[str, Any], names: list[str]) -> pd.DataFrame:
+    """``trials`` with their kind, the epochs behind them, and dense CVaR of the whole training."""
+    needed = (CLEAN, f"dense_{CLEAN}")
+    # Most columns take no part, and every selection of rows would copy them.
+    trials = trials[
+        [c for c in trials if str(c).startswith("config/") or c in ("status", *needed)]
+    ]
+    frame = pd.concat(
+        prepared(of_kind(trials, kind), needed, purpose="budget curves").assign(kind=kind)
+        for kind in kinds(trials).unique()
+    )
+
+    def pruning(option: str) -> pd.Series:
+        fixed = setting(frame, manifest, f"pruning.{option}")
+        axis = frame.get(f"config/{option}", fixed).astype("object")
+        return axis.where(axis.notna(), fixed)
+
+    unpruned = frame["kind"].eq(LOTTERY) & pd.to_numeric(pruning("sparsity")).eq(0.0)
+    kind = frame["kind"].mask(unpruned, RETRAINED)
+    scored = ~kind.isin(_NO_MASK) & ~pruning("criterion").isin(_AT_INIT)
+    rounds = pd.to_numeric(pruning("rounds")).where(pruning("schedule").eq("iterative"), 1)
+    budget = frame[f"config/{BUDGET}"].astype("float64")
+    epochs = pd.to_numeric(setting(frame, manifest, "dense.epochs")).astype("float64")
+    # Dense networks without epochs of their own follow the budget, if that is known at all.
+    own, longest = epochs.fillna(budget), epochs.fillna(budget.max())
+    if not manifest.get("study"):
+        own = longest = epochs
+    same = ["kind", "config/seed", *(f"config/{n}" for n in names if n != BUDGET)]
+    last = frame.sort_values(f"config/{BUDGET}").groupby(same, dropna=False)
+    return frame.assign(
+        kind=kind,
+        dense_epochs=longest,
+        share=budget / longest,
+        total_epochs=budget + own * rounds.where(scored, 0).astype("float64"),
+        **{f"dense_{CLEAN}": last[f"dense_{CLEAN}"].transform("last")},
+    )
+
+
+def _rivals(
+    done: pd.DataFrame, kind: str, values: Mapping[str, Any], own: pd.DataFrame
+) -> dict[str, pd.Series]:
+    """CVaR by seed of those that ``own``, the trials of a kind and ``values``, compete with."""
+
+    def of(rival: str, like: Mapping[str, Any]) -> pd.Series:
+        axes = {f"config/{n}": v for n, v in like.items()}
+        return _by_seed(matching(done[done["kind"].eq(rival)], axes))
+
+    anywhere = {n: v for n, v in values.items() if n not in _SPARSITY}
+    longest = done[f"config/{BUDGET}"].max()
+    rivals = {
+        "dense": _by_seed(own, f"dense_{CLEAN}"),
+        "retrained": of(RETRAINED, {**anywhere, BUDGET: longest}),
+    }
+    if kind != RETRAINED:
+        rivals["retrained_as_long"] = of(RETRAINED, anywhere)
+    if kind not in (LOTTERY, RETRAINED):
+        rivals["lottery"] = of(LOTTERY, values)
+    found, trained = values.get(MASK_RATE), values[RATE]
+    if pd.notna(found) and pd.notna(trained) and found != trained:
+        rivals["same_rate"] = of(kind, {**values, MASK_RATE: trained})
+    return rivals
+
+
+def _by_seed(trials: pd.DataFrame, metric: str = CLEAN) -> pd.Series:
+    # A space without seeds has one of each kind, and they are a pair.
+    return trials.groupby(trials["config/seed"].fillna(0))[metric].mean()
+
+
+def _estimated(
+    column: str, by_seed: pd.Series, *, confidence: float, rng: Rng
+) -> dict[str, float]:
+    row = {column: by_seed.mean()}
+    if len(by_seed) >= FEWEST:
+        ends = interval(by_seed, confidence=confidence, rng=rng)
+        row |= {f"{column}_low": ends.low, f"{column}_high": ends.high}
+    return row
+
+
+def _place(kind: str) -> int:
+    return KINDS.index(kind) if kind in KINDS else len(KINDS)
+
+
+_EPOCHS = ("dense_epochs", "share", "total_epochs")
+_DTYPES = {
+    "kind": "string",
+    **dict.fromkeys(_EPOCHS, "float64"),
+    "seeds": "Int64",
+    "whole": "boolean",
+    **dict.fromkeys((f"{CLEAN}{end}" for end in _ENDS), "float64"),
+    f"dense_{CLEAN}": "float64",
+    **dict.fromkeys((f"less_{rival}{end}" for rival in _RIVALS for end in _ENDS), "float64"),
+}

@@ -1,0 +1,172 @@
+"""How few epochs are enough, and whether a small learning rate finds a boosting ticket."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.attacks import CLEAN
+from analysis.configurations import LOTTERY
+from analysis.tickets.boosting import BUDGET, MASK_RATE, RATE, in_name, races, rates
+from analysis.tickets.controls import RETRAINED
+from analysis.tickets.robustness_findings import FEWEST
+from analysis.wording import amount, percent, plural, value
+
+Field = Mapping[str, pd.DataFrame]
+
+
+def sentences(curves: pd.DataFrame, *, tolerance: float) -> list[str]:
+    """What the rows of :func:`analysis.budget_curves` say; none where there are no rows.
+
+    Args:
+        curves: from :func:`analysis.budget_curves`.
+        tolerance: the share of the dense network's CVaR that may be lost.
+    """
+    found = list(races(curves))
+    if not found:
+        return []
+    lines = _headline([(values, list(_leads(values, field))) for values, field in found])
+    for values, field in found:
+        opening = f"{rates(values)}: " if values else ""
+        lines.append(f"{opening}{_needs(field, tolerance)}{_ahead(values, field)}.")
+    return [*lines, _rule(curves, tolerance)]
+
+
+def enough(curve: pd.DataFrame, tolerance: float) -> pd.Series | None:
+    """The row of the shortest budget on which, as on every longer one, the whole dense training
+    is not lost by more than ``tolerance``; None where there is none.
+
+    Both trainings count, that of the mask's network and, where there is one, that of the dense
+    network at the rates of the ticket. The lower end of the paired interval decides, the mean
+    where there is no interval; a budget that lacks a seed is not enough.
+
+    Args:
+        curve: of one kind, from :func:`analysis.tickets.boosting.races`.
+        tolerance: the share of the dense network's CVaR that may be lost.
+    """
+    margin = -tolerance * curve[f"dense_{CLEAN}"].abs()
+    dense, retrained = (
+        curve[f"{less}_low"].fillna(curve[less]) for less in ("less_dense", "less_retrained")
+    )
+    passes = curve["whole"].astype(bool) & dense.ge(margin)
+    passes &= retrained.ge(margin) | retrained.isna()
+    held = curve[passes[::-1].cummin()[::-1]]
+    return None if held.empty else held.iloc[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lead:
+    """How far the lottery ticket is ahead of a ``rival`` after as many epochs, in currency."""
+
+    rival: str
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def side(self) -> str:
+        if pd.isna(self.low):
+            return "not judged against"
+        if self.low > 0.0:
+            return "ahead of"
+        return "behind" if self.high < 0.0 else "not told apart from"
+
+    def __str__(self) -> str:
+        ends = (amount(end, signed=True) for end in (self.low, self.high))
+        between = "" if pd.isna(self.low) else f" [{', '.join(ends)}]"
+        return f"{self.rival} ({amount(self.mean, signed=True)}{between})"
+
+
+def _leads(values: Mapping[str, Any], field: Field) -> Iterator[_Lead]:
+    """On the shortest budget of the lottery ticket."""
+    if LOTTERY not in field:
+        return
+    first = field[LOTTERY].iloc[0]
+    for kind, curve in field.items():
+        then = curve[curve[BUDGET].eq(first[BUDGET])]
+        if (
+            kind not in (LOTTERY, RETRAINED)
+            and len(then)
+            and pd.notna(then["less_lottery"].iloc[0])
+        ):
+            low, high, mean = (-then[f"less_lottery{e}"].iloc[0] for e in ("_high", "_low", ""))
+            yield _Lead(rival=in_name(kind), mean=mean, low=low, high=high)
+    rivals = {"retrained_as_long": in_name(RETRAINED)}
+    if _boosts(values):
+        rivals["same_rate"] = f"the mask found at {value(values[RATE])}"
+    for column, rival in rivals.items():
+        mean, low, high = (first[f"less_{column}{end}"] for end in ("", "_low", "_high"))
+        if pd.notna(mean):
+            yield _Lead(rival=rival, mean=mean, low=low, high=high)
+
+
+def _boosts(values: Mapping[str, Any]) -> bool:
+    """Whether the mask was found at a smaller rate than the ticket is trained at."""
+    return MASK_RATE in values and RATE in values and bool(values[MASK_RATE] < values[RATE])
+
+
+def _headline(found: list[tuple[dict[str, Any], list[_Lead]]]) -> list[str]:
+    rising = [(values, leads) for values, leads in found if _boosts(values) and leads]
+    if not rising:
+        return []
+    if all(pd.isna(lead.low) for _, leads in rising for lead in leads):
+        return [f"No boosting ticket is claimed: with fewer than {FEWEST} seeds no interval is."]
+    if not any(lead.rival == in_name(RETRAINED) for _, leads in rising for lead in leads):
+        return [
+            "No boosting ticket is claimed: no dense network was trained on these budgets; add 0 "
+            "to space.sparsity."
+        ]
+    boosting = [
+        rates(values) for values, leads in rising if all(lead.side == "ahead of" for lead in leads)
+    ]
+    if boosting:
+        return [f"Boosting, ahead of every rival on the shortest budget: {'; '.join(boosting)}."]
+    return [
+        "No boosting ticket: no mask found at a smaller rate than its ticket is trained at puts "
+        "it ahead of every rival on the shortest budget."
+    ]
+
+
+def _needs(field: Field, tolerance: float) -> str:
+    kinds: dict[str, list[str]] = {}
+    for kind, curve in field.items():
+        kinds.setdefault(_budget(enough(curve, tolerance)), []).append(in_name(kind))
+    return ", ".join(
+        f"{' and '.join(named)} {'need' if len(named) > 1 else 'needs'} {budget}"
+        for budget, named in kinds.items()
+    )
+
+
+def _budget(row: pd.Series | None) -> str:
+    if row is None:
+        return "more than any budget is shown to give"
+    notes = [] if pd.isna(row["share"]) else [percent(round(row["share"], 3))]
+    if row["total_epochs"] > row[BUDGET]:
+        notes.append(f"{row['total_epochs']:.4g} with the mask's")
+    return plural(int(row[BUDGET]), "epoch") + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _ahead(values: Mapping[str, Any], field: Field) -> str:
+    leads = list(_leads(values, field))
+    if not leads:
+        return ""
+    after = plural(int(field[LOTTERY][BUDGET].iloc[0]), "epoch")
+    sides = {lead.side: [str(o) for o in leads if o.side == lead.side] for lead in leads}
+    said = ", ".join(f"{side} {' and '.join(rivals)}" for side, rivals in sides.items())
+    return f"; after {after} lottery is {said}"
+
+
+def _rule(curves: pd.DataFrame, tolerance: float) -> str:
+    seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
+    bound = "the lower end of the paired 95 % interval (uncorrected)"
+    if seeds < FEWEST:
+        bound = f"the mean (fewer than {FEWEST} seeds claim no interval)"
+    long = "" if pd.isna(epochs) else f" trained for {plural(int(epochs), 'epoch')}"
+    retrained = curves["less_retrained"].notna().any()
+    both = ", the one of the mask and the one retrained at the ticket's rate" if retrained else ""
+    return (
+        f"Needed, over {plural(seeds, 'seed')}: the shortest budget on which, as on every longer "
+        f"one, {bound} loses at most {percent(tolerance)} of the CVaR of the dense network{long}"
+        f"{both}."
+    )

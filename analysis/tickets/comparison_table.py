@@ -1,0 +1,130 @@
+"""Dense network, standard and robust tickets side by side: tables and sentences for a report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.configurations import groups, parameters, problem_axes
+from analysis.tensors import SweepFiles
+from analysis.tickets import importance, masks
+from analysis.tickets.networks import DENSE, STANDARD, Chosen, Model, choose, kinds, load_models
+from analysis.wording import percent, plural, setting
+
+_MOST_PROBLEMS = 6
+_NO_INTERPRETATION = (
+    "no interpretation in the models of this sweep; run it again with this version"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tickets:
+    """The networks compared for one problem, what was measured of them, and what is ``missing``.
+
+    ``problem`` is empty where the space does not vary it.
+    """
+
+    problem: str
+    chosen: Chosen
+    models: list[Model]
+    missing: list[str]
+    importances: pd.DataFrame
+    means: pd.DataFrame
+    shifts: pd.DataFrame
+    overlaps: pd.DataFrame
+    weights: pd.DataFrame
+
+    def pair(self) -> list[Model]:
+        """A standard ticket and one of the largest epsilon, of the first seed that has both.
+
+        The first ticket alone where no seed has both; nothing where there is none.
+        """
+        tickets = [model for model in self.models if model.kind != DENSE]
+        for standard in tickets:
+            rivals = [m for m in tickets if m.seed == standard.seed and m.kind != standard.kind]
+            if standard.kind == STANDARD and rivals:
+                return [standard, rivals[-1]]
+        return tickets[:1]
+
+
+def tickets(
+    files: SweepFiles, trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
+) -> list[Tickets]:
+    """What there is to compare, one a problem, at most 6; none where no ticket has completed.
+
+    Args:
+        files: of the sweep, for its networks.
+        trials: the frame from :func:`analysis.load_trials`.
+        tolerance: see :func:`analysis.max_efficient_sparsity`.
+        confidence: likewise.
+    """
+    axes = problem_axes(parameters(trials))
+    found = []
+    for values, part in list(groups(trials, axes))[:_MOST_PROBLEMS]:
+        chosen = choose(part, tolerance=tolerance, confidence=confidence)
+        if chosen is None:
+            continue
+        models, missing = load_models(files, chosen)
+        values_of = importance.importances(models)
+        found.append(
+            Tickets(
+                problem=setting(values) if axes else "",
+                chosen=chosen,
+                models=models,
+                missing=missing,
+                importances=values_of,
+                means=importance.means(values_of),
+                shifts=importance.shifts(values_of),
+                overlaps=masks.overlaps(models),
+                weights=masks.weights(models),
+            )
+        )
+    return found
+
+
+def tables(found: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
+    """The tables of all problems by name, with a column ``problem`` where there are several."""
+    named = {"importance": "means", "importance_shift": "shifts"}
+    named |= {"mask_overlap": "overlaps", "ticket_weights": "weights"}
+    joined = {}
+    for name, field in named.items():
+        parts = [
+            frame.assign(problem=one.problem) if one.problem else frame
+            for one in found
+            if len(frame := getattr(one, field))
+        ]
+        if parts:
+            joined[name] = pd.concat(parts, ignore_index=True)
+    return joined
+
+
+def sentences(found: Sequence[Tickets]) -> list[str]:
+    """Which networks are compared, what is missing, and what was found, problem by problem."""
+    lines = []
+    for one in found:
+        said = [_opening(one), *_missing(one)]
+        said += masks.sentences(one.overlaps)
+        said += importance.sentences(one.shifts)
+        if one.models and one.importances.empty:
+            said.append(_NO_INTERPRETATION[0].upper() + _NO_INTERPRETATION[1:] + ".")
+        lines += [f"{one.problem}: {line}" if one.problem else line for line in said]
+    return lines
+
+
+def _opening(one: Tickets) -> str:
+    why = "the max efficient one" if one.chosen.recommended else "the largest with results"
+    parts = [
+        f"{kind} ({plural(sum(m.kind == kind for m in one.models), 'seed')})"
+        for kind in kinds(one.models)
+    ]
+    return (
+        f"Networks at sparsity {percent(one.chosen.sparsity)}, {why}: "
+        f"{'; '.join(parts) or 'none to be read'}."
+    )
+
+
+def _missing(one: Tickets) -> list[str]:
+    if not one.missing:
+        return []
+    more = f", and {len(one.missing) - 1} more" if len(one.missing) > 1 else ""
+    return [f"{one.missing[0]}{more}."]

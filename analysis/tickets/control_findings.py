@@ -1,0 +1,126 @@
+"""What a ticket owes to its mask and weights: its controls, in sentences."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pandas as pd
+
+from analysis.attacks import label
+from analysis.configurations import LOTTERY, problem_axes
+from analysis.tickets.controls import RETRAINED
+from analysis.tickets.robustness_findings import FEWEST, tested
+from analysis.wording import amount, place, plural
+
+_MASKS = {"shuffled_mask", "random_mask"}
+
+
+def controls(rows: pd.DataFrame) -> list[str]:
+    """Sentences on the rows of :func:`analysis.controls`; none where no control was run.
+
+    They say which controls the ticket beats, which it does not, and what that means.
+    """
+    problem, lines = problem_axes(map(str, rows.columns)), list[str]()
+    parts = [part for _, part in rows.groupby(problem, dropna=False)] if problem else [rows]
+    for part in parts:
+        for _, own in part.groupby(["epsilon", "sparsity"], dropna=False, sort=True):
+            lines += _ticket(own)
+        paired = part[part["difference"].notna()]
+        if len(paired):
+            lines += tested(paired.assign(seeds=paired["pairs"]))
+    return lines
+
+
+def _ticket(own: pd.DataFrame) -> Iterator[str]:
+    """Sentences on one sparsity and epsilon, whose rows of clean CVaR come first."""
+    at = f"At {place(own.iloc[0])}"
+    metric = str(own["metric"].iloc[0])
+    clean = own[own["metric"].eq(metric)]
+    rivals = clean[clean["difference"].notna()]
+    if rivals.empty:
+        names = _listed([_name(kind) for kind in clean["kind"] if kind != LOTTERY])
+        yield f"{at}, no lottery ticket has completed at a seed of {names}."
+        return
+    fewest, most = int(rivals["pairs"].min()), int(rivals["pairs"].max())
+    over = f"over {plural(most, 'seed')}" if fewest == most else f"over {fewest} to {most} seeds"
+    if most < FEWEST:
+        yield (
+            f"{at}, {label(metric)} of lottery tickets {over}, less that of "
+            f"{_listed([_with_amount(row) for _, row in rivals.iterrows()])}; with fewer than "
+            f"{FEWEST} seeds no interval is claimed."
+        )
+        return
+    yield f"{at}, by {label(metric)} {over}, lottery tickets {_verdicts(rivals, _with_interval)}."
+    if lesson := _lesson(rivals):
+        yield f"As far as these seeds show, {lesson}."
+    attacked = own[own["metric"].ne(metric) & own["difference"].notna()]
+    if attacked["pairs"].ge(FEWEST).any():
+        attack = str(attacked["metric"].iloc[0]).partition("@")[2]
+        yield f"Under {attack} they {_verdicts(attacked, _with_amount)}."
+
+
+def _sides(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The controls among ``rows`` by what the interval of their difference allows to say."""
+    enough = rows["pairs"].ge(FEWEST)
+    beaten, ahead = rows["difference_low"].gt(0.0), rows["difference_high"].lt(0.0)
+    return {
+        "beat": rows[enough & beaten],
+        "cannot be told apart from": rows[enough & ~beaten & ~ahead],
+        "fall behind": rows[enough & ahead],
+    }
+
+
+def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
+    """What may be said of ``rows``, in which ``control`` puts the name of each."""
+    said = [
+        f"{verdict} {_listed([control(row) for _, row in side.iterrows()])}"
+        for verdict, side in _sides(rows).items()
+        if len(side)
+    ]
+    if len(few := rows.loc[rows["pairs"].lt(FEWEST), "kind"]):
+        said.append(f"share fewer than {FEWEST} seeds with {_listed(list(map(_name, few)))}")
+    return "; ".join(said)
+
+
+def _lesson(rows: pd.DataFrame) -> str:
+    """What it means that some controls are as good as the ticket, or that none is."""
+    beaten, level, ahead = (set(side["kind"]) for side in _sides(rows).values())
+    rivals = level | ahead
+
+    def does(kind: str) -> str:
+        return "does better" if kind in ahead else "does as well"
+
+    said = []
+    if "random_mask" in rivals:
+        said.append(f"any mask of this sparsity {does('random_mask')}")
+    elif "shuffled_mask" in rivals:
+        said.append("what counts is how many weights each layer keeps, not which")
+    if "random_reinit" in rivals:
+        said.append(
+            "the mask matters, its initial weights do not"
+            if beaten & _MASKS and not rivals & _MASKS
+            else "the ticket's initial weights do not matter"
+        )
+    if "small_dense" in rivals:
+        said.append(f"a small dense network {does('small_dense')}")
+    if (run := set(rows["kind"]) - {RETRAINED}) and run <= beaten:
+        said.append("no control that was run does as well")
+    return "; ".join(said)
+
+
+def _with_interval(row: pd.Series) -> str:
+    mean, low, high = (
+        amount(row[f"difference{end}"], signed=True) for end in ("", "_low", "_high")
+    )
+    return f"{_name(row['kind'])} ({mean} [{low}, {high}])"
+
+
+def _with_amount(row: pd.Series) -> str:
+    return f"{_name(row['kind'])} ({amount(row['difference'], signed=True)})"
+
+
+def _name(kind: str) -> str:
+    return "the dense network retrained" if kind == RETRAINED else kind
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

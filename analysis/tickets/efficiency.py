@@ -1,0 +1,116 @@
+"""How sparse may the network be? Decided on CVaR, with a bound, and never past a failure."""
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.arguments import checked
+from analysis.configurations import problem_axes, typed
+from analysis.statistics import lower_bound
+from analysis.tickets.summary import summary
+
+
+@checked
+def sparsity_passes(
+    trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
+) -> pd.DataFrame:
+    """The summary with, for every sparsity, whether it keeps the dense network's CVaR.
+
+    A sparsity passes when the lower bound of the paired difference is above the margin:
+
+        d - z(confidence) SE(d)  >=  -tolerance |CVaR of dense|
+
+    with d the mean over seeds of ``cvar_05_minus_dense``. ``passes`` is null where the difference
+    or its error is unknown, because nothing has completed, and where a seed may still give a
+    result (``seeds_awaited``), because it could be the hard one. ``efficient`` says that this and
+    every smaller swept sparsity of the same epsilon and problem pass. Since a claim needs every
+    smaller one to pass at the full level, no correction for their number is due.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        tolerance: the share of the dense network's CVaR that may be lost.
+        confidence: one-sided level of the bound.
+    Raises:
+        ValueError: ``tolerance`` negative, or ``confidence`` outside [0.5, 1).
+        schema.ColumnError: a column is missing.
+    """
+    if not 0.0 <= tolerance < float("inf"):
+        raise ValueError(f"tolerance must be a share of at least 0, got {tolerance}")
+    lower_bound(0.0, 1.0, confidence=confidence)
+    frame = summary(trials)
+    frame = frame[frame["sparsity"].notna()].reset_index(drop=True)
+    frame["margin"] = -tolerance * frame["dense_cvar_05"].abs()
+    frame["lower_bound"] = [
+        lower_bound(d, se, confidence=confidence)
+        for d, se in zip(
+            frame["cvar_05_minus_dense"], frame["cvar_05_minus_dense_se"], strict=True
+        )
+    ]
+    known = frame["lower_bound"].notna() & frame["margin"].notna() & frame["seeds_awaited"].eq(0)
+    frame["passes"] = (frame["lower_bound"] >= frame["margin"]).astype("boolean").where(known)
+    # Sorted by sparsity within epsilon and problem, so a cumulative minimum is "all up to here".
+    so_far = frame["passes"].fillna(False).astype(int)
+    ladders = [frame[name] for name in (*problem_axes(map(str, frame.columns)), "epsilon")]
+    frame["efficient"] = so_far.groupby(ladders, dropna=False).cummin().astype("boolean")
+    return frame
+
+
+@checked
+def max_efficient_sparsity(
+    trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
+) -> pd.DataFrame:
+    """One row an epsilon (and problem): the largest sparsity such that it and all smaller pass.
+
+    ``max_efficient_sparsity`` is null where not even the smallest passes. ``limit`` is the next
+    swept sparsity and ``limited_by`` why it does not count: "fails", "undecided" (a seed has no
+    completed result; ``limit_seeds`` have one and ``limit_seeds_awaited`` may still), or "not
+    swept" where every swept sparsity passes. See :func:`sparsity_passes` for the rule and
+    arguments.
+    """
+    passes = sparsity_passes(trials, tolerance=tolerance, confidence=confidence)
+    problem = problem_axes(map(str, passes.columns))
+    keys = [*problem, "epsilon"]
+    rows: list[dict[str, Any]] = []
+    for values, group in passes.groupby(keys, dropna=False, sort=True):
+        efficient = group[group["efficient"].astype(bool)]
+        beyond = group[~group["efficient"].astype(bool)]
+        row: dict[str, Any] = {
+            **dict(zip(keys, values, strict=True)),
+            "swept": len(group),
+            "provisional": bool(group["provisional"].any()),
+            "limited_by": "not swept",
+        }
+        if len(beyond):
+            limit = beyond.iloc[0]
+            row["limit"] = limit["sparsity"]
+            row["limit_seeds"] = 0 if pd.isna(limit["seeds"]) else limit["seeds"]
+            row["limit_seeds_awaited"] = limit["seeds_awaited"]
+            row["limited_by"] = "undecided" if pd.isna(limit["passes"]) else "fails"
+        if len(efficient):
+            last = efficient.iloc[-1]
+            row["max_efficient_sparsity"] = last["sparsity"]
+            row |= {name: last[name] for name in ("selection", *_CARRIED)}
+        rows.append(row)
+    return typed(rows, {"epsilon": "float64", **dict.fromkeys(problem, "any"), **_DTYPES})
+
+
+_CARRIED = (
+    "lr",
+    "remaining",
+    "cvar_05",
+    "dense_cvar_05",
+    "cvar_05_minus_dense",
+    "lower_bound",
+    "margin",
+)
+_DTYPES = {
+    "max_efficient_sparsity": "float64",
+    "limit": "float64",
+    "limited_by": "string",
+    "limit_seeds": "Int64",
+    "limit_seeds_awaited": "Int64",
+    "selection": "string",
+    **dict.fromkeys(_CARRIED, "float64"),
+    "swept": "Int64",
+    "provisional": "boolean",
+}

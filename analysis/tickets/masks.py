@@ -1,0 +1,174 @@
+"""What is left of the networks, layer by layer, and how far two masks agree.
+
+Two masks that keep k1 and k2 of the n weights of a layer, drawn at random, have k1 k2 / n in
+common on average. Agreement is the overlap of their weights over their union (IoU); what is
+expected by chance is the ratio of the two expectations.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.configurations import typed
+from analysis.tickets.networks import STANDARD, TICKET, Bools, Floats, Model
+from analysis.wording import percent
+
+ALL = "all"
+"""The name of all layers together."""
+
+_QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+def overlap(first: Mapping[str, Bools], second: Mapping[str, Bools]) -> float:
+    """Weights that both masks keep over those that either keeps, in [0, 1]; NaN if none does.
+
+    Args:
+        first: masks by layer.
+        second: of the same layers and shapes.
+    """
+    both = sum(int((m & second[name]).sum()) for name, m in first.items())
+    either = sum(int((m | second[name]).sum()) for name, m in first.items())
+    return both / either if either else float("nan")
+
+
+def chance(first: Mapping[str, Bools], second: Mapping[str, Bools]) -> float:
+    """The overlap to expect of masks drawn at random with as many weights in every layer.
+
+    It is the expected intersection over the expected union:
+
+        sum(k1 k2 / n) / sum(k1 + k2 - k1 k2 / n)
+    """
+    common = kept = 0.0
+    for name, m in first.items():
+        k1, k2 = int(m.sum()), int(second[name].sum())
+        common += k1 * k2 / m.size
+        kept += k1 + k2
+    return common / (kept - common) if kept else float("nan")
+
+
+def overlaps(models: Sequence[Model]) -> pd.DataFrame:
+    """One row a pair of tickets and layer: their ``overlap``, and the one to expect by ``chance``.
+
+    The pairs are two kinds at one seed (``same_seed``) and two seeds of one kind; ``layer`` is
+    "all" for the layers together. Only layers that could be pruned count.
+    """
+    rows: list[dict[str, Any]] = []
+    for a, b in combinations([m for m in models if m.masks], 2):
+        same = a.seed == b.seed
+        shapes = [{name: mask.shape for name, mask in m.masks.items()} for m in (a, b)]
+        if shapes[0] != shapes[1] or same == (a.kind == b.kind):
+            continue
+        pair = {"first": a.kind, "second": b.kind, "same_seed": same}
+        pair |= {"first_seed": a.seed, "second_seed": b.seed}
+        for layer in (ALL, *a.masks):
+            names = a.masks if layer == ALL else (layer,)
+            ours, theirs = ({n: m.masks[n] for n in names} for m in (a, b))
+            rows.append(
+                pair
+                | {"layer": layer, "overlap": overlap(ours, theirs)}
+                | {"chance": chance(ours, theirs)}
+            )
+    return typed(rows, _OVERLAP)
+
+
+def weights(models: Sequence[Model]) -> pd.DataFrame:
+    """One row a kind and layer, "all" first: what is kept of it, and how large.
+
+    ``kept`` weights of ``total`` and ``dead_units`` are means over the ``seeds``; the moments and
+    quantiles are of the absolute values of the kept weights of all seeds together. A unit is dead
+    if no weight leads into it, or none leads out of it; it counts in the layer that leads into it.
+    """
+    rows: list[dict[str, Any]] = []
+    for kind in dict.fromkeys(m.kind for m in models):
+        same = [m for m in models if m.kind == kind]
+        for layer in (ALL, *same[0].weights):
+            names = list(same[0].weights) if layer == ALL else [layer]
+            sizes = magnitudes(same, names)
+            total = sum(same[0].weights[n].size for n in names)
+            dead = [sum(n for name, n in _dead(m) if name in names) for m in same]
+            rows.append(
+                {"model": kind, "layer": layer, "seeds": len(same)}
+                | {"kept": sizes.size / len(same), "total": total}
+                | {"kept_share": sizes.size / len(same) / total, "dead_units": np.mean(dead)}
+                | (_moments(sizes) if sizes.size else {})
+            )
+    return typed(rows, _WEIGHTS)
+
+
+def magnitudes(models: Sequence[Model], layers: Sequence[str] | None = None) -> Floats:
+    """Absolute values of the weights that ``models`` keep, in all or some ``layers``."""
+    return np.concatenate(
+        [np.abs(m.weights[n][m.kept(n)]) for m in models for n in layers or m.weights]
+    )
+
+
+def pairs(found: pd.DataFrame) -> Iterator[tuple[tuple[str, str, bool], pd.DataFrame]]:
+    """The rows of :func:`overlaps` by kinds and ``same_seed``, without robust beside robust.
+
+    Standard tickets beside others at one seed come first, then two seeds of every kind.
+    """
+    ordered = found.sort_values("same_seed", ascending=False, kind="stable")
+    for keys, rows in ordered.groupby(["first", "second", "same_seed"], sort=False):
+        first, second, same = str(keys[0]), str(keys[1]), bool(keys[2])
+        if not same or STANDARD in (first, second):
+            yield (first, second, same), rows
+
+
+def layer_name(layer: str) -> str:
+    """ "layers.0.weight" as a reader counts it: "layer 1"; and "all layers"."""
+    return "all layers" if layer == ALL else f"layer {int(layer.split('.')[1]) + 1}"
+
+
+def sentences(found: pd.DataFrame) -> list[str]:
+    """What :func:`overlaps` found of all layers: robust beside standard, and seeds of one kind."""
+    lines = []
+    for (first, second, same), rows in pairs(found[found["layer"].eq(ALL)]):
+        share = percent(round(rows["overlap"].mean(), 3))
+        by_chance = f"({percent(round(rows['chance'].mean(), 3))} by chance)"
+        if same and (rows["overlap"] == 1.0).all():
+            lines.append(
+                f"{first[0].upper()}{first[1:]} and {second} tickets of one seed have the same "
+                "mask, as they must where both are found on one network."
+            )
+        elif same:
+            lines.append(
+                f"Masks of {first} and {second} tickets of one seed overlap by {share} "
+                f"{by_chance}."
+            )
+        else:
+            who = "tickets" if first == TICKET else f"{first} tickets"
+            lines.append(f"Masks of {who} of two seeds overlap by {share} {by_chance}.")
+    return lines
+
+
+def _moments(sizes: Floats) -> dict[str, float]:
+    quantiles = {q: float(np.quantile(sizes, share)) for q, share in _QUANTILES.items()}
+    return {"mean": float(sizes.mean()), "sd": float(sizes.std()), **quantiles}
+
+
+def _dead(model: Model) -> Iterator[tuple[str, int]]:
+    """Hidden units that nothing reaches or that reach nothing, by the layer that leads in."""
+    layers = list(model.weights)
+    for name, following in pairwise(layers):
+        alive = model.kept(name).any(axis=1) & model.kept(following).any(axis=0)
+        yield name, int((~alive).sum())
+
+
+_OVERLAP = {
+    **dict.fromkeys(("first", "second"), "string"),
+    "same_seed": "boolean",
+    **dict.fromkeys(("first_seed", "second_seed"), "Int64"),
+    "layer": "string",
+    **dict.fromkeys(("overlap", "chance"), "float64"),
+}
+_WEIGHTS = {
+    "model": "string",
+    "layer": "string",
+    "seeds": "Int64",
+    "kept": "float64",
+    "total": "Int64",
+    **dict.fromkeys(("kept_share", "dead_units", "mean", "sd", *_QUANTILES), "float64"),
+}

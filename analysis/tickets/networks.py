@@ -1,0 +1,250 @@
+"""The trained networks of a sweep as NumPy arrays: which of them to compare, and their files.
+
+Standard tickets were trained clean (epsilon 0), robust ones under attack; the dense network is
+that of their seed. They are compared at one sparsity, every kind with all its seeds.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis.configurations import groups, parameters, prepared
+from analysis.selection import by_validation
+from analysis.tensors import SweepFiles, TensorFile, UnreadError
+from analysis.tickets.efficiency import max_efficient_sparsity
+
+DENSE, STANDARD, TICKET = "dense", "standard", "ticket"
+FEATURES = (
+    "log_moneyness",
+    "return",
+    "volatility",
+    "variance_change",
+    "time_to_maturity",
+    "previous_position",
+    "cumulative_pnl",
+    "trading_volume",
+)
+"""What a network reads, in the order of its inputs, unless its file says otherwise."""
+
+_NEEDED = ("val_loss", "converged", "epochs_to_95pct")
+_WEIGHT = re.compile(r"layers\.(\d+)\.weight")
+_MASK, _INTERPRETATION, _MEASURE = "mask.", "interpretation.", "importance_"
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Tickets that differ in nothing but their seed; ``trials`` gives the trial_id of each.
+
+    ``epsilon`` is the attack budget of their training, NaN where the space has no such axis.
+    """
+
+    name: str
+    epsilon: float
+    trials: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Kinds of ticket at one sparsity, by ascending epsilon.
+
+    ``recommended`` says that the sparsity is the max efficient one of some epsilon.
+    """
+
+    sparsity: float
+    recommended: bool
+    kinds: tuple[Kind, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A trained network.
+
+    ``weights`` and ``masks`` are [outputs, inputs] by the name of the layer, in the order of the
+    network; only layers that could be pruned have a mask, which is True where a weight is kept.
+    ``importance`` holds a number for each of the ``features``, by measure.
+    """
+
+    kind: str
+    seed: int
+    weights: Mapping[str, Floats]
+    masks: Mapping[str, Bools]
+    importance: Mapping[str, Floats]
+    features: tuple[str, ...] = FEATURES
+
+    def kept(self, layer: str) -> Bools:
+        """Which weights of ``layer`` are kept: all, where it could not be pruned."""
+        return self.masks.get(layer, np.ones(self.weights[layer].shape, dtype=bool))
+
+
+def choose(
+    trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
+) -> Chosen | None:
+    """The tickets to compare; None while none has completed.
+
+    The sparsity is the max efficient one of the smallest epsilon that has one where both standard
+    and robust tickets completed; else the largest where both did, or where any did. At it, every
+    epsilon gives the trials that :func:`analysis.selection.by_validation` selects. Controls of the
+    lottery do not take part.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`, of one problem.
+        tolerance: see :func:`analysis.max_efficient_sparsity`.
+        confidence: likewise.
+    Raises:
+        schema.ColumnError: a column is missing although trials have completed.
+    """
+    frame = prepared(trials, _NEEDED, purpose="the choice of models")
+    done = frame[frame["status"].eq("completed") & frame["config/sparsity"].gt(0.0)]
+    if done.empty:
+        return None
+    reached = {
+        float(values["sparsity"]): set(group["config/epsilon"])
+        for values, group in groups(done, ["sparsity"])
+    }
+    both = [s for s, found in reached.items() if 0.0 in found and any(e > 0.0 for e in found)]
+    answers = max_efficient_sparsity(frame, tolerance=tolerance, confidence=confidence)
+    recommended = [s for s in answers["max_efficient_sparsity"].dropna() if s in (both or reached)]
+    sparsity = float(recommended[0]) if recommended else max(both or reached)
+    here = frame[frame["config/sparsity"].eq(sparsity)]
+    return Chosen(sparsity=sparsity, recommended=bool(recommended), kinds=tuple(_kinds(here)))
+
+
+def load_models(files: SweepFiles, chosen: Chosen) -> tuple[list[Model], list[str]]:
+    """The networks of ``chosen``, dense ones first, and a line for each that cannot be read.
+
+    Tickets are ``models/<trial_id>/ticket.safetensors``. Each names its preparation, whose
+    ``study/<preparation>/theta_star.safetensors`` is the dense network of its seed.
+    """
+    dense: dict[int, Model] = {}
+    tickets: list[Model] = []
+    missing: list[str] = []
+    for kind in chosen.kinds:
+        for seed, trial_id in kind.trials.items():
+            try:
+                ticket, about = _read(files.model(trial_id, "ticket"), kind=kind.name, seed=seed)
+                tickets.append(_alike(ticket, tickets))
+                if seed not in dense and "preparation" in about:
+                    filed = files.prepared(about["preparation"], "theta_star")
+                    found, _ = _read(filed, kind=DENSE, seed=seed)
+                    dense[seed] = _alike(found, dense.values())
+            except UnreadError as error:
+                missing.append(str(error))
+    return [*dense.values(), *tickets], missing
+
+
+def kinds(models: list[Model]) -> list[str]:
+    """The kinds of ``models``, each once, in their order."""
+    return list(dict.fromkeys(model.kind for model in models))
+
+
+def _kinds(trials: pd.DataFrame) -> Iterator[Kind]:
+    rest = [name for name in parameters(trials) if name not in ("sparsity", "epsilon")]
+    for values, group in groups(trials, ["epsilon"]):
+        choice = by_validation(group, rest)
+        if choice is None:
+            continue
+        rows = group.loc[choice.rows]
+        seeds = rows["config/seed"].fillna(0).astype(int)
+        epsilon = float(values["epsilon"])
+        yield Kind(
+            name=_name(epsilon),
+            epsilon=epsilon,
+            trials=dict(zip(seeds, rows["trial_id"].astype(str), strict=True)),
+        )
+
+
+def _name(epsilon: float) -> str:
+    if np.isnan(epsilon):
+        return TICKET
+    return f"robust (ε = {epsilon:g})" if epsilon else STANDARD
+
+
+def _read(file: TensorFile, *, kind: str, seed: int) -> tuple[Model, Mapping[str, Any]]:
+    """The network in ``file``, and what it says about its trial.
+
+    Raises:
+        UnreadError: it cannot be read, or holds no network of whole layers.
+    """
+    found = file.load()
+    layers = sorted(filter(_WEIGHT.fullmatch, found.held), key=_place)
+    weights = {name: found.held[name].astype(np.float64) for name in layers}
+    masks = {
+        name: found.held[_MASK + name].astype(bool)
+        for name in layers
+        if _MASK + name in found.held
+    }
+    importance = {
+        name.removeprefix(_INTERPRETATION): value.astype(np.float64)
+        for name, value in found.held.items()
+        if name.startswith(_INTERPRETATION)
+    }
+    features = found.about.get("features") or FEATURES
+    if problem := _problem(weights, masks, importance, features):
+        raise UnreadError(f"{file.path} cannot be read ({problem})")
+    model = Model(
+        kind=kind,
+        seed=seed,
+        weights=weights,
+        masks=masks,
+        importance=importance,
+        features=tuple(features),
+    )
+    return model, found.about
+
+
+def _alike(model: Model, others: Iterable[Model]) -> Model:
+    """``model``, which has the layers of the first of the ``others`` of its kind.
+
+    Raises:
+        UnreadError: it has other layers, so that nothing can be said of both together.
+    """
+    first = next((other for other in others if other.kind == model.kind), model)
+    if {n: w.shape for n, w in model.weights.items()} != {
+        n: w.shape for n, w in first.weights.items()
+    }:
+        raise UnreadError(
+            f"the {model.kind} network of seed {model.seed} has other layers than that of seed "
+            f"{first.seed}"
+        )
+    return model
+
+
+def _problem(
+    weights: Mapping[str, Floats],
+    masks: Mapping[str, Bools],
+    importance: Mapping[str, Floats],
+    features: object,
+) -> str:
+    """Why these are not the parts of one network; nothing where they are."""
+    if not weights or not all(w.ndim == 2 and w.size for w in weights.values()):
+        return "it has no layers"
+    pairs = pairwise(weights.values())
+    if any(first.shape[0] != second.shape[1] for first, second in pairs):
+        return "its layers do not fit one another"
+    if any(masks[name].shape != weights[name].shape for name in masks):
+        return "a mask does not fit its layer"
+    if not all(np.isfinite(w).all() for w in weights.values()):
+        return "a weight is not finite"
+    if not (isinstance(features, list | tuple) and all(isinstance(f, str) for f in features)):
+        return "it does not name its features"
+    if len(set(features)) < len(features):
+        return "two of its features have one name"
+    measures = [value for name, value in importance.items() if name.startswith(_MEASURE)]
+    if any(value.shape != (len(features),) for value in measures):
+        return "an importance is not one number a feature"
+    return ""
+
+
+def _place(name: str) -> int:
+    found = _WEIGHT.fullmatch(name)
+    assert found is not None
+    return int(found[1])

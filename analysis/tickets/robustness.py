@@ -1,0 +1,247 @@
+"""What robust training costs on clean paths, and what it buys under attack.
+
+CVaR is mean P&L of the worst paths, so larger is better: training under attack costs where the
+difference to standard tickets is negative, and buys where it is positive. Its tail is the one that
+the attacks were measured by, 5 % unless the study's evaluation says otherwise.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.arguments import checked
+from analysis.attacks import CLEAN, attacks, clean_column
+from analysis.configurations import (
+    groups,
+    parameter_dtypes,
+    parameters,
+    prepared,
+    problem_axes,
+    shared_paths,
+    typed,
+)
+from analysis.seeds import Rng, holm, interval, signed_rank
+from analysis.selection import by_validation
+from analysis.statistics import over_seeds
+from analysis.tickets.baselines import DENSE
+from analysis.tickets.summary import GROUP
+
+TICKET = "ticket"
+ENDS = ("", "_se", "_low", "_high", "_median")
+"""Of a metric in :func:`robustness_table`: its mean, standard error, interval and median."""
+
+RUNAWAY = 10.0
+"""A hedge has run away where it loses over this many times what it loses on clean paths."""
+
+_NEEDED = ("val_loss", "converged", "epochs_to_95pct")
+_SIDES = ("standard", "robust")
+_MARKETS = ("@", "_of_price@", "_worst@")
+
+
+@checked
+def robustness_table(
+    trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0
+) -> pd.DataFrame:
+    """One row for the dense network and one a (sparsity, epsilon): CVaR clean and attacked.
+
+    Every ticket row is the configuration that :func:`analysis.selection.by_validation` selects;
+    controls of the lottery take no part, and a parameter that changes the problem has rows of its
+    own for each value. ``epsilon`` is the attack budget of training. The metrics keep their names:
+    ``cvar_05`` on clean paths, ``attacked_cvar_05@path_pgd:0.1`` under attack and
+    ``cvar_05@regime:calm`` in another market, all in currency per option. Of several tails there
+    is the first that has an attack. Each metric is a mean over ``seeds``, with its standard error
+    ``_se``, the ends ``_low`` and ``_high`` of its bootstrap interval, which is null below two
+    seeds, and its ``_median``.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        confidence: of the intervals.
+        rng: of the bootstrap; a whole number gives every interval the same draws.
+    Raises:
+        schema.ColumnError: a column is missing although trials have completed.
+    """
+    problem, rest = _axes(trials)
+    metrics = _metrics(trials)
+    needed = (*_NEEDED, metrics[0])
+    rows: list[dict[str, Any]] = []
+    for values, part in groups(prepared(trials, needed, purpose="robustness"), problem):
+        dense = _dense(part, metrics)
+        if len(dense):
+            rows.append({**values, "network": DENSE, "frame": dense})
+        rows += [{**values, "network": TICKET, **key, "frame": own} for key, own in chosen(part)]
+    for row in rows:
+        frame = row.pop("frame")
+        row["seeds"] = len(frame)
+        for metric in metrics:
+            if metric in frame.columns:
+                row |= _estimated(frame, metric, confidence=confidence, rng=rng)
+    return typed(
+        rows,
+        {
+            **parameter_dtypes(problem),
+            "network": "string",
+            **parameter_dtypes([*GROUP, *rest]),
+            "selection": "string",
+            "seeds": "Int64",
+            **dict.fromkeys((f"{m}{end}" for m in metrics for end in ENDS), "float64"),
+        },
+    )
+
+
+@checked
+def robust_against_standard(
+    trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0
+) -> pd.DataFrame:
+    """One row a sparsity, training epsilon above 0 and metric: robust less standard tickets.
+
+    Standard tickets are those of epsilon 0 at the same sparsity; both are chosen as in
+    :func:`robustness_table` and paired by seed. ``metric`` is clean CVaR, what robustness costs,
+    or CVaR under an attack, what it buys; ``standard`` and ``robust`` are the means over the
+    ``seeds`` that have both. ``difference`` is robust less standard, in currency per option, with
+    its bootstrap interval; ``p`` is of Wilcoxon's signed-rank test, ``p_holm`` corrected for all
+    rows of the problem. ``share`` is the difference over the CVaR that the attack takes from
+    standard tickets, null on clean paths and where it takes none. ``standard_runaways`` and
+    ``robust_runaways`` count the hedges that lose over :data:`RUNAWAY` times their clean CVaR;
+    where there are any, the medians say more than the means.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        confidence: of the intervals.
+        rng: of the bootstrap; a whole number gives every interval the same draws.
+    Raises:
+        schema.ColumnError: a column is missing although trials have completed.
+    """
+    problem, _ = _axes(trials)
+    needed = (*_NEEDED, clean_column(attacks(trials)))
+    rows: list[dict[str, Any]] = []
+    for values, part in groups(prepared(trials, needed, purpose="robustness"), problem):
+        own = list(_differences(part, confidence=confidence, rng=rng))
+        for row, p in zip(own, holm([row["p"] for row in own]), strict=True):
+            rows.append({**values, **row, "p_holm": p})
+    medians = [f"{side}_median" for side in _SIDES]
+    floats = (*_SIDES, *medians, "difference", "difference_low", "difference_high")
+    return typed(
+        rows,
+        {
+            **parameter_dtypes([*problem, *GROUP]),
+            "metric": "string",
+            "seeds": "Int64",
+            **dict.fromkeys((*floats, "share", "p", "p_holm"), "float64"),
+            **dict.fromkeys((f"{side}_runaways" for side in _SIDES), "Int64"),
+        },
+    )
+
+
+def chosen(part: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Every (sparsity, epsilon) of one problem with its chosen trials, one a seed.
+
+    Beside sparsity and epsilon stand the other parameters, null where they differ between seeds,
+    and how the trials were selected.
+
+    Args:
+        part: trials of one problem, as :func:`analysis.configurations.prepared` returns them.
+    """
+    _, rest = _axes(part)
+    for key, group in groups(part, GROUP):
+        choice = by_validation(group, rest)
+        if choice is not None:
+            own = {**key, **choice.parameters, "selection": choice.selection}
+            yield own, group.loc[choice.rows]
+
+
+def _axes(trials: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """The parameters that change the problem, and the others beside sparsity and epsilon."""
+    names = parameters(trials)
+    problem = problem_axes(names)
+    return problem, [n for n in names if n not in (*GROUP, *problem)]
+
+
+def _metrics(trials: pd.DataFrame) -> list[str]:
+    """Clean CVaR, then it under every attack, then it in every other market."""
+    found = attacks(trials)
+    clean = clean_column(found)
+    markets = [n for kind in _MARKETS for n in trials.columns if str(n).startswith(clean + kind)]
+    return [clean, *(attack.column for attack in found), *markets]
+
+
+def _dense(part: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """The metrics of the dense networks of one problem, one row a seed."""
+    wanted = (*metrics, f"{metrics[0]}_se")
+    names = {f"dense_{m}": m for m in wanted if f"dense_{m}" in part.columns}
+    if f"dense_{CLEAN}" not in part.columns:
+        return pd.DataFrame()
+    known = part[part[f"dense_{CLEAN}"].notna()].drop_duplicates(["config/seed", f"dense_{CLEAN}"])
+    # A seed has several where the space varies what they depend on, say the widths.
+    means = known.groupby("config/seed", dropna=False)[list(names)].mean().rename(columns=names)
+    if "data_sha256" in known.columns:
+        means["data_sha256"] = known.groupby("config/seed", dropna=False)["data_sha256"].first()
+    return means.reset_index()
+
+
+def _estimated(
+    frame: pd.DataFrame, metric: str, *, confidence: float, rng: Rng
+) -> dict[str, float]:
+    values = frame[metric].astype("float64").dropna()
+    errors = frame.loc[values.index, f"{metric}_se"] if f"{metric}_se" in frame.columns else None
+    estimate = over_seeds(
+        values.tolist(),
+        None if errors is None else errors.astype("float64").tolist(),
+        shared_paths=shared_paths(frame),
+    )
+    ends = interval(values, confidence=confidence, rng=rng)
+    found = (estimate.mean, estimate.se, ends.low, ends.high, values.median())
+    return {f"{metric}{end}": value for end, value in zip(ENDS, found, strict=True)}
+
+
+def _differences(part: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
+    found = attacks(part)
+    clean = clean_column(found)
+    tickets = {
+        # None rather than NaN for "no such axis": a key must equal itself.
+        (None if pd.isna(key["sparsity"]) else key["sparsity"], key["epsilon"]): _by_seed(own)
+        for key, own in chosen(part)
+    }
+    for (sparsity, epsilon), robust in tickets.items():
+        standard = tickets.get((sparsity, 0.0))
+        if standard is None or not epsilon > 0.0:
+            continue
+        for metric in (clean, *(attack.column for attack in found)):
+            frames = dict(zip(_SIDES, (standard, robust), strict=True))
+            pair = pd.DataFrame(
+                {
+                    f"{side}{end}": frame[name].astype("float64")
+                    for side, frame in frames.items()
+                    for end, name in (("", metric), ("_clean", clean))
+                }
+            ).dropna()
+            if pair.empty:
+                continue
+            difference = pair["robust"] - pair["standard"]
+            ends = interval(difference, confidence=confidence, rng=rng)
+            taken = float((pair["standard_clean"] - pair["standard"]).mean())
+            yield {
+                "sparsity": sparsity,
+                "epsilon": epsilon,
+                "metric": metric,
+                "seeds": len(pair),
+                **{side: pair[side].mean() for side in _SIDES},
+                **{f"{side}_median": pair[side].median() for side in _SIDES},
+                **{
+                    f"{side}_runaways": int(pair[side].lt(RUNAWAY * pair[f"{side}_clean"]).sum())
+                    for side in _SIDES
+                },
+                "difference": difference.mean(),
+                "difference_low": ends.low,
+                "difference_high": ends.high,
+                "share": difference.mean() / taken if taken > 0.0 else math.nan,
+                "p": signed_rank(difference),
+            }
+
+
+def _by_seed(own: pd.DataFrame) -> pd.DataFrame:
+    # A space without seeds has one of each ticket, and they are a pair. Trials that no column
+    # tells apart count once.
+    seeds = own["config/seed"].fillna(0).astype(int)
+    return own.set_index(seeds).loc[~seeds.duplicated().to_numpy()]

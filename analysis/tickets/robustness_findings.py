@@ -1,0 +1,188 @@
+"""What robust training costs and buys, in sentences."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.attacks import CLEAN, Attack, attacks, label, model, named, nearest, setting
+from analysis.configurations import problem_axes
+from analysis.seeds import least_seeds
+from analysis.tickets.robustness import RUNAWAY
+from analysis.tickets.summary import GROUP
+from analysis.wording import amount, percent, plural
+from analysis.wording import setting as in_words
+
+# Two or three seeds give a bootstrap only their range, which covers too little to claim anything.
+FEWEST = 4
+
+
+def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
+    """Sentences on the rows of :func:`analysis.robust_against_standard`, or why there are none.
+
+    Of the attacks the one closest to that of training comes first: by threat model, then budget.
+
+    Args:
+        rows: from :func:`analysis.robust_against_standard`.
+        trials: those it was made of.
+        manifest: from :func:`analysis.load_manifest`; says which attack they were trained under.
+    """
+    if not attacks(trials):
+        return [
+            "No network was attacked, so nothing is known of their robustness; add "
+            "study.evaluation.path_pgd: [0.1] to the space."
+        ]
+    if rows.empty:
+        return [_nothing(trials)]
+    problem, lines = problem_axes(map(str, rows.columns)), []
+    for values, own in _parts(rows, problem):
+        opening = f"{in_words(values)}: " if problem else ""
+        for _, ticket in own.groupby(list(GROUP), dropna=False, sort=True):
+            trained = trained_under(trials, manifest, float(ticket["epsilon"].iloc[0]))
+            rows_of = {str(row["metric"]): row for _, row in ticket.iterrows()}
+            lines += [opening + line for line in _ticket(rows_of, trained)]
+        lines += [opening + line for line in tested(own)]
+    return lines
+
+
+def _nothing(trials: pd.DataFrame) -> str:
+    if "config/epsilon" not in trials.columns or trials["config/epsilon"].isna().all():
+        return (
+            "No ticket was trained under attack, so what that costs and buys is not known; train "
+            "some at a budget above 0."
+        )
+    epsilon = trials["config/epsilon"]
+    if not epsilon.gt(0.0).any():
+        return (
+            "No ticket was trained under attack, so what that costs and buys is not known; add a "
+            "value above 0 to space.epsilon."
+        )
+    if not epsilon.eq(0.0).any():
+        return (
+            "Every ticket was trained under attack, so none is standard to compare with; add 0 to "
+            "space.epsilon."
+        )
+    return "No sparsity has both a standard and a robust ticket of one seed yet."
+
+
+def trained_under(trials: pd.DataFrame, manifest: Mapping[str, Any], epsilon: float) -> str | None:
+    """The attack that tickets of ``epsilon`` were trained under; None where they have several."""
+    own = trials[trials["config/epsilon"].eq(epsilon)]
+    names = setting(own, manifest, "attack.name").dropna().unique()
+    return str(names[0]) if len(names) == 1 else None
+
+
+def _parts(
+    rows: pd.DataFrame, problem: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    if not problem:
+        yield {}, rows
+        return
+    for values, own in rows.groupby(list(problem), dropna=False, sort=True):
+        yield dict(zip(problem, values, strict=True)), own
+
+
+def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]:
+    """Sentences on one sparsity and epsilon, its ``rows`` by metric, clean CVaR first."""
+    own, clean = named(rows), next(iter(rows.values()))
+    metric = str(clean["metric"])
+    cvar = "CVaR" if metric == CLEAN else label(metric)
+    sparsity, epsilon = float(clean["sparsity"]), float(clean["epsilon"])
+    where = "" if pd.isna(sparsity) else f"At sparsity {percent(sparsity)}, "
+    who = f"tickets trained at epsilon {epsilon:g}"
+    opening = where + who if where else who[0].upper() + who[1:]
+    first = nearest(own, trained=trained, epsilon=epsilon)
+    if first is None:
+        yield f"{opening} {_change(clean, f'of {cvar} on clean paths')}; no search attacked them."
+        return
+    attacked = rows[first.column]
+    seeds = int(min(clean["seeds"], attacked["seeds"]))
+    over = f"over {plural(seeds, 'seed')}"
+    if seeds < FEWEST:
+        yield (
+            f"{opening}: {amount(clean['difference'], signed=True)} of {cvar} on clean paths and "
+            f"{amount(attacked['difference'], signed=True)} under {first}, {over}; "
+            f"with fewer than {FEWEST} "
+            "seeds no interval is claimed."
+        )
+        return
+    price = _change(clean, f"of {cvar} on clean paths")
+    if _runaways(attacked):
+        yield f"{opening} {price}, {over}."
+    else:
+        gain = _change(attacked, f"under {first}")
+        yield f"{opening} {price} and {gain}, {over}{_verdict(attacked)}."
+    if trained and model(trained) != first.model:
+        yield f"They were trained under {trained}, a threat that no test of them poses."
+    tame = [attack for attack in own if not _runaways(rows[attack.column])]
+    others = [attack for attack in tame if attack != first and attack.hardness > 0]
+    if others:
+        yield _others(rows, others)
+    if wild := [attack for attack in own if attack not in tame]:
+        yield _wild(rows, wild)
+
+
+def _change(row: pd.Series, what: str) -> str:
+    by, low, high = row["difference"], row["difference_low"], row["difference_high"]
+    if low > 0.0:
+        return f"gain {amount(by)} [{amount(low)}, {amount(high)}] {what}"
+    if high < 0.0:
+        return f"lose {amount(-by)} [{amount(-high)}, {amount(-low)}] {what}"
+    mean, *ends = (amount(value, signed=True) for value in (by, low, high))
+    return f"show no clear change {what} ({mean} [{', '.join(ends)}]: the interval covers 0)"
+
+
+def _verdict(row: pd.Series) -> str:
+    if row["difference_high"] < 0.0:
+        return ": robust training does not help here"
+    if not row["difference_low"] > 0.0:
+        return ": robust training is not shown to help here"
+    if pd.isna(row["share"]):
+        return ""
+    return f": {percent(round(row['share'], 2))} of what that attack takes from standard tickets"
+
+
+def _runaways(row: pd.Series) -> int:
+    return int(row["standard_runaways"] + row["robust_runaways"])
+
+
+def _wild(rows: Mapping[str, pd.Series], wild: Sequence[Attack]) -> str:
+    said = []
+    for attack in wild:
+        row = rows[attack.column]
+        said.append(
+            f"{attack} ({row['standard_runaways']} standard and {row['robust_runaways']} robust "
+            f"of {row['seeds']}; {amount(row['standard_median'])} and "
+            f"{amount(row['robust_median'])})"
+        )
+    return (
+        f"Hedges run away, losing over {RUNAWAY:g} times what they lose on clean paths, so "
+        f"that medians say more than means, under {', '.join(said)}."
+    )
+
+
+def _others(rows: Mapping[str, pd.Series], others: Sequence[Attack]) -> str:
+    sides: dict[str, list[str]] = {"gain": [], "lose": [], "no clear change": []}
+    for attack in others:
+        row = rows[attack.column]
+        side = "lose" if row["difference_high"] < 0.0 else "no clear change"
+        side = "gain" if row["difference_low"] > 0.0 else side
+        sides[side].append(f"{attack} ({amount(row['difference'], signed=True)})")
+    said = [f"{side} under {', '.join(names)}" for side, names in sides.items() if names]
+    return f"Other attacks on them: {'; '.join(said)}."
+
+
+def tested(rows: pd.DataFrame) -> Iterator[str]:
+    """Whether enough ``seeds`` stand behind the ``p_holm`` of ``rows``, and what they tell apart.
+
+    Nothing where there are fewer than :data:`FEWEST`.
+    """
+    seeds, number = int(rows["seeds"].max()), len(rows)
+    if seeds < FEWEST:
+        return
+    test = f"Wilcoxon's test corrected for {plural(number, 'comparison')}"
+    if seeds < (least := least_seeds(number)):
+        yield f"Intervals are uncorrected; {test} needs {least} seeds and has {seeds}."
+        return
+    told = int(rows["p_holm"].le(0.05).sum())
+    yield f"By {test}, {told} of the {number} differences are told apart from 0 at 5 %."

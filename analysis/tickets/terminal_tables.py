@@ -1,0 +1,299 @@
+"""The tables of the report, for the terminal."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+from rich import box
+from rich.table import Table
+
+from analysis import findings, wording
+from analysis.attacks import attacks, by_name, clean_column, label, named
+from analysis.configurations import problem_axes
+from analysis.tickets import masks
+from analysis.tickets.baselines import DENSE
+from analysis.tickets.robustness_findings import FEWEST
+
+MOST_ROWS = 40
+
+_MOST_COMPARED = 12
+_MOST_ATTACKS = 2
+_WIDE = 110  # columns; a narrower terminal gets the columns that matter most
+_WIDEST = 120
+_A_PARAMETER = 18  # columns that one more parameter may take
+_AN_ESTIMATE = 17  # columns that a mean and its error take
+_TEXTS = ("hedge", "model", "rows", "group")
+_OUTCOMES = ("completed", "stopped", "failed", "unfinished")
+
+
+def overview(rows: pd.DataFrame, *, width: int) -> Table:
+    """The best configuration of every (sparsity, epsilon), for a terminal of ``width`` columns."""
+    table = titled(
+        title="Best configuration by validation risk, means over seeds",
+        caption="CVaR 5 % in currency per option (S0 = 100), ± one standard error; larger is "
+        "better. Trials: completed/stopped/failed/unfinished.",
+    )
+    records = [row for _, row in rows.iterrows()]
+    cells = _problem(rows) | {
+        "sparsity": [or_dash(v, wording.percent(v)) for v in rows["sparsity"]],
+        "epsilon": [or_dash(v, f"{v:g}") for v in rows["epsilon"]],
+        "lr": [wording.rate(r, absent="–") for r in records],
+    }
+    shown = {n for n in cells if rows[n].notna().any()}
+    shown |= {"lr"} if "per seed" in cells["lr"] else set()
+    cells = {name: column for name, column in cells.items() if name in shown}
+    cells["trials"] = ["/".join(str(int(r[n])) for n in _OUTCOMES) for r in records]
+    if width >= _WIDE and "epochs" in rows:
+        cells["epochs"] = [or_dash(v, f"{v:.3g}") for v in rows["epochs"]]
+    cells["to 95 %"] = [_speed(r) for r in records]
+    for heading, metric, spec in (
+        ("CVaR 5 %", "cvar_05", ".3f"),
+        ("less dense", "cvar_05_minus_dense", "+.3f"),
+    ):
+        cells[heading] = [_with_error(r[metric], r[f"{metric}_se"], spec) for r in records]
+    if width >= _WIDE:
+        found = [c for c in map(str, rows.columns) if c.startswith("attacked_cvar_05@")]
+        for name in sorted(found, key=lambda c: "@path_pgd:" not in c)[:_MOST_ATTACKS]:
+            heading = f"CVaR 5 %\n{name.split('@')[1]}"
+            cells[heading] = [or_dash(v, wording.amount(v)) for v in rows[name]]
+    if width >= _WIDE + _A_PARAMETER * len(_problem(rows)) and "weights_kept" in rows:
+        cells["weights\nkept"] = [or_dash(v, f"{v:,.0f}") for v in rows["weights_kept"]]
+    return filled(table, cells)
+
+
+def untrained(hedges: pd.DataFrame) -> Table:
+    """Hedges without training and the dense network, for the terminal; best CVaR first."""
+    table = titled(
+        title="Hedges that need no training, and the dense network; means over preparations",
+        caption="In currency per option (S0 = 100), turnover in shares; CVaR 5 % ± one standard "
+        "error.",
+    )
+    cells = _problem(hedges) | {"hedge": hedges["name"].tolist()}
+    cells["CVaR 5 %"] = [
+        _with_error(v, se, ".3f")
+        for v, se in zip(hedges["cvar_05"], hedges["cvar_05_se"], strict=True)
+    ]
+    headings = {"pnl_std": "P&L sd", "turnover": "turnover", "cost_paid": "cost paid"}
+    for metric, heading in headings.items():
+        cells[heading] = [or_dash(v, f"{v:.3f}") for v in hedges[metric]]
+    return filled(table, cells)
+
+
+def compared(rows: pd.DataFrame) -> Table:
+    """The best of :func:`analysis.compare` and its reference, for the terminal."""
+    rows = rows[rows["left_out"].isna()]
+    shown = rows[rows["reference"] | (pd.Series(range(len(rows)), rows.index) < _MOST_COMPARED)]
+    left = len(rows) - len(shown)
+    more = f" {wording.plural(left, 'more row')} in seeds.csv." if left else ""
+    table = titled(
+        title="Configurations on the same seeds, against the best by validation risk",
+        caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; 95 % bootstrap "
+        f"interval of the difference; p by Wilcoxon, corrected by Holm.{more}",
+    )
+    records = [row for _, row in shown.iterrows()]
+    words = {"sparsity": wording.percent}
+    cells = {
+        n: [or_dash(v, words.get(n, wording.value)(v)) for v in shown[n]]
+        for n in findings.compared_parameters(rows)
+    }
+    cells["CVaR 5 %"] = [f"{v:.3f}" for v in shown["mean"]]
+    cells["less best"] = [or_dash(v, f"{v:+.3f}") for v in shown["difference"]]
+    cells["interval"] = [
+        or_dash(r["difference_low"], f"{r['difference_low']:+.3f} to {r['difference_high']:+.3f}")
+        for r in records
+    ]
+    cells["p"] = [or_dash(v, f"{v:.2g}") for v in shown["p_holm"]]
+    cells["verdict"] = ["reference" if r["reference"] else r["verdict"] for r in records]
+    cells["more seeds"] = [
+        "–" if pd.isna(n) else findings.seeds_needed(int(n)) for n in shown["more_seeds"]
+    ]
+    return filled(table, cells)
+
+
+def kept_weights(rows: pd.DataFrame) -> Table:
+    """All layers and each of them in :func:`analysis.tickets.masks.weights`, for the terminal."""
+    rows = rows.head(MOST_ROWS)
+    table = titled(
+        title="Weights kept, by network and layer",
+        caption="Kept and dead units a network, means over seeds; absolute values of the kept "
+        "weights of all seeds.",
+    )
+    cells = {"problem": rows["problem"].tolist()} if "problem" in rows else {}
+    cells |= {
+        "network": rows["model"].tolist(),
+        "layer": [masks.layer_name(n) for n in rows["layer"]],
+    }
+    cells["kept"] = [f"{n:,.0f}" for n in rows["kept"]]
+    cells["share"] = [wording.percent(round(share, 3)) for share in rows["kept_share"]]
+    cells["dead units"] = [f"{n:.3g}" for n in rows["dead_units"]]
+    for name in ("mean", "sd", "median", "q95"):
+        cells[f"|w| {name}"] = [or_dash(v, f"{v:.3f}") for v in rows[name]]
+    return filled(table, cells)
+
+
+def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
+    """:func:`analysis.robustness_table` in tables of at most ``width`` and 120 columns.
+
+    The budgets of an attack stand side by side.
+    """
+    left = max(0, len(rows) - MOST_ROWS)
+    rows = rows.head(MOST_ROWS)
+    swept = rows["epsilon"].notna().any()
+    labels = _problem(rows)
+    labels["sparsity"] = [
+        DENSE if network == DENSE else or_dash(sparsity, wording.percent(sparsity))
+        for sparsity, network in zip(rows["sparsity"], rows["network"], strict=True)
+    ]
+    labels |= {"epsilon": [or_dash(e, f"{e:g}") for e in rows["epsilon"]]} if swept else {}
+    taken = sum(2 + max(map(len, [name, *texts])) for name, texts in labels.items())
+    clean = clean_column(named(map(str, rows.columns)))
+    blocks = _packed(_threats(rows, clean), max(1, (min(width, _WIDEST) - taken) // _AN_ESTIMATE))
+    tables = []
+    for block in blocks:
+        cells = {
+            heading: [_amount(v, se) for v, se in zip(rows[m], rows[f"{m}_se"], strict=True)]
+            for heading, m in block.items()
+        }
+        tables.append(filled(titled(title="", caption=""), labels | cells))
+    tables[0].title = f"{label(clean)} on clean paths, under attack and in other markets"
+    tables[-1].caption = (
+        "Currency per option (S0 = 100), mean over seeds ± one standard error; larger is better."
+        + (" Epsilon: attack budget in training." if swept else "")
+        + (f" {wording.plural(left, 'more row')} in robustness.csv." if left else "")
+    )
+    return tables
+
+
+def controls(rows: pd.DataFrame, *, width: int) -> Table:
+    """:func:`analysis.controls`, clean and attacked side by side, as far as ``width`` has room."""
+    attacked = rows["metric"].str.startswith("attacked_")
+    shown, clean = rows[~attacked].head(MOST_ROWS), str(rows["metric"].iloc[0])
+    left = int((~attacked).sum()) - len(shown)
+    more = f" {wording.plural(left, 'more row')} in controls.csv." if left else ""
+    table = titled(
+        title="CVaR of tickets and of their controls",
+        caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
+        f"ticket less the control on the same seeds, with its 95 % bootstrap interval.{more}",
+    )
+    cells = _problem(shown)
+    cells["sparsity"] = [wording.percent(v) for v in shown["sparsity"]]
+    if shown["epsilon"].notna().any():
+        cells["epsilon"] = [or_dash(v, f"{v:g}") for v in shown["epsilon"]]
+    cells["network"] = shown["kind"].tolist()
+    cells["seeds"] = [str(n) for n in shown["seeds"]]
+    cells["kept"] = [or_dash(v, f"{v:,.0f}") for v in shown["weights_kept"]]
+    cells |= _ahead(shown, label(clean))
+    under: dict[str, list[str]] = {}
+    if attacked.any():
+        keys = [*_problem(rows), "sparsity", "epsilon", "kind"]
+        beside = shown[keys].merge(rows[attacked], on=keys, how="left")
+        names = beside["metric"].dropna().str.partition("@")[2].unique()
+        under = _ahead(beside, names[0].replace(":", "\n") if len(names) == 1 else "attacked")
+    spare: tuple[list[str], ...] = ([], ["kept"], ["kept", "seeds"], [*under], [*under, "kept"])
+    for dropped in (*spare, [*under, "kept", "seeds"]):
+        left_over = {n: texts for n, texts in (cells | under).items() if n not in dropped}
+        if breadth(left_over) <= width:
+            break
+    return filled(table, left_over)
+
+
+def _ahead(rows: pd.DataFrame, heading: str) -> dict[str, list[str]]:
+    records = [row for _, row in rows.iterrows()]
+    return {
+        heading: [or_dash(row["mean"], wording.amount(row["mean"])) for row in records],
+        f"{heading}\nahead": [_claimed(row) for row in records],
+    }
+
+
+def breadth(cells: dict[str, list[str]]) -> int:
+    """Columns of a terminal that a table of ``cells`` takes."""
+    widest = [max(map(len, [*name.splitlines(), *texts])) for name, texts in cells.items()]
+    return sum(widest) + 2 * (len(widest) - 1)
+
+
+def _claimed(row: pd.Series) -> str:
+    if pd.isna(row["difference"]):
+        return "–"
+    mean, low, high = (
+        wording.amount(row[f"difference{end}"], signed=True) for end in ("", "_low", "_high")
+    )
+    return f"{mean} [{low}, {high}]" if row["pairs"] >= FEWEST else mean
+
+
+def titled(*, title: str, caption: str) -> Table:
+    """An empty table of the report's make."""
+    return Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+
+
+def filled(table: Table, cells: dict[str, list[str]]) -> Table:
+    """``table`` with a column a heading of ``cells``."""
+    for heading in cells:
+        table.add_column(heading, justify="left" if heading in _TEXTS else "right", no_wrap=True)
+    for texts in zip(*cells.values(), strict=True):
+        table.add_row(*texts)
+    return table
+
+
+def _problem(rows: pd.DataFrame) -> dict[str, list[str]]:
+    axes = problem_axes(map(str, rows.columns))
+    return {n: [or_dash(v, wording.value(v)) for v in rows[n]] for n in axes}
+
+
+def _speed(row: pd.Series) -> str:
+    if pd.isna(row["converged"]):
+        return "–"
+    return f"{row['epochs_to_95pct']:.3g}" if row["converged"] else "not met"
+
+
+def _amount(value: float, se: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return wording.amount(value) + ("" if math.isnan(se) else f" ± {wording.amount(se)}")
+
+
+def _with_error(value: float, se: float, spec: str) -> str:
+    if math.isnan(value):
+        return "–"
+    return f"{value:{spec}}" + ("" if math.isnan(se) else f" ± {se:.3f}")
+
+
+def or_dash(value: float, text: str) -> str:
+    """``text``, or a dash where there is no ``value``."""
+    return "–" if pd.isna(value) else text
+
+
+def _threats(rows: pd.DataFrame, clean: str) -> list[dict[str, str]]:
+    """Heading and column of what is measured: clean, an attack with its budgets, other markets."""
+    blocks = [{"clean": clean}]
+    for name, budgets in by_name(attacks(rows)).items():
+        words_of = name.replace("_", "\n")
+        blocks.append({f"{words_of}\n{attack.size}": attack.column for attack in budgets})
+    for prefix, name in (
+        (f"{clean}@regime:", "regime"),
+        (f"{clean}@shift:", "shift"),
+        (f"{clean}_worst@shift:", "worst shift"),
+    ):
+        columns = [c for c in map(str, rows.columns) if c.startswith(prefix) and f"{c}_se" in rows]
+        blocks.append({f"{name}\n{c.removeprefix(prefix)}": c for c in columns})
+    return [block for block in blocks if block]
+
+
+def _packed(blocks: Sequence[dict[str, str]], most: int) -> list[dict[str, str]]:
+    """``blocks`` joined to as few as hold at most ``most`` each; one that is larger is cut."""
+    packed: list[dict[str, str]] = [{}]
+    for block in blocks:
+        if len(packed[-1]) + len(block) > most and packed[-1]:
+            packed.append({})
+        for heading, column in block.items():
+            if len(packed[-1]) == most:
+                packed.append({})
+            packed[-1][heading] = column
+    return packed

@@ -1,0 +1,113 @@
+"""The tables of an X-NN report, for the terminal."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from rich.table import Table
+
+from analysis.columns_xnn import ENDS
+from analysis.tickets.terminal_tables import MOST_ROWS, breadth, filled, or_dash, titled
+from analysis.wording import plural
+from analysis.xnn.cells import COST, GAIN
+from analysis.xnn.selection import pulled
+from analysis.xnn.wording import estimate, number, spelled, varied
+
+_OUTCOMES = ("completed", "stopped", "failed", "unfinished")
+# What a narrow terminal can do without, first things first; then the intervals.
+_SPARE = ("accuracy", "kappa", "R2", "trials", "CE")
+_BOUNDED = ("cost", "gain")
+
+
+def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
+    """The cells of most gain that fit, for a terminal of ``width`` columns.
+
+    Args:
+        table: from :func:`analysis.xnn.cells.cells`.
+        names: its axes.
+        width: of the terminal.
+    """
+    order = table.sort_values(GAIN, ascending=False, na_position="last", kind="stable")
+    rows = order.head(MOST_ROWS)
+    left = len(order) - len(rows)
+    more = f" {plural(left, 'more row')} in cells.csv." if left else ""
+    apart = varied(table, names)
+    rivals = pulled(order)
+    alike = spelled(rivals.iloc[0], [n for n in names if n not in apart]) if len(rivals) else ""
+    which = f"Configurations ({alike})" if alike else "Configurations"
+    built = titled(
+        title=f"{which} by explanation gain; means over seeds",
+        caption="CE: test cross-entropy in nat; cost: less that of the plain network of the same "
+        "seed. Gain: R2 of nodes on distances less that of the best of its controls. "
+        "[95 % bootstrap intervals over seeds, from 4 on.] Trials: completed/stopped/failed/"
+        f"unfinished.{more}",
+    )
+    records = [row for _, row in rows.iterrows()]
+    cells = {n.replace("adj_", ""): [_axis(row, n) for row in records] for n in apart}
+    cells["trials"] = ["/".join(str(int(row[n])) for n in _OUTCOMES) for row in records]
+    cells["CE"] = _numbers(rows, "cross_entropy")
+    cells["cost"] = [_estimate(row, COST) for row in records]
+    cells["gain"] = [_estimate(row, GAIN) for row in records]
+    cells |= {"R2": _numbers(rows, "r2_mean"), "accuracy": _numbers(rows, "accuracy")}
+    cells["kappa"] = _numbers(rows, "kappa")
+    for dropped in _SPARE:
+        if breadth(cells) > width:
+            del cells[dropped]
+    if breadth(cells) > width:
+        cells |= {
+            heading: [text.partition(" ")[0] for text in cells[heading]] for heading in _BOUNDED
+        }
+    return filled(built, cells)
+
+
+def beside(rows: pd.DataFrame) -> Table:
+    """:func:`analysis.xnn.baselines.baselines`, for the terminal."""
+    built = titled(
+        title="What an X-NN stands beside; means over seeds",
+        caption="Of training rows where it says so: such figures flatter unless out of fold.",
+    )
+    cells = {"model": rows["name"].tolist(), "rows": rows["rows"].tolist()}
+    headings = {"cross_entropy": "cross-entropy", "accuracy": "accuracy", "kappa": "kappa"}
+    headings |= {"kappa_expected": "kappa,\nexpected", "macro_f1": "macro F1"}
+    cells |= {heading: _numbers(rows, name) for name, heading in headings.items()}
+    return filled(built, cells)
+
+
+def groups(rows: pd.DataFrame, *, width: int) -> Table:
+    """The groups of :func:`analysis.xnn.fairness.by_group`, for the terminal."""
+    shown = rows[rows["group"].ne("all")].head(MOST_ROWS)
+    built = titled(
+        title="Decisions by group of insured; means over seeds",
+        caption="Selected: predicted to be of class 8. [95 % bootstrap intervals over test rows.]",
+    )
+    cells = {"model": shown["network"].tolist()}
+    cells["group"] = [f"{c} {g}" for c, g in zip(shown["column"], shown["group"], strict=True)]
+    headings = {"selection_rate": "selected", "true_positive_rate": "true positives"}
+    headings |= {"false_positive_rate": "false positives", "kappa": "kappa"}
+    for rate, heading in headings.items():
+        cells[heading] = [_with_ends(row, rate) for _, row in shown.iterrows()]
+    for dropped in ("kappa", "false positives"):
+        if breadth(cells) > width:
+            del cells[dropped]
+    return filled(built, cells)
+
+
+def _axis(row: pd.Series, name: str) -> str:
+    if bool(row["reference"]) and name == "method":
+        return "plain"
+    return or_dash(row[name], number(row[name]))
+
+
+def _numbers(rows: pd.DataFrame, name: str) -> list[str]:
+    return [or_dash(v, f"{v:.3f}") for v in rows[name]] if name in rows else ["–"] * len(rows)
+
+
+def _estimate(row: pd.Series, metric: str) -> str:
+    if metric not in row or pd.isna(row[metric]):
+        return "–"
+    # The plain network has no difference to itself.
+    return "–" if bool(row["reference"]) and metric == COST else estimate(row, metric, signed=True)
+
+
+def _with_ends(row: pd.Series, name: str) -> str:
+    mean, low, high = (row[f"{name}{end}"] for end in ENDS)
+    return or_dash(mean, f"{mean:.3f} [{low:.3f}, {high:.3f}]")

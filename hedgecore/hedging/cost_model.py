@@ -1,0 +1,113 @@
+"""How much arithmetic and memory a study takes; by it one study tells the time of another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hedgecore.hedging.attack_config import AttackConfig
+from hedgecore.hedging.config import DenseConfig, MarketConfig, RiskConfig
+from hedgecore.hedging.markets import path_bytes
+from hedgecore.hedging.preparation import NETWORKS
+from hedgecore.hedging.problem import CHUNK
+from hedgecore.hedging.study import TicketStudy
+from hedgecore.training.config import TrainingConfig
+
+
+def kind(study: TicketStudy) -> TicketStudy:
+    """``study`` with all that takes no time at its default.
+
+    Trials of equal kinds take equally long an epoch.
+    """
+    market, attack = study.market, study.attack
+    return TicketStudy(
+        market=MarketConfig(
+            steps=market.steps,
+            scheme=market.scheme,
+            substeps=market.substeps,
+            train_paths=market.train_paths,
+            val_paths=market.val_paths,
+            test_paths=market.test_paths,
+        ),
+        network=study.network,
+        risk=RiskConfig(name=study.risk.name, y=study.risk.y),
+        training=TrainingConfig(batch_size=study.training.batch_size),
+        attack=AttackConfig(
+            name=attack.name,
+            steps=attack.steps,
+            restarts=attack.restarts,
+            epsilon=0.1,
+            clean_weight=float(attack.clean_weight > 0),
+            validation_weight=0.5 * (attack.validation_weight > 0),
+        )
+        if attack.epsilon
+        else AttackConfig(),
+        evaluation=study.evaluation,
+    )
+
+
+def epoch_work(study: TicketStudy) -> float:
+    """Multiply-adds of one epoch: training paths forward and backward, validation forward only."""
+    market, attack = study.market, study.attack
+    terms = 1 + (attack.epsilon > 0 and attack.clean_weight > 0)
+    trained = market.train_paths * 3 * (terms + _passes(attack))
+    selecting = attack.epsilon > 0 and attack.validation_weight > 0
+    validated = market.val_paths * (1 + selecting * (3 * _passes(attack) + 1))
+    return _step_work(study) * (trained + validated)
+
+
+def assessment_work(study: TicketStudy) -> float:
+    """Multiply-adds of the tests of one network: clean, under every attack, in every market."""
+    market, evaluation = study.market, study.evaluation
+    attacked = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
+    attacks = sum(3 * _passes(attack) + 1 for attack in evaluation.attacks.values())
+    attacks += len(evaluation.transfer)
+    shifted = evaluation.shift_markets * evaluation.shift_paths if evaluation.shift else 0
+    whole = market.test_paths * (1 + len(evaluation.regimes))
+    return _step_work(study) * (whole + attacked * attacks + shifted)
+
+
+def stored_bytes(study: TicketStudy) -> int:
+    """Bytes of one preparation in the object store, beyond what it has from its base; float32."""
+    network = study.network
+    parameters = sum(network.weights) + sum(network.hidden) + 1 + (study.risk.y == "parameter")
+    scales = 2 * 8  # mean and sd of each of the 8 features
+    networks = 4 * len(NETWORKS) * parameters
+    if study.shared_study() != study.base_study():
+        return networks
+    return networks + path_bytes(study) + 4 * (scales + study.market.test_paths)
+
+
+def reduced(kinds: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:
+    """See :meth:`hedgecore.experiment.Experiment.reduced`.
+
+    Batches and chunks stay full: they set the speed of an operation, and the peak of memory.
+    """
+    market, evaluation = kinds[0].market, kinds[0].evaluation
+    share = most / max(map(epoch_work, kinds))
+    if share < 1:
+        batches = max(2, int(share * market.train_paths / kinds[0].training.batch_size))
+        market = replace(
+            market,
+            train_paths=min(market.train_paths, batches * kinds[0].training.batch_size),
+            val_paths=min(market.val_paths, CHUNK),
+        )
+    if assessment_work(kinds[0]) > most:
+        market = replace(market, test_paths=min(market.test_paths, CHUNK))
+        attacked = min(evaluation.attacked_paths or CHUNK, CHUNK)
+        evaluation = replace(
+            evaluation, steps=min(evaluation.steps, 2), restarts=1, attacked_paths=attacked
+        )
+    dense = DenseConfig(epochs=1)
+    return [replace(kind, market=market, evaluation=evaluation, dense=dense) for kind in kinds]
+
+
+def _passes(attack: AttackConfig) -> int:
+    """Gradients that an attack takes on every path."""
+    if attack.epsilon == 0:
+        return 0
+    if attack.name.endswith("_fgsm"):
+        return 1
+    return attack.steps * attack.restarts if attack.threat.seeks else 0
+
+
+def _step_work(study: TicketStudy) -> float:
+    return float(study.market.steps * sum(study.network.weights))

@@ -1,0 +1,1 @@
+"""Clusters of the insured: centroids, distances to them, and their stability."""

@@ -1,0 +1,128 @@
+"""How much arithmetic and memory a study takes; by it one study tells the time of another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from hedgecore.insurance.config import (
+    BaselineConfig,
+    DataConfig,
+    EvaluationConfig,
+    ExplanationConfig,
+    TrainingConfig,
+    XnnStudy,
+)
+from hedgecore.insurance.data.schema import CLASSES, FEATURES, ROWS
+
+# Inputs of a network; of the sound encoding about so many, as rare levels come and go.
+_INPUTS = {"sound": 280, "published": 10}
+_SHARES = {"held_out": (0.64, 0.16, 0.2), "published": (0.8, 0.2, 0.2)}
+# What a step takes however small its batch is, and how much more where nodes are pulled.
+_STEP, _PULLED = 2e6, 1.3
+# Of a test, by training row: standardising nodes and what there is of probes; and by centroid.
+_MEASURED, _EXPLAINED = 1e5, 5e3
+# Of a preparation, by row: reading, encoding and clustering, in trees of the boosted regression.
+_ENCODED = 400
+
+
+def kind(study: XnnStudy) -> XnnStudy:
+    """``study`` with all that takes no time at its default.
+
+    Trials of equal kinds take equally long an epoch.
+    """
+    explanation, evaluation, baseline = study.explanation, study.evaluation, study.baseline
+    pulled = ExplanationConfig(
+        method=explanation.method,
+        adj_weight=1.0,
+        layer=explanation.layer,
+        target=explanation.target,
+        beta=float(explanation.beta > 0),
+    )
+    return replace(
+        study,
+        training=TrainingConfig(batch_size=study.training.batch_size),
+        baseline=BaselineConfig(
+            rounds=baseline.rounds,
+            classifier_rounds=baseline.classifier_rounds,
+            folds=baseline.folds,
+        ),
+        explanation=ExplanationConfig() if explanation.applied == "none" else pulled,
+        evaluation=EvaluationConfig(
+            layer=evaluation.layer,
+            resamples=evaluation.resamples,
+            concepts=evaluation.concepts,
+            points=evaluation.points,
+        ),
+    )
+
+
+def rows(data: DataConfig) -> tuple[int, int, int]:
+    """Rows to train, to validate and to test on; those of a file are taken to be the usual."""
+    whole = data.rows if data.path is None else ROWS
+    train, validation, test = (round(share * whole) for share in _SHARES[data.split])
+    return train, validation, test
+
+
+def epoch_work(study: XnnStudy) -> float:
+    """Multiply-adds of one epoch: training rows forward and backward, validation forward only."""
+    train, validation, _ = rows(study.data)
+    pulled = 1.0 if study.explanation.applied == "none" else _PULLED
+    steps = -(-train // study.training.batch_size)
+    return pulled * (3 * train * _weights(study) + steps * _STEP) + validation * _weights(study)
+
+
+def test_work(study: XnnStudy) -> float:
+    """Multiply-adds of an assessment: three networks on all rows, and what distances tell."""
+    train, _, test = rows(study.data)
+    each = 3 * _weights(study) + _MEASURED + _EXPLAINED * study.clustering.clusters
+    return (train + test) * each
+
+
+def setup_work(study: XnnStudy) -> float:
+    """Trees times rows that a preparation grows, and what encoding and clustering take of such."""
+    baseline = study.baseline
+    trees = baseline.rounds * (1 + baseline.folds) + CLASSES * baseline.classifier_rounds
+    return float(rows(study.data)[0] * (trees + _ENCODED))
+
+
+def data_bytes(study: XnnStudy) -> int:
+    """Bytes of the encoded rows and labels of all splits."""
+    return sum(rows(study.data)) * (4 * _INPUTS[study.data.encoding] + 8)
+
+
+def stored_bytes(study: XnnStudy) -> int:
+    """Bytes of one preparation in the object store, beyond what it has from its base."""
+    inputs = _INPUTS[study.data.encoding]
+    distances = 2 * study.clustering.clusters * sum(rows(study.data))
+    clusters = 4 * (distances + (study.clustering.axes or inputs) * inputs)
+    if study.shared_study() != study.base_study():
+        return clusters
+    test = rows(study.data)[2]
+    predictions = 4 * (2 + 2 * CLASSES) + 8
+    raw = 4 * len(FEATURES)
+    return data_bytes(study) + clusters + test * (predictions + raw) + 8 * _weights(study)
+
+
+def reduced(kinds: Sequence[XnnStudy], *, most: float) -> list[XnnStudy]:
+    """See :meth:`hedgecore.experiment.Experiment.reduced`.
+
+    Batches stay full: they set the speed of a step. Trees are few, as their time is linear.
+    """
+    data, baseline = kinds[0].data, kinds[0].baseline
+    share = most / max(map(epoch_work, kinds))
+    if share < 1 and data.path is None:
+        full = max(kind.training.batch_size for kind in kinds)
+        least = round(2 * full / _SHARES[data.split][0])
+        data = replace(data, rows=min(data.rows, max(100, least, int(share * data.rows))))
+    few = BaselineConfig(
+        epochs=1,
+        rounds=min(baseline.rounds, 20),
+        classifier_rounds=min(baseline.classifier_rounds, 5),
+        folds=2,
+    )
+    return [replace(kind, data=data, baseline=few) for kind in kinds]
+
+
+def _weights(study: XnnStudy) -> int:
+    widths = (_INPUTS[study.data.encoding], *study.network.hidden, CLASSES)
+    return sum(inputs * outputs for inputs, outputs in pairwise(widths))

@@ -1,0 +1,1 @@
+"""Insurance data: the Prudential table, its synthetic twin, encodings and splits."""

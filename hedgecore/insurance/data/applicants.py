@@ -1,0 +1,115 @@
+"""The insured of a study: their table read or generated, divided, and encoded for a network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hedgecore.experiment import Json
+from hedgecore.insurance.config import DataConfig
+from hedgecore.insurance.data.encoding import Published, Sound, fit_published, fit_sound
+from hedgecore.insurance.data.schema import COLUMNS, FEATURES
+from hedgecore.insurance.data.synthetic import generate
+from hedgecore.insurance.data.table import Split, Table, published_split, read, split
+
+SPLITS = ("train", "val", "test")
+# The insured are the same under every seed, so that seeds differ by training alone.
+_GENERATED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Applicants:
+    """A table, who of it is for what, and what a network sees of it."""
+
+    table: Table
+    parts: Split
+    encoding: Published | Sound
+
+    @classmethod
+    def of(cls, config: DataConfig, *, seed: int) -> "Applicants":
+        """The applicants that ``config`` asks for; ``seed`` chooses those to validate on.
+
+        Raises:
+            ValueError: there is no file at ``config.path``, or it holds no such table.
+        """
+        if config.path is None:
+            table = generate(config.rows, seed=_GENERATED)
+        else:
+            try:
+                table = read(config.path)
+            except FileNotFoundError as error:
+                raise ValueError(f"{error} as study.data.path, or null") from error
+            except OSError as error:
+                raise ValueError(
+                    f"{config.path} cannot be read ({error.strerror}); mend that, or give another "
+                    "study.data.path"
+                ) from error
+        published = config.split == "published"
+        parts = published_split(table) if published else split(table, seed=seed)
+        fit = fit_published if config.encoding == "published" else fit_sound
+        return cls(table=table, parts=parts, encoding=fit(table, parts.train))
+
+    def inputs(self) -> dict[str, Tensor]:
+        """Encoded rows and labels of every split, the raw columns of the test rows, the scaling.
+
+        ``test.columns`` holds the features in the order of the schema, of text its position among
+        the levels there.
+        """
+        x, y = self.encoding.encode(self.table), self.table.labels
+        scaling = self.encoding.scaling
+        made = {}
+        for name, rows in self._numbers().items():
+            made[f"{name}.x"] = torch.from_numpy(x[rows])
+            made[f"{name}.y"] = torch.from_numpy(y[rows])
+        test = [_coded(name, self.table.columns[name][self.parts.test]) for name in FEATURES]
+        return {
+            **made,
+            "test.columns": torch.from_numpy(np.stack(test).astype(np.float32)),
+            "encoding.mean": torch.from_numpy(scaling.mean),
+            "encoding.sd": torch.from_numpy(scaling.sd),
+            "encoding.axes": torch.from_numpy(scaling.axes),
+        }
+
+    def for_boosting(
+        self,
+    ) -> tuple[dict[str, Float[np.ndarray, "_ 130"]], dict[str, Int[np.ndarray, " _"]]]:
+        """Training and test rows as trees take them, whatever the network sees, and labels."""
+        encoding = self.encoding
+        if not isinstance(encoding, Published):
+            encoding = fit_published(self.table, self.parts.train, axes=0)
+        features, labels = encoding.features(self.table), self.table.labels
+        kept = {name: rows for name, rows in self._numbers().items() if name != "val"}
+        return (
+            {name: features[rows] for name, rows in kept.items()},
+            {name: labels[rows] for name, rows in kept.items()},
+        )
+
+    def about(self) -> Json:
+        """Where the rows come from, and what a network's inputs mean."""
+        encoding = self.encoding
+        facts: Json = {
+            "names": list(encoding.names),
+            "explained": encoding.scaling.explained.tolist(),
+        }
+        if isinstance(encoding, Published):
+            facts["codes"] = {name: codes.tolist() for name, codes in encoding.codes.items()}
+        else:
+            facts["columns"] = list(encoding.columns)
+            facts["medians"] = dict(encoding.medians)
+            facts["levels"] = {name: level.tolist() for name, level in encoding.levels.items()}
+        table = {"source": self.table.source, "sha256": self.table.sha256}
+        rows = {name: len(numbers) for name, numbers in self._numbers().items()}
+        return {"table": {**table, "rows": rows}, "encoding": facts}
+
+    def _numbers(self) -> dict[str, Int[np.ndarray, " _"]]:
+        parts = self.parts
+        return dict(zip(SPLITS, (parts.train, parts.validation, parts.test), strict=True))
+
+
+def _coded(name: str, values: np.ndarray) -> np.ndarray:
+    if not COLUMNS[name].text:
+        return values
+    position = {level: i for i, level in enumerate(COLUMNS[name].levels)}
+    return np.array([position[level] for level in values.tolist()])

@@ -1,0 +1,258 @@
+"""From a table to the matrix a network takes: as the notebook did it, and soundly.
+
+Both are fitted on the training rows and applied to any; a fitted encoding is arrays and names, so
+it can be stored without pickle.
+
+``published`` is faithful, faults included: missing values become -1000 and are scaled as numbers,
+nominal codes too, and the codes are counted over the whole table, rows held out or not.
+``sound`` has no such leak: nothing in it depends on a row outside its training rows.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+from hedgecore.insurance.data.schema import COLUMNS, FEATURES, KEYWORDS
+from hedgecore.insurance.data.table import Table
+
+Columns = Mapping[str, np.ndarray]
+Matrix = Float[np.ndarray, "rows columns"]
+Inputs = Float32[np.ndarray, "rows inputs"]
+
+SENTINEL = -1000.0
+PUBLISHED_NAMES = (
+    *FEATURES,
+    "Product_Info_2_char",
+    "Product_Info_2_num",
+    "BMI_Age",
+    "Med_Keywords_Count",
+)
+# A nominal level rarer than this share of the training rows goes to the column's "other".
+_RARE = 0.005
+
+
+class Encoding(Protocol):
+    """A fitted encoding of either kind."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs that :meth:`encode` gives, by name."""
+        ...
+
+    def encode(self, table: Table) -> Inputs:
+        """The inputs of a network, one row for every row of ``table``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """Columns standardised and, where there are axes, projected onto them.
+
+    Args:
+        mean: of every column over the training rows.
+        sd: likewise, divided by n; 1 where a column is constant.
+        axes: orthonormal, by falling variance, each with its largest entry positive; none leaves
+            the columns as they are.
+        explained: share of the variance along each axis.
+    """
+
+    mean: Float[np.ndarray, " columns"]
+    sd: Float[np.ndarray, " columns"]
+    axes: Float[np.ndarray, "axes columns"]
+    explained: Float[np.ndarray, " axes"]
+
+    def apply(self, values: Matrix) -> Inputs:
+        """``values`` standardised and projected, in float64 until the end."""
+        standard = (values - self.mean) / self.sd
+        return (standard @ self.axes.T if len(self.axes) else standard).astype(np.float32)
+
+    def names(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """What :meth:`apply` gives, by name."""
+        return tuple(f"PC{k + 1}" for k in range(len(self.axes))) or columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The notebook's encoding: 130 columns, standardised, and their first principal axes.
+
+    Args:
+        codes: the levels of Product_Info_2, its letter and its digit, by column and in the order
+            of their first appearance; the position is the code.
+        scaling: fitted on the training rows with their sentinels.
+    """
+
+    codes: Mapping[str, np.ndarray]
+    scaling: Scaling
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs by name."""
+        return self.scaling.names(PUBLISHED_NAMES)
+
+    def features(self, table: Table) -> Matrix:
+        """The 130 columns as boosting takes them: float64, unscaled, -1000 where missing.
+
+        Raises:
+            ValueError: ``table`` has a level of Product_Info_2 that the fitted one had not.
+        """
+        return _published(table.columns, self.codes)
+
+    def encode(self, table: Table) -> Inputs:
+        """The inputs of a network, one row for every row of ``table``.
+
+        Raises:
+            ValueError: ``table`` has a level of Product_Info_2 that the fitted one had not.
+        """
+        return self.scaling.apply(self.features(table))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """Medians and missing flags for numbers, a column for every level of what is nominal.
+
+    Args:
+        medians: of the continuous and discrete columns over the training rows, by column.
+        levels: frequent among the training rows, by nominal column.
+        columns: what varies among the training rows: "Ht", "Family_Hist_2 missing",
+            "InsuredInfo_6 = 2", "Medical_History_2 = other".
+        scaling: fitted on the training rows.
+    """
+
+    medians: Mapping[str, float]
+    levels: Mapping[str, np.ndarray]
+    columns: tuple[str, ...]
+    scaling: Scaling
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs by name."""
+        return self.scaling.names(self.columns)
+
+    def encode(self, table: Table) -> Inputs:
+        """The inputs of a network, one row for every row of ``table``.
+
+        A level that training rows had rarely or never is "other", or none where they had no other.
+        """
+        made = dict(_sound(table.columns, self.medians, self.levels))
+        return self.scaling.apply(np.stack([made[name] for name in self.columns], axis=1))
+
+
+def fit_published(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 10) -> Published:
+    """The notebook's encoding, its codes from the whole ``table`` and all else from ``rows``.
+
+    Args:
+        table: gives the codes.
+        rows: the training rows.
+        axes: how many principal axes are kept; 0 keeps the 130 columns.
+    Raises:
+        ValueError: ``axes`` negative or beyond the number of columns.
+    """
+    codes = {name: _by_appearance(text) for name, text in _product(table.columns).items()}
+    values = _published({name: c[rows] for name, c in table.columns.items()}, codes)
+    return Published(codes=codes, scaling=_scaling(values, axes=axes))
+
+
+def fit_sound(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 0) -> Sound:
+    """The sound encoding, wholly from ``rows`` of ``table``.
+
+    Args:
+        table: where the rows are.
+        rows: the training rows; no other row is looked at.
+        axes: how many principal axes are kept; 0 keeps the columns.
+    Raises:
+        ValueError: ``axes`` negative or beyond the number of columns, or a column without any
+            value in the training rows.
+    """
+    train = {name: c[rows] for name, c in table.columns.items()}
+    medians, levels = {}, {}
+    for name in FEATURES:
+        if COLUMNS[name].kind == "nominal":
+            found, counts = np.unique(train[name], return_counts=True)
+            levels[name] = found[counts >= _RARE * len(rows)]
+        elif COLUMNS[name].missing:
+            if np.isnan(train[name]).all():
+                raise ValueError(f"{name} has no value in {len(rows)} training rows; give more")
+            medians[name] = float(np.nanmedian(train[name]))
+    varying = {n: v for n, v in _sound(train, medians, levels) if (v != v[0]).any()}
+    scaling = _scaling(np.stack(list(varying.values()), axis=1), axes=axes)
+    return Sound(medians=medians, levels=levels, columns=tuple(varying), scaling=scaling)
+
+
+def _product(columns: Columns) -> dict[str, np.ndarray]:
+    """Product_Info_2, its letter and its digit."""
+    whole = columns["Product_Info_2"].astype("<U2")
+    letters = whole.view("<U1").reshape(-1, 2)
+    return {
+        "Product_Info_2": whole,
+        "Product_Info_2_char": letters[:, 0],
+        "Product_Info_2_num": letters[:, 1],
+    }
+
+
+def _by_appearance(text: np.ndarray) -> np.ndarray:
+    levels, first = np.unique(text, return_index=True)
+    return levels[np.argsort(first)]
+
+
+def _published(columns: Columns, codes: Mapping[str, np.ndarray]) -> Matrix:
+    made = {name: c for name, c in columns.items() if name != "Product_Info_2"}
+    for name, text in _product(columns).items():
+        made[name] = _coded(name, text, codes[name])
+    made["BMI_Age"] = columns["BMI"] * columns["Ins_Age"]
+    made["Med_Keywords_Count"] = np.sum([columns[name] for name in KEYWORDS], axis=0)
+    values = np.stack([made[name] for name in PUBLISHED_NAMES], axis=1)
+    return np.nan_to_num(values, nan=SENTINEL)
+
+
+def _coded(name: str, text: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    order = np.argsort(levels)
+    found = np.searchsorted(levels[order], text).clip(max=len(levels) - 1)
+    codes = order[found]
+    if (wrong := levels[codes] != text).any():
+        raise ValueError(
+            f"{name} is {str(text[wrong][0])!r}, a level the encoding was not fitted with; "
+            "fit it on the table that has it"
+        )
+    return codes.astype(np.float64)
+
+
+def _sound(
+    columns: Columns, medians: Mapping[str, float], levels: Mapping[str, np.ndarray]
+) -> Iterator[tuple[str, Float[np.ndarray, " rows"]]]:
+    for name in FEATURES:
+        values = columns[name]
+        if name in levels:
+            for level in levels[name]:
+                code = level if COLUMNS[name].text else f"{level:g}"
+                yield f"{name} = {code}", (values == level).astype(np.float64)
+            yield f"{name} = other", (~np.isin(values, levels[name])).astype(np.float64)
+        elif name in medians:
+            yield name, np.nan_to_num(values, nan=medians[name])
+            yield f"{name} missing", np.isnan(values).astype(np.float64)
+        else:
+            yield name, values
+
+
+def _scaling(values: Matrix, *, axes: int) -> Scaling:
+    if not 0 <= axes <= values.shape[1]:
+        raise ValueError(f"axes must lie in [0, {values.shape[1]}], got {axes}")
+    mean, sd = values.mean(axis=0), values.std(axis=0)
+    # Rounding leaves a constant column a spread of its own; PCA must not see it blown up.
+    sd = np.where(sd > 1e-12 * (1 + np.abs(mean)), sd, 1.0)
+    if not axes:
+        return Scaling(
+            mean=mean, sd=sd, axes=np.empty((0, values.shape[1])), explained=np.empty(0)
+        )
+    standard = (values - mean) / sd
+    variances, vectors = np.linalg.eigh(standard.T @ standard / len(values))
+    kept = vectors.T[::-1][:axes]
+    largest = np.take_along_axis(kept, np.abs(kept).argmax(axis=1, keepdims=True), axis=1)
+    return Scaling(
+        mean=mean,
+        sd=sd,
+        axes=np.ascontiguousarray(kept * np.sign(largest)),
+        explained=variances[::-1][:axes] / variances.sum(),
+    )

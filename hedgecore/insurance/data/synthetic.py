@@ -1,0 +1,158 @@
+"""A synthetic twin of the Prudential table, for those without a copy of it.
+
+A Gaussian copula: nine factors of an applicant move 131 latent normals by the loadings of
+``synthetic.csv``, and each becomes a column with the marginal of ``schema.csv``. What hangs
+together exactly in the table does so here: blocks of history that switch on as one, parents of
+whom one age is given, BMI from height and weight. ``underwriting.py`` then assesses the rows.
+
+The loadings are chosen, not estimated: no row of the table went into them. They bring out what was
+measured on it, above all how its variance spreads over principal components. Their names are ours,
+for the publisher does not say what the columns mean.
+"""
+
+import csv
+from collections.abc import Mapping
+from importlib.resources import files
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtr, ndtri
+
+from hedgecore.insurance.data.grading import assess
+from hedgecore.insurance.data.schema import COLUMNS, FEATURES, ROWS, Column
+from hedgecore.insurance.data.table import Table, digest
+from hedgecore.rng import numpy_stream
+
+Vector = Float[np.ndarray, " rows"]
+
+FACTORS = ("age", "size", "sex", "illness", "wealth", "policy", "heart", "growth", "nerves")
+
+# Columns that take one level together in the same rows; None is no value.
+_BLOCKS: Mapping[str, Mapping[str, str | None]] = {
+    "never_insured": {
+        "Insurance_History_4": "3",
+        "Insurance_History_3": "1",
+        "Insurance_History_5": None,
+        "Insurance_History_7": "3",
+        "Insurance_History_8": "2",
+        "Insurance_History_9": "3",
+    },
+    "without_records": {
+        "Medical_History_25": "1",
+        "Medical_History_26": "3",
+        "Medical_History_36": "2",
+    },
+    "without_work": {"Employment_Info_3": "3", "Employment_Info_2": "1"},
+}
+# A parent's age, at death or today: at most one of the two columns has it.
+_EXCLUSIVE: Mapping[str, tuple[str, str]] = {
+    "first_parent": ("Family_Hist_2", "Family_Hist_3"),
+    "second_parent": ("Family_Hist_4", "Family_Hist_5"),
+}
+# Steps in the unit interval of the columns that were scaled from whole numbers.
+_STEPS = {
+    "Ins_Age": 67,
+    "Ht": 55,
+    "Wt": 478,
+    "Family_Hist_2": 69,
+    "Family_Hist_3": 102,
+    "Family_Hist_4": 71,
+    "Family_Hist_5": 112,
+}
+_LATENTS = (*FEATURES, *_BLOCKS, *_EXCLUSIVE)
+# Normal scores of the quantiles in the schema; the extremes are those of one row in the table.
+_SCORES = ndtri(np.array([1 / ROWS, 0.01, 0.25, 0.5, 0.75, 0.99, 1 - 1 / ROWS]))
+
+
+def generate(rows: int, *, seed: int) -> Table:
+    """A table of ``rows`` synthetic applicants, assessed.
+
+    Rows are drawn one after the other: fewer of the same seed are the first of more.
+
+    Raises:
+        ValueError: ``rows`` below 1.
+    """
+    if rows < 1:
+        raise ValueError(f"rows must be at least 1, got {rows}")
+    generator = numpy_stream(seed, "insurance", "applicants")
+    draws = generator.standard_normal((rows, len(FACTORS) + len(_LATENTS)))
+    factors, own = np.split(draws, [len(FACTORS)], axis=1)
+    share = np.sqrt(1 - (_LOADINGS**2).sum(axis=1))
+    # Not a matrix product, whose rounding depends on how many rows there are.
+    latents = np.einsum("rf,lf->rl", factors, _LOADINGS) + own * share
+    columns = _columns(dict(zip(_LATENTS, latents.T, strict=True)))
+    noise = numpy_stream(seed, "insurance", "assessment").standard_normal((rows, 2))
+    response = assess(columns, noise=noise)
+    return Table(
+        columns=columns, response=response, source="synthetic", sha256=digest(columns, response)
+    )
+
+
+def _columns(latents: Mapping[str, Vector]) -> dict[str, np.ndarray]:
+    values = {name: _margin(COLUMNS[name], latents[name]) for name in FEATURES}
+    for switch, block in _BLOCKS.items():
+        first, level = next((name, level) for name, level in block.items() if level)
+        on = ndtr(latents[switch]) < COLUMNS[first].levels[level] / ROWS
+        for name, taken in block.items():
+            off = _margin(COLUMNS[name], latents[name], without=taken)
+            values[name] = np.where(on, np.nan if taken is None else float(taken), off)
+    for switch, (name, other) in _EXCLUSIVE.items():
+        rank = ndtr(latents[switch])
+        known, either = _present(COLUMNS[name]), _present(COLUMNS[name]) + _present(COLUMNS[other])
+        values[name][rank >= known] = np.nan
+        values[other][(rank < known) | (rank >= either)] = np.nan
+    values["BMI"] = _bmi(values["Ht"], values["Wt"], residual=latents["BMI"])
+    return values
+
+
+def _margin(column: Column, latent: Vector, *, without: str | None = None) -> np.ndarray:
+    """Values of ``column``, rising with ``latent``, distributed as in the schema."""
+    if column.levels and column.kind != "continuous":
+        levels = [level for level in column.levels if level != without]
+        bounds = np.cumsum([column.levels[level] for level in levels], dtype=np.float64)
+        codes = np.array(levels, dtype=np.str_ if column.text else np.float64)
+        return codes[np.searchsorted(bounds[:-1] / bounds[-1], ndtr(latent), side="right")]
+    if column.missing and column.name not in _ELSEWHERE:
+        # The highest are missing: months since what never happened.
+        rank = ndtr(latent) / _present(column)
+        there = rank < 1
+        values = np.full(len(latent), np.nan)
+        values[there] = _spread(column, ndtri(rank[there]))
+        return values
+    return _spread(column, latent)
+
+
+def _spread(column: Column, score: Vector) -> Vector:
+    """Normal scores on the scale of ``column``: linear between its quantiles, long at the top."""
+    *_, high, highest = column.quantiles
+    tail = np.clip((score - _SCORES[-2]) / (_SCORES[-1] - _SCORES[-2]), 0, 1)
+    values = np.interp(score, _SCORES[:-1], column.quantiles[:-1]) + (highest - high) * tail**3
+    if column.kind != "continuous":
+        return np.round(values)
+    steps = _STEPS.get(column.name)
+    return np.round(values * steps) / steps if steps else np.round(values, 6)
+
+
+def _bmi(height: Vector, weight: Vector, *, residual: Vector) -> Vector:
+    """BMI on its scale of [0, 1], from height and weight on theirs; the residual has sd 0.010."""
+    index = -0.519 + (1.785 + 6.224 * weight) / (1.2 + height) ** 2 + 0.010 * residual
+    return np.round(np.clip(index, 0, 1), 6)
+
+
+def _present(column: Column) -> float:
+    """Share of rows with a value."""
+    return 1 - column.missing / ROWS
+
+
+def _loadings() -> Float[np.ndarray, "latents factors"]:
+    with (files(__package__) / "synthetic.csv").open() as lines:
+        rows = {row["latent"]: row for row in csv.DictReader(lines)}
+    return np.array([[float(rows[name][f] or 0) for f in FACTORS] for name in _LATENTS])
+
+
+# Columns whose missing values are decided by a switch.
+_ELSEWHERE = {
+    *(name for block in _BLOCKS.values() for name, level in block.items() if level is None),
+    *(name for pair in _EXCLUSIVE.values() for name in pair),
+}
+_LOADINGS = _loadings()

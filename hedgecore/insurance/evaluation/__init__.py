@@ -1,0 +1,1 @@
+"""Evaluation of an X-NN: scores, explanations, controls, faithfulness and fairness."""

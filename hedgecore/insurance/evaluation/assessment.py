@@ -1,0 +1,186 @@
+"""Everything that is measured of a trained network, on rows that neither it nor a fit has seen."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hedgecore.insurance.config import EvaluationConfig, XnnStudy
+from hedgecore.insurance.evaluation.controls import GAINS, gains, regressions, seen
+from hedgecore.insurance.evaluation.fairness import RATES, fairness, grouped
+from hedgecore.insurance.evaluation.faithfulness import FAITHFULNESS, ablation, surrogate
+from hedgecore.insurance.evaluation.node_regression import (
+    EXPLANATION,
+    Explanation,
+    Regression,
+    explain,
+    regress,
+)
+from hedgecore.insurance.evaluation.portrait import concepts, probes
+from hedgecore.insurance.evaluation.scores import SCORES, confusion, scores
+from hedgecore.insurance.preparation import XnnPreparation
+from hedgecore.insurance.xnn.network import divided, probabilities
+from hedgecore.rng import numpy_stream
+
+COMPARED = (
+    "selection_rate_ratio",
+    "selection_rate_difference",
+    "true_positive_rate_difference",
+    "false_positive_rate_difference",
+    "kappa_difference",
+)
+ENDS = ("", "_low", "_high")
+
+TESTED = (
+    *SCORES,
+    *EXPLANATION,
+    *GAINS,
+    *FAITHFULNESS,
+    "concept_score",
+    "concept_p",
+    *(name + end for name in COMPARED for end in ENDS),
+    "groups",
+)
+"""Columns of every assessment, in their order; those of single groups come after them."""
+
+VALIDATED = {"val_explanation_gain": "explanation_gain", "val_r2_mean": "r2_mean"}
+"""What may be chosen by, where the test metric would be a leak."""
+
+
+def assess(
+    study: XnnStudy, preparation: XnnPreparation, theta: Mapping[str, Tensor]
+) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """All test metrics of a trained network, NaN where undefined; and the evidence behind them.
+
+    Args:
+        study: what it was trained in; its evaluation says which layer, groups and how carefully.
+        preparation: gives the rows, and the networks that it is held against.
+        theta: its parameters, on the CPU.
+    """
+    layer, evaluation = study.explained, study.evaluation
+    label = preparation.inputs["test.y"].numpy()
+    probability = probabilities(theta, preparation.inputs["test.x"])
+    predicted = probability.argmax(axis=1)
+
+    nodes = seen(preparation, theta, layer=layer, split="test")
+    distances = preparation.distances("test")
+    own = explain(nodes[0], preparation.distances("train"), nodes[1], distances)
+    controls = regressions(preparation, nodes, layer=layer, split="test")
+    head = _Head(theta, layer)
+    cost = ablation(head, nodes[1], distances, label, owner=own.owner, mean=nodes[0].mean(axis=0))
+    # With fewer, no p times the number of centroids could come below 5 %.
+    random_concepts = max(evaluation.concepts, 20 * len(preparation.points))
+    score, p_value = concepts(preparation, theta, layer=layer, random_concepts=random_concepts)
+    between, by_group = _by_group(evaluation, preparation, label, predicted)
+    row = {
+        **scores(probability, label),
+        **own.summary(),
+        **gains(own, controls),
+        "selectivity": cost.selectivity,
+        **surrogate(head, nodes[1], distances, label, fit=own.fit),
+        "concept_score": _mean(score),
+        # Bonferroni: the centroids are so many chances.
+        "concept_p": float(np.minimum(1, len(p_value) * np.fmin.reduce(p_value))),
+        **between,
+    }
+    assert tuple(row) == TESTED
+    evidence = {
+        **_explained(own, controls["plain"]),
+        "test.confusion": confusion(label, predicted),
+        "ablation.own": cost.own,
+        "ablation.others": cost.others,
+        "concepts.score": score,
+        "concepts.p_value": p_value,
+    }
+    return {**row, **by_group}, {
+        **{
+            name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in evidence.items()
+        },
+        **probes(preparation, theta, layer=layer, points=evaluation.points),
+    }
+
+
+def validate(
+    study: XnnStudy, preparation: XnnPreparation, theta: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """How far distances tell the nodes on validation rows: every entry of ``VALIDATED``.
+
+    Args:
+        study: what the network was trained in.
+        preparation: gives the rows.
+        theta: its parameters, on the CPU.
+    """
+    layer = study.explained
+    nodes = seen(preparation, theta, layer=layer, split="val")
+    own = regress(nodes[0], preparation.distances("train"), nodes[1], preparation.distances("val"))
+    controls = regressions(preparation, nodes, layer=layer, split="val")
+    found = {"r2_mean": float(own.r2.mean()), **gains(own, controls)}
+    return {name: found[metric] for name, metric in VALIDATED.items()}
+
+
+class _Head:
+    """The network above a layer: class probabilities from its nodes."""
+
+    def __init__(self, theta: Mapping[str, Tensor], layer: int) -> None:
+        _, self._above = divided(theta, layer)
+
+    def __call__(self, nodes: Float[np.ndarray, "rows nodes"]) -> Float[np.ndarray, "rows 8"]:
+        return probabilities(self._above, torch.from_numpy(nodes).relu())
+
+
+def _by_group(
+    evaluation: EvaluationConfig,
+    preparation: XnnPreparation,
+    label: Int[np.ndarray, " rows"],
+    predicted: Int[np.ndarray, " rows"],
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Rates between groups, and those of each group."""
+    name = evaluation.group
+    try:
+        groups = grouped(preparation.column(name), bins=evaluation.bins)
+    except ValueError:  # a table too small for two groups can still be trained on
+        nothing = dict.fromkeys((c + end for c in COMPARED for end in ENDS), np.nan)
+        return {**nothing, "groups": 0}, {}
+    found = fairness(
+        label,
+        predicted,
+        groups,
+        generator=numpy_stream(preparation.seed, "fairness"),
+        resamples=evaluation.resamples,
+    )
+    summary = found.summary()
+    between = {c + end: summary[c + end] for c in COMPARED for end in ENDS}
+    between["groups"] = len(groups.names)
+    by_group = {
+        f"{rate}{end}@{name}:{group}": float(values[i])
+        for rate in RATES
+        for interval in [found.by_group[rate]]
+        for end, values in zip(ENDS, (interval.value, interval.low, interval.high), strict=True)
+        for i, group in enumerate(groups.names)
+    }
+    return between, by_group
+
+
+def _explained(own: Explanation, plain: Regression) -> dict[str, np.ndarray]:
+    """Every node against every distance, beside the same of the plain network."""
+    return {
+        "explanation.beta": own.fit.beta,
+        "explanation.coefficients": own.fit.coefficients,
+        "explanation.intercept": own.fit.intercept,
+        "explanation.inflation": own.fit.inflation,
+        "explanation.r2": own.r2,
+        "explanation.rho": own.rho,
+        "explanation.information": own.information,
+        "explanation.dead": own.dead,
+        "explanation.members": own.members,
+        "explanation.plain_beta": plain.fit.beta,
+        "explanation.plain_coefficients": plain.fit.coefficients,
+        "explanation.plain_r2": plain.r2,
+    }
+
+
+def _mean(values: Float[np.ndarray, " _"]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")

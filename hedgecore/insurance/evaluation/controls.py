@@ -1,0 +1,123 @@
+"""What an explanation must beat: the same measured where nothing was pulled towards centroids.
+
+=================== ==============================================================
+untrained           theta_0's nodes
+plain               the nodes of the plain network
+plain_random_points the plain network's nodes, on distances to as many random rows
+permuted            the nodes of other rows of this network
+=================== ==============================================================
+
+Each has as many centroids, the same seed and the same layer. Beside them stands "random_points",
+this network's own nodes on the distances to random rows: it is pulled at, and so no control, but
+it tells whether the nodes speak of these centroids or of wherever a row lies.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from hedgecore.insurance.evaluation.node_regression import Regression, explanation_gain, regress
+from hedgecore.insurance.preparation import XnnPreparation
+from hedgecore.insurance.xnn.network import divided, pre_activations
+from hedgecore.rng import numpy_stream
+
+CONTROLS = ("untrained", "plain", "plain_random_points", "permuted")
+ELSEWHERE = "random_points"
+GAINS = (
+    *(f"r2_{name}" for name in (*CONTROLS, ELSEWHERE)),
+    "explanation_gain",
+    "specificity",
+    "rho_control",
+    "rho_gain",
+)
+"""What :func:`gains` gives."""
+
+Pair = tuple[Float[np.ndarray, "train nodes"], Float[np.ndarray, "rows nodes"]]
+
+
+def seen(
+    preparation: XnnPreparation, theta: Mapping[str, Tensor], *, layer: int, split: str
+) -> Pair:
+    """The nodes of ``layer`` on the training rows, and on those of ``split``."""
+    below, _ = divided(theta, layer)
+    train, held_out = (
+        pre_activations(below, preparation.rows(name).x)[-1].numpy(force=True)
+        for name in ("train", split)
+    )
+    return train, held_out
+
+
+def regressions(
+    preparation: XnnPreparation, nodes: Pair, *, layer: int, split: str
+) -> dict[str, Regression]:
+    """How far the nodes of every control, and those elsewhere, are told by their distances.
+
+    Args:
+        preparation: gives the other networks and all distances.
+        nodes: of the network in question, as :func:`seen` gives them.
+        layer: whose nodes these are.
+        split: the held-out rows, "val" or "test".
+    """
+    untrained, plain = (
+        seen(preparation, theta, layer=layer, split=split)
+        for theta in (preparation.theta_0, preparation.theta_star)
+    )
+    # Nodes of other rows are distances of other rows, for which nothing is to be solved again.
+    order = (
+        numpy_stream(preparation.seed, "permuted", name).permutation(len(part))
+        for name, part in zip(("train", split), nodes, strict=True)
+    )
+    others = nodes[0][next(order)], nodes[1][next(order)]
+    found = {
+        **_together(
+            preparation,
+            {"untrained": untrained, "plain": plain, "permuted": others},
+            split=split,
+            to="distances",
+        ),
+        **_together(
+            preparation,
+            {ELSEWHERE: nodes, "plain_random_points": plain},
+            split=split,
+            to="random_distances",
+        ),
+    }
+    return {name: found[name] for name in (*CONTROLS, ELSEWHERE)}
+
+
+def gains(own: Regression, controls: Mapping[str, Regression]) -> dict[str, float]:
+    """R^2 of every control, and by how much ``own`` beats the best of them; see ``GAINS``.
+
+    "specificity" is by how much it beats its own nodes elsewhere.
+    """
+    r2 = {name: float(control.r2.mean()) for name, control in controls.items()}
+    elsewhere = r2.pop(ELSEWHERE)
+    rho = {name: float(controls[name].top.mean()) for name in CONTROLS}
+    mean = float(own.r2.mean())
+    values = {
+        **{f"r2_{name}": value for name, value in r2.items()},
+        f"r2_{ELSEWHERE}": elsewhere,
+        "explanation_gain": explanation_gain(mean, r2),
+        "specificity": mean - elsewhere,
+        "rho_control": max(rho.values()),
+        "rho_gain": explanation_gain(float(own.top.mean()), rho),
+    }
+    assert tuple(values) == GAINS
+    return values
+
+
+def _together(
+    preparation: XnnPreparation, nodes: Mapping[str, Pair], *, split: str, to: str
+) -> dict[str, Regression]:
+    """Regressions on the same distances, solved at once."""
+    train, held_out = (np.hstack(parts) for parts in zip(*nodes.values(), strict=True))
+    whole = regress(
+        train,
+        preparation.distances("train", to=to),
+        held_out,
+        preparation.distances(split, to=to),
+    )
+    width = len(whole.r2) // len(nodes)
+    return {name: whole.part(slice(i * width, (i + 1) * width)) for i, name in enumerate(nodes)}

@@ -1,0 +1,269 @@
+"""How far the nodes of a layer speak of distances to centroids, measured on held-out rows.
+
+A node is the pre-activation of one unit. Fits are made on training rows, everything else on rows
+that neither network nor fit has seen. R^2 grows with the number of centroids whatever they mean,
+and an untrained network or random points reach about as much as a trained network: only the gain
+over such controls says something, see :func:`explanation_gain`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from hedgecore.insurance.evaluation.information import (
+    adjusted_information,
+    concentration,
+    gini,
+    information_gap,
+    levels,
+    memberships,
+)
+from hedgecore.metrics import Metric
+
+OWNED = 0.7
+"""|rho| above which a node counts as one that speaks for its centroid."""
+
+# Activations and distances are float32: what is smaller beside the largest is rounding.
+_RESOLUTION = 1e-6
+
+EXPLANATION: Mapping[str, Metric] = {
+    "r2_mean": Metric("higher", "1", "held-out R^2 of a node on all distances, mean of nodes"),
+    "r2_median": Metric("higher", "1", "the same, median of nodes"),
+    "r2_min": Metric("higher", "1", "the same, least of nodes"),
+    "beta_max": Metric(None, "1", "largest |standardised coefficient|, mean of nodes"),
+    "beta_gini": Metric("higher", "1", "sparsity of |beta|: 0 all equal, 1 - 1 / K one alone"),
+    "rho_top": Metric("higher", "1", "largest |correlation| with a distance, mean of nodes"),
+    "rho_gap": Metric("higher", "1", "its lead over the second largest, mean of nodes"),
+    "mi_mean": Metric("higher", "1", "adjusted MI of node and nearest centroid, mean of nodes"),
+    "mi_max": Metric("higher", "1", "the same, largest of nodes"),
+    "mig": Metric("higher", "1", "lead of the most informative node, mean of centroids"),
+    "disentanglement": Metric("higher", "1", "each node uses few distances (DCI)"),
+    "completeness": Metric("higher", "1", "each distance is used by few nodes (DCI)"),
+    "coverage": Metric("higher", "centroids", "centroids that a node speaks for, |rho| > 0.7"),
+    "dead_nodes": Metric("lower", "nodes", "nodes that are constant or never above zero"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearFit:
+    """Nodes as affine functions of distances.
+
+    Args:
+        coefficients: node units per unit of distance.
+        intercept: of every node.
+        beta: coefficients in standard deviations of node per standard deviation of distance.
+        inflation: variance inflation factor of every distance, 1 / (1 - R^2 on the others).
+        rank: of the distances. Below K, of all coefficients that fit equally well these are the
+            smallest, which shares an effect among distances that move together.
+    """
+
+    coefficients: Float[np.ndarray, "centroids nodes"]
+    intercept: Float[np.ndarray, " nodes"]
+    beta: Float[np.ndarray, "nodes centroids"]
+    inflation: Float[np.ndarray, " centroids"]
+    rank: int
+
+    def __call__(
+        self, distances: Float[np.ndarray, "rows centroids"]
+    ) -> Float[np.ndarray, "rows nodes"]:
+        """The nodes that ``distances`` imply."""
+        return distances @ self.coefficients + self.intercept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regression:
+    """How far distances tell nodes.
+
+    Args:
+        fit: on training rows.
+        r2: held-out share of variance that ``fit`` explains, below 0 where it misleads; 0 for a
+            node that is constant there.
+        rho: held-out correlation with each distance; 0 for a constant.
+    """
+
+    fit: LinearFit
+    r2: Float[np.ndarray, " nodes"]
+    rho: Float[np.ndarray, "nodes centroids"]
+
+    @property
+    def top(self) -> Float[np.ndarray, " nodes"]:
+        """Largest |rho| of every node."""
+        return np.abs(self.rho).max(axis=1)
+
+    def part(self, nodes: slice) -> "Regression":
+        """The same of some of the nodes."""
+        fit = replace(
+            self.fit,
+            coefficients=self.fit.coefficients[:, nodes],
+            intercept=self.fit.intercept[nodes],
+            beta=self.fit.beta[nodes],
+        )
+        return Regression(fit=fit, r2=self.r2[nodes], rho=self.rho[nodes])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation(Regression):
+    """What :func:`explain` measures, node by node.
+
+    Args:
+        information: adjusted mutual information with the nearest centroid.
+        mig: mutual information gap of every centroid.
+        dead: nodes that are constant, or at most 0 and so silenced by ReLU, on all held-out rows.
+        members: held-out rows nearest to each centroid.
+    """
+
+    information: Float[np.ndarray, " nodes"]
+    mig: Float[np.ndarray, " centroids"]
+    dead: Bool[np.ndarray, " nodes"]
+    members: Int[np.ndarray, " centroids"]
+
+    @property
+    def owner(self) -> Int[np.ndarray, " nodes"]:
+        """The centroid with which each node correlates most, in absolute value."""
+        return np.abs(self.rho).argmax(axis=1)
+
+    @property
+    def gap(self) -> Float[np.ndarray, " nodes"]:
+        """Lead of ``top`` over the second largest |rho|; all of it where K = 1."""
+        ranked = np.sort(np.abs(self.rho), axis=1)
+        return ranked[:, -1] - (ranked[:, -2] if ranked.shape[1] > 1 else 0)
+
+    def summary(self) -> dict[str, float]:
+        """Every entry of ``EXPLANATION``."""
+        importance = np.abs(self.fit.beta)
+        values = {
+            "r2_mean": self.r2.mean(),
+            "r2_median": np.median(self.r2),
+            "r2_min": self.r2.min(),
+            "beta_max": importance.max(axis=1).mean(),
+            "beta_gini": gini(importance).mean(),
+            "rho_top": self.top.mean(),
+            "rho_gap": self.gap.mean(),
+            "mi_mean": self.information.mean(),
+            "mi_max": self.information.max(),
+            "mig": self.mig.mean(),
+            "disentanglement": concentration(importance),
+            "completeness": concentration(importance.T),
+            "coverage": len(np.unique(self.owner[self.top > OWNED])),
+            "dead_nodes": self.dead.sum(),
+        }
+        assert values.keys() == EXPLANATION.keys()
+        return {name: float(value) for name, value in values.items()}
+
+
+def explain(
+    train_nodes: Float[np.ndarray, "train nodes"],
+    train_distances: Float[np.ndarray, "train centroids"],
+    nodes: Float[np.ndarray, "rows nodes"],
+    distances: Float[np.ndarray, "rows centroids"],
+) -> Explanation:
+    """Nodes against distances; the rows of each pair must be the same, in the same order.
+
+    Args:
+        train_nodes: pre-activations that the linear fit is made on.
+        train_distances: of the same rows to every centroid.
+        nodes: pre-activations of held-out rows, on which everything is measured.
+        distances: of the held-out rows.
+    Raises:
+        ValueError: fewer than 2 held-out rows, or as :func:`linear_fit`.
+    """
+    found = regress(train_nodes, train_distances, nodes, distances)
+    nodes, distances = nodes.astype(np.float64), distances.astype(np.float64)
+    node_levels = levels(nodes)
+    return Explanation(
+        fit=found.fit,
+        r2=found.r2,
+        rho=found.rho,
+        information=adjusted_information(node_levels, memberships(distances)),
+        mig=information_gap(node_levels, levels(distances)),
+        dead=_constant(nodes) | (nodes.max(axis=0) <= 0),
+        members=np.bincount(distances.argmin(axis=1), minlength=distances.shape[1]),
+    )
+
+
+def regress(
+    train_nodes: Float[np.ndarray, "train nodes"],
+    train_distances: Float[np.ndarray, "train centroids"],
+    nodes: Float[np.ndarray, "rows nodes"],
+    distances: Float[np.ndarray, "rows centroids"],
+) -> Regression:
+    """The part of :func:`explain` that controls are held to; arguments and errors are the same."""
+    if len(nodes) < 2:
+        raise ValueError(f"rows must be at least 2 to measure anything on, got {len(nodes)}")
+    fit = linear_fit(train_nodes, train_distances)
+    nodes, distances = nodes.astype(np.float64), distances.astype(np.float64)
+    constant = _constant(nodes)
+    residual = np.square(nodes - fit(distances)).sum(axis=0)
+    total = np.square(nodes - nodes.mean(axis=0)).sum(axis=0)
+    return Regression(
+        fit=fit,
+        r2=np.where(constant, 0, 1 - residual / np.where(constant, 1, total)),
+        rho=_standardised(nodes)[0].T @ _standardised(distances)[0] / len(nodes),
+    )
+
+
+def linear_fit(
+    nodes: Float[np.ndarray, "rows nodes"], distances: Float[np.ndarray, "rows centroids"]
+) -> LinearFit:
+    """Ordinary least squares with intercept, of the least norm where distances are collinear.
+
+    Raises:
+        ValueError: no more rows than centroids.
+    """
+    rows, centroids = distances.shape
+    if rows <= centroids:
+        raise ValueError(f"rows must exceed the {centroids} centroids for a fit, got {rows}")
+    nodes, distances = nodes.astype(np.float64), distances.astype(np.float64)
+    z, z_mean, z_sd = _standardised(nodes)
+    d, d_mean, d_sd = _standardised(distances)
+    u, s, vt = np.linalg.svd(d, full_matrices=False)
+    least = max(_RESOLUTION * s[0], np.finfo(np.float64).tiny)
+    kept = s > least
+    beta = vt[kept].T @ (u[:, kept].T @ z / s[kept, None])
+    units = np.divide(1, d_sd, out=np.zeros(centroids), where=d_sd > 0)
+    coefficients = units[:, None] * beta * z_sd
+    return LinearFit(
+        coefficients=coefficients,
+        intercept=z_mean - d_mean @ coefficients,
+        beta=beta.T,
+        inflation=rows * np.square(vt / np.maximum(s, least)[:, None]).sum(axis=0),
+        rank=int(kept.sum()),
+    )
+
+
+def explanation_gain(value: float, controls: Mapping[str, float]) -> float:
+    """``value`` less that of the best control of the same number of centroids.
+
+    Args:
+        value: held-out R^2, or top |rho|.
+        controls: the same of an untrained network, of random points as centroids, of no
+            explanation term and of permuted rows, by name. Training and held-out rows are both
+            permuted: a chance fit to the former alone meets true structure in the latter, and
+            its R^2 strays from 0 by 1 / sqrt(rows) and not by K / rows.
+    Raises:
+        ValueError: no controls.
+    """
+    if not controls:
+        raise ValueError("controls is empty; a gain needs at least one matched control")
+    return value - max(controls.values())
+
+
+def _constant(x: np.ndarray) -> np.ndarray:
+    low, high = x.min(axis=0), x.max(axis=0)
+    return high - low <= _RESOLUTION * np.maximum(np.abs(low), np.abs(high))
+
+
+def _standardised(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``x`` with mean 0 and standard deviation 1 in every column, and what they were before.
+
+    A column that is constant becomes 0 throughout, and its standard deviation is 0.
+    """
+    mean = x.mean(axis=0)
+    standard = x - mean
+    # numpy's own would copy the rows again, which takes longer than the arithmetic.
+    sd = np.sqrt(np.einsum("rc,rc->c", standard, standard) / len(x))
+    sd[_constant(x)] = 0
+    standard *= np.divide(1, sd, out=np.zeros_like(sd), where=sd > 0)
+    return standard, mean, sd

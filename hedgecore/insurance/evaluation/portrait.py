@@ -1,0 +1,115 @@
+"""What the nodes of a trained network answer to, and whether it uses what they are said to mean.
+
+Here is where rows are left out for the sake of time: an assessment has one core and a second, and
+these figures gain nothing visible from all rows.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from hedgecore.insurance.evaluation.faithfulness import concept_test
+from hedgecore.insurance.evaluation.probes import logit_slopes, maximise, partial_dependence
+from hedgecore.insurance.evaluation.scores import CLASSES
+from hedgecore.insurance.preparation import XnnPreparation
+from hedgecore.insurance.xnn.network import divided, pre_activations
+from hedgecore.rng import numpy_stream
+
+# Rows of a mean along a ray, of random concepts, and of the quantiles that bound the inputs.
+_MOVED, _CONCEIVED, _BOUNDING = 128, 1500, 4096
+_ASCENT = 40
+# Centroids, the largest first, from which an ascent begins; it also begins at the mean.
+_STARTS = 6
+_BOX = (0.01, 0.99)
+
+
+def probes(
+    preparation: XnnPreparation, theta: Mapping[str, Tensor], *, layer: int, points: int
+) -> dict[str, Tensor]:
+    """Nodes as functions of each distance, and the inputs that excite them most.
+
+    Args:
+        preparation: gives test rows to move, and training rows that bound the inputs.
+        theta: of the network.
+        layer: whose nodes these are.
+        points: of the grid of distances.
+    Returns:
+        ``dependence.distance`` and ``.mean`` of :class:`.probes.Dependence`,
+        ``excitation.point`` and ``.value`` of :class:`.probes.Excitation`.
+    """
+    below, _ = divided(theta, layer)
+    nodes = partial(_last, below)
+    test, centroids = preparation.inputs["test.x"], preparation.points
+    moved = _spread(len(test), _MOVED)
+    dependence = partial_dependence(
+        nodes,
+        test[moved],
+        centroids,
+        preparation.inputs["test.distances"][moved],
+        points=points,
+    )
+    train = preparation.inputs["train.x"]
+    known = train[_spread(len(train), _BOUNDING)]
+    low, high = np.quantile(known.numpy(), _BOX, axis=0)
+    starts = {f"centroid {k}": centroid for k, centroid in enumerate(centroids[:_STARTS])}
+    excitation = maximise(
+        nodes,
+        {"mean": known.mean(dim=0), **starts},
+        low=torch.from_numpy(low).to(known),
+        high=torch.from_numpy(high).to(known),
+        steps=_ASCENT,
+    )
+    return {
+        "dependence.distance": dependence.distance,
+        "dependence.mean": dependence.mean,
+        "excitation.point": excitation.point,
+        "excitation.value": excitation.value,
+    }
+
+
+def concepts(
+    preparation: XnnPreparation, theta: Mapping[str, Tensor], *, layer: int, random_concepts: int
+) -> tuple[Float[np.ndarray, " clusters"], Float[np.ndarray, " clusters"]]:
+    """TCAV of the rows nearest to each centroid for the best class: scores, and their p-values.
+
+    NaN for a centroid that has none or all of the rows looked at, or where none is of that class.
+
+    Args:
+        preparation: gives test rows.
+        theta: of the network.
+        layer: in which concepts are directions.
+        random_concepts: that each is held against.
+    """
+    below, above = divided(theta, layer)
+    looked_at = _spread(len(preparation.inputs["test.x"]), _CONCEIVED)
+    with torch.no_grad():
+        nodes = _last(below, preparation.inputs["test.x"][looked_at])
+    best = preparation.inputs["test.y"][looked_at] == CLASSES - 1
+    slopes = logit_slopes(lambda z: _last(above, z.relu()), nodes[best], to=CLASSES - 1).numpy()
+    nearest = preparation.distances("test")[looked_at].argmin(axis=1)
+    score, p_value = np.full((2, len(preparation.points)), np.nan)
+    for k in range(len(score)):
+        members: Bool[np.ndarray, " rows"] = nearest == k
+        if len(slopes) and 0 < members.sum() < len(members):
+            found = concept_test(
+                slopes,
+                nodes.numpy(),
+                members,
+                generator=numpy_stream(preparation.seed, "concepts", str(k)),
+                random_concepts=random_concepts,
+            )
+            score[k], p_value[k] = found.score, found.p_value
+    return score, p_value
+
+
+def _last(theta: Mapping[str, Tensor], x: Float[Tensor, "rows _"]) -> Float[Tensor, "rows _"]:
+    return pre_activations(theta, x)[-1]
+
+
+def _spread(rows: int, most: int) -> Int[Tensor, " some"]:
+    """At most ``most`` row numbers, evenly spread."""
+    return torch.linspace(0, rows - 1, min(rows, most), dtype=torch.float64).long()

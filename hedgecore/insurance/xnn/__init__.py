@@ -1,0 +1,1 @@
+"""The explainable network (X-NN): architecture, alignment methods and training."""

@@ -1,0 +1,276 @@
+"""One training step, under every method that an explanation may have.
+
+==================== ======================================================================
+none                 one step of Adam on the cross-entropy
+double_step          two on the same gradient, which is what moves the notebook's curve
+multiplier_published two, the second on a gradient multiplied as the notebook does
+multiplier           one, its gradient or its update multiplied by the repaired factors
+alignment            one, on CE + adj_weight sum_l f(l) L_layer + beta sum_l L_contrastive
+==================== ======================================================================
+
+At ``adj_weight`` 0 every method is "none", second step and contrastive term included: weight 0 is
+the plain network to the last bit, and so the control of all the others.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from hedgecore.insurance.config import ExplanationConfig, Method
+from hedgecore.insurance.xnn.alignment import (
+    Alignment,
+    Landmarks,
+    Outputs,
+    contrastive,
+    depth_factor,
+    multiplier,
+    multiplier_published,
+    unit_distances,
+)
+from hedgecore.insurance.xnn.network import matrices, pre_activations
+
+
+class Batch(NamedTuple):
+    """Some training rows.
+
+    Args:
+        x: batch x features.
+        y: labels, from 0.
+        known: what the method in force knows of the rows' distances; see :class:`Rule`.
+    """
+
+    x: Tensor
+    y: Tensor
+    known: Tensor
+
+
+class Outcome(NamedTuple):
+    """A batch as the network saw it before the step.
+
+    Args:
+        outputs: z of every layer.
+        added: what the method added to the mean cross-entropy.
+    """
+
+    outputs: Outputs
+    added: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A method.
+
+    Args:
+        step: takes a step on a batch.
+        known: something of the distances, batch by batch, of the training rows in a given order
+            and batches of a given size; None for a method that knows no centroids.
+    """
+
+    step: Callable[["Descent", Batch], Outcome]
+    known: Callable[[Landmarks, Tensor, int], Sequence[Tensor]] | None = None
+
+
+class Descent:
+    """Parameters on their way down. To call it is to take a step by the method in force.
+
+    Args:
+        start: initial parameters; "multiplier_published" takes its centroid outputs from them.
+        explanation: the method and its settings.
+        landmarks: centroids and distances; may be None where the method in force knows none.
+        lr: learning rate of Adam.
+    Raises:
+        ValueError: landmarks are missing.
+    """
+
+    def __init__(
+        self,
+        start: Mapping[str, Tensor],
+        explanation: ExplanationConfig,
+        landmarks: Landmarks | None,
+        *,
+        lr: float,
+    ) -> None:
+        self.start, self.explanation = start, explanation
+        self.theta = {n: value.detach().clone().requires_grad_() for n, value in start.items()}
+        # One kernel for all tensors: a step of so small a network is a fifth faster.
+        self.optimiser = torch.optim.Adam(self.theta.values(), lr=lr, fused=True)
+        self._landmarks = landmarks
+        self._rule = METHODS[explanation.applied]
+        if landmarks is None and self._rule.known is not None:
+            raise ValueError(
+                f"landmarks are what {explanation.applied} pulls towards, got None; "
+                "give centroids and distances"
+            )
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """A step on ``batch``."""
+        return self._rule.step(self, batch)
+
+    def batches(self, x: Tensor, y: Tensor, order: Tensor, batch_size: int) -> Iterator[Batch]:
+        """The training rows in ``order``, cut into batches; the last may be smaller."""
+        known: Iterable[Tensor] = repeat(x.new_empty(0))
+        if self._rule.known is not None:
+            known = self._rule.known(self.landmarks, order, batch_size)
+        return map(Batch, x[order].split(batch_size), y[order].split(batch_size), known)
+
+    def forward(self, batch: Batch) -> tuple[Outputs, Tensor]:
+        """z of every layer, and the mean cross-entropy."""
+        outputs = pre_activations(self.theta, batch.x)
+        return outputs, cross_entropy(outputs[-1], batch.y)
+
+    def backward(
+        self, loss: Tensor, outputs: Outputs = (), gradients: Sequence[Tensor] = ()
+    ) -> None:
+        """Set the gradient to that of ``loss``, and of more whose ``gradients`` are known."""
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward((loss, *outputs), (None, *gradients))
+
+    def multiply_gradient(self, factors: Mapping[int, Tensor]) -> None:
+        """Multiply the gradients of weight matrices, by layer; biases stay as they are."""
+        for layer, factor in factors.items():
+            gradient = self.matrices[layer].grad
+            assert gradient is not None, "backward() comes first"
+            gradient.mul_(factor)
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """Centroids and distances, of a method that has them."""
+        assert self._landmarks is not None, "checked when made"
+        return self._landmarks
+
+    @cached_property
+    def matrices(self) -> list[Tensor]:
+        """The weights of every layer."""
+        return matrices(self.theta)
+
+    @cached_property
+    def untrained(self) -> Outputs:
+        """z of every layer at the centroids, before training."""
+        return pre_activations(self.start, self.landmarks.points)
+
+    def depth_factors(self, depth: str, *, among: int) -> dict[int, float]:
+        """f(l) of the layers that are pulled at: the one chosen, or the first ``among``."""
+        one = self.explanation.layer
+        return {
+            layer: depth_factor(
+                layer, len(self.matrices), depth=depth, alpha=self.explanation.alpha
+            )
+            for layer in (range(among) if one is None else (one,))
+        }
+
+    def strengths(self, depth: str) -> dict[int, float]:
+        """adj_weight * intensity * f(l), by layer."""
+        strength = self.explanation.adj_weight * self.explanation.intensity
+        factors = self.depth_factors(depth, among=len(self.matrices))
+        return {layer: strength * factor for layer, factor in factors.items()}
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """The loss that is added, with its weight; of the logits only where they are asked for."""
+        hidden = len(self.matrices) - 1
+        factors = self.depth_factors(self.explanation.depth, among=hidden)
+        return Alignment(
+            {layer: self.explanation.adj_weight * f for layer, f in factors.items()},
+            widths=[len(w) for w in self.matrices],
+            clusters=len(self.landmarks.points),
+            like=self.landmarks.distances,
+        )
+
+
+def none(descent: Descent, batch: Batch) -> Outcome:
+    """A plain step."""
+    outputs, loss = descent.forward(batch)
+    descent.backward(loss)
+    descent.optimiser.step()
+    return Outcome(outputs, torch.zeros_like(loss))
+
+
+def double_step(descent: Descent, batch: Batch) -> Outcome:
+    """A plain step, and another on its gradient: the control of the published multiplier."""
+    outcome = none(descent, batch)
+    descent.optimiser.step()
+    return outcome
+
+
+def published(descent: Descent, batch: Batch) -> Outcome:
+    """A plain step, and another on its gradient multiplied, by the weights as they then are."""
+    outcome = none(descent, batch)
+    factors = multiplier_published(
+        descent.matrices,
+        batch.x,
+        outcome.outputs,
+        descent.untrained,
+        batch.known,
+        descent.strengths("peaked"),
+    )
+    descent.multiply_gradient(factors)
+    descent.optimiser.step()
+    return outcome
+
+
+def multiplied(descent: Descent, batch: Batch) -> Outcome:
+    """One step, its gradient or its update multiplied."""
+    outputs, loss = descent.forward(batch)
+    descent.backward(loss)
+    with torch.no_grad():
+        factors = multiplier(
+            descent.matrices,
+            batch.x,
+            outputs,
+            pre_activations(descent.theta, descent.landmarks.points),
+            batch.known,
+            descent.strengths(descent.explanation.depth),
+        )
+        if descent.explanation.target == "gradient":
+            descent.multiply_gradient(factors)
+            descent.optimiser.step()
+        else:
+            before = {layer: descent.matrices[layer].clone() for layer in factors}
+            descent.optimiser.step()
+            for layer, factor in factors.items():
+                w = descent.matrices[layer]
+                w.copy_(before[layer].lerp(w, factor))
+    return Outcome(outputs, torch.zeros_like(loss))
+
+
+def aligned(descent: Descent, batch: Batch) -> Outcome:
+    """One step on the loss with its explanation."""
+    explanation, alignment = descent.explanation, descent.alignment
+    outputs, loss = descent.forward(batch)
+    pulled = [outputs[layer] for layer in alignment.layers]
+    added, gradients = alignment(outputs, batch.known)
+    if explanation.beta:
+        apart = [contrastive(z, batch.y, temperature=explanation.temperature) for z in pulled]
+        contrast = explanation.beta * torch.stack(apart).sum()
+        loss, added = loss + contrast, added + contrast.detach()
+    descent.backward(loss, pulled, gradients)
+    descent.optimiser.step()
+    return Outcome(outputs, added)
+
+
+def _nearness(landmarks: Landmarks, order: Tensor, batch_size: int) -> Sequence[Tensor]:
+    """Distances over the largest of all."""
+    return (landmarks.distances / landmarks.distances.max())[order].split(batch_size)
+
+
+def _quantiles(landmarks: Landmarks, order: Tensor, batch_size: int) -> Sequence[Tensor]:
+    return landmarks.quantiles[order].split(batch_size)
+
+
+def _units(landmarks: Landmarks, order: Tensor, batch_size: int) -> Sequence[Tensor]:
+    return unit_distances(landmarks.distances[order], batch_size)
+
+
+METHODS: Mapping[Method, Rule] = {
+    "none": Rule(step=none),
+    "double_step": Rule(step=double_step),
+    "multiplier_published": Rule(step=published, known=_nearness),
+    "multiplier": Rule(step=multiplied, known=_quantiles),
+    "alignment": Rule(step=aligned, known=_units),
+}

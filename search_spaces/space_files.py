@@ -1,0 +1,84 @@
+"""Space files: those at a path, and those that come with the package, by name."""
+
+import os
+import stat
+from difflib import get_close_matches
+from pathlib import Path
+
+from search_spaces.messages import SpaceError
+from search_spaces.yaml_source import MOST_BYTES
+from search_spaces.yaml_text import show
+
+_SHIPPED = Path(__file__).parent
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the space files that come with the package."""
+    return tuple(sorted(file.name for file in _SHIPPED.glob("*.yaml")))
+
+
+def read(space: str | os.PathLike[str]) -> tuple[Path, str]:
+    """The path and the text of a space file.
+
+    Args:
+        space: a path; where there is no file, the last part names a shipped space, with or
+            without its suffix.
+    Raises:
+        SpaceError: it cannot be read, is no regular file, is too large, or is not UTF-8.
+        TypeError: ``space`` is no path.
+    """
+    if not isinstance(space, str | os.PathLike) or isinstance(os.fspath(space), bytes):
+        cure = "give the path of a YAML file, or the name of a shipped space such as 'tickets'"
+        raise TypeError(f"a space is text or a Path, got {show(space)}; {cure}")
+    path = Path(space)
+    if not str(space).strip():
+        raise SpaceError("the name of the space is empty; give a YAML file, or tickets")
+    try:
+        data = _bytes(path)
+    except (FileNotFoundError, NotADirectoryError):
+        path = _shipped_path(path)
+        data = _bytes(path)
+    except (OSError, ValueError) as error:
+        if isinstance(error, SpaceError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpaceError(f"{path}: cannot be read ({reason}); give a YAML file") from None
+    try:
+        return path, data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = f"byte {data[error.start]:#04x}"
+        raise SpaceError(f"{path.name}:{line}: not UTF-8 ({byte}); save it as UTF-8") from None
+
+
+def _bytes(path: Path) -> bytes:
+    # Without O_NONBLOCK a FIFO would keep whoever opens it until somebody writes.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            near = f", or {path.name}.yaml" if f"{path.name}.yaml" in shipped() else ""
+            raise SpaceError(f"{path}: is a directory; give a YAML file in it{near}")
+        if not stat.S_ISREG(mode):
+            raise SpaceError(f"{path}: is no regular file; save the space in one")
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(MOST_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > MOST_BYTES:
+        raise SpaceError(
+            f"{path}: is larger than {MOST_BYTES:,} bytes; a space is a few kilobytes"
+        )
+    return data
+
+
+def _shipped_path(path: Path) -> Path:
+    names = shipped()
+    for name in (path.name, f"{path.name}.yaml"):
+        if name in names:
+            return _SHIPPED / name
+    stems = {name.removesuffix(".yaml"): name for name in names}
+    near = get_close_matches(path.name, names, n=1)
+    near = near or [stems[stem] for stem in get_close_matches(path.name, stems, n=1)]
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise SpaceError(f"no such file {path}; shipped spaces: {', '.join(names) or 'none'}{hint}")

@@ -1,0 +1,253 @@
+"""Lanes: Ray Tune keeps a worker on every slot, and each runs one segment after another.
+
+A Tune trial a configuration would hold its slot while it waits for a decision, or give up its
+process and pay for another. A lane does neither: it is a Tune trial that lives as long as the
+sweep, placed, retried and scaled by Tune, and a configuration occupies it from rung to rung only.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.exceptions import RayActorError
+from ray.tune import Stopper
+from ray.tune.experiment import Trial
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from hedgecore.experiment import Run
+from sweeps.errors import SweepError
+from sweeps.execution.mailbox import Mailbox
+from sweeps.execution.tune import Listener, fit
+from sweeps.execution.worker import Worker, accepted
+from sweeps.scheduling.engine import Engine, Job
+from sweeps.scheduling.ledger import Ledger
+
+_MOST_FALSE_STARTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What there is to do.
+
+    Args:
+        open_run: makes a run of a trial, on a worker.
+        spec: what a worker needs to know of a trial, by its id.
+        more: enters further trials; False if there are none, or not yet.
+        exhausted: whether no further trials will come.
+        changed: called after every event.
+        deadline: seconds of ``time.monotonic`` after which to cut the sweep off; None for never.
+        patience: seconds after which a segment counts as hung; None for never.
+    """
+
+    open_run: Callable[[Mapping[str, Any], bytes | None], Run]
+    spec: Callable[[str], dict[str, Any]]
+    more: Callable[[], bool]
+    exhausted: Callable[[], bool]
+    changed: Callable[[], None]
+    deadline: float | None = None
+    patience: float | None = None
+
+
+def run_lanes(
+    work: Work, ledger: Ledger, engine: Engine, *, lanes: int, resources: Mapping[str, float]
+) -> bool:
+    """Work until nothing is left; False if the deadline came first.
+
+    Raises:
+        SweepError: workers die before they run anything.
+        WriteError: the log takes no more.
+    """
+    # Where the driver is: a worker's node may be reclaimed.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    mailbox: Any = Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
+    desk = _Desk(work, ledger, engine, mailbox)
+    trainable = tune.with_resources(
+        tune.with_parameters(_lane, mailbox=mailbox, open_run=work.open_run), dict(resources)
+    )
+    try:
+        return fit(
+            trainable,
+            desk,
+            param_space={"lane": tune.grid_search(list(range(lanes)))},
+            tune_config=tune.TuneConfig(max_concurrent_trials=lanes),
+            failures=-1,  # the desk counts what a trial costs; a lane always comes back
+            stop=desk.stopper,
+        )
+    finally:
+        ray.kill(mailbox)
+
+
+def _lane(config: dict[str, Any], *, mailbox: Any, open_run: Any) -> None:
+    worker = Worker(open_run)
+    while (job := ray.get(mailbox.take.remote(config["lane"]))) is not None:
+        # Returns when the driver has the segment on its disk.
+        tune.report({"segment": worker.segment(*job)})
+
+
+class _Finished(Stopper):
+    """Tells Tune not to start lanes for which there is no work."""
+
+    def __init__(self) -> None:
+        self.finished = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self.finished
+
+
+class _Desk(Listener):
+    """Hands jobs to lanes and takes their segments: Tune's events in, records out."""
+
+    def __init__(self, work: Work, ledger: Ledger, engine: Engine, mailbox: Any) -> None:
+        super().__init__(ledger, work.changed, work.deadline)
+        self._work, self._engine, self._mailbox = work, engine, mailbox
+        self._jobs: dict[int, tuple[Job, float]] = {}
+        self._idle: list[int] = []
+        self._hung: dict[int, str] = {}
+        self._sent = 0
+        self._false_starts = 0
+        self.stopper = _Finished()
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A lane is up."""
+        lane = trial.config["lane"]
+        self.live[lane] = trial
+        self.guarded(lambda: self._free(lane))
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,
+    ) -> None:
+        """A segment is done; Tune lets the lane go on when this returns."""
+        # Taken out of the result, which Tune keeps in memory.
+        segment = result.pop("segment", None)
+        if segment is not None:
+            self.guarded(lambda: self._take(trial.config["lane"], segment))
+
+    def on_trial_recover(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A lane lost its process; Tune starts another."""
+        self.guarded(lambda: self._lose(trial.config["lane"], last_failure(trial)))
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A lane has ended because there is no more work for it."""
+        self.live.pop(trial.config["lane"], None)
+        self.stopper.finished = self._work.exhausted() and not self._engine.left
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Look at the clock."""
+        super().on_step_end(iteration, trials, **info)
+        if self._work.patience is None:
+            return
+        now = time.monotonic()
+        for lane, (job, since) in self._jobs.items():
+            if now - since > self._work.patience:
+                self._jobs[lane] = job, now
+                self._hung[lane] = f"it hung: no rung within {self._work.patience:g} s"
+                self.kill(lane)
+
+    def _take(self, lane: int, segment: dict[str, Any]) -> None:
+        segment = accepted(segment)
+        job, _ = self._jobs.pop(lane)
+        assert segment["trial_id"] == job.trial_id
+        self._false_starts = 0
+        self._hung.pop(lane, None)
+        keep = self.ledger
+        # Files first: what the log names is there.
+        if model := segment.pop("model", None):
+            segment["end"]["model"] = keep.keep_model(job.trial_id, model)
+        if checkpoint := segment.pop("checkpoint", None):
+            segment["checkpoint"] = keep.keep_checkpoint(job.trial_id, checkpoint)
+        keep.append(segment)
+        self._free(lane)
+
+    def _free(self, lane: int) -> None:
+        self._idle.append(lane)
+        self._hand_out()
+        self.changed()
+
+    def _hand_out(self) -> None:
+        while self._idle:
+            job = self._engine.next()
+            if job is None:
+                if self._work.more():
+                    continue
+                break
+            lane = self._idle.pop()
+            self.ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
+            self._jobs[lane] = job, time.monotonic()
+            checkpoint = self.ledger.checkpoint(job.trial_id) if job.start else None
+            start = job.start if checkpoint else 0
+            spec = self._work.spec(job.trial_id)
+            self._send(lane, ({**spec, "start": start, "stop": job.stop}, checkpoint))
+        assert self._jobs or not self._idle or not self._engine.left, "nothing can go on"
+        if self._work.exhausted():
+            # Every trial left has a lane; one that loses its worker gets it back.
+            spare = len(self._jobs) + len(self._idle) - self._engine.left
+            for _ in range(min(len(self._idle), spare)):
+                self._send(self._idle.pop(), None)
+
+    def _send(self, lane: int, job: tuple[dict[str, Any], bytes | None] | None) -> None:
+        self._sent += 1
+        self._mailbox.put.remote(lane, self._sent, job)
+
+    def _lose(self, lane: int, failure: str) -> None:
+        # A node that goes away, as spot instances do, is nobody's fault.
+        node = "node has died" in failure
+        error = self._hung.pop(lane, reason(failure))
+        self.live.pop(lane, None)
+        try:
+            ray.get(self._mailbox.reset.remote(lane, self._sent))
+        except RayActorError as lost:
+            raise SweepError(
+                "the process that hands out work has died; the same command goes on"
+            ) from lost
+        if lane in self._idle:
+            self._idle.remove(lane)
+        if lane not in self._jobs:
+            self._false_starts += not node
+            if self._false_starts > _MOST_FALSE_STARTS:
+                raise SweepError(f"workers die before they run anything: {error}")
+            return
+        job, _ = self._jobs.pop(lane)
+        self.ledger.append(
+            {"type": "lost", "trial_id": job.trial_id, "error": error, "node": node}
+        )
+        self._hand_out()
+        self.changed()
+
+
+def last_failure(trial: Trial) -> str:
+    """What Tune noted of the last failure of ``trial``; empty if it did not."""
+    # Its own reader looks in the storage, where the file comes later.
+    noted = Path(trial.error_file).read_text() if trial.error_file else ""
+    return noted.rpartition("Failure # ")[2]
+
+
+def reason(failure: str) -> str:
+    """The last line of what went wrong."""
+    lines = [line.strip() for line in failure.splitlines()]
+    last = next((line for line in reversed(lines) if line), "unknown")
+    return last.partition(" Some common causes")[0]
+
+
+def slots(resources: Mapping[str, float]) -> int:
+    """How many lanes of ``resources`` the cluster holds now."""
+    there = ray.cluster_resources()
+    wanted = {"CPU": resources["cpu"], "GPU": resources["gpu"]}
+    return int(min(there.get(name, 0.0) // amount for name, amount in wanted.items() if amount))

@@ -1,0 +1,144 @@
+"""What all trials of a seed share, in the object store: prepared once by a task of its own.
+
+Arrays travel as read-only NumPy, which Ray maps into every process of a node without a copy. What
+a preparation has from its base is there once.
+"""
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from ray.exceptions import RayError
+from torch import Tensor
+
+from hedgecore.config import from_mapping
+from hedgecore.experiment import Preparation
+from hedgecore.threads import one_thread
+from hedgecore.training.convergence import DivergedError
+from sweeps.errors import PreparationError, UsageError
+from sweeps.experiments import experiment
+from sweeps.journal.preparations import Facts, Filed
+
+# An input, or a file and a tensor in it.
+Arrays = dict[str | tuple[str, str], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A preparation as trials get it: facts by value, arrays by reference.
+
+    Args:
+        name: of the experiment.
+        facts: what is known without the arrays.
+        arrays: one reference, or that of its base before its own.
+    """
+
+    name: str
+    facts: Facts
+    arrays: "tuple[ray.ObjectRef, ...]"
+
+    def fetch(self) -> Preparation:
+        """The preparation on this node; its tensors are views of the object store, not copies."""
+        return _assembled(self.name, self.facts, _merged(*ray.get(list(self.arrays))))
+
+
+@ray.remote(num_cpus=1, num_returns=2)
+def prepare_task(
+    name: str,
+    study: dict[str, Any],
+    seed: int,
+    core: str,
+    filed: "Filed | None",
+    base_facts: Facts | str | None = None,
+    base_arrays: Arrays | None = None,
+) -> tuple[Facts | str, Arrays]:
+    """Facts and arrays of one preparation, or what went wrong with it in one line.
+
+    The arrays that its base has already are left out.
+    """
+    if isinstance(base_facts, str):
+        return base_facts, {}
+    one_thread()
+    began = time.perf_counter()
+    asked = experiment(name)
+    typed = from_mapping(asked.study, study)
+    base = None
+    if base_facts is not None and base_arrays is not None:
+        base = _assembled(name, base_facts, base_arrays)
+    try:
+        if filed is not None:
+            made = filed.restore(asked, typed, base)
+        else:
+            made = asked.prepare(typed, seed=seed, base=base)
+    except DivergedError as error:
+        wording = asked.wording
+        return f"{wording.baseline} diverged: {error} ({wording.baseline_lr})", {}
+    except (UsageError, ValueError) as error:
+        return str(error), {}
+    seconds = time.perf_counter() - began
+    facts = filed.facts if filed else Facts.of(made, core=core, seconds=seconds)
+    known = base_arrays or {}
+    return facts, {k: a for k, a in _arrays(made).items() if not _same(a, known.get(k))}
+
+
+def collect(
+    key: str, name: str, facts: "ray.ObjectRef", arrays: "ray.ObjectRef", base: Shared | None
+) -> Shared:
+    """The finished preparation ``key`` of experiment ``name``, which adds to ``base``.
+
+    Raises:
+        PreparationError: a baseline diverged, the data cannot be had, what is filed does not fit
+            this machine, or its worker was lost again and again.
+    """
+    try:
+        made = ray.get(facts)
+        if isinstance(made, str):
+            raise PreparationError(f"{key}: {made}")
+        # A copy of the driver's own: the node that made it may be reclaimed.
+        own = ray.put(ray.get(arrays))
+        return Shared(name, made, (*(base.arrays if base else ()), own))
+    except RayError as error:
+        raise PreparationError(f"{key}: {str(error).splitlines()[0]}") from error
+
+
+def _arrays(made: Preparation) -> Arrays:
+    arrays: Arrays = {name: tensor.detach().numpy() for name, tensor in made.inputs.items()}
+    for file, tensors in made.files.items():
+        arrays |= {(file, name): tensor.detach().numpy() for name, tensor in tensors.items()}
+    return arrays
+
+
+def _same(array: np.ndarray, other: np.ndarray | None) -> bool:
+    """Whether both are one piece of memory."""
+    return (
+        other is not None
+        and array.__array_interface__["data"][0] == other.__array_interface__["data"][0]
+        and (array.shape, array.dtype, array.strides) == (other.shape, other.dtype, other.strides)
+    )
+
+
+def _merged(*parts: Arrays) -> Arrays:
+    return {key: array for part in parts for key, array in part.items()}
+
+
+def _assembled(name: str, facts: Facts, arrays: Arrays) -> Preparation:
+    files = {
+        file: {tensor: view(arrays[file, tensor]) for tensor in tensors}
+        for file, tensors in facts.layout.items()
+    }
+    inputs = {key: view(array) for key, array in arrays.items() if isinstance(key, str)}
+    made: Preparation = experiment(name).assemble(
+        seed=facts.seed, about=facts.about, files=files, inputs=inputs
+    )
+    return made
+
+
+def view(array: np.ndarray) -> Tensor:
+    """``array`` as a tensor over the same memory, for reading only."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

@@ -1,0 +1,140 @@
+"""The Ray runtime of a sweep: the caller's, a cluster's, or one of its own."""
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray._private.resource_and_label_spec import ResourceAndLabelSpec
+
+from search_spaces import Resources
+from sweeps.errors import SweepError, UsageError
+from sweeps.execution.authentication import authentication, environment
+from sweeps.execution.cluster_address import joinable
+from sweeps.execution.job_config import Job
+from sweeps.execution.liveness import SAFE, watched, watched_start
+from sweeps.execution.session_folder import INNER_FOLDER, session_folder
+from sweeps.exits import message_if_aborted
+
+_ABORTED = f"error: Ray has ended this process, or it was killed; {SAFE}"
+# Events for a dashboard that nobody starts, for which Ray would wait at its end.
+_PACE = {"RAY_task_events_shutdown_flush_timeout_ms": "500"}
+# Attempts, of a second each, to get through to a cluster that has answered.
+_JOINING = {"RAY_gcs_server_port_wait_time_s": "2"}
+
+
+@contextmanager
+def runtime(
+    address: str | None, resources: Resources, *, insecure: bool = False
+) -> Iterator[None]:
+    """A running Ray in which a trial of ``resources`` finds room.
+
+    Raises:
+        UsageError: nothing answers at ``address``, this machine is too small for one trial, Ray
+            finds no place for its own files, or its authentication is off and not ``insecure``.
+        SweepError: Ray has died.
+    """
+    if ray.is_initialized():
+        _fits(resources, ray.cluster_resources())
+        with message_if_aborted(_ABORTED), watched():
+            yield
+        return
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    options["job_config"] = Job(local=address is None)
+    with ExitStack() as closing:
+        if address is None:  # a cluster may still grow
+            _fits(resources, ResourceAndLabelSpec().resolve(is_head=True).to_resource_dict())
+            folder = closing.enter_context(session_folder())
+            closing.enter_context(message_if_aborted(_ABORTED, folder))
+            options |= {
+                "address": "local",
+                "include_dashboard": False,
+                "_temp_dir": f"{folder}/{INNER_FOLDER}",
+                "_node_ip_address": "127.0.0.1",
+            }
+        else:
+            closing.enter_context(message_if_aborted(_ABORTED))
+            options |= {
+                "address": joinable(address),
+                "runtime_env": {"py_modules": _packages()},
+            }
+        closing.enter_context(environment(_PACE if address is None else _PACE | _JOINING))
+        closing.enter_context(authentication(address, insecure=insecure))
+        closing.callback(ray.shutdown)
+        before = signal.getsignal(signal.SIGTERM)
+        with watched_start():
+            _start(address, options)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # Ray sets one of its own, which says nothing
+        closing.enter_context(watched())
+        yield
+
+
+def _start(address: str | None, options: Mapping[str, Any]) -> None:
+    """Start or join Ray.
+
+    Raises:
+        UsageError: it needs another environment.
+        SweepError: it fails otherwise.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    # Else a loopback address is replaced by that of the machine, and every port open to the net.
+    ray_constants.ENABLE_RAY_CLUSTER = before and address is not None
+    try:
+        ray.init(**options)
+    except OSError as error:
+        if error.filename is None:
+            raise _failure(address, error) from error
+        raise UsageError(
+            f"Ray could not start: {error.filename} cannot be written ({error.strerror}); "
+            "set HOME and RAY_TMPDIR to folders that can"
+        ) from error
+    except Exception as error:  # of its processes that die meanwhile Ray says it with a bare one
+        raise _failure(address, error) from error
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _failure(address: str | None, error: BaseException) -> UsageError | SweepError:
+    """What ``error`` of ``ray.init`` means, with the cure."""
+    causes: list[BaseException] = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    said = "\n".join(map(str, causes))
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    if address is None:
+        return SweepError(f"Ray could not start on this machine ({first}); try it again")
+    if "AuthToken" in said or "authentication token" in said:
+        return UsageError(
+            f"the cluster at {address!r} takes another token, or none; copy that of its head node "
+            "to ~/.ray/auth_token, or join a cluster without tokens with --insecure"
+        )
+    if "ersion mismatch" in said:
+        return UsageError(
+            f"the cluster at {address!r} runs other versions of Ray or Python ({first}); install "
+            "the same on all its nodes"
+        )
+    return UsageError(
+        f"no Ray cluster at {address!r} ({first}); start one with 'ray start --head', "
+        "or leave out --address"
+    )
+
+
+def _fits(resources: Resources, there: Mapping[str, float]) -> None:
+    """Ray would wait for ever, in silence, for what it does not have."""
+    for name, wanted in (("CPU", resources.cpu), ("GPU", resources.gpu)):
+        if wanted > (found := there.get(name, 0.0)):
+            raise UsageError(
+                f"a trial asks for {wanted:g} {name}, and Ray has {found:g} here; "
+                f"lower resources.{name.lower()}, or join a larger cluster with --address"
+            )
+
+
+def _packages() -> list[str]:
+    """The code of a sweep, which travels to the workers of a cluster."""
+    root = Path(__file__).resolve().parent.parent.parent
+    return [str(root / name) for name in ("hedgecore", "search_spaces", "sweeps")]

@@ -1,0 +1,227 @@
+"""Ray Tune's own schedulers, for comparison: one Tune trial a configuration.
+
+Who survives under them depends on the order in which results arrive, and they forget what they
+knew when the driver dies: a sweep that is run again keeps what has ended and starts the rest anew.
+"""
+
+import tempfile
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import (
+    ASHAScheduler,
+    FIFOScheduler,
+    HyperBandScheduler,
+    MedianStoppingRule,
+    PopulationBasedTraining,
+    TrialScheduler,
+)
+
+from hedgecore.config import replaced
+from hedgecore.experiment import Run
+from search_spaces import Hyperband, LogUniform, Median, Pbt, StockAsha
+from sweeps.errors import UsageError
+from sweeps.execution.tune import fit
+from sweeps.execution.tune_events import Recorder
+from sweeps.execution.worker import Worker
+from sweeps.planning.plan import Plan
+from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.trials import Roster
+
+# Later than any epoch: a trial itself knows when it is complete.
+_NEVER = 10**9
+_WORST = 1e300
+_CHECKPOINT = "checkpoint.safetensors"
+
+
+def run_stock(
+    planned: Plan,
+    roster: Roster,
+    ledger: Ledger,
+    open_run: Callable[[Mapping[str, Any], bytes | None], Run],
+    changed: Callable[[], None],
+    *,
+    lanes: int | None,
+    resources: Mapping[str, float],
+    deadline: float | None,
+) -> bool:
+    """Run what is left under the scheduler that the plan names; False if ``deadline`` came first.
+
+    Raises:
+        WriteError: the log takes no more.
+    """
+    rule = planned.space.scheduler
+    assert rule is not None
+    saves = isinstance(rule, Hyperband | Pbt)
+    if saves and sum(node["Alive"] for node in ray.nodes()) > 1:
+        raise UsageError(
+            f"scheduler.{rule.kind} moves checkpoints within one machine, and this cluster has "
+            "several; leave out --address, or write scheduler.asha"
+        )
+    trainable = tune.with_resources(
+        tune.with_parameters(
+            _trial,
+            open_run=open_run,
+            saves=saves,
+            rule=rule,
+            axes=dict(planned.experiment.axes),
+        ),
+        dict(resources),
+    )
+    return fit(
+        trainable,
+        Recorder(ledger, changed, deadline),
+        param_space={"job": tune.grid_search([roster.spec(i) for i in roster.left])},
+        tune_config=tune.TuneConfig(
+            scheduler=scheduler_for(planned), max_concurrent_trials=lanes, reuse_actors=True
+        ),
+        # A worker or its node may be lost; a trial's own failures are reported, not raised.
+        failures=2,
+    )
+
+
+def scheduler_for(planned: Plan) -> TrialScheduler:
+    """Ray's scheduler for the rule of ``planned``."""
+    rule = planned.space.scheduler
+    shared: dict[str, Any] = {"time_attr": "epoch"}
+    if rule is not None:
+        shared |= {"metric": rule.metric, "mode": rule.mode}
+    if isinstance(rule, StockAsha):
+        return StratifiedAsha(rule, planned.stratum)
+    if isinstance(rule, Median):
+        return MedianStoppingRule(
+            **shared, grace_period=rule.grace_period, min_samples_required=rule.min_samples
+        )
+    longest = max(trial.limit for trial in planned.trials)
+    if isinstance(rule, Hyperband):
+        return SteadyHyperBand(**shared, max_t=longest, reduction_factor=rule.reduction_factor)
+    assert isinstance(rule, Pbt)
+    return PopulationBasedTraining(
+        **shared,
+        perturbation_interval=rule.perturbation_interval,
+        quantile_fraction=rule.quantile,
+        hyperparam_mutations={
+            "job": {"trial": {"config": {axis: _draw(planned, axis) for axis in rule.axes}}}
+        },
+        synch=True,
+    )
+
+
+class StratifiedAsha(FIFOScheduler):
+    """One of Ray's ``ASHAScheduler`` for every stratum, made when its first trial arrives."""
+
+    def __init__(self, rule: StockAsha, stratum: Callable[[Mapping[str, Any]], Hashable]) -> None:
+        super().__init__()
+        self._rule = rule
+        self._stratum = stratum
+        self._brackets: dict[Hashable, ASHAScheduler] = {}
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Enter ``trial`` into its stratum."""
+        self._of(trial).on_trial_add(tune_controller, trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """CONTINUE or STOP, judged among the trials of one stratum."""
+        if result["epoch"] >= trial.config["job"]["limit"]:
+            return self.CONTINUE
+        return self._of(trial).on_trial_result(tune_controller, trial, result)
+
+    def on_trial_complete(
+        self, tune_controller: Any, trial: Trial, result: dict[str, Any]
+    ) -> None:
+        """Nothing to record: a complete trial has no rung left."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Nothing to forget: rungs keep the values of trials that ended."""
+
+    def _of(self, trial: Trial) -> ASHAScheduler:
+        key = self._stratum(trial.config["job"]["trial"]["config"])
+        if key not in self._brackets:
+            self._brackets[key] = ASHAScheduler(
+                time_attr="epoch",
+                metric=self._rule.metric,
+                mode=self._rule.mode,
+                max_t=_NEVER,
+                grace_period=self._rule.grace_period,
+                reduction_factor=self._rule.reduction_factor,
+            )
+        return self._brackets[key]
+
+
+class SteadyHyperBand(HyperBandScheduler):
+    """Ray's HyperBand, whose brackets wait for ever once a trial ends by itself.
+
+    Ray marks a bracket as being processed at its first halving and never takes the mark away, and
+    does not look at a bracket whose last rung is reached: trials that are paused there for the one
+    that failed are neither continued nor stopped.
+    """
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """``trial`` ended: halve or close its bracket if it was the last one waited for."""
+        super().on_trial_remove(tune_controller, trial)
+        bracket, _ = self._trial_info[trial]
+        if bracket.finished() and not bracket.is_being_processed:
+            self._process_bracket(tune_controller, bracket)
+
+    def _process_bracket(self, tune_controller: Any, bracket: Any) -> str:
+        # Held while stopping others, which come back as removed.
+        bracket.is_being_processed = True
+        try:
+            return str(super()._process_bracket(tune_controller, bracket))
+        finally:
+            bracket.is_being_processed = False
+
+
+def _trial(
+    config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any, axes: Mapping[str, str]
+) -> None:
+    """Train one trial, an epoch a report, from where Tune last saved it."""
+    job, worker, epoch, content = config["job"], Worker(open_run), 0, None
+    if isinstance(rule, Pbt):
+        job = _perturbed(job, {axis: axes.get(axis, axis) for axis in rule.axes})
+    if saved := tune.get_checkpoint():
+        with saved.as_directory() as folder:
+            epoch = int((Path(folder) / "epoch").read_text())
+            content = (Path(folder) / _CHECKPOINT).read_bytes()
+    while True:
+        segment = worker.segment({**job, "start": epoch, "stop": epoch + 1}, content)
+        content = segment.pop("checkpoint", None)
+        rows = segment.get("rows")
+        epoch = rows[-1]["epoch"] if rows else epoch + 1
+        # What diverged is the worst; Ray's schedulers compute with it, so it must be finite.
+        worst = _WORST if rule.mode == "min" else -_WORST
+        value = rows[-1][rule.metric] if rows else None
+        report = {"epoch": epoch, rule.metric: worst if value is None else value}
+        if saves and content:
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "epoch").write_text(str(epoch))
+                (Path(folder) / _CHECKPOINT).write_bytes(content)
+                saved = tune.Checkpoint.from_directory(folder)
+                tune.report({**report, "segment": segment}, checkpoint=saved)
+        else:
+            tune.report({**report, "segment": segment})
+        if "end" in segment or segment["type"] == "refused":
+            return
+
+
+def _perturbed(job: Mapping[str, Any], axes: Mapping[str, str]) -> dict[str, Any]:
+    """``job`` with its study at the values that PBT has given to its axes."""
+    trial = job["trial"]
+    study = trial["study"]
+    for axis, path in axes.items():
+        study = replaced(study, path, trial["config"][axis])
+    return {**job, "trial": {**trial, "study": study}}
+
+
+def _draw(planned: Plan, axis: str) -> Any:
+    domain = planned.space.space[axis]
+    if domain.enumerable:
+        return list(domain.ends())
+    low, high = (cast(float, end) for end in domain.ends())
+    return (
+        tune.loguniform(low, high) if isinstance(domain, LogUniform) else tune.uniform(low, high)
+    )

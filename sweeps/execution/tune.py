@@ -1,0 +1,121 @@
+"""Ray Tune as the host of workers: listen to it, and leave nothing behind, however it ends."""
+
+import gc
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune import Callback, Stopper
+from ray.tune.experiment import Trial
+from ray.tune.progress_reporter import TrialProgressCallback
+
+from sweeps.errors import Cut
+from sweeps.execution.liveness import alive
+from sweeps.scheduling.ledger import Ledger
+
+
+class Listener(Callback):
+    """Hears what becomes of Tune's trials.
+
+    Args:
+        ledger: where it goes.
+        changed: called after every event.
+        deadline: seconds of ``time.monotonic`` after which to cut the sweep off; None for never.
+    """
+
+    def __init__(
+        self, ledger: Ledger, changed: Callable[[], None], deadline: float | None
+    ) -> None:
+        self.ledger, self.changed, self._deadline = ledger, changed, deadline
+        self.live: dict[Any, Trial] = {}
+        """Trials on a worker, by a name of the listener's own."""
+        self.failure: Exception | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its callbacks for a restore that is not used here."""
+        return {}
+
+    def guarded(self, step: Callable[[], None]) -> None:
+        """Do ``step``, and keep what it raises: Tune would wrap it in a text."""
+        try:
+            step()
+        except Exception as error:
+            self.failure = self.failure or error
+            raise
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Look at the clock."""
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            raise Cut
+
+    def kill(self, name: Any) -> None:
+        """End the worker of a trial at once, whatever it is doing."""
+        if actor := self.live[name].temporary_state.ray_actor:
+            ray.kill(actor)
+
+
+def fit(
+    trainable: Any,
+    listener: Listener,
+    *,
+    param_space: Mapping[str, Any],
+    tune_config: tune.TuneConfig,
+    failures: int,
+    stop: Stopper | None = None,
+) -> bool:
+    """Run every trial of ``param_space``; False if the deadline came first.
+
+    Args:
+        trainable: what each trial runs.
+        listener: hears of it.
+        param_space: as Tune's.
+        tune_config: as Tune's.
+        failures: how often a trial may lose its worker; -1 for ever.
+        stop: as Tune's.
+    Raises:
+        Exception: what went wrong in the listener, as it was raised there.
+    """
+    scratch = tempfile.mkdtemp(prefix="hedgesweep-")
+    try:
+        tune.Tuner(
+            trainable,
+            param_space=dict(param_space),
+            tune_config=tune_config,
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=scratch,
+                callbacks=[listener, _Quiet()],
+                stop=stop,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=failures),
+            ),
+        ).fit()
+    except BaseException as error:
+        for name in list(listener.live):
+            listener.kill(name)
+        if alive():
+            # Tune tidies up after Exceptions only; what it reserved goes with its frames.
+            traceback.clear_frames(error.__traceback__)
+            gc.collect()
+        if isinstance(error, Cut):
+            return False
+        if isinstance(error, tune.TuneError) and listener.failure is not None:
+            raise listener.failure from None
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if listener.failure is not None:
+        raise listener.failure
+    return True
+
+
+class _Quiet(TrialProgressCallback):
+    """Takes the place of what would print a line for every trial."""
+
+    def _print(self, text: str) -> None:
+        pass

@@ -1,0 +1,77 @@
+"""From Ray Tune's events to the log, where one of Tune's own schedulers decides."""
+
+from typing import Any
+
+from ray.tune.experiment import Trial
+
+from sweeps.execution.lanes import last_failure, reason
+from sweeps.execution.tune import Listener
+from sweeps.execution.worker import accepted
+
+
+class Recorder(Listener):
+    """Writes what trials report, and how they end."""
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial is on a worker, from its last checkpoint or anew."""
+        self.live[trial.trial_id] = trial
+        known = self._id(trial)
+        epochs = self.ledger.book.trials[known].epochs
+        start = max(epochs, default=0) if trial.checkpoint else 0
+        self._note({"type": "begin", "trial_id": known, "epoch": start})
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,
+    ) -> None:
+        """An epoch is done."""
+        # Taken out of the result, which Tune keeps in memory for every trial.
+        segment = result.pop("segment")
+        self.guarded(lambda: self._keep({**accepted(segment), "trial_id": self._id(trial)}))
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial that ended without saying so was stopped by the scheduler."""
+        self.live.pop(trial.trial_id, None)
+        known = self._id(trial)
+        log = self.ledger.book.trials[known]
+        if log.ended is None:
+            epoch = max(log.epochs, default=0)
+            self._note(
+                {
+                    "type": "decision",
+                    "trials": [known],
+                    "epoch": epoch,
+                    "goes_on": False,
+                    "ended": False,
+                    "value": None,
+                    "reason": f"by the scheduler at epoch {epoch}",
+                }
+            )
+
+    def on_trial_error(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial that lost its worker more often than it may."""
+        end = {"status": "failed", "error": reason(last_failure(trial))}
+        self._note({"type": "segment", "trial_id": self._id(trial), "rows": [], "end": end})
+
+    def _id(self, trial: Trial) -> str:
+        # Tune's own copy of what it was made with: PBT gives it the configuration of another.
+        return str(trial.evaluated_params["job"]["trial"]["trial_id"])
+
+    def _keep(self, segment: dict[str, Any]) -> None:
+        if model := segment.pop("model", None):
+            segment["end"]["model"] = self.ledger.keep_model(segment["trial_id"], model)
+        self._note(segment)
+
+    def _note(self, record: dict[str, Any]) -> None:
+        self.guarded(lambda: self.ledger.append(record))
+        self.changed()

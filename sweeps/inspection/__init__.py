@@ -1,0 +1,1 @@
+"""Inspection of a storage: verification, replay, and models trained again."""

@@ -1,0 +1,175 @@
+"""The files that a log names, examined: models, checkpoints, and what each seed was prepared with.
+
+Every function here returns what there is to say if nothing is wrong, and everything that is wrong.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hedgecore.experiment import Experiment
+from hedgecore.threads import one_thread
+from sweeps.errors import UsageError
+from sweeps.journal import bounds, files
+from sweeps.journal.checkpoints import Checkpoints
+from sweeps.journal.preparations import Filed
+from sweeps.journal.state import TrialLog
+from sweeps.journal.stored_sweep import Recorded
+from sweeps.planning.plan import TrialPlan
+
+
+def models(recorded: Recorded) -> tuple[str, list[str]]:
+    """Every trained network has the sha256 that the log names, and there is no other."""
+    logs = _all(recorded)
+    named = {i: log.end["model"] for i, log in logs.items() if log.end and "model" in log.end}
+    # A model is filed before the log knows of it; between the two may lie a crash.
+    excused = {i for i, log in logs.items() if not log.end} | recorded.book.running
+    faults = _strays(
+        recorded.storage / "models",
+        f"{{}}/{recorded.experiment.model_file}",
+        named,
+        required=named,
+        excused=excused,
+        settled=recorded.driver is None,
+    )
+    return f"{len(named)} as the log names them", list(faults)
+
+
+def checkpoints(recorded: Recorded) -> tuple[str, list[str]]:
+    """Every trial that can go on has the checkpoint that the log names."""
+    if recorded.driver:
+        return f"not examined while a driver writes them ({recorded.driver})", []
+    filed = Checkpoints(recorded.storage)
+    logs = {i: log for i, log in _all(recorded).items() if log.checkpoint}
+    named = {filed.path(i, str(log.checkpoint)).stem: log.checkpoint for i, log in logs.items()}
+    faults = _strays(
+        recorded.storage / "checkpoints",
+        "{}.safetensors",
+        {stem: str(digest) for stem, digest in named.items()},
+        required=named.keys(),
+        excused=(),
+        settled=True,
+    )
+    return f"{len(named)}, each where its trial goes on", list(faults)
+
+
+def study(recorded: Recorded) -> tuple[str, list[str]]:
+    """Every trial started from what is filed for its seed, and that is whole."""
+    faults, trials = [], 0
+    for key, plans in _preparations(recorded).items():
+        trials += len(plans)
+        filed = _filed(recorded, key)
+        if isinstance(filed, str):
+            faults.append(filed)
+            continue
+        # Through JSON, as the record went.
+        columns = json.loads(json.dumps(filed.facts.row))
+        for known in plans:
+            entry = recorded.book.trials[known].entry
+            differing = [name for name, value in columns.items() if entry.get(name) != value]
+            if differing:
+                faults.append(f"{differing[0]} of trial {known} is not that of study/{key}")
+    return f"{trials} trials start from what is filed for their seed", faults
+
+
+def data(recorded: Recorded) -> tuple[str, list[str]]:
+    """The data of every seed, made again, is the same, and so is what its baseline does there."""
+    one_thread()
+    faults, preparations = [], _preparations(recorded)
+    for key, plans in preparations.items():
+        filed, plan = _filed(recorded, key), next(iter(plans.values()))
+        if not isinstance(filed, str):
+            faults += [
+                f"study/{key} {fault}" for fault in _made_again(recorded.experiment, filed, plan)
+            ]
+    return f"data and baseline come out again, {len(preparations)} of each", faults
+
+
+def _strays(
+    folder: Path,
+    pattern: str,
+    named: Mapping[str, str],
+    *,
+    required: Collection[str],
+    excused: Collection[str],
+    settled: bool,
+) -> Iterator[str]:
+    """Files below ``folder`` that are missing, changed, or of nobody.
+
+    Args:
+        folder: where they lie.
+        pattern: the path of a trial's file in it, "{}" for its id.
+        named: sha256 (hex) that the log names, by trial.
+        required: trials whose file must be there.
+        excused: trials whose file may be there or not, with any content.
+        settled: whether nobody is at work who may have filed more since the log was read.
+    """
+    for known in sorted({*named} - {*excused}):
+        path = pattern.format(known)
+        try:
+            content = files.read(folder / path, most=bounds.TENSORS, root=folder.parent)
+        except FileNotFoundError:
+            if known in required:
+                yield f"{folder.name}/{path} is missing"
+            continue
+        except OSError as error:
+            yield f"{folder.name}/{path} cannot be read ({error.strerror})"
+            continue
+        if (digest := hashlib.sha256(content).hexdigest()) != named[known]:
+            yield f"{folder.name}/{path} has sha256 {digest[:8]}, not {named[known][:8]}"
+    if settled:
+        known_paths = {pattern.format(known) for known in {*named, *excused}}
+        for path in sorted({*_files(folder)} - known_paths):
+            yield f"{folder.name}/{path} is of no trial in the log"
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Paths in ``folder`` of everything that is no folder; nothing behind a link."""
+    try:
+        for at, folders, names, fd in os.fwalk(folder):
+            inner = Path(at).relative_to(folder)
+            links = [name for name in folders if stat.S_ISLNK(os.lstat(name, dir_fd=fd).st_mode)]
+            # What a crash left of a file in the making, the next driver removes.
+            for name in [*links, *(name for name in names if not name.endswith(".partial"))]:
+                yield (inner / name).as_posix()
+    except FileNotFoundError:
+        return
+
+
+def _made_again(experiment: Experiment[Any, Any], filed: Filed, plan: TrialPlan) -> Iterator[str]:
+    """What of ``filed`` does not come out again."""
+    try:
+        made = filed.restore(experiment, plan.study)
+    except UsageError as error:
+        yield f"cannot be had again: {error}"
+        return
+    if doubt := experiment.doubt(plan.study, made):
+        yield doubt
+
+
+def _filed(recorded: Recorded, key: str) -> Filed | str:
+    """The preparation ``key``, or what is wrong with it."""
+    try:
+        filed = recorded.filed(key, recorded.core)
+    except UsageError as error:
+        fault = str(error).partition(";")[0]
+        return fault.replace(f"{recorded.storage / 'study' / key}", f"study/{key}")
+    return filed or f"study/{key} is missing or of other code"
+
+
+def _preparations(recorded: Recorded) -> dict[str, dict[str, TrialPlan]]:
+    """The trials of the last version, by what they share."""
+    found: dict[str, dict[str, TrialPlan]] = {}
+    for known, log in recorded.book.trials.items():
+        plan = recorded.plan(log)
+        found.setdefault(plan.preparation, {})[known] = plan
+    return found
+
+
+def _all(recorded: Recorded) -> dict[str, TrialLog]:
+    """The trials of every version; their files are kept."""
+    return {i: log for book in recorded.books.values() for i, log in book.trials.items()}

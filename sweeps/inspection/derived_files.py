@@ -1,0 +1,96 @@
+"""Files derived from the log, compared with it: the tables, and the copies for people.
+
+Every function here returns what there is to say if nothing is wrong, and everything that is wrong.
+"""
+
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+
+from sweeps.journal import bounds, checksums
+from sweeps.journal.files import open_file, read
+from sweeps.journal.manifest import copies
+from sweeps.journal.parquet import Table, table
+from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.tables import write_tables
+
+
+def manifest(recorded: Recorded) -> tuple[str, list[str]]:
+    """The files for people against what the log says."""
+    content = {"content": recorded.manifest, "space": recorded.space_text}
+    faults = []
+    for name, data in copies(content).items():
+        fault = _difference(recorded.storage / name, data) or _unnamed(recorded.storage, name)
+        faults += [f"{name} {fault}"] if fault else []
+    if faults and recorded.driver:
+        return f"behind the log (a driver is running: {recorded.driver})", []
+    return "manifest.json and space.yaml as the log gives them", faults
+
+
+def _unnamed(storage: Path, name: str) -> str:
+    """That a file is right but its digest is not published; empty if it is."""
+    if not (storage / checksums.NAME).exists():
+        return f"is not listed: {checksums.NAME} is missing"
+    digests = checksums.read(storage).get(name, [])
+    try:
+        named = checksums.sha256_of(storage / name) in digests
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "" if named else f"has a content that {checksums.NAME} does not name"
+
+
+def _difference(path: Path, content: bytes) -> str:
+    """What is wrong with the file at ``path`` that should hold ``content``; empty if nothing."""
+    try:
+        held = read(path, most=bounds.JSON)
+        return "" if held == content else "is not what the log gives"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def tables(recorded: Recorded) -> tuple[str, list[str]]:
+    """Both tables against those that the log gives."""
+    faults, notes = [], ["as the log gives them"]
+    with TemporaryDirectory() as folder:
+        write_tables(Path(folder), recorded.book, recorded.experiment)
+        for due in sorted(Path(folder).iterdir()):
+            fault, note = _compared(recorded.storage / due.name, due)
+            fault = fault or _unnamed(recorded.storage, due.name)
+            faults += [f"{due.name} {fault}"] if fault else []
+            notes += [f"{due.name} {note}"] if note else []
+    if faults and recorded.driver:
+        return f"behind the log (a driver is running: {recorded.driver})", []
+    return "; ".join(notes), faults
+
+
+def _compared(path: Path, derived: Path) -> tuple[str, str]:
+    """What is wrong with the table at ``path``, and what is worth saying if nothing is."""
+    try:
+        with open_file(path) as stream, derived.open("rb") as other:
+            size = os.fstat(other.fileno()).st_size
+            if os.fstat(stream.fileno()).st_size == size and stream.read(size) == other.read():
+                return "", ""
+        with table(derived, rows=sys.maxsize) as due, table(path, rows=due.rows) as stored:
+            if stored.writer != due.writer and _equal(stored, due):
+                return "", f"was written by {stored.writer} and is equal by value"
+    except FileNotFoundError:
+        return "is missing", ""
+    except OSError as error:
+        if error.strerror:  # of the system, not of what reads Parquet
+            return f"cannot be read ({error.strerror})", ""
+    except pa.ArrowInvalid:
+        pass  # damaged, or with more rows than the log has
+    return "is not what the log gives", ""
+
+
+def _equal(stored: Table, due: Table) -> bool:
+    """Whether two tables have the same rows; text may lie in other dictionaries."""
+    if (stored.columns, stored.rows) != (due.columns, due.rows):
+        return False
+    pairs = zip(stored.records(stored.columns), due.records(due.columns), strict=True)
+    return stored.schema.equals(due.schema) and all(repr(a) == repr(b) for a, b in pairs)

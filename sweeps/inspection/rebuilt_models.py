@@ -1,0 +1,40 @@
+"""Models of completed trials that are missing or changed, trained again and compared by bit."""
+
+import hashlib
+from collections.abc import Callable
+
+from sweeps.errors import UsageError
+from sweeps.inspection.replay import train_again
+from sweeps.journal.stored_sweep import Recorded
+from sweeps.scheduling.ledger import Ledger
+
+
+def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
+    """File every missing or changed model again; the reason why not, by trial id, of the lost.
+
+    Each is trained from theta_0 in this process, and filed only if its sha256 is the recorded one.
+
+    Args:
+        ledger: of the storage, open for writing.
+        say: what tells the user.
+    """
+    digests = ledger.named_models()
+    missing = [i for i, digest in digests.items() if not ledger.has_model(i, digest)]
+    if not missing:
+        return {}
+    say(f"models missing or changed: {len(missing)}; training them again, one after another ..")
+    recorded, lost = Recorded.read(ledger.storage), {}
+    for trial_id in missing:
+        try:
+            model = train_again(recorded, trial_id)[1]
+        except UsageError as error:
+            lost[trial_id] = f"is missing or changed, and cannot be trained again: {error}"
+            continue
+        if model is None or hashlib.sha256(model).hexdigest() != digests[trial_id]:
+            lost[trial_id] = (
+                "is missing or changed, and training gives another one; restore it from a copy"
+            )
+            continue
+        ledger.keep_model(trial_id, model)
+        say(f"model of trial {trial_id}: trained again, equal to the last bit")
+    return lost

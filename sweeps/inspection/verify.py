@@ -1,0 +1,219 @@
+"""A storage examined from end to end: does everything in it follow from the log?
+
+Nothing is changed and no lock is taken, so a sweep may be examined while it runs; what its driver
+is just writing is then not held against it.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeps.inspection import artifacts, derived_files
+from sweeps.journal.files import open_file
+from sweeps.journal.history import History
+from sweeps.journal.journal import LogError, files
+from sweeps.journal.journal import records as records_of
+from sweeps.journal.layout import readable_storage
+from sweeps.journal.state import Book
+from sweeps.journal.stored_sweep import Recorded
+from sweeps.scheduling.asha import Asha
+from sweeps.scheduling.engine import Engine
+
+_SHOWN = 3
+Found = tuple[str, list[str]]
+"""What there is to say if nothing is wrong, and everything that is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was examined.
+
+    Args:
+        name: what was examined, in a word.
+        said: what was found, if nothing is wrong.
+        faults: what is wrong, each with the file, trial or configuration that it is about.
+        cure: what to do about it.
+    """
+
+    name: str
+    said: str
+    faults: tuple[str, ...]
+    cure: str
+
+    def __str__(self) -> str:
+        if not self.faults:
+            return f"{self.name:<12}ok: {self.said}"
+        more = len(self.faults) - _SHOWN
+        shown = ", ".join(self.faults[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        return f"{self.name:<12}wrong: {shown}; {self.cure}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """Every check of a storage, in the order in which one rests on another."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(check.faults for check in self.checks)
+
+    def lines(self) -> list[str]:
+        """One line a check, for people."""
+        return [str(check) for check in self.checks]
+
+
+def verify(storage: str | Path, *, data: bool = False) -> Verification:
+    """What is right and what is wrong in ``storage``.
+
+    Args:
+        storage: a sweep's directory; nothing in it is changed.
+        data: whether to make the data of every seed again and to evaluate its baseline there.
+    Raises:
+        UsageError: ``storage`` holds no sweep, or nothing was prepared there yet.
+    """
+    storage = readable_storage(storage)
+    try:
+        recorded, broken = Recorded.read(storage), []
+    except LogError as error:
+        recorded, broken = None, [_without_cure(error)]
+    said, faults = _log(storage, running=recorded is not None and recorded.driver is not None)
+    log = Check(name="log", said=said, faults=tuple(faults or broken), cure=_LOG_CURE)
+    if recorded is None or log.faults:
+        return Verification(checks=(log,))  # the rest follows from it
+    checks = [log]
+    for name, (examine, cure) in _CHECKS.items():
+        if name != "data" or data:
+            said, faults = examine(recorded)
+            checks.append(Check(name=name, said=said, faults=tuple(faults), cure=cure))
+    return Verification(checks=tuple(checks))
+
+
+def _log(storage: Path, *, running: bool) -> Found:
+    known, faults, notes, count = files(storage), [], [], 0
+    for file in known:
+        records, closed = 0, False
+        try:
+            for record in records_of(file):
+                records, closed = records + 1, record["type"] == "close"
+        except LogError as error:
+            faults.append(_without_cure(error))
+            continue
+        count += records
+        with open_file(file, root=storage) as stream:
+            for _ in range(records):
+                stream.readline()
+            torn = os.fstat(stream.fileno()).st_size - stream.tell()
+        if not torn or (running and file == known[-1]):
+            continue
+        if closed:
+            faults.append(f"{file.name}:{records + 1}: {torn} bytes behind the close record")
+        elif records:
+            notes.append(f"a crash left {torn} bytes after {file.name}:{records}")
+        else:
+            notes.append(f"{file.name} was cut off at birth, or is of an older version")
+    return "; ".join([f"{count} records in log/, files: {len(known)}", *notes]), faults
+
+
+def _without_cure(error: LogError) -> str:
+    return str(error).partition(";")[0]
+
+
+def _epochs(recorded: Recorded) -> Found:
+    """Every trial's epochs, from the first without a gap."""
+    faults, count = [], 0
+    for known, log in recorded.book.trials.items():
+        count += len(log.epochs)
+        # Not up to the last epoch, which may be any number in a log that was forged.
+        missing = next(n for n in itertools.count(1) if n not in log.epochs)
+        if missing <= len(log.epochs):
+            faults.append(f"epoch {missing} of trial {known} is missing")
+    return f"{count}, none missing", faults
+
+
+def _decisions(recorded: Recorded) -> Found:
+    """The log's decisions against those of an engine that sees its values only."""
+    engine = _engine(recorded.manifest)
+    if engine is None:
+        return "made by a scheduler of Ray, which cannot make them again", []
+    book, count, faults = Book(recorded.core), 0, []
+    for record in History(recorded.storage):
+        if not book.apply(record):
+            continue
+        if record["type"] != "decision":
+            engine.apply(record)
+            continue
+        count += 1
+        due = engine.due(record["group"], record["epoch"])
+        if due != record:
+            faults.append(f"{_verdict(record)}, where its values give {_verdict(due)}")
+        if due:
+            engine.apply(due)  # what comes later is judged by what should have come before
+    if book.closed:
+        faults += [f"nothing, where its values give {_verdict(due)}" for due in engine.pending]
+    return f"{count}, each as its values give it", [f"the log decides {f}" for f in faults]
+
+
+def _engine(manifest: Mapping[str, Any]) -> Engine | None:
+    rules = manifest["scheduler"]
+    if rules is None:
+        return Engine(None)
+    if "asha" not in rules:
+        return None
+    rule = rules["asha"]
+    judge = Asha(
+        manifest["rungs"],
+        mode=rule["mode"],
+        reduction_factor=rule["reduction_factor"],
+        block=rule["block"],
+        lag=rule["lag"],
+    )
+    return Engine(judge, metric=rule["metric"])
+
+
+def _verdict(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return "nothing yet"
+    verdict = "goes on" if record["goes_on"] else "stops"
+    ranked = f"epoch {record['epoch']} (rank {record['rank']} of {record['of']})"
+    return f"that {record['group']} {verdict} at {ranked}"
+
+
+_LOG_CURE = (
+    "restore the file from a copy; without one, nothing that follows from the log can be trusted"
+)
+_CHECKS: Mapping[str, tuple[Callable[[Recorded], Found], str]] = {
+    "epochs": (
+        _epochs,
+        "the log was changed, or an earlier version of hedgesweep lost them: restore it from a "
+        "copy, or compute the sweep again in another --storage",
+    ),
+    "decisions": (
+        _decisions,
+        "the log was changed, or another version of hedgesweep decided: restore it from a copy, "
+        "or compute the sweep again in another --storage",
+    ),
+    "manifest": (derived_files.manifest, "the same run command writes it anew from the log"),
+    "tables": (derived_files.tables, "the same run command writes it anew from the log"),
+    "models": (
+        artifacts.models,
+        "remove what is of no trial; the same run command trains the others again",
+    ),
+    "checkpoints": (
+        artifacts.checkpoints,
+        "remove what is changed or of no trial: a trial without its checkpoint starts again from "
+        "theta_0 and comes to the same numbers",
+    ),
+    "study": (
+        artifacts.study,
+        "restore the folder from a copy, or remove it: the same run command prepares it again",
+    ),
+    "data": (
+        artifacts.data,
+        "restore the folder from a copy, or verify where the sweep was computed",
+    ),
+}

@@ -1,0 +1,1 @@
+"""Storage of a sweep: the log, the state folded from it, and the files derived from both."""

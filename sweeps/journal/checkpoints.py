@@ -1,0 +1,77 @@
+"""Where trials can go on: one file a trial, named after its content, so that none is mistaken."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from sweeps.journal import bounds, files
+from sweeps.journal.layout import CHECKPOINT, check_name
+from sweeps.journal.storage import refused, replace
+
+
+class Checkpoints:
+    """The folder ``checkpoints/`` of a storage.
+
+    A new checkpoint does not take the place of the last one: until the log names it, a crash must
+    find the one before. Nothing is removed but what has the name of a checkpoint.
+    """
+
+    def __init__(self, storage: Path) -> None:
+        self._storage, self._folder = storage, storage / "checkpoints"
+        # By trial: a folder of thousands is listed once, not at every segment.
+        self._names: defaultdict[str, set[str]] = defaultdict(set)
+        with suppress(FileNotFoundError):
+            for name in files.names(self._folder, root=storage):
+                if match := CHECKPOINT.fullmatch(name):
+                    self._names[match[1]].add(name)
+
+    def keep(self, trial_id: str, content: bytes) -> str:
+        """File ``content``; its sha256 (hex), by which it will be asked for."""
+        digest = hashlib.sha256(content).hexdigest()
+        path = self.path(trial_id, digest)
+        replace(path, content, root=self._storage, make=True)
+        self._names[trial_id].add(path.name)
+        return digest
+
+    def load(self, trial_id: str, digest: str) -> bytes | None:
+        """The checkpoint of ``trial_id`` with that sha256; None if it is missing or damaged."""
+        path = self.path(trial_id, digest)
+        try:
+            content = files.read(path, most=bounds.TENSORS, root=self._storage)
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == digest else None
+
+    def path(self, trial_id: str, digest: str) -> Path:
+        """Where a checkpoint lies.
+
+        Raises:
+            UsageError: one of the two is none that a sweep gives.
+        """
+        return self._folder / _name(
+            check_name("trial", trial_id), check_name("checkpoint", digest)
+        )
+
+    def tidy(self, keep: Mapping[str, str | None]) -> None:
+        """Of every trial in ``keep``, remove all checkpoints but the one with that sha256."""
+        over: set[str] = set()
+        for trial_id, digest in keep.items():
+            kept = {_name(trial_id, digest)} if digest else set()
+            over |= self._names[trial_id] - kept
+            self._names[trial_id] &= kept
+        if not over:
+            return
+        try:
+            with files.folder(self._folder, root=self._storage) as at:
+                for name in over:
+                    files.remove(at, name)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise refused(self._folder, error) from error
+
+
+def _name(trial_id: str, digest: str) -> str:
+    return f"{trial_id}-{digest[:16]}.safetensors"

@@ -1,0 +1,69 @@
+"""Who drives a sweep, seen without touching its lock."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeps.journal import bounds
+from sweeps.journal.files import read_json
+from sweeps.journal.storage import this_process
+
+_LOCKS = Path("/proc/locks")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """The process that took the lock last.
+
+    Args:
+        host: where.
+        pid: its number there.
+        since: when, in seconds since 1970.
+        alive: whether it holds the lock now; None if only ``host`` can tell.
+    """
+
+    host: str
+    pid: int
+    since: float
+    alive: bool | None
+
+
+def driver(storage: Path, *, closed: bool) -> Driver | None:
+    """Who took the lock of ``storage`` last; None if nobody has.
+
+    Args:
+        storage: the sweep's directory.
+        closed: whether the last driver has closed its log.
+    """
+    path = storage / "log" / "lock"
+    try:
+        holder, found = read_json(path, most=bounds.LOCK, root=storage), path.lstat()
+        host, pid, boot = holder["host"], holder["pid"], holder["boot"]
+    except (OSError, ValueError, KeyError, TypeError):  # nobody has signed
+        return None
+    here = this_process()
+    if host != here["host"]:
+        alive = False if closed else None
+    else:
+        alive = boot == here["boot"] and _holds(pid, found.st_ino)
+    return Driver(host=host, pid=pid, since=found.st_mtime, alive=alive)
+
+
+def _holds(pid: int, inode: int) -> bool:
+    """Whether the process has a lock on the file; asked of the kernel, as trying would take it."""
+    try:
+        held = [line.split()[4:6] for line in _LOCKS.read_text().splitlines()]
+    except OSError:  # no Linux: a process that lives still holds what it took
+        return _exists(pid)
+    # Not the device, whose number here and in stat differ on layered file systems.
+    return any(lock[0] == str(pid) and lock[1].endswith(f":{inode}") for lock in held)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True

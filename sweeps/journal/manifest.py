@@ -1,0 +1,208 @@
+"""What a sweep was made with: enough to know later what its numbers mean."""
+
+import json
+import math
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import hedgecore
+from hedgecore.config import digest, fingerprint, to_mapping
+from sweeps.errors import UsageError
+from sweeps.journal.code_identity import code_identity
+from sweeps.journal.preparations import Facts
+from sweeps.planning.plan import Plan, TrialPlan
+
+_PACKAGES = (
+    "hedgesweep",
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "fairlearn",
+    "ray",
+    "pandas",
+    "pyarrow",
+    "safetensors",
+)
+_TENSORS = ".safetensors"
+# The same library under two names: one build knows no GPU.
+_BOOSTING = ("xgboost-cpu", "xgboost")
+
+
+def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
+    """The content address of a trial: the hash of study, seed, what was prepared, and code."""
+    parts = [fingerprint(trial.study), trial.seed, sorted(facts.sha256.items()), facts.data_sha256]
+    return digest([*parts, facts.core, torch_version(), gpu])[:16]
+
+
+def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
+    """Refuse to mix two studies in one storage.
+
+    Args:
+        storage: the sweep's directory.
+        plan: what is to run there.
+        before: the manifest of an earlier driver start, from the log.
+    Raises:
+        UsageError: that is of another study, or of a sweep that trained longer.
+    """
+    then = {**before, "scheduler": _rule(before["scheduler"])}
+    now = {
+        "experiment": plan.space.experiment,
+        "study": to_mapping(plan.study),
+        "scheduler": _rule(_scheduler(plan)),
+    }
+    then = {name: then[name] for name in now}
+    changed = sorted(_differences(then, json.loads(json.dumps(now))))
+    if changed:
+        shown = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
+        raise UsageError(
+            f"storage {storage} holds a sweep of another study or rule ({shown}); "
+            "give another --storage, or undo the change"
+        )
+    was, is_now = _most_epochs(before["scheduler"]), _most_epochs(_scheduler(plan))
+    if is_now < was:
+        raise UsageError(
+            f"storage {storage} was judged up to max_t {was:g}, now {is_now:g}; a larger one "
+            "continues its trials, a smaller one needs another --storage"
+        )
+
+
+def content(
+    plan: Plan,
+    preparations: Mapping[str, Facts],
+    prepared: Mapping[str, Mapping[str, Any]],
+    *,
+    audit: float = 0.0,
+) -> dict[str, Any]:
+    """What a sweep is run with here and now, as plain data.
+
+    Args:
+        plan: what is to run.
+        preparations: what is known of each, by key.
+        prepared: their records in the log, which name their files.
+        audit: share of the stopped configurations that train on.
+    """
+    space = plan.space
+    plain = {
+        "name": space.name,
+        "experiment": space.experiment,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "trials": None if plan.adaptive else len(plan.trials),
+        "space": {name: {_kind(d): d.ends()} for name, d in space.space.items()},
+        "when": {name: dict(values) for name, values in space.when.items()},
+        "study": to_mapping(plan.study),
+        "search": asdict(space.search),
+        "scheduler": _scheduler(plan),
+        "rungs": plan.rungs,
+        "audit": audit,
+        "resources": asdict(space.resources),
+        "seeds": plan.seeds,
+        "preparations": {
+            key: {
+                "seed": facts.seed,
+                "theta_0_sha256": facts.theta_0_sha256,
+                "data_sha256": facts.data_sha256,
+                "arithmetic": facts.arithmetic["id"],
+                "files": _networks(prepared[key]) if key in prepared else {},
+                "baselines": facts.baselines,
+            }
+            for key, facts in sorted(preparations.items())
+        },
+        "arithmetic": {
+            facts.arithmetic["id"]: facts.arithmetic for facts in preparations.values()
+        },
+        "core_sha256": code_identity(space.experiment),
+        "git": git_state(),
+        "versions": _versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": "gpu" if space.resources.gpu else "cpu",
+    }
+    # Through JSON, so that it compares with what was read from the log.
+    return dict(json.loads(json.dumps(plain)))
+
+
+def copies(record: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files for people that a manifest record of the log stands for, by name."""
+    return {
+        "manifest.json": json.dumps(record["content"], indent=1).encode(),
+        "space.yaml": str(record["space"]).encode(),
+    }
+
+
+def _networks(record: Mapping[str, Any]) -> dict[str, str]:
+    """sha256 (hex) of the safetensors files of a preparation, by name without suffix."""
+    files = record["files"].items()
+    return {n.removesuffix(_TENSORS): sha for n, sha in files if n.endswith(_TENSORS)}
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit of the checkout this package runs from, and whether it has uncommitted changes.
+
+    None outside one.
+    """
+    root = Path(hedgecore.__file__).parent.parent
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git(root, "status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@cache
+def torch_version() -> str:
+    """The version of torch, which is looked up in the files of its distribution."""
+    return version("torch")
+
+
+def _versions() -> dict[str, str]:
+    found = {name: version(name) for name in _PACKAGES}
+    for name in _BOOSTING:
+        try:
+            return {**found, name: version(name)}
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _differences(before: Any, now: Any, prefix: str = "") -> list[str]:
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return [] if before == now else [f"{prefix} {before} -> {now}"]
+    found = []
+    for name in before.keys() | now.keys():
+        inner = f"{prefix}.{name}" if prefix else name
+        found += _differences(before.get(name), now.get(name), inner)
+    return found
+
+
+def _kind(domain: Any) -> str:
+    return type(domain).__name__.lower()
+
+
+def _scheduler(plan: Plan) -> dict[str, Any] | None:
+    rule = plan.space.scheduler
+    return {rule.kind: asdict(rule)} if rule else None
+
+
+def _most_epochs(scheduler: dict[str, Any] | None) -> float:
+    limits = [fields["max_t"] for fields in (scheduler or {}).values()]
+    return min((limit for limit in limits if limit is not None), default=math.inf)
+
+
+def _rule(scheduler: dict[str, Any] | None) -> dict[str, Any] | None:
+    """``scheduler`` without ``max_t``, which may grow."""
+    if scheduler is None:
+        return None
+    return {kind: {**fields, "max_t": None} for kind, fields in scheduler.items()}

@@ -1,0 +1,137 @@
+"""Tables of a storage, read in batches once their metadata are found to be within bounds.
+
+Twenty megabytes of Parquet can stand for 200 GB: by run lengths, by one long text that a
+dictionary repeats, or by a compression that has no limit. So rows and sizes are looked at first,
+text stays in its dictionary, and of the compressions only Snappy is read, which no input makes
+larger than about 21 times its size.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.types as kinds
+
+from sweeps.journal import bounds, files
+
+BATCH = 8192
+_ENCODINGS = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"}
+_CODECS = {"SNAPPY", "UNCOMPRESSED"}
+
+
+class Table:
+    """An open Parquet file of numbers, flags and text only."""
+
+    def __init__(self, stream: BinaryIO, *, rows: int) -> None:
+        if os.fstat(stream.fileno()).st_size > bounds.TABLE:
+            raise pa.ArrowInvalid(f"over {bounds.TABLE} bytes long")
+        self._stream = stream
+        limits = {"thrift_string_size_limit": 2**26, "thrift_container_size_limit": 2**20}
+        metadata = pq.ParquetFile(stream, **limits).metadata
+        _check(metadata, rows)
+        texts = [
+            c.name
+            for c in map(metadata.schema.column, range(metadata.num_columns))
+            if c.physical_type == "BYTE_ARRAY"
+        ]
+        self._file = pq.ParquetFile(
+            stream, read_dictionary=texts, page_checksum_verification=True, **limits
+        )
+        self.schema = self._file.schema_arrow
+        for field in self.schema:
+            if not _plain(field.type):
+                raise pa.ArrowInvalid(f"column {field.name!r} is of type {field.type}")
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of its columns."""
+        return list(self.schema.names)
+
+    @property
+    def rows(self) -> int:
+        """How many it has."""
+        return int(self._file.metadata.num_rows)
+
+    @property
+    def writer(self) -> str:
+        """The program that wrote it."""
+        return str(self._file.metadata.created_by)
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """All rows, some thousands at a time."""
+        for batch in self._file.iter_batches(BATCH, columns=columns, use_threads=False):
+            if batch.nbytes > bounds.TENSORS:
+                raise pa.ArrowInvalid(f"{len(batch)} rows of {batch.nbytes} bytes")
+            yield batch
+
+    def records(
+        self, columns: Iterable[str], *, only: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Rows by column.
+
+        Args:
+            columns: their names; those that are not there are left out.
+            only: name of a column; rows in which it is not true are left out.
+        """
+        present = [name for name in dict.fromkeys(columns) if name in self.schema.names]
+        for batch in self.batches(present if only is None else [*present, only]):
+            if only is not None:
+                batch = batch.filter(batch.column(only))
+            values = [_values(batch.column(name)) for name in present]
+            for row in zip(*values, strict=True):
+                yield dict(zip(present, row, strict=True))
+
+
+@contextmanager
+def table(path: Path, *, rows: int, root: Path | None = None) -> Iterator[Table]:
+    """The table at ``path``.
+
+    Raises:
+        OSError: see :func:`sweeps.journal.files.open_file`.
+        pyarrow.ArrowException: it is no Parquet, or has more than ``rows`` rows, or what no table
+            of a sweep has.
+    """
+    with files.open_file(path, root=root) as stream:
+        yield Table(stream, rows=rows)
+
+
+def _check(metadata: Any, rows: int) -> None:
+    if not 0 <= metadata.num_rows <= rows:
+        raise pa.ArrowInvalid(f"{metadata.num_rows} rows, at most {rows}")
+    if metadata.num_columns > bounds.COLUMNS:
+        raise pa.ArrowInvalid(f"{metadata.num_columns} columns, at most {bounds.COLUMNS}")
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    size, rows_of_groups = 0, 0
+    for group in groups:
+        rows_of_groups += group.num_rows
+        for i in range(group.num_columns):
+            chunk = group.column(i)
+            size += chunk.total_uncompressed_size
+            unusual = {*chunk.encodings} - _ENCODINGS or {chunk.compression} - _CODECS
+            if unusual:
+                raise pa.ArrowInvalid(f"{unusual.pop()}, which no table of a sweep has")
+    if rows_of_groups != metadata.num_rows:
+        raise pa.ArrowInvalid(f"{rows_of_groups} rows in its groups, {metadata.num_rows} in all")
+    if not 0 <= size <= bounds.TABLE:
+        raise pa.ArrowInvalid(f"{size} bytes without its compression")
+
+
+def _plain(kind: pa.DataType) -> bool:
+    if kinds.is_dictionary(kind):
+        return kinds.is_string(kind.value_type)
+    tests = (kinds.is_boolean, kinds.is_integer, kinds.is_floating, kinds.is_null)
+    return any(test(kind) for test in tests) or kinds.is_string(kind)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    if not isinstance(column, pa.DictionaryArray):
+        return list(column.to_pylist())
+    longest = pa.compute.max(pa.compute.binary_length(column.dictionary)).as_py() or 0
+    if longest > bounds.TEXT:
+        raise pa.ArrowInvalid(f"a text of {longest} bytes, at most {bounds.TEXT}")
+    texts = column.dictionary.to_pylist()  # once, however often it is repeated
+    return [None if i is None else texts[i] for i in column.indices.to_pylist()]

@@ -1,0 +1,201 @@
+"""What all trials of a seed share, as it lies in a storage: made once, read by every rerun."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from hedgecore.arithmetic import arithmetic, difference
+from hedgecore.experiment import Experiment, Preparation, Study
+from hedgecore.fingerprints import sha256
+from hedgecore.training.convergence import DivergedError
+from sweeps.errors import UsageError
+from sweeps.journal import bounds
+from sweeps.journal import files as stored
+from sweeps.journal.layout import check_name
+from sweeps.journal.storage import replace
+
+_FACTS = "facts.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a preparation without its tensors.
+
+    Args:
+        seed: names every stream of its trials.
+        core: version of hedgecore that made it.
+        sha256: of every file, by name.
+        data_sha256: of the data.
+        layout: the names of the tensors of every file, in their order.
+        columns: what stands in every row of its trials.
+        baselines: metrics of what they are to beat, by name.
+        about: what only the experiment understands.
+        arithmetic: of the process that made it: its ``id``, and the parts of that.
+        seconds: wall time of its making.
+    """
+
+    seed: int
+    core: str
+    sha256: dict[str, str]
+    data_sha256: str
+    layout: dict[str, list[str]]
+    columns: dict[str, Any]
+    baselines: dict[str, dict[str, float]]
+    about: dict[str, Any]
+    arithmetic: dict[str, str]
+    seconds: float
+
+    @classmethod
+    def of(cls, made: Preparation, *, core: str, seconds: float) -> "Facts":
+        """The facts of ``made``, which took ``seconds``."""
+        facts = cls(
+            seed=made.seed,
+            core=core,
+            sha256={name: sha256(tensors.values()) for name, tensors in made.files.items()},
+            data_sha256=made.data_sha256,
+            layout={name: list(tensors) for name, tensors in made.files.items()},
+            columns=made.columns,
+            baselines={name: dict(metrics) for name, metrics in made.baselines.items()},
+            about=made.about,
+            arithmetic=arithmetic().about(),
+            seconds=seconds,
+        )
+        # Through JSON, so that it is the same whether it was read from a file or not.
+        return cls(**json.loads(json.dumps(asdict(facts))))
+
+    @property
+    def identity(self) -> str:
+        """sha256 (hex) of all that is the same wherever and whenever it is prepared."""
+        fields = {k: v for k, v in asdict(self).items() if k not in ("seconds", "arithmetic")}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def theta_0_sha256(self) -> str:
+        """The identity of theta_0."""
+        return self.sha256["theta_0"]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The columns that every trial of this preparation carries."""
+        return {
+            **self.columns,
+            "theta_0_sha256": self.theta_0_sha256,
+            "data_sha256": self.data_sha256,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A preparation in ``<storage>/study/<key>/``, as JSON and safetensors."""
+
+    facts: Facts
+    files: Mapping[str, Mapping[str, Tensor]]
+
+    @classmethod
+    def read(cls, folder: Path, record: Mapping[str, Any] | None) -> "Filed | None":
+        """What an earlier driver left in ``folder``; None if a file of it is missing.
+
+        Args:
+            folder: where it lies.
+            record: of the log, with the sha256 of every file. What no record names is passed
+                over: a crash may have cut off its making.
+        Raises:
+            UsageError: a file is not the one that was recorded.
+        """
+        check_name("preparation", folder.name)
+        if record is None:
+            return None
+        content = {}
+        for name, digest in record["files"].items():
+            path = folder / name
+            try:
+                content[name] = stored.read(path, most=bounds.TENSORS, root=_root(folder))
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise _unreadable(path, error) from error
+            if (found := hashlib.sha256(content[name]).hexdigest()) != digest:
+                raise UsageError(
+                    f"{path} is not what was recorded (sha256 {found[:8]}, not {digest[:8]}); "
+                    f"restore it from a copy, or remove {folder} to prepare it again"
+                )
+        try:
+            facts = Facts(**json.loads(content[_FACTS]))
+            read = {n: load(content[f"{n}.safetensors"]) for n in facts.layout}
+            # safetensors files sort by name; sums over parameters depend on the order.
+            files = {n: {t: read[n][t] for t in tensors} for n, tensors in facts.layout.items()}
+        except (ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
+            raise UsageError(
+                f"{folder} is of another version of hedgesweep ({type(error).__name__}: {error}); "
+                "go on with that, or remove the folder to prepare it again"
+            ) from error
+        return cls(facts, files)
+
+    @staticmethod
+    def write(folder: Path, facts: Facts, made: Preparation) -> dict[str, str]:
+        """File ``made``; sha256 (hex) by name of file, for the log to name."""
+        check_name("preparation", folder.name)
+        content = {_FACTS: json.dumps(asdict(facts), indent=1).encode()}
+        for name, tensors in made.files.items():
+            # safetensors wants memory of its own for every tensor.
+            saved = {n: t.contiguous().clone() for n, t in tensors.items()}
+            content[f"{name}.safetensors"] = save(saved)
+        for name, data in content.items():
+            replace(folder / name, data, root=_root(folder), make=True)
+        return {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
+
+    def restore(
+        self, experiment: Experiment[Any, Any], study: Study, base: Preparation | None = None
+    ) -> Preparation:
+        """The preparation, with its data made again.
+
+        Args:
+            experiment: what it is of.
+            study: of any of its trials.
+            base: the preparation that it adds to, if that is there.
+        Raises:
+            UsageError: the data cannot be had, or is not what it was where the study was
+                prepared.
+        """
+        try:
+            made: Preparation = experiment.restore(
+                study, seed=self.facts.seed, about=self.facts.about, files=self.files, base=base
+            )
+        except (ValueError, DivergedError) as error:
+            raise UsageError(str(error)) from error
+        if made.data_sha256 != self.facts.data_sha256:
+            here, recorded = arithmetic().about(), self.facts.arithmetic
+            if here["id"] == recorded["id"]:
+                cause, cure = "from other data", "restore that"
+            else:
+                cause = f"with another arithmetic ({difference(here, recorded)})"
+                cure = "use the same machines and settings"
+            raise UsageError(
+                f"the study of seed {self.facts.seed} was prepared {cause}, and what is made here "
+                f"is not its data; {cure}, or start anew in another --storage"
+            )
+        return made
+
+
+def _tensors(folder: Path, name: str) -> bytes:
+    path = folder / f"{check_name('file of a preparation', name)}.safetensors"
+    return stored.read(path, most=bounds.TENSORS, root=_root(folder))
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} cannot be read ({error.strerror}); restore it from a copy, or remove it and run "
+        "the sweep again"
+    )
+
+
+def _root(folder: Path) -> Path:
+    """The storage of ``<storage>/study/<key>``."""
+    return folder.parent.parent

@@ -1,0 +1,168 @@
+"""What lies in a storage, read beside whoever writes there: no lock taken, nothing changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hedgecore.config import ConfigError, from_mapping
+from hedgecore.experiment import Experiment, Study
+from sweeps.errors import UsageError
+from sweeps.experiments import experiment
+from sweeps.journal import lock_holder
+from sweeps.journal.history import History
+from sweeps.journal.layout import readable_storage
+from sweeps.journal.preparations import Filed
+from sweeps.journal.state import Book, TrialLog
+from sweeps.planning.plan import TrialPlan
+from sweeps.planning.validation import trial_study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A storage: its manifest, and what its log says.
+
+    Args:
+        storage: the sweep's directory.
+        manifest: what the sweep was made with; ``manifest.json`` is a copy.
+        space_text: the space file as it was read; ``space.yaml`` is a copy.
+        study: what the axes of every trial vary.
+        books: what the log says, by the version of hedgecore that computed it.
+        core: the version of the last driver start.
+        checkpoints: sha256 (hex) of where each trial can go on, as its last segment says.
+        lost: trials whose last worker died.
+    """
+
+    storage: Path
+    manifest: Mapping[str, Any]
+    space_text: str
+    study: Study
+    books: Mapping[str, Book]
+    core: str
+    checkpoints: Mapping[str, str]
+    lost: frozenset[str]
+
+    @classmethod
+    def read(cls, storage: Path) -> "Recorded":
+        """What ``storage`` holds now.
+
+        Raises:
+            UsageError: it holds no sweep, or nothing was prepared there yet.
+            LogError: its log is damaged.
+        """
+        storage = readable_storage(storage)
+        manifest: Mapping[str, Any] | None = None
+        books: dict[str, Book] = {}
+        checkpoints: dict[str, str] = {}
+        lost: set[str] = set()
+        core = ""
+        for record in History(storage):
+            kind = record["type"]
+            if kind == "start":
+                core = record["core"]
+                books.setdefault(core, Book(core))
+            for book in books.values():
+                book.apply(record)
+            if kind == "manifest":
+                manifest = record
+            elif kind == "segment":
+                checkpoints.pop(record["trial_id"], None)
+                if "checkpoint" in record:
+                    checkpoints[record["trial_id"]] = record["checkpoint"]
+            elif kind == "begin":
+                lost.discard(record["trial_id"])
+            elif kind == "lost":
+                lost.add(record["trial_id"])
+        if not books:
+            raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
+        if manifest is None:
+            raise UsageError(f"nothing was prepared in {storage} yet; run its sweep first")
+        return cls(
+            storage=storage,
+            manifest=manifest["content"],
+            space_text=manifest["space"],
+            study=_study(storage, manifest["content"]),
+            books=books,
+            core=core,
+            checkpoints=checkpoints,
+            lost=frozenset(lost),
+        )
+
+    @property
+    def experiment(self) -> Experiment[Any, Any]:
+        """What was swept."""
+        return experiment(self.manifest["experiment"])
+
+    @property
+    def book(self) -> Book:
+        """What the last driver start knew."""
+        return self.books[self.core]
+
+    def find(self, prefix: str) -> tuple[str, str]:
+        """The one trial whose id begins with ``prefix``, and the version that computed it.
+
+        Raises:
+            UsageError: there is none, or more than one; the message names near ids.
+        """
+        known = {i: core for core, book in self.books.items() for i in book.trials}
+        if not known:
+            raise UsageError(f"{self.storage} holds no trial yet; run its sweep first")
+        found = [prefix] if prefix in known else [i for i in known if i.startswith(prefix)]
+        if not found:
+            near = ", ".join(get_close_matches(prefix, known, n=3, cutoff=0.0))
+            raise UsageError(f"no trial has an id that begins with {prefix!r}; nearest: {near}")
+        if len(found) > 1:
+            shown = ", ".join(sorted(found)[:3]) + (", .." if len(found) > 3 else "")
+            raise UsageError(
+                f"{len(found)} trials have an id that begins with {prefix!r}; "
+                f"give more of it: {shown}"
+            )
+        return found[0], known[found[0]]
+
+    def plan(self, log: TrialLog) -> TrialPlan:
+        """What the trial of ``log`` was to be.
+
+        Raises:
+            UsageError: the study has no such axes.
+        """
+        entry = log.entry
+        try:
+            if type(log.config.get("seed")) is not int:
+                raise ValueError("its seed is no whole number")
+            study = trial_study(self.study, log.config)
+        except (ConfigError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"trial {entry['trial_id']} does not fit the study that the log names ({error}); "
+                "restore the log from a copy"
+            ) from error
+        return TrialPlan(
+            index=entry["index"], config=log.config, study=study, limit=entry["limit"]
+        )
+
+    def filed(self, key: str, core: str) -> Filed | None:
+        """The preparation ``key`` as code of version ``core`` made it; None if it is not there.
+
+        Raises:
+            UsageError: it is not what the log names.
+        """
+        return Filed.read(self.storage / "study" / key, self.books[core].prepared.get(key))
+
+    @property
+    def driver(self) -> str | None:
+        """Who may be writing here, in words; None if the last driver has ended or was killed."""
+        last = lock_holder.driver(self.storage, closed=self.book.closed)
+        # What only another host can tell counts as running.
+        if last is None or self.book.closed or last.alive is False:
+            return None
+        return f"host {last.host}, pid {last.pid}"
+
+
+def _study(storage: Path, manifest: Mapping[str, Any]) -> Study:
+    try:
+        study: Study = from_mapping(experiment(manifest["experiment"]).study, manifest["study"])
+        return study
+    except ValueError as error:  # a ConfigError, or an experiment that there is not
+        raise UsageError(
+            f"{storage} is of another version of hedgesweep ({error}); use that one"
+        ) from error

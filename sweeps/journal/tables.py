@@ -1,0 +1,203 @@
+"""The two Parquet tables of a sweep, derived from what the log says.
+
+Columns are built from the log for a batch of trials at a time, and a batch of epochs is a row
+group, so that what is needed beside the log is a batch, however large the sweep.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hedgecore.experiment import Experiment
+from sweeps.journal.checksums import Sums
+from sweeps.journal.journal import CURE, LogError
+from sweeps.journal.state import Book, TrialLog, cell
+from sweeps.journal.storage import replaced
+
+ROW_GROUP = 2**15
+"""Rows after which a row group ends, with the trial that it is in."""
+_TRIALS = 2**11  # rows of the table of trials that are held as dictionaries at a time
+
+_INTEGER, _REAL, _TEXT, _FLAG = pa.int64(), pa.float64(), pa.string(), pa.bool_()
+_HEAD = {
+    "trial_id": _TEXT,
+    "index": _INTEGER,
+    "status": _TEXT,
+    "stopped_at": _INTEGER,
+    "reason": _TEXT,
+    "error": _TEXT,
+    "audited": _FLAG,
+    "audit_val_loss": _REAL,
+}
+# Timing aside, two runs of one sweep give equal tables.
+_TYPES = {int: _INTEGER, float: _REAL, str: _TEXT, bool: _FLAG}
+
+_Logs = Sequence[tuple[str, TrialLog]]
+
+
+def write_tables(
+    storage: Path, book: Book, experiment: Experiment[Any, Any], *, sums: Sums | None = None
+) -> None:
+    """``trials.parquet`` and ``epochs.parquet``, each replaced in one step.
+
+    They are functions of the log: written again from the same log they have the same bytes.
+
+    Args:
+        storage: where to.
+        book: what the log says.
+        experiment: gives the columns and their types.
+        sums: where the digests of both are announced; nowhere if None.
+    Raises:
+        LogError: a value is not of the type of its column.
+    """
+    try:
+        _write(storage, book, experiment, sums)
+    except (pa.ArrowException, OverflowError) as error:
+        reason = str(error).splitlines()[0]
+        raise LogError(
+            f"log/: a value is not of the type of its column ({reason}); {CURE}"
+        ) from error
+
+
+def _write(storage: Path, book: Book, experiment: Experiment[Any, Any], sums: Sums | None) -> None:
+    logs = list(book.rows())
+    configs = _config_columns(logs)
+    tables = [
+        _trials(book, logs[i : i + _TRIALS], configs, experiment)
+        for i in range(0, len(logs), _TRIALS)
+    ]
+    placed = sorted({name for table in tables for name in table.column_names if "@" in name})
+    schema = _trial_schema(configs, placed, experiment)
+    _replace(storage / "trials.parquet", schema, tables, sums)
+    columns = {
+        "trial_id": _TEXT,
+        "epoch": _INTEGER,
+        **configs,
+        **_typed(experiment.epoch_columns),
+    }
+    schema = pa.schema(list(columns.items()))
+    _replace(storage / "epochs.parquet", schema, (_epochs(g, schema) for g in _groups(logs)), sums)
+
+
+def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], sums: Sums | None) -> None:
+    # Beside text only the axes have few values; of other numbers a dictionary is a second copy.
+    few = [f.name for f in schema if f.type == _TEXT or f.name.startswith("config/")]
+    announce = sums.announce(path.name) if sums else None
+    with (
+        replaced(path, announce=announce) as partial,
+        pq.ParquetWriter(partial, schema, use_dictionary=few, write_page_checksum=True) as writer,
+    ):
+        for table in tables:
+            writer.write_table(_complete(table, schema), row_group_size=max(1, table.num_rows))
+
+
+def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """``table`` with every column of ``schema``, null where it has none."""
+    held = set(table.column_names)
+    return pa.table(
+        [
+            table[f.name] if f.name in held else pa.nulls(table.num_rows, type=f.type)
+            for f in schema
+        ],
+        schema=schema,
+    )
+
+
+def _trials(
+    book: Book,
+    logs: _Logs,
+    configs: Mapping[str, pa.DataType],
+    experiment: Experiment[Any, Any],
+) -> pa.Table:
+    """A row for each of ``logs``, with the columns of the open families that occur there."""
+    rows = [{"trial_id": trial_id, **log.row(live=book.live(log))} for trial_id, log in logs]
+    placed = sorted({name for row in rows for name in row if "@" in name})
+    return pa.Table.from_pylist(rows, schema=_trial_schema(configs, placed, experiment))
+
+
+def _trial_schema(
+    configs: Mapping[str, pa.DataType],
+    placed: Sequence[str],
+    experiment: Experiment[Any, Any],
+) -> pa.Schema:
+    columns = {
+        **_HEAD,
+        **configs,
+        **_typed(experiment.trial_columns),
+        **dict.fromkeys(placed, _REAL),
+        **_typed(experiment.after),
+        "model_sha256": _TEXT,
+        "arithmetic": _TEXT,
+    }
+    return pa.schema(list(columns.items()))
+
+
+def _groups(logs: _Logs) -> Iterator[_Logs]:
+    """The trials of each row group of epochs."""
+    group: list[tuple[str, TrialLog]] = []
+    rows = 0
+    for item in logs:
+        group.append(item)
+        rows += len(item[1].epochs)
+        if rows >= ROW_GROUP:
+            yield group
+            group, rows = [], 0
+    if rows:
+        yield group
+
+
+def _epochs(logs: _Logs, schema: pa.Schema) -> pa.Table:
+    """Every epoch of ``logs``, in order."""
+    trained = (item for item in logs if item[1].epochs)
+    alike = groupby(trained, key=lambda item: item[1].columns)
+    return pa.concat_tables([_uniform(names, list(run), schema) for names, run in alike])
+
+
+def _uniform(names: Sequence[str], logs: _Logs, schema: pa.Schema) -> pa.Table:
+    """Every epoch of ``logs``, whose rows have the columns ``names``."""
+    order = [sorted(log.epochs) for _, log in logs]
+    rows = (log.epochs[n] for (_, log), ns in zip(logs, order, strict=True) for n in ns)
+    values: dict[str, Sequence[Any]] = dict(zip(names, zip(*rows, strict=True), strict=True))
+    # What a trial has in all of its rows is converted once a trial.
+    trial = pa.array(np.repeat(np.arange(len(logs)), list(map(len, order))))
+    stops = (log.stopped_at for _, log in logs)
+    values["audit"] = [
+        stop is not None and n > stop for stop, ns in zip(stops, order, strict=True) for n in ns
+    ]
+    columns = []
+    for field in schema:
+        if field.name == "trial_id":
+            columns.append(pa.array([i for i, _ in logs], field.type).take(trial))
+        elif field.name.startswith("config/"):
+            axis = field.name.removeprefix("config/")
+            once = [cell(log.config.get(axis)) for _, log in logs]
+            columns.append(pa.array(once, field.type).take(trial))
+        elif field.name in values:
+            columns.append(pa.array(values[field.name], field.type))
+        else:
+            columns.append(pa.nulls(len(trial), type=field.type))
+    return pa.table(columns, schema=schema)
+
+
+def _typed(columns: Mapping[str, type]) -> dict[str, pa.DataType]:
+    return {name: _TYPES[kind] for name, kind in columns.items()}
+
+
+def _config_columns(logs: _Logs) -> dict[str, pa.DataType]:
+    """A type for every axis: whole numbers and flags stay such if all values are."""
+    kinds: dict[str, set[type]] = {}
+    for _, log in logs:
+        for name, value in log.config.items():
+            found = kinds.setdefault(f"config/{name}", set())
+            if value is not None:
+                found.add(type(cell(value)))
+    columns = {}
+    for name, found in kinds.items():
+        exact = {bool: _FLAG, int: _INTEGER, str: _TEXT}.get(next(iter(found), str), _REAL)
+        columns[name] = exact if len(found) == 1 else (_TEXT if str in found else _REAL)
+    return columns

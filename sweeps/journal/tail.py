@@ -1,0 +1,58 @@
+"""A log that is read while it grows: only what was appended since the last look."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sweeps.journal.history import History
+from sweeps.journal.journal import LogError, files
+
+Record = dict[str, Any]
+
+
+class Tail:
+    """The records of the log of ``storage``, read on from look to look.
+
+    What it comes to is what :class:`.history.History` gives at that moment. Only the
+    last file may grow: with a further file, or one that was replaced, changed or cut, it begins
+    again.
+    """
+
+    def __init__(self, storage: Path) -> None:
+        self._storage = storage
+        self._records: Iterator[Record | None] | None = None
+        self._seen: list[tuple[str, int, int, int]] = []
+
+    def look(self) -> tuple[bool, Iterator[Record]]:
+        """Whether it begins again, and the records that are new since then or the last look."""
+        anew = not self._grown(self._state()) or self._records is None
+        if anew:
+            self._records = History(self._storage).follow()
+        return anew, self._new()
+
+    def _new(self) -> Iterator[Record]:
+        assert self._records is not None
+        try:
+            while (record := next(self._records, None)) is not None:
+                yield record
+        except LogError:
+            self._records = None
+            raise
+
+    def _grown(self, state: list[tuple[str, int, int, int]]) -> bool:
+        """Whether nothing but more at the end of the last file tells ``state`` from the last."""
+        before, self._seen = self._seen, state
+        if not (before and state):
+            return False
+        name, inode, size, _ = before[-1]
+        return (
+            state[:-1] == before[:-1] and state[-1][:2] == (name, inode) and state[-1][2] >= size
+        )
+
+    def _state(self) -> list[tuple[str, int, int, int]]:
+        try:
+            listed = files(self._storage)
+            stats = [(file.name, file.stat(follow_symlinks=False)) for file in listed]
+        except FileNotFoundError:  # between the listing and the look at it
+            return []
+        return [(name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in stats]

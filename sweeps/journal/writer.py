@@ -1,0 +1,135 @@
+"""The log of a sweep, written: one file a driver start, one line a record, no success untrue."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sweeps.journal import files as stored
+from sweeps.journal import lines
+from sweeps.journal.files import shut, sync
+from sweeps.journal.journal import Extent, extent, files
+from sweeps.journal.storage import WriteError, is_at, refused, this_process, unwritable
+
+
+class Writer:
+    """The file of one driver start. Only one may be open in a storage: hold its `Lock`.
+
+    Args:
+        storage: the sweep's directory, with its lock held.
+        header: fields of the first record beside ``format``, ``host``, ``pid``, ``boot``,
+            ``time`` (ISO 8601, UTC) and ``before``.
+        before: the last file with records; read from ``storage`` if None.
+    Raises:
+        UsageError: no file can be made in ``storage``, or its log cannot be read.
+        WriteError: the file was made but not taken to the disk.
+    """
+
+    def __init__(
+        self, storage: Path, header: Mapping[str, Any], *, before: Extent | None = None
+    ) -> None:
+        before = before or extent(storage)
+        last = max((int(file.stem) for file in files(storage)), default=0)
+        self._path = storage / "log" / f"{last + 1:04d}.jsonl"
+        self._lines = self._synced = self._size = 0
+        self._failure: WriteError | None = None
+        try:
+            with stored.folder(self._path.parent, root=storage) as at:
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+                self._fd = os.open(self._path.name, flags, 0o666, dir_fd=at)
+        except OSError as error:
+            raise unwritable(storage, error) from error
+        start = {
+            "type": "start",
+            "format": lines.FORMAT,
+            **this_process(),
+            "time": datetime.now(UTC).isoformat(),
+            "before": asdict(before) if before else None,
+            **header,
+        }
+        try:
+            self.append(start)
+            self.commit()
+            with self._or_fail():
+                sync(self._path.parent)
+        except BaseException:
+            shut(self._fd)
+            raise
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Write ``record`` as one line; it may be lost until `commit` returns.
+
+        Raises:
+            ValueError: it is not JSON, or too long; nothing was written.
+            WriteError: it was not written whole. The writer is of no more use.
+        """
+        line = lines.encode(record, self._lines + 1, self._synced)
+        with self._or_fail():
+            written = os.write(self._fd, line)
+            self._size += written
+            if written < len(line):
+                raise OSError(f"only {written} of {len(line)} bytes fitted")
+            self._lines += 1
+
+    def commit(self) -> None:
+        """Return when every appended record is on the disk; free when nothing is new.
+
+        Raises:
+            WriteError: perhaps none of them is. The writer is of no more use.
+        """
+        with self._or_fail():
+            if self._synced < self._lines:
+                os.fsync(self._fd)
+                self._synced = self._lines
+
+    @property
+    def in_place(self) -> bool:
+        """Whether its file is still where it was made, and as long as it was written."""
+        if self._fd < 0:
+            return True
+        whole = self._failure is not None or os.fstat(self._fd).st_size == self._size
+        return whole and is_at(self._path, self._fd)
+
+    @property
+    def sound(self) -> bool:
+        """Whether all that was appended can still be brought to the disk."""
+        return self._failure is None
+
+    def close(self) -> None:
+        """Commit, vouch for the whole file with a ``close`` record, and end.
+
+        Harmless when repeated, and silent on a writer that has failed: that was said already.
+        """
+        if self._fd < 0:
+            return
+        try:
+            if self._failure is None:
+                self.commit()
+                self.append({"type": "close"})
+                self.commit()
+        finally:
+            shut(self._fd)
+            self._fd = -1
+
+    def abandon(self) -> None:
+        """End without a further byte: the file is not this driver's to write to any more."""
+        if self._fd >= 0:
+            shut(self._fd)
+            self._fd = -1
+
+    @contextmanager
+    def _or_fail(self) -> Iterator[None]:
+        assert self._fd >= 0, "closed"
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except OSError as error:
+            self._failure = refused(self._path, error)
+            raise self._failure from error
+        except BaseException:  # Ctrl-C: whether the line was written is not known
+            self._failure = WriteError(f"{self._path} was cut off by an interrupt; start again")
+            raise

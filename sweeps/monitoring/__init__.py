@@ -1,0 +1,1 @@
+"""Monitoring: progress panel, status command, TensorBoard and MLflow."""

@@ -1,0 +1,188 @@
+"""Followers of a sweep: what its log records, copied to where people like to look.
+
+The log is the record and the copies are no more than that: a follower that fails is left behind
+and the sweep goes on. At the next driver start it is told what it has missed, so a copy also grows
+out of a log that nobody followed.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple, Protocol
+
+from sweeps.errors import UsageError
+from sweeps.journal.state import Book
+from sweeps.monitoring.throughput import ended
+
+Row = Mapping[str, Any]
+
+_PATIENCE = 60.0  # seconds that the end of a sweep waits for a slow follower
+_LATER = "the sweep is whole without it, and its next start tells what was missed"
+
+
+class Told(NamedTuple):
+    """What a follower has of a trial: its last epoch, and whether it has come to its end."""
+
+    epoch: int = 0
+    over: bool = False
+
+
+class Follower(Protocol):
+    """Told of trials one by one; a call that raises is the last."""
+
+    def begin(self, trial_id: str, config: Row) -> Told:
+        """Called before anything is told of a trial; what earlier driver starts have told."""
+
+    def rows(self, trial_id: str, rows: Sequence[Row]) -> None:
+        """Epochs in ascending order, each once, with ``audit`` true after a stop."""
+
+    def end(self, trial_id: str, row: Row) -> None:
+        """Its line in the table of trials; again if it has trained on since."""
+
+    def close(self) -> None:
+        """Nothing more is told."""
+
+
+def followers(*, tensorboard: str | None = None, mlflow: str | None = None) -> list[Follower]:
+    """Followers by what the command line says of them.
+
+    Args:
+        tensorboard: folder of the event files; none are written if None.
+        mlflow: URI of a tracking server, or ``sqlite:///FILE``; the experiment is "hedgesweep".
+    Raises:
+        UsageError: a package is missing, or nothing usable is at ``mlflow``.
+    """
+    from sweeps.monitoring.board_exporters import (  # what they copy to is optional
+        MLflow,
+        TensorBoard,
+    )
+
+    made: list[Follower] = []
+    if tensorboard is not None:
+        made.append(TensorBoard(Path(tensorboard).expanduser()))
+    if mlflow is not None:
+        made.append(MLflow(mlflow, "hedgesweep"))
+    return made
+
+
+class Followers:
+    """Tells every follower what the ledger records, each in a thread of its own.
+
+    Args:
+        followers: whom to tell.
+        book: the ledger's; what it holds already is told first.
+        say: told of a follower that is left behind; must not raise.
+    """
+
+    def __init__(
+        self, followers: Sequence[Follower], book: Book, say: Callable[[str], None]
+    ) -> None:
+        self._book = book
+        self._sent: dict[str, Told] = {}
+        self._lines = [_Line(follower, say) for follower in followers]
+        for trial_id, _ in book.rows() if followers else ():
+            self._send(trial_id)
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Tell what has become of the trials of ``record``, which the book has entered."""
+        if not self._lines:
+            return
+        if record["type"] == "segment":
+            self._send(record["trial_id"])
+        elif record["type"] == "decision":
+            for trial_id in record["trials"]:
+                self._send(trial_id)
+
+    def close(self) -> None:
+        """Wait until everything is told, a minute for each follower at most."""
+        for line in self._lines:
+            line.close()
+
+    def _send(self, trial_id: str) -> None:
+        log, sent = self._book.trials[trial_id], self._sent.get(trial_id, Told())
+        epochs = sorted(epoch for epoch in log.epochs if epoch > sent.epoch)
+        over = bool(log.end if log.audited else ended(log)) and bool(log.epochs or log.end)
+        if not epochs and (sent.over or not over):
+            return
+        stop = math.inf if log.stopped_at is None else log.stopped_at
+        rows: list[Row] = [
+            {**dict(zip(log.columns, log.epochs[n], strict=True)), "audit": n > stop}
+            for n in epochs
+        ]
+        end = log.row(live=False) if over else None
+        self._sent[trial_id] = Told(max(sent.epoch, *epochs, 0), over)
+        for line in self._lines:
+            line.put(trial_id, log.config, rows, end)
+
+
+class _Line:
+    """A thread that tells one follower, which may be slow, in the order of the log."""
+
+    def __init__(self, follower: Follower, say: Callable[[str], None]) -> None:
+        self._follower, self._say = follower, say
+        self._told: dict[str, Told] = {}
+        self._queue: SimpleQueue[tuple[str, Row, list[Row], Row | None] | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def put(self, trial_id: str, config: Row, rows: list[Row], end: Row | None) -> None:
+        if self._thread.is_alive():
+            self._queue.put((trial_id, config, rows, end))
+
+    def close(self) -> None:
+        self._queue.put(None)
+        self._thread.join(_PATIENCE)
+        if self._thread.is_alive():
+            self._say(f"{self._name} is {self._queue.qsize()} messages behind; {_LATER}")
+
+    @property
+    def _name(self) -> str:
+        return type(self._follower).__name__
+
+    def _work(self) -> None:
+        try:
+            while (message := self._queue.get()) is not None:
+                self._tell(*message)
+            self._follower.close()
+        except Exception as error:  # of whatever kind: a copy must not harm the sweep
+            first = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._say(f"{self._name} follows no more ({first}); {_LATER}")
+
+    def _tell(self, trial_id: str, config: Row, rows: list[Row], end: Row | None) -> None:
+        if (told := self._told.get(trial_id)) is None:
+            told = self._follower.begin(trial_id, config)
+        if new := [row for row in rows if row["epoch"] > told.epoch]:
+            self._follower.rows(trial_id, new)
+        if end is not None and (new or not told.over):
+            self._follower.end(trial_id, end)
+        last = new[-1]["epoch"] if new else told.epoch
+        self._told[trial_id] = Told(last, end is not None)
+
+
+def metrics(row: Row) -> dict[str, float]:
+    """The finite numbers of an epoch by name, those of an audit under ``audit/``."""
+    prefix = "audit/" if row["audit"] else ""
+    return {f"{prefix}{name}": value for name, value in _numbers(row).items() if name != "epoch"}
+
+
+def final(row: Row) -> dict[str, float]:
+    """The finite numbers of a trial's line in the table, its configuration aside."""
+    values = _numbers(row)
+    return {
+        f"end/{n}": v for n, v in values.items() if n != "index" and not n.startswith("config/")
+    }
+
+
+def missing(package: str, extra: str) -> UsageError:
+    """That an optional package is not there, with the cure."""
+    return UsageError(f"{package} is not installed; pip install 'hedgesweep[{extra}]'")
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in row.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }

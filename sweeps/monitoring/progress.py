@@ -1,0 +1,233 @@
+"""What a person sees while a sweep runs: a live panel on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hedgecore.experiment import Experiment
+from sweeps.journal.state import TrialLog
+from sweeps.text import echo, printable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A sweep at one moment; times are of ``time.monotonic``, in seconds."""
+
+    experiment: Experiment[Any, Any]
+    trials: Mapping[str, TrialLog]
+    total: int
+    running: int
+    began: float
+    first_trial: float
+
+
+class Progress(Protocol):
+    """Told what happens; must never raise."""
+
+    def message(self, text: str) -> None:
+        """Say ``text`` once."""
+
+    def update(self, state: State) -> None:
+        """The state of all trials changed."""
+
+    def close(self) -> None:
+        """Give the terminal back."""
+
+
+def default() -> Progress:
+    """A live panel where there is a terminal to draw on, plain lines elsewhere."""
+    return LivePanel() if sys.stdout.isatty() else PlainLines()
+
+
+class Paced:
+    """Shows what ``state`` returns, at most every ``pause`` seconds and a twentieth of the time.
+
+    A state takes a look at every trial; a sweep of thousands has many events a second.
+    """
+
+    def __init__(self, shown: Progress, state: Callable[[], State], *, pause: float = 0.5) -> None:
+        self._shown, self._state, self._pause = shown, state, pause
+        self._due = -float("inf")
+
+    def __call__(self) -> None:
+        """Something has changed."""
+        if time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Show the present state."""
+        began = time.monotonic()
+        self._shown.update(self._state())
+        now = time.monotonic()
+        self._due = now + max(self._pause, 20 * (now - began))
+
+
+class Unfailing:
+    """Passes on to ``shown`` until that raises: results matter more than being watched."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown: Progress = shown
+
+    def message(self, text: str) -> None:
+        """See :class:`Progress`."""
+        self._tell(lambda: self._shown.message(text))
+
+    def update(self, state: State) -> None:
+        """See :class:`Progress`."""
+        self._tell(lambda: self._shown.update(state))
+
+    def close(self) -> None:
+        """See :class:`Progress`."""
+        self._tell(self._shown.close)
+
+    def _tell(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:  # a closed pipe, a full disk, or a terminal that is gone
+            self._shown = Silent()
+
+
+class Silent:
+    """Says nothing."""
+
+    def message(self, text: str) -> None:
+        """See :class:`Progress`."""
+
+    def update(self, state: State) -> None:
+        """See :class:`Progress`."""
+
+    def close(self) -> None:
+        """See :class:`Progress`."""
+
+
+class PlainLines:
+    """A line for every trial that ends."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def message(self, text: str) -> None:
+        """See :class:`Progress`."""
+        echo(text)
+
+    def update(self, state: State) -> None:
+        """See :class:`Progress`."""
+        standing = f"{_counts(state)} · {_times(state, _remaining(state))}"
+        for trial_id, log in state.trials.items():
+            if not log.fresh or log.ended is None or trial_id in self._told:
+                continue
+            self._told.add(trial_id)
+            axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
+            echo(f"{standing} | {axes}: {_ending(log, state.experiment)}")
+
+    def close(self) -> None:
+        """See :class:`Progress`."""
+
+
+class LivePanel:
+    """Counts, times and the best trial of every group, redrawn in place."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._shown: tuple[str, State, float, Table] | None = None
+        # Drawn from a thread of its own, so that the clock runs on while no trial reports.
+        self._live = Live(
+            console=Console(), refresh_per_second=4, transient=True, get_renderable=self._draw
+        )
+        self._live.start()
+
+    def message(self, text: str) -> None:
+        """See :class:`Progress`."""
+        self._live.console.print(printable(text), highlight=False, markup=False)
+
+    def update(self, state: State) -> None:
+        """See :class:`Progress`."""
+        # Each looks at every trial, which is too much for every time it is drawn.
+        self._shown = _counts(state), state, _remaining(state), _best_table(state)
+
+    def close(self) -> None:
+        """See :class:`Progress`."""
+        self._live.stop()
+
+    def _draw(self) -> Group:
+        if self._shown is None:
+            return Group(Text(f"{_clock(time.monotonic() - self._began)} elapsed", style="bold"))
+        counts, state, ratio, table = self._shown
+        return Group(Text(f"{counts} · {_times(state, ratio)}", style="bold"), table)
+
+
+def _counts(state: State) -> str:
+    counts = Counter(log.ended for log in state.trials.values())
+    ended = sum(n for status, n in counts.items() if status)
+    shown = [f"{ended}/{state.total} done", f"{state.running} running"]
+    shown += [f"{counts[s]} {s}" for s in ("stopped", "failed") if counts[s]]
+    return " · ".join(shown)
+
+
+def _remaining(state: State) -> float:
+    """Trials to come for each that ended in this run; 0 where either is none."""
+    fresh = sum(log.fresh for log in state.trials.values())
+    left = state.total - sum(log.ended is not None for log in state.trials.values())
+    return left / fresh if fresh else 0.0
+
+
+def _times(state: State, ratio: float) -> str:
+    """Elapsed time; and what is left, if trials to come take as long as those of this run did."""
+    now = time.monotonic()
+    elapsed = f"{_clock(now - state.began)} elapsed"
+    if not ratio:
+        return elapsed
+    return f"{elapsed} · about {_clock((now - state.first_trial) * ratio)} left"
+
+
+def _best_table(state: State) -> Table:
+    wording = state.experiment.wording
+    swept = {axis for log in state.trials.values() for axis in log.config}
+    axes = [axis for axis in wording.groups if axis in swept]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for header in (*axes, wording.beside, f"best {wording.loss}", "epoch", "status"):
+        table.add_column(header, justify="right" if header != "status" else "left")
+    groups: dict[tuple[Any, ...], tuple[float, TrialLog]] = {}
+    for log in state.trials.values():
+        best = log.best()
+        if best is None or not state.experiment.contends(log.config):
+            continue
+        key = tuple(log.config.get(axis, 0) for axis in axes)
+        if key not in groups or best["val_loss"] < groups[key][0]:
+            groups[key] = best["val_loss"], log
+    for key, (loss, log) in sorted(groups.items(), key=lambda item: item[0]):
+        table.add_row(
+            *(Text(_short(value)) for value in key),  # no markup of rich
+            Text(_short(log.config.get(wording.beside, ""))),
+            f"{loss:.4f}",
+            str(len(log.epochs)),
+            log.ended or "running",
+        )
+    return table
+
+
+def _ending(log: TrialLog, experiment: Experiment[Any, Any]) -> str:
+    row = log.row(live=True)
+    if row["status"] == "completed":
+        return f"{experiment.ending(row)} after {row['epochs']} epochs"
+    if row["status"] == "stopped":
+        return f"stopped, {row['reason']}"
+    return f"{row['status']}: {row['error']}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else printable(value)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

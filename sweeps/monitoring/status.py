@@ -1,0 +1,293 @@
+"""A sweep seen from another terminal: its log, read while it is written, and who holds its lock.
+
+Nothing is taken, waited for or written here, so nobody's sweep can be disturbed by looking at it.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from sweeps.errors import UsageError
+from sweeps.journal.layout import readable_storage
+from sweeps.journal.lock_holder import Driver, driver
+from sweeps.journal.state import TrialLog, cell
+from sweeps.monitoring.throughput import Rule, Tallies, Tally
+from sweeps.signals import interruptible
+from sweeps.text import echo_all, printable
+
+STANDINGS = (
+    "completed",
+    "stopped",
+    "failed",
+    "running",
+    "waiting for a decision",
+    "waiting for a worker",
+    "not begun",
+)
+_ENDED = STANDINGS[:3]
+_MOST_FAILURES = 5
+_DAY = 86400  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """Trials that have come to a rung, and what became of them.
+
+    The others are undecided, or had ended by themselves.
+    """
+
+    epoch: int
+    reached: int
+    went_on: int
+    stopped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A trial that failed, and why."""
+
+    trial_id: str
+    config: Mapping[str, Any]
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A sweep at one moment.
+
+    Args:
+        storage: where it is.
+        name: of its space; of the directory until that is known.
+        driver: who took the lock last; None if nobody has yet.
+        starts: driver starts.
+        total: trials of the whole sweep, those still to be proposed included.
+        trials: how many of them stand where, by :data:`STANDINGS`.
+        audits: (ended, of) stopped trials that train on so that stopping can be judged.
+        rungs: in ascending order; empty where another scheduler decides.
+        epochs: trained so far.
+        epochs_left: expected to come.
+        epochs_per_minute: by the workers now busy, at their pace of the last minutes; None if
+            nobody works, or nothing has ended yet.
+        trials_per_minute: that came to their end in the last minutes.
+        seconds_left: at that pace.
+        failures: in the order of the space.
+        workers_lost: since the sweep began.
+        nodes_lost: those of them that went with their node.
+    """
+
+    storage: str
+    name: str
+    driver: Driver | None
+    starts: int
+    total: int
+    trials: Mapping[str, int]
+    audits: tuple[int, int]
+    rungs: tuple[Rung, ...]
+    epochs: int
+    epochs_left: float
+    epochs_per_minute: float | None
+    trials_per_minute: float | None
+    seconds_left: float | None
+    failures: tuple[Failure, ...]
+    workers_lost: int
+    nodes_lost: int
+
+    @property
+    def left(self) -> int:
+        """Trials that have not come to their end."""
+        return self.total - sum(self.trials[name] for name in _ENDED)
+
+
+def status(storage: Path, *, now: float | None = None, tallies: Tallies | None = None) -> Status:
+    """How the sweep of ``storage`` stands, by what its last driver's code has computed.
+
+    Args:
+        storage: the sweep's directory.
+        now: the time in seconds since 1970; that of the clock if None.
+        tallies: of this storage, where it is looked at more than once.
+    Raises:
+        UsageError: ``storage`` is no directory.
+        LogError: its log is damaged.
+    """
+    storage = readable_storage(storage)
+    tally, starts = (tallies or Tallies(storage)).look()
+    record = tally.book.manifest
+    manifest: Mapping[str, Any] = record["content"] if record else {}
+    holder = driver(storage, closed=tally.book.closed)
+    live = holder is not None and holder.alive is not False
+    rule = Rule.of(manifest)
+    trials = tally.trials()
+    standings = Counter(tally.standing(i, rule, live=live) for i in trials)
+    total = _total(manifest, tally, len(trials))
+    standings["not begun"] += total - len(trials)
+    unknown = tally.foreseen(rule, _limit(manifest, trials)) * (total - len(trials))
+    left = unknown + sum(tally.expected(i, rule) for i in trials)
+    now = time.time() if now is None else now
+    pace = tally.pace(now) if live and tally.book.running else None
+    rate = 60 * len(tally.book.running) / pace if pace else None
+    if pace:  # epochs that are under way have been trained in part
+        left = max(0.0, left - sum(now - began for began in tally.began.values()) / pace)
+    audits = [log.end is not None for log in trials.values() if log.audited]
+    return Status(
+        storage=str(storage),
+        name=manifest.get("name") or storage.resolve().name,
+        driver=holder,
+        starts=starts,
+        total=total,
+        trials={name: standings[name] for name in STANDINGS},
+        audits=(sum(audits), len(audits)),
+        rungs=tuple(_rung(epoch, tally, trials) for epoch in rule.rungs if rule.logged),
+        epochs=sum(len(log.epochs) for log in trials.values()),
+        epochs_left=left,
+        epochs_per_minute=rate,
+        trials_per_minute=tally.ends_per_minute(now) if live else None,
+        seconds_left=60 * left / rate if rate else None,
+        failures=tuple(_failures(tally)),
+        workers_lost=tally.losses.total(),
+        nodes_lost=tally.losses[True],
+    )
+
+
+def lines(status: Status) -> list[str]:
+    """``status`` for people."""
+    if not (status.starts or _lives(status)):
+        return [
+            f"{status.storage}: no sweep has begun here; "
+            f"hedgesweep run SPACE --storage {quote(str(status.storage))} begins one"
+        ]
+    said = [f"{status.name}: {_plural(status.total, 'trial')}", _running(status)]
+    if not status.total:
+        return [*said, "no trial is known yet: what trials share is being prepared"]
+    counts = [f"{number:,} {name}" for name, number in status.trials.items() if number]
+    said.append(", ".join(counts))
+    if status.audits[1]:
+        said.append(f"audits: {status.audits[0]:,} of {status.audits[1]:,} trained to their end")
+    said += [
+        f"rung {rung.epoch}: {rung.reached:,} reached, {rung.went_on:,} go on, "
+        f"{rung.stopped:,} stopped"
+        for rung in status.rungs
+    ]
+    said.append(_epochs(status))
+    said += [_failure(failure) for failure in status.failures[:_MOST_FAILURES]]
+    if (more := len(status.failures) - _MOST_FAILURES) > 0:
+        said.append(f"and {_plural(more, 'failure')} more")
+    if status.workers_lost:
+        nodes = f", {status.nodes_lost:,} with the node" if status.nodes_lost else ""
+        said.append(f"{_plural(status.workers_lost, 'worker')} lost{nodes}")
+    return said
+
+
+def command(storage: Path, as_json: bool, watch: float | None) -> None:
+    """Print the status of ``storage``, again every ``watch`` seconds until its driver ends.
+
+    A terminal is redrawn; anything else gets one block, or one line of JSON, after another.
+
+    Raises:
+        UsageError: see :func:`status`; or ``watch`` is not positive or over a day.
+    """
+    if watch is not None and not 0 < watch <= _DAY:
+        raise UsageError(f"watch must lie in (0, {_DAY}] seconds, got {watch:g}")
+    console = Console()
+    tallies = Tallies(storage)
+    redrawn = watch is not None and console.is_terminal and not as_json
+    try:
+        live = Live(console=console, auto_refresh=False) if redrawn else nullcontext()
+        with interruptible(), live as panel:
+            while True:
+                now = status(storage, tallies=tallies)
+                said = [json.dumps(asdict(now))] if as_json else lines(now)
+                if panel:
+                    panel.update(Text("\n".join(map(printable, said))), refresh=True)
+                else:
+                    echo_all(said)
+                if watch is None or not _lives(now):
+                    return
+                time.sleep(watch)
+    except KeyboardInterrupt:
+        pass  # whoever watches has seen enough; the sweep goes on
+
+
+def _total(manifest: Mapping[str, Any], tally: Tally, known: int) -> int:
+    if not manifest:
+        return known
+    proposed = 0 if tally.closed else manifest["search"].get("num_samples") or 0
+    return max(known, manifest["trials"] or proposed * len(manifest["seeds"]))
+
+
+def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialLog]) -> int:
+    """Epochs of a trial that is not known yet, at most."""
+    epochs = manifest["study"]["training"]["epochs"] if manifest else 0
+    return max((log.entry["limit"] for log in trials.values()), default=epochs)
+
+
+def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialLog]) -> Rung:
+    there = {i for i, log in trials.items() if epoch in log.epochs and log.entry["limit"] > epoch}
+    judged = tally.judged.get(epoch, set())
+    return Rung(
+        epoch=epoch,
+        reached=len(there | judged),
+        went_on=tally.book.rungs[epoch][True] if judged else 0,
+        stopped=tally.stopped[epoch],
+    )
+
+
+def _failures(tally: Tally) -> Iterator[Failure]:
+    for trial_id, log in tally.book.rows():
+        if log.ended == "failed" and log.end:
+            yield Failure(trial_id=trial_id, config=log.config, error=log.end["error"])
+
+
+def _lives(status: Status) -> bool:
+    return status.driver is not None and status.driver.alive is not False
+
+
+def _running(status: Status) -> str:
+    if _lives(status):
+        assert status.driver is not None
+        since = datetime.fromtimestamp(status.driver.since, UTC)
+        elapsed = _clock((datetime.now(UTC) - since).total_seconds())
+        said = f"driver on {status.driver.host}, pid {status.driver.pid}, since {since:%F %T} UTC"
+        unknown = "; whether it still runs can be seen there only"
+        return f"{said} ({elapsed})" + (unknown if status.driver.alive is None else "")
+    if status.total and not status.left:
+        return f"every trial is finished: next, hedgesweep report {quote(str(status.storage))}"
+    return "no driver is running: the same command continues"
+
+
+def _epochs(status: Status) -> str:
+    said = _plural(status.epochs, "epoch")
+    if status.epochs_left:
+        said += f", about {status.epochs_left:,.0f} to come"
+    if status.epochs_per_minute:
+        said += f"; {status.epochs_per_minute:,.3g} epochs"
+        said += f" and {status.trials_per_minute or 0:,.3g} trials a minute"
+    if status.seconds_left:
+        said += f"; about {_clock(status.seconds_left)} left"
+    return said
+
+
+def _failure(failure: Failure) -> str:
+    axes = " ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={cell(value)}"
+        for name, value in failure.config.items()
+    )
+    return f"failed {failure.trial_id} ({axes}): {failure.error}"
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,214 @@
+"""Where the trials of a sweep stand, how fast they train, and what is still to be expected."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from sweeps.journal.state import Book, TrialLog
+from sweeps.journal.tail import Tail
+
+RECENT = 300.0
+"""Seconds over which a pace is taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Who goes on at a rung, as far as it can be foreseen.
+
+    Args:
+        rungs: epochs at which trials are judged, ascending.
+        factor: about one in ``factor`` goes on.
+        logged: whether the log holds the decisions to go on, not only those to stop.
+    """
+
+    rungs: tuple[int, ...] = ()
+    factor: int = 1
+    logged: bool = False
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Self:
+        """The rule of a sweep; no rungs where neither ASHA nor Ray's decides."""
+        ((kind, fields),) = (manifest.get("scheduler") or {"": {}}).items()
+        if kind not in ("asha", "stock_asha"):
+            return cls()
+        judged, factor = tuple(manifest["rungs"]), fields["reduction_factor"]
+        return cls(rungs=judged, factor=factor, logged=kind == "asha")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What equal code computed, and when.
+
+    Args:
+        book: the trials.
+        withdrawn: trials that have left the space unfinished.
+        passed: the last rung at which a trial was told to go on.
+        judged: trials by rung at which something was decided.
+        stopped: how many were stopped there; what had ended by itself was not.
+        began: when a trial that is on a worker began its segment.
+        segments: (time, epochs, seconds) of each that ended in this driver start.
+        ends: when trials came to their end in this driver start.
+        closed: whether no further trials will be proposed.
+        losses: workers that died, by whether their node died with them.
+    """
+
+    book: Book
+    withdrawn: set[str] = field(default_factory=set)
+    passed: dict[str, int] = field(default_factory=dict)
+    judged: dict[int, set[str]] = field(default_factory=dict)
+    stopped: Counter[int] = field(default_factory=Counter)
+    began: dict[str, float] = field(default_factory=dict)
+    segments: list[tuple[float, int, float]] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    first: float | None = None
+    last: float | None = None
+    closed: bool = False
+    losses: Counter[bool] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, core: str) -> Self:
+        """Nothing yet, of what the code ``core`` computes."""
+        return cls(Book(core))
+
+    def apply(self, record: Mapping[str, Any]) -> None:
+        """Take note of ``record``, which is of this code."""
+        kind, at = record["type"], record.get("at")
+        if at is not None:
+            self.first, self.last = self.first or at, at
+        if kind == "start":
+            self.first = self.last = None
+            for times in (self.began, self.segments, self.ends):
+                times.clear()
+        elif kind == "begin" and at is not None:
+            self.began[record["trial_id"]] = at
+        elif kind == "segment":
+            self._segment(record, at)
+        elif kind == "lost":
+            self.losses[record["node"]] += 1
+        elif kind == "decision":
+            self._decision(record)
+        elif kind == "trial":
+            self.withdrawn.discard(record["trial_id"])
+            self.closed = False
+        elif kind == "withdrawn":
+            self.withdrawn.update(record["trials"])
+        elif kind == "closed":
+            self.closed = True
+        self.book.apply(record)
+
+    def trials(self) -> dict[str, TrialLog]:
+        """Those of the space, and those that came to their end while they were."""
+        known = self.book.trials.items()
+        return {i: log for i, log in known if i not in self.withdrawn or log.ended}
+
+    def standing(self, trial_id: str, rule: Rule, *, live: bool) -> str:
+        """Where a trial stands, in the words of :data:`sweeps.monitoring.status.STANDINGS`."""
+        log = self.book.trials[trial_id]
+        if how := ended(log):
+            return how
+        if live and trial_id in self.book.running:
+            return "running"
+        epoch = max(log.epochs, default=0)
+        if rule.logged and epoch in rule.rungs and self.passed.get(trial_id, 0) < epoch:
+            return "waiting for a decision"
+        return "waiting for a worker" if log.begun else "not begun"
+
+    def expected(self, trial_id: str, rule: Rule) -> float:
+        """Epochs that a trial is still expected to train."""
+        log = self.book.trials[trial_id]
+        epoch, limit = max(log.epochs, default=0), log.entry["limit"]
+        if log.audited:
+            return 0.0 if log.end else max(0, limit - epoch)
+        if ended(log):
+            return 0.0
+        passed = self.passed.get(trial_id, 0)
+        return self.foreseen(rule, limit, epoch=epoch, passed=passed)
+
+    def foreseen(self, rule: Rule, limit: int, *, epoch: int = 0, passed: int = 0) -> float:
+        """Epochs to ``limit`` from ``epoch``, each times the chance that it is come to.
+
+        At each rung that chance starts at the quota, and moves towards the share that has gone on.
+        """
+        expected, chance = 0.0, 1.0
+        for stop in (*(rung for rung in rule.rungs if rung < limit), limit):
+            if stop < epoch:
+                continue
+            expected += chance * (stop - epoch)
+            epoch = stop
+            if stop < limit and stop > passed:
+                counts = self.book.rungs.get(stop, Counter()) if rule.logged else Counter[bool]()
+                chance *= (1 + counts[True]) / (rule.factor + counts.total())
+        return expected
+
+    def pace(self, now: float) -> float | None:
+        """Seconds that one worker took for one epoch of late; None if that is not known."""
+        # Whole segments only: what a worker is in the middle of counts neither way.
+        latest = self.segments[-max(1, len(self.book.running)) :]
+        recent = [segment for segment in self.segments if segment[0] > now - RECENT]
+        chosen = max(latest, recent, key=len)
+        epochs = sum(segment[1] for segment in chosen)
+        return sum(segment[2] for segment in chosen) / epochs if epochs else None
+
+    def ends_per_minute(self, now: float) -> float | None:
+        """Trials that came to their end of late."""
+        if self.first is None or now <= self.first:
+            return None
+        since = max(self.first, now - RECENT)
+        return 60 * sum(end > since for end in self.ends) / (now - since)
+
+    def _segment(self, record: Mapping[str, Any], at: float | None) -> None:
+        trial_id = record["trial_id"]
+        began = self.began.pop(trial_id, None)
+        if at is None:
+            return
+        if began is not None and record["rows"]:
+            self.segments.append((at, len(record["rows"]), at - began))
+        if "end" in record:
+            self.ends.append(at)
+        elif "checkpoint" not in record:  # its worker goes straight on
+            self.began[trial_id] = at
+
+    def _decision(self, record: Mapping[str, Any]) -> None:
+        epoch, trials = record["epoch"], record["trials"]
+        self.judged.setdefault(epoch, set()).update(trials)
+        if record["goes_on"]:
+            self.passed.update(dict.fromkeys(trials, epoch))
+        elif not record["ended"]:
+            self.stopped[epoch] += len(trials)
+            self.ends += [] if self.last is None else [self.last] * len(trials)
+
+
+class Tallies:
+    """What the code of every driver start computed, kept up to date with a log that grows."""
+
+    def __init__(self, storage: Path) -> None:
+        self._tail = Tail(storage)
+        self._core, self._starts = "", 0
+        self._tallies: dict[str, Tally] = {}
+
+    def look(self) -> tuple[Tally, int]:
+        """What the code of the last driver computed, and the number of driver starts.
+
+        Raises:
+            LogError: the log is damaged.
+        """
+        anew, records = self._tail.look()
+        if anew:
+            self._core, self._starts = "", 0
+            self._tallies = {"": Tally.of("")}
+        for record in records:
+            if record["type"] == "start":
+                self._core, self._starts = record["core"], self._starts + 1
+                self._tallies.setdefault(self._core, Tally.of(self._core))
+            self._tallies[self._core].apply(record)
+        return self._tallies[self._core], self._starts
+
+
+def ended(log: TrialLog) -> str | None:
+    """How the trial ended; None also where a limit that has grown lets it go on."""
+    truncated = log.end is not None and log.end.get("truncated")
+    if log.ended == "completed" and truncated and log.entry["limit"] > max(log.epochs, default=0):
+        return None
+    return log.ended

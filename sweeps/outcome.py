@@ -1,0 +1,68 @@
+"""Outcome of a sweep: where its results are, how its trials did, and its exit status."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeps.journal.state import TrialLog
+from sweeps.planning.plan import Plan
+
+if TYPE_CHECKING:
+    import optuna
+
+ALL_COMPLETED, NONE_COMPLETED, SOME_FAILED = 0, 1, 3
+"""Exit statuses of a sweep that ended; 2 is that of a request that cannot be carried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """A sweep that ended: where its results are, and how its trials did."""
+
+    storage: Path
+    plan: Plan
+    trials: Mapping[str, TrialLog]
+    left: int
+    """Trials of the plan that have not come to their end."""
+    within_budget: bool
+    """Whether it ended by itself, not by its budget."""
+    lost: Mapping[str, str]
+    """Models that are missing or changed and were not trained again: the reason, by trial id."""
+    seconds: float
+    study: "optuna.Study | None" = None
+    """What a search that learns has learnt: every proposal complete, pruned or failed."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Trials by status; those that no worker has seen yet are "not begun"."""
+        return Counter(
+            log.ended or ("interrupted" if log.begun else "not begun")
+            for log in self.trials.values()
+        )
+
+    @property
+    def exit_status(self) -> int:
+        """0 if every trial that ended completed or was stopped; 3 if some failed.
+
+        1 if trials failed and none completed, or if a model is lost.
+        """
+        failed, completed = self.counts.get("failed", 0), self.counts.get("completed", 0)
+        if self.lost or (failed and not completed):
+            return NONE_COMPLETED
+        return SOME_FAILED if failed else ALL_COMPLETED
+
+    def problems(self) -> list[str]:
+        """What kept trials from completing, one line each; none if nothing did."""
+        lines = [f"model of trial {trial_id}: {reason}" for trial_id, reason in self.lost.items()]
+        errors = [
+            (log.end or {})["error"] for log in self.trials.values() if log.ended == "failed"
+        ]
+        if errors:
+            ((most, times),) = Counter(errors).most_common(1)
+            none = "" if self.counts.get("completed") else ", and none completed"
+            lines.append(
+                f"{len(errors)} of {len(self.trials)} trials failed{none}; {times} of them with: "
+                f"{most}"
+            )
+        return lines

@@ -1,0 +1,98 @@
+"""A plan in a few lines of text, with values as in YAML."""
+
+from typing import TYPE_CHECKING, Any
+
+from search_spaces import Asha, Domain, StockAsha
+from search_spaces.yaml_text import as_yaml, number_as_yaml, printable
+
+if TYPE_CHECKING:
+    from sweeps.planning.plan import Plan
+
+_NAMES = {
+    "asha": "ASHA",
+    "stock_asha": "Ray's ASHA",
+    "median": "median rule",
+    "hyperband": "HyperBand",
+    "pbt": "population based training",
+}
+
+
+def lines(plan: "Plan") -> list[str]:
+    """The plan in a few lines."""
+    wording = plan.experiment.wording
+    megabytes = plan.experiment.data_bytes(plan.study) / 1e6
+    added = sum(plan.base(key) is not None for key in plan.preparations)
+    whole = len(plan.preparations) - added
+    count = f"{whole} and {added} upon them" if added else f"{whole}"
+    each = f"each of the {whole}" if added else "each"
+    return [
+        f"{printable(plan.space.name)}: {_extent(plan)}",
+        f"prepared once each: {count} ({wording.prepared}), "
+        f"{megabytes:.0f} MB of {wording.data} in the object store for {each}",
+        f"at most {_most_epochs(plan)} epochs over {plan.experiment.extent(plan.study)}",
+        _judgement(plan),
+    ]
+
+
+def _extent(plan: "Plan") -> str:
+    search = plan.space.search
+    if plan.adaptive:
+        axes = [_span(name, domain) for name, domain in plan.space.space.items()]
+        aims = " and ".join(f"{better} {name}" for name, better in plan.objectives.items())
+        count = f"{search.num_samples} proposals x {len(plan.seeds)} seeds"
+        return f"{count} by {search.algorithm} for {aims}, {'; '.join(axes)}"
+    values: dict[str, dict[Any, None]] = {}
+    for trial in plan.trials:
+        for name, value in trial.config.items():
+            values.setdefault(name, {})[value] = None
+    axes = [f"{name} {_listed(list(tried))}" for name, tried in values.items()]
+    return f"{len(plan.trials)} trials, {'; '.join(axes)}"
+
+
+def _most_epochs(plan: "Plan") -> int:
+    proposed = (plan.space.search.num_samples or 0) * len(plan.seeds) * plan.limit
+    return proposed if plan.adaptive else sum(trial.limit for trial in plan.trials)
+
+
+def _judgement(plan: "Plan") -> str:
+    rule = plan.space.scheduler
+    if rule is None:
+        return "no early stopping"
+    if not isinstance(rule, Asha | StockAsha):
+        return f"{_NAMES[rule.kind]} by {rule.metric}"
+    if not plan.rungs:
+        return f"no early stopping by {_NAMES[rule.kind]}: every trial ends before a rung"
+    where = ""
+    if rule.stratify_by and plan.adaptive:
+        where = f" within strata of {', '.join(rule.stratify_by)}"
+    elif rule.stratify_by:
+        where = f" within {len({plan.stratum(t.config) for t in plan.trials})} strata"
+    together = ", seeds together" if isinstance(rule, Asha) and rule.replicates else ""
+    epochs = ", ".join(map(str, plan.rungs))
+    return f"{_NAMES[rule.kind]} after epochs {epochs}{where}{together}"
+
+
+def value(value: Any) -> str:
+    """A value as in YAML, real numbers to six digits."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    return _value(value)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        text = f"{value:g}"
+        return number_as_yaml(text) if "e" in text else text
+    return as_yaml(value, plain=True)
+
+
+def _span(name: str, domain: Domain) -> str:
+    ends = list(domain.ends())
+    if domain.enumerable:
+        return f"{name} {_listed(ends)}"
+    return f"{name} {value(ends[0])} to {value(ends[1])}"
+
+
+def _listed(values: list[Any]) -> str:
+    shown = [value(v) for v in values]
+    return ", ".join(shown) if len(shown) <= 9 else f"{shown[0]} .. {shown[-1]} ({len(shown)})"

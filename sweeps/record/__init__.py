@@ -1,1 +1,0 @@
-"""What lies on disk: the log and all that derives from it, and how it is checked."""

@@ -1,0 +1,1 @@
+"""Scheduling: rungs and survivors, searches that learn, and the queue of trials."""

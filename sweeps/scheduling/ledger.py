@@ -1,0 +1,260 @@
+"""The one writer of a storage: what happens is logged, then known, then acted upon."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from hedgecore.experiment import Experiment, Preparation
+from sweeps.errors import UsageError
+from sweeps.journal import bounds
+from sweeps.journal.checkpoints import Checkpoints
+from sweeps.journal.checksums import Sums, sha256_of
+from sweeps.journal.files import holds
+from sweeps.journal.history import History
+from sweeps.journal.journal import Extent
+from sweeps.journal.layout import check_name
+from sweeps.journal.manifest import copies
+from sweeps.journal.preparations import Facts, Filed
+from sweeps.journal.state import Book
+from sweeps.journal.storage import Lock, WriteError, replace, tidy
+from sweeps.journal.tables import write_tables
+from sweeps.journal.writer import Writer
+from sweeps.scheduling.engine import Engine
+
+Record = dict[str, Any]
+
+
+class Ledger:
+    """The log of one storage, open for appending, with all that follows from it.
+
+    Opening it replays the log: trials are where they were when the last driver ended or died.
+
+    Args:
+        storage: the sweep's directory.
+        core: version of hedgecore.
+        experiment: gives the tables their columns.
+        engine: what decides; None if another scheduler does.
+        accept: called with the content of every manifest in the log; raises what refuses it.
+        clock: seconds, for the pace of snapshots.
+    Raises:
+        UsageError: ``storage`` cannot be written, another driver writes there, its log is
+            damaged, or what ``accept`` raises.
+    """
+
+    def __init__(
+        self,
+        storage: Path,
+        *,
+        core: str,
+        experiment: Experiment[Any, Any],
+        engine: Engine | None = None,
+        accept: Callable[[Mapping[str, Any]], None] = lambda content: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.storage = storage
+        self.book = Book(core)
+        self.engine = engine
+        self._experiment = experiment
+        self.follow: Callable[[Record], None] = lambda record: None
+        """Told of every record that is on the disk."""
+        self._clock = clock
+        self._due = -float("inf")
+        self._changed = True
+        self._lock = Lock(storage)
+        try:
+            self._checkpoints = Checkpoints(storage)
+            before = self._replay(accept)
+            self._sums = Sums(storage)
+            self._writer = Writer(storage, {"core": core}, before=before)
+            self.append({"type": "start", "core": core}, logged=True)
+            if engine:
+                self.append(*engine.pending)
+            self._checkpoints.tidy({i: log.checkpoint for i, log in self.book.trials.items()})
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _replay(self, accept: Callable[[Mapping[str, Any]], None]) -> Extent | None:
+        history = History(self.storage)
+        for record in history:
+            if record["type"] == "manifest":
+                accept(record["content"])
+            # What follows from a record is in the log itself, or pending.
+            if self.book.apply(record) and self.engine:
+                self.engine.apply(record)
+        return history.extent
+
+    def append(self, *records: Record, logged: bool = False) -> None:
+        """Log ``records`` and all that follows from them; return when they are on the disk.
+
+        Raises:
+            WriteError: they may not be. Nothing can be appended any more.
+        """
+        todo = [record if logged else _timed(record) for record in records]
+        done = 0
+        # A line that joined a file on which another driver has built would spoil its log.
+        self.check()
+        while done < len(todo):
+            record = todo[done]
+            if not logged:
+                self._writer.append(record)
+            if self.book.apply(record) and self.engine:
+                todo += self.engine.apply(record)
+            done += 1
+        self.check()
+        self._writer.commit()
+        touched = {i for record in todo for i in _concerned(record)}
+        self._checkpoints.tidy({i: self.book.trials[i].checkpoint for i in touched})
+        for record in todo:
+            self.follow(record)
+        self._changed = True
+        if self._clock() >= self._due:
+            self.snapshot()
+
+    def note(self, record: Record) -> None:
+        """Log ``record``, which nobody waits for: a crash may forget it."""
+        self.check()
+        self._writer.append(_timed(record))
+        self.book.apply(record)
+
+    def snapshot(self) -> None:
+        """Rewrite both tables if anything changed; due again after 20 times what that took."""
+        if not self._changed:
+            return
+        began = self._clock()
+        self.check()
+        write_tables(self.storage, self.book, self._experiment, sums=self._sums)
+        self._changed = False
+        self._due = self._clock() + max(2.0, 20 * (self._clock() - began))
+
+    def check(self) -> None:
+        """Return while the storage is the one that this driver began to write to.
+
+        Raises:
+            WriteError: it was moved, removed or replaced since, or its log was changed.
+        """
+        self._lock.check()
+        if not self._writer.in_place:
+            raise WriteError(
+                f"the log of {self.storage} was moved, removed, replaced or changed while its "
+                "sweep ran; nothing more is recorded: bring it back, or start anew"
+            )
+
+    def close(self) -> None:
+        """Vouch for the log, bring the tables up to date, and let the next driver in."""
+        try:
+            if not self._is_in_place():
+                self._writer.abandon()
+                return
+            self._writer.close()
+            if self._writer.sound:  # else the book knows more than the disk
+                self.book.apply({"type": "close"})
+                self._changed = True
+                self.snapshot()
+                self._sums.settle()
+        finally:
+            self._lock.close()
+
+    def keep_model(self, trial_id: str, model: bytes) -> str:
+        """File a trained network in ``models/<trial_id>/``; its sha256 (hex)."""
+        self.check()
+        folder = self.storage / "models" / check_name("trial", trial_id)
+        tidy(folder, root=self.storage)
+        replace(folder / self._experiment.model_file, model, root=self.storage, make=True)
+        return hashlib.sha256(model).hexdigest()
+
+    def named_models(self) -> dict[str, str]:
+        """sha256 (hex) of every model that the log names, by trial id."""
+        logs = self.book.trials.items()
+        return {i: log.end["model"] for i, log in logs if log.end and "model" in log.end}
+
+    def has_model(self, trial_id: str, digest: str) -> bool:
+        """Whether the model with this sha256 (hex) is there, unchanged."""
+        path = self.storage / "models" / trial_id / self._experiment.model_file
+        try:
+            return sha256_of(path, root=self.storage, most=bounds.TENSORS) == digest
+        except OSError:
+            return False
+
+    def keep_checkpoint(self, trial_id: str, checkpoint: bytes) -> str:
+        """File where ``trial_id`` can go on; its sha256 (hex), which its segment has to name."""
+        self.check()
+        return self._checkpoints.keep(trial_id, checkpoint)
+
+    def checkpoint(self, trial_id: str) -> bytes | None:
+        """Where the log says that ``trial_id`` can go on; None if that cannot be had."""
+        digest = self.book.trials[trial_id].checkpoint
+        return self._checkpoints.load(trial_id, digest) if digest else None
+
+    def keep_preparation(self, key: str, facts: Facts, made: Preparation) -> None:
+        """File what the trials of ``key`` share, and log what its files are.
+
+        Raises:
+            UsageError: prepared before by equal code, it was something else.
+        """
+        self.check()
+        record = self.book.prepared.get(key)
+        if record and record["identity"] != facts.identity:
+            raise UsageError(
+                f"study/{key}, prepared again, is not what it was: restore the folder from a "
+                "copy, or compute the sweep anew in another --storage"
+            )
+        files = Filed.write(self.storage / "study" / key, facts, made)
+        self.append({"type": "prepared", "key": key, "identity": facts.identity, "files": files})
+
+    def preparation(self, key: str) -> Filed | None:
+        """What an earlier driver filed as ``key``; None if there is nothing whole.
+
+        Raises:
+            UsageError: it is not what the log names.
+        """
+        return Filed.read(self.storage / "study" / key, self.book.prepared.get(key))
+
+    def keep_manifest(self, content: Mapping[str, Any], space: str) -> None:
+        """Log what the sweep is made with, and copy it for people; see :meth:`copy_manifest`."""
+        before = self.book.manifest
+        if before is None or _undated(before["content"]) != _undated(content):
+            self.append({"type": "manifest", "content": dict(content), "space": space})
+        self.copy_manifest()
+
+    def copy_manifest(self) -> None:
+        """Let ``manifest.json`` and ``space.yaml`` be what the log says of them."""
+        assert self.book.manifest is not None
+        self.check()
+        for name, data in copies(self.book.manifest).items():
+            path = self.storage / name
+            if not holds(path, data):
+                replace(path, data, announce=self._sums.announce(name))
+            else:
+                self._sums.announce(name)(BytesIO(data))
+
+    def _is_in_place(self) -> bool:
+        try:
+            self.check()
+        except WriteError:
+            return False
+        return True
+
+
+def _undated(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name != "started"}
+
+
+def _concerned(record: Record) -> list[str]:
+    """The trials whose checkpoint ``record`` may replace or end the use of."""
+    if record["type"] == "segment":
+        return [record["trial_id"]]
+    return record["trials"] if record["type"] == "decision" else []
+
+
+def _timed(record: Record) -> Record:
+    """``record`` with the time of its writing, ``at``, in seconds since 1970.
+
+    Only what happens has a time; what is derived is compared with what is derived again.
+    """
+    if record["type"] not in ("begin", "segment", "lost"):
+        return record
+    return {**record, "at": round(time.time(), 3)}

@@ -1,0 +1,285 @@
+"""The trials of a sweep: which there are, where they stand, and what comes next."""
+
+import json
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from hedgecore.config import to_mapping
+from hedgecore.experiment import Experiment
+from hedgecore.rng import numpy_stream
+from sweeps.errors import UsageError
+from sweeps.journal.manifest import trial_id
+from sweeps.journal.preparations import Facts
+from sweeps.journal.state import TrialLog
+from sweeps.planning.plan import Plan, TrialPlan
+from sweeps.scheduling.engine import Engine
+from sweeps.scheduling.ledger import Ledger, Record
+
+if TYPE_CHECKING:
+    from sweeps.scheduling.optuna_search import OptunaSearch, Outcome
+
+
+class Roster:
+    """Enters the trials of ``plan`` in the ledger, all at once or as a search proposes them.
+
+    Args:
+        plan: what is to run.
+        facts: what is known of each preparation, by key.
+        ledger: where trials are entered.
+        engine: what decides; None if another scheduler does.
+        search: what proposes; None if all trials are known.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        facts: Mapping[str, Facts],
+        ledger: Ledger,
+        *,
+        engine: Engine | None,
+        search: "OptunaSearch | None" = None,
+    ) -> None:
+        self._plan, self._facts, self._ledger = plan, facts, ledger
+        self._engine, self._search = engine, search
+        self._proposals: dict[int, list[str]] = {}
+        self._open: dict[int, frozenset[str]] = {}
+        self._gpu = plan.space.resources.gpu > 0
+        self.trials = {self._id(trial): trial for trial in plan.trials}
+
+    def enter(self) -> None:
+        """Enter every trial that is known now; those that left the space are waited for no more.
+
+        The order of entry decides who is judged against whom. It is shuffled, since a grid is
+        sorted and an early block of it would not be like the rest.
+        """
+        if self._search is not None:
+            self._resume()
+        if self._engine is not None:
+            gone = [i for i in self._engine.unfinished() if i not in self.trials]
+            if gone:
+                self._ledger.append({"type": "withdrawn", "trials": gone})
+        groups: dict[Hashable, list[str]] = {}
+        for known, trial in self.trials.items():
+            groups.setdefault(self._plan.group(trial), []).append(known)
+        seed = self._plan.space.search.seed
+        order = numpy_stream(seed, "search", "order").permutation(len(groups))
+        shuffled = [list(groups.values())[i] for i in order]
+        records = [self._record(i) for members in shuffled for i in members]
+        for record in records:
+            self._check(record)
+        new = [*self._unrecorded(), *(r for r in records if not self._is_entered(r))]
+        if self.exhausted:
+            new.append({"type": "closed"})
+        self._ledger.append(*new)
+        if self._engine is not None:
+            self._ledger.append(*self._engine.audits())
+
+    @property
+    def experiment(self) -> Experiment[Any, Any]:
+        """What is swept."""
+        return self._plan.experiment
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no trial will come that is not known yet."""
+        return self._search is None or len(self._proposals) >= self._samples
+
+    def more(self) -> bool:
+        """Enter the trials of the next proposal; False if there is none, or not yet."""
+        if self._search is None or self.exhausted:
+            return False
+        self.tell()
+        number = len(self._proposals)
+        config = self._search.ask(number)
+        if config is None:
+            return False
+        self._propose(number, self._plan.proposal(number, config))
+        # The proposal comes first: a crash may cut off what follows it, which is then entered.
+        self._ledger.append(
+            self._search.record(number), *(self._record(i) for i in self._proposals[number])
+        )
+        if self.exhausted:
+            self._ledger.append({"type": "closed"})
+        return True
+
+    def tell(self) -> None:
+        """Let the search know of every proposal that has come to its end."""
+        for number in [number for number in self._open if self._is_settled(number)]:
+            assert self._search is not None
+            self._search.tell(number, self._outcome(number))
+            del self._open[number]
+
+    @property
+    def left(self) -> list[str]:
+        """Trials that have not come to their end."""
+        if self._engine is not None:
+            return [i for i in self._engine.unfinished() if i in self.trials]
+        return [i for i, log in self.logs.items() if log.ended is None]
+
+    @property
+    def total(self) -> int:
+        """Trials of the whole sweep, those that are still to be proposed included."""
+        if self._search is None:
+            return len(self.trials)
+        return self._samples * len(self._plan.seeds)
+
+    @property
+    def running(self) -> int:
+        """Trials that are on a worker now."""
+        return len(self._ledger.book.running)
+
+    @property
+    def logs(self) -> dict[str, TrialLog]:
+        """What the log says of each; the storage may hold others, of a wider space."""
+        return {i: self._ledger.book.trials[i] for i in self.trials}
+
+    def spec(self, known: str) -> dict[str, Any]:
+        """What a worker needs to know of a trial, as plain data."""
+        trial = self.trials[known]
+        preparation = trial.preparation
+        computed = self.experiment.validated(trial.study)
+        return {
+            "trial": {
+                "trial_id": known,
+                "config": dict(trial.config),
+                "study": to_mapping(trial.study),
+                "preparation": preparation,
+                "theta_0_sha256": self._facts[preparation].theta_0_sha256,
+            },
+            "limit": trial.limit,
+            "epochs": trial.study.training.epochs,
+            # No part of what the trial is: it gives the same numbers to whoever asks for fewer.
+            "columns": [n for n in self._plan.objectives if n in computed],
+        }
+
+    @property
+    def _samples(self) -> int:
+        return self._plan.space.search.num_samples or 0
+
+    def _id(self, trial: TrialPlan) -> str:
+        return trial_id(trial, self._facts[trial.preparation], gpu=self._gpu)
+
+    def _record(self, known: str) -> Record:
+        trial = self.trials[known]
+        record = {
+            "type": "trial",
+            "trial_id": known,
+            "index": trial.index,
+            "config": dict(trial.config),
+            "group": self._group(trial),
+            "stratum": json.dumps(self._plan.stratum(trial.config)),
+            "replicate": trial.seed,
+            "limit": trial.limit,
+            **self._facts[trial.preparation].row,
+        }
+        # Through JSON, so that it compares with what was read from the log.
+        return dict(json.loads(json.dumps(record)))
+
+    def _check(self, record: Record) -> None:
+        """Refuse a trial of the log that is to start from something else than it did."""
+        log = self._ledger.book.trials.get(record["trial_id"])
+        if log is None:
+            return
+        trial = self.trials[record["trial_id"]]
+        for name in self._facts[trial.preparation].row:
+            if log.entry.get(name) != record[name]:
+                raise UsageError(
+                    f"trial {record['trial_id']} was entered with {name} {log.entry.get(name)}, "
+                    f"and study/{trial.preparation} gives {record[name]}; restore that folder "
+                    "from a copy, or give another --storage"
+                )
+
+    def _group(self, trial: TrialPlan) -> str:
+        return json.dumps(self._plan.group(trial))
+
+    def _is_entered(self, record: Record) -> bool:
+        log = self._ledger.book.trials.get(record["trial_id"])
+        return log is not None and log.entry == record and self._is_there(record["trial_id"])
+
+    def _is_there(self, known: str) -> bool:
+        book = self._ledger.book
+        return known in book.trials and known not in book.withdrawn
+
+    def _resume(self) -> None:
+        """Make again the proposals of earlier driver starts, from the same outcomes."""
+        assert self._search is not None
+        while len(self._proposals) < self._samples:
+            number = len(self._proposals)
+            self.tell()
+            config = self._search.ask(number)
+            if config is None:
+                return
+            trials = self._plan.proposal(number, config)
+            if not any(self._is_there(self._id(trial)) for trial in trials):
+                return
+            self._propose(number, trials)
+
+    def _unrecorded(self) -> list[Record]:
+        """Proposals that the log does not hold, or holds as made from other outcomes."""
+        if self._search is None:
+            return []
+        logged = self._ledger.book.proposals
+        records = [self._search.record(number) for number in self._proposals]
+        return [record for record in records if logged.get(record["number"]) != record]
+
+    def _propose(self, number: int, trials: Sequence[TrialPlan]) -> None:
+        ids = [self._id(trial) for trial in trials]
+        for known, trial in zip(ids, trials, strict=True):
+            # A configuration that is proposed twice is trained once.
+            self.trials.setdefault(known, trial)
+        self._proposals[number] = ids
+        # What is judged together: one group, or one for every seed.
+        self._open[number] = frozenset(self._group(self.trials[known]) for known in ids)
+
+    def _is_settled(self, number: int) -> bool:
+        assert self._engine is not None
+        # After a crash, or with a further seed, some of its trials may not be entered yet.
+        there = all(map(self._is_there, self._proposals[number]))
+        return there and all(map(self._engine.is_settled, self._open[number]))
+
+    def _outcome(self, number: int) -> "Outcome":
+        """What the search is told of a proposal that has come to its end.
+
+        Optuna ranks what was pruned by how far it came, and only then by value. So that it comes
+        last, what diverged is pruned where it did, or at the first rung if that is earlier.
+        """
+        from sweeps.scheduling.optuna_search import Outcome
+
+        logs = [self._ledger.book.trials[i] for i in self._proposals[number]]
+        failed = [log for log in logs if log.ended == "failed"]
+        if any("diverged" not in (log.end or {}) for log in failed):
+            return Outcome(state="failed", values=None, steps={})
+        if failed:
+            epoch = min(max(log.epochs, default=0) + 1 for log in failed)
+            first = min([epoch, *self._plan.rungs])
+            return Outcome(state="pruned", values=None, steps={first: math.nan})
+        steps = self._steps(logs)
+        if any(log.ended == "stopped" for log in logs):
+            return Outcome(state="pruned", values=None, steps=steps)
+        columns = [[_objective(log, name) for log in logs] for name in self._plan.objectives]
+        means = tuple(fmean(column) for column in columns)
+        return Outcome(state="complete", values=means, steps=steps)
+
+    def _steps(self, logs: list[TrialLog]) -> dict[int, float]:
+        """The compared value at every rung, mean over seeds; one that ended keeps its last."""
+        metric = self._plan.space.scheduler.metric if self._plan.space.scheduler else ""
+        # A further seed of a configuration that was stopped has no epochs.
+        rows = [epochs for log in logs if (epochs := log.rows())]
+        last = max(len(epochs) for epochs in rows)
+        # Not what was decided: where a trial ends by itself, decisions about it may come later.
+        return {
+            rung: fmean(_number(epochs[min(rung, len(epochs)) - 1][metric]) for epochs in rows)
+            for rung in self._plan.rungs
+            if rung <= last
+        }
+
+
+def _objective(log: TrialLog, name: str) -> float:
+    """``name`` of a trial, if it is of an epoch then of the one that validated best."""
+    return _number({**(log.best() or {}), **log.facts, **(log.end or {})}.get(name))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,1 @@
+"""Simulation of schedulers in virtual time, on recorded or drawn learning curves."""

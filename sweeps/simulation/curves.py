@@ -1,0 +1,266 @@
+"""Learning curves to replay: those of a sweep's log, or drawn ones of a declared kind."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from hedgecore.rng import numpy_stream
+from sweeps.errors import UsageError
+from sweeps.journal import bounds
+from sweeps.journal.state import TrialLog
+from sweeps.journal.stored_sweep import Recorded
+from sweeps.planning.plan import Plan, plan
+from sweeps.scheduling.asha import Asha
+from sweeps.scheduling.engine import Engine
+
+METRIC = "metric"
+"""Column that simulated trials are judged by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """What one trial shows, epoch by epoch.
+
+    Args:
+        trial_id: its name.
+        group: its configuration; trials of one group are judged together.
+        stratum: within which it has rivals.
+        replicate: what tells it from the other trials of its group.
+        limit: epochs after which it ends at the latest; at least 1.
+        values: what it is judged by after each epoch; NaN where that is not finite.
+        seconds: that each epoch takes, as many as ``values``.
+        end: how it came to its end after ``values``; None if it was cut off there.
+    """
+
+    trial_id: str
+    group: str
+    stratum: str
+    replicate: int = 0
+    limit: int
+    values: Sequence[float]
+    seconds: Sequence[float]
+    end: Literal["completed", "failed"] | None = "completed"
+
+    def last(self, stop: int) -> int:
+        """The epoch it has come to when it is trained to epoch ``stop``."""
+        return stop if self.end is None else min(stop, len(self.values))
+
+    def value(self, epoch: int) -> float:
+        """What it is judged by after ``epoch``; beyond its record the last value holds."""
+        return self.values[min(epoch, len(self.values)) - 1]
+
+    def time(self, start: int, stop: int) -> float:
+        """Seconds from epoch ``start`` to epoch ``stop``; beyond its record the mean holds."""
+        beyond = max(0, stop - max(start, len(self.seconds)))
+        known = math.fsum(self.seconds[start:stop])
+        return known + (beyond * fmean(self.seconds) if beyond else 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Who goes on; see :class:`~sweeps.scheduling.asha.Asha`. Without ``rungs`` everybody does.
+
+    Args:
+        rungs: epochs at which trials are judged, ascending.
+        mode: whether smaller or larger values are better.
+        reduction_factor: one in so many goes on, and at least one.
+        block: size of the first cohort of a stratum.
+        lag: positions that a verdict does not wait for.
+    """
+
+    rungs: tuple[int, ...]
+    mode: Literal["min", "max"] = "min"
+    reduction_factor: int = 3
+    block: int = 27
+    lag: int = 27
+
+    def engine(self) -> Engine:
+        """The engine of a sweep under this rule, with nothing in it yet."""
+        judge = Asha(
+            self.rungs,
+            mode=self.mode,
+            reduction_factor=self.reduction_factor,
+            block=self.block,
+            lag=self.lag,
+        )
+        return Engine(judge, metric=METRIC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Curves in their order of entry, the rule they are judged by, and what they are."""
+
+    curves: tuple[Curve, ...]
+    rule: Rule
+    about: str
+
+
+def source(place: Path | str, *, trials: int | None = None) -> Source:
+    """The curves of the storage ``place``, or drawn ones for the trials of the space ``place``.
+
+    Args:
+        place: a storage, a YAML file or the name of a shipped space.
+        trials: how many; None for all. A storage gives no more than it holds, a space repeats
+            its strata as often as it takes.
+    Raises:
+        SpaceError: something is wrong with the space.
+        UsageError: ``place`` holds no trials, fewer than ``trials``, or trials of a rule that
+            knows no rungs.
+    """
+    if trials is not None and trials < 1:
+        raise UsageError(f"trials must be at least 1, got {trials}")
+    folder = Path(place)
+    if folder.is_dir():
+        return _recorded(folder, trials)
+    return _planned(plan(place), trials)
+
+
+def synthetic(
+    trials: int, *, limit: int, seed: int, noise: float = 0.03, spread: float = 0.5
+) -> tuple[Curve, ...]:
+    """Power laws: after epoch e a trial shows a + b e^-c + ``noise`` z(e), less being better.
+
+    log a ~ N(0, 0.3^2), log b ~ N(0, 0.5^2), c ~ U(0.3, 1.2) and z(e) ~ N(0, 1), independently:
+    early ranks foretell the last ones, but not surely. An epoch takes exp(``spread`` z) seconds,
+    with one z ~ N(0, 1) throughout a trial: a second in the median.
+
+    Args:
+        trials: how many; each a configuration of its own, all in one stratum.
+        limit: epochs of each.
+        seed: of the stream ("simulation",).
+        noise: standard deviation of a value about its power law.
+        spread: standard deviation of the log of an epoch's seconds; 0 for exactly one second.
+    """
+    values, pace = _power_laws(range(trials), limit=limit, seed=seed, noise=noise, spread=spread)
+    return tuple(
+        Curve(
+            trial_id=f"{i:05d}",
+            group=f"{i:05d}",
+            stratum="",
+            limit=limit,
+            values=values[i].tolist(),
+            seconds=[float(pace[i])] * limit,
+        )
+        for i in range(trials)
+    )
+
+
+def _power_laws(
+    configurations: Sequence[int], *, limit: int, seed: int, noise: float, spread: float
+) -> tuple[Float[np.ndarray, "trials epochs"], Float[np.ndarray, " trials"]]:
+    """Values, and seconds of an epoch, of trials by the number of their configuration.
+
+    Trials of one configuration share a, b and c.
+    """
+    stream = numpy_stream(seed, "simulation")
+    count, trials = max(configurations) + 1, len(configurations)
+    a, b = np.exp(stream.normal(scale=[[0.3], [0.5]], size=(2, count)))
+    c = stream.uniform(0.3, 1.2, size=count)
+    pace = np.exp(spread * stream.normal(size=trials))
+    means = a[:, None] + b[:, None] * np.arange(1, limit + 1) ** -c[:, None]
+    return means[list(configurations)] + noise * stream.normal(size=(trials, limit)), pace
+
+
+def _planned(planned: Plan, trials: int | None) -> Source:
+    space, rule = planned.space, planned.space.scheduler
+    if planned.adaptive:
+        raise UsageError(
+            f"{space.name}: what {space.search.algorithm} proposes depends on outcomes; "
+            "simulate a storage that holds its trials"
+        )
+    count = trials or len(planned.trials)
+    _check_size(count * planned.limit)
+    laps, rest = divmod(count, len(planned.trials))
+    places = [(lap, trial) for lap in range(laps) for trial in planned.trials]
+    places += [(laps, trial) for trial in planned.trials[:rest]]
+    groups = [json.dumps([lap, planned.group(trial)]) for lap, trial in places]
+    numbers = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    values, pace = _power_laws(
+        [numbers[group] for group in groups],
+        limit=planned.limit,
+        seed=space.search.seed,
+        noise=0.03,
+        spread=0.5,
+    )
+    found = _rule({rule.kind: asdict(rule)} if rule else None, planned.rungs, space.name)
+    curves = tuple(
+        Curve(
+            trial_id=f"{i:05d}",
+            group=groups[i],
+            stratum=json.dumps(planned.stratum(trial.config)),
+            replicate=trial.seed,
+            limit=trial.limit,
+            values=(values[i] if found.mode == "min" else -values[i]).tolist()[: trial.limit],
+            seconds=[float(pace[i])] * trial.limit,
+        )
+        for i, (_, trial) in enumerate(places)
+    )
+    about = "synthetic curves, an epoch takes about a second"
+    return Source(curves=curves, rule=found, about=f"{space.name}: {len(curves)} trials, {about}")
+
+
+def _check_size(epochs: int) -> None:
+    if epochs > bounds.SIMULATED:
+        raise UsageError(
+            f"{epochs:,} epochs are more than the {bounds.SIMULATED:,} that can be simulated; "
+            "lower --trials, or the epochs of the study"
+        )
+
+
+def _recorded(storage: Path, trials: int | None) -> Source:
+    recorded = Recorded.read(storage)
+    scheduler, rungs = recorded.manifest["scheduler"], recorded.manifest["rungs"]
+    metric = next(iter(scheduler.values()))["metric"] if scheduler else "val_loss"
+    curves = [
+        _curve(log, metric) for log in recorded.book.trials.values() if log.epochs or log.end
+    ]
+    if len(curves) < (trials or 1):
+        raise UsageError(
+            f"{storage} holds the curves of {len(curves)} trials, not of {trials or 1}; "
+            "lower --trials, or give a space"
+        )
+    curves = curves[:trials]
+    _check_size(sum(curve.limit for curve in curves))
+    cut = sum(curve.end is None for curve in curves)
+    return Source(
+        curves=tuple(curves),
+        rule=_rule(scheduler, rungs, str(storage)),
+        about=f"{recorded.manifest['name']}: {len(curves)} recorded trials, {cut} of them cut off",
+    )
+
+
+def _curve(log: TrialLog, metric: str) -> Curve:
+    rows = log.rows(audit=True)
+    entry = log.entry
+    return Curve(
+        trial_id=entry["trial_id"],
+        group=entry["group"],
+        stratum=entry["stratum"],
+        replicate=entry["replicate"],
+        limit=entry["limit"],
+        values=[math.nan if row[metric] is None else row[metric] for row in rows],
+        # The clock of a trial that began anew after a crash began anew as well.
+        seconds=[
+            max(0.0, after - before)
+            for before, after in pairwise([0.0, *(row["seconds"] for row in rows)])
+        ],
+        end=log.end["status"] if log.end else None,
+    )
+
+
+def _rule(scheduler: Mapping[str, Any] | None, rungs: Sequence[int], name: str) -> Rule:
+    if not scheduler:
+        return Rule(rungs=())
+    ((kind, fields),) = scheduler.items()
+    if kind not in ("asha", "stock_asha"):
+        raise UsageError(f"{name}: {kind} knows no rungs to simulate; write scheduler: asha")
+    known = ("mode", "reduction_factor", "block", "lag")
+    return Rule(rungs=tuple(rungs), **{name: fields[name] for name in known if name in fields})

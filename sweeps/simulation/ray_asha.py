@@ -1,0 +1,80 @@
+"""Ray's own ASHA behind the face of an engine, so that it can be run in virtual time."""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from search_spaces import StockAsha
+from sweeps.execution.ray_schedulers import StratifiedAsha
+from sweeps.scheduling.trial_status import Job, Record
+from sweeps.simulation.curves import METRIC, Rule
+
+
+class StockEngine:
+    """``ASHAScheduler`` within strata, fed by hand; who may go on stays on its worker.
+
+    Args:
+        rule: gives rungs, mode and reduction factor.
+    """
+
+    def __init__(self, rule: Rule) -> None:
+        self._rungs = rule.rungs
+        self._worst = float("inf") if rule.mode == "min" else -float("inf")
+        self._scheduler: StratifiedAsha | None = None
+        if rule.rungs:
+            stock = StockAsha(
+                metric=METRIC,
+                mode=rule.mode,
+                grace_period=rule.rungs[0],
+                reduction_factor=rule.reduction_factor,
+            )
+            self._scheduler = StratifiedAsha(stock, lambda stratum: stratum["of"])
+        self._trials: dict[str, Any] = {}
+        self._ready: deque[Job] = deque()
+        self.left = 0
+
+    def next(self) -> Job | None:
+        """The segment to run now; None while there is nothing to do."""
+        return self._ready.popleft() if self._ready else None
+
+    def apply(self, record: Mapping[str, Any]) -> list[Record]:
+        """Take note of ``record``; the verdict that follows from it."""
+        if record["type"] == "trial":
+            self._enter(record)
+        elif record["type"] == "segment":
+            return self._trained(record)
+        return []
+
+    def _enter(self, record: Mapping[str, Any]) -> None:
+        job = {"limit": record["limit"], "trial": {"config": {"of": record["stratum"]}}}
+        trial = SimpleNamespace(trial_id=record["trial_id"], config={"job": job})
+        self._trials[trial.trial_id] = trial
+        if self._scheduler:
+            self._scheduler.on_trial_add(None, trial)  # type: ignore[arg-type]
+        self._ready.append(self._job(trial.trial_id, 0))
+        self.left += 1
+
+    def _trained(self, record: Mapping[str, Any]) -> list[Record]:
+        name = record["trial_id"]
+        if "end" in record:
+            self.left -= 1
+            return []
+        row = record["rows"][-1]
+        epoch, value = row["epoch"], row[METRIC]
+        assert self._scheduler is not None, "a trial without rungs runs to its end"
+        result = {"epoch": epoch, METRIC: self._worst if value is None else value}
+        said = self._scheduler.on_trial_result(None, self._trials[name], result)
+        goes_on = said == self._scheduler.CONTINUE
+        if goes_on:
+            # Its worker is the next to ask.
+            self._ready.appendleft(self._job(name, epoch))
+        else:
+            self.left -= 1
+        return [{"type": "decision", "group": name, "epoch": epoch, "goes_on": goes_on}]
+
+    def _job(self, name: str, start: int) -> Job:
+        limit = self._trials[name].config["job"]["limit"]
+        above = self._rungs[bisect_right(self._rungs, start) :]
+        return Job(name, start, min([limit, *above]))

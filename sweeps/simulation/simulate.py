@@ -1,0 +1,296 @@
+"""A sweep in virtual time: learning curves replayed through the engine that runs sweeps.
+
+Nothing is trained and nobody waits, so that 5,000 trials on 500 workers take seconds. What the
+numbers are to be held against is in docs/simulation.md.
+"""
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from sweeps.errors import UsageError
+from sweeps.scheduling.trial_status import Job, Record
+from sweeps.simulation.curves import METRIC, Curve, Rule, source
+
+
+class Scheduler(Protocol):
+    """What :class:`~sweeps.scheduling.engine.Engine` is to whoever runs its jobs."""
+
+    @property
+    def left(self) -> int:
+        """Trials that have not come to their end."""
+
+    def next(self) -> Job | None:
+        """The segment to run now; None while there is nothing to do."""
+
+    def apply(self, record: Mapping[str, Any]) -> list[Record]:
+        """Take note of ``record``; the records that follow from it, to be applied in turn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """What a sweep came to; all times in seconds from its beginning.
+
+    Args:
+        workers: how many there were.
+        makespan: when the last segment ended.
+        work: worker-seconds of training and of resuming.
+        epochs: that were trained.
+        reached: when each (trial, epoch) was reached, at the ends of segments.
+        decisions: the record of each verdict, by (group, epoch); under Ray's scheduler, which
+            knows no groups, by (trial, epoch).
+        finishers: trials that came to an end of their own and did not fail.
+        parked: the most trials at a time that had begun and were on no worker.
+        extended: trials that were trained beyond their record.
+    """
+
+    workers: int
+    makespan: float
+    work: float
+    epochs: int
+    reached: Mapping[tuple[str, int], float]
+    decisions: Mapping[tuple[str, int], Record]
+    finishers: frozenset[str]
+    parked: int
+    extended: frozenset[str]
+
+    @property
+    def busy(self) -> float:
+        """Share of the workers' time that they worked, in [0, 1]."""
+        return self.work / (self.workers * self.makespan) if self.makespan else 0.0
+
+    @cached_property
+    def survivors(self) -> Mapping[int, frozenset[str]]:
+        """Groups that went on, by rung."""
+        went = [(epoch, group) for (group, epoch), d in self.decisions.items() if d["goes_on"]]
+        return {
+            rung: frozenset(group for epoch, group in went if epoch == rung)
+            for rung in sorted({epoch for epoch, _ in went})
+        }
+
+
+def simulate(
+    curves: Sequence[Curve],
+    rule: Rule,
+    *,
+    workers: int,
+    resume: float = 0.0,
+    stock: bool = False,
+) -> Simulation:
+    """What a sweep of ``curves`` comes to on ``workers`` workers.
+
+    With as many workers as curves no segment waits for a worker, and the makespan is the critical
+    path.
+
+    Args:
+        curves: in their order of entry; all known from the beginning.
+        rule: who goes on.
+        workers: at least 1.
+        resume: seconds that it costs a worker to take up a trial which another one left, or
+            which it left for another trial.
+        stock: judge by Ray's own ``ASHAScheduler`` instead, with the rungs of ``rule``. A trial
+            then never leaves its worker, and replicates are judged each for itself.
+    """
+    if not stock:
+        return _Run(curves, rule.engine(), workers, resume).result()
+    from sweeps.simulation.ray_asha import StockEngine  # imports Ray
+
+    return _Run(curves, StockEngine(rule), workers, resume).result()
+
+
+def command(
+    place: Path | str,
+    workers: Sequence[int] = (1, 8, 500),
+    *,
+    trials: int | None = None,
+    stock: bool = False,
+) -> list[str]:
+    """A table for people: a line for every number of ``workers``.
+
+    Args:
+        place: a storage, a YAML file or the name of a shipped space; see :func:`source`.
+        workers: numbers of workers.
+        trials: how many; None for all there are.
+        stock: compare with Ray's own ``ASHAScheduler``.
+    Raises:
+        SpaceError: something is wrong with the space.
+        UsageError: there is nothing to simulate in ``place``, or ``workers`` are no numbers of
+            workers.
+    """
+    if not workers or min(workers) < 1:
+        raise UsageError(f"workers must be at least 1, got {list(workers)}")
+    given = source(place, trials=trials)
+    one = simulate(given.curves, given.rule, workers=1)
+    path = simulate(given.curves, given.rule, workers=len(given.curves)).makespan
+    table = [[*_HEADER, *(["against stock", "its epochs"] if stock else [])]]
+    for count in workers:
+        run = simulate(given.curves, given.rule, workers=count)
+        line = _line(run, one, path)
+        if stock:
+            rival = simulate(given.curves, given.rule, workers=count, stock=True)
+            line += [_ratio(run.makespan, rival.makespan, ".2f"), f"{rival.epochs:,}"]
+        table.append(line)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    rungs = ", ".join(map(str, given.rule.rungs))
+    judged = f"1 in {given.rule.reduction_factor} goes on after epochs {rungs}"
+    held = f"trained beyond their record, their last values held: {len(one.extended)}"
+    return [
+        given.about,
+        judged if rungs else "no early stopping",
+        *(
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+            for line in table
+        ),
+        *([held] if one.extended else []),
+    ]
+
+
+def graham(simulation: Simulation, *, critical_path: float) -> float:
+    """Seconds that no schedule exceeds which leaves no worker idle beside a segment that is ready.
+
+    Args:
+        simulation: gives work and workers.
+        critical_path: seconds of the longest chain of segments that wait for one another, each
+            with the cost of resuming if there is any.
+
+    Source: Graham, "Bounds on multiprocessing timing anomalies" (1969).
+    """
+    w = simulation.workers
+    return simulation.work / w + (1 - 1 / w) * critical_path
+
+
+class _Run:
+    """One simulation on its way."""
+
+    def __init__(
+        self, curves: Sequence[Curve], scheduler: Scheduler, workers: int, resume: float
+    ) -> None:
+        assert workers >= 1, workers
+        self._scheduler, self._workers, self._resume = scheduler, workers, resume
+        self._curves = {curve.trial_id: curve for curve in curves}
+        # Like a lane, the worker that came free last is the first to get a job.
+        self._idle = list(range(workers))[::-1]
+        self._held: dict[int, str] = {}
+        self._events: list[tuple[float, int, int, Job]] = []
+        self._now = self._work = 0.0
+        self._begun: set[str] = set()
+        self._jobs = self._epochs = self._parked = 0
+        self._reached: dict[tuple[str, int], float] = {}
+        self._decisions: dict[tuple[str, int], Record] = {}
+        self._finishers: set[str] = set()
+        self._extended: set[str] = set()
+
+    def result(self) -> Simulation:
+        """Run to the end."""
+        self._apply(*map(_entry, self._curves.values()), {"type": "closed"})
+        self._hand_out()
+        while self._events:
+            self._now, _, worker, job = heapq.heappop(self._events)
+            self._end(job)
+            self._idle.append(worker)
+            self._hand_out()
+        assert not self._scheduler.left, "nothing can go on"
+        return Simulation(
+            workers=self._workers,
+            makespan=self._now,
+            work=self._work,
+            epochs=self._epochs,
+            reached=self._reached,
+            decisions=self._decisions,
+            finishers=frozenset(self._finishers),
+            parked=self._parked,
+            extended=frozenset(self._extended),
+        )
+
+    def _apply(self, *records: Record) -> None:
+        todo = deque(records)
+        while todo:
+            record = todo.popleft()
+            if record["type"] == "decision":
+                self._decisions[record["group"], record["epoch"]] = record
+            todo += self._scheduler.apply(record)
+
+    def _hand_out(self) -> None:
+        while self._idle and (job := self._scheduler.next()):
+            worker = self._idle.pop()
+            curve = self._curves[job.trial_id]
+            seconds = curve.time(job.start, curve.last(job.stop))
+            if job.start and self._held.get(worker) != job.trial_id:
+                seconds += self._resume
+            self._held[worker] = job.trial_id
+            self._begun.add(job.trial_id)
+            self._work += seconds
+            self._jobs += 1
+            heapq.heappush(self._events, (self._now + seconds, self._jobs, worker, job))
+        ended = len(self._curves) - self._scheduler.left
+        running = self._workers - len(self._idle)
+        self._parked = max(self._parked, len(self._begun) - ended - running)
+
+    def _end(self, job: Job) -> None:
+        curve = self._curves[job.trial_id]
+        last = curve.last(job.stop)
+        record: Record = {
+            "type": "segment",
+            "trial_id": job.trial_id,
+            "rows": [_row(curve, epoch) for epoch in range(job.start + 1, last + 1)],
+        }
+        if last < job.stop or last >= curve.limit:
+            record["end"] = {"status": curve.end or "completed"}
+            if curve.end != "failed":
+                self._finishers.add(job.trial_id)
+        if last > len(curve.values):
+            self._extended.add(job.trial_id)
+        self._epochs += last - job.start
+        self._reached[job.trial_id, last] = self._now
+        self._apply(record)
+
+
+def _entry(curve: Curve) -> Record:
+    return {
+        "type": "trial",
+        "trial_id": curve.trial_id,
+        "group": curve.group,
+        "stratum": curve.stratum,
+        "replicate": curve.replicate,
+        "limit": curve.limit,
+    }
+
+
+def _row(curve: Curve, epoch: int) -> Record:
+    value = curve.value(epoch)
+    return {"epoch": epoch, METRIC: value if math.isfinite(value) else None}
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,}:{minutes:02d}:{rest:02d}"
+
+
+_HEADER = (
+    *("workers", "makespan", "bound", "speed-up", "busy", "epochs", "finish", "parked"),
+    "as 1 worker",
+)
+
+
+def _line(run: Simulation, one: Simulation, critical_path: float) -> list[str]:
+    return [
+        f"{run.workers:,}",
+        _clock(run.makespan),
+        _clock(graham(run, critical_path=critical_path)),
+        _ratio(one.makespan, run.makespan, ".1f"),
+        f"{run.busy:.0%}",
+        *(f"{count:,}" for count in (run.epochs, len(run.finishers), run.parked)),
+        "yes" if run.decisions == one.decisions else "NO",
+    ]
+
+
+def _ratio(a: float, b: float, form: str) -> str:
+    return f"{a / b:{form}}" if b else "-"

@@ -1,1 +1,0 @@
-"""What others see of a sweep: a panel, a status, TensorBoard, MLflow."""

@@ -1,1 +1,0 @@
-"""The only part that knows Ray: lanes, what they run, and Ray's own schedulers."""
