@@ -114,14 +114,14 @@ def tickets_grid() -> list[dict[str, Any]]:
 def drawn_small(monkeypatch):
     """Figures as small PNGs: fonts in PDFs and large pictures take most of a report's time."""
     monkeypatch.delitem(rendering._METADATA, "pdf")
-    monkeypatch.setattr(save, "_DPI", 40)
+    monkeypatch.setattr(rendering, "_DPI", 40)
 
 
 @pytest.fixture
 def undrawn(monkeypatch):
     """Figures are filled, but make no files, which takes most of their time."""
     monkeypatch.setattr(
-        save, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
+        rendering, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
     )
 
 
