@@ -95,6 +95,18 @@ def _fields(
     return checked
 
 
+def _one_of(kinds: Mapping[str, Check]) -> Check:
+    """A mapping of one name, which says what its value is."""
+
+    def checked(value: Any, at: str) -> str | None:
+        if not isinstance(value, dict) or len(value) != 1 or not kinds.keys() & value.keys():
+            return f"{at} should have one field of {', '.join(kinds)}, got {_short(value)}"
+        ((name, item),) = value.items()
+        return kinds[name](item, f"{at}.{name}")
+
+    return checked
+
+
 def _rows(value: Any, at: str) -> str | None:
     """Epochs in ascending order, each a mapping of numbers, flags and nulls."""
     if not isinstance(value, list):
@@ -141,18 +153,20 @@ _ID = _matches("a trial id", _NAME)
 _HASH = _matches("a sha256 of 64 hexadecimal digits", _SHA256)
 _EPOCH = _whole(1, MOST_EPOCHS)
 _OBJECT = _mapping(_ANY)
-_RULE = _fields(
-    {},
+_JUDGED = {
+    "metric": _TEXT,
+    "mode": _is("'min' or 'max'", lambda v: v in ("min", "max")),
+    "max_t": _or_null(_EPOCH),
+}
+_HALVING = {**_JUDGED, "grace_period": _EPOCH, "reduction_factor": _whole(2, 10**6)}
+_SCHEDULER = _one_of(
     {
-        "metric": _TEXT,
-        "mode": _is("'min' or 'max'", lambda v: v in ("min", "max")),
-        "max_t": _or_null(_EPOCH),
-        "reduction_factor": _whole(2, 10**6),
-        "grace_period": _EPOCH,
-        "block": _whole(1),
-        "lag": _whole(0),
-    },
-    _ANY,
+        "asha": _fields({**_HALVING, "block": _whole(1), "lag": _whole(0)}, {}, _ANY),
+        "stock_asha": _fields(_HALVING, {}, _ANY),
+        "median": _fields(_JUDGED, {}, _ANY),
+        "hyperband": _fields(_JUDGED, {}, _ANY),
+        "pbt": _fields(_JUDGED, {}, _ANY),
+    }
 )
 _MANIFEST = _fields(
     {
@@ -164,7 +178,7 @@ _MANIFEST = _fields(
         "when": _OBJECT,
         "study": _fields({"training": _fields({"epochs": _EPOCH}, {}, _ANY)}, {}, _ANY),
         "search": _fields({"num_samples": _or_null(_whole(1)), "seed": _whole(0)}, {}, _ANY),
-        "scheduler": _or_null(_mapping(_RULE)),
+        "scheduler": _or_null(_SCHEDULER),
         "rungs": _list(_EPOCH, most=bounds.RUNGS),
         "audit": _is("a share in [0, 1]", lambda v: _is_number(v) and 0 <= v <= 1),
         "resources": _fields({"cpu": _NUMBER, "gpu": _NUMBER}),
@@ -172,7 +186,7 @@ _MANIFEST = _fields(
         "preparations": _mapping(_OBJECT, _matches("a preparation's key", NAMES["preparation"])),
         "core_sha256": _TEXT,
         "git": _or_null(_OBJECT),
-        "versions": _mapping(_TEXT),
+        "versions": _fields({"torch": _TEXT}, {}, _TEXT),
         "python": _TEXT,
         "platform": _TEXT,
         "device": _TEXT,
