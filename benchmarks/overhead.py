@@ -29,6 +29,7 @@ def lanes(trials: int) -> dict[str, float]:
 
     import sweeps
     from sweeps.execution.lanes import Work, run_lanes
+    from sweeps.experiments import experiment
     from sweeps.scheduling.engine import Engine
     from sweeps.scheduling.ledger import Ledger
 

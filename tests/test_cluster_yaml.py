@@ -148,7 +148,9 @@ def test_one_token_reaches_every_node_and_only_its_owner_reads_it() -> None:
 
 def test_the_packages_and_all_their_build_needs_are_mounted() -> None:
     project = PROJECT["project"]
-    packages = {p.rstrip("*") for p in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
+    packages = {
+        p.rstrip("*") for p in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    }
     files = {"pyproject.toml", "locks", project["readme"], *project["license-files"]}
     mounts = prepared()["file_mounts"]
     for name in packages | files:

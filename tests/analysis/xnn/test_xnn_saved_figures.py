@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from analysis.figures import NothingToDraw
+from analysis.figures import NothingToDraw, rendering
 from analysis.figures.xnn import save_xnn
 from analysis.figures.xnn.model_files import TrialFiles, tensors, weights
 from analysis.load import load_epochs, load_manifest, load_trials

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hedgecore.insurance.data import table as table_module
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES, KEYWORDS, ROWS
 from hedgecore.insurance.data.synthetic import generate
 
