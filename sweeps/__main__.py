@@ -26,6 +26,7 @@ from sweeps.exits import exit_with
 from sweeps.journal.storage import WriteError
 from sweeps.options import (
     cpus_option,
+    exporters,
     place_argument,
     rate_option,
     set_option,
@@ -126,7 +127,6 @@ def run_command(
     failed, 1 if some failed and none completed, a model is lost or the sweep broke off, 2 if
     nothing could be run, 128 + n after signal n.
     """
-    from sweeps.monitoring.exporters import followers
 
     limited = budget_hours is not None or budget_cost is not None
     sweep = sweeps.run(
@@ -142,7 +142,7 @@ def run_command(
         budget=Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
         if limited
         else None,
-        followers=followers(tensorboard=tensorboard, mlflow=mlflow),
+        exporters=exporters(tensorboard=tensorboard, mlflow=mlflow),
     )
     ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))

@@ -12,7 +12,7 @@ from sweeps.errors import UsageError
 from sweeps.planning.budget import Budget
 from sweeps.planning.plan import Plan
 
-_FOLLOWER = ("begin", "rows", "end", "close")
+_EXPORTER = ("begin", "rows", "end", "close")
 _PROGRESS = ("message", "update", "close")
 
 
@@ -26,7 +26,7 @@ def check_types(
     audit: Any,
     budget: Any,
     hang_after: Any,
-    followers: Any,
+    exporters: Any,
     progress: Any,
 ) -> None:
     """Refuse what is of no use to any plan.
@@ -49,10 +49,10 @@ def check_types(
         raise _wrong("budget", budget, "a sweeps.Budget, such as Budget(cpus=8, hours=2), or None")
     if hang_after is not None and not (_real(hang_after) and 0 < hang_after < math.inf):
         raise _wrong("hang_after", hang_after, "a positive number of seconds, or None")
-    if not isinstance(followers, Sequence) or not all(
-        _offers(follower, _FOLLOWER) for follower in followers
+    if not isinstance(exporters, Sequence) or not all(
+        _offers(exporter, _EXPORTER) for exporter in exporters
     ):
-        raise _wrong("followers", followers, "a list of objects such as TensorBoard(folder)")
+        raise _wrong("exporters", exporters, "a list of objects such as TensorBoard(folder)")
     if progress is not None and not _offers(progress, _PROGRESS):
         raise _wrong("progress", progress, "an object such as sweeps.Silent(), or None")
 

@@ -15,7 +15,7 @@ from sweeps.inspection.rebuilt_models import rebuild
 from sweeps.journal import manifest
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.layout import writable_storage
-from sweeps.monitoring.exporters import Follower, Followers
+from sweeps.monitoring.exporters import ExportDispatcher, Exporter
 from sweeps.monitoring.progress import Paced, Progress, State, Unfailing, default
 from sweeps.outcome import Sweep
 from sweeps.planning import machine
@@ -44,7 +44,7 @@ def run(
     budget: Budget | None = None,
     hang_after: float | None = None,
     allow_mixed: bool = False,
-    followers: Sequence[Follower] = (),
+    exporters: Sequence[Exporter] = (),
     progress: Progress | None = None,
 ) -> Sweep:
     """Run every trial of ``space`` that ``storage`` does not hold yet.
@@ -67,8 +67,8 @@ def run(
         hang_after: seconds after which a worker that has not reached the next rung is replaced.
         allow_mixed: let workers train whose arithmetic is not that of the preparations; which one
             computed a trial is in its column ``arithmetic``. Refused if False.
-        followers: told of every row once it is on the disk, such as
-            :class:`.board_exporters.TensorBoard`; one that fails is dropped with a message.
+        exporters: told of every row once it is on the disk, such as
+            :class:`.tensorboard.TensorBoard`; one that fails is dropped with a message.
         progress: what shows the sweep; chosen by whether there is a terminal if None.
     Raises:
         SpaceError: something is wrong with the space or the overrides; raised before Ray starts.
@@ -87,7 +87,7 @@ def run(
         audit=audit,
         budget=budget,
         hang_after=hang_after,
-        followers=followers,
+        exporters=exporters,
         progress=progress,
     )
     planned = plan(space, overrides=overrides)
@@ -108,7 +108,7 @@ def run(
             accept=partial(manifest.check, storage, planned),
         )
         shown = Unfailing(progress or default())
-        told = Followers(followers, ledger.book, shown.message)
+        told = ExportDispatcher(exporters, ledger.book, shown.message)
         ledger.follow = told.record
         # Last in, first out: what was recorded is made safe before anybody is waited for.
         for end in (told.close, shown.close, ledger.close):
@@ -137,7 +137,7 @@ def run(
 
             try:
                 with prepared(
-                    planned, filed, ledger, address, shown, deadline, insecure=insecure
+                    planned, filed, ledger, address, shown.message, deadline, insecure=insecure
                 ) as shared:
                     facts = {key: made.facts for key, made in shared.items()}
                     content = manifest.content(planned, facts, ledger.book.prepared, audit=audit)
@@ -158,7 +158,7 @@ def run(
                         hang_after=hang_after,
                         grows=address is not None,
                         mixed=allow_mixed,
-                        shown=shown,
+                        message=shown.message,
                     )
                     paced.flush()
             except Cut:

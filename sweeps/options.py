@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -57,3 +58,24 @@ def usage_error(error: click.ClickException) -> str:
     message = message[:1].lower() + message[1:].replace(". Did you mean", "; did you mean")
     context = getattr(error, "ctx", None)
     return f"{message}; see {context.command_path if context else 'hedgesweep'} --help"
+
+
+def exporters(*, tensorboard: str | None = None, mlflow: str | None = None) -> list[Any]:
+    """Exporters by what the command line says of them.
+
+    Args:
+        tensorboard: folder of the event files; none are written if None.
+        mlflow: URI of a tracking server, or ``sqlite:///FILE``; the experiment is "hedgesweep".
+    Raises:
+        UsageError: a package is missing, or nothing usable is at ``mlflow``.
+    """
+    # What they copy to is optional.
+    from sweeps.monitoring.mlflow import MLflow
+    from sweeps.monitoring.tensorboard import TensorBoard
+
+    made: list[Any] = []
+    if tensorboard is not None:
+        made.append(TensorBoard(Path(tensorboard).expanduser()))
+    if mlflow is not None:
+        made.append(MLflow(mlflow, "hedgesweep"))
+    return made

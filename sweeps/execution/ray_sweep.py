@@ -21,7 +21,6 @@ from sweeps.execution.worker import device_for
 from sweeps.experiments import experiment
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import Filed
-from sweeps.monitoring.progress import Progress
 from sweeps.planning.plan import Plan
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
@@ -38,7 +37,7 @@ def prepared(
     filed: Mapping[str, Filed | None],
     ledger: Ledger,
     address: str | None,
-    shown: Progress,
+    message: Callable[[str], None],
     deadline: float | None,
     *,
     insecure: bool,
@@ -53,7 +52,7 @@ def prepared(
         SweepError: Ray has died.
     """
     with runtime(address, planned.space.resources, insecure=insecure):
-        yield _prepare(planned, filed, ledger, shown, deadline)
+        yield _prepare(planned, filed, ledger, message, deadline)
 
 
 def work(
@@ -69,7 +68,7 @@ def work(
     hang_after: float | None,
     grows: bool,
     mixed: bool,
-    shown: Progress,
+    message: Callable[[str], None],
 ) -> bool:
     """Run what is left; False if ``deadline``, in seconds of ``time.monotonic``, came first.
 
@@ -92,7 +91,7 @@ def work(
             deadline=deadline,
         )
     if planned.adaptive and (together := _together(planned)) < min(lanes or there, there):
-        shown.message(
+        message(
             f"at most {together} trials at a time: search.delay is {planned.space.search.delay}; "
             "raise it to use every slot"
         )
@@ -145,7 +144,7 @@ def _prepare(
     planned: Plan,
     filed: Mapping[str, Filed | None],
     ledger: Ledger,
-    shown: Progress,
+    message: Callable[[str], None],
     deadline: float | None,
 ) -> dict[str, Shared]:
     began, core = time.monotonic(), code_identity(planned.space.experiment)
@@ -163,7 +162,7 @@ def _prepare(
         )
     new = sum(made is None for made in filed.values())
     if new:
-        shown.message(f"preparing {new}: {planned.experiment.wording.prepared} ..")
+        message(f"preparing {new}: {planned.experiment.wording.prepared} ..")
     shared: dict[str, Shared] = {}
     failure: PreparationError | None = None
     waiting = {facts: key for key, (facts, _) in tasks.items()}
@@ -193,7 +192,7 @@ def _prepare(
             if filed[key] is None:
                 ledger.keep_preparation(key, made.facts, made.fetch())
             said = planned.experiment.told(made.facts.about)
-            shown.message(f"{key}: {said}, {time.monotonic() - began:.0f} s")
+            message(f"{key}: {said}, {time.monotonic() - began:.0f} s")
     finally:
         for facts in waiting:
             ray.cancel(facts, force=True)

@@ -1,13 +1,12 @@
-"""Followers of a sweep: what its log records, copied to where people like to look.
+"""Exporters of a sweep: what its log records, copied to where people like to look.
 
-The log is the record and the copies are no more than that: a follower that fails is left behind
+The log is the record and the copies are no more than that: a exporter that fails is left behind
 and the sweep goes on. At the next driver start it is told what it has missed, so a copy also grows
 out of a log that nobody followed.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, Protocol
@@ -18,18 +17,18 @@ from sweeps.monitoring.throughput import ended
 
 Row = Mapping[str, Any]
 
-_PATIENCE = 60.0  # seconds that the end of a sweep waits for a slow follower
+_PATIENCE = 60.0  # seconds that the end of a sweep waits for a slow exporter
 _LATER = "the sweep is whole without it, and its next start tells what was missed"
 
 
 class Told(NamedTuple):
-    """What a follower has of a trial: its last epoch, and whether it has come to its end."""
+    """What a exporter has of a trial: its last epoch, and whether it has come to its end."""
 
     epoch: int = 0
     over: bool = False
 
 
-class Follower(Protocol):
+class Exporter(Protocol):
     """Told of trials one by one; a call that raises is the last."""
 
     def begin(self, trial_id: str, config: Row) -> Told:
@@ -45,44 +44,22 @@ class Follower(Protocol):
         """Nothing more is told."""
 
 
-def followers(*, tensorboard: str | None = None, mlflow: str | None = None) -> list[Follower]:
-    """Followers by what the command line says of them.
+class ExportDispatcher:
+    """Tells every exporter what the ledger records, each in a thread of its own.
 
     Args:
-        tensorboard: folder of the event files; none are written if None.
-        mlflow: URI of a tracking server, or ``sqlite:///FILE``; the experiment is "hedgesweep".
-    Raises:
-        UsageError: a package is missing, or nothing usable is at ``mlflow``.
-    """
-    from sweeps.monitoring.board_exporters import (  # what they copy to is optional
-        MLflow,
-        TensorBoard,
-    )
-
-    made: list[Follower] = []
-    if tensorboard is not None:
-        made.append(TensorBoard(Path(tensorboard).expanduser()))
-    if mlflow is not None:
-        made.append(MLflow(mlflow, "hedgesweep"))
-    return made
-
-
-class Followers:
-    """Tells every follower what the ledger records, each in a thread of its own.
-
-    Args:
-        followers: whom to tell.
+        exporters: whom to tell.
         book: the ledger's; what it holds already is told first.
-        say: told of a follower that is left behind; must not raise.
+        say: told of a exporter that is left behind; must not raise.
     """
 
     def __init__(
-        self, followers: Sequence[Follower], book: Book, say: Callable[[str], None]
+        self, exporters: Sequence[Exporter], book: Book, say: Callable[[str], None]
     ) -> None:
         self._book = book
         self._sent: dict[str, Told] = {}
-        self._lines = [_Line(follower, say) for follower in followers]
-        for trial_id, _ in book.rows() if followers else ():
+        self._lines = [_Line(exporter, say) for exporter in exporters]
+        for trial_id, _ in book.rows() if exporters else ():
             self._send(trial_id)
 
     def record(self, record: Mapping[str, Any]) -> None:
@@ -96,7 +73,7 @@ class Followers:
                 self._send(trial_id)
 
     def close(self) -> None:
-        """Wait until everything is told, a minute for each follower at most."""
+        """Wait until everything is told, a minute for each exporter at most."""
         for line in self._lines:
             line.close()
 
@@ -118,10 +95,10 @@ class Followers:
 
 
 class _Line:
-    """A thread that tells one follower, which may be slow, in the order of the log."""
+    """A thread that tells one exporter, which may be slow, in the order of the log."""
 
-    def __init__(self, follower: Follower, say: Callable[[str], None]) -> None:
-        self._follower, self._say = follower, say
+    def __init__(self, exporter: Exporter, say: Callable[[str], None]) -> None:
+        self._exporter, self._say = exporter, say
         self._told: dict[str, Told] = {}
         self._queue: SimpleQueue[tuple[str, Row, list[Row], Row | None] | None] = SimpleQueue()
         self._thread = Thread(target=self._work, daemon=True)
@@ -139,24 +116,24 @@ class _Line:
 
     @property
     def _name(self) -> str:
-        return type(self._follower).__name__
+        return type(self._exporter).__name__
 
     def _work(self) -> None:
         try:
             while (message := self._queue.get()) is not None:
                 self._tell(*message)
-            self._follower.close()
+            self._exporter.close()
         except Exception as error:  # of whatever kind: a copy must not harm the sweep
             first = f"{type(error).__name__}: {error}".splitlines()[0]
             self._say(f"{self._name} follows no more ({first}); {_LATER}")
 
     def _tell(self, trial_id: str, config: Row, rows: list[Row], end: Row | None) -> None:
         if (told := self._told.get(trial_id)) is None:
-            told = self._follower.begin(trial_id, config)
+            told = self._exporter.begin(trial_id, config)
         if new := [row for row in rows if row["epoch"] > told.epoch]:
-            self._follower.rows(trial_id, new)
+            self._exporter.rows(trial_id, new)
         if end is not None and (new or not told.over):
-            self._follower.end(trial_id, end)
+            self._exporter.end(trial_id, end)
         last = new[-1]["epoch"] if new else told.epoch
         self._told[trial_id] = Told(last, end is not None)
 

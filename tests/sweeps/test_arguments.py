@@ -17,7 +17,7 @@ WRONG = {
     "audit": ["x", math.nan, -0.1, 1.5, True, None],
     "budget": [5, "2 h", {"hours": 2}],
     "hang_after": ["1", 0, -1.0, math.nan, math.inf, True],
-    "followers": [object(), [object()], None, "board"],
+    "exporters": [object(), [object()], None, "board"],
     "progress": [3, object(), "plain"],
 }
 
@@ -45,7 +45,7 @@ def test_a_number_of_numpys_is_a_number():
         audit=np.float64(0.5),
         budget=None,
         hang_after=np.float64(3.0),
-        followers=[],
+        exporters=[],
         progress=None,
     )
 

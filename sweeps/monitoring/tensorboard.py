@@ -1,13 +1,11 @@
-"""TensorBoard and MLflow as followers of a sweep; both are imported where they are asked for."""
+"""TensorBoard as an exporter: event files, one run a trial."""
 
-import re
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeps.errors import UsageError
 from sweeps.journal.layout import check_name
 from sweeps.journal.state import cell
 from sweeps.monitoring.exporters import Row, Told, final, metrics, missing
@@ -39,7 +37,7 @@ class TensorBoard:
         self._api, self._plugin = api_pb2, plugin_hparams_pb2
 
     def begin(self, trial_id: str, config: Row) -> Told:
-        """See :class:`Follower`."""
+        """See :class:`Exporter`."""
         path = self._path(trial_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = path.read_bytes() if path.exists() else b""
@@ -60,12 +58,12 @@ class TensorBoard:
         return Told(max(event.step for _, event in events), over)
 
     def rows(self, trial_id: str, rows: Sequence[Row]) -> None:
-        """See :class:`Follower`."""
+        """See :class:`Exporter`."""
         for row in rows:
             self._write(trial_id, row["epoch"], summary=self._scalars(metrics(row)))
 
     def end(self, trial_id: str, row: Row) -> None:
-        """See :class:`Follower`."""
+        """See :class:`Exporter`."""
         status = "STATUS_FAILURE" if row["status"] == "failed" else "STATUS_SUCCESS"
         info = self._api.Status.Value(status)
         content = self._plugin.HParamsPluginData(
@@ -78,7 +76,7 @@ class TensorBoard:
         self._write(trial_id, row["epochs"], summary=summary)
 
     def close(self) -> None:
-        """See :class:`Follower`."""
+        """See :class:`Exporter`."""
 
     def _path(self, trial_id: str) -> Path:
         return self._folder / check_name("run", trial_id) / "events.out.tfevents.0.hedgesweep"
@@ -104,84 +102,3 @@ class TensorBoard:
             if at > len(content):
                 return
             yield at, self._event.FromString(content[begin : begin + size])
-
-
-class MLflow:
-    """Runs of an MLflow experiment, one a trial.
-
-    Args:
-        tracking_uri: of a server, or ``sqlite:///FILE``.
-        experiment: its name; made if missing.
-    Raises:
-        UsageError: mlflow is missing, or nothing usable is at ``tracking_uri``.
-    """
-
-    def __init__(self, tracking_uri: str, experiment: str) -> None:
-        try:
-            from mlflow import MlflowClient, entities
-            from mlflow.exceptions import MlflowException
-        except ImportError as error:
-            raise missing("mlflow", "mlflow") from error
-        self._entities = entities
-        try:
-            self._client = MlflowClient(tracking_uri)
-            found = self._client.get_experiment_by_name(experiment)
-            self._experiment = (
-                found.experiment_id if found else self._client.create_experiment(experiment)
-            )
-            self._runs = {run.data.tags.get("trial_id"): run.info for run in self._earlier()}
-        except MlflowException as error:
-            raise UsageError(
-                f"MLflow at {tracking_uri} cannot be used ({error}); give the URI of a server or "
-                "sqlite:///FILE"
-            ) from error
-        self._ids: dict[str, str] = {}
-
-    def begin(self, trial_id: str, config: Row) -> Told:
-        """See :class:`Follower`."""
-        if not (info := self._runs.pop(trial_id, None)):
-            tags = {"trial_id": trial_id, "status": "running"}
-            info = self._client.create_run(self._experiment, tags=tags, run_name=trial_id).info
-        self._ids[trial_id] = info.run_id
-        params = [self._entities.Param(name, str(cell(v))) for name, v in config.items()]
-        self._client.log_batch(info.run_id, params=params)  # harmless when repeated
-        history = self._client.get_metric_history(info.run_id, "epoch")
-        return Told(max((m.step for m in history), default=0), info.status != "RUNNING")
-
-    def rows(self, trial_id: str, rows: Sequence[Row]) -> None:
-        """See :class:`Follower`."""
-        run_id = self._ids[trial_id]
-        self._client.update_run(run_id, status="RUNNING")
-        self._client.set_tag(run_id, "status", "running")
-        # The epoch comes last in a row and vouches for what comes before it.
-        told = [
-            metric
-            for row in rows
-            for metric in self._metrics({**metrics(row), "epoch": row["epoch"]}, row["epoch"])
-        ]
-        self._client.log_batch(run_id, metrics=told)
-
-    def end(self, trial_id: str, row: Row) -> None:
-        """See :class:`Follower`."""
-        run_id = self._ids[trial_id]
-        said = {"status": row["status"], "reason": row.get("error") or row["reason"]}
-        tags = [self._entities.RunTag(name, str(text)) for name, text in said.items() if text]
-        self._client.log_batch(run_id, metrics=self._metrics(final(row), row["epochs"]), tags=tags)
-        status = "FAILED" if row["status"] == "failed" else "FINISHED"
-        self._client.set_terminated(run_id, status=status)
-
-    def close(self) -> None:
-        """See :class:`Follower`."""
-
-    def _earlier(self) -> Iterator[Any]:
-        token = None
-        while True:
-            runs = self._client.search_runs([self._experiment], page_token=token)
-            yield from runs
-            if not (token := runs.token):
-                return
-
-    def _metrics(self, values: Mapping[str, float], step: int) -> list[Any]:
-        now = round(time.time() * 1000)
-        named = ((re.sub(r"[^\w\-. :/]", "_", name), value) for name, value in values.items())
-        return [self._entities.Metric(name, value, now, step) for name, value in named]

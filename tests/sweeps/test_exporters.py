@@ -7,8 +7,10 @@ import pytest
 
 from sweeps.errors import UsageError
 from sweeps.journal.state import Book
-from sweeps.monitoring.board_exporters import MLflow, TensorBoard
-from sweeps.monitoring.exporters import Followers, Told, followers
+from sweeps.monitoring.exporters import ExportDispatcher, Told
+from sweeps.monitoring.mlflow import MLflow
+from sweeps.monitoring.tensorboard import TensorBoard
+from sweeps.options import exporters
 
 START = {"type": "start", "core": "c"}
 
@@ -64,13 +66,13 @@ class Memory:
 
 
 def follow(made, *sessions, say=lambda text: None):
-    """Driver starts that each record more, the followers the same or made anew."""
+    """Driver starts that each record more, the exporters the same or made anew."""
     log = []
     for records in sessions:
         book = Book("c")
         for record in log:
             book.apply(record)
-        told = Followers(made(), book, say)
+        told = ExportDispatcher(made(), book, say)
         for record in (START, *records):
             book.apply(record)
             told.record(record)
@@ -159,7 +161,7 @@ def test_trials_that_never_began_are_not_told():
     assert memory.told == [(None, "close")]
 
 
-def test_a_follower_that_raises_is_left_behind_with_one_message():
+def test_a_exporter_that_raises_is_left_behind_with_one_message():
     broken, memory, said = Memory(), Memory(), []
     broken.fails_at = ("a", 2)
     records = [trial("a"), trial("b"), segment("a", 1, 3), segment("b", 1, 3)]
@@ -172,7 +174,7 @@ def test_a_follower_that_raises_is_left_behind_with_one_message():
     assert epochs(memory, "a") == epochs(memory, "b") == [1, 2, 3]
 
 
-def test_a_slow_follower_keeps_nobody_waiting(monkeypatch):
+def test_a_slow_exporter_keeps_nobody_waiting(monkeypatch):
     gate, said = threading.Event(), []
 
     class Slow(Memory):
@@ -191,9 +193,9 @@ def test_a_slow_follower_keeps_nobody_waiting(monkeypatch):
     gate.set()
 
 
-def test_the_command_line_makes_the_followers_it_names(tmp_path):
-    assert followers() == []
-    (board,) = followers(tensorboard=str(tmp_path / "board"))
+def test_the_command_line_makes_the_exporters_it_names(tmp_path):
+    assert exporters() == []
+    (board,) = exporters(tensorboard=str(tmp_path / "board"))
     follow(lambda: [board], [trial("a"), segment("a", 1, 1)])
     assert [step for step, _ in events(tmp_path / "board")["val_loss"]] == [1]
 
