@@ -15,6 +15,8 @@ import scipy  # its stats are loaded where they are first used: they take a seco
 
 from analysis.arguments import checked, numbers
 
+MIN_SEEDS = 4
+"""Seeds for which an interval or a difference is claimed at least."""
 _RESAMPLES = 9999
 
 Statistic = Callable[..., npt.NDArray[np.float64]]

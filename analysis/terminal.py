@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from analysis import wording
 from analysis.escapes import LINE, cells, printable
 from analysis.files import write
 
+MOST_ROWS = 40
+"""Rows of a table at most; the rest is in its file."""
+_TEXTS = ("hedge", "model", "rows", "group")
 # Wide enough for the table where the output is a file or a pipe, which have no width of their own.
 _PIPE_WIDTH = 120
 _ASCII = {"–": "-", "−": "-", "±": "+-", "ε": "e", "²": "2", "·": ".", "…": "~", "√": "v"}
@@ -100,3 +105,36 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
     lacking = error.object[error.start : error.end]
     return "".join(_ASCII.get(c, "?") for c in lacking), error.end
+
+
+def titled(*, title: str, caption: str) -> Table:
+    """An empty table of the report's make."""
+    return Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+
+
+def filled(table: Table, cells: dict[str, list[str]]) -> Table:
+    """``table`` with a column a heading of ``cells``."""
+    for heading in cells:
+        table.add_column(heading, justify="left" if heading in _TEXTS else "right", no_wrap=True)
+    for texts in zip(*cells.values(), strict=True):
+        table.add_row(*texts)
+    return table
+
+
+def breadth(cells: dict[str, list[str]]) -> int:
+    """Columns of a terminal that a table of ``cells`` takes."""
+    widest = [max(map(len, [*name.splitlines(), *texts])) for name, texts in cells.items()]
+    return sum(widest) + 2 * (len(widest) - 1)
+
+
+def or_dash(value: float, text: str) -> str:
+    """``text``, or a dash where there is no ``value``."""
+    return "–" if pd.isna(value) else text

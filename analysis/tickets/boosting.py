@@ -24,9 +24,8 @@ from analysis.configurations import (
     prepared,
     typed,
 )
-from analysis.seeds import Rng, interval
+from analysis.seeds import MIN_SEEDS, Rng, interval
 from analysis.tickets.controls import KINDS, RETRAINED
-from analysis.tickets.robustness_findings import FEWEST
 from analysis.wording import percent, value
 from analysis.wording import setting as in_words
 
@@ -220,7 +219,7 @@ def _estimated(
     column: str, by_seed: pd.Series, *, confidence: float, rng: Rng
 ) -> dict[str, float]:
     row = {column: by_seed.mean()}
-    if len(by_seed) >= FEWEST:
+    if len(by_seed) >= MIN_SEEDS:
         ends = interval(by_seed, confidence=confidence, rng=rng)
         row |= {f"{column}_low": ends.low, f"{column}_high": ends.high}
     return row

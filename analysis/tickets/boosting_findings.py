@@ -8,9 +8,9 @@ import pandas as pd
 
 from analysis.attacks import CLEAN
 from analysis.configurations import LOTTERY
+from analysis.seeds import MIN_SEEDS
 from analysis.tickets.boosting import BUDGET, MASK_RATE, RATE, in_name, races, rates
 from analysis.tickets.controls import RETRAINED
-from analysis.tickets.robustness_findings import FEWEST
 from analysis.wording import amount, percent, plural, value
 
 Field = Mapping[str, pd.DataFrame]
@@ -111,7 +111,9 @@ def _headline(found: list[tuple[dict[str, Any], list[_Lead]]]) -> list[str]:
     if not rising:
         return []
     if all(pd.isna(lead.low) for _, leads in rising for lead in leads):
-        return [f"No boosting ticket is claimed: with fewer than {FEWEST} seeds no interval is."]
+        return [
+            f"No boosting ticket is claimed: with fewer than {MIN_SEEDS} seeds no interval is."
+        ]
     if not any(lead.rival == in_name(RETRAINED) for _, leads in rising for lead in leads):
         return [
             "No boosting ticket is claimed: no dense network was trained on these budgets; add 0 "
@@ -160,8 +162,8 @@ def _ahead(values: Mapping[str, Any], field: Field) -> str:
 def _rule(curves: pd.DataFrame, tolerance: float) -> str:
     seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
     bound = "the lower end of the paired 95 % interval (uncorrected)"
-    if seeds < FEWEST:
-        bound = f"the mean (fewer than {FEWEST} seeds claim no interval)"
+    if seeds < MIN_SEEDS:
+        bound = f"the mean (fewer than {MIN_SEEDS} seeds claim no interval)"
     long = "" if pd.isna(epochs) else f" trained for {plural(int(epochs), 'epoch')}"
     retrained = curves["less_retrained"].notna().any()
     both = ", the one of the mask and the one retrained at the ticket's rate" if retrained else ""

@@ -6,8 +6,9 @@ import pandas as pd
 
 from analysis.attacks import label
 from analysis.configurations import LOTTERY, problem_axes
+from analysis.seeds import MIN_SEEDS
 from analysis.tickets.controls import RETRAINED
-from analysis.tickets.robustness_findings import FEWEST, tested
+from analysis.tickets.robustness_findings import tested
 from analysis.wording import amount, place, plural
 
 _MASKS = {"shuffled_mask", "random_mask"}
@@ -41,25 +42,25 @@ def _ticket(own: pd.DataFrame) -> Iterator[str]:
         return
     fewest, most = int(rivals["pairs"].min()), int(rivals["pairs"].max())
     over = f"over {plural(most, 'seed')}" if fewest == most else f"over {fewest} to {most} seeds"
-    if most < FEWEST:
+    if most < MIN_SEEDS:
         yield (
             f"{at}, {label(metric)} of lottery tickets {over}, less that of "
             f"{_listed([_with_amount(row) for _, row in rivals.iterrows()])}; with fewer than "
-            f"{FEWEST} seeds no interval is claimed."
+            f"{MIN_SEEDS} seeds no interval is claimed."
         )
         return
     yield f"{at}, by {label(metric)} {over}, lottery tickets {_verdicts(rivals, _with_interval)}."
     if lesson := _lesson(rivals):
         yield f"As far as these seeds show, {lesson}."
     attacked = own[own["metric"].ne(metric) & own["difference"].notna()]
-    if attacked["pairs"].ge(FEWEST).any():
+    if attacked["pairs"].ge(MIN_SEEDS).any():
         attack = str(attacked["metric"].iloc[0]).partition("@")[2]
         yield f"Under {attack} they {_verdicts(attacked, _with_amount)}."
 
 
 def _sides(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The controls among ``rows`` by what the interval of their difference allows to say."""
-    enough = rows["pairs"].ge(FEWEST)
+    enough = rows["pairs"].ge(MIN_SEEDS)
     beaten, ahead = rows["difference_low"].gt(0.0), rows["difference_high"].lt(0.0)
     return {
         "beat": rows[enough & beaten],
@@ -75,8 +76,8 @@ def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
         for verdict, side in _sides(rows).items()
         if len(side)
     ]
-    if len(few := rows.loc[rows["pairs"].lt(FEWEST), "kind"]):
-        said.append(f"share fewer than {FEWEST} seeds with {_listed(list(map(_name, few)))}")
+    if len(few := rows.loc[rows["pairs"].lt(MIN_SEEDS), "kind"]):
+        said.append(f"share fewer than {MIN_SEEDS} seeds with {_listed(list(map(_name, few)))}")
     return "; ".join(said)
 
 

@@ -7,14 +7,13 @@ import pandas as pd
 
 from analysis.attacks import CLEAN, Attack, attacks, label, model, named, nearest, setting
 from analysis.configurations import problem_axes
-from analysis.seeds import least_seeds
+from analysis.seeds import MIN_SEEDS, least_seeds
 from analysis.tickets.robustness import RUNAWAY
 from analysis.tickets.summary import GROUP
 from analysis.wording import amount, percent, plural
 from analysis.wording import setting as in_words
 
 # Two or three seeds give a bootstrap only their range, which covers too little to claim anything.
-FEWEST = 4
 
 
 def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
@@ -98,11 +97,11 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]
     attacked = rows[first.column]
     seeds = int(min(clean["seeds"], attacked["seeds"]))
     over = f"over {plural(seeds, 'seed')}"
-    if seeds < FEWEST:
+    if seeds < MIN_SEEDS:
         yield (
             f"{opening}: {amount(clean['difference'], signed=True)} of {cvar} on clean paths and "
             f"{amount(attacked['difference'], signed=True)} under {first}, {over}; "
-            f"with fewer than {FEWEST} "
+            f"with fewer than {MIN_SEEDS} "
             "seeds no interval is claimed."
         )
         return
@@ -175,10 +174,10 @@ def _others(rows: Mapping[str, pd.Series], others: Sequence[Attack]) -> str:
 def tested(rows: pd.DataFrame) -> Iterator[str]:
     """Whether enough ``seeds`` stand behind the ``p_holm`` of ``rows``, and what they tell apart.
 
-    Nothing where there are fewer than :data:`FEWEST`.
+    Nothing where there are fewer than :data:`MIN_SEEDS`.
     """
     seeds, number = int(rows["seeds"].max()), len(rows)
-    if seeds < FEWEST:
+    if seeds < MIN_SEEDS:
         return
     test = f"Wilcoxon's test corrected for {plural(number, 'comparison')}"
     if seeds < (least := least_seeds(number)):

@@ -4,17 +4,15 @@ import math
 from collections.abc import Sequence
 
 import pandas as pd
-from rich import box
 from rich.table import Table
 
-from analysis import findings, wording
+from analysis import wording
 from analysis.attacks import attacks, by_name, clean_column, label, named
 from analysis.configurations import problem_axes
-from analysis.tickets import masks
+from analysis.seeds import MIN_SEEDS
+from analysis.terminal import MOST_ROWS, breadth, filled, or_dash, titled
+from analysis.tickets import masks, seed_findings
 from analysis.tickets.baselines import DENSE
-from analysis.tickets.robustness_findings import FEWEST
-
-MOST_ROWS = 40
 
 _MOST_COMPARED = 12
 _MOST_ATTACKS = 2
@@ -22,7 +20,6 @@ _WIDE = 110  # columns; a narrower terminal gets the columns that matter most
 _WIDEST = 120
 _A_PARAMETER = 18  # columns that one more parameter may take
 _AN_ESTIMATE = 17  # columns that a mean and its error take
-_TEXTS = ("hedge", "model", "rows", "group")
 _OUTCOMES = ("completed", "stopped", "failed", "unfinished")
 
 
@@ -94,7 +91,7 @@ def compared(rows: pd.DataFrame) -> Table:
     words = {"sparsity": wording.percent}
     cells = {
         n: [or_dash(v, words.get(n, wording.value)(v)) for v in shown[n]]
-        for n in findings.compared_parameters(rows)
+        for n in seed_findings.compared_parameters(rows)
     }
     cells["CVaR 5 %"] = [f"{v:.3f}" for v in shown["mean"]]
     cells["less best"] = [or_dash(v, f"{v:+.3f}") for v in shown["difference"]]
@@ -105,7 +102,7 @@ def compared(rows: pd.DataFrame) -> Table:
     cells["p"] = [or_dash(v, f"{v:.2g}") for v in shown["p_holm"]]
     cells["verdict"] = ["reference" if r["reference"] else r["verdict"] for r in records]
     cells["more seeds"] = [
-        "–" if pd.isna(n) else findings.seeds_needed(int(n)) for n in shown["more_seeds"]
+        "–" if pd.isna(n) else seed_findings.seeds_needed(int(n)) for n in shown["more_seeds"]
     ]
     return filled(table, cells)
 
@@ -205,41 +202,13 @@ def _ahead(rows: pd.DataFrame, heading: str) -> dict[str, list[str]]:
     }
 
 
-def breadth(cells: dict[str, list[str]]) -> int:
-    """Columns of a terminal that a table of ``cells`` takes."""
-    widest = [max(map(len, [*name.splitlines(), *texts])) for name, texts in cells.items()]
-    return sum(widest) + 2 * (len(widest) - 1)
-
-
 def _claimed(row: pd.Series) -> str:
     if pd.isna(row["difference"]):
         return "–"
     mean, low, high = (
         wording.amount(row[f"difference{end}"], signed=True) for end in ("", "_low", "_high")
     )
-    return f"{mean} [{low}, {high}]" if row["pairs"] >= FEWEST else mean
-
-
-def titled(*, title: str, caption: str) -> Table:
-    """An empty table of the report's make."""
-    return Table(
-        title=title,
-        caption=caption,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-
-
-def filled(table: Table, cells: dict[str, list[str]]) -> Table:
-    """``table`` with a column a heading of ``cells``."""
-    for heading in cells:
-        table.add_column(heading, justify="left" if heading in _TEXTS else "right", no_wrap=True)
-    for texts in zip(*cells.values(), strict=True):
-        table.add_row(*texts)
-    return table
+    return f"{mean} [{low}, {high}]" if row["pairs"] >= MIN_SEEDS else mean
 
 
 def _problem(rows: pd.DataFrame) -> dict[str, list[str]]:
@@ -263,11 +232,6 @@ def _with_error(value: float, se: float, spec: str) -> str:
     if math.isnan(value):
         return "–"
     return f"{value:{spec}}" + ("" if math.isnan(se) else f" ± {se:.3f}")
-
-
-def or_dash(value: float, text: str) -> str:
-    """``text``, or a dash where there is no ``value``."""
-    return "–" if pd.isna(value) else text
 
 
 def _threats(rows: pd.DataFrame, clean: str) -> list[dict[str, str]]:

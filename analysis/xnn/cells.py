@@ -14,9 +14,8 @@ from analysis import schema
 from analysis.arguments import checked
 from analysis.columns_xnn import CONTROLS
 from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
-from analysis.seeds import Interval, Rng, interval
+from analysis.seeds import MIN_SEEDS, Interval, Rng, interval
 from analysis.selection import lacking
-from analysis.tickets.robustness_findings import FEWEST
 
 COST = "cross_entropy_minus_plain"
 GAIN = "explanation_gain"
@@ -123,7 +122,7 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
             known = own[metric].dropna()
             # Two or three of many seeds would pass for all of them.
             ends = Interval(low=np.nan, high=np.nan)
-            if len(known) == len(done) or len(known) >= FEWEST:
+            if len(known) == len(done) or len(known) >= MIN_SEEDS:
                 ends = interval(known, confidence=confidence, rng=rng)
             row |= {metric: known.mean(), f"{metric}_sd": known.std()}
             row |= {f"{metric}_low": ends.low, f"{metric}_high": ends.high}

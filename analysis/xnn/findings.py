@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from analysis.columns_xnn import CONTROLS
-from analysis.tickets.robustness_findings import FEWEST
+from analysis.seeds import MIN_SEEDS
 from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import COST, GAIN, of_problem
 from analysis.xnn.pareto import HORIZON, Front
@@ -214,7 +214,9 @@ def _gained(cell: pd.Series) -> str:
 def _over(cell: pd.Series, table: pd.DataFrame) -> str:
     seeds, tried = int(cell["seeds"]), int(table["trials"].max())
     missing = f" of {tried}" if seeds < tried else ""
-    few = f"; with fewer than {FEWEST} seeds no interval is claimed" if seeds < FEWEST else ""
+    few = (
+        f"; with fewer than {MIN_SEEDS} seeds no interval is claimed" if seeds < MIN_SEEDS else ""
+    )
     return f"over {seeds}{missing} {'seed' if max(seeds, tried) == 1 else 'seeds'}{few}"
 
 

@@ -7,8 +7,7 @@ import pandas as pd
 
 from analysis.arguments import checked
 from analysis.configurations import typed
-from analysis.seeds import Rng, interval
-from analysis.tickets.robustness_findings import FEWEST
+from analysis.seeds import MIN_SEEDS, Rng, interval
 from analysis.xnn.cells import COST, GAIN, axes, differences
 from analysis.xnn.selection import VALIDATED, WITHIN, gain
 from analysis.xnn.wording import estimate, number, verdict
@@ -67,7 +66,7 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
         1: "it explains more",
         0: "they cannot be told apart",
         -1: "it explains less",
-        None: f"with fewer than {FEWEST} seeds no interval is claimed",
+        None: f"with fewer than {MIN_SEEDS} seeds no interval is claimed",
     }
     lines = []
     for name, own in rows.groupby("method", sort=True):

@@ -6,7 +6,7 @@ import pandas as pd
 from rich.table import Table
 
 from analysis.columns_xnn import ENDS
-from analysis.tickets.terminal_tables import MOST_ROWS, breadth, filled, or_dash, titled
+from analysis.terminal import MOST_ROWS, breadth, filled, or_dash, titled
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.selection import pulled

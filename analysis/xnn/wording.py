@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.tickets.robustness_findings import FEWEST
+from analysis.seeds import MIN_SEEDS
 from analysis.wording import amount, value
 from analysis.xnn.selection import pulled
 
@@ -50,7 +50,7 @@ def estimate(row: pd.Series, metric: str, *, signed: bool = False) -> str:
 
 def bounded(row: pd.Series, metric: str) -> bool:
     """Whether the interval of ``metric`` may be claimed; of two or three seeds none may be."""
-    return bool(row["seeds"] >= FEWEST and pd.notna(row[f"{metric}_low"]))
+    return bool(row["seeds"] >= MIN_SEEDS and pd.notna(row[f"{metric}_low"]))
 
 
 def verdict(row: pd.Series, metric: str) -> int | None:

@@ -8,7 +8,7 @@ import pytest
 import scipy
 
 from analysis import ColumnError, audit, soundness
-from analysis.findings import stopping
+from analysis.audit_findings import stopping
 
 RUNG, LATER = 8, 16
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import ColumnError, compare, interquartile_mean, paired_size
-from analysis.findings import seeds
+from analysis.tickets.seed_findings import seeds
 
 BEST, OTHER, THIRD = 1e-3, 5e-4, 1e-4
 

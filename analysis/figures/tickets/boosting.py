@@ -24,9 +24,9 @@ from analysis.figures.style import (
     NothingToDraw,
 )
 from analysis.figures.tickets.panels import framed
+from analysis.seeds import MIN_SEEDS
 from analysis.tickets.boosting import BUDGET, in_name, races, rates
 from analysis.tickets.controls import KINDS
-from analysis.tickets.robustness_findings import FEWEST
 from analysis.wording import percent, plural
 
 _MOST_PANELS = 6
@@ -137,8 +137,8 @@ def _key(beside: Axes, axes: Sequence[Axes]) -> None:
 def _notes(curves: pd.DataFrame, found: Sequence[object]) -> list[str]:
     seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
     bars = "bars: 95 % bootstrap intervals"
-    if seeds < FEWEST:
-        bars = f"fewer than {FEWEST} seeds, so no intervals"
+    if seeds < MIN_SEEDS:
+        bars = f"fewer than {MIN_SEEDS} seeds, so no intervals"
     whole = "" if pd.isna(epochs) else f", {plural(int(epochs), 'epoch')}"
     notes = [
         f"Larger is better. Means over {plural(seeds, 'seed')}; {bars}.",

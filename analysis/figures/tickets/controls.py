@@ -23,8 +23,8 @@ from analysis.figures.style import (
     NothingToDraw,
 )
 from analysis.figures.tickets.panels import framed
+from analysis.seeds import MIN_SEEDS
 from analysis.tickets.controls import KINDS, RETRAINED, rank
-from analysis.tickets.robustness_findings import FEWEST
 from analysis.wording import percent, plural
 
 _COLORS = dict(zip(KINDS, (BLUE, VERMILION, ORANGE, GREEN, PURPLE, INK), strict=True))
@@ -151,7 +151,7 @@ def _line(ax: Axes, own: pd.DataFrame, at: Sequence[float]) -> None:
 
 def _apart(row: pd.Series) -> bool:
     """Whether the seeds tell the control of ``row`` from the ticket."""
-    if pd.isna(row["difference"]) or row["pairs"] < FEWEST:
+    if pd.isna(row["difference"]) or row["pairs"] < MIN_SEEDS:
         return False
     return bool(row["difference_low"] > 0.0 or row["difference_high"] < 0.0)
 
@@ -180,11 +180,11 @@ def _notes(rows: pd.DataFrame, panels: int) -> list[str]:
     many = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
     bars = "; bars: 95 % bootstrap intervals, which hold the luck of the seeds"
     notes = [f"Means over {many}{bars if most > 1 else ''}. Larger is better."]
-    enough = rows["pairs"].ge(FEWEST).any()
+    enough = rows["pairs"].ge(MIN_SEEDS).any()
     notes.append(
         "Hollow: not told apart from the ticket by the differences at the same seeds (95 %)."
         if enough
-        else f"Hollow: fewer than {FEWEST} seeds tell no control apart from the ticket."
+        else f"Hollow: fewer than {MIN_SEEDS} seeds tell no control apart from the ticket."
     )
     if RETRAINED in set(rows["kind"]):
         notes.append("Dashed, with its interval: the dense network retrained on the same budget.")

@@ -18,9 +18,9 @@ from analysis.figures.style import (
     caption,
     number,
 )
-from analysis.findings import compared_parameters, configuration
 from analysis.seeds import least_seeds
 from analysis.tickets.comparison import BETTER, OPEN, WORSE, compare
+from analysis.tickets.seed_findings import compared_parameters, configuration
 from analysis.wording import plural
 
 _MOST = 12

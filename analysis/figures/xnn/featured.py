@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.figures.style import NothingToDraw
-from analysis.tickets.robustness_findings import FEWEST
+from analysis.seeds import MIN_SEEDS
 from analysis.wording import value
 from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of, spelled_out
 from analysis.xnn.selection import VALIDATED, WITHIN, best, gain, held_out, pulled, whole
@@ -141,7 +141,7 @@ def held_at(told: Told) -> list[str]:
 
 def interval(seeds: int) -> str:
     """What a bar over so many seeds is; an interval is no wider than its few seeds are apart."""
-    if seeds >= FEWEST:
+    if seeds >= MIN_SEEDS:
         return "95 % bootstrap interval"
     return "95 % bootstrap interval, of so few seeds no more than their range"
 

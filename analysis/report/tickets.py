@@ -1,4 +1,4 @@
-"""The report in the terminal, and the tables it leaves under ``<storage>/report``."""
+"""Report of a tickets sweep: tables and findings in the terminal, and the files they leave."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from analysis import findings, schema, wording
+from analysis import audit_findings, wording
 from analysis.attacks import attacks
 from analysis.audit import audit, soundness
 from analysis.configurations import of_kind, seed_count
-from analysis.load import StorageError, load_epochs, load_manifest, load_trials
+from analysis.load import load_epochs
 from analysis.tensors import SweepFiles
 from analysis.terminal import opening, say, section, show, write_tables
 from analysis.tickets import (
@@ -19,6 +19,7 @@ from analysis.tickets import (
     comparison_table,
     control_findings,
     robustness_findings,
+    seed_findings,
     terminal_tables,
 )
 from analysis.tickets.attack_checks import attack_checks
@@ -40,47 +41,6 @@ from analysis.tickets.terminal_tables import (
 
 
 def report(
-    storage: Path, console: Console, *, tolerance: float, confidence: float, folder: Path
-) -> None:
-    """Prints the tables and sentences, then writes them as CSV tables, and figures.
-
-    Args:
-        storage: the directory of a sweep of any experiment.
-        console: from :func:`analysis.terminal.console`.
-        tolerance: share of the dense network's CVaR that a sparse one may lose, of tickets.
-        confidence: one-sided level of that, in [0.5, 1).
-        folder: for the files.
-    Raises:
-        StorageError: the storage cannot be read, or is of an experiment unknown here; or
-            ``folder`` cannot be written.
-        schema.ColumnError: a column is missing.
-    """
-    trials, manifest = load_trials(storage), load_manifest(storage)
-    files = SweepFiles.of(storage, trials, manifest)
-    experiment = manifest.get("experiment", "tickets")
-    if experiment == "xnn":
-        from analysis.xnn.report import report as xnn_report  # nothing of it for tickets
-
-        xnn_report(files, trials, manifest, console, folder=folder)
-    elif experiment == "tickets":
-        _tickets(
-            files,
-            trials,
-            manifest,
-            console,
-            tolerance=tolerance,
-            confidence=confidence,
-            folder=folder,
-        )
-    else:
-        known = ", ".join(schema.EXPERIMENTS)
-        raise StorageError(
-            f"{storage / 'manifest.json'} is of experiment {experiment!r}, which has no report; "
-            f"known: {known}"
-        )
-
-
-def _tickets(
     files: SweepFiles,
     trials: pd.DataFrame,
     manifest: dict[str, Any],
@@ -90,6 +50,10 @@ def _tickets(
     confidence: float,
     folder: Path,
 ) -> None:
+    """Prints tables and findings of a tickets sweep, and writes tables and figures.
+
+    Args: see :func:`analysis.report.report`; ``trials`` and ``manifest`` are those of ``files``.
+    """
     rows = summary(trials)
     best = best_lr(trials)
     passes = sparsity_passes(trials, tolerance=tolerance, confidence=confidence)
@@ -125,12 +89,12 @@ def _tickets(
     tables |= {"baselines": hedges} if len(hedges) else {}
     if seed_count(proper) > 1:
         tables["seeds"] = compare(trials)
-        section(console, f"Seeds ({seed_count(proper)})", findings.seeds(tables["seeds"]))
+        section(console, f"Seeds ({seed_count(proper)})", seed_findings.seeds(tables["seeds"]))
         if tables["seeds"]["difference"].notna().any():
             show(console, compared(tables["seeds"]))
     ends = audited(files.storage, trials, manifest)
     sound = soundness(ends) if len(ends) else ends
-    section(console, "Early stopping, audited", findings.stopping(sound, trials, manifest))
+    section(console, "Early stopping, audited", audit_findings.stopping(sound, trials, manifest))
     tables |= {"audit": ends, "early_stopping": sound} if len(ends) else {}
     compared_tickets = comparison_table.tickets(
         files, trials, tolerance=tolerance, confidence=confidence

@@ -1,4 +1,4 @@
-"""The report of an X-NN sweep in the terminal, and the tables and figures it leaves."""
+"""Report of an X-NN sweep: tables and findings in the terminal, and the files they leave."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,8 +8,8 @@ import pandas as pd
 from rich.console import Console
 
 from analysis.audit import audit, soundness
+from analysis.audit_findings import stopping
 from analysis.configurations import groups
-from analysis.findings import stopping
 from analysis.load import load_epochs
 from analysis.tensors import SweepFiles
 from analysis.terminal import opening, say, section, show, write_tables

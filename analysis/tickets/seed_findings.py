@@ -1,11 +1,7 @@
-"""What the seeds can show and what early stopping cost, in sentences."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Findings on seeds: differences between configurations that the seeds show, in sentences."""
 
 import pandas as pd
 
-from analysis.audit import scheduler
 from analysis.configurations import problem_axes
 from analysis.seeds import least_seeds
 from analysis.tickets.comparison import BETTER, OPEN, WORSE
@@ -49,36 +45,6 @@ def seeds(rows: pd.DataFrame, *, level: float = 0.05) -> list[str]:
     return lines
 
 
-def stopping(sound: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
-    """Sentences on the frame of :func:`analysis.soundness`, and on an audit of nothing.
-
-    No sentence at all where neither an audit was declared nor a trial audited.
-    """
-    stopped = int(trials["status"].eq("stopped").sum())
-    share = float(manifest.get("audit") or 0.0)
-    if sound.empty:
-        if not share:
-            return []
-        ended = f"none of {plural(stopped, 'stopped trial')} has run on to its end as a whole"
-        return [
-            f"An audit of {percent(share)} was declared, but "
-            f"{ended if stopped else 'no trial was stopped'}."
-        ]
-    every = sound.iloc[0]
-    n, lost = int(every["audited"]), int(every["unjudged"])
-    unit = "configuration" if scheduler(manifest).get("replicates") else "trial"
-    drawn = f" (each drawn with probability {percent(share)})" if share else ""
-    lines = [
-        f"{plural(stopped, 'trial')} stopped early; of these, {plural(n + lost, unit)} ran on to "
-        f"the end{drawn}."
-    ]
-    if lost:
-        lines.append(f"{lost} of them cannot be judged: no finisher in their stratum.")
-    if n:
-        lines += [*_rates(every), _regret(every), *_correlations(sound.iloc[1:])]
-    return lines
-
-
 def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
     whole, out = rows[rows["left_out"].isna()], rows["left_out"].value_counts()
     rivals = whole[~whole["reference"]]
@@ -116,38 +82,3 @@ def _more(rivals: pd.DataFrame, level: float) -> list[str]:
         return []
     nearest = seeds_needed(int(more.min()))
     return [f"Of those not told apart, the easiest needs about {nearest} more."]
-
-
-def _rates(every: pd.Series) -> list[str]:
-    lines = []
-    for count, rate, meaning in (
-        ("false_stops", "false_stop_rate", "False stops, better than the best finisher"),
-        ("within_survivors", "within_rate", "Better than the worst finisher"),
-    ):
-        low, high = every[f"{rate}_low"], every[f"{rate}_high"]
-        lines.append(
-            f"{meaning} of their stratum: {int(every[count])} of {int(every['audited'])} "
-            f"({100 * low:.0f} to {100 * high:.0f} % of all that were stopped)."
-        )
-    return lines
-
-
-def _regret(every: pd.Series) -> str:
-    low, high = every["regret_low"], every["regret_high"]
-    between = "" if pd.isna(low) else f" ({low:.4f} to {high:.4f})"
-    return (
-        f"Regret: at least {every['regret']:.4f}{between} of validation risk, mean over "
-        f"{plural(int(every['strata']), 'stratum', 'strata')}."
-    )
-
-
-def _correlations(rungs: pd.DataFrame) -> list[str]:
-    lines = []
-    for _, row in rungs[rungs["correlation"].notna()].iterrows():
-        low, high = row["correlation_low"], row["correlation_high"]
-        between = "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
-        lines.append(
-            f"Rank correlation of epoch {int(row['rung'])} with the end, within strata: "
-            f"{row['correlation']:.2f}{between}."
-        )
-    return lines

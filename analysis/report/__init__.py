@@ -1,0 +1,52 @@
+"""Report of a sweep, by experiment."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis import schema
+from analysis.load import StorageError, load_manifest, load_trials
+from analysis.tensors import SweepFiles
+
+
+def report(
+    storage: Path, console: Console, *, tolerance: float, confidence: float, folder: Path
+) -> None:
+    """Prints the tables and sentences, then writes them as CSV tables, and figures.
+
+    Args:
+        storage: the directory of a sweep of any experiment.
+        console: from :func:`analysis.terminal.console`.
+        tolerance: share of the dense network's CVaR that a sparse one may lose, of tickets.
+        confidence: one-sided level of that, in [0.5, 1).
+        folder: for the files.
+    Raises:
+        StorageError: the storage cannot be read, or is of an experiment unknown here; or
+            ``folder`` cannot be written.
+        schema.ColumnError: a column is missing.
+    """
+    trials, manifest = load_trials(storage), load_manifest(storage)
+    files = SweepFiles.of(storage, trials, manifest)
+    experiment = manifest.get("experiment", "tickets")
+    if experiment == "xnn":
+        from analysis.report import xnn  # nothing of it for tickets
+
+        xnn.report(files, trials, manifest, console, folder=folder)
+    elif experiment == "tickets":
+        from analysis.report import tickets
+
+        tickets.report(
+            files,
+            trials,
+            manifest,
+            console,
+            tolerance=tolerance,
+            confidence=confidence,
+            folder=folder,
+        )
+    else:
+        known = ", ".join(schema.EXPERIMENTS)
+        raise StorageError(
+            f"{storage / 'manifest.json'} is of experiment {experiment!r}, which has no report; "
+            f"known: {known}"
+        )
