@@ -11,7 +11,17 @@ MANIFEST: dict[str, Any] = {
     "when": {},
     "study": {"training": {"epochs": 9}},
     "search": {"algorithm": "grid", "num_samples": None, "seed": 0},
-    "scheduler": {"asha": {"metric": "val_loss", "mode": "min", "reduction_factor": 3}},
+    "scheduler": {
+        "asha": {
+            "metric": "val_loss",
+            "mode": "min",
+            "max_t": None,
+            "grace_period": 1,
+            "reduction_factor": 3,
+            "block": 27,
+            "lag": 27,
+        }
+    },
     "rungs": [1, 3],
     "audit": 0.0,
     "resources": {"cpu": 1.0, "gpu": 0.0},

@@ -180,7 +180,7 @@ def _job(known: str, log: TrialLog, plan: TrialPlan, *, lost: bool) -> dict[str,
         "config": dict(plan.config),
         "study": to_mapping(plan.study),
         "preparation": plan.preparation,
-        "theta_0_sha256": log.entry["theta_0_sha256"],
+        "theta_0_sha256": _theta_0(log),
     }
     return {
         "trial": spec,
@@ -206,7 +206,7 @@ def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Fil
             f"{folder} does not hold what trial {log.entry['trial_id']} started from; "
             "restore it from a copy"
         )
-    if filed.facts.theta_0_sha256 != log.entry["theta_0_sha256"]:
+    if filed.facts.theta_0_sha256 != _theta_0(log):
         raise UsageError(
             f"{folder} holds another theta_0 than trial {log.entry['trial_id']} started from: "
             "other code prepared it; restore it from a copy"
@@ -219,6 +219,14 @@ def _restored(recorded: Recorded, plan: TrialPlan, filed: Filed) -> Preparation:
         return filed.restore(recorded.experiment, plan.study)
     except UsageError as error:
         raise UsageError(f"study/{plan.preparation} cannot be had again: {error}") from error
+
+
+def _theta_0(log: TrialLog) -> str:
+    known = log.entry.get("theta_0_sha256")
+    if known is None:
+        trial = log.entry["trial_id"]
+        raise UsageError(f"the log names no theta_0 of trial {trial}; restore it from a copy")
+    return str(known)
 
 
 def _expected(recorded: Recorded, log: TrialLog, core: str, *, same: bool) -> tuple[str, ...]:

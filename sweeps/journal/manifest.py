@@ -197,7 +197,7 @@ def _scheduler(plan: Plan) -> dict[str, Any] | None:
 
 
 def _most_epochs(scheduler: dict[str, Any] | None) -> float:
-    limits = [fields["max_t"] for fields in (scheduler or {}).values()]
+    limits = [fields.get("max_t") for fields in (scheduler or {}).values()]
     return min((limit for limit in limits if limit is not None), default=math.inf)
 
 

@@ -163,9 +163,9 @@ _SCHEDULER = _one_of(
     {
         "asha": _fields({**_HALVING, "block": _whole(1), "lag": _whole(0)}, {}, _ANY),
         "stock_asha": _fields(_HALVING, {}, _ANY),
-        "median": _fields(_JUDGED, {}, _ANY),
-        "hyperband": _fields(_JUDGED, {}, _ANY),
-        "pbt": _fields(_JUDGED, {}, _ANY),
+        "median": _fields({}, _JUDGED, _ANY),
+        "hyperband": _fields({}, _JUDGED, _ANY),
+        "pbt": _fields({}, _JUDGED, _ANY),
     }
 )
 _MANIFEST = _fields(
@@ -193,11 +193,31 @@ _MANIFEST = _fields(
         "arithmetic": _mapping(_mapping(_TEXT)),
     }
 )
-_END = _fields(
+_ENDED = _fields(
     {"status": _is("'completed' or 'failed'", lambda v: v in ("completed", "failed"))},
     {"error": _TEXT, "model": _HASH, "truncated": _FLAG, "diverged": _FLAG},
     _SCALAR,
 )
+_DECISION = _fields(
+    {
+        "trials": _list(_ID),
+        "epoch": _whole(0, MOST_EPOCHS),
+        "goes_on": _FLAG,
+        "ended": _FLAG,
+        "value": _or_null(_NUMBER),
+    },
+    {"group": _TEXT, "rank": _whole(1), "of": _whole(1), "reason": _TEXT},
+)
+
+
+def _decision(value: Any, at: str) -> str | None:
+    problem = _DECISION(value, at)
+    if problem or value["goes_on"] or value["ended"] or value.get("reason"):
+        return problem
+    judged = value["value"] is not None
+    return f"{at} lacks 'rank' or 'of'" if judged and not {"rank", "of"} <= value.keys() else None
+
+
 RECORDS: Mapping[str, Check] = {
     "start": _fields({"core": _TEXT, "format": _whole(1)}, {}, _ANY),
     "manifest": _fields({"content": _MANIFEST, "space": _TEXT}),
@@ -226,23 +246,14 @@ RECORDS: Mapping[str, Check] = {
         {"trial_id": _ID, "rows": _rows},
         {
             "facts": _mapping(_SCALAR),
-            "end": _END,
+            "end": _ENDED,
             "checkpoint": _HASH,
             "arithmetic": _matches("an arithmetic of 8 hexadecimal digits", _ARITHMETIC),
             "at": _NUMBER,
         },
     ),
     "lost": _fields({"trial_id": _ID, "error": _TEXT, "node": _FLAG}, {"at": _NUMBER}),
-    "decision": _fields(
-        {
-            "trials": _list(_ID),
-            "epoch": _whole(0, MOST_EPOCHS),
-            "goes_on": _FLAG,
-            "ended": _FLAG,
-            "value": _or_null(_NUMBER),
-        },
-        {"group": _TEXT, "rank": _whole(1), "of": _whole(1), "reason": _TEXT},
-    ),
+    "decision": _decision,
     "audit": _fields({"group": _TEXT, "trials": _list(_ID)}),
     "withdrawn": _fields({"trials": _list(_ID)}),
     "proposal": _fields(

@@ -245,7 +245,8 @@ def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialLog]) -> Rung:
 def _failures(tally: Tally) -> Iterator[Failure]:
     for trial_id, log in tally.book.rows():
         if log.ended == "failed" and log.end:
-            yield Failure(trial_id=trial_id, config=log.config, error=log.end["error"])
+            error = log.end.get("error", "no reason recorded")
+            yield Failure(trial_id=trial_id, config=log.config, error=error)
 
 
 def _lives(status: Status) -> bool:

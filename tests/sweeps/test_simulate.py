@@ -338,7 +338,7 @@ RECORDED = (
     _segment("c", (1, None, 1.0), end={"status": "failed", "error": "it diverged"}),
 )
 ONE_OF_TWO = {"asha": {"metric": "val_loss", "mode": "min", "reduction_factor": 2, "block": 9,
-                       "lag": 5, "max_t": None}}  # fmt: skip
+                       "lag": 5, "max_t": None, "grace_period": 1}}  # fmt: skip
 
 
 def test_a_storage_gives_the_curves_of_its_log(tmp_path):
