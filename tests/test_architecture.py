@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,41 @@ NEVER = {
     "sweeps": {"matplotlib"},
     "analysis": {"ray", "torch"},
 }
-# Imports go downwards or stay within a unit; only the units of the base may meet each other.
+# Imports go downwards or stay within a unit; only the units of a base, 0, may meet each other.
 LAYERS = {
-    **dict.fromkeys(("rng", "readings", "registry", "config", "risk", "metrics"), 0),
-    **dict.fromkeys(("arithmetic", "experiment", "fingerprints", "threads"), 0),
-    **dict.fromkeys(("market", "training"), 1),
-    **dict.fromkeys(("attacks", "pruning"), 2),
-    **dict.fromkeys(("hedging", "insurance"), 3),
-    **dict.fromkeys(("bundle", "__init__"), 4),
+    "hedgecore": {
+        **dict.fromkeys(("rng", "readings", "registry", "config", "risk", "metrics"), 0),
+        **dict.fromkeys(("arithmetic", "experiment", "fingerprints", "threads"), 0),
+        **dict.fromkeys(("market", "training"), 1),
+        **dict.fromkeys(("attacks", "pruning"), 2),
+        **dict.fromkeys(("hedging", "insurance"), 3),
+        **dict.fromkeys(("bundle", "__init__"), 4),
+    },
+    "sweeps": {
+        **dict.fromkeys(("environment", "errors", "exits", "experiments", "origin"), 0),
+        **dict.fromkeys(("signals", "standard_output", "text"), 0),
+        "planning": 1,
+        "journal": 2,
+        "scheduling": 3,
+        "execution": 4,
+        **dict.fromkeys(("monitoring", "inspection", "simulation"), 5),
+        **dict.fromkeys(("arguments", "options", "outcome", "sealing"), 6),
+        **dict.fromkeys(("bundle_commands", "driver"), 7),
+        "__init__": 8,
+        "__main__": 9,
+    },
+    "analysis": {
+        **dict.fromkeys(("bounds", "columns", "columns_tickets", "columns_xnn", "escapes"), 0),
+        **dict.fromkeys(("attacks", "files", "manifest", "pages", "statistics"), 0),
+        **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
+        **dict.fromkeys(("arguments", "configurations", "load"), 2),
+        **dict.fromkeys(("seeds", "selection", "wording"), 3),
+        **dict.fromkeys(("audit", "terminal"), 4),
+        **dict.fromkeys(("audit_findings", "tickets", "xnn"), 5),
+        **dict.fromkeys(("figures", "__init__"), 6),
+        "report": 7,
+        "__main__": 8,
+    },
 }
 MAKERS = {"torch.Generator", "torch.manual_seed", "torch.seed", "torch.random.manual_seed"}
 DRAWS = {"torch.bernoulli", "torch.multinomial", "torch.normal", "torch.poisson"}
@@ -103,9 +131,10 @@ def borders(root: Path) -> Iterator[str]:
 def layers(root: Path) -> Iterator[str]:
     for file in sources(root):
         package, unit, *_ = parts(root, file)
-        if package != "hedgecore":
+        if package not in LAYERS:
             continue
-        if unit not in LAYERS:
+        heights = LAYERS[package]
+        if unit not in heights:
             yield f"{file.relative_to(root)}: {unit} has no place in LAYERS; give it one"
             continue
         for line, name in imports(root, file):
@@ -113,9 +142,30 @@ def layers(root: Path) -> Iterator[str]:
             target = rest.partition(".")[0] or "__init__"
             if top != package or target == unit:
                 continue
-            above = LAYERS.get(target, LAYERS["__init__"]) >= LAYERS[unit]
-            if above and not LAYERS.get(target, 1) == LAYERS[unit] == 0:
+            above = heights.get(target, heights["__init__"]) >= heights[unit]
+            if above and not heights.get(target, 1) == heights[unit] == 0:
                 yield f"{file.relative_to(root)}:{line}: {unit} imports {target}, not below it"
+
+
+def circles(root: Path) -> Iterator[str]:
+    """Modules that import each other, by whatever detour."""
+    files = {".".join(parts(root, file)).removesuffix(".__init__"): file for file in sources(root)}
+
+    def module(name: str) -> str | None:
+        """The module that ``name`` is, or is a part of."""
+        return (
+            name if name in files else next(iter({name.rpartition(".")[0]} & files.keys()), None)
+        )
+
+    graph = {
+        name: {m for _, target in imports(root, file) if (m := module(target)) and m != name}
+        for name, file in files.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        first, *others = error.args[1]
+        yield f"{files[first].relative_to(root)}: in a circle with {', '.join(others)}"
 
 
 def experiments(root: Path) -> Iterator[str]:
@@ -189,7 +239,7 @@ def lengths(root: Path) -> Iterator[str]:
                     yield f"{file.relative_to(root)}: {lines} lines, at most {LONGEST}"
 
 
-RULES = (borders, layers, experiments, randomness, deserialisers, accelerators, lengths)
+RULES = (borders, layers, circles, experiments, randomness, deserialisers, accelerators, lengths)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__)
@@ -224,6 +274,16 @@ PLANTED = [
     (layers, "hedgecore/metrics.py", "from hedgecore.hedging import pnl"),
     (layers, "hedgecore/config.py", "import hedgecore"),
     (layers, "hedgecore/unplaced.py", "x = 1"),
+    (layers, "sweeps/unplaced.py", "x = 1"),
+    (layers, "sweeps/planning/a.py", "from sweeps.journal import log"),
+    (layers, "sweeps/journal/a.py", "def f():\n    import sweeps.scheduling.engine"),
+    (layers, "sweeps/execution/a.py", "from sweeps.monitoring.progress import Progress"),
+    (layers, "sweeps/inspection/a.py", "from ..monitoring import status"),
+    (layers, "sweeps/scheduling/a.py", "from sweeps import run"),
+    (layers, "analysis/schema.py", "from analysis.load import load_trials"),
+    (layers, "analysis/xnn/a.py", "from analysis.tickets import controls"),
+    (layers, "analysis/tickets/a.py", "from analysis import figures"),
+    (layers, "analysis/figures/a.py", "from analysis.report import report"),
     (experiments, "sweeps/planning/a.py", "from hedgecore.hedging.study import TicketStudy"),
     (experiments, "sweeps/a.py", "def f():\n    import hedgecore.insurance.xnn.train"),
     (randomness, "hedgecore/a.py", "import torch\ntorch.manual_seed(0)"),
@@ -274,6 +334,23 @@ def test_a_planted_violation_is_found(rule: Rule, name: str, text: str, tmp_path
     plant(tmp_path, name, text)
     (found,) = rule(tmp_path)
     assert found.startswith(name)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"sweeps/a.py": "from sweeps import b", "sweeps/b.py": "import sweeps.a"},
+        {"analysis/a.py": "from analysis.b import x",
+         "analysis/b.py": "def f():\n    from . import a"},
+        {"sweeps/a.py": "from sweeps.b.c import x", "sweeps/b/c.py": "from sweeps.b.d import y",
+         "sweeps/b/d.py": "from importlib import import_module\n\nimport_module('sweeps.a')"},
+    ],
+)  # fmt: skip
+def test_a_circle_is_found_by_whatever_detour(files: dict[str, str], tmp_path: Path) -> None:
+    for name, text in files.items():
+        plant(tmp_path, name, text)
+    (found,) = circles(tmp_path)
+    assert all(name.removesuffix(".py").replace("/", ".") in found for name in [*files][1:])
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__)

@@ -1,12 +1,9 @@
 """A plan in a few lines of text, with values as in YAML."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search_spaces import Asha, Domain, StockAsha
 from search_spaces.yaml_text import as_yaml, number_as_yaml, printable
-
-if TYPE_CHECKING:
-    from sweeps.planning.plan import Plan
 
 _NAMES = {
     "asha": "ASHA",
@@ -17,8 +14,8 @@ _NAMES = {
 }
 
 
-def lines(plan: "Plan") -> list[str]:
-    """The plan in a few lines."""
+def lines(plan: Any) -> list[str]:
+    """The plan in a few lines; it is a :class:`.plan.Plan`, which imports this module."""
     wording = plan.experiment.wording
     megabytes = plan.experiment.data_bytes(plan.study) / 1e6
     added = sum(plan.base(key) is not None for key in plan.preparations)
@@ -34,7 +31,7 @@ def lines(plan: "Plan") -> list[str]:
     ]
 
 
-def _extent(plan: "Plan") -> str:
+def _extent(plan: Any) -> str:
     search = plan.space.search
     if plan.adaptive:
         axes = [_span(name, domain) for name, domain in plan.space.space.items()]
@@ -49,12 +46,12 @@ def _extent(plan: "Plan") -> str:
     return f"{len(plan.trials)} trials, {'; '.join(axes)}"
 
 
-def _most_epochs(plan: "Plan") -> int:
+def _most_epochs(plan: Any) -> int:
     proposed = (plan.space.search.num_samples or 0) * len(plan.seeds) * plan.limit
     return proposed if plan.adaptive else sum(trial.limit for trial in plan.trials)
 
 
-def _judgement(plan: "Plan") -> str:
+def _judgement(plan: Any) -> str:
     rule = plan.space.scheduler
     if rule is None:
         return "no early stopping"
