@@ -1,4 +1,4 @@
-"""Was early stopping right? What stopped trials came to that were run on to the end at random.
+"""Audit of early stopping: outcomes of stopped trials that were run on to the end at random.
 
 A sweep may let a declared share of the trials it stops run on. They decide nothing; they tell what
 stopping cost. All comparisons are within a stratum, as early stopping's own are, and where it

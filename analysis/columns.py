@@ -1,4 +1,4 @@
-"""What a column is, and the columns that the trials of every experiment have."""
+"""Columns of a table, and those that the trials of every experiment have."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What few seeds can show: robust means, intervals, paired tests, and how many more are needed.
+"""Statistics over seeds: robust means, intervals, paired tests, and sample sizes.
 
 A seed fixes the paths, theta_0 and the batches, so two configurations at one seed share their luck
 and their difference is sharper than either value. Everything here takes plain numbers, one a seed;

@@ -1,4 +1,4 @@
-"""Which trials speak for a group: one configuration at every seed, or the best of each seed.
+"""Selection of the trials that represent a group: one configuration, or the best of each seed.
 
 Where early stopping judges the seeds of a configuration together (``replicates: seed``), whole
 configurations are the rule. Where it judges every seed by itself, a configuration may have

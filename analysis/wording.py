@@ -1,4 +1,4 @@
-"""What the tables say, in sentences."""
+"""Wording of values, settings and headlines."""
 
 import math
 from collections.abc import Mapping

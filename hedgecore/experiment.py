@@ -1,4 +1,4 @@
-"""What a sweep asks of an experiment: the border between who schedules and who trains.
+"""Experiment: the border between the scheduler and the trainer of a sweep.
 
 Whatever is swept has a study (all that is fixed but the seed), a preparation (what the trials of a
 seed share) and runs (one a trial). A sweep knows these and nothing else: neither what a network

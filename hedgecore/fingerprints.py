@@ -1,4 +1,4 @@
-"""What tensors are, in one number: equal for equal values, whatever file or memory holds them."""
+"""Fingerprints of tensors: equal for equal values, whatever file or memory holds them."""
 
 import hashlib
 from collections.abc import Iterable

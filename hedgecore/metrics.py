@@ -1,4 +1,4 @@
-"""What is measured on terminal P&L: a table of metrics with unit and direction.
+"""Metrics of terminal P&L: a table with unit and direction.
 
 P&L is in currency per option, gains positive. Sharpe and Sortino are taken on P&L plus the price
 received, because without it their mean is minus the price and not hedging at all maximises them;

@@ -1,4 +1,4 @@
-"""What may vary: YAML texts become frozen, validated search spaces, before anything runs.
+"""Search spaces: YAML texts become frozen, validated objects before anything runs.
 
 >>> space = load("search_spaces/tickets.yaml", overrides=["space.lr.grid=[1.0e-3]"])
 """

@@ -1,4 +1,4 @@
-"""What an axis of a space may hold: a grid, a choice or a range.
+"""Domains of an axis: a grid, a choice or a range.
 
 Every constructor checks its arguments, so a domain that exists is a legal one. A domain is also a
 distribution: ``at`` is its quantile function, through which every draw goes.

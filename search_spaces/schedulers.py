@@ -1,4 +1,4 @@
-"""Who may train on: the rules of early stopping that a space can name.
+"""Schedulers: the rules of early stopping that a space can name.
 
 ``max_t`` only truncates. A trial trains for at most that many of the epochs its study gives it;
 learning rates fall, and the dense baseline trains, as if there were no ``max_t``, so that a larger

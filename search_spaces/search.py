@@ -1,4 +1,4 @@
-"""How a space is searched."""
+"""Search block of a space: algorithm, samples and seed."""
 
 from dataclasses import dataclass
 

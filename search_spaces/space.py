@@ -1,4 +1,4 @@
-"""What a space file says, frozen and validated: illegal states cannot be built."""
+"""Search space, frozen and validated: illegal states cannot be built."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

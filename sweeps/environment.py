@@ -1,4 +1,4 @@
-"""What Ray reads when it is imported; so this comes before all else."""
+"""Environment that Ray reads when it is imported; so this comes before all else."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What a user can put right: one line, with the cure."""
+"""Errors that a user can put right: one line, with the cure."""
 
 
 class UsageError(Exception):

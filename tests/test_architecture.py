@@ -65,6 +65,7 @@ DRAWS |= {f"torch.rand{n}" for n in ("", "int", "n", "perm", "_like", "int_like"
 UNSAFE = {"torch.load", "joblib.load", "pandas.read_pickle", "yaml.full_load", "yaml.unsafe_load"}
 UNSAFE |= {f"{m}.{n}" for m in ("pickle", "cloudpickle") for n in ("load", "loads", "Unpickler")}
 LONGEST = 300
+QUESTIONS = {"What", "How", "Whether", "Where", "Who", "Which", "When", "Why", "Can", "Is", "Was"}
 
 Rule = Callable[[Path], Iterator[str]]
 
@@ -239,7 +240,26 @@ def lengths(root: Path) -> Iterator[str]:
                     yield f"{file.relative_to(root)}: {lines} lines, at most {LONGEST}"
 
 
-RULES = (borders, layers, circles, experiments, randomness, deserialisers, accelerators, lengths)
+def docstrings(root: Path) -> Iterator[str]:
+    """A module's first words are the term that a reader would search for."""
+    for file in sources(root):
+        text = ast.get_docstring(ast.parse(file.read_text())) or ""
+        word = text.partition(" ")[0]
+        if word in QUESTIONS:
+            yield f"{file.relative_to(root)}:1: begins with {word}; begin with a noun"
+
+
+RULES = (
+    borders,
+    docstrings,
+    layers,
+    circles,
+    experiments,
+    randomness,
+    deserialisers,
+    accelerators,
+    lengths,
+)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__)
@@ -301,6 +321,8 @@ PLANTED = [
     (accelerators, "hedgecore/a.py", "import torch\ntorch.cuda.synchronize()"),
     (accelerators, "sweeps/run.py", "device = 'cuda:0'"),
     (accelerators, "sweeps/run.py", "def f(use_cuda): ..."),
+    (docstrings, "analysis/a.py", '"""What the tables say."""'),
+    (docstrings, "sweeps/planning/a.py", '"""Who drives a sweep: host and pid."""'),
     (lengths, "analysis/a.py", "x = 1\n" * 301),
     (lengths, "search_spaces/a.yaml", "- 1\n" * 301),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How the figures look: colours, type, and the small helpers they share."""
+"""House style of the figures: colours, type, and small helpers."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Can the attacks be trusted? What must hold of them before robustness is read as real.
+"""Checks of the attacks: conditions to meet before robustness is read as real.
 
 A network that hides its gradients looks robust to every attack that follows them. The signs are
 known: noise does as much harm as the search, more budget does not do more harm, a search no harder

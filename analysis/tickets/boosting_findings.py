@@ -1,4 +1,4 @@
-"""How few epochs are enough, and whether a small learning rate finds a boosting ticket."""
+"""Findings on boosting tickets: epochs needed, and the learning rates that save some."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a ticket owes to its mask and weights: its controls, in sentences."""
+"""Findings on controls: the parts of a ticket's result due to its mask and its weights."""
 
 from collections.abc import Callable, Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""How sparse may the network be? Decided on CVaR, with a bound, and never past a failure."""
+"""Largest efficient sparsity, by CVaR with a bound, and never past a failure."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which features the networks lean on, and whether robust tickets lean on others.
+"""Feature importance of the networks, compared between standard and robust tickets.
 
 Every measure is a number for each feature and network. Tickets of one seed share paths, theta_0
 and batches, so standard and robust are compared by paired differences over the seeds.

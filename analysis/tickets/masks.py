@@ -1,4 +1,4 @@
-"""What is left of the networks, layer by layer, and how far two masks agree.
+"""Masks of the networks: weights kept by layer, and the overlap of two masks.
 
 Two masks that keep k1 and k2 of the n weights of a layer, drawn at random, have k1 k2 / n in
 common on average. Agreement is the overlap of their weights over their union (IoU); what is

@@ -1,4 +1,4 @@
-"""What robust training costs on clean paths, and what it buys under attack.
+"""Robustness: cost of robust training on clean paths, and gain under attack.
 
 CVaR is mean P&L of the worst paths, so larger is better: training under attack costs where the
 difference to standard tickets is negative, and buys where it is positive. Its tail is the one that

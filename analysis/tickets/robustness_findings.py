@@ -1,4 +1,4 @@
-"""What robust training costs and buys, in sentences."""
+"""Findings on robust training: its costs and gains, in sentences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an X-NN stands beside: boosted trees, the plain network and the shares of the classes."""
+"""Baselines of an X-NN: boosted trees, the plain network, and the shares of the classes."""
 
 import json
 from collections.abc import Collection, Mapping

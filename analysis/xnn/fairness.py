@@ -1,4 +1,4 @@
-"""How an X-NN decides about groups of insured, beside the plain network: rates and how far apart.
+"""Fairness of an X-NN by group of insured, beside the plain network: rates and their spread.
 
 Which column makes the groups is the study's choice. Age and sex can be lawful rating factors, so
 what is told here is a finding to explain, no verdict.

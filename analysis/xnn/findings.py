@@ -1,4 +1,4 @@
-"""What explaining a network costs and gains, and whether the network uses it, in sentences."""
+"""Findings on an X-NN: cost and gain of explanation, and use of it by the network."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Which cell of an X-NN sweep is chosen: the most explanation for next to nothing."""
+"""Selection of an X-NN configuration: the most explanation within a limit of cost."""
 
 from collections.abc import Mapping
 from typing import Any

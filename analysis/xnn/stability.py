@@ -1,4 +1,4 @@
-"""Would another seed have told the same story? Coefficients of networks of different seeds.
+"""Stability of explanations: agreement of the coefficients of networks of different seeds.
 
 Neither nodes nor centroids of two seeds come in the same order. Centroids are matched by their
 distances, nodes by the cosines of their coefficients, each one to one and the best way there is.

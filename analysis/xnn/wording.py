@@ -1,4 +1,4 @@
-"""How cells and their numbers are put in words."""
+"""Wording of X-NN configurations and their numbers."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How far an attack may move what it attacks; the caller projects, so that no attack can cheat."""
+"""Balls that bound an attack; the caller projects onto them, so that no attack can cheat."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable

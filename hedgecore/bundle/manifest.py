@@ -1,4 +1,4 @@
-"""What is signed: the files of a bundle, what they are, and where they come from."""
+"""Signed manifest of a bundle: its files, their meaning, and their origin."""
 
 import hashlib
 import re

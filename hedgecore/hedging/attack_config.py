@@ -1,4 +1,4 @@
-"""What a study fixes about attacks: those a ticket is trained under, and those it is tested by."""
+"""Attack configuration of a study: attacks to train tickets under, and to test them by."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""What a ticket study fixes: a dataclass per concern, nested like ``study:`` in a YAML space."""
+"""Configuration of a ticket study: a dataclass per concern, nested like ``study:`` in YAML."""
 
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What of a trained ticket is deployed: weights, masks, and the scale of its features."""
+"""Deployed part of a trained ticket: weights, masks, and the scale of its features."""
 
 from collections.abc import Mapping
 from itertools import pairwise

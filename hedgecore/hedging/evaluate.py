@@ -1,4 +1,4 @@
-"""What a trained hedge is worth on paths it never saw, and in markets it was not made for.
+"""Evaluation of a trained hedge on unseen paths and in other markets.
 
 Columns of one family read ``metric@model:budget``: ``attacked_cvar_05@path_pgd:0.1`` is CVaR under
 an attack of 0.1, ``cvar_05@regime:high_vol`` in another market. Their tail is the evaluation's.

@@ -1,4 +1,4 @@
-"""What a hedge looks at: the weight of each of the 8 features, measured in four ways.
+"""Feature importance of a hedge: the weight of each of the 8 features, in four measures.
 
 The first layer's weights, raw and scaled, say what a network could use; integrated gradients what
 moves its positions, in shares; permutation what its risk would miss, in currency. They answer

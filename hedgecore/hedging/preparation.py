@@ -1,4 +1,4 @@
-"""What the trials of one seed share: markets, theta_0, and the dense networks trained from it."""
+"""Preparation of a seed: markets, theta_0, and the dense networks trained from it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What an X-NN study fixes: a dataclass per concern, nested like ``study:`` in a YAML space."""
+"""Configuration of an X-NN study: a dataclass per concern, nested like ``study:`` in YAML."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""How much arithmetic and memory a study takes; by it one study tells the time of another."""
+"""Cost model: multiply-adds and bytes of a study, used to scale measured epoch times."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What of a trained X-NN is deployed: weights, the encoding of its inputs, and its centroids."""
+"""Deployed part of a trained X-NN: weights, encoding of its inputs, and centroids."""
 
 from collections.abc import Mapping
 from itertools import pairwise

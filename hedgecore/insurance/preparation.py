@@ -1,4 +1,4 @@
-"""What the trials of one seed share: rows, clusters, theta_0, and what they are to beat."""
+"""Preparation of a seed: rows, clusters, theta_0, and the baselines to beat."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the hedger owes at maturity, as differentiable functions of the paths."""
+"""Payoffs of the hedged option at maturity, as differentiable functions of the paths."""
 
 import math
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Which weights of a network are kept: masks, criteria, allocations, and lottery tickets."""
+"""Pruning: masks, criteria, allocations, and lottery tickets."""

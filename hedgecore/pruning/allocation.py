@@ -1,4 +1,4 @@
-"""How many weights are kept: in all, at every level of a schedule, and in every layer.
+"""Allocation of kept weights: in all, at every level of a schedule, and in every layer.
 
 A scope settles how many weights each layer keeps; of each layer, :func:`best` keeps the best.
 """

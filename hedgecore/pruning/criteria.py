@@ -1,4 +1,4 @@
-"""What a weight is scored by, and the mask of the best; a criterion says which network it reads.
+"""Pruning criteria: scores of weights, and the mask of the best; each names the network it reads.
 
 ===================== ============================================ ===========================
 criterion             score, the largest are kept                  read from

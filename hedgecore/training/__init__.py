@@ -1,1 +1,1 @@
-"""What trainings have in common: settings, schedule, snapshots, and how they end."""
+"""Training in general: settings, schedule, snapshots, and stopping."""

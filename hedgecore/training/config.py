@@ -1,4 +1,4 @@
-"""What every training fixes, whatever it trains."""
+"""Configuration that all trainings share."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""How a training ends: it converges, or it diverges."""
+"""Convergence and divergence of a training."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Where the driver leaves the next job for a lane."""
+"""Mailbox of a lane, which holds its next job."""
 
 import asyncio
 from collections import defaultdict, deque

@@ -1,4 +1,4 @@
-"""What all trials of a seed share, in the object store: prepared once by a task of its own.
+"""Preparations in the object store, each made once by a task of its own.
 
 Arrays travel as read-only NumPy, which Ray maps into every process of a node without a copy. What
 a preparation has from its base is there once.

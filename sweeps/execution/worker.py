@@ -1,4 +1,4 @@
-"""What runs on a worker: segments of trials, from one rung to the next.
+"""Worker: segments of trials, from one rung to the next.
 
 The training itself is the experiment's; here is only what cuts it into segments.
 """

@@ -1,4 +1,4 @@
-"""Where trials can go on: one file a trial, named after its content, so that none is mistaken."""
+"""Checkpoints: one file a trial, named after its content, so that none is mistaken."""
 
 import hashlib
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Who drives a sweep, seen without touching its lock."""
+"""Holder of a storage's lock, seen without touching the lock."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a sweep was made with: enough to know later what its numbers mean."""
+"""Manifest of a sweep: everything that its numbers depend on."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What all trials of a seed share, as it lies in a storage: made once, read by every rerun."""
+"""Stored preparations, made once and read by every later start."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What the log says of every trial: records folded into one entry a trial."""
+"""State of every trial, folded from the log."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What lies in a storage, read beside whoever writes there: no lock taken, nothing changed."""
+"""Stored sweep, read beside its driver: no lock taken, nothing changed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

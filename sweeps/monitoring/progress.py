@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live panel on a terminal, plain lines anywhere else."""
+"""Progress of a sweep: a live panel on a terminal, plain lines anywhere else."""
 
 import sys
 import time

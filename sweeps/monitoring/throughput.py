@@ -1,4 +1,4 @@
-"""Where the trials of a sweep stand, how fast they train, and what is still to be expected."""
+"""Throughput of a sweep: counts of trials by state, epochs a second, and time to go."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a sweep may take."""
+"""Budget of a sweep: hours and money."""
 
 import math
 from dataclasses import dataclass

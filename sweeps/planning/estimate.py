@@ -1,4 +1,4 @@
-"""What a sweep will cost, before it runs: trials that go on, epochs, hours, memory and money."""
+"""Estimate of a sweep before it runs: survivors, epochs, hours, memory and money."""
 
 import math
 from collections import defaultdict

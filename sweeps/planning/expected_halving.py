@@ -1,4 +1,4 @@
-"""How far trials are expected to come under successive halving, before any has run."""
+"""Expected survivors of successive halving, before any trial has run."""
 
 import math
 from collections.abc import Sequence

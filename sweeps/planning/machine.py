@@ -1,4 +1,4 @@
-"""What a plan needs that this machine, or its disk, does not have."""
+"""Machine requirements of a plan, held against this machine and its disk."""
 
 import os
 from pathlib import Path

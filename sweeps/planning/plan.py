@@ -1,4 +1,4 @@
-"""What a sweep will run, worked out and checked before Ray starts."""
+"""Plan of a sweep, worked out and checked before Ray starts."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a trial of each kind takes on this machine, timed on a few epochs in a process of its own.
+"""Probe: epoch times of each kind of trial on this machine, measured in a process of its own.
 
 A fresh process knows its own peak of memory and starts as a worker does. Seconds are those of its
 processor, so that whatever else the machine does now is left out. Large studies are timed on fewer

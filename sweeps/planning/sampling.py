@@ -1,4 +1,4 @@
-"""Which configurations a search tries that does not learn from outcomes."""
+"""Sampling of configurations by a search that does not learn from outcomes."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""What runs next, and what becomes of it: a state that is a function of the log.
+"""Engine: the next jobs and the verdicts, as a function of the log.
 
 The engine sees records and nothing else: neither clocks nor workers. Fed the log of a sweep that
 was killed, it is where that sweep was; fed recorded curves, it is a simulation.

@@ -1,4 +1,4 @@
-"""Where a trial and its configuration stand."""
+"""Status of a trial and of its configuration."""
 
 import math
 from collections.abc import Sequence

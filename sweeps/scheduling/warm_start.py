@@ -1,4 +1,4 @@
-"""What earlier sweeps found, in the terms of a search that is to begin with it."""
+"""Warm start: results of earlier sweeps, in the terms of a search that begins with them."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What the figures of networks share: their colours, and the frame around several panels."""
+"""Panels of the figures of networks: shared colours, and the frame around several panels."""
 
 from collections.abc import Sequence
 

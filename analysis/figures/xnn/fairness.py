@@ -1,4 +1,4 @@
-"""Who is accepted as applied for, by group: the rates of the X-NN and of the plain network."""
+"""Fairness figure: rates of acceptance by group, of the X-NN and of the plain network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

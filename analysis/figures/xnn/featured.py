@@ -1,4 +1,4 @@
-"""Which configuration of a sweep its figures tell of, and how configurations are spelled."""
+"""Featured configuration of a sweep: the one its figures are of, and its name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

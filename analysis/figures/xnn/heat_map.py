@@ -1,4 +1,4 @@
-"""What every pair of weight and K gains in explanation, and what it costs in cross-entropy."""
+"""Heat map: explanation gained and cross-entropy lost by every pair of weight and K."""
 
 import numpy as np
 import pandas as pd

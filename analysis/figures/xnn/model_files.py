@@ -1,4 +1,4 @@
-"""What the figures of networks read: tensors out of files, held to the shapes they should have."""
+"""Model files of the figures: tensors, held to the shapes they should have."""
 
 import os
 from collections.abc import Mapping

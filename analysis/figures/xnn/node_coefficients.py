@@ -1,4 +1,4 @@
-"""How nodes depend on distances to centroids: all coefficients, the largest, and node by node."""
+"""Node coefficients on distances to centroids: all, the largest, and node by node."""
 
 from collections.abc import Sequence
 from typing import Any

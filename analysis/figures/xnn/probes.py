@@ -1,4 +1,4 @@
-"""What a node answers to: how it moves with a distance, and the input that excites it most."""
+"""Probes of a node: its dependence on a distance, and the input that excites it most."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""How often each response is predicted, beside how often it occurs."""
+"""Predicted responses: their frequencies, beside the observed ones."""
 
 from collections.abc import Mapping
 

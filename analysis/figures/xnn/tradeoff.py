@@ -1,4 +1,4 @@
-"""What explanation costs against what it gains, for every configuration of a sweep."""
+"""Trade-off between the cost and the gain of explanation, for every configuration."""
 
 import math
 from collections.abc import Mapping, Sequence

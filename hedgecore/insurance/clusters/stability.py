@@ -1,4 +1,4 @@
-"""Whether another sample would have given the same clusters."""
+"""Stability of clusters under resampling."""
 
 from collections.abc import Callable
 

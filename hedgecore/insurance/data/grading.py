@@ -1,4 +1,4 @@
-"""How synthetic applicants are assessed: merit gives the grade, other facts the class in it.
+"""Grading of synthetic applicants: merit gives the grade, other facts the class in it.
 
 The classes of Response form four grades: 1 and 2, 3 and 4, 5 to 7, and 8, the best. ``merit`` is a
 sum of standardised columns and of curves. Its noise is a cubed normal, for underwriters agree on

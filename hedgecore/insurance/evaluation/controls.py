@@ -1,4 +1,4 @@
-"""What an explanation must beat: the same measured where nothing was pulled towards centroids.
+"""Controls of an explanation: the same measure where nothing was pulled towards centroids.
 
 =================== ==============================================================
 untrained           theta_0's nodes

@@ -1,4 +1,4 @@
-"""Whether a network uses what its nodes are said to mean: three interventions on a hidden layer.
+"""Faithfulness of an explanation: three interventions on a hidden layer.
 
 The nodes of a centroid are those that correlate with it most, ``Explanation.owner``. The rest of
 the network is a head: activations of the layer in, class probabilities out.

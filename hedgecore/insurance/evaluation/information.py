@@ -1,4 +1,4 @@
-"""What nodes and centroids share, in entropies: adjusted mutual information, MIG and DCI.
+"""Information shared by nodes and centroids: adjusted mutual information, MIG and DCI.
 
 A continuous variable is told by which of 10 quantile bins a value lies in, cut at the deciles of
 the rows given. Such a variable is an indicator, rows x variables x bins, so that one product of

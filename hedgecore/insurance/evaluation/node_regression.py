@@ -1,4 +1,4 @@
-"""How far the nodes of a layer speak of distances to centroids, measured on held-out rows.
+"""Regression of a layer's nodes on distances to centroids, measured on held-out rows.
 
 A node is the pre-activation of one unit. Fits are made on training rows, everything else on rows
 that neither network nor fit has seen. R^2 grows with the number of centroids whatever they mean,

@@ -1,4 +1,4 @@
-"""What the nodes of a trained network answer to, and whether it uses what they are said to mean.
+"""Portrait of a trained network: responses of its nodes, and their use by the network.
 
 Here is where rows are left out for the sake of time: an assessment has one core and a second, and
 these figures gain nothing visible from all rows.

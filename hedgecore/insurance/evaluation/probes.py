@@ -1,4 +1,4 @@
-"""What a node answers to: the inputs that excite it most, and how it falls with a distance.
+"""Probes of a node: the inputs that excite it most, and its dependence on a distance.
 
 Everything here acts on a callable from inputs of the network to activations of one of its layers.
 """

@@ -1,4 +1,4 @@
-"""How good class probabilities are: a table of scores with unit and direction.
+"""Scores of class probabilities: a table with unit and direction.
 
 Classes are 0..7 here and everywhere below the table that was read; ``Response`` is the class plus
 one. Accuracy, kappa and macro-F1 are functions of a confusion table, so that they can be taken of

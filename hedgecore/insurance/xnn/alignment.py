@@ -1,4 +1,4 @@
-"""What pulls the nodes of a network towards centroids: multipliers of the gradient, and a loss.
+"""Alignment of nodes with centroids: multipliers of the gradient, and a loss.
 
 Layers are counted from 0. The output z of a layer is meant before its ReLU, and z_c is that at a
 centroid. A factor above zero moves no stationary point of the loss, so the multipliers can explain
