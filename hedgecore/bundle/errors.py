@@ -1,4 +1,4 @@
-"""Why a bundle was not written or not trusted: one line, with the cure."""
+"""Errors of bundles: the reason why one was not written or not trusted, with the cure."""
 
 
 class BundleError(ValueError):
