@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.escapes import shown
+from analysis.escapes import excerpt
 from analysis.tensors import SweepFiles
 
 P = ParamSpec("P")
@@ -46,13 +46,15 @@ def numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"{name} must be numbers, such as [0.1, 0.2]; got {shown(values)}"
+            f"{name} must be numbers, such as [0.1, 0.2]; got {excerpt(values)}"
         ) from error
 
 
 def _frame(name: str, value: object, *, source: str, columns: tuple[str, ...] = ()) -> None:
     if not isinstance(value, pd.DataFrame):
-        raise TypeError(f"{name} must be a DataFrame, such as {source} gives; got {shown(value)}")
+        raise TypeError(
+            f"{name} must be a DataFrame, such as {source} gives; got {excerpt(value)}"
+        )
     for column in columns:
         if column not in value:
             raise schema.ColumnError(
@@ -76,33 +78,33 @@ def _table(name: str, value: object) -> None:
 def _manifest(name: str, value: object) -> None:
     if not isinstance(value, Mapping):
         source = "analysis.load_manifest(storage)"
-        raise TypeError(f"{name} must be a mapping, such as {source} gives; got {shown(value)}")
+        raise TypeError(f"{name} must be a mapping, such as {source} gives; got {excerpt(value)}")
 
 
 def _cell(name: str, value: object) -> None:
     if value is not None and not isinstance(value, pd.Series):
         raise TypeError(
             f"{name} must be a row of analysis.xnn.cells(trials), such as "
-            f"analysis.xnn.best(table) gives, or None; got {shown(value)}"
+            f"analysis.xnn.best(table) gives, or None; got {excerpt(value)}"
         )
 
 
 def _number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} must be a number; got {shown(value)}")
+        raise TypeError(f"{name} must be a number; got {excerpt(value)}")
 
 
 def _rng(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer | np.random.Generator):
         raise TypeError(
-            f"{name} must be a whole number or a numpy.random.Generator; got {shown(value)}"
+            f"{name} must be a whole number or a numpy.random.Generator; got {excerpt(value)}"
         )
 
 
 def _files(name: str, value: object) -> None:
     if not isinstance(value, SweepFiles):
         source = "analysis.SweepFiles.of(storage, trials, manifest)"
-        raise TypeError(f"{name} must be {source}; got {shown(value)}")
+        raise TypeError(f"{name} must be {source}; got {excerpt(value)}")
 
 
 _CHECKS: Mapping[str, Callable[[str, Any], None]] = {

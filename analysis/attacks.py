@@ -79,18 +79,18 @@ def attacks(trials: pd.DataFrame) -> list[Attack]:
 def named(columns: Iterable[str]) -> list[Attack]:
     """The attacks that ``columns`` name, of the first measure alone: by model, search, budget."""
     matches = filter(None, map(_ATTACKED.fullmatch, columns))
-    found = [Attack(**match.groupdict()) for match in matches]
-    alike = [attack for attack in found if attack.measure == found[0].measure]
+    candidates = [Attack(**match.groupdict()) for match in matches]
+    alike = [attack for attack in candidates if attack.measure == candidates[0].measure]
     return sorted(alike, key=lambda a: (_place(a.model), a.hardness, a.budget))
 
 
-def clean_column(found: Sequence[Attack]) -> str:
-    """The column of clean CVaR to hold beside that under ``found``; ``cvar_05`` without attacks.
+def clean_column(attack_list: Sequence[Attack]) -> str:
+    """The column of clean CVaR beside that under ``attack_list``; ``cvar_05`` without attacks.
 
     Args:
-        found: from :func:`attacks` or :func:`named`.
+        attack_list: from :func:`attacks` or :func:`named`.
     """
-    return found[0].measure if found else CLEAN
+    return attack_list[0].measure if attack_list else CLEAN
 
 
 def label(measure: str) -> str:
@@ -98,27 +98,29 @@ def label(measure: str) -> str:
     return f"CVaR {int(measure.removeprefix('cvar_'))} %"
 
 
-def by_name(found: Iterable[Attack]) -> dict[str, list[Attack]]:
-    """Every attack's budgets, ascending where ``found`` is of :func:`attacks`."""
+def by_name(attack_list: Iterable[Attack]) -> dict[str, list[Attack]]:
+    """Every attack's budgets, ascending where ``attack_list`` is of :func:`attacks`."""
     named: dict[str, list[Attack]] = {}
-    for attack in found:
+    for attack in attack_list:
         named.setdefault(attack.name, []).append(attack)
     return named
 
 
-def nearest(found: Iterable[Attack], *, trained: str | None, epsilon: float) -> Attack | None:
+def nearest(
+    attack_list: Iterable[Attack], *, trained: str | None, epsilon: float
+) -> Attack | None:
     """The search closest to the attack of training; None where there is none.
 
     Of the same threat model first, then of the nearest budget, then the one that looks hardest.
 
     Args:
-        found: from :func:`attacks`.
+        attack_list: from :func:`attacks`.
         trained: name of the attack of training; None where unknown, taken as one on the path.
         epsilon: its budget.
     """
     threat = model(trained or MODELS[0])
     return min(
-        (attack for attack in found if attack.seeks),
+        (attack for attack in attack_list if attack.seeks),
         key=lambda a: (a.model != threat, abs(a.budget - epsilon), -a.hardness),
         default=None,
     )

@@ -22,7 +22,7 @@ from analysis.wording import setting
 # Fieller, Hartley and Pearson (1957): Spearman's z varies this much more than Pearson's.
 _SPEARMAN = 1.06
 _NOWHERE = {"mean": math.nan, "count": 0}
-_KNOWN = ("trial_id", "status", "val_loss", "stopped_at", "audited", "audit_val_loss")
+_COLUMNS = ("trial_id", "status", "val_loss", "stopped_at", "audited", "audit_val_loss")
 
 
 @checked
@@ -61,8 +61,8 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
         )
     rungs = sorted(set(trials["stopped_at"].dropna()))
     sign = -1.0 if rule.get("mode") == "max" else 1.0
-    seen = epochs[epochs["epoch"].isin(rungs)][["trial_id", "epoch", metric]]
-    at = units.explode("trial_ids").merge(seen, left_on="trial_ids", right_on="trial_id")
+    rung_rows = epochs[epochs["epoch"].isin(rungs)][["trial_id", "epoch", metric]]
+    at = units.explode("trial_ids").merge(rung_rows, left_on="trial_ids", right_on="trial_id")
     # A mean over the replicates that happen to have the epoch would not be the unit's.
     means = at.groupby(["unit", "epoch"])[metric].agg(["mean", "count"]).to_dict("index")
     ends = units[units["outcome"] == "completed"].groupby("stratum")["final"].agg(["min", "max"])
@@ -108,13 +108,13 @@ def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
 def scheduler(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     """The scheduler's own settings, whichever it is; empty where none is declared."""
     declared = manifest.get("scheduler")
-    found = list(declared.values()) if isinstance(declared, dict) else []
-    return found[0] if found and isinstance(found[0], dict) else {}
+    settings = list(declared.values()) if isinstance(declared, dict) else []
+    return settings[0] if settings and isinstance(settings[0], dict) else {}
 
 
 def _units(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
     """Those with a known end, and the trials they are made of."""
-    if not set(_KNOWN) <= set(trials.columns):
+    if not set(_COLUMNS) <= set(trials.columns):
         return pd.DataFrame()
     rule = scheduler(manifest)
     strata = [f"config/{axis}" for axis in rule.get("stratify_by") or ()]
@@ -155,8 +155,8 @@ def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]
     stopped = rows[rows["outcome"].eq("audited") & rows["rung"].eq(rows["stopped_at"])]
     judged = stopped[stopped["best"].notna()]
     false, within = judged["final"] < judged["best"], judged["final"] < judged["worst"]
-    lost = (judged["best"] - judged["final"]).groupby(judged["stratum"]).max().clip(lower=0.0)
-    ends = interval(lost, confidence=confidence, rng=rng)
+    regrets = (judged["best"] - judged["final"]).groupby(judged["stratum"]).max().clip(lower=0.0)
+    ends = interval(regrets, confidence=confidence, rng=rng)
     return {
         "audited": len(judged),
         "unjudged": len(stopped) - len(judged),
@@ -164,8 +164,8 @@ def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]
         **_share("false_stop_rate", false, confidence),
         "within_survivors": int(within.sum()),
         **_share("within_rate", within, confidence),
-        "strata": len(lost),
-        "regret": lost.mean(),
+        "strata": len(regrets),
+        "regret": regrets.mean(),
         "regret_low": ends.low,
         "regret_high": ends.high,
     }

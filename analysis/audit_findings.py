@@ -25,15 +25,15 @@ def stopping(sound: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, A
             f"{ended if stopped else 'no trial was stopped'}."
         ]
     every = sound.iloc[0]
-    n, lost = int(every["audited"]), int(every["unjudged"])
+    n, remainder = int(every["audited"]), int(every["unjudged"])
     unit = "configuration" if scheduler(manifest).get("replicates") else "trial"
     drawn = f" (each drawn with probability {percent(share)})" if share else ""
     lines = [
-        f"{plural(stopped, 'trial')} stopped early; of these, {plural(n + lost, unit)} ran on to "
-        f"the end{drawn}."
+        f"{plural(stopped, 'trial')} stopped early; of these, "
+        f"{plural(n + remainder, unit)} ran on to the end{drawn}."
     ]
-    if lost:
-        lines.append(f"{lost} of them cannot be judged: no finisher in their stratum.")
+    if remainder:
+        lines.append(f"{remainder} of them cannot be judged: no finisher in their stratum.")
     if n:
         lines += [*_rates(every), _regret(every), *_correlations(sound.iloc[1:])]
     return lines

@@ -24,11 +24,11 @@ def kinds(trials: pd.DataFrame) -> pd.Series:
 
     It is the ticket itself, too, where the trial has no such axis.
     """
-    found = pd.Series(None, index=trials.index, dtype="string")
+    labels = pd.Series(None, index=trials.index, dtype="string")
     for axis in _KINDS:
         if axis in trials.columns:
-            found = found.fillna(trials[axis].astype("string"))
-    return found.fillna(LOTTERY)
+            labels = labels.fillna(trials[axis].astype("string"))
+    return labels.fillna(LOTTERY)
 
 
 def of_kind(trials: pd.DataFrame, kind: str = LOTTERY) -> pd.DataFrame:
@@ -72,22 +72,22 @@ def parameters(trials: pd.DataFrame) -> list[str]:
     They are all but the seed, and but the kind, whose values never compete: see :func:`of_kind`.
     """
     schema.check_frame(trials)
-    known = [a for a in schema.AXES if a != "seed" and f"config/{a}" in trials.columns]
+    axes = [a for a in schema.AXES if a != "seed" and f"config/{a}" in trials.columns]
     all_of_them = [
         name.removeprefix("config/")
         for name in map(str, trials.columns)
         if name.startswith("config/") and name not in _KINDS
     ]
-    return known + [p for p in all_of_them if p not in schema.AXES]
+    return axes + [p for p in all_of_them if p not in schema.AXES]
 
 
-def check_parameters(wanted: Iterable[str], names: Sequence[str]) -> None:
-    """Nothing where all ``wanted`` are among the parameters ``names``.
+def check_parameters(choices: Iterable[str], names: Sequence[str]) -> None:
+    """Nothing where all ``choices`` are among the parameters ``names``.
 
     Raises:
         schema.ColumnError: one is not; the message gives the nearest.
     """
-    for name in wanted:
+    for name in choices:
         if name not in names:
             near = get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
@@ -116,8 +116,8 @@ def groups(
         return
     keys = [f"config/{name}" for name in by]
     for values, group in trials.groupby(keys, dropna=False, sort=True):
-        found = dict(zip(by, values, strict=True))
-        yield {n: float("nan") if v is pd.NA else v for n, v in found.items()}, group
+        combination = dict(zip(by, values, strict=True))
+        yield {n: float("nan") if v is pd.NA else v for n, v in combination.items()}, group
 
 
 def counts(trials: pd.DataFrame) -> dict[str, int]:

@@ -13,7 +13,7 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def shown(value: object) -> str:
+def excerpt(value: object) -> str:
     """Beginning of ``value`` as Python writes it, on one line."""
     return printable(repr(value)[:60].partition("\n")[0])
 
@@ -41,9 +41,9 @@ def cell(text: str) -> str:
     A spreadsheet computes a cell that begins with = + - @, a tab or a carriage return, even where
     it came as text from a CSV file; numbers are harmless and stay.
     """
-    kept = printable(text)
+    content = printable(text)
     formula = _FORMULA.match(text) and not _NUMBER.fullmatch(text)
-    return f"'{kept}" if formula else kept
+    return f"'{content}" if formula else content
 
 
 def cells(frame: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from analysis.escapes import shown
+from analysis.escapes import excerpt
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -33,7 +33,7 @@ def folder(storage: object) -> Path:
     """
     if not isinstance(storage, str | Path):
         raise TypeError(
-            f"a storage is text or a Path, such as 'results/tickets'; got {shown(storage)}"
+            f"a storage is text or a Path, such as 'results/tickets'; got {excerpt(storage)}"
         )
     if not str(storage).strip() or "\0" in str(storage):
         raise StorageError(f"{str(storage)!r} names no directory; give that of a sweep")

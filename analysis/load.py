@@ -91,10 +91,10 @@ def _table(
         raise StorageError(_missing(storage, path.name)) from error
     try:
         file = opened(content, rows=bounds.ROWS[table])
-        known = file.schema_arrow.names
-        if columns is not None and (absent := [c for c in columns if c not in known]):
+        names = file.schema_arrow.names
+        if columns is not None and (absent := [c for c in columns if c not in names]):
             raise schema.ColumnError(
-                f"{path} has no column {absent[0]!r}; it has: {', '.join(known)}"
+                f"{path} has no column {absent[0]!r}; it has: {', '.join(names)}"
             )
         arrow, infinite = _finite(_bounded(_escaped(decoded(content, file, columns))))
     except schema.ColumnError:
@@ -193,8 +193,8 @@ def _finite(table: pa.Table) -> tuple[pa.Table, int]:
             continue
         values = table.column(place).cast(pa.float64())
         beyond = pc.greater(pc.abs(values), bounds.REAL)  # null and NaN are not
-        if found := pc.sum(beyond).as_py():
-            number += found
+        if excess := pc.sum(beyond).as_py():
+            number += excess
             values = pc.if_else(beyond, pa.scalar(None, pa.float64()), values)
         table = table.set_column(place, field.name, values)
     return table, number

@@ -84,7 +84,7 @@ def parsed(content: bytes) -> dict[str, Any]:
     if "preparations" in whole:
         whole["preparations"] = _without_nulls(whole["preparations"])
     for path, kinds in _KINDS.items():
-        for where, value in _found(whole, path.split("."), ()):
+        for where, value in _matches(whole, path.split("."), ()):
             if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
                 words = _WORDS.get(kinds, "a list")
                 raise ValueError(f"has another {'.'.join(where)} than a sweep writes: not {words}")
@@ -98,19 +98,19 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _found(value: Any, path: list[str], where: tuple[str, ...]) -> Iterator[tuple[Any, Any]]:
+def _matches(value: Any, path: list[str], where: tuple[str, ...]) -> Iterator[tuple[Any, Any]]:
     """Every value at a ``path``, and where it stands."""
     if not path:
         yield where, value
         return
-    first, *rest = path
+    first, *remainder = path
     if isinstance(value, dict):
         for key in value if first == "*" else (first,):
             if key in value:
-                yield from _found(value[key], rest, (*where, key))
+                yield from _matches(value[key], remainder, (*where, key))
     elif isinstance(value, list) and first == "*":
         for place, one in enumerate(value):
-            yield from _found(one, rest, (*where, str(place)))
+            yield from _matches(one, remainder, (*where, str(place)))
 
 
 def _bounded(value: object, depth: int) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 from analysis import columns_tickets, columns_xnn
 from analysis.columns import LATER, STATUSES, Column, Direction, Dtype
 from analysis.columns_tickets import EPOCHS, TEST_METRICS, TRIALS
-from analysis.escapes import shown
+from analysis.escapes import excerpt
 
 __all__ = [
     "AXES",
@@ -68,7 +68,7 @@ def check_frame(frame: object, table: str = "trials") -> None:
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(
             f"{table} must be a DataFrame, such as analysis.load_{table}(storage) gives; "
-            f"got {shown(frame)}"
+            f"got {excerpt(frame)}"
         )
 
 
@@ -87,10 +87,10 @@ def experiment_of(frame: pd.DataFrame) -> str:
     """The experiment whose tables know most columns of ``frame``; tickets where none leads."""
     names = set(map(str, frame.columns))
 
-    def known(of: str) -> int:
+    def overlap(of: str) -> int:
         return max(len(names & columns.keys()) for columns in EXPERIMENTS[of].values())
 
-    return max(EXPERIMENTS, key=known)
+    return max(EXPERIMENTS, key=overlap)
 
 
 def column(name: str, experiment: str | None = None) -> Column:
@@ -114,8 +114,8 @@ def column(name: str, experiment: str | None = None) -> Column:
     for each in searched:
         if entry := _FAMILIES[each](name):
             return entry
-    known = (n for of in searched.values() for columns in of.values() for n in columns)
-    raise ColumnError(_unknown(name, known))
+    names = (n for of in searched.values() for columns in of.values() for n in columns)
+    raise ColumnError(_unknown(name, names))
 
 
 def describe() -> pd.DataFrame:
@@ -147,21 +147,21 @@ def check(
     if table not in TABLES:
         raise ColumnError(_unknown(table, TABLES, kind="table"))
     experiment = experiment or experiment_of(frame)
-    known, problems = tables(experiment)[table], []
-    for name in known:
+    columns, problems = tables(experiment)[table], []
+    for name in columns:
         if name not in (*frame.columns, *LATER) and not name.startswith("config/"):
             problems.append(f"{table}: column {name!r} is missing")
     for name in map(str, frame.columns):
         try:
-            entry = known.get(name) or column(name, experiment)
+            entry = columns.get(name) or column(name, experiment)
         except ColumnError as error:
             problems.append(f"{table}: {error}")
             continue
-        if entry.name not in known and not name.startswith("config/") and table != "trials":
+        if entry.name not in columns and not name.startswith("config/") and table != "trials":
             problems.append(f"{table}: column {name!r} belongs to another table")
-        found = str(frame[name].dtype)
-        if entry.dtype not in ("any", found):
-            problems.append(f"{table}: column {name!r} should be {entry.dtype}, got {found}")
+        dtype = str(frame[name].dtype)
+        if entry.dtype not in ("any", dtype):
+            problems.append(f"{table}: column {name!r} should be {entry.dtype}, got {dtype}")
     return problems
 
 
@@ -182,8 +182,8 @@ def best(frame: pd.DataFrame, metric: str) -> Hashable | None:
     return values.idxmax() if direction == "higher" else values.idxmin()
 
 
-def _unknown(name: str, known: Iterable[str], *, kind: str = "column") -> str:
-    near = get_close_matches(str(name), list(known), n=1)
+def _unknown(name: str, names: Iterable[str], *, kind: str = "column") -> str:
+    near = get_close_matches(str(name), list(names), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {kind} {name!r}; {hint}analysis.schema.describe() lists all"
 

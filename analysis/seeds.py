@@ -92,7 +92,7 @@ def interval(
 
     student = scipy.stats.t.isf((1.0 - confidence) / 2, n - 1)
     wider = 1.0 - 2.0 * scipy.stats.norm.sf(math.sqrt(n / (n - 1)) * student)
-    found = scipy.stats.bootstrap(
+    limits = scipy.stats.bootstrap(
         (np.arange(n),),
         drawn,
         vectorized=True,
@@ -101,7 +101,7 @@ def interval(
         method="percentile",
         rng=rng,
     ).confidence_interval
-    return Interval(low=float(found.low), high=float(found.high))
+    return Interval(low=float(limits.low), high=float(limits.high))
 
 
 @checked

@@ -32,7 +32,7 @@ class UnreadError(Exception):
 class Contents:
     """The tensors of a file by name, and what it says ``about`` its trial."""
 
-    held: Mapping[str, Array]
+    tensors: Mapping[str, Array]
     about: Mapping[str, Any]
 
 
@@ -55,7 +55,7 @@ class TensorFile:
                 raise ValueError("it is not the file that the sweep wrote: another SHA-256")
             about = _about(content)
             # Halves and bytes of other makes have no NumPy type.
-            return Contents(held=load(content), about=about)
+            return Contents(tensors=load(content), about=about)
         except KeyError as error:
             raise UnreadError(f"{self.path} cannot be read (a tensor of type {error})") from error
         except (OSError, SafetensorError, ValueError, RecursionError) as error:

@@ -35,8 +35,8 @@ def console() -> Console:
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="hedgesweep")
     plain: Any = {"markup": False, "emoji": False, "highlight": False}
-    found = Console(**plain)
-    return found if found.is_terminal else Console(width=_PIPE_WIDTH, **plain)
+    terminal = Console(**plain)
+    return terminal if terminal.is_terminal else Console(width=_PIPE_WIDTH, **plain)
 
 
 def opening(

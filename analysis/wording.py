@@ -33,14 +33,14 @@ def setting(values: Mapping[str, Any]) -> str:
 
     Where all are null, as of trials without the condition of an axis: "market.xi unset".
     """
-    held = ", ".join(f"{n} {value(v)}" for n, v in values.items() if pd.notna(v))
-    return held or (f"{', '.join(values)} unset" if values else "")
+    text = ", ".join(f"{n} {value(v)}" for n, v in values.items() if pd.notna(v))
+    return text or (f"{', '.join(values)} unset" if values else "")
 
 
-def value(found: object) -> str:
+def value(content: object) -> str:
     """The value of a parameter: a number without needless zeros, or its text, cut where long."""
-    number = isinstance(found, int | float) and not isinstance(found, bool)
-    return f"{found:g}" if number else _whole(str(found))
+    number = isinstance(content, int | float) and not isinstance(content, bool)
+    return f"{content:g}" if number else _whole(str(content))
 
 
 def _whole(text: str) -> str:
@@ -127,8 +127,8 @@ def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
 def learning_rates(best: pd.DataFrame) -> list[str]:
     """A sentence a group of :func:`analysis.best_lr`, for the groups that have a result."""
     lines = []
-    known = best[best["converged"].notna()]
-    for _, row in known.head(_MOST_GROUPS).iterrows():
+    rows = best[best["converged"].notna()]
+    for _, row in rows.head(_MOST_GROUPS).iterrows():
         lr = rate(row, absent="the study's own")
         seeds, dense = int(row["seeds"]), row["dense_epochs_to_95pct"]
         if row["converged"]:
@@ -146,9 +146,9 @@ def learning_rates(best: pd.DataFrame) -> list[str]:
             every = "" if seeds == 1 else " at every seed"
             text = f"none meets the criterion{every}; {lr} has the lowest validation risk"
         lines.append(f"{place(row)}: {text}{_provisional(row)}.")
-    if (rest := len(known) - _MOST_GROUPS) > 0:
-        lines.append(f"{plural(rest, 'more group')}: see best_lr.csv.")
-    if (empty := len(best) - len(known)) > 0:
+    if (remainder := len(rows) - _MOST_GROUPS) > 0:
+        lines.append(f"{plural(remainder, 'more group')}: see best_lr.csv.")
+    if (empty := len(best) - len(rows)) > 0:
         lines.append(f"No completed trial yet in {plural(empty, 'group')}.")
     return lines
 

@@ -14,10 +14,10 @@ def one_problem(trials: pd.DataFrame) -> str:
         NothingToDraw: the trials are of more than one problem.
     """
     axes = problem_axes(parameters(trials))
-    found = [setting(values) for values, _ in groups(trials, axes)]
-    if len(found) > 1:
+    settings = [setting(values) for values, _ in groups(trials, axes)]
+    if len(settings) > 1:
         raise NothingToDraw(
-            f"trials of {len(found)} problems, which have no common dense network "
-            f"({'; '.join(found[:3])}{'; ..' if len(found) > 3 else ''}); draw one at a time"
+            f"trials of {len(settings)} problems, which have no common dense network "
+            f"({'; '.join(settings[:3])}{'; ..' if len(settings) > 3 else ''}); draw one at a time"
         )
-    return f"\n{found[0]}" if axes and found else ""
+    return f"\n{settings[0]}" if axes and settings else ""

@@ -45,8 +45,8 @@ def report(
             folder=folder,
         )
     else:
-        known = ", ".join(schema.EXPERIMENTS)
+        experiments = ", ".join(schema.EXPERIMENTS)
         raise StorageError(
             f"{storage / 'manifest.json'} is of experiment {experiment!r}, which has no report; "
-            f"known: {known}"
+            f"known: {experiments}"
         )

@@ -132,8 +132,8 @@ def report(
     section(console, "Skipped figures", [*saved.skipped, *networks.skipped])
     drawn = [p for p in (*saved.written, *networks.written) if p.suffix == ".png"]
     pictures = [str(p) for p in drawn if p.parent.name != "convergence_speed"]
-    beside = Counter(p.parent for p in drawn if p.parent.name == "convergence_speed")
-    for where, number in beside.items():
+    pair_counts = Counter(p.parent for p in drawn if p.parent.name == "convergence_speed")
+    for where, number in pair_counts.items():
         pairs = wording.plural(number, "other pair")
         pictures.append(f"{where}/ ({pairs} of sparsity and epsilon)")
     section(console, "Files", [str(p) for p in written])

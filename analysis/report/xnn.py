@@ -64,40 +64,40 @@ def report(
     console.print()
     show(console, terminal_tables.overview(table, names, width=console.width))
     steady, unread = stability(files, trials, table)
-    told: dict[str, list[pd.DataFrame]]
-    told = {"methods": [], "baselines": [], "pareto": [], "fairness": []}
-    for values, own in groups(trials, problems(trials)):
+    problem_tables: dict[str, list[pd.DataFrame]]
+    problem_tables = {"methods": [], "baselines": [], "pareto": [], "fairness": []}
+    for values, problem_trials in groups(trials, problems(trials)):
         mine = of_problem(table, values)
         cell, front = best(mine), pareto(mine)
         where = f" ({setting(values)})" if values else ""
-        apart, against = held_out(own, manifest), methods(own)
-        lines = findings.choice(mine, cell, names, held_out=apart)
+        holdout, against = held_out(problem_trials, manifest), methods(problem_trials)
+        lines = findings.choice(mine, cell, names, held_out=holdout)
         lines += findings.front(front, mine, names)
         section(console, f"What explanation costs and gains{where}", lines)
         section(console, f"Methods{where}", of_methods(against))
         section(console, f"Raw R2 and chance{where}", findings.growth(mine, cell, names))
-        lines = _told(own, mine, cell, epochs, steady)
+        lines = _evidence(problem_trials, mine, cell, epochs, steady)
         section(console, f"Is it used, and would another seed say the same?{where}", lines)
-        beside = baselines(manifest, data=_data(own), held_out=apart)
-        section(console, f"Beside boosted trees{where}", of_baselines(beside, cell))
-        if len(beside):
+        comparison = baselines(manifest, data=_data(problem_trials), held_out=holdout)
+        section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell))
+        if len(comparison):
             console.print()
-            show(console, terminal_tables.beside(beside))
-        rates = by_group(own, cell, plain_of(mine, cell))
+            show(console, terminal_tables.baselines(comparison))
+        rates = by_group(problem_trials, cell, plain_of(mine, cell))
         section(
             console,
             f"Groups of insured{where}",
-            of_groups(rates) + _few_groups(own, cell, manifest),
+            of_groups(rates) + _few_groups(problem_trials, cell, manifest),
         )
         if len(rates):
             console.print()
             show(console, terminal_tables.groups(rates, width=console.width))
-        told["methods"].append(against.assign(**values))
-        told["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
-        told["fairness"].append(rates.assign(**values))
-        told["baselines"].append(beside.assign(**values))
+        problem_tables["methods"].append(against.assign(**values))
+        problem_tables["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
+        problem_tables["fairness"].append(rates.assign(**values))
+        problem_tables["baselines"].append(comparison.assign(**values))
     tables = {"cells": table, "stability": steady}
-    tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in told.items()}
+    tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in problem_tables.items()}
     tables |= _stopping(trials, epochs, manifest, console)
     section(console, "Models that cannot be read", _few(unread))
     written = write_tables(folder, {n: t for n, t in tables.items() if len(t)})
@@ -109,7 +109,7 @@ def _data(trials: pd.DataFrame) -> set[str]:
     return set(trials["data_sha256"].dropna()) if "data_sha256" in trials else set()
 
 
-def _told(
+def _evidence(
     trials: pd.DataFrame,
     table: pd.DataFrame,
     cell: pd.Series | None,

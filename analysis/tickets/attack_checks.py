@@ -57,40 +57,42 @@ def attack_checks(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Che
         trials: the frame from :func:`analysis.load_trials`.
         manifest: from :func:`analysis.load_manifest`; its ``study`` holds the steps of attacks.
     """
-    problem, found = problem_axes(parameters(trials)), []
+    problem, checks = problem_axes(parameters(trials)), []
     needed = ("val_loss", "converged", "epochs_to_95pct", clean_column(attacks(trials)))
     for values, part in groups(prepared(trials, needed, purpose="the attack checks"), problem):
-        tickets = [own.assign(at=place(pd.Series(key))) for key, own in chosen(part)]
+        tickets = [
+            ticket_rows.assign(at=place(pd.Series(key))) for key, ticket_rows in chosen(part)
+        ]
         if not tickets:
             continue
         rows = pd.concat(tickets)
         for check in _checks(rows, attacks(rows), manifest):
             opening = f"{in_words(values)}: " if problem else ""
-            found.append(Check(passed=check.passed, line=opening + check.line))
-    return found
+            checks.append(Check(passed=check.passed, line=opening + check.line))
+    return checks
 
 
 def _checks(
-    rows: pd.DataFrame, found: Sequence[Attack], manifest: Mapping[str, Any]
+    rows: pd.DataFrame, attack_list: Sequence[Attack], manifest: Mapping[str, Any]
 ) -> Iterator[Check]:
-    searches = [attack for attack in found if attack.seeks]
+    searches = [attack for attack in attack_list if attack.seeks]
     if not searches:
         return
     for threat in _CONTROLLED:
-        yield from _noise(rows, [attack for attack in found if attack.model == threat])
+        yield from _noise(rows, [attack for attack in attack_list if attack.model == threat])
     yield from _growing(rows, searches, whole=_whole(rows, manifest))
     yield from _harder(rows, searches, manifest)
-    yield from _transfer(rows, found)
+    yield from _transfer(rows, attack_list)
 
 
-def _noise(rows: pd.DataFrame, found: Sequence[Attack]) -> Iterator[Check]:
+def _noise(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Check]:
     """Noise of the same size does less harm than the search, for the attacks of one model."""
-    searches = [attack for attack in found if attack.seeks]
+    searches = [attack for attack in attack_list if attack.seeks]
     if not searches:
         return
     # Sorted by how hard they look: the last of a budget is the hardest.
     hardest = {attack.budget: attack for attack in searches}
-    pairs = [(a, hardest[a.budget]) for a in found if not a.seeks and a.budget in hardest]
+    pairs = [(a, hardest[a.budget]) for a in attack_list if not a.seeks and a.budget in hardest]
     for noise, search in pairs:
         claim = f"{noise} does less harm than {search}"
         both = _both(rows, noise, search)
@@ -105,26 +107,26 @@ def _noise(rows: pd.DataFrame, found: Sequence[Attack]) -> Iterator[Check]:
         )
 
 
-def _transfer(rows: pd.DataFrame, found: Sequence[Attack]) -> Iterator[Check]:
+def _transfer(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Check]:
     """Paths found on the dense network do no more harm than those found on the ticket."""
-    own = {attack.budget: attack for attack in found if attack.name == "path_pgd"}
-    moved = [attack for attack in found if attack.model == TRANSFER]
+    searches = {attack.budget: attack for attack in attack_list if attack.name == "path_pgd"}
+    moved = [attack for attack in attack_list if attack.model == TRANSFER]
     for attack in moved:
-        if attack.budget not in own:
+        if attack.budget not in searches:
             yield Check(
                 passed=None,
                 line=f"whether {attack} does less harm than an attack on the ticket itself; add "
                 f"study.evaluation.path_pgd: [{attack.size}]",
             )
             continue
-        search = own[attack.budget]
+        search = searches[attack.budget]
         claim = f"{attack}, found on the dense network, does no more harm than {search}"
         both = _both(rows, attack, search)
         # A local search ends a little short of the worst: where networks are alike, either wins.
         no_more = both[attack.column] >= both[search.column] - _SLACK * both[search.column].abs()
         yield _judged(both, no_more, claim=claim, otherwise="their gradients are masked")
-    if own and not moved:
-        size = own[max(own)].size
+    if searches and not moved:
+        size = searches[max(searches)].size
         yield Check(
             passed=None,
             line="whether paths found on the dense network do less harm than those found on the "
@@ -141,11 +143,13 @@ def _growing(rows: pd.DataFrame, searches: Sequence[Attack], *, whole: bool) -> 
         if len(columns) < 2:
             alone.append(budgets[0])
             continue
-        known = rows[["at", *columns]].dropna()
-        falls = known[columns].astype("float64").diff(axis=1).iloc[:, 1:].lt(0.0).all(axis=1)
+        complete_rows = rows[["at", *columns]].dropna()
+        falls = (
+            complete_rows[columns].astype("float64").diff(axis=1).iloc[:, 1:].lt(0.0).all(axis=1)
+        )
         sizes = ", ".join([*(["0"] if whole else []), *(attack.size for attack in budgets)])
         claim = f"CVaR falls as {name} grows ({sizes})"
-        yield _judged(known, falls, claim=claim, otherwise="the search finds nothing")
+        yield _judged(complete_rows, falls, claim=claim, otherwise="the search finds nothing")
     if alone:
         names = ", ".join(attack.name for attack in alone)
         least = alone[0]
@@ -162,30 +166,30 @@ def _harder(
     """The attack of the test looks harder than that of training: more gradients a path."""
     robust = rows[rows["config/epsilon"].gt(0.0)]
     names = ("attack.name", "attack.steps", "attack.restarts")
-    given = pd.DataFrame({n: setting(robust, manifest, n) for n in names}).drop_duplicates()
+    settings = pd.DataFrame({n: setting(robust, manifest, n) for n in names}).drop_duplicates()
     test = [setting(rows, manifest, f"evaluation.{n}").iloc[0] for n in ("steps", "restarts")]
-    for row in given.dropna().itertuples(index=False, name=None):
+    for row in settings.dropna().itertuples(index=False, name=None):
         name, trained = str(row[0]), gradients(*row)
         efforts = {a.name: gradients(a.name, *test) for a in searches if a.model == model(name)}
-        known = {search: effort for search, effort in efforts.items() if effort == effort}
+        finite_efforts = {search: effort for search, effort in efforts.items() if effort == effort}
         add = f"add study.evaluation.{model(name)}_pgd: [{robust['config/epsilon'].max():g}]"
-        if not known:
+        if not finite_efforts:
             yield Check(
                 passed=None,
                 line=f"whether the test looks harder than {name} did in training; {add}",
             )
             continue
-        hardest = max(known, key=known.__getitem__)
+        hardest = max(finite_efforts, key=finite_efforts.__getitem__)
         line = (
-            f"{hardest} takes {plural(int(known[hardest]), 'gradient')} a path in the test, "
-            f"{name} {plural(int(trained), 'gradient')} in training"
+            f"{hardest} takes {plural(int(finite_efforts[hardest]), 'gradient')} a path in the "
+            f"test, {name} {plural(int(trained), 'gradient')} in training"
         )
-        if not (passed := known[hardest] > trained):
+        if not (passed := finite_efforts[hardest] > trained):
             # FGSM takes one gradient whatever the steps.
             cure = add if hardest.endswith("_fgsm") else "raise study.evaluation.steps"
             line += f"; {cure}, and until then {_LOUD}"
         yield Check(passed=passed, line=line)
-    if len(robust) and given.dropna().empty:
+    if len(robust) and settings.dropna().empty:
         yield Check(
             passed=None,
             line="whether the test looks harder than the attack of training; manifest.json lacks "
@@ -197,15 +201,16 @@ def _both(rows: pd.DataFrame, one: Attack, other: Attack) -> pd.DataFrame:
     return rows[["at", one.column, other.column]].dropna()
 
 
-def _judged(known: pd.DataFrame, kept: pd.Series, *, claim: str, otherwise: str) -> Check:
+def _judged(rows: pd.DataFrame, successes: pd.Series, *, claim: str, otherwise: str) -> Check:
     """Whether every trial keeps the ``claim``; loud about the tickets of one that does not."""
-    if known.empty:
+    if rows.empty:
         return Check(passed=None, line=f"whether {claim}; no trial has all that it needs")
-    means = ", ".join(amount(float(value)) for value in known.drop(columns="at").mean())
-    line = f"{claim}: in {int(kept.sum())} of {plural(len(kept), 'trial')}, mean CVaR {means}"
-    if kept.all():
+    means = ", ".join(amount(float(value)) for value in rows.drop(columns="at").mean())
+    total = plural(len(successes), "trial")
+    line = f"{claim}: in {int(successes.sum())} of {total}, mean CVaR {means}"
+    if successes.all():
         return Check(passed=True, line=line)
-    broken = list(dict.fromkeys(known.loc[~kept, "at"]))
+    broken = list(dict.fromkeys(rows.loc[~successes, "at"]))
     more = len(broken) - _MOST_PLACES
     where = "; ".join(broken[:_MOST_PLACES]) + (f"; {more} more" if more > 0 else "")
     return Check(passed=False, line=f"{line}; {otherwise} at {where}: {_LOUD}")

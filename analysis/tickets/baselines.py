@@ -36,8 +36,8 @@ def baselines(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame
     problem = problem_axes(parameters(trials))
     rows: list[dict[str, Any]] = []
     for values, group in groups(trials, problem):
-        own = _own(prepared, trials, group) if problem else prepared
-        hedges = [*_untrained(own), *_dense(group)] if any(_untrained(own)) else []
+        subset = _subset(prepared, trials, group) if problem else prepared
+        hedges = [*_untrained(subset), *_dense(group)] if any(_untrained(subset)) else []
         hedges.sort(key=lambda row: (pd.isna(row["cvar_05"]), -row["cvar_05"]))
         rows += [values | row for row in hedges]
     return typed(
@@ -55,31 +55,31 @@ def baselines(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame
 def _prepared(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The preparations with baselines; none in the manifest of an older sweep."""
     prepared = manifest.get("preparations")
-    found = prepared.values() if isinstance(prepared, dict) else ()
-    return [p for p in found if isinstance(p, dict) and isinstance(p.get("baselines"), dict)]
+    entries = prepared.values() if isinstance(prepared, dict) else ()
+    return [p for p in entries if isinstance(p, dict) and isinstance(p.get("baselines"), dict)]
 
 
-def _own(
+def _subset(
     prepared: Sequence[Mapping[str, Any]], trials: pd.DataFrame, group: pd.DataFrame
 ) -> list[Mapping[str, Any]]:
     """Those on the paths of ``group``; none if another problem on them has other baselines."""
     if "data_sha256" not in trials.columns:
         return []
     paths = set(group["data_sha256"].dropna())
-    own = [p for p in prepared if p.get("data_sha256") in paths]
+    subset = [p for p in prepared if p.get("data_sha256") in paths]
     if paths & set(trials.drop(index=group.index)["data_sha256"].dropna()):
         for data in paths:
-            kinds = [p["baselines"] for p in own if p["data_sha256"] == data]
+            kinds = [p["baselines"] for p in subset if p["data_sha256"] == data]
             if len({json.dumps(kind, sort_keys=True) for kind in kinds}) > 1:
                 return []
-    return own
+    return subset
 
 
 def _untrained(prepared: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     for hedge in dict.fromkeys(name for p in prepared for name in p["baselines"]):
-        found = [p for p in prepared if hedge in p["baselines"]]
-        metrics = pd.DataFrame([p["baselines"][hedge] for p in found])
-        yield _row(hedge, metrics, shared_paths=len({p.get("data_sha256") for p in found}) == 1)
+        holders = [p for p in prepared if hedge in p["baselines"]]
+        metrics = pd.DataFrame([p["baselines"][hedge] for p in holders])
+        yield _row(hedge, metrics, shared_paths=len({p.get("data_sha256") for p in holders}) == 1)
 
 
 def _dense(group: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -80,15 +80,15 @@ def budget_curves(
         done = frame[frame["status"].eq("completed") & frame[CLEAN].notna()]
         seeds = len(_by_seed(frame))
         for values, group in groups(frame, names):
-            for kind, own in group.groupby("kind", sort=False):
+            for kind, runs in group.groupby("kind", sort=False):
                 row: dict[str, Any] = {**values, "kind": kind}
-                row |= {name: own[name].iloc[0] for name in _EPOCHS}
-                own = own[own.index.isin(done.index)]
-                cvar = _by_seed(own)
+                row |= {name: runs[name].iloc[0] for name in _EPOCHS}
+                runs = runs[runs.index.isin(done.index)]
+                cvar = _by_seed(runs)
                 row |= {"seeds": len(cvar), "whole": len(cvar) == seeds}
-                row[f"dense_{CLEAN}"] = own[f"dense_{CLEAN}"].mean()
+                row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
                 row |= _estimated(CLEAN, cvar, confidence=confidence, rng=rng)
-                for rival, their in _rivals(done, str(kind), values, own).items():
+                for rival, their in _rivals(done, str(kind), values, runs).items():
                     less = (cvar - their).dropna()
                     row |= _estimated(f"less_{rival}", less, confidence=confidence, rng=rng)
                 rows.append(row)
@@ -105,19 +105,23 @@ def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.D
         curves: from :func:`budget_curves`.
     """
     names = [n for n in map(str, curves.columns[: curves.columns.get_loc("kind")]) if n != BUDGET]
-    known = curves[curves["seeds"].gt(0)]
-    dense = known[known["kind"].eq(RETRAINED)]
+    rows = curves[curves["seeds"].gt(0)]
+    dense = rows[rows["kind"].eq(RETRAINED)]
     # A grid without conditions has controls of the dense network too, which are no tickets.
-    tickets = known[known["kind"].ne(RETRAINED) & known["sparsity"].ne(0.0).fillna(True)]
+    tickets = rows[rows["kind"].ne(RETRAINED) & rows["sparsity"].ne(0.0).fillna(True)]
     field = dense if tickets.empty else tickets
-    said = [n for n in names if field[n].nunique() > 1 or n in (MASK_RATE, RATE)]
-    for key, own in field.groupby(names, dropna=False, sort=True):
+    axes = [n for n in names if field[n].nunique() > 1 or n in (MASK_RATE, RATE)]
+    for key, race_rows in field.groupby(names, dropna=False, sort=True):
         values: dict[str, Any] = dict(zip(names, key, strict=True))
         anywhere = {n: v for n, v in values.items() if n not in _SPARSITY}
-        own = pd.concat([own[own["kind"].ne(RETRAINED)], matching(dense, anywhere)])
-        runners = sorted(own["kind"].unique(), key=_place)
-        curve = {kind: own[own["kind"].eq(kind)].sort_values(BUDGET) for kind in runners}
-        yield {n: values[n] for n in said if pd.notna(values[n])}, curve
+        race_rows = pd.concat(
+            [race_rows[race_rows["kind"].ne(RETRAINED)], matching(dense, anywhere)]
+        )
+        runners = sorted(race_rows["kind"].unique(), key=_place)
+        curve = {
+            kind: race_rows[race_rows["kind"].eq(kind)].sort_values(BUDGET) for kind in runners
+        }
+        yield {n: values[n] for n in axes if pd.notna(values[n])}, curve
 
 
 def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
@@ -126,20 +130,20 @@ def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     A parameter whose condition does not hold has no value.
     """
     fits = pd.Series(True, index=frame.index)
-    for column, wanted in values.items():
-        if pd.notna(wanted):
-            fits &= frame[column].isna() | frame[column].eq(wanted).fillna(False)
+    for column, target in values.items():
+        if pd.notna(target):
+            fits &= frame[column].isna() | frame[column].eq(target).fillna(False)
     return frame[fits]
 
 
 def rates(values: Mapping[str, Any]) -> str:
     """The values of a race in words: "mask found at 0.002, trained at 0.01, sparsity 80 %"."""
-    rest, parts = dict(values), []
-    if MASK_RATE in rest and RATE in rest:
-        found, trained = rest.pop(MASK_RATE), rest.pop(RATE)
-        parts = [f"mask found at {value(found)}, trained at {value(trained)}"]
-    parts += [f"sparsity {percent(rest.pop(n))}" for n in _SPARSITY if n in rest]
-    return ", ".join(filter(None, (*parts, in_words(rest))))
+    others, parts = dict(values), []
+    if MASK_RATE in others and RATE in others:
+        mask_rate, trained = others.pop(MASK_RATE), others.pop(RATE)
+        parts = [f"mask found at {value(mask_rate)}, trained at {value(trained)}"]
+    parts += [f"sparsity {percent(others.pop(n))}" for n in _SPARSITY if n in others]
+    return ", ".join(filter(None, (*parts, in_words(others))))
 
 
 def in_name(kind: str) -> str:
@@ -171,24 +175,24 @@ def _raced(trials: pd.DataFrame, manifest: Mapping[str, Any], names: list[str]) 
     budget = frame[f"config/{BUDGET}"].astype("float64")
     epochs = pd.to_numeric(setting(frame, manifest, "dense.epochs")).astype("float64")
     # Dense networks without epochs of their own follow the budget, if that is known at all.
-    own, longest = epochs.fillna(budget), epochs.fillna(budget.max())
+    base_epochs, longest = epochs.fillna(budget), epochs.fillna(budget.max())
     if not manifest.get("study"):
-        own = longest = epochs
+        base_epochs = longest = epochs
     same = ["kind", "config/seed", *(f"config/{n}" for n in names if n != BUDGET)]
     last = frame.sort_values(f"config/{BUDGET}").groupby(same, dropna=False)
     return frame.assign(
         kind=kind,
         dense_epochs=longest,
         share=budget / longest,
-        total_epochs=budget + own * rounds.where(scored, 0).astype("float64"),
+        total_epochs=budget + base_epochs * rounds.where(scored, 0).astype("float64"),
         **{f"dense_{CLEAN}": last[f"dense_{CLEAN}"].transform("last")},
     )
 
 
 def _rivals(
-    done: pd.DataFrame, kind: str, values: Mapping[str, Any], own: pd.DataFrame
+    done: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
 ) -> dict[str, pd.Series]:
-    """CVaR by seed of those that ``own``, the trials of a kind and ``values``, compete with."""
+    """CVaR by seed of those that ``runs``, the trials of a kind and ``values``, compete with."""
 
     def of(rival: str, like: Mapping[str, Any]) -> pd.Series:
         axes = {f"config/{n}": v for n, v in like.items()}
@@ -197,15 +201,15 @@ def _rivals(
     anywhere = {n: v for n, v in values.items() if n not in _SPARSITY}
     longest = done[f"config/{BUDGET}"].max()
     rivals = {
-        "dense": _by_seed(own, f"dense_{CLEAN}"),
+        "dense": _by_seed(runs, f"dense_{CLEAN}"),
         "retrained": of(RETRAINED, {**anywhere, BUDGET: longest}),
     }
     if kind != RETRAINED:
         rivals["retrained_as_long"] = of(RETRAINED, anywhere)
     if kind not in (LOTTERY, RETRAINED):
         rivals["lottery"] = of(LOTTERY, values)
-    found, trained = values.get(MASK_RATE), values[RATE]
-    if pd.notna(found) and pd.notna(trained) and found != trained:
+    mask_rate, trained = values.get(MASK_RATE), values[RATE]
+    if pd.notna(mask_rate) and pd.notna(trained) and mask_rate != trained:
         rivals["same_rate"] = of(kind, {**values, MASK_RATE: trained})
     return rivals
 

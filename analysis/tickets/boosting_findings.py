@@ -23,11 +23,11 @@ def sentences(curves: pd.DataFrame, *, tolerance: float) -> list[str]:
         curves: from :func:`analysis.budget_curves`.
         tolerance: the share of the dense network's CVaR that may be lost.
     """
-    found = list(races(curves))
-    if not found:
+    contests = list(races(curves))
+    if not contests:
         return []
-    lines = _headline([(values, list(_leads(values, field))) for values, field in found])
-    for values, field in found:
+    lines = _headline([(values, list(_leads(values, field))) for values, field in contests])
+    for values, field in contests:
         opening = f"{rates(values)}: " if values else ""
         lines.append(f"{opening}{_needs(field, tolerance)}{_ahead(values, field)}.")
     return [*lines, _rule(curves, tolerance)]
@@ -51,8 +51,8 @@ def enough(curve: pd.DataFrame, tolerance: float) -> pd.Series | None:
     )
     passes = curve["whole"].astype(bool) & dense.ge(margin)
     passes &= retrained.ge(margin) | retrained.isna()
-    held = curve[passes[::-1].cummin()[::-1]]
-    return None if held.empty else held.iloc[0]
+    successes = curve[passes[::-1].cummin()[::-1]]
+    return None if successes.empty else successes.iloc[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +106,8 @@ def _boosts(values: Mapping[str, Any]) -> bool:
     return MASK_RATE in values and RATE in values and bool(values[MASK_RATE] < values[RATE])
 
 
-def _headline(found: list[tuple[dict[str, Any], list[_Lead]]]) -> list[str]:
-    rising = [(values, leads) for values, leads in found if _boosts(values) and leads]
+def _headline(contests: list[tuple[dict[str, Any], list[_Lead]]]) -> list[str]:
+    rising = [(values, leads) for values, leads in contests if _boosts(values) and leads]
     if not rising:
         return []
     if all(pd.isna(lead.low) for _, leads in rising for lead in leads):
@@ -155,8 +155,8 @@ def _ahead(values: Mapping[str, Any], field: Field) -> str:
         return ""
     after = plural(int(field[LOTTERY][BUDGET].iloc[0]), "epoch")
     sides = {lead.side: [str(o) for o in leads if o.side == lead.side] for lead in leads}
-    said = ", ".join(f"{side} {' and '.join(rivals)}" for side, rivals in sides.items())
-    return f"; after {after} lottery is {said}"
+    summary = ", ".join(f"{side} {' and '.join(rivals)}" for side, rivals in sides.items())
+    return f"; after {after} lottery is {summary}"
 
 
 def _rule(curves: pd.DataFrame, tolerance: float) -> str:

@@ -104,28 +104,28 @@ def _compared(
         .dropna()
         for label, rows in whole["rows"].items()
     }
-    known = whole.loc[[label for label in whole.index if len(values[label])]]
-    reference = _reference(known, baseline)
-    rivals = [label for label in known.index if label != reference]
+    competitors = whole.loc[[label for label in whole.index if len(values[label])]]
+    reference = _reference(competitors, baseline)
+    rivals = [label for label in competitors.index if label != reference]
     at = level / max(1, len(rivals))
     rows = []
     for label, config in configs.iterrows():
         row: dict[str, Any] = {name: config[name] for name in names}
         row |= {"seeds": 0, "reference": label == reference}
-        if label not in known.index:
+        if label not in competitors.index:
             rows.append(row | {"left_out": _why(config)})
             continue
-        own = values[label]
-        ends = interval(own, confidence=1.0 - level, rng=rng)
+        scores = values[label]
+        ends = interval(scores, confidence=1.0 - level, rng=rng)
         row |= {
-            "seeds": len(own),
-            "mean": own.mean(),
-            "interquartile_mean": float(interquartile_mean(own)),
+            "seeds": len(scores),
+            "mean": scores.mean(),
+            "interquartile_mean": float(interquartile_mean(scores)),
             "low": ends.low,
             "high": ends.high,
         }
         if label in rivals:
-            paired = (own - values[reference]).dropna()
+            paired = (scores - values[reference]).dropna()
             ends = interval(paired, confidence=1.0 - level, rng=rng)
             needed = more_seeds(paired, power=power, level=at)
             least = least_seeds(len(rivals), level=level) - len(paired)
@@ -143,10 +143,10 @@ def _compared(
     return sorted(rows, key=lambda row: sign * row["mean"] if "mean" in row else math.inf)
 
 
-def _reference(known: pd.DataFrame, baseline: Mapping[str, Any] | None) -> Any:
+def _reference(competitors: pd.DataFrame, baseline: Mapping[str, Any] | None) -> Any:
     if baseline is None:
-        return schema.best(known, "val_loss")
-    fits = known
+        return schema.best(competitors, "val_loss")
+    fits = competitors
     for name, value in baseline.items():
         fits = fits[fits[name].eq(value)]
     if len(fits) != 1:

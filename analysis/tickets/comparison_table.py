@@ -59,14 +59,14 @@ def tickets(
         confidence: likewise.
     """
     axes = problem_axes(parameters(trials))
-    found = []
+    comparisons = []
     for values, part in list(groups(trials, axes))[:_MOST_PROBLEMS]:
         chosen = choose(part, tolerance=tolerance, confidence=confidence)
         if chosen is None:
             continue
         models, missing = load_models(files, chosen)
         values_of = importance.importances(models)
-        found.append(
+        comparisons.append(
             Tickets(
                 problem=setting(values) if axes else "",
                 chosen=chosen,
@@ -79,10 +79,10 @@ def tickets(
                 weights=masks.weights(models),
             )
         )
-    return found
+    return comparisons
 
 
-def tables(found: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
+def tables(comparisons: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
     """The tables of all problems by name, with a column ``problem`` where there are several."""
     named = {"importance": "means", "importance_shift": "shifts"}
     named |= {"mask_overlap": "overlaps", "ticket_weights": "weights"}
@@ -90,7 +90,7 @@ def tables(found: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
     for name, field in named.items():
         parts = [
             frame.assign(problem=one.problem) if one.problem else frame
-            for one in found
+            for one in comparisons
             if len(frame := getattr(one, field))
         ]
         if parts:
@@ -98,16 +98,16 @@ def tables(found: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
     return joined
 
 
-def sentences(found: Sequence[Tickets]) -> list[str]:
+def sentences(comparisons: Sequence[Tickets]) -> list[str]:
     """Which networks are compared, what is missing, and what was found, problem by problem."""
     lines = []
-    for one in found:
-        said = [_opening(one), *_missing(one)]
-        said += masks.sentences(one.overlaps)
-        said += importance.sentences(one.shifts)
+    for one in comparisons:
+        findings = [_opening(one), *_missing(one)]
+        findings += masks.sentences(one.overlaps)
+        findings += importance.sentences(one.shifts)
         if one.models and one.importances.empty:
-            said.append(_NO_INTERPRETATION[0].upper() + _NO_INTERPRETATION[1:] + ".")
-        lines += [f"{one.problem}: {line}" if one.problem else line for line in said]
+            findings.append(_NO_INTERPRETATION[0].upper() + _NO_INTERPRETATION[1:] + ".")
+        lines += [f"{one.problem}: {line}" if one.problem else line for line in findings]
     return lines
 
 

@@ -22,19 +22,19 @@ def controls(rows: pd.DataFrame) -> list[str]:
     problem, lines = problem_axes(map(str, rows.columns)), list[str]()
     parts = [part for _, part in rows.groupby(problem, dropna=False)] if problem else [rows]
     for part in parts:
-        for _, own in part.groupby(["epsilon", "sparsity"], dropna=False, sort=True):
-            lines += _ticket(own)
+        for _, cell_rows in part.groupby(["epsilon", "sparsity"], dropna=False, sort=True):
+            lines += _ticket(cell_rows)
         paired = part[part["difference"].notna()]
         if len(paired):
             lines += tested(paired.assign(seeds=paired["pairs"]))
     return lines
 
 
-def _ticket(own: pd.DataFrame) -> Iterator[str]:
+def _ticket(cell_rows: pd.DataFrame) -> Iterator[str]:
     """Sentences on one sparsity and epsilon, whose rows of clean CVaR come first."""
-    at = f"At {place(own.iloc[0])}"
-    metric = str(own["metric"].iloc[0])
-    clean = own[own["metric"].eq(metric)]
+    at = f"At {place(cell_rows.iloc[0])}"
+    metric = str(cell_rows["metric"].iloc[0])
+    clean = cell_rows[cell_rows["metric"].eq(metric)]
     rivals = clean[clean["difference"].notna()]
     if rivals.empty:
         names = _listed([_name(kind) for kind in clean["kind"] if kind != LOTTERY])
@@ -52,7 +52,7 @@ def _ticket(own: pd.DataFrame) -> Iterator[str]:
     yield f"{at}, by {label(metric)} {over}, lottery tickets {_verdicts(rivals, _with_interval)}."
     if lesson := _lesson(rivals):
         yield f"As far as these seeds show, {lesson}."
-    attacked = own[own["metric"].ne(metric) & own["difference"].notna()]
+    attacked = cell_rows[cell_rows["metric"].ne(metric) & cell_rows["difference"].notna()]
     if attacked["pairs"].ge(MIN_SEEDS).any():
         attack = str(attacked["metric"].iloc[0]).partition("@")[2]
         yield f"Under {attack} they {_verdicts(attacked, _with_amount)}."
@@ -71,14 +71,14 @@ def _sides(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
     """What may be said of ``rows``, in which ``control`` puts the name of each."""
-    said = [
+    phrases = [
         f"{verdict} {_listed([control(row) for _, row in side.iterrows()])}"
         for verdict, side in _sides(rows).items()
         if len(side)
     ]
     if len(few := rows.loc[rows["pairs"].lt(MIN_SEEDS), "kind"]):
-        said.append(f"share fewer than {MIN_SEEDS} seeds with {_listed(list(map(_name, few)))}")
-    return "; ".join(said)
+        phrases.append(f"share fewer than {MIN_SEEDS} seeds with {_listed(list(map(_name, few)))}")
+    return "; ".join(phrases)
 
 
 def _lesson(rows: pd.DataFrame) -> str:
@@ -89,22 +89,22 @@ def _lesson(rows: pd.DataFrame) -> str:
     def does(kind: str) -> str:
         return "does better" if kind in ahead else "does as well"
 
-    said = []
+    lessons = []
     if "random_mask" in rivals:
-        said.append(f"any mask of this sparsity {does('random_mask')}")
+        lessons.append(f"any mask of this sparsity {does('random_mask')}")
     elif "shuffled_mask" in rivals:
-        said.append("what counts is how many weights each layer keeps, not which")
+        lessons.append("what counts is how many weights each layer keeps, not which")
     if "random_reinit" in rivals:
-        said.append(
+        lessons.append(
             "the mask matters, its initial weights do not"
             if beaten & _MASKS and not rivals & _MASKS
             else "the ticket's initial weights do not matter"
         )
     if "small_dense" in rivals:
-        said.append(f"a small dense network {does('small_dense')}")
+        lessons.append(f"a small dense network {does('small_dense')}")
     if (run := set(rows["kind"]) - {RETRAINED}) and run <= beaten:
-        said.append("no control that was run does as well")
-    return "; ".join(said)
+        lessons.append("no control that was run does as well")
+    return "; ".join(lessons)
 
 
 def _with_interval(row: pd.Series) -> str:

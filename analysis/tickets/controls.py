@@ -72,14 +72,14 @@ def controls(
     problem = problem_axes(names)
     rows: list[dict[str, Any]] = []
     for values, part in groups(trials, problem):
-        own = list(_compared(part, manifest or {}, confidence=confidence, rng=rng))
-        paired = [row for row in own if "p" in row]
+        comparisons = list(_compared(part, manifest or {}, confidence=confidence, rng=rng))
+        paired = [row for row in comparisons if "p" in row]
         for row, p in zip(paired, holm([row["p"] for row in paired]), strict=True):
             row["p_holm"] = p
-        rows += [values | row for row in own]
-    rest = [name for name in names if name not in (*GROUP, *problem)]
+        rows += [values | row for row in comparisons]
+    other_names = [name for name in names if name not in (*GROUP, *problem)]
     return typed(
-        rows, {**parameter_dtypes([*problem, *GROUP]), **_DTYPES, **parameter_dtypes(rest)}
+        rows, {**parameter_dtypes([*problem, *GROUP]), **_DTYPES, **parameter_dtypes(other_names)}
     )
 
 
@@ -106,22 +106,22 @@ def _compared(
 ) -> Iterator[dict[str, Any]]:
     measured = attacks(part)
     clean = clean_column(measured)
-    found = _networks(part, clean)
-    for sparsity, epsilon in sorted(found, key=lambda key: (key[1] or 0.0, key[0])):
-        networks = found[sparsity, epsilon]
+    cells = _networks(part, clean)
+    for sparsity, epsilon in sorted(cells, key=lambda key: (key[1] or 0.0, key[0])):
+        networks = cells[sparsity, epsilon]
         if not sparsity > 0.0 or networks.keys() <= {LOTTERY}:
             continue
-        if LOTTERY in (dense := found.get((0.0, epsilon), {})):
+        if LOTTERY in (dense := cells.get((0.0, epsilon), {})):
             networks[RETRAINED] = dense[LOTTERY]
         trained = trained_under(part, manifest, epsilon) if epsilon else None
         attack = nearest(measured, trained=trained, epsilon=epsilon or 0.0)
         for metric in (clean, *([attack.column] if attack else [])):
             for kind in sorted(networks, key=rank):
-                own = networks[kind]
-                values = own.by_seed(metric)
+                network = networks[kind]
+                values = network.by_seed(metric)
                 ends = interval(values, confidence=confidence, rng=rng)
-                row = {**own.about, "sparsity": sparsity, "metric": metric, "kind": kind}
-                row |= {"seeds": len(values), "weights_kept": _weights(own.trials)}
+                row = {**network.about, "sparsity": sparsity, "metric": metric, "kind": kind}
+                row |= {"seeds": len(values), "weights_kept": _weights(network.trials)}
                 row |= {"mean": values.mean(), "low": ends.low, "high": ends.high}
                 if kind != LOTTERY and LOTTERY in networks:
                     ahead = (networks[LOTTERY].by_seed(metric) - values).dropna()
@@ -133,21 +133,21 @@ def _networks(
     part: pd.DataFrame, clean: str
 ) -> dict[tuple[float, float | None], dict[str, _Network]]:
     """What was chosen of every kind, by sparsity and epsilon."""
-    found: dict[tuple[float, float | None], dict[str, _Network]] = {}
+    networks: dict[tuple[float, float | None], dict[str, _Network]] = {}
     for kind in kinds(part).unique():
         frame = prepared(of_kind(part, kind), (*_NEEDED, clean), purpose="the controls")
-        for about, own in chosen(frame):
+        for about, rows in chosen(frame):
             # None rather than NaN for "no such axis": a key must equal itself.
             epsilon = None if pd.isna(about["epsilon"]) else float(about["epsilon"])
-            own_kind = found.setdefault((float(about["sparsity"]), epsilon), {})
-            own_kind[str(kind)] = _Network(about=about, trials=own)
-    return found
+            own_kind = networks.setdefault((float(about["sparsity"]), epsilon), {})
+            own_kind[str(kind)] = _Network(about=about, trials=rows)
+    return networks
 
 
-def _weights(own: pd.DataFrame) -> float:
-    if "weights_kept" not in own.columns:
+def _weights(rows: pd.DataFrame) -> float:
+    if "weights_kept" not in rows.columns:
         return float("nan")
-    return float(own["weights_kept"].astype("float64").mean())
+    return float(rows["weights_kept"].astype("float64").mean())
 
 
 def _difference(ahead: pd.Series, *, confidence: float, rng: Rng) -> dict[str, Any]:

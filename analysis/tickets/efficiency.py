@@ -46,8 +46,10 @@ def sparsity_passes(
             frame["cvar_05_minus_dense"], frame["cvar_05_minus_dense_se"], strict=True
         )
     ]
-    known = frame["lower_bound"].notna() & frame["margin"].notna() & frame["seeds_awaited"].eq(0)
-    frame["passes"] = (frame["lower_bound"] >= frame["margin"]).astype("boolean").where(known)
+    evidence = (
+        frame["lower_bound"].notna() & frame["margin"].notna() & frame["seeds_awaited"].eq(0)
+    )
+    frame["passes"] = (frame["lower_bound"] >= frame["margin"]).astype("boolean").where(evidence)
     # Sorted by sparsity within epsilon and problem, so a cumulative minimum is "all up to here".
     so_far = frame["passes"].fillna(False).astype(int)
     ladders = [frame[name] for name in (*problem_axes(map(str, frame.columns)), "epsilon")]

@@ -99,9 +99,9 @@ def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.Dat
     rows: list[dict[str, object]] = []
     robust = values[values["model"].str.startswith("robust")]
     for kind, measure in dict.fromkeys(zip(robust["model"], robust["measure"], strict=True)):
-        own = _table(values, str(kind), str(measure))
+        robust_table = _table(values, str(kind), str(measure))
         standard = _table(values, STANDARD, str(measure))
-        paired = (own - standard).dropna().reindex(columns=own.columns)
+        paired = (robust_table - standard).dropna().reindex(columns=robust_table.columns)
         if paired.empty:
             continue
         p = [paired_t(paired[feature]) for feature in paired]
@@ -165,19 +165,19 @@ def correlations(values: pd.DataFrame, measure: str = MAIN) -> tuple[pd.DataFram
     return wide.index.to_frame(index=False), matrix.reshape(len(rows), len(rows))
 
 
-def sentences(found: pd.DataFrame) -> list[str]:
+def sentences(table: pd.DataFrame) -> list[str]:
     """What :func:`shifts` found, a sentence a robust kind, and one on the other measures."""
     lines = []
-    for kind in dict.fromkeys(found["model"].astype(str)):
-        rows = found[found["model"].eq(kind)]
+    for kind in dict.fromkeys(table["model"].astype(str)):
+        rows = table[table["model"].eq(kind)]
         main = rows[rows["measure"].eq(MAIN)]
         if main.empty:
             continue
         lines.append(_sentence(kind, main))
         others = [_by(rows[rows["measure"].eq(m)], m) for m in MEASURES if m != MAIN]
-        if main["p_holm"].notna().any() and (said := [text for text in others if text]):
+        if main["p_holm"].notna().any() and (phrases := [text for text in others if text]):
             lines.append(
-                f"{kind[0].upper()}{kind[1:]} tickets by other measures: {'; '.join(said)}."
+                f"{kind[0].upper()}{kind[1:]} tickets by other measures: {'; '.join(phrases)}."
             )
     return lines
 
@@ -201,10 +201,10 @@ def _sentence(kind: str, rows: pd.DataFrame) -> str:
         )
     parts = []
     for word, side in (("more", 1.0), ("less", -1.0)):
-        there = rows[rows["shifted"] & (side * rows["difference"] > 0.0)]
-        there = there.sort_values("difference", key=lambda d: -d.abs())
-        if len(there):
-            parts.append(f"{word} on {', '.join(_shift(row) for _, row in there.iterrows())}")
+        features = rows[rows["shifted"] & (side * rows["difference"] > 0.0)]
+        features = features.sort_values("difference", key=lambda d: -d.abs())
+        if len(features):
+            parts.append(f"{word} on {', '.join(_shift(row) for _, row in features.iterrows())}")
     return (
         f"{kind[0].upper()}{kind[1:]} tickets lean {' and '.join(parts)} than standard ones, "
         f"{by} ({test})."
@@ -221,8 +221,8 @@ def _shift(row: pd.Series) -> str:
 def _by(rows: pd.DataFrame, measure: str) -> str:
     if rows.empty:
         return ""
-    there = list(_signed(rows[rows["shifted"].astype(bool)]))
-    return f"{MEASURES[measure].name}: {', '.join(there) or 'none beyond chance'}"
+    features = list(_signed(rows[rows["shifted"].astype(bool)]))
+    return f"{MEASURES[measure].name}: {', '.join(features) or 'none beyond chance'}"
 
 
 def _signed(rows: pd.DataFrame) -> Iterator[str]:

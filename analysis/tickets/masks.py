@@ -41,12 +41,12 @@ def chance(first: Mapping[str, Bools], second: Mapping[str, Bools]) -> float:
 
         sum(k1 k2 / n) / sum(k1 + k2 - k1 k2 / n)
     """
-    common = kept = 0.0
+    common = total = 0.0
     for name, m in first.items():
         k1, k2 = int(m.sum()), int(second[name].sum())
         common += k1 * k2 / m.size
-        kept += k1 + k2
-    return common / (kept - common) if kept else float("nan")
+        total += k1 + k2
+    return common / (total - common) if total else float("nan")
 
 
 def overlaps(models: Sequence[Model]) -> pd.DataFrame:
@@ -101,16 +101,16 @@ def weights(models: Sequence[Model]) -> pd.DataFrame:
 def magnitudes(models: Sequence[Model], layers: Sequence[str] | None = None) -> Floats:
     """Absolute values of the weights that ``models`` keep, in all or some ``layers``."""
     return np.concatenate(
-        [np.abs(m.weights[n][m.kept(n)]) for m in models for n in layers or m.weights]
+        [np.abs(m.weights[n][m.mask(n)]) for m in models for n in layers or m.weights]
     )
 
 
-def pairs(found: pd.DataFrame) -> Iterator[tuple[tuple[str, str, bool], pd.DataFrame]]:
+def pairs(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str, bool], pd.DataFrame]]:
     """The rows of :func:`overlaps` by kinds and ``same_seed``, without robust beside robust.
 
     Standard tickets beside others at one seed come first, then two seeds of every kind.
     """
-    ordered = found.sort_values("same_seed", ascending=False, kind="stable")
+    ordered = table.sort_values("same_seed", ascending=False, kind="stable")
     for keys, rows in ordered.groupby(["first", "second", "same_seed"], sort=False):
         first, second, same = str(keys[0]), str(keys[1]), bool(keys[2])
         if not same or STANDARD in (first, second):
@@ -122,10 +122,10 @@ def layer_name(layer: str) -> str:
     return "all layers" if layer == ALL else f"layer {int(layer.split('.')[1]) + 1}"
 
 
-def sentences(found: pd.DataFrame) -> list[str]:
+def sentences(table: pd.DataFrame) -> list[str]:
     """What :func:`overlaps` found of all layers: robust beside standard, and seeds of one kind."""
     lines = []
-    for (first, second, same), rows in pairs(found[found["layer"].eq(ALL)]):
+    for (first, second, same), rows in pairs(table[table["layer"].eq(ALL)]):
         share = percent(round(rows["overlap"].mean(), 3))
         by_chance = f"({percent(round(rows['chance'].mean(), 3))} by chance)"
         if same and (rows["overlap"] == 1.0).all():
@@ -153,7 +153,7 @@ def _dead(model: Model) -> Iterator[tuple[str, int]]:
     """Hidden units that nothing reaches or that reach nothing, by the layer that leads in."""
     layers = list(model.weights)
     for name, following in pairwise(layers):
-        alive = model.kept(name).any(axis=1) & model.kept(following).any(axis=0)
+        alive = model.mask(name).any(axis=1) & model.mask(following).any(axis=0)
         yield name, int((~alive).sum())
 
 

@@ -80,7 +80,7 @@ class Model:
     importance: Mapping[str, Floats]
     features: tuple[str, ...] = FEATURES
 
-    def kept(self, layer: str) -> Bools:
+    def mask(self, layer: str) -> Bools:
         """Which weights of ``layer`` are kept: all, where it could not be pruned."""
         return self.masks.get(layer, np.ones(self.weights[layer].shape, dtype=bool))
 
@@ -110,7 +110,9 @@ def choose(
         float(values["sparsity"]): set(group["config/epsilon"])
         for values, group in groups(done, ["sparsity"])
     }
-    both = [s for s, found in reached.items() if 0.0 in found and any(e > 0.0 for e in found)]
+    both = [
+        s for s, epsilons in reached.items() if 0.0 in epsilons and any(e > 0.0 for e in epsilons)
+    ]
     answers = max_efficient_sparsity(frame, tolerance=tolerance, confidence=confidence)
     recommended = [s for s in answers["max_efficient_sparsity"].dropna() if s in (both or reached)]
     sparsity = float(recommended[0]) if recommended else max(both or reached)
@@ -134,8 +136,8 @@ def load_models(files: SweepFiles, chosen: Chosen) -> tuple[list[Model], list[st
                 tickets.append(_alike(ticket, tickets))
                 if seed not in dense and "preparation" in about:
                     filed = files.prepared(about["preparation"], "theta_star")
-                    found, _ = _read(filed, kind=DENSE, seed=seed)
-                    dense[seed] = _alike(found, dense.values())
+                    network, _ = _read(filed, kind=DENSE, seed=seed)
+                    dense[seed] = _alike(network, dense.values())
             except UnreadError as error:
                 missing.append(str(error))
     return [*dense.values(), *tickets], missing
@@ -147,9 +149,9 @@ def kinds(models: list[Model]) -> list[str]:
 
 
 def _kinds(trials: pd.DataFrame) -> Iterator[Kind]:
-    rest = [name for name in parameters(trials) if name not in ("sparsity", "epsilon")]
+    other_names = [name for name in parameters(trials) if name not in ("sparsity", "epsilon")]
     for values, group in groups(trials, ["epsilon"]):
-        choice = by_validation(group, rest)
+        choice = by_validation(group, other_names)
         if choice is None:
             continue
         rows = group.loc[choice.rows]
@@ -174,20 +176,20 @@ def _read(file: TensorFile, *, kind: str, seed: int) -> tuple[Model, Mapping[str
     Raises:
         UnreadError: it cannot be read, or holds no network of whole layers.
     """
-    found = file.load()
-    layers = sorted(filter(_WEIGHT.fullmatch, found.held), key=_place)
-    weights = {name: found.held[name].astype(np.float64) for name in layers}
+    contents = file.load()
+    layers = sorted(filter(_WEIGHT.fullmatch, contents.tensors), key=_place)
+    weights = {name: contents.tensors[name].astype(np.float64) for name in layers}
     masks = {
-        name: found.held[_MASK + name].astype(bool)
+        name: contents.tensors[_MASK + name].astype(bool)
         for name in layers
-        if _MASK + name in found.held
+        if _MASK + name in contents.tensors
     }
     importance = {
         name.removeprefix(_INTERPRETATION): value.astype(np.float64)
-        for name, value in found.held.items()
+        for name, value in contents.tensors.items()
         if name.startswith(_INTERPRETATION)
     }
-    features = found.about.get("features") or FEATURES
+    features = contents.about.get("features") or FEATURES
     if problem := _problem(weights, masks, importance, features):
         raise UnreadError(f"{file.path} cannot be read ({problem})")
     model = Model(
@@ -198,7 +200,7 @@ def _read(file: TensorFile, *, kind: str, seed: int) -> tuple[Model, Mapping[str
         importance=importance,
         features=tuple(features),
     )
-    return model, found.about
+    return model, contents.about
 
 
 def _alike(model: Model, others: Iterable[Model]) -> Model:
@@ -245,6 +247,6 @@ def _problem(
 
 
 def _place(name: str) -> int:
-    found = _WEIGHT.fullmatch(name)
-    assert found is not None
-    return int(found[1])
+    match = _WEIGHT.fullmatch(name)
+    assert match is not None
+    return int(match[1])

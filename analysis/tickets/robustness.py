@@ -62,7 +62,7 @@ def robustness_table(
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
-    problem, rest = _axes(trials)
+    problem, other_names = _axes(trials)
     metrics = _metrics(trials)
     needed = (*_NEEDED, metrics[0])
     rows: list[dict[str, Any]] = []
@@ -70,7 +70,10 @@ def robustness_table(
         dense = _dense(part, metrics)
         if len(dense):
             rows.append({**values, "network": DENSE, "frame": dense})
-        rows += [{**values, "network": TICKET, **key, "frame": own} for key, own in chosen(part)]
+        rows += [
+            {**values, "network": TICKET, **key, "frame": ticket_rows}
+            for key, ticket_rows in chosen(part)
+        ]
     for row in rows:
         frame = row.pop("frame")
         row["seeds"] = len(frame)
@@ -82,7 +85,7 @@ def robustness_table(
         {
             **parameter_dtypes(problem),
             "network": "string",
-            **parameter_dtypes([*GROUP, *rest]),
+            **parameter_dtypes([*GROUP, *other_names]),
             "selection": "string",
             "seeds": "Int64",
             **dict.fromkeys((f"{m}{end}" for m in metrics for end in ENDS), "float64"),
@@ -117,8 +120,8 @@ def robust_against_standard(
     needed = (*_NEEDED, clean_column(attacks(trials)))
     rows: list[dict[str, Any]] = []
     for values, part in groups(prepared(trials, needed, purpose="robustness"), problem):
-        own = list(_differences(part, confidence=confidence, rng=rng))
-        for row, p in zip(own, holm([row["p"] for row in own]), strict=True):
+        differences = list(_differences(part, confidence=confidence, rng=rng))
+        for row, p in zip(differences, holm([row["p"] for row in differences]), strict=True):
             rows.append({**values, **row, "p_holm": p})
     medians = [f"{side}_median" for side in _SIDES]
     floats = (*_SIDES, *medians, "difference", "difference_low", "difference_high")
@@ -143,12 +146,12 @@ def chosen(part: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     Args:
         part: trials of one problem, as :func:`analysis.configurations.prepared` returns them.
     """
-    _, rest = _axes(part)
+    _, other_names = _axes(part)
     for key, group in groups(part, GROUP):
-        choice = by_validation(group, rest)
+        choice = by_validation(group, other_names)
         if choice is not None:
-            own = {**key, **choice.parameters, "selection": choice.selection}
-            yield own, group.loc[choice.rows]
+            description = {**key, **choice.parameters, "selection": choice.selection}
+            yield description, group.loc[choice.rows]
 
 
 def _axes(trials: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -160,23 +163,23 @@ def _axes(trials: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 def _metrics(trials: pd.DataFrame) -> list[str]:
     """Clean CVaR, then it under every attack, then it in every other market."""
-    found = attacks(trials)
-    clean = clean_column(found)
+    attack_list = attacks(trials)
+    clean = clean_column(attack_list)
     markets = [n for kind in _MARKETS for n in trials.columns if str(n).startswith(clean + kind)]
-    return [clean, *(attack.column for attack in found), *markets]
+    return [clean, *(attack.column for attack in attack_list), *markets]
 
 
 def _dense(part: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """The metrics of the dense networks of one problem, one row a seed."""
-    wanted = (*metrics, f"{metrics[0]}_se")
-    names = {f"dense_{m}": m for m in wanted if f"dense_{m}" in part.columns}
+    columns = (*metrics, f"{metrics[0]}_se")
+    names = {f"dense_{m}": m for m in columns if f"dense_{m}" in part.columns}
     if f"dense_{CLEAN}" not in part.columns:
         return pd.DataFrame()
-    known = part[part[f"dense_{CLEAN}"].notna()].drop_duplicates(["config/seed", f"dense_{CLEAN}"])
+    rows = part[part[f"dense_{CLEAN}"].notna()].drop_duplicates(["config/seed", f"dense_{CLEAN}"])
     # A seed has several where the space varies what they depend on, say the widths.
-    means = known.groupby("config/seed", dropna=False)[list(names)].mean().rename(columns=names)
-    if "data_sha256" in known.columns:
-        means["data_sha256"] = known.groupby("config/seed", dropna=False)["data_sha256"].first()
+    means = rows.groupby("config/seed", dropna=False)[list(names)].mean().rename(columns=names)
+    if "data_sha256" in rows.columns:
+        means["data_sha256"] = rows.groupby("config/seed", dropna=False)["data_sha256"].first()
     return means.reset_index()
 
 
@@ -191,23 +194,23 @@ def _estimated(
         shared_paths=shared_paths(frame),
     )
     ends = interval(values, confidence=confidence, rng=rng)
-    found = (estimate.mean, estimate.se, ends.low, ends.high, values.median())
-    return {f"{metric}{end}": value for end, value in zip(ENDS, found, strict=True)}
+    estimates = (estimate.mean, estimate.se, ends.low, ends.high, values.median())
+    return {f"{metric}{end}": value for end, value in zip(ENDS, estimates, strict=True)}
 
 
 def _differences(part: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
-    found = attacks(part)
-    clean = clean_column(found)
+    attack_list = attacks(part)
+    clean = clean_column(attack_list)
     tickets = {
         # None rather than NaN for "no such axis": a key must equal itself.
-        (None if pd.isna(key["sparsity"]) else key["sparsity"], key["epsilon"]): _by_seed(own)
-        for key, own in chosen(part)
+        (None if pd.isna(key["sparsity"]) else key["sparsity"], key["epsilon"]): _by_seed(rows)
+        for key, rows in chosen(part)
     }
     for (sparsity, epsilon), robust in tickets.items():
         standard = tickets.get((sparsity, 0.0))
         if standard is None or not epsilon > 0.0:
             continue
-        for metric in (clean, *(attack.column for attack in found)):
+        for metric in (clean, *(attack.column for attack in attack_list)):
             frames = dict(zip(_SIDES, (standard, robust), strict=True))
             pair = pd.DataFrame(
                 {
@@ -220,7 +223,7 @@ def _differences(part: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator
                 continue
             difference = pair["robust"] - pair["standard"]
             ends = interval(difference, confidence=confidence, rng=rng)
-            taken = float((pair["standard_clean"] - pair["standard"]).mean())
+            damage = float((pair["standard_clean"] - pair["standard"]).mean())
             yield {
                 "sparsity": sparsity,
                 "epsilon": epsilon,
@@ -235,13 +238,13 @@ def _differences(part: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator
                 "difference": difference.mean(),
                 "difference_low": ends.low,
                 "difference_high": ends.high,
-                "share": difference.mean() / taken if taken > 0.0 else math.nan,
+                "share": difference.mean() / damage if damage > 0.0 else math.nan,
                 "p": signed_rank(difference),
             }
 
 
-def _by_seed(own: pd.DataFrame) -> pd.DataFrame:
+def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
     # A space without seeds has one of each ticket, and they are a pair. Trials that no column
     # tells apart count once.
-    seeds = own["config/seed"].fillna(0).astype(int)
-    return own.set_index(seeds).loc[~seeds.duplicated().to_numpy()]
+    seeds = rows["config/seed"].fillna(0).astype(int)
+    return rows.set_index(seeds).loc[~seeds.duplicated().to_numpy()]

@@ -34,13 +34,13 @@ def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, 
     if rows.empty:
         return [_nothing(trials)]
     problem, lines = problem_axes(map(str, rows.columns)), []
-    for values, own in _parts(rows, problem):
+    for values, part_rows in _parts(rows, problem):
         opening = f"{in_words(values)}: " if problem else ""
-        for _, ticket in own.groupby(list(GROUP), dropna=False, sort=True):
+        for _, ticket in part_rows.groupby(list(GROUP), dropna=False, sort=True):
             trained = trained_under(trials, manifest, float(ticket["epsilon"].iloc[0]))
             rows_of = {str(row["metric"]): row for _, row in ticket.iterrows()}
             lines += [opening + line for line in _ticket(rows_of, trained)]
-        lines += [opening + line for line in tested(own)]
+        lines += [opening + line for line in tested(part_rows)]
     return lines
 
 
@@ -66,8 +66,8 @@ def _nothing(trials: pd.DataFrame) -> str:
 
 def trained_under(trials: pd.DataFrame, manifest: Mapping[str, Any], epsilon: float) -> str | None:
     """The attack that tickets of ``epsilon`` were trained under; None where they have several."""
-    own = trials[trials["config/epsilon"].eq(epsilon)]
-    names = setting(own, manifest, "attack.name").dropna().unique()
+    subset = trials[trials["config/epsilon"].eq(epsilon)]
+    names = setting(subset, manifest, "attack.name").dropna().unique()
     return str(names[0]) if len(names) == 1 else None
 
 
@@ -77,20 +77,20 @@ def _parts(
     if not problem:
         yield {}, rows
         return
-    for values, own in rows.groupby(list(problem), dropna=False, sort=True):
-        yield dict(zip(problem, values, strict=True)), own
+    for values, part in rows.groupby(list(problem), dropna=False, sort=True):
+        yield dict(zip(problem, values, strict=True)), part
 
 
 def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]:
     """Sentences on one sparsity and epsilon, its ``rows`` by metric, clean CVaR first."""
-    own, clean = named(rows), next(iter(rows.values()))
+    attack_list, clean = named(rows), next(iter(rows.values()))
     metric = str(clean["metric"])
     cvar = "CVaR" if metric == CLEAN else label(metric)
     sparsity, epsilon = float(clean["sparsity"]), float(clean["epsilon"])
     where = "" if pd.isna(sparsity) else f"At sparsity {percent(sparsity)}, "
     who = f"tickets trained at epsilon {epsilon:g}"
     opening = where + who if where else who[0].upper() + who[1:]
-    first = nearest(own, trained=trained, epsilon=epsilon)
+    first = nearest(attack_list, trained=trained, epsilon=epsilon)
     if first is None:
         yield f"{opening} {_change(clean, f'of {cvar} on clean paths')}; no search attacked them."
         return
@@ -113,11 +113,11 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]
         yield f"{opening} {price} and {gain}, {over}{_verdict(attacked)}."
     if trained and model(trained) != first.model:
         yield f"They were trained under {trained}, a threat that no test of them poses."
-    tame = [attack for attack in own if not _runaways(rows[attack.column])]
+    tame = [attack for attack in attack_list if not _runaways(rows[attack.column])]
     others = [attack for attack in tame if attack != first and attack.hardness > 0]
     if others:
         yield _others(rows, others)
-    if wild := [attack for attack in own if attack not in tame]:
+    if wild := [attack for attack in attack_list if attack not in tame]:
         yield _wild(rows, wild)
 
 
@@ -146,17 +146,17 @@ def _runaways(row: pd.Series) -> int:
 
 
 def _wild(rows: Mapping[str, pd.Series], wild: Sequence[Attack]) -> str:
-    said = []
+    phrases = []
     for attack in wild:
         row = rows[attack.column]
-        said.append(
+        phrases.append(
             f"{attack} ({row['standard_runaways']} standard and {row['robust_runaways']} robust "
             f"of {row['seeds']}; {amount(row['standard_median'])} and "
             f"{amount(row['robust_median'])})"
         )
     return (
         f"Hedges run away, losing over {RUNAWAY:g} times what they lose on clean paths, so "
-        f"that medians say more than means, under {', '.join(said)}."
+        f"that medians say more than means, under {', '.join(phrases)}."
     )
 
 
@@ -167,8 +167,8 @@ def _others(rows: Mapping[str, pd.Series], others: Sequence[Attack]) -> str:
         side = "lose" if row["difference_high"] < 0.0 else "no clear change"
         side = "gain" if row["difference_low"] > 0.0 else side
         sides[side].append(f"{attack} ({amount(row['difference'], signed=True)})")
-    said = [f"{side} under {', '.join(names)}" for side, names in sides.items() if names]
-    return f"Other attacks on them: {'; '.join(said)}."
+    phrases = [f"{side} under {', '.join(names)}" for side, names in sides.items() if names]
+    return f"Other attacks on them: {'; '.join(phrases)}."
 
 
 def tested(rows: pd.DataFrame) -> Iterator[str]:
@@ -183,5 +183,5 @@ def tested(rows: pd.DataFrame) -> Iterator[str]:
     if seeds < (least := least_seeds(number)):
         yield f"Intervals are uncorrected; {test} needs {least} seeds and has {seeds}."
         return
-    told = int(rows["p_holm"].le(0.05).sum())
-    yield f"By {test}, {told} of the {number} differences are told apart from 0 at 5 %."
+    discoveries = int(rows["p_holm"].le(0.05).sum())
+    yield f"By {test}, {discoveries} of the {number} differences are told apart from 0 at 5 %."

@@ -40,8 +40,8 @@ def seeds(rows: pd.DataFrame, *, level: float = 0.05) -> list[str]:
     parts = [part for _, part in rows.groupby(problem, dropna=False)] if problem else [rows]
     for part in parts:
         opening = f"{configuration(part.iloc[0], problem)}: " if problem else ""
-        rest = [name for name in names if name not in problem]
-        lines += [opening + line for line in _seeds(part, rest, level)]
+        other_names = [name for name in names if name not in problem]
+        lines += [opening + line for line in _seeds(part, other_names, level)]
     return lines
 
 
@@ -54,9 +54,9 @@ def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
     else:
         reference = whole[whole["reference"]].iloc[0]
         tally = {v: int(rivals["verdict"].eq(v).sum()) for v in (BETTER, WORSE, OPEN)}
-        found = ", ".join(f"{n} {verdict}" for verdict, n in tally.items() if n)
+        verdicts = ", ".join(f"{n} {verdict}" for verdict, n in tally.items() if n)
         lines.append(
-            f"Against {configuration(reference, names)}, on the same seeds: {found} (at "
+            f"Against {configuration(reference, names)}, on the same seeds: {verdicts} (at "
             f"{percent(level)}, corrected for {plural(len(rivals), 'comparison')})."
         )
         lines += _more(rivals, level)

@@ -64,10 +64,10 @@ def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     names = parameters(frame)
     check_parameters(by, names)
     keys = [*by, *(n for n in problem_axes(names) if n not in by)]
-    rest = [n for n in names if n not in keys]
+    other_names = [n for n in names if n not in keys]
     rows: list[dict[str, Any]] = []
     for key, group in groups(frame, keys):
-        choice = by_speed(group, rest)
+        choice = by_speed(group, other_names)
         row = _opening(key, group, choice)
         if choice is not None:
             row["dense_epochs_to_95pct"] = _dense_epochs(group.loc[choice.rows])
@@ -75,7 +75,7 @@ def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     return typed(
         rows,
         {
-            **parameter_dtypes([*keys, *rest]),
+            **parameter_dtypes([*keys, *other_names]),
             "selection": "string",
             "converged": "boolean",
             "epochs_to_95pct": "float64",
@@ -111,18 +111,18 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
     frame = prepared(trials, [*_SPEED, *_WITH_SE, "cvar_05_se"], purpose="summary")
     names = parameters(frame)
     problem = problem_axes(names)
-    rest = [n for n in names if n not in (*GROUP, *problem)]
+    other_names = [n for n in names if n not in (*GROUP, *problem)]
     metrics = [m for m in [*_MEANS, *_PLAIN, *attacked] if m in frame.columns]
     ranged = [m for m in _WITH_RANGE if m in frame.columns]
     rows: list[dict[str, Any]] = []
     # In the order of the rows: sorted by sparsity within epsilon within problem.
     for key, group in groups(frame, [*problem, "epsilon", "sparsity"]):
-        choice = by_validation(group, rest)
+        choice = by_validation(group, other_names)
         row = _opening(key, group, choice) | {"seeds_awaited": lacking(group)[1]}
         if choice is not None:
             row |= _judged(group.loc[choice.rows], metrics, ranged)
-        kept = row.get("sparsity_achieved", float("nan"))
-        row["remaining"] = 100.0 * (1.0 - (kept if kept == kept else row["sparsity"]))
+        sparsity = row.get("sparsity_achieved", float("nan"))
+        row["remaining"] = 100.0 * (1.0 - (sparsity if sparsity == sparsity else row["sparsity"]))
         rows.append(row)
     floats = [
         "remaining",
@@ -133,7 +133,7 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
         *metrics,
     ]
     dtypes = {
-        **parameter_dtypes([*GROUP, *problem, *rest]),
+        **parameter_dtypes([*GROUP, *problem, *other_names]),
         **dict.fromkeys(COUNTS, "Int64"),
         "selection": "string",
         "seeds": "Int64",

@@ -36,9 +36,9 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
         "epsilon": [or_dash(v, f"{v:g}") for v in rows["epsilon"]],
         "lr": [wording.rate(r, absent="–") for r in records],
     }
-    shown = {n for n in cells if rows[n].notna().any()}
-    shown |= {"lr"} if "per seed" in cells["lr"] else set()
-    cells = {name: column for name, column in cells.items() if name in shown}
+    names = {n for n in cells if rows[n].notna().any()}
+    names |= {"lr"} if "per seed" in cells["lr"] else set()
+    cells = {name: column for name, column in cells.items() if name in names}
     cells["trials"] = ["/".join(str(int(r[n])) for n in _OUTCOMES) for r in records]
     if width >= _WIDE and "epochs" in rows:
         cells["epochs"] = [or_dash(v, f"{v:.3g}") for v in rows["epochs"]]
@@ -49,8 +49,8 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
     ):
         cells[heading] = [_with_error(r[metric], r[f"{metric}_se"], spec) for r in records]
     if width >= _WIDE:
-        found = [c for c in map(str, rows.columns) if c.startswith("attacked_cvar_05@")]
-        for name in sorted(found, key=lambda c: "@path_pgd:" not in c)[:_MOST_ATTACKS]:
+        attack_columns = [c for c in map(str, rows.columns) if c.startswith("attacked_cvar_05@")]
+        for name in sorted(attack_columns, key=lambda c: "@path_pgd:" not in c)[:_MOST_ATTACKS]:
             heading = f"CVaR 5 %\n{name.split('@')[1]}"
             cells[heading] = [or_dash(v, wording.amount(v)) for v in rows[name]]
     if width >= _WIDE + _A_PARAMETER * len(_problem(rows)) and "weights_kept" in rows:
@@ -79,30 +79,33 @@ def untrained(hedges: pd.DataFrame) -> Table:
 def compared(rows: pd.DataFrame) -> Table:
     """The best of :func:`analysis.compare` and its reference, for the terminal."""
     rows = rows[rows["left_out"].isna()]
-    shown = rows[rows["reference"] | (pd.Series(range(len(rows)), rows.index) < _MOST_COMPARED)]
-    left = len(rows) - len(shown)
-    more = f" {wording.plural(left, 'more row')} in seeds.csv." if left else ""
+    visible_rows = rows[
+        rows["reference"] | (pd.Series(range(len(rows)), rows.index) < _MOST_COMPARED)
+    ]
+    remainder = len(rows) - len(visible_rows)
+    more = f" {wording.plural(remainder, 'more row')} in seeds.csv." if remainder else ""
     table = titled(
         title="Configurations on the same seeds, against the best by validation risk",
         caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; 95 % bootstrap "
         f"interval of the difference; p by Wilcoxon, corrected by Holm.{more}",
     )
-    records = [row for _, row in shown.iterrows()]
+    records = [row for _, row in visible_rows.iterrows()]
     words = {"sparsity": wording.percent}
     cells = {
-        n: [or_dash(v, words.get(n, wording.value)(v)) for v in shown[n]]
+        n: [or_dash(v, words.get(n, wording.value)(v)) for v in visible_rows[n]]
         for n in seed_findings.compared_parameters(rows)
     }
-    cells["CVaR 5 %"] = [f"{v:.3f}" for v in shown["mean"]]
-    cells["less best"] = [or_dash(v, f"{v:+.3f}") for v in shown["difference"]]
+    cells["CVaR 5 %"] = [f"{v:.3f}" for v in visible_rows["mean"]]
+    cells["less best"] = [or_dash(v, f"{v:+.3f}") for v in visible_rows["difference"]]
     cells["interval"] = [
         or_dash(r["difference_low"], f"{r['difference_low']:+.3f} to {r['difference_high']:+.3f}")
         for r in records
     ]
-    cells["p"] = [or_dash(v, f"{v:.2g}") for v in shown["p_holm"]]
+    cells["p"] = [or_dash(v, f"{v:.2g}") for v in visible_rows["p_holm"]]
     cells["verdict"] = ["reference" if r["reference"] else r["verdict"] for r in records]
     cells["more seeds"] = [
-        "–" if pd.isna(n) else seed_findings.seeds_needed(int(n)) for n in shown["more_seeds"]
+        "–" if pd.isna(n) else seed_findings.seeds_needed(int(n))
+        for n in visible_rows["more_seeds"]
     ]
     return filled(table, cells)
 
@@ -133,7 +136,7 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
 
     The budgets of an attack stand side by side.
     """
-    left = max(0, len(rows) - MOST_ROWS)
+    remainder = max(0, len(rows) - MOST_ROWS)
     rows = rows.head(MOST_ROWS)
     swept = rows["epsilon"].notna().any()
     labels = _problem(rows)
@@ -142,9 +145,11 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
         for sparsity, network in zip(rows["sparsity"], rows["network"], strict=True)
     ]
     labels |= {"epsilon": [or_dash(e, f"{e:g}") for e in rows["epsilon"]]} if swept else {}
-    taken = sum(2 + max(map(len, [name, *texts])) for name, texts in labels.items())
+    label_width = sum(2 + max(map(len, [name, *texts])) for name, texts in labels.items())
     clean = clean_column(named(map(str, rows.columns)))
-    blocks = _packed(_threats(rows, clean), max(1, (min(width, _WIDEST) - taken) // _AN_ESTIMATE))
+    blocks = _packed(
+        _threats(rows, clean), max(1, (min(width, _WIDEST) - label_width) // _AN_ESTIMATE)
+    )
     tables = []
     for block in blocks:
         cells = {
@@ -156,7 +161,7 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
     tables[-1].caption = (
         "Currency per option (S0 = 100), mean over seeds ± one standard error; larger is better."
         + (" Epsilon: attack budget in training." if swept else "")
-        + (f" {wording.plural(left, 'more row')} in robustness.csv." if left else "")
+        + (f" {wording.plural(remainder, 'more row')} in robustness.csv." if remainder else "")
     )
     return tables
 
@@ -164,28 +169,28 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
 def controls(rows: pd.DataFrame, *, width: int) -> Table:
     """:func:`analysis.controls`, clean and attacked side by side, as far as ``width`` has room."""
     attacked = rows["metric"].str.startswith("attacked_")
-    shown, clean = rows[~attacked].head(MOST_ROWS), str(rows["metric"].iloc[0])
-    left = int((~attacked).sum()) - len(shown)
-    more = f" {wording.plural(left, 'more row')} in controls.csv." if left else ""
+    visible_rows, clean = rows[~attacked].head(MOST_ROWS), str(rows["metric"].iloc[0])
+    remainder = int((~attacked).sum()) - len(visible_rows)
+    more = f" {wording.plural(remainder, 'more row')} in controls.csv." if remainder else ""
     table = titled(
         title="CVaR of tickets and of their controls",
         caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
         f"ticket less the control on the same seeds, with its 95 % bootstrap interval.{more}",
     )
-    cells = _problem(shown)
-    cells["sparsity"] = [wording.percent(v) for v in shown["sparsity"]]
-    if shown["epsilon"].notna().any():
-        cells["epsilon"] = [or_dash(v, f"{v:g}") for v in shown["epsilon"]]
-    cells["network"] = shown["kind"].tolist()
-    cells["seeds"] = [str(n) for n in shown["seeds"]]
-    cells["kept"] = [or_dash(v, f"{v:,.0f}") for v in shown["weights_kept"]]
-    cells |= _ahead(shown, label(clean))
+    cells = _problem(visible_rows)
+    cells["sparsity"] = [wording.percent(v) for v in visible_rows["sparsity"]]
+    if visible_rows["epsilon"].notna().any():
+        cells["epsilon"] = [or_dash(v, f"{v:g}") for v in visible_rows["epsilon"]]
+    cells["network"] = visible_rows["kind"].tolist()
+    cells["seeds"] = [str(n) for n in visible_rows["seeds"]]
+    cells["kept"] = [or_dash(v, f"{v:,.0f}") for v in visible_rows["weights_kept"]]
+    cells |= _ahead(visible_rows, label(clean))
     under: dict[str, list[str]] = {}
     if attacked.any():
         keys = [*_problem(rows), "sparsity", "epsilon", "kind"]
-        beside = shown[keys].merge(rows[attacked], on=keys, how="left")
-        names = beside["metric"].dropna().str.partition("@")[2].unique()
-        under = _ahead(beside, names[0].replace(":", "\n") if len(names) == 1 else "attacked")
+        pairs = visible_rows[keys].merge(rows[attacked], on=keys, how="left")
+        names = pairs["metric"].dropna().str.partition("@")[2].unique()
+        under = _ahead(pairs, names[0].replace(":", "\n") if len(names) == 1 else "attacked")
     spare: tuple[list[str], ...] = ([], ["kept"], ["kept", "seeds"], [*under], [*under, "kept"])
     for dropped in (*spare, [*under, "kept", "seeds"]):
         left_over = {n: texts for n, texts in (cells | under).items() if n not in dropped}

@@ -56,12 +56,12 @@ def baselines(
         rng: of the bootstrap.
     """
     prepared = _distinct(manifest, data)
-    found = dict.fromkeys(name for one in prepared for name in one)
-    order = [*(name for name in NAMES if name in found), *(n for n in found if n not in NAMES)]
+    names = dict.fromkeys(name for one in prepared for name in one)
+    order = [*(name for name in NAMES if name in names), *(n for n in names if n not in NAMES)]
     rows: list[dict[str, Any]] = []
     for key in order:
-        held = pd.DataFrame([one[key] for one in prepared if key in one])
-        values = held.reindex(columns=list(METRICS)).astype("float64")
+        records = pd.DataFrame([one[key] for one in prepared if key in one])
+        values = records.reindex(columns=list(METRICS)).astype("float64")
         name, judged = NAMES.get(key, (key, "test"))
         judged = judged if held_out or judged != "test" else "validation"
         ends = interval(values["kappa"].dropna(), confidence=confidence, rng=rng)
@@ -80,23 +80,23 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
         rows: from :func:`baselines`.
         cell: of the table of cells; None where none was chosen.
     """
-    known = {str(row["baseline"]): row for _, row in rows.iterrows()}
+    entries = {str(row["baseline"]): row for _, row in rows.iterrows()}
     lines = []
-    if "boosted_classes" in known and cell is not None:
-        trees = known["boosted_classes"]
-        said = [
+    if "boosted_classes" in entries and cell is not None:
+        trees = entries["boosted_classes"]
+        phrases = [
             f"{words} {amount(trees[metric])} against {amount(cell[metric])}"
             for metric, words in (("cross_entropy", "cross-entropy"), ("kappa", "kappa"))
             if metric in cell and pd.notna(cell[metric]) and pd.notna(trees[metric])
         ]
-        if said:
+        if phrases:
             lines.append(
-                f"On {trees['rows']} rows, {trees['name']} has {', '.join(said)} of the X-NN."
+                f"On {trees['rows']} rows, {trees['name']} has {', '.join(phrases)} of the X-NN."
             )
-    if {"boosted_offsets", "boosted_offsets_in_sample"} <= known.keys():
-        judged = known["boosted_offsets"]["rows"]
+    if {"boosted_offsets", "boosted_offsets_in_sample"} <= entries.keys():
+        judged = entries["boosted_offsets"]["rows"]
         test, inside = (
-            float(known[f"boosted_offsets{end}"]["kappa"]) for end in ("", "_in_sample")
+            float(entries[f"boosted_offsets{end}"]["kappa"]) for end in ("", "_in_sample")
         )
         lines.append(
             f"Boosted trees with offsets have kappa {amount(test)} on {judged} rows; fitted and "
@@ -111,12 +111,12 @@ def _distinct(
 ) -> list[Mapping[str, Mapping[str, float]]]:
     """The baselines of every preparation, those of the same seed and data once."""
     prepared = manifest.get("preparations")
-    found: dict[str, Mapping[str, Any]] = {}
+    entries: dict[str, Mapping[str, Any]] = {}
     for one in prepared.values() if isinstance(prepared, Mapping) else ():
         if not isinstance(one, Mapping) or not isinstance(one.get("baselines"), Mapping):
             continue
         if data and one.get("data_sha256") not in data:
             continue
         identity = [one.get("seed"), one.get("data_sha256"), one["baselines"]]
-        found.setdefault(json.dumps(identity, sort_keys=True, default=str), one["baselines"])
-    return list(found.values())
+        entries.setdefault(json.dumps(identity, sort_keys=True, default=str), one["baselines"])
+    return list(entries.values())

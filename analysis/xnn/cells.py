@@ -109,7 +109,7 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     rows: list[dict[str, Any]] = []
     for values, group in groups(who, names):
         tally, done = counts(group), group[group["status"].eq("completed")]
-        own = numbers.loc[done.index]
+        cell_numbers = numbers.loc[done.index]
         row: dict[str, Any] = {
             **values,
             **tally,
@@ -119,14 +119,14 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
             "paired": " or ".join(done["paired"].unique()) or None,
         }
         for metric in bounded:
-            known = own[metric].dropna()
+            scores = cell_numbers[metric].dropna()
             # Two or three of many seeds would pass for all of them.
             ends = Interval(low=np.nan, high=np.nan)
-            if len(known) == len(done) or len(known) >= MIN_SEEDS:
-                ends = interval(known, confidence=confidence, rng=rng)
-            row |= {metric: known.mean(), f"{metric}_sd": known.std()}
+            if len(scores) == len(done) or len(scores) >= MIN_SEEDS:
+                ends = interval(scores, confidence=confidence, rng=rng)
+            row |= {metric: scores.mean(), f"{metric}_sd": scores.std()}
             row |= {f"{metric}_low": ends.low, f"{metric}_high": ends.high}
-        rows.append(row | {metric: own[metric].mean() for metric in means})
+        rows.append(row | {metric: cell_numbers[metric].mean() for metric in means})
     ends_of = [f"{metric}{end}" for metric in bounded for end in ("", "_sd", "_low", "_high")]
     return typed(
         rows,
@@ -152,8 +152,10 @@ def spelled_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFra
             column = f"config/{name}"
             dtype = schema.column(column, "xnn").dtype
             fixed = pd.Series(study[part][key], index=trials.index, dtype=dtype)
-            own = trials[column].astype(fixed.dtype).fillna(fixed) if column in trials else fixed
-            trials = trials.assign(**{column: own})
+            values = (
+                trials[column].astype(fixed.dtype).fillna(fixed) if column in trials else fixed
+            )
+            trials = trials.assign(**{column: values})
     return trials
 
 
@@ -171,8 +173,8 @@ def differences(trials: pd.DataFrame) -> pd.DataFrame:
     """
     merged = _merged(trials)
     numbers = _paired(merged)[1]
-    apart = numbers[[name for name in numbers if str(name).endswith("_minus_plain")]]
-    return merged[merged["status"].eq("completed")].join(apart)
+    excess = numbers[[name for name in numbers if str(name).endswith("_minus_plain")]]
+    return merged[merged["status"].eq("completed")].join(excess)
 
 
 @checked
@@ -262,11 +264,11 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
     """The metrics of ``frame`` that cells are made of, and those that they are paired with."""
-    wanted = dict.fromkeys((*_WITH_INTERVAL, *_MEANS, *PAIRED, *PAIRED.values(), *_OF_PLAIN))
-    numbers = frame[[name for name in wanted if name in frame]].astype("float64")
+    names = dict.fromkeys((*_WITH_INTERVAL, *_MEANS, *PAIRED, *PAIRED.values(), *_OF_PLAIN))
+    numbers = frame[[name for name in names if name in frame]].astype("float64")
     # Its R2 on permuted rows is not known, and is near 0, as is that of all.
-    held = numbers.reindex(columns=list(_OF_PLAIN))
-    gain = held["r2_plain"] - held.max(axis=1, skipna=False)
+    controls = numbers.reindex(columns=list(_OF_PLAIN))
+    gain = controls["r2_plain"] - controls.max(axis=1, skipna=False)
     return numbers.assign(**{PAIRED[GAIN]: gain})
 
 
@@ -277,14 +279,14 @@ def _paired(merged: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         ["status", "plain", *(name for name in map(str, merged) if name.startswith("config/"))]
     ]
     numbers = _numbers(merged)
-    known = {metric: own for metric, own in PAIRED.items() if metric in numbers}
-    held = numbers.reindex(columns=list(known.values())).set_axis(list(known), axis=1)
+    pairs = {metric: plain for metric, plain in PAIRED.items() if metric in numbers}
+    references = numbers.reindex(columns=list(pairs.values())).set_axis(list(pairs), axis=1)
     who = who.assign(paired="plain network")
     shared = ["seed", *(name for name in axes(who) if name not in _PULL)]
     for _, rows in groups(who, shared):
-        own = rows.index[rows["plain"] & rows["status"].eq("completed")]
-        if len(own):
+        plain = rows.index[rows["plain"] & rows["status"].eq("completed")]
+        if len(plain):
             who.loc[rows.index, "paired"] = "weight 0"
-            held.loc[rows.index] = numbers.loc[own[0], list(known)].to_numpy()
-    apart = (numbers[list(known)] - held).add_suffix("_minus_plain")
-    return who, numbers.assign(**apart)
+            references.loc[rows.index] = numbers.loc[plain[0], list(pairs)].to_numpy()
+    excess = (numbers[list(pairs)] - references).add_suffix("_minus_plain")
+    return who, numbers.assign(**excess)

@@ -47,9 +47,9 @@ def by_group(
         plain: that of the plain network beside it, where the sweep has trials of it.
     """
     rows: list[dict[str, Any]] = []
-    for network, own in ((CHOSEN, cell), (PLAIN, plain)):
-        if own is not None:
-            rows += _rows(network, members(trials, own))
+    for network, network_cell in ((CHOSEN, cell), (PLAIN, plain)):
+        if network_cell is not None:
+            rows += _rows(network, members(trials, network_cell))
     spread = [f"{name}{end}" for name in SPREADS for end in ENDS]
     rates = [f"{name}{end}" for name in RATES for end in ENDS]
     texts = dict.fromkeys(("network", "column", "group"), "string")
@@ -66,20 +66,20 @@ def by_group(
 
 def sentences(rows: pd.DataFrame) -> list[str]:
     """What :func:`by_group` shows of the X-NN, and what of it is the plain network's too."""
-    own, plain = (_between(rows, network) for network in (CHOSEN, PLAIN))
-    if own is None:
+    spread, plain = (_between(rows, network) for network in (CHOSEN, PLAIN))
+    if spread is None:
         return []
     lines = []
-    if pd.notna(own["selection_rate_ratio"]):
-        beside = ""
+    if pd.notna(spread["selection_rate_ratio"]):
+        comparison = ""
         if plain is not None and pd.notna(plain["selection_rate_ratio"]):
-            beside = f"; the plain network's is {_with_ends(plain, 'selection_rate_ratio')}"
-        lines.append(f"{_ratio(rows, own)}{beside}.")
+            comparison = f"; the plain network's is {_with_ends(plain, 'selection_rate_ratio')}"
+        lines.append(f"{_ratio(rows, spread)}{comparison}.")
     for rate in ("true_positive_rate", "false_positive_rate", "kappa"):
-        if pd.notna(own[f"{rate}_difference"]):
+        if pd.notna(spread[f"{rate}_difference"]):
             words = rate.replace("_", " ").capitalize()
-            between = _with_ends(own, f"{rate}_difference")
-            lines.append(f"{words} differs by {between} between the groups of {own['column']}.")
+            between = _with_ends(spread, f"{rate}_difference")
+            lines.append(f"{words} differs by {between} between the groups of {spread['column']}.")
     if lines:
         lines.append(
             "Differences cannot be negative, so compare them with the width of their interval; "
@@ -97,35 +97,39 @@ def uncompared(done: pd.DataFrame, column: object) -> list[str]:
     """
     if column is None or "groups" not in done:
         return []
-    few, known = int(done["groups"].lt(2).sum()), int(done["groups"].notna().sum())
+    few, total = int(done["groups"].lt(2).sum()), int(done["groups"].notna().sum())
     if not few:
         return []
-    where = "" if few == known else f" at {few} of {plural(known, 'seed')}"
+    where = "" if few == total else f" at {few} of {plural(total, 'seed')}"
     return [f"No two groups of {column} have 30 rows each{where}, so none are compared."]
 
 
 def _between(rows: pd.DataFrame, network: str) -> pd.Series | None:
-    own = rows[rows["network"].eq(network) & rows["group"].eq("all")]
-    return own.iloc[0] if len(own) else None
+    matches = rows[rows["network"].eq(network) & rows["group"].eq("all")]
+    return matches.iloc[0] if len(matches) else None
 
 
-def _ratio(rows: pd.DataFrame, own: pd.Series) -> str:
-    apart = rows[rows["network"].eq(CHOSEN) & rows["group"].ne("all")]
-    ranked = apart.dropna(subset="selection_rate").sort_values("selection_rate", kind="stable")
+def _ratio(rows: pd.DataFrame, spread: pd.Series) -> str:
+    group_rows = rows[rows["network"].eq(CHOSEN) & rows["group"].ne("all")]
+    ranked = group_rows.dropna(subset="selection_rate").sort_values(
+        "selection_rate", kind="stable"
+    )
     least, most = (
         f"{row['group']} ({percent(round(row['selection_rate'], 3))})"
         for row in (ranked.iloc[0], ranked.iloc[-1])
     )
-    if own["selection_rate_ratio"] < FOUR_FIFTHS:
-        reached = own["selection_rate_ratio_high"] >= FOUR_FIFTHS
-        said = "below the four-fifths rule" + (", which its interval reaches" if reached else "")
+    if spread["selection_rate_ratio"] < FOUR_FIFTHS:
+        reached = spread["selection_rate_ratio_high"] >= FOUR_FIFTHS
+        judgement = "below the four-fifths rule" + (
+            ", which its interval reaches" if reached else ""
+        )
     else:
-        partly = own["selection_rate_ratio_low"] < FOUR_FIFTHS
-        said = "not below the four-fifths rule"
-        said += ", though part of its interval is" if partly else ""
+        partly = spread["selection_rate_ratio_low"] < FOUR_FIFTHS
+        judgement = "not below the four-fifths rule"
+        judgement += ", though part of its interval is" if partly else ""
     return (
-        f"By {own['column']}, class 8 is predicted least often of {least} and most often of "
-        f"{most}: a ratio of {_with_ends(own, 'selection_rate_ratio')}, {said}"
+        f"By {spread['column']}, class 8 is predicted least often of {least} and most often of "
+        f"{most}: a ratio of {_with_ends(spread, 'selection_rate_ratio')}, {judgement}"
     )
 
 
@@ -142,10 +146,10 @@ def _rows(network: str, done: pd.DataFrame) -> Iterator[dict[str, Any]]:
         if match and rate.removesuffix("_low").removesuffix("_high") in RATES:
             value = done[name].astype("float64").mean()
             groups.setdefault((match["column"], match["level"]), {})[rate] = value
-    known = {key: of for key, of in groups.items() if any(pd.notna(v) for v in of.values())}
-    for (column, level), of in known.items():
+    finite = {key: of for key, of in groups.items() if any(pd.notna(v) for v in of.values())}
+    for (column, level), of in finite.items():
         yield {"network": network, "column": column, "group": level, "seeds": len(done), **of}
-    columns = list(dict.fromkeys(column for column, _ in known))
+    columns = list(dict.fromkeys(column for column, _ in finite))
     spread = {
         f"{name}{end}": done[f"{name}{end}"].astype("float64").mean()
         for name in SPREADS

@@ -57,17 +57,17 @@ def choice(
     return lines
 
 
-def front(found: Front, table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+def front(bargains: Front, table: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """How many bargains there are, and which is the knee; nothing where there is one at most."""
-    if len(found.rows) < 2:
+    if len(bargains.rows) < 2:
         return []
     lines = [
-        f"{len(found.rows)} of {plural(len(whole(table)), 'cell')} cannot be beaten in both cost "
-        f"and gain; they hold {found.hypervolume:.4f} nat of the area above gain 0 and below a "
-        f"cost of {HORIZON:g} nat."
+        f"{len(bargains.rows)} of {plural(len(whole(table)), 'cell')} cannot be beaten in both "
+        f"cost and gain; they hold {bargains.hypervolume:.4f} nat of the area above gain 0 and "
+        f"below a cost of {HORIZON:g} nat."
     ]
-    if found.knee is not None:
-        knee = found.rows.loc[[found.knee]].iloc[0]
+    if bargains.knee is not None:
+        knee = bargains.rows.loc[[bargains.knee]].iloc[0]
         lines.append(
             f"Their knee is {cell_name(knee, telling(table, names))}: "
             f"{estimate(knee, COST, signed=True)} nat, gain {estimate(knee, GAIN, signed=True)}."
@@ -84,13 +84,13 @@ def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) ->
             table where None was chosen.
         names: the axes of the table.
     """
-    known = table[table["seeds"].gt(0)]
-    if "clusters" not in table or known.empty or not {"r2_untrained", "r2_permuted"} <= set(known):
+    rows = table[table["seeds"].gt(0)]
+    if "clusters" not in table or rows.empty or not {"r2_untrained", "r2_permuted"} <= set(rows):
         return []
-    one = known.iloc[0] if cell is None else cell
-    held = {n: one[n] for n in names if n not in ("method", "adj_weight", "clusters")}
-    known = of_problem(known, held)
-    by = known.groupby("clusters")[["r2_untrained", "r2_permuted"]].mean().dropna()
+    one = rows.iloc[0] if cell is None else cell
+    fixed = {n: one[n] for n in names if n not in ("method", "adj_weight", "clusters")}
+    rows = of_problem(rows, fixed)
+    by = rows.groupby("clusters")[["r2_untrained", "r2_permuted"]].mean().dropna()
     if len(by) < 2:
         return []
     (few, first), (many, last) = ((by.index[i], by.iloc[i]) for i in (0, -1))
@@ -129,12 +129,12 @@ def faithfulness(cell: pd.Series, done: pd.DataFrame) -> list[str]:
         lines.append(
             "On distances to as many random rows its nodes have an R2 of "
             f"{amount(cell['r2_random_points'])}; what they tell of these centroids beyond it is "
-            f"{_known(cell, done, 'specificity')}."
+            f"{_difference(cell, done, 'specificity')}."
         )
     if pd.notna(cell.get("selectivity")):
         lines.append(
             "Without the nodes of a centroid, the change of cross-entropy on its own rows, less "
-            f"that on others, is {_known(cell, done, 'selectivity', ' nat')}."
+            f"that on others, is {_difference(cell, done, 'selectivity', ' nat')}."
         )
     surrogate = ("surrogate_agreement", "surrogate_cross_entropy")
     if all(pd.notna(cell.get(name)) for name in surrogate):
@@ -165,12 +165,14 @@ def duration(epochs: pd.DataFrame, done: pd.DataFrame, plain: pd.DataFrame) -> l
         return []
     # Of the trial so far; the first epoch also reads its data.
     by = epochs.groupby("trial_id")["seconds"].agg(lambda s: s.sort_values().diff().median())
-    own, held = (by.reindex(frame["trial_id"]).dropna().median() for frame in (done, plain))
-    if not (own > 0.0 and held > 0.0):
+    seconds, plain_seconds = (
+        by.reindex(frame["trial_id"]).dropna().median() for frame in (done, plain)
+    )
+    if not (seconds > 0.0 and plain_seconds > 0.0):
         return []
     return [
-        f"An epoch of it takes {own / held:.2f} times as long as one of the plain network "
-        f"({own:.3g} s against {held:.3g} s; this depends on the machine)."
+        f"An epoch of it takes {seconds / plain_seconds:.2f} times as long as one of the plain "
+        f"network ({seconds:.3g} s against {plain_seconds:.3g} s; this depends on the machine)."
     ]
 
 
@@ -197,15 +199,15 @@ def _gained(cell: pd.Series) -> str:
     level = {0: ", which cannot be told apart from 0", -1: ", so controls explain more"}
     side = "above" if cell[GAIN] >= 0.0 else "below"
     rivals = {name: cell.get(f"r2_{name}") for name in CONTROLS}
-    known = {name: float(r2) for name, r2 in rivals.items() if r2 is not None and pd.notna(r2)}
+    finite = {name: float(r2) for name, r2 in rivals.items() if r2 is not None and pd.notna(r2)}
     largest = ""
-    if known:
-        name = max(known, key=known.__getitem__)
-        largest = f" (largest mean of a control: {amount(known[name])}, {CONTROLS[name]})"
-    own = f" of {amount(cell['r2_mean'])}" if pd.notna(cell.get("r2_mean")) else ""
+    if finite:
+        name = max(finite, key=finite.__getitem__)
+        largest = f" (largest mean of a control: {amount(finite[name])}, {CONTROLS[name]})"
+    r2_text = f" of {amount(cell['r2_mean'])}" if pd.notna(cell.get("r2_mean")) else ""
     # The best control may be another at every seed, so no two means differ by the gain.
     return (
-        f"and its nodes' R2{own} lies on average {side} the best control "
+        f"and its nodes' R2{r2_text} lies on average {side} the best control "
         f"of its seed, a gain of {estimate(cell, GAIN, signed=True)}"
         f"{level.get(verdict(cell, GAIN), '')}{largest}"
     )
@@ -220,13 +222,13 @@ def _over(cell: pd.Series, table: pd.DataFrame) -> str:
     return f"over {seeds}{missing} {'seed' if max(seeds, tried) == 1 else 'seeds'}{few}"
 
 
-def _known(cell: pd.Series, done: pd.DataFrame, metric: str, unit: str = "") -> str:
+def _difference(cell: pd.Series, done: pd.DataFrame, metric: str, unit: str = "") -> str:
     """A difference, and at how many seeds it is known where not at all of them."""
-    known, level = int(done[metric].notna().sum()), verdict(cell, metric) == 0
-    notes = [f"known at {known} of {plural(len(done), 'seed')}"] if known < len(done) else []
+    seeds, level = int(done[metric].notna().sum()), verdict(cell, metric) == 0
+    notes = [f"known at {seeds} of {plural(len(done), 'seed')}"] if seeds < len(done) else []
     notes += ["cannot be told apart from 0"] if level else []
-    said = f" ({'; '.join(notes)})" if notes else ""
-    return f"{estimate(cell, metric, signed=True)}{unit}{said}"
+    note = f" ({'; '.join(notes)})" if notes else ""
+    return f"{estimate(cell, metric, signed=True)}{unit}{note}"
 
 
 def _change(cell: pd.Series, metric: str) -> str:

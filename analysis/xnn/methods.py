@@ -62,17 +62,19 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
     Of more than three weights of a method two are told: that with the largest gain of those that
     cost at most ``within`` nats by validation loss, or the cheapest of all, and the largest.
     """
-    said = {
+    verdicts = {
         1: "it explains more",
         0: "they cannot be told apart",
         -1: "it explains less",
         None: f"with fewer than {MIN_SEEDS} seeds no interval is claimed",
     }
     lines = []
-    for name, own in rows.groupby("method", sort=True):
-        shown = _told(own, within) if len(own) > _MOST else own
-        for _, row in shown.iterrows():
-            weight = f", weight {number(row['adj_weight'])}," if len(own) > 1 else ""
+    for name, method_rows in rows.groupby("method", sort=True):
+        visible_rows = (
+            _highlights(method_rows, within) if len(method_rows) > _MOST else method_rows
+        )
+        for _, row in visible_rows.iterrows():
+            weight = f", weight {number(row['adj_weight'])}," if len(method_rows) > 1 else ""
             rival = "the plain network" if row["control"] == PLAIN else row["control"]
             many = int(row["settings"])
             where = f" and all else (mean of {many} settings)" if many > 1 else ""
@@ -80,7 +82,7 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
                 f"{name}{weight} against {rival} at the same seed{where}: "
                 f"{estimate(row, _MORE, signed=True)} of R2 gain at "
                 f"{estimate(row, _DEARER, signed=True)} nat of test cross-entropy; "
-                f"{said[verdict(row, _MORE)]}."
+                f"{verdicts[verdict(row, _MORE)]}."
             )
     return lines
 
@@ -91,12 +93,14 @@ def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict
     done = done.reindex(columns=list(dict.fromkeys([*done, _WEIGHT, *_AHEAD.values(), *_JUDGED])))
     done = done.astype(dict.fromkeys((*_AHEAD.values(), *_JUDGED), "float64"))
     others = [f"config/{name}" for name in names if name not in ("method", "adj_weight")]
-    for (method, weight), own in done[~done["plain"]].groupby([_METHOD, _WEIGHT], dropna=False):
+    for (method, weight), method_rows in done[~done["plain"]].groupby(
+        [_METHOD, _WEIGHT], dropna=False
+    ):
         rival = STEPS.get(str(method), PLAIN)
-        held = done[done[_METHOD].eq(rival)]
-        if rival == PLAIN or held.empty:
-            rival, held = PLAIN, own.assign(**dict.fromkeys(_AHEAD.values(), 0.0))
-        pairs = _ahead(own, held, [_SEED, *others])
+        rival_rows = done[done[_METHOD].eq(rival)]
+        if rival == PLAIN or rival_rows.empty:
+            rival, rival_rows = PLAIN, method_rows.assign(**dict.fromkeys(_AHEAD.values(), 0.0))
+        pairs = _ahead(method_rows, rival_rows, [_SEED, *others])
         by_seed = pairs.groupby(_SEED)[list(_AHEAD)].mean()
         if by_seed.empty:
             continue
@@ -105,14 +109,14 @@ def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict
         for name in _AHEAD:
             ends = interval(by_seed[name], confidence=confidence, rng=rng)
             row |= {name: by_seed[name].mean(), f"{name}_low": ends.low, f"{name}_high": ends.high}
-        yield row | {name: own[name].mean() for name in _JUDGED}
+        yield row | {name: method_rows[name].mean() for name in _JUDGED}
 
 
-def _ahead(own: pd.DataFrame, held: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """What ``own`` has more than ``held`` at the same ``keys``; a null is equal to a null."""
+def _ahead(method_rows: pd.DataFrame, rival_rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """What ``method_rows`` has more than ``rival_rows`` at equal ``keys``; nulls are equal."""
     both = (
         frame.groupby(keys, dropna=False, as_index=False)[list(_AHEAD.values())].mean()
-        for frame in (own, held)
+        for frame in (method_rows, rival_rows)
     )
     pairs = next(both).merge(next(both), on=keys, suffixes=("", "_of_control"))
     for name, over in _AHEAD.items():
@@ -120,9 +124,9 @@ def _ahead(own: pd.DataFrame, held: pd.DataFrame, keys: list[str]) -> pd.DataFra
     return pairs.dropna(subset=list(_AHEAD))
 
 
-def _told(own: pd.DataFrame, within: float) -> pd.DataFrame:
+def _highlights(method_rows: pd.DataFrame, within: float) -> pd.DataFrame:
     """The weight with most gain for next to nothing, and the largest."""
-    cheap = own[own[VALIDATED].le(within)]
-    by = gain(own)
-    best = cheap[by].idxmax() if cheap[by].notna().any() else own[_DEARER].idxmin()
-    return own.loc[list(dict.fromkeys([best, own["adj_weight"].idxmax()]))]
+    cheap = method_rows[method_rows[VALIDATED].le(within)]
+    by = gain(method_rows)
+    best = cheap[by].idxmax() if cheap[by].notna().any() else method_rows[_DEARER].idxmin()
+    return method_rows.loc[list(dict.fromkeys([best, method_rows["adj_weight"].idxmax()]))]

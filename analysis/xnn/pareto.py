@@ -38,8 +38,8 @@ def pareto(table: pd.DataFrame) -> Front:
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
     """
-    known = whole(table).dropna(subset=[COST, GAIN]) if COST in table else table.iloc[:0]
-    ordered = known.sort_values([COST, GAIN], ascending=[True, False], kind="stable")
+    candidates = whole(table).dropna(subset=[COST, GAIN]) if COST in table else table.iloc[:0]
+    ordered = candidates.sort_values([COST, GAIN], ascending=[True, False], kind="stable")
     before = ordered[GAIN].cummax().shift() if len(ordered) else pd.Series(dtype=float)
     front = ordered[~ordered[GAIN].le(before)] if len(ordered) else ordered
     return Front(rows=front, knee=_knee(front), hypervolume=_hypervolume(front))

@@ -30,18 +30,18 @@ def best(table: pd.DataFrame, *, within: float = WITHIN) -> pd.Series | None:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
         within: in nats.
     """
-    found = pulled(whole(table))
-    cost = VALIDATED if VALIDATED in found else COST
-    found = found[found[cost].le(within)]
-    label = schema.best(found, gain(found)) if len(found) else None
-    return None if label is None else found.loc[[label]].iloc[0]
+    candidates = pulled(whole(table))
+    cost = VALIDATED if VALIDATED in candidates else COST
+    candidates = candidates[candidates[cost].le(within)]
+    label = schema.best(candidates, gain(candidates)) if len(candidates) else None
+    return None if label is None else candidates.loc[[label]].iloc[0]
 
 
 def gain(table: pd.DataFrame) -> str:
     """The gain that cells are chosen by: on validation rows where all were measured on them."""
     done = table[table[GAIN].notna()]
-    known = f"val_{GAIN}" in done and len(done) and done[f"val_{GAIN}"].notna().all()
-    return f"val_{GAIN}" if known else GAIN
+    coverage = f"val_{GAIN}" in done and len(done) and done[f"val_{GAIN}"].notna().all()
+    return f"val_{GAIN}" if coverage else GAIN
 
 
 def whole(table: pd.DataFrame) -> pd.DataFrame:

@@ -104,10 +104,10 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
         rows: from :func:`stability`.
         cell: of the table of cells.
     """
-    own = rows[[cell is not None and label == cell.name for label in rows["cell"]]]
-    if own.empty:
+    matches = rows[[cell is not None and label == cell.name for label in rows["cell"]]]
+    if matches.empty:
         return []
-    row = own.iloc[0]
+    row = matches.iloc[0]
     line = (
         f"Between {plural(int(row['networks']), 'seed')}, coefficients of matched nodes on "
         f"matched centroids have a mean cosine of {amount(row['cosine'])} "
@@ -138,25 +138,25 @@ def same_centroids(one: Explained, other: Explained) -> tuple[Floats, Floats]:
     """
     place = {name: i for i, name in enumerate(other.columns)}
     here = [i for i, name in enumerate(one.columns) if name in place]
-    there = [place[one.columns[i]] for i in here]
-    raw = other.centroids[:, there] * other.sd[there] + other.mean[there]
+    other_columns = [place[one.columns[i]] for i in here]
+    raw = other.centroids[:, other_columns] * other.sd[other_columns] + other.mean[other_columns]
     moved = np.zeros((len(raw), len(one.columns)))
     moved[:, here] = (raw - one.mean[here]) / one.sd[here]
     whitened = [_inputs(one, points) @ one.inverse_root.T for points in (one.centroids, moved)]
-    apart = np.linalg.norm(whitened[0][:, None] - whitened[1][None], axis=-1)
-    rows, columns = scipy.optimize.linear_sum_assignment(apart)
+    distances = np.linalg.norm(whitened[0][:, None] - whitened[1][None], axis=-1)
+    rows, columns = scipy.optimize.linear_sum_assignment(distances)
     return rows, columns
 
 
 def _over_pairs(networks: Sequence[Explained]) -> dict[str, Any]:
-    found: dict[str, list[float]] = {"cosine": [], "plain_cosine": []}
+    cosines: dict[str, list[float]] = {"cosine": [], "plain_cosine": []}
     for one, other in combinations(networks, 2):
         rows, columns = same_centroids(one, other)
-        found["cosine"].append(matched(one.beta[:, rows], other.beta[:, columns]))
+        cosines["cosine"].append(matched(one.beta[:, rows], other.beta[:, columns]))
         if one.plain is not None and other.plain is not None:
-            found["plain_cosine"].append(matched(one.plain[:, rows], other.plain[:, columns]))
-    row: dict[str, Any] = {"pairs": len(found["cosine"])}
-    for name, values in found.items():
+            cosines["plain_cosine"].append(matched(one.plain[:, rows], other.plain[:, columns]))
+    row: dict[str, Any] = {"pairs": len(cosines["cosine"])}
+    for name, values in cosines.items():
         if values:
             row |= {name: np.mean(values), f"{name}_least": min(values)}
             row[f"{name}_most"] = max(values)
@@ -168,33 +168,33 @@ def _inputs(network: Explained, standard: Floats) -> Floats:
 
 
 def _read(file: TensorFile) -> Explained:
-    found = file.load()
-    if lacking := [name for name in _NEEDED if name not in found.held]:
+    contents = file.load()
+    if lacking := [name for name in _NEEDED if name not in contents.tensors]:
         raise UnreadError(f"{file.path} cannot be read (it has no {lacking[0]})")
-    held = {name: found.held[name].astype(np.float64) for name in _NEEDED}
-    plain = found.held[_PLAIN].astype(np.float64) if _PLAIN in found.held else None
-    mean, along = held["encoding.mean"], held["encoding.axes"]
-    points = held["centroids.points"]
-    if not _fit(held, plain):
+    arrays = {name: contents.tensors[name].astype(np.float64) for name in _NEEDED}
+    plain = contents.tensors[_PLAIN].astype(np.float64) if _PLAIN in contents.tensors else None
+    mean, along = arrays["encoding.mean"], arrays["encoding.axes"]
+    points = arrays["centroids.points"]
+    if not _fit(arrays, plain):
         raise UnreadError(f"{file.path} cannot be read (its tensors do not fit one another)")
     # Inputs along principal axes are not the columns, which then are the same for all seeds.
-    names = found.about.get("inputs", ()) if not len(along) else ()
+    names = contents.about.get("inputs", ()) if not len(along) else ()
     named = isinstance(names, list) and len(names) == len(mean)
     return Explained(
-        beta=np.nan_to_num(held["explanation.beta"]),
+        beta=np.nan_to_num(arrays["explanation.beta"]),
         plain=None if plain is None else np.nan_to_num(plain),
         centroids=points @ along if len(along) else points,
         columns=tuple(map(str, names)) if named else tuple(map(str, range(len(mean)))),
         mean=mean,
-        sd=held["encoding.sd"],
+        sd=arrays["encoding.sd"],
         axes=along,
-        inverse_root=held["centroids.inverse_root"],
+        inverse_root=arrays["centroids.inverse_root"],
     )
 
 
-def _fit(held: Mapping[str, Floats], plain: Floats | None) -> bool:
+def _fit(arrays: Mapping[str, Floats], plain: Floats | None) -> bool:
     """Whether shapes are those of one network: nodes, centroids, columns and their inputs."""
-    beta, points, root, mean, sd, along = (held[name] for name in _NEEDED)
+    beta, points, root, mean, sd, along = (arrays[name] for name in _NEEDED)
     if [a.ndim for a in (beta, points, root, mean, sd)] != [2, 2, 2, 1, 1] or not beta.size:
         return False
     if len(along) and (along.ndim != 2 or along.shape[1] != len(mean)):

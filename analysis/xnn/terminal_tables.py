@@ -28,11 +28,11 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
     """
     order = table.sort_values(GAIN, ascending=False, na_position="last", kind="stable")
     rows = order.head(MOST_ROWS)
-    left = len(order) - len(rows)
-    more = f" {plural(left, 'more row')} in cells.csv." if left else ""
-    apart = varied(table, names)
+    remainder = len(order) - len(rows)
+    more = f" {plural(remainder, 'more row')} in cells.csv." if remainder else ""
+    axes = varied(table, names)
     rivals = pulled(order)
-    alike = spelled(rivals.iloc[0], [n for n in names if n not in apart]) if len(rivals) else ""
+    alike = spelled(rivals.iloc[0], [n for n in names if n not in axes]) if len(rivals) else ""
     which = f"Configurations ({alike})" if alike else "Configurations"
     built = titled(
         title=f"{which} by explanation gain; means over seeds",
@@ -42,7 +42,7 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
         f"unfinished.{more}",
     )
     records = [row for _, row in rows.iterrows()]
-    cells = {n.replace("adj_", ""): [_axis(row, n) for row in records] for n in apart}
+    cells = {n.replace("adj_", ""): [_axis(row, n) for row in records] for n in axes}
     cells["trials"] = ["/".join(str(int(row[n])) for n in _OUTCOMES) for row in records]
     cells["CE"] = _numbers(rows, "cross_entropy")
     cells["cost"] = [_estimate(row, COST) for row in records]
@@ -59,7 +59,7 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
     return filled(built, cells)
 
 
-def beside(rows: pd.DataFrame) -> Table:
+def baselines(rows: pd.DataFrame) -> Table:
     """:func:`analysis.xnn.baselines.baselines`, for the terminal."""
     built = titled(
         title="What an X-NN stands beside; means over seeds",
@@ -74,17 +74,19 @@ def beside(rows: pd.DataFrame) -> Table:
 
 def groups(rows: pd.DataFrame, *, width: int) -> Table:
     """The groups of :func:`analysis.xnn.fairness.by_group`, for the terminal."""
-    shown = rows[rows["group"].ne("all")].head(MOST_ROWS)
+    visible_rows = rows[rows["group"].ne("all")].head(MOST_ROWS)
     built = titled(
         title="Decisions by group of insured; means over seeds",
         caption="Selected: predicted to be of class 8. [95 % bootstrap intervals over test rows.]",
     )
-    cells = {"model": shown["network"].tolist()}
-    cells["group"] = [f"{c} {g}" for c, g in zip(shown["column"], shown["group"], strict=True)]
+    cells = {"model": visible_rows["network"].tolist()}
+    cells["group"] = [
+        f"{c} {g}" for c, g in zip(visible_rows["column"], visible_rows["group"], strict=True)
+    ]
     headings = {"selection_rate": "selected", "true_positive_rate": "true positives"}
     headings |= {"false_positive_rate": "false positives", "kappa": "kappa"}
     for rate, heading in headings.items():
-        cells[heading] = [_with_ends(row, rate) for _, row in shown.iterrows()]
+        cells[heading] = [_with_ends(row, rate) for _, row in visible_rows.iterrows()]
     for dropped in ("kappa", "false positives"):
         if breadth(cells) > width:
             del cells[dropped]

@@ -15,14 +15,14 @@ def cell_name(cell: pd.Series, names: Sequence[str]) -> str:
     """The axes ``names`` of a cell, nulls left out: "alignment, weight 0.3, K = 6, lr 0.001"."""
     if not cell["reference"]:
         return spelled(cell, names)
-    rest = spelled(cell, [name for name in names if name not in ("method", "adj_weight")])
-    return ", ".join(filter(None, ["plain network", rest]))
+    description = spelled(cell, [name for name in names if name not in ("method", "adj_weight")])
+    return ", ".join(filter(None, ["plain network", description]))
 
 
 def spelled(cell: pd.Series, names: Sequence[str]) -> str:
     """The axes ``names`` of a cell as they are, nulls left out."""
-    shown = [name for name in names if pd.notna(cell[name])]
-    texts = {name: number(cell[name]) for name in shown}
+    axes = [name for name in names if pd.notna(cell[name])]
+    texts = {name: number(cell[name]) for name in axes}
     return ", ".join(
         _SPELLED[n].format(text) if n in _SPELLED else f"{n} {text}" for n, text in texts.items()
     )
@@ -63,6 +63,6 @@ def verdict(row: pd.Series, metric: str) -> int | None:
     return int(row[f"{metric}_low"] > 0.0) - int(row[f"{metric}_high"] < 0.0)
 
 
-def number(found: object) -> str:
+def number(content: object) -> str:
     """The value of an axis: a number without needless zeros, or its text."""
-    return value(found.item() if hasattr(found, "item") else found)
+    return value(content.item() if hasattr(content, "item") else content)

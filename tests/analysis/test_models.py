@@ -111,7 +111,7 @@ def test_masks_come_back_as_filed_and_a_layer_without_one_is_kept_whole(filed):
     for name, mask in networks[chosen.kinds[0].trials[0]].items():
         assert (ticket.masks[name] == mask).all()
     assert "layers.2.weight" not in ticket.masks
-    assert ticket.kept("layers.2.weight").all()
+    assert ticket.mask("layers.2.weight").all()
     assert models[0].masks == {}
 
 

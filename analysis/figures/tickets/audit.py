@@ -64,7 +64,7 @@ def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
             label=f"stopped at epoch {rung}, run on",
         )
     ax.margins(0.08)
-    _lost(ax)
+    _zone(ax)
     ax.axvline(0.0, color=FAINT, linewidth=1.0, zorder=0)
     ax.axhline(0.0, color=INK, linestyle="--", linewidth=1.2, zorder=2)
     ax.legend(loc="best", frameon=False, fontsize=9.0, handletextpad=0.2)
@@ -76,16 +76,16 @@ def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
 
 def _points(audited: pd.DataFrame) -> pd.DataFrame:
     """Those with a value at their rung, less that of the best finisher of their stratum."""
-    known = audited[audited["best"].notna() & audited["at_rung"].notna()]
-    winners = known[known["outcome"].eq("completed") & known["final"].eq(known["best"])]
+    rows = audited[audited["best"].notna() & audited["at_rung"].notna()]
+    winners = rows[rows["outcome"].eq("completed") & rows["final"].eq(rows["best"])]
     winners = winners.drop_duplicates(["stratum", "rung"])[["stratum", "rung", "at_rung"]]
-    points = known.merge(winners, on=["stratum", "rung"], suffixes=("", "_of_winner"))
+    points = rows.merge(winners, on=["stratum", "rung"], suffixes=("", "_of_winner"))
     return points.assign(
         x=points["at_rung"] - points["at_rung_of_winner"], y=points["final"] - points["best"]
     )
 
 
-def _lost(ax: Axes) -> None:
+def _zone(ax: Axes) -> None:
     """The zone of false stops, seen even where there are none."""
     bottom, top = ax.get_ylim()
     ax.set_ylim(min(bottom, -0.12 * (top - bottom)), top)
@@ -115,12 +115,16 @@ def _notes(audited: pd.DataFrame, stopped: pd.DataFrame) -> list[str]:
         f"Regret: at least {every['regret']:.4f}, mean over "
         f"{plural(int(every['strata']), 'stratum', 'strata')}.",
     ]
-    found = [f"{number(r['correlation'])} at epoch {int(r['rung'])}" for _, r in rungs.iterrows()]
+    correlations = [
+        f"{number(r['correlation'])} at epoch {int(r['rung'])}" for _, r in rungs.iterrows()
+    ]
     notes += (
-        [f"Rank correlation with the end, within strata: {', '.join(found)}."] if found else []
+        [f"Rank correlation with the end, within strata: {', '.join(correlations)}."]
+        if correlations
+        else []
     )
-    lost = stopped[stopped["y"] < 0.0].sort_values("y")["stratum"].drop_duplicates().tolist()
-    if lost:
-        more = f"; and {len(lost) - _MOST_NAMES} more" if len(lost) > _MOST_NAMES else ""
-        notes.append(f"Falsely stopped in: {'; '.join(lost[:_MOST_NAMES])}{more}.")
+    strata = stopped[stopped["y"] < 0.0].sort_values("y")["stratum"].drop_duplicates().tolist()
+    if strata:
+        more = f"; and {len(strata) - _MOST_NAMES} more" if len(strata) > _MOST_NAMES else ""
+        notes.append(f"Falsely stopped in: {'; '.join(strata[:_MOST_NAMES])}{more}.")
     return notes

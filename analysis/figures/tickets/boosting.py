@@ -66,30 +66,33 @@ def budget_curves(curves: pd.DataFrame, figure: Figure) -> None:
     """
     axes = problem_axes(map(str, curves.columns))
     problem = one_problem(curves.rename(columns={name: f"config/{name}" for name in axes}))
-    found = list(races(curves))
-    if not found:
+    contests = list(races(curves))
+    if not contests:
         raise NothingToDraw("no trial of any budget has completed")
-    shown, unit = found[:_MOST_PANELS], "share" if curves["share"].notna().all() else BUDGET
-    grid = figure.subplots(*_grid(len(shown)), squeeze=False, sharex=True, sharey=True)
+    visible_contests, unit = (
+        contests[:_MOST_PANELS],
+        "share" if curves["share"].notna().all() else BUDGET,
+    )
+    grid = figure.subplots(*_grid(len(visible_contests)), squeeze=False, sharex=True, sharey=True)
     panels = list(grid.flat)
-    for ax in panels[len(shown) :]:
+    for ax in panels[len(visible_contests) :]:
         ax.remove()
-    for ax, (values, field) in zip(panels, shown, strict=False):
+    for ax, (values, field) in zip(panels, visible_contests, strict=False):
         _panel(ax, field, unit)
         ax.set_title(rates(values), fontsize=10.0)
     _ticks(panels[0], curves, unit)
-    for i, ax in enumerate(panels[: len(shown)]):
+    for i, ax in enumerate(panels[: len(visible_contests)]):
         # Also where the panel below has been removed.
-        ax.tick_params(labelbottom=i + grid.shape[1] >= len(shown))
+        ax.tick_params(labelbottom=i + grid.shape[1] >= len(visible_contests))
     under = "share of the dense network's epochs" if unit == "share" else "epochs"
-    for ax in panels[max(0, len(shown) - grid.shape[1]) : len(shown)]:
+    for ax in panels[max(0, len(visible_contests) - grid.shape[1]) : len(visible_contests)]:
         ax.set_xlabel(under)
     figure.supylabel("test CVaR 5 % (currency per option, S0 = 100)", fontsize=10.5)
-    _key(panels[min(grid.shape[1], len(shown)) - 1], panels[: len(shown)])
+    _key(panels[min(grid.shape[1], len(visible_contests)) - 1], panels[: len(visible_contests)])
     framed(
         figure,
         f"How few epochs are enough: CVaR 5 % on growing budgets{problem}",
-        _notes(curves, found),
+        _notes(curves, contests),
     )
 
 
@@ -118,14 +121,14 @@ def _ticks(ax: Axes, curves: pd.DataFrame, unit: str) -> None:
         ax.xaxis.set_major_formatter(FuncFormatter(lambda epochs, _: f"{epochs:g}"))
 
 
-def _key(beside: Axes, axes: Sequence[Axes]) -> None:
+def _key(anchor: Axes, axes: Sequence[Axes]) -> None:
     """One legend for all panels."""
-    known: dict[str, Artist] = {}
+    entries: dict[str, Artist] = {}
     for ax in axes:
-        known |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    beside.legend(
-        list(known.values()),
-        list(known),
+        entries |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    anchor.legend(
+        list(entries.values()),
+        list(entries),
         frameon=False,
         fontsize=9.0,
         loc="upper left",
@@ -134,7 +137,7 @@ def _key(beside: Axes, axes: Sequence[Axes]) -> None:
     )
 
 
-def _notes(curves: pd.DataFrame, found: Sequence[object]) -> list[str]:
+def _notes(curves: pd.DataFrame, contests: Sequence[object]) -> list[str]:
     seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
     bars = "bars: 95 % bootstrap intervals"
     if seeds < MIN_SEEDS:
@@ -144,7 +147,7 @@ def _notes(curves: pd.DataFrame, found: Sequence[object]) -> list[str]:
         f"Larger is better. Means over {plural(seeds, 'seed')}; {bars}.",
         f"Dashed: the dense network the mask was found on, after its whole training{whole}.",
     ]
-    if (hidden := len(found) - _MOST_PANELS) > 0:
+    if (hidden := len(contests) - _MOST_PANELS) > 0:
         notes.append(f"Not drawn: {plural(hidden, 'more combination')}; see budget_curves.csv.")
     return notes
 

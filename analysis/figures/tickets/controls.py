@@ -30,7 +30,7 @@ from analysis.wording import percent, plural
 _COLORS = dict(zip(KINDS, (BLUE, VERMILION, ORANGE, GREEN, PURPLE, INK), strict=True))
 _MARKERS = dict(zip(KINDS, ("o", "s", "D", "P", "X"), strict=False))
 _MOST_PANELS = 3
-_APART = 0.022  # of the width, between kinds of one sparsity
+_GAP = 0.022  # of the width, between kinds of one sparsity
 _ROOM = 0.6  # of the height of the means, for bars beyond them
 _COLLAPSE = 0.3  # below the best mean, as a share of it
 
@@ -66,8 +66,8 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
     named = kinds if rows["sparsity"].nunique() > 1 else [k for k in kinds if k == RETRAINED]
     columns = figure.subplots(1, len(drawn), squeeze=False, sharey=True)[0]
     columns[0].set_ylim(*_heights(rows))
-    for ax, (epsilon, own) in zip(columns, drawn, strict=True):
-        _panel(ax, own, kinds)
+    for ax, (epsilon, panel_rows) in zip(columns, drawn, strict=True):
+        _panel(ax, panel_rows, kinds)
         if len(panels) > 1:
             ax.set_title(f"trained at ε = {epsilon:g}", fontsize=10.0)
     columns[0].set_ylabel(f"test {label(metric)} (currency per option, S0 = 100)")
@@ -109,11 +109,11 @@ def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str]) -> None:
             ax.axhspan(row["low"], row["high"], color=MUTED, alpha=0.14, linewidth=0.0, zorder=1)
     alone = len(sparsities) == 1
     places = {s: 0.0 if alone else -math.log10(1.0 - s) for s in sparsities}
-    apart = 1.0 if alone else _APART * (max(places.values()) - min(places.values()))
+    gap = 1.0 if alone else _GAP * (max(places.values()) - min(places.values()))
     for i, kind in enumerate(tickets):
-        own = rows[rows["kind"].eq(kind)].sort_values("sparsity")
-        shift = apart * (i - (len(tickets) - 1) / 2)
-        _line(ax, own, [places[s] + shift for s in own["sparsity"]])
+        kind_rows = rows[rows["kind"].eq(kind)].sort_values("sparsity")
+        shift = gap * (i - (len(tickets) - 1) / 2)
+        _line(ax, kind_rows, [places[s] + shift for s in kind_rows["sparsity"]])
     if alone:
         middle = (len(tickets) - 1) / 2
         ax.set_xticks([i - middle for i in range(len(tickets))], [_name(k) for k in tickets])
@@ -126,13 +126,13 @@ def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str]) -> None:
     ax.grid(True, axis="y")
 
 
-def _line(ax: Axes, own: pd.DataFrame, at: Sequence[float]) -> None:
-    kind = str(own["kind"].iloc[0])
+def _line(ax: Axes, kind_rows: pd.DataFrame, at: Sequence[float]) -> None:
+    kind = str(kind_rows["kind"].iloc[0])
     color, marker, first = _look(kind)
     order = 4 if first else 3
-    ax.plot(at, own["mean"], color=color, linewidth=2.4 if first else 1.4, zorder=order)
+    ax.plot(at, kind_rows["mean"], color=color, linewidth=2.4 if first else 1.4, zorder=order)
     bottom, top = ax.get_ylim()
-    for x, (_, row) in zip(at, own.iterrows(), strict=True):
+    for x, (_, row) in zip(at, kind_rows.iterrows(), strict=True):
         low, high = row[["mean", "low"]].min(), row[["mean", "high"]].max()
         ax.plot([x, x], [low, high], color=color, linewidth=1.2, zorder=order)
         for end, head, beyond in ((bottom, "v", low < bottom), (top, "^", high > top)):
@@ -144,12 +144,12 @@ def _line(ax: Axes, own: pd.DataFrame, at: Sequence[float]) -> None:
             marker,
             color=color,
             markersize=8.0 if first else 6.5,
-            markerfacecolor=color if first or _apart(row) else "white",
+            markerfacecolor=color if first or _significance(row) else "white",
             zorder=order + 3,
         )
 
 
-def _apart(row: pd.Series) -> bool:
+def _significance(row: pd.Series) -> bool:
     """Whether the seeds tell the control of ``row`` from the ticket."""
     if pd.isna(row["difference"]) or row["pairs"] < MIN_SEEDS:
         return False

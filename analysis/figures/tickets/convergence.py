@@ -73,8 +73,8 @@ def convergence_speed(
     bars = _bars(group)
     places = range(len(bars))
     dense_epochs = _dense_epochs(group)
-    known = [b.high for b in bars if math.isfinite(b.epochs)]
-    top = max([*known, dense_epochs if math.isfinite(dense_epochs) else 1.0, 1.0]) * 1.12
+    heights = [b.high for b in bars if math.isfinite(b.epochs)]
+    top = max([*heights, dense_epochs if math.isfinite(dense_epochs) else 1.0, 1.0]) * 1.12
     ax.set_ylim(0.0, top / _BARS)
     side = 0.6 if len(bars) > 1 else 1.5  # a single bar would fill the figure
     ax.set_xlim(-side, len(bars) - 1 + side)
@@ -88,9 +88,9 @@ def convergence_speed(
     _draw_quality(ax, group, bars)
     step = math.ceil(len(bars) / _MOST_LABELS)
     chosen = next((x for x in places if bars[x].best), 0)
-    shown = [x for x in places if (x - chosen) % step == 0]
-    ax.set_xticks(shown, [short(bars[x].lr) for x in shown])
-    for label, x in zip(ax.get_xticklabels(), shown, strict=True):
+    tick_places = [x for x in places if (x - chosen) % step == 0]
+    ax.set_xticks(tick_places, [short(bars[x].lr) for x in tick_places])
+    for label, x in zip(ax.get_xticklabels(), tick_places, strict=True):
         label.set_fontweight("bold" if bars[x].best else "normal")
     ticks = [t for t in MaxNLocator(5, integer=True).tick_values(0, top) if 0 <= t <= top]
     ax.set_yticks(ticks)
@@ -280,8 +280,8 @@ def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
         some = any("(" in b.label for b in bars)
         so_many = " (in brackets, at how many it was)" if some else ""
         notes.append(f"NC: the criterion was not met at every seed{so_many}, so there is no bar.")
-    rest = [n for n in parameters(group) if n not in ("sparsity", "epsilon", "lr")]
-    if others := [n for n in rest if group[f"config/{n}"].nunique() > 1]:
+    other_names = [n for n in parameters(group) if n not in ("sparsity", "epsilon", "lr")]
+    if others := [n for n in other_names if group[f"config/{n}"].nunique() > 1]:
         notes.append(f"Every learning rate with the {' and '.join(others)} it is fastest with.")
     if not any(b.best for b in bars):
         notes.append("No learning rate completed at every seed, so none is the best.")

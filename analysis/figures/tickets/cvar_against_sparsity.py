@@ -57,9 +57,9 @@ def cvar_against_remaining(
     for epsilon, line in _lines(points):
         row = answer[_same(answer["epsilon"], epsilon)].iloc[0]
         most = row["max_efficient_sparsity"]
-        found = "none efficient" if pd.isna(most) else f"efficient to {percent(most)}"
-        found += " so far" if row["limited_by"] == "undecided" else ""
-        labels[epsilon] = f"{_name(epsilon)}\n{found}".strip()
+        verdict = "none efficient" if pd.isna(most) else f"efficient to {percent(most)}"
+        verdict += " so far" if row["limited_by"] == "undecided" else ""
+        labels[epsilon] = f"{_name(epsilon)}\n{verdict}".strip()
         ring = line[line["sparsity"].eq(most)]
         ax.plot(
             ring["remaining"],
@@ -222,9 +222,11 @@ def _name(epsilon: float | None) -> str:
 
 
 def _unfinished(passes: pd.DataFrame) -> str:
-    left = int(passes["unfinished"].sum())
+    remainder = int(passes["unfinished"].sum())
     return (
-        f" Provisional: {left} of {int(passes['trials'].sum())} trials unfinished." if left else ""
+        f" Provisional: {remainder} of {int(passes['trials'].sum())} trials unfinished."
+        if remainder
+        else ""
     )
 
 

@@ -83,10 +83,10 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
     main = means[means["measure"].eq(MAIN)]
     robust = [kind for kind in dict.fromkeys(main["model"]) if kind.startswith("robust")]
     both = bool(robust) and STANDARD in set(main["model"])
-    left, *rest = figure.subplots(1, 1 + both, squeeze=False)[0]
+    matrix_ax, *other_axes = figure.subplots(1, 1 + both, squeeze=False)[0]
     signed = bool((matrix < 0.0).any())
     colours, least = ("RdBu_r", -1.0) if signed else ("Blues", 0.0)
-    image = left.imshow(matrix, cmap=colours, vmin=least, vmax=1.0)
+    image = matrix_ax.imshow(matrix, cmap=colours, vmin=least, vmax=1.0)
     seeds = networks["seed"].to_numpy()
     one_seed = seeds[:, None] == seeds
     blocks = {
@@ -97,26 +97,26 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
         for other, columns in blocks.items():
             part, same = matrix[np.ix_(rows, columns)], one_seed[np.ix_(rows, columns)]
             pairs = [part[same], part[~same]] if kind != other else [part[~same]]
-            found = [number(float(np.nanmean(p))) for p in pairs if np.isfinite(p).any()]
-            if found:
-                _written(left, columns.mean(), rows.mean(), " | ".join(found))
+            averages = [number(float(np.nanmean(p))) for p in pairs if np.isfinite(p).any()]
+            if averages:
+                _written(matrix_ax, columns.mean(), rows.mean(), " | ".join(averages))
     edges = [rows[0] - 0.5 for rows in list(blocks.values())[1:]]
     for edge in edges:
-        left.axhline(edge, color="white", linewidth=2.0)
-        left.axvline(edge, color="white", linewidth=2.0)
+        matrix_ax.axhline(edge, color="white", linewidth=2.0)
+        matrix_ax.axvline(edge, color="white", linewidth=2.0)
     centres = [rows.mean() for rows in blocks.values()]
-    left.set_xticks(centres, [stacked(kind) for kind in blocks])
-    left.set_yticks(centres, [stacked(kind) for kind in blocks])
-    left.tick_params(length=0)
-    left.spines[:].set_visible(False)
-    left.set_title("every network with every other", fontsize=9.5)
-    bar = figure.colorbar(image, ax=left, shrink=0.8, label="correlation over features")
+    matrix_ax.set_xticks(centres, [stacked(kind) for kind in blocks])
+    matrix_ax.set_yticks(centres, [stacked(kind) for kind in blocks])
+    matrix_ax.tick_params(length=0)
+    matrix_ax.spines[:].set_visible(False)
+    matrix_ax.set_title("every network with every other", fontsize=9.5)
+    bar = figure.colorbar(image, ax=matrix_ax, shrink=0.8, label="correlation over features")
     bar.outline.set_visible(False)
     notes = [
-        f"{'Left: a' if rest else 'A'} cell is a pair of networks, seeds in order within a kind; "
-        "numbers are means over pairs of one seed | of two.",
+        f"{'Left: a' if other_axes else 'A'} cell is a pair of networks, seeds in order within a "
+        "kind; numbers are means over pairs of one seed | of two.",
     ]
-    for right in rest:
+    for right in other_axes:
         _scatter(main, robust[-1], right)
         notes.append(
             "Right: means over seeds with 95 % intervals; on the dashed line nothing shifts. r is "
@@ -233,10 +233,10 @@ def _written(ax: Axes, x: float, y: float, text: str) -> None:
 
 def _measures(frame: pd.DataFrame) -> Sequence[str]:
     """Those of the measures that ``frame`` has."""
-    found = [measure for measure in MEASURES if frame["measure"].eq(measure).any()]
-    if not found:
+    names = [measure for measure in MEASURES if frame["measure"].eq(measure).any()]
+    if not names:
         raise NothingToDraw(_ABSENT)
-    return found
+    return names
 
 
 def _bar_notes(means: pd.DataFrame) -> list[str]:

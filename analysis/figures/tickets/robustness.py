@@ -136,16 +136,16 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
         raise NothingToDraw("no network was attacked")
     attack = next(iter(drawn.values()))[-1]
     clean, cvar = attack.measure, label(attack.measure)
-    known = table[table[attack.column].notna() & table[clean].notna()]
-    tickets, collapsed = _standing(known, clean)
+    rows = table[table[attack.column].notna() & table[clean].notna()]
+    tickets, collapsed = _standing(rows, clean)
     shades, markers = _shades(tickets["epsilon"]), _markers(tickets["sparsity"])
-    for marker, (_, own) in zip(markers.values(), tickets.groupby("sparsity"), strict=True):
-        ax.plot(own[clean], own[attack.column], color=MUTED, linewidth=0.8, alpha=0.6, zorder=1)
-        for _, row in own.iterrows():
+    for marker, (_, line) in zip(markers.values(), tickets.groupby("sparsity"), strict=True):
+        ax.plot(line[clean], line[attack.column], color=MUTED, linewidth=0.8, alpha=0.6, zorder=1)
+        for _, row in line.iterrows():
             _point(ax, row, attack, shades[row["epsilon"]], marker)
-    for _, row in known[known["network"].eq(DENSE)].iterrows():
+    for _, row in rows[rows["network"].eq(DENSE)].iterrows():
         _point(ax, row, attack, INK, "*", size=13.0)
-    _keys(ax, shades, markers, dense=bool(known["network"].eq(DENSE).any()))
+    _keys(ax, shades, markers, dense=bool(rows["network"].eq(DENSE).any()))
     ax.grid(True)
     ax.set_xlabel(f"clean test {cvar} (currency per option, S0 = 100)")
     ax.set_ylabel(f"{cvar} under {attack}")
@@ -164,8 +164,8 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
 def _panels(table: pd.DataFrame) -> dict[str, list[Attack]]:
     """The attacks that a panel is drawn for, at most 3: on the path, then those of two budgets."""
     named = by_name(attack for attack in attacks(table) if attack.hardness)
-    first = {name: found for name, found in named.items() if name == _FIRST}
-    several = {name: found for name, found in named.items() if len(found) > 1}
+    first = {name: budgets for name, budgets in named.items() if name == _FIRST}
+    several = {name: budgets for name, budgets in named.items() if len(budgets) > 1}
     return dict(list((first | several or named).items())[:_MOST_PANELS])
 
 
@@ -176,16 +176,16 @@ def _problem(table: pd.DataFrame) -> str:
 
 def _tickets(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of tickets by ascending epsilon."""
-    known = table[table["network"].ne(DENSE)].dropna(subset=["sparsity", "epsilon"])
-    return known.sort_values("epsilon")
+    tickets = table[table["network"].ne(DENSE)].dropna(subset=["sparsity", "epsilon"])
+    return tickets.sort_values("epsilon")
 
 
-def _standing(known: pd.DataFrame, clean: str) -> tuple[pd.DataFrame, list[str]]:
+def _standing(rows: pd.DataFrame, clean: str) -> tuple[pd.DataFrame, list[str]]:
     """The tickets that still hedge, and a line on those beside which nothing could be told apart.
 
     Where all have collapsed, all are drawn.
     """
-    tickets, dense = _tickets(known), known.loc[known["network"].eq(DENSE), clean]
+    tickets, dense = _tickets(rows), rows.loc[rows["network"].eq(DENSE), clean]
     fallen = tickets[clean].lt(dense.min() * (1 + _COLLAPSE))
     if fallen.all() or not fallen.any():
         return tickets, []
@@ -205,8 +205,8 @@ def _run_away(rows: pd.DataFrame, budgets: Sequence[Attack], end: str = "") -> p
 def _median_line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> None:
     at, columns = _curve(budgets)
     away = [False, *_run_away(row.to_frame().T, budgets, "_median").iloc[0]]
-    known = [(x, row[f"{c}_median"]) for x, c, a in zip(at, columns, away, strict=True) if not a]
-    ax.plot(*zip(*known, strict=True), markersize=6, **({"zorder": 4} | look))
+    points = [(x, row[f"{c}_median"]) for x, c, a in zip(at, columns, away, strict=True) if not a]
+    ax.plot(*zip(*points, strict=True), markersize=6, **({"zorder": 4} | look))
     for x in (x for x, a in zip(at, away, strict=True) if a):
         # At the lower edge of the panel, wherever that comes to lie.
         edge = ax.get_xaxis_transform()
@@ -247,18 +247,18 @@ def _reach(row: pd.Series, column: str) -> npt.NDArray[np.float64]:
 
 
 def _shades(epsilons: pd.Series) -> dict[float, str]:
-    found = sorted(epsilons.unique())
-    return dict(zip(found, colors([_name(e) for e in found]).values(), strict=True))
+    levels = sorted(epsilons.unique())
+    return dict(zip(levels, colors([_name(e) for e in levels]).values(), strict=True))
 
 
 def _markers(sparsities: pd.Series) -> dict[float, str]:
-    found = sorted(sparsities.unique())
-    if len(found) > len(MARKERS):
+    levels = sorted(sparsities.unique())
+    if len(levels) > len(MARKERS):
         raise NothingToDraw(
-            f"{len(found)} sparsities are more than {len(MARKERS)} markers can tell apart; draw a "
-            "part of the trials"
+            f"{len(levels)} sparsities are more than {len(MARKERS)} markers can tell apart; draw "
+            "a part of the trials"
         )
-    return dict(zip(found, MARKERS, strict=False))
+    return dict(zip(levels, MARKERS, strict=False))
 
 
 def _keys(

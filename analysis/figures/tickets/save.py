@@ -128,7 +128,7 @@ def _plans(
     trials: pd.DataFrame, *, tolerance: float, confidence: float
 ) -> tuple[list[Plan], list[str]]:
     """The figures of one problem, and why some will not be drawn."""
-    beside = controls(trials)
+    control_rows = controls(trials)
     trials = of_kind(trials)
     plans: list[Plan] = [
         alone(
@@ -157,13 +157,15 @@ def _plans(
         chosen = _deployable(trials, pairs, tolerance=tolerance, confidence=confidence)
         plans.insert(0, alone("convergence_speed", _speed(trials, *chosen)))
         others = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
-        plans += [alone(_beside(*pair), _speed(trials, *pair)) for pair in others]
+        plans += [alone(_speed_name(*pair), _speed(trials, *pair)) for pair in others]
     if seed_count(trials) > 1:
         plans.append(alone("seeds", lambda ax: seeds_compared(trials, ax)))
     plans += robustness_plans(trials, tolerance=tolerance, confidence=confidence)
-    if len(beside):
-        size = size_of_controls(beside)
-        plans.append(("controls", size, lambda figure: controls_beside_ticket(beside, figure)))
+    if len(control_rows):
+        size = size_of_controls(control_rows)
+        plans.append(
+            ("controls", size, lambda figure: controls_beside_ticket(control_rows, figure))
+        )
     return plans, skipped
 
 
@@ -192,7 +194,7 @@ def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Call
     return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
 
 
-def _beside(sparsity: float, epsilon: float | None) -> str:
+def _speed_name(sparsity: float, epsilon: float | None) -> str:
     end = "" if epsilon is None else f"_epsilon_{epsilon:g}"
     return f"convergence_speed/sparsity_{sparsity:g}{end}"
 

@@ -48,22 +48,22 @@ def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -
     whole = rows[rows["left_out"].isna()]
     if len(whole) < 2:
         raise NothingToDraw("no two configurations completed at every seed")
-    shown = whole[whole["reference"] | (pd.Series(range(len(whole)), whole.index) < _MOST)]
-    names = compared_parameters(shown)
-    places = range(len(shown))
-    decisive = shown["seeds"].max() >= least_seeds(len(whole) - 1)
-    for _, seed in _dots(trials, shown, metric).groupby("seed"):
+    visible_rows = whole[whole["reference"] | (pd.Series(range(len(whole)), whole.index) < _MOST)]
+    names = compared_parameters(visible_rows)
+    places = range(len(visible_rows))
+    decisive = visible_rows["seeds"].max() >= least_seeds(len(whole) - 1)
+    for _, seed in _dots(trials, visible_rows, metric).groupby("seed"):
         x, y = seed["value"], seed["place"]
         ax.plot(x, y, color=FAINT, linewidth=0.9, zorder=1)
         ax.plot(x, y, "o", color=MUTED, alpha=0.45, markersize=4.5, mew=0.0, zorder=2)
-    for place, (_, row) in zip(places, shown.iterrows(), strict=True):
+    for place, (_, row) in zip(places, visible_rows.iterrows(), strict=True):
         color = BLUE if row["reference"] else _COLORS[row["verdict"]]
         ax.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.0, zorder=3)
         ax.plot(row["mean"], place, "D", color=color, markersize=6.5, mec="white", zorder=4)
         text = "best by validation" if row["reference"] else _verdict(row, decisive)
-        _beside(ax, place, text, color)
-    ax.set_ylim(len(shown) - 0.5, -0.5)
-    labels = [_folded(configuration(row, names)) for _, row in shown.iterrows()]
+        _margin_text(ax, place, text, color)
+    ax.set_ylim(len(visible_rows) - 0.5, -0.5)
+    labels = [_folded(configuration(row, names)) for _, row in visible_rows.iterrows()]
     ax.set_yticks(places, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
@@ -72,21 +72,21 @@ def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -
     column = schema.column(metric)
     unit = f"{column.unit}; " if column.unit else ""
     ax.set_xlabel(f"{column.meaning}\n{unit}{column.direction} is better")
-    many = plural(int(shown["seeds"].max()), "seed")
+    many = plural(int(visible_rows["seeds"].max()), "seed")
     ax.set_title(f"The best configurations on the same {many}{problem}")
-    caption(ax, _notes(rows, shown), below=60.0)
+    caption(ax, _notes(rows, visible_rows), below=60.0)
 
 
-def _dots(trials: pd.DataFrame, shown: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One row a seed and row of ``shown``: ``seed``, its ``place`` from the top, and ``value``."""
+def _dots(trials: pd.DataFrame, visible_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One row a seed and row of ``visible_rows``: ``seed``, ``place`` from the top, ``value``."""
     frame = prepared(trials, [metric], purpose="seeds_compared")
     names = parameters(frame)
     keys = [f"config/{name}" for name in names]
     done = frame[frame["status"] == "completed"]
     dots = done[keys].assign(seed=done["config/seed"], value=done[metric])
     # An axis that has no value anywhere in ``shown`` has lost its kind there.
-    places = shown[names].set_axis(keys, axis=1).astype(dots[keys].dtypes.to_dict())
-    places = places.assign(place=range(len(shown)))
+    places = visible_rows[names].set_axis(keys, axis=1).astype(dots[keys].dtypes.to_dict())
+    places = places.assign(place=range(len(visible_rows)))
     return dots.merge(places, on=keys).sort_values(["seed", "place"])
 
 
@@ -99,7 +99,7 @@ def _folded(name: str) -> str:
     return f"{name[:at]}\n{name[at:].lstrip()}".rstrip()
 
 
-def _beside(ax: Axes, y: int, text: str, color: str) -> None:
+def _margin_text(ax: Axes, y: int, text: str, color: str) -> None:
     ax.annotate(
         text,
         (1.0, y),
@@ -119,8 +119,8 @@ def _verdict(row: pd.Series, decisive: bool) -> str:
     return f"{mean} ({low} to {high})" + (f"\n{row['verdict']}" if decisive else "")
 
 
-def _notes(rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
-    whole, seeds = rows[rows["left_out"].isna()], int(shown["seeds"].max())
+def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
+    whole, seeds = rows[rows["left_out"].isna()], int(visible_rows["seeds"].max())
     comparisons = len(whole) - 1
     least = least_seeds(comparisons)
     test = f"Wilcoxon's test at 5 %, Holm over {plural(comparisons, 'comparison')}"
@@ -131,7 +131,7 @@ def _notes(rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
         if seeds >= least
         else f"No verdicts: {plural(seeds, 'seed')} cannot pass {test}; {least} can.",
     ]
-    hidden, left_out = len(whole) - len(shown), len(rows) - len(whole)
+    hidden, left_out = len(whole) - len(visible_rows), len(rows) - len(whole)
     if hidden or left_out:
         parts = [f"{hidden} with a worse mean"] if hidden else []
         parts += [f"{left_out} that did not complete at every seed"] if left_out else []

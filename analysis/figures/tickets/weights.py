@@ -26,19 +26,19 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
     """
     shades = colors(kinds(list(models)))
     sizes = {kind: magnitudes([m for m in models if m.kind == kind]) for kind in shades}
-    if not all(found.size for found in sizes.values()):
+    if not all(values.size for values in sizes.values()):
         raise NothingToDraw("a kind of network keeps no weight at all")
     # The few largest weights would press all others into the first bins.
-    top = max(float(np.quantile(found, 0.999)) for found in sizes.values())
+    top = max(float(np.quantile(values, 0.999)) for values in sizes.values())
     histogram, distribution, box = figure.subplots(1, 3)
-    for kind, found in sizes.items():
+    for kind, values in sizes.items():
         color = shades[kind]
-        heights, edges = np.histogram(found, bins=_BINS, range=(0.0, top))
+        heights, edges = np.histogram(values, bins=_BINS, range=(0.0, top))
         histogram.stairs(
-            heights / found.size / np.diff(edges), edges, color=color, linewidth=1.6, label=kind
+            heights / values.size / np.diff(edges), edges, color=color, linewidth=1.6, label=kind
         )
-        ordered = np.sort(found)
-        shares = np.arange(1, found.size + 1) / found.size
+        ordered = np.sort(values)
+        shares = np.arange(1, values.size + 1) / values.size
         distribution.step(ordered, 100 * shares, where="post", color=color, linewidth=1.6)
     drawn = box.boxplot(
         list(sizes.values()),
@@ -51,7 +51,7 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
     )
     for patch, color in zip(drawn["boxes"], shades.values(), strict=True):
         patch.set(facecolor=color, alpha=0.55, linewidth=0.8)
-    names = [stacked(kind) + f"\n{found.size:,}" for kind, found in sizes.items()]
+    names = [stacked(kind) + f"\n{values.size:,}" for kind, values in sizes.items()]
     box.set_yticks(range(1, len(sizes) + 1), names)
     box.invert_yaxis()
     box.tick_params(axis="y", length=0)

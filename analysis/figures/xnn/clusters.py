@@ -27,14 +27,14 @@ _MOST_COUNTED = 12
 _MOST_NAMED = 30
 
 
-def nearest(train: Array, test: Array, ax: Axes, *, told: str) -> None:
+def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
     """Bars of the share of rows nearest to each centroid: training rows beside test rows.
 
     Args:
         train: training rows nearest to each centroid.
         test: likewise.
         ax: an empty Axes.
-        told: the clustering in words.
+        subject: the clustering in words.
     Raises:
         NothingToDraw: the two are not of the same centroids, or one is of no rows.
     """
@@ -70,13 +70,13 @@ def nearest(train: Array, test: Array, ax: Axes, *, told: str) -> None:
     ax.set_ylabel("share of rows")
     ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=9.0)
     ax.set_title("Rows nearest to each centroid", pad=26.0)
-    notes = [f"Nearest by Mahalanobis distance. Centroids: {told}."]
+    notes = [f"Nearest by Mahalanobis distance. Centroids: {subject}."]
     if len(places) <= _MOST_COUNTED:
         notes.insert(0, "Numbers above the bars: rows.")
     caption(ax, notes)
 
 
-def components(clusters: Tensors, figure: Figure, *, told: str) -> None:
+def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
     """A sample of the training rows and all centroids on three principal axes, seen in depth.
 
     Colours are the response, from dark (1) to light (8): it is a rank, so its colours are too.
@@ -84,7 +84,7 @@ def components(clusters: Tensors, figure: Figure, *, told: str) -> None:
     Args:
         clusters: tensors of a preparation.
         figure: an empty figure.
-        told: the clustering in words.
+        subject: the clustering in words.
     Raises:
         NothingToDraw: a row is of no class.
     """
@@ -123,7 +123,7 @@ def components(clusters: Tensors, figure: Figure, *, told: str) -> None:
         figure,
         "The insured and the centroids on three principal axes",
         [
-            f"{plural(len(rows), 'training row')}, drawn at random. Centroids: {told}.",
+            f"{plural(len(rows), 'training row')}, drawn at random. Centroids: {subject}.",
             "Distances are taken in all axes; three show only a part of them.",
         ],
     )

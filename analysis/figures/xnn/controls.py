@@ -15,7 +15,7 @@ from analysis.figures.xnn.featured import (
     GAIN,
     METHOD,
     WEIGHT,
-    Told,
+    Subject,
     held_at,
     interval,
     needed,
@@ -38,39 +38,39 @@ _PLAIN = ("r2_plain", "r2_plain_random_points", "r2_untrained")
 _NO_CONTROLS = ("r2_mean", "r2_random_points")
 
 
-def controls(figure: Figure, *, told: Told) -> None:
+def controls(figure: Figure, *, subject: Subject) -> None:
     """Held-out R^2 by K. Left: the plain network and its controls; right: the X-NN beside all.
 
     Shaded is the explanation gain, R^2 less that of the best control; dotted, at the K told of.
 
     Args:
         figure: an empty figure.
-        told: the sweep, and whose method and weight are drawn at every K.
+        subject: the sweep, and whose method and weight are drawn at every K.
     Raises:
         NothingToDraw: the trials lack one of the R^2.
     """
-    table = told.table
+    table = subject.table
     needed(table, *_LINES)
-    pull = {name: told.cell[name] for name in (METHOD, WEIGHT)}
+    pull = {name: subject.cell[name] for name in (METHOD, WEIGHT)}
     means = of_problem(table, pull).sort_values(CLUSTERS)
-    left, right = figure.subplots(1, 2, sharey=True)
+    left_ax, right_ax = figure.subplots(1, 2, sharey=True)
     for name in _PLAIN:
-        _line(left, means, name)
+        _line(left_ax, means, name)
     for name in reversed(list(_LINES)):
-        _line(right, means, name)
+        _line(right_ax, means, name)
     best = means[[name for name in _LINES if name not in _NO_CONTROLS]].max(axis=1)
     x = means[CLUSTERS].to_numpy(dtype=float)
     low, high = best.to_numpy(dtype=float), means["r2_mean"].to_numpy(dtype=float)
     if len(x) > 1:
-        right.fill_between(
+        right_ax.fill_between(
             x, low, high, where=high > low, color=BLUE, alpha=0.12, linewidth=0.0, interpolate=True
         )
-    _gain(right, told)
-    for ax in (left, right):
+    _gain(right_ax, subject)
+    for ax in (left_ax, right_ax):
         _axis(ax, x)
-    left.set_ylabel("held-out R² of nodes on distances, mean")
-    left.set_title("Plain network (weight 0)", fontsize=10.0)
-    handles, labels = right.get_legend_handles_labels()
+    left_ax.set_ylabel("held-out R² of nodes on distances, mean")
+    left_ax.set_title("Plain network (weight 0)", fontsize=10.0)
+    handles, labels = right_ax.get_legend_handles_labels()
     order = [labels.index(label) for label, _, _ in _LINES.values()]
     figure.legend(
         [handles[i] for i in order],
@@ -88,18 +88,19 @@ def controls(figure: Figure, *, told: Told) -> None:
         "was pulled at and is no control: what the nodes tell of the centroids beyond it is "
         "specific to them.",
     ]
-    if told.seeds > 1:
+    if subject.seeds > 1:
         notes.append(
-            f"Mean over {plural(told.seeds, 'seed')}; bars at the X-NN: {interval(told.seeds)}."
+            f"Mean over {plural(subject.seeds, 'seed')}; bars at the X-NN: "
+            f"{interval(subject.seeds)}."
         )
-    framed(figure, "R² of nodes on distances, beside its controls", [*notes, *held_at(told)])
+    framed(figure, "R² of nodes on distances, beside its controls", [*notes, *held_at(subject)])
 
 
 def _line(ax: Axes, means: pd.DataFrame, name: str) -> None:
     label, color, marker = _LINES[name]
-    own = name == "r2_mean"
+    emphasis = name == "r2_mean"
     x, y = means[CLUSTERS].to_numpy(dtype=float), means[name].to_numpy(dtype=float)
-    if own:
+    if emphasis:
         low, high = (means[f"{name}_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
         ax.vlines(x, low, high, color=color, linewidth=1.4, zorder=3)
     ax.plot(
@@ -107,23 +108,23 @@ def _line(ax: Axes, means: pd.DataFrame, name: str) -> None:
         y,
         marker=marker,
         color=color,
-        linewidth=2.4 if own else 1.4,
-        markersize=7.5 if own else 6.0,
+        linewidth=2.4 if emphasis else 1.4,
+        markersize=7.5 if emphasis else 6.0,
         mec="white",
         mew=0.5,
-        zorder=5 if own else 4,
+        zorder=5 if emphasis else 4,
         label=label,
     )
 
 
-def _gain(ax: Axes, told: Told) -> None:
+def _gain(ax: Axes, subject: Subject) -> None:
     """A dotted line up to the cell told of, as long as its gain, which stands in the title."""
-    k, own = told.cell[CLUSTERS], float(told.cell["r2_mean"])
+    k, r2 = subject.cell[CLUSTERS], float(subject.cell["r2_mean"])
     # The mean over seeds of each over its own best control, which need not be the same one.
-    mean = float(told.cell[GAIN])
-    ax.vlines(k, own - mean, own, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
+    mean = float(subject.cell[GAIN])
+    ax.vlines(k, r2 - mean, r2, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
     gain = f"{'+' if mean >= 0 else ''}{number(mean)}"
-    pull = spelled({name: told.cell[name] for name in (METHOD, WEIGHT)})
+    pull = spelled({name: subject.cell[name] for name in (METHOD, WEIGHT)})
     ax.set_title(f"X-NN ({pull})\ngain {gain} at K = {k}", fontsize=10.0)
 
 

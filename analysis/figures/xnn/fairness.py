@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.figures.style import BLUE, INK, MUTED, NothingToDraw, number
 from analysis.figures.tickets.panels import framed
-from analysis.figures.xnn.featured import METHOD, NONE, Told
+from analysis.figures.xnn.featured import METHOD, NONE, Subject
 from analysis.wording import percent, plural
 
 RATES = {
@@ -39,13 +39,13 @@ class Group:
 
 def groups(trials: pd.DataFrame) -> list[Group]:
     """The groups that the trials have a selection rate of, in the order of their columns."""
-    found = []
+    group_list = []
     for name in map(str, trials.columns):
-        rate, at, rest = name.partition("@")
-        column, colon, level = rest.partition(":")
+        rate, at, group_name = name.partition("@")
+        column, colon, level = group_name.partition(":")
         if rate == "selection_rate" and at and colon and trials[name].notna().any():
-            found.append(Group(column=column, level=level))
-    return found
+            group_list.append(Group(column=column, level=level))
+    return group_list
 
 
 def size_of_fairness(trials: pd.DataFrame) -> tuple[float, float]:
@@ -53,7 +53,7 @@ def size_of_fairness(trials: pd.DataFrame) -> tuple[float, float]:
     return 11.0, 2.7 + 0.42 * max(3, min(len(groups(trials)), _MOST_GROUPS))
 
 
-def fairness(figure: Figure, *, told: Told) -> None:
+def fairness(figure: Figure, *, subject: Subject) -> None:
     """A panel a rate, a row a group: mean over seeds of the rate and of its interval's ends.
 
     The plain network is drawn beside, where some were trained. The dashed line is four fifths of
@@ -61,43 +61,45 @@ def fairness(figure: Figure, *, told: Told) -> None:
 
     Args:
         figure: an empty figure of :func:`size_of_fairness`.
-        told: the configuration to draw.
+        subject: the configuration to draw.
     Raises:
         NothingToDraw: no rates by group.
     """
-    trials, plain = told.trials, told.plain
-    found = groups(trials)[:_MOST_GROUPS]
-    if not found:
+    trials, plain = subject.trials, subject.plain
+    group_list = groups(trials)[:_MOST_GROUPS]
+    if not group_list:
         raise NothingToDraw("no rates by group in the trials")
-    both = len(plain) > 0 and told.cell[METHOD] != NONE
+    both = len(plain) > 0 and subject.cell[METHOD] != NONE
     panels = figure.subplots(1, len(RATES), sharey=True, squeeze=False)[0]
     for ax, (rate, head) in zip(panels, RATES.items(), strict=True):
         if both:
-            _rates(ax, plain, found, rate, shift=0.17, color=MUTED, fill="white", label=_PLAIN)
+            _rates(
+                ax, plain, group_list, rate, shift=0.17, color=MUTED, fill="white", label=_PLAIN
+            )
         shift = -0.17 if both else 0.0
-        _rates(ax, trials, found, rate, shift=shift, color=BLUE, fill=BLUE, label="X-NN")
+        _rates(ax, trials, group_list, rate, shift=shift, color=BLUE, fill=BLUE, label="X-NN")
         ax.set_title(head, fontsize=9.5, pad=8.0)
         ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
         ax.tick_params(axis="y", length=0)
         ax.grid(True, axis="x")
-    _four_fifths(panels[0], trials, found)
-    several = len({g.column for g in found}) > 1
-    names = [f"{g.column} {g.level}" if several else g.level for g in found]
-    panels[0].set_yticks(range(len(found)), names)
-    panels[0].set_ylim(len(found) - 0.4, -0.6)
+    _four_fifths(panels[0], trials, group_list)
+    several = len({g.column for g in group_list}) > 1
+    names = [f"{g.column} {g.level}" if several else g.level for g in group_list]
+    panels[0].set_yticks(range(len(group_list)), names)
+    panels[0].set_ylim(len(group_list) - 0.4, -0.6)
     if not several:
-        panels[0].set_ylabel(found[0].column)
+        panels[0].set_ylabel(group_list[0].column)
     if both:
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
-    framed(figure, "Who is accepted as applied for, by group", _notes(told, found))
+    framed(figure, "Who is accepted as applied for, by group", _notes(subject, group_list))
 
 
 def _rates(
     ax: Axes,
     trials: pd.DataFrame,
-    found: Sequence[Group],
+    group_list: Sequence[Group],
     rate: str,
     *,
     shift: float,
@@ -106,7 +108,7 @@ def _rates(
     label: str,
 ) -> None:
     places, values = [], []
-    for place, group in enumerate(found):
+    for place, group in enumerate(group_list):
         value = _mean(trials, group.of(rate))
         if pd.isna(value):
             continue
@@ -118,11 +120,11 @@ def _rates(
     ax.plot(values, places, "o", color=color, mfc=fill, ms=6.5, mew=1.5, zorder=3, label=label)
 
 
-def _four_fifths(ax: Axes, trials: pd.DataFrame, found: Sequence[Group]) -> None:
-    rates = {g: _mean(trials, g.of("selection_rate")) for g in found}
-    for column in dict.fromkeys(g.column for g in found):
-        rows = [i for i, g in enumerate(found) if g.column == column]
-        line = FOUR_FIFTHS * max(rates[found[i]] for i in rows)
+def _four_fifths(ax: Axes, trials: pd.DataFrame, group_list: Sequence[Group]) -> None:
+    rates = {g: _mean(trials, g.of("selection_rate")) for g in group_list}
+    for column in dict.fromkeys(g.column for g in group_list):
+        rows = [i for i, g in enumerate(group_list) if g.column == column]
+        line = FOUR_FIFTHS * max(rates[group_list[i]] for i in rows)
         ax.vlines(line, rows[0] - 0.45, rows[-1] + 0.45, color=INK, linestyle="--", linewidth=1.1)
         ax.annotate(
             "4/5",
@@ -135,11 +137,11 @@ def _four_fifths(ax: Axes, trials: pd.DataFrame, found: Sequence[Group]) -> None
         )
 
 
-def _notes(told: Told, found: Sequence[Group]) -> list[str]:
-    trials = told.trials
+def _notes(subject: Subject, group_list: Sequence[Group]) -> list[str]:
+    trials = subject.trials
     what = "rate and its"
-    if told.seeds > 1:
-        what = f"mean over {plural(told.seeds, 'seed')} of the rate and of the ends of its"
+    if subject.seeds > 1:
+        what = f"mean over {plural(subject.seeds, 'seed')} of the rate and of the ends of its"
     notes = [
         f"Dot and bar: {what} 95 % bootstrap interval over test rows. Selected: predicted "
         "Response 8.",
@@ -149,8 +151,8 @@ def _notes(told: Told, found: Sequence[Group]) -> list[str]:
         ends = [_mean(trials, f"selection_rate_ratio{end}") for end in ("", "_low", "_high")]
         between = f" ({number(ends[1])} to {number(ends[2])})" if not pd.isna(ends[1]) else ""
         ratio += f". Smallest over largest: {number(ends[0])}{between}"
-    notes += [f"{ratio}. Age and sex can be lawful rating factors.", f"X-NN: {told.words}."]
-    hidden = len(groups(trials)) - len(found)
+    notes += [f"{ratio}. Age and sex can be lawful rating factors.", f"X-NN: {subject.words}."]
+    hidden = len(groups(trials)) - len(group_list)
     if hidden:
         notes.append(f"{plural(hidden, 'more group')} not shown.")
     return notes

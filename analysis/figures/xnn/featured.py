@@ -20,7 +20,7 @@ _SPELLED = {METHOD: "{}", WEIGHT: "weight {}", CLUSTERS: "K = {}"}  # others by 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Subject:
     """A sweep, and the configuration of it that the figures of single networks tell of.
 
     Args:
@@ -52,11 +52,11 @@ class Told:
     def centroids(self) -> str:
         """The centroids of that network: "K = 6, seed 0"."""
         names = [n for n in _names(self.table) if n == CLUSTERS or n.startswith("clustering.")]
-        found = spelled({name: self.cell[name] for name in names})
-        return f"{found}, seed {int(self.trials['config/seed'].fillna(0).iloc[0])}"
+        text = spelled({name: self.cell[name] for name in names})
+        return f"{text}, seed {int(self.trials['config/seed'].fillna(0).iloc[0])}"
 
     @property
-    def held(self) -> dict[str, Any]:
+    def setting(self) -> dict[str, Any]:
         """The axes beside method, weight and K, at which the sweep is drawn."""
         return {n: self.cell[n] for n in _names(self.table) if n not in _SPELLED}
 
@@ -66,7 +66,7 @@ class Told:
         return len(self.trials)
 
 
-def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Told:
+def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Subject:
     """What the figures tell of: the best cell within 0.02 nat, else that of the largest gain.
 
     Args:
@@ -82,31 +82,33 @@ def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Told:
     needed(frame, *(f"config/{name}" for name in _SPELLED))
     table = cells(frame)
     table = table[table["seeds"].gt(0)]
-    cell, chosen = _choice(table, apart=held_out(frame, manifest))
+    cell, chosen = _choice(table, holdout=held_out(frame, manifest))
     table = of_problem(table, {n: cell[n] for n in _names(table) if n not in _SPELLED})
-    own = plain_of(table, cell)
+    plain_cell = plain_of(table, cell)
     done = members(frame, cell)
-    plain = members(frame, own) if own is not None else frame.iloc[:0]
+    plain = members(frame, plain_cell) if plain_cell is not None else frame.iloc[:0]
     if len(plain):
         plain = plain[plain["config/seed"].isin(done["config/seed"])]
-    return Told(table=table, cell=cell, trials=done, plain=plain, chosen=chosen)
+    return Subject(table=table, cell=cell, trials=done, plain=plain, chosen=chosen)
 
 
-def by_method(trials: pd.DataFrame, told: Told, manifest: Mapping[str, Any]) -> dict[str, Told]:
-    """What :func:`tell` would of every method alone that pulls at all, at the axes of ``told``."""
+def by_method(
+    trials: pd.DataFrame, subject: Subject, manifest: Mapping[str, Any]
+) -> dict[str, Subject]:
+    """What :func:`tell` would of every method alone that pulls, at the axes of ``subject``."""
     frame = spelled_out(trials, manifest)
-    found = {}
-    for name in methods(told.table):
-        own = told.table[told.table[METHOD].eq(name)]
-        cell, chosen = _choice(own, apart=held_out(frame, manifest))
-        found[name] = Told(
-            table=told.table,
+    subjects = {}
+    for name in methods(subject.table):
+        rows = subject.table[subject.table[METHOD].eq(name)]
+        cell, chosen = _choice(rows, holdout=held_out(frame, manifest))
+        subjects[name] = Subject(
+            table=subject.table,
             cell=cell,
             trials=members(frame, cell),
-            plain=told.plain,
+            plain=subject.plain,
             chosen=chosen,
         )
-    return found
+    return subjects
 
 
 def methods(table: pd.DataFrame) -> list[str]:
@@ -134,9 +136,9 @@ def spelled(values: Mapping[str, Any]) -> str:
     )
 
 
-def held_at(told: Told) -> list[str]:
+def held_at(subject: Subject) -> list[str]:
     """A line that says at which values of other axes the sweep is drawn; none without others."""
-    return [f"Drawn at {spelled(told.held)}."] if told.held else []
+    return [f"Drawn at {spelled(subject.setting)}."] if subject.setting else []
 
 
 def interval(seeds: int) -> str:
@@ -146,11 +148,11 @@ def interval(seeds: int) -> str:
     return "95 % bootstrap interval, of so few seeds no more than their range"
 
 
-def _choice(table: pd.DataFrame, *, apart: bool) -> tuple[pd.Series, str]:
-    """The cell to tell of, and how it was chosen; ``apart`` from the rows that it is tested on."""
+def _choice(table: pd.DataFrame, *, holdout: bool) -> tuple[pd.Series, str]:
+    """The cell to tell of, and how it was chosen; with ``holdout``, not on the test rows."""
     measure = "validation" if gain(table) != GAIN else "test"
     cost = "validation" if VALIDATED in table else "test"
-    same = "" if apart else "; validation and test rows are the same"
+    same = "" if holdout else "; validation and test rows are the same"
     within = best(table)
     if within is not None:
         return within, (

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from analysis.figures.style import FAINT, INK, NothingToDraw, number, short
 from analysis.figures.tickets.panels import framed
-from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Told, held_at, interval
+from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, held_at, interval
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
@@ -34,7 +34,7 @@ def size_of_heat_map(table: pd.DataFrame) -> tuple[float, float]:
     return max(9.5, 3.4 + 1.62 * min(across, _MOST)), max(3.6, 2.3 + 0.62 * min(down, _MOST))
 
 
-def heat_map(table: pd.DataFrame, figure: Figure, *, told: Told, method: str) -> None:
+def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: str) -> None:
     """Two panels, weight across and K down: the mean explanation gain, and the mean cost.
 
     Blue is good and red is bad in both, white is zero. Below each mean stands half the width of
@@ -43,7 +43,7 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, told: Told, method: str) ->
     Args:
         table: from :func:`of_method`.
         figure: an empty figure of :func:`size_of_heat_map`.
-        told: the configuration to frame.
+        subject: the configuration to frame.
         method: its name.
     Raises:
         NothingToDraw: more than 12 weights or numbers of centroids, as of a random search; or
@@ -54,12 +54,12 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, told: Told, method: str) ->
         raise NothingToDraw(f"{many} values of an axis are more than the {_MOST} of a legible map")
     if many < 2:
         raise NothingToDraw("neither the weight nor K varies")
-    frame = told.cell if method == told.cell[METHOD] else None
+    frame = subject.cell if method == subject.cell[METHOD] else None
     for ax, (metric, name, colours, digits, least) in zip(
         figure.subplots(1, 2), _PANELS, strict=True
     ):
         # One scale for all methods, so that their maps can be laid side by side.
-        reach = max(float(told.table[metric].abs().max()), least)
+        reach = max(float(subject.table[metric].abs().max()), least)
         _panel(ax, table, metric, colours, digits, reach=reach)
         ax.set_title(name, fontsize=10.0)
         if frame is not None:
@@ -76,8 +76,8 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, told: Told, method: str) ->
     if len(table) < table[WEIGHT].nunique() * table[CLUSTERS].nunique():
         notes[1] += " Hatched: no trial has completed."
     if frame is not None:
-        notes[1] += f" Framed: {told.chosen}."
-    framed(figure, f"What explanation gains and costs: {method}", [*notes, *held_at(told)])
+        notes[1] += f" Framed: {subject.chosen}."
+    framed(figure, f"What explanation gains and costs: {method}", [*notes, *held_at(subject)])
 
 
 def _panel(

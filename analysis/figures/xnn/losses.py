@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.style import BLUE, INK, LINES, MUTED, NothingToDraw
 from analysis.figures.tickets.panels import framed
-from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Told, spelled
+from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, spelled
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
 
@@ -18,7 +18,11 @@ _SHADE = 0.16
 
 
 def losses(
-    epochs: pd.DataFrame, figure: Figure, *, told: Told, methods: Mapping[str, Told] | None = None
+    epochs: pd.DataFrame,
+    figure: Figure,
+    *,
+    subject: Subject,
+    methods: Mapping[str, Subject] | None = None,
 ) -> None:
     """Left: the X-NN and the plain network by epoch; right, where methods vary: each at its best.
 
@@ -28,31 +32,31 @@ def losses(
     Args:
         epochs: the frame from :func:`analysis.load_epochs`.
         figure: an empty figure.
-        told: the configuration to draw.
+        subject: the configuration to draw.
         methods: the best configuration of each method; no right panel where it is one.
     Raises:
-        NothingToDraw: there are no epochs of ``told``.
+        NothingToDraw: there are no epochs of ``subject``.
     """
     for name in ("trial_id", "epoch", "train_loss", "val_loss"):
         if name not in epochs.columns:
             raise NothingToDraw(f"epochs have no column {name}")
-    own, plain = _curves(told.trials, epochs), _curves(told.plain, epochs)
-    if own.empty:
+    xnn_curves, plain = _curves(subject.trials, epochs), _curves(subject.plain, epochs)
+    if xnn_curves.empty:
         raise NothingToDraw("no epochs of the network told of")
     several = {} if methods is None or len(methods) < 2 else methods
     panels = figure.subplots(1, 2 if several else 1, sharey=True, squeeze=False)[0]
-    _pair(panels[0], own, plain, told)
+    _pair(panels[0], xnn_curves, plain, subject)
     if several:
         _all(panels[1], several, epochs)
     panels[0].set_ylabel("cross-entropy (nat)")
     notes = [
-        f"Thick: mean over {plural(told.seeds, 'seed')}, as far as all of them trained; shaded: "
-        "their range."
-        if told.seeds > 1
+        f"Thick: mean over {plural(subject.seeds, 'seed')}, as far as all of them trained; "
+        "shaded: their range."
+        if subject.seeds > 1
         else "One seed.",
         "Solid: validation; dashed: training, without what the method adds to the loss. Dots: "
         "epochs of the best weights, which are kept.",
-        f"X-NN: {told.words}.",
+        f"X-NN: {subject.words}.",
     ]
     if plain.empty:
         notes.insert(2, "Dotted: best validation loss of the plain network, mean over seeds.")
@@ -61,17 +65,17 @@ def losses(
     framed(figure, "Loss by epoch", notes)
 
 
-def _pair(ax: Axes, own: pd.DataFrame, plain: pd.DataFrame, told: Told) -> None:
+def _pair(ax: Axes, xnn_curves: pd.DataFrame, plain: pd.DataFrame, subject: Subject) -> None:
     handles = []
-    for name, curves, color in (("plain network", plain, MUTED), ("X-NN", own, BLUE)):
+    for name, curves, color in (("plain network", plain, MUTED), ("X-NN", xnn_curves, BLUE)):
         if curves.empty:
             continue
         _line(ax, curves, "train_loss", color, dashed=True)
         _line(ax, curves, "val_loss", color)
         _bests(ax, curves, color)
         handles.append(Line2D([], [], color=color, linewidth=2.0, label=name))
-    if plain.empty and "plain_val_loss" in told.trials:
-        level = float(told.trials["plain_val_loss"].mean())
+    if plain.empty and "plain_val_loss" in subject.trials:
+        level = float(subject.trials["plain_val_loss"].mean())
         ax.axhline(level, color=INK, linestyle=":", linewidth=1.4)
         handles.append(Line2D([], [], color=INK, linestyle=":", label="plain network, best"))
     handles += [
@@ -82,7 +86,7 @@ def _pair(ax: Axes, own: pd.DataFrame, plain: pd.DataFrame, told: Told) -> None:
     _axis(ax)
 
 
-def _all(ax: Axes, methods: Mapping[str, Told], epochs: pd.DataFrame) -> None:
+def _all(ax: Axes, methods: Mapping[str, Subject], epochs: pd.DataFrame) -> None:
     for i, of in enumerate(methods.values()):
         curves = _curves(of.trials, epochs)
         if len(curves):
@@ -147,10 +151,10 @@ def _curves(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     """The epochs of ``trials``, their seeds in ``config/seed``."""
     seeds = dict(zip(trials["trial_id"].astype(str), trials["config/seed"], strict=True))
     names = epochs["trial_id"].astype(str)
-    found = epochs[names.isin(list(seeds))]
-    found = found.assign(**{"config/seed": names[found.index].map(seeds)})
-    numbers = found[["epoch", "train_loss", "val_loss"]].astype("float64")
-    return found[["config/seed"]].join(numbers).dropna()
+    rows = epochs[names.isin(list(seeds))]
+    rows = rows.assign(**{"config/seed": names[rows.index].map(seeds)})
+    numbers = rows[["epoch", "train_loss", "val_loss"]].astype("float64")
+    return rows[["config/seed"]].join(numbers).dropna()
 
 
 def _numbers(index: Sequence[float] | pd.Index) -> Array:

@@ -64,15 +64,15 @@ def tensors(
         NothingToDraw: the file cannot be read, lacks a tensor, or one is not finite or has
             another shape.
     """
-    wanted = {**shapes, **(optional or {})}
-    held = _loaded(file).held
-    if absent := [name for name in shapes if name not in held]:
+    sides = {**shapes, **(optional or {})}
+    contents = _loaded(file).tensors
+    if absent := [name for name in shapes if name not in contents]:
         raise NothingToDraw(f"{_named(file)} has no {absent[0]}")
-    found = {name: held[name] for name in wanted if name in held}
+    arrays = {name: contents[name] for name in sides if name in contents}
     lengths: dict[str, int] = {}
-    for name, array in found.items():
-        _fits(file, name, array, wanted[name], lengths)
-    return found
+    for name, array in arrays.items():
+        _fits(file, name, array, sides[name], lengths)
+    return arrays
 
 
 def weights(file: TensorFile) -> list[Array]:
@@ -81,7 +81,7 @@ def weights(file: TensorFile) -> list[Array]:
     Raises:
         NothingToDraw: the file cannot be read, or its layers do not make a network.
     """
-    names = list(_loaded(file).held)
+    names = list(_loaded(file).tensors)
     number = sum(n.startswith("layers.") and n.endswith(".weight") for n in names)
     if not number:
         raise NothingToDraw(f"{_named(file)} has no layers")

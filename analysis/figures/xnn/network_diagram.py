@@ -40,7 +40,7 @@ def network(
     *,
     layer: int | None,
     inputs: Sequence[str],
-    told: str,
+    subject: str,
 ) -> None:
     """Layers from left to right; the explained layer in the colours of the centroids that own it.
 
@@ -54,7 +54,7 @@ def network(
         ax: an empty Axes.
         layer: the explained layer, counted from 0; None is the last hidden one.
         inputs: names of the inputs; others are numbered.
-        told: the network in words.
+        subject: the network in words.
     Raises:
         NothingToDraw: the explained layer is none of the network, or of another width.
     """
@@ -64,20 +64,24 @@ def network(
     if not 0 < column < len(widths) or widths[column] != len(r2):
         raise NothingToDraw(f"{len(r2)} nodes are explained, but layers have {widths} nodes")
     owner = np.abs(rho).argmax(axis=1)
-    shown = [_shown(weights, i, width) for i, width in enumerate(widths)]
-    kept = np.sort(np.argsort(-r2, kind="stable")[:_MOST_EXPLAINED])
-    shown[column] = kept[np.lexsort((-r2[kept], owner[kept]))]
-    heights = [np.linspace(1.0, 0.0, len(n)) if len(n) > 1 else np.array([0.5]) for n in shown]
+    columns = [_column(weights, i, width) for i, width in enumerate(widths)]
+    subset = np.sort(np.argsort(-r2, kind="stable")[:_MOST_EXPLAINED])
+    columns[column] = subset[np.lexsort((-r2[subset], owner[subset]))]
+    heights = [np.linspace(1.0, 0.0, len(n)) if len(n) > 1 else np.array([0.5]) for n in columns]
     for i, w in enumerate(weights):
-        _edges(ax, w[np.ix_(shown[i + 1], shown[i])], i, heights[i], heights[i + 1])
-    for i, nodes in enumerate(shown):
+        _edges(ax, w[np.ix_(columns[i + 1], columns[i])], i, heights[i], heights[i + 1])
+    for i, nodes in enumerate(columns):
         if i != column:
             ax.plot([i] * len(nodes), heights[i], "o", color=MUTED, ms=6.0, mec="white", zorder=4)
     colors = _colors(owner)
-    _owned(ax, column, heights[column], owner[shown[column]], r2[shown[column]], colors)
-    _headings(ax, widths, shown, column)
+    _owned(ax, column, heights[column], owner[columns[column]], r2[columns[column]], colors)
+    _headings(ax, widths, columns, column)
     _ends(
-        ax, inputs, shown, heights, dots=[len(s) < n for s, n in zip(shown, widths, strict=True)]
+        ax,
+        inputs,
+        columns,
+        heights,
+        dots=[len(s) < n for s, n in zip(columns, widths, strict=True)],
     )
     ax.set_xlim(-0.35, len(weights) + 0.12)
     ax.set_ylim(-0.07, 1.13)
@@ -88,19 +92,19 @@ def network(
         "Lines: the largest weights between the nodes shown, thicker where larger within a layer.",
         "Number beside a node: the centroid that owns it, with whose distance |ρ| is largest; "
         f"area: R² ({number(float(r2.min()))} to {number(float(r2.max()))}).",
-        f"X-NN: {told}.",
+        f"X-NN: {subject}.",
     ]
     caption(ax, notes, below=30.0)
 
 
-def _shown(weights: Sequence[Array], i: int, width: int) -> Array:
+def _column(weights: Sequence[Array], i: int, width: int) -> Array:
     """The nodes of column ``i`` with the largest weights onwards, in their order."""
     if width <= _MOST or i == len(weights):
         return np.arange(width)
     return np.sort(np.argsort(-np.abs(weights[i]).sum(axis=0), kind="stable")[:_MOST])
 
 
-def _edges(ax: Axes, w: Array, i: int, left: Array, right: Array) -> None:
+def _edges(ax: Axes, w: Array, i: int, sources: Array, targets: Array) -> None:
     """The largest of ``w``, [right, left], from column ``i`` to the next."""
     top = float(np.abs(w).max()) or 1.0
     order = np.argsort(np.abs(w), axis=None, kind="stable")[-_MOST_EDGES:]
@@ -108,7 +112,7 @@ def _edges(ax: Axes, w: Array, i: int, left: Array, right: Array) -> None:
     sizes = np.abs(w[to, of]) / top
     ax.add_collection(
         LineCollection(
-            [((i, left[a]), (i + 1, right[b])) for a, b in zip(of, to, strict=True)],
+            [((i, sources[a]), (i + 1, targets[b])) for a, b in zip(of, to, strict=True)],
             colors=[BLUE if value > 0 else VERMILION for value in w[to, of]],
             linewidths=0.3 + 1.7 * sizes**2,
             alpha=0.1 + 0.7 * sizes**2,
@@ -160,8 +164,8 @@ def _colors(owner: Array) -> dict[int, str]:
     return {int(k): shades.get(int(k), MUTED) for k in np.unique(owner)}
 
 
-def _headings(ax: Axes, widths: Sequence[int], shown: Sequence[Array], column: int) -> None:
-    for i, (width, nodes) in enumerate(zip(widths, shown, strict=True)):
+def _headings(ax: Axes, widths: Sequence[int], columns: Sequence[Array], column: int) -> None:
+    for i, (width, nodes) in enumerate(zip(widths, columns, strict=True)):
         name = "inputs" if i == 0 else "Response" if i == len(widths) - 1 else f"layer {i}"
         name += ", explained" if i == column else ""
         size = str(width) if len(nodes) == width else f"{len(nodes)} of {width}"
@@ -180,17 +184,17 @@ def _headings(ax: Axes, widths: Sequence[int], shown: Sequence[Array], column: i
 def _ends(
     ax: Axes,
     inputs: Sequence[str],
-    shown: Sequence[Array],
+    columns: Sequence[Array],
     heights: Sequence[Array],
     *,
     dots: Sequence[bool],
 ) -> None:
     """Names of inputs and classes, and an ellipsis below every layer that has more nodes."""
-    for node, y in zip(shown[0].tolist(), heights[0], strict=True):
+    for node, y in zip(columns[0].tolist(), heights[0], strict=True):
         name = inputs[node] if node < len(inputs) else f"component {node + 1}"
         ax.text(-0.04, y, name, ha="right", va="center", fontsize=7.5, zorder=6)
-    for node, y in zip(shown[-1].tolist(), heights[-1], strict=True):
-        ax.text(len(shown) - 0.95, y, str(node + 1), ha="left", va="center", fontsize=8.5)
+    for node, y in zip(columns[-1].tolist(), heights[-1], strict=True):
+        ax.text(len(columns) - 0.95, y, str(node + 1), ha="left", va="center", fontsize=8.5)
     for i, more in enumerate(dots):
         if more:
             ax.text(i, -0.055, "⋮", ha="center", va="center", fontsize=12.0, color=MUTED)

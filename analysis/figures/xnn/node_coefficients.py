@@ -31,11 +31,11 @@ _MOST_NAMED = 8
 
 def size_of_nodes(explained: Tensors) -> tuple[float, float]:
     """Width and height of :func:`nodes`, in inches."""
-    shown = min(len(explained["explanation.r2"]), _MOST_NODES)
-    return 12.5, 1.6 + 1.45 * -(-shown // min(shown, _ACROSS))
+    panels = min(len(explained["explanation.r2"]), _MOST_NODES)
+    return 12.5, 1.6 + 1.45 * -(-panels // min(panels, _ACROSS))
 
 
-def coefficients(explained: Tensors, ax: Axes, *, told: str) -> None:
+def coefficients(explained: Tensors, ax: Axes, *, subject: str) -> None:
     """Histogram of the standardised coefficients of all nodes on all distances.
 
     The plain network of the same seed is an outline, where the file has its coefficients.
@@ -43,10 +43,10 @@ def coefficients(explained: Tensors, ax: Axes, *, told: str) -> None:
     Args:
         explained: tensors of a network.
         ax: an empty Axes.
-        told: the network in words.
+        subject: the network in words.
     """
-    found = {name: beta.ravel() for name, beta in _betas(explained)}
-    _histogram(ax, found, signed=True)
+    betas = {name: beta.ravel() for name, beta in _betas(explained)}
+    _histogram(ax, betas, signed=True)
     ax.axvline(0.0, color=MUTED, linewidth=0.8)
     ax.set_xlabel(_UNIT)
     ax.set_ylabel("coefficients")
@@ -54,16 +54,16 @@ def coefficients(explained: Tensors, ax: Axes, *, told: str) -> None:
     nodes, centroids = explained["explanation.beta"].shape
     every = f"{plural(nodes, 'node')} × {plural(centroids, 'centroid')}"
     fit = [f"{every}, fitted on training rows."]
-    caption(ax, [*fit, *_beyond(found), *_whose(explained, told)])
+    caption(ax, [*fit, *_beyond(betas), *_whose(explained, subject)])
 
 
-def largest_coefficient(explained: Tensors, ax: Axes, *, told: str) -> None:
+def largest_coefficient(explained: Tensors, ax: Axes, *, subject: str) -> None:
     """Histogram of the largest absolute standardised coefficient of each node.
 
     Args:
         explained: tensors of a network.
         ax: an empty Axes.
-        told: the network in words.
+        subject: the network in words.
     """
     tops = {name: np.abs(beta).max(axis=1) for name, beta in _betas(explained)}
     _histogram(ax, tops, signed=False)
@@ -75,10 +75,10 @@ def largest_coefficient(explained: Tensors, ax: Axes, *, told: str) -> None:
         "sign cancel:",
         "a large |β| alone does not make a node easy to explain; its R² and |ρ| do.",
     ]
-    caption(ax, [*notes, *_beyond(tops), *_whose(explained, told)])
+    caption(ax, [*notes, *_beyond(tops), *_whose(explained, subject)])
 
 
-def nodes(explained: Tensors, figure: Figure, *, told: str) -> None:
+def nodes(explained: Tensors, figure: Figure, *, subject: str) -> None:
     """A panel a node: its standardised coefficient on the distance to every centroid, as bars.
 
     Blue is positive, the node rises with the distance; vermilion is negative. Dead nodes are grey.
@@ -87,15 +87,15 @@ def nodes(explained: Tensors, figure: Figure, *, told: str) -> None:
     Args:
         explained: tensors of a network.
         figure: an empty figure of :func:`size_of_nodes`.
-        told: the network in words.
+        subject: the network in words.
     """
     beta, r2 = explained["explanation.beta"], explained["explanation.r2"]
     dead = explained["explanation.dead"].astype(bool)
-    shown = np.sort(np.argsort(-r2, kind="stable")[:_MOST_NODES])
-    across = min(len(shown), _ACROSS)
-    down = -(-len(shown) // across)
+    indices = np.sort(np.argsort(-r2, kind="stable")[:_MOST_NODES])
+    across = min(len(indices), _ACROSS)
+    down = -(-len(indices) // across)
     axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    for ax, node in zip(axes.flat, shown, strict=False):
+    for ax, node in zip(axes.flat, indices, strict=False):
         _node(ax, beta[node], dead=bool(dead[node]))
         state = "dead" if dead[node] else f"R² {number(float(r2[node]))}"
         ax.set_title(
@@ -106,9 +106,9 @@ def nodes(explained: Tensors, figure: Figure, *, told: str) -> None:
             color=MUTED if dead[node] else INK,
         )
     for place, ax in enumerate(axes.flat):
-        if place >= len(shown):
+        if place >= len(indices):
             ax.set_axis_off()
-        elif place + across >= len(shown):
+        elif place + across >= len(indices):
             ax.tick_params(labelbottom=True)
             ax.set_xlabel("centroid", fontsize=8.0)
     for ax in axes[:, 0]:
@@ -118,10 +118,10 @@ def nodes(explained: Tensors, figure: Figure, *, told: str) -> None:
         "training rows; R²: of that fit on held-out rows.",
         "Blue: the node rises with the distance to the centroid; vermilion: it falls. All panels "
         "have the same axes.",
-        f"X-NN: {told}.",
+        f"X-NN: {subject}.",
     ]
-    if len(shown) < len(r2):
-        notes.insert(2, f"{len(shown)} of {len(r2)} nodes, those with the largest R².")
+    if len(indices) < len(r2):
+        notes.insert(2, f"{len(indices)} of {len(r2)} nodes, those with the largest R².")
     framed(figure, "Each node and its centroids", notes)
 
 
@@ -139,8 +139,8 @@ def _node(ax: Axes, beta: Array, *, dead: bool) -> None:
 
 def _betas(explained: Tensors) -> Sequence[tuple[str, Array]]:
     """The coefficients of the X-NN and, where they are known, of the plain network."""
-    found = {"X-NN": "explanation.beta", "plain network": "explanation.plain_beta"}
-    return [(name, explained[key]) for name, key in found.items() if key in explained]
+    keys = {"X-NN": "explanation.beta", "plain network": "explanation.plain_beta"}
+    return [(name, explained[key]) for name, key in keys.items() if key in explained]
 
 
 def _histogram(ax: Axes, values: dict[str, Array], *, signed: bool) -> None:
@@ -151,12 +151,12 @@ def _histogram(ax: Axes, values: dict[str, Array], *, signed: bool) -> None:
         {"fill": True, "color": SKY},
         {"color": VERMILION, "linewidth": 1.8},
     )
-    for (name, found), look in zip(values.items(), looks, strict=False):
-        measure = f"mean |β| {number(float(np.abs(found).mean()))}"
+    for (name, sample), look in zip(values.items(), looks, strict=False):
+        measure = f"mean |β| {number(float(np.abs(sample).mean()))}"
         if not signed:
-            measure = f"mean {number(float(found.mean()))}"
+            measure = f"mean {number(float(sample.mean()))}"
         ax.stairs(
-            np.histogram(found.clip(-top, top), edges)[0],
+            np.histogram(sample.clip(-top, top), edges)[0],
             edges,
             label=f"{name}, {measure}",
             **look,
@@ -179,8 +179,8 @@ def _beyond(values: dict[str, Array]) -> list[str]:
     return [f"{number_beyond} beyond the axis are in its last bars."] if number_beyond else []
 
 
-def _whose(explained: Tensors, told: str) -> list[str]:
-    lines = [f"X-NN: {told}."]
+def _whose(explained: Tensors, subject: str) -> list[str]:
+    lines = [f"X-NN: {subject}."]
     if "explanation.plain_beta" in explained:
         lines[0] += " Plain network: same seed, theta_0 and centroids, weight 0."
     return lines

@@ -30,12 +30,12 @@ _MOST_NODES = 48
 
 def size_of_dependence(explained: Tensors) -> tuple[float, float]:
     """Width and height of :func:`dependence`, in inches."""
-    panels = min(len(_told(explained)), _MOST_CENTROIDS)
+    panels = min(len(_owners(explained)), _MOST_CENTROIDS)
     across = min(panels, _ACROSS)
     return 2.4 + 2.5 * max(across, 2), 2.0 + 2.3 * -(-panels // across)
 
 
-def dependence(explained: Tensors, figure: Figure, *, told: str) -> None:
+def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
     """A panel a centroid: its own nodes, in colour, as rows are moved nearer to it or away.
 
     Partial dependence: all rows are moved along their rays to one distance and the node is
@@ -45,19 +45,19 @@ def dependence(explained: Tensors, figure: Figure, *, told: str) -> None:
     Args:
         explained: tensors of the network.
         figure: an empty figure of :func:`size_of_dependence`.
-        told: the network in words.
+        subject: the network in words.
     """
     owner = np.abs(explained["explanation.rho"]).argmax(axis=1)
-    every = _told(explained)
+    every = _owners(explained)
     panels = sorted(every[:_MOST_CENTROIDS])
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
     axes = figure.subplots(down, across, sharey=True, squeeze=False)
     for ax, k in zip(axes.flat, panels, strict=False):
         mean = explained["dependence.mean"][k]
-        own = np.flatnonzero(owner == k)
-        _curves(ax, explained["dependence.distance"][k], mean - mean.mean(axis=0), own)
-        ax.set_title(f"centroid {k + 1}: {len(own)} of {len(owner)} nodes", fontsize=9.0)
+        members = np.flatnonzero(owner == k)
+        _curves(ax, explained["dependence.distance"][k], mean - mean.mean(axis=0), members)
+        ax.set_title(f"centroid {k + 1}: {len(members)} of {len(owner)} nodes", fontsize=9.0)
         ax.set_xlabel(f"distance to centroid {k + 1}", fontsize=9.0)
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
@@ -67,15 +67,15 @@ def dependence(explained: Tensors, figure: Figure, *, told: str) -> None:
         "Colour: nodes that the centroid owns (with whose distance |ρ| is largest); grey: all "
         "others.",
         "Mean of the node before ReLU over test rows moved to the distance (Mahalanobis).",
-        f"X-NN: {told}.",
+        f"X-NN: {subject}.",
     ]
     centroids = explained["explanation.rho"].shape[1]
     if len(panels) < centroids:
-        rest = centroids - len(every)
+        remainder = centroids - len(every)
         most = (
             f"the {len(panels)} that own most of {len(every)}" if len(panels) < len(every) else ""
         )
-        none = f"{rest} of {centroids} own no node" if rest else ""
+        none = f"{remainder} of {centroids} own no node" if remainder else ""
         notes.insert(2, f"Centroids drawn: {'; '.join(filter(None, [most, none]))}.")
     framed(figure, "Nodes as functions of the distance to their centroid", notes)
 
@@ -83,11 +83,11 @@ def dependence(explained: Tensors, figure: Figure, *, told: str) -> None:
 def size_of_excitation(explained: Tensors) -> tuple[float, float]:
     """Width and height of :func:`excitation`, in inches."""
     nodes, features = explained["excitation.point"].shape
-    shown = min(nodes, _MOST_NODES)
-    return 4.6 + 0.32 * max(10, min(features, _MOST_INPUTS)), 3.0 + 0.19 * max(10, shown)
+    rows = min(nodes, _MOST_NODES)
+    return 4.6 + 0.32 * max(10, min(features, _MOST_INPUTS)), 3.0 + 0.19 * max(10, rows)
 
 
-def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], told: str) -> None:
+def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: str) -> None:
     """Heat map of the input that excites each node most, nodes down and inputs across.
 
     Nodes stand in the order of the centroids that own them. Of more than 20 inputs, those that
@@ -98,7 +98,7 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], told: str
         ax: an empty Axes.
         inputs: names of the inputs; where the network reads principal components they do not
             apply, and the components are numbered.
-        told: the network in words.
+        subject: the network in words.
     Raises:
         NothingToDraw: a single node, whose inputs cannot differ.
     """
@@ -107,8 +107,8 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], told: str
         raise NothingToDraw("a single node has nothing to be told apart from")
     owner = np.abs(rho).argmax(axis=1)
     top = np.abs(rho).max(axis=1)
-    kept = np.sort(np.argsort(-top, kind="stable")[:_MOST_NODES])
-    rows = kept[np.lexsort((-top[kept], owner[kept]))]
+    subset = np.sort(np.argsort(-top, kind="stable")[:_MOST_NODES])
+    rows = subset[np.lexsort((-top[subset], owner[subset]))]
     # A rare 0 / 1 input lies ten standard deviations out, and would be all there is to see.
     spread = points.clip(-_FAR, _FAR).std(axis=0)
     columns = np.sort(np.argsort(-spread, kind="stable")[:_MOST_INPUTS])
@@ -117,9 +117,9 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], told: str
     if len(names) != points.shape[1]:
         unit = "component, in standard deviations of a column"
         names = [f"component {i + 1}" for i in range(points.shape[1])]
-    shown = points[np.ix_(rows, columns)]
-    reach = min(float(np.abs(shown).max()), _FAR) or 1.0
-    image = ax.imshow(shown, cmap="RdBu_r", norm=TwoSlopeNorm(0.0, -reach, reach), aspect="auto")
+    grid = points[np.ix_(rows, columns)]
+    reach = min(float(np.abs(grid).max()), _FAR) or 1.0
+    image = ax.imshow(grid, cmap="RdBu_r", norm=TwoSlopeNorm(0.0, -reach, reach), aspect="auto")
     ax.set_xticks(range(len(columns)), [names[i] for i in columns], rotation=55, ha="right")
     for label in ax.get_xticklabels():
         label.set_rotation_mode("anchor")
@@ -135,28 +135,28 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], told: str
     notes = ["Found by ascent within the bulk of the training rows, input by input."]
     if len(columns) < len(names):
         notes[0] += f" {len(columns)} of {len(names)} inputs, those that differ most."
-    if np.abs(shown).max() > _FAR:
+    if np.abs(grid).max() > _FAR:
         notes.append(
             f"Colours end at {_FAR:g}: a rare 0 / 1 input that is 1 lies further from its mean."
         )
     if len(rows) < len(points):
         notes.append(f"{len(rows)} of {len(points)} nodes, those with the largest |ρ|.")
     longest = max(len(names[i]) for i in columns)
-    caption(ax, [*notes, f"X-NN: {told}."], below=30.0 + 4.1 * longest)
+    caption(ax, [*notes, f"X-NN: {subject}."], below=30.0 + 4.1 * longest)
 
 
-def _told(explained: Tensors) -> list[int]:
+def _owners(explained: Tensors) -> list[int]:
     """The centroids that own a node, those with most first."""
     owner = np.abs(explained["explanation.rho"]).argmax(axis=1)
     counted = np.bincount(owner)
     return [int(k) for k in np.argsort(-counted, kind="stable") if counted[k]]
 
 
-def _curves(ax: Axes, distance: Array, curves: Array, own: Array) -> None:
-    others = np.setdiff1d(np.arange(curves.shape[1]), own)
+def _curves(ax: Axes, distance: Array, curves: Array, members: Array) -> None:
+    others = np.setdiff1d(np.arange(curves.shape[1]), members)
     if len(others):
         ax.plot(distance, curves[:, others], color=FAINT, linewidth=0.8, zorder=1)
-    for i, node in enumerate(own):
+    for i, node in enumerate(members):
         ax.plot(distance, curves[:, node], color=LINES[i % len(LINES)], linewidth=1.6, zorder=2)
     ax.axhline(0.0, color=MUTED, linewidth=0.6, zorder=0)
     ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))

@@ -45,7 +45,7 @@ def counts(predictions: Tensors, confusion: Array) -> dict[str, Array]:
     Raises:
         NothingToDraw: a label is no class.
     """
-    found = {"actual": np.bincount(classes(predictions["label"]), minlength=CLASSES)}
+    tally = {"actual": np.bincount(classes(predictions["label"]), minlength=CLASSES)}
     for name, title in _NAMES.items():
         if name in predictions:
             scores = predictions[name]
@@ -55,8 +55,8 @@ def counts(predictions: Tensors, confusion: Array) -> dict[str, Array]:
                 if regression
                 else scores.argmax(axis=1)
             )
-            found[title] = np.bincount(guess, minlength=CLASSES)
-    return {**found, XNN: confusion.sum(axis=0)}
+            tally[title] = np.bincount(guess, minlength=CLASSES)
+    return {**tally, XNN: confusion.sum(axis=0)}
 
 
 def classes(label: Array) -> Array:
@@ -70,23 +70,23 @@ def classes(label: Array) -> Array:
     return label.astype(int)
 
 
-def response_densities(found: Mapping[str, Array], figure: Figure, *, told: str) -> None:
+def response_densities(tally: Mapping[str, Array], figure: Figure, *, subject: str) -> None:
     """A panel a model: the share of the test rows it predicts for each response, as bars.
 
     The outline is what occurred. The response is a rank from 1 to 8, so it has shares and no
     density: a kernel would draw applicants between the ranks and beyond the last.
 
     Args:
-        found: from :func:`counts`.
+        tally: from :func:`counts`.
         figure: an empty figure.
-        told: the network in words.
+        subject: the network in words.
     Raises:
         NothingToDraw: no test rows.
     """
-    actual = np.asarray(found["actual"], dtype=float)
+    actual = np.asarray(tally["actual"], dtype=float)
     if not actual.sum():
         raise NothingToDraw("no test rows")
-    models = {name: np.asarray(n, dtype=float) for name, n in found.items() if name != "actual"}
+    models = {name: np.asarray(n, dtype=float) for name, n in tally.items() if name != "actual"}
     across = min(_ACROSS, len(models))
     down = -(-len(models) // across)
     axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
@@ -110,7 +110,7 @@ def response_densities(found: Mapping[str, Array], figure: Figure, *, told: str)
             "occurred.",
             "Total difference: rows that would have to move to another class for the two to "
             "agree; it does not say whether the right rows are in a class.",
-            f"X-NN: {told}.",
+            f"X-NN: {subject}.",
         ],
     )
 

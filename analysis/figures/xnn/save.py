@@ -14,7 +14,7 @@ from analysis.figures.style import NothingToDraw
 from analysis.figures.xnn import clusters, network_diagram, node_coefficients, probes, responses
 from analysis.figures.xnn.controls import controls
 from analysis.figures.xnn.fairness import fairness, size_of_fairness
-from analysis.figures.xnn.featured import METHOD, Told, by_method, methods, tell
+from analysis.figures.xnn.featured import METHOD, Subject, by_method, methods, tell
 from analysis.figures.xnn.heat_map import heat_map, of_method, size_of_heat_map
 from analysis.figures.xnn.losses import losses
 from analysis.figures.xnn.model_files import TrialFiles, about, tensors, weights
@@ -75,70 +75,73 @@ def _of_problem(
     manifest: Mapping[str, Any],
 ) -> Saved:
     try:
-        told = tell(trials, manifest)
+        subject = tell(trials, manifest)
     except NothingToDraw as reason:
         return Saved(written=(), skipped=(f"figures: {reason}",))
-    plans = _of_sweep(told, by_method(trials, told, manifest), epochs, manifest)
-    trial = TrialFiles(files=files, trial_id=str(told.trials["trial_id"].iloc[0]))
+    plans = _of_sweep(subject, by_method(trials, subject, manifest), epochs, manifest)
+    trial = TrialFiles(files=files, trial_id=str(subject.trials["trial_id"].iloc[0]))
     unread: tuple[str, ...] = ()
     try:
         about(trial.model)
     except NothingToDraw as reason:
         unread = (f"figures of the network told of: {reason}",)
     else:
-        plans += [*_of_network(trial, told.network), *_of_preparation(trial, told)]
+        plans += [*_of_network(trial, subject.network), *_of_preparation(trial, subject)]
     saved = draw_plans(folder, plans, of=name)
     return Saved(written=saved.written, skipped=(*saved.skipped, *unread))
 
 
 def _of_sweep(
-    told: Told, every: Mapping[str, Told], epochs: pd.DataFrame, manifest: Mapping[str, Any]
+    subject: Subject,
+    every: Mapping[str, Subject],
+    epochs: pd.DataFrame,
+    manifest: Mapping[str, Any],
 ) -> list[Plan]:
     """Figures of all its configurations and seeds."""
-    beside = competitors(manifest)
+    rivals = competitors(manifest)
     width = 12.0 if len(every) > 1 else 8.4
     plans: list[Plan] = [
-        ("pareto", _WIDE, lambda f: pareto(f.add_subplot(), told=told, beside=beside)),
-        ("controls", (11.5, 5.2), lambda f: controls(f, told=told)),
-        ("losses", (width, 5.4), lambda f: losses(epochs, f, told=told, methods=every)),
-        ("fairness", size_of_fairness(told.trials), lambda f: fairness(f, told=told)),
+        ("pareto", _WIDE, lambda f: pareto(f.add_subplot(), subject=subject, rivals=rivals)),
+        ("controls", (11.5, 5.2), lambda f: controls(f, subject=subject)),
+        ("losses", (width, 5.4), lambda f: losses(epochs, f, subject=subject, methods=every)),
+        ("fairness", size_of_fairness(subject.trials), lambda f: fairness(f, subject=subject)),
     ]
-    own = str(told.cell[METHOD])
-    maps = [_heat_map(told, method) for method in methods(told.table) or [own]]
+    main_method = str(subject.cell[METHOD])
+    maps = [_heat_map(subject, method) for method in methods(subject.table) or [main_method]]
     return [*plans, *maps]
 
 
-def _heat_map(told: Told, method: str) -> Plan:
-    table = of_method(told.table, method)
-    name = "heat_map" if method == told.cell[METHOD] else f"heat_maps/{file_name(method)}"
+def _heat_map(subject: Subject, method: str) -> Plan:
+    table = of_method(subject.table, method)
+    name = "heat_map" if method == subject.cell[METHOD] else f"heat_maps/{file_name(method)}"
     return (
         name,
         size_of_heat_map(table),
-        lambda f: heat_map(table, f, told=told, method=method),
+        lambda f: heat_map(table, f, subject=subject, method=method),
     )
 
 
-def _of_network(files: TrialFiles, told: str) -> list[Plan]:
+def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
     """Figures of one network; each reads what it needs as it is drawn, and is skipped without."""
 
     def explained() -> Mapping[str, Any]:
         return tensors(files.model, node_coefficients.EXPLAINED, node_coefficients.PLAIN)
 
     def by_node(figure: Figure) -> None:
-        found = explained()
-        figure.set_size_inches(node_coefficients.size_of_nodes(found))
-        node_coefficients.nodes(found, figure, told=told)
+        arrays = explained()
+        figure.set_size_inches(node_coefficients.size_of_nodes(arrays))
+        node_coefficients.nodes(arrays, figure, subject=subject)
 
     def dependence(figure: Figure) -> None:
-        found = tensors(files.model, probes.DEPENDENCE)
-        figure.set_size_inches(probes.size_of_dependence(found))
-        probes.dependence(found, figure, told=told)
+        arrays = tensors(files.model, probes.DEPENDENCE)
+        figure.set_size_inches(probes.size_of_dependence(arrays))
+        probes.dependence(arrays, figure, subject=subject)
 
     def excitation(figure: Figure) -> None:
-        found = tensors(files.model, probes.EXCITATION)
-        figure.set_size_inches(probes.size_of_excitation(found))
+        arrays = tensors(files.model, probes.EXCITATION)
+        figure.set_size_inches(probes.size_of_excitation(arrays))
         inputs = _inputs(files)
-        probes.excitation(found, figure.add_subplot(), inputs=inputs, told=told)
+        probes.excitation(arrays, figure.add_subplot(), inputs=inputs, subject=subject)
 
     def drawn(figure: Figure) -> None:
         network_diagram.network(
@@ -147,16 +150,17 @@ def _of_network(files: TrialFiles, told: str) -> list[Plan]:
             figure.add_subplot(),
             layer=_layer(files),
             inputs=_inputs(files),
-            told=told,
+            subject=subject,
         )
 
     return [
         alone(
-            "coefficients", lambda ax: node_coefficients.coefficients(explained(), ax, told=told)
+            "coefficients",
+            lambda ax: node_coefficients.coefficients(explained(), ax, subject=subject),
         ),
         alone(
             "largest_coefficient",
-            lambda ax: node_coefficients.largest_coefficient(explained(), ax, told=told),
+            lambda ax: node_coefficients.largest_coefficient(explained(), ax, subject=subject),
         ),
         ("nodes", _WIDE, by_node),
         ("dependence", _WIDE, dependence),
@@ -165,7 +169,7 @@ def _of_network(files: TrialFiles, told: str) -> list[Plan]:
     ]
 
 
-def _of_preparation(files: TrialFiles, told: Told) -> list[Plan]:
+def _of_preparation(files: TrialFiles, subject: Subject) -> list[Plan]:
     """Figures of the insured, their centroids, and what other models say of them."""
 
     def response_densities(figure: Figure) -> None:
@@ -173,18 +177,18 @@ def _of_preparation(files: TrialFiles, told: Told) -> list[Plan]:
             files.prepared("predictions"), responses.PREDICTIONS, responses.OPTIONAL_PREDICTIONS
         )
         confusion = tensors(files.model, _CONFUSION)["test.confusion"]
-        found = responses.counts(predictions, confusion)
-        responses.response_densities(found, figure, told=told.network)
+        tally = responses.counts(predictions, confusion)
+        responses.response_densities(tally, figure, subject=subject.network)
 
     def nearest(figure: Figure) -> None:
         train = tensors(files.prepared("clusters"), {"members": "centroids"})["members"]
         name = "explanation.members"
         test = tensors(files.model, {name: "centroids"})[name]
-        clusters.nearest(train, test, figure.add_subplot(), told=told.centroids)
+        clusters.nearest(train, test, figure.add_subplot(), subject=subject.centroids)
 
     def components(figure: Figure) -> None:
-        found = tensors(files.prepared("clusters"), clusters.SAMPLE)
-        clusters.components(found, figure, told=told.centroids)
+        arrays = tensors(files.prepared("clusters"), clusters.SAMPLE)
+        clusters.components(arrays, figure, subject=subject.centroids)
 
     return [
         ("response_densities", (11.0, 6.4), response_densities),
@@ -195,13 +199,13 @@ def _of_preparation(files: TrialFiles, told: Told) -> list[Plan]:
 
 def _inputs(files: TrialFiles) -> list[str]:
     """The names of the inputs as far as the file of the network tells them."""
-    found = about(files.model).get("inputs")
-    return [str(name) for name in found] if isinstance(found, list) else []
+    names = about(files.model).get("inputs")
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def _layer(files: TrialFiles) -> int | None:
     """The layer that is explained, as the file of the network tells; None is the last hidden."""
-    found = about(files.model).get("study")
-    evaluation = found.get("evaluation") if isinstance(found, dict) else None
+    study = about(files.model).get("study")
+    evaluation = study.get("evaluation") if isinstance(study, dict) else None
     layer = evaluation.get("layer") if isinstance(evaluation, dict) else None
     return layer if isinstance(layer, int) else None

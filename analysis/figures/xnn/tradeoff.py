@@ -26,7 +26,7 @@ from analysis.figures.xnn.featured import (
     METHOD,
     NONE,
     WEIGHT,
-    Told,
+    Subject,
     held_at,
     interval,
     methods,
@@ -54,7 +54,7 @@ def competitors(manifest: Mapping[str, Any]) -> dict[str, float]:
     seeds: dict[Any, Mapping[str, Any]] = {}
     for key, prepared in (manifest.get("preparations") or {}).items():
         seeds.setdefault(prepared.get("seed", key), prepared.get("baselines") or {})
-    found = {}
+    costs = {}
     for name, title in _COMPETITORS.items():
         differences = [
             float(b[name]["cross_entropy"]) - float(b["plain"]["cross_entropy"])
@@ -62,11 +62,11 @@ def competitors(manifest: Mapping[str, Any]) -> dict[str, float]:
             if "cross_entropy" in b.get(name, {}) and "cross_entropy" in b.get("plain", {})
         ]
         if differences and math.isfinite(mean := sum(differences) / len(differences)):
-            found[title] = mean
-    return found
+            costs[title] = mean
+    return costs
 
 
-def pareto(ax: Axes, *, told: Told, beside: Mapping[str, float] | None = None) -> None:
+def pareto(ax: Axes, *, subject: Subject, rivals: Mapping[str, float] | None = None) -> None:
     """Cost in cross-entropy across, explanation gain up; a line a number of centroids.
 
     Points of one K are joined along the weight, bars are 95 % intervals of means over seeds; rings
@@ -74,26 +74,26 @@ def pareto(ax: Axes, *, told: Told, beside: Mapping[str, float] | None = None) -
 
     Args:
         ax: an empty Axes.
-        told: the sweep, and the configuration to name.
-        beside: from :func:`competitors`; each is a tick on the lower axis, as it has no nodes.
+        subject: the sweep, and the configuration to name.
+        rivals: from :func:`competitors`; each is a tick on the lower axis, as it has no nodes.
     Raises:
         NothingToDraw: a single configuration has completed, or more methods than marks tell apart.
     """
-    known = told.table.dropna(subset=[COST, GAIN])
-    if len(known) < 2:
+    points = subject.table.dropna(subset=[COST, GAIN])
+    if len(points) < 2:
         raise NothingToDraw("a single configuration has completed")
-    colors, marks = _looks(known)
-    joined = bool(known[WEIGHT].nunique() <= _MOST_JOINED)
-    for clusters, part in known.groupby(CLUSTERS):
+    colors, marks = _looks(points)
+    joined = bool(points[WEIGHT].nunique() <= _MOST_JOINED)
+    for clusters, part in points.groupby(CLUSTERS):
         for method in methods(part) or [NONE]:
             line = part[part[METHOD].isin((method, NONE))].sort_values(WEIGHT)
             line = line.assign(mark=line[METHOD].map(marks).fillna(next(iter(marks.values()))))
             _line(ax, line, colors[clusters], joined=joined)
-    _limits(ax, known)
+    _limits(ax, points)
     _references(ax)
-    _front(ax, front(known).rows)
-    _named(ax, told.cell, known)
-    _ticks(ax, beside or {})
+    _front(ax, front(points).rows)
+    _named(ax, subject.cell, points)
+    _ticks(ax, rivals or {})
     ax.grid(True)
     ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _signed(f"{v:+g}") if v else "0"))
@@ -102,7 +102,7 @@ def pareto(ax: Axes, *, told: Told, beside: Mapping[str, float] | None = None) -
     ax.set_ylabel("explanation gain: R² over the best control")
     ax.set_title("What explanation costs and gains")
     _legend(ax, colors, marks)
-    caption(ax, _notes(told))
+    caption(ax, _notes(subject))
 
 
 def _looks(table: pd.DataFrame) -> tuple[dict[Any, Any], dict[str, str]]:
@@ -111,11 +111,11 @@ def _looks(table: pd.DataFrame) -> tuple[dict[Any, Any], dict[str, str]]:
     shades: Sequence[Any] = LINES
     if len(clusters) > len(LINES):
         shades = list(colormaps["viridis"](np.linspace(0.0, 0.92, len(clusters))))
-    found = methods(table) or [NONE]
-    if len(found) > len(MARKERS):
-        raise NothingToDraw(f"{len(found)} methods are more than {len(MARKERS)} marks tell apart")
-    marks = dict(zip(found, MARKERS, strict=False))
-    if len(found) > 1 and table[METHOD].eq(NONE).any():
+    names = methods(table) or [NONE]
+    if len(names) > len(MARKERS):
+        raise NothingToDraw(f"{len(names)} methods are more than {len(MARKERS)} marks tell apart")
+    marks = dict(zip(names, MARKERS, strict=False))
+    if len(names) > 1 and table[METHOD].eq(NONE).any():
         marks[NONE] = "X"
     return dict(zip(clusters, shades, strict=False)), marks
 
@@ -185,7 +185,7 @@ def _front(ax: Axes, best: pd.DataFrame) -> None:
     ax.plot(x, y, "o", mfc="none", mec=INK, mew=1.2, markersize=10.5, zorder=5)
 
 
-def _named(ax: Axes, cell: pd.Series, known: pd.DataFrame) -> None:
+def _named(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> None:
     text = (
         f"weight {short(cell[WEIGHT])}, K = {cell[CLUSTERS]}\n"
         f"{number(cell[GAIN])} at {_signed(f'{cell[COST]:+.3f}')} nat"
@@ -193,7 +193,7 @@ def _named(ax: Axes, cell: pd.Series, known: pd.DataFrame) -> None:
     ax.annotate(
         text,
         (cell[COST], cell[GAIN]),
-        xytext=_free(ax, cell, known),
+        xytext=_free(ax, cell, points),
         textcoords="axes fraction",
         fontsize=9.0,
         weight="bold",
@@ -206,15 +206,15 @@ def _named(ax: Axes, cell: pd.Series, known: pd.DataFrame) -> None:
     )
 
 
-def _free(ax: Axes, cell: pd.Series, known: pd.DataFrame) -> tuple[float, float]:
+def _free(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> tuple[float, float]:
     """Where a label of ``cell`` hides least of the lines, as fractions of the axes."""
-    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    (first, last), (low, high) = ax.get_xlim(), ax.get_ylim()
 
     def placed(rows: pd.DataFrame) -> Array:
         x, y = (rows[name].to_numpy(dtype=float) for name in (COST, GAIN))
-        return np.column_stack([(x - left) / (right - left), (y - low) / (high - low)])
+        return np.column_stack([(x - first) / (last - first), (y - low) / (high - low)])
 
-    lines = [placed(line.sort_values(WEIGHT)) for _, line in known.groupby([CLUSTERS, METHOD])]
+    lines = [placed(line.sort_values(WEIGHT)) for _, line in points.groupby([CLUSTERS, METHOD])]
     dots = np.concatenate([_between(line) for line in lines])
     here = placed(cell.to_frame().T)[0]
     width, height = _LABEL
@@ -241,14 +241,11 @@ def _signed(text: str) -> str:
     return text.replace("-", "−")
 
 
-def _ticks(ax: Axes, beside: Mapping[str, float]) -> None:
+def _ticks(ax: Axes, rivals: Mapping[str, float]) -> None:
     """A tick on the lower axis for every competitor; an arrow where it lies beyond the axis."""
     low, high = ax.get_xlim()
-    for i, (name, cost) in enumerate(sorted(beside.items(), key=lambda pair: pair[1])):
-        place: dict[str, Any] = {
-            "xycoords": ("data", "axes fraction"),
-            "textcoords": "offset points",
-        }
+    for i, (name, cost) in enumerate(sorted(rivals.items(), key=lambda pair: pair[1])):
+        place = dict[str, Any](xycoords=("data", "axes fraction"), textcoords="offset points")
         text = f"{name} {_signed(f'{cost:+.2f}')}"
         if low <= cost <= high:
             ax.axvline(cost, ymax=0.05, color=INK, linewidth=2.4, zorder=6)
@@ -256,12 +253,12 @@ def _ticks(ax: Axes, beside: Mapping[str, float]) -> None:
             shift = 4 if side == "left" else -4
             ax.annotate(text, (cost, 0.02), xytext=(shift, 13 * i), ha=side, fontsize=8.5, **place)
             continue
-        left = cost < low
+        underflow = cost < low
         ax.annotate(
-            f"◂ {text}" if left else f"{text} ▸",
-            (low if left else high, 0.02),
-            xytext=(4 if left else -4, 13 * i),
-            ha="left" if left else "right",
+            f"◂ {text}" if underflow else f"{text} ▸",
+            (low if underflow else high, 0.02),
+            xytext=(4 if underflow else -4, 13 * i),
+            ha="left" if underflow else "right",
             fontsize=8.5,
             zorder=6,
             bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "linewidth": 0.0},
@@ -287,14 +284,15 @@ def _legend(ax: Axes, colors: Mapping[Any, Any], marks: Mapping[str, str]) -> No
     )
 
 
-def _notes(told: Told) -> list[str]:
-    over = f"mean over {plural(told.seeds, 'seed')}, each less its own plain network"
+def _notes(subject: Subject) -> list[str]:
+    seeds = subject.seeds
+    over = f"mean over {plural(seeds, 'seed')}, each less its own plain network"
     notes = [
-        f"Point: {over}; bars: {interval(told.seeds)}." if told.seeds > 1 else "Point: one seed.",
+        f"Point: {over}; bars: {interval(seeds)}." if seeds > 1 else "Point: one seed.",
         "Lines join one K from weight 0 upwards. Ringed: the front, nothing is both cheaper and "
         "explained better.",
-        f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Named: {told.chosen}.",
+        f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Named: {subject.chosen}.",
     ]
-    if told.table["provisional"].any():
+    if subject.table["provisional"].any():
         notes[0] += " Hollow: a seed is missing."
-    return [*notes, *held_at(told)]
+    return [*notes, *held_at(subject)]

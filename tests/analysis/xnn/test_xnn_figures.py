@@ -36,7 +36,7 @@ def note(drawn):
 
 
 def traded(told, **more):
-    return render(lambda ax: pareto(ax, told=told, **more)).axes[0]
+    return render(lambda ax: pareto(ax, subject=told, **more)).axes[0]
 
 
 def points(ax):
@@ -130,7 +130,7 @@ def test_a_method_without_a_weight_of_its_own_has_the_studys_in_every_figure():
     frame = published()
     told = tell(frame, {"study": study})
     every = by_method(frame, told, {"study": study})
-    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, told=told, methods=every))
+    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, subject=told, methods=every))
     named = [t.get_text() for t in drawn.axes[1].get_legend().get_texts()]
     assert named == ["alignment, weight 0.3, K = 6", "multiplier, weight 3, K = 6"]
 
@@ -157,7 +157,7 @@ def test_a_competitor_is_the_mean_over_seeds_of_its_cross_entropy_over_the_plain
 
 
 def test_a_competitor_beyond_the_axis_is_an_arrow_and_one_within_a_tick(two):
-    ax = traded(two, beside={"far": -0.5, "near": 0.01})
+    ax = traded(two, rivals={"far": -0.5, "near": 0.01})
     assert "◂ far −0.50" in texts(ax)
     assert "near +0.01" in texts(ax)
 
@@ -179,7 +179,7 @@ def test_one_configuration_makes_no_bargain():
 
 def mapped(told, method="alignment"):
     table = of_method(told.table, method)
-    return figure(lambda f: heat_map(table, f, told=told, method=method))
+    return figure(lambda f: heat_map(table, f, subject=told, method=method))
 
 
 def test_a_cell_of_the_map_says_the_mean_and_half_its_interval(two):
@@ -223,7 +223,7 @@ def test_weights_of_a_random_search_make_no_map():
 
 
 def test_raw_r2_stands_beside_its_five_controls_at_every_k(two):
-    _, right = figure(lambda f: controls(f, told=two)).axes
+    _, right = figure(lambda f: controls(f, subject=two)).axes
     lines = {line.get_label(): line.get_ydata() for line in right.get_lines()}
     untrained = faked_xnn.controls("alignment", 0.3, 6)["untrained"]
     assert lines["untrained network"][1] == pytest.approx(untrained)
@@ -234,14 +234,14 @@ def test_raw_r2_stands_beside_its_five_controls_at_every_k(two):
 
 
 def test_the_gain_in_the_title_is_that_over_the_best_control(two):
-    _, right = figure(lambda f: controls(f, told=two)).axes
+    _, right = figure(lambda f: controls(f, subject=two)).axes
     gain = f"gain +{two.cell['explanation_gain']:.2f} at K = 2"
     assert right.get_title(loc="left").endswith(gain)
 
 
 def test_losses_are_the_mean_over_seeds_of_the_network_and_of_the_plain_one(two):
     epochs = faked_xnn.epochs(trials(seeds=(0, 1)))
-    (ax,) = figure(lambda f: losses(epochs, f, told=two)).axes
+    (ax,) = figure(lambda f: losses(epochs, f, subject=two)).axes
     finals = [line.get_ydata()[-1] for line in ax.get_lines() if len(line.get_xdata()) == 6]
     last = 0.01 * (6 - faked_xnn.BEST_EPOCH)
     assert any(y == pytest.approx(two.plain["val_loss"].mean() + last) for y in finals)
@@ -252,7 +252,7 @@ def test_a_mean_ends_where_the_first_seed_did():
     frame = trials(weights=(0.3,), clusters=(2,), seeds=(0, 1))
     epochs = faked_xnn.epochs(frame)
     short = epochs[epochs["config/seed"].eq(0) | epochs["epoch"].le(4)]
-    (ax,) = figure(lambda f: losses(short, f, told=tell(frame, MANIFEST))).axes
+    (ax,) = figure(lambda f: losses(short, f, subject=tell(frame, MANIFEST))).axes
     thick = [line for line in ax.get_lines() if line.get_linewidth() == 2.0]
     assert [line.get_xdata()[-1] for line in thick] == [4, 4]
 
@@ -260,7 +260,7 @@ def test_a_mean_ends_where_the_first_seed_did():
 def test_without_a_trial_of_weight_0_the_plain_networks_best_is_a_dotted_line():
     frame = trials(weights=(0.3,))
     told = tell(frame, MANIFEST)
-    (ax,) = figure(lambda f: losses(faked_xnn.epochs(frame), f, told=told)).axes
+    (ax,) = figure(lambda f: losses(faked_xnn.epochs(frame), f, subject=told)).axes
     (dotted,) = [line for line in ax.get_lines() if line.get_linestyle() == ":"]
     assert dotted.get_ydata()[0] == pytest.approx(frame["plain_val_loss"].mean())
 
@@ -269,13 +269,13 @@ def test_methods_have_a_panel_of_their_own():
     frame = trials(method=("alignment", "multiplier"))
     told = tell(frame, MANIFEST)
     every = by_method(frame, told, MANIFEST)
-    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, told=told, methods=every))
+    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, subject=told, methods=every))
     labels = [t.get_text() for t in drawn.axes[1].get_legend().get_texts()]
     assert [label.split(",")[0] for label in labels] == ["alignment", "multiplier"]
 
 
 def test_rates_by_group_are_dots_between_the_ends_of_their_intervals(two):
-    ax, *_ = figure(lambda f: fairness(f, told=two)).axes
+    ax, *_ = figure(lambda f: fairness(f, subject=two)).axes
     dots = next(line for line in ax.get_lines() if line.get_label() == "X-NN")
     assert dots.get_xdata() == pytest.approx([0.38, 0.55])
     ends = [c.get_segments()[0][:, 0] for c in ax.collections if len(c.get_segments()) == 1]
@@ -283,7 +283,7 @@ def test_rates_by_group_are_dots_between_the_ends_of_their_intervals(two):
 
 
 def test_the_dashed_line_is_four_fifths_of_the_largest_selection_rate(two):
-    ax, *_ = figure(lambda f: fairness(f, told=two)).axes
+    ax, *_ = figure(lambda f: fairness(f, subject=two)).axes
     crossings = [c.get_segments()[0][0, 0] for c in ax.collections]
     assert any(x == pytest.approx(0.8 * 0.55) for x in crossings)
 
@@ -292,4 +292,4 @@ def test_trials_without_groups_have_no_fairness_to_draw():
     frame = trials()
     bare = frame.drop(columns=[c for c in frame if "@" in c])
     with pytest.raises(NothingToDraw, match="no rates by group"):
-        figure(lambda f: fairness(f, told=tell(bare, MANIFEST)))
+        figure(lambda f: fairness(f, subject=tell(bare, MANIFEST)))

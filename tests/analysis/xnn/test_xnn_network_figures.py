@@ -71,7 +71,7 @@ def test_a_label_outside_the_classes_is_refused():
 
 def test_bars_are_shares_and_the_outline_is_what_occurred():
     found = {"actual": np.array([4, 0, 0, 0, 0, 0, 0, 4]), XNN: np.array([6, 0, 0, 0, 0, 0, 0, 2])}
-    (ax,) = figure(lambda f: response_densities(found, f, told=TOLD)).axes
+    (ax,) = figure(lambda f: response_densities(found, f, subject=TOLD)).axes
     *bars, outline = ax.patches
     assert [b.get_height() for b in bars] == [0.75, 0, 0, 0, 0, 0, 0, 0.25]
     assert outline.get_data().values.tolist() == [0.5, 0, 0, 0, 0, 0, 0, 0.5]
@@ -80,13 +80,13 @@ def test_bars_are_shares_and_the_outline_is_what_occurred():
 
 def test_without_test_rows_there_are_no_shares():
     with pytest.raises(NothingToDraw, match="no test rows"):
-        figure(lambda f: response_densities({"actual": np.zeros(8)}, f, told=TOLD))
+        figure(lambda f: response_densities({"actual": np.zeros(8)}, f, subject=TOLD))
 
 
 def test_the_histogram_counts_every_coefficient_of_both_networks():
     beta = RNG.normal(size=(4, 3))
     found = explained(explanation_plain_beta=beta)
-    ax = render(lambda ax: coefficients(found, ax, told=TOLD)).axes[0]
+    ax = render(lambda ax: coefficients(found, ax, subject=TOLD)).axes[0]
     assert [p.get_data().values.sum() for p in ax.patches] == [12, 12]
     labels = [t.get_text() for t in ax.get_legend().get_texts()]
     assert labels[1] == f"plain network, mean |β| {np.abs(beta).mean():.2f}"
@@ -95,31 +95,31 @@ def test_the_histogram_counts_every_coefficient_of_both_networks():
 def test_an_outlier_is_counted_in_the_last_bar_and_said_so():
     beta = np.concatenate([np.linspace(-1.0, 1.0, 299), [50.0]]).reshape(100, 3)
     found = explained(nodes=100, explanation_beta=beta)
-    ax = render(lambda ax: coefficients(found, ax, told=TOLD)).axes[0]
+    ax = render(lambda ax: coefficients(found, ax, subject=TOLD)).axes[0]
     assert ax.patches[0].get_data().values[-1] == 1
     assert "1 beyond the axis are in its last bars." in texts(ax)[-1]
 
 
 def test_the_largest_coefficient_counts_a_node_once():
-    ax = render(lambda ax: largest_coefficient(explained(), ax, told=TOLD)).axes[0]
+    ax = render(lambda ax: largest_coefficient(explained(), ax, subject=TOLD)).axes[0]
     assert ax.patches[0].get_data().values.sum() == 4
 
 
 def test_a_node_has_a_bar_a_centroid_as_high_as_its_coefficient():
     found = explained()
-    drawn = figure(lambda f: nodes(found, f, told=TOLD))
+    drawn = figure(lambda f: nodes(found, f, subject=TOLD))
     heights = [[bar.get_height() for bar in ax.patches] for ax in drawn.axes[:4]]
     assert np.array(heights) == pytest.approx(found["explanation.beta"])
 
 
 def test_centroids_stand_across_and_coefficients_up():
-    ax = figure(lambda f: nodes(explained(), f, told=TOLD)).axes[0]
+    ax = figure(lambda f: nodes(explained(), f, subject=TOLD)).axes[0]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("centroid", "β")
 
 
 def test_a_dead_node_is_grey_and_called_dead():
     found = explained(explanation_dead=np.array([True, False, False, False]))
-    dead, alive, *_ = figure(lambda f: nodes(found, f, told=TOLD)).axes
+    dead, alive, *_ = figure(lambda f: nodes(found, f, subject=TOLD)).axes
     assert dead.get_title(loc="left") == "node 1, dead"
     assert alive.get_title(loc="left") == "node 2, R² 0.63"
     assert len({bar.get_facecolor() for bar in dead.patches}) == 1
@@ -127,21 +127,21 @@ def test_a_dead_node_is_grey_and_called_dead():
 
 def test_of_many_nodes_those_with_the_largest_r2_are_drawn(monkeypatch):
     monkeypatch.setattr(node_coefficients, "_MOST_NODES", 3)
-    drawn = figure(lambda f: nodes(explained(), f, told=TOLD))
+    drawn = figure(lambda f: nodes(explained(), f, subject=TOLD))
     assert "3 of 4 nodes" in drawn.get_supxlabel()
     assert drawn.axes[0].get_title(loc="left").startswith("node 2,")
 
 
 def test_bars_are_the_shares_of_rows_nearest_to_each_centroid():
     train, test = np.array([30, 10]), np.array([1, 1])
-    ax = render(lambda ax: nearest(train, test, ax, told=TOLD)).axes[0]
+    ax = render(lambda ax: nearest(train, test, ax, subject=TOLD)).axes[0]
     heights = [[bar.get_height() for bar in bars] for bars in ax.containers]
     assert heights == [[0.75, 0.25], [0.5, 0.5]]
 
 
 def test_rows_of_different_centroids_are_refused():
     with pytest.raises(NothingToDraw, match="2 centroids and test rows have 3"):
-        render(lambda ax: nearest(np.ones(2), np.ones(3), ax, told=TOLD))
+        render(lambda ax: nearest(np.ones(2), np.ones(3), ax, subject=TOLD))
 
 
 def test_rows_and_numbered_centroids_lie_at_their_three_components():
@@ -151,7 +151,7 @@ def test_rows_and_numbered_centroids_lie_at_their_three_components():
         "sample_class": np.arange(20) % CLASSES,
         "points_projection": points,
     }
-    (ax,) = figure(lambda f: components(found, f, told=TOLD)).axes
+    (ax,) = figure(lambda f: components(found, f, subject=TOLD)).axes
     x, y, z = ax.collections[1]._offsets3d
     assert np.column_stack([np.asarray(v) for v in (x, y, z)]) == pytest.approx(points)
     assert texts(ax) == ["1", "2"]
@@ -161,7 +161,7 @@ def drawn_network(found, *, layer=None, widths=(6, 5, 4, CLASSES), inputs=()):
     rng = np.random.default_rng(2)
     theta = [rng.normal(size=(b, a)) for a, b in pairwise(widths)]
     return render(
-        lambda ax: network(theta, found, ax, layer=layer, inputs=inputs, told=TOLD)
+        lambda ax: network(theta, found, ax, layer=layer, inputs=inputs, subject=TOLD)
     ).axes[0]
 
 
@@ -197,7 +197,7 @@ def test_an_explained_layer_of_another_width_is_refused():
 
 def test_a_centroids_own_nodes_are_in_colour_and_less_their_mean():
     found = explained()
-    drawn = figure(lambda f: dependence(found, f, told=TOLD))
+    drawn = figure(lambda f: dependence(found, f, subject=TOLD))
     mean = found["dependence.mean"][1][:, 1]
     lines = [line.get_ydata() for line in drawn.axes[1].get_lines() if line.get_linewidth() > 1.0]
     assert len(lines) == 1
@@ -205,18 +205,18 @@ def test_a_centroids_own_nodes_are_in_colour_and_less_their_mean():
 
 
 def test_centroids_without_a_node_are_counted_below():
-    drawn = figure(lambda f: dependence(explained(nodes=2), f, told=TOLD))
+    drawn = figure(lambda f: dependence(explained(nodes=2), f, subject=TOLD))
     assert "1 of 3 own no node" in drawn.get_supxlabel()
 
 
 def test_the_map_of_inputs_has_nodes_down_in_the_order_of_their_owners():
     found = explained()
-    ax = render(lambda ax: excitation(found, ax, inputs=list("abcdef"), told=TOLD)).axes[0]
+    ax = render(lambda ax: excitation(found, ax, inputs=list("abcdef"), subject=TOLD)).axes[0]
     expected = found["excitation.point"][[0, 3, 1, 2]]
     assert np.asarray(ax.images[0].get_array()) == pytest.approx(expected)
     assert [t.get_text() for t in ax.get_xticklabels()] == list("abcdef")
 
 
 def test_principal_components_are_numbered_instead_of_named():
-    ax = render(lambda ax: excitation(explained(), ax, inputs=["a"], told=TOLD)).axes[0]
+    ax = render(lambda ax: excitation(explained(), ax, inputs=["a"], subject=TOLD)).axes[0]
     assert ax.get_xticklabels()[0].get_text() == "component 1"
