@@ -266,7 +266,7 @@ def main() -> None:
         echo(f"error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
-        if error.errno not in standard_output.LOST or error.filename is not None:
+        if error.errno not in standard_output.STREAM_ERRORS or error.filename is not None:
             raise
         standard_output.discard()
         with suppress(OSError):

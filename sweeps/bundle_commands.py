@@ -232,14 +232,14 @@ def _private(path: Path, read: Callable[..., K]) -> K:
 
 def _passphrase(path: Path, *, new: bool = False) -> str:
     """From the environment, or from whoever sits at the terminal."""
-    if known := os.environ.get(PASSPHRASE):
-        return known
+    if passphrase := os.environ.get(PASSPHRASE):
+        return passphrase
     if not sys.stdin.isatty():
         raise UsageError(f"{path} needs a passphrase; set {PASSPHRASE}, or use a terminal")
-    said: str = click.prompt(
+    answer: str = click.prompt(
         f"Passphrase of {printable(path)}", hide_input=True, confirmation_prompt=new
     )
-    return said
+    return answer
 
 
 def _content(path: Path) -> bytes:
@@ -261,8 +261,8 @@ def _accepted(path: Path | None) -> dict[str, "Accepted"]:
     if path is None:
         return {}
     try:
-        known = files.read_json(path, most=bounds.JSON)
-        return {name: from_mapping(Accepted, entry) for name, entry in known.items()}
+        entries = files.read_json(path, most=bounds.JSON)
+        return {name: from_mapping(Accepted, entry) for name, entry in entries.items()}
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -280,5 +280,5 @@ def _accept(path: Path, before: dict[str, "Accepted"], manifest: "Manifest") -> 
     from sweeps.journal.storage import replace
 
     now = {**before, manifest.name: Accepted.of(manifest)}
-    known = {name: asdict(entry) for name, entry in sorted(now.items())}
-    replace(path, json.dumps(known, indent=1).encode())
+    entries = {name: asdict(entry) for name, entry in sorted(now.items())}
+    replace(path, json.dumps(entries, indent=1).encode())

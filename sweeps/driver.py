@@ -107,27 +107,27 @@ def run(
             experiment=planned.experiment,
             accept=partial(manifest.check, storage, planned),
         )
-        shown = Unfailing(progress or default())
-        told = ExportDispatcher(exporters, ledger.book, shown.message)
-        ledger.follow = told.record
+        display = Unfailing(progress or default())
+        dispatcher = ExportDispatcher(exporters, ledger.book, display.message)
+        ledger.follow = dispatcher.record
         # Last in, first out: what was recorded is made safe before anybody is waited for.
-        for end in (told.close, shown.close, ledger.close):
+        for end in (dispatcher.close, display.close, ledger.close):
             closing.callback(end)
         for line in planned.lines():
-            shown.message(line)
-        search = _search(planned, ledger, shown)
+            display.message(line)
+        search = _search(planned, ledger, display)
         enter = partial(Roster, planned, ledger=ledger, engine=engine, search=search)
         filed = {key: ledger.preparation(key) for key in planned.preparations}
-        known = {key: made.facts for key, made in filed.items() if made}
+        filed_facts = {key: preparation.facts for key, preparation in filed.items() if preparation}
         roster = None
-        if len(known) == len(filed):
+        if len(filed_facts) == len(filed):
             if ledger.book.manifest is None:
-                content = manifest.content(planned, known, ledger.book.prepared, audit=audit)
+                content = manifest.content(planned, filed_facts, ledger.book.prepared, audit=audit)
                 ledger.keep_manifest(content, text)
-            roster = enter(known)
+            roster = enter(filed_facts)
             roster.enter()
         if roster and roster.exhausted and not roster.left:
-            shown.message("every trial is finished; nothing to run")
+            display.message("every trial is finished; nothing to run")
             done = True
             ledger.copy_manifest()
         else:
@@ -137,15 +137,15 @@ def run(
 
             try:
                 with prepared(
-                    planned, filed, ledger, address, shown.message, deadline, insecure=insecure
+                    planned, filed, ledger, address, display.message, deadline, insecure=insecure
                 ) as shared:
-                    facts = {key: made.facts for key, made in shared.items()}
+                    facts = {key: preparation.facts for key, preparation in shared.items()}
                     content = manifest.content(planned, facts, ledger.book.prepared, audit=audit)
                     ledger.keep_manifest(content, text)
                     if not roster:
                         roster = enter(facts)
                         roster.enter()
-                    paced = Paced(shown, partial(_state, roster, began, time.monotonic()))
+                    paced = Paced(display, partial(_state, roster, began, time.monotonic()))
                     done = work(
                         planned,
                         shared,
@@ -158,7 +158,7 @@ def run(
                         hang_after=hang_after,
                         grows=address is not None,
                         mixed=allow_mixed,
-                        message=shown.message,
+                        message=display.message,
                     )
                     paced.flush()
             except Cut:
@@ -167,7 +167,7 @@ def run(
             roster.tell()
             if done:
                 search.close()
-        lost = rebuild(ledger, shown.message) if done else {}
+        lost_models = rebuild(ledger, display.message) if done else {}
         ledger.check()  # else nobody would be told that all of it is gone
     return Sweep(
         storage=storage,
@@ -175,7 +175,7 @@ def run(
         trials=roster.logs if roster else {},
         left=len(roster.left) if roster else len(planned.trials),
         within_budget=done,
-        lost=lost,
+        lost=lost_models,
         seconds=time.monotonic() - began,
         study=search.study if search else None,
     )
@@ -202,17 +202,17 @@ def engine_for(planned: Plan, *, audit: float = 0.0) -> Engine | None:
     return Engine(judge, metric=rule.metric, audit=audited)
 
 
-def _search(planned: Plan, ledger: Ledger, shown: Progress) -> "OptunaSearch | None":
+def _search(planned: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch | None":
     if not planned.adaptive:
         return None
     from sweeps.scheduling.optuna_search import search_for  # Optuna takes a second to import
 
     _check_columns(planned, ledger)
-    known = begun_with(planned, ledger)
-    search = search_for(planned, known, ledger.book.proposals)
-    if known:
-        shown.message(
-            f"warm start: {len(known) - search.skipped} configurations of earlier sweeps"
+    outcomes = begun_with(planned, ledger)
+    search = search_for(planned, outcomes, ledger.book.proposals)
+    if outcomes:
+        progress.message(
+            f"warm start: {len(outcomes) - search.skipped} configurations of earlier sweeps"
             + (f", {search.skipped} outside this space left out" if search.skipped else "")
         )
     return search
@@ -221,9 +221,9 @@ def _search(planned: Plan, ledger: Ledger, shown: Progress) -> "OptunaSearch | N
 def _check_columns(planned: Plan, ledger: Ledger) -> None:
     """Refuse trials that ended before anybody asked for a number that the search is to see."""
     computed = planned.experiment.validated(planned.study)
-    asked = [name for name in planned.objectives if name in computed]
+    columns = [name for name in planned.objectives if name in computed]
     for trial_id, log in ledger.book.trials.items():
-        lacking = [name for name in asked if name not in (log.end or {})]
+        lacking = [name for name in columns if name not in (log.end or {})]
         if lacking and log.ended == "completed":
             raise UsageError(
                 f"trial {trial_id} of {ledger.storage} ended without {lacking[0]}, which the "

@@ -21,7 +21,7 @@ while sys.argv[2:] and end != b"." and absent < 4 and time.monotonic() < deadlin
         shutil.rmtree(folder, ignore_errors=True)
     time.sleep(0.25)
 """
-_IN_ORDER, _SAID = b".", b"!"
+_IN_ORDER, _WITH_MESSAGE = b".", b"!"
 
 _silence: list[int] = []
 """Pipes to those who would speak for this process if it ended now."""
@@ -63,7 +63,7 @@ def exit_with(line: str, status: int) -> NoReturn:
     """End this process now, with ``line`` on stderr, whatever it is doing."""
     for pipe in _silence:
         with suppress(OSError):
-            os.write(pipe, _SAID)
+            os.write(pipe, _WITH_MESSAGE)
     with suppress(OSError):
         os.write(2, f"{line}\n".encode(errors="backslashreplace"))
     os._exit(status)

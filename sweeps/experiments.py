@@ -14,8 +14,8 @@ def experiment(name: str) -> Experiment[Any, Any]:
     Raises:
         ValueError: there is none; the message gives the nearest.
     """
-    found: Experiment[Any, Any] = lookup(_EXPERIMENTS, name, kind="experiment")()
-    return found
+    instance: Experiment[Any, Any] = lookup(_EXPERIMENTS, name, kind="experiment")()
+    return instance
 
 
 # Imported only when asked for: a sweep of tickets needs no boosted trees.

@@ -73,9 +73,9 @@ def exporters(*, tensorboard: str | None = None, mlflow: str | None = None) -> l
     from sweeps.monitoring.mlflow import MLflow
     from sweeps.monitoring.tensorboard import TensorBoard
 
-    made: list[Any] = []
+    instances: list[Any] = []
     if tensorboard is not None:
-        made.append(TensorBoard(Path(tensorboard).expanduser()))
+        instances.append(TensorBoard(Path(tensorboard).expanduser()))
     if mlflow is not None:
-        made.append(MLflow(mlflow, "hedgesweep"))
-    return made
+        instances.append(MLflow(mlflow, "hedgesweep"))
+    return instances

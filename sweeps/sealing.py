@@ -48,14 +48,14 @@ def seal_trial(
         BundleError: the bundle cannot be made.
     """
     recorded = Recorded.read(Path(storage))
-    known, core = recorded.find(trial)
-    log = recorded.books[core].trials[known]
+    trial_id, core = recorded.find(trial)
+    log = recorded.books[core].trials[trial_id]
     study = recorded.plan(log).study
     sha256 = str((log.end or {}).get("model", ""))
     # Evidence, and what only a training needs, stay in the storage.
-    deployed = recorded.experiment.deployed(study, *_model(recorded, known, sha256))
+    deployed = recorded.experiment.deployed(study, *_model(recorded, trial_id, sha256))
     manifest = recorded.manifest
-    row = {"trial_id": known, **log.row(live=False)}
+    row = {"trial_id": trial_id, **log.row(live=False)}
     return seal(
         folder,
         deployed.tensors,

@@ -59,13 +59,13 @@ def interruptible() -> Iterator[None]:
 
     Handlers belong to the main thread; in another, signals do what they did before.
     """
-    seen = 0
+    first_signal = 0
 
     def handle(number: int, frame: FrameType | None) -> NoReturn:
-        nonlocal seen
-        if seen or (_line_first and _importing(frame)):
+        nonlocal first_signal
+        if first_signal or (_line_first and _importing(frame)):
             _exit(number)  # the log is whole at every moment
-        seen = number
+        first_signal = number
         raise Interrupted(number)
 
     try:
@@ -76,11 +76,11 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, ImportError, SystemError) as error:
-        if not seen or isinstance(error, Interrupted):
+        if not first_signal or isinstance(error, Interrupted):
             raise
         # Ray's core raises one of its own in place of ours; compiled modules that are being
         # imported turn it into an error.
-        raise Interrupted(seen) from error
+        raise Interrupted(first_signal) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

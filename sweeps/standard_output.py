@@ -5,7 +5,7 @@ import io
 import os
 import sys
 
-LOST = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+STREAM_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 """Errors of a stream to a closed pipe, a full disk or a terminal that is gone."""
 
 

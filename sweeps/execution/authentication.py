@@ -87,13 +87,13 @@ def _protect(path: Path) -> None:
             "replace it with a file of your own, mode 600"
         ) from error
     try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        file_status = os.fstat(fd)
+        if not stat.S_ISREG(file_status.st_mode) or file_status.st_uid != os.geteuid():
             raise UsageError(
-                f"the token {path} is no file of yours (owner {found.st_uid}); "
+                f"the token {path} is no file of yours (owner {file_status.st_uid}); "
                 "replace it with a file of your own, mode 600"
             )
-        if stat.S_IMODE(found.st_mode) & 0o077:
+        if stat.S_IMODE(file_status.st_mode) & 0o077:
             os.fchmod(fd, 0o600)
     finally:
         os.close(fd)

@@ -25,16 +25,16 @@ def joinable(address: str) -> str:
             f"{address!r} is {kind} no sweep can run; start on a node of the cluster, with "
             "--address auto"
         )
-    found = None
+    endpoint = None
     try:
-        found = services.canonicalize_bootstrap_address(address)
-        if found is None:
+        endpoint = services.canonicalize_bootstrap_address(address)
+        if endpoint is None:
             raise ConnectionError("none runs on this machine")
-        host, _, port = found.rpartition(":")
+        host, _, port = endpoint.rpartition(":")
         _greet(host.strip("[]"), int(port))
     except (OSError, ValueError, OverflowError) as error:
         # Of a loopback address Ray makes that of the machine.
-        other = f", which Ray takes for {found}" if found not in (None, address) else ""
+        other = f", which Ray takes for {endpoint}" if endpoint not in (None, address) else ""
         raise UsageError(
             f"no Ray cluster at {address!r}{other} ({_first_line(error)}); start one with "
             "'ray start --head', or leave out --address"
@@ -44,7 +44,7 @@ def joinable(address: str) -> str:
             f"this machine is no node of the cluster at {address!r}; start on one that is, or "
             f"make it one with 'ray start --address={address}'"
         )
-    return str(found)
+    return str(endpoint)
 
 
 def _greet(host: str, port: int) -> None:
@@ -61,5 +61,5 @@ def _greet(host: str, port: int) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    said = getattr(error, "strerror", None) or str(error)
-    return (said.splitlines() or [type(error).__name__])[0]
+    message = getattr(error, "strerror", None) or str(error)
+    return (message.splitlines() or [type(error).__name__])[0]

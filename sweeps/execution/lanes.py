@@ -248,6 +248,8 @@ def reason(failure: str) -> str:
 
 def slots(resources: Mapping[str, float]) -> int:
     """How many lanes of ``resources`` the cluster holds now."""
-    there = ray.cluster_resources()
-    wanted = {"CPU": resources["cpu"], "GPU": resources["gpu"]}
-    return int(min(there.get(name, 0.0) // amount for name, amount in wanted.items() if amount))
+    available = ray.cluster_resources()
+    requested = {"CPU": resources["cpu"], "GPU": resources["gpu"]}
+    return int(
+        min(available.get(name, 0.0) // amount for name, amount in requested.items() if amount)
+    )

@@ -64,25 +64,27 @@ def prepare_task(
         return base_facts, {}
     one_thread()
     began = time.perf_counter()
-    asked = experiment(name)
-    typed = from_mapping(asked.study, study)
+    swept_experiment = experiment(name)
+    typed = from_mapping(swept_experiment.study, study)
     base = None
     if base_facts is not None and base_arrays is not None:
         base = _assembled(name, base_facts, base_arrays)
     try:
         if filed is not None:
-            made = filed.restore(asked, typed, base)
+            preparation = filed.restore(swept_experiment, typed, base)
         else:
-            made = asked.prepare(typed, seed=seed, base=base)
+            preparation = swept_experiment.prepare(typed, seed=seed, base=base)
     except DivergedError as error:
-        wording = asked.wording
+        wording = swept_experiment.wording
         return f"{wording.baseline} diverged: {error} ({wording.baseline_lr})", {}
     except (UsageError, ValueError) as error:
         return str(error), {}
     seconds = time.perf_counter() - began
-    facts = filed.facts if filed else Facts.of(made, core=core, seconds=seconds)
-    known = base_arrays or {}
-    return facts, {k: a for k, a in _arrays(made).items() if not _same(a, known.get(k))}
+    facts = filed.facts if filed else Facts.of(preparation, core=core, seconds=seconds)
+    inherited_arrays = base_arrays or {}
+    return facts, {
+        k: a for k, a in _arrays(preparation).items() if not _same(a, inherited_arrays.get(k))
+    }
 
 
 def collect(
@@ -95,19 +97,19 @@ def collect(
             this machine, or its worker was lost again and again.
     """
     try:
-        made = ray.get(facts)
-        if isinstance(made, str):
-            raise PreparationError(f"{key}: {made}")
+        outcome = ray.get(facts)
+        if isinstance(outcome, str):
+            raise PreparationError(f"{key}: {outcome}")
         # A copy of the driver's own: the node that made it may be reclaimed.
-        own = ray.put(ray.get(arrays))
-        return Shared(name, made, (*(base.arrays if base else ()), own))
+        arrays_copy = ray.put(ray.get(arrays))
+        return Shared(name, outcome, (*(base.arrays if base else ()), arrays_copy))
     except RayError as error:
         raise PreparationError(f"{key}: {str(error).splitlines()[0]}") from error
 
 
-def _arrays(made: Preparation) -> Arrays:
-    arrays: Arrays = {name: tensor.detach().numpy() for name, tensor in made.inputs.items()}
-    for file, tensors in made.files.items():
+def _arrays(preparation: Preparation) -> Arrays:
+    arrays: Arrays = {name: tensor.detach().numpy() for name, tensor in preparation.inputs.items()}
+    for file, tensors in preparation.files.items():
         arrays |= {(file, name): tensor.detach().numpy() for name, tensor in tensors.items()}
     return arrays
 
@@ -131,10 +133,10 @@ def _assembled(name: str, facts: Facts, arrays: Arrays) -> Preparation:
         for file, tensors in facts.layout.items()
     }
     inputs = {key: view(array) for key, array in arrays.items() if isinstance(key, str)}
-    made: Preparation = experiment(name).assemble(
+    preparation: Preparation = experiment(name).assemble(
         seed=facts.seed, about=facts.about, files=files, inputs=inputs
     )
-    return made
+    return preparation
 
 
 def view(array: np.ndarray) -> Tensor:

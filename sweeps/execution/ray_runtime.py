@@ -104,16 +104,16 @@ def _failure(address: str | None, error: BaseException) -> UsageError | SweepErr
     causes: list[BaseException] = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
-    said = "\n".join(map(str, causes))
+    messages = "\n".join(map(str, causes))
     first = (str(error).splitlines() or [type(error).__name__])[0]
     if address is None:
         return SweepError(f"Ray could not start on this machine ({first}); try it again")
-    if "AuthToken" in said or "authentication token" in said:
+    if "AuthToken" in messages or "authentication token" in messages:
         return UsageError(
             f"the cluster at {address!r} takes another token, or none; copy that of its head node "
             "to ~/.ray/auth_token, or join a cluster without tokens with --insecure"
         )
-    if "ersion mismatch" in said:
+    if "ersion mismatch" in messages:
         return UsageError(
             f"the cluster at {address!r} runs other versions of Ray or Python ({first}); install "
             "the same on all its nodes"
@@ -124,12 +124,12 @@ def _failure(address: str | None, error: BaseException) -> UsageError | SweepErr
     )
 
 
-def _fits(resources: Resources, there: Mapping[str, float]) -> None:
+def _fits(resources: Resources, available: Mapping[str, float]) -> None:
     """Ray would wait for ever, in silence, for what it does not have."""
-    for name, wanted in (("CPU", resources.cpu), ("GPU", resources.gpu)):
-        if wanted > (found := there.get(name, 0.0)):
+    for name, requested in (("CPU", resources.cpu), ("GPU", resources.gpu)):
+        if requested > (amount := available.get(name, 0.0)):
             raise UsageError(
-                f"a trial asks for {wanted:g} {name}, and Ray has {found:g} here; "
+                f"a trial asks for {requested:g} {name}, and Ray has {amount:g} here; "
                 f"lower resources.{name.lower()}, or join a larger cluster with --address"
             )
 

@@ -78,7 +78,7 @@ def work(
     resources = {"cpu": planned.space.resources.cpu, "gpu": planned.space.resources.gpu}
     device = device_for(planned.space.resources.gpu)
     open_run = partial(open_trial, preparations=dict(shared), device=device, mixed=mixed)
-    there = slots(resources)
+    available = slots(resources)
     if engine is None:
         return run_stock(
             planned,
@@ -90,14 +90,14 @@ def work(
             resources=resources,
             deadline=deadline,
         )
-    if planned.adaptive and (together := _together(planned)) < min(lanes or there, there):
+    if planned.adaptive and (together := _together(planned)) < min(lanes or available, available):
         message(
             f"at most {together} trials at a time: search.delay is {planned.space.search.delay}; "
             "raise it to use every slot"
         )
-    wanted = lanes or (max(there, _MOST_LANES) if grows else there)
+    requested = lanes or (max(available, _MOST_LANES) if grows else available)
     if planned.adaptive:
-        wanted = min(wanted, _together(planned))
+        requested = min(requested, _together(planned))
     return run_lanes(
         Work(
             open_run=open_run,
@@ -110,7 +110,7 @@ def work(
         ),
         ledger,
         engine,
-        lanes=max(1, min(wanted, len(roster.left) if roster.exhausted else wanted)),
+        lanes=max(1, min(requested, len(roster.left) if roster.exhausted else requested)),
         resources=resources,
     )
 
@@ -135,9 +135,9 @@ def open_trial(
         preparation = shared.fetch()
     except RayError as error:
         raise WorkerLost(f"the data of {trial['preparation']} is out of reach: {error}") from error
-    asked = experiment(shared.name)
-    check_arithmetic(asked, trial, shared.facts, preparation, mixed=mixed)
-    return asked.open_run(trial, checkpoint, preparation=preparation, device=device)
+    swept_experiment = experiment(shared.name)
+    check_arithmetic(swept_experiment, trial, shared.facts, preparation, mixed=mixed)
+    return swept_experiment.open_run(trial, checkpoint, preparation=preparation, device=device)
 
 
 def _prepare(
@@ -160,7 +160,7 @@ def _prepare(
             filed[key],
             *(tasks[base] if base else ()),
         )
-    new = sum(made is None for made in filed.values())
+    new = sum(preparation is None for preparation in filed.values())
     if new:
         message(f"preparing {new}: {planned.experiment.wording.prepared} ..")
     shared: dict[str, Shared] = {}
@@ -169,9 +169,9 @@ def _prepare(
     name = planned.space.experiment
     try:
         while waiting:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
             # Whichever is ready first is filed first: a failure or an interruption loses no other.
-            ready, _ = ray.wait(list(waiting), timeout=left)
+            ready, _ = ray.wait(list(waiting), timeout=remaining)
             if not ready:
                 raise Cut
             key = waiting[ready[0]]
@@ -184,15 +184,15 @@ def _prepare(
             try:
                 if base and base not in shared:
                     raise PreparationError(f"{key}: {base}, which it adds to, failed")
-                made = collect(key, name, facts, arrays, shared[base] if base else None)
+                preparation = collect(key, name, facts, arrays, shared[base] if base else None)
             except PreparationError as error:
                 failure = failure or error
                 continue
-            shared[key] = made
+            shared[key] = preparation
             if filed[key] is None:
-                ledger.keep_preparation(key, made.facts, made.fetch())
-            said = planned.experiment.told(made.facts.about)
-            message(f"{key}: {said}, {time.monotonic() - began:.0f} s")
+                ledger.keep_preparation(key, preparation.facts, preparation.fetch())
+            description = planned.experiment.told(preparation.facts.about)
+            message(f"{key}: {description}, {time.monotonic() - began:.0f} s")
     finally:
         for facts in waiting:
             ray.cancel(facts, force=True)

@@ -28,7 +28,7 @@ def session_folder() -> Iterator[str]:
     Raises:
         UsageError: RAY_TMPDIR is too long, or no folder can be made there.
     """
-    folder = _made()
+    folder = _new_folder()
     try:
         yield folder
     finally:
@@ -43,7 +43,7 @@ def longest_parent() -> int:
     )
 
 
-def _made() -> str:
+def _new_folder() -> str:
     name = next((n for n in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(n)), None)
     parent = os.path.abspath(os.environ[name]) if name else _SHORT[0]
     length, most = len(os.fsencode(parent)), longest_parent()

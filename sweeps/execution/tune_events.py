@@ -17,10 +17,10 @@ class Recorder(Listener):
     ) -> None:
         """A trial is on a worker, from its last checkpoint or anew."""
         self.live[trial.trial_id] = trial
-        known = self._id(trial)
-        epochs = self.ledger.book.trials[known].epochs
+        trial_id = self._id(trial)
+        epochs = self.ledger.book.trials[trial_id].epochs
         start = max(epochs, default=0) if trial.checkpoint else 0
-        self._note({"type": "begin", "trial_id": known, "epoch": start})
+        self._note({"type": "begin", "trial_id": trial_id, "epoch": start})
 
     def on_trial_result(
         self,
@@ -40,14 +40,14 @@ class Recorder(Listener):
     ) -> None:
         """A trial that ended without saying so was stopped by the scheduler."""
         self.live.pop(trial.trial_id, None)
-        known = self._id(trial)
-        log = self.ledger.book.trials[known]
+        trial_id = self._id(trial)
+        log = self.ledger.book.trials[trial_id]
         if log.ended is None:
             epoch = max(log.epochs, default=0)
             self._note(
                 {
                     "type": "decision",
-                    "trials": [known],
+                    "trials": [trial_id],
                     "epoch": epoch,
                     "goes_on": False,
                     "ended": False,

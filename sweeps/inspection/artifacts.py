@@ -68,11 +68,11 @@ def study(recorded: Recorded) -> tuple[str, list[str]]:
             continue
         # Through JSON, as the record went.
         columns = json.loads(json.dumps(filed.facts.row))
-        for known in plans:
-            entry = recorded.book.trials[known].entry
+        for trial_id in plans:
+            entry = recorded.book.trials[trial_id].entry
             differing = [name for name, value in columns.items() if entry.get(name) != value]
             if differing:
-                faults.append(f"{differing[0]} of trial {known} is not that of study/{key}")
+                faults.append(f"{differing[0]} of trial {trial_id} is not that of study/{key}")
     return f"{trials} trials start from what is filed for their seed", faults
 
 
@@ -108,21 +108,21 @@ def _strays(
         excused: trials whose file may be there or not, with any content.
         settled: whether nobody is at work who may have filed more since the log was read.
     """
-    for known in sorted({*named} - {*excused}):
-        path = pattern.format(known)
+    for trial_id in sorted({*named} - {*excused}):
+        path = pattern.format(trial_id)
         try:
             content = files.read(folder / path, most=bounds.TENSORS, root=folder.parent)
         except FileNotFoundError:
-            if known in required:
+            if trial_id in required:
                 yield f"{folder.name}/{path} is missing"
             continue
         except OSError as error:
             yield f"{folder.name}/{path} cannot be read ({error.strerror})"
             continue
-        if (digest := hashlib.sha256(content).hexdigest()) != named[known]:
-            yield f"{folder.name}/{path} has sha256 {digest[:8]}, not {named[known][:8]}"
+        if (digest := hashlib.sha256(content).hexdigest()) != named[trial_id]:
+            yield f"{folder.name}/{path} has sha256 {digest[:8]}, not {named[trial_id][:8]}"
     if settled:
-        known_paths = {pattern.format(known) for known in {*named, *excused}}
+        known_paths = {pattern.format(trial_id) for trial_id in {*named, *excused}}
         for path in sorted({*_files(folder)} - known_paths):
             yield f"{folder.name}/{path} is of no trial in the log"
 
@@ -143,11 +143,11 @@ def _files(folder: Path) -> Iterator[str]:
 def _made_again(experiment: Experiment[Any, Any], filed: Filed, plan: TrialPlan) -> Iterator[str]:
     """What of ``filed`` does not come out again."""
     try:
-        made = filed.restore(experiment, plan.study)
+        preparation = filed.restore(experiment, plan.study)
     except UsageError as error:
         yield f"cannot be had again: {error}"
         return
-    if doubt := experiment.doubt(plan.study, made):
+    if doubt := experiment.doubt(plan.study, preparation):
         yield doubt
 
 
@@ -163,11 +163,11 @@ def _filed(recorded: Recorded, key: str) -> Filed | str:
 
 def _preparations(recorded: Recorded) -> dict[str, dict[str, TrialPlan]]:
     """The trials of the last version, by what they share."""
-    found: dict[str, dict[str, TrialPlan]] = {}
-    for known, log in recorded.book.trials.items():
+    groups: dict[str, dict[str, TrialPlan]] = {}
+    for trial_id, log in recorded.book.trials.items():
         plan = recorded.plan(log)
-        found.setdefault(plan.preparation, {})[known] = plan
-    return found
+        groups.setdefault(plan.preparation, {})[trial_id] = plan
+    return groups
 
 
 def _all(recorded: Recorded) -> dict[str, TrialLog]:

@@ -45,8 +45,8 @@ def _unnamed(storage: Path, name: str) -> str:
 def _difference(path: Path, content: bytes) -> str:
     """What is wrong with the file at ``path`` that should hold ``content``; empty if nothing."""
     try:
-        held = read(path, most=bounds.JSON)
-        return "" if held == content else "is not what the log gives"
+        stored = read(path, most=bounds.JSON)
+        return "" if stored == content else "is not what the log gives"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
@@ -58,11 +58,11 @@ def tables(recorded: Recorded) -> tuple[str, list[str]]:
     faults, notes = [], ["as the log gives them"]
     with TemporaryDirectory() as folder:
         write_tables(Path(folder), recorded.book, recorded.experiment)
-        for due in sorted(Path(folder).iterdir()):
-            fault, note = _compared(recorded.storage / due.name, due)
-            fault = fault or _unnamed(recorded.storage, due.name)
-            faults += [f"{due.name} {fault}"] if fault else []
-            notes += [f"{due.name} {note}"] if note else []
+        for expected in sorted(Path(folder).iterdir()):
+            fault, note = _compared(recorded.storage / expected.name, expected)
+            fault = fault or _unnamed(recorded.storage, expected.name)
+            faults += [f"{expected.name} {fault}"] if fault else []
+            notes += [f"{expected.name} {note}"] if note else []
     if faults and recorded.driver:
         return f"behind the log (a driver is running: {recorded.driver})", []
     return "; ".join(notes), faults
@@ -75,8 +75,11 @@ def _compared(path: Path, derived: Path) -> tuple[str, str]:
             size = os.fstat(other.fileno()).st_size
             if os.fstat(stream.fileno()).st_size == size and stream.read(size) == other.read():
                 return "", ""
-        with table(derived, rows=sys.maxsize) as due, table(path, rows=due.rows) as stored:
-            if stored.writer != due.writer and _equal(stored, due):
+        with (
+            table(derived, rows=sys.maxsize) as expected,
+            table(path, rows=expected.rows) as stored,
+        ):
+            if stored.writer != expected.writer and _equal(stored, expected):
                 return "", f"was written by {stored.writer} and is equal by value"
     except FileNotFoundError:
         return "is missing", ""
@@ -88,9 +91,9 @@ def _compared(path: Path, derived: Path) -> tuple[str, str]:
     return "is not what the log gives", ""
 
 
-def _equal(stored: Table, due: Table) -> bool:
+def _equal(stored: Table, expected: Table) -> bool:
     """Whether two tables have the same rows; text may lie in other dictionaries."""
-    if (stored.columns, stored.rows) != (due.columns, due.rows):
+    if (stored.columns, stored.rows) != (expected.columns, expected.rows):
         return False
-    pairs = zip(stored.records(stored.columns), due.records(due.columns), strict=True)
-    return stored.schema.equals(due.schema) and all(repr(a) == repr(b) for a, b in pairs)
+    pairs = zip(stored.records(stored.columns), expected.records(expected.columns), strict=True)
+    return stored.schema.equals(expected.schema) and all(repr(a) == repr(b) for a, b in pairs)

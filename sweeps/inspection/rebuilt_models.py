@@ -23,18 +23,18 @@ def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
     if not missing:
         return {}
     say(f"models missing or changed: {len(missing)}; training them again, one after another ..")
-    recorded, lost = Recorded.read(ledger.storage), {}
+    recorded, lost_models = Recorded.read(ledger.storage), {}
     for trial_id in missing:
         try:
             model = train_again(recorded, trial_id)[1]
         except UsageError as error:
-            lost[trial_id] = f"is missing or changed, and cannot be trained again: {error}"
+            lost_models[trial_id] = f"is missing or changed, and cannot be trained again: {error}"
             continue
         if model is None or hashlib.sha256(model).hexdigest() != digests[trial_id]:
-            lost[trial_id] = (
+            lost_models[trial_id] = (
                 "is missing or changed, and training gives another one; restore it from a copy"
             )
             continue
         ledger.keep_model(trial_id, model)
         say(f"model of trial {trial_id}: trained again, equal to the last bit")
-    return lost
+    return lost_models

@@ -45,8 +45,8 @@ class Difference:
     columns: int
 
     def __str__(self) -> str:
-        said = f"differs {self.where} in {self.column}: {self.recorded} recorded, {self.now} now"
-        return said if self.columns == 1 else f"{said} (first of {self.columns} columns)"
+        text = f"differs {self.where} in {self.column}: {self.recorded} recorded, {self.now} now"
+        return text if self.columns == 1 else f"{text} (first of {self.columns} columns)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,20 +115,21 @@ def train_again(recorded: Recorded, trial: str) -> tuple[Replay, bytes | None]:
             "population based training changes a trial while it trains, and the log does not say "
             "how; replay a trial of another scheduler"
         )
-    known, core = recorded.find(trial)
-    log = recorded.books[core].trials[known]
+    full_id, core = recorded.find(trial)
+    log = recorded.books[core].trials[full_id]
     plan = recorded.plan(log)
-    lost = known in recorded.lost
+    workers_lost = full_id in recorded.lost_trials
     computed = recorded.experiment.validated(plan.study)
-    job = _job(known, log, plan, lost=lost)
-    job["columns"] = [name for name in log.end or {} if name in computed and not lost]
+    job = _job(full_id, log, plan, workers_lost=workers_lost)
+    job["columns"] = [name for name in log.end or {} if name in computed and not workers_lost]
     gpu = recorded.manifest["resources"]["gpu"]
     if gpu and not torch.accelerator.is_available():
-        raise UsageError(f"trial {known} was computed on a GPU; replay it where there is one")
+        raise UsageError(f"trial {full_id} was computed on a GPU; replay it where there is one")
     one_thread()
     filed = _filed(recorded, plan, log, core)
-    notes = _expected(recorded, log, core, same=trial_id(plan, filed.facts, gpu=gpu > 0) == known)
-    if lost and log.end:
+    same = trial_id(plan, filed.facts, gpu=gpu > 0) == full_id
+    notes = _expected(recorded, log, core, same=same)
+    if workers_lost and log.end:
         notes += (f"it lost its workers ({log.end['error']}); only its epochs can be compared",)
     preparation = _restored(recorded, plan, filed)
 
@@ -142,11 +143,11 @@ def train_again(recorded: Recorded, trial: str) -> tuple[Replay, bytes | None]:
     model: bytes | None = segment.pop("model", None)
     if model:
         segment["end"]["model"] = hashlib.sha256(model).hexdigest()
-    end = {} if lost or not log.end else log.end
+    end = {} if workers_lost or not log.end else log.end
     # Through JSON, as every record goes.
     now = json.loads(json.dumps(segment))
     replayed = Replay(
-        trial_id=known,
+        trial_id=full_id,
         epochs=len(log.epochs),
         metrics=len(end.keys() - _NOT_COMPUTED - _NO_METRICS),
         model=end.get("model"),
@@ -157,13 +158,13 @@ def train_again(recorded: Recorded, trial: str) -> tuple[Replay, bytes | None]:
     return replayed, model
 
 
-def _job(known: str, log: TrialLog, plan: TrialPlan, *, lost: bool) -> dict[str, Any]:
+def _job(full_id: str, log: TrialLog, plan: TrialPlan, *, workers_lost: bool) -> dict[str, Any]:
     """One segment that takes the trial to where its log ends, and no further."""
-    end = {} if lost or not log.end else log.end
+    end = {} if workers_lost or not log.end else log.end
     last, epochs = max(log.epochs, default=0), plan.study.training.epochs
     if last != len(log.epochs):
         raise UsageError(
-            f"the log of trial {known} has {len(log.epochs)} epochs, the last of number {last}; "
+            f"the log of trial {full_id} has {len(log.epochs)} epochs, the last of number {last}; "
             "restore it from a copy"
         )
     if end.get("status") == "completed":
@@ -174,21 +175,15 @@ def _job(known: str, log: TrialLog, plan: TrialPlan, *, lost: bool) -> dict[str,
     else:
         stop, limit = last, last + 1
     if not stop:
-        raise UsageError(f"the log holds no epoch of trial {known} yet; replay it later")
+        raise UsageError(f"the log holds no epoch of trial {full_id} yet; replay it later")
     spec = {
-        "trial_id": known,
+        "trial_id": full_id,
         "config": dict(plan.config),
         "study": to_mapping(plan.study),
         "preparation": plan.preparation,
         "theta_0_sha256": _theta_0(log),
     }
-    return {
-        "trial": spec,
-        "start": 0,
-        "stop": stop,
-        "limit": limit,
-        "epochs": epochs,
-    }
+    return {"trial": spec, "start": 0, "stop": stop, "limit": limit, "epochs": epochs}
 
 
 def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Filed:
@@ -222,11 +217,11 @@ def _restored(recorded: Recorded, plan: TrialPlan, filed: Filed) -> Preparation:
 
 
 def _theta_0(log: TrialLog) -> str:
-    known = log.entry.get("theta_0_sha256")
-    if known is None:
+    digest = log.entry.get("theta_0_sha256")
+    if digest is None:
         trial = log.entry["trial_id"]
         raise UsageError(f"the log names no theta_0 of trial {trial}; restore it from a copy")
-    return str(known)
+    return str(digest)
 
 
 def _expected(recorded: Recorded, log: TrialLog, core: str, *, same: bool) -> tuple[str, ...]:
@@ -235,9 +230,9 @@ def _expected(recorded: Recorded, log: TrialLog, core: str, *, same: bool) -> tu
     identity = code_identity(recorded.manifest["experiment"])
     if core != identity:
         causes.append(f"other code: {core[:8]}, here {identity[:8]}")
-    made, here = recorded.manifest["versions"]["torch"], torch_version()
-    if not same and made != here:
-        causes.append(f"torch {made}, here {here}")
+    recorded_torch, here = recorded.manifest["versions"]["torch"], torch_version()
+    if not same and recorded_torch != here:
+        causes.append(f"torch {recorded_torch}, here {here}")
     if not (same or causes):
         causes.append("something its id does not stand for: the log was changed")
     others = log.arithmetics - {arithmetic().id}
@@ -251,7 +246,7 @@ def _differences(
 ) -> Iterator[Difference]:
     """Every place where the replay ``now`` is not as recorded, in the order of training."""
     computed = {row["epoch"]: row for row in now["rows"]}
-    given = now.get("end", {})
+    replay_end = now.get("end", {})
     if log.facts and "facts" in now:
         yield from _between("before epoch 1", log.facts, now["facts"])
     written = {row["epoch"]: row for row in log.rows(audit=True)}
@@ -263,17 +258,17 @@ def _differences(
                 where=f"at epoch {epoch}",
                 column="what came of it",
                 recorded=_outcome(epoch in written, end),
-                now=_outcome(epoch in computed, given),
+                now=_outcome(epoch in computed, replay_end),
                 columns=1,
             )
     if end:
-        yield from _between("at the end", end, given)
-        if end.get("model") != given.get("model"):
+        yield from _between("at the end", end, replay_end)
+        if end.get("model") != replay_end.get("model"):
             yield Difference(
                 where="at the end",
                 column="the sha256 of the model",
                 recorded=end.get("model"),
-                now=given.get("model"),
+                now=replay_end.get("model"),
                 columns=1,
             )
 

@@ -22,8 +22,8 @@ from sweeps.journal.stored_sweep import Recorded
 from sweeps.scheduling.asha import Asha
 from sweeps.scheduling.engine import Engine
 
-_SHOWN = 3
-Found = tuple[str, list[str]]
+_MOST_FAULTS = 3
+Finding = tuple[str, list[str]]
 """What there is to say if nothing is wrong, and everything that is wrong."""
 
 
@@ -33,22 +33,22 @@ class Check:
 
     Args:
         name: what was examined, in a word.
-        said: what was found, if nothing is wrong.
+        summary: what was found, if nothing is wrong.
         faults: what is wrong, each with the file, trial or configuration that it is about.
         cure: what to do about it.
     """
 
     name: str
-    said: str
+    summary: str
     faults: tuple[str, ...]
     cure: str
 
     def __str__(self) -> str:
         if not self.faults:
-            return f"{self.name:<12}ok: {self.said}"
-        more = len(self.faults) - _SHOWN
-        shown = ", ".join(self.faults[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        return f"{self.name:<12}wrong: {shown}; {self.cure}"
+            return f"{self.name:<12}ok: {self.summary}"
+        more = len(self.faults) - _MOST_FAULTS
+        listing = ", ".join(self.faults[:_MOST_FAULTS]) + (f" and {more} more" if more > 0 else "")
+        return f"{self.name:<12}wrong: {listing}; {self.cure}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +81,21 @@ def verify(storage: str | Path, *, data: bool = False) -> Verification:
         recorded, broken = Recorded.read(storage), []
     except LogError as error:
         recorded, broken = None, [_without_cure(error)]
-    said, faults = _log(storage, running=recorded is not None and recorded.driver is not None)
-    log = Check(name="log", said=said, faults=tuple(faults or broken), cure=_LOG_CURE)
+    summary, faults = _log(storage, running=recorded is not None and recorded.driver is not None)
+    log = Check(name="log", summary=summary, faults=tuple(faults or broken), cure=_LOG_CURE)
     if recorded is None or log.faults:
         return Verification(checks=(log,))  # the rest follows from it
     checks = [log]
     for name, (examine, cure) in _CHECKS.items():
         if name != "data" or data:
-            said, faults = examine(recorded)
-            checks.append(Check(name=name, said=said, faults=tuple(faults), cure=cure))
+            summary, faults = examine(recorded)
+            checks.append(Check(name=name, summary=summary, faults=tuple(faults), cure=cure))
     return Verification(checks=tuple(checks))
 
 
-def _log(storage: Path, *, running: bool) -> Found:
-    known, faults, notes, count = files(storage), [], [], 0
-    for file in known:
+def _log(storage: Path, *, running: bool) -> Finding:
+    log_files, faults, notes, count = files(storage), [], [], 0
+    for file in log_files:
         records, closed = 0, False
         try:
             for record in records_of(file):
@@ -108,7 +108,7 @@ def _log(storage: Path, *, running: bool) -> Found:
             for _ in range(records):
                 stream.readline()
             torn = os.fstat(stream.fileno()).st_size - stream.tell()
-        if not torn or (running and file == known[-1]):
+        if not torn or (running and file == log_files[-1]):
             continue
         if closed:
             faults.append(f"{file.name}:{records + 1}: {torn} bytes behind the close record")
@@ -116,26 +116,26 @@ def _log(storage: Path, *, running: bool) -> Found:
             notes.append(f"a crash left {torn} bytes after {file.name}:{records}")
         else:
             notes.append(f"{file.name} was cut off at birth, or is of an older version")
-    return "; ".join([f"{count} records in log/, files: {len(known)}", *notes]), faults
+    return "; ".join([f"{count} records in log/, files: {len(log_files)}", *notes]), faults
 
 
 def _without_cure(error: LogError) -> str:
     return str(error).partition(";")[0]
 
 
-def _epochs(recorded: Recorded) -> Found:
+def _epochs(recorded: Recorded) -> Finding:
     """Every trial's epochs, from the first without a gap."""
     faults, count = [], 0
-    for known, log in recorded.book.trials.items():
+    for trial_id, log in recorded.book.trials.items():
         count += len(log.epochs)
         # Not up to the last epoch, which may be any number in a log that was forged.
         missing = next(n for n in itertools.count(1) if n not in log.epochs)
         if missing <= len(log.epochs):
-            faults.append(f"epoch {missing} of trial {known} is missing")
+            faults.append(f"epoch {missing} of trial {trial_id} is missing")
     return f"{count}, none missing", faults
 
 
-def _decisions(recorded: Recorded) -> Found:
+def _decisions(recorded: Recorded) -> Finding:
     """The log's decisions against those of an engine that sees its values only."""
     engine = _engine(recorded.manifest)
     if engine is None:
@@ -148,13 +148,15 @@ def _decisions(recorded: Recorded) -> Found:
             engine.apply(record)
             continue
         count += 1
-        due = engine.due(record["group"], record["epoch"])
-        if due != record:
-            faults.append(f"{_verdict(record)}, where its values give {_verdict(due)}")
-        if due:
-            engine.apply(due)  # what comes later is judged by what should have come before
+        expected = engine.due(record["group"], record["epoch"])
+        if expected != record:
+            faults.append(f"{_verdict(record)}, where its values give {_verdict(expected)}")
+        if expected:
+            engine.apply(expected)  # what comes later is judged by what should have come before
     if book.closed:
-        faults += [f"nothing, where its values give {_verdict(due)}" for due in engine.pending]
+        faults += [
+            f"nothing, where its values give {_verdict(expected)}" for expected in engine.pending
+        ]
     return f"{count}, each as its values give it", [f"the log decides {f}" for f in faults]
 
 
@@ -186,7 +188,7 @@ def _verdict(record: Mapping[str, Any] | None) -> str:
 _LOG_CURE = (
     "restore the file from a copy; without one, nothing that follows from the log can be trusted"
 )
-_CHECKS: Mapping[str, tuple[Callable[[Recorded], Found], str]] = {
+_CHECKS: Mapping[str, tuple[Callable[[Recorded], Finding], str]] = {
     "epochs": (
         _epochs,
         "the log was changed, or an earlier version of hedgesweep lost them: restore it from a "

@@ -58,9 +58,9 @@ class Checkpoints:
         """Of every trial in ``keep``, remove all checkpoints but the one with that sha256."""
         over: set[str] = set()
         for trial_id, digest in keep.items():
-            kept = {_name(trial_id, digest)} if digest else set()
-            over |= self._names[trial_id] - kept
-            self._names[trial_id] &= kept
+            current_names = {_name(trial_id, digest)} if digest else set()
+            over |= self._names[trial_id] - current_names
+            self._names[trial_id] &= current_names
         if not over:
             return
         try:

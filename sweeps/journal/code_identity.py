@@ -34,8 +34,8 @@ runs come out equal, is entered here, and no stored trial is computed again.
 @cache
 def code_identity(name: str) -> str:
     """Identity (sha256, hex) of the code of the experiment ``name``."""
-    own = tree_hash(name)
-    return EQUAL_NUMBERS.get(own, own)
+    digest = tree_hash(name)
+    return EQUAL_NUMBERS.get(digest, digest)
 
 
 @cache
@@ -56,17 +56,17 @@ def modules(name: str) -> dict[str, Path]:
     """
     first = type(experiment(name)).__module__
     packages = {_CORE, first.partition(".")[0]}
-    found: dict[str, Path] = {}
+    module_files: dict[str, Path] = {}
     waiting = [first]
     while waiting:
         module = waiting.pop()
-        if module in found or module.partition(".")[0] not in packages:
+        if module in module_files or module.partition(".")[0] not in packages:
             continue
         if file := _file(module):
-            found[module] = file
+            module_files[module] = file
             parent = module.rpartition(".")[0]
             waiting += [*_imported(_parsed(file)), *([parent] if parent else [])]
-    return found
+    return module_files
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

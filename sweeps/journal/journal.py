@@ -131,8 +131,8 @@ def files(storage: Path) -> list[Path]:
         return []
     except OSError as error:
         raise _unreadable(folder, error) from error
-    found = map(LOG_FILE.fullmatch, names)
-    return [folder / f"{number:04d}.jsonl" for number in sorted(int(f[1]) for f in found if f)]
+    matches = map(LOG_FILE.fullmatch, names)
+    return [folder / f"{number:04d}.jsonl" for number in sorted(int(f[1]) for f in matches if f)]
 
 
 def records(file: Path) -> Iterator[dict[str, Any]]:
@@ -184,8 +184,12 @@ def _check_before(file: Path, written: Any, before: Extent | None) -> None:
             + (later if before else "")
         )
     name, count = written["file"], written["lines"]
-    held = before.lines if before and before.file == name else 0
-    change = f"{held} lines, not {count}" if held != count else "other bytes in its lines"
+    actual_count = before.lines if before and before.file == name else 0
+    change = (
+        f"{actual_count} lines, not {count}"
+        if actual_count != count
+        else "other bytes in its lines"
+    )
     raise LogError(
         f"{name}: changed after {file.name} had built on it ({change}); "
         f"restore it from a copy{later}"
@@ -226,8 +230,8 @@ def _lines(file: Path, *, follow: bool) -> Iterator[tuple[int, bytes | None]]:
 def _is_foreign(line: bytes) -> bool:
     """Whether a file with this first line is of a version before format 2."""
     head = lines.parse(line)
-    known = isinstance(head, dict) and head.get("type") == "start"
-    return known and not head.keys() & {"format", "crc"}
+    is_start = isinstance(head, dict) and head.get("type") == "start"
+    return is_start and not head.keys() & {"format", "crc"}
 
 
 def _other_format(file: Path, written: Any) -> LogError:
@@ -249,6 +253,6 @@ def _unreadable(path: Path, error: OSError) -> LogError:
 def _damaged(file: Path, number: int, what: str) -> LogError:
     cure = CURE
     if number > 1 and file == files(file.parent.parent)[-1]:
-        kept = f"keep only lines 1 to {number - 1}"
-        cure = f"restore it from a copy, or {kept} to compute again what follows"
+        alternative = f"keep only lines 1 to {number - 1}"
+        cure = f"restore it from a copy, or {alternative} to compute again what follows"
     return LogError(f"{file.name}:{number}: {what}; {cure}")

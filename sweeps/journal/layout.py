@@ -29,7 +29,7 @@ NAMES = {
     "file of a preparation": re.compile(r"[a-z0-9_]{1,64}"),
     "run": re.compile(r"[0-9A-Za-z]{1,64}"),
 }
-_SHOWN = 3
+_MOST_LISTED = 3
 
 
 def check_name(kind: str, name: object) -> str:
@@ -42,9 +42,9 @@ def check_name(kind: str, name: object) -> str:
         UsageError: no sweep gives such a name.
     """
     if not isinstance(name, str) or not NAMES[kind].fullmatch(name):
-        shown = repr(name)[:40]
+        label = repr(name)[:40]
         raise UsageError(
-            f"the storage names a {kind} {shown}, as no sweep does, so it was forged or damaged; "
+            f"the storage names a {kind} {label}, as no sweep does, so it was forged or damaged; "
             "restore it from a copy, or give another --storage"
         )
     return name
@@ -129,8 +129,8 @@ def _check(path: Path, cure: str) -> None:
             "which all that follows; restore log/ from a copy, or give another --storage"
         )
     if foreign and "lock" not in log:  # with it a sweep has begun there, and come no further
-        shown = _listing([*foreign, *contents])
-        raise UsageError(f"storage {path} holds what is not of a sweep ({shown}); give {cure}")
+        listing = _listing([*foreign, *contents])
+        raise UsageError(f"storage {path} holds what is not of a sweep ({listing}); give {cure}")
 
 
 def _check_folder(path: Path) -> None:
@@ -149,5 +149,5 @@ def _holds(path: Path, name: str) -> bool:
 
 
 def _listing(names: Collection[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(sorted(names)[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - _MOST_LISTED
+    return ", ".join(sorted(names)[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -37,7 +37,7 @@ def driver(storage: Path, *, closed: bool) -> Driver | None:
     """
     path = storage / "log" / "lock"
     try:
-        holder, found = read_json(path, most=bounds.LOCK, root=storage), path.lstat()
+        holder, lock_status = read_json(path, most=bounds.LOCK, root=storage), path.lstat()
         host, pid, boot = holder["host"], holder["pid"], holder["boot"]
     except (OSError, ValueError, KeyError, TypeError):  # nobody has signed
         return None
@@ -45,18 +45,18 @@ def driver(storage: Path, *, closed: bool) -> Driver | None:
     if host != here["host"]:
         alive = False if closed else None
     else:
-        alive = boot == here["boot"] and _holds(pid, found.st_ino)
-    return Driver(host=host, pid=pid, since=found.st_mtime, alive=alive)
+        alive = boot == here["boot"] and _holds(pid, lock_status.st_ino)
+    return Driver(host=host, pid=pid, since=lock_status.st_mtime, alive=alive)
 
 
 def _holds(pid: int, inode: int) -> bool:
     """Whether the process has a lock on the file; asked of the kernel, as trying would take it."""
     try:
-        held = [line.split()[4:6] for line in _LOCKS.read_text().splitlines()]
+        locks = [line.split()[4:6] for line in _LOCKS.read_text().splitlines()]
     except OSError:  # no Linux: a process that lives still holds what it took
         return _exists(pid)
     # Not the device, whose number here and in stat differ on layered file systems.
-    return any(lock[0] == str(pid) and lock[1].endswith(f":{inode}") for lock in held)
+    return any(lock[0] == str(pid) and lock[1].endswith(f":{inode}") for lock in locks)
 
 
 def _exists(pid: int) -> bool:

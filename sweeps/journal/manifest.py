@@ -61,9 +61,9 @@ def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
     then = {name: then[name] for name in now}
     changed = sorted(_differences(then, json.loads(json.dumps(now))))
     if changed:
-        shown = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
+        changes = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
         raise UsageError(
-            f"storage {storage} holds a sweep of another study or rule ({shown}); "
+            f"storage {storage} holds a sweep of another study or rule ({changes}); "
             "give another --storage, or undo the change"
         )
     was, is_now = _most_epochs(before["scheduler"]), _most_epochs(_scheduler(plan))
@@ -168,23 +168,23 @@ def torch_version() -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {name: version(name) for name in _PACKAGES}
+    versions = {name: version(name) for name in _PACKAGES}
     for name in _BOOSTING:
         try:
-            return {**found, name: version(name)}
+            return {**versions, name: version(name)}
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _differences(before: Any, now: Any, prefix: str = "") -> list[str]:
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return [] if before == now else [f"{prefix} {before} -> {now}"]
-    found = []
+    differences = []
     for name in before.keys() | now.keys():
         inner = f"{prefix}.{name}" if prefix else name
-        found += _differences(before.get(name), now.get(name), inner)
-    return found
+        differences += _differences(before.get(name), now.get(name), inner)
+    return differences
 
 
 def _kind(domain: Any) -> str:

@@ -53,17 +53,17 @@ class Facts:
     seconds: float
 
     @classmethod
-    def of(cls, made: Preparation, *, core: str, seconds: float) -> "Facts":
-        """The facts of ``made``, which took ``seconds``."""
+    def of(cls, preparation: Preparation, *, core: str, seconds: float) -> "Facts":
+        """The facts of ``preparation``, which took ``seconds``."""
         facts = cls(
-            seed=made.seed,
+            seed=preparation.seed,
             core=core,
-            sha256={name: sha256(tensors.values()) for name, tensors in made.files.items()},
-            data_sha256=made.data_sha256,
-            layout={name: list(tensors) for name, tensors in made.files.items()},
-            columns=made.columns,
-            baselines={name: dict(metrics) for name, metrics in made.baselines.items()},
-            about=made.about,
+            sha256={name: sha256(tensors.values()) for name, tensors in preparation.files.items()},
+            data_sha256=preparation.data_sha256,
+            layout={name: list(tensors) for name, tensors in preparation.files.items()},
+            columns=preparation.columns,
+            baselines={name: dict(metrics) for name, metrics in preparation.baselines.items()},
+            about=preparation.about,
             arithmetic=arithmetic().about(),
             seconds=seconds,
         )
@@ -121,9 +121,9 @@ class Filed:
                 return None
             except OSError as error:
                 raise _unreadable(path, error) from error
-            if (found := hashlib.sha256(content[name]).hexdigest()) != digest:
+            if (actual := hashlib.sha256(content[name]).hexdigest()) != digest:
                 raise UsageError(
-                    f"{path} is not what was recorded (sha256 {found[:8]}, not {digest[:8]}); "
+                    f"{path} is not what was recorded (sha256 {actual[:8]}, not {digest[:8]}); "
                     f"restore it from a copy, or remove {folder} to prepare it again"
                 )
         try:
@@ -139,11 +139,11 @@ class Filed:
         return cls(facts, files)
 
     @staticmethod
-    def write(folder: Path, facts: Facts, made: Preparation) -> dict[str, str]:
-        """File ``made``; sha256 (hex) by name of file, for the log to name."""
+    def write(folder: Path, facts: Facts, preparation: Preparation) -> dict[str, str]:
+        """File ``preparation``; sha256 (hex) by name of file, for the log to name."""
         check_name("preparation", folder.name)
         content = {_FACTS: json.dumps(asdict(facts), indent=1).encode()}
-        for name, tensors in made.files.items():
+        for name, tensors in preparation.files.items():
             # safetensors wants memory of its own for every tensor.
             saved = {n: t.contiguous().clone() for n, t in tensors.items()}
             content[f"{name}.safetensors"] = save(saved)
@@ -165,12 +165,12 @@ class Filed:
                 prepared.
         """
         try:
-            made: Preparation = experiment.restore(
+            preparation: Preparation = experiment.restore(
                 study, seed=self.facts.seed, about=self.facts.about, files=self.files, base=base
             )
         except (ValueError, DivergedError) as error:
             raise UsageError(str(error)) from error
-        if made.data_sha256 != self.facts.data_sha256:
+        if preparation.data_sha256 != self.facts.data_sha256:
             here, recorded = arithmetic().about(), self.facts.arithmetic
             if here["id"] == recorded["id"]:
                 cause, cure = "from other data", "restore that"
@@ -181,7 +181,7 @@ class Filed:
                 f"the study of seed {self.facts.seed} was prepared {cause}, and what is made here "
                 f"is not its data; {cure}, or start anew in another --storage"
             )
-        return made
+        return preparation
 
 
 def _tensors(folder: Path, name: str) -> bytes:

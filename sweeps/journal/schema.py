@@ -140,8 +140,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:60]}.."
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}.."
 
 
 _TEXT = _is("text", lambda v: isinstance(v, str))

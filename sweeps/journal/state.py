@@ -177,10 +177,12 @@ class Book:
             self.withdrawn.update(record["trials"])
         elif kind == "trial":
             self.withdrawn.discard(record["trial_id"])
-            if known := self.trials.get(record["trial_id"]):
-                if known.end and known.end.get("truncated"):
-                    known.end = known.end if record["limit"] <= known.entry["limit"] else None
-                known.entry = record  # its place in a space that has changed
+            if earlier_log := self.trials.get(record["trial_id"]):
+                if earlier_log.end and earlier_log.end.get("truncated"):
+                    earlier_log.end = (
+                        earlier_log.end if record["limit"] <= earlier_log.entry["limit"] else None
+                    )
+                earlier_log.entry = record  # its place in a space that has changed
             else:
                 self.trials[record["trial_id"]] = TrialLog(record)
         elif kind == "begin":
@@ -221,8 +223,8 @@ class Book:
 
     def rows(self) -> Iterable[tuple[str, TrialLog]]:
         """The trials that began or ended, in the order of the space."""
-        known = [(i, log) for i, log in self.trials.items() if log.begun or log.ended]
-        return sorted(known, key=lambda item: (item[1].entry["index"], item[0]))
+        logs = [(i, log) for i, log in self.trials.items() if log.begun or log.ended]
+        return sorted(logs, key=lambda item: (item[1].entry["index"], item[0]))
 
     def _segment(self, record: Mapping[str, Any]) -> None:
         log = self.trials[record["trial_id"]]

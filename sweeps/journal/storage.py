@@ -99,10 +99,10 @@ class Lock:
 def is_at(path: Path, fd: int) -> bool:
     """Whether the open file ``fd`` is still the one at ``path``."""
     try:
-        there = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return False
-    return os.path.samestat(there, os.fstat(fd))
+    return os.path.samestat(status, os.fstat(fd))
 
 
 def replace(
@@ -161,8 +161,8 @@ def this_process() -> dict[str, Any]:
 
 def refused(path: Path, error: OSError) -> WriteError:
     """``error`` as one line with its cure."""
-    taken = error.errno in (errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
-    cure = "remove what is in its place" if taken else "make room or mend the disk"
+    obstacle = error.errno in (errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
+    cure = "remove what is in its place" if obstacle else "make room or mend the disk"
     return WriteError(
         f"{path} could not be written ({error.strerror or error}); "
         f"{cure}, then start again: what was recorded is safe"

@@ -31,7 +31,7 @@ class Recorded:
         books: what the log says, by the version of hedgecore that computed it.
         core: the version of the last driver start.
         checkpoints: sha256 (hex) of where each trial can go on, as its last segment says.
-        lost: trials whose last worker died.
+        lost_trials: trials whose last worker died.
     """
 
     storage: Path
@@ -41,7 +41,7 @@ class Recorded:
     books: Mapping[str, Book]
     core: str
     checkpoints: Mapping[str, str]
-    lost: frozenset[str]
+    lost_trials: frozenset[str]
 
     @classmethod
     def read(cls, storage: Path) -> "Recorded":
@@ -55,7 +55,7 @@ class Recorded:
         manifest: Mapping[str, Any] | None = None
         books: dict[str, Book] = {}
         checkpoints: dict[str, str] = {}
-        lost: set[str] = set()
+        lost_trials: set[str] = set()
         core = ""
         for record in History(storage):
             kind = record["type"]
@@ -71,9 +71,9 @@ class Recorded:
                 if "checkpoint" in record:
                     checkpoints[record["trial_id"]] = record["checkpoint"]
             elif kind == "begin":
-                lost.discard(record["trial_id"])
+                lost_trials.discard(record["trial_id"])
             elif kind == "lost":
-                lost.add(record["trial_id"])
+                lost_trials.add(record["trial_id"])
         if not books:
             raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
         if manifest is None:
@@ -86,7 +86,7 @@ class Recorded:
             books=books,
             core=core,
             checkpoints=checkpoints,
-            lost=frozenset(lost),
+            lost_trials=frozenset(lost_trials),
         )
 
     @property
@@ -105,20 +105,20 @@ class Recorded:
         Raises:
             UsageError: there is none, or more than one; the message names near ids.
         """
-        known = {i: core for core, book in self.books.items() for i in book.trials}
-        if not known:
+        cores = {i: core for core, book in self.books.items() for i in book.trials}
+        if not cores:
             raise UsageError(f"{self.storage} holds no trial yet; run its sweep first")
-        found = [prefix] if prefix in known else [i for i in known if i.startswith(prefix)]
-        if not found:
-            near = ", ".join(get_close_matches(prefix, known, n=3, cutoff=0.0))
+        matches = [prefix] if prefix in cores else [i for i in cores if i.startswith(prefix)]
+        if not matches:
+            near = ", ".join(get_close_matches(prefix, cores, n=3, cutoff=0.0))
             raise UsageError(f"no trial has an id that begins with {prefix!r}; nearest: {near}")
-        if len(found) > 1:
-            shown = ", ".join(sorted(found)[:3]) + (", .." if len(found) > 3 else "")
+        if len(matches) > 1:
+            examples = ", ".join(sorted(matches)[:3]) + (", .." if len(matches) > 3 else "")
             raise UsageError(
-                f"{len(found)} trials have an id that begins with {prefix!r}; "
-                f"give more of it: {shown}"
+                f"{len(matches)} trials have an id that begins with {prefix!r}; "
+                f"give more of it: {examples}"
             )
-        return found[0], known[found[0]]
+        return matches[0], cores[matches[0]]
 
     def plan(self, log: TrialLog) -> TrialPlan:
         """What the trial of ``log`` was to be.

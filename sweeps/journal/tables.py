@@ -98,10 +98,10 @@ def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], sums: Su
 
 def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """``table`` with every column of ``schema``, null where it has none."""
-    held = set(table.column_names)
+    names = set(table.column_names)
     return pa.table(
         [
-            table[f.name] if f.name in held else pa.nulls(table.num_rows, type=f.type)
+            table[f.name] if f.name in names else pa.nulls(table.num_rows, type=f.type)
             for f in schema
         ],
         schema=schema,
@@ -193,11 +193,13 @@ def _config_columns(logs: _Logs) -> dict[str, pa.DataType]:
     kinds: dict[str, set[type]] = {}
     for _, log in logs:
         for name, value in log.config.items():
-            found = kinds.setdefault(f"config/{name}", set())
+            value_types = kinds.setdefault(f"config/{name}", set())
             if value is not None:
-                found.add(type(cell(value)))
+                value_types.add(type(cell(value)))
     columns = {}
-    for name, found in kinds.items():
-        exact = {bool: _FLAG, int: _INTEGER, str: _TEXT}.get(next(iter(found), str), _REAL)
-        columns[name] = exact if len(found) == 1 else (_TEXT if str in found else _REAL)
+    for name, value_types in kinds.items():
+        exact = {bool: _FLAG, int: _INTEGER, str: _TEXT}.get(next(iter(value_types), str), _REAL)
+        columns[name] = (
+            exact if len(value_types) == 1 else (_TEXT if str in value_types else _REAL)
+        )
     return columns

@@ -21,7 +21,7 @@ _PATIENCE = 60.0  # seconds that the end of a sweep waits for a slow exporter
 _LATER = "the sweep is whole without it, and its next start tells what was missed"
 
 
-class Told(NamedTuple):
+class ExportPosition(NamedTuple):
     """What a exporter has of a trial: its last epoch, and whether it has come to its end."""
 
     epoch: int = 0
@@ -31,7 +31,7 @@ class Told(NamedTuple):
 class Exporter(Protocol):
     """Told of trials one by one; a call that raises is the last."""
 
-    def begin(self, trial_id: str, config: Row) -> Told:
+    def begin(self, trial_id: str, config: Row) -> ExportPosition:
         """Called before anything is told of a trial; what earlier driver starts have told."""
 
     def rows(self, trial_id: str, rows: Sequence[Row]) -> None:
@@ -57,7 +57,7 @@ class ExportDispatcher:
         self, exporters: Sequence[Exporter], book: Book, say: Callable[[str], None]
     ) -> None:
         self._book = book
-        self._sent: dict[str, Told] = {}
+        self._sent: dict[str, ExportPosition] = {}
         self._lines = [_Line(exporter, say) for exporter in exporters]
         for trial_id, _ in book.rows() if exporters else ():
             self._send(trial_id)
@@ -78,7 +78,7 @@ class ExportDispatcher:
             line.close()
 
     def _send(self, trial_id: str) -> None:
-        log, sent = self._book.trials[trial_id], self._sent.get(trial_id, Told())
+        log, sent = self._book.trials[trial_id], self._sent.get(trial_id, ExportPosition())
         epochs = sorted(epoch for epoch in log.epochs if epoch > sent.epoch)
         over = bool(log.end if log.audited else ended(log)) and bool(log.epochs or log.end)
         if not epochs and (sent.over or not over):
@@ -89,7 +89,7 @@ class ExportDispatcher:
             for n in epochs
         ]
         end = log.row(live=False) if over else None
-        self._sent[trial_id] = Told(max(sent.epoch, *epochs, 0), over)
+        self._sent[trial_id] = ExportPosition(max(sent.epoch, *epochs, 0), over)
         for line in self._lines:
             line.put(trial_id, log.config, rows, end)
 
@@ -99,7 +99,7 @@ class _Line:
 
     def __init__(self, exporter: Exporter, say: Callable[[str], None]) -> None:
         self._exporter, self._say = exporter, say
-        self._told: dict[str, Told] = {}
+        self._positions: dict[str, ExportPosition] = {}
         self._queue: SimpleQueue[tuple[str, Row, list[Row], Row | None] | None] = SimpleQueue()
         self._thread = Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -128,14 +128,14 @@ class _Line:
             self._say(f"{self._name} follows no more ({first}); {_LATER}")
 
     def _tell(self, trial_id: str, config: Row, rows: list[Row], end: Row | None) -> None:
-        if (told := self._told.get(trial_id)) is None:
-            told = self._exporter.begin(trial_id, config)
-        if new := [row for row in rows if row["epoch"] > told.epoch]:
+        if (position := self._positions.get(trial_id)) is None:
+            position = self._exporter.begin(trial_id, config)
+        if new := [row for row in rows if row["epoch"] > position.epoch]:
             self._exporter.rows(trial_id, new)
-        if end is not None and (new or not told.over):
+        if end is not None and (new or not position.over):
             self._exporter.end(trial_id, end)
-        last = new[-1]["epoch"] if new else told.epoch
-        self._told[trial_id] = Told(last, end is not None)
+        last = new[-1]["epoch"] if new else position.epoch
+        self._positions[trial_id] = ExportPosition(last, end is not None)
 
 
 def metrics(row: Row) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sweeps.errors import UsageError
 from sweeps.journal.state import cell
-from sweeps.monitoring.exporters import Row, Told, final, metrics, missing
+from sweeps.monitoring.exporters import ExportPosition, Row, final, metrics, missing
 
 
 class MLflow:
@@ -29,9 +29,11 @@ class MLflow:
         self._entities = entities
         try:
             self._client = MlflowClient(tracking_uri)
-            found = self._client.get_experiment_by_name(experiment)
+            stored_experiment = self._client.get_experiment_by_name(experiment)
             self._experiment = (
-                found.experiment_id if found else self._client.create_experiment(experiment)
+                stored_experiment.experiment_id
+                if stored_experiment
+                else self._client.create_experiment(experiment)
             )
             self._runs = {run.data.tags.get("trial_id"): run.info for run in self._earlier()}
         except MlflowException as error:
@@ -41,7 +43,7 @@ class MLflow:
             ) from error
         self._ids: dict[str, str] = {}
 
-    def begin(self, trial_id: str, config: Row) -> Told:
+    def begin(self, trial_id: str, config: Row) -> ExportPosition:
         """See :class:`Exporter`."""
         if not (info := self._runs.pop(trial_id, None)):
             tags = {"trial_id": trial_id, "status": "running"}
@@ -50,7 +52,7 @@ class MLflow:
         params = [self._entities.Param(name, str(cell(v))) for name, v in config.items()]
         self._client.log_batch(info.run_id, params=params)  # harmless when repeated
         history = self._client.get_metric_history(info.run_id, "epoch")
-        return Told(max((m.step for m in history), default=0), info.status != "RUNNING")
+        return ExportPosition(max((m.step for m in history), default=0), info.status != "RUNNING")
 
     def rows(self, trial_id: str, rows: Sequence[Row]) -> None:
         """See :class:`Exporter`."""
@@ -58,18 +60,18 @@ class MLflow:
         self._client.update_run(run_id, status="RUNNING")
         self._client.set_tag(run_id, "status", "running")
         # The epoch comes last in a row and vouches for what comes before it.
-        told = [
+        batch = [
             metric
             for row in rows
             for metric in self._metrics({**metrics(row), "epoch": row["epoch"]}, row["epoch"])
         ]
-        self._client.log_batch(run_id, metrics=told)
+        self._client.log_batch(run_id, metrics=batch)
 
     def end(self, trial_id: str, row: Row) -> None:
         """See :class:`Exporter`."""
         run_id = self._ids[trial_id]
-        said = {"status": row["status"], "reason": row.get("error") or row["reason"]}
-        tags = [self._entities.RunTag(name, str(text)) for name, text in said.items() if text]
+        texts = {"status": row["status"], "reason": row.get("error") or row["reason"]}
+        tags = [self._entities.RunTag(name, str(text)) for name, text in texts.items() if text]
         self._client.log_batch(run_id, metrics=self._metrics(final(row), row["epochs"]), tags=tags)
         status = "FAILED" if row["status"] == "failed" else "FINISHED"
         self._client.set_terminated(run_id, status=status)

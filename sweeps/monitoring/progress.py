@@ -53,8 +53,10 @@ class Paced:
     A state takes a look at every trial; a sweep of thousands has many events a second.
     """
 
-    def __init__(self, shown: Progress, state: Callable[[], State], *, pause: float = 0.5) -> None:
-        self._shown, self._state, self._pause = shown, state, pause
+    def __init__(
+        self, progress: Progress, state: Callable[[], State], *, pause: float = 0.5
+    ) -> None:
+        self._progress, self._state, self._pause = progress, state, pause
         self._due = -float("inf")
 
     def __call__(self) -> None:
@@ -65,7 +67,7 @@ class Paced:
     def flush(self) -> None:
         """Show the present state."""
         began = time.monotonic()
-        self._shown.update(self._state())
+        self._progress.update(self._state())
         now = time.monotonic()
         self._due = now + max(self._pause, 20 * (now - began))
 
@@ -73,26 +75,26 @@ class Paced:
 class Unfailing:
     """Passes on to ``shown`` until that raises: results matter more than being watched."""
 
-    def __init__(self, shown: Progress) -> None:
-        self._shown: Progress = shown
+    def __init__(self, progress: Progress) -> None:
+        self._progress: Progress = progress
 
     def message(self, text: str) -> None:
         """See :class:`Progress`."""
-        self._tell(lambda: self._shown.message(text))
+        self._tell(lambda: self._progress.message(text))
 
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
-        self._tell(lambda: self._shown.update(state))
+        self._tell(lambda: self._progress.update(state))
 
     def close(self) -> None:
         """See :class:`Progress`."""
-        self._tell(self._shown.close)
+        self._tell(self._progress.close)
 
     def _tell(self, step: Callable[[], None]) -> None:
         try:
             step()
         except Exception:  # a closed pipe, a full disk, or a terminal that is gone
-            self._shown = Silent()
+            self._progress = Silent()
 
 
 class Silent:
@@ -167,16 +169,16 @@ class LivePanel:
 def _counts(state: State) -> str:
     counts = Counter(log.ended for log in state.trials.values())
     ended = sum(n for status, n in counts.items() if status)
-    shown = [f"{ended}/{state.total} done", f"{state.running} running"]
-    shown += [f"{counts[s]} {s}" for s in ("stopped", "failed") if counts[s]]
-    return " · ".join(shown)
+    parts = [f"{ended}/{state.total} done", f"{state.running} running"]
+    parts += [f"{counts[s]} {s}" for s in ("stopped", "failed") if counts[s]]
+    return " · ".join(parts)
 
 
 def _remaining(state: State) -> float:
     """Trials to come for each that ended in this run; 0 where either is none."""
     fresh = sum(log.fresh for log in state.trials.values())
-    left = state.total - sum(log.ended is not None for log in state.trials.values())
-    return left / fresh if fresh else 0.0
+    unfinished = state.total - sum(log.ended is not None for log in state.trials.values())
+    return unfinished / fresh if fresh else 0.0
 
 
 def _times(state: State, ratio: float) -> str:
@@ -228,6 +230,6 @@ def _short(value: Any) -> str:
 
 
 def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, remainder = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"{hours}:{minutes:02d}:{remainder:02d}" if hours else f"{minutes}:{remainder:02d}"

@@ -132,12 +132,14 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
     total = _total(manifest, tally, len(trials))
     standings["not begun"] += total - len(trials)
     unknown = tally.foreseen(rule, _limit(manifest, trials)) * (total - len(trials))
-    left = unknown + sum(tally.expected(i, rule) for i in trials)
+    epochs_left = unknown + sum(tally.expected(i, rule) for i in trials)
     now = time.time() if now is None else now
     pace = tally.pace(now) if live and tally.book.running else None
     rate = 60 * len(tally.book.running) / pace if pace else None
     if pace:  # epochs that are under way have been trained in part
-        left = max(0.0, left - sum(now - began for began in tally.began.values()) / pace)
+        epochs_left = max(
+            0.0, epochs_left - sum(now - began for began in tally.began.values()) / pace
+        )
     audits = [log.end is not None for log in trials.values() if log.audited]
     return Status(
         storage=str(storage),
@@ -149,10 +151,10 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
         audits=(sum(audits), len(audits)),
         rungs=tuple(_rung(epoch, tally, trials) for epoch in rule.rungs if rule.logged),
         epochs=sum(len(log.epochs) for log in trials.values()),
-        epochs_left=left,
+        epochs_left=epochs_left,
         epochs_per_minute=rate,
         trials_per_minute=tally.ends_per_minute(now) if live else None,
-        seconds_left=60 * left / rate if rate else None,
+        seconds_left=60 * epochs_left / rate if rate else None,
         failures=tuple(_failures(tally)),
         workers_lost=tally.losses.total(),
         nodes_lost=tally.losses[True],
@@ -166,26 +168,26 @@ def lines(status: Status) -> list[str]:
             f"{status.storage}: no sweep has begun here; "
             f"hedgesweep run SPACE --storage {quote(str(status.storage))} begins one"
         ]
-    said = [f"{status.name}: {_plural(status.total, 'trial')}", _running(status)]
+    texts = [f"{status.name}: {_plural(status.total, 'trial')}", _running(status)]
     if not status.total:
-        return [*said, "no trial is known yet: what trials share is being prepared"]
+        return [*texts, "no trial is known yet: what trials share is being prepared"]
     counts = [f"{number:,} {name}" for name, number in status.trials.items() if number]
-    said.append(", ".join(counts))
+    texts.append(", ".join(counts))
     if status.audits[1]:
-        said.append(f"audits: {status.audits[0]:,} of {status.audits[1]:,} trained to their end")
-    said += [
+        texts.append(f"audits: {status.audits[0]:,} of {status.audits[1]:,} trained to their end")
+    texts += [
         f"rung {rung.epoch}: {rung.reached:,} reached, {rung.went_on:,} go on, "
         f"{rung.stopped:,} stopped"
         for rung in status.rungs
     ]
-    said.append(_epochs(status))
-    said += [_failure(failure) for failure in status.failures[:_MOST_FAILURES]]
+    texts.append(_epochs(status))
+    texts += [_failure(failure) for failure in status.failures[:_MOST_FAILURES]]
     if (more := len(status.failures) - _MOST_FAILURES) > 0:
-        said.append(f"and {_plural(more, 'failure')} more")
+        texts.append(f"and {_plural(more, 'failure')} more")
     if status.workers_lost:
         nodes = f", {status.nodes_lost:,} with the node" if status.nodes_lost else ""
-        said.append(f"{_plural(status.workers_lost, 'worker')} lost{nodes}")
-    return said
+        texts.append(f"{_plural(status.workers_lost, 'worker')} lost{nodes}")
+    return texts
 
 
 def command(storage: Path, as_json: bool, watch: float | None) -> None:
@@ -206,11 +208,11 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
         with interruptible(), live as panel:
             while True:
                 now = status(storage, tallies=tallies)
-                said = [json.dumps(asdict(now))] if as_json else lines(now)
+                texts = [json.dumps(asdict(now))] if as_json else lines(now)
                 if panel:
-                    panel.update(Text("\n".join(map(printable, said))), refresh=True)
+                    panel.update(Text("\n".join(map(printable, texts))), refresh=True)
                 else:
-                    echo_all(said)
+                    echo_all(texts)
                 if watch is None or not _lives(now):
                     return
                 time.sleep(watch)
@@ -218,11 +220,11 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
         pass  # whoever watches has seen enough; the sweep goes on
 
 
-def _total(manifest: Mapping[str, Any], tally: Tally, known: int) -> int:
+def _total(manifest: Mapping[str, Any], tally: Tally, trial_count: int) -> int:
     if not manifest:
-        return known
+        return trial_count
     proposed = 0 if tally.closed else manifest["search"].get("num_samples") or 0
-    return max(known, manifest["trials"] or proposed * len(manifest["seeds"]))
+    return max(trial_count, manifest["trials"] or proposed * len(manifest["seeds"]))
 
 
 def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialLog]) -> int:
@@ -232,11 +234,13 @@ def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialLog]) -> int:
 
 
 def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialLog]) -> Rung:
-    there = {i for i, log in trials.items() if epoch in log.epochs and log.entry["limit"] > epoch}
+    trial_ids = {
+        i for i, log in trials.items() if epoch in log.epochs and log.entry["limit"] > epoch
+    }
     judged = tally.judged.get(epoch, set())
     return Rung(
         epoch=epoch,
-        reached=len(there | judged),
+        reached=len(trial_ids | judged),
         went_on=tally.book.rungs[epoch][True] if judged else 0,
         stopped=tally.stopped[epoch],
     )
@@ -258,24 +262,26 @@ def _running(status: Status) -> str:
         assert status.driver is not None
         since = datetime.fromtimestamp(status.driver.since, UTC)
         elapsed = _clock((datetime.now(UTC) - since).total_seconds())
-        said = f"driver on {status.driver.host}, pid {status.driver.pid}, since {since:%F %T} UTC"
+        description = (
+            f"driver on {status.driver.host}, pid {status.driver.pid}, since {since:%F %T} UTC"
+        )
         unknown = "; whether it still runs can be seen there only"
-        return f"{said} ({elapsed})" + (unknown if status.driver.alive is None else "")
+        return f"{description} ({elapsed})" + (unknown if status.driver.alive is None else "")
     if status.total and not status.left:
         return f"every trial is finished: next, hedgesweep report {quote(str(status.storage))}"
     return "no driver is running: the same command continues"
 
 
 def _epochs(status: Status) -> str:
-    said = _plural(status.epochs, "epoch")
+    description = _plural(status.epochs, "epoch")
     if status.epochs_left:
-        said += f", about {status.epochs_left:,.0f} to come"
+        description += f", about {status.epochs_left:,.0f} to come"
     if status.epochs_per_minute:
-        said += f"; {status.epochs_per_minute:,.3g} epochs"
-        said += f" and {status.trials_per_minute or 0:,.3g} trials a minute"
+        description += f"; {status.epochs_per_minute:,.3g} epochs"
+        description += f" and {status.trials_per_minute or 0:,.3g} trials a minute"
     if status.seconds_left:
-        said += f"; about {_clock(status.seconds_left)} left"
-    return said
+        description += f"; about {_clock(status.seconds_left)} left"
+    return description
 
 
 def _failure(failure: Failure) -> str:

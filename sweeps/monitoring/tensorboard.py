@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeps.journal.layout import check_name
 from sweeps.journal.state import cell
-from sweeps.monitoring.exporters import Row, Told, final, metrics, missing
+from sweeps.monitoring.exporters import ExportPosition, Row, final, metrics, missing
 
 _ENDED = "_hparams_/session_end_info"
 
@@ -36,7 +36,7 @@ class TensorBoard:
         self._event, self._summary = event_pb2.Event, summary_pb2
         self._api, self._plugin = api_pb2, plugin_hparams_pb2
 
-    def begin(self, trial_id: str, config: Row) -> Told:
+    def begin(self, trial_id: str, config: Row) -> ExportPosition:
         """See :class:`Exporter`."""
         path = self._path(trial_id)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,15 +47,15 @@ class TensorBoard:
             with path.open("r+b") as file:
                 file.truncate(whole)
         if not whole:
-            shown = {name: cell(value) for name, value in config.items()}
+            cells = {name: cell(value) for name, value in config.items()}
             columns = dict.fromkeys(("val_loss", "end/cvar_05"), 0.0)
-            experiment, start, _ = self._hparams(shown, columns)
+            experiment, start, _ = self._hparams(cells, columns)
             self._write(trial_id, 0, file_version="brain.Event:2")
             self._write(trial_id, 0, summary=experiment)
             self._write(trial_id, 0, summary=start)
-            return Told()
+            return ExportPosition()
         over = any(value.tag == _ENDED for value in events[-1][1].summary.value)
-        return Told(max(event.step for _, event in events), over)
+        return ExportPosition(max(event.step for _, event in events), over)
 
     def rows(self, trial_id: str, rows: Sequence[Row]) -> None:
         """See :class:`Exporter`."""

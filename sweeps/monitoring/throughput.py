@@ -100,8 +100,8 @@ class Tally:
 
     def trials(self) -> dict[str, TrialLog]:
         """Those of the space, and those that came to their end while they were."""
-        known = self.book.trials.items()
-        return {i: log for i, log in known if i not in self.withdrawn or log.ended}
+        logs = self.book.trials.items()
+        return {i: log for i, log in logs if i not in self.withdrawn or log.ended}
 
     def standing(self, trial_id: str, rule: Rule, *, live: bool) -> str:
         """Where a trial stands, in the words of :data:`sweeps.monitoring.status.STANDINGS`."""

@@ -20,18 +20,18 @@ def study_error(space: SearchSpace, error: ConfigError) -> SpaceError:
         fitting = error.write[0] if error.write else Cure.REMOVE
         return space.places.error(key, error.problem, write=fitting)
     *parents, name = error.key.split(".")
-    beside: Any = space.study
+    block: Any = space.study
     for parent in parents:
-        beside = beside[parent]
+        block = block[parent]
     target: str | None = ".".join(["study", *parents, error.rename])
-    write: object = beside[name]
+    write: object = block[name]
     if not error.rename:
-        write, target = _elsewhere(space, name, beside[name])
-    elif error.rename in beside:
-        both = beside[error.rename]
+        write, target = _elsewhere(space, name, block[name])
+    elif error.rename in block:
+        both = block[error.rename]
         write = Cure.REMOVE
-        if isinstance(both, Mapping) and isinstance(beside[name], Mapping):
-            write = {**both, **beside[name]}
+        if isinstance(both, Mapping) and isinstance(block[name], Mapping):
+            write = {**both, **block[name]}
         target = key if write is Cure.REMOVE else target
     return space.places.error(key, error.problem, write=write, target=target)
 
@@ -57,9 +57,9 @@ def combination_error(
     fitting = [v for end in domain.ends() for v in _fitting(space, study, axis, end)]
     if axis in config and config[axis] in fitting:
         # It fits alone, but not beside the others.
-        own = error.key == experiment(space.experiment).axes.get(axis, axis)
+        same_axis = error.key == experiment(space.experiment).axes.get(axis, axis)
         fitting = [v for v in fitting if v != config[axis]]
-        fitting += list(error.write or ()) if own else []
+        fitting += list(error.write or ()) if same_axis else []
     write = _domain(domain, list(dict.fromkeys(map(_hashable, fitting))))
     if isinstance(write, dict):
         write |= condition(space, axis)

@@ -200,8 +200,10 @@ def _chances(planned: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:
     chances = np.empty((len(trials), len(planned.rungs) + 1))
     for groups in strata.values():
         limits = [max(trials[i].limit for i in members) for members in groups.values()]
-        found = passing(limits, planned.rungs, reduction_factor=factor, block=block, lag=lag)
-        for members, row in zip(groups.values(), found, strict=True):
+        passing_chances = passing(
+            limits, planned.rungs, reduction_factor=factor, block=block, lag=lag
+        )
+        for members, row in zip(groups.values(), passing_chances, strict=True):
             chances[members] = row
     return chances
 

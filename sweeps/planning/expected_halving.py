@@ -43,12 +43,12 @@ def passing(
     """
     size = len(limits)
     position = np.arange(size)
-    known = np.clip(position + 1 - lag, min(block, size), size)
+    predecessors = np.clip(position + 1 - lag, min(block, size), size)
     chances = np.ones((size, len(rungs) + 1))
     for i, rung in enumerate(rungs):
         judged = np.asarray(limits) > rung
         before = np.concatenate([[0.0], np.cumsum(chances[:, i] * judged)])
-        later = before[np.minimum(known, position)] + 1
+        later = before[np.minimum(predecessors, position)] + 1
         rivals = np.where(position < block, before[min(block, size)], later)
         share = np.array([_quota(n, reduction_factor) for n in rivals])
         chances[:, i + 1] = chances[:, i] * np.where(judged, share, 1.0)
@@ -88,9 +88,9 @@ def _quota(rivals: float, reduction_factor: int) -> float:
     """Share of ``rivals`` that goes on; between whole numbers as in a mixture of both."""
     # A sum of chances may miss a whole number by its rounding.
     whole = math.floor(rivals + 1e-9)
-    rest = max(rivals - whole, 0.0)
+    fraction = max(rivals - whole, 0.0)
 
     def share(n: int) -> float:
         return max(1, math.ceil(n / reduction_factor)) / max(n, 1)
 
-    return (1 - rest) * share(whole) + rest * share(whole + 1)
+    return (1 - fraction) * share(whole) + fraction * share(whole + 1)

@@ -14,13 +14,13 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 def memory() -> int:
     """Bytes of memory that this process may have: those of its container or of the machine."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _LIMITS:
         try:
-            found.append(int(Path(path).read_text()))
+            limits.append(int(Path(path).read_text()))
         except (OSError, ValueError):  # another cgroup version, or "max"
             continue
-    return min(found)
+    return min(limits)
 
 
 def gpus() -> int:
@@ -75,9 +75,9 @@ def lacking(planned: Plan, *, memory: int, gpus: int) -> list[str]:
     lines = []
     if problem := too_large(planned, memory):
         lines.append(f"here       {problem}: only a cluster can run it (--address)")
-    if (wanted := planned.space.resources.gpu) > gpus:
+    if (requested := planned.space.resources.gpu) > gpus:
         lines.append(
-            f"here       a trial asks for {wanted:g} GPU, and this machine has {gpus}: write "
+            f"here       a trial asks for {requested:g} GPU, and this machine has {gpus}: write "
             "--set resources.gpu=0, or join a cluster (--address)"
         )
     return lines

@@ -147,8 +147,8 @@ def plan(
             cure = "give them to search_spaces.load()"
             raise TypeError(f"overrides apply while a file is read; {cure}")
         return space if isinstance(space, Plan) else _planned(space)
-    given = listed(overrides)
-    loaded = search_spaces.load(space, overrides=given)
+    assignments = listed(overrides)
+    loaded = search_spaces.load(space, overrides=assignments)
     try:
         return _planned(loaded)
     except SpaceError as error:
@@ -156,7 +156,7 @@ def plan(
         def attempt(some: dict[str, object] | list[str]) -> None:
             _planned(search_spaces.load(space, overrides=some))
 
-        raise blamed(error, given, attempt) from None
+        raise blamed(error, assignments, attempt) from None
 
 
 def _planned(space: SearchSpace) -> Plan:
@@ -166,15 +166,15 @@ def _planned(space: SearchSpace) -> Plan:
     check_count(space, () if not space.search.adaptive else _prepared_axes(space, study))
     # A search that learns has no trials yet; the ends of its axes say how long they can be.
     adaptive = space.search.adaptive
-    known = (_corners if adaptive else _trials)(space, study)
-    limit = max(trial.limit for trial in known)
+    trials = (_corners if adaptive else _trials)(space, study)
+    limit = max(trial.limit for trial in trials)
     return Plan(
         space=space,
         study=study,
-        trials=() if adaptive else known,
+        trials=() if adaptive else trials,
         limit=limit,
         rungs=_rungs(space, limit),
-        preparations=_preparations(known),
+        preparations=_preparations(trials),
     )
 
 
@@ -201,8 +201,8 @@ def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, An
     except ConfigError as error:
         # Each value is legal beside the others' first; this combination is not.
         where = axis_at(space, error.key) or "space"
-        shown = ", ".join(f"{n}={summary.value(v)}" for n, v in config.items())
-        error.problem += f" (trial {shown})"
+        label = ", ".join(f"{n}={summary.value(v)}" for n, v in config.items())
+        error.problem += f" (trial {label})"
         raise combination_error(space, study, where, error, config) from error
     # The study's own values, so that a 0 written for a real number is 0.0 in every table.
     axes = experiment(space.experiment).axes

@@ -61,18 +61,22 @@ class Probe:
 
     def epoch_seconds(self, study: Study) -> float:
         """Seconds of one training epoch of ``study``."""
-        asked = experiment(self.experiment)
-        return _nearest(self.epochs, asked.kind(study), asked.epoch_work)
+        swept_experiment = experiment(self.experiment)
+        return _nearest(self.epochs, swept_experiment.kind(study), swept_experiment.epoch_work)
 
     def test_seconds(self, study: Study) -> float:
         """Seconds of all tests of a network of ``study``, of a trial or of a baseline."""
-        asked = experiment(self.experiment)
-        return _nearest(self.tests, asked.kind(study.shared_study()), asked.test_work)
+        swept_experiment = experiment(self.experiment)
+        return _nearest(
+            self.tests, swept_experiment.kind(study.shared_study()), swept_experiment.test_work
+        )
 
     def setup_seconds(self, study: Study) -> float:
         """Seconds of the preparation of ``study`` beside its epochs and tests."""
-        asked = experiment(self.experiment)
-        return _nearest(self.setups, asked.kind(study.shared_study()), asked.setup_work)
+        swept_experiment = experiment(self.experiment)
+        return _nearest(
+            self.setups, swept_experiment.kind(study.shared_study()), swept_experiment.setup_work
+        )
 
 
 def probe(name: str, studies: Iterable[Study]) -> Probe:
@@ -87,12 +91,14 @@ def probe(name: str, studies: Iterable[Study]) -> Probe:
     Raises:
         UsageError: there is not enough memory for it, or the data cannot be had.
     """
-    asked = experiment(name)
-    kinds = sorted(dict.fromkeys(map(asked.kind, studies)), key=asked.epoch_work)
+    swept_experiment = experiment(name)
+    kinds = sorted(
+        dict.fromkeys(map(swept_experiment.kind, studies)), key=swept_experiment.epoch_work
+    )
     timed = _spread(kinds, MOST_KINDS)
     groups: dict[Study, dict[Study, None]] = {}
     for study in timed:
-        shared = asked.kind(study.shared_study())
+        shared = swept_experiment.kind(study.shared_study())
         groups.setdefault(shared, {shared: None})[study] = None
     plain = [[to_mapping(study) for study in group] for group in groups.values()]
     done = subprocess.run(
@@ -107,21 +113,21 @@ def probe(name: str, studies: Iterable[Study]) -> Probe:
             "give the machine more, or plan with --no-probe"
         )
     done.check_returncode()
-    told = json.loads(done.stdout)
-    if "problem" in told:
-        raise UsageError(told["problem"])
+    reply = json.loads(done.stdout)
+    if "problem" in reply:
+        raise UsageError(reply["problem"])
     return Probe(
         experiment=name,
         epochs={
             study: seconds
-            for group, times in zip(groups.values(), told["groups"], strict=True)
+            for group, times in zip(groups.values(), reply["groups"], strict=True)
             for study, seconds in zip(group, times["epochs"], strict=True)
         },
-        tests={d: times["test"] for d, times in zip(groups, told["groups"], strict=True)},
-        setups={d: times["setup"] for d, times in zip(groups, told["groups"], strict=True)},
-        startup=told["startup"],
-        idle=told["idle"],
-        worker=told["worker"],
+        tests={d: times["test"] for d, times in zip(groups, reply["groups"], strict=True)},
+        setups={d: times["setup"] for d, times in zip(groups, reply["groups"], strict=True)},
+        startup=reply["startup"],
+        idle=reply["idle"],
+        worker=reply["worker"],
     )
 
 
@@ -131,16 +137,16 @@ def answer() -> None:
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
     question = json.load(sys.stdin)
-    asked = experiment(question["experiment"])
+    swept_experiment = experiment(question["experiment"])
     startup, idle = time.process_time(), _resident("VmRSS")
     one_thread()  # as in a trial
     groups, shared = [], 0
     try:
         for group in question["groups"]:
-            kinds = [from_mapping(asked.study, mapping) for mapping in group]
-            parts = asked.reduced(kinds, most=_WORK)
-            groups.append(_timed(asked, kinds, parts))
-            shared = max(shared, asked.data_bytes(parts[0]))
+            kinds = [from_mapping(swept_experiment.study, mapping) for mapping in group]
+            parts = swept_experiment.reduced(kinds, most=_WORK)
+            groups.append(_timed(swept_experiment, kinds, parts))
+            shared = max(shared, swept_experiment.data_bytes(parts[0]))
     except (ValueError, ArithmeticError) as error:  # a network that diverges among them
         print(json.dumps({"problem": str(error)}))
         return
@@ -149,17 +155,17 @@ def answer() -> None:
 
 
 def _timed(
-    asked: Experiment[Any, Any], kinds: Sequence[Study], parts: Sequence[Study]
+    swept_experiment: Experiment[Any, Any], kinds: Sequence[Study], parts: Sequence[Study]
 ) -> dict[str, Any]:
     """Seconds of ``kinds``, which share a preparation, told from smaller ``parts`` of them."""
     began = time.process_time()
-    preparation = asked.prepare(parts[0], seed=0)
+    preparation = swept_experiment.prepare(parts[0], seed=0)
     prepared = time.process_time() - began
     theta_0 = sha256(preparation.files["theta_0"].values())
     epochs = []
     for part in parts:
         trial = {"study": to_mapping(part), "theta_0_sha256": theta_0}
-        run = asked.open_run(trial, None, preparation=preparation, device="cpu")
+        run = swept_experiment.open_run(trial, None, preparation=preparation, device="cpu")
         marks = [time.process_time()]
         for row in run.epochs():
             marks.append(time.process_time())
@@ -174,23 +180,23 @@ def _timed(
     setup = max(prepared - epochs[0] - tested, 0.0)
     whole, part = kinds[0], parts[0]
     return {
-        "setup": setup * asked.setup_work(whole) / asked.setup_work(part),
-        "test": tested * asked.test_work(whole) / asked.test_work(part),
+        "setup": setup * swept_experiment.setup_work(whole) / swept_experiment.setup_work(part),
+        "test": tested * swept_experiment.test_work(whole) / swept_experiment.test_work(part),
         "epochs": [
-            seconds * asked.epoch_work(whole) / asked.epoch_work(part)
+            seconds * swept_experiment.epoch_work(whole) / swept_experiment.epoch_work(part)
             for whole, part, seconds in zip(kinds, parts, epochs, strict=True)
         ],
     }
 
 
 def _nearest(
-    seconds: Mapping[Study, float], wanted: Study, work: Callable[[Study], float]
+    seconds: Mapping[Study, float], target: Study, work: Callable[[Study], float]
 ) -> float:
-    """Seconds of ``wanted``, or those of the timed study nearest in work, scaled to its own."""
-    if wanted in seconds:
-        return seconds[wanted]
-    near = min(seconds, key=lambda study: abs(math.log(work(study) / work(wanted))))
-    return seconds[near] * work(wanted) / work(near)
+    """Seconds of ``target``, or those of the timed study nearest in work, scaled to its own."""
+    if target in seconds:
+        return seconds[target]
+    near = min(seconds, key=lambda study: abs(math.log(work(study) / work(target))))
+    return seconds[near] * work(target) / work(near)
 
 
 def _spread(kinds: Sequence[Study], most: int) -> list[Study]:

@@ -33,9 +33,9 @@ def check_count(space: SearchSpace, prepared: Sequence[str]) -> None:
         axis = max(crossed, key=lambda a: len(space.space[a].ends()))
         values = list(space.space[axis].ends())
         problem += "; give fewer values, or draw them"
-        kept = values[: max(1, len(values) * MOST_TRIALS // cells)]
+        first_values = values[: max(1, len(values) * MOST_TRIALS // cells)]
         kind = type(space.space[axis]).__name__.lower()
-        raise space.places.error(f"space.{axis}", problem, write={kind: kept})
+        raise space.places.error(f"space.{axis}", problem, write={kind: first_values})
     raise space.places.error("search.num_samples", problem, write=MOST_TRIALS // cells)
 
 

@@ -91,5 +91,5 @@ def _span(name: str, domain: Domain) -> str:
 
 
 def _listed(values: list[Any]) -> str:
-    shown = [value(v) for v in values]
-    return ", ".join(shown) if len(shown) <= 9 else f"{shown[0]} .. {shown[-1]} ({len(shown)})"
+    texts = [value(v) for v in values]
+    return ", ".join(texts) if len(texts) <= 9 else f"{texts[0]} .. {texts[-1]} ({len(texts)})"

@@ -36,7 +36,9 @@ def first_with(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
     """A trial with these ``values``; every other axis has the first that lets them exist."""
     first = {axis: domain.ends()[0] for axis, domain in space.space.items()}
     for axis in values:
-        first |= {other: wanted[0] for other, wanted in space.required(axis).items()}
+        first |= {
+            other: required_values[0] for other, required_values in space.required(axis).items()
+        }
     return space.present({**first, **values})
 
 
@@ -70,7 +72,7 @@ def preparing(space: SearchSpace, study: Study) -> list[str]:
         axis: {fingerprint(built.shared_study()) for built in _ends(space, study, axis)}
         for axis in space.space
     }
-    return [axis for axis, found in parts.items() if len(found) > 1]
+    return [axis for axis, fingerprints in parts.items() if len(fingerprints) > 1]
 
 
 def check_metrics(space: SearchSpace) -> None:
@@ -79,31 +81,31 @@ def check_metrics(space: SearchSpace) -> None:
     Raises:
         SpaceError: an objective or a metric that is none, or the wrong direction.
     """
-    study, asked = study_of(space), experiment(space.experiment)
-    known, tested = asked.objectives(study), asked.tested(study)
+    study, swept_experiment = study_of(space), experiment(space.experiment)
+    candidates, tested = swept_experiment.objectives(study), swept_experiment.tested(study)
     for name in space.search.objectives:
-        if name in known:
+        if name in candidates:
             continue
-        problem = unknown(name, known, kind="objective")
-        near = get_close_matches(name, known, n=1)
+        problem = unknown(name, candidates, kind="objective")
+        near = get_close_matches(name, candidates, n=1)
         if name in tested:
-            near = get_close_matches(f"val_{name}", known, n=1)
+            near = get_close_matches(f"val_{name}", candidates, n=1)
             problem = (
                 f"{name!r} is a test metric, which a search that is judged by it must not see"
             )
         else:
-            problem += asked.advice(name)
+            problem += swept_experiment.advice(name)
         others = [other for other in space.search.objectives if other != name]
         write = list(dict.fromkeys([*others, *(near or ([] if others else ["val_loss"]))]))
         raise wrong(space, "search.objectives", problem, write=write)
     rule = space.scheduler
     if rule is None:
         return
-    if rule.metric not in asked.directions:
-        problem = unknown(rule.metric, asked.directions, kind="metric")
-        near = get_close_matches(rule.metric, asked.directions, n=1) or ["val_loss"]
+    if rule.metric not in swept_experiment.directions:
+        problem = unknown(rule.metric, swept_experiment.directions, kind="metric")
+        near = get_close_matches(rule.metric, swept_experiment.directions, n=1) or ["val_loss"]
         raise wrong(space, f"scheduler.{rule.kind}.metric", problem, write=near[0])
-    if rule.mode != (better := asked.directions[rule.metric]):
+    if rule.mode != (better := swept_experiment.directions[rule.metric]):
         problem = f"{rule.mode!r} would stop the best by {rule.metric}"
         raise wrong(space, f"scheduler.{rule.kind}.mode", problem, write=better)
 
@@ -111,8 +113,8 @@ def check_metrics(space: SearchSpace) -> None:
 def objectives(space: SearchSpace) -> dict[str, Direction]:
     """What a search improves: which way is better, by column."""
     default = space.scheduler.metric if space.scheduler else "val_loss"
-    known = experiment(space.experiment).objectives(study_of(space))
-    return {name: known[name] for name in space.search.objectives or (default,)}
+    directions = experiment(space.experiment).objectives(study_of(space))
+    return {name: directions[name] for name in space.search.objectives or (default,)}
 
 
 def wrong(
@@ -150,15 +152,15 @@ def leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 def _check_names(space: SearchSpace, study: Study) -> None:
     short_names = experiment(space.experiment).axes
-    known = {*short_names, "seed", *leaves(to_mapping(study))}
+    names = {*short_names, "seed", *leaves(to_mapping(study))}
     short = {path: name for name, path in short_names.items()}
     for name in space.space:
-        if name not in known:
-            hint = unknown(name, known, kind="axis").split("; known:")[0].split(" known:")[0]
+        if name not in names:
+            hint = unknown(name, names, kind="axis").split("; known:")[0].split(" known:")[0]
             axes = ", ".join([*short_names, "seed"])
             cure = f"axes are {axes} and the keys of study, such as training.epochs"
             joint = " " if hint.endswith("?") else "; "
-            near = get_close_matches(name, sorted(known), n=1)
+            near = get_close_matches(name, sorted(names), n=1)
             write, target = renamed_axis(space, name, near[0] if near else "")
             raise wrong(space, f"space.{name}", f"{hint}{joint}{cure}", write=write, target=target)
         if name in short:
@@ -173,8 +175,8 @@ def _ends(space: SearchSpace, study: Study, axis: str) -> Iterator[Study]:
     Axes that depend on it are left out; they have ends of their own.
     """
     for value in space.space[axis].ends():
-        beside = first_with(space, {axis: value})
-        config = {name: v for name, v in beside.items() if axis not in space.required(name)}
+        first_trial = first_with(space, {axis: value})
+        config = {name: v for name, v in first_trial.items() if axis not in space.required(name)}
         try:
             if axis == "seed":
                 seed_sequence(cast(int, value))  # which itself refuses what is not a seed

@@ -59,10 +59,10 @@ class _Contender:
     def value(self, rung: int) -> float | None:
         """The mean over replicates at the ``rung``-th rung; None while one is missing."""
         # A value of its own comes before the one that a replicate ended with.
-        known = {**self.settled, **self.values.get(rung, {})}
-        if not known.keys() >= self.replicates:
+        replicate_values = {**self.settled, **self.values.get(rung, {})}
+        if not replicate_values.keys() >= self.replicates:
             return None
-        values = [known[name] for name in self.replicates]
+        values = [replicate_values[name] for name in self.replicates]
         # An exact sum does not depend on the order of a set.
         return (
             math.fsum(value / len(values) for value in values)
@@ -183,7 +183,7 @@ class Asha:
 
         A decision settles its contender at higher rungs only, so one pass is enough.
         """
-        contenders, made = self._strata[stratum], []
+        contenders, decisions = self._strata[stratum], []
         for index, board in enumerate(self._boards[stratum]):
             while board.prefix < len(contenders) and (
                 board.prefix in board.values or contenders[board.prefix].out
@@ -192,8 +192,8 @@ class Asha:
             # Needs rise with the position, so the first that must wait holds up the rest.
             while board.waiting and self._need(board.waiting[0], len(contenders)) <= board.prefix:
                 contender = contenders[board.waiting.pop(0)]
-                made.append(self._decide(stratum, board, contender, index))
-        return made
+                decisions.append(self._decide(stratum, board, contender, index))
+        return decisions
 
     def _need(self, position: int, size: int) -> int:
         need = max(self._block, position + 1 - self._lag)
@@ -209,14 +209,14 @@ class Asha:
                 insort(board.order, self._rank(board.values[other], other))
         board.included = max(board.included, need)
         value = board.values[position]
-        own = self._rank(value, position)
+        order_key = self._rank(value, position)
         # Where a later contender was judged first, the order holds more than this one may see.
         unseen = [
             self._rank(board.values[other], other)
             for other in range(need, board.included)
             if other in board.values and other != position
         ]
-        rank = 1 + bisect_left(board.order, own) - sum(other < own for other in unseen)
+        rank = 1 + bisect_left(board.order, order_key) - sum(other < order_key for other in unseen)
         of = len(board.order) - len(unseen) + (position >= board.included)
         goes_on = math.isfinite(value) and rank <= max(1, -(-of // self._factor))
         if goes_on:

@@ -79,7 +79,7 @@ class Engine:
         if kind == "decision":
             return self._decided(record)
         if kind == "lost":
-            return self._lost(record)
+            return self._loss(record)
         if kind == "audit":
             self._audited(record)
         elif kind == "withdrawn":
@@ -115,8 +115,8 @@ class Engine:
 
     def is_settled(self, group: str) -> bool:
         """Whether no decision and no epoch can change what ``group`` comes to."""
-        known = self._groups[group]
-        return known.stopped or all(self._trials[i].ended for i in known.trials)
+        group_state = self._groups[group]
+        return group_state.stopped or all(self._trials[i].ended for i in group_state.trials)
 
     def _announced(self, record: Mapping[str, Any]) -> list[Record]:
         """A trial of the space, new or as it is in a space that has changed."""
@@ -138,11 +138,11 @@ class Engine:
         if group.stopped and not trial.audited:
             self._end(trial)  # with its configuration
         trial.limit = record["limit"]
-        made = []
+        records = []
         for epoch, value in trial.values.items():
-            made += self._value(trial, epoch, value)
+            records += self._value(trial, epoch, value)
         self._offer(trial)
-        return made
+        return records
 
     def _trained(self, record: Mapping[str, Any]) -> list[Record]:
         trial = self._trials[record["trial_id"]]
@@ -152,7 +152,7 @@ class Engine:
             trial.finished = not trial.truncated
             self._groups[trial.group].failed |= end["status"] == "failed"
             self._end(trial)
-        made = []
+        records = []
         for row in record["rows"]:
             epoch = row["epoch"]
             trial.epoch = max(trial.epoch, epoch)
@@ -160,22 +160,22 @@ class Engine:
             trial.last = math.nan if value is None else value
             if epoch in self._rungs and epoch not in trial.values:
                 trial.values[epoch] = trial.last
-                made += self._value(trial, epoch, trial.last)
+                records += self._value(trial, epoch, trial.last)
         if end and self._asha and not (trial.truncated or self._groups[trial.group].stopped):
             settled = math.nan if end["status"] == "failed" else trial.last
             decisions = self._asha.settle(trial.group, settled, replicate=trial.replicate)
-            made += self._records(decisions)
+            records += self._records(decisions)
         self._offer(trial)
-        return made
+        return records
 
     def _decided(self, record: Mapping[str, Any]) -> list[Record]:
         name = record["group"]
         expected = self._pending.pop((name, record["epoch"]), None)
         if expected != record:
             raise UsageError(
-                f"the log decides {_said(record)} where its values give {_said(expected)}; it was "
-                "written by another version of hedgesweep: go on with that, or give another "
-                "--storage"
+                f"the log decides {_verdict_text(record)} where its values give "
+                f"{_verdict_text(expected)}; it was written by another version of hedgesweep: "
+                "go on with that, or give another --storage"
             )
         group = self._groups[name]
         if record["goes_on"]:
@@ -189,7 +189,7 @@ class Engine:
             self._offer(trial)
         return self._to_audit(name, group)
 
-    def _lost(self, record: Mapping[str, Any]) -> list[Record]:
+    def _loss(self, record: Mapping[str, Any]) -> list[Record]:
         trial = self._trials[record["trial_id"]]
         trial.running = False
         # A node that goes away, as spot instances do, is no fault of the trial.
@@ -225,7 +225,7 @@ class Engine:
 
     def _withdrawn(self, record: Mapping[str, Any]) -> list[Record]:
         """The trials are no part of the space any more; what they have reached is kept."""
-        made = []
+        decisions = []
         for trial_id in record["trials"]:
             trial = self._trials[trial_id]
             group = self._groups[trial.group]
@@ -233,27 +233,27 @@ class Engine:
             self._left -= not trial.ended
             trial.ended = trial.withdrawn = True
             if self._asha and not group.stopped:
-                made += self._asha.withdraw(trial.group, replicate=trial.replicate)
+                decisions += self._asha.withdraw(trial.group, replicate=trial.replicate)
             if not (group.trials or group.stopped):
                 del self._groups[trial.group]
         # Who was decided by the leaving of one, and left with it, needs no verdict.
-        return self._records(d for d in made if str(d.key) in self._groups)
+        return self._records(d for d in decisions if str(d.key) in self._groups)
 
     def _value(self, trial: Trial, epoch: int, value: float) -> list[Record]:
         if self._asha is None or epoch >= trial.limit or self._groups[trial.group].stopped:
             return []
-        made = self._asha.record(trial.group, epoch, value, replicate=trial.replicate)
-        return self._records(made)
+        decisions = self._asha.record(trial.group, epoch, value, replicate=trial.replicate)
+        return self._records(decisions)
 
     def _records(self, decisions: Iterable[Decision]) -> list[Record]:
-        made = []
+        records = []
         for decision in decisions:
             group = str(decision.key)
             trials = [self._trials[trial_id] for trial_id in self._groups[group].trials]
             record = verdict(decision, trials)
             self._pending[group, decision.epoch] = record
-            made.append(record)
-        return made
+            records.append(record)
+        return records
 
     def _stop(self, trial: Trial) -> int:
         """The epoch that ``trial`` may train to."""
@@ -276,7 +276,7 @@ class Engine:
         trial.ended = True
 
 
-def _said(record: Mapping[str, Any] | None) -> str:
+def _verdict_text(record: Mapping[str, Any] | None) -> str:
     if record is None:
         return "nothing yet"
     verdict = "goes on" if record["goes_on"] else "stops"

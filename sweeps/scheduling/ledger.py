@@ -189,7 +189,7 @@ class Ledger:
         digest = self.book.trials[trial_id].checkpoint
         return self._checkpoints.load(trial_id, digest) if digest else None
 
-    def keep_preparation(self, key: str, facts: Facts, made: Preparation) -> None:
+    def keep_preparation(self, key: str, facts: Facts, preparation: Preparation) -> None:
         """File what the trials of ``key`` share, and log what its files are.
 
         Raises:
@@ -202,7 +202,7 @@ class Ledger:
                 f"study/{key}, prepared again, is not what it was: restore the folder from a "
                 "copy, or compute the sweep anew in another --storage"
             )
-        files = Filed.write(self.storage / "study" / key, facts, made)
+        files = Filed.write(self.storage / "study" / key, facts, preparation)
         self.append({"type": "prepared", "key": key, "identity": facts.identity, "files": files})
 
     def preparation(self, key: str) -> Filed | None:

@@ -158,16 +158,16 @@ class OptunaSearch:
         trial = self._study.ask()
         config = self._suggest(trial)
         attributes = self._study.get_trials(deepcopy=False)[trial.number].system_attrs
-        made = proposal(number, self._basis, config, attributes)
-        if record and made != record:
+        new_record = proposal(number, self._basis, config, attributes)
+        if record and new_record != record:
             raise UsageError(
                 f"the log proposes {record['config']} as number {number} where its outcomes give "
-                f"{made['config']}; another version of optuna or numpy made it: go on with that, "
-                "or give another --storage"
+                f"{new_record['config']}; another version of optuna or numpy made it: go on with "
+                "that, or give another --storage"
             )
         self._trials.append(trial)
         self._configs.append(config)
-        self._records.append(record or made)
+        self._records.append(record or new_record)
         self._generation = max([self._generation, *_whole(attributes.values())])
 
     def _replayable(self, record: Record) -> Mapping[str, Any] | None:

@@ -61,8 +61,8 @@ class Roster:
             if gone:
                 self._ledger.append({"type": "withdrawn", "trials": gone})
         groups: dict[Hashable, list[str]] = {}
-        for known, trial in self.trials.items():
-            groups.setdefault(self._plan.group(trial), []).append(known)
+        for identifier, trial in self.trials.items():
+            groups.setdefault(self._plan.group(trial), []).append(identifier)
         seed = self._plan.space.search.seed
         order = numpy_stream(seed, "search", "order").permutation(len(groups))
         shuffled = [list(groups.values())[i] for i in order]
@@ -135,14 +135,14 @@ class Roster:
         """What the log says of each; the storage may hold others, of a wider space."""
         return {i: self._ledger.book.trials[i] for i in self.trials}
 
-    def spec(self, known: str) -> dict[str, Any]:
+    def spec(self, identifier: str) -> dict[str, Any]:
         """What a worker needs to know of a trial, as plain data."""
-        trial = self.trials[known]
+        trial = self.trials[identifier]
         preparation = trial.preparation
         computed = self.experiment.validated(trial.study)
         return {
             "trial": {
-                "trial_id": known,
+                "trial_id": identifier,
                 "config": dict(trial.config),
                 "study": to_mapping(trial.study),
                 "preparation": preparation,
@@ -161,11 +161,11 @@ class Roster:
     def _id(self, trial: TrialPlan) -> str:
         return trial_id(trial, self._facts[trial.preparation], gpu=self._gpu)
 
-    def _record(self, known: str) -> Record:
-        trial = self.trials[known]
+    def _record(self, identifier: str) -> Record:
+        trial = self.trials[identifier]
         record = {
             "type": "trial",
-            "trial_id": known,
+            "trial_id": identifier,
             "index": trial.index,
             "config": dict(trial.config),
             "group": self._group(trial),
@@ -198,9 +198,9 @@ class Roster:
         log = self._ledger.book.trials.get(record["trial_id"])
         return log is not None and log.entry == record and self._is_there(record["trial_id"])
 
-    def _is_there(self, known: str) -> bool:
+    def _is_there(self, identifier: str) -> bool:
         book = self._ledger.book
-        return known in book.trials and known not in book.withdrawn
+        return identifier in book.trials and identifier not in book.withdrawn
 
     def _resume(self) -> None:
         """Make again the proposals of earlier driver starts, from the same outcomes."""
@@ -226,18 +226,18 @@ class Roster:
 
     def _propose(self, number: int, trials: Sequence[TrialPlan]) -> None:
         ids = [self._id(trial) for trial in trials]
-        for known, trial in zip(ids, trials, strict=True):
+        for identifier, trial in zip(ids, trials, strict=True):
             # A configuration that is proposed twice is trained once.
-            self.trials.setdefault(known, trial)
+            self.trials.setdefault(identifier, trial)
         self._proposals[number] = ids
         # What is judged together: one group, or one for every seed.
-        self._open[number] = frozenset(self._group(self.trials[known]) for known in ids)
+        self._open[number] = frozenset(self._group(self.trials[identifier]) for identifier in ids)
 
     def _is_settled(self, number: int) -> bool:
         assert self._engine is not None
         # After a crash, or with a further seed, some of its trials may not be entered yet.
-        there = all(map(self._is_there, self._proposals[number]))
-        return there and all(map(self._engine.is_settled, self._open[number]))
+        all_entered = all(map(self._is_there, self._proposals[number]))
+        return all_entered and all(map(self._engine.is_settled, self._open[number]))
 
     def _outcome(self, number: int) -> "Outcome":
         """What the search is told of a proposal that has come to its end.

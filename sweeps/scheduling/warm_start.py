@@ -22,11 +22,11 @@ from sweeps.planning.validation import leaves, wrong
 from sweeps.scheduling.ledger import Ledger
 
 Row = Mapping[str, Any]
-Found = tuple[dict[str, Any], tuple[float, ...]]
+Outcome = tuple[dict[str, Any], tuple[float, ...]]
 """A configuration without its seed, and its objectives."""
 
 
-def begun_with(plan: Plan, ledger: Ledger) -> list[Found]:
+def begun_with(plan: Plan, ledger: Ledger) -> list[Outcome]:
     """What the search of ``ledger`` began with: read once, and from then on kept in its log.
 
     Hence an earlier sweep that has grown since, or is gone, changes nothing.
@@ -36,15 +36,17 @@ def begun_with(plan: Plan, ledger: Ledger) -> list[Found]:
     """
     if not plan.space.search.warm_start:
         return []
-    asked = digest([plan.space.search.warm_start, list(plan.objectives), list(plan.space.space)])
+    question = digest(
+        [plan.space.search.warm_start, list(plan.objectives), list(plan.space.space)]
+    )
     record = ledger.book.warm
-    if record is None or record["asked"] != asked:
-        record = {"type": "warm", "asked": asked, "rows": earlier(plan)}
+    if record is None or record["asked"] != question:
+        record = {"type": "warm", "asked": question, "rows": earlier(plan)}
         ledger.append(record)
     return [(dict(config), tuple(values)) for config, values in record["rows"]]
 
 
-def earlier(plan: Plan) -> list[Found]:
+def earlier(plan: Plan) -> list[Outcome]:
     """Configurations of the storages in ``search.warm_start``, with what they came to.
 
     A configuration counts once all of its trials are complete and have every objective; each is
@@ -55,7 +57,7 @@ def earlier(plan: Plan) -> list[Found]:
         SpaceError: a storage holds no tables of a sweep, or those of another study, or lacks the
             column of an objective.
     """
-    found = []
+    outcomes = []
     for name in plan.space.search.warm_start:
         sweep = _read(plan, name)
         _check(plan, name, sweep)
@@ -64,8 +66,8 @@ def earlier(plan: Plan) -> list[Found]:
                 continue
             values = tuple(fmean(sweep.value(row, c) for row in rows) for c in plan.objectives)
             if all(map(math.isfinite, values)):
-                found.append((_config(plan, sweep, rows[0]), values))
-    return found
+                outcomes.append((_config(plan, sweep, rows[0]), values))
+    return outcomes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +191,10 @@ def _check(plan: Plan, name: str, sweep: _Sweep) -> None:
     if sweep.kind == "pbt":
         changed.append("its trials changed while they trained")
     if changed:
-        shown = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
-        problem = f"{name} holds a sweep of another study ({shown}); remove it, or undo the change"
+        changes = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
+        problem = (
+            f"{name} holds a sweep of another study ({changes}); remove it, or undo the change"
+        )
         raise wrong(plan.space, "search.warm_start", problem)
 
 

@@ -60,8 +60,8 @@ class Curve:
     def time(self, start: int, stop: int) -> float:
         """Seconds from epoch ``start`` to epoch ``stop``; beyond its record the mean holds."""
         beyond = max(0, stop - max(start, len(self.seconds)))
-        known = math.fsum(self.seconds[start:stop])
-        return known + (beyond * fmean(self.seconds) if beyond else 0.0)
+        recorded_time = math.fsum(self.seconds[start:stop])
+        return recorded_time + (beyond * fmean(self.seconds) if beyond else 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +178,9 @@ def _planned(planned: Plan, trials: int | None) -> Source:
         )
     count = trials or len(planned.trials)
     _check_size(count * planned.limit)
-    laps, rest = divmod(count, len(planned.trials))
+    laps, remainder = divmod(count, len(planned.trials))
     places = [(lap, trial) for lap in range(laps) for trial in planned.trials]
-    places += [(laps, trial) for trial in planned.trials[:rest]]
+    places += [(laps, trial) for trial in planned.trials[:remainder]]
     groups = [json.dumps([lap, planned.group(trial)]) for lap, trial in places]
     numbers = {group: i for i, group in enumerate(dict.fromkeys(groups))}
     values, pace = _power_laws(
@@ -190,7 +190,7 @@ def _planned(planned: Plan, trials: int | None) -> Source:
         noise=0.03,
         spread=0.5,
     )
-    found = _rule({rule.kind: asdict(rule)} if rule else None, planned.rungs, space.name)
+    judgement = _rule({rule.kind: asdict(rule)} if rule else None, planned.rungs, space.name)
     curves = tuple(
         Curve(
             trial_id=f"{i:05d}",
@@ -198,13 +198,15 @@ def _planned(planned: Plan, trials: int | None) -> Source:
             stratum=json.dumps(planned.stratum(trial.config)),
             replicate=trial.seed,
             limit=trial.limit,
-            values=(values[i] if found.mode == "min" else -values[i]).tolist()[: trial.limit],
+            values=(values[i] if judgement.mode == "min" else -values[i]).tolist()[: trial.limit],
             seconds=[float(pace[i])] * trial.limit,
         )
         for i, (_, trial) in enumerate(places)
     )
     about = "synthetic curves, an epoch takes about a second"
-    return Source(curves=curves, rule=found, about=f"{space.name}: {len(curves)} trials, {about}")
+    return Source(
+        curves=curves, rule=judgement, about=f"{space.name}: {len(curves)} trials, {about}"
+    )
 
 
 def _check_size(epochs: int) -> None:
@@ -262,5 +264,5 @@ def _rule(scheduler: Mapping[str, Any] | None, rungs: Sequence[int], name: str) 
     ((kind, fields),) = scheduler.items()
     if kind not in ("asha", "stock_asha"):
         raise UsageError(f"{name}: {kind} knows no rungs to simulate; write scheduler: asha")
-    known = ("mode", "reduction_factor", "block", "lag")
-    return Rule(rungs=tuple(rungs), **{name: fields[name] for name in known if name in fields})
+    names = ("mode", "reduction_factor", "block", "lag")
+    return Rule(rungs=tuple(rungs), **{name: fields[name] for name in names if name in fields})

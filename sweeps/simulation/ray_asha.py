@@ -65,8 +65,8 @@ class StockEngine:
         epoch, value = row["epoch"], row[METRIC]
         assert self._scheduler is not None, "a trial without rungs runs to its end"
         result = {"epoch": epoch, METRIC: self._worst if value is None else value}
-        said = self._scheduler.on_trial_result(None, self._trials[name], result)
-        goes_on = said == self._scheduler.CONTINUE
+        answer = self._scheduler.on_trial_result(None, self._trials[name], result)
+        goes_on = answer == self._scheduler.CONTINUE
         if goes_on:
             # Its worker is the next to ask.
             self._ready.appendleft(self._job(name, epoch))

@@ -124,29 +124,31 @@ def command(
     """
     if not workers or min(workers) < 1:
         raise UsageError(f"workers must be at least 1, got {list(workers)}")
-    given = source(place, trials=trials)
-    one = simulate(given.curves, given.rule, workers=1)
-    path = simulate(given.curves, given.rule, workers=len(given.curves)).makespan
+    curve_source = source(place, trials=trials)
+    one = simulate(curve_source.curves, curve_source.rule, workers=1)
+    path = simulate(
+        curve_source.curves, curve_source.rule, workers=len(curve_source.curves)
+    ).makespan
     table = [[*_HEADER, *(["against stock", "its epochs"] if stock else [])]]
     for count in workers:
-        run = simulate(given.curves, given.rule, workers=count)
+        run = simulate(curve_source.curves, curve_source.rule, workers=count)
         line = _line(run, one, path)
         if stock:
-            rival = simulate(given.curves, given.rule, workers=count, stock=True)
+            rival = simulate(curve_source.curves, curve_source.rule, workers=count, stock=True)
             line += [_ratio(run.makespan, rival.makespan, ".2f"), f"{rival.epochs:,}"]
         table.append(line)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    rungs = ", ".join(map(str, given.rule.rungs))
-    judged = f"1 in {given.rule.reduction_factor} goes on after epochs {rungs}"
-    held = f"trained beyond their record, their last values held: {len(one.extended)}"
+    rungs = ", ".join(map(str, curve_source.rule.rungs))
+    judged = f"1 in {curve_source.rule.reduction_factor} goes on after epochs {rungs}"
+    extension_note = f"trained beyond their record, their last values held: {len(one.extended)}"
     return [
-        given.about,
+        curve_source.about,
         judged if rungs else "no early stopping",
         *(
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
             for line in table
         ),
-        *([held] if one.extended else []),
+        *([extension_note] if one.extended else []),
     ]
 
 
@@ -269,9 +271,9 @@ def _row(curve: Curve, epoch: int) -> Record:
 def _clock(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, remainder = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:,}:{minutes:02d}:{rest:02d}"
+    return f"{hours:,}:{minutes:02d}:{remainder:02d}"
 
 
 _HEADER = (

@@ -7,7 +7,7 @@ import pytest
 
 from sweeps.errors import UsageError
 from sweeps.journal.state import Book
-from sweeps.monitoring.exporters import ExportDispatcher, Told
+from sweeps.monitoring.exporters import ExportDispatcher, ExportPosition
 from sweeps.monitoring.mlflow import MLflow
 from sweeps.monitoring.tensorboard import TensorBoard
 from sweeps.options import exporters
@@ -47,7 +47,9 @@ class Memory:
         mine = [what for known, what in self.told if known == trial_id and what != "begin"]
         self._say(trial_id, "begin")
         over = bool(mine) and isinstance(mine[-1], str)
-        return Told(max((what for what in mine if isinstance(what, int)), default=0), over)
+        return ExportPosition(
+            max((what for what in mine if isinstance(what, int)), default=0), over
+        )
 
     def rows(self, trial_id, rows):
         for row in rows:
