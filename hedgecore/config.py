@@ -63,7 +63,7 @@ def from_mapping(
         ConfigError: unknown or missing key, wrong type, or a value that ``cls`` refuses.
     """
     if not isinstance(mapping, Mapping):
-        raise ConfigError(key, f"expected a mapping of settings, got {_shown(mapping)}")
+        raise ConfigError(key, f"expected a mapping of settings, got {_quote(mapping)}")
     fields, hints = _fields(cls), _hints(cls)  # type: ignore[arg-type]
     values = {}
     for name, value in mapping.items():
@@ -118,15 +118,15 @@ def digest(value: Any) -> str:
 
 def replaced(mapping: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     """A copy of the nested ``mapping`` in which the dotted ``path`` holds ``value``."""
-    head, _, rest = path.partition(".")
+    head, _, tail = path.partition(".")
     copy = dict(mapping)
-    if not rest:
+    if not tail:
         copy[head] = value
         return copy
     inner = copy.get(head, {})
     if not isinstance(inner, Mapping):
-        raise ConfigError(head, f"holds {_shown(inner)}, so {path!r} cannot be set below it")
-    copy[head] = replaced(inner, rest, value)
+        raise ConfigError(head, f"holds {_quote(inner)}, so {path!r} cannot be set below it")
+    copy[head] = replaced(inner, tail, value)
     return copy
 
 
@@ -189,16 +189,16 @@ def _default(field: Any) -> Any:
 
 
 def _without_defaults(config: Any) -> dict[str, Any]:
-    kept = {}
+    changes = {}
     for name, field in _fields(type(config)).items():  # type: ignore[arg-type]
         value = getattr(config, name)
         if type(value) not in _SCALARS and dataclasses.is_dataclass(value):
             if inner := _without_defaults(value):
-                kept[name] = inner
+                changes[name] = inner
             continue
         if field.default is dataclasses.MISSING or value != field.default:
-            kept[name] = _plain(value)
-    return kept
+            changes[name] = _plain(value)
+    return changes
 
 
 def _plain(value: Any) -> Any:
@@ -209,13 +209,13 @@ def _join(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
 
 
-def _shown(value: Any) -> str:
+def _quote(value: Any) -> str:
     kinds = {bool: "true/false", int: "a whole number", float: "a number", str: "text"}
     kinds |= {tuple: "a list", list: "a list"}
     default = "keys and values" if isinstance(value, Mapping) else f"a {type(value).__name__}"
     kind = "nothing" if value is None else kinds.get(type(value), default)
-    shown = _written(value)
-    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({kind})"
+    text = _written(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({kind})"
 
 
 def _written(value: Any) -> str:
@@ -243,7 +243,7 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(key, f"expected a list such as [..], got {_shown(value)}")
+            raise ConfigError(key, f"expected a list such as [..], got {_quote(value)}")
         return tuple(_convert(get_args(hint)[0], v, f"{key}[{i}]") for i, v in enumerate(value))
     if dataclasses.is_dataclass(hint):
         return from_mapping(hint, value, key=key)  # type: ignore[arg-type]
@@ -255,18 +255,18 @@ def _scalar(hint: Any, value: Any, key: str) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(key, f"must be finite, got {value}")
         if abs(value) > LARGEST:
-            raise ConfigError(key, f"must lie within {LARGEST:g} of 0, got {_shown(value)}")
+            raise ConfigError(key, f"must lie within {LARGEST:g} of 0, got {_quote(value)}")
         if value and abs(value) < SMALLEST:
             raise ConfigError(key, f"must be 0 or at least {SMALLEST:g} in size, got {value}")
         return float(value)
     if hint is int and type(value) is float and value.is_integer():
         value = int(value)
     if hint is int and type(value) is int and abs(value) > MOST:
-        raise ConfigError(key, f"must lie within {MOST:,} of 0, got {_shown(value)}")
+        raise ConfigError(key, f"must lie within {MOST:,} of 0, got {_quote(value)}")
     if type(value) is hint:
         return value
-    wanted = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
-    raise ConfigError(key, f"expected {wanted[hint]}, got {_shown(value)}")
+    kinds = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
+    raise ConfigError(key, f"expected {kinds[hint]}, got {_quote(value)}")
 
 
 def varied(config: C, axes: Mapping[str, str], values: Mapping[str, Any]) -> C:

@@ -13,8 +13,8 @@ def readings(value: Any) -> list[Any]:
     """
     if isinstance(value, list | tuple):
         return [*value[:1], [(_plain_readings(item) or [item])[0] for item in value]]
-    found = _plain_readings(value)
-    return [*found, *([reading] for reading in found), [value]]
+    candidates = _plain_readings(value)
+    return [*candidates, *([reading] for reading in candidates), [value]]
 
 
 def _plain_readings(value: Any) -> list[Any]:
@@ -23,10 +23,10 @@ def _plain_readings(value: Any) -> list[Any]:
     if not isinstance(value, str):
         return []
     word = value.strip().lower()[:400]
-    found: list[Any] = []
+    candidates: list[Any] = []
     if word in ("true", "false"):
-        found.append(word == "true")
+        candidates.append(word == "true")
     for kind in (int, float):
         with contextlib.suppress(ValueError, OverflowError):
-            found.append(kind(word))
-    return [*found, word]
+            candidates.append(kind(word))
+    return [*candidates, word]

@@ -22,9 +22,9 @@ def lookup(registry: Mapping[str, T], name: str, *, kind: str) -> T:
     raise ValueError(unknown(name, registry, kind=kind))
 
 
-def unknown(name: str, known: Iterable[str], *, kind: str) -> str:
+def unknown(name: str, choices: Iterable[str], *, kind: str) -> str:
     """The message for an unknown ``name``: what it is, the nearest known one, all known ones."""
-    names = sorted(known)
+    names = sorted(choices)
     near = get_close_matches(str(name), names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}"

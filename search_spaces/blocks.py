@@ -40,9 +40,9 @@ def scheduler(tree: Mapping[str, object], places: Places, *, adaptive: bool) -> 
     if len(block) > 1:
         problem = f"{', '.join(block)}: only one can judge; keep one"
         changed = [name for name in block if places.overridden(f"scheduler.{name}")]
-        kept = (changed or list(block))[-1 if changed else 0]
-        key = f"scheduler.{kept}" if changed else "scheduler"
-        raise places.error(key, problem, write={kept: block[kept]}, target="scheduler")
+        choice = (changed or list(block))[-1 if changed else 0]
+        key = f"scheduler.{choice}" if changed else "scheduler"
+        raise places.error(key, problem, write={choice: block[choice]}, target="scheduler")
     ((name, settings),) = block.items()
     key = f"scheduler.{name}"
     if settings is None:
@@ -66,11 +66,15 @@ def mapping(key: str, value: object, places: Places) -> Mapping[str, object]:
 
 
 def renamed(
-    block: str, key: str, value: object, known: Mapping[str, object], taken: Mapping[str, object]
+    block: str,
+    key: str,
+    value: object,
+    schema: Mapping[str, object],
+    entries: Mapping[str, object],
 ) -> tuple[object, str | None]:
     """What to write for an unknown ``key`` of ``block``, and its dotted key; or to remove it."""
-    name = synonyms.key(block.partition(".")[0], key, known)
-    if name is None or name in taken:
+    name = synonyms.key(block.partition(".")[0], key, schema)
+    if name is None or name in entries:
         return Cure.REMOVE, None
     if name == "space.seed":
         seeds = [
@@ -79,7 +83,7 @@ def renamed(
         return ({"grid": seeds}, name) if seeds else (Cure.REMOVE, None)
     if name in ("search.num_samples", "search.algorithm"):
         return value, name
-    if name not in known:
+    if name not in schema:
         return Cure.REMOVE, None
     return value, f"{block}.{name}".lstrip(".")
 
@@ -119,19 +123,19 @@ def _unknown_scheduler(name: str, block: Mapping[str, object], places: Places) -
     owners = [k for k, rule in SCHEDULERS.items() if name in {f.name for f in fields(rule)}]
     if owners:
         inner = {k: v for k, v in block.items() if k not in SCHEDULERS}
-        own = {f.name for f in fields(SCHEDULERS[owners[0]])}
-        write: object = {owners[0]: {k: v for k, v in inner.items() if k in own}}
+        keys = {f.name for f in fields(SCHEDULERS[owners[0]])}
+        write: object = {owners[0]: {k: v for k, v in inner.items() if k in keys}}
         problem += f", a key of {owners[0]}"
     else:
         problem += f"; {nearest(name, SCHEDULERS)}; scheduler: null is for none"
         described = name.lower() in ("type", "name", "algorithm", "kind", "class", "_target_")
         text = str(value).rpartition(".")[2] if described else name
         kind = synonyms.choice("scheduler", text, SCHEDULERS) or "asha"
-        own = {field.name for field in fields(SCHEDULERS[kind])} if described else set()
+        keys = {field.name for field in fields(SCHEDULERS[kind])} if described else set()
         write = {
             kind: value
             if isinstance(value, Mapping)
-            else {k: v for k, v in block.items() if k in own}
+            else {k: v for k, v in block.items() if k in keys}
         }
     return places.error(f"scheduler.{name}", problem, write=write, target="scheduler")
 
@@ -143,14 +147,14 @@ def _block(
     places: Places,
     tree: Mapping[str, object],
 ) -> Block:
-    known = {field.name: field for field in fields(kind)}
+    schema = {field.name: field for field in fields(kind)}
     for name, value in values.items():
-        if name not in known:
-            taken = {**values, **{f"space.{axis}": 1 for axis in _axes(tree)}}
-            write, target = renamed(key, name, value, known, taken)
-            problem = f"unknown key {show(name)}; {nearest(name, known)}"
+        if name not in schema:
+            entries = {**values, **{f"space.{axis}": 1 for axis in _axes(tree)}}
+            write, target = renamed(key, name, value, schema, entries)
+            problem = f"unknown key {show(name)}; {nearest(name, schema)}"
             raise places.error(f"{key}.{name}", problem, write=write, target=target)
-    for name, field in known.items():
+    for name, field in schema.items():
         if field.default is MISSING and name not in values:
             write = _first_axes(tree)
             problem = "is missing and has no default"
@@ -163,7 +167,7 @@ def _block(
         name, _, problem = problem.partition(": ")
         write = error.write if isinstance(error, FieldError) else Cure.UNKNOWN
         if write is Cure.UNKNOWN:
-            default = known[name].default
+            default = schema[name].default
             write = _first_axes(tree) if default is MISSING else default
             for candidate in candidates(values.get(name), write):
                 if not _fails(kind, {**values, name: candidate}, name):

@@ -56,8 +56,8 @@ def _counted(*bounds: float) -> list[object]:
     start, stop, step = (*bounds, 1)[:3]
     count = min(math.ceil((stop - start) / step), MOST_LISTED)
     whole = all(isinstance(b, int) for b in (start, step))
-    found = [start + i * step for i in range(count)]
-    return [int(x) if whole else float(f"{x:.10g}") for x in found]
+    values = [start + i * step for i in range(count)]
+    return [int(x) if whole else float(f"{x:.10g}") for x in values]
 
 
 SEQUENCES: Mapping[str, Callable[..., list[object]]] = {

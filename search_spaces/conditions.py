@@ -46,7 +46,7 @@ def read(written: object) -> dict[str, tuple[Value, ...]]:
         return {axis: distinct(axis, values) for axis, values in written.items()}
     except ValueError as error:
         problem = error.problem if isinstance(error, FieldError) else str(error)
-        mended = {axis: found for axis, values in written.items() if (found := listed(values))}
+        mended = {axis: choices for axis, values in written.items() if (choices := listed(values))}
         raise FieldError(problem, write=mended or Cure.REMOVE) from None
 
 
@@ -79,8 +79,8 @@ def present(values: Mapping[str, Any], ordered: tuple[str, ...], when: Condition
     exist: set[str] = set()
     for axis in ordered:
         if axis in values and all(
-            other in exist and values[other] in wanted
-            for other, wanted in when.get(axis, {}).items()
+            other in exist and values[other] in domain
+            for other, domain in when.get(axis, {}).items()
         ):
             exist.add(axis)
     return exist
@@ -88,13 +88,13 @@ def present(values: Mapping[str, Any], ordered: tuple[str, ...], when: Condition
 
 def required(axis: str, when: Conditions) -> dict[str, tuple[Value, ...]]:
     """The values that other axes must have for ``axis`` to exist, whatever the rest have."""
-    wanted: dict[str, tuple[Value, ...]] = {}
+    domains: dict[str, tuple[Value, ...]] = {}
     pending = [axis]
     while pending:
         for other, values in when.get(pending.pop(), {}).items():
-            wanted[other] = tuple(v for v in wanted.get(other, values) if v in values)
+            domains[other] = tuple(v for v in domains.get(other, values) if v in values)
             pending.append(other)
-    return wanted
+    return domains
 
 
 def _check(
@@ -122,11 +122,11 @@ def _check(
     for value in values:
         if not _takes(domain, value):
             ends = domain.ends()
-            known = show(ends) if domain.enumerable else f"{ends[0]} to {ends[1]}"
-            problem = f"{other} never takes {show(value)}; its values: {known}"
-            kept = [v for v in values if _takes(domain, v)]
+            extent = show(ends) if domain.enumerable else f"{ends[0]} to {ends[1]}"
+            problem = f"{other} never takes {show(value)}; its values: {extent}"
+            choices = [v for v in values if _takes(domain, v)]
             raise ConditionError(
-                axis, problem, {**conditions, other: kept} if kept else Cure.REMOVE
+                axis, problem, {**conditions, other: choices} if choices else Cure.REMOVE
             )
 
 

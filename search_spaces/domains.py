@@ -258,8 +258,8 @@ def _of_one_type(kind: str, values: Iterable[Value], names: Mapping[type, str]) 
             examples.setdefault(names.get(type(value), default), value)
     if len(examples) > 1:
         mixed = " and ".join(sorted(examples))
-        shown = ", ".join(map(show, examples.values()))
-        raise FieldError(f"{kind} mixes {mixed}: {shown}", "keep one type")
+        listing = ", ".join(map(show, examples.values()))
+        raise FieldError(f"{kind} mixes {mixed}: {listing}", "keep one type")
 
 
 def _range(kind: str, low: object, high: object) -> tuple[float, float]:

@@ -7,12 +7,12 @@ from search_spaces.messages import Cure, FieldError, nearest
 from search_spaces.yaml_text import show, too_large
 
 
-def one_of(name: str, value: object, known: Iterable[str]) -> None:
-    """Refuses what is not among ``known``."""
-    if value not in (choices := tuple(known)):
+def one_of(name: str, value: object, options: Iterable[str]) -> None:
+    """Refuses what is not among ``options``."""
+    if value not in (choices := tuple(options)):
         problem = f"{name}: unknown {name} {show(value)}; {nearest(str(value), choices)}"
-        found = synonyms.choice(name, value, choices)
-        raise FieldError(problem, write=found if found else Cure.UNKNOWN)
+        choice = synonyms.choice(name, value, choices)
+        raise FieldError(problem, write=choice if choice else Cure.UNKNOWN)
 
 
 def whole(name: str, value: object, *, at_least: int, or_null: bool = False) -> None:

@@ -103,11 +103,11 @@ def _of_one_type(items: Iterable[object]) -> list[object]:
     usable = [i for i in items if not isinstance(i, Mapping)]
     usable = [i for i in usable if not isinstance(i, int | float) or not too_large(i)]
     first = next((kind(i) for i in usable if i is not None), None)
-    kept: list[object] = []
+    members: list[object] = []
     for item in usable:
-        if (item is None or kind(item) == first) and item not in kept:
-            kept.append(item)
-    return kept[: calls.MOST_LISTED]
+        if (item is None or kind(item) == first) and item not in members:
+            members.append(item)
+    return members[: calls.MOST_LISTED]
 
 
 def _from_text(text: str) -> Tree | None:
@@ -166,8 +166,8 @@ def _spanned(kind: str, low: object, high: object) -> Tree | None:
 
 def _from_mapping(written: Mapping[object, object]) -> Tree | None:
     items = {str(k).strip(): v for k, v in written.items() if k != "when"}
-    known = [name for name in items if name in (*_LISTED, *_RANGES)]
-    if items and not known and all(value is None for value in items.values()):
+    keys = [name for name in items if name in (*_LISTED, *_RANGES)]
+    if items and not keys and all(value is None for value in items.values()):
         # A set in Python's spelling, or a call that YAML took apart at its commas.
         return _from_text(", ".join(items))
     name, pieces = _pieces(items)
@@ -199,9 +199,9 @@ def _from_mapping(written: Mapping[object, object]) -> Tree | None:
 
 def _pieces(items: Mapping[str, object]) -> tuple[str, list[str]]:
     """What commas took apart: ``{grid: range(0, 5)}`` is {grid: "range(0", "5)": null} in YAML."""
-    (name, first), *rest = items.items() or [("", None)]
-    texts = [k for k, v in rest if v is None]
-    if isinstance(first, str | int | float) and texts and len(texts) == len(rest):
+    (name, first), *others = items.items() or [("", None)]
+    texts = [k for k, v in others if v is None]
+    if isinstance(first, str | int | float) and texts and len(texts) == len(others):
         return name, [str(first), *texts]
     return name, []
 

@@ -36,11 +36,11 @@ def load(
             and cure.
         TypeError: ``path`` is no path, or ``overrides`` are neither texts nor a mapping.
     """
-    given = changes.listed(overrides)
+    settings = changes.listed(overrides)
     try:
-        return _load(path, given)
+        return _load(path, settings)
     except SpaceError as error:
-        raise blamed(error, given, lambda some: _load(path, some)) from None
+        raise blamed(error, settings, lambda some: _load(path, some)) from None
 
 
 def _load(path: str | os.PathLike[str], overrides: changes.Overrides) -> SearchSpace:
@@ -144,12 +144,12 @@ def _check_names(key: str, value: object, places: Places) -> None:
         for name, item in value.items():
             inner = f"{key}.{name}"
             if "." in name:
-                outer, _, rest = name.partition(".")
-                beside = value.get(outer)
+                outer, _, tail = name.partition(".")
+                sibling = value.get(outer)
                 problem = f"{show(name)} has a dot in it"
                 write: object = Cure.REMOVE
-                if outer and rest and isinstance(beside, Mapping | None):
-                    write = {**(beside or {}), rest: item}
+                if outer and tail and isinstance(sibling, Mapping | None):
+                    write = {**(sibling or {}), tail: item}
                 target = f"{key}.{outer}" if write is not Cure.REMOVE else None
                 raise places.error(inner, problem, write=write, target=target)
             _check_names(inner, item, places)

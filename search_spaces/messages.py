@@ -105,12 +105,12 @@ class Places:
     Args:
         origin: the place of a key that has neither a place of its own nor a placed parent.
         marks: places by dotted key.
-        given: values of the overrides by dotted key.
+        overrides: values of the overrides by dotted key.
     """
 
     origin: str = ""
     marks: Mapping[str, str] = field(default_factory=dict)
-    given: Mapping[str, object] = field(default_factory=dict)
+    overrides: Mapping[str, object] = field(default_factory=dict)
 
     def where(self, key: str) -> str:
         """The place of ``key`` and the key itself, such as "tickets.yaml:14 space.lr"."""
@@ -132,13 +132,13 @@ class Places:
             if kinds and self.overridden(f"{key}.{kinds[0]}"):
                 target, write = f"{key}.{kinds[0]}", write[kinds[0]]
         place = self.place(key)
-        parent = max((k for k in self.given if key.startswith(f"{k}.")), key=len, default=None)
-        if self.overridden(key) and parent and key not in self.given:
+        parent = max((k for k in self.overrides if key.startswith(f"{k}.")), key=len, default=None)
+        if self.overridden(key) and parent and key not in self.overrides:
             # What is wrong stands within the value of an override, which is written anew.
             if write is Cure.REMOVE:
-                target, write = parent, without(self.given[parent], key[len(parent) + 1 :])
+                target, write = parent, without(self.overrides[parent], key[len(parent) + 1 :])
             elif target.startswith(f"{parent}.") and write is not Cure.UNKNOWN:
-                whole = self.given[parent]
+                whole = self.overrides[parent]
                 if target != key:
                     whole = without(whole, key[len(parent) + 1 :])
                 write = including(whole, _parts(target, parent), write)
@@ -209,14 +209,14 @@ def without(value: object, key: str) -> dict[str, object]:
 def including(value: object, path: Sequence[str], item: object) -> dict[str, object]:
     """A copy of a nested mapping with ``item`` at ``path``, in its place if it holds one."""
     items = dict(value) if isinstance(value, Mapping) else {}
-    first, *rest = path
-    items[first] = including(items.get(first), rest, item) if rest else item
+    first, *tail = path
+    items[first] = including(items.get(first), tail, item) if tail else item
     return items
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, choices: Iterable[str]) -> str:
     """The end of a message on an unknown ``name``: "did you mean 'pgd'? known: fgsm, pgd"."""
-    names = sorted(known)
+    names = sorted(choices)
     near = get_close_matches(name[:60], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}known: {', '.join(names)}"

@@ -69,7 +69,7 @@ def apply(
     """
     changed = copy.deepcopy(dict(tree))
     marks = dict(places.marks)
-    given = dict(places.given)
+    settings = dict(places.overrides)
     place = OVERRIDES if isinstance(overrides, Mapping) else SET
     for key, value in _pairs(overrides, changed, marks):
         path = _path(place, key, value, changed)
@@ -89,12 +89,12 @@ def apply(
             node = child
         node[path[-1]] = value
         dotted = ".".join(path)
-        for mark in [mark for mark in {*marks, *given} if mark.startswith(f"{dotted}.")]:
+        for mark in [mark for mark in {*marks, *settings} if mark.startswith(f"{dotted}.")]:
             marks.pop(mark, None)
-            given.pop(mark, None)
+            settings.pop(mark, None)
         marks[dotted] = marks[key] = place
-        given[key] = value
-    return changed, Places(origin=places.origin, marks=marks, given=given)
+        settings[key] = value
+    return changed, Places(origin=places.origin, marks=marks, overrides=settings)
 
 
 def _pairs(
@@ -126,7 +126,7 @@ def _pairs(
 
 def _checked(place: str, key: str, written: str | None, tree: Mapping[str, object]) -> str:
     key = key.strip()
-    block, *rest = (part.strip() for part in key.split("."))
+    block, *parts = (part.strip() for part in key.split("."))
     if not key:
         blocks = ", ".join(BLOCKS)
         raise SpaceError(f"{place}: the key is empty; write BLOCK.KEY=VALUE, blocks: {blocks}")
@@ -136,12 +136,12 @@ def _checked(place: str, key: str, written: str | None, tree: Mapping[str, objec
         return _not_a_key(place, key, f"{name} is in the key", clean, written)
     if block not in BLOCKS:
         problem = f"unknown block {show(block)}; {nearest(block, BLOCKS)}"
-        return _not_a_key(place, key, problem, _with_block(block, rest, tree), written)
-    if not all(rest):
+        return _not_a_key(place, key, problem, _with_block(block, parts, tree), written)
+    if not all(parts):
         problem = "a part of the key is empty; write BLOCK.KEY with single dots"
-        whole = ".".join((block, *filter(None, rest)))
-        return _not_a_key(place, key, problem, whole if any(rest) else None, written)
-    return ".".join((block, *rest))
+        whole = ".".join((block, *filter(None, parts)))
+        return _not_a_key(place, key, problem, whole if any(parts) else None, written)
+    return ".".join((block, *parts))
 
 
 def _not_a_key(
@@ -156,39 +156,39 @@ def _not_a_key(
     raise SpaceError.at(place, key, f"{problem}; write {cure}")
 
 
-def _with_block(block: str, rest: list[str], tree: Mapping[str, object]) -> str | None:
-    """The key that ``block`` and ``rest`` are without a block, or with a misspelt one."""
-    whole = ".".join((block, *rest))
+def _with_block(block: str, parts: list[str], tree: Mapping[str, object]) -> str | None:
+    """The key that ``block`` and ``parts`` are without a block, or with a misspelt one."""
+    whole = ".".join((block, *parts))
     axes = tree.get("space")
-    named = [".".join((block, *rest[:n])) for n in range(len(rest) + 1)]
+    named = [".".join((block, *parts[:n])) for n in range(len(parts) + 1)]
     if isinstance(axes, Mapping) and any(name in axes for name in named):
         return f"space.{whole}"
     name = synonyms.key("", block, BLOCKS)
-    if name and (rest or "." in name):
-        return ".".join((name, *rest))
-    return f"study.{whole}" if rest and not name else None
+    if name and (parts or "." in name):
+        return ".".join((name, *parts))
+    return f"study.{whole}" if parts and not name else None
 
 
 def _path(place: str, key: str, value: object, tree: Mapping[str, object]) -> tuple[str, ...]:
-    block, *rest = key.split(".")
-    if block != "space" or not rest:
-        return (block, *rest)
+    block, *parts = key.split(".")
+    if block != "space" or not parts:
+        return (block, *parts)
     # An axis may hold dots itself, so what the file calls an axis decides first.
     axes = tree.get("space")
-    known = axes if isinstance(axes, Mapping) else {}
-    axis = ".".join(rest)
-    if axis in known:
+    domains = axes if isinstance(axes, Mapping) else {}
+    axis = ".".join(parts)
+    if axis in domains:
         return (block, axis)
-    if rest[-1] in BELOW_AN_AXIS and len(rest) > 1:
-        return (block, ".".join(rest[:-1]), rest[-1])
-    for cut in range(len(rest) - 1, 0, -1):
-        parent, below = ".".join(rest[:cut]), rest[cut]
-        if parent not in known:
+    if parts[-1] in BELOW_AN_AXIS and len(parts) > 1:
+        return (block, ".".join(parts[:-1]), parts[-1])
+    for cut in range(len(parts) - 1, 0, -1):
+        parent, below = ".".join(parts[:cut]), parts[cut]
+        if parent not in domains:
             continue
         target = f"space.{parent}"
         if below in BELOW_AN_AXIS:
             listed = foreign_spellings.values(value)
-            whole = {".".join(rest[cut + 1 :]): listed} if below == "when" else listed
+            whole = {".".join(parts[cut + 1 :]): listed} if below == "when" else listed
             problem = f"{below} has no keys; set it whole"
             write: object = whole if listed else Cure.REMOVE
             raise SpaceError.at(place, key, problem, write=write, target=f"{target}.{below}")
@@ -203,10 +203,10 @@ def _axis(tree: Mapping[str, object], path: tuple[str, ...], value: object) -> d
     """The mapping of the axis that ``path`` leads to, with one of its keys replaced."""
     axes = tree.get("space")
     before = axes.get(path[1]) if isinstance(axes, Mapping) else None
-    kept = before if isinstance(before, Mapping) else {}
+    entries = before if isinstance(before, Mapping) else {}
     of_condition = path[-1] == "when"
     return {
-        **{name: item for name, item in kept.items() if (name != "when") == of_condition},
+        **{name: item for name, item in entries.items() if (name != "when") == of_condition},
         path[-1]: value,
     }
 

@@ -53,9 +53,9 @@ class Search:
             raise FieldError(problem, write=60)
         whole("delay", self.delay, at_least=1)
         for name, of in (("objectives", "columns"), ("warm_start", "storages")):
-            given = names(name, getattr(self, name), of=of)
-            object.__setattr__(self, name, given)
-            if given and not self.adaptive:
+            entries = names(name, getattr(self, name), of=of)
+            object.__setattr__(self, name, entries)
+            if entries and not self.adaptive:
                 problem = f"{name}: {self.algorithm} learns from no outcome"
                 problem += f" (algorithm: {' or '.join(ADAPTIVE)} would)"
                 raise FieldError(problem, write=Cure.REMOVE)

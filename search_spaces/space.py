@@ -92,13 +92,14 @@ class SearchSpace:
     def __post_init__(self) -> None:
         object.__setattr__(self, "space", ReadOnly(self.space))
         object.__setattr__(self, "study", frozen(self.study))
-        known = get_args(Experiment)
-        if self.experiment not in known:
-            near = nearest(str(self.experiment), known)
+        experiments = get_args(Experiment)
+        if self.experiment not in experiments:
+            near = nearest(str(self.experiment), experiments)
             raise self.places.error(
                 "experiment",
                 f"unknown experiment {show(self.experiment)}; {near}",
-                write=synonyms.choice("experiment", self.experiment, known) or known[0],
+                write=synonyms.choice("experiment", self.experiment, experiments)
+                or experiments[0],
             )
         if not self.space:
             raise self.places.error("space", "is empty; give at least one axis", write=EXAMPLE)
@@ -167,8 +168,8 @@ class SearchSpace:
     def _check_scheduler(self, scheduler: Scheduler) -> None:
         block = f"scheduler.{scheduler.kind}"
         for name in ("stratify_by", "axes", "replicates"):
-            given = getattr(scheduler, name, None) or ()
-            for axis in (given,) if isinstance(given, str) else given:
+            setting = getattr(scheduler, name, None) or ()
+            for axis in (setting,) if isinstance(setting, str) else setting:
                 if axis not in self.space:
                     problem = f"{show(axis)} is not an axis of space; {nearest(axis, self.space)}"
                 elif axis in self.when:
@@ -191,14 +192,14 @@ class SearchSpace:
 
     def _without(self, scheduler: Scheduler, name: str, axis: str) -> list[str]:
         """The axes of a setting of the scheduler, without one or with what it is close to."""
-        given = getattr(scheduler, name)
-        if isinstance(given, str):
+        setting = getattr(scheduler, name)
+        if isinstance(setting, str):
             return []
         near = synonyms.choice("", axis, [a for a in self.space if a not in self.when])
-        fits = axis not in self.space and near is not None and near not in given
+        fits = axis not in self.space and near is not None and near not in setting
         if fits and near and name == "axes":
             fits = near != "seed" and self._is_numeric(near)
-        return [near if a == axis and near else a for a in given if a != axis or fits]
+        return [near if a == axis and near else a for a in setting if a != axis or fits]
 
     def _check_waiting(self, scheduler: Scheduler) -> None:
         """Refuses rules under which a proposal waits for others that wait for it."""

@@ -69,21 +69,21 @@ _CHOICES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def key(block: str, name: str, known: Iterable[str]) -> str | None:
+def key(block: str, name: str, candidates: Iterable[str]) -> str | None:
     """What ``name`` is called in ``block``: a near or synonymous key, or a dotted one elsewhere.
 
     None where nothing corresponds.
     """
-    if found := _entry(_KEYS.get(block, {}), name):
-        return found
+    if entry := _entry(_KEYS.get(block, {}), name):
+        return entry
     if _entry(_KEYS.get(block, {}), name) == "":
         return None
-    return _near(name, known)
+    return _near(name, candidates)
 
 
-def choice(field: str, name: object, known: Iterable[str]) -> str | None:
-    """The one of ``known`` that ``name`` is close to, or a synonym of."""
-    return _entry(_CHOICES.get(field, {}), str(name)) or _near(str(name), known)
+def choice(field: str, name: object, candidates: Iterable[str]) -> str | None:
+    """The one of ``candidates`` that ``name`` is close to, or a synonym of."""
+    return _entry(_CHOICES.get(field, {}), str(name)) or _near(str(name), candidates)
 
 
 def _entry(table: Mapping[str, str], name: str) -> str | None:
@@ -92,7 +92,7 @@ def _entry(table: Mapping[str, str], name: str) -> str | None:
     return entries.get(plain)
 
 
-def _near(name: str, known: Iterable[str]) -> str | None:
-    choices = {choice.lower(): choice for choice in known}
+def _near(name: str, candidates: Iterable[str]) -> str | None:
+    choices = {choice.lower(): choice for choice in candidates}
     near = get_close_matches(name[:60].lower(), sorted(choices), n=1)
     return choices[near[0]] if near else None

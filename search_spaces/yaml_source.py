@@ -247,10 +247,10 @@ class _Reader:
 
     def _error(self, line: int, path: tuple[str, ...], message: str) -> SpaceError:
         # Within an axis the axis is what the reader looks for, as in "tickets.yaml:14 space.lr".
-        shown = path[:2] if path[:1] == ("space",) and self._file else path
-        return SpaceError.at(self._place(line), ".".join(shown), message)
+        key = path[:2] if path[:1] == ("space",) and self._file else path
+        return SpaceError.at(self._place(line), ".".join(key), message)
 
     def _not_yaml(self, line: int, problem: str) -> SpaceError:
-        known = (cure for part, cure in _CURES.items() if part in problem)
-        cure = next(known, "check brackets, quotes and indentation")
+        cures = (cure for part, cure in _CURES.items() if part in problem)
+        cure = next(cures, "check brackets, quotes and indentation")
         return self._error(line, self._key, f"not YAML: {problem}; {cure}")

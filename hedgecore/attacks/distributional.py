@@ -85,9 +85,9 @@ def steepest(slope: Points, ball: WassersteinBall) -> tuple[Points, Float[Tensor
     loss within delta is V(delta) = V(0) + delta Upsilon + o(delta).
     """
     q = ball.dual
-    known = [torch.cat([torch.zeros_like(g[:, :1]), g[:, 1:]], dim=1) for g in slope]
+    gradients = [torch.cat([torch.zeros_like(g[:, :1]), g[:, 1:]], dim=1) for g in slope]
     parts = torch.stack(
-        [g.abs().sum(dim=1) / scale for g, scale in zip(known, ball.scales, strict=True)]
+        [g.abs().sum(dim=1) / scale for g, scale in zip(gradients, ball.scales, strict=True)]
     )
     upsilon = _mean_norm(parts, q)
     if not upsilon > 0:
@@ -95,7 +95,7 @@ def steepest(slope: Points, ball: WassersteinBall) -> tuple[Points, Float[Tensor
     lengths = (parts / upsilon) ** (q - 1)
     moves = tuple(
         length[:, None] * g.sign() / scale
-        for length, g, scale in zip(lengths, known, ball.scales, strict=True)
+        for length, g, scale in zip(lengths, gradients, ball.scales, strict=True)
     )
     return moves, upsilon
 

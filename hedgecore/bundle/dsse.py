@@ -58,9 +58,9 @@ def signer(content: bytes, envelope: bytes, pinned: Iterable[Ed25519PublicKey]) 
             continue
         if envelope == _envelope(content, key, signature):
             return key_id(key)
-    known = " or ".join(key_id(key)[:8] for key in keys) or "(none is pinned)"
+    identities = " or ".join(key_id(key)[:8] for key in keys) or "(none is pinned)"
     raise BundleError(
-        f"the manifest is not signed by key {known}: changed, or sealed by another; get the "
+        f"the manifest is not signed by key {identities}: changed, or sealed by another; get the "
         "bundle again, or the public key from whom you trust"
     )
 

@@ -81,11 +81,11 @@ def write(path: Path, files: Mapping[str, bytes]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as scratch:
-            made = Path(scratch) / path.name
-            made.mkdir()
+            folder = Path(scratch) / path.name
+            folder.mkdir()
             for name, content in files.items():
-                (made / name).write_bytes(content)
-            made.rename(path)  # refuses a folder that holds anything
+                (folder / name).write_bytes(content)
+            folder.rename(path)  # refuses a folder that holds anything
     except OSError as error:
         raise BundleError(
             f"{path} cannot be written ({error.strerror}); give a new folder"

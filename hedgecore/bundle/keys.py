@@ -125,8 +125,8 @@ def _public(pem: bytes) -> object:
         ) from None
 
 
-def _another(key: object, wanted: str) -> BundleError:
-    """The error about a ``key`` that is not what was ``wanted``."""
+def _another(key: object, requirement: str) -> BundleError:
+    """The error about a ``key`` that is not the ``requirement``."""
     kind = re.sub("(Private|Public)Key", lambda m: f" {m[1].lower()} key", type(key).__name__)
     bits = f" of {key.key_size} bits" if hasattr(key, "key_size") else ""
-    return BundleError(f"holds an {kind}{bits}, no {wanted}; make one with hedgesweep keys")
+    return BundleError(f"holds an {kind}{bits}, no {requirement}; make one with hedgesweep keys")

@@ -112,9 +112,9 @@ class Manifest:
         _check_sha256("weights_sha256", self.weights_sha256)
         if self.parent is not None:
             _check_sha256("parent", self.parent)
-        held = MODEL if self.encryption is None else ENCRYPTED_MODEL
-        if [file.path for file in self.files] != [held]:
-            raise BundleError(f"files must be {held} alone, got {[f.path for f in self.files]}")
+        path = MODEL if self.encryption is None else ENCRYPTED_MODEL
+        if [file.path for file in self.files] != [path]:
+            raise BundleError(f"files must be {path} alone, got {[f.path for f in self.files]}")
 
     @classmethod
     def parse(cls, content: bytes) -> "Manifest":

@@ -48,14 +48,14 @@ def unpack(content: bytes) -> dict[str, Tensor]:
         ) from None
 
 
-def layout(name: str, sizes: Mapping[str, Any], known: Architectures) -> Layout:
+def layout(name: str, sizes: Mapping[str, Any], architectures: Architectures) -> Layout:
     """The layout of the architecture ``name`` at ``sizes``.
 
     Raises:
-        BundleError: it is not among the ``known``, or has no such sizes.
+        BundleError: it is not among the ``architectures``, or has no such sizes.
     """
     try:
-        return lookup(known, name, kind="architecture")(**sizes)
+        return lookup(architectures, name, kind="architecture")(**sizes)
     except (ValueError, TypeError) as error:
         raise BundleError(f"{error}; open the bundle with the program it was sealed by") from error
 
@@ -67,11 +67,11 @@ def check(tensors: Mapping[str, Tensor], expected: Layout) -> None:
         BundleError: a tensor is missing, extra, of another type or shape, infinite or NaN.
     """
     for name in sorted({*tensors, *expected}):
-        wanted = _worded(*expected[name]) if name in expected else "absent"
-        found = _worded(*_kind(tensors[name])) if name in tensors else "absent"
-        if found != wanted:
+        target = _worded(*expected[name]) if name in expected else "absent"
+        kind = _worded(*_kind(tensors[name])) if name in tensors else "absent"
+        if kind != target:
             raise BundleError(
-                f"{name} is {found}, in its architecture {wanted}; seal the model that was trained"
+                f"{name} is {kind}, in its architecture {target}; seal the model that was trained"
             )
         if not torch.isfinite(tensors[name]).all():
             raise BundleError(f"{name} is not finite; seal a model whose training did not diverge")

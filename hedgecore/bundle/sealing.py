@@ -192,8 +192,8 @@ def _authentic(folder: Path, pinned: Iterable[Ed25519PublicKey]) -> tuple[Manife
                 f"{MANIFEST} names key {manifest.key_id[:8]}, but {signer[:8]} signed it; "
                 "seal the model again"
             )
-        named, found = {MANIFEST, ENVELOPE, manifest.file.path}, files.names()
-        for name in sorted(named ^ found):
+        named, entries = {MANIFEST, ENVELOPE, manifest.file.path}, files.names()
+        for name in sorted(named ^ entries):
             fault = "is missing" if name in named else "is not in the manifest"
             raise BundleError(f"{folder}/{name} {fault}; get the bundle again")
         stored = files.read(manifest.file.path, limit=manifest.file.size)

@@ -7,7 +7,7 @@ from hedgecore.experiment import Deployed, Json, Tensors
 from hedgecore.hedging.features import FEATURE_NAMES
 from hedgecore.hedging.study import TicketStudy
 
-_KEPT = ("layers.", "mask.", "standardisation.")
+_PREFIXES = ("layers.", "mask.", "standardisation.")
 
 
 def deployed(study: TicketStudy, tensors: Tensors, trial: Json) -> Deployed:
@@ -18,7 +18,7 @@ def deployed(study: TicketStudy, tensors: Tensors, trial: Json) -> Deployed:
             "widths": [len(FEATURE_NAMES), *study.hidden, 1],
             "masks": sum(name.startswith("mask.") for name in tensors),
         },
-        tensors={name: value for name, value in tensors.items() if name.startswith(_KEPT)},
+        tensors={name: value for name, value in tensors.items() if name.startswith(_PREFIXES)},
         facts={"inputs": list(FEATURE_NAMES)},
     )
 

@@ -156,10 +156,10 @@ def attributions(
     Source: Sundararajan, Taly and Yan (2017).
     """
     network, fixed = problem.network, {name: p.detach() for name, p in theta.items()}
-    told = _exogenous(problem, paths)
+    inputs = _exogenous(problem, paths)
     with torch.no_grad():
-        position = positions(network, fixed, told, paths.spot)
-    x = torch.cat([told, recurrent(position, paths.spot)], dim=-1).flatten(0, 1)
+        position = positions(network, fixed, inputs, paths.spot)
+    x = torch.cat([inputs, recurrent(position, paths.spot)], dim=-1).flatten(0, 1)
     away = x - network.mean
     slopes = torch.zeros_like(x)
     for node in range(nodes):
@@ -175,12 +175,12 @@ def connections(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Int[
         theta: parameters, whose shapes alone matter.
         mask: weights kept, by parameter name; parameters not named are all kept.
     """
-    return _kept(theta, mask)[0].sum(dim=0)
+    return _layer_masks(theta, mask)[0].sum(dim=0)
 
 
 def live_connections(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Int[Tensor, "8"]:
     """Those of :func:`connections` that reach the position through kept weights."""
-    layers = _kept(theta, mask)
+    layers = _layer_masks(theta, mask)
     reaches = torch.ones_like(layers[-1][:, 0])
     for layer in layers[:0:-1]:
         reaches = (layer & reaches[:, None]).any(dim=0)
@@ -216,8 +216,8 @@ def _misled(
         source = truth[path[:, None], (date + ahead) % steps]
     else:
         source = truth[other]
-    told = _replaced(truth, EXOGENOUS_NAMES.index(name), source)
-    return positions(network, theta, told, spot)
+    inputs = _replaced(truth, EXOGENOUS_NAMES.index(name), source)
+    return positions(network, theta, inputs, spot)
 
 
 def _replaced(features: Tensor, column: int, source: Tensor) -> Tensor:
@@ -230,11 +230,11 @@ def _single_date(
     network: HedgingNetwork, theta: Mapping[str, Tensor], x: Float[Tensor, "points 8"]
 ) -> Float[Tensor, " points"]:
     """Shares held by the plain network that reads ``x``."""
-    told, past = x.split((len(EXOGENOUS_NAMES), len(RECURRENT_NAMES)), dim=1)
+    inputs, past = x.split((len(EXOGENOUS_NAMES), len(RECURRENT_NAMES)), dim=1)
     no_moves = x.new_zeros(len(x), 2)
-    return positions(network, theta, told[:, None], no_moves, lambda _: past).squeeze(1)
+    return positions(network, theta, inputs[:, None], no_moves, lambda _: past).squeeze(1)
 
 
-def _kept(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> list[Tensor]:
+def _layer_masks(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> list[Tensor]:
     """The mask of every layer, in the order of the network."""
     return [mask.get(n, torch.ones_like(theta[n], dtype=torch.bool)) for n in prunable(theta)]

@@ -55,16 +55,16 @@ def transferred(
     """Test paths as an attacker of ``theta`` would bend them, by "transfer:EPSILON"."""
     evaluation = problem.study.evaluation
     paths = first(paths, evaluation.attacked_paths)
-    found = {}
+    markets = {}
     for name, attack in evaluation.transfers.items():
         starts = attack_starts(attack, "test", seed=seed)
         scenes = list(problem.attacks(theta, paths, attack=attack, generator=starts))
-        found[name] = MarketPaths(
+        markets[name] = MarketPaths(
             spot=torch.cat([scene.spot for scene in scenes]),
             variance=torch.cat([scene.variance for scene in scenes]),
             maturity=paths.maturity,
         )
-    return found
+    return markets
 
 
 def path_bytes(study: TicketStudy) -> int:

@@ -57,12 +57,12 @@ class HedgingNetwork(nn.Module):
         moves = (spot[:, 1:] - spot[:, :-1]).T
 
         previous = gains = volume = torch.zeros_like(spot[:, 0])
-        held = []
-        for step, known in enumerate(fixed):
+        holdings = []
+        for step, offset in enumerate(fixed):
             state = torch.stack((previous, gains, volume), dim=1)
             if recall is not None:
                 state = recall(state)
-            h = torch.addmm(known, state, from_state).relu()
+            h = torch.addmm(offset, state, from_state).relu()
             for layer in middle:
                 h = layer(h).relu()
             position = last(h).squeeze(1)
@@ -70,8 +70,8 @@ class HedgingNetwork(nn.Module):
             if step > 0:
                 gains = gains + previous * moves[step - 1]
             previous = position
-            held.append(position)
-        return torch.stack(held, dim=1)
+            holdings.append(position)
+        return torch.stack(holdings, dim=1)
 
 
 def positions(

@@ -17,7 +17,7 @@ from hedgecore.pruning.mask import Parameters
 
 NETWORKS = ("theta_0", "theta_star", "theta_mask", "theta_k")
 
-_SPOT, _VARIANCE, _SEEN = "_spot", "_variance", "interpretation."
+_SPOT, _VARIANCE, _PREFIX = "_spot", "_variance", "interpretation."
 # What of the dense network's test every ticket carries, beside what was measured elsewhere.
 CARRIED = (
     *(f"cvar_{tail}{kind}" for tail in ("05", "01", "50") for kind in ("", "_se")),
@@ -78,11 +78,11 @@ class Preparation:
     @property
     def files(self) -> dict[str, Tensors]:
         """See :class:`hedgecore.experiment.Preparation`."""
-        seen = {_SEEN + name: value for name, value in self.interpretation.items()}
+        interpretation = {_PREFIX + name: value for name, value in self.interpretation.items()}
         networks = {name: getattr(self, name) for name in NETWORKS}
         return {
             **networks,
-            "theta_star": {**self.theta_star, **seen},
+            "theta_star": {**self.theta_star, **interpretation},
             "dense_pnl": {"pnl": self.dense_pnl},
         }
 
@@ -164,9 +164,9 @@ def filed(about: Json, files: Mapping[str, Tensors]) -> dict[str, Any]:
     star = files["theta_star"]
     return {
         **{name: files[name] for name in NETWORKS},
-        "theta_star": {n: value for n, value in star.items() if not n.startswith(_SEEN)},
+        "theta_star": {n: value for n, value in star.items() if not n.startswith(_PREFIX)},
         "interpretation": {
-            n.removeprefix(_SEEN): value for n, value in star.items() if n.startswith(_SEEN)
+            n.removeprefix(_PREFIX): value for n, value in star.items() if n.startswith(_PREFIX)
         },
         "dense": DenseBaseline(**about["dense"]),
         "dense_pnl": files["dense_pnl"]["pnl"],

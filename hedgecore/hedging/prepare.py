@@ -36,13 +36,13 @@ def prepare(study: TicketStudy, *, seed: int, base: Preparation | None = None) -
     """
     study = study.shared_study()
     clean = study.base_study()
-    made = _clean(clean, seed=seed) if base is None else base
+    preparation = _clean(clean, seed=seed) if base is None else base
     if study == clean:
-        return made
-    problem = HedgingProblem.of(study, made.standardisation)
-    _, theta_mask = _trained(problem, made.theta_0, made.data, seed=seed)
-    theta_k = _rewound(problem, made.theta_0, made.data, seed=seed)
-    return replace(made, theta_mask=theta_mask, theta_k=theta_k)
+        return preparation
+    problem = HedgingProblem.of(study, preparation.standardisation)
+    _, theta_mask = _trained(problem, preparation.theta_0, preparation.data, seed=seed)
+    theta_k = _rewound(problem, preparation.theta_0, preparation.data, seed=seed)
+    return replace(preparation, theta_mask=theta_mask, theta_k=theta_k)
 
 
 def _clean(study: TicketStudy, *, seed: int) -> Preparation:
@@ -94,15 +94,15 @@ def restore(
         files: :attr:`Preparation.files`.
         base: the preparation of ``study.base_study()``, whose markets are the same.
     """
-    known = filed(about, files)
+    fields = filed(about, files)
     if base is not None:
-        return replace(base, **known)
+        return replace(base, **fields)
     study = study.base_study()
     data = market_data(study, seed=seed)
     standardisation = _standardisation(study, data["train"])
     problem = HedgingProblem.of(study, standardisation)
-    data |= transferred(problem, known["theta_star"], data["test"], seed=seed)
-    return Preparation(seed=seed, data=data, standardisation=standardisation, **known)
+    data |= transferred(problem, fields["theta_star"], data["test"], seed=seed)
+    return Preparation(seed=seed, data=data, standardisation=standardisation, **fields)
 
 
 def initial(

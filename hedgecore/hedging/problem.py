@@ -30,12 +30,12 @@ class Scene(NamedTuple):
     Args:
         spot: prices, which P&L and payoff follow.
         variance: annual variances.
-        told: the exogenous features as the hedge sees them; None for the true ones.
+        observation: the exogenous features as the hedge sees them; None for the true ones.
     """
 
     spot: Float[Tensor, "paths dates"]
     variance: Float[Tensor, "paths dates"]
-    told: Float[Tensor, "paths steps 5"] | None = None
+    observation: Float[Tensor, "paths steps 5"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,15 @@ class HedgingProblem:
 
     def outcome(self, theta: Mapping[str, Tensor], scene: Scene) -> Outcome:
         """P&L, cost and turnover of the hedge ``theta`` in ``scene``."""
-        spot, _, told = scene
+        spot, _, observation = scene
         strike = self.study.option.strike
         return settle(
-            positions(self.network, theta, self._true(scene) if told is None else told, spot),
+            positions(
+                self.network,
+                theta,
+                self._true(scene) if observation is None else observation,
+                spot,
+            ),
             spot,
             EuropeanCall(strike).payoff(spot),
             cost=self.study.cost,
@@ -108,14 +113,14 @@ class HedgingProblem:
         by_path = self.measure.monotone and threat.model != "distribution"
         points = self._points(true, attack)
         ball = self._ball(attack)
-        found = threat.attack(
+        optimum = threat.attack(
             worst if by_path else risk,
             points,
             ball,
             effort=attack.effort(verify=verify),
             generator=generator,
         )
-        return self._moved(true, ball.project(tuple(p.detach() for p in found), around=points))
+        return self._moved(true, ball.project(tuple(p.detach() for p in optimum), around=points))
 
     def outcomes(
         self,
@@ -165,8 +170,8 @@ class HedgingProblem:
         if scene.spot.shape[0] <= CHUNK:
             return self.outcome(theta, scene).pnl
 
-        def part(spot: Tensor, variance: Tensor, told: Tensor | None) -> Tensor:
-            return self.outcome(theta, Scene(spot, variance, told)).pnl
+        def part(spot: Tensor, variance: Tensor, observation: Tensor | None) -> Tensor:
+            return self.outcome(theta, Scene(spot, variance, observation)).pnl
 
         return torch.cat(
             [checkpoint(part, *chunk, use_reentrant=False) for chunk in _chunks(scene)]

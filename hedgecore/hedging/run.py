@@ -95,9 +95,9 @@ class TicketRun:
         tested = assess_ticket(self._study, self._preparation, theta)
         validated = validate_ticket(self._study, self._preparation, theta, columns)
         end = {**tested, **validated, "seconds": self._seconds()}
-        seen = interpret_ticket(self._study, self._preparation, theta, self._ticket.mask)
+        interpretation = interpret_ticket(self._study, self._preparation, theta, self._ticket.mask)
         return end, _packed(
-            self._trial, self._ticket, theta, self._preparation.standardisation, seen
+            self._trial, self._ticket, theta, self._preparation.standardisation, interpretation
         )
 
     def _seconds(self) -> float:

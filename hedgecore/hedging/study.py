@@ -49,11 +49,11 @@ class TicketStudy:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        kept, weights = self._kept, self._prunable
-        if kept < sum(min(self.pruning.min_kept, w) for w in weights):
+        budget, weights = self._budget, self._prunable
+        if budget < sum(min(self.pruning.min_kept, w) for w in weights):
             raise ConfigError(
                 "pruning.sparsity",
-                f"{self.pruning.sparsity:g} keeps {kept} of {sum(weights)} weights, too few for "
+                f"{self.pruning.sparsity:g} keeps {budget} of {sum(weights)} weights, too few for "
                 f"{self.pruning.min_kept} in each of {len(weights)} layers; "
                 "lower it or widen network.hidden",
                 write=(0.0,),
@@ -104,7 +104,7 @@ class TicketStudy:
         if self.pruning.ticket != "small_dense":
             return self.network.hidden
         return small_widths(
-            self.network.hidden, inputs=len(FEATURE_NAMES), kept=self._kept + self._spared
+            self.network.hidden, inputs=len(FEATURE_NAMES), budget=self._budget + self._spared
         )
 
     def shared_study(self) -> "TicketStudy":
@@ -147,7 +147,7 @@ class TicketStudy:
         return weights if self.pruning.prune_output else weights[:-1]
 
     @property
-    def _kept(self) -> int:
+    def _budget(self) -> int:
         return keep_count(sum(self._prunable), self.pruning.sparsity)
 
     @property

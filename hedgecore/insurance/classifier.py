@@ -48,8 +48,8 @@ class Classifier:
             codes = {name: np.array(levels) for name, levels in encoding["codes"].items()}
             return cls(encoding=Published(codes=codes, scaling=scaling), theta=theta)
         levels = {
-            name: np.array(found, dtype=None if COLUMNS[name].text else np.float64)
-            for name, found in encoding["levels"].items()
+            name: np.array(values, dtype=None if COLUMNS[name].text else np.float64)
+            for name, values in encoding["levels"].items()
         }
         sound = Sound(
             medians={name: float(value) for name, value in encoding["medians"].items()},

@@ -6,24 +6,24 @@ from itertools import pairwise
 from hedgecore.experiment import Deployed, Json, Tensors
 from hedgecore.insurance.config import XnnStudy
 
-_KEPT = ("layers.", "encoding.", "centroids.")
+_PREFIXES = ("layers.", "encoding.", "centroids.")
 
 
 def deployed(study: XnnStudy, tensors: Tensors, trial: Json) -> Deployed:
     """See :meth:`hedgecore.experiment.Experiment.deployed`."""
-    kept = {name: value for name, value in tensors.items() if name.startswith(_KEPT)}
-    weights = (kept[f"layers.{i}.weight"] for i in range(len(study.network.hidden) + 1))
-    axes, columns = kept["encoding.axes"].shape
+    selection = {name: value for name, value in tensors.items() if name.startswith(_PREFIXES)}
+    weights = (selection[f"layers.{i}.weight"] for i in range(len(study.network.hidden) + 1))
+    axes, columns = selection["encoding.axes"].shape
     return Deployed(
         architecture="explained_classifier",
         sizes={
-            "widths": [kept["layers.0.weight"].shape[1], *(len(w) for w in weights)],
+            "widths": [selection["layers.0.weight"].shape[1], *(len(w) for w in weights)],
             "columns": columns,
             "axes": axes,
-            "centroids": len(kept["centroids.points"]),
-            "distance_axes": len(kept["centroids.inverse_root"]),
+            "centroids": len(selection["centroids.points"]),
+            "distance_axes": len(selection["centroids.inverse_root"]),
         },
-        tensors=kept,
+        tensors=selection,
         facts={"inputs": trial["inputs"], "encoding": trial["encoding"]},
     )
 

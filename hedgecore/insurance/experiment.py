@@ -92,8 +92,8 @@ class _Xnn:
 
     def doubt(self, study: XnnStudy, preparation: XnnPreparation) -> str | None:
         test = preparation.rows("test")
-        found = scores(probabilities(preparation.theta_star, test.x), test.y.numpy())
-        if found == preparation.baselines["plain"]:
+        metrics = scores(probabilities(preparation.theta_star, test.x), test.y.numpy())
+        if metrics == preparation.baselines["plain"]:
             return None
         return "holds a theta_star that does not give the metrics of facts.json"
 

@@ -53,8 +53,8 @@ def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -
     inputs = applicants.inputs()
     theta_0 = initial(shared, inputs, seed=seed)
     # Clusters first: they cost least, and are what a study can ask too much of.
-    made = _clustered(shared, inputs, applicants.about(), {"theta_0": theta_0}, seed)
-    *_, last = epochs = list(_plainly(shared, made, seed=seed))
+    preparation = _clustered(shared, inputs, applicants.about(), {"theta_0": theta_0}, seed)
+    *_, last = epochs = list(_plainly(shared, preparation, seed=seed))
     facts, predictions = _rivals(shared, applicants, last.theta, inputs, seed=seed)
     facts["plain"] = {
         "val_loss": min(epoch.val_loss for epoch in epochs),
@@ -64,9 +64,9 @@ def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -
     files = {"theta_star": dict(last.theta), "predictions": predictions}
     return XnnPreparation(
         seed=seed,
-        about={**made.about, **facts},
-        files={"theta_0": theta_0, **files, "clusters": made.files["clusters"]},
-        inputs=made.inputs,
+        about={**preparation.about, **facts},
+        files={"theta_0": theta_0, **files, "clusters": preparation.files["clusters"]},
+        inputs=preparation.inputs,
     )
 
 
@@ -112,14 +112,14 @@ def _clustered(
 ) -> XnnPreparation:
     """A preparation with the clusters that ``study`` asks for in place of any others."""
     x = inputs["train.x"]
-    found = find_centroids(study.clustering, x, seed=seed)
-    whitening, count = found.whitening, len(found.points)
+    centroids = find_centroids(study.clustering, x, seed=seed)
+    whitening, count = centroids.whitening, len(centroids.points)
     order = torch.from_numpy(numpy_stream(seed, "clustering", "control").permutation(len(x)))
     pictured = torch.from_numpy(
         np.sort(numpy_stream(seed, "clustering", "picture").permutation(len(x))[:_PICTURED])
     )
     clusters = {
-        "points": found.points,
+        "points": centroids.points,
         "mean": whitening.mean,
         "inverse_root": whitening.inverse_root,
         "random_points": x[order[:count]],
@@ -132,7 +132,7 @@ def _clustered(
         "sample_projection": picture(x[pictured]),
         "sample_class": inputs["train.y"][pictured],
         "sample_nearest": nearest[pictured],
-        "points_projection": picture(found.points),
+        "points_projection": picture(centroids.points),
     }
     return XnnPreparation(
         seed=seed,
@@ -141,7 +141,7 @@ def _clustered(
             "clustering": {
                 "centroids": count,
                 "shrinkage": whitening.shrinkage,
-                "stability": _stability(study.clustering, found, x, seed),
+                "stability": _stability(study.clustering, centroids, x, seed),
             },
         },
         files={**files, "clusters": clusters},
@@ -149,14 +149,16 @@ def _clustered(
     )
 
 
-def _stability(config: ClusteringConfig, found: Centroids, x: Tensor, seed: int) -> float | None:
+def _stability(
+    config: ClusteringConfig, centroids: Centroids, x: Tensor, seed: int
+) -> float | None:
     """See :func:`cluster_stability`; None for points that are no clusters, or for a single one.
 
     Resampled rows are clustered in the metric of all of them.
     """
-    if config.method == "random_points" or len(found.points) < 2:
+    if config.method == "random_points" or len(centroids.points) < 2:
         return None
-    white = found.whitening(x).double().numpy()
+    white = centroids.whitening(x).double().numpy()
     try:
         return cluster_stability(
             lambda drawn: nearest_means(config, white, drawn, seed=seed),
@@ -181,12 +183,12 @@ def _distances(clusters: Tensors, inputs: Tensors) -> dict[str, Tensor]:
     }
 
 
-def _plainly(study: XnnStudy, made: XnnPreparation, *, seed: int) -> Iterator[EpochMetrics]:
+def _plainly(study: XnnStudy, preparation: XnnPreparation, *, seed: int) -> Iterator[EpochMetrics]:
     """The epochs of the plain network."""
     return train(
-        made.theta_0,
-        train_rows=made.rows("train"),
-        val_rows=made.rows("val"),
+        preparation.theta_0,
+        train_rows=preparation.rows("train"),
+        val_rows=preparation.rows("val"),
         landmarks=None,
         training=study.training,
         explanation=study.explanation,

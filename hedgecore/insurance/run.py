@@ -108,11 +108,11 @@ def _moved(rows: Rows, device: str) -> Rows:
 
 
 def _landmarks(preparation: XnnPreparation, device: str) -> Landmarks:
-    made = preparation.landmarks()
+    landmarks = preparation.landmarks()
     return Landmarks(
-        points=made.points.to(device),
-        distances=made.distances.to(device),
-        quantiles=made.quantiles.to(device),
+        points=landmarks.points.to(device),
+        distances=landmarks.distances.to(device),
+        quantiles=landmarks.quantiles.to(device),
     )
 
 

@@ -38,10 +38,10 @@ def exponents(params: HestonParams, u: Complex, maturity: float) -> tuple[Comple
     # b - d = -xi^2 quadratic / (b + d)
     total = b + d
     g = -(xi * xi) * quadratic / (total * total)
-    lost = -np.expm1(-d * t)
-    slope_d = -quadratic * lost / (total * (1.0 - g * (1.0 - lost)))
+    decay = -np.expm1(-d * t)
+    slope_d = -quadratic * decay / (total * (1.0 - g * (1.0 - decay)))
     # (b - d) T - 2 ln((1 - g e^{-dT}) / (1 - g)), over xi^2
-    log = _log1p(g * lost / (1.0 - g))
+    log = _log1p(g * decay / (1.0 - g))
     level_c = kappa * params.v_bar * (-quadratic * t / total - 2.0 * log / xi**2)
     return level_c, slope_d
 

@@ -153,9 +153,9 @@ def _step_correlation(params: HestonParams, paths: MarketPaths) -> float:
     for i in range(paths.steps):
         start = params.variance_mean(i * dt)
         for node, weight in zip(nodes, weights, strict=True):
-            left = dt * (1.0 - node)
+            remainder = dt * (1.0 - node)
             v = params.v_bar + (start - params.v_bar) * math.exp(-kappa * dt * node)
-            beta, gain = params.decay_time(left), xi * math.exp(-kappa * left)
+            beta, gain = params.decay_time(remainder), xi * math.exp(-kappa * remainder)
             half = xi * beta / 2
             xx += weight * v * (1.0 - 2.0 * rho * half + half * half)
             xv += weight * v * gain * (rho - half)

@@ -71,11 +71,11 @@ def best(
             layer or too few left ``within``, a NaN score.
     """
     allocate = lookup(SCOPES, scope, kind="scope")
-    left = {
+    support = {
         n: torch.ones_like(s, dtype=torch.bool) if within is None else within[n]
         for n, s in scores.items()
     }
-    candidates = [s[left[n]] for n, s in scores.items()]
+    candidates = [s[support[n]] for n, s in scores.items()]
     total = sum(s.numel() for s in scores.values())
     count, available = keep_count(total, sparsity), sum(c.numel() for c in candidates)
     if count > available:
@@ -91,7 +91,7 @@ def best(
         )
     counts = allocate([s.shape for s in scores.values()], candidates, count, floors)
     chosen = map(top, candidates, counts)
-    return {n: m.masked_scatter(m, c) for (n, m), c in zip(left.items(), chosen, strict=True)}
+    return {n: m.masked_scatter(m, c) for (n, m), c in zip(support.items(), chosen, strict=True)}
 
 
 def _global(

@@ -167,8 +167,8 @@ def _slopes(
 ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
     """The weights, as leaves of a graph of their own, and dL/dw; zero outside ``within``."""
     weights = {n: parameters[n].detach().requires_grad_() for n in within}
-    rest = {n: p.detach() for n, p in parameters.items()}
-    value = loss(masks.apply({**rest, **weights}, within))
+    constants = {n: p.detach() for n, p in parameters.items()}
+    value = loss(masks.apply({**constants, **weights}, within))
     return weights, _gradient(value, weights, create_graph=create_graph)
 
 
@@ -219,10 +219,10 @@ def random_like_magnitude(
     Source: the layer-wise shuffle of Frankle et al. (2021).
     """
     scores = {}
-    for name, left in within.items():
+    for name, mask in within.items():
         values = parameters[name].detach().abs()
-        order = torch.randperm(masks.kept({name: left}), generator=generator).to(values.device)
-        scores[name] = values.masked_scatter(left, values[left][order])
+        order = torch.randperm(masks.kept({name: mask}), generator=generator).to(values.device)
+        scores[name] = values.masked_scatter(mask, values[mask][order])
     return scores
 
 

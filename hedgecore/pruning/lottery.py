@@ -43,15 +43,15 @@ def shuffled(mask: Mapping[str, Tensor], *, generator: torch.Generator) -> Mask:
     }
 
 
-def small_widths(hidden: tuple[int, ...], *, inputs: int, kept: int) -> tuple[int, ...]:
-    """Widths of the largest dense network of the same shape with at most ``kept`` weights.
+def small_widths(hidden: tuple[int, ...], *, inputs: int, budget: int) -> tuple[int, ...]:
+    """Widths of the largest dense network of the same shape with at most ``budget`` weights.
 
     All widths of ``hidden`` shrink by one factor, rounded down and never below one unit.
 
     Args:
         hidden: widths of the full network, which has one output; never exceeded.
         inputs: features of the network.
-        kept: weights the small network may have, those into its output included, without biases.
+        budget: weights the small network may have, those into its output included, without biases.
     Raises:
         ValueError: a network one unit wide has more weights already.
     """
@@ -64,11 +64,11 @@ def small_widths(hidden: tuple[int, ...], *, inputs: int, kept: int) -> tuple[in
 
     # The factors at which some width grows by a unit.
     factors = sorted({Fraction(units, width) for width in hidden for units in range(1, width + 1)})
-    fitting = bisect_right(factors, kept, key=weights)
+    fitting = bisect_right(factors, budget, key=weights)
     if fitting == 0:
         raise ValueError(
             f"a network of {len(hidden)} hidden layers has at least {weights(Fraction(0))} "
-            f"weights, more than the {kept} of the ticket; lower sparsity"
+            f"weights, more than the {budget} of the ticket; lower sparsity"
         )
     return scaled(factors[fitting - 1])
 

@@ -35,10 +35,10 @@ def prunable(parameters: Parameters, *, exclude: tuple[str, ...] = ()) -> list[s
     for name in exclude:
         if name not in names:
             raise ValueError(f"cannot exclude {name!r}; weights: {', '.join(names)}")
-    kept = [name for name in names if name not in exclude]
-    if not kept:
+    weights = [name for name in names if name not in exclude]
+    if not weights:
         raise ValueError("no weight is left to prune; exclude fewer layers")
-    return kept
+    return weights
 
 
 def apply(parameters: Parameters, mask: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -40,8 +40,8 @@ class Schedule:
     @property
     def epochs(self) -> int:
         """Epochs from the first step to the last."""
-        left = self._training.epochs * self.steps_per_epoch - self._first
-        return math.ceil(left / self.steps_per_epoch)
+        remainder = self._training.epochs * self.steps_per_epoch - self._first
+        return math.ceil(remainder / self.steps_per_epoch)
 
     def steps(self, epoch: int) -> Iterator[tuple[float, Int[Tensor, " batch"]]]:
         """Learning rate and numbers of the examples of every step of ``epoch``, from 1."""

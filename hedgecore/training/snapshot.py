@@ -74,12 +74,12 @@ class TrainingState:
         Raises:
             ValueError: names, shapes or types are not those of this training.
         """
-        own = self.snapshot(self.epoch)
-        for name in sorted({*own, *snapshot}):
-            expected, found = _kind(own.get(name)), _kind(snapshot.get(name))
-            if found != expected:
+        state = self.snapshot(self.epoch)
+        for name in sorted({*state, *snapshot}):
+            expected, kind = _kind(state.get(name)), _kind(snapshot.get(name))
+            if kind != expected:
                 raise ValueError(
-                    f"resume is not a snapshot of this study: {name} is {found}, "
+                    f"resume is not a snapshot of this study: {name} is {kind}, "
                     f"not {expected}; train it from the beginning"
                 )
         # Copied into tensors of our own: they lie on our device, and are aligned in memory as in

@@ -91,9 +91,9 @@ class Whitening:
                 f"axes must not exceed the {rank} that the training rows vary along, got {axes}; "
                 "lower it, or take null for all"
             )
-        kept = vectors.flip(1).T[:axes]
-        largest = kept.gather(1, kept.abs().argmax(dim=1, keepdim=True))
-        scaled = kept * largest.sign() / variances.flip(0)[:axes, None].sqrt()
+        components = vectors.flip(1).T[:axes]
+        largest = components.gather(1, components.abs().argmax(dim=1, keepdim=True))
+        scaled = components * largest.sign() / variances.flip(0)[:axes, None].sqrt()
         return cls(mean=mean.to(x), inverse_root=scaled.to(x), shrinkage=0.0)
 
     def __call__(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows axes"]:
@@ -147,8 +147,8 @@ def find_centroids(
     """
     whitening = Whitening.fit(x, axes=config.axes)
     white = whitening(x).double().numpy(force=True)
-    seen = _seen(config, len(white), seed)
-    first = _distinct(x.numpy(force=True)[seen])
+    sample = _sample(config, len(white), seed)
+    first = _distinct(x.numpy(force=True)[sample])
     if config.clusters >= len(x):
         raise ValueError(
             f"clusters must be fewer than the {len(x)} training rows, got {config.clusters}; "
@@ -160,9 +160,9 @@ def find_centroids(
             f"got {config.clusters}; lower it"
         )
     if config.method == "random_points":
-        seen = seen[first]
-    labels = torch.from_numpy(_grouped(config, white[seen], seed))
-    rows = torch.from_numpy(seen)
+        sample = sample[first]
+    labels = torch.from_numpy(_grouped(config, white[sample], seed))
+    rows = torch.from_numpy(sample)
     precise = x.double().cpu()
     # Whitening is affine, so means may be taken on either side of it.
     means = [precise[rows[labels == k]].mean(dim=0) for k in range(int(labels.max()) + 1)]
@@ -173,8 +173,8 @@ def find_centroids(
 
 def most_clusters(config: ClusteringConfig, rows: int) -> int:
     """Largest K that ``rows`` training rows allow, if all of them differ."""
-    seen = rows if config.method not in _QUADRATIC or config.sample is None else config.sample
-    return min(rows - 1, seen)
+    sample = rows if config.method not in _QUADRATIC or config.sample is None else config.sample
+    return min(rows - 1, sample)
 
 
 def nearest_means(
@@ -191,16 +191,16 @@ def nearest_means(
         ValueError: no cluster at all.
     """
     rows = white[drawn]
-    seen = rows[_seen(config, len(rows), seed)]
-    labels = _grouped(config, seen, seed)
-    means = np.stack([seen[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
+    sample = rows[_sample(config, len(rows), seed)]
+    labels = _grouped(config, sample, seed)
+    means = np.stack([sample[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
     # The nearest has the least |m|^2 - 2 xm.
     return (np.square(means).sum(axis=1) - 2 * white @ means.T).argmin(axis=1)
 
 
-def _grouped(config: ClusteringConfig, seen: Rows, seed: int) -> Labels:
+def _grouped(config: ClusteringConfig, sample: Rows, seed: int) -> Labels:
     """The labels of whitened rows, the largest cluster 0."""
-    return _largest(GROUPINGS[config.method](seen, config, seed), config.clusters)
+    return _largest(GROUPINGS[config.method](sample, config, seed), config.clusters)
 
 
 def k_means(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
@@ -258,7 +258,7 @@ GROUPINGS: Mapping[Grouping, Callable[[Rows, ClusteringConfig, int], Labels]] = 
 _QUADRATIC = frozenset({"agglomerative", "dbscan", "mean_shift"})
 
 
-def _seen(config: ClusteringConfig, rows: int, seed: int) -> Labels:
+def _sample(config: ClusteringConfig, rows: int, seed: int) -> Labels:
     """Numbers of the rows that are clustered, rising."""
     if config.method not in _QUADRATIC or config.sample is None:
         return np.arange(rows)
@@ -276,11 +276,11 @@ def _distinct(x: NDArray[np.floating]) -> Labels:
 
 def _largest(labels: Labels, most: int) -> Labels:
     """``labels`` by falling size, ties by first appearance; beyond ``most``, noise."""
-    found, first, size = np.unique(labels, return_index=True, return_counts=True)
-    kept = [i for i in np.lexsort((first, -size)) if found[i] != NOISE][:most]
+    clusters, first, size = np.unique(labels, return_index=True, return_counts=True)
+    order = [i for i in np.lexsort((first, -size)) if clusters[i] != NOISE][:most]
     renamed = np.full(len(labels), NOISE)
-    for k, i in enumerate(kept):
-        renamed[labels == found[i]] = k
+    for k, i in enumerate(order):
+        renamed[labels == clusters[i]] = k
     return renamed
 
 

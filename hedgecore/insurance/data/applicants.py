@@ -59,13 +59,13 @@ class Applicants:
         """
         x, y = self.encoding.encode(self.table), self.table.labels
         scaling = self.encoding.scaling
-        made = {}
+        tensors = {}
         for name, rows in self._numbers().items():
-            made[f"{name}.x"] = torch.from_numpy(x[rows])
-            made[f"{name}.y"] = torch.from_numpy(y[rows])
+            tensors[f"{name}.x"] = torch.from_numpy(x[rows])
+            tensors[f"{name}.y"] = torch.from_numpy(y[rows])
         test = [_coded(name, self.table.columns[name][self.parts.test]) for name in FEATURES]
         return {
-            **made,
+            **tensors,
             "test.columns": torch.from_numpy(np.stack(test).astype(np.float32)),
             "encoding.mean": torch.from_numpy(scaling.mean),
             "encoding.sd": torch.from_numpy(scaling.sd),
@@ -80,10 +80,10 @@ class Applicants:
         if not isinstance(encoding, Published):
             encoding = fit_published(self.table, self.parts.train, axes=0)
         features, labels = encoding.features(self.table), self.table.labels
-        kept = {name: rows for name, rows in self._numbers().items() if name != "val"}
+        splits = {name: rows for name, rows in self._numbers().items() if name != "val"}
         return (
-            {name: features[rows] for name, rows in kept.items()},
-            {name: labels[rows] for name, rows in kept.items()},
+            {name: features[rows] for name, rows in splits.items()},
+            {name: labels[rows] for name, rows in splits.items()},
         )
 
     def about(self) -> Json:

@@ -136,8 +136,8 @@ class Sound:
 
         A level that training rows had rarely or never is "other", or none where they had no other.
         """
-        made = dict(_sound(table.columns, self.medians, self.levels))
-        return self.scaling.apply(np.stack([made[name] for name in self.columns], axis=1))
+        columns = dict(_sound(table.columns, self.medians, self.levels))
+        return self.scaling.apply(np.stack([columns[name] for name in self.columns], axis=1))
 
 
 def fit_published(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 10) -> Published:
@@ -170,8 +170,8 @@ def fit_sound(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 0) -
     medians, levels = {}, {}
     for name in FEATURES:
         if COLUMNS[name].kind == "nominal":
-            found, counts = np.unique(train[name], return_counts=True)
-            levels[name] = found[counts >= _RARE * len(rows)]
+            values, counts = np.unique(train[name], return_counts=True)
+            levels[name] = values[counts >= _RARE * len(rows)]
         elif COLUMNS[name].missing:
             if np.isnan(train[name]).all():
                 raise ValueError(f"{name} has no value in {len(rows)} training rows; give more")
@@ -198,19 +198,19 @@ def _by_appearance(text: np.ndarray) -> np.ndarray:
 
 
 def _published(columns: Columns, codes: Mapping[str, np.ndarray]) -> Matrix:
-    made = {name: c for name, c in columns.items() if name != "Product_Info_2"}
+    inputs = {name: c for name, c in columns.items() if name != "Product_Info_2"}
     for name, text in _product(columns).items():
-        made[name] = _coded(name, text, codes[name])
-    made["BMI_Age"] = columns["BMI"] * columns["Ins_Age"]
-    made["Med_Keywords_Count"] = np.sum([columns[name] for name in KEYWORDS], axis=0)
-    values = np.stack([made[name] for name in PUBLISHED_NAMES], axis=1)
+        inputs[name] = _coded(name, text, codes[name])
+    inputs["BMI_Age"] = columns["BMI"] * columns["Ins_Age"]
+    inputs["Med_Keywords_Count"] = np.sum([columns[name] for name in KEYWORDS], axis=0)
+    values = np.stack([inputs[name] for name in PUBLISHED_NAMES], axis=1)
     return np.nan_to_num(values, nan=SENTINEL)
 
 
 def _coded(name: str, text: np.ndarray, levels: np.ndarray) -> np.ndarray:
     order = np.argsort(levels)
-    found = np.searchsorted(levels[order], text).clip(max=len(levels) - 1)
-    codes = order[found]
+    ranks = np.searchsorted(levels[order], text).clip(max=len(levels) - 1)
+    codes = order[ranks]
     if (wrong := levels[codes] != text).any():
         raise ValueError(
             f"{name} is {str(text[wrong][0])!r}, a level the encoding was not fitted with; "
@@ -248,11 +248,13 @@ def _scaling(values: Matrix, *, axes: int) -> Scaling:
         )
     standard = (values - mean) / sd
     variances, vectors = np.linalg.eigh(standard.T @ standard / len(values))
-    kept = vectors.T[::-1][:axes]
-    largest = np.take_along_axis(kept, np.abs(kept).argmax(axis=1, keepdims=True), axis=1)
+    components = vectors.T[::-1][:axes]
+    largest = np.take_along_axis(
+        components, np.abs(components).argmax(axis=1, keepdims=True), axis=1
+    )
     return Scaling(
         mean=mean,
         sd=sd,
-        axes=np.ascontiguousarray(kept * np.sign(largest)),
+        axes=np.ascontiguousarray(components * np.sign(largest)),
         explained=variances[::-1][:axes] / variances.sum(),
     )

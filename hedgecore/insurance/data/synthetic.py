@@ -76,10 +76,10 @@ def generate(rows: int, *, seed: int) -> Table:
         raise ValueError(f"rows must be at least 1, got {rows}")
     generator = numpy_stream(seed, "insurance", "applicants")
     draws = generator.standard_normal((rows, len(FACTORS) + len(_LATENTS)))
-    factors, own = np.split(draws, [len(FACTORS)], axis=1)
+    factors, residuals = np.split(draws, [len(FACTORS)], axis=1)
     share = np.sqrt(1 - (_LOADINGS**2).sum(axis=1))
     # Not a matrix product, whose rounding depends on how many rows there are.
-    latents = np.einsum("rf,lf->rl", factors, _LOADINGS) + own * share
+    latents = np.einsum("rf,lf->rl", factors, _LOADINGS) + residuals * share
     columns = _columns(dict(zip(_LATENTS, latents.T, strict=True)))
     noise = numpy_stream(seed, "insurance", "assessment").standard_normal((rows, 2))
     response = assess(columns, noise=noise)
@@ -93,14 +93,14 @@ def _columns(latents: Mapping[str, Vector]) -> dict[str, np.ndarray]:
     for switch, block in _BLOCKS.items():
         first, level = next((name, level) for name, level in block.items() if level)
         on = ndtr(latents[switch]) < COLUMNS[first].levels[level] / ROWS
-        for name, taken in block.items():
-            off = _margin(COLUMNS[name], latents[name], without=taken)
-            values[name] = np.where(on, np.nan if taken is None else float(taken), off)
+        for name, answer in block.items():
+            off = _margin(COLUMNS[name], latents[name], without=answer)
+            values[name] = np.where(on, np.nan if answer is None else float(answer), off)
     for switch, (name, other) in _EXCLUSIVE.items():
         rank = ndtr(latents[switch])
-        known, either = _present(COLUMNS[name]), _present(COLUMNS[name]) + _present(COLUMNS[other])
-        values[name][rank >= known] = np.nan
-        values[other][(rank < known) | (rank >= either)] = np.nan
+        share, either = _present(COLUMNS[name]), _present(COLUMNS[name]) + _present(COLUMNS[other])
+        values[name][rank >= share] = np.nan
+        values[other][(rank < share) | (rank >= either)] = np.nan
     values["BMI"] = _bmi(values["Ht"], values["Wt"], residual=latents["BMI"])
     return values
 
@@ -115,9 +115,9 @@ def _margin(column: Column, latent: Vector, *, without: str | None = None) -> np
     if column.missing and column.name not in _ELSEWHERE:
         # The highest are missing: months since what never happened.
         rank = ndtr(latent) / _present(column)
-        there = rank < 1
+        mask = rank < 1
         values = np.full(len(latent), np.nan)
-        values[there] = _spread(column, ndtri(rank[there]))
+        values[mask] = _spread(column, ndtri(rank[mask]))
         return values
     return _spread(column, latent)
 

@@ -157,9 +157,9 @@ def split(table: Table, *, seed: int) -> Split:
     """
     _require_rows(table)
     order = numpy_stream(0, "insurance", "test rows").permutation(table.rows)
-    test, rest = np.split(order, [round(0.2 * table.rows)])
-    rest = numpy_stream(seed, "insurance", "validation rows").permutation(np.sort(rest))
-    validation, train = np.split(rest, [round(0.2 * len(rest))])
+    test, remainder = np.split(order, [round(0.2 * table.rows)])
+    remainder = numpy_stream(seed, "insurance", "validation rows").permutation(np.sort(remainder))
+    validation, train = np.split(remainder, [round(0.2 * len(remainder))])
     return Split(train=np.sort(train), validation=np.sort(validation), test=np.sort(test))
 
 
@@ -198,9 +198,9 @@ def _checked(path: Path, read: pd.Series, column: Column) -> np.ndarray:
     if empty.any() and not column.missing:
         _refuse(path, read, empty, f"is required; it is {column.legal}")
     if column.text:
-        known = read.isin(list(column.levels)).to_numpy()
-        if not known.all():
-            _refuse(path, read, ~known, f"must be {column.legal}")
+        matches = read.isin(list(column.levels)).to_numpy()
+        if not matches.all():
+            _refuse(path, read, ~matches, f"must be {column.legal}")
         return read.to_numpy(dtype=np.str_)
     values = pd.to_numeric(read, errors="coerce").to_numpy(dtype=np.float64)
     wrong = ~column.allows(values) & ~empty

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hedgecore.insurance.config import EvaluationConfig, XnnStudy
-from hedgecore.insurance.evaluation.controls import GAINS, gains, regressions, seen
+from hedgecore.insurance.evaluation.controls import GAINS, gains, node_pair, regressions
 from hedgecore.insurance.evaluation.fairness import RATES, fairness, grouped
 from hedgecore.insurance.evaluation.faithfulness import FAITHFULNESS, ablation, surrogate
 from hedgecore.insurance.evaluation.node_regression import (
@@ -64,22 +64,24 @@ def assess(
     probability = probabilities(theta, preparation.inputs["test.x"])
     predicted = probability.argmax(axis=1)
 
-    nodes = seen(preparation, theta, layer=layer, split="test")
+    nodes = node_pair(preparation, theta, layer=layer, split="test")
     distances = preparation.distances("test")
-    own = explain(nodes[0], preparation.distances("train"), nodes[1], distances)
+    explanation = explain(nodes[0], preparation.distances("train"), nodes[1], distances)
     controls = regressions(preparation, nodes, layer=layer, split="test")
     head = _Head(theta, layer)
-    cost = ablation(head, nodes[1], distances, label, owner=own.owner, mean=nodes[0].mean(axis=0))
+    cost = ablation(
+        head, nodes[1], distances, label, owner=explanation.owner, mean=nodes[0].mean(axis=0)
+    )
     # With fewer, no p times the number of centroids could come below 5 %.
     random_concepts = max(evaluation.concepts, 20 * len(preparation.points))
     score, p_value = concepts(preparation, theta, layer=layer, random_concepts=random_concepts)
     between, by_group = _by_group(evaluation, preparation, label, predicted)
     row = {
         **scores(probability, label),
-        **own.summary(),
-        **gains(own, controls),
+        **explanation.summary(),
+        **gains(explanation, controls),
         "selectivity": cost.selectivity,
-        **surrogate(head, nodes[1], distances, label, fit=own.fit),
+        **surrogate(head, nodes[1], distances, label, fit=explanation.fit),
         "concept_score": _mean(score),
         # Bonferroni: the centroids are so many chances.
         "concept_p": float(np.minimum(1, len(p_value) * np.fmin.reduce(p_value))),
@@ -87,9 +89,9 @@ def assess(
     }
     assert tuple(row) == TESTED
     evidence = {
-        **_explained(own, controls["plain"]),
+        **_explained(explanation, controls["plain"]),
         "test.confusion": confusion(label, predicted),
-        "ablation.own": cost.own,
+        "ablation.own": cost.cluster,
         "ablation.others": cost.others,
         "concepts.score": score,
         "concepts.p_value": p_value,
@@ -113,11 +115,13 @@ def validate(
         theta: its parameters, on the CPU.
     """
     layer = study.explained
-    nodes = seen(preparation, theta, layer=layer, split="val")
-    own = regress(nodes[0], preparation.distances("train"), nodes[1], preparation.distances("val"))
+    nodes = node_pair(preparation, theta, layer=layer, split="val")
+    regression = regress(
+        nodes[0], preparation.distances("train"), nodes[1], preparation.distances("val")
+    )
     controls = regressions(preparation, nodes, layer=layer, split="val")
-    found = {"r2_mean": float(own.r2.mean()), **gains(own, controls)}
-    return {name: found[metric] for name, metric in VALIDATED.items()}
+    metrics = {"r2_mean": float(regression.r2.mean()), **gains(regression, controls)}
+    return {name: metrics[metric] for name, metric in VALIDATED.items()}
 
 
 class _Head:
@@ -143,38 +147,38 @@ def _by_group(
     except ValueError:  # a table too small for two groups can still be trained on
         nothing = dict.fromkeys((c + end for c in COMPARED for end in ENDS), np.nan)
         return {**nothing, "groups": 0}, {}
-    found = fairness(
+    comparison = fairness(
         label,
         predicted,
         groups,
         generator=numpy_stream(preparation.seed, "fairness"),
         resamples=evaluation.resamples,
     )
-    summary = found.summary()
+    summary = comparison.summary()
     between = {c + end: summary[c + end] for c in COMPARED for end in ENDS}
     between["groups"] = len(groups.names)
     by_group = {
         f"{rate}{end}@{name}:{group}": float(values[i])
         for rate in RATES
-        for interval in [found.by_group[rate]]
+        for interval in [comparison.by_group[rate]]
         for end, values in zip(ENDS, (interval.value, interval.low, interval.high), strict=True)
         for i, group in enumerate(groups.names)
     }
     return between, by_group
 
 
-def _explained(own: Explanation, plain: Regression) -> dict[str, np.ndarray]:
+def _explained(explanation: Explanation, plain: Regression) -> dict[str, np.ndarray]:
     """Every node against every distance, beside the same of the plain network."""
     return {
-        "explanation.beta": own.fit.beta,
-        "explanation.coefficients": own.fit.coefficients,
-        "explanation.intercept": own.fit.intercept,
-        "explanation.inflation": own.fit.inflation,
-        "explanation.r2": own.r2,
-        "explanation.rho": own.rho,
-        "explanation.information": own.information,
-        "explanation.dead": own.dead,
-        "explanation.members": own.members,
+        "explanation.beta": explanation.fit.beta,
+        "explanation.coefficients": explanation.fit.coefficients,
+        "explanation.intercept": explanation.fit.intercept,
+        "explanation.inflation": explanation.fit.inflation,
+        "explanation.r2": explanation.r2,
+        "explanation.rho": explanation.rho,
+        "explanation.information": explanation.information,
+        "explanation.dead": explanation.dead,
+        "explanation.members": explanation.members,
         "explanation.plain_beta": plain.fit.beta,
         "explanation.plain_coefficients": plain.fit.coefficients,
         "explanation.plain_r2": plain.r2,
@@ -182,5 +186,5 @@ def _explained(own: Explanation, plain: Regression) -> dict[str, np.ndarray]:
 
 
 def _mean(values: Float[np.ndarray, " _"]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    numbers = values[~np.isnan(values)]
+    return float(numbers.mean()) if len(numbers) else float("nan")

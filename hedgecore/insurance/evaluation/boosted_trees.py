@@ -116,8 +116,8 @@ def with_offsets(
     held_out = np.empty(len(y), dtype=np.float32)
     order = numpy_stream(seed, "boosted", "folds").permutation(len(y))
     for fold in np.array_split(order, folds):
-        rest = np.setdiff1d(order, fold)
-        model = _fit(_REGRESSION, x[rest], y[rest] + 1, seed=seed, rounds=rounds)
+        complement = np.setdiff1d(order, fold)
+        model = _fit(_REGRESSION, x[complement], y[complement] + 1, seed=seed, rounds=rounds)
         held_out[fold] = predict(model, x[fold])
 
     offsets = fit_offsets(held_out, y)
@@ -161,9 +161,9 @@ def fit_offsets(
         return -100 * float(quadratic_kappa(_table(shifted(prediction, tried), label)))
 
     for j in SEARCHED:
-        found = minimize(cost, [offsets[j]], args=(j,), method="Powell")
-        if found.fun < cost(np.array(offsets[j]), j):
-            offsets[j] = float(found.x.item())
+        optimum = minimize(cost, [offsets[j]], args=(j,), method="Powell")
+        if optimum.fun < cost(np.array(offsets[j]), j):
+            offsets[j] = float(optimum.x.item())
     return tuple(offsets)
 
 

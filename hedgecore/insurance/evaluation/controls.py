@@ -37,7 +37,7 @@ GAINS = (
 Pair = tuple[Float[np.ndarray, "train nodes"], Float[np.ndarray, "rows nodes"]]
 
 
-def seen(
+def node_pair(
     preparation: XnnPreparation, theta: Mapping[str, Tensor], *, layer: int, split: str
 ) -> Pair:
     """The nodes of ``layer`` on the training rows, and on those of ``split``."""
@@ -56,12 +56,12 @@ def regressions(
 
     Args:
         preparation: gives the other networks and all distances.
-        nodes: of the network in question, as :func:`seen` gives them.
+        nodes: of the network in question, as :func:`node_pair` gives them.
         layer: whose nodes these are.
         split: the held-out rows, "val" or "test".
     """
     untrained, plain = (
-        seen(preparation, theta, layer=layer, split=split)
+        node_pair(preparation, theta, layer=layer, split=split)
         for theta in (preparation.theta_0, preparation.theta_star)
     )
     # Nodes of other rows are distances of other rows, for which nothing is to be solved again.
@@ -70,7 +70,7 @@ def regressions(
         for name, part in zip(("train", split), nodes, strict=True)
     )
     others = nodes[0][next(order)], nodes[1][next(order)]
-    found = {
+    fits = {
         **_together(
             preparation,
             {"untrained": untrained, "plain": plain, "permuted": others},
@@ -84,25 +84,25 @@ def regressions(
             to="random_distances",
         ),
     }
-    return {name: found[name] for name in (*CONTROLS, ELSEWHERE)}
+    return {name: fits[name] for name in (*CONTROLS, ELSEWHERE)}
 
 
-def gains(own: Regression, controls: Mapping[str, Regression]) -> dict[str, float]:
-    """R^2 of every control, and by how much ``own`` beats the best of them; see ``GAINS``.
+def gains(regression: Regression, controls: Mapping[str, Regression]) -> dict[str, float]:
+    """R^2 of every control, and by how much ``regression`` beats the best of them; see ``GAINS``.
 
     "specificity" is by how much it beats its own nodes elsewhere.
     """
     r2 = {name: float(control.r2.mean()) for name, control in controls.items()}
     elsewhere = r2.pop(ELSEWHERE)
     rho = {name: float(controls[name].top.mean()) for name in CONTROLS}
-    mean = float(own.r2.mean())
+    mean = float(regression.r2.mean())
     values = {
         **{f"r2_{name}": value for name, value in r2.items()},
         f"r2_{ELSEWHERE}": elsewhere,
         "explanation_gain": explanation_gain(mean, r2),
         "specificity": mean - elsewhere,
         "rho_control": max(rho.values()),
-        "rho_gain": explanation_gain(float(own.top.mean()), rho),
+        "rho_gain": explanation_gain(float(regression.top.mean()), rho),
     }
     assert tuple(values) == GAINS
     return values

@@ -126,7 +126,7 @@ def grouped(
         )
     renumbered = np.where(large, large.cumsum() - 1, -1)
     return Groups(
-        names=tuple(name for name, kept in zip(names, large, strict=True) if kept),
+        names=tuple(name for name, flag in zip(names, large, strict=True) if flag),
         index=renumbered[index],
         too_small={n: int(r) for n, r in zip(names, rows, strict=True) if 0 < r < least},
     )
@@ -157,8 +157,8 @@ def fairness(
         raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, got {resamples}")
-    kept = groups.index >= 0
-    label, predicted, index = label[kept], predicted[kept], groups.index[kept]
+    mask = groups.index >= 0
+    label, predicted, index = label[mask], predicted[mask], groups.index[mask]
     members = [index == g for g in range(len(groups.names))]
     tables = np.stack([confusion(label[m], predicted[m]) for m in members])
     # A row for every cell of the tables, with its count: fairlearn takes long over many rows.

@@ -31,19 +31,19 @@ class Ablation:
     NaN for a centroid that owns no node, or that has no rows of the kind.
 
     Args:
-        own: on the rows nearest to the centroid.
+        cluster: on the rows nearest to the centroid.
         others: on all other rows.
     """
 
-    own: Float[np.ndarray, " centroids"]
+    cluster: Float[np.ndarray, " centroids"]
     others: Float[np.ndarray, " centroids"]
 
     @property
     def selectivity(self) -> float:
-        """Mean of ``own`` less ``others`` over the centroids that have both; NaN if none has."""
-        excess = self.own - self.others
-        known = excess[~np.isnan(excess)]
-        return float(known.mean()) if len(known) else float("nan")
+        """Mean of ``cluster`` less ``others`` over centroids that have both; NaN if none has."""
+        excess = self.cluster - self.others
+        numbers = excess[~np.isnan(excess)]
+        return float(numbers.mean()) if len(numbers) else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +79,14 @@ def ablation(
         mean: of every node on training rows.
     """
     nearest, clean = distances.argmin(axis=1), head(nodes)
-    own, others = np.full((2, distances.shape[1]), np.nan)
+    cluster, others = np.full((2, distances.shape[1]), np.nan)
     for c in np.unique(owner):
         ablated = head(np.where(owner == c, mean, nodes).astype(nodes.dtype))
-        for rise, rows in ((own, nearest == c), (others, nearest != c)):
+        for rise, rows in ((cluster, nearest == c), (others, nearest != c)):
             if rows.any():
                 costs = [cross_entropy(p[rows], label[rows]) for p in (ablated, clean)]
                 rise[c] = costs[0] - costs[1]
-    return Ablation(own=own, others=others)
+    return Ablation(cluster=cluster, others=others)
 
 
 def surrogate(

@@ -169,13 +169,13 @@ def explain(
     Raises:
         ValueError: fewer than 2 held-out rows, or as :func:`linear_fit`.
     """
-    found = regress(train_nodes, train_distances, nodes, distances)
+    regression = regress(train_nodes, train_distances, nodes, distances)
     nodes, distances = nodes.astype(np.float64), distances.astype(np.float64)
     node_levels = levels(nodes)
     return Explanation(
-        fit=found.fit,
-        r2=found.r2,
-        rho=found.rho,
+        fit=regression.fit,
+        r2=regression.r2,
+        rho=regression.rho,
         information=adjusted_information(node_levels, memberships(distances)),
         mig=information_gap(node_levels, levels(distances)),
         dead=_constant(nodes) | (nodes.max(axis=0) <= 0),
@@ -220,8 +220,8 @@ def linear_fit(
     d, d_mean, d_sd = _standardised(distances)
     u, s, vt = np.linalg.svd(d, full_matrices=False)
     least = max(_RESOLUTION * s[0], np.finfo(np.float64).tiny)
-    kept = s > least
-    beta = vt[kept].T @ (u[:, kept].T @ z / s[kept, None])
+    mask = s > least
+    beta = vt[mask].T @ (u[:, mask].T @ z / s[mask, None])
     units = np.divide(1, d_sd, out=np.zeros(centroids), where=d_sd > 0)
     coefficients = units[:, None] * beta * z_sd
     return LinearFit(
@@ -229,7 +229,7 @@ def linear_fit(
         intercept=z_mean - d_mean @ coefficients,
         beta=beta.T,
         inflation=rows * np.square(vt / np.maximum(s, least)[:, None]).sum(axis=0),
-        rank=int(kept.sum()),
+        rank=int(mask.sum()),
     )
 
 

@@ -53,14 +53,14 @@ def probes(
         points=points,
     )
     train = preparation.inputs["train.x"]
-    known = train[_spread(len(train), _BOUNDING)]
-    low, high = np.quantile(known.numpy(), _BOX, axis=0)
+    sample = train[_spread(len(train), _BOUNDING)]
+    low, high = np.quantile(sample.numpy(), _BOX, axis=0)
     starts = {f"centroid {k}": centroid for k, centroid in enumerate(centroids[:_STARTS])}
     excitation = maximise(
         nodes,
-        {"mean": known.mean(dim=0), **starts},
-        low=torch.from_numpy(low).to(known),
-        high=torch.from_numpy(high).to(known),
+        {"mean": sample.mean(dim=0), **starts},
+        low=torch.from_numpy(low).to(sample),
+        high=torch.from_numpy(high).to(sample),
         steps=_ASCENT,
     )
     return {
@@ -95,14 +95,14 @@ def concepts(
     for k in range(len(score)):
         members: Bool[np.ndarray, " rows"] = nearest == k
         if len(slopes) and 0 < members.sum() < len(members):
-            found = concept_test(
+            test = concept_test(
                 slopes,
                 nodes.numpy(),
                 members,
                 generator=numpy_stream(preparation.seed, "concepts", str(k)),
                 random_concepts=random_concepts,
             )
-            score[k], p_value[k] = found.score, found.p_value
+            score[k], p_value[k] = test.score, test.p_value
     return score, p_value
 
 

@@ -78,7 +78,7 @@ def maximise(
     best, at = x.new_full(x.shape[:2], -torch.inf), x
     for step in range(steps + 1):
         x = x.detach().requires_grad_()
-        value = _own(activations(x.flatten(0, 1)), nodes)
+        value = _diagonal(activations(x.flatten(0, 1)), nodes)
         slope = torch.autograd.grad(value.sum(), x)[0]
         better = value > best
         best = torch.where(better, value.detach(), best)
@@ -150,6 +150,8 @@ def logit_slopes(
     return torch.autograd.grad(logits(leaf)[:, to].sum(), leaf)[0]
 
 
-def _own(activations: Float[Tensor, "all nodes"], nodes: int) -> Float[Tensor, "nodes starts"]:
+def _diagonal(
+    activations: Float[Tensor, "all nodes"], nodes: int
+) -> Float[Tensor, "nodes starts"]:
     """Of the rows of each node, its own activation."""
     return activations.unflatten(0, (nodes, -1)).diagonal(dim1=0, dim2=2).T

@@ -42,12 +42,12 @@ class Batch(NamedTuple):
     Args:
         x: batch x features.
         y: labels, from 0.
-        known: what the method in force knows of the rows' distances; see :class:`Rule`.
+        geometry: what the method in force knows of the rows' distances; see :class:`Rule`.
     """
 
     x: Tensor
     y: Tensor
-    known: Tensor
+    geometry: Tensor
 
 
 class Outcome(NamedTuple):
@@ -68,12 +68,12 @@ class Rule:
 
     Args:
         step: takes a step on a batch.
-        known: something of the distances, batch by batch, of the training rows in a given order
+        geometry: something of the distances, batch by batch, of the training rows in a given order
             and batches of a given size; None for a method that knows no centroids.
     """
 
     step: Callable[["Descent", Batch], Outcome]
-    known: Callable[[Landmarks, Tensor, int], Sequence[Tensor]] | None = None
+    geometry: Callable[[Landmarks, Tensor, int], Sequence[Tensor]] | None = None
 
 
 class Descent:
@@ -102,7 +102,7 @@ class Descent:
         self.optimiser = torch.optim.Adam(self.theta.values(), lr=lr, fused=True)
         self._landmarks = landmarks
         self._rule = METHODS[explanation.applied]
-        if landmarks is None and self._rule.known is not None:
+        if landmarks is None and self._rule.geometry is not None:
             raise ValueError(
                 f"landmarks are what {explanation.applied} pulls towards, got None; "
                 "give centroids and distances"
@@ -114,10 +114,10 @@ class Descent:
 
     def batches(self, x: Tensor, y: Tensor, order: Tensor, batch_size: int) -> Iterator[Batch]:
         """The training rows in ``order``, cut into batches; the last may be smaller."""
-        known: Iterable[Tensor] = repeat(x.new_empty(0))
-        if self._rule.known is not None:
-            known = self._rule.known(self.landmarks, order, batch_size)
-        return map(Batch, x[order].split(batch_size), y[order].split(batch_size), known)
+        geometry: Iterable[Tensor] = repeat(x.new_empty(0))
+        if self._rule.geometry is not None:
+            geometry = self._rule.geometry(self.landmarks, order, batch_size)
+        return map(Batch, x[order].split(batch_size), y[order].split(batch_size), geometry)
 
     def forward(self, batch: Batch) -> tuple[Outputs, Tensor]:
         """z of every layer, and the mean cross-entropy."""
@@ -206,7 +206,7 @@ def published(descent: Descent, batch: Batch) -> Outcome:
         batch.x,
         outcome.outputs,
         descent.untrained,
-        batch.known,
+        batch.geometry,
         descent.strengths("peaked"),
     )
     descent.multiply_gradient(factors)
@@ -224,7 +224,7 @@ def multiplied(descent: Descent, batch: Batch) -> Outcome:
             batch.x,
             outputs,
             pre_activations(descent.theta, descent.landmarks.points),
-            batch.known,
+            batch.geometry,
             descent.strengths(descent.explanation.depth),
         )
         if descent.explanation.target == "gradient":
@@ -244,10 +244,10 @@ def aligned(descent: Descent, batch: Batch) -> Outcome:
     explanation, alignment = descent.explanation, descent.alignment
     outputs, loss = descent.forward(batch)
     pulled = [outputs[layer] for layer in alignment.layers]
-    added, gradients = alignment(outputs, batch.known)
+    added, gradients = alignment(outputs, batch.geometry)
     if explanation.beta:
-        apart = [contrastive(z, batch.y, temperature=explanation.temperature) for z in pulled]
-        contrast = explanation.beta * torch.stack(apart).sum()
+        terms = [contrastive(z, batch.y, temperature=explanation.temperature) for z in pulled]
+        contrast = explanation.beta * torch.stack(terms).sum()
         loss, added = loss + contrast, added + contrast.detach()
     descent.backward(loss, pulled, gradients)
     descent.optimiser.step()
@@ -270,7 +270,7 @@ def _units(landmarks: Landmarks, order: Tensor, batch_size: int) -> Sequence[Ten
 METHODS: Mapping[Method, Rule] = {
     "none": Rule(step=none),
     "double_step": Rule(step=double_step),
-    "multiplier_published": Rule(step=published, known=_nearness),
-    "multiplier": Rule(step=multiplied, known=_quantiles),
-    "alignment": Rule(step=aligned, known=_units),
+    "multiplier_published": Rule(step=published, geometry=_nearness),
+    "multiplier": Rule(step=multiplied, geometry=_quantiles),
+    "alignment": Rule(step=aligned, geometry=_units),
 }

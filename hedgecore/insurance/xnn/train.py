@@ -142,12 +142,12 @@ def _pass(
     order = torch.randperm(len(rows.x), generator=stream(seed, "batches", str(epoch)))
     order = order.to(rows.x.device)
     y = rows.y[order]
-    seen, added = [], []
+    outputs, added = [], []
     for batch in descent.batches(rows.x, rows.y, order, training.batch_size):
         outcome = descent(batch)
-        seen.append(outcome.outputs[-1].detach())
+        outputs.append(outcome.outputs[-1].detach())
         added.append(outcome.added * (len(batch.y) / len(y)))
-    logits = torch.cat(seen)
+    logits = torch.cat(outputs)
     return cross_entropy(logits, y), torch.stack(added).sum(), _accuracy(logits, y)
 
 

@@ -62,7 +62,7 @@ def cvar_of(study, preparation, scene, theta=None):
 def test_an_epsilon_of_zero_is_the_market_itself(study, preparation, name):
     scene = attacked(study, preparation, name, 0.0)
     assert torch.equal(scene.spot, market(preparation).spot)
-    assert scene.told is None
+    assert scene.observation is None
 
 
 @seeking
@@ -95,7 +95,9 @@ def test_an_attack_on_observations_leaves_market_and_calendar_alone(study, prepa
     assert torch.equal(scene.spot, true.spot)
     assert torch.equal(scene.variance, true.variance)
     clean = exogenous(true.spot, true.variance, strike=study.option.strike)
-    moved = ((scene.told - clean).abs() / preparation.standardisation.sd[:5]).amax(dim=(0, 1))
+    moved = ((scene.observation - clean).abs() / preparation.standardisation.sd[:5]).amax(
+        dim=(0, 1)
+    )
     assert float(moved[TTM]) == 0
     others = torch.cat([moved[:TTM], moved[TTM + 1 :]])
     assert float(others.max()) <= 0.3 * (1 + 1e-3)

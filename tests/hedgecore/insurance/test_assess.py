@@ -7,7 +7,7 @@ import torch
 from hedgecore.experiment import Experiment
 from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.evaluation.assessment import TESTED, VALIDATED, assess, validate
-from hedgecore.insurance.evaluation.controls import CONTROLS, gains, regressions, seen
+from hedgecore.insurance.evaluation.controls import CONTROLS, gains, node_pair, regressions
 from hedgecore.insurance.evaluation.node_regression import regress
 from hedgecore.insurance.evaluation.scores import confusion
 from hedgecore.insurance.experiment import XNN
@@ -85,10 +85,10 @@ def test_gains_are_over_the_best_of_four_controls(assessed):
 
 
 def test_every_control_is_the_regression_that_it_says(clustered, preparation, pulled):
-    nodes = seen(preparation, pulled, layer=1, split="test")
+    nodes = node_pair(preparation, pulled, layer=1, split="test")
     found = regressions(preparation, nodes, layer=1, split="test")
     networks = {"untrained": preparation.theta_0, "plain": preparation.theta_star}
-    of = {name: seen(preparation, t, layer=1, split="test") for name, t in networks.items()}
+    of = {name: node_pair(preparation, t, layer=1, split="test") for name, t in networks.items()}
     of |= {"random_points": nodes, "plain_random_points": of["plain"]}
     for name, (train_nodes, test_nodes) in of.items():
         to = "random_distances" if "random" in name else "distances"
@@ -121,7 +121,7 @@ def test_a_network_that_is_pulled_beats_its_controls(assessed, plain):
 def test_the_layer_that_is_asked_for_is_explained(clustered, preparation, pulled):
     first = clustered.with_axes({"evaluation.layer": 0})
     row, evidence = assess(first, preparation, pulled)
-    nodes = seen(preparation, pulled, layer=0, split="test")
+    nodes = node_pair(preparation, pulled, layer=0, split="test")
     expected = regress(
         nodes[0], preparation.distances("train"), nodes[1], preparation.distances("test")
     )
@@ -215,7 +215,7 @@ def test_dependence_is_of_every_centroid_on_a_rising_grid(assessed):
 
 def test_validation_columns_are_measured_on_validation_rows(clustered, preparation, pulled):
     found = validate(clustered, preparation, pulled)
-    nodes = seen(preparation, pulled, layer=1, split="val")
+    nodes = node_pair(preparation, pulled, layer=1, split="val")
     own = regress(nodes[0], preparation.distances("train"), nodes[1], preparation.distances("val"))
     controls = regressions(preparation, nodes, layer=1, split="val")
     assert found.keys() == VALIDATED.keys()

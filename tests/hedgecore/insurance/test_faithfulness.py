@@ -40,7 +40,7 @@ def ablated(planted, owner, *, mean=(0.0, 0.0)):
 def test_a_node_that_speaks_for_its_cluster_alone_costs_its_rows_alone(planted):
     found = ablated(planted, [0, 1])
     rise = math.log(2) - math.log(1 + math.exp(-4))
-    assert found.own == pytest.approx([rise, rise])
+    assert found.cluster == pytest.approx([rise, rise])
     assert found.others == pytest.approx([0, 0])
     assert found.selectivity == pytest.approx(rise)
 
@@ -53,8 +53,8 @@ def test_nodes_given_to_the_wrong_cluster_are_selective_the_wrong_way(planted):
 
 def test_nodes_of_one_centroid_fall_together_and_the_other_has_none(planted):
     found = ablated(planted, [1, 1])
-    assert found.own[1] == pytest.approx(found.others[1])
-    assert np.isnan([found.own[0], found.others[0]]).all()
+    assert found.cluster[1] == pytest.approx(found.others[1])
+    assert np.isnan([found.cluster[0], found.others[0]]).all()
     assert found.selectivity == pytest.approx(0)
 
 
@@ -62,14 +62,14 @@ def test_a_node_that_is_its_mean_already_costs_nothing(planted):
     nodes, distances, label = planted
     flat = np.full_like(nodes, 0.7)
     found = ablated((flat, distances, label), [0, 1], mean=(0.7, 0.7))
-    assert np.abs([found.own, found.others]).max() == 0
+    assert np.abs([found.cluster, found.others]).max() == 0
 
 
 def test_a_centroid_without_rows_has_no_selectivity(planted):
     nodes, distances, label = planted
     far = np.column_stack([distances[:, 0], np.full(ROWS, 9.0)])
     found = ablated((nodes, far, label), [1, 1])
-    assert np.isnan(found.own[1])
+    assert np.isnan(found.cluster[1])
     assert math.isnan(found.selectivity)
 
 

@@ -64,7 +64,7 @@ def test_every_weight_is_as_likely_to_survive_a_shuffle():
 def test_the_small_network_is_the_largest_scaled_one_with_no_more_weights(hidden, inputs, share):
     least = weights(inputs, (1,) * len(hidden))
     kept = least + int(share * (weights(inputs, hidden) - least))
-    small = small_widths(hidden, inputs=inputs, kept=kept)
+    small = small_widths(hidden, inputs=inputs, budget=kept)
     factors = {Fraction(u, w) for w in hidden for u in range(1, w + 1)}
     rivals = [tuple(max(1, int(f * w)) for w in hidden) for f in factors]
     assert small in rivals
@@ -74,18 +74,18 @@ def test_the_small_network_is_the_largest_scaled_one_with_no_more_weights(hidden
 
 
 def test_the_small_rival_of_the_paper_network_at_80_percent():
-    small = small_widths((256, 256, 128), inputs=8, kept=20_096)
+    small = small_widths((256, 256, 128), inputs=8, budget=20_096)
     assert small == (113, 113, 56)
     assert weights(8, small) == 20_057
 
 
 def test_the_small_network_is_never_wider_than_the_full_one():
-    assert small_widths((16, 8), inputs=8, kept=10**9) == (16, 8)
+    assert small_widths((16, 8), inputs=8, budget=10**9) == (16, 8)
 
 
 def test_fewer_weights_than_a_network_one_unit_wide_has_are_refused():
-    assert small_widths((16, 8), inputs=8, kept=10) == (1, 1)
+    assert small_widths((16, 8), inputs=8, budget=10) == (1, 1)
     with pytest.raises(
         ValueError, match=r"of 2 hidden layers has at least 10 weights, more than the 9 of"
     ):
-        small_widths((16, 8), inputs=8, kept=9)
+        small_widths((16, 8), inputs=8, budget=9)
