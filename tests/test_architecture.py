@@ -267,6 +267,41 @@ def test_every_file_keeps_the_rule_of(rule: Rule) -> None:
     assert list(rule(ROOT)) == []
 
 
+# Participles and pointers, in place of the noun that a reader would search for.
+VAGUE = set(
+    "known found made told said asked shown there own wanted lost due kept held seen given taken "
+    "left apart rest beside".split()
+)
+
+
+def bound(root: Path) -> Iterator[str]:
+    """Every name that is bound: variables, arguments, functions and classes."""
+    for file in sources(root):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+            elif isinstance(node, ast.arg):
+                yield node.arg
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                yield node.name
+
+
+def vague(root: Path) -> float:
+    names = list(bound(root))
+    return sum(name.lower().strip("_") in VAGUE for name in names) / len(names)
+
+
+def test_names_are_nouns_of_what_they_hold() -> None:
+    assert vague(ROOT) < 0.005
+
+
+def test_control_vague_names_are_counted(tmp_path: Path) -> None:
+    plant(
+        tmp_path, "sweeps/a.py", "found = 1\ndef f(known, rows): return [_told for _told in rows]"
+    )
+    assert vague(tmp_path) == 3 / 5
+
+
 PLANTED = [
     (borders, "hedgecore/a.py", "import ray"),
     (borders, "hedgecore/a.py", "import optuna.trial as t"),
