@@ -268,8 +268,8 @@ def test_every_file_keeps_the_rule_of(rule: Rule) -> None:
 
 
 # Participles and pointers, in place of the noun that a reader would search for.
-VAGUE = set(
-    [
+VAGUE = {
+    *(
         "known",
         "found",
         "made",
@@ -281,18 +281,9 @@ VAGUE = set(
         "own",
         "wanted",
         "lost",
-        "due",
-        "kept",
-        "held",
-        "seen",
-        "given",
-        "taken",
-        "left",
-        "apart",
-        "rest",
-        "beside",
-    ]
-)
+    ),
+    *("due", "kept", "held", "seen", "given", "taken", "left", "apart", "rest", "beside"),
+}
 
 
 def bound(root: Path) -> Iterator[str]:
