@@ -212,8 +212,12 @@ _DECISION = _fields(
 
 def _decision(value: Any, at: str) -> str | None:
     problem = _DECISION(value, at)
-    if problem or value["goes_on"] or value["ended"] or value.get("reason"):
+    if problem or value.get("reason"):
         return problem
+    if "group" not in value:
+        return f"{at} lacks 'group'"
+    if value["goes_on"] or value["ended"]:
+        return None
     judged = value["value"] is not None
     return f"{at} lacks 'rank' or 'of'" if judged and not {"rank", "of"} <= value.keys() else None
 

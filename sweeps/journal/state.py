@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import nan
 from typing import Any
 
 
@@ -88,9 +89,8 @@ class TrialLog:
         speed: dict[str, Any] = {}
         if isinstance(row.get("dense_val_loss"), float):
             # What a trial that was cut off would have come to is not known.
-            reached = epochs_to_criterion(
-                self._column("val_clean_loss"), reference=row["dense_val_loss"]
-            )
+            losses = [nan if x is None else x for x in self._column("val_clean_loss")]
+            reached = epochs_to_criterion(losses, reference=row["dense_val_loss"])
             missed = False if status == "completed" else None
             speed = {"epochs_to_95pct": reached, "converged": True if reached else missed}
         audit = (

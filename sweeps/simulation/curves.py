@@ -242,6 +242,11 @@ def _recorded(storage: Path, trials: int | None) -> Source:
 def _curve(log: TrialLog, metric: str) -> Curve:
     rows = log.rows(audit=True)
     entry = log.entry
+    if not all(isinstance(row.get("seconds"), int | float) and metric in row for row in rows):
+        raise UsageError(
+            f"the log lacks seconds or {metric} of an epoch of trial {entry['trial_id']}; restore "
+            "it from a copy"
+        )
     return Curve(
         trial_id=entry["trial_id"],
         group=entry["group"],
