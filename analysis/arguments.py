@@ -50,7 +50,7 @@ def numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         ) from error
 
 
-def _frame(name: str, value: object, *, source: str, columns: tuple[str, ...] = ()) -> None:
+def _frame(name: str, value: object, *, source: str, columns: tuple[str, ...]) -> None:
     if not isinstance(value, pd.DataFrame):
         raise TypeError(
             f"{name} must be a DataFrame, such as {source} gives; got {excerpt(value)}"
@@ -63,7 +63,7 @@ def _frame(name: str, value: object, *, source: str, columns: tuple[str, ...] = 
 
 
 def _trials(name: str, value: object) -> None:
-    _frame(name, value, source=f"analysis.load_{name}(storage)")
+    schema.check_frame(value, name)
 
 
 def _rows(name: str, value: object) -> None:

@@ -1,4 +1,4 @@
-"""What a trial costs beside its training: no-op trials in our lanes and in a plain Tune script.
+"""Cost of a trial beside its training: no-op trials in our lanes and in a plain Tune script.
 
 ``python -m benchmarks.overhead``: both sides take turns on the same two slots, each in a fresh
 process; medians of three rounds. A plain script is one that somebody new to Tune would write,

@@ -1,4 +1,4 @@
-"""What explaining costs: an epoch of every method in plain epochs, and the distances.
+"""Cost of explaining: an epoch of every method in plain epochs, and the distances.
 
 ``python -m benchmarks.xnn_cost [ROUNDS]``: an epoch of each in turn, again and again, one thread;
 medians of the ratio within a round, on 38,004 generated training rows at batches of 256.

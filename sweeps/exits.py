@@ -31,9 +31,8 @@ _silence: list[int] = []
 def message_if_aborted(line: str, *folders: str) -> Iterator[None]:
     """A small process prints ``line`` if this one ends inside without a word.
 
-    It also removes ``folders`` if this one could not: Ray's session, which nobody else would.
-
     Ray's core does so where its object store is gone, and nothing in this process can stop it.
+    The small process also removes ``folders`` that this one could not: Ray's session.
     """
     import subprocess  # takes its time, and signals are waited for before it
 
