@@ -1,7 +1,7 @@
 """Cost of a trial in a small and in a large sweep: no-op trials through the real driver and log.
 
 ``python -m benchmarks.growth``: sweeps of 2,000 and of 20,000 trials take turns, each in a process
-of its own; medians of the rounds. Driver, roster, engine, ledger, tables, checkpoints and models
+of its own; medians of the rounds. Driver, queue, engine, ledger, tables, checkpoints and models
 are real; the worker is in this process and trains nothing, so that all the time is ours. CPU time
 is told beside the clock's, which waits for the disk and for whoever else is at work.
 """
@@ -80,18 +80,18 @@ def _prepared(planned: Any, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
 def _work(
     planned: Any,
     shared: Any,
-    roster: Any,
+    queue: Any,
     ledger: Any,
     engine: Any,
     changed: Any,
     **_: Any,
 ) -> bool:
     """What lanes do with segments that arrive at once."""
-    while job := engine.next() or (roster.more() and engine.next()):
+    while job := engine.next() or (queue.more() and engine.next()):
         known = job.trial_id
         ledger.note({"type": "begin", "trial_id": known, "epoch": job.start})
         assert not job.start or ledger.checkpoint(known) == CHECKPOINT
-        lr = roster.spec(known)["trial"]["config"]["lr"]
+        lr = queue.spec(known)["trial"]["config"]["lr"]
         epochs = range(job.start + 1, job.stop + 1)
         segment: dict[str, Any] = {
             "type": "segment",

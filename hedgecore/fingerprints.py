@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 
-def sha256(tensors: Iterable[Tensor]) -> str:
+def tensor_sha256(tensors: Iterable[Tensor]) -> str:
     """sha256 (hex) of the bytes of ``tensors``, in order."""
     digest = hashlib.sha256()
     for tensor in tensors:

@@ -16,7 +16,7 @@ from sweeps.journal import manifest
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.layout import writable_storage
 from sweeps.monitoring.exporters import ExportDispatcher, Exporter
-from sweeps.monitoring.progress import Paced, Progress, State, Unfailing, default
+from sweeps.monitoring.progress import Progress, State, ThrottledProgress, Unfailing, default
 from sweeps.outcome import Sweep
 from sweeps.planning import machine
 from sweeps.planning.budget import Budget
@@ -24,7 +24,7 @@ from sweeps.planning.plan import Plan, plan
 from sweeps.scheduling.asha import Asha as Judge
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
-from sweeps.scheduling.trials import Roster
+from sweeps.scheduling.trials import TrialQueue
 from sweeps.scheduling.warm_start import begun_with
 from sweeps.signals import interruptible
 
@@ -108,7 +108,7 @@ def run(
             accept=partial(manifest.check, storage, planned),
         )
         display = Unfailing(progress or default())
-        dispatcher = ExportDispatcher(exporters, ledger.book, display.message)
+        dispatcher = ExportDispatcher(exporters, ledger.state, display.message)
         ledger.follow = dispatcher.record
         # Last in, first out: what was recorded is made safe before anybody is waited for.
         for end in (dispatcher.close, display.close, ledger.close):
@@ -116,17 +116,19 @@ def run(
         for line in planned.lines():
             display.message(line)
         search = _search(planned, ledger, display)
-        enter = partial(Roster, planned, ledger=ledger, engine=engine, search=search)
+        enter = partial(TrialQueue, planned, ledger=ledger, engine=engine, search=search)
         filed = {key: ledger.preparation(key) for key in planned.preparations}
         filed_facts = {key: preparation.facts for key, preparation in filed.items() if preparation}
-        roster = None
+        queue = None
         if len(filed_facts) == len(filed):
-            if ledger.book.manifest is None:
-                content = manifest.content(planned, filed_facts, ledger.book.prepared, audit=audit)
+            if ledger.state.manifest is None:
+                content = manifest.content(
+                    planned, filed_facts, ledger.state.prepared, audit=audit
+                )
                 ledger.keep_manifest(content, text)
-            roster = enter(filed_facts)
-            roster.enter()
-        if roster and roster.exhausted and not roster.left:
+            queue = enter(filed_facts)
+            queue.enter()
+        if queue and queue.exhausted and not queue.left:
             display.message("every trial is finished; nothing to run")
             done = True
             ledger.copy_manifest()
@@ -140,16 +142,18 @@ def run(
                     planned, filed, ledger, address, display.message, deadline, insecure=insecure
                 ) as shared:
                     facts = {key: preparation.facts for key, preparation in shared.items()}
-                    content = manifest.content(planned, facts, ledger.book.prepared, audit=audit)
+                    content = manifest.content(planned, facts, ledger.state.prepared, audit=audit)
                     ledger.keep_manifest(content, text)
-                    if not roster:
-                        roster = enter(facts)
-                        roster.enter()
-                    paced = Paced(display, partial(_state, roster, began, time.monotonic()))
+                    if not queue:
+                        queue = enter(facts)
+                        queue.enter()
+                    paced = ThrottledProgress(
+                        display, partial(_state, queue, began, time.monotonic())
+                    )
                     done = work(
                         planned,
                         shared,
-                        roster,
+                        queue,
                         ledger,
                         engine,
                         paced,
@@ -163,8 +167,8 @@ def run(
                     paced.flush()
             except Cut:
                 done = False
-        if search and roster:
-            roster.tell()
+        if search and queue:
+            queue.tell()
             if done:
                 search.close()
         lost_models = rebuild(ledger, display.message) if done else {}
@@ -172,8 +176,8 @@ def run(
     return Sweep(
         storage=storage,
         plan=planned,
-        trials=roster.logs if roster else {},
-        left=len(roster.left) if roster else len(planned.trials),
+        trials=queue.logs if queue else {},
+        left=len(queue.left) if queue else len(planned.trials),
         within_budget=done,
         lost=lost_models,
         seconds=time.monotonic() - began,
@@ -209,7 +213,7 @@ def _search(planned: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch 
 
     _check_columns(planned, ledger)
     outcomes = begun_with(planned, ledger)
-    search = search_for(planned, outcomes, ledger.book.proposals)
+    search = search_for(planned, outcomes, ledger.state.proposals)
     if outcomes:
         progress.message(
             f"warm start: {len(outcomes) - search.skipped} configurations of earlier sweeps"
@@ -222,7 +226,7 @@ def _check_columns(planned: Plan, ledger: Ledger) -> None:
     """Refuse trials that ended before anybody asked for a number that the search is to see."""
     computed = planned.experiment.validated(planned.study)
     columns = [name for name in planned.objectives if name in computed]
-    for trial_id, log in ledger.book.trials.items():
+    for trial_id, log in ledger.state.trials.items():
         lacking = [name for name in columns if name not in (log.end or {})]
         if lacking and log.ended == "completed":
             raise UsageError(
@@ -231,12 +235,12 @@ def _check_columns(planned: Plan, ledger: Ledger) -> None:
             )
 
 
-def _state(roster: Roster, began: float, first_trial: float) -> State:
+def _state(queue: TrialQueue, began: float, first_trial: float) -> State:
     return State(
-        experiment=roster.experiment,
-        trials=roster.logs,
-        total=roster.total,
-        running=roster.running,
+        experiment=queue.experiment,
+        trials=queue.logs,
+        total=queue.total,
+        running=queue.running,
         began=began,
         first_trial=first_trial,
     )

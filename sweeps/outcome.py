@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeps.journal.state import TrialLog
+from sweeps.journal.state import TrialState
 from sweeps.planning.plan import Plan
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Sweep:
 
     storage: Path
     plan: Plan
-    trials: Mapping[str, TrialLog]
+    trials: Mapping[str, TrialState]
     left: int
     """Trials of the plan that have not come to their end."""
     within_budget: bool

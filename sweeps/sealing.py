@@ -20,7 +20,7 @@ from sweeps.errors import UsageError
 from sweeps.journal import bounds
 from sweeps.journal.files import read
 from sweeps.journal.layout import check_name
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 
 
 def seal_trial(
@@ -47,9 +47,9 @@ def seal_trial(
         UsageError: there is no such trial, or no model of it that is as the log says.
         BundleError: the bundle cannot be made.
     """
-    recorded = Recorded.read(Path(storage))
+    recorded = StoredSweep.read(Path(storage))
     trial_id, core = recorded.find(trial)
-    log = recorded.books[core].trials[trial_id]
+    log = recorded.states[core].trials[trial_id]
     study = recorded.plan(log).study
     sha256 = str((log.end or {}).get("model", ""))
     # Evidence, and what only a training needs, stay in the storage.
@@ -81,7 +81,7 @@ def seal_trial(
     )
 
 
-def _model(recorded: Recorded, trial_id: str, sha256: str) -> tuple[Tensors, Json]:
+def _model(recorded: StoredSweep, trial_id: str, sha256: str) -> tuple[Tensors, Json]:
     """A trained model, which must be the one that the log names, and what its file says of it."""
     if not sha256:
         raise UsageError(

@@ -17,7 +17,7 @@ from hedgecore.metrics import METRICS
 from hedgecore.rng import numpy_stream
 from sweeps import Silent, Sweep
 from sweeps.execution import ray_sweep
-from sweeps.execution.worker import Worker
+from sweeps.execution.worker import SegmentWorker
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import Facts
 
@@ -112,7 +112,7 @@ def _facts(seed: int) -> Facts:
 def _work(
     planned: sweeps.Plan,
     shared: Any,
-    roster: Any,
+    queue: Any,
     ledger: Any,
     engine: Any,
     *_: Any,
@@ -121,7 +121,7 @@ def _work(
     shuffle_seed: int | None,
     **__: Any,
 ) -> bool:
-    worker = Worker(partial(Curve, formula=formula))
+    worker = SegmentWorker(partial(Curve, formula=formula))
     drawn = numpy_stream(shuffle_seed or 0, "lanes")
     jobs: list[Any] = []
     done = 0
@@ -129,13 +129,13 @@ def _work(
         while len(jobs) < (1 if shuffle_seed is None else 3):
             if job := engine.next():
                 jobs.append(job)
-            elif not roster.more():
+            elif not queue.more():
                 break
         if not jobs:
             return True
         job = jobs.pop(int(drawn.integers(len(jobs))))
         ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
-        spec = {**roster.spec(job.trial_id), "start": job.start, "stop": job.stop}
+        spec = {**queue.spec(job.trial_id), "start": job.start, "stop": job.stop}
         segment = worker.segment(spec, ledger.checkpoint(job.trial_id) if job.start else None)
         segment.pop("model", None)
         if checkpoint := segment.pop("checkpoint", None):

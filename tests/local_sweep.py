@@ -13,17 +13,17 @@ from torch import Tensor
 import search_spaces
 import sweeps
 from hedgecore.experiment import Preparation, Run, Study
-from hedgecore.fingerprints import sha256 as tensor_sha256
+from hedgecore.fingerprints import tensor_sha256
 from hedgecore.rng import numpy_stream
 from sweeps.driver import engine_for
-from sweeps.execution.worker import Worker
+from sweeps.execution.worker import SegmentWorker
 from sweeps.experiments import experiment
 from sweeps.journal import lines, manifest
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import Facts
 from sweeps.planning.plan import TrialPlan
 from sweeps.scheduling.ledger import Ledger
-from sweeps.scheduling.trials import Roster
+from sweeps.scheduling.trials import TrialQueue
 
 LANES = 3
 
@@ -62,17 +62,17 @@ def run_locally(
         name = planned.space.experiment
         made = {k: _filed(ledger, name, t, core) for k, t in planned.preparations.items()}
         facts = {key: filed for key, (filed, _) in made.items()}
-        content = manifest.content(planned, facts, ledger.book.prepared, audit=audit)
+        content = manifest.content(planned, facts, ledger.state.prepared, audit=audit)
         ledger.keep_manifest(content, planned.space.text)
-        roster = Roster(planned, facts, ledger, engine=engine)
-        roster.enter()
+        queue = TrialQueue(planned, facts, ledger, engine=engine)
+        queue.enter()
 
         def open_run(trial: Mapping[str, Any], checkpoint: bytes | None) -> Run:
             preparation = made[trial["preparation"]][1]
             asked = planned.experiment
             return asked.open_run(trial, checkpoint, preparation=preparation, device="cpu")
 
-        workers, jobs, done = [Worker(open_run) for _ in range(LANES)], {}, 0
+        workers, jobs, done = [SegmentWorker(open_run) for _ in range(LANES)], {}, 0
         drawn = numpy_stream(shuffle_seed or 0, "lanes")
         while done != stop_after:
             for lane in set(range(LANES)) - jobs.keys():
@@ -85,7 +85,7 @@ def run_locally(
             job = jobs.pop(lane)
             checkpoint = ledger.checkpoint(job.trial_id) if job.start else None
             start = job.start if checkpoint else 0
-            spec = {**roster.spec(job.trial_id), "start": start, "stop": job.stop}
+            spec = {**queue.spec(job.trial_id), "start": start, "stop": job.stop}
             segment = workers[lane].segment(spec, checkpoint)
             if model := segment.pop("model", None):
                 segment["end"]["model"] = ledger.keep_model(job.trial_id, model)

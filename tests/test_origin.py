@@ -17,7 +17,7 @@ from spaces import TINY
 import analysis
 from analysis.figures.rendering import render
 from sweeps.__main__ import cli
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 
 PACKAGES = ("hedgecore", "search_spaces", "sweeps", "analysis")
 COMMAND = Path(sys.executable).parent / "hedgesweep"
@@ -77,7 +77,7 @@ def files(hostile, tmp_path_factory) -> dict[str, object]:
     top = tmp_path_factory.mktemp("files")
     (top / "tiny.yaml").write_text(TINY)
     run_locally(TINY, top / "out", overrides=ONE)
-    (trial,) = Recorded.read(top / "out").book.trials
+    (trial,) = StoredSweep.read(top / "out").state.trials
     paths = {
         "space": top / "tiny.yaml",
         "storage": top / "out",

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.experiment import Json, Tensors
-from hedgecore.fingerprints import sha256
+from hedgecore.fingerprints import tensor_sha256
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.markets import SPLITS
 from hedgecore.market.paths import MarketPaths
@@ -134,7 +134,7 @@ class Preparation:
     @property
     def data_sha256(self) -> str:
         """The identity of all paths of the study's own market."""
-        return sha256(
+        return tensor_sha256(
             t for split in SPLITS for t in (self.data[split].spot, self.data[split].variance)
         )
 

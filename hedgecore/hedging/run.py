@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from hedgecore.config import from_mapping
-from hedgecore.fingerprints import sha256
+from hedgecore.fingerprints import tensor_sha256
 from hedgecore.hedging.features import FEATURE_NAMES, Standardisation
 from hedgecore.hedging.preparation import Preparation
 from hedgecore.hedging.study import TicketStudy
@@ -56,7 +56,7 @@ class TicketRun:
         self._began = time.perf_counter()
         self._trial = trial
         self._study = from_mapping(TicketStudy, trial["study"])
-        theta_0 = sha256(preparation.theta_0.values())
+        theta_0 = tensor_sha256(preparation.theta_0.values())
         assert theta_0 == trial["theta_0_sha256"], "theta_0 changed on its way to the trial"
         self._preparation, self._device = preparation.to(device), device
         self._resume = load(checkpoint) if checkpoint else None

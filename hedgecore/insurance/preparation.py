@@ -8,7 +8,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from hedgecore.experiment import Json, Tensors
-from hedgecore.fingerprints import sha256
+from hedgecore.fingerprints import tensor_sha256
 from hedgecore.insurance.data.applicants import SPLITS
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 from hedgecore.insurance.evaluation.scores import SCORES
@@ -40,7 +40,7 @@ class XnnPreparation:
     @property
     def data_sha256(self) -> str:
         """The identity of encoded rows and labels."""
-        return sha256(self.inputs[f"{split}.{part}"] for split in SPLITS for part in "xy")
+        return tensor_sha256(self.inputs[f"{split}.{part}"] for split in SPLITS for part in "xy")
 
     @property
     def columns(self) -> Json:

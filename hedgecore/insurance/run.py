@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hedgecore.config import from_mapping
 from hedgecore.experiment import Json, Tensors
-from hedgecore.fingerprints import sha256
+from hedgecore.fingerprints import tensor_sha256
 from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.evaluation.assessment import assess, validate
 from hedgecore.insurance.preparation import XnnPreparation
@@ -48,7 +48,7 @@ class XnnRun:
         self._began = time.perf_counter()
         self._trial = trial
         self._study = from_mapping(XnnStudy, trial["study"])
-        theta_0 = sha256(preparation.theta_0.values())
+        theta_0 = tensor_sha256(preparation.theta_0.values())
         assert theta_0 == trial["theta_0_sha256"], "theta_0 changed on its way to the trial"
         self._preparation, self._device = preparation, device
         self._resume = load(checkpoint) if checkpoint else None

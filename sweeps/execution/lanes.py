@@ -22,7 +22,7 @@ from hedgecore.experiment import Run
 from sweeps.errors import SweepError
 from sweeps.execution.mailbox import Mailbox
 from sweeps.execution.tune import Listener, fit
-from sweeps.execution.worker import Worker, accepted
+from sweeps.execution.worker import SegmentWorker, accepted
 from sweeps.scheduling.engine import Engine, Job
 from sweeps.scheduling.ledger import Ledger
 
@@ -64,25 +64,25 @@ def run_lanes(
     # Where the driver is: a worker's node may be reclaimed.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     mailbox: Any = Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    desk = _Desk(work, ledger, engine, mailbox)
+    dispatcher = _LaneDispatcher(work, ledger, engine, mailbox)
     trainable = tune.with_resources(
         tune.with_parameters(_lane, mailbox=mailbox, open_run=work.open_run), dict(resources)
     )
     try:
         return fit(
             trainable,
-            desk,
+            dispatcher,
             param_space={"lane": tune.grid_search(list(range(lanes)))},
             tune_config=tune.TuneConfig(max_concurrent_trials=lanes),
-            failures=-1,  # the desk counts what a trial costs; a lane always comes back
-            stop=desk.stopper,
+            failures=-1,  # the dispatcher counts what a trial costs; a lane always comes back
+            stop=dispatcher.stopper,
         )
     finally:
         ray.kill(mailbox)
 
 
 def _lane(config: dict[str, Any], *, mailbox: Any, open_run: Any) -> None:
-    worker = Worker(open_run)
+    worker = SegmentWorker(open_run)
     while (job := ray.get(mailbox.take.remote(config["lane"]))) is not None:
         # Returns when the driver has the segment on its disk.
         tune.report({"segment": worker.segment(*job)})
@@ -101,7 +101,7 @@ class _Finished(Stopper):
         return self.finished
 
 
-class _Desk(Listener):
+class _LaneDispatcher(Listener):
     """Hands jobs to lanes and takes their segments: Tune's events in, records out."""
 
     def __init__(self, work: Work, ledger: Ledger, engine: Engine, mailbox: Any) -> None:

@@ -21,14 +21,14 @@ from hedgecore.threads import one_thread
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import PreparationError, UsageError
 from sweeps.experiments import experiment
-from sweeps.journal.preparations import Facts, Filed
+from sweeps.journal.preparations import Facts, StoredPreparation
 
 # An input, or a file and a tensor in it.
 Arrays = dict[str | tuple[str, str], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedPreparation:
     """A preparation as trials get it: facts by value, arrays by reference.
 
     Args:
@@ -52,7 +52,7 @@ def prepare_task(
     study: dict[str, Any],
     seed: int,
     core: str,
-    filed: "Filed | None",
+    filed: "StoredPreparation | None",
     base_facts: Facts | str | None = None,
     base_arrays: Arrays | None = None,
 ) -> tuple[Facts | str, Arrays]:
@@ -88,8 +88,12 @@ def prepare_task(
 
 
 def collect(
-    key: str, name: str, facts: "ray.ObjectRef", arrays: "ray.ObjectRef", base: Shared | None
-) -> Shared:
+    key: str,
+    name: str,
+    facts: "ray.ObjectRef",
+    arrays: "ray.ObjectRef",
+    base: SharedPreparation | None,
+) -> SharedPreparation:
     """The finished preparation ``key`` of experiment ``name``, which adds to ``base``.
 
     Raises:
@@ -102,7 +106,7 @@ def collect(
             raise PreparationError(f"{key}: {outcome}")
         # A copy of the driver's own: the node that made it may be reclaimed.
         arrays_copy = ray.put(ray.get(arrays))
-        return Shared(name, outcome, (*(base.arrays if base else ()), arrays_copy))
+        return SharedPreparation(name, outcome, (*(base.arrays if base else ()), arrays_copy))
     except RayError as error:
         raise PreparationError(f"{key}: {str(error).splitlines()[0]}") from error
 

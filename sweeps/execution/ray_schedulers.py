@@ -27,10 +27,10 @@ from search_spaces import Hyperband, LogUniform, Median, Pbt, StockAsha
 from sweeps.errors import UsageError
 from sweeps.execution.tune import fit
 from sweeps.execution.tune_events import Recorder
-from sweeps.execution.worker import Worker
+from sweeps.execution.worker import SegmentWorker
 from sweeps.planning.plan import Plan
 from sweeps.scheduling.ledger import Ledger
-from sweeps.scheduling.trials import Roster
+from sweeps.scheduling.trials import TrialQueue
 
 # Later than any epoch: a trial itself knows when it is complete.
 _NEVER = 10**9
@@ -40,7 +40,7 @@ _CHECKPOINT = "checkpoint.safetensors"
 
 def run_stock(
     planned: Plan,
-    roster: Roster,
+    queue: TrialQueue,
     ledger: Ledger,
     open_run: Callable[[Mapping[str, Any], bytes | None], Run],
     changed: Callable[[], None],
@@ -75,7 +75,7 @@ def run_stock(
     return fit(
         trainable,
         Recorder(ledger, changed, deadline),
-        param_space={"job": tune.grid_search([roster.spec(i) for i in roster.left])},
+        param_space={"job": tune.grid_search([queue.spec(i) for i in queue.left])},
         tune_config=tune.TuneConfig(
             scheduler=scheduler_for(planned), max_concurrent_trials=lanes, reuse_actors=True
         ),
@@ -180,7 +180,7 @@ def _trial(
     config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any, axes: Mapping[str, str]
 ) -> None:
     """Train one trial, an epoch a report, from where Tune last saved it."""
-    job, worker, epoch, content = config["job"], Worker(open_run), 0, None
+    job, worker, epoch, content = config["job"], SegmentWorker(open_run), 0, None
     if isinstance(rule, Pbt):
         job = _perturbed(job, {axis: axes.get(axis, axis) for axis in rule.axes})
     if saved := tune.get_checkpoint():

@@ -14,17 +14,17 @@ from hedgecore.experiment import Run
 from sweeps.errors import Cut, PreparationError, WorkerLost
 from sweeps.execution.arithmetic import check_arithmetic
 from sweeps.execution.lanes import Work, run_lanes, slots
-from sweeps.execution.object_store import Shared, collect, prepare_task
+from sweeps.execution.object_store import SharedPreparation, collect, prepare_task
 from sweeps.execution.ray_runtime import runtime
 from sweeps.execution.ray_schedulers import run_stock
 from sweeps.execution.worker import device_for
 from sweeps.experiments import experiment
 from sweeps.journal.code_identity import code_identity
-from sweeps.journal.preparations import Filed
+from sweeps.journal.preparations import StoredPreparation
 from sweeps.planning.plan import Plan
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
-from sweeps.scheduling.trials import Roster
+from sweeps.scheduling.trials import TrialQueue
 
 # Lanes that a cluster is asked for; those for which there is no room wait, which is what makes it
 # grow.
@@ -34,14 +34,14 @@ _MOST_LANES = 256
 @contextmanager
 def prepared(
     planned: Plan,
-    filed: Mapping[str, Filed | None],
+    filed: Mapping[str, StoredPreparation | None],
     ledger: Ledger,
     address: str | None,
     message: Callable[[str], None],
     deadline: float | None,
     *,
     insecure: bool,
-) -> Iterator[dict[str, Shared]]:
+) -> Iterator[dict[str, SharedPreparation]]:
     """A running Ray with every preparation in its object store, made once and filed.
 
     Raises:
@@ -57,8 +57,8 @@ def prepared(
 
 def work(
     planned: Plan,
-    shared: Mapping[str, Shared],
-    roster: Roster,
+    shared: Mapping[str, SharedPreparation],
+    queue: TrialQueue,
     ledger: Ledger,
     engine: Engine | None,
     changed: Callable[[], None],
@@ -82,7 +82,7 @@ def work(
     if engine is None:
         return run_stock(
             planned,
-            roster,
+            queue,
             ledger,
             open_run,
             changed,
@@ -101,16 +101,16 @@ def work(
     return run_lanes(
         Work(
             open_run=open_run,
-            spec=roster.spec,
-            more=roster.more,
-            exhausted=lambda: roster.exhausted,
+            spec=queue.spec,
+            more=queue.more,
+            exhausted=lambda: queue.exhausted,
             changed=changed,
             deadline=deadline,
             patience=hang_after,
         ),
         ledger,
         engine,
-        lanes=max(1, min(requested, len(roster.left) if roster.exhausted else requested)),
+        lanes=max(1, min(requested, len(queue.left) if queue.exhausted else requested)),
         resources=resources,
     )
 
@@ -119,7 +119,7 @@ def open_trial(
     trial: Mapping[str, Any],
     checkpoint: bytes | None,
     *,
-    preparations: Mapping[str, Shared],
+    preparations: Mapping[str, SharedPreparation],
     device: str,
     mixed: bool = False,
 ) -> Run:
@@ -142,11 +142,11 @@ def open_trial(
 
 def _prepare(
     planned: Plan,
-    filed: Mapping[str, Filed | None],
+    filed: Mapping[str, StoredPreparation | None],
     ledger: Ledger,
     message: Callable[[str], None],
     deadline: float | None,
-) -> dict[str, Shared]:
+) -> dict[str, SharedPreparation]:
     began, core = time.monotonic(), code_identity(planned.space.experiment)
     tasks: dict[str, Any] = {}
     # Those that others are built on come first.
@@ -163,7 +163,7 @@ def _prepare(
     new = sum(preparation is None for preparation in filed.values())
     if new:
         message(f"preparing {new}: {planned.experiment.wording.prepared} ..")
-    shared: dict[str, Shared] = {}
+    shared: dict[str, SharedPreparation] = {}
     failure: PreparationError | None = None
     waiting = {facts: key for key, (facts, _) in tasks.items()}
     name = planned.space.experiment

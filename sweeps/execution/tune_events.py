@@ -18,7 +18,7 @@ class Recorder(Listener):
         """A trial is on a worker, from its last checkpoint or anew."""
         self.live[trial.trial_id] = trial
         trial_id = self._id(trial)
-        epochs = self.ledger.book.trials[trial_id].epochs
+        epochs = self.ledger.state.trials[trial_id].epochs
         start = max(epochs, default=0) if trial.checkpoint else 0
         self._note({"type": "begin", "trial_id": trial_id, "epoch": start})
 
@@ -41,7 +41,7 @@ class Recorder(Listener):
         """A trial that ended without saying so was stopped by the scheduler."""
         self.live.pop(trial.trial_id, None)
         trial_id = self._id(trial)
-        log = self.ledger.book.trials[trial_id]
+        log = self.ledger.state.trials[trial_id]
         if log.ended is None:
             epoch = max(log.epochs, default=0)
             self._note(

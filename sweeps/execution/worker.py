@@ -1,4 +1,4 @@
-"""Worker: segments of trials, from one rung to the next.
+"""SegmentWorker: segments of trials, from one rung to the next.
 
 The training itself is the experiment's; here is only what cuts it into segments.
 """
@@ -14,7 +14,7 @@ from hedgecore.training.convergence import DivergedError
 from sweeps.errors import OtherArithmeticError, SweepError
 
 
-class Worker:
+class SegmentWorker:
     """Runs one segment after another; a trial that goes straight on need not be loaded again."""
 
     def __init__(self, open_run: Callable[[Mapping[str, Any], bytes | None], Run]) -> None:

@@ -16,18 +16,18 @@ from hedgecore.threads import one_thread
 from sweeps.errors import UsageError
 from sweeps.journal import bounds, files
 from sweeps.journal.checkpoints import Checkpoints
-from sweeps.journal.preparations import Filed
-from sweeps.journal.state import TrialLog
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.preparations import StoredPreparation
+from sweeps.journal.state import TrialState
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import TrialPlan
 
 
-def models(recorded: Recorded) -> tuple[str, list[str]]:
+def models(recorded: StoredSweep) -> tuple[str, list[str]]:
     """Every trained network has the sha256 that the log names, and there is no other."""
     logs = _all(recorded)
     named = {i: log.end["model"] for i, log in logs.items() if log.end and "model" in log.end}
     # A model is filed before the log knows of it; between the two may lie a crash.
-    excused = {i for i, log in logs.items() if not log.end} | recorded.book.running
+    excused = {i for i, log in logs.items() if not log.end} | recorded.state.running
     faults = _strays(
         recorded.storage / "models",
         f"{{}}/{recorded.experiment.model_file}",
@@ -39,7 +39,7 @@ def models(recorded: Recorded) -> tuple[str, list[str]]:
     return f"{len(named)} as the log names them", list(faults)
 
 
-def checkpoints(recorded: Recorded) -> tuple[str, list[str]]:
+def checkpoints(recorded: StoredSweep) -> tuple[str, list[str]]:
     """Every trial that can go on has the checkpoint that the log names."""
     if recorded.driver:
         return f"not examined while a driver writes them ({recorded.driver})", []
@@ -57,7 +57,7 @@ def checkpoints(recorded: Recorded) -> tuple[str, list[str]]:
     return f"{len(named)}, each where its trial goes on", list(faults)
 
 
-def study(recorded: Recorded) -> tuple[str, list[str]]:
+def study(recorded: StoredSweep) -> tuple[str, list[str]]:
     """Every trial started from what is filed for its seed, and that is whole."""
     faults, trials = [], 0
     for key, plans in _preparations(recorded).items():
@@ -69,14 +69,14 @@ def study(recorded: Recorded) -> tuple[str, list[str]]:
         # Through JSON, as the record went.
         columns = json.loads(json.dumps(filed.facts.row))
         for trial_id in plans:
-            entry = recorded.book.trials[trial_id].entry
+            entry = recorded.state.trials[trial_id].entry
             differing = [name for name, value in columns.items() if entry.get(name) != value]
             if differing:
                 faults.append(f"{differing[0]} of trial {trial_id} is not that of study/{key}")
     return f"{trials} trials start from what is filed for their seed", faults
 
 
-def data(recorded: Recorded) -> tuple[str, list[str]]:
+def data(recorded: StoredSweep) -> tuple[str, list[str]]:
     """The data of every seed, made again, is the same, and so is what its baseline does there."""
     one_thread()
     faults, preparations = [], _preparations(recorded)
@@ -140,7 +140,9 @@ def _files(folder: Path) -> Iterator[str]:
         return
 
 
-def _made_again(experiment: Experiment[Any, Any], filed: Filed, plan: TrialPlan) -> Iterator[str]:
+def _made_again(
+    experiment: Experiment[Any, Any], filed: StoredPreparation, plan: TrialPlan
+) -> Iterator[str]:
     """What of ``filed`` does not come out again."""
     try:
         preparation = filed.restore(experiment, plan.study)
@@ -151,7 +153,7 @@ def _made_again(experiment: Experiment[Any, Any], filed: Filed, plan: TrialPlan)
         yield doubt
 
 
-def _filed(recorded: Recorded, key: str) -> Filed | str:
+def _filed(recorded: StoredSweep, key: str) -> StoredPreparation | str:
     """The preparation ``key``, or what is wrong with it."""
     try:
         filed = recorded.filed(key, recorded.core)
@@ -161,15 +163,15 @@ def _filed(recorded: Recorded, key: str) -> Filed | str:
     return filed or f"study/{key} is missing or of other code"
 
 
-def _preparations(recorded: Recorded) -> dict[str, dict[str, TrialPlan]]:
+def _preparations(recorded: StoredSweep) -> dict[str, dict[str, TrialPlan]]:
     """The trials of the last version, by what they share."""
     groups: dict[str, dict[str, TrialPlan]] = {}
-    for trial_id, log in recorded.book.trials.items():
+    for trial_id, log in recorded.state.trials.items():
         plan = recorded.plan(log)
         groups.setdefault(plan.preparation, {})[trial_id] = plan
     return groups
 
 
-def _all(recorded: Recorded) -> dict[str, TrialLog]:
+def _all(recorded: StoredSweep) -> dict[str, TrialState]:
     """The trials of every version; their files are kept."""
-    return {i: log for book in recorded.books.values() for i, log in book.trials.items()}
+    return {i: log for state in recorded.states.values() for i, log in state.trials.items()}

@@ -14,11 +14,11 @@ from sweeps.journal import bounds, checksums
 from sweeps.journal.files import open_file, read
 from sweeps.journal.manifest import copies
 from sweeps.journal.parquet import Table, table
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.journal.tables import write_tables
 
 
-def manifest(recorded: Recorded) -> tuple[str, list[str]]:
+def manifest(recorded: StoredSweep) -> tuple[str, list[str]]:
     """The files for people against what the log says."""
     content = {"content": recorded.manifest, "space": recorded.space_text}
     faults = []
@@ -53,11 +53,11 @@ def _difference(path: Path, content: bytes) -> str:
         return f"cannot be read ({error.strerror})"
 
 
-def tables(recorded: Recorded) -> tuple[str, list[str]]:
+def tables(recorded: StoredSweep) -> tuple[str, list[str]]:
     """Both tables against those that the log gives."""
     faults, notes = [], ["as the log gives them"]
     with TemporaryDirectory() as folder:
-        write_tables(Path(folder), recorded.book, recorded.experiment)
+        write_tables(Path(folder), recorded.state, recorded.experiment)
         for expected in sorted(Path(folder).iterdir()):
             fault, note = _compared(recorded.storage / expected.name, expected)
             fault = fault or _unnamed(recorded.storage, expected.name)

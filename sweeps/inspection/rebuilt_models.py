@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sweeps.errors import UsageError
 from sweeps.inspection.replay import train_again
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.scheduling.ledger import Ledger
 
 
@@ -23,7 +23,7 @@ def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
     if not missing:
         return {}
     say(f"models missing or changed: {len(missing)}; training them again, one after another ..")
-    recorded, lost_models = Recorded.read(ledger.storage), {}
+    recorded, lost_models = StoredSweep.read(ledger.storage), {}
     for trial_id in missing:
         try:
             model = train_again(recorded, trial_id)[1]

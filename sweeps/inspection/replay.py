@@ -14,12 +14,12 @@ from hedgecore.config import to_mapping
 from hedgecore.experiment import Preparation, Run
 from hedgecore.threads import one_thread
 from sweeps.errors import UsageError
-from sweeps.execution.worker import Worker, device_for
+from sweeps.execution.worker import SegmentWorker, device_for
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.manifest import torch_version, trial_id
-from sweeps.journal.preparations import Filed
-from sweeps.journal.state import TrialLog
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.preparations import StoredPreparation
+from sweeps.journal.state import TrialState
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import TrialPlan
 
 _NOT_COMPUTED = {"seconds", "model"}
@@ -100,11 +100,11 @@ def replay(storage: str | Path, trial: str) -> Replay:
     Raises:
         UsageError: there is no such trial, nothing of it to compare, or not what it started from.
     """
-    recorded = Recorded.read(Path(storage))
+    recorded = StoredSweep.read(Path(storage))
     return train_again(recorded, trial)[0]
 
 
-def train_again(recorded: Recorded, trial: str) -> tuple[Replay, bytes | None]:
+def train_again(recorded: StoredSweep, trial: str) -> tuple[Replay, bytes | None]:
     """A trial trained again as :func:`replay` does: the comparison, and its model.
 
     Raises:
@@ -116,7 +116,7 @@ def train_again(recorded: Recorded, trial: str) -> tuple[Replay, bytes | None]:
             "how; replay a trial of another scheduler"
         )
     full_id, core = recorded.find(trial)
-    log = recorded.books[core].trials[full_id]
+    log = recorded.states[core].trials[full_id]
     plan = recorded.plan(log)
     workers_lost = full_id in recorded.lost_trials
     computed = recorded.experiment.validated(plan.study)
@@ -138,7 +138,7 @@ def train_again(recorded: Recorded, trial: str) -> tuple[Replay, bytes | None]:
             spec, checkpoint, preparation=preparation, device=device_for(gpu)
         )
 
-    segment = Worker(open_run).segment(job, None)
+    segment = SegmentWorker(open_run).segment(job, None)
     segment.pop("checkpoint", None)
     model: bytes | None = segment.pop("model", None)
     if model:
@@ -158,7 +158,7 @@ def train_again(recorded: Recorded, trial: str) -> tuple[Replay, bytes | None]:
     return replayed, model
 
 
-def _job(full_id: str, log: TrialLog, plan: TrialPlan, *, workers_lost: bool) -> dict[str, Any]:
+def _job(full_id: str, log: TrialState, plan: TrialPlan, *, workers_lost: bool) -> dict[str, Any]:
     """One segment that takes the trial to where its log ends, and no further."""
     end = {} if workers_lost or not log.end else log.end
     last, epochs = max(log.epochs, default=0), plan.study.training.epochs
@@ -186,7 +186,9 @@ def _job(full_id: str, log: TrialLog, plan: TrialPlan, *, workers_lost: bool) ->
     return {"trial": spec, "start": 0, "stop": stop, "limit": limit, "epochs": epochs}
 
 
-def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Filed:
+def _filed(
+    recorded: StoredSweep, plan: TrialPlan, log: TrialState, core: str
+) -> StoredPreparation:
     """What the trial started from, with the theta_0 that its record names."""
     folder = recorded.storage / "study" / plan.preparation
     filed, failure = None, None
@@ -209,14 +211,14 @@ def _filed(recorded: Recorded, plan: TrialPlan, log: TrialLog, core: str) -> Fil
     return filed
 
 
-def _restored(recorded: Recorded, plan: TrialPlan, filed: Filed) -> Preparation:
+def _restored(recorded: StoredSweep, plan: TrialPlan, filed: StoredPreparation) -> Preparation:
     try:
         return filed.restore(recorded.experiment, plan.study)
     except UsageError as error:
         raise UsageError(f"study/{plan.preparation} cannot be had again: {error}") from error
 
 
-def _theta_0(log: TrialLog) -> str:
+def _theta_0(log: TrialState) -> str:
     digest = log.entry.get("theta_0_sha256")
     if digest is None:
         trial = log.entry["trial_id"]
@@ -224,7 +226,7 @@ def _theta_0(log: TrialLog) -> str:
     return str(digest)
 
 
-def _expected(recorded: Recorded, log: TrialLog, core: str, *, same: bool) -> tuple[str, ...]:
+def _expected(recorded: StoredSweep, log: TrialState, core: str, *, same: bool) -> tuple[str, ...]:
     """Why the trial may differ here; ``same`` if its id says that all it follows from is here."""
     causes = []
     identity = code_identity(recorded.manifest["experiment"])
@@ -242,7 +244,7 @@ def _expected(recorded: Recorded, log: TrialLog, core: str, *, same: bool) -> tu
 
 
 def _differences(
-    log: TrialLog, end: Mapping[str, Any], now: Mapping[str, Any]
+    log: TrialState, end: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Iterator[Difference]:
     """Every place where the replay ``now`` is not as recorded, in the order of training."""
     computed = {row["epoch"]: row for row in now["rows"]}

@@ -17,8 +17,8 @@ from sweeps.journal.history import History
 from sweeps.journal.journal import LogError, files
 from sweeps.journal.journal import records as records_of
 from sweeps.journal.layout import readable_storage
-from sweeps.journal.state import Book
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.state import SweepState
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.scheduling.asha import Asha
 from sweeps.scheduling.engine import Engine
 
@@ -78,7 +78,7 @@ def verify(storage: str | Path, *, data: bool = False) -> Verification:
     """
     storage = readable_storage(storage)
     try:
-        recorded, broken = Recorded.read(storage), []
+        recorded, broken = StoredSweep.read(storage), []
     except LogError as error:
         recorded, broken = None, [_without_cure(error)]
     summary, faults = _log(storage, running=recorded is not None and recorded.driver is not None)
@@ -123,10 +123,10 @@ def _without_cure(error: LogError) -> str:
     return str(error).partition(";")[0]
 
 
-def _epochs(recorded: Recorded) -> Finding:
+def _epochs(recorded: StoredSweep) -> Finding:
     """Every trial's epochs, from the first without a gap."""
     faults, count = [], 0
-    for trial_id, log in recorded.book.trials.items():
+    for trial_id, log in recorded.state.trials.items():
         count += len(log.epochs)
         # Not up to the last epoch, which may be any number in a log that was forged.
         missing = next(n for n in itertools.count(1) if n not in log.epochs)
@@ -135,14 +135,14 @@ def _epochs(recorded: Recorded) -> Finding:
     return f"{count}, none missing", faults
 
 
-def _decisions(recorded: Recorded) -> Finding:
+def _decisions(recorded: StoredSweep) -> Finding:
     """The log's decisions against those of an engine that sees its values only."""
     engine = _engine(recorded.manifest)
     if engine is None:
         return "made by a scheduler of Ray, which cannot make them again", []
-    book, count, faults = Book(recorded.core), 0, []
+    state, count, faults = SweepState(recorded.core), 0, []
     for record in History(recorded.storage):
-        if not book.apply(record):
+        if not state.apply(record):
             continue
         if record["type"] != "decision":
             engine.apply(record)
@@ -153,7 +153,7 @@ def _decisions(recorded: Recorded) -> Finding:
             faults.append(f"{_verdict(record)}, where its values give {_verdict(expected)}")
         if expected:
             engine.apply(expected)  # what comes later is judged by what should have come before
-    if book.closed:
+    if state.closed:
         faults += [
             f"nothing, where its values give {_verdict(expected)}" for expected in engine.pending
         ]
@@ -188,7 +188,7 @@ def _verdict(record: Mapping[str, Any] | None) -> str:
 _LOG_CURE = (
     "restore the file from a copy; without one, nothing that follows from the log can be trusted"
 )
-_CHECKS: Mapping[str, tuple[Callable[[Recorded], Finding], str]] = {
+_CHECKS: Mapping[str, tuple[Callable[[StoredSweep], Finding], str]] = {
     "epochs": (
         _epochs,
         "the log was changed, or an earlier version of hedgesweep lost them: restore it from a "

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hedgecore.arithmetic import arithmetic, difference
 from hedgecore.experiment import Experiment, Preparation, Study
-from hedgecore.fingerprints import sha256
+from hedgecore.fingerprints import tensor_sha256
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import UsageError
 from sweeps.journal import bounds
@@ -58,7 +58,10 @@ class Facts:
         facts = cls(
             seed=preparation.seed,
             core=core,
-            sha256={name: sha256(tensors.values()) for name, tensors in preparation.files.items()},
+            sha256={
+                name: tensor_sha256(tensors.values())
+                for name, tensors in preparation.files.items()
+            },
             data_sha256=preparation.data_sha256,
             layout={name: list(tensors) for name, tensors in preparation.files.items()},
             columns=preparation.columns,
@@ -92,14 +95,14 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Filed:
+class StoredPreparation:
     """A preparation in ``<storage>/study/<key>/``, as JSON and safetensors."""
 
     facts: Facts
     files: Mapping[str, Mapping[str, Tensor]]
 
     @classmethod
-    def read(cls, folder: Path, record: Mapping[str, Any] | None) -> "Filed | None":
+    def read(cls, folder: Path, record: Mapping[str, Any] | None) -> "StoredPreparation | None":
         """What an earlier driver left in ``folder``; None if a file of it is missing.
 
         Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class TrialLog:
+class TrialState:
     """What the log says of one trial.
 
     Args:
@@ -131,7 +131,7 @@ class TrialLog:
         return [self.epochs[epoch][place] for epoch in self._numbers()]
 
 
-class Book:
+class SweepState:
     """Every trial that equal code computed, by id.
 
     Args:
@@ -142,7 +142,7 @@ class Book:
     def __init__(self, core: str) -> None:
         self._core = core
         self._entering = False
-        self.trials: dict[str, TrialLog] = {}
+        self.trials: dict[str, TrialState] = {}
         self.rungs: dict[int, Counter[bool]] = {}
         """How many trials went on at each rung, and how many were stopped."""
         self.starts = 0
@@ -184,7 +184,7 @@ class Book:
                     )
                 earlier_log.entry = record  # its place in a space that has changed
             else:
-                self.trials[record["trial_id"]] = TrialLog(record)
+                self.trials[record["trial_id"]] = TrialState(record)
         elif kind == "begin":
             log = self.trials[record["trial_id"]]
             log.begun = self.starts
@@ -217,11 +217,11 @@ class Book:
                 self.trials[trial_id].audited = True
         return True
 
-    def live(self, log: TrialLog) -> bool:
+    def live(self, log: TrialState) -> bool:
         """Whether the driver that last wrote is working on the trial, as far as the log tells."""
         return not self.closed and log.begun == self.starts
 
-    def rows(self) -> Iterable[tuple[str, TrialLog]]:
+    def rows(self) -> Iterable[tuple[str, TrialState]]:
         """The trials that began or ended, in the order of the space."""
         logs = [(i, log) for i, log in self.trials.items() if log.begun or log.ended]
         return sorted(logs, key=lambda item: (item[1].entry["index"], item[0]))

@@ -13,14 +13,14 @@ from sweeps.experiments import experiment
 from sweeps.journal import lock_holder
 from sweeps.journal.history import History
 from sweeps.journal.layout import readable_storage
-from sweeps.journal.preparations import Filed
-from sweeps.journal.state import Book, TrialLog
+from sweeps.journal.preparations import StoredPreparation
+from sweeps.journal.state import SweepState, TrialState
 from sweeps.planning.plan import TrialPlan
 from sweeps.planning.validation import trial_study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class StoredSweep:
     """A storage: its manifest, and what its log says.
 
     Args:
@@ -28,7 +28,7 @@ class Recorded:
         manifest: what the sweep was made with; ``manifest.json`` is a copy.
         space_text: the space file as it was read; ``space.yaml`` is a copy.
         study: what the axes of every trial vary.
-        books: what the log says, by the version of hedgecore that computed it.
+        states: what the log says, by the version of hedgecore that computed it.
         core: the version of the last driver start.
         checkpoints: sha256 (hex) of where each trial can go on, as its last segment says.
         lost_trials: trials whose last worker died.
@@ -38,13 +38,13 @@ class Recorded:
     manifest: Mapping[str, Any]
     space_text: str
     study: Study
-    books: Mapping[str, Book]
+    states: Mapping[str, SweepState]
     core: str
     checkpoints: Mapping[str, str]
     lost_trials: frozenset[str]
 
     @classmethod
-    def read(cls, storage: Path) -> "Recorded":
+    def read(cls, storage: Path) -> "StoredSweep":
         """What ``storage`` holds now.
 
         Raises:
@@ -53,7 +53,7 @@ class Recorded:
         """
         storage = readable_storage(storage)
         manifest: Mapping[str, Any] | None = None
-        books: dict[str, Book] = {}
+        states: dict[str, SweepState] = {}
         checkpoints: dict[str, str] = {}
         lost_trials: set[str] = set()
         core = ""
@@ -61,9 +61,9 @@ class Recorded:
             kind = record["type"]
             if kind == "start":
                 core = record["core"]
-                books.setdefault(core, Book(core))
-            for book in books.values():
-                book.apply(record)
+                states.setdefault(core, SweepState(core))
+            for state in states.values():
+                state.apply(record)
             if kind == "manifest":
                 manifest = record
             elif kind == "segment":
@@ -74,7 +74,7 @@ class Recorded:
                 lost_trials.discard(record["trial_id"])
             elif kind == "lost":
                 lost_trials.add(record["trial_id"])
-        if not books:
+        if not states:
             raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
         if manifest is None:
             raise UsageError(f"nothing was prepared in {storage} yet; run its sweep first")
@@ -83,7 +83,7 @@ class Recorded:
             manifest=manifest["content"],
             space_text=manifest["space"],
             study=_study(storage, manifest["content"]),
-            books=books,
+            states=states,
             core=core,
             checkpoints=checkpoints,
             lost_trials=frozenset(lost_trials),
@@ -95,9 +95,9 @@ class Recorded:
         return experiment(self.manifest["experiment"])
 
     @property
-    def book(self) -> Book:
+    def state(self) -> SweepState:
         """What the last driver start knew."""
-        return self.books[self.core]
+        return self.states[self.core]
 
     def find(self, prefix: str) -> tuple[str, str]:
         """The one trial whose id begins with ``prefix``, and the version that computed it.
@@ -105,7 +105,7 @@ class Recorded:
         Raises:
             UsageError: there is none, or more than one; the message names near ids.
         """
-        cores = {i: core for core, book in self.books.items() for i in book.trials}
+        cores = {i: core for core, state in self.states.items() for i in state.trials}
         if not cores:
             raise UsageError(f"{self.storage} holds no trial yet; run its sweep first")
         matches = [prefix] if prefix in cores else [i for i in cores if i.startswith(prefix)]
@@ -120,7 +120,7 @@ class Recorded:
             )
         return matches[0], cores[matches[0]]
 
-    def plan(self, log: TrialLog) -> TrialPlan:
+    def plan(self, log: TrialState) -> TrialPlan:
         """What the trial of ``log`` was to be.
 
         Raises:
@@ -140,20 +140,22 @@ class Recorded:
             index=entry["index"], config=log.config, study=study, limit=entry["limit"]
         )
 
-    def filed(self, key: str, core: str) -> Filed | None:
+    def filed(self, key: str, core: str) -> StoredPreparation | None:
         """The preparation ``key`` as code of version ``core`` made it; None if it is not there.
 
         Raises:
             UsageError: it is not what the log names.
         """
-        return Filed.read(self.storage / "study" / key, self.books[core].prepared.get(key))
+        return StoredPreparation.read(
+            self.storage / "study" / key, self.states[core].prepared.get(key)
+        )
 
     @property
     def driver(self) -> str | None:
         """Who may be writing here, in words; None if the last driver has ended or was killed."""
-        last = lock_holder.driver(self.storage, closed=self.book.closed)
+        last = lock_holder.driver(self.storage, closed=self.state.closed)
         # What only another host can tell counts as running.
-        if last is None or self.book.closed or last.alive is False:
+        if last is None or self.state.closed or last.alive is False:
             return None
         return f"host {last.host}, pid {last.pid}"
 

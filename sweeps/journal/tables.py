@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from hedgecore.experiment import Experiment
 from sweeps.journal.checksums import Sums
 from sweeps.journal.journal import CURE, LogError
-from sweeps.journal.state import Book, TrialLog, cell
+from sweeps.journal.state import SweepState, TrialState, cell
 from sweeps.journal.storage import replaced
 
 ROW_GROUP = 2**15
@@ -37,11 +37,11 @@ _HEAD = {
 # Timing aside, two runs of one sweep give equal tables.
 _TYPES = {int: _INTEGER, float: _REAL, str: _TEXT, bool: _FLAG}
 
-_Logs = Sequence[tuple[str, TrialLog]]
+_Logs = Sequence[tuple[str, TrialState]]
 
 
 def write_tables(
-    storage: Path, book: Book, experiment: Experiment[Any, Any], *, sums: Sums | None = None
+    storage: Path, state: SweepState, experiment: Experiment[Any, Any], *, sums: Sums | None = None
 ) -> None:
     """``trials.parquet`` and ``epochs.parquet``, each replaced in one step.
 
@@ -49,14 +49,14 @@ def write_tables(
 
     Args:
         storage: where to.
-        book: what the log says.
+        state: what the log says.
         experiment: gives the columns and their types.
         sums: where the digests of both are announced; nowhere if None.
     Raises:
         LogError: a value is not of the type of its column.
     """
     try:
-        _write(storage, book, experiment, sums)
+        _write(storage, state, experiment, sums)
     except (pa.ArrowException, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise LogError(
@@ -64,11 +64,13 @@ def write_tables(
         ) from error
 
 
-def _write(storage: Path, book: Book, experiment: Experiment[Any, Any], sums: Sums | None) -> None:
-    logs = list(book.rows())
+def _write(
+    storage: Path, state: SweepState, experiment: Experiment[Any, Any], sums: Sums | None
+) -> None:
+    logs = list(state.rows())
     configs = _config_columns(logs)
     tables = [
-        _trials(book, logs[i : i + _TRIALS], configs, experiment)
+        _trials(state, logs[i : i + _TRIALS], configs, experiment)
         for i in range(0, len(logs), _TRIALS)
     ]
     placed = sorted({name for table in tables for name in table.column_names if "@" in name})
@@ -109,13 +111,13 @@ def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _trials(
-    book: Book,
+    state: SweepState,
     logs: _Logs,
     configs: Mapping[str, pa.DataType],
     experiment: Experiment[Any, Any],
 ) -> pa.Table:
     """A row for each of ``logs``, with the columns of the open families that occur there."""
-    rows = [{"trial_id": trial_id, **log.row(live=book.live(log))} for trial_id, log in logs]
+    rows = [{"trial_id": trial_id, **log.row(live=state.live(log))} for trial_id, log in logs]
     placed = sorted({name for row in rows for name in row if "@" in name})
     return pa.Table.from_pylist(rows, schema=_trial_schema(configs, placed, experiment))
 
@@ -139,7 +141,7 @@ def _trial_schema(
 
 def _groups(logs: _Logs) -> Iterator[_Logs]:
     """The trials of each row group of epochs."""
-    group: list[tuple[str, TrialLog]] = []
+    group: list[tuple[str, TrialState]] = []
     rows = 0
     for item in logs:
         group.append(item)

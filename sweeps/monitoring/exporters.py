@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any, NamedTuple, Protocol
 
 from sweeps.errors import UsageError
-from sweeps.journal.state import Book
+from sweeps.journal.state import SweepState
 from sweeps.monitoring.throughput import ended
 
 Row = Mapping[str, Any]
@@ -49,21 +49,21 @@ class ExportDispatcher:
 
     Args:
         exporters: whom to tell.
-        book: the ledger's; what it holds already is told first.
+        state: the ledger's; what it holds already is told first.
         say: told of a exporter that is left behind; must not raise.
     """
 
     def __init__(
-        self, exporters: Sequence[Exporter], book: Book, say: Callable[[str], None]
+        self, exporters: Sequence[Exporter], state: SweepState, say: Callable[[str], None]
     ) -> None:
-        self._book = book
+        self._book = state
         self._sent: dict[str, ExportPosition] = {}
         self._lines = [_Line(exporter, say) for exporter in exporters]
-        for trial_id, _ in book.rows() if exporters else ():
+        for trial_id, _ in state.rows() if exporters else ():
             self._send(trial_id)
 
     def record(self, record: Mapping[str, Any]) -> None:
-        """Tell what has become of the trials of ``record``, which the book has entered."""
+        """Tell what has become of the trials of ``record``, which the state has entered."""
         if not self._lines:
             return
         if record["type"] == "segment":

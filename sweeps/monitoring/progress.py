@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hedgecore.experiment import Experiment
-from sweeps.journal.state import TrialLog
+from sweeps.journal.state import TrialState
 from sweeps.text import echo, printable
 
 
@@ -22,7 +22,7 @@ class State:
     """A sweep at one moment; times are of ``time.monotonic``, in seconds."""
 
     experiment: Experiment[Any, Any]
-    trials: Mapping[str, TrialLog]
+    trials: Mapping[str, TrialState]
     total: int
     running: int
     began: float
@@ -47,7 +47,7 @@ def default() -> Progress:
     return LivePanel() if sys.stdout.isatty() else PlainLines()
 
 
-class Paced:
+class ThrottledProgress:
     """Shows what ``state`` returns, at most every ``pause`` seconds and a twentieth of the time.
 
     A state takes a look at every trial; a sweep of thousands has many events a second.
@@ -197,7 +197,7 @@ def _best_table(state: State) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for header in (*axes, wording.beside, f"best {wording.loss}", "epoch", "status"):
         table.add_column(header, justify="right" if header != "status" else "left")
-    groups: dict[tuple[Any, ...], tuple[float, TrialLog]] = {}
+    groups: dict[tuple[Any, ...], tuple[float, TrialState]] = {}
     for log in state.trials.values():
         best = log.best()
         if best is None or not state.experiment.contends(log.config):
@@ -216,7 +216,7 @@ def _best_table(state: State) -> Table:
     return table
 
 
-def _ending(log: TrialLog, experiment: Experiment[Any, Any]) -> str:
+def _ending(log: TrialState, experiment: Experiment[Any, Any]) -> str:
     row = log.row(live=True)
     if row["status"] == "completed":
         return f"{experiment.ending(row)} after {row['epochs']} epochs"

@@ -21,7 +21,7 @@ from rich.text import Text
 from sweeps.errors import UsageError
 from sweeps.journal.layout import readable_storage
 from sweeps.journal.lock_holder import Driver, driver
-from sweeps.journal.state import TrialLog, cell
+from sweeps.journal.state import TrialState, cell
 from sweeps.monitoring.throughput import Rule, Tallies, Tally
 from sweeps.signals import interruptible
 from sweeps.text import echo_all, printable
@@ -122,9 +122,9 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
     """
     storage = readable_storage(storage)
     tally, starts = (tallies or Tallies(storage)).look()
-    record = tally.book.manifest
+    record = tally.state.manifest
     manifest: Mapping[str, Any] = record["content"] if record else {}
-    holder = driver(storage, closed=tally.book.closed)
+    holder = driver(storage, closed=tally.state.closed)
     live = holder is not None and holder.alive is not False
     rule = Rule.of(manifest)
     trials = tally.trials()
@@ -134,8 +134,8 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
     unknown = tally.foreseen(rule, _limit(manifest, trials)) * (total - len(trials))
     epochs_left = unknown + sum(tally.expected(i, rule) for i in trials)
     now = time.time() if now is None else now
-    pace = tally.pace(now) if live and tally.book.running else None
-    rate = 60 * len(tally.book.running) / pace if pace else None
+    pace = tally.pace(now) if live and tally.state.running else None
+    rate = 60 * len(tally.state.running) / pace if pace else None
     if pace:  # epochs that are under way have been trained in part
         epochs_left = max(
             0.0, epochs_left - sum(now - began for began in tally.began.values()) / pace
@@ -227,13 +227,13 @@ def _total(manifest: Mapping[str, Any], tally: Tally, trial_count: int) -> int:
     return max(trial_count, manifest["trials"] or proposed * len(manifest["seeds"]))
 
 
-def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialLog]) -> int:
+def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialState]) -> int:
     """Epochs of a trial that is not known yet, at most."""
     epochs = manifest["study"]["training"]["epochs"] if manifest else 0
     return max((log.entry["limit"] for log in trials.values()), default=epochs)
 
 
-def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialLog]) -> Rung:
+def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialState]) -> Rung:
     trial_ids = {
         i for i, log in trials.items() if epoch in log.epochs and log.entry["limit"] > epoch
     }
@@ -241,13 +241,13 @@ def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialLog]) -> Rung:
     return Rung(
         epoch=epoch,
         reached=len(trial_ids | judged),
-        went_on=tally.book.rungs[epoch][True] if judged else 0,
+        went_on=tally.state.rungs[epoch][True] if judged else 0,
         stopped=tally.stopped[epoch],
     )
 
 
 def _failures(tally: Tally) -> Iterator[Failure]:
-    for trial_id, log in tally.book.rows():
+    for trial_id, log in tally.state.rows():
         if log.ended == "failed" and log.end:
             error = log.end.get("error", "no reason recorded")
             yield Failure(trial_id=trial_id, config=log.config, error=error)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from sweeps.journal.state import Book, TrialLog
+from sweeps.journal.state import SweepState, TrialState
 from sweeps.journal.tail import Tail
 
 RECENT = 300.0
@@ -42,7 +42,7 @@ class Tally:
     """What equal code computed, and when.
 
     Args:
-        book: the trials.
+        state: the trials.
         withdrawn: trials that have left the space unfinished.
         passed: the last rung at which a trial was told to go on.
         judged: trials by rung at which something was decided.
@@ -54,7 +54,7 @@ class Tally:
         losses: workers that died, by whether their node died with them.
     """
 
-    book: Book
+    state: SweepState
     withdrawn: set[str] = field(default_factory=set)
     passed: dict[str, int] = field(default_factory=dict)
     judged: dict[int, set[str]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Tally:
     @classmethod
     def of(cls, core: str) -> Self:
         """Nothing yet, of what the code ``core`` computes."""
-        return cls(Book(core))
+        return cls(SweepState(core))
 
     def apply(self, record: Mapping[str, Any]) -> None:
         """Take note of ``record``, which is of this code."""
@@ -96,19 +96,19 @@ class Tally:
             self.withdrawn.update(record["trials"])
         elif kind == "closed":
             self.closed = True
-        self.book.apply(record)
+        self.state.apply(record)
 
-    def trials(self) -> dict[str, TrialLog]:
+    def trials(self) -> dict[str, TrialState]:
         """Those of the space, and those that came to their end while they were."""
-        logs = self.book.trials.items()
+        logs = self.state.trials.items()
         return {i: log for i, log in logs if i not in self.withdrawn or log.ended}
 
     def standing(self, trial_id: str, rule: Rule, *, live: bool) -> str:
         """Where a trial stands, in the words of :data:`sweeps.monitoring.status.STANDINGS`."""
-        log = self.book.trials[trial_id]
+        log = self.state.trials[trial_id]
         if how := ended(log):
             return how
-        if live and trial_id in self.book.running:
+        if live and trial_id in self.state.running:
             return "running"
         epoch = max(log.epochs, default=0)
         if rule.logged and epoch in rule.rungs and self.passed.get(trial_id, 0) < epoch:
@@ -117,7 +117,7 @@ class Tally:
 
     def expected(self, trial_id: str, rule: Rule) -> float:
         """Epochs that a trial is still expected to train."""
-        log = self.book.trials[trial_id]
+        log = self.state.trials[trial_id]
         epoch, limit = max(log.epochs, default=0), log.entry["limit"]
         if log.audited:
             return 0.0 if log.end else max(0, limit - epoch)
@@ -138,14 +138,14 @@ class Tally:
             expected += chance * (stop - epoch)
             epoch = stop
             if stop < limit and stop > passed:
-                counts = self.book.rungs.get(stop, Counter()) if rule.logged else Counter[bool]()
+                counts = self.state.rungs.get(stop, Counter()) if rule.logged else Counter[bool]()
                 chance *= (1 + counts[True]) / (rule.factor + counts.total())
         return expected
 
     def pace(self, now: float) -> float | None:
         """Seconds that one worker took for one epoch of late; None if that is not known."""
         # Whole segments only: what a worker is in the middle of counts neither way.
-        latest = self.segments[-max(1, len(self.book.running)) :]
+        latest = self.segments[-max(1, len(self.state.running)) :]
         recent = [segment for segment in self.segments if segment[0] > now - RECENT]
         chosen = max(latest, recent, key=len)
         epochs = sum(segment[1] for segment in chosen)
@@ -206,7 +206,7 @@ class Tallies:
         return self._tallies[self._core], self._starts
 
 
-def ended(log: TrialLog) -> str | None:
+def ended(log: TrialState) -> str | None:
     """How the trial ended; None also where a limit that has grown lets it go on."""
     truncated = log.end is not None and log.end.get("truncated")
     if log.ended == "completed" and truncated and log.entry["limit"] > max(log.epochs, default=0):

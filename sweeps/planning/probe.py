@@ -21,7 +21,7 @@ from typing import Any
 
 from hedgecore.config import from_mapping, to_mapping
 from hedgecore.experiment import Experiment, Study
-from hedgecore.fingerprints import sha256
+from hedgecore.fingerprints import tensor_sha256
 from hedgecore.threads import one_thread
 from sweeps import origin
 from sweeps.errors import UsageError
@@ -161,7 +161,7 @@ def _timed(
     began = time.process_time()
     preparation = swept_experiment.prepare(parts[0], seed=0)
     prepared = time.process_time() - began
-    theta_0 = sha256(preparation.files["theta_0"].values())
+    theta_0 = tensor_sha256(preparation.files["theta_0"].values())
     epochs = []
     for part in parts:
         trial = {"study": to_mapping(part), "theta_0_sha256": theta_0}

@@ -17,8 +17,8 @@ from sweeps.journal.history import History
 from sweeps.journal.journal import Extent
 from sweeps.journal.layout import check_name
 from sweeps.journal.manifest import copies
-from sweeps.journal.preparations import Facts, Filed
-from sweeps.journal.state import Book
+from sweeps.journal.preparations import Facts, StoredPreparation
+from sweeps.journal.state import SweepState
 from sweeps.journal.storage import Lock, WriteError, replace, tidy
 from sweeps.journal.tables import write_tables
 from sweeps.journal.writer import Writer
@@ -55,7 +55,7 @@ class Ledger:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.storage = storage
-        self.book = Book(core)
+        self.state = SweepState(core)
         self.engine = engine
         self._experiment = experiment
         self.follow: Callable[[Record], None] = lambda record: None
@@ -72,7 +72,7 @@ class Ledger:
             self.append({"type": "start", "core": core}, logged=True)
             if engine:
                 self.append(*engine.pending)
-            self._checkpoints.tidy({i: log.checkpoint for i, log in self.book.trials.items()})
+            self._checkpoints.tidy({i: log.checkpoint for i, log in self.state.trials.items()})
         except BaseException:
             self._lock.close()
             raise
@@ -83,7 +83,7 @@ class Ledger:
             if record["type"] == "manifest":
                 accept(record["content"])
             # What follows from a record is in the log itself, or pending.
-            if self.book.apply(record) and self.engine:
+            if self.state.apply(record) and self.engine:
                 self.engine.apply(record)
         return history.extent
 
@@ -101,13 +101,13 @@ class Ledger:
             record = todo[done]
             if not logged:
                 self._writer.append(record)
-            if self.book.apply(record) and self.engine:
+            if self.state.apply(record) and self.engine:
                 todo += self.engine.apply(record)
             done += 1
         self.check()
         self._writer.commit()
         touched = {i for record in todo for i in _concerned(record)}
-        self._checkpoints.tidy({i: self.book.trials[i].checkpoint for i in touched})
+        self._checkpoints.tidy({i: self.state.trials[i].checkpoint for i in touched})
         for record in todo:
             self.follow(record)
         self._changed = True
@@ -118,7 +118,7 @@ class Ledger:
         """Log ``record``, which nobody waits for: a crash may forget it."""
         self.check()
         self._writer.append(_timed(record))
-        self.book.apply(record)
+        self.state.apply(record)
 
     def snapshot(self) -> None:
         """Rewrite both tables if anything changed; due again after 20 times what that took."""
@@ -126,7 +126,7 @@ class Ledger:
             return
         began = self._clock()
         self.check()
-        write_tables(self.storage, self.book, self._experiment, sums=self._sums)
+        write_tables(self.storage, self.state, self._experiment, sums=self._sums)
         self._changed = False
         self._due = self._clock() + max(2.0, 20 * (self._clock() - began))
 
@@ -150,8 +150,8 @@ class Ledger:
                 self._writer.abandon()
                 return
             self._writer.close()
-            if self._writer.sound:  # else the book knows more than the disk
-                self.book.apply({"type": "close"})
+            if self._writer.sound:  # else the state knows more than the disk
+                self.state.apply({"type": "close"})
                 self._changed = True
                 self.snapshot()
                 self._sums.settle()
@@ -168,7 +168,7 @@ class Ledger:
 
     def named_models(self) -> dict[str, str]:
         """sha256 (hex) of every model that the log names, by trial id."""
-        logs = self.book.trials.items()
+        logs = self.state.trials.items()
         return {i: log.end["model"] for i, log in logs if log.end and "model" in log.end}
 
     def has_model(self, trial_id: str, digest: str) -> bool:
@@ -186,7 +186,7 @@ class Ledger:
 
     def checkpoint(self, trial_id: str) -> bytes | None:
         """Where the log says that ``trial_id`` can go on; None if that cannot be had."""
-        digest = self.book.trials[trial_id].checkpoint
+        digest = self.state.trials[trial_id].checkpoint
         return self._checkpoints.load(trial_id, digest) if digest else None
 
     def keep_preparation(self, key: str, facts: Facts, preparation: Preparation) -> None:
@@ -196,35 +196,35 @@ class Ledger:
             UsageError: prepared before by equal code, it was something else.
         """
         self.check()
-        record = self.book.prepared.get(key)
+        record = self.state.prepared.get(key)
         if record and record["identity"] != facts.identity:
             raise UsageError(
                 f"study/{key}, prepared again, is not what it was: restore the folder from a "
                 "copy, or compute the sweep anew in another --storage"
             )
-        files = Filed.write(self.storage / "study" / key, facts, preparation)
+        files = StoredPreparation.write(self.storage / "study" / key, facts, preparation)
         self.append({"type": "prepared", "key": key, "identity": facts.identity, "files": files})
 
-    def preparation(self, key: str) -> Filed | None:
+    def preparation(self, key: str) -> StoredPreparation | None:
         """What an earlier driver filed as ``key``; None if there is nothing whole.
 
         Raises:
             UsageError: it is not what the log names.
         """
-        return Filed.read(self.storage / "study" / key, self.book.prepared.get(key))
+        return StoredPreparation.read(self.storage / "study" / key, self.state.prepared.get(key))
 
     def keep_manifest(self, content: Mapping[str, Any], space: str) -> None:
         """Log what the sweep is made with, and copy it for people; see :meth:`copy_manifest`."""
-        before = self.book.manifest
+        before = self.state.manifest
         if before is None or _undated(before["content"]) != _undated(content):
             self.append({"type": "manifest", "content": dict(content), "space": space})
         self.copy_manifest()
 
     def copy_manifest(self) -> None:
         """Let ``manifest.json`` and ``space.yaml`` be what the log says of them."""
-        assert self.book.manifest is not None
+        assert self.state.manifest is not None
         self.check()
-        for name, data in copies(self.book.manifest).items():
+        for name, data in copies(self.state.manifest).items():
             path = self.storage / name
             if not holds(path, data):
                 replace(path, data, announce=self._sums.announce(name))

@@ -12,7 +12,7 @@ from hedgecore.rng import numpy_stream
 from sweeps.errors import UsageError
 from sweeps.journal.manifest import trial_id
 from sweeps.journal.preparations import Facts
-from sweeps.journal.state import TrialLog
+from sweeps.journal.state import TrialState
 from sweeps.planning.plan import Plan, TrialPlan
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger, Record
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sweeps.scheduling.optuna_search import OptunaSearch, Outcome
 
 
-class Roster:
+class TrialQueue:
     """Enters the trials of ``plan`` in the ledger, all at once or as a search proposes them.
 
     Args:
@@ -128,12 +128,12 @@ class Roster:
     @property
     def running(self) -> int:
         """Trials that are on a worker now."""
-        return len(self._ledger.book.running)
+        return len(self._ledger.state.running)
 
     @property
-    def logs(self) -> dict[str, TrialLog]:
+    def logs(self) -> dict[str, TrialState]:
         """What the log says of each; the storage may hold others, of a wider space."""
-        return {i: self._ledger.book.trials[i] for i in self.trials}
+        return {i: self._ledger.state.trials[i] for i in self.trials}
 
     def spec(self, identifier: str) -> dict[str, Any]:
         """What a worker needs to know of a trial, as plain data."""
@@ -179,7 +179,7 @@ class Roster:
 
     def _check(self, record: Record) -> None:
         """Refuse a trial of the log that is to start from something else than it did."""
-        log = self._ledger.book.trials.get(record["trial_id"])
+        log = self._ledger.state.trials.get(record["trial_id"])
         if log is None:
             return
         trial = self.trials[record["trial_id"]]
@@ -195,12 +195,12 @@ class Roster:
         return json.dumps(self._plan.group(trial))
 
     def _is_entered(self, record: Record) -> bool:
-        log = self._ledger.book.trials.get(record["trial_id"])
+        log = self._ledger.state.trials.get(record["trial_id"])
         return log is not None and log.entry == record and self._is_there(record["trial_id"])
 
     def _is_there(self, identifier: str) -> bool:
-        book = self._ledger.book
-        return identifier in book.trials and identifier not in book.withdrawn
+        state = self._ledger.state
+        return identifier in state.trials and identifier not in state.withdrawn
 
     def _resume(self) -> None:
         """Make again the proposals of earlier driver starts, from the same outcomes."""
@@ -220,7 +220,7 @@ class Roster:
         """Proposals that the log does not hold, or holds as made from other outcomes."""
         if self._search is None:
             return []
-        logged = self._ledger.book.proposals
+        logged = self._ledger.state.proposals
         records = [self._search.record(number) for number in self._proposals]
         return [record for record in records if logged.get(record["number"]) != record]
 
@@ -247,7 +247,7 @@ class Roster:
         """
         from sweeps.scheduling.optuna_search import Outcome
 
-        logs = [self._ledger.book.trials[i] for i in self._proposals[number]]
+        logs = [self._ledger.state.trials[i] for i in self._proposals[number]]
         failed = [log for log in logs if log.ended == "failed"]
         if any("diverged" not in (log.end or {}) for log in failed):
             return Outcome(state="failed", values=None, steps={})
@@ -262,7 +262,7 @@ class Roster:
         means = tuple(fmean(column) for column in columns)
         return Outcome(state="complete", values=means, steps=steps)
 
-    def _steps(self, logs: list[TrialLog]) -> dict[int, float]:
+    def _steps(self, logs: list[TrialState]) -> dict[int, float]:
         """The compared value at every rung, mean over seeds; one that ended keeps its last."""
         metric = self._plan.space.scheduler.metric if self._plan.space.scheduler else ""
         # A further seed of a configuration that was stopped has no epochs.
@@ -276,7 +276,7 @@ class Roster:
         }
 
 
-def _objective(log: TrialLog, name: str) -> float:
+def _objective(log: TrialState, name: str) -> float:
     """``name`` of a trial, if it is of an epoch then of the one that validated best."""
     return _number({**(log.best() or {}), **log.facts, **(log.end or {})}.get(name))
 

@@ -39,7 +39,7 @@ def begun_with(plan: Plan, ledger: Ledger) -> list[Outcome]:
     question = digest(
         [plan.space.search.warm_start, list(plan.objectives), list(plan.space.space)]
     )
-    record = ledger.book.warm
+    record = ledger.state.warm
     if record is None or record["asked"] != question:
         record = {"type": "warm", "asked": question, "rows": earlier(plan)}
         ledger.append(record)

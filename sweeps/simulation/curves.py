@@ -15,8 +15,8 @@ from jaxtyping import Float
 from hedgecore.rng import numpy_stream
 from sweeps.errors import UsageError
 from sweeps.journal import bounds
-from sweeps.journal.state import TrialLog
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.state import TrialState
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import Plan, plan
 from sweeps.scheduling.asha import Asha
 from sweeps.scheduling.engine import Engine
@@ -218,11 +218,11 @@ def _check_size(epochs: int) -> None:
 
 
 def _recorded(storage: Path, trials: int | None) -> Source:
-    recorded = Recorded.read(storage)
+    recorded = StoredSweep.read(storage)
     scheduler, rungs = recorded.manifest["scheduler"], recorded.manifest["rungs"]
     metric = next(iter(scheduler.values()))["metric"] if scheduler else "val_loss"
     curves = [
-        _curve(log, metric) for log in recorded.book.trials.values() if log.epochs or log.end
+        _curve(log, metric) for log in recorded.state.trials.values() if log.epochs or log.end
     ]
     if len(curves) < (trials or 1):
         raise UsageError(
@@ -239,7 +239,7 @@ def _recorded(storage: Path, trials: int | None) -> Source:
     )
 
 
-def _curve(log: TrialLog, metric: str) -> Curve:
+def _curve(log: TrialState, metric: str) -> Curve:
     rows = log.rows(audit=True)
     entry = log.entry
     if not all(isinstance(row.get("seconds"), int | float) and metric in row for row in rows):

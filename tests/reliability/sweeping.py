@@ -21,7 +21,7 @@ import analysis
 from sweeps.experiments import experiment
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.journal import read
-from sweeps.journal.state import Book
+from sweeps.journal.state import SweepState
 from sweeps.monitoring.progress import PlainLines, State
 from sweeps.outcome import SOME_FAILED
 
@@ -187,15 +187,15 @@ def same(storage: Path, reference: Path) -> None:
 
 def acknowledged(lines: Sequence[str], storage: Path) -> int:
     """I1: how many ends of trials a driver told of in ``lines``; its log tells of each alike."""
-    book = Book(code_identity("tickets"))
+    state = SweepState(code_identity("tickets"))
     for record in read(storage):
-        book.apply(record)
+        state.apply(record)
     again = io.StringIO()
     with redirect_stdout(again):
         PlainLines().update(
             State(
                 experiment=experiment("tickets"),
-                trials=book.trials,
+                trials=state.trials,
                 total=0,
                 running=0,
                 began=0.0,

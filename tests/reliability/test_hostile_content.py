@@ -76,7 +76,7 @@ def test_nothing_is_kept_or_loaded_under_a_forged_name(tmp_path, name):
         lambda: Checkpoints(storage).keep(name, b"new"),
         lambda: Checkpoints(storage).load(name, "0" * 64),
         lambda: Checkpoints(storage).load("0" * 16, name),
-        lambda: preparations.Filed.read(storage / "study" / str(name), None),
+        lambda: preparations.StoredPreparation.read(storage / "study" / str(name), None),
     ):
         with pytest.raises(UsageError, match="names a "):
             call()

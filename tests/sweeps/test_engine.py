@@ -94,7 +94,7 @@ def audited(group):
 
 @dataclass
 class Driver:
-    """What ledger, roster and lanes are to an engine, with a list for a disk and dice for time."""
+    """What ledger, queue and lanes are to an engine, with a list for a disk and dice for time."""
 
     space: Space
     log: list = field(default_factory=list)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from sweeps.errors import UsageError
-from sweeps.journal.state import Book
+from sweeps.journal.state import SweepState
 from sweeps.monitoring.exporters import ExportDispatcher, ExportPosition
 from sweeps.monitoring.mlflow import MLflow
 from sweeps.monitoring.tensorboard import TensorBoard
@@ -71,12 +71,12 @@ def follow(made, *sessions, say=lambda text: None):
     """Driver starts that each record more, the exporters the same or made anew."""
     log = []
     for records in sessions:
-        book = Book("c")
+        state = SweepState("c")
         for record in log:
-            book.apply(record)
-        told = ExportDispatcher(made(), book, say)
+            state.apply(record)
+        told = ExportDispatcher(made(), state, say)
         for record in (START, *records):
-            book.apply(record)
+            state.apply(record)
             told.record(record)
         log += [START, *records]
         told.close()

@@ -13,7 +13,7 @@ from sweeps.inspection.verify import verify
 from sweeps.journal import lock_holder
 from sweeps.monitoring.status import status
 from sweeps.scheduling.ledger import Ledger
-from sweeps.scheduling.trials import Roster
+from sweeps.scheduling.trials import TrialQueue
 
 OURS = tuple(
     str(Path(package.__file__).parent)
@@ -101,6 +101,6 @@ def test_no_line_runs_more_often_a_trial_in_a_larger_sweep(steep, algorithm):
 
 def test_a_look_at_every_trial_for_each_would_be_noticed(steep, monkeypatch):
     """The control."""
-    spec = Roster.spec
-    monkeypatch.setattr(Roster, "spec", lambda self, known: self.left and spec(self, known))
+    spec = TrialQueue.spec
+    monkeypatch.setattr(TrialQueue, "spec", lambda self, known: self.left and spec(self, known))
     assert [*steep("random")] == ["the sweep"]

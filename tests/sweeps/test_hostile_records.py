@@ -17,7 +17,7 @@ from sweeps.inspection.verify import verify
 from sweeps.journal import lines
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.history import History
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.monitoring.status import lines as status_lines
 from sweeps.monitoring.status import status
 from sweeps.planning.plan import plan
@@ -75,12 +75,12 @@ def mutations(record):
 def read_all(storage: Path, space: Path, *, trains: bool) -> None:
     """Whatever folds a log into a state; a replay only if it ``trains``."""
     status_lines(status(storage))
-    recorded = Recorded.read(storage)
+    recorded = StoredSweep.read(storage)
     verified = verify(storage)
     assert all("\n" not in line for line in verified.lines())
     source(storage)
     if trains:
-        replay(storage, next(iter(recorded.book.trials)))
+        replay(storage, next(iter(recorded.state.trials)))
     planned = plan(space)
     name = planned.space.experiment
     ledger = Ledger(

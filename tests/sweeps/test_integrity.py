@@ -11,9 +11,9 @@ import sweeps
 from sweeps import Silent, UsageError
 from sweeps.inspection.verify import verify
 from sweeps.journal.journal import read
-from sweeps.journal.preparations import Filed
+from sweeps.journal.preparations import StoredPreparation
 from sweeps.journal.storage import WriteError
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 
 
 class Recording(Silent):
@@ -34,17 +34,17 @@ def finished(tmp_path_factory):
 def test_a_preparation_is_read_only_as_the_log_names_it(finished, tmp_path):
     (folder,) = (finished / "study").iterdir()
     (record,) = [r for r in read(finished) if r["type"] == "prepared"]
-    assert Filed.read(folder, record) is not None
-    assert Filed.read(folder, None) is None
+    assert StoredPreparation.read(folder, record) is not None
+    assert StoredPreparation.read(folder, None) is None
     for name in record["files"]:
         copy = shutil.copytree(folder, tmp_path / name / folder.name)
         content = (copy / name).read_bytes()
         (copy / name).unlink()
-        assert Filed.read(copy, record) is None
+        assert StoredPreparation.read(copy, record) is None
         for damaged in (content[:50], b"", b"[]", b"\xff\xfe", content + b" "):
             (copy / name).write_bytes(damaged)
             with pytest.raises(UsageError, match=r"not what was recorded .*remove .*prepare it"):
-                Filed.read(copy, record)
+                StoredPreparation.read(copy, record)
 
 
 def test_a_model_that_is_gone_is_trained_again_to_the_last_bit(finished, tmp_path):
@@ -98,7 +98,7 @@ def test_a_model_that_was_changed_is_trained_again_to_the_last_bit(finished, tmp
 
 def test_a_model_that_cannot_be_trained_again_is_lost_and_said(finished, tmp_path):
     copy = shutil.copytree(finished, tmp_path / "out")
-    known = next(i for i, log in Recorded.read(copy).book.trials.items() if log.end)
+    known = next(i for i, log in StoredSweep.read(copy).state.trials.items() if log.end)
 
     def change(record):
         mine = record["type"] == "segment" and record["trial_id"] == known and "end" in record

@@ -63,7 +63,7 @@ def write(storage, *records, core="c"):
     for record in records:
         ledger.append(record)
     ledger.close()
-    return ledger.book
+    return ledger.state
 
 
 def test_a_trial_becomes_one_row_and_its_epochs_one_each(tmp_path):

@@ -13,7 +13,7 @@ from sweeps.driver import engine_for
 from sweeps.experiments import experiment
 from sweeps.inspection.replay import replay
 from sweeps.journal.code_identity import code_identity
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import plan
 from sweeps.scheduling.ledger import Ledger
 
@@ -48,7 +48,7 @@ def copy(swept, tmp_path):
 
 
 def ids(storage, status=None, audited=None):
-    logs = Recorded.read(storage).book.trials
+    logs = StoredSweep.read(storage).state.trials
     return [
         known
         for known, log in logs.items()
@@ -76,7 +76,7 @@ def test_the_sweep_under_test_has_trials_of_every_kind(swept):
 
 
 def test_every_trial_of_a_sweep_that_was_cut_and_resumed_is_bit_equal(swept):
-    logs = Recorded.read(swept).book.trials
+    logs = StoredSweep.read(swept).state.trials
     for known, log in logs.items():
         again = replay(swept, known)
         assert again.equal, again.lines()
@@ -94,7 +94,7 @@ def test_the_outcome_is_one_line_with_epochs_metrics_and_model(swept):
 
 def test_a_stopped_trial_runs_to_where_it_was_stopped(swept):
     (known, *_) = ids(swept, "stopped", audited=False)
-    stop = Recorded.read(swept).book.trials[known].stop
+    stop = StoredSweep.read(swept).state.trials[known].stop
     assert replay(swept, known).lines() == [f"bit-equal: {stop['epoch']} epochs"]
 
 
@@ -111,12 +111,12 @@ def test_a_failed_trial_fails_again_with_the_same_words(swept):
 
 
 def test_a_trial_that_waits_is_replayed_as_far_as_it_came(cut):
-    begun = [i for i, log in Recorded.read(cut).book.trials.items() if log.epochs]
+    begun = [i for i, log in StoredSweep.read(cut).state.trials.items() if log.epochs]
     assert all(replay(cut, known).lines() == ["bit-equal: 1 epochs"] for known in begun)
 
 
 def test_a_trial_without_an_epoch_cannot_be_compared(cut):
-    log = Recorded.read(cut).book.trials
+    log = StoredSweep.read(cut).state.trials
     (known, *_) = [i for i, trial in log.items() if not trial.epochs]
     with pytest.raises(UsageError, match=f"no epoch of trial {known} yet; replay it later"):
         replay(cut, known)
@@ -132,7 +132,7 @@ def test_a_row_that_was_changed_is_named_with_both_values(copy):
 
     edit_segments(copy, known, change)
     (line,) = replay(copy, known).lines()
-    now = Recorded.read(copy).book.trials[known].rows()[1]
+    now = StoredSweep.read(copy).state.trials[known].rows()[1]
     assert now["val_loss"] == 1.25
     assert line.startswith("differs at epoch 2 in val_loss: 1.25 recorded, ")
     assert line.endswith(" now")
@@ -189,7 +189,7 @@ def test_a_failure_that_does_not_come_again_is_named(copy):
     (known, *_) = ids(copy, "stopped", audited=False)
     failure = {"end": {"status": "failed", "error": "bad luck"}}
     edit_segments(copy, known, lambda record: record.update(failure))
-    epochs = len(Recorded.read(copy).book.trials[known].epochs)
+    epochs = len(StoredSweep.read(copy).state.trials[known].epochs)
     (line,) = replay(copy, known).lines()
     said = f"differs at epoch {epochs + 1} in what came of it: bad luck recorded, an epoch now"
     assert line == said
@@ -256,7 +256,7 @@ def test_another_torch_is_said_first(swept, monkeypatch):
 
 def test_a_study_that_is_not_that_of_the_id_is_said_first(copy):
     (known, *_) = ids(copy, "completed")
-    study = dict(Recorded.read(copy).manifest["study"])
+    study = dict(StoredSweep.read(copy).manifest["study"])
     edit_manifest(copy, study={**study, "pruning": {**study["pruning"], "min_kept": 8}})
     again = replay(copy, known)
     assert again.lines()[0] == (
@@ -273,7 +273,7 @@ def test_of_a_trial_that_lost_its_workers_only_the_epochs_are_compared(tmp_path)
     ledger = Ledger(
         storage, core=code_identity("tickets"), engine=engine, experiment=experiment("tickets")
     )
-    (known, *_) = [i for i, log in ledger.book.trials.items() if log.epochs and not log.end]
+    (known, *_) = [i for i, log in ledger.state.trials.items() if log.epochs and not log.end]
     for _ in range(4):
         ledger.append({"type": "begin", "trial_id": known, "epoch": 1})
         ledger.append({"type": "lost", "trial_id": known, "error": "killed", "node": False})

@@ -22,7 +22,7 @@ from hedgecore.rng import stream
 from sweeps import UsageError
 from sweeps.__main__ import cli, main
 from sweeps.bundle_commands import PASSPHRASE
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.sealing import ARCHITECTURES, seal_trial
 
 OVERRIDES = {
@@ -43,7 +43,7 @@ def storage(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trials(storage):
     """Ids of the two that were completed, and of the one that failed."""
-    logs = Recorded.read(storage).book.trials
+    logs = StoredSweep.read(storage).state.trials
     return sorted(logs, key=lambda known: (logs[known].ended != "completed", known))
 
 

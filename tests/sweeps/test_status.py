@@ -102,7 +102,7 @@ def test_an_epoch_that_says_neither_end_nor_checkpoint_leaves_its_trial_on_the_w
         assert standings(tmp_path) == {"running": 1}
     with driving(tmp_path, begin("a"), epoch, decision("a", 1, goes_on=False), trials=1):
         assert standings(tmp_path) == {"stopped": 1}
-        assert Tallies(tmp_path).look()[0].book.running == set()
+        assert Tallies(tmp_path).look()[0].state.running == set()
 
 
 def test_trials_that_left_the_space_count_only_if_they_had_ended(tmp_path):

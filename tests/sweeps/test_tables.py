@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sweeps.experiments import experiment
 from sweeps.journal import tables
-from sweeps.journal.state import Book, cell
+from sweeps.journal.state import SweepState, cell
 from sweeps.journal.tables import write_tables
 
 TICKETS = experiment("tickets")
@@ -40,29 +40,29 @@ def trials(draw):
 
 
 @st.composite
-def books(draw):
-    book = Book("c")
-    book.apply({"type": "start", "core": "c"})
+def states(draw):
+    state = SweepState("c")
+    state.apply({"type": "start", "core": "c"})
     drawn = draw(st.lists(trials(), max_size=8))
     for index, (config, rows, end, stop, audited) in enumerate(drawn):
         known = f"{index:016x}"
         entry = {"index": len(drawn) - index, "config": config, "limit": 9, "group": known}
-        book.apply({"type": "trial", "trial_id": known, **entry, "dense_val_loss": 0.5})
-        book.apply({"type": "begin", "trial_id": known, "epoch": 0})
+        state.apply({"type": "trial", "trial_id": known, **entry, "dense_val_loss": 0.5})
+        state.apply({"type": "begin", "trial_id": known, "epoch": 0})
         segment = {"type": "segment", "trial_id": known, "facts": {}, "rows": rows}
-        book.apply({**segment, **({"end": end} if end else {})})
+        state.apply({**segment, **({"end": end} if end else {})})
         if stop:
             decision = {"group": known, "trials": [known], "epoch": stop, "goes_on": False}
             more = {"ended": False, "value": None, "rank": 1, "of": 2}
-            book.apply({"type": "decision", **decision, **more})
+            state.apply({"type": "decision", **decision, **more})
             if audited:
-                book.apply({"type": "audit", "trials": [known]})
-    return book
+                state.apply({"type": "audit", "trials": [known]})
+    return state
 
 
-def by_rows(book):
+def by_rows(state):
     """Every row of both tables as a dictionary."""
-    logs = book.rows()
+    logs = state.rows()
     epochs = [
         {
             "trial_id": known,
@@ -73,23 +73,23 @@ def by_rows(book):
         for known, log in logs
         for row in log.rows(audit=True)
     ]
-    return [{"trial_id": known, **log.row(live=book.live(log))} for known, log in logs], epochs
+    return [{"trial_id": known, **log.row(live=state.live(log))} for known, log in logs], epochs
 
 
 def name(table):
     return f"{table}.parquet"
 
 
-@given(books(), st.sampled_from([1, 7, 2**15]))
+@given(states(), st.sampled_from([1, 7, 2**15]))
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80
 )
-def test_tables_hold_the_rows_of_the_log(tmp_path, book, size):
+def test_tables_hold_the_rows_of_the_log(tmp_path, state, size):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "ROW_GROUP", size)
         patch.setattr(tables, "_TRIALS", size)
-        write_tables(tmp_path, book, TICKETS)
-    for table, rows in zip(("trials", "epochs"), by_rows(book), strict=True):
+        write_tables(tmp_path, state, TICKETS)
+    for table, rows in zip(("trials", "epochs"), by_rows(state), strict=True):
         written = pq.read_table(tmp_path / name(table))
         assert written.equals(pa.Table.from_pylist(rows, schema=written.schema))
         assert {c for row in rows for c in row if "@" in c} == {
@@ -99,18 +99,18 @@ def test_tables_hold_the_rows_of_the_log(tmp_path, book, size):
 
 def swept(count, epochs=9):
     """Trials that all trained for so many epochs."""
-    book = Book("c")
-    book.apply({"type": "start", "core": "c"})
+    state = SweepState("c")
+    state.apply({"type": "start", "core": "c"})
     for index in range(count):
         known = f"{index:016x}"
         entry = {"index": index, "config": {"lr": 1 / (index + 1)}, "limit": epochs}
-        book.apply({"type": "trial", "trial_id": known, **entry, "group": known})
-        book.apply({"type": "begin", "trial_id": known, "epoch": 0})
+        state.apply({"type": "trial", "trial_id": known, **entry, "group": known})
+        state.apply({"type": "begin", "trial_id": known, "epoch": 0})
         rows = [
             dict.fromkeys(COLUMNS, 0.5) | {"epoch": n + 1, "best": True} for n in range(epochs)
         ]
-        book.apply({"type": "segment", "trial_id": known, "rows": rows, "facts": {}})
-    return book
+        state.apply({"type": "segment", "trial_id": known, "rows": rows, "facts": {}})
+    return state
 
 
 def test_no_more_than_a_row_group_is_held_at_a_time(tmp_path, monkeypatch):
@@ -152,6 +152,6 @@ def test_a_page_that_was_changed_is_noticed(tmp_path):
 
 
 def test_a_storage_without_trials_has_empty_tables(tmp_path):
-    write_tables(tmp_path, Book("c"), TICKETS)
+    write_tables(tmp_path, SweepState("c"), TICKETS)
     assert pq.read_table(tmp_path / "trials.parquet").num_rows == 0
     assert pq.read_table(tmp_path / "epochs.parquet").num_rows == 0

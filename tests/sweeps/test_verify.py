@@ -16,7 +16,7 @@ from sweeps.experiments import experiment
 from sweeps.inspection.verify import verify
 from sweeps.journal.checksums import Sums
 from sweeps.journal.code_identity import code_identity
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.scheduling.ledger import Ledger
 
 OVERRIDES = {
@@ -82,7 +82,7 @@ def said(storage, name, *, data=False):
 
 
 def completed(storage):
-    logs = Recorded.read(storage).book.trials
+    logs = StoredSweep.read(storage).state.trials
     return next(known for known, log in logs.items() if log.ended == "completed")
 
 
@@ -364,7 +364,7 @@ def test_many_faults_are_counted_and_three_are_shown(copy):
 
 
 def test_a_model_of_a_trial_that_a_crash_cut_off_is_no_fault(waiting):
-    logs = Recorded.read(waiting).book.trials
+    logs = StoredSweep.read(waiting).state.trials
     unfinished = next(known for known, log in logs.items() if log.ended is None)
     folder = waiting / "models" / unfinished
     folder.mkdir(parents=True)
@@ -375,8 +375,8 @@ def test_a_model_of_a_trial_that_a_crash_cut_off_is_no_fault(waiting):
 
 def checkpoint(storage):
     """The file of a trial that can go on."""
-    recorded = Recorded.read(storage)
-    logs = recorded.book.trials
+    recorded = StoredSweep.read(storage)
+    logs = recorded.state.trials
     known = next(i for i, log in logs.items() if log.checkpoint)
     (path,) = (storage / "checkpoints").glob(f"{known}-*")
     return path

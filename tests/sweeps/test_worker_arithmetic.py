@@ -11,12 +11,12 @@ from hedgecore.arithmetic import arithmetic
 from hedgecore.config import to_mapping
 from sweeps.errors import OtherArithmeticError, SweepError, UsageError
 from sweeps.execution import arithmetic as check
-from sweeps.execution.worker import Worker, accepted
+from sweeps.execution.worker import SegmentWorker, accepted
 from sweeps.experiments import experiment
 from sweeps.inspection.verify import verify
 from sweeps.journal import preparations
-from sweeps.journal.preparations import Filed
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.preparations import StoredPreparation
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.scheduling.ledger import Ledger
 
 
@@ -24,8 +24,8 @@ from sweeps.scheduling.ledger import Ledger
 def prepared(tmp_path):
     """Experiment, trial, facts and preparation of a sweep computed in this process."""
     run_locally(TINY, tmp_path / "s", stop_after=1)
-    recorded = Recorded.read(tmp_path / "s")
-    plan = recorded.plan(next(iter(recorded.book.trials.values())))
+    recorded = StoredSweep.read(tmp_path / "s")
+    plan = recorded.plan(next(iter(recorded.state.trials.values())))
     filed = recorded.filed(plan.preparation, recorded.core)
     preparation = filed.restore(recorded.experiment, plan.study)
     trial = {"trial_id": "a", "study": to_mapping(plan.study)}
@@ -68,10 +68,10 @@ def test_another_arithmetic_is_refused_with_the_part_and_the_cure(prepared, monk
 @pytest.mark.parametrize("part", PARTS)
 def test_other_data_are_blamed_on_the_arithmetic_that_made_them(tmp_path, monkeypatch, part):
     run_locally(TINY, tmp_path / "s", stop_after=1)
-    recorded = Recorded.read(tmp_path / "s")
-    plan = recorded.plan(next(iter(recorded.book.trials.values())))
+    recorded = StoredSweep.read(tmp_path / "s")
+    plan = recorded.plan(next(iter(recorded.state.trials.values())))
     filed = recorded.filed(plan.preparation, recorded.core)
-    other = Filed(replace(filed.facts, data_sha256="0" * 64), filed.files)
+    other = StoredPreparation(replace(filed.facts, data_sha256="0" * 64), filed.files)
     with pytest.raises(UsageError, match=r"prepared from other data, .*; restore that"):
         other.restore(recorded.experiment, plan.study)
     elsewhere = replace(arithmetic(), **{part: PARTS[part]})
@@ -94,7 +94,7 @@ def test_a_worker_that_is_refused_trains_nothing_and_ends_the_sweep():
         raise OtherArithmeticError("another arithmetic; use machines alike")
 
     job = {"trial": {"trial_id": "a"}, "start": 0, "stop": 1}
-    segment = Worker(refuse).segment(job, None)
+    segment = SegmentWorker(refuse).segment(job, None)
     assert segment == {"type": "refused", "reason": "another arithmetic; use machines alike"}
     with pytest.raises(SweepError, match="use machines alike"):
         accepted(segment)
@@ -110,12 +110,12 @@ def test_a_row_names_every_arithmetic_that_computed_it(tmp_path):
         {"type": "segment", "trial_id": "a", "rows": [row], "arithmetic": "aaaaaaaa"},
         {"type": "segment", "trial_id": "a", "rows": [{**row, "epoch": 2}], "arithmetic": "0" * 8},
     )
-    assert ledger.book.trials["a"].row(live=False)["arithmetic"] == "00000000+aaaaaaaa"
+    assert ledger.state.trials["a"].row(live=False)["arithmetic"] == "00000000+aaaaaaaa"
     ledger.close()
 
 
 def test_a_sweep_on_one_arithmetic_says_which(tmp_path):
     run_locally(TINY, tmp_path / "s", stop_after=2)
-    logs = Recorded.read(tmp_path / "s").book.trials.values()
+    logs = StoredSweep.read(tmp_path / "s").state.trials.values()
     assert {log.arithmetics for log in logs if log.epochs} == {frozenset({arithmetic().id})}
     assert verify(tmp_path / "s").ok

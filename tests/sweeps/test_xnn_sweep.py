@@ -24,7 +24,7 @@ from sweeps.experiments import experiment
 from sweeps.inspection.replay import replay
 from sweeps.inspection.verify import verify
 from sweeps.journal.preparations import Facts
-from sweeps.journal.stored_sweep import Recorded
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.monitoring.progress import State, _best_table
 from sweeps.planning.estimate import estimate
 from sweeps.planning.probe import probe
@@ -178,12 +178,12 @@ def test_the_manifest_has_the_baselines_of_every_seed(storage):
 
 
 def test_only_axes_that_are_swept_are_shown(storage):
-    book = Recorded.read(storage).book
+    trials = StoredSweep.read(storage).state.trials
     times = {"began": 0.0, "first_trial": 0.0}
-    state = State(experiment=experiment("xnn"), trials=book.trials, total=4, running=0, **times)
+    state = State(experiment=experiment("xnn"), trials=trials, total=4, running=0, **times)
     headers = ["clusters", "adj_weight", "lr", "best validation loss", "epoch", "status"]
     assert [column.header for column in _best_table(state).columns] == headers
-    few = {known: copy(log) for known, log in book.trials.items()}
+    few = {known: copy(log) for known, log in trials.items()}
     for log in few.values():
         config = {name: v for name, v in log.entry["config"].items() if name != "clusters"}
         log.entry = {**log.entry, "config": config}

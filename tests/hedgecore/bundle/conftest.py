@@ -70,7 +70,7 @@ def sealed(tmp_path, key, tensors, architectures) -> Callable[..., Path]:
         usual = {
             "tensors": tensors,
             "key": key,
-            "name": "desk",
+            "name": "dispatcher",
             "architecture": "linear",
             "sizes": {"widths": WIDTHS},
             "architectures": architectures,

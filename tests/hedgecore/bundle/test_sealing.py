@@ -126,7 +126,7 @@ def test_facts_beyond_a_megabyte_are_refused(sealed):
         sealed(facts={"notes": "x" * 2**20})
 
 
-@pytest.mark.parametrize("name", ["", "../desk", "a b", "x" * 65])
+@pytest.mark.parametrize("name", ["", "../dispatcher", "a b", "x" * 65])
 def test_the_name_of_a_line_is_a_plain_name(sealed, name):
     with pytest.raises(BundleError, match="name must be letters, digits"):
         sealed(name=name)
@@ -141,31 +141,34 @@ def test_a_version_names_the_manifest_it_replaces(sealed, trusted, manifest_of):
 
 
 def test_a_parent_of_another_line_is_refused(sealed, manifest_of):
-    with pytest.raises(BundleError, match="the parent is a model 'desk', not 'bank'"):
+    with pytest.raises(BundleError, match="the parent is a model 'dispatcher', not 'bank'"):
         sealed(name="bank", parent=manifest_of(sealed()))
 
 
 def test_an_older_version_than_the_last_accepted_is_refused(sealed, trusted, manifest_of):
     old = sealed()
     new = sealed(parent=manifest_of(old))
-    accepted = {"desk": Accepted.of(manifest_of(new))}
+    accepted = {"dispatcher": Accepted.of(manifest_of(new))}
     assert trusted(new, accepted=accepted).manifest.version == 2
-    with pytest.raises(BundleError, match="version 1 of 'desk' is older than version 2"):
+    with pytest.raises(BundleError, match="version 1 of 'dispatcher' is older than version 2"):
         trusted(old, accepted=accepted)
 
 
 def test_two_models_of_one_version_are_not_accepted_one_after_another(
     sealed, trusted, manifest_of
 ):
-    accepted = {"desk": Accepted.of(manifest_of(sealed()))}
-    with pytest.raises(BundleError, match="version 1 of 'desk' is another bundle of version 1"):
+    accepted = {"dispatcher": Accepted.of(manifest_of(sealed()))}
+    with pytest.raises(
+        BundleError, match="version 1 of 'dispatcher' is another bundle of version 1"
+    ):
         trusted(sealed(facts={}), accepted=accepted)
 
 
 def test_lines_of_models_age_by_themselves(sealed, trusted, manifest_of):
     newer = manifest_of(sealed(parent=manifest_of(sealed())))
     assert (
-        trusted(sealed(name="bank"), accepted={"desk": Accepted.of(newer)}).manifest.version == 1
+        trusted(sealed(name="bank"), accepted={"dispatcher": Accepted.of(newer)}).manifest.version
+        == 1
     )
 
 

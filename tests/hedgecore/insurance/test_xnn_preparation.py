@@ -6,7 +6,7 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from hedgecore.experiment import Preparation
-from hedgecore.fingerprints import sha256
+from hedgecore.fingerprints import tensor_sha256
 from hedgecore.insurance.data.applicants import SPLITS, Applicants
 from hedgecore.insurance.data.schema import FEATURES
 from hedgecore.insurance.data.synthetic import generate
@@ -19,7 +19,7 @@ from hedgecore.insurance.prepare import prepare, restore
 def equal(first, second):
     """Whether all tensors are equal to the last bit, NaN too, and in the same order."""
     kinds = [[(n, t.dtype, t.shape) for n, t in tensors.items()] for tensors in (first, second)]
-    return kinds[0] == kinds[1] and sha256(first.values()) == sha256(second.values())
+    return kinds[0] == kinds[1] and tensor_sha256(first.values()) == tensor_sha256(second.values())
 
 
 def same(first, second):

@@ -8,7 +8,7 @@ from safetensors.torch import load
 
 from hedgecore.config import to_mapping
 from hedgecore.experiment import Run
-from hedgecore.fingerprints import sha256
+from hedgecore.fingerprints import tensor_sha256
 from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.deployment import explained_classifier
 from hedgecore.insurance.experiment import XNN
@@ -23,7 +23,7 @@ def opened(study, preparation, checkpoint=None):
         "trial_id": "0123456789abcdef",
         "config": {"seed": 0},
         "study": to_mapping(study),
-        "theta_0_sha256": sha256(preparation.theta_0.values()),
+        "theta_0_sha256": tensor_sha256(preparation.theta_0.values()),
     }
     return XNN.open_run(trial, checkpoint, preparation=preparation, device="cpu")
 
