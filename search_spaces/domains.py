@@ -93,7 +93,7 @@ class LogUniform:
         if low <= 0:
             raise FieldError(
                 f"loguniform: low must be positive, got {show(low)}",
-                "write a small positive number such as 1.0e-6, or use uniform",
+                "write a small positive number such as 1e-6, or use uniform",
             )
         object.__setattr__(self, "low", float(low))
         object.__setattr__(self, "high", float(high))

@@ -29,7 +29,7 @@ def load(
 
     Args:
         path: a YAML file, or the name of a shipped space.
-        overrides: texts such as "space.lr.grid=[1.0e-3]", or Python values by dotted key, such
+        overrides: texts such as "space.lr.grid=[1e-3]", or Python values by dotted key, such
             as {"study.training.epochs": 20}; applied in their order.
     Raises:
         SpaceError: the file cannot be read or says something wrong; one line with place, key

@@ -1,7 +1,7 @@
 """Messages on mistakes: one line with place, key, condition, value and the cure.
 
 Where the cure is exact it stands at the end, after "; write " or as "; remove it", in the form of
-the place that it is for: ``lr: {grid: [1.0e-3]}`` in a file, a whole ``--set ...`` for one, an
+the place that it is for: ``lr: {grid: [1e-3]}`` in a file, a whole ``--set ...`` for one, an
 item of the mapping for a Python override.
 """
 
@@ -30,7 +30,7 @@ SET, OVERRIDES = "--set", "overrides"
 class SpaceError(ValueError):
     """A mistake in a space file or an override, said in one line.
 
-    For instance "tickets.yaml:14 space.lr: '1e-4' is text in YAML 1.1; write 1.0e-4".
+    For instance "tickets.yaml:14 space.lr: low must be positive, got 0; write ...".
     """
 
     def __init__(self, message: str) -> None:
@@ -176,7 +176,7 @@ class Places:
 
 
 def written_cure(place: str, key: str, target: str, write: object) -> str:
-    """The end of a message: "write lr: {grid: [1.0e-3]}", or "" where no cure is exact."""
+    """The end of a message: "write lr: {grid: [1e-3]}", or "" where no cure is exact."""
     if write is Cure.UNKNOWN:
         return ""
     if write is Cure.REMOVE:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from search_spaces import Asha, Domain, StockAsha
-from search_spaces.yaml_text import as_yaml, number_as_yaml, printable
+from search_spaces.yaml_text import as_yaml, printable
 
 _NAMES = {
     "asha": "ASHA",
@@ -78,8 +78,7 @@ def value(value: Any) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, float):
-        text = f"{value:g}"
-        return number_as_yaml(text) if "e" in text else text
+        return f"{value:g}"
     return as_yaml(value, plain=True)
 
 

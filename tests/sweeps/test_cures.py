@@ -145,4 +145,9 @@ def test_values_are_printed_as_yaml(tiny):
     first = sweeps.plan(tiny, overrides=axes).lines()[0]
     for shown in ("cost.unwind true, false", "hidden [8, 8], [16]", "epochs null, 2"):
         assert shown in first
-    assert as_yaml(1e-5) == "1.0e-05"
+    assert as_yaml(1e-5) == "1e-05"
+
+
+@pytest.mark.parametrize(("word", "value"), [("no", "false"), ("Off", "false"), ("yes", "true")])
+def test_a_boolean_of_yaml_1_1_is_cured_to_what_it_meant_there(word, value):
+    assert blamed(f"study.cost.unwind={word}").endswith(f"write --set study.cost.unwind={value}")
