@@ -6,7 +6,6 @@ are not finite, and Python's None are refused with the spelling to write instead
 
 import math
 import re
-from typing import ClassVar
 
 import yaml
 
@@ -28,7 +27,7 @@ _MOST_DIGITS = 400
 class CoreLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the tags of the core schema instead of those of YAML 1.1."""
 
-    yaml_implicit_resolvers: ClassVar = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own attribute
         None: [
             (f"tag:yaml.org,2002:{name}", re.compile(rf"({pattern})\Z"))
             for name, pattern in _SCHEMA.items()
