@@ -11,9 +11,10 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
+from hedgecore.registry import nearest
 from search_spaces.foreign_spellings import suggestion
 from search_spaces.foreign_spellings import values as listed
-from search_spaces.messages import Cure, FieldError, nearest
+from search_spaces.messages import Cure, FieldError
 from search_spaces.yaml_text import show, too_large
 
 Scalar: TypeAlias = bool | int | float | str | None

@@ -6,9 +6,8 @@ item of the mapping for a Python override.
 """
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import Enum
 
 from search_spaces.yaml_text import as_yaml, printable, shortened
@@ -212,14 +211,6 @@ def including(value: object, path: Sequence[str], item: object) -> dict[str, obj
     first, *tail = path
     items[first] = including(items.get(first), tail, item) if tail else item
     return items
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """The end of a message on an unknown ``name``: "did you mean 'pgd'? known: fgsm, pgd"."""
-    names = sorted(choices)
-    near = get_close_matches(name[:60], names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}known: {', '.join(names)}"
 
 
 def _parent(key: str) -> tuple[str, str]:
