@@ -17,6 +17,7 @@ import pandas as pd
 from analysis import columns_tickets, columns_xnn
 from analysis.columns import LATER, STATUSES, Column, Direction, Dtype
 from analysis.columns_tickets import EPOCHS, TEST_METRICS, TRIALS
+from analysis.errors import AnalysisError
 from analysis.escapes import excerpt
 
 __all__ = [
@@ -55,7 +56,7 @@ EXPERIMENTS: Mapping[str, Tables] = {
 }
 
 
-class ColumnError(ValueError):
+class ColumnError(AnalysisError, ValueError):
     """A column is unknown or absent; the message is one line and names the cure."""
 
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from hedgecore.errors import HedgesweepError
 from hedgecore.readings import readings
 from hedgecore.registry import suggestion, unknown
 
@@ -28,7 +29,7 @@ MOST = 1_000_000_000
 """Size of a whole number in a configuration."""
 
 
-class ConfigError(ValueError):
+class ConfigError(HedgesweepError, ValueError):
     """A value that a configuration cannot hold.
 
     Args:

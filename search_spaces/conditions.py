@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
+from hedgecore.errors import HedgesweepError
 from hedgecore.registry import nearest, suggestion
 from search_spaces.domains import Domain, RandInt, Value, distinct
 from search_spaces.foreign_spellings import values as listed
@@ -17,7 +18,7 @@ from search_spaces.yaml_text import show
 Conditions: TypeAlias = Mapping[str, Mapping[str, tuple[Value, ...]]]
 
 
-class ConditionError(ValueError):
+class ConditionError(HedgesweepError, ValueError):
     """A condition that cannot hold.
 
     Args:

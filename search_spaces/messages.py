@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from hedgecore.errors import HedgesweepError
 from search_spaces.yaml_text import as_yaml, printable, shortened
 
 _LONGEST_CURE = 2000
@@ -26,7 +27,7 @@ SET, OVERRIDES = "--set", "overrides"
 """Places of values from the command line and from Python."""
 
 
-class SpaceError(ValueError):
+class SpaceError(HedgesweepError, ValueError):
     """A mistake in a space file or an override, said in one line.
 
     For instance "tickets.yaml:14 space.lr: low must be positive, got 0; write ...".
@@ -69,7 +70,7 @@ class SpaceError(ValueError):
         return SpaceError.at(place, self.key, self.problem, write=self.write, target=self.target)
 
 
-class FieldError(ValueError):
+class FieldError(HedgesweepError, ValueError):
     """A mistake whose place is not known yet.
 
     Args:

@@ -15,6 +15,7 @@ from sweeps import origin as origin  # before every other import of ours
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hedgecore.errors import HedgesweepError
 from search_spaces import SpaceError
 from sweeps import environment as environment  # before Ray is imported
 from sweeps.errors import PreparationError, SweepError, UsageError
@@ -38,6 +39,7 @@ _LATER = {
 
 __all__ = [
     "Budget",
+    "HedgesweepError",
     "Plan",
     "PreparationError",
     "Silent",

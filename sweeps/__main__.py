@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 import sweeps
-from hedgecore.bundle.errors import BundleError
 from sweeps import origin, standard_output
 from sweeps.bundle_commands import (
     accepted_option,
@@ -21,9 +20,8 @@ from sweeps.bundle_commands import (
     seal_command,
     verify_bundle,
 )
-from sweeps.errors import PreparationError, SweepError, UsageError
+from sweeps.errors import UsageError
 from sweeps.exits import exit_with
-from sweeps.journal.storage import WriteError
 from sweeps.options import (
     cpus_option,
     exporters,
@@ -259,12 +257,9 @@ def main() -> None:
     try:
         _check_directory()
         cli.main(standalone_mode=False)
-    except (sweeps.SpaceError, UsageError) as error:
+    except sweeps.HedgesweepError as error:
         echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except (BundleError, PreparationError, SweepError, WriteError) as error:
-        echo(f"error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, sweeps.SpaceError | UsageError) else 1)
     except OSError as error:
         if error.errno not in standard_output.STREAM_ERRORS or error.filename is not None:
             raise

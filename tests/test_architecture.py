@@ -30,8 +30,8 @@ NEVER = {
 # Imports go downwards or stay within a unit; only the units of a base, 0, may meet each other.
 LAYERS = {
     "hedgecore": {
-        **dict.fromkeys(("rng", "readings", "registry", "config", "risk", "metrics"), 0),
-        **dict.fromkeys(("arithmetic", "experiment", "fingerprints", "threads"), 0),
+        **dict.fromkeys(("errors", "rng", "readings", "registry", "config", "risk"), 0),
+        **dict.fromkeys(("arithmetic", "experiment", "fingerprints", "metrics", "threads"), 0),
         **dict.fromkeys(("market", "training"), 1),
         **dict.fromkeys(("attacks", "pruning"), 2),
         **dict.fromkeys(("hedging", "insurance"), 3),
@@ -52,7 +52,7 @@ LAYERS = {
     },
     "analysis": {
         **dict.fromkeys(("bounds", "columns", "columns_tickets", "columns_xnn", "escapes"), 0),
-        **dict.fromkeys(("attacks", "files", "manifest", "pages", "statistics"), 0),
+        **dict.fromkeys(("attacks", "errors", "files", "manifest", "pages", "statistics"), 0),
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
         **dict.fromkeys(("arguments", "configurations", "load"), 2),
         **dict.fromkeys(("seeds", "selection", "wording"), 3),
