@@ -171,15 +171,15 @@ def run(
             queue.tell()
             if done:
                 search.close()
-        lost_models = rebuild(ledger, display.message) if done else {}
+        missing_models = rebuild(ledger, display.message) if done else {}
         ledger.check()  # else nobody would be told that all of it is gone
     return Sweep(
         storage=storage,
         plan=planned,
         trials=queue.logs if queue else {},
-        left=len(queue.left) if queue else len(planned.trials),
+        unfinished=len(queue.left) if queue else len(planned.trials),
         within_budget=done,
-        lost=lost_models,
+        missing_models=missing_models,
         seconds=time.monotonic() - began,
         study=search.study if search else None,
     )

@@ -23,11 +23,11 @@ class Sweep:
     storage: Path
     plan: Plan
     trials: Mapping[str, TrialState]
-    left: int
+    unfinished: int
     """Trials of the plan that have not come to their end."""
     within_budget: bool
     """Whether it ended by itself, not by its budget."""
-    lost: Mapping[str, str]
+    missing_models: Mapping[str, str]
     """Models that are missing or changed and were not trained again: the reason, by trial id."""
     seconds: float
     study: "optuna.Study | None" = None
@@ -45,16 +45,16 @@ class Sweep:
     def exit_status(self) -> int:
         """0 if every trial that ended completed or was stopped; 3 if some failed.
 
-        1 if trials failed and none completed, or if a model is lost.
+        1 if trials failed and none completed, or if a model is missing.
         """
         failed, completed = self.counts.get("failed", 0), self.counts.get("completed", 0)
-        if self.lost or (failed and not completed):
+        if self.missing_models or (failed and not completed):
             return NONE_COMPLETED
         return SOME_FAILED if failed else ALL_COMPLETED
 
     def problems(self) -> list[str]:
         """What kept trials from completing, one line each; none if nothing did."""
-        lines = [f"model of trial {trial_id}: {reason}" for trial_id, reason in self.lost.items()]
+        lines = [f"model of trial {trial_id}: {reason}" for trial_id, reason in self.missing_models.items()]
         errors = [
             (log.end or {})["error"] for log in self.trials.values() if log.ended == "failed"
         ]

@@ -292,9 +292,9 @@ def test_a_budget_ends_the_sweep_and_the_same_command_goes_on(ray_here, tiny, si
     short = sweeps.Budget(cpus=2, hours=4 / 3600)
     cut = sweeps.run(tiny, storage=out, overrides=longer, budget=short, progress=silent)
     assert not cut.within_budget
-    assert cut.left > 0
+    assert cut.unfinished > 0
     rest = sweeps.run(tiny, storage=out, overrides=longer, progress=silent)
-    assert (rest.within_budget, rest.left) == (True, 0)
+    assert (rest.within_budget, rest.unfinished) == (True, 0)
 
 
 def test_a_dense_baseline_that_diverges_is_one_clear_error(ray_here, tiny, silent, tmp_path):
@@ -316,7 +316,7 @@ def test_a_narrower_space_counts_its_own_trials_only(finished, silent, tmp_path)
     one = {"space.sparsity.grid": [0.8]}
     sweep = sweeps.run(space, storage=tmp_path / "out", overrides=one, progress=silent)
     assert sweep.counts == {"completed": 4}
-    assert sweep.left == 0
+    assert sweep.unfinished == 0
 
 
 def test_a_trial_that_asks_for_more_than_there_is_is_refused(ray_here, tiny, silent, tmp_path):
