@@ -148,7 +148,9 @@ def run_command(
         echo(f"{counts} in {sweep.seconds:.0f} s")
         echo(f"results in {storage}: next, hedgesweep report {shlex.quote(str(storage))}")
         if not sweep.within_budget:
-            echo(f"the budget is used up: the same command goes on with the {sweep.unfinished} left")
+            echo(
+                f"the budget is used up: the same command goes on with the {sweep.unfinished} left"
+            )
         for problem in sweep.problems():
             echo(f"error: {problem}", err=True)
         sys.exit(sweep.exit_status)

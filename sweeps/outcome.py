@@ -54,7 +54,10 @@ class Sweep:
 
     def problems(self) -> list[str]:
         """What kept trials from completing, one line each; none if nothing did."""
-        lines = [f"model of trial {trial_id}: {reason}" for trial_id, reason in self.missing_models.items()]
+        lines = [
+            f"model of trial {trial_id}: {reason}"
+            for trial_id, reason in self.missing_models.items()
+        ]
         errors = [
             (log.end or {})["error"] for log in self.trials.values() if log.ended == "failed"
         ]
