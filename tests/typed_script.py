@@ -168,3 +168,9 @@ def replay(storage: Path) -> Simulation:
     simulation = simulate(recorded.curves, recorded.rule, workers=8)
     assert_type(simulation.survivors, Mapping[int, frozenset[str]])
     return assert_type(simulation, Simulation)
+
+
+def misspell() -> None:
+    sweeps.rnu("tickets")  # type: ignore[attr-defined]
+    sweeps.run("tickets", storge="results")  # type: ignore[call-arg]
+    analysis.best_lr(3)  # type: ignore[arg-type]
