@@ -37,7 +37,7 @@ from sweeps.options import (
 )
 from sweeps.planning.budget import Budget
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
-from sweeps.text import echo, echo_all
+from sweeps.text import duration, echo, echo_all
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -147,7 +147,7 @@ def run_command(
     ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     with suppress(OSError):  # all is recorded, even if nobody listens any more
-        echo(f"{counts} in {sweep.seconds:.0f} s")
+        echo(f"{counts} in {duration(sweep.seconds)}")
         echo(f"results in {storage}: next, hedgesweep report {shlex.quote(str(storage))}")
         if not sweep.within_budget:
             echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
