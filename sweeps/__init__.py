@@ -16,7 +16,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import SpaceError
-from sweeps import environment as environment  # before Ray is imported
 from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.journal.storage import WriteError
 from sweeps.monitoring.progress import Silent

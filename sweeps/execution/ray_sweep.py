@@ -25,6 +25,7 @@ from sweeps.planning.plan import Plan
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
 from sweeps.scheduling.trials import TrialQueue
+from sweeps.text import duration
 
 # Lanes that a cluster is asked for; those for which there is no room wait, which is what makes it
 # grow.
@@ -192,7 +193,7 @@ def _prepare(
             if filed[key] is None:
                 ledger.keep_preparation(key, preparation.facts, preparation.fetch())
             description = planned.experiment.told(preparation.facts.about)
-            message(f"{key}: {description}, {time.monotonic() - began:.0f} s")
+            message(f"{key}: {description}, {duration(time.monotonic() - began)}")
     finally:
         for facts in waiting:
             ray.cancel(facts, force=True)
