@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sweeps.errors import UsageError
+from sweeps.scheduling.rule import Rule
 from sweeps.scheduling.trial_status import Job, Record
-from sweeps.simulation.curves import METRIC, Curve, Rule, source
+from sweeps.simulation.curves import METRIC, Curve, source
 from sweeps.text import duration
 
 
@@ -98,7 +99,7 @@ def simulate(
             then never leaves its worker, and replicates are judged each for itself.
     """
     if not stock:
-        return _Run(curves, rule.engine(), workers, resume).result()
+        return _Run(curves, rule.engine(metric=METRIC), workers, resume).result()
     from sweeps.simulation.ray_asha import StockEngine  # imports Ray
 
     return _Run(curves, StockEngine(rule), workers, resume).result()
