@@ -56,11 +56,11 @@ def plan_command(
     space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
 ) -> None:
     """Show what SPACE would run and what it would take; trains two epochs, and keeps nothing."""
-    from sweeps.planning import estimate, machine
+    from sweeps.planning import estimate, machine, summary
 
     planned = sweeps.plan(space, overrides=overrides)
     machine.check_data(planned)
-    echo_all(planned.lines())
+    echo_all(summary.lines(planned))
     counted = estimate.estimate(planned, cpus=cpus, rate=rate)
     memory = machine.memory()
     echo_all(machine.lacking(planned, memory=memory, gpus=machine.gpus()))

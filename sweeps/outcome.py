@@ -63,7 +63,7 @@ class Sweep:
             ((most, times),) = Counter(errors).most_common(1)
             none = "" if self.counts.get("completed") else ", and none completed"
             lines.append(
-                f"{len(errors):,} of {plural(len(self.trials), 'trial')} failed{none}; {times} of them with: "
-                f"{most}"
+                f"{len(errors):,} of {plural(len(self.trials), 'trial')} failed{none}; "
+                f"{times:,} of them with: {most}"
             )
         return lines

@@ -2,6 +2,9 @@
 
 import sys
 from collections.abc import Iterable
+from typing import Any
+
+from search_spaces.yaml_text import as_yaml, number_as_yaml
 
 
 def duration(seconds: float) -> str:
@@ -24,6 +27,13 @@ def duration(seconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """``count`` and ``noun``, with an s unless there is one of it."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def value_text(value: Any) -> str:
+    """A value as in YAML, real numbers to six digits."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_scalar_text, value))}]"
+    return _scalar_text(value)
 
 
 def printable(text: object) -> str:
@@ -55,3 +65,10 @@ def _escaped(character: str) -> str:
         return character
     code = ord(character)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _scalar_text(value: Any) -> str:
+    if isinstance(value, float):
+        text = f"{value:g}"
+        return number_as_yaml(text) if "e" in text else text
+    return as_yaml(value, plain=True)

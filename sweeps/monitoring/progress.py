@@ -138,16 +138,17 @@ class LivePanel:
     """Counts, times and the best trial of every group, redrawn in place."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._began, self._closed = time.monotonic(), False
         self._shown: tuple[str, State, float, Table] | None = None
         # Drawn from a thread of its own, so that the clock runs on while no trial reports.
         self._live = Live(
             console=Console(), refresh_per_second=4, transient=True, get_renderable=self._draw
         )
-        self._live.start()
 
     def message(self, text: str) -> None:
         """See :class:`Progress`."""
+        if not self._closed:  # what is said of the end comes after it
+            self._live.start()  # not before: nothing is drawn for a sweep that is refused
         self._live.console.print(printable(text), highlight=False, markup=False)
 
     def update(self, state: State) -> None:
@@ -158,6 +159,7 @@ class LivePanel:
     def close(self) -> None:
         """See :class:`Progress`."""
         self._live.stop()
+        self._closed = True
 
     def _draw(self) -> Group:
         if self._shown is None:

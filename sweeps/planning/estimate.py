@@ -84,13 +84,13 @@ class Estimate:
         rows = [*self._rung_lines(), ("epochs", self._epochs_line())]
         if cost := self.cost:
             hours = cost.preparation_hours + cost.trial_hours
-            kinds = plural(cost.kinds, "kind")
+            kinds = f"{plural(cost.kinds, 'kind')} of trial"
             guessed = f", {cost.guessed} more by their arithmetic" if cost.guessed else ""
             rows += [
                 (
                     "time",
                     f"about {duration(3600 * cost.wall_hours)} on {self.cpus:g} CPUs "
-                    f"({_few(hours)} CPU-hours; {EPOCHS}-epoch probe of {kinds} of trial{guessed})",
+                    f"({_few(hours)} CPU-hours; {EPOCHS}-epoch probe of {kinds}{guessed})",
                 ),
                 (
                     "memory",
