@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from hedgecore.errors import HedgesweepError
 from search_spaces import SpaceError
-from sweeps import environment as environment  # before Ray is imported
 from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.journal.storage import WriteError
 from sweeps.monitoring.progress import Silent

@@ -35,7 +35,7 @@ from sweeps.options import (
 )
 from sweeps.planning.budget import Budget
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
-from sweeps.text import echo, echo_all
+from sweeps.text import duration, echo, echo_all
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,11 +54,11 @@ def plan_command(
     space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
 ) -> None:
     """Show what SPACE would run and what it would take; trains two epochs, and keeps nothing."""
-    from sweeps.planning import estimate, machine
+    from sweeps.planning import estimate, machine, summary
 
     planned = sweeps.plan(space, overrides=overrides)
     machine.check_data(planned)
-    echo_all(planned.lines())
+    echo_all(summary.lines(planned))
     counted = estimate.estimate(planned, cpus=cpus, rate=rate)
     memory = machine.memory()
     echo_all(machine.lacking(planned, memory=memory, gpus=machine.gpus()))
@@ -145,7 +145,7 @@ def run_command(
     ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     with suppress(OSError):  # all is recorded, even if nobody listens any more
-        echo(f"{counts} in {sweep.seconds:.0f} s")
+        echo(f"{counts} in {duration(sweep.seconds)}")
         echo(f"results in {storage}: next, hedgesweep report {shlex.quote(str(storage))}")
         if not sweep.within_budget:
             echo(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.journal.state import TrialState
 from sweeps.planning.plan import Plan
+from sweeps.text import plural
 
 if TYPE_CHECKING:
     import optuna
@@ -65,7 +66,7 @@ class Sweep:
             ((most, times),) = Counter(errors).most_common(1)
             none = "" if self.counts.get("completed") else ", and none completed"
             lines.append(
-                f"{len(errors)} of {len(self.trials)} trials failed{none}; {times} of them with: "
-                f"{most}"
+                f"{len(errors):,} of {plural(len(self.trials), 'trial')} failed{none}; "
+                f"{times:,} of them with: {most}"
             )
         return lines

@@ -17,6 +17,7 @@ from hedgecore.metrics import METRICS
 from hedgecore.rng import numpy_stream
 from sweeps import Silent, Sweep
 from sweeps.execution import ray_sweep
+from sweeps.execution.execution import Execution
 from sweeps.execution.worker import SegmentWorker
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import Facts
@@ -47,7 +48,7 @@ def run(
     """
     work = partial(_work, formula=formula, stop_after=stop_after, shuffle_seed=shuffle_seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ray_sweep, "prepared", _prepared)
+        patch.setattr(ray_sweep, "prepared", prepared)
         patch.setattr(ray_sweep, "work", work)
         return sweeps.run(space, storage=storage, progress=Silent(), **arguments)
 
@@ -89,8 +90,10 @@ class Curve:
 
 
 @contextmanager
-def _prepared(planned: sweeps.Plan, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
-    yield {key: SimpleNamespace(facts=_facts(t.seed)) for key, t in planned.preparations.items()}
+def prepared(execution: Execution, stored: Any) -> Iterator[dict[str, Any]]:
+    """Preparations that hold nothing but facts."""
+    trials = execution.plan.preparations.items()
+    yield {key: SimpleNamespace(facts=_facts(trial.seed)) for key, trial in trials}
 
 
 def _facts(seed: int) -> Facts:
@@ -110,17 +113,16 @@ def _facts(seed: int) -> Facts:
 
 
 def _work(
-    planned: sweeps.Plan,
+    execution: Execution,
     shared: Any,
-    queue: Any,
-    ledger: Any,
-    engine: Any,
-    *_: Any,
+    changed: Any,
+    *,
     formula: Formula,
     stop_after: int | None,
     shuffle_seed: int | None,
-    **__: Any,
 ) -> bool:
+    queue, ledger, engine = execution.queue, execution.ledger, execution.engine
+    assert engine is not None
     worker = SegmentWorker(partial(Curve, formula=formula))
     drawn = numpy_stream(shuffle_seed or 0, "lanes")
     jobs: list[Any] = []

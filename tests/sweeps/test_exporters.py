@@ -76,7 +76,8 @@ def follow(made, *sessions, say=lambda text: None):
         state = SweepState("c")
         for record in log:
             state.apply(record)
-        told = ExportDispatcher(made(), state, say)
+        told = ExportDispatcher(made(), say)
+        told.begin(state)
         for record in (START, *records):
             state.apply(record)
             told.record(record)
