@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from sweeps.journal.records import SegmentStart
 from tests.faked_sweep import _facts
 from tests.spaces import TINY
 
@@ -89,7 +90,7 @@ def _work(
     """What lanes do with segments that arrive at once."""
     while job := engine.next() or (queue.more() and engine.next()):
         known = job.trial_id
-        ledger.note({"type": "begin", "trial_id": known, "epoch": job.start})
+        ledger.note(SegmentStart(trial_id=known, epoch=job.start))
         assert not job.start or ledger.checkpoint(known) == CHECKPOINT
         lr = queue.spec(known)["trial"]["config"]["lr"]
         epochs = range(job.start + 1, job.stop + 1)
@@ -100,11 +101,10 @@ def _work(
             "rows": [_row(epoch, lr + 1 / epoch) for epoch in epochs],
         }
         if job.stop == EPOCHS:
-            digest = ledger.keep_model(known, MODEL)
-            segment["end"] = {"status": "completed", "cvar_05": lr, "model": digest}
+            segment |= {"end": {"status": "completed", "cvar_05": lr}, "model": MODEL}
         else:
-            segment["checkpoint"] = ledger.keep_checkpoint(known, CHECKPOINT)
-        ledger.append(segment)
+            segment["checkpoint"] = CHECKPOINT
+        ledger.append(ledger.filed(segment))
         changed()
     return True
 

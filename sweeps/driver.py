@@ -128,7 +128,7 @@ def run(
                 ledger.keep_manifest(content, text)
             queue = enter(filed_facts)
             queue.enter()
-        if queue and queue.exhausted and not queue.left:
+        if queue and queue.exhausted and not queue.unfinished:
             display.message("every trial is finished; nothing to run")
             done = True
             ledger.copy_manifest()
@@ -177,7 +177,7 @@ def run(
         storage=storage,
         plan=planned,
         trials=queue.logs if queue else {},
-        left=len(queue.left) if queue else len(planned.trials),
+        left=len(queue.unfinished) if queue else len(planned.trials),
         within_budget=done,
         lost=lost_models,
         seconds=time.monotonic() - began,
@@ -227,7 +227,7 @@ def _check_columns(planned: Plan, ledger: Ledger) -> None:
     computed = planned.experiment.validated(planned.study)
     columns = [name for name in planned.objectives if name in computed]
     for trial_id, log in ledger.state.trials.items():
-        lacking = [name for name in columns if name not in (log.end or {})]
+        lacking = [name for name in columns if name not in log.metrics]
         if lacking and log.ended == "completed":
             raise UsageError(
                 f"trial {trial_id} of {ledger.storage} ended without {lacking[0]}, which the "

@@ -75,7 +75,7 @@ def run_stock(
     return fit(
         trainable,
         Recorder(ledger, changed, deadline),
-        param_space={"job": tune.grid_search([queue.spec(i) for i in queue.left])},
+        param_space={"job": tune.grid_search([queue.spec(i) for i in queue.unfinished])},
         tune_config=tune.TuneConfig(
             scheduler=scheduler_for(planned), max_concurrent_trials=lanes, reuse_actors=True
         ),

@@ -110,7 +110,7 @@ def work(
         ),
         ledger,
         engine,
-        lanes=max(1, min(requested, len(queue.left) if queue.exhausted else requested)),
+        lanes=max(1, min(requested, len(queue.unfinished) if queue.exhausted else requested)),
         resources=resources,
     )
 
