@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from sweeps.journal.records import SegmentStart
 from tests.faked_sweep import prepared
 from tests.spaces import TINY
 
@@ -74,7 +75,7 @@ def _work(execution: Any, shared: Any, changed: Any) -> bool:
     queue, ledger, engine = execution.queue, execution.ledger, execution.engine
     while job := engine.next() or (queue.more() and engine.next()):
         known = job.trial_id
-        ledger.note({"type": "begin", "trial_id": known, "epoch": job.start})
+        ledger.note(SegmentStart(trial_id=known, epoch=job.start))
         assert not job.start or ledger.checkpoint(known) == CHECKPOINT
         lr = queue.spec(known)["trial"]["config"]["lr"]
         epochs = range(job.start + 1, job.stop + 1)
@@ -85,11 +86,10 @@ def _work(execution: Any, shared: Any, changed: Any) -> bool:
             "rows": [_row(epoch, lr + 1 / epoch) for epoch in epochs],
         }
         if job.stop == EPOCHS:
-            digest = ledger.keep_model(known, MODEL)
-            segment["end"] = {"status": "completed", "cvar_05": lr, "model": digest}
+            segment |= {"end": {"status": "completed", "cvar_05": lr}, "model": MODEL}
         else:
-            segment["checkpoint"] = ledger.keep_checkpoint(known, CHECKPOINT)
-        ledger.append(segment)
+            segment["checkpoint"] = CHECKPOINT
+        ledger.append(ledger.filed(segment))
         changed()
     return True
 

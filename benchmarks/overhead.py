@@ -34,6 +34,7 @@ def lanes(trials: int) -> dict[str, float]:
     from sweeps.execution.lanes import run_lanes
     from sweeps.execution.ray_runtime import STARTING
     from sweeps.experiments import experiment
+    from sweeps.journal.records import TrialEntry
     from sweeps.scheduling.engine import Engine
     from sweeps.scheduling.ledger import Ledger
 
@@ -58,16 +59,16 @@ def lanes(trials: int) -> dict[str, float]:
         ledger = Ledger(Path(folder), core="none", engine=engine, experiment=experiment("tickets"))
         ledger.append(
             *(
-                {
-                    "type": "trial",
-                    "trial_id": f"{i:016x}",
-                    "index": i,
-                    "config": {"lr": 1e-3, "seed": i},
-                    "group": str(i),
-                    "stratum": "",
-                    "replicate": 0,
-                    "limit": 1,
-                }
+                TrialEntry(
+                    trial_id=f"{i:016x}",
+                    index=i,
+                    config={"lr": 1e-3, "seed": i},
+                    group=str(i),
+                    stratum="",
+                    replicate=0,
+                    limit=1,
+                    columns={},
+                )
                 for i in range(trials)
             )
         )
@@ -76,7 +77,7 @@ def lanes(trials: int) -> dict[str, float]:
 
         def changed() -> None:
             first.append(time.perf_counter())
-            done = trials - engine.left
+            done = trials - engine.unfinished_count
             if done % 100 == 0 and (not memory or memory[-1][0] != done):
                 memory.append((done, rss()))
 
@@ -95,7 +96,7 @@ def lanes(trials: int) -> dict[str, float]:
         run_lanes(execution, lambda trial, checkpoint: Noop(), changed, lanes=SLOTS)
         took = time.perf_counter() - began
         ledger.close()
-    assert engine.left == 0
+    assert engine.unfinished_count == 0
     late = [point for point in memory if point[0] >= trials // 5]
     growth = (late[-1][1] - late[0][1]) / (late[-1][0] - late[0][0]) if len(late) > 1 else 0.0
     return {"seconds": took, "started": first[-1] - first[0], "bytes_per_trial": growth}

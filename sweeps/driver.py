@@ -147,7 +147,7 @@ def run(
         storage=storage,
         plan=planned,
         trials=queue.logs,
-        unfinished=len(queue.left) if queue.entered else len(planned.trials),
+        unfinished=len(queue.unfinished) if queue.entered else len(planned.trials),
         within_budget=done,
         missing_models=missing_models,
         seconds=time.monotonic() - began,
@@ -182,7 +182,7 @@ def _check_columns(planned: Plan, ledger: Ledger) -> None:
     computed = planned.experiment.validated(planned.study)
     columns = [name for name in planned.objectives if name in computed]
     for trial_id, log in ledger.state.trials.items():
-        lacking = [name for name in columns if name not in (log.end or {})]
+        lacking = [name for name in columns if name not in log.metrics]
         if lacking and log.ended == "completed":
             raise UsageError(
                 f"trial {trial_id} of {ledger.storage} ended without {lacking[0]}, which the "

@@ -59,9 +59,8 @@ class Sweep:
             f"model of trial {trial_id}: {reason}"
             for trial_id, reason in self.missing_models.items()
         ]
-        errors = [
-            (log.end or {})["error"] for log in self.trials.values() if log.ended == "failed"
-        ]
+        ends = [log.end for log in self.trials.values() if log.ended == "failed"]
+        errors = [end.error for end in ends if end]
         if errors:
             ((most, times),) = Counter(errors).most_common(1)
             none = "" if self.counts.get("completed") else ", and none completed"

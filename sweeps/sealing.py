@@ -51,7 +51,7 @@ def seal_trial(
     trial_id, core = recorded.find(trial)
     log = recorded.states[core].trials[trial_id]
     study = recorded.plan(log).study
-    sha256 = str((log.end or {}).get("model", ""))
+    sha256 = (log.end.model if log.end else None) or ""
     # Evidence, and what only a training needs, stay in the storage.
     deployed = recorded.experiment.deployed(study, *_model(recorded, trial_id, sha256))
     manifest = recorded.manifest

@@ -21,6 +21,7 @@ from sweeps.execution.execution import Execution
 from sweeps.execution.worker import SegmentWorker
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import Facts
+from sweeps.journal.records import SegmentStart
 
 Formula = Callable[[Mapping[str, Any], int], float]
 """``val_loss`` of a configuration at an epoch; what it raises, the trial does."""
@@ -136,12 +137,9 @@ def _work(
         if not jobs:
             return True
         job = jobs.pop(int(drawn.integers(len(jobs))))
-        ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
+        ledger.note(SegmentStart(trial_id=job.trial_id, epoch=job.start))
         spec = {**queue.spec(job.trial_id), "start": job.start, "stop": job.stop}
         segment = worker.segment(spec, ledger.checkpoint(job.trial_id) if job.start else None)
-        segment.pop("model", None)
-        if checkpoint := segment.pop("checkpoint", None):
-            segment["checkpoint"] = ledger.keep_checkpoint(job.trial_id, checkpoint)
-        ledger.append(segment)
+        ledger.append(ledger.filed(segment))
         done += 1
     return False

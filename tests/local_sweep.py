@@ -21,6 +21,7 @@ from sweeps.experiments import experiment
 from sweeps.journal import lines, manifest
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import Facts
+from sweeps.journal.records import SegmentStart
 from sweeps.planning.plan import TrialPlan
 from sweeps.scheduling.ledger import Ledger
 from sweeps.scheduling.trials import TrialQueue
@@ -77,7 +78,7 @@ def run_locally(
         while done != stop_after:
             for lane in set(range(LANES)) - jobs.keys():
                 if job := engine.next():
-                    ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
+                    ledger.note(SegmentStart(trial_id=job.trial_id, epoch=job.start))
                     jobs[lane] = job
             if not jobs:
                 break
@@ -86,12 +87,7 @@ def run_locally(
             checkpoint = ledger.checkpoint(job.trial_id) if job.start else None
             start = job.start if checkpoint else 0
             spec = {**queue.spec(job.trial_id), "start": start, "stop": job.stop}
-            segment = workers[lane].segment(spec, checkpoint)
-            if model := segment.pop("model", None):
-                segment["end"]["model"] = ledger.keep_model(job.trial_id, model)
-            if content := segment.pop("checkpoint", None):
-                segment["checkpoint"] = ledger.keep_checkpoint(job.trial_id, content)
-            ledger.append(segment)
+            ledger.append(ledger.filed(workers[lane].segment(spec, checkpoint)))
             done += 1
     finally:
         ledger.close()

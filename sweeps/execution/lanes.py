@@ -24,6 +24,7 @@ from sweeps.execution.execution import Execution
 from sweeps.execution.mailbox import Mailbox
 from sweeps.execution.tune import Listener, fit
 from sweeps.execution.worker import OpenRun, SegmentWorker, accepted
+from sweeps.journal.records import SegmentStart, WorkerLoss
 from sweeps.scheduling.engine import Job
 
 _MOST_FALSE_STARTS = 5
@@ -131,7 +132,7 @@ class _LaneDispatcher(Listener):
     ) -> None:
         """A lane has ended because there is no more work for it."""
         self.live.pop(trial.config["lane"], None)
-        self.stopper.finished = self._queue.exhausted and not self._engine.left
+        self.stopper.finished = self._queue.exhausted and not self._engine.unfinished_count
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Look at the clock."""
@@ -151,13 +152,7 @@ class _LaneDispatcher(Listener):
         assert segment["trial_id"] == job.trial_id
         self._false_starts = 0
         self._hung.pop(lane, None)
-        keep = self.ledger
-        # Files first: what the log names is there.
-        if model := segment.pop("model", None):
-            segment["end"]["model"] = keep.keep_model(job.trial_id, model)
-        if checkpoint := segment.pop("checkpoint", None):
-            segment["checkpoint"] = keep.keep_checkpoint(job.trial_id, checkpoint)
-        keep.append(segment)
+        self.ledger.append(self.ledger.filed(segment))
         self._free(lane)
 
     def _free(self, lane: int) -> None:
@@ -173,16 +168,18 @@ class _LaneDispatcher(Listener):
                     continue
                 break
             lane = self._idle.pop()
-            self.ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
+            self.ledger.note(SegmentStart(trial_id=job.trial_id, epoch=job.start))
             self._jobs[lane] = job, time.monotonic()
             checkpoint = self.ledger.checkpoint(job.trial_id) if job.start else None
             start = job.start if checkpoint else 0
             spec = self._queue.spec(job.trial_id)
             self._send(lane, ({**spec, "start": start, "stop": job.stop}, checkpoint))
-        assert self._jobs or not self._idle or not self._engine.left, "nothing can go on"
+        assert self._jobs or not self._idle or not self._engine.unfinished_count, (
+            "nothing can go on"
+        )
         if self._queue.exhausted:
             # Every trial left has a lane; one that loses its worker gets it back.
-            spare = len(self._jobs) + len(self._idle) - self._engine.left
+            spare = len(self._jobs) + len(self._idle) - self._engine.unfinished_count
             for _ in range(min(len(self._idle), spare)):
                 self._send(self._idle.pop(), None)
 
@@ -209,9 +206,7 @@ class _LaneDispatcher(Listener):
                 raise SweepError(f"workers die before they run anything: {error}")
             return
         job, _ = self._jobs.pop(lane)
-        self.ledger.append(
-            {"type": "lost", "trial_id": job.trial_id, "error": error, "node": node}
-        )
+        self.ledger.append(WorkerLoss(trial_id=job.trial_id, error=error, node=node))
         self._hand_out()
         self.changed()
 

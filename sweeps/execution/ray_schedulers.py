@@ -66,7 +66,7 @@ def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], Non
     return fit(
         trainable,
         Recorder(execution, changed),
-        param_space={"job": tune.grid_search([queue.spec(i) for i in queue.left])},
+        param_space={"job": tune.grid_search([queue.spec(i) for i in queue.unfinished])},
         tune_config=tune.TuneConfig(
             scheduler=scheduler_for(planned),
             max_concurrent_trials=execution.lanes,

@@ -85,7 +85,7 @@ def _lanes(execution: Execution) -> int:
                 f"{planned.space.search.delay}; raise it to use every slot"
             )
         requested = min(requested, together)
-    return max(1, min(requested, len(queue.left) if queue.exhausted else requested))
+    return max(1, min(requested, len(queue.unfinished) if queue.exhausted else requested))
 
 
 def open_trial(

@@ -7,6 +7,7 @@ from ray.tune.experiment import Trial
 from sweeps.execution.lanes import last_failure, reason
 from sweeps.execution.tune import Listener
 from sweeps.execution.worker import accepted
+from sweeps.journal.records import End, Record, SchedulerStop, Segment, SegmentStart
 
 
 class Recorder(Listener):
@@ -20,7 +21,7 @@ class Recorder(Listener):
         trial_id = self._id(trial)
         epochs = self.ledger.state.trials[trial_id].epochs
         start = max(epochs, default=0) if trial.checkpoint else 0
-        self._note({"type": "begin", "trial_id": trial_id, "epoch": start})
+        self._note(SegmentStart(trial_id=trial_id, epoch=start))
 
     def on_trial_result(
         self,
@@ -45,33 +46,30 @@ class Recorder(Listener):
         if log.ended is None:
             epoch = max(log.epochs, default=0)
             self._note(
-                {
-                    "type": "decision",
-                    "trials": [trial_id],
-                    "epoch": epoch,
-                    "goes_on": False,
-                    "ended": False,
-                    "value": None,
-                    "reason": f"by the scheduler at epoch {epoch}",
-                }
+                SchedulerStop(
+                    trials=(trial_id,),
+                    epoch=epoch,
+                    goes_on=False,
+                    ended=False,
+                    value=None,
+                    reason=f"by the scheduler at epoch {epoch}",
+                )
             )
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """A trial that lost its worker more often than it may."""
-        end = {"status": "failed", "error": reason(last_failure(trial))}
-        self._note({"type": "segment", "trial_id": self._id(trial), "rows": [], "end": end})
+        end = End(status="failed", metrics={}, error=reason(last_failure(trial)))
+        self._note(Segment(trial_id=self._id(trial), rows=(), end=end))
 
     def _id(self, trial: Trial) -> str:
         # Tune's own copy of what it was made with: PBT gives it the configuration of another.
         return str(trial.evaluated_params["job"]["trial"]["trial_id"])
 
     def _keep(self, segment: dict[str, Any]) -> None:
-        if model := segment.pop("model", None):
-            segment["end"]["model"] = self.ledger.keep_model(segment["trial_id"], model)
-        self._note(segment)
+        self._note(self.ledger.filed(segment))
 
-    def _note(self, record: dict[str, Any]) -> None:
+    def _note(self, record: Record) -> None:
         self.guarded(lambda: self.ledger.append(record))
         self.changed()

@@ -25,7 +25,7 @@ from sweeps.planning.plan import TrialPlan
 def models(recorded: StoredSweep) -> tuple[str, list[str]]:
     """Every trained network has the sha256 that the log names, and there is no other."""
     logs = _all(recorded)
-    named = {i: log.end["model"] for i, log in logs.items() if log.end and "model" in log.end}
+    named = {i: log.end.model for i, log in logs.items() if log.end and log.end.model}
     # A model is filed before the log knows of it; between the two may lie a crash.
     excused = {i for i, log in logs.items() if not log.end} | recorded.state.running
     faults = _strays(
@@ -69,8 +69,8 @@ def study(recorded: StoredSweep) -> tuple[str, list[str]]:
         # Through JSON, as the record went.
         columns = json.loads(json.dumps(filed.facts.row))
         for trial_id in plans:
-            entry = recorded.state.trials[trial_id].entry
-            differing = [name for name, value in columns.items() if entry.get(name) != value]
+            entered = recorded.state.trials[trial_id].entry.columns
+            differing = [name for name, value in columns.items() if entered.get(name) != value]
             if differing:
                 faults.append(f"{differing[0]} of trial {trial_id} is not that of study/{key}")
     return f"{trials} trials start from what is filed for their seed", faults

@@ -14,15 +14,16 @@ from sweeps.journal import bounds, checksums
 from sweeps.journal.files import open_file, read
 from sweeps.journal.manifest import copies
 from sweeps.journal.parquet import Table, table
+from sweeps.journal.records import ManifestRecord
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.journal.tables import write_tables
 
 
 def manifest(recorded: StoredSweep) -> tuple[str, list[str]]:
     """The files for people against what the log says."""
-    content = {"content": recorded.manifest, "space": recorded.space_text}
+    record = ManifestRecord(content=recorded.manifest, space=recorded.space_text)
     faults = []
-    for name, data in copies(content).items():
+    for name, data in copies(record).items():
         fault = _difference(recorded.storage / name, data) or _unnamed(recorded.storage, name)
         faults += [f"{name} {fault}"] if fault else []
     if faults and recorded.driver:

@@ -18,12 +18,12 @@ from sweeps.execution.worker import SegmentWorker, device_for
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.manifest import torch_version, trial_id
 from sweeps.journal.preparations import StoredPreparation
+from sweeps.journal.records import End, Row, Segment, plain, record_of
 from sweeps.journal.state import TrialState
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import TrialPlan
 
 _NOT_COMPUTED = {"seconds", "model"}
-_NO_METRICS = {"status", "truncated", "error", "diverged"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +120,9 @@ def train_again(recorded: StoredSweep, trial: str) -> tuple[Replay, bytes | None
     plan = recorded.plan(log)
     workers_lost = full_id in recorded.lost_trials
     computed = recorded.experiment.validated(plan.study)
-    job = _job(full_id, log, plan, workers_lost=workers_lost)
-    job["columns"] = [name for name in log.end or {} if name in computed and not workers_lost]
+    end = None if workers_lost else log.end
+    job = _job(full_id, log, plan, end)
+    job["columns"] = [name for name in (end.metrics if end else ()) if name in computed]
     gpu = recorded.manifest["resources"]["gpu"]
     if gpu and not torch.accelerator.is_available():
         raise UsageError(f"trial {full_id} was computed on a GPU; replay it where there is one")
@@ -130,7 +131,7 @@ def train_again(recorded: StoredSweep, trial: str) -> tuple[Replay, bytes | None
     same = trial_id(plan, filed.facts, gpu=gpu > 0) == full_id
     notes = _expected(recorded, log, core, same=same)
     if workers_lost and log.end:
-        notes += (f"it lost its workers ({log.end['error']}); only its epochs can be compared",)
+        notes += (f"it lost its workers ({log.end.error}); only its epochs can be compared",)
     preparation = _restored(recorded, plan, filed)
 
     def open_run(spec: Mapping[str, Any], checkpoint: bytes | None) -> Run:
@@ -143,33 +144,32 @@ def train_again(recorded: StoredSweep, trial: str) -> tuple[Replay, bytes | None
     model: bytes | None = segment.pop("model", None)
     if model:
         segment["end"]["model"] = hashlib.sha256(model).hexdigest()
-    end = {} if workers_lost or not log.end else log.end
     # Through JSON, as every record goes.
-    now = json.loads(json.dumps(segment))
+    now = record_of(json.loads(json.dumps(segment)))
+    assert isinstance(now, Segment)
     replayed = Replay(
         trial_id=full_id,
         epochs=len(log.epochs),
-        metrics=len(end.keys() - _NOT_COMPUTED - _NO_METRICS),
-        model=end.get("model"),
-        error=end.get("error"),
+        metrics=len(end.metrics.keys() - _NOT_COMPUTED) if end else 0,
+        model=end.model if end else None,
+        error=end.error if end else None,
         notes=notes,
         difference=next(_differences(log, end, now), None),
     )
     return replayed, model
 
 
-def _job(full_id: str, log: TrialState, plan: TrialPlan, *, workers_lost: bool) -> dict[str, Any]:
+def _job(full_id: str, log: TrialState, plan: TrialPlan, end: End | None) -> dict[str, Any]:
     """One segment that takes the trial to where its log ends, and no further."""
-    end = {} if workers_lost or not log.end else log.end
     last, epochs = max(log.epochs, default=0), plan.study.training.epochs
     if last != len(log.epochs):
         raise UsageError(
             f"the log of trial {full_id} has {len(log.epochs)} epochs, the last of number {last}; "
             "restore it from a copy"
         )
-    if end.get("status") == "completed":
+    if end and end.status == "completed":
         # One that ended before its last epoch ended by itself, unless the log says otherwise.
-        stop = limit = last if end.get("truncated") else epochs
+        stop = limit = last if end.truncated else epochs
     elif end:
         stop, limit = min(last + 1, plan.limit), plan.limit
     else:
@@ -200,12 +200,12 @@ def _filed(
             failure = failure or error
     if filed is None:
         raise failure or UsageError(
-            f"{folder} does not hold what trial {log.entry['trial_id']} started from; "
+            f"{folder} does not hold what trial {log.entry.trial_id} started from; "
             "restore it from a copy"
         )
     if filed.facts.theta_0_sha256 != _theta_0(log):
         raise UsageError(
-            f"{folder} holds another theta_0 than trial {log.entry['trial_id']} started from: "
+            f"{folder} holds another theta_0 than trial {log.entry.trial_id} started from: "
             "other code prepared it; restore it from a copy"
         )
     return filed
@@ -219,9 +219,9 @@ def _restored(recorded: StoredSweep, plan: TrialPlan, filed: StoredPreparation) 
 
 
 def _theta_0(log: TrialState) -> str:
-    digest = log.entry.get("theta_0_sha256")
+    digest = log.entry.columns.get("theta_0_sha256")
     if digest is None:
-        trial = log.entry["trial_id"]
+        trial = log.entry.trial_id
         raise UsageError(f"the log names no theta_0 of trial {trial}; restore it from a copy")
     return str(digest)
 
@@ -243,14 +243,11 @@ def _expected(recorded: StoredSweep, log: TrialState, core: str, *, same: bool) 
     return tuple(f"computed by {cause}; a difference is to be expected" for cause in causes)
 
 
-def _differences(
-    log: TrialState, end: Mapping[str, Any], now: Mapping[str, Any]
-) -> Iterator[Difference]:
+def _differences(log: TrialState, end: End | None, now: Segment) -> Iterator[Difference]:
     """Every place where the replay ``now`` is not as recorded, in the order of training."""
-    computed = {row["epoch"]: row for row in now["rows"]}
-    replay_end = now.get("end", {})
-    if log.facts and "facts" in now:
-        yield from _between("before epoch 1", log.facts, now["facts"])
+    computed = {row["epoch"]: row for row in now.rows}
+    if log.facts and now.facts is not None:
+        yield from _between("before epoch 1", log.facts, now.facts)
     written = {row["epoch"]: row for row in log.rows(audit=True)}
     for epoch in sorted({*written, *computed}):
         if epoch in written and epoch in computed:
@@ -260,29 +257,30 @@ def _differences(
                 where=f"at epoch {epoch}",
                 column="what came of it",
                 recorded=_outcome(epoch in written, end),
-                now=_outcome(epoch in computed, replay_end),
+                now=_outcome(epoch in computed, now.end),
                 columns=1,
             )
     if end:
-        yield from _between("at the end", end, replay_end)
-        if end.get("model") != replay_end.get("model"):
+        yield from _between("at the end", plain(end), plain(now.end))
+        model = now.end.model if now.end else None
+        if end.model != model:
             yield Difference(
                 where="at the end",
                 column="the sha256 of the model",
-                recorded=end.get("model"),
-                now=replay_end.get("model"),
+                recorded=end.model,
+                now=model,
                 columns=1,
             )
 
 
-def _outcome(trained: bool, end: Mapping[str, Any]) -> str:
+def _outcome(trained: bool, end: End | None) -> str:
     """An epoch, or how the trial ended instead."""
-    return "an epoch" if trained else str(end.get("error", "the end" if end else "nothing"))
+    if trained:
+        return "an epoch"
+    return (end.error or "the end") if end else "nothing"
 
 
-def _between(
-    where: str, recorded: Mapping[str, Any], now: Mapping[str, Any]
-) -> Iterator[Difference]:
+def _between(where: str, recorded: Row, now: Row) -> Iterator[Difference]:
     names = [name for name in {**recorded, **now} if name not in _NOT_COMPUTED]
     # repr tells 0.0 from -0.0 and 1 from 1.0, as the bits do.
     differing = [name for name in names if repr(recorded.get(name)) != repr(now.get(name))]

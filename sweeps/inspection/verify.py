@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sweeps.inspection import artifacts, derived_files
 from sweeps.journal.files import open_file
@@ -17,9 +16,11 @@ from sweeps.journal.history import History
 from sweeps.journal.journal import LogError, files
 from sweeps.journal.journal import records as records_of
 from sweeps.journal.layout import readable_storage
+from sweeps.journal.records import DriverEnd, Verdict
 from sweeps.journal.state import SweepState
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.scheduling.rule import engine_of
+from sweeps.scheduling.trial_status import verdict_text
 
 _MOST_FAULTS = 3
 Finding = tuple[str, list[str]]
@@ -98,7 +99,7 @@ def _log(storage: Path, *, running: bool) -> Finding:
         records, closed = 0, False
         try:
             for record in records_of(file):
-                records, closed = records + 1, record["type"] == "close"
+                records, closed = records + 1, record.get("type") == DriverEnd.kind
         except LogError as error:
             faults.append(_without_cure(error))
             continue
@@ -143,28 +144,27 @@ def _decisions(recorded: StoredSweep) -> Finding:
     for record in History(recorded.storage):
         if not state.apply(record):
             continue
-        if record["type"] != "decision":
+        if not isinstance(record, Verdict):
             engine.apply(record)
             continue
         count += 1
-        expected = engine.due(record["group"], record["epoch"])
+        expected = engine.pending_verdict(record.group, record.epoch)
         if expected != record:
             faults.append(f"{_verdict(record)}, where its values give {_verdict(expected)}")
         if expected:
             engine.apply(expected)  # what comes later is judged by what should have come before
     if state.closed:
         faults += [
-            f"nothing, where its values give {_verdict(expected)}" for expected in engine.pending
+            f"nothing, where its values give {_verdict(expected)}"
+            for expected in engine.pending_verdicts
         ]
     return f"{count}, each as its values give it", [f"the log decides {f}" for f in faults]
 
 
-def _verdict(record: Mapping[str, Any] | None) -> str:
-    if record is None:
+def _verdict(verdict: Verdict | None) -> str:
+    if verdict is None:
         return "nothing yet"
-    verdict = "goes on" if record["goes_on"] else "stops"
-    ranked = f"epoch {record['epoch']} (rank {record['rank']} of {record['of']})"
-    return f"that {record['group']} {verdict} at {ranked}"
+    return f"{verdict_text(verdict.group, verdict)} (rank {verdict.rank} of {verdict.of})"
 
 
 _LOG_CURE = (

@@ -1,14 +1,15 @@
-"""History of a sweep: the records of its log, each checked against the schema and its forerunners.
+"""History of a sweep: records of its log, each checked by its fields and against its forerunners.
 
 Whoever builds a state from the log reads it here, so that no record can surprise what folds it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
+from sweeps.journal import records
 from sweeps.journal.journal import CURE, Extent, LogError, Reader
-from sweeps.journal.schema import RECORDS
+from sweeps.journal.records import Record, Segment, problem, record_of
 
 
 class History:
@@ -24,16 +25,19 @@ class History:
     def __init__(self, storage: Path) -> None:
         self._reader, self._check = Reader(storage), _Check()
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return (self._checked(record) for record in self._reader)
+    def __iter__(self) -> Iterator[Record]:
+        return (self._checked(line) for line in self._reader)
 
-    def follow(self) -> Iterator[dict[str, Any] | None]:
+    def follow(self) -> Iterator[Record | None]:
         """Every record, and None where there is no further one yet; see :class:`Reader`."""
-        return (record and self._checked(record) for record in self._reader.follow())
+        return (None if line is None else self._checked(line) for line in self._reader.follow())
 
-    def _checked(self, record: dict[str, Any]) -> dict[str, Any]:
-        if problem := self._check.problem(record):
-            raise LogError(f"{self._reader.place}: {problem}; {CURE}")
+    def _checked(self, line: dict[str, Any]) -> Record:
+        if not (fault := problem(line)):
+            record = record_of(line)
+            fault = self._check.problem(record)
+        if fault:
+            raise LogError(f"{self._reader.place}: {fault}; {CURE}")
         return record
 
     @property
@@ -53,52 +57,64 @@ class _Check:
         self._out: set[str] = set()
         self._metric: str | None = None
 
-    def problem(self, record: Mapping[str, Any]) -> str | None:
-        """What is wrong with ``record``; None if nothing is."""
-        kind = record.get("type")
-        check = RECORDS.get(kind) if isinstance(kind, str) else None
-        if check is None:
-            return f"a record of type {str(kind)[:40]!r}, which this version does not write"
-        fields = {name: value for name, value in record.items() if name != "type"}
-        if problem := check(fields, str(kind)):
-            return problem
-        if kind == "start":
-            self._groups = self._entered.setdefault(record["core"], {})
-        elif kind == "manifest":
-            (rule,) = (record["content"]["scheduler"] or {"": {}}).values()
-            self._metric = rule.get("metric", "val_loss")
-        elif kind == "trial":
-            self._groups.setdefault(record["trial_id"], set()).add(record["group"])
-            self._out.discard(record["trial_id"])
-        return self._unknown(record) or self._misplaced(record)
+    def problem(self, record: Record) -> str | None:
+        """What is wrong with the place of ``record``; None if nothing is."""
+        match record:
+            case Segment():
+                return self._unknown(record, record.trial_id) or self._rows(record)
+            case records.SegmentStart() | records.WorkerLoss():
+                return self._unknown(record, record.trial_id)
+            case records.Verdict() | records.Audit():
+                return self._unknown(record, *record.trials) or self._foreign(record)
+            case records.SchedulerStop():
+                return self._unknown(record, *record.trials)
+            case records.TrialEntry():
+                self._groups.setdefault(record.trial_id, set()).add(record.group)
+                self._out.discard(record.trial_id)
+            case records.Withdrawal():
+                return self._unknown(record, *record.trials) or self._withdrawn(record.trials)
+            case records.DriverStart():
+                self._groups = self._entered.setdefault(record.core, {})
+            case records.ManifestRecord():
+                (rule,) = (record.content["scheduler"] or {"": {}}).values()
+                self._metric = rule.get("metric", "val_loss")
+            case (
+                records.PreparationRecord()
+                | records.Proposal()
+                | records.SpaceExhausted()
+                | records.WarmStart()
+                | records.DriverEnd()
+            ):
+                pass
+            case _:
+                assert_never(record)
+        return None
 
-    def _unknown(self, record: Mapping[str, Any]) -> str | None:
-        """The trial that ``record`` speaks of, if it was not entered."""
-        named = record.get("trials", [record["trial_id"]] if "trial_id" in record else [])
-        for trial_id in named:
+    def _unknown(self, record: Record, *trial_ids: str) -> str | None:
+        """The first of the trials that was not entered."""
+        for trial_id in trial_ids:
             if trial_id not in self._groups:
-                return f"{record['type']} of trial {trial_id}, which was not entered before"
+                return f"{record.kind} of trial {trial_id}, which was not entered before"
         return None
 
-    def _misplaced(self, record: Mapping[str, Any]) -> str | None:
-        kind = record["type"]
-        if kind == "segment":
-            return self._rows(record["trial_id"], record["rows"])
-        if kind in ("decision", "audit") and "group" in record:
-            group = record["group"]
-            strange = [i for i in record["trials"] if group not in self._groups[i]]
-            if strange or not record["trials"]:
-                who = f"trial {strange[0]}, which is not" if strange else "no trial"
-                return f"{kind} of {who} of group {group[:200]!r}"
-        if kind == "withdrawn":
-            twice = self._out.intersection(record["trials"])
-            if twice or len({*record["trials"]}) < len(record["trials"]):
-                return f"trial {min(twice, default=record['trials'][0])} withdrawn twice"
-            self._out.update(record["trials"])
+    def _foreign(self, record: records.Verdict | records.Audit) -> str | None:
+        """The first of its trials that is not of its group."""
+        strangers = [i for i in record.trials if record.group not in self._groups[i]]
+        if record.trials and not strangers:
+            return None
+        who = f"trial {strangers[0]}, which is not" if strangers else "no trial"
+        return f"{record.kind} of {who} of group {record.group[:200]!r}"
+
+    def _withdrawn(self, trials: tuple[str, ...]) -> str | None:
+        twice = self._out.intersection(trials)
+        if twice or len({*trials}) < len(trials):
+            return f"trial {min(twice, default=trials[0])} withdrawn twice"
+        self._out.update(trials)
         return None
 
-    def _rows(self, trial_id: str, rows: list[dict[str, Any]]) -> str | None:
-        for row in rows:
+    def _rows(self, segment: Segment) -> str | None:
+        trial_id = segment.trial_id
+        for row in segment.rows:
             columns = self._columns.setdefault(trial_id, tuple(row))
             if tuple(row) != columns:
                 return f"segment of trial {trial_id} with other columns than before"

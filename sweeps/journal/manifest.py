@@ -17,6 +17,7 @@ from hedgecore.config import digest, fingerprint, to_mapping
 from sweeps.errors import UsageError
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import Facts
+from sweeps.journal.records import ManifestRecord, PreparationRecord
 from sweeps.planning.plan import Plan, TrialPlan
 
 _PACKAGES = (
@@ -77,7 +78,7 @@ def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
 def content(
     plan: Plan,
     preparations: Mapping[str, Facts],
-    prepared: Mapping[str, Mapping[str, Any]],
+    prepared: Mapping[str, PreparationRecord],
     *,
     audit: float = 0.0,
 ) -> dict[str, Any]:
@@ -135,17 +136,17 @@ def scheduler_of(plan: Plan) -> dict[str, Any] | None:
     return {rule.kind: asdict(rule)} if rule else None
 
 
-def copies(record: Mapping[str, Any]) -> dict[str, bytes]:
+def copies(record: ManifestRecord) -> dict[str, bytes]:
     """The files for people that a manifest record of the log stands for, by name."""
     return {
-        "manifest.json": json.dumps(record["content"], indent=1).encode(),
-        "space.yaml": str(record["space"]).encode(),
+        "manifest.json": json.dumps(record.content, indent=1).encode(),
+        "space.yaml": record.space.encode(),
     }
 
 
-def _networks(record: Mapping[str, Any]) -> dict[str, str]:
+def _networks(record: PreparationRecord) -> dict[str, str]:
     """sha256 (hex) of the safetensors files of a preparation, by name without suffix."""
-    files = record["files"].items()
+    files = record.files.items()
     return {n.removesuffix(_TENSORS): sha for n, sha in files if n.endswith(_TENSORS)}
 
 

@@ -19,6 +19,7 @@ from sweeps.errors import UsageError
 from sweeps.journal import bounds
 from sweeps.journal import files as stored
 from sweeps.journal.layout import check_name
+from sweeps.journal.records import PreparationRecord
 from sweeps.journal.storage import replace
 
 _FACTS = "facts.json"
@@ -102,7 +103,7 @@ class StoredPreparation:
     files: Mapping[str, Mapping[str, Tensor]]
 
     @classmethod
-    def read(cls, folder: Path, record: Mapping[str, Any] | None) -> "StoredPreparation | None":
+    def read(cls, folder: Path, record: PreparationRecord | None) -> "StoredPreparation | None":
         """What an earlier driver left in ``folder``; None if a file of it is missing.
 
         Args:
@@ -116,7 +117,7 @@ class StoredPreparation:
         if record is None:
             return None
         content = {}
-        for name, digest in record["files"].items():
+        for name, digest in record.files.items():
             path = folder / name
             try:
                 content[name] = stored.read(path, most=bounds.TENSORS, root=_root(folder))

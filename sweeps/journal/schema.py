@@ -1,4 +1,4 @@
-"""Schema of the log: fields, types and bounds of every kind of record.
+"""Checks of values in the log: types, bounds and shapes, of which the fields of records are made.
 
 A check returns None, or what is wrong with a value, beginning with its path in the record.
 """
@@ -25,26 +25,35 @@ _ARITHMETIC = re.compile(r"[0-9a-f]{8}")
 _SCALARS = (bool, int, float, str, type(None))
 
 
-def _is(expected: str, holds: Callable[[Any], bool]) -> Check:
+def holds(expected: str, predicate: Callable[[Any], bool]) -> Check:
+    """That ``predicate`` holds of a value, which is ``expected``."""
+
     def check(value: Any, at: str) -> str | None:
-        return None if holds(value) else f"{at} should be {expected}, got {_short(value)}"
+        return None if predicate(value) else f"{at} should be {expected}, got {_short(value)}"
 
     return check
 
 
-def _matches(expected: str, pattern: re.Pattern[str]) -> Check:
-    return _is(expected, lambda v: isinstance(v, str) and pattern.fullmatch(v) is not None)
+def matches(expected: str, pattern: re.Pattern[str]) -> Check:
+    """Text of which all matches ``pattern``."""
+    return holds(expected, lambda v: isinstance(v, str) and pattern.fullmatch(v) is not None)
 
 
-def _whole(low: int, high: int = MOST_WHOLE) -> Check:
-    return _is(f"a whole number in [{low}, {high}]", lambda v: type(v) is int and low <= v <= high)
+def whole(low: int, high: int = MOST_WHOLE) -> Check:
+    """A whole number from ``low`` to ``high``."""
+    return holds(
+        f"a whole number in [{low}, {high}]", lambda v: type(v) is int and low <= v <= high
+    )
 
 
-def _or_null(check: Check) -> Check:
+def or_null(check: Check) -> Check:
+    """Null, or what ``check`` lets pass."""
     return lambda value, at: None if value is None else check(value, at)
 
 
-def _list(check: Check, *, most: int = MOST_WHOLE) -> Check:
+def list_of(check: Check, *, most: int = MOST_WHOLE) -> Check:
+    """A list of at most ``most`` items."""
+
     def checked(value: Any, at: str) -> str | None:
         if not isinstance(value, list):
             return f"{at} should be a list, got {_short(value)}"
@@ -56,7 +65,9 @@ def _list(check: Check, *, most: int = MOST_WHOLE) -> Check:
     return checked
 
 
-def _mapping(check: Check, names: Check | None = None) -> Check:
+def mapping_of(check: Check, names: Check | None = None) -> Check:
+    """A mapping of any ``names``."""
+
     def checked(value: Any, at: str) -> str | None:
         if not isinstance(value, dict):
             return f"{at} should be an object, got {_short(value)}"
@@ -70,7 +81,7 @@ def _mapping(check: Check, names: Check | None = None) -> Check:
     return checked
 
 
-def _fields(
+def with_fields(
     required: Mapping[str, Check],
     optional: Mapping[str, Check] | None = None,
     others: Check | None = None,
@@ -95,7 +106,7 @@ def _fields(
     return checked
 
 
-def _one_of(kinds: Mapping[str, Check]) -> Check:
+def one_of(kinds: Mapping[str, Check]) -> Check:
     """A mapping of one name, which says what its value is."""
 
     def checked(value: Any, at: str) -> str | None:
@@ -107,7 +118,7 @@ def _one_of(kinds: Mapping[str, Check]) -> Check:
     return checked
 
 
-def _rows(value: Any, at: str) -> str | None:
+def rows(value: Any, at: str) -> str | None:
     """Epochs in ascending order, each a mapping of numbers, flags and nulls."""
     if not isinstance(value, list):
         return f"{at} should be a list, got {_short(value)}"
@@ -144,139 +155,55 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}.."
 
 
-_TEXT = _is("text", lambda v: isinstance(v, str))
-_FLAG = _is("true or false", lambda v: isinstance(v, bool))
-_NUMBER = _is("a finite number", _is_number)
-_SCALAR = _is("a finite number, a flag, text or null", _is_scalar)
-_ANY: Check = lambda value, at: None  # noqa: E731 (a check like the others)
-_ID = _matches("a trial id", _NAME)
-_HASH = _matches("a sha256 of 64 hexadecimal digits", _SHA256)
-_EPOCH = _whole(1, MOST_EPOCHS)
-_OBJECT = _mapping(_ANY)
+TEXT = holds("text", lambda v: isinstance(v, str))
+FLAG = holds("true or false", lambda v: isinstance(v, bool))
+NUMBER = holds("a finite number", _is_number)
+SCALAR = holds("a finite number, a flag, text or null", _is_scalar)
+ANY: Check = lambda value, at: None  # noqa: E731 (a check like the others)
+TRIAL_ID = matches("a trial id", _NAME)
+SHA256 = matches("a sha256 of 64 hexadecimal digits", _SHA256)
+ARITHMETIC = matches("an arithmetic of 8 hexadecimal digits", _ARITHMETIC)
+PREPARATION_KEY = matches("a preparation's key", NAMES["preparation"])
+FILE = matches("the name of a file", _FILE)
+EPOCH = whole(1, MOST_EPOCHS)
+OBJECT = mapping_of(ANY)
 _JUDGED = {
-    "metric": _TEXT,
-    "mode": _is("'min' or 'max'", lambda v: v in ("min", "max")),
-    "max_t": _or_null(_EPOCH),
+    "metric": TEXT,
+    "mode": holds("'min' or 'max'", lambda v: v in ("min", "max")),
+    "max_t": or_null(EPOCH),
 }
-_HALVING = {**_JUDGED, "grace_period": _EPOCH, "reduction_factor": _whole(2, 10**6)}
-_SCHEDULER = _one_of(
+_HALVING = {**_JUDGED, "grace_period": EPOCH, "reduction_factor": whole(2, 10**6)}
+_SCHEDULER = one_of(
     {
-        "asha": _fields({**_HALVING, "block": _whole(1), "lag": _whole(0)}, {}, _ANY),
-        "stock_asha": _fields(_HALVING, {}, _ANY),
-        "median": _fields({}, _JUDGED, _ANY),
-        "hyperband": _fields({}, _JUDGED, _ANY),
-        "pbt": _fields({}, _JUDGED, _ANY),
+        "asha": with_fields({**_HALVING, "block": whole(1), "lag": whole(0)}, {}, ANY),
+        "stock_asha": with_fields(_HALVING, {}, ANY),
+        "median": with_fields({}, _JUDGED, ANY),
+        "hyperband": with_fields({}, _JUDGED, ANY),
+        "pbt": with_fields({}, _JUDGED, ANY),
     }
 )
-_MANIFEST = _fields(
+MANIFEST = with_fields(
     {
-        "name": _TEXT,
-        "experiment": _TEXT,
-        "started": _TEXT,
-        "trials": _or_null(_whole(0)),
-        "space": _OBJECT,
-        "when": _OBJECT,
-        "study": _fields({"training": _fields({"epochs": _EPOCH}, {}, _ANY)}, {}, _ANY),
-        "search": _fields({"num_samples": _or_null(_whole(1)), "seed": _whole(0)}, {}, _ANY),
-        "scheduler": _or_null(_SCHEDULER),
-        "rungs": _list(_EPOCH, most=bounds.RUNGS),
-        "audit": _is("a share in [0, 1]", lambda v: _is_number(v) and 0 <= v <= 1),
-        "resources": _fields({"cpu": _NUMBER, "gpu": _NUMBER}),
-        "seeds": _list(_whole(0)),
-        "preparations": _mapping(_OBJECT, _matches("a preparation's key", NAMES["preparation"])),
-        "core_sha256": _TEXT,
-        "git": _or_null(_OBJECT),
-        "versions": _fields({"torch": _TEXT}, {}, _TEXT),
-        "python": _TEXT,
-        "platform": _TEXT,
-        "device": _TEXT,
-        "arithmetic": _mapping(_mapping(_TEXT)),
+        "name": TEXT,
+        "experiment": TEXT,
+        "started": TEXT,
+        "trials": or_null(whole(0)),
+        "space": OBJECT,
+        "when": OBJECT,
+        "study": with_fields({"training": with_fields({"epochs": EPOCH}, {}, ANY)}, {}, ANY),
+        "search": with_fields({"num_samples": or_null(whole(1)), "seed": whole(0)}, {}, ANY),
+        "scheduler": or_null(_SCHEDULER),
+        "rungs": list_of(EPOCH, most=bounds.RUNGS),
+        "audit": holds("a share in [0, 1]", lambda v: _is_number(v) and 0 <= v <= 1),
+        "resources": with_fields({"cpu": NUMBER, "gpu": NUMBER}),
+        "seeds": list_of(whole(0)),
+        "preparations": mapping_of(OBJECT, PREPARATION_KEY),
+        "core_sha256": TEXT,
+        "git": or_null(OBJECT),
+        "versions": with_fields({"torch": TEXT}, {}, TEXT),
+        "python": TEXT,
+        "platform": TEXT,
+        "device": TEXT,
+        "arithmetic": mapping_of(mapping_of(TEXT)),
     }
 )
-_ENDED = _fields(
-    {"status": _is("'completed' or 'failed'", lambda v: v in ("completed", "failed"))},
-    {"error": _TEXT, "model": _HASH, "truncated": _FLAG, "diverged": _FLAG},
-    _SCALAR,
-)
-_DECISION = _fields(
-    {
-        "trials": _list(_ID),
-        "epoch": _whole(0, MOST_EPOCHS),
-        "goes_on": _FLAG,
-        "ended": _FLAG,
-        "value": _or_null(_NUMBER),
-    },
-    {"group": _TEXT, "rank": _whole(1), "of": _whole(1), "reason": _TEXT},
-)
-
-
-def _decision(value: Any, at: str) -> str | None:
-    problem = _DECISION(value, at)
-    if problem or value.get("reason"):
-        return problem
-    if "group" not in value:
-        return f"{at} lacks 'group'"
-    if value["goes_on"] or value["ended"]:
-        return None
-    judged = value["value"] is not None
-    return f"{at} lacks 'rank' or 'of'" if judged and not {"rank", "of"} <= value.keys() else None
-
-
-RECORDS: Mapping[str, Check] = {
-    "start": _fields({"core": _TEXT, "format": _whole(1)}, {}, _ANY),
-    "manifest": _fields({"content": _MANIFEST, "space": _TEXT}),
-    "prepared": _fields(
-        {
-            "key": _matches("a preparation's key", NAMES["preparation"]),
-            "identity": _HASH,
-            "files": _mapping(_HASH, _matches("the name of a file", _FILE)),
-        }
-    ),
-    "trial": _fields(
-        {
-            "trial_id": _ID,
-            "index": _whole(0),
-            "config": _OBJECT,
-            "group": _TEXT,
-            "stratum": _TEXT,
-            "replicate": _SCALAR,
-            "limit": _EPOCH,
-        },
-        {},
-        _SCALAR,
-    ),
-    "begin": _fields({"trial_id": _ID, "epoch": _whole(0, MOST_EPOCHS)}, {"at": _NUMBER}),
-    "segment": _fields(
-        {"trial_id": _ID, "rows": _rows},
-        {
-            "facts": _mapping(_SCALAR),
-            "end": _ENDED,
-            "checkpoint": _HASH,
-            "arithmetic": _matches("an arithmetic of 8 hexadecimal digits", _ARITHMETIC),
-            "at": _NUMBER,
-        },
-    ),
-    "lost": _fields({"trial_id": _ID, "error": _TEXT, "node": _FLAG}, {"at": _NUMBER}),
-    "decision": _decision,
-    "audit": _fields({"group": _TEXT, "trials": _list(_ID)}),
-    "withdrawn": _fields({"trials": _list(_ID)}),
-    "proposal": _fields(
-        {"number": _whole(0), "basis": _TEXT, "config": _OBJECT, "attributes": _OBJECT}
-    ),
-    "closed": _fields({}),
-    "warm": _fields(
-        {"asked": _TEXT, "rows": _list(_is("a pair", lambda v: _is_pair(v)))},
-    ),
-    "close": _fields({}),
-}
-"""The check of every kind of record, which gets it without its ``type``."""
-
-
-def _is_pair(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and isinstance(value[0], dict)
-        and isinstance(value[1], list)
-        and all(map(_is_number, value[1]))
-    )

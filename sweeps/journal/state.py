@@ -4,7 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import nan
-from typing import Any
+from typing import Any, Literal, TypeAlias, assert_never
+
+from sweeps.journal import records
+from sweeps.journal.records import Record
+
+Stop: TypeAlias = records.Verdict | records.SchedulerStop
+Ending: TypeAlias = Literal["completed", "stopped", "failed"]
+"""How a trial ended for the sweep, as its table says it."""
 
 
 @dataclass(slots=True)
@@ -25,12 +32,12 @@ class TrialState:
         fresh: whether the present driver start ended it.
     """
 
-    entry: Mapping[str, Any]
+    entry: records.TrialEntry
     columns: tuple[str, ...] = ()
     epochs: dict[int, tuple[Any, ...]] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-    end: dict[str, Any] | None = None
-    stop: dict[str, Any] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    end: records.End | None = None
+    stop: Stop | None = None
     audited: bool = False
     saved: str | None = None
     arithmetics: frozenset[str] = frozenset()
@@ -40,30 +47,33 @@ class TrialState:
     @property
     def config(self) -> Mapping[str, Any]:
         """Its values by axis."""
-        return dict(self.entry["config"])
+        return dict(self.entry.config)
 
     @property
-    def ended(self) -> str | None:
-        """How it ended for the sweep: completed, stopped or failed; None if it has not."""
+    def ended(self) -> Ending | None:
+        """How it ended for the sweep; None if it has not."""
         # A configuration that was stopped stays so, whatever becomes of it in an audit.
-        if self.end and self.end["status"] == "failed" and not self.audited:
+        if self.end and self.end.status == "failed" and not self.audited:
             return "failed"
         if self.stop:
             return "stopped"
-        return self.end["status"] if self.end else None
+        return self.end.status if self.end else None
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Metrics of its test; none before its end."""
+        return self.end.metrics if self.end else {}
 
     @property
     def checkpoint(self) -> str | None:
         """sha256 (hex) of where it can go on; None if it never will, or only from the start."""
-        over = bool(self.stop and not self.audited) or bool(
-            self.end and not self.end.get("truncated")
-        )
+        over = (self.stop and not self.audited) or (self.end and not self.end.truncated)
         return None if over else self.saved
 
     @property
     def stopped_at(self) -> int | None:
         """Epoch at which it was stopped."""
-        return self.stop["epoch"] if self.stop and self.ended == "stopped" else None
+        return self.stop.epoch if self.stop and self.ended == "stopped" else None
 
     def rows(self, *, audit: bool = False) -> list[dict[str, Any]]:
         """Its epochs in order; those after a stop only for an ``audit``."""
@@ -85,7 +95,9 @@ class TrialState:
 
         status = self.ended or ("running" if live else "interrupted")
         epochs, best = self._numbers(), self.best()
-        row = {name: value for name, value in self.entry.items() if name not in _SCHEDULING}
+        row = {"index": self.entry.index, **self.entry.columns}
+        # What comes of an audit is no result of a trial that was stopped.
+        end = None if status == "stopped" else self.end
         speed: dict[str, Any] = {}
         if isinstance(row.get("dense_val_loss"), float):
             # What a trial that was cut off would have come to is not known.
@@ -96,7 +108,6 @@ class TrialState:
         audit = (
             self.best(audit=True) if self.audited and self.end and status == "stopped" else None
         )
-        tested = {k: v for k, v in (self.end or {}).items() if k not in _NO_COLUMNS}
         return {
             **row,
             **{f"config/{name}": cell(value) for name, value in self.config.items()},
@@ -106,13 +117,14 @@ class TrialState:
             **speed,
             "seconds": self._at(epochs[-1]).get("seconds") if epochs else None,
             **self.facts,
-            **({} if status == "stopped" else tested),
+            **(end.metrics if end else {}),
+            **({"error": end.error} if end and end.error is not None else {}),
             "status": status,
             "stopped_at": self.stopped_at,
             "reason": _reason(self.stop) if self.stop and status == "stopped" else None,
             "audited": audit is not None,
             "audit_val_loss": audit["val_loss"] if audit else None,
-            "model_sha256": None if status == "stopped" else (self.end or {}).get("model"),
+            "model_sha256": end.model if end else None,
             "arithmetic": "+".join(sorted(self.arithmetics)) or None,
         }
 
@@ -148,73 +160,57 @@ class SweepState:
         self.starts = 0
         self.withdrawn: set[str] = set()
         """Trials that are no part of the space any more."""
-        self.warm: Mapping[str, Any] | None = None
-        """The record of what a search began with."""
-        self.prepared: dict[str, Mapping[str, Any]] = {}
-        """The record of what lies in ``study/``, by key."""
-        self.manifest: Mapping[str, Any] | None = None
-        """The last record of what the sweep was made with."""
-        self.proposals: dict[int, dict[str, Any]] = {}
-        """The record of every proposal of a search, by number."""
+        self.warm: records.WarmStart | None = None
+        self.prepared: dict[str, records.PreparationRecord] = {}
+        """Of what lies in ``study/``, by key."""
+        self.manifest: records.ManifestRecord | None = None
+        self.proposals: dict[int, records.Proposal] = {}
+        """Those of a search, by number."""
         self.closed = True
         self.running: set[str] = set()
 
-    def apply(self, record: Mapping[str, Any]) -> bool:
+    def apply(self, record: Record) -> bool:
         """Enter ``record``; False if it is of other code."""
-        kind = record["type"]
-        if kind == "start":
-            self._entering = record["core"] == self._core
-            self.starts, self.closed = self.starts + 1, False
-            self.running.clear()
-            for log in self.trials.values():
-                log.fresh = False
+        if isinstance(record, records.DriverStart):
+            self._start(record)
         if not self._entering:
             return False
-        if kind == "close":
-            self.closed = True
-            self.running.clear()
-        elif kind == "withdrawn":
-            self.withdrawn.update(record["trials"])
-        elif kind == "trial":
-            self.withdrawn.discard(record["trial_id"])
-            if earlier_log := self.trials.get(record["trial_id"]):
-                if earlier_log.end and earlier_log.end.get("truncated"):
-                    earlier_log.end = (
-                        earlier_log.end if record["limit"] <= earlier_log.entry["limit"] else None
-                    )
-                earlier_log.entry = record  # its place in a space that has changed
-            else:
-                self.trials[record["trial_id"]] = TrialState(record)
-        elif kind == "begin":
-            log = self.trials[record["trial_id"]]
-            log.begun = self.starts
-            if record["epoch"] == 0:
-                log.epochs.clear()  # under Ray's own schedulers it may have been begun before
-                log.arithmetics = frozenset()
-            self.running.add(record["trial_id"])
-        elif kind == "lost":
-            self.running.discard(record["trial_id"])
-        elif kind == "segment":
-            self._segment(record)
-        elif kind == "decision":
-            counts = self.rungs.setdefault(record["epoch"], Counter())
-            counts[record["goes_on"]] += len(record["trials"])
-            if not (record["goes_on"] or record["ended"]):
-                for trial_id in record["trials"]:
-                    log = self.trials[trial_id]
-                    log.stop, log.fresh = dict(record), True
-                    self.running.discard(trial_id)
-        elif kind == "warm":
-            self.warm = record
-        elif kind == "prepared":
-            self.prepared[record["key"]] = record
-        elif kind == "manifest":
-            self.manifest = record
-        elif kind == "proposal":
-            self.proposals[record["number"]] = dict(record)
-        elif kind == "audit":
-            for trial_id in record["trials"]:
-                self.trials[trial_id].audited = True
+        match record:
+            case records.Segment():
+                self._segment(record)
+            case records.SegmentStart():
+                log = self.trials[record.trial_id]
+                log.begun = self.starts
+                if record.epoch == 0:
+                    log.epochs.clear()  # under Ray's own schedulers it may have been begun before
+                    log.arithmetics = frozenset()
+                self.running.add(record.trial_id)
+            case records.Verdict() | records.SchedulerStop():
+                self._decision(record)
+            case records.TrialEntry():
+                self._enter(record)
+            case records.WorkerLoss():
+                self.running.discard(record.trial_id)
+            case records.Audit():
+                for trial_id in record.trials:
+                    self.trials[trial_id].audited = True
+            case records.Withdrawal():
+                self.withdrawn.update(record.trials)
+            case records.Proposal():
+                self.proposals[record.number] = record
+            case records.PreparationRecord():
+                self.prepared[record.key] = record
+            case records.ManifestRecord():
+                self.manifest = record
+            case records.WarmStart():
+                self.warm = record
+            case records.DriverEnd():
+                self.closed = True
+                self.running.clear()
+            case records.DriverStart() | records.SpaceExhausted():
+                pass
+            case _:
+                assert_never(record)
         return True
 
     def live(self, log: TrialState) -> bool:
@@ -224,26 +220,48 @@ class SweepState:
     def rows(self) -> Iterable[tuple[str, TrialState]]:
         """The trials that began or ended, in the order of the space."""
         logs = [(i, log) for i, log in self.trials.items() if log.begun or log.ended]
-        return sorted(logs, key=lambda item: (item[1].entry["index"], item[0]))
+        return sorted(logs, key=lambda item: (item[1].entry.index, item[0]))
 
-    def _segment(self, record: Mapping[str, Any]) -> None:
-        log = self.trials[record["trial_id"]]
-        if "end" in record or "checkpoint" in record:  # or else its worker goes straight on
-            self.running.discard(record["trial_id"])
-        log.facts = record.get("facts", log.facts)
-        log.saved = record.get("checkpoint")
-        if arithmetic := record.get("arithmetic"):
-            log.arithmetics |= {arithmetic}
-        for row in record["rows"]:
+    def _start(self, record: records.DriverStart) -> None:
+        self._entering = record.core == self._core
+        self.starts, self.closed = self.starts + 1, False
+        self.running.clear()
+        for log in self.trials.values():
+            log.fresh = False
+
+    def _enter(self, record: records.TrialEntry) -> None:
+        self.withdrawn.discard(record.trial_id)
+        log = self.trials.setdefault(record.trial_id, TrialState(record))
+        if log.end and log.end.truncated and record.limit > log.entry.limit:
+            log.end = None
+        log.entry = record  # its place in a space that may have changed
+
+    def _segment(self, record: records.Segment) -> None:
+        log = self.trials[record.trial_id]
+        if record.end or record.checkpoint:  # or else its worker goes straight on
+            self.running.discard(record.trial_id)
+        if record.facts is not None:
+            log.facts = record.facts
+        log.saved = record.checkpoint
+        if record.arithmetic:
+            log.arithmetics |= {record.arithmetic}
+        for row in record.rows:
             log.columns = log.columns or _interned(tuple(row))
             # Trained again after a crash, an epoch is what it was the first time.
             log.epochs.setdefault(row["epoch"], tuple(row.values()))
-        if end := record.get("end"):
-            log.end, log.fresh = dict(end), True
+        if record.end:
+            log.end, log.fresh = record.end, True
+
+    def _decision(self, record: Stop) -> None:
+        self.rungs.setdefault(record.epoch, Counter())[record.goes_on] += len(record.trials)
+        if record.goes_on or record.ended:
+            return
+        for trial_id in record.trials:
+            log = self.trials[trial_id]
+            log.stop, log.fresh = record, True
+            self.running.discard(trial_id)
 
 
-_NO_COLUMNS = ("model", "truncated", "diverged")
-_SCHEDULING = ("type", "trial_id", "config", "group", "stratum", "replicate", "limit")
 _COLUMNS: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 
@@ -257,9 +275,9 @@ def _interned(columns: tuple[str, ...]) -> tuple[str, ...]:
     return _COLUMNS.setdefault(columns, columns)
 
 
-def _reason(stop: Mapping[str, Any]) -> str:
-    if stop.get("reason"):
-        return str(stop["reason"])
-    if stop["value"] is None:
-        return f"not finite at epoch {stop['epoch']}, or a seed of its configuration failed"
-    return f"rank {stop['rank']} of {stop['of']} at epoch {stop['epoch']}"
+def _reason(stop: Stop) -> str:
+    if isinstance(stop, records.SchedulerStop):
+        return stop.reason
+    if stop.value is None:
+        return f"not finite at epoch {stop.epoch}, or a seed of its configuration failed"
+    return f"rank {stop.rank} of {stop.of} at epoch {stop.epoch}"

@@ -14,6 +14,7 @@ from sweeps.journal import lock_holder
 from sweeps.journal.history import History
 from sweeps.journal.layout import readable_storage
 from sweeps.journal.preparations import StoredPreparation
+from sweeps.journal.records import DriverStart, ManifestRecord, SegmentStart, WorkerLoss
 from sweeps.journal.state import SweepState, TrialState
 from sweeps.planning.plan import TrialPlan
 from sweeps.planning.validation import trial_study
@@ -30,7 +31,6 @@ class StoredSweep:
         study: what the axes of every trial vary.
         states: what the log says, by the version of hedgecore that computed it.
         core: the version of the last driver start.
-        checkpoints: sha256 (hex) of where each trial can go on, as its last segment says.
         lost_trials: trials whose last worker died.
     """
 
@@ -40,7 +40,6 @@ class StoredSweep:
     study: Study
     states: Mapping[str, SweepState]
     core: str
-    checkpoints: Mapping[str, str]
     lost_trials: frozenset[str]
 
     @classmethod
@@ -52,40 +51,36 @@ class StoredSweep:
             LogError: its log is damaged.
         """
         storage = readable_storage(storage)
-        manifest: Mapping[str, Any] | None = None
+        manifest: ManifestRecord | None = None
         states: dict[str, SweepState] = {}
-        checkpoints: dict[str, str] = {}
         lost_trials: set[str] = set()
         core = ""
         for record in History(storage):
-            kind = record["type"]
-            if kind == "start":
-                core = record["core"]
+            if isinstance(record, DriverStart):
+                core = record.core
                 states.setdefault(core, SweepState(core))
             for state in states.values():
                 state.apply(record)
-            if kind == "manifest":
-                manifest = record
-            elif kind == "segment":
-                checkpoints.pop(record["trial_id"], None)
-                if "checkpoint" in record:
-                    checkpoints[record["trial_id"]] = record["checkpoint"]
-            elif kind == "begin":
-                lost_trials.discard(record["trial_id"])
-            elif kind == "lost":
-                lost_trials.add(record["trial_id"])
+            match record:
+                case ManifestRecord():
+                    manifest = record
+                case SegmentStart():
+                    lost_trials.discard(record.trial_id)
+                case WorkerLoss():
+                    lost_trials.add(record.trial_id)
+                case _:
+                    pass
         if not states:
             raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
         if manifest is None:
             raise UsageError(f"nothing was prepared in {storage} yet; run its sweep first")
         return cls(
             storage=storage,
-            manifest=manifest["content"],
-            space_text=manifest["space"],
-            study=_study(storage, manifest["content"]),
+            manifest=manifest.content,
+            space_text=manifest.space,
+            study=_study(storage, manifest.content),
             states=states,
             core=core,
-            checkpoints=checkpoints,
             lost_trials=frozenset(lost_trials),
         )
 
@@ -126,18 +121,17 @@ class StoredSweep:
         Raises:
             UsageError: the study has no such axes.
         """
-        entry = log.entry
         try:
             if type(log.config.get("seed")) is not int:
                 raise ValueError("its seed is no whole number")
             study = trial_study(self.study, log.config)
         except (ConfigError, TypeError, ValueError) as error:
             raise UsageError(
-                f"trial {entry['trial_id']} does not fit the study that the log names ({error}); "
+                f"trial {log.entry.trial_id} does not fit the study that the log names ({error}); "
                 "restore the log from a copy"
             ) from error
         return TrialPlan(
-            index=entry["index"], config=log.config, study=study, limit=entry["limit"]
+            index=log.entry.index, config=log.config, study=study, limit=log.entry.limit
         )
 
     def filed(self, key: str, core: str) -> StoredPreparation | None:

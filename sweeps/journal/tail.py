@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sweeps.journal.history import History
 from sweeps.journal.journal import LogError, files
-
-Record = dict[str, Any]
+from sweeps.journal.records import Record
 
 
 class Tail:

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any, NamedTuple, Protocol
 
 from sweeps.errors import UsageError
+from sweeps.journal.records import Record, SchedulerStop, Segment, Verdict
 from sweeps.journal.state import SweepState
 from sweeps.monitoring.throughput import ended
 
@@ -64,15 +65,18 @@ class ExportDispatcher:
         for trial_id, _ in state.rows() if self._lines else ():
             self._send(trial_id)
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: Record) -> None:
         """Tell what has become of the trials of ``record``, which the state has entered."""
         if not self._lines:
             return
-        if record["type"] == "segment":
-            self._send(record["trial_id"])
-        elif record["type"] == "decision":
-            for trial_id in record["trials"]:
-                self._send(trial_id)
+        match record:
+            case Segment():
+                self._send(record.trial_id)
+            case Verdict() | SchedulerStop():
+                for trial_id in record.trials:
+                    self._send(trial_id)
+            case _:
+                pass
 
     def close(self) -> None:
         """Wait until everything is told, a minute for each exporter at most."""

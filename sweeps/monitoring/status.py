@@ -104,8 +104,8 @@ class Status:
     nodes_lost: int
 
     @property
-    def left(self) -> int:
-        """Trials that have not come to their end."""
+    def unfinished_count(self) -> int:
+        """Number of trials that have not come to their end."""
         return self.total - sum(self.trials[name] for name in _ENDED)
 
 
@@ -123,7 +123,7 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
     storage = readable_storage(storage)
     tally, starts = (tallies or Tallies(storage)).look()
     record = tally.state.manifest
-    manifest: Mapping[str, Any] = record["content"] if record else {}
+    manifest: Mapping[str, Any] = record.content if record else {}
     holder = driver(storage, closed=tally.state.closed)
     live = holder is not None and holder.alive is not False
     rule = Rule.of(manifest)
@@ -223,20 +223,18 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
 def _total(manifest: Mapping[str, Any], tally: Tally, trial_count: int) -> int:
     if not manifest:
         return trial_count
-    proposed = 0 if tally.closed else manifest["search"].get("num_samples") or 0
+    proposed = 0 if tally.exhausted else manifest["search"].get("num_samples") or 0
     return max(trial_count, manifest["trials"] or proposed * len(manifest["seeds"]))
 
 
 def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialState]) -> int:
     """Epochs of a trial that is not known yet, at most."""
     epochs = manifest["study"]["training"]["epochs"] if manifest else 0
-    return max((log.entry["limit"] for log in trials.values()), default=epochs)
+    return max((log.entry.limit for log in trials.values()), default=epochs)
 
 
 def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialState]) -> Rung:
-    trial_ids = {
-        i for i, log in trials.items() if epoch in log.epochs and log.entry["limit"] > epoch
-    }
+    trial_ids = {i for i, log in trials.items() if epoch in log.epochs and log.entry.limit > epoch}
     judged = tally.judged.get(epoch, set())
     return Rung(
         epoch=epoch,
@@ -249,7 +247,7 @@ def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialState]) -> Rung:
 def _failures(tally: Tally) -> Iterator[Failure]:
     for trial_id, log in tally.state.rows():
         if log.ended == "failed" and log.end:
-            error = log.end.get("error", "no reason recorded")
+            error = log.end.error or "no reason recorded"
             yield Failure(trial_id=trial_id, config=log.config, error=error)
 
 
@@ -267,7 +265,7 @@ def _running(status: Status) -> str:
         )
         unknown = "; whether it still runs can be seen there only"
         return f"{description} ({elapsed})" + (unknown if status.driver.alive is None else "")
-    if status.total and not status.left:
+    if status.total and not status.unfinished_count:
         return f"every trial is finished: next, hedgesweep report {quote(str(status.storage))}"
     return "no driver is running: the same command continues"
 

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, assert_never
 
-from sweeps.journal.state import SweepState, TrialState
+from sweeps.journal import records
+from sweeps.journal.records import Record
+from sweeps.journal.state import Ending, SweepState, TrialState
 from sweeps.journal.tail import Tail
 
 RECENT = 300.0
@@ -50,7 +52,7 @@ class Tally:
         began: when a trial that is on a worker began its segment.
         segments: (time, epochs, seconds) of each that ended in this driver start.
         ends: when trials came to their end in this driver start.
-        closed: whether no further trials will be proposed.
+        exhausted: whether no further trials will be proposed.
         losses: workers that died, by whether their node died with them.
     """
 
@@ -64,7 +66,7 @@ class Tally:
     ends: list[float] = field(default_factory=list)
     first: float | None = None
     last: float | None = None
-    closed: bool = False
+    exhausted: bool = False
     losses: Counter[bool] = field(default_factory=Counter)
 
     @classmethod
@@ -72,30 +74,43 @@ class Tally:
         """Nothing yet, of what the code ``core`` computes."""
         return cls(SweepState(core))
 
-    def apply(self, record: Mapping[str, Any]) -> None:
+    def apply(self, record: Record) -> None:
         """Take note of ``record``, which is of this code."""
-        kind, at = record["type"], record.get("at")
-        if at is not None:
-            self.first, self.last = self.first or at, at
-        if kind == "start":
-            self.first = self.last = None
-            for times in (self.began, self.segments, self.ends):
-                times.clear()
-        elif kind == "begin" and at is not None:
-            self.began[record["trial_id"]] = at
-        elif kind == "segment":
-            self._segment(record, at)
-        elif kind == "lost":
-            self.losses[record["node"]] += 1
-        elif kind == "decision":
-            self._decision(record)
-        elif kind == "trial":
-            self.withdrawn.discard(record["trial_id"])
-            self.closed = False
-        elif kind == "withdrawn":
-            self.withdrawn.update(record["trials"])
-        elif kind == "closed":
-            self.closed = True
+        match record:
+            case records.Segment():
+                self._note_time(record.at)
+                self._segment(record)
+            case records.SegmentStart():
+                self._note_time(record.at)
+                if record.at is not None:
+                    self.began[record.trial_id] = record.at
+            case records.Verdict() | records.SchedulerStop():
+                self._decision(record)
+            case records.TrialEntry():
+                self.withdrawn.discard(record.trial_id)
+                self.exhausted = False
+            case records.WorkerLoss():
+                self._note_time(record.at)
+                self.losses[record.node] += 1
+            case records.Withdrawal():
+                self.withdrawn.update(record.trials)
+            case records.SpaceExhausted():
+                self.exhausted = True
+            case records.DriverStart():
+                self.first = self.last = None
+                for times in (self.began, self.segments, self.ends):
+                    times.clear()
+            case (
+                records.ManifestRecord()
+                | records.PreparationRecord()
+                | records.Proposal()
+                | records.WarmStart()
+            ):
+                pass
+            case records.Audit() | records.DriverEnd():
+                pass
+            case _:
+                assert_never(record)
         self.state.apply(record)
 
     def trials(self) -> dict[str, TrialState]:
@@ -118,7 +133,7 @@ class Tally:
     def expected(self, trial_id: str, rule: Rule) -> float:
         """Epochs that a trial is still expected to train."""
         log = self.state.trials[trial_id]
-        epoch, limit = max(log.epochs, default=0), log.entry["limit"]
+        epoch, limit = max(log.epochs, default=0), log.entry.limit
         if log.audited:
             return 0.0 if log.end else max(0, limit - epoch)
         if ended(log):
@@ -158,24 +173,27 @@ class Tally:
         since = max(self.first, now - RECENT)
         return 60 * sum(end > since for end in self.ends) / (now - since)
 
-    def _segment(self, record: Mapping[str, Any], at: float | None) -> None:
-        trial_id = record["trial_id"]
-        began = self.began.pop(trial_id, None)
+    def _note_time(self, at: float | None) -> None:
+        if at is not None:
+            self.first, self.last = self.first or at, at
+
+    def _segment(self, segment: records.Segment) -> None:
+        at, began = segment.at, self.began.pop(segment.trial_id, None)
         if at is None:
             return
-        if began is not None and record["rows"]:
-            self.segments.append((at, len(record["rows"]), at - began))
-        if "end" in record:
+        if began is not None and segment.rows:
+            self.segments.append((at, len(segment.rows), at - began))
+        if segment.end:
             self.ends.append(at)
-        elif "checkpoint" not in record:  # its worker goes straight on
-            self.began[trial_id] = at
+        elif not segment.checkpoint:  # its worker goes straight on
+            self.began[segment.trial_id] = at
 
-    def _decision(self, record: Mapping[str, Any]) -> None:
-        epoch, trials = record["epoch"], record["trials"]
+    def _decision(self, record: records.Verdict | records.SchedulerStop) -> None:
+        epoch, trials = record.epoch, record.trials
         self.judged.setdefault(epoch, set()).update(trials)
-        if record["goes_on"]:
+        if record.goes_on:
             self.passed.update(dict.fromkeys(trials, epoch))
-        elif not record["ended"]:
+        elif not record.ended:
             self.stopped[epoch] += len(trials)
             self.ends += [] if self.last is None else [self.last] * len(trials)
 
@@ -194,21 +212,21 @@ class Tallies:
         Raises:
             LogError: the log is damaged.
         """
-        anew, records = self._tail.look()
+        anew, news = self._tail.look()
         if anew:
             self._core, self._starts = "", 0
             self._tallies = {"": Tally.of("")}
-        for record in records:
-            if record["type"] == "start":
-                self._core, self._starts = record["core"], self._starts + 1
+        for record in news:
+            if isinstance(record, records.DriverStart):
+                self._core, self._starts = record.core, self._starts + 1
                 self._tallies.setdefault(self._core, Tally.of(self._core))
             self._tallies[self._core].apply(record)
         return self._tallies[self._core], self._starts
 
 
-def ended(log: TrialState) -> str | None:
+def ended(log: TrialState) -> Ending | None:
     """How the trial ended; None also where a limit that has grown lets it go on."""
-    truncated = log.end is not None and log.end.get("truncated")
-    if log.ended == "completed" and truncated and log.entry["limit"] > max(log.epochs, default=0):
+    truncated = log.end is not None and log.end.truncated
+    if log.ended == "completed" and truncated and log.entry.limit > max(log.epochs, default=0):
         return None
     return log.ended

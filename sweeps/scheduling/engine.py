@@ -6,12 +6,14 @@ was killed, it is where that sweep was; fed recorded curves, it is a simulation.
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import assert_never
 
 from sweeps.errors import UsageError
+from sweeps.journal import records
+from sweeps.journal.records import Record
 from sweeps.scheduling.asha import Asha, Decision
-from sweeps.scheduling.trial_status import Group, Job, Record, Trial, verdict
+from sweeps.scheduling.trial_status import Group, Job, Trial, TrialStatus, verdict, verdict_text
 
 MOST_LOSSES = 4
 """Workers that one segment of a trial may take down before the trial counts as failed."""
@@ -39,20 +41,20 @@ class Engine:
         self._trials: dict[str, Trial] = {}
         self._groups: dict[str, Group] = {}
         self._ready: list[tuple[bool, int, int, str]] = []
-        self._pending: dict[tuple[str, int], Record] = {}
-        self._left = 0
+        self._pending: dict[tuple[str, int], records.Verdict] = {}
+        self._unfinished_count = 0
 
     @property
-    def left(self) -> int:
-        """Trials that have not come to their end."""
-        return self._left
+    def unfinished_count(self) -> int:
+        """Number of trials that have not come to their end."""
+        return self._unfinished_count
 
     @property
-    def pending(self) -> list[Record]:
-        """Decisions that follow from the records so far and are not among them."""
+    def pending_verdicts(self) -> list[records.Verdict]:
+        """Verdicts that follow from the records so far and are not among them."""
         return list(self._pending.values())
 
-    def due(self, group: str, epoch: int) -> Record | None:
+    def pending_verdict(self, group: str, epoch: int) -> records.Verdict | None:
         """The one of them about ``group`` at ``epoch``."""
         return self._pending.get((group, epoch))
 
@@ -61,38 +63,45 @@ class Engine:
         while self._ready:
             trial = self._trials[heapq.heappop(self._ready)[-1]]
             if self._is_ready(trial):
-                trial.running = True
+                self._move(trial, TrialStatus.RUNNING)
                 return Job(trial.trial_id, trial.epoch, self._stop(trial))
         return None
 
-    def apply(self, record: Mapping[str, Any]) -> list[Record]:
+    def apply(self, record: Record) -> Sequence[Record]:
         """Take note of ``record``; the records that follow from it, to be logged and applied.
 
         Raises:
             UsageError: a decision of the log is not the one that its values give.
         """
-        kind = record["type"]
-        if kind == "trial":
-            return self._announced(record)
-        if kind == "segment":
-            return self._trained(record)
-        if kind == "decision":
-            return self._decided(record)
-        if kind == "lost":
-            return self._loss(record)
-        if kind == "audit":
-            self._audited(record)
-        elif kind == "withdrawn":
-            return self._withdrawn(record)
-        elif kind == "closed" and self._asha:
-            return self._records(self._asha.close())
-        elif kind == "start":
-            for trial in self._trials.values():
-                trial.running, trial.losses = False, 0
-                self._offer(trial)
+        match record:
+            case records.Segment():
+                return self._trained(record)
+            case records.TrialEntry():
+                return self._announced(record)
+            case records.Verdict() | records.SchedulerStop():
+                return self._decided(record)
+            case records.WorkerLoss():
+                return self._loss(record)
+            case records.Withdrawal():
+                return self._withdrawn(record)
+            case records.SpaceExhausted():
+                return self._verdicts(self._asha.close()) if self._asha else []
+            case records.Audit():
+                self._audited(record)
+            case records.DriverStart():
+                for trial in self._trials.values():
+                    self._release(trial)
+                    trial.losses = 0
+                    self._offer(trial)
+            case records.SegmentStart() | records.ManifestRecord() | records.PreparationRecord():
+                pass
+            case records.Proposal() | records.WarmStart() | records.DriverEnd():
+                pass
+            case _:
+                assert_never(record)
         return []
 
-    def audits(self) -> list[Record]:
+    def audits(self) -> Sequence[records.Audit]:
         """Audits of configurations that were stopped before anybody asked for an audit."""
         return [
             record
@@ -110,150 +119,144 @@ class Engine:
         return [
             trial.trial_id
             for trial in self._trials.values()
-            if not trial.ended or (trial.truncated and not trial.withdrawn and trial.limit <= last)
+            if not trial.status.is_over
+            or (trial.status is TrialStatus.TRUNCATED and trial.limit <= last)
         ]
 
     def is_settled(self, group: str) -> bool:
         """Whether no decision and no epoch can change what ``group`` comes to."""
         group_state = self._groups[group]
-        return group_state.stopped or all(self._trials[i].ended for i in group_state.trials)
+        return group_state.stopped or all(
+            self._trials[i].status.is_over for i in group_state.trials
+        )
 
-    def _announced(self, record: Mapping[str, Any]) -> list[Record]:
+    def _announced(self, entry: records.TrialEntry) -> Sequence[Record]:
         """A trial of the space, new or as it is in a space that has changed."""
-        trial_id, name = record["trial_id"], record["group"]
+        trial_id, name = entry.trial_id, entry.group
         if trial_id not in self._trials:
             self._trials[trial_id] = Trial(
-                trial_id, len(self._trials), name, record["replicate"], record["limit"]
+                trial_id, len(self._trials), name, entry.replicate, entry.limit
             )
-            self._left += 1
+            self._unfinished_count += 1
         trial = self._trials[trial_id]
         group = self._groups.setdefault(name, Group())
         if trial_id not in group.trials:
             group.trials.append(trial_id)
             if self._asha and not group.stopped:
-                self._asha.add(name, stratum=record["stratum"], replicate=trial.replicate)
-        if (trial.withdrawn or trial.truncated) and trial.ended and record["limit"] > trial.epoch:
-            trial.ended = trial.truncated = trial.withdrawn = False
-            self._left += 1
+                self._asha.add(name, stratum=entry.stratum, replicate=trial.replicate)
+        cut = trial.status in (TrialStatus.TRUNCATED, TrialStatus.WITHDRAWN)
+        if cut and entry.limit > trial.epoch:
+            self._move(trial, TrialStatus.WAITING)
         if group.stopped and not trial.audited:
-            self._end(trial)  # with its configuration
-        trial.limit = record["limit"]
-        records = []
+            self._end_with_group(trial)
+        trial.limit = entry.limit
+        effects: list[Record] = []
         for epoch, value in trial.values.items():
-            records += self._value(trial, epoch, value)
+            effects += self._value(trial, epoch, value)
         self._offer(trial)
-        return records
+        return effects
 
-    def _trained(self, record: Mapping[str, Any]) -> list[Record]:
-        trial = self._trials[record["trial_id"]]
-        trial.running, trial.losses = False, 0
-        if end := record.get("end"):
-            trial.truncated = bool(end.get("truncated"))
-            trial.finished = not trial.truncated
-            self._groups[trial.group].failed |= end["status"] == "failed"
-            self._end(trial)
-        records = []
-        for row in record["rows"]:
+    def _trained(self, segment: records.Segment) -> Sequence[Record]:
+        trial, end = self._trials[segment.trial_id], segment.end
+        self._release(trial)
+        trial.losses = 0
+        if end:
+            self._groups[trial.group].failed |= end.status == "failed"
+            self._move(trial, TrialStatus.TRUNCATED if end.truncated else TrialStatus.FINISHED)
+        effects: list[Record] = []
+        for row in segment.rows:
             epoch = row["epoch"]
             trial.epoch = max(trial.epoch, epoch)
             value = row[self._metric]
-            trial.last = math.nan if value is None else value
+            trial.last_value = math.nan if value is None else value
             if epoch in self._rungs and epoch not in trial.values:
-                trial.values[epoch] = trial.last
-                records += self._value(trial, epoch, trial.last)
-        if end and self._asha and not (trial.truncated or self._groups[trial.group].stopped):
-            settled = math.nan if end["status"] == "failed" else trial.last
+                trial.values[epoch] = trial.last_value
+                effects += self._value(trial, epoch, trial.last_value)
+        if end and self._asha and not (end.truncated or self._groups[trial.group].stopped):
+            settled = math.nan if end.status == "failed" else trial.last_value
             decisions = self._asha.settle(trial.group, settled, replicate=trial.replicate)
-            records += self._records(decisions)
+            effects += self._verdicts(decisions)
         self._offer(trial)
-        return records
+        return effects
 
-    def _decided(self, record: Mapping[str, Any]) -> list[Record]:
-        name = record["group"]
-        expected = self._pending.pop((name, record["epoch"]), None)
-        if expected != record:
+    def _decided(self, record: records.Verdict | records.SchedulerStop) -> Sequence[Record]:
+        name = record.group if isinstance(record, records.Verdict) else ", ".join(record.trials)
+        expected = self._pending.pop((name, record.epoch), None)
+        if isinstance(record, records.SchedulerStop) or expected != record:
             raise UsageError(
-                f"the log decides {_verdict_text(record)} where its values give "
-                f"{_verdict_text(expected)}; it was written by another version of hedgesweep: "
-                "go on with that, or give another --storage"
+                f"the log decides {verdict_text(name, record)} where its values give "
+                f"{verdict_text(name, expected)}; it was written by another version of "
+                "hedgesweep: go on with that, or give another --storage"
             )
         group = self._groups[name]
-        if record["goes_on"]:
+        if record.goes_on:
             group.passed += 1
         else:
-            group.stopped, group.judged = True, list(record["trials"])
+            group.stopped, group.judged = True, record.trials
         for trial_id in group.trials:
             trial = self._trials[trial_id]
             if group.stopped:
-                self._end(trial)
+                self._end_with_group(trial)
             self._offer(trial)
         return self._to_audit(name, group)
 
-    def _loss(self, record: Mapping[str, Any]) -> list[Record]:
-        trial = self._trials[record["trial_id"]]
-        trial.running = False
+    def _loss(self, loss: records.WorkerLoss) -> Sequence[Record]:
+        trial = self._trials[loss.trial_id]
+        self._release(trial)
         # A node that goes away, as spot instances do, is no fault of the trial.
-        trial.losses += not record["node"]
+        trial.losses += not loss.node
         if trial.losses < MOST_LOSSES:
             self._offer(trial)
             return []
-        error = f"{record['error']} ({trial.losses} times in a row)"
-        return [
-            {
-                "type": "segment",
-                "trial_id": trial.trial_id,
-                "rows": [],
-                "end": {"status": "failed", "error": error},
-            }
-        ]
+        error = f"{loss.error} ({trial.losses} times in a row)"
+        end = records.End(status="failed", metrics={}, error=error)
+        return [records.Segment(trial_id=trial.trial_id, rows=(), end=end)]
 
-    def _to_audit(self, name: str, group: Group) -> list[Record]:
+    def _to_audit(self, name: str, group: Group) -> Sequence[records.Audit]:
         if not group.stopped or group.audited or group.failed or not self._audit(name):
             return []
-        return [{"type": "audit", "group": name, "trials": group.judged}]
+        return [records.Audit(group=name, trials=group.judged)]
 
-    def _audited(self, record: Mapping[str, Any]) -> None:
-        group = self._groups[record["group"]]
-        group.audited = True
-        for trial_id in record["trials"]:
+    def _audited(self, audit: records.Audit) -> None:
+        self._groups[audit.group].audited = True
+        for trial_id in audit.trials:
             trial = self._trials[trial_id]
             trial.audited = True
-            if trial.ended and not trial.finished and trial.epoch < trial.limit:
-                trial.ended = False
-                self._left += 1
+            cut = trial.status.is_over and trial.status is not TrialStatus.FINISHED
+            if cut and trial.epoch < trial.limit:
+                self._move(trial, TrialStatus.WAITING)
                 self._offer(trial)
 
-    def _withdrawn(self, record: Mapping[str, Any]) -> list[Record]:
+    def _withdrawn(self, withdrawal: records.Withdrawal) -> Sequence[Record]:
         """The trials are no part of the space any more; what they have reached is kept."""
         decisions = []
-        for trial_id in record["trials"]:
+        for trial_id in withdrawal.trials:
             trial = self._trials[trial_id]
             group = self._groups[trial.group]
             group.trials.remove(trial_id)
-            self._left -= not trial.ended
-            trial.ended = trial.withdrawn = True
+            self._move(trial, TrialStatus.WITHDRAWN)
             if self._asha and not group.stopped:
                 decisions += self._asha.withdraw(trial.group, replicate=trial.replicate)
             if not (group.trials or group.stopped):
                 del self._groups[trial.group]
         # Who was decided by the leaving of one, and left with it, needs no verdict.
-        return self._records(d for d in decisions if str(d.key) in self._groups)
+        return self._verdicts(d for d in decisions if str(d.key) in self._groups)
 
-    def _value(self, trial: Trial, epoch: int, value: float) -> list[Record]:
+    def _value(self, trial: Trial, epoch: int, value: float) -> Sequence[records.Verdict]:
         if self._asha is None or epoch >= trial.limit or self._groups[trial.group].stopped:
             return []
         decisions = self._asha.record(trial.group, epoch, value, replicate=trial.replicate)
-        return self._records(decisions)
+        return self._verdicts(decisions)
 
-    def _records(self, decisions: Iterable[Decision]) -> list[Record]:
-        records = []
+    def _verdicts(self, decisions: Iterable[Decision]) -> Sequence[records.Verdict]:
+        verdicts = []
         for decision in decisions:
             group = str(decision.key)
             trials = [self._trials[trial_id] for trial_id in self._groups[group].trials]
             record = verdict(decision, trials)
             self._pending[group, decision.epoch] = record
-            records.append(record)
-        return records
+            verdicts.append(record)
+        return verdicts
 
     def _stop(self, trial: Trial) -> int:
         """The epoch that ``trial`` may train to."""
@@ -262,7 +265,7 @@ class Engine:
         return min(self._rungs[group.passed], trial.limit) if judged else trial.limit
 
     def _is_ready(self, trial: Trial) -> bool:
-        return not (trial.ended or trial.running) and trial.epoch < self._stop(trial)
+        return trial.status is TrialStatus.WAITING and trial.epoch < self._stop(trial)
 
     def _offer(self, trial: Trial) -> None:
         if self._is_ready(trial):
@@ -271,13 +274,15 @@ class Engine:
             key = (group.stopped, -group.passed, trial.order, trial.trial_id)
             heapq.heappush(self._ready, key)
 
-    def _end(self, trial: Trial) -> None:
-        self._left -= not trial.ended
-        trial.ended = True
+    def _release(self, trial: Trial) -> None:
+        """No worker has it any more."""
+        if trial.status is TrialStatus.RUNNING:
+            trial.status = TrialStatus.WAITING
 
+    def _end_with_group(self, trial: Trial) -> None:
+        if not trial.status.is_over:
+            self._move(trial, TrialStatus.STOPPED)
 
-def _verdict_text(record: Mapping[str, Any] | None) -> str:
-    if record is None:
-        return "nothing yet"
-    verdict = "goes on" if record["goes_on"] else "stops"
-    return f"that {record['group']} {verdict} at epoch {record['epoch']}"
+    def _move(self, trial: Trial, status: TrialStatus) -> None:
+        self._unfinished_count += trial.status.is_over - status.is_over
+        trial.status = status

@@ -3,13 +3,14 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace as with_changes
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
 from hedgecore.experiment import Experiment, Preparation
 from sweeps.errors import UsageError
-from sweeps.journal import bounds
+from sweeps.journal import bounds, lines
 from sweeps.journal.checkpoints import Checkpoints
 from sweeps.journal.checksums import Sums, sha256_of
 from sweeps.journal.files import holds
@@ -18,13 +19,25 @@ from sweeps.journal.journal import Extent
 from sweeps.journal.layout import check_name
 from sweeps.journal.manifest import copies
 from sweeps.journal.preparations import Facts, StoredPreparation
+from sweeps.journal.records import (
+    DriverEnd,
+    DriverStart,
+    ManifestRecord,
+    PreparationRecord,
+    Record,
+    SchedulerStop,
+    Segment,
+    SegmentStart,
+    Verdict,
+    WorkerLoss,
+    fields,
+    record_of,
+)
 from sweeps.journal.state import SweepState
 from sweeps.journal.storage import Lock, WriteError, replace, tidy
 from sweeps.journal.tables import write_tables
 from sweeps.journal.writer import Writer
 from sweeps.scheduling.engine import Engine
-
-Record = dict[str, Any]
 
 
 class Observer(Protocol):
@@ -80,9 +93,10 @@ class Ledger:
             before = self._replay(accept)
             self._sums = Sums(storage)
             self._writer = Writer(storage, {"core": core}, before=before)
-            self.append({"type": "start", "core": core}, logged=True)
+            start = DriverStart(format=lines.FORMAT, process={}, core=core)
+            self.append(start, logged=True)
             if engine:
-                self.append(*engine.pending)
+                self.append(*engine.pending_verdicts)
             self._checkpoints.tidy({i: log.checkpoint for i, log in self.state.trials.items()})
             for observer in observers:
                 observer.begin(self.state)
@@ -94,8 +108,8 @@ class Ledger:
     def _replay(self, accept: Callable[[Mapping[str, Any]], None]) -> Extent | None:
         history = History(self.storage)
         for record in history:
-            if record["type"] == "manifest":
-                accept(record["content"])
+            if isinstance(record, ManifestRecord):
+                accept(record.content)
             # What follows from a record is in the log itself, or pending.
             if self.state.apply(record) and self.engine:
                 self.engine.apply(record)
@@ -114,7 +128,7 @@ class Ledger:
         while done < len(todo):
             record = todo[done]
             if not logged:
-                self._writer.append(record)
+                self._writer.append(fields(record))
             if self.state.apply(record) and self.engine:
                 todo += self.engine.apply(record)
             done += 1
@@ -132,7 +146,7 @@ class Ledger:
     def note(self, record: Record) -> None:
         """Log ``record``, which nobody waits for: a crash may forget it."""
         self.check()
-        self._writer.append(_timed(record))
+        self._writer.append(fields(_timed(record)))
         self.state.apply(record)
 
     def snapshot(self) -> None:
@@ -166,7 +180,7 @@ class Ledger:
                 return
             self._writer.close()
             if self._writer.sound:  # else the state knows more than the disk
-                self.state.apply({"type": "close"})
+                self.state.apply(DriverEnd())
                 self._changed = True
                 self.snapshot()
                 self._sums.settle()
@@ -184,7 +198,7 @@ class Ledger:
     def named_models(self) -> dict[str, str]:
         """sha256 (hex) of every model that the log names, by trial id."""
         logs = self.state.trials.items()
-        return {i: log.end["model"] for i, log in logs if log.end and "model" in log.end}
+        return {i: log.end.model for i, log in logs if log.end and log.end.model}
 
     def has_model(self, trial_id: str, digest: str) -> bool:
         """Whether the model with this sha256 (hex) is there, unchanged."""
@@ -199,6 +213,21 @@ class Ledger:
         self.check()
         return self._checkpoints.keep(trial_id, checkpoint)
 
+    def filed(self, sent: Mapping[str, Any]) -> Segment:
+        """The segment that a worker has ``sent``, with its files in the storage.
+
+        Files come first: what the log names is there.
+        """
+        line = {**sent}
+        model, checkpoint = line.pop("model", None), line.pop("checkpoint", None)
+        if model:
+            line["end"] = {**line["end"], "model": self.keep_model(line["trial_id"], model)}
+        if checkpoint:
+            line["checkpoint"] = self.keep_checkpoint(line["trial_id"], checkpoint)
+        segment = record_of(line)
+        assert isinstance(segment, Segment)
+        return segment
+
     def checkpoint(self, trial_id: str) -> bytes | None:
         """Where the log says that ``trial_id`` can go on; None if that cannot be had."""
         digest = self.state.trials[trial_id].checkpoint
@@ -212,13 +241,13 @@ class Ledger:
         """
         self.check()
         record = self.state.prepared.get(key)
-        if record and record["identity"] != facts.identity:
+        if record and record.identity != facts.identity:
             raise UsageError(
                 f"study/{key}, prepared again, is not what it was: restore the folder from a "
                 "copy, or compute the sweep anew in another --storage"
             )
         files = StoredPreparation.write(self.storage / "study" / key, facts, preparation)
-        self.append({"type": "prepared", "key": key, "identity": facts.identity, "files": files})
+        self.append(PreparationRecord(key=key, identity=facts.identity, files=files))
 
     def preparation(self, key: str) -> StoredPreparation | None:
         """What an earlier driver filed as ``key``; None if there is nothing whole.
@@ -231,8 +260,8 @@ class Ledger:
     def keep_manifest(self, content: Mapping[str, Any], space: str) -> None:
         """Log what the sweep is made with, and copy it for people; see :meth:`copy_manifest`."""
         before = self.state.manifest
-        if before is None or _undated(before["content"]) != _undated(content):
-            self.append({"type": "manifest", "content": dict(content), "space": space})
+        if before is None or _undated(before.content) != _undated(content):
+            self.append(ManifestRecord(content=dict(content), space=space))
         self.copy_manifest()
 
     def copy_manifest(self) -> None:
@@ -258,11 +287,15 @@ def _undated(content: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name != "started"}
 
 
-def _concerned(record: Record) -> list[str]:
+def _concerned(record: Record) -> tuple[str, ...]:
     """The trials whose checkpoint ``record`` may replace or end the use of."""
-    if record["type"] == "segment":
-        return [record["trial_id"]]
-    return record["trials"] if record["type"] == "decision" else []
+    match record:
+        case Segment():
+            return (record.trial_id,)
+        case Verdict() | SchedulerStop():
+            return record.trials
+        case _:
+            return ()
 
 
 def _timed(record: Record) -> Record:
@@ -270,6 +303,6 @@ def _timed(record: Record) -> Record:
 
     Only what happens has a time; what is derived is compared with what is derived again.
     """
-    if record["type"] not in ("begin", "segment", "lost"):
-        return record
-    return {**record, "at": round(time.time(), 3)}
+    if isinstance(record, SegmentStart | Segment | WorkerLoss):
+        return with_changes(record, at=round(time.time(), 3))
+    return record

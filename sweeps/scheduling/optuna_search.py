@@ -21,9 +21,10 @@ from hedgecore.config import digest, fingerprint
 from hedgecore.rng import seed_sequence
 from search_spaces import SearchSpace
 from sweeps.errors import UsageError
+from sweeps.journal.records import Proposal
 from sweeps.planning.plan import Plan
 from sweeps.scheduling.distributions import distribution, from_label, suggest, to_label
-from sweeps.scheduling.proposals import Record, RecordSampler, next_basis, proposal
+from sweeps.scheduling.proposals import RecordSampler, next_basis, proposal
 
 # Optuna's default of 50 leaves a search of a hundred proposals two generations.
 _POPULATION = 20
@@ -71,7 +72,7 @@ class OptunaSearch:
         directions: Sequence[Literal["minimize", "maximize"]],
         name: str,
         warm: Iterable[Earlier] = (),
-        records: Mapping[int, Record] | None = None,
+        records: Mapping[int, Proposal] | None = None,
     ) -> None:
         self._space = space
         self._axes = [axis for axis in space.order if axis != "seed"]
@@ -92,7 +93,7 @@ class OptunaSearch:
         self._basis = digest([search, described, repr(dict(space.when))])
         self._generation = 0
         self._configs: list[dict[str, Any]] = []
-        self._records: list[Record] = []
+        self._records: list[Proposal] = []
         self._trials: list[optuna.Trial] = []
         self._outcomes: dict[int, Outcome] = {}
         self._applied = 0
@@ -123,7 +124,7 @@ class OptunaSearch:
         self._propose(number)
         return dict(self._configs[number])
 
-    def record(self, number: int) -> Record:
+    def record(self, number: int) -> Proposal:
         """The record of proposal ``number``, which was asked for."""
         return self._records[number]
 
@@ -146,11 +147,11 @@ class OptunaSearch:
 
     def _propose(self, number: int) -> None:
         record = self._logged.get(number)
-        if record and record["basis"] != self._basis:
+        if record and record.basis != self._basis:
             record = None
         labels = self._replayable(record) if record and number != self._last else None
         if record and labels is not None:
-            self._study.sampler = RecordSampler(labels, record["attributes"], self._sampler)
+            self._study.sampler = RecordSampler(labels, record.attributes, self._sampler)
         else:
             self._seed(number)
             self._study.sampler = self._sampler
@@ -160,8 +161,8 @@ class OptunaSearch:
         new_record = proposal(number, self._basis, config, attributes)
         if record and new_record != record:
             raise UsageError(
-                f"the log proposes {record['config']} as number {number} where its outcomes give "
-                f"{new_record['config']}; another version of optuna or numpy made it: go on with "
+                f"the log proposes {record.config} as number {number} where its outcomes give "
+                f"{new_record.config}; another version of optuna or numpy made it: go on with "
                 "that, or give another --storage"
             )
         self._trials.append(trial)
@@ -169,11 +170,11 @@ class OptunaSearch:
         self._records.append(record or new_record)
         self._generation = max([self._generation, *_whole(attributes.values())])
 
-    def _replayable(self, record: Record) -> Mapping[str, Any] | None:
+    def _replayable(self, record: Proposal) -> Mapping[str, Any] | None:
         """The labels of a record; None if this search cannot have written it."""
-        if any(not 0 <= n <= self._generation + 1 for n in _whole(record["attributes"].values())):
+        if any(not 0 <= n <= self._generation + 1 for n in _whole(record.attributes.values())):
             return None
-        return self._labels(record["config"])
+        return self._labels(record.config)
 
     def _labels(self, config: Mapping[str, Any]) -> dict[str, Any] | None:
         """The labels of ``config``; None if the space has no such trial."""
@@ -262,7 +263,7 @@ class OptunaSearch:
 def search_for(
     plan: Plan,
     warm: Iterable[Earlier] = (),
-    records: Mapping[int, Record] | None = None,
+    records: Mapping[int, Proposal] | None = None,
 ) -> OptunaSearch:
     """What proposes the trials of ``plan``, which must be adaptive, after the ``warm`` ones."""
     space = plan.space

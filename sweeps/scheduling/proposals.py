@@ -7,7 +7,7 @@ sampler noted beside it; where number and basis are those of a record, so is the
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from optuna import Study
 from optuna.distributions import BaseDistribution
@@ -15,26 +15,16 @@ from optuna.samplers import BaseSampler, NSGAIISampler
 from optuna.trial import FrozenTrial
 
 from hedgecore.config import digest
-
-Record: TypeAlias = dict[str, Any]
+from sweeps.journal.records import Proposal
 
 
 def proposal(
     number: int, basis: str, config: Mapping[str, Any], attributes: Mapping[str, Any]
-) -> Record:
-    """The record of a proposal.
-
-    Args:
-        number: its place, from 0.
-        basis: digest of all that it was made from.
-        config: values by axis, without the seed.
-        attributes: what Optuna's sampler noted of it.
-    """
-    record = {"type": "proposal", "number": number, "basis": basis}
+) -> Proposal:
+    """The record of a proposal; ``config`` has values by axis, without the seed."""
     # Through JSON, so that it compares with what was read from the log.
-    return dict(
-        json.loads(json.dumps({**record, "config": {**config}, "attributes": {**attributes}}))
-    )
+    plain = json.loads(json.dumps({"config": {**config}, "attributes": {**attributes}}))
+    return Proposal(number=number, basis=basis, **plain)
 
 
 def next_basis(

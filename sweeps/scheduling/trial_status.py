@@ -1,13 +1,12 @@
 """Status of a trial and of its configuration."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum, auto
 
+from sweeps.journal.records import SchedulerStop, Verdict
 from sweeps.scheduling.asha import Decision
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +16,38 @@ class Job:
     trial_id: str
     start: int
     stop: int
+
+
+class TrialStatus(Enum):
+    """Status of a trial under an engine, which changes as follows and not otherwise.
+
+    =================== ======================================================================
+    WAITING             -> RUNNING: its next job is handed out
+    RUNNING             -> WAITING: its segment is done, or its worker or the driver died
+    WAITING, RUNNING    -> STOPPED: a verdict on its configuration
+    all                 -> FINISHED or TRUNCATED: its segment has an end
+    all                 -> WITHDRAWN: the space lost it
+    TRUNCATED,          -> WAITING: entered again, with a limit above its epoch
+    WITHDRAWN
+    all that are over   -> WAITING: its audit, if epochs are left to train; never from FINISHED
+    =================== ======================================================================
+    """
+
+    WAITING = auto()
+    """For a worker, or for a verdict."""
+    RUNNING = auto()
+    STOPPED = auto()
+    """Ended with its configuration."""
+    FINISHED = auto()
+    """Ended by itself, in whatever way."""
+    TRUNCATED = auto()
+    """Ended because its limit did not let it train on."""
+    WITHDRAWN = auto()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to its end, for now."""
+        return self not in (TrialStatus.WAITING, TrialStatus.RUNNING)
 
 
 @dataclass(slots=True)
@@ -34,19 +65,14 @@ class Trial:
     trial_id: str
     order: int
     group: str
-    replicate: Any
+    replicate: Hashable
     limit: int
     epoch: int = 0
-    running: bool = False
-    ended: bool = False
-    finished: bool = False
-    """Ended by itself, in whatever way."""
-    truncated: bool = False
-    """Ended because ``limit`` did not let it train on."""
-    withdrawn: bool = False
+    status: TrialStatus = TrialStatus.WAITING
+    # No status: a trial waits, runs and ends in an audit as it does without one.
     audited: bool = False
     """Trains on though its configuration was stopped."""
-    last: float = math.nan
+    last_value: float = math.nan
     """The metric at the last epoch."""
     losses: int = 0
     values: dict[int, float] = field(default_factory=dict)
@@ -60,23 +86,29 @@ class Group:
     trials: list[str] = field(default_factory=list)
     passed: int = 0
     stopped: bool = False
-    judged: list[str] = field(default_factory=list)
+    judged: tuple[str, ...] = ()
     """The trials that were stopped; one of a further seed never began."""
     failed: bool = False
     audited: bool = False
 
 
-def verdict(decision: Decision, trials: Sequence[Trial]) -> Record:
+def verdict(decision: Decision, trials: Sequence[Trial]) -> Verdict:
     """The record of what became of ``trials``, which are one configuration."""
-    return {
-        "type": "decision",
-        "group": str(decision.key),
-        "trials": [trial.trial_id for trial in trials],
+    return Verdict(
+        group=str(decision.key),
+        trials=tuple(trial.trial_id for trial in trials),
         # Nothing is left to stop where all have come to an end of their own.
-        "ended": all(trial.finished for trial in trials),
-        "epoch": decision.epoch,
-        "goes_on": decision.goes_on,
-        "value": decision.value if math.isfinite(decision.value) else None,
-        "rank": decision.rank,
-        "of": decision.of,
-    }
+        ended=all(trial.status is TrialStatus.FINISHED for trial in trials),
+        epoch=decision.epoch,
+        goes_on=decision.goes_on,
+        value=decision.value if math.isfinite(decision.value) else None,
+        rank=decision.rank,
+        of=decision.of,
+    )
+
+
+def verdict_text(group: str, verdict: Verdict | SchedulerStop | None) -> str:
+    """A verdict on ``group``, for people."""
+    if verdict is None:
+        return "nothing yet"
+    return f"that {group} {'goes on' if verdict.goes_on else 'stops'} at epoch {verdict.epoch}"

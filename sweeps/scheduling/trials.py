@@ -12,10 +12,11 @@ from hedgecore.rng import numpy_stream
 from sweeps.errors import UsageError
 from sweeps.journal.manifest import trial_id
 from sweeps.journal.preparations import Facts
+from sweeps.journal.records import Proposal, Record, SpaceExhausted, TrialEntry, Withdrawal
 from sweeps.journal.state import TrialState
 from sweeps.planning.plan import Plan, TrialPlan
 from sweeps.scheduling.engine import Engine
-from sweeps.scheduling.ledger import Ledger, Record
+from sweeps.scheduling.ledger import Ledger
 
 if TYPE_CHECKING:
     from sweeps.scheduling.optuna_search import OptunaSearch, Outcome
@@ -63,19 +64,20 @@ class TrialQueue:
         if self._engine is not None:
             gone = [i for i in self._engine.unfinished() if i not in self.trials]
             if gone:
-                self._ledger.append({"type": "withdrawn", "trials": gone})
+                self._ledger.append(Withdrawal(trials=tuple(gone)))
         groups: dict[Hashable, list[str]] = {}
         for identifier, trial in self.trials.items():
             groups.setdefault(self._plan.group(trial), []).append(identifier)
         seed = self._plan.space.search.seed
         order = numpy_stream(seed, "search", "order").permutation(len(groups))
         shuffled = [list(groups.values())[i] for i in order]
-        records = [self._record(i) for members in shuffled for i in members]
-        for record in records:
-            self._check(record)
-        new = [*self._unrecorded(), *(r for r in records if not self._is_entered(r))]
+        entries = [self._entry(i) for members in shuffled for i in members]
+        for entry in entries:
+            self._check(entry)
+        new: list[Record] = [*self._unrecorded()]
+        new += (entry for entry in entries if not self._is_entered(entry))
         if self.exhausted:
-            new.append({"type": "closed"})
+            new.append(SpaceExhausted())
         self._ledger.append(*new)
         if self._engine is not None:
             self._ledger.append(*self._engine.audits())
@@ -93,7 +95,7 @@ class TrialQueue:
     @property
     def finished(self) -> bool:
         """Whether every trial was entered and has come to its end."""
-        return self.entered and self.exhausted and not self.left
+        return self.entered and self.exhausted and not self.unfinished
 
     @property
     def exhausted(self) -> bool:
@@ -112,10 +114,10 @@ class TrialQueue:
         self._propose(number, self._plan.proposal(number, config))
         # The proposal comes first: a crash may cut off what follows it, which is then entered.
         self._ledger.append(
-            self._search.record(number), *(self._record(i) for i in self._proposals[number])
+            self._search.record(number), *(self._entry(i) for i in self._proposals[number])
         )
         if self.exhausted:
-            self._ledger.append({"type": "closed"})
+            self._ledger.append(SpaceExhausted())
         return True
 
     def tell(self) -> None:
@@ -126,8 +128,8 @@ class TrialQueue:
             del self._open[number]
 
     @property
-    def left(self) -> list[str]:
-        """Trials that have not come to their end."""
+    def unfinished(self) -> list[str]:
+        """Ids of trials that have not come to their end."""
         if self._engine is not None:
             return [i for i in self._engine.unfinished() if i in self.trials]
         return [i for i, log in self.logs.items() if log.ended is None]
@@ -175,42 +177,41 @@ class TrialQueue:
     def _id(self, trial: TrialPlan) -> str:
         return trial_id(trial, self._facts[trial.preparation], gpu=self._gpu)
 
-    def _record(self, identifier: str) -> Record:
+    def _entry(self, identifier: str) -> TrialEntry:
         trial = self.trials[identifier]
-        record = {
-            "type": "trial",
-            "trial_id": identifier,
-            "index": trial.index,
-            "config": dict(trial.config),
-            "group": self._group(trial),
-            "stratum": json.dumps(self._plan.stratum(trial.config)),
-            "replicate": trial.seed,
-            "limit": trial.limit,
-            **self._facts[trial.preparation].row,
-        }
-        # Through JSON, so that it compares with what was read from the log.
-        return dict(json.loads(json.dumps(record)))
+        return TrialEntry(
+            trial_id=identifier,
+            index=trial.index,
+            # Through JSON, so that it compares with what was read from the log.
+            config=json.loads(json.dumps(dict(trial.config))),
+            group=self._group(trial),
+            stratum=json.dumps(self._plan.stratum(trial.config)),
+            replicate=trial.seed,
+            limit=trial.limit,
+            columns=json.loads(json.dumps(self._facts[trial.preparation].row)),
+        )
 
-    def _check(self, record: Record) -> None:
+    def _check(self, entry: TrialEntry) -> None:
         """Refuse a trial of the log that is to start from something else than it did."""
-        log = self._ledger.state.trials.get(record["trial_id"])
+        log = self._ledger.state.trials.get(entry.trial_id)
         if log is None:
             return
-        trial = self.trials[record["trial_id"]]
-        for name in self._facts[trial.preparation].row:
-            if log.entry.get(name) != record[name]:
+        for name, value in entry.columns.items():
+            logged = log.entry.columns.get(name)
+            if logged != value:
+                key = self.trials[entry.trial_id].preparation
                 raise UsageError(
-                    f"trial {record['trial_id']} was entered with {name} {log.entry.get(name)}, "
-                    f"and study/{trial.preparation} gives {record[name]}; restore that folder "
+                    f"trial {entry.trial_id} was entered with {name} {logged}, "
+                    f"and study/{key} gives {value}; restore that folder "
                     "from a copy, or give another --storage"
                 )
 
     def _group(self, trial: TrialPlan) -> str:
         return json.dumps(self._plan.group(trial))
 
-    def _is_entered(self, record: Record) -> bool:
-        log = self._ledger.state.trials.get(record["trial_id"])
-        return log is not None and log.entry == record and self._is_there(record["trial_id"])
+    def _is_entered(self, entry: TrialEntry) -> bool:
+        log = self._ledger.state.trials.get(entry.trial_id)
+        return log is not None and log.entry == entry and self._is_there(entry.trial_id)
 
     def _is_there(self, identifier: str) -> bool:
         state = self._ledger.state
@@ -230,13 +231,13 @@ class TrialQueue:
                 return
             self._propose(number, trials)
 
-    def _unrecorded(self) -> list[Record]:
+    def _unrecorded(self) -> list[Proposal]:
         """Proposals that the log does not hold, or holds as made from other outcomes."""
         if self._search is None:
             return []
         logged = self._ledger.state.proposals
         records = [self._search.record(number) for number in self._proposals]
-        return [record for record in records if logged.get(record["number"]) != record]
+        return [record for record in records if logged.get(record.number) != record]
 
     def _propose(self, number: int, trials: Sequence[TrialPlan]) -> None:
         ids = [self._id(trial) for trial in trials]
@@ -263,7 +264,7 @@ class TrialQueue:
 
         logs = [self._ledger.state.trials[i] for i in self._proposals[number]]
         failed = [log for log in logs if log.ended == "failed"]
-        if any("diverged" not in (log.end or {}) for log in failed):
+        if any(not (log.end and log.end.diverged) for log in failed):
             return Outcome(state="failed", values=None, steps={})
         if failed:
             epoch = min(max(log.epochs, default=0) + 1 for log in failed)
@@ -292,7 +293,7 @@ class TrialQueue:
 
 def _objective(log: TrialState, name: str) -> float:
     """``name`` of a trial, if it is of an epoch then of the one that validated best."""
-    return _number({**(log.best() or {}), **log.facts, **(log.end or {})}.get(name))
+    return _number({**(log.best() or {}), **log.facts, **log.metrics}.get(name))
 
 
 def _number(value: float | None) -> float:

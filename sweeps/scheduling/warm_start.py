@@ -16,6 +16,7 @@ from sweeps.journal import bounds, checksums
 from sweeps.journal.files import read_json
 from sweeps.journal.layout import local_path
 from sweeps.journal.parquet import table
+from sweeps.journal.records import WarmStart
 from sweeps.journal.state import cell
 from sweeps.planning.plan import Plan
 from sweeps.planning.validation import leaves, wrong
@@ -40,10 +41,10 @@ def begun_with(plan: Plan, ledger: Ledger) -> list[Outcome]:
         [plan.space.search.warm_start, list(plan.objectives), list(plan.space.space)]
     )
     record = ledger.state.warm
-    if record is None or record["asked"] != question:
-        record = {"type": "warm", "asked": question, "rows": earlier(plan)}
+    if record is None or record.asked != question:
+        record = WarmStart(asked=question, rows=tuple(earlier(plan)))
         ledger.append(record)
-    return [(dict(config), tuple(values)) for config, values in record["rows"]]
+    return [(dict(config), tuple(values)) for config, values in record.rows]
 
 
 def earlier(plan: Plan) -> list[Outcome]:

@@ -214,22 +214,22 @@ def _curve(log: TrialState, metric: str) -> Curve:
     entry = log.entry
     if not all(isinstance(row.get("seconds"), int | float) and metric in row for row in rows):
         raise UsageError(
-            f"the log lacks seconds or {metric} of an epoch of trial {entry['trial_id']}; restore "
+            f"the log lacks seconds or {metric} of an epoch of trial {entry.trial_id}; restore "
             "it from a copy"
         )
     return Curve(
-        trial_id=entry["trial_id"],
-        group=entry["group"],
-        stratum=entry["stratum"],
-        replicate=entry["replicate"],
-        limit=entry["limit"],
+        trial_id=entry.trial_id,
+        group=entry.group,
+        stratum=entry.stratum,
+        replicate=entry.replicate,
+        limit=entry.limit,
         values=[math.nan if row[metric] is None else row[metric] for row in rows],
         # The clock of a trial that began anew after a crash began anew as well.
         seconds=[
             max(0.0, after - before)
             for before, after in pairwise([0.0, *(row["seconds"] for row in rows)])
         ],
-        end=log.end["status"] if log.end else None,
+        end=log.end.status if log.end else None,
     )
 
 

@@ -2,14 +2,15 @@
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from search_spaces import StockAsha
 from sweeps.execution.ray_schedulers import StratifiedAsha
+from sweeps.journal.records import Record, Segment, TrialEntry, Verdict
 from sweeps.scheduling.rule import Rule
-from sweeps.scheduling.trial_status import Job, Record
+from sweeps.scheduling.trial_status import Job
 from sweeps.simulation.curves import METRIC
 
 
@@ -34,35 +35,38 @@ class StockEngine:
             self._scheduler = StratifiedAsha(stock, lambda stratum: stratum["of"])
         self._trials: dict[str, Any] = {}
         self._ready: deque[Job] = deque()
-        self.left = 0
+        self.unfinished_count = 0
 
     def next(self) -> Job | None:
         """The segment to run now; None while there is nothing to do."""
         return self._ready.popleft() if self._ready else None
 
-    def apply(self, record: Mapping[str, Any]) -> list[Record]:
+    def apply(self, record: Record) -> Sequence[Verdict]:
         """Take note of ``record``; the verdict that follows from it."""
-        if record["type"] == "trial":
-            self._enter(record)
-        elif record["type"] == "segment":
-            return self._trained(record)
+        match record:
+            case TrialEntry():
+                self._enter(record)
+            case Segment():
+                return self._trained(record)
+            case _:
+                pass
         return []
 
-    def _enter(self, record: Mapping[str, Any]) -> None:
-        job = {"limit": record["limit"], "trial": {"config": {"of": record["stratum"]}}}
-        trial = SimpleNamespace(trial_id=record["trial_id"], config={"job": job})
+    def _enter(self, entry: TrialEntry) -> None:
+        job = {"limit": entry.limit, "trial": {"config": {"of": entry.stratum}}}
+        trial = SimpleNamespace(trial_id=entry.trial_id, config={"job": job})
         self._trials[trial.trial_id] = trial
         if self._scheduler:
             self._scheduler.on_trial_add(None, trial)  # type: ignore[arg-type]
         self._ready.append(self._job(trial.trial_id, 0))
-        self.left += 1
+        self.unfinished_count += 1
 
-    def _trained(self, record: Mapping[str, Any]) -> list[Record]:
-        name = record["trial_id"]
-        if "end" in record:
-            self.left -= 1
+    def _trained(self, segment: Segment) -> Sequence[Verdict]:
+        name = segment.trial_id
+        if segment.end:
+            self.unfinished_count -= 1
             return []
-        row = record["rows"][-1]
+        row = segment.rows[-1]
         epoch, value = row["epoch"], row[METRIC]
         assert self._scheduler is not None, "a trial without rungs runs to its end"
         result = {"epoch": epoch, METRIC: self._worst if value is None else value}
@@ -72,8 +76,11 @@ class StockEngine:
             # Its worker is the next to ask.
             self._ready.appendleft(self._job(name, epoch))
         else:
-            self.left -= 1
-        return [{"type": "decision", "group": name, "epoch": epoch, "goes_on": goes_on}]
+            self.unfinished_count -= 1
+        verdict = Verdict(
+            group=name, trials=(name,), ended=False, epoch=epoch, goes_on=goes_on, value=value
+        )
+        return [verdict]
 
     def _job(self, name: str, start: int) -> Job:
         limit = self._trials[name].config["job"]["limit"]

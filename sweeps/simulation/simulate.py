@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sweeps.errors import UsageError
+from sweeps.journal.records import End, Record, Segment, SpaceExhausted, TrialEntry, Verdict
 from sweeps.scheduling.rule import Rule
-from sweeps.scheduling.trial_status import Job, Record
+from sweeps.scheduling.trial_status import Job
 from sweeps.simulation.curves import METRIC, Curve, source
 from sweeps.text import duration
 
@@ -24,13 +25,13 @@ class Scheduler(Protocol):
     """What :class:`~sweeps.scheduling.engine.Engine` is to whoever runs its jobs."""
 
     @property
-    def left(self) -> int:
-        """Trials that have not come to their end."""
+    def unfinished_count(self) -> int:
+        """Number of trials that have not come to their end."""
 
     def next(self) -> Job | None:
         """The segment to run now; None while there is nothing to do."""
 
-    def apply(self, record: Mapping[str, Any]) -> list[Record]:
+    def apply(self, record: Record) -> Sequence[Record]:
         """Take note of ``record``; the records that follow from it, to be applied in turn."""
 
 
@@ -56,7 +57,7 @@ class Simulation:
     work: float
     epochs: int
     reached: Mapping[tuple[str, int], float]
-    decisions: Mapping[tuple[str, int], Record]
+    decisions: Mapping[tuple[str, int], Verdict]
     finishers: frozenset[str]
     parked: int
     extended: frozenset[str]
@@ -69,7 +70,7 @@ class Simulation:
     @cached_property
     def survivors(self) -> Mapping[int, frozenset[str]]:
         """Groups that went on, by rung."""
-        went = [(epoch, group) for (group, epoch), d in self.decisions.items() if d["goes_on"]]
+        went = [(epoch, group) for (group, epoch), d in self.decisions.items() if d.goes_on]
         return {
             rung: frozenset(group for epoch, group in went if epoch == rung)
             for rung in sorted({epoch for epoch, _ in went})
@@ -185,20 +186,20 @@ class _Run:
         self._begun: set[str] = set()
         self._jobs = self._epochs = self._parked = 0
         self._reached: dict[tuple[str, int], float] = {}
-        self._decisions: dict[tuple[str, int], Record] = {}
+        self._decisions: dict[tuple[str, int], Verdict] = {}
         self._finishers: set[str] = set()
         self._extended: set[str] = set()
 
     def result(self) -> Simulation:
         """Run to the end."""
-        self._apply(*map(_entry, self._curves.values()), {"type": "closed"})
+        self._apply(*map(_entry, self._curves.values()), SpaceExhausted())
         self._hand_out()
         while self._events:
             self._now, _, worker, job = heapq.heappop(self._events)
             self._end(job)
             self._idle.append(worker)
             self._hand_out()
-        assert not self._scheduler.left, "nothing can go on"
+        assert not self._scheduler.unfinished_count, "nothing can go on"
         return Simulation(
             workers=self._workers,
             makespan=self._now,
@@ -215,8 +216,8 @@ class _Run:
         todo = deque(records)
         while todo:
             record = todo.popleft()
-            if record["type"] == "decision":
-                self._decisions[record["group"], record["epoch"]] = record
+            if isinstance(record, Verdict):
+                self._decisions[record.group, record.epoch] = record
             todo += self._scheduler.apply(record)
 
     def _hand_out(self) -> None:
@@ -231,41 +232,40 @@ class _Run:
             self._work += seconds
             self._jobs += 1
             heapq.heappush(self._events, (self._now + seconds, self._jobs, worker, job))
-        ended = len(self._curves) - self._scheduler.left
+        ended = len(self._curves) - self._scheduler.unfinished_count
         running = self._workers - len(self._idle)
         self._parked = max(self._parked, len(self._begun) - ended - running)
 
     def _end(self, job: Job) -> None:
         curve = self._curves[job.trial_id]
         last = curve.last(job.stop)
-        record: Record = {
-            "type": "segment",
-            "trial_id": job.trial_id,
-            "rows": [_row(curve, epoch) for epoch in range(job.start + 1, last + 1)],
-        }
+        rows = tuple(_row(curve, epoch) for epoch in range(job.start + 1, last + 1))
+        end = None
         if last < job.stop or last >= curve.limit:
-            record["end"] = {"status": curve.end or "completed"}
+            end = End(status=curve.end or "completed", metrics={})
             if curve.end != "failed":
                 self._finishers.add(job.trial_id)
         if last > len(curve.values):
             self._extended.add(job.trial_id)
         self._epochs += last - job.start
         self._reached[job.trial_id, last] = self._now
-        self._apply(record)
+        self._apply(Segment(trial_id=job.trial_id, rows=rows, end=end))
 
 
-def _entry(curve: Curve) -> Record:
-    return {
-        "type": "trial",
-        "trial_id": curve.trial_id,
-        "group": curve.group,
-        "stratum": curve.stratum,
-        "replicate": curve.replicate,
-        "limit": curve.limit,
-    }
+def _entry(curve: Curve) -> TrialEntry:
+    return TrialEntry(
+        trial_id=curve.trial_id,
+        index=0,
+        config={},
+        group=curve.group,
+        stratum=curve.stratum,
+        replicate=curve.replicate,
+        limit=curve.limit,
+        columns={},
+    )
 
 
-def _row(curve: Curve, epoch: int) -> Record:
+def _row(curve: Curve, epoch: int) -> dict[str, Any]:
     value = curve.value(epoch)
     return {"epoch": epoch, METRIC: value if math.isfinite(value) else None}
 

@@ -21,6 +21,7 @@ import analysis
 from sweeps.experiments import experiment
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.journal import read
+from sweeps.journal.records import record_of
 from sweeps.journal.state import SweepState
 from sweeps.monitoring.progress import PlainLines, State
 from sweeps.outcome import SOME_FAILED
@@ -189,7 +190,7 @@ def acknowledged(lines: Sequence[str], storage: Path) -> int:
     """I1: how many ends of trials a driver told of in ``lines``; its log tells of each alike."""
     state = SweepState(code_identity("tickets"))
     for record in read(storage):
-        state.apply(record)
+        state.apply(record_of(record))
     again = io.StringIO()
     with redirect_stdout(again):
         PlainLines().update(

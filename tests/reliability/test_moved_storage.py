@@ -10,13 +10,22 @@ from logs import manifest
 
 from sweeps.experiments import experiment
 from sweeps.journal.journal import read
+from sweeps.journal.records import SegmentStart, TrialEntry
 from sweeps.journal.storage import WriteError
 from sweeps.scheduling.ledger import Ledger
 
 
-def trial(name: str) -> dict[str, object]:
-    entry = {"trial_id": name, "index": 0, "config": {"seed": 0}, "limit": 9}
-    return {"type": "trial", **entry, "group": name, "stratum": "[]", "replicate": 0}
+def trial(name: str) -> TrialEntry:
+    return TrialEntry(
+        trial_id=name,
+        index=0,
+        config={"seed": 0},
+        group=name,
+        stratum="[]",
+        replicate=0,
+        limit=9,
+        columns={},
+    )
 
 
 def opened(storage: Path) -> Ledger:
@@ -93,7 +102,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_nothing_is_written_where_the_storage_is_another_one(tmp_path, change, use):
     ledger = opened(storage := tmp_path / "storage")
     ledger.append(trial("a"))
-    ledger.note({"type": "begin", "trial_id": "a", "epoch": 0})  # so that a snapshot is due
+    ledger.note(SegmentStart(trial_id="a", epoch=0))  # so that a snapshot is due
     ledger._changed = True
     change(storage)
     before = files(storage) if storage.exists() else {}
@@ -109,7 +118,7 @@ def test_a_second_driver_in_its_place_keeps_its_tables(tmp_path, change):
     first.append(trial("a"))
     change(storage)
     second = opened(storage)
-    second.append(trial("z"), {"type": "begin", "trial_id": "z", "epoch": 0})
+    second.append(trial("z"), SegmentStart(trial_id="z", epoch=0))
     second.snapshot()
     before = files(storage)
     with pytest.raises(WriteError):
@@ -135,10 +144,10 @@ def test_control_a_driver_that_looks_at_no_inode_overwrites_the_tables_of_anothe
 ):
     monkeypatch.setattr(Ledger, "check", lambda self: None)
     first = opened(storage := tmp_path / "storage")
-    first.append(trial("a"), {"type": "begin", "trial_id": "a", "epoch": 0})
+    first.append(trial("a"), SegmentStart(trial_id="a", epoch=0))
     moved(storage)
     second = opened(storage)
-    second.append(trial("z"), {"type": "begin", "trial_id": "z", "epoch": 0})
+    second.append(trial("z"), SegmentStart(trial_id="z", epoch=0))
     second.close()
     before = os.stat(storage / "trials.parquet").st_ino
     first.close()

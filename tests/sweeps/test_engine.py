@@ -14,9 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from sweeps.errors import UsageError
+from sweeps.journal.records import fields, record_of
 from sweeps.scheduling.asha import Asha
 from sweeps.scheduling.engine import MOST_LOSSES, Engine, Job
 
+START = {"type": "start", "format": 3, "core": "c"}
 EPOCHS = 27  # that a study gives every trial; a limit may be less
 
 
@@ -39,6 +41,8 @@ class Space:
                 yield {
                     "type": "trial",
                     "trial_id": f"{number}/{seed}",
+                    "index": 0,
+                    "config": {},
                     "group": f"g{number}",
                     "stratum": f"s{number % self.strata}",
                     "replicate": seed,
@@ -84,6 +88,11 @@ def trained(job, limit):
     return segment
 
 
+def applied(engine, record):
+    """The lines of the records that follow from that of a line."""
+    return [fields(effect) for effect in engine.apply(record_of(record))]
+
+
 class KilledError(Exception):
     """The driver is dead."""
 
@@ -110,9 +119,9 @@ class Driver:
         self.running: list[Job] = []
         self.losses = Counter()
         for record in self.log:
-            self.engine.apply(record)
-        self.append({"type": "start"})
-        self.append(*self.engine.pending)
+            applied(self.engine, record)
+        self.append(START)
+        self.append(*map(fields, self.engine.pending_verdicts))
         wanted = list(self.space.records())
         names = {record["trial_id"] for record in wanted}
         if gone := [i for i in self.engine.unfinished() if i not in names]:
@@ -125,7 +134,7 @@ class Driver:
                 del entered[name]
         new = [record for record in wanted if entered.get(record["trial_id"]) != record]
         self.append(*new, {"type": "closed"})
-        self.append(*self.engine.audits())
+        self.append(*map(fields, self.engine.audits()))
 
     def append(self, *records):
         todo = list(records)
@@ -136,7 +145,7 @@ class Driver:
                 self.fuse -= 1
             record = todo.pop(0)
             self.log.append(json.loads(json.dumps(record, allow_nan=False)))
-            todo += self.engine.apply(record)
+            todo += applied(self.engine, record)
 
     def step(self):
         """Hand out a job, lose a worker or finish a segment; False if there is nothing to do."""
@@ -159,8 +168,8 @@ class Driver:
     def finish(self):
         while self.step():
             pass
-        assert self.engine.left == 0
-        assert not self.engine.pending
+        assert self.engine.unfinished_count == 0
+        assert not self.engine.pending_verdicts
 
 
 def finished(space, log=(), *, seed=0, workers=3, make=Asha):
@@ -199,14 +208,14 @@ def tiny(limit=EPOCHS, metric="val_loss", rungs=(1, 3), trials="ab", seeds=(0,))
     engine = Engine(Asha(rungs, mode="min", reduction_factor=2), metric=metric)
     for name in trials:
         for seed in seeds:
-            engine.apply(entry(f"{name}{seed}", name, limit=limit, seed=seed))
-    engine.apply({"type": "closed"})
+            applied(engine, entry(f"{name}{seed}", name, limit=limit, seed=seed))
+    applied(engine, {"type": "closed"})
     return engine
 
 
 def entry(trial_id, group, *, limit=EPOCHS, seed=0):
-    known = {"type": "trial", "trial_id": trial_id, "group": group, "stratum": "s"}
-    return {**known, "replicate": seed, "limit": limit}
+    known = {"type": "trial", "trial_id": trial_id, "index": 0, "config": {}, "group": group}
+    return {**known, "stratum": "s", "replicate": seed, "limit": limit}
 
 
 def rows(trial_id, *epochs, value=1.0, **end):
@@ -218,7 +227,7 @@ def told(engine, *records):
     """Apply ``records`` and all that follows; what followed."""
     todo, made = list(records), []
     while todo:
-        followed = engine.apply(todo.pop(0))
+        followed = applied(engine, todo.pop(0))
         made += followed
         todo += followed
     return made
@@ -240,7 +249,7 @@ def test_trials_run_to_the_first_rung_in_their_order_of_entry():
 def test_what_goes_on_runs_before_what_is_new():
     engine = Engine(Asha((1,), mode="min", reduction_factor=2, block=2, lag=2))
     for name in "abc":
-        engine.apply(entry(name, name))
+        applied(engine, entry(name, name))
     assert (engine.next(), engine.next()) == (Job("a", 0, 1), Job("b", 0, 1))
     told(engine, rows("a", 1, value=2.0), rows("b", 1, value=1.0))
     assert [engine.next(), engine.next()] == [Job("b", 1, EPOCHS), Job("c", 0, 1)]
@@ -258,12 +267,12 @@ def test_the_verdict_follows_from_the_last_value_that_it_needs():
     told(engine, rows("a0", 1, value=2.0))
     loser, winner = told(engine, rows("b0", 1, value=1.0))
     assert (loser["group"], loser["goes_on"], loser["rank"], loser["of"]) == ("a", False, 2, 2)
-    assert (winner["group"], winner["goes_on"], engine.left) == ("b", True, 1)
+    assert (winner["group"], winner["goes_on"], engine.unfinished_count) == ("b", True, 1)
 
 
 def test_without_a_rule_every_trial_runs_to_its_limit():
     engine = Engine(None)
-    engine.apply(entry("a", "a", limit=5))
+    applied(engine, entry("a", "a", limit=5))
     assert engine.next() == Job("a", 0, 5)
 
 
@@ -272,20 +281,20 @@ def test_a_trial_that_ended_stays_a_rival_with_its_last_value():
     told(engine, entry("a0", "a", limit=2), rows("a0", 1), rows("b0", 1, value=None))
     (verdict,) = told(engine, rows("a0", 2, value=7.0, end={"status": "completed"}))
     assert (verdict["epoch"], verdict["value"], verdict["ended"]) == (3, 7.0, True)
-    assert engine.left == 0
+    assert engine.unfinished_count == 0
 
 
 @pytest.mark.parametrize("value", [None, math.nan])
 def test_a_value_that_is_not_finite_stops_a_configuration(value):
     engine = tiny(trials="a")
     (verdict,) = told(engine, rows("a0", 1, value=value))
-    assert (verdict["goes_on"], verdict["value"], engine.left) == (False, None, 0)
+    assert (verdict["goes_on"], verdict["value"], engine.unfinished_count) == (False, None, 0)
 
 
 def test_seeds_wait_for_one_another_and_stop_together():
     engine = tiny(seeds=(0, 1))
     told(engine, rows("a0", 1, value=9.0), rows("b0", 1), rows("b1", 1))
-    assert engine.left == 4
+    assert engine.unfinished_count == 4
     told(engine, rows("a1", 1, value=9.0))
     assert engine.unfinished() == ["b0", "b1"]
 
@@ -303,7 +312,7 @@ def test_a_segment_that_takes_down_many_workers_fails_its_trial():
         assert told(engine, lost("a0")) == []
     failed, verdict = told(engine, lost("a0"))
     assert failed["end"] == {"status": "failed", "error": f"oom ({MOST_LOSSES} times in a row)"}
-    assert (verdict["goes_on"], verdict["ended"], engine.left) == (False, True, 0)
+    assert (verdict["goes_on"], verdict["ended"], engine.unfinished_count) == (False, True, 0)
 
 
 def test_a_node_that_goes_away_is_not_counted():
@@ -316,16 +325,16 @@ def test_losses_are_forgiven_when_a_segment_is_done():
     engine = tiny(trials="a")
     told(engine, *[lost("a0")] * (MOST_LOSSES - 1), rows("a0", 1))
     assert told(engine, lost("a0")) == []
-    assert engine.left == 1
+    assert engine.unfinished_count == 1
 
 
 def test_a_driver_that_dies_before_it_fails_a_trial_gives_its_losses_back():
     engine = tiny(trials="a")
     for _ in range(MOST_LOSSES):
         assert engine.next() == Job("a0", 0, 1)
-        engine.apply(lost("a0"))
+        applied(engine, lost("a0"))
     assert engine.next() is None
-    engine.apply({"type": "start"})
+    applied(engine, START)
     assert engine.next() == Job("a0", 0, 1)
 
 
@@ -340,34 +349,34 @@ def test_a_trial_that_ends_at_the_rung_has_ended_whenever_its_verdict_comes():
 
 def test_a_decision_of_the_log_that_its_values_do_not_give_is_refused():
     engine = tiny(trials="a")
-    (verdict,) = engine.apply(rows("a0", 1))
+    (verdict,) = applied(engine, rows("a0", 1))
     with pytest.raises(
         UsageError, match=r"decides that a stops .* give that a goes on at epoch 1"
     ):
-        engine.apply({**verdict, "goes_on": False})
+        applied(engine, {**verdict, "goes_on": False})
 
 
 def test_rivals_that_leave_together_need_no_verdict():
     engine = tiny()
     told(engine, rows("b0", 1))
     assert told(engine, {"type": "withdrawn", "trials": ["a0", "b0"]}) == []
-    assert engine.left == 0
+    assert engine.unfinished_count == 0
 
 
 def test_a_configuration_that_comes_back_goes_on_where_it_was():
     engine = tiny()
     told(engine, rows("b0", 1), {"type": "withdrawn", "trials": ["b0"]}, entry("b0", "b"))
     told(engine, {"type": "closed"}, rows("a0", 1, value=2.0))
-    assert (engine.left, engine.next()) == (1, Job("b0", 1, 3))
+    assert (engine.unfinished_count, engine.next()) == (1, Job("b0", 1, 3))
 
 
 def test_a_larger_limit_takes_up_what_the_smaller_one_cut_off():
     cut = {"status": "completed", "truncated": True}
     engine = tiny(trials="a", rungs=(1,), limit=2)
     told(engine, rows("a0", 1), rows("a0", 2, end=cut))
-    assert engine.left == 0
+    assert engine.unfinished_count == 0
     told(engine, entry("a0", "a", limit=4))
-    assert (engine.left, engine.next()) == (1, Job("a0", 2, 4))
+    assert (engine.unfinished_count, engine.next()) == (1, Job("a0", 2, 4))
 
 
 def test_nobody_waits_at_a_new_rung_for_one_that_was_cut_off_below_it_and_left():
@@ -384,45 +393,45 @@ def test_nobody_waits_at_a_new_rung_for_one_that_was_cut_off_below_it_and_left()
 def test_an_audit_comes_after_everything_else_and_changes_no_verdict():
     engine = Engine(Asha((1,), mode="min", reduction_factor=2), audit=lambda group: True)
     for name in "ab":
-        engine.apply(entry(name, name, limit=3))
+        applied(engine, entry(name, name, limit=3))
     made = told(engine, {"type": "closed"}, rows("a", 1, value=2.0), rows("b", 1))
     assert [r["type"] for r in made] == ["decision", "decision", "audit"]
     assert [engine.next(), engine.next()] == [Job("b", 1, 3), Job("a", 1, 3)]
     assert told(engine, rows("a", 2, 3, end={"status": "completed"})) == []
-    assert engine.left == 1
+    assert engine.unfinished_count == 1
 
 
 def test_an_audit_does_not_train_again_what_had_ended_by_itself():
     engine = Engine(Asha((3,), mode="min", reduction_factor=2), audit=lambda group: True)
     for seed in (0, 1):
-        engine.apply(entry(f"a{seed}", "a", seed=seed))
-    engine.apply({"type": "closed"})
+        applied(engine, entry(f"a{seed}", "a", seed=seed))
+    applied(engine, {"type": "closed"})
     told(engine, rows("a0", 1, 2, end={"status": "completed"}), rows("a1", 3, value=None))
     assert (engine.next(), engine.next()) == (Job("a1", 3, EPOCHS), None)
 
 
 def test_an_audited_trial_that_leaves_comes_back_to_its_audit():
     engine = Engine(Asha((1,), mode="min", reduction_factor=2), audit=lambda group: True)
-    engine.apply(entry("a", "a"))
+    applied(engine, entry("a", "a"))
     told(engine, {"type": "closed"}, rows("a", 1, value=None))
     told(engine, {"type": "withdrawn", "trials": ["a"]})
-    assert (engine.left, engine.next()) == (0, None)
+    assert (engine.unfinished_count, engine.next()) == (0, None)
     told(engine, entry("a", "a"), {"type": "closed"})
-    assert (engine.left, engine.next()) == (1, Job("a", 1, EPOCHS))
+    assert (engine.unfinished_count, engine.next()) == (1, Job("a", 1, EPOCHS))
 
 
 def test_a_seed_that_came_after_the_stop_is_not_audited():
     asked = set()
     engine = Engine(Asha((1,), mode="min", reduction_factor=2), audit=asked.__contains__)
-    engine.apply(entry("a0", "a"))
+    applied(engine, entry("a0", "a"))
     told(engine, {"type": "closed"}, rows("a0", 1, value=None), entry("a1", "a", seed=1))
     asked.add("a")
-    assert [record["trials"] for record in engine.audits()] == [["a0"]]
+    assert [record.trials for record in engine.audits()] == [("a0",)]
 
 
 def test_a_larger_limit_lengthens_an_audit():
     engine = Engine(Asha((1,), mode="min", reduction_factor=2), audit=lambda group: True)
-    engine.apply(entry("a", "a", limit=2))
+    applied(engine, entry("a", "a", limit=2))
     cut = {"status": "completed", "truncated": True}
     told(engine, {"type": "closed"}, rows("a", 1, value=None), rows("a", 2, end=cut))
     told(engine, entry("a", "a", limit=4))
@@ -575,15 +584,15 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.driver)
     @invariant()
     def what_is_left_is_counted(self):
-        assert self.driver.engine.left == len(self.driver.engine.unfinished())
+        assert self.driver.engine.unfinished_count == len(self.driver.engine.unfinished())
 
     @precondition(lambda self: self.driver)
     @invariant()
     def a_replay_of_the_log_is_where_the_engine_is(self):
         replayed = Driver(self.space, list(self.log))
         replayed.start()
-        assert replayed.log[len(self.log) :] == [{"type": "start"}, {"type": "closed"}]
-        assert replayed.engine.left == self.driver.engine.left
+        assert replayed.log[len(self.log) :] == [START, {"type": "closed"}]
+        assert replayed.engine.unfinished_count == self.driver.engine.unfinished_count
         # What runs was told how far to train when it began; a verdict since may let it go further.
         begun = {job.trial_id for job in self.driver.running}
         here, there = (

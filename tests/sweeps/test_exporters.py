@@ -8,13 +8,14 @@ import threading
 import pytest
 
 from sweeps.errors import UsageError
+from sweeps.journal.records import record_of
 from sweeps.journal.state import SweepState
 from sweeps.monitoring.exporters import ExportDispatcher, ExportPosition
 from sweeps.monitoring.mlflow import MLflow
 from sweeps.monitoring.tensorboard import TensorBoard
 from sweeps.options import exporters
 
-START = {"type": "start", "core": "c"}
+START = {"type": "start", "format": 3, "core": "c"}
 
 
 def trial(name, limit=9):
@@ -72,16 +73,16 @@ class Memory:
 def follow(made, *sessions, say=lambda text: None):
     """Driver starts that each record more, the exporters the same or made anew."""
     log = []
-    for records in sessions:
-        state = SweepState("c")
+    for session in sessions:
+        state, records = SweepState("c"), [*map(record_of, (START, *session))]
         for record in log:
             state.apply(record)
         told = ExportDispatcher(made(), say)
         told.begin(state)
-        for record in (START, *records):
+        for record in records:
             state.apply(record)
             told.record(record)
-        log += [START, *records]
+        log += records
         told.close()
 
 

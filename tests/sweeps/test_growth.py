@@ -102,5 +102,7 @@ def test_no_line_runs_more_often_a_trial_in_a_larger_sweep(steep, algorithm):
 def test_a_look_at_every_trial_for_each_would_be_noticed(steep, monkeypatch):
     """The control."""
     spec = TrialQueue.spec
-    monkeypatch.setattr(TrialQueue, "spec", lambda self, known: self.left and spec(self, known))
+    monkeypatch.setattr(
+        TrialQueue, "spec", lambda self, known: self.unfinished and spec(self, known)
+    )
     assert [*steep("random")] == ["the sweep"]

@@ -9,6 +9,7 @@ import pytest
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.journal.journal import read
+from sweeps.journal.records import record_of
 from sweeps.scheduling.ledger import Ledger
 
 ABOUT = {
@@ -61,7 +62,7 @@ def table(storage, name="trials"):
 def write(storage, *records, core="c"):
     ledger = Ledger(storage, core=core, experiment=experiment("tickets"))
     for record in records:
-        ledger.append(record)
+        ledger.append(record_of(record))
     ledger.close()
     return ledger.state
 
@@ -138,7 +139,7 @@ def test_tables_can_be_read_while_trials_run(tmp_path):
     ledger = Ledger(
         tmp_path, core="c", clock=itertools.count(0, 10).__next__, experiment=experiment("tickets")
     )
-    ledger.append(trial("a"), begin("a"), segment("a", row(1, 4.0)))
+    ledger.append(*map(record_of, (trial("a"), begin("a"), segment("a", row(1, 4.0)))))
     ledger.snapshot()
     (got,) = table(tmp_path)
     assert (got["status"], got["val_loss"]) == ("running", 4.0)

@@ -1,6 +1,7 @@
 """Proposals taken over from their records against those that a sampler makes."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -182,7 +183,7 @@ def test_another_sampler_is_noticed_by_the_last_proposal_on_record(algorithm):
     whole, tell = begun(algorithm, "one objective")
     proposals(whole, 30, tell=tell)
     records = recorded(whole, 30)
-    records[29]["config"]["x"] += 1e-15
+    records[29].config["x"] += 1e-15
     search, _ = begun(algorithm, "one objective", records=records)
     with pytest.raises(UsageError, match=r"number 29 .* another version of optuna or numpy"):
         proposals(search, 30, tell=tell)
@@ -202,7 +203,7 @@ def test_a_record_that_no_search_can_have_written_is_refused(algorithm, change):
     whole, tell = begun(algorithm, "one objective")
     proposals(whole, 30, tell=tell)
     records = recorded(whole, 30)
-    records[12] |= change
+    records[12] = replace(records[12], **change)
     search, _ = begun(algorithm, "one objective", records=records)
     with pytest.raises(UsageError, match=r"number 12 "):
         proposals(search, 30, tell=tell)

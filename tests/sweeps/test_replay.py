@@ -13,6 +13,7 @@ from sweeps.driver import engine_for
 from sweeps.experiments import experiment
 from sweeps.inspection.replay import replay
 from sweeps.journal.code_identity import code_identity
+from sweeps.journal.records import SegmentStart, WorkerLoss
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import plan
 from sweeps.scheduling.ledger import Ledger
@@ -81,7 +82,7 @@ def test_every_trial_of_a_sweep_that_was_cut_and_resumed_is_bit_equal(swept):
         again = replay(swept, known)
         assert again.equal, again.lines()
         assert again.epochs == len(log.epochs)
-        assert (again.model is None) == (log.end is None or log.end["status"] == "failed")
+        assert (again.model is None) == (log.end is None or log.end.status == "failed")
 
 
 def test_the_outcome_is_one_line_with_epochs_metrics_and_model(swept):
@@ -275,8 +276,8 @@ def test_of_a_trial_that_lost_its_workers_only_the_epochs_are_compared(tmp_path)
     )
     (known, *_) = [i for i, log in ledger.state.trials.items() if log.epochs and not log.end]
     for _ in range(4):
-        ledger.append({"type": "begin", "trial_id": known, "epoch": 1})
-        ledger.append({"type": "lost", "trial_id": known, "error": "killed", "node": False})
+        ledger.append(SegmentStart(trial_id=known, epoch=1))
+        ledger.append(WorkerLoss(trial_id=known, error="killed", node=False))
     ledger.close()
     again = replay(storage, known)
     assert again.lines() == [

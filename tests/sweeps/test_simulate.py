@@ -75,7 +75,7 @@ def test_seeds_are_judged_together():
     curves = [curve(f"{g}{s}", v, v, group=g, seed=s) for g, v in (("a", 1.0), ("b", 2.0))
               for s in (0, 1)]  # fmt: skip
     run = simulate(curves, HALF, workers=2)
-    assert {place: record["goes_on"] for place, record in run.decisions.items()} == {
+    assert {place: record.goes_on for place, record in run.decisions.items()} == {
         ("a", 1): True, ("b", 1): False,
     }  # fmt: skip
     assert run.finishers == {"a0", "a1"}

@@ -18,6 +18,7 @@ from rich.console import Console
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.journal.journal import LogError, read
+from sweeps.journal.records import SegmentStart, record_of
 from sweeps.journal.storage import Lock, this_process
 from sweeps.journal.writer import Writer
 from sweeps.monitoring.status import STANDINGS, command, lines, status
@@ -176,9 +177,9 @@ def test_what_is_to_come_of_a_new_trial_follows_the_quota():
 
 def test_the_chance_to_go_on_learns_from_what_was_decided():
     tally = Tally.of("c")
-    tally.apply({"type": "start", "core": "c"})
+    tally.apply(record_of({"type": "start", "format": 3, "core": "c"}))
     for name in "ab":
-        tally.apply(decision(name, 1, goes_on=True))
+        tally.apply(record_of(decision(name, 1, goes_on=True)))
     rule = Rule(rungs=(1,), factor=3, logged=True)
     assert tally.foreseen(rule, 2) == pytest.approx(1 + 3 / 5)
 
@@ -407,9 +408,9 @@ def test_watching_needs_a_positive_pause_that_ends(tmp_path, pause):
 
 def test_the_log_says_when_what_happened_happened(tmp_path):
     ledger = Ledger(tmp_path, core="c", engine=Engine(None), experiment=experiment("tickets"))
-    ledger.append(trial("a"))
-    ledger.note({"type": "begin", "trial_id": "a", "epoch": 0})
-    ledger.append(segment("a", 1, 1, 0.0))
+    ledger.append(record_of(trial("a")))
+    ledger.note(SegmentStart(trial_id="a", epoch=0))
+    ledger.append(record_of(segment("a", 1, 1, 0.0)))
     ledger.close()
     stamped = {record["type"]: "at" in record for record in read(tmp_path)}
     assert stamped == {
@@ -424,14 +425,15 @@ def test_the_log_shows_at_every_moment_what_the_engine_knows(tmp_path: Path, see
     ledger = Ledger(
         tmp_path, core="c", engine=engine, clock=lambda: 0.0, experiment=experiment("tickets")
     )
-    ledger.append(manifest(trials=16), *(trial(f"t{i}", i) for i in range(16)), {"type": "closed"})
+    entries = (trial(f"t{i}", i) for i in range(16))
+    ledger.append(*map(record_of, (manifest(trials=16), *entries, {"type": "closed"})))
     at_work = {}
-    while engine.left:
+    while engine.unfinished_count:
         while len(at_work) < 5 and (job := engine.next()):
             at_work[job.trial_id] = job
-            ledger.note({"type": "begin", "trial_id": job.trial_id, "epoch": job.start})
+            ledger.note(SegmentStart(trial_id=job.trial_id, epoch=job.start))
         found = status(tmp_path)
-        assert found.left == engine.left
+        assert found.unfinished_count == engine.unfinished_count
         assert found.trials["running"] == len(at_work)
         assert Tallies(tmp_path).look()[0].began.keys() == at_work.keys()
         if len(at_work) < 5:  # nothing is ready, so who is not at work waits to be judged
@@ -441,8 +443,8 @@ def test_the_log_shows_at_every_moment_what_the_engine_knows(tmp_path: Path, see
             job.trial_id, job.start + 1, job.stop, **(COMPLETED if job.stop == 9 else {})
         )
         done["rows"][-1]["val_loss"] = float(rng.normal())
-        ledger.append(done)
-    assert status(tmp_path).left == status(tmp_path).epochs_left == 0
+        ledger.append(record_of(done))
+    assert status(tmp_path).unfinished_count == status(tmp_path).epochs_left == 0
     ledger.close()
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sweeps.experiments import experiment
 from sweeps.journal import tables
+from sweeps.journal.records import Audit, Segment, SegmentStart, record_of
 from sweeps.journal.state import SweepState, cell
 from sweeps.journal.tables import write_tables
 
@@ -39,24 +40,30 @@ def trials(draw):
     return draw(CONFIGS), rows, draw(ends), stop, draw(st.booleans())
 
 
+def entered(name, **entry):
+    return record_of(
+        {"type": "trial", "trial_id": name, "group": name, "stratum": "", "replicate": 0, **entry}
+    )
+
+
 @st.composite
 def states(draw):
     state = SweepState("c")
-    state.apply({"type": "start", "core": "c"})
+    state.apply(record_of({"type": "start", "format": 3, "core": "c"}))
     drawn = draw(st.lists(trials(), max_size=8))
     for index, (config, rows, end, stop, audited) in enumerate(drawn):
         known = f"{index:016x}"
-        entry = {"index": len(drawn) - index, "config": config, "limit": 9, "group": known}
-        state.apply({"type": "trial", "trial_id": known, **entry, "dense_val_loss": 0.5})
-        state.apply({"type": "begin", "trial_id": known, "epoch": 0})
+        entry = {"index": len(drawn) - index, "config": config, "limit": 9, "dense_val_loss": 0.5}
+        state.apply(entered(known, **entry))
+        state.apply(SegmentStart(trial_id=known, epoch=0))
         segment = {"type": "segment", "trial_id": known, "facts": {}, "rows": rows}
-        state.apply({**segment, **({"end": end} if end else {})})
+        state.apply(record_of({**segment, **({"end": end} if end else {})}))
         if stop:
             decision = {"group": known, "trials": [known], "epoch": stop, "goes_on": False}
             more = {"ended": False, "value": None, "rank": 1, "of": 2}
-            state.apply({"type": "decision", **decision, **more})
+            state.apply(record_of({"type": "decision", **decision, **more}))
             if audited:
-                state.apply({"type": "audit", "trials": [known]})
+                state.apply(Audit(group=known, trials=(known,)))
     return state
 
 
@@ -100,16 +107,16 @@ def test_tables_hold_the_rows_of_the_log(tmp_path, state, size):
 def swept(count, epochs=9):
     """Trials that all trained for so many epochs."""
     state = SweepState("c")
-    state.apply({"type": "start", "core": "c"})
+    state.apply(record_of({"type": "start", "format": 3, "core": "c"}))
     for index in range(count):
         known = f"{index:016x}"
         entry = {"index": index, "config": {"lr": 1 / (index + 1)}, "limit": epochs}
-        state.apply({"type": "trial", "trial_id": known, **entry, "group": known})
-        state.apply({"type": "begin", "trial_id": known, "epoch": 0})
+        state.apply(entered(known, **entry))
+        state.apply(SegmentStart(trial_id=known, epoch=0))
         rows = [
             dict.fromkeys(COLUMNS, 0.5) | {"epoch": n + 1, "best": True} for n in range(epochs)
         ]
-        state.apply({"type": "segment", "trial_id": known, "rows": rows, "facts": {}})
+        state.apply(Segment(trial_id=known, rows=rows, facts={}))
     return state
 
 

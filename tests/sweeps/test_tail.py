@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sweeps.journal import lines as form
 from sweeps.journal.history import History
 from sweeps.journal.journal import LogError, files
+from sweeps.journal.records import record_of
 from sweeps.journal.storage import Lock
 from sweeps.journal.tail import Tail
 from sweeps.journal.writer import Writer
@@ -124,7 +125,7 @@ def test_a_line_that_is_half_written_is_read_when_it_is_whole(tmp_path):
         os.truncate(file, whole - 5)
         assert followed.look() == (before, None)
         appended(tmp_path, line[-5:])
-        assert followed.look() == ([*before, ROW], None)
+        assert followed.look() == ([*before, record_of(ROW)], None)
 
 
 def test_only_what_was_appended_is_read(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from sweeps.experiments import experiment
 from sweeps.inspection.verify import verify
 from sweeps.journal import preparations
 from sweeps.journal.preparations import StoredPreparation
+from sweeps.journal.records import Segment, record_of
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.scheduling.ledger import Ledger
 
@@ -105,10 +106,10 @@ def test_a_row_names_every_arithmetic_that_computed_it(tmp_path):
     row = {"epoch": 1, "val_loss": 1.0, "best": True}
     ledger = Ledger(tmp_path, core="c", experiment=experiment("tickets"))
     ledger.append(
-        manifest_record(),
-        {"type": "trial", **entry, "stratum": "[]", "replicate": 0},
-        {"type": "segment", "trial_id": "a", "rows": [row], "arithmetic": "aaaaaaaa"},
-        {"type": "segment", "trial_id": "a", "rows": [{**row, "epoch": 2}], "arithmetic": "0" * 8},
+        record_of(manifest_record()),
+        record_of({"type": "trial", **entry, "stratum": "[]", "replicate": 0}),
+        Segment(trial_id="a", rows=(row,), arithmetic="aaaaaaaa"),
+        Segment(trial_id="a", rows=({**row, "epoch": 2},), arithmetic="0" * 8),
     )
     assert ledger.state.trials["a"].row(live=False)["arithmetic"] == "00000000+aaaaaaaa"
     ledger.close()
