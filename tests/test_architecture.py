@@ -31,7 +31,8 @@ NEVER = {
 LAYERS = {
     "hedgecore": {
         **dict.fromkeys(("errors", "rng", "readings", "registry", "config", "risk"), 0),
-        **dict.fromkeys(("arithmetic", "experiment", "fingerprints", "metrics", "threads"), 0),
+        **dict.fromkeys(("arithmetic", "columns", "experiment", "fingerprints"), 0),
+        **dict.fromkeys(("metrics", "threads"), 0),
         **dict.fromkeys(("market", "training"), 1),
         **dict.fromkeys(("attacks", "pruning"), 2),
         **dict.fromkeys(("hedging", "insurance"), 3),
@@ -51,7 +52,7 @@ LAYERS = {
         "__main__": 9,
     },
     "analysis": {
-        **dict.fromkeys(("bounds", "columns", "columns_tickets", "columns_xnn", "escapes"), 0),
+        **dict.fromkeys(("bounds", "columns", "escapes"), 0),
         **dict.fromkeys(("attacks", "errors", "files", "manifest", "pages", "statistics"), 0),
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
         **dict.fromkeys(("arguments", "configurations", "load"), 2),

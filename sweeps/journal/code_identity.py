@@ -18,6 +18,8 @@ import hedgecore
 from sweeps.experiments import experiment
 
 _CORE = hedgecore.__name__
+# Modules of this name describe columns of tables, and compute nothing.
+_DESCRIPTION = "columns"
 
 _BEFORE_TREES = "27010c572edc6fa15f1182359762cb0d6a4c70907e278cff1f671ce3dd5e404b"
 EQUAL_NUMBERS: Mapping[str, str] = {
@@ -61,7 +63,8 @@ def modules(name: str) -> dict[str, Path]:
     waiting = [first]
     while waiting:
         module = waiting.pop()
-        if module in module_files or module.partition(".")[0] not in packages:
+        other = module.partition(".")[0] not in packages
+        if module in module_files or other or module.rpartition(".")[2] == _DESCRIPTION:
             continue
         if file := _file(module):
             module_files[module] = file
