@@ -18,7 +18,7 @@ from sweeps.execution.worker import SegmentWorker, device_for
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.manifest import torch_version, trial_id
 from sweeps.journal.preparations import StoredPreparation
-from sweeps.journal.records import End, Row, Segment, plain, record_of
+from sweeps.journal.records import End, Row, Segment, fields, record_of
 from sweeps.journal.state import TrialState
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import TrialPlan
@@ -261,7 +261,7 @@ def _differences(log: TrialState, end: End | None, now: Segment) -> Iterator[Dif
                 columns=1,
             )
     if end:
-        yield from _between("at the end", plain(end), plain(now.end))
+        yield from _between("at the end", fields(end), fields(now.end) if now.end else {})
         model = now.end.model if now.end else None
         if end.model != model:
             yield Difference(

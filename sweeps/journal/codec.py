@@ -22,6 +22,7 @@ class Shape:
 
     Args:
         cls: a dataclass; every field is ``Annotated`` with its check, or a dataclass itself.
+        kind: type of the line; None if it is a part of one.
         names: fields in their order.
         defaults: of fields that a line may lack, and lacks where they have it.
         open_field: see :class:`Open`; None if there is none.
@@ -30,6 +31,7 @@ class Shape:
     """
 
     cls: type
+    kind: str | None
     names: tuple[str, ...]
     defaults: Mapping[str, Any]
     open_field: str | None
@@ -42,8 +44,9 @@ class Shape:
         hints = get_type_hints(record, include_extras=True)
         defaults = {f.name: f.default for f in fields(record) if f.default is not MISSING}
         required: dict[str, Check] = {}
-        # That of a record is looked at before its check is chosen.
-        optional: dict[str, Check] = {"type": ANY} if hasattr(record, "kind") else {}
+        kind = getattr(record, "kind", None)
+        # By the type of a line its check was chosen.
+        optional: dict[str, Check] = {"type": ANY} if kind else {}
         conversions: dict[str, tuple[_Conversion, _Conversion]] = {}
         open_field, others = None, None
         for name in (f.name for f in fields(record)):
@@ -62,6 +65,7 @@ class Shape:
                 required[name] = or_null(check) if nullable else check
         return cls(
             cls=record,
+            kind=kind,
             names=tuple(f.name for f in fields(record)),
             defaults=defaults,
             open_field=open_field,
@@ -82,7 +86,7 @@ class Shape:
 
     def plain(self, record: Any) -> dict[str, Any]:
         """The line of ``record``."""
-        line: dict[str, Any] = {}
+        line: dict[str, Any] = {"type": self.kind} if self.kind else {}
         for name in self.names:
             value = getattr(record, name)
             if name == self.open_field:

@@ -263,14 +263,9 @@ def record_of(line: Row) -> Record:
     return record
 
 
-def fields(record: Record) -> dict[str, Any]:
-    """The line of ``record``, to be written as JSON."""
-    return {"type": record.kind, **_SHAPES[type(record)].plain(record)}
-
-
-def plain(end: End | None) -> dict[str, Any]:
-    """Fields of ``end`` as its segment's line holds them; empty for None."""
-    return _END.plain(end) if end else {}
+def fields(record: Record | End) -> dict[str, Any]:
+    """The line of ``record``, to be written as JSON; the part of it that is an ``End``."""
+    return _SHAPES[type(record)].plain(record)
 
 
 def _class(line: Row) -> type[Record] | None:
@@ -292,12 +287,11 @@ def _ranked(value: Row, at: str) -> str | None:
 
 
 _NUMBERS = schema.list_of(schema.NUMBER)
-_END = Shape.of(End)
-_SHAPES: Mapping[type[Record], Shape] = {cls: Shape.of(cls) for cls in get_args(Record)}
+_SHAPES: Mapping[type, Shape] = {cls: Shape.of(cls) for cls in (End, *get_args(Record))}
 _CLASSES: Mapping[str, type[Record]] = {
     cls.kind: cls for cls in get_args(Record) if cls is not SchedulerStop
 }
-_CHECKS: Mapping[type[Record], schema.Check] = {
+_CHECKS: Mapping[type, schema.Check] = {
     **{cls: shape.check for cls, shape in _SHAPES.items()},
     Verdict: lambda value, at: _SHAPES[Verdict].check(value, at) or _ranked(value, at),
 }

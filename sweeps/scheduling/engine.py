@@ -277,7 +277,7 @@ class Engine:
     def _release(self, trial: Trial) -> None:
         """No worker has it any more."""
         if trial.status is TrialStatus.RUNNING:
-            trial.status = TrialStatus.WAITING
+            self._move(trial, TrialStatus.WAITING)
 
     def _end_with_group(self, trial: Trial) -> None:
         if not trial.status.is_over:

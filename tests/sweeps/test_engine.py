@@ -5,6 +5,7 @@ import json
 import math
 import random
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -17,6 +18,7 @@ from sweeps.errors import UsageError
 from sweeps.journal.records import fields, record_of
 from sweeps.scheduling.asha import Asha
 from sweeps.scheduling.engine import MOST_LOSSES, Engine, Job
+from sweeps.scheduling.trial_status import TrialStatus
 
 START = {"type": "start", "format": 3, "core": "c"}
 EPOCHS = 27  # that a study gives every trial; a limit may be less
@@ -474,6 +476,37 @@ def test_an_engine_that_forgets_its_rungs_is_caught():
         again = finished(replace(space, configurations=still), memory)
         differ += {**outcome(past)[0], **outcome(again)[0]} != outcome(whole)[0]
     assert differ > 3
+
+
+S = TrialStatus
+MOVES = {
+    (S.WAITING, S.RUNNING),
+    (S.RUNNING, S.WAITING),
+    *((before, after) for before in S for after in (S.FINISHED, S.TRUNCATED, S.WITHDRAWN)),
+    *((before, S.STOPPED) for before in (S.WAITING, S.RUNNING)),
+    *((before, S.WAITING) for before in (S.TRUNCATED, S.WITHDRAWN, S.STOPPED)),
+}
+
+
+def test_statuses_change_only_as_their_table_says(monkeypatch):
+    moves, move = Counter(), Engine._move
+
+    def observed(engine, trial, status):
+        moves[trial.status, status] += 1
+        move(engine, trial, status)
+
+    monkeypatch.setattr(Engine, "_move", observed)
+    for seed in range(6):
+        dice, space, log = random.Random(seed), Space(tuple(range(8)), limit=3), []
+        for edit in ("values", "leave", "limit", "leave", "return"):
+            driver = Driver(space, log, dice, fuse=dice.randint(10, 40))
+            with suppress(KilledError):
+                driver.start()
+                driver.finish()
+            space = edited(space, edit, dice)
+        finished(space, log, seed=seed)
+    assert moves.keys() <= MOVES
+    assert {after for _, after in moves} == {*S}
 
 
 EDITS = ("values", "seed", "limit", "leave", "return")

@@ -96,7 +96,7 @@ def test_the_outcome_is_one_line_with_epochs_metrics_and_model(swept):
 def test_a_stopped_trial_runs_to_where_it_was_stopped(swept):
     (known, *_) = ids(swept, "stopped", audited=False)
     stop = StoredSweep.read(swept).state.trials[known].stop
-    assert replay(swept, known).lines() == [f"bit-equal: {stop['epoch']} epochs"]
+    assert replay(swept, known).lines() == [f"bit-equal: {stop.epoch} epochs"]
 
 
 def test_an_audited_trial_runs_to_its_end(swept):
