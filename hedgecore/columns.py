@@ -140,8 +140,8 @@ class Columns:
 
     def epochs(self, parameters: Iterable[str] | None = None) -> list[Column]:
         """Columns of a table of epochs, in order; ``parameters`` as for :meth:`trials`."""
-        own = self._parameters(parameters)
-        return [*_EPOCH, *own, *self.losses, *self.training, *_COURSE]
+        axes = self._parameters(parameters)
+        return [*_EPOCH, *axes, *self.losses, *self.training, *_COURSE]
 
     def member(self, name: str) -> Column:
         """The column ``name`` of a family; without a meaning where no family has it."""
@@ -149,9 +149,9 @@ class Columns:
         return next(filter(None, members), Column(name, float, "", None, ""))
 
     def _parameters(self, names: Iterable[str] | None) -> list[Column]:
-        own = {column.name: column for column in self.parameters}
+        defined = {column.name: column for column in self.parameters}
         return [
-            own.get(name)
+            defined.get(name)
             or Column(name, object, "", None, f"parameter {name.removeprefix('config/')}")
-            for name in (own if names is None else names)
+            for name in (defined if names is None else names)
         ]
