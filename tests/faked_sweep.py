@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import sweeps
+from hedgecore.hedging.columns import TEST
 from hedgecore.hedging.train import DIRECTIONS
-from hedgecore.metrics import METRICS
 from hedgecore.rng import numpy_stream
 from sweeps import Silent, Sweep
 from sweeps.execution import ray_sweep
@@ -85,7 +85,10 @@ class Curve:
         return json.dumps(self._reached).encode()
 
     def finish(self, *columns: str) -> tuple[dict[str, Any], None]:
-        return {**dict.fromkeys(METRICS, 0.0), **dict.fromkeys(columns, -7.0)}, None
+        return {
+            **dict.fromkeys((column.name for column in TEST), 0.0),
+            **dict.fromkeys(columns, -7.0),
+        }, None
 
 
 @contextmanager
@@ -94,7 +97,7 @@ def _prepared(planned: sweeps.Plan, *_: Any, **__: Any) -> Iterator[dict[str, An
 
 
 def _facts(seed: int) -> Facts:
-    metrics = dict.fromkeys(METRICS, 0.0)
+    metrics = dict.fromkeys((column.name for column in TEST), 0.0)
     return Facts(
         seed=seed,
         core=code_identity("tickets"),

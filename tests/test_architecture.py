@@ -27,7 +27,7 @@ NEVER = {
 LAYERS = {
     "hedgecore": {
         **dict.fromkeys(("rng", "readings", "registry", "config", "risk", "metrics"), 0),
-        **dict.fromkeys(("arithmetic", "experiment", "fingerprints", "threads"), 0),
+        **dict.fromkeys(("arithmetic", "columns", "experiment", "fingerprints", "threads"), 0),
         **dict.fromkeys(("market", "training"), 1),
         **dict.fromkeys(("attacks", "pruning"), 2),
         **dict.fromkeys(("hedging", "insurance"), 3),
@@ -47,7 +47,7 @@ LAYERS = {
         "__main__": 9,
     },
     "analysis": {
-        **dict.fromkeys(("bounds", "columns", "columns_tickets", "columns_xnn", "escapes"), 0),
+        **dict.fromkeys(("bounds", "columns", "escapes"), 0),
         **dict.fromkeys(("attacks", "files", "manifest", "pages", "statistics"), 0),
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
         **dict.fromkeys(("arguments", "configurations", "load"), 2),
