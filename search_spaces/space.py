@@ -150,7 +150,7 @@ class SearchSpace:
                 )
             drawn = search.algorithm != "grid" and not isinstance(domain, Grid)
             if drawn and search.num_samples is None:
-                problem = f"is missing, and {axis} ({kind}) is to be sampled"
+                problem = f"is missing, but {axis} ({kind}) must be sampled"
                 raise self.places.error("search.num_samples", problem, write=20)
         if search.adaptive:
             self._check_proposals()
@@ -159,11 +159,15 @@ class SearchSpace:
         seeds = self.space.get("seed")
         trained = "every proposal is trained at every seed"
         if seeds is not None and not isinstance(seeds, Grid):
-            raise self.places.error("space.seed", trained, write={"grid": [0, 1, 2]})
+            raise self.places.error(
+                "space.seed", f"must be a grid: {trained}", write={"grid": [0, 1, 2]}
+            )
         if "seed" in self.when:
-            raise self.places.error("space.seed.when", trained, write=Cure.REMOVE)
+            raise self.places.error(
+                "space.seed.when", f"must be absent: {trained}", write=Cure.REMOVE
+            )
         if set(self.space) == {"seed"}:
-            problem = "there is nothing to propose beside the seed; add an axis"
+            problem = "no axis besides the seed to propose values for; add one"
             raise self.places.error("space", problem, write=EXAMPLE["lr"], target="space.lr")
 
     def _check_scheduler(self, scheduler: Scheduler) -> None:
@@ -207,14 +211,14 @@ class SearchSpace:
         block = f"scheduler.{scheduler.kind}"
         algorithm, delay = self.search.algorithm, self.search.delay
         if isinstance(scheduler, Pbt):
-            problem = f"changes what {algorithm} proposes; search.algorithm: random goes with it"
+            problem = f"changes what {algorithm} proposes; use it with search.algorithm: random"
             raise self.places.error(block, problem, write="random", target="search.algorithm")
         if isinstance(scheduler, Hyperband):
             problem = f"a proposal of {algorithm} would wait for a bracket that is never filled"
-            problem += "; asha goes with it, or search.algorithm: random"
+            problem += "; use asha, or search.algorithm: random"
             raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
         if isinstance(scheduler, Median | StockAsha):
-            problem = f"tells {algorithm} nothing of how proposals end; asha or null would"
+            problem = f"does not tell {algorithm} how proposals end; use asha or null"
             raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
         # Without strata the first proposals fill a block together, as many as train at a time.
         most, why = (1, "") if scheduler.stratify_by else (delay, f" (search.delay is {delay})")
