@@ -4,7 +4,7 @@ BIN := .venv/bin
 STORAGE ?= results/tickets
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep test test-all check setup lock benchmarks clean
+.PHONY: sweep test test-all check columns setup lock benchmarks clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
@@ -29,6 +29,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The dictionary of columns that analysis ships, after a column has changed in hedgecore.
+columns: setup
+	$(BIN)/python -m tests.column_dictionary
 
 benchmarks: setup
 	$(BIN)/python -m benchmarks.heston_paths

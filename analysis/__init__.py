@@ -17,6 +17,7 @@ Figures live in :mod:`analysis.figures`, which is imported only when asked for.
 
 from analysis import schema, xnn
 from analysis.audit import audit, soundness
+from analysis.errors import AnalysisError
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.schema import ColumnError
 from analysis.seeds import (
@@ -40,6 +41,7 @@ from analysis.tickets.robustness import robust_against_standard, robustness_tabl
 from analysis.tickets.summary import best_lr, summary
 
 __all__ = [
+    "AnalysisError",
     "ColumnError",
     "Interval",
     "StorageError",
@@ -70,3 +72,7 @@ __all__ = [
     "summary",
     "xnn",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -11,9 +11,8 @@ import click
 import numpy as np
 from rich.console import Console
 
+from analysis.errors import AnalysisError
 from analysis.escapes import LINE, printable
-from analysis.files import StorageError
-from analysis.schema import ColumnError
 from analysis.terminal import console
 
 
@@ -66,7 +65,7 @@ def _run(command: Callable[[Console], None]) -> None:
             warnings.simplefilter("ignore", RuntimeWarning)
             warnings.simplefilter("ignore", UserWarning)
             command(to)
-    except (StorageError, ColumnError) as error:
+    except AnalysisError as error:
         click.echo(f"error: {printable(str(error), most=LINE)}", err=True)
         sys.exit(2)
     except OSError as error:

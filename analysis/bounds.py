@@ -30,6 +30,8 @@ VALUE_LENGTH = 1_000
 """Characters of the value of an axis that is text."""
 TEXT_LENGTH = 100_000
 """Characters of any other text in a table."""
+DESCRIPTION_LENGTH = 500
+"""Bytes of the unit or the meaning of a column, as its file gives them."""
 EPOCHS = 1_000_000
 """The last epoch that a trial may have."""
 REAL = 1e100

@@ -1,18 +1,26 @@
-"""Columns of a table, and those that the trials of every experiment have."""
+"""Dictionary of the columns of all experiments, read from ``columns.json``.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+``make columns`` generates that file from the definitions that the tables are written by. It serves
+frames that come from no file, and tables that do not describe themselves.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
 
 Dtype = Literal["string", "category", "Int64", "float64", "boolean", "any"]
 Direction = Literal["higher", "lower"]
-Rows = tuple[tuple[str, Dtype, str, Direction | None, str], ...]
-"""Name, dtype, unit, direction and meaning of columns."""
 
-LATER = ("model_sha256", "arithmetic")
-"""Columns of trials that tables of older sweeps lack."""
-
-STATUSES = ("completed", "stopped", "failed", "running", "interrupted")
+_DTYPES: Mapping[str, Dtype] = {
+    "str": "string",
+    "int": "Int64",
+    "float": "float64",
+    "bool": "boolean",
+    "object": "any",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,59 +34,52 @@ class Column:
     meaning: str
 
 
-def table(*groups: Rows) -> dict[str, Column]:
-    """The columns of ``groups`` by name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Columns ``<base>@<place>``: a base, to whose meaning the place adds words by its pattern."""
+
+    bases: Mapping[str, Column]
+    places: Mapping[str, str]
+
+    def column(self, name: str) -> Column | None:
+        """The column ``name``; None where it is none of the family."""
+        head, _, place = name.partition("@")
+        base = self.bases.get(head)
+        for pattern, words in self.places.items():
+            if base and (match := re.fullmatch(pattern, place)):
+                return replace(base, name=name, meaning=base.meaning + match.expand(words))
+        return None
+
+
+def _columns(rows: list[Any]) -> dict[str, Column]:
     return {
-        name: Column(name=name, dtype=dtype, unit=unit, direction=direction, meaning=meaning)
-        for rows in groups
-        for name, dtype, unit, direction, meaning in rows
+        name: Column(
+            name=name,
+            dtype="category" if isinstance(kind, list) else _DTYPES[kind],
+            unit=unit,
+            direction=cast(Direction | None, direction),
+            meaning=meaning,
+        )
+        for name, kind, unit, direction, meaning in rows
     }
 
 
-def floats(names: Iterable[tuple[str, str, Direction | None, str]]) -> Rows:
-    """Rows of real numbers: name, unit, direction and meaning."""
-    return tuple((name, "float64", unit, end, meaning) for name, unit, end, meaning in names)
+_CONTENT = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
+EXPERIMENTS: Mapping[str, Mapping[str, Mapping[str, Column]]] = {
+    experiment: {table: _columns(content[table]) for table in ("trials", "epochs")}
+    for experiment, content in _CONTENT.items()
+}
+"""Columns by experiment, table and name."""
 
-def identity(unit: str) -> Rows:
-    """Who a trial is and how it ended; ``unit`` is that of the validation loss."""
-    return (
-        ("trial_id", "string", "", None, "hash of everything that determines the result"),
-        ("index", "Int64", "", None, "order of creation"),
-        ("status", "category", "", None, ", ".join(STATUSES)),
-        ("stopped_at", "Int64", "epoch", None, "epoch where the trial was stopped early, or null"),
-        (
-            "reason",
-            "string",
-            "",
-            None,
-            "why it was stopped or failed (rank 4 of 6 at epoch 8), or null",
-        ),
-        ("audited", "boolean", "", None, "whether it was run on after its stop, as an audit"),
-        (
-            "audit_val_loss",
-            "float64",
-            unit,
-            "lower",
-            "best validation loss of the whole run of an audited trial, else null",
-        ),
-        ("error", "string", "", None, "first line of the error of a failed trial, else null"),
+FAMILIES: Mapping[str, tuple[Family, ...]] = {
+    experiment: tuple(
+        Family(bases=_columns(family["bases"]), places=family["places"])
+        for family in content["families"]
     )
+    for experiment, content in _CONTENT.items()
+}
 
-
-def provenance(data: str) -> Rows:
-    """What a trial was made from and how long it took; ``data`` says what the data are."""
-    return (
-        ("model_sha256", "string", "", None, "sha256 of the file of the model; null without one"),
-        (
-            "arithmetic",
-            "string",
-            "",
-            None,
-            "identity of the arithmetic (CPU kernels, BLAS, threads) that computed the trial; "
-            "+ joins several",
-        ),
-        ("theta_0_sha256", "string", "", None, "fingerprint of the network's initial point"),
-        ("data_sha256", "string", "", None, data),
-        ("seconds", "float64", "s", None, "wall time of the trial; depends on the machine"),
-    )
+STATUSES: tuple[str, ...] = tuple(
+    next(kind for name, kind, *_ in _CONTENT["tickets"]["trials"] if name == "status")
+)

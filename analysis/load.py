@@ -36,6 +36,7 @@ def load_trials(storage: Storage, *, columns: Sequence[str] | None = None) -> pd
 
     Control characters in texts and names are escaped, ``\\x1b`` for the character. Real numbers
     that are infinite or beyond 1e100 are null; ``attrs["infinite"]`` says how many there were.
+    ``attrs["columns"]`` has unit, better end and meaning of the columns that the file describes.
 
     Args:
         storage: the directory of a sweep, finished or running.
@@ -103,6 +104,7 @@ def _table(
         raise StorageError(f"'{path}' cannot be read ({reason(error)}); {_REWRITE}") from error
     frame = _typed(arrow.to_pandas(types_mapper=_nullable), path)
     frame.attrs["infinite"] = infinite
+    frame.attrs["columns"] = _descriptions(file.schema_arrow)
     return frame
 
 
@@ -153,6 +155,24 @@ def _escaped(table: pa.Table) -> pa.Table:
             plain = [None if t is None else _plain(t) for t in texts.to_pylist()]
             table = table.set_column(place, field.name, pa.array(plain, pa.large_string()))
     return table
+
+
+def _descriptions(fields: pa.Schema) -> schema.Descriptions:
+    """Unit, better end and meaning of the columns that the file describes within the bounds."""
+    descriptions = schema.Descriptions()
+    for field in fields:
+        metadata = field.metadata or {}
+        texts = [metadata.get(key, b"") for key in (b"unit", b"better", b"meaning")]
+        if not texts[2] or max(map(len, texts)) > bounds.DESCRIPTION_LENGTH:
+            continue
+        try:
+            unit, better, meaning = (printable(text.decode()) for text in texts)
+        except UnicodeDecodeError:
+            continue
+        if better in ("higher", "lower", ""):
+            description = {"unit": unit, "better": better, "meaning": meaning}
+            descriptions[printable(field.name)] = description
+    return descriptions
 
 
 def _plain(text: str) -> str:

@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis import bounds
+from analysis.errors import AnalysisError
 from analysis.pages import pages
 
 _MAGIC = b"PAR1"
 _ENCODINGS = {0: "PLAIN", 2: "PLAIN_DICTIONARY", 3: "RLE", 8: "RLE_DICTIONARY"}
 
 
-class TableError(ValueError):
+class TableError(AnalysisError, ValueError):
     """The bytes are no table that is read; the message says why."""
 
 

@@ -1,22 +1,24 @@
-"""The dictionary of all columns: type, unit, direction and meaning, by experiment.
+"""Columns of trials and epochs: type, unit, better end and meaning, by experiment.
 
-Parameters carry the prefix ``config/``; metrics are bare. Three families are open, because the
-space decides which of them there are: ``config/<dotted path>``; ``<metric>@<where>:<size>``, a
-metric of a hedge under an attack (``attacked_cvar_05@path_pgd:0.1``) or in another market
-(``cvar_05@regime:high_vol``), with the prefix ``val_`` of the validation paths, with ``dense_`` of
-the dense network; and ``<rate>@<column>:<level>``, a rate of an X-NN among a group of insured
+A frame that was loaded is described by its own file, all others by the dictionary in
+:mod:`analysis.columns`. Parameters carry the prefix ``config/``; metrics are bare. Three families
+are open, because the space decides which of them there are: ``config/<dotted path>``;
+``<metric>@<where>:<size>``, a metric of a hedge under an attack
+(``attacked_cvar_05@path_pgd:0.1``) or in another market (``cvar_05@regime:high_vol``), with the
+prefix ``val_`` of the validation paths, with ``dense_`` of the dense network; and
+``<rate>@<column>:<level>``, a rate of an X-NN among a group of insured
 (``selection_rate@InsuredInfo_6:1``), with ``_low`` and ``_high`` behind the rate for its interval.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
-from typing import Literal
+from typing import Any, Literal, cast
 
 import pandas as pd
 
-from analysis import columns_tickets, columns_xnn
-from analysis.columns import LATER, STATUSES, Column, Direction, Dtype
-from analysis.columns_tickets import EPOCHS, TEST_METRICS, TRIALS
+from analysis.columns import EXPERIMENTS, FAMILIES, STATUSES, Column, Direction, Dtype
+from analysis.errors import AnalysisError
 from analysis.escapes import excerpt
 
 __all__ = [
@@ -26,10 +28,10 @@ __all__ = [
     "PROBLEM",
     "STATUSES",
     "TABLES",
-    "TEST_METRICS",
     "TRIALS",
     "Column",
     "ColumnError",
+    "Descriptions",
     "Direction",
     "Dtype",
     "Tables",
@@ -44,18 +46,29 @@ __all__ = [
 AXES = ("sparsity", "lr", "epsilon", "seed")
 PROBLEM = ("market.", "option.", "cost.", "risk.", "data.", "evaluation.")
 
+LATER = ("model_sha256", "arithmetic")
+"""Columns of trials that tables of older sweeps lack."""
+
 Tables = Mapping[str, Mapping[str, Column]]
 
-TABLES: Tables = {"trials": TRIALS, "epochs": EPOCHS}
+TABLES: Tables = EXPERIMENTS["tickets"]
 """Those of a tickets sweep; :func:`tables` gives those of any."""
 
-EXPERIMENTS: Mapping[str, Tables] = {
-    "tickets": TABLES,
-    "xnn": {"trials": columns_xnn.TRIALS, "epochs": columns_xnn.EPOCHS},
-}
+TRIALS, EPOCHS = TABLES["trials"], TABLES["epochs"]
 
 
-class ColumnError(ValueError):
+class Descriptions(dict[str, dict[str, str]]):
+    """``unit``, ``better`` and ``meaning`` of columns by name, as the file of a table gives them.
+
+    They stand in ``frame.attrs["columns"]``, which pandas copies with every operation: a copy of
+    these is the same object.
+    """
+
+    def __deepcopy__(self, memo: Any) -> "Descriptions":
+        return self
+
+
+class ColumnError(AnalysisError, ValueError):
     """A column is unknown or absent; the message is one line and names the cure."""
 
 
@@ -93,29 +106,34 @@ def experiment_of(frame: pd.DataFrame) -> str:
     return max(EXPERIMENTS, key=overlap)
 
 
-def column(name: str, experiment: str | None = None) -> Column:
+def column(
+    name: str, experiment: str | None = None, *, frame: pd.DataFrame | None = None
+) -> Column:
     """The entry of column ``name``, trials first, with the open families resolved.
 
     Args:
         name: of the column.
         experiment: whose column it is; None takes the first that has one, in the order of
             :data:`EXPERIMENTS`. Dtypes agree among them; units, say of ``val_loss``, need not.
+        frame: where it is; what the file of a loaded frame says of the column comes first.
     Raises:
         ColumnError: unknown ``name`` or ``experiment``; the message gives the nearest known one.
     """
     searched = EXPERIMENTS if experiment is None else {experiment: tables(experiment)}
-    for of in searched.values():
-        for columns in of.values():
-            if name in columns:
-                return columns[name]
-    if name.startswith("config/") and len(name) > len("config/"):
-        path = name.removeprefix("config/")
-        return Column(name=name, dtype="any", unit="", direction=None, meaning=f"parameter {path}")
-    for each in searched:
-        if entry := _FAMILIES[each](name):
-            return entry
-    names = (n for of in searched.values() for columns in of.values() for n in columns)
-    raise ColumnError(_unknown(name, names))
+    descriptions = None if frame is None else frame.attrs.get("columns")
+    own = descriptions.get(name) if isinstance(descriptions, Descriptions) else None
+    entry = _entry(name, searched)
+    if own is None:
+        if entry is None:
+            names = (n for of in searched.values() for columns in of.values() for n in columns)
+            raise ColumnError(_unknown(name, names))
+        return entry
+    return replace(
+        entry or Column(name=name, dtype="any", unit="", direction=None, meaning=""),
+        unit=own["unit"],
+        direction=cast(Direction | None, own["better"] or None),
+        meaning=own["meaning"],
+    )
 
 
 def describe() -> pd.DataFrame:
@@ -153,7 +171,7 @@ def check(
             problems.append(f"{table}: column {name!r} is missing")
     for name in map(str, frame.columns):
         try:
-            entry = columns.get(name) or column(name, experiment)
+            entry = columns.get(name) or column(name, experiment, frame=frame)
         except ColumnError as error:
             problems.append(f"{table}: {error}")
             continue
@@ -168,12 +186,12 @@ def check(
 def best(frame: pd.DataFrame, metric: str) -> Hashable | None:
     """The index label of the best row by ``metric``; None where every value is null.
 
-    The direction comes from the dictionary, so nobody takes the minimum of a negative CVaR.
+    The direction is that of the column, so nobody takes the minimum of a negative CVaR.
 
     Raises:
         ColumnError: ``metric`` unknown, or without a better end.
     """
-    direction = column(metric).direction
+    direction = column(metric, frame=frame).direction
     if direction is None:
         raise ColumnError(f"column {metric!r} has no better end; choose one with a direction")
     values = frame[metric].dropna()
@@ -182,13 +200,20 @@ def best(frame: pd.DataFrame, metric: str) -> Hashable | None:
     return values.idxmax() if direction == "higher" else values.idxmin()
 
 
+def _entry(name: str, searched: Mapping[str, Tables]) -> Column | None:
+    """The column ``name`` by the dictionary."""
+    for of in searched.values():
+        for columns in of.values():
+            if name in columns:
+                return columns[name]
+    if name.startswith("config/") and len(name) > len("config/"):
+        path = name.removeprefix("config/")
+        return Column(name=name, dtype="any", unit="", direction=None, meaning=f"parameter {path}")
+    members = (family.column(name) for of in searched for family in FAMILIES[of])
+    return next(filter(None, members), None)
+
+
 def _unknown(name: str, names: Iterable[str], *, kind: str = "column") -> str:
     near = get_close_matches(str(name), list(names), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {kind} {name!r}; {hint}analysis.schema.describe() lists all"
-
-
-_FAMILIES: Mapping[str, Callable[[str], Column | None]] = {
-    "tickets": columns_tickets.placed,
-    "xnn": columns_xnn.grouped,
-}

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from analysis import bounds
+from analysis.errors import AnalysisError
 from analysis.escapes import within
 from analysis.files import folder, read, reason
 
@@ -24,7 +25,7 @@ Array = npt.NDArray[Any]
 _PREFIX = 8  # bytes of the length of the header, which is JSON
 
 
-class UnreadError(Exception):
+class UnreadError(AnalysisError):
     """A file of tensors cannot be read; the message is the path and why."""
 
 

@@ -14,15 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 from sweeps.journal.records import SegmentStart
-from tests.faked_sweep import _facts
+from tests.faked_sweep import prepared
 from tests.spaces import TINY
 
 EPOCHS = 9
@@ -46,7 +43,7 @@ def measured(algorithm: str, trials: int) -> dict[str, float]:
     figures: dict[str, float] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        patch.object(ray_sweep, "prepared", _prepared),
+        patch.object(ray_sweep, "prepared", prepared),
         patch.object(ray_sweep, "work", _work),
     ):
         space, storage = Path(folder, "space.yaml"), Path(folder, "storage")
@@ -73,21 +70,9 @@ def measured(algorithm: str, trials: int) -> dict[str, float]:
     return figures
 
 
-@contextmanager
-def _prepared(planned: Any, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
-    yield {key: SimpleNamespace(facts=_facts(t.seed)) for key, t in planned.preparations.items()}
-
-
-def _work(
-    planned: Any,
-    shared: Any,
-    queue: Any,
-    ledger: Any,
-    engine: Any,
-    changed: Any,
-    **_: Any,
-) -> bool:
+def _work(execution: Any, shared: Any, changed: Any) -> bool:
     """What lanes do with segments that arrive at once."""
+    queue, ledger, engine = execution.queue, execution.ledger, execution.engine
     while job := engine.next() or (queue.more() and engine.next()):
         known = job.trial_id
         ledger.note(SegmentStart(trial_id=known, epoch=job.start))

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 ROUNDS = 3
 SLOTS = 2
@@ -27,8 +28,11 @@ def rss() -> int:
 def lanes(trials: int) -> dict[str, float]:
     import ray
 
-    import sweeps
-    from sweeps.execution.lanes import Work, run_lanes
+    from search_spaces import Resources
+    from sweeps.environment import defaults, environment
+    from sweeps.execution.execution import Execution
+    from sweeps.execution.lanes import run_lanes
+    from sweeps.execution.ray_runtime import STARTING
     from sweeps.experiments import experiment
     from sweeps.journal.records import TrialEntry
     from sweeps.scheduling.engine import Engine
@@ -46,7 +50,9 @@ def lanes(trials: int) -> dict[str, float]:
         def finish(self):
             return {"seconds": 0.0}, None
 
-    ray.init(num_cpus=SLOTS, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    options = {"include_dashboard": False, "logging_level": "ERROR", "log_to_driver": False}
+    with environment(defaults(STARTING)):
+        ray.init(num_cpus=SLOTS, **options)
     memory: list[tuple[int, int]] = []
     with tempfile.TemporaryDirectory() as folder:
         engine = Engine(None)
@@ -76,17 +82,20 @@ def lanes(trials: int) -> dict[str, float]:
                 memory.append((done, rss()))
 
         began = time.perf_counter()
-        work = Work(
-            open_run=lambda trial, checkpoint: Noop(),
-            spec=lambda known: {"trial": {"trial_id": known}, "limit": 1, "epochs": 1},
-            more=lambda: False,
-            exhausted=lambda: True,
-            changed=changed,
+        execution = Execution(
+            plan=SimpleNamespace(space=SimpleNamespace(resources=Resources())),
+            queue=SimpleNamespace(
+                spec=lambda known: {"trial": {"trial_id": known}, "limit": 1, "epochs": 1},
+                more=lambda: False,
+                exhausted=True,
+            ),
+            ledger=ledger,
+            engine=engine,
+            message=print,
         )
-        run_lanes(work, ledger, engine, lanes=SLOTS, resources={"cpu": 1, "gpu": 0})
+        run_lanes(execution, lambda trial, checkpoint: Noop(), changed, lanes=SLOTS)
         took = time.perf_counter() - began
         ledger.close()
-    assert sweeps.__name__
     assert engine.unfinished_count == 0
     late = [point for point in memory if point[0] >= trials // 5]
     growth = (late[-1][1] - late[0][1]) / (late[-1][0] - late[0][0]) if len(late) > 1 else 0.0

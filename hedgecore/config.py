@@ -12,12 +12,12 @@ import math
 import re
 import types
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from hedgecore.errors import HedgesweepError
 from hedgecore.readings import readings
-from hedgecore.registry import unknown
+from hedgecore.registry import suggestion, unknown
 
 C = TypeVar("C")
 _SCALARS = frozenset({bool, int, float, str, tuple, type(None)})
@@ -29,7 +29,7 @@ MOST = 1_000_000_000
 """Size of a whole number in a configuration."""
 
 
-class ConfigError(ValueError):
+class ConfigError(HedgesweepError, ValueError):
     """A value that a configuration cannot hold.
 
     Args:
@@ -69,9 +69,8 @@ def from_mapping(
     for name, value in mapping.items():
         path = _join(key, str(name))
         if name not in fields:
-            near = get_close_matches(str(name)[:60], fields, n=1)
             problem = unknown(str(name), fields, kind="key")
-            raise ConfigError(path, problem, rename=near[0] if near else "")
+            raise ConfigError(path, problem, rename=suggestion(name, fields) or "")
         try:
             values[name] = _convert(hints[name], value, path)
         except ConfigError as error:
@@ -172,7 +171,7 @@ def _fitting(field: Any, hint: Any, value: Any) -> tuple[Any] | None:
     candidates = [*readings(value), {} if dataclasses.is_dataclass(default) else _plain(default)]
     if (choices := get_args(hint)) and isinstance(value, str):
         names = [choice for choice in choices if isinstance(choice, str)]
-        candidates = [*get_close_matches(value.lower()[:60], names, n=1), *candidates]
+        candidates = [*filter(None, [suggestion(value.lower(), names)]), *candidates]
     for candidate in candidates:
         try:
             _convert(hint, candidate, "")

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, runtime_checkable
 
+from hedgecore.columns import Columns
+
 if TYPE_CHECKING:  # who only counts trials should not have to wait for torch
     from torch import Tensor
 
@@ -158,16 +160,8 @@ class Experiment(Protocol[S, P]):
         """Name of the file of a trained model."""
 
     @property
-    def trial_columns(self) -> Mapping[str, type]:
-        """Type of every column of a trial that is its own: facts, metrics and :attr:`after`."""
-
-    @property
-    def after(self) -> Mapping[str, type]:
-        """Type of the columns that stand behind those of the open families."""
-
-    @property
-    def epoch_columns(self) -> Mapping[str, type]:
-        """Type of every column of an epoch."""
+    def columns(self) -> Columns:
+        """Columns of its tables."""
 
     # What a search may see.
 

@@ -1,13 +1,9 @@
-"""Metrics of terminal P&L: a table with unit and direction.
+"""Metrics of terminal P&L, by the name of their column in :mod:`hedgecore.hedging.columns`.
 
 P&L is in currency per option, gains positive. Sharpe and Sortino are taken on P&L plus the price
 received, because without it their mean is minus the price and not hedging at all maximises them;
 even so they never select a ticket: CVaR does.
 """
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -15,50 +11,12 @@ from torch import Tensor
 
 from hedgecore.risk import cvar, cvar_influence, standard_error
 
-Direction = Literal["higher", "lower"]
-
 TAILS = (0.01, 0.05, 0.5)
 """Shares of worst paths of which CVaR is measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A column of results: which direction is better (None: neither) and what it means."""
-
-    direction: Direction | None
-    unit: str
-    meaning: str
-
-
-METRICS: Mapping[str, Metric] = {
-    "pnl_mean": Metric("higher", "currency", "mean P&L"),
-    "pnl_std": Metric("lower", "currency", "standard deviation of P&L"),
-    "pnl_min": Metric("higher", "currency", "worst P&L"),
-    "pnl_max": Metric(None, "currency", "best P&L"),
-    "pnl_median": Metric("higher", "currency", "median P&L"),
-    "pnl_skewness": Metric(None, "1", "third standardised moment of P&L"),
-    "pnl_kurtosis": Metric(None, "1", "excess kurtosis of P&L (0 for a normal)"),
-    "var_05": Metric("higher", "currency", "5 % quantile of P&L"),
-    "var_01": Metric("higher", "currency", "1 % quantile of P&L"),
-    "cvar_05": Metric("higher", "currency", "mean P&L of the worst 5 % of paths"),
-    "cvar_01": Metric("higher", "currency", "mean P&L of the worst 1 % of paths"),
-    "cvar_50": Metric("higher", "currency", "mean P&L of the worst 50 % of paths"),
-    "cvar_05_se": Metric("lower", "currency", "standard error of cvar_05"),
-    "cvar_01_se": Metric("lower", "currency", "standard error of cvar_01"),
-    "cvar_50_se": Metric("lower", "currency", "standard error of cvar_50"),
-    "sharpe_ratio": Metric("higher", "1", "mean over sd of P&L plus price"),
-    "sortino_ratio": Metric("higher", "1", "mean over downside deviation of P&L plus price"),
-    "turnover": Metric(
-        "lower", "shares", "mean shares traded a path, first trade and unwind included"
-    ),
-    "cost_paid": Metric("lower", "currency", "mean transaction cost a path"),
-    "hedge_effectiveness": Metric("higher", "1", "1 - Var(hedged P&L) / Var(unhedged P&L)"),
-    "hedging_error_rmse": Metric("lower", "currency", "root mean square of P&L plus price"),
-}
-
-
 def cvar_name(tail: float) -> str:
-    """The entry of ``METRICS`` for CVaR of the worst ``tail`` share: "cvar_05" of 0.05."""
+    """The column of CVaR of the worst ``tail`` share: "cvar_05" of 0.05."""
     return f"cvar_{100 * tail:02.0f}"
 
 
@@ -70,7 +28,7 @@ def pnl_metrics(
     turnover: Float[Tensor, " paths"],
     cost: Float[Tensor, " paths"],
 ) -> dict[str, float]:
-    """Every entry of ``METRICS`` for one hedge.
+    """All metrics of one hedge, by column.
 
     Args:
         pnl: terminal P&L, price not included.
@@ -103,7 +61,6 @@ def pnl_metrics(
         "hedge_effectiveness": 1 - pnl.var() / unhedged.var(),
         "hedging_error_rmse": earned.square().mean().sqrt(),
     }
-    assert values.keys() == METRICS.keys()
     return {name: float(value) for name, value in values.items()}
 
 

@@ -24,8 +24,8 @@ def _plain_readings(value: Any) -> list[Any]:
         return []
     word = value.strip().lower()[:400]
     candidates: list[Any] = []
-    if word in ("true", "false"):
-        candidates.append(word == "true")
+    if word in ("true", "yes", "on", "false", "no", "off"):
+        candidates.append(word in ("true", "yes", "on"))
     for kind in (int, float):
         with contextlib.suppress(ValueError, OverflowError):
             candidates.append(kind(word))

@@ -1,4 +1,4 @@
-"""Lookup of named choices with an error that carries the cure."""
+"""Lookup of named choices, with errors that suggest the nearest one."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -22,9 +22,18 @@ def lookup(registry: Mapping[str, T], name: str, *, kind: str) -> T:
     raise ValueError(unknown(name, registry, kind=kind))
 
 
+def suggestion(name: object, choices: Iterable[str]) -> str | None:
+    """The choice closest to ``name``; None if none is close."""
+    return next(iter(get_close_matches(str(name)[:60], list(choices), n=1)), None)
+
+
+def nearest(name: object, choices: Iterable[str]) -> str:
+    """The end of a message on an unknown ``name``: "did you mean 'pgd'? known: fgsm, pgd"."""
+    names = sorted(choices)
+    hint = f"did you mean {near!r}? " if (near := suggestion(name, names)) else ""
+    return f"{hint}known: {', '.join(names)}"
+
+
 def unknown(name: str, choices: Iterable[str], *, kind: str) -> str:
     """The message for an unknown ``name``: what it is, the nearest known one, all known ones."""
-    names = sorted(choices)
-    near = get_close_matches(str(name), names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}"
+    return f"unknown {kind} {name!r}; {nearest(name, choices)}"

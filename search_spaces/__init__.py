@@ -1,6 +1,6 @@
 """Search spaces: YAML texts become frozen, validated objects before anything runs.
 
->>> space = load("search_spaces/tickets.yaml", overrides=["space.lr.grid=[1.0e-3]"])
+>>> space = load("search_spaces/tickets.yaml", overrides=["space.lr.grid=[1e-3]"])
 """
 
 from search_spaces.domains import DOMAINS, Choice, Domain, Grid, LogUniform, RandInt, Uniform

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar, cast
 
+from hedgecore.registry import nearest
 from search_spaces import foreign_spellings, synonyms
-from search_spaces.messages import Cure, FieldError, Places, SpaceError, nearest
+from search_spaces.messages import Cure, FieldError, Places, SpaceError
 from search_spaces.schedulers import SCHEDULERS, Asha, Scheduler
 from search_spaces.search import ALGORITHMS, Search
 from search_spaces.space import Resources

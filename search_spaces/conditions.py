@@ -5,19 +5,20 @@ value, so that whatever depends on it does not exist either.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
+from hedgecore.errors import HedgesweepError
+from hedgecore.registry import nearest, suggestion
 from search_spaces.domains import Domain, RandInt, Value, distinct
 from search_spaces.foreign_spellings import values as listed
-from search_spaces.messages import Cure, FieldError, nearest
+from search_spaces.messages import Cure, FieldError
 from search_spaces.yaml_text import show
 
 Conditions: TypeAlias = Mapping[str, Mapping[str, tuple[Value, ...]]]
 
 
-class ConditionError(ValueError):
+class ConditionError(HedgesweepError, ValueError):
     """A condition that cannot hold.
 
     Args:
@@ -109,10 +110,10 @@ def _check(
         raise ConditionError(axis, problem)
     if other not in axes:
         problem = f"{show(other)} is not an axis of space; {nearest(other, axes)}"
-        near = get_close_matches(other, [name for name in axes if name != axis], n=1)
+        near = suggestion(other, [name for name in axes if name != axis])
         if not near:
             raise ConditionError(axis, problem)
-        names = {name: near[0] if name == other else name for name in conditions}
+        names = {name: near if name == other else name for name in conditions}
         raise ConditionError(axis, problem, {names[n]: v for n, v in conditions.items()})
     domain = axes[other]
     if not (domain.enumerable or isinstance(domain, RandInt)):

@@ -11,9 +11,10 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
+from hedgecore.registry import nearest
 from search_spaces.foreign_spellings import suggestion
 from search_spaces.foreign_spellings import values as listed
-from search_spaces.messages import Cure, FieldError, nearest
+from search_spaces.messages import Cure, FieldError
 from search_spaces.yaml_text import show, too_large
 
 Scalar: TypeAlias = bool | int | float | str | None
@@ -93,7 +94,7 @@ class LogUniform:
         if low <= 0:
             raise FieldError(
                 f"loguniform: low must be positive, got {show(low)}",
-                "write a small positive number such as 1.0e-6, or use uniform",
+                "write a small positive number such as 1e-6, or use uniform",
             )
         object.__setattr__(self, "low", float(low))
         object.__setattr__(self, "high", float(high))

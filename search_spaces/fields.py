@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from hedgecore.registry import nearest
 from search_spaces import synonyms
-from search_spaces.messages import Cure, FieldError, nearest
+from search_spaces.messages import Cure, FieldError
 from search_spaces.yaml_text import show, too_large
 
 

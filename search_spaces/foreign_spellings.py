@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import TypeGuard
 
 from search_spaces import calls
-from search_spaces.yaml_text import NUMBER, too_large
+from search_spaces.yaml_text import too_large
 
 Tree = dict[str, object]
 
 _LONGEST = 2000
 _CALL = re.compile(r"~?\s*(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)\s*\((.*)\)\s*", re.DOTALL)
 _SEPARATORS = re.compile(r"\s*[,;|]\s*|\s+")
-_NUMERAL = r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?"
-_SPAN = re.compile(rf"({_NUMERAL})\s*(?:-|\.\.\.?|:|to|\u2026)\s*({_NUMERAL})")
+_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_SPAN = re.compile(rf"({_NUMBER})\s*(?:-|\.\.\.?|:|to|\u2026)\s*({_NUMBER})")
 _NAMED = re.compile(r"~?([A-Za-z]\w*)[\s:]+([-+.0-9].*)")
 _LISTS = """
     grid gridsearch choice choices values value categorical options list array set tuple
@@ -74,13 +74,12 @@ def scalar(item: object) -> object:
     if not isinstance(item, str):
         return item
     text = item.strip().strip("'\"").strip()
-    match = NUMBER.fullmatch(text.removesuffix("%").rstrip())
-    if match and (match[2] or match[4]):
+    digits = text.removesuffix("%").rstrip().replace("_", "")
+    if re.fullmatch(_NUMBER, digits):
         if text.endswith("%"):
-            return float(f"{float(match[0].replace('_', '')) / 100:.12g}")
-        value = float(text.replace("_", ""))
-        whole = not match[3] and not match[6] and math.isfinite(value)
-        return int(text.replace("_", "")) if whole else value
+            return float(f"{float(digits) / 100:.12g}")
+        value = float(digits)
+        return int(digits) if digits.lstrip("+-").isdigit() and math.isfinite(value) else value
     return {"true": True, "false": False, "null": None, "none": None}.get(text.lower(), text)
 
 

@@ -5,11 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
+from hedgecore.registry import nearest
 from search_spaces import blocks, space_files
 from search_spaces.blame import blamed
 from search_spaces.conditions import read as read_conditions
 from search_spaces.domains import Domain, Value, read
-from search_spaces.messages import Cure, Places, SpaceError, nearest
+from search_spaces.messages import Cure, Places, SpaceError
 from search_spaces.space import EXAMPLE, MOST_AXES, Experiment, SearchSpace
 from search_spaces.yaml_source import parse
 from search_spaces.yaml_text import show
@@ -29,7 +30,7 @@ def load(
 
     Args:
         path: a YAML file, or the name of a shipped space.
-        overrides: texts such as "space.lr.grid=[1.0e-3]", or Python values by dotted key, such
+        overrides: texts such as "space.lr.grid=[1e-3]", or Python values by dotted key, such
             as {"study.training.epochs": 20}; applied in their order.
     Raises:
         SpaceError: the file cannot be read or says something wrong; one line with place, key

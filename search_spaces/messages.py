@@ -1,16 +1,16 @@
 """Messages on mistakes: one line with place, key, condition, value and the cure.
 
 Where the cure is exact it stands at the end, after "; write " or as "; remove it", in the form of
-the place that it is for: ``lr: {grid: [1.0e-3]}`` in a file, a whole ``--set ...`` for one, an
+the place that it is for: ``lr: {grid: [1e-3]}`` in a file, a whole ``--set ...`` for one, an
 item of the mapping for a Python override.
 """
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import Enum
 
+from hedgecore.errors import HedgesweepError
 from search_spaces.yaml_text import as_yaml, printable, shortened
 
 _LONGEST_CURE = 2000
@@ -27,10 +27,10 @@ SET, OVERRIDES = "--set", "overrides"
 """Places of values from the command line and from Python."""
 
 
-class SpaceError(ValueError):
+class SpaceError(HedgesweepError, ValueError):
     """A mistake in a space file or an override, said in one line.
 
-    For instance "tickets.yaml:14 space.lr: '1e-4' is text in YAML 1.1; write 1.0e-4".
+    For instance "tickets.yaml:14 space.lr: low must be positive, got 0; write ...".
     """
 
     def __init__(self, message: str) -> None:
@@ -70,7 +70,7 @@ class SpaceError(ValueError):
         return SpaceError.at(place, self.key, self.problem, write=self.write, target=self.target)
 
 
-class FieldError(ValueError):
+class FieldError(HedgesweepError, ValueError):
     """A mistake whose place is not known yet.
 
     Args:
@@ -176,7 +176,7 @@ class Places:
 
 
 def written_cure(place: str, key: str, target: str, write: object) -> str:
-    """The end of a message: "write lr: {grid: [1.0e-3]}", or "" where no cure is exact."""
+    """The end of a message: "write lr: {grid: [1e-3]}", or "" where no cure is exact."""
     if write is Cure.UNKNOWN:
         return ""
     if write is Cure.REMOVE:
@@ -212,14 +212,6 @@ def including(value: object, path: Sequence[str], item: object) -> dict[str, obj
     first, *tail = path
     items[first] = including(items.get(first), tail, item) if tail else item
     return items
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """The end of a message on an unknown ``name``: "did you mean 'pgd'? known: fgsm, pgd"."""
-    names = sorted(choices)
-    near = get_close_matches(name[:60], names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}known: {', '.join(names)}"
 
 
 def _parent(key: str) -> tuple[str, str]:

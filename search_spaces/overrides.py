@@ -4,14 +4,14 @@ import copy
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import NoReturn
 
 import numpy as np
 
+from hedgecore.registry import nearest, suggestion
 from search_spaces import characters, foreign_spellings, synonyms
 from search_spaces.domains import DOMAINS
-from search_spaces.messages import OVERRIDES, SET, Cure, Places, SpaceError, nearest
+from search_spaces.messages import OVERRIDES, SET, Cure, Places, SpaceError
 from search_spaces.schedulers import SCHEDULERS
 from search_spaces.search import Search
 from search_spaces.space import Resources
@@ -114,8 +114,8 @@ def _pairs(
             raise SpaceError(f"{SET} {problem}")
         key, equals, written = text.partition("=")
         if not equals:
-            near = get_close_matches(text.strip()[:100], {*_FIXED, *marks}, n=1)
-            cure = f"did you mean {near[0]}=VALUE?" if near else "write KEY=VALUE"
+            near = suggestion(text.strip(), {*_FIXED, *marks})
+            cure = f"did you mean {near}=VALUE?" if near else "write KEY=VALUE"
             raise SpaceError(f"{SET} {show(text)[1:-1]}: there is no '=' in it; {cure}")
         key = _checked(SET, key, written, tree)
         if not written.strip():

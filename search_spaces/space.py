@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, TypeVar, get_args
 
+from hedgecore.registry import nearest
 from search_spaces import conditions, synonyms
 from search_spaces.domains import Domain, Grid, Value
 from search_spaces.fields import number
-from search_spaces.messages import Cure, Places, nearest
+from search_spaces.messages import Cure, Places
 from search_spaces.schedulers import Hyperband, Median, Pbt, Scheduler, StockAsha
 from search_spaces.search import Search
 from search_spaces.yaml_text import show

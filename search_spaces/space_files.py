@@ -2,9 +2,9 @@
 
 import os
 import stat
-from difflib import get_close_matches
 from pathlib import Path
 
+from hedgecore.registry import suggestion
 from search_spaces.messages import SpaceError
 from search_spaces.yaml_source import MOST_BYTES
 from search_spaces.yaml_text import show
@@ -78,7 +78,6 @@ def _shipped_path(path: Path) -> Path:
         if name in names:
             return _SHIPPED / name
     stems = {name.removesuffix(".yaml"): name for name in names}
-    near = get_close_matches(path.name, names, n=1)
-    near = near or [stems[stem] for stem in get_close_matches(path.name, stems, n=1)]
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = suggestion(path.name, names) or stems.get(suggestion(path.name, stems) or "")
+    hint = f"; did you mean {near!r}?" if near else ""
     raise SpaceError(f"no such file {path}; shipped spaces: {', '.join(names) or 'none'}{hint}")

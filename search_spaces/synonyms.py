@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+
+from hedgecore.registry import suggestion
 
 # "" where nothing here corresponds; a dotted name is a key of another block.
 _KEYS: Mapping[str, Mapping[str, str]] = {
@@ -94,5 +95,4 @@ def _entry(table: Mapping[str, str], name: str) -> str | None:
 
 def _near(name: str, candidates: Iterable[str]) -> str | None:
     choices = {choice.lower(): choice for choice in candidates}
-    near = get_close_matches(name[:60].lower(), sorted(choices), n=1)
-    return choices[near[0]] if near else None
+    return choices.get(suggestion(name.lower(), choices) or "")

@@ -1,4 +1,4 @@
-"""Strict YAML with the line of every key: what YAML 1.1 would silently misread is refused.
+"""Strict YAML 1.2 with the line of every key.
 
 Texts have bounds, all of them here, so that any text is read or refused within a second.
 """
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import yaml
 
 from search_spaces import characters
+from search_spaces.core_schema import CoreLoader, plain_scalar
 from search_spaces.messages import SET, FieldError, SpaceError
-from search_spaces.scalars import implied_tag, plain_scalar
 from search_spaces.yaml_text import quoted, show
 
 MOST_BYTES = 256 * 1024
@@ -47,8 +47,8 @@ def parse(text: str, *, file: str | None, key: tuple[str, ...] = ()) -> Source:
         file: name of the file, for the places; None for the value of an override.
         key: path of the key whose value ``text`` is.
     Raises:
-        SpaceError: no YAML, more than one document, beyond a bound, or a spelling that YAML 1.1
-            misreads.
+        SpaceError: no YAML, more than one document, beyond a bound, a tag, a key given twice, or a
+            value that :func:`plain_scalar` refuses.
     """
     reader = _Reader(text, file, key)
     return Source(reader.tree(), reader.places)
@@ -69,7 +69,7 @@ class _Reader:
         self._check_text()
         try:
             self._check_events()
-            node = yaml.compose(self._text, Loader=yaml.SafeLoader)
+            node = yaml.compose(self._text, Loader=CoreLoader)
         except yaml.reader.ReaderError as error:
             problem = f"character {error.character:#06x} is not allowed"
             line, column = self._line(error.position), self._column(error.position)
@@ -96,7 +96,7 @@ class _Reader:
     def _check_events(self) -> None:
         """Refuses what composing could not survive: too deep, too many, a second document."""
         depth = documents = values = 0
-        loader = yaml.SafeLoader(self._text)
+        loader = CoreLoader(self._text)
         while True:
             try:
                 event = loader.get_event()
@@ -182,7 +182,7 @@ class _Reader:
 
     def _check_tag(self, node: yaml.Node, path: tuple[str, ...]) -> None:
         plain = isinstance(node, yaml.ScalarNode) and node.style is None
-        if node.tag != implied_tag(type(node), node.value, plain=plain):
+        if node.tag != CoreLoader("").resolve(type(node), node.value, (plain, not plain)):
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             cure = "remove it and write the value plainly"
             raise self._error(
@@ -196,7 +196,7 @@ class _Reader:
                 raise pasted
         try:
             node.value.encode()
-            return node.value if node.style is not None else plain_scalar(node.value)
+            return node.value if node.style else plain_scalar(node.value, node.tag)
         except UnicodeEncodeError:
             problem = "text holds half a surrogate pair; write the character itself"
             raise self._error(node.start_mark.line + 1, path, problem) from None

@@ -1,27 +1,12 @@
-"""Values as YAML 1.1 text in one line."""
+"""Values as YAML 1.2 text in one line."""
 
 import math
 import re
 from collections.abc import Mapping
 
-# What a reader takes for a number in decimals, whether or not YAML 1.1 does.
-NUMBER = re.compile(r"([-+]?)([0-9][0-9_]*)?(?:(\.)([0-9_]*))?(?:[eE]([-+]?)([0-9][0-9_]*))?")
 _LONGEST = 60
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_NOT_PLAIN = [
-    "y",
-    "n",
-    "yes",
-    "no",
-    "on",
-    "off",
-    "true",
-    "false",
-    "null",
-    "inf",
-    "nan",
-    "infinity",
-]
+_NOT_PLAIN = ("true", "false", "null", "inf", "nan", "infinity")
 
 
 def show(value: object) -> str:
@@ -35,7 +20,7 @@ def printable(text: str) -> str:
 
 
 def as_yaml(value: object, *, plain: bool = False, levels: int = 100) -> str:
-    """``value`` in one line of YAML 1.1, whole; ``plain`` without quotes where none are needed.
+    """``value`` in one line of YAML, whole; ``plain`` without quotes where none are needed.
 
     Below so many ``levels`` there are dots: a list of Python's may contain itself.
     """
@@ -43,9 +28,6 @@ def as_yaml(value: object, *, plain: bool = False, levels: int = 100) -> str:
         return ".."
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, float):
-        text = repr(value)
-        return number_as_yaml(text) if "e" in text else text
     if isinstance(value, int):
         return repr(value) if value.bit_length() < 5000 else "a number of thousands of digits"
     if isinstance(value, list | tuple):
@@ -73,18 +55,6 @@ def quoted(text: str) -> str:
 def too_large(value: int | float) -> bool:
     """Whether ``value`` is not finite, or whole and too large for a 64-bit column of the rows."""
     return not abs(value) < 2**63 if isinstance(value, int) else not math.isfinite(value)
-
-
-def number_as_yaml(text: str) -> str:
-    """The number ``text``, which matches ``NUMBER``, in the form that YAML 1.1 reads as that."""
-    match = NUMBER.fullmatch(text)
-    assert match is not None
-    parts = [(part or "").replace("_", "") for part in match.groups()]
-    sign, whole, point, fraction, exponent_sign, exponent = parts
-    mantissa = sign.replace("+", "") + (whole.lstrip("0") or "0")
-    if point or exponent:
-        mantissa += "." + (fraction or "0")
-    return mantissa + (f"e{exponent_sign or '+'}{exponent}" if exponent else "")
 
 
 def _key(key: object) -> str:

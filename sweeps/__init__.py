@@ -13,31 +13,18 @@ from sweeps import origin as origin  # before every other import of ours
 
 # isort: split
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hedgecore.errors import HedgesweepError
 from search_spaces import SpaceError
-from sweeps import environment as environment  # before Ray is imported
 from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.journal.storage import WriteError
 from sweeps.monitoring.progress import Silent
 from sweeps.planning.budget import Budget
 
-if TYPE_CHECKING:
-    from sweeps.driver import run
-    from sweeps.outcome import Sweep
-    from sweeps.planning.plan import Plan, TrialPlan, plan
-
-# What needs torch is imported when it is asked for: looking at a sweep takes no such time.
-_LATER = {
-    "Plan": "sweeps.planning.plan",
-    "TrialPlan": "sweeps.planning.plan",
-    "plan": "sweeps.planning.plan",
-    "Sweep": "sweeps.outcome",
-    "run": "sweeps.driver",
-}
-
 __all__ = [
     "Budget",
+    "HedgesweepError",
     "Plan",
     "PreparationError",
     "Silent",
@@ -52,7 +39,25 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return __all__
+
+
+if TYPE_CHECKING:
+    from sweeps.driver import run
+    from sweeps.outcome import Sweep
+    from sweeps.planning.plan import Plan, TrialPlan, plan
+else:
+    # What needs torch is imported when it is asked for: looking at a sweep takes no such time.
+    _LATER = {
+        "Plan": "sweeps.planning.plan",
+        "TrialPlan": "sweeps.planning.plan",
+        "plan": "sweeps.planning.plan",
+        "Sweep": "sweeps.outcome",
+        "run": "sweeps.driver",
+    }
+
+    def __getattr__(name):
+        if name in _LATER:
+            return getattr(import_module(_LATER[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 import sweeps
-from hedgecore.bundle.errors import BundleError
 from sweeps import origin, standard_output
 from sweeps.bundle_commands import (
     accepted_option,
@@ -21,9 +20,8 @@ from sweeps.bundle_commands import (
     seal_command,
     verify_bundle,
 )
-from sweeps.errors import PreparationError, SweepError, UsageError
+from sweeps.errors import UsageError
 from sweeps.exits import exit_with
-from sweeps.journal.storage import WriteError
 from sweeps.options import (
     cpus_option,
     exporters,
@@ -37,7 +35,7 @@ from sweeps.options import (
 )
 from sweeps.planning.budget import Budget
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
-from sweeps.text import echo, echo_all
+from sweeps.text import duration, echo, echo_all
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -56,11 +54,11 @@ def plan_command(
     space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
 ) -> None:
     """Show what SPACE would run and what it would take; trains two epochs, and keeps nothing."""
-    from sweeps.planning import estimate, machine
+    from sweeps.planning import estimate, machine, summary
 
     planned = sweeps.plan(space, overrides=overrides)
     machine.check_data(planned)
-    echo_all(planned.lines())
+    echo_all(summary.lines(planned))
     counted = estimate.estimate(planned, cpus=cpus, rate=rate)
     memory = machine.memory()
     echo_all(machine.lacking(planned, memory=memory, gpus=machine.gpus()))
@@ -147,10 +145,12 @@ def run_command(
     ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     with suppress(OSError):  # all is recorded, even if nobody listens any more
-        echo(f"{counts} in {sweep.seconds:.0f} s")
+        echo(f"{counts} in {duration(sweep.seconds)}")
         echo(f"results in {storage}: next, hedgesweep report {shlex.quote(str(storage))}")
         if not sweep.within_budget:
-            echo(f"the budget is used up: the same command goes on with the {sweep.left} left")
+            echo(
+                f"the budget is used up: the same command goes on with the {sweep.unfinished} left"
+            )
         for problem in sweep.problems():
             echo(f"error: {problem}", err=True)
         sys.exit(sweep.exit_status)
@@ -259,12 +259,9 @@ def main() -> None:
     try:
         _check_directory()
         cli.main(standalone_mode=False)
-    except (sweeps.SpaceError, UsageError) as error:
+    except sweeps.HedgesweepError as error:
         echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except (BundleError, PreparationError, SweepError, WriteError) as error:
-        echo(f"error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, sweeps.SpaceError | UsageError) else 1)
     except OSError as error:
         if error.errno not in standard_output.STREAM_ERRORS or error.filename is not None:
             raise

@@ -7,23 +7,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hedgecore.config import digest
-from search_spaces import Asha, SearchSpace
+from search_spaces import SearchSpace
 from sweeps.arguments import check_rule, check_types
 from sweeps.errors import Cut, UsageError
+from sweeps.execution.execution import Execution
 from sweeps.inspection.rebuilt_models import rebuild
 from sweeps.journal import manifest
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.layout import writable_storage
+from sweeps.journal.preparations import Facts, StoredPreparation
 from sweeps.monitoring.exporters import ExportDispatcher, Exporter
 from sweeps.monitoring.progress import Progress, State, ThrottledProgress, Unfailing, default
 from sweeps.outcome import Sweep
-from sweeps.planning import machine
+from sweeps.planning import machine, summary
 from sweeps.planning.budget import Budget
 from sweeps.planning.plan import Plan, plan
-from sweeps.scheduling.asha import Asha as Judge
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.rule import engine_of
 from sweeps.scheduling.trials import TrialQueue
 from sweeps.scheduling.warm_start import begun_with
 from sweeps.signals import interruptible
@@ -95,91 +96,60 @@ def run(
     storage = writable_storage(storage)
     if not (storage / "log").exists():  # nothing is finished there, and nothing is left behind
         machine.check(planned, cluster=address is not None)
-    core, text = code_identity(planned.space.experiment), planned.space.text
-    began = time.monotonic()
-    deadline = budget.deadline(began) if budget else None
-    engine = engine_for(planned, audit=audit)
+    began, engine = time.monotonic(), engine_for(planned, audit=audit)
     with interruptible(), ExitStack() as closing:
+        display = Unfailing(progress or default())
+        dispatcher = ExportDispatcher(exporters, display.message)
         ledger = Ledger(
             storage,
-            core=core,
+            core=code_identity(planned.space.experiment),
             engine=engine,
             experiment=planned.experiment,
             accept=partial(manifest.check, storage, planned),
+            observers=[dispatcher],
         )
-        display = Unfailing(progress or default())
-        dispatcher = ExportDispatcher(exporters, ledger.state, display.message)
-        ledger.follow = dispatcher.record
         # Last in, first out: what was recorded is made safe before anybody is waited for.
         for end in (dispatcher.close, display.close, ledger.close):
             closing.callback(end)
-        for line in planned.lines():
+        for line in summary.lines(planned):
             display.message(line)
         search = _search(planned, ledger, display)
-        enter = partial(TrialQueue, planned, ledger=ledger, engine=engine, search=search)
-        filed = {key: ledger.preparation(key) for key in planned.preparations}
-        filed_facts = {key: preparation.facts for key, preparation in filed.items() if preparation}
-        queue = None
-        if len(filed_facts) == len(filed):
-            if ledger.state.manifest is None:
-                content = manifest.content(
-                    planned, filed_facts, ledger.state.prepared, audit=audit
-                )
-                ledger.keep_manifest(content, text)
-            queue = enter(filed_facts)
-            queue.enter()
-        if queue and queue.exhausted and not queue.unfinished:
+        queue = TrialQueue(planned, ledger, engine=engine, search=search)
+        execution = Execution(
+            plan=planned,
+            queue=queue,
+            ledger=ledger,
+            engine=engine,
+            message=display.message,
+            audit=audit,
+            address=address,
+            insecure=insecure,
+            lanes=None if max_concurrent is None else int(max_concurrent),
+            deadline=budget.deadline(began) if budget else None,
+            hang_after=hang_after,
+            mixed=allow_mixed,
+        )
+        stored = {key: ledger.preparation(key) for key in planned.preparations}
+        _enter_stored(execution, stored)
+        if queue.finished:
             display.message("every trial is finished; nothing to run")
-            done = True
             ledger.copy_manifest()
+            done = True
         else:
-            machine.check(planned, cluster=address is not None)
-            # Ray is imported where something is to be run; what is finished is told at once.
-            from sweeps.execution.ray_sweep import prepared, work
-
-            try:
-                with prepared(
-                    planned, filed, ledger, address, display.message, deadline, insecure=insecure
-                ) as shared:
-                    facts = {key: preparation.facts for key, preparation in shared.items()}
-                    content = manifest.content(planned, facts, ledger.state.prepared, audit=audit)
-                    ledger.keep_manifest(content, text)
-                    if not queue:
-                        queue = enter(facts)
-                        queue.enter()
-                    paced = ThrottledProgress(
-                        display, partial(_state, queue, began, time.monotonic())
-                    )
-                    done = work(
-                        planned,
-                        shared,
-                        queue,
-                        ledger,
-                        engine,
-                        paced,
-                        lanes=None if max_concurrent is None else int(max_concurrent),
-                        deadline=deadline,
-                        hang_after=hang_after,
-                        grows=address is not None,
-                        mixed=allow_mixed,
-                        message=display.message,
-                    )
-                    paced.flush()
-            except Cut:
-                done = False
-        if search and queue:
+            done = _execute(execution, stored, display, began)
+        if search:
             queue.tell()
             if done:
                 search.close()
-        lost_models = rebuild(ledger, display.message) if done else {}
+        missing_models = rebuild(ledger, display.message) if done else {}
         ledger.check()  # else nobody would be told that all of it is gone
     return Sweep(
         storage=storage,
         plan=planned,
-        trials=queue.logs if queue else {},
-        left=len(queue.unfinished) if queue else len(planned.trials),
+        trials=queue.logs,
+        unfinished=len(queue.unfinished) if queue.entered else len(planned.trials),
         within_budget=done,
-        lost=lost_models,
+        missing_models=missing_models,
         seconds=time.monotonic() - began,
         study=search.study if search else None,
     )
@@ -187,23 +157,8 @@ def run(
 
 def engine_for(planned: Plan, *, audit: float = 0.0) -> Engine | None:
     """What decides in this plan; None where one of Ray Tune's own schedulers does."""
-    rule, seed = planned.space.scheduler, planned.space.search.seed
-    if rule is None:
-        return Engine(None)
-    if not isinstance(rule, Asha):
-        return None
-    judge = Judge(
-        planned.rungs,
-        mode=rule.mode,
-        reduction_factor=rule.reduction_factor,
-        block=rule.block,
-        lag=rule.lag,
-    )
-
-    def audited(group: str) -> bool:
-        return int(digest(["audit", seed, group])[:13], 16) < audit * 16**13
-
-    return Engine(judge, metric=rule.metric, audit=audited)
+    seed = planned.space.search.seed
+    return engine_of(manifest.scheduler_of(planned), planned.rungs, seed=seed, audit=audit)
 
 
 def _search(planned: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch | None":
@@ -233,6 +188,48 @@ def _check_columns(planned: Plan, ledger: Ledger) -> None:
                 f"trial {trial_id} of {ledger.storage} ended without {lacking[0]}, which the "
                 "search is to see; give another --storage, or other search.objectives"
             )
+
+
+def _enter_stored(execution: Execution, stored: Mapping[str, StoredPreparation | None]) -> None:
+    """Enter the trials if every preparation is filed: what they are is known without Ray."""
+    facts = {key: preparation.facts for key, preparation in stored.items() if preparation}
+    if len(facts) < len(stored):
+        return
+    if execution.ledger.state.manifest is None:
+        _keep_manifest(execution, facts)
+    execution.queue.enter(facts)
+
+
+def _execute(
+    execution: Execution,
+    stored: Mapping[str, StoredPreparation | None],
+    display: Progress,
+    began: float,
+) -> bool:
+    """Prepare what is not stored and run what is left; False if the deadline came first."""
+    machine.check(execution.plan, cluster=execution.address is not None)
+    # Ray is imported where something is to be run; what is finished is told at once.
+    from sweeps.execution.ray_sweep import prepared, work
+
+    queue = execution.queue
+    try:
+        with prepared(execution, stored) as shared:
+            facts = {key: preparation.facts for key, preparation in shared.items()}
+            _keep_manifest(execution, facts)
+            if not queue.entered:
+                queue.enter(facts)
+            changed = ThrottledProgress(display, partial(_state, queue, began, time.monotonic()))
+            done = work(execution, shared, changed)
+            changed.flush()
+            return done
+    except Cut:
+        return False
+
+
+def _keep_manifest(execution: Execution, facts: Mapping[str, Facts]) -> None:
+    planned, ledger = execution.plan, execution.ledger
+    content = manifest.content(planned, facts, ledger.state.prepared, audit=execution.audit)
+    ledger.keep_manifest(content, planned.space.text)
 
 
 def _state(queue: TrialQueue, began: float, first_trial: float) -> State:

@@ -1,17 +1,25 @@
-"""Environment that Ray reads when it is imported; so this comes before all else."""
+"""Environment variables of this process, set for a while."""
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-# Read by Ray when it is imported: our own rows replace its loggers and reporter, relative paths
-# stay relative, and workers run at the priority of whoever started them.
-for _name, _value in {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_worker_niceness": "0",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-}.items():
-    os.environ.setdefault(_name, _value)
+
+@contextmanager
+def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """``variables`` set, those that are None as they are, and all of them restored afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update({name: value for name, value in variables.items() if value is not None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def defaults(variables: Mapping[str, str]) -> dict[str, str]:
+    """``variables`` for :func:`environment`, where the user's own values come first."""
+    return {name: os.environ.get(name, value) for name, value in variables.items()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.journal.state import TrialState
 from sweeps.planning.plan import Plan
+from sweeps.text import plural
 
 if TYPE_CHECKING:
     import optuna
@@ -23,11 +24,11 @@ class Sweep:
     storage: Path
     plan: Plan
     trials: Mapping[str, TrialState]
-    left: int
+    unfinished: int
     """Trials of the plan that have not come to their end."""
     within_budget: bool
     """Whether it ended by itself, not by its budget."""
-    lost: Mapping[str, str]
+    missing_models: Mapping[str, str]
     """Models that are missing or changed and were not trained again: the reason, by trial id."""
     seconds: float
     study: "optuna.Study | None" = None
@@ -45,23 +46,26 @@ class Sweep:
     def exit_status(self) -> int:
         """0 if every trial that ended completed or was stopped; 3 if some failed.
 
-        1 if trials failed and none completed, or if a model is lost.
+        1 if trials failed and none completed, or if a model is missing.
         """
         failed, completed = self.counts.get("failed", 0), self.counts.get("completed", 0)
-        if self.lost or (failed and not completed):
+        if self.missing_models or (failed and not completed):
             return NONE_COMPLETED
         return SOME_FAILED if failed else ALL_COMPLETED
 
     def problems(self) -> list[str]:
         """What kept trials from completing, one line each; none if nothing did."""
-        lines = [f"model of trial {trial_id}: {reason}" for trial_id, reason in self.lost.items()]
+        lines = [
+            f"model of trial {trial_id}: {reason}"
+            for trial_id, reason in self.missing_models.items()
+        ]
         ends = [log.end for log in self.trials.values() if log.ended == "failed"]
         errors = [end.error for end in ends if end]
         if errors:
             ((most, times),) = Counter(errors).most_common(1)
             none = "" if self.counts.get("completed") else ", and none completed"
             lines.append(
-                f"{len(errors)} of {len(self.trials)} trials failed{none}; {times} of them with: "
-                f"{most}"
+                f"{len(errors):,} of {plural(len(self.trials), 'trial')} failed{none}; "
+                f"{times:,} of them with: {most}"
             )
         return lines

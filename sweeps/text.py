@@ -1,7 +1,39 @@
-"""Text on a terminal: what strangers wrote is line, and never obeyed."""
+"""Text of commands: durations, counts, and what strangers wrote, which is shown, never obeyed."""
 
 import sys
 from collections.abc import Iterable
+from typing import Any
+
+from search_spaces.yaml_text import as_yaml
+
+
+def duration(seconds: float) -> str:
+    """``seconds`` as "4.2 s", "31 s", "4 min 10 s", "2 h 05 min" or "3 d 04 h"."""
+    seconds = max(seconds, 0.0)  # clocks of two machines differ
+    if round(seconds, 1) < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(round(seconds / 3600), 24)
+    return f"{days:,} d {hours:02d} h"
+
+
+def plural(count: int, noun: str) -> str:
+    """``count`` and ``noun``, with an s unless there is one of it."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def value_text(value: Any) -> str:
+    """A value as in YAML, real numbers to six digits."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_scalar_text, value))}]"
+    return _scalar_text(value)
 
 
 def printable(text: object) -> str:
@@ -33,3 +65,9 @@ def _escaped(character: str) -> str:
         return character
     code = ord(character)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _scalar_text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return as_yaml(value, plain=True)

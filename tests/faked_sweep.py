@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 import sweeps
+from hedgecore.hedging.columns import TEST
 from hedgecore.hedging.train import DIRECTIONS
-from hedgecore.metrics import METRICS
 from hedgecore.rng import numpy_stream
 from sweeps import Silent, Sweep
 from sweeps.execution import ray_sweep
+from sweeps.execution.execution import Execution
 from sweeps.execution.worker import SegmentWorker
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import Facts
@@ -48,7 +49,7 @@ def run(
     """
     work = partial(_work, formula=formula, stop_after=stop_after, shuffle_seed=shuffle_seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ray_sweep, "prepared", _prepared)
+        patch.setattr(ray_sweep, "prepared", prepared)
         patch.setattr(ray_sweep, "work", work)
         return sweeps.run(space, storage=storage, progress=Silent(), **arguments)
 
@@ -86,16 +87,21 @@ class Curve:
         return json.dumps(self._reached).encode()
 
     def finish(self, *columns: str) -> tuple[dict[str, Any], None]:
-        return {**dict.fromkeys(METRICS, 0.0), **dict.fromkeys(columns, -7.0)}, None
+        return {
+            **dict.fromkeys((column.name for column in TEST), 0.0),
+            **dict.fromkeys(columns, -7.0),
+        }, None
 
 
 @contextmanager
-def _prepared(planned: sweeps.Plan, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
-    yield {key: SimpleNamespace(facts=_facts(t.seed)) for key, t in planned.preparations.items()}
+def prepared(execution: Execution, stored: Any) -> Iterator[dict[str, Any]]:
+    """Preparations that hold nothing but facts."""
+    trials = execution.plan.preparations.items()
+    yield {key: SimpleNamespace(facts=_facts(trial.seed)) for key, trial in trials}
 
 
 def _facts(seed: int) -> Facts:
-    metrics = dict.fromkeys(METRICS, 0.0)
+    metrics = dict.fromkeys((column.name for column in TEST), 0.0)
     return Facts(
         seed=seed,
         core=code_identity("tickets"),
@@ -111,17 +117,16 @@ def _facts(seed: int) -> Facts:
 
 
 def _work(
-    planned: sweeps.Plan,
+    execution: Execution,
     shared: Any,
-    queue: Any,
-    ledger: Any,
-    engine: Any,
-    *_: Any,
+    changed: Any,
+    *,
     formula: Formula,
     stop_after: int | None,
     shuffle_seed: int | None,
-    **__: Any,
 ) -> bool:
+    queue, ledger, engine = execution.queue, execution.ledger, execution.engine
+    assert engine is not None
     worker = SegmentWorker(partial(Curve, formula=formula))
     drawn = numpy_stream(shuffle_seed or 0, "lanes")
     jobs: list[Any] = []

@@ -65,8 +65,8 @@ def run_locally(
         facts = {key: filed for key, (filed, _) in made.items()}
         content = manifest.content(planned, facts, ledger.state.prepared, audit=audit)
         ledger.keep_manifest(content, planned.space.text)
-        queue = TrialQueue(planned, facts, ledger, engine=engine)
-        queue.enter()
+        queue = TrialQueue(planned, ledger, engine=engine)
+        queue.enter(facts)
 
         def open_run(trial: Mapping[str, Any], checkpoint: bytes | None) -> Run:
             preparation = made[trial["preparation"]][1]

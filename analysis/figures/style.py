@@ -6,6 +6,8 @@ from typing import Any
 from matplotlib import rcParamsDefault
 from matplotlib.axes import Axes
 
+from analysis.errors import AnalysisError
+
 # Okabe and Ito's palette: told apart under every common form of colour blindness.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
     "#0072B2",
@@ -55,7 +57,7 @@ RC: Any = {
 }
 
 
-class NothingToDraw(ValueError):  # noqa: N818 - the caller skips the figure and says why
+class NothingToDraw(AnalysisError, ValueError):  # noqa: N818 - the caller skips the figure and says why
     """There is no data for a figure; the message says which and why."""
 
 

@@ -71,7 +71,8 @@ def compare(
         schema.ColumnError: ``metric`` or a parameter of ``baseline`` unknown, or a column missing.
         ValueError: ``baseline`` fits no configuration that takes part, or several of them.
     """
-    if schema.column(metric).direction is None:
+    column = schema.column(metric, frame=trials)
+    if column.direction is None:
         raise schema.ColumnError(f"column {metric!r} has no better end; choose one with one")
     frame = prepared(trials, [*_BY_SPEED, metric], purpose="compare")
     names = parameters(frame)
@@ -79,14 +80,14 @@ def compare(
     problem = problem_axes(names)
     rows: list[dict[str, Any]] = []
     for _, group in groups(frame, problem):
-        rows += _compared(group, names, metric, baseline, level=level, power=power, rng=rng)
+        rows += _compared(group, names, column, baseline, level=level, power=power, rng=rng)
     return typed(rows, {**parameter_dtypes(names), **_DTYPES})
 
 
 def _compared(
     group: pd.DataFrame,
     names: list[str],
-    metric: str,
+    column: schema.Column,
     baseline: Mapping[str, Any] | None,
     *,
     level: float,
@@ -99,7 +100,7 @@ def _compared(
         # Trials that no column tells apart count once.
         label: group.loc[rows]
         .drop_duplicates("config/seed")
-        .set_index("config/seed")[metric]
+        .set_index("config/seed")[column.name]
         .astype("float64")
         .dropna()
         for label, rows in whole["rows"].items()
@@ -138,8 +139,8 @@ def _compared(
                 "more_seeds": None if needed is None else max(needed, least, 1),
             }
         rows.append(row)
-    _judge([row for row in rows if "p" in row], schema.column(metric).direction, level)
-    sign = -1.0 if schema.column(metric).direction == "higher" else 1.0
+    _judge([row for row in rows if "p" in row], column.direction, level)
+    sign = -1.0 if column.direction == "higher" else 1.0
     return sorted(rows, key=lambda row: sign * row["mean"] if "mean" in row else math.inf)
 
 

@@ -12,7 +12,6 @@ import pandas as pd
 
 from analysis import schema
 from analysis.arguments import checked
-from analysis.columns_xnn import CONTROLS
 from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
 from analysis.seeds import MIN_SEEDS, Interval, Rng, interval
 from analysis.selection import lacking
@@ -63,7 +62,7 @@ _MEANS = (
     "ece",
     "r2_median",
     "r2_min",
-    *(f"r2_{name}" for name in (*CONTROLS, "random_points")),
+    *("r2_untrained", "r2_plain", "r2_plain_random_points", "r2_permuted", "r2_random_points"),
     "rho_top",
     "mi_mean",
     "mig",

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from analysis.arguments import checked
-from analysis.columns_xnn import ENDS, RATES
 from analysis.configurations import typed
 from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import members
@@ -27,6 +26,8 @@ SPREADS = (
     "false_positive_rate_difference",
     "kappa_difference",
 )
+RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "accuracy", "kappa")
+ENDS = ("", "_low", "_high")
 
 _GROUPED = re.compile(r"(?P<rate>\w+?)@(?P<column>\w+):(?P<level>.+)")
 

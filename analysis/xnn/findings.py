@@ -4,13 +4,20 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from analysis.columns_xnn import CONTROLS
 from analysis.seeds import MIN_SEEDS
 from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import COST, GAIN, of_problem
 from analysis.xnn.pareto import HORIZON, Front
 from analysis.xnn.selection import WITHIN, gain, pulled, whole
 from analysis.xnn.wording import cell_name, estimate, telling, verdict
+
+CONTROLS = {
+    "untrained": "the untrained network",
+    "plain": "the plain network",
+    "plain_random_points": "the plain network on random rows",
+    "permuted": "permuted rows",
+}
+"""Controls that a network's R2 is compared with at the same number of centroids, in words."""
 
 _LEVEL = 0.05
 _POOR = 0.65  # of the adjusted Rand index, Steinley (2004)

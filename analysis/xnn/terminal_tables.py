@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.table import Table
 
-from analysis.columns_xnn import ENDS
 from analysis.terminal import MOST_ROWS, breadth, filled, or_dash, titled
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
+from analysis.xnn.fairness import ENDS
 from analysis.xnn.selection import pulled
 from analysis.xnn.wording import estimate, number, spelled, varied
 

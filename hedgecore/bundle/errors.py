@@ -1,5 +1,7 @@
 """Errors of bundles: the reason why one was not written or not trusted, with the cure."""
 
+from hedgecore.errors import HedgesweepError
 
-class BundleError(ValueError):
+
+class BundleError(HedgesweepError, ValueError):
     """A bundle, key or model that is refused; nothing of it may be used."""

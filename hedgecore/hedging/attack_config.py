@@ -137,7 +137,7 @@ class EvaluationConfig:
 
     @property
     def measure(self) -> str:
-        """CVaR of the ``tail`` by its name in ``hedgecore.metrics.METRICS``: "cvar_05"."""
+        """The column of CVaR of the ``tail``: "cvar_05"."""
         return cvar_name(self.tail)
 
     @property

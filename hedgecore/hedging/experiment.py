@@ -7,17 +7,17 @@ import torch
 
 from hedgecore.experiment import Direction, Experiment, Json, Run, Wording
 from hedgecore.hedging import cost_model
+from hedgecore.hedging.columns import COLUMNS, TEST
 from hedgecore.hedging.deployment import deployed
 from hedgecore.hedging.evaluate import attacked_columns, evaluate
 from hedgecore.hedging.markets import path_bytes
-from hedgecore.hedging.preparation import CARRIED, Preparation, assemble
+from hedgecore.hedging.preparation import Preparation, assemble
 from hedgecore.hedging.prepare import prepare, restore
 from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.hedging.run import TicketRun
 from hedgecore.hedging.study import AXES, TicketStudy
 from hedgecore.hedging.ticket import validation_columns
 from hedgecore.hedging.train import DIRECTIONS
-from hedgecore.metrics import METRICS
 
 # What an attack is beside its name and budget, which stand in the name of its column.
 _OF_ATTACKS = ("steps", "restarts", "variance_scale", "order", "attacked_paths")
@@ -39,43 +39,7 @@ class _Tickets:
         beside="lr",
     )
     model_file = "ticket.safetensors"
-    trial_columns: Mapping[str, type] = {
-        "epochs": int,
-        "best_epoch": int,
-        "val_loss": float,
-        "epochs_to_95pct": int,
-        "converged": bool,
-        "sparsity_achieved": float,
-        "weights_kept": int,
-        "weights_total": int,
-        "dead_units": int,
-        **dict.fromkeys(METRICS, float),
-    }
-    after: Mapping[str, type] = {
-        "cvar_05_minus_dense": float,
-        "cvar_05_minus_dense_se": float,
-        "dense_val_loss": float,
-        "dense_epochs_to_95pct": int,
-        **dict.fromkeys((f"dense_{name}" for name in CARRIED), float),
-        "theta_0_sha256": str,
-        "data_sha256": str,
-        "seconds": float,
-    }
-    epoch_columns: Mapping[str, type] = {
-        "train_loss": float,
-        "val_loss": float,
-        "val_clean_loss": float,
-        "val_attacked_loss": float,
-        "val_cvar_05": float,
-        "val_pnl_mean": float,
-        "val_pnl_std": float,
-        "y": float,
-        "lr": float,
-        "grad_norm": float,
-        "best": bool,
-        "seconds": float,
-        "audit": bool,
-    }
+    columns = COLUMNS
 
     def objectives(self, study: TicketStudy) -> Mapping[str, Direction]:
         aims = ("sparsity_achieved", *self.validated(study))
@@ -85,7 +49,8 @@ class _Tickets:
         return validation_columns(study)
 
     def tested(self, study: TicketStudy) -> Collection[str]:
-        return {*METRICS, *attacked_columns(study.evaluation), "cvar_05_minus_dense"}
+        names = {column.name for column in TEST}
+        return {*names, *attacked_columns(study.evaluation), "cvar_05_minus_dense"}
 
     def advice(self, column: str) -> str:
         if column.startswith("val_attacked_"):

@@ -19,7 +19,7 @@ NETWORKS = ("theta_0", "theta_star", "theta_mask", "theta_k")
 
 _SPOT, _VARIANCE, _PREFIX = "_spot", "_variance", "interpretation."
 # What of the dense network's test every ticket carries, beside what was measured elsewhere.
-CARRIED = (
+_CARRIED = (
     *(f"cvar_{tail}{kind}" for tail in ("05", "01", "50") for kind in ("", "_se")),
     "sharpe_ratio",
     "pnl_mean",
@@ -104,7 +104,7 @@ class Preparation:
         return {
             "dense_val_loss": self.dense.val_loss,
             "dense_epochs_to_95pct": self.dense.epochs_to_95pct,
-            **{f"dense_{name}": metrics[name] for name in (*CARRIED, *placed)},
+            **{f"dense_{name}": metrics[name] for name in (*_CARRIED, *placed)},
         }
 
     @property

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from hedgecore.config import ConfigError, at_least, varied
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
+from hedgecore.registry import suggestion
 
 Grouping = Literal["k_means", "agglomerative", "dbscan", "mean_shift", "random_points"]
 """How centroids are found; see ``hedgecore.insurance.clusters.centroids.GROUPINGS``."""
@@ -217,8 +217,8 @@ class EvaluationConfig:
         if self.layer is not None:
             at_least("layer", self.layer)
         if self.group not in FEATURES:
-            near = get_close_matches(self.group, FEATURES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "one is 'InsuredInfo_6'"
+            near = suggestion(self.group, FEATURES)
+            hint = f"did you mean {near!r}?" if near else "one is 'InsuredInfo_6'"
             raise ValueError(f"group must be a column of train.csv, got {self.group!r}; {hint}")
         if self.bins is not None:
             at_least("bins", self.bins, least=2)

@@ -7,12 +7,13 @@ from hedgecore.config import ConfigError
 from hedgecore.experiment import Direction, Experiment, Json, Run, Wording
 from hedgecore.insurance import cost_model
 from hedgecore.insurance.clusters.centroids import most_clusters
+from hedgecore.insurance.columns import COLUMNS, TEST
 from hedgecore.insurance.config import AXES, XnnStudy
 from hedgecore.insurance.data.table import check_file
 from hedgecore.insurance.deployment import deployed
-from hedgecore.insurance.evaluation.assessment import TESTED, VALIDATED
+from hedgecore.insurance.evaluation.assessment import VALIDATED
 from hedgecore.insurance.evaluation.scores import scores
-from hedgecore.insurance.preparation import CARRIED, XnnPreparation, assemble
+from hedgecore.insurance.preparation import XnnPreparation, assemble
 from hedgecore.insurance.prepare import prepare, restore
 from hedgecore.insurance.run import XnnRun
 from hedgecore.insurance.xnn.network import probabilities
@@ -35,32 +36,7 @@ class _Xnn:
         beside="lr",
     )
     model_file = "xnn.safetensors"
-    trial_columns: Mapping[str, type] = {
-        "epochs": int,
-        "best_epoch": int,
-        "val_loss": float,
-        "centroids": int,
-        **dict.fromkeys(TESTED, float),
-        "groups": int,
-    }
-    after: Mapping[str, type] = {
-        **dict.fromkeys(VALIDATED, float),
-        "cluster_stability": float,
-        **dict.fromkeys((f"plain_{name}" for name in CARRIED), float),
-        "theta_0_sha256": str,
-        "data_sha256": str,
-        "seconds": float,
-    }
-    epoch_columns: Mapping[str, type] = {
-        "train_loss": float,
-        "val_loss": float,
-        "train_accuracy": float,
-        "val_accuracy": float,
-        "added_loss": float,
-        "best": bool,
-        "seconds": float,
-        "audit": bool,
-    }
+    columns = COLUMNS
 
     def objectives(self, study: XnnStudy) -> Mapping[str, Direction]:
         return {**DIRECTIONS, **dict.fromkeys(VALIDATED, "max")}
@@ -69,7 +45,7 @@ class _Xnn:
         return ()  # all that is measured on validation rows, every trial measures
 
     def tested(self, study: XnnStudy) -> Collection[str]:
-        return TESTED
+        return {column.name for column in TEST}
 
     def advice(self, column: str) -> str:
         return "; rates of single groups are of the test" if "@" in column else ""

@@ -11,12 +11,11 @@ from hedgecore.experiment import Json, Tensors
 from hedgecore.fingerprints import tensor_sha256
 from hedgecore.insurance.data.applicants import SPLITS
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
-from hedgecore.insurance.evaluation.scores import SCORES
 from hedgecore.insurance.xnn.alignment import Landmarks
 from hedgecore.insurance.xnn.train import Rows
 
-CARRIED = ("val_loss", *SCORES)
-"""What every trial tells of the plain network of its seed, as ``plain_val_loss`` and so on."""
+# What every trial tells of the plain network of its seed, as plain_val_loss and so on.
+_CARRIED = ("val_loss", "cross_entropy", "accuracy", "kappa", "kappa_expected", "macro_f1", "ece")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +44,7 @@ class XnnPreparation:
     @property
     def columns(self) -> Json:
         """What every trial carries: how its clusters hold, and the plain network's figures."""
-        plain = {f"plain_{name}": self.about["plain"][name] for name in CARRIED}
+        plain = {f"plain_{name}": self.about["plain"][name] for name in _CARRIED}
         return {"cluster_stability": self.about["clustering"]["stability"], **plain}
 
     @property

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from hedgecore.errors import HedgesweepError
 
-class DivergedError(ArithmeticError):
+
+class DivergedError(HedgesweepError, ArithmeticError):
     """Training reached a value that is not finite."""
 
     def __init__(self, epoch: int, what: str, value: float) -> None:

@@ -7,12 +7,13 @@ what it starts itself, but not for what it joins, and writes its token readable 
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
+from sweeps.environment import environment
 from sweeps.errors import UsageError
 
 _MODE = "RAY_AUTH_MODE"
@@ -47,21 +48,6 @@ def authentication(address: str | None, *, insecure: bool) -> Iterator[None]:
             yield
     finally:
         _reload()
-
-
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """``variables`` set, and as they were afterwards."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _token_file() -> Path:

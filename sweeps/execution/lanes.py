@@ -6,8 +6,8 @@ sweep, placed, retried and scaled by Tune, and a configuration occupies it from 
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +18,28 @@ from ray.tune import Stopper
 from ray.tune.experiment import Trial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from hedgecore.experiment import Run
+from search_spaces import Resources
 from sweeps.errors import SweepError
+from sweeps.execution.execution import Execution
 from sweeps.execution.mailbox import Mailbox
 from sweeps.execution.tune import Listener, fit
-from sweeps.execution.worker import SegmentWorker, accepted
+from sweeps.execution.worker import OpenRun, SegmentWorker, accepted
 from sweeps.journal.records import SegmentStart, WorkerLoss
-from sweeps.scheduling.engine import Engine, Job
-from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.engine import Job
 
 _MOST_FALSE_STARTS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What there is to do.
-
-    Args:
-        open_run: makes a run of a trial, on a worker.
-        spec: what a worker needs to know of a trial, by its id.
-        more: enters further trials; False if there are none, or not yet.
-        exhausted: whether no further trials will come.
-        changed: called after every event.
-        deadline: seconds of ``time.monotonic`` after which to cut the sweep off; None for never.
-        patience: seconds after which a segment counts as hung; None for never.
-    """
-
-    open_run: Callable[[Mapping[str, Any], bytes | None], Run]
-    spec: Callable[[str], dict[str, Any]]
-    more: Callable[[], bool]
-    exhausted: Callable[[], bool]
-    changed: Callable[[], None]
-    deadline: float | None = None
-    patience: float | None = None
-
-
 def run_lanes(
-    work: Work, ledger: Ledger, engine: Engine, *, lanes: int, resources: Mapping[str, float]
+    execution: Execution, open_run: OpenRun, changed: Callable[[], None], *, lanes: int
 ) -> bool:
     """Work until nothing is left; False if the deadline came first.
 
+    Args:
+        execution: what to run, and until when.
+        open_run: makes a run of a trial, on a worker.
+        changed: called after every event.
+        lanes: how many.
     Raises:
         SweepError: workers die before they run anything.
         WriteError: the log takes no more.
@@ -65,9 +47,10 @@ def run_lanes(
     # Where the driver is: a worker's node may be reclaimed.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     mailbox: Any = Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    dispatcher = _LaneDispatcher(work, ledger, engine, mailbox)
+    dispatcher = _LaneDispatcher(execution, changed, mailbox)
     trainable = tune.with_resources(
-        tune.with_parameters(_lane, mailbox=mailbox, open_run=work.open_run), dict(resources)
+        tune.with_parameters(_lane, mailbox=mailbox, open_run=open_run),
+        asdict(execution.resources),
     )
     try:
         return fit(
@@ -105,9 +88,10 @@ class _Finished(Stopper):
 class _LaneDispatcher(Listener):
     """Hands jobs to lanes and takes their segments: Tune's events in, records out."""
 
-    def __init__(self, work: Work, ledger: Ledger, engine: Engine, mailbox: Any) -> None:
-        super().__init__(ledger, work.changed, work.deadline)
-        self._work, self._engine, self._mailbox = work, engine, mailbox
+    def __init__(self, execution: Execution, changed: Callable[[], None], mailbox: Any) -> None:
+        super().__init__(execution, changed)
+        assert execution.engine is not None
+        self._queue, self._engine, self._mailbox = execution.queue, execution.engine, mailbox
         self._jobs: dict[int, tuple[Job, float]] = {}
         self._idle: list[int] = []
         self._hung: dict[int, str] = {}
@@ -148,18 +132,18 @@ class _LaneDispatcher(Listener):
     ) -> None:
         """A lane has ended because there is no more work for it."""
         self.live.pop(trial.config["lane"], None)
-        self.stopper.finished = self._work.exhausted() and not self._engine.unfinished_count
+        self.stopper.finished = self._queue.exhausted and not self._engine.unfinished_count
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Look at the clock."""
         super().on_step_end(iteration, trials, **info)
-        if self._work.patience is None:
+        patience, now = self.execution.hang_after, time.monotonic()
+        if patience is None:
             return
-        now = time.monotonic()
         for lane, (job, since) in self._jobs.items():
-            if now - since > self._work.patience:
+            if now - since > patience:
                 self._jobs[lane] = job, now
-                self._hung[lane] = f"it hung: no rung within {self._work.patience:g} s"
+                self._hung[lane] = f"it hung: no rung within {patience:g} s"
                 self.kill(lane)
 
     def _take(self, lane: int, segment: dict[str, Any]) -> None:
@@ -180,7 +164,7 @@ class _LaneDispatcher(Listener):
         while self._idle:
             job = self._engine.next()
             if job is None:
-                if self._work.more():
+                if self._queue.more():
                     continue
                 break
             lane = self._idle.pop()
@@ -188,12 +172,12 @@ class _LaneDispatcher(Listener):
             self._jobs[lane] = job, time.monotonic()
             checkpoint = self.ledger.checkpoint(job.trial_id) if job.start else None
             start = job.start if checkpoint else 0
-            spec = self._work.spec(job.trial_id)
+            spec = self._queue.spec(job.trial_id)
             self._send(lane, ({**spec, "start": start, "stop": job.stop}, checkpoint))
         assert self._jobs or not self._idle or not self._engine.unfinished_count, (
             "nothing can go on"
         )
-        if self._work.exhausted():
+        if self._queue.exhausted:
             # Every trial left has a lane; one that loses its worker gets it back.
             spare = len(self._jobs) + len(self._idle) - self._engine.unfinished_count
             for _ in range(min(len(self._idle), spare)):
@@ -241,10 +225,10 @@ def reason(failure: str) -> str:
     return last.partition(" Some common causes")[0]
 
 
-def slots(resources: Mapping[str, float]) -> int:
+def slots(resources: Resources) -> int:
     """How many lanes of ``resources`` the cluster holds now."""
     available = ray.cluster_resources()
-    requested = {"CPU": resources["cpu"], "GPU": resources["gpu"]}
+    requested = {"CPU": resources.cpu, "GPU": resources.gpu}
     return int(
         min(available.get(name, 0.0) // amount for name, amount in requested.items() if amount)
     )

@@ -1,7 +1,6 @@
 """The Ray runtime of a sweep: the caller's, a cluster's, or one of its own."""
 
 import signal
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,15 +11,21 @@ from ray._private import ray_constants
 from ray._private.resource_and_label_spec import ResourceAndLabelSpec
 
 from search_spaces import Resources
+from sweeps.environment import defaults, environment
 from sweeps.errors import SweepError, UsageError
-from sweeps.execution.authentication import authentication, environment
+from sweeps.execution.authentication import authentication
 from sweeps.execution.cluster_address import joinable
 from sweeps.execution.job_config import Job
 from sweeps.execution.liveness import SAFE, watched, watched_start
 from sweeps.execution.session_folder import INNER_FOLDER, session_folder
 from sweeps.exits import message_if_aborted
+from sweeps.signals import handler_restored
 
 _ABORTED = f"error: Ray has ended this process, or it was killed; {SAFE}"
+# Read by Ray's processes when they start, and by none of its modules when it is imported: a Ray
+# that the user has imported or configured before is no other. Workers run at the priority of
+# whoever started them.
+STARTING = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 # Events for a dashboard that nobody starts, for which Ray would wait at its end.
 _PACE = {"RAY_task_events_shutdown_flush_timeout_ms": "500"}
 # Attempts, of a second each, to get through to a cluster that has answered.
@@ -62,14 +67,14 @@ def runtime(
                 "address": joinable(address),
                 "runtime_env": {"py_modules": _packages()},
             }
-        closing.enter_context(environment(_PACE if address is None else _PACE | _JOINING))
+        variables: dict[str, str | None] = {**defaults(STARTING), **_PACE}
+        variables |= {"PYTHONBREAKPOINT": None}  # which Ray sets for its own debugger
+        closing.enter_context(environment(variables if address is None else variables | _JOINING))
         closing.enter_context(authentication(address, insecure=insecure))
         closing.callback(ray.shutdown)
-        before = signal.getsignal(signal.SIGTERM)
-        with watched_start():
+        # Ray sets one of its own, which says nothing.
+        with handler_restored(signal.SIGTERM), watched_start():
             _start(address, options)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)  # Ray sets one of its own, which says nothing
         closing.enter_context(watched())
         yield
 

@@ -6,6 +6,7 @@ knew when the driver dies: a sweep that is run again keeps what has ended and st
 
 import tempfile
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,15 +23,13 @@ from ray.tune.schedulers import (
 )
 
 from hedgecore.config import replaced
-from hedgecore.experiment import Run
 from search_spaces import Hyperband, LogUniform, Median, Pbt, StockAsha
 from sweeps.errors import UsageError
+from sweeps.execution.execution import Execution
 from sweeps.execution.tune import fit
 from sweeps.execution.tune_events import Recorder
-from sweeps.execution.worker import SegmentWorker
+from sweeps.execution.worker import OpenRun, SegmentWorker
 from sweeps.planning.plan import Plan
-from sweeps.scheduling.ledger import Ledger
-from sweeps.scheduling.trials import TrialQueue
 
 # Later than any epoch: a trial itself knows when it is complete.
 _NEVER = 10**9
@@ -38,22 +37,14 @@ _WORST = 1e300
 _CHECKPOINT = "checkpoint.safetensors"
 
 
-def run_stock(
-    planned: Plan,
-    queue: TrialQueue,
-    ledger: Ledger,
-    open_run: Callable[[Mapping[str, Any], bytes | None], Run],
-    changed: Callable[[], None],
-    *,
-    lanes: int | None,
-    resources: Mapping[str, float],
-    deadline: float | None,
-) -> bool:
-    """Run what is left under the scheduler that the plan names; False if ``deadline`` came first.
+def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], None]) -> bool:
+    """Run what is left under the scheduler that the plan names; False if the deadline came first.
 
+    Args: see :func:`sweeps.execution.lanes.run_lanes`.
     Raises:
         WriteError: the log takes no more.
     """
+    planned, queue = execution.plan, execution.queue
     rule = planned.space.scheduler
     assert rule is not None
     saves = isinstance(rule, Hyperband | Pbt)
@@ -70,14 +61,16 @@ def run_stock(
             rule=rule,
             axes=dict(planned.experiment.axes),
         ),
-        dict(resources),
+        asdict(execution.resources),
     )
     return fit(
         trainable,
-        Recorder(ledger, changed, deadline),
+        Recorder(execution, changed),
         param_space={"job": tune.grid_search([queue.spec(i) for i in queue.unfinished])},
         tune_config=tune.TuneConfig(
-            scheduler=scheduler_for(planned), max_concurrent_trials=lanes, reuse_actors=True
+            scheduler=scheduler_for(planned),
+            max_concurrent_trials=execution.lanes,
+            reuse_actors=True,
         ),
         # A worker or its node may be lost; a trial's own failures are reported, not raised.
         failures=2,

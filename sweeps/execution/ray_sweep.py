@@ -1,4 +1,4 @@
-"""The part of a sweep that needs Ray."""
+"""A sweep on Ray: its preparations in the object store, and what works on them."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,8 @@ from hedgecore.config import to_mapping
 from hedgecore.experiment import Run
 from sweeps.errors import Cut, PreparationError, WorkerLost
 from sweeps.execution.arithmetic import check_arithmetic
-from sweeps.execution.lanes import Work, run_lanes, slots
+from sweeps.execution.execution import Execution
+from sweeps.execution.lanes import run_lanes, slots
 from sweeps.execution.object_store import SharedPreparation, collect, prepare_task
 from sweeps.execution.ray_runtime import runtime
 from sweeps.execution.ray_schedulers import run_stock
@@ -22,9 +23,7 @@ from sweeps.experiments import experiment
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import StoredPreparation
 from sweeps.planning.plan import Plan
-from sweeps.scheduling.engine import Engine
-from sweeps.scheduling.ledger import Ledger
-from sweeps.scheduling.trials import TrialQueue
+from sweeps.text import duration, plural
 
 # Lanes that a cluster is asked for; those for which there is no room wait, which is what makes it
 # grow.
@@ -33,86 +32,60 @@ _MOST_LANES = 256
 
 @contextmanager
 def prepared(
-    planned: Plan,
-    filed: Mapping[str, StoredPreparation | None],
-    ledger: Ledger,
-    address: str | None,
-    message: Callable[[str], None],
-    deadline: float | None,
-    *,
-    insecure: bool,
+    execution: Execution, stored: Mapping[str, StoredPreparation | None]
 ) -> Iterator[dict[str, SharedPreparation]]:
     """A running Ray with every preparation in its object store, made once and filed.
 
+    Args:
+        execution: what to prepare, and where.
+        stored: what is filed already, by key.
     Raises:
-        Cut: ``deadline``, in seconds of ``time.monotonic``, came first.
+        Cut: the deadline came first.
         PreparationError: a baseline diverged, or data cannot be had; the others are filed.
-        UsageError: nothing answers at ``address``, it is too small for one trial, or without
+        UsageError: nothing answers at the address, it is too small for one trial, or without
             authentication although not ``insecure``.
         SweepError: Ray has died.
     """
-    with runtime(address, planned.space.resources, insecure=insecure):
-        yield _prepare(planned, filed, ledger, message, deadline)
+    with runtime(execution.address, execution.resources, insecure=execution.insecure):
+        yield _prepare(execution, stored)
 
 
 def work(
-    planned: Plan,
-    shared: Mapping[str, SharedPreparation],
-    queue: TrialQueue,
-    ledger: Ledger,
-    engine: Engine | None,
-    changed: Callable[[], None],
-    *,
-    lanes: int | None,
-    deadline: float | None,
-    hang_after: float | None,
-    grows: bool,
-    mixed: bool,
-    message: Callable[[str], None],
+    execution: Execution, shared: Mapping[str, SharedPreparation], changed: Callable[[], None]
 ) -> bool:
-    """Run what is left; False if ``deadline``, in seconds of ``time.monotonic``, came first.
+    """Run what is left; False if the deadline came first.
 
-    See :func:`sweeps.run`; ``grows`` if the cluster adds nodes where work waits, ``mixed`` if
-    workers may compute with another arithmetic than that of the preparations.
+    Args:
+        execution: what to run, and until when.
+        shared: preparations, by key.
+        changed: called after every event.
     """
-    resources = {"cpu": planned.space.resources.cpu, "gpu": planned.space.resources.gpu}
-    device = device_for(planned.space.resources.gpu)
-    open_run = partial(open_trial, preparations=dict(shared), device=device, mixed=mixed)
-    available = slots(resources)
-    if engine is None:
-        return run_stock(
-            planned,
-            queue,
-            ledger,
-            open_run,
-            changed,
-            lanes=lanes,
-            resources=resources,
-            deadline=deadline,
-        )
-    if planned.adaptive and (together := _together(planned)) < min(lanes or available, available):
-        message(
-            f"at most {together} trials at a time: search.delay is {planned.space.search.delay}; "
-            "raise it to use every slot"
-        )
-    requested = lanes or (max(available, _MOST_LANES) if grows else available)
-    if planned.adaptive:
-        requested = min(requested, _together(planned))
-    return run_lanes(
-        Work(
-            open_run=open_run,
-            spec=queue.spec,
-            more=queue.more,
-            exhausted=lambda: queue.exhausted,
-            changed=changed,
-            deadline=deadline,
-            patience=hang_after,
-        ),
-        ledger,
-        engine,
-        lanes=max(1, min(requested, len(queue.unfinished) if queue.exhausted else requested)),
-        resources=resources,
+    open_run = partial(
+        open_trial,
+        preparations=dict(shared),
+        device=device_for(execution.resources.gpu),
+        mixed=execution.mixed,
     )
+    if execution.engine is None:
+        return run_stock(execution, open_run, changed)
+    return run_lanes(execution, open_run, changed, lanes=_lanes(execution))
+
+
+def _lanes(execution: Execution) -> int:
+    """As many as there is room and work for, and on a cluster as many as it may grow to."""
+    planned, queue, lanes = execution.plan, execution.queue, execution.lanes
+    available = slots(execution.resources)
+    growing = execution.address is not None
+    requested = lanes or (max(available, _MOST_LANES) if growing else available)
+    if planned.adaptive:
+        together = planned.space.search.delay * len(planned.seeds)
+        if together < min(lanes or available, available):
+            execution.message(
+                f"at most {plural(together, 'trial')} at a time: search.delay is "
+                f"{planned.space.search.delay}; raise it to use every slot"
+            )
+        requested = min(requested, together)
+    return max(1, min(requested, len(queue.unfinished) if queue.exhausted else requested))
 
 
 def open_trial(
@@ -141,27 +114,11 @@ def open_trial(
 
 
 def _prepare(
-    planned: Plan,
-    filed: Mapping[str, StoredPreparation | None],
-    ledger: Ledger,
-    message: Callable[[str], None],
-    deadline: float | None,
+    execution: Execution, stored: Mapping[str, StoredPreparation | None]
 ) -> dict[str, SharedPreparation]:
-    began, core = time.monotonic(), code_identity(planned.space.experiment)
-    tasks: dict[str, Any] = {}
-    # Those that others are built on come first.
-    for key in sorted(planned.preparations, key=lambda key: planned.base(key) is not None):
-        trial, base = planned.preparations[key], planned.base(key)
-        tasks[key] = prepare_task.remote(
-            planned.space.experiment,
-            to_mapping(trial.study.shared_study()),
-            trial.seed,
-            core,
-            filed[key],
-            *(tasks[base] if base else ()),
-        )
-    new = sum(preparation is None for preparation in filed.values())
-    if new:
+    planned, message, began = execution.plan, execution.message, time.monotonic()
+    tasks = _submitted(planned, stored)
+    if new := sum(preparation is None for preparation in stored.values()):
         message(f"preparing {new}: {planned.experiment.wording.prepared} ..")
     shared: dict[str, SharedPreparation] = {}
     failure: PreparationError | None = None
@@ -169,9 +126,8 @@ def _prepare(
     name = planned.space.experiment
     try:
         while waiting:
-            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
             # Whichever is ready first is filed first: a failure or an interruption loses no other.
-            ready, _ = ray.wait(list(waiting), timeout=remaining)
+            ready, _ = ray.wait(list(waiting), timeout=execution.seconds_left)
             if not ready:
                 raise Cut
             key = waiting[ready[0]]
@@ -189,10 +145,10 @@ def _prepare(
                 failure = failure or error
                 continue
             shared[key] = preparation
-            if filed[key] is None:
-                ledger.keep_preparation(key, preparation.facts, preparation.fetch())
+            if stored[key] is None:
+                execution.ledger.keep_preparation(key, preparation.facts, preparation.fetch())
             description = planned.experiment.told(preparation.facts.about)
-            message(f"{key}: {description}, {time.monotonic() - began:.0f} s")
+            message(f"{key}: {description}, {duration(time.monotonic() - began)}")
     finally:
         for facts in waiting:
             ray.cancel(facts, force=True)
@@ -201,5 +157,18 @@ def _prepare(
     return shared
 
 
-def _together(planned: Plan) -> int:
-    return planned.space.search.delay * len(planned.seeds)
+def _submitted(planned: Plan, stored: Mapping[str, StoredPreparation | None]) -> dict[str, Any]:
+    """References to facts and arrays of every preparation, by key."""
+    core, tasks = code_identity(planned.space.experiment), dict[str, Any]()
+    # Those that others are built on come first.
+    for key in sorted(planned.preparations, key=lambda key: planned.base(key) is not None):
+        trial, base = planned.preparations[key], planned.base(key)
+        tasks[key] = prepare_task.remote(
+            planned.space.experiment,
+            to_mapping(trial.study.shared_study()),
+            trial.seed,
+            core,
+            stored[key],
+            *(tasks[base] if base else ()),
+        )
+    return tasks

@@ -2,8 +2,8 @@
 
 import gc
 import shutil
+import signal
 import tempfile
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,24 +14,34 @@ from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 from ray.tune.progress_reporter import TrialProgressCallback
 
+from sweeps.environment import defaults, environment
 from sweeps.errors import Cut
+from sweeps.execution.execution import Execution
 from sweeps.execution.liveness import alive
-from sweeps.scheduling.ledger import Ledger
+from sweeps.signals import handler_restored
+
+# Read at every run: our own rows replace Tune's loggers and reporter, relative paths stay relative
+# in the workers, which get the variable from here, and signals stay with us.
+_RUNNING = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
 
 
 class Listener(Callback):
     """Hears what becomes of Tune's trials.
 
     Args:
-        ledger: where it goes.
+        execution: whose ledger it goes to, and whose deadline cuts the sweep off.
         changed: called after every event.
-        deadline: seconds of ``time.monotonic`` after which to cut the sweep off; None for never.
     """
 
-    def __init__(
-        self, ledger: Ledger, changed: Callable[[], None], deadline: float | None
-    ) -> None:
-        self.ledger, self.changed, self._deadline = ledger, changed, deadline
+    def __init__(self, execution: Execution, changed: Callable[[], None]) -> None:
+        self.execution, self.ledger, self.changed = execution, execution.ledger, changed
         self.live: dict[Any, Trial] = {}
         """Trials on a worker, by a name of the listener's own."""
         self.failure: Exception | None = None
@@ -50,7 +60,7 @@ class Listener(Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Look at the clock."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self.execution.seconds_left == 0:
             raise Cut
 
     def kill(self, name: Any) -> None:
@@ -82,19 +92,21 @@ def fit(
     """
     scratch = tempfile.mkdtemp(prefix="hedgesweep-")
     try:
-        tune.Tuner(
-            trainable,
-            param_space=dict(param_space),
-            tune_config=tune_config,
-            run_config=tune.RunConfig(
-                name="sweep",
-                storage_path=scratch,
-                callbacks=[listener, _Quiet()],
-                stop=stop,
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=failures),
-            ),
-        ).fit()
+        # Tune sets a handler of its own for SIGUSR1.
+        with environment(defaults(_RUNNING)), handler_restored(signal.SIGUSR1):
+            tune.Tuner(
+                trainable,
+                param_space=dict(param_space),
+                tune_config=tune_config,
+                run_config=tune.RunConfig(
+                    name="sweep",
+                    storage_path=scratch,
+                    callbacks=[listener, _Quiet()],
+                    stop=stop,
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=failures),
+                ),
+            ).fit()
     except BaseException as error:
         for name in list(listener.live):
             listener.kill(name)

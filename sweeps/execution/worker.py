@@ -13,11 +13,14 @@ from hedgecore.threads import one_thread
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import OtherArithmeticError, SweepError
 
+OpenRun = Callable[[Mapping[str, Any], bytes | None], Run]
+"""A run of a trial, on a worker: from the beginning, or from a checkpoint."""
+
 
 class SegmentWorker:
     """Runs one segment after another; a trial that goes straight on need not be loaded again."""
 
-    def __init__(self, open_run: Callable[[Mapping[str, Any], bytes | None], Run]) -> None:
+    def __init__(self, open_run: OpenRun) -> None:
         one_thread()
         self._open_run = open_run
         self._at: tuple[str, int] | None = None

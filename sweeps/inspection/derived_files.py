@@ -82,6 +82,11 @@ def _compared(path: Path, derived: Path) -> tuple[str, str]:
         ):
             if stored.writer != expected.writer and _equal(stored, expected):
                 return "", f"was written by {stored.writer} and is equal by value"
+            if not stored.described and _equal(stored, expected):
+                return (
+                    "",
+                    "describes no columns, as those of older versions, and is equal by value",
+                )
     except FileNotFoundError:
         return "is missing", ""
     except OSError as error:
@@ -97,4 +102,5 @@ def _equal(stored: Table, expected: Table) -> bool:
     if (stored.columns, stored.rows) != (expected.columns, expected.rows):
         return False
     pairs = zip(stored.records(stored.columns), expected.records(expected.columns), strict=True)
-    return stored.schema.equals(expected.schema) and all(repr(a) == repr(b) for a, b in pairs)
+    equal = stored.schema.equals(expected.schema, check_metadata=stored.described)
+    return equal and all(repr(a) == repr(b) for a, b in pairs)

@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sweeps.inspection import artifacts, derived_files
 from sweeps.journal.files import open_file
@@ -20,8 +19,7 @@ from sweeps.journal.layout import readable_storage
 from sweeps.journal.records import DriverEnd, Verdict
 from sweeps.journal.state import SweepState
 from sweeps.journal.stored_sweep import StoredSweep
-from sweeps.scheduling.asha import Asha
-from sweeps.scheduling.engine import Engine
+from sweeps.scheduling.rule import engine_of
 from sweeps.scheduling.trial_status import verdict_text
 
 _MOST_FAULTS = 3
@@ -139,7 +137,7 @@ def _epochs(recorded: StoredSweep) -> Finding:
 
 def _decisions(recorded: StoredSweep) -> Finding:
     """The log's decisions against those of an engine that sees its values only."""
-    engine = _engine(recorded.manifest)
+    engine = engine_of(recorded.manifest["scheduler"], recorded.manifest["rungs"])
     if engine is None:
         return "made by a scheduler of Ray, which cannot make them again", []
     state, count, faults = SweepState(recorded.core), 0, []
@@ -161,23 +159,6 @@ def _decisions(recorded: StoredSweep) -> Finding:
             for expected in engine.pending_verdicts
         ]
     return f"{count}, each as its values give it", [f"the log decides {f}" for f in faults]
-
-
-def _engine(manifest: Mapping[str, Any]) -> Engine | None:
-    rules = manifest["scheduler"]
-    if rules is None:
-        return Engine(None)
-    if "asha" not in rules:
-        return None
-    rule = rules["asha"]
-    judge = Asha(
-        manifest["rungs"],
-        mode=rule["mode"],
-        reduction_factor=rule["reduction_factor"],
-        block=rule["block"],
-        lag=rule["lag"],
-    )
-    return Engine(judge, metric=rule["metric"])
 
 
 def _verdict(verdict: Verdict | None) -> str:

@@ -57,7 +57,7 @@ def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
     now = {
         "experiment": plan.space.experiment,
         "study": to_mapping(plan.study),
-        "scheduler": _rule(_scheduler(plan)),
+        "scheduler": _rule(scheduler_of(plan)),
     }
     then = {name: then[name] for name in now}
     changed = sorted(_differences(then, json.loads(json.dumps(now))))
@@ -67,7 +67,7 @@ def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
             f"storage {storage} holds a sweep of another study or rule ({changes}); "
             "give another --storage, or undo the change"
         )
-    was, is_now = _most_epochs(before["scheduler"]), _most_epochs(_scheduler(plan))
+    was, is_now = _most_epochs(before["scheduler"]), _most_epochs(scheduler_of(plan))
     if is_now < was:
         raise UsageError(
             f"storage {storage} was judged up to max_t {was:g}, now {is_now:g}; a larger one "
@@ -100,7 +100,7 @@ def content(
         "when": {name: dict(values) for name, values in space.when.items()},
         "study": to_mapping(plan.study),
         "search": asdict(space.search),
-        "scheduler": _scheduler(plan),
+        "scheduler": scheduler_of(plan),
         "rungs": plan.rungs,
         "audit": audit,
         "resources": asdict(space.resources),
@@ -128,6 +128,12 @@ def content(
     }
     # Through JSON, so that it compares with what was read from the log.
     return dict(json.loads(json.dumps(plain)))
+
+
+def scheduler_of(plan: Plan) -> dict[str, Any] | None:
+    """Fields of the plan's scheduler by its name in YAML; None without one."""
+    rule = plan.space.scheduler
+    return {rule.kind: asdict(rule)} if rule else None
 
 
 def copies(record: ManifestRecord) -> dict[str, bytes]:
@@ -190,11 +196,6 @@ def _differences(before: Any, now: Any, prefix: str = "") -> list[str]:
 
 def _kind(domain: Any) -> str:
     return type(domain).__name__.lower()
-
-
-def _scheduler(plan: Plan) -> dict[str, Any] | None:
-    rule = plan.space.scheduler
-    return {rule.kind: asdict(rule)} if rule else None
 
 
 def _most_epochs(scheduler: dict[str, Any] | None) -> float:

@@ -52,6 +52,11 @@ class Table:
         return list(self.schema.names)
 
     @property
+    def described(self) -> bool:
+        """Whether any column has metadata; tables of older versions have none."""
+        return any(field.metadata for field in self.schema)
+
+    @property
     def rows(self) -> int:
         """How many it has."""
         return int(self._file.metadata.num_rows)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from hedgecore.errors import HedgesweepError
 from sweeps.errors import UsageError
 from sweeps.journal import bounds, files
 from sweeps.journal.files import Announce, shut, sync
@@ -18,7 +19,7 @@ from sweeps.journal.layout import LOG_FILE
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-class WriteError(Exception):
+class WriteError(HedgesweepError):
     """The storage took no more; what was committed before is safe, nothing after it is."""
 
 

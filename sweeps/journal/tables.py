@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hedgecore.columns import Column
 from hedgecore.experiment import Experiment
 from sweeps.journal.checksums import Sums
 from sweeps.journal.journal import CURE, LogError
@@ -24,17 +25,6 @@ ROW_GROUP = 2**15
 _TRIALS = 2**11  # rows of the table of trials that are held as dictionaries at a time
 
 _INTEGER, _REAL, _TEXT, _FLAG = pa.int64(), pa.float64(), pa.string(), pa.bool_()
-_HEAD = {
-    "trial_id": _TEXT,
-    "index": _INTEGER,
-    "status": _TEXT,
-    "stopped_at": _INTEGER,
-    "reason": _TEXT,
-    "error": _TEXT,
-    "audited": _FLAG,
-    "audit_val_loss": _REAL,
-}
-# Timing aside, two runs of one sweep give equal tables.
 _TYPES = {int: _INTEGER, float: _REAL, str: _TEXT, bool: _FLAG}
 
 _Logs = Sequence[tuple[str, TrialState]]
@@ -74,15 +64,9 @@ def _write(
         for i in range(0, len(logs), _TRIALS)
     ]
     placed = sorted({name for table in tables for name in table.column_names if "@" in name})
-    schema = _trial_schema(configs, placed, experiment)
+    schema = _schema(experiment.columns.trials(configs, placed), configs)
     _replace(storage / "trials.parquet", schema, tables, sums)
-    columns = {
-        "trial_id": _TEXT,
-        "epoch": _INTEGER,
-        **configs,
-        **_typed(experiment.epoch_columns),
-    }
-    schema = pa.schema(list(columns.items()))
+    schema = _schema(experiment.columns.epochs(configs), configs)
     _replace(storage / "epochs.parquet", schema, (_epochs(g, schema) for g in _groups(logs)), sums)
 
 
@@ -119,24 +103,26 @@ def _trials(
     """A row for each of ``logs``, with the columns of the open families that occur there."""
     rows = [{"trial_id": trial_id, **log.row(live=state.live(log))} for trial_id, log in logs]
     placed = sorted({name for row in rows for name in row if "@" in name})
-    return pa.Table.from_pylist(rows, schema=_trial_schema(configs, placed, experiment))
+    schema = _schema(experiment.columns.trials(configs, placed), configs)
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _trial_schema(
-    configs: Mapping[str, pa.DataType],
-    placed: Sequence[str],
-    experiment: Experiment[Any, Any],
-) -> pa.Schema:
-    columns = {
-        **_HEAD,
-        **configs,
-        **_typed(experiment.trial_columns),
-        **dict.fromkeys(placed, _REAL),
-        **_typed(experiment.after),
-        "model_sha256": _TEXT,
-        "arithmetic": _TEXT,
-    }
-    return pa.schema(list(columns.items()))
+def _schema(columns: Iterable[Column], configs: Mapping[str, pa.DataType]) -> pa.Schema:
+    """``columns`` as Arrow fields; what they mean is metadata of each, UTF-8 by key."""
+    return pa.schema(
+        [
+            pa.field(
+                column.name,
+                configs.get(column.name) or _TYPES.get(column.type, _TEXT),
+                metadata=_metadata(column) if column.meaning else None,
+            )
+            for column in columns
+        ]
+    )
+
+
+def _metadata(column: Column) -> dict[str, str]:
+    return {"unit": column.unit, "better": column.better or "", "meaning": column.meaning}
 
 
 def _groups(logs: _Logs) -> Iterator[_Logs]:
@@ -184,10 +170,6 @@ def _uniform(names: Sequence[str], logs: _Logs, schema: pa.Schema) -> pa.Table:
         else:
             columns.append(pa.nulls(len(trial), type=field.type))
     return pa.table(columns, schema=schema)
-
-
-def _typed(columns: Mapping[str, type]) -> dict[str, pa.DataType]:
-    return {name: _TYPES[kind] for name, kind in columns.items()}
 
 
 def _config_columns(logs: _Logs) -> dict[str, pa.DataType]:

@@ -50,17 +50,19 @@ class ExportDispatcher:
 
     Args:
         exporters: whom to tell.
-        state: the ledger's; what it holds already is told first.
         say: told of a exporter that is left behind; must not raise.
     """
 
-    def __init__(
-        self, exporters: Sequence[Exporter], state: SweepState, say: Callable[[str], None]
-    ) -> None:
-        self._book = state
+    def __init__(self, exporters: Sequence[Exporter], say: Callable[[str], None]) -> None:
+        self._exporters, self._say = exporters, say
+        self._lines: list[_Line] = []
         self._sent: dict[str, ExportPosition] = {}
-        self._lines = [_Line(exporter, say) for exporter in exporters]
-        for trial_id, _ in state.rows() if exporters else ():
+
+    def begin(self, state: SweepState) -> None:
+        """Start the threads, and tell what ``state`` holds already."""
+        self._state = state
+        self._lines = [_Line(exporter, self._say) for exporter in self._exporters]
+        for trial_id, _ in state.rows() if self._lines else ():
             self._send(trial_id)
 
     def record(self, record: Record) -> None:
@@ -82,7 +84,7 @@ class ExportDispatcher:
             line.close()
 
     def _send(self, trial_id: str) -> None:
-        log, sent = self._book.trials[trial_id], self._sent.get(trial_id, ExportPosition())
+        log, sent = self._state.trials[trial_id], self._sent.get(trial_id, ExportPosition())
         epochs = sorted(epoch for epoch in log.epochs if epoch > sent.epoch)
         over = bool(log.end if log.audited else ended(log)) and bool(log.epochs or log.end)
         if not epochs and (sent.over or not over):

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from hedgecore.experiment import Experiment
 from sweeps.journal.state import TrialState
-from sweeps.text import echo, printable
+from sweeps.text import duration, echo, plural, printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,16 +138,17 @@ class LivePanel:
     """Counts, times and the best trial of every group, redrawn in place."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._began, self._closed = time.monotonic(), False
         self._shown: tuple[str, State, float, Table] | None = None
         # Drawn from a thread of its own, so that the clock runs on while no trial reports.
         self._live = Live(
             console=Console(), refresh_per_second=4, transient=True, get_renderable=self._draw
         )
-        self._live.start()
 
     def message(self, text: str) -> None:
         """See :class:`Progress`."""
+        if not self._closed:  # what is said of the end comes after it
+            self._live.start()  # not before: nothing is drawn for a sweep that is refused
         self._live.console.print(printable(text), highlight=False, markup=False)
 
     def update(self, state: State) -> None:
@@ -158,10 +159,11 @@ class LivePanel:
     def close(self) -> None:
         """See :class:`Progress`."""
         self._live.stop()
+        self._closed = True
 
     def _draw(self) -> Group:
         if self._shown is None:
-            return Group(Text(f"{_clock(time.monotonic() - self._began)} elapsed", style="bold"))
+            return Group(Text(f"{duration(time.monotonic() - self._began)} elapsed", style="bold"))
         counts, state, ratio, table = self._shown
         return Group(Text(f"{counts} · {_times(state, ratio)}", style="bold"), table)
 
@@ -184,10 +186,10 @@ def _remaining(state: State) -> float:
 def _times(state: State, ratio: float) -> str:
     """Elapsed time; and what is left, if trials to come take as long as those of this run did."""
     now = time.monotonic()
-    elapsed = f"{_clock(now - state.began)} elapsed"
+    elapsed = f"{duration(now - state.began)} elapsed"
     if not ratio:
         return elapsed
-    return f"{elapsed} · about {_clock((now - state.first_trial) * ratio)} left"
+    return f"{elapsed} · about {duration((now - state.first_trial) * ratio)} left"
 
 
 def _best_table(state: State) -> Table:
@@ -219,7 +221,7 @@ def _best_table(state: State) -> Table:
 def _ending(log: TrialState, experiment: Experiment[Any, Any]) -> str:
     row = log.row(live=True)
     if row["status"] == "completed":
-        return f"{experiment.ending(row)} after {row['epochs']} epochs"
+        return f"{experiment.ending(row)} after {plural(row['epochs'], 'epoch')}"
     if row["status"] == "stopped":
         return f"stopped, {row['reason']}"
     return f"{row['status']}: {row['error']}"
@@ -227,9 +229,3 @@ def _ending(log: TrialState, experiment: Experiment[Any, Any]) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else printable(value)
-
-
-def _clock(seconds: float) -> str:
-    minutes, remainder = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{remainder:02d}" if hours else f"{minutes}:{remainder:02d}"

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -24,7 +24,7 @@ from sweeps.journal.lock_holder import Driver, driver
 from sweeps.journal.state import TrialState, cell
 from sweeps.monitoring.throughput import Rule, Tallies, Tally
 from sweeps.signals import interruptible
-from sweeps.text import echo_all, printable
+from sweeps.text import duration, echo_all, plural, printable
 
 STANDINGS = (
     "completed",
@@ -168,9 +168,9 @@ def lines(status: Status) -> list[str]:
             f"{status.storage}: no sweep has begun here; "
             f"hedgesweep run SPACE --storage {quote(str(status.storage))} begins one"
         ]
-    texts = [f"{status.name}: {_plural(status.total, 'trial')}", _running(status)]
+    texts = [f"{status.name}: {plural(status.total, 'trial')}", _running(status)]
     if not status.total:
-        return [*texts, "no trial is known yet: what trials share is being prepared"]
+        return [*texts, "no trials yet: preparing data and baselines"]
     counts = [f"{number:,} {name}" for name, number in status.trials.items() if number]
     texts.append(", ".join(counts))
     if status.audits[1]:
@@ -183,10 +183,10 @@ def lines(status: Status) -> list[str]:
     texts.append(_epochs(status))
     texts += [_failure(failure) for failure in status.failures[:_MOST_FAILURES]]
     if (more := len(status.failures) - _MOST_FAILURES) > 0:
-        texts.append(f"and {_plural(more, 'failure')} more")
+        texts.append(f"and {plural(more, 'failure')} more")
     if status.workers_lost:
         nodes = f", {status.nodes_lost:,} with the node" if status.nodes_lost else ""
-        texts.append(f"{_plural(status.workers_lost, 'worker')} lost{nodes}")
+        texts.append(f"{plural(status.workers_lost, 'worker')} lost{nodes}")
     return texts
 
 
@@ -259,7 +259,7 @@ def _running(status: Status) -> str:
     if _lives(status):
         assert status.driver is not None
         since = datetime.fromtimestamp(status.driver.since, UTC)
-        elapsed = _clock((datetime.now(UTC) - since).total_seconds())
+        elapsed = duration((datetime.now(UTC) - since).total_seconds())
         description = (
             f"driver on {status.driver.host}, pid {status.driver.pid}, since {since:%F %T} UTC"
         )
@@ -271,14 +271,14 @@ def _running(status: Status) -> str:
 
 
 def _epochs(status: Status) -> str:
-    description = _plural(status.epochs, "epoch")
+    description = plural(status.epochs, "epoch")
     if status.epochs_left:
         description += f", about {status.epochs_left:,.0f} to come"
     if status.epochs_per_minute:
         description += f"; {status.epochs_per_minute:,.3g} epochs"
         description += f" and {status.trials_per_minute or 0:,.3g} trials a minute"
     if status.seconds_left:
-        description += f"; about {_clock(status.seconds_left)} left"
+        description += f"; about {duration(status.seconds_left)} left"
     return description
 
 
@@ -288,11 +288,3 @@ def _failure(failure: Failure) -> str:
         for name, value in failure.config.items()
     )
     return f"failed {failure.trial_id} ({axes}): {failure.error}"
-
-
-def _clock(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,8 +1,8 @@
 """TensorBoard as an exporter: event files, one run a trial."""
 
-import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,12 @@ from sweeps.journal.layout import check_name
 from sweeps.journal.state import cell
 from sweeps.monitoring.exporters import ExportPosition, Row, final, metrics, missing
 
-_ENDED = "_hparams_/session_end_info"
-
 
 class TensorBoard:
     """Event files, a run a trial, for ``tensorboard --logdir FOLDER``.
 
-    An epoch is one event, so a crash cannot leave half of one; what it leaves of the last event is
-    cut off before more is written.
+    Each call writes one file, named after the position that it reaches and renamed once it is
+    whole: names alone tell a later driver start where to go on, and a crash leaves no half event.
 
     Args:
         folder: where; made if missing.
@@ -27,78 +25,65 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         try:
-            from tensorboardX import record_writer, summary
+            from tensorboardX import summary
+            from tensorboardX.event_file_writer import EventsWriter
             from tensorboardX.proto import api_pb2, event_pb2, plugin_hparams_pb2, summary_pb2
         except ImportError as error:
             raise missing("tensorboardX", "tensorboard") from error
         self._folder = folder
-        self._crc, self._hparams = record_writer.masked_crc32c, summary.hparams
-        self._event, self._summary = event_pb2.Event, summary_pb2
+        # SummaryWriter runs a thread and a queue of processes a file, and keeps a full disk to
+        # itself; this is the writer inside it.
+        self._writer, self._hparams = EventsWriter, summary.hparams
+        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
         self._api, self._plugin = api_pb2, plugin_hparams_pb2
 
     def begin(self, trial_id: str, config: Row) -> ExportPosition:
         """See :class:`Exporter`."""
-        path = self._path(trial_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = path.read_bytes() if path.exists() else b""
-        events = list(self._events(content))
-        whole = events[-1][0] if events else 0
-        if whole < len(content):
-            with path.open("r+b") as file:
-                file.truncate(whole)
-        if not whole:
+        folder = self._run(trial_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*.part"):
+            path.unlink()
+        names = [path.name.split(".") for path in folder.glob("events.out.tfevents.*")]
+        if not names:
             cells = {name: cell(value) for name, value in config.items()}
             columns = dict.fromkeys(("val_loss", "end/cvar_05"), 0.0)
             experiment, start, _ = self._hparams(cells, columns)
-            self._write(trial_id, 0, file_version="brain.Event:2")
-            self._write(trial_id, 0, summary=experiment)
-            self._write(trial_id, 0, summary=start)
+            self._write(trial_id, ExportPosition(), [(0, experiment), (0, start)])
             return ExportPosition()
-        over = any(value.tag == _ENDED for value in events[-1][1].summary.value)
-        return ExportPosition(max(event.step for _, event in events), over)
+        return max(ExportPosition(int(epoch), over == "1") for *_, epoch, over in names)
 
     def rows(self, trial_id: str, rows: Sequence[Row]) -> None:
         """See :class:`Exporter`."""
-        for row in rows:
-            self._write(trial_id, row["epoch"], summary=self._scalars(metrics(row)))
+        events = [(row["epoch"], self._scalars(metrics(row))) for row in rows]
+        self._write(trial_id, ExportPosition(rows[-1]["epoch"]), events)
 
     def end(self, trial_id: str, row: Row) -> None:
         """See :class:`Exporter`."""
         status = "STATUS_FAILURE" if row["status"] == "failed" else "STATUS_SUCCESS"
-        info = self._api.Status.Value(status)
-        content = self._plugin.HParamsPluginData(
-            session_end_info=self._plugin.SessionEndInfo(status=info)
-        )
-        summary = self._scalars(final(row))
-        value = summary.value.add(tag=_ENDED)
-        value.metadata.plugin_data.plugin_name = "hparams"
-        value.metadata.plugin_data.content = content.SerializeToString()
-        self._write(trial_id, row["epochs"], summary=summary)
+        info = self._plugin.SessionEndInfo(status=self._api.Status.Value(status))
+        *_, ended = self._hparams({}, {})
+        content = self._plugin.HParamsPluginData(session_end_info=info).SerializeToString()
+        ended.value[0].metadata.plugin_data.content = content
+        events = [(row["epochs"], self._scalars(final(row))), (row["epochs"], ended)]
+        self._write(trial_id, ExportPosition(row["epochs"], over=True), events)
 
     def close(self) -> None:
         """See :class:`Exporter`."""
 
-    def _path(self, trial_id: str) -> Path:
-        return self._folder / check_name("run", trial_id) / "events.out.tfevents.0.hedgesweep"
+    def _run(self, trial_id: str) -> Path:
+        return self._folder / check_name("run", trial_id)
 
-    def _scalars(self, values: Mapping[str, float]) -> Any:
-        named = [self._summary.Summary.Value(tag=n, simple_value=v) for n, v in values.items()]
-        return self._summary.Summary(value=named)
+    def _scalars(self, values: dict[str, float]) -> Any:
+        return self._summary(
+            value=[self._summary.Value(tag=n, simple_value=v) for n, v in values.items()]
+        )
 
-    def _write(self, trial_id: str, step: int, **what: Any) -> None:
-        event = self._event(wall_time=time.time(), step=step, **what).SerializeToString()
-        size = struct.pack("<Q", len(event))
-        crcs = [struct.pack("<I", self._crc(part)) for part in (size, event)]
-        # Opened for one event: a sweep has more trials than a process may have open files.
-        with self._path(trial_id).open("ab") as file:
-            file.write(size + crcs[0] + event + crcs[1])
-
-    def _events(self, content: bytes) -> Iterator[tuple[int, Any]]:
-        """Every whole event, and where it ends."""
-        at = 0
-        while at + 12 <= len(content):
-            (size,) = struct.unpack_from("<Q", content, at)
-            begin, at = at + 12, at + 16 + size
-            if at > len(content):
-                return
-            yield at, self._event.FromString(content[begin : begin + size])
+    def _write(
+        self, trial_id: str, position: ExportPosition, events: Sequence[tuple[int, Any]]
+    ) -> None:
+        suffix = f".{position.epoch}.{int(position.over)}.part"
+        with closing(self._writer(str(self._run(trial_id) / "events"), suffix)) as writer:
+            for step, summary in events:
+                writer.write_event(self._event(wall_time=time.time(), step=step, summary=summary))
+        for path in self._run(trial_id).glob("*.part"):
+            path.rename(path.with_suffix(""))

@@ -14,6 +14,7 @@ from sweeps.planning.expected_halving import Rung, epochs, passing, rung_counts
 from sweeps.planning.plan import Plan, TrialPlan
 from sweeps.planning.probe import EPOCHS, Probe
 from sweeps.planning.probe import probe as probe_studies
+from sweeps.text import duration, plural
 
 # The driver with Ray, the workers that prepare, and those that train start one after another.
 _STARTS = 3
@@ -83,12 +84,12 @@ class Estimate:
         rows = [*self._rung_lines(), ("epochs", self._epochs_line())]
         if cost := self.cost:
             hours = cost.preparation_hours + cost.trial_hours
-            kinds = f"{cost.kinds} kind{'s' * (cost.kinds != 1)} of trial"
+            kinds = f"{plural(cost.kinds, 'kind')} of trial"
             guessed = f", {cost.guessed} more by their arithmetic" if cost.guessed else ""
             rows += [
                 (
                     "time",
-                    f"about {_duration(cost.wall_hours)} on {self.cpus:g} CPUs "
+                    f"about {duration(3600 * cost.wall_hours)} on {self.cpus:g} CPUs "
                     f"({_few(hours)} CPU-hours; {EPOCHS}-epoch probe of {kinds}{guessed})",
                 ),
                 (
@@ -265,14 +266,6 @@ def stored_bytes(planned: Plan) -> int:
     """Bytes of all preparations in the object store."""
     studies = (trial.study for trial in planned.preparations.values())
     return sum(planned.experiment.stored_bytes(study) for study in studies)
-
-
-def _duration(hours: float) -> str:
-    if hours >= 48:
-        return f"{hours / 24:.1f} days"
-    if hours >= 2:
-        return f"{hours:.1f} h"
-    return f"{hours * 60:.1f} min" if hours >= 1 / 60 else f"{hours * 3600:.0f} s"
 
 
 def _bytes(number: float) -> str:

@@ -13,7 +13,6 @@ from search_spaces import Asha, SearchSpace, SpaceError, StockAsha
 from search_spaces.blame import blamed
 from search_spaces.overrides import listed
 from sweeps.experiments import experiment
-from sweeps.planning import summary
 from sweeps.planning.cures import combination_error
 from sweeps.planning.sampling import check_count, configurations
 from sweeps.planning.validation import (
@@ -26,6 +25,7 @@ from sweeps.planning.validation import (
     study_of,
     trial_study,
 )
+from sweeps.text import value_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +123,6 @@ class Plan:
         base = self.preparations[key].base.preparation
         return None if base == key else base
 
-    def lines(self) -> list[str]:
-        """The plan in a few lines, for people."""
-        return summary.lines(self)
-
 
 def plan(
     space: str | Path | SearchSpace | Plan,
@@ -201,7 +197,7 @@ def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, An
     except ConfigError as error:
         # Each value is legal beside the others' first; this combination is not.
         where = axis_at(space, error.key) or "space"
-        label = ", ".join(f"{n}={summary.value(v)}" for n, v in config.items())
+        label = ", ".join(f"{n}={value_text(v)}" for n, v in config.items())
         error.problem += f" (trial {label})"
         raise combination_error(space, study, where, error, config) from error
     # The study's own values, so that a 0 written for a real number is 0.0 in every table.

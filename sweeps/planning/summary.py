@@ -3,7 +3,9 @@
 from typing import Any
 
 from search_spaces import Asha, Domain, StockAsha
-from search_spaces.yaml_text import as_yaml, number_as_yaml, printable
+from search_spaces.yaml_text import printable
+from sweeps.planning.plan import Plan
+from sweeps.text import plural, value_text
 
 _NAMES = {
     "asha": "ASHA",
@@ -14,8 +16,8 @@ _NAMES = {
 }
 
 
-def lines(plan: Any) -> list[str]:
-    """The plan in a few lines; it is a :class:`.plan.Plan`, which imports this module."""
+def lines(plan: Plan) -> list[str]:
+    """The plan in a few lines."""
     wording = plan.experiment.wording
     megabytes = plan.experiment.data_bytes(plan.study) / 1e6
     added = sum(plan.base(key) is not None for key in plan.preparations)
@@ -26,32 +28,33 @@ def lines(plan: Any) -> list[str]:
         f"{printable(plan.space.name)}: {_extent(plan)}",
         f"prepared once each: {count} ({wording.prepared}), "
         f"{megabytes:.0f} MB of {wording.data} in the object store for {each}",
-        f"at most {_most_epochs(plan)} epochs over {plan.experiment.extent(plan.study)}",
+        f"at most {plural(_most_epochs(plan), 'epoch')} over {plan.experiment.extent(plan.study)}",
         _judgement(plan),
     ]
 
 
-def _extent(plan: Any) -> str:
+def _extent(plan: Plan) -> str:
     search = plan.space.search
     if plan.adaptive:
         axes = [_span(name, domain) for name, domain in plan.space.space.items()]
         aims = " and ".join(f"{better} {name}" for name, better in plan.objectives.items())
-        count = f"{search.num_samples} proposals x {len(plan.seeds)} seeds"
+        proposals = plural(search.num_samples or 0, "proposal")
+        count = f"{proposals} x {plural(len(plan.seeds), 'seed')}"
         return f"{count} by {search.algorithm} for {aims}, {'; '.join(axes)}"
     values: dict[str, dict[Any, None]] = {}
     for trial in plan.trials:
         for name, value in trial.config.items():
             values.setdefault(name, {})[value] = None
     axes = [f"{name} {_listed(list(tried))}" for name, tried in values.items()]
-    return f"{len(plan.trials)} trials, {'; '.join(axes)}"
+    return f"{plural(len(plan.trials), 'trial')}, {'; '.join(axes)}"
 
 
-def _most_epochs(plan: Any) -> int:
+def _most_epochs(plan: Plan) -> int:
     proposed = (plan.space.search.num_samples or 0) * len(plan.seeds) * plan.limit
     return proposed if plan.adaptive else sum(trial.limit for trial in plan.trials)
 
 
-def _judgement(plan: Any) -> str:
+def _judgement(plan: Plan) -> str:
     rule = plan.space.scheduler
     if rule is None:
         return "no early stopping"
@@ -69,27 +72,13 @@ def _judgement(plan: Any) -> str:
     return f"{_NAMES[rule.kind]} after epochs {epochs}{where}{together}"
 
 
-def value(value: Any) -> str:
-    """A value as in YAML, real numbers to six digits."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    return _value(value)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, float):
-        text = f"{value:g}"
-        return number_as_yaml(text) if "e" in text else text
-    return as_yaml(value, plain=True)
-
-
 def _span(name: str, domain: Domain) -> str:
     ends = list(domain.ends())
     if domain.enumerable:
         return f"{name} {_listed(ends)}"
-    return f"{name} {value(ends[0])} to {value(ends[1])}"
+    return f"{name} {value_text(ends[0])} to {value_text(ends[1])}"
 
 
 def _listed(values: list[Any]) -> str:
-    texts = [value(v) for v in values]
+    texts = [value_text(v) for v in values]
     return ", ".join(texts) if len(texts) <= 9 else f"{texts[0]} .. {texts[-1]} ({len(texts)})"

@@ -1,12 +1,11 @@
 """A space against the study it varies: mistakes are found before anything runs."""
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, cast
 
 from hedgecore.config import ConfigError, fingerprint, from_mapping, to_mapping
 from hedgecore.experiment import Direction, Study
-from hedgecore.registry import unknown
+from hedgecore.registry import suggestion, unknown
 from hedgecore.rng import seed_sequence
 from search_spaces import Pbt, SearchSpace, SpaceError
 from search_spaces.messages import Cure
@@ -87,24 +86,26 @@ def check_metrics(space: SearchSpace) -> None:
         if name in candidates:
             continue
         problem = unknown(name, candidates, kind="objective")
-        near = get_close_matches(name, candidates, n=1)
+        near = suggestion(name, candidates)
         if name in tested:
-            near = get_close_matches(f"val_{name}", candidates, n=1)
+            near = suggestion(f"val_{name}", candidates)
             problem = (
                 f"{name!r} is a test metric, which a search that is judged by it must not see"
             )
         else:
             problem += swept_experiment.advice(name)
         others = [other for other in space.search.objectives if other != name]
-        write = list(dict.fromkeys([*others, *(near or ([] if others else ["val_loss"]))]))
+        write = list(
+            dict.fromkeys([*others, *([near] if near else [] if others else ["val_loss"])])
+        )
         raise wrong(space, "search.objectives", problem, write=write)
     rule = space.scheduler
     if rule is None:
         return
     if rule.metric not in swept_experiment.directions:
         problem = unknown(rule.metric, swept_experiment.directions, kind="metric")
-        near = get_close_matches(rule.metric, swept_experiment.directions, n=1) or ["val_loss"]
-        raise wrong(space, f"scheduler.{rule.kind}.metric", problem, write=near[0])
+        near = suggestion(rule.metric, swept_experiment.directions) or "val_loss"
+        raise wrong(space, f"scheduler.{rule.kind}.metric", problem, write=near)
     if rule.mode != (better := swept_experiment.directions[rule.metric]):
         problem = f"{rule.mode!r} would stop the best by {rule.metric}"
         raise wrong(space, f"scheduler.{rule.kind}.mode", problem, write=better)
@@ -160,8 +161,7 @@ def _check_names(space: SearchSpace, study: Study) -> None:
             axes = ", ".join([*short_names, "seed"])
             cure = f"axes are {axes} and the keys of study, such as training.epochs"
             joint = " " if hint.endswith("?") else "; "
-            near = get_close_matches(name, sorted(names), n=1)
-            write, target = renamed_axis(space, name, near[0] if near else "")
+            write, target = renamed_axis(space, name, suggestion(name, names) or "")
             raise wrong(space, f"space.{name}", f"{hint}{joint}{cure}", write=write, target=target)
         if name in short:
             problem = f"this axis is called {short[name]!r}"

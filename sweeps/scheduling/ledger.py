@@ -2,11 +2,11 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace as with_changes
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hedgecore.experiment import Experiment, Preparation
 from sweeps.errors import UsageError
@@ -40,6 +40,16 @@ from sweeps.journal.writer import Writer
 from sweeps.scheduling.engine import Engine
 
 
+class Observer(Protocol):
+    """Told of every record once it is on the disk."""
+
+    def begin(self, state: SweepState) -> None:
+        """Called once, with the state that the ledger keeps up to date from then on."""
+
+    def record(self, record: Record) -> None:
+        """Called with each further record, which the state has entered."""
+
+
 class Ledger:
     """The log of one storage, open for appending, with all that follows from it.
 
@@ -51,6 +61,7 @@ class Ledger:
         experiment: gives the tables their columns.
         engine: what decides; None if another scheduler does.
         accept: called with the content of every manifest in the log; raises what refuses it.
+        observers: told of what is recorded after the log was opened.
         clock: seconds, for the pace of snapshots.
     Raises:
         UsageError: ``storage`` cannot be written, another driver writes there, its log is
@@ -65,14 +76,14 @@ class Ledger:
         experiment: Experiment[Any, Any],
         engine: Engine | None = None,
         accept: Callable[[Mapping[str, Any]], None] = lambda content: None,
+        observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.storage = storage
         self.state = SweepState(core)
         self.engine = engine
         self._experiment = experiment
-        self.follow: Callable[[Record], None] = lambda record: None
-        """Told of every record that is on the disk."""
+        self._observers: Sequence[Observer] = ()
         self._clock = clock
         self._due = -float("inf")
         self._changed = True
@@ -87,6 +98,9 @@ class Ledger:
             if engine:
                 self.append(*engine.pending_verdicts)
             self._checkpoints.tidy({i: log.checkpoint for i, log in self.state.trials.items()})
+            for observer in observers:
+                observer.begin(self.state)
+            self._observers = observers
         except BaseException:
             self._lock.close()
             raise
@@ -123,7 +137,8 @@ class Ledger:
         touched = {i for record in todo for i in _concerned(record)}
         self._checkpoints.tidy({i: self.state.trials[i].checkpoint for i in touched})
         for record in todo:
-            self.follow(record)
+            for observer in self._observers:
+                observer.record(record)
         self._changed = True
         if self._clock() >= self._due:
             self.snapshot()

@@ -7,7 +7,8 @@ the same study. A proposal that is on record, made from the same outcomes, is no
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -24,9 +25,6 @@ from sweeps.journal.records import Proposal
 from sweeps.planning.plan import Plan
 from sweeps.scheduling.distributions import distribution, from_label, suggest, to_label
 from sweeps.scheduling.proposals import RecordSampler, next_basis, proposal
-
-# Optuna reports every study and trial on stderr otherwise.
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 # Optuna's default of 50 leaves a search of a hundred proposals two generations.
 _POPULATION = 20
@@ -79,12 +77,13 @@ class OptunaSearch:
         self._space = space
         self._axes = [axis for axis in space.order if axis != "seed"]
         self._distributions = {axis: distribution(space.space[axis]) for axis in self._axes}
-        self._study = optuna.create_study(
-            study_name=name,
-            directions=list(directions),
-            sampler=_sampler(space.search.algorithm),
-            pruner=optuna.pruners.NopPruner(),
-        )
+        with _quiet():
+            self._study = optuna.create_study(
+                study_name=name,
+                directions=list(directions),
+                sampler=_sampler(space.search.algorithm),
+                pruner=optuna.pruners.NopPruner(),
+            )
         self._sampler = self._study.sampler
         self._logged = records or {}
         samples = space.search.num_samples or 0
@@ -272,6 +271,17 @@ def search_for(
     varied = digest([fingerprint(plan.study), repr(dict(space.space)), repr(dict(space.when))])
     name = f"{space.name}-{varied[:8]}"
     return OptunaSearch(space, directions=directions, name=name, warm=warm, records=records)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Optuna does not report a study that is made inside on stderr."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def _sampler(algorithm: str) -> BaseSampler:

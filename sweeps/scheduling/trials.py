@@ -27,7 +27,6 @@ class TrialQueue:
 
     Args:
         plan: what is to run.
-        facts: what is known of each preparation, by key.
         ledger: where trials are entered.
         engine: what decides; None if another scheduler does.
         search: what proposes; None if all trials are known.
@@ -36,25 +35,30 @@ class TrialQueue:
     def __init__(
         self,
         plan: Plan,
-        facts: Mapping[str, Facts],
         ledger: Ledger,
         *,
         engine: Engine | None,
         search: "OptunaSearch | None" = None,
     ) -> None:
-        self._plan, self._facts, self._ledger = plan, facts, ledger
+        self._plan, self._ledger = plan, ledger
+        self._facts: Mapping[str, Facts] = {}
         self._engine, self._search = engine, search
         self._proposals: dict[int, list[str]] = {}
         self._open: dict[int, frozenset[str]] = {}
         self._gpu = plan.space.resources.gpu > 0
-        self.trials = {self._id(trial): trial for trial in plan.trials}
+        self.trials: dict[str, TrialPlan] = {}
 
-    def enter(self) -> None:
+    def enter(self, facts: Mapping[str, Facts]) -> None:
         """Enter every trial that is known now; those that left the space are waited for no more.
 
         The order of entry decides who is judged against whom. It is shuffled, since a grid is
         sorted and an early block of it would not be like the rest.
+
+        Args:
+            facts: of every preparation, by key; they are part of what a trial is.
         """
+        self._facts = facts
+        self.trials = {self._id(trial): trial for trial in self._plan.trials}
         if self._search is not None:
             self._resume()
         if self._engine is not None:
@@ -82,6 +86,16 @@ class TrialQueue:
     def experiment(self) -> Experiment[Any, Any]:
         """What is swept."""
         return self._plan.experiment
+
+    @property
+    def entered(self) -> bool:
+        """Whether :meth:`enter` was called."""
+        return bool(self._facts)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every trial was entered and has come to its end."""
+        return self.entered and self.exhausted and not self.unfinished
 
     @property
     def exhausted(self) -> bool:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
@@ -15,11 +15,11 @@ from jaxtyping import Float
 from hedgecore.rng import numpy_stream
 from sweeps.errors import UsageError
 from sweeps.journal import bounds
+from sweeps.journal.manifest import scheduler_of
 from sweeps.journal.state import TrialState
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import Plan, plan
-from sweeps.scheduling.asha import Asha
-from sweeps.scheduling.engine import Engine
+from sweeps.scheduling.rule import Rule
 
 METRIC = "metric"
 """Column that simulated trials are judged by."""
@@ -62,36 +62,6 @@ class Curve:
         beyond = max(0, stop - max(start, len(self.seconds)))
         recorded_time = math.fsum(self.seconds[start:stop])
         return recorded_time + (beyond * fmean(self.seconds) if beyond else 0.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Who goes on; see :class:`~sweeps.scheduling.asha.Asha`. Without ``rungs`` everybody does.
-
-    Args:
-        rungs: epochs at which trials are judged, ascending.
-        mode: whether smaller or larger values are better.
-        reduction_factor: one in so many goes on, and at least one.
-        block: size of the first cohort of a stratum.
-        lag: positions that a verdict does not wait for.
-    """
-
-    rungs: tuple[int, ...]
-    mode: Literal["min", "max"] = "min"
-    reduction_factor: int = 3
-    block: int = 27
-    lag: int = 27
-
-    def engine(self) -> Engine:
-        """The engine of a sweep under this rule, with nothing in it yet."""
-        judge = Asha(
-            self.rungs,
-            mode=self.mode,
-            reduction_factor=self.reduction_factor,
-            block=self.block,
-            lag=self.lag,
-        )
-        return Engine(judge, metric=METRIC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +140,7 @@ def _power_laws(
 
 
 def _planned(planned: Plan, trials: int | None) -> Source:
-    space, rule = planned.space, planned.space.scheduler
+    space = planned.space
     if planned.adaptive:
         raise UsageError(
             f"{space.name}: what {space.search.algorithm} proposes depends on outcomes; "
@@ -190,7 +160,7 @@ def _planned(planned: Plan, trials: int | None) -> Source:
         noise=0.03,
         spread=0.5,
     )
-    judgement = _rule({rule.kind: asdict(rule)} if rule else None, planned.rungs, space.name)
+    judgement = _rule(scheduler_of(planned), planned.rungs, space.name)
     curves = tuple(
         Curve(
             trial_id=f"{i:05d}",
@@ -264,10 +234,8 @@ def _curve(log: TrialState, metric: str) -> Curve:
 
 
 def _rule(scheduler: Mapping[str, Any] | None, rungs: Sequence[int], name: str) -> Rule:
-    if not scheduler:
-        return Rule(rungs=())
-    ((kind, fields),) = scheduler.items()
-    if kind not in ("asha", "stock_asha"):
+    rule = Rule.of(scheduler, rungs)
+    if rule is None:
+        (kind,) = scheduler or ("",)
         raise UsageError(f"{name}: {kind} knows no rungs to simulate; write scheduler: asha")
-    names = ("mode", "reduction_factor", "block", "lag")
-    return Rule(rungs=tuple(rungs), **{name: fields[name] for name in names if name in fields})
+    return rule

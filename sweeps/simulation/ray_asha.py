@@ -9,8 +9,9 @@ from typing import Any
 from search_spaces import StockAsha
 from sweeps.execution.ray_schedulers import StratifiedAsha
 from sweeps.journal.records import Record, Segment, TrialEntry, Verdict
+from sweeps.scheduling.rule import Rule
 from sweeps.scheduling.trial_status import Job
-from sweeps.simulation.curves import METRIC, Rule
+from sweeps.simulation.curves import METRIC
 
 
 class StockEngine:

@@ -15,8 +15,10 @@ from typing import Any, Protocol
 
 from sweeps.errors import UsageError
 from sweeps.journal.records import End, Record, Segment, SpaceExhausted, TrialEntry, Verdict
+from sweeps.scheduling.rule import Rule
 from sweeps.scheduling.trial_status import Job
-from sweeps.simulation.curves import METRIC, Curve, Rule, source
+from sweeps.simulation.curves import METRIC, Curve, source
+from sweeps.text import duration
 
 
 class Scheduler(Protocol):
@@ -98,7 +100,7 @@ def simulate(
             then never leaves its worker, and replicates are judged each for itself.
     """
     if not stock:
-        return _Run(curves, rule.engine(), workers, resume).result()
+        return _Run(curves, rule.engine(metric=METRIC), workers, resume).result()
     from sweeps.simulation.ray_asha import StockEngine  # imports Ray
 
     return _Run(curves, StockEngine(rule), workers, resume).result()
@@ -268,14 +270,6 @@ def _row(curve: Curve, epoch: int) -> dict[str, Any]:
     return {"epoch": epoch, METRIC: value if math.isfinite(value) else None}
 
 
-def _clock(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, remainder = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,}:{minutes:02d}:{remainder:02d}"
-
-
 _HEADER = (
     *("workers", "makespan", "bound", "speed-up", "busy", "epochs", "finish", "parked"),
     "as 1 worker",
@@ -285,8 +279,8 @@ _HEADER = (
 def _line(run: Simulation, one: Simulation, critical_path: float) -> list[str]:
     return [
         f"{run.workers:,}",
-        _clock(run.makespan),
-        _clock(graham(run, critical_path=critical_path)),
+        duration(run.makespan),
+        duration(graham(run, critical_path=critical_path)),
         _ratio(one.makespan, run.makespan, ".1f"),
         f"{run.busy:.0%}",
         *(f"{count:,}" for count in (run.epochs, len(run.finishers), run.parked)),

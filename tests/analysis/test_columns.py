@@ -1,7 +1,16 @@
+import copy
+import json
+
+import column_dictionary
 import pandas as pd
 import pytest
 
 from analysis import ColumnError, schema
+
+
+def test_the_dictionary_is_the_one_that_the_definitions_give():
+    # Else: make columns.
+    assert column_dictionary.FILE.read_text(encoding="utf-8") == column_dictionary.text()
 
 
 def test_the_dictionary_describes_every_column_once_a_table():
@@ -59,13 +68,13 @@ def test_an_attacked_metric_inherits_unit_and_direction():
 
 def test_an_attacked_metric_keeps_its_tail():
     for name in ("attacked_cvar_50@path_pgd:0.1", "cvar_50_worst@shift:0.1"):
-        assert schema.column(name).meaning.startswith("mean test P&L of the worst 50 %")
+        assert schema.column(name).meaning.startswith(schema.column("cvar_50").meaning)
 
 
 def test_an_attacked_metric_of_validation_paths_says_so():
     attacked = schema.column("val_attacked_cvar_05@path_pgd:0.1")
     assert attacked.direction == "higher"
-    assert attacked.meaning.startswith("mean validation P&L of the worst 5 %; under pgd")
+    assert attacked.meaning.startswith("mean validation P&L of the worst 5 %")
 
 
 def test_the_threat_of_an_attacked_metric_may_hold_underscores():
@@ -116,3 +125,42 @@ def test_a_trials_column_in_epochs_is_named(epochs):
 def test_an_unknown_table_is_refused():
     with pytest.raises(ColumnError, match="unknown table 'trial'; did you mean 'trials'"):
         schema.check(pd.DataFrame(), "trial")
+
+
+@pytest.fixture
+def described():
+    """A frame of an experiment that the dictionary does not have."""
+    frame = pd.DataFrame({"val_loss": [0.3, 0.1], "lift": [1.0, 2.0]})
+    frame.attrs["columns"] = schema.Descriptions(
+        val_loss={"unit": "bit", "better": "lower", "meaning": "loss"},
+        lift={"unit": "1", "better": "lower", "meaning": "lift of the first decile"},
+    )
+    return frame
+
+
+def test_a_frame_is_described_by_its_file_before_the_dictionary(described):
+    assert schema.column("val_loss", frame=described).unit == "bit"
+    assert schema.column("val_loss").unit != "bit"
+    assert schema.column("lift", frame=described).dtype == "any"
+    assert schema.best(described, "lift") == 0
+    with pytest.raises(ColumnError):
+        schema.column("lift")
+
+
+def test_descriptions_stay_with_what_is_made_of_a_frame(described):
+    parts = [described[described["lift"] > 0], described.copy(), described.sort_values("lift")]
+    for part in [*parts, pd.concat(parts)]:
+        assert schema.column("val_loss", frame=part).unit == "bit"
+
+
+def test_copies_of_descriptions_cost_nothing_and_are_written_as_json(described):
+    descriptions = described.attrs["columns"]
+    assert copy.deepcopy(descriptions) is descriptions
+    assert json.loads(json.dumps(descriptions)) == descriptions
+
+
+@pytest.mark.parametrize("columns", [None, 3, {"val_loss": 3}, [["val_loss"]]])
+def test_a_frame_with_other_attributes_goes_by_the_dictionary(columns):
+    frame = pd.DataFrame({"val_loss": [3.0]})
+    frame.attrs["columns"] = columns
+    assert schema.column("val_loss", frame=frame) == schema.column("val_loss")

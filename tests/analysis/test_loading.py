@@ -114,6 +114,32 @@ def test_a_column_of_a_newer_writer_is_kept_and_named_by_check(table, write, tmp
     assert len(schema.check(loaded, "trials")) == 1
 
 
+UNIT = {"unit": "EUR", "better": "lower", "meaning": "loss in euros"}
+
+
+def test_a_column_is_described_by_its_file_and_else_by_the_dictionary(table, write, tmp_path):
+    path = write(tmp_path, table({})) / "trials.parquet"
+    plain = load_trials(tmp_path)
+    assert plain.attrs["columns"] == {}
+    stored = pq.read_table(path).replace_schema_metadata(None)
+    field = stored.schema.field("val_loss").with_metadata(UNIT)
+    fields = stored.schema.set(stored.schema.get_field_index("val_loss"), field)
+    pq.write_table(stored.cast(fields), path)
+    loaded = load_trials(tmp_path)
+    assert loaded.attrs["columns"] == {"val_loss": UNIT}
+    assert schema.column("val_loss", frame=loaded).unit == "EUR"
+    assert schema.column("cvar_05", frame=loaded) == schema.column("cvar_05")
+    pd.testing.assert_frame_equal(loaded, plain)
+
+
+def test_a_loaded_frame_can_be_written_and_loaded_again(table, write, tmp_path):
+    field = pa.field("val_loss", pa.float64(), metadata=UNIT)
+    pq.write_table(pa.table([[3.0]], schema=pa.schema([field])), tmp_path / "trials.parquet")
+    loaded = load_trials(tmp_path)
+    loaded.to_parquet(tmp_path / "trials.parquet", index=False)
+    pd.testing.assert_frame_equal(load_trials(tmp_path), loaded)
+
+
 def test_a_storage_without_manifest_has_an_empty_one(tmp_path):
     assert load_manifest(tmp_path) == {}
 

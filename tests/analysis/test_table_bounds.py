@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import StorageError, bounds, load_epochs, load_manifest, load_trials
+from analysis import StorageError, bounds, load_epochs, load_manifest, load_trials, schema
 from analysis.pages import pages
 
 ROWS = 2_000
@@ -211,3 +211,43 @@ def test_numbers_that_are_none_any_more_are_null_and_counted(table, write, tmp_p
     loaded = load_trials(write(tmp_path, trials))
     assert loaded["cvar_01"].isna().tolist() == [True, True, False]
     assert loaded.attrs["infinite"] == 2
+
+
+SOUND = {b"unit": b"1", b"better": b"lower", b"meaning": b"loss"}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {b"unit": b"1"},
+        SOUND | {b"meaning": b"m" * 501},
+        SOUND | {b"unit": b"u" * 100_000},
+        SOUND | {b"unit": b"\xff"},
+        SOUND | {b"better": b"best"},
+        {key.upper(): text for key, text in SOUND.items()},
+    ],
+)
+def test_a_description_that_no_sweep_writes_is_left_to_the_dictionary(metadata, tmp_path):
+    field = pa.field("val_loss", pa.float64(), metadata=metadata)
+    pq.write_table(pa.table([[3.0]], schema=pa.schema([field])), tmp_path / "trials.parquet")
+    loaded = load_trials(tmp_path)
+    assert loaded.attrs["columns"] == {}
+    assert schema.column("val_loss", frame=loaded) == schema.column("val_loss")
+
+
+def test_a_description_of_a_stranger_is_printable(tmp_path):
+    metadata = SOUND | {b"meaning": "\x1b[2Jloss\u202e\n".encode(), b"more": b"x" * 1_000_000}
+    field = pa.field("\x1bnovel", pa.float64(), metadata=metadata)
+    pq.write_table(pa.table([[3.0]], schema=pa.schema([field])), tmp_path / "trials.parquet")
+    ((name, description),) = load_trials(tmp_path).attrs["columns"].items()
+    assert name == "\\x1bnovel"
+    assert description.keys() == {"unit", "better", "meaning"}
+    assert all(text.isprintable() for text in description.values())
+
+
+def test_a_description_lifts_no_bound_from_a_column(tmp_path):
+    field = pa.field("epochs", pa.int64(), metadata=SOUND)
+    pq.write_table(pa.table([[10**9]], schema=pa.schema([field])), tmp_path / "trials.parquet")
+    with pytest.raises(StorageError, match="outside of 0 to 1000000"):
+        load_trials(tmp_path)

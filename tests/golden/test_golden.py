@@ -7,6 +7,7 @@ that is meant is recorded by ``python -m tests.golden.recording``, and named in 
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from tests.golden.recording import HERE, SWEEPS, arithmetic, sweep, tables, texts
@@ -38,3 +39,10 @@ def test_the_report_is_that_of_the_golden_run(swept, monkeypatch):
     )
     for file, text in now.items():
         assert text == (kept / file).read_text(), file
+
+
+def test_every_column_of_the_tables_describes_itself(swept):
+    storage, _ = swept
+    for file in ("trials.parquet", "epochs.parquet"):
+        for field in pq.read_schema(storage / file):
+            assert (field.metadata or {}).get(b"meaning"), field.name

@@ -136,7 +136,7 @@ def by_death(storage: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_the_sweep_ends_and_every_trial_has_its_fate(died):
     _, sweep = died
     assert sweep.counts == {"completed": len(RATES) - len(FAILS), "failed": len(FAILS)}
-    assert sweep.left == 0
+    assert sweep.unfinished == 0
 
 
 def test_trials_whose_worker_died_once_come_out_as_if_it_had_not(died, tmp_path):

@@ -137,12 +137,12 @@ MISTAKES = [
     ({"uniform": [-1e308, 1e308]}, "uniform: .* is too wide"),
     (
         {"loguniform": [0, 1]},
-        r"loguniform: low must be positive, got 0; write {loguniform: \[1.0e-06, 1\]}",
+        r"loguniform: low must be positive, got 0; write {loguniform: \[1e-06, 1\]}",
     ),
     ({"loguniform": [-1.0, 1]}, "loguniform: low must be positive, got -1.0"),
     (
         {"loguniform": [1e-2, 1e-5]},
-        r"got \[0.01, 1.0e-05\]; write {loguniform: \[1.0e-05, 0.01\]}",
+        r"got \[0.01, 1e-05\]; write {loguniform: \[1e-05, 0.01\]}",
     ),
     ({"randint": [0.5, 3]}, "randint: low must be a whole number, got 0.5"),
     ({"randint": [3, 3]}, "randint: low must lie below high"),

@@ -133,7 +133,7 @@ MISTAKES = [
         4,
         "space.eps: 0.1 is not a domain; what is fixed belongs in study; write eps: {grid: [0.1]}",
     ),
-    (SMALL + "  eps: {grid: [1e-4]}", 4, "space.eps: '1e-4' is text in YAML 1.1; write 1.0e-4"),
+    (SMALL + "  eps: {grid: [04]}", 4, "space.eps: 04 has a leading zero"),
     (SMALL + "  grid: [1]", 4, "space.grid: 'grid' is a kind of domain, which stands below"),
     (SMALL + "  a b: {grid: [1]}", 4, "space.a b: 'a b' is no name for an axis"),
     (

@@ -4,6 +4,7 @@ import pytest
 from spaces import TINY
 
 from sweeps import Silent
+from sweeps.environment import defaults, environment
 
 
 @pytest.fixture
@@ -24,8 +25,9 @@ def ray_here():
     """One Ray for the tests of a module."""
     import ray
 
-    import sweeps  # noqa: F401 (sets Ray's environment before Ray is imported)
+    from sweeps.execution.ray_runtime import STARTING
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    with environment(defaults(STARTING)):
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()

@@ -30,7 +30,7 @@ def mistake(space, *arguments, storage):
         ("space.sparsity.grid=[1.0]", "sparsity must lie in [0, 1), got 1.0"),
         ("space.lr.grid=[-0.001]", "lr must be above 0, got -0.001"),
         ("space.lr.grid=fast", "fast"),
-        ("space.lr.grid=[1e-4]", "space.lr.grid=[1.0e-4]"),
+        ("space.lr.grid=[04]", "space.lr.grid=[4]"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(tiny, tmp_path, override, message):

@@ -13,6 +13,7 @@ from search_spaces import SCHEDULERS, load, shipped
 from search_spaces.yaml_text import as_yaml
 from sweeps import SpaceError
 from sweeps.experiments import experiment
+from sweeps.planning.summary import lines
 from sweeps.planning.validation import leaves
 from tests.cures import cured_overrides, follow
 
@@ -58,15 +59,15 @@ def test_an_extreme_number_at_any_key_plans_or_is_one_line(name, data):
     value = data.draw(st.sampled_from(EXTREMES))
     shape = data.draw(st.sampled_from([lambda v: v, lambda v: [v], lambda v: [v, v]]))
     with contextlib.suppress(SpaceError):  # test_space_bounds: every one of them is one line
-        sweeps.plan(name, overrides={f"study.{key}": shape(value)}).lines()
+        lines(sweeps.plan(name, overrides={f"study.{key}": shape(value)}))
 
 
 @pytest.mark.parametrize("name", shipped())
 def test_a_shipped_space_is_planned_and_printed_as_yaml(name):
     bare = name.removesuffix(".yaml")
-    lines = sweeps.plan(bare).lines()
-    assert lines == sweeps.plan(f"search_spaces/{name}").lines()
-    assert not any(word in "\n".join(lines) for word in ("None", "True", "False"))
+    texts = lines(sweeps.plan(bare))
+    assert texts == lines(sweeps.plan(f"search_spaces/{name}"))
+    assert not any(word in "\n".join(texts) for word in ("None", "True", "False"))
 
 
 def blamed(*overrides: str) -> str:
@@ -142,7 +143,12 @@ def test_values_are_printed_as_yaml(tiny):
         "space.attack.name.grid": ["path_fgsm"],
         "space.dense.epochs.grid": [None, 2],
     }
-    first = sweeps.plan(tiny, overrides=axes).lines()[0]
+    first = lines(sweeps.plan(tiny, overrides=axes))[0]
     for shown in ("cost.unwind true, false", "hidden [8, 8], [16]", "epochs null, 2"):
         assert shown in first
-    assert as_yaml(1e-5) == "1.0e-05"
+    assert as_yaml(1e-5) == "1e-05"
+
+
+@pytest.mark.parametrize(("word", "value"), [("no", "false"), ("Off", "false"), ("yes", "true")])
+def test_a_boolean_of_yaml_1_1_is_cured_to_what_it_meant_there(word, value):
+    assert blamed(f"study.cost.unwind={word}").endswith(f"write --set study.cost.unwind={value}")

@@ -249,7 +249,8 @@ def test_the_lines_say_it_to_people(planned, flat):
         "reach it         8      4",
         "go on            4      -",
         "epochs     about 16 (at most 24)",
-        "time       about 1.2 min on 2 CPUs (0.019 CPU-hours; 2-epoch probe of 2 kinds of trial)",
+        "time       about 1 min 14 s on 2 CPUs "
+        "(0.019 CPU-hours; 2-epoch probe of 2 kinds of trial)",
         "memory     about 1.1 GB for 2 workers, 0.091 MB of it in the object store",
         "price      about 1.2 at 30 a CPU-hour",
     ]

@@ -1,5 +1,7 @@
 import math
 import os
+import pathlib
+import struct
 import sys
 import threading
 
@@ -75,7 +77,8 @@ def follow(made, *sessions, say=lambda text: None):
         state, records = SweepState("c"), [*map(record_of, (START, *session))]
         for record in log:
             state.apply(record)
-        told = ExportDispatcher(made(), state, say)
+        told = ExportDispatcher(made(), say)
+        told.begin(state)
         for record in records:
             state.apply(record)
             told.record(record)
@@ -205,12 +208,17 @@ def test_the_command_line_makes_the_exporters_it_names(tmp_path):
 
 def events(folder, name="a"):
     """Steps and values of every scalar of a run, as TensorBoard's format has them."""
-    board = TensorBoard(folder)
+    event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
     found = {}
-    for _, event in board._events(board._path(name).read_bytes()):
-        for value in event.summary.value:
-            if value.WhichOneof("value") == "simple_value":
-                found.setdefault(value.tag, []).append((event.step, value.simple_value))
+    for path in sorted((folder / name).iterdir(), key=lambda path: path.stat().st_mtime_ns):
+        content, at = path.read_bytes(), 0
+        while at < len(content):
+            (size,) = struct.unpack_from("<Q", content, at)
+            event = event_pb2.Event.FromString(content[at + 12 : at + 12 + size])
+            at += 16 + size
+            for value in event.summary.value:
+                if value.WhichOneof("value") == "simple_value":
+                    found.setdefault(value.tag, []).append((event.step, value.simple_value))
     return found
 
 
@@ -233,15 +241,42 @@ def test_tensorboard_shows_an_audit_apart(tmp_path):
     assert [step for step, _ in found["audit/val_loss"]] == [2, 3]
 
 
-@pytest.mark.parametrize("cut", [1, 5, 13, 40, 10**6])
-def test_tensorboard_mends_what_a_crash_cut_off(tmp_path, cut):
-    begun = [trial("a"), segment("a", 1, 3)]
-    follow(lambda: [TensorBoard(tmp_path)], begun)
-    (file,) = (tmp_path / "a").iterdir()
-    content = file.read_bytes()
-    file.write_bytes(content[: max(0, len(content) - cut)])
-    follow(lambda: [TensorBoard(tmp_path)], begun, [segment("a", 4, 4)])
-    assert [step for step, _ in events(tmp_path)["val_loss"]] == [1, 2, 3, 4]
+@pytest.mark.parametrize("writes", range(4))
+@pytest.mark.parametrize("cut", [1, 40, 10**6])
+def test_tensorboard_mends_what_a_crash_cut_off(tmp_path, monkeypatch, writes, cut):
+    sessions = [trial("a"), segment("a", 1, 2)], [segment("a", 3, 3, **COMPLETED)]
+    remaining = [writes]
+
+    def crash(path, target):
+        if not remaining[0]:
+            path.write_bytes(path.read_bytes()[:-cut])
+            raise OSError("no power")
+        remaining[0] -= 1
+        os.rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "rename", crash)
+        follow(lambda: [TensorBoard(tmp_path)], *sessions)
+    follow(lambda: [TensorBoard(tmp_path)], *sessions, [])
+    found = events(tmp_path)
+    assert [step for step, _ in found["val_loss"]] == [1, 2, 3]
+    assert found["end/cvar_05"] == [(3, -3.0)]
+
+
+def test_a_full_disk_below_tensorboard_is_said(tmp_path, monkeypatch):
+    writer = pytest.importorskip("tensorboardX.event_file_writer").EventsWriter
+    write_event = writer.write_event
+
+    def write(self, event):
+        if event.HasField("summary"):
+            raise OSError(28, "No space left on device")
+        write_event(self, event)
+
+    monkeypatch.setattr(writer, "write_event", write)
+    said = []
+    follow(lambda: [TensorBoard(tmp_path)], [trial("a"), segment("a", 1, 1)], say=said.append)
+    assert len(said) == 1
+    assert "No space left" in said[0]
 
 
 def test_tensorboard_leaves_out_what_is_not_finite(tmp_path):

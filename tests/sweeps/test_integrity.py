@@ -57,7 +57,7 @@ def test_a_model_that_is_gone_is_trained_again_to_the_last_bit(finished, tmp_pat
     shown = Recording()
     again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=shown)
     assert {path: path.read_bytes() for path in models} == content
-    assert (again.lost, again.exit_status) == ({}, 0)
+    assert (again.missing_models, again.exit_status) == ({}, 0)
     assert sum("trained again, equal to the last bit" in text for text in shown.messages) == 2
 
 
@@ -91,7 +91,7 @@ def test_a_model_that_was_changed_is_trained_again_to_the_last_bit(finished, tmp
         assert (tmp_path / path.name).read_bytes() == b"another's"
         path.parent.unlink()
     again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=Silent())
-    assert (again.lost, again.exit_status) == ({}, 0)
+    assert (again.missing_models, again.exit_status) == ({}, 0)
     assert path.read_bytes() == content
     assert not path.is_symlink()
     assert verify(copy).ok
@@ -108,7 +108,7 @@ def test_a_model_that_cannot_be_trained_again_is_lost_and_said(finished, tmp_pat
     assert sum(edit_log(copy, file.name, change) for file in (copy / "log").glob("*.jsonl")) == 1
     shutil.rmtree(copy / "models" / known)
     again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=Silent())
-    assert again.lost.keys() == {known}
+    assert again.missing_models.keys() == {known}
     assert again.exit_status == 1
     assert "restore it from a copy" in again.problems()[0]
     assert not (copy / "models" / known).exists()

@@ -9,6 +9,7 @@ import sweeps
 from hedgecore.config import to_mapping
 from hedgecore.hedging.study import TicketStudy
 from sweeps import SpaceError
+from sweeps.planning.summary import lines
 from sweeps.planning.validation import leaves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,7 +169,7 @@ def test_rules_of_ray_have_no_rungs_of_ours(tiny, kind):
     rule = {"axes": ["lr"]} if kind == "pbt" else {}
     plan = sweeps.plan(tiny, overrides={"scheduler": {kind: rule}})
     assert plan.rungs == ()
-    assert "ASHA" not in plan.lines()[-1]
+    assert "ASHA" not in lines(plan)[-1]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_every_shipped_space_can_be_planned(name):
     axes = {name for trial in plan.trials for name in trial.config}
     assert {"sparsity", "lr", "epsilon", "seed"} <= axes
     assert plan.rungs
-    assert all("\n" not in line for line in plan.lines())
+    assert all("\n" not in line for line in lines(plan))
 
 
 def test_the_paper_space_is_the_notebook_configuration():
@@ -371,10 +372,10 @@ def test_without_a_seed_axis_proposals_have_seed_0(tiny):
 
 def test_a_plan_that_adapts_says_how_many_proposals_and_seeds(tiny):
     asha = "scheduler.asha={stratify_by: [epsilon], replicates: seed}"
-    lines = sweeps.plan(tiny, overrides=[*TPE, asha]).lines()
-    assert lines[0].startswith("tiny: 10 proposals x 2 seeds by tpe for min val_loss, sparsity 0,")
-    assert lines[2].startswith("at most 60 epochs")
-    assert lines[3] == "ASHA after epochs 1 within strata of epsilon, seeds together"
+    first, _, epochs, judgement = lines(sweeps.plan(tiny, overrides=[*TPE, asha]))
+    assert first.startswith("tiny: 10 proposals x 2 seeds by tpe for min val_loss, sparsity 0,")
+    assert epochs.startswith("at most 60 epochs")
+    assert judgement == "ASHA after epochs 1 within strata of epsilon, seeds together"
 
 
 def test_what_is_proposed_may_set_the_number_of_epochs_if_the_baseline_has_its_own(tiny):

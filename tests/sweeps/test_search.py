@@ -545,7 +545,7 @@ def test_a_search_of_several_generations_survives_any_cuts(searched, tmp_path, a
     overrides = [ASHA, f"search.algorithm={algorithm}", "search.num_samples=45"]
     whole = faked_sweep.run(searched, tmp_path / "whole", rough, overrides=overrides)
     rng, out, sweep = np.random.default_rng(3), tmp_path / "out", None
-    while sweep is None or sweep.left or len(sweep.study.trials) < 45:
+    while sweep is None or sweep.unfinished or len(sweep.study.trials) < 45:
         cut = int(rng.integers(1, 60))
         sweep = faked_sweep.run(
             searched, out, rough, stop_after=cut, shuffle_seed=cut, overrides=overrides

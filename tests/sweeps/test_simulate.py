@@ -14,7 +14,8 @@ from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.journal.storage import Lock
 from sweeps.journal.writer import Writer
-from sweeps.simulation.curves import Curve, Rule, source, synthetic
+from sweeps.scheduling.rule import Rule
+from sweeps.simulation.curves import Curve, source, synthetic
 from sweeps.simulation.simulate import command, graham, simulate
 
 RULE = Rule(rungs=(1, 3, 9, 27))

@@ -355,7 +355,7 @@ def test_manifest_json_is_a_copy_that_nothing_depends_on(tmp_path):
 
 def test_before_any_trial_is_known_it_says_what_is_going_on(tmp_path):
     with driving(tmp_path, rungs=()):
-        assert lines(status(tmp_path))[2].startswith("no trial is known yet")
+        assert lines(status(tmp_path))[2].startswith("no trials yet")
 
 
 def test_a_finished_sweep_says_what_comes_next(tmp_path):

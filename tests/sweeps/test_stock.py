@@ -163,7 +163,7 @@ def test_each_of_rays_schedulers_ends_a_sweep_with_finishers(ray_here, tmp_path,
         tmp_path / "tiny.yaml", storage=tmp_path / "out", overrides=overrides, progress=Silent()
     )
     trials = analysis.load_trials(tmp_path / "out")
-    assert sweep.left == 0
+    assert sweep.unfinished == 0
     assert set(trials["status"]) <= {"completed", "stopped", "failed"}
     done = trials[trials["status"] == "completed"]
     # Only ASHA is told to keep a finisher in every stratum.

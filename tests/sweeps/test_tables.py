@@ -1,6 +1,8 @@
 """The tables against rows made one by one, and what they hold at a time."""
 
 import os
+import re
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -162,3 +164,42 @@ def test_a_storage_without_trials_has_empty_tables(tmp_path):
     write_tables(tmp_path, SweepState("c"), TICKETS)
     assert pq.read_table(tmp_path / "trials.parquet").num_rows == 0
     assert pq.read_table(tmp_path / "epochs.parquet").num_rows == 0
+
+
+def test_every_column_describes_itself(tmp_path):
+    write_tables(tmp_path, swept(3), TICKETS)
+    columns = TICKETS.columns
+    defined = {"trials": columns.trials(["config/lr"]), "epochs": columns.epochs(["config/lr"])}
+    for table, expected in defined.items():
+        fields = list(pq.read_schema(tmp_path / name(table)))
+        assert [field.name for field in fields] == [column.name for column in expected]
+        for field, column in zip(fields, expected, strict=True):
+            assert field.metadata == {
+                b"unit": column.unit.encode(),
+                b"better": (column.better or "").encode(),
+                b"meaning": column.meaning.encode(),
+            }
+
+
+def test_a_metric_under_attack_describes_itself_and_an_unheard_of_one_does_not(tmp_path):
+    state = swept(1)
+    end = {"status": "completed", "attacked_cvar_05@path_pgd:0.2": -3.0, "x@y:1": 0.0}
+    segment = {"type": "segment", "trial_id": "0" * 16, "rows": [], "facts": {}, "end": end}
+    state.apply(segment)
+    write_tables(tmp_path, state, TICKETS)
+    schema = pq.read_schema(tmp_path / "trials.parquet")
+    attacked = schema.field("attacked_cvar_05@path_pgd:0.2").metadata
+    assert attacked[b"unit"] == schema.field("cvar_05").metadata[b"unit"]
+    assert attacked[b"better"] == b"higher"
+    assert schema.field("x@y:1").metadata is None
+
+
+def test_the_readme_reads_the_unit_of_a_column(tmp_path, monkeypatch):
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n([^`]*read_schema[^`]*)```", text)
+    (tmp_path / "results" / "tickets").mkdir(parents=True)
+    write_tables(tmp_path / "results" / "tickets", swept(1), TICKETS)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(snippet, names)
+    assert names["unit"] == b"currency per option (S0 = 100)"

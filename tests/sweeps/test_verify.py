@@ -472,3 +472,27 @@ def test_a_forged_theta_star_is_found_by_its_metrics(copy):
     key = preparation(copy, "facts.json").parent.name
     found = f"study/{key} holds a theta_star that does not give the metrics of"
     assert wrong(copy, data=True)["data"].startswith(found)
+
+
+def test_a_table_that_describes_no_columns_is_compared_by_value(copy):
+    path = copy / "trials.parquet"
+    table = pq.read_table(path)
+    bare = pa.schema([field.remove_metadata() for field in table.schema])
+    pq.write_table(table.cast(bare), path, write_page_checksum=True)
+    name_the_content(copy, "trials.parquet")
+    assert wrong(copy) == {}
+    assert "trials.parquet describes no columns" in said(copy, "tables")
+    pq.write_table(table.cast(bare).slice(1), path)
+    name_the_content(copy, "trials.parquet")
+    assert wrong(copy) == {"tables": "trials.parquet is not what the log gives"}
+
+
+def test_a_changed_description_of_a_column_is_noticed(copy):
+    path = copy / "trials.parquet"
+    table = pq.read_table(path)
+    field = table.schema.field("seconds").with_metadata({"unit": "h"})
+    place = table.schema.get_field_index("seconds")
+    pq.write_table(table.cast(table.schema.set(place, field)), path)
+    written_by_another(path)
+    name_the_content(copy, "trials.parquet")
+    assert wrong(copy) == {"tables": "trials.parquet is not what the log gives"}

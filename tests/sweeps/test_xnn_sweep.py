@@ -28,6 +28,7 @@ from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.monitoring.progress import State, _best_table
 from sweeps.planning.estimate import estimate
 from sweeps.planning.probe import probe
+from sweeps.planning.summary import lines
 from sweeps.sealing import ARCHITECTURES, seal_trial
 
 ONE_SEED = {"space.seed.grid": [0]}
@@ -54,8 +55,7 @@ def space(tmp_path):
 
 def test_every_trial_completes_with_every_column_of_its_experiment(trials):
     assert trials["status"].eq("completed").all()
-    asked = experiment("xnn")
-    assert {*asked.trial_columns, *asked.after} < {*trials.columns}
+    assert {column.name for column in experiment("xnn").columns.trials([])} <= {*trials.columns}
     # So few rows leave some groups without a case, and some centroids without a node.
     told = ["cross_entropy", "kappa", "r2_mean", "explanation_gain", "rho_gain", "ece"]
     assert trials[told].notna().all(axis=None)
@@ -108,7 +108,7 @@ def test_a_preparation_with_other_clusters_holds_only_those_in_the_object_store(
 
 def test_a_plan_prepares_each_seed_once_and_its_clusters_upon_it(space):
     plan = sweeps.plan(space)
-    assert plan.lines()[1].startswith("prepared once each: 2 and 4 upon them (data, boosted trees")
+    assert lines(plan)[1].startswith("prepared once each: 2 and 4 upon them (data, boosted trees")
     bases = [t.study for k, t in plan.preparations.items() if plan.base(k) is None]
     held = sum(plan.experiment.stored_bytes(study) for study in bases)
     assert held < estimate(plan, cpus=2).store < 1.2 * held

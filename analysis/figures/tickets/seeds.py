@@ -69,7 +69,7 @@ def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -
     ax.spines["left"].set_visible(False)
     ax.grid(True, axis="x")
     ax.xaxis.set_major_locator(MaxNLocator(4))
-    column = schema.column(metric)
+    column = schema.column(metric, frame=trials)
     unit = f"{column.unit}; " if column.unit else ""
     ax.set_xlabel(f"{column.meaning}\n{unit}{column.direction} is better")
     many = plural(int(visible_rows["seeds"].max()), "seed")

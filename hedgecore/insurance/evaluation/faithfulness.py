@@ -4,7 +4,7 @@ The nodes of a centroid are those that correlate with it most, ``Explanation.own
 the network is a head: activations of the layer in, class probabilities out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +12,8 @@ from jaxtyping import Bool, Float, Int, Integer
 
 from hedgecore.insurance.evaluation.node_regression import LinearFit
 from hedgecore.insurance.evaluation.scores import cross_entropy
-from hedgecore.metrics import Metric
 
 Head = Callable[[Float[np.ndarray, "rows nodes"]], Float[np.ndarray, "rows 8"]]
-
-FAITHFULNESS: Mapping[str, Metric] = {
-    "selectivity": Metric("higher", "nat", "how much more ablation costs a centroid's own rows"),
-    "surrogate_cross_entropy": Metric("lower", "nat", "with nodes that distances imply"),
-    "surrogate_accuracy": Metric("higher", "1", "the same, share of rows classified right"),
-    "surrogate_agreement": Metric("higher", "1", "share of rows whose likeliest class stays"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +89,7 @@ def surrogate(
     *,
     fit: LinearFit,
 ) -> dict[str, float]:
-    """The "surrogate" entries of ``FAITHFULNESS``: the network with ``fit`` in the layer's place.
+    """The "surrogate" columns: scores of the network with ``fit`` in the layer's place.
 
     Args:
         head: probabilities from activations.

@@ -1,36 +1,24 @@
-"""Scores of class probabilities: a table with unit and direction.
+"""Scores of class probabilities, by the name of their column.
 
 Classes are 0..7 here and everywhere below the table that was read; ``Response`` is the class plus
 one. Accuracy, kappa and macro-F1 are functions of a confusion table, so that they can be taken of
 many resampled tables at once.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 from jaxtyping import Float, Int, Integer, Real
 from numpy.typing import ArrayLike
 
 from hedgecore.insurance.data.schema import CLASSES
-from hedgecore.metrics import Metric
 
 ECE_BINS = 15
 """Equal-width bins of confidence in (0, 1], closed on the right, as in Guo et al. (2017)."""
-
-SCORES: Mapping[str, Metric] = {
-    "cross_entropy": Metric("lower", "nat", "mean of -log p of the true class"),
-    "accuracy": Metric("higher", "1", "share of rows whose most probable class is the true one"),
-    "kappa": Metric("higher", "1", "quadratic weighted kappa of the most probable class"),
-    "kappa_expected": Metric("higher", "1", "the same of the rounded expected class"),
-    "macro_f1": Metric("higher", "1", "mean F1 of the classes that occur"),
-    "ece": Metric("lower", "1", "mean distance of confidence from accuracy, over 15 bins"),
-}
 
 
 def scores(
     probability: Float[np.ndarray, "rows 8"], label: Integer[np.ndarray, " rows"]
 ) -> dict[str, float]:
-    """Every entry of ``SCORES``.
+    """All scores, by column.
 
     Args:
         probability: of every class; each row sums to 1.
@@ -44,7 +32,7 @@ def scores(
     table = confusion(label, likely)
     # Half of the ties go down and half up: to the even class, as numpy.round has it.
     expected = np.rint(probability @ np.arange(CLASSES)).astype(np.int64)
-    values = {
+    return {
         "cross_entropy": cross_entropy(probability, label),
         "accuracy": float(accuracy(table)),
         "kappa": float(quadratic_kappa(table)),
@@ -52,8 +40,6 @@ def scores(
         "macro_f1": float(macro_f1(table)),
         "ece": calibration_error(probability, label),
     }
-    assert values.keys() == SCORES.keys()
-    return values
 
 
 def cross_entropy(

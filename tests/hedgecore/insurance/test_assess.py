@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from hedgecore.experiment import Experiment
+from hedgecore.insurance.columns import TEST
 from hedgecore.insurance.config import XnnStudy
-from hedgecore.insurance.evaluation.assessment import TESTED, VALIDATED, assess, validate
+from hedgecore.insurance.evaluation.assessment import VALIDATED, assess, validate
 from hedgecore.insurance.evaluation.controls import CONTROLS, gains, node_pair, regressions
 from hedgecore.insurance.evaluation.node_regression import regress
 from hedgecore.insurance.evaluation.scores import confusion
@@ -17,6 +18,7 @@ from hedgecore.insurance.xnn.network import pre_activations, probabilities
 from hedgecore.insurance.xnn.train import train
 
 _: Experiment[XnnStudy, XnnPreparation] = XNN
+TESTED = tuple(column.name for column in TEST)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,180 @@
+"""Columns of a tickets sweep."""
+
+from dataclasses import replace
+
+from hedgecore.columns import Column, Columns, Family
+
+_CURRENCY = "currency per option (S0 = 100)"
+_TAILS = (("05", "5 %"), ("01", "1 %"), ("50", "50 %"))
+
+
+def _cvar(tail: str, share: str, split: str) -> Column:
+    meaning = f"mean {split} P&L of the worst {share} of paths"
+    return Column(f"cvar_{tail}", float, _CURRENCY, "higher", meaning)
+
+
+def _dense(column: Column) -> Column:
+    meaning = f"{column.meaning}; of the seed's dense network"
+    return replace(column, name=f"dense_{column.name}", meaning=meaning)
+
+
+_CVARS = tuple(_cvar(tail, share, "test") for tail, share in _TAILS)
+TEST = (
+    Column("pnl_mean", float, _CURRENCY, "higher", "mean test P&L"),
+    Column("pnl_std", float, _CURRENCY, "lower", "standard deviation of test P&L"),
+    Column("pnl_min", float, _CURRENCY, "higher", "worst test P&L"),
+    Column("pnl_max", float, _CURRENCY, None, "best test P&L"),
+    Column("pnl_median", float, _CURRENCY, "higher", "median test P&L"),
+    Column("pnl_skewness", float, "1", None, "skewness (third standardised moment) of test P&L"),
+    Column("pnl_kurtosis", float, "1", None, "excess kurtosis of test P&L (0 for a normal)"),
+    Column("var_05", float, _CURRENCY, "higher", "5 % quantile of test P&L"),
+    Column("var_01", float, _CURRENCY, "higher", "1 % quantile of test P&L"),
+    *_CVARS,
+    *(
+        Column(f"{c.name}_se", float, _CURRENCY, "lower", f"standard error of {c.name}")
+        for c in _CVARS
+    ),
+    Column(
+        "sharpe_ratio", float, "1", "higher",
+        "mean over standard deviation of test P&L plus price; not to select on",
+    ),
+    Column(
+        "sortino_ratio", float, "1", "higher",
+        "mean over downside deviation of test P&L plus price; not to select on",
+    ),
+    Column(
+        "turnover", float, "shares per option", "lower",
+        "mean number of shares traded on a test path, first trade and unwind included",
+    ),
+    Column("cost_paid", float, _CURRENCY, "lower", "mean transaction cost of a test path"),
+    Column(
+        "hedge_effectiveness", float, "1", "higher",
+        "1 - Var(hedged P&L) / Var(unhedged P&L) on test paths",
+    ),
+    Column(
+        "hedging_error_rmse", float, _CURRENCY, "lower", "root mean square of test P&L plus price"
+    ),
+)  # fmt: skip
+"""Metrics of a hedge on the test paths: those that ``hedgecore.metrics.pnl_metrics`` computes."""
+
+_TEST_BY_NAME = {column.name: column for column in TEST}
+_EPOCHS_TO_95PCT = Column(
+    "epochs_to_95pct", int, "epochs", "lower",
+    "first of 5 epochs in a row with a clean validation risk within 5 % of the dense network's, "
+    "or null",
+)  # fmt: skip
+_DIFFERENCE = Column(
+    "cvar_05_minus_dense", float, _CURRENCY, "higher",
+    "cvar_05 less that of the seed's dense network, on the same paths",
+)  # fmt: skip
+
+_ATTACKED = tuple(
+    replace(_cvar(tail, share, split), name=f"{prefix}attacked_cvar_{tail}")
+    for tail, share in _TAILS
+    for prefix, split in (("", "test"), ("val_", "validation"))
+)
+_ELSEWHERE = tuple(
+    column
+    for cvar in _CVARS
+    for column in (
+        cvar,
+        replace(
+            cvar,
+            name=f"{cvar.name}_of_price",
+            unit="1",
+            meaning=f"{cvar.meaning}, over the option's price there",
+        ),
+        replace(cvar, name=f"{cvar.name}_worst", meaning=f"{cvar.meaning}, in the worst market"),
+    )
+)
+
+
+def _also_dense(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    dense = (_dense(column) for column in columns if not column.name.startswith("val_"))
+    return (*columns, *dense)
+
+
+COLUMNS = Columns(
+    parameters=(
+        Column("config/sparsity", float, "share", None, "share of prunable weights to remove"),
+        Column("config/lr", float, "", None, "learning rate of the network"),
+        Column(
+            "config/epsilon", float, "price units", None, "attack budget in training; 0 is clean"
+        ),
+        Column("config/seed", int, "", None, "seed of the study: data, theta_0 and batches"),
+    ),
+    losses=(
+        Column("train_loss", float, _CURRENCY, "lower", "training risk"),
+        Column(
+            "val_loss", float, _CURRENCY, "lower",
+            "pooled validation risk by which the best epoch is chosen",
+        ),
+    ),
+    training=(
+        Column(
+            "val_clean_loss", float, _CURRENCY, "lower", "pooled validation risk on clean paths"
+        ),
+        Column(
+            "val_attacked_loss", float, _CURRENCY, "lower",
+            "pooled validation risk under the attack of training; null where it plays no part",
+        ),
+        replace(_cvar("05", "5 %", "validation"), name="val_cvar_05"),
+        Column("val_pnl_mean", float, _CURRENCY, "higher", "mean validation P&L"),
+        Column("val_pnl_std", float, _CURRENCY, "lower", "standard deviation of validation P&L"),
+        Column("y", float, _CURRENCY, None, "inner scalar of the risk measure (the VaR level)"),
+        Column("lr", float, "", None, "learning rate in this epoch"),
+        Column("grad_norm", float, "", None, "norm of the gradient"),
+    ),
+    results=(
+        _EPOCHS_TO_95PCT,
+        Column("converged", bool, "", None, "whether the 95 % criterion was met"),
+        Column("sparsity_achieved", float, "share", None, "share of prunable weights removed"),
+        Column("weights_kept", int, "weights", "lower", "prunable weights that remain"),
+        Column("weights_total", int, "weights", None, "prunable weights of the dense network"),
+        Column(
+            "dead_units", int, "units", "lower", "hidden units without any input or output left"
+        ),
+        *TEST,
+    ),
+    families=(
+        Family(
+            bases=_also_dense(_ATTACKED),
+            places={
+                r"transfer:([\w.+-]+)": r"; under the dense network's worst paths, epsilon \1",
+                r"(\w+)_([a-z]+):([\w.+-]+)": r"; under \2 (\1 threat, epsilon \3)",
+            },
+        ),
+        Family(
+            bases=_also_dense(_ELSEWHERE),
+            places={
+                r"regime:(\w+)": r"; in the regime \1",
+                r"shift:([\w.+-]+)": r"; in markets with parameters moved by up to a share of \1",
+            },
+        ),
+    ),
+    references=(
+        _DIFFERENCE,
+        replace(
+            _DIFFERENCE,
+            name="cvar_05_minus_dense_se",
+            better="lower",
+            meaning="standard error of cvar_05_minus_dense, paired by path",
+        ),
+        Column(
+            "dense_val_loss", float, _CURRENCY, "lower",
+            "least pooled validation risk of the seed's dense network",
+        ),
+        replace(
+            _EPOCHS_TO_95PCT,
+            name="dense_epochs_to_95pct",
+            meaning="epochs_to_95pct of the seed's dense network",
+        ),
+        *(
+            _dense(_TEST_BY_NAME[name])
+            for name in (
+                *("cvar_05", "cvar_05_se", "cvar_01", "cvar_01_se", "cvar_50", "cvar_50_se"),
+                *("sharpe_ratio", "pnl_mean", "pnl_std", "turnover", "cost_paid"),
+            )
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,74 @@
+"""Rule of a sweep: who goes on at a rung, and the engine that decides by it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from hedgecore.config import digest
+from sweeps.scheduling.asha import Asha
+from sweeps.scheduling.engine import Engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Successive halving; see :class:`~sweeps.scheduling.asha.Asha`. Without ``rungs`` none stops.
+
+    Args:
+        rungs: epochs at which trials are judged, ascending.
+        metric: column that is compared.
+        mode: whether smaller or larger values are better.
+        reduction_factor: one in so many goes on, and at least one.
+        block: size of the first cohort of a stratum.
+        lag: positions that a verdict does not wait for.
+    """
+
+    rungs: tuple[int, ...] = ()
+    metric: str = "val_loss"
+    mode: Literal["min", "max"] = "min"
+    reduction_factor: int = 3
+    block: int = 27
+    lag: int = 27
+
+    @classmethod
+    def of(cls, scheduler: Mapping[str, Any] | None, rungs: Sequence[int]) -> Self | None:
+        """The rule of a manifest, or of a plan's; None of a scheduler that knows no rungs."""
+        if not scheduler:
+            return cls()
+        ((kind, fields),) = scheduler.items()
+        if kind not in ("asha", "stock_asha"):
+            return None
+        names = ("metric", "mode", "reduction_factor", "block", "lag")
+        written = {name: fields[name] for name in names if name in fields}
+        return cls(rungs=tuple(rungs), **written)
+
+    def engine(self, *, metric: str | None = None, seed: int = 0, audit: float = 0.0) -> Engine:
+        """An engine that decides by this rule, with nothing in it yet.
+
+        Args:
+            metric: column of the rows that it gets; the rule's if None.
+            seed: of the search; draws the configurations that are audited.
+            audit: share of the stopped configurations that train on.
+        """
+        judge = Asha(
+            self.rungs,
+            mode=self.mode,
+            reduction_factor=self.reduction_factor,
+            block=self.block,
+            lag=self.lag,
+        )
+
+        def audited(group: str) -> bool:
+            return int(digest(["audit", seed, group])[:13], 16) < audit * 16**13
+
+        return Engine(judge if self.rungs else None, metric=metric or self.metric, audit=audited)
+
+
+def engine_of(
+    scheduler: Mapping[str, Any] | None, rungs: Sequence[int], *, seed: int = 0, audit: float = 0.0
+) -> Engine | None:
+    """The engine of a manifest, or of a plan's; None where one of Ray Tune's schedulers decides.
+
+    Args: see :class:`Rule`.
+    """
+    rule = None if "stock_asha" in (scheduler or ()) else Rule.of(scheduler, rungs)
+    return rule.engine(seed=seed, audit=audit) if rule else None
