@@ -10,8 +10,9 @@ from spaces import TINY
 import sweeps
 from sweeps import Silent, UsageError
 from sweeps.inspection.verify import verify
-from sweeps.journal.journal import read
+from sweeps.journal.history import History
 from sweeps.journal.preparations import StoredPreparation
+from sweeps.journal.records import PreparationRecord
 from sweeps.journal.storage import WriteError
 from sweeps.journal.stored_sweep import StoredSweep
 
@@ -33,10 +34,10 @@ def finished(tmp_path_factory):
 
 def test_a_preparation_is_read_only_as_the_log_names_it(finished, tmp_path):
     (folder,) = (finished / "study").iterdir()
-    (record,) = [r for r in read(finished) if r["type"] == "prepared"]
+    (record,) = [r for r in History(finished) if isinstance(r, PreparationRecord)]
     assert StoredPreparation.read(folder, record) is not None
     assert StoredPreparation.read(folder, None) is None
-    for name in record["files"]:
+    for name in record.files:
         copy = shutil.copytree(folder, tmp_path / name / folder.name)
         content = (copy / name).read_bytes()
         (copy / name).unlink()

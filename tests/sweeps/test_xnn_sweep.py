@@ -186,7 +186,7 @@ def test_only_axes_that_are_swept_are_shown(storage):
     few = {known: copy(log) for known, log in trials.items()}
     for log in few.values():
         config = {name: v for name, v in log.config.items() if name != "clusters"}
-        log.entry = {**log.entry, "config": config}
+        log.entry = replace(log.entry, config=config)
     fewer = replace(state, trials=few)
     assert [column.header for column in _best_table(fewer).columns] == headers[1:]
 
