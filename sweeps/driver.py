@@ -131,7 +131,7 @@ def run(
         )
         stored = {key: ledger.preparation(key) for key in planned.preparations}
         _enter_stored(execution, stored)
-        if queue.finished:
+        if queue.entered and queue.exhausted and not queue.left:
             display.message("every trial is finished; nothing to run")
             ledger.copy_manifest()
             done = True
