@@ -22,6 +22,7 @@ from hedgecore.training.convergence import DivergedError
 from sweeps.errors import PreparationError, UsageError
 from sweeps.experiments import experiment
 from sweeps.journal.preparations import Facts, StoredPreparation
+from sweeps.text import first_line
 
 # An input, or a file and a tensor in it.
 Arrays = dict[str | tuple[str, str], np.ndarray]
@@ -43,7 +44,7 @@ class SharedPreparation:
 
     def fetch(self) -> Preparation:
         """The preparation on this node; its tensors are views of the object store, not copies."""
-        return _assembled(self.name, self.facts, _merged(*ray.get(list(self.arrays))))
+        return _assembled(self.name, self.facts, *ray.get(list(self.arrays)))
 
 
 @ray.remote(num_cpus=1, num_returns=2)
@@ -108,7 +109,7 @@ def collect(
         arrays_copy = ray.put(ray.get(arrays))
         return SharedPreparation(name, outcome, (*(base.arrays if base else ()), arrays_copy))
     except RayError as error:
-        raise PreparationError(f"{key}: {str(error).splitlines()[0]}") from error
+        raise PreparationError(f"{key}: {first_line(error)}") from error
 
 
 def _arrays(preparation: Preparation) -> Arrays:
@@ -127,11 +128,8 @@ def _same(array: np.ndarray, other: np.ndarray | None) -> bool:
     )
 
 
-def _merged(*parts: Arrays) -> Arrays:
-    return {key: array for part in parts for key, array in part.items()}
-
-
-def _assembled(name: str, facts: Facts, arrays: Arrays) -> Preparation:
+def _assembled(name: str, facts: Facts, *parts: Arrays) -> Preparation:
+    arrays = {key: array for part in parts for key, array in part.items()}
     files = {
         file: {tensor: view(arrays[file, tensor]) for tensor in tensors}
         for file, tensors in facts.layout.items()

@@ -110,7 +110,7 @@ class Silent:
         """See :class:`Progress`."""
 
 
-class PlainLines:
+class PlainLines(Silent):
     """A line for every trial that ends."""
 
     def __init__(self) -> None:
@@ -129,9 +129,6 @@ class PlainLines:
             self._told.add(trial_id)
             axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
             echo(f"{standing} | {axes}: {_ending(log, state.experiment)}")
-
-    def close(self) -> None:
-        """See :class:`Progress`."""
 
 
 class LivePanel:

@@ -93,11 +93,6 @@ class TrialQueue:
         return bool(self._facts)
 
     @property
-    def finished(self) -> bool:
-        """Whether every trial was entered and has come to its end."""
-        return self.entered and self.exhausted and not self.unfinished
-
-    @property
     def exhausted(self) -> bool:
         """Whether no trial will come that is not known yet."""
         return self._search is None or len(self._proposals) >= self._samples
