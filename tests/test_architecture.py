@@ -27,9 +27,9 @@ NEVER = {
 LAYERS = {
     "hedgecore": {
         **dict.fromkeys(("rng", "readings", "registry", "config", "risk", "metrics"), 0),
-        **dict.fromkeys(("arithmetic", "experiment", "fingerprints", "threads"), 0),
+        **dict.fromkeys(("arithmetic", "fingerprints", "protocols", "threads"), 0),
         **dict.fromkeys(("market", "training"), 1),
-        **dict.fromkeys(("attacks", "pruning"), 2),
+        **dict.fromkeys(("attacks", "experiment", "pruning"), 2),
         **dict.fromkeys(("hedging", "insurance"), 3),
         **dict.fromkeys(("bundle", "__init__"), 4),
     },

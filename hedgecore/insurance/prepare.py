@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hedgecore.experiment import Json, Tensors
 from hedgecore.insurance.clusters.centroids import (
     Centroids,
     Whitening,
@@ -23,6 +22,7 @@ from hedgecore.insurance.evaluation.scores import scores
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import initialise, probabilities
 from hedgecore.insurance.xnn.train import EpochMetrics, train
+from hedgecore.protocols import Json, Tensors
 from hedgecore.rng import numpy_stream, stream
 from hedgecore.threads import one_thread
 
@@ -99,6 +99,15 @@ def restore(
         files={**(files if base is None else base.files), "clusters": clusters},
         inputs={**inputs, **_distances(clusters, inputs)},
     )
+
+
+def mismatch(study: XnnStudy, preparation: XnnPreparation) -> str | None:
+    """What of a restored preparation does not come out again; None if all does."""
+    test = preparation.rows("test")
+    metrics = scores(probabilities(preparation.theta_star, test.x), test.y.numpy())
+    if metrics == preparation.baselines["plain"]:
+        return None
+    return "holds a theta_star that does not give the metrics of facts.json"
 
 
 def initial(study: XnnStudy, inputs: Tensors, *, seed: int) -> dict[str, Tensor]:

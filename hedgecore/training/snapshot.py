@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 Snapshot = dict[str, Tensor]
 """Contiguous CPU tensors that share no memory, by name; safetensors can store them as they are."""
+BEST = "best."
+"""Prefix of the best parameters so far in a snapshot."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -101,15 +104,13 @@ class TrainingState:
             for moment, value in self.optimiser.state[p].items()
         }
         theta = {f"theta.{name}": p for name, p in self.theta.items()}
-        return theta | moments | {f"best.{name}": p for name, p in self.best_theta.items()}
+        return theta | moments | {BEST + name: p for name, p in self.best_theta.items()}
 
 
-def best_theta(snapshot: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def best_theta(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """The best parameters so far: what a training that has nothing left to do has found."""
     return {
-        name.removeprefix("best."): value
-        for name, value in snapshot.items()
-        if name.startswith("best.")
+        name.removeprefix(BEST): value for name, value in snapshot.items() if name.startswith(BEST)
     }
 
 

@@ -68,7 +68,7 @@ def run_stock(
             open_run=open_run,
             saves=saves,
             rule=rule,
-            axes=dict(planned.experiment.axes),
+            axes=dict(planned.experiment.search.axes),
         ),
         dict(resources),
     )

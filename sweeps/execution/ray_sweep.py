@@ -191,7 +191,7 @@ def _prepare(
             shared[key] = preparation
             if filed[key] is None:
                 ledger.keep_preparation(key, preparation.facts, preparation.fetch())
-            description = planned.experiment.told(preparation.facts.about)
+            description = planned.experiment.wording.describe_preparation(preparation.facts.about)
             message(f"{key}: {description}, {time.monotonic() - began:.0f} s")
     finally:
         for facts in waiting:

@@ -30,7 +30,7 @@ def models(recorded: StoredSweep) -> tuple[str, list[str]]:
     excused = {i for i, log in logs.items() if not log.end} | recorded.state.running
     faults = _strays(
         recorded.storage / "models",
-        f"{{}}/{recorded.experiment.model_file}",
+        f"{{}}/{recorded.experiment.packaging.model_file}",
         named,
         required=named,
         excused=excused,
@@ -149,8 +149,8 @@ def _made_again(
     except UsageError as error:
         yield f"cannot be had again: {error}"
         return
-    if doubt := experiment.doubt(plan.study, preparation):
-        yield doubt
+    if mismatch := experiment.trainer.mismatch(plan.study, preparation):
+        yield mismatch
 
 
 def _filed(recorded: StoredSweep, key: str) -> StoredPreparation | str:

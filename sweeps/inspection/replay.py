@@ -119,7 +119,7 @@ def train_again(recorded: StoredSweep, trial: str) -> tuple[Replay, bytes | None
     log = recorded.states[core].trials[full_id]
     plan = recorded.plan(log)
     workers_lost = full_id in recorded.lost_trials
-    computed = recorded.experiment.validated(plan.study)
+    computed = recorded.experiment.search.validated(plan.study)
     job = _job(full_id, log, plan, workers_lost=workers_lost)
     job["columns"] = [name for name in log.end or {} if name in computed and not workers_lost]
     gpu = recorded.manifest["resources"]["gpu"]

@@ -1,15 +1,16 @@
 """Identity of the code that computes a trial: equal identities, equal numbers.
 
-It is the hash of the syntax trees of every module that the experiment imports, directly or not,
-without docstrings, comments and layout, and of the tables that lie beside these modules. So a
-reworded docstring, or a change in another experiment, leaves stored trials valid.
+It is the hash of the syntax trees of every module that the study and the trainer of the experiment
+import, directly or not, without docstrings, comments and layout, and of the tables that lie beside
+these modules. So a reworded docstring or text, another estimate of costs, or a change in another
+experiment, leaves stored trials valid.
 """
 
 import ast
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ import hedgecore
 from sweeps.experiments import experiment
 
 _CORE = hedgecore.__name__
+_COMPUTING = ("prepare", "train", "reload", "assemble")
+"""Parts of a trainer that numbers follow from."""
 
 _BEFORE_TREES = "27010c572edc6fa15f1182359762cb0d6a4c70907e278cff1f671ce3dd5e404b"
 EQUAL_NUMBERS: Mapping[str, str] = {
-    "d5f1cfa74ae809dae1ebf5ee8fa8406a6ddc31b40a136fb81a8576ffe5c488c6": _BEFORE_TREES,
-    "27c00a04649800c6016fa81ad996e29d187b8fba6282665eeea8ec51db924d91": _BEFORE_TREES,
+    "62b7e9e3d4e4ee760aa4673c82fa4a5eac31c6fbc344380bafd7085bac415c95": _BEFORE_TREES,
+    "9f45750818869a9081a4bd727216b9105e713ee6cd94b8a3ec4db0bc5d867a47": _BEFORE_TREES,
 }
 """Identities that code goes by instead of its own, because it computes equal numbers.
 
@@ -50,15 +53,17 @@ def tree_hash(name: str) -> str:
 
 
 def modules(name: str) -> dict[str, Path]:
-    """Every module that the experiment ``name`` imports, itself included, with its file.
+    """Every module that the experiment ``name`` computes by, with its file.
 
-    Of other packages than hedgecore and that of the experiment none is listed: their versions
-    stand in the manifest.
+    Of other packages than hedgecore and those of its trainer none is listed: their versions stand
+    in the manifest.
     """
-    first = type(experiment(name)).__module__
-    packages = {_CORE, first.partition(".")[0]}
+    traced = experiment(name)
+    parts = [getattr(traced.trainer, part) for part in _COMPUTING]
+    parts = [part.func if isinstance(part, partial) else part for part in parts if part]
+    waiting = [part.__module__ for part in (traced.study, type(traced.trainer), *parts)]
+    packages = {_CORE, *(module.partition(".")[0] for module in waiting)}
     module_files: dict[str, Path] = {}
-    waiting = [first]
     while waiting:
         module = waiting.pop()
         if module in module_files or module.partition(".")[0] not in packages:

@@ -168,7 +168,7 @@ class StoredPreparation:
                 prepared.
         """
         try:
-            preparation: Preparation = experiment.restore(
+            preparation: Preparation = experiment.trainer.restore(
                 study, seed=self.facts.seed, about=self.facts.about, files=self.files, base=base
             )
         except (ValueError, DivergedError) as error:

@@ -34,7 +34,7 @@ def test_the_dictionary_holds_every_column_of_epochs_that_the_experiment_writes(
 
 
 def test_every_short_name_of_an_axis_is_a_column():
-    assert {f"config/{name}" for name in (*XNN.axes, "seed")} <= dtypes("trials").keys()
+    assert {f"config/{name}" for name in (*XNN.search.axes, "seed")} <= dtypes("trials").keys()
 
 
 @pytest.mark.parametrize(
