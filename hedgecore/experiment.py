@@ -21,7 +21,6 @@ __all__ = [
     "Direction",
     "Experiment",
     "Json",
-    "Packaging",
     "Preparation",
     "Run",
     "Search",
@@ -145,20 +144,6 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Packaging(Generic[S]):
-    """Files of trained models.
-
-    Args:
-        model_file: name of the file of a trained model.
-        deployed: what of a model is put into a bundle, from the study of its trial, the tensors
-            of its file, and what the file says of the trial; None for models that are not sealed.
-    """
-
-    model_file: str = "model.safetensors"
-    deployed: Callable[[S, Tensors, Json], Deployed] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment(Generic[S, P]):
     """All that may be swept under one name, ``experiment:`` of a YAML space.
 
@@ -173,7 +158,9 @@ class Experiment(Generic[S, P]):
         search: what a search may vary and see.
         cost: what it takes.
         wording: how to speak of it.
-        packaging: what becomes of its models.
+        model_file: name of the file of a trained model.
+        deployed: what of a model is put into a bundle, from the study of its trial, the tensors
+            of its file, and what the file says of the trial; None where models are not sealed.
     """
 
     name: str
@@ -191,7 +178,8 @@ class Experiment(Generic[S, P]):
     search: Search[S] = field(default_factory=Search)
     cost: Cost[S] = field(default_factory=Cost)
     wording: Wording[S] = field(default_factory=Wording)
-    packaging: Packaging[S] = field(default_factory=Packaging)
+    model_file: str = "model.safetensors"
+    deployed: Callable[[S, Tensors, Json], Deployed] | None = None
 
     def open_run(
         self,

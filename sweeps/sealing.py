@@ -51,11 +51,11 @@ def seal_trial(
     log = recorded.states[core].trials[trial_id]
     study = recorded.plan(log).study
     sha256 = str((log.end or {}).get("model", ""))
-    manifest, deploy = recorded.manifest, recorded.experiment.packaging.deployed
+    manifest, deploy = recorded.manifest, recorded.experiment.deployed
     if deploy is None:
         raise UsageError(
             f"models of experiment {manifest['experiment']!r} cannot be sealed: it does not say "
-            "what of them is deployed; give its Experiment a packaging"
+            "what of them is deployed; give its Experiment a deployed"
         )
     # Evidence, and what only a training needs, stay in the storage.
     deployed = deploy(study, *_model(recorded, trial_id, sha256))
@@ -96,7 +96,7 @@ def _model(recorded: StoredSweep, trial_id: str, sha256: str) -> tuple[Tensors, 
         recorded.storage
         / "models"
         / check_name("trial", trial_id)
-        / recorded.experiment.packaging.model_file
+        / recorded.experiment.model_file
     )
     cure = "the same run command trains it again, or restore it from a copy"
     try:

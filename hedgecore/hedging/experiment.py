@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from hedgecore.experiment import Experiment, Packaging, Search, Wording
+from hedgecore.experiment import Experiment, Search, Wording
 from hedgecore.hedging.cost_model import COST
 from hedgecore.hedging.deployment import deployed
 from hedgecore.hedging.evaluate import attacked_columns
@@ -122,5 +122,6 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
         describe_epoch=_describe_epoch,
         describe_result=_describe_result,
     ),
-    packaging=Packaging(model_file="ticket.safetensors", deployed=deployed),
+    model_file="ticket.safetensors",
+    deployed=deployed,
 )

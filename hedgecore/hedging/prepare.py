@@ -85,15 +85,7 @@ def restore(
     files: Mapping[str, Tensors],
     base: Preparation | None = None,
 ) -> Preparation:
-    """What :func:`prepare` returned, from what is filed of it and markets simulated again.
-
-    Args:
-        study: as :func:`prepare` got it.
-        seed: likewise.
-        about: :attr:`Preparation.about`.
-        files: :attr:`Preparation.files`.
-        base: the preparation of ``study.base_study()``, whose markets are the same.
-    """
+    """What :func:`prepare` returned, from what is filed of it and markets simulated again."""
     fields = filed(about, files)
     if base is not None:
         return replace(base, **fields)

@@ -19,7 +19,7 @@ from hedgecore.hedging.ticket import (
 from hedgecore.protocols import Json
 from hedgecore.pruning import mask as masks
 from hedgecore.pruning.lottery import Ticket
-from hedgecore.training.run import Assessment, Epoch, Training
+from hedgecore.training.run import Assessment, Training
 from hedgecore.training.snapshot import best_theta
 
 _MASK = "mask."
@@ -32,14 +32,7 @@ def train(
     device: str,
     resume: Mapping[str, Tensor] | None,
 ) -> Training:
-    """Draw the ticket that ``study`` describes, or take that of a checkpoint, and train it.
-
-    Args:
-        study: of the trial.
-        preparation: what the trials of its seed share.
-        device: where to train.
-        resume: a checkpoint; None to begin at theta_0.
-    """
+    """Draw the ticket that ``study`` describes, or take that of a checkpoint, and train it."""
     preparation = preparation.to(device)
     if resume is None:
         ticket, snapshot = draw_ticket(study, preparation), None
@@ -47,10 +40,7 @@ def train(
         ticket = _resumed(resume, device)
         snapshot = {name: t for name, t in resume.items() if not name.startswith(_MASK)}
     return Training(
-        epochs=(
-            Epoch(row=epoch.row(), theta=epoch.theta, snapshot=epoch.snapshot)
-            for epoch in train_ticket(study, preparation, ticket, resume=snapshot)
-        ),
+        epochs=train_ticket(study, preparation, ticket, resume=snapshot),
         facts=_facts(ticket),
         # An iterative schedule takes long to find a mask.
         constants=_masks(ticket),

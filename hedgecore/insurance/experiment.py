@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from hedgecore.config import ConfigError
-from hedgecore.experiment import Experiment, Packaging, Search, Wording
+from hedgecore.experiment import Experiment, Search, Wording
 from hedgecore.insurance.clusters.centroids import most_clusters
 from hedgecore.insurance.config import AXES, XnnStudy
 from hedgecore.insurance.cost_model import COST, rows
@@ -124,5 +124,6 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
         describe_epoch=_describe_epoch,
         describe_result=_describe_result,
     ),
-    packaging=Packaging(model_file="xnn.safetensors", deployed=deployed),
+    model_file="xnn.safetensors",
+    deployed=deployed,
 )

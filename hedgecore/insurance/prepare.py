@@ -80,13 +80,6 @@ def restore(
 ) -> XnnPreparation:
     """What :func:`prepare` returned, its rows encoded again and its distances measured again.
 
-    Args:
-        study: as :func:`prepare` got it.
-        seed: likewise.
-        about: of the preparation.
-        files: likewise.
-        base: the preparation of ``study.base_study()``, if there is one: what it has is taken
-            from it.
     Raises:
         ValueError: the table cannot be had.
     """

@@ -11,7 +11,7 @@ from hedgecore.insurance.evaluation.assessment import assess, validate
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn import train as xnn
 from hedgecore.insurance.xnn.alignment import Landmarks
-from hedgecore.training.run import Assessment, Epoch, Training
+from hedgecore.training.run import Assessment, Training
 
 
 def train(
@@ -21,14 +21,7 @@ def train(
     device: str,
     resume: Mapping[str, Tensor] | None,
 ) -> Training:
-    """Train the network that ``study`` describes.
-
-    Args:
-        study: of the trial.
-        preparation: what the trials of its seed share.
-        device: where to train. What comes of it is measured on the CPU.
-        resume: a checkpoint; None to begin at theta_0.
-    """
+    """Train the network that ``study`` describes on ``device``; it is measured on the CPU."""
     pulled = study.explanation.applied != "none"
     epochs = xnn.train(
         {name: value.to(device) for name, value in preparation.theta_0.items()},
@@ -41,7 +34,7 @@ def train(
         resume=resume,
     )
     return Training(
-        epochs=(Epoch(row=e.row(), theta=e.theta, snapshot=e.snapshot) for e in epochs),
+        epochs=epochs,
         facts={"centroids": len(preparation.points)},
         assess=partial(_assess, study, preparation),
     )

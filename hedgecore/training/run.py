@@ -18,28 +18,12 @@ from hedgecore.fingerprints import tensor_sha256
 from hedgecore.protocols import Json, P, S, Tensors
 from hedgecore.threads import one_thread
 from hedgecore.training.preparation import ArrayPreparation
-from hedgecore.training.snapshot import BEST, best_theta
+from hedgecore.training.snapshot import BEST, Epoch, best_theta
 
 _SECONDS, _PLAIN, _ABOUT = "seconds", "plain", "trial"
 
 Values = Mapping[str, Any]
 """Tensors or plain data (numbers, texts, lists of them), by name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Epoch:
-    """One epoch of a training.
-
-    Args:
-        row: its columns, ``epoch`` (from 1), ``val_loss`` and ``best`` (whether that is the lowest
-            so far) among them.
-        theta: the best parameters so far.
-        snapshot: all that the epochs after it depend on; called before the next is asked for.
-    """
-
-    row: Json
-    theta: Values
-    snapshot: Callable[[], Values]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +149,7 @@ class TrialRun(Generic[S, P]):
         """See :class:`hedgecore.protocols.Run`."""
         for epoch in self._training.epochs:
             self._last, self._theta = epoch, epoch.theta
-            yield {**epoch.row, _SECONDS: self._seconds()}
+            yield {**epoch.row(), _SECONDS: self._seconds()}
 
     def checkpoint(self) -> bytes:
         """See :class:`hedgecore.protocols.Run`."""

@@ -1,8 +1,8 @@
 """The state of a training between two epochs, from which its rest follows to the last bit."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -12,6 +12,23 @@ Snapshot = dict[str, Tensor]
 """Contiguous CPU tensors that share no memory, by name; safetensors can store them as they are."""
 BEST = "best."
 """Prefix of the best parameters so far in a snapshot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """One epoch of a training; an experiment adds its columns as fields, in their order.
+
+    ``epoch`` (from 1), ``val_loss`` and ``best`` (whether that is the lowest so far) are of them.
+    """
+
+    theta: Mapping[str, Any] = field(repr=False, compare=False)
+    """The best parameters so far."""
+    snapshot: Callable[[], Mapping[str, Any]] = field(repr=False, compare=False)
+    """All that later epochs depend on; call it before asking for the next epoch."""
+
+    def row(self) -> dict[str, Any]:
+        """The plain numbers, by column."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

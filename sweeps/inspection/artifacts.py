@@ -30,7 +30,7 @@ def models(recorded: StoredSweep) -> tuple[str, list[str]]:
     excused = {i for i, log in logs.items() if not log.end} | recorded.state.running
     faults = _strays(
         recorded.storage / "models",
-        f"{{}}/{recorded.experiment.packaging.model_file}",
+        f"{{}}/{recorded.experiment.model_file}",
         named,
         required=named,
         excused=excused,

@@ -58,7 +58,6 @@ class Ledger:
         self.state = SweepState(core)
         self.engine = engine
         self._experiment = experiment
-        self._model_file = experiment.packaging.model_file
         self.follow: Callable[[Record], None] = lambda record: None
         """Told of every record that is on the disk."""
         self._clock = clock
@@ -164,7 +163,7 @@ class Ledger:
         self.check()
         folder = self.storage / "models" / check_name("trial", trial_id)
         tidy(folder, root=self.storage)
-        replace(folder / self._model_file, model, root=self.storage, make=True)
+        replace(folder / self._experiment.model_file, model, root=self.storage, make=True)
         return hashlib.sha256(model).hexdigest()
 
     def named_models(self) -> dict[str, str]:
@@ -174,7 +173,7 @@ class Ledger:
 
     def has_model(self, trial_id: str, digest: str) -> bool:
         """Whether the model with this sha256 (hex) is there, unchanged."""
-        path = self.storage / "models" / trial_id / self._model_file
+        path = self.storage / "models" / trial_id / self._experiment.model_file
         try:
             return sha256_of(path, root=self.storage, most=bounds.TENSORS) == digest
         except OSError:

@@ -91,7 +91,7 @@ def test_words_layout_and_what_computes_nothing_change_no_identity(
         (CONFIG, "\nimport", "\nVERSION = 7\nimport", {"tickets", "xnn"}),
         ("hedgecore/hedging/run.py", "**tested, ", "", {"tickets"}),
         ("hedgecore/insurance/run.py", "**theta,", "", {"xnn"}),
-        ("hedgecore/training/run.py", "{**epoch.row, ", "{", {"tickets", "xnn"}),
+        ("hedgecore/training/run.py", "{**epoch.row(), ", "{", {"tickets", "xnn"}),
     ],
 )
 def test_a_changed_module_changes_the_experiments_that_import_it(

@@ -136,7 +136,7 @@ def test_the_published_encoding_and_split_run_from_beginning_to_end(clustered):
 
 
 def test_the_model_knows_its_trial_and_how_rows_become_inputs(done, preparation, tmp_path):
-    path = tmp_path / XNN.packaging.model_file
+    path = tmp_path / XNN.model_file
     path.write_bytes(done[2])
     with safe_open(path, "pt") as file:
         trial = json.loads(file.metadata()["trial"])
@@ -165,7 +165,7 @@ def test_the_model_measures_distances_to_its_centroids(done, preparation):
 
 def test_what_is_deployed_has_the_layout_of_its_architecture(done, pulled, preparation):
     trial = {"inputs": ["a"], "encoding": {}}
-    deployed = XNN.packaging.deployed(pulled, load(done[2]), trial)
+    deployed = XNN.deployed(pulled, load(done[2]), trial)
     layout = explained_classifier(**deployed.sizes)
     found = {
         name: (str(t.dtype).removeprefix("torch."), tuple(t.shape))
