@@ -56,7 +56,7 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     name="tickets",
     study=TicketStudy,
     trainer=Trainer(
-        prepare=prepare, train=train, reload=restore, assemble=assemble, mismatch=mismatch
+        prepare=prepare, train=train, restore=restore, assemble=assemble, mismatch=mismatch
     ),
     trial_columns={
         "epochs": int,

@@ -72,13 +72,9 @@ def report(mask: Mapping[str, Tensor]) -> list[LayerReport]:
         alive = m.any(dim=1)
         if following is not None and following.shape[1] == m.shape[0]:
             alive = alive & following.any(dim=0)
+        weights, dead_units = int(m.sum()), int((~alive).sum())
         reports.append(
-            LayerReport(
-                name=name,
-                weights=int(m.sum()),
-                total=m.numel(),
-                dead_units=int((~alive).sum()),
-            )
+            LayerReport(name=name, weights=weights, total=m.numel(), dead_units=dead_units)
         )
     return reports
 

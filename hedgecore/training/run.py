@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from hedgecore.fingerprints import tensor_sha256
-from hedgecore.protocols import Json, P, S, Tensors
+from hedgecore.protocols import Json, P, S
 from hedgecore.threads import one_thread
 from hedgecore.training.preparation import ArrayPreparation
 from hedgecore.training.snapshot import BEST, Epoch, best_theta
@@ -72,7 +72,7 @@ class Trainer(Generic[S, P]):
             not train, and a ValueError of one line with the cure where the data cannot be had.
         train: ``train(study, preparation, *, device, resume)``, the :class:`Training` of a trial;
             ``resume`` is what a checkpoint holds, the best parameters as "best.NAME" among it.
-        reload: ``reload(study, *, seed, about, files, base)``, what ``prepare`` returned, its
+        restore: ``restore(study, *, seed, about, files, base)``, what ``prepare`` returned, its
             inputs made again; None where preparing again costs no more.
         assemble: ``assemble(*, seed, about, files, inputs)``, a preparation from all of its parts.
         check_data: refuses by a ConfigError a study whose data ``prepare`` will not find, as far
@@ -82,24 +82,10 @@ class Trainer(Generic[S, P]):
 
     prepare: Callable[..., P]
     train: Callable[..., Training]
-    reload: Callable[..., P] | None = None
+    restore: Callable[..., P] | None = None
     assemble: Callable[..., Any] = ArrayPreparation.assemble
     check_data: Callable[[S], None] = lambda study: None
     mismatch: Callable[[S, P], str | None] = lambda study, preparation: None
-
-    def restore(
-        self,
-        study: S,
-        *,
-        seed: int,
-        about: Json,
-        files: Mapping[str, Tensors],
-        base: P | None = None,
-    ) -> P:
-        """What ``prepare`` returned, from what is stored of it and inputs made again."""
-        if self.reload is None:
-            return self.prepare(study, seed=seed, base=base)
-        return self.reload(study, seed=seed, about=about, files=files, base=base)
 
 
 class TrialRun(Generic[S, P]):
@@ -135,13 +121,14 @@ class TrialRun(Generic[S, P]):
         resume = None
         if checkpoint:
             tensors, about = unpacked(checkpoint)
-            self._began -= float(tensors.pop(_SECONDS))
-            best = best_theta({**tensors, **about.get(_PLAIN, {})})
+            values = {**tensors, **about.get(_PLAIN, {})}
+            self._began -= float(values.pop(_SECONDS))
+            best = best_theta(values)
             # In the order of the network, which a file does not keep: sums over parameters
             # depend on it.
             names = [*(n for n in theta_0 if n in best), *(n for n in best if n not in theta_0)]
             self._theta = {name: best[name] for name in names}
-            resume = {**_best(self._theta), **tensors, **about.get(_PLAIN, {})}
+            resume = {**_best(self._theta), **values}
         self._training = trainer.train(study, preparation, device=device, resume=resume)
         self.facts = self._training.facts
 

@@ -19,13 +19,13 @@ import hedgecore
 from sweeps.experiments import experiment
 
 _CORE = hedgecore.__name__
-_COMPUTING = ("prepare", "train", "reload", "assemble")
+_COMPUTING = ("prepare", "train", "restore", "assemble")
 """Parts of a trainer that numbers follow from."""
 
 _BEFORE_TREES = "27010c572edc6fa15f1182359762cb0d6a4c70907e278cff1f671ce3dd5e404b"
 EQUAL_NUMBERS: Mapping[str, str] = {
-    "62b7e9e3d4e4ee760aa4673c82fa4a5eac31c6fbc344380bafd7085bac415c95": _BEFORE_TREES,
-    "9f45750818869a9081a4bd727216b9105e713ee6cd94b8a3ec4db0bc5d867a47": _BEFORE_TREES,
+    "92fc1ff14f17e2e34258b806f5f0ea089ccb544bee808ffdab0d5a34cf8e6b5a": _BEFORE_TREES,
+    "b18c12bdb6dd8de8ba4f790d6a511e1e59b5576b719e43e8d12e76e5370d400e": _BEFORE_TREES,
 }
 """Identities that code goes by instead of its own, because it computes equal numbers.
 
