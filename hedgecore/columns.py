@@ -100,7 +100,7 @@ class Columns:
 
     Args:
         parameters: ``config/<axis>`` of axes that have a unit or a meaning of their own.
-        losses: ``train_loss`` and ``val_loss`` of an epoch.
+        losses: losses of an epoch, ``val_loss`` last.
         training: the other metrics of an epoch.
         results: facts and test metrics of a trial.
         families: open families of a trial's metrics, which stand behind the results.
@@ -108,7 +108,7 @@ class Columns:
     """
 
     parameters: tuple[Column, ...] = ()
-    losses: tuple[Column, Column]
+    losses: tuple[Column, ...] = (Column("val_loss", float, "", "lower", "validation loss"),)
     training: tuple[Column, ...] = ()
     results: tuple[Column, ...] = ()
     families: tuple[Family, ...] = ()
@@ -123,7 +123,7 @@ class Columns:
             parameters: their names; those of the experiment by default.
             members: names of columns of open families.
         """
-        loss = self.losses[1]
+        loss = self.losses[-1]
         audit = "best validation loss of the whole run of an audited trial, else null"
         return [
             *_IDENTITY,

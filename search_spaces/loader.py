@@ -11,7 +11,7 @@ from search_spaces.blame import blamed
 from search_spaces.conditions import read as read_conditions
 from search_spaces.domains import Domain, Value, read
 from search_spaces.messages import Cure, Places, SpaceError
-from search_spaces.space import EXAMPLE, MOST_AXES, Experiment, SearchSpace
+from search_spaces.space import EXAMPLE, MOST_AXES, SearchSpace
 from search_spaces.yaml_source import parse
 from search_spaces.yaml_text import show
 
@@ -74,7 +74,7 @@ def _build(tree: Mapping[str, object], places: Places, *, name: str, text: str) 
     search = blocks.search(tree, places)
     return SearchSpace(
         # SearchSpace itself refuses every other value.
-        experiment=cast(Experiment, tree["experiment"]),
+        experiment=cast(str, tree["experiment"]),
         space=axes,
         when=when,
         study=study,

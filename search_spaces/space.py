@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, TypeVar
 
 from hedgecore.registry import nearest
-from search_spaces import conditions, synonyms
+from search_spaces import conditions, experiments, synonyms
 from search_spaces.domains import Domain, Grid, Value
 from search_spaces.fields import number
 from search_spaces.messages import Cure, Places
@@ -14,8 +14,6 @@ from search_spaces.search import Search
 from search_spaces.yaml_text import show
 
 V = TypeVar("V")
-
-Experiment = Literal["tickets", "xnn"]
 
 EXAMPLE: Mapping[str, object] = {"lr": {"grid": [1e-3]}}
 """A block ``space`` for the cures of messages."""
@@ -64,7 +62,7 @@ class SearchSpace:
     """A validated space file.
 
     Args:
-        experiment: which trainable it is for.
+        experiment: name of the experiment it is for.
         space: what varies, by axis, in the order of the file.
         study: what is fixed; read-only dicts, lists as tuples. Its keys are checked by the
             study itself.
@@ -79,7 +77,7 @@ class SearchSpace:
         SpaceError: blocks that contradict one another.
     """
 
-    experiment: Experiment
+    experiment: str
     space: Mapping[str, Domain]
     study: Mapping[str, object]
     search: Search
@@ -93,14 +91,13 @@ class SearchSpace:
     def __post_init__(self) -> None:
         object.__setattr__(self, "space", ReadOnly(self.space))
         object.__setattr__(self, "study", frozen(self.study))
-        experiments = get_args(Experiment)
-        if self.experiment not in experiments:
-            near = nearest(str(self.experiment), experiments)
+        if not experiments.is_experiment(self.experiment):
+            names = experiments.names()
+            near = nearest(str(self.experiment), names)
             raise self.places.error(
                 "experiment",
                 f"unknown experiment {show(self.experiment)}; {near}",
-                write=synonyms.choice("experiment", self.experiment, experiments)
-                or experiments[0],
+                write=synonyms.choice("experiment", self.experiment, names) or names[0],
             )
         if not self.space:
             raise self.places.error("space", "is empty; give at least one axis", write=EXAMPLE)

@@ -175,7 +175,7 @@ def _search(planned: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch 
 
 def _check_columns(planned: Plan, ledger: Ledger) -> None:
     """Refuse trials that ended before anybody asked for a number that the search is to see."""
-    computed = planned.experiment.validated(planned.study)
+    computed = planned.experiment.search.validated(planned.study)
     columns = [name for name in planned.objectives if name in computed]
     for trial_id, log in ledger.state.trials.items():
         lacking = [name for name in columns if name not in log.metrics]

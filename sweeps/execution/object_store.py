@@ -74,7 +74,7 @@ def prepare_task(
         if filed is not None:
             preparation = filed.restore(swept_experiment, typed, base)
         else:
-            preparation = swept_experiment.prepare(typed, seed=seed, base=base)
+            preparation = swept_experiment.trainer.prepare(typed, seed=seed, base=base)
     except DivergedError as error:
         wording = swept_experiment.wording
         return f"{wording.baseline} diverged: {error} ({wording.baseline_lr})", {}
@@ -135,7 +135,7 @@ def _assembled(name: str, facts: Facts, *parts: Arrays) -> Preparation:
         for file, tensors in facts.layout.items()
     }
     inputs = {key: view(array) for key, array in arrays.items() if isinstance(key, str)}
-    preparation: Preparation = experiment(name).assemble(
+    preparation: Preparation = experiment(name).trainer.assemble(
         seed=facts.seed, about=facts.about, files=files, inputs=inputs
     )
     return preparation

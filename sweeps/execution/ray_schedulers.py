@@ -44,7 +44,7 @@ def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], Non
     Raises:
         WriteError: the log takes no more.
     """
-    planned, queue, axes = execution.plan, execution.queue, execution.plan.experiment.axes
+    planned, queue, axes = execution.plan, execution.queue, execution.plan.experiment.search.axes
     rule = planned.space.scheduler
     assert rule is not None
     saves = isinstance(rule, Hyperband | Pbt)

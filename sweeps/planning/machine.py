@@ -55,7 +55,7 @@ def check_data(planned: Plan) -> None:
     """
     for trial in planned.preparations.values():
         try:
-            planned.experiment.check_data(trial.study)
+            planned.experiment.trainer.check_data(trial.study)
         except ConfigError as error:
             raise data_error(planned.space, error) from error
 

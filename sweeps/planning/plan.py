@@ -202,7 +202,7 @@ def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, An
         error.problem += f" (trial {label})"
         raise combination_error(space, study, where, error, config) from error
     # The study's own values, so that a 0 written for a real number is 0.0 in every table.
-    axes = experiment(space.experiment).axes
+    axes = experiment(space.experiment).search.axes
     typed = {n: attrgetter(axes.get(n, n))(built) for n in config if n != "seed"}
     seed = int(config.get("seed", 0))
     limit = _limit(space, built)

@@ -79,8 +79,8 @@ def check_metrics(space: SearchSpace) -> None:
     Raises:
         SpaceError: an objective or a metric that is none, or the wrong direction.
     """
-    study, swept_experiment = study_of(space), experiment(space.experiment)
-    candidates, tested = swept_experiment.objectives(study), swept_experiment.tested(study)
+    study, search = study_of(space), experiment(space.experiment).search
+    candidates, tested = search.objectives(study), search.tested(study)
     for name in space.search.objectives:
         if name in candidates:
             continue
@@ -92,7 +92,7 @@ def check_metrics(space: SearchSpace) -> None:
                 f"{name!r} is a test metric, which a search that is judged by it must not see"
             )
         else:
-            problem += swept_experiment.advice(name)
+            problem += search.advice(name)
         others = [other for other in space.search.objectives if other != name]
         write = list(
             dict.fromkeys([*others, *([near] if near else [] if others else ["val_loss"])])
@@ -101,11 +101,11 @@ def check_metrics(space: SearchSpace) -> None:
     rule = space.scheduler
     if rule is None:
         return
-    if rule.metric not in swept_experiment.directions:
-        problem = unknown(rule.metric, swept_experiment.directions, kind="metric")
-        near = suggestion(rule.metric, swept_experiment.directions) or "val_loss"
+    if rule.metric not in search.directions:
+        problem = unknown(rule.metric, search.directions, kind="metric")
+        near = suggestion(rule.metric, search.directions) or "val_loss"
         raise space.places.error(f"scheduler.{rule.kind}.metric", problem, write=near)
-    if rule.mode != (better := swept_experiment.directions[rule.metric]):
+    if rule.mode != (better := search.directions[rule.metric]):
         problem = f"{rule.mode!r} would stop the best by {rule.metric}"
         raise space.places.error(f"scheduler.{rule.kind}.mode", problem, write=better)
 
@@ -113,7 +113,7 @@ def check_metrics(space: SearchSpace) -> None:
 def objectives(space: SearchSpace) -> dict[str, Direction]:
     """What a search improves: which way is better, by column."""
     default = space.scheduler.metric if space.scheduler else "val_loss"
-    directions = experiment(space.experiment).objectives(study_of(space))
+    directions = experiment(space.experiment).search.objectives(study_of(space))
     return {name: directions[name] for name in space.search.objectives or (default,)}
 
 
@@ -122,7 +122,7 @@ def axis_at(space: SearchSpace, path: str) -> str | None:
 
     Another axis than the one being checked may be the one that is wrong.
     """
-    axes = experiment(space.experiment).axes
+    axes = experiment(space.experiment).search.axes
     return next((f"space.{name}" for name in space.space if axes.get(name, name) == path), None)
 
 
@@ -136,7 +136,7 @@ def leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _check_names(space: SearchSpace, study: Study) -> None:
-    short_names = experiment(space.experiment).axes
+    short_names = experiment(space.experiment).search.axes
     names = {*short_names, "seed", *leaves(to_mapping(study))}
     short = {path: name for name, path in short_names.items()}
     for name in space.space:

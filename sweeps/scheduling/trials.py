@@ -150,7 +150,7 @@ class TrialQueue:
         """What a worker needs to know of a trial, as plain data."""
         trial = self.trials[identifier]
         preparation = trial.preparation
-        computed = self.experiment.validated(trial.study)
+        computed = self.experiment.search.validated(trial.study)
         return {
             "trial": {
                 "trial_id": identifier,

@@ -137,7 +137,7 @@ def _read(plan: Plan, name: str) -> _Sweep:
             experiment=manifest["experiment"],
             study=manifest["study"],
             axes=tuple(manifest["space"]),
-            short=plan.experiment.axes,
+            short=plan.experiment.search.axes,
             kind=kind,
             max_t=scheduler[kind]["max_t"] if kind else None,
             columns=columns,
@@ -183,7 +183,7 @@ def _check(plan: Plan, name: str, sweep: _Sweep) -> None:
         path
         for path in leaves(now)
         if path not in free
-        and plan.experiment.matters(path, plan.objectives)
+        and plan.experiment.search.affects(path, plan.objectives)
         and _at(now, path) != _at(then, path)
     ]
     most = plan.space.scheduler.max_t if plan.space.scheduler else None
@@ -215,12 +215,12 @@ def _counts(plan: Plan, sweep: _Sweep, rows: list[Row]) -> bool:
 
 def _config(plan: Plan, sweep: _Sweep, row: Row) -> dict[str, Any]:
     axes = (axis for axis in plan.space.space if axis != "seed")
-    return {axis: sweep.setting(row, plan.experiment.axes.get(axis, axis)) for axis in axes}
+    return {axis: sweep.setting(row, plan.experiment.search.axes.get(axis, axis)) for axis in axes}
 
 
 def _free(plan: Plan) -> set[str]:
     """Paths of the study that the search varies."""
-    return {plan.experiment.axes.get(axis, axis) for axis in plan.space.space}
+    return {plan.experiment.search.axes.get(axis, axis) for axis in plan.space.space}
 
 
 def _at(mapping: Mapping[str, Any], path: str) -> Any:
