@@ -121,18 +121,18 @@ def column(
     """
     searched = EXPERIMENTS if experiment is None else {experiment: tables(experiment)}
     descriptions = None if frame is None else frame.attrs.get("columns")
-    own = descriptions.get(name) if isinstance(descriptions, Descriptions) else None
+    described = descriptions.get(name) if isinstance(descriptions, Descriptions) else None
     entry = _entry(name, searched)
-    if own is None:
+    if described is None:
         if entry is None:
             names = (n for of in searched.values() for columns in of.values() for n in columns)
             raise ColumnError(_unknown(name, names))
         return entry
     return replace(
         entry or Column(name=name, dtype="any", unit="", direction=None, meaning=""),
-        unit=own["unit"],
-        direction=cast(Direction | None, own["better"] or None),
-        meaning=own["meaning"],
+        unit=described["unit"],
+        direction=cast(Direction | None, described["better"] or None),
+        meaning=described["meaning"],
     )
 
 

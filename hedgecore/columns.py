@@ -100,7 +100,7 @@ class Columns:
 
     Args:
         parameters: ``config/<axis>`` of axes that have a unit or a meaning of their own.
-        losses: ``train_loss`` and ``val_loss`` of an epoch.
+        losses: losses of an epoch, ``val_loss`` last.
         training: the other metrics of an epoch.
         results: facts and test metrics of a trial.
         families: open families of a trial's metrics, which stand behind the results.
@@ -108,7 +108,7 @@ class Columns:
     """
 
     parameters: tuple[Column, ...] = ()
-    losses: tuple[Column, Column]
+    losses: tuple[Column, ...] = (Column("val_loss", float, "", "lower", "validation loss"),)
     training: tuple[Column, ...] = ()
     results: tuple[Column, ...] = ()
     families: tuple[Family, ...] = ()
@@ -123,7 +123,7 @@ class Columns:
             parameters: their names; those of the experiment by default.
             members: names of columns of open families.
         """
-        loss = self.losses[1]
+        loss = self.losses[-1]
         audit = "best validation loss of the whole run of an audited trial, else null"
         return [
             *_IDENTITY,
@@ -140,8 +140,8 @@ class Columns:
 
     def epochs(self, parameters: Iterable[str] | None = None) -> list[Column]:
         """Columns of a table of epochs, in order; ``parameters`` as for :meth:`trials`."""
-        own = self._parameters(parameters)
-        return [*_EPOCH, *own, *self.losses, *self.training, *_COURSE]
+        axes = self._parameters(parameters)
+        return [*_EPOCH, *axes, *self.losses, *self.training, *_COURSE]
 
     def member(self, name: str) -> Column:
         """The column ``name`` of a family; without a meaning where no family has it."""
@@ -149,9 +149,9 @@ class Columns:
         return next(filter(None, members), Column(name, float, "", None, ""))
 
     def _parameters(self, names: Iterable[str] | None) -> list[Column]:
-        own = {column.name: column for column in self.parameters}
+        defined = {column.name: column for column in self.parameters}
         return [
-            own.get(name)
+            defined.get(name)
             or Column(name, object, "", None, f"parameter {name.removeprefix('config/')}")
-            for name in (own if names is None else names)
+            for name in (defined if names is None else names)
         ]

@@ -254,14 +254,18 @@ def _scalar(hint: Any, value: Any, key: str) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(key, f"must be finite, got {value}")
         if abs(value) > LARGEST:
-            raise ConfigError(key, f"must lie within {LARGEST:g} of 0, got {_quote(value)}")
+            raise ConfigError(
+                key, f"must lie between -{LARGEST:g} and {LARGEST:g}, got {_quote(value)}"
+            )
         if value and abs(value) < SMALLEST:
-            raise ConfigError(key, f"must be 0 or at least {SMALLEST:g} in size, got {value}")
+            raise ConfigError(
+                key, f"must be 0 or at least {SMALLEST:g} in absolute value, got {value}"
+            )
         return float(value)
     if hint is int and type(value) is float and value.is_integer():
         value = int(value)
     if hint is int and type(value) is int and abs(value) > MOST:
-        raise ConfigError(key, f"must lie within {MOST:,} of 0, got {_quote(value)}")
+        raise ConfigError(key, f"must lie between -{MOST:,} and {MOST:,}, got {_quote(value)}")
     if type(value) is hint:
         return value
     kinds = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}

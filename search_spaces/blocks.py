@@ -39,7 +39,7 @@ def scheduler(tree: Mapping[str, object], places: Places, *, adaptive: bool) -> 
     if not block:
         return None
     if len(block) > 1:
-        problem = f"{', '.join(block)}: only one can judge; keep one"
+        problem = f"{', '.join(block)}: a space has one scheduler; keep one"
         changed = [name for name in block if places.overridden(f"scheduler.{name}")]
         choice = (changed or list(block))[-1 if changed else 0]
         key = f"scheduler.{choice}" if changed else "scheduler"
@@ -47,7 +47,7 @@ def scheduler(tree: Mapping[str, object], places: Places, *, adaptive: bool) -> 
     ((name, settings),) = block.items()
     key = f"scheduler.{name}"
     if settings is None:
-        raise places.error(key, "is empty; scheduler: null is for none", write={})
+        raise places.error(key, "is empty; scheduler: null means none", write={})
     rule, values = SCHEDULERS[name], mapping(key, settings, places)
     if adaptive and rule is Asha:
         # What is proposed one by one never fills the usual block.
@@ -126,9 +126,9 @@ def _unknown_scheduler(name: str, block: Mapping[str, object], places: Places) -
         inner = {k: v for k, v in block.items() if k not in SCHEDULERS}
         keys = {f.name for f in fields(SCHEDULERS[owners[0]])}
         write: object = {owners[0]: {k: v for k, v in inner.items() if k in keys}}
-        problem += f", a key of {owners[0]}"
+        problem += f", which is a key of {owners[0]}"
     else:
-        problem += f"; {nearest(name, SCHEDULERS)}; scheduler: null is for none"
+        problem += f"; {nearest(name, SCHEDULERS)}; scheduler: null means none"
         described = name.lower() in ("type", "name", "algorithm", "kind", "class", "_target_")
         text = str(value).rpartition(".")[2] if described else name
         kind = synonyms.choice("scheduler", text, SCHEDULERS) or "asha"

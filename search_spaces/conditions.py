@@ -106,7 +106,7 @@ def _check(
     conditions: Mapping[str, tuple[Value, ...]],
 ) -> None:
     if other == "seed":
-        problem = "no axis can depend on the seed, which sets nothing but random streams"
+        problem = "no axis can depend on the seed, which only names random streams"
         raise ConditionError(axis, problem)
     if other not in axes:
         problem = f"{show(other)} is not an axis of space; {nearest(other, axes)}"
@@ -118,7 +118,7 @@ def _check(
     domain = axes[other]
     if not (domain.enumerable or isinstance(domain, RandInt)):
         kind = type(domain).__name__.lower()
-        problem = f"{other} ({kind}) meets no number exactly, as a grid or a choice does"
+        problem = f"{other} ({kind}) takes no exact value; depend on a grid, choice or randint"
         raise ConditionError(axis, problem)
     for value in values:
         if not _takes(domain, value):

@@ -55,7 +55,7 @@ def plain_scalar(text: str, tag: str) -> bool | int | float | str | None:
         raise _refusal(text, f"{text} looks like a date")
     if zeros := _LEADING_ZEROS.fullmatch(text):
         decimal = zeros[1] + zeros[2]
-        raise _refusal(text, f"{text} has a leading zero, which elsewhere means octal", decimal)
+        raise _refusal(text, f"{text} has a leading zero, which means octal in YAML 1.1", decimal)
     if kind == "int":
         return _bounded(text, int(text, 0) if len(text) < _MOST_DIGITS else math.inf)
     return _bounded(text, float(text)) if kind == "float" else text

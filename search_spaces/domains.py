@@ -193,7 +193,7 @@ def _read(written: object) -> Domain:
     kind, arguments = _only_item(written)
     if kind not in DOMAINS:
         if isinstance(arguments, Mapping) and any(key in DOMAINS for key in arguments):
-            problem = f"unknown kind {show(kind)}, and an axis below another is written with a dot"
+            problem = f"unknown kind {show(kind)}; an axis below another is written with a dot"
             raise FieldError(problem, write=arguments, target=kind)
         raise ValueError(f"unknown kind {show(kind)}; {nearest(str(kind), DOMAINS)}")
     is_set = kind in ("grid", "choice")
@@ -205,7 +205,7 @@ def _read(written: object) -> Domain:
 
 
 def _mended(written: object) -> object:
-    """The legal domain that ``written`` hardly stands for, as it is written."""
+    """The legal domain that ``written`` probably stands for, as it is written."""
     domain = suggestion(written)
     for candidate in (domain, {"grid": listed(list((domain or {}).values())[:1])}):
         try:
@@ -219,10 +219,10 @@ def _mended(written: object) -> object:
 def _only_item(written: object) -> tuple[str, object]:
     if not isinstance(written, Mapping):
         fixed = written is not None and not isinstance(written, list | tuple)
-        hint = "; what is fixed belongs in study" if fixed else ""
+        hint = "; fixed values belong in study" if fixed else ""
         raise ValueError(f"{show(written)} is not a domain{hint}")
     if not written:
-        raise ValueError(f"{{}} is not a domain, known: {', '.join(DOMAINS)}")
+        raise ValueError(f"{{}} is not a domain; known: {', '.join(DOMAINS)}")
     if len(written) > 1:
         names = show(", ".join(map(str, written)))[1:-1]
         raise ValueError(f"{len(written)} kinds in one domain: {names}; keep one")
@@ -244,7 +244,7 @@ def _scalar(kind: str, item: object) -> Scalar:
     if item is None or isinstance(item, bool | int | float | str):
         return item
     raise FieldError(
-        f"{kind}: {show(item)} is no value",
+        f"{kind}: {show(item)} is not a value",
         "write numbers, text, true, false, null or lists of these",
     )
 

@@ -37,7 +37,7 @@ _LISTED = ("grid", "choice", "values", "gridsearch", "choices", "options", "cate
 
 
 def suggestion(written: object) -> Tree | None:
-    """The domain that ``written`` hardly stands for, as ``{kind: arguments}``; None for no idea.
+    """The domain that ``written`` probably stands for, as ``{kind: arguments}``; None for no idea.
 
     It is not checked: its values may be of several types, or repeated.
     """

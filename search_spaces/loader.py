@@ -11,7 +11,7 @@ from search_spaces.blame import blamed
 from search_spaces.conditions import read as read_conditions
 from search_spaces.domains import Domain, Value, read
 from search_spaces.messages import Cure, Places, SpaceError
-from search_spaces.space import EXAMPLE, MOST_AXES, Experiment, SearchSpace
+from search_spaces.space import EXAMPLE, MOST_AXES, SearchSpace
 from search_spaces.yaml_source import parse
 from search_spaces.yaml_text import show
 
@@ -74,7 +74,7 @@ def _build(tree: Mapping[str, object], places: Places, *, name: str, text: str) 
     search = blocks.search(tree, places)
     return SearchSpace(
         # SearchSpace itself refuses every other value.
-        experiment=cast(Experiment, tree["experiment"]),
+        experiment=cast(str, tree["experiment"]),
         space=axes,
         when=when,
         study=study,
@@ -92,7 +92,7 @@ def _axes(
 ) -> tuple[dict[str, Domain], dict[str, Mapping[str, tuple[Value, ...]]]]:
     """Domains and conditions by axis."""
     if len(block) > MOST_AXES:
-        problem = f"{len(block):,} axes are more than {MOST_AXES}; put what is fixed in study"
+        problem = f"{len(block):,} axes are more than {MOST_AXES}; put fixed values in study"
         raise places.error("space", problem)
     axes: dict[str, Domain] = {}
     when: dict[str, Mapping[str, tuple[Value, ...]]] = {}
@@ -123,15 +123,16 @@ def _check_axis(axis: str, block: Mapping[str, object], places: Places) -> None:
     """Refuses what is no name of an axis."""
     last = axis.rpartition(".")[2]
     if last in changes.BELOW_AN_AXIS:
-        kind = "the condition of an axis" if last == "when" else "a kind of domain"
-        problem = f"{show(last)} is {kind}, which stands below its name"
+        kind = "a condition" if last == "when" else "a kind of domain"
+        problem = f"{show(last)} is {kind} and belongs below the name of an axis"
         outer = axis.rpartition(".")[0] or "lr"
         free = outer not in block and last != "when"
         write: object = {last: block[axis]} if free else Cure.REMOVE
         raise places.error(f"space.{axis}", problem, write=write, target=f"space.{outer}")
     if not _AXIS.fullmatch(axis):
-        cure = "letters, digits, _ and -, with single dots between"
-        problem = f"{show(axis)} is no name for an axis, which has {cure}"
+        problem = (
+            f"{show(axis)} is not a valid axis name; use letters, digits, _, - and single dots"
+        )
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", axis.strip()).strip("_-.")
         free = bool(_AXIS.fullmatch(name)) and name not in block
         target = f"space.{name}" if free else None
@@ -147,7 +148,7 @@ def _check_names(key: str, value: object, places: Places) -> None:
             if "." in name:
                 outer, _, tail = name.partition(".")
                 sibling = value.get(outer)
-                problem = f"{show(name)} has a dot in it"
+                problem = f"{show(name)} contains a dot"
                 write: object = Cure.REMOVE
                 if outer and tail and isinstance(sibling, Mapping | None):
                     write = {**(sibling or {}), tail: item}

@@ -46,7 +46,7 @@ def listed(overrides: Overrides | None) -> dict[str, object] | list[str]:
     if isinstance(overrides, bytes) or not isinstance(overrides, Iterable | None):
         cure = 'write {"search.seed": 1} or ["search.seed=1"]'
         raise TypeError(
-            f"overrides are a mapping or a list of texts, got {show(overrides)}; {cure}"
+            f"overrides must be a mapping or a list of strings, got {show(overrides)}; {cure}"
         )
     return [] if overrides is None else list(overrides)
 
@@ -84,7 +84,7 @@ def apply(
                 marks[".".join(path[:depth])] = place
             if not isinstance(child, dict):
                 parent = ".".join(path[:depth])
-                problem = f"{parent} is {show(child)}, which has no keys; set it whole"
+                problem = f"{parent} is {show(child)}, which has no keys; set its whole value"
                 raise SpaceError.at(place, key, problem, write=value, target=parent)
             node = child
         node[path[-1]] = value
@@ -116,11 +116,11 @@ def _pairs(
         if not equals:
             near = suggestion(text.strip(), {*_FIXED, *marks})
             cure = f"did you mean {near}=VALUE?" if near else "write KEY=VALUE"
-            raise SpaceError(f"{SET} {show(text)[1:-1]}: there is no '=' in it; {cure}")
+            raise SpaceError(f"{SET} {show(text)[1:-1]}: '=' is missing; {cure}")
         key = _checked(SET, key, written, tree)
         if not written.strip():
             cure = f"write {key}=VALUE, or null for none"
-            raise SpaceError.at(SET, key, f"there is no value after '='; {cure}")
+            raise SpaceError.at(SET, key, f"the value after '=' is missing; {cure}")
         yield key, parse(written, file=None, key=(key,)).tree
 
 
@@ -133,7 +133,7 @@ def _checked(place: str, key: str, written: str | None, tree: Mapping[str, objec
     if (at := next(characters.unlike_ascii(key), None)) is not None:
         name, clean = characters.named(key[at]), "".join(map(characters.meant, key))
         clean = clean.replace(" ", "")
-        return _not_a_key(place, key, f"{name} is in the key", clean, written)
+        return _not_a_key(place, key, f"the key contains {name}", clean, written)
     if block not in BLOCKS:
         problem = f"unknown block {show(block)}; {nearest(block, BLOCKS)}"
         return _not_a_key(place, key, problem, _with_block(block, parts, tree), written)
@@ -189,7 +189,7 @@ def _path(place: str, key: str, value: object, tree: Mapping[str, object]) -> tu
         if below in BELOW_AN_AXIS:
             listed = foreign_spellings.values(value)
             whole = {".".join(parts[cut + 1 :]): listed} if below == "when" else listed
-            problem = f"{below} has no keys; set it whole"
+            problem = f"{below} has no keys; set its whole value"
             write: object = whole if listed else Cure.REMOVE
             raise SpaceError.at(place, key, problem, write=write, target=f"{target}.{below}")
         if not isinstance(value, Mapping):

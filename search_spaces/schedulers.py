@@ -73,8 +73,8 @@ class Asha(Judged):
             raise FieldError(problem, write="seed")
         if self.replicates in axes:
             raise FieldError(
-                f"replicates: {self.replicates!r} is in stratify_by too, which would part what "
-                "is judged together",
+                f"replicates: {self.replicates!r} is also in stratify_by, which would separate "
+                "trials that are judged together",
                 write=None,
             )
         whole("block", self.block, at_least=1)
@@ -177,7 +177,7 @@ class Pbt(Judged):
         _check_judged(self)
         axes = names("axes", self.axes, of="axes")
         if not axes:
-            raise FieldError("axes: [] is empty", "name what a copy may change, such as [lr]")
+            raise FieldError("axes: [] is empty", "name axes that a copy may change, such as [lr]")
         if "seed" in axes:
             others = [axis for axis in axes if axis != "seed"]
             problem = "axes: 'seed' names random streams and cannot change"

@@ -45,19 +45,19 @@ class Search:
         if self.num_samples is not None and self.algorithm == "grid":
             raise FieldError(
                 f"num_samples: a grid search tries every point, got {self.num_samples} "
-                "(algorithm: random would draw them)",
+                "(algorithm: random draws samples)",
                 write=Cure.REMOVE,
             )
         if self.num_samples is None and self.adaptive:
-            problem = f"num_samples: is missing, and {self.algorithm} proposes without end"
+            problem = f"num_samples: is missing, and {self.algorithm} would propose without end"
             raise FieldError(problem, write=60)
         whole("delay", self.delay, at_least=1)
         for name, of in (("objectives", "columns"), ("warm_start", "storages")):
             entries = names(name, getattr(self, name), of=of)
             object.__setattr__(self, name, entries)
             if entries and not self.adaptive:
-                problem = f"{name}: {self.algorithm} learns from no outcome"
-                problem += f" (algorithm: {' or '.join(ADAPTIVE)} would)"
+                problem = f"{name}: {self.algorithm} does not learn from outcomes"
+                problem += f" ({' and '.join(ADAPTIVE)} do)"
                 raise FieldError(problem, write=Cure.REMOVE)
 
     @property

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, TypeVar
 
 from hedgecore.registry import nearest
-from search_spaces import conditions, synonyms
+from search_spaces import conditions, experiments, synonyms
 from search_spaces.domains import Domain, Grid, Value
 from search_spaces.fields import number
 from search_spaces.messages import Cure, Places
@@ -14,8 +14,6 @@ from search_spaces.search import Search
 from search_spaces.yaml_text import show
 
 V = TypeVar("V")
-
-Experiment = Literal["tickets", "xnn"]
 
 EXAMPLE: Mapping[str, object] = {"lr": {"grid": [1e-3]}}
 """A block ``space`` for the cures of messages."""
@@ -64,7 +62,7 @@ class SearchSpace:
     """A validated space file.
 
     Args:
-        experiment: which trainable it is for.
+        experiment: name of the experiment it is for.
         space: what varies, by axis, in the order of the file.
         study: what is fixed; read-only dicts, lists as tuples. Its keys are checked by the
             study itself.
@@ -79,7 +77,7 @@ class SearchSpace:
         SpaceError: blocks that contradict one another.
     """
 
-    experiment: Experiment
+    experiment: str
     space: Mapping[str, Domain]
     study: Mapping[str, object]
     search: Search
@@ -93,14 +91,13 @@ class SearchSpace:
     def __post_init__(self) -> None:
         object.__setattr__(self, "space", ReadOnly(self.space))
         object.__setattr__(self, "study", frozen(self.study))
-        experiments = get_args(Experiment)
-        if self.experiment not in experiments:
-            near = nearest(str(self.experiment), experiments)
+        if not experiments.is_experiment(self.experiment):
+            names = experiments.names()
+            near = nearest(str(self.experiment), names)
             raise self.places.error(
                 "experiment",
                 f"unknown experiment {show(self.experiment)}; {near}",
-                write=synonyms.choice("experiment", self.experiment, experiments)
-                or experiments[0],
+                write=synonyms.choice("experiment", self.experiment, names) or names[0],
             )
         if not self.space:
             raise self.places.error("space", "is empty; give at least one axis", write=EXAMPLE)
@@ -150,7 +147,7 @@ class SearchSpace:
                 )
             drawn = search.algorithm != "grid" and not isinstance(domain, Grid)
             if drawn and search.num_samples is None:
-                problem = f"is missing, and {axis} ({kind}) is to be sampled"
+                problem = f"is missing, but {axis} ({kind}) must be sampled"
                 raise self.places.error("search.num_samples", problem, write=20)
         if search.adaptive:
             self._check_proposals()
@@ -159,11 +156,15 @@ class SearchSpace:
         seeds = self.space.get("seed")
         trained = "every proposal is trained at every seed"
         if seeds is not None and not isinstance(seeds, Grid):
-            raise self.places.error("space.seed", trained, write={"grid": [0, 1, 2]})
+            raise self.places.error(
+                "space.seed", f"must be a grid: {trained}", write={"grid": [0, 1, 2]}
+            )
         if "seed" in self.when:
-            raise self.places.error("space.seed.when", trained, write=Cure.REMOVE)
+            raise self.places.error(
+                "space.seed.when", f"must be absent: {trained}", write=Cure.REMOVE
+            )
         if set(self.space) == {"seed"}:
-            problem = "there is nothing to propose beside the seed; add an axis"
+            problem = "no axis besides the seed to propose values for; add one"
             raise self.places.error("space", problem, write=EXAMPLE["lr"], target="space.lr")
 
     def _check_scheduler(self, scheduler: Scheduler) -> None:
@@ -207,14 +208,14 @@ class SearchSpace:
         block = f"scheduler.{scheduler.kind}"
         algorithm, delay = self.search.algorithm, self.search.delay
         if isinstance(scheduler, Pbt):
-            problem = f"changes what {algorithm} proposes; search.algorithm: random goes with it"
+            problem = f"changes what {algorithm} proposes; use it with search.algorithm: random"
             raise self.places.error(block, problem, write="random", target="search.algorithm")
         if isinstance(scheduler, Hyperband):
             problem = f"a proposal of {algorithm} would wait for a bracket that is never filled"
-            problem += "; asha goes with it, or search.algorithm: random"
+            problem += "; use asha, or search.algorithm: random"
             raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
         if isinstance(scheduler, Median | StockAsha):
-            problem = f"tells {algorithm} nothing of how proposals end; asha or null would"
+            problem = f"does not tell {algorithm} how proposals end; use asha or null"
             raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
         # Without strata the first proposals fill a block together, as many as train at a time.
         most, why = (1, "") if scheduler.stratify_by else (delay, f" (search.delay is {delay})")

@@ -29,7 +29,7 @@ def read(space: str | os.PathLike[str]) -> tuple[Path, str]:
     """
     if not isinstance(space, str | os.PathLike) or isinstance(os.fspath(space), bytes):
         cure = "give the path of a YAML file, or the name of a shipped space such as 'tickets'"
-        raise TypeError(f"a space is text or a Path, got {show(space)}; {cure}")
+        raise TypeError(f"a space must be a string or a Path, got {show(space)}; {cure}")
     path = Path(space)
     if not str(space).strip():
         raise SpaceError("the name of the space is empty; give a YAML file, or tickets")
@@ -60,7 +60,7 @@ def _bytes(path: Path) -> bytes:
             near = f", or {path.name}.yaml" if f"{path.name}.yaml" in shipped() else ""
             raise SpaceError(f"{path}: is a directory; give a YAML file in it{near}")
         if not stat.S_ISREG(mode):
-            raise SpaceError(f"{path}: is no regular file; save the space in one")
+            raise SpaceError(f"{path}: is not a regular file; save the space in one")
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(MOST_BYTES + 1)
     finally:

@@ -90,7 +90,7 @@ class _Reader:
             raise self._error(1, self._key, message)
         if (at := characters.hidden(self._text)) is not None:
             name, column = characters.named(self._text[at]), self._column(at)
-            cure = f"{name} at column {column} hides what is written; delete it"
+            cure = f"{name} at column {column} hides part of the text; delete it"
             raise self._error(self._line(at), self._key, cure)
 
     def _check_events(self) -> None:
@@ -113,7 +113,9 @@ class _Reader:
             if depth > MOST_LEVELS:
                 raise self._error(line, self._key, f"nested deeper than {MOST_LEVELS} levels")
             if documents > 1:
-                raise self._error(line, self._key, "a second document begins; keep one a file")
+                raise self._error(
+                    line, self._key, "a second document begins; keep one document per file"
+                )
             if values > MOST_VALUES:
                 cure = "write fewer, or draw them from a range"
                 raise self._error(line, self._key, f"more than {MOST_VALUES} values; {cure}")
@@ -166,7 +168,7 @@ class _Reader:
             )
         if node.style is None and node.value == "<<":
             cure = "write the keys out, or alias the whole mapping"
-            raise self._error(line, path, f"merge keys (<<) are not read; {cure}")
+            raise self._error(line, path, f"merge keys (<<) are not supported; {cure}")
         self._check_tag(node, path)
         key = self._scalar(node, path)
         if not isinstance(key, str):
@@ -186,7 +188,7 @@ class _Reader:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             cure = "remove it and write the value plainly"
             raise self._error(
-                node.start_mark.line + 1, path, f"tag {show(tag)[1:-1]} is not read; {cure}"
+                node.start_mark.line + 1, path, f"tag {show(tag)[1:-1]} is not supported; {cure}"
             )
 
     def _scalar(self, node: yaml.ScalarNode, path: tuple[str, ...]) -> object:
@@ -226,7 +228,7 @@ class _Reader:
             problem = f"{characters.named(character)} at column {self._column(index)}"
             cure = characters.cure(character)
             if self._file:
-                message = f"{problem}; put text that is to hold it in quotes; {cure}"
+                message = f"{problem}; quote text that contains it; {cure}"
                 return self._error(self._line(index), path, message)
             clean = "".join(map(characters.meant, text))
             return self._override(path, problem, clean)

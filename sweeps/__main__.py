@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -62,10 +63,8 @@ def plan_command(
     counted = estimate.estimate(planned, cpus=cpus, rate=rate)
     memory = machine.memory()
     echo_all(machine.lacking(planned, memory=memory, gpus=machine.gpus()))
-    probe = probe and not machine.too_large(planned, memory)
-    probed = estimate.probe(planned) if probe else None
-    if probed:
-        counted = estimate.estimate(planned, probed, cpus=cpus, rate=rate)
+    if probe and not machine.too_large(planned, memory):
+        counted = estimate.estimate(planned, estimate.probe(planned), cpus=cpus, rate=rate)
     echo_all(counted.lines())
 
 
@@ -105,19 +104,13 @@ def plan_command(
 def run_command(
     space: Path,
     storage: Path,
-    overrides: tuple[str, ...],
-    max_concurrent: int | None,
-    address: str | None,
-    insecure: bool,
-    audit: float,
-    hang_after: float | None,
-    allow_mixed: bool,
     budget_hours: float | None,
     budget_cost: float | None,
     cpus: float,
     rate: float | None,
     tensorboard: str | None,
     mlflow: str | None,
+    **arguments: Any,
 ) -> None:
     """Run every trial of SPACE that the storage does not hold yet.
 
@@ -125,23 +118,11 @@ def run_command(
     failed, 1 if some failed and none completed, a model is lost or the sweep broke off, 2 if
     nothing could be run, 128 + n after signal n.
     """
-
-    limited = budget_hours is not None or budget_cost is not None
-    sweep = sweeps.run(
-        space,
-        storage=storage,
-        overrides=overrides,
-        max_concurrent=max_concurrent,
-        address=address,
-        insecure=insecure,
-        audit=audit,
-        hang_after=hang_after,
-        allow_mixed=allow_mixed,
-        budget=Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
-        if limited
-        else None,
-        exporters=exporters(tensorboard=tensorboard, mlflow=mlflow),
-    )
+    budget = None
+    if budget_hours is not None or budget_cost is not None:
+        budget = Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
+    copies = exporters(tensorboard=tensorboard, mlflow=mlflow)
+    sweep = sweeps.run(space, storage=storage, budget=budget, exporters=copies, **arguments)
     ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     with suppress(OSError):  # all is recorded, even if nobody listens any more

@@ -28,6 +28,7 @@ from sweeps.scheduling.rule import engine_of
 from sweeps.scheduling.trials import TrialQueue
 from sweeps.scheduling.warm_start import begun_with
 from sweeps.signals import interruptible
+from sweeps.text import plural
 
 if TYPE_CHECKING:
     from sweeps.scheduling.optuna_search import OptunaSearch
@@ -130,13 +131,7 @@ def run(
             mixed=allow_mixed,
         )
         stored = {key: ledger.preparation(key) for key in planned.preparations}
-        _enter_stored(execution, stored)
-        if queue.finished:
-            display.message("every trial is finished; nothing to run")
-            ledger.copy_manifest()
-            done = True
-        else:
-            done = _execute(execution, stored, display, began)
+        done = _finished(execution, stored) or _execute(execution, stored, display, began)
         if search:
             queue.tell()
             if done:
@@ -170,8 +165,9 @@ def _search(planned: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch 
     outcomes = begun_with(planned, ledger)
     search = search_for(planned, outcomes, ledger.state.proposals)
     if outcomes:
+        count = len(outcomes) - search.skipped
         progress.message(
-            f"warm start: {len(outcomes) - search.skipped} configurations of earlier sweeps"
+            f"warm start: {plural(count, 'configuration')} of earlier sweeps"
             + (f", {search.skipped} outside this space left out" if search.skipped else "")
         )
     return search
@@ -179,7 +175,7 @@ def _search(planned: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch 
 
 def _check_columns(planned: Plan, ledger: Ledger) -> None:
     """Refuse trials that ended before anybody asked for a number that the search is to see."""
-    computed = planned.experiment.validated(planned.study)
+    computed = planned.experiment.search.validated(planned.study)
     columns = [name for name in planned.objectives if name in computed]
     for trial_id, log in ledger.state.trials.items():
         lacking = [name for name in columns if name not in log.metrics]
@@ -190,14 +186,20 @@ def _check_columns(planned: Plan, ledger: Ledger) -> None:
             )
 
 
-def _enter_stored(execution: Execution, stored: Mapping[str, StoredPreparation | None]) -> None:
-    """Enter the trials if every preparation is filed: what they are is known without Ray."""
+def _finished(execution: Execution, stored: Mapping[str, StoredPreparation | None]) -> bool:
+    """Enter the trials if every preparation is filed, which needs no Ray; whether all are done."""
+    queue, ledger = execution.queue, execution.ledger
     facts = {key: preparation.facts for key, preparation in stored.items() if preparation}
     if len(facts) < len(stored):
-        return
-    if execution.ledger.state.manifest is None:
+        return False
+    if ledger.state.manifest is None:
         _keep_manifest(execution, facts)
-    execution.queue.enter(facts)
+    queue.enter(facts)
+    if queue.unfinished or not queue.exhausted:
+        return False
+    execution.message("every trial is finished; nothing to run")
+    ledger.copy_manifest()
+    return True
 
 
 def _execute(

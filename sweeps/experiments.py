@@ -5,17 +5,21 @@ from typing import Any
 
 from hedgecore.experiment import Experiment
 from hedgecore.registry import lookup
+from search_spaces.experiments import GROUP, names
+from sweeps.errors import UsageError
 
 
 @cache
 def experiment(name: str) -> Experiment[Any, Any]:
-    """The experiment that ``experiment: NAME`` of a space means.
+    """The experiment that ``experiment: NAME`` of a space means, built in or of a package.
 
     Raises:
         ValueError: there is none; the message gives the nearest.
+        UsageError: the package that offers it is at fault.
     """
-    instance: Experiment[Any, Any] = lookup(_EXPERIMENTS, name, kind="experiment")()
-    return instance
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]()
+    return lookup(dict.fromkeys(names(), _installed), name, kind="experiment")(name)
 
 
 # Imported only when asked for: a sweep of tickets needs no boosted trees.
@@ -31,4 +35,27 @@ def _xnn() -> Experiment[Any, Any]:
     return XNN
 
 
-_EXPERIMENTS = {"tickets": _tickets, "xnn": _xnn}
+def _installed(name: str) -> Experiment[Any, Any]:
+    """The experiment of the one installed package that has an entry point ``name``."""
+    from importlib.metadata import entry_points
+
+    points = tuple(entry_points(group=GROUP, name=name))
+    if len(points) > 1:
+        packages = " and ".join(sorted(point.dist.name for point in points if point.dist))
+        raise UsageError(f"experiment {name!r} is of {packages}; uninstall all but one")
+    try:
+        loaded = points[0].load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"experiment {name!r} cannot be loaded from {points[0].value} ({error}); "
+            "install its package again"
+        ) from error
+    if not isinstance(loaded, Experiment) or loaded.name != name:
+        raise UsageError(
+            f"{points[0].value} is offered as experiment {name!r} and is no Experiment of that "
+            "name; correct the entry point of its package"
+        )
+    return loaded
+
+
+_BUILT_IN = {"tickets": _tickets, "xnn": _xnn}

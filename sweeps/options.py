@@ -73,9 +73,5 @@ def exporters(*, tensorboard: str | None = None, mlflow: str | None = None) -> l
     from sweeps.monitoring.mlflow import MLflow
     from sweeps.monitoring.tensorboard import TensorBoard
 
-    instances: list[Any] = []
-    if tensorboard is not None:
-        instances.append(TensorBoard(Path(tensorboard).expanduser()))
-    if mlflow is not None:
-        instances.append(MLflow(mlflow, "hedgesweep"))
-    return instances
+    boards = [] if tensorboard is None else [TensorBoard(Path(tensorboard).expanduser())]
+    return [*boards, *([] if mlflow is None else [MLflow(mlflow, "hedgesweep")])]

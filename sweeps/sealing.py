@@ -1,13 +1,11 @@
 """A trained model of a storage as a bundle, with everything that its sweep knows of it."""
 
 import hashlib
-import json
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from safetensors import SafetensorError
-from safetensors.torch import load
 
 from hedgecore.bundle.manifest import Manifest
 from hedgecore.bundle.model import Architectures
@@ -16,6 +14,7 @@ from hedgecore.config import to_mapping
 from hedgecore.experiment import Json, Tensors
 from hedgecore.hedging.deployment import hedging_network
 from hedgecore.insurance.deployment import explained_classifier
+from hedgecore.training.run import unpacked
 from sweeps.errors import UsageError
 from sweeps.journal import bounds
 from sweeps.journal.files import read
@@ -52,9 +51,14 @@ def seal_trial(
     log = recorded.states[core].trials[trial_id]
     study = recorded.plan(log).study
     sha256 = (log.end.model if log.end else None) or ""
+    manifest, deploy = recorded.manifest, recorded.experiment.deployed
+    if deploy is None:
+        raise UsageError(
+            f"models of experiment {manifest['experiment']!r} cannot be sealed: it does not say "
+            "what of them is deployed; give its Experiment a deployed"
+        )
     # Evidence, and what only a training needs, stay in the storage.
-    deployed = recorded.experiment.deployed(study, *_model(recorded, trial_id, sha256))
-    manifest = recorded.manifest
+    deployed = deploy(study, *_model(recorded, trial_id, sha256))
     row = {"trial_id": trial_id, **log.row(live=False)}
     return seal(
         folder,
@@ -102,13 +106,11 @@ def _model(recorded: StoredSweep, trial_id: str, sha256: str) -> tuple[Tensors, 
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UsageError(f"{path} is not the model that the log names; {cure}")
     try:
-        tensors = load(content)
+        return unpacked(content)
     except SafetensorError as error:
         raise UsageError(
             f"{path} is no model, though the log names it; restore the storage from a copy"
         ) from error
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return tensors, json.loads(header.get("__metadata__", {}).get("trial", "{}"))
 
 
 ARCHITECTURES: Architectures = {

@@ -29,6 +29,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
+def first_line(error: BaseException) -> str:
+    """What ``error`` says in its first line, or its name."""
+    message = getattr(error, "strerror", None) or str(error)
+    return (message.splitlines() or [type(error).__name__])[0]
+
+
 def value_text(value: Any) -> str:
     """A value as in YAML, real numbers to six digits."""
     if isinstance(value, list | tuple):

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from search_spaces import SpaceError
@@ -15,6 +15,15 @@ STEPS = 12
 
 class NoCureError(Exception):
     """A message that says nothing to write."""
+
+
+def check_facts(error: SpaceError, place: str, key: str, facts: Sequence[str]) -> None:
+    """Assert that ``error`` is one line on ``key`` at ``place`` that says all ``facts``."""
+    message = str(error)
+    assert len(message.splitlines()) == 1
+    assert message.startswith(f"{place} {key}".strip())
+    assert (error.key or key) == key
+    assert [fact for fact in facts if fact not in message] == []
 
 
 def cured_overrides(overrides: list[str], message: str) -> list[str]:

@@ -155,7 +155,7 @@ def _prepared(name: str, study: Study, seed: int) -> Preparation:
     """Made once for all tests of a process; nothing in it is ever written to."""
     base = study.base_study()
     below = None if base == study else _prepared(name, base, seed)
-    return experiment(name).prepare(study, seed=seed, base=below)
+    return experiment(name).trainer.prepare(study, seed=seed, base=below)
 
 
 def _base(name: str, trial: TrialPlan) -> Preparation | None:

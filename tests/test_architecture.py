@@ -31,10 +31,10 @@ NEVER = {
 LAYERS = {
     "hedgecore": {
         **dict.fromkeys(("errors", "rng", "readings", "registry", "config", "risk"), 0),
-        **dict.fromkeys(("arithmetic", "columns", "experiment", "fingerprints"), 0),
+        **dict.fromkeys(("arithmetic", "columns", "fingerprints", "protocols"), 0),
         **dict.fromkeys(("metrics", "threads"), 0),
         **dict.fromkeys(("market", "training"), 1),
-        **dict.fromkeys(("attacks", "pruning"), 2),
+        **dict.fromkeys(("attacks", "experiment", "pruning"), 2),
         **dict.fromkeys(("hedging", "insurance"), 3),
         **dict.fromkeys(("bundle", "__init__"), 4),
     },

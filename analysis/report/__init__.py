@@ -4,8 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis import schema
-from analysis.load import StorageError, load_manifest, load_trials
+from analysis.load import load_manifest, load_trials
 from analysis.tensors import SweepFiles
 
 
@@ -21,8 +20,7 @@ def report(
         confidence: one-sided level of that, in [0.5, 1).
         folder: for the files.
     Raises:
-        StorageError: the storage cannot be read, or is of an experiment unknown here; or
-            ``folder`` cannot be written.
+        StorageError: the storage cannot be read, or ``folder`` cannot be written.
         schema.ColumnError: a column is missing.
     """
     trials, manifest = load_trials(storage), load_manifest(storage)
@@ -45,8 +43,6 @@ def report(
             folder=folder,
         )
     else:
-        experiments = ", ".join(schema.EXPERIMENTS)
-        raise StorageError(
-            f"{storage / 'manifest.json'} is of experiment {experiment!r}, which has no report; "
-            f"known: {experiments}"
-        )
+        from analysis.report import plain
+
+        plain.report(storage, trials, manifest, console, folder=folder)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hedgecore.experiment import Cost
 from hedgecore.hedging.attack_config import AttackConfig
 from hedgecore.hedging.config import DenseConfig, MarketConfig, RiskConfig
 from hedgecore.hedging.markets import path_bytes
@@ -12,10 +13,10 @@ from hedgecore.hedging.study import TicketStudy
 from hedgecore.training.config import TrainingConfig
 
 
-def kind(study: TicketStudy) -> TicketStudy:
+def timing_key(study: TicketStudy) -> TicketStudy:
     """``study`` with all that takes no time at its default.
 
-    Trials of equal kinds take equally long an epoch.
+    Trials of equal keys take equally long an epoch.
     """
     market, attack = study.market, study.attack
     return TicketStudy(
@@ -54,7 +55,7 @@ def epoch_work(study: TicketStudy) -> float:
     return _step_work(study) * (trained + validated)
 
 
-def assessment_work(study: TicketStudy) -> float:
+def test_work(study: TicketStudy) -> float:
     """Multiply-adds of the tests of one network: clean, under every attack, in every market."""
     market, evaluation = study.market, study.evaluation
     attacked = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
@@ -76,28 +77,38 @@ def stored_bytes(study: TicketStudy) -> int:
     return networks + path_bytes(study) + 4 * (scales + study.market.test_paths)
 
 
-def reduced(kinds: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:
-    """See :meth:`hedgecore.experiment.Experiment.reduced`.
+def reduced(keys: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:
+    """Timing keys of one preparation, made smaller; see :class:`hedgecore.experiment.Cost`.
 
     Batches and chunks stay full: they set the speed of an operation, and the peak of memory.
     """
-    market, evaluation = kinds[0].market, kinds[0].evaluation
-    share = most / max(map(epoch_work, kinds))
+    market, evaluation = keys[0].market, keys[0].evaluation
+    share = most / max(map(epoch_work, keys))
     if share < 1:
-        batches = max(2, int(share * market.train_paths / kinds[0].training.batch_size))
+        batches = max(2, int(share * market.train_paths / keys[0].training.batch_size))
         market = replace(
             market,
-            train_paths=min(market.train_paths, batches * kinds[0].training.batch_size),
+            train_paths=min(market.train_paths, batches * keys[0].training.batch_size),
             val_paths=min(market.val_paths, CHUNK),
         )
-    if assessment_work(kinds[0]) > most:
+    if test_work(keys[0]) > most:
         market = replace(market, test_paths=min(market.test_paths, CHUNK))
         attacked = min(evaluation.attacked_paths or CHUNK, CHUNK)
         evaluation = replace(
             evaluation, steps=min(evaluation.steps, 2), restarts=1, attacked_paths=attacked
         )
     dense = DenseConfig(epochs=1)
-    return [replace(kind, market=market, evaluation=evaluation, dense=dense) for kind in kinds]
+    return [replace(key, market=market, evaluation=evaluation, dense=dense) for key in keys]
+
+
+def trained(study: TicketStudy) -> list[TicketStudy]:
+    """The clean network of a base; to it a network under attack is added."""
+    return [study.shared_study()]
+
+
+def drawn_epochs(study: TicketStudy) -> int:
+    """Epochs that an iterative schedule trains before a ticket is drawn."""
+    return study.pruning.trained_rounds * study.shared_study().training.epochs
 
 
 def _passes(attack: AttackConfig) -> int:
@@ -111,3 +122,16 @@ def _passes(attack: AttackConfig) -> int:
 
 def _step_work(study: TicketStudy) -> float:
     return float(study.market.steps * sum(study.network.weights))
+
+
+COST = Cost(
+    timing_key=timing_key,
+    epoch_work=epoch_work,
+    test_work=test_work,
+    setup_work=path_bytes,  # markets are simulated path by path
+    data_bytes=path_bytes,
+    stored_bytes=stored_bytes,
+    trained=trained,
+    drawn_epochs=drawn_epochs,
+    reduced=reduced,
+)

@@ -11,7 +11,7 @@ _PREFIXES = ("layers.", "mask.", "standardisation.")
 
 
 def deployed(study: TicketStudy, tensors: Tensors, trial: Json) -> Deployed:
-    """See :meth:`hedgecore.experiment.Experiment.deployed`."""
+    """Weights of a trained model; see :class:`hedgecore.experiment.Experiment`."""
     return Deployed(
         architecture="hedging_network",
         sizes={

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.experiment import Json, Tensors
 from hedgecore.fingerprints import tensor_sha256
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.markets import SPLITS
 from hedgecore.market.paths import MarketPaths
+from hedgecore.protocols import Json, Tensors
 from hedgecore.pruning.mask import Parameters
 
 NETWORKS = ("theta_0", "theta_star", "theta_mask", "theta_k")
@@ -72,12 +72,12 @@ class Preparation:
 
     @property
     def about(self) -> Json:
-        """See :class:`hedgecore.experiment.Preparation`."""
+        """See :class:`hedgecore.protocols.Preparation`."""
         return {"dense": asdict(self.dense), "maturity": self.data["train"].maturity}
 
     @property
     def files(self) -> dict[str, Tensors]:
-        """See :class:`hedgecore.experiment.Preparation`."""
+        """See :class:`hedgecore.protocols.Preparation`."""
         interpretation = {_PREFIX + name: value for name, value in self.interpretation.items()}
         networks = {name: getattr(self, name) for name in NETWORKS}
         return {
@@ -88,7 +88,7 @@ class Preparation:
 
     @property
     def inputs(self) -> dict[str, Tensor]:
-        """See :class:`hedgecore.experiment.Preparation`."""
+        """See :class:`hedgecore.protocols.Preparation`."""
         paths = {
             name + part: value
             for name, market in self.data.items()
@@ -98,7 +98,7 @@ class Preparation:
 
     @property
     def columns(self) -> Json:
-        """See :class:`hedgecore.experiment.Preparation`."""
+        """See :class:`hedgecore.protocols.Preparation`."""
         metrics = self.dense.metrics
         placed = [name for name in metrics if "@" in name]
         return {
@@ -109,7 +109,7 @@ class Preparation:
 
     @property
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """See :class:`hedgecore.experiment.Preparation`."""
+        """See :class:`hedgecore.protocols.Preparation`."""
         return self.dense.baselines
 
     def to(self, device: torch.device | str) -> "Preparation":
@@ -142,7 +142,7 @@ class Preparation:
 def assemble(
     *, seed: int, about: Json, files: Mapping[str, Tensors], inputs: Tensors
 ) -> Preparation:
-    """See :meth:`hedgecore.experiment.Experiment.assemble`."""
+    """See :meth:`hedgecore.training.run.Trainer`."""
     data = {
         name: MarketPaths(
             spot=inputs[name + _SPOT],

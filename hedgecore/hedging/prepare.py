@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from hedgecore.experiment import Json, Tensors
 from hedgecore.hedging.baselines import BASELINES, bs_delta_current, hedge
 from hedgecore.hedging.evaluate import evaluate, measured
 from hedgecore.hedging.feature_importance import interpretation
@@ -18,6 +17,7 @@ from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.train import parameters_after, train
 from hedgecore.market.paths import MarketPaths
+from hedgecore.protocols import Json, Tensors
 from hedgecore.pruning.mask import Parameters
 from hedgecore.rng import stream
 from hedgecore.training.convergence import epochs_to_criterion
@@ -85,15 +85,7 @@ def restore(
     files: Mapping[str, Tensors],
     base: Preparation | None = None,
 ) -> Preparation:
-    """What :func:`prepare` returned, from what is filed of it and markets simulated again.
-
-    Args:
-        study: as :func:`prepare` got it.
-        seed: likewise.
-        about: :attr:`Preparation.about`.
-        files: :attr:`Preparation.files`.
-        base: the preparation of ``study.base_study()``, whose markets are the same.
-    """
+    """What :func:`prepare` returned, from what is filed of it and markets simulated again."""
     fields = filed(about, files)
     if base is not None:
         return replace(base, **fields)
@@ -103,6 +95,17 @@ def restore(
     problem = HedgingProblem.of(study, standardisation)
     data |= transferred(problem, fields["theta_star"], data["test"], seed=seed)
     return Preparation(seed=seed, data=data, standardisation=standardisation, **fields)
+
+
+def mismatch(study: TicketStudy, preparation: Preparation) -> str | None:
+    """What of a restored preparation does not come out again; None if all does."""
+    problem = HedgingProblem.of(study.shared_study(), preparation.standardisation)
+    metrics, pnl = evaluate(
+        problem, preparation.theta_star, preparation.data, seed=preparation.seed
+    )
+    if metrics == preparation.dense.metrics and torch.equal(pnl, preparation.dense_pnl):
+        return None
+    return "holds a theta_star that does not give the metrics of facts.json"
 
 
 def initial(

@@ -25,7 +25,7 @@ CHUNK = 4096
 
 
 class Scene(NamedTuple):
-    """A market, and what the hedge is told of it.
+    """A market, and what the hedge observes of it.
 
     Args:
         spot: prices, which P&L and payoff follow.

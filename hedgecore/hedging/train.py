@@ -1,11 +1,11 @@
 """Training one hedge, as a generator: ask for the next epoch, or stop asking."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count, islice
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from hedgecore.rng import stream
 from hedgecore.training.config import TrainingConfig
 from hedgecore.training.convergence import finite
 from hedgecore.training.schedule import Schedule
-from hedgecore.training.snapshot import Snapshot, TrainingState
+from hedgecore.training.snapshot import Epoch, TrainingState
 
 # What may be compared between trials, and which way is better.
 DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
@@ -34,7 +34,7 @@ DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EpochMetrics:
+class EpochMetrics(Epoch):
     """One epoch: risks in currency, those of validation on pooled paths at the optimal y.
 
     ``val_loss`` is what the best epoch is selected by: the clean risk, or its declared mixture
@@ -54,14 +54,6 @@ class EpochMetrics:
     lr: float
     grad_norm: float
     best: bool
-    theta: Mapping[str, Tensor] = field(repr=False, compare=False)
-    """The best parameters so far, with exact zeros where the mask is False."""
-    snapshot: Callable[[], Snapshot] = field(repr=False, compare=False)
-    """What :func:`train` needs to go on from here; call it before asking for the next epoch."""
-
-    def row(self) -> dict[str, Any]:
-        """The plain numbers, by column."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
 
 
 def train(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from hedgecore.experiment import Cost
 from hedgecore.insurance.config import (
     BaselineConfig,
     DataConfig,
@@ -25,10 +26,10 @@ _MEASURED, _EXPLAINED = 1e5, 5e3
 _ENCODED = 400
 
 
-def kind(study: XnnStudy) -> XnnStudy:
+def timing_key(study: XnnStudy) -> XnnStudy:
     """``study`` with all that takes no time at its default.
 
-    Trials of equal kinds take equally long an epoch.
+    Trials of equal keys take equally long an epoch.
     """
     explanation, evaluation, baseline = study.explanation, study.evaluation, study.baseline
     pulled = ExplanationConfig(
@@ -103,15 +104,15 @@ def stored_bytes(study: XnnStudy) -> int:
     return data_bytes(study) + clusters + test * (predictions + raw) + 8 * _weights(study)
 
 
-def reduced(kinds: Sequence[XnnStudy], *, most: float) -> list[XnnStudy]:
-    """See :meth:`hedgecore.experiment.Experiment.reduced`.
+def reduced(keys: Sequence[XnnStudy], *, most: float) -> list[XnnStudy]:
+    """Timing keys of one preparation, made smaller; see :class:`hedgecore.experiment.Cost`.
 
     Batches stay full: they set the speed of a step. Trees are few, as their time is linear.
     """
-    data, baseline = kinds[0].data, kinds[0].baseline
-    share = most / max(map(epoch_work, kinds))
+    data, baseline = keys[0].data, keys[0].baseline
+    share = most / max(map(epoch_work, keys))
     if share < 1 and data.path is None:
-        full = max(kind.training.batch_size for kind in kinds)
+        full = max(key.training.batch_size for key in keys)
         least = round(2 * full / _SHARES[data.split][0])
         data = replace(data, rows=min(data.rows, max(100, least, int(share * data.rows))))
     few = BaselineConfig(
@@ -120,9 +121,27 @@ def reduced(kinds: Sequence[XnnStudy], *, most: float) -> list[XnnStudy]:
         classifier_rounds=min(baseline.classifier_rounds, 5),
         folds=2,
     )
-    return [replace(kind, data=data, baseline=few) for kind in kinds]
+    return [replace(key, data=data, baseline=few) for key in keys]
+
+
+def trained(study: XnnStudy) -> list[XnnStudy]:
+    """The plain network of a base; other preparations only add centroids."""
+    shared = study.shared_study()
+    return [shared] if shared == study.base_study() else []
 
 
 def _weights(study: XnnStudy) -> int:
     widths = (_INPUTS[study.data.encoding], *study.network.hidden, CLASSES)
     return sum(inputs * outputs for inputs, outputs in pairwise(widths))
+
+
+COST = Cost(
+    timing_key=timing_key,
+    epoch_work=epoch_work,
+    test_work=test_work,
+    setup_work=setup_work,
+    data_bytes=data_bytes,
+    stored_bytes=stored_bytes,
+    trained=trained,
+    reduced=reduced,
+)

@@ -10,7 +10,7 @@ _PREFIXES = ("layers.", "encoding.", "centroids.")
 
 
 def deployed(study: XnnStudy, tensors: Tensors, trial: Json) -> Deployed:
-    """See :meth:`hedgecore.experiment.Experiment.deployed`."""
+    """Weights of a trained model; see :class:`hedgecore.experiment.Experiment`."""
     selection = {name: value for name, value in tensors.items() if name.startswith(_PREFIXES)}
     weights = (selection[f"layers.{i}.weight"] for i in range(len(study.network.hidden) + 1))
     axes, columns = selection["encoding.axes"].shape

@@ -7,12 +7,12 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from hedgecore.experiment import Json, Tensors
 from hedgecore.fingerprints import tensor_sha256
 from hedgecore.insurance.data.applicants import SPLITS
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 from hedgecore.insurance.xnn.alignment import Landmarks
 from hedgecore.insurance.xnn.train import Rows
+from hedgecore.protocols import Json, Tensors
 
 # What every trial tells of the plain network of its seed, as plain_val_loss and so on.
 _CARRIED = ("val_loss", "cross_entropy", "accuracy", "kappa", "kappa_expected", "macro_f1", "ece")
@@ -88,10 +88,3 @@ class XnnPreparation:
         if not COLUMNS[name].text:
             return values.astype(np.float64)
         return np.array(list(COLUMNS[name].levels))[values.astype(np.int64)]
-
-
-def assemble(
-    *, seed: int, about: Json, files: Mapping[str, Tensors], inputs: Tensors
-) -> XnnPreparation:
-    """See :meth:`hedgecore.experiment.Experiment.assemble`."""
-    return XnnPreparation(seed=seed, about=about, files=files, inputs=inputs)

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hedgecore.experiment import Json, Tensors
 from hedgecore.insurance.clusters.centroids import (
     Centroids,
     Whitening,
@@ -23,6 +22,7 @@ from hedgecore.insurance.evaluation.scores import scores
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import initialise, probabilities
 from hedgecore.insurance.xnn.train import EpochMetrics, train
+from hedgecore.protocols import Json, Tensors
 from hedgecore.rng import numpy_stream, stream
 from hedgecore.threads import one_thread
 
@@ -80,13 +80,6 @@ def restore(
 ) -> XnnPreparation:
     """What :func:`prepare` returned, its rows encoded again and its distances measured again.
 
-    Args:
-        study: as :func:`prepare` got it.
-        seed: likewise.
-        about: of the preparation.
-        files: likewise.
-        base: the preparation of ``study.base_study()``, if there is one: what it has is taken
-            from it.
     Raises:
         ValueError: the table cannot be had.
     """
@@ -99,6 +92,15 @@ def restore(
         files={**(files if base is None else base.files), "clusters": clusters},
         inputs={**inputs, **_distances(clusters, inputs)},
     )
+
+
+def mismatch(study: XnnStudy, preparation: XnnPreparation) -> str | None:
+    """What of a restored preparation does not come out again; None if all does."""
+    test = preparation.rows("test")
+    metrics = scores(probabilities(preparation.theta_star, test.x), test.y.numpy())
+    if metrics == preparation.baselines["plain"]:
+        return None
+    return "holds a theta_star that does not give the metrics of facts.json"
 
 
 def initial(study: XnnStudy, inputs: Tensors, *, seed: int) -> dict[str, Tensor]:

@@ -96,7 +96,7 @@ def find_mask(
     }
     for level in levels(sparsity, chosen.rounds):
         # A level that an earlier mask has passed is skipped; the last speaks up if it is one.
-        if level < sparsity and keep_count(masks.total(mask), level) >= masks.kept(mask):
+        if level < sparsity and keep_count(masks.total(mask), level) >= masks.weights(mask):
             continue
         scores = chosen.score(masks.apply(parameters, mask), mask, loss=loss, generator=generator)
         mask = best(scores, sparsity=level, scope=scope, min_kept=min_kept, within=mask)
@@ -221,7 +221,7 @@ def random_like_magnitude(
     scores = {}
     for name, mask in within.items():
         values = parameters[name].detach().abs()
-        order = torch.randperm(masks.kept({name: mask}), generator=generator).to(values.device)
+        order = torch.randperm(masks.weights({name: mask}), generator=generator).to(values.device)
         scores[name] = values.masked_scatter(mask, values[mask][order])
     return scores
 

@@ -15,14 +15,14 @@ class LayerReport:
     """One layer of a mask. A unit is dead if no weight leads into it, or none leads out of it."""
 
     name: str
-    kept: int
+    weights: int
     total: int
     dead_units: int
 
     @property
     def sparsity(self) -> float:
         """Share of the layer's weights that are removed."""
-        return 1 - self.kept / self.total
+        return 1 - self.weights / self.total
 
 
 def prunable(parameters: Parameters, *, exclude: tuple[str, ...] = ()) -> list[str]:
@@ -49,7 +49,7 @@ def apply(parameters: Parameters, mask: Mapping[str, Tensor]) -> dict[str, Tenso
     return {name: p * mask[name] if name in mask else p for name, p in parameters.items()}
 
 
-def kept(mask: Mapping[str, Tensor]) -> int:
+def weights(mask: Mapping[str, Tensor]) -> int:
     """How many weights ``mask`` keeps."""
     return sum(int(m.sum()) for m in mask.values())
 
@@ -61,7 +61,7 @@ def total(mask: Mapping[str, Tensor]) -> int:
 
 def sparsity(mask: Mapping[str, Tensor]) -> float:
     """Share of the covered weights that ``mask`` removes."""
-    return 1 - kept(mask) / total(mask)
+    return 1 - weights(mask) / total(mask)
 
 
 def report(mask: Mapping[str, Tensor]) -> list[LayerReport]:
@@ -72,10 +72,9 @@ def report(mask: Mapping[str, Tensor]) -> list[LayerReport]:
         alive = m.any(dim=1)
         if following is not None and following.shape[1] == m.shape[0]:
             alive = alive & following.any(dim=0)
+        weights, dead_units = int(m.sum()), int((~alive).sum())
         reports.append(
-            LayerReport(
-                name=name, kept=int(m.sum()), total=m.numel(), dead_units=int((~alive).sum())
-            )
+            LayerReport(name=name, weights=weights, total=m.numel(), dead_units=dead_units)
         )
     return reports
 

@@ -1,14 +1,34 @@
 """The state of a training between two epochs, from which its rest follows to the last bit."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
 Snapshot = dict[str, Tensor]
 """Contiguous CPU tensors that share no memory, by name; safetensors can store them as they are."""
+BEST = "best."
+"""Prefix of the best parameters so far in a snapshot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """One epoch of a training; an experiment adds its columns as fields, in their order.
+
+    ``epoch`` (from 1), ``val_loss`` and ``best`` (whether that is the lowest so far) are of them.
+    """
+
+    theta: Mapping[str, Any] = field(repr=False, compare=False)
+    """The best parameters so far."""
+    snapshot: Callable[[], Mapping[str, Any]] = field(repr=False, compare=False)
+    """All that later epochs depend on; call it before asking for the next epoch."""
+
+    def row(self) -> dict[str, Any]:
+        """The plain numbers, by column."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -101,15 +121,13 @@ class TrainingState:
             for moment, value in self.optimiser.state[p].items()
         }
         theta = {f"theta.{name}": p for name, p in self.theta.items()}
-        return theta | moments | {f"best.{name}": p for name, p in self.best_theta.items()}
+        return theta | moments | {BEST + name: p for name, p in self.best_theta.items()}
 
 
-def best_theta(snapshot: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def best_theta(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """The best parameters so far: what a training that has nothing left to do has found."""
     return {
-        name.removeprefix("best."): value
-        for name, value in snapshot.items()
-        if name.startswith("best.")
+        name.removeprefix(BEST): value for name, value in snapshot.items() if name.startswith(BEST)
     }
 
 

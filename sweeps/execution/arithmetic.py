@@ -46,7 +46,7 @@ def check_arithmetic(
                 "start anew in another --storage, or give --allow-mixed, which records it in the "
                 "rows"
             )
-    elif experiment.doubt(from_mapping(experiment.study, trial["study"]), preparation):
+    elif experiment.trainer.mismatch(from_mapping(experiment.study, trial["study"]), preparation):
         raise OtherArithmeticError(
             f"the worker on {host} does not come to the recorded numbers of the baseline although "
             "its arithmetic is the recorded one: its memory or its libraries are at fault; repair "

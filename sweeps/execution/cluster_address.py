@@ -5,6 +5,7 @@ import socket
 from ray._private import services
 
 from sweeps.errors import UsageError
+from sweeps.text import first_line
 
 _TIMEOUT = 3.0  # seconds for a connection, and for each part of an answer
 # What a client of HTTP/2 begins with: its preface, and settings that change nothing.
@@ -36,7 +37,7 @@ def joinable(address: str) -> str:
         # Of a loopback address Ray makes that of the machine.
         other = f", which Ray takes for {endpoint}" if endpoint not in (None, address) else ""
         raise UsageError(
-            f"no Ray cluster at {address!r}{other} ({_first_line(error)}); start one with "
+            f"no Ray cluster at {address!r}{other} ({first_line(error)}); start one with "
             "'ray start --head', or leave out --address"
         ) from error
     if not services.find_node_ids():
@@ -58,8 +59,3 @@ def _greet(host: str, port: int) -> None:
         answer = connection.recv(9)  # the head of a frame: length, type, flags, stream
     if len(answer) < 4 or answer[3] != _SETTINGS:
         raise ConnectionError("what answers there is no Ray")
-
-
-def _first_line(error: Exception) -> str:
-    message = getattr(error, "strerror", None) or str(error)
-    return (message.splitlines() or [type(error).__name__])[0]

@@ -29,32 +29,18 @@ _PATIENCE = 6.0  # seconds in which the sweep can end in order; Ray takes 3 of t
 
 
 @contextmanager
-def watched() -> Iterator[None]:
+def watched(*, starting: bool = False) -> Iterator[None]:
     """End what runs inside as soon as this node's raylet or the cluster's GCS is dead.
 
     What cannot be interrupted because it waits for Ray ends with this process: one line, status 1.
 
+    Args:
+        starting: whether Ray starts inside, and nobody listens yet: then by its processes, which
+            are children of this one.
     Raises:
         SweepError: one of them has died.
     """
-    with _ended_by(_Endpoints().loss):
-        yield
-
-
-@contextmanager
-def watched_start() -> Iterator[None]:
-    """The same while Ray starts here, and nobody listens yet: by its processes, our children.
-
-    Raises:
-        SweepError: one of them has died.
-    """
-    with _ended_by(_Children().loss):
-        yield
-
-
-@contextmanager
-def _ended_by(loss: Callable[[], str | None]) -> Iterator[None]:
-    watch = _Watch(loss)
+    watch = _Watch((_Children() if starting else _Endpoints()).loss)
     watch.start()
     try:
         yield

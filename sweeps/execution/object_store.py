@@ -22,6 +22,7 @@ from hedgecore.training.convergence import DivergedError
 from sweeps.errors import PreparationError, UsageError
 from sweeps.experiments import experiment
 from sweeps.journal.preparations import Facts, StoredPreparation
+from sweeps.text import first_line
 
 # An input, or a file and a tensor in it.
 Arrays = dict[str | tuple[str, str], np.ndarray]
@@ -43,7 +44,7 @@ class SharedPreparation:
 
     def fetch(self) -> Preparation:
         """The preparation on this node; its tensors are views of the object store, not copies."""
-        return _assembled(self.name, self.facts, _merged(*ray.get(list(self.arrays))))
+        return _assembled(self.name, self.facts, *ray.get(list(self.arrays)))
 
 
 @ray.remote(num_cpus=1, num_returns=2)
@@ -73,7 +74,7 @@ def prepare_task(
         if filed is not None:
             preparation = filed.restore(swept_experiment, typed, base)
         else:
-            preparation = swept_experiment.prepare(typed, seed=seed, base=base)
+            preparation = swept_experiment.trainer.prepare(typed, seed=seed, base=base)
     except DivergedError as error:
         wording = swept_experiment.wording
         return f"{wording.baseline} diverged: {error} ({wording.baseline_lr})", {}
@@ -108,7 +109,7 @@ def collect(
         arrays_copy = ray.put(ray.get(arrays))
         return SharedPreparation(name, outcome, (*(base.arrays if base else ()), arrays_copy))
     except RayError as error:
-        raise PreparationError(f"{key}: {str(error).splitlines()[0]}") from error
+        raise PreparationError(f"{key}: {first_line(error)}") from error
 
 
 def _arrays(preparation: Preparation) -> Arrays:
@@ -127,17 +128,14 @@ def _same(array: np.ndarray, other: np.ndarray | None) -> bool:
     )
 
 
-def _merged(*parts: Arrays) -> Arrays:
-    return {key: array for part in parts for key, array in part.items()}
-
-
-def _assembled(name: str, facts: Facts, arrays: Arrays) -> Preparation:
+def _assembled(name: str, facts: Facts, *parts: Arrays) -> Preparation:
+    arrays = {key: array for part in parts for key, array in part.items()}
     files = {
         file: {tensor: view(arrays[file, tensor]) for tensor in tensors}
         for file, tensors in facts.layout.items()
     }
     inputs = {key: view(array) for key, array in arrays.items() if isinstance(key, str)}
-    preparation: Preparation = experiment(name).assemble(
+    preparation: Preparation = experiment(name).trainer.assemble(
         seed=facts.seed, about=facts.about, files=files, inputs=inputs
     )
     return preparation

@@ -16,10 +16,11 @@ from sweeps.errors import SweepError, UsageError
 from sweeps.execution.authentication import authentication
 from sweeps.execution.cluster_address import joinable
 from sweeps.execution.job_config import Job
-from sweeps.execution.liveness import SAFE, watched, watched_start
+from sweeps.execution.liveness import SAFE, watched
 from sweeps.execution.session_folder import INNER_FOLDER, session_folder
 from sweeps.exits import message_if_aborted
 from sweeps.signals import handler_restored
+from sweeps.text import first_line
 
 _ABORTED = f"error: Ray has ended this process, or it was killed; {SAFE}"
 # Read by Ray's processes when they start, and by none of its modules when it is imported: a Ray
@@ -67,13 +68,13 @@ def runtime(
                 "address": joinable(address),
                 "runtime_env": {"py_modules": _packages()},
             }
-        variables: dict[str, str | None] = {**defaults(STARTING), **_PACE}
-        variables |= {"PYTHONBREAKPOINT": None}  # which Ray sets for its own debugger
-        closing.enter_context(environment(variables if address is None else variables | _JOINING))
+        variables = defaults(STARTING) | _PACE | ({} if address is None else _JOINING)
+        # The last one Ray sets for its own debugger.
+        closing.enter_context(environment({**variables, "PYTHONBREAKPOINT": None}))
         closing.enter_context(authentication(address, insecure=insecure))
         closing.callback(ray.shutdown)
         # Ray sets one of its own, which says nothing.
-        with handler_restored(signal.SIGTERM), watched_start():
+        with handler_restored(signal.SIGTERM), watched(starting=True):
             _start(address, options)
         closing.enter_context(watched())
         yield
@@ -110,7 +111,7 @@ def _failure(address: str | None, error: BaseException) -> UsageError | SweepErr
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
     messages = "\n".join(map(str, causes))
-    first = (str(error).splitlines() or [type(error).__name__])[0]
+    first = first_line(error)
     if address is None:
         return SweepError(f"Ray could not start on this machine ({first}); try it again")
     if "AuthToken" in messages or "authentication token" in messages:

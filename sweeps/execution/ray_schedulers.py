@@ -44,7 +44,7 @@ def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], Non
     Raises:
         WriteError: the log takes no more.
     """
-    planned, queue = execution.plan, execution.queue
+    planned, queue, axes = execution.plan, execution.queue, execution.plan.experiment.search.axes
     rule = planned.space.scheduler
     assert rule is not None
     saves = isinstance(rule, Hyperband | Pbt)
@@ -59,7 +59,7 @@ def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], Non
             open_run=open_run,
             saves=saves,
             rule=rule,
-            axes=dict(planned.experiment.axes),
+            paths={axis: axes.get(axis, axis) for axis in getattr(rule, "axes", ())},
         ),
         asdict(execution.resources),
     )
@@ -170,12 +170,15 @@ class SteadyHyperBand(HyperBandScheduler):
 
 
 def _trial(
-    config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any, axes: Mapping[str, str]
+    config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any, paths: Mapping[str, str]
 ) -> None:
     """Train one trial, an epoch a report, from where Tune last saved it."""
-    job, worker, epoch, content = config["job"], SegmentWorker(open_run), 0, None
-    if isinstance(rule, Pbt):
-        job = _perturbed(job, {axis: axes.get(axis, axis) for axis in rule.axes})
+    job, worker, epoch, content = (
+        _perturbed(config["job"], paths),
+        SegmentWorker(open_run),
+        0,
+        None,
+    )
     if saved := tune.get_checkpoint():
         with saved.as_directory() as folder:
             epoch = int((Path(folder) / "epoch").read_text())
@@ -201,11 +204,11 @@ def _trial(
             return
 
 
-def _perturbed(job: Mapping[str, Any], axes: Mapping[str, str]) -> dict[str, Any]:
-    """``job`` with its study at the values that PBT has given to its axes."""
+def _perturbed(job: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    """``job`` with its study at the values that PBT has given to axes, by their ``paths``."""
     trial = job["trial"]
     study = trial["study"]
-    for axis, path in axes.items():
+    for axis, path in paths.items():
         study = replaced(study, path, trial["config"][axis])
     return {**job, "trial": {**trial, "study": study}}
 

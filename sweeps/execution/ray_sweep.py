@@ -147,7 +147,7 @@ def _prepare(
             shared[key] = preparation
             if stored[key] is None:
                 execution.ledger.keep_preparation(key, preparation.facts, preparation.fetch())
-            description = planned.experiment.told(preparation.facts.about)
+            description = planned.experiment.wording.describe_preparation(preparation.facts.about)
             message(f"{key}: {description}, {duration(time.monotonic() - began)}")
     finally:
         for facts in waiting:

@@ -149,8 +149,8 @@ def _made_again(
     except UsageError as error:
         yield f"cannot be had again: {error}"
         return
-    if doubt := experiment.doubt(plan.study, preparation):
-        yield doubt
+    if mismatch := experiment.trainer.mismatch(plan.study, preparation):
+        yield mismatch
 
 
 def _filed(recorded: StoredSweep, key: str) -> StoredPreparation | str:

@@ -119,7 +119,7 @@ def train_again(recorded: StoredSweep, trial: str) -> tuple[Replay, bytes | None
     log = recorded.states[core].trials[full_id]
     plan = recorded.plan(log)
     workers_lost = full_id in recorded.states[core].workers_lost
-    computed = recorded.experiment.validated(plan.study)
+    computed = recorded.experiment.search.validated(plan.study)
     end = None if workers_lost else log.end
     job = _job(full_id, log, plan, end)
     job["columns"] = [name for name in (end.metrics if end else ()) if name in computed]

@@ -1,15 +1,16 @@
 """Identity of the code that computes a trial: equal identities, equal numbers.
 
-It is the hash of the syntax trees of every module that the experiment imports, directly or not,
-without docstrings, comments and layout, and of the tables that lie beside these modules. So a
-reworded docstring, or a change in another experiment, leaves stored trials valid.
+It is the hash of the syntax trees of every module that the study and the trainer of the experiment
+import, directly or not, without docstrings, comments and layout, and of the tables that lie beside
+these modules. So a reworded docstring or text, another estimate of costs, or a change in another
+experiment, leaves stored trials valid.
 """
 
 import ast
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,13 @@ import hedgecore
 from sweeps.experiments import experiment
 
 _CORE = hedgecore.__name__
-# Modules of this name describe columns of tables, and compute nothing.
-_DESCRIPTION = "columns"
+_COMPUTING = ("prepare", "train", "restore", "assemble")
+"""Parts of a trainer that numbers follow from."""
 
 _BEFORE_TREES = "27010c572edc6fa15f1182359762cb0d6a4c70907e278cff1f671ce3dd5e404b"
 EQUAL_NUMBERS: Mapping[str, str] = {
-    "f1d8388bbfc24e3d9593d097017f91b251b8a83655b5f6e73830c9ca59c7dd1d": _BEFORE_TREES,
-    "08e48af07f7602f486284437de28c342e9de1d17783ccf2711f398aa55b5f60b": _BEFORE_TREES,
+    "7c7c99dc68fceda07bcd8b5406dce864526efdd4934818cc86c2c3e707667bd1": _BEFORE_TREES,
+    "2e9627f71355afc638dda1d4fb1d5b85ce44facbb0f9c8561f0cbb0876c501d0": _BEFORE_TREES,
 }
 """Identities that code goes by instead of its own, because it computes equal numbers.
 
@@ -52,19 +53,20 @@ def tree_hash(name: str) -> str:
 
 
 def modules(name: str) -> dict[str, Path]:
-    """Every module that the experiment ``name`` imports, itself included, with its file.
+    """Every module that the experiment ``name`` computes by, with its file.
 
-    Of other packages than hedgecore and that of the experiment none is listed: their versions
-    stand in the manifest.
+    Of other packages than hedgecore and those of its trainer none is listed: their versions stand
+    in the manifest.
     """
-    first = type(experiment(name)).__module__
-    packages = {_CORE, first.partition(".")[0]}
+    traced = experiment(name)
+    parts = [getattr(traced.trainer, part) for part in _COMPUTING]
+    parts = [part.func if isinstance(part, partial) else part for part in parts if part]
+    waiting = [part.__module__ for part in (traced.study, type(traced.trainer), *parts)]
+    packages = {_CORE, *(module.partition(".")[0] for module in waiting)}
     module_files: dict[str, Path] = {}
-    waiting = [first]
     while waiting:
         module = waiting.pop()
-        other = module.partition(".")[0] not in packages
-        if module in module_files or other or module.rpartition(".")[2] == _DESCRIPTION:
+        if module in module_files or module.partition(".")[0] not in packages:
             continue
         if file := _file(module):
             module_files[module] = file

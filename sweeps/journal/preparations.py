@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +169,12 @@ class StoredPreparation:
             UsageError: the data cannot be had, or is not what it was where the study was
                 prepared.
         """
+        restore = experiment.trainer.prepare
+        if experiment.trainer.restore:
+            stored_parts = {"about": self.facts.about, "files": self.files}
+            restore = partial(experiment.trainer.restore, **stored_parts)
         try:
-            preparation: Preparation = experiment.restore(
-                study, seed=self.facts.seed, about=self.facts.about, files=self.files, base=base
-            )
+            preparation: Preparation = restore(study, seed=self.facts.seed, base=base)
         except (ValueError, DivergedError) as error:
             raise UsageError(str(error)) from error
         if preparation.data_sha256 != self.facts.data_sha256:

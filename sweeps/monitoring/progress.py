@@ -110,7 +110,7 @@ class Silent:
         """See :class:`Progress`."""
 
 
-class PlainLines:
+class PlainLines(Silent):
     """A line for every trial that ends."""
 
     def __init__(self) -> None:
@@ -129,9 +129,6 @@ class PlainLines:
             self._told.add(trial_id)
             axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
             echo(f"{standing} | {axes}: {_ending(log, state.experiment)}")
-
-    def close(self) -> None:
-        """See :class:`Progress`."""
 
 
 class LivePanel:
@@ -197,12 +194,12 @@ def _best_table(state: State) -> Table:
     swept = {axis for log in state.trials.values() for axis in log.config}
     axes = [axis for axis in wording.groups if axis in swept]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for header in (*axes, wording.beside, f"best {wording.loss}", "epoch", "status"):
+    for header in (*axes, wording.companion_axis, f"best {wording.loss}", "epoch", "status"):
         table.add_column(header, justify="right" if header != "status" else "left")
     groups: dict[tuple[Any, ...], tuple[float, TrialState]] = {}
     for log in state.trials.values():
         best = log.best()
-        if best is None or not state.experiment.contends(log.config):
+        if best is None or not state.experiment.search.is_candidate(log.config):
             continue
         key = tuple(log.config.get(axis, 0) for axis in axes)
         if key not in groups or best["val_loss"] < groups[key][0]:
@@ -210,7 +207,7 @@ def _best_table(state: State) -> Table:
     for key, (loss, log) in sorted(groups.items(), key=lambda item: item[0]):
         table.add_row(
             *(Text(_short(value)) for value in key),  # no markup of rich
-            Text(_short(log.config.get(wording.beside, ""))),
+            Text(_short(log.config.get(wording.companion_axis, ""))),
             f"{loss:.4f}",
             str(len(log.epochs)),
             log.ended or "running",
@@ -221,7 +218,7 @@ def _best_table(state: State) -> Table:
 def _ending(log: TrialState, experiment: Experiment[Any, Any]) -> str:
     row = log.row(live=True)
     if row["status"] == "completed":
-        return f"{experiment.ending(row)} after {plural(row['epochs'], 'epoch')}"
+        return f"{experiment.wording.describe_result(row)} after {plural(row['epochs'], 'epoch')}"
     if row["status"] == "stopped":
         return f"stopped, {row['reason']}"
     return f"{row['status']}: {row['error']}"

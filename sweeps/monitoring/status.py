@@ -22,7 +22,8 @@ from sweeps.errors import UsageError
 from sweeps.journal.layout import readable_storage
 from sweeps.journal.lock_holder import Driver, driver
 from sweeps.journal.state import TrialState, cell
-from sweeps.monitoring.throughput import Rule, Tallies, Tally
+from sweeps.monitoring.throughput import Tallies, Tally
+from sweeps.scheduling.rule import Rule
 from sweeps.signals import interruptible
 from sweeps.text import duration, echo_all, plural, printable
 
@@ -126,7 +127,7 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
     manifest: Mapping[str, Any] = record.content if record else {}
     holder = driver(storage, closed=tally.state.closed)
     live = holder is not None and holder.alive is not False
-    rule = Rule.of(manifest)
+    rule = Rule.of(manifest.get("scheduler"), manifest.get("rungs", ())) or Rule()
     trials = tally.trials()
     standings = Counter(tally.standing(i, rule, live=live) for i in trials)
     total = _total(manifest, tally, len(trials))
@@ -149,7 +150,7 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
         total=total,
         trials={name: standings[name] for name in STANDINGS},
         audits=(sum(audits), len(audits)),
-        rungs=tuple(_rung(epoch, tally, trials) for epoch in rule.rungs if rule.logged),
+        rungs=tuple(_rung(epoch, tally, trials) for epoch in rule.rungs if not rule.stock),
         epochs=sum(len(log.epochs) for log in trials.values()),
         epochs_left=epochs_left,
         epochs_per_minute=rate,

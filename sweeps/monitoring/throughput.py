@@ -1,42 +1,18 @@
 """Throughput of a sweep: counts of trials by state, epochs a second, and time to go."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, assert_never
+from typing import Self, assert_never
 
 from sweeps.journal import records
 from sweeps.journal.records import Record
 from sweeps.journal.state import Ending, SweepState, TrialState
 from sweeps.journal.tail import Tail
+from sweeps.scheduling.rule import Rule
 
 RECENT = 300.0
 """Seconds over which a pace is taken."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Who goes on at a rung, as far as it can be foreseen.
-
-    Args:
-        rungs: epochs at which trials are judged, ascending.
-        factor: about one in ``factor`` goes on.
-        logged: whether the log holds the decisions to go on, not only those to stop.
-    """
-
-    rungs: tuple[int, ...] = ()
-    factor: int = 1
-    logged: bool = False
-
-    @classmethod
-    def of(cls, manifest: Mapping[str, Any]) -> Self:
-        """The rule of a sweep; no rungs where neither ASHA nor Ray's decides."""
-        ((kind, fields),) = (manifest.get("scheduler") or {"": {}}).items()
-        if kind not in ("asha", "stock_asha"):
-            return cls()
-        judged, factor = tuple(manifest["rungs"]), fields["reduction_factor"]
-        return cls(rungs=judged, factor=factor, logged=kind == "asha")
 
 
 @dataclass(slots=True)
@@ -120,7 +96,7 @@ class Tally:
         if live and trial_id in self.state.running:
             return "running"
         epoch = max(log.epochs, default=0)
-        if rule.logged and epoch in rule.rungs and self.passed.get(trial_id, 0) < epoch:
+        if not rule.stock and epoch in rule.rungs and self.passed.get(trial_id, 0) < epoch:
             return "waiting for a decision"
         return "waiting for a worker" if log.begun else "not begun"
 
@@ -147,8 +123,8 @@ class Tally:
             expected += chance * (stop - epoch)
             epoch = stop
             if stop < limit and stop > passed:
-                counts = self.rungs[stop] if rule.logged else Counter[bool]()
-                chance *= (1 + counts[True]) / (rule.factor + counts.total())
+                counts = Counter[bool]() if rule.stock else self.rungs[stop]
+                chance *= (1 + counts[True]) / (rule.reduction_factor + counts.total())
         return expected
 
     def pace(self, now: float) -> float | None:

@@ -57,7 +57,7 @@ def combination_error(
     fitting = [v for end in domain.ends() for v in _fitting(space, study, axis, end)]
     if axis in config and config[axis] in fitting:
         # It fits alone, but not beside the others.
-        same_axis = error.key == experiment(space.experiment).axes.get(axis, axis)
+        same_axis = error.key == experiment(space.experiment).search.axes.get(axis, axis)
         fitting = [v for v in fitting if v != config[axis]]
         fitting += list(error.write or ()) if same_axis else []
     write = _domain(domain, list(dict.fromkeys(map(_hashable, fitting))))
@@ -105,7 +105,7 @@ def condition(space: SearchSpace, axis: str) -> dict[str, object]:
 
 def own_path(space: SearchSpace, axis: str, path: str) -> bool:
     """Whether ``axis`` sets ``path`` of the study."""
-    return experiment(space.experiment).axes.get(axis, axis) == path
+    return experiment(space.experiment).search.axes.get(axis, axis) == path
 
 
 def _elsewhere(space: SearchSpace, name: str, value: object) -> tuple[object, str | None]:

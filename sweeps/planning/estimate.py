@@ -218,6 +218,7 @@ def _cost(
     cpus: float,
 ) -> Cost:
     occupied, search = planned.space.resources.cpu, planned.space.search
+    timing_key = planned.experiment.cost.timing_key
     slots = min(int(cpus // occupied), len(trials))
     if planned.adaptive:
         slots = min(slots, search.delay * len(planned.seeds))
@@ -241,15 +242,13 @@ def _cost(
         slots=slots,
         memory=slots * probe.worker + probe.idle + _RAY_BYTES + stored_bytes(planned),
         kinds=len(probe.epochs),
-        guessed=len(
-            {planned.experiment.kind(trial.study) for trial in trials} - probe.epochs.keys()
-        ),
+        guessed=len({timing_key(trial.study) for trial in trials} - probe.epochs.keys()),
     )
 
 
 def _preparation_seconds(planned: Plan, key: str, probe: Probe) -> float:
     study = planned.preparations[key].study
-    networks = planned.experiment.trained(study)
+    networks = planned.experiment.cost.trained(study)
     seconds = sum(n.training.epochs * probe.epoch_seconds(n) for n in networks)
     if planned.base(key) is None:
         seconds += probe.setup_seconds(study) + probe.test_seconds(study)
@@ -258,14 +257,14 @@ def _preparation_seconds(planned: Plan, key: str, probe: Probe) -> float:
 
 def _drawing_seconds(planned: Plan, trial: TrialPlan, probe: Probe) -> float:
     """Seconds of the networks that a trial trains before its own."""
-    epochs = planned.experiment.drawn_epochs(trial.study)
+    epochs = planned.experiment.cost.drawn_epochs(trial.study)
     return epochs * probe.epoch_seconds(trial.study.shared_study()) if epochs else 0.0
 
 
 def stored_bytes(planned: Plan) -> int:
     """Bytes of all preparations in the object store."""
     studies = (trial.study for trial in planned.preparations.values())
-    return sum(planned.experiment.stored_bytes(study) for study in studies)
+    return sum(planned.experiment.cost.stored_bytes(study) for study in studies)
 
 
 def _bytes(number: float) -> str:

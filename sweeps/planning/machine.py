@@ -38,11 +38,13 @@ def check(planned: Plan, *, cluster: bool) -> None:
         cluster: whether it runs on other machines, whose memory is not known here.
     Raises:
         SpaceError: see :func:`check_data`.
-        UsageError: see :func:`check_memory`.
+        UsageError: the preparations fill more than the memory of this machine.
     """
     check_data(planned)
-    if not cluster:
-        check_memory(planned, memory=memory())
+    if not cluster and (problem := too_large(planned, memory())):
+        raise UsageError(
+            f"{problem}; make data or network smaller, or join a cluster by --address"
+        )
 
 
 def check_data(planned: Plan) -> None:
@@ -53,21 +55,9 @@ def check_data(planned: Plan) -> None:
     """
     for trial in planned.preparations.values():
         try:
-            planned.experiment.check_data(trial.study)
+            planned.experiment.trainer.check_data(trial.study)
         except ConfigError as error:
             raise data_error(planned.space, error) from error
-
-
-def check_memory(planned: Plan, *, memory: int) -> None:
-    """Refuse a sweep whose preparations fill more than the ``memory`` there is, in bytes.
-
-    Raises:
-        UsageError: they do.
-    """
-    if problem := too_large(planned, memory):
-        raise UsageError(
-            f"{problem}; make data or network smaller, or join a cluster by --address"
-        )
 
 
 def lacking(planned: Plan, *, memory: int, gpus: int) -> list[str]:

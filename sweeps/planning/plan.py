@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -201,8 +202,8 @@ def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, An
         error.problem += f" (trial {label})"
         raise combination_error(space, study, where, error, config) from error
     # The study's own values, so that a 0 written for a real number is 0.0 in every table.
-    axes = experiment(space.experiment).axes
-    typed = {n: _value(built, axes.get(n, n)) for n in config if n != "seed"}
+    axes = experiment(space.experiment).search.axes
+    typed = {n: attrgetter(axes.get(n, n))(built) for n in config if n != "seed"}
     seed = int(config.get("seed", 0))
     limit = _limit(space, built)
     return TrialPlan(index=index, config={**typed, "seed": seed}, study=built, limit=limit)
@@ -244,10 +245,3 @@ def _rungs(space: SearchSpace, limit: int) -> tuple[int, ...]:
 def _limit(space: SearchSpace, study: Study) -> int:
     most = space.scheduler.max_t if space.scheduler else None
     return min(study.training.epochs, most or study.training.epochs)
-
-
-def _value(study: Study, path: str) -> Any:
-    value: Any = study
-    for name in path.split("."):
-        value = getattr(value, name)
-    return value

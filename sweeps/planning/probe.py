@@ -61,22 +61,18 @@ class Probe:
 
     def epoch_seconds(self, study: Study) -> float:
         """Seconds of one training epoch of ``study``."""
-        swept_experiment = experiment(self.experiment)
-        return _nearest(self.epochs, swept_experiment.kind(study), swept_experiment.epoch_work)
+        cost = experiment(self.experiment).cost
+        return _nearest(self.epochs, cost.timing_key(study), cost.epoch_work)
 
     def test_seconds(self, study: Study) -> float:
         """Seconds of all tests of a network of ``study``, of a trial or of a baseline."""
-        swept_experiment = experiment(self.experiment)
-        return _nearest(
-            self.tests, swept_experiment.kind(study.shared_study()), swept_experiment.test_work
-        )
+        cost = experiment(self.experiment).cost
+        return _nearest(self.tests, cost.timing_key(study.shared_study()), cost.test_work)
 
     def setup_seconds(self, study: Study) -> float:
         """Seconds of the preparation of ``study`` beside its epochs and tests."""
-        swept_experiment = experiment(self.experiment)
-        return _nearest(
-            self.setups, swept_experiment.kind(study.shared_study()), swept_experiment.setup_work
-        )
+        cost = experiment(self.experiment).cost
+        return _nearest(self.setups, cost.timing_key(study.shared_study()), cost.setup_work)
 
 
 def probe(name: str, studies: Iterable[Study]) -> Probe:
@@ -91,14 +87,12 @@ def probe(name: str, studies: Iterable[Study]) -> Probe:
     Raises:
         UsageError: there is not enough memory for it, or the data cannot be had.
     """
-    swept_experiment = experiment(name)
-    kinds = sorted(
-        dict.fromkeys(map(swept_experiment.kind, studies)), key=swept_experiment.epoch_work
-    )
+    cost = experiment(name).cost
+    kinds = sorted(dict.fromkeys(map(cost.timing_key, studies)), key=cost.epoch_work)
     timed = _spread(kinds, MOST_KINDS)
     groups: dict[Study, dict[Study, None]] = {}
     for study in timed:
-        shared = swept_experiment.kind(study.shared_study())
+        shared = cost.timing_key(study.shared_study())
         groups.setdefault(shared, {shared: None})[study] = None
     plain = [[to_mapping(study) for study in group] for group in groups.values()]
     done = subprocess.run(
@@ -144,9 +138,9 @@ def answer() -> None:
     try:
         for group in question["groups"]:
             kinds = [from_mapping(swept_experiment.study, mapping) for mapping in group]
-            parts = swept_experiment.reduced(kinds, most=_WORK)
+            parts = swept_experiment.cost.reduced(kinds, most=_WORK)
             groups.append(_timed(swept_experiment, kinds, parts))
-            shared = max(shared, swept_experiment.data_bytes(parts[0]))
+            shared = max(shared, swept_experiment.cost.data_bytes(parts[0]))
     except (ValueError, ArithmeticError) as error:  # a network that diverges among them
         print(json.dumps({"problem": str(error)}))
         return
@@ -159,7 +153,7 @@ def _timed(
 ) -> dict[str, Any]:
     """Seconds of ``kinds``, which share a preparation, told from smaller ``parts`` of them."""
     began = time.process_time()
-    preparation = swept_experiment.prepare(parts[0], seed=0)
+    preparation = swept_experiment.trainer.prepare(parts[0], seed=0)
     prepared = time.process_time() - began
     theta_0 = tensor_sha256(preparation.files["theta_0"].values())
     epochs = []
@@ -178,12 +172,12 @@ def _timed(
     run.finish()
     tested = time.process_time() - began
     setup = max(prepared - epochs[0] - tested, 0.0)
-    whole, part = kinds[0], parts[0]
+    whole, part, cost = kinds[0], parts[0], swept_experiment.cost
     return {
-        "setup": setup * swept_experiment.setup_work(whole) / swept_experiment.setup_work(part),
-        "test": tested * swept_experiment.test_work(whole) / swept_experiment.test_work(part),
+        "setup": setup * cost.setup_work(whole) / cost.setup_work(part),
+        "test": tested * cost.test_work(whole) / cost.test_work(part),
         "epochs": [
-            seconds * swept_experiment.epoch_work(whole) / swept_experiment.epoch_work(part)
+            seconds * cost.epoch_work(whole) / cost.epoch_work(part)
             for whole, part, seconds in zip(kinds, parts, epochs, strict=True)
         ],
     }

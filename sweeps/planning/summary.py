@@ -19,7 +19,7 @@ _NAMES = {
 def lines(plan: Plan) -> list[str]:
     """The plan in a few lines."""
     wording = plan.experiment.wording
-    megabytes = plan.experiment.data_bytes(plan.study) / 1e6
+    megabytes = plan.experiment.cost.data_bytes(plan.study) / 1e6
     added = sum(plan.base(key) is not None for key in plan.preparations)
     whole = len(plan.preparations) - added
     count = f"{whole} and {added} upon them" if added else f"{whole}"
@@ -28,7 +28,7 @@ def lines(plan: Plan) -> list[str]:
         f"{printable(plan.space.name)}: {_extent(plan)}",
         f"prepared once each: {count} ({wording.prepared}), "
         f"{megabytes:.0f} MB of {wording.data} in the object store for {each}",
-        f"at most {plural(_most_epochs(plan), 'epoch')} over {plan.experiment.extent(plan.study)}",
+        f"at most {plural(_most_epochs(plan), 'epoch')} over {wording.describe_epoch(plan.study)}",
         _judgement(plan),
     ]
 

@@ -7,8 +7,7 @@ from hedgecore.config import ConfigError, fingerprint, from_mapping, to_mapping
 from hedgecore.experiment import Direction, Study
 from hedgecore.registry import suggestion, unknown
 from hedgecore.rng import seed_sequence
-from search_spaces import Pbt, SearchSpace, SpaceError
-from search_spaces.messages import Cure
+from search_spaces import Pbt, SearchSpace
 from sweeps.experiments import experiment
 from sweeps.planning.cures import combination_error, condition, renamed_axis, study_error
 
@@ -55,10 +54,10 @@ def check_axes(space: SearchSpace, study: Study) -> None:
             continue
         if where == f"space.{axis}":
             choice = {"choice": list(space.space[axis].ends()), **condition(space, axis)}
-            raise wrong(space, where, problem, write=choice)
+            raise space.places.error(where, problem, write=choice)
         others = [other for other in getattr(space.scheduler, "axes", ()) if other != axis]
         target = where if others else "scheduler"
-        raise wrong(space, where, problem, write=others or None, target=target)
+        raise space.places.error(where, problem, write=others or None, target=target)
 
 
 def preparing(space: SearchSpace, study: Study) -> list[str]:
@@ -80,8 +79,8 @@ def check_metrics(space: SearchSpace) -> None:
     Raises:
         SpaceError: an objective or a metric that is none, or the wrong direction.
     """
-    study, swept_experiment = study_of(space), experiment(space.experiment)
-    candidates, tested = swept_experiment.objectives(study), swept_experiment.tested(study)
+    study, search = study_of(space), experiment(space.experiment).search
+    candidates, tested = search.objectives(study), search.tested(study)
     for name in space.search.objectives:
         if name in candidates:
             continue
@@ -93,44 +92,29 @@ def check_metrics(space: SearchSpace) -> None:
                 f"{name!r} is a test metric, which a search that is judged by it must not see"
             )
         else:
-            problem += swept_experiment.advice(name)
+            problem += search.advice(name)
         others = [other for other in space.search.objectives if other != name]
         write = list(
             dict.fromkeys([*others, *([near] if near else [] if others else ["val_loss"])])
         )
-        raise wrong(space, "search.objectives", problem, write=write)
+        raise space.places.error("search.objectives", problem, write=write)
     rule = space.scheduler
     if rule is None:
         return
-    if rule.metric not in swept_experiment.directions:
-        problem = unknown(rule.metric, swept_experiment.directions, kind="metric")
-        near = suggestion(rule.metric, swept_experiment.directions) or "val_loss"
-        raise wrong(space, f"scheduler.{rule.kind}.metric", problem, write=near)
-    if rule.mode != (better := swept_experiment.directions[rule.metric]):
+    if rule.metric not in search.directions:
+        problem = unknown(rule.metric, search.directions, kind="metric")
+        near = suggestion(rule.metric, search.directions) or "val_loss"
+        raise space.places.error(f"scheduler.{rule.kind}.metric", problem, write=near)
+    if rule.mode != (better := search.directions[rule.metric]):
         problem = f"{rule.mode!r} would stop the best by {rule.metric}"
-        raise wrong(space, f"scheduler.{rule.kind}.mode", problem, write=better)
+        raise space.places.error(f"scheduler.{rule.kind}.mode", problem, write=better)
 
 
 def objectives(space: SearchSpace) -> dict[str, Direction]:
     """What a search improves: which way is better, by column."""
     default = space.scheduler.metric if space.scheduler else "val_loss"
-    directions = experiment(space.experiment).objectives(study_of(space))
+    directions = experiment(space.experiment).search.objectives(study_of(space))
     return {name: directions[name] for name in space.search.objectives or (default,)}
-
-
-def wrong(
-    space: SearchSpace,
-    key: str,
-    problem: str,
-    *,
-    write: object = Cure.UNKNOWN,
-    target: str | None = None,
-) -> SpaceError:
-    """The error that says ``problem`` about ``key``, with the place where it is written.
-
-    Args: see :meth:`search_spaces.messages.SpaceError.at`.
-    """
-    return space.places.error(key, problem, write=write, target=target)
 
 
 def axis_at(space: SearchSpace, path: str) -> str | None:
@@ -138,7 +122,7 @@ def axis_at(space: SearchSpace, path: str) -> str | None:
 
     Another axis than the one being checked may be the one that is wrong.
     """
-    axes = experiment(space.experiment).axes
+    axes = experiment(space.experiment).search.axes
     return next((f"space.{name}" for name in space.space if axes.get(name, name) == path), None)
 
 
@@ -152,7 +136,7 @@ def leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _check_names(space: SearchSpace, study: Study) -> None:
-    short_names = experiment(space.experiment).axes
+    short_names = experiment(space.experiment).search.axes
     names = {*short_names, "seed", *leaves(to_mapping(study))}
     short = {path: name for name, path in short_names.items()}
     for name in space.space:
@@ -162,11 +146,13 @@ def _check_names(space: SearchSpace, study: Study) -> None:
             cure = f"axes are {axes} and the keys of study, such as training.epochs"
             joint = " " if hint.endswith("?") else "; "
             write, target = renamed_axis(space, name, suggestion(name, names) or "")
-            raise wrong(space, f"space.{name}", f"{hint}{joint}{cure}", write=write, target=target)
+            raise space.places.error(
+                f"space.{name}", f"{hint}{joint}{cure}", write=write, target=target
+            )
         if name in short:
             problem = f"this axis is called {short[name]!r}"
             write, target = renamed_axis(space, name, short[name])
-            raise wrong(space, f"space.{name}", problem, write=write, target=target)
+            raise space.places.error(f"space.{name}", problem, write=write, target=target)
 
 
 def _ends(space: SearchSpace, study: Study, axis: str) -> Iterator[Study]:
@@ -188,7 +174,7 @@ def _ends(space: SearchSpace, study: Study, axis: str) -> Iterator[Study]:
             ends = space.space[axis].ends()
             seeds = [v for v in ends if type(v) is int and 0 <= v < 2**32]
             write = {"grid": seeds or [0]}
-            raise wrong(space, f"space.{axis}", str(error), write=write) from error
+            raise space.places.error(f"space.{axis}", str(error), write=write) from error
     if axis in space.when:
         yield trial_study(study, {name: v for name, v in config.items() if name != axis})
 

@@ -20,6 +20,7 @@ class Rule:
         reduction_factor: one in so many goes on, and at least one.
         block: size of the first cohort of a stratum.
         lag: positions that a verdict does not wait for.
+        stock: whether Ray's own ASHA decides, which logs only whom it stops.
     """
 
     rungs: tuple[int, ...] = ()
@@ -28,6 +29,7 @@ class Rule:
     reduction_factor: int = 3
     block: int = 27
     lag: int = 27
+    stock: bool = False
 
     @classmethod
     def of(cls, scheduler: Mapping[str, Any] | None, rungs: Sequence[int]) -> Self | None:
@@ -39,7 +41,7 @@ class Rule:
             return None
         names = ("metric", "mode", "reduction_factor", "block", "lag")
         written = {name: fields[name] for name in names if name in fields}
-        return cls(rungs=tuple(rungs), **written)
+        return cls(rungs=tuple(rungs), stock=kind == "stock_asha", **written)
 
     def engine(self, *, metric: str | None = None, seed: int = 0, audit: float = 0.0) -> Engine:
         """An engine that decides by this rule, with nothing in it yet.
@@ -66,9 +68,6 @@ class Rule:
 def engine_of(
     scheduler: Mapping[str, Any] | None, rungs: Sequence[int], *, seed: int = 0, audit: float = 0.0
 ) -> Engine | None:
-    """The engine of a manifest, or of a plan's; None where one of Ray Tune's schedulers decides.
-
-    Args: see :class:`Rule`.
-    """
-    rule = None if "stock_asha" in (scheduler or ()) else Rule.of(scheduler, rungs)
-    return rule.engine(seed=seed, audit=audit) if rule else None
+    """See :class:`Rule`; None where one of Ray Tune's own schedulers decides."""
+    rule = Rule.of(scheduler, rungs)
+    return rule.engine(seed=seed, audit=audit) if rule and not rule.stock else None

@@ -93,11 +93,6 @@ class TrialQueue:
         return bool(self._facts)
 
     @property
-    def finished(self) -> bool:
-        """Whether every trial was entered and has come to its end."""
-        return self.entered and self.exhausted and not self.unfinished
-
-    @property
     def exhausted(self) -> bool:
         """Whether no trial will come that is not known yet."""
         return self._search is None or len(self._proposals) >= self._samples
@@ -155,7 +150,7 @@ class TrialQueue:
         """What a worker needs to know of a trial, as plain data."""
         trial = self.trials[identifier]
         preparation = trial.preparation
-        computed = self.experiment.validated(trial.study)
+        computed = self.experiment.search.validated(trial.study)
         return {
             "trial": {
                 "trial_id": identifier,

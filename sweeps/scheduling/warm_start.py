@@ -19,7 +19,7 @@ from sweeps.journal.parquet import table
 from sweeps.journal.records import WarmStart
 from sweeps.journal.state import cell
 from sweeps.planning.plan import Plan
-from sweeps.planning.validation import leaves, wrong
+from sweeps.planning.validation import leaves
 from sweeps.scheduling.ledger import Ledger
 
 Row = Mapping[str, Any]
@@ -126,7 +126,7 @@ def _read(plan: Plan, name: str) -> _Sweep:
     try:
         storage = local_path(name)
     except UsageError as error:
-        raise wrong(plan.space, "search.warm_start", str(error)) from error
+        raise plan.space.places.error("search.warm_start", str(error)) from error
     try:
         checksums.check(storage, "manifest.json", "trials.parquet", "epochs.parquet")
         manifest = read_json(storage / "manifest.json", most=bounds.JSON)
@@ -137,7 +137,7 @@ def _read(plan: Plan, name: str) -> _Sweep:
             experiment=manifest["experiment"],
             study=manifest["study"],
             axes=tuple(manifest["space"]),
-            short=plan.experiment.axes,
+            short=plan.experiment.search.axes,
             kind=kind,
             max_t=scheduler[kind]["max_t"] if kind else None,
             columns=columns,
@@ -147,7 +147,7 @@ def _read(plan: Plan, name: str) -> _Sweep:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         problem = f"{name} holds no sweep that can be read ({reason}); name its --storage"
-        raise wrong(plan.space, "search.warm_start", problem) from error
+        raise plan.space.places.error("search.warm_start", problem) from error
 
 
 def _tables(
@@ -172,18 +172,18 @@ def _check(plan: Plan, name: str, sweep: _Sweep) -> None:
     """Refuse a sweep whose numbers say nothing about those of this one."""
     if sweep.experiment != plan.space.experiment:
         problem = f"{name} holds a sweep of {sweep.experiment}; remove it"
-        raise wrong(plan.space, "search.warm_start", problem)
+        raise plan.space.places.error("search.warm_start", problem)
     for column in plan.objectives:
         if column not in sweep.columns:
             problem = f"{name} has no column {column!r}; remove it, or search on another objective"
-            raise wrong(plan.space, "search.warm_start", problem)
+            raise plan.space.places.error("search.warm_start", problem)
     then, now = sweep.study, json.loads(json.dumps(to_mapping(plan.study)))
     free = {*sweep.varied, *_free(plan)}
     changed = [
         path
         for path in leaves(now)
         if path not in free
-        and plan.experiment.matters(path, plan.objectives)
+        and plan.experiment.search.affects(path, plan.objectives)
         and _at(now, path) != _at(then, path)
     ]
     most = plan.space.scheduler.max_t if plan.space.scheduler else None
@@ -196,7 +196,7 @@ def _check(plan: Plan, name: str, sweep: _Sweep) -> None:
         problem = (
             f"{name} holds a sweep of another study ({changes}); remove it, or undo the change"
         )
-        raise wrong(plan.space, "search.warm_start", problem)
+        raise plan.space.places.error("search.warm_start", problem)
 
 
 def _limit(study: Mapping[str, Any], max_t: int | None) -> int:
@@ -215,12 +215,12 @@ def _counts(plan: Plan, sweep: _Sweep, rows: list[Row]) -> bool:
 
 def _config(plan: Plan, sweep: _Sweep, row: Row) -> dict[str, Any]:
     axes = (axis for axis in plan.space.space if axis != "seed")
-    return {axis: sweep.setting(row, plan.experiment.axes.get(axis, axis)) for axis in axes}
+    return {axis: sweep.setting(row, plan.experiment.search.axes.get(axis, axis)) for axis in axes}
 
 
 def _free(plan: Plan) -> set[str]:
     """Paths of the study that the search varies."""
-    return {plan.experiment.axes.get(axis, axis) for axis in plan.space.space}
+    return {plan.experiment.search.axes.get(axis, axis) for axis in plan.space.space}
 
 
 def _at(mapping: Mapping[str, Any], path: str) -> Any:

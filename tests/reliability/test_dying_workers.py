@@ -15,7 +15,7 @@ from reliability.sweeping import tables
 from spaces import TINY
 
 import sweeps
-from hedgecore.hedging.run import TicketRun
+from hedgecore.protocols import Run
 from sweeps import Silent, SweepError
 from sweeps.execution import ray_sweep
 from sweeps.journal.journal import read
@@ -83,7 +83,7 @@ def deadly(folder: Path, *, attempts: int) -> Callable[..., Any]:
     }
 
     class Garbage:
-        def __init__(self, run: TicketRun) -> None:
+        def __init__(self, run: Run) -> None:
             self.facts, self._run = run.facts, run
 
         def __getattr__(self, name: str) -> Any:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from search_spaces import Choice, Grid, LogUniform, SpaceError, load
+from tests.cures import check_facts
 
 
 def test_without_overrides_nothing_changes(tickets):
@@ -112,54 +113,58 @@ def test_an_override_cures_a_mistake_of_the_file(write):
 
 
 MISTAKES = [
-    ("search.sed", "search.sed: there is no '=' in it; did you mean search.seed=VALUE"),
-    ("space.lrr.grid", "there is no '=' in it; did you mean space.lr.grid=VALUE"),
-    ("@", "@: there is no '=' in it; write KEY=VALUE"),
-    ("=3", "the key is empty; write BLOCK.KEY=VALUE, blocks: experiment, space"),
-    ("serch.seed=1", "serch.seed: unknown block 'serch'; did you mean 'search'"),
-    ("search..seed=1", "search..seed: a part of the key is empty"),
-    ("search.seed=", "search.seed: there is no value after '='"),
-    ("search.sed=1", "search.sed: unknown key 'sed'; did you mean 'seed'"),
-    ("search.seed=a", "search.seed: expected a whole number, got 'a'"),
+    ("search.sed", "", ("did you mean search.seed=VALUE",)),
+    ("space.lrr.grid", "", ("did you mean space.lr.grid=VALUE",)),
+    ("@", "", ("write KEY=VALUE",)),
+    ("=3", "", ("write BLOCK.KEY=VALUE",)),
+    ("serch.seed=1", "serch.seed", ("did you mean 'search'", "write --set search.seed=1")),
+    ("search..seed=1", "search..seed", ("write --set search.seed=1",)),
+    ("search.seed=", "search.seed", ("write search.seed=VALUE",)),
+    ("search.sed=1", "search.sed", ("did you mean 'seed'", "remove it")),
+    ("search.seed=a", "search.seed", ("got 'a'", "write --set search.seed=0")),
+    ("search.seed.x=1", "search.seed.x", ("write --set search.seed=1",)),
+    ("experiment.x=1", "experiment.x", ("write --set experiment=1",)),
     (
-        "search.seed.x=1",
-        "search.seed.x: search.seed is 7, which has no keys; .* write --set search.seed=1",
-    ),
-    ("experiment.x=1", "experiment.x: experiment is 'tickets', which has no keys"),
-    ("experiment=ticket", "experiment: unknown experiment 'ticket'; did you mean 'tickets'"),
-    ("study.training.hidden.x=1", r"study.training.hidden is \[32, 32\], which has no keys"),
-    ("study.a={b.c: 1}", "study.a.b.c: 'b.c' has a dot in it; write --set 'study.a={b: {c: 1}}'"),
-    ("space.lr.grid=[04]", r"space.lr.grid: .*; write --set 'space.lr.grid=\[4\]'"),
-    ("space.lr.grid=[1,1.0]", "space.lr: grid: 1.0 appears twice"),
-    ("space.lr.grid=no", r"space.lr: .*; write --set 'space.lr.grid=\[no\]'"),
-    ("space.lr.grid=[1,", "space.lr.grid: not YAML: .* check brackets"),
-    (
-        "space.lr.grid.0=1",
-        r"space.lr.grid.0: grid has no keys; .* write --set 'space.lr.grid=\[1\]'",
+        "experiment=ticket",
+        "experiment",
+        ("did you mean 'tickets'", "write --set experiment=tickets"),
     ),
     (
-        "space.lr.when.a=[1]",
-        r"space.lr.when.a: when has no keys; .* write --set 'space.lr.when={a: \[1\]}'",
+        "study.training.hidden.x=1",
+        "study.training.hidden.x",
+        ("write --set study.training.hidden=1",),
     ),
-    ("space.lr.gird=[1]", "space.lr.gird: unknown kind 'gird'; did you mean 'grid'"),
-    ("space.lr={grid: [1], grid: [2]}", "'grid' is written twice; keep one"),
-    ("space.lr=0.1", r"space.lr: 0.1 is not a domain; .* write --set 'space.lr={grid: \[0.1\]}'"),
+    ("study.a={b.c: 1}", "study.a.b.c", ("write --set 'study.a={b: {c: 1}}'",)),
+    ("space.lr.grid=[04]", "space.lr.grid", ("write --set 'space.lr.grid=[4]'",)),
+    ("space.lr.grid=[1,1.0]", "space.lr", ("write --set 'space.lr.grid=[1]'",)),
+    ("space.lr.grid=no", "space.lr", ("write --set 'space.lr.grid=[no]'",)),
+    ("space.lr.grid=[1,", "space.lr.grid", ("check brackets",)),
+    ("space.lr.grid.0=1", "space.lr.grid.0", ("write --set 'space.lr.grid=[1]'",)),
+    ("space.lr.when.a=[1]", "space.lr.when.a", ("write --set 'space.lr.when={a: [1]}'",)),
     (
-        "space.eps=[0]",
-        r"space.eps: \[0\] is not a domain; write --set 'space.eps={grid: \[0\]}'",
+        "space.lr.gird=[1]",
+        "space.lr.gird",
+        ("did you mean 'grid'", "write --set 'space.lr={grid: [1]}'"),
     ),
-    ("space.lr.uniform=[0,1]", "space.lr: uniform cannot be enumerated; use grid or choice"),
-    ("space={}", "space: is empty; give at least one axis"),
-    ("scheduler.asha.stratify_by=[lrr]", "stratify_by: 'lrr' is not an axis of space; did you"),
-    ("search.num_samples=3", "search.num_samples: a grid search tries every point, got 3"),
+    ("space.lr={grid: [1], grid: [2]}", "space.lr.grid", ("'grid' is written twice",)),
+    ("space.lr=0.1", "space.lr", ("write --set 'space.lr={grid: [0.1]}'",)),
+    ("space.eps=[0]", "space.eps", ("write --set 'space.eps={grid: [0]}'",)),
+    ("space.lr.uniform=[0,1]", "space.lr", ("write --set 'space.lr={grid: [0.0, 1.0]}'",)),
+    ("space={}", "space", ("write --set 'space={lr: {grid: [0.001]}}'",)),
+    (
+        "scheduler.asha.stratify_by=[lrr]",
+        "scheduler.asha.stratify_by",
+        ("did you mean 'lr'", "write --set 'scheduler.asha.stratify_by=[lr]'"),
+    ),
+    ("search.num_samples=3", "search.num_samples", ("got 3", "remove it")),
 ]
 
 
-@pytest.mark.parametrize(("override", "message"), MISTAKES)
-def test_a_mistake_in_an_override_is_one_line_with_its_cure(tickets, override, message):
-    with pytest.raises(SpaceError, match=f"^--set.*{message}") as caught:
+@pytest.mark.parametrize(("override", "key", "facts"), MISTAKES)
+def test_a_mistake_in_an_override_is_one_line_with_its_cure(tickets, override, key, facts):
+    with pytest.raises(SpaceError) as caught:
         load(tickets, overrides=[override])
-    assert len(str(caught.value).splitlines()) == 1
+    check_facts(caught.value, "--set", key, facts)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,11 @@ PNL, XNN, CONFIG = (
         ("sweeps/driver.py", "\nimport", "\nVERSION = 7\nimport"),
         ("hedgecore/columns.py", "order of creation", "place in the order of creation"),
         ("hedgecore/hedging/columns.py", "mean test P&L", "average test P&L"),
+        ("hedgecore/experiment.py", '"validation loss"', '"loss of validation"'),
+        ("hedgecore/hedging/experiment.py", "dense baseline", "network without holes"),
+        ("hedgecore/hedging/cost_model.py", "* 3 *", "* 4 *"),
+        ("hedgecore/insurance/cost_model.py", "2e6", "3e6"),
+        ("hedgecore/insurance/deployment.py", '"encoding."', '"scaling."'),
     ],
 )
 def test_words_layout_and_what_computes_nothing_change_no_identity(
@@ -87,6 +92,9 @@ def test_words_layout_and_what_computes_nothing_change_no_identity(
         (XNN, "\nimport", "\nVERSION = 7\nimport", {"xnn"}),
         ("hedgecore/insurance/data/schema.csv", "39507.2", "39507.3", {"xnn"}),
         (CONFIG, "\nimport", "\nVERSION = 7\nimport", {"tickets", "xnn"}),
+        ("hedgecore/hedging/run.py", "**tested, ", "", {"tickets"}),
+        ("hedgecore/insurance/run.py", "**theta,", "", {"xnn"}),
+        ("hedgecore/training/run.py", "{**epoch.row(), ", "{", {"tickets", "xnn"}),
     ],
 )
 def test_a_changed_module_changes_the_experiments_that_import_it(
@@ -119,17 +127,17 @@ def test_trees_are_equal_exactly_where_code_computes_alike(one, other, equal):
 
 def test_an_experiment_reaches_what_it_computes_by_and_no_other_experiment():
     tickets, xnn = code_identity.modules("tickets"), code_identity.modules("xnn")
-    assert type(TICKETS).__module__ in tickets
+    assert {TICKETS.trainer.train.__module__, TICKETS.study.__module__} <= tickets.keys()
     assert {"hedgecore.market.heston", "hedgecore.rng", "hedgecore.risk"} <= tickets.keys()
     assert not any(name.startswith("hedgecore.insurance") for name in tickets)
     assert not any(name.startswith("hedgecore.hedging") for name in xnn)
     assert not any(name.startswith("hedgecore.bundle") for name in {**tickets, **xnn})
 
 
-def test_every_module_that_is_loaded_for_an_experiment_is_in_its_identity():
+def test_every_module_that_is_loaded_to_compute_is_in_the_identity():
     for name, module in (("tickets", "hedging"), ("xnn", "insurance")):
         program = (
-            f"import sys, hedgecore.{module}.experiment\n"
+            f"import sys, hedgecore.{module}.prepare, hedgecore.{module}.run\n"
             "print(*(m for m in sys.modules if m.partition('.')[0] == 'hedgecore'))"
         )
         done = subprocess.run(

@@ -117,7 +117,7 @@ def test_what_is_no_space_is_one_line(space):
 
 @pytest.mark.parametrize("overrides", [3, b"search.seed=1", 0.5, object()])
 def test_what_are_no_overrides_is_one_line(overrides):
-    with pytest.raises(TypeError, match="overrides are a mapping or a list of texts"):
+    with pytest.raises(TypeError, match="overrides must be a mapping or a list"):
         sweeps.plan("tickets_smoke", overrides=overrides)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sweeps
-from hedgecore.hedging.cost_model import assessment_work, epoch_work, kind, reduced, stored_bytes
+from hedgecore.hedging.cost_model import COST, epoch_work, reduced, stored_bytes, timing_key
 from hedgecore.hedging.markets import SPLITS
 from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.prepare import prepare
@@ -48,8 +48,8 @@ def flat():
     """A probe in which every epoch takes 2 s, every test 5 s and every preparation 7 s beside."""
 
     def of(plan):
-        kinds = {kind(trial.study) for trial in plan.trials}
-        dense = {kind(trial.study.shared_study()) for trial in plan.trials}
+        kinds = {timing_key(trial.study) for trial in plan.trials}
+        dense = {timing_key(trial.study.shared_study()) for trial in plan.trials}
         return Probe(
             experiment="tickets",
             epochs=dict.fromkeys(kinds | dense, 2.0),
@@ -284,8 +284,8 @@ def test_a_search_that_learns_is_estimated_over_the_whole_space(planned):
     assert {trial.config["epsilon"] for trial in trials} == {0.0, 0.2}
     assert expected_trials(plan) == trials
     assert estimate(plan, cpus=2).most_epochs == 60
-    kinds = dict.fromkeys({kind(trial.study) for trial in trials}, 1.0)
-    dense = {kind(plan.study.shared_study()): 1.0}
+    kinds = dict.fromkeys({timing_key(trial.study) for trial in trials}, 1.0)
+    dense = {timing_key(plan.study.shared_study()): 1.0}
     flat = Probe(
         experiment="tickets", epochs={**kinds, **dense}, tests=dense, setups=dense, **TIMES
     )
@@ -295,29 +295,29 @@ def test_a_search_that_learns_is_estimated_over_the_whole_space(planned):
 
 def test_trials_of_a_kind_differ_in_learning_rate_sparsity_and_seed_only(planned):
     plan = planned(**{"space.seed.grid": [0, 1]})
-    assert len({kind(trial.study) for trial in plan.trials}) == 2  # clean and attacked
+    assert len({timing_key(trial.study) for trial in plan.trials}) == 2  # clean and attacked
     wider = planned(**{"space.network.hidden.grid": [[8, 8], [16]]})
-    assert len({kind(trial.study) for trial in wider.trials}) == 4
+    assert len({timing_key(trial.study) for trial in wider.trials}) == 4
 
 
 def test_a_kind_that_was_not_timed_follows_from_the_nearest_by_its_work(planned, flat):
     plan = planned()
     study = plan.study
     half = replace(study, market=replace(study.market, train_paths=256, val_paths=256))
-    assert epoch_work(kind(half)) == epoch_work(kind(study)) / 2
+    assert epoch_work(timing_key(half)) == epoch_work(timing_key(study)) / 2
     assert flat(plan).epoch_seconds(half) == pytest.approx(2.0 / 2)
 
 
 def test_an_attack_costs_a_training_pass_for_every_gradient(planned):
     plan = planned()
     clean, attacked = (
-        next(kind(t.study) for t in plan.trials if bool(t.study.attack.epsilon) is under)
+        next(timing_key(t.study) for t in plan.trials if bool(t.study.attack.epsilon) is under)
         for under in (False, True)
     )
     paths = 512 * 6 * (8 * 8 + 8 * 8 + 8)
     assert epoch_work(clean) == 4 * paths
     assert epoch_work(attacked) == 7 * paths
-    assert assessment_work(clean) == 5 * paths
+    assert COST.test_work(clean) == 5 * paths
 
 
 def test_the_kinds_that_are_timed_span_all_of_them():
@@ -327,13 +327,13 @@ def test_the_kinds_that_are_timed_span_all_of_them():
 
 def test_a_large_study_is_timed_on_fewer_paths_in_full_batches_and_chunks():
     one = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-3], "space.seed.grid": [0]}
-    study = kind(sweeps.plan("tickets_paper.yaml", overrides=one).trials[-1].study)
+    study = timing_key(sweeps.plan("tickets_paper.yaml", overrides=one).trials[-1].study)
     (part,) = reduced([study], most=4e10)
     market, evaluation = part.market, part.evaluation
     assert market.train_paths == 2 * study.training.batch_size
     assert market.val_paths == market.test_paths == CHUNK
     assert (evaluation.attacked_paths, evaluation.steps) == (CHUNK, 2)
-    small = kind(sweeps.plan("tickets_smoke.yaml").trials[-1].study)
+    small = timing_key(sweeps.plan("tickets_smoke.yaml").trials[-1].study)
     (whole,) = reduced([small], most=4e10)
     assert (whole.market, whole.evaluation) == (small.market, small.evaluation)
 
@@ -342,7 +342,7 @@ def test_a_probe_times_every_kind_in_a_process_of_its_own(planned):
     plan = planned()
     ballast = np.ones(1 << 30, dtype=np.uint8)  # of this process, not of the worker
     found = probe(plan)
-    assert found.epochs.keys() == {kind(trial.study) for trial in plan.trials}
+    assert found.epochs.keys() == {timing_key(trial.study) for trial in plan.trials}
     assert all(s > 0 for s in (*found.epochs.values(), *found.tests.values(), found.startup))
     assert 0 < found.worker < found.idle + found.worker < ballast.nbytes
     assert estimate(plan, found, cpus=2, rate=1.0).price > 0

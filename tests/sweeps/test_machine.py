@@ -11,24 +11,26 @@ import sweeps
 from hedgecore.training.convergence import DivergedError
 from sweeps import SpaceError, UsageError
 from sweeps.__main__ import cli
-from sweeps.planning import probe
+from sweeps.planning import machine, probe
 from sweeps.planning.estimate import stored_bytes
-from sweeps.planning.machine import check_data, check_memory, gpus, lacking, memory
+from sweeps.planning.machine import check_data, gpus, lacking, memory
 from tests.spaces import TINY_XNN
 
 
 def test_a_sweep_that_fits_lacks_nothing(tiny):
     plan = sweeps.plan(tiny)
     assert lacking(plan, memory=stored_bytes(plan), gpus=0) == []
-    check_memory(plan, memory=stored_bytes(plan))
-    check_data(plan)
+    assert machine.too_large(plan, stored_bytes(plan)) == ""
+    machine.check(plan, cluster=False)
 
 
-def test_preparations_beyond_the_memory_are_refused_before_anything_runs(tiny):
+def test_preparations_beyond_the_memory_are_refused_before_anything_runs(tiny, monkeypatch):
     plan = sweeps.plan(tiny)
     too_little = stored_bytes(plan) - 1
+    monkeypatch.setattr(machine, "memory", lambda: too_little)
     with pytest.raises(UsageError, match="in the object store, and this machine has"):
-        check_memory(plan, memory=too_little)
+        machine.check(plan, cluster=False)
+    machine.check(plan, cluster=True)
     assert "only a cluster can run it" in lacking(plan, memory=too_little, gpus=0)[0]
 
 
@@ -51,7 +53,7 @@ def test_a_probe_that_diverges_is_one_line(monkeypatch, capsys):
 
 
 def test_1e13_paths_are_refused_with_the_most_there_may_be(tiny):
-    with pytest.raises(SpaceError, match="train_paths: must lie within 1,000,000,000 of 0"):
+    with pytest.raises(SpaceError, match="train_paths: must lie between -1,000,000,000 and"):
         sweeps.plan(tiny, overrides=["study.market.train_paths=10000000000000"])
 
 

@@ -22,10 +22,11 @@ from sweeps.journal.records import SegmentStart, record_of
 from sweeps.journal.storage import Lock, this_process
 from sweeps.journal.writer import Writer
 from sweeps.monitoring.status import STANDINGS, command, lines, status
-from sweeps.monitoring.throughput import Rule, Tallies, Tally
+from sweeps.monitoring.throughput import Tallies, Tally
 from sweeps.scheduling.asha import Asha
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.rule import Rule
 
 NOW = 1_800_000_000.0
 
@@ -165,7 +166,7 @@ def test_a_rung_counts_who_came_who_goes_on_and_who_was_stopped(tmp_path):
 
 
 def test_what_is_to_come_of_a_new_trial_follows_the_quota():
-    rule = Rule(rungs=(1, 3), factor=3, logged=True)
+    rule = Rule(rungs=(1, 3), reduction_factor=3)
     tally = Tally.of("c")
     assert tally.foreseen(rule, 9) == pytest.approx(1 + 2 / 3 + 6 / 9)
     assert tally.foreseen(rule, 3) == pytest.approx(1 + 2 / 3)
@@ -180,7 +181,7 @@ def test_the_chance_to_go_on_learns_from_what_was_decided():
     tally.apply(record_of({"type": "start", "format": 3, "core": "c"}))
     for name in "ab":
         tally.apply(record_of(decision(name, 1, goes_on=True)))
-    rule = Rule(rungs=(1,), factor=3, logged=True)
+    rule = Rule(rungs=(1,), reduction_factor=3)
     assert tally.foreseen(rule, 2) == pytest.approx(1 + 3 / 5)
 
 

@@ -40,15 +40,17 @@ def _forget():
     check._checked.clear()
 
 
-def test_the_arithmetic_of_the_preparation_is_accepted_and_checked_once(prepared, monkeypatch):
+def with_mismatch(experiment, mismatch):
+    return replace(experiment, trainer=replace(experiment.trainer, mismatch=mismatch))
+
+
+def test_the_arithmetic_of_the_preparation_is_accepted_and_checked_once(prepared):
     calls = []
-    tickets = type(prepared[0])
-    real = tickets.doubt
-    monkeypatch.setattr(
-        tickets, "doubt", lambda self, *given: calls.append(1) or real(self, *given)
-    )
+    experiment, *others = prepared
+    real = experiment.trainer.mismatch
+    counted = with_mismatch(experiment, lambda *given: calls.append(1) or real(*given))
     for _ in range(3):
-        check.check_arithmetic(*prepared, mixed=False)
+        check.check_arithmetic(counted, *others, mixed=False)
     assert len(calls) == 1
 
 
@@ -83,11 +85,12 @@ def test_other_data_are_blamed_on_the_arithmetic_that_made_them(tmp_path, monkey
 
 @pytest.mark.parametrize("mixed", [False, True])
 def test_numbers_that_do_not_come_out_again_on_the_same_arithmetic_are_always_refused(
-    prepared, monkeypatch, mixed
+    prepared, mixed
 ):
-    monkeypatch.setattr(type(prepared[0]), "doubt", lambda self, *given: "holds another")
+    experiment, *others = prepared
+    other = with_mismatch(experiment, lambda *given: "holds another")
     with pytest.raises(OtherArithmeticError, match="memory or its libraries are at fault"):
-        check.check_arithmetic(*prepared, mixed=mixed)
+        check.check_arithmetic(other, *others, mixed=mixed)
 
 
 def test_a_worker_that_is_refused_trains_nothing_and_ends_the_sweep():

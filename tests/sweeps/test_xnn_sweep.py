@@ -19,7 +19,7 @@ from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.data.applicants import Applicants
 from hedgecore.insurance.xnn.network import probabilities
 from sweeps import SpaceError
-from sweeps.execution.object_store import _arrays, _assembled, _merged, prepare_task
+from sweeps.execution.object_store import _arrays, _assembled, prepare_task
 from sweeps.experiments import experiment
 from sweeps.inspection.replay import replay
 from sweeps.inspection.verify import verify
@@ -100,8 +100,8 @@ def test_a_preparation_with_other_clusters_holds_only_those_in_the_object_store(
     facts, own = prepared("xnn", two, 0, "core", None, base_facts, base)
     assert isinstance(base_facts, Facts)
     assert 0 < sum(a.nbytes for a in own.values()) < sum(a.nbytes for a in base.values()) / 20
-    made = _arrays(_assembled("xnn", facts, _merged(base, own)))
-    whole = _arrays(experiment("xnn").prepare(study, seed=0))
+    made = _arrays(_assembled("xnn", facts, base, own))
+    whole = _arrays(experiment("xnn").trainer.prepare(study, seed=0))
     assert whole.keys() == made.keys()
     assert all(np.array_equal(a, made[k], equal_nan=True) for k, a in whole.items())
 
@@ -110,7 +110,7 @@ def test_a_plan_prepares_each_seed_once_and_its_clusters_upon_it(space):
     plan = sweeps.plan(space)
     assert lines(plan)[1].startswith("prepared once each: 2 and 4 upon them (data, boosted trees")
     bases = [t.study for k, t in plan.preparations.items() if plan.base(k) is None]
-    held = sum(plan.experiment.stored_bytes(study) for study in bases)
+    held = sum(plan.experiment.cost.stored_bytes(study) for study in bases)
     assert held < estimate(plan, cpus=2).store < 1.2 * held
 
 

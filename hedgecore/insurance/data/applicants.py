@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hedgecore.experiment import Json
 from hedgecore.insurance.config import DataConfig
 from hedgecore.insurance.data.encoding import Published, Sound, fit_published, fit_sound
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 from hedgecore.insurance.data.synthetic import generate
 from hedgecore.insurance.data.table import Split, Table, published_split, read, split
+from hedgecore.protocols import Json
 
 SPLITS = ("train", "val", "test")
 # The insured are the same under every seed, so that seeds differ by training alone.

@@ -1,9 +1,9 @@
 """Training one X-NN, as a generator: ask for the next epoch, or stop asking."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +16,7 @@ from hedgecore.insurance.xnn.methods import Descent
 from hedgecore.insurance.xnn.network import pre_activations
 from hedgecore.rng import stream
 from hedgecore.training.convergence import finite
-from hedgecore.training.snapshot import Snapshot, TrainingState
+from hedgecore.training.snapshot import Epoch, TrainingState
 
 # What may be compared between trials, and which way is better.
 DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
@@ -41,7 +41,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EpochMetrics:
+class EpochMetrics(Epoch):
     """One epoch: losses are mean cross-entropies, accuracies shares of rows.
 
     Those of training are means over the epoch's rows, each seen before its step; so is
@@ -56,14 +56,6 @@ class EpochMetrics:
     val_accuracy: float
     added_loss: float
     best: bool
-    theta: Mapping[str, Tensor] = field(repr=False, compare=False)
-    """The best parameters so far."""
-    snapshot: Callable[[], Snapshot] = field(repr=False, compare=False)
-    """What :func:`train` needs to go on from here; call it before asking for the next epoch."""
-
-    def row(self) -> dict[str, Any]:
-        """The plain numbers, by column."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
 
 
 def train(

@@ -7,7 +7,7 @@ from hedgecore.insurance.experiment import XNN
 
 
 def test_every_short_name_of_an_axis_is_a_column():
-    assert {f"config/{name}" for name in (*XNN.axes, "seed")} <= schema.tables("xnn")[
+    assert {f"config/{name}" for name in (*XNN.search.axes, "seed")} <= schema.tables("xnn")[
         "trials"
     ].keys()
 

@@ -117,7 +117,7 @@ def test_iterative_pruning_to_90_percent_in_5_rounds_ends_at_90_percent(study, p
     study = study.with_axes({"sparsity": 0.9, "schedule": "iterative", "pruning.rounds": 5})
     ticket = draw_ticket(study, preparation)
     total = masks.total(ticket.mask)
-    assert masks.kept(ticket.mask) == round(0.1 * total)
+    assert masks.weights(ticket.mask) == round(0.1 * total)
     once = draw_ticket(study.with_axes({"schedule": "one_shot"}), preparation)
     assert any(not torch.equal(m, once.mask[n]) for n, m in ticket.mask.items())
 
@@ -170,10 +170,10 @@ def test_the_small_dense_rival_has_no_more_weights_than_the_ticket(study, prepar
     study = study.with_axes({"network.hidden": [32, 32], "sparsity": 0.8})
     prepared = prepare(study, seed=0)
     ticket = draw_ticket(study, prepared)
-    kept = masks.kept(ticket.mask) + 32  # the output layer is never pruned
+    kept = masks.weights(ticket.mask) + 32  # the output layer is never pruned
     rival = study.with_axes({"ticket": "small_dense"})
     small = draw_ticket(rival, prepared)
-    assert 0.7 * kept < masks.kept(small.mask) <= kept
+    assert 0.7 * kept < masks.weights(small.mask) <= kept
     assert masks.sparsity(small.mask) == 0
     epochs = list(train_ticket(rival, prepared, small))
     assert epochs[-1].val_loss < epochs[0].val_loss

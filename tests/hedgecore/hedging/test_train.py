@@ -51,7 +51,7 @@ def test_training_starts_from_theta_0_and_leaves_it_alone(study, preparation):
 def test_a_trained_ticket_has_exact_zeros_and_the_requested_sparsity(study, preparation, sparsity):
     ticket, epochs = trained(study.with_axes({"sparsity": sparsity}), preparation)
     theta = epochs[-1].theta
-    assert masks.kept(ticket.mask) == round((1 - sparsity) * masks.total(ticket.mask))
+    assert masks.weights(ticket.mask) == round((1 - sparsity) * masks.total(ticket.mask))
     for name, m in ticket.mask.items():
         assert bool((theta[name][~m] == 0).all())
 

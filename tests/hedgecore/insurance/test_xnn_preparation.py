@@ -135,7 +135,7 @@ def test_what_has_a_base_is_restored_upon_it(clustered, base, preparation):
 
 def test_a_preparation_is_assembled_from_its_parts(preparation):
     p: Preparation = preparation
-    again = XNN.assemble(seed=p.seed, about=p.about, files=p.files, inputs=p.inputs)
+    again = XNN.trainer.assemble(seed=p.seed, about=p.about, files=p.files, inputs=p.inputs)
     assert same(again, preparation)
 
 
@@ -223,11 +223,12 @@ def test_the_prior_is_the_entropy_of_class_shares_met_by_the_test_rows(base):
 
 
 def test_a_plain_network_that_was_exchanged_is_doubted(study, base):
-    assert XNN.doubt(study, base) is None
+    assert XNN.trainer.mismatch(study, base) is None
     files = {**base.files, "theta_star": base.theta_0}
-    other = XNN.assemble(seed=0, about=base.about, files=files, inputs=base.inputs)
-    assert "theta_star that does not give the metrics" in XNN.doubt(study, other)
+    other = XNN.trainer.assemble(seed=0, about=base.about, files=files, inputs=base.inputs)
+    assert "theta_star that does not give the metrics" in XNN.trainer.mismatch(study, other)
 
 
 def test_a_preparation_is_told_in_one_line(base):
-    assert XNN.told(base.about).startswith("plain network has test cross-entropy ")
+    description = XNN.wording.describe_preparation(base.about)
+    assert description.startswith("plain network has test cross-entropy ")

@@ -123,7 +123,7 @@ def test_another_theta_0_than_the_trials_is_a_bug(pulled, preparation):
 def test_the_published_encoding_and_split_run_from_beginning_to_end(clustered):
     published = {"data.encoding": "published", "data.split": "published"}
     study = clustered.with_axes({**published, "adj_weight": 1.0, "training.epochs": 2})
-    preparation = XNN.prepare(study, seed=0)
+    preparation = XNN.trainer.prepare(study, seed=0)
     rows, end, model = course(opened(study, preparation))
     # It holds nothing out: what is tested on was selected on.
     assert end["cross_entropy"] == pytest.approx(min(row["val_loss"] for row in rows), rel=1e-5)
@@ -177,37 +177,39 @@ def test_what_is_deployed_has_the_layout_of_its_architecture(done, pulled, prepa
 
 
 def test_kinds_forget_what_takes_no_time(study):
-    kind = XNN.kind(study.with_axes({"lr": 0.1, "adj_weight": 3.0, "explanation.alpha": 1.0}))
-    assert kind == XNN.kind(study.with_axes({"adj_weight": 0.1}))
-    assert kind != XNN.kind(study.with_axes({"adj_weight": 0.0}))
-    assert XNN.kind(kind) == kind
+    kind = XNN.cost.timing_key(
+        study.with_axes({"lr": 0.1, "adj_weight": 3.0, "explanation.alpha": 1.0})
+    )
+    assert kind == XNN.cost.timing_key(study.with_axes({"adj_weight": 0.1}))
+    assert kind != XNN.cost.timing_key(study.with_axes({"adj_weight": 0.0}))
+    assert XNN.cost.timing_key(kind) == kind
 
 
 def test_work_grows_with_rows_networks_and_smaller_batches():
     plain = XnnStudy()
     for axes in ({"data.rows": 90_000}, {"network.hidden": [128, 32]}, {"training.batch_size": 9}):
-        assert XNN.epoch_work(plain.with_axes(axes)) > XNN.epoch_work(plain)
+        assert XNN.cost.epoch_work(plain.with_axes(axes)) > XNN.cost.epoch_work(plain)
 
 
 def test_reduced_kinds_keep_their_batches_and_take_little(study):
     whole = XnnStudy().with_axes({"data.rows": 4_000_000, "training.batch_size": 256})
-    kinds = [XNN.kind(whole), XNN.kind(whole.with_axes({"adj_weight": 1.0}))]
-    parts = XNN.reduced(kinds, most=1e9)
+    kinds = [XNN.cost.timing_key(whole), XNN.cost.timing_key(whole.with_axes({"adj_weight": 1.0}))]
+    parts = XNN.cost.reduced(kinds, most=1e9)
     assert len({part.shared_study() for part in parts}) == 1
-    assert all(XNN.epoch_work(part) <= 1.1e9 for part in parts)
+    assert all(XNN.cost.epoch_work(part) <= 1.1e9 for part in parts)
     assert all(part.training.batch_size == 256 for part in parts)
     assert parts[0].shared_study().training.epochs == 1
 
 
 def test_a_base_trains_the_plain_network_and_what_adds_to_it_nothing(study, clustered):
-    assert XNN.trained(study) == [study.shared_study()]
-    assert XNN.trained(clustered) == []
+    assert XNN.cost.trained(study) == [study.shared_study()]
+    assert XNN.cost.trained(clustered) == []
 
 
 def test_bytes_told_are_about_those_that_are_there(study, base):
     tensors = [*base.inputs.values(), *(t for file in base.files.values() for t in file.values())]
     there = sum(t.numel() * t.element_size() for t in tensors)
-    assert XNN.stored_bytes(study) == pytest.approx(there, rel=0.3)
+    assert XNN.cost.stored_bytes(study) == pytest.approx(there, rel=0.3)
 
 
 @pytest.mark.parametrize(
@@ -224,14 +226,14 @@ def test_bytes_told_are_about_those_that_are_there(study, base):
     ],
 )
 def test_a_search_sees_what_its_objectives_depend_on(path, objectives, answer):
-    assert XNN.matters(path, objectives) == answer
+    assert XNN.search.affects(path, objectives) == answer
 
 
 def test_no_search_sees_the_test(study):
-    assert not {*XNN.objectives(study)} & {*XNN.tested(study)}
-    assert {"val_explanation_gain", "val_loss"} <= XNN.objectives(study).keys()
+    assert not {*XNN.search.objectives(study)} & {*XNN.search.tested(study)}
+    assert {"val_explanation_gain", "val_loss"} <= XNN.search.objectives(study).keys()
 
 
 def test_an_end_is_told_in_a_few_words():
     row = {"cross_entropy": 1.2229, "explanation_gain": 0.3149}
-    assert XNN.ending(row) == "cross-entropy 1.223, explanation gain +0.31"
+    assert XNN.wording.describe_result(row) == "cross-entropy 1.223, explanation gain +0.31"

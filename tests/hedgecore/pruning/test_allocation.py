@@ -16,7 +16,7 @@ def magnitude(theta, sparsity, **options):
 
 
 def kept(mask):
-    return [layer.kept for layer in masks.report(mask)]
+    return [layer.weights for layer in masks.report(mask)]
 
 
 @settings(max_examples=150, deadline=None)
@@ -31,7 +31,7 @@ def test_pruning_keeps_exactly_k_weights_even_under_ties(network, sparsity, scop
     total = 8 * 13 + 13 * 11 + 11
     mask = magnitude(theta, sparsity, scope=scope, min_kept=min_kept)
     found = sum(int((theta[name] * m).count_nonzero()) for name, m in mask.items())
-    assert found == masks.kept(mask) == round((1 - sparsity) * total)
+    assert found == masks.weights(mask) == round((1 - sparsity) * total)
     assert all(k >= min_kept for k in kept(mask))
 
 
@@ -48,7 +48,7 @@ def test_a_weight_once_removed_stays_removed_whatever_it_scores_later(
     for seed, sparsity in enumerate(sparsities):
         theta = network(8, 13, 11, 1, seed=seed, ties=ties)
         narrow = magnitude(theta, sparsity, scope=scope, within=wide)
-        assert masks.kept(narrow) == keep_count(masks.total(narrow), sparsity)
+        assert masks.weights(narrow) == keep_count(masks.total(narrow), sparsity)
         assert wide is None or all(bool((wide[n] | ~narrow[n]).all()) for n in wide)
         wide = narrow
 
@@ -61,7 +61,7 @@ def test_a_mask_cannot_keep_more_than_is_left(network):
 
 def test_the_paper_network_at_80_percent_keeps_20096_of_100480_weights(network):
     mask = magnitude(network(*PAPER), 0.8)
-    assert (masks.kept(mask), masks.total(mask)) == (20_096, 100_480)
+    assert (masks.weights(mask), masks.total(mask)) == (20_096, 100_480)
     assert masks.sparsity(mask) == pytest.approx(0.8)
 
 
@@ -76,7 +76,7 @@ def test_global_magnitude_keeps_the_largest_weights_of_the_whole_network(network
 def test_layerwise_magnitude_prunes_every_layer_alike(network):
     mask = magnitude(network(8, 32, 32, 1), 0.75, scope="layerwise")
     for layer in masks.report(mask):
-        assert layer.kept == pytest.approx(0.25 * layer.total, abs=1)
+        assert layer.weights == pytest.approx(0.25 * layer.total, abs=1)
 
 
 def test_erk_keeps_in_proportion_to_inputs_plus_outputs_and_shares_out_the_excess(network):
@@ -168,7 +168,7 @@ def test_five_rounds_to_90_percent_end_at_90_percent_and_pass_every_level_exactl
     mask, counts = None, []
     for seed, sparsity in enumerate(levels(0.9, 5)):
         mask = magnitude(network(*PAPER, seed=seed), sparsity, within=mask)
-        counts.append(masks.kept(mask))
+        counts.append(masks.weights(mask))
     assert counts == [round(0.1 ** (r / 5) * 100_480) for r in range(1, 6)]
 
 

@@ -95,8 +95,8 @@ def test_every_criterion_meets_the_count_in_every_scope_level_after_level(
     theta, wide = network(8, 16, 16, 1), None
     for sparsity in levels(0.95, 3):
         narrow = find(criterion, theta, sparsity=sparsity, scope=scope, within=wide, min_kept=2)
-        assert masks.kept(narrow) == keep_count(400, sparsity)
-        assert all(layer.kept >= 2 for layer in masks.report(narrow))
+        assert masks.weights(narrow) == keep_count(400, sparsity)
+        assert all(layer.weights >= 2 for layer in masks.report(narrow))
         assert wide is None or all(bool((wide[n] | ~narrow[n]).all()) for n in wide)
         wide = narrow
 
@@ -107,7 +107,7 @@ def test_the_mask_covers_the_weights_asked_for_and_no_other(network, criterion):
     names = masks.prunable(theta)[:-1]
     mask = find_mask(criterion, theta, names, sparsity=0.5, loss=loss, generator=stream(0, "mask"))
     assert list(mask) == names
-    assert masks.kept(mask) == (8 * 16 + 16 * 16) // 2
+    assert masks.weights(mask) == (8 * 16 + 16 * 16) // 2
 
 
 @every
@@ -161,7 +161,7 @@ def test_random_like_magnitude_keeps_as_many_in_every_layer_as_magnitude(
         find(name, theta, seed=seed, sparsity=sparsity, scope=scope, within=wide)
         for name in ("magnitude", "random_like_magnitude")
     )
-    assert [m.kept for m in masks.report(drawn)] == [m.kept for m in masks.report(found)]
+    assert [m.weights for m in masks.report(drawn)] == [m.weights for m in masks.report(found)]
 
 
 @pytest.mark.parametrize("criterion", ["random", "random_like_magnitude"])
@@ -169,5 +169,5 @@ def test_a_random_mask_is_as_sparse_and_chosen_blindly(network, criterion):
     theta = network(8, 16, 16, 1)
     drawn, found = (find(name, theta, sparsity=0.8) for name in (criterion, "magnitude"))
     shared = sum(int((drawn[n] & found[n]).sum()) for n in found)
-    assert masks.kept(drawn) == masks.kept(found)
-    assert shared < 0.5 * masks.kept(found)
+    assert masks.weights(drawn) == masks.weights(found)
+    assert shared < 0.5 * masks.weights(found)
