@@ -118,7 +118,7 @@ def train_again(recorded: StoredSweep, trial: str) -> tuple[Replay, bytes | None
     full_id, core = recorded.find(trial)
     log = recorded.states[core].trials[full_id]
     plan = recorded.plan(log)
-    workers_lost = full_id in recorded.lost_trials
+    workers_lost = full_id in recorded.states[core].workers_lost
     computed = recorded.experiment.search.validated(plan.study)
     end = None if workers_lost else log.end
     job = _job(full_id, log, plan, end)

@@ -78,13 +78,9 @@ class _Check:
             case records.ManifestRecord():
                 (rule,) = (record.content["scheduler"] or {"": {}}).values()
                 self._metric = rule.get("metric", "val_loss")
-            case (
-                records.PreparationRecord()
-                | records.Proposal()
-                | records.SpaceExhausted()
-                | records.WarmStart()
-                | records.DriverEnd()
-            ):
+            case records.PreparationRecord() | records.Proposal() | records.WarmStart():
+                pass
+            case records.SpaceExhausted() | records.DriverEnd():
                 pass
             case _:
                 assert_never(record)

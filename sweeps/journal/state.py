@@ -1,6 +1,5 @@
 """State of every trial, folded from the log."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import nan
@@ -155,8 +154,6 @@ class SweepState:
         self._core = core
         self._entering = False
         self.trials: dict[str, TrialState] = {}
-        self.rungs: dict[int, Counter[bool]] = {}
-        """How many trials went on at each rung, and how many were stopped."""
         self.starts = 0
         self.withdrawn: set[str] = set()
         """Trials that are no part of the space any more."""
@@ -168,6 +165,8 @@ class SweepState:
         """Those of a search, by number."""
         self.closed = True
         self.running: set[str] = set()
+        self.workers_lost: set[str] = set()
+        """Trials whose last worker died."""
 
     def apply(self, record: Record) -> bool:
         """Enter ``record``; False if it is of other code."""
@@ -185,12 +184,15 @@ class SweepState:
                     log.epochs.clear()  # under Ray's own schedulers it may have been begun before
                     log.arithmetics = frozenset()
                 self.running.add(record.trial_id)
+                self.workers_lost.discard(record.trial_id)
             case records.Verdict() | records.SchedulerStop():
-                self._decision(record)
+                if not (record.goes_on or record.ended):
+                    self._stopped(record)
             case records.TrialEntry():
                 self._enter(record)
             case records.WorkerLoss():
                 self.running.discard(record.trial_id)
+                self.workers_lost.add(record.trial_id)
             case records.Audit():
                 for trial_id in record.trials:
                     self.trials[trial_id].audited = True
@@ -252,10 +254,7 @@ class SweepState:
         if record.end:
             log.end, log.fresh = record.end, True
 
-    def _decision(self, record: Stop) -> None:
-        self.rungs.setdefault(record.epoch, Counter())[record.goes_on] += len(record.trials)
-        if record.goes_on or record.ended:
-            return
+    def _stopped(self, record: Stop) -> None:
         for trial_id in record.trials:
             log = self.trials[trial_id]
             log.stop, log.fresh = record, True

@@ -14,7 +14,7 @@ from sweeps.journal import lock_holder
 from sweeps.journal.history import History
 from sweeps.journal.layout import readable_storage
 from sweeps.journal.preparations import StoredPreparation
-from sweeps.journal.records import DriverStart, ManifestRecord, SegmentStart, WorkerLoss
+from sweeps.journal.records import DriverStart, ManifestRecord
 from sweeps.journal.state import SweepState, TrialState
 from sweeps.planning.plan import TrialPlan
 from sweeps.planning.validation import trial_study
@@ -31,7 +31,6 @@ class StoredSweep:
         study: what the axes of every trial vary.
         states: what the log says, by the version of hedgecore that computed it.
         core: the version of the last driver start.
-        lost_trials: trials whose last worker died.
     """
 
     storage: Path
@@ -40,7 +39,6 @@ class StoredSweep:
     study: Study
     states: Mapping[str, SweepState]
     core: str
-    lost_trials: frozenset[str]
 
     @classmethod
     def read(cls, storage: Path) -> "StoredSweep":
@@ -53,7 +51,6 @@ class StoredSweep:
         storage = readable_storage(storage)
         manifest: ManifestRecord | None = None
         states: dict[str, SweepState] = {}
-        lost_trials: set[str] = set()
         core = ""
         for record in History(storage):
             if isinstance(record, DriverStart):
@@ -61,15 +58,8 @@ class StoredSweep:
                 states.setdefault(core, SweepState(core))
             for state in states.values():
                 state.apply(record)
-            match record:
-                case ManifestRecord():
-                    manifest = record
-                case SegmentStart():
-                    lost_trials.discard(record.trial_id)
-                case WorkerLoss():
-                    lost_trials.add(record.trial_id)
-                case _:
-                    pass
+            if isinstance(record, ManifestRecord):
+                manifest = record
         if not states:
             raise UsageError(f"{storage} holds no sweep; give the --storage of a run")
         if manifest is None:
@@ -81,7 +71,6 @@ class StoredSweep:
             study=_study(storage, manifest.content),
             states=states,
             core=core,
-            lost_trials=frozenset(lost_trials),
         )
 
     @property

@@ -236,11 +236,10 @@ def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialState]) -> int
 
 def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialState]) -> Rung:
     trial_ids = {i for i, log in trials.items() if epoch in log.epochs and log.entry.limit > epoch}
-    judged = tally.judged.get(epoch, set())
     return Rung(
         epoch=epoch,
-        reached=len(trial_ids | judged),
-        went_on=tally.state.rungs[epoch][True] if judged else 0,
+        reached=len(trial_ids | tally.judged.get(epoch, set())),
+        went_on=tally.rungs[epoch][True],
         stopped=tally.stopped[epoch],
     )
 

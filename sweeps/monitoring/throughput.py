@@ -1,6 +1,6 @@
 """Throughput of a sweep: counts of trials by state, epochs a second, and time to go."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, assert_never
@@ -21,7 +21,7 @@ class Tally:
 
     Args:
         state: the trials.
-        withdrawn: trials that have left the space unfinished.
+        rungs: how many trials went on at each, and how many did not.
         passed: the last rung at which a trial was told to go on.
         judged: trials by rung at which something was decided.
         stopped: how many were stopped there; what had ended by itself was not.
@@ -33,7 +33,7 @@ class Tally:
     """
 
     state: SweepState
-    withdrawn: set[str] = field(default_factory=set)
+    rungs: dict[int, Counter[bool]] = field(default_factory=lambda: defaultdict(Counter))
     passed: dict[str, int] = field(default_factory=dict)
     judged: dict[int, set[str]] = field(default_factory=dict)
     stopped: Counter[int] = field(default_factory=Counter)
@@ -63,27 +63,21 @@ class Tally:
             case records.Verdict() | records.SchedulerStop():
                 self._decision(record)
             case records.TrialEntry():
-                self.withdrawn.discard(record.trial_id)
                 self.exhausted = False
             case records.WorkerLoss():
                 self._note_time(record.at)
                 self.losses[record.node] += 1
-            case records.Withdrawal():
-                self.withdrawn.update(record.trials)
             case records.SpaceExhausted():
                 self.exhausted = True
             case records.DriverStart():
                 self.first = self.last = None
                 for times in (self.began, self.segments, self.ends):
                     times.clear()
-            case (
-                records.ManifestRecord()
-                | records.PreparationRecord()
-                | records.Proposal()
-                | records.WarmStart()
-            ):
+            case records.ManifestRecord() | records.PreparationRecord() | records.Proposal():
                 pass
-            case records.Audit() | records.DriverEnd():
+            case (
+                records.WarmStart() | records.Withdrawal() | records.Audit() | records.DriverEnd()
+            ):
                 pass
             case _:
                 assert_never(record)
@@ -92,7 +86,7 @@ class Tally:
     def trials(self) -> dict[str, TrialState]:
         """Those of the space, and those that came to their end while they were."""
         logs = self.state.trials.items()
-        return {i: log for i, log in logs if i not in self.withdrawn or log.ended}
+        return {i: log for i, log in logs if i not in self.state.withdrawn or log.ended}
 
     def standing(self, trial_id: str, rule: Rule, *, live: bool) -> str:
         """Where a trial stands, in the words of :data:`sweeps.monitoring.status.STANDINGS`."""
@@ -129,7 +123,7 @@ class Tally:
             expected += chance * (stop - epoch)
             epoch = stop
             if stop < limit and stop > passed:
-                counts = Counter[bool]() if rule.stock else self.state.rungs.get(stop, Counter())
+                counts = Counter[bool]() if rule.stock else self.rungs[stop]
                 chance *= (1 + counts[True]) / (rule.reduction_factor + counts.total())
         return expected
 
@@ -166,6 +160,7 @@ class Tally:
 
     def _decision(self, record: records.Verdict | records.SchedulerStop) -> None:
         epoch, trials = record.epoch, record.trials
+        self.rungs[epoch][record.goes_on] += len(trials)
         self.judged.setdefault(epoch, set()).update(trials)
         if record.goes_on:
             self.passed.update(dict.fromkeys(trials, epoch))

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from hedgecore.experiment import Experiment, Preparation
 from sweeps.errors import UsageError
-from sweeps.journal import bounds, lines
+from sweeps.journal import bounds, lines, records
 from sweeps.journal.checkpoints import Checkpoints
 from sweeps.journal.checksums import Sums, sha256_of
 from sweeps.journal.files import holds
@@ -19,20 +19,7 @@ from sweeps.journal.journal import Extent
 from sweeps.journal.layout import check_name
 from sweeps.journal.manifest import copies
 from sweeps.journal.preparations import Facts, StoredPreparation
-from sweeps.journal.records import (
-    DriverEnd,
-    DriverStart,
-    ManifestRecord,
-    PreparationRecord,
-    Record,
-    SchedulerStop,
-    Segment,
-    SegmentStart,
-    Verdict,
-    WorkerLoss,
-    fields,
-    record_of,
-)
+from sweeps.journal.records import Record, fields, record_of
 from sweeps.journal.state import SweepState
 from sweeps.journal.storage import Lock, WriteError, replace, tidy
 from sweeps.journal.tables import write_tables
@@ -93,7 +80,7 @@ class Ledger:
             before = self._replay(accept)
             self._sums = Sums(storage)
             self._writer = Writer(storage, {"core": core}, before=before)
-            start = DriverStart(format=lines.FORMAT, process={}, core=core)
+            start = records.DriverStart(format=lines.FORMAT, process={}, core=core)
             self.append(start, logged=True)
             if engine:
                 self.append(*engine.pending_verdicts)
@@ -108,7 +95,7 @@ class Ledger:
     def _replay(self, accept: Callable[[Mapping[str, Any]], None]) -> Extent | None:
         history = History(self.storage)
         for record in history:
-            if isinstance(record, ManifestRecord):
+            if isinstance(record, records.ManifestRecord):
                 accept(record.content)
             # What follows from a record is in the log itself, or pending.
             if self.state.apply(record) and self.engine:
@@ -180,7 +167,7 @@ class Ledger:
                 return
             self._writer.close()
             if self._writer.sound:  # else the state knows more than the disk
-                self.state.apply(DriverEnd())
+                self.state.apply(records.DriverEnd())
                 self._changed = True
                 self.snapshot()
                 self._sums.settle()
@@ -213,7 +200,7 @@ class Ledger:
         self.check()
         return self._checkpoints.keep(trial_id, checkpoint)
 
-    def filed(self, sent: Mapping[str, Any]) -> Segment:
+    def filed(self, sent: Mapping[str, Any]) -> records.Segment:
         """The segment that a worker has ``sent``, with its files in the storage.
 
         Files come first: what the log names is there.
@@ -225,7 +212,7 @@ class Ledger:
         if checkpoint:
             line["checkpoint"] = self.keep_checkpoint(line["trial_id"], checkpoint)
         segment = record_of(line)
-        assert isinstance(segment, Segment)
+        assert isinstance(segment, records.Segment)
         return segment
 
     def checkpoint(self, trial_id: str) -> bytes | None:
@@ -247,7 +234,7 @@ class Ledger:
                 "copy, or compute the sweep anew in another --storage"
             )
         files = StoredPreparation.write(self.storage / "study" / key, facts, preparation)
-        self.append(PreparationRecord(key=key, identity=facts.identity, files=files))
+        self.append(records.PreparationRecord(key=key, identity=facts.identity, files=files))
 
     def preparation(self, key: str) -> StoredPreparation | None:
         """What an earlier driver filed as ``key``; None if there is nothing whole.
@@ -261,7 +248,7 @@ class Ledger:
         """Log what the sweep is made with, and copy it for people; see :meth:`copy_manifest`."""
         before = self.state.manifest
         if before is None or _undated(before.content) != _undated(content):
-            self.append(ManifestRecord(content=dict(content), space=space))
+            self.append(records.ManifestRecord(content=dict(content), space=space))
         self.copy_manifest()
 
     def copy_manifest(self) -> None:
@@ -290,9 +277,9 @@ def _undated(content: Mapping[str, Any]) -> dict[str, Any]:
 def _concerned(record: Record) -> tuple[str, ...]:
     """The trials whose checkpoint ``record`` may replace or end the use of."""
     match record:
-        case Segment():
+        case records.Segment():
             return (record.trial_id,)
-        case Verdict() | SchedulerStop():
+        case records.Verdict() | records.SchedulerStop():
             return record.trials
         case _:
             return ()
@@ -303,6 +290,6 @@ def _timed(record: Record) -> Record:
 
     Only what happens has a time; what is derived is compared with what is derived again.
     """
-    if isinstance(record, SegmentStart | Segment | WorkerLoss):
+    if isinstance(record, records.SegmentStart | records.Segment | records.WorkerLoss):
         return with_changes(record, at=round(time.time(), 3))
     return record
