@@ -98,10 +98,10 @@ def test_the_last_hidden_layer_is_explained_unless_another_is_named():
 
 def test_a_table_is_named_from_the_root_as_workers_live_elsewhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/dispatcher")
+    monkeypatch.setenv("HOME", "/home/desk")
     study = XnnStudy().with_axes({"data.path": "train.csv"})
     assert study.data.path == str(tmp_path / "train.csv")
-    assert study.with_axes({"data.path": "~/train.csv"}).data.path == "/home/dispatcher/train.csv"
+    assert study.with_axes({"data.path": "~/train.csv"}).data.path == "/home/desk/train.csv"
 
 
 def test_a_column_of_many_numbers_makes_groups_by_quantiles_only():
