@@ -19,7 +19,7 @@ from analysis import schema, xnn
 from analysis.audit import audit, soundness
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.schema import ColumnError
-from analysis.seeds import (
+from analysis.statistics import (
     Interval,
     holm,
     interquartile_mean,

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib import rcParamsDefault
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 # Okabe and Ito's palette: told apart under every common form of colour blindness.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
@@ -86,6 +87,21 @@ def caption(ax: Axes, lines: Sequence[str], *, below: float = 46.0) -> None:
         color=MUTED,
         linespacing=1.35,
         annotation_clip=False,
+    )
+
+
+def framed(figure: Figure, title: str, notes: Sequence[str]) -> None:
+    """``title`` above all panels and the small grey ``notes`` below them, both at the left."""
+    headed(figure, title)
+    figure.supxlabel(
+        "\n".join(notes), x=0.015, ha="left", fontsize=8.0, color=MUTED, linespacing=1.35
+    )
+
+
+def headed(figure: Figure, title: str) -> None:
+    """``title`` above all panels, in place of another."""
+    figure.suptitle(
+        title, x=0.015, ha="left", fontsize=RC["axes.titlesize"], weight=RC["axes.titleweight"]
     )
 
 

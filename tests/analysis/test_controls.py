@@ -74,7 +74,7 @@ def _cvar(cvar):
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch):
-    monkeypatch.setattr(analysis.seeds, "_RESAMPLES", 499)
+    monkeypatch.setattr(analysis.statistics, "_RESAMPLES", 499)
 
 
 @pytest.fixture

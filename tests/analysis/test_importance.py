@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 import scipy
 
+from analysis.contrast import paired_t
 from analysis.tickets.importance import (
     MAIN,
     correlation,
     correlations,
     importances,
     means,
-    paired_t,
     sentences,
     shifts,
 )

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from analysis.configurations import configurations, counts, parameters, prepared, shared_paths
+from analysis.configurations import configurations, counts, parameters, shared_paths
 from analysis.figures.problem import one_problem
 from analysis.figures.style import (
     BLUE,
@@ -23,13 +23,14 @@ from analysis.figures.style import (
     short,
 )
 from analysis.statistics import over_seeds
+from analysis.sweep import SPEED, Sweep, Trials
 from analysis.tickets.summary import best_lr
 from analysis.wording import percent
 
 # The bars keep to the lower part and CVaR to the upper one, so the two scales never cross.
 _BARS, _QUALITY = 0.58, 0.30
 _MOST_LABELS = 9
-_NEEDED = ("val_loss", "converged", "epochs_to_95pct", "cvar_05", "cvar_05_se", "dense_cvar_05")
+_NEEDED = (*SPEED, "cvar_05", "cvar_05_se", "dense_cvar_05")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +46,7 @@ class _Bar:
     whole: bool
 
 
-def convergence_speed(
-    trials: pd.DataFrame, ax: Axes, *, sparsity: float, epsilon: float | None
-) -> None:
+def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: float | None) -> None:
     """Bars of epochs to the 95 % criterion against the learning rate; test CVaR 5 % above them.
 
     Where other parameters vary, every learning rate is drawn with those it is fastest with.
@@ -66,7 +65,8 @@ def convergence_speed(
         NothingToDraw: no trial of this sparsity and epsilon has completed, or they are of more
             than one problem.
     """
-    group = _group(prepared(trials, _NEEDED, purpose="convergence_speed"), sparsity, epsilon)
+    sweep = Sweep.of(trials, needed=_NEEDED, purpose="convergence_speed")
+    group = _group(sweep.tickets, sparsity, epsilon)
     if not (group["status"] == "completed").any():
         raise NothingToDraw("no trial has completed")
     problem = one_problem(group)

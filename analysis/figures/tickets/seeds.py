@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis import schema
-from analysis.configurations import parameters, prepared
+from analysis.contrast import BETTER, OPEN, WORSE, bars
 from analysis.figures.problem import one_problem
 from analysis.figures.style import (
     BLUE,
@@ -18,8 +18,9 @@ from analysis.figures.style import (
     caption,
     number,
 )
-from analysis.seeds import least_seeds
-from analysis.tickets.comparison import BETTER, OPEN, WORSE, compare
+from analysis.statistics import least_seeds
+from analysis.sweep import Sweep, Trials
+from analysis.tickets.comparison import compare
 from analysis.tickets.seed_findings import compared_parameters, configuration
 from analysis.wording import plural
 
@@ -28,7 +29,7 @@ _LONGEST = 34  # letters of a configuration on one line
 _COLORS = {BETTER: GREEN, WORSE: VERMILION, OPEN: INK}
 
 
-def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -> None:
+def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None:
     """A row a configuration, best first: a dot a seed, their mean and its bootstrap interval.
 
     The rows are the best 12 of :func:`analysis.compare` and its reference, in blue; beside each
@@ -77,10 +78,10 @@ def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -
     caption(ax, _notes(rows, visible_rows), below=60.0)
 
 
-def _dots(trials: pd.DataFrame, visible_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _dots(trials: Trials, visible_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """One row a seed and row of ``visible_rows``: ``seed``, ``place`` from the top, ``value``."""
-    frame = prepared(trials, [metric], purpose="seeds_compared")
-    names = parameters(frame)
+    sweep = Sweep.of(trials, needed=[metric], purpose="seeds_compared")
+    frame, names = sweep.tickets, sweep.names
     keys = [f"config/{name}" for name in names]
     done = frame[frame["status"] == "completed"]
     dots = done[keys].assign(seed=done["config/seed"], value=done[metric])
@@ -116,7 +117,8 @@ def _margin_text(ax: Axes, y: int, text: str, color: str) -> None:
 
 def _verdict(row: pd.Series, decisive: bool) -> str:
     mean, low, high = (number(row[f"difference{e}"], digits=3) for e in ("", "_low", "_high"))
-    return f"{mean} ({low} to {high})" + (f"\n{row['verdict']}" if decisive else "")
+    between = "" if pd.isna(row["difference_low"]) else f" ({low} to {high})"
+    return f"{mean}{between}" + (f"\n{row['verdict']}" if decisive else "")
 
 
 def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
@@ -125,8 +127,9 @@ def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
     least = least_seeds(comparisons)
     test = f"Wilcoxon's test at 5 %, Holm over {plural(comparisons, 'comparison')}"
     notes = [
-        "Dots: one seed each, joined by thin lines. Diamond: mean; bar: 95 % bootstrap interval.",
-        "Right: difference to the best by validation on the same seeds, and its 95 % interval.",
+        f"Dots: one seed each, joined by thin lines. Diamond: mean; {bars(seeds)}.",
+        "Right: difference to the best by validation on the same seeds"
+        + (", and its 95 % interval." if whole["difference_low"].notna().any() else "."),
         f"Verdict: {test}."
         if seeds >= least
         else f"No verdicts: {plural(seeds, 'seed')} cannot pass {test}; {least} can.",

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.figures.style import INK, NothingToDraw
-from analysis.figures.tickets.panels import colors, framed, stacked
+from analysis.figures.style import INK, NothingToDraw, framed
+from analysis.figures.tickets.panels import colors, stacked
 from analysis.tickets.masks import magnitudes
 from analysis.tickets.networks import Model, kinds
 from analysis.wording import plural

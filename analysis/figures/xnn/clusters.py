@@ -10,8 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, caption
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, caption, framed
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.figures.xnn.responses import CLASSES, classes
 from analysis.wording import percent, plural

@@ -8,8 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION, number
-from analysis.figures.tickets.panels import framed
+from analysis.contrast import bars
+from analysis.figures.style import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    framed,
+    number,
+)
 from analysis.figures.xnn.featured import (
     CLUSTERS,
     GAIN,
@@ -17,7 +27,6 @@ from analysis.figures.xnn.featured import (
     WEIGHT,
     Subject,
     held_at,
-    interval,
     needed,
     spelled,
 )
@@ -88,11 +97,7 @@ def controls(figure: Figure, *, subject: Subject) -> None:
         "was pulled at and is no control: what the nodes tell of the centroids beyond it is "
         "specific to them.",
     ]
-    if subject.seeds > 1:
-        notes.append(
-            f"Mean over {plural(subject.seeds, 'seed')}; bars at the X-NN: "
-            f"{interval(subject.seeds)}."
-        )
+    notes.append(f"Mean over {plural(subject.seeds, 'seed')}; {bars(subject.seeds)}.")
     framed(figure, "R² of nodes on distances, beside its controls", [*notes, *held_at(subject)])
 
 

@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, NothingToDraw, number
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import BLUE, INK, MUTED, NothingToDraw, framed, number
 from analysis.figures.xnn.featured import METHOD, NONE, Subject
 from analysis.wording import percent, plural
 

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from analysis.figures.style import NothingToDraw
-from analysis.seeds import MIN_SEEDS
 from analysis.wording import value
 from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of, spelled_out
 from analysis.xnn.selection import VALIDATED, WITHIN, best, gain, held_out, pulled, whole
@@ -139,13 +138,6 @@ def spelled(values: Mapping[str, Any]) -> str:
 def held_at(subject: Subject) -> list[str]:
     """A line that says at which values of other axes the sweep is drawn; none without others."""
     return [f"Drawn at {spelled(subject.setting)}."] if subject.setting else []
-
-
-def interval(seeds: int) -> str:
-    """What a bar over so many seeds is; an interval is no wider than its few seeds are apart."""
-    if seeds >= MIN_SEEDS:
-        return "95 % bootstrap interval"
-    return "95 % bootstrap interval, of so few seeds no more than their range"
 
 
 def _choice(table: pd.DataFrame, *, holdout: bool) -> tuple[pd.Series, str]:

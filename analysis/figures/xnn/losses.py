@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BLUE, INK, LINES, MUTED, NothingToDraw
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import BLUE, INK, LINES, MUTED, NothingToDraw, framed
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, spelled
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural

@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BLUE, FAINT, INK, MUTED, SKY, VERMILION, caption, number
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import BLUE, FAINT, INK, MUTED, SKY, VERMILION, caption, framed, number
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.wording import plural
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from analysis.contrast import bars
 from analysis.figures.style import (
     INK,
     LINES,
@@ -28,7 +29,6 @@ from analysis.figures.xnn.featured import (
     WEIGHT,
     Subject,
     held_at,
-    interval,
     methods,
 )
 from analysis.figures.xnn.model_files import Array
@@ -288,7 +288,7 @@ def _notes(subject: Subject) -> list[str]:
     seeds = subject.seeds
     over = f"mean over {plural(seeds, 'seed')}, each less its own plain network"
     notes = [
-        f"Point: {over}; bars: {interval(seeds)}." if seeds > 1 else "Point: one seed.",
+        f"Point: {over}; {bars(seeds)}.",
         "Lines join one K from weight 0 upwards. Ringed: the front, nothing is both cheaper and "
         "explained better.",
         f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Named: {subject.chosen}.",
