@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib import rcParamsDefault
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -49,6 +50,7 @@ RC: Any = {
     "grid.color": FAINT,
     "grid.linewidth": 0.6,
     "hatch.linewidth": 0.6,
+    "legend.frameon": False,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "pdf.fonttype": 42,
@@ -87,6 +89,35 @@ def caption(ax: Axes, lines: Sequence[str], *, below: float = 46.0) -> None:
         color=MUTED,
         linespacing=1.35,
         annotation_clip=False,
+    )
+
+
+def legend_beside(ax: Axes, handles: Sequence[Artist]) -> None:
+    """A legend to the right of the axes, from its upper end on."""
+    ax.legend(
+        handles=handles,
+        fontsize=9.0,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.5,
+    )
+
+
+def label_beside(ax: Axes, y: float, text: str, color: str, **look: Any) -> None:
+    """``text`` to the right of the axes at height ``y`` of its data."""
+    place: dict[str, Any] = {
+        "xycoords": ("axes fraction", "data"),
+        "xytext": (8, 0),
+        "fontsize": 8.5,
+    }
+    ax.annotate(
+        text,
+        (1.0, y),
+        textcoords="offset points",
+        va="center",
+        color=color,
+        annotation_clip=False,
+        **place | look,
     )
 
 

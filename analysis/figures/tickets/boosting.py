@@ -24,6 +24,7 @@ from analysis.figures.style import (
     VERMILION,
     NothingToDraw,
     framed,
+    legend_beside,
 )
 from analysis.tickets.boosting import BUDGET, in_name, races, rates
 from analysis.tickets.controls import KINDS
@@ -123,15 +124,7 @@ def _key(anchor: Axes, axes: Sequence[Axes]) -> None:
     entries: dict[str, Artist] = {}
     for ax in axes:
         entries |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    anchor.legend(
-        list(entries.values()),
-        list(entries),
-        frameon=False,
-        fontsize=9.0,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        borderaxespad=0.5,
-    )
+    legend_beside(anchor, list(entries.values()))
 
 
 def _notes(curves: pd.DataFrame, contests: Sequence[object]) -> list[str]:

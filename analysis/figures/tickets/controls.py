@@ -23,6 +23,7 @@ from analysis.figures.style import (
     VERMILION,
     NothingToDraw,
     framed,
+    legend_beside,
 )
 from analysis.tickets.controls import KINDS, RETRAINED, rank
 from analysis.wording import percent, plural
@@ -70,14 +71,7 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
         if len(panels) > 1:
             ax.set_title(f"trained at ε = {epsilon:g}", fontsize=10.0)
     columns[0].set_ylabel(f"test {label(metric)} (currency per option, S0 = 100)")
-    columns[-1].legend(
-        handles=[_key(kind) for kind in named],
-        frameon=False,
-        fontsize=9.0,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        borderaxespad=0.5,
-    )
+    legend_beside(columns[-1], [_key(kind) for kind in named])
     notes = _notes(rows, len(panels))
     low, high = columns[0].get_ylim()
     if rows[["mean", "low"]].lt(low).any(axis=None) or rows["high"].gt(high).any():

@@ -19,6 +19,7 @@ from analysis.figures.style import (
     VERMILION,
     NothingToDraw,
     caption,
+    label_beside,
     number,
     short,
 )
@@ -84,7 +85,7 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
             _label_bar(ax, x, bar, alone=len(bars) == 1)
     if math.isfinite(dense_epochs):
         ax.axhline(dense_epochs, color=MUTED, linestyle=":", linewidth=1.2, zorder=1)
-        _side_label(ax, dense_epochs, f"dense\n{dense_epochs:.3g} epochs", MUTED)
+        label_beside(ax, dense_epochs, f"dense\n{dense_epochs:.3g} epochs", MUTED, xytext=(6, 0))
     _draw_quality(ax, group, bars)
     step = math.ceil(len(bars) / _MOST_LABELS)
     chosen = next((x for x in places if bars[x].best), 0)
@@ -250,20 +251,6 @@ def _quality_axis(twin: Axes, low: float, high: float, dense: float) -> None:
     twin.spines["right"].set_visible(False)
     twin.spines["left"].set_visible(False)
     twin.tick_params(axis="y", length=0, labelcolor=VERMILION)
-
-
-def _side_label(ax: Axes, y: float, text: str, color: str) -> None:
-    ax.annotate(
-        text,
-        (1.0, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8.5,
-        color=color,
-        annotation_clip=False,
-    )
 
 
 def _dense_epochs(group: pd.DataFrame) -> float:

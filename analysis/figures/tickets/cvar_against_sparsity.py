@@ -18,6 +18,7 @@ from analysis.figures.style import (
     TWO_SIDED_95,
     NothingToDraw,
     caption,
+    label_beside,
     number,
     spread,
 )
@@ -197,17 +198,8 @@ def _label_ends(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
     ax.set_ylim(bottom, top)
     heights = spread([(y - bottom) / (top - bottom) for y, _, _ in ends], gap=_LABEL_GAP)
     for height, (_, text, color) in zip(heights, ends, strict=True):
-        ax.annotate(
-            text,
-            (1.0, height),
-            xycoords="axes fraction",
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9.0,
-            color=color,
-            linespacing=1.2,
-            annotation_clip=False,
+        label_beside(
+            ax, height, text, color, xycoords="axes fraction", fontsize=9.0, linespacing=1.2
         )
 
 

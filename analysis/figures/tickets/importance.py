@@ -60,7 +60,7 @@ def importance_bars(means: pd.DataFrame, figure: Figure) -> None:
     axes[0].set_yticks(range(len(features)), [spoken(f) for f in features])
     axes[0].set_ylim(len(features) - 0.5, -0.5)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(kinds), frameon=False)
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(kinds))
     framed(figure, "What the networks lean on", _bar_notes(means))
 
 
@@ -191,7 +191,8 @@ def _scatter(means: pd.DataFrame, kind: str, ax: Axes) -> None:
     y = y.reindex(x.index)
     bottom = float(np.nanmin([*x["low"], *y["low"], *x["mean"], *y["mean"]]))
     top = float(np.nanmax([*x["high"], *y["high"], *x["mean"], *y["mean"]]))
-    bottom, top = bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom)
+    room = 0.05 * (top - bottom) or 0.05  # means that are all the same have no range
+    bottom, top = bottom - room, top + room
     ax.set(xlim=(bottom, top), ylim=(bottom, top), aspect="equal")
     ax.plot([bottom, top], [bottom, top], color=MUTED, linestyle="--", linewidth=1.0, zorder=1)
     ax.hlines(y["mean"], x["low"], x["high"], color=FAINT, linewidth=2.0, zorder=2)

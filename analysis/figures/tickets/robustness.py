@@ -14,7 +14,15 @@ from analysis.attacks import Attack, attacks, by_name, clean_column, label
 from analysis.contrast import bars
 from analysis.figures.problem import problem_of
 from analysis.figures.rendering import Plan
-from analysis.figures.style import INK, MARKERS, MUTED, NothingToDraw, caption, framed
+from analysis.figures.style import (
+    INK,
+    MARKERS,
+    MUTED,
+    NothingToDraw,
+    caption,
+    framed,
+    legend_beside,
+)
 from analysis.figures.tickets.panels import colors
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.baselines import DENSE
@@ -101,7 +109,7 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
         ax.grid(True, axis="y")
     cvar = label(clean_column(attacks(table)))
     axes[0].set_ylabel(f"test {cvar} (currency per option, S0 = 100)")
-    axes[0].legend(frameon=False, fontsize=9.0, loc="lower left", title_fontsize=9.0)
+    axes[0].legend(fontsize=9.0, loc="lower left", title_fontsize=9.0)
     framed(
         figure,
         f"CVaR as the attack grows,{where}{problem}",
@@ -274,14 +282,7 @@ def _keys(
                 [], [], marker="*", color=INK, label="dense network", **look | {"markersize": 12.0}
             )
         )
-    ax.legend(
-        handles=keys,
-        frameon=False,
-        fontsize=9.0,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        borderaxespad=0.5,
-    )
+    legend_beside(ax, keys)
 
 
 def _name(epsilon: float) -> str:

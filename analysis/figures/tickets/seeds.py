@@ -16,6 +16,7 @@ from analysis.figures.style import (
     VERMILION,
     NothingToDraw,
     caption,
+    label_beside,
     number,
 )
 from analysis.statistics import least_seeds
@@ -62,7 +63,7 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
         ax.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.0, zorder=3)
         ax.plot(row["mean"], place, "D", color=color, markersize=6.5, mec="white", zorder=4)
         text = "best by validation" if row["reference"] else _verdict(row, decisive)
-        _margin_text(ax, place, text, color)
+        label_beside(ax, place, text, color, linespacing=1.15)
     ax.set_ylim(len(visible_rows) - 0.5, -0.5)
     labels = [_folded(configuration(row, names)) for _, row in visible_rows.iterrows()]
     ax.set_yticks(places, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
@@ -98,21 +99,6 @@ def _folded(name: str) -> str:
     commas = [i + 1 for i, letter in enumerate(name) if letter == ","]
     at = min(commas, key=lambda i: abs(i - len(name) / 2), default=len(name))
     return f"{name[:at]}\n{name[at:].lstrip()}".rstrip()
-
-
-def _margin_text(ax: Axes, y: int, text: str, color: str) -> None:
-    ax.annotate(
-        text,
-        (1.0, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(8, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8.5,
-        linespacing=1.15,
-        color=color,
-        annotation_clip=False,
-    )
 
 
 def _verdict(row: pd.Series, decisive: bool) -> str:

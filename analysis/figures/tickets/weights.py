@@ -57,7 +57,7 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
     box.tick_params(axis="y", length=0)
     histogram.set_ylabel("density")
     handles, labels = histogram.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(sizes), frameon=False)
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(sizes))
     distribution.set_ylabel("% of kept weights up to here")
     distribution.set_ylim(0.0, 101.0)
     titles = ("histogram", "distribution function", "box: quartiles; whiskers: 5 and 95 %")

@@ -67,7 +67,7 @@ def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
     ax.grid(True, axis="y")
     ax.set_xlabel("centroid")
     ax.set_ylabel("share of rows")
-    ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=9.0)
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=9.0)
     ax.set_title("Rows nearest to each centroid", pad=26.0)
     notes = [f"Nearest by Mahalanobis distance. Centroids: {subject}."]
     if len(places) <= _MOST_COUNTED:
@@ -113,7 +113,6 @@ def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
         [*handles, mark],
         [*map(str, range(1, CLASSES + 1)), "centroid"],
         loc="outside right center",
-        frameon=False,
         title="Response",
         borderaxespad=1.2,
         alignment="left",

@@ -28,10 +28,10 @@ from analysis.figures.xnn.featured import (
     Subject,
     held_at,
     needed,
-    spelled,
 )
 from analysis.wording import plural
 from analysis.xnn.cells import of_problem
+from analysis.xnn.wording import spelled
 
 _LINES: Mapping[str, tuple[str, str, str]] = {
     "r2_mean": ("X-NN", BLUE, "o"),
@@ -85,7 +85,6 @@ def controls(figure: Figure, *, subject: Subject) -> None:
         [handles[i] for i in order],
         [labels[i] for i in order],
         loc="outside right center",
-        frameon=False,
         fontsize=9.0,
         borderaxespad=1.2,
     )
@@ -129,7 +128,7 @@ def _gain(ax: Axes, subject: Subject) -> None:
     mean = float(subject.cell[GAIN])
     ax.vlines(k, r2 - mean, r2, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
     gain = f"{'+' if mean >= 0 else ''}{number(mean)}"
-    pull = spelled({name: subject.cell[name] for name in (METHOD, WEIGHT)})
+    pull = spelled(subject.cell, (METHOD, WEIGHT))
     ax.set_title(f"X-NN ({pull})\ngain {gain} at K = {k}", fontsize=10.0)
 
 

@@ -91,7 +91,7 @@ def fairness(figure: Figure, *, subject: Subject) -> None:
         panels[0].set_ylabel(group_list[0].column)
     if both:
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
+        figure.legend(handles, labels, loc="outside upper right", ncols=2)
     framed(figure, "Who is accepted as applied for, by group", _notes(subject, group_list))
 
 

@@ -163,7 +163,7 @@ def _histogram(ax: Axes, values: dict[str, Array], *, signed: bool) -> None:
     ax.set_ylim(bottom=0.0)
     ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.grid(True, axis="y")
-    ax.legend(frameon=False, loc="best")
+    ax.legend(loc="best")
 
 
 def _reach(values: dict[str, Array]) -> float:

@@ -279,9 +279,7 @@ def _legend(ax: Axes, colors: Mapping[Any, Any], marks: Mapping[str, str]) -> No
     handles.append(
         Line2D([], [], color=INK, linestyle="--", marker="o", mfc="none", mec=INK, label="front")
     )
-    ax.legend(
-        handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9.0
-    )
+    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9.0)
 
 
 def _notes(subject: Subject) -> list[str]:
