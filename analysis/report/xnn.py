@@ -14,14 +14,7 @@ from analysis.terminal import opening, say, section, show, write_tables
 from analysis.xnn import findings, terminal_tables
 from analysis.xnn.baselines import baselines
 from analysis.xnn.baselines import sentences as of_baselines
-from analysis.xnn.cells import (
-    axes,
-    cells,
-    members,
-    of_problem,
-    plain_of,
-    spelled_out,
-)
+from analysis.xnn.cells import axes, cells, members, of_problem, plain_of, spelled_out
 from analysis.xnn.fairness import by_group, uncompared
 from analysis.xnn.fairness import sentences as of_groups
 from analysis.xnn.methods import methods

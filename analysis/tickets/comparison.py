@@ -8,12 +8,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.arguments import checked
-from analysis.configurations import (
-    check_parameters,
-    configurations,
-    parameter_dtypes,
-    typed,
-)
+from analysis.configurations import check_parameters, configurations, parameter_dtypes, typed
 from analysis.contrast import OPEN, TESTED, contrast, corrected, estimate, verdict
 from analysis.statistics import Rng, interquartile_mean, least_seeds, more_seeds
 from analysis.sweep import SPEED, Problem, Sweep, Trials

@@ -108,13 +108,8 @@ def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.Dat
         ours, theirs = robust_table.loc[seeds], standard.loc[seeds]
         family = []
         for feature in ours:
-            paired = contrast(
-                ours[feature],
-                theirs[feature],
-                confidence=1.0 - level,
-                rng=rng,
-                test=paired_t,
-            )
+            pair = ours[feature], theirs[feature]
+            paired = contrast(*pair, confidence=1.0 - level, rng=rng, test=paired_t)
             row = {"model": kind, "measure": measure, "feature": feature, "seeds": paired.pairs}
             family.append(row | paired.columns(_SHIFT))
         for row in corrected(family):

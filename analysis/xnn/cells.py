@@ -195,8 +195,7 @@ def plain_of(table: pd.DataFrame, cell: pd.Series | None) -> pd.Series | None:
     """
     rows = table[table["reference"].fillna(False).astype(bool)]
     if cell is not None:
-        for name in _shared(table):
-            rows = rows[_equal(rows[name], cell[name])]
+        rows = of_problem(rows, {name: cell[name] for name in _shared(table)})
     return rows.iloc[0] if len(rows) else None
 
 

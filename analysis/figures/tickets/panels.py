@@ -2,15 +2,7 @@
 
 from collections.abc import Sequence
 
-from analysis.figures.style import (
-    BLUE,
-    GREEN,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    VERMILION,
-    NothingToDraw,
-)
+from analysis.figures.style import BLUE, GREEN, MUTED, ORANGE, PURPLE, VERMILION, NothingToDraw
 from analysis.tickets.networks import DENSE
 
 _TICKETS = (BLUE, VERMILION, ORANGE, GREEN, PURPLE)

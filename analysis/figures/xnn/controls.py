@@ -20,15 +20,7 @@ from analysis.figures.style import (
     framed,
     number,
 )
-from analysis.figures.xnn.featured import (
-    CLUSTERS,
-    GAIN,
-    METHOD,
-    WEIGHT,
-    Subject,
-    held_at,
-    needed,
-)
+from analysis.figures.xnn.featured import CLUSTERS, GAIN, METHOD, WEIGHT, Subject, held_at, needed
 from analysis.wording import plural
 from analysis.xnn.cells import of_problem
 from analysis.xnn.wording import spelled

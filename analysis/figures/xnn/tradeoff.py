@@ -22,15 +22,7 @@ from analysis.figures.style import (
     number,
     short,
 )
-from analysis.figures.xnn.featured import (
-    CLUSTERS,
-    METHOD,
-    NONE,
-    WEIGHT,
-    Subject,
-    held_at,
-    methods,
-)
+from analysis.figures.xnn.featured import CLUSTERS, METHOD, NONE, WEIGHT, Subject, held_at, methods
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
