@@ -20,7 +20,7 @@ from analysis.audit import audit, soundness
 from analysis.errors import AnalysisError
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.schema import ColumnError
-from analysis.seeds import (
+from analysis.statistics import (
     Interval,
     holm,
     interquartile_mean,

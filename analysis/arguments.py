@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.escapes import excerpt
+from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
 
 P = ParamSpec("P")
@@ -63,7 +64,8 @@ def _frame(name: str, value: object, *, source: str, columns: tuple[str, ...]) -
 
 
 def _trials(name: str, value: object) -> None:
-    schema.check_frame(value, name)
+    if not isinstance(value, Sweep):
+        schema.check_frame(value, name)
 
 
 def _rows(name: str, value: object) -> None:

@@ -16,7 +16,8 @@ import scipy  # its stats are loaded where they are first used: they take a seco
 from analysis import schema
 from analysis.arguments import checked
 from analysis.configurations import typed
-from analysis.seeds import Interval, Rng, interval
+from analysis.contrast import bounded, estimate
+from analysis.statistics import Interval, Rng
 from analysis.wording import setting
 
 # Fieller, Hartley and Pearson (1957): Spearman's z varies this much more than Pearson's.
@@ -156,7 +157,6 @@ def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]
     judged = stopped[stopped["best"].notna()]
     false, within = judged["final"] < judged["best"], judged["final"] < judged["worst"]
     regrets = (judged["best"] - judged["final"]).groupby(judged["stratum"]).max().clip(lower=0.0)
-    ends = interval(regrets, confidence=confidence, rng=rng)
     return {
         "audited": len(judged),
         "unjudged": len(stopped) - len(judged),
@@ -165,9 +165,7 @@ def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]
         "within_survivors": int(within.sum()),
         **_share("within_rate", within, confidence),
         "strata": len(regrets),
-        "regret": regrets.mean(),
-        "regret_low": ends.low,
-        "regret_high": ends.high,
+        **estimate(regrets, bounded("regret"), confidence=confidence, rng=rng),
     }
 
 

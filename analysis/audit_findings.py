@@ -55,7 +55,8 @@ def _rates(every: pd.Series) -> list[str]:
 
 def _regret(every: pd.Series) -> str:
     low, high = every["regret_low"], every["regret_high"]
-    between = "" if pd.isna(low) else f" ({low:.4f} to {high:.4f})"
+    between = " (of so few strata no interval is claimed)"
+    between = between if pd.isna(low) else f" ({low:.4f} to {high:.4f})"
     return (
         f"Regret: at least {every['regret']:.4f}{between} of validation risk, mean over "
         f"{plural(int(every['strata']), 'stratum', 'strata')}."

@@ -39,33 +39,6 @@ def of_kind(trials: pd.DataFrame, kind: str = LOTTERY) -> pd.DataFrame:
     return trials[kinds(trials).eq(kind)].drop(columns=named)
 
 
-def prepared(trials: pd.DataFrame, needed: Iterable[str], *, purpose: str) -> pd.DataFrame:
-    """The tickets among ``trials``, with every axis present and with the ``needed`` metrics.
-
-    Controls of the lottery are what a ticket is held against and never candidates themselves, so
-    they are dropped. An axis the space does not vary is filled with nulls; so is a metric while no
-    trial has completed.
-
-    Raises:
-        schema.ColumnError: no ``status``, or trials have completed and a needed column is absent.
-    """
-    schema.check_frame(trials)
-    if "status" not in trials.columns:
-        if len(trials.columns):
-            raise schema.ColumnError(_absent("status", purpose))
-        trials = trials.assign(status=pd.Series(dtype="category"))
-    frame = of_kind(trials).copy()
-    missing = [name for name in needed if name not in frame.columns]
-    if missing and (frame["status"] == "completed").any():
-        raise schema.ColumnError(_absent(missing[0], purpose))
-    for name in missing:
-        frame[name] = pd.Series(None, index=frame.index, dtype=_dtype(name))
-    for axis in schema.AXES:
-        if f"config/{axis}" not in frame.columns:
-            frame[f"config/{axis}"] = pd.Series(float("nan"), index=frame.index, dtype="float64")
-    return frame
-
-
 def parameters(trials: pd.DataFrame) -> list[str]:
     """The parameters that make a configuration, the known axes first.
 
@@ -111,13 +84,13 @@ def groups(
 
     A parameter without a value is NaN, whatever its kind: pandas' NA cannot be compared.
     """
-    if not by:
-        yield {}, trials
-        return
-    keys = [f"config/{name}" for name in by]
-    for values, group in trials.groupby(keys, dropna=False, sort=True):
-        combination = dict(zip(by, values, strict=True))
-        yield {n: float("nan") if v is pd.NA else v for n, v in combination.items()}, group
+    yield from _parts(trials, by, [f"config/{name}" for name in by])
+
+
+def problem_parts(table: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """The rows of a ``table`` by problem, with the values of the parameters that make it."""
+    axes = problem_axes(map(str, table.columns))
+    yield from _parts(table, axes, axes)
 
 
 def counts(trials: pd.DataFrame) -> dict[str, int]:
@@ -188,18 +161,17 @@ def parameter_dtypes(names: Iterable[str]) -> dict[str, str]:
     return {n: "float64" if n in schema.AXES else "any" for n in names}
 
 
+def _parts(
+    frame: pd.DataFrame, names: Sequence[str], columns: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    if not columns:
+        yield {}, frame
+        return
+    for values, part in frame.groupby(list(columns), dropna=False, sort=True):
+        combination = dict(zip(names, values, strict=True))
+        yield {n: float("nan") if v is pd.NA else v for n, v in combination.items()}, part
+
+
 def _mean(values: pd.Series) -> float:
     numbers = values.dropna().astype("float64")
     return float(numbers.mean()) if len(numbers) else float("nan")
-
-
-def _dtype(name: str) -> str:
-    dtype = schema.column(name).dtype
-    return "float64" if dtype == "any" else dtype
-
-
-def _absent(name: str, purpose: str) -> str:
-    return (
-        f"trials have no column {name!r}, which {purpose} needs; "
-        "pass the whole frame from analysis.load_trials()"
-    )

@@ -11,24 +11,12 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from hedgecore.columns import Columns
 from hedgecore.config import from_mapping
-from hedgecore.protocols import Json, P, Preparation, Run, S, Study, Tensors
+from hedgecore.protocols import Json, P, Run, S, Tensors
+from hedgecore.protocols import Preparation as Preparation
+from hedgecore.protocols import Study as Study
 
 if TYPE_CHECKING:  # who only counts trials should not have to wait for torch
     from hedgecore.training.run import Trainer
-
-__all__ = [
-    "Cost",
-    "Deployed",
-    "Direction",
-    "Experiment",
-    "Json",
-    "Preparation",
-    "Run",
-    "Search",
-    "Study",
-    "Tensors",
-    "Wording",
-]
 
 Direction = Literal["min", "max"]
 

@@ -22,41 +22,32 @@ Value: TypeAlias = Scalar | tuple[Scalar, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class _Listed:
+    values: tuple[Value, ...]
+    enumerable: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", distinct(type(self).__name__.lower(), self.values))
+
+    def ends(self) -> tuple[object, ...]:
+        """Every value."""
+        return self.values
+
+    def at(self, u: float) -> object:
+        """The quantile at ``u`` in [0, 1): the values have equal shares, in their order."""
+        return self.values[_step(u, len(self.values))]
+
+
+class Grid(_Listed):
     """Values of which every one is tried, crossed with those of the other grids."""
 
-    values: tuple[Value, ...]
-    enumerable: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", distinct("grid", self.values))
-
-    def ends(self) -> tuple[object, ...]:
-        """Every value."""
-        return self.values
-
-    def at(self, u: float) -> object:
-        """The quantile at ``u`` in [0, 1): the values have equal shares, in their order."""
-        return self.values[_step(u, len(self.values))]
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(_Listed):
     """Values of which one is drawn a sample; a grid search tries every one."""
 
-    values: tuple[Value, ...]
-    enumerable: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", distinct("choice", self.values))
-
-    def ends(self) -> tuple[object, ...]:
-        """Every value."""
-        return self.values
-
-    def at(self, u: float) -> object:
-        """The quantile at ``u`` in [0, 1): the values have equal shares, in their order."""
-        return self.values[_step(u, len(self.values))]
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

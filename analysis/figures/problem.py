@@ -1,23 +1,28 @@
-"""A figure shows one problem: trials of two markets have no common dense network or tolerance."""
+"""Check that a figure shows one problem: two markets have no common dense network or tolerance."""
 
 import pandas as pd
 
-from analysis.configurations import groups, parameters, problem_axes
+from analysis.configurations import problem_axes
 from analysis.figures.style import NothingToDraw
-from analysis.wording import setting
+from analysis.sweep import Sweep, Trials
 
 
-def one_problem(trials: pd.DataFrame) -> str:
+def one_problem(trials: Trials) -> str:
     """The problem of ``trials`` in words, as a line of a title: "\\nmarket.xi 0.1"; or nothing.
 
     Raises:
         NothingToDraw: the trials are of more than one problem.
     """
-    axes = problem_axes(parameters(trials))
-    settings = [setting(values) for values, _ in groups(trials, axes)]
-    if len(settings) > 1:
+    titles = [problem.title for problem in Sweep.of(trials).problems]
+    if len(titles) > 1:
         raise NothingToDraw(
-            f"trials of {len(settings)} problems, which have no common dense network "
-            f"({'; '.join(settings[:3])}{'; ..' if len(settings) > 3 else ''}); draw one at a time"
+            f"trials of {len(titles)} problems, which have no common dense network "
+            f"({'; '.join(titles[:3])}{'; ..' if len(titles) > 3 else ''}); draw one at a time"
         )
-    return f"\n{settings[0]}" if axes and settings else ""
+    return f"\n{titles[0]}" if titles and titles[0] else ""
+
+
+def problem_of(table: pd.DataFrame) -> str:
+    """:func:`one_problem` of a table, whose columns are parameters by their own names."""
+    axes = problem_axes(map(str, table.columns))
+    return one_problem(table[axes].add_prefix("config/"))

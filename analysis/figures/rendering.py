@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from analysis.figures.file_names import file_name
-from analysis.figures.style import RC, NothingToDraw
+from analysis.figures.style import RC, NothingToDraw, headed
 from analysis.files import write
+from analysis.sweep import Problem, Sweep
 
 # Without dates and versions, equal data give equal bytes.
 _METADATA: dict[str, dict[str, None]] = {
@@ -30,8 +31,11 @@ Plan = tuple[str, tuple[float, float], Callable[[Figure], None]]
 class Saved:
     """Files written, and for each figure left out a line that says why."""
 
-    written: tuple[Path, ...]
-    skipped: tuple[str, ...]
+    written: tuple[Path, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def __add__(self, other: "Saved") -> "Saved":
+        return Saved(written=self.written + other.written, skipped=self.skipped + other.skipped)
 
 
 def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = _SIZE) -> Figure:
@@ -53,31 +57,47 @@ def alone(name: str, draw: Callable[[Axes], None]) -> Plan:
     return name, _SIZE, lambda figure: draw(figure.add_subplot())
 
 
-def draw_plans(folder: Path, plans: Sequence[Plan], *, of: str = "") -> Saved:
+def draw_problems(sweep: Sweep, draw: Callable[[Problem], Saved], *, cure: str = "") -> Saved:
+    """What ``draw`` saves of each problem, at most 6; ``cure`` says what to do about others."""
+    saved = sum((draw(problem) for problem in sweep.problems[:MOST_PROBLEMS]), Saved())
+    if (number := len(sweep.problems)) > MOST_PROBLEMS:
+        saved += Saved(skipped=(f"{number} problems, drawn for {MOST_PROBLEMS}{cure}",))
+    return saved
+
+
+def draw_plans(
+    folder: Path,
+    plans: Sequence[Plan],
+    *,
+    of: str = "",
+    heading: str = "",
+    skipped: Sequence[str] = (),
+) -> Saved:
     """Writes the figure of every plan; one that has nothing to draw is a line that says why.
 
     Args:
         folder: of the report.
         plans: to draw.
         of: the problem, where there are several.
+        heading: a line below the title of every figure.
+        skipped: lines on figures of the problem without a plan.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
     written: list[Path] = []
-    skipped: list[str] = []
+    lines = list(skipped)
     for name, size, draw in plans:
         try:
             figure = panels(draw, size=size)
         except NothingToDraw as reason:
-            skipped.append(f"{name}: {reason}")
+            lines.append(f"{name}: {reason}")
             continue
-        written += figure_files(folder, figure_place(name, of), figure)
-    return Saved(written=tuple(written), skipped=tuple(skipped))
-
-
-def figure_place(name: str, problem: str) -> str:
-    """Where a figure lies in the folder of the report."""
-    return "/".join(filter(None, ("figures", file_name(problem), name)))
+        if heading:
+            headed(figure, f"{figure.get_suptitle()}\n{heading}")
+        place = "/".join(filter(None, ("figures", file_name(of), name)))
+        written += figure_files(folder, place, figure)
+    prefix = f"{of}: " if of else ""
+    return Saved(written=tuple(written), skipped=tuple(prefix + line for line in lines))
 
 
 def figure_files(folder: Path, name: str, figure: Figure) -> list[Path]:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib import rcParamsDefault
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from analysis.errors import AnalysisError
 
@@ -50,6 +52,7 @@ RC: Any = {
     "grid.color": FAINT,
     "grid.linewidth": 0.6,
     "hatch.linewidth": 0.6,
+    "legend.frameon": False,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "pdf.fonttype": 42,
@@ -88,6 +91,50 @@ def caption(ax: Axes, lines: Sequence[str], *, below: float = 46.0) -> None:
         color=MUTED,
         linespacing=1.35,
         annotation_clip=False,
+    )
+
+
+def legend_beside(ax: Axes, handles: Sequence[Artist]) -> None:
+    """A legend to the right of the axes, from its upper end on."""
+    ax.legend(
+        handles=handles,
+        fontsize=9.0,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.5,
+    )
+
+
+def label_beside(ax: Axes, y: float, text: str, color: str, **look: Any) -> None:
+    """``text`` to the right of the axes at height ``y`` of its data."""
+    place: dict[str, Any] = {
+        "xycoords": ("axes fraction", "data"),
+        "xytext": (8, 0),
+        "fontsize": 8.5,
+    }
+    ax.annotate(
+        text,
+        (1.0, y),
+        textcoords="offset points",
+        va="center",
+        color=color,
+        annotation_clip=False,
+        **place | look,
+    )
+
+
+def framed(figure: Figure, title: str, notes: Sequence[str]) -> None:
+    """``title`` above all panels and the small grey ``notes`` below them, both at the left."""
+    headed(figure, title)
+    figure.supxlabel(
+        "\n".join(notes), x=0.015, ha="left", fontsize=8.0, color=MUTED, linespacing=1.35
+    )
+
+
+def headed(figure: Figure, title: str) -> None:
+    """``title`` above all panels, in place of another."""
+    figure.suptitle(
+        title, x=0.015, ha="left", fontsize=RC["axes.titlesize"], weight=RC["axes.titleweight"]
     )
 
 

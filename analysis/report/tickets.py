@@ -1,17 +1,20 @@
 """Report of a tickets sweep: tables and findings in the terminal, and the files they leave."""
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.table import Table
 
-from analysis import audit_findings, wording
+from analysis import wording
 from analysis.attacks import attacks
-from analysis.audit import audit, soundness
-from analysis.configurations import of_kind, seed_count
-from analysis.load import load_epochs
+from analysis.configurations import seed_count
+from analysis.report.stopping import early_stopping
+from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
 from analysis.terminal import opening, say, section, show, write_tables
 from analysis.tickets import (
@@ -54,30 +57,21 @@ def report(
 
     Args: see :func:`analysis.report.report`; ``trials`` and ``manifest`` are those of ``files``.
     """
-    rows = summary(trials)
-    best = best_lr(trials)
-    passes = sparsity_passes(trials, tolerance=tolerance, confidence=confidence)
-    answer = max_efficient_sparsity(trials, tolerance=tolerance, confidence=confidence)
+    sweep = Sweep(trials=trials, manifest=manifest, files=files)
+    rows = summary(sweep)
+    best = best_lr(sweep)
+    passes = sparsity_passes(sweep, tolerance=tolerance, confidence=confidence)
+    answer = max_efficient_sparsity(sweep, tolerance=tolerance, confidence=confidence)
 
     opening(files.storage, trials, manifest, console)
     if trials.empty:
         return
-    if len(rows):
-        console.print()
-        show(console, overview(rows.head(MOST_ROWS), width=console.width))
-        if len(rows) > MOST_ROWS:
-            say(console, f"{wording.plural(len(rows) - MOST_ROWS, 'more row')} in summary.csv")
-        for line in wording.selections(rows):
-            say(console, line)
-    hedges = baselines(trials, manifest)
-    if len(hedges):
-        console.print()
-        show(console, untrained(hedges.head(MOST_ROWS)))
-        if len(hedges) > MOST_ROWS:
-            more = wording.plural(len(hedges) - MOST_ROWS, "more row")
-            say(console, f"{more} in baselines.csv")
-    proper = of_kind(trials)
-    if (proper["status"] == "completed").any():
+    _listed(console, partial(overview, width=console.width), rows, file="summary.csv")
+    for line in wording.selections(rows):
+        say(console, line)
+    hedges = baselines(sweep, manifest)
+    _listed(console, untrained, hedges, file="baselines.csv")
+    if sweep.tickets["status"].eq("completed").any():
         section(
             console,
             "Best learning rate (fewest epochs to 95 % of dense)",
@@ -87,17 +81,14 @@ def report(
         section(console, "Max efficient sparsity", sentences)
     tables = {"summary": rows, "best_lr": best, "sparsity_passes": passes}
     tables |= {"baselines": hedges} if len(hedges) else {}
-    if seed_count(proper) > 1:
-        tables["seeds"] = compare(trials)
-        section(console, f"Seeds ({seed_count(proper)})", seed_findings.seeds(tables["seeds"]))
+    if (seeds := seed_count(sweep.tickets)) > 1:
+        tables["seeds"] = compare(sweep)
+        section(console, f"Seeds ({seeds})", seed_findings.seeds(tables["seeds"]))
         if tables["seeds"]["difference"].notna().any():
             show(console, compared(tables["seeds"]))
-    ends = audited(files.storage, trials, manifest)
-    sound = soundness(ends) if len(ends) else ends
-    section(console, "Early stopping, audited", audit_findings.stopping(sound, trials, manifest))
-    tables |= {"audit": ends, "early_stopping": sound} if len(ends) else {}
+    tables |= early_stopping(sweep, console)
     compared_tickets = comparison_table.tickets(
-        files, trials, tolerance=tolerance, confidence=confidence
+        files, sweep, tolerance=tolerance, confidence=confidence
     )
     section(
         console,
@@ -107,9 +98,9 @@ def report(
     tables |= comparison_table.tables(compared_tickets)
     if "ticket_weights" in tables:
         show(console, kept_weights(tables["ticket_weights"]))
-    tables |= beside_controls(trials, manifest, console)
-    tables |= robustly(proper, manifest, console)
-    budgets = budget_curves(trials, manifest)
+    tables |= beside_controls(sweep, console)
+    tables |= robustly(sweep, console)
+    budgets = budget_curves(sweep, manifest)
     tables |= {"budget_curves": budgets} if len(budgets) else {}
     section(
         console,
@@ -122,8 +113,8 @@ def report(
 
     saved = figures.save(
         folder,
-        trials,
-        audited=ends,
+        sweep,
+        audited=tables.get("audit"),
         budgets=budgets,
         tolerance=tolerance,
         confidence=confidence,
@@ -141,18 +132,21 @@ def report(
         section(console, "Figures (PNG, and PDF of the same name)", pictures)
 
 
-def audited(storage: Path, trials: pd.DataFrame, manifest: dict[str, Any]) -> pd.DataFrame:
-    """The frame of :func:`analysis.audit`; the epochs are read only where a trial was audited."""
-    if "audited" not in trials.columns or not trials["audited"].fillna(False).any():
-        return pd.DataFrame()
-    return audit(trials, load_epochs(storage), manifest)
+def _listed(
+    console: Console, table: Callable[[pd.DataFrame], Table], rows: pd.DataFrame, *, file: str
+) -> None:
+    """Prints the ``table`` of the first ``rows``, and how many more are in its ``file``."""
+    if rows.empty:
+        return
+    console.print()
+    show(console, table(rows.head(MOST_ROWS)))
+    if (more := len(rows) - MOST_ROWS) > 0:
+        say(console, f"{wording.plural(more, 'more row')} in {file}")
 
 
-def beside_controls(
-    trials: pd.DataFrame, manifest: dict[str, Any], console: Console
-) -> dict[str, pd.DataFrame]:
+def beside_controls(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
     """Prints what the ticket is worth beside its controls; the table, none where none was run."""
-    rows = controls(trials, manifest)
+    rows = controls(sweep, sweep.manifest)
     if rows.empty:
         return {}
     section(console, "The ticket beside its controls", control_findings.controls(rows))
@@ -160,21 +154,20 @@ def beside_controls(
     return {"controls": rows}
 
 
-def robustly(
-    trials: pd.DataFrame, manifest: dict[str, Any], console: Console
-) -> dict[str, pd.DataFrame]:
+def robustly(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
     """Prints what is known of robustness; the tables of it, none where nothing was attacked."""
-    if not trials["status"].eq("completed").any():
+    tickets = sweep.tickets
+    if not tickets["status"].eq("completed").any():
         return {}
-    contrast = robust_against_standard(trials)
+    contrast = robust_against_standard(sweep)
     tables = {"robust_against_standard": contrast} if len(contrast) else {}
-    if attacks(trials):
-        tables["robustness"] = robustness_table(trials)
+    if attacks(tickets):
+        tables["robustness"] = robustness_table(sweep)
         console.print()
         for table in robustness(tables["robustness"], width=console.width):
             show(console, table)
-    lines = robustness_findings.robustness(contrast, trials, manifest)
+    lines = robustness_findings.robustness(contrast, tickets, sweep.manifest)
     section(console, "What robust training costs and buys", lines)
-    checks = [str(check) for check in attack_checks(trials, manifest)]
+    checks = [str(check) for check in attack_checks(sweep, sweep.manifest)]
     section(console, "Can the attacks be trusted?", checks)
     return tables

@@ -7,13 +7,10 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from analysis.audit import audit, soundness
-from analysis.audit_findings import stopping
-from analysis.configurations import groups
-from analysis.load import load_epochs
+from analysis.report.stopping import early_stopping
+from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
 from analysis.terminal import opening, say, section, show, write_tables
-from analysis.wording import setting
 from analysis.xnn import findings, terminal_tables
 from analysis.xnn.baselines import baselines
 from analysis.xnn.baselines import sentences as of_baselines
@@ -23,7 +20,6 @@ from analysis.xnn.cells import (
     members,
     of_problem,
     plain_of,
-    problems,
     spelled_out,
 )
 from analysis.xnn.fairness import by_group, uncompared
@@ -49,7 +45,8 @@ def report(
     Where the space varies the problem (who is insured, or how networks are judged), every problem
     has its own sentences.
     """
-    swept, trials = trials, spelled_out(trials, manifest)
+    swept = Sweep(trials=trials, manifest=manifest, files=files)
+    trials = spelled_out(trials, manifest)
     names, table = axes(trials), cells(trials)
     opening(files.storage, trials, manifest, console)
     if trials.empty:
@@ -60,23 +57,23 @@ def report(
             "Validation and test rows are the same rows (data.split: published): epochs and "
             "configurations were chosen on them, so figures on them flatter.",
         )
-    epochs = load_epochs(files.storage)
     console.print()
     show(console, terminal_tables.overview(table, names, width=console.width))
     steady, unread = stability(files, trials, table)
     problem_tables: dict[str, list[pd.DataFrame]]
     problem_tables = {"methods": [], "baselines": [], "pareto": [], "fairness": []}
-    for values, problem_trials in groups(trials, problems(trials)):
+    for problem in Sweep.of(trials, manifest).problems:
+        values, problem_trials = problem.values, problem.trials
         mine = of_problem(table, values)
         cell, front = best(mine), pareto(mine)
-        where = f" ({setting(values)})" if values else ""
+        where = f" ({problem.title})" if values else ""
         holdout, against = held_out(problem_trials, manifest), methods(problem_trials)
         lines = findings.choice(mine, cell, names, held_out=holdout)
         lines += findings.front(front, mine, names)
         section(console, f"What explanation costs and gains{where}", lines)
         section(console, f"Methods{where}", of_methods(against))
         section(console, f"Raw R2 and chance{where}", findings.growth(mine, cell, names))
-        lines = _evidence(problem_trials, mine, cell, epochs, steady)
+        lines = _evidence(problem_trials, mine, cell, swept.epochs, steady)
         section(console, f"Is it used, and would another seed say the same?{where}", lines)
         comparison = baselines(manifest, data=_data(problem_trials), held_out=holdout)
         section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell))
@@ -98,10 +95,10 @@ def report(
         problem_tables["baselines"].append(comparison.assign(**values))
     tables = {"cells": table, "stability": steady}
     tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in problem_tables.items()}
-    tables |= _stopping(trials, epochs, manifest, console)
+    tables |= early_stopping(swept, console)
     section(console, "Models that cannot be read", _few(unread))
     written = write_tables(folder, {n: t for n, t in tables.items() if len(t)})
-    _figures(folder, files, swept, epochs, manifest, console)
+    _figures(folder, swept, console)
     section(console, "Files", [str(path) for path in written])
 
 
@@ -138,28 +135,11 @@ def _few_groups(
     return uncompared(members(trials, cell), None if pd.isna(column) else column)
 
 
-def _stopping(
-    trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any], console: Console
-) -> dict[str, pd.DataFrame]:
-    """Prints what early stopping cost, where trials that it stopped were run on."""
-    audited = "audited" in trials and trials["audited"].fillna(False).any()
-    ends = audit(trials, epochs, manifest) if audited else pd.DataFrame()
-    sound = soundness(ends) if len(ends) else ends
-    section(console, "Early stopping, audited", stopping(sound, trials, manifest))
-    return {"audit": ends, "early_stopping": sound}
-
-
-def _figures(
-    folder: Path,
-    files: SweepFiles,
-    trials: pd.DataFrame,
-    epochs: pd.DataFrame,
-    manifest: Mapping[str, Any],
-    console: Console,
-) -> None:
+def _figures(folder: Path, sweep: Sweep, console: Console) -> None:
     from analysis.figures.xnn import save_xnn  # matplotlib takes a second to load
 
-    saved = save_xnn(folder, files, trials, epochs, manifest)
+    assert sweep.files is not None
+    saved = save_xnn(folder, sweep.files, sweep, sweep.epochs, sweep.manifest)
     section(console, "Skipped figures", list(saved.skipped))
     drawn = [str(path) for path in saved.written if path.suffix == ".png"]
     section(console, "Figures (PNG, and PDF of the same name)", drawn)

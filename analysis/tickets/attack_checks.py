@@ -23,10 +23,9 @@ from analysis.attacks import (
     model,
     setting,
 )
-from analysis.configurations import groups, parameters, prepared, problem_axes
-from analysis.tickets.robustness import chosen
+from analysis.sweep import Trials
+from analysis.tickets.robustness import measured_sweep
 from analysis.wording import amount, place, plural
-from analysis.wording import setting as in_words
 
 _SLACK = 1e-3  # share of CVaR
 _MOST_PLACES = 3
@@ -48,7 +47,7 @@ class Check:
 
 
 @checked
-def attack_checks(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Check]:
+def attack_checks(trials: Trials, manifest: Mapping[str, Any]) -> list[Check]:
     """What must hold of the attacks on the chosen tickets, one check each; none without attacks.
 
     Every trial is looked at by itself: a check fails where a single one fails it.
@@ -57,17 +56,16 @@ def attack_checks(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Che
         trials: the frame from :func:`analysis.load_trials`.
         manifest: from :func:`analysis.load_manifest`; its ``study`` holds the steps of attacks.
     """
-    problem, checks = problem_axes(parameters(trials)), []
-    needed = ("val_loss", "converged", "epochs_to_95pct", clean_column(attacks(trials)))
-    for values, part in groups(prepared(trials, needed, purpose="the attack checks"), problem):
+    checks = []
+    for problem in measured_sweep(trials, purpose="the attack checks").problems:
         tickets = [
-            ticket_rows.assign(at=place(pd.Series(key))) for key, ticket_rows in chosen(part)
+            one.chosen.assign(at=place(pd.Series(one.description))) for one in problem.chosen()
         ]
         if not tickets:
             continue
         rows = pd.concat(tickets)
+        opening = f"{problem.title}: " if problem.title else ""
         for check in _checks(rows, attacks(rows), manifest):
-            opening = f"{in_words(values)}: " if problem else ""
             checks.append(Check(passed=check.passed, line=opening + check.line))
     return checks
 

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.arguments import checked
-from analysis.configurations import groups, parameter_dtypes, parameters, problem_axes, typed
+from analysis.configurations import parameter_dtypes, typed
 from analysis.statistics import over_seeds
+from analysis.sweep import Sweep, Trials
 
 METRICS = ("cvar_05", "pnl_std", "turnover", "cost_paid")
 DENSE = "dense"
@@ -24,7 +25,7 @@ _NAMES: Mapping[str, str] = {
 
 
 @checked
-def baselines(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+def baselines(trials: Trials, manifest: Mapping[str, Any]) -> pd.DataFrame:
     """One row a hedge (and problem), best CVaR 5 % first: means over preparations.
 
     ``hedge`` is its key, ``name`` its name in words. The dense network stands among them, from the
@@ -33,17 +34,18 @@ def baselines(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame
     another: preparations name their data, not their cost or option.
     """
     prepared = _prepared(manifest)
-    problem = problem_axes(parameters(trials))
+    sweep = Sweep.of(trials)
     rows: list[dict[str, Any]] = []
-    for values, group in groups(trials, problem):
-        subset = _subset(prepared, trials, group) if problem else prepared
+    for problem in sweep.problems:
+        group = problem.trials
+        subset = _subset(prepared, sweep.trials, group) if problem.values else prepared
         hedges = [*_untrained(subset), *_dense(group)] if any(_untrained(subset)) else []
         hedges.sort(key=lambda row: (pd.isna(row["cvar_05"]), -row["cvar_05"]))
-        rows += [values | row for row in hedges]
+        rows += [{**problem.values, **row} for row in hedges]
     return typed(
         rows,
         {
-            **parameter_dtypes(problem),
+            **parameter_dtypes(sweep.problem_axes),
             "hedge": "string",
             "name": "string",
             "preparations": "Int64",

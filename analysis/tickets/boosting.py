@@ -14,18 +14,11 @@ import pandas as pd
 
 from analysis.arguments import checked
 from analysis.attacks import CLEAN, setting
-from analysis.configurations import (
-    LOTTERY,
-    groups,
-    kinds,
-    of_kind,
-    parameter_dtypes,
-    parameters,
-    prepared,
-    typed,
-)
-from analysis.seeds import MIN_SEEDS, Rng, interval
-from analysis.tickets.controls import KINDS, RETRAINED
+from analysis.configurations import LOTTERY, groups, parameter_dtypes, typed
+from analysis.contrast import bounded, contrast, estimate
+from analysis.statistics import Rng
+from analysis.sweep import Sweep, Trials
+from analysis.tickets.controls import RETRAINED, rank
 from analysis.wording import percent, value
 from analysis.wording import setting as in_words
 
@@ -36,12 +29,11 @@ _NO_MASK = (RETRAINED, "small_dense", "random_mask")
 # Criteria that score theta_0: no network is trained for their masks.
 _AT_INIT = ("snip", "grasp", "synflow", "random")
 _RIVALS = ("dense", "retrained", "retrained_as_long", "lottery", "same_rate")
-_ENDS = ("", "_low", "_high")
 
 
 @checked
 def budget_curves(
-    trials: pd.DataFrame,
+    trials: Trials,
     manifest: Mapping[str, Any] | None = None,
     *,
     confidence: float = 0.95,
@@ -56,8 +48,8 @@ def budget_curves(
     where the manifest does not say. ``whole``: it completed at every seed of the sweep.
 
     ``cvar_05`` is the mean over the ``seeds``, ``less_*`` the mean of its differences to a rival
-    at the same seed, in currency per option; above 0 it is ahead. The ends ``_low`` and ``_high``
-    of their bootstrap intervals are null below 4 seeds. The rivals:
+    at the same seed, in currency per option; above 0 it is ahead. ``_low`` and ``_high`` are the
+    ends of their bootstrap intervals. The rivals:
 
     - ``dense``: the dense network that the mask was found on, at the end of its training;
     - ``retrained``: the dense network trained again at the same rates, on the longest budget;
@@ -73,10 +65,11 @@ def budget_curves(
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
-    names = parameters(prepared(trials, (), purpose="budget curves"))
+    sweep = Sweep.of(trials, manifest, needed=("status",), purpose="budget curves")
+    names = sweep.names
     rows: list[dict[str, Any]] = []
-    if BUDGET in names and trials[f"config/{BUDGET}"].nunique() > 1:
-        frame = _raced(trials, manifest or {}, names)
+    if BUDGET in names and sweep.trials[f"config/{BUDGET}"].nunique() > 1:
+        frame = _raced(sweep)
         done = frame[frame["status"].eq("completed") & frame[CLEAN].notna()]
         seeds = len(_by_seed(frame))
         for values, group in groups(frame, names):
@@ -87,10 +80,10 @@ def budget_curves(
                 cvar = _by_seed(runs)
                 row |= {"seeds": len(cvar), "whole": len(cvar) == seeds}
                 row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
-                row |= _estimated(CLEAN, cvar, confidence=confidence, rng=rng)
+                row |= estimate(cvar, bounded(CLEAN), confidence=confidence, rng=rng)
                 for rival, their in _rivals(done, str(kind), values, runs).items():
-                    less = (cvar - their).dropna()
-                    row |= _estimated(f"less_{rival}", less, confidence=confidence, rng=rng)
+                    less = contrast(cvar, their, confidence=confidence, rng=rng)
+                    row |= less.columns(bounded(f"less_{rival}"))
                 rows.append(row)
     return typed(rows, {**parameter_dtypes(names), **_DTYPES})
 
@@ -117,7 +110,7 @@ def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.D
         race_rows = pd.concat(
             [race_rows[race_rows["kind"].ne(RETRAINED)], matching(dense, anywhere)]
         )
-        runners = sorted(race_rows["kind"].unique(), key=_place)
+        runners = sorted(race_rows["kind"].unique(), key=rank)
         curve = {
             kind: race_rows[race_rows["kind"].eq(kind)].sort_values(BUDGET) for kind in runners
         }
@@ -151,16 +144,17 @@ def in_name(kind: str) -> str:
     return kind.replace("_", " ")
 
 
-def _raced(trials: pd.DataFrame, manifest: Mapping[str, Any], names: list[str]) -> pd.DataFrame:
-    """``trials`` with their kind, the epochs behind them, and dense CVaR of the whole training."""
+def _raced(sweep: Sweep) -> pd.DataFrame:
+    """The trials with their kind, the epochs behind them, and dense CVaR of the whole training."""
     needed = (CLEAN, f"dense_{CLEAN}")
+    sweep, manifest = Sweep.of(sweep, needed=needed, purpose="budget curves"), sweep.manifest
     # Most columns take no part, and every selection of rows would copy them.
-    trials = trials[
-        [c for c in trials if str(c).startswith("config/") or c in ("status", *needed)]
-    ]
     frame = pd.concat(
-        prepared(of_kind(trials, kind), needed, purpose="budget curves").assign(kind=kind)
-        for kind in kinds(trials).unique()
+        trials[
+            [c for c in trials if str(c).startswith("config/") or c in ("status", *needed)]
+        ].assign(kind=kind)
+        for kind, trials in sweep.by_kind.items()
+        if len(trials)
     )
 
     def pruning(option: str) -> pd.Series:
@@ -178,7 +172,7 @@ def _raced(trials: pd.DataFrame, manifest: Mapping[str, Any], names: list[str]) 
     base_epochs, longest = epochs.fillna(budget), epochs.fillna(budget.max())
     if not manifest.get("study"):
         base_epochs = longest = epochs
-    same = ["kind", "config/seed", *(f"config/{n}" for n in names if n != BUDGET)]
+    same = ["kind", "config/seed", *(f"config/{n}" for n in sweep.names if n != BUDGET)]
     last = frame.sort_values(f"config/{BUDGET}").groupby(same, dropna=False)
     return frame.assign(
         kind=kind,
@@ -219,27 +213,13 @@ def _by_seed(trials: pd.DataFrame, metric: str = CLEAN) -> pd.Series:
     return trials.groupby(trials["config/seed"].fillna(0))[metric].mean()
 
 
-def _estimated(
-    column: str, by_seed: pd.Series, *, confidence: float, rng: Rng
-) -> dict[str, float]:
-    row = {column: by_seed.mean()}
-    if len(by_seed) >= MIN_SEEDS:
-        ends = interval(by_seed, confidence=confidence, rng=rng)
-        row |= {f"{column}_low": ends.low, f"{column}_high": ends.high}
-    return row
-
-
-def _place(kind: str) -> int:
-    return KINDS.index(kind) if kind in KINDS else len(KINDS)
-
-
 _EPOCHS = ("dense_epochs", "share", "total_epochs")
 _DTYPES = {
     "kind": "string",
     **dict.fromkeys(_EPOCHS, "float64"),
     "seeds": "Int64",
     "whole": "boolean",
-    **dict.fromkeys((f"{CLEAN}{end}" for end in _ENDS), "float64"),
+    **dict.fromkeys(bounded(CLEAN), "float64"),
     f"dense_{CLEAN}": "float64",
-    **dict.fromkeys((f"less_{rival}{end}" for rival in _RIVALS for end in _ENDS), "float64"),
+    **dict.fromkeys((end for rival in _RIVALS for end in bounded(f"less_{rival}")), "float64"),
 }

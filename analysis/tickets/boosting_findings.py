@@ -8,12 +8,13 @@ import pandas as pd
 
 from analysis.attacks import CLEAN
 from analysis.configurations import LOTTERY
-from analysis.seeds import MIN_SEEDS
+from analysis.contrast import NO_INTERVAL, bounded, bracketed, side
 from analysis.tickets.boosting import BUDGET, MASK_RATE, RATE, in_name, races, rates
 from analysis.tickets.controls import RETRAINED
-from analysis.wording import amount, percent, plural, value
+from analysis.wording import percent, plural, value
 
 Field = Mapping[str, pd.DataFrame]
+_SIDES = {1: "ahead of", 0: "not told apart from", -1: "behind", None: "not judged against"}
 
 
 def sentences(curves: pd.DataFrame, *, tolerance: float) -> list[str]:
@@ -66,16 +67,11 @@ class _Lead:
 
     @property
     def side(self) -> str:
-        if pd.isna(self.low):
-            return "not judged against"
-        if self.low > 0.0:
-            return "ahead of"
-        return "behind" if self.high < 0.0 else "not told apart from"
+        return _SIDES[side(self.low, self.high)]
 
     def __str__(self) -> str:
-        ends = (amount(end, signed=True) for end in (self.low, self.high))
-        between = "" if pd.isna(self.low) else f" [{', '.join(ends)}]"
-        return f"{self.rival} ({amount(self.mean, signed=True)}{between})"
+        row = {"x": self.mean, "x_low": self.low, "x_high": self.high}
+        return f"{self.rival} ({bracketed(row, 'x', signed=True)})"
 
 
 def _leads(values: Mapping[str, Any], field: Field) -> Iterator[_Lead]:
@@ -90,13 +86,13 @@ def _leads(values: Mapping[str, Any], field: Field) -> Iterator[_Lead]:
             and len(then)
             and pd.notna(then["less_lottery"].iloc[0])
         ):
-            low, high, mean = (-then[f"less_lottery{e}"].iloc[0] for e in ("_high", "_low", ""))
+            mean, high, low = (-then[c].iloc[0] for c in bounded("less_lottery"))
             yield _Lead(rival=in_name(kind), mean=mean, low=low, high=high)
     rivals = {"retrained_as_long": in_name(RETRAINED)}
     if _boosts(values):
         rivals["same_rate"] = f"the mask found at {value(values[RATE])}"
     for column, rival in rivals.items():
-        mean, low, high = (first[f"less_{column}{end}"] for end in ("", "_low", "_high"))
+        mean, low, high = (first[c] for c in bounded(f"less_{column}"))
         if pd.notna(mean):
             yield _Lead(rival=rival, mean=mean, low=low, high=high)
 
@@ -111,9 +107,7 @@ def _headline(contests: list[tuple[dict[str, Any], list[_Lead]]]) -> list[str]:
     if not rising:
         return []
     if all(pd.isna(lead.low) for _, leads in rising for lead in leads):
-        return [
-            f"No boosting ticket is claimed: with fewer than {MIN_SEEDS} seeds no interval is."
-        ]
+        return [f"No boosting ticket is claimed: {NO_INTERVAL}."]
     if not any(lead.rival == in_name(RETRAINED) for _, leads in rising for lead in leads):
         return [
             "No boosting ticket is claimed: no dense network was trained on these budgets; add 0 "
@@ -162,8 +156,8 @@ def _ahead(values: Mapping[str, Any], field: Field) -> str:
 def _rule(curves: pd.DataFrame, tolerance: float) -> str:
     seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
     bound = "the lower end of the paired 95 % interval (uncorrected)"
-    if seeds < MIN_SEEDS:
-        bound = f"the mean (fewer than {MIN_SEEDS} seeds claim no interval)"
+    if curves[f"{CLEAN}_low"].isna().all():
+        bound = f"the mean ({NO_INTERVAL})"
     long = "" if pd.isna(epochs) else f" trained for {plural(int(epochs), 'epoch')}"
     retrained = curves["less_retrained"].notna().any()
     both = ", the one of the mask and the one retrained at the ticket's rate" if retrained else ""

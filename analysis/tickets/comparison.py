@@ -11,30 +11,17 @@ from analysis.arguments import checked
 from analysis.configurations import (
     check_parameters,
     configurations,
-    groups,
     parameter_dtypes,
-    parameters,
-    prepared,
-    problem_axes,
     typed,
 )
-from analysis.seeds import (
-    Rng,
-    holm,
-    interquartile_mean,
-    interval,
-    least_seeds,
-    more_seeds,
-    signed_rank,
-)
-
-BETTER, WORSE, OPEN = "better", "worse", "not told apart"
-_BY_SPEED = ("val_loss", "converged", "epochs_to_95pct")
+from analysis.contrast import OPEN, TESTED, contrast, corrected, estimate, verdict
+from analysis.statistics import Rng, interquartile_mean, least_seeds, more_seeds
+from analysis.sweep import SPEED, Problem, Sweep, Trials
 
 
 @checked
 def compare(
-    trials: pd.DataFrame,
+    trials: Trials,
     metric: str = "cvar_05",
     *,
     baseline: Mapping[str, Any] | None = None,
@@ -71,22 +58,19 @@ def compare(
         schema.ColumnError: ``metric`` or a parameter of ``baseline`` unknown, or a column missing.
         ValueError: ``baseline`` fits no configuration that takes part, or several of them.
     """
-    column = schema.column(metric, frame=trials)
+    column = schema.column(metric, frame=Sweep.of(trials).trials)
     if column.direction is None:
         raise schema.ColumnError(f"column {metric!r} has no better end; choose one with one")
-    frame = prepared(trials, [*_BY_SPEED, metric], purpose="compare")
-    names = parameters(frame)
-    check_parameters(baseline or {}, names)
-    problem = problem_axes(names)
+    sweep = Sweep.of(trials, needed=(*SPEED, metric), purpose="compare")
+    check_parameters(baseline or {}, sweep.names)
     rows: list[dict[str, Any]] = []
-    for _, group in groups(frame, problem):
-        rows += _compared(group, names, column, baseline, level=level, power=power, rng=rng)
-    return typed(rows, {**parameter_dtypes(names), **_DTYPES})
+    for problem in sweep.problems:
+        rows += _compared(problem, column, baseline, level=level, power=power, rng=rng)
+    return typed(rows, {**parameter_dtypes(sweep.names), **_DTYPES})
 
 
 def _compared(
-    group: pd.DataFrame,
-    names: list[str],
+    problem: Problem,
     column: schema.Column,
     baseline: Mapping[str, Any] | None,
     *,
@@ -94,6 +78,7 @@ def _compared(
     power: float,
     rng: Rng,
 ) -> list[dict[str, Any]]:
+    group, names = problem.tickets, problem.names
     configs = configurations(group, names)
     whole = configs[configs["whole"].astype(bool)]
     values = {
@@ -117,31 +102,27 @@ def _compared(
             rows.append(row | {"left_out": _why(config)})
             continue
         scores = values[label]
-        ends = interval(scores, confidence=1.0 - level, rng=rng)
-        row |= {
-            "seeds": len(scores),
-            "mean": scores.mean(),
-            "interquartile_mean": float(interquartile_mean(scores)),
-            "low": ends.low,
-            "high": ends.high,
-        }
+        row |= {"seeds": len(scores), "interquartile_mean": float(interquartile_mean(scores))}
+        row |= estimate(scores, confidence=1.0 - level, rng=rng)
         if label in rivals:
-            paired = (scores - values[reference]).dropna()
-            ends = interval(paired, confidence=1.0 - level, rng=rng)
-            needed = more_seeds(paired, power=power, level=at)
-            least = least_seeds(len(rivals), level=level) - len(paired)
+            paired = contrast(scores, values[reference], confidence=1.0 - level, rng=rng)
+            needed = more_seeds(paired.differences, power=power, level=at)
+            least = least_seeds(len(rivals), level=level) - paired.pairs
             row |= {
-                "seeds": len(paired),
-                "difference": paired.mean(),
-                "difference_low": ends.low,
-                "difference_high": ends.high,
-                "p": signed_rank(paired),
+                **paired.columns(),
+                "seeds": paired.pairs,
                 "more_seeds": None if needed is None else max(needed, least, 1),
             }
         rows.append(row)
-    _judge([row for row in rows if "p" in row], column.direction, level)
-    sign = -1.0 if column.direction == "higher" else 1.0
-    return sorted(rows, key=lambda row: sign * row["mean"] if "mean" in row else math.inf)
+    larger_is_better = column.direction == "higher"
+    judged = []
+    for row in corrected(rows):
+        if not math.isnan(row["p_holm"]):
+            row["verdict"] = verdict(row, larger_is_better=larger_is_better, level=level)
+            row |= {"more_seeds": 0} if row["verdict"] != OPEN else {}
+        judged.append(row)
+    sign = -1.0 if larger_is_better else 1.0
+    return sorted(judged, key=lambda row: sign * row["mean"] if "mean" in row else math.inf)
 
 
 def _reference(competitors: pd.DataFrame, baseline: Mapping[str, Any] | None) -> Any:
@@ -158,14 +139,6 @@ def _reference(competitors: pd.DataFrame, baseline: Mapping[str, Any] | None) ->
     return fits.index[0]
 
 
-def _judge(rows: list[dict[str, Any]], direction: schema.Direction | None, level: float) -> None:
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        sides = {"higher": row["difference_low"] > 0.0, "lower": row["difference_high"] < 0.0}
-        row |= {"p_holm": p, "verdict": OPEN}
-        if p <= level and any(sides.values()):
-            row |= {"verdict": BETTER if sides[str(direction)] else WORSE, "more_seeds": 0}
-
-
 def _why(config: pd.Series) -> str:
     for outcome in ("unfinished", "failed", "stopped"):
         if config[outcome]:
@@ -177,20 +150,7 @@ _DTYPES = {
     "reference": "boolean",
     "left_out": "string",
     "seeds": "Int64",
-    **dict.fromkeys(
-        (
-            "mean",
-            "interquartile_mean",
-            "low",
-            "high",
-            "difference",
-            "difference_low",
-            "difference_high",
-            "p",
-            "p_holm",
-        ),
-        "float64",
-    ),
+    **dict.fromkeys(("mean", "interquartile_mean", "low", "high", *TESTED), "float64"),
     "verdict": "string",
     "more_seeds": "Int64",
 }

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.configurations import groups, parameters, problem_axes
+from analysis.sweep import Sweep, Trials
 from analysis.tensors import SweepFiles
 from analysis.tickets import importance, masks
 from analysis.tickets.networks import DENSE, STANDARD, Chosen, Model, choose, kinds, load_models
-from analysis.wording import percent, plural, setting
+from analysis.wording import percent, plural
 
 _MOST_PROBLEMS = 6
 _NO_INTERPRETATION = (
@@ -48,7 +48,7 @@ class Tickets:
 
 
 def tickets(
-    files: SweepFiles, trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
+    files: SweepFiles, trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> list[Tickets]:
     """What there is to compare, one a problem, at most 6; none where no ticket has completed.
 
@@ -58,17 +58,16 @@ def tickets(
         tolerance: see :func:`analysis.max_efficient_sparsity`.
         confidence: likewise.
     """
-    axes = problem_axes(parameters(trials))
     comparisons = []
-    for values, part in list(groups(trials, axes))[:_MOST_PROBLEMS]:
-        chosen = choose(part, tolerance=tolerance, confidence=confidence)
+    for problem in Sweep.of(trials).problems[:_MOST_PROBLEMS]:
+        chosen = choose(problem, tolerance=tolerance, confidence=confidence)
         if chosen is None:
             continue
         models, missing = load_models(files, chosen)
         values_of = importance.importances(models)
         comparisons.append(
             Tickets(
-                problem=setting(values) if axes else "",
+                problem=problem.title,
                 chosen=chosen,
                 models=models,
                 missing=missing,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import pandas as pd
 
 from analysis.attacks import label
-from analysis.configurations import LOTTERY, problem_axes
-from analysis.seeds import MIN_SEEDS
+from analysis.configurations import LOTTERY, problem_parts
+from analysis.contrast import NO_INTERVAL, bracketed, side_of
 from analysis.tickets.controls import RETRAINED
 from analysis.tickets.robustness_findings import tested
 from analysis.wording import amount, place, plural
@@ -19,9 +19,8 @@ def controls(rows: pd.DataFrame) -> list[str]:
 
     They say which controls the ticket beats, which it does not, and what that means.
     """
-    problem, lines = problem_axes(map(str, rows.columns)), list[str]()
-    parts = [part for _, part in rows.groupby(problem, dropna=False)] if problem else [rows]
-    for part in parts:
+    lines: list[str] = []
+    for _, part in problem_parts(rows):
         for _, cell_rows in part.groupby(["epsilon", "sparsity"], dropna=False, sort=True):
             lines += _ticket(cell_rows)
         paired = part[part["difference"].notna()]
@@ -42,31 +41,26 @@ def _ticket(cell_rows: pd.DataFrame) -> Iterator[str]:
         return
     fewest, most = int(rivals["pairs"].min()), int(rivals["pairs"].max())
     over = f"over {plural(most, 'seed')}" if fewest == most else f"over {fewest} to {most} seeds"
-    if most < MIN_SEEDS:
+    if rivals["difference_low"].isna().all():
         yield (
             f"{at}, {label(metric)} of lottery tickets {over}, less that of "
-            f"{_listed([_with_amount(row) for _, row in rivals.iterrows()])}; with fewer than "
-            f"{MIN_SEEDS} seeds no interval is claimed."
+            f"{_listed([_with_amount(row) for _, row in rivals.iterrows()])}; {NO_INTERVAL}."
         )
         return
     yield f"{at}, by {label(metric)} {over}, lottery tickets {_verdicts(rivals, _with_interval)}."
     if lesson := _lesson(rivals):
         yield f"As far as these seeds show, {lesson}."
     attacked = cell_rows[cell_rows["metric"].ne(metric) & cell_rows["difference"].notna()]
-    if attacked["pairs"].ge(MIN_SEEDS).any():
+    if attacked["difference_low"].notna().any():
         attack = str(attacked["metric"].iloc[0]).partition("@")[2]
         yield f"Under {attack} they {_verdicts(attacked, _with_amount)}."
 
 
 def _sides(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The controls among ``rows`` by what the interval of their difference allows to say."""
-    enough = rows["pairs"].ge(MIN_SEEDS)
-    beaten, ahead = rows["difference_low"].gt(0.0), rows["difference_high"].lt(0.0)
-    return {
-        "beat": rows[enough & beaten],
-        "cannot be told apart from": rows[enough & ~beaten & ~ahead],
-        "fall behind": rows[enough & ahead],
-    }
+    sides = [side_of(row) for _, row in rows.iterrows()]
+    verdicts = {"beat": 1, "cannot be told apart from": 0, "fall behind": -1}
+    return {text: rows[[s == sign for s in sides]] for text, sign in verdicts.items()}
 
 
 def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
@@ -76,8 +70,8 @@ def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
         for verdict, side in _sides(rows).items()
         if len(side)
     ]
-    if len(few := rows.loc[rows["pairs"].lt(MIN_SEEDS), "kind"]):
-        phrases.append(f"share fewer than {MIN_SEEDS} seeds with {_listed(list(map(_name, few)))}")
+    if len(few := rows.loc[rows["difference_low"].isna(), "kind"]):
+        phrases.append(f"share too few seeds with {_listed(list(map(_name, few)))}")
     return "; ".join(phrases)
 
 
@@ -108,10 +102,7 @@ def _lesson(rows: pd.DataFrame) -> str:
 
 
 def _with_interval(row: pd.Series) -> str:
-    mean, low, high = (
-        amount(row[f"difference{end}"], signed=True) for end in ("", "_low", "_high")
-    )
-    return f"{_name(row['kind'])} ({mean} [{low}, {high}])"
+    return f"{_name(row['kind'])} ({bracketed(row, 'difference', signed=True)})"
 
 
 def _with_amount(row: pd.Series) -> str:

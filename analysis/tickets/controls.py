@@ -5,40 +5,28 @@ compared by paired differences over the seeds.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from analysis.arguments import checked
 from analysis.attacks import attacks, clean_column, nearest
-from analysis.configurations import (
-    LOTTERY,
-    groups,
-    kinds,
-    of_kind,
-    parameter_dtypes,
-    parameters,
-    prepared,
-    problem_axes,
-    typed,
-)
-from analysis.seeds import Rng, holm, interval, signed_rank
-from analysis.tickets.robustness import chosen
+from analysis.configurations import LOTTERY, parameter_dtypes, typed
+from analysis.contrast import MEAN, TESTED, contrast, corrected, estimate
+from analysis.statistics import Rng
+from analysis.sweep import GROUP, Candidate, Problem, Trials
+from analysis.tickets.robustness import measured_sweep
 from analysis.tickets.robustness_findings import trained_under
-from analysis.tickets.summary import GROUP
 
 RETRAINED = "dense retrained"
 """The dense network trained again on the ticket's budget: what sparsity 0 gives."""
 KINDS = (LOTTERY, "shuffled_mask", "random_mask", "random_reinit", "small_dense", RETRAINED)
 """The ticket and its controls in the order of tables and figures."""
 
-_NEEDED = ("val_loss", "converged", "epochs_to_95pct")
-
 
 @checked
 def controls(
-    trials: pd.DataFrame,
+    trials: Trials,
     manifest: Mapping[str, Any] | None = None,
     *,
     confidence: float = 0.95,
@@ -68,18 +56,19 @@ def controls(
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
-    names = parameters(trials)
-    problem = problem_axes(names)
+    sweep = measured_sweep(trials, manifest, purpose="the controls")
     rows: list[dict[str, Any]] = []
-    for values, part in groups(trials, problem):
-        comparisons = list(_compared(part, manifest or {}, confidence=confidence, rng=rng))
-        paired = [row for row in comparisons if "p" in row]
-        for row, p in zip(paired, holm([row["p"] for row in paired]), strict=True):
-            row["p_holm"] = p
-        rows += [values | row for row in comparisons]
-    other_names = [name for name in names if name not in (*GROUP, *problem)]
+    for problem in sweep.problems:
+        comparisons = _compared(problem, confidence=confidence, rng=rng)
+        rows += [{**problem.values, **row} for row in corrected(comparisons)]
+    other_names = [name for name in sweep.other_names if name in sweep.parameters]
     return typed(
-        rows, {**parameter_dtypes([*problem, *GROUP]), **_DTYPES, **parameter_dtypes(other_names)}
+        rows,
+        {
+            **parameter_dtypes([*sweep.problem_axes, *GROUP]),
+            **_DTYPES,
+            **parameter_dtypes(other_names),
+        },
     )
 
 
@@ -88,60 +77,48 @@ def rank(kind: str) -> int:
     return KINDS.index(kind) if kind in KINDS else len(KINDS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Network:
-    """The chosen trials of a kind, one a seed, and what is said ``about`` their choice."""
-
-    about: Mapping[str, Any]
-    trials: pd.DataFrame
-
-    def by_seed(self, metric: str) -> pd.Series:
-        # A space without seeds has one of each kind, and they are a pair.
-        seeds = self.trials["config/seed"].fillna(0).astype(int)
-        return self.trials.set_index(seeds)[metric].astype("float64").dropna()
-
-
-def _compared(
-    part: pd.DataFrame, manifest: Mapping[str, Any], *, confidence: float, rng: Rng
-) -> Iterator[dict[str, Any]]:
-    measured = attacks(part)
+def _compared(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
+    measured = attacks(problem.trials)
     clean = clean_column(measured)
-    cells = _networks(part, clean)
+    cells = _networks(problem)
     for sparsity, epsilon in sorted(cells, key=lambda key: (key[1] or 0.0, key[0])):
         networks = cells[sparsity, epsilon]
         if not sparsity > 0.0 or networks.keys() <= {LOTTERY}:
             continue
         if LOTTERY in (dense := cells.get((0.0, epsilon), {})):
             networks[RETRAINED] = dense[LOTTERY]
-        trained = trained_under(part, manifest, epsilon) if epsilon else None
+        trained = trained_under(problem.trials, problem.manifest, epsilon) if epsilon else None
         attack = nearest(measured, trained=trained, epsilon=epsilon or 0.0)
         for metric in (clean, *([attack.column] if attack else [])):
             for kind in sorted(networks, key=rank):
                 network = networks[kind]
-                values = network.by_seed(metric)
-                ends = interval(values, confidence=confidence, rng=rng)
-                row = {**network.about, "sparsity": sparsity, "metric": metric, "kind": kind}
-                row |= {"seeds": len(values), "weights_kept": _weights(network.trials)}
-                row |= {"mean": values.mean(), "low": ends.low, "high": ends.high}
+                values = _by_seed(network, metric)
+                row = {**network.description, "metric": metric, "kind": kind}
+                row |= {"sparsity": sparsity, "seeds": len(values)}
+                row |= {"weights_kept": _weights(network.chosen)}
+                row |= estimate(values, confidence=confidence, rng=rng)
                 if kind != LOTTERY and LOTTERY in networks:
-                    ahead = (networks[LOTTERY].by_seed(metric) - values).dropna()
-                    row |= _difference(ahead, confidence=confidence, rng=rng)
+                    ticket = _by_seed(networks[LOTTERY], metric)
+                    ahead = contrast(ticket, values, confidence=confidence, rng=rng)
+                    row |= {"pairs": ahead.pairs, **ahead.columns()}
                 yield row
 
 
-def _networks(
-    part: pd.DataFrame, clean: str
-) -> dict[tuple[float, float | None], dict[str, _Network]]:
+def _networks(problem: Problem) -> dict[tuple[float, float | None], dict[str, Candidate]]:
     """What was chosen of every kind, by sparsity and epsilon."""
-    networks: dict[tuple[float, float | None], dict[str, _Network]] = {}
-    for kind in kinds(part).unique():
-        frame = prepared(of_kind(part, kind), (*_NEEDED, clean), purpose="the controls")
-        for about, rows in chosen(frame):
+    networks: dict[tuple[float, float | None], dict[str, Candidate]] = {}
+    for kind in problem.kinds:
+        for one in problem.chosen(kind):
             # None rather than NaN for "no such axis": a key must equal itself.
-            epsilon = None if pd.isna(about["epsilon"]) else float(about["epsilon"])
-            own_kind = networks.setdefault((float(about["sparsity"]), epsilon), {})
-            own_kind[str(kind)] = _Network(about=about, trials=rows)
+            epsilon = None if pd.isna(one.epsilon) else one.epsilon
+            networks.setdefault((one.sparsity, epsilon), {})[kind] = one
     return networks
+
+
+def _by_seed(network: Candidate, metric: str) -> pd.Series:
+    # A space without seeds has one of each kind, and they are a pair.
+    seeds = network.chosen["config/seed"].fillna(0).astype(int)
+    return network.chosen.set_index(seeds)[metric].astype("float64").dropna()
 
 
 def _weights(rows: pd.DataFrame) -> float:
@@ -150,27 +127,13 @@ def _weights(rows: pd.DataFrame) -> float:
     return float(rows["weights_kept"].astype("float64").mean())
 
 
-def _difference(ahead: pd.Series, *, confidence: float, rng: Rng) -> dict[str, Any]:
-    if ahead.empty:
-        return {"pairs": 0}
-    ends = interval(ahead, confidence=confidence, rng=rng)
-    return {
-        "pairs": len(ahead),
-        "difference": ahead.mean(),
-        "difference_low": ends.low,
-        "difference_high": ends.high,
-        "p": signed_rank(ahead),
-    }
-
-
 _DTYPES = {
     "metric": "string",
     "kind": "string",
     "seeds": "Int64",
     "weights_kept": "float64",
-    **dict.fromkeys(("mean", "low", "high"), "float64"),
+    **dict.fromkeys(MEAN, "float64"),
     "pairs": "Int64",
-    **dict.fromkeys(("difference", "difference_low", "difference_high"), "float64"),
-    **dict.fromkeys(("p", "p_holm"), "float64"),
+    **dict.fromkeys(TESTED, "float64"),
     "selection": "string",
 }

@@ -7,12 +7,13 @@ import pandas as pd
 from analysis.arguments import checked
 from analysis.configurations import problem_axes, typed
 from analysis.statistics import lower_bound
+from analysis.sweep import Trials
 from analysis.tickets.summary import summary
 
 
 @checked
 def sparsity_passes(
-    trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
+    trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> pd.DataFrame:
     """The summary with, for every sparsity, whether it keeps the dense network's CVaR.
 
@@ -59,7 +60,7 @@ def sparsity_passes(
 
 @checked
 def max_efficient_sparsity(
-    trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
+    trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> pd.DataFrame:
     """One row an epsilon (and problem): the largest sparsity such that it and all smaller pass.
 

@@ -14,7 +14,8 @@ import pandas as pd
 import scipy  # its stats are loaded where they are first used: they take a second
 
 from analysis.configurations import typed
-from analysis.seeds import Interval, Rng, holm, interval
+from analysis.contrast import MEAN, NO_INTERVAL, contrast, corrected, estimate, paired_t, side
+from analysis.statistics import Interval, Rng
 from analysis.tickets.networks import STANDARD, Floats, Model
 from analysis.wording import plural
 
@@ -68,17 +69,16 @@ def importances(models: Sequence[Model]) -> pd.DataFrame:
 def means(values: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
     """One row a kind, measure and feature of :func:`importances`: ``mean`` over its ``seeds``.
 
-    ``low`` and ``high`` are its bootstrap interval, null for a single seed.
+    ``low`` and ``high`` are its bootstrap interval.
     """
     rows = []
     for keys, group in values.groupby(list(_KEYS), sort=False):
-        ends = interval(group["value"], confidence=confidence, rng=rng)
         rows.append(
             dict(zip(_KEYS, keys, strict=True))
-            | {"seeds": len(group), "mean": group["value"].mean()}
-            | {"low": ends.low, "high": ends.high}
+            | {"seeds": len(group)}
+            | estimate(group["value"], confidence=confidence, rng=rng)
         )
-    return typed(rows, {**_KEYS, "seeds": "Int64", **_MEAN})
+    return typed(rows, {**_KEYS, "seeds": "Int64", **dict.fromkeys(MEAN, "float64")})
 
 
 def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.Dat
     ``difference`` is the mean over the ``seeds`` both have, with the bootstrap interval ``low`` to
     ``high``; ``p`` is of the paired t-test, and ``p_holm`` corrected for the features of the same
     kind and measure. ``shifted`` where ``p_holm`` is at most ``level`` and the interval leaves
-    zero out. A single seed has neither interval nor p, and so no shift.
+    zero out. A single seed has no p, and fewer than four no interval, and so no shift.
 
     The t-test, because Wilcoxon's on 8 features cannot reject below 9 seeds.
 
@@ -101,37 +101,34 @@ def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.Dat
     for kind, measure in dict.fromkeys(zip(robust["model"], robust["measure"], strict=True)):
         robust_table = _table(values, str(kind), str(measure))
         standard = _table(values, STANDARD, str(measure))
-        paired = (robust_table - standard).dropna().reindex(columns=robust_table.columns)
-        if paired.empty:
+        # A seed counts where it has every feature.
+        seeds = (robust_table - standard).dropna().index
+        if seeds.empty:
             continue
-        p = [paired_t(paired[feature]) for feature in paired]
-        adjusted = holm(p) if len(paired) > 1 else p
-        for feature, raw, corrected in zip(paired, p, adjusted, strict=True):
-            ends = interval(paired[feature], confidence=1.0 - level, rng=rng)
-            shifted = (ends.low > 0.0 or ends.high < 0.0) and corrected <= level
-            rows.append(
-                {"model": kind, "measure": measure, "feature": feature, "seeds": len(paired)}
-                | {"difference": paired[feature].mean(), "low": ends.low, "high": ends.high}
-                | {"p": raw, "p_holm": corrected, "shifted": shifted}
+        ours, theirs = robust_table.loc[seeds], standard.loc[seeds]
+        family = []
+        for feature in ours:
+            paired = contrast(
+                ours[feature],
+                theirs[feature],
+                confidence=1.0 - level,
+                rng=rng,
+                test=paired_t,
             )
+            row = {"model": kind, "measure": measure, "feature": feature, "seeds": paired.pairs}
+            family.append(row | paired.columns(_SHIFT))
+        for row in corrected(family):
+            shifted = bool(side(row["low"], row["high"])) and row["p_holm"] <= level
+            rows.append(row | {"shifted": shifted})
     return typed(
         rows,
-        {**_KEYS, "seeds": "Int64", "difference": "float64", **_ENDS, "shifted": "boolean"},
+        {
+            **_KEYS,
+            "seeds": "Int64",
+            **dict.fromkeys((*_SHIFT, "p", "p_holm"), "float64"),
+            "shifted": "boolean",
+        },
     )
-
-
-def paired_t(differences: npt.ArrayLike) -> float:
-    """Two-sided p of Student's test that paired ``differences`` have mean zero.
-
-    NaN below two of them; where all are equal, 1 if they are zero and else 0.
-    """
-    d = np.asarray(differences, dtype=float)
-    if d.size < 2:
-        return math.nan
-    mean, error = float(d.mean()), float(d.std(ddof=1)) / math.sqrt(d.size)
-    if not error:
-        return 0.0 if mean else 1.0
-    return float(2.0 * scipy.stats.t.sf(abs(mean / error), d.size - 1))
 
 
 def correlation(
@@ -175,7 +172,7 @@ def sentences(table: pd.DataFrame) -> list[str]:
             continue
         lines.append(_sentence(kind, main))
         others = [_by(rows[rows["measure"].eq(m)], m) for m in MEASURES if m != MAIN]
-        if main["p_holm"].notna().any() and (phrases := [text for text in others if text]):
+        if main["low"].notna().any() and (phrases := [text for text in others if text]):
             lines.append(
                 f"{kind[0].upper()}{kind[1:]} tickets by other measures: {'; '.join(phrases)}."
             )
@@ -189,8 +186,11 @@ def spoken(feature: str) -> str:
 
 def _sentence(kind: str, rows: pd.DataFrame) -> str:
     seeds = int(rows["seeds"].max())
-    if rows["p_holm"].isna().any():
-        return f"One seed cannot show what shifts from standard to {kind} tickets."
+    if rows["low"].isna().any():
+        return (
+            f"{plural(seeds, 'seed')} cannot show what shifts from standard to {kind} tickets: "
+            f"{NO_INTERVAL}."
+        )
     test = f"{plural(seeds, 'seed')}, paired t-test, Holm over {plural(len(rows), 'feature')}"
     by = f"by {MEASURES[MAIN].name}"
     if not rows["shifted"].any():
@@ -200,8 +200,8 @@ def _sentence(kind: str, rows: pd.DataFrame) -> str:
             f"largest: {_shift(largest)} ({test})."
         )
     parts = []
-    for word, side in (("more", 1.0), ("less", -1.0)):
-        features = rows[rows["shifted"] & (side * rows["difference"] > 0.0)]
+    for word, sign in (("more", 1.0), ("less", -1.0)):
+        features = rows[rows["shifted"] & (sign * rows["difference"] > 0.0)]
         features = features.sort_values("difference", key=lambda d: -d.abs())
         if len(features):
             parts.append(f"{word} on {', '.join(_shift(row) for _, row in features.iterrows())}")
@@ -238,5 +238,4 @@ def _table(values: pd.DataFrame, kind: str, measure: str) -> pd.DataFrame:
 
 
 _KEYS = {"model": "string", "measure": "string", "feature": "string"}
-_MEAN = dict.fromkeys(("mean", "low", "high"), "float64")
-_ENDS = dict.fromkeys(("low", "high", "p", "p_holm"), "float64")
+_SHIFT = ("difference", "low", "high")

@@ -5,17 +5,15 @@ that of their seed. They are compared at one sparsity, every kind with all its s
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from analysis.configurations import groups, parameters, prepared
-from analysis.selection import by_validation
+from analysis.sweep import SPEED, Candidate, Sweep, Trials
 from analysis.tensors import SweepFiles, TensorFile, UnreadError
 from analysis.tickets.efficiency import max_efficient_sparsity
 
@@ -32,7 +30,6 @@ FEATURES = (
 )
 """What a network reads, in the order of its inputs, unless its file says otherwise."""
 
-_NEEDED = ("val_loss", "converged", "epochs_to_95pct")
 _WEIGHT = re.compile(r"layers\.(\d+)\.weight")
 _MASK, _INTERPRETATION, _MEASURE = "mask.", "interpretation.", "importance_"
 
@@ -85,9 +82,7 @@ class Model:
         return self.masks.get(layer, np.ones(self.weights[layer].shape, dtype=bool))
 
 
-def choose(
-    trials: pd.DataFrame, *, tolerance: float = 0.05, confidence: float = 0.95
-) -> Chosen | None:
+def choose(trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95) -> Chosen | None:
     """The tickets to compare; None while none has completed.
 
     The sparsity is the max efficient one of the smallest epsilon that has one where both standard
@@ -102,22 +97,24 @@ def choose(
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
-    frame = prepared(trials, _NEEDED, purpose="the choice of models")
-    done = frame[frame["status"].eq("completed") & frame["config/sparsity"].gt(0.0)]
-    if done.empty:
+    sweep = Sweep.of(trials, needed=SPEED, purpose="the choice of models")
+    (problem,) = sweep.problems
+    reached: dict[float, set[float]] = {}
+    for one in problem.chosen():
+        if one.sparsity > 0.0:
+            reached.setdefault(one.sparsity, set()).add(one.epsilon)
+    if not reached:
         return None
-    reached = {
-        float(values["sparsity"]): set(group["config/epsilon"])
-        for values, group in groups(done, ["sparsity"])
-    }
     both = [
         s for s, epsilons in reached.items() if 0.0 in epsilons and any(e > 0.0 for e in epsilons)
     ]
-    answers = max_efficient_sparsity(frame, tolerance=tolerance, confidence=confidence)
+    answers = max_efficient_sparsity(problem, tolerance=tolerance, confidence=confidence)
     recommended = [s for s in answers["max_efficient_sparsity"].dropna() if s in (both or reached)]
     sparsity = float(recommended[0]) if recommended else max(both or reached)
-    here = frame[frame["config/sparsity"].eq(sparsity)]
-    return Chosen(sparsity=sparsity, recommended=bool(recommended), kinds=tuple(_kinds(here)))
+    tickets = [one for one in problem.chosen() if one.sparsity == sparsity]
+    return Chosen(
+        sparsity=sparsity, recommended=bool(recommended), kinds=tuple(map(_kind, tickets))
+    )
 
 
 def load_models(files: SweepFiles, chosen: Chosen) -> tuple[list[Model], list[str]]:
@@ -148,20 +145,11 @@ def kinds(models: list[Model]) -> list[str]:
     return list(dict.fromkeys(model.kind for model in models))
 
 
-def _kinds(trials: pd.DataFrame) -> Iterator[Kind]:
-    other_names = [name for name in parameters(trials) if name not in ("sparsity", "epsilon")]
-    for values, group in groups(trials, ["epsilon"]):
-        choice = by_validation(group, other_names)
-        if choice is None:
-            continue
-        rows = group.loc[choice.rows]
-        seeds = rows["config/seed"].fillna(0).astype(int)
-        epsilon = float(values["epsilon"])
-        yield Kind(
-            name=_name(epsilon),
-            epsilon=epsilon,
-            trials=dict(zip(seeds, rows["trial_id"].astype(str), strict=True)),
-        )
+def _kind(ticket: Candidate) -> Kind:
+    rows = ticket.chosen
+    seeds = rows["config/seed"].fillna(0).astype(int)
+    trials = dict(zip(seeds, rows["trial_id"].astype(str), strict=True))
+    return Kind(name=_name(ticket.epsilon), epsilon=ticket.epsilon, trials=trials)
 
 
 def _name(epsilon: float) -> str:

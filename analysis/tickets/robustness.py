@@ -6,27 +6,18 @@ the attacks were measured by, 5 % unless the study's evaluation says otherwise.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from analysis.arguments import checked
 from analysis.attacks import CLEAN, attacks, clean_column
-from analysis.configurations import (
-    groups,
-    parameter_dtypes,
-    parameters,
-    prepared,
-    problem_axes,
-    shared_paths,
-    typed,
-)
-from analysis.seeds import Rng, holm, interval, signed_rank
-from analysis.selection import by_validation
-from analysis.statistics import over_seeds
+from analysis.configurations import parameter_dtypes, shared_paths, typed
+from analysis.contrast import DIFFERENCE, bounded, contrast, corrected, estimate
+from analysis.statistics import Rng, over_seeds
+from analysis.sweep import GROUP, SPEED, Problem, Sweep, Trials
 from analysis.tickets.baselines import DENSE
-from analysis.tickets.summary import GROUP
 
 TICKET = "ticket"
 ENDS = ("", "_se", "_low", "_high", "_median")
@@ -35,15 +26,12 @@ ENDS = ("", "_se", "_low", "_high", "_median")
 RUNAWAY = 10.0
 """A hedge has run away where it loses over this many times what it loses on clean paths."""
 
-_NEEDED = ("val_loss", "converged", "epochs_to_95pct")
 _SIDES = ("standard", "robust")
 _MARKETS = ("@", "_of_price@", "_worst@")
 
 
 @checked
-def robustness_table(
-    trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0
-) -> pd.DataFrame:
+def robustness_table(trials: Trials, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
     """One row for the dense network and one a (sparsity, epsilon): CVaR clean and attacked.
 
     Every ticket row is the configuration that :func:`analysis.selection.by_validation` selects;
@@ -52,8 +40,7 @@ def robustness_table(
     ``cvar_05`` on clean paths, ``attacked_cvar_05@path_pgd:0.1`` under attack and
     ``cvar_05@regime:calm`` in another market, all in currency per option. Of several tails there
     is the first that has an attack. Each metric is a mean over ``seeds``, with its standard error
-    ``_se``, the ends ``_low`` and ``_high`` of its bootstrap interval, which is null below two
-    seeds, and its ``_median``.
+    ``_se``, the ends ``_low`` and ``_high`` of its bootstrap interval, and its ``_median``.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`.
@@ -62,17 +49,16 @@ def robustness_table(
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
-    problem, other_names = _axes(trials)
-    metrics = _metrics(trials)
-    needed = (*_NEEDED, metrics[0])
+    sweep = measured_sweep(trials, purpose="robustness")
+    metrics = _metrics(sweep.trials)
     rows: list[dict[str, Any]] = []
-    for values, part in groups(prepared(trials, needed, purpose="robustness"), problem):
-        dense = _dense(part, metrics)
+    for problem in sweep.problems:
+        dense = _dense(problem.tickets, metrics)
         if len(dense):
-            rows.append({**values, "network": DENSE, "frame": dense})
+            rows.append({**problem.values, "network": DENSE, "frame": dense})
         rows += [
-            {**values, "network": TICKET, **key, "frame": ticket_rows}
-            for key, ticket_rows in chosen(part)
+            {**problem.values, "network": TICKET, **one.description, "frame": one.chosen}
+            for one in problem.chosen()
         ]
     for row in rows:
         frame = row.pop("frame")
@@ -83,9 +69,9 @@ def robustness_table(
     return typed(
         rows,
         {
-            **parameter_dtypes(problem),
+            **parameter_dtypes(sweep.problem_axes),
             "network": "string",
-            **parameter_dtypes([*GROUP, *other_names]),
+            **parameter_dtypes([*GROUP, *(n for n in sweep.other_names if n in sweep.parameters)]),
             "selection": "string",
             "seeds": "Int64",
             **dict.fromkeys((f"{m}{end}" for m in metrics for end in ENDS), "float64"),
@@ -95,7 +81,7 @@ def robustness_table(
 
 @checked
 def robust_against_standard(
-    trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0
+    trials: Trials, *, confidence: float = 0.95, rng: Rng = 0
 ) -> pd.DataFrame:
     """One row a sparsity, training epsilon above 0 and metric: robust less standard tickets.
 
@@ -116,49 +102,35 @@ def robust_against_standard(
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
-    problem, _ = _axes(trials)
-    needed = (*_NEEDED, clean_column(attacks(trials)))
+    sweep = measured_sweep(trials, purpose="robustness")
     rows: list[dict[str, Any]] = []
-    for values, part in groups(prepared(trials, needed, purpose="robustness"), problem):
-        differences = list(_differences(part, confidence=confidence, rng=rng))
-        for row, p in zip(differences, holm([row["p"] for row in differences]), strict=True):
-            rows.append({**values, **row, "p_holm": p})
+    for problem in sweep.problems:
+        differences = _differences(problem, confidence=confidence, rng=rng)
+        rows += [{**problem.values, **row} for row in corrected(differences)]
     medians = [f"{side}_median" for side in _SIDES]
-    floats = (*_SIDES, *medians, "difference", "difference_low", "difference_high")
     return typed(
         rows,
         {
-            **parameter_dtypes([*problem, *GROUP]),
+            **parameter_dtypes([*sweep.problem_axes, *GROUP]),
             "metric": "string",
             "seeds": "Int64",
-            **dict.fromkeys((*floats, "share", "p", "p_holm"), "float64"),
+            **dict.fromkeys((*_SIDES, *medians, *DIFFERENCE, "share", "p", "p_holm"), "float64"),
             **dict.fromkeys((f"{side}_runaways" for side in _SIDES), "Int64"),
         },
     )
 
 
-def chosen(part: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Every (sparsity, epsilon) of one problem with its chosen trials, one a seed.
+def measured_sweep(
+    trials: Trials, manifest: Mapping[str, Any] | None = None, *, purpose: str
+) -> Sweep:
+    """The sweep of ``trials``, which have what choosing takes and the CVaR that attacks measure.
 
-    Beside sparsity and epsilon stand the other parameters, null where they differ between seeds,
-    and how the trials were selected.
-
-    Args:
-        part: trials of one problem, as :func:`analysis.configurations.prepared` returns them.
+    Raises:
+        schema.ColumnError: a column is missing although trials have completed.
     """
-    _, other_names = _axes(part)
-    for key, group in groups(part, GROUP):
-        choice = by_validation(group, other_names)
-        if choice is not None:
-            description = {**key, **choice.parameters, "selection": choice.selection}
-            yield description, group.loc[choice.rows]
-
-
-def _axes(trials: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """The parameters that change the problem, and the others beside sparsity and epsilon."""
-    names = parameters(trials)
-    problem = problem_axes(names)
-    return problem, [n for n in names if n not in (*GROUP, *problem)]
+    sweep = Sweep.of(trials, manifest)
+    clean = clean_column(attacks(sweep.trials))
+    return Sweep.of(sweep, needed=(*SPEED, clean), purpose=purpose)
 
 
 def _metrics(trials: pd.DataFrame) -> list[str]:
@@ -188,23 +160,26 @@ def _estimated(
 ) -> dict[str, float]:
     values = frame[metric].astype("float64").dropna()
     errors = frame.loc[values.index, f"{metric}_se"] if f"{metric}_se" in frame.columns else None
-    estimate = over_seeds(
+    error = over_seeds(
         values.tolist(),
         None if errors is None else errors.astype("float64").tolist(),
         shared_paths=shared_paths(frame),
     )
-    ends = interval(values, confidence=confidence, rng=rng)
-    estimates = (estimate.mean, estimate.se, ends.low, ends.high, values.median())
-    return {f"{metric}{end}": value for end, value in zip(ENDS, estimates, strict=True)}
+    columns = estimate(values, bounded(metric), confidence=confidence, rng=rng)
+    return columns | {
+        metric: error.mean,
+        f"{metric}_se": error.se,
+        f"{metric}_median": values.median(),
+    }
 
 
-def _differences(part: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
-    attack_list = attacks(part)
+def _differences(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
+    attack_list = attacks(problem.tickets)
     clean = clean_column(attack_list)
     tickets = {
         # None rather than NaN for "no such axis": a key must equal itself.
-        (None if pd.isna(key["sparsity"]) else key["sparsity"], key["epsilon"]): _by_seed(rows)
-        for key, rows in chosen(part)
+        (None if pd.isna(one.sparsity) else one.sparsity, one.epsilon): _by_seed(one.chosen)
+        for one in problem.chosen()
     }
     for (sparsity, epsilon), robust in tickets.items():
         standard = tickets.get((sparsity, 0.0))
@@ -221,8 +196,8 @@ def _differences(part: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator
             ).dropna()
             if pair.empty:
                 continue
-            difference = pair["robust"] - pair["standard"]
-            ends = interval(difference, confidence=confidence, rng=rng)
+            paired = contrast(pair["robust"], pair["standard"], confidence=confidence, rng=rng)
+            columns = paired.columns()
             damage = float((pair["standard_clean"] - pair["standard"]).mean())
             yield {
                 "sparsity": sparsity,
@@ -235,11 +210,8 @@ def _differences(part: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator
                     f"{side}_runaways": int(pair[side].lt(RUNAWAY * pair[f"{side}_clean"]).sum())
                     for side in _SIDES
                 },
-                "difference": difference.mean(),
-                "difference_low": ends.low,
-                "difference_high": ends.high,
-                "share": difference.mean() / damage if damage > 0.0 else math.nan,
-                "p": signed_rank(difference),
+                **columns,
+                "share": columns["difference"] / damage if damage > 0.0 else math.nan,
             }
 
 

@@ -6,14 +6,13 @@ from typing import Any
 import pandas as pd
 
 from analysis.attacks import CLEAN, Attack, attacks, label, model, named, nearest, setting
-from analysis.configurations import problem_axes
-from analysis.seeds import MIN_SEEDS, least_seeds
+from analysis.configurations import problem_parts
+from analysis.contrast import DIFFERENCE, NO_INTERVAL, bracketed, side, side_of
+from analysis.statistics import least_seeds
 from analysis.tickets.robustness import RUNAWAY
 from analysis.tickets.summary import GROUP
 from analysis.wording import amount, percent, plural
 from analysis.wording import setting as in_words
-
-# Two or three seeds give a bootstrap only their range, which covers too little to claim anything.
 
 
 def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
@@ -33,9 +32,9 @@ def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, 
         ]
     if rows.empty:
         return [_nothing(trials)]
-    problem, lines = problem_axes(map(str, rows.columns)), []
-    for values, part_rows in _parts(rows, problem):
-        opening = f"{in_words(values)}: " if problem else ""
+    lines = []
+    for values, part_rows in problem_parts(rows):
+        opening = f"{in_words(values)}: " if values else ""
         for _, ticket in part_rows.groupby(list(GROUP), dropna=False, sort=True):
             trained = trained_under(trials, manifest, float(ticket["epsilon"].iloc[0]))
             rows_of = {str(row["metric"]): row for _, row in ticket.iterrows()}
@@ -71,16 +70,6 @@ def trained_under(trials: pd.DataFrame, manifest: Mapping[str, Any], epsilon: fl
     return str(names[0]) if len(names) == 1 else None
 
 
-def _parts(
-    rows: pd.DataFrame, problem: Sequence[str]
-) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    if not problem:
-        yield {}, rows
-        return
-    for values, part in rows.groupby(list(problem), dropna=False, sort=True):
-        yield dict(zip(problem, values, strict=True)), part
-
-
 def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]:
     """Sentences on one sparsity and epsilon, its ``rows`` by metric, clean CVaR first."""
     attack_list, clean = named(rows), next(iter(rows.values()))
@@ -97,12 +86,11 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]
     attacked = rows[first.column]
     seeds = int(min(clean["seeds"], attacked["seeds"]))
     over = f"over {plural(seeds, 'seed')}"
-    if seeds < MIN_SEEDS:
+    if pd.isna(clean["difference_low"]) or pd.isna(attacked["difference_low"]):
         yield (
             f"{opening}: {amount(clean['difference'], signed=True)} of {cvar} on clean paths and "
             f"{amount(attacked['difference'], signed=True)} under {first}, {over}; "
-            f"with fewer than {MIN_SEEDS} "
-            "seeds no interval is claimed."
+            f"{NO_INTERVAL}."
         )
         return
     price = _change(clean, f"of {cvar} on clean paths")
@@ -122,19 +110,23 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]
 
 
 def _change(row: pd.Series, what: str) -> str:
-    by, low, high = row["difference"], row["difference_low"], row["difference_high"]
-    if low > 0.0:
-        return f"gain {amount(by)} [{amount(low)}, {amount(high)}] {what}"
-    if high < 0.0:
-        return f"lose {amount(-by)} [{amount(-high)}, {amount(-low)}] {what}"
-    mean, *ends = (amount(value, signed=True) for value in (by, low, high))
-    return f"show no clear change {what} ({mean} [{', '.join(ends)}]: the interval covers 0)"
+    mean, low, high = (row[column] for column in DIFFERENCE)
+    text = bracketed(row, "difference", signed=True)
+    match side(low, high):
+        case None:
+            return f"change by {text} {what}; {NO_INTERVAL}"
+        case 0:
+            return f"show no clear change {what} ({text}: the interval covers 0)"
+        case 1:
+            return f"gain {bracketed(row, 'difference')} {what}"
+        case _:
+            return f"lose {amount(-mean)} [{amount(-high)}, {amount(-low)}] {what}"
 
 
 def _verdict(row: pd.Series) -> str:
-    if row["difference_high"] < 0.0:
+    if side_of(row) == -1:
         return ": robust training does not help here"
-    if not row["difference_low"] > 0.0:
+    if side_of(row) != 1:
         return ": robust training is not shown to help here"
     if pd.isna(row["share"]):
         return ""
@@ -161,23 +153,22 @@ def _wild(rows: Mapping[str, pd.Series], wild: Sequence[Attack]) -> str:
 
 
 def _others(rows: Mapping[str, pd.Series], others: Sequence[Attack]) -> str:
-    sides: dict[str, list[str]] = {"gain": [], "lose": [], "no clear change": []}
+    changes: dict[str, list[str]] = {"gain": [], "lose": [], "no clear change": []}
     for attack in others:
         row = rows[attack.column]
-        side = "lose" if row["difference_high"] < 0.0 else "no clear change"
-        side = "gain" if row["difference_low"] > 0.0 else side
-        sides[side].append(f"{attack} ({amount(row['difference'], signed=True)})")
-    phrases = [f"{side} under {', '.join(names)}" for side, names in sides.items() if names]
+        change = {1: "gain", -1: "lose"}.get(side_of(row) or 0, "no clear change")
+        changes[change].append(f"{attack} ({amount(row['difference'], signed=True)})")
+    phrases = [f"{change} under {', '.join(names)}" for change, names in changes.items() if names]
     return f"Other attacks on them: {'; '.join(phrases)}."
 
 
 def tested(rows: pd.DataFrame) -> Iterator[str]:
     """Whether enough ``seeds`` stand behind the ``p_holm`` of ``rows``, and what they tell apart.
 
-    Nothing where there are fewer than :data:`MIN_SEEDS`.
+    Nothing where none of them has an interval.
     """
     seeds, number = int(rows["seeds"].max()), len(rows)
-    if seeds < MIN_SEEDS:
+    if rows["difference_low"].isna().all():
         return
     test = f"Wilcoxon's test corrected for {plural(number, 'comparison')}"
     if seeds < (least := least_seeds(number)):

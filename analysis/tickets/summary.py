@@ -5,26 +5,21 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import schema
 from analysis.arguments import checked
 from analysis.configurations import (
     COUNTS,
+    LOTTERY,
     check_parameters,
     counts,
     groups,
     parameter_dtypes,
-    parameters,
-    prepared,
-    problem_axes,
     shared_paths,
     typed,
 )
-from analysis.selection import Choice, by_speed, by_validation, lacking
+from analysis.selection import Choice, by_speed, lacking
 from analysis.statistics import over_seeds
+from analysis.sweep import GROUP, SPEED, Sweep, Trials, by_epsilon
 
-GROUP = ("sparsity", "epsilon")
-
-_SPEED = ("val_loss", "converged", "epochs_to_95pct")
 _MEANS = (
     "epochs",
     "best_epoch",
@@ -39,7 +34,7 @@ _WITH_RANGE = ("cvar_05", "sharpe_ratio", "dense_sharpe_ratio")
 
 
 @checked
-def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
+def best_lr(trials: Trials, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     """One row a group: the learning rate that reaches the 95 % criterion in the fewest epochs.
 
     Only a configuration that completed and converged at every seed of the group is a candidate, by
@@ -60,13 +55,12 @@ def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     Raises:
         schema.ColumnError: unknown parameter in ``by``, or a column is missing.
     """
-    frame = prepared(trials, _SPEED, purpose="best_lr")
-    names = parameters(frame)
-    check_parameters(by, names)
-    keys = [*by, *(n for n in problem_axes(names) if n not in by)]
-    other_names = [n for n in names if n not in keys]
+    sweep = Sweep.of(trials, needed=SPEED, purpose="best_lr")
+    check_parameters(by, sweep.names)
+    keys = [*by, *(n for n in sweep.problem_axes if n not in by)]
+    other_names = [n for n in sweep.names if n not in keys]
     rows: list[dict[str, Any]] = []
-    for key, group in groups(frame, keys):
+    for key, group in groups(sweep.tickets, keys):
         choice = by_speed(group, other_names)
         row = _opening(key, group, choice)
         if choice is not None:
@@ -89,7 +83,7 @@ def best_lr(trials: pd.DataFrame, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
 
 
 @checked
-def summary(trials: pd.DataFrame) -> pd.DataFrame:
+def summary(trials: Trials) -> pd.DataFrame:
     """One row a (sparsity, epsilon): its best configuration by validation risk, means over seeds.
 
     Selected on validation, so the test metrics beside it are an honest judgement. ``selection``
@@ -106,21 +100,23 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
-    schema.check_frame(trials)
-    attacked = [c for c in map(str, trials.columns) if c.startswith("attacked_")]
-    frame = prepared(trials, [*_SPEED, *_WITH_SE, "cvar_05_se"], purpose="summary")
-    names = parameters(frame)
-    problem = problem_axes(names)
-    other_names = [n for n in names if n not in (*GROUP, *problem)]
-    metrics = [m for m in [*_MEANS, *_PLAIN, *attacked] if m in frame.columns]
-    ranged = [m for m in _WITH_RANGE if m in frame.columns]
+    sweep = Sweep.of(trials, needed=(*SPEED, *_WITH_SE, "cvar_05_se"), purpose="summary")
+    columns = list(map(str, sweep.trials.columns))
+    attacked = [c for c in columns if c.startswith("attacked_")]
+    metrics = [m for m in [*_MEANS, *_PLAIN, *attacked] if m in columns]
+    ranged = [m for m in _WITH_RANGE if m in columns]
     rows: list[dict[str, Any]] = []
     # In the order of the rows: sorted by sparsity within epsilon within problem.
-    for key, group in groups(frame, [*problem, "epsilon", "sparsity"]):
-        choice = by_validation(group, other_names)
-        row = _opening(key, group, choice) | {"seeds_awaited": lacking(group)[1]}
-        if choice is not None:
-            row |= _judged(group.loc[choice.rows], metrics, ranged)
+    tickets = [
+        ({**problem.values, **one.values}, one)
+        for problem in sweep.problems
+        for one in sorted(problem.candidates[LOTTERY], key=by_epsilon)
+    ]
+    for key, one in tickets:
+        row = _opening(key, one.trials, one.choice)
+        row["seeds_awaited"] = lacking(one.trials)[1]
+        if one.choice is not None:
+            row |= _judged(one.chosen, metrics, ranged)
         sparsity = row.get("sparsity_achieved", float("nan"))
         row["remaining"] = 100.0 * (1.0 - (sparsity if sparsity == sparsity else row["sparsity"]))
         rows.append(row)
@@ -133,7 +129,7 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
         *metrics,
     ]
     dtypes = {
-        **parameter_dtypes([*GROUP, *problem, *other_names]),
+        **parameter_dtypes([*GROUP, *sweep.problem_axes, *sweep.other_names]),
         **dict.fromkeys(COUNTS, "Int64"),
         "selection": "string",
         "seeds": "Int64",

@@ -9,7 +9,7 @@ from rich.table import Table
 from analysis import wording
 from analysis.attacks import attacks, by_name, clean_column, label, named
 from analysis.configurations import problem_axes
-from analysis.seeds import MIN_SEEDS
+from analysis.contrast import WITH_INTERVAL, bracketed
 from analysis.terminal import MOST_ROWS, breadth, filled, or_dash, titled
 from analysis.tickets import masks, seed_findings
 from analysis.tickets.baselines import DENSE
@@ -86,8 +86,8 @@ def compared(rows: pd.DataFrame) -> Table:
     more = f" {wording.plural(remainder, 'more row')} in seeds.csv." if remainder else ""
     table = titled(
         title="Configurations on the same seeds, against the best by validation risk",
-        caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; 95 % bootstrap "
-        f"interval of the difference; p by Wilcoxon, corrected by Holm.{more}",
+        caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; of the difference "
+        f"the {WITH_INTERVAL}; p by Wilcoxon, corrected by Holm.{more}",
     )
     records = [row for _, row in visible_rows.iterrows()]
     words = {"sparsity": wording.percent}
@@ -175,7 +175,7 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
     table = titled(
         title="CVaR of tickets and of their controls",
         caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
-        f"ticket less the control on the same seeds, with its 95 % bootstrap interval.{more}",
+        f"ticket less the control on the same seeds, with its {WITH_INTERVAL}.{more}",
     )
     cells = _problem(visible_rows)
     cells["sparsity"] = [wording.percent(v) for v in visible_rows["sparsity"]]
@@ -203,17 +203,11 @@ def _ahead(rows: pd.DataFrame, heading: str) -> dict[str, list[str]]:
     records = [row for _, row in rows.iterrows()]
     return {
         heading: [or_dash(row["mean"], wording.amount(row["mean"])) for row in records],
-        f"{heading}\nahead": [_claimed(row) for row in records],
+        f"{heading}\nahead": [
+            or_dash(row["difference"], bracketed(row, "difference", signed=True))
+            for row in records
+        ],
     }
-
-
-def _claimed(row: pd.Series) -> str:
-    if pd.isna(row["difference"]):
-        return "–"
-    mean, low, high = (
-        wording.amount(row[f"difference{end}"], signed=True) for end in ("", "_low", "_high")
-    )
-    return f"{mean} [{low}, {high}]" if row["pairs"] >= MIN_SEEDS else mean
 
 
 def _problem(rows: pd.DataFrame) -> dict[str, list[str]]:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from analysis.arguments import checked
 from analysis.configurations import typed
-from analysis.seeds import Rng, interval
+from analysis.contrast import bounded, estimate
+from analysis.statistics import Rng
 from analysis.wording import amount
 
 METRICS = (
@@ -64,10 +65,10 @@ def baselines(
         values = records.reindex(columns=list(METRICS)).astype("float64")
         name, judged = NAMES.get(key, (key, "test"))
         judged = judged if held_out or judged != "test" else "validation"
-        ends = interval(values["kappa"].dropna(), confidence=confidence, rng=rng)
         row = {"baseline": key, "name": name, "rows": judged, "seeds": len(values)}
-        row |= {"kappa_low": ends.low, "kappa_high": ends.high}
-        rows.append(row | {metric: values[metric].mean() for metric in METRICS})
+        row |= {metric: values[metric].mean() for metric in METRICS}
+        kappa = values["kappa"].dropna()
+        rows.append(row | estimate(kappa, bounded("kappa"), confidence=confidence, rng=rng))
     texts = dict.fromkeys(("baseline", "name", "rows"), "string")
     floats = dict.fromkeys((*METRICS, "kappa_low", "kappa_high"), "float64")
     return typed(rows, {**texts, "seeds": "Int64", **floats})

@@ -12,9 +12,10 @@ import pandas as pd
 
 from analysis import schema
 from analysis.arguments import checked
-from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
-from analysis.seeds import MIN_SEEDS, Interval, Rng, interval
+from analysis.configurations import COUNTS, counts, groups, typed
+from analysis.contrast import bounded, estimate
 from analysis.selection import lacking
+from analysis.statistics import Rng
 
 COST = "cross_entropy_minus_plain"
 GAIN = "explanation_gain"
@@ -87,8 +88,7 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     ``seeds`` counts the completed trials. ``provisional`` marks cells with unfinished trials, or
     with a seed that has no completed one. Of the metrics that matter most there are the standard
     deviation between seeds and the bootstrap interval of the mean beside the mean itself:
-    ``kappa``, ``kappa_sd``, ``kappa_low``, ``kappa_high``; no interval where a metric is known at
-    too few of many seeds. Of :data:`PAIRED` there is also the
+    ``kappa``, ``kappa_sd``, ``kappa_low``, ``kappa_high``. Of :data:`PAIRED` there is also the
     difference to the plain network, as ``cross_entropy_minus_plain``, seed by seed. That network
     is the trial of weight 0 at the same seed and all else (``paired`` is "weight 0"), or where
     there is none the one that every seed trains before its trials ("plain network"); these are the
@@ -103,7 +103,7 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     """
     who, numbers = _paired(_merged(trials))
     names = axes(who)
-    bounded = [metric for metric in _WITH_INTERVAL if metric in numbers]
+    intervals = [metric for metric in _WITH_INTERVAL if metric in numbers]
     means = [metric for metric in _MEANS if metric in numbers]
     rows: list[dict[str, Any]] = []
     for values, group in groups(who, names):
@@ -117,16 +117,12 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
             "provisional": tally["unfinished"] > 0 or lacking(group)[0] > 0,
             "paired": " or ".join(done["paired"].unique()) or None,
         }
-        for metric in bounded:
+        for metric in intervals:
             scores = cell_numbers[metric].dropna()
-            # Two or three of many seeds would pass for all of them.
-            ends = Interval(low=np.nan, high=np.nan)
-            if len(scores) == len(done) or len(scores) >= MIN_SEEDS:
-                ends = interval(scores, confidence=confidence, rng=rng)
-            row |= {metric: scores.mean(), f"{metric}_sd": scores.std()}
-            row |= {f"{metric}_low": ends.low, f"{metric}_high": ends.high}
+            row |= estimate(scores, bounded(metric), confidence=confidence, rng=rng)
+            row[f"{metric}_sd"] = scores.std()
         rows.append(row | {metric: cell_numbers[metric].mean() for metric in means})
-    ends_of = [f"{metric}{end}" for metric in bounded for end in ("", "_sd", "_low", "_high")]
+    ends_of = [f"{metric}{end}" for metric in intervals for end in ("", "_sd", "_low", "_high")]
     return typed(
         rows,
         {
@@ -209,11 +205,6 @@ def of_problem(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     for name, value in values.items():
         table = table[_equal(table[name], value)]
     return table
-
-
-def problems(trials: pd.DataFrame) -> list[str]:
-    """The axes whose values never compete: who is insured, and how networks are judged."""
-    return problem_axes(axes(trials))
 
 
 def _equal(column: pd.Series, value: Any) -> pd.Series:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from analysis.seeds import MIN_SEEDS
+from analysis.contrast import NO_INTERVAL, bracketed, side_of
 from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import COST, GAIN, of_problem
 from analysis.xnn.pareto import HORIZON, Front
 from analysis.xnn.selection import WITHIN, gain, pulled, whole
-from analysis.xnn.wording import cell_name, estimate, telling, verdict
+from analysis.xnn.wording import cell_name, telling
 
 CONTROLS = {
     "untrained": "the untrained network",
@@ -77,7 +77,7 @@ def front(bargains: Front, table: pd.DataFrame, names: Sequence[str]) -> list[st
         knee = bargains.rows.loc[[bargains.knee]].iloc[0]
         lines.append(
             f"Their knee is {cell_name(knee, telling(table, names))}: "
-            f"{estimate(knee, COST, signed=True)} nat, gain {estimate(knee, GAIN, signed=True)}."
+            f"{bracketed(knee, COST, signed=True)} nat, gain {bracketed(knee, GAIN, signed=True)}."
         )
     return lines
 
@@ -196,9 +196,9 @@ def _none(table: pd.DataFrame, names: Sequence[str], within: float) -> Iterator[
 
 
 def _price(cell: pd.Series) -> str:
-    level = verdict(cell, COST) == 0
+    level = side_of(cell, COST) == 0
     clear = ", which cannot be told apart from 0," if level else ""
-    return f"it costs {estimate(cell, COST, signed=True)} nat of test cross-entropy{clear}"
+    return f"it costs {bracketed(cell, COST, signed=True)} nat of test cross-entropy{clear}"
 
 
 def _gained(cell: pd.Series) -> str:
@@ -215,29 +215,27 @@ def _gained(cell: pd.Series) -> str:
     # The best control may be another at every seed, so no two means differ by the gain.
     return (
         f"and its nodes' R2{r2_text} lies on average {side} the best control "
-        f"of its seed, a gain of {estimate(cell, GAIN, signed=True)}"
-        f"{level.get(verdict(cell, GAIN), '')}{largest}"
+        f"of its seed, a gain of {bracketed(cell, GAIN, signed=True)}"
+        f"{level.get(side_of(cell, GAIN), '')}{largest}"
     )
 
 
 def _over(cell: pd.Series, table: pd.DataFrame) -> str:
     seeds, tried = int(cell["seeds"]), int(table["trials"].max())
     missing = f" of {tried}" if seeds < tried else ""
-    few = (
-        f"; with fewer than {MIN_SEEDS} seeds no interval is claimed" if seeds < MIN_SEEDS else ""
-    )
+    few = f"; {NO_INTERVAL}" if pd.isna(cell[f"{GAIN}_low"]) else ""
     return f"over {seeds}{missing} {'seed' if max(seeds, tried) == 1 else 'seeds'}{few}"
 
 
 def _difference(cell: pd.Series, done: pd.DataFrame, metric: str, unit: str = "") -> str:
     """A difference, and at how many seeds it is known where not at all of them."""
-    seeds, level = int(done[metric].notna().sum()), verdict(cell, metric) == 0
+    seeds, level = int(done[metric].notna().sum()), side_of(cell, metric) == 0
     notes = [f"known at {seeds} of {plural(len(done), 'seed')}"] if seeds < len(done) else []
     notes += ["cannot be told apart from 0"] if level else []
     note = f" ({'; '.join(notes)})" if notes else ""
-    return f"{estimate(cell, metric, signed=True)}{unit}{note}"
+    return f"{bracketed(cell, metric, signed=True)}{unit}{note}"
 
 
 def _change(cell: pd.Series, metric: str) -> str:
-    level = verdict(cell, metric) == 0
-    return estimate(cell, metric, signed=True) + (" (cannot be told apart)" if level else "")
+    level = side_of(cell, metric) == 0
+    return bracketed(cell, metric, signed=True) + (" (cannot be told apart)" if level else "")

@@ -7,10 +7,11 @@ import pandas as pd
 
 from analysis.arguments import checked
 from analysis.configurations import typed
-from analysis.seeds import MIN_SEEDS, Rng, interval
+from analysis.contrast import NO_INTERVAL, bounded, bracketed, estimate, side_of
+from analysis.statistics import Rng
 from analysis.xnn.cells import COST, GAIN, axes, differences
 from analysis.xnn.selection import VALIDATED, WITHIN, gain
-from analysis.xnn.wording import estimate, number, verdict
+from analysis.xnn.wording import number
 
 PLAIN = "none"
 STEPS: Mapping[str, str] = {"multiplier_published": "double_step"}
@@ -44,7 +45,7 @@ def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
     """
     several = _METHOD in trials and trials[_METHOD].nunique() > 1
     rows = list(_rows(trials, confidence=confidence, rng=rng)) if several else []
-    numbers = [f"{name}{end}" for name in _AHEAD for end in ("", "_low", "_high")]
+    numbers = [column for name in _AHEAD for column in bounded(name)]
     return typed(
         rows,
         {
@@ -66,7 +67,7 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
         1: "it explains more",
         0: "they cannot be told apart",
         -1: "it explains less",
-        None: f"with fewer than {MIN_SEEDS} seeds no interval is claimed",
+        None: NO_INTERVAL,
     }
     lines = []
     for name, method_rows in rows.groupby("method", sort=True):
@@ -80,9 +81,9 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
             where = f" and all else (mean of {many} settings)" if many > 1 else ""
             lines.append(
                 f"{name}{weight} against {rival} at the same seed{where}: "
-                f"{estimate(row, _MORE, signed=True)} of R2 gain at "
-                f"{estimate(row, _DEARER, signed=True)} nat of test cross-entropy; "
-                f"{verdicts[verdict(row, _MORE)]}."
+                f"{bracketed(row, _MORE, signed=True)} of R2 gain at "
+                f"{bracketed(row, _DEARER, signed=True)} nat of test cross-entropy; "
+                f"{verdicts[side_of(row, _MORE)]}."
             )
     return lines
 
@@ -107,8 +108,7 @@ def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict
         row: dict[str, Any] = {"method": method, "adj_weight": weight, "control": rival}
         row |= {"seeds": len(by_seed), "settings": len(pairs[others].drop_duplicates())}
         for name in _AHEAD:
-            ends = interval(by_seed[name], confidence=confidence, rng=rng)
-            row |= {name: by_seed[name].mean(), f"{name}_low": ends.low, f"{name}_high": ends.high}
+            row |= estimate(by_seed[name], bounded(name), confidence=confidence, rng=rng)
         yield row | {name: method_rows[name].mean() for name in _JUDGED}
 
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.table import Table
 
+from analysis.contrast import WITH_INTERVAL, bracketed
 from analysis.terminal import MOST_ROWS, breadth, filled, or_dash, titled
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.fairness import ENDS
 from analysis.xnn.selection import pulled
-from analysis.xnn.wording import estimate, number, spelled, varied
+from analysis.xnn.wording import number, spelled, varied
 
 _OUTCOMES = ("completed", "stopped", "failed", "unfinished")
 # What a narrow terminal can do without, first things first; then the intervals.
@@ -38,8 +39,7 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
         title=f"{which} by explanation gain; means over seeds",
         caption="CE: test cross-entropy in nat; cost: less that of the plain network of the same "
         "seed. Gain: R2 of nodes on distances less that of the best of its controls. "
-        "[95 % bootstrap intervals over seeds, from 4 on.] Trials: completed/stopped/failed/"
-        f"unfinished.{more}",
+        f"[{WITH_INTERVAL}.] Trials: completed/stopped/failed/unfinished.{more}",
     )
     records = [row for _, row in rows.iterrows()]
     cells = {n.replace("adj_", ""): [_axis(row, n) for row in records] for n in axes}
@@ -104,10 +104,10 @@ def _numbers(rows: pd.DataFrame, name: str) -> list[str]:
 
 
 def _estimate(row: pd.Series, metric: str) -> str:
-    if metric not in row or pd.isna(row[metric]):
-        return "–"
     # The plain network has no difference to itself.
-    return "–" if bool(row["reference"]) and metric == COST else estimate(row, metric, signed=True)
+    if metric not in row or pd.isna(row[metric]) or (row["reference"] and metric == COST):
+        return "–"
+    return bracketed(row, metric, signed=True)
 
 
 def _with_ends(row: pd.Series, name: str) -> str:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.seeds import MIN_SEEDS
-from analysis.wording import amount, value
+from analysis.wording import value
 from analysis.xnn.selection import pulled
 
 _SPELLED = {"method": "{}", "adj_weight": "weight {}", "clusters": "K = {}"}
@@ -38,29 +37,6 @@ def varied(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
     rivals = pulled(table)
     either = {"method": rivals, "adj_weight": table}
     return [n for n in names if either.get(n, table)[n].nunique(dropna=False) > 1]
-
-
-def estimate(row: pd.Series, metric: str, *, signed: bool = False) -> str:
-    """The mean of ``metric`` over seeds, and its interval where there are seeds enough for one."""
-    mean, low, high = (
-        amount(float(row[f"{metric}{end}"]), signed=signed) for end in ("", "_low", "_high")
-    )
-    return f"{mean} [{low}, {high}]" if bounded(row, metric) else mean
-
-
-def bounded(row: pd.Series, metric: str) -> bool:
-    """Whether the interval of ``metric`` may be claimed; of two or three seeds none may be."""
-    return bool(row["seeds"] >= MIN_SEEDS and pd.notna(row[f"{metric}_low"]))
-
-
-def verdict(row: pd.Series, metric: str) -> int | None:
-    """1 or -1 where the interval of ``metric`` lies above or below 0, 0 where it covers 0.
-
-    None where no interval may be claimed.
-    """
-    if not bounded(row, metric):
-        return None
-    return int(row[f"{metric}_low"] > 0.0) - int(row[f"{metric}_high"] < 0.0)
 
 
 def number(content: object) -> str:

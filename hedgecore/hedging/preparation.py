@@ -1,7 +1,7 @@
 """Preparation of a seed: markets, theta_0, and the dense networks trained from it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -115,21 +115,11 @@ class Preparation:
     def to(self, device: torch.device | str) -> "Preparation":
         """The same preparation on ``device``."""
 
-        def moved(tensors: Mapping[str, Tensor]) -> Parameters:
+        def moved(tensors: Tensors) -> Tensors:
             return {name: value.to(device) for name, value in tensors.items()}
 
-        return replace(
-            self,
-            data={split: paths.to(device=device) for split, paths in self.data.items()},
-            standardisation=Standardisation(
-                mean=self.standardisation.mean.to(device), sd=self.standardisation.sd.to(device)
-            ),
-            theta_0=moved(self.theta_0),
-            theta_star=moved(self.theta_star),
-            theta_mask=moved(self.theta_mask),
-            theta_k=moved(self.theta_k),
-            dense_pnl=self.dense_pnl.to(device),
-        )
+        files = {name: moved(tensors) for name, tensors in self.files.items()}
+        return assemble(seed=self.seed, about=self.about, files=files, inputs=moved(self.inputs))
 
     @property
     def data_sha256(self) -> str:

@@ -1,4 +1,5 @@
 import copy
+import re
 
 import pytest
 from faked_robustness import HALF, MANIFEST, SOUND, STUDY, clean, harm, trials_of
@@ -35,16 +36,18 @@ def study(**changes):
     return new
 
 
+def trial_count(line):
+    """Trials in which a claim holds, of all, as its ``line`` says."""
+    held, trials = re.search(r"in (\d+) of (\d+) trial", line).groups()
+    return int(held), int(trials)
+
+
 def test_sound_attacks_pass_every_check(checks):
     found = checks()
     assert [passed for passed, _ in found] == [True] * 4
     noise, growth, effort, transfer = (line for _, line in found)
-    assert noise.startswith("path_noise:0.5 does less harm than path_pgd:0.5: in 12 of 12 trial")
-    assert growth.startswith("CVaR falls as path_pgd grows (0, 0.1, 0.5): in 12 of 12 trials")
-    assert effort == (
-        "path_pgd takes 20 gradients a path in the test, path_fgsm 1 gradient in training"
-    )
-    assert transfer.startswith("transfer:0.5, found on the dense network, does no more harm than")
+    assert trial_count(noise) == trial_count(growth) == trial_count(transfer) == (12, 12)
+    assert re.findall(r"\w+_\w+|\d+", effort) == ["path_pgd", "20", "path_fgsm", "1"]
 
 
 def test_a_check_says_what_it_came_to(table):
@@ -52,8 +55,8 @@ def test_a_check_says_what_it_came_to(table):
         next(map(str, attack_checks(trials_of(table, columns), MANIFEST)))
         for columns in (SOUND, SOUND | {PGD: clean})
     )
-    assert passed.startswith("passed: path_noise:0.5 does less harm")
-    assert failed.startswith("FAILED: path_noise:0.5 does less harm")
+    assert passed.startswith("passed: path_noise:0.5 ")
+    assert failed.startswith("FAILED: path_noise:0.5 ")
 
 
 def test_the_checks_hold_the_attacks_of_another_tail_against_its_own_clean_column(checks):
@@ -62,15 +65,15 @@ def test_the_checks_hold_the_attacks_of_another_tail_against_its_own_clean_colum
     assert checks(HALF, **half) == checks()
     idle = HALF | {"attacked_cvar_50@path_pgd:0.1": clean}
     passed, line = about(checks(idle, **half), "CVaR falls")
-    assert (passed, "in 0 of 12 trials" in line) == (False, True)
+    assert (passed, trial_count(line)) == (False, (0, 12))
 
 
 def test_noise_as_harmful_as_the_search_shouts(checks):
     masked = {PGD: lambda e, s: clean(e, s) - (1.0 if e == 0 else 0.01)}
     passed, line = about(checks(masked), "path_noise:0.5 does")
     assert passed is False
-    assert "in 6 of 12 trials" in line
-    assert line.endswith(f"the search finds nothing at sparsity 90 %, epsilon 0.5: {LOUD}")
+    assert trial_count(line) == (6, 12)
+    assert line.endswith(f"sparsity 90 %, epsilon 0.5: {LOUD}")
 
 
 def test_a_search_that_finds_just_what_noise_does_finds_nothing(checks):
@@ -83,13 +86,13 @@ def test_a_search_that_finds_just_what_noise_does_finds_nothing(checks):
 def test_one_trial_is_enough_to_fail(checks):
     once = {PGD: lambda e, s: clean(e, s) - (0.0 if (e, s) == (0.5, 3) else 1.0)}
     passed, line = about(checks(once), "path_noise:0.5 does")
-    assert (passed, "in 11 of 12 trials" in line) == (False, True)
+    assert (passed, trial_count(line)) == (False, (11, 12))
 
 
 def test_more_budget_that_does_no_more_harm_shouts(checks):
     passed, line = about(checks({PGD: harm(0.05)}), "CVaR falls")
     assert passed is False
-    assert "in 0 of 12 trials" in line
+    assert trial_count(line) == (0, 12)
     assert line.endswith(LOUD)
 
 
@@ -99,8 +102,7 @@ def test_clean_paths_are_budget_zero_only_where_all_of_them_were_attacked(checks
     assert "(0.1, 0.5)" in line
     passed, line = about(checks(study=some, without=(PGD,)), "CVaR falls")
     assert passed is None
-    assert line.endswith("one budget of path_pgd; add another, study.evaluation.path_pgd: "
-                         "[0.05, 0.1]")  # fmt: skip
+    assert line.endswith("study.evaluation.path_pgd: [0.05, 0.1]")
     every = study(evaluation_attacked_paths=8192)
     assert "(0, 0.1, 0.5)" in about(checks(study=every), "CVaR falls as path_pgd")[1]
 
@@ -109,10 +111,9 @@ def test_an_attack_of_the_test_no_harder_than_that_of_training_shouts(checks):
     equal = study(attack_name="path_pgd", attack_steps=20)
     passed, line = about(checks(study=equal), "gradients a path")
     assert passed is False
-    assert line == (
-        "path_pgd takes 20 gradients a path in the test, path_pgd 20 gradients in training; raise "
-        f"study.evaluation.steps, and until then {LOUD}"
-    )
+    assert re.findall(r"\b\d+\b", line) == ["20", "20"]
+    assert "raise study.evaluation.steps" in line
+    assert line.endswith(LOUD)
     weaker = study(attack_name="path_pgd", attack_steps=19)
     assert about(checks(study=weaker), "gradients a path")[0] is True
 
@@ -122,14 +123,14 @@ def test_a_test_by_fgsm_alone_is_told_to_add_a_search_that_takes_more_gradients(
     without = [n for n in SOUND if "path_pgd" in n]
     passed, line = about(checks(fgsm, without=without), "gradient a path")
     assert passed is False
-    assert "; add study.evaluation.path_pgd: [0.5], and until then" in line
+    assert "study.evaluation.path_pgd: [0.5]" in line
 
 
 def test_paths_of_the_dense_network_that_hurt_more_mean_masked_gradients(checks):
     hurts = {"attacked_cvar_05@transfer:0.5": lambda e, s: harm(0.5)(e, s) - 0.1 * (e > 0)}
     passed, line = about(checks(hurts), "transfer:0.5")
     assert passed is False
-    assert line.endswith(f"gradients are masked at sparsity 90 %, epsilon 0.5: {LOUD}")
+    assert line.endswith(f"sparsity 90 %, epsilon 0.5: {LOUD}")
 
 
 def test_the_same_network_attacked_twice_passes(checks):
@@ -153,13 +154,13 @@ def test_a_check_that_cannot_be_made_names_the_setting_to_add(checks, without, c
 def test_a_test_without_the_threat_of_training_names_the_one_to_add(checks):
     passed, line = about(checks(study=study(attack_name="observation_fgsm")), "in training")
     assert passed is None
-    assert line.endswith("add study.evaluation.observation_pgd: [0.5]")
+    assert line.endswith("study.evaluation.observation_pgd: [0.5]")
 
 
 def test_a_manifest_that_names_no_attack_leaves_the_effort_unchecked(checks):
     passed, line = about(checks(study=None), "of training")
     assert passed is None
-    assert line.endswith("manifest.json lacks the name, steps or restarts of study.attack")
+    assert line.endswith("study.attack")
 
 
 def test_tickets_trained_clean_have_no_effort_to_compare(checks):

@@ -120,12 +120,15 @@ def test_every_configuration_keeps_its_number_of_values_in_a_draw():
     assert (found.low, found.high) == (5.0, 5.0)
 
 
-def test_two_seeds_give_their_range_and_one_gives_nothing():
-    two = interval([1.0, 4.0], rng=0)
-    assert (two.low, two.high) == (1.0, 4.0)
-    one = interval([1.0], rng=0)
-    assert math.isnan(one.low)
-    assert math.isnan(one.high)
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, 4.0], [1.0, 2.0, 4.0]])
+def test_fewer_than_four_seeds_have_no_interval(values):
+    ends = interval(values, rng=0)
+    assert math.isnan(ends.low)
+    assert math.isnan(ends.high)
+
+
+def test_four_seeds_have_an_interval():
+    assert math.isfinite(interval([1.0, 2.0, 3.0, 4.0], rng=0).low)
 
 
 def test_the_interval_moves_and_scales_with_its_values(generator):

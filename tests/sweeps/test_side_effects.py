@@ -1,6 +1,7 @@
 """What importing the packages and running a sweep leave as it was in the process of the user."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def unchanged(code: str, folder: Path) -> list[str]:
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -79,7 +80,6 @@ def test_a_sweep_leaves_the_process_as_it_was_although_ray_was_imported_before(t
 
 @pytest.mark.ray
 def test_workers_of_a_sweep_have_the_priority_of_whoever_started_it(tmp_path, monkeypatch):
-    import os
 
     import ray
 

@@ -67,7 +67,7 @@ def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
     _zone(ax)
     ax.axvline(0.0, color=FAINT, linewidth=1.0, zorder=0)
     ax.axhline(0.0, color=INK, linestyle="--", linewidth=1.2, zorder=2)
-    ax.legend(loc="best", frameon=False, fontsize=9.0, handletextpad=0.2)
+    ax.legend(loc="best", fontsize=9.0, handletextpad=0.2)
     ax.set_xlabel("value at the rung, less the winner's there")
     ax.set_ylabel("final validation risk, less the winner's\n(currency per option)")
     ax.set_title("Early stopping audit: what stopped trials would have come to")

@@ -1,6 +1,6 @@
 """CVaR against the budget of epochs, a panel a pair of learning rates: who is good soonest?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from analysis.attacks import CLEAN
-from analysis.configurations import problem_axes
-from analysis.figures.problem import one_problem
+from analysis.contrast import bars
+from analysis.figures.problem import problem_of
+from analysis.figures.rendering import Plan
 from analysis.figures.style import (
     BLUE,
     GREEN,
@@ -22,9 +23,9 @@ from analysis.figures.style import (
     PURPLE,
     VERMILION,
     NothingToDraw,
+    framed,
+    legend_beside,
 )
-from analysis.figures.tickets.panels import framed
-from analysis.seeds import MIN_SEEDS
 from analysis.tickets.boosting import BUDGET, in_name, races, rates
 from analysis.tickets.controls import KINDS
 from analysis.wording import percent, plural
@@ -37,9 +38,7 @@ _DODGE = 0.012  # of the axis: intervals side by side, not over each other
 Field = Mapping[str, pd.DataFrame]
 
 
-def budget_plans(
-    curves: pd.DataFrame,
-) -> list[tuple[str, tuple[float, float], Callable[[Figure], None]]]:
+def budget_plans(curves: pd.DataFrame) -> list[Plan]:
     """Name, size in inches and drawing of the figure; none where budgets were not swept.
 
     Args:
@@ -64,8 +63,7 @@ def budget_curves(curves: pd.DataFrame, figure: Figure) -> None:
     Raises:
         NothingToDraw: no trial has completed, or rows of several problems.
     """
-    axes = problem_axes(map(str, curves.columns))
-    problem = one_problem(curves.rename(columns={name: f"config/{name}" for name in axes}))
+    problem = problem_of(curves)
     contests = list(races(curves))
     if not contests:
         raise NothingToDraw("no trial of any budget has completed")
@@ -126,25 +124,14 @@ def _key(anchor: Axes, axes: Sequence[Axes]) -> None:
     entries: dict[str, Artist] = {}
     for ax in axes:
         entries |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    anchor.legend(
-        list(entries.values()),
-        list(entries),
-        frameon=False,
-        fontsize=9.0,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        borderaxespad=0.5,
-    )
+    legend_beside(anchor, list(entries.values()))
 
 
 def _notes(curves: pd.DataFrame, contests: Sequence[object]) -> list[str]:
     seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
-    bars = "bars: 95 % bootstrap intervals"
-    if seeds < MIN_SEEDS:
-        bars = f"fewer than {MIN_SEEDS} seeds, so no intervals"
     whole = "" if pd.isna(epochs) else f", {plural(int(epochs), 'epoch')}"
     notes = [
-        f"Larger is better. Means over {plural(seeds, 'seed')}; {bars}.",
+        f"Larger is better. Means over {plural(seeds, 'seed')}; {bars(seeds)}.",
         f"Dashed: the dense network the mask was found on, after its whole training{whole}.",
     ]
     if (hidden := len(contests) - _MOST_PANELS) > 0:

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.attacks import label
-from analysis.configurations import LOTTERY, problem_axes
-from analysis.figures.problem import one_problem
+from analysis.configurations import LOTTERY
+from analysis.contrast import bars, side_of
+from analysis.figures.problem import problem_of
 from analysis.figures.style import (
     BLUE,
     GREEN,
@@ -21,9 +22,9 @@ from analysis.figures.style import (
     SKY,
     VERMILION,
     NothingToDraw,
+    framed,
+    legend_beside,
 )
-from analysis.figures.tickets.panels import framed
-from analysis.seeds import MIN_SEEDS
 from analysis.tickets.controls import KINDS, RETRAINED, rank
 from analysis.wording import percent, plural
 
@@ -56,8 +57,7 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
     """
     if table.empty:
         raise NothingToDraw("no control of the lottery has completed")
-    axes = problem_axes(map(str, table.columns))
-    problem = one_problem(table.rename(columns={name: f"config/{name}" for name in axes}))
+    problem = problem_of(table)
     metric = str(table["metric"].iloc[0])
     rows = table[table["metric"].eq(metric) & table["mean"].notna()]
     panels = list(rows.groupby("epsilon", dropna=False, sort=True))
@@ -71,14 +71,7 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
         if len(panels) > 1:
             ax.set_title(f"trained at ε = {epsilon:g}", fontsize=10.0)
     columns[0].set_ylabel(f"test {label(metric)} (currency per option, S0 = 100)")
-    columns[-1].legend(
-        handles=[_key(kind) for kind in named],
-        frameon=False,
-        fontsize=9.0,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        borderaxespad=0.5,
-    )
+    legend_beside(columns[-1], [_key(kind) for kind in named])
     notes = _notes(rows, len(panels))
     low, high = columns[0].get_ylim()
     if rows[["mean", "low"]].lt(low).any(axis=None) or rows["high"].gt(high).any():
@@ -144,16 +137,9 @@ def _line(ax: Axes, kind_rows: pd.DataFrame, at: Sequence[float]) -> None:
             marker,
             color=color,
             markersize=8.0 if first else 6.5,
-            markerfacecolor=color if first or _significance(row) else "white",
+            markerfacecolor=color if first or side_of(row) else "white",
             zorder=order + 3,
         )
-
-
-def _significance(row: pd.Series) -> bool:
-    """Whether the seeds tell the control of ``row`` from the ticket."""
-    if pd.isna(row["difference"]) or row["pairs"] < MIN_SEEDS:
-        return False
-    return bool(row["difference_low"] > 0.0 or row["difference_high"] < 0.0)
 
 
 def _key(kind: str) -> Line2D:
@@ -178,13 +164,13 @@ def _name(kind: str) -> str:
 def _notes(rows: pd.DataFrame, panels: int) -> list[str]:
     fewest, most = int(rows["seeds"].min()), int(rows["seeds"].max())
     many = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
-    bars = "; bars: 95 % bootstrap intervals, which hold the luck of the seeds"
-    notes = [f"Means over {many}{bars if most > 1 else ''}. Larger is better."]
-    enough = rows["pairs"].ge(MIN_SEEDS).any()
+    luck = ", which hold the luck of the seeds" if rows["low"].notna().any() else ""
+    notes = [f"Means over {many}; {bars(most)}{luck}. Larger is better."]
+    enough = rows["difference_low"].notna().any()
     notes.append(
         "Hollow: not told apart from the ticket by the differences at the same seeds (95 %)."
         if enough
-        else f"Hollow: fewer than {MIN_SEEDS} seeds tell no control apart from the ticket."
+        else "Hollow: so few seeds tell no control apart from the ticket."
     )
     if RETRAINED in set(rows["kind"]):
         notes.append("Dashed, with its interval: the dense network retrained on the same budget.")

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from analysis.configurations import configurations, counts, parameters, prepared, shared_paths
+from analysis.configurations import configurations, counts, parameters, shared_paths
 from analysis.figures.problem import one_problem
 from analysis.figures.style import (
     BLUE,
@@ -19,17 +19,19 @@ from analysis.figures.style import (
     VERMILION,
     NothingToDraw,
     caption,
+    label_beside,
     number,
     short,
 )
 from analysis.statistics import over_seeds
+from analysis.sweep import SPEED, Sweep, Trials
 from analysis.tickets.summary import best_lr
 from analysis.wording import percent
 
 # The bars keep to the lower part and CVaR to the upper one, so the two scales never cross.
 _BARS, _QUALITY = 0.58, 0.30
 _MOST_LABELS = 9
-_NEEDED = ("val_loss", "converged", "epochs_to_95pct", "cvar_05", "cvar_05_se", "dense_cvar_05")
+_NEEDED = (*SPEED, "cvar_05", "cvar_05_se", "dense_cvar_05")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +47,7 @@ class _Bar:
     whole: bool
 
 
-def convergence_speed(
-    trials: pd.DataFrame, ax: Axes, *, sparsity: float, epsilon: float | None
-) -> None:
+def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: float | None) -> None:
     """Bars of epochs to the 95 % criterion against the learning rate; test CVaR 5 % above them.
 
     Where other parameters vary, every learning rate is drawn with those it is fastest with.
@@ -66,7 +66,8 @@ def convergence_speed(
         NothingToDraw: no trial of this sparsity and epsilon has completed, or they are of more
             than one problem.
     """
-    group = _group(prepared(trials, _NEEDED, purpose="convergence_speed"), sparsity, epsilon)
+    sweep = Sweep.of(trials, needed=_NEEDED, purpose="convergence_speed")
+    group = _group(sweep.tickets, sparsity, epsilon)
     if not (group["status"] == "completed").any():
         raise NothingToDraw("no trial has completed")
     problem = one_problem(group)
@@ -84,7 +85,7 @@ def convergence_speed(
             _label_bar(ax, x, bar, alone=len(bars) == 1)
     if math.isfinite(dense_epochs):
         ax.axhline(dense_epochs, color=MUTED, linestyle=":", linewidth=1.2, zorder=1)
-        _side_label(ax, dense_epochs, f"dense\n{dense_epochs:.3g} epochs", MUTED)
+        label_beside(ax, dense_epochs, f"dense\n{dense_epochs:.3g} epochs", MUTED, xytext=(6, 0))
     _draw_quality(ax, group, bars)
     step = math.ceil(len(bars) / _MOST_LABELS)
     chosen = next((x for x in places if bars[x].best), 0)
@@ -250,20 +251,6 @@ def _quality_axis(twin: Axes, low: float, high: float, dense: float) -> None:
     twin.spines["right"].set_visible(False)
     twin.spines["left"].set_visible(False)
     twin.tick_params(axis="y", length=0, labelcolor=VERMILION)
-
-
-def _side_label(ax: Axes, y: float, text: str, color: str) -> None:
-    ax.annotate(
-        text,
-        (1.0, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8.5,
-        color=color,
-        annotation_clip=False,
-    )
 
 
 def _dense_epochs(group: pd.DataFrame) -> float:

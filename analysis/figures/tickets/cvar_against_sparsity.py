@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from analysis.configurations import prepared, shared_paths
+from analysis.configurations import shared_paths
 from analysis.figures.problem import one_problem
 from analysis.figures.style import (
     GREEN,
@@ -18,10 +18,12 @@ from analysis.figures.style import (
     TWO_SIDED_95,
     NothingToDraw,
     caption,
+    label_beside,
     number,
     spread,
 )
 from analysis.statistics import Estimate, over_seeds
+from analysis.sweep import Sweep, Trials
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.wording import percent
 
@@ -31,7 +33,7 @@ _TICKS = (100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 
 
 def cvar_against_remaining(
-    trials: pd.DataFrame, ax: Axes, *, tolerance: float = 0.05, confidence: float = 0.95
+    trials: Trials, ax: Axes, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> None:
     """Test CVaR 5 % against the remaining weights in %, one line an epsilon, and dense.
 
@@ -94,7 +96,7 @@ def cvar_against_remaining(
     )
 
 
-def sharpe_against_remaining(trials: pd.DataFrame, ax: Axes) -> None:
+def sharpe_against_remaining(trials: Trials, ax: Axes) -> None:
     """Sharpe ratio of test P&L against the remaining weights in %, at the CVaR figure's points.
 
     Raises:
@@ -196,22 +198,14 @@ def _label_ends(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
     ax.set_ylim(bottom, top)
     heights = spread([(y - bottom) / (top - bottom) for y, _, _ in ends], gap=_LABEL_GAP)
     for height, (_, text, color) in zip(heights, ends, strict=True):
-        ax.annotate(
-            text,
-            (1.0, height),
-            xycoords="axes fraction",
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9.0,
-            color=color,
-            linespacing=1.2,
-            annotation_clip=False,
+        label_beside(
+            ax, height, text, color, xycoords="axes fraction", fontsize=9.0, linespacing=1.2
         )
 
 
-def _dense(trials: pd.DataFrame, value: str, se: str | None) -> Estimate:
-    frame = prepared(trials, [value] + ([se] if se else []), purpose="the dense baseline")
+def _dense(trials: Trials, value: str, se: str | None) -> Estimate:
+    needed = [value] + ([se] if se else [])
+    frame = Sweep.of(trials, needed=needed, purpose="the dense baseline").tickets
     frame = frame[frame[value].notna()].drop_duplicates("config/seed")
     errors = frame[se].tolist() if se else None
     return over_seeds(frame[value].tolist(), errors, shared_paths=shared_paths(frame))

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from analysis.contrast import NO_INTERVAL, side
 from analysis.figures.style import (
     BLUE,
     FAINT,
@@ -15,10 +16,11 @@ from analysis.figures.style import (
     MUTED,
     VERMILION,
     NothingToDraw,
+    framed,
     number,
     spread,
 )
-from analysis.figures.tickets.panels import colors, framed, stacked
+from analysis.figures.tickets.panels import colors, stacked
 from analysis.tickets.importance import LEAST, MAIN, MEASURES, correlation, correlations, spoken
 from analysis.tickets.networks import STANDARD
 from analysis.wording import plural
@@ -58,7 +60,7 @@ def importance_bars(means: pd.DataFrame, figure: Figure) -> None:
     axes[0].set_yticks(range(len(features)), [spoken(f) for f in features])
     axes[0].set_ylim(len(features) - 0.5, -0.5)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(kinds), frameon=False)
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(kinds))
     framed(figure, "What the networks lean on", _bar_notes(means))
 
 
@@ -116,10 +118,11 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
         f"{'Left: a' if other_axes else 'A'} cell is a pair of networks, seeds in order within a "
         "kind; numbers are means over pairs of one seed | of two.",
     ]
+    between = " with 95 % intervals" if main["low"].notna().any() else f" ({NO_INTERVAL})"
     for right in other_axes:
         _scatter(main, robust[-1], right)
         notes.append(
-            "Right: means over seeds with 95 % intervals; on the dashed line nothing shifts. r is "
+            f"Right: means over seeds{between}; on the dashed line nothing shifts. r is "
             f"of {main['feature'].nunique()} features only, hence its wide 95 % interval (Fisher)."
         )
     framed(figure, f"Are networks alike in what they lean on? ({MEASURES[MAIN].name})", notes)
@@ -153,8 +156,8 @@ def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
         ax.set_title(MEASURES[measure].name, fontsize=9.5)
         ax.set_xlabel(f"difference ({MEASURES[measure].unit})")
     seeds = int(here["seeds"].max())
-    notes = ["One seed has neither an interval nor a test, so everything is pale."]
-    if seeds > 1:
+    notes = [f"Everything is pale: {NO_INTERVAL}."]
+    if here["low"].notna().any():
         none = "" if here["shifted"].any() else "; none is"
         notes = [
             f"Dot: mean paired difference over {seeds} seeds; bar: 95 % bootstrap interval, pale "
@@ -169,8 +172,7 @@ def _shift_panel(rows: pd.DataFrame, ax: Axes) -> None:
     rows = rows.sort_values("difference", ascending=False)
     for place, (_, row) in enumerate(rows.iterrows()):
         color = VERMILION if row["difference"] > 0.0 else BLUE
-        clear = row["low"] > 0.0 or row["high"] < 0.0
-        alpha = 1.0 if clear else _PALE
+        alpha = 1.0 if side(row["low"], row["high"]) else _PALE
         ax.hlines(place, row["low"], row["high"], color=color, alpha=alpha, linewidth=2.0)
         ax.plot(row["difference"], place, "o", color=color, alpha=alpha, markersize=6.0)
     ax.axvline(0.0, color=INK, linestyle="--", linewidth=1.0, zorder=0)
@@ -189,7 +191,8 @@ def _scatter(means: pd.DataFrame, kind: str, ax: Axes) -> None:
     y = y.reindex(x.index)
     bottom = float(np.nanmin([*x["low"], *y["low"], *x["mean"], *y["mean"]]))
     top = float(np.nanmax([*x["high"], *y["high"], *x["mean"], *y["mean"]]))
-    bottom, top = bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom)
+    room = 0.05 * (top - bottom) or 0.05  # means that are all the same have no range
+    bottom, top = bottom - room, top + room
     ax.set(xlim=(bottom, top), ylim=(bottom, top), aspect="equal")
     ax.plot([bottom, top], [bottom, top], color=MUTED, linestyle="--", linewidth=1.0, zorder=1)
     ax.hlines(y["mean"], x["low"], x["high"], color=FAINT, linewidth=2.0, zorder=2)
@@ -243,8 +246,8 @@ def _bar_notes(means: pd.DataFrame) -> list[str]:
     seeds = int(means["seeds"].max())
     notes = [
         f"Bars: mean over {plural(seeds, 'seed')}; black lines: 95 % bootstrap interval."
-        if seeds > 1
-        else "Bars: one seed, so without an interval.",
+        if means["low"].notna().any()
+        else f"Bars: mean over {plural(seeds, 'seed')}; {NO_INTERVAL}.",
     ]
     if means["measure"].eq("importance_permutation").any():
         notes.append(

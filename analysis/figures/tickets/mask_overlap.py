@@ -5,8 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import BLUE, MUTED, VERMILION, NothingToDraw, number
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import BLUE, MUTED, VERMILION, NothingToDraw, framed, number
 from analysis.tickets.masks import layer_name, pairs
 
 _MOST_LAYERS = 3

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from analysis.figures.style import FAINT, INK, MUTED, NothingToDraw, number
-from analysis.figures.tickets.panels import colors, framed
+from analysis.figures.style import FAINT, INK, MUTED, NothingToDraw, framed, number
+from analysis.figures.tickets.panels import colors
 from analysis.tickets.importance import spoken
 from analysis.tickets.masks import chance, layer_name, overlap
 from analysis.tickets.networks import Bools, Model

@@ -1,8 +1,6 @@
-"""Panels of the figures of networks: shared colours, and the frame around several panels."""
+"""Colours and names that the figures of tickets share."""
 
 from collections.abc import Sequence
-
-from matplotlib.figure import Figure
 
 from analysis.figures.style import (
     BLUE,
@@ -10,7 +8,6 @@ from analysis.figures.style import (
     MUTED,
     ORANGE,
     PURPLE,
-    RC,
     VERMILION,
     NothingToDraw,
 )
@@ -35,21 +32,6 @@ def colors(kinds: Sequence[str]) -> dict[str, str]:
         )
     shades = dict(zip(tickets, _TICKETS, strict=False))
     return {kind: shades.get(kind, MUTED) for kind in kinds}
-
-
-def framed(figure: Figure, title: str, notes: Sequence[str]) -> None:
-    """``title`` above all panels and the small grey ``notes`` below them, both at the left."""
-    headed(figure, title)
-    figure.supxlabel(
-        "\n".join(notes), x=0.015, ha="left", fontsize=8.0, color=MUTED, linespacing=1.35
-    )
-
-
-def headed(figure: Figure, title: str) -> None:
-    """``title`` above all panels, in place of another."""
-    figure.suptitle(
-        title, x=0.015, ha="left", fontsize=RC["axes.titlesize"], weight=RC["axes.titleweight"]
-    )
 
 
 def stacked(name: str) -> str:

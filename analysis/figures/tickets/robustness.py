@@ -1,6 +1,6 @@
 """Figures 12 and 13: CVaR as the attack grows, and what robustness costs on clean paths."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,24 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.attacks import Attack, attacks, by_name, clean_column, label
-from analysis.configurations import problem_axes
-from analysis.figures.problem import one_problem
-from analysis.figures.style import INK, MARKERS, MUTED, NothingToDraw, caption
-from analysis.figures.tickets.panels import colors, framed
+from analysis.contrast import bars
+from analysis.figures.problem import problem_of
+from analysis.figures.rendering import Plan
+from analysis.figures.style import (
+    INK,
+    MARKERS,
+    MUTED,
+    NothingToDraw,
+    caption,
+    framed,
+    legend_beside,
+)
+from analysis.figures.tickets.panels import colors
+from analysis.sweep import Sweep, Trials
 from analysis.tickets.baselines import DENSE
 from analysis.tickets.networks import STANDARD, choose
 from analysis.tickets.robustness import RUNAWAY, robustness_table
-from analysis.wording import percent
+from analysis.wording import percent, plural
 
 _MOST_PANELS = 3
 _COLLAPSE = 0.3
@@ -26,9 +36,7 @@ _FIRST = "path_pgd"
 _UNITS = {"observation": "sd of each feature"}
 
 
-def robustness_plans(
-    trials: pd.DataFrame, *, tolerance: float, confidence: float
-) -> list[tuple[str, tuple[float, float], Callable[[Figure], None]]]:
+def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> list[Plan]:
     """Name, size in inches and drawing of each figure; none without training under attack.
 
     Budgets are drawn at the sparsity that :func:`analysis.tickets.networks.choose` recommends.
@@ -38,8 +46,8 @@ def robustness_plans(
         tolerance: see :func:`analysis.max_efficient_sparsity`.
         confidence: likewise.
     """
-    epsilons = trials.get("config/epsilon", pd.Series(dtype="float64"))
-    if not epsilons.gt(0.0).any() or not attacks(trials):
+    tickets = Sweep.of(trials).tickets
+    if not tickets["config/epsilon"].gt(0.0).any() or not attacks(tickets):
         return []
     table = robustness_table(trials)
     chosen = choose(trials, tolerance=tolerance, confidence=confidence)
@@ -72,7 +80,7 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
         NothingToDraw: no attack, no ticket of the sparsity, more epsilons than lines can tell
             apart, or rows of several problems.
     """
-    problem = _problem(table)
+    problem = problem_of(table)
     drawn = _panels(table)
     if not drawn:
         raise NothingToDraw("no network was attacked")
@@ -101,7 +109,7 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
         ax.grid(True, axis="y")
     cvar = label(clean_column(attacks(table)))
     axes[0].set_ylabel(f"test {cvar} (currency per option, S0 = 100)")
-    axes[0].legend(frameon=False, fontsize=9.0, loc="lower left", title_fontsize=9.0)
+    axes[0].legend(fontsize=9.0, loc="lower left", title_fontsize=9.0)
     framed(
         figure,
         f"CVaR as the attack grows,{where}{problem}",
@@ -130,7 +138,7 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
         NothingToDraw: no attack, more epsilons or sparsities than colours and markers can tell
             apart, or rows of several problems.
     """
-    problem = _problem(table)
+    problem = problem_of(table)
     drawn = _panels(table)
     if not drawn:
         raise NothingToDraw("no network was attacked")
@@ -167,11 +175,6 @@ def _panels(table: pd.DataFrame) -> dict[str, list[Attack]]:
     first = {name: budgets for name, budgets in named.items() if name == _FIRST}
     several = {name: budgets for name, budgets in named.items() if len(budgets) > 1}
     return dict(list((first | several or named).items())[:_MOST_PANELS])
-
-
-def _problem(table: pd.DataFrame) -> str:
-    axes = problem_axes(map(str, table.columns))
-    return one_problem(table.rename(columns={name: f"config/{name}" for name in axes}))
 
 
 def _tickets(table: pd.DataFrame) -> pd.DataFrame:
@@ -279,14 +282,7 @@ def _keys(
                 [], [], marker="*", color=INK, label="dense network", **look | {"markersize": 12.0}
             )
         )
-    ax.legend(
-        handles=keys,
-        frameon=False,
-        fontsize=9.0,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        borderaxespad=0.5,
-    )
+    legend_beside(ax, keys)
 
 
 def _name(epsilon: float) -> str:
@@ -295,6 +291,4 @@ def _name(epsilon: float) -> str:
 
 def _seeds(rows: pd.DataFrame) -> str:
     most = int(rows["seeds"].max())
-    if most < 2:
-        return "One seed, so no intervals"
-    return f"Means over {most} seeds; bars: 95 % bootstrap intervals"
+    return f"Means over {plural(most, 'seed')}; {bars(most)}"

@@ -7,18 +7,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.configurations import groups, of_kind, parameters, problem_axes, seed_count
-from analysis.figures.rendering import (
-    MOST_PROBLEMS,
-    Plan,
-    Saved,
-    alone,
-    draw_plans,
-    figure_files,
-    figure_place,
-    panels,
-)
-from analysis.figures.style import NothingToDraw
+from analysis.configurations import LOTTERY, seed_count
+from analysis.figures.rendering import Plan, Saved, alone, draw_plans, draw_problems
 from analysis.figures.tickets.audit import early_stopping_audit
 from analysis.figures.tickets.boosting import budget_plans
 from analysis.figures.tickets.controls import controls_beside_ticket, size_of_controls
@@ -34,15 +24,15 @@ from analysis.figures.tickets.importance import (
 )
 from analysis.figures.tickets.mask_overlap import mask_overlap
 from analysis.figures.tickets.mask_patterns import mask_patterns, size_of_patterns
-from analysis.figures.tickets.panels import headed
 from analysis.figures.tickets.robustness import robustness_plans
 from analysis.figures.tickets.seeds import seeds_compared
 from analysis.figures.tickets.weights import weight_distribution
+from analysis.sweep import Problem, Sweep, Trials, by_epsilon
 from analysis.tickets.boosting import matching
 from analysis.tickets.comparison_table import Tickets
 from analysis.tickets.controls import controls
 from analysis.tickets.efficiency import max_efficient_sparsity
-from analysis.wording import percent, setting
+from analysis.wording import percent
 
 _MOST_GROUPS = 12
 _AUDIT = "early_stopping_audit"
@@ -50,7 +40,7 @@ _AUDIT = "early_stopping_audit"
 
 def save(
     folder: str | Path,
-    trials: pd.DataFrame,
+    trials: Trials,
     *,
     audited: pd.DataFrame | None = None,
     budgets: pd.DataFrame | None = None,
@@ -70,31 +60,19 @@ def save(
     Raises:
         StorageError: ``folder`` cannot be written.
     """
-    folder = Path(folder)
-    saved: list[Saved] = []
-    axes = problem_axes(parameters(trials))
-    problems = list(groups(trials, axes))
-    for values, part in problems[:MOST_PROBLEMS]:
-        name = setting(values) if axes else ""
-        plans, skipped = _plans(part, tolerance=tolerance, confidence=confidence)
+
+    def draw(problem: Problem) -> Saved:
+        plans, skipped = _plans(problem, tolerance=tolerance, confidence=confidence)
         if budgets is not None:
-            plans += budget_plans(matching(budgets, values))
-        drawn = draw_plans(folder, plans, of=name)
-        lines = [f"{name}: {line}" if axes else line for line in (*skipped, *drawn.skipped)]
-        saved.append(Saved(written=drawn.written, skipped=tuple(lines)))
-    if len(problems) > MOST_PROBLEMS:
-        line = (
-            f"{len(problems)} problems, drawn for {MOST_PROBLEMS}; pass analysis.figures.save a "
-            "part of the trials for others"
-        )
-        saved.append(Saved(written=(), skipped=(line,)))
+            plans += budget_plans(matching(budgets, problem.values))
+        return draw_plans(Path(folder), plans, of=problem.title, skipped=skipped)
+
+    cure = "; pass analysis.figures.save a part of the trials for others"
+    saved = draw_problems(Sweep.of(trials), draw, cure=cure)
     if audited is not None and len(audited):
         plan = alone(_AUDIT, lambda ax: early_stopping_audit(audited, ax))
-        saved.append(draw_plans(folder, [plan]))
-    return Saved(
-        written=tuple(path for one in saved for path in one.written),
-        skipped=tuple(line for one in saved for line in one.skipped),
-    )
+        saved += draw_plans(Path(folder), [plan])
+    return saved
 
 
 def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Saved:
@@ -106,30 +84,24 @@ def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Save
     Raises:
         StorageError: ``folder`` cannot be written.
     """
-    folder = Path(folder)
-    written, skipped = [], []
+    saved = Saved()
     for one in compared:
-        if not one.models:
-            skipped.append(_of(one, "figures of networks: none can be read"))
-            continue
-        where = _of(one, f"sparsity {percent(one.chosen.sparsity)}")
-        for name, size, draw in _ticket_plans(one):
-            try:
-                figure = panels(draw, size=size)
-            except NothingToDraw as reason:
-                skipped.append(_of(one, f"{name}: {reason}"))
-                continue
-            headed(figure, f"{figure.get_suptitle()}\n{where}")
-            written += figure_files(folder, figure_place(name, one.problem), figure)
-    return Saved(written=tuple(written), skipped=tuple(skipped))
+        where = f"sparsity {percent(one.chosen.sparsity)}"
+        saved += draw_plans(
+            Path(folder),
+            _ticket_plans(one) if one.models else [],
+            of=one.problem,
+            heading=f"{one.problem}: {where}" if one.problem else where,
+            skipped=() if one.models else ["figures of networks: none can be read"],
+        )
+    return saved
 
 
 def _plans(
-    trials: pd.DataFrame, *, tolerance: float, confidence: float
+    trials: Problem, *, tolerance: float, confidence: float
 ) -> tuple[list[Plan], list[str]]:
     """The figures of one problem, and why some will not be drawn."""
     control_rows = controls(trials)
-    trials = of_kind(trials)
     plans: list[Plan] = [
         alone(
             "cvar_against_remaining",
@@ -139,8 +111,10 @@ def _plans(
         ),
         alone("sharpe_against_remaining", lambda ax: sharpe_against_remaining(trials, ax)),
     ]
-    every, skipped = _groups(trials), []
-    pairs = _groups(trials[trials["status"] == "completed"])
+    tickets = sorted(trials.candidates[LOTTERY], key=by_epsilon)
+    every = [one for one in tickets if not math.isnan(one.sparsity)]
+    pairs = [_pair(one.sparsity, one.epsilon) for one in every if one.choice]
+    skipped = []
     if 0 < len(pairs) < len(every):
         skipped.append(
             f"convergence_speed: no trial has completed at {len(every) - len(pairs)} of "
@@ -158,7 +132,7 @@ def _plans(
         plans.insert(0, alone("convergence_speed", _speed(trials, *chosen)))
         others = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
         plans += [alone(_speed_name(*pair), _speed(trials, *pair)) for pair in others]
-    if seed_count(trials) > 1:
+    if seed_count(trials.tickets) > 1:
         plans.append(alone("seeds", lambda ax: seeds_compared(trials, ax)))
     plans += robustness_plans(trials, tolerance=tolerance, confidence=confidence)
     if len(control_rows):
@@ -186,11 +160,7 @@ def _ticket_plans(one: Tickets) -> list[Plan]:
     ]
 
 
-def _of(one: Tickets, line: str) -> str:
-    return f"{one.problem}: {line}" if one.problem else line
-
-
-def _speed(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:
+def _speed(trials: Problem, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:
     return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
 
 
@@ -200,7 +170,7 @@ def _speed_name(sparsity: float, epsilon: float | None) -> str:
 
 
 def _deployable(
-    trials: pd.DataFrame,
+    trials: Problem,
     pairs: list[tuple[float, float | None]],
     *,
     tolerance: float,
@@ -211,20 +181,11 @@ def _deployable(
     for sparsity, epsilon in answers[["max_efficient_sparsity", "epsilon"]].itertuples(
         index=False, name=None
     ):
-        pair = (sparsity, None if pd.isna(epsilon) else float(epsilon))
-        if pair in pairs:
+        if (pair := _pair(sparsity, epsilon)) in pairs:
             return pair
     return pairs[0]
 
 
-def _groups(trials: pd.DataFrame) -> list[tuple[float, float | None]]:
-    if "config/sparsity" not in trials.columns:
-        return []
-    frame = pd.DataFrame({"sparsity": trials["config/sparsity"], "epsilon": float("nan")})
-    if "config/epsilon" in trials.columns:
-        frame["epsilon"] = trials["config/epsilon"]
-    frame = frame.dropna(subset="sparsity").drop_duplicates().sort_values(["epsilon", "sparsity"])
-    return [
-        (float(s), None if math.isnan(e) else float(e))
-        for s, e in frame.itertuples(index=False, name=None)
-    ]
+def _pair(sparsity: float, epsilon: float) -> tuple[float, float | None]:
+    # None rather than NaN for "no such axis": a pair must equal itself.
+    return sparsity, None if math.isnan(epsilon) else float(epsilon)

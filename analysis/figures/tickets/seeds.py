@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis import schema
-from analysis.configurations import parameters, prepared
+from analysis.contrast import BETTER, OPEN, WORSE, bars
 from analysis.figures.problem import one_problem
 from analysis.figures.style import (
     BLUE,
@@ -16,10 +16,12 @@ from analysis.figures.style import (
     VERMILION,
     NothingToDraw,
     caption,
+    label_beside,
     number,
 )
-from analysis.seeds import least_seeds
-from analysis.tickets.comparison import BETTER, OPEN, WORSE, compare
+from analysis.statistics import least_seeds
+from analysis.sweep import Sweep, Trials
+from analysis.tickets.comparison import compare
 from analysis.tickets.seed_findings import compared_parameters, configuration
 from analysis.wording import plural
 
@@ -28,7 +30,7 @@ _LONGEST = 34  # letters of a configuration on one line
 _COLORS = {BETTER: GREEN, WORSE: VERMILION, OPEN: INK}
 
 
-def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -> None:
+def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None:
     """A row a configuration, best first: a dot a seed, their mean and its bootstrap interval.
 
     The rows are the best 12 of :func:`analysis.compare` and its reference, in blue; beside each
@@ -61,7 +63,7 @@ def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -
         ax.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.0, zorder=3)
         ax.plot(row["mean"], place, "D", color=color, markersize=6.5, mec="white", zorder=4)
         text = "best by validation" if row["reference"] else _verdict(row, decisive)
-        _margin_text(ax, place, text, color)
+        label_beside(ax, place, text, color, linespacing=1.15)
     ax.set_ylim(len(visible_rows) - 0.5, -0.5)
     labels = [_folded(configuration(row, names)) for _, row in visible_rows.iterrows()]
     ax.set_yticks(places, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
@@ -69,7 +71,7 @@ def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -
     ax.spines["left"].set_visible(False)
     ax.grid(True, axis="x")
     ax.xaxis.set_major_locator(MaxNLocator(4))
-    column = schema.column(metric, frame=trials)
+    column = schema.column(metric, frame=Sweep.of(trials).trials)
     unit = f"{column.unit}; " if column.unit else ""
     ax.set_xlabel(f"{column.meaning}\n{unit}{column.direction} is better")
     many = plural(int(visible_rows["seeds"].max()), "seed")
@@ -77,10 +79,10 @@ def seeds_compared(trials: pd.DataFrame, ax: Axes, *, metric: str = "cvar_05") -
     caption(ax, _notes(rows, visible_rows), below=60.0)
 
 
-def _dots(trials: pd.DataFrame, visible_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _dots(trials: Trials, visible_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """One row a seed and row of ``visible_rows``: ``seed``, ``place`` from the top, ``value``."""
-    frame = prepared(trials, [metric], purpose="seeds_compared")
-    names = parameters(frame)
+    sweep = Sweep.of(trials, needed=[metric], purpose="seeds_compared")
+    frame, names = sweep.tickets, sweep.names
     keys = [f"config/{name}" for name in names]
     done = frame[frame["status"] == "completed"]
     dots = done[keys].assign(seed=done["config/seed"], value=done[metric])
@@ -99,24 +101,10 @@ def _folded(name: str) -> str:
     return f"{name[:at]}\n{name[at:].lstrip()}".rstrip()
 
 
-def _margin_text(ax: Axes, y: int, text: str, color: str) -> None:
-    ax.annotate(
-        text,
-        (1.0, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(8, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8.5,
-        linespacing=1.15,
-        color=color,
-        annotation_clip=False,
-    )
-
-
 def _verdict(row: pd.Series, decisive: bool) -> str:
     mean, low, high = (number(row[f"difference{e}"], digits=3) for e in ("", "_low", "_high"))
-    return f"{mean} ({low} to {high})" + (f"\n{row['verdict']}" if decisive else "")
+    between = "" if pd.isna(row["difference_low"]) else f" ({low} to {high})"
+    return f"{mean}{between}" + (f"\n{row['verdict']}" if decisive else "")
 
 
 def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
@@ -125,8 +113,9 @@ def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
     least = least_seeds(comparisons)
     test = f"Wilcoxon's test at 5 %, Holm over {plural(comparisons, 'comparison')}"
     notes = [
-        "Dots: one seed each, joined by thin lines. Diamond: mean; bar: 95 % bootstrap interval.",
-        "Right: difference to the best by validation on the same seeds, and its 95 % interval.",
+        f"Dots: one seed each, joined by thin lines. Diamond: mean; {bars(seeds)}.",
+        "Right: difference to the best by validation on the same seeds"
+        + (", and its 95 % interval." if whole["difference_low"].notna().any() else "."),
         f"Verdict: {test}."
         if seeds >= least
         else f"No verdicts: {plural(seeds, 'seed')} cannot pass {test}; {least} can.",

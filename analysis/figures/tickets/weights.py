@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.figures.style import INK, NothingToDraw
-from analysis.figures.tickets.panels import colors, framed, stacked
+from analysis.figures.style import INK, NothingToDraw, framed
+from analysis.figures.tickets.panels import colors, stacked
 from analysis.tickets.masks import magnitudes
 from analysis.tickets.networks import Model, kinds
 from analysis.wording import plural
@@ -57,7 +57,7 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
     box.tick_params(axis="y", length=0)
     histogram.set_ylabel("density")
     handles, labels = histogram.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(sizes), frameon=False)
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(sizes))
     distribution.set_ylabel("% of kept weights up to here")
     distribution.set_ylim(0.0, 101.0)
     titles = ("histogram", "distribution function", "box: quartiles; whiskers: 5 and 95 %")

@@ -10,8 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, caption
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, caption, framed
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.figures.xnn.responses import CLASSES, classes
 from analysis.wording import percent, plural
@@ -68,7 +67,7 @@ def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
     ax.grid(True, axis="y")
     ax.set_xlabel("centroid")
     ax.set_ylabel("share of rows")
-    ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=9.0)
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=9.0)
     ax.set_title("Rows nearest to each centroid", pad=26.0)
     notes = [f"Nearest by Mahalanobis distance. Centroids: {subject}."]
     if len(places) <= _MOST_COUNTED:
@@ -114,7 +113,6 @@ def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
         [*handles, mark],
         [*map(str, range(1, CLASSES + 1)), "centroid"],
         loc="outside right center",
-        frameon=False,
         title="Response",
         borderaxespad=1.2,
         alignment="left",

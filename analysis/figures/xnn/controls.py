@@ -8,8 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION, number
-from analysis.figures.tickets.panels import framed
+from analysis.contrast import bars
+from analysis.figures.style import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    framed,
+    number,
+)
 from analysis.figures.xnn.featured import (
     CLUSTERS,
     GAIN,
@@ -17,12 +27,11 @@ from analysis.figures.xnn.featured import (
     WEIGHT,
     Subject,
     held_at,
-    interval,
     needed,
-    spelled,
 )
 from analysis.wording import plural
 from analysis.xnn.cells import of_problem
+from analysis.xnn.wording import spelled
 
 _LINES: Mapping[str, tuple[str, str, str]] = {
     "r2_mean": ("X-NN", BLUE, "o"),
@@ -76,7 +85,6 @@ def controls(figure: Figure, *, subject: Subject) -> None:
         [handles[i] for i in order],
         [labels[i] for i in order],
         loc="outside right center",
-        frameon=False,
         fontsize=9.0,
         borderaxespad=1.2,
     )
@@ -88,11 +96,7 @@ def controls(figure: Figure, *, subject: Subject) -> None:
         "was pulled at and is no control: what the nodes tell of the centroids beyond it is "
         "specific to them.",
     ]
-    if subject.seeds > 1:
-        notes.append(
-            f"Mean over {plural(subject.seeds, 'seed')}; bars at the X-NN: "
-            f"{interval(subject.seeds)}."
-        )
+    notes.append(f"Mean over {plural(subject.seeds, 'seed')}; {bars(subject.seeds)}.")
     framed(figure, "R² of nodes on distances, beside its controls", [*notes, *held_at(subject)])
 
 
@@ -124,7 +128,7 @@ def _gain(ax: Axes, subject: Subject) -> None:
     mean = float(subject.cell[GAIN])
     ax.vlines(k, r2 - mean, r2, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
     gain = f"{'+' if mean >= 0 else ''}{number(mean)}"
-    pull = spelled({name: subject.cell[name] for name in (METHOD, WEIGHT)})
+    pull = spelled(subject.cell, (METHOD, WEIGHT))
     ax.set_title(f"X-NN ({pull})\ngain {gain} at K = {k}", fontsize=10.0)
 
 

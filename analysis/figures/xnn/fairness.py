@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, NothingToDraw, number
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import BLUE, INK, MUTED, NothingToDraw, framed, number
 from analysis.figures.xnn.featured import METHOD, NONE, Subject
 from analysis.wording import percent, plural
 
@@ -92,7 +91,7 @@ def fairness(figure: Figure, *, subject: Subject) -> None:
         panels[0].set_ylabel(group_list[0].column)
     if both:
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
+        figure.legend(handles, labels, loc="outside upper right", ncols=2)
     framed(figure, "Who is accepted as applied for, by group", _notes(subject, group_list))
 
 

@@ -7,16 +7,15 @@ from typing import Any
 import pandas as pd
 
 from analysis.figures.style import NothingToDraw
-from analysis.seeds import MIN_SEEDS
-from analysis.wording import value
 from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of, spelled_out
 from analysis.xnn.selection import VALIDATED, WITHIN, best, gain, held_out, pulled, whole
+from analysis.xnn.wording import spelled
 
 METHOD, WEIGHT, CLUSTERS = "method", "adj_weight", "clusters"
 NONE = "none"
 """The method of the plain network in the table of cells."""
 
-_SPELLED = {METHOD: "{}", WEIGHT: "weight {}", CLUSTERS: "K = {}"}  # others by their own names
+_PULL = (METHOD, WEIGHT, CLUSTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,24 +40,28 @@ class Subject:
     @property
     def words(self) -> str:
         """The configuration: "alignment, weight 0.3, K = 6", and what else is swept."""
-        return spelled({name: self.cell[name] for name in _names(self.table)})
+        return spelled(self.cell, _names(self.table))
+
+    @property
+    def seed(self) -> int:
+        """The first of its seeds."""
+        return int(self.trials["config/seed"].fillna(0).iloc[0])
 
     @property
     def network(self) -> str:
         """The first of its networks, that of figures of one."""
-        return f"{self.words}, seed {int(self.trials['config/seed'].fillna(0).iloc[0])}"
+        return f"{self.words}, seed {self.seed}"
 
     @property
     def centroids(self) -> str:
         """The centroids of that network: "K = 6, seed 0"."""
         names = [n for n in _names(self.table) if n == CLUSTERS or n.startswith("clustering.")]
-        text = spelled({name: self.cell[name] for name in names})
-        return f"{text}, seed {int(self.trials['config/seed'].fillna(0).iloc[0])}"
+        return f"{spelled(self.cell, names)}, seed {self.seed}"
 
     @property
     def setting(self) -> dict[str, Any]:
         """The axes beside method, weight and K, at which the sweep is drawn."""
-        return {n: self.cell[n] for n in _names(self.table) if n not in _SPELLED}
+        return {n: self.cell[n] for n in _names(self.table) if n not in _PULL}
 
     @property
     def seeds(self) -> int:
@@ -79,11 +82,11 @@ def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Subject:
         raise NothingToDraw("no trial has completed")
     needed(trials, "trial_id", "cross_entropy", "plain_cross_entropy", GAIN)
     frame = spelled_out(trials, manifest)
-    needed(frame, *(f"config/{name}" for name in _SPELLED))
+    needed(frame, *(f"config/{name}" for name in _PULL))
     table = cells(frame)
     table = table[table["seeds"].gt(0)]
     cell, chosen = _choice(table, holdout=held_out(frame, manifest))
-    table = of_problem(table, {n: cell[n] for n in _names(table) if n not in _SPELLED})
+    table = of_problem(table, {n: cell[n] for n in _names(table) if n not in _PULL})
     plain_cell = plain_of(table, cell)
     done = members(frame, cell)
     plain = members(frame, plain_cell) if plain_cell is not None else frame.iloc[:0]
@@ -126,26 +129,10 @@ def needed(frame: pd.DataFrame, *names: str) -> None:
         raise NothingToDraw(f"trials have no column {absent[0]}")
 
 
-def spelled(values: Mapping[str, Any]) -> str:
-    """A configuration as a reader writes it: "alignment, weight 0.3, K = 6, lr 0.001"."""
-    parts = {n: value(getattr(v, "item", lambda v=v: v)()) for n, v in values.items()}
-    return ", ".join(
-        _SPELLED[n].format(text) if n in _SPELLED else f"{n} {text}"
-        for n, text in parts.items()
-        if pd.notna(values[n])
-    )
-
-
 def held_at(subject: Subject) -> list[str]:
     """A line that says at which values of other axes the sweep is drawn; none without others."""
-    return [f"Drawn at {spelled(subject.setting)}."] if subject.setting else []
-
-
-def interval(seeds: int) -> str:
-    """What a bar over so many seeds is; an interval is no wider than its few seeds are apart."""
-    if seeds >= MIN_SEEDS:
-        return "95 % bootstrap interval"
-    return "95 % bootstrap interval, of so few seeds no more than their range"
+    names = list(subject.setting)
+    return [f"Drawn at {spelled(subject.cell, names)}."] if names else []
 
 
 def _choice(table: pd.DataFrame, *, holdout: bool) -> tuple[pd.Series, str]:

@@ -8,9 +8,9 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.figures.style import FAINT, INK, NothingToDraw, number, short
-from analysis.figures.tickets.panels import framed
-from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, held_at, interval
+from analysis.contrast import NO_INTERVAL
+from analysis.figures.style import FAINT, INK, NothingToDraw, framed, number, short
+from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, held_at
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
@@ -66,9 +66,9 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: s
             _framed(ax, table, frame)
     seeds, fewest = int(table["seeds"].max()), int(table["seeds"].min())
     notes = [
-        f"Mean over {plural(seeds, 'seed')} ± half its {interval(seeds)}."
-        if seeds > 1
-        else "One seed, so without intervals.",
+        f"Mean over {plural(seeds, 'seed')} ± half its 95 % bootstrap interval."
+        if table[f"{_PANELS[0][0]}_low"].notna().any()
+        else f"Mean over {plural(seeds, 'seed')}; {NO_INTERVAL}.",
         "Blue is better and red is worse, white is zero.",
     ]
     if fewest < seeds:

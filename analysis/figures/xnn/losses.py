@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BLUE, INK, LINES, MUTED, NothingToDraw
-from analysis.figures.tickets.panels import framed
-from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, spelled
+from analysis.figures.style import BLUE, INK, LINES, MUTED, NothingToDraw, framed
+from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
+from analysis.xnn.wording import spelled
 
 _SHADE = 0.16
 
@@ -82,7 +82,7 @@ def _pair(ax: Axes, xnn_curves: pd.DataFrame, plain: pd.DataFrame, subject: Subj
         Line2D([], [], color=INK, linewidth=1.4, label="validation"),
         Line2D([], [], color=INK, linewidth=1.4, linestyle="--", label="training"),
     ]
-    ax.legend(handles=handles, frameon=False, ncols=2, fontsize=9.0)
+    ax.legend(handles=handles, ncols=2, fontsize=9.0)
     _axis(ax)
 
 
@@ -90,9 +90,9 @@ def _all(ax: Axes, methods: Mapping[str, Subject], epochs: pd.DataFrame) -> None
     for i, of in enumerate(methods.values()):
         curves = _curves(of.trials, epochs)
         if len(curves):
-            text = spelled({n: of.cell[n] for n in (METHOD, WEIGHT, CLUSTERS)})
+            text = spelled(of.cell, (METHOD, WEIGHT, CLUSTERS))
             _line(ax, curves, "val_loss", LINES[i % len(LINES)], label=text)
-    ax.legend(frameon=False, fontsize=8.5)
+    ax.legend(fontsize=8.5)
     _axis(ax)
 
 

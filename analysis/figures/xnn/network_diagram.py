@@ -216,7 +216,6 @@ def _legend(ax: Axes, owner: Array, colors: dict[int, str]) -> None:
         handles=handles,
         loc="center left",
         bbox_to_anchor=(1.0, 0.5),
-        frameon=False,
         fontsize=8.5,
     )
 

@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BLUE, FAINT, INK, MUTED, SKY, VERMILION, caption, number
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import BLUE, FAINT, INK, MUTED, SKY, VERMILION, caption, framed, number
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.wording import plural
 
@@ -164,7 +163,7 @@ def _histogram(ax: Axes, values: dict[str, Array], *, signed: bool) -> None:
     ax.set_ylim(bottom=0.0)
     ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.grid(True, axis="y")
-    ax.legend(frameon=False, loc="best")
+    ax.legend(loc="best")
 
 
 def _reach(values: dict[str, Array]) -> float:

@@ -9,8 +9,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import FAINT, INK, LINES, MUTED, NothingToDraw, caption
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import FAINT, INK, LINES, MUTED, NothingToDraw, caption, framed
 from analysis.figures.xnn.model_files import Array, Tensors
 
 DEPENDENCE = {

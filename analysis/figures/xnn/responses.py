@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw
-from analysis.figures.tickets.panels import framed
+from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, framed
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.wording import percent
 

@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.configurations import groups
 from analysis.figures.file_names import file_name
-from analysis.figures.rendering import MOST_PROBLEMS, Plan, Saved, alone, draw_plans
+from analysis.figures.rendering import Plan, Saved, alone, draw_plans, draw_problems
 from analysis.figures.style import NothingToDraw
 from analysis.figures.xnn import clusters, network_diagram, node_coefficients, probes, responses
 from analysis.figures.xnn.controls import controls
@@ -19,9 +18,8 @@ from analysis.figures.xnn.heat_map import heat_map, of_method, size_of_heat_map
 from analysis.figures.xnn.losses import losses
 from analysis.figures.xnn.model_files import TrialFiles, about, tensors, weights
 from analysis.figures.xnn.tradeoff import competitors, pareto
+from analysis.sweep import Problem, Sweep, Trials
 from analysis.tensors import SweepFiles
-from analysis.wording import setting
-from analysis.xnn.cells import problems
 
 _WIDE = (10.0, 5.6)
 _CONFUSION = {"test.confusion": f"{responses.CLASSES} {responses.CLASSES}"}
@@ -30,7 +28,7 @@ _CONFUSION = {"test.confusion": f"{responses.CLASSES} {responses.CLASSES}"}
 def save_xnn(
     folder: str | Path,
     files: SweepFiles,
-    trials: pd.DataFrame,
+    trials: Trials,
     epochs: pd.DataFrame,
     manifest: Mapping[str, Any],
 ) -> Saved:
@@ -49,46 +47,30 @@ def save_xnn(
     Raises:
         StorageError: ``folder`` cannot be written.
     """
-    varied = problems(trials)
-    saved: list[Saved] = []
-    every = list(groups(trials, varied))
-    for values, part in every[:MOST_PROBLEMS]:
-        name = setting(values) if varied else ""
-        one = _of_problem(Path(folder), name, files, part, epochs, manifest)
-        lines = tuple(f"{name}: {line}" if varied else line for line in one.skipped)
-        saved.append(Saved(written=one.written, skipped=lines))
-    if len(every) > MOST_PROBLEMS:
-        line = f"{len(every)} problems, drawn for {MOST_PROBLEMS}"
-        saved.append(Saved(written=(), skipped=(line,)))
-    return Saved(
-        written=tuple(path for one in saved for path in one.written),
-        skipped=tuple(line for one in saved for line in one.skipped),
-    )
+
+    def draw(problem: Problem) -> Saved:
+        plans, skipped = _plans(problem, files, epochs)
+        return draw_plans(Path(folder), plans, of=problem.title, skipped=skipped)
+
+    return draw_problems(Sweep.of(trials, manifest), draw)
 
 
-def _of_problem(
-    folder: Path,
-    name: str,
-    files: SweepFiles,
-    trials: pd.DataFrame,
-    epochs: pd.DataFrame,
-    manifest: Mapping[str, Any],
-) -> Saved:
+def _plans(
+    problem: Problem, files: SweepFiles, epochs: pd.DataFrame
+) -> tuple[list[Plan], list[str]]:
+    """The figures of one problem, and why some will not be drawn."""
+    trials, manifest = problem.trials, problem.manifest
     try:
         subject = tell(trials, manifest)
     except NothingToDraw as reason:
-        return Saved(written=(), skipped=(f"figures: {reason}",))
+        return [], [f"figures: {reason}"]
     plans = _of_sweep(subject, by_method(trials, subject, manifest), epochs, manifest)
     trial = TrialFiles(files=files, trial_id=str(subject.trials["trial_id"].iloc[0]))
-    unread: tuple[str, ...] = ()
     try:
         about(trial.model)
     except NothingToDraw as reason:
-        unread = (f"figures of the network told of: {reason}",)
-    else:
-        plans += [*_of_network(trial, subject.network), *_of_preparation(trial, subject)]
-    saved = draw_plans(folder, plans, of=name)
-    return Saved(written=saved.written, skipped=(*saved.skipped, *unread))
+        return plans, [f"figures of the network told of: {reason}"]
+    return [*plans, *_of_network(trial, subject.network), *_of_preparation(trial, subject)], []
 
 
 def _of_sweep(

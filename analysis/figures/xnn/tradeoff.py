@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from analysis.contrast import bars
 from analysis.figures.style import (
     INK,
     LINES,
@@ -28,7 +29,6 @@ from analysis.figures.xnn.featured import (
     WEIGHT,
     Subject,
     held_at,
-    interval,
     methods,
 )
 from analysis.figures.xnn.model_files import Array
@@ -279,16 +279,14 @@ def _legend(ax: Axes, colors: Mapping[Any, Any], marks: Mapping[str, str]) -> No
     handles.append(
         Line2D([], [], color=INK, linestyle="--", marker="o", mfc="none", mec=INK, label="front")
     )
-    ax.legend(
-        handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9.0
-    )
+    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9.0)
 
 
 def _notes(subject: Subject) -> list[str]:
     seeds = subject.seeds
     over = f"mean over {plural(seeds, 'seed')}, each less its own plain network"
     notes = [
-        f"Point: {over}; bars: {interval(seeds)}." if seeds > 1 else "Point: one seed.",
+        f"Point: {over}; {bars(seeds)}.",
         "Lines join one K from weight 0 upwards. Ringed: the front, nothing is both cheaper and "
         "explained better.",
         f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Named: {subject.chosen}.",

@@ -1,6 +1,5 @@
 """X-NN sweeps whose answers are known in closed form."""
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import faked_xnn
 import pandas as pd
 import pytest
 
-from analysis import load_trials, schema, seeds
+from analysis import load_trials, schema
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -18,21 +17,6 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     statuses = pd.CategoricalDtype(list(schema.STATUSES))
     dtypes = {n: statuses if d == "category" else d for n, d in known.items() if d != "any"}
     return frame.astype(dtypes)
-
-
-def ends(values: Any, *, confidence: float = 0.95, rng: Any) -> seeds.Interval:
-    """:func:`analysis.seeds.interval`, without its draws where three seeds give it their range."""
-    if len(values) > 3:
-        return seeds.interval(values, confidence=confidence, rng=rng)
-    known = values if len(values) > 1 else [float("nan")]
-    return seeds.Interval(low=min(known), high=max(known))
-
-
-@pytest.fixture(autouse=True)
-def _no_draws(monkeypatch):
-    """The bootstrap would take most of the time of these tests."""
-    for name in ("analysis.xnn.cells", "analysis.xnn.methods"):
-        monkeypatch.setattr(importlib.import_module(name), "interval", ends)
 
 
 @pytest.fixture(name="sweep")

@@ -160,5 +160,5 @@ def test_figures_are_drawn_from_the_tables_as_they_lie(store, run, monkeypatch):
     monkeypatch.setattr("analysis.figures.xnn.save_xnn", save_xnn)
     assert f"Figures (PNG, and PDF of the same name)\n  {path}\n" in run(storage).output
     assert (given[0], given[1].storage) == (storage / "report", storage)
-    assert list(given[2].columns) == list(trials.columns)
+    assert list(given[2].trials.columns) == list(trials.columns)
     assert (len(given[3]), given[4]["name"]) == (6, "xnn_test")

@@ -1,0 +1,214 @@
+"""Trials of a sweep as tables, findings and figures need them: by problem, kind and choice.
+
+A report derives all of it once, and passes the sweep on; functions for users take the frame of
+trials as well (:meth:`Sweep.of`).
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Union
+
+import pandas as pd
+
+from analysis import schema
+from analysis.configurations import LOTTERY, groups, kinds, of_kind, parameters, problem_axes
+from analysis.load import load_epochs
+from analysis.selection import Choice, by_validation
+from analysis.tensors import SweepFiles
+from analysis.wording import setting
+
+GROUP = ("sparsity", "epsilon")
+SPEED = ("val_loss", "converged", "epochs_to_95pct")
+"""Columns by which trials are chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Trials of one kind, sparsity and epsilon, and the choice among them by validation risk."""
+
+    values: Mapping[str, Any]
+    trials: pd.DataFrame
+    choice: Choice | None
+
+    @property
+    def sparsity(self) -> float:
+        """Sparsity; NaN where it is not swept."""
+        return float(self.values["sparsity"])
+
+    @property
+    def epsilon(self) -> float:
+        """Attack budget of training; NaN where it is not swept."""
+        return float(self.values["epsilon"])
+
+    @property
+    def chosen(self) -> pd.DataFrame:
+        """The chosen trials, one a seed; none where none has completed."""
+        return self.trials.loc[self.choice.rows] if self.choice else self.trials.iloc[:0]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Sparsity, epsilon, the parameters that its seeds share, and how they were selected."""
+        if self.choice is None:
+            return dict(self.values)
+        return {**self.values, **self.choice.parameters, "selection": self.choice.selection}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sweep:
+    """All trials of one experiment.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`.
+        manifest: from :func:`analysis.load_manifest`; empty where it is not known.
+        files: the files of its models; None where trials are all there is.
+    """
+
+    trials: pd.DataFrame
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    files: SweepFiles | None = None
+
+    @classmethod
+    def of(
+        cls,
+        trials: "Trials",
+        manifest: Mapping[str, Any] | None = None,
+        *,
+        needed: Iterable[str] = (),
+        purpose: str = "",
+    ) -> "Sweep":
+        """The sweep of a frame of ``trials``, which have the ``needed`` columns, or itself.
+
+        While no trial has completed, a needed column may be absent and is then null.
+
+        Raises:
+            TypeError: ``trials`` are neither.
+            schema.ColumnError: no ``status``, or trials have completed and a needed column is
+                absent; the message names the ``purpose``.
+        """
+        sweep = trials if isinstance(trials, Sweep) else cls._of_frame(trials, manifest or {})
+        frame = sweep.trials
+        if needed and "status" not in frame.columns:
+            raise schema.ColumnError(_absent("status", purpose))
+        missing = [name for name in needed if name not in frame.columns]
+        if not missing:
+            return sweep
+        if frame["status"].eq("completed").any():
+            raise schema.ColumnError(_absent(missing[0], purpose))
+        nulls = {n: pd.Series(None, index=frame.index, dtype=_dtype(n)) for n in missing}
+        return replace(sweep, trials=frame.assign(**nulls))
+
+    @classmethod
+    def _of_frame(cls, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> "Sweep":
+        schema.check_frame(trials)
+        if not len(trials.columns):
+            trials = trials.assign(status=pd.Series(dtype="category"))
+        return cls(trials=trials, manifest=manifest)
+
+    @cached_property
+    def epochs(self) -> pd.DataFrame:
+        """The frame from :func:`analysis.load_epochs`."""
+        assert self.files is not None
+        return load_epochs(self.files.storage)
+
+    @cached_property
+    def parameters(self) -> list[str]:
+        """Parameters that are swept, but the seed and the kind of network."""
+        return parameters(self.trials)
+
+    @cached_property
+    def problem_axes(self) -> list[str]:
+        """Those of the parameters that change what is hedged or how it is measured."""
+        return problem_axes(self.parameters)
+
+    @cached_property
+    def problems(self) -> "tuple[Problem, ...]":
+        """Its problems in the order of their values; one where the space varies none."""
+        if isinstance(self, Problem):
+            return (self,)
+        return tuple(
+            Problem(trials=part, manifest=self.manifest, files=self.files, values=values)
+            for values, part in groups(self.trials, self.problem_axes)
+        )
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, pd.DataFrame]:
+        """Trials of the ticket and of each control, with every axis, null where not swept."""
+        return {kind: _with_axes(of_kind(self.trials, kind)) for kind in self.kinds}
+
+    @cached_property
+    def kinds(self) -> list[str]:
+        """The ticket, and the controls in the order of their trials."""
+        return list(dict.fromkeys([LOTTERY, *kinds(self.trials)]))
+
+    @property
+    def tickets(self) -> pd.DataFrame:
+        """Trials of the ticket itself; controls are what it is held against, no candidates."""
+        return self.by_kind[LOTTERY]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Parameters of a ticket, the axes that every ticket has first."""
+        return parameters(self.tickets)
+
+    @cached_property
+    def other_names(self) -> list[str]:
+        """The :attr:`names` but sparsity, epsilon and those of the problem."""
+        return [name for name in self.names if name not in (*GROUP, *self.problem_axes)]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Problem(Sweep):
+    """The trials of a sweep that hedge and measure alike, so that they compete.
+
+    Args:
+        values: of the parameters that make the problem; empty where the space varies none.
+    """
+
+    values: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The problem in words, "market.xi 0.1"; empty where there is only one."""
+        return setting(self.values)
+
+    @cached_property
+    def candidates(self) -> Mapping[str, tuple[Candidate, ...]]:
+        """By kind, every sparsity and epsilon with the choice among its trials."""
+        return {
+            kind: tuple(
+                Candidate(values=v, trials=part, choice=by_validation(part, self.other_names))
+                for v, part in groups(frame, GROUP)
+            )
+            for kind, frame in self.by_kind.items()
+        }
+
+    def chosen(self, kind: str = LOTTERY) -> list[Candidate]:
+        """The candidates of a ``kind`` at which a trial has completed."""
+        return [one for one in self.candidates[kind] if one.choice]
+
+
+Trials = Union[pd.DataFrame, Sweep]  # noqa: UP007 - named before Sweep is
+
+
+def by_epsilon(candidate: Candidate) -> tuple[bool, float]:
+    """Order of the ``candidate`` by epsilon, null last."""
+    return math.isnan(candidate.epsilon), candidate.epsilon
+
+
+def _with_axes(trials: pd.DataFrame) -> pd.DataFrame:
+    absent = [f"config/{axis}" for axis in schema.AXES if f"config/{axis}" not in trials.columns]
+    return trials.assign(**dict.fromkeys(absent, float("nan")))
+
+
+def _dtype(name: str) -> str:
+    dtype = schema.column(name).dtype
+    return "float64" if dtype == "any" else dtype
+
+
+def _absent(name: str, purpose: str) -> str:
+    return (
+        f"trials have no column {name!r}, which {purpose} needs; "
+        "pass the whole frame from analysis.load_trials()"
+    )
