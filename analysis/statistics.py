@@ -124,9 +124,10 @@ def over_seeds(
     the seeds differ. With m seeds, s the standard deviation between them, and se_i the error at
     seed i:
 
-        test paths shared:   SE^2 = mean(se_i)^2 + s^2 / m    (the paths' error does not average
-        out) own paths per seed:  SE^2 = max(sum(se_i^2) / m^2, s^2 / m)    (s holds the paths'
-        error already)
+        test paths shared:   SE^2 = mean(se_i)^2 + s^2 / m
+        own paths per seed:  SE^2 = max(sum(se_i^2) / m^2, s^2 / m)
+
+    The error of shared paths does not average out; that of own paths is in s already.
 
     Args:
         values: one value a seed; NaN is left out.

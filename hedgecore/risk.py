@@ -127,10 +127,9 @@ class MonotoneMeanVariance:
         counts = torch.arange(1, n + 1, dtype=losses.dtype, device=losses.device)
         # With the k largest losses active: k + a (sum_k - k y) = n.
         roots = (sums + (counts - n) / self.aversion) / counts
-        floors = losses - roots + 1 / self.aversion  # the k-th must be active,
-        k = int(
-            (floors > 0).sum().clamp(min=1)
-        )  # which holds up to the right k and for none beyond
+        # The k-th must be active, which holds up to the right k and for none beyond.
+        floors = losses - roots + 1 / self.aversion
+        k = int((floors > 0).sum().clamp(min=1))
         return roots[k - 1]
 
 

@@ -50,7 +50,7 @@ def test_losses_of_one_experiment_have_one_unit(columns):
 def test_trials_are_compared_towards_the_better_end(experiment):
     ends = {column.name: column.better for column in experiment.columns.epochs()}
     ends |= {column.name: column.better for column in experiment.columns.trials()}
-    goals = {**experiment.directions, **experiment.objectives(experiment.study())}
+    goals = {**experiment.search.directions, **experiment.search.objectives(experiment.study())}
     # Of equal risk, the sparser ticket is wanted; by itself neither is better.
     goals.pop("sparsity_achieved", None)
     goals = {name: {"min": "lower", "max": "higher"}[goal] for name, goal in goals.items()}
