@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Generator, Tensor
 
 from hedgecore.attacks.balls import Ball, Box, Points
 
@@ -44,15 +44,13 @@ class Attack(Protocol[B]):
     """The common signature of attacks."""
 
     def __call__(
-        self, loss: Loss, true: Points, ball: B, *, effort: Effort, generator: torch.Generator
+        self, loss: Loss, true: Points, ball: B, *, effort: Effort, generator: Generator
     ) -> Points:
         """Points in ``ball`` around ``true`` at which ``loss`` is high."""
         ...
 
 
-def fgsm(
-    loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: torch.Generator
-) -> Points:
+def fgsm(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Generator) -> Points:
     """One step of full size along the sign of the gradient.
 
     ``effort`` and ``generator`` are unused.
@@ -60,9 +58,7 @@ def fgsm(
     return _step(true, gradient(loss, true)[1], ball, 1.0, around=true)
 
 
-def noise(
-    loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: torch.Generator
-) -> Points:
+def noise(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Generator) -> Points:
     """A corner of the box drawn at random: as far away as an attack goes, in no direction.
 
     ``loss`` and ``effort`` are unused.
@@ -70,9 +66,7 @@ def noise(
     return _step(true, tuple(_uniform(p, generator) for p in true), ball, 1.0, around=true)
 
 
-def pgd(
-    loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: torch.Generator
-) -> Points:
+def pgd(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Generator) -> Points:
     """Projected steps of 2.5 / steps times the radius, from random starts.
 
     Verified, every path keeps the best point it came by, the true one among them: its loss never
@@ -134,6 +128,6 @@ def _step(points: Points, direction: Points, ball: Box, size: float, *, around: 
     return ball.project(moved, around=around)
 
 
-def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
+def _uniform(like: Tensor, generator: Generator) -> Tensor:
     """Draws from (-1, 1); on the CPU, so that every device sees the same."""
     return 2 * torch.rand(like.shape, generator=generator, dtype=like.dtype).to(like.device) - 1

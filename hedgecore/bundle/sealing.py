@@ -127,11 +127,6 @@ def verify(
 
     Of an encrypted model the ciphertext is held to its hash, and nothing behind it is looked at.
 
-    Args:
-        folder: the bundle.
-        pinned: as in :func:`unseal`.
-        architectures: likewise.
-        accepted: likewise.
     Raises:
         BundleError: the bundle is not to be trusted.
     """

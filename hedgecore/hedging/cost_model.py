@@ -62,8 +62,8 @@ def test_work(study: TicketStudy) -> float:
     attacks = sum(3 * _passes(attack) + 1 for attack in evaluation.attacks.values())
     attacks += len(evaluation.transfer)
     shifted = evaluation.shift_markets * evaluation.shift_paths if evaluation.shift else 0
-    whole = market.test_paths * (1 + len(evaluation.regimes))
-    return _step_work(study) * (whole + attacked * attacks + shifted)
+    clean = market.test_paths * (1 + len(evaluation.regimes))
+    return _step_work(study) * (clean + attacked * attacks + shifted)
 
 
 def stored_bytes(study: TicketStudy) -> int:
@@ -101,16 +101,6 @@ def reduced(keys: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:
     return [replace(key, market=market, evaluation=evaluation, dense=dense) for key in keys]
 
 
-def trained(study: TicketStudy) -> list[TicketStudy]:
-    """The clean network of a base; to it a network under attack is added."""
-    return [study.shared_study()]
-
-
-def drawn_epochs(study: TicketStudy) -> int:
-    """Epochs that an iterative schedule trains before a ticket is drawn."""
-    return study.pruning.trained_rounds * study.shared_study().training.epochs
-
-
 def _passes(attack: AttackConfig) -> int:
     """Gradients that an attack takes on every path."""
     if attack.epsilon == 0:
@@ -131,7 +121,9 @@ COST = Cost(
     setup_work=path_bytes,  # markets are simulated path by path
     data_bytes=path_bytes,
     stored_bytes=stored_bytes,
-    trained=trained,
-    drawn_epochs=drawn_epochs,
+    # The clean network of a base; to it a network under attack is added.
+    trained=lambda study: [study.shared_study()],
+    # An iterative schedule trains networks before a ticket is drawn.
+    drawn_epochs=lambda study: study.pruning.trained_rounds * study.shared_study().training.epochs,
     reduced=reduced,
 )

@@ -25,7 +25,7 @@ from hedgecore.hedging.network import HedgingNetwork, positions
 from hedgecore.hedging.pnl import settle
 from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.market.paths import MarketPaths
-from hedgecore.market.payoffs import EuropeanCall
+from hedgecore.market.payoffs import call
 from hedgecore.pruning.mask import prunable
 from hedgecore.risk import cvar
 from hedgecore.rng import stream
@@ -41,14 +41,8 @@ def interpretation(
 ) -> dict[str, Float[Tensor, "8"]]:
     """Every measure of this module by name, on the first of ``paths``; float32, on the CPU.
 
-    Empty where the study interprets no paths.
-
-    Args:
-        problem: says how many of the paths are used.
-        theta: parameters of the hedge, zero wherever ``mask`` is False.
-        mask: weights kept, by parameter name; parameters not named are all kept.
-        paths: test paths.
-        seed: names the stream of permutations, which all hedges of a seed share.
+    Empty where the study interprets no paths. ``seed`` names the stream of permutations, which all
+    hedges of a seed share.
     """
     count = problem.study.evaluation.interpreted_paths
     if count == 0:
@@ -111,7 +105,7 @@ def permutation_importance(
         ValueError: ``tail`` outside (0, 1].
     """
     study, spot = problem.study, paths.spot
-    payoff = EuropeanCall(study.option.strike).payoff(spot)
+    payoff = call(spot[:, -1], study.option.strike)
     truth = _exogenous(problem, paths)
 
     def tail_mean(position: Tensor) -> Tensor:
@@ -124,8 +118,8 @@ def permutation_importance(
         other = torch.randperm(paths.paths, generator=generator).to(spot.device)
         ahead = torch.randint(paths.steps, (paths.paths, 1), generator=generator).to(spot.device)
         for i, name in enumerate(FEATURE_NAMES):
-            misled = _misled(problem.network, theta, truth, spot, name, other, ahead)
-            falls[i] += clean - tail_mean(misled)
+            position = _exchanged(problem.network, theta, truth, spot, name, other, ahead)
+            falls[i] += clean - tail_mean(position)
     return falls / repeats
 
 
@@ -148,11 +142,6 @@ def attributions(
     be. Over the features they sum to f(x) - f(b), up to the midpoint rule with ``nodes`` points.
     A feature at its mean adds nothing; time to maturity, the same on all paths, adds as others do.
 
-    Args:
-        problem: network and option.
-        theta: parameters of the hedge.
-        paths: the market.
-        nodes: points of the midpoint rule, at least 1.
     Source: Sundararajan, Taly and Yan (2017).
     """
     network, fixed = problem.network, {name: p.detach() for name, p in theta.items()}
@@ -160,21 +149,16 @@ def attributions(
     with torch.no_grad():
         position = positions(network, fixed, inputs, paths.spot)
     x = torch.cat([inputs, recurrent(position, paths.spot)], dim=-1).flatten(0, 1)
-    away = x - network.mean
+    deviation = x - network.mean
     slopes = torch.zeros_like(x)
     for node in range(nodes):
-        at = (network.mean + (node + 0.5) / nodes * away).requires_grad_()
+        at = (network.mean + (node + 0.5) / nodes * deviation).requires_grad_()
         slopes += torch.autograd.grad(_single_date(network, fixed, at).sum(), at)[0]
-    return (away * slopes / nodes).unflatten(0, position.shape)
+    return (deviation * slopes / nodes).unflatten(0, position.shape)
 
 
 def connections(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Int[Tensor, "8"]:
-    """Kept weights of the first layer, feature by feature.
-
-    Args:
-        theta: parameters, whose shapes alone matter.
-        mask: weights kept, by parameter name; parameters not named are all kept.
-    """
+    """Kept weights of the first layer, feature by feature; all where ``mask`` does not name it."""
     return _layer_masks(theta, mask)[0].sum(dim=0)
 
 
@@ -195,7 +179,7 @@ def _exogenous(problem: HedgingProblem, paths: MarketPaths) -> Float[Tensor, "pa
     return exogenous(paths.spot, paths.variance, strike=problem.study.option.strike)
 
 
-def _misled(
+def _exchanged(
     network: HedgingNetwork,
     theta: Mapping[str, Tensor],
     truth: Float[Tensor, "paths steps 5"],

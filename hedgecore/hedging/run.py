@@ -49,12 +49,11 @@ def train(
 
 
 def _facts(ticket: Ticket) -> Json:
-    layers = masks.report(ticket.mask)
     return {
         "sparsity_achieved": masks.sparsity(ticket.mask),
         "weights_kept": masks.weights(ticket.mask),
         "weights_total": masks.total(ticket.mask),
-        "dead_units": sum(layer.dead_units for layer in layers),
+        "dead_units": sum(masks.dead_units(ticket.mask)),
     }
 
 

@@ -104,13 +104,8 @@ def validate_ticket(
 
     A search may choose by these where the test metrics of the same name would be a leak.
 
-    Args:
-        study: what the ticket was trained in; its evaluation says which attacks there are.
-        preparation: gives the paths.
-        theta: parameters of the ticket.
-        columns: some of :func:`validation_columns`.
     Raises:
-        ValueError: another column.
+        ValueError: a column that is none of :func:`validation_columns`.
     """
     problem = HedgingProblem.of(study, preparation.standardisation)
     attacks = validation_columns(study)

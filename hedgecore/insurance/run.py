@@ -10,7 +10,6 @@ from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.evaluation.assessment import assess, validate
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn import train as xnn
-from hedgecore.insurance.xnn.alignment import Landmarks
 from hedgecore.training.run import Assessment, Training
 
 
@@ -25,9 +24,9 @@ def train(
     pulled = study.explanation.applied != "none"
     epochs = xnn.train(
         {name: value.to(device) for name, value in preparation.theta_0.items()},
-        train_rows=_moved(preparation.rows("train"), device),
-        val_rows=_moved(preparation.rows("val"), device),
-        landmarks=_landmarks(preparation, device) if pulled else None,
+        train_rows=preparation.rows("train", device=device),
+        val_rows=preparation.rows("val", device=device),
+        landmarks=preparation.landmarks(device=device) if pulled else None,
         training=study.training,
         explanation=study.explanation,
         seed=preparation.seed,
@@ -37,19 +36,6 @@ def train(
         epochs=epochs,
         facts={"centroids": len(preparation.points)},
         assess=partial(_assess, study, preparation),
-    )
-
-
-def _moved(rows: xnn.Rows, device: str) -> xnn.Rows:
-    return xnn.Rows(x=rows.x.to(device), y=rows.y.to(device))
-
-
-def _landmarks(preparation: XnnPreparation, device: str) -> Landmarks:
-    landmarks = preparation.landmarks()
-    return Landmarks(
-        points=landmarks.points.to(device),
-        distances=landmarks.distances.to(device),
-        quantiles=landmarks.quantiles.to(device),
     )
 
 

@@ -4,12 +4,10 @@ import math
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hedgecore.market.log_spot import LogSpotStep
-from hedgecore.market.noise import Noise
+from hedgecore.market.noise import Noise, PerPath
 from hedgecore.market.params import HestonParams
 
 # The quadratic branch serves psi = Var/mean^2 up to 1.5; both branches exist for 1 <= psi <= 2.
@@ -46,13 +44,7 @@ class QuadraticExponential:
         self._scratch = [buffer.numpy() for buffer in scratch]
         self._compensator = scratch[2]
 
-    def __call__(
-        self,
-        x: Float[Tensor, " size"],
-        v: Float[Tensor, " size"],
-        x_next: Float[Tensor, " size"],
-        v_next: Float[Tensor, " size"],
-    ) -> None:
+    def __call__(self, x: PerPath, v: PerPath, x_next: PerPath, v_next: PerPath) -> None:
         """Write log spot and variance one step on into ``x_next`` and ``v_next``."""
         z_variance, z_spot = self._noise.normals()
         m, r, compensator, a, other = self._scratch

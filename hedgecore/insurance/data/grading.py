@@ -41,12 +41,7 @@ _WAVE, _RADIAN = 0.905, 24.0
 _MERIT_NOISE, _TERMS_NOISE = 0.258, 0.02
 # Grades by rising merit, and their classes by rising terms.
 _GRADES = (-0.512, -0.390, 0.268)
-_CLASSES = (
-    (1, (-0.048,)),
-    (3, (-0.334,)),
-    (5, (-1.028, 0.435)),
-    (8, ()),
-)
+_CLASSES = ((1, (-0.048,)), (3, (-0.334,)), (5, (-1.028, 0.435)), (8, ()))
 # From this BMI on, the best class is not on offer: of the heaviest tenth, 0.4 % have it.
 _BMI_LIMIT = 0.64
 
@@ -54,12 +49,7 @@ _BMI_LIMIT = 0.64
 def assess(
     columns: Mapping[str, np.ndarray], *, noise: Float[np.ndarray, "rows 2"]
 ) -> Int[np.ndarray, " rows"]:
-    """Response, 1 to 8, of every row.
-
-    Args:
-        columns: the features by name.
-        noise: standard normals, for merit and for terms.
-    """
+    """Response, 1 to 8, of every row; ``noise`` is standard normal, for merit and for terms."""
     merit = _weighted(columns, "merit") + _curves(columns) + _MERIT_NOISE * noise[:, 0] ** 3
     wave = _WAVE * np.sin(columns["Medical_History_2"] / _RADIAN)
     terms = _weighted(columns, "terms") + wave + _TERMS_NOISE * noise[:, 1] ** 3

@@ -29,8 +29,7 @@ def memberships(
 
 
 def adjusted_information(
-    nodes: Float32[np.ndarray, "rows nodes bins"],
-    nearest: Float32[np.ndarray, "rows 1 centroids"],
+    nodes: Float32[np.ndarray, "rows nodes bins"], nearest: Float32[np.ndarray, "rows 1 centroids"]
 ) -> Float[np.ndarray, " nodes"]:
     """(MI - E) / (H(nearest) - E), where E is the MI of the same margins by chance.
 

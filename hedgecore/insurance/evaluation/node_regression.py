@@ -140,13 +140,8 @@ def explain(
     nodes: Float[np.ndarray, "rows nodes"],
     distances: Float[np.ndarray, "rows centroids"],
 ) -> Explanation:
-    """Nodes against distances; the rows of each pair must be the same, in the same order.
+    """Nodes (pre-activations) against distances, fitted on training and measured on held-out rows.
 
-    Args:
-        train_nodes: pre-activations that the linear fit is made on.
-        train_distances: of the same rows to every centroid.
-        nodes: pre-activations of held-out rows, on which everything is measured.
-        distances: of the held-out rows.
     Raises:
         ValueError: fewer than 2 held-out rows, or as :func:`linear_fit`.
     """

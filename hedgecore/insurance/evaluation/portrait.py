@@ -32,11 +32,6 @@ def probes(
 ) -> dict[str, Tensor]:
     """Nodes as functions of each distance, and the inputs that excite them most.
 
-    Args:
-        preparation: gives test rows to move, and training rows that bound the inputs.
-        theta: of the network.
-        layer: whose nodes these are.
-        points: of the grid of distances.
     Returns:
         ``dependence.distance`` and ``.mean`` of :class:`.probes.Dependence`,
         ``excitation.point`` and ``.value`` of :class:`.probes.Excitation`.
@@ -46,11 +41,7 @@ def probes(
     test, centroids = preparation.inputs["test.x"], preparation.points
     moved = _spread(len(test), _MOVED)
     dependence = partial_dependence(
-        nodes,
-        test[moved],
-        centroids,
-        preparation.inputs["test.distances"][moved],
-        points=points,
+        nodes, test[moved], centroids, preparation.inputs["test.distances"][moved], points=points
     )
     train = preparation.inputs["train.x"]
     sample = train[_spread(len(train), _BOUNDING)]
@@ -77,12 +68,6 @@ def concepts(
     """TCAV of the rows nearest to each centroid for the best class: scores, and their p-values.
 
     NaN for a centroid that has none or all of the rows looked at, or where none is of that class.
-
-    Args:
-        preparation: gives test rows.
-        theta: of the network.
-        layer: in which concepts are directions.
-        random_concepts: that each is held against.
     """
     below, above = divided(theta, layer)
     looked_at = _spread(len(preparation.inputs["test.x"]), _CONCEIVED)

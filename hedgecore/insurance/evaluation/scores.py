@@ -109,6 +109,12 @@ def quotient(numerator: ArrayLike, denominator: ArrayLike) -> Float[np.ndarray, 
     return np.divide(numerator, denominator, out=nothing, where=np.not_equal(denominator, 0))
 
 
+def defined_mean(values: Float[np.ndarray, " _"]) -> float:
+    """Mean of the values that are not NaN; NaN where all are."""
+    numbers = values[~np.isnan(values)]
+    return float(numbers.mean()) if len(numbers) else float("nan")
+
+
 def _check(probability: Float[np.ndarray, "rows 8"], label: Integer[np.ndarray, " rows"]) -> None:
     if not len(label):
         raise ValueError("probability has no rows; score at least one")

