@@ -45,9 +45,8 @@ def listed(overrides: Overrides | None) -> dict[str, object] | list[str]:
         return [overrides]
     if isinstance(overrides, bytes) or not isinstance(overrides, Iterable | None):
         cure = 'write {"search.seed": 1} or ["search.seed=1"]'
-        raise TypeError(
-            f"overrides must be a mapping or a list of strings, got {show(overrides)}; {cure}"
-        )
+        problem = "overrides must be a mapping or a list of strings"
+        raise TypeError(f"{problem}, got {show(overrides)}; {cure}")
     return [] if overrides is None else list(overrides)
 
 
@@ -231,11 +230,8 @@ def _plain(key: str, value: object, *, depth: int) -> object:
                 raise _error(key, f"a key must be text, got {show(name)}")
         return {name: _plain(key, item, depth=depth + 1) for name, item in value.items()}
     cure = "; write .tolist() after it" if isinstance(value, np.ndarray) else ""
-    raise _error(
-        key,
-        "expected numbers, text, booleans, None, lists and dicts, "
-        f"got {type(value).__name__}{cure}",
-    )
+    problem = "expected numbers, text, booleans, None, lists and dicts"
+    raise _error(key, f"{problem}, got {type(value).__name__}{cure}")
 
 
 def _error(key: str, message: str) -> SpaceError:

@@ -66,9 +66,8 @@ def _bytes(path: Path) -> bytes:
     finally:
         os.close(descriptor)
     if len(data) > MOST_BYTES:
-        raise SpaceError(
-            f"{path}: is larger than {MOST_BYTES:,} bytes; a space is a few kilobytes"
-        )
+        limit = f"{MOST_BYTES:,} bytes"
+        raise SpaceError(f"{path}: is larger than {limit}; a space is a few kilobytes")
     return data
 
 
