@@ -147,9 +147,9 @@ def _culprit(
     """The field that ``cls`` refuses ("" if not known), and a value that it takes instead."""
     # A dataclass names the offending field as the first word of its message, or its value.
     first = text.split(" ", 1)[0]
-    near = re.findall("did you mean '([^']*)'", text)
+    suggestions = re.findall("did you mean '([^']*)'", text)
     for name in [first] if first in fields else values:
-        for candidate in [*near, _default(fields[name])]:
+        for candidate in [*suggestions, _default(fields[name])]:
             try:
                 cls(**{**values, name: candidate})
             except (ValueError, TypeError, ArithmeticError, AttributeError):

@@ -15,7 +15,7 @@ from hedgecore.protocols import Json, P, Run, S, Tensors
 from hedgecore.protocols import Preparation as Preparation
 from hedgecore.protocols import Study as Study
 
-if TYPE_CHECKING:  # who only counts trials should not have to wait for torch
+if TYPE_CHECKING:  # counting trials should not wait for torch
     from hedgecore.training.run import Trainer
 
 Direction = Literal["min", "max"]

@@ -66,16 +66,16 @@ def apply(
     Raises:
         SpaceError: an override that cannot be read or has nowhere to go.
     """
-    changed = copy.deepcopy(dict(tree))
+    result = copy.deepcopy(dict(tree))
     marks = dict(places.marks)
     settings = dict(places.overrides)
     place = OVERRIDES if isinstance(overrides, Mapping) else SET
-    for key, value in _pairs(overrides, changed, marks):
-        path = _path(place, key, value, changed)
+    for key, value in _pairs(overrides, result, marks):
+        path = _path(place, key, value, result)
         if path[0] == "space" and len(path) == 3:
-            value = _axis(changed, path, value)
+            value = _axis(result, path, value)
             path = path[:2]
-        node = changed
+        node = result
         for depth, part in enumerate(path[:-1], start=1):
             child = node.get(part)
             if child is None:
@@ -93,7 +93,7 @@ def apply(
             settings.pop(mark, None)
         marks[dotted] = marks[key] = place
         settings[key] = value
-    return changed, Places(origin=places.origin, marks=marks, overrides=settings)
+    return result, Places(origin=places.origin, marks=marks, overrides=settings)
 
 
 def _pairs(
@@ -113,8 +113,8 @@ def _pairs(
             raise SpaceError(f"{SET} {problem}")
         key, equals, written = text.partition("=")
         if not equals:
-            near = suggestion(text.strip(), {*_FIXED, *marks})
-            cure = f"did you mean {near}=VALUE?" if near else "write KEY=VALUE"
+            closest = suggestion(text.strip(), {*_FIXED, *marks})
+            cure = f"did you mean {closest}=VALUE?" if closest else "write KEY=VALUE"
             raise SpaceError(f"{SET} {show(text)[1:-1]}: '=' is missing; {cure}")
         key = _checked(SET, key, written, tree)
         if not written.strip():

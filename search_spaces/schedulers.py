@@ -55,7 +55,7 @@ class Asha(Halving):
 
     A trial at position p of its stratum, counted from 0, is judged at a rung against the first
     max(block, p + 1 - lag) positions as soon as all of them are known there: the first block is
-    one cohort, and whoever comes later meets everybody at least ``lag`` places ahead.
+    one cohort, and a later trial is compared with all that are at least ``lag`` places ahead.
 
     Args:
         replicates: "seed" if the trials of a configuration that differ in their seeds only are

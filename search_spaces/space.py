@@ -195,11 +195,11 @@ class SearchSpace:
         setting = getattr(scheduler, name)
         if isinstance(setting, str):
             return []
-        near = synonyms.choice("", axis, [a for a in self.space if a not in self.when])
-        fits = axis not in self.space and near is not None and near not in setting
-        if fits and near and name == "axes":
-            fits = near != "seed" and self._is_numeric(near)
-        return [near if a == axis and near else a for a in setting if a != axis or fits]
+        closest = synonyms.choice("", axis, [a for a in self.space if a not in self.when])
+        fits = axis not in self.space and closest is not None and closest not in setting
+        if fits and closest and name == "axes":
+            fits = closest != "seed" and self._is_numeric(closest)
+        return [closest if a == axis and closest else a for a in setting if a != axis or fits]
 
     def _check_waiting(self, scheduler: Scheduler) -> None:
         """Refuses rules under which a proposal waits for others that wait for it."""

@@ -1,8 +1,7 @@
 """Attacks that have a budget for every path: FGSM, PGD, and noise as their control.
 
-An attack sees a loss and points, never a network. It returns a candidate; whoever calls it
-projects that on the ball once more and evaluates there, so that no defect in an attack can exceed
-the budget.
+An attack sees a loss and points, never a network. It returns a candidate; the caller projects that
+on the ball once more and evaluates there, so that no defect in an attack can exceed the budget.
 Sources: Goodfellow et al. (2015) for FGSM, Madry et al. (2018) for PGD.
 """
 
@@ -91,7 +90,7 @@ def pgd(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Gener
 def gradient(loss: Loss, points: Points) -> tuple[Float[Tensor, " paths"], Points]:
     """Loss of every path and its gradient in ``points``; no parameter's gradient is touched."""
     leaves = tuple(p.detach().requires_grad_() for p in points)
-    with torch.enable_grad():  # whoever tests a hedge has no need of gradients, but we have
+    with torch.enable_grad():  # a test disables gradients, which an attack needs
         value = loss(*leaves)
         slope = torch.autograd.grad(value.sum(), leaves, materialize_grads=True)
     return value.detach(), slope
@@ -121,11 +120,11 @@ class _Best:
 
 
 def _step(points: Points, direction: Points, ball: Box, size: float, *, around: Points) -> Points:
-    moved = tuple(
+    candidate = tuple(
         p + size * radius * d.sign()
         for p, d, radius in zip(points, direction, ball.radii, strict=True)
     )
-    return ball.project(moved, around=around)
+    return ball.project(candidate, around=around)
 
 
 def _uniform(like: Tensor, generator: Generator) -> Tensor:

@@ -36,7 +36,7 @@ def key_id(key: Ed25519PublicKey | X25519PublicKey) -> str:
 
 
 def public_pem(key: Ed25519PublicKey | X25519PublicKey) -> bytes:
-    """The public ``key`` as PEM, for everybody."""
+    """The public ``key`` as PEM."""
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 

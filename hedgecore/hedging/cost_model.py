@@ -49,21 +49,21 @@ def epoch_work(study: TicketStudy) -> float:
     """Multiply-adds of one epoch: training paths forward and backward, validation forward only."""
     market, attack = study.market, study.attack
     terms = 1 + (attack.epsilon > 0 and attack.clean_weight > 0)
-    trained = market.train_paths * 3 * (terms + _passes(attack))
+    train_work = market.train_paths * 3 * (terms + _passes(attack))
     selecting = attack.epsilon > 0 and attack.validation_weight > 0
-    validated = market.val_paths * (1 + selecting * (3 * _passes(attack) + 1))
-    return _step_work(study) * (trained + validated)
+    val_work = market.val_paths * (1 + selecting * (3 * _passes(attack) + 1))
+    return _step_work(study) * (train_work + val_work)
 
 
 def test_work(study: TicketStudy) -> float:
     """Multiply-adds of the tests of one network: clean, under every attack, in every market."""
     market, evaluation = study.market, study.evaluation
-    attacked = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
+    attack_paths = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
     attacks = sum(3 * _passes(attack) + 1 for attack in evaluation.attacks.values())
     attacks += len(evaluation.transfer)
     shifted = evaluation.shift_markets * evaluation.shift_paths if evaluation.shift else 0
     clean = market.test_paths * (1 + len(evaluation.regimes))
-    return _step_work(study) * (clean + attacked * attacks + shifted)
+    return _step_work(study) * (clean + attack_paths * attacks + shifted)
 
 
 def stored_bytes(study: TicketStudy) -> int:
@@ -93,9 +93,9 @@ def reduced(keys: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:
         )
     if test_work(keys[0]) > most:
         market = replace(market, test_paths=min(market.test_paths, CHUNK))
-        attacked = min(evaluation.attacked_paths or CHUNK, CHUNK)
+        attack_paths = min(evaluation.attacked_paths or CHUNK, CHUNK)
         evaluation = replace(
-            evaluation, steps=min(evaluation.steps, 2), restarts=1, attacked_paths=attacked
+            evaluation, steps=min(evaluation.steps, 2), restarts=1, attacked_paths=attack_paths
         )
     dense = DenseConfig(epochs=1)
     return [replace(key, market=market, evaluation=evaluation, dense=dense) for key in keys]

@@ -88,7 +88,7 @@ def attacked_cvar(
 
 
 def measured(study: TicketStudy, outcome: Outcome, paths: MarketPaths) -> dict[str, float]:
-    """The metrics of ``outcome``, whoever hedged."""
+    """Metrics of the ``outcome`` of any hedge on ``paths``."""
     payoff = call(paths.spot[:, -1], study.option.strike)
     if study.cost.financing:
         payoff = payoff / _growth(study)

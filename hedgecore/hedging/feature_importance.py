@@ -115,10 +115,10 @@ def permutation_importance(
     clean = tail_mean(positions(problem.network, theta, truth, spot))
     falls = torch.zeros(len(FEATURE_NAMES), dtype=clean.dtype, device=clean.device)
     for _ in range(repeats):
-        other = torch.randperm(paths.paths, generator=generator).to(spot.device)
+        exchange = torch.randperm(paths.paths, generator=generator).to(spot.device)
         ahead = torch.randint(paths.steps, (paths.paths, 1), generator=generator).to(spot.device)
         for i, name in enumerate(FEATURE_NAMES):
-            position = _exchanged(problem.network, theta, truth, spot, name, other, ahead)
+            position = _exchanged(problem.network, theta, truth, spot, name, exchange, ahead)
             falls[i] += clean - tail_mean(position)
     return falls / repeats
 
@@ -144,16 +144,16 @@ def attributions(
 
     Source: Sundararajan, Taly and Yan (2017).
     """
-    network, fixed = problem.network, {name: p.detach() for name, p in theta.items()}
+    network, constants = problem.network, {name: p.detach() for name, p in theta.items()}
     inputs = _exogenous(problem, paths)
     with torch.no_grad():
-        position = positions(network, fixed, inputs, paths.spot)
+        position = positions(network, constants, inputs, paths.spot)
     x = torch.cat([inputs, recurrent(position, paths.spot)], dim=-1).flatten(0, 1)
     deviation = x - network.mean
     slopes = torch.zeros_like(x)
     for node in range(nodes):
         at = (network.mean + (node + 0.5) / nodes * deviation).requires_grad_()
-        slopes += torch.autograd.grad(_single_date(network, fixed, at).sum(), at)[0]
+        slopes += torch.autograd.grad(_single_date(network, constants, at).sum(), at)[0]
     return (deviation * slopes / nodes).unflatten(0, position.shape)
 
 
@@ -185,21 +185,21 @@ def _exchanged(
     truth: Float[Tensor, "paths steps 5"],
     spot: Float[Tensor, "paths steps+1"],
     name: str,
-    other: Int[Tensor, " paths"],
+    exchange: Int[Tensor, " paths"],
     ahead: Int[Tensor, "paths 1"],
 ) -> Float[Tensor, "paths steps"]:
-    """Shares held by a hedge that reads ``name`` of the path ``other``, or ``ahead`` of time."""
+    """Shares held by a hedge that reads ``name`` of another path, or ``ahead`` of time."""
     if name in RECURRENT_NAMES:
         column = RECURRENT_NAMES.index(name)
         return positions(
-            network, theta, truth, spot, lambda past: _replaced(past, column, past[other])
+            network, theta, truth, spot, lambda past: _replaced(past, column, past[exchange])
         )
     if name == "time_to_maturity":
         paths, steps, _ = truth.shape
         path, date = (torch.arange(n, device=truth.device) for n in (paths, steps))
         source = truth[path[:, None], (date + ahead) % steps]
     else:
-        source = truth[other]
+        source = truth[exchange]
     inputs = _replaced(truth, EXOGENOUS_NAMES.index(name), source)
     return positions(network, theta, inputs, spot)
 

@@ -60,10 +60,10 @@ def transferred(
 def path_bytes(study: TicketStudy) -> int:
     """Bytes of all paths of one seed: spot and variance at every date, float32."""
     market, evaluation = study.market, study.evaluation
-    attacked = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
+    attack_paths = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
     paths = market.train_paths + market.val_paths
     paths += market.test_paths * (1 + len(evaluation.regimes))
-    paths += attacked * len(evaluation.transfer)
+    paths += attack_paths * len(evaluation.transfer)
     if evaluation.shift:
         paths += evaluation.shift_markets * evaluation.shift_paths
     return paths * (market.steps + 1) * 8

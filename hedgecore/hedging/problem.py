@@ -81,11 +81,11 @@ class HedgingProblem:
         """
         if attack.epsilon == 0:
             return true
-        fixed = {name: value.detach() for name, value in theta.items()}
+        constants = {name: value.detach() for name, value in theta.items()}
         threat = attack.threat
 
         def pnl(*points: Tensor) -> Tensor:
-            return self._pnl(fixed, self._moved(true, points))
+            return self._pnl(constants, self._moved(true, points))
 
         def worst(*points: Tensor) -> Tensor:
             return -pnl(*points)
@@ -134,8 +134,8 @@ class HedgingProblem:
     ) -> Iterator[Scene]:
         """All of ``paths`` under ``attack``, verified, in chunks."""
         assert generator is not None, "an attack draws its starting points"
-        whole = Scene(paths.spot, paths.variance)
-        for scene in [whole] if attack.threat.model == "distribution" else _chunks(whole):
+        truth = Scene(paths.spot, paths.variance)
+        for scene in [truth] if attack.threat.model == "distribution" else _chunks(truth):
             yield from _chunks(
                 self.attacked(theta, scene, attack=attack, verify=True, generator=generator)
             )

@@ -80,11 +80,11 @@ def _assess(
 ) -> Assessment:
     """All metrics of a trained ticket; with it in its file, what it looks at."""
     theta = {name: value.to(device) for name, value in best.items()}
-    tested = assess_ticket(study, preparation, theta)
-    validated = validate_ticket(study, preparation, theta, columns)
+    test_columns = assess_ticket(study, preparation, theta)
+    val_columns = validate_ticket(study, preparation, theta, columns)
     interpretation = interpret_ticket(study, preparation, theta, ticket.mask)
     return Assessment(
-        columns={**tested, **validated},
+        columns={**test_columns, **val_columns},
         model={
             **theta,
             **_masks(ticket),

@@ -15,7 +15,7 @@ Grouping = Literal["k_means", "agglomerative", "dbscan", "mean_shift", "random_p
 Method = Literal["none", "double_step", "multiplier_published", "multiplier", "alignment"]
 """What pulls nodes towards centroids; see ``hedgecore.insurance.xnn.methods.METHODS``."""
 
-# Short names of the axes everybody sweeps; any other axis is a dotted path into the study.
+# Short names of common axes; any other axis is a dotted path into the study.
 AXES: Mapping[str, str] = {
     "method": "explanation.method",
     "adj_weight": "explanation.adj_weight",
@@ -42,7 +42,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         at_least(self, rows=100)
-        if self.path is not None:  # workers have other directories than whoever wrote it
+        if self.path is not None:  # workers have other working directories
             object.__setattr__(self, "path", str(Path(self.path).expanduser().absolute()))
 
 

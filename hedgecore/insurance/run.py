@@ -21,12 +21,12 @@ def train(
     resume: Mapping[str, Tensor] | None,
 ) -> Training:
     """Train the network that ``study`` describes on ``device``; it is measured on the CPU."""
-    pulled = study.explanation.applied != "none"
+    has_landmarks = study.explanation.applied != "none"
     epochs = xnn.train(
         {name: value.to(device) for name, value in preparation.theta_0.items()},
         train_rows=preparation.rows("train", device=device),
         val_rows=preparation.rows("val", device=device),
-        landmarks=preparation.landmarks(device=device) if pulled else None,
+        landmarks=preparation.landmarks(device=device) if has_landmarks else None,
         training=study.training,
         explanation=study.explanation,
         seed=preparation.seed,
@@ -46,10 +46,10 @@ def _assess(
     assert not columns, "whatever a search may ask for is measured anyway"
     # In memory of their own: what was read from a file need not be aligned.
     theta = {name: value.to("cpu", copy=True) for name, value in best.items()}
-    tested, evidence = assess(study, preparation, theta)
+    test_columns, evidence = assess(study, preparation, theta)
     clusters, encoding = preparation.files["clusters"], preparation.about["encoding"]
     return Assessment(
-        columns={**tested, **validate(study, preparation, theta)},
+        columns={**test_columns, **validate(study, preparation, theta)},
         model={
             **theta,
             **{n: t for n, t in preparation.inputs.items() if n.startswith("encoding.")},

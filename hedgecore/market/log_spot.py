@@ -42,15 +42,15 @@ class LogSpotStep:
         out: PerPath,
     ) -> None:
         """Write the log spot after ``x`` into ``out``; ``compensator`` is overwritten."""
-        old, new, step, other = v.numpy(), v_next.numpy(), compensator.numpy(), self._scratch
-        np.add(old, new, out=other)
-        other *= self.k3
-        np.sqrt(other, out=other)
-        other *= z.numpy()
-        step += other
-        np.multiply(new, self.k2, out=other)
-        step += other
-        np.multiply(old, self.k3 / 2, out=other)
-        step -= other
+        old, new, step, buffer = v.numpy(), v_next.numpy(), compensator.numpy(), self._scratch
+        np.add(old, new, out=buffer)
+        buffer *= self.k3
+        np.sqrt(buffer, out=buffer)
+        buffer *= z.numpy()
+        step += buffer
+        np.multiply(new, self.k2, out=buffer)
+        step += buffer
+        np.multiply(old, self.k3 / 2, out=buffer)
+        step -= buffer
         step += self.drift
         np.add(x.numpy(), step, out=out.numpy())

@@ -47,23 +47,23 @@ class QuadraticExponential:
     def __call__(self, x: PerPath, v: PerPath, x_next: PerPath, v_next: PerPath) -> None:
         """Write log spot and variance one step on into ``x_next`` and ``v_next``."""
         z_variance, z_spot = self._noise.normals()
-        m, r, compensator, a, other = self._scratch
+        m, r, compensator, a, buffer = self._scratch
         old, new = v.numpy(), v_next.numpy()
         np.multiply(old, self._decay, out=m)
         m += self._level
-        np.multiply(old, self._half_variance_slope, out=other)
-        other += self._half_variance_level
-        np.divide(m, other, out=r)
+        np.multiply(old, self._half_variance_slope, out=buffer)
+        buffer += self._half_variance_level
+        np.divide(m, buffer, out=r)
         r *= m
 
         # b^2 = r - 1 + sqrt(r (r - 1)), a = m / (1 + b^2), v' = a (b + Z)^2; below r = 1 this is
         # NaN, which the other branch overwrites.
         with np.errstate(invalid="ignore"):
             b_squared = np.subtract(r, 1.0, out=compensator)
-            np.multiply(r, b_squared, out=other)
-            b_squared += np.sqrt(other, out=other)
-            np.add(b_squared, 1.0, out=other)
-            np.divide(m, other, out=a)
+            np.multiply(r, b_squared, out=buffer)
+            b_squared += np.sqrt(buffer, out=buffer)
+            np.add(b_squared, 1.0, out=buffer)
+            np.divide(m, buffer, out=a)
             np.sqrt(b_squared, out=new)
             new += z_variance.numpy()
             np.square(new, out=new)
@@ -73,7 +73,7 @@ class QuadraticExponential:
             np.subtract(a, m, out=compensator)
             compensator *= self._log_spot.a
             shift = np.multiply(a, -2.0 * self._log_spot.a, out=a)
-            compensator /= np.add(shift, 1.0, out=other)
+            compensator /= np.add(shift, 1.0, out=buffer)
             np.log1p(shift, out=shift)
             shift *= 0.5
             compensator += shift

@@ -128,8 +128,8 @@ def _euler_substeps(params: HestonParams, maturity: float, steps: int) -> int:
     # their own standard error is larger.
     level = params.integrated_variance_mean(maturity) / maturity
     bound = 0.006 * (1.0 + 5.0 * min(maturity, 1.0))
-    needed = maturity / steps * max(params.xi**2 / max(level, 1e-4) / bound, 20.0 * params.kappa)
-    return min(max(math.ceil(needed), 1), 500)
+    substeps = maturity / steps * max(params.xi**2 / max(level, 1e-4) / bound, 20.0 * params.kappa)
+    return min(max(math.ceil(substeps), 1), 500)
 
 
 SCHEMES: dict[str, Scheme] = {

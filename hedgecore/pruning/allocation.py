@@ -120,7 +120,7 @@ def _shares(
     """
     claims, caps = list(map(claim, shapes)), [c.numel() for c in candidates]
 
-    def filled(level: Fraction) -> list[Fraction]:
+    def counts_at(level: Fraction) -> list[Fraction]:
         bounds = zip(claims, floors, caps, strict=True)
         return [
             min(max(level * claim, Fraction(floor)), Fraction(cap)) for claim, floor, cap in bounds
@@ -132,8 +132,8 @@ def _shares(
     bends += sorted(
         Fraction(b, c) for bs in (floors, caps) for b, c in zip(bs, claims, strict=True)
     )
-    above = bisect_left(bends, Fraction(count), key=lambda level: Fraction(sum(filled(level))))
-    low, high = filled(bends[max(above - 1, 0)]), filled(bends[above])
+    above = bisect_left(bends, Fraction(count), key=lambda level: Fraction(sum(counts_at(level))))
+    low, high = counts_at(bends[max(above - 1, 0)]), counts_at(bends[above])
     rise = sum(high) - sum(low)
     way = (count - sum(low)) / rise if rise else Fraction(0)
     exact = [a + way * (b - a) for a, b in zip(low, high, strict=True)]

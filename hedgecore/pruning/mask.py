@@ -62,5 +62,5 @@ def top(scores: Tensor, count: int) -> Tensor:
     if count == 0:
         return torch.zeros_like(scores, dtype=torch.bool)
     last = scores.kthvalue(scores.numel() - count + 1).values
-    above, tied = scores > last, scores == last
-    return above | tied & (tied.cumsum(dim=0) <= count - above.sum())
+    above, ties = scores > last, scores == last
+    return above | ties & (ties.cumsum(dim=0) <= count - above.sum())

@@ -1,7 +1,7 @@
 """TrialRun: one trial of a sweep, from its plain description to the bytes of its model.
 
-The training itself is the experiment's; here is what crosses the border to whoever schedules:
-rows, checkpoints and models as bytes.
+The training itself is the experiment's; this module gives the scheduler rows, and checkpoints
+and models as bytes.
 """
 
 import json

@@ -26,6 +26,6 @@ def cluster_stability(
     """
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, got {resamples}")
-    whole = partition(np.arange(rows))
+    reference = partition(np.arange(rows))
     samples = (partition(generator.integers(rows, size=rows)) for _ in range(resamples))
-    return float(np.mean([adjusted_rand_score(whole, labels) for labels in samples]))
+    return float(np.mean([adjusted_rand_score(reference, labels) for labels in samples]))

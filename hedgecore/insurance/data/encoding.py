@@ -164,10 +164,10 @@ def fit_sound(table: Table, rows: Int[np.ndarray, " train"]) -> Sound:
 
 def _product(columns: Columns) -> dict[str, np.ndarray]:
     """Product_Info_2, its letter and its digit."""
-    whole = columns["Product_Info_2"].astype("<U2")
-    letters = whole.view("<U1").reshape(-1, 2)
+    codes = columns["Product_Info_2"].astype("<U2")
+    letters = codes.view("<U1").reshape(-1, 2)
     return {
-        "Product_Info_2": whole,
+        "Product_Info_2": codes,
         "Product_Info_2_char": letters[:, 0],
         "Product_Info_2_num": letters[:, 1],
     }

@@ -71,9 +71,9 @@ def _curves(columns: Mapping[str, np.ndarray]) -> Vector:
 def _weighted(columns: Mapping[str, np.ndarray], index: str) -> Vector:
     """A sum of standardised columns; none of them has missing values."""
     names, weights = _WEIGHTS[index]
-    scaled = [(columns[name] - COLUMNS[name].mean) / COLUMNS[name].sd for name in names]
+    scores = [(columns[name] - COLUMNS[name].mean) / COLUMNS[name].sd for name in names]
     # Not a matrix product, whose rounding depends on how many rows there are.
-    return np.sum([w * x for w, x in zip(weights, scaled, strict=True)], axis=0)
+    return np.sum([w * x for w, x in zip(weights, scores, strict=True)], axis=0)
 
 
 def _weights(index: str) -> tuple[list[str], list[float]]:

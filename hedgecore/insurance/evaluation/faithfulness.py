@@ -65,10 +65,10 @@ def ablation(
     nearest, clean = distances.argmin(axis=1), head(nodes)
     cluster, others = np.full((2, distances.shape[1]), np.nan)
     for c in np.unique(owner):
-        ablated = head(np.where(owner == c, mean, nodes).astype(nodes.dtype))
+        probability = head(np.where(owner == c, mean, nodes).astype(nodes.dtype))
         for rise, rows in ((cluster, nearest == c), (others, nearest != c)):
             if rows.any():
-                costs = [cross_entropy(p[rows], label[rows]) for p in (ablated, clean)]
+                costs = [cross_entropy(p[rows], label[rows]) for p in (probability, clean)]
                 rise[c] = costs[0] - costs[1]
     return Ablation(cluster=cluster, others=others)
 

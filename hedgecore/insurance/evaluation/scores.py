@@ -74,8 +74,8 @@ def quadratic_kappa(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray,
     weight = (i[:, None] - i) ** 2
     true, predicted = table.sum(axis=-1), table.sum(axis=-2)
     chance = np.einsum("...i,ij,...j->...", true, weight, predicted)
-    observed = (weight * table).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
-    return quotient(chance - observed, chance)
+    disagreement = (weight * table).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
+    return quotient(chance - disagreement, chance)
 
 
 def macro_f1(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray, "*tables"]:

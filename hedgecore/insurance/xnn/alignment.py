@@ -40,9 +40,9 @@ class Landmarks:
     ) -> "Landmarks":
         """Landmarks with the quantiles of ``distances``, all within (0, 1)."""
         columns = distances.T.contiguous()
-        ranked = columns.sort(dim=1).values
-        nearer = torch.searchsorted(ranked, columns)
-        not_farther = torch.searchsorted(ranked, columns, right=True)
+        ascending = columns.sort(dim=1).values
+        nearer = torch.searchsorted(ascending, columns)
+        not_farther = torch.searchsorted(ascending, columns, right=True)
         quantiles = ((nearer + not_farther) / (2 * len(distances))).to(distances)
         return cls(points=points, distances=distances, quantiles=quantiles.T.contiguous())
 
@@ -91,8 +91,8 @@ def multiplier_published(
         similarity = torch.sigmoid((z - z_c[:, None]).abs())
         slope = (2 * nearness - 1).T[:, None] / len(x)
         agreement = (1 - nearness).mean(dim=0)[:, None] + (slope @ similarity).squeeze(1)
-        signed = matrices[layer] * _directions(inputs[layer], z, z_c)
-        shares = signed / signed.sum(dim=1, keepdim=True)
+        products = matrices[layer] * _directions(inputs[layer], z, z_c)
+        shares = products / products.sum(dim=1, keepdim=True)
         pull = (agreement[:, :, None] * shares).mean(dim=0)
         factors[layer] = 1 + torch.tanh(strength * pull)
     return factors
@@ -217,11 +217,11 @@ def contrastive(
     similarity = (unit @ unit.T / temperature).masked_fill(itself, -torch.inf)
     positive = (y[:, None] == y) & ~itself
     counts = positive.sum(dim=1)
-    paired = counts > 0
-    if not bool(paired.any()):
+    has_pair = counts > 0
+    if not bool(has_pair.any()):
         return z.new_zeros(())
     surprise = similarity.logsumexp(dim=1, keepdim=True) - similarity
-    per_row = surprise.masked_fill(~positive, 0).sum(dim=1)[paired] / counts[paired]
+    per_row = surprise.masked_fill(~positive, 0).sum(dim=1)[has_pair] / counts[has_pair]
     return per_row.mean()
 
 
