@@ -1,7 +1,7 @@
 """Rates by group of a model's decisions, how far apart they are, and how sure that is.
 
-Selected rows are those predicted as class 7, ``Response`` 8: accepted as applied for. The column of
-the groups is the user's choice; the data names no protected attribute, and age or sex can be
+Selected rows are those predicted as class 7, ``Response`` 8: accepted as applied for. The column
+of the groups is the user's choice; the data names no protected attribute, and age or sex can be
 lawful rating factors. A difference is therefore a finding to explain, no verdict.
 
 Values are those of fairlearn's ``MetricFrame``. Its bootstrap would resample a data frame for each
