@@ -69,16 +69,15 @@ def arithmetic() -> Arithmetic:
     return _measured(torch.get_num_threads())
 
 
-def difference(here: Mapping[str, str], recorded: Mapping[str, str]) -> str:
+def difference(current: Mapping[str, str], reference: Mapping[str, str]) -> str:
     """The parts in which two arithmetics differ, each with what :meth:`Arithmetic.about` says.
 
     The sample is told of only where no other part says why it differs.
     """
-    parts = [
-        name for name in here if name not in ("id", "sample") and here[name] != recorded[name]
-    ]
+    names = [name for name in current if name not in ("id", "sample")]
+    parts = [name for name in names if current[name] != reference[name]]
     return "; ".join(
-        f"{name} here {here[name][:80] or 'none'}, recorded {recorded[name][:80] or 'none'}"
+        f"{name} here {current[name][:80] or 'none'}, recorded {reference[name][:80] or 'none'}"
         for name in parts or ["sample"]
     )
 
@@ -137,5 +136,5 @@ def _computed() -> Iterator[Tensor]:
 
 def _numbers(count: int) -> Float[Tensor, " count"]:
     """Numbers in [-0.5, 0.5) that are the same on every machine: whole numbers, scaled exactly."""
-    whole = torch.arange(1, count + 1, dtype=torch.int64) * 2654435761 % 2**32
-    return whole.to(torch.float64) / 2**32 - 0.5
+    integers = torch.arange(1, count + 1, dtype=torch.int64) * 2654435761 % 2**32
+    return integers.to(torch.float64) / 2**32 - 0.5

@@ -149,9 +149,9 @@ class Columns:
         return next(filter(None, members), Column(name, float, "", None, ""))
 
     def _parameters(self, names: Iterable[str] | None) -> list[Column]:
-        defined = {column.name: column for column in self.parameters}
+        by_name = {column.name: column for column in self.parameters}
         return [
-            defined.get(name)
+            by_name.get(name)
             or Column(name, object, "", None, f"parameter {name.removeprefix('config/')}")
-            for name in (defined if names is None else names)
+            for name in (by_name if names is None else names)
         ]

@@ -56,8 +56,8 @@ def from_mapping(
 
     Args:
         cls: a frozen dataclass; its annotations are the schema.
-        mapping: values by field name; a missing field takes its default.
-        key: dotted path of ``mapping`` in the document it came from, for messages.
+        mapping: values by field name.
+        key: dotted path of ``mapping`` in its document, for messages.
         base: an instance whose values missing fields take instead.
     Raises:
         ConfigError: unknown or missing key, wrong type, or a value that ``cls`` refuses.
@@ -78,19 +78,18 @@ def from_mapping(
                 error.key, error.write = path, _fitting(fields[name], hints[name], value)
             raise
     for name, field in fields.items():
-        required = field.default is dataclasses.MISSING
+        required = field.default is field.default_factory is dataclasses.MISSING
         if base is not None:
             values.setdefault(name, getattr(base, name))
-        elif required and field.default_factory is dataclasses.MISSING and name not in values:
+        elif required and name not in values:
             raise ConfigError(_join(key, name), "is required and has no default; add it")
     try:
         return cls(**values)
     except ConfigError:
         raise
     except (ValueError, ArithmeticError) as error:
-        text = str(error)
-        if isinstance(error, ArithmeticError):
-            text = f"its numbers are too large or too small to compute with ({text})"
+        too_large = f"its numbers are too large or too small to compute with ({error})"
+        text = too_large if isinstance(error, ArithmeticError) else str(error)
         name, write = _culprit(cls, values, fields, text)
         raise ConfigError(_join(key, name) if name else key, text, write=write) from error
 
@@ -118,15 +117,12 @@ def digest(value: Any) -> str:
 def replaced(mapping: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     """A copy of the nested ``mapping`` in which the dotted ``path`` holds ``value``."""
     head, _, tail = path.partition(".")
-    copy = dict(mapping)
     if not tail:
-        copy[head] = value
-        return copy
-    inner = copy.get(head, {})
+        return {**mapping, head: value}
+    inner = mapping.get(head, {})
     if not isinstance(inner, Mapping):
         raise ConfigError(head, f"holds {_quote(inner)}, so {path!r} cannot be set below it")
-    copy[head] = replaced(inner, tail, value)
-    return copy
+    return {**mapping, head: replaced(inner, tail, value)}
 
 
 # A sweep makes thousands of configurations of the same few classes.
@@ -141,11 +137,8 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def _mapping(config: Any, *, only: Collection[str]) -> dict[str, Any]:
-    values = {name: getattr(config, name) for name in _fields(type(config)) if name in only}  # type: ignore[arg-type]
-    return {
-        name: to_mapping(value) if dataclasses.is_dataclass(value) else _plain(value)
-        for name, value in values.items()
-    }
+    names = [name for name in _fields(type(config)) if name in only]  # type: ignore[arg-type]
+    return {name: _plain(getattr(config, name)) for name in names}
 
 
 def _culprit(
@@ -154,9 +147,9 @@ def _culprit(
     """The field that ``cls`` refuses ("" if not known), and a value that it takes instead."""
     # A dataclass names the offending field as the first word of its message, or its value.
     first = text.split(" ", 1)[0]
-    near = re.findall("did you mean '([^']*)'", text)
+    suggestions = re.findall("did you mean '([^']*)'", text)
     for name in [first] if first in fields else values:
-        for candidate in [*near, _default(fields[name])]:
+        for candidate in [*suggestions, _default(fields[name])]:
             try:
                 cls(**{**values, name: candidate})
             except (ValueError, TypeError, ArithmeticError, AttributeError):
@@ -169,8 +162,8 @@ def _fitting(field: Any, hint: Any, value: Any) -> tuple[Any] | None:
     """What ``value`` is meant for, or the default of its field."""
     default = _default(field)
     candidates = [*readings(value), {} if dataclasses.is_dataclass(default) else _plain(default)]
-    if (choices := get_args(hint)) and isinstance(value, str):
-        names = [choice for choice in choices if isinstance(choice, str)]
+    if isinstance(value, str):
+        names = [choice for choice in get_args(hint) if isinstance(choice, str)]
         candidates = [*filter(None, [suggestion(value.lower(), names)]), *candidates]
     for candidate in candidates:
         try:
@@ -201,7 +194,9 @@ def _without_defaults(config: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return to_mapping(value) if dataclasses.is_dataclass(value) else value
 
 
 def _join(key: str, name: str) -> str:
@@ -210,11 +205,11 @@ def _join(key: str, name: str) -> str:
 
 def _quote(value: Any) -> str:
     kinds = {bool: "true/false", int: "a whole number", float: "a number", str: "text"}
-    kinds |= {tuple: "a list", list: "a list"}
+    kinds |= {tuple: "a list", list: "a list", type(None): "nothing"}
     default = "keys and values" if isinstance(value, Mapping) else f"a {type(value).__name__}"
-    kind = "nothing" if value is None else kinds.get(type(value), default)
     text = _written(value)
-    return f"{text if len(text) <= 60 else text[:57] + '...'} ({kind})"
+    text = text if len(text) <= 60 else f"{text[:57]}..."
+    return f"{text} ({kinds.get(type(value), default)})"
 
 
 def _written(value: Any) -> str:
@@ -254,13 +249,11 @@ def _scalar(hint: Any, value: Any, key: str) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(key, f"must be finite, got {value}")
         if abs(value) > LARGEST:
-            raise ConfigError(
-                key, f"must lie between -{LARGEST:g} and {LARGEST:g}, got {_quote(value)}"
-            )
+            problem = f"must lie between -{LARGEST:g} and {LARGEST:g}, got {_quote(value)}"
+            raise ConfigError(key, problem)
         if value and abs(value) < SMALLEST:
-            raise ConfigError(
-                key, f"must be 0 or at least {SMALLEST:g} in absolute value, got {value}"
-            )
+            problem = f"must be 0 or at least {SMALLEST:g} in absolute value, got {value}"
+            raise ConfigError(key, problem)
         return float(value)
     if hint is int and type(value) is float and value.is_integer():
         value = int(value)
@@ -287,13 +280,21 @@ def varied(config: C, axes: Mapping[str, str], values: Mapping[str, Any]) -> C:
     return from_mapping(type(config), mapping, base=config)
 
 
-def at_least(name: str, value: float, *, least: float = 0, strict: bool = False) -> None:
-    """Nothing where ``value`` is at least ``least``, or above it if ``strict``.
+def at_least(config: object, **bounds: float) -> None:
+    """Refuses a field of ``config`` that is below its bound; None passes.
 
     Raises:
-        ValueError: it is not; ``name`` comes first, as :func:`from_mapping` needs it.
+        ValueError: a field is below; its name comes first, as :func:`from_mapping` needs it.
     """
-    if not (value > least if strict else value >= least):
-        raise ValueError(
-            f"{name} must be {'above' if strict else 'at least'} {least:g}, got {value}"
-        )
+    for name, bound in bounds.items():
+        value = getattr(config, name)
+        if value is not None and not value >= bound:
+            raise ValueError(f"{name} must be at least {bound:g}, got {value}")
+
+
+def positive(config: object, *names: str) -> None:
+    """Refuses a field of ``config`` that is not above 0, as :func:`at_least` does."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be above 0, got {value}")

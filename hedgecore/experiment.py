@@ -15,7 +15,7 @@ from hedgecore.protocols import Json, P, Run, S, Tensors
 from hedgecore.protocols import Preparation as Preparation
 from hedgecore.protocols import Study as Study
 
-if TYPE_CHECKING:  # who only counts trials should not have to wait for torch
+if TYPE_CHECKING:  # counting trials should not wait for torch
     from hedgecore.training.run import Trainer
 
 Direction = Literal["min", "max"]
@@ -160,20 +160,11 @@ class Experiment(Generic[S, P]):
     deployed: Callable[[S, Tensors, Json], Deployed] | None = None
 
     def open_run(
-        self,
-        trial: Mapping[str, Any],
-        checkpoint: bytes | None,
-        *,
-        preparation: P,
-        device: str,
+        self, trial: Mapping[str, Any], checkpoint: bytes | None, *, preparation: P, device: str
     ) -> Run:
-        """The run of ``trial``: configuration, study and identity, as plain data.
+        """The run of ``trial`` (configuration, study and identity, as plain data) on ``device``.
 
-        Args:
-            trial: what is to run.
-            checkpoint: where an earlier run of it was; None to begin at theta_0.
-            preparation: what the trials of its seed share.
-            device: where to train.
+        It goes on at the ``checkpoint`` of an earlier run; without one it begins at theta_0.
         """
         from hedgecore.training.run import TrialRun  # torch takes a second to import
 

@@ -40,8 +40,8 @@ def pnl_metrics(
     pnl, unhedged = pnl.detach().double(), unhedged.detach().double()
     mean, deviation = pnl.mean(), pnl - pnl.mean()
     variance = deviation.square().mean()
-    earned = pnl + price
-    downside = torch.relu(-earned).square().mean().sqrt()
+    profit = pnl + price
+    downside = torch.relu(-profit).square().mean().sqrt()
     values: dict[str, Tensor | float] = {
         "pnl_mean": mean,
         "pnl_std": pnl.std(),
@@ -54,12 +54,12 @@ def pnl_metrics(
         "var_01": pnl.quantile(0.01),
         **{cvar_name(t): cvar(pnl, tail=t) for t in TAILS},
         **{f"{cvar_name(t)}_se": standard_error(cvar_influence(pnl, tail=t)) for t in TAILS},
-        "sharpe_ratio": earned.mean() / pnl.std(),
-        "sortino_ratio": earned.mean() / downside,
+        "sharpe_ratio": profit.mean() / pnl.std(),
+        "sortino_ratio": profit.mean() / downside,
         "turnover": turnover.detach().double().mean(),
         "cost_paid": cost.detach().double().mean(),
         "hedge_effectiveness": 1 - pnl.var() / unhedged.var(),
-        "hedging_error_rmse": earned.square().mean().sqrt(),
+        "hedging_error_rmse": profit.square().mean().sqrt(),
     }
     return {name: float(value) for name, value in values.items()}
 

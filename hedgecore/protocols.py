@@ -6,7 +6,7 @@ A sweep knows these and nothing else: neither what a network is, nor what its nu
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 
-if TYPE_CHECKING:  # who only counts trials should not have to wait for torch
+if TYPE_CHECKING:  # counting trials should not wait for torch
     from torch import Tensor
 
 Json = dict[str, Any]

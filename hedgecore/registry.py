@@ -30,7 +30,7 @@ def suggestion(name: object, choices: Iterable[str]) -> str | None:
 def nearest(name: object, choices: Iterable[str]) -> str:
     """The end of a message on an unknown ``name``: "did you mean 'pgd'? known: fgsm, pgd"."""
     names = sorted(choices)
-    hint = f"did you mean {near!r}? " if (near := suggestion(name, names)) else ""
+    hint = f"did you mean {closest!r}? " if (closest := suggestion(name, names)) else ""
     return f"{hint}known: {', '.join(names)}"
 
 

@@ -41,7 +41,8 @@ class CVaR:
     monotone: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check_tail(self.tail)
+        if not 0 < self.tail <= 1:
+            raise ValueError(f"tail must lie in (0, 1], got {self.tail}")
 
     def loss(self, pnl: Float[Tensor, " paths"], y: Float[Tensor, ""]) -> Float[Tensor, " paths"]:
         """See :class:`Risk`."""
@@ -53,19 +54,23 @@ class CVaR:
         Differentiable on purpose: through it the boundary path gets its fractional share of the
         gradient, which would be lost at the kink of max(x, 0).
         """
-        boundary = _tail_rank(pnl.numel(), self.tail)
-        return -pnl.kthvalue(boundary).values
+        return -pnl.kthvalue(_tail_rank(pnl.numel(), self.tail)).values
 
 
 @dataclass(frozen=True, slots=True)
-class Entropic:
-    """l(x) = (exp(a x) - 1) / a: (1/a) log E exp(-a X), with a per unit of currency."""
-
+class _WithAversion:
     aversion: float = 1.0
-    monotone: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check_aversion(self.aversion)
+        if not 0 < self.aversion < float("inf"):
+            raise ValueError(f"aversion must be positive and finite, got {self.aversion}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entropic(_WithAversion):
+    """l(x) = (exp(a x) - 1) / a: (1/a) log E exp(-a X), with a per unit of currency."""
+
+    monotone: ClassVar[bool] = True
 
     def loss(self, pnl: Float[Tensor, " paths"], y: Float[Tensor, ""]) -> Float[Tensor, " paths"]:
         """See :class:`Risk`."""
@@ -79,17 +84,13 @@ class Entropic:
 
 
 @dataclass(frozen=True, slots=True)
-class MeanVariance:
+class MeanVariance(_WithAversion):
     """l(x) = x + a x^2 / 2: minus the mean plus a/2 times the variance.
 
     Not monotone: a large enough gain on some paths raises it. ``MonotoneMeanVariance`` mends that.
     """
 
-    aversion: float = 1.0
     monotone: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        _check_aversion(self.aversion)
 
     def loss(self, pnl: Float[Tensor, " paths"], y: Float[Tensor, ""]) -> Float[Tensor, " paths"]:
         """See :class:`Risk`."""
@@ -101,18 +102,14 @@ class MeanVariance:
 
 
 @dataclass(frozen=True, slots=True)
-class MonotoneMeanVariance:
+class MonotoneMeanVariance(_WithAversion):
     """l(x) = (max(1 + a x, 0)^2 - 1) / (2 a): mean-variance blind to gains beyond its peak.
 
     Equals ``MeanVariance`` wherever no P&L lies more than 1/a above the mean.
     Source: Maccheroni, Marinacci, Rustichini and Taboga (2009).
     """
 
-    aversion: float = 1.0
     monotone: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        _check_aversion(self.aversion)
 
     def loss(self, pnl: Float[Tensor, " paths"], y: Float[Tensor, ""]) -> Float[Tensor, " paths"]:
         """See :class:`Risk`."""
@@ -128,8 +125,7 @@ class MonotoneMeanVariance:
         # With the k largest losses active: k + a (sum_k - k y) = n.
         roots = (sums + (counts - n) / self.aversion) / counts
         # The k-th must be active, which holds up to the right k and for none beyond.
-        floors = losses - roots + 1 / self.aversion
-        k = int((floors > 0).sum().clamp(min=1))
+        k = int((losses - roots + 1 / self.aversion > 0).sum().clamp(min=1))
         return roots[k - 1]
 
 
@@ -182,19 +178,7 @@ def _tail_rank(size: int, tail: float) -> int:
     return min(max(rank, 1), size)
 
 
-def _check_tail(tail: float) -> None:
-    if not 0 < tail <= 1:
-        raise ValueError(f"tail must lie in (0, 1], got {tail}")
-
-
-def _check_aversion(aversion: float) -> None:
-    if not 0 < aversion < float("inf"):
-        raise ValueError(f"aversion must be positive and finite, got {aversion}")
-
-
-RISKS: Mapping[
-    str, type[CVaR] | type[Entropic] | type[MeanVariance] | type[MonotoneMeanVariance]
-] = {
+RISKS: Mapping[str, type[CVaR | Entropic | MeanVariance | MonotoneMeanVariance]] = {
     "cvar": CVaR,
     "entropic": Entropic,
     "mean_variance": MeanVariance,

@@ -9,9 +9,7 @@ Overrides = dict[str, object] | list[str]
 
 
 def blamed(
-    error: SpaceError,
-    overrides: Overrides,
-    attempt: Callable[[Overrides], object],
+    error: SpaceError, overrides: Overrides, attempt: Callable[[Overrides], object]
 ) -> SpaceError:
     """``error``, at the place of the last override that it depends on.
 
@@ -42,8 +40,7 @@ def blamed(
 
 
 def _problem(
-    attempt: Callable[[Overrides], object],
-    overrides: Overrides,
+    attempt: Callable[[Overrides], object], overrides: Overrides
 ) -> tuple[str, str] | None:
     try:
         attempt(overrides)

@@ -19,8 +19,7 @@ Block = TypeVar("Block", Search, Scheduler, Resources)
 
 def search(tree: Mapping[str, object], places: Places) -> Search:
     """The block ``search``."""
-    written = tree.get("search")
-    values = mapping("search", written, places)
+    values = mapping("search", tree.get("search"), places)
     return _block(Search, "search", values, places, tree)
 
 
@@ -40,9 +39,9 @@ def scheduler(tree: Mapping[str, object], places: Places, *, adaptive: bool) -> 
         return None
     if len(block) > 1:
         problem = f"{', '.join(block)}: a space has one scheduler; keep one"
-        changed = [name for name in block if places.overridden(f"scheduler.{name}")]
-        choice = (changed or list(block))[-1 if changed else 0]
-        key = f"scheduler.{choice}" if changed else "scheduler"
+        overrides = [name for name in block if places.overridden(f"scheduler.{name}")]
+        choice = overrides[-1] if overrides else next(iter(block))
+        key = f"scheduler.{choice}" if overrides else "scheduler"
         raise places.error(key, problem, write={choice: block[choice]}, target="scheduler")
     ((name, settings),) = block.items()
     key = f"scheduler.{name}"
@@ -78,9 +77,8 @@ def renamed(
     if name is None or name in entries:
         return Cure.REMOVE, None
     if name == "space.seed":
-        seeds = [
-            seed for seed in foreign_spellings.values(value) if type(seed) is int and seed >= 0
-        ]
+        numbers = foreign_spellings.values(value)
+        seeds = [seed for seed in numbers if type(seed) is int and seed >= 0]
         return ({"grid": seeds}, name) if seeds else (Cure.REMOVE, None)
     if name in ("search.num_samples", "search.algorithm"):
         return value, name
@@ -113,9 +111,8 @@ def _listed_axes(value: list[object]) -> dict[str, object]:
     for item in value:
         name = item.get("name") if isinstance(item, Mapping) else None
         if isinstance(item, Mapping) and isinstance(name, str):
-            axes[name] = foreign_spellings.suggestion(
-                {k: v for k, v in item.items() if k != "name"}
-            )
+            domain = {key: entry for key, entry in item.items() if key != "name"}
+            axes[name] = foreign_spellings.suggestion(domain)
     return {name: domain for name, domain in axes.items() if domain}
 
 
@@ -129,15 +126,12 @@ def _unknown_scheduler(name: str, block: Mapping[str, object], places: Places) -
         problem += f", which is a key of {owners[0]}"
     else:
         problem += f"; {nearest(name, SCHEDULERS)}; scheduler: null means none"
-        described = name.lower() in ("type", "name", "algorithm", "kind", "class", "_target_")
-        text = str(value).rpartition(".")[2] if described else name
+        is_label = name.lower() in ("type", "name", "algorithm", "kind", "class", "_target_")
+        text = str(value).rpartition(".")[2] if is_label else name
         kind = synonyms.choice("scheduler", text, SCHEDULERS) or "asha"
-        keys = {field.name for field in fields(SCHEDULERS[kind])} if described else set()
-        write = {
-            kind: value
-            if isinstance(value, Mapping)
-            else {k: v for k, v in block.items() if k in keys}
-        }
+        keys = {field.name for field in fields(SCHEDULERS[kind])} if is_label else set()
+        settings = {k: v for k, v in block.items() if k in keys}
+        write = {kind: value if isinstance(value, Mapping) else settings}
     return places.error(f"scheduler.{name}", problem, write=write, target="scheduler")
 
 

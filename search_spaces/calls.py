@@ -19,8 +19,8 @@ def arguments(text: str) -> tuple[list[object], dict[str, object]] | None:
             warnings.simplefilter("ignore", SyntaxWarning)
             call = ast.parse(f"f({text})", mode="eval").body
         assert isinstance(call, ast.Call)
-        named = {word.arg or "": _literal(word.value) for word in call.keywords}
-        return [_literal(node) for node in call.args], named
+        keywords = {word.arg or "": _literal(word.value) for word in call.keywords}
+        return [_literal(node) for node in call.args], keywords
     except (SyntaxError, ValueError, TypeError, AssertionError, RecursionError, MemoryError):
         return None
 

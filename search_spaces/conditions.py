@@ -47,8 +47,8 @@ def read(written: object) -> dict[str, tuple[Value, ...]]:
         return {axis: distinct(axis, values) for axis, values in written.items()}
     except ValueError as error:
         problem = error.problem if isinstance(error, FieldError) else str(error)
-        mended = {axis: choices for axis, values in written.items() if (choices := listed(values))}
-        raise FieldError(problem, write=mended or Cure.REMOVE) from None
+        cure = {axis: choices for axis, values in written.items() if (choices := listed(values))}
+        raise FieldError(problem, write=cure or Cure.REMOVE) from None
 
 
 def order(axes: Mapping[str, Domain], when: Conditions) -> tuple[str, ...]:
@@ -110,10 +110,10 @@ def _check(
         raise ConditionError(axis, problem)
     if other not in axes:
         problem = f"{show(other)} is not an axis of space; {nearest(other, axes)}"
-        near = suggestion(other, [name for name in axes if name != axis])
-        if not near:
+        closest = suggestion(other, [name for name in axes if name != axis])
+        if not closest:
             raise ConditionError(axis, problem)
-        names = {name: near if name == other else name for name in conditions}
+        names = {name: closest if name == other else name for name in conditions}
         raise ConditionError(axis, problem, {names[n]: v for n, v in conditions.items()})
     domain = axes[other]
     if not (domain.enumerable or isinstance(domain, RandInt)):

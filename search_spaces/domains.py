@@ -51,48 +51,35 @@ class Choice(_Listed):
 
 
 @dataclass(frozen=True, slots=True)
-class Uniform:
-    """Real numbers from ``low`` up to ``high``, each stretch equally likely."""
-
+class _Reals:
     low: float
     high: float
     enumerable: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        low, high = _range("uniform", self.low, self.high)
+        low, high = _range(type(self).__name__.lower(), self.low, self.high)
         object.__setattr__(self, "low", float(low))
         object.__setattr__(self, "high", float(high))
 
     def ends(self) -> tuple[object, ...]:
         """``low`` and ``high``."""
         return (self.low, self.high)
+
+
+class Uniform(_Reals):
+    """Real numbers from ``low`` up to ``high``, each stretch equally likely."""
+
+    __slots__ = ()
 
     def at(self, u: float) -> object:
         """The quantile at ``u`` in [0, 1), linear; ``high`` itself only by rounding."""
         return min(self.low + _share(u) * (self.high - self.low), self.high)
 
 
-@dataclass(frozen=True, slots=True)
-class LogUniform:
+class LogUniform(_Reals):
     """Positive numbers from ``low`` up to ``high``, each factor equally likely."""
 
-    low: float
-    high: float
-    enumerable: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        low, high = _range("loguniform", self.low, self.high)
-        if low <= 0:
-            raise FieldError(
-                f"loguniform: low must be positive, got {show(low)}",
-                "write a small positive number such as 1e-6, or use uniform",
-            )
-        object.__setattr__(self, "low", float(low))
-        object.__setattr__(self, "high", float(high))
-
-    def ends(self) -> tuple[object, ...]:
-        """``low`` and ``high``."""
-        return (self.low, self.high)
+    __slots__ = ()
 
     def at(self, u: float) -> object:
         """The quantile at ``u`` in [0, 1), linear in the logarithm."""
@@ -262,14 +249,18 @@ def _range(kind: str, low: object, high: object) -> tuple[float, float]:
             raise ValueError(f"{kind}: {name} must be finite and below 2**63, got {show(value)}")
     assert isinstance(low, int | float)
     assert isinstance(high, int | float)
-    if low == high:
-        cure = f"write {{grid: [{show(low)}]}} to hold it fixed"
-        raise FieldError(f"{kind}: low must lie below high, got {show([low, high])}", cure)
-    if low > high:
-        cure = f"write {show([high, low])}"
+    if low >= high:
+        swap, fixed = (
+            f"write {show([high, low])}",
+            f"write {{grid: [{show(low)}]}} to hold it fixed",
+        )
+        cure = fixed if low == high else swap
         raise FieldError(f"{kind}: low must lie below high, got {show([low, high])}", cure)
     if not math.isfinite(high - low):
         raise ValueError(f"{kind}: {show([low, high])} is too wide; high - low must be finite")
+    if kind == "loguniform" and low <= 0:
+        cure = "write a small positive number such as 1e-6, or use uniform"
+        raise FieldError(f"loguniform: low must be positive, got {show(low)}", cure)
     return low, high
 
 

@@ -178,13 +178,13 @@ def _from_mapping(written: Mapping[object, object]) -> Tree | None:
     for name in _LISTED:
         if name in items and (listed := values(items[name])):
             return {"choice" if name == "choice" else "grid": listed}
-    described = " ".join(str(v).lower() for v in items.values() if isinstance(v, str))
-    logarithmic = "log" in described or any("log" in k and v is True for k, v in items.items())
+    description = " ".join(str(v).lower() for v in items.values() if isinstance(v, str))
+    logarithmic = "log" in description or any("log" in k and v is True for k, v in items.items())
     low = next((scalar(items[name]) for name in _LOW if name in items), None)
     high = next((scalar(items[name]) for name in _HIGH if name in items), None)
     if low is not None and high is not None:
         whole = isinstance(low, int) and isinstance(high, int) and not logarithmic
-        if whole and not re.search("uniform|float|real|double", described.replace("int_u", "")):
+        if whole and not re.search("uniform|float|real|double", description.replace("int_u", "")):
             return _spanned("randint", low, int(high) + 1 if isinstance(high, int) else high)
         return _spanned("loguniform" if logarithmic else "uniform", low, high)
     # A list says more than a word, which may only describe it.
@@ -198,9 +198,9 @@ def _from_mapping(written: Mapping[object, object]) -> Tree | None:
 
 def _pieces(items: Mapping[str, object]) -> tuple[str, list[str]]:
     """What commas took apart: ``{grid: range(0, 5)}`` is {grid: "range(0", "5)": null} in YAML."""
-    (name, first), *others = items.items() or [("", None)]
-    texts = [k for k, v in others if v is None]
-    if isinstance(first, str | int | float) and texts and len(texts) == len(others):
+    (name, first), *remainder = items.items() or [("", None)]
+    texts = [k for k, v in remainder if v is None]
+    if isinstance(first, str | int | float) and texts and len(texts) == len(remainder):
         return name, [str(first), *texts]
     return name, []
 

@@ -130,9 +130,8 @@ def _check_axis(axis: str, block: Mapping[str, object], places: Places) -> None:
         write: object = {last: block[axis]} if free else Cure.REMOVE
         raise places.error(f"space.{axis}", problem, write=write, target=f"space.{outer}")
     if not _AXIS.fullmatch(axis):
-        problem = (
-            f"{show(axis)} is not a valid axis name; use letters, digits, _, - and single dots"
-        )
+        cure = "use letters, digits, _, - and single dots"
+        problem = f"{show(axis)} is not a valid axis name; {cure}"
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", axis.strip()).strip("_-.")
         free = bool(_AXIS.fullmatch(name)) and name not in block
         target = f"space.{name}" if free else None

@@ -81,12 +81,7 @@ class FieldError(HedgesweepError, ValueError):
     """
 
     def __init__(
-        self,
-        problem: str,
-        advice: str = "",
-        *,
-        write: object = Cure.UNKNOWN,
-        target: str = "",
+        self, problem: str, advice: str = "", *, write: object = Cure.UNKNOWN, target: str = ""
     ) -> None:
         self.problem, self.advice, self.write, self.target = problem, advice, write, target
         cure = advice
@@ -117,12 +112,7 @@ class Places:
         return f"{self.place(key)} {key}".strip()
 
     def error(
-        self,
-        key: str,
-        message: str,
-        *,
-        write: object = Cure.UNKNOWN,
-        target: str | None = None,
+        self, key: str, message: str, *, write: object = Cure.UNKNOWN, target: str | None = None
     ) -> SpaceError:
         """See :meth:`SpaceError.at`, at the place of ``key``."""
         target = key if target is None else target

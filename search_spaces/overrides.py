@@ -45,9 +45,8 @@ def listed(overrides: Overrides | None) -> dict[str, object] | list[str]:
         return [overrides]
     if isinstance(overrides, bytes) or not isinstance(overrides, Iterable | None):
         cure = 'write {"search.seed": 1} or ["search.seed=1"]'
-        raise TypeError(
-            f"overrides must be a mapping or a list of strings, got {show(overrides)}; {cure}"
-        )
+        problem = "overrides must be a mapping or a list of strings"
+        raise TypeError(f"{problem}, got {show(overrides)}; {cure}")
     return [] if overrides is None else list(overrides)
 
 
@@ -67,16 +66,16 @@ def apply(
     Raises:
         SpaceError: an override that cannot be read or has nowhere to go.
     """
-    changed = copy.deepcopy(dict(tree))
+    result = copy.deepcopy(dict(tree))
     marks = dict(places.marks)
     settings = dict(places.overrides)
     place = OVERRIDES if isinstance(overrides, Mapping) else SET
-    for key, value in _pairs(overrides, changed, marks):
-        path = _path(place, key, value, changed)
+    for key, value in _pairs(overrides, result, marks):
+        path = _path(place, key, value, result)
         if path[0] == "space" and len(path) == 3:
-            value = _axis(changed, path, value)
+            value = _axis(result, path, value)
             path = path[:2]
-        node = changed
+        node = result
         for depth, part in enumerate(path[:-1], start=1):
             child = node.get(part)
             if child is None:
@@ -94,7 +93,7 @@ def apply(
             settings.pop(mark, None)
         marks[dotted] = marks[key] = place
         settings[key] = value
-    return changed, Places(origin=places.origin, marks=marks, overrides=settings)
+    return result, Places(origin=places.origin, marks=marks, overrides=settings)
 
 
 def _pairs(
@@ -114,8 +113,8 @@ def _pairs(
             raise SpaceError(f"{SET} {problem}")
         key, equals, written = text.partition("=")
         if not equals:
-            near = suggestion(text.strip(), {*_FIXED, *marks})
-            cure = f"did you mean {near}=VALUE?" if near else "write KEY=VALUE"
+            closest = suggestion(text.strip(), {*_FIXED, *marks})
+            cure = f"did you mean {closest}=VALUE?" if closest else "write KEY=VALUE"
             raise SpaceError(f"{SET} {show(text)[1:-1]}: '=' is missing; {cure}")
         key = _checked(SET, key, written, tree)
         if not written.strip():
@@ -231,11 +230,8 @@ def _plain(key: str, value: object, *, depth: int) -> object:
                 raise _error(key, f"a key must be text, got {show(name)}")
         return {name: _plain(key, item, depth=depth + 1) for name, item in value.items()}
     cure = "; write .tolist() after it" if isinstance(value, np.ndarray) else ""
-    raise _error(
-        key,
-        "expected numbers, text, booleans, None, lists and dicts, "
-        f"got {type(value).__name__}{cure}",
-    )
+    problem = "expected numbers, text, booleans, None, lists and dicts"
+    raise _error(key, f"{problem}, got {type(value).__name__}{cure}")
 
 
 def _error(key: str, message: str) -> SpaceError:

@@ -24,6 +24,8 @@ class Judged:
         metric: column that is compared.
         mode: whether the smaller or the larger ``metric`` is better.
         max_t: most epochs of a trial; None for as many as its study trains.
+    Raises:
+        ValueError: "field: what is wrong; cure".
     """
 
     metric: str = "val_loss"
@@ -32,46 +34,47 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asha(Judged):
-    """Successive halving whose verdicts depend on the order of creation, never of arrival.
-
-    A trial at position p of its stratum, counted from 0, is judged at a rung against the first
-    max(block, p + 1 - lag) positions as soon as all of them are known there: the first block is
-    one cohort, and whoever comes later meets everybody at least ``lag`` places ahead.
+class Halving(Judged):
+    """Rungs at which one in so many trials goes on.
 
     Args:
-        metric: column that is compared.
-        mode: whether the smaller or the larger ``metric`` is better.
-        max_t: most epochs of a trial; None for as many as its study trains.
         grace_period: epochs before the first rung; the others lie at its multiples by powers of
             ``reduction_factor``.
         reduction_factor: one in ``reduction_factor`` trials passes a rung.
         stratify_by: axes within whose values trials are compared.
-        replicates: "seed" if the trials of a configuration that differ in their seeds only are
-            judged together, by their mean; None if each is judged alone.
-        block: size of the first cohort of a stratum.
-        lag: positions that a verdict does not wait for.
-    Raises:
-        ValueError: "field: what is wrong; cure".
     """
 
     grace_period: int = 1
     reduction_factor: int = 3
     stratify_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asha(Halving):
+    """Successive halving whose verdicts depend on the order of creation, never of arrival.
+
+    A trial at position p of its stratum, counted from 0, is judged at a rung against the first
+    max(block, p + 1 - lag) positions as soon as all of them are known there: the first block is
+    one cohort, and a later trial is compared with all that are at least ``lag`` places ahead.
+
+    Args:
+        replicates: "seed" if the trials of a configuration that differ in their seeds only are
+            judged together, by their mean; None if each is judged alone.
+        block: size of the first cohort of a stratum.
+        lag: positions that a verdict does not wait for.
+    """
+
     replicates: Literal["seed"] | None = None
     block: int = 27
     lag: int = 27
     kind: ClassVar[str] = "asha"
 
     def __post_init__(self) -> None:
-        _check_judged(self)
-        _check_rungs(self.grace_period, self.reduction_factor, self.max_t)
-        axes = names("stratify_by", self.stratify_by, of="axes")
-        object.__setattr__(self, "stratify_by", axes)
+        _check_halving(self)
         if self.replicates not in ("seed", None):
             problem = f"replicates: expected seed or null, got {show(self.replicates)}"
             raise FieldError(problem, write="seed")
-        if self.replicates in axes:
+        if self.replicates in self.stratify_by:
             raise FieldError(
                 f"replicates: {self.replicates!r} is also in stratify_by, which would separate "
                 "trials that are judged together",
@@ -82,30 +85,13 @@ class Asha(Judged):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StockAsha(Judged):
-    """Ray Tune's ASHA: a trial is judged against those that happened to reach the rung before it.
+class StockAsha(Halving):
+    """Ray Tune's ASHA: a trial is judged against those that reached the rung before it."""
 
-    Args:
-        metric: column that is compared.
-        mode: whether the smaller or the larger ``metric`` is better.
-        max_t: most epochs of a trial; None for as many as its study trains.
-        grace_period: epochs before the first rung.
-        reduction_factor: one in ``reduction_factor`` trials passes a rung.
-        stratify_by: axes within whose values trials are compared.
-    Raises:
-        ValueError: "field: what is wrong; cure".
-    """
-
-    grace_period: int = 1
-    reduction_factor: int = 3
-    stratify_by: tuple[str, ...] = ()
     kind: ClassVar[str] = "stock_asha"
 
     def __post_init__(self) -> None:
-        _check_judged(self)
-        _check_rungs(self.grace_period, self.reduction_factor, self.max_t)
-        axes = names("stratify_by", self.stratify_by, of="axes")
-        object.__setattr__(self, "stratify_by", axes)
+        _check_halving(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +99,8 @@ class Median(Judged):
     """Ray Tune's median rule: a trial stops where it falls behind the median of the others.
 
     Args:
-        metric: column that is compared.
-        mode: whether the smaller or the larger ``metric`` is better.
-        max_t: most epochs of a trial; None for as many as its study trains.
         grace_period: epochs before the first comparison.
         min_samples: trials that must have come as far before anybody is compared with them.
-    Raises:
-        ValueError: "field: what is wrong; cure".
     """
 
     grace_period: int = 1
@@ -137,12 +118,7 @@ class Hyperband(Judged):
     """Ray Tune's HyperBand: brackets that trade the number of trials for their length.
 
     Args:
-        metric: column that is compared.
-        mode: whether the smaller or the larger ``metric`` is better.
-        max_t: most epochs of a trial; None for as many as its study trains.
         reduction_factor: one in ``reduction_factor`` trials passes a halving.
-    Raises:
-        ValueError: "field: what is wrong; cure".
     """
 
     reduction_factor: int = 3
@@ -158,14 +134,9 @@ class Pbt(Judged):
     """Ray Tune's population based training: the worst continue from copies of the best.
 
     Args:
-        metric: column that is compared.
-        mode: whether the smaller or the larger ``metric`` is better.
-        max_t: most epochs of a trial; None for as many as its study trains.
         axes: numeric axes that a copy may change.
         perturbation_interval: epochs between exchanges.
         quantile: share of the population that is replaced, and copied, in (0, 0.5].
-    Raises:
-        ValueError: "field: what is wrong; cure".
     """
 
     axes: tuple[str, ...]
@@ -179,9 +150,8 @@ class Pbt(Judged):
         if not axes:
             raise FieldError("axes: [] is empty", "name axes that a copy may change, such as [lr]")
         if "seed" in axes:
-            others = [axis for axis in axes if axis != "seed"]
             problem = "axes: 'seed' names random streams and cannot change"
-            raise FieldError(problem, write=others or ["lr"])
+            raise FieldError(problem, write=[a for a in axes if a != "seed"] or ["lr"])
         object.__setattr__(self, "axes", axes)
         whole("perturbation_interval", self.perturbation_interval, at_least=1)
         if not 0 < number("quantile", self.quantile) <= 0.5:
@@ -199,9 +169,11 @@ def _check_judged(rule: Judged) -> None:
     whole("max_t", rule.max_t, at_least=1, or_null=True)
 
 
-def _check_rungs(grace_period: int, reduction_factor: int, max_t: int | None) -> None:
-    _check_grace(grace_period, max_t)
-    whole("reduction_factor", reduction_factor, at_least=2)
+def _check_halving(rule: Halving) -> None:
+    _check_judged(rule)
+    _check_grace(rule.grace_period, rule.max_t)
+    whole("reduction_factor", rule.reduction_factor, at_least=2)
+    object.__setattr__(rule, "stratify_by", names("stratify_by", rule.stratify_by, of="axes"))
 
 
 def _check_grace(grace_period: int, max_t: int | None) -> None:

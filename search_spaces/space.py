@@ -156,13 +156,11 @@ class SearchSpace:
         seeds = self.space.get("seed")
         trained = "every proposal is trained at every seed"
         if seeds is not None and not isinstance(seeds, Grid):
-            raise self.places.error(
-                "space.seed", f"must be a grid: {trained}", write={"grid": [0, 1, 2]}
-            )
+            problem = f"must be a grid: {trained}"
+            raise self.places.error("space.seed", problem, write={"grid": [0, 1, 2]})
         if "seed" in self.when:
-            raise self.places.error(
-                "space.seed.when", f"must be absent: {trained}", write=Cure.REMOVE
-            )
+            problem = f"must be absent: {trained}"
+            raise self.places.error("space.seed.when", problem, write=Cure.REMOVE)
         if set(self.space) == {"seed"}:
             problem = "no axis besides the seed to propose values for; add one"
             raise self.places.error("space", problem, write=EXAMPLE["lr"], target="space.lr")
@@ -197,11 +195,11 @@ class SearchSpace:
         setting = getattr(scheduler, name)
         if isinstance(setting, str):
             return []
-        near = synonyms.choice("", axis, [a for a in self.space if a not in self.when])
-        fits = axis not in self.space and near is not None and near not in setting
-        if fits and near and name == "axes":
-            fits = near != "seed" and self._is_numeric(near)
-        return [near if a == axis and near else a for a in setting if a != axis or fits]
+        closest = synonyms.choice("", axis, [a for a in self.space if a not in self.when])
+        fits = axis not in self.space and closest is not None and closest not in setting
+        if fits and closest and name == "axes":
+            fits = closest != "seed" and self._is_numeric(closest)
+        return [closest if a == axis and closest else a for a in setting if a != axis or fits]
 
     def _check_waiting(self, scheduler: Scheduler) -> None:
         """Refuses rules under which a proposal waits for others that wait for it."""
@@ -221,9 +219,8 @@ class SearchSpace:
         most, why = (1, "") if scheduler.stratify_by else (delay, f" (search.delay is {delay})")
         if scheduler.block > most:
             problem = f"a proposal of {algorithm} would wait for a block that is never filled, got"
-            raise self.places.error(
-                f"{block}.block", f"{problem} {scheduler.block}{why}", write=most
-            )
+            problem += f" {scheduler.block}{why}"
+            raise self.places.error(f"{block}.block", problem, write=most)
 
 
 def frozen(value: object) -> Any:

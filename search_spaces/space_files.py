@@ -52,7 +52,7 @@ def read(space: str | os.PathLike[str]) -> tuple[Path, str]:
 
 
 def _bytes(path: Path) -> bytes:
-    # Without O_NONBLOCK a FIFO would keep whoever opens it until somebody writes.
+    # Without O_NONBLOCK, opening a FIFO would block until it has a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         mode = os.fstat(descriptor).st_mode
@@ -66,9 +66,8 @@ def _bytes(path: Path) -> bytes:
     finally:
         os.close(descriptor)
     if len(data) > MOST_BYTES:
-        raise SpaceError(
-            f"{path}: is larger than {MOST_BYTES:,} bytes; a space is a few kilobytes"
-        )
+        limit = f"{MOST_BYTES:,} bytes"
+        raise SpaceError(f"{path}: is larger than {limit}; a space is a few kilobytes")
     return data
 
 
@@ -78,6 +77,6 @@ def _shipped_path(path: Path) -> Path:
         if name in names:
             return _SHIPPED / name
     stems = {name.removesuffix(".yaml"): name for name in names}
-    near = suggestion(path.name, names) or stems.get(suggestion(path.name, stems) or "")
-    hint = f"; did you mean {near!r}?" if near else ""
+    closest = suggestion(path.name, names) or stems.get(suggestion(path.name, stems) or "")
+    hint = f"; did you mean {closest!r}?" if closest else ""
     raise SpaceError(f"no such file {path}; shipped spaces: {', '.join(names) or 'none'}{hint}")

@@ -113,17 +113,14 @@ class _Reader:
             if depth > MOST_LEVELS:
                 raise self._error(line, self._key, f"nested deeper than {MOST_LEVELS} levels")
             if documents > 1:
-                raise self._error(
-                    line, self._key, "a second document begins; keep one document per file"
-                )
+                message = "a second document begins; keep one document per file"
+                raise self._error(line, self._key, message)
             if values > MOST_VALUES:
                 cure = "write fewer, or draw them from a range"
                 raise self._error(line, self._key, f"more than {MOST_VALUES} values; {cure}")
             if isinstance(event, yaml.ScalarEvent) and len(event.value) > MOST_CHARACTERS:
-                message = (
-                    f"a value of {len(event.value):,} characters, at most {MOST_CHARACTERS:,}"
-                )
-                raise self._error(line, self._key, f"{message}; write it shorter")
+                size = f"{len(event.value):,} characters, at most {MOST_CHARACTERS:,}"
+                raise self._error(line, self._key, f"a value of {size}; write it shorter")
 
     def _value(self, node: yaml.Node, path: tuple[str, ...]) -> object:
         line = node.start_mark.line + 1
@@ -163,9 +160,8 @@ class _Reader:
     def _name(self, node: yaml.Node, path: tuple[str, ...]) -> str:
         line = node.start_mark.line + 1
         if not isinstance(node, yaml.ScalarNode):
-            raise self._error(
-                line, path, "a key must be text, got a list or mapping; write a name"
-            )
+            problem = "a key must be text, got a list or mapping; write a name"
+            raise self._error(line, path, problem)
         if node.style is None and node.value == "<<":
             cure = "write the keys out, or alias the whole mapping"
             raise self._error(line, path, f"merge keys (<<) are not supported; {cure}")
@@ -186,10 +182,10 @@ class _Reader:
         plain = isinstance(node, yaml.ScalarNode) and node.style is None
         if node.tag != CoreLoader("").resolve(type(node), node.value, (plain, not plain)):
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-            cure = "remove it and write the value plainly"
-            raise self._error(
-                node.start_mark.line + 1, path, f"tag {show(tag)[1:-1]} is not supported; {cure}"
+            problem = (
+                f"tag {show(tag)[1:-1]} is not supported; remove it and write the value plainly"
             )
+            raise self._error(node.start_mark.line + 1, path, problem)
 
     def _scalar(self, node: yaml.ScalarNode, path: tuple[str, ...]) -> object:
         if node.style is None:

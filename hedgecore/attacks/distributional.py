@@ -29,8 +29,9 @@ def wpgd(
         value, slope = gradient(loss, current)
         best.see(current, value)
         size = _REACH * ball.epsilon / effort.steps
-        moved = tuple(p + size * d for p, d in zip(current, steepest(slope, ball)[0], strict=True))
-        current = ball.project(moved, around=true)
+        moves, _ = steepest(slope, ball)
+        candidate = tuple(p + size * move for p, move in zip(current, moves, strict=True))
+        current = ball.project(candidate, around=true)
     return best.of(loss, current)
 
 

@@ -1,8 +1,7 @@
 """Attacks that have a budget for every path: FGSM, PGD, and noise as their control.
 
-An attack sees a loss and points, never a network. It returns a candidate; whoever calls it
-projects that on the ball once more and evaluates there, so that no defect in an attack can exceed
-the budget.
+An attack sees a loss and points, never a network. It returns a candidate; the caller projects that
+on the ball once more and evaluates there, so that no defect in an attack can exceed the budget.
 Sources: Goodfellow et al. (2015) for FGSM, Madry et al. (2018) for PGD.
 """
 
@@ -12,7 +11,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Generator, Tensor
 
 from hedgecore.attacks.balls import Ball, Box, Points
 
@@ -44,15 +43,13 @@ class Attack(Protocol[B]):
     """The common signature of attacks."""
 
     def __call__(
-        self, loss: Loss, true: Points, ball: B, *, effort: Effort, generator: torch.Generator
+        self, loss: Loss, true: Points, ball: B, *, effort: Effort, generator: Generator
     ) -> Points:
         """Points in ``ball`` around ``true`` at which ``loss`` is high."""
         ...
 
 
-def fgsm(
-    loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: torch.Generator
-) -> Points:
+def fgsm(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Generator) -> Points:
     """One step of full size along the sign of the gradient.
 
     ``effort`` and ``generator`` are unused.
@@ -60,9 +57,7 @@ def fgsm(
     return _step(true, gradient(loss, true)[1], ball, 1.0, around=true)
 
 
-def noise(
-    loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: torch.Generator
-) -> Points:
+def noise(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Generator) -> Points:
     """A corner of the box drawn at random: as far away as an attack goes, in no direction.
 
     ``loss`` and ``effort`` are unused.
@@ -70,9 +65,7 @@ def noise(
     return _step(true, tuple(_uniform(p, generator) for p in true), ball, 1.0, around=true)
 
 
-def pgd(
-    loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: torch.Generator
-) -> Points:
+def pgd(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Generator) -> Points:
     """Projected steps of 2.5 / steps times the radius, from random starts.
 
     Verified, every path keeps the best point it came by, the true one among them: its loss never
@@ -97,7 +90,7 @@ def pgd(
 def gradient(loss: Loss, points: Points) -> tuple[Float[Tensor, " paths"], Points]:
     """Loss of every path and its gradient in ``points``; no parameter's gradient is touched."""
     leaves = tuple(p.detach().requires_grad_() for p in points)
-    with torch.enable_grad():  # whoever tests a hedge has no need of gradients, but we have
+    with torch.enable_grad():  # a test disables gradients, which an attack needs
         value = loss(*leaves)
         slope = torch.autograd.grad(value.sum(), leaves, materialize_grads=True)
     return value.detach(), slope
@@ -127,13 +120,13 @@ class _Best:
 
 
 def _step(points: Points, direction: Points, ball: Box, size: float, *, around: Points) -> Points:
-    moved = tuple(
+    candidate = tuple(
         p + size * radius * d.sign()
         for p, d, radius in zip(points, direction, ball.radii, strict=True)
     )
-    return ball.project(moved, around=around)
+    return ball.project(candidate, around=around)
 
 
-def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
+def _uniform(like: Tensor, generator: Generator) -> Tensor:
     """Draws from (-1, 1); on the CPU, so that every device sees the same."""
     return 2 * torch.rand(like.shape, generator=generator, dtype=like.dtype).to(like.device) - 1

@@ -26,12 +26,8 @@ def pre_authentication(content: bytes) -> bytes:
 
     Source: DSSE protocol 1.0.0, section "Signature Definition".
     """
-    return b"DSSEv1 %d %b %d %b" % (
-        len(PAYLOAD_TYPE),
-        PAYLOAD_TYPE.encode(),
-        len(content),
-        content,
-    )
+    kind = PAYLOAD_TYPE.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(content), content)
 
 
 def sign(content: bytes, key: Ed25519PrivateKey) -> bytes:
@@ -42,10 +38,6 @@ def sign(content: bytes, key: Ed25519PrivateKey) -> bytes:
 def signer(content: bytes, envelope: bytes, pinned: Iterable[Ed25519PublicKey]) -> str:
     """Id of that of the ``pinned`` keys which signed ``content``.
 
-    Args:
-        content: the manifest, as its file has it.
-        envelope: likewise.
-        pinned: the only keys that are trusted.
     Raises:
         BundleError: none of them signed it.
     """

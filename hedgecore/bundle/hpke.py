@@ -1,6 +1,6 @@
 """A model for one reader only: HPKE (RFC 9180) to an X25519 key.
 
-It hides the model and proves nothing: whoever has the public key can encrypt. What a bundle is
+It hides the model and proves nothing: the public key is enough to encrypt. What a bundle is
 worth is decided by its signature, before anything is decrypted.
 """
 
@@ -20,7 +20,7 @@ def encrypt(plaintext: bytes, recipient: X25519PublicKey, *, info: str) -> bytes
     """``plaintext`` for ``recipient``, 48 bytes longer and different on every call.
 
     Raises:
-        BundleError: the key is one of the few that everybody can decrypt for.
+        BundleError: the key has low order, so that anyone can decrypt.
     """
     try:
         return _SUITE.encrypt(plaintext, recipient, info=info.encode())

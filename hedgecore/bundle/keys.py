@@ -31,13 +31,12 @@ def key_id(key: Ed25519PublicKey | X25519PublicKey) -> str:
 
     What ``openssl pkey -pubin -in public.pem -outform DER | sha256sum`` prints.
     """
-    return hashlib.sha256(
-        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    ).hexdigest()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
 
 
 def public_pem(key: Ed25519PublicKey | X25519PublicKey) -> bytes:
-    """The public ``key`` as PEM, for everybody."""
+    """The public ``key`` as PEM."""
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 

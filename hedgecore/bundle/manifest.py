@@ -147,7 +147,8 @@ class Manifest:
         Raises:
             BundleError: ``sizes`` or ``facts`` hold more than integers and text; see ``spelled``.
         """
-        return dumps(_present(asdict(self)))
+        # Canonical JSON has no null.
+        return dumps({name: value for name, value in asdict(self).items() if value is not None})
 
     @property
     def sha256(self) -> str:
@@ -171,11 +172,6 @@ class Accepted:
     def of(cls, manifest: Manifest) -> "Accepted":
         """``manifest`` as the last one."""
         return cls(version=manifest.version, manifest_sha256=manifest.sha256)
-
-
-def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """``fields`` without those that are None, which canonical JSON cannot write."""
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _check_sha256(name: str, value: str) -> None:

@@ -1,11 +1,11 @@
-"""Bundles from beginning to end: sealed by one key, trusted by those who pinned it.
+"""Bundles: sealed with one private key, opened with its pinned public key.
 
 seal(Path("bundle"), tensors, key=key, name="desk", architecture="mlp", sizes={"widths": [8, 1]},
      architectures=KNOWN, facts={"seed": 0})
 tensors = unseal(Path("bundle"), pinned=[key.public_key()], architectures=KNOWN).tensors
 
 An architecture is known to both sides as a function of its sizes that gives the type and shape of
-every tensor. Whoever has public material only can seal nothing.
+every tensor. Public material alone can seal nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -80,7 +80,7 @@ def seal(
         architectures: those that readers know.
         facts: plain data; what is neither integer nor text is written as text.
         parent: the version that this one replaces.
-        recipient: the only reader of the model; None for everybody.
+        recipient: key of the only reader of the model; None for a model in the clear.
     Raises:
         BundleError: the model is not of the architecture or not finite, the parent is of another
             line, or ``folder`` cannot be written.
@@ -92,17 +92,17 @@ def seal(
         )
     model = pack(tensors)
     signer = key_id(key.public_key())
-    stored, encryption = File.of(MODEL, model), None
+    file, encryption = File.of(MODEL, model), None
     if recipient is not None:
-        encryption = Encryption(recipient=key_id(recipient), plaintext=stored)
+        encryption = Encryption(recipient=key_id(recipient), plaintext=file)
         model = encrypt(model, recipient, info=_info(signer))
-        stored = File.of(ENCRYPTED_MODEL, model)
+        file = File.of(ENCRYPTED_MODEL, model)
     manifest = Manifest(
         name=name,
         version=1 if parent is None else parent.version + 1,
         parent=None if parent is None else parent.sha256,
         key_id=signer,
-        files=(stored,),
+        files=(file,),
         encryption=encryption,
         architecture=architecture,
         sizes=spelled(sizes),
@@ -112,7 +112,7 @@ def seal(
     content = manifest.content
     if len(content) > LIMIT:
         raise BundleError(f"the manifest has {len(content)} bytes, at most {LIMIT}; shorten facts")
-    write(folder, {MANIFEST: content, ENVELOPE: dsse.sign(content, key), stored.path: model})
+    write(folder, {MANIFEST: content, ENVELOPE: dsse.sign(content, key), file.path: model})
     return manifest
 
 
@@ -127,17 +127,12 @@ def verify(
 
     Of an encrypted model the ciphertext is held to its hash, and nothing behind it is looked at.
 
-    Args:
-        folder: the bundle.
-        pinned: as in :func:`unseal`.
-        architectures: likewise.
-        accepted: likewise.
     Raises:
         BundleError: the bundle is not to be trusted.
     """
-    manifest, stored = _authentic(folder, pinned)
+    manifest, content = _authentic(folder, pinned)
     if manifest.encryption is None:
-        _examined(stored, manifest, architectures)
+        _examined(content, manifest, architectures)
     _not_older(manifest, accepted or {})
     return manifest
 
@@ -165,8 +160,8 @@ def unseal(
     Raises:
         BundleError: the bundle is not to be trusted, or not to be decrypted.
     """
-    manifest, stored = _authentic(folder, pinned)
-    model = stored if manifest.encryption is None else _decrypted(stored, manifest, recipient)
+    manifest, content = _authentic(folder, pinned)
+    model = content if manifest.encryption is None else _decrypted(content, manifest, recipient)
     tensors = _examined(model, manifest, architectures)
     _not_older(manifest, accepted or {})
     return Bundle(manifest=manifest, model=model, tensors=tensors)
@@ -192,26 +187,26 @@ def _authentic(folder: Path, pinned: Iterable[Ed25519PublicKey]) -> tuple[Manife
                 f"{MANIFEST} names key {manifest.key_id[:8]}, but {signer[:8]} signed it; "
                 "seal the model again"
             )
-        named, entries = {MANIFEST, ENVELOPE, manifest.file.path}, files.names()
-        for name in sorted(named ^ entries):
-            fault = "is missing" if name in named else "is not in the manifest"
+        names, entries = {MANIFEST, ENVELOPE, manifest.file.path}, files.names()
+        for name in sorted(names ^ entries):
+            fault = "is missing" if name in names else "is not in the manifest"
             raise BundleError(f"{folder}/{name} {fault}; get the bundle again")
-        stored = files.read(manifest.file.path, limit=manifest.file.size)
-    if not manifest.file.holds(stored):
+        model = files.read(manifest.file.path, limit=manifest.file.size)
+    if not manifest.file.holds(model):
         raise BundleError(
             f"{folder}/{manifest.file.path} is not the file that was signed; get the bundle again"
         )
-    return manifest, stored
+    return manifest, model
 
 
-def _decrypted(stored: bytes, manifest: Manifest, recipient: X25519PrivateKey | None) -> bytes:
+def _decrypted(ciphertext: bytes, manifest: Manifest, recipient: X25519PrivateKey | None) -> bytes:
     encryption = manifest.encryption
     assert encryption is not None, "only an encrypted model is decrypted"
     if recipient is None or key_id(recipient.public_key()) != encryption.recipient:
         raise BundleError(
             f"the model is encrypted for key {encryption.recipient[:8]}; give that private key"
         )
-    model = decrypt(stored, recipient, info=_info(manifest.key_id))
+    model = decrypt(ciphertext, recipient, info=_info(manifest.key_id))
     if not encryption.plaintext.holds(model):
         raise undecryptable()
     return model
@@ -241,5 +236,5 @@ def _not_older(manifest: Manifest, accepted: Mapping[str, Accepted]) -> None:
 
 
 def _info(signer: str) -> str:
-    """Binds a ciphertext to this format and to who signs it."""
+    """HPKE info, which binds a ciphertext to this format and its signer."""
     return f"{SCHEMA} {signer}"

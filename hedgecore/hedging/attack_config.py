@@ -50,9 +50,7 @@ class AttackConfig:
         lookup(THREATS, self.name, kind="attack")
         PathBall(epsilon=self.epsilon, variance_scale=self.variance_scale)
         WassersteinBall(epsilon=self.epsilon, order=self.order)
-        for name, least in (("steps", 1), ("restarts", 1), ("warmup", 0), ("ramp", 0)):
-            at_least(name, getattr(self, name), least=least)
-        at_least("clean_weight", self.clean_weight)
+        at_least(self, steps=1, restarts=1, warmup=0, ramp=0, clean_weight=0)
         if not 0 <= self.validation_weight <= 1:
             raise ValueError(f"validation_weight must lie in [0, 1], got {self.validation_weight}")
 
@@ -121,14 +119,10 @@ class EvaluationConfig:
     interpreted_paths: int = 1024
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("restarts", 1), ("shift_markets", 1)):
-            at_least(name, getattr(self, name), least=least)
+        at_least(self, steps=1, restarts=1, attacked_paths=100, interpreted_paths=0)
+        at_least(self, shift_markets=1, shift_paths=100)
         if self.tail not in TAILS:
             raise ValueError(f"tail must be one of {', '.join(map(str, TAILS))}, got {self.tail}")
-        at_least("interpreted_paths", self.interpreted_paths)
-        at_least("shift_paths", self.shift_paths, least=100)
-        if self.attacked_paths is not None:
-            at_least("attacked_paths", self.attacked_paths, least=100)
         if not 0 <= self.shift < 1:
             raise ValueError(f"shift must lie in [0, 1), got {self.shift}; it is a share")
         for name in self.regimes:
@@ -144,9 +138,10 @@ class EvaluationConfig:
     def attacks(self) -> Mapping[str, AttackConfig]:
         """The attacks on the ticket itself, by the part of their column after the @."""
         return {
-            f"{name}:{epsilon:g}": self._at(name, epsilon)
-            for name in (f.name for f in fields(self) if f.name in THREATS)
-            for epsilon in getattr(self, name)
+            f"{field.name}:{epsilon:g}": self._at(field.name, epsilon)
+            for field in fields(self)
+            if field.name in THREATS
+            for epsilon in getattr(self, field.name)
         }
 
     @property

@@ -9,7 +9,7 @@ from torch import Tensor
 from hedgecore.hedging.pnl import Outcome, settle
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.paths import MarketPaths
-from hedgecore.market.payoffs import EuropeanCall
+from hedgecore.market.payoffs import call
 from hedgecore.market.pricing import bs_delta, heston_delta, heston_greeks_on_paths
 from hedgecore.registry import lookup
 
@@ -19,8 +19,7 @@ Positions = Float[Tensor, "paths steps"]
 def hedge(name: str, study: TicketStudy, paths: MarketPaths) -> Outcome:
     """P&L, cost and turnover of the baseline ``name`` on ``paths``."""
     position = lookup(BASELINES, name, kind="baseline")(study, paths)
-    strike = study.option.strike
-    payoff = EuropeanCall(strike).payoff(paths.spot)
+    payoff = call(paths.spot[:, -1], study.option.strike)
     return settle(position, paths.spot, payoff, cost=study.cost, market=study.market)
 
 
@@ -59,8 +58,7 @@ def minimum_variance(study: TicketStudy, paths: MarketPaths) -> Positions:
 
 
 def _greeks(study: TicketStudy, paths: MarketPaths) -> tuple[Tensor, Tensor]:
-    greeks = heston_greeks_on_paths(study.market.heston, paths, strike=study.option.strike)
-    return greeks[0].to(paths.spot.dtype), greeks[1].to(paths.spot.dtype)
+    return heston_greeks_on_paths(study.market.heston, paths, strike=study.option.strike)
 
 
 def _black_scholes(study: TicketStudy, paths: MarketPaths, variance: Tensor) -> Positions:

@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
-from hedgecore.columns import Column, Columns, Family
+from hedgecore.columns import Better, Column, Columns, Family
 
 _CURRENCY = "currency per option (S0 = 100)"
 _TAILS = (("05", "5 %"), ("01", "1 %"), ("50", "50 %"))
 
 
+def _money(name: str, better: Better | None, meaning: str) -> Column:
+    return Column(name, float, _CURRENCY, better, meaning)
+
+
 def _cvar(tail: str, share: str, split: str) -> Column:
     meaning = f"mean {split} P&L of the worst {share} of paths"
-    return Column(f"cvar_{tail}", float, _CURRENCY, "higher", meaning)
+    return _money(f"cvar_{tail}", "higher", meaning)
 
 
 def _dense(column: Column) -> Column:
@@ -20,20 +24,17 @@ def _dense(column: Column) -> Column:
 
 _CVARS = tuple(_cvar(tail, share, "test") for tail, share in _TAILS)
 TEST = (
-    Column("pnl_mean", float, _CURRENCY, "higher", "mean test P&L"),
-    Column("pnl_std", float, _CURRENCY, "lower", "standard deviation of test P&L"),
-    Column("pnl_min", float, _CURRENCY, "higher", "worst test P&L"),
-    Column("pnl_max", float, _CURRENCY, None, "best test P&L"),
-    Column("pnl_median", float, _CURRENCY, "higher", "median test P&L"),
+    _money("pnl_mean", "higher", "mean test P&L"),
+    _money("pnl_std", "lower", "standard deviation of test P&L"),
+    _money("pnl_min", "higher", "worst test P&L"),
+    _money("pnl_max", None, "best test P&L"),
+    _money("pnl_median", "higher", "median test P&L"),
     Column("pnl_skewness", float, "1", None, "skewness (third standardised moment) of test P&L"),
     Column("pnl_kurtosis", float, "1", None, "excess kurtosis of test P&L (0 for a normal)"),
-    Column("var_05", float, _CURRENCY, "higher", "5 % quantile of test P&L"),
-    Column("var_01", float, _CURRENCY, "higher", "1 % quantile of test P&L"),
+    _money("var_05", "higher", "5 % quantile of test P&L"),
+    _money("var_01", "higher", "1 % quantile of test P&L"),
     *_CVARS,
-    *(
-        Column(f"{c.name}_se", float, _CURRENCY, "lower", f"standard error of {c.name}")
-        for c in _CVARS
-    ),
+    *(_money(f"{c.name}_se", "lower", f"standard error of {c.name}") for c in _CVARS),
     Column(
         "sharpe_ratio", float, "1", "higher",
         "mean over standard deviation of test P&L plus price; not to select on",
@@ -46,14 +47,12 @@ TEST = (
         "turnover", float, "shares per option", "lower",
         "mean number of shares traded on a test path, first trade and unwind included",
     ),
-    Column("cost_paid", float, _CURRENCY, "lower", "mean transaction cost of a test path"),
+    _money("cost_paid", "lower", "mean transaction cost of a test path"),
     Column(
         "hedge_effectiveness", float, "1", "higher",
         "1 - Var(hedged P&L) / Var(unhedged P&L) on test paths",
     ),
-    Column(
-        "hedging_error_rmse", float, _CURRENCY, "lower", "root mean square of test P&L plus price"
-    ),
+    _money("hedging_error_rmse", "lower", "root mean square of test P&L plus price"),
 )  # fmt: skip
 """Metrics of a hedge on the test paths: those that ``hedgecore.metrics.pnl_metrics`` computes."""
 
@@ -63,10 +62,11 @@ _EPOCHS_TO_95PCT = Column(
     "first of 5 epochs in a row with a clean validation risk within 5 % of the dense network's, "
     "or null",
 )  # fmt: skip
-_DIFFERENCE = Column(
-    "cvar_05_minus_dense", float, _CURRENCY, "higher",
+_DIFFERENCE = _money(
+    "cvar_05_minus_dense",
+    "higher",
     "cvar_05 less that of the seed's dense network, on the same paths",
-)  # fmt: skip
+)
 
 _ATTACKED = tuple(
     replace(_cvar(tail, share, split), name=f"{prefix}attacked_cvar_{tail}")
@@ -90,8 +90,7 @@ _ELSEWHERE = tuple(
 
 
 def _also_dense(columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    dense = (_dense(column) for column in columns if not column.name.startswith("val_"))
-    return (*columns, *dense)
+    return (*columns, *(_dense(c) for c in columns if not c.name.startswith("val_")))
 
 
 COLUMNS = Columns(
@@ -104,24 +103,19 @@ COLUMNS = Columns(
         Column("config/seed", int, "", None, "seed of the study: data, theta_0 and batches"),
     ),
     losses=(
-        Column("train_loss", float, _CURRENCY, "lower", "training risk"),
-        Column(
-            "val_loss", float, _CURRENCY, "lower",
-            "pooled validation risk by which the best epoch is chosen",
-        ),
+        _money("train_loss", "lower", "training risk"),
+        _money("val_loss", "lower", "pooled validation risk by which the best epoch is chosen"),
     ),
     training=(
-        Column(
-            "val_clean_loss", float, _CURRENCY, "lower", "pooled validation risk on clean paths"
-        ),
-        Column(
-            "val_attacked_loss", float, _CURRENCY, "lower",
+        _money("val_clean_loss", "lower", "pooled validation risk on clean paths"),
+        _money(
+            "val_attacked_loss", "lower",
             "pooled validation risk under the attack of training; null where it plays no part",
         ),
         replace(_cvar("05", "5 %", "validation"), name="val_cvar_05"),
-        Column("val_pnl_mean", float, _CURRENCY, "higher", "mean validation P&L"),
-        Column("val_pnl_std", float, _CURRENCY, "lower", "standard deviation of validation P&L"),
-        Column("y", float, _CURRENCY, None, "inner scalar of the risk measure (the VaR level)"),
+        _money("val_pnl_mean", "higher", "mean validation P&L"),
+        _money("val_pnl_std", "lower", "standard deviation of validation P&L"),
+        _money("y", None, "inner scalar of the risk measure (the VaR level)"),
         Column("lr", float, "", None, "learning rate in this epoch"),
         Column("grad_norm", float, "", None, "norm of the gradient"),
     ),
@@ -160,9 +154,8 @@ COLUMNS = Columns(
             better="lower",
             meaning="standard error of cvar_05_minus_dense, paired by path",
         ),
-        Column(
-            "dense_val_loss", float, _CURRENCY, "lower",
-            "least pooled validation risk of the seed's dense network",
+        _money(
+            "dense_val_loss", "lower", "least pooled validation risk of the seed's dense network"
         ),
         replace(
             _EPOCHS_TO_95PCT,

@@ -1,10 +1,10 @@
 """Configuration of a ticket study: a dataclass per concern, nested like ``study:`` in YAML."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Literal
 
-from hedgecore.config import at_least
+from hedgecore.config import at_least, positive
 from hedgecore.market.heston import SCHEMES, HestonParams
 from hedgecore.pruning.allocation import SCOPES, keep_count
 from hedgecore.pruning.criteria import CRITERIA
@@ -39,26 +39,13 @@ class MarketConfig:
     def __post_init__(self) -> None:
         self.heston  # noqa: B018 (checks the parameters)
         lookup(SCHEMES, self.scheme, kind="scheme")
-        at_least("maturity", self.maturity, strict=True)
-        at_least("steps", self.steps, least=1)
-        if self.substeps is not None:
-            at_least("substeps", self.substeps, least=1)
-        for name in ("train_paths", "val_paths", "test_paths"):
-            at_least(name, getattr(self, name), least=100)
+        positive(self, "maturity")
+        at_least(self, steps=1, substeps=1, train_paths=100, val_paths=100, test_paths=100)
 
     @property
     def heston(self) -> HestonParams:
         """The model without its discretisation."""
-        return HestonParams(
-            spot=self.spot,
-            v0=self.v0,
-            kappa=self.kappa,
-            v_bar=self.v_bar,
-            xi=self.xi,
-            rho=self.rho,
-            rate=self.rate,
-            dividend=self.dividend,
-        )
+        return HestonParams(**{f.name: getattr(self, f.name) for f in fields(HestonParams)})
 
     @property
     def dt(self) -> float:
@@ -73,7 +60,7 @@ class OptionConfig:
     strike: float = 100.0
 
     def __post_init__(self) -> None:
-        at_least("strike", self.strike, strict=True)
+        positive(self, "strike")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +80,7 @@ class CostConfig:
     financing: bool = False
 
     def __post_init__(self) -> None:
-        at_least("proportional", self.proportional)
+        at_least(self, proportional=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +121,7 @@ class RiskConfig:
 
     def __post_init__(self) -> None:
         self.measure  # noqa: B018 (checks the parameters)
-        at_least("y_lr", self.y_lr, strict=True)
+        positive(self, "y_lr")
 
     @property
     def measure(self) -> Risk:
@@ -150,9 +137,8 @@ class DenseConfig:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        at_least("lr", self.lr, strict=True)
-        if self.epochs is not None:
-            at_least("epochs", self.epochs, least=1)
+        positive(self, "lr")
+        at_least(self, epochs=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +185,7 @@ class PruningConfig:
             raise ValueError(unknown(self.ticket, KINDS, kind="ticket"))
         lookup(CRITERIA, self.criterion, kind="criterion")
         lookup(SCOPES, self.scope, kind="scope")
-        at_least("rounds", self.rounds, least=1)
-        at_least("rewind_step", self.rewind_step)
-        at_least("min_kept", self.min_kept)
+        at_least(self, rounds=1, rewind_step=0, min_kept=0)
 
     @property
     def scored_by(self) -> str:

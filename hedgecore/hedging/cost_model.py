@@ -49,21 +49,21 @@ def epoch_work(study: TicketStudy) -> float:
     """Multiply-adds of one epoch: training paths forward and backward, validation forward only."""
     market, attack = study.market, study.attack
     terms = 1 + (attack.epsilon > 0 and attack.clean_weight > 0)
-    trained = market.train_paths * 3 * (terms + _passes(attack))
+    train_work = market.train_paths * 3 * (terms + _passes(attack))
     selecting = attack.epsilon > 0 and attack.validation_weight > 0
-    validated = market.val_paths * (1 + selecting * (3 * _passes(attack) + 1))
-    return _step_work(study) * (trained + validated)
+    val_work = market.val_paths * (1 + selecting * (3 * _passes(attack) + 1))
+    return _step_work(study) * (train_work + val_work)
 
 
 def test_work(study: TicketStudy) -> float:
     """Multiply-adds of the tests of one network: clean, under every attack, in every market."""
     market, evaluation = study.market, study.evaluation
-    attacked = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
+    attack_paths = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
     attacks = sum(3 * _passes(attack) + 1 for attack in evaluation.attacks.values())
     attacks += len(evaluation.transfer)
     shifted = evaluation.shift_markets * evaluation.shift_paths if evaluation.shift else 0
-    whole = market.test_paths * (1 + len(evaluation.regimes))
-    return _step_work(study) * (whole + attacked * attacks + shifted)
+    clean = market.test_paths * (1 + len(evaluation.regimes))
+    return _step_work(study) * (clean + attack_paths * attacks + shifted)
 
 
 def stored_bytes(study: TicketStudy) -> int:
@@ -93,22 +93,12 @@ def reduced(keys: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:
         )
     if test_work(keys[0]) > most:
         market = replace(market, test_paths=min(market.test_paths, CHUNK))
-        attacked = min(evaluation.attacked_paths or CHUNK, CHUNK)
+        attack_paths = min(evaluation.attacked_paths or CHUNK, CHUNK)
         evaluation = replace(
-            evaluation, steps=min(evaluation.steps, 2), restarts=1, attacked_paths=attacked
+            evaluation, steps=min(evaluation.steps, 2), restarts=1, attacked_paths=attack_paths
         )
     dense = DenseConfig(epochs=1)
     return [replace(key, market=market, evaluation=evaluation, dense=dense) for key in keys]
-
-
-def trained(study: TicketStudy) -> list[TicketStudy]:
-    """The clean network of a base; to it a network under attack is added."""
-    return [study.shared_study()]
-
-
-def drawn_epochs(study: TicketStudy) -> int:
-    """Epochs that an iterative schedule trains before a ticket is drawn."""
-    return study.pruning.trained_rounds * study.shared_study().training.epochs
 
 
 def _passes(attack: AttackConfig) -> int:
@@ -131,7 +121,9 @@ COST = Cost(
     setup_work=path_bytes,  # markets are simulated path by path
     data_bytes=path_bytes,
     stored_bytes=stored_bytes,
-    trained=trained,
-    drawn_epochs=drawn_epochs,
+    # The clean network of a base; to it a network under attack is added.
+    trained=lambda study: [study.shared_study()],
+    # An iterative schedule trains networks before a ticket is drawn.
+    drawn_epochs=lambda study: study.pruning.trained_rounds * study.shared_study().training.epochs,
     reduced=reduced,
 )

@@ -18,7 +18,7 @@ from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.params import HestonParams
 from hedgecore.market.paths import MarketPaths
-from hedgecore.market.payoffs import EuropeanCall
+from hedgecore.market.payoffs import call
 from hedgecore.market.pricing import heston_call
 from hedgecore.market.regimes import regime
 from hedgecore.metrics import pnl_metrics
@@ -34,11 +34,7 @@ def evaluate(
 ) -> tuple[dict[str, float], Float[Tensor, " paths"]]:
     """Every test metric, CVaR under every threat of the study's evaluation, and the clean P&L.
 
-    Args:
-        problem: gives the evaluation.
-        theta: parameters of the hedge.
-        data: the study's markets, and what transferred attacks made of one.
-        seed: names the streams of random starts.
+    ``data`` holds the study's markets and those of transferred attacks.
     """
     evaluation, test = problem.study.evaluation, data["test"]
     measure, tail = evaluation.measure, evaluation.tail
@@ -80,27 +76,20 @@ def attacked_cvar(
 ) -> float:
     """Mean P&L of the evaluation's tail of ``paths`` under ``attack``, in currency.
 
-    Args:
-        problem: says how many of the paths are attacked, and the tail.
-        theta: parameters of the hedge.
-        paths: what is attacked.
-        attack: threat model, search and budget.
-        seed: names the stream of random starts, together with ``split`` and the attack.
-        split: which of the study's paths these are.
+    ``seed``, ``split`` and the attack name the stream of random starts.
     """
     evaluation = problem.study.evaluation
-    attacked = problem.outcomes(
-        theta,
+    paths, starts = (
         first(paths, evaluation.attacked_paths),
-        attack=attack,
-        generator=attack_starts(attack, split, seed=seed),
+        attack_starts(attack, split, seed=seed),
     )
-    return _cvar(attacked.pnl, tail=evaluation.tail)
+    outcome = problem.outcomes(theta, paths, attack=attack, generator=starts)
+    return _cvar(outcome.pnl, tail=evaluation.tail)
 
 
 def measured(study: TicketStudy, outcome: Outcome, paths: MarketPaths) -> dict[str, float]:
-    """The metrics of ``outcome``, whoever hedged."""
-    payoff = EuropeanCall(study.option.strike).payoff(paths.spot)
+    """Metrics of the ``outcome`` of any hedge on ``paths``."""
+    payoff = call(paths.spot[:, -1], study.option.strike)
     if study.cost.financing:
         payoff = payoff / _growth(study)
     return pnl_metrics(

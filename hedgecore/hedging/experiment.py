@@ -1,7 +1,6 @@
 """The experiment ``tickets``: everything that a sweep asks of it, in one place."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from hedgecore.experiment import Experiment, Search, Wording
 from hedgecore.hedging.columns import COLUMNS, TEST
@@ -48,10 +47,6 @@ def _describe_epoch(study: TicketStudy) -> str:
     return f"{study.market.train_paths} paths, network {network}"
 
 
-def _describe_result(row: Mapping[str, Any]) -> str:
-    return f"CVaR 5 % {row['cvar_05']:.3f}"
-
-
 TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     name="tickets",
     study=TicketStudy,
@@ -84,7 +79,7 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
         companion_axis="lr",
         describe_preparation=_describe_preparation,
         describe_epoch=_describe_epoch,
-        describe_result=_describe_result,
+        describe_result=lambda row: f"CVaR 5 % {row['cvar_05']:.3f}",
     ),
     model_file="ticket.safetensors",
     deployed=deployed,

@@ -25,7 +25,7 @@ from hedgecore.hedging.network import HedgingNetwork, positions
 from hedgecore.hedging.pnl import settle
 from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.market.paths import MarketPaths
-from hedgecore.market.payoffs import EuropeanCall
+from hedgecore.market.payoffs import call
 from hedgecore.pruning.mask import prunable
 from hedgecore.risk import cvar
 from hedgecore.rng import stream
@@ -41,14 +41,8 @@ def interpretation(
 ) -> dict[str, Float[Tensor, "8"]]:
     """Every measure of this module by name, on the first of ``paths``; float32, on the CPU.
 
-    Empty where the study interprets no paths.
-
-    Args:
-        problem: says how many of the paths are used.
-        theta: parameters of the hedge, zero wherever ``mask`` is False.
-        mask: weights kept, by parameter name; parameters not named are all kept.
-        paths: test paths.
-        seed: names the stream of permutations, which all hedges of a seed share.
+    Empty where the study interprets no paths. ``seed`` names the stream of permutations, which all
+    hedges of a seed share.
     """
     count = problem.study.evaluation.interpreted_paths
     if count == 0:
@@ -111,7 +105,7 @@ def permutation_importance(
         ValueError: ``tail`` outside (0, 1].
     """
     study, spot = problem.study, paths.spot
-    payoff = EuropeanCall(study.option.strike).payoff(spot)
+    payoff = call(spot[:, -1], study.option.strike)
     truth = _exogenous(problem, paths)
 
     def tail_mean(position: Tensor) -> Tensor:
@@ -121,11 +115,11 @@ def permutation_importance(
     clean = tail_mean(positions(problem.network, theta, truth, spot))
     falls = torch.zeros(len(FEATURE_NAMES), dtype=clean.dtype, device=clean.device)
     for _ in range(repeats):
-        other = torch.randperm(paths.paths, generator=generator).to(spot.device)
+        exchange = torch.randperm(paths.paths, generator=generator).to(spot.device)
         ahead = torch.randint(paths.steps, (paths.paths, 1), generator=generator).to(spot.device)
         for i, name in enumerate(FEATURE_NAMES):
-            misled = _misled(problem.network, theta, truth, spot, name, other, ahead)
-            falls[i] += clean - tail_mean(misled)
+            position = _exchanged(problem.network, theta, truth, spot, name, exchange, ahead)
+            falls[i] += clean - tail_mean(position)
     return falls / repeats
 
 
@@ -148,33 +142,23 @@ def attributions(
     be. Over the features they sum to f(x) - f(b), up to the midpoint rule with ``nodes`` points.
     A feature at its mean adds nothing; time to maturity, the same on all paths, adds as others do.
 
-    Args:
-        problem: network and option.
-        theta: parameters of the hedge.
-        paths: the market.
-        nodes: points of the midpoint rule, at least 1.
     Source: Sundararajan, Taly and Yan (2017).
     """
-    network, fixed = problem.network, {name: p.detach() for name, p in theta.items()}
+    network, constants = problem.network, {name: p.detach() for name, p in theta.items()}
     inputs = _exogenous(problem, paths)
     with torch.no_grad():
-        position = positions(network, fixed, inputs, paths.spot)
+        position = positions(network, constants, inputs, paths.spot)
     x = torch.cat([inputs, recurrent(position, paths.spot)], dim=-1).flatten(0, 1)
-    away = x - network.mean
+    deviation = x - network.mean
     slopes = torch.zeros_like(x)
     for node in range(nodes):
-        at = (network.mean + (node + 0.5) / nodes * away).requires_grad_()
-        slopes += torch.autograd.grad(_single_date(network, fixed, at).sum(), at)[0]
-    return (away * slopes / nodes).unflatten(0, position.shape)
+        at = (network.mean + (node + 0.5) / nodes * deviation).requires_grad_()
+        slopes += torch.autograd.grad(_single_date(network, constants, at).sum(), at)[0]
+    return (deviation * slopes / nodes).unflatten(0, position.shape)
 
 
 def connections(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Int[Tensor, "8"]:
-    """Kept weights of the first layer, feature by feature.
-
-    Args:
-        theta: parameters, whose shapes alone matter.
-        mask: weights kept, by parameter name; parameters not named are all kept.
-    """
+    """Kept weights of the first layer, feature by feature; all where ``mask`` does not name it."""
     return _layer_masks(theta, mask)[0].sum(dim=0)
 
 
@@ -195,27 +179,27 @@ def _exogenous(problem: HedgingProblem, paths: MarketPaths) -> Float[Tensor, "pa
     return exogenous(paths.spot, paths.variance, strike=problem.study.option.strike)
 
 
-def _misled(
+def _exchanged(
     network: HedgingNetwork,
     theta: Mapping[str, Tensor],
     truth: Float[Tensor, "paths steps 5"],
     spot: Float[Tensor, "paths steps+1"],
     name: str,
-    other: Int[Tensor, " paths"],
+    exchange: Int[Tensor, " paths"],
     ahead: Int[Tensor, "paths 1"],
 ) -> Float[Tensor, "paths steps"]:
-    """Shares held by a hedge that reads ``name`` of the path ``other``, or ``ahead`` of time."""
+    """Shares held by a hedge that reads ``name`` of another path, or ``ahead`` of time."""
     if name in RECURRENT_NAMES:
         column = RECURRENT_NAMES.index(name)
         return positions(
-            network, theta, truth, spot, lambda past: _replaced(past, column, past[other])
+            network, theta, truth, spot, lambda past: _replaced(past, column, past[exchange])
         )
     if name == "time_to_maturity":
         paths, steps, _ = truth.shape
         path, date = (torch.arange(n, device=truth.device) for n in (paths, steps))
         source = truth[path[:, None], (date + ahead) % steps]
     else:
-        source = truth[other]
+        source = truth[exchange]
     inputs = _replaced(truth, EXOGENOUS_NAMES.index(name), source)
     return positions(network, theta, inputs, spot)
 

@@ -29,10 +29,7 @@ _VARIANCE_FLOOR = 1e-8
 
 
 def exogenous(
-    spot: Float[Tensor, "paths dates"],
-    variance: Float[Tensor, "paths dates"],
-    *,
-    strike: float,
+    spot: Float[Tensor, "paths dates"], variance: Float[Tensor, "paths dates"], *, strike: float
 ) -> Float[Tensor, "paths steps 5"]:
     """The five exogenous features at the trading dates, differentiable in both paths.
 

@@ -1,12 +1,12 @@
 """The markets of a study: one to train on, others to be tested in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from hedgecore.hedging.attack_config import AttackConfig
-from hedgecore.hedging.problem import HedgingProblem
+from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.heston import HestonParams, simulate
 from hedgecore.market.paths import MarketPaths
@@ -34,18 +34,12 @@ def market_data(study: TicketStudy, *, seed: int) -> dict[str, MarketPaths]:
             study, regime(market.heston, name), market.test_paths, seed, "regime", name
         )
     if evaluation.shift:
-        moved = [
-            _simulated(
-                study,
-                shifted(market.heston, evaluation.shift, generator=stream(seed, "shift", str(i))),
-                evaluation.shift_paths,
-                seed,
-                "shift",
-                str(i),
-            )
-            for i in range(evaluation.shift_markets)
-        ]
-        data[f"shift:{evaluation.shift:g}"] = joined(moved)
+        parts = []
+        for i in map(str, range(evaluation.shift_markets)):
+            draws = stream(seed, "shift", i)
+            params = shifted(market.heston, evaluation.shift, generator=draws)
+            parts.append(_simulated(study, params, evaluation.shift_paths, seed, "shift", i))
+        data[f"shift:{evaluation.shift:g}"] = _joined(parts, market.maturity)
     return data
 
 
@@ -59,21 +53,17 @@ def transferred(
     for name, attack in evaluation.transfers.items():
         starts = attack_starts(attack, "test", seed=seed)
         scenes = list(problem.attacks(theta, paths, attack=attack, generator=starts))
-        markets[name] = MarketPaths(
-            spot=torch.cat([scene.spot for scene in scenes]),
-            variance=torch.cat([scene.variance for scene in scenes]),
-            maturity=paths.maturity,
-        )
+        markets[name] = _joined(scenes, paths.maturity)
     return markets
 
 
 def path_bytes(study: TicketStudy) -> int:
     """Bytes of all paths of one seed: spot and variance at every date, float32."""
     market, evaluation = study.market, study.evaluation
-    attacked = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
+    attack_paths = min(evaluation.attacked_paths or market.test_paths, market.test_paths)
     paths = market.train_paths + market.val_paths
     paths += market.test_paths * (1 + len(evaluation.regimes))
-    paths += attacked * len(evaluation.transfer)
+    paths += attack_paths * len(evaluation.transfer)
     if evaluation.shift:
         paths += evaluation.shift_markets * evaluation.shift_paths
     return paths * (market.steps + 1) * 8
@@ -91,13 +81,10 @@ def first(paths: MarketPaths, count: int | None) -> MarketPaths:
     )
 
 
-def joined(parts: list[MarketPaths]) -> MarketPaths:
+def _joined(parts: Sequence[MarketPaths | Scene], maturity: float) -> MarketPaths:
     """All paths of ``parts``, which have their dates in common."""
-    return MarketPaths(
-        spot=torch.cat([p.spot for p in parts]),
-        variance=torch.cat([p.variance for p in parts]),
-        maturity=parts[0].maturity,
-    )
+    spot, variance = torch.cat([p.spot for p in parts]), torch.cat([p.variance for p in parts])
+    return MarketPaths(spot=spot, variance=variance, maturity=maturity)
 
 
 def _simulated(

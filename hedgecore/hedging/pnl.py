@@ -44,9 +44,9 @@ def settle(
     """
     trades = torch.diff(position, dim=1, prepend=torch.zeros_like(position[:, :1])).abs()
     unwind = position[:, -1].abs()
-    charged = trades * spot[:, :-1]
+    notional = trades * spot[:, :-1]
     if not cost.first_trade:
-        charged = torch.cat([torch.zeros_like(charged[:, :1]), charged[:, 1:]], dim=1)
+        notional = torch.cat([torch.zeros_like(notional[:, :1]), notional[:, 1:]], dim=1)
     closing = unwind * spot[:, -1] if cost.unwind else torch.zeros_like(unwind)
 
     steps = position.shape[1]
@@ -55,11 +55,11 @@ def settle(
         discount = torch.exp(-market.rate * dates)
         carry = math.exp(-(market.rate - market.dividend) * market.dt)
         moves = discount[:-1] * (carry * spot[:, 1:] - spot[:, :-1])
-        charged, closing = charged * discount[:-1], closing * discount[-1]
+        notional, closing = notional * discount[:-1], closing * discount[-1]
         payoff = payoff * discount[-1]
     else:
         moves = spot[:, 1:] - spot[:, :-1]
-    paid = cost.proportional * (charged.sum(dim=1) + closing)
+    paid = cost.proportional * (notional.sum(dim=1) + closing)
     return Outcome(
         pnl=(position * moves).sum(dim=1) - payoff - paid,
         cost=paid,

@@ -18,15 +18,11 @@ from hedgecore.pruning.mask import Parameters
 NETWORKS = ("theta_0", "theta_star", "theta_mask", "theta_k")
 
 _SPOT, _VARIANCE, _PREFIX = "_spot", "_variance", "interpretation."
-# What of the dense network's test every ticket carries, beside what was measured elsewhere.
-_CARRIED = (
+DENSE_METRICS = (
     *(f"cvar_{tail}{kind}" for tail in ("05", "01", "50") for kind in ("", "_se")),
-    "sharpe_ratio",
-    "pnl_mean",
-    "pnl_std",
-    "turnover",
-    "cost_paid",
+    *("sharpe_ratio", "pnl_mean", "pnl_std", "turnover", "cost_paid"),
 )
+"""Test metrics of the dense network in the row of every ticket, beside those with an @."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +96,11 @@ class Preparation:
     def columns(self) -> Json:
         """See :class:`hedgecore.protocols.Preparation`."""
         metrics = self.dense.metrics
-        placed = [name for name in metrics if "@" in name]
+        elsewhere = [name for name in metrics if "@" in name]
         return {
             "dense_val_loss": self.dense.val_loss,
             "dense_epochs_to_95pct": self.dense.epochs_to_95pct,
-            **{f"dense_{name}": metrics[name] for name in (*_CARRIED, *placed)},
+            **{f"dense_{name}": metrics[name] for name in (*DENSE_METRICS, *elsewhere)},
         }
 
     @property
@@ -133,23 +129,17 @@ def assemble(
     *, seed: int, about: Json, files: Mapping[str, Tensors], inputs: Tensors
 ) -> Preparation:
     """See :meth:`hedgecore.training.run.Trainer`."""
+    names = [name.removesuffix(_SPOT) for name in inputs if name.endswith(_SPOT)]
     data = {
-        name: MarketPaths(
-            spot=inputs[name + _SPOT],
-            variance=inputs[name + _VARIANCE],
-            maturity=about["maturity"],
-        )
-        for name in (n.removesuffix(_SPOT) for n in inputs if n.endswith(_SPOT))
+        name: MarketPaths(inputs[name + _SPOT], inputs[name + _VARIANCE], about["maturity"])
+        for name in names
     }
-    return Preparation(
-        seed=seed,
-        data=data,
-        standardisation=Standardisation(mean=inputs["mean"], sd=inputs["sd"]),
-        **filed(about, files),
-    )
+    standardisation = Standardisation(mean=inputs["mean"], sd=inputs["sd"])
+    fields = stored_fields(about, files)
+    return Preparation(seed=seed, data=data, standardisation=standardisation, **fields)
 
 
-def filed(about: Json, files: Mapping[str, Tensors]) -> dict[str, Any]:
+def stored_fields(about: Json, files: Mapping[str, Tensors]) -> dict[str, Any]:
     """The fields of a preparation that took training, from its facts and files."""
     star = files["theta_star"]
     return {

@@ -12,7 +12,7 @@ from hedgecore.hedging.feature_importance import interpretation
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.markets import market_data, transferred
 from hedgecore.hedging.network import initialise
-from hedgecore.hedging.preparation import DenseBaseline, Preparation, filed
+from hedgecore.hedging.preparation import DenseBaseline, Preparation, stored_fields
 from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.train import parameters_after, train
@@ -85,8 +85,8 @@ def restore(
     files: Mapping[str, Tensors],
     base: Preparation | None = None,
 ) -> Preparation:
-    """What :func:`prepare` returned, from what is filed of it and markets simulated again."""
-    fields = filed(about, files)
+    """What :func:`prepare` returned, from its stored parts and markets simulated again."""
+    fields = stored_fields(about, files)
     if base is not None:
         return replace(base, **fields)
     study = study.base_study()
@@ -113,19 +113,17 @@ def initial(
 ) -> dict[str, Tensor]:
     """Initial parameters; a trained ``y`` starts where it is optimal for the untrained network."""
     study = problem.study
-    drawn = initialise(study.hidden, generator=generator)
-    theta = {name: value.to(paths.spot.device) for name, value in drawn.items()}
+    weights = initialise(study.hidden, generator=generator)
+    theta = {name: value.to(paths.spot.device) for name, value in weights.items()}
     if study.risk.y == "parameter":
         theta["y"] = problem.measure.optimal_y(problem.outcomes(theta, paths).pnl)
     return theta
 
 
 def _standardisation(study: TicketStudy, paths: MarketPaths) -> Standardisation:
-    # The network's own past is unknown before it is trained; the Black-Scholes hedge has the same
-    # scale.
-    return Standardisation.fit(
-        paths.spot, paths.variance, bs_delta_current(study, paths), strike=study.option.strike
-    )
+    # The network's own past is unknown before it is trained; this hedge has the same scale.
+    position = bs_delta_current(study, paths)
+    return Standardisation.fit(paths.spot, paths.variance, position, strike=study.option.strike)
 
 
 def _trained(

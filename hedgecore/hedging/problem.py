@@ -17,7 +17,7 @@ from hedgecore.hedging.network import HedgingNetwork, positions
 from hedgecore.hedging.pnl import Outcome, settle
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.paths import MarketPaths
-from hedgecore.market.payoffs import EuropeanCall
+from hedgecore.market.payoffs import call
 from hedgecore.risk import Risk
 
 # Paths evaluated at once: large enough to be quick, small enough for the processor's cache.
@@ -57,20 +57,11 @@ class HedgingProblem:
 
     def outcome(self, theta: Mapping[str, Tensor], scene: Scene) -> Outcome:
         """P&L, cost and turnover of the hedge ``theta`` in ``scene``."""
-        spot, _, observation = scene
-        strike = self.study.option.strike
-        return settle(
-            positions(
-                self.network,
-                theta,
-                self._true(scene) if observation is None else observation,
-                spot,
-            ),
-            spot,
-            EuropeanCall(strike).payoff(spot),
-            cost=self.study.cost,
-            market=self.study.market,
-        )
+        study, (spot, _, observation) = self.study, scene
+        observation = self._true(scene) if observation is None else observation
+        position = positions(self.network, theta, observation, spot)
+        payoff = call(spot[:, -1], study.option.strike)
+        return settle(position, spot, payoff, cost=study.cost, market=study.market)
 
     def attacked(
         self,
@@ -86,22 +77,15 @@ class HedgingProblem:
         Where the budget holds path by path, the worst case of a monotone risk is the worst P&L of
         every path: that is what the attack looks for. (The loss of CVaR itself is flat outside the
         tail.) A budget for the whole sample goes where the risk's own loss grows fastest.
-        Epsilon 0 returns the true scene and draws nothing.
-
-        Args:
-            theta: parameters of the hedge.
-            true: the true market; for a budget of the whole sample, all of it.
-            attack: threat model, search and budget.
-            verify: whether the search keeps the best it passes; see ``Effort``.
-            generator: for random starts.
+        Epsilon 0 returns the true scene and draws nothing. For ``verify`` see :class:`.Effort`.
         """
         if attack.epsilon == 0:
             return true
-        fixed = {name: value.detach() for name, value in theta.items()}
+        constants = {name: value.detach() for name, value in theta.items()}
         threat = attack.threat
 
         def pnl(*points: Tensor) -> Tensor:
-            return self._pnl(fixed, self._moved(true, points))
+            return self._pnl(constants, self._moved(true, points))
 
         def worst(*points: Tensor) -> Tensor:
             return -pnl(*points)
@@ -111,15 +95,10 @@ class HedgingProblem:
             return self.measure.loss(outcome, self.measure.optimal_y(outcome).detach())
 
         by_path = self.measure.monotone and threat.model != "distribution"
-        points = self._points(true, attack)
-        ball = self._ball(attack)
-        optimum = threat.attack(
-            worst if by_path else risk,
-            points,
-            ball,
-            effort=attack.effort(verify=verify),
-            generator=generator,
-        )
+        loss = worst if by_path else risk
+        points, ball = self._points(true, attack), self._ball(attack)
+        effort = attack.effort(verify=verify)
+        optimum = threat.attack(loss, points, ball, effort=effort, generator=generator)
         return self._moved(true, ball.project(tuple(p.detach() for p in optimum), around=points))
 
     def outcomes(
@@ -132,11 +111,7 @@ class HedgingProblem:
     ) -> Outcome:
         """P&L, cost and turnover on all of ``paths``, in chunks and without gradients.
 
-        Args:
-            theta: parameters of the hedge.
-            paths: the true market.
-            attack: evaluate under this attack instead, verified; needs ``generator``.
-            generator: for random starts of ``attack``.
+        Under ``attack``, if given, verified, with random starts from ``generator``.
         """
         scenes: Iterator[Scene] = _chunks(Scene(paths.spot, paths.variance))
         if attack is not None:
@@ -159,8 +134,8 @@ class HedgingProblem:
     ) -> Iterator[Scene]:
         """All of ``paths`` under ``attack``, verified, in chunks."""
         assert generator is not None, "an attack draws its starting points"
-        whole = Scene(paths.spot, paths.variance)
-        for scene in [whole] if attack.threat.model == "distribution" else _chunks(whole):
+        truth = Scene(paths.spot, paths.variance)
+        for scene in [truth] if attack.threat.model == "distribution" else _chunks(truth):
             yield from _chunks(
                 self.attacked(theta, scene, attack=attack, verify=True, generator=generator)
             )

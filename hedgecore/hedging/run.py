@@ -49,12 +49,11 @@ def train(
 
 
 def _facts(ticket: Ticket) -> Json:
-    layers = masks.report(ticket.mask)
     return {
         "sparsity_achieved": masks.sparsity(ticket.mask),
         "weights_kept": masks.weights(ticket.mask),
         "weights_total": masks.total(ticket.mask),
-        "dead_units": sum(layer.dead_units for layer in layers),
+        "dead_units": sum(masks.dead_units(ticket.mask)),
     }
 
 
@@ -81,11 +80,11 @@ def _assess(
 ) -> Assessment:
     """All metrics of a trained ticket; with it in its file, what it looks at."""
     theta = {name: value.to(device) for name, value in best.items()}
-    tested = assess_ticket(study, preparation, theta)
-    validated = validate_ticket(study, preparation, theta, columns)
+    test_columns = assess_ticket(study, preparation, theta)
+    val_columns = validate_ticket(study, preparation, theta, columns)
     interpretation = interpret_ticket(study, preparation, theta, ticket.mask)
     return Assessment(
-        columns={**tested, **validated},
+        columns={**test_columns, **val_columns},
         model={
             **theta,
             **_masks(ticket),

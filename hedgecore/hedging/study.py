@@ -21,7 +21,7 @@ from hedgecore.pruning.allocation import keep_count
 from hedgecore.pruning.lottery import small_widths
 from hedgecore.training.config import TrainingConfig
 
-# Short names of the axes everybody sweeps; any other axis is a dotted path into the study.
+# Short names of common axes; any other axis is a dotted path into the study.
 AXES: Mapping[str, str] = {
     "sparsity": "pruning.sparsity",
     "lr": "training.lr",

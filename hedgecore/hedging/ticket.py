@@ -47,10 +47,10 @@ def draw_ticket(study: TicketStudy, preparation: Preparation) -> Ticket:
     problem = HedgingProblem.of(study, preparation.standardisation)
     if pruning.ticket == "small_dense":
         small = initial(problem, preparation.data["train"], generator)
-        whole = {n: torch.ones_like(small[n], dtype=torch.bool) for n in prunable(small)}
-        return Ticket(mask=whole, theta=_with_own_y(study, small))
-    mask, trained = _mask(study, preparation, generator)
-    start = _start(study, preparation, trained)
+        full_mask = {n: torch.ones_like(small[n], dtype=torch.bool) for n in prunable(small)}
+        return Ticket(mask=full_mask, theta=_with_own_y(study, small))
+    mask, parameters = _mask(study, preparation, generator)
+    start = _start(study, preparation, parameters)
     if pruning.ticket == "shuffled_mask":
         mask = shuffled(mask, generator=generator)
     if pruning.ticket == "random_reinit":
@@ -104,13 +104,8 @@ def validate_ticket(
 
     A search may choose by these where the test metrics of the same name would be a leak.
 
-    Args:
-        study: what the ticket was trained in; its evaluation says which attacks there are.
-        preparation: gives the paths.
-        theta: parameters of the ticket.
-        columns: some of :func:`validation_columns`.
     Raises:
-        ValueError: another column.
+        ValueError: a column that is none of :func:`validation_columns`.
     """
     problem = HedgingProblem.of(study, preparation.standardisation)
     attacks = validation_columns(study)
@@ -150,13 +145,13 @@ def _mask(
     if not pruning.prune_output:
         names = names[:-1]
     at_init = CRITERIA[pruning.scored_by].at_init
-    trained, mask = preparation.theta_mask, None
+    parameters, mask = preparation.theta_mask, None
     iterative = pruning.schedule == "iterative"
     for level in levels(pruning.sparsity, pruning.rounds if iterative else 1):
         if mask is not None and not at_init:
             *_, last = train(
                 problem,
-                rewind(_start(study, preparation, trained), mask),
+                rewind(_start(study, preparation, parameters), mask),
                 mask,
                 train_paths=preparation.data["train"],
                 val_paths=preparation.data["val"],
@@ -164,10 +159,10 @@ def _mask(
                 seed=preparation.seed,
                 first_step=_first_step(study),
             )
-            trained = last.theta
+            parameters = last.theta
         mask = find_mask(
             pruning.scored_by,
-            preparation.theta_0 if at_init else trained,
+            preparation.theta_0 if at_init else parameters,
             names,
             sparsity=level,
             scope=pruning.scope,
@@ -177,13 +172,13 @@ def _mask(
             generator=generator,
         )
     assert mask is not None, "every schedule has a level"
-    return mask, trained
+    return mask, parameters
 
 
-def _start(study: TicketStudy, preparation: Preparation, trained: Parameters) -> Parameters:
+def _start(study: TicketStudy, preparation: Preparation, parameters: Parameters) -> Parameters:
     """The rewinding point, given the network that the mask was found on."""
     points = {"init": preparation.theta_0, "step": preparation.theta_k}
-    return points.get(study.pruning.rewind, trained)
+    return points.get(study.pruning.rewind, parameters)
 
 
 def _first_step(study: TicketStudy) -> int:

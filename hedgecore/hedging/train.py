@@ -214,8 +214,8 @@ class _Descent:
 
     def _risk(self, theta: Mapping[str, Tensor], scene: Scene, *names: str) -> Tensor:
         pnl = self._problem.outcome(theta, scene).pnl
-        trained = next((theta[name] for name in names if name in theta), None)
-        y = self._problem.measure.optimal_y(pnl) if trained is None else trained
+        parameter = next((theta[name] for name in names if name in theta), None)
+        y = self._problem.measure.optimal_y(pnl) if parameter is None else parameter
         return self._problem.measure.loss(pnl, y).mean()
 
 

@@ -104,10 +104,7 @@ _SPREADS = (
         if rate.name != "accuracy"
     ),
 )
-_PLAIN = (
-    _real("val_loss", "lower", "least cross-entropy on validation rows", "nat"),
-    *_SCORES,
-)
+_PLAIN = (_real("val_loss", "lower", "least cross-entropy on validation rows", "nat"), *_SCORES)
 TEST = (
     *_SCORES,
     *_EXPLANATION,

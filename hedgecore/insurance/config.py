@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from hedgecore.config import ConfigError, at_least, varied
+from hedgecore.config import ConfigError, at_least, positive, varied
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 from hedgecore.registry import suggestion
 
@@ -15,7 +15,7 @@ Grouping = Literal["k_means", "agglomerative", "dbscan", "mean_shift", "random_p
 Method = Literal["none", "double_step", "multiplier_published", "multiplier", "alignment"]
 """What pulls nodes towards centroids; see ``hedgecore.insurance.xnn.methods.METHODS``."""
 
-# Short names of the axes everybody sweeps; any other axis is a dotted path into the study.
+# Short names of common axes; any other axis is a dotted path into the study.
 AXES: Mapping[str, str] = {
     "method": "explanation.method",
     "adj_weight": "explanation.adj_weight",
@@ -41,10 +41,9 @@ class DataConfig:
     split: Literal["held_out", "published"] = "held_out"
 
     def __post_init__(self) -> None:
-        at_least("rows", self.rows, least=100)
-        if self.path is not None:  # workers have other directories than whoever wrote it
-            whole = str(Path(self.path).expanduser().absolute())
-            object.__setattr__(self, "path", whole)
+        at_least(self, rows=100)
+        if self.path is not None:  # workers have other working directories
+            object.__setattr__(self, "path", str(Path(self.path).expanduser().absolute()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +74,8 @@ class TrainingConfig:
     patience: int = 3
 
     def __post_init__(self) -> None:
-        at_least("epochs", self.epochs, least=1)
-        at_least("batch_size", self.batch_size, least=1)
-        at_least("lr", self.lr, strict=True)
-        at_least("patience", self.patience, least=1)
+        at_least(self, epochs=1, batch_size=1, patience=1)
+        positive(self, "lr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +97,8 @@ class BaselineConfig:
     folds: int = 5
 
     def __post_init__(self) -> None:
-        at_least("lr", self.lr, strict=True)
-        if self.epochs is not None:
-            at_least("epochs", self.epochs, least=1)
-        at_least("rounds", self.rounds, least=1)
-        at_least("classifier_rounds", self.classifier_rounds, least=1)
-        at_least("folds", self.folds, least=2)
+        positive(self, "lr")
+        at_least(self, epochs=1, rounds=1, classifier_rounds=1, folds=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +129,8 @@ class ClusteringConfig:
     neighbours: float = 0.05
 
     def __post_init__(self) -> None:
-        at_least("clusters", self.clusters, least=1)
-        if self.axes is not None:
-            at_least("axes", self.axes, least=1)
-        if self.sample is not None:
-            at_least("sample", self.sample, least=2)
-        at_least("min_samples", self.min_samples, least=1)
-        if self.eps is not None:
-            at_least("eps", self.eps, strict=True)
+        at_least(self, clusters=1, axes=1, sample=2, min_samples=1)
+        positive(self, "eps")
         if not 0 < self.neighbours <= 1:
             raise ValueError(f"neighbours must lie in (0, 1], got {self.neighbours}")
 
@@ -176,16 +163,12 @@ class ExplanationConfig:
     temperature: float = 0.1
 
     def __post_init__(self) -> None:
-        at_least("adj_weight", self.adj_weight)
-        at_least("intensity", self.intensity, strict=True)
-        if self.layer is not None:
-            at_least("layer", self.layer)
+        at_least(self, adj_weight=0, layer=0, beta=0)
+        positive(self, "intensity", "temperature")
         if not 0 < self.alpha <= 2:
             raise ValueError(
                 f"alpha must lie in (0, 2], got {self.alpha}; exp(alpha^l) grows doubly with depth"
             )
-        at_least("beta", self.beta)
-        at_least("temperature", self.temperature, strict=True)
 
     @property
     def applied(self) -> Method:
@@ -214,27 +197,21 @@ class EvaluationConfig:
     points: int = 20
 
     def __post_init__(self) -> None:
-        if self.layer is not None:
-            at_least("layer", self.layer)
+        at_least(self, layer=0, bins=2, resamples=1, concepts=1, points=2)
         if self.group not in FEATURES:
             near = suggestion(self.group, FEATURES)
             hint = f"did you mean {near!r}?" if near else "one is 'InsuredInfo_6'"
             raise ValueError(f"group must be a column of train.csv, got {self.group!r}; {hint}")
-        if self.bins is not None:
-            at_least("bins", self.bins, least=2)
-            if COLUMNS[self.group].text:
-                raise ValueError(
-                    f"bins must be null for the text of {self.group}, got {self.bins}; its levels "
-                    "are the groups"
-                )
-        elif COLUMNS[self.group].kind == "continuous":
+        if self.bins is not None and COLUMNS[self.group].text:
+            raise ValueError(
+                f"bins must be null for the text of {self.group}, got {self.bins}; its levels "
+                "are the groups"
+            )
+        if self.bins is None and COLUMNS[self.group].kind == "continuous":
             raise ValueError(
                 f"bins must be a number for {self.group}, whose values are too many for groups, "
                 "got null; 4 gives quarters"
             )
-        at_least("resamples", self.resamples, least=1)
-        at_least("concepts", self.concepts, least=1)
-        at_least("points", self.points, least=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ def timing_key(study: XnnStudy) -> XnnStudy:
     Trials of equal keys take equally long an epoch.
     """
     explanation, evaluation, baseline = study.explanation, study.evaluation, study.baseline
-    pulled = ExplanationConfig(
+    reference = ExplanationConfig(
         method=explanation.method,
         adj_weight=1.0,
         layer=explanation.layer,
@@ -47,7 +47,7 @@ def timing_key(study: XnnStudy) -> XnnStudy:
             classifier_rounds=baseline.classifier_rounds,
             folds=baseline.folds,
         ),
-        explanation=ExplanationConfig() if explanation.applied == "none" else pulled,
+        explanation=ExplanationConfig() if explanation.applied == "none" else reference,
         evaluation=EvaluationConfig(
             layer=evaluation.layer,
             resamples=evaluation.resamples,
@@ -59,24 +59,24 @@ def timing_key(study: XnnStudy) -> XnnStudy:
 
 def rows(data: DataConfig) -> tuple[int, int, int]:
     """Rows to train, to validate and to test on; those of a file are taken to be the usual."""
-    whole = data.rows if data.path is None else ROWS
-    train, validation, test = (round(share * whole) for share in _SHARES[data.split])
+    total = data.rows if data.path is None else ROWS
+    train, validation, test = (round(share * total) for share in _SHARES[data.split])
     return train, validation, test
 
 
 def epoch_work(study: XnnStudy) -> float:
     """Multiply-adds of one epoch: training rows forward and backward, validation forward only."""
     train, validation, _ = rows(study.data)
-    pulled = 1.0 if study.explanation.applied == "none" else _PULLED
+    factor = 1.0 if study.explanation.applied == "none" else _PULLED
     steps = -(-train // study.training.batch_size)
-    return pulled * (3 * train * _weights(study) + steps * _STEP) + validation * _weights(study)
+    return factor * (3 * train * _weights(study) + steps * _STEP) + validation * _weights(study)
 
 
 def test_work(study: XnnStudy) -> float:
     """Multiply-adds of an assessment: three networks on all rows, and what distances tell."""
     train, _, test = rows(study.data)
-    each = 3 * _weights(study) + _MEASURED + _EXPLAINED * study.clustering.clusters
-    return (train + test) * each
+    row_work = 3 * _weights(study) + _MEASURED + _EXPLAINED * study.clustering.clusters
+    return (train + test) * row_work
 
 
 def setup_work(study: XnnStudy) -> float:
@@ -113,8 +113,8 @@ def reduced(keys: Sequence[XnnStudy], *, most: float) -> list[XnnStudy]:
     share = most / max(map(epoch_work, keys))
     if share < 1 and data.path is None:
         full = max(key.training.batch_size for key in keys)
-        least = round(2 * full / _SHARES[data.split][0])
-        data = replace(data, rows=min(data.rows, max(100, least, int(share * data.rows))))
+        floor = round(2 * full / _SHARES[data.split][0])
+        data = replace(data, rows=min(data.rows, max(100, floor, int(share * data.rows))))
     few = BaselineConfig(
         epochs=1,
         rounds=min(baseline.rounds, 20),

@@ -68,9 +68,10 @@ class XnnPreparation:
         """The centroids, in the coordinates of the inputs."""
         return self.files["clusters"]["points"]
 
-    def rows(self, split: str) -> Rows:
+    def rows(self, split: str, *, device: str = "cpu") -> Rows:
         """Encoded rows and labels of "train", "val" or "test"."""
-        return Rows(x=self.inputs[f"{split}.x"], y=self.inputs[f"{split}.y"])
+        x, y = (self.inputs[f"{split}.{part}"].to(device) for part in "xy")
+        return Rows(x=x, y=y)
 
     def distances(
         self, split: str, *, to: str = "distances"
@@ -78,9 +79,9 @@ class XnnPreparation:
         """Of the rows of ``split`` to the centroids, or to "random_distances"."""
         return self.inputs[f"{split}.{to}"].numpy()
 
-    def landmarks(self) -> Landmarks:
+    def landmarks(self, *, device: str = "cpu") -> Landmarks:
         """The centroids as a training knows them."""
-        return Landmarks.of(self.points, self.inputs["train.distances"])
+        return Landmarks.of(self.points.to(device), self.inputs["train.distances"].to(device))
 
     def column(self, name: str) -> Shaped[np.ndarray, " test"]:
         """A feature of the test rows as in the table: numbers, NaN where missing, or text."""

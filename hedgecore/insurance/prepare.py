@@ -1,6 +1,7 @@
 """Preparing a seed: rows encoded, clusters found, trees boosted, and the plain network trained."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from hedgecore.insurance.evaluation.boosted_trees import regression, softprob, w
 from hedgecore.insurance.evaluation.scores import scores
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import initialise, probabilities
-from hedgecore.insurance.xnn.train import EpochMetrics, train
+from hedgecore.insurance.xnn.train import train
 from hedgecore.protocols import Json, Tensors
 from hedgecore.rng import numpy_stream, stream
 from hedgecore.threads import one_thread
@@ -47,26 +48,36 @@ def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -
     one_thread()
     shared = study.shared_study()
     if base is not None:
-        clustered = shared == shared.base_study()
-        return base if clustered else _clustered(shared, base.inputs, base.about, base.files, seed)
+        if shared == shared.base_study():
+            return base
+        return _with_clusters(shared, base.inputs, base.about, base.files, seed)
     applicants = Applicants.of(shared.data, seed=seed)
     inputs = applicants.inputs()
     theta_0 = initial(shared, inputs, seed=seed)
     # Clusters first: they cost least, and are what a study can ask too much of.
-    preparation = _clustered(shared, inputs, applicants.about(), {"theta_0": theta_0}, seed)
-    *_, last = epochs = list(_plainly(shared, preparation, seed=seed))
+    preparation = _with_clusters(shared, inputs, applicants.about(), {"theta_0": theta_0}, seed)
+    *_, last = epochs = list(
+        train(
+            theta_0,
+            train_rows=preparation.rows("train"),
+            val_rows=preparation.rows("val"),
+            landmarks=None,
+            training=shared.training,
+            explanation=shared.explanation,
+            seed=seed,
+        )
+    )
     facts, predictions = _rivals(shared, applicants, last.theta, inputs, seed=seed)
     facts["plain"] = {
         "val_loss": min(epoch.val_loss for epoch in epochs),
         "epochs": len(epochs),
         **facts["baselines"]["plain"],
     }
-    files = {"theta_star": dict(last.theta), "predictions": predictions}
-    return XnnPreparation(
-        seed=seed,
+    files = {"theta_0": theta_0, "theta_star": dict(last.theta), "predictions": predictions}
+    return replace(
+        preparation,
         about={**preparation.about, **facts},
-        files={"theta_0": theta_0, **files, "clusters": preparation.files["clusters"]},
-        inputs=preparation.inputs,
+        files={**files, "clusters": preparation.files["clusters"]},
     )
 
 
@@ -109,7 +120,7 @@ def initial(study: XnnStudy, inputs: Tensors, *, seed: int) -> dict[str, Tensor]
     return initialise(features, study.network.hidden, generator=stream(seed, "theta_0"))
 
 
-def _clustered(
+def _with_clusters(
     study: XnnStudy, inputs: Tensors, about: Json, files: Mapping[str, Tensors], seed: int
 ) -> XnnPreparation:
     """A preparation with the clusters that ``study`` asks for in place of any others."""
@@ -117,9 +128,8 @@ def _clustered(
     centroids = find_centroids(study.clustering, x, seed=seed)
     whitening, count = centroids.whitening, len(centroids.points)
     order = torch.from_numpy(numpy_stream(seed, "clustering", "control").permutation(len(x)))
-    pictured = torch.from_numpy(
-        np.sort(numpy_stream(seed, "clustering", "picture").permutation(len(x))[:_PICTURED])
-    )
+    shuffle = numpy_stream(seed, "clustering", "picture").permutation(len(x))
+    sample = torch.from_numpy(np.sort(shuffle[:_PICTURED]))
     clusters = {
         "points": centroids.points,
         "mean": whitening.mean,
@@ -131,21 +141,19 @@ def _clustered(
     picture = Whitening.fit(x, axes=min(_SPACE, x.shape[1]))
     clusters |= {
         "members": torch.bincount(nearest, minlength=count),
-        "sample_projection": picture(x[pictured]),
-        "sample_class": inputs["train.y"][pictured],
-        "sample_nearest": nearest[pictured],
+        "sample_projection": picture(x[sample]),
+        "sample_class": inputs["train.y"][sample],
+        "sample_nearest": nearest[sample],
         "points_projection": picture(centroids.points),
+    }
+    facts = {
+        "centroids": count,
+        "shrinkage": whitening.shrinkage,
+        "stability": _stability(study.clustering, centroids, x, seed),
     }
     return XnnPreparation(
         seed=seed,
-        about={
-            **about,
-            "clustering": {
-                "centroids": count,
-                "shrinkage": whitening.shrinkage,
-                "stability": _stability(study.clustering, centroids, x, seed),
-            },
-        },
+        about={**about, "clustering": facts},
         files={**files, "clusters": clusters},
         inputs={**inputs, **distances},
     )
@@ -163,7 +171,7 @@ def _stability(
     white = centroids.whitening(x).double().numpy()
     try:
         return cluster_stability(
-            lambda drawn: nearest_means(config, white, drawn, seed=seed),
+            lambda sample: nearest_means(config, white, sample, seed=seed),
             len(white),
             generator=numpy_stream(seed, "clustering", "resamples"),
             resamples=_RESAMPLES,
@@ -175,9 +183,8 @@ def _stability(
 def _distances(clusters: Tensors, inputs: Tensors) -> dict[str, Tensor]:
     """Of the rows of every split, to the centroids and to the random points."""
     # What shrinkage did is in the root.
-    whitening = Whitening(
-        mean=clusters["mean"], inverse_root=clusters["inverse_root"], shrinkage=0.0
-    )
+    mean, root = clusters["mean"], clusters["inverse_root"]
+    whitening = Whitening(mean=mean, inverse_root=root, shrinkage=0.0)
     return {
         f"{split}.{name}": whitening.distances(inputs[f"{split}.x"], clusters[points])
         for split in SPLITS
@@ -185,33 +192,15 @@ def _distances(clusters: Tensors, inputs: Tensors) -> dict[str, Tensor]:
     }
 
 
-def _plainly(study: XnnStudy, preparation: XnnPreparation, *, seed: int) -> Iterator[EpochMetrics]:
-    """The epochs of the plain network."""
-    return train(
-        preparation.theta_0,
-        train_rows=preparation.rows("train"),
-        val_rows=preparation.rows("val"),
-        landmarks=None,
-        training=study.training,
-        explanation=study.explanation,
-        seed=seed,
-    )
-
-
 def _rivals(
-    study: XnnStudy,
-    applicants: Applicants,
-    theta_star: Tensors,
-    inputs: Tensors,
-    *,
-    seed: int,
+    study: XnnStudy, applicants: Applicants, theta_star: Tensors, inputs: Tensors, *, seed: int
 ) -> tuple[Json, dict[str, Tensor]]:
     """Metrics of every baseline with the offsets of the trees, and predictions on test rows."""
     features, labels = applicants.for_boosting()
     baseline, test = study.baseline, labels["test"]
     plain = probabilities(theta_star, inputs["test.x"])
     rounded = regression(features, labels, seed=seed, rounds=baseline.rounds)
-    moved = with_offsets(rounded, features, labels, seed=seed, folds=baseline.folds)
+    offset = with_offsets(rounded, features, labels, seed=seed, folds=baseline.folds)
     classes = softprob(features, labels, seed=seed, rounds=baseline.classifier_rounds)
     share = np.bincount(labels["train"], minlength=CLASSES) / len(labels["train"])
     prior = scores(np.tile(share, (len(test), 1)), test)
@@ -219,17 +208,18 @@ def _rivals(
         "plain": scores(plain, test),
         "boosted": rounded.scores["test"],
         "boosted_train": rounded.scores["train"],
-        "boosted_offsets": moved.scores["test"],
-        "boosted_offsets_out_of_fold": moved.scores["out_of_fold"],
-        "boosted_offsets_in_sample": moved.scores["in_sample"],
+        "boosted_offsets": offset.scores["test"],
+        "boosted_offsets_out_of_fold": offset.scores["out_of_fold"],
+        "boosted_offsets_in_sample": offset.scores["in_sample"],
         "boosted_classes": classes.scores["test"],
         "prior": {name: prior[name] for name in ("cross_entropy", "accuracy")},
     }
     predictions = {
-        "label": torch.from_numpy(test),
-        "boosted": torch.from_numpy(rounded.prediction["test"]),
-        "shifted": torch.from_numpy(moved.prediction["test"]),
-        "classes": torch.from_numpy(classes.prediction["test"]),
-        "plain": torch.from_numpy(plain),
+        "label": test,
+        "boosted": rounded.prediction["test"],
+        "shifted": offset.prediction["test"],
+        "classes": classes.prediction["test"],
+        "plain": plain,
     }
-    return {"baselines": baselines, "offsets": list(moved.offsets)}, predictions
+    facts = {"baselines": baselines, "offsets": list(offset.offsets)}
+    return facts, {name: torch.from_numpy(array) for name, array in predictions.items()}

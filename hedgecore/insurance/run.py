@@ -10,7 +10,6 @@ from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.evaluation.assessment import assess, validate
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn import train as xnn
-from hedgecore.insurance.xnn.alignment import Landmarks
 from hedgecore.training.run import Assessment, Training
 
 
@@ -22,12 +21,12 @@ def train(
     resume: Mapping[str, Tensor] | None,
 ) -> Training:
     """Train the network that ``study`` describes on ``device``; it is measured on the CPU."""
-    pulled = study.explanation.applied != "none"
+    has_landmarks = study.explanation.applied != "none"
     epochs = xnn.train(
         {name: value.to(device) for name, value in preparation.theta_0.items()},
-        train_rows=_moved(preparation.rows("train"), device),
-        val_rows=_moved(preparation.rows("val"), device),
-        landmarks=_landmarks(preparation, device) if pulled else None,
+        train_rows=preparation.rows("train", device=device),
+        val_rows=preparation.rows("val", device=device),
+        landmarks=preparation.landmarks(device=device) if has_landmarks else None,
         training=study.training,
         explanation=study.explanation,
         seed=preparation.seed,
@@ -40,19 +39,6 @@ def train(
     )
 
 
-def _moved(rows: xnn.Rows, device: str) -> xnn.Rows:
-    return xnn.Rows(x=rows.x.to(device), y=rows.y.to(device))
-
-
-def _landmarks(preparation: XnnPreparation, device: str) -> Landmarks:
-    landmarks = preparation.landmarks()
-    return Landmarks(
-        points=landmarks.points.to(device),
-        distances=landmarks.distances.to(device),
-        quantiles=landmarks.quantiles.to(device),
-    )
-
-
 def _assess(
     study: XnnStudy, preparation: XnnPreparation, best: Mapping[str, Any], columns: Sequence[str]
 ) -> Assessment:
@@ -60,10 +46,10 @@ def _assess(
     assert not columns, "whatever a search may ask for is measured anyway"
     # In memory of their own: what was read from a file need not be aligned.
     theta = {name: value.to("cpu", copy=True) for name, value in best.items()}
-    tested, evidence = assess(study, preparation, theta)
+    test_columns, evidence = assess(study, preparation, theta)
     clusters, encoding = preparation.files["clusters"], preparation.about["encoding"]
     return Assessment(
-        columns={**tested, **validate(study, preparation, theta)},
+        columns={**test_columns, **validate(study, preparation, theta)},
         model={
             **theta,
             **{n: t for n, t in preparation.inputs.items() if n.startswith("encoding.")},

@@ -61,9 +61,9 @@ def heston_greeks_on_paths(
         time = paths.maturity - i * paths.dt
         s, v = spot[:, i], variance[:, i]
         if s.min() == s.max() and v.min() == v.max():
-            here = replace(params, spot=float(s[0]), v0=float(v[0]))
-            delta[:, i] = heston_delta(here, strike=strike, maturity=time)
-            vega_v[:, i] = heston_vega_v(here, strike=strike, maturity=time)
+            state = replace(params, spot=float(s[0]), v0=float(v[0]))
+            delta[:, i] = heston_delta(state, strike=strike, maturity=time)
+            vega_v[:, i] = heston_vega_v(state, strike=strike, maturity=time)
         else:
             delta[:, i], vega_v[:, i] = table.read(s, v, strike=strike, time=time)
     return torch.from_numpy(delta).to(paths.spot), torch.from_numpy(vega_v).to(paths.spot)

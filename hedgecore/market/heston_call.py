@@ -1,8 +1,12 @@
-"""Heston's European call: price, sensitivities and probability, each by one Lewis integral."""
+"""Heston's European call: price, sensitivities and probability, each by one Lewis integral.
+
+On the shifted contour the payoff contributes the kernel 1 / (z^2 + 1/4); a derivative in the spot
+multiplies it by 1/2 + iz, one in the strike by 1/2 - iz, one in v0 by D.
+"""
 
 import math
 
-from hedgecore.market.characteristic import Complex, lewis
+from hedgecore.market.characteristic import lewis
 from hedgecore.market.params import HestonParams
 
 
@@ -22,7 +26,9 @@ def heston_call(params: HestonParams, *, strike: float, maturity: float) -> floa
     if (normal := _normal(params, x, maturity)) is not None:
         price = spot * _ndtr(normal[0]) - cash * _ndtr(normal[1])
     else:
-        integral = lewis(params, _value, log_moneyness=x, maturity=maturity)
+        integral = lewis(
+            params, lambda z, d: 1.0 / (z * z + 0.25), log_moneyness=x, maturity=maturity
+        )
         price = spot - cash * math.exp(x / 2) * integral / math.pi
     return min(max(price, spot - cash, 0.0), spot)
 
@@ -32,7 +38,7 @@ def heston_delta(params: HestonParams, *, strike: float, maturity: float) -> flo
     x, spot, _ = _terms(params, strike, maturity)
     if (normal := _normal(params, x, maturity)) is not None:
         return spot / params.spot * _ndtr(normal[0])
-    integral = lewis(params, _share, log_moneyness=x, maturity=maturity)
+    integral = lewis(params, lambda z, d: 1.0 / (0.5 - 1j * z), log_moneyness=x, maturity=maturity)
     probability = 1.0 - math.exp(-x / 2) * integral / math.pi
     return spot / params.spot * min(max(probability, 0.0), 1.0)
 
@@ -44,7 +50,7 @@ def heston_vega_v(params: HestonParams, *, strike: float, maturity: float) -> fl
         d1, d2 = normal
         density = math.exp(-d1 * d1 / 2) / math.sqrt(2.0 * math.pi)
         return spot * density * params.decay_time(maturity) / (2.0 * (d1 - d2)) if density else 0.0
-    integral = lewis(params, _variance_value, log_moneyness=x, maturity=maturity)
+    integral = lewis(params, lambda z, d: d / (z * z + 0.25), log_moneyness=x, maturity=maturity)
     return -cash * math.exp(x / 2) * integral / math.pi
 
 
@@ -53,27 +59,8 @@ def heston_prob_itm(params: HestonParams, *, strike: float, maturity: float) -> 
     x, _, _ = _terms(params, strike, maturity)
     if (normal := _normal(params, x, maturity)) is not None:
         return _ndtr(normal[1])
-    integral = lewis(params, _cash_or_nothing, log_moneyness=x, maturity=maturity)
+    integral = lewis(params, lambda z, d: 1.0 / (0.5 + 1j * z), log_moneyness=x, maturity=maturity)
     return min(max(math.exp(x / 2) * integral / math.pi, 0.0), 1.0)
-
-
-# The kernels of the Lewis integrals. On the shifted contour the payoff contributes 1/(z^2 + 1/4);
-# a derivative in the spot multiplies it by 1/2 + iz, one in the strike by 1/2 - iz, one in v0 by
-# D.
-def _value(z: Complex, d: Complex) -> Complex:
-    return 1.0 / (z * z + 0.25)
-
-
-def _share(z: Complex, d: Complex) -> Complex:
-    return 1.0 / (0.5 - 1j * z)
-
-
-def _cash_or_nothing(z: Complex, d: Complex) -> Complex:
-    return 1.0 / (0.5 + 1j * z)
-
-
-def _variance_value(z: Complex, d: Complex) -> Complex:
-    return d / (z * z + 0.25)
 
 
 def _terms(params: HestonParams, strike: float, maturity: float) -> tuple[float, float, float]:

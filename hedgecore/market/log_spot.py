@@ -1,10 +1,8 @@
 """The step of the log spot that every scheme with a given next variance shares."""
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
-from hedgecore.market.noise import Noise
+from hedgecore.market.noise import Noise, PerPath
 from hedgecore.market.params import HestonParams
 
 
@@ -29,30 +27,30 @@ class LogSpotStep:
         self._plain_slope = half - rho / xi + self.k3 / 2
         self._scratch = noise.scratch(1)[0].numpy()
 
-    def plain_compensator(self, v: Float[Tensor, " size"]) -> Float[Tensor, " size"]:
+    def plain_compensator(self, v: PerPath) -> PerPath:
         """The uncorrected drift, in place of -ln E[exp(A v')] where that mean is infinite."""
         return v * self._plain_slope + self._plain_level
 
     def __call__(
         self,
-        x: Float[Tensor, " size"],
-        v: Float[Tensor, " size"],
-        v_next: Float[Tensor, " size"],
+        x: PerPath,
+        v: PerPath,
+        v_next: PerPath,
         *,
-        compensator: Float[Tensor, " size"],
-        z: Float[Tensor, " size"],
-        out: Float[Tensor, " size"],
+        compensator: PerPath,
+        z: PerPath,
+        out: PerPath,
     ) -> None:
         """Write the log spot after ``x`` into ``out``; ``compensator`` is overwritten."""
-        old, new, step, other = v.numpy(), v_next.numpy(), compensator.numpy(), self._scratch
-        np.add(old, new, out=other)
-        other *= self.k3
-        np.sqrt(other, out=other)
-        other *= z.numpy()
-        step += other
-        np.multiply(new, self.k2, out=other)
-        step += other
-        np.multiply(old, self.k3 / 2, out=other)
-        step -= other
+        old, new, step, buffer = v.numpy(), v_next.numpy(), compensator.numpy(), self._scratch
+        np.add(old, new, out=buffer)
+        buffer *= self.k3
+        np.sqrt(buffer, out=buffer)
+        buffer *= z.numpy()
+        step += buffer
+        np.multiply(new, self.k2, out=buffer)
+        step += buffer
+        np.multiply(old, self.k3 / 2, out=buffer)
+        step -= buffer
         step += self.drift
         np.add(x.numpy(), step, out=out.numpy())

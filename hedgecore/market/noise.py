@@ -5,6 +5,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+PerPath = Float[Tensor, " size"]
+"""One float64 for each path of a block."""
+
 
 class Noise:
     """A source of draws for a block of ``size`` paths.
@@ -21,7 +24,7 @@ class Noise:
         both = torch.empty((2, size), dtype=torch.float64)
         self._both, self._wide = both.numpy(), both.unbind()
 
-    def normals(self) -> tuple[Float[Tensor, " size"], Float[Tensor, " size"]]:
+    def normals(self) -> tuple[PerPath, PerPath]:
         """Two independent standard normals a path; they are overwritten by the next call."""
         self._narrow.normal_(generator=self.generator)
         np.copyto(self._both, self._narrow.numpy())
@@ -39,6 +42,6 @@ class Noise:
         return torch.empty((count, self.size), dtype=torch.float64).unbind()
 
 
-def root(square: Float[Tensor, " size"], *, out: Float[Tensor, " size"]) -> Float[Tensor, " size"]:
+def root(square: PerPath, *, out: PerPath) -> PerPath:
     """Square root by way of ``rsqrt``, which is twice as fast as ``sqrt``; exactly 0 at 0."""
     return torch.clamp(square, min=1e-300, out=out).rsqrt_().mul_(square)

@@ -4,12 +4,10 @@ import math
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hedgecore.market.log_spot import LogSpotStep
-from hedgecore.market.noise import Noise
+from hedgecore.market.noise import Noise, PerPath
 from hedgecore.market.params import HestonParams
 
 # The quadratic branch serves psi = Var/mean^2 up to 1.5; both branches exist for 1 <= psi <= 2.
@@ -46,32 +44,26 @@ class QuadraticExponential:
         self._scratch = [buffer.numpy() for buffer in scratch]
         self._compensator = scratch[2]
 
-    def __call__(
-        self,
-        x: Float[Tensor, " size"],
-        v: Float[Tensor, " size"],
-        x_next: Float[Tensor, " size"],
-        v_next: Float[Tensor, " size"],
-    ) -> None:
+    def __call__(self, x: PerPath, v: PerPath, x_next: PerPath, v_next: PerPath) -> None:
         """Write log spot and variance one step on into ``x_next`` and ``v_next``."""
         z_variance, z_spot = self._noise.normals()
-        m, r, compensator, a, other = self._scratch
+        m, r, compensator, a, buffer = self._scratch
         old, new = v.numpy(), v_next.numpy()
         np.multiply(old, self._decay, out=m)
         m += self._level
-        np.multiply(old, self._half_variance_slope, out=other)
-        other += self._half_variance_level
-        np.divide(m, other, out=r)
+        np.multiply(old, self._half_variance_slope, out=buffer)
+        buffer += self._half_variance_level
+        np.divide(m, buffer, out=r)
         r *= m
 
         # b^2 = r - 1 + sqrt(r (r - 1)), a = m / (1 + b^2), v' = a (b + Z)^2; below r = 1 this is
         # NaN, which the other branch overwrites.
         with np.errstate(invalid="ignore"):
             b_squared = np.subtract(r, 1.0, out=compensator)
-            np.multiply(r, b_squared, out=other)
-            b_squared += np.sqrt(other, out=other)
-            np.add(b_squared, 1.0, out=other)
-            np.divide(m, other, out=a)
+            np.multiply(r, b_squared, out=buffer)
+            b_squared += np.sqrt(buffer, out=buffer)
+            np.add(b_squared, 1.0, out=buffer)
+            np.divide(m, buffer, out=a)
             np.sqrt(b_squared, out=new)
             new += z_variance.numpy()
             np.square(new, out=new)
@@ -81,7 +73,7 @@ class QuadraticExponential:
             np.subtract(a, m, out=compensator)
             compensator *= self._log_spot.a
             shift = np.multiply(a, -2.0 * self._log_spot.a, out=a)
-            compensator /= np.add(shift, 1.0, out=other)
+            compensator /= np.add(shift, 1.0, out=buffer)
             np.log1p(shift, out=shift)
             shift *= 0.5
             compensator += shift

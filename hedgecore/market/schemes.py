@@ -5,11 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.market.log_spot import LogSpotStep
-from hedgecore.market.noise import Noise, root
+from hedgecore.market.noise import Noise, PerPath, root
 from hedgecore.market.params import HestonParams
 from hedgecore.market.quadratic_exponential import QuadraticExponential
 
@@ -43,13 +42,7 @@ class ExactVariance:
             self._level = self._shape * math.log1p(-a * self._scale)
             self._slope = -a * decay / (1.0 - a * self._scale)
 
-    def __call__(
-        self,
-        x: Float[Tensor, " size"],
-        v: Float[Tensor, " size"],
-        x_next: Float[Tensor, " size"],
-        v_next: Float[Tensor, " size"],
-    ) -> None:
+    def __call__(self, x: PerPath, v: PerPath, x_next: PerPath, v_next: PerPath) -> None:
         """Write log spot and variance one step on into ``x_next`` and ``v_next``."""
         generator = self._noise.generator
         shape = torch.poisson(v * self._poisson_slope, generator=generator).add_(self._shape)
@@ -82,13 +75,7 @@ class FullTruncation:
         self._across = params.xi * math.sqrt(1.0 - params.rho**2)
         self._scratch = noise.scratch(3)
 
-    def __call__(
-        self,
-        x: Float[Tensor, " size"],
-        v: Float[Tensor, " size"],
-        x_next: Float[Tensor, " size"],
-        v_next: Float[Tensor, " size"],
-    ) -> None:
+    def __call__(self, x: PerPath, v: PerPath, x_next: PerPath, v_next: PerPath) -> None:
         """Write log spot and variance one step on into ``x_next`` and ``v_next``."""
         z_spot, z_other = self._noise.normals()
         positive, shock, sd = self._scratch
@@ -111,13 +98,7 @@ class DeterministicVariance:
         self._line = params.integrated_variance_line(dt)
         self._drift = params.drift * dt
 
-    def __call__(
-        self,
-        x: Float[Tensor, " size"],
-        v: Float[Tensor, " size"],
-        x_next: Float[Tensor, " size"],
-        v_next: Float[Tensor, " size"],
-    ) -> None:
+    def __call__(self, x: PerPath, v: PerPath, x_next: PerPath, v_next: PerPath) -> None:
         """Write log spot and variance one step on into ``x_next`` and ``v_next``."""
         z, _ = self._noise.normals()
         total = v * self._line[0] + self._line[1]
@@ -147,8 +128,8 @@ def _euler_substeps(params: HestonParams, maturity: float, steps: int) -> int:
     # their own standard error is larger.
     level = params.integrated_variance_mean(maturity) / maturity
     bound = 0.006 * (1.0 + 5.0 * min(maturity, 1.0))
-    needed = maturity / steps * max(params.xi**2 / max(level, 1e-4) / bound, 20.0 * params.kappa)
-    return min(max(math.ceil(needed), 1), 500)
+    substeps = maturity / steps * max(params.xi**2 / max(level, 1e-4) / bound, 20.0 * params.kappa)
+    return min(max(math.ceil(substeps), 1), 500)
 
 
 SCHEMES: dict[str, Scheme] = {

@@ -63,18 +63,9 @@ class Validation:
                 return check
         raise KeyError(f"no check {name!r}; there are: {', '.join(c.name for c in self.checks)}")
 
-    @property
-    def worst(self) -> Check:
-        """The check furthest from the model, in standard errors."""
-        return max(self.checks, key=lambda check: abs(check.z))
-
-    def table(self) -> str:
-        """One line a check, for people."""
+    def __str__(self) -> str:
         head = f"{'':<22}{'realised':>13}{'std. error':>12}{'exact':>13}{'z':>8}"
         return "\n".join([head, *map(str, self.checks)])
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 def validate(
@@ -133,12 +124,8 @@ def _correlation(params: HestonParams, paths: MarketPaths) -> Check:
     scale = math.sqrt(float(xx.mean()) * float(vv.mean()))
     realised = float(xv.mean()) / scale if scale > 0 else math.nan
     influence = xv / scale - realised * (xx / xx.mean() + vv / vv.mean()) / 2
-    return Check(
-        "corr(d ln S, dv)",
-        realised,
-        float(influence.std()) / math.sqrt(len(xv)),
-        _step_correlation(params, paths),
-    )
+    error = float(influence.std()) / math.sqrt(len(xv))
+    return Check("corr(d ln S, dv)", realised, error, _step_correlation(params, paths))
 
 
 def _step_correlation(params: HestonParams, paths: MarketPaths) -> float:
@@ -149,10 +136,10 @@ def _step_correlation(params: HestonParams, paths: MarketPaths) -> float:
     # with beta = (1 - e^{-kappa (dt - s)}) / kappa, and dx = int sqrt(v) dW1 - (IV - E[IV])/2. By
     # Ito's isometry each second moment is an integral of E[v_s] against a weight, here by
     # Gauss-Legendre.
-    nodes, weights = _legendre()
+    nodes, weights = np.polynomial.legendre.leggauss(8)  # on [-1, 1]
     for i in range(paths.steps):
         start = params.variance_mean(i * dt)
-        for node, weight in zip(nodes, weights, strict=True):
+        for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
             remainder = dt * (1.0 - node)
             v = params.v_bar + (start - params.v_bar) * math.exp(-kappa * dt * node)
             beta, gain = params.decay_time(remainder), xi * math.exp(-kappa * remainder)
@@ -161,12 +148,6 @@ def _step_correlation(params: HestonParams, paths: MarketPaths) -> float:
             xv += weight * v * gain * (rho - half)
             vv += weight * v * gain * gain
     return xv / math.sqrt(xx * vv) if xx * vv > 0 else math.nan
-
-
-def _legendre() -> tuple[list[float], list[float]]:
-    """Gauss-Legendre nodes and weights on [0, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(8)
-    return ((nodes + 1) / 2).tolist(), (weights / 2).tolist()
 
 
 NOTEBOOK = HestonParams(

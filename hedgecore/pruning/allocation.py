@@ -6,6 +6,7 @@ A scope settles how many weights each layer keeps; of each layer, :func:`best` k
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 from math import expm1, log1p
 
 import torch
@@ -104,29 +105,22 @@ def _global(
     return [int(part.sum()) for part in chosen.split([c.numel() for c in candidates])]
 
 
-def _layerwise(
-    shapes: list[torch.Size], candidates: list[Tensor], count: int, floors: list[int]
-) -> list[int]:
-    return _shares([shape.numel() for shape in shapes], candidates, count, floors)
-
-
-def _erk(
-    shapes: list[torch.Size], candidates: list[Tensor], count: int, floors: list[int]
-) -> list[int]:
-    return _shares([sum(shape) for shape in shapes], candidates, count, floors)
-
-
 def _shares(
-    claims: list[int], candidates: list[Tensor], count: int, floors: list[int]
+    shapes: list[torch.Size],
+    candidates: list[Tensor],
+    count: int,
+    floors: list[int],
+    *,
+    claim: Callable[[torch.Size], int],
 ) -> list[int]:
-    """``count`` split in proportion to ``claims``, within each layer's floor and its candidates.
+    """``count`` split in proportion to claims, within each layer's floor and its candidates.
 
     What a layer cannot take, the others share. Fractions keep the whole exact; the last few
     weights go to the largest remainders, ties to the earlier layer.
     """
-    caps = [c.numel() for c in candidates]
+    claims, caps = list(map(claim, shapes)), [c.numel() for c in candidates]
 
-    def filled(level: Fraction) -> list[Fraction]:
+    def counts_at(level: Fraction) -> list[Fraction]:
         bounds = zip(claims, floors, caps, strict=True)
         return [
             min(max(level * claim, Fraction(floor)), Fraction(cap)) for claim, floor, cap in bounds
@@ -138,8 +132,8 @@ def _shares(
     bends += sorted(
         Fraction(b, c) for bs in (floors, caps) for b, c in zip(bs, claims, strict=True)
     )
-    above = bisect_left(bends, Fraction(count), key=lambda level: Fraction(sum(filled(level))))
-    low, high = filled(bends[max(above - 1, 0)]), filled(bends[above])
+    above = bisect_left(bends, Fraction(count), key=lambda level: Fraction(sum(counts_at(level))))
+    low, high = counts_at(bends[max(above - 1, 0)]), counts_at(bends[above])
     rise = sum(high) - sum(low)
     way = (count - sum(low)) / rise if rise else Fraction(0)
     exact = [a + way * (b - a) for a, b in zip(low, high, strict=True)]
@@ -157,6 +151,6 @@ Allocation = Callable[[list[torch.Size], list[Tensor], int, list[int]], list[int
 # in proportion to a layer's inputs + outputs (Evci et al. 2020, for matrices).
 SCOPES: Mapping[str, Allocation] = {
     "global": _global,
-    "layerwise": _layerwise,
-    "erk": _erk,
+    "layerwise": partial(_shares, claim=torch.Size.numel),
+    "erk": partial(_shares, claim=sum),
 }

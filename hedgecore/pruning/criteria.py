@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from hedgecore.pruning import mask as masks
 from hedgecore.pruning.allocation import best, keep_count, levels
@@ -41,7 +41,7 @@ class Score(Protocol):
     """
 
     def __call__(
-        self, parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+        self, parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator
     ) -> Scores:
         """See above."""
         ...
@@ -72,7 +72,7 @@ def find_mask(
     min_kept: int = 1,
     within: Mask | None = None,
     loss: Loss,
-    generator: torch.Generator,
+    generator: Generator,
 ) -> Mask:
     """The mask over ``names`` that keeps what ``criterion`` scores best.
 
@@ -103,16 +103,12 @@ def find_mask(
     return mask
 
 
-def magnitude(
-    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
-) -> Scores:
+def magnitude(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
     """|w| of every weight."""
     return {n: parameters[n].detach().abs() for n in within}
 
 
-def lamp(
-    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
-) -> Scores:
+def lamp(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
     """w_u^2 over the sum of w_v^2 for all v of the layer with |w_v| >= |w_u|, in float64.
 
     The score is the share of the layer's energy that the weight has once all smaller ones are
@@ -134,9 +130,7 @@ def _lamp(energy: Tensor) -> Tensor:
 
 
 @torch.enable_grad()
-def snip(
-    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
-) -> Scores:
+def snip(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
     """|w dL/dw|: how much the loss changes, to first order, with the weight alone removed.
 
     Source: Lee et al. (2019).
@@ -146,9 +140,7 @@ def snip(
 
 
 @torch.enable_grad()
-def grasp(
-    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
-) -> Scores:
+def grasp(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
     """w (H g), signed: the descent |g|^2 that is lost, halved and to first order, with the weight.
 
     Removing a weight of positive score slows the loss's first steps, so it is kept; the most
@@ -180,9 +172,7 @@ def _gradient(
     )
 
 
-def synflow(
-    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
-) -> Scores:
+def synflow(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
     """|w dR/dw| of the flow R = 1' |W_L| ... |W_1| 1, in float64; neither data nor loss.
 
     Every layer's scores add up to R, so the fewer weights a layer has left, the more each
@@ -204,15 +194,13 @@ def synflow(
     return {n: scores[n] for n in within}
 
 
-def random(
-    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
-) -> Scores:
+def random(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
     """A uniform draw for every weight: what a ticket must beat."""
     return {n: torch.rand(m.shape, generator=generator).to(m.device) for n, m in within.items()}
 
 
 def random_like_magnitude(
-    parameters: Parameters, within: Mask, *, loss: Loss, generator: torch.Generator
+    parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator
 ) -> Scores:
     """|w|, shuffled within each layer: each keeps as many weights as by magnitude, but any.
 

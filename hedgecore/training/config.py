@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hedgecore.config import at_least
+from hedgecore.config import at_least, positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +36,7 @@ class TrainingConfig:
     clip_norm: float = 1.0
 
     def __post_init__(self) -> None:
-        at_least("epochs", self.epochs, least=1)
-        at_least("batch_size", self.batch_size, least=2)
-        at_least("lr", self.lr, strict=True)
-        at_least("lr_min", self.lr_min)
-        at_least("warmup", self.warmup)
-        if self.warmup >= self.epochs:
-            raise ValueError(
-                f"warmup must be shorter than epochs {self.epochs}, got {self.warmup}"
-            )
-        if self.warmup_lr is not None:
-            at_least("warmup_lr", self.warmup_lr, strict=True)
-        at_least("patience", self.patience, least=1)
-        at_least("min_delta", self.min_delta)
-        at_least("clip_norm", self.clip_norm, strict=True)
+        at_least(self, epochs=1, batch_size=2, lr_min=0, warmup=0, patience=1, min_delta=0)
+        positive(self, "lr", "warmup_lr", "clip_norm")
+        if (warmup := self.warmup) >= self.epochs:
+            raise ValueError(f"warmup must be shorter than epochs {self.epochs}, got {warmup}")

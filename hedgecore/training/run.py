@@ -1,7 +1,7 @@
 """TrialRun: one trial of a sweep, from its plain description to the bytes of its model.
 
-The training itself is the experiment's; here is what crosses the border to whoever schedules:
-rows, checkpoints and models as bytes.
+The training itself is the experiment's; this module gives the scheduler rows, and checkpoints
+and models as bytes.
 """
 
 import json
@@ -89,16 +89,7 @@ class Trainer(Generic[S, P]):
 
 
 class TrialRun(Generic[S, P]):
-    """Trains the model that ``trial`` describes; see :class:`hedgecore.protocols.Run`.
-
-    Args:
-        trainer: of its experiment.
-        study: of the trial.
-        trial: configuration, study and identity of the trial, as plain data.
-        checkpoint: where an earlier run was; None to begin at theta_0.
-        preparation: what the trials of its seed share.
-        device: where to train.
-    """
+    """Trains the model that ``trial`` describes; see :meth:`.experiment.Experiment.open_run`."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import pytest
 from hedgecore.columns import Better, Column, Columns
 from hedgecore.hedging.columns import COLUMNS as TICKETS
 from hedgecore.hedging.experiment import TICKETS as TICKETS_EXPERIMENT
-from hedgecore.hedging.preparation import _CARRIED
+from hedgecore.hedging.preparation import DENSE_METRICS
 from hedgecore.insurance.columns import COLUMNS as XNN
 from hedgecore.insurance.experiment import XNN as XNN_EXPERIMENT
 
@@ -50,7 +50,7 @@ def test_losses_of_one_experiment_have_one_unit(columns):
 def test_trials_are_compared_towards_the_better_end(experiment):
     ends = {column.name: column.better for column in experiment.columns.epochs()}
     ends |= {column.name: column.better for column in experiment.columns.trials()}
-    goals = {**experiment.search.directions, **experiment.search.objectives(experiment.study())}
+    goals = experiment.search.objectives(experiment.study())
     # Of equal risk, the sparser ticket is wanted; by itself neither is better.
     goals.pop("sparsity_achieved", None)
     goals = {name: {"min": "lower", "max": "higher"}[goal] for name, goal in goals.items()}
@@ -61,7 +61,7 @@ def test_trials_are_compared_towards_the_better_end(experiment):
 
 def test_what_a_ticket_carries_of_the_dense_network_has_its_column():
     dense = [c.name for c in TICKETS.references if c.name.startswith("dense_")]
-    assert dense[2:] == [f"dense_{name}" for name in _CARRIED]
+    assert dense[2:] == [f"dense_{name}" for name in DENSE_METRICS]
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,8 @@ class Whitening:
         sd = centred.square().mean(dim=0).sqrt()
         varies = sd > _TINY * mean.abs()
         if not bool(varies.any()):
-            raise ValueError(
-                f"whitening needs rows that differ, got {len(x)} alike; check the encoding"
-            )
+            problem = f"whitening needs rows that differ, got {len(x)} alike"
+            raise ValueError(f"{problem}; check the encoding")
         # A constant column is in no distance between training rows, whatever its unit.
         sd = torch.where(varies, sd, 1.0)
         correlation = ((centred / sd).T @ (centred / sd) / len(x)).fill_diagonal_(1)
@@ -132,15 +131,11 @@ class Centroids:
 def find_centroids(
     config: ClusteringConfig, x: Float[Tensor, "rows features"], *, seed: int
 ) -> Centroids:
-    """Cluster the training rows.
+    """Cluster the encoded training rows ``x``; ``seed`` names the streams of starts and draws.
 
     K = 1 gives their mean, or a single row for "random_points". DBSCAN and mean-shift may find
     fewer than K clusters, and then there are as many centroids.
 
-    Args:
-        config: method and its settings.
-        x: encoded training rows.
-        seed: names the streams of starts and draws.
     Raises:
         ValueError: more clusters than distinct rows, no cluster at all, all rows alike, or more
             axes than they vary along.
@@ -178,22 +173,19 @@ def most_clusters(config: ClusteringConfig, rows: int) -> int:
 
 
 def nearest_means(
-    config: ClusteringConfig, white: Rows, drawn: NDArray[np.integer], *, seed: int
+    config: ClusteringConfig, white: Rows, sample: NDArray[np.integer], *, seed: int
 ) -> Labels:
-    """The cluster of every row, by the nearest mean of the clusters of the rows ``drawn``.
+    """Cluster of every whitened row: the nearest mean of the clusters of ``sample``.
 
-    Args:
-        config: method and its settings.
-        white: whitened rows.
-        drawn: numbers of rows, which may repeat.
-        seed: as for :func:`find_centroids`.
+    ``sample`` holds numbers of rows, which may repeat.
+
     Raises:
         ValueError: no cluster at all.
     """
-    rows = white[drawn]
-    sample = rows[_sample(config, len(rows), seed)]
-    labels = _grouped(config, sample, seed)
-    means = np.stack([sample[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
+    rows = white[sample]
+    rows = rows[_sample(config, len(rows), seed)]
+    labels = _grouped(config, rows, seed)
+    means = np.stack([rows[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
     # The nearest has the least |m|^2 - 2 xm.
     return (np.square(means).sum(axis=1) - 2 * white @ means.T).argmin(axis=1)
 
@@ -242,9 +234,9 @@ def mean_shift(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
 
 def random_points(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
     """K rows, each a cluster of its own: the control of all the others."""
-    drawn = numpy_stream(seed, "clustering", "random_points").permutation(len(white))
+    order = numpy_stream(seed, "clustering", "random_points").permutation(len(white))
     labels = np.full(len(white), NOISE)
-    labels[drawn[: config.clusters]] = np.arange(config.clusters)
+    labels[order[: config.clusters]] = np.arange(config.clusters)
     return labels
 
 
@@ -278,16 +270,16 @@ def _largest(labels: Labels, most: int) -> Labels:
     """``labels`` by falling size, ties by first appearance; beyond ``most``, noise."""
     clusters, first, size = np.unique(labels, return_index=True, return_counts=True)
     order = [i for i in np.lexsort((first, -size)) if clusters[i] != NOISE][:most]
-    renamed = np.full(len(labels), NOISE)
+    ranks = np.full(len(labels), NOISE)
     for k, i in enumerate(order):
-        renamed[labels == clusters[i]] = k
-    return renamed
+        ranks[labels == clusters[i]] = k
+    return ranks
 
 
 def _reach(white: Rows, neighbours: int) -> float:
     """Distance within which most rows have ``neighbours`` rows, themselves among them."""
-    near = NearestNeighbors(n_neighbors=min(neighbours, len(white))).fit(white)
-    reach = np.quantile(near.kneighbors(white)[0][:, -1], _CORE)
+    model = NearestNeighbors(n_neighbors=min(neighbours, len(white))).fit(white)
+    reach = np.quantile(model.kneighbors(white)[0][:, -1], _CORE)
     return max(float(reach), _TINY)
 
 

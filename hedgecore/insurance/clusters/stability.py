@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 
 
 def cluster_stability(
-    partition: Callable[[Integer[np.ndarray, " drawn"]], Integer[np.ndarray, " rows"]],
+    partition: Callable[[Integer[np.ndarray, " sample"]], Integer[np.ndarray, " rows"]],
     rows: int,
     *,
     generator: np.random.Generator,
@@ -18,17 +18,14 @@ def cluster_stability(
 
     1 where every sample gives the same clusters under any names, about 0 where they are unrelated.
 
-    Args:
-        partition: the cluster of every row, by centroids fitted to the rows drawn alone.
-        rows: number of rows.
-        generator: for the samples.
-        resamples: of the bootstrap.
+    ``partition`` gives the cluster of every row, by centroids fitted to a sample of rows alone.
+
     Raises:
         ValueError: fewer than 1 resamples.
     Source: Hubert and Arabie (1985).
     """
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, got {resamples}")
-    whole = partition(np.arange(rows))
+    reference = partition(np.arange(rows))
     samples = (partition(generator.integers(rows, size=rows)) for _ in range(resamples))
-    return float(np.mean([adjusted_rand_score(whole, labels) for labels in samples]))
+    return float(np.mean([adjusted_rand_score(reference, labels) for labels in samples]))

@@ -21,7 +21,7 @@ _GENERATED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Applicants:
-    """A table, who of it is for what, and what a network sees of it."""
+    """A table, its split, and its encoding for a network."""
 
     table: Table
     parts: Split

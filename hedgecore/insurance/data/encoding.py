@@ -10,7 +10,6 @@ nominal codes too, and the codes are counted over the whole table, rows held out
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -32,19 +31,6 @@ PUBLISHED_NAMES = (
 )
 # A nominal level rarer than this share of the training rows goes to the column's "other".
 _RARE = 0.005
-
-
-class Encoding(Protocol):
-    """A fitted encoding of either kind."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The inputs that :meth:`encode` gives, by name."""
-        ...
-
-    def encode(self, table: Table) -> Inputs:
-        """The inputs of a network, one row for every row of ``table``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +132,7 @@ def fit_published(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 
     Args:
         table: gives the codes.
         rows: the training rows.
-        axes: how many principal axes are kept; 0 keeps the 130 columns.
+        axes: number of principal axes that are kept; 0 keeps the 130 columns.
     Raises:
         ValueError: ``axes`` negative or beyond the number of columns.
     """
@@ -155,16 +141,11 @@ def fit_published(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 
     return Published(codes=codes, scaling=_scaling(values, axes=axes))
 
 
-def fit_sound(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 0) -> Sound:
-    """The sound encoding, wholly from ``rows`` of ``table``.
+def fit_sound(table: Table, rows: Int[np.ndarray, " train"]) -> Sound:
+    """The sound encoding, from the training ``rows`` of ``table`` alone.
 
-    Args:
-        table: where the rows are.
-        rows: the training rows; no other row is looked at.
-        axes: how many principal axes are kept; 0 keeps the columns.
     Raises:
-        ValueError: ``axes`` negative or beyond the number of columns, or a column without any
-            value in the training rows.
+        ValueError: a column without any value in the training rows.
     """
     train = {name: c[rows] for name, c in table.columns.items()}
     medians, levels = {}, {}
@@ -177,16 +158,16 @@ def fit_sound(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 0) -
                 raise ValueError(f"{name} has no value in {len(rows)} training rows; give more")
             medians[name] = float(np.nanmedian(train[name]))
     varying = {n: v for n, v in _sound(train, medians, levels) if (v != v[0]).any()}
-    scaling = _scaling(np.stack(list(varying.values()), axis=1), axes=axes)
+    scaling = _scaling(np.stack(list(varying.values()), axis=1), axes=0)
     return Sound(medians=medians, levels=levels, columns=tuple(varying), scaling=scaling)
 
 
 def _product(columns: Columns) -> dict[str, np.ndarray]:
     """Product_Info_2, its letter and its digit."""
-    whole = columns["Product_Info_2"].astype("<U2")
-    letters = whole.view("<U1").reshape(-1, 2)
+    codes = columns["Product_Info_2"].astype("<U2")
+    letters = codes.view("<U1").reshape(-1, 2)
     return {
-        "Product_Info_2": whole,
+        "Product_Info_2": codes,
         "Product_Info_2_char": letters[:, 0],
         "Product_Info_2_num": letters[:, 1],
     }

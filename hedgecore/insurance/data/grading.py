@@ -41,12 +41,7 @@ _WAVE, _RADIAN = 0.905, 24.0
 _MERIT_NOISE, _TERMS_NOISE = 0.258, 0.02
 # Grades by rising merit, and their classes by rising terms.
 _GRADES = (-0.512, -0.390, 0.268)
-_CLASSES = (
-    (1, (-0.048,)),
-    (3, (-0.334,)),
-    (5, (-1.028, 0.435)),
-    (8, ()),
-)
+_CLASSES = ((1, (-0.048,)), (3, (-0.334,)), (5, (-1.028, 0.435)), (8, ()))
 # From this BMI on, the best class is not on offer: of the heaviest tenth, 0.4 % have it.
 _BMI_LIMIT = 0.64
 
@@ -54,12 +49,7 @@ _BMI_LIMIT = 0.64
 def assess(
     columns: Mapping[str, np.ndarray], *, noise: Float[np.ndarray, "rows 2"]
 ) -> Int[np.ndarray, " rows"]:
-    """Response, 1 to 8, of every row.
-
-    Args:
-        columns: the features by name.
-        noise: standard normals, for merit and for terms.
-    """
+    """Response, 1 to 8, of every row; ``noise`` is standard normal, for merit and for terms."""
     merit = _weighted(columns, "merit") + _curves(columns) + _MERIT_NOISE * noise[:, 0] ** 3
     wave = _WAVE * np.sin(columns["Medical_History_2"] / _RADIAN)
     terms = _weighted(columns, "terms") + wave + _TERMS_NOISE * noise[:, 1] ** 3
@@ -81,9 +71,9 @@ def _curves(columns: Mapping[str, np.ndarray]) -> Vector:
 def _weighted(columns: Mapping[str, np.ndarray], index: str) -> Vector:
     """A sum of standardised columns; none of them has missing values."""
     names, weights = _WEIGHTS[index]
-    scaled = [(columns[name] - COLUMNS[name].mean) / COLUMNS[name].sd for name in names]
+    scores = [(columns[name] - COLUMNS[name].mean) / COLUMNS[name].sd for name in names]
     # Not a matrix product, whose rounding depends on how many rows there are.
-    return np.sum([w * x for w, x in zip(weights, scaled, strict=True)], axis=0)
+    return np.sum([w * x for w, x in zip(weights, scores, strict=True)], axis=0)
 
 
 def _weights(index: str) -> tuple[list[str], list[float]]:

@@ -3,7 +3,7 @@
 A Gaussian copula: nine factors of an applicant move 131 latent normals by the loadings of
 ``synthetic.csv``, and each becomes a column with the marginal of ``schema.csv``. What hangs
 together exactly in the table does so here: blocks of history that switch on as one, parents of
-whom one age is given, BMI from height and weight. ``underwriting.py`` then assesses the rows.
+whom one age is given, BMI from height and weight. ``grading.py`` then assesses the rows.
 
 The loadings are chosen, not estimated: no row of the table went into them. They bring out what was
 measured on it, above all how its variance spreads over principal components. Their names are ours,
@@ -96,11 +96,12 @@ def _columns(latents: Mapping[str, Vector]) -> dict[str, np.ndarray]:
         for name, answer in block.items():
             off = _margin(COLUMNS[name], latents[name], without=answer)
             values[name] = np.where(on, np.nan if answer is None else float(answer), off)
-    for switch, (name, other) in _EXCLUSIVE.items():
+    for switch, (name, second) in _EXCLUSIVE.items():
         rank = ndtr(latents[switch])
-        share, either = _present(COLUMNS[name]), _present(COLUMNS[name]) + _present(COLUMNS[other])
+        share = _present(COLUMNS[name])
+        either = share + _present(COLUMNS[second])
         values[name][rank >= share] = np.nan
-        values[other][(rank < share) | (rank >= either)] = np.nan
+        values[second][(rank < share) | (rank >= either)] = np.nan
     values["BMI"] = _bmi(values["Ht"], values["Wt"], residual=latents["BMI"])
     return values
 

@@ -106,8 +106,8 @@ def read(path: Path | str) -> Table:
     if frame.empty:
         raise ValueError(f"{path} has a header and no rows; give the whole train.csv")
     values = {name: _checked(path, frame[name], column) for name, column in COLUMNS.items()}
-    if (again := frame["Id"].duplicated().to_numpy()).any():
-        _refuse(path, frame["Id"], again, "is there already; give every row an Id of its own")
+    if (duplicates := frame["Id"].duplicated().to_numpy()).any():
+        _refuse(path, frame["Id"], duplicates, "is there already; give every row an Id of its own")
     return Table(
         columns={name: values[name] for name in FEATURES},
         response=values["Response"].astype(np.int64),

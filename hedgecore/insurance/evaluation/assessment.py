@@ -18,7 +18,7 @@ from hedgecore.insurance.evaluation.node_regression import (
     regress,
 )
 from hedgecore.insurance.evaluation.portrait import concepts, probes
-from hedgecore.insurance.evaluation.scores import confusion, scores
+from hedgecore.insurance.evaluation.scores import confusion, defined_mean, scores
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import divided, probabilities
 from hedgecore.rng import numpy_stream
@@ -39,13 +39,7 @@ VALIDATED = {"val_explanation_gain": "explanation_gain", "val_r2_mean": "r2_mean
 def assess(
     study: XnnStudy, preparation: XnnPreparation, theta: Mapping[str, Tensor]
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
-    """All test metrics of a trained network, NaN where undefined; and the evidence behind them.
-
-    Args:
-        study: what it was trained in; its evaluation says which layer, groups and how carefully.
-        preparation: gives the rows, and the networks that it is held against.
-        theta: its parameters, on the CPU.
-    """
+    """All test metrics of ``theta`` (on the CPU), NaN where undefined; their evidence."""
     layer, evaluation = study.explained, study.evaluation
     label = preparation.inputs["test.y"].numpy()
     probability = probabilities(theta, preparation.inputs["test.x"])
@@ -69,7 +63,7 @@ def assess(
         **gains(explanation, controls),
         "selectivity": cost.selectivity,
         **surrogate(head, nodes[1], distances, label, fit=explanation.fit),
-        "concept_score": _mean(score),
+        "concept_score": defined_mean(score),
         # Bonferroni: the centroids are so many chances.
         "concept_p": float(np.minimum(1, len(p_value) * np.fmin.reduce(p_value))),
         **between,
@@ -82,24 +76,16 @@ def assess(
         "concepts.score": score,
         "concepts.p_value": p_value,
     }
-    return {**row, **by_group}, {
-        **{
-            name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in evidence.items()
-        },
-        **probes(preparation, theta, layer=layer, points=evaluation.points),
-    }
+    arrays = {name: np.ascontiguousarray(value) for name, value in evidence.items()}
+    portrait = probes(preparation, theta, layer=layer, points=evaluation.points)
+    tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
+    return {**row, **by_group}, {**tensors, **portrait}
 
 
 def validate(
     study: XnnStudy, preparation: XnnPreparation, theta: Mapping[str, Tensor]
 ) -> dict[str, float]:
-    """How far distances tell the nodes on validation rows: every entry of ``VALIDATED``.
-
-    Args:
-        study: what the network was trained in.
-        preparation: gives the rows.
-        theta: its parameters, on the CPU.
-    """
+    """Every entry of ``VALIDATED`` for ``theta`` (on the CPU), measured on validation rows."""
     layer = study.explained
     nodes = node_pair(preparation, theta, layer=layer, split="val")
     regression = regress(
@@ -169,8 +155,3 @@ def _explained(explanation: Explanation, plain: Regression) -> dict[str, np.ndar
         "explanation.plain_coefficients": plain.fit.coefficients,
         "explanation.plain_r2": plain.r2,
     }
-
-
-def _mean(values: Float[np.ndarray, " _"]) -> float:
-    numbers = values[~np.isnan(values)]
-    return float(numbers.mean()) if len(numbers) else float("nan")

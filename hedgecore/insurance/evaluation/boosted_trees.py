@@ -125,8 +125,8 @@ def with_offsets(
     prediction = {split: shifted(p, offsets) for split, p in raw.items()}
     truth = {**labels, "out_of_fold": y}
     scores = {split: rounded_scores(p, truth[split]) for split, p in prediction.items()}
-    fitted = plain.prediction["train"]
-    scores["in_sample"] = rounded_scores(shifted(fitted, fit_offsets(fitted, y)), y)
+    in_sample = plain.prediction["train"]
+    scores["in_sample"] = rounded_scores(shifted(in_sample, fit_offsets(in_sample, y)), y)
     return Boosted(model=plain.model, prediction=prediction, scores=scores, offsets=offsets)
 
 
@@ -156,9 +156,9 @@ def fit_offsets(
     offsets = list(OFFSETS)
 
     def cost(x: np.ndarray, j: int) -> float:
-        tried = [*offsets[:j], float(x.item()), *offsets[j + 1 :]]
+        candidates = [*offsets[:j], float(x.item()), *offsets[j + 1 :]]
         # In per cent, which is the scale that Powell's absolute tolerances were published with.
-        return -100 * float(quadratic_kappa(_table(shifted(prediction, tried), label)))
+        return -100 * float(quadratic_kappa(_table(shifted(prediction, candidates), label)))
 
     for j in SEARCHED:
         optimum = minimize(cost, [offsets[j]], args=(j,), method="Powell")
@@ -171,10 +171,10 @@ def shifted(
     prediction: Float[np.ndarray, " rows"], offsets: tuple[float, ...] | list[float]
 ) -> Float[np.ndarray, " rows"]:
     """Predictions plus the offset of their whole part, toward zero; outside 0..7 as they are."""
-    whole = np.trunc(prediction)
-    inside = (whole >= 0) & (whole < CLASSES)
+    interval = np.trunc(prediction)
+    inside = (interval >= 0) & (interval < CLASSES)
     steps = np.asarray(offsets, dtype=prediction.dtype)
-    return prediction + np.where(inside, steps[np.where(inside, whole, 0).astype(np.int64)], 0)
+    return prediction + np.where(inside, steps[np.where(inside, interval, 0).astype(np.int64)], 0)
 
 
 def rounded_scores(
@@ -201,8 +201,8 @@ def _table(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
 def _fit(
     settings: Mapping[str, object], x: np.ndarray, target: np.ndarray, *, seed: int, rounds: int
 ) -> bytes:
-    fixed = {"seed": seed, "nthread": 1, "verbosity": 0}
-    booster = xgboost.train({**settings, **fixed}, _matrix(x, target), num_boost_round=rounds)
+    constants = {"seed": seed, "nthread": 1, "verbosity": 0}
+    booster = xgboost.train({**settings, **constants}, _matrix(x, target), num_boost_round=rounds)
     return bytes(booster.save_raw("json"))
 
 

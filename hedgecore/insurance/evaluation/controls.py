@@ -44,13 +44,9 @@ def node_pair(
 def regressions(
     preparation: XnnPreparation, nodes: Pair, *, layer: int, split: str
 ) -> dict[str, Regression]:
-    """How far the nodes of every control, and those elsewhere, are told by their distances.
+    """Regressions of the nodes of every control, and of ``nodes`` elsewhere, on their distances.
 
-    Args:
-        preparation: gives the other networks and all distances.
-        nodes: of the network in question, as :func:`node_pair` gives them.
-        layer: whose nodes these are.
-        split: the held-out rows, "val" or "test".
+    Held-out rows are those of ``split``, "val" or "test".
     """
     untrained, plain = (
         node_pair(preparation, theta, layer=layer, split=split)
@@ -61,21 +57,11 @@ def regressions(
         numpy_stream(preparation.seed, "permuted", name).permutation(len(part))
         for name, part in zip(("train", split), nodes, strict=True)
     )
-    others = nodes[0][next(order)], nodes[1][next(order)]
-    fits = {
-        **_together(
-            preparation,
-            {"untrained": untrained, "plain": plain, "permuted": others},
-            split=split,
-            to="distances",
-        ),
-        **_together(
-            preparation,
-            {ELSEWHERE: nodes, "plain_random_points": plain},
-            split=split,
-            to="random_distances",
-        ),
-    }
+    permuted = nodes[0][next(order)], nodes[1][next(order)]
+    on_centroids = {"untrained": untrained, "plain": plain, "permuted": permuted}
+    on_random_points = {ELSEWHERE: nodes, "plain_random_points": plain}
+    fits = _together(preparation, on_centroids, split=split, to="distances")
+    fits |= _together(preparation, on_random_points, split=split, to="random_distances")
     return {name: fits[name] for name in (*CONTROLS, ELSEWHERE)}
 
 
@@ -104,10 +90,7 @@ def _together(
     """Regressions on the same distances, solved at once."""
     train, held_out = (np.hstack(parts) for parts in zip(*nodes.values(), strict=True))
     whole = regress(
-        train,
-        preparation.distances("train", to=to),
-        held_out,
-        preparation.distances(split, to=to),
+        train, preparation.distances("train", to=to), held_out, preparation.distances(split, to=to)
     )
     width = len(whole.r2) // len(nodes)
     return {name: whole.part(slice(i * width, (i + 1) * width)) for i, name in enumerate(nodes)}

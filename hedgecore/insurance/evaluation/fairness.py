@@ -1,7 +1,7 @@
 """Rates by group of a model's decisions, how far apart they are, and how sure that is.
 
-Selected is who is given the class 7, ``Response`` 8: accepted as applied for. Which column makes
-the groups is its user's choice; the data names no protected attribute, and age or sex can be
+Selected rows are those predicted as class 7, ``Response`` 8: accepted as applied for. The column
+of the groups is the user's choice; the data names no protected attribute, and age or sex can be
 lawful rating factors. A difference is therefore a finding to explain, no verdict.
 
 Values are those of fairlearn's ``MetricFrame``. Its bootstrap would resample a data frame for each
@@ -38,8 +38,8 @@ def true_positive_rate(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarr
 
 def false_positive_rate(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray, "*tables"]:
     """Share of the other classes that is predicted to be of the best."""
-    others = table[..., :SELECTED, :]
-    return quotient(others[..., SELECTED].sum(axis=-1), others.sum(axis=(-2, -1)))
+    negatives = table[..., :SELECTED, :]
+    return quotient(negatives[..., SELECTED].sum(axis=-1), negatives.sum(axis=(-2, -1)))
 
 
 RATES: Mapping[str, _Rate] = {
@@ -53,7 +53,7 @@ RATES: Mapping[str, _Rate] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """Who is compared with whom.
+    """Groups of rows that are compared.
 
     Args:
         names: of the groups, in the order of their values, "missing" last.
@@ -80,7 +80,7 @@ class Fairness:
     """Every entry of ``RATES`` by group, and between groups.
 
     Args:
-        groups: who is compared.
+        groups: that are compared.
         by_group: of each rate, one value a group.
         difference: largest less smallest of the groups' rates. It cannot be negative, so that its
             interval leaves out 0 even where all groups are alike: compare with its width.
@@ -171,11 +171,11 @@ def fairness(
         sample_params={name: {"count": tables.ravel()} for name in RATES},
     )
     draws = generator.multinomial(len(label), tables.ravel() / len(label), size=resamples)
-    drawn = draws.reshape(resamples, *tables.shape)
+    samples = draws.reshape(resamples, *tables.shape)
     ends = (1 - confidence) / 2, (1 + confidence) / 2
 
     def interval(value: object, of: Callable[[np.ndarray], np.ndarray], rate: str) -> Interval:
-        low, high = np.quantile(of(RATES[rate](drawn)), ends, axis=0)
+        low, high = np.quantile(of(RATES[rate](samples)), ends, axis=0)
         return Interval(value=np.asarray(value), low=np.asarray(low), high=np.asarray(high))
 
     by_group, difference, ratio = frame.by_group, frame.difference(), frame.ratio()
@@ -210,9 +210,9 @@ def _levels(column: np.ndarray) -> tuple[list[str], np.ndarray]:
     """Names of the levels in their order, and the number of every row's."""
     values, index = np.unique(column, return_inverse=True)
     numeric = values.dtype.kind in "iuf"
-    named = [f"{v:g}" if numeric else str(v) for v in values]
+    labels = [f"{v:g}" if numeric else str(v) for v in values]
     # numpy.unique puts NaN last, and once.
-    return ["missing" if name == "nan" and numeric else name for name in named], index
+    return ["missing" if name == "nan" and numeric else name for name in labels], index
 
 
 def _quantiles(column: np.ndarray, bins: int) -> tuple[list[str], np.ndarray]:

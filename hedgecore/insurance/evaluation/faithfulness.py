@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Integer
 
 from hedgecore.insurance.evaluation.node_regression import LinearFit
-from hedgecore.insurance.evaluation.scores import cross_entropy
+from hedgecore.insurance.evaluation.scores import cross_entropy, defined_mean
 
 Head = Callable[[Float[np.ndarray, "rows nodes"]], Float[np.ndarray, "rows 8"]]
 
@@ -33,9 +33,7 @@ class Ablation:
     @property
     def selectivity(self) -> float:
         """Mean of ``cluster`` less ``others`` over centroids that have both; NaN if none has."""
-        excess = self.cluster - self.others
-        numbers = excess[~np.isnan(excess)]
-        return float(numbers.mean()) if len(numbers) else float("nan")
+        return defined_mean(self.cluster - self.others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,23 +58,17 @@ def ablation(
     owner: Int[np.ndarray, " nodes"],
     mean: Float[np.ndarray, " nodes"],
 ) -> Ablation:
-    """What it costs to replace the nodes of each centroid by their means.
+    """Cost of replacing the nodes of each centroid by their means on training rows.
 
-    Args:
-        head: probabilities from activations.
-        nodes: held-out activations.
-        distances: of the same rows to every centroid; the nearest makes the cluster.
-        label: true class in 0..7.
-        owner: the centroid of every node.
-        mean: of every node on training rows.
+    Rows are held out, labels lie in 0..7; the nearest centroid makes the cluster of a row.
     """
     nearest, clean = distances.argmin(axis=1), head(nodes)
     cluster, others = np.full((2, distances.shape[1]), np.nan)
     for c in np.unique(owner):
-        ablated = head(np.where(owner == c, mean, nodes).astype(nodes.dtype))
+        probability = head(np.where(owner == c, mean, nodes).astype(nodes.dtype))
         for rise, rows in ((cluster, nearest == c), (others, nearest != c)):
             if rows.any():
-                costs = [cross_entropy(p[rows], label[rows]) for p in (ablated, clean)]
+                costs = [cross_entropy(p[rows], label[rows]) for p in (probability, clean)]
                 rise[c] = costs[0] - costs[1]
     return Ablation(cluster=cluster, others=others)
 
@@ -91,12 +83,7 @@ def surrogate(
 ) -> dict[str, float]:
     """The "surrogate" columns: scores of the network with ``fit`` in the layer's place.
 
-    Args:
-        head: probabilities from activations.
-        nodes: held-out activations, for the network's own answer.
-        distances: of the same rows, all that the surrogate is told.
-        label: true class in 0..7.
-        fit: nodes from distances, made on training rows.
+    Rows are held out, labels lie in 0..7; ``fit`` was made on training rows.
     """
     p = head(fit(distances).astype(nodes.dtype))
     likely = p.argmax(axis=1)

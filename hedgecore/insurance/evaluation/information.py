@@ -29,8 +29,7 @@ def memberships(
 
 
 def adjusted_information(
-    nodes: Float32[np.ndarray, "rows nodes bins"],
-    nearest: Float32[np.ndarray, "rows 1 centroids"],
+    nodes: Float32[np.ndarray, "rows nodes bins"], nearest: Float32[np.ndarray, "rows 1 centroids"]
 ) -> Float[np.ndarray, " nodes"]:
     """(MI - E) / (H(nearest) - E), where E is the MI of the same margins by chance.
 
@@ -41,8 +40,9 @@ def adjusted_information(
     """
     tables = _tables(nodes, nearest)[:, 0]
     # Chance knows the margins alone, which quantile bins have in common, and takes long.
-    _, first, same = np.unique(tables.sum(axis=2), axis=0, return_index=True, return_inverse=True)
-    chance = np.array([_by_chance(tables[i]) for i in first])[same]
+    margins = tables.sum(axis=2)
+    _, first, index = np.unique(margins, axis=0, return_index=True, return_inverse=True)
+    chance = np.array([_by_chance(tables[i]) for i in first])[index]
     room = _entropy(tables.sum(axis=1)) - chance
     return np.where(room > 1e-12, (_information(tables) - chance) / room.clip(min=1e-12), 0)
 
@@ -57,8 +57,8 @@ def information_gap(
     """
     tables = _tables(nodes, distances)
     share = _information(tables) / _entropy(tables.sum(axis=-2)).clip(min=1e-300)
-    ranked = np.sort(share, axis=0)
-    return ranked[-1] - (ranked[-2] if len(ranked) > 1 else 0)
+    shares = np.sort(share, axis=0)
+    return shares[-1] - (shares[-2] if len(shares) > 1 else 0)
 
 
 def concentration(importance: Float[np.ndarray, "rows columns"]) -> float:
@@ -99,8 +99,8 @@ def _tables(
 
 def _by_chance(table: np.ndarray) -> float:
     """Expected MI in nats of the margins of ``table``; its empty rows and columns have no part."""
-    filled = table[table.any(axis=1)][:, table.any(axis=0)]
-    return expected_mutual_information(filled, filled.sum())
+    occupied = table[table.any(axis=1)][:, table.any(axis=0)]
+    return expected_mutual_information(occupied, occupied.sum())
 
 
 def _entropy(counts: np.ndarray) -> np.ndarray:

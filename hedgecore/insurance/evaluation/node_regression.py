@@ -109,8 +109,8 @@ class Explanation(Regression):
     @property
     def gap(self) -> Float[np.ndarray, " nodes"]:
         """Lead of ``top`` over the second largest |rho|; all of it where K = 1."""
-        ranked = np.sort(np.abs(self.rho), axis=1)
-        return ranked[:, -1] - (ranked[:, -2] if ranked.shape[1] > 1 else 0)
+        sizes = np.sort(np.abs(self.rho), axis=1)
+        return sizes[:, -1] - (sizes[:, -2] if sizes.shape[1] > 1 else 0)
 
     def summary(self) -> dict[str, float]:
         """Figures of all nodes together, by column."""
@@ -140,13 +140,8 @@ def explain(
     nodes: Float[np.ndarray, "rows nodes"],
     distances: Float[np.ndarray, "rows centroids"],
 ) -> Explanation:
-    """Nodes against distances; the rows of each pair must be the same, in the same order.
+    """Nodes (pre-activations) against distances, fitted on training and measured on held-out rows.
 
-    Args:
-        train_nodes: pre-activations that the linear fit is made on.
-        train_distances: of the same rows to every centroid.
-        nodes: pre-activations of held-out rows, on which everything is measured.
-        distances: of the held-out rows.
     Raises:
         ValueError: fewer than 2 held-out rows, or as :func:`linear_fit`.
     """
@@ -200,8 +195,8 @@ def linear_fit(
     z, z_mean, z_sd = _standardised(nodes)
     d, d_mean, d_sd = _standardised(distances)
     u, s, vt = np.linalg.svd(d, full_matrices=False)
-    least = max(_RESOLUTION * s[0], np.finfo(np.float64).tiny)
-    mask = s > least
+    floor = max(_RESOLUTION * s[0], np.finfo(np.float64).tiny)
+    mask = s > floor
     beta = vt[mask].T @ (u[:, mask].T @ z / s[mask, None])
     units = np.divide(1, d_sd, out=np.zeros(centroids), where=d_sd > 0)
     coefficients = units[:, None] * beta * z_sd
@@ -209,7 +204,7 @@ def linear_fit(
         coefficients=coefficients,
         intercept=z_mean - d_mean @ coefficients,
         beta=beta.T,
-        inflation=rows * np.square(vt / np.maximum(s, least)[:, None]).sum(axis=0),
+        inflation=rows * np.square(vt / np.maximum(s, floor)[:, None]).sum(axis=0),
         rank=int(mask.sum()),
     )
 

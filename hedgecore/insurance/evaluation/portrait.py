@@ -32,11 +32,6 @@ def probes(
 ) -> dict[str, Tensor]:
     """Nodes as functions of each distance, and the inputs that excite them most.
 
-    Args:
-        preparation: gives test rows to move, and training rows that bound the inputs.
-        theta: of the network.
-        layer: whose nodes these are.
-        points: of the grid of distances.
     Returns:
         ``dependence.distance`` and ``.mean`` of :class:`.probes.Dependence`,
         ``excitation.point`` and ``.value`` of :class:`.probes.Excitation`.
@@ -44,13 +39,9 @@ def probes(
     below, _ = divided(theta, layer)
     nodes = partial(_last, below)
     test, centroids = preparation.inputs["test.x"], preparation.points
-    moved = _spread(len(test), _MOVED)
+    rows = _spread(len(test), _MOVED)
     dependence = partial_dependence(
-        nodes,
-        test[moved],
-        centroids,
-        preparation.inputs["test.distances"][moved],
-        points=points,
+        nodes, test[rows], centroids, preparation.inputs["test.distances"][rows], points=points
     )
     train = preparation.inputs["train.x"]
     sample = train[_spread(len(train), _BOUNDING)]
@@ -77,20 +68,14 @@ def concepts(
     """TCAV of the rows nearest to each centroid for the best class: scores, and their p-values.
 
     NaN for a centroid that has none or all of the rows looked at, or where none is of that class.
-
-    Args:
-        preparation: gives test rows.
-        theta: of the network.
-        layer: in which concepts are directions.
-        random_concepts: that each is held against.
     """
     below, above = divided(theta, layer)
-    looked_at = _spread(len(preparation.inputs["test.x"]), _CONCEIVED)
+    rows = _spread(len(preparation.inputs["test.x"]), _CONCEIVED)
     with torch.no_grad():
-        nodes = _last(below, preparation.inputs["test.x"][looked_at])
-    best = preparation.inputs["test.y"][looked_at] == CLASSES - 1
+        nodes = _last(below, preparation.inputs["test.x"][rows])
+    best = preparation.inputs["test.y"][rows] == CLASSES - 1
     slopes = logit_slopes(lambda z: _last(above, z.relu()), nodes[best], to=CLASSES - 1).numpy()
-    nearest = preparation.distances("test")[looked_at].argmin(axis=1)
+    nearest = preparation.distances("test")[rows].argmin(axis=1)
     score, p_value = np.full((2, len(preparation.points)), np.nan)
     for k in range(len(score)):
         members: Bool[np.ndarray, " rows"] = nearest == k

@@ -126,12 +126,12 @@ def partial_dependence(
     grid = torch.lerp(ends[0][:, None], ends[1][:, None], share)
     means = []
     for k, centroid in enumerate(centroids):
-        away = distances[:, k] > 0
-        if not away.any():
+        off_centre = distances[:, k] > 0
+        if not off_centre.any():
             raise ValueError(f"distances to centroid {k} are all 0, so no row has a direction")
-        direction = (x[away] - centroid) / distances[away, k, None]
-        moved = [activations(centroid + t * direction).mean(dim=0) for t in grid[k]]
-        means.append(torch.stack(moved))
+        direction = (x[off_centre] - centroid) / distances[off_centre, k, None]
+        responses = [activations(centroid + t * direction).mean(dim=0) for t in grid[k]]
+        means.append(torch.stack(responses))
     return Dependence(distance=grid, mean=torch.stack(means))
 
 

@@ -74,8 +74,8 @@ def quadratic_kappa(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray,
     weight = (i[:, None] - i) ** 2
     true, predicted = table.sum(axis=-1), table.sum(axis=-2)
     chance = np.einsum("...i,ij,...j->...", true, weight, predicted)
-    observed = (weight * table).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
-    return quotient(chance - observed, chance)
+    disagreement = (weight * table).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
+    return quotient(chance - disagreement, chance)
 
 
 def macro_f1(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray, "*tables"]:
@@ -107,6 +107,12 @@ def quotient(numerator: ArrayLike, denominator: ArrayLike) -> Float[np.ndarray, 
     """The quotient in float64, NaN where the denominator is 0; an array even of a single one."""
     nothing = np.full(np.shape(numerator), np.nan)
     return np.divide(numerator, denominator, out=nothing, where=np.not_equal(denominator, 0))
+
+
+def defined_mean(values: Float[np.ndarray, " _"]) -> float:
+    """Mean of the values that are not NaN; NaN where all are."""
+    numbers = values[~np.isnan(values)]
+    return float(numbers.mean()) if len(numbers) else float("nan")
 
 
 def _check(probability: Float[np.ndarray, "rows 8"], label: Integer[np.ndarray, " rows"]) -> None:

@@ -36,15 +36,13 @@ class Landmarks:
 
     @classmethod
     def of(
-        cls,
-        points: Float[Tensor, "clusters features"],
-        distances: Float[Tensor, "rows clusters"],
+        cls, points: Float[Tensor, "clusters features"], distances: Float[Tensor, "rows clusters"]
     ) -> "Landmarks":
         """Landmarks with the quantiles of ``distances``, all within (0, 1)."""
         columns = distances.T.contiguous()
-        ranked = columns.sort(dim=1).values
-        nearer = torch.searchsorted(ranked, columns)
-        not_farther = torch.searchsorted(ranked, columns, right=True)
+        ascending = columns.sort(dim=1).values
+        nearer = torch.searchsorted(ascending, columns)
+        not_farther = torch.searchsorted(ascending, columns, right=True)
         quantiles = ((nearer + not_farther) / (2 * len(distances))).to(distances)
         return cls(points=points, distances=distances, quantiles=quantiles.T.contiguous())
 
@@ -81,7 +79,7 @@ def multiplier_published(
     Args:
         matrices: W of every layer, outputs x inputs.
         x: the batch.
-        outputs: z of every layer for the batch.
+        outputs: z of every layer for it.
         landmark_outputs: z_c of every layer, in the untrained network.
         nearness: n, distances over the largest of all training rows.
         strengths: adj_weight * intensity * f(l), by the layers that are pulled at.
@@ -93,8 +91,8 @@ def multiplier_published(
         similarity = torch.sigmoid((z - z_c[:, None]).abs())
         slope = (2 * nearness - 1).T[:, None] / len(x)
         agreement = (1 - nearness).mean(dim=0)[:, None] + (slope @ similarity).squeeze(1)
-        signed = matrices[layer] * _directions(inputs[layer], z, z_c)
-        shares = signed / signed.sum(dim=1, keepdim=True)
+        products = matrices[layer] * _directions(inputs[layer], z, z_c)
+        shares = products / products.sum(dim=1, keepdim=True)
         pull = (agreement[:, :, None] * shares).mean(dim=0)
         factors[layer] = 1 + torch.tanh(strength * pull)
     return factors
@@ -116,15 +114,9 @@ def multiplier(
         G = 1 + tanh(strength / K  sum_c A_c M_c / column sums of |W|)
 
     where h is what the layer reads, and s the mean of |z - z_c| over batch and centroids, node by
-    node. A_c is largest where the node tells how far a row is from c.
-
-    Args:
-        matrices: W of every layer, outputs x inputs.
-        x: the batch.
-        outputs: z of every layer for the batch.
-        landmark_outputs: z_c of every layer, in the network as it is.
-        quantiles: q, the batch's distances as quantiles of all training rows.
-        strengths: adj_weight * intensity * f(l), by the layers that are pulled at.
+    node. A_c is largest where the node tells how far a row is from c. Arguments are those of
+    :func:`multiplier_published`, with z_c in the network as it is, and for n the quantiles q of
+    the batch's distances among all training rows.
     """
     factors = {}
     for layer, strength in strengths.items():
@@ -225,11 +217,11 @@ def contrastive(
     similarity = (unit @ unit.T / temperature).masked_fill(itself, -torch.inf)
     positive = (y[:, None] == y) & ~itself
     counts = positive.sum(dim=1)
-    paired = counts > 0
-    if not bool(paired.any()):
+    has_pair = counts > 0
+    if not bool(has_pair.any()):
         return z.new_zeros(())
     surprise = similarity.logsumexp(dim=1, keepdim=True) - similarity
-    per_row = surprise.masked_fill(~positive, 0).sum(dim=1)[paired] / counts[paired]
+    per_row = surprise.masked_fill(~positive, 0).sum(dim=1)[has_pair] / counts[has_pair]
     return per_row.mean()
 
 

@@ -243,13 +243,13 @@ def aligned(descent: Descent, batch: Batch) -> Outcome:
     """One step on the loss with its explanation."""
     explanation, alignment = descent.explanation, descent.alignment
     outputs, loss = descent.forward(batch)
-    pulled = [outputs[layer] for layer in alignment.layers]
+    nodes = [outputs[layer] for layer in alignment.layers]
     added, gradients = alignment(outputs, batch.geometry)
     if explanation.beta:
-        terms = [contrastive(z, batch.y, temperature=explanation.temperature) for z in pulled]
+        terms = [contrastive(z, batch.y, temperature=explanation.temperature) for z in nodes]
         contrast = explanation.beta * torch.stack(terms).sum()
         loss, added = loss + contrast, added + contrast.detach()
-    descent.backward(loss, pulled, gradients)
+    descent.backward(loss, nodes, gradients)
     descent.optimiser.step()
     return Outcome(outputs, added)
 

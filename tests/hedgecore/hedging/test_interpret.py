@@ -16,7 +16,7 @@ from hedgecore.hedging.pnl import settle
 from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.paths import MarketPaths
-from hedgecore.market.payoffs import EuropeanCall
+from hedgecore.market.payoffs import call
 from hedgecore.pruning import mask as masks
 from hedgecore.risk import cvar
 from hedgecore.rng import stream
@@ -187,7 +187,7 @@ def test_permutation_importance_is_the_fall_of_a_hedge_that_reads_another_path(n
     g = stream(4, "permutations")
     other = torch.randperm(paths.paths, generator=g)
     ahead = torch.randint(paths.steps, (paths.paths, 1), generator=g)
-    study, payoff = TicketStudy(), EuropeanCall(STRIKE).payoff(paths.spot)
+    study, payoff = TicketStudy(), call(paths.spot[:, -1], STRIKE)
 
     def worst(position):
         outcome = settle(position, paths.spot, payoff, cost=study.cost, market=study.market)

@@ -37,7 +37,7 @@ def test_a_shuffled_mask_keeps_as_many_in_every_layer_and_others(network):
     theta = network(8, 16, 16, 1)
     mask = {n: theta[n] > 0.3 for n in masks.prunable(theta)}
     drawn = shuffled(mask, generator=stream(0, "shuffle"))
-    assert [m.weights for m in masks.report(drawn)] == [m.weights for m in masks.report(mask)]
+    assert [int(m.sum()) for m in drawn.values()] == [int(m.sum()) for m in mask.values()]
     assert all(drawn[n].shape == m.shape for n, m in mask.items())
     assert not any(torch.equal(drawn[n], m) for n, m in mask.items())
 
