@@ -185,7 +185,7 @@ def test_a_metric_under_attack_describes_itself_and_an_unheard_of_one_does_not(t
     state = swept(1)
     end = {"status": "completed", "attacked_cvar_05@path_pgd:0.2": -3.0, "x@y:1": 0.0}
     segment = {"type": "segment", "trial_id": "0" * 16, "rows": [], "facts": {}, "end": end}
-    state.apply(segment)
+    state.apply(record_of(segment))
     write_tables(tmp_path, state, TICKETS)
     schema = pq.read_schema(tmp_path / "trials.parquet")
     attacked = schema.field("attacked_cvar_05@path_pgd:0.2").metadata
