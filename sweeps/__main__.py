@@ -11,29 +11,10 @@ from typing import Any
 import click
 
 import sweeps
-from sweeps import origin, standard_output
-from sweeps.bundle_commands import (
-    accepted_option,
-    is_bundle,
-    key_option,
-    keys_command,
-    open_command,
-    seal_command,
-    verify_bundle,
-)
+from sweeps import bundle_commands as bundles
+from sweeps import options, origin, standard_output
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
-from sweeps.options import (
-    cpus_option,
-    exporters,
-    place_argument,
-    rate_option,
-    set_option,
-    space_argument,
-    storage_argument,
-    storage_option,
-    usage_error,
-)
 from sweeps.planning.budget import Budget
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
 from sweeps.text import duration, echo, echo_all
@@ -46,10 +27,10 @@ def cli() -> None:
 
 
 @cli.command("plan")
-@space_argument
-@set_option
-@cpus_option
-@rate_option
+@options.space_argument
+@options.set_option
+@options.cpus_option
+@options.rate_option
 @click.option("--probe/--no-probe", default=True, help="Time two epochs of each kind of trial.")
 def plan_command(
     space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
@@ -57,21 +38,21 @@ def plan_command(
     """Show what SPACE would run and what it would take; trains two epochs, and keeps nothing."""
     from sweeps.planning import estimate, machine, summary
 
-    planned = sweeps.plan(space, overrides=overrides)
-    machine.check_data(planned)
-    echo_all(summary.lines(planned))
-    counted = estimate.estimate(planned, cpus=cpus, rate=rate)
+    plan = sweeps.plan(space, overrides=overrides)
+    machine.check_data(plan)
+    echo_all(summary.lines(plan))
+    counted = estimate.estimate(plan, cpus=cpus, rate=rate)
     memory = machine.memory()
-    echo_all(machine.lacking(planned, memory=memory, gpus=machine.gpus()))
-    if probe and not machine.too_large(planned, memory):
-        counted = estimate.estimate(planned, estimate.probe(planned), cpus=cpus, rate=rate)
+    echo_all(machine.lacking(plan, memory=memory, gpus=machine.gpus()))
+    if probe and not machine.too_large(plan, memory):
+        counted = estimate.estimate(plan, estimate.probe(plan), cpus=cpus, rate=rate)
     echo_all(counted.lines())
 
 
 @cli.command("run")
-@space_argument
-@storage_option("Directory for log, tables and models. Running again continues there.")
-@set_option
+@options.space_argument
+@options.storage_option("Directory for log, tables and models. Running again continues there.")
+@options.set_option
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials at a time.")
 @click.option("--address", metavar="ADDRESS", help="Join a running Ray cluster, such as 'auto'.")
 @click.option("--insecure", is_flag=True, help="Use Ray without token authentication.")
@@ -97,8 +78,8 @@ def plan_command(
 @click.option(
     "--budget-cost", type=float, metavar="MONEY", help="End at this price; needs --rate."
 )
-@cpus_option
-@rate_option
+@options.cpus_option
+@options.rate_option
 @click.option("--tensorboard", metavar="FOLDER", help="Write TensorBoard event files as well.")
 @click.option("--mlflow", metavar="URI", help="Send rows to this MLflow tracking server as well.")
 def run_command(
@@ -121,7 +102,7 @@ def run_command(
     budget = None
     if budget_hours is not None or budget_cost is not None:
         budget = Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
-    copies = exporters(tensorboard=tensorboard, mlflow=mlflow)
+    copies = options.exporters(tensorboard=tensorboard, mlflow=mlflow)
     sweep = sweeps.run(space, storage=storage, budget=budget, exporters=copies, **arguments)
     ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
@@ -140,7 +121,7 @@ def run_command(
 
 
 @cli.command("status")
-@storage_argument
+@options.storage_argument
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @click.option(
     "--watch",
@@ -156,7 +137,7 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 
 
 @cli.command("report")
-@storage_argument
+@options.storage_argument
 @click.option(
     "--out",
     type=click.Path(readable=False, path_type=Path),
@@ -176,7 +157,7 @@ def report_command(storage: Path, out: Path | None) -> None:
 
 @cli.command("replay")
 @click.argument("trial_id")
-@storage_option("The sweep it belongs to.")
+@options.storage_option("The sweep it belongs to.")
 def replay_command(trial_id: str, storage: Path) -> None:
     """Run one recorded trial again and say whether it comes out equal to the last bit."""
     from sweeps.inspection.replay import replay
@@ -187,10 +168,10 @@ def replay_command(trial_id: str, storage: Path) -> None:
 
 
 @cli.command("verify")
-@place_argument("path")
+@options.place_argument("path")
 @click.option("--data", is_flag=True, help="Of a storage: make its data again, too.")
-@key_option
-@accepted_option
+@bundles.key_option
+@bundles.accepted_option
 def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Path | None) -> None:
     """Check that a storage's log, tables, models and study fit together, or a bundle's seal.
 
@@ -198,8 +179,8 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
     """
     from sweeps.inspection.verify import verify
 
-    if keys or accepted or is_bundle(path):
-        echo_all(verify_bundle(path, keys, accepted))
+    if keys or accepted or bundles.is_bundle(path):
+        echo_all(bundles.verify_bundle(path, keys, accepted))
         return
     verified = verify(path, data=data)
     echo_all(verified.lines())
@@ -207,7 +188,7 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
 
 
 @cli.command("simulate")
-@place_argument("source")
+@options.place_argument("source")
 @click.option(
     "--workers",
     default="1,8,500",
@@ -230,7 +211,7 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
     echo_all(command(source, workers=counts, trials=trials, stock=stock))
 
 
-for _command in (keys_command, seal_command, open_command):
+for _command in (bundles.keys_command, bundles.seal_command, bundles.open_command):
     cli.add_command(_command)
 
 
@@ -254,7 +235,7 @@ def main() -> None:
         echo_all(error.format_message().splitlines())
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        echo(f"error: {usage_error(error)}", err=True)
+        echo(f"error: {options.usage_error(error)}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
         cause = error.__cause__ or error  # click raises an Abort of its own from it

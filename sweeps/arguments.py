@@ -49,21 +49,19 @@ def check_types(
         raise _wrong("budget", budget, "a sweeps.Budget, such as Budget(cpus=8, hours=2), or None")
     if hang_after is not None and not (_real(hang_after) and 0 < hang_after < math.inf):
         raise _wrong("hang_after", hang_after, "a positive number of seconds, or None")
-    if not isinstance(exporters, Sequence) or not all(
-        _offers(exporter, _EXPORTER) for exporter in exporters
-    ):
+    if not isinstance(exporters, Sequence) or not all(_offers(e, _EXPORTER) for e in exporters):
         raise _wrong("exporters", exporters, "a list of objects such as TensorBoard(folder)")
     if progress is not None and not _offers(progress, _PROGRESS):
         raise _wrong("progress", progress, "an object such as sweeps.Silent(), or None")
 
 
-def check_rule(planned: Plan, *, audit: float, hang_after: float | None) -> None:
-    """Refuse what the scheduler of ``planned`` does not know.
+def check_rule(plan: Plan, *, audit: float, hang_after: float | None) -> None:
+    """Refuse what the scheduler of ``plan`` does not know.
 
     Raises:
         UsageError: an audit of anything but ASHA, or a watch on workers of Ray's own schedulers.
     """
-    rule = planned.space.scheduler
+    rule = plan.space.scheduler
     if audit and not isinstance(rule, Asha):
         raise UsageError("audit needs scheduler.asha; nothing else can be judged afterwards")
     if hang_after is not None and isinstance(rule, StockAsha | Median | Hyperband | Pbt):

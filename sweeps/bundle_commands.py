@@ -171,12 +171,8 @@ def is_bundle(path: Path) -> bool:
 
 
 def verify_bundle(bundle: Path, keys: tuple[Path, ...], accepted: Path | None) -> Iterator[str]:
-    """What there is to say of ``bundle``, once nothing is wrong with it.
+    """Lines on ``bundle``, verified by one of the public ``keys`` and newer than ``accepted``.
 
-    Args:
-        bundle: its folder.
-        keys: files with the public keys that are trusted.
-        accepted: file with the versions that were opened before; None if nobody keeps one.
     Raises:
         BundleError: the bundle is not to be trusted.
         UsageError: a file cannot be read.

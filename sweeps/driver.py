@@ -21,7 +21,8 @@ from sweeps.monitoring.progress import Progress, State, ThrottledProgress, Unfai
 from sweeps.outcome import Sweep
 from sweeps.planning import machine, summary
 from sweeps.planning.budget import Budget
-from sweeps.planning.plan import Plan, plan
+from sweeps.planning.plan import Plan
+from sweeps.planning.plan import plan as plan_of
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
 from sweeps.scheduling.rule import engine_of
@@ -92,32 +93,32 @@ def run(
         exporters=exporters,
         progress=progress,
     )
-    planned = plan(space, overrides=overrides)
-    check_rule(planned, audit=audit, hang_after=hang_after)
+    plan = plan_of(space, overrides=overrides)
+    check_rule(plan, audit=audit, hang_after=hang_after)
     storage = writable_storage(storage)
     if not (storage / "log").exists():  # nothing is finished there, and nothing is left behind
-        machine.check(planned, cluster=address is not None)
-    began, engine = time.monotonic(), engine_for(planned, audit=audit)
+        machine.check(plan, cluster=address is not None)
+    began, engine = time.monotonic(), engine_for(plan, audit=audit)
     with interruptible(), ExitStack() as closing:
         display = Unfailing(progress or default())
         dispatcher = ExportDispatcher(exporters, display.message)
         ledger = Ledger(
             storage,
-            core=code_identity(planned.space.experiment),
+            core=code_identity(plan.space.experiment),
             engine=engine,
-            experiment=planned.experiment,
-            accept=partial(manifest.check, storage, planned),
+            experiment=plan.experiment,
+            accept=partial(manifest.check, storage, plan),
             observers=[dispatcher],
         )
         # Last in, first out: what was recorded is made safe before anybody is waited for.
         for end in (dispatcher.close, display.close, ledger.close):
             closing.callback(end)
-        for line in summary.lines(planned):
+        for line in summary.lines(plan):
             display.message(line)
-        search = _search(planned, ledger, display)
-        queue = TrialQueue(planned, ledger, engine=engine, search=search)
+        search = _search(plan, ledger, display)
+        queue = TrialQueue(plan, ledger, engine=engine, search=search)
         execution = Execution(
-            plan=planned,
+            plan=plan,
             queue=queue,
             ledger=ledger,
             engine=engine,
@@ -130,40 +131,40 @@ def run(
             hang_after=hang_after,
             mixed=allow_mixed,
         )
-        stored = {key: ledger.preparation(key) for key in planned.preparations}
-        done = _finished(execution, stored) or _execute(execution, stored, display, began)
+        stored = {key: ledger.preparation(key) for key in plan.preparations}
+        within_budget = _finished(execution, stored) or _execute(execution, stored, display, began)
         if search:
             queue.tell()
-            if done:
+            if within_budget:
                 search.close()
-        missing_models = rebuild(ledger, display.message) if done else {}
+        missing_models = rebuild(ledger, display.message) if within_budget else {}
         ledger.check()  # else nobody would be told that all of it is gone
     return Sweep(
         storage=storage,
-        plan=planned,
+        plan=plan,
         trials=queue.logs,
-        unfinished=len(queue.unfinished) if queue.entered else len(planned.trials),
-        within_budget=done,
+        unfinished=len(queue.unfinished) if queue.entered else len(plan.trials),
+        within_budget=within_budget,
         missing_models=missing_models,
         seconds=time.monotonic() - began,
         study=search.study if search else None,
     )
 
 
-def engine_for(planned: Plan, *, audit: float = 0.0) -> Engine | None:
+def engine_for(plan: Plan, *, audit: float = 0.0) -> Engine | None:
     """What decides in this plan; None where one of Ray Tune's own schedulers does."""
-    seed = planned.space.search.seed
-    return engine_of(manifest.scheduler_of(planned), planned.rungs, seed=seed, audit=audit)
+    seed = plan.space.search.seed
+    return engine_of(manifest.scheduler_of(plan), plan.rungs, seed=seed, audit=audit)
 
 
-def _search(planned: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch | None":
-    if not planned.adaptive:
+def _search(plan: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch | None":
+    if not plan.adaptive:
         return None
     from sweeps.scheduling.optuna_search import search_for  # Optuna takes a second to import
 
-    _check_columns(planned, ledger)
-    outcomes = begun_with(planned, ledger)
-    search = search_for(planned, outcomes, ledger.state.proposals)
+    _check_columns(plan, ledger)
+    outcomes = begun_with(plan, ledger)
+    search = search_for(plan, outcomes, ledger.state.proposals)
     if outcomes:
         count = len(outcomes) - search.skipped
         progress.message(
@@ -173,10 +174,10 @@ def _search(planned: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch 
     return search
 
 
-def _check_columns(planned: Plan, ledger: Ledger) -> None:
+def _check_columns(plan: Plan, ledger: Ledger) -> None:
     """Refuse trials that ended before anybody asked for a number that the search is to see."""
-    computed = planned.experiment.search.validated(planned.study)
-    columns = [name for name in planned.objectives if name in computed]
+    computed = plan.experiment.search.validated(plan.study)
+    columns = [name for name in plan.objectives if name in computed]
     for trial_id, log in ledger.state.trials.items():
         lacking = [name for name in columns if name not in log.metrics]
         if lacking and log.ended == "completed":
@@ -221,17 +222,17 @@ def _execute(
             if not queue.entered:
                 queue.enter(facts)
             changed = ThrottledProgress(display, partial(_state, queue, began, time.monotonic()))
-            done = work(execution, shared, changed)
+            within_budget = work(execution, shared, changed)
             changed.flush()
-            return done
+            return within_budget
     except Cut:
         return False
 
 
 def _keep_manifest(execution: Execution, facts: Mapping[str, Facts]) -> None:
-    planned, ledger = execution.plan, execution.ledger
-    content = manifest.content(planned, facts, ledger.state.prepared, audit=execution.audit)
-    ledger.keep_manifest(content, planned.space.text)
+    plan, ledger = execution.plan, execution.ledger
+    content = manifest.content(plan, facts, ledger.state.prepared, audit=execution.audit)
+    ledger.keep_manifest(content, plan.space.text)
 
 
 def _state(queue: TrialQueue, began: float, first_trial: float) -> State:

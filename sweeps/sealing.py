@@ -32,13 +32,11 @@ def seal_trial(
     parent: Manifest | None = None,
     recipient: X25519PublicKey | None = None,
 ) -> Manifest:
-    """Seal the model of a ``trial`` of ``storage``; what the bundle vouches for.
+    """Manifest of a new bundle with the model of a ``trial`` of ``storage``, signed by ``key``.
 
     Args:
-        storage: the sweep's directory; nothing in it is changed.
         trial: the beginning of the trial's id, long enough to be the only one.
-        key: signs.
-        folder: where to; must not exist, or be empty.
+        folder: of the bundle; must not exist, or be empty.
         name: the line of models that it belongs to; the name of the sweep if None.
         parent: the version that it replaces.
         recipient: the only reader of the model; None for everybody.
@@ -46,19 +44,19 @@ def seal_trial(
         UsageError: there is no such trial, or no model of it that is as the log says.
         BundleError: the bundle cannot be made.
     """
-    recorded = StoredSweep.read(Path(storage))
-    trial_id, core = recorded.find(trial)
-    log = recorded.states[core].trials[trial_id]
-    study = recorded.plan(log).study
+    sweep = StoredSweep.read(Path(storage))
+    trial_id, core = sweep.find(trial)
+    log = sweep.states[core].trials[trial_id]
+    study = sweep.plan(log).study
     sha256 = (log.end.model if log.end else None) or ""
-    manifest, deploy = recorded.manifest, recorded.experiment.deployed
+    manifest, deploy = sweep.manifest, sweep.experiment.deployed
     if deploy is None:
         raise UsageError(
             f"models of experiment {manifest['experiment']!r} cannot be sealed: it does not say "
             "what of them is deployed; give its Experiment a deployed"
         )
     # Evidence, and what only a training needs, stay in the storage.
-    deployed = deploy(study, *_model(recorded, trial_id, sha256))
+    deployed = deploy(study, *_model(sweep, trial_id, sha256))
     row = {"trial_id": trial_id, **log.row(live=False)}
     return seal(
         folder,
@@ -85,22 +83,18 @@ def seal_trial(
     )
 
 
-def _model(recorded: StoredSweep, trial_id: str, sha256: str) -> tuple[Tensors, Json]:
+def _model(sweep: StoredSweep, trial_id: str, sha256: str) -> tuple[Tensors, Json]:
     """A trained model, which must be the one that the log names, and what its file says of it."""
     if not sha256:
         raise UsageError(
             f"trial {trial_id} has no model: it was stopped, failed or goes on; "
             "seal one that is completed"
         )
-    path = (
-        recorded.storage
-        / "models"
-        / check_name("trial", trial_id)
-        / recorded.experiment.model_file
-    )
+    folder = sweep.storage / "models" / check_name("trial", trial_id)
+    path = folder / sweep.experiment.model_file
     cure = "the same run command trains it again, or restore it from a copy"
     try:
-        content = read(path, most=bounds.TENSORS, root=recorded.storage)
+        content = read(path, most=bounds.TENSORS, root=sweep.storage)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}); {cure}") from error
     if hashlib.sha256(content).hexdigest() != sha256:

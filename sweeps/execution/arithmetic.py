@@ -26,10 +26,7 @@ def check_arithmetic(
     """Evaluate the baseline of ``preparation`` again and compare it to the last bit, once.
 
     Args:
-        experiment: what is swept.
         trial: any that starts from the preparation.
-        facts: of the preparation, with the arithmetic that made it.
-        preparation: what the trials share.
         mixed: whether another arithmetic is let through.
     Raises:
         OtherArithmeticError: it does not come out again, or the arithmetic is another one.

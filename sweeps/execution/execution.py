@@ -13,35 +13,20 @@ from sweeps.scheduling.trials import TrialQueue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """A sweep as it is carried out, see :func:`sweeps.run`.
-
-    Args:
-        plan: what is swept.
-        queue: gives the trials to run.
-        ledger: records what becomes of them.
-        engine: what decides; None if one of Ray Tune's own schedulers does.
-        message: shows a line to the user.
-        audit: share of the stopped configurations that train to their end all the same.
-        address: Ray cluster to join, which adds nodes where work waits; None for a Ray of its own.
-        insecure: whether Ray may run without authentication.
-        lanes: most trials at a time; None for as many as there is room for.
-        deadline: seconds of ``time.monotonic`` after which to cut the sweep off; None for never.
-        hang_after: seconds after which a segment counts as hung; None for never.
-        mixed: whether workers may compute with another arithmetic than the preparations.
-    """
+    """A sweep as it is carried out, see :func:`sweeps.run`."""
 
     plan: Plan
     queue: TrialQueue
     ledger: Ledger
-    engine: Engine | None
-    message: Callable[[str], None]
-    audit: float = 0.0
-    address: str | None = None
-    insecure: bool = False
-    lanes: int | None = None
-    deadline: float | None = None
-    hang_after: float | None = None
-    mixed: bool = False
+    engine: Engine | None  # None if one of Ray Tune's own schedulers decides
+    message: Callable[[str], None]  # shows a line to the user
+    audit: float = 0.0  # share of the stopped configurations that train to their end
+    address: str | None = None  # Ray cluster to join, which may grow; None for a Ray of its own
+    insecure: bool = False  # whether Ray may run without authentication
+    lanes: int | None = None  # maximum of concurrent trials; None for as many as fit
+    deadline: float | None = None  # ``time.monotonic`` at which the sweep is cut off
+    hang_after: float | None = None  # seconds after which a segment counts as hung
+    mixed: bool = False  # whether workers may use another arithmetic than the preparations
 
     @property
     def resources(self) -> Resources:

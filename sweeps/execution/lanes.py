@@ -22,7 +22,7 @@ from search_spaces import Resources
 from sweeps.errors import SweepError
 from sweeps.execution.execution import Execution
 from sweeps.execution.mailbox import Mailbox
-from sweeps.execution.tune import Listener, fit
+from sweeps.execution.tune import Listener, Trials, fit
 from sweeps.execution.worker import OpenRun, SegmentWorker, accepted
 from sweeps.journal.records import SegmentStart, WorkerLoss
 from sweeps.scheduling.engine import Job
@@ -33,13 +33,11 @@ _MOST_FALSE_STARTS = 5
 def run_lanes(
     execution: Execution, open_run: OpenRun, changed: Callable[[], None], *, lanes: int
 ) -> bool:
-    """Work until nothing is left; False if the deadline came first.
+    """Run all trials of ``execution`` on so many ``lanes``; False if the deadline came first.
 
     Args:
-        execution: what to run, and until when.
-        open_run: makes a run of a trial, on a worker.
+        open_run: called on a worker.
         changed: called after every event.
-        lanes: how many.
     Raises:
         SweepError: workers die before they run anything.
         WriteError: the log takes no more.
@@ -75,8 +73,7 @@ def _lane(config: dict[str, Any], *, mailbox: Any, open_run: Any) -> None:
 class _Finished(Stopper):
     """Tells Tune not to start lanes for which there is no work."""
 
-    def __init__(self) -> None:
-        self.finished = False
+    finished = False
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
@@ -95,25 +92,17 @@ class _LaneDispatcher(Listener):
         self._jobs: dict[int, tuple[Job, float]] = {}
         self._idle: list[int] = []
         self._hung: dict[int, str] = {}
-        self._sent = 0
-        self._false_starts = 0
+        self._job_count = self._false_starts = 0
         self.stopper = _Finished()
 
-    def on_trial_start(
-        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
-    ) -> None:
+    def on_trial_start(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
         """A lane is up."""
         lane = trial.config["lane"]
         self.live[lane] = trial
         self.guarded(lambda: self._free(lane))
 
     def on_trial_result(
-        self,
-        iteration: int,
-        trials: list[Trial],
-        trial: Trial,
-        result: dict[str, Any],
-        **info: Any,
+        self, iteration: int, trials: Trials, trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """A segment is done; Tune lets the lane go on when this returns."""
         # Taken out of the result, which Tune keeps in memory.
@@ -121,20 +110,16 @@ class _LaneDispatcher(Listener):
         if segment is not None:
             self.guarded(lambda: self._take(trial.config["lane"], segment))
 
-    def on_trial_recover(
-        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
-    ) -> None:
+    def on_trial_recover(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
         """A lane lost its process; Tune starts another."""
         self.guarded(lambda: self._lose(trial.config["lane"], last_failure(trial)))
 
-    def on_trial_complete(
-        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
-    ) -> None:
+    def on_trial_complete(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
         """A lane has ended because there is no more work for it."""
         self.live.pop(trial.config["lane"], None)
         self.stopper.finished = self._queue.exhausted and not self._engine.unfinished_count
 
-    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+    def on_step_end(self, iteration: int, trials: Trials, **info: Any) -> None:
         """Look at the clock."""
         super().on_step_end(iteration, trials, **info)
         patience, now = self.execution.hang_after, time.monotonic()
@@ -174,9 +159,8 @@ class _LaneDispatcher(Listener):
             start = job.start if checkpoint else 0
             spec = self._queue.spec(job.trial_id)
             self._send(lane, ({**spec, "start": start, "stop": job.stop}, checkpoint))
-        assert self._jobs or not self._idle or not self._engine.unfinished_count, (
-            "nothing can go on"
-        )
+        stuck = self._idle and not self._jobs and self._engine.unfinished_count
+        assert not stuck, "nothing can go on"
         if self._queue.exhausted:
             # Every trial left has a lane; one that loses its worker gets it back.
             spare = len(self._jobs) + len(self._idle) - self._engine.unfinished_count
@@ -184,8 +168,8 @@ class _LaneDispatcher(Listener):
                 self._send(self._idle.pop(), None)
 
     def _send(self, lane: int, job: tuple[dict[str, Any], bytes | None] | None) -> None:
-        self._sent += 1
-        self._mailbox.put.remote(lane, self._sent, job)
+        self._job_count += 1
+        self._mailbox.put.remote(lane, self._job_count, job)
 
     def _lose(self, lane: int, failure: str) -> None:
         # A node that goes away, as spot instances do, is nobody's fault.
@@ -193,7 +177,7 @@ class _LaneDispatcher(Listener):
         error = self._hung.pop(lane, reason(failure))
         self.live.pop(lane, None)
         try:
-            ray.get(self._mailbox.reset.remote(lane, self._sent))
+            ray.get(self._mailbox.reset.remote(lane, self._job_count))
         except RayActorError as lost:
             raise SweepError(
                 "the process that hands out work has died; the same command goes on"
@@ -214,8 +198,8 @@ class _LaneDispatcher(Listener):
 def last_failure(trial: Trial) -> str:
     """What Tune noted of the last failure of ``trial``; empty if it did not."""
     # Its own reader looks in the storage, where the file comes later.
-    noted = Path(trial.error_file).read_text() if trial.error_file else ""
-    return noted.rpartition("Failure # ")[2]
+    text = Path(trial.error_file).read_text() if trial.error_file else ""
+    return text.rpartition("Failure # ")[2]
 
 
 def reason(failure: str) -> str:
@@ -227,8 +211,5 @@ def reason(failure: str) -> str:
 
 def slots(resources: Resources) -> int:
     """How many lanes of ``resources`` the cluster holds now."""
-    available = ray.cluster_resources()
-    requested = {"CPU": resources.cpu, "GPU": resources.gpu}
-    return int(
-        min(available.get(name, 0.0) // amount for name, amount in requested.items() if amount)
-    )
+    available, amounts = ray.cluster_resources(), {"CPU": resources.cpu, "GPU": resources.gpu}
+    return int(min(available.get(name, 0.0) // n for name, n in amounts.items() if n))

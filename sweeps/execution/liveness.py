@@ -34,9 +34,9 @@ def watched(*, starting: bool = False) -> Iterator[None]:
 
     What cannot be interrupted because it waits for Ray ends with this process: one line, status 1.
 
-    Args:
-        starting: whether Ray starts inside, and nobody listens yet: then by its processes, which
-            are children of this one.
+    While Ray is ``starting`` inside nothing listens yet, and its processes are watched, which are
+    children of this one.
+
     Raises:
         SweepError: one of them has died.
     """

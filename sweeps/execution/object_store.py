@@ -30,17 +30,11 @@ Arrays = dict[str | tuple[str, str], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class SharedPreparation:
-    """A preparation as trials get it: facts by value, arrays by reference.
+    """A preparation as trials get it: facts by value, arrays by reference."""
 
-    Args:
-        name: of the experiment.
-        facts: what is known without the arrays.
-        arrays: one reference, or that of its base before its own.
-    """
-
-    name: str
+    name: str  # of the experiment
     facts: Facts
-    arrays: "tuple[ray.ObjectRef, ...]"
+    arrays: "tuple[ray.ObjectRef, ...]"  # its own, after that of its base
 
     def fetch(self) -> Preparation:
         """The preparation on this node; its tensors are views of the object store, not copies."""
@@ -82,32 +76,27 @@ def prepare_task(
         return str(error), {}
     seconds = time.perf_counter() - began
     facts = filed.facts if filed else Facts.of(preparation, core=core, seconds=seconds)
-    inherited_arrays = base_arrays or {}
-    return facts, {
-        k: a for k, a in _arrays(preparation).items() if not _same(a, inherited_arrays.get(k))
-    }
+    base_arrays, arrays = base_arrays or {}, _arrays(preparation)
+    return facts, {k: a for k, a in arrays.items() if not _same(a, base_arrays.get(k))}
 
 
 def collect(
-    key: str,
-    name: str,
-    facts: "ray.ObjectRef",
-    arrays: "ray.ObjectRef",
-    base: SharedPreparation | None,
+    key: str, name: str, task: "tuple[ray.ObjectRef, ...]", base: SharedPreparation | None
 ) -> SharedPreparation:
-    """The finished preparation ``key`` of experiment ``name``, which adds to ``base``.
+    """The preparation ``key`` of experiment ``name``, which adds to ``base``.
 
     Raises:
         PreparationError: a baseline diverged, the data cannot be had, what is filed does not fit
             this machine, or its worker was lost again and again.
     """
+    facts, arrays = task
     try:
         outcome = ray.get(facts)
         if isinstance(outcome, str):
             raise PreparationError(f"{key}: {outcome}")
         # A copy of the driver's own: the node that made it may be reclaimed.
-        arrays_copy = ray.put(ray.get(arrays))
-        return SharedPreparation(name, outcome, (*(base.arrays if base else ()), arrays_copy))
+        copy = ray.put(ray.get(arrays))
+        return SharedPreparation(name, outcome, (*(base.arrays if base else ()), copy))
     except RayError as error:
         raise PreparationError(f"{key}: {first_line(error)}") from error
 

@@ -64,10 +64,8 @@ def runtime(
             }
         else:
             closing.enter_context(message_if_aborted(_ABORTED))
-            options |= {
-                "address": joinable(address),
-                "runtime_env": {"py_modules": _packages()},
-            }
+            options["address"] = joinable(address)
+            options["runtime_env"] = {"py_modules": _packages()}
         variables = defaults(STARTING) | _PACE | ({} if address is None else _JOINING)
         # The last one Ray sets for its own debugger.
         closing.enter_context(environment({**variables, "PYTHONBREAKPOINT": None}))

@@ -12,15 +12,8 @@ from typing import Any, cast
 
 import ray
 from ray import tune
+from ray.tune import schedulers
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import (
-    ASHAScheduler,
-    FIFOScheduler,
-    HyperBandScheduler,
-    MedianStoppingRule,
-    PopulationBasedTraining,
-    TrialScheduler,
-)
 
 from hedgecore.config import replaced
 from search_spaces import Hyperband, LogUniform, Median, Pbt, StockAsha
@@ -44,8 +37,8 @@ def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], Non
     Raises:
         WriteError: the log takes no more.
     """
-    planned, queue, axes = execution.plan, execution.queue, execution.plan.experiment.search.axes
-    rule = planned.space.scheduler
+    plan, queue, axes = execution.plan, execution.queue, execution.plan.experiment.search.axes
+    rule = plan.space.scheduler
     assert rule is not None
     saves = isinstance(rule, Hyperband | Pbt)
     if saves and sum(node["Alive"] for node in ray.nodes()) > 1:
@@ -68,7 +61,7 @@ def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], Non
         Recorder(execution, changed),
         param_space={"job": tune.grid_search([queue.spec(i) for i in queue.unfinished])},
         tune_config=tune.TuneConfig(
-            scheduler=scheduler_for(planned),
+            scheduler=scheduler_for(plan),
             max_concurrent_trials=execution.lanes,
             reuse_actors=True,
         ),
@@ -77,41 +70,41 @@ def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], Non
     )
 
 
-def scheduler_for(planned: Plan) -> TrialScheduler:
-    """Ray's scheduler for the rule of ``planned``."""
-    rule = planned.space.scheduler
+def scheduler_for(plan: Plan) -> schedulers.TrialScheduler:
+    """Ray's scheduler for the rule of ``plan``."""
+    rule = plan.space.scheduler
     shared: dict[str, Any] = {"time_attr": "epoch"}
     if rule is not None:
         shared |= {"metric": rule.metric, "mode": rule.mode}
     if isinstance(rule, StockAsha):
-        return StratifiedAsha(rule, planned.stratum)
+        return StratifiedAsha(rule, plan.stratum)
     if isinstance(rule, Median):
-        return MedianStoppingRule(
+        return schedulers.MedianStoppingRule(
             **shared, grace_period=rule.grace_period, min_samples_required=rule.min_samples
         )
-    longest = max(trial.limit for trial in planned.trials)
+    longest = max(trial.limit for trial in plan.trials)
     if isinstance(rule, Hyperband):
         return SteadyHyperBand(**shared, max_t=longest, reduction_factor=rule.reduction_factor)
     assert isinstance(rule, Pbt)
-    return PopulationBasedTraining(
+    return schedulers.PopulationBasedTraining(
         **shared,
         perturbation_interval=rule.perturbation_interval,
         quantile_fraction=rule.quantile,
         hyperparam_mutations={
-            "job": {"trial": {"config": {axis: _draw(planned, axis) for axis in rule.axes}}}
+            "job": {"trial": {"config": {axis: _draw(plan, axis) for axis in rule.axes}}}
         },
         synch=True,
     )
 
 
-class StratifiedAsha(FIFOScheduler):
+class StratifiedAsha(schedulers.FIFOScheduler):
     """One of Ray's ``ASHAScheduler`` for every stratum, made when its first trial arrives."""
 
     def __init__(self, rule: StockAsha, stratum: Callable[[Mapping[str, Any]], Hashable]) -> None:
         super().__init__()
         self._rule = rule
         self._stratum = stratum
-        self._brackets: dict[Hashable, ASHAScheduler] = {}
+        self._brackets: dict[Hashable, schedulers.ASHAScheduler] = {}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Enter ``trial`` into its stratum."""
@@ -131,10 +124,10 @@ class StratifiedAsha(FIFOScheduler):
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """Nothing to forget: rungs keep the values of trials that ended."""
 
-    def _of(self, trial: Trial) -> ASHAScheduler:
+    def _of(self, trial: Trial) -> schedulers.ASHAScheduler:
         key = self._stratum(trial.config["job"]["trial"]["config"])
         if key not in self._brackets:
-            self._brackets[key] = ASHAScheduler(
+            self._brackets[key] = schedulers.ASHAScheduler(
                 time_attr="epoch",
                 metric=self._rule.metric,
                 mode=self._rule.mode,
@@ -145,7 +138,7 @@ class StratifiedAsha(FIFOScheduler):
         return self._brackets[key]
 
 
-class SteadyHyperBand(HyperBandScheduler):
+class SteadyHyperBand(schedulers.HyperBandScheduler):
     """Ray's HyperBand, whose brackets wait for ever once a trial ends by itself.
 
     Ray marks a bracket as being processed at its first halving and never takes the mark away, and
@@ -173,12 +166,8 @@ def _trial(
     config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any, paths: Mapping[str, str]
 ) -> None:
     """Train one trial, an epoch a report, from where Tune last saved it."""
-    job, worker, epoch, content = (
-        _perturbed(config["job"], paths),
-        SegmentWorker(open_run),
-        0,
-        None,
-    )
+    job, worker = _perturbed(config["job"], paths), SegmentWorker(open_run)
+    epoch, content = 0, None
     if saved := tune.get_checkpoint():
         with saved.as_directory() as folder:
             epoch = int((Path(folder) / "epoch").read_text())
@@ -213,8 +202,8 @@ def _perturbed(job: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, An
     return {**job, "trial": {**trial, "study": study}}
 
 
-def _draw(planned: Plan, axis: str) -> Any:
-    domain = planned.space.space[axis]
+def _draw(plan: Plan, axis: str) -> Any:
+    domain = plan.space.space[axis]
     if domain.enumerable:
         return list(domain.ends())
     low, high = (cast(float, end) for end in domain.ends())

@@ -34,11 +34,8 @@ _MOST_LANES = 256
 def prepared(
     execution: Execution, stored: Mapping[str, StoredPreparation | None]
 ) -> Iterator[dict[str, SharedPreparation]]:
-    """A running Ray with every preparation in its object store, made once and filed.
+    """A running Ray with every preparation in its object store, made unless it is ``stored``.
 
-    Args:
-        execution: what to prepare, and where.
-        stored: what is filed already, by key.
     Raises:
         Cut: the deadline came first.
         PreparationError: a baseline diverged, or data cannot be had; the others are filed.
@@ -53,12 +50,9 @@ def prepared(
 def work(
     execution: Execution, shared: Mapping[str, SharedPreparation], changed: Callable[[], None]
 ) -> bool:
-    """Run what is left; False if the deadline came first.
+    """Run the unfinished trials on ``shared``, by key; False if the deadline came first.
 
-    Args:
-        execution: what to run, and until when.
-        shared: preparations, by key.
-        changed: called after every event.
+    ``changed`` is called after every event.
     """
     open_run = partial(
         open_trial,
@@ -73,16 +67,16 @@ def work(
 
 def _lanes(execution: Execution) -> int:
     """As many as there is room and work for, and on a cluster as many as it may grow to."""
-    planned, queue, lanes = execution.plan, execution.queue, execution.lanes
+    plan, queue, lanes = execution.plan, execution.queue, execution.lanes
     available = slots(execution.resources)
     growing = execution.address is not None
     requested = lanes or (max(available, _MOST_LANES) if growing else available)
-    if planned.adaptive:
-        together = planned.space.search.delay * len(planned.seeds)
+    if plan.adaptive:
+        together = plan.space.search.delay * len(plan.seeds)
         if together < min(lanes or available, available):
             execution.message(
                 f"at most {plural(together, 'trial')} at a time: search.delay is "
-                f"{planned.space.search.delay}; raise it to use every slot"
+                f"{plan.space.search.delay}; raise it to use every slot"
             )
         requested = min(requested, together)
     return max(1, min(requested, len(queue.unfinished) if queue.exhausted else requested))
@@ -116,14 +110,14 @@ def open_trial(
 def _prepare(
     execution: Execution, stored: Mapping[str, StoredPreparation | None]
 ) -> dict[str, SharedPreparation]:
-    planned, message, began = execution.plan, execution.message, time.monotonic()
-    tasks = _submitted(planned, stored)
+    plan, message, began = execution.plan, execution.message, time.monotonic()
+    tasks = _submitted(plan, stored)
     if new := sum(preparation is None for preparation in stored.values()):
-        message(f"preparing {new}: {planned.experiment.wording.prepared} ..")
+        message(f"preparing {new}: {plan.experiment.wording.prepared} ..")
     shared: dict[str, SharedPreparation] = {}
     failure: PreparationError | None = None
     waiting = {facts: key for key, (facts, _) in tasks.items()}
-    name = planned.space.experiment
+    name = plan.space.experiment
     try:
         while waiting:
             # Whichever is ready first is filed first: a failure or an interruption loses no other.
@@ -132,22 +126,22 @@ def _prepare(
                 raise Cut
             key = waiting[ready[0]]
             # What this one adds to is ready too, and is shared first.
-            base = planned.base(key)
+            base = plan.base(key)
             if base in tasks:
                 key, base = base, None
-            facts, arrays = tasks.pop(key)
-            del waiting[facts]
+            task = tasks.pop(key)
+            del waiting[task[0]]
             try:
                 if base and base not in shared:
                     raise PreparationError(f"{key}: {base}, which it adds to, failed")
-                preparation = collect(key, name, facts, arrays, shared[base] if base else None)
+                preparation = collect(key, name, task, shared[base] if base else None)
             except PreparationError as error:
                 failure = failure or error
                 continue
             shared[key] = preparation
             if stored[key] is None:
                 execution.ledger.keep_preparation(key, preparation.facts, preparation.fetch())
-            description = planned.experiment.wording.describe_preparation(preparation.facts.about)
+            description = plan.experiment.wording.describe_preparation(preparation.facts.about)
             message(f"{key}: {description}, {duration(time.monotonic() - began)}")
     finally:
         for facts in waiting:
@@ -157,14 +151,14 @@ def _prepare(
     return shared
 
 
-def _submitted(planned: Plan, stored: Mapping[str, StoredPreparation | None]) -> dict[str, Any]:
+def _submitted(plan: Plan, stored: Mapping[str, StoredPreparation | None]) -> dict[str, Any]:
     """References to facts and arrays of every preparation, by key."""
-    core, tasks = code_identity(planned.space.experiment), dict[str, Any]()
+    core, tasks = code_identity(plan.space.experiment), dict[str, Any]()
     # Those that others are built on come first.
-    for key in sorted(planned.preparations, key=lambda key: planned.base(key) is not None):
-        trial, base = planned.preparations[key], planned.base(key)
+    for key in sorted(plan.preparations, key=lambda key: plan.base(key) is not None):
+        trial, base = plan.preparations[key], plan.base(key)
         tasks[key] = prepare_task.remote(
-            planned.space.experiment,
+            plan.space.experiment,
             to_mapping(trial.study.shared_study()),
             trial.seed,
             core,

@@ -31,13 +31,13 @@ _RUNNING = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
 
+Trials = list[Trial]
+
 
 class Listener(Callback):
     """Hears what becomes of Tune's trials.
 
-    Args:
-        execution: whose ledger it goes to, and whose deadline cuts the sweep off.
-        changed: called after every event.
+    ``changed`` is called after every event.
     """
 
     def __init__(self, execution: Execution, changed: Callable[[], None]) -> None:
@@ -58,7 +58,7 @@ class Listener(Callback):
             self.failure = self.failure or error
             raise
 
-    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+    def on_step_end(self, iteration: int, trials: Trials, **info: Any) -> None:
         """Look at the clock."""
         if self.execution.seconds_left == 0:
             raise Cut
@@ -80,15 +80,10 @@ def fit(
 ) -> bool:
     """Run every trial of ``param_space``; False if the deadline came first.
 
-    Args:
-        trainable: what each trial runs.
-        listener: hears of it.
-        param_space: as Tune's.
-        tune_config: as Tune's.
-        failures: how often a trial may lose its worker; -1 for ever.
-        stop: as Tune's.
+    A trial may lose its worker ``failures`` times, any number for -1; the rest is as in Tune.
+
     Raises:
-        Exception: what went wrong in the listener, as it was raised there.
+        Exception: that of the listener.
     """
     scratch = tempfile.mkdtemp(prefix="hedgesweep-")
     try:

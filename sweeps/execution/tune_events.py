@@ -5,7 +5,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 
 from sweeps.execution.lanes import last_failure, reason
-from sweeps.execution.tune import Listener
+from sweeps.execution.tune import Listener, Trials
 from sweeps.execution.worker import accepted
 from sweeps.journal.records import End, Record, SchedulerStop, Segment, SegmentStart
 
@@ -13,9 +13,7 @@ from sweeps.journal.records import End, Record, SchedulerStop, Segment, SegmentS
 class Recorder(Listener):
     """Writes what trials report, and how they end."""
 
-    def on_trial_start(
-        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
-    ) -> None:
+    def on_trial_start(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
         """A trial is on a worker, from its last checkpoint or anew."""
         self.live[trial.trial_id] = trial
         trial_id = self._id(trial)
@@ -24,21 +22,15 @@ class Recorder(Listener):
         self._note(SegmentStart(trial_id=trial_id, epoch=start))
 
     def on_trial_result(
-        self,
-        iteration: int,
-        trials: list[Trial],
-        trial: Trial,
-        result: dict[str, Any],
-        **info: Any,
+        self, iteration: int, trials: Trials, trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """An epoch is done."""
         # Taken out of the result, which Tune keeps in memory for every trial.
         segment = result.pop("segment")
-        self.guarded(lambda: self._keep({**accepted(segment), "trial_id": self._id(trial)}))
+        line = {**segment, "trial_id": self._id(trial)}
+        self.guarded(lambda: self._note(self.ledger.filed(accepted(line))))
 
-    def on_trial_complete(
-        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
-    ) -> None:
+    def on_trial_complete(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
         """A trial that ended without saying so was stopped by the scheduler."""
         self.live.pop(trial.trial_id, None)
         trial_id = self._id(trial)
@@ -56,9 +48,7 @@ class Recorder(Listener):
                 )
             )
 
-    def on_trial_error(
-        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
-    ) -> None:
+    def on_trial_error(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
         """A trial that lost its worker more often than it may."""
         end = End(status="failed", metrics={}, error=reason(last_failure(trial)))
         self._note(Segment(trial_id=self._id(trial), rows=(), end=end))
@@ -66,9 +56,6 @@ class Recorder(Listener):
     def _id(self, trial: Trial) -> str:
         # Tune's own copy of what it was made with: PBT gives it the configuration of another.
         return str(trial.evaluated_params["job"]["trial"]["trial_id"])
-
-    def _keep(self, segment: dict[str, Any]) -> None:
-        self._note(self.ledger.filed(segment))
 
     def _note(self, record: Record) -> None:
         self.guarded(lambda: self.ledger.append(record))

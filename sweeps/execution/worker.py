@@ -67,10 +67,7 @@ class SegmentWorker:
             failure = _failure(f"{error} (lr {rate:g})")
             segment |= {"rows": rows, "end": {**failure, "diverged": True}}
         except Exception as error:
-            segment |= {
-                "rows": rows,
-                "end": _failure(f"{type(error).__name__}: {error}"),
-            }
+            segment |= {"rows": rows, "end": _failure(f"{type(error).__name__}: {error}")}
         return segment
 
 

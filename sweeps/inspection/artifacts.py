@@ -22,32 +22,32 @@ from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import TrialPlan
 
 
-def models(recorded: StoredSweep) -> tuple[str, list[str]]:
+def models(sweep: StoredSweep) -> tuple[str, list[str]]:
     """Every trained network has the sha256 that the log names, and there is no other."""
-    logs = _all(recorded)
+    logs = _all(sweep)
     named = {i: log.end.model for i, log in logs.items() if log.end and log.end.model}
     # A model is filed before the log knows of it; between the two may lie a crash.
-    excused = {i for i, log in logs.items() if not log.end} | recorded.state.running
+    excused = {i for i, log in logs.items() if not log.end} | sweep.state.running
     faults = _strays(
-        recorded.storage / "models",
-        f"{{}}/{recorded.experiment.model_file}",
+        sweep.storage / "models",
+        f"{{}}/{sweep.experiment.model_file}",
         named,
         required=named,
         excused=excused,
-        settled=recorded.driver is None,
+        settled=sweep.driver is None,
     )
     return f"{len(named)} as the log names them", list(faults)
 
 
-def checkpoints(recorded: StoredSweep) -> tuple[str, list[str]]:
+def checkpoints(sweep: StoredSweep) -> tuple[str, list[str]]:
     """Every trial that can go on has the checkpoint that the log names."""
-    if recorded.driver:
-        return f"not examined while a driver writes them ({recorded.driver})", []
-    filed = Checkpoints(recorded.storage)
-    logs = {i: log for i, log in _all(recorded).items() if log.checkpoint}
+    if sweep.driver:
+        return f"not examined while a driver writes them ({sweep.driver})", []
+    filed = Checkpoints(sweep.storage)
+    logs = {i: log for i, log in _all(sweep).items() if log.checkpoint}
     named = {filed.path(i, str(log.checkpoint)).stem: log.checkpoint for i, log in logs.items()}
     faults = _strays(
-        recorded.storage / "checkpoints",
+        sweep.storage / "checkpoints",
         "{}.safetensors",
         {stem: str(digest) for stem, digest in named.items()},
         required=named.keys(),
@@ -57,35 +57,34 @@ def checkpoints(recorded: StoredSweep) -> tuple[str, list[str]]:
     return f"{len(named)}, each where its trial goes on", list(faults)
 
 
-def study(recorded: StoredSweep) -> tuple[str, list[str]]:
+def study(sweep: StoredSweep) -> tuple[str, list[str]]:
     """Every trial started from what is filed for its seed, and that is whole."""
     faults, trials = [], 0
-    for key, plans in _preparations(recorded).items():
+    for key, plans in _preparations(sweep).items():
         trials += len(plans)
-        filed = _filed(recorded, key)
+        filed = _filed(sweep, key)
         if isinstance(filed, str):
             faults.append(filed)
             continue
         # Through JSON, as the record went.
         columns = json.loads(json.dumps(filed.facts.row))
         for trial_id in plans:
-            entered = recorded.state.trials[trial_id].entry.columns
-            differing = [name for name, value in columns.items() if entered.get(name) != value]
+            entry = sweep.state.trials[trial_id].entry.columns
+            differing = [name for name, value in columns.items() if entry.get(name) != value]
             if differing:
                 faults.append(f"{differing[0]} of trial {trial_id} is not that of study/{key}")
     return f"{trials} trials start from what is filed for their seed", faults
 
 
-def data(recorded: StoredSweep) -> tuple[str, list[str]]:
+def data(sweep: StoredSweep) -> tuple[str, list[str]]:
     """The data of every seed, made again, is the same, and so is what its baseline does there."""
     one_thread()
-    faults, preparations = [], _preparations(recorded)
+    faults, preparations = [], _preparations(sweep)
     for key, plans in preparations.items():
-        filed, plan = _filed(recorded, key), next(iter(plans.values()))
+        filed, plan = _filed(sweep, key), next(iter(plans.values()))
         if not isinstance(filed, str):
-            faults += [
-                f"study/{key} {fault}" for fault in _made_again(recorded.experiment, filed, plan)
-            ]
+            differences = _made_again(sweep.experiment, filed, plan)
+            faults += [f"study/{key} {difference}" for difference in differences]
     return f"data and baseline come out again, {len(preparations)} of each", faults
 
 
@@ -101,12 +100,11 @@ def _strays(
     """Files below ``folder`` that are missing, changed, or of nobody.
 
     Args:
-        folder: where they lie.
         pattern: the path of a trial's file in it, "{}" for its id.
         named: sha256 (hex) that the log names, by trial.
         required: trials whose file must be there.
         excused: trials whose file may be there or not, with any content.
-        settled: whether nobody is at work who may have filed more since the log was read.
+        settled: whether no driver may have filed more since the log was read.
     """
     for trial_id in sorted({*named} - {*excused}):
         path = pattern.format(trial_id)
@@ -153,25 +151,25 @@ def _made_again(
         yield mismatch
 
 
-def _filed(recorded: StoredSweep, key: str) -> StoredPreparation | str:
+def _filed(sweep: StoredSweep, key: str) -> StoredPreparation | str:
     """The preparation ``key``, or what is wrong with it."""
     try:
-        filed = recorded.filed(key, recorded.core)
+        filed = sweep.filed(key, sweep.core)
     except UsageError as error:
         fault = str(error).partition(";")[0]
-        return fault.replace(f"{recorded.storage / 'study' / key}", f"study/{key}")
+        return fault.replace(f"{sweep.storage / 'study' / key}", f"study/{key}")
     return filed or f"study/{key} is missing or of other code"
 
 
-def _preparations(recorded: StoredSweep) -> dict[str, dict[str, TrialPlan]]:
+def _preparations(sweep: StoredSweep) -> dict[str, dict[str, TrialPlan]]:
     """The trials of the last version, by what they share."""
     groups: dict[str, dict[str, TrialPlan]] = {}
-    for trial_id, log in recorded.state.trials.items():
-        plan = recorded.plan(log)
+    for trial_id, log in sweep.state.trials.items():
+        plan = sweep.plan(log)
         groups.setdefault(plan.preparation, {})[trial_id] = plan
     return groups
 
 
-def _all(recorded: StoredSweep) -> dict[str, TrialState]:
+def _all(sweep: StoredSweep) -> dict[str, TrialState]:
     """The trials of every version; their files are kept."""
-    return {i: log for state in recorded.states.values() for i, log in state.trials.items()}
+    return {i: log for state in sweep.states.values() for i, log in state.trials.items()}

@@ -19,15 +19,15 @@ from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.journal.tables import write_tables
 
 
-def manifest(recorded: StoredSweep) -> tuple[str, list[str]]:
+def manifest(sweep: StoredSweep) -> tuple[str, list[str]]:
     """The files for people against what the log says."""
-    record = ManifestRecord(content=recorded.manifest, space=recorded.space_text)
+    record = ManifestRecord(content=sweep.manifest, space=sweep.space_text)
     faults = []
     for name, data in copies(record).items():
-        fault = _difference(recorded.storage / name, data) or _unnamed(recorded.storage, name)
+        fault = _difference(sweep.storage / name, data) or _unnamed(sweep.storage, name)
         faults += [f"{name} {fault}"] if fault else []
-    if faults and recorded.driver:
-        return f"behind the log (a driver is running: {recorded.driver})", []
+    if faults and sweep.driver:
+        return f"behind the log (a driver is running: {sweep.driver})", []
     return "manifest.json and space.yaml as the log gives them", faults
 
 
@@ -54,18 +54,18 @@ def _difference(path: Path, content: bytes) -> str:
         return f"cannot be read ({error.strerror})"
 
 
-def tables(recorded: StoredSweep) -> tuple[str, list[str]]:
+def tables(sweep: StoredSweep) -> tuple[str, list[str]]:
     """Both tables against those that the log gives."""
     faults, notes = [], ["as the log gives them"]
     with TemporaryDirectory() as folder:
-        write_tables(Path(folder), recorded.state, recorded.experiment)
+        write_tables(Path(folder), sweep.state, sweep.experiment)
         for expected in sorted(Path(folder).iterdir()):
-            fault, note = _compared(recorded.storage / expected.name, expected)
-            fault = fault or _unnamed(recorded.storage, expected.name)
+            fault, note = _compared(sweep.storage / expected.name, expected)
+            fault = fault or _unnamed(sweep.storage, expected.name)
             faults += [f"{expected.name} {fault}"] if fault else []
             notes += [f"{expected.name} {note}"] if note else []
-    if faults and recorded.driver:
-        return f"behind the log (a driver is running: {recorded.driver})", []
+    if faults and sweep.driver:
+        return f"behind the log (a driver is running: {sweep.driver})", []
     return "; ".join(notes), faults
 
 
@@ -83,10 +83,8 @@ def _compared(path: Path, derived: Path) -> tuple[str, str]:
             if stored.writer != expected.writer and _equal(stored, expected):
                 return "", f"was written by {stored.writer} and is equal by value"
             if not stored.described and _equal(stored, expected):
-                return (
-                    "",
-                    "describes no columns, as those of older versions, and is equal by value",
-                )
+                note = "describes no columns, as those of older versions, and is equal by value"
+                return "", note
     except FileNotFoundError:
         return "is missing", ""
     except OSError as error:

@@ -13,20 +13,16 @@ def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
     """File every missing or changed model again; the reason why not, by trial id, of the lost.
 
     Each is trained from theta_0 in this process, and filed only if its sha256 is the recorded one.
-
-    Args:
-        ledger: of the storage, open for writing.
-        say: what tells the user.
     """
     digests = ledger.named_models()
     missing = [i for i, digest in digests.items() if not ledger.has_model(i, digest)]
     if not missing:
         return {}
     say(f"models missing or changed: {len(missing)}; training them again, one after another ..")
-    recorded, lost_models = StoredSweep.read(ledger.storage), {}
+    sweep, lost_models = StoredSweep.read(ledger.storage), {}
     for trial_id in missing:
         try:
-            model = train_again(recorded, trial_id)[1]
+            model = train_again(sweep, trial_id)[1]
         except UsageError as error:
             lost_models[trial_id] = f"is missing or changed, and cannot be trained again: {error}"
             continue

@@ -26,23 +26,15 @@ from sweeps.planning.plan import TrialPlan
 _NOT_COMPUTED = {"seconds", "model"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """Where record and replay part for the first time.
+    """Where record and replay part for the first time."""
 
-    Args:
-        where: "at epoch 3", "before epoch 1" or "at the end".
-        column: what differs there.
-        recorded: what the log says of it; None where it says nothing or null.
-        now: what the replay gave.
-        columns: how many columns differ there, at least 1.
-    """
-
-    where: str
-    column: str
-    recorded: Any
-    now: Any
-    columns: int
+    where: str  # "at epoch 3", "before epoch 1" or "at the end"
+    column: str  # first one that differs
+    recorded: Any  # value in the log; None if it has none
+    now: Any  # value of the replay
+    columns: int = 1  # number of columns that differ, at least 1
 
     def __str__(self) -> str:
         text = f"differs {self.where} in {self.column}: {self.recorded} recorded, {self.now} now"
@@ -51,25 +43,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A trial that ran again.
-
-    Args:
-        trial_id: its whole id.
-        epochs: how many the log holds, all of which were computed again.
-        metrics: how many numbers of its test were compared; 0 if it had none.
-        model: sha256 (hex) of the model that the log names; None if it names none.
-        error: how it failed, according to the log.
-        notes: why a difference is to be expected, or what could not be compared.
-        difference: the first one; None if there is none.
-    """
+    """A trial that ran again."""
 
     trial_id: str
-    epochs: int
-    metrics: int
-    model: str | None
-    error: str | None
-    notes: tuple[str, ...]
-    difference: Difference | None
+    epochs: int  # number of epochs compared, all that the log holds
+    metrics: int  # number of test metrics compared
+    model: str | None  # sha256 (hex) in the log
+    error: str | None  # reason of its failure in the log
+    notes: tuple[str, ...]  # reasons to expect a difference, and what could not be compared
+    difference: Difference | None  # the first one
 
     @property
     def equal(self) -> bool:
@@ -94,48 +76,47 @@ def replay(storage: str | Path, trial: str) -> Replay:
 
     It trains in this process, on one thread of torch, from the filed theta_0 without a cut.
 
-    Args:
-        storage: the sweep's directory; nothing in it is changed.
-        trial: the beginning of the trial's id, long enough to be the only one.
+    ``trial`` is the beginning of the trial's id, long enough to be the only one.
+
     Raises:
         UsageError: there is no such trial, nothing of it to compare, or not what it started from.
     """
-    recorded = StoredSweep.read(Path(storage))
-    return train_again(recorded, trial)[0]
+    sweep = StoredSweep.read(Path(storage))
+    return train_again(sweep, trial)[0]
 
 
-def train_again(recorded: StoredSweep, trial: str) -> tuple[Replay, bytes | None]:
+def train_again(sweep: StoredSweep, trial: str) -> tuple[Replay, bytes | None]:
     """A trial trained again as :func:`replay` does: the comparison, and its model.
 
     Raises:
         UsageError: see :func:`replay`.
     """
-    if "pbt" in (recorded.manifest["scheduler"] or {}):
+    if "pbt" in (sweep.manifest["scheduler"] or {}):
         raise UsageError(
             "population based training changes a trial while it trains, and the log does not say "
             "how; replay a trial of another scheduler"
         )
-    full_id, core = recorded.find(trial)
-    log = recorded.states[core].trials[full_id]
-    plan = recorded.plan(log)
-    workers_lost = full_id in recorded.states[core].workers_lost
-    computed = recorded.experiment.search.validated(plan.study)
+    full_id, core = sweep.find(trial)
+    log = sweep.states[core].trials[full_id]
+    plan = sweep.plan(log)
+    workers_lost = full_id in sweep.states[core].workers_lost
+    computed = sweep.experiment.search.validated(plan.study)
     end = None if workers_lost else log.end
     job = _job(full_id, log, plan, end)
     job["columns"] = [name for name in (end.metrics if end else ()) if name in computed]
-    gpu = recorded.manifest["resources"]["gpu"]
+    gpu = sweep.manifest["resources"]["gpu"]
     if gpu and not torch.accelerator.is_available():
         raise UsageError(f"trial {full_id} was computed on a GPU; replay it where there is one")
     one_thread()
-    filed = _filed(recorded, plan, log, core)
+    filed = _filed(sweep, plan, log, core)
     same = trial_id(plan, filed.facts, gpu=gpu > 0) == full_id
-    notes = _expected(recorded, log, core, same=same)
+    notes = _expected(sweep, log, core, same=same)
     if workers_lost and log.end:
         notes += (f"it lost its workers ({log.end.error}); only its epochs can be compared",)
-    preparation = _restored(recorded, plan, filed)
+    preparation = _restored(sweep, plan, filed)
 
     def open_run(spec: Mapping[str, Any], checkpoint: bytes | None) -> Run:
-        return recorded.experiment.open_run(
+        return sweep.experiment.open_run(
             spec, checkpoint, preparation=preparation, device=device_for(gpu)
         )
 
@@ -186,16 +167,14 @@ def _job(full_id: str, log: TrialState, plan: TrialPlan, end: End | None) -> dic
     return {"trial": spec, "start": 0, "stop": stop, "limit": limit, "epochs": epochs}
 
 
-def _filed(
-    recorded: StoredSweep, plan: TrialPlan, log: TrialState, core: str
-) -> StoredPreparation:
+def _filed(sweep: StoredSweep, plan: TrialPlan, log: TrialState, core: str) -> StoredPreparation:
     """What the trial started from, with the theta_0 that its record names."""
-    folder = recorded.storage / "study" / plan.preparation
+    folder = sweep.storage / "study" / plan.preparation
     filed, failure = None, None
     # Later code may have prepared the seed again, with the same outcome or another.
-    for code in dict.fromkeys((core, recorded.core)):
+    for code in dict.fromkeys((core, sweep.core)):
         try:
-            filed = filed or recorded.filed(plan.preparation, code)
+            filed = filed or sweep.filed(plan.preparation, code)
         except UsageError as error:
             failure = failure or error
     if filed is None:
@@ -211,9 +190,9 @@ def _filed(
     return filed
 
 
-def _restored(recorded: StoredSweep, plan: TrialPlan, filed: StoredPreparation) -> Preparation:
+def _restored(sweep: StoredSweep, plan: TrialPlan, filed: StoredPreparation) -> Preparation:
     try:
-        return filed.restore(recorded.experiment, plan.study)
+        return filed.restore(sweep.experiment, plan.study)
     except UsageError as error:
         raise UsageError(f"study/{plan.preparation} cannot be had again: {error}") from error
 
@@ -226,13 +205,13 @@ def _theta_0(log: TrialState) -> str:
     return str(digest)
 
 
-def _expected(recorded: StoredSweep, log: TrialState, core: str, *, same: bool) -> tuple[str, ...]:
+def _expected(sweep: StoredSweep, log: TrialState, core: str, *, same: bool) -> tuple[str, ...]:
     """Why the trial may differ here; ``same`` if its id says that all it follows from is here."""
     causes = []
-    identity = code_identity(recorded.manifest["experiment"])
+    identity = code_identity(sweep.manifest["experiment"])
     if core != identity:
         causes.append(f"other code: {core[:8]}, here {identity[:8]}")
-    recorded_torch, here = recorded.manifest["versions"]["torch"], torch_version()
+    recorded_torch, here = sweep.manifest["versions"]["torch"], torch_version()
     if not same and recorded_torch != here:
         causes.append(f"torch {recorded_torch}, here {here}")
     if not (same or causes):
@@ -253,24 +232,13 @@ def _differences(log: TrialState, end: End | None, now: Segment) -> Iterator[Dif
         if epoch in written and epoch in computed:
             yield from _between(f"at epoch {epoch}", written[epoch], computed[epoch])
         else:
-            yield Difference(
-                where=f"at epoch {epoch}",
-                column="what came of it",
-                recorded=_outcome(epoch in written, end),
-                now=_outcome(epoch in computed, now.end),
-                columns=1,
-            )
+            outcomes = _outcome(epoch in written, end), _outcome(epoch in computed, now.end)
+            yield Difference(f"at epoch {epoch}", "what came of it", *outcomes)
     if end:
         yield from _between("at the end", fields(end), fields(now.end) if now.end else {})
         model = now.end.model if now.end else None
         if end.model != model:
-            yield Difference(
-                where="at the end",
-                column="the sha256 of the model",
-                recorded=end.model,
-                now=model,
-                columns=1,
-            )
+            yield Difference("at the end", "the sha256 of the model", end.model, model)
 
 
 def _outcome(trained: bool, end: End | None) -> str:
@@ -286,10 +254,4 @@ def _between(where: str, recorded: Row, now: Row) -> Iterator[Difference]:
     differing = [name for name in names if repr(recorded.get(name)) != repr(now.get(name))]
     if differing:
         first = differing[0]
-        yield Difference(
-            where=where,
-            column=first,
-            recorded=recorded.get(first),
-            now=now.get(first),
-            columns=len(differing),
-        )
+        yield Difference(where, first, recorded.get(first), now.get(first), len(differing))

@@ -29,18 +29,11 @@ Finding = tuple[str, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was examined.
-
-    Args:
-        name: what was examined, in a word.
-        summary: what was found, if nothing is wrong.
-        faults: what is wrong, each with the file, trial or configuration that it is about.
-        cure: what to do about it.
-    """
+    """One thing that was examined."""
 
     name: str
-    summary: str
-    faults: tuple[str, ...]
+    summary: str  # printed if nothing is wrong
+    faults: tuple[str, ...]  # each with its file, trial or configuration
     cure: str
 
     def __str__(self) -> str:
@@ -68,27 +61,24 @@ class Verification:
 
 
 def verify(storage: str | Path, *, data: bool = False) -> Verification:
-    """What is right and what is wrong in ``storage``.
+    """Checks of ``storage``; with ``data`` also of every seed's data and baseline, made again.
 
-    Args:
-        storage: a sweep's directory; nothing in it is changed.
-        data: whether to make the data of every seed again and to evaluate its baseline there.
     Raises:
         UsageError: ``storage`` holds no sweep, or nothing was prepared there yet.
     """
     storage = readable_storage(storage)
     try:
-        recorded, broken = StoredSweep.read(storage), []
+        sweep, broken = StoredSweep.read(storage), []
     except LogError as error:
-        recorded, broken = None, [_without_cure(error)]
-    summary, faults = _log(storage, running=recorded is not None and recorded.driver is not None)
+        sweep, broken = None, [_without_cure(error)]
+    summary, faults = _log(storage, running=sweep is not None and sweep.driver is not None)
     log = Check(name="log", summary=summary, faults=tuple(faults or broken), cure=_LOG_CURE)
-    if recorded is None or log.faults:
+    if sweep is None or log.faults:
         return Verification(checks=(log,))  # the rest follows from it
     checks = [log]
     for name, (examine, cure) in _CHECKS.items():
         if name != "data" or data:
-            summary, faults = examine(recorded)
+            summary, faults = examine(sweep)
             checks.append(Check(name=name, summary=summary, faults=tuple(faults), cure=cure))
     return Verification(checks=tuple(checks))
 
@@ -96,10 +86,10 @@ def verify(storage: str | Path, *, data: bool = False) -> Verification:
 def _log(storage: Path, *, running: bool) -> Finding:
     log_files, faults, notes, count = files(storage), [], [], 0
     for file in log_files:
-        records, closed = 0, False
+        records, has_end = 0, False
         try:
             for record in records_of(file):
-                records, closed = records + 1, record.get("type") == DriverEnd.kind
+                records, has_end = records + 1, record.get("type") == DriverEnd.kind
         except LogError as error:
             faults.append(_without_cure(error))
             continue
@@ -110,7 +100,7 @@ def _log(storage: Path, *, running: bool) -> Finding:
             torn = os.fstat(stream.fileno()).st_size - stream.tell()
         if not torn or (running and file == log_files[-1]):
             continue
-        if closed:
+        if has_end:
             faults.append(f"{file.name}:{records + 1}: {torn} bytes behind the close record")
         elif records:
             notes.append(f"a crash left {torn} bytes after {file.name}:{records}")
@@ -123,10 +113,10 @@ def _without_cure(error: LogError) -> str:
     return str(error).partition(";")[0]
 
 
-def _epochs(recorded: StoredSweep) -> Finding:
+def _epochs(sweep: StoredSweep) -> Finding:
     """Every trial's epochs, from the first without a gap."""
     faults, count = [], 0
-    for trial_id, log in recorded.state.trials.items():
+    for trial_id, log in sweep.state.trials.items():
         count += len(log.epochs)
         # Not up to the last epoch, which may be any number in a log that was forged.
         missing = next(n for n in itertools.count(1) if n not in log.epochs)
@@ -135,13 +125,13 @@ def _epochs(recorded: StoredSweep) -> Finding:
     return f"{count}, none missing", faults
 
 
-def _decisions(recorded: StoredSweep) -> Finding:
+def _decisions(sweep: StoredSweep) -> Finding:
     """The log's decisions against those of an engine that sees its values only."""
-    engine = engine_of(recorded.manifest["scheduler"], recorded.manifest["rungs"])
+    engine = engine_of(sweep.manifest["scheduler"], sweep.manifest["rungs"])
     if engine is None:
         return "made by a scheduler of Ray, which cannot make them again", []
-    state, count, faults = SweepState(recorded.core), 0, []
-    for record in History(recorded.storage):
+    state, count, faults = SweepState(sweep.core), 0, []
+    for record in History(sweep.storage):
         if not state.apply(record):
             continue
         if not isinstance(record, Verdict):

@@ -8,7 +8,6 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -22,11 +21,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+)")
 
 
 class Sums:
-    """``SHA256SUMS`` of a storage, kept by its driver.
-
-    Args:
-        storage: the sweep's directory; digests that its last driver announced stay genuine.
-    """
+    """``SHA256SUMS`` of a storage; digests that its last driver announced stay genuine."""
 
     def __init__(self, storage: Path) -> None:
         self._storage = storage
@@ -51,7 +46,8 @@ class Sums:
             self._write()
 
     def _write(self) -> None:
-        lines = [f"{digest}  {name}\n" for name, digest in _pairs(self._digests)]
+        items = sorted(self._digests.items())
+        lines = [f"{digest}  {name}\n" for name, digests in items for digest in digests]
         replace(self._storage / NAME, "".join(lines).encode())
 
 
@@ -82,14 +78,10 @@ def check(storage: Path, *names: str) -> None:
 
 
 def sha256_of(path: Path, *, root: Path | None = None, most: int = bounds.TABLE) -> str:
-    """sha256 (hex) of the content of a file.
+    """sha256 (hex) of a file, opened as by :func:`sweeps.journal.files.open_file`.
 
-    Args:
-        path: where it is.
-        root: see :func:`sweeps.journal.files.open_file`.
-        most: bytes that it may have.
     Raises:
-        OSError: it cannot be read, or has more bytes.
+        OSError: it cannot be read, or has more than ``most`` bytes.
     """
     with files.open_file(path, root=root) as stream:
         if os.fstat(stream.fileno()).st_size > most:
@@ -102,9 +94,3 @@ def _digest(stream: BinaryIO) -> str:
     while block := stream.read(2**20):
         digest.update(block)
     return digest.hexdigest()
-
-
-def _pairs(digests: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
-    for name in sorted(digests):
-        for digest in digests[name]:
-            yield name, digest

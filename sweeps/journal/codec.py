@@ -18,25 +18,16 @@ class Open(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Fields of a class in a line.
+    """Fields of a class in a line."""
 
-    Args:
-        cls: a dataclass; every field is ``Annotated`` with its check, or a dataclass itself.
-        kind: type of the line; None if it is a part of one.
-        names: fields in their order.
-        defaults: of fields that a line may lack, and lacks where they have it.
-        open_field: see :class:`Open`; None if there is none.
-        conversions: from JSON to a field, and back, of those that are not the same in both.
-        check: of a line.
-    """
-
-    cls: type
-    kind: str | None
-    names: tuple[str, ...]
-    defaults: Mapping[str, Any]
-    open_field: str | None
+    cls: type  # dataclass whose fields are ``Annotated`` with a check, or dataclasses
+    kind: str | None  # type of the line; None for a part of one
+    names: tuple[str, ...]  # fields in order
+    defaults: Mapping[str, Any]  # of fields that are absent where they have that value
+    open_field: str | None  # see :class:`Open`
     conversions: Mapping[str, tuple[_Conversion, _Conversion]]
-    check: Check
+    """From JSON to a field, and back, where they differ."""
+    check: Check  # of a line
 
     @classmethod
     def of(cls, record: type) -> Self:

@@ -36,7 +36,6 @@ def folder(path: Path, *, root: Path | None = None, make: bool = False) -> Itera
     """A descriptor of the folder at ``path``.
 
     Args:
-        path: where it is.
         root: the folder above it whose own path may lead through links, as nothing below it may;
             ``path`` itself if None.
         make: whether to make what is missing below ``root``.
@@ -59,11 +58,8 @@ def folder(path: Path, *, root: Path | None = None, make: bool = False) -> Itera
 
 @contextmanager
 def open_file(path: Path, *, root: Path | None = None) -> Iterator[BinaryIO]:
-    """The file at ``path``, to be read.
+    """The file at ``path``, to be read; for ``root`` see :func:`folder`, by default its folder.
 
-    Args:
-        path: where it is.
-        root: see :func:`folder`; the folder that it is in if None.
     Raises:
         OSError: there is none, or something in its place that is no regular file.
     """
@@ -128,8 +124,8 @@ def replacement(
 
     Args:
         path: what to replace; a link there is replaced, not followed.
-        root: see :func:`folder`; the folder that it is in if None.
-        make: whether to make the missing folders below ``root``.
+        root: see :func:`folder`; its folder if None.
+        make: see :func:`folder`.
         announce: called with the new content before it takes the place of the old.
     Raises:
         OSError: the file system refused.

@@ -15,8 +15,6 @@ from sweeps.journal.records import Record, Segment, problem, record_of
 class History:
     """Every record of ``storage``; iterate once.
 
-    Args:
-        storage: the sweep's directory.
     Raises:
         LogError: while iterating: the log is damaged, or a record is not what any version of
             hedgesweep writes at that place.

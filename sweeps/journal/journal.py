@@ -37,27 +37,19 @@ class LogError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The part of a file that later files build on.
+    """The part of a file that later files build on."""
 
-    Args:
-        file: its name.
-        lines: how many, at least 1.
-        sha256: of their bytes (hex).
-    """
-
-    file: str
-    lines: int
-    sha256: str
+    file: str  # name
+    lines: int  # number of lines, at least 1
+    sha256: str  # of their bytes (hex)
 
 
 class Reader:
     """Every record of every file, in the order of driver starts, as it was appended.
 
     From each file come all committed lines, and of those behind them as many as follow without a
-    gap. Reads while a driver writes, line by line.
+    gap. Reads while a driver writes, line by line; a storage without a log holds no records.
 
-    Args:
-        storage: the sweep's directory; one without a log holds no records.
     Raises:
         LogError: while iterating: a committed line is damaged, missing or doubled, a file is
             missing or not the one that the next builds on, or another version wrote one.

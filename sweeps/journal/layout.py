@@ -26,7 +26,6 @@ NAMES = {
     "trial": re.compile(r"[0-9a-f]{16}"),
     "checkpoint": re.compile(r"[0-9a-f]{64}"),
     "preparation": re.compile(r"seed-\d{1,40}-[0-9a-f]{8}", re.ASCII),
-    "file of a preparation": re.compile(r"[a-z0-9_]{1,64}"),
     "run": re.compile(r"[0-9A-Za-z]{1,64}"),
 }
 _MOST_LISTED = 3
@@ -36,8 +35,8 @@ def check_name(kind: str, name: object) -> str:
     """``name``, which is to become part of a path.
 
     Args:
-        kind: trial, checkpoint, preparation, file of a preparation, or run of a board.
-        name: what a log or a file of the storage calls it.
+        kind: key of :data:`NAMES`.
+        name: text in a log or a file of the storage.
     Raises:
         UsageError: no sweep gives such a name.
     """

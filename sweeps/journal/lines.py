@@ -21,17 +21,11 @@ _RESERVED = {"n", "synced", "crc"}
 
 
 class Line(NamedTuple):
-    """One whole line.
+    """One whole line."""
 
-    Args:
-        fields: its JSON, without number, watermark and checksum.
-        n: its number in its file, from 1.
-        synced: lines before it that were known to be on the disk when it was written.
-    """
-
-    fields: bytes
-    n: int
-    synced: int
+    fields: bytes  # JSON without number, watermark and checksum
+    n: int  # number in the file, from 1
+    synced: int  # lines before it that were on the disk when it was written
 
 
 def encode(record: Mapping[str, Any], n: int, synced: int) -> bytes:

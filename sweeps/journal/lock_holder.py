@@ -13,28 +13,16 @@ _LOCKS = Path("/proc/locks")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """The process that took the lock last.
-
-    Args:
-        host: where.
-        pid: its number there.
-        since: when, in seconds since 1970.
-        alive: whether it holds the lock now; None if only ``host`` can tell.
-    """
+    """The process that took the lock last."""
 
     host: str
     pid: int
-    since: float
-    alive: bool | None
+    since: float  # seconds since 1970
+    alive: bool | None  # whether it holds the lock now; None if only ``host`` can tell
 
 
 def driver(storage: Path, *, closed: bool) -> Driver | None:
-    """Who took the lock of ``storage`` last; None if nobody has.
-
-    Args:
-        storage: the sweep's directory.
-        closed: whether the last driver has closed its log.
-    """
+    """Last holder of the lock of ``storage``, if any; ``closed`` if it has closed its log."""
     path = storage / "log" / "lock"
     try:
         holder, lock_status = read_json(path, most=bounds.LOCK, root=storage), path.lstat()

@@ -21,16 +21,8 @@ from sweeps.journal.records import ManifestRecord, PreparationRecord
 from sweeps.planning.plan import Plan, TrialPlan
 
 _PACKAGES = (
-    "hedgesweep",
-    "torch",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "fairlearn",
-    "ray",
-    "pandas",
-    "pyarrow",
-    "safetensors",
+    *("hedgesweep", "torch", "numpy", "scipy", "scikit-learn", "fairlearn"),
+    *("ray", "pandas", "pyarrow", "safetensors"),
 )
 _TENSORS = ".safetensors"
 # The same library under two names: one build knows no GPU.
@@ -44,22 +36,17 @@ def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
 
 
 def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
-    """Refuse to mix two studies in one storage.
+    """Refuse to run ``plan`` in a ``storage`` whose log has the manifest ``before``.
 
-    Args:
-        storage: the sweep's directory.
-        plan: what is to run there.
-        before: the manifest of an earlier driver start, from the log.
     Raises:
         UsageError: that is of another study, or of a sweep that trained longer.
     """
-    then = {**before, "scheduler": _rule(before["scheduler"])}
     now = {
         "experiment": plan.space.experiment,
         "study": to_mapping(plan.study),
         "scheduler": _rule(scheduler_of(plan)),
     }
-    then = {name: then[name] for name in now}
+    then = {**{name: before[name] for name in now}, "scheduler": _rule(before["scheduler"])}
     changed = sorted(_differences(then, json.loads(json.dumps(now))))
     if changed:
         changes = ", ".join(changed[:3]) + (", .." if len(changed) > 3 else "")
@@ -82,13 +69,9 @@ def content(
     *,
     audit: float = 0.0,
 ) -> dict[str, Any]:
-    """What a sweep is run with here and now, as plain data.
+    """Manifest of a run of ``plan`` here and now, as plain data.
 
-    Args:
-        plan: what is to run.
-        preparations: what is known of each, by key.
-        prepared: their records in the log, which name their files.
-        audit: share of the stopped configurations that train on.
+    ``preparations`` and their records in the log, ``prepared``, are by key.
     """
     space = plan.space
     plain = {
@@ -96,7 +79,7 @@ def content(
         "experiment": space.experiment,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "trials": None if plan.adaptive else len(plan.trials),
-        "space": {name: {_kind(d): d.ends()} for name, d in space.space.items()},
+        "space": {name: {type(d).__name__.lower(): d.ends()} for name, d in space.space.items()},
         "when": {name: dict(values) for name, values in space.when.items()},
         "study": to_mapping(plan.study),
         "search": asdict(space.search),
@@ -192,10 +175,6 @@ def _differences(before: Any, now: Any, prefix: str = "") -> list[str]:
         inner = f"{prefix}.{name}" if prefix else name
         differences += _differences(before.get(name), now.get(name), inner)
     return differences
-
-
-def _kind(domain: Any) -> str:
-    return type(domain).__name__.lower()
 
 
 def _most_epochs(scheduler: dict[str, Any] | None) -> float:

@@ -29,15 +29,11 @@ class Table:
     def __init__(self, stream: BinaryIO, *, rows: int) -> None:
         if os.fstat(stream.fileno()).st_size > bounds.TABLE:
             raise pa.ArrowInvalid(f"over {bounds.TABLE} bytes long")
-        self._stream = stream
         limits = {"thrift_string_size_limit": 2**26, "thrift_container_size_limit": 2**20}
         metadata = pq.ParquetFile(stream, **limits).metadata
         _check(metadata, rows)
-        texts = [
-            c.name
-            for c in map(metadata.schema.column, range(metadata.num_columns))
-            if c.physical_type == "BYTE_ARRAY"
-        ]
+        columns = map(metadata.schema.column, range(metadata.num_columns))
+        texts = [column.name for column in columns if column.physical_type == "BYTE_ARRAY"]
         self._file = pq.ParquetFile(
             stream, read_dictionary=texts, page_checksum_verification=True, **limits
         )
@@ -76,12 +72,7 @@ class Table:
     def records(
         self, columns: Iterable[str], *, only: str | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Rows by column.
-
-        Args:
-            columns: their names; those that are not there are left out.
-            only: name of a column; rows in which it is not true are left out.
-        """
+        """Rows as values of those ``columns`` that it has; where the column ``only`` is true."""
         present = [name for name in dict.fromkeys(columns) if name in self.schema.names]
         for batch in self.batches(present if only is None else [*present, only]):
             if only is not None:
@@ -92,7 +83,7 @@ class Table:
 
 
 @contextmanager
-def table(path: Path, *, rows: int, root: Path | None = None) -> Iterator[Table]:
+def table(path: Path, *, rows: int) -> Iterator[Table]:
     """The table at ``path``.
 
     Raises:
@@ -100,7 +91,7 @@ def table(path: Path, *, rows: int, root: Path | None = None) -> Iterator[Table]
         pyarrow.ArrowException: it is no Parquet, or has more than ``rows`` rows, or what no table
             of a sweep has.
     """
-    with files.open_file(path, root=root) as stream:
+    with files.open_file(path) as stream:
         yield Table(stream, rows=rows)
 
 
@@ -109,12 +100,10 @@ def _check(metadata: Any, rows: int) -> None:
         raise pa.ArrowInvalid(f"{metadata.num_rows} rows, at most {rows}")
     if metadata.num_columns > bounds.COLUMNS:
         raise pa.ArrowInvalid(f"{metadata.num_columns} columns, at most {bounds.COLUMNS}")
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    size, rows_of_groups = 0, 0
-    for group in groups:
+    size = rows_of_groups = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
         rows_of_groups += group.num_rows
-        for i in range(group.num_columns):
-            chunk = group.column(i)
+        for chunk in map(group.column, range(group.num_columns)):
             size += chunk.total_uncompressed_size
             unusual = {*chunk.encodings} - _ENCODINGS or {chunk.compression} - _CODECS
             if unusual:

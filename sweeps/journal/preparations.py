@@ -28,31 +28,18 @@ _FACTS = "facts.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of a preparation without its tensors.
-
-    Args:
-        seed: names every stream of its trials.
-        core: version of hedgecore that made it.
-        sha256: of every file, by name.
-        data_sha256: of the data.
-        layout: the names of the tensors of every file, in their order.
-        columns: what stands in every row of its trials.
-        baselines: metrics of what they are to beat, by name.
-        about: what only the experiment understands.
-        arithmetic: of the process that made it: its ``id``, and the parts of that.
-        seconds: wall time of its making.
-    """
+    """What is known of a preparation without its tensors."""
 
     seed: int
-    core: str
-    sha256: dict[str, str]
+    core: str  # code identity
+    sha256: dict[str, str]  # of every file, by name
     data_sha256: str
-    layout: dict[str, list[str]]
-    columns: dict[str, Any]
-    baselines: dict[str, dict[str, float]]
-    about: dict[str, Any]
-    arithmetic: dict[str, str]
-    seconds: float
+    layout: dict[str, list[str]]  # names of the tensors of every file, in order
+    columns: dict[str, Any]  # of every row of its trials
+    baselines: dict[str, dict[str, float]]  # metrics by name of the baseline
+    about: dict[str, Any]  # understood by the experiment alone
+    arithmetic: dict[str, str]  # of the process that made it: its ``id`` and the parts of that
+    seconds: float  # wall time of making it
 
     @classmethod
     def of(cls, preparation: Preparation, *, core: str, seconds: float) -> "Facts":
@@ -105,12 +92,10 @@ class StoredPreparation:
 
     @classmethod
     def read(cls, folder: Path, record: PreparationRecord | None) -> "StoredPreparation | None":
-        """What an earlier driver left in ``folder``; None if a file of it is missing.
+        """Preparation in ``folder`` with the sha256 of ``record``; None if a file is missing.
 
-        Args:
-            folder: where it lies.
-            record: of the log, with the sha256 of every file. What no record names is passed
-                over: a crash may have cut off its making.
+        Without a record there is none: a crash may have cut off its making.
+
         Raises:
             UsageError: a file is not the one that was recorded.
         """
@@ -125,7 +110,10 @@ class StoredPreparation:
             except FileNotFoundError:
                 return None
             except OSError as error:
-                raise _unreadable(path, error) from error
+                raise UsageError(
+                    f"{path} cannot be read ({error.strerror}); restore it from a copy, or remove "
+                    "it and run the sweep again"
+                ) from error
             if (actual := hashlib.sha256(content[name]).hexdigest()) != digest:
                 raise UsageError(
                     f"{path} is not what was recorded (sha256 {actual[:8]}, not {digest[:8]}); "
@@ -159,15 +147,10 @@ class StoredPreparation:
     def restore(
         self, experiment: Experiment[Any, Any], study: Study, base: Preparation | None = None
     ) -> Preparation:
-        """The preparation, with its data made again.
+        """The preparation of any trial's ``study`` upon ``base``, with its data made again.
 
-        Args:
-            experiment: what it is of.
-            study: of any of its trials.
-            base: the preparation that it adds to, if that is there.
         Raises:
-            UsageError: the data cannot be had, or is not what it was where the study was
-                prepared.
+            UsageError: the data cannot be had, or are not those of the stored preparation.
         """
         restore = experiment.trainer.prepare
         if experiment.trainer.restore:
@@ -189,18 +172,6 @@ class StoredPreparation:
                 f"is not its data; {cure}, or start anew in another --storage"
             )
         return preparation
-
-
-def _tensors(folder: Path, name: str) -> bytes:
-    path = folder / f"{check_name('file of a preparation', name)}.safetensors"
-    return stored.read(path, most=bounds.TENSORS, root=_root(folder))
-
-
-def _unreadable(path: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"{path} cannot be read ({error.strerror}); restore it from a copy, or remove it and run "
-        "the sweep again"
-    )
 
 
 def _root(folder: Path) -> Path:

@@ -18,10 +18,6 @@ MOST_EPOCHS = 1_000_000
 MOST_WHOLE = 2**63 - 1
 """Whole numbers at most; the tables hold 64 bits."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_FILE = re.compile(r"[a-z0-9_]{1,64}\.(json|safetensors)")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_ARITHMETIC = re.compile(r"[0-9a-f]{8}")
 _SCALARS = (bool, int, float, str, type(None))
 
 
@@ -34,9 +30,10 @@ def holds(expected: str, predicate: Callable[[Any], bool]) -> Check:
     return check
 
 
-def matches(expected: str, pattern: re.Pattern[str]) -> Check:
+def matches(expected: str, pattern: str | re.Pattern[str]) -> Check:
     """Text of which all matches ``pattern``."""
-    return holds(expected, lambda v: isinstance(v, str) and pattern.fullmatch(v) is not None)
+    compiled = re.compile(pattern)
+    return holds(expected, lambda v: isinstance(v, str) and compiled.fullmatch(v) is not None)
 
 
 def whole(low: int, high: int = MOST_WHOLE) -> Check:
@@ -160,11 +157,11 @@ FLAG = holds("true or false", lambda v: isinstance(v, bool))
 NUMBER = holds("a finite number", _is_number)
 SCALAR = holds("a finite number, a flag, text or null", _is_scalar)
 ANY: Check = lambda value, at: None  # noqa: E731 (a check like the others)
-TRIAL_ID = matches("a trial id", _NAME)
-SHA256 = matches("a sha256 of 64 hexadecimal digits", _SHA256)
-ARITHMETIC = matches("an arithmetic of 8 hexadecimal digits", _ARITHMETIC)
+TRIAL_ID = matches("a trial id", r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+SHA256 = matches("a sha256 of 64 hexadecimal digits", r"[0-9a-f]{64}")
+ARITHMETIC = matches("an arithmetic of 8 hexadecimal digits", r"[0-9a-f]{8}")
 PREPARATION_KEY = matches("a preparation's key", NAMES["preparation"])
-FILE = matches("the name of a file", _FILE)
+FILE = matches("the name of a file", r"[a-z0-9_]{1,64}\.(json|safetensors)")
 EPOCH = whole(1, MOST_EPOCHS)
 OBJECT = mapping_of(ANY)
 _JUDGED = {

@@ -15,33 +15,19 @@ Ending: TypeAlias = Literal["completed", "stopped", "failed"]
 
 @dataclass(slots=True)
 class TrialState:
-    """What the log says of one trial.
-
-    Args:
-        entry: the record that entered it.
-        columns: names of the fields of ``epochs``.
-        epochs: by epoch, from 1.
-        facts: what is known from the beginning, such as the weights kept.
-        end: how it ended, by itself.
-        stop: the decision that stopped its configuration.
-        audited: whether it trained on after that.
-        saved: sha256 (hex) of where its last segment left off.
-        arithmetics: identities of those that computed it.
-        begun: driver start in which it last ran, from 1; 0 if never.
-        fresh: whether the present driver start ended it.
-    """
+    """State of one trial."""
 
     entry: records.TrialEntry
-    columns: tuple[str, ...] = ()
-    epochs: dict[int, tuple[Any, ...]] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    end: records.End | None = None
-    stop: Stop | None = None
-    audited: bool = False
-    saved: str | None = None
-    arithmetics: frozenset[str] = frozenset()
-    begun: int = 0
-    fresh: bool = False
+    columns: tuple[str, ...] = ()  # of ``epochs``
+    epochs: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # values by epoch, from 1
+    facts: Mapping[str, Any] = field(default_factory=dict)  # columns from before its first epoch
+    end: records.End | None = None  # its end by itself
+    stop: Stop | None = None  # decision that stopped its configuration
+    audited: bool = False  # whether it trains on after that
+    saved: str | None = None  # sha256 (hex) of its last checkpoint
+    arithmetics: frozenset[str] = frozenset()  # identities
+    begun: int = 0  # driver start in which it last ran, from 1; 0 if never
+    fresh: bool = False  # whether it ended in the present driver start
 
     @property
     def config(self) -> Mapping[str, Any]:

@@ -30,8 +30,8 @@ class Lock:
     only names the holder. Whoever takes it stands on what earlier drivers left: that much is
     made durable first, and is then read from the disk, not from memory.
 
-    Args:
-        storage: the sweep's directory, made if missing.
+    A missing storage is made.
+
     Raises:
         UsageError: another process holds the lock, or ``storage`` cannot be written.
     """
@@ -121,14 +121,9 @@ def replace(
 
 @contextmanager
 def replaced(
-    path: Path,
-    *,
-    root: Path | None = None,
-    make: bool = False,
-    announce: Announce | None = None,
+    path: Path, *, root: Path | None = None, make: bool = False, announce: Announce | None = None
 ) -> Iterator[BinaryIO]:
     """A file that takes the place of ``path``; see :func:`sweeps.journal.files.replacement`.
-
 
     Raises:
         WriteError: the file system refused.

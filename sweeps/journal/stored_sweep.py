@@ -22,23 +22,14 @@ from sweeps.planning.validation import trial_study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSweep:
-    """A storage: its manifest, and what its log says.
-
-    Args:
-        storage: the sweep's directory.
-        manifest: what the sweep was made with; ``manifest.json`` is a copy.
-        space_text: the space file as it was read; ``space.yaml`` is a copy.
-        study: what the axes of every trial vary.
-        states: what the log says, by the version of hedgecore that computed it.
-        core: the version of the last driver start.
-    """
+    """Content of a storage, read from its log."""
 
     storage: Path
-    manifest: Mapping[str, Any]
-    space_text: str
-    study: Study
-    states: Mapping[str, SweepState]
-    core: str
+    manifest: Mapping[str, Any]  # ``manifest.json`` is a copy
+    space_text: str  # space file; ``space.yaml`` is a copy
+    study: Study  # varied by the axes of every trial
+    states: Mapping[str, SweepState]  # by code identity
+    core: str  # code identity of the last driver start
 
     @classmethod
     def read(cls, storage: Path) -> "StoredSweep":

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hedgecore.columns import Column
+from hedgecore.columns import Column, Columns
 from hedgecore.experiment import Experiment
 from sweeps.journal.checksums import Sums
 from sweeps.journal.journal import CURE, LogError
@@ -37,37 +37,30 @@ def write_tables(
 
     They are functions of the log: written again from the same log they have the same bytes.
 
-    Args:
-        storage: where to.
-        state: what the log says.
-        experiment: gives the columns and their types.
-        sums: where the digests of both are announced; nowhere if None.
+    Their digests are announced in ``sums``.
+
     Raises:
         LogError: a value is not of the type of its column.
     """
+    logs = list(state.rows())
+    configs = _config_columns(logs)
+    columns = experiment.columns
     try:
-        _write(storage, state, experiment, sums)
+        tables = [
+            _trials(state, logs[i : i + _TRIALS], configs, columns)
+            for i in range(0, len(logs), _TRIALS)
+        ]
+        open_names = sorted({n for table in tables for n in table.column_names if "@" in n})
+        schema = _schema(columns.trials(configs, open_names), configs)
+        _replace(storage / "trials.parquet", schema, tables, sums)
+        schema = _schema(columns.epochs(configs), configs)
+        epochs = (_epochs(group, schema) for group in _groups(logs))
+        _replace(storage / "epochs.parquet", schema, epochs, sums)
     except (pa.ArrowException, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise LogError(
             f"log/: a value is not of the type of its column ({reason}); {CURE}"
         ) from error
-
-
-def _write(
-    storage: Path, state: SweepState, experiment: Experiment[Any, Any], sums: Sums | None
-) -> None:
-    logs = list(state.rows())
-    configs = _config_columns(logs)
-    tables = [
-        _trials(state, logs[i : i + _TRIALS], configs, experiment)
-        for i in range(0, len(logs), _TRIALS)
-    ]
-    placed = sorted({name for table in tables for name in table.column_names if "@" in name})
-    schema = _schema(experiment.columns.trials(configs, placed), configs)
-    _replace(storage / "trials.parquet", schema, tables, sums)
-    schema = _schema(experiment.columns.epochs(configs), configs)
-    _replace(storage / "epochs.parquet", schema, (_epochs(g, schema) for g in _groups(logs)), sums)
 
 
 def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], sums: Sums | None) -> None:
@@ -84,26 +77,18 @@ def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], sums: Su
 
 def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """``table`` with every column of ``schema``, null where it has none."""
-    names = set(table.column_names)
-    return pa.table(
-        [
-            table[f.name] if f.name in names else pa.nulls(table.num_rows, type=f.type)
-            for f in schema
-        ],
-        schema=schema,
-    )
+    names, rows = set(table.column_names), table.num_rows
+    columns = [table[f.name] if f.name in names else pa.nulls(rows, type=f.type) for f in schema]
+    return pa.table(columns, schema=schema)
 
 
 def _trials(
-    state: SweepState,
-    logs: _Logs,
-    configs: Mapping[str, pa.DataType],
-    experiment: Experiment[Any, Any],
+    state: SweepState, logs: _Logs, configs: Mapping[str, pa.DataType], columns: Columns
 ) -> pa.Table:
     """A row for each of ``logs``, with the columns of the open families that occur there."""
     rows = [{"trial_id": trial_id, **log.row(live=state.live(log))} for trial_id, log in logs]
-    placed = sorted({name for row in rows for name in row if "@" in name})
-    schema = _schema(experiment.columns.trials(configs, placed), configs)
+    open_names = sorted({name for row in rows for name in row if "@" in name})
+    schema = _schema(columns.trials(configs, open_names), configs)
     return pa.Table.from_pylist(rows, schema=schema)
 
 
@@ -181,9 +166,10 @@ def _config_columns(logs: _Logs) -> dict[str, pa.DataType]:
             if value is not None:
                 value_types.add(type(cell(value)))
     columns = {}
+    common: type
     for name, value_types in kinds.items():
-        exact = {bool: _FLAG, int: _INTEGER, str: _TEXT}.get(next(iter(value_types), str), _REAL)
-        columns[name] = (
-            exact if len(value_types) == 1 else (_TEXT if str in value_types else _REAL)
-        )
+        common = str if str in value_types else float
+        if len(value_types) == 1:
+            (common,) = value_types
+        columns[name] = _TYPES.get(common, _REAL)
     return columns

@@ -19,7 +19,6 @@ class Writer:
     """The file of one driver start. Only one may be open in a storage: hold its `Lock`.
 
     Args:
-        storage: the sweep's directory, with its lock held.
         header: fields of the first record beside ``format``, ``host``, ``pid``, ``boot``,
             ``time`` (ISO 8601, UTC) and ``before``.
         before: the last file with records; read from ``storage`` if None.

@@ -48,15 +48,13 @@ class Exporter(Protocol):
 class ExportDispatcher:
     """Tells every exporter what the ledger records, each in a thread of its own.
 
-    Args:
-        exporters: whom to tell.
-        say: told of a exporter that is left behind; must not raise.
+    ``say``, which must not raise, is told of an exporter that is left behind.
     """
 
     def __init__(self, exporters: Sequence[Exporter], say: Callable[[str], None]) -> None:
         self._exporters, self._say = exporters, say
         self._lines: list[_Line] = []
-        self._sent: dict[str, ExportPosition] = {}
+        self._positions: dict[str, ExportPosition] = {}
 
     def begin(self, state: SweepState) -> None:
         """Start the threads, and tell what ``state`` holds already."""
@@ -84,10 +82,11 @@ class ExportDispatcher:
             line.close()
 
     def _send(self, trial_id: str) -> None:
-        log, sent = self._state.trials[trial_id], self._sent.get(trial_id, ExportPosition())
-        epochs = sorted(epoch for epoch in log.epochs if epoch > sent.epoch)
+        log = self._state.trials[trial_id]
+        position = self._positions.get(trial_id, ExportPosition())
+        epochs = sorted(epoch for epoch in log.epochs if epoch > position.epoch)
         over = bool(log.end if log.audited else ended(log)) and bool(log.epochs or log.end)
-        if not epochs and (sent.over or not over):
+        if not epochs and (position.over or not over):
             return
         stop = math.inf if log.stopped_at is None else log.stopped_at
         rows: list[Row] = [
@@ -95,7 +94,7 @@ class ExportDispatcher:
             for n in epochs
         ]
         end = log.row(live=False) if over else None
-        self._sent[trial_id] = ExportPosition(max(sent.epoch, *epochs, 0), over)
+        self._positions[trial_id] = ExportPosition(max(position.epoch, *epochs, 0), over)
         for line in self._lines:
             line.put(trial_id, log.config, rows, end)
 
@@ -152,10 +151,8 @@ def metrics(row: Row) -> dict[str, float]:
 
 def final(row: Row) -> dict[str, float]:
     """The finite numbers of a trial's line in the table, its configuration aside."""
-    values = _numbers(row)
-    return {
-        f"end/{n}": v for n, v in values.items() if n != "index" and not n.startswith("config/")
-    }
+    values = _numbers(row).items()
+    return {f"end/{n}": v for n, v in values if n != "index" and not n.startswith("config/")}
 
 
 def missing(package: str, extra: str) -> UsageError:

@@ -60,11 +60,8 @@ class MLflow:
         self._client.update_run(run_id, status="RUNNING")
         self._client.set_tag(run_id, "status", "running")
         # The epoch comes last in a row and vouches for what comes before it.
-        batch = [
-            metric
-            for row in rows
-            for metric in self._metrics({**metrics(row), "epoch": row["epoch"]}, row["epoch"])
-        ]
+        numbered = [({**metrics(row), "epoch": row["epoch"]}, row["epoch"]) for row in rows]
+        batch = [metric for values in numbered for metric in self._metrics(*values)]
         self._client.log_batch(run_id, metrics=batch)
 
     def end(self, trial_id: str, row: Row) -> None:

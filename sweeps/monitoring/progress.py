@@ -73,7 +73,7 @@ class ThrottledProgress:
 
 
 class Unfailing:
-    """Passes on to ``shown`` until that raises: results matter more than being watched."""
+    """Passes on to ``progress`` until that raises: results matter more than being watched."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress: Progress = progress

@@ -27,16 +27,9 @@ from sweeps.scheduling.rule import Rule
 from sweeps.signals import interruptible
 from sweeps.text import duration, echo_all, plural, printable
 
-STANDINGS = (
-    "completed",
-    "stopped",
-    "failed",
-    "running",
-    "waiting for a decision",
-    "waiting for a worker",
-    "not begun",
-)
-_ENDED = STANDINGS[:3]
+_ENDED = ("completed", "stopped", "failed")
+_WAITING = ("waiting for a decision", "waiting for a worker")
+STANDINGS = (*_ENDED, "running", *_WAITING, "not begun")
 _MOST_FAILURES = 5
 _DAY = 86400  # seconds
 
@@ -65,44 +58,24 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A sweep at one moment.
-
-    Args:
-        storage: where it is.
-        name: of its space; of the directory until that is known.
-        driver: who took the lock last; None if nobody has yet.
-        starts: driver starts.
-        total: trials of the whole sweep, those still to be proposed included.
-        trials: how many of them stand where, by :data:`STANDINGS`.
-        audits: (ended, of) stopped trials that train on so that stopping can be judged.
-        rungs: in ascending order; empty where another scheduler decides.
-        epochs: trained so far.
-        epochs_left: expected to come.
-        epochs_per_minute: by the workers now busy, at their pace of the last minutes; None if
-            nobody works, or nothing has ended yet.
-        trials_per_minute: that came to their end in the last minutes.
-        seconds_left: at that pace.
-        failures: in the order of the space.
-        workers_lost: since the sweep began.
-        nodes_lost: those of them that went with their node.
-    """
+    """A sweep at one moment."""
 
     storage: str
-    name: str
-    driver: Driver | None
-    starts: int
-    total: int
-    trials: Mapping[str, int]
-    audits: tuple[int, int]
-    rungs: tuple[Rung, ...]
-    epochs: int
-    epochs_left: float
-    epochs_per_minute: float | None
-    trials_per_minute: float | None
-    seconds_left: float | None
-    failures: tuple[Failure, ...]
-    workers_lost: int
-    nodes_lost: int
+    name: str  # of its space; of the directory until that is known
+    driver: Driver | None  # last holder of the lock
+    starts: int  # driver starts
+    total: int  # trials of the whole sweep, including those still to be proposed
+    trials: Mapping[str, int]  # number of trials by :data:`STANDINGS`
+    audits: tuple[int, int]  # audited trials: number that ended, number of all
+    rungs: tuple[Rung, ...]  # ascending; empty under another scheduler
+    epochs: int  # trained so far
+    epochs_left: float  # expected to come
+    epochs_per_minute: float | None  # of the busy workers at their recent pace
+    trials_per_minute: float | None  # ended in the last minutes
+    seconds_left: float | None  # at that pace
+    failures: tuple[Failure, ...]  # in the order of the space
+    workers_lost: int  # since the sweep began
+    nodes_lost: int  # number of those lost with their node
 
     @property
     def unfinished_count(self) -> int:
@@ -111,12 +84,11 @@ class Status:
 
 
 def status(storage: Path, *, now: float | None = None, tallies: Tallies | None = None) -> Status:
-    """How the sweep of ``storage`` stands, by what its last driver's code has computed.
+    """Status of the sweep in ``storage``, of the trials with the last driver's code identity.
 
     Args:
-        storage: the sweep's directory.
-        now: the time in seconds since 1970; that of the clock if None.
-        tallies: of this storage, where it is looked at more than once.
+        now: seconds since 1970; the clock's if None.
+        tallies: of this storage, for repeated calls.
     Raises:
         UsageError: ``storage`` is no directory.
         LogError: its log is damaged.
@@ -138,9 +110,8 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
     pace = tally.pace(now) if live and tally.state.running else None
     rate = 60 * len(tally.state.running) / pace if pace else None
     if pace:  # epochs that are under way have been trained in part
-        epochs_left = max(
-            0.0, epochs_left - sum(now - began for began in tally.began.values()) / pace
-        )
+        seconds = sum(now - began for began in tally.began.values())
+        epochs_left = max(0.0, epochs_left - seconds / pace)
     audits = [log.end is not None for log in trials.values() if log.audited]
     return Status(
         storage=str(storage),

@@ -17,37 +17,26 @@ RECENT = 300.0
 
 @dataclass(slots=True)
 class Tally:
-    """What equal code computed, and when.
-
-    Args:
-        state: the trials.
-        rungs: how many trials went on at each, and how many did not.
-        passed: the last rung at which a trial was told to go on.
-        judged: trials by rung at which something was decided.
-        stopped: how many were stopped there; what had ended by itself was not.
-        began: when a trial that is on a worker began its segment.
-        segments: (time, epochs, seconds) of each that ended in this driver start.
-        ends: when trials came to their end in this driver start.
-        exhausted: whether no further trials will be proposed.
-        losses: workers that died, by whether their node died with them.
-    """
+    """Counts, segments and ends of the trials of one code identity."""
 
     state: SweepState
     rungs: dict[int, Counter[bool]] = field(default_factory=lambda: defaultdict(Counter))
-    passed: dict[str, int] = field(default_factory=dict)
-    judged: dict[int, set[str]] = field(default_factory=dict)
-    stopped: Counter[int] = field(default_factory=Counter)
-    began: dict[str, float] = field(default_factory=dict)
+    """Number of trials by rung and by whether they went on."""
+    passed: dict[str, int] = field(default_factory=dict)  # last rung that a trial passed
+    judged: dict[int, set[str]] = field(default_factory=dict)  # trials with a verdict, by rung
+    stopped: Counter[int] = field(default_factory=Counter)  # number of stopped trials, by rung
+    began: dict[str, float] = field(default_factory=dict)  # time of the start of running segments
     segments: list[tuple[float, int, float]] = field(default_factory=list)
-    ends: list[float] = field(default_factory=list)
+    """(time, epochs, seconds) of each that ended in this driver start."""
+    ends: list[float] = field(default_factory=list)  # times of ends in this driver start
     first: float | None = None
     last: float | None = None
-    exhausted: bool = False
-    losses: Counter[bool] = field(default_factory=Counter)
+    exhausted: bool = False  # whether no further trials will be proposed
+    losses: Counter[bool] = field(default_factory=Counter)  # of workers, by loss of their node
 
     @classmethod
     def of(cls, core: str) -> Self:
-        """Nothing yet, of what the code ``core`` computes."""
+        """An empty tally of the code identity ``core``."""
         return cls(SweepState(core))
 
     def apply(self, record: Record) -> None:

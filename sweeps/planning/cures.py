@@ -41,12 +41,8 @@ def combination_error(
 ) -> SpaceError:
     """The error on an axis whose values make no study, alone or with those of a trial.
 
-    Args:
-        space: whose axes they are.
-        study: that they vary.
-        where: key of the axis, or "space" for a key of the study.
-        error: what the study says.
-        config: values by axis.
+    ``where`` is the key of the axis, or "space" for a key of the study; ``config`` has values by
+    axis.
     """
     axis = where.removeprefix("space.")
     if axis not in space.space:
@@ -72,9 +68,7 @@ def combination_error(
 def data_error(space: SearchSpace, error: ConfigError) -> SpaceError:
     """The error on a study that its data cannot serve, at the axis or key that asks too much.
 
-    Args:
-        space: of the study.
-        error: what the data say; the largest number that they can serve stands in its ``write``.
+    The largest number that they can serve stands in ``error.write``.
     """
     limit = error.write[0] if error.write else None
     for axis, domain in space.space.items():

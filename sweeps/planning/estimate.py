@@ -23,54 +23,31 @@ _RAY_BYTES = 400_000_000  # its head, agents and spare workers on one machine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Time and memory of a sweep, as a probe foretells them.
+    """Time and memory of a sweep, estimated from a probe."""
 
-    Args:
-        preparation_hours: CPU-hours of data and baselines.
-        trial_hours: CPU-hours of all trials, each with the cores it occupies.
-        wall_hours: from the command to its end, on ``cpus`` CPUs.
-        slots: trials at a time.
-        memory: bytes of all processes and of the object store.
-        kinds: kinds of trial that were timed.
-        guessed: kinds that were not, and follow from the nearest by their arithmetic.
-    """
-
-    preparation_hours: float
-    trial_hours: float
-    wall_hours: float
-    slots: int
-    memory: float
-    kinds: int
-    guessed: int
+    preparation_hours: float  # CPU-hours of data and baselines
+    trial_hours: float  # CPU-hours of all trials, each with the cores it occupies
+    wall_hours: float  # from the command to its end
+    slots: int  # concurrent trials
+    memory: float  # bytes of all processes and of the object store
+    kinds: int  # number of timed kinds of trial
+    guessed: int  # number of kinds scaled from the nearest by their arithmetic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a sweep will cost.
+    """What a sweep will cost."""
 
-    Args:
-        rungs: who is judged and goes on, summed over strata and replicates.
-        longest: epochs of the trial that trains longest.
-        finishers: trials that train to their end, as expected.
-        epochs: epochs of all trials together, as expected.
-        most_epochs: the same if no trial is stopped.
-        store: bytes of all preparations in the object store.
-        cpus: CPUs that the sweep is to have.
-        gpu: GPUs that a trial asks for; the times know nothing of them.
-        cost: time and memory; None without a probe.
-        rate: price of a CPU-hour, in any currency; None if not known.
-    """
-
-    rungs: tuple[Rung, ...]
-    longest: int
-    finishers: float
-    epochs: float
-    most_epochs: int
-    store: int
-    cpus: float
-    gpu: float
-    cost: Cost | None
-    rate: float | None
+    rungs: tuple[Rung, ...]  # summed over strata and replicates
+    longest: int  # epochs of the longest trial
+    finishers: float  # expected number of trials that are not stopped
+    epochs: float  # expected sum over trials
+    most_epochs: int  # sum over trials without stopping
+    store: int  # bytes of all preparations in the object store
+    cpus: float  # of the whole sweep
+    gpu: float  # of a trial; not part of the times
+    cost: Cost | None  # None without a probe
+    rate: float | None  # price of a CPU-hour
 
     @property
     def price(self) -> float | None:
@@ -86,18 +63,11 @@ class Estimate:
             hours = cost.preparation_hours + cost.trial_hours
             kinds = f"{plural(cost.kinds, 'kind')} of trial"
             guessed = f", {cost.guessed} more by their arithmetic" if cost.guessed else ""
-            rows += [
-                (
-                    "time",
-                    f"about {duration(3600 * cost.wall_hours)} on {self.cpus:g} CPUs "
-                    f"({_few(hours)} CPU-hours; {EPOCHS}-epoch probe of {kinds}{guessed})",
-                ),
-                (
-                    "memory",
-                    f"about {cost.memory / 1e9:.1f} GB for {cost.slots} workers, "
-                    f"{_bytes(self.store)} of it in the object store",
-                ),
-            ]
+            time = f"about {duration(3600 * cost.wall_hours)} on {self.cpus:g} CPUs"
+            origin = f"{_few(hours)} CPU-hours; {EPOCHS}-epoch probe of {kinds}{guessed}"
+            memory = f"about {cost.memory / 1e9:.1f} GB for {cost.slots} workers"
+            rows.append(("time", f"{time} ({origin})"))
+            rows.append(("memory", f"{memory}, {_bytes(self.store)} of it in the object store"))
             if self.gpu:
                 rows.append(("", "the probe timed a CPU; it does not know the speed of a GPU"))
         else:
@@ -123,71 +93,64 @@ class Estimate:
         return f"at most {self.most_epochs}"
 
 
-def probe(planned: Plan) -> Probe:
-    """Time the kinds of trial in ``planned``, and the preparation of each, on this machine."""
-    return probe_studies(
-        planned.space.experiment, (trial.study for trial in expected_trials(planned))
-    )
+def probe(plan: Plan) -> Probe:
+    """Time the kinds of trial in ``plan``, and the preparation of each, on this machine."""
+    return probe_studies(plan.space.experiment, (trial.study for trial in expected_trials(plan)))
 
 
 def estimate(
-    planned: Plan, probe: Probe | None = None, *, cpus: float, rate: float | None = None
+    plan: Plan, probe: Probe | None = None, *, cpus: float, rate: float | None = None
 ) -> Estimate:
-    """What ``planned`` will cost on ``cpus`` CPUs.
+    """Cost of ``plan`` on ``cpus`` CPUs of the probe's speed; counts alone without a probe.
 
-    Args:
-        planned: the sweep.
-        probe: times of its kinds of trial; None for counts alone.
-        cpus: CPUs of the machine or cluster, of the probe's speed.
-        rate: price of a CPU-hour.
     Raises:
         UsageError: a trial asks for more CPUs than there are.
     """
-    resources = planned.space.resources
+    resources = plan.space.resources
     if cpus < resources.cpu:
         raise UsageError(
             f"a trial asks for {resources.cpu:g} CPUs, and the plan is for {cpus:g}; lower "
             f"resources.cpu, or plan for more with --cpus {resources.cpu:g}"
         )
-    trials = expected_trials(planned)
+    trials = expected_trials(plan)
     limits = np.array([trial.limit for trial in trials])
-    chances = _chances(planned, trials)
-    expected = epochs(limits, chances, planned.rungs)
-    finishing = chances[np.arange(len(trials)), np.searchsorted(planned.rungs, limits)]
+    chances = _chances(plan, trials)
+    expected = epochs(limits, chances, plan.rungs)
+    finishing = chances[np.arange(len(trials)), np.searchsorted(plan.rungs, limits)]
     return Estimate(
-        rungs=rung_counts(limits, chances, planned.rungs),
+        rungs=rung_counts(limits, chances, plan.rungs),
         longest=int(limits.max()),
         finishers=round(float(finishing.sum()), 9),
         epochs=float(expected.sum()),
         most_epochs=int(limits.sum()),
-        store=stored_bytes(planned),
+        store=stored_bytes(plan),
         cpus=cpus,
         gpu=resources.gpu,
-        cost=_cost(planned, trials, expected, finishing, probe, cpus) if probe else None,
+        cost=_cost(plan, trials, expected, finishing, probe, cpus) if probe else None,
         rate=rate,
     )
 
 
-def expected_trials(planned: Plan) -> tuple[TrialPlan, ...]:
-    """The trials of ``planned``; under a search that learns, proposals spread over the space."""
-    if not planned.adaptive:
-        return planned.trials
-    space = planned.space
+def expected_trials(plan: Plan) -> tuple[TrialPlan, ...]:
+    """The trials of ``plan``; under a search that learns, proposals spread over the space."""
+    if not plan.adaptive:
+        return plan.trials
+    space = plan.space
     trials: list[TrialPlan] = []
     for number in range(space.search.num_samples or 0):
         draws = numpy_stream(space.search.seed, "estimate", str(number))
         config = {name: domain.at(draws.random()) for name, domain in space.space.items()}
         config = {name: v for name, v in space.present(config).items() if name != "seed"}
         try:
-            trials += planned.proposal(number, config)
+            trials += plan.proposal(number, config)
         except SpaceError:  # values that make no study together; the search will fail it as well
             continue
-    return tuple(trials) or tuple(planned.preparations.values())
+    return tuple(trials) or tuple(plan.preparations.values())
 
 
-def _chances(planned: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:
+def _chances(plan: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:
     """:func:`passing` for every trial, replicates as one contender."""
-    rule = planned.space.scheduler
+    rule = plan.space.scheduler
     if isinstance(rule, Asha):
         factor, block, lag = rule.reduction_factor, rule.block, rule.lag
     elif isinstance(rule, StockAsha):
@@ -197,35 +160,33 @@ def _chances(planned: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:
         return np.ones((len(trials), 1))
     strata: dict[Hashable, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
     for i, trial in enumerate(trials):
-        strata[planned.stratum(trial.config)][planned.group(trial)].append(i)
-    chances = np.empty((len(trials), len(planned.rungs) + 1))
+        strata[plan.stratum(trial.config)][plan.group(trial)].append(i)
+    chances = np.empty((len(trials), len(plan.rungs) + 1))
     for groups in strata.values():
         limits = [max(trials[i].limit for i in members) for members in groups.values()]
-        passing_chances = passing(
-            limits, planned.rungs, reduction_factor=factor, block=block, lag=lag
-        )
-        for members, row in zip(groups.values(), passing_chances, strict=True):
+        rows = passing(limits, plan.rungs, reduction_factor=factor, block=block, lag=lag)
+        for members, row in zip(groups.values(), rows, strict=True):
             chances[members] = row
     return chances
 
 
 def _cost(
-    planned: Plan,
+    plan: Plan,
     trials: Sequence[TrialPlan],
     expected: np.ndarray,
     finishing: np.ndarray,
     probe: Probe,
     cpus: float,
 ) -> Cost:
-    occupied, search = planned.space.resources.cpu, planned.space.search
-    timing_key = planned.experiment.cost.timing_key
+    occupied, search = plan.space.resources.cpu, plan.space.search
+    timing_key = plan.experiment.cost.timing_key
     slots = min(int(cpus // occupied), len(trials))
-    if planned.adaptive:
-        slots = min(slots, search.delay * len(planned.seeds))
-    preparing = [_preparation_seconds(planned, key, probe) for key in planned.preparations]
+    if plan.adaptive:
+        slots = min(slots, search.delay * len(plan.seeds))
+    preparing = [_preparation_seconds(plan, key, probe) for key in plan.preparations]
     an_epoch = np.array([probe.epoch_seconds(trial.study) for trial in trials])
     tests = np.array([probe.test_seconds(trial.study) for trial in trials])
-    drawing = np.array([_drawing_seconds(planned, trial, probe) for trial in trials])
+    drawing = np.array([_drawing_seconds(plan, trial, probe) for trial in trials])
     training = float((drawing + expected * an_epoch + finishing * tests).sum())
     limits = np.array([trial.limit for trial in trials])
     whole = float((drawing + limits * an_epoch + tests).max())
@@ -240,31 +201,31 @@ def _cost(
         trial_hours=training * occupied / 3600,
         wall_hours=wall / 3600,
         slots=slots,
-        memory=slots * probe.worker + probe.idle + _RAY_BYTES + stored_bytes(planned),
+        memory=slots * probe.worker + probe.idle + _RAY_BYTES + stored_bytes(plan),
         kinds=len(probe.epochs),
         guessed=len({timing_key(trial.study) for trial in trials} - probe.epochs.keys()),
     )
 
 
-def _preparation_seconds(planned: Plan, key: str, probe: Probe) -> float:
-    study = planned.preparations[key].study
-    networks = planned.experiment.cost.trained(study)
+def _preparation_seconds(plan: Plan, key: str, probe: Probe) -> float:
+    study = plan.preparations[key].study
+    networks = plan.experiment.cost.trained(study)
     seconds = sum(n.training.epochs * probe.epoch_seconds(n) for n in networks)
-    if planned.base(key) is None:
+    if plan.base(key) is None:
         seconds += probe.setup_seconds(study) + probe.test_seconds(study)
     return float(seconds)
 
 
-def _drawing_seconds(planned: Plan, trial: TrialPlan, probe: Probe) -> float:
+def _drawing_seconds(plan: Plan, trial: TrialPlan, probe: Probe) -> float:
     """Seconds of the networks that a trial trains before its own."""
-    epochs = planned.experiment.cost.drawn_epochs(trial.study)
+    epochs = plan.experiment.cost.drawn_epochs(trial.study)
     return epochs * probe.epoch_seconds(trial.study.shared_study()) if epochs else 0.0
 
 
-def stored_bytes(planned: Plan) -> int:
+def stored_bytes(plan: Plan) -> int:
     """Bytes of all preparations in the object store."""
-    studies = (trial.study for trial in planned.preparations.values())
-    return sum(planned.experiment.cost.stored_bytes(study) for study in studies)
+    studies = (trial.study for trial in plan.preparations.values())
+    return sum(plan.experiment.cost.stored_bytes(study) for study in studies)
 
 
 def _bytes(number: float) -> str:

@@ -20,12 +20,7 @@ class Rung:
 
 
 def passing(
-    limits: Limits,
-    rungs: Sequence[int],
-    *,
-    reduction_factor: int,
-    block: int,
-    lag: int,
+    limits: Limits, rungs: Sequence[int], *, reduction_factor: int, block: int, lag: int
 ) -> Float[np.ndarray, "contenders rungs+1"]:
     """Chance that each contender of one stratum trains beyond each rung; the first column is 1.
 
@@ -56,13 +51,7 @@ def passing(
 
 
 def rung_counts(limits: Limits, chances: np.ndarray, rungs: Sequence[int]) -> tuple[Rung, ...]:
-    """How many trials are expected at every rung below their limits, and how many go on.
-
-    Args:
-        limits: epochs of every trial at most.
-        chances: see :func:`passing`, for every trial.
-        rungs: epochs of judgement.
-    """
+    """Expected trials at every rung below their limits; ``chances`` is that of :func:`passing`."""
     judged = np.asarray(limits)[:, None] > np.asarray(rungs)
     # Whole numbers of a cohort come out whole.
     reach = (chances[:, :-1] * judged).sum(axis=0).round(9).tolist()
@@ -76,10 +65,7 @@ def rung_counts(limits: Limits, chances: np.ndarray, rungs: Sequence[int]) -> tu
 def epochs(
     limits: Limits, chances: np.ndarray, rungs: Sequence[int]
 ) -> Float[np.ndarray, " trials"]:
-    """Expected epochs of every trial: those of each segment, by the chance to train it.
-
-    Args: see :func:`rung_counts`.
-    """
+    """Expected epochs of every trial: those of each segment, by the chance to train it."""
     ends = np.minimum(np.asarray(limits)[:, None], [*rungs, np.inf])
     return (np.diff(ends, axis=1, prepend=0.0) * chances).sum(axis=1)
 

@@ -30,42 +30,41 @@ def gpus() -> int:
     return torch.accelerator.device_count()
 
 
-def check(planned: Plan, *, cluster: bool) -> None:
+def check(plan: Plan, *, cluster: bool) -> None:
     """Refuse what cannot run here: data that are missing, preparations beyond the memory.
 
-    Args:
-        planned: what is to run.
-        cluster: whether it runs on other machines, whose memory is not known here.
+    The memory of a ``cluster`` is not known here.
+
     Raises:
         SpaceError: see :func:`check_data`.
         UsageError: the preparations fill more than the memory of this machine.
     """
-    check_data(planned)
-    if not cluster and (problem := too_large(planned, memory())):
+    check_data(plan)
+    if not cluster and (problem := too_large(plan, memory())):
         raise UsageError(
             f"{problem}; make data or network smaller, or join a cluster by --address"
         )
 
 
-def check_data(planned: Plan) -> None:
+def check_data(plan: Plan) -> None:
     """Refuse a study whose data cannot be had, before Ray starts.
 
     Raises:
         SpaceError: a file is missing or of another kind.
     """
-    for trial in planned.preparations.values():
+    for trial in plan.preparations.values():
         try:
-            planned.experiment.trainer.check_data(trial.study)
+            plan.experiment.trainer.check_data(trial.study)
         except ConfigError as error:
-            raise data_error(planned.space, error) from error
+            raise data_error(plan.space, error) from error
 
 
-def lacking(planned: Plan, *, memory: int, gpus: int) -> list[str]:
-    """A line on everything that ``planned`` asks for beyond ``memory`` bytes and ``gpus``."""
+def lacking(plan: Plan, *, memory: int, gpus: int) -> list[str]:
+    """A line on everything that ``plan`` asks for beyond ``memory`` bytes and ``gpus``."""
     lines = []
-    if problem := too_large(planned, memory):
+    if problem := too_large(plan, memory):
         lines.append(f"here       {problem}: only a cluster can run it (--address)")
-    if (requested := planned.space.resources.gpu) > gpus:
+    if (requested := plan.space.resources.gpu) > gpus:
         lines.append(
             f"here       a trial asks for {requested:g} GPU, and this machine has {gpus}: write "
             "--set resources.gpu=0, or join a cluster (--address)"
@@ -73,9 +72,9 @@ def lacking(planned: Plan, *, memory: int, gpus: int) -> list[str]:
     return lines
 
 
-def too_large(planned: Plan, memory: int) -> str:
-    """What of ``planned`` does not fit into ``memory`` bytes; "" if it does."""
-    stored = stored_bytes(planned)
+def too_large(plan: Plan, memory: int) -> str:
+    """What of ``plan`` does not fit into ``memory`` bytes; "" if it does."""
+    stored = stored_bytes(plan)
     if stored <= memory:
         return ""
     return (

@@ -14,18 +14,9 @@ from search_spaces import Asha, SearchSpace, SpaceError, StockAsha
 from search_spaces.blame import blamed
 from search_spaces.overrides import listed
 from sweeps.experiments import experiment
+from sweeps.planning import validation
 from sweeps.planning.cures import combination_error
 from sweeps.planning.sampling import check_count, configurations
-from sweeps.planning.validation import (
-    axis_at,
-    check_axes,
-    check_metrics,
-    first_with,
-    objectives,
-    preparing,
-    study_of,
-    trial_study,
-)
 from sweeps.text import value_text
 
 
@@ -91,14 +82,13 @@ class Plan:
     @property
     def objectives(self) -> Mapping[str, Literal["min", "max"]]:
         """What a search that learns improves: which way is better, by column."""
-        return objectives(self.space)
+        return validation.objectives(self.space)
 
     def proposal(self, number: int, config: Mapping[str, Any]) -> tuple[TrialPlan, ...]:
         """The trials of proposal ``number`` (from 0), one a seed.
 
-        Args:
-            number: place of the proposal in creation order.
-            config: values by axis, without the seed.
+        ``config`` has values by axis, without the seed.
+
         Raises:
             SpaceError: the values, each legal, make no study together.
         """
@@ -143,23 +133,23 @@ def plan(
         if overrides:
             cure = "give them to search_spaces.load()"
             raise TypeError(f"overrides apply while a file is read; {cure}")
-        return space if isinstance(space, Plan) else _planned(space)
+        return space if isinstance(space, Plan) else _build(space)
     assignments = listed(overrides)
     loaded = search_spaces.load(space, overrides=assignments)
     try:
-        return _planned(loaded)
+        return _build(loaded)
     except SpaceError as error:
 
         def attempt(some: dict[str, object] | list[str]) -> None:
-            _planned(search_spaces.load(space, overrides=some))
+            _build(search_spaces.load(space, overrides=some))
 
         raise blamed(error, assignments, attempt) from None
 
 
-def _planned(space: SearchSpace) -> Plan:
-    study = study_of(space)
-    check_axes(space, study)
-    check_metrics(space)
+def _build(space: SearchSpace) -> Plan:
+    study = validation.study_of(space)
+    validation.check_axes(space, study)
+    validation.check_metrics(space)
     check_count(space, () if not space.search.adaptive else _prepared_axes(space, study))
     # A search that learns has no trials yet; the ends of its axes say how long they can be.
     adaptive = space.search.adaptive
@@ -194,10 +184,10 @@ def _trials(space: SearchSpace, study: Study) -> tuple[TrialPlan, ...]:
 
 def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, Any]) -> TrialPlan:
     try:
-        built = trial_study(study, config)
+        built = validation.trial_study(study, config)
     except ConfigError as error:
         # Each value is legal beside the others' first; this combination is not.
-        where = axis_at(space, error.key) or "space"
+        where = validation.axis_at(space, error.key) or "space"
         label = ", ".join(f"{n}={value_text(v)}" for n, v in config.items())
         error.problem += f" (trial {label})"
         raise combination_error(space, study, where, error, config) from error
@@ -214,19 +204,16 @@ def _corners(space: SearchSpace, study: Study) -> tuple[TrialPlan, ...]:
 
     Those that need a preparation of their own are all there: every seed with all listed values.
     """
-    configs = [
-        first_with(space, {axis: end})
-        for axis, domain in space.space.items()
-        for end in domain.ends()
-    ]
+    corners = [{axis: end} for axis, domain in space.space.items() for end in domain.ends()]
     axes = _prepared_axes(space, study)
-    for values in product(*(space.space[axis].ends() for axis in axes)):
-        configs.append(first_with(space, dict(zip(axes, values, strict=True))))
+    combinations = product(*(space.space[axis].ends() for axis in axes))
+    corners += [dict(zip(axes, values, strict=True)) for values in combinations]
+    configs = (validation.first_with(space, corner) for corner in corners)
     return tuple(_trial(space, study, i, config) for i, config in enumerate(configs))
 
 
 def _prepared_axes(space: SearchSpace, study: Study) -> list[str]:
-    prepared = {"seed", *preparing(space, study)}
+    prepared = {"seed", *validation.preparing(space, study)}
     return [axis for axis in space.space if axis in prepared]
 
 

@@ -38,26 +38,15 @@ _WORK = 4e10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Seconds and bytes of the kinds of trial that were timed, on one core and one thread.
-
-    Args:
-        experiment: what was timed.
-        epochs: seconds of one epoch, by kind.
-        tests: seconds of all tests of a finished network, by kind of the shared study.
-        setups: seconds of a preparation without its epochs and tests, by the same.
-        startup: seconds until a fresh process has imported what a worker needs.
-        idle: bytes of such a process before it works.
-        worker: most bytes of a process that trains, without the libraries and arrays that all of
-            them share.
-    """
+    """Seconds and bytes of the kinds of trial that were timed, on one core and one thread."""
 
     experiment: str
-    epochs: Mapping[Study, float]
-    tests: Mapping[Study, float]
-    setups: Mapping[Study, float]
-    startup: float
-    idle: int
-    worker: int
+    epochs: Mapping[Study, float]  # seconds of one epoch, by kind
+    tests: Mapping[Study, float]  # seconds of all tests of a network, by kind of the shared study
+    setups: Mapping[Study, float]  # seconds of a preparation without epochs and tests, likewise
+    startup: float  # seconds until a fresh process has imported what a worker needs
+    idle: int  # bytes of such a process before it works
+    worker: int  # peak bytes of a process that trains, without shared libraries and arrays
 
     def epoch_seconds(self, study: Study) -> float:
         """Seconds of one training epoch of ``study``."""
@@ -81,17 +70,13 @@ def probe(name: str, studies: Iterable[Study]) -> Probe:
     Takes seconds to a few minutes. If there are more kinds, those timed are spread over the range
     of work, and :class:`Probe` scales the nearest for each of the others.
 
-    Args:
-        name: of the experiment.
-        studies: of its trials.
     Raises:
         UsageError: there is not enough memory for it, or the data cannot be had.
     """
     cost = experiment(name).cost
     kinds = sorted(dict.fromkeys(map(cost.timing_key, studies)), key=cost.epoch_work)
-    timed = _spread(kinds, MOST_KINDS)
     groups: dict[Study, dict[Study, None]] = {}
-    for study in timed:
+    for study in _spread(kinds, MOST_KINDS):
         shared = cost.timing_key(study.shared_study())
         groups.setdefault(shared, {shared: None})[study] = None
     plain = [[to_mapping(study) for study in group] for group in groups.values()]
@@ -119,9 +104,7 @@ def probe(name: str, studies: Iterable[Study]) -> Probe:
         },
         tests={d: times["test"] for d, times in zip(groups, reply["groups"], strict=True)},
         setups={d: times["setup"] for d, times in zip(groups, reply["groups"], strict=True)},
-        startup=reply["startup"],
-        idle=reply["idle"],
-        worker=reply["worker"],
+        **{name: reply[name] for name in ("startup", "idle", "worker")},
     )
 
 
@@ -139,7 +122,7 @@ def answer() -> None:
         for group in question["groups"]:
             kinds = [from_mapping(swept_experiment.study, mapping) for mapping in group]
             parts = swept_experiment.cost.reduced(kinds, most=_WORK)
-            groups.append(_timed(swept_experiment, kinds, parts))
+            groups.append(_measure(swept_experiment, kinds, parts))
             shared = max(shared, swept_experiment.cost.data_bytes(parts[0]))
     except (ValueError, ArithmeticError) as error:  # a network that diverges among them
         print(json.dumps({"problem": str(error)}))
@@ -148,7 +131,7 @@ def answer() -> None:
     print(json.dumps({"groups": groups, "startup": startup, "idle": idle, "worker": worker}))
 
 
-def _timed(
+def _measure(
     swept_experiment: Experiment[Any, Any], kinds: Sequence[Study], parts: Sequence[Study]
 ) -> dict[str, Any]:
     """Seconds of ``kinds``, which share a preparation, told from smaller ``parts`` of them."""
@@ -165,9 +148,9 @@ def _timed(
             marks.append(time.process_time())
             if row["epoch"] > EPOCHS or marks[-1] - marks[0] > _LONG:
                 break
-        lasted = [after - before for before, after in pairwise(marks)]
-        timed = lasted[1:] or lasted
-        epochs.append(sum(timed) / len(timed))
+        intervals = [after - before for before, after in pairwise(marks)]
+        intervals = intervals[1:] or intervals
+        epochs.append(sum(intervals) / len(intervals))
     began = time.process_time()
     run.finish()
     tested = time.process_time() - began
@@ -189,8 +172,8 @@ def _nearest(
     """Seconds of ``target``, or those of the timed study nearest in work, scaled to its own."""
     if target in seconds:
         return seconds[target]
-    near = min(seconds, key=lambda study: abs(math.log(work(study) / work(target))))
-    return seconds[near] * work(target) / work(near)
+    closest = min(seconds, key=lambda study: abs(math.log(work(study) / work(target))))
+    return seconds[closest] * work(target) / work(closest)
 
 
 def _spread(kinds: Sequence[Study], most: int) -> list[Study]:

@@ -15,22 +15,21 @@ MOST_TRIALS = 1_000_000
 def check_count(space: SearchSpace, prepared: Sequence[str]) -> None:
     """Refuse more trials than can be listed, before they are.
 
-    Args:
-        space: whose trials they are.
-        prepared: axes of which a search that learns has every combination prepared.
+    A search that learns has every combination of the axes ``prepared`` prepared.
+
     Raises:
         SpaceError: more than ``MOST_TRIALS``.
     """
     search = space.search
-    drawn = _drawn(space)
-    crossed = list(prepared) if search.adaptive else [a for a in space.space if a not in drawn]
-    cells = math.prod(len(space.space[axis].ends()) for axis in crossed)
+    draws = _draws(space)
+    grid = list(prepared) if search.adaptive else [a for a in space.space if a not in draws]
+    cells = math.prod(len(space.space[axis].ends()) for axis in grid)
     samples = 1 if search.num_samples is None else search.num_samples
     if cells * samples <= MOST_TRIALS:
         return
     problem = f"{cells * samples:,} trials are more than {MOST_TRIALS:,}"
     if search.num_samples is None or cells > MOST_TRIALS:
-        axis = max(crossed, key=lambda a: len(space.space[a].ends()))
+        axis = max(grid, key=lambda a: len(space.space[a].ends()))
         values = list(space.space[axis].ends())
         problem += "; give fewer values, or draw them"
         first_values = values[: max(1, len(values) * MOST_TRIALS // cells)]
@@ -44,16 +43,16 @@ def configurations(space: SearchSpace) -> Iterator[dict[str, Any]]:
 
     Every cell of the grid gets the same draws, so that cells differ only in what the grid varies.
     """
-    drawn = _drawn(space)
-    crossed = {name: domain.ends() for name, domain in space.space.items() if name not in drawn}
-    for point in _points(space, list(drawn)):
-        sample = {name: drawn[name].at(u) for name, u in point.items()}
-        for cell in itertools.product(*crossed.values()):
-            config = {**dict(zip(crossed, cell, strict=True)), **sample}
+    draws = _draws(space)
+    grid = {name: domain.ends() for name, domain in space.space.items() if name not in draws}
+    for point in _points(space, list(draws)):
+        sample = {name: draws[name].at(u) for name, u in point.items()}
+        for cell in itertools.product(*grid.values()):
+            config = {**dict(zip(grid, cell, strict=True)), **sample}
             yield space.present({name: config[name] for name in space.space})
 
 
-def _drawn(space: SearchSpace) -> dict[str, Domain]:
+def _draws(space: SearchSpace) -> dict[str, Domain]:
     """The axes of which values are drawn."""
     if space.search.algorithm == "grid":
         return {}

@@ -21,13 +21,13 @@ def lines(plan: Plan) -> list[str]:
     wording = plan.experiment.wording
     megabytes = plan.experiment.cost.data_bytes(plan.study) / 1e6
     added = sum(plan.base(key) is not None for key in plan.preparations)
-    whole = len(plan.preparations) - added
-    count = f"{whole} and {added} upon them" if added else f"{whole}"
-    each = f"each of the {whole}" if added else "each"
+    bases = len(plan.preparations) - added
+    count = f"{bases} and {added} upon them" if added else f"{bases}"
+    share = f"each of the {bases}" if added else "each"
     return [
         f"{printable(plan.space.name)}: {_extent(plan)}",
         f"prepared once each: {count} ({wording.prepared}), "
-        f"{megabytes:.0f} MB of {wording.data} in the object store for {each}",
+        f"{megabytes:.0f} MB of {wording.data} in the object store for {share}",
         f"at most {plural(_most_epochs(plan), 'epoch')} over {wording.describe_epoch(plan.study)}",
         _judgement(plan),
     ]

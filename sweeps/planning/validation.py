@@ -34,9 +34,7 @@ def first_with(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
     """A trial with these ``values``; every other axis has the first that lets them exist."""
     first = {axis: domain.ends()[0] for axis, domain in space.space.items()}
     for axis in values:
-        first |= {
-            other: required_values[0] for other, required_values in space.required(axis).items()
-        }
+        first |= {name: fitting[0] for name, fitting in space.required(axis).items()}
     return space.present({**first, **values})
 
 
@@ -85,26 +83,24 @@ def check_metrics(space: SearchSpace) -> None:
         if name in candidates:
             continue
         problem = unknown(name, candidates, kind="objective")
-        near = suggestion(name, candidates)
+        closest = suggestion(name, candidates)
         if name in tested:
-            near = suggestion(f"val_{name}", candidates)
+            closest = suggestion(f"val_{name}", candidates)
             problem = (
                 f"{name!r} is a test metric, which a search that is judged by it must not see"
             )
         else:
             problem += search.advice(name)
         others = [other for other in space.search.objectives if other != name]
-        write = list(
-            dict.fromkeys([*others, *([near] if near else [] if others else ["val_loss"])])
-        )
+        write = list(dict.fromkeys([*others, closest] if closest else others or ["val_loss"]))
         raise space.places.error("search.objectives", problem, write=write)
     rule = space.scheduler
     if rule is None:
         return
     if rule.metric not in search.directions:
         problem = unknown(rule.metric, search.directions, kind="metric")
-        near = suggestion(rule.metric, search.directions) or "val_loss"
-        raise space.places.error(f"scheduler.{rule.kind}.metric", problem, write=near)
+        closest = suggestion(rule.metric, search.directions) or "val_loss"
+        raise space.places.error(f"scheduler.{rule.kind}.metric", problem, write=closest)
     if rule.mode != (better := search.directions[rule.metric]):
         problem = f"{rule.mode!r} would stop the best by {rule.metric}"
         raise space.places.error(f"scheduler.{rule.kind}.mode", problem, write=better)
@@ -146,9 +142,8 @@ def _check_names(space: SearchSpace, study: Study) -> None:
             cure = f"axes are {axes} and the keys of study, such as training.epochs"
             joint = " " if hint.endswith("?") else "; "
             write, target = renamed_axis(space, name, suggestion(name, names) or "")
-            raise space.places.error(
-                f"space.{name}", f"{hint}{joint}{cure}", write=write, target=target
-            )
+            problem = f"{hint}{joint}{cure}"
+            raise space.places.error(f"space.{name}", problem, write=write, target=target)
         if name in short:
             problem = f"this axis is called {short[name]!r}"
             write, target = renamed_axis(space, name, short[name])
@@ -172,8 +167,7 @@ def _ends(space: SearchSpace, study: Study, axis: str) -> Iterator[Study]:
             raise combination_error(space, study, where, error, {axis: value}) from error
         except ValueError as error:
             ends = space.space[axis].ends()
-            seeds = [v for v in ends if type(v) is int and 0 <= v < 2**32]
-            write = {"grid": seeds or [0]}
+            write = {"grid": [v for v in ends if type(v) is int and 0 <= v < 2**32] or [0]}
             raise space.places.error(f"space.{axis}", str(error), write=write) from error
     if axis in space.when:
         yield trial_study(study, {name: v for name, v in config.items() if name != axis})

@@ -24,23 +24,14 @@ _Rank = tuple[bool, float, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What becomes of a contender at a rung, for good.
+    """Final decision on a contender at a rung."""
 
-    Args:
-        key: the contender.
-        epoch: the rung.
-        goes_on: whether it trains on.
-        value: what it was judged by, the mean over its replicates.
-        rank: its place among those it was compared with, from 1.
-        of: how many were compared, itself included.
-    """
-
-    key: Hashable
-    epoch: int
+    key: Hashable  # of the contender
+    epoch: int  # of the rung
     goes_on: bool
-    value: float
-    rank: int
-    of: int
+    value: float  # mean over its replicates
+    rank: int  # among the contenders compared, from 1
+    of: int  # number of contenders compared, itself included
 
 
 @dataclass(slots=True)
@@ -63,12 +54,10 @@ class _Contender:
         if not replicate_values.keys() >= self.replicates:
             return None
         values = [replicate_values[name] for name in self.replicates]
+        if not all(map(math.isfinite, values)):
+            return math.nan
         # An exact sum does not depend on the order of a set.
-        return (
-            math.fsum(value / len(values) for value in values)
-            if all(map(math.isfinite, values))
-            else math.nan
-        )
+        return math.fsum(value / len(values) for value in values)
 
 
 @dataclass(slots=True)
@@ -89,7 +78,6 @@ class Asha:
 
     Args:
         rungs: epochs at which contenders are judged, ascending.
-        mode: whether smaller or larger values are better.
         reduction_factor: one in ``reduction_factor`` goes on, and at least one.
         block: the first ``block`` positions are compared with one another; at least 1.
         lag: how many positions before its own a later contender need not wait for.
@@ -225,14 +213,8 @@ class Asha:
                 self._enter(self._boards[stratum][contender.passed], contender, contender.passed)
         else:
             contender.out = True
-        return Decision(
-            key=contender.key,
-            epoch=self.rungs[rung],
-            goes_on=goes_on,
-            value=value,
-            rank=rank,
-            of=of,
-        )
+        key, epoch = contender.key, self.rungs[rung]
+        return Decision(key=key, epoch=epoch, goes_on=goes_on, value=value, rank=rank, of=of)
 
     def _rank(self, value: float, position: int) -> _Rank:
         """A strict order: finite before not, better before worse, older before younger."""

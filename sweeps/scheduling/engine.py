@@ -42,12 +42,8 @@ class Engine:
         self._groups: dict[str, Group] = {}
         self._ready: list[tuple[bool, int, int, str]] = []
         self._pending: dict[tuple[str, int], records.Verdict] = {}
-        self._unfinished_count = 0
-
-    @property
-    def unfinished_count(self) -> int:
+        self.unfinished_count = 0
         """Number of trials that have not come to their end."""
-        return self._unfinished_count
 
     @property
     def pending_verdicts(self) -> list[records.Verdict]:
@@ -103,11 +99,8 @@ class Engine:
 
     def audits(self) -> Sequence[records.Audit]:
         """Audits of configurations that were stopped before anybody asked for an audit."""
-        return [
-            record
-            for name, group in self._groups.items()
-            for record in self._to_audit(name, group)
-        ]
+        groups = self._groups.items()
+        return [audit for name, group in groups for audit in self._to_audit(name, group)]
 
     def unfinished(self) -> list[str]:
         """Trials that have not come to their end, in order of entry.
@@ -125,19 +118,16 @@ class Engine:
 
     def is_settled(self, group: str) -> bool:
         """Whether no decision and no epoch can change what ``group`` comes to."""
-        group_state = self._groups[group]
-        return group_state.stopped or all(
-            self._trials[i].status.is_over for i in group_state.trials
-        )
+        state = self._groups[group]
+        return state.stopped or all(self._trials[i].status.is_over for i in state.trials)
 
     def _announced(self, entry: records.TrialEntry) -> Sequence[Record]:
         """A trial of the space, new or as it is in a space that has changed."""
         trial_id, name = entry.trial_id, entry.group
         if trial_id not in self._trials:
-            self._trials[trial_id] = Trial(
-                trial_id, len(self._trials), name, entry.replicate, entry.limit
-            )
-            self._unfinished_count += 1
+            order = len(self._trials)
+            self._trials[trial_id] = Trial(trial_id, order, name, entry.replicate, entry.limit)
+            self.unfinished_count += 1
         trial = self._trials[trial_id]
         group = self._groups.setdefault(name, Group())
         if trial_id not in group.trials:
@@ -284,5 +274,5 @@ class Engine:
             self._move(trial, TrialStatus.STOPPED)
 
     def _move(self, trial: Trial, status: TrialStatus) -> None:
-        self._unfinished_count += trial.status.is_over - status.is_over
+        self.unfinished_count += trial.status.is_over - status.is_over
         trial.status = status

@@ -43,10 +43,8 @@ class Ledger:
     Opening it replays the log: trials are where they were when the last driver ended or died.
 
     Args:
-        storage: the sweep's directory.
-        core: version of hedgecore.
-        experiment: gives the tables their columns.
-        engine: what decides; None if another scheduler does.
+        core: code identity.
+        engine: None if another scheduler decides.
         accept: called with the content of every manifest in the log; raises what refuses it.
         observers: told of what is recorded after the log was opened.
         clock: seconds, for the pace of snapshots.
@@ -66,14 +64,10 @@ class Ledger:
         observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.storage = storage
-        self.state = SweepState(core)
-        self.engine = engine
-        self._experiment = experiment
+        self.storage, self.state, self.engine = storage, SweepState(core), engine
+        self._experiment, self._clock = experiment, clock
         self._observers: Sequence[Observer] = ()
-        self._clock = clock
-        self._due = -float("inf")
-        self._changed = True
+        self._due, self._changed = -float("inf"), True
         self._lock = Lock(storage)
         try:
             self._checkpoints = Checkpoints(storage)
@@ -109,16 +103,13 @@ class Ledger:
             WriteError: they may not be. Nothing can be appended any more.
         """
         todo = [record if logged else _timed(record) for record in records]
-        done = 0
         # A line that joined a file on which another driver has built would spoil its log.
         self.check()
-        while done < len(todo):
-            record = todo[done]
+        for record in todo:  # which grows meanwhile
             if not logged:
                 self._writer.append(fields(record))
             if self.state.apply(record) and self.engine:
                 todo += self.engine.apply(record)
-            done += 1
         self.check()
         self._writer.commit()
         touched = {i for record in todo for i in _concerned(record)}
@@ -200,12 +191,12 @@ class Ledger:
         self.check()
         return self._checkpoints.keep(trial_id, checkpoint)
 
-    def filed(self, sent: Mapping[str, Any]) -> records.Segment:
-        """The segment that a worker has ``sent``, with its files in the storage.
+    def filed(self, message: Mapping[str, Any]) -> records.Segment:
+        """The segment in the ``message`` of a worker, with its files in the storage.
 
         Files come first: what the log names is there.
         """
-        line = {**sent}
+        line = {**message}
         model, checkpoint = line.pop("model", None), line.pop("checkpoint", None)
         if model:
             line["end"] = {**line["end"], "model": self.keep_model(line["trial_id"], model)}

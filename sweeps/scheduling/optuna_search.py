@@ -37,17 +37,11 @@ _DIRECTIONS: Mapping[str, Literal["minimize", "maximize"]] = {"min": "minimize",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a proposal ended, as the mean over its seeds.
+    """How a proposal ended, as the mean over its seeds."""
 
-    Args:
-        state: "complete" after all its epochs, "pruned" if it was stopped, "failed" if neither.
-        values: objectives in the order of their directions; None unless complete.
-        steps: the compared value by epoch, at every rung it was judged at, the last one too.
-    """
-
-    state: Literal["complete", "pruned", "failed"]
-    values: tuple[float, ...] | None
-    steps: Mapping[int, float]
+    state: Literal["complete", "pruned", "failed"]  # after all epochs, by a stop, or by neither
+    values: tuple[float, ...] | None  # objectives in order; None unless complete
+    steps: Mapping[int, float]  # compared value by epoch, at every rung with a verdict
 
 
 class OptunaSearch:
@@ -78,13 +72,14 @@ class OptunaSearch:
         self._axes = [axis for axis in space.order if axis != "seed"]
         self._distributions = {axis: distribution(space.space[axis]) for axis in self._axes}
         with _quiet():
-            self._study = optuna.create_study(
+            self.study = optuna.create_study(
                 study_name=name,
                 directions=list(directions),
                 sampler=_sampler(space.search.algorithm),
                 pruner=optuna.pruners.NopPruner(),
             )
-        self._sampler = self._study.sampler
+            """Optuna's study; proposals whose outcome it has not seen are running."""
+        self._sampler = self.study.sampler
         self._logged = records or {}
         samples = space.search.num_samples or 0
         self._last = max((n for n in self._logged if n < samples), default=-1)
@@ -99,11 +94,6 @@ class OptunaSearch:
         self._applied = 0
         self._closed = False
         self.skipped = sum(not self._enter(config, values) for config, values in warm)
-
-    @property
-    def study(self) -> optuna.Study:
-        """Optuna's study; proposals whose outcome it has not seen are running."""
-        return self._study
 
     def ask(self, number: int) -> dict[str, Any] | None:
         """The configuration of proposal ``number``, without the seed; the same every time.
@@ -151,13 +141,13 @@ class OptunaSearch:
             record = None
         labels = self._replayable(record) if record and number != self._last else None
         if record and labels is not None:
-            self._study.sampler = RecordSampler(labels, record.attributes, self._sampler)
+            self.study.sampler = RecordSampler(labels, record.attributes, self._sampler)
         else:
             self._seed(number)
-            self._study.sampler = self._sampler
-        trial = self._study.ask()
+            self.study.sampler = self._sampler
+        trial = self.study.ask()
         config = self._suggest(trial)
-        attributes = self._study.get_trials(deepcopy=False)[trial.number].system_attrs
+        attributes = self.study.get_trials(deepcopy=False)[trial.number].system_attrs
         new_record = proposal(number, self._basis, config, attributes)
         if record and new_record != record:
             raise UsageError(
@@ -200,7 +190,7 @@ class OptunaSearch:
 
     def _enter_outcome(self, trial: optuna.Trial, outcome: Outcome) -> None:
         steps = {step: _finite_or_nan(outcome.steps[step]) for step in sorted(outcome.steps)}
-        if len(self._study.directions) == 1:
+        if len(self.study.directions) == 1:
             for step, value in steps.items():
                 trial.report(value, step)
         else:
@@ -209,11 +199,11 @@ class OptunaSearch:
         values = outcome.values or ()
         self._basis = next_basis(self._basis, outcome.state, values, outcome.steps)
         if outcome.state == "complete" and values and all(map(math.isfinite, values)):
-            self._study.tell(trial, list(values))
+            self.study.tell(trial, list(values))
         else:
             # Pruned trials take the value of their last step by themselves, unless it is nan.
             pruned = outcome.state == "pruned"
-            self._study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
+            self.study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
 
     def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         """A value for every axis that exists, each suggested after those it depends on."""
@@ -233,18 +223,16 @@ class OptunaSearch:
         labels = self._labels(config)
         if labels is None or not all(map(math.isfinite, values)):
             return False
-        if len(values) != len(self._study.directions):
-            raise ValueError(
-                f"expected {len(self._study.directions)} objectives of {dict(config)}, "
-                f"got {len(values)}"
-            )
+        if len(values) != len(self.study.directions):
+            count = len(self.study.directions)
+            raise ValueError(f"expected {count} objectives of {dict(config)}, got {len(values)}")
         trial = optuna.trial.create_trial(
             values=list(values),
             params=labels,
             distributions={axis: self._distributions[axis] for axis in labels},
             system_attrs=_FIRST_GENERATION,
         )
-        self._study.add_trial(trial)
+        self.study.add_trial(trial)
         self._basis = digest([self._basis, trial.params, list(map(repr, values))])
         return True
 

@@ -63,10 +63,11 @@ class RecordSampler(BaseSampler):
         for name, value in self._attributes.items():
             study._storage.set_trial_system_attr(trial._trial_id, name, value)
         if isinstance(self._sampler, NSGAIISampler) and self._attributes:
-            generation = self._sampler.get_trial_generation(study, self._noted(study, trial))
+            current = study._storage.get_trial(trial._trial_id)
+            generation = self._sampler.get_trial_generation(study, current)
             # Chosen with the first of a generation; who completes later is not among them.
-            noted = study._storage.get_study_system_attrs(study._study_id)
-            if f"{self._sampler._get_parent_cache_key_prefix()}{generation}" not in noted:
+            attributes = study._storage.get_study_system_attrs(study._study_id)
+            if f"{self._sampler._get_parent_cache_key_prefix()}{generation}" not in attributes:
                 self._sampler.get_parent_population(study, generation)
         return {}
 
@@ -79,7 +80,3 @@ class RecordSampler(BaseSampler):
     ) -> Any:
         """The value on record."""
         return self._labels[param_name]
-
-    @staticmethod
-    def _noted(study: Study, trial: FrozenTrial) -> FrozenTrial:
-        return study._storage.get_trial(trial._trial_id)

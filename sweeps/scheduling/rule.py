@@ -11,25 +11,15 @@ from sweeps.scheduling.engine import Engine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Successive halving; see :class:`~sweeps.scheduling.asha.Asha`. Without ``rungs`` none stops.
+    """Successive halving, see :class:`.asha.Asha`; without ``rungs`` no trial is stopped."""
 
-    Args:
-        rungs: epochs at which trials are judged, ascending.
-        metric: column that is compared.
-        mode: whether smaller or larger values are better.
-        reduction_factor: one in so many goes on, and at least one.
-        block: size of the first cohort of a stratum.
-        lag: positions that a verdict does not wait for.
-        stock: whether Ray's own ASHA decides, which logs only whom it stops.
-    """
-
-    rungs: tuple[int, ...] = ()
-    metric: str = "val_loss"
+    rungs: tuple[int, ...] = ()  # epochs of judgement, ascending
+    metric: str = "val_loss"  # compared column
     mode: Literal["min", "max"] = "min"
     reduction_factor: int = 3
-    block: int = 27
-    lag: int = 27
-    stock: bool = False
+    block: int = 27  # size of the first cohort of a stratum
+    lag: int = 27  # positions that a verdict does not wait for
+    stock: bool = False  # whether Ray's own ASHA decides, which logs stops only
 
     @classmethod
     def of(cls, scheduler: Mapping[str, Any] | None, rungs: Sequence[int]) -> Self | None:
@@ -44,12 +34,9 @@ class Rule:
         return cls(rungs=tuple(rungs), stock=kind == "stock_asha", **written)
 
     def engine(self, *, metric: str | None = None, seed: int = 0, audit: float = 0.0) -> Engine:
-        """An engine that decides by this rule, with nothing in it yet.
+        """An empty engine that decides by this rule on the column ``metric``, by default its own.
 
-        Args:
-            metric: column of the rows that it gets; the rule's if None.
-            seed: of the search; draws the configurations that are audited.
-            audit: share of the stopped configurations that train on.
+        ``seed`` draws the share ``audit`` of the stopped configurations that train on.
         """
         judge = Asha(
             self.rungs,

@@ -52,21 +52,13 @@ class TrialStatus(Enum):
 
 @dataclass(slots=True)
 class Trial:
-    """One trial.
-
-    Args:
-        trial_id: its name.
-        order: its place in order of entry, from 0.
-        group: its configuration.
-        replicate: what tells it from the other trials of its configuration.
-        limit: epochs after which it ends at the latest.
-    """
+    """A trial under an engine."""
 
     trial_id: str
-    order: int
-    group: str
-    replicate: Hashable
-    limit: int
+    order: int  # of entry, from 0
+    group: str  # of its configuration
+    replicate: Hashable  # distinguishes the trials of a configuration
+    limit: int  # maximum of epochs
     epoch: int = 0
     status: TrialStatus = TrialStatus.WAITING
     # No status: a trial waits, runs and ends in an audit as it does without one.

@@ -25,11 +25,7 @@ if TYPE_CHECKING:
 class TrialQueue:
     """Enters the trials of ``plan`` in the ledger, all at once or as a search proposes them.
 
-    Args:
-        plan: what is to run.
-        ledger: where trials are entered.
-        engine: what decides; None if another scheduler does.
-        search: what proposes; None if all trials are known.
+    Without an ``engine`` another scheduler decides, without a ``search`` all trials are known.
     """
 
     def __init__(
@@ -52,26 +48,24 @@ class TrialQueue:
         """Enter every trial that is known now; those that left the space are waited for no more.
 
         The order of entry decides who is judged against whom. It is shuffled, since a grid is
-        sorted and an early block of it would not be like the rest.
-
-        Args:
-            facts: of every preparation, by key; they are part of what a trial is.
+        sorted and an early block of it would not be like the rest. The ``facts`` of every
+        preparation, by key, are part of what a trial is.
         """
         self._facts = facts
         self.trials = {self._id(trial): trial for trial in self._plan.trials}
         if self._search is not None:
             self._resume()
         if self._engine is not None:
-            gone = [i for i in self._engine.unfinished() if i not in self.trials]
-            if gone:
-                self._ledger.append(Withdrawal(trials=tuple(gone)))
+            dropouts = [i for i in self._engine.unfinished() if i not in self.trials]
+            if dropouts:
+                self._ledger.append(Withdrawal(trials=tuple(dropouts)))
         groups: dict[Hashable, list[str]] = {}
         for identifier, trial in self.trials.items():
             groups.setdefault(self._plan.group(trial), []).append(identifier)
         seed = self._plan.space.search.seed
         order = numpy_stream(seed, "search", "order").permutation(len(groups))
-        shuffled = [list(groups.values())[i] for i in order]
-        entries = [self._entry(i) for members in shuffled for i in members]
+        members_in_order = [list(groups.values())[i] for i in order]
+        entries = [self._entry(i) for members in members_in_order for i in members]
         for entry in entries:
             self._check(entry)
         new: list[Record] = [*self._unrecorded()]

@@ -73,29 +73,17 @@ def earlier(plan: Plan) -> list[Outcome]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sweep:
-    """The tables of a storage, and what its manifest says they are of.
-
-    Args:
-        experiment: what was swept.
-        study: what its axes varied.
-        axes: their names.
-        short: dotted paths of those that have a short one.
-        kind: of its scheduler; None for none.
-        max_t: of its scheduler.
-        columns: names of all columns.
-        trials: rows of ``trials.parquet``.
-        best: rows of ``epochs.parquet`` that validated best, by trial and epoch.
-    """
+    """Tables of a storage, with the study of its manifest."""
 
     experiment: str
-    study: Mapping[str, Any]
+    study: Mapping[str, Any]  # varied by its axes
     axes: tuple[str, ...]
-    short: Mapping[str, str]
-    kind: str | None
-    max_t: int | None
-    columns: frozenset[str]
+    short: Mapping[str, str]  # dotted path by short name of an axis
+    kind: str | None  # of its scheduler
+    max_t: int | None  # of its scheduler
+    columns: frozenset[str]  # of both tables
     trials: Sequence[Row]
-    best: Mapping[tuple[str, int], Row]
+    best: Mapping[tuple[str, int], Row]  # row of the best validation, by trial and epoch
 
     @property
     def varied(self) -> dict[str, str]:

@@ -27,27 +27,17 @@ METRIC = "metric"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """What one trial shows, epoch by epoch.
-
-    Args:
-        trial_id: its name.
-        group: its configuration; trials of one group are judged together.
-        stratum: within which it has rivals.
-        replicate: what tells it from the other trials of its group.
-        limit: epochs after which it ends at the latest; at least 1.
-        values: what it is judged by after each epoch; NaN where that is not finite.
-        seconds: that each epoch takes, as many as ``values``.
-        end: how it came to its end after ``values``; None if it was cut off there.
-    """
+    """Learning curve of one trial."""
 
     trial_id: str
-    group: str
-    stratum: str
-    replicate: int = 0
-    limit: int
-    values: Sequence[float]
-    seconds: Sequence[float]
+    group: str  # of its configuration, whose trials are judged together
+    stratum: str  # of its rivals
+    replicate: int = 0  # distinguishes the trials of a group
+    limit: int  # maximum of epochs, at least 1
+    values: Sequence[float]  # metric after each epoch; NaN if not finite
+    seconds: Sequence[float]  # of each epoch, as many as ``values``
     end: Literal["completed", "failed"] | None = "completed"
+    """Status at its end after ``values``; None if it was cut off there."""
 
     def last(self, stop: int) -> int:
         """The epoch it has come to when it is trained to epoch ``stop``."""
@@ -74,10 +64,9 @@ class Source:
 
 
 def source(place: Path | str, *, trials: int | None = None) -> Source:
-    """The curves of the storage ``place``, or drawn ones for the trials of the space ``place``.
+    """Curves of the storage ``place``, or drawn ones of a space, given as a file or by name.
 
     Args:
-        place: a storage, a YAML file or the name of a shipped space.
         trials: how many; None for all. A storage gives no more than it holds, a space repeats
             its strata as often as it takes.
     Raises:
@@ -89,8 +78,8 @@ def source(place: Path | str, *, trials: int | None = None) -> Source:
         raise UsageError(f"trials must be at least 1, got {trials}")
     folder = Path(place)
     if folder.is_dir():
-        return _recorded(folder, trials)
-    return _planned(plan(place), trials)
+        return _storage_source(folder, trials)
+    return _synthetic_source(plan(place), trials)
 
 
 def synthetic(
@@ -99,15 +88,11 @@ def synthetic(
     """Power laws: after epoch e a trial shows a + b e^-c + ``noise`` z(e), less being better.
 
     log a ~ N(0, 0.3^2), log b ~ N(0, 0.5^2), c ~ U(0.3, 1.2) and z(e) ~ N(0, 1), independently:
-    early ranks foretell the last ones, but not surely. An epoch takes exp(``spread`` z) seconds,
+    early ranks predict the last ones, but not surely. An epoch takes exp(``spread`` z) seconds,
     with one z ~ N(0, 1) throughout a trial: a second in the median.
 
-    Args:
-        trials: how many; each a configuration of its own, all in one stratum.
-        limit: epochs of each.
-        seed: of the stream ("simulation",).
-        noise: standard deviation of a value about its power law.
-        spread: standard deviation of the log of an epoch's seconds; 0 for exactly one second.
+    Every trial is a configuration of its own, all in one stratum, of ``limit`` epochs. ``noise``
+    and ``spread`` are standard deviations, of values and of the log of an epoch's seconds.
     """
     values, pace = _power_laws(range(trials), limit=limit, seed=seed, noise=noise, spread=spread)
     return tuple(
@@ -139,33 +124,28 @@ def _power_laws(
     return means[list(configurations)] + noise * stream.normal(size=(trials, limit)), pace
 
 
-def _planned(planned: Plan, trials: int | None) -> Source:
-    space = planned.space
-    if planned.adaptive:
+def _synthetic_source(plan: Plan, trials: int | None) -> Source:
+    space = plan.space
+    if plan.adaptive:
         raise UsageError(
             f"{space.name}: what {space.search.algorithm} proposes depends on outcomes; "
             "simulate a storage that holds its trials"
         )
-    count = trials or len(planned.trials)
-    _check_size(count * planned.limit)
-    laps, remainder = divmod(count, len(planned.trials))
-    places = [(lap, trial) for lap in range(laps) for trial in planned.trials]
-    places += [(laps, trial) for trial in planned.trials[:remainder]]
-    groups = [json.dumps([lap, planned.group(trial)]) for lap, trial in places]
+    count = trials or len(plan.trials)
+    _check_size(count * plan.limit)
+    laps, remainder = divmod(count, len(plan.trials))
+    places = [(lap, trial) for lap in range(laps) for trial in plan.trials]
+    places += [(laps, trial) for trial in plan.trials[:remainder]]
+    groups = [json.dumps([lap, plan.group(trial)]) for lap, trial in places]
     numbers = {group: i for i, group in enumerate(dict.fromkeys(groups))}
-    values, pace = _power_laws(
-        [numbers[group] for group in groups],
-        limit=planned.limit,
-        seed=space.search.seed,
-        noise=0.03,
-        spread=0.5,
-    )
-    judgement = _rule(scheduler_of(planned), planned.rungs, space.name)
+    configs, seed = [numbers[group] for group in groups], space.search.seed
+    values, pace = _power_laws(configs, limit=plan.limit, seed=seed, noise=0.03, spread=0.5)
+    judgement = _rule(scheduler_of(plan), plan.rungs, space.name)
     curves = tuple(
         Curve(
             trial_id=f"{i:05d}",
             group=groups[i],
-            stratum=json.dumps(planned.stratum(trial.config)),
+            stratum=json.dumps(plan.stratum(trial.config)),
             replicate=trial.seed,
             limit=trial.limit,
             values=(values[i] if judgement.mode == "min" else -values[i]).tolist()[: trial.limit],
@@ -174,9 +154,8 @@ def _planned(planned: Plan, trials: int | None) -> Source:
         for i, (_, trial) in enumerate(places)
     )
     about = "synthetic curves, an epoch takes about a second"
-    return Source(
-        curves=curves, rule=judgement, about=f"{space.name}: {len(curves)} trials, {about}"
-    )
+    about = f"{space.name}: {len(curves)} trials, {about}"
+    return Source(curves=curves, rule=judgement, about=about)
 
 
 def _check_size(epochs: int) -> None:
@@ -187,13 +166,12 @@ def _check_size(epochs: int) -> None:
         )
 
 
-def _recorded(storage: Path, trials: int | None) -> Source:
-    recorded = StoredSweep.read(storage)
-    scheduler, rungs = recorded.manifest["scheduler"], recorded.manifest["rungs"]
+def _storage_source(storage: Path, trials: int | None) -> Source:
+    sweep = StoredSweep.read(storage)
+    scheduler, rungs = sweep.manifest["scheduler"], sweep.manifest["rungs"]
     metric = next(iter(scheduler.values()))["metric"] if scheduler else "val_loss"
-    curves = [
-        _curve(log, metric) for log in recorded.state.trials.values() if log.epochs or log.end
-    ]
+    logs = sweep.state.trials.values()
+    curves = [_curve(log, metric) for log in logs if log.epochs or log.end]
     if len(curves) < (trials or 1):
         raise UsageError(
             f"{storage} holds the curves of {len(curves)} trials, not of {trials or 1}; "
@@ -205,7 +183,7 @@ def _recorded(storage: Path, trials: int | None) -> Source:
     return Source(
         curves=tuple(curves),
         rule=_rule(scheduler, rungs, str(storage)),
-        about=f"{recorded.manifest['name']}: {len(curves)} recorded trials, {cut} of them cut off",
+        about=f"{sweep.manifest['name']}: {len(curves)} recorded trials, {cut} of them cut off",
     )
 
 

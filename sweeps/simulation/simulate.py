@@ -11,56 +11,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import UsageError
 from sweeps.journal.records import End, Record, Segment, SpaceExhausted, TrialEntry, Verdict
+from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.rule import Rule
 from sweeps.scheduling.trial_status import Job
 from sweeps.simulation.curves import METRIC, Curve, source
 from sweeps.text import duration
 
-
-class Scheduler(Protocol):
-    """What :class:`~sweeps.scheduling.engine.Engine` is to whoever runs its jobs."""
-
-    @property
-    def unfinished_count(self) -> int:
-        """Number of trials that have not come to their end."""
-
-    def next(self) -> Job | None:
-        """The segment to run now; None while there is nothing to do."""
-
-    def apply(self, record: Record) -> Sequence[Record]:
-        """Take note of ``record``; the records that follow from it, to be applied in turn."""
+if TYPE_CHECKING:
+    from sweeps.simulation.ray_asha import StockEngine  # imports Ray
 
 
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
-    """What a sweep came to; all times in seconds from its beginning.
-
-    Args:
-        workers: how many there were.
-        makespan: when the last segment ended.
-        work: worker-seconds of training and of resuming.
-        epochs: that were trained.
-        reached: when each (trial, epoch) was reached, at the ends of segments.
-        decisions: the record of each verdict, by (group, epoch); under Ray's scheduler, which
-            knows no groups, by (trial, epoch).
-        finishers: trials that came to an end of their own and did not fail.
-        parked: the most trials at a time that had begun and were on no worker.
-        extended: trials that were trained beyond their record.
-    """
+    """Outcome of a simulated sweep; all times in seconds from its beginning."""
 
     workers: int
-    makespan: float
-    work: float
-    epochs: int
-    reached: Mapping[tuple[str, int], float]
+    makespan: float  # end of the last segment
+    work: float  # worker-seconds of training and of resuming
+    epochs: int  # trained ones
+    reached: Mapping[tuple[str, int], float]  # time by (trial, epoch), at the ends of segments
     decisions: Mapping[tuple[str, int], Verdict]
-    finishers: frozenset[str]
-    parked: int
-    extended: frozenset[str]
+    """By (group, epoch); under Ray's scheduler, which knows no groups, by (trial, epoch)."""
+    finishers: frozenset[str]  # trials that ended by themselves and did not fail
+    parked: int  # maximum of begun trials without a worker
+    extended: frozenset[str]  # trials trained beyond their record
 
     @property
     def busy(self) -> float:
@@ -85,15 +63,12 @@ def simulate(
     resume: float = 0.0,
     stock: bool = False,
 ) -> Simulation:
-    """What a sweep of ``curves`` comes to on ``workers`` workers.
+    """Simulation of a sweep of ``curves``, in order of entry, on ``workers`` workers.
 
     With as many workers as curves no segment waits for a worker, and the makespan is the critical
     path.
 
     Args:
-        curves: in their order of entry; all known from the beginning.
-        rule: who goes on.
-        workers: at least 1.
         resume: seconds that it costs a worker to take up a trial which another one left, or
             which it left for another trial.
         stock: judge by Ray's own ``ASHAScheduler`` instead, with the rungs of ``rule``. A trial
@@ -117,8 +92,7 @@ def command(
 
     Args:
         place: a storage, a YAML file or the name of a shipped space; see :func:`source`.
-        workers: numbers of workers.
-        trials: how many; None for all there are.
+        trials: how many; None for all.
         stock: compare with Ray's own ``ASHAScheduler``.
     Raises:
         SpaceError: something is wrong with the space.
@@ -173,10 +147,10 @@ class _Run:
     """One simulation on its way."""
 
     def __init__(
-        self, curves: Sequence[Curve], scheduler: Scheduler, workers: int, resume: float
+        self, curves: Sequence[Curve], engine: "Engine | StockEngine", workers: int, resume: float
     ) -> None:
         assert workers >= 1, workers
-        self._scheduler, self._workers, self._resume = scheduler, workers, resume
+        self._engine, self._workers, self._resume = engine, workers, resume
         self._curves = {curve.trial_id: curve for curve in curves}
         # Like a lane, the worker that came free last is the first to get a job.
         self._idle = list(range(workers))[::-1]
@@ -199,7 +173,7 @@ class _Run:
             self._end(job)
             self._idle.append(worker)
             self._hand_out()
-        assert not self._scheduler.unfinished_count, "nothing can go on"
+        assert not self._engine.unfinished_count, "nothing can go on"
         return Simulation(
             workers=self._workers,
             makespan=self._now,
@@ -218,10 +192,10 @@ class _Run:
             record = todo.popleft()
             if isinstance(record, Verdict):
                 self._decisions[record.group, record.epoch] = record
-            todo += self._scheduler.apply(record)
+            todo += self._engine.apply(record)
 
     def _hand_out(self) -> None:
-        while self._idle and (job := self._scheduler.next()):
+        while self._idle and (job := self._engine.next()):
             worker = self._idle.pop()
             curve = self._curves[job.trial_id]
             seconds = curve.time(job.start, curve.last(job.stop))
@@ -232,7 +206,7 @@ class _Run:
             self._work += seconds
             self._jobs += 1
             heapq.heappush(self._events, (self._now + seconds, self._jobs, worker, job))
-        ended = len(self._curves) - self._scheduler.unfinished_count
+        ended = len(self._curves) - self._engine.unfinished_count
         running = self._workers - len(self._idle)
         self._parked = max(self._parked, len(self._begun) - ended - running)
 
