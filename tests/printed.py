@@ -1,6 +1,7 @@
 """Numbers of a printed text: a test holds what is true of them, not the sentence around them."""
 
 import re
+from itertools import takewhile
 
 # Digits of a name, as in R2 or x0001, are no number.
 _NUMBER = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])")
@@ -17,8 +18,8 @@ def lines_with(text: str, *names: str) -> list[str]:
 
 
 def section(text: str, heading: str) -> list[str]:
-    """Lines below the one line of ``text`` that begins with ``heading``, up to an empty one."""
+    """Indented lines below the one line of ``text`` that begins with ``heading``."""
     lines = text.splitlines()
     (start,) = (i for i, line in enumerate(lines) if line.startswith(heading))
-    end = next((i for i in range(start, len(lines)) if not lines[i].strip()), len(lines))
-    return [line.strip() for line in lines[start + 1 : end]]
+    below = takewhile(lambda line: line.startswith("  "), lines[start + 1 :])
+    return [line.strip() for line in below]
