@@ -3,6 +3,7 @@
 import re
 from itertools import takewhile
 
+_FILE = re.compile(r"[\w./-]*\w\.(?:jsonl?|yaml|parquet|safetensors)(?::\d+)?")
 # Digits of a name, as in R2 or x0001, are no number.
 _NUMBER = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])")
 
@@ -23,3 +24,8 @@ def section(text: str, heading: str) -> list[str]:
     (start,) = (i for i, line in enumerate(lines) if line.startswith(heading))
     below = takewhile(lambda line: line.startswith("  "), lines[start + 1 :])
     return [line.strip() for line in below]
+
+
+def files(text: str) -> list[str]:
+    """Every file of a storage that ``text`` names, with the line where it names one."""
+    return _FILE.findall(text)

@@ -144,7 +144,8 @@ def test_the_caption_counts_false_stops_and_names_their_strata():
     (said,) = [t for t in texts(drawn(units(*EXAMPLE))) if "False stops" in t]
     rates, _, regret = said.partition("False stops")[2].partition("Regret")
     assert numbers(rates)[:2] == [1, 2]
-    assert numbers(regret) == [0.05, 2, 0.5], "regret, strata, sparsity of the false stop"
+    assert numbers(regret)[:2] == [0.05, 2]
+    assert numbers(regret)[-1] == 0.5, "sparsity of the false stop"
 
 
 def test_the_zone_of_false_stops_is_seen_where_there_are_none():
