@@ -1,7 +1,6 @@
 """Findings on controls: the parts of a ticket's result due to its mask and its weights."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 import pandas as pd
 
@@ -14,11 +13,7 @@ from analysis.wording import amount, place, plural
 
 _MASKS = {"shuffled_mask", "random_mask"}
 
-Lesson = Literal[
-    "any mask", "better any mask", "layer sizes", "mask, not weights", "no weights",
-    "small network", "better small network", "ticket",
-]  # fmt: skip
-_LESSONS: dict[Lesson, str] = {
+_LESSONS = {
     "any mask": "any mask of this sparsity does as well",
     "better any mask": "any mask of this sparsity does better",
     "layer sizes": "what counts is how many weights each layer keeps, not which",
@@ -91,15 +86,15 @@ def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
     return "; ".join(phrases)
 
 
-def lessons(rows: pd.DataFrame) -> list[Lesson]:
-    """What it means that some controls are as good as the ticket, or that none is.
+def lessons(rows: pd.DataFrame) -> list[str]:
+    """Keys of ``_LESSONS``: what it means that some controls are as good, or that none is.
 
     Args:
         rows: of clean CVaR at one sparsity and epsilon, from :func:`analysis.controls`.
     """
     beaten, level, ahead = (set(side["kind"]) for side in _sides(rows).values())
     rivals = level | ahead
-    taught: list[Lesson] = []
+    taught: list[str] = []
     if "random_mask" in rivals:
         taught.append("better any mask" if "random_mask" in ahead else "any mask")
     elif "shuffled_mask" in rivals:
