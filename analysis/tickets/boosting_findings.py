@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -14,6 +14,15 @@ from analysis.tickets.controls import RETRAINED
 from analysis.wording import percent, plural, value
 
 Field = Mapping[str, pd.DataFrame]
+Claim = Literal["few seeds", "no dense network", "no boosting", "boosting"]
+_CLAIMS: dict[Claim, str] = {
+    "few seeds": f"No boosting ticket is claimed: {NO_INTERVAL}.",
+    "no dense network": "No boosting ticket is claimed: no dense network was trained on these "
+    "budgets; add 0 to space.sparsity.",
+    "no boosting": "No boosting ticket: no mask found at a smaller rate than its ticket is "
+    "trained at puts it ahead of every rival on the shortest budget.",
+    "boosting": "Boosting, ahead of every rival on the shortest budget: {}.",
+}
 _SIDES = {1: "ahead of", 0: "not told apart from", -1: "behind", None: "not judged against"}
 
 
@@ -27,7 +36,8 @@ def sentences(curves: pd.DataFrame, *, tolerance: float) -> list[str]:
     contests = list(races(curves))
     if not contests:
         return []
-    lines = _headline([(values, list(_leads(values, field))) for values, field in contests])
+    verdict = claim(curves)
+    lines = [_CLAIMS[verdict[0]].format("; ".join(verdict[1]))] if verdict else []
     for values, field in contests:
         opening = f"{rates(values)}: " if values else ""
         lines.append(f"{opening}{_needs(field, tolerance)}{_ahead(values, field)}.")
@@ -57,7 +67,7 @@ def enough(curve: pd.DataFrame, tolerance: float) -> pd.Series | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Lead:
+class Lead:
     """How far the lottery ticket is ahead of a ``rival`` after as many epochs, in currency."""
 
     rival: str
@@ -67,6 +77,7 @@ class _Lead:
 
     @property
     def side(self) -> str:
+        """Side of 0 on which its interval lies."""
         return _SIDES[side(self.low, self.high)]
 
     def __str__(self) -> str:
@@ -74,7 +85,7 @@ class _Lead:
         return f"{self.rival} ({bracketed(row, 'x', signed=True)})"
 
 
-def _leads(values: Mapping[str, Any], field: Field) -> Iterator[_Lead]:
+def leads(values: Mapping[str, Any], field: Field) -> Iterator[Lead]:
     """On the shortest budget of the lottery ticket."""
     if LOTTERY not in field:
         return
@@ -87,14 +98,14 @@ def _leads(values: Mapping[str, Any], field: Field) -> Iterator[_Lead]:
             and pd.notna(then["less_lottery"].iloc[0])
         ):
             mean, high, low = (-then[c].iloc[0] for c in bounded("less_lottery"))
-            yield _Lead(rival=in_name(kind), mean=mean, low=low, high=high)
+            yield Lead(rival=in_name(kind), mean=mean, low=low, high=high)
     rivals = {"retrained_as_long": in_name(RETRAINED)}
     if _boosts(values):
         rivals["same_rate"] = f"the mask found at {value(values[RATE])}"
     for column, rival in rivals.items():
         mean, low, high = (first[c] for c in bounded(f"less_{column}"))
         if pd.notna(mean):
-            yield _Lead(rival=rival, mean=mean, low=low, high=high)
+            yield Lead(rival=rival, mean=mean, low=low, high=high)
 
 
 def _boosts(values: Mapping[str, Any]) -> bool:
@@ -102,26 +113,20 @@ def _boosts(values: Mapping[str, Any]) -> bool:
     return MASK_RATE in values and RATE in values and bool(values[MASK_RATE] < values[RATE])
 
 
-def _headline(contests: list[tuple[dict[str, Any], list[_Lead]]]) -> list[str]:
-    rising = [(values, leads) for values, leads in contests if _boosts(values) and leads]
+def claim(curves: pd.DataFrame) -> tuple[Claim, list[str]] | None:
+    """Whether a mask found at a smaller rate than its ticket is trained at puts it ahead of every
+    rival on the shortest budget, and the rates of those that do; None where none was so found.
+    """
+    contests = [(values, list(leads(values, field))) for values, field in races(curves)]
+    rising = [(values, of) for values, of in contests if _boosts(values) and of]
     if not rising:
-        return []
-    if all(pd.isna(lead.low) for _, leads in rising for lead in leads):
-        return [f"No boosting ticket is claimed: {NO_INTERVAL}."]
-    if not any(lead.rival == in_name(RETRAINED) for _, leads in rising for lead in leads):
-        return [
-            "No boosting ticket is claimed: no dense network was trained on these budgets; add 0 "
-            "to space.sparsity."
-        ]
-    boosting = [
-        rates(values) for values, leads in rising if all(lead.side == "ahead of" for lead in leads)
-    ]
-    if boosting:
-        return [f"Boosting, ahead of every rival on the shortest budget: {'; '.join(boosting)}."]
-    return [
-        "No boosting ticket: no mask found at a smaller rate than its ticket is trained at puts "
-        "it ahead of every rival on the shortest budget."
-    ]
+        return None
+    if all(pd.isna(lead.low) for _, of in rising for lead in of):
+        return "few seeds", []
+    if not any(lead.rival == in_name(RETRAINED) for _, of in rising for lead in of):
+        return "no dense network", []
+    ahead = [rates(values) for values, of in rising if all(lead.side == "ahead of" for lead in of)]
+    return "boosting" if ahead else "no boosting", ahead
 
 
 def _needs(field: Field, tolerance: float) -> str:
@@ -144,11 +149,11 @@ def _budget(row: pd.Series | None) -> str:
 
 
 def _ahead(values: Mapping[str, Any], field: Field) -> str:
-    leads = list(_leads(values, field))
-    if not leads:
+    all_leads = list(leads(values, field))
+    if not all_leads:
         return ""
     after = plural(int(field[LOTTERY][BUDGET].iloc[0]), "epoch")
-    sides = {lead.side: [str(o) for o in leads if o.side == lead.side] for lead in leads}
+    sides = {lead.side: [str(o) for o in all_leads if o.side == lead.side] for lead in all_leads}
     summary = ", ".join(f"{side} {' and '.join(rivals)}" for side, rivals in sides.items())
     return f"; after {after} lottery is {summary}"
 

@@ -13,6 +13,17 @@ from analysis.wording import amount, place, plural
 
 _MASKS = {"shuffled_mask", "random_mask"}
 
+_LESSONS = {
+    "any mask": "any mask of this sparsity does as well",
+    "better any mask": "any mask of this sparsity does better",
+    "layer sizes": "what counts is how many weights each layer keeps, not which",
+    "mask, not weights": "the mask matters, its initial weights do not",
+    "no weights": "the ticket's initial weights do not matter",
+    "small network": "a small dense network does as well",
+    "better small network": "a small dense network does better",
+    "ticket": "no control that was run does as well",
+}
+
 
 def controls(rows: pd.DataFrame) -> list[str]:
     """Sentences on the rows of :func:`analysis.controls`; none where no control was run.
@@ -48,8 +59,8 @@ def _ticket(cell_rows: pd.DataFrame) -> Iterator[str]:
         )
         return
     yield f"{at}, by {label(metric)} {over}, lottery tickets {_verdicts(rivals, _with_interval)}."
-    if lesson := _lesson(rivals):
-        yield f"As far as these seeds show, {lesson}."
+    if taught := "; ".join(_LESSONS[lesson] for lesson in lessons(rivals)):
+        yield f"As far as these seeds show, {taught}."
     attacked = cell_rows[cell_rows["metric"].ne(metric) & cell_rows["difference"].notna()]
     if attacked["difference_low"].notna().any():
         attack = str(attacked["metric"].iloc[0]).partition("@")[2]
@@ -75,30 +86,27 @@ def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
     return "; ".join(phrases)
 
 
-def _lesson(rows: pd.DataFrame) -> str:
-    """What it means that some controls are as good as the ticket, or that none is."""
+def lessons(rows: pd.DataFrame) -> list[str]:
+    """Keys of ``_LESSONS``: what it means that some controls are as good, or that none is.
+
+    Args:
+        rows: of clean CVaR at one sparsity and epsilon, from :func:`analysis.controls`.
+    """
     beaten, level, ahead = (set(side["kind"]) for side in _sides(rows).values())
     rivals = level | ahead
-
-    def does(kind: str) -> str:
-        return "does better" if kind in ahead else "does as well"
-
-    lessons = []
+    taught: list[str] = []
     if "random_mask" in rivals:
-        lessons.append(f"any mask of this sparsity {does('random_mask')}")
+        taught.append("better any mask" if "random_mask" in ahead else "any mask")
     elif "shuffled_mask" in rivals:
-        lessons.append("what counts is how many weights each layer keeps, not which")
+        taught.append("layer sizes")
     if "random_reinit" in rivals:
-        lessons.append(
-            "the mask matters, its initial weights do not"
-            if beaten & _MASKS and not rivals & _MASKS
-            else "the ticket's initial weights do not matter"
-        )
+        masks = beaten & _MASKS and not rivals & _MASKS
+        taught.append("mask, not weights" if masks else "no weights")
     if "small_dense" in rivals:
-        lessons.append(f"a small dense network {does('small_dense')}")
+        taught.append("better small network" if "small_dense" in ahead else "small network")
     if (run := set(rows["kind"]) - {RETRAINED}) and run <= beaten:
-        lessons.append("no control that was run does as well")
-    return "; ".join(lessons)
+        taught.append("ticket")
+    return taught
 
 
 def _with_interval(row: pd.Series) -> str:

@@ -29,6 +29,12 @@ SPREADS = (
 RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "accuracy", "kappa")
 ENDS = ("", "_low", "_high")
 
+_JUDGEMENTS = {
+    (True, True): "below the four-fifths rule",
+    (True, False): "below the four-fifths rule, which its interval reaches",
+    (False, True): "not below the four-fifths rule",
+    (False, False): "not below the four-fifths rule, though part of its interval is",
+}
 _GROUPED = re.compile(r"(?P<rate>\w+?)@(?P<column>\w+):(?P<level>.+)")
 
 
@@ -89,6 +95,15 @@ def sentences(rows: pd.DataFrame) -> list[str]:
     return lines
 
 
+def four_fifths(spread: pd.Series) -> tuple[bool, bool]:
+    """Whether the ratio of selection rates is below four fifths, and whether all its interval is
+    on that side.
+    """
+    ratio, low, high = (spread[f"selection_rate_ratio{end}"] for end in ENDS)
+    below = bool(ratio < FOUR_FIFTHS)
+    return below, not (high >= FOUR_FIFTHS if below else low < FOUR_FIFTHS)
+
+
 def uncompared(done: pd.DataFrame, column: object) -> list[str]:
     """That no two groups of ``column`` are large enough, where that is so at any seed.
 
@@ -119,18 +134,10 @@ def _ratio(rows: pd.DataFrame, spread: pd.Series) -> str:
         f"{row['group']} ({percent(round(row['selection_rate'], 3))})"
         for row in (ranked.iloc[0], ranked.iloc[-1])
     )
-    if spread["selection_rate_ratio"] < FOUR_FIFTHS:
-        reached = spread["selection_rate_ratio_high"] >= FOUR_FIFTHS
-        judgement = "below the four-fifths rule" + (
-            ", which its interval reaches" if reached else ""
-        )
-    else:
-        partly = spread["selection_rate_ratio_low"] < FOUR_FIFTHS
-        judgement = "not below the four-fifths rule"
-        judgement += ", though part of its interval is" if partly else ""
     return (
         f"By {spread['column']}, class 8 is predicted least often of {least} and most often of "
-        f"{most}: a ratio of {_with_ends(spread, 'selection_rate_ratio')}, {judgement}"
+        f"{most}: a ratio of {_with_ends(spread, 'selection_rate_ratio')}, "
+        f"{_JUDGEMENTS[four_fifths(spread)]}"
     )
 
 

@@ -1,6 +1,7 @@
 """Findings on an X-NN: cost and gain of explanation, and use of it by the network."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import pandas as pd
 
@@ -52,16 +53,26 @@ def choice(
             f"{name} {_change(cell, f'{name}_minus_plain')}" for name in ("accuracy", "kappa")
         )
         lines.append(f"Against the plain network of the same seed: {change}.")
-    if not held_out:
+    basis = chosen_on(table, held_out=held_out)
+    if basis == "test rows":
         lines.append(
             "It was chosen on its test rows, which are the validation rows, so its cost and its "
             "gain are both a little too good."
         )
-    elif gain(table) == GAIN:
+    elif basis == "gain on test rows":
         lines.append(
             "It was chosen by its gain on test rows, which is therefore a little too good."
         )
     return lines
+
+
+def chosen_on(
+    table: pd.DataFrame, *, held_out: bool
+) -> Literal["validation rows", "gain on test rows", "test rows"]:
+    """What the best cell of ``table`` is chosen on: all but validation rows flatters it."""
+    if not held_out:
+        return "test rows"
+    return "gain on test rows" if gain(table) == GAIN else "validation rows"
 
 
 def front(bargains: Front, table: pd.DataFrame, names: Sequence[str]) -> list[str]:
@@ -85,19 +96,9 @@ def front(bargains: Front, table: pd.DataFrame, names: Sequence[str]) -> list[st
 def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) -> list[str]:
     """That raw R2 is larger for more centroids whatever was learnt, and what chance alone gives.
 
-    Args:
-        table: from :func:`analysis.xnn.cells.cells`, of one problem.
-        cell: whose learning rate, clustering and all else but the pull are held; the first of the
-            table where None was chosen.
-        names: the axes of the table.
+    The arguments are those of :func:`chance_by_clusters`.
     """
-    rows = table[table["seeds"].gt(0)]
-    if "clusters" not in table or rows.empty or not {"r2_untrained", "r2_permuted"} <= set(rows):
-        return []
-    one = rows.iloc[0] if cell is None else cell
-    fixed = {n: one[n] for n in names if n not in ("method", "adj_weight", "clusters")}
-    rows = of_problem(rows, fixed)
-    by = rows.groupby("clusters")[["r2_untrained", "r2_permuted"]].mean().dropna()
+    by = chance_by_clusters(table, cell, names)
     if len(by) < 2:
         return []
     (few, first), (many, last) = ((by.index[i], by.iloc[i]) for i in (0, -1))
@@ -116,6 +117,25 @@ def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) ->
         f"With permuted rows its mean is {amount(chance)} at most in absolute value, at any K."
     )
     return lines
+
+
+def chance_by_clusters(
+    table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]
+) -> pd.DataFrame:
+    """Mean R2 of the untrained network and with permuted rows, a row a number of centroids.
+
+    Args:
+        table: from :func:`analysis.xnn.cells.cells`, of one problem.
+        cell: whose learning rate, clustering and all else but the pull are held; the first of the
+            table where None was chosen.
+        names: the axes of the table.
+    """
+    rows, columns = table[table["seeds"].gt(0)], ["r2_untrained", "r2_permuted"]
+    if rows.empty or not {"clusters", *columns} <= set(rows):
+        return pd.DataFrame(columns=columns)
+    one = rows.iloc[0] if cell is None else cell
+    fixed = {n: one[n] for n in names if n not in ("method", "adj_weight", "clusters")}
+    return of_problem(rows, fixed).groupby("clusters")[columns].mean().dropna()
 
 
 def faithfulness(cell: pd.Series, done: pd.DataFrame) -> list[str]:

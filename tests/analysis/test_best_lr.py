@@ -69,7 +69,8 @@ def test_where_every_configuration_lacks_a_seed_the_answer_is_provisional(table)
     best = best_lr(table(*rows)).iloc[0]
     assert best["lr"] == 1e-3
     assert best["provisional"]
-    assert not best["converged"], "the other seed has not shown that it converges"
+    # The other seed has not shown that it converges.
+    assert not best["converged"]
 
 
 def test_a_running_group_is_provisional(table):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from printed import lines_with, numbers, section
 
 from analysis import ColumnError, budget_curves
 from analysis.__main__ import main
@@ -14,8 +15,8 @@ from analysis.contrast import NO_INTERVAL
 from analysis.figures import NothingToDraw, panels
 from analysis.figures.tickets.boosting import budget_curves as drawn_curves
 from analysis.figures.tickets.boosting import budget_plans
-from analysis.tickets.boosting import _AT_INIT, matching, races, rates
-from analysis.tickets.boosting_findings import enough, sentences
+from analysis.tickets.boosting import _AT_INIT, BUDGET, matching, races, rates
+from analysis.tickets.boosting_findings import claim, enough, leads, sentences
 
 DENSE = -3.0
 BUDGETS = (5, 10, 15, 20, 25)
@@ -230,8 +231,10 @@ def test_without_an_axis_of_sparsity_the_manifest_tells_tickets_from_the_dense_n
 
 
 def test_a_race_is_named_by_what_varies():
-    assert rates({"dense.lr": 0.002, "lr": 0.01}) == "mask found at 0.002, trained at 0.01"
-    assert rates({"lr": 0.01, "sparsity": 0.8}) == "sparsity 80 %, lr 0.01"
+    assert numbers(rates({"dense.lr": 0.002, "lr": 0.01})) == [0.002, 0.01]
+    named = rates({"lr": 0.01, "sparsity": 0.8})
+    assert numbers(named) == [80, 0.01]
+    assert "lr 0.01" in named
     assert rates({}) == ""
 
 
@@ -277,51 +280,61 @@ def test_a_weak_dense_network_does_not_hide_that_of_the_rates_of_the_ticket(tabl
 def test_a_ticket_that_never_gets_there_is_said_so(table):
     frame = trials(table, seeds=1)
     frame.loc[frame["config/ticket"].eq("lottery").fillna(False), "cvar_05"] -= 1.0
-    said = lines(budget_curves(frame, MANIFEST))
-    assert "lottery needs more than any budget is shown to give" in said[1]
+    curves = budget_curves(frame, MANIFEST)
+    ((_, field),) = races(curves)
+    assert enough(field["lottery"], 0.05) is None
+    assert "lottery needs more" in lines(curves)[1]
 
 
-def test_the_sentence_of_a_race_tells_needs_with_the_epochs_of_the_mask_and_the_start(table):
-    said = lines(planted(table))
-    assert said[0] == (
-        "Boosting, ahead of every rival on the shortest budget: "
-        "mask found at 0.002, trained at 0.01."
-    )
-    assert said[1] == (
-        "mask found at 0.002, trained at 0.01: lottery needs 10 epochs (40 %; 35 with the mask's),"
-        " random reinit needs 20 epochs (80 %; 45 with the mask's),"
-        " dense retrained needs 15 epochs (60 %);"
-        " after 5 epochs lottery is ahead of random reinit (+0.200 [+0.200, +0.200])"
-        " and dense retrained (+0.150 [+0.150, +0.150])."
-    )
-    assert said[-1].startswith("Needed, over 5 seeds: the shortest budget on which")
+def test_a_race_has_needs_with_the_epochs_of_the_mask_and_the_leads_at_the_start(table):
+    curves = planted(table)
+    ((values, field),) = races(curves)
+    assert claim(curves) == ("boosting", [rates(values)])
+    needs = [tuple(enough(of, 0.05)[[BUDGET, "share", "total_epochs"]]) for of in field.values()]
+    assert list(field) == ["lottery", "random_reinit", "dense retrained"]
+    assert needs == [(10, 0.4, 35), (20, 0.8, 45), (15, 0.6, 15)]
+    ahead = [(o.rival, o.side, round(o.mean, 3)) for o in leads(values, field)]
+    assert ahead == [
+        ("random reinit", "ahead of", 0.2),
+        ("dense retrained", "ahead of", 0.15),
+    ]
+    headline, race, rule = lines(curves)
+    assert numbers(headline) == [0.002, 0.01]
+    epochs = [10, 40, 35, 20, 80, 45, 15, 60]
+    assert numbers(race) == [0.002, 0.01, *epochs, 5, *[0.2] * 3, *[0.15] * 3]
+    assert numbers(rule)[0] == 5, "seeds"
 
 
 @pytest.mark.parametrize(
-    ("ahead", "says"),
+    ("ahead", "verdict", "side"),
     [
-        (0.1, "Boosting, ahead of every rival"),
-        (0.0, "No boosting ticket: "),
-        (-0.5, "No boosting ticket: "),
+        (0.1, "boosting", "ahead of"),
+        (0.0, "no boosting", "not told apart from"),
+        (-0.5, "no boosting", "behind"),
     ],
 )
-def test_a_small_rate_must_beat_the_mask_found_at_the_large_one(table, ahead, says):
+def test_a_small_rate_must_beat_the_mask_found_at_the_large_one(table, ahead, verdict, side):
     pairs = ((0.002, 0.01), (0.01, 0.01))
-    said = lines(planted(table, budgets=(5, 25), pairs=pairs, ahead=ahead))
-    assert said[0].startswith(says)
-    (rising,) = (line for line in said if line.startswith("mask found at 0.002"))
-    verdict = {0.1: "ahead of", 0.0: "not told apart from", -0.5: "behind"}[ahead]
-    assert rising.rpartition(verdict)[2].startswith(" random reinit" if ahead else " the mask")
-    assert f"the mask found at 0.01 ({ahead:+.3f}" in rising
+    curves = planted(table, budgets=(5, 25), pairs=pairs, ahead=ahead)
+    rising, level = races(curves)
+    assert claim(curves) == (verdict, [rates(rising[0])] if ahead > 0 else [])
+    (mask,) = (lead for lead in leads(*rising) if lead.rival == "the mask found at 0.01")
+    assert (mask.side, round(mask.mean, 3)) == (side, ahead)
+    assert not any("mask" in lead.rival for lead in leads(*level))
+    (line,) = (line for line in lines(curves) if line.startswith("mask found at 0.002"))
+    assert str(mask) in line.rpartition(side)[2]
 
 
 def test_masks_found_at_the_rate_of_training_are_no_boosting_tickets(table):
-    said = lines(planted(table, budgets=(5, 25), pairs=((0.01, 0.01),)))
-    assert not any("oosting" in line for line in said)
+    curves = planted(table, budgets=(5, 25), pairs=((0.01, 0.01),))
+    assert claim(curves) is None
+    assert not any("oosting" in line for line in lines(curves))
 
 
 def test_three_seeds_claim_nothing(table):
-    said = lines(planted(table, seeds=3))
+    curves = planted(table, seeds=3)
+    assert claim(curves) == ("few seeds", [])
+    said = lines(curves)
     assert NO_INTERVAL in said[0]
     assert "(+0.200)" in said[1]
     assert "(+0.150)" in said[1]
@@ -329,17 +342,19 @@ def test_three_seeds_claim_nothing(table):
 
 
 def test_without_sparsity_0_the_dense_network_is_no_rival_on_the_way(table):
-    said = lines(planted(table, kinds=("lottery", "random_reinit")))
-    assert said[0].endswith(
-        "no dense network was trained on these budgets; add 0 to space.sparsity."
-    )
+    curves = planted(table, kinds=("lottery", "random_reinit"))
+    assert claim(curves) == ("no dense network", [])
+    said = lines(curves)
+    assert "space.sparsity" in said[0]
     assert not any("retrained" in line for line in said)
-    assert "lottery needs 10 epochs" in said[1]
+    assert numbers(said[1])[2] == 10
 
 
 def test_without_a_lottery_ticket_only_the_needs_are_told(table):
-    said = lines(planted(table, kinds=("random_reinit",)))
-    assert said[0].endswith("random reinit needs 20 epochs (80 %; 45 with the mask's).")
+    curves = planted(table, kinds=("random_reinit",))
+    assert claim(curves) is None
+    needs, _ = lines(curves)
+    assert numbers(needs)[-3:] == [20, 80, 45]
 
 
 def figure(curves):
@@ -378,7 +393,8 @@ def test_more_than_six_races_are_counted(table):
     pairs = tuple((0.001 * i, 0.01) for i in range(1, 9))
     drawn = figure(planted(table, budgets=(5, 25), seeds=1, kinds=("lottery",), pairs=pairs))
     assert len(drawn.axes) == 6
-    assert "Not drawn: 2 more combinations; see budget_curves.csv." in drawn.get_supxlabel()
+    (line,) = lines_with(drawn.get_supxlabel().replace("\n", " "), "budget_curves.csv")
+    assert "2 more" in line
 
 
 def test_rows_of_two_problems_are_not_drawn_together(table):
@@ -401,9 +417,7 @@ def test_the_report_has_the_section_the_table_and_the_figure(table, write, tmp_p
     storage = write(tmp_path, frame)
     (storage / "manifest.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
     said = CliRunner().invoke(main, ["report", str(storage)], catch_exceptions=False).output
-    assert "Boosting tickets: how few epochs are enough" in said
-    for line in lines(budget_curves(frame, MANIFEST)):
-        assert line in said
+    assert section(said, "Boosting tickets") == lines(budget_curves(frame, MANIFEST))
     folder = storage / "report"
     assert len(pd.read_csv(folder / "budget_curves.csv")) == 4
     assert (folder / "figures" / "budget_curves.png").stat().st_size > 0

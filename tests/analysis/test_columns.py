@@ -63,7 +63,7 @@ def test_an_attacked_metric_inherits_unit_and_direction():
         clean.direction,
         clean.dtype,
     )
-    assert "pgd (path threat, epsilon 0.1)" in attacked.meaning
+    assert all(part in attacked.meaning for part in ("pgd", "path threat", "epsilon 0.1"))
 
 
 def test_an_attacked_metric_keeps_its_tail():
@@ -71,15 +71,17 @@ def test_an_attacked_metric_keeps_its_tail():
         assert schema.column(name).meaning.startswith(schema.column("cvar_50").meaning)
 
 
-def test_an_attacked_metric_of_validation_paths_says_so():
-    attacked = schema.column("val_attacked_cvar_05@path_pgd:0.1")
+def test_an_attacked_metric_of_validation_paths_is_one_of_validation():
+    attacked, test = (
+        schema.column(f"{prefix}attacked_cvar_05@path_pgd:0.1") for prefix in ("val_", "")
+    )
     assert attacked.direction == "higher"
-    assert attacked.meaning.startswith("mean validation P&L of the worst 5 %")
+    assert ["validation" in of.meaning for of in (attacked, test)] == [True, False]
 
 
 def test_the_threat_of_an_attacked_metric_may_hold_underscores():
     meaning = schema.column("attacked_cvar_05@price_path_wbpgd:1e-3").meaning
-    assert "wbpgd (price_path threat, epsilon 1e-3)" in meaning
+    assert all(part in meaning for part in (" wbpgd", "(price_path threat", "epsilon 1e-3"))
 
 
 def test_any_dotted_study_path_is_a_parameter():
@@ -109,7 +111,7 @@ def test_check_names_missing_unknown_and_mistyped_columns(table):
     problems = schema.check(frame, "trials")
     assert any("'turnover' is missing" in p for p in problems)
     assert any("unknown column 'novel'" in p for p in problems)
-    assert any("'epochs' should be Int64, got float64" in p for p in problems)
+    assert any("'epochs'" in p and "Int64" in p and "float64" in p for p in problems)
     assert len(problems) == 3
 
 
@@ -118,8 +120,9 @@ def test_a_parameter_the_space_does_not_vary_is_not_missing(table):
 
 
 def test_a_trials_column_in_epochs_is_named(epochs):
-    problems = schema.check(epochs.assign(cvar_05=-3.0), "epochs")
-    assert problems == ["epochs: column 'cvar_05' belongs to another table"]
+    (problem,) = schema.check(epochs.assign(cvar_05=-3.0), "epochs")
+    assert problem.startswith("epochs:")
+    assert "'cvar_05' belongs" in problem
 
 
 def test_an_unknown_table_is_refused():

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from printed import numbers
 
 from analysis import ColumnError, compare, interquartile_mean, paired_size
 from analysis.contrast import NO_INTERVAL
@@ -200,15 +201,18 @@ def test_a_sweep_without_a_completed_trial_has_rows_without_numbers(table):
     assert not rows["reference"].any()
 
 
-def test_the_sentence_says_what_was_found_against_whom_and_who_was_left_out(table):
+def test_verdicts_against_the_reference_are_counted_and_those_left_out_named(table):
     luck = noise(8)
     rows = [*runs(BEST, -3.0 + luck), *runs(OTHER, -3.1 + luck + noise(8, start=1))]
     rows += runs(THIRD, luck, status="stopped")
-    said = seeds(compare(table(*rows)))
-    assert said == [
-        "Against lr 0.001, on the same seeds: 1 worse (at 5 %, corrected for 1 comparison).",
-        "Left out, because they lack a completed seed: 1 stopped early.",
-    ]
+    found = compare(table(*rows))
+    by = by_lr(found)
+    assert by.loc[OTHER, "verdict"] == "worse"
+    assert by.loc[THIRD, "left_out"] == "stopped"
+    verdicts, left_out = seeds(found)
+    assert numbers(verdicts) == [BEST, 1, 5, 1], "reference, worse, level, comparisons"
+    assert "1 worse" in verdicts
+    assert left_out.endswith("1 stopped early.")
 
 
 def test_the_sentence_says_when_so_few_seeds_can_show_nothing(table):
@@ -223,14 +227,18 @@ def test_five_seeds_are_counted_by_their_intervals(table):
     assert re.findall(r"\d+", said[2]) == ["0", "1", "0"]
 
 
-def test_the_sentence_says_how_many_seeds_the_nearest_needs(table):
+def test_the_nearest_is_told_with_the_seeds_that_it_needs(table):
     # Differences of +0.3 and -0.2: mean 0.05, standard deviation 0.267, so 227 seeds in all.
     trials = table(*runs(BEST, [-3.0] * 8, val_loss=1.0), *runs(OTHER, [-2.7, -3.2] * 4))
     rows = compare(trials)
     assert by_lr(rows).loc[OTHER, "more_seeds"] == 219
-    assert seeds(rows)[1] == "Of those not told apart, the easiest needs about 219 more."
+    assert numbers(seeds(rows)[1]) == [219]
 
 
-def test_where_no_two_are_whole_the_sentence_says_so(table):
+def test_where_no_two_are_whole_none_is_compared(table):
     rows = [*runs(BEST, [-3.0, -3.0]), *runs(OTHER, [-3.0, -3.0], status="failed")]
-    assert seeds(compare(table(*rows)))[0].startswith("No two configurations completed at every")
+    found = compare(table(*rows))
+    assert found["verdict"].isna().all()
+    nothing, left_out = seeds(found)
+    assert numbers(nothing) == []
+    assert left_out.endswith("1 failed.")

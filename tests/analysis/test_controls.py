@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from printed import numbers, section
 from rich.console import Console
 
 import analysis
 from analysis import controls
 from analysis.__main__ import main
 from analysis.configurations import LOTTERY, kinds, of_kind
-from analysis.contrast import NO_INTERVAL
+from analysis.contrast import NO_INTERVAL, bracketed, side_of
 from analysis.figures import (
     NothingToDraw,
     controls_beside_ticket,
@@ -26,6 +27,7 @@ from analysis.figures import (
 from analysis.tickets import terminal_tables
 from analysis.tickets.attack_checks import attack_checks
 from analysis.tickets.control_findings import controls as said_of
+from analysis.tickets.control_findings import lessons
 from analysis.tickets.controls import KINDS, RETRAINED
 from analysis.tickets.networks import choose
 
@@ -250,8 +252,8 @@ def test_every_market_is_compared_by_itself(trials):
     by_market = found.set_index("market.xi")["difference"].to_dict()
     assert by_market == pytest.approx({0.1: 0.2, 0.5: 0.7})
     assert found["p_holm"].tolist() == pytest.approx([2 / 2**6] * 2)
-    assert any(line.startswith("At sparsity 90 %, epsilon 0, market.xi 0.5,") for line in
-               said_of(rows))  # fmt: skip
+    markets = [numbers(line)[2] for line in said_of(rows) if "market.xi" in line]
+    assert markets == [0.1, 0.5]
 
 
 @pytest.mark.parametrize("kept", ["no control", "no ticket at it", "nothing"])
@@ -280,7 +282,7 @@ def said(trials, behind, **more):
     return said_of(controls(trials(networks(behind, **more))))
 
 
-def test_the_sentence_says_whom_tickets_beat_whom_they_match_and_who_beats_them(trials):
+def test_tickets_beat_match_or_fall_behind_each_control_by_the_side_of_its_interval(trials):
     planted = {"random_mask": 0.2, "small_dense": -0.3}
     rows = networks(planted)
     rows += [
@@ -288,44 +290,40 @@ def test_the_sentence_says_whom_tickets_beat_whom_they_match_and_who_beats_them(
         for r in rows
         if r["config/ticket"] == LOTTERY
     ]
-    first, lesson, attacked, test = said_of(controls(trials(rows, attacked=True)))
-    opening, matched, ahead = first.split("; ")
-    assert opening.startswith(
-        "At sparsity 90 %, epsilon 0, by CVaR 5 % over 6 seeds, lottery tickets beat random_mask "
-        "(+0.200 [+0.1"
-    )
-    assert matched.startswith("cannot be told apart from shuffled_mask (-0.001 [-0.0")
-    assert ahead.startswith("fall behind small_dense (-0.300 [-0.3")
-    assert lesson == (
-        "As far as these seeds show, what counts is how many weights each layer keeps, not which; "
-        "a small dense network does better."
-    )
-    assert attacked == (
-        "Under path_pgd:0.1 they beat random_mask (+0.400); cannot be told apart from "
-        "shuffled_mask (+0.000); fall behind small_dense (-0.600)."
-    )
-    assert test.startswith("Intervals are uncorrected; Wilcoxon's test corrected for 6 comparison")
+    table = controls(trials(rows, attacked=True))
+    clean = table[table["metric"].eq("cvar_05") & table["difference"].notna()]
+    sides = {row["kind"]: side_of(row) for _, row in clean.iterrows()}
+    assert sides == {"random_mask": 1, "shuffled_mask": 0, "small_dense": -1}
+    assert lessons(clean) == ["layer sizes", "better small network"]
+    first, lesson, attacked, test = said_of(table)
+    assert numbers(first)[:4] == [90, 0, 5, 6], "sparsity, epsilon, tail of CVaR, seeds"
+    ordered = sorted(sides, key=sides.__getitem__, reverse=True)
+    for part, kind in zip(first.split("; "), ordered, strict=True):
+        assert f"{kind} ({bracketed(of(clean, kind), 'difference', signed=True)})" in part
+    assert numbers(attacked) == [0.1, 0.4, 0.0, -0.6]
+    assert [part.split()[-2] for part in attacked.split("; ")] == ordered
+    assert numbers(test) == [6, 8, 6], "comparisons, seeds that they need, seeds"
+    assert lesson.count(";") == 1
 
 
 LEVEL = 0.0
 LESSONS = [
-    ({"shuffled_mask": LEVEL, "random_mask": 0.2},
-     "what counts is how many weights each layer keeps, not which"),
-    ({"shuffled_mask": LEVEL, "random_mask": LEVEL}, "any mask of this sparsity does as well"),
-    ({"random_mask": -0.2}, "any mask of this sparsity does better"),
-    ({"random_mask": 0.2, "random_reinit": LEVEL},
-     "the mask matters, its initial weights do not"),
-    ({"random_mask": LEVEL, "random_reinit": LEVEL},
-     "any mask of this sparsity does as well; the ticket's initial weights do not matter"),
-    ({"random_reinit": LEVEL}, "the ticket's initial weights do not matter"),
-    ({"small_dense": LEVEL}, "a small dense network does as well"),
-    (BEHIND, "no control that was run does as well"),
-]  # fmt: skip
+    ({"shuffled_mask": LEVEL, "random_mask": 0.2}, ["layer sizes"]),
+    ({"shuffled_mask": LEVEL, "random_mask": LEVEL}, ["any mask"]),
+    ({"random_mask": -0.2}, ["better any mask"]),
+    ({"random_mask": 0.2, "random_reinit": LEVEL}, ["mask, not weights"]),
+    ({"random_mask": LEVEL, "random_reinit": LEVEL}, ["any mask", "no weights"]),
+    ({"random_reinit": LEVEL}, ["no weights"]),
+    ({"small_dense": LEVEL}, ["small network"]),
+    (BEHIND, ["ticket"]),
+]
 
 
 @pytest.mark.parametrize(("behind", "lesson"), LESSONS)
-def test_what_it_means_is_said_in_plain_words(trials, behind, lesson):
-    assert said(trials, behind, retrained=0.1)[1] == f"As far as these seeds show, {lesson}."
+def test_the_lesson_follows_from_the_controls_that_the_ticket_beats(trials, behind, lesson):
+    table = controls(trials(networks(behind, retrained=0.1)))
+    assert lessons(table[table["difference"].notna()]) == lesson
+    assert said_of(table)[1].count(";") == len(lesson) - 1
 
 
 def test_the_dense_network_retrained_teaches_nothing_by_itself(trials):
@@ -347,20 +345,16 @@ def test_few_seeds_are_given_without_a_claim(trials, seeds, over):
     assert "beat" not in line
 
 
-def test_controls_without_a_ticket_are_said_to_lack_one(trials):
+def test_controls_without_a_ticket_are_named(trials):
     rows = [r for r in networks(retrained=0.1) if r["config/ticket"] != LOTTERY]
-    assert said_of(controls(trials(rows))) == [
-        "At sparsity 90 %, epsilon 0, no lottery ticket has completed at a seed of shuffled_mask, "
-        "random_mask, random_reinit, small_dense and the dense network retrained."
-    ]
+    (line,) = said_of(controls(trials(rows)))
+    assert numbers(line) == [90, 0]
+    assert all(kind in line for kind in (*BEHIND, "dense network retrained"))
 
 
 def test_enough_seeds_are_put_to_the_test(trials):
     *_, line = said_of(controls(trials(networks({"random_mask": 0.2}))))
-    assert line == (
-        "By Wilcoxon's test corrected for 1 comparison, 1 of the 1 differences are told apart "
-        "from 0 at 5 %."
-    )
+    assert numbers(line) == [1, 1, 1, 0, 5], "comparisons, those told apart of all, from 0, level"
 
 
 # The figure.
@@ -411,11 +405,10 @@ def test_of_a_single_sparsity_the_kinds_stand_side_by_side(trials):
 def test_a_panel_is_drawn_for_every_training_epsilon(trials):
     rows = [r | {"epsilon": e} for e in (0.0, 0.1, 0.5, 0.7) for r in networks(seeds=2)]
     drawn = figure(controls(trials(rows)))
-    assert [ax.get_title(loc="left") for ax in drawn.axes] == [
-        f"trained at ε = {e:g}" for e in (0.0, 0.1, 0.5)
-    ]
-    assert "4 values of ε, drawn for 3." in drawn.get_supxlabel()
-    assert "fewer than 4 seeds" in drawn.get_supxlabel()
+    titles = [numbers(ax.get_title(loc="left")) for ax in drawn.axes]
+    assert titles == [[0.0], [0.1], [0.5]]
+    assert numbers(drawn.get_supxlabel())[-2:] == [4, 3], "values, and those drawn"
+    assert NO_INTERVAL in drawn.get_supxlabel().replace("\n", " ")
 
 
 def test_a_network_that_has_collapsed_is_an_arrow_and_squeezes_nobody(trials):
@@ -465,8 +458,8 @@ def test_the_report_holds_the_ticket_against_its_controls(trials, write, tmp_pat
     (storage / "manifest.json").write_text(json.dumps({"name": "n"}))
     result = CliRunner().invoke(main, ["report", str(storage)], catch_exceptions=False)
     assert result.exit_code == 0
-    assert "The ticket beside its controls" in result.output
-    assert "fall behind shuffled_mask (-1.000 [" in result.output
+    first, *_ = section(result.output, "The ticket beside")
+    assert "shuffled_mask (-1.000 [" in first.partition("fall behind")[2]
     folder = storage / "report"
     assert len(pd.read_csv(folder / "controls.csv")) == 12
     assert pd.read_csv(folder / "summary.csv")["cvar_05"].max() < -2.9
@@ -479,6 +472,7 @@ def test_a_sweep_of_controls_alone_is_reported_without_a_best(trials, write, tmp
     storage = write(tmp_path, trials(rows))
     result = CliRunner().invoke(main, ["report", str(storage)], catch_exceptions=False)
     assert result.exit_code == 0
-    assert "no lottery ticket has completed at a seed of shuffled_mask" in result.output
+    line, *_ = section(result.output, "The ticket beside")
+    assert all(kind in line for kind in BEHIND)
     assert "Best" not in result.output
     assert "Seeds (" not in result.output

@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
+from printed import numbers
 
 from analysis.figures import (
     NothingToDraw,
@@ -63,7 +64,7 @@ def test_a_seed_that_did_not_converge_takes_the_bar_away(table):
     rows = rates(7, 9) + [r | {"seed": 1} for r in rates(None, 11)]
     ax, _ = speed(table(*rows))
     assert [c.patches[0].get_height() for c in ax.containers] == [10]
-    assert "NC (1 of 2)" in texts(ax)
+    assert [numbers(t) for t in texts(ax) if t.startswith("NC")] == [[1, 2]]
 
 
 @pytest.mark.parametrize(
@@ -94,14 +95,15 @@ def test_a_learning_rate_has_one_bar_where_other_parameters_vary_that_of_the_fas
     ax, _ = speed(trials.assign(**{"config/training.batch_size": [64] * 3 + [32] * 3}))
     assert [c.patches[0].get_height() for c in ax.containers] == [12, 7, 22]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["1e−4", "5e−4", "1e−3"]
-    assert any("with the training.batch_size it is fastest with" in t for t in texts(ax))
+    assert any("training.batch_size" in t for t in texts(ax))
 
 
 def test_where_none_converged_the_mark_says_lowest_validation_risk(table):
     rows = rates(None, None)
     rows[1]["val_loss"] = 2.0
     ax, _ = speed(table(*rows))
-    assert "NC\nlowest val. loss" in texts(ax)
+    marked = [t for t in texts(ax) if t.startswith("NC")]
+    assert ["lowest" in t for t in marked] == [False, True]
     assert not ax.containers
 
 
@@ -142,7 +144,9 @@ def test_many_learning_rates_of_a_random_search_thin_out_their_labels(table):
     ax, _ = speed(table(*rows))
     assert len(ax.containers) == 30
     assert len(ax.get_xticklabels()) <= 9
-    assert any("learning rate 1e−4, the fastest, 5 epochs" in t for t in texts(ax))
+    (fastest,) = (t for t in texts(ax) if "fastest" in t)
+    assert "1e−4" in fastest
+    assert "5 epochs" in fastest
 
 
 def test_a_space_without_epsilon_is_drawn_with_none(table):
@@ -181,7 +185,7 @@ def test_every_epsilon_has_a_line_and_a_name(table):
     rows = ladder(LOSSES, epsilon=0.0) + ladder(LOSSES, epsilon=0.1)
     ax = tail(table(*rows))
     assert len(lines(ax, "-")) == 2
-    assert {"ε = 0\nefficient to 50 %", "ε = 0.1\nefficient to 50 %"} <= set(texts(ax))
+    assert [numbers(t) for t in texts(ax) if t.startswith("ε")] == [[0, 50], [0.1, 50]]
 
 
 def test_the_dense_baseline_is_dashed_with_a_band_and_the_tolerance_is_shaded(table):
@@ -201,7 +205,9 @@ def test_the_ring_marks_the_max_efficient_sparsity_and_not_a_later_pass(table):
 
 def test_where_none_is_efficient_the_label_says_so(table):
     ax = tail(table(*ladder({0.5: 0.5, 0.9: 0.6})))
-    assert "ε = 0\nnone efficient" in texts(ax)
+    (label,) = (t for t in texts(ax) if t.startswith("ε"))
+    assert numbers(label) == [0]
+    assert "none" in label
 
 
 def test_seeds_are_drawn_as_their_mean_with_their_range_shaded(table):
@@ -217,13 +223,16 @@ def test_seeds_are_drawn_as_their_mean_with_their_range_shaded(table):
 def test_an_unfinished_sweep_says_so_under_the_figure(table):
     rows = [*ladder({0.5: 0.0, 0.8: 0.0}), {"sparsity": 0.9, "status": "running"}]
     ax = tail(table(*rows))
-    assert "ε = 0\nefficient to 80 % so far" in texts(ax)
-    assert any("Provisional: 1 of 3 trials unfinished." in t for t in texts(ax))
+    (label,) = (t for t in texts(ax) if t.startswith("ε"))
+    assert numbers(label) == [0, 80]
+    assert label.endswith("so far")
+    (below,) = (t for t in texts(ax) if "Provisional" in t)
+    assert numbers(below.partition("Provisional")[2])[:2] == [1, 3]
 
 
 def test_a_single_sparsity_is_drawn_as_a_point(table):
     ax = tail(table(*ladder({0.8: 0.1})).drop(columns=["config/epsilon"]))
-    assert "efficient to 80 %" in texts(ax)
+    assert [numbers(t) for t in texts(ax) if t.startswith("efficient to")] == [[80]]
     assert all(math.isfinite(x) for x in ax.get_xlim())
 
 
@@ -234,8 +243,8 @@ def test_the_sharpe_figure_says_that_it_selects_nothing(table):
     assert line.get_ydata() == pytest.approx([-2.2] * 4)
     (dashed,) = lines(ax, "--")
     assert dashed.get_ydata() == pytest.approx([-2.3, -2.3])
-    assert any(t.startswith("Not a selection criterion") for t in texts(ax))
-    assert "not a selection criterion" in ax.get_title(loc="left")
+    assert any("selection criterion" in t for t in texts(ax))
+    assert "selection criterion" in ax.get_title(loc="left")
 
 
 def test_more_epsilons_than_colours_are_refused_rather_than_confused(table):
@@ -279,4 +288,4 @@ def test_figures_without_data_are_skipped_with_the_reason(table, tmp_path):
     saved = save(tmp_path, table({"status": "failed"}))
     assert saved.written == ()
     assert len(saved.skipped) == 3
-    assert all("no trial has completed" in line for line in saved.skipped)
+    assert all("completed" in line for line in saved.skipped)

@@ -49,7 +49,8 @@ def test_a_linked_folder_is_refused_and_what_it_leads_to_is_untouched(linked, st
     assert result.exit_code == 2
     assert "4 trials" in result.stdout
     (line,) = result.stderr.splitlines()
-    assert "is a symbolic link" in line
+    assert str(path) in line
+    assert "symbolic link" in line
     assert "--out FOLDER" in line
     assert list(home.iterdir()) == []
 
@@ -92,8 +93,8 @@ def test_a_storage_that_takes_no_file_still_has_its_tables_printed_and_the_cure_
     result = run(storage)
     assert result.exit_code == 2
     assert "Max efficient sparsity" in result.stdout
-    assert "cannot be written (Permission denied)" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    (line,) = result.stderr.splitlines()
+    assert "(Permission denied)" in line
     again = run(storage, "--out", tmp_path / "mine")
     assert again.exit_code == 0
     assert (tmp_path / "mine" / "summary.csv").is_file()
@@ -114,7 +115,8 @@ def test_a_full_disk_is_a_line_and_leaves_no_half_of_a_file(full, storage, monke
     result = run(storage)
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert f"{full}' cannot be written (No space left on device)" in line
+    assert f"{full}'" in line
+    assert "(No space left" in line
     assert not list(storage.rglob("*.partial"))
 
 

@@ -7,11 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from faked_robustness import BOUGHT, HALF, MANIFEST, PRICE, SOUND, STUDY, clean, harm, trials_of
+from printed import numbers
 
 from analysis import robust_against_standard, robustness_table
 from analysis.attacks import Attack, attacks, clean_column, gradients, label, nearest, setting
+from analysis.contrast import NO_INTERVAL, bracketed, side_of
 from analysis.tickets.robustness_findings import robustness
 from analysis.wording import amount
+
+PGD = "attacked_cvar_05@path_pgd:0.5"
 
 
 @pytest.fixture
@@ -169,22 +173,22 @@ def test_every_market_is_compared_by_itself(sweep):
     prices = rows[rows["metric"].eq("cvar_05")].set_index("market.xi")["difference"]
     assert prices.to_dict() == pytest.approx({0.1: -0.05, 0.5: -0.55})
     assert robustness_table(trials)["network"].tolist().count("dense") == 2
-    assert any(line.startswith("market.xi 0.5: At sparsity 90 %") for line in said(trials))
+    markets = {line.partition(":")[0] for line in said(trials)}
+    assert markets == {"market.xi 0.1", "market.xi 0.5"}
 
 
-def test_the_sentence_says_what_it_costs_and_buys_with_intervals(sweep):
+def test_costs_and_gains_have_intervals_and_the_share_that_training_gives_back(sweep):
+    rows = robust_against_standard(sweep())
+    clean_row, attacked = (row(rows, name) for name in ("cvar_05", PGD))
+    assert (side_of(clean_row), side_of(attacked)) == (-1, 1)
     first, others, test = said(sweep())
-    assert first.startswith("At sparsity 90 %, tickets trained at epsilon 0.5 lose 0.050 [0.04")
-    assert "] of CVaR on clean paths and gain 0.350 [0.34" in first
-    assert first.endswith("under path_pgd:0.5, over 6 seeds: 35 % of what that attack takes from "
-                          "standard tickets.")  # fmt: skip
-    assert others == (
-        "Other attacks on them: gain under path_pgd:0.1 (+0.030), transfer:0.5 (+0.550)."
-    )
-    assert test == (
-        "Intervals are uncorrected; Wilcoxon's test corrected for 5 comparisons needs 8 seeds and "
-        "has 6."
-    )
+    assert numbers(first)[:3] == [90, 0.5, 0.05], "sparsity, epsilon, what it costs"
+    assert clean_row["difference"] == pytest.approx(-0.05)
+    assert f"gain {bracketed(attacked, 'difference')} under path_pgd:0.5" in first
+    assert numbers(first)[-2:] == [6, 100 * round(attacked["share"], 2)], "seeds, share"
+    assert numbers(others) == [0.1, 0.03, 0.5, 0.55]
+    assert "gain under path_pgd:0.1" in others
+    assert numbers(test) == [5, 8, 6], "comparisons, seeds that they need, seeds"
 
 
 def test_a_sentence_names_another_tail_than_5_percent(sweep):
@@ -193,7 +197,8 @@ def test_a_sentence_names_another_tail_than_5_percent(sweep):
     assert half != usual
     assert said(sweep(HALF, cvar=flat)) == [half, *rest]
     (few,) = said(sweep(HALF, cvar=flat, seeds=1))
-    assert "of CVaR 50 % on clean paths and +0.345 under path_pgd:0.5" in few
+    assert "of CVaR 50 %" in few
+    assert 0.345 in numbers(few)
 
 
 def test_where_the_tail_is_swept_every_study_is_told_by_its_own(sweep):
@@ -203,74 +208,71 @@ def test_where_the_tail_is_swept_every_study_is_told_by_its_own(sweep):
         ignore_index=True,
     )
     first, half = (line for line in said(trials) if "trained at epsilon" in line)
-    assert first.startswith("evaluation.tail 0.05: At sparsity 90 %")
-    assert "lose 0.050 [0.045, 0.055] of CVaR on clean paths and gain 0.350" in first
-    assert "lose 0.050 [0.045, 0.055] of CVaR 50 % on clean paths and gain 0.350" in half
+    assert numbers(first)[:3] == [0.05, 90, 0.5], "tail, sparsity, epsilon"
+    assert numbers(first)[3:6] == numbers(half)[3:6] == [0.05, 0.045, 0.055]
+    assert ["CVaR 50 %" in line for line in (first, half)] == [False, True]
+    assert 0.35 in numbers(first)
+    assert 0.35 in numbers(half)
     assert "cvar_50" not in robustness_table(trials)
 
 
 def test_enough_seeds_are_put_to_the_test(sweep):
-    *_, line = said(sweep({"attacked_cvar_05@path_pgd:0.5": harm(0.5)}, seeds=12))
-    assert line == (
-        "By Wilcoxon's test corrected for 2 comparisons, 2 of the 2 differences are told apart "
-        "from 0 at 5 %."
-    )
+    *_, line = said(sweep({PGD: harm(0.5)}, seeds=12))
+    assert numbers(line) == [2, 2, 2, 0, 5], "comparisons, those told apart of all, from 0, level"
 
 
-def test_training_that_makes_it_worse_is_said_not_to_help(sweep):
-    worse = {"attacked_cvar_05@path_pgd:0.5": harm(0.5, bought=-0.5)}
-    (first, _) = said(sweep(worse))
-    assert "and lose 0.300 [0.2" in first
-    assert first.endswith("over 6 seeds: robust training does not help here.")
+def test_training_that_makes_it_worse_loses_and_gives_nothing_back(sweep):
+    worse = sweep({PGD: harm(0.5, bought=-0.5)})
+    attacked = row(robust_against_standard(worse), PGD)
+    assert side_of(attacked) == -1
+    (first, _) = said(worse)
+    assert attacked["difference"] == pytest.approx(-0.3)
+    assert numbers(first.partition("and lose")[2])[0] == 0.3
+    assert "does not help" in first
 
 
 def test_a_difference_whose_interval_covers_zero_is_no_gain_and_no_price(sweep):
     def open_(epsilon, seed):
         return -3.0 + 0.2 * epsilon * (-1) ** seed
 
-    trials = sweep({"attacked_cvar_05@path_pgd:0.5": open_}, cvar=open_)
+    trials = sweep({PGD: open_}, cvar=open_)
+    rows = robust_against_standard(trials)
+    assert [side_of(one) for _, one in rows.iterrows()] == [0, 0]
     (first, _) = said(trials)
-    assert "show no clear change of CVaR on clean paths (" in first
-    assert first.count("the interval covers 0)") == 2
-    assert first.endswith("robust training is not shown to help here.")
+    assert first.count("covers 0)") == 2
+    assert "not shown" in first
     assert "gain" not in first
     assert "lose" not in first
 
 
-@pytest.mark.parametrize(
-    ("seeds", "found"), [(1, "+0.345 under path_pgd:0.5, over 1 seed;"), (3, "over 3 seeds;")]
-)
-def test_few_seeds_are_given_without_a_claim(sweep, seeds, found):
+@pytest.mark.parametrize(("seeds", "bought"), [(1, 0.345), (3, 0.348)])
+def test_few_seeds_are_given_without_a_claim(sweep, seeds, bought):
     first, *rest = said(sweep(seeds=seeds))
-    assert found in first
+    *_, gain, budget, over, _ = numbers(first)
+    assert (gain, budget, over) == (bought, 0.5, seeds)
     assert rest == []
-    assert first.endswith("with fewer than 4 seeds no interval is claimed.")
+    assert NO_INTERVAL in first
     assert "gain" not in first
     assert "[" not in first
 
 
 def test_a_threat_that_nobody_tests_is_said(sweep):
     study = STUDY | {"attack": {"name": "observation_fgsm"}}
-    assert (
-        "They were trained under observation_fgsm, a threat that no test of them poses."
-        in said(sweep(), {"study": study})
-    )
-
-
-NO_ATTACK = (
-    "No network was attacked, so nothing is known of their robustness; add "
-    "study.evaluation.path_pgd: [0.1] to the space."
-)
+    (line,) = (t for t in said(sweep(), {"study": study}) if "observation_fgsm" in t)
+    assert line not in said(sweep())
 
 
 def test_a_sweep_without_attacks_or_without_rivals_is_one_line_with_the_cure(sweep):
-    assert said(sweep({})) == [NO_ATTACK]
+    (line,) = said(sweep({}))
+    assert "study.evaluation.path_pgd: [0.1]" in line
     (line,) = said(sweep(epsilons=(0.0,)))
-    assert line.endswith("add a value above 0 to space.epsilon.")
+    assert "above 0" in line
+    assert "space.epsilon" in line
     (line,) = said(sweep(epsilons=(0.5,)))
-    assert line.endswith("none is standard to compare with; add 0 to space.epsilon.")
+    assert "add 0" in line
+    assert "space.epsilon" in line
     (line,) = said(sweep().drop(columns="config/epsilon"))
-    assert line.endswith("train some at a budget above 0.")
+    assert "budget above 0" in line
 
 
 NAMES = ("path_fgsm:0.5", "path_pgd:0.1", "path_pgd:0.5", "path_noise:0.3", "observation_pgd:0.3")
@@ -358,12 +360,11 @@ def test_hedges_that_run_away_are_counted_and_told_by_medians(table):
     contrast = robust_against_standard(rows)
     assert contrast["robust_runaways"].eq(0).all()
     found = contrast[contrast["standard_runaways"].gt(0)]
-    (row,) = found.to_dict("records")
-    assert row["metric"] == "attacked_cvar_05@distribution_wbpgd:0.5"
-    assert row["standard_runaways"] == 1
-    assert row["standard_median"] > 3.0 * contrast["standard"].iloc[0]
-    (line,) = [t for t in robustness(contrast, rows, MANIFEST) if "run away" in t]
-    assert "distribution_wbpgd:0.5 (1 standard and 0 robust of 6; -" in line
-    assert not any(
-        "distribution_wbpgd" in t for t in robustness(contrast, rows, MANIFEST) if t != line
-    )
+    (one,) = found.to_dict("records")
+    assert one["metric"] == "attacked_cvar_05@distribution_wbpgd:0.5"
+    assert one["standard_runaways"] == 1
+    assert one["standard_median"] > 3.0 * contrast["standard"].iloc[0]
+    (line,) = [t for t in robustness(contrast, rows, MANIFEST) if "distribution_wbpgd" in t]
+    medians = [round(one[f"{kind}_median"], 3) for kind in ("standard", "robust")]
+    after = numbers(line.partition("distribution_wbpgd")[2])
+    assert after == [0.5, 1, 0, 6, *medians], "budget, runaways of both, seeds, medians"

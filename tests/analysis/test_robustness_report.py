@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 from faked_robustness import HALF, MANIFEST, SOUND, harm, trials_of
 from matplotlib.text import Text
+from printed import lines_with, numbers, section
 
 from analysis import robustness_table
 from analysis.__main__ import main
@@ -44,7 +45,7 @@ def test_every_training_epsilon_is_a_line_from_clean_to_the_largest_budget(table
         names = ["cvar_05", *(f"attacked_cvar_05@path_pgd:{b}" for b in (0.1, 0.5))]
         assert list(line.get_xdata()) == [0.0, 0.1, 0.5]
         assert list(line.get_ydata()) == pytest.approx([row[name] for name in names])
-    assert robust.get_label() == "robust (ε = 0.5)"
+    assert numbers(robust.get_label()) == [0.5]
 
 
 def test_a_panel_where_hedges_run_away_has_medians_and_an_arrow_for_the_median_that_does(table):
@@ -62,7 +63,7 @@ def test_a_panel_where_hedges_run_away_has_medians_and_an_arrow_for_the_median_t
     assert list(robust.get_ydata()) == pytest.approx([rows.iloc[2][n] for n in names])
     arrows = [line.get_xdata()[0] for line in ax.get_lines() if line.get_marker() == "v"]
     assert arrows == [0.5, 0.5]  # the standard hedge, and the dense one a little below it
-    assert "medians, because hedges run away" in ax.figure.get_supxlabel()
+    assert "medians" in ax.figure.get_supxlabel()
     assert ax.get_ylim()[0] > 10 * rows["cvar_05"].min()
 
 
@@ -88,7 +89,7 @@ def test_attacks_with_two_budgets_have_panels_and_the_others_none(table):
         "path_pgd",
         "observation_pgd",
     ]
-    assert "sd of each feature" in axes[1].get_xlabel()
+    assert ["(sd of" in ax.get_xlabel() for ax in axes] == [False, True]
 
 
 def test_the_price_is_clean_against_the_hardest_attack_on_the_path(table):
@@ -97,17 +98,18 @@ def test_the_price_is_clean_against_the_hardest_attack_on_the_path(table):
     points = {tuple(p.get_xydata()[0]) for p in ax.get_lines() if p.get_marker() in ("o", "*")}
     names = ["cvar_05", "attacked_cvar_05@path_pgd:0.5"]
     assert points == {tuple(row) for row in rows[names].to_numpy()}
-    assert ax.get_ylabel() == "CVaR 5 % under path_pgd:0.5"
+    assert ax.get_ylabel().endswith("path_pgd:0.5")
+    assert numbers(ax.get_ylabel())[0] == 5, "the tail"
 
 
 def test_the_axes_name_the_tail_and_its_columns_are_drawn(table):
     rows = robustness_table(trials_of(table, HALF, cvar=lambda e, s: -9.0))
     (ax,) = budgets(rows)
-    assert ax.get_ylabel() == "test CVaR 50 % (currency per option, S0 = 100)"
+    assert "CVaR 50 %" in ax.get_ylabel()
     assert [line.get_ydata()[0] for line in lines(ax, "-")] == rows["cvar_50"].tolist()[1:]
     ax = render(lambda ax: price_of_robustness(rows, ax)).axes[0]
-    assert ax.get_xlabel() == "clean test CVaR 50 % (currency per option, S0 = 100)"
-    assert ax.get_ylabel() == "CVaR 50 % under path_pgd:0.5"
+    assert "CVaR 50 %" in ax.get_xlabel()
+    assert numbers(ax.get_ylabel()) == [50, 0.5], "the tail and the budget"
     points = {p.get_xdata()[0] for p in ax.get_lines() if p.get_marker() in ("o", "*")}
     assert points == set(rows["cvar_50"])
 
@@ -118,10 +120,8 @@ def test_a_ticket_that_has_collapsed_does_not_squeeze_the_others_into_a_corner(t
     ax = render(lambda ax: price_of_robustness(rows, ax)).axes[0]
     shown = {p.get_xdata()[0] for p in ax.get_lines() if p.get_marker() in ("o", "s")}
     assert shown == set(rows.loc[rows["sparsity"].eq(0.9), "cvar_05"])
-    said = " ".join(text.get_text() for text in ax.figure.findobj(Text))
-    assert "Not drawn: tickets over 30 % below the dense network's clean CVaR (sparsity 98 %)" in (
-        said.replace("\n", " ")
-    )
+    said = " ".join(text.get_text() for text in ax.figure.findobj(Text)).replace("\n", " ")
+    assert numbers(said.partition("Not drawn:")[2])[:2] == [30, 98], "loss, sparsity"
 
 
 def test_what_cannot_be_drawn_says_why(table):
@@ -139,7 +139,9 @@ def test_a_figure_names_its_problem(table):
     rows = robustness_table(trials_of(table).assign(**{"config/market.xi": 0.1}))
     ax = render(lambda ax: price_of_robustness(rows, ax)).axes[0]
     assert ax.get_title(loc="left").endswith("\nmarket.xi 0.1")
-    assert budgets(rows)[0].figure.get_suptitle().endswith("at sparsity 90 %\nmarket.xi 0.1")
+    title = budgets(rows)[0].figure.get_suptitle()
+    assert title.endswith("\nmarket.xi 0.1")
+    assert numbers(title)[-2:] == [90, 0.1], "sparsity and problem"
 
 
 def test_more_configurations_than_the_eye_tells_apart_are_refused(table):
@@ -191,10 +193,10 @@ def test_the_budgets_of_an_attack_stand_side_by_side(table, capsys):
 def test_the_table_names_its_tail_and_has_the_markets_of_it(table, capsys):
     calm = {"cvar_50@regime:calm": lambda e, s: -1.25, "cvar_05@regime:calm": lambda e, s: -7.0}
     usual = printed(capsys, robustness_table(trials_of(table)), width=120)
-    assert usual.startswith("CVaR 5 % on clean paths, under attack and in other markets")
+    assert usual.startswith("CVaR 5 %")
     rows = robustness_table(trials_of(table, HALF | calm, cvar=lambda e, s: -9.0))
     half = printed(capsys, rows, width=140)
-    assert half.startswith("CVaR 50 % on clean paths, under attack and in other markets")
+    assert half.startswith("CVaR 50 %")
     assert half.count("-1.250 ± 0.000") == 2
     assert "-7.000" not in half
 
@@ -203,7 +205,8 @@ def test_a_table_whose_attacks_have_no_value_yet_still_has_its_clean_column(tabl
     rows = robustness_table(trials_of(table, HALF))
     under_attack = [name for name in rows if name.startswith("attacked_")]
     said = printed(capsys, rows.assign(**dict.fromkeys(under_attack, float("nan"))), width=120)
-    assert said.startswith("CVaR 50 % on clean paths")
+    assert said.startswith("CVaR 50 %")
+    assert "clean" in said
 
 
 def written(write, folder, trials):
@@ -216,10 +219,10 @@ def written(write, folder, trials):
 
 def test_the_report_has_the_table_the_sentences_the_checks_and_the_figures(table, write, tmp_path):
     storage, said = written(write, tmp_path, trials_of(table))
-    assert "What robust training costs and buys" in said
-    assert "tickets trained at epsilon 0.5 lose 0.050" in said
-    assert "Can the attacks be trusted?" in said
-    assert said.count("  passed: ") == 4
+    first, *_ = section(said, "What robust training")
+    assert numbers(first)[:3] == [90, 0.5, 0.05], "sparsity, epsilon, what it costs"
+    checks = section(said, "Can the attacks")
+    assert sum(line.startswith("passed: ") for line in checks) == 4
     for name in ("robustness", "robust_against_standard"):
         assert len(pd.read_csv(storage / "report" / f"{name}.csv")) > 0
     for name in FIGURES:
@@ -228,6 +231,7 @@ def test_the_report_has_the_table_the_sentences_the_checks_and_the_figures(table
 
 def test_a_sweep_without_attacks_has_one_line_of_robustness(table, write, tmp_path):
     storage, said = written(write, tmp_path, trials_of(table, {}, seeds=1))
-    assert "No network was attacked" in said
-    assert "Can the attacks be trusted?" not in said
+    assert len(lines_with(said, "study.evaluation.path_pgd: [0.1]")) == 1
+    assert "passed: " not in said
+    assert "FAILED: " not in said
     assert not (storage / "report" / "robustness.csv").exists()

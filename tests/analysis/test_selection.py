@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
+from printed import numbers
 from rich.console import Console
 
 from analysis import best_lr, max_efficient_sparsity, sparsity_passes, summary
@@ -85,10 +86,10 @@ def test_a_decision_seed_by_seed_may_also_pass(table):
     assert answer["max_efficient_sparsity"].tolist() == [0.8]
     assert answer["selection"].tolist() == ["per seed"]
     said = efficient(answer, tolerance=0.05, confidence=0.95)
-    assert "learning rate per seed" in said[0]
+    assert "per seed" in said[0]
 
 
-@pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
+@pytest.mark.parametrize("status", ["running", "interrupted"])
 def test_a_seed_that_may_still_give_a_result_leaves_the_decision_open(table, status):
     rows = easy_and_hard()
     rows[3] = run(SLOW, 1, status=status)
@@ -99,7 +100,7 @@ def test_a_seed_that_may_still_give_a_result_leaves_the_decision_open(table, sta
     answer = max_efficient_sparsity(trials)
     assert answer["limited_by"].tolist() == ["undecided"]
     said = efficient(answer, tolerance=0.05, confidence=0.95)
-    assert "undecided (no completed result at 1 of 2 seeds)" in said[0]
+    assert numbers(said[0].partition("undecided")[2]) == [1, 2], "seeds without a result, of all"
 
 
 def test_a_failed_rival_at_a_seed_with_a_result_leaves_nothing_open(table):
@@ -135,7 +136,8 @@ def test_where_no_rate_is_whole_none_is_called_the_fastest(crossed):
     assert math.isnan(row["lr"])
     assert math.isnan(row["epochs_to_95pct"])
     (said,) = learning_rates(best)
-    assert "no configuration completed at every seed, so none can be called the fastest." in said
+    assert numbers(said) == [80, 0], "sparsity and epsilon, and neither rate nor epochs"
+    assert "none can be" in said
 
 
 def test_the_report_shows_the_rate_as_per_seed_and_says_why(crossed):
@@ -144,16 +146,17 @@ def test_the_report_shows_the_rate_as_per_seed_and_says_why(crossed):
     with console.capture() as captured:
         console.print(overview(rows, width=120))
     assert "per seed" in captured.get()
-    assert selections(rows)[0].startswith("1 row per seed: no configuration completed at every")
+    (why,) = selections(rows)
+    assert numbers(why) == [1], "rows"
     assert selections(rows.assign(selection="one configuration")) == []
 
 
 def test_the_bars_name_no_best_and_partial_means_are_hollow(crossed):
     ax, twin = render(lambda ax: convergence_speed(crossed, ax, sparsity=0.8, epsilon=0.0)).axes
     said = "\n".join(t.get_text() for t in ax.texts)
-    assert "No learning rate completed at every seed, so none is the best." in said
+    assert "none is the" in said
     assert "fastest" not in said
-    assert "Hollow: a mean that lacks a seed" in said
+    assert "Hollow" in said
     (points,) = [c.lines[0] for c in twin.containers]
     assert to_rgba(points.get_markerfacecolor()) == to_rgba("white")
 
@@ -162,4 +165,4 @@ def test_the_caption_says_at_how_many_points_the_rate_is_of_each_seed(table):
     rows = [*easy_and_hard(), *(run(SLOW, seed, sparsity=0.5) for seed in (0, 1))]
     ax = render(lambda ax: cvar_against_remaining(table(*rows), ax)).axes[0]
     said = "\n".join(t.get_text() for t in ax.texts)
-    assert "best validation risk (of each seed at 1 of 2 points), mean over 2 seeds" in said
+    assert numbers(said.partition("of each seed")[2])[:3] == [1, 2, 2], "points, of all, seeds"

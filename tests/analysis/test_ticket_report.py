@@ -92,9 +92,10 @@ def test_models_without_interpretation_skip_the_figures_of_it_and_say_why(storag
 
 def test_a_sweep_whose_models_are_elsewhere_is_one_line(table, tmp_path):
     found = compared(tmp_path, table({"sparsity": 0.8}))
-    assert save_ticket_figures(tmp_path, found).skipped == (
-        "figures of networks: none can be read",
-    )
+    saved = save_ticket_figures(tmp_path, found)
+    assert saved.written == ()
+    (line,) = saved.skipped
+    assert "networks" in line
 
 
 def test_every_problem_has_its_figures_in_a_folder_and_its_name_in_the_tables(storage):
@@ -124,7 +125,8 @@ def test_the_report_has_the_sentences_the_tables_and_the_figures(storage):
 
 
 def test_the_report_of_older_models_says_how_to_get_an_interpretation(storage):
-    folder, trials = storage(interpreted=False)
-    assert sentences(compared(folder, trials))[-1] == (
-        "No interpretation in the models of this sweep; run it again with this version."
-    )
+    interpreted = sentences(compared(*storage()))
+    *_, line = sentences(compared(*storage(interpreted=False)))
+    assert line not in interpreted
+    assert line.startswith("No interpretation")
+    assert "run it again" in line

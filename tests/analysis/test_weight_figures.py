@@ -59,7 +59,7 @@ def test_a_diamond_stands_at_the_mean_overlap_and_a_bar_at_chance():
     assert means_[0] == pytest.approx(whole.loc[whole["same_seed"], "overlap"].mean())
     bar = ax.collections[0].get_segments()[0]
     assert bar[0][0] == pytest.approx(whole.loc[whole["same_seed"], "chance"].mean())
-    assert "a ratio of expectations" in caption(figure)
+    assert "ratio of expectations" in caption(figure)
 
 
 def test_identical_masks_are_drawn_at_one_and_other_seeds_near_chance():

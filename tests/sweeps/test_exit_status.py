@@ -4,6 +4,7 @@ import sys
 
 import faked_sweep
 import pytest
+from printed import numbers
 from spaces import TINY
 
 import sweeps
@@ -51,16 +52,17 @@ def test_a_sweep_whose_trials_complete_or_are_stopped_is_0(space, tmp_path, monk
 def test_a_sweep_of_which_some_trials_failed_is_3(space, tmp_path, monkeypatch, capsys):
     status, lines = command(space, tmp_path / "s", diverging(above=0.005), monkeypatch, capsys)
     assert status == 3
-    assert lines == [
-        "error: 4 of 8 trials failed; 4 of them with: FloatingPointError: loss is not finite"
-    ]
+    (line,) = lines
+    assert numbers(line) == [4, 8, 4], "trials that failed, of all, and those of this error"
+    assert "FloatingPointError" in line
 
 
 def test_a_sweep_of_which_every_trial_failed_is_1(space, tmp_path, monkeypatch, capsys):
     status, lines = command(space, tmp_path / "s", diverging(above=0.0), monkeypatch, capsys)
     assert status == 1
     (line,) = lines
-    assert "8 of 8 trials failed, and none completed" in line
+    assert numbers(line)[:2] == [8, 8]
+    assert "none completed" in line
 
 
 def test_running_again_says_the_same(space, tmp_path, monkeypatch, capsys):

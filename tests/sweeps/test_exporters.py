@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+from printed import numbers
 
 from sweeps.errors import UsageError
 from sweeps.journal.records import record_of
@@ -172,10 +173,9 @@ def test_a_exporter_that_raises_is_left_behind_with_one_message():
     broken.fails_at = ("a", 2)
     records = [trial("a"), trial("b"), segment("a", 1, 3), segment("b", 1, 3)]
     follow(lambda: [broken, memory], records, say=said.append)
-    assert said == [
-        "Memory follows no more (ConnectionError: nobody answers); the sweep is whole without "
-        "it, and its next start tells what was missed"
-    ]
+    (message,) = said
+    assert message.startswith("Memory ")
+    assert "(ConnectionError: nobody answers)" in message
     assert broken.told == [("a", "begin"), ("a", 1)]
     assert epochs(memory, "a") == epochs(memory, "b") == [1, 2, 3]
 
@@ -192,10 +192,9 @@ def test_a_slow_exporter_keeps_nobody_waiting(monkeypatch):
     slow = Slow()
     follow(lambda: [slow], [trial("a"), segment("a", 1, 3)], say=said.append)
     assert slow.told == []
-    assert said == [
-        "Slow is 1 messages behind; the sweep is whole without it, and its next start tells what "
-        "was missed"
-    ]
+    (message,) = said
+    assert message.startswith("Slow ")
+    assert numbers(message) == [1], "messages that it is behind"
     gate.set()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from printed import numbers
 
 import sweeps
 from hedgecore.training.convergence import DivergedError
@@ -31,7 +32,8 @@ def test_preparations_beyond_the_memory_are_refused_before_anything_runs(tiny, m
     with pytest.raises(UsageError, match="in the object store, and this machine has"):
         machine.check(plan, cluster=False)
     machine.check(plan, cluster=True)
-    assert "only a cluster can run it" in lacking(plan, memory=too_little, gpus=0)[0]
+    (line,) = lacking(plan, memory=too_little, gpus=0)
+    assert "a cluster" in line
 
 
 def test_a_run_that_cannot_hold_its_paths_ends_before_ray_starts(tiny, tmp_path):
@@ -49,7 +51,8 @@ def test_a_probe_that_diverges_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(probe, "one_thread", lambda: None)
     monkeypatch.setattr("sys.stdin", io.StringIO(question))
     probe.answer()
-    assert "lower the learning rate" in json.loads(capsys.readouterr().out)["problem"]
+    (problem,) = json.loads(capsys.readouterr().out).values()
+    assert str(DivergedError(1, "training loss", float("nan"))) in problem
 
 
 def test_1e13_paths_are_refused_with_the_most_there_may_be(tiny):
@@ -60,7 +63,7 @@ def test_1e13_paths_are_refused_with_the_most_there_may_be(tiny):
 def test_a_plan_says_that_there_is_no_gpu(tiny):
     plan = sweeps.plan(tiny, overrides=["resources.gpu=1"])
     (line,) = lacking(plan, memory=memory(), gpus=0)
-    assert "1 GPU, and this machine has 0" in line
+    assert numbers(line)[:2] == [1, 0], "GPUs asked for, and at hand"
     assert "--set resources.gpu=0" in line
     assert lacking(plan, memory=memory(), gpus=1) == []
     assert gpus() >= 0
@@ -125,7 +128,7 @@ def test_a_printed_command_names_the_storage_in_the_quotes_of_a_shell(tmp_path, 
     storage = tmp_path / name
     storage.mkdir()
     printed = CliRunner().invoke(cli, ["status", str(storage)]).output
-    assert f"hedgesweep run SPACE --storage {shlex.quote(str(storage))}" in printed
+    assert f"--storage {shlex.quote(str(storage))}" in printed
 
 
 def test_every_printed_command_quotes_what_it_names():

@@ -5,13 +5,14 @@ import shutil
 import pytest
 import torch
 from local_sweep import edit_log, edit_manifest, forge_network, run_locally
+from printed import numbers
 from safetensors.torch import load_file, save_file
 from spaces import TINY
 
 from sweeps import UsageError
 from sweeps.driver import engine_for
 from sweeps.experiments import experiment
-from sweeps.inspection.replay import replay
+from sweeps.inspection.replay import Difference, replay
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.records import SegmentStart, WorkerLoss
 from sweeps.journal.stored_sweep import StoredSweep
@@ -107,8 +108,10 @@ def test_an_audited_trial_runs_to_its_end(swept):
 
 def test_a_failed_trial_fails_again_with_the_same_words(swept):
     (known, *_) = ids(swept, "failed")
-    (line,) = replay(swept, known).lines()
-    assert "its failure (training loss is" in line
+    again = replay(swept, known)
+    assert again.equal
+    assert again.error == StoredSweep.read(swept).state.trials[known].end.error
+    assert f"({again.error})" in again.lines()[0]
 
 
 def test_a_trial_that_waits_is_replayed_as_far_as_it_came(cut):
@@ -125,6 +128,7 @@ def test_a_trial_without_an_epoch_cannot_be_compared(cut):
 
 def test_a_row_that_was_changed_is_named_with_both_values(copy):
     (known, *_) = ids(copy, "completed")
+    before = StoredSweep.read(copy).state.trials[known].rows()[1]["val_loss"]
 
     def change(record):
         for row in record["rows"]:
@@ -132,11 +136,13 @@ def test_a_row_that_was_changed_is_named_with_both_values(copy):
                 row["val_loss"] = 1.25
 
     edit_segments(copy, known, change)
-    (line,) = replay(copy, known).lines()
-    now = StoredSweep.read(copy).state.trials[known].rows()[1]
-    assert now["val_loss"] == 1.25
-    assert line.startswith("differs at epoch 2 in val_loss: 1.25 recorded, ")
-    assert line.endswith(" now")
+    again = replay(copy, known)
+    assert StoredSweep.read(copy).state.trials[known].rows()[1]["val_loss"] == 1.25
+    assert again.difference == Difference(
+        where="at epoch 2", column="val_loss", recorded=1.25, now=before, columns=1
+    )
+    (line,) = again.lines()
+    assert numbers(line) == [2, 1.25, before]
 
 
 def test_the_first_of_several_columns_is_named_and_the_others_counted(copy):
@@ -150,40 +156,47 @@ def test_the_first_of_several_columns_is_named_and_the_others_counted(copy):
     again = replay(copy, known)
     assert not again.equal
     assert (again.difference.where, again.difference.columns) == ("at epoch 1", 2)
-    assert again.lines()[0].endswith("(first of 2 columns)")
+    assert numbers(again.lines()[0])[-1] == 2
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "column"),
     [
-        ("cvar_05", 0.5, "differs at the end in cvar_05: 0.5 recorded, "),
-        ("model", "0" * 64, f"differs at the end in the sha256 of the model: {'0' * 64} recorded"),
-        ("status", "failed", "differs at the end in status: failed recorded, completed now"),
+        ("cvar_05", 0.5, "cvar_05"),
+        ("model", "0" * 64, "the sha256 of the model"),
+        ("status", "failed", "status"),
     ],
 )
-def test_an_end_that_was_changed_is_named(name, value, said, copy):
+def test_an_end_that_was_changed_is_named(name, value, column, copy):
     (known, *_) = ids(copy, "completed")
+    end = StoredSweep.read(copy).state.trials[known].end
+    before = getattr(end, name, None) or end.metrics[name]
 
     def change(record):
         if "end" in record:
             record["end"][name] = value
 
     edit_segments(copy, known, change)
-    assert replay(copy, known).lines()[0].startswith(said)
+    found = replay(copy, known).difference
+    assert found == Difference(
+        where="at the end", column=column, recorded=value, now=before, columns=1
+    )
 
 
 def test_a_fact_that_was_changed_is_named_before_the_epochs(copy):
     (known, *_) = ids(copy, "completed")
     edit_segments(copy, known, lambda record: record["facts"].update(weights_kept=1))
-    said = "differs before epoch 1 in weights_kept: 1 recorded, "
-    assert replay(copy, known).lines()[0].startswith(said)
+    found = replay(copy, known).difference
+    assert (found.where, found.column) == ("before epoch 1", "weights_kept")
+    assert found.recorded == 1 != found.now
 
 
 def test_an_error_that_was_changed_is_named(copy):
     (known, *_) = ids(copy, "failed")
     edit_segments(copy, known, lambda record: record["end"].update(error="bad luck"))
-    (line,) = replay(copy, known).lines()
-    assert line.startswith("differs at the end in error: bad luck recorded, training loss is")
+    found = replay(copy, known).difference
+    assert (found.where, found.column, found.recorded) == ("at the end", "error", "bad luck")
+    assert found.now.startswith("training loss is")
 
 
 def test_a_failure_that_does_not_come_again_is_named(copy):
@@ -237,33 +250,35 @@ def test_other_code_is_said_first_and_compared_all_the_same(copy):
 
     for file in (copy / "log").glob("*.jsonl"):
         edit_log(copy, file.name, change)
-    first, last = replay(copy, known).lines()
-    here = code_identity("tickets")[:8]
-    assert first == (
-        f"computed by other code: other000, here {here}; a difference is to be expected"
-    )
-    assert last.startswith("bit-equal")
+    again = replay(copy, known)
+    assert again.equal
+    (note,) = again.notes
+    assert "other000" in note
+    assert code_identity("tickets")[:8] in note
+    assert again.lines()[0] == note
 
 
 def test_another_torch_is_said_first(swept, monkeypatch):
     (known, *_) = ids(swept, "completed")
     for module in ("journal.manifest", "inspection.replay"):
         monkeypatch.setattr(f"sweeps.{module}.torch_version", lambda: "9.9")
-    first, last = replay(swept, known).lines()
-    assert first.startswith("computed by torch 2.")
-    assert first.endswith(", here 9.9; a difference is to be expected")
-    assert last.startswith("bit-equal")
+    again = replay(swept, known)
+    assert again.equal
+    (note,) = again.notes
+    assert "torch 2." in note
+    assert "here 9.9" in note
+    assert again.lines()[0] == note
 
 
 def test_a_study_that_is_not_that_of_the_id_is_said_first(copy):
     (known, *_) = ids(copy, "completed")
+    assert replay(copy, known).notes == ()
     study = dict(StoredSweep.read(copy).manifest["study"])
     edit_manifest(copy, study={**study, "pruning": {**study["pruning"], "min_kept": 8}})
     again = replay(copy, known)
-    assert again.lines()[0] == (
-        "computed by something its id does not stand for: the log was changed; "
-        "a difference is to be expected"
-    )
+    (note,) = again.notes
+    assert "its id" in note
+    assert again.lines()[0] == note
     assert not again.equal
 
 
@@ -280,10 +295,10 @@ def test_of_a_trial_that_lost_its_workers_only_the_epochs_are_compared(tmp_path)
         ledger.append(WorkerLoss(trial_id=known, error="killed", node=False))
     ledger.close()
     again = replay(storage, known)
-    assert again.lines() == [
-        "it lost its workers (killed (4 times in a row)); only its epochs can be compared",
-        "bit-equal: 1 epochs",
-    ]
+    assert (again.equal, again.epochs, again.metrics, again.model) == (True, 1, 0, None)
+    (note,) = again.notes
+    assert "(killed (4 times" in note
+    assert again.error is None
 
 
 def test_a_prefix_that_only_one_trial_has_is_enough(swept):

@@ -10,6 +10,7 @@ import torch
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from local_sweep import run_locally
+from printed import files, lines_with
 from safetensors.torch import load_file
 from spaces import TINY
 
@@ -192,7 +193,7 @@ def test_a_passphrase_is_never_asked_of_nobody(command, keys, storage, trials, m
     arguments = ("--key", keys / "private.pem", "--out", keys / "bundle")
     status, said = command("seal", storage, trials[0], *arguments)
     assert status == 2
-    assert f"needs a passphrase; set {PASSPHRASE}, or use a terminal" in said
+    assert f"set {PASSPHRASE}" in said
 
 
 def test_a_new_passphrase_is_asked_for_twice_and_never_shown(command, monkeypatch, tmp_path):
@@ -229,7 +230,7 @@ def test_verify_still_knows_a_storage(command, storage):
 def test_a_bundle_is_not_verified_without_a_pinned_key(command, bundle):
     status, said = command("verify", bundle)
     assert status == 2
-    assert "a bundle cannot vouch for itself; give --key" in said
+    assert "give --key" in said
 
 
 def test_a_bundle_that_was_touched_is_one_line_and_exit_code_1(command, bundle, keys):
@@ -244,7 +245,7 @@ def test_a_bundle_without_its_signature_is_no_storage(command, bundle, keys):
     (bundle / "manifest.dsse.json").unlink()
     status, said = command("verify", bundle, "--key", keys / "public.pem")
     assert status == 1
-    assert "manifest.dsse.json cannot be read" in said
+    assert files(said) == [str(bundle / "manifest.dsse.json")]
     assert command("verify", bundle)[0] == 2
 
 
@@ -265,11 +266,12 @@ def test_an_encrypted_bundle_is_opened_by_its_recipient(
     recipient = ("--recipient", tmp_path / "mine" / "public.pem")
     arguments = ("--key", keys / "private.pem", "--out", hidden)
     assert command("seal", storage, trials[0], *arguments, *recipient)[0] == 0
-    assert "encryption  ok: for key " in command("verify", hidden, "--key", public)[1]
+    (encryption,) = lines_with(command("verify", hidden, "--key", public)[1], "encryption")
+    assert " ok: " in encryption
     opening = ("open", hidden, "--key", public, "--out", tmp_path / "opened")
     status, said = command(*opening)
     assert status == 1
-    assert "give that private key" in said
+    assert "private key" in said
     assert not (tmp_path / "opened").exists()
     assert command(*opening, "--private-key", tmp_path / "mine" / "private.pem")[0] == 0
     opened = (tmp_path / "opened" / "model.safetensors").read_bytes()
@@ -291,7 +293,7 @@ def test_a_new_version_replaces_its_parent_and_the_parent_is_accepted_no_more(
     for typed in (("verify", bundle), ("open", bundle, "--out", tmp_path / "3")):
         status, said = command(*typed, *pinned, *accepted)
         assert status == 1
-        assert "is older than version 2" in said
+        assert "than version 2" in said
     assert command("verify", newer, *pinned, *accepted)[0] == 0
 
 
@@ -303,7 +305,7 @@ def test_a_parent_is_trusted_by_the_key_that_signed_it(
     sealing = ("seal", storage, trials[0], *arguments, "--parent", bundle)
     status, said = command(*sealing)
     assert status == 1
-    assert "not signed by key" in said
+    assert "signed by" in said
     assert command(*sealing, "--parent-key", keys / "public.pem")[0] == 0
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from logs import manifest
+from printed import numbers
 from spaces import TINY
 
 from hedgecore.config import to_mapping
@@ -287,7 +288,7 @@ def test_a_space_is_repeated_as_often_as_it_takes(asha):
 def test_the_table_has_a_line_for_every_number_of_workers(asha):
     about, rule, head, *lines = command(asha, (1, 4), trials=48)
     assert about.startswith("judged: 48 trials")
-    assert rule == "1 in 2 goes on after epochs 1, 2"
+    assert numbers(rule) == [1, 2, 1, 2], "one in two goes on, after epochs 1 and 2"
     assert [line.split()[0] for line in (head, *lines)] == ["workers", "1", "4"]
     assert all("yes" in line for line in lines)
     assert len({len(line) for line in (head, *lines)}) == 1
@@ -296,7 +297,7 @@ def test_the_table_has_a_line_for_every_number_of_workers(asha):
 @pytest.mark.ray
 def test_the_table_compares_with_rays_scheduler(asha):
     _, _, head, line = command(asha, (2,), stock=True)
-    assert head.endswith("against stock  its epochs")
+    assert "against stock" in head
     assert float(line.split()[-2]) > 0
 
 
@@ -354,13 +355,15 @@ def test_a_storage_gives_the_curves_of_its_log(tmp_path):
     assert (b.values, b.end) == ([0.5], None)
     assert (math.isnan(c.values[0]), c.end) == (True, "failed")
     assert given.rule == Rule(rungs=(1,), reduction_factor=2, block=9, lag=5)
-    assert given.about == "small: 3 recorded trials, 1 of them cut off"
+    assert given.about.startswith("small:")
+    assert numbers(given.about) == [3, 1], "recorded trials, and those cut off"
 
 
 def test_trials_that_a_rule_trains_beyond_their_record_are_counted(tmp_path):
     storage = _storage(tmp_path / "s", *RECORDED, scheduler=ONE_OF_TWO, rungs=[1])
     *_, line, last = command(storage, (2,))
-    assert last == "trained beyond their record, their last values held: 1"
+    assert "beyond their record" in last
+    assert numbers(last) == [1]
     cells = re.split(r"\s{2,}", line.strip())
     assert cells[5:7] == ["7", "2"]  # epochs, of which the last two of b are guessed; who finishes
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from logs import manifest
+from printed import numbers
 from rich.console import Console
 
 from sweeps.errors import UsageError
@@ -135,7 +136,7 @@ def test_an_audited_trial_stays_stopped_and_its_epochs_are_still_to_come(tmp_pat
         writer.append(segment("a", 2, 9, **COMPLETED))
         found = status(tmp_path)
         assert (found.audits, found.trials["stopped"], found.epochs_left) == ((1, 1), 1, 0)
-        assert "audits: 1 of 1 trained to their end" in lines(found)
+        assert [numbers(line) for line in lines(found) if "audits" in line] == [[1, 1]]
 
 
 def test_only_what_the_last_driver_s_code_computed_counts(tmp_path):
@@ -162,7 +163,8 @@ def test_a_rung_counts_who_came_who_goes_on_and_who_was_stopped(tmp_path):
         first, second = status(tmp_path).rungs
     assert (first.epoch, first.reached, first.went_on, first.stopped) == (1, 4, 2, 1)
     assert (second.epoch, second.reached, second.went_on, second.stopped) == (3, 1, 0, 0)
-    assert "rung 1: 4 reached, 2 go on, 1 stopped" in lines(status(tmp_path))
+    rungs = [numbers(line) for line in lines(status(tmp_path)) if line.startswith("rung")]
+    assert rungs[0] == [1, 4, 2, 1]
 
 
 def test_what_is_to_come_of_a_new_trial_follows_the_quota():
@@ -237,15 +239,18 @@ def test_failures_are_named_with_their_reason_five_at_most(tmp_path):
     with driving(tmp_path, *(record for pair in records for record in pair)):
         said = lines(status(tmp_path))
     shown = [line for line in said if line.startswith("failed")]
-    assert shown[0] == "failed t0 (lr=0.1 hidden=8-8): loss is not finite (lr 0.1)"
+    assert shown[0].startswith("failed t0 (")
+    assert "lr=0.1 hidden=8-8" in shown[0]
+    assert shown[0].endswith(FAILED["end"]["error"])
     assert len(shown) == 5
-    assert "and 2 failures more" in said
+    assert [numbers(line) for line in said if "failures more" in line] == [[2]]
 
 
 def test_lost_workers_are_counted_and_nodes_apart(tmp_path):
     lost = {"type": "lost", "trial_id": "a", "error": "died", "at": NOW}
     with driving(tmp_path, trial("a"), {**lost, "node": False}, {**lost, "node": True}):
-        assert "2 workers lost, 1 with the node" in lines(status(tmp_path))
+        said = lines(status(tmp_path))
+    assert [numbers(line) for line in said if "workers lost" in line] == [[2, 1]]
 
 
 def test_the_holder_of_the_lock_is_the_driver(tmp_path):
@@ -253,9 +258,9 @@ def test_the_holder_of_the_lock_is_the_driver(tmp_path):
         found = status(tmp_path)
         assert found.driver.alive
         assert (found.driver.host, found.driver.pid) == (this_process()["host"], os.getpid())
-        assert f"pid {os.getpid()}, since " in lines(found)[1]
+        assert f"pid {os.getpid()}," in lines(found)[1]
     assert status(tmp_path).driver.alive is False
-    assert lines(status(tmp_path))[1] == "no driver is running: the same command continues"
+    assert "no driver" in lines(status(tmp_path))[1]
 
 
 def test_a_driver_that_was_killed_is_not_running(tmp_path):
@@ -294,7 +299,8 @@ def test_a_driver_on_another_host_lives_until_its_log_says_otherwise(tmp_path):
         (tmp_path / "log" / "lock").write_text(elsewhere)
         found = status(tmp_path)
         assert found.driver.alive is None
-        assert "can be seen there only" in lines(found)[1]
+        assert "node-7" in lines(found)[1]
+        assert "no driver" not in lines(found)[1]
         assert found.trials["running"] == 1
     assert status(tmp_path).driver.alive is False
 
@@ -338,7 +344,7 @@ def test_a_damaged_log_is_said_with_its_line(tmp_path):
 def test_an_empty_storage_is_one_line(tmp_path, capsys):
     command(tmp_path, False, 1.0)
     (line,) = capsys.readouterr().out.splitlines()
-    assert "no sweep has begun here; hedgesweep run SPACE --storage" in line
+    assert f"--storage {tmp_path}" in line
 
 
 def test_a_storage_that_is_none_names_the_cure(tmp_path):
@@ -362,7 +368,8 @@ def test_before_any_trial_is_known_it_says_what_is_going_on(tmp_path):
 def test_a_finished_sweep_says_what_comes_next(tmp_path):
     with driving(tmp_path, trial("a"), segment("a", 1, 9, **COMPLETED), trials=1):
         pass
-    assert lines(status(tmp_path))[1].startswith("every trial is finished: next, hedgesweep")
+    assert "every trial is" in lines(status(tmp_path))[1]
+    assert "next, hedgesweep" in lines(status(tmp_path))[1]
 
 
 def test_json_says_the_same(tmp_path, capsys):

@@ -1,96 +1,117 @@
 import pandas as pd
 import pytest
+from printed import numbers
 
+from analysis.contrast import NO_INTERVAL, bracketed, side_of
 from analysis.xnn import best, cells, findings, members, pareto, spelled_out
-from analysis.xnn.cells import axes
+from analysis.xnn.cells import COST, GAIN, axes
 
 FIVE = range(5)
 
 
 def chosen(trials):
+    """The cell, and what is said of it."""
     table = cells(trials)
-    return " ".join(findings.choice(table, best(table), axes(trials)))
+    cell = best(table)
+    return cell, " ".join(findings.choice(table, cell, axes(trials)))
 
 
 def test_the_chosen_cell_is_told_with_its_cost_gain_and_best_control(sweep):
-    said = chosen(sweep())
-    assert "At a cost of at most 0.02 nat by validation loss, weight 0.3, K = 2 explains" in said
-    assert "it costs +0.006 nat of test cross-entropy" in said
-    assert (
-        "R2 of 0.747 lies on average above the best control of its seed, a gain of +0.495" in said
-    )
-    assert "(largest mean of a control: 0.252, the plain network on random rows)" in said
+    cell, said = chosen(sweep())
+    assert (cell["adj_weight"], cell["clusters"], cell["seeds"]) == (0.3, 2, 3)
+    told = [round(cell[name], 3) for name in (COST, "r2_mean", GAIN)]
+    assert told == [0.006, 0.747, 0.495]
+    # The limit, the weight, K, then what it costs and gains, and the best control.
+    assert numbers(said)[:7] == [0.02, 0.3, 2, *told, 0.252]
+    assert f"0.252, {findings.CONTROLS['plain_random_points']})" in said
 
 
 def test_the_method_of_the_study_is_named_where_none_was_swept(sweep):
     manifest = {"study": {"explanation": {"method": "alignment"}}}
-    assert "alignment, weight 0.3, K = 2 explains" in chosen(spelled_out(sweep(), manifest))
+    cell, said = chosen(spelled_out(sweep(), manifest))
+    assert cell["method"] == "alignment"
+    assert "alignment" in said
+    assert "alignment" not in chosen(sweep())[1]
 
 
 def test_with_three_seeds_no_interval_is_claimed(sweep):
-    said = chosen(sweep())
-    assert "over 3 seeds; with fewer than 4 seeds no interval is claimed" in said
+    cell, said = chosen(sweep())
+    assert side_of(cell, GAIN) is None
+    assert NO_INTERVAL in said
     assert "[" not in said
 
 
 def test_with_five_seeds_intervals_are_claimed(sweep):
-    said = chosen(sweep(seeds=FIVE))
-    assert "it costs +0.006 nat of test cross-entropy" not in said
-    assert "over 5 seeds." in said
-    assert "the best control of its seed, a gain of +0.488 [" in said
+    cell, said = chosen(sweep(seeds=FIVE))
+    assert (side_of(cell, COST), side_of(cell, GAIN)) == (1, 1)
+    assert NO_INTERVAL not in said
+    assert bracketed(cell, COST, signed=True) in said
+    assert bracketed(cell, GAIN, signed=True).startswith("+0.488 [")
+    assert bracketed(cell, GAIN, signed=True) in said
 
 
 def test_a_cost_whose_interval_covers_0_is_not_told_apart(sweep):
     trials = sweep(weights=(0.0, 0.3), clusters=(6,), seeds=FIVE)
+    assert "told apart" not in chosen(trials)[1].partition("nodes")[0]
     pulled = trials["config/adj_weight"].eq(0.3)
     trials.loc[pulled, "cross_entropy"] = [1.475, 1.482, 1.483, 1.475, 1.483]
-    assert "nat of test cross-entropy, which cannot be told apart from 0," in chosen(trials)
+    cell, said = chosen(trials)
+    assert side_of(cell, COST) == 0
+    assert "told apart" in said.partition("nodes")[0]
 
 
 def test_a_gain_below_its_controls_is_called_that(sweep):
     trials = sweep(weights=(0.0, 0.3), clusters=(6,), seeds=FIVE)
-    said = chosen(trials.assign(explanation_gain=-0.1))
-    assert "on average below the best control of its seed, a gain of -0.100" in said
-    assert "so controls explain more" in said
+    assert "controls explain more" not in chosen(trials)[1]
+    cell, said = chosen(trials.assign(explanation_gain=-0.1))
+    assert side_of(cell, GAIN) == -1
+    assert "controls explain more" in said
+    assert -0.1 in numbers(said)
 
 
 def test_a_gain_that_was_chosen_on_test_rows_is_called_too_good(sweep):
     trials = sweep(weights=(0.0, 0.3), clusters=(6,))
-    assert "a little too good" not in chosen(trials)
     unknown = trials.drop(columns="val_explanation_gain")
-    assert "by its gain on test rows, which is therefore a little too good" in chosen(unknown)
+    bases = [findings.chosen_on(cells(frame), held_out=True) for frame in (trials, unknown)]
+    assert bases == ["validation rows", "gain on test rows"]
+    assert ["too good" in chosen(frame)[1] for frame in (trials, unknown)] == [False, True]
 
 
 def test_a_cell_whose_validation_rows_are_its_test_rows_was_chosen_on_test_rows(sweep):
     trials = sweep(weights=(0.0, 0.3), clusters=(6,))
     table = cells(trials)
+    assert findings.chosen_on(table, held_out=False) == "test rows"
     lines = findings.choice(table, best(table), axes(trials), held_out=False)
-    assert "It was chosen on its test rows, which are the validation rows" in lines[-1]
+    assert "both" in lines[-1], "cost and gain are too good"
 
 
 def test_a_seed_that_is_missing_everywhere_is_told(sweep):
     trials = sweep(weights=(0.0, 0.3), clusters=(6,), seeds=FIVE)
     lost = trials["config/adj_weight"].eq(0.3) & trials["config/seed"].eq(2)
     trials.loc[lost, "status"] = "failed"
-    assert "over 4 of 5 seeds." in chosen(trials)
+    cell, said = chosen(trials)
+    assert cell["seeds"] == 4
+    assert "4 of 5" in said
 
 
 def test_where_all_cost_too_much_the_cheapest_is_told(sweep):
-    said = chosen(sweep(weights=(0.0, 3.0, 10.0)))
-    assert said.startswith("No cell costs at most 0.02 nat by validation loss; the cheapest is")
-    assert "weight 3, K = 2: it costs +0.064 nat" in said
+    cell, said = chosen(sweep(weights=(0.0, 3.0, 10.0)))
+    assert cell is None
+    assert numbers(said)[:4] == [0.02, 3, 2, 0.064]
 
 
 def test_nothing_is_said_of_a_sweep_of_plain_networks(sweep):
-    assert chosen(sweep(weights=(0.0,))) == ""
+    assert chosen(sweep(weights=(0.0,))) == (None, "")
 
 
 def test_the_front_is_told_with_its_knee(sweep):
     trials = sweep(weights=(0.0, 0.1, 0.3, 1.0, 3.0), clusters=(2,))
     table = cells(trials)
-    said = " ".join(findings.front(pareto(table), table, axes(trials)))
-    assert said.startswith("5 of 5 cells cannot be beaten in both cost and gain")
-    assert "Their knee is weight 0.3, K = 2: +0.006 nat, gain +0.495." in said
+    bargains = pareto(table)
+    count, knee = findings.front(bargains, table, axes(trials))
+    assert numbers(count)[:2] == [5, 5]
+    assert numbers(count)[2] == pytest.approx(bargains.hypervolume, abs=5e-5)
+    assert numbers(knee) == [0.3, 2, 0.006, 0.495]
 
 
 def test_a_single_bargain_is_no_front(sweep):
@@ -104,15 +125,20 @@ def grown(trials, cell=None):
 
 
 def test_raw_r2_of_the_untrained_network_is_larger_at_more_centroids(sweep):
-    larger, chance = grown(sweep())
-    assert "larger at the most centroids than at the fewest whatever was learnt" in larger
-    assert "the untrained network reaches 0.210 at K = 2 and 0.501 at K = 6" in larger
-    assert chance == "With permuted rows its mean is 0.006 at most in absolute value, at any K."
+    trials = sweep()
+    by = findings.chance_by_clusters(cells(trials), None, axes(trials))
+    assert by["r2_untrained"].round(3).to_dict() == {2: 0.210, 6: 0.501}
+    assert by["r2_permuted"].abs().max().round(3) == 0.006
+    larger, chance = grown(trials)
+    assert numbers(larger) == [0.210, 2, 0.501, 6]
+    assert numbers(chance) == [0.006]
+    assert "whatever was learnt" in larger
 
 
 def test_raw_r2_that_is_no_larger_at_more_centroids_is_told_so(sweep):
-    lines = grown(sweep().assign(r2_untrained=0.3))
-    assert lines[0].startswith("Raw R2 is no larger at the most centroids than at the fewest")
+    same, _ = grown(sweep().assign(r2_untrained=0.3))
+    assert numbers(same) == [0.3, 2, 0.3, 6]
+    assert "whatever was learnt" not in same
 
 
 def test_raw_r2_is_that_of_the_chosen_clustering_and_no_mean_over_clusterings(sweep):
@@ -141,18 +167,16 @@ def trust(sweep):
 
 def test_faithfulness_is_told_by_random_rows_ablation_surrogate_and_concepts(trust):
     clusters, rows, ablation, surrogate, concepts = trust()
-    assert clusters.startswith("Its clusters come out again under resampling")
-    assert "random rows its nodes have an R2 of 0.642; what they tell" in rows
-    assert rows.endswith("of these centroids beyond it is +0.204.")
-    assert ablation.endswith("on its own rows, less that on others, is +1.800 nat.")
-    assert "86.9 % of rows keep their likeliest class" in surrogate
-    assert "changes by +0.050 nat" in surrogate
-    assert "at 3 of 3 seeds (TCAV, 5 % after Bonferroni)" in concepts
+    assert "do not" not in clusters
+    assert numbers(rows) == [0.642, 0.204]
+    assert numbers(ablation) == [1.8]
+    assert numbers(surrogate) == [86.9, 0.05]
+    assert numbers(concepts)[-3:] == [3, 3, 5]
 
 
 def test_concepts_are_counted_by_seed(trust):
     concepts = trust(concept_p=[0.2, 0.2, 0.2, 0.01, 0.2, 0.03])[-1]
-    assert "at 2 of 3 seeds" in concepts
+    assert numbers(concepts)[-3:-1] == [2, 3]
 
 
 def test_what_was_not_measured_is_not_told(trust):
@@ -163,13 +187,13 @@ def test_what_was_not_measured_is_not_told(trust):
 
 def test_clusters_that_do_not_come_out_again_under_resampling_are_told(trust):
     said = trust(cluster_stability=0.3)[0]
-    assert said.startswith("Its clusters do not come out again under resampling")
-    assert "a mean adjusted Rand index of 0.300 with those of all rows" in said
+    assert "do not" in said
+    assert numbers(said) == [0.3]
 
 
 def test_what_is_known_at_some_seeds_says_at_how_many(trust):
-    some = trust(selectivity=[0.1, 0.1, 0.1, 0.2, 0.3, None])
-    assert "is +0.250 nat (known at 2 of 3 seeds)." in " ".join(some)
+    (line,) = (t for t in trust(selectivity=[0.1, 0.1, 0.1, 0.2, 0.3, None]) if "known" in t)
+    assert numbers(line) == [0.25, 2, 3]
 
 
 def test_the_time_of_an_epoch_is_what_it_adds_to_that_of_its_trial():
@@ -179,7 +203,7 @@ def test_the_time_of_an_epoch_is_what_it_adds_to_that_of_its_trial():
     epochs = pd.DataFrame(rows)
     own, plain = (pd.DataFrame({"trial_id": ids}) for ids in (["a", "b"], ["c"]))
     (line,) = findings.duration(epochs, own, plain)
-    assert "1.50 times as long as one of the plain network (3 s against 2 s" in line
+    assert numbers(line) == [1.5, 3, 2]
 
 
 def test_without_times_nothing_is_said_of_them():

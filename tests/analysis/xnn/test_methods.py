@@ -1,6 +1,8 @@
 import pandas as pd
 import pytest
+from printed import numbers
 
+from analysis.contrast import NO_INTERVAL, bracketed, side_of
 from analysis.xnn import methods, spelled_out
 from analysis.xnn.methods import sentences
 
@@ -91,31 +93,41 @@ def test_pairs_have_the_same_number_of_centroids(sweep):
     assert row["settings"] == 2
 
 
-def test_a_line_has_the_gain_the_cost_and_the_verdict(sweep):
-    lines = sentences(methods(conditional(sweep, seeds=FIVE)))
-    assert [line.split(" at ")[0] for line in lines] == [
-        "alignment, weight 0.03, against the plain network",
-        "alignment, weight 0.3, against the plain network",
-        "double_step against the plain network",
-        "multiplier against the plain network",
-        "multiplier_published against double_step",
-    ]
-    assert "of R2 gain at +0.007 [" in lines[1]
-    assert lines[1].endswith("nat of test cross-entropy; it explains more.")
+def test_a_line_has_the_rivals_the_gain_the_cost_and_the_verdict(sweep):
+    rows = methods(conditional(sweep, seeds=FIVE))
+    lines = sentences(rows)
+    assert len(lines) == len(rows) == 5
+    for (_, row), line in zip(rows.iterrows(), lines, strict=True):
+        name, _, after = line.partition(" against ")
+        assert name.split(",")[0] == row["method"]
+        assert after.startswith(
+            "the plain network" if row["control"] == "none" else row["control"]
+        )
+        for column in ("explanation_gain", "cross_entropy"):
+            assert bracketed(row, f"{column}_minus_control", signed=True) in line
+    assert rows["control"].tolist() == ["none"] * 4 + ["double_step"]
+    second = rows.iloc[1]
+    assert side_of(second, "explanation_gain_minus_control") == 1
+    assert numbers(lines[1])[0] == second["adj_weight"] == 0.3
+    assert "explains more" in lines[1]
 
 
 def test_methods_whose_gains_are_equal_cannot_be_told_apart(sweep):
     trials = sweep(method=("none", "multiplier"), weights=(0.3,), clusters=(6,), seeds=FIVE)
     trials["explanation_gain"] = [0.0] * 5 + [0.01, -0.02, 0.015, -0.01, 0.005]
-    (line,) = sentences(methods(trials))
-    assert line.startswith("multiplier against the plain network at the same seed: +0.000 [")
-    assert line.endswith("they cannot be told apart.")
+    rows = methods(trials)
+    assert side_of(rows.iloc[0], "explanation_gain_minus_control") == 0
+    (line,) = sentences(rows)
+    assert numbers(line)[0] == 0.0
+    assert "told apart" in line
 
 
 def test_with_three_seeds_no_method_is_called_better(sweep):
-    line = sentences(methods(conditional(sweep)))[0]
-    assert "[" not in line
-    assert line.endswith("with fewer than 4 seeds no interval is claimed.")
+    rows = methods(conditional(sweep))
+    assert rows["explanation_gain_minus_control_low"].isna().all()
+    for line in sentences(rows):
+        assert "[" not in line
+        assert NO_INTERVAL in line
 
 
 @pytest.mark.parametrize(("within", "first"), [(0.02, "0.3"), (0.003, "0.1"), (1e-4, "0.03")])

@@ -100,10 +100,10 @@ def test_principal_axes_may_point_the_other_way(told):
 
 
 def test_a_model_that_is_not_there_is_told(told):
-    row, missing = told({}, ids=(0,))
+    row, (line,) = told({}, ids=(0,))
     assert row is None
-    (line,) = missing
-    assert line.endswith("x0001/xnn.safetensors cannot be read (no such file)")
+    assert "x0001/xnn.safetensors" in line
+    assert "no such file" in line
 
 
 def test_a_model_without_coefficients_is_told(tmp_path):
@@ -115,7 +115,8 @@ def test_a_model_without_coefficients_is_told(tmp_path):
     trials = load_trials(storage)
     rows, (line,) = stability(SweepFiles.of(storage, trials), trials, cells(trials))
     assert len(rows) == 0
-    assert line.endswith("cannot be read (it has no explanation.beta)")
+    assert str(path) in line
+    assert "no explanation.beta" in line
 
 
 def test_columns_that_only_one_seed_has_are_at_their_mean(told, monkeypatch):

@@ -66,8 +66,9 @@ def test_the_tables_of_a_sweep_have_no_problems(store):
 
 
 def test_a_frame_is_checked_by_the_experiment_that_it_fits(sweep):
-    problems = schema.check(sweep().drop(columns="explanation_gain"), "trials")
-    assert problems == ["trials: column 'explanation_gain' is missing"]
+    (problem,) = schema.check(sweep().drop(columns="explanation_gain"), "trials")
+    assert problem.startswith("trials:")
+    assert "'explanation_gain' is missing" in problem
 
 
 def test_a_frame_without_columns_is_one_of_tickets():

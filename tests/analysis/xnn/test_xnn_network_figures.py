@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from printed import numbers
 
 from analysis.figures import NothingToDraw, panels, render
 from analysis.figures.xnn import (
@@ -75,7 +76,7 @@ def test_bars_are_shares_and_the_outline_is_what_occurred():
     *bars, outline = ax.patches
     assert [b.get_height() for b in bars] == [0.75, 0, 0, 0, 0, 0, 0, 0.25]
     assert outline.get_data().values.tolist() == [0.5, 0, 0, 0, 0, 0, 0, 0.5]
-    assert texts(ax) == ["total difference 25 %"]
+    assert [numbers(t) for t in texts(ax)] == [[25]], "the total difference"
 
 
 def test_without_test_rows_there_are_no_shares():
@@ -89,7 +90,8 @@ def test_the_histogram_counts_every_coefficient_of_both_networks():
     ax = render(lambda ax: coefficients(found, ax, subject=TOLD)).axes[0]
     assert [p.get_data().values.sum() for p in ax.patches] == [12, 12]
     labels = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert labels[1] == f"plain network, mean |β| {np.abs(beta).mean():.2f}"
+    assert labels[1].startswith("plain network")
+    assert numbers(labels[1]) == [round(np.abs(beta).mean(), 2)]
 
 
 def test_an_outlier_is_counted_in_the_last_bar_and_said_so():
@@ -97,7 +99,7 @@ def test_an_outlier_is_counted_in_the_last_bar_and_said_so():
     found = explained(nodes=100, explanation_beta=beta)
     ax = render(lambda ax: coefficients(found, ax, subject=TOLD)).axes[0]
     assert ax.patches[0].get_data().values[-1] == 1
-    assert "1 beyond the axis are in its last bars." in texts(ax)[-1]
+    assert "1 beyond" in texts(ax)[-1]
 
 
 def test_the_largest_coefficient_counts_a_node_once():
@@ -120,16 +122,17 @@ def test_centroids_stand_across_and_coefficients_up():
 def test_a_dead_node_is_grey_and_called_dead():
     found = explained(explanation_dead=np.array([True, False, False, False]))
     dead, alive, *_ = figure(lambda f: nodes(found, f, subject=TOLD)).axes
-    assert dead.get_title(loc="left") == "node 1, dead"
-    assert alive.get_title(loc="left") == "node 2, R² 0.63"
+    assert "dead" in dead.get_title(loc="left")
+    assert numbers(alive.get_title(loc="left")) == [2, 0.63], "the node and its R2"
     assert len({bar.get_facecolor() for bar in dead.patches}) == 1
 
 
 def test_of_many_nodes_those_with_the_largest_r2_are_drawn(monkeypatch):
     monkeypatch.setattr(node_coefficients, "_MOST_NODES", 3)
     drawn = figure(lambda f: nodes(explained(), f, subject=TOLD))
-    assert "3 of 4 nodes" in drawn.get_supxlabel()
-    assert drawn.axes[0].get_title(loc="left").startswith("node 2,")
+    assert "3 of 4" in drawn.get_supxlabel()
+    titles = [numbers(ax.get_title(loc="left"))[0] for ax in drawn.axes]
+    assert sorted(titles) == [2, 3, 4]
 
 
 def test_bars_are_the_shares_of_rows_nearest_to_each_centroid():
@@ -181,13 +184,13 @@ def test_a_nodes_area_grows_with_its_r2():
 
 def test_a_large_layer_is_shown_in_part_and_says_so():
     ax = drawn_network(explained(), widths=(40, 5, 4, CLASSES))
-    assert "inputs\n16 of 40" in texts(ax)
+    assert [numbers(t) for t in texts(ax) if t.startswith("inputs")] == [[16, 40]]
     assert texts(ax).count("⋮") == 1
 
 
 def test_the_layer_that_is_explained_can_be_the_first():
     ax = drawn_network(explained(nodes=5), layer=0)
-    assert "layer 1, explained\n5" in texts(ax)
+    assert [numbers(t) for t in texts(ax) if "explained" in t] == [[1, 5]]
 
 
 def test_an_explained_layer_of_another_width_is_refused():
@@ -206,7 +209,7 @@ def test_a_centroids_own_nodes_are_in_colour_and_less_their_mean():
 
 def test_centroids_without_a_node_are_counted_below():
     drawn = figure(lambda f: dependence(explained(nodes=2), f, subject=TOLD))
-    assert "1 of 3 own no node" in drawn.get_supxlabel()
+    assert "1 of 3" in drawn.get_supxlabel()
 
 
 def test_the_map_of_inputs_has_nodes_down_in_the_order_of_their_owners():

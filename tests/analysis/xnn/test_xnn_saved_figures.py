@@ -5,6 +5,7 @@ import faked_xnn_files
 import numpy as np
 import pandas as pd
 import pytest
+from printed import numbers
 from safetensors.numpy import save_file
 
 from analysis.figures import NothingToDraw, rendering
@@ -95,7 +96,8 @@ def test_without_its_network_the_sweep_is_drawn_and_one_line_says_what_is_not(
     found = saved(storage)
     assert {path.stem for path in found.written} == SWEPT
     (line,) = found.skipped
-    assert line.endswith("xnn.safetensors cannot be read (no such file)")
+    assert "xnn.safetensors" in line
+    assert "no such file" in line
 
 
 def test_without_its_preparation_a_figure_is_a_line_and_the_others_are_drawn(
@@ -116,7 +118,9 @@ def test_a_sweep_without_a_completed_trial_has_one_line(tmp_path):
     found = save_xnn(
         tmp_path, SweepFiles(storage=tmp_path), running, faked_xnn.epochs(frame), MANIFEST
     )
-    assert found.skipped == ("figures: no trial has completed",)
+    assert found.written == ()
+    (line,) = found.skipped
+    assert "completed" in line
 
 
 def test_every_problem_has_a_folder_of_its_own(tmp_path, monkeypatch):
@@ -137,4 +141,4 @@ def test_more_problems_than_folders_are_counted(tmp_path, monkeypatch):
     trials = pd.concat(every, ignore_index=True)
     files = SweepFiles(storage=tmp_path)
     found = save_xnn(tmp_path, files, trials, faked_xnn.epochs(frame), MANIFEST)
-    assert found.skipped[-1] == "8 problems, drawn for 6"
+    assert numbers(found.skipped[-1]) == [8, 6]
