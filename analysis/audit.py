@@ -41,8 +41,6 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
     No rows where nothing was audited, as in the tables of sweeps that cannot audit.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        epochs: the frame from :func:`analysis.load_epochs`.
         manifest: from :func:`analysis.load_manifest`; its ``scheduler`` names strata, replicates,
             metric and mode.
     Raises:

@@ -62,7 +62,6 @@ def decoded(content: bytes, file: pq.ParquetFile, columns: Sequence[str] | None)
     Args:
         content: the bytes that ``file`` was opened from.
         file: from :func:`opened`.
-        columns: by name.
     Raises:
         TableError: the texts are larger than the bounds.
         pyarrow.ArrowException: a page is damaged.

@@ -83,8 +83,6 @@ class SweepFiles:
 
         Args:
             storage: the directory of the sweep.
-            trials: the frame from :func:`analysis.load_trials`.
-            manifest: from :func:`analysis.load_manifest`.
         """
         models = {}
         if {"trial_id", "model_sha256"} <= set(trials.columns):

@@ -76,7 +76,6 @@ def draw_plans(
     """Writes the figure of every plan; one that has nothing to draw is a line that says why.
 
     Args:
-        folder: of the report.
         plans: to draw.
         of: the problem, where there are several.
         heading: a line below the title of every figure.

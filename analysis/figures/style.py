@@ -1,4 +1,4 @@
-"""House style of the figures: colours, type, and small helpers."""
+"""House style of the figures: type, captions, legends and labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,19 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.errors import AnalysisError
+from analysis.figures.palette import FAINT, INK, MUTED
 
-# Okabe and Ito's palette: told apart under every common form of colour blindness.
-BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-)
-LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-MARKERS = ("o", "s", "^", "D", "v", "P")
-INK, MUTED, FAINT = "#222222", "#5F6368", "#D9DCE0"
 TWO_SIDED_95 = 1.96
 
 # Matplotlib's defaults below ours: a matplotlibrc in the current directory, which may be a

@@ -53,7 +53,6 @@ def attack_checks(trials: Trials, manifest: Mapping[str, Any]) -> list[Check]:
     Every trial is looked at by itself: a check fails where a single one fails it.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         manifest: from :func:`analysis.load_manifest`; its ``study`` holds the steps of attacks.
     """
     checks = []

@@ -58,10 +58,7 @@ def budget_curves(
     - ``same_rate``: the same kind with the mask found at the rate ``lr`` of its training.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         manifest: from :func:`analysis.load_manifest`; says what the space does not vary.
-        confidence: of the intervals.
-        rng: of the bootstrap; a whole number gives every interval the same draws.
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """

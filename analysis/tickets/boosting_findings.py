@@ -22,7 +22,6 @@ def sentences(curves: pd.DataFrame, *, tolerance: float) -> list[str]:
 
     Args:
         curves: from :func:`analysis.budget_curves`.
-        tolerance: the share of the dense network's CVaR that may be lost.
     """
     contests = list(races(curves))
     if not contests:
@@ -44,7 +43,6 @@ def enough(curve: pd.DataFrame, tolerance: float) -> pd.Series | None:
 
     Args:
         curve: of one kind, from :func:`analysis.tickets.boosting.races`.
-        tolerance: the share of the dense network's CVaR that may be lost.
     """
     margin = -tolerance * curve[f"dense_{CLEAN}"].abs()
     dense, retrained = (

@@ -43,12 +43,9 @@ def compare(
     told apart, null where the difference is 0 or there are fewer than two seeds.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         metric: a column with a better end.
         baseline: parameters that fit one configuration alone, without ``config/``.
-        level: of the tests, and 1 - ``level`` of the intervals.
         power: see ``more_seeds``.
-        rng: of the bootstrap; a whole number gives every interval the same draws.
     Raises:
         schema.ColumnError: ``metric`` or a parameter of ``baseline`` unknown, or a column missing.
         ValueError: ``baseline`` fits no configuration that takes part, or several of them.

@@ -50,14 +50,7 @@ class Tickets:
 def tickets(
     files: SweepFiles, trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> list[Tickets]:
-    """What there is to compare, one a problem, at most 6; none where no ticket has completed.
-
-    Args:
-        files: of the sweep, for its networks.
-        trials: the frame from :func:`analysis.load_trials`.
-        tolerance: see :func:`analysis.max_efficient_sparsity`.
-        confidence: likewise.
-    """
+    """What there is to compare, one a problem, at most 6; none where no ticket has completed."""
     comparisons = []
     for problem in Sweep.of(trials).problems[:_MOST_PROBLEMS]:
         chosen = choose(problem, tolerance=tolerance, confidence=confidence)

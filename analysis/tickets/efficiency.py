@@ -28,8 +28,6 @@ def sparsity_passes(
     smaller one to pass at the full level, no correction for their number is due.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        tolerance: the share of the dense network's CVaR that may be lost.
         confidence: one-sided level of the bound.
     Raises:
         ValueError: ``tolerance`` negative, or ``confidence`` outside [0.5, 1).

@@ -93,8 +93,6 @@ def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.Dat
 
     Args:
         values: the frame from :func:`importances`.
-        level: of the tests, and 1 - ``level`` of the intervals.
-        rng: of the bootstrap.
     """
     rows: list[dict[str, object]] = []
     robust = values[values["model"].str.startswith("robust")]

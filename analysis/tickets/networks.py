@@ -92,8 +92,6 @@ def choose(trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95)
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
-        tolerance: see :func:`analysis.max_efficient_sparsity`.
-        confidence: likewise.
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """

@@ -50,7 +50,6 @@ def best_lr(trials: Trials, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     marks groups with unfinished trials, or with a seed that has no completed one.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         by: the parameters that make a group, without ``config/``.
     Raises:
         schema.ColumnError: unknown parameter in ``by``, or a column is missing.

@@ -50,11 +50,8 @@ def baselines(
     preparations, one for each clustering, counts once: none of this depends on centroids.
 
     Args:
-        manifest: from :func:`analysis.load_manifest`.
         data: the ``data_sha256`` of the trials they stand beside; all preparations where empty.
         held_out: whether test rows are others than validation rows, and so are called that.
-        confidence: of the interval.
-        rng: of the bootstrap.
     """
     prepared = _distinct(manifest, data)
     names = dict.fromkeys(name for one in prepared for name in one)

@@ -94,10 +94,6 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     there is none the one that every seed trains before its trials ("plain network"); these are the
     same unless the learning rate or the like is swept.
 
-    Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        confidence: of the intervals.
-        rng: of the bootstrap; a whole number gives every interval the same draws.
     Raises:
         schema.ColumnError: trials have completed and lack cross_entropy or explanation_gain.
     """

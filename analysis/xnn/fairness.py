@@ -43,7 +43,6 @@ def by_group(
     differences. ``below_four_fifths`` says there that the ratio of selection rates is below 0.8.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         cell: the row of :func:`analysis.xnn.cells.cells` to tell of, if any.
         plain: that of the plain network beside it, where the sweep has trials of it.
     """

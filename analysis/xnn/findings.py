@@ -36,7 +36,6 @@ def choice(
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
         cell: from :func:`analysis.xnn.selection.best`.
-        names: the axes of the table.
         held_out: whether test rows are others than validation rows.
         within: what it was allowed to cost, in nats.
     """
@@ -89,7 +88,6 @@ def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) ->
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
         cell: whose learning rate, clustering and all else but the pull are held; the first of the
             table where None was chosen.
-        names: the axes of the table.
     """
     rows = table[table["seeds"].gt(0)]
     if "clusters" not in table or rows.empty or not {"r2_untrained", "r2_permuted"} <= set(rows):
@@ -164,7 +162,6 @@ def duration(epochs: pd.DataFrame, done: pd.DataFrame, plain: pd.DataFrame) -> l
     """How long an epoch takes beside one of the plain network, by the median trial.
 
     Args:
-        epochs: the frame from :func:`analysis.load_epochs`.
         done: the trials of a cell, from :func:`analysis.xnn.cells.members`.
         plain: those of the plain network.
     """

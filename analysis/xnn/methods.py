@@ -40,8 +40,6 @@ def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
-        confidence: of the intervals.
-        rng: of the bootstrap.
     """
     several = _METHOD in trials and trials[_METHOD].nunique() > 1
     rows = list(_rows(trials, confidence=confidence, rng=rng)) if several else []

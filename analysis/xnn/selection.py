@@ -66,7 +66,6 @@ def held_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> bool:
     there.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         manifest: its ``study`` has the split where it was not swept.
     """
     swept = trials.get("config/data.split")

@@ -70,8 +70,6 @@ def stability(
     of the plain networks on the same distances.
 
     Args:
-        files: of the sweep, for its networks.
-        trials: the frame from :func:`analysis.load_trials`.
         table: cells from :func:`analysis.xnn.cells.cells` whose networks are to be read.
     """
     names = axes(trials)
@@ -102,7 +100,6 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
 
     Args:
         rows: from :func:`stability`.
-        cell: of the table of cells.
     """
     matches = rows[[cell is not None and label == cell.name for label in rows["cell"]]]
     if matches.empty:

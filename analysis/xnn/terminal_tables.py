@@ -24,8 +24,6 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`.
-        names: its axes.
-        width: of the terminal.
     """
     order = table.sort_values(GAIN, ascending=False, na_position="last", kind="stable")
     rows = order.head(MOST_ROWS)

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgba
 
 from analysis import compare
 from analysis.figures import NothingToDraw, early_stopping_audit, render, save, seeds_compared
-from analysis.figures.style import BLUE, VERMILION
+from analysis.figures.palette import BLUE, VERMILION
 
 
 def texts(ax):

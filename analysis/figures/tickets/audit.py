@@ -4,17 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.audit import soundness
-from analysis.figures.style import (
-    FAINT,
-    INK,
-    LINES,
-    MARKERS,
-    MUTED,
-    VERMILION,
-    NothingToDraw,
-    caption,
-    number,
-)
+from analysis.figures.palette import FAINT, INK, LINES, MARKERS, MUTED, VERMILION
+from analysis.figures.style import NothingToDraw, caption, number
 from analysis.wording import plural
 
 _MOST_NAMES = 4
@@ -30,7 +21,6 @@ def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
 
     Args:
         audited: the frame from :func:`analysis.audit`.
-        ax: an empty Axes.
     Raises:
         NothingToDraw: no audited unit has a finisher in its stratum.
     """

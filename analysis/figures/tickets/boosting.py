@@ -11,21 +11,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from analysis.attacks import CLEAN
 from analysis.contrast import bars
+from analysis.figures.palette import BLUE, GREEN, INK, MARKERS, MUTED, ORANGE, PURPLE, VERMILION
 from analysis.figures.problem import problem_of
 from analysis.figures.rendering import Plan
-from analysis.figures.style import (
-    BLUE,
-    GREEN,
-    INK,
-    MARKERS,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    VERMILION,
-    NothingToDraw,
-    framed,
-    legend_beside,
-)
+from analysis.figures.style import NothingToDraw, framed, legend_beside
 from analysis.tickets.boosting import BUDGET, in_name, races, rates
 from analysis.tickets.controls import KINDS
 from analysis.wording import percent, plural
@@ -59,7 +48,6 @@ def budget_curves(curves: pd.DataFrame, figure: Figure) -> None:
 
     Args:
         curves: the frame from :func:`analysis.budget_curves`, of one problem.
-        figure: an empty figure.
     Raises:
         NothingToDraw: no trial has completed, or rows of several problems.
     """

@@ -11,20 +11,9 @@ from matplotlib.lines import Line2D
 from analysis.attacks import label
 from analysis.configurations import LOTTERY
 from analysis.contrast import bars, side_of
+from analysis.figures.palette import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
 from analysis.figures.problem import problem_of
-from analysis.figures.style import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    NothingToDraw,
-    framed,
-    legend_beside,
-)
+from analysis.figures.style import NothingToDraw, framed, legend_beside
 from analysis.tickets.controls import KINDS, RETRAINED, rank
 from analysis.wording import percent, plural
 
@@ -51,7 +40,6 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
 
     Args:
         table: the frame from :func:`analysis.controls`, of one problem.
-        figure: an empty figure.
     Raises:
         NothingToDraw: no control has completed, or rows of several problems.
     """

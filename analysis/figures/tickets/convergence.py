@@ -8,15 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis.configurations import configurations, counts, parameters, shared_paths
+from analysis.figures.palette import BLUE, FAINT, INK, MUTED, SKY, VERMILION
 from analysis.figures.problem import one_problem
 from analysis.figures.style import (
-    BLUE,
-    FAINT,
-    INK,
-    MUTED,
-    SKY,
     TWO_SIDED_95,
-    VERMILION,
     NothingToDraw,
     caption,
     label_beside,
@@ -58,7 +53,6 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
     seeds with 1.96 standard errors to either side, hollow where a seed is missing from it.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         ax: an empty Axes; its twin carries CVaR.
         sparsity: the sparsity to draw.
         epsilon: the attack budget to draw; None where the space has no such axis.

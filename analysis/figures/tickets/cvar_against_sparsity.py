@@ -8,13 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from analysis.configurations import shared_paths
+from analysis.figures.palette import GREEN, INK, LINES, MARKERS, MUTED
 from analysis.figures.problem import one_problem
 from analysis.figures.style import (
-    GREEN,
-    INK,
-    LINES,
-    MARKERS,
-    MUTED,
     TWO_SIDED_95,
     NothingToDraw,
     caption,
@@ -42,8 +38,6 @@ def cvar_against_remaining(
     a shade. A ring marks the max efficient sparsity.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        ax: an empty Axes.
         tolerance: the share of the dense network's CVaR that may be lost; shaded.
         confidence: one-sided level at which the loss must be within it.
     Raises:

@@ -9,17 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.contrast import NO_INTERVAL, side
-from analysis.figures.style import (
-    BLUE,
-    FAINT,
-    INK,
-    MUTED,
-    VERMILION,
-    NothingToDraw,
-    framed,
-    number,
-    spread,
-)
+from analysis.figures.palette import BLUE, FAINT, INK, MUTED, VERMILION
+from analysis.figures.style import NothingToDraw, framed, number, spread
 from analysis.figures.tickets.panels import colors, stacked
 from analysis.tickets.importance import LEAST, MAIN, MEASURES, correlation, correlations, spoken
 from analysis.tickets.networks import STANDARD
@@ -35,7 +26,6 @@ def importance_bars(means: pd.DataFrame, figure: Figure) -> None:
 
     Args:
         means: the frame from :func:`analysis.tickets.importance.means`.
-        figure: an empty figure.
     Raises:
         NothingToDraw: the models hold no interpretation, or are of too many kinds.
     """
@@ -74,7 +64,6 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
     Args:
         values: the frame from :func:`analysis.tickets.importance.importances`.
         means: the frame from :func:`analysis.tickets.importance.means`.
-        figure: an empty figure.
     Raises:
         NothingToDraw: the models hold no interpretation, or only one of them does.
     """
@@ -137,7 +126,6 @@ def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
     Args:
         shifts: the frame from :func:`analysis.tickets.importance.shifts`, of which the
             largest epsilon is drawn.
-        figure: an empty figure.
     Raises:
         NothingToDraw: there are no standard and robust tickets with an interpretation and a seed
             in common.

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import BLUE, MUTED, VERMILION, NothingToDraw, framed, number
+from analysis.figures.palette import BLUE, MUTED, VERMILION
+from analysis.figures.style import NothingToDraw, framed, number
 from analysis.tickets.masks import layer_name, pairs
 
 _MOST_LAYERS = 3
@@ -18,7 +19,6 @@ def mask_overlap(overlaps: pd.DataFrame, figure: Figure) -> None:
 
     Args:
         overlaps: the frame from :func:`analysis.tickets.masks.overlaps`.
-        figure: an empty figure.
     Raises:
         NothingToDraw: no two tickets have masks to compare.
     """

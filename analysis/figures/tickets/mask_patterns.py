@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from analysis.figures.style import FAINT, INK, MUTED, NothingToDraw, framed, number
+from analysis.figures.palette import FAINT, INK, MUTED
+from analysis.figures.style import NothingToDraw, framed, number
 from analysis.figures.tickets.panels import colors
 from analysis.tickets.importance import spoken
 from analysis.tickets.masks import chance, layer_name, overlap
@@ -26,7 +27,6 @@ def mask_patterns(models: Sequence[Model], figure: Figure) -> None:
 
     Args:
         models: one or two of the same seed, the standard one first.
-        figure: an empty figure.
     Raises:
         NothingToDraw: no model has a mask.
     """

@@ -12,17 +12,10 @@ from matplotlib.lines import Line2D
 
 from analysis.attacks import Attack, attacks, by_name, clean_column, label
 from analysis.contrast import bars
+from analysis.figures.palette import INK, MARKERS, MUTED
 from analysis.figures.problem import problem_of
 from analysis.figures.rendering import Plan
-from analysis.figures.style import (
-    INK,
-    MARKERS,
-    MUTED,
-    NothingToDraw,
-    caption,
-    framed,
-    legend_beside,
-)
+from analysis.figures.style import NothingToDraw, caption, framed, legend_beside
 from analysis.figures.tickets.panels import colors
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.baselines import DENSE
@@ -43,8 +36,6 @@ def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> 
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
-        tolerance: see :func:`analysis.max_efficient_sparsity`.
-        confidence: likewise.
     """
     tickets = Sweep.of(trials).tickets
     if not tickets["config/epsilon"].gt(0.0).any() or not attacks(tickets):
@@ -74,7 +65,6 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
 
     Args:
         table: the frame from :func:`analysis.robustness_table`, of one problem.
-        figure: an empty figure.
         sparsity: of the tickets.
     Raises:
         NothingToDraw: no attack, no ticket of the sparsity, more epsilons than lines can tell
@@ -133,7 +123,6 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
 
     Args:
         table: the frame from :func:`analysis.robustness_table`, of one problem.
-        ax: an empty Axes.
     Raises:
         NothingToDraw: no attack, more epsilons or sparsities than colours and markers can tell
             apart, or rows of several problems.

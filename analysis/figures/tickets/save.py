@@ -79,7 +79,6 @@ def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Save
     """Writes the figures of networks, in the folder of their problem where there are several.
 
     Args:
-        folder: of the report.
         compared: from :func:`analysis.tickets.comparison_table.tickets`.
     Raises:
         StorageError: ``folder`` cannot be written.

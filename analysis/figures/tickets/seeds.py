@@ -6,19 +6,9 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis import schema
 from analysis.contrast import BETTER, OPEN, WORSE, bars
+from analysis.figures.palette import BLUE, FAINT, GREEN, INK, MUTED, VERMILION
 from analysis.figures.problem import one_problem
-from analysis.figures.style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    MUTED,
-    VERMILION,
-    NothingToDraw,
-    caption,
-    label_beside,
-    number,
-)
+from analysis.figures.style import NothingToDraw, caption, label_beside, number
 from analysis.statistics import least_seeds
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.comparison import compare
@@ -38,8 +28,6 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
     dots of one seed, because a comparison is by seed.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        ax: an empty Axes.
         metric: a column with a better end.
     Raises:
         NothingToDraw: fewer than two configurations completed at every seed, or the trials are of

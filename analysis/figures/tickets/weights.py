@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.figures.style import INK, NothingToDraw, framed
+from analysis.figures.palette import INK
+from analysis.figures.style import NothingToDraw, framed
 from analysis.figures.tickets.panels import colors, stacked
 from analysis.tickets.masks import magnitudes
 from analysis.tickets.networks import Model, kinds
@@ -20,7 +21,6 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
 
     Args:
         models: networks of any kinds; those of one kind are taken together.
-        figure: an empty figure.
     Raises:
         NothingToDraw: there are none, or they are of too many kinds.
     """

@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, caption, framed
+from analysis.figures.palette import BLUE, INK, MUTED, SKY
+from analysis.figures.style import NothingToDraw, caption, framed
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.figures.xnn.responses import CLASSES, classes
 from analysis.wording import percent, plural
@@ -32,7 +33,6 @@ def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
     Args:
         train: training rows nearest to each centroid.
         test: likewise.
-        ax: an empty Axes.
         subject: the clustering in words.
     Raises:
         NothingToDraw: the two are not of the same centroids, or one is of no rows.
@@ -82,7 +82,6 @@ def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
 
     Args:
         clusters: tensors of a preparation.
-        figure: an empty figure.
         subject: the clustering in words.
     Raises:
         NothingToDraw: a row is of no class.

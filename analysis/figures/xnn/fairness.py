@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, NothingToDraw, framed, number
+from analysis.figures.palette import BLUE, INK, MUTED
+from analysis.figures.style import NothingToDraw, framed, number
 from analysis.figures.xnn.featured import METHOD, NONE, Subject
 from analysis.wording import percent, plural
 

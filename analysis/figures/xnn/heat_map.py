@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.contrast import NO_INTERVAL
-from analysis.figures.style import FAINT, INK, NothingToDraw, framed, number, short
+from analysis.figures.palette import FAINT, INK
+from analysis.figures.style import NothingToDraw, framed, number, short
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, held_at
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
@@ -44,7 +45,6 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: s
         table: from :func:`of_method`.
         figure: an empty figure of :func:`size_of_heat_map`.
         subject: the configuration to frame.
-        method: its name.
     Raises:
         NothingToDraw: more than 12 weights or numbers of centroids, as of a random search; or
             only one of each.

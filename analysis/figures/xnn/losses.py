@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BLUE, INK, LINES, MUTED, NothingToDraw, framed
+from analysis.figures.palette import BLUE, INK, LINES, MUTED
+from analysis.figures.style import NothingToDraw, framed
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
@@ -30,8 +31,6 @@ def losses(
     rise or fall with who left; shaded: their range.
 
     Args:
-        epochs: the frame from :func:`analysis.load_epochs`.
-        figure: an empty figure.
         subject: the configuration to draw.
         methods: the best configuration of each method; no right panel where it is one.
     Raises:

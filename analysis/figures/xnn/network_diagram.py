@@ -7,19 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from analysis.figures.style import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    NothingToDraw,
-    caption,
-    number,
-)
+from analysis.figures.palette import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
+from analysis.figures.style import NothingToDraw, caption, number
 from analysis.figures.xnn.model_files import Array, Tensors
 
 OWNERS = {"explanation.rho": "nodes centroids", "explanation.r2": "nodes"}
@@ -50,11 +39,8 @@ def network(
 
     Args:
         weights: matrices, [outputs, inputs].
-        explained: tensors of the network.
-        ax: an empty Axes.
         layer: the explained layer, counted from 0; None is the last hidden one.
         inputs: names of the inputs; others are numbered.
-        subject: the network in words.
     Raises:
         NothingToDraw: the explained layer is none of the network, or of another width.
     """

@@ -9,7 +9,8 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import FAINT, INK, LINES, MUTED, NothingToDraw, caption, framed
+from analysis.figures.palette import FAINT, INK, LINES, MUTED
+from analysis.figures.style import NothingToDraw, caption, framed
 from analysis.figures.xnn.model_files import Array, Tensors
 
 DEPENDENCE = {
@@ -42,9 +43,7 @@ def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
     centroids that own a node, those that own most are drawn; the nodes of others are grey.
 
     Args:
-        explained: tensors of the network.
         figure: an empty figure of :func:`size_of_dependence`.
-        subject: the network in words.
     """
     owner = np.abs(explained["explanation.rho"]).argmax(axis=1)
     every = _owners(explained)
@@ -93,11 +92,8 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: 
     differ most between nodes are drawn.
 
     Args:
-        explained: tensors of the network.
-        ax: an empty Axes.
         inputs: names of the inputs; where the network reads principal components they do not
             apply, and the components are numbered.
-        subject: the network in words.
     Raises:
         NothingToDraw: a single node, whose inputs cannot differ.
     """

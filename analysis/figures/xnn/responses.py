@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, framed
+from analysis.figures.palette import BLUE, INK, MUTED, SKY
+from analysis.figures.style import NothingToDraw, framed
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.wording import percent
 
@@ -77,8 +78,6 @@ def response_densities(tally: Mapping[str, Array], figure: Figure, *, subject: s
 
     Args:
         tally: from :func:`counts`.
-        figure: an empty figure.
-        subject: the network in words.
     Raises:
         NothingToDraw: no test rows.
     """

@@ -38,12 +38,6 @@ def save_xnn(
     first seed where a single network is drawn. Where the space varies the problem (say
     ``data.rows``), every problem has its own figures, in a folder named after it; at most 6.
 
-    Args:
-        folder: of the report.
-        files: of the sweep, for its networks.
-        trials: the frame from :func:`analysis.load_trials`.
-        epochs: the frame from :func:`analysis.load_epochs`.
-        manifest: from :func:`analysis.load_manifest`.
     Raises:
         StorageError: ``folder`` cannot be written.
     """

@@ -12,16 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.contrast import bars
-from analysis.figures.style import (
-    INK,
-    LINES,
-    MARKERS,
-    MUTED,
-    NothingToDraw,
-    caption,
-    number,
-    short,
-)
+from analysis.figures.palette import INK, LINES, MARKERS, MUTED
+from analysis.figures.style import NothingToDraw, caption, number, short
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, NONE, WEIGHT, Subject, held_at, methods
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
@@ -65,7 +57,6 @@ def pareto(ax: Axes, *, subject: Subject, rivals: Mapping[str, float] | None = N
     and the stepped line are the front: no configuration is both cheaper and explained better.
 
     Args:
-        ax: an empty Axes.
         subject: the sweep, and the configuration to name.
         rivals: from :func:`competitors`; each is a tick on the lower axis, as it has no nodes.
     Raises:
