@@ -18,6 +18,7 @@ from analysis.arguments import checked, numbers
 
 MIN_SEEDS = 4
 """Fewest seeds of an interval: of two or three, a bootstrap gives no more than their range."""
+TWO_SIDED_95 = 1.96
 _RESAMPLES = 9999
 
 Statistic = Callable[..., npt.NDArray[np.float64]]

@@ -10,15 +10,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from analysis.configurations import shared_paths
 from analysis.figures.palette import GREEN, INK, LINES, MARKERS, MUTED
 from analysis.figures.problem import one_problem
-from analysis.figures.style import (
-    TWO_SIDED_95,
-    NothingToDraw,
-    caption,
-    label_beside,
-    number,
-    spread,
-)
-from analysis.statistics import Estimate, over_seeds
+from analysis.figures.style import NothingToDraw, caption, label_beside, number, spread
+from analysis.statistics import TWO_SIDED_95, Estimate, over_seeds
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.wording import percent

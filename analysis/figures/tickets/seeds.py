@@ -8,7 +8,7 @@ from analysis import schema
 from analysis.contrast import BETTER, OPEN, WORSE, bars
 from analysis.figures.palette import BLUE, FAINT, GREEN, INK, MUTED, VERMILION
 from analysis.figures.problem import one_problem
-from analysis.figures.style import NothingToDraw, caption, label_beside, number
+from analysis.figures.style import NothingToDraw, caption, label_beside, number, rows_downwards
 from analysis.statistics import least_seeds
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.comparison import compare
@@ -52,12 +52,9 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
         ax.plot(row["mean"], place, "D", color=color, markersize=6.5, mec="white", zorder=4)
         text = "best by validation" if row["reference"] else _verdict(row, decisive)
         label_beside(ax, place, text, color, linespacing=1.15)
-    ax.set_ylim(len(visible_rows) - 0.5, -0.5)
     labels = [_folded(configuration(row, names)) for _, row in visible_rows.iterrows()]
-    ax.set_yticks(places, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
-    ax.tick_params(axis="y", length=0)
+    rows_downwards(ax, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
     ax.spines["left"].set_visible(False)
-    ax.grid(True, axis="x")
     ax.xaxis.set_major_locator(MaxNLocator(4))
     column = schema.column(metric, frame=Sweep.of(trials).trials)
     unit = f"{column.unit}; " if column.unit else ""

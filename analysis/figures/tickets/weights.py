@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures.palette import INK
-from analysis.figures.style import NothingToDraw, framed
+from analysis.figures.style import NothingToDraw, framed, legend_above
 from analysis.figures.tickets.panels import colors, stacked
 from analysis.tickets.masks import magnitudes
 from analysis.tickets.networks import Model, kinds
@@ -56,8 +56,7 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
     box.invert_yaxis()
     box.tick_params(axis="y", length=0)
     histogram.set_ylabel("density")
-    handles, labels = histogram.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(sizes))
+    legend_above(figure, histogram)
     distribution.set_ylabel("% of kept weights up to here")
     distribution.set_ylim(0.0, 101.0)
     titles = ("histogram", "distribution function", "box: quartiles; whiskers: 5 and 95 %")

@@ -1,7 +1,8 @@
 """Probes of a node: its dependence on a distance, and the input that excites it most."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.palette import FAINT, INK, LINES, MUTED
-from analysis.figures.style import NothingToDraw, caption, framed
+from analysis.figures.style import NothingToDraw, caption, framed, grid, label_beside
 from analysis.figures.xnn.model_files import Array, Tensors
 
 DEPENDENCE = {
@@ -48,19 +49,15 @@ def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
     owner = np.abs(explained["explanation.rho"]).argmax(axis=1)
     every = _owners(explained)
     panels = sorted(every[:_MOST_CENTROIDS])
-    across = min(len(panels), _ACROSS)
-    down = -(-len(panels) // across)
-    axes = figure.subplots(down, across, sharey=True, squeeze=False)
-    for ax, k in zip(axes.flat, panels, strict=False):
+    axes = grid(figure, len(panels), _ACROSS, sharey=True)
+    for ax, k in zip(chain(*axes), panels, strict=True):
         mean = explained["dependence.mean"][k]
         members = np.flatnonzero(owner == k)
         _curves(ax, explained["dependence.distance"][k], mean - mean.mean(axis=0), members)
         ax.set_title(f"centroid {k + 1}: {len(members)} of {len(owner)} nodes", fontsize=9.0)
         ax.set_xlabel(f"distance to centroid {k + 1}", fontsize=9.0)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_axis_off()
-    for ax in axes[:, 0]:
-        ax.set_ylabel("node less its mean")
+    for row in axes:
+        row[0].set_ylabel("node less its mean")
     notes = [
         "Colour: nodes that the centroid owns (with whose distance |ρ| is largest); grey: all "
         "others.",
@@ -165,14 +162,5 @@ def _brackets(ax: Axes, owner: Array) -> None:
     for a, b in pairwise(edges):
         if a:
             ax.axhline(a - 0.5, color="white", linewidth=2.0)
-        ax.annotate(
-            f"centroid {owner[a] + 1}",
-            (1.0, (a + b - 1) / 2),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7.5,
-            color=INK,
-            annotation_clip=False,
-        )
+        look: Any = {"by": (4, 0), "fontsize": 7.5}
+        label_beside(ax, (a + b - 1) / 2, f"centroid {owner[a] + 1}", INK, **look)
