@@ -9,7 +9,7 @@ from analysis.sweep import Sweep, Trials
 from analysis.tensors import SweepFiles
 from analysis.tickets import importance, masks
 from analysis.tickets.networks import DENSE, STANDARD, Chosen, Model, choose, kinds, load_models
-from analysis.wording import percent, plural
+from analysis.wording import first_of, percent, plural
 
 _MOST_PROBLEMS = 6
 _NO_INTERPRETATION = (
@@ -94,7 +94,7 @@ def sentences(comparisons: Sequence[Tickets]) -> list[str]:
     """Which networks are compared, what is missing, and what was found, problem by problem."""
     lines = []
     for one in comparisons:
-        findings = [_opening(one), *_missing(one)]
+        findings = [_opening(one), *first_of(one.missing)]
         findings += masks.sentences(one.overlaps)
         findings += importance.sentences(one.shifts)
         if one.models and one.importances.empty:
@@ -113,10 +113,3 @@ def _opening(one: Tickets) -> str:
         f"Networks at sparsity {percent(one.chosen.sparsity)}, {why}: "
         f"{'; '.join(parts) or 'none to be read'}."
     )
-
-
-def _missing(one: Tickets) -> list[str]:
-    if not one.missing:
-        return []
-    more = f", and {len(one.missing) - 1} more" if len(one.missing) > 1 else ""
-    return [f"{one.missing[0]}{more}."]

@@ -1,6 +1,7 @@
 """Figures 12 and 13: CVaR as the attack grows, and what robustness costs on clean paths."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from analysis.attacks import Attack, attacks, by_name, clean_column, label
 from analysis.contrast import bars
 from analysis.figures.palette import INK, MARKERS, MUTED
 from analysis.figures.problem import problem_of
-from analysis.figures.rendering import Plan
+from analysis.figures.rendering import Plan, alone
 from analysis.figures.style import NothingToDraw, caption, framed, legend_beside
 from analysis.figures.tickets.panels import colors
 from analysis.sweep import Sweep, Trials
@@ -43,17 +44,10 @@ def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> 
     table = robustness_table(trials)
     chosen = choose(trials, tolerance=tolerance, confidence=confidence)
     sparsity = chosen.sparsity if chosen else 0.0
+    size = (1.6 + 4.6 * max(1, len(_panels(table))), 5.4)
     return [
-        (
-            "cvar_against_budget",
-            (1.6 + 4.6 * max(1, len(_panels(table))), 5.4),
-            lambda figure: cvar_against_budget(table, figure, sparsity=sparsity),
-        ),
-        (
-            "price_of_robustness",
-            (9.0, 5.4),
-            lambda figure: price_of_robustness(table, figure.add_subplot()),
-        ),
+        ("cvar_against_budget", size, partial(cvar_against_budget, table, sparsity=sparsity)),
+        alone("price_of_robustness", partial(price_of_robustness, table), size=(9.0, 5.4)),
     ]
 
 
@@ -266,11 +260,8 @@ def _keys(
         for sparsity, marker in markers.items()
     ]
     if dense:
-        keys.append(
-            Line2D(
-                [], [], marker="*", color=INK, label="dense network", **look | {"markersize": 12.0}
-            )
-        )
+        look |= {"marker": "*", "markersize": 12.0}
+        keys.append(Line2D([], [], color=INK, label="dense network", **look))
     legend_beside(ax, keys)
 
 
