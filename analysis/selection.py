@@ -40,10 +40,10 @@ def by_validation(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
     counts more because more of its trials were spared.
     """
     configs = configurations(group, names)
-    whole = configs[configs["whole"].astype(bool)]
-    label = schema.best(whole, "val_loss")
+    complete = configs[configs["whole"].astype(bool)]
+    label = schema.best(complete, "val_loss")
     if label is not None:
-        return _of_configuration(whole.loc[[label]].iloc[0], names)
+        return _of_configuration(complete.loc[[label]].iloc[0], names)
     return _per_seed(group, names)
 
 
@@ -89,8 +89,8 @@ def _of_configuration(config: pd.Series, names: Sequence[str]) -> Choice:
 
 
 def _per_seed(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
-    done = group[group["status"] == "completed"]
-    best = [schema.best(seed, "val_loss") for _, seed in done.groupby("config/seed", dropna=False)]
+    runs = group[group["status"] == "completed"]
+    best = [schema.best(seed, "val_loss") for _, seed in runs.groupby("config/seed", dropna=False)]
     rows = [label for label in best if label is not None]
     if not rows:
         return None

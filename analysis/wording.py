@@ -145,11 +145,11 @@ def learning_rates(best: pd.DataFrame) -> list[str]:
         elif _per_seed(row):
             text = "no configuration completed at every seed, so none can be called the fastest"
             if not math.isnan(row["lr"]):
-                same = "the one seed" if seeds == 1 else f"each of the {seeds} seeds"
-                text += f"; {lr} has the lowest validation risk at {same} with a result"
+                which = "the one seed" if seeds == 1 else f"each of the {seeds} seeds"
+                text += f"; {lr} has the lowest validation risk at {which} with a result"
         else:
-            every = "" if seeds == 1 else " at every seed"
-            text = f"none meets the criterion{every}; {lr} has the lowest validation risk"
+            where = "" if seeds == 1 else " at every seed"
+            text = f"none meets the criterion{where}; {lr} has the lowest validation risk"
         lines.append(f"{place(row)}: {text}{_provisional(row)}.")
     if (remainder := len(rows) - _MOST_GROUPS) > 0:
         lines.append(f"{plural(remainder, 'more group')}: see best_lr.csv.")

@@ -148,11 +148,11 @@ def spread(heights: Sequence[float], *, gap: float) -> list[float]:
             (lower, a), (upper, b) = clusters[-2], clusters[-1]
             if b - a >= gap * (len(lower) + len(upper)) / 2:
                 break
-            merged = lower + upper
-            centre = sum(heights[j] for j in merged) / len(merged)
-            clusters[-2:] = [(merged, centre)]
-    placed = [0.0] * len(heights)
+            indices = lower + upper
+            centre = sum(heights[j] for j in indices) / len(indices)
+            clusters[-2:] = [(indices, centre)]
+    positions = [0.0] * len(heights)
     for members, centre in clusters:
         for rank, i in enumerate(members):
-            placed[i] = centre + gap * (rank - (len(members) - 1) / 2)
-    return placed
+            positions[i] = centre + gap * (rank - (len(members) - 1) / 2)
+    return positions

@@ -55,7 +55,7 @@ def report(
         say(console, _SAME_ROWS)
     console.print()
     show(console, terminal_tables.overview(table, names, width=console.width))
-    steady, unread = stability(files, trials, table)
+    stable, unread = stability(files, trials, table)
     problem_tables = defaultdict[str, list[pd.DataFrame]](list)
     for problem in Sweep.of(trials, manifest).problems:
         values, problem_trials = problem.values, problem.trials
@@ -68,7 +68,7 @@ def report(
         section(console, f"What explanation costs and gains{where}", lines)
         section(console, f"Methods{where}", of_methods(against))
         section(console, f"Raw R2 and chance{where}", findings.growth(mine, cell, names))
-        lines = _evidence(problem_trials, mine, cell, swept.epochs, steady)
+        lines = _evidence(problem_trials, mine, cell, swept.epochs, stable)
         section(console, f"Is it used, and would another seed say the same?{where}", lines)
         comparison = baselines(manifest, data=_data(problem_trials), held_out=holdout)
         section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell))
@@ -85,7 +85,7 @@ def report(
         problem_tables["baselines"].append(comparison.assign(**values))
         problem_tables["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         problem_tables["fairness"].append(rates.assign(**values))
-    tables = {"cells": table, "stability": steady}
+    tables = {"cells": table, "stability": stable}
     tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in problem_tables.items()}
     tables |= early_stopping(swept, console)
     section(console, "Models that cannot be read", first_of(unread))
@@ -108,10 +108,10 @@ def _evidence(
     """What is known of the chosen ``cell`` beside cost and gain."""
     if cell is None:
         return []
-    own, plain = members(trials, cell), plain_of(table, cell)
-    lines = [*findings.faithfulness(cell, own), *of_stability(steady, cell)]
+    cell_trials, plain = members(trials, cell), plain_of(table, cell)
+    lines = [*findings.faithfulness(cell, cell_trials), *of_stability(steady, cell)]
     if plain is not None:
-        lines += findings.duration(epochs, own, members(trials, plain))
+        lines += findings.duration(epochs, cell_trials, members(trials, plain))
     return lines
 
 

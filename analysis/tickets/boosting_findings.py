@@ -127,8 +127,8 @@ def _needs(field: Field, tolerance: float) -> str:
     for kind, curve in field.items():
         kinds.setdefault(_budget(enough(curve, tolerance)), []).append(in_name(kind))
     return ", ".join(
-        f"{' and '.join(named)} {'need' if len(named) > 1 else 'needs'} {budget}"
-        for budget, named in kinds.items()
+        f"{' and '.join(names)} {'need' if len(names) > 1 else 'needs'} {budget}"
+        for budget, names in kinds.items()
     )
 
 

@@ -76,18 +76,18 @@ def tickets(
 
 def tables(comparisons: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
     """The tables of all problems by name, with a column ``problem`` where there are several."""
-    named = {"importance": "means", "importance_shift": "shifts"}
-    named |= {"mask_overlap": "overlaps", "ticket_weights": "weights"}
-    joined = {}
-    for name, field in named.items():
+    fields = {"importance": "means", "importance_shift": "shifts"}
+    fields |= {"mask_overlap": "overlaps", "ticket_weights": "weights"}
+    frames = {}
+    for name, field in fields.items():
         parts = [
             frame.assign(problem=one.problem) if one.problem else frame
             for one in comparisons
             if len(frame := getattr(one, field))
         ]
         if parts:
-            joined[name] = pd.concat(parts, ignore_index=True)
-    return joined
+            frames[name] = pd.concat(parts, ignore_index=True)
+    return frames
 
 
 def sentences(comparisons: Sequence[Tickets]) -> list[str]:

@@ -94,8 +94,8 @@ def _panel(ax: Axes, field: Field, unit: str) -> None:
             ax.errorbar(
                 x, curve[CLEAN], yerr=ends.T, fmt="none", ecolor=color, elinewidth=1.2, zorder=1
             )
-    whole = next(iter(field.values()))[f"dense_{CLEAN}"].iloc[-1]
-    ax.axhline(whole, color=INK, linestyle="--", linewidth=1.2, label="dense network", zorder=1)
+    dense = next(iter(field.values()))[f"dense_{CLEAN}"].iloc[-1]
+    ax.axhline(dense, color=INK, linestyle="--", linewidth=1.2, label="dense network", zorder=1)
     ax.grid(True, axis="y")
 
 
@@ -117,10 +117,10 @@ def _key(anchor: Axes, axes: Sequence[Axes]) -> None:
 
 def _notes(curves: pd.DataFrame, contests: Sequence[object]) -> list[str]:
     seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
-    whole = "" if pd.isna(epochs) else f", {plural(int(epochs), 'epoch')}"
+    length = "" if pd.isna(epochs) else f", {plural(int(epochs), 'epoch')}"
     notes = [
         f"Larger is better. Means over {plural(seeds, 'seed')}; {bars(seeds)}.",
-        f"Dashed: the dense network the mask was found on, after its whole training{whole}.",
+        f"Dashed: the dense network the mask was found on, after its whole training{length}.",
     ]
     if (hidden := len(contests) - _MOST_PANELS) > 0:
         notes.append(f"Not drawn: {plural(hidden, 'more combination')}; see budget_curves.csv.")

@@ -123,19 +123,21 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
     ranked = configs.sort_values(list(order), ascending=list(order.values()), kind="stable")
     bars = []
     for config in _rows(ranked.drop_duplicates("lr").sort_values("lr")):
-        done = group.loc[config["rows"]]
+        trials = group.loc[config["rows"]]
         cvar = over_seeds(
-            done["cvar_05"].tolist(), done["cvar_05_se"].tolist(), shared_paths=shared_paths(done)
+            trials["cvar_05"].tolist(),
+            trials["cvar_05_se"].tolist(),
+            shared_paths=shared_paths(trials),
         )
         epochs = over_seeds(
-            done["epochs_to_95pct"].astype("float64").tolist() if config["converged"] else [],
+            trials["epochs_to_95pct"].astype("float64").tolist() if config["converged"] else [],
             shared_paths=True,
         )
         bars.append(
             _Bar(
                 lr=config["lr"],
                 epochs=epochs,
-                text=f"{epochs.mean:.3g}" if config["converged"] else _reason(config, done),
+                text=f"{epochs.mean:.3g}" if config["converged"] else _reason(config, trials),
                 cvar=cvar,
                 best=bool(config["best"]),
                 whole=bool(config["whole"]),
@@ -144,14 +146,14 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
     return bars
 
 
-def _reason(config: pd.Series, done: pd.DataFrame) -> str:
+def _reason(config: pd.Series, trials: pd.DataFrame) -> str:
     if config["whole"]:
-        met = int(done["converged"].fillna(False).sum())
-        return "NC" if met == 0 else f"NC ({met} of {len(done)})"
+        met = int(trials["converged"].fillna(False).sum())
+        return "NC" if met == 0 else f"NC ({met} of {len(trials)})"
     for outcome, word in (("stopped", "stopped"), ("failed", "failed")):
         if config[outcome]:
             return word
-    return "running" if config["unfinished"] or done.empty else "not every seed"
+    return "running" if config["unfinished"] or trials.empty else "not every seed"
 
 
 def _draw_bar(ax: Axes, x: int, bar: _Bar) -> None:

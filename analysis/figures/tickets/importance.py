@@ -40,11 +40,11 @@ def importance_bars(means: pd.DataFrame, figure: Figure) -> None:
     high = 0.8 / len(kinds)
     for ax, measure in zip(axes, measures, strict=True):
         for i, kind in enumerate(kinds):
-            here = means[means["measure"].eq(measure) & means["model"].eq(kind)]
-            here = here.set_index("feature").reindex(features)
+            rows = means[means["measure"].eq(measure) & means["model"].eq(kind)]
+            rows = rows.set_index("feature").reindex(features)
             places = np.arange(len(features)) + (i - (len(kinds) - 1) / 2) * high
-            ax.barh(places, here["mean"], height=0.92 * high, color=shades[kind], label=kind)
-            ax.hlines(places, here["low"], here["high"], color=INK, linewidth=1.0, zorder=3)
+            ax.barh(places, rows["mean"], height=0.92 * high, color=shades[kind], label=kind)
+            ax.hlines(places, rows["low"], rows["high"], color=INK, linewidth=1.0, zorder=3)
         ax.axvline(0.0, color=MUTED, linewidth=0.8)
         ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.set_title(stacked(MEASURES[measure].name), fontsize=9.5)
@@ -136,21 +136,21 @@ def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
             "it takes standard and robust tickets of one seed, with an interpretation in both"
         )
     kind = shifts["model"].iloc[-1]
-    here = shifts[shifts["model"].eq(kind)]
-    measures = _measures(here)
+    kind_shifts = shifts[shifts["model"].eq(kind)]
+    measures = _measures(kind_shifts)
     for ax, measure in zip(chain(*style.grid(figure, len(measures), 2)), measures, strict=True):
-        _shift_panel(here[here["measure"].eq(measure)], ax)
+        _shift_panel(kind_shifts[kind_shifts["measure"].eq(measure)], ax)
         ax.set_title(MEASURES[measure].name, fontsize=9.5)
         ax.set_xlabel(f"difference ({MEASURES[measure].unit})")
-    seeds = int(here["seeds"].max())
+    seeds = int(kind_shifts["seeds"].max())
     notes = [f"Everything is pale: {NO_INTERVAL}."]
-    if here["low"].notna().any():
-        none = "" if here["shifted"].any() else "; none is"
+    if kind_shifts["low"].notna().any():
+        none = "" if kind_shifts["shifted"].any() else "; none is"
         notes = [
             f"Dot: mean paired difference over {seeds} seeds; bar: 95 % bootstrap interval, pale "
             "where it covers zero.",
             "Bold name: beyond chance by the paired t-test at 5 %, Holm over the "
-            f"{here['feature'].nunique()} features of a panel{none}.",
+            f"{kind_shifts['feature'].nunique()} features of a panel{none}.",
         ]
     framed(figure, f"What training under attack shifts: {kind} less standard", notes)
 

@@ -65,8 +65,8 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
             apart, or rows of several problems.
     """
     problem = problem_of(table)
-    drawn = _panels(table)
-    if not drawn:
+    panels = _panels(table)
+    if not panels:
         raise NothingToDraw("no network was attacked")
     where = f" at sparsity {percent(sparsity)}"
     tickets = _tickets(table)
@@ -74,9 +74,9 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
     if tickets.empty:
         raise NothingToDraw(f"no ticket has completed{where}")
     shades = _shades(tickets["epsilon"])
-    axes = figure.subplots(1, len(drawn), squeeze=False)[0]
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
     dense, wild = table[table["network"].eq(DENSE)], []
-    for ax, (name, budgets) in zip(axes, drawn.items(), strict=True):
+    for ax, (name, budgets) in zip(axes, panels.items(), strict=True):
         line = _line
         if _run_away(pd.concat([tickets, dense]), budgets).any(axis=None):
             line = _median_line
@@ -122,10 +122,10 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
             apart, or rows of several problems.
     """
     problem = problem_of(table)
-    drawn = _panels(table)
-    if not drawn:
+    panels = _panels(table)
+    if not panels:
         raise NothingToDraw("no network was attacked")
-    attack = next(iter(drawn.values()))[-1]
+    attack = next(iter(panels.values()))[-1]
     clean, cvar = attack.measure, label(attack.measure)
     rows = table[table[attack.column].notna() & table[clean].notna()]
     tickets, collapsed = _standing(rows, clean)
@@ -154,10 +154,10 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
 
 def _panels(table: pd.DataFrame) -> dict[str, list[Attack]]:
     """The attacks that a panel is drawn for, at most 3: on the path, then those of two budgets."""
-    named = by_name(attack for attack in attacks(table) if attack.hardness)
-    first = {name: budgets for name, budgets in named.items() if name == _FIRST}
-    several = {name: budgets for name, budgets in named.items() if len(budgets) > 1}
-    return dict(list((first | several or named).items())[:_MOST_PANELS])
+    families = by_name(attack for attack in attacks(table) if attack.hardness)
+    first = {name: budgets for name, budgets in families.items() if name == _FIRST}
+    several = {name: budgets for name, budgets in families.items() if len(budgets) > 1}
+    return dict(list((first | several or families).items())[:_MOST_PANELS])
 
 
 def _tickets(table: pd.DataFrame) -> pd.DataFrame:

@@ -37,10 +37,10 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
         histogram.stairs(
             heights / values.size / np.diff(edges), edges, color=color, linewidth=1.6, label=kind
         )
-        ordered = np.sort(values)
+        ascending = np.sort(values)
         shares = np.arange(1, values.size + 1) / values.size
-        distribution.step(ordered, 100 * shares, where="post", color=color, linewidth=1.6)
-    drawn = box.boxplot(
+        distribution.step(ascending, 100 * shares, where="post", color=color, linewidth=1.6)
+    boxes = box.boxplot(
         list(sizes.values()),
         orientation="horizontal",
         whis=_WHISKERS,
@@ -49,7 +49,7 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
         widths=0.55,
         medianprops={"color": INK, "linewidth": 1.4},
     )
-    for patch, color in zip(drawn["boxes"], shades.values(), strict=True):
+    for patch, color in zip(boxes["boxes"], shades.values(), strict=True):
         patch.set(facecolor=color, alpha=0.55, linewidth=0.8)
     names = [stacked(kind) + f"\n{values.size:,}" for kind, values in sizes.items()]
     box.set_yticks(range(1, len(sizes) + 1), names)

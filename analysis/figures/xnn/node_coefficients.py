@@ -47,8 +47,8 @@ def coefficients(explained: Tensors, ax: Axes, *, subject: str) -> None:
     ax.set_ylabel("coefficients")
     ax.set_title("Coefficients of nodes on distances to centroids")
     nodes, centroids = explained["explanation.beta"].shape
-    every = f"{plural(nodes, 'node')} × {plural(centroids, 'centroid')}"
-    fit = [f"{every}, fitted on training rows."]
+    size = f"{plural(nodes, 'node')} × {plural(centroids, 'centroid')}"
+    fit = [f"{size}, fitted on training rows."]
     caption(ax, [*fit, *_beyond(betas), *_whose(explained, subject)])
 
 

@@ -47,8 +47,8 @@ def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
         figure: an empty figure of :func:`size_of_dependence`.
     """
     owner = np.abs(explained["explanation.rho"]).argmax(axis=1)
-    every = _owners(explained)
-    panels = sorted(every[:_MOST_CENTROIDS])
+    owners = _owners(explained)
+    panels = sorted(owners[:_MOST_CENTROIDS])
     axes = grid(figure, len(panels), _ACROSS, sharey=True)
     for ax, k in zip(chain(*axes), panels, strict=True):
         mean = explained["dependence.mean"][k]
@@ -66,12 +66,14 @@ def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
     ]
     centroids = explained["explanation.rho"].shape[1]
     if len(panels) < centroids:
-        remainder = centroids - len(every)
-        most = (
-            f"the {len(panels)} that own most of {len(every)}" if len(panels) < len(every) else ""
+        remainder = centroids - len(owners)
+        part = (
+            f"the {len(panels)} that own most of {len(owners)}"
+            if len(panels) < len(owners)
+            else ""
         )
         none = f"{remainder} of {centroids} own no node" if remainder else ""
-        notes.insert(2, f"Centroids drawn: {'; '.join(filter(None, [most, none]))}.")
+        notes.insert(2, f"Centroids drawn: {'; '.join(filter(None, [part, none]))}.")
     framed(figure, "Nodes as functions of the distance to their centroid", notes)
 
 
@@ -145,9 +147,9 @@ def _owners(explained: Tensors) -> list[int]:
 
 
 def _curves(ax: Axes, distance: Array, curves: Array, members: Array) -> None:
-    others = np.setdiff1d(np.arange(curves.shape[1]), members)
-    if len(others):
-        ax.plot(distance, curves[:, others], color=FAINT, linewidth=0.8, zorder=1)
+    rivals = np.setdiff1d(np.arange(curves.shape[1]), members)
+    if len(rivals):
+        ax.plot(distance, curves[:, rivals], color=FAINT, linewidth=0.8, zorder=1)
     for i, node in enumerate(members):
         ax.plot(distance, curves[:, node], color=LINES[i % len(LINES)], linewidth=1.6, zorder=2)
     ax.axhline(0.0, color=MUTED, linewidth=0.6, zorder=0)

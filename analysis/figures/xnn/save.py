@@ -71,17 +71,17 @@ def _plans(
 
 def _of_sweep(
     subject: Subject,
-    every: Mapping[str, Subject],
+    by_method: Mapping[str, Subject],
     epochs: pd.DataFrame,
     manifest: Mapping[str, Any],
 ) -> list[Plan]:
     """Figures of all its configurations and seeds."""
     rivals = competitors(manifest)
-    width = 12.0 if len(every) > 1 else 8.4
+    width = 12.0 if len(by_method) > 1 else 8.4
     plans: list[Plan] = [
         ("pareto", _WIDE, lambda f: pareto(f.add_subplot(), subject=subject, rivals=rivals)),
         ("controls", (11.5, 5.2), lambda f: controls(f, subject=subject)),
-        ("losses", (width, 5.4), lambda f: losses(epochs, f, subject=subject, methods=every)),
+        ("losses", (width, 5.4), lambda f: losses(epochs, f, subject=subject, methods=by_method)),
         ("fairness", size_of_fairness(subject.trials), lambda f: fairness(f, subject=subject)),
     ]
     main_method = str(subject.cell[METHOD])
