@@ -12,7 +12,14 @@
     analysis.xnn.cells(trials)                           # an X-NN sweep by configuration
     analysis.schema.describe()                           # what every column means
 
-Figures live in :mod:`analysis.figures`, which is imported only when asked for.
+Figures live in :mod:`analysis.figures`, which is imported only when asked for. An argument
+means the same in every function:
+
+    trials, epochs, manifest     from load_trials, load_epochs and load_manifest
+    tolerance                    share of the dense network's CVaR that may be lost
+    level, confidence            of tests; of intervals, 1 - level where there are both
+    rng                          of the bootstrap; a number gives every interval the same draws
+    ax, figure                   empty, to be drawn into
 """
 
 from analysis import schema, xnn

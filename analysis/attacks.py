@@ -100,10 +100,10 @@ def label(measure: str) -> str:
 
 def by_name(attack_list: Iterable[Attack]) -> dict[str, list[Attack]]:
     """Every attack's budgets, ascending where ``attack_list`` is of :func:`attacks`."""
-    named: dict[str, list[Attack]] = {}
+    families: dict[str, list[Attack]] = {}
     for attack in attack_list:
-        named.setdefault(attack.name, []).append(attack)
-    return named
+        families.setdefault(attack.name, []).append(attack)
+    return families
 
 
 def nearest(

@@ -41,8 +41,6 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
     No rows where nothing was audited, as in the tables of sweeps that cannot audit.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        epochs: the frame from :func:`analysis.load_epochs`.
         manifest: from :func:`analysis.load_manifest`; its ``scheduler`` names strata, replicates,
             metric and mode.
     Raises:
@@ -71,9 +69,9 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
     for _, unit in units.iterrows():
         best, worst = ends.loc[unit["stratum"]] if unit["stratum"] in ends.index else (None, None)
         for rung in rungs:
-            here = means.get((unit["unit"], rung), _NOWHERE)
-            whole = here["count"] == len(unit["trial_ids"])
-            value = sign * here["mean"] if whole else None
+            mean = means.get((unit["unit"], rung), _NOWHERE)
+            whole = mean["count"] == len(unit["trial_ids"])
+            value = sign * mean["mean"] if whole else None
             rows.append({**unit, "rung": rung, "at_rung": value, "best": best, "worst": worst})
     return typed(rows, _DTYPES)
 
@@ -99,10 +97,10 @@ def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
     """
     table = []
     for rung in (None, *sorted(set(rows["rung"]))):
-        here = rows if rung is None else rows[rows["rung"].eq(rung)]
-        table.append({"rung": rung} | _sound(here, confidence=confidence, rng=rng))
+        rung_rows = rows if rung is None else rows[rows["rung"].eq(rung)]
+        table.append({"rung": rung} | _sound(rung_rows, confidence=confidence, rng=rng))
         if rung is not None:
-            table[-1] |= _correlation(here, confidence)
+            table[-1] |= _correlation(rung_rows, confidence)
     return typed(table, _SOUND_DTYPES)
 
 
@@ -154,12 +152,15 @@ def _units(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
 
 def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]:
     stopped = rows[rows["outcome"].eq("audited") & rows["rung"].eq(rows["stopped_at"])]
-    judged = stopped[stopped["best"].notna()]
-    false, within = judged["final"] < judged["best"], judged["final"] < judged["worst"]
-    regrets = (judged["best"] - judged["final"]).groupby(judged["stratum"]).max().clip(lower=0.0)
+    units = stopped[stopped["best"].notna()]
+    false, within = (
+        units["final"] < units["best"],
+        units["final"] < units["worst"],
+    )
+    regrets = (units["best"] - units["final"]).groupby(units["stratum"]).max().clip(lower=0.0)
     return {
-        "audited": len(judged),
-        "unjudged": len(stopped) - len(judged),
+        "audited": len(units),
+        "unjudged": len(stopped) - len(units),
         "false_stops": int(false.sum()),
         **_share("false_stop_rate", false, confidence),
         "within_survivors": int(within.sum()),
@@ -173,7 +174,7 @@ def _share(name: str, hits: pd.Series, confidence: float) -> dict[str, float]:
     if hits.empty:
         return {}
     ends = scipy.stats.binomtest(int(hits.sum()), len(hits)).proportion_ci(confidence)
-    return {name: hits.mean(), f"{name}_low": ends.low, f"{name}_high": ends.high}
+    return dict(zip(bounded(name), (hits.mean(), ends.low, ends.high), strict=True))
 
 
 def _correlation(rows: pd.DataFrame, confidence: float) -> dict[str, float]:
@@ -183,12 +184,8 @@ def _correlation(rows: pd.DataFrame, confidence: float) -> dict[str, float]:
     weights = [len(x) - 1 for x, _ in strata]
     rho = float(np.average([np.corrcoef(x, y)[0, 1] for x, y in strata], weights=weights))
     ends = _fisher(rho, sum(weights) + 1, confidence)
-    return {
-        "units": sum(weights) + len(weights),
-        "correlation": rho,
-        "correlation_low": ends.low,
-        "correlation_high": ends.high,
-    }
+    values = dict(zip(bounded("correlation"), (rho, ends.low, ends.high), strict=True))
+    return {"units": sum(weights) + len(weights), **values}
 
 
 def _ranked(rows: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
@@ -214,22 +211,17 @@ def _fisher(rho: float, n: int, confidence: float) -> Interval:
 
 _DTYPES = {
     "unit": "Int64",
-    "stratum": "string",
-    "outcome": "string",
-    "stopped_at": "Int64",
-    "rung": "Int64",
-    "at_rung": "float64",
-    "final": "float64",
-    "best": "float64",
-    "worst": "float64",
+    **dict.fromkeys(("stratum", "outcome"), "string"),
+    **dict.fromkeys(("stopped_at", "rung"), "Int64"),
+    **dict.fromkeys(("at_rung", "final", "best", "worst"), "float64"),
 }
 _SOUND_DTYPES = {
     **dict.fromkeys(("rung", "audited", "unjudged", "false_stops"), "Int64"),
-    **dict.fromkeys(("false_stop_rate", "false_stop_rate_low", "false_stop_rate_high"), "float64"),
+    **dict.fromkeys(bounded("false_stop_rate"), "float64"),
     "within_survivors": "Int64",
-    **dict.fromkeys(("within_rate", "within_rate_low", "within_rate_high"), "float64"),
+    **dict.fromkeys(bounded("within_rate"), "float64"),
     "strata": "Int64",
-    **dict.fromkeys(("regret", "regret_low", "regret_high"), "float64"),
+    **dict.fromkeys(bounded("regret"), "float64"),
     "units": "Int64",
-    **dict.fromkeys(("correlation", "correlation_low", "correlation_high"), "float64"),
+    **dict.fromkeys(bounded("correlation"), "float64"),
 }

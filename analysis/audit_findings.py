@@ -19,47 +19,47 @@ def stopping(sound: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, A
     if sound.empty:
         if not share:
             return []
-        ended = f"none of {plural(stopped, 'stopped trial')} has run on to its end as a whole"
+        reason = f"none of {plural(stopped, 'stopped trial')} has run on to its end as a whole"
         return [
             f"An audit of {percent(share)} was declared, but "
-            f"{ended if stopped else 'no trial was stopped'}."
+            f"{reason if stopped else 'no trial was stopped'}."
         ]
-    every = sound.iloc[0]
-    n, remainder = int(every["audited"]), int(every["unjudged"])
+    total = sound.iloc[0]
+    n, remainder = int(total["audited"]), int(total["unjudged"])
     unit = "configuration" if scheduler(manifest).get("replicates") else "trial"
-    drawn = f" (each drawn with probability {percent(share)})" if share else ""
+    chance = f" (each drawn with probability {percent(share)})" if share else ""
     lines = [
         f"{plural(stopped, 'trial')} stopped early; of these, "
-        f"{plural(n + remainder, unit)} ran on to the end{drawn}."
+        f"{plural(n + remainder, unit)} ran on to the end{chance}."
     ]
     if remainder:
         lines.append(f"{remainder} of them cannot be judged: no finisher in their stratum.")
     if n:
-        lines += [*_rates(every), _regret(every), *_correlations(sound.iloc[1:])]
+        lines += [*_rates(total), _regret(total), *_correlations(sound.iloc[1:])]
     return lines
 
 
-def _rates(every: pd.Series) -> list[str]:
+def _rates(total: pd.Series) -> list[str]:
     lines = []
     for count, rate, meaning in (
         ("false_stops", "false_stop_rate", "False stops, better than the best finisher"),
         ("within_survivors", "within_rate", "Better than the worst finisher"),
     ):
-        low, high = every[f"{rate}_low"], every[f"{rate}_high"]
+        low, high = total[f"{rate}_low"], total[f"{rate}_high"]
         lines.append(
-            f"{meaning} of their stratum: {int(every[count])} of {int(every['audited'])} "
+            f"{meaning} of their stratum: {int(total[count])} of {int(total['audited'])} "
             f"({100 * low:.0f} to {100 * high:.0f} % of all that were stopped)."
         )
     return lines
 
 
-def _regret(every: pd.Series) -> str:
-    low, high = every["regret_low"], every["regret_high"]
+def _regret(total: pd.Series) -> str:
+    low, high = total["regret_low"], total["regret_high"]
     between = " (of so few strata no interval is claimed)"
     between = between if pd.isna(low) else f" ({low:.4f} to {high:.4f})"
     return (
-        f"Regret: at least {every['regret']:.4f}{between} of validation risk, mean over "
-        f"{plural(int(every['strata']), 'stratum', 'strata')}."
+        f"Regret: at least {total['regret']:.4f}{between} of validation risk, mean over "
+        f"{plural(int(total['strata']), 'stratum', 'strata')}."
     )
 
 

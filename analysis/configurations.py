@@ -33,10 +33,10 @@ def kinds(trials: pd.DataFrame) -> pd.Series:
 
 def of_kind(trials: pd.DataFrame, kind: str = LOTTERY) -> pd.DataFrame:
     """The trials of one of their :func:`kinds`, without the axis that told it."""
-    named = [axis for axis in _KINDS if axis in trials.columns]
-    if not named and kind == LOTTERY:
+    axes = [axis for axis in _KINDS if axis in trials.columns]
+    if not axes and kind == LOTTERY:
         return trials
-    return trials[kinds(trials).eq(kind)].drop(columns=named)
+    return trials[kinds(trials).eq(kind)].drop(columns=axes)
 
 
 def parameters(trials: pd.DataFrame) -> list[str]:
@@ -62,8 +62,8 @@ def check_parameters(choices: Iterable[str], names: Sequence[str]) -> None:
     """
     for name in choices:
         if name not in names:
-            near = get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            suggestions = get_close_matches(name, names, n=1)
+            hint = f"did you mean {suggestions[0]!r}? " if suggestions else ""
             raise schema.ColumnError(
                 f"unknown parameter {name!r}; {hint}known: {', '.join(names)}"
             )
@@ -123,9 +123,9 @@ def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     seeds = trials["config/seed"].nunique(dropna=False)
     for values, group in groups(trials, names):
         tally = counts(group)
-        done = group[group["status"] == "completed"]
-        met = done["converged"].fillna(False).astype(bool) & done["epochs_to_95pct"].notna()
-        everywhere = done["config/seed"].nunique(dropna=False) == seeds
+        runs = group[group["status"] == "completed"]
+        met = runs["converged"].fillna(False).astype(bool) & runs["epochs_to_95pct"].notna()
+        everywhere = runs["config/seed"].nunique(dropna=False) == seeds
         whole = 0 < tally["completed"] == tally["trials"] and everywhere
         converged = whole and bool(met.all())
         rows.append(
@@ -134,9 +134,9 @@ def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
                 **tally,
                 "whole": whole,
                 "converged": converged,
-                "epochs_to_95pct": _mean(done["epochs_to_95pct"]) if converged else float("nan"),
-                "val_loss": _mean(done["val_loss"]),
-                "rows": list(done.index),
+                "epochs_to_95pct": _mean(runs["epochs_to_95pct"]) if converged else float("nan"),
+                "val_loss": _mean(runs["val_loss"]),
+                "rows": list(runs.index),
             }
         )
     fixed = [*COUNTS, "whole", "converged", "epochs_to_95pct", "val_loss", "rows"]

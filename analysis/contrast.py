@@ -66,8 +66,6 @@ def contrast(
     Args:
         values: in the unit of the contrast.
         rival: likewise.
-        confidence: of the interval.
-        rng: of the bootstrap.
         test: two-sided p of paired differences.
     """
     differences = (values - rival).dropna()

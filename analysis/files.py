@@ -119,8 +119,8 @@ def _folder(path: str | Path, within: int | None) -> int:
         return os.open(path, _FOLDER, dir_fd=within)
     except NotADirectoryError as error:
         # Linux tells a link to a folder from a file only this way.
-        linked = stat.S_ISLNK(os.stat(path, dir_fd=within, follow_symlinks=False).st_mode)
-        what = "a symbolic link" if linked else "not a folder"
+        is_link = stat.S_ISLNK(os.stat(path, dir_fd=within, follow_symlinks=False).st_mode)
+        what = "a symbolic link" if is_link else "not a folder"
         raise OSError(f"{os.path.basename(path)} is {what}") from error
 
 

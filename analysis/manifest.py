@@ -72,23 +72,23 @@ def parsed(content: bytes) -> dict[str, Any]:
         ValueError: it is not what a sweep writes; the message goes behind the name of the file.
     """
     try:
-        whole = json.loads(content.decode("utf-8"))
+        manifest = json.loads(content.decode("utf-8"))
     except RecursionError as error:
         raise ValueError("is nested too deep") from error
     except ValueError as error:
         raise ValueError(f"is not valid JSON ({error})") from error
-    if not isinstance(whole, dict):
+    if not isinstance(manifest, dict):
         raise ValueError("must hold a JSON object")
-    _bounded(whole, 0)
-    whole = within(whole)
-    if "preparations" in whole:
-        whole["preparations"] = _without_nulls(whole["preparations"])
+    _bounded(manifest, 0)
+    manifest = within(manifest)
+    if "preparations" in manifest:
+        manifest["preparations"] = _without_nulls(manifest["preparations"])
     for path, kinds in _KINDS.items():
-        for where, value in _matches(whole, path.split("."), ()):
+        for where, value in _matches(manifest, path.split("."), ()):
             if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
                 words = _WORDS.get(kinds, "a list")
                 raise ValueError(f"has another {'.'.join(where)} than a sweep writes: not {words}")
-    return whole
+    return manifest
 
 
 def _without_nulls(value: Any) -> Any:

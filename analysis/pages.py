@@ -32,10 +32,10 @@ def pages(content: bytes, start: int, end: int) -> Iterator[Page]:
     Raises:
         ValueError: a header is damaged, or a page reaches beyond ``end``.
     """
-    at, whole = start, memoryview(content)
+    at, view = start, memoryview(content)
     while at < end:
         try:
-            header, after = _struct(whole[at : min(end, at + _HEADER_BYTES)], 0, depth=0)
+            header, after = _struct(view[at : min(end, at + _HEADER_BYTES)], 0, depth=0)
             body, encoding = _BODY[header[_KIND]]
             page = Page(
                 values=header[body][_VALUES],

@@ -62,7 +62,6 @@ def decoded(content: bytes, file: pq.ParquetFile, columns: Sequence[str] | None)
     Args:
         content: the bytes that ``file`` was opened from.
         file: from :func:`opened`.
-        columns: by name.
     Raises:
         TableError: the texts are larger than the bounds.
         pyarrow.ArrowException: a page is damaged.
@@ -96,13 +95,13 @@ def _check_pages(content: bytes, about: pq.FileMetaData) -> None:
     """That every page lies within the file once, and all together fit into the bounds."""
     number = size = stored = rows = 0
     for group in range(about.num_row_groups):
-        here = about.row_group(group)
-        rows += here.num_rows
+        row_group = about.row_group(group)
+        rows += row_group.num_rows
         for place in range(about.num_columns):
-            column = here.column(place)
-            if column.num_values != here.num_rows:
+            column = row_group.column(place)
+            if column.num_values != row_group.num_rows:
                 raise TableError(f"column {column.path_in_schema!r} has no value a row")
-            if not here.num_rows:
+            if not row_group.num_rows:
                 continue  # there are no pages, nor a place of them
             stored += column.total_compressed_size
             starts = (column.dictionary_page_offset, column.data_page_offset)

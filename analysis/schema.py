@@ -214,6 +214,6 @@ def _entry(name: str, searched: Mapping[str, Tables]) -> Column | None:
 
 
 def _unknown(name: str, names: Iterable[str], *, kind: str = "column") -> str:
-    near = get_close_matches(str(name), list(names), n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    suggestions = get_close_matches(str(name), list(names), n=1)
+    hint = f"did you mean {suggestions[0]!r}? " if suggestions else ""
     return f"unknown {kind} {name!r}; {hint}analysis.schema.describe() lists all"

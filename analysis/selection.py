@@ -7,7 +7,7 @@ configurations never compete by their means, and each seed gives its own best in
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -40,10 +40,10 @@ def by_validation(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
     counts more because more of its trials were spared.
     """
     configs = configurations(group, names)
-    whole = configs[configs["whole"].astype(bool)]
-    label = schema.best(whole, "val_loss")
+    complete = configs[configs["whole"].astype(bool)]
+    label = schema.best(complete, "val_loss")
     if label is not None:
-        return _of_configuration(whole.loc[[label]].iloc[0], names)
+        return _of_configuration(complete.loc[[label]].iloc[0], names)
     return _per_seed(group, names)
 
 
@@ -61,14 +61,7 @@ def by_speed(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
     choice = by_validation(group, names)
     if choice is None or choice.selection == "one configuration":
         return choice
-    return Choice(
-        selection="per seed",
-        parameters=choice.parameters,
-        converged=False,
-        epochs_to_95pct=float("nan"),
-        val_loss=choice.val_loss,
-        rows=choice.rows,
-    )
+    return replace(choice, converged=False, epochs_to_95pct=float("nan"))
 
 
 def lacking(group: pd.DataFrame) -> tuple[int, int]:
@@ -96,21 +89,21 @@ def _of_configuration(config: pd.Series, names: Sequence[str]) -> Choice:
 
 
 def _per_seed(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
-    done = group[group["status"] == "completed"]
-    best = [schema.best(seed, "val_loss") for _, seed in done.groupby("config/seed", dropna=False)]
+    runs = group[group["status"] == "completed"]
+    best = [schema.best(seed, "val_loss") for _, seed in runs.groupby("config/seed", dropna=False)]
     rows = [label for label in best if label is not None]
     if not rows:
         return None
     chosen = group.loc[rows]
     met = chosen["converged"].fillna(False).astype(bool) & chosen["epochs_to_95pct"].notna()
-    every = len(rows) == group["config/seed"].nunique(dropna=False)
-    converged = every and bool(met.all())
-    epochs = float(chosen["epochs_to_95pct"].astype("float64").mean()) if converged else None
+    complete = len(rows) == group["config/seed"].nunique(dropna=False)
+    converged = complete and bool(met.all())
+    epochs = chosen["epochs_to_95pct"].astype("float64").mean() if converged else float("nan")
     return Choice(
         selection="per seed",
         parameters={name: _common(chosen[f"config/{name}"]) for name in names},
         converged=converged,
-        epochs_to_95pct=float("nan") if epochs is None else epochs,
+        epochs_to_95pct=float(epochs),
         val_loss=float(chosen["val_loss"].mean()),
         rows=rows,
     )

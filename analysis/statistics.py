@@ -18,6 +18,7 @@ from analysis.arguments import checked, numbers
 
 MIN_SEEDS = 4
 """Fewest seeds of an interval: of two or three, a bootstrap gives no more than their range."""
+TWO_SIDED_95 = 1.96
 _RESAMPLES = 9999
 
 Statistic = Callable[..., npt.NDArray[np.float64]]
@@ -87,15 +88,15 @@ def interval(
     if n < MIN_SEEDS:
         return Interval(low=math.nan, high=math.nan)
 
-    def drawn(seeds: npt.NDArray[np.int64], axis: int) -> npt.NDArray[np.float64]:
-        picked = x[np.moveaxis(seeds, axis, -1).astype(int)]
-        return statistic(picked.reshape(*seeds.shape[:-1], -1), axis=-1)
+    def resample(seeds: npt.NDArray[np.int64], axis: int) -> npt.NDArray[np.float64]:
+        values = x[np.moveaxis(seeds, axis, -1).astype(int)]
+        return statistic(values.reshape(*seeds.shape[:-1], -1), axis=-1)
 
     student = scipy.stats.t.isf((1.0 - confidence) / 2, n - 1)
     wider = 1.0 - 2.0 * scipy.stats.norm.sf(math.sqrt(n / (n - 1)) * student)
     limits = scipy.stats.bootstrap(
         (np.arange(n),),
-        drawn,
+        resample,
         vectorized=True,
         confidence_level=wider,
         n_resamples=_RESAMPLES,

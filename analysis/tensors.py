@@ -83,13 +83,11 @@ class SweepFiles:
 
         Args:
             storage: the directory of the sweep.
-            trials: the frame from :func:`analysis.load_trials`.
-            manifest: from :func:`analysis.load_manifest`.
         """
         models = {}
         if {"trial_id", "model_sha256"} <= set(trials.columns):
-            listed = trials[["trial_id", "model_sha256"]].dropna()
-            models = dict(listed.itertuples(index=False, name=None))
+            digests = trials[["trial_id", "model_sha256"]].dropna()
+            models = dict(digests.itertuples(index=False, name=None))
         prepared = (manifest or {}).get("preparations") or {}
         study = {
             (key, name): digest
@@ -122,6 +120,6 @@ def _about(content: bytes) -> Mapping[str, Any]:
     if length > bounds.HEADER_BYTES:
         raise ValueError(f"a header of {length} bytes, at most {bounds.HEADER_BYTES} are read")
     header = json.loads(content[_PREFIX : _PREFIX + length])
-    noted = header.get("__metadata__") if isinstance(header, dict) else None
-    about = json.loads((noted or {}).get("trial", "{}")) if isinstance(noted, dict) else {}
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    about = json.loads((metadata or {}).get("trial", "{}")) if isinstance(metadata, dict) else {}
     return within(about) if isinstance(about, dict) else {}

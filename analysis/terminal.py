@@ -2,7 +2,7 @@
 
 import codecs
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +76,9 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> list[Path]
     Raises:
         StorageError: ``folder`` cannot be written.
     """
-    return [
-        write(
-            folder,
-            f"{name}.csv",
-            cells(frame)
-            .to_csv(index=False, float_format="%.10g", lineterminator="\n")
-            .encode("utf-8"),
-        )
-        for name, frame in tables.items()
-    ]
+    form: Any = {"index": False, "float_format": "%.10g", "lineterminator": "\n"}
+    texts = {name: cells(frame).to_csv(**form) for name, frame in tables.items()}
+    return [write(folder, f"{name}.csv", text.encode()) for name, text in texts.items()]
 
 
 class _Printable:
@@ -103,33 +96,33 @@ class _Printable:
 def _spelled(error: UnicodeError) -> tuple[str, int]:
     """What a terminal of few characters gets in place of one that it lacks."""
     assert isinstance(error, UnicodeEncodeError)
-    lacking = error.object[error.start : error.end]
-    return "".join(_ASCII.get(c, "?") for c in lacking), error.end
+    letters = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c, "?") for c in letters), error.end
 
 
-def titled(*, title: str, caption: str) -> Table:
-    """An empty table of the report's make."""
-    return Table(
-        title=title,
-        caption=caption,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-
-
-def filled(table: Table, cells: dict[str, list[str]]) -> Table:
-    """``table`` with a column a heading of ``cells``."""
+def table(cells: Mapping[str, Sequence[str]], *, title: str = "", caption: str = "") -> Table:
+    """A table of the report's make, with a column a heading of ``cells``."""
+    look: Any = {"title_justify": "left", "caption_justify": "left", "box": box.SIMPLE_HEAD}
+    built = Table(title=title, caption=caption, pad_edge=False, collapse_padding=True, **look)
     for heading in cells:
-        table.add_column(heading, justify="left" if heading in _TEXTS else "right", no_wrap=True)
+        built.add_column(heading, justify="left" if heading in _TEXTS else "right", no_wrap=True)
     for texts in zip(*cells.values(), strict=True):
-        table.add_row(*texts)
-    return table
+        built.add_row(*texts)
+    return built
 
 
-def breadth(cells: dict[str, list[str]]) -> int:
+def more_rows(number: int, file: str) -> str:
+    """That ``number`` more rows are in a ``file``, behind another sentence; empty for none."""
+    return f" {wording.plural(number, 'more row')} in {file}." if number > 0 else ""
+
+
+def outcomes(rows: pd.DataFrame) -> list[str]:
+    """Numbers of trials by outcome, in a text each of ``rows``."""
+    names = ["completed", "stopped", "failed", "unfinished"]
+    return ["/".join(map(str, tally)) for tally in rows[names].astype(int).to_numpy()]
+
+
+def breadth(cells: Mapping[str, Sequence[str]]) -> int:
     """Columns of a terminal that a table of ``cells`` takes."""
     widest = [max(map(len, [*name.splitlines(), *texts])) for name, texts in cells.items()]
     return sum(widest) + 2 * (len(widest) - 1)

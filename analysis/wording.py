@@ -1,7 +1,7 @@
 """Wording of values, settings and headlines."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,12 @@ def amount(value: float, *, signed: bool = False) -> str:
 def plural(number: int, noun: str, many: str | None = None) -> str:
     """ "1 trial", "2 trials"; ``many`` where the plural is irregular."""
     return f"{number} {noun if number == 1 else many or noun + 's'}"
+
+
+def first_of(lines: Sequence[str]) -> list[str]:
+    """The first of ``lines`` and the number of all others; nothing where there are none."""
+    more = f", and {len(lines) - 1} more" if len(lines) > 1 else ""
+    return [f"{lines[0]}{more}."] if lines else []
 
 
 def percent(share: float) -> str:
@@ -91,15 +97,14 @@ def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         has = "has" if n == 1 else "have"
         lines.append(f"{n} of {planned} planned trials {has} not started: all is provisional.")
     if n := tally["unfinished"]:
-        verb = "is" if n == 1 else "are"
-        lines.append(
-            f"{n} of {plural(len(trials), 'trial')} {verb} unfinished: all is provisional."
-        )
+        total, verb = plural(len(trials), "trial"), "is" if n == 1 else "are"
+        lines.append(f"{n} of {total} {verb} unfinished: all is provisional.")
     if n := tally["stopped"]:
-        was, it = ("was", "it has") if n == 1 else ("were", "they have")
+        singular = ("was", "is", "it has", "enters")
+        was, are, it, enter = singular if n == 1 else ("were", "are", "they have", "enter")
         lines.append(
-            f"{plural(n, 'trial')} {was} stopped early and {'is' if n == 1 else 'are'} censored: "
-            f"{it} no test metrics and {'enters' if n == 1 else 'enter'} no mean."
+            f"{plural(n, 'trial')} {was} stopped early and {are} censored: {it} no test metrics "
+            f"and {enter} no mean."
         )
     if n := tally["failed"]:
         line = f"{plural(n, 'trial')} failed"
@@ -140,11 +145,11 @@ def learning_rates(best: pd.DataFrame) -> list[str]:
         elif _per_seed(row):
             text = "no configuration completed at every seed, so none can be called the fastest"
             if not math.isnan(row["lr"]):
-                same = "the one seed" if seeds == 1 else f"each of the {seeds} seeds"
-                text += f"; {lr} has the lowest validation risk at {same} with a result"
+                which = "the one seed" if seeds == 1 else f"each of the {seeds} seeds"
+                text += f"; {lr} has the lowest validation risk at {which} with a result"
         else:
-            every = "" if seeds == 1 else " at every seed"
-            text = f"none meets the criterion{every}; {lr} has the lowest validation risk"
+            where = "" if seeds == 1 else " at every seed"
+            text = f"none meets the criterion{where}; {lr} has the lowest validation risk"
         lines.append(f"{place(row)}: {text}{_provisional(row)}.")
     if (remainder := len(rows) - _MOST_GROUPS) > 0:
         lines.append(f"{plural(remainder, 'more group')}: see best_lr.csv.")

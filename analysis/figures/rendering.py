@@ -52,9 +52,9 @@ def panels(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Figu
         return figure
 
 
-def alone(name: str, draw: Callable[[Axes], None]) -> Plan:
+def alone(name: str, draw: Callable[[Axes], None], *, size: tuple[float, float] = _SIZE) -> Plan:
     """The plan of a figure with one Axes, which ``draw`` fills."""
-    return name, _SIZE, lambda figure: draw(figure.add_subplot())
+    return name, size, lambda figure: draw(figure.add_subplot())
 
 
 def draw_problems(sweep: Sweep, draw: Callable[[Problem], Saved], *, cure: str = "") -> Saved:
@@ -76,7 +76,6 @@ def draw_plans(
     """Writes the figure of every plan; one that has nothing to draw is a line that says why.
 
     Args:
-        folder: of the report.
         plans: to draw.
         of: the problem, where there are several.
         heading: a line below the title of every figure.

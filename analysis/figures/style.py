@@ -1,4 +1,4 @@
-"""House style of the figures: colours, type, and small helpers."""
+"""House style of the figures: type, captions, legends and labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,20 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.errors import AnalysisError
-
-# Okabe and Ito's palette: told apart under every common form of colour blindness.
-BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-)
-LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-MARKERS = ("o", "s", "^", "D", "v", "P")
-INK, MUTED, FAINT = "#222222", "#5F6368", "#D9DCE0"
-TWO_SIDED_95 = 1.96
+from analysis.figures.palette import FAINT, INK, MUTED
 
 # Matplotlib's defaults below ours: a matplotlibrc in the current directory, which may be a
 # stranger's, could otherwise hand every label to LaTeX.
@@ -79,48 +66,60 @@ def short(value: float) -> str:
 
 def caption(ax: Axes, lines: Sequence[str], *, below: float = 46.0) -> None:
     """Small grey lines under the axes, ``below`` points from its lower edge."""
-    ax.annotate(
-        "\n".join(lines),
-        xy=(0.0, 0.0),
-        xycoords="axes fraction",
-        xytext=(0.0, -below),
-        textcoords="offset points",
-        ha="left",
-        va="top",
-        fontsize=8.0,
-        color=MUTED,
-        linespacing=1.35,
-        annotation_clip=False,
-    )
+    look: Any = {"va": "top", "fontsize": 8.0, "color": MUTED, "linespacing": 1.35}
+    place: Any = {"xycoords": "axes fraction", "annotation_clip": False}
+    label(ax, "\n".join(lines), (0.0, 0.0), (0.0, -below), **look, **place)
 
 
 def legend_beside(ax: Axes, handles: Sequence[Artist]) -> None:
     """A legend to the right of the axes, from its upper end on."""
-    ax.legend(
-        handles=handles,
-        fontsize=9.0,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        borderaxespad=0.5,
+    place: Any = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.5}
+    ax.legend(handles=handles, fontsize=9.0, **place)
+
+
+def legend_above(figure: Figure, ax: Axes) -> None:
+    """A legend of what ``ax`` shows, in one row above all panels."""
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(handles))
+
+
+def grid(
+    figure: Figure, number: int, across: int, sharex: bool = False, sharey: bool = False
+) -> list[list[Axes]]:
+    """Rows of ``number`` panels, at most ``across`` side by side; the last may be shorter."""
+    columns = min(number, across)
+    rows = figure.subplots(
+        -(-number // columns), columns, sharex=sharex, sharey=sharey, squeeze=False
     )
+    for ax in rows.flat[number:]:
+        ax.set_axis_off()
+    return [[*row[: number - i * columns]] for i, row in enumerate(rows)]
+
+
+def rows_downwards(ax: Axes, names: Sequence[str], **look: Any) -> None:
+    """A row of ``ax`` for each of ``names``, the first on top, and a grid across."""
+    ax.set_yticks(range(len(names)), names, **look)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(True, axis="x")
+
+
+def label(
+    ax: Axes, text: str, at: tuple[float, float], by: tuple[float, float], **look: Any
+) -> None:
+    """``text`` at a place of the data, ``by`` points to the right of it and above."""
+    ax.annotate(text, at, xytext=by, textcoords="offset points", **look)
+
+
+def centred(ax: Axes, text: str, x: float, y: float, **look: Any) -> None:
+    """``text`` around a place of the data."""
+    ax.text(x, y, text, ha="center", va="center", **look)
 
 
 def label_beside(ax: Axes, y: float, text: str, color: str, **look: Any) -> None:
     """``text`` to the right of the axes at height ``y`` of its data."""
-    place: dict[str, Any] = {
-        "xycoords": ("axes fraction", "data"),
-        "xytext": (8, 0),
-        "fontsize": 8.5,
-    }
-    ax.annotate(
-        text,
-        (1.0, y),
-        textcoords="offset points",
-        va="center",
-        color=color,
-        annotation_clip=False,
-        **place | look,
-    )
+    place: Any = {"xycoords": ("axes fraction", "data"), "by": (8, 0), "fontsize": 8.5}
+    label(ax, text, (1.0, y), va="center", color=color, annotation_clip=False, **place | look)
 
 
 def framed(figure: Figure, title: str, notes: Sequence[str]) -> None:
@@ -149,11 +148,11 @@ def spread(heights: Sequence[float], *, gap: float) -> list[float]:
             (lower, a), (upper, b) = clusters[-2], clusters[-1]
             if b - a >= gap * (len(lower) + len(upper)) / 2:
                 break
-            merged = lower + upper
-            centre = sum(heights[j] for j in merged) / len(merged)
-            clusters[-2:] = [(merged, centre)]
-    placed = [0.0] * len(heights)
+            indices = lower + upper
+            centre = sum(heights[j] for j in indices) / len(indices)
+            clusters[-2:] = [(indices, centre)]
+    positions = [0.0] * len(heights)
     for members, centre in clusters:
         for rank, i in enumerate(members):
-            placed[i] = centre + gap * (rank - (len(members) - 1) / 2)
-    return placed
+            positions[i] = centre + gap * (rank - (len(members) - 1) / 2)
+    return positions

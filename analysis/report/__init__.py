@@ -33,15 +33,8 @@ def report(
     elif experiment == "tickets":
         from analysis.report import tickets
 
-        tickets.report(
-            files,
-            trials,
-            manifest,
-            console,
-            tolerance=tolerance,
-            confidence=confidence,
-            folder=folder,
-        )
+        levels = {"tolerance": tolerance, "confidence": confidence}
+        tickets.report(files, trials, manifest, console, folder=folder, **levels)
     else:
         from analysis.report import plain
 

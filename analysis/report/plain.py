@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from analysis.terminal import MOST_ROWS, opening, say, section, show, titled, write_tables
+from analysis import terminal
+from analysis.terminal import MOST_ROWS, opening, say, section, show, write_tables
 
 _OUTCOME = ("status", "epochs", "best_epoch", "val_loss")
 
@@ -30,7 +31,7 @@ def report(
     columns = ["trial_id", *axes, *_OUTCOME]
     ranked = trials.reindex(columns=columns).sort_values("val_loss", kind="stable")
     caption = "" if len(ranked) <= MOST_ROWS else f"the first {MOST_ROWS} of {len(ranked)}"
-    table = titled(title="Trials by their best validation loss", caption=caption)
+    table = terminal.table({}, title="Trials by their best validation loss", caption=caption)
     for name in columns:
         table.add_column(name.removeprefix("config/"))
     for row in ranked.head(MOST_ROWS).itertuples(index=False):

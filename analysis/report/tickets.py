@@ -16,7 +16,7 @@ from analysis.configurations import seed_count
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
-from analysis.terminal import opening, say, section, show, write_tables
+from analysis.terminal import MOST_ROWS, opening, say, section, show, write_tables
 from analysis.tickets import (
     boosting_findings,
     comparison_table,
@@ -33,14 +33,6 @@ from analysis.tickets.controls import controls
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.tickets.robustness import robust_against_standard, robustness_table
 from analysis.tickets.summary import best_lr, summary
-from analysis.tickets.terminal_tables import (
-    MOST_ROWS,
-    compared,
-    kept_weights,
-    overview,
-    robustness,
-    untrained,
-)
 
 
 def report(
@@ -60,79 +52,62 @@ def report(
     sweep = Sweep(trials=trials, manifest=manifest, files=files)
     rows = summary(sweep)
     best = best_lr(sweep)
-    passes = sparsity_passes(sweep, tolerance=tolerance, confidence=confidence)
-    answer = max_efficient_sparsity(sweep, tolerance=tolerance, confidence=confidence)
+    levels = {"tolerance": tolerance, "confidence": confidence}
+    passes = sparsity_passes(sweep, **levels)
+    answer = max_efficient_sparsity(sweep, **levels)
 
     opening(files.storage, trials, manifest, console)
     if trials.empty:
         return
-    _listed(console, partial(overview, width=console.width), rows, file="summary.csv")
+    _first_rows(
+        console, partial(terminal_tables.overview, width=console.width), rows, file="summary.csv"
+    )
     for line in wording.selections(rows):
         say(console, line)
     hedges = baselines(sweep, manifest)
-    _listed(console, untrained, hedges, file="baselines.csv")
+    _first_rows(console, terminal_tables.untrained, hedges, file="baselines.csv")
     if sweep.tickets["status"].eq("completed").any():
-        section(
-            console,
-            "Best learning rate (fewest epochs to 95 % of dense)",
-            wording.learning_rates(best),
-        )
-        sentences = wording.efficient(answer, tolerance=tolerance, confidence=confidence)
-        section(console, "Max efficient sparsity", sentences)
+        heading = "Best learning rate (fewest epochs to 95 % of dense)"
+        section(console, heading, wording.learning_rates(best))
+        section(console, "Max efficient sparsity", wording.efficient(answer, **levels))
     tables = {"summary": rows, "best_lr": best, "sparsity_passes": passes}
     tables |= {"baselines": hedges} if len(hedges) else {}
     if (seeds := seed_count(sweep.tickets)) > 1:
         tables["seeds"] = compare(sweep)
         section(console, f"Seeds ({seeds})", seed_findings.seeds(tables["seeds"]))
         if tables["seeds"]["difference"].notna().any():
-            show(console, compared(tables["seeds"]))
+            show(console, terminal_tables.compared(tables["seeds"]))
     tables |= early_stopping(sweep, console)
-    compared_tickets = comparison_table.tickets(
-        files, sweep, tolerance=tolerance, confidence=confidence
-    )
-    section(
-        console,
-        "Dense network, standard and robust tickets",
-        comparison_table.sentences(compared_tickets),
-    )
+    compared_tickets = comparison_table.tickets(files, sweep, **levels)
+    sentences = comparison_table.sentences(compared_tickets)
+    section(console, "Dense network, standard and robust tickets", sentences)
     tables |= comparison_table.tables(compared_tickets)
     if "ticket_weights" in tables:
-        show(console, kept_weights(tables["ticket_weights"]))
+        show(console, terminal_tables.kept_weights(tables["ticket_weights"]))
     tables |= beside_controls(sweep, console)
     tables |= robustly(sweep, console)
     budgets = budget_curves(sweep, manifest)
     tables |= {"budget_curves": budgets} if len(budgets) else {}
-    section(
-        console,
-        "Boosting tickets: how few epochs are enough",
-        boosting_findings.sentences(budgets, tolerance=tolerance),
-    )
+    sentences = boosting_findings.sentences(budgets, tolerance=tolerance)
+    section(console, "Boosting tickets: how few epochs are enough", sentences)
 
     written = write_tables(folder, tables)
     from analysis import figures  # matplotlib takes a second to load: not for status
 
-    saved = figures.save(
-        folder,
-        sweep,
-        audited=tables.get("audit"),
-        budgets=budgets,
-        tolerance=tolerance,
-        confidence=confidence,
-    )
+    saved = figures.save(folder, sweep, audited=tables.get("audit"), budgets=budgets, **levels)
     networks = figures.save_ticket_figures(folder, compared_tickets)
     section(console, "Skipped figures", [*saved.skipped, *networks.skipped])
-    drawn = [p for p in (*saved.written, *networks.written) if p.suffix == ".png"]
-    pictures = [str(p) for p in drawn if p.parent.name != "convergence_speed"]
-    pair_counts = Counter(p.parent for p in drawn if p.parent.name == "convergence_speed")
+    paths = [p for p in (*saved.written, *networks.written) if p.suffix == ".png"]
+    pictures = [str(p) for p in paths if p.parent.name != "convergence_speed"]
+    pair_counts = Counter(p.parent for p in paths if p.parent.name == "convergence_speed")
     for where, number in pair_counts.items():
         pairs = wording.plural(number, "other pair")
         pictures.append(f"{where}/ ({pairs} of sparsity and epsilon)")
     section(console, "Files", [str(p) for p in written])
-    if pictures:
-        section(console, "Figures (PNG, and PDF of the same name)", pictures)
+    section(console, "Figures (PNG, and PDF of the same name)", pictures)
 
 
-def _listed(
+def _first_rows(
     console: Console, table: Callable[[pd.DataFrame], Table], rows: pd.DataFrame, *, file: str
 ) -> None:
     """Prints the ``table`` of the first ``rows``, and how many more are in its ``file``."""
@@ -164,7 +139,7 @@ def robustly(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
     if attacks(tickets):
         tables["robustness"] = robustness_table(sweep)
         console.print()
-        for table in robustness(tables["robustness"], width=console.width):
+        for table in terminal_tables.robustness(tables["robustness"], width=console.width):
             show(console, table)
     lines = robustness_findings.robustness(contrast, tickets, sweep.manifest)
     section(console, "What robust training costs and buys", lines)

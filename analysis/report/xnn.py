@@ -1,5 +1,6 @@
 """Report of an X-NN sweep: tables and findings in the terminal, and the files they leave."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
 from analysis.terminal import opening, say, section, show, write_tables
+from analysis.wording import first_of
 from analysis.xnn import findings, terminal_tables
 from analysis.xnn.baselines import baselines
 from analysis.xnn.baselines import sentences as of_baselines
@@ -23,6 +25,11 @@ from analysis.xnn.pareto import pareto
 from analysis.xnn.selection import best, held_out
 from analysis.xnn.stability import sentences as of_stability
 from analysis.xnn.stability import stability
+
+_SAME_ROWS = (
+    "Validation and test rows are the same rows (data.split: published): epochs and "
+    "configurations were chosen on them, so figures on them flatter."
+)
 
 
 def report(
@@ -45,16 +52,11 @@ def report(
     if trials.empty:
         return
     if not held_out(trials, manifest):
-        say(
-            console,
-            "Validation and test rows are the same rows (data.split: published): epochs and "
-            "configurations were chosen on them, so figures on them flatter.",
-        )
+        say(console, _SAME_ROWS)
     console.print()
     show(console, terminal_tables.overview(table, names, width=console.width))
-    steady, unread = stability(files, trials, table)
-    problem_tables: dict[str, list[pd.DataFrame]]
-    problem_tables = {"methods": [], "baselines": [], "pareto": [], "fairness": []}
+    stable, unread = stability(files, trials, table)
+    problem_tables = defaultdict[str, list[pd.DataFrame]](list)
     for problem in Sweep.of(trials, manifest).problems:
         values, problem_trials = problem.values, problem.trials
         mine = of_problem(table, values)
@@ -66,7 +68,7 @@ def report(
         section(console, f"What explanation costs and gains{where}", lines)
         section(console, f"Methods{where}", of_methods(against))
         section(console, f"Raw R2 and chance{where}", findings.growth(mine, cell, names))
-        lines = _evidence(problem_trials, mine, cell, swept.epochs, steady)
+        lines = _evidence(problem_trials, mine, cell, swept.epochs, stable)
         section(console, f"Is it used, and would another seed say the same?{where}", lines)
         comparison = baselines(manifest, data=_data(problem_trials), held_out=holdout)
         section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell))
@@ -74,22 +76,19 @@ def report(
             console.print()
             show(console, terminal_tables.baselines(comparison))
         rates = by_group(problem_trials, cell, plain_of(mine, cell))
-        section(
-            console,
-            f"Groups of insured{where}",
-            of_groups(rates) + _few_groups(problem_trials, cell, manifest),
-        )
+        lines = of_groups(rates) + _few_groups(problem_trials, cell, manifest)
+        section(console, f"Groups of insured{where}", lines)
         if len(rates):
             console.print()
             show(console, terminal_tables.groups(rates, width=console.width))
         problem_tables["methods"].append(against.assign(**values))
+        problem_tables["baselines"].append(comparison.assign(**values))
         problem_tables["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         problem_tables["fairness"].append(rates.assign(**values))
-        problem_tables["baselines"].append(comparison.assign(**values))
-    tables = {"cells": table, "stability": steady}
+    tables = {"cells": table, "stability": stable}
     tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in problem_tables.items()}
     tables |= early_stopping(swept, console)
-    section(console, "Models that cannot be read", _few(unread))
+    section(console, "Models that cannot be read", first_of(unread))
     written = write_tables(folder, {n: t for n, t in tables.items() if len(t)})
     _figures(folder, swept, console)
     section(console, "Files", [str(path) for path in written])
@@ -109,10 +108,10 @@ def _evidence(
     """What is known of the chosen ``cell`` beside cost and gain."""
     if cell is None:
         return []
-    done, plain = members(trials, cell), plain_of(table, cell)
-    lines = [*findings.faithfulness(cell, done), *of_stability(steady, cell)]
+    cell_trials, plain = members(trials, cell), plain_of(table, cell)
+    lines = [*findings.faithfulness(cell, cell_trials), *of_stability(steady, cell)]
     if plain is not None:
-        lines += findings.duration(epochs, done, members(trials, plain))
+        lines += findings.duration(epochs, cell_trials, members(trials, plain))
     return lines
 
 
@@ -134,11 +133,5 @@ def _figures(folder: Path, sweep: Sweep, console: Console) -> None:
     assert sweep.files is not None
     saved = save_xnn(folder, sweep.files, sweep, sweep.epochs, sweep.manifest)
     section(console, "Skipped figures", list(saved.skipped))
-    drawn = [str(path) for path in saved.written if path.suffix == ".png"]
-    section(console, "Figures (PNG, and PDF of the same name)", drawn)
-
-
-def _few(lines: list[str]) -> list[str]:
-    return (
-        [f"{lines[0]}{f', and {len(lines) - 1} more' if len(lines) > 1 else ''}."] if lines else []
-    )
+    pictures = [str(path) for path in saved.written if path.suffix == ".png"]
+    section(console, "Figures (PNG, and PDF of the same name)", pictures)

@@ -53,7 +53,6 @@ def attack_checks(trials: Trials, manifest: Mapping[str, Any]) -> list[Check]:
     Every trial is looked at by itself: a check fails where a single one fails it.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         manifest: from :func:`analysis.load_manifest`; its ``study`` holds the steps of attacks.
     """
     checks = []
@@ -108,8 +107,8 @@ def _noise(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Check]
 def _transfer(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Check]:
     """Paths found on the dense network do no more harm than those found on the ticket."""
     searches = {attack.budget: attack for attack in attack_list if attack.name == "path_pgd"}
-    moved = [attack for attack in attack_list if attack.model == TRANSFER]
-    for attack in moved:
+    transfers = [attack for attack in attack_list if attack.model == TRANSFER]
+    for attack in transfers:
         if attack.budget not in searches:
             yield Check(
                 passed=None,
@@ -123,7 +122,7 @@ def _transfer(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Che
         # A local search ends a little short of the worst: where networks are alike, either wins.
         no_more = both[attack.column] >= both[search.column] - _SLACK * both[search.column].abs()
         yield _judged(both, no_more, claim=claim, otherwise="their gradients are masked")
-    if searches and not moved:
+    if searches and not transfers:
         size = searches[max(searches)].size
         yield Check(
             passed=None,
@@ -134,12 +133,12 @@ def _transfer(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Che
 
 def _growing(rows: pd.DataFrame, searches: Sequence[Attack], *, whole: bool) -> Iterator[Check]:
     """CVaR falls as the budget grows, from clean paths on where all of them were attacked."""
-    alone = []
+    singles = []
     for name, budgets in by_name(searches).items():
         clean = [clean_column(budgets)] if whole else []
         columns = [*clean, *(attack.column for attack in budgets)]
         if len(columns) < 2:
-            alone.append(budgets[0])
+            singles.append(budgets[0])
             continue
         complete_rows = rows[["at", *columns]].dropna()
         falls = (
@@ -148,13 +147,13 @@ def _growing(rows: pd.DataFrame, searches: Sequence[Attack], *, whole: bool) -> 
         sizes = ", ".join([*(["0"] if whole else []), *(attack.size for attack in budgets)])
         claim = f"CVaR falls as {name} grows ({sizes})"
         yield _judged(complete_rows, falls, claim=claim, otherwise="the search finds nothing")
-    if alone:
-        names = ", ".join(attack.name for attack in alone)
-        least = alone[0]
+    if singles:
+        names = ", ".join(attack.name for attack in singles)
+        first = singles[0]
         yield Check(
             passed=None,
             line=f"whether CVaR falls as the budget grows: one budget of {names}; add another, "
-            f"study.evaluation.{least.name}: [{least.budget / 2:g}, {least.size}]",
+            f"study.evaluation.{first.name}: [{first.budget / 2:g}, {first.size}]",
         )
 
 

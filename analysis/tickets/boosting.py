@@ -58,10 +58,7 @@ def budget_curves(
     - ``same_rate``: the same kind with the mask found at the rate ``lr`` of its training.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         manifest: from :func:`analysis.load_manifest`; says what the space does not vary.
-        confidence: of the intervals.
-        rng: of the bootstrap; a whole number gives every interval the same draws.
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
@@ -70,18 +67,18 @@ def budget_curves(
     rows: list[dict[str, Any]] = []
     if BUDGET in names and sweep.trials[f"config/{BUDGET}"].nunique() > 1:
         frame = _raced(sweep)
-        done = frame[frame["status"].eq("completed") & frame[CLEAN].notna()]
+        completed = frame[frame["status"].eq("completed") & frame[CLEAN].notna()]
         seeds = len(_by_seed(frame))
         for values, group in groups(frame, names):
             for kind, runs in group.groupby("kind", sort=False):
                 row: dict[str, Any] = {**values, "kind": kind}
                 row |= {name: runs[name].iloc[0] for name in _EPOCHS}
-                runs = runs[runs.index.isin(done.index)]
+                runs = runs[runs.index.isin(completed.index)]
                 cvar = _by_seed(runs)
                 row |= {"seeds": len(cvar), "whole": len(cvar) == seeds}
                 row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
                 row |= estimate(cvar, bounded(CLEAN), confidence=confidence, rng=rng)
-                for rival, their in _rivals(done, str(kind), values, runs).items():
+                for rival, their in _rivals(completed, str(kind), values, runs).items():
                     less = contrast(cvar, their, confidence=confidence, rng=rng)
                     row |= less.columns(bounded(f"less_{rival}"))
                 rows.append(row)
@@ -131,12 +128,12 @@ def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 
 def rates(values: Mapping[str, Any]) -> str:
     """The values of a race in words: "mask found at 0.002, trained at 0.01, sparsity 80 %"."""
-    others, parts = dict(values), []
-    if MASK_RATE in others and RATE in others:
-        mask_rate, trained = others.pop(MASK_RATE), others.pop(RATE)
+    parameters, parts = dict(values), []
+    if MASK_RATE in parameters and RATE in parameters:
+        mask_rate, trained = parameters.pop(MASK_RATE), parameters.pop(RATE)
         parts = [f"mask found at {value(mask_rate)}, trained at {value(trained)}"]
-    parts += [f"sparsity {percent(others.pop(n))}" for n in _SPARSITY if n in others]
-    return ", ".join(filter(None, (*parts, in_words(others))))
+    parts += [f"sparsity {percent(parameters.pop(n))}" for n in _SPARSITY if n in parameters]
+    return ", ".join(filter(None, (*parts, in_words(parameters))))
 
 
 def in_name(kind: str) -> str:
@@ -146,12 +143,12 @@ def in_name(kind: str) -> str:
 
 def _raced(sweep: Sweep) -> pd.DataFrame:
     """The trials with their kind, the epochs behind them, and dense CVaR of the whole training."""
-    needed = (CLEAN, f"dense_{CLEAN}")
-    sweep, manifest = Sweep.of(sweep, needed=needed, purpose="budget curves"), sweep.manifest
+    columns = (CLEAN, f"dense_{CLEAN}")
+    sweep, manifest = Sweep.of(sweep, needed=columns, purpose="budget curves"), sweep.manifest
     # Most columns take no part, and every selection of rows would copy them.
     frame = pd.concat(
         trials[
-            [c for c in trials if str(c).startswith("config/") or c in ("status", *needed)]
+            [c for c in trials if str(c).startswith("config/") or c in ("status", *columns)]
         ].assign(kind=kind)
         for kind, trials in sweep.by_kind.items()
         if len(trials)
@@ -184,16 +181,16 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
 
 
 def _rivals(
-    done: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
+    completed: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
 ) -> dict[str, pd.Series]:
     """CVaR by seed of those that ``runs``, the trials of a kind and ``values``, compete with."""
 
     def of(rival: str, like: Mapping[str, Any]) -> pd.Series:
         axes = {f"config/{n}": v for n, v in like.items()}
-        return _by_seed(matching(done[done["kind"].eq(rival)], axes))
+        return _by_seed(matching(completed[completed["kind"].eq(rival)], axes))
 
     anywhere = {n: v for n, v in values.items() if n not in _SPARSITY}
-    longest = done[f"config/{BUDGET}"].max()
+    longest = completed[f"config/{BUDGET}"].max()
     rivals = {
         "dense": _by_seed(runs, f"dense_{CLEAN}"),
         "retrained": of(RETRAINED, {**anywhere, BUDGET: longest}),

@@ -31,7 +31,6 @@ def sentences(curves: pd.DataFrame, *, tolerance: float) -> list[str]:
 
     Args:
         curves: from :func:`analysis.budget_curves`.
-        tolerance: the share of the dense network's CVaR that may be lost.
     """
     contests = list(races(curves))
     if not contests:
@@ -54,7 +53,6 @@ def enough(curve: pd.DataFrame, tolerance: float) -> pd.Series | None:
 
     Args:
         curve: of one kind, from :func:`analysis.tickets.boosting.races`.
-        tolerance: the share of the dense network's CVaR that may be lost.
     """
     margin = -tolerance * curve[f"dense_{CLEAN}"].abs()
     dense, retrained = (
@@ -134,8 +132,8 @@ def _needs(field: Field, tolerance: float) -> str:
     for kind, curve in field.items():
         kinds.setdefault(_budget(enough(curve, tolerance)), []).append(in_name(kind))
     return ", ".join(
-        f"{' and '.join(named)} {'need' if len(named) > 1 else 'needs'} {budget}"
-        for budget, named in kinds.items()
+        f"{' and '.join(names)} {'need' if len(names) > 1 else 'needs'} {budget}"
+        for budget, names in kinds.items()
     )
 
 

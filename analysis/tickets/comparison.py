@@ -43,12 +43,9 @@ def compare(
     told apart, null where the difference is 0 or there are fewer than two seeds.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         metric: a column with a better end.
         baseline: parameters that fit one configuration alone, without ``config/``.
-        level: of the tests, and 1 - ``level`` of the intervals.
         power: see ``more_seeds``.
-        rng: of the bootstrap; a whole number gives every interval the same draws.
     Raises:
         schema.ColumnError: ``metric`` or a parameter of ``baseline`` unknown, or a column missing.
         ValueError: ``baseline`` fits no configuration that takes part, or several of them.
@@ -75,7 +72,7 @@ def _compared(
 ) -> list[dict[str, Any]]:
     group, names = problem.tickets, problem.names
     configs = configurations(group, names)
-    whole = configs[configs["whole"].astype(bool)]
+    complete = configs[configs["whole"].astype(bool)]
     values = {
         # Trials that no column tells apart count once.
         label: group.loc[rows]
@@ -83,9 +80,9 @@ def _compared(
         .set_index("config/seed")[column.name]
         .astype("float64")
         .dropna()
-        for label, rows in whole["rows"].items()
+        for label, rows in complete["rows"].items()
     }
-    competitors = whole.loc[[label for label in whole.index if len(values[label])]]
+    competitors = complete.loc[[label for label in complete.index if len(values[label])]]
     reference = _reference(competitors, baseline)
     rivals = [label for label in competitors.index if label != reference]
     at = level / max(1, len(rivals))
@@ -110,14 +107,14 @@ def _compared(
             }
         rows.append(row)
     larger_is_better = column.direction == "higher"
-    judged = []
+    family = []
     for row in corrected(rows):
         if not math.isnan(row["p_holm"]):
             row["verdict"] = verdict(row, larger_is_better=larger_is_better, level=level)
             row |= {"more_seeds": 0} if row["verdict"] != OPEN else {}
-        judged.append(row)
+        family.append(row)
     sign = -1.0 if larger_is_better else 1.0
-    return sorted(judged, key=lambda row: sign * row["mean"] if "mean" in row else math.inf)
+    return sorted(family, key=lambda row: sign * row["mean"] if "mean" in row else math.inf)
 
 
 def _reference(competitors: pd.DataFrame, baseline: Mapping[str, Any] | None) -> Any:

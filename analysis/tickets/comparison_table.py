@@ -9,7 +9,7 @@ from analysis.sweep import Sweep, Trials
 from analysis.tensors import SweepFiles
 from analysis.tickets import importance, masks
 from analysis.tickets.networks import DENSE, STANDARD, Chosen, Model, choose, kinds, load_models
-from analysis.wording import percent, plural
+from analysis.wording import first_of, percent, plural
 
 _MOST_PROBLEMS = 6
 _NO_INTERPRETATION = (
@@ -50,14 +50,7 @@ class Tickets:
 def tickets(
     files: SweepFiles, trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> list[Tickets]:
-    """What there is to compare, one a problem, at most 6; none where no ticket has completed.
-
-    Args:
-        files: of the sweep, for its networks.
-        trials: the frame from :func:`analysis.load_trials`.
-        tolerance: see :func:`analysis.max_efficient_sparsity`.
-        confidence: likewise.
-    """
+    """What there is to compare, one a problem, at most 6; none where no ticket has completed."""
     comparisons = []
     for problem in Sweep.of(trials).problems[:_MOST_PROBLEMS]:
         chosen = choose(problem, tolerance=tolerance, confidence=confidence)
@@ -83,25 +76,25 @@ def tickets(
 
 def tables(comparisons: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
     """The tables of all problems by name, with a column ``problem`` where there are several."""
-    named = {"importance": "means", "importance_shift": "shifts"}
-    named |= {"mask_overlap": "overlaps", "ticket_weights": "weights"}
-    joined = {}
-    for name, field in named.items():
+    fields = {"importance": "means", "importance_shift": "shifts"}
+    fields |= {"mask_overlap": "overlaps", "ticket_weights": "weights"}
+    frames = {}
+    for name, field in fields.items():
         parts = [
             frame.assign(problem=one.problem) if one.problem else frame
             for one in comparisons
             if len(frame := getattr(one, field))
         ]
         if parts:
-            joined[name] = pd.concat(parts, ignore_index=True)
-    return joined
+            frames[name] = pd.concat(parts, ignore_index=True)
+    return frames
 
 
 def sentences(comparisons: Sequence[Tickets]) -> list[str]:
     """Which networks are compared, what is missing, and what was found, problem by problem."""
     lines = []
     for one in comparisons:
-        findings = [_opening(one), *_missing(one)]
+        findings = [_opening(one), *first_of(one.missing)]
         findings += masks.sentences(one.overlaps)
         findings += importance.sentences(one.shifts)
         if one.models and one.importances.empty:
@@ -120,10 +113,3 @@ def _opening(one: Tickets) -> str:
         f"Networks at sparsity {percent(one.chosen.sparsity)}, {why}: "
         f"{'; '.join(parts) or 'none to be read'}."
     )
-
-
-def _missing(one: Tickets) -> list[str]:
-    if not one.missing:
-        return []
-    more = f", and {len(one.missing) - 1} more" if len(one.missing) > 1 else ""
-    return [f"{one.missing[0]}{more}."]

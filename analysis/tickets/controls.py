@@ -48,11 +48,8 @@ def controls(
     the kind's mask covers: all of ``small_dense``, but no output layer that is never pruned.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         manifest: from :func:`analysis.load_manifest`; names the attack of training where no axis
             does. An unknown one is taken as one on the path.
-        confidence: of the intervals.
-        rng: of the bootstrap; a whole number gives every interval the same draws.
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """

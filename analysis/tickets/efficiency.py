@@ -28,8 +28,6 @@ def sparsity_passes(
     smaller one to pass at the full level, no correction for their number is due.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        tolerance: the share of the dense network's CVaR that may be lost.
         confidence: one-sided level of the bound.
     Raises:
         ValueError: ``tolerance`` negative, or ``confidence`` outside [0.5, 1).
@@ -76,15 +74,15 @@ def max_efficient_sparsity(
     rows: list[dict[str, Any]] = []
     for values, group in passes.groupby(keys, dropna=False, sort=True):
         efficient = group[group["efficient"].astype(bool)]
-        beyond = group[~group["efficient"].astype(bool)]
+        failures = group[~group["efficient"].astype(bool)]
         row: dict[str, Any] = {
             **dict(zip(keys, values, strict=True)),
             "swept": len(group),
             "provisional": bool(group["provisional"].any()),
             "limited_by": "not swept",
         }
-        if len(beyond):
-            limit = beyond.iloc[0]
+        if len(failures):
+            limit = failures.iloc[0]
             row["limit"] = limit["sparsity"]
             row["limit_seeds"] = 0 if pd.isna(limit["seeds"]) else limit["seeds"]
             row["limit_seeds_awaited"] = limit["seeds_awaited"]

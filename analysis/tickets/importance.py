@@ -93,8 +93,6 @@ def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.Dat
 
     Args:
         values: the frame from :func:`importances`.
-        level: of the tests, and 1 - ``level`` of the intervals.
-        rng: of the bootstrap.
     """
     rows: list[dict[str, object]] = []
     robust = values[values["model"].str.startswith("robust")]
@@ -166,8 +164,8 @@ def sentences(table: pd.DataFrame) -> list[str]:
         if main.empty:
             continue
         lines.append(_sentence(kind, main))
-        others = [_by(rows[rows["measure"].eq(m)], m) for m in MEASURES if m != MAIN]
-        if main["low"].notna().any() and (phrases := [text for text in others if text]):
+        texts = [_by(rows[rows["measure"].eq(m)], m) for m in MEASURES if m != MAIN]
+        if main["low"].notna().any() and (phrases := [text for text in texts if text]):
             lines.append(
                 f"{kind[0].upper()}{kind[1:]} tickets by other measures: {'; '.join(phrases)}."
             )
@@ -227,9 +225,9 @@ def _signed(rows: pd.DataFrame) -> Iterator[str]:
 
 def _table(values: pd.DataFrame, kind: str, measure: str) -> pd.DataFrame:
     """A row a seed and a column a feature, in the order of the features."""
-    here = values[values["model"].eq(kind) & values["measure"].eq(measure)]
-    wide = here.pivot(index="seed", columns="feature", values="value")
-    return wide.reindex(columns=list(dict.fromkeys(here["feature"])))
+    matches = values[values["model"].eq(kind) & values["measure"].eq(measure)]
+    wide = matches.pivot(index="seed", columns="feature", values="value")
+    return wide.reindex(columns=list(dict.fromkeys(matches["feature"])))
 
 
 _KEYS = {"model": "string", "measure": "string", "feature": "string"}

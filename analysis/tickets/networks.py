@@ -92,25 +92,23 @@ def choose(trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95)
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
-        tolerance: see :func:`analysis.max_efficient_sparsity`.
-        confidence: likewise.
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
     sweep = Sweep.of(trials, needed=SPEED, purpose="the choice of models")
     (problem,) = sweep.problems
-    reached: dict[float, set[float]] = {}
+    budgets: dict[float, set[float]] = {}
     for one in problem.chosen():
         if one.sparsity > 0.0:
-            reached.setdefault(one.sparsity, set()).add(one.epsilon)
-    if not reached:
+            budgets.setdefault(one.sparsity, set()).add(one.epsilon)
+    if not budgets:
         return None
     both = [
-        s for s, epsilons in reached.items() if 0.0 in epsilons and any(e > 0.0 for e in epsilons)
+        s for s, epsilons in budgets.items() if 0.0 in epsilons and any(e > 0.0 for e in epsilons)
     ]
     answers = max_efficient_sparsity(problem, tolerance=tolerance, confidence=confidence)
-    recommended = [s for s in answers["max_efficient_sparsity"].dropna() if s in (both or reached)]
-    sparsity = float(recommended[0]) if recommended else max(both or reached)
+    recommended = [s for s in answers["max_efficient_sparsity"].dropna() if s in (both or budgets)]
+    sparsity = float(recommended[0]) if recommended else max(both or budgets)
     tickets = [one for one in problem.chosen() if one.sparsity == sparsity]
     return Chosen(
         sparsity=sparsity, recommended=bool(recommended), kinds=tuple(map(_kind, tickets))
@@ -132,8 +130,8 @@ def load_models(files: SweepFiles, chosen: Chosen) -> tuple[list[Model], list[st
                 ticket, about = _read(files.model(trial_id, "ticket"), kind=kind.name, seed=seed)
                 tickets.append(_alike(ticket, tickets))
                 if seed not in dense and "preparation" in about:
-                    filed = files.prepared(about["preparation"], "theta_star")
-                    network, _ = _read(filed, kind=DENSE, seed=seed)
+                    dense_file = files.prepared(about["preparation"], "theta_star")
+                    network, _ = _read(dense_file, kind=DENSE, seed=seed)
                     dense[seed] = _alike(network, dense.values())
             except UnreadError as error:
                 missing.append(str(error))

@@ -42,10 +42,6 @@ def robustness_table(trials: Trials, *, confidence: float = 0.95, rng: Rng = 0) 
     is the first that has an attack. Each metric is a mean over ``seeds``, with its standard error
     ``_se``, the ends ``_low`` and ``_high`` of its bootstrap interval, and its ``_median``.
 
-    Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        confidence: of the intervals.
-        rng: of the bootstrap; a whole number gives every interval the same draws.
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
@@ -95,10 +91,6 @@ def robust_against_standard(
     ``robust_runaways`` count the hedges that lose over :data:`RUNAWAY` times their clean CVaR;
     where there are any, the medians say more than the means.
 
-    Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        confidence: of the intervals.
-        rng: of the bootstrap; a whole number gives every interval the same draws.
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """

@@ -46,13 +46,13 @@ def seeds(rows: pd.DataFrame, *, level: float = 0.05) -> list[str]:
 
 
 def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
-    whole, out = rows[rows["left_out"].isna()], rows["left_out"].value_counts()
-    rivals = whole[~whole["reference"]]
+    complete, omissions = rows[rows["left_out"].isna()], rows["left_out"].value_counts()
+    rivals = complete[~complete["reference"]]
     lines = []
     if rivals.empty:
         lines.append("No two configurations completed at every seed, so none can be compared.")
     else:
-        reference = whole[whole["reference"]].iloc[0]
+        reference = complete[complete["reference"]].iloc[0]
         tally = {v: int(rivals["verdict"].eq(v).sum()) for v in (BETTER, WORSE, OPEN)}
         verdicts = ", ".join(f"{n} {verdict}" for verdict, n in tally.items() if n)
         lines.append(
@@ -60,8 +60,8 @@ def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
             f"{percent(level)}, corrected for {plural(len(rivals), 'comparison')})."
         )
         lines += _more(rivals, level)
-    if len(out):
-        kinds = ", ".join(f"{n} {_LEFT_OUT[str(why)]}" for why, n in out.items())
+    if len(omissions):
+        kinds = ", ".join(f"{n} {_LEFT_OUT[str(why)]}" for why, n in omissions.items())
         lines.append(f"Left out, because they lack a completed seed: {kinds}.")
     return lines
 

@@ -50,7 +50,6 @@ def best_lr(trials: Trials, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     marks groups with unfinished trials, or with a seed that has no completed one.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         by: the parameters that make a group, without ``config/``.
     Raises:
         schema.ColumnError: unknown parameter in ``by``, or a column is missing.
@@ -157,28 +156,28 @@ def _opening(key: dict[str, Any], group: pd.DataFrame, choice: Choice | None) ->
     }
 
 
-def _judged(done: pd.DataFrame, metrics: list[str], ranged: list[str]) -> dict[str, Any]:
-    shared = shared_paths(done)
+def _judged(chosen: pd.DataFrame, metrics: list[str], ranged: list[str]) -> dict[str, Any]:
+    shared = shared_paths(chosen)
     row: dict[str, Any] = {}
     for metric in _WITH_SE:
-        se = done[f"{metric}_se"].tolist() if f"{metric}_se" in done.columns else None
-        estimate = over_seeds(done[metric].tolist(), se, shared_paths=shared)
+        se = chosen[f"{metric}_se"].tolist() if f"{metric}_se" in chosen.columns else None
+        estimate = over_seeds(chosen[metric].tolist(), se, shared_paths=shared)
         row |= {metric: estimate.mean, f"{metric}_se": estimate.se}
     for metric in ranged:
-        estimate = over_seeds(done[metric].tolist(), shared_paths=shared)
+        estimate = over_seeds(chosen[metric].tolist(), shared_paths=shared)
         row |= {
             metric: estimate.mean,
             f"{metric}_low": estimate.low,
             f"{metric}_high": estimate.high,
         }
     for metric in metrics:
-        values = done[metric].astype("Float64").dropna()
+        values = chosen[metric].astype("Float64").dropna()
         row[metric] = float(values.mean()) if len(values) else float("nan")
     return row
 
 
-def _dense_epochs(done: pd.DataFrame) -> float:
-    if "dense_epochs_to_95pct" not in done.columns:
+def _dense_epochs(chosen: pd.DataFrame) -> float:
+    if "dense_epochs_to_95pct" not in chosen.columns:
         return float("nan")
-    met = done["dense_epochs_to_95pct"]
+    met = chosen["dense_epochs_to_95pct"]
     return float("nan") if met.isna().any() else float(met.astype("float64").mean())

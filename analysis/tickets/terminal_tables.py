@@ -10,7 +10,7 @@ from analysis import wording
 from analysis.attacks import attacks, by_name, clean_column, label, named
 from analysis.configurations import problem_axes
 from analysis.contrast import WITH_INTERVAL, bracketed
-from analysis.terminal import MOST_ROWS, breadth, filled, or_dash, titled
+from analysis.terminal import MOST_ROWS, breadth, more_rows, or_dash, outcomes, table
 from analysis.tickets import masks, seed_findings
 from analysis.tickets.baselines import DENSE
 
@@ -20,16 +20,10 @@ _WIDE = 110  # columns; a narrower terminal gets the columns that matter most
 _WIDEST = 120
 _A_PARAMETER = 18  # columns that one more parameter may take
 _AN_ESTIMATE = 17  # columns that a mean and its error take
-_OUTCOMES = ("completed", "stopped", "failed", "unfinished")
 
 
 def overview(rows: pd.DataFrame, *, width: int) -> Table:
     """The best configuration of every (sparsity, epsilon), for a terminal of ``width`` columns."""
-    table = titled(
-        title="Best configuration by validation risk, means over seeds",
-        caption="CVaR 5 % in currency per option (S0 = 100), ± one standard error; larger is "
-        "better. Trials: completed/stopped/failed/unfinished.",
-    )
     records = [row for _, row in rows.iterrows()]
     cells = _problem(rows) | {
         "sparsity": [or_dash(v, wording.percent(v)) for v in rows["sparsity"]],
@@ -39,15 +33,12 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
     names = {n for n in cells if rows[n].notna().any()}
     names |= {"lr"} if "per seed" in cells["lr"] else set()
     cells = {name: column for name, column in cells.items() if name in names}
-    cells["trials"] = ["/".join(str(int(r[n])) for n in _OUTCOMES) for r in records]
+    cells["trials"] = outcomes(rows)
     if width >= _WIDE and "epochs" in rows:
         cells["epochs"] = [or_dash(v, f"{v:.3g}") for v in rows["epochs"]]
     cells["to 95 %"] = [_speed(r) for r in records]
-    for heading, metric, spec in (
-        ("CVaR 5 %", "cvar_05", ".3f"),
-        ("less dense", "cvar_05_minus_dense", "+.3f"),
-    ):
-        cells[heading] = [_with_error(r[metric], r[f"{metric}_se"], spec) for r in records]
+    cells["CVaR 5 %"] = _with_errors(rows, "cvar_05", ".3f")
+    cells["less dense"] = _with_errors(rows, "cvar_05_minus_dense", "+.3f")
     if width >= _WIDE:
         attack_columns = [c for c in map(str, rows.columns) if c.startswith("attacked_cvar_05@")]
         for name in sorted(attack_columns, key=lambda c: "@path_pgd:" not in c)[:_MOST_ATTACKS]:
@@ -55,25 +46,27 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
             cells[heading] = [or_dash(v, wording.amount(v)) for v in rows[name]]
     if width >= _WIDE + _A_PARAMETER * len(_problem(rows)) and "weights_kept" in rows:
         cells["weights\nkept"] = [or_dash(v, f"{v:,.0f}") for v in rows["weights_kept"]]
-    return filled(table, cells)
+    return table(
+        cells,
+        title="Best configuration by validation risk, means over seeds",
+        caption="CVaR 5 % in currency per option (S0 = 100), ± one standard error; larger is "
+        "better. Trials: completed/stopped/failed/unfinished.",
+    )
 
 
 def untrained(hedges: pd.DataFrame) -> Table:
     """Hedges without training and the dense network, for the terminal; best CVaR first."""
-    table = titled(
+    cells = _problem(hedges) | {"hedge": hedges["name"].tolist()}
+    cells["CVaR 5 %"] = _with_errors(hedges, "cvar_05", ".3f")
+    headings = {"pnl_std": "P&L sd", "turnover": "turnover", "cost_paid": "cost paid"}
+    for metric, heading in headings.items():
+        cells[heading] = [or_dash(v, f"{v:.3f}") for v in hedges[metric]]
+    return table(
+        cells,
         title="Hedges that need no training, and the dense network; means over preparations",
         caption="In currency per option (S0 = 100), turnover in shares; CVaR 5 % ± one standard "
         "error.",
     )
-    cells = _problem(hedges) | {"hedge": hedges["name"].tolist()}
-    cells["CVaR 5 %"] = [
-        _with_error(v, se, ".3f")
-        for v, se in zip(hedges["cvar_05"], hedges["cvar_05_se"], strict=True)
-    ]
-    headings = {"pnl_std": "P&L sd", "turnover": "turnover", "cost_paid": "cost paid"}
-    for metric, heading in headings.items():
-        cells[heading] = [or_dash(v, f"{v:.3f}") for v in hedges[metric]]
-    return filled(table, cells)
 
 
 def compared(rows: pd.DataFrame) -> Table:
@@ -82,13 +75,6 @@ def compared(rows: pd.DataFrame) -> Table:
     visible_rows = rows[
         rows["reference"] | (pd.Series(range(len(rows)), rows.index) < _MOST_COMPARED)
     ]
-    remainder = len(rows) - len(visible_rows)
-    more = f" {wording.plural(remainder, 'more row')} in seeds.csv." if remainder else ""
-    table = titled(
-        title="Configurations on the same seeds, against the best by validation risk",
-        caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; of the difference "
-        f"the {WITH_INTERVAL}; p by Wilcoxon, corrected by Holm.{more}",
-    )
     records = [row for _, row in visible_rows.iterrows()]
     words = {"sparsity": wording.percent}
     cells = {
@@ -107,28 +93,34 @@ def compared(rows: pd.DataFrame) -> Table:
         "–" if pd.isna(n) else seed_findings.seeds_needed(int(n))
         for n in visible_rows["more_seeds"]
     ]
-    return filled(table, cells)
+    return table(
+        cells,
+        title="Configurations on the same seeds, against the best by validation risk",
+        caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; of the difference "
+        f"the {WITH_INTERVAL}; p by Wilcoxon, corrected by Holm."
+        f"{more_rows(len(rows) - len(visible_rows), 'seeds.csv')}",
+    )
 
 
 def kept_weights(rows: pd.DataFrame) -> Table:
     """All layers and each of them in :func:`analysis.tickets.masks.weights`, for the terminal."""
     rows = rows.head(MOST_ROWS)
-    table = titled(
-        title="Weights kept, by network and layer",
-        caption="Kept and dead units a network, means over seeds; absolute values of the kept "
-        "weights of all seeds.",
-    )
     cells = {"problem": rows["problem"].tolist()} if "problem" in rows else {}
     cells |= {
         "network": rows["model"].tolist(),
-        "layer": [masks.layer_name(n) for n in rows["layer"]],
+        "layer": list(map(masks.layer_name, rows["layer"])),
     }
     cells["kept"] = [f"{n:,.0f}" for n in rows["kept"]]
     cells["share"] = [wording.percent(round(share, 3)) for share in rows["kept_share"]]
     cells["dead units"] = [f"{n:.3g}" for n in rows["dead_units"]]
     for name in ("mean", "sd", "median", "q95"):
         cells[f"|w| {name}"] = [or_dash(v, f"{v:.3f}") for v in rows[name]]
-    return filled(table, cells)
+    return table(
+        cells,
+        title="Weights kept, by network and layer",
+        caption="Kept and dead units a network, means over seeds; absolute values of the kept "
+        "weights of all seeds.",
+    )
 
 
 def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
@@ -136,8 +128,7 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
 
     The budgets of an attack stand side by side.
     """
-    remainder = max(0, len(rows) - MOST_ROWS)
-    rows = rows.head(MOST_ROWS)
+    more, rows = more_rows(len(rows) - MOST_ROWS, "robustness.csv"), rows.head(MOST_ROWS)
     swept = rows["epsilon"].notna().any()
     labels = _problem(rows)
     labels["sparsity"] = [
@@ -152,16 +143,13 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
     )
     tables = []
     for block in blocks:
-        cells = {
-            heading: [_amount(v, se) for v, se in zip(rows[m], rows[f"{m}_se"], strict=True)]
-            for heading, m in block.items()
-        }
-        tables.append(filled(titled(title="", caption=""), labels | cells))
+        cells = {heading: _with_errors(rows, metric) for heading, metric in block.items()}
+        tables.append(table(labels | cells))
     tables[0].title = f"{label(clean)} on clean paths, under attack and in other markets"
     tables[-1].caption = (
         "Currency per option (S0 = 100), mean over seeds ± one standard error; larger is better."
         + (" Epsilon: attack budget in training." if swept else "")
-        + (f" {wording.plural(remainder, 'more row')} in robustness.csv." if remainder else "")
+        + more
     )
     return tables
 
@@ -170,13 +158,7 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
     """:func:`analysis.controls`, clean and attacked side by side, as far as ``width`` has room."""
     attacked = rows["metric"].str.startswith("attacked_")
     visible_rows, clean = rows[~attacked].head(MOST_ROWS), str(rows["metric"].iloc[0])
-    remainder = int((~attacked).sum()) - len(visible_rows)
-    more = f" {wording.plural(remainder, 'more row')} in controls.csv." if remainder else ""
-    table = titled(
-        title="CVaR of tickets and of their controls",
-        caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
-        f"ticket less the control on the same seeds, with its {WITH_INTERVAL}.{more}",
-    )
+    more = more_rows(int((~attacked).sum()) - len(visible_rows), "controls.csv")
     cells = _problem(visible_rows)
     cells["sparsity"] = [wording.percent(v) for v in visible_rows["sparsity"]]
     if visible_rows["epsilon"].notna().any():
@@ -189,14 +171,20 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
     if attacked.any():
         keys = [*_problem(rows), "sparsity", "epsilon", "kind"]
         pairs = visible_rows[keys].merge(rows[attacked], on=keys, how="left")
-        names = pairs["metric"].dropna().str.partition("@")[2].unique()
-        under = _ahead(pairs, names[0].replace(":", "\n") if len(names) == 1 else "attacked")
+        attack_names = pairs["metric"].dropna().str.partition("@")[2].unique()
+        one = len(attack_names) == 1
+        under = _ahead(pairs, attack_names[0].replace(":", "\n") if one else "attacked")
     spare: tuple[list[str], ...] = ([], ["kept"], ["kept", "seeds"], [*under], [*under, "kept"])
-    for dropped in (*spare, [*under, "kept", "seeds"]):
-        left_over = {n: texts for n, texts in (cells | under).items() if n not in dropped}
-        if breadth(left_over) <= width:
+    for names in (*spare, [*under, "kept", "seeds"]):
+        visible_cells = {n: texts for n, texts in (cells | under).items() if n not in names}
+        if breadth(visible_cells) <= width:
             break
-    return filled(table, left_over)
+    return table(
+        visible_cells,
+        title="CVaR of tickets and of their controls",
+        caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
+        f"ticket less the control on the same seeds, with its {WITH_INTERVAL}.{more}",
+    )
 
 
 def _ahead(rows: pd.DataFrame, heading: str) -> dict[str, list[str]]:
@@ -221,16 +209,15 @@ def _speed(row: pd.Series) -> str:
     return f"{row['epochs_to_95pct']:.3g}" if row["converged"] else "not met"
 
 
-def _amount(value: float, se: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return wording.amount(value) + ("" if math.isnan(se) else f" ± {wording.amount(se)}")
+def _with_errors(rows: pd.DataFrame, metric: str, spec: str | None = None) -> list[str]:
+    """Every value of a ``metric`` ± its standard error; by :func:`wording.amount` without spec."""
 
+    def text(value: float, se: float) -> str:
+        mean = f"{value:{spec}}" if spec else wording.amount(value)
+        error = f"{se:.3f}" if spec else wording.amount(se)
+        return or_dash(value, mean + ("" if math.isnan(se) else f" ± {error}"))
 
-def _with_error(value: float, se: float, spec: str) -> str:
-    if math.isnan(value):
-        return "–"
-    return f"{value:{spec}}" + ("" if math.isnan(se) else f" ± {se:.3f}")
+    return [text(*pair) for pair in zip(rows[metric], rows[f"{metric}_se"], strict=True)]
 
 
 def _threats(rows: pd.DataFrame, clean: str) -> list[dict[str, str]]:
@@ -251,12 +238,12 @@ def _threats(rows: pd.DataFrame, clean: str) -> list[dict[str, str]]:
 
 def _packed(blocks: Sequence[dict[str, str]], most: int) -> list[dict[str, str]]:
     """``blocks`` joined to as few as hold at most ``most`` each; one that is larger is cut."""
-    packed: list[dict[str, str]] = [{}]
+    tables: list[dict[str, str]] = [{}]
     for block in blocks:
-        if len(packed[-1]) + len(block) > most and packed[-1]:
-            packed.append({})
+        if len(tables[-1]) + len(block) > most and tables[-1]:
+            tables.append({})
         for heading, column in block.items():
-            if len(packed[-1]) == most:
-                packed.append({})
-            packed[-1][heading] = column
-    return packed
+            if len(tables[-1]) == most:
+                tables.append({})
+            tables[-1][heading] = column
+    return tables

@@ -12,15 +12,7 @@ from analysis.contrast import bounded, estimate
 from analysis.statistics import Rng
 from analysis.wording import amount
 
-METRICS = (
-    "cross_entropy",
-    "accuracy",
-    "kappa",
-    "kappa_expected",
-    "macro_f1",
-    "ece",
-    "rmse",
-)
+METRICS = ("cross_entropy", "accuracy", "kappa", "kappa_expected", "macro_f1", "ece", "rmse")
 NAMES: Mapping[str, tuple[str, str]] = {
     "boosted_classes": ("XGBoost softprob", "test"),
     "boosted_offsets": ("XGBoost regression with offsets (fitted out of fold)", "test"),
@@ -50,11 +42,8 @@ def baselines(
     preparations, one for each clustering, counts once: none of this depends on centroids.
 
     Args:
-        manifest: from :func:`analysis.load_manifest`.
         data: the ``data_sha256`` of the trials they stand beside; all preparations where empty.
         held_out: whether test rows are others than validation rows, and so are called that.
-        confidence: of the interval.
-        rng: of the bootstrap.
     """
     prepared = _distinct(manifest, data)
     names = dict.fromkeys(name for one in prepared for name in one)
@@ -63,14 +52,14 @@ def baselines(
     for key in order:
         records = pd.DataFrame([one[key] for one in prepared if key in one])
         values = records.reindex(columns=list(METRICS)).astype("float64")
-        name, judged = NAMES.get(key, (key, "test"))
-        judged = judged if held_out or judged != "test" else "validation"
-        row = {"baseline": key, "name": name, "rows": judged, "seeds": len(values)}
+        name, row_kind = NAMES.get(key, (key, "test"))
+        row_kind = row_kind if held_out or row_kind != "test" else "validation"
+        row = {"baseline": key, "name": name, "rows": row_kind, "seeds": len(values)}
         row |= {metric: values[metric].mean() for metric in METRICS}
         kappa = values["kappa"].dropna()
         rows.append(row | estimate(kappa, bounded("kappa"), confidence=confidence, rng=rng))
     texts = dict.fromkeys(("baseline", "name", "rows"), "string")
-    floats = dict.fromkeys((*METRICS, "kappa_low", "kappa_high"), "float64")
+    floats = dict.fromkeys((*METRICS, *bounded("kappa")), "float64")
     return typed(rows, {**texts, "seeds": "Int64", **floats})
 
 
@@ -95,12 +84,12 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
                 f"On {trees['rows']} rows, {trees['name']} has {', '.join(phrases)} of the X-NN."
             )
     if {"boosted_offsets", "boosted_offsets_in_sample"} <= entries.keys():
-        judged = entries["boosted_offsets"]["rows"]
+        row_kind = entries["boosted_offsets"]["rows"]
         test, inside = (
             float(entries[f"boosted_offsets{end}"]["kappa"]) for end in ("", "_in_sample")
         )
         lines.append(
-            f"Boosted trees with offsets have kappa {amount(test)} on {judged} rows; fitted and "
+            f"Boosted trees with offsets have kappa {amount(test)} on {row_kind} rows; fitted and "
             f"scored on training rows, as published, {amount(inside)}, so that "
             f"{amount(inside - test, signed=True)} of it is in sample."
         )

@@ -40,43 +40,17 @@ _STUDY = {
     "clusters": ("clustering", "clusters"),
 }
 _WITH_INTERVAL = (
-    "cross_entropy",
-    "accuracy",
-    "kappa",
-    GAIN,
-    f"val_{GAIN}",
-    "r2_mean",
-    "specificity",
-    "rho_gain",
-    "coverage",
-    "selectivity",
+    *("cross_entropy", "accuracy", "kappa", GAIN, f"val_{GAIN}"),
+    *("r2_mean", "specificity", "rho_gain", "coverage", "selectivity"),
     *(f"{name}_minus_plain" for name in PAIRED if name != "val_loss"),
 )
 _MEANS = (
-    "centroids",
-    "cluster_stability",
-    "epochs",
-    "val_loss",
-    "val_loss_minus_plain",
-    "kappa_expected",
-    "macro_f1",
-    "ece",
-    "r2_median",
-    "r2_min",
+    *("centroids", "cluster_stability", "epochs", "val_loss", "val_loss_minus_plain"),
+    *("kappa_expected", "macro_f1", "ece", "r2_median", "r2_min"),
     *("r2_untrained", "r2_plain", "r2_plain_random_points", "r2_permuted", "r2_random_points"),
-    "rho_top",
-    "mi_mean",
-    "mig",
-    "disentanglement",
-    "completeness",
-    "dead_nodes",
-    "surrogate_cross_entropy",
-    "surrogate_accuracy",
-    "surrogate_agreement",
-    "concept_score",
-    "concept_p",
-    "groups",
-    "seconds",
+    *("rho_top", "mi_mean", "mig", "disentanglement", "completeness", "dead_nodes"),
+    *("surrogate_cross_entropy", "surrogate_accuracy", "surrogate_agreement"),
+    *("concept_score", "concept_p", "groups", "seconds"),
 )
 
 
@@ -94,10 +68,6 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     there is none the one that every seed trains before its trials ("plain network"); these are the
     same unless the learning rate or the like is swept.
 
-    Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        confidence: of the intervals.
-        rng: of the bootstrap; a whole number gives every interval the same draws.
     Raises:
         schema.ColumnError: trials have completed and lack cross_entropy or explanation_gain.
     """
@@ -107,15 +77,15 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     means = [metric for metric in _MEANS if metric in numbers]
     rows: list[dict[str, Any]] = []
     for values, group in groups(who, names):
-        tally, done = counts(group), group[group["status"].eq("completed")]
-        cell_numbers = numbers.loc[done.index]
+        tally, completed_trials = counts(group), group[group["status"].eq("completed")]
+        cell_numbers = numbers.loc[completed_trials.index]
         row: dict[str, Any] = {
             **values,
             **tally,
-            "seeds": len(done),
+            "seeds": len(completed_trials),
             "reference": bool(group["plain"].all()),
             "provisional": tally["unfinished"] > 0 or lacking(group)[0] > 0,
-            "paired": " or ".join(done["paired"].unique()) or None,
+            "paired": " or ".join(completed_trials["paired"].unique()) or None,
         }
         for metric in intervals:
             scores = cell_numbers[metric].dropna()
@@ -176,9 +146,8 @@ def differences(trials: pd.DataFrame) -> pd.DataFrame:
 def members(trials: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
     """The completed trials of a ``cell``, a row of :func:`cells`, in order of their seeds."""
     frame = completed(trials)
-    for name in axes(frame):
-        frame = frame[_equal(frame[f"config/{name}"], cell[name])]
-    return frame.sort_values(_SEED, kind="stable")
+    matches = of_problem(frame, {f"config/{name}": cell[name] for name in axes(frame)})
+    return matches.sort_values(_SEED, kind="stable")
 
 
 def completed(trials: pd.DataFrame) -> pd.DataFrame:
@@ -200,15 +169,13 @@ def plain_of(table: pd.DataFrame, cell: pd.Series | None) -> pd.Series | None:
 
 
 def of_problem(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of a table of cells whose axes have ``values``."""
+    """The rows of a ``table`` whose columns have ``values``; a null is equal to a null."""
     for name, value in values.items():
-        table = table[_equal(table[name], value)]
+        column = table[name]
+        table = table[
+            column.isna() if pd.isna(value) else column.eq(value).fillna(False).astype(bool)
+        ]
     return table
-
-
-def _equal(column: pd.Series, value: Any) -> pd.Series:
-    """Where ``column`` has ``value``; a null is equal to a null."""
-    return column.isna() if pd.isna(value) else column.eq(value).fillna(False).astype(bool)
 
 
 def _shared(table: pd.DataFrame) -> list[str]:
@@ -221,8 +188,8 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
     """``trials`` with plain networks under one name, ``plain``, and one trial for each of them."""
     if "status" not in trials and not len(trials.columns):
         trials = trials.assign(status=pd.Series(dtype="category"))
-    done = "status" in trials and trials["status"].eq("completed").any()
-    needed = ("cross_entropy", GAIN) if done else ("status",)
+    any_completed = "status" in trials and trials["status"].eq("completed").any()
+    needed = ("cross_entropy", GAIN) if any_completed else ("status",)
     for name in needed:
         if name not in trials:
             raise schema.ColumnError(
@@ -247,8 +214,8 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
     # A completed trial speaks for the others, which are the same network or are no result.
     by_outcome = frame["status"].ne("completed").astype(int).sort_values(kind="stable").index
     keys = [name for name in map(str, frame.columns) if name.startswith("config/")]
-    again = frame.loc[by_outcome].duplicated(keys).reindex(frame.index) & plain
-    return frame[~again]
+    copies = frame.loc[by_outcome].duplicated(keys).reindex(frame.index) & plain
+    return frame[~copies]
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:

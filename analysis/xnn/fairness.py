@@ -49,7 +49,6 @@ def by_group(
     differences. ``below_four_fifths`` says there that the ratio of selection rates is below 0.8.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         cell: the row of :func:`analysis.xnn.cells.cells` to tell of, if any.
         plain: that of the plain network beside it, where the sweep has trials of it.
     """
@@ -96,24 +95,22 @@ def sentences(rows: pd.DataFrame) -> list[str]:
 
 
 def four_fifths(spread: pd.Series) -> tuple[bool, bool]:
-    """Whether the ratio of selection rates is below four fifths, and whether all its interval is
-    on that side.
-    """
+    """True if the ratio of selection rates is below four fifths; true if all its interval agrees."""
     ratio, low, high = (spread[f"selection_rate_ratio{end}"] for end in ENDS)
     below = bool(ratio < FOUR_FIFTHS)
     return below, not (high >= FOUR_FIFTHS if below else low < FOUR_FIFTHS)
 
 
-def uncompared(done: pd.DataFrame, column: object) -> list[str]:
+def uncompared(trials: pd.DataFrame, column: object) -> list[str]:
     """That no two groups of ``column`` are large enough, where that is so at any seed.
 
     Args:
-        done: the trials of a cell, from :func:`analysis.xnn.cells.members`.
+        trials: the trials of a cell, from :func:`analysis.xnn.cells.members`.
         column: the study's ``evaluation.group``; None compares nobody.
     """
-    if column is None or "groups" not in done:
+    if column is None or "groups" not in trials:
         return []
-    few, total = int(done["groups"].lt(2).sum()), int(done["groups"].notna().sum())
+    few, total = int(trials["groups"].lt(2).sum()), int(trials["groups"].notna().sum())
     if not few:
         return []
     where = "" if few == total else f" at {few} of {plural(total, 'seed')}"
@@ -127,16 +124,16 @@ def _between(rows: pd.DataFrame, network: str) -> pd.Series | None:
 
 def _ratio(rows: pd.DataFrame, spread: pd.Series) -> str:
     group_rows = rows[rows["network"].eq(CHOSEN) & rows["group"].ne("all")]
-    ranked = group_rows.dropna(subset="selection_rate").sort_values(
+    ascending = group_rows.dropna(subset="selection_rate").sort_values(
         "selection_rate", kind="stable"
     )
-    least, most = (
+    lowest, highest = (
         f"{row['group']} ({percent(round(row['selection_rate'], 3))})"
-        for row in (ranked.iloc[0], ranked.iloc[-1])
+        for row in (ascending.iloc[0], ascending.iloc[-1])
     )
     return (
-        f"By {spread['column']}, class 8 is predicted least often of {least} and most often of "
-        f"{most}: a ratio of {_with_ends(spread, 'selection_rate_ratio')}, "
+        f"By {spread['column']}, class 8 is predicted least often of {lowest} and most often of "
+        f"{highest}: a ratio of {_with_ends(spread, 'selection_rate_ratio')}, "
         f"{_JUDGEMENTS[four_fifths(spread)]}"
     )
 
@@ -146,26 +143,26 @@ def _with_ends(row: pd.Series, name: str) -> str:
     return f"{mean} [{low}, {high}]"
 
 
-def _rows(network: str, done: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _rows(network: str, trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
     groups: dict[tuple[str, str], dict[str, float]] = {}
-    for name in map(str, done.columns):
+    for name in map(str, trials.columns):
         match = _GROUPED.fullmatch(name)
         rate = match["rate"] if match else ""
         if match and rate.removesuffix("_low").removesuffix("_high") in RATES:
-            value = done[name].astype("float64").mean()
+            value = trials[name].astype("float64").mean()
             groups.setdefault((match["column"], match["level"]), {})[rate] = value
     finite = {key: of for key, of in groups.items() if any(pd.notna(v) for v in of.values())}
     for (column, level), of in finite.items():
-        yield {"network": network, "column": column, "group": level, "seeds": len(done), **of}
+        yield {"network": network, "column": column, "group": level, "seeds": len(trials), **of}
     columns = list(dict.fromkeys(column for column, _ in finite))
     spread = {
-        f"{name}{end}": done[f"{name}{end}"].astype("float64").mean()
+        f"{name}{end}": trials[f"{name}{end}"].astype("float64").mean()
         for name in SPREADS
         for end in ENDS
-        if f"{name}{end}" in done
+        if f"{name}{end}" in trials
     }
     if len(columns) == 1 and spread:
         ratio = spread.get("selection_rate_ratio")
         below = None if ratio is None or pd.isna(ratio) else ratio < FOUR_FIFTHS
-        row = {"network": network, "column": columns[0], "group": "all", "seeds": len(done)}
+        row = {"network": network, "column": columns[0], "group": "all", "seeds": len(trials)}
         yield row | spread | {"below_four_fifths": below}

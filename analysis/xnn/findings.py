@@ -37,7 +37,6 @@ def choice(
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
         cell: from :func:`analysis.xnn.selection.best`.
-        names: the axes of the table.
         held_out: whether test rows are others than validation rows.
         within: what it was allowed to cost, in nats.
     """
@@ -102,15 +101,15 @@ def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) ->
     if len(by) < 2:
         return []
     (few, first), (many, last) = ((by.index[i], by.iloc[i]) for i in (0, -1))
-    reached = (
+    levels = (
         f"the untrained network reaches {amount(first['r2_untrained'])} at K = {few} and "
         f"{amount(last['r2_untrained'])} at K = {many}"
     )
-    lines = [f"Raw R2 is no larger at the most centroids than at the fewest: {reached}."]
+    lines = [f"Raw R2 is no larger at the most centroids than at the fewest: {levels}."]
     if last["r2_untrained"] > first["r2_untrained"]:
         lines = [
             "Raw R2 is larger at the most centroids than at the fewest whatever was learnt: "
-            f"{reached}; only the gain over controls says something."
+            f"{levels}; only the gain over controls says something."
         ]
     chance = by["r2_permuted"].abs().max()
     lines.append(
@@ -138,30 +137,30 @@ def chance_by_clusters(
     return of_problem(rows, fixed).groupby("clusters")[columns].mean().dropna()
 
 
-def faithfulness(cell: pd.Series, done: pd.DataFrame) -> list[str]:
+def faithfulness(cell: pd.Series, trials: pd.DataFrame) -> list[str]:
     """Whether its clusters are there, and whether the network uses what nodes are said to mean.
 
     Args:
         cell: the row of :func:`analysis.xnn.cells.cells`.
-        done: its trials, from :func:`analysis.xnn.cells.members`.
+        trials: its trials, from :func:`analysis.xnn.cells.members`.
     """
     lines = []
-    if pd.notna(same := cell.get("cluster_stability")):
-        again = "come out again" if same >= _POOR else "do not come out again"
+    if pd.notna(index := cell.get("cluster_stability")):
+        verdict = "come out again" if index >= _POOR else "do not come out again"
         lines.append(
-            f"Its clusters {again} under resampling: those of bootstrap samples have a mean "
-            f"adjusted Rand index of {amount(same)} with those of all rows."
+            f"Its clusters {verdict} under resampling: those of bootstrap samples have a mean "
+            f"adjusted Rand index of {amount(index)} with those of all rows."
         )
     if pd.notna(cell.get("specificity")) and pd.notna(cell.get("r2_random_points")):
         lines.append(
             "On distances to as many random rows its nodes have an R2 of "
             f"{amount(cell['r2_random_points'])}; what they tell of these centroids beyond it is "
-            f"{_difference(cell, done, 'specificity')}."
+            f"{_difference(cell, trials, 'specificity')}."
         )
     if pd.notna(cell.get("selectivity")):
         lines.append(
             "Without the nodes of a centroid, the change of cross-entropy on its own rows, less "
-            f"that on others, is {_difference(cell, done, 'selectivity', ' nat')}."
+            f"that on others, is {_difference(cell, trials, 'selectivity', ' nat')}."
         )
     surrogate = ("surrogate_agreement", "surrogate_cross_entropy")
     if all(pd.notna(cell.get(name)) for name in surrogate):
@@ -171,7 +170,7 @@ def faithfulness(cell: pd.Series, done: pd.DataFrame) -> list[str]:
             f"{percent(round(cell['surrogate_agreement'], 3))} of rows keep their likeliest class "
             f"and cross-entropy changes by {amount(rise, signed=True)} nat."
         )
-    p = done["concept_p"].astype("float64").dropna() if "concept_p" in done else pd.Series()
+    p = trials["concept_p"].astype("float64").dropna() if "concept_p" in trials else pd.Series()
     if len(p):
         lines.append(
             "A centroid's direction moves class 8 more than random directions do at "
@@ -180,12 +179,11 @@ def faithfulness(cell: pd.Series, done: pd.DataFrame) -> list[str]:
     return lines
 
 
-def duration(epochs: pd.DataFrame, done: pd.DataFrame, plain: pd.DataFrame) -> list[str]:
+def duration(epochs: pd.DataFrame, trials: pd.DataFrame, plain: pd.DataFrame) -> list[str]:
     """How long an epoch takes beside one of the plain network, by the median trial.
 
     Args:
-        epochs: the frame from :func:`analysis.load_epochs`.
-        done: the trials of a cell, from :func:`analysis.xnn.cells.members`.
+        trials: the trials of a cell, from :func:`analysis.xnn.cells.members`.
         plain: those of the plain network.
     """
     if not {"trial_id", "seconds"} <= set(epochs.columns):
@@ -193,7 +191,7 @@ def duration(epochs: pd.DataFrame, done: pd.DataFrame, plain: pd.DataFrame) -> l
     # Of the trial so far; the first epoch also reads its data.
     by = epochs.groupby("trial_id")["seconds"].agg(lambda s: s.sort_values().diff().median())
     seconds, plain_seconds = (
-        by.reindex(frame["trial_id"]).dropna().median() for frame in (done, plain)
+        by.reindex(frame["trial_id"]).dropna().median() for frame in (trials, plain)
     )
     if not (seconds > 0.0 and plain_seconds > 0.0):
         return []
@@ -247,10 +245,10 @@ def _over(cell: pd.Series, table: pd.DataFrame) -> str:
     return f"over {seeds}{missing} {'seed' if max(seeds, tried) == 1 else 'seeds'}{few}"
 
 
-def _difference(cell: pd.Series, done: pd.DataFrame, metric: str, unit: str = "") -> str:
+def _difference(cell: pd.Series, trials: pd.DataFrame, metric: str, unit: str = "") -> str:
     """A difference, and at how many seeds it is known where not at all of them."""
-    seeds, level = int(done[metric].notna().sum()), side_of(cell, metric) == 0
-    notes = [f"known at {seeds} of {plural(len(done), 'seed')}"] if seeds < len(done) else []
+    seeds, level = int(trials[metric].notna().sum()), side_of(cell, metric) == 0
+    notes = [f"known at {seeds} of {plural(len(trials), 'seed')}"] if seeds < len(trials) else []
     notes += ["cannot be told apart from 0"] if level else []
     note = f" ({'; '.join(notes)})" if notes else ""
     return f"{bracketed(cell, metric, signed=True)}{unit}{note}"

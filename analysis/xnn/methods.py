@@ -40,8 +40,6 @@ def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
-        confidence: of the intervals.
-        rng: of the bootstrap.
     """
     several = _METHOD in trials and trials[_METHOD].nunique() > 1
     rows = list(_rows(trials, confidence=confidence, rng=rng)) if several else []
@@ -89,24 +87,24 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
 
 
 def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
-    done = differences(trials)
-    names = axes(done)
-    done = done.reindex(columns=list(dict.fromkeys([*done, _WEIGHT, *_AHEAD.values(), *_JUDGED])))
-    done = done.astype(dict.fromkeys((*_AHEAD.values(), *_JUDGED), "float64"))
-    others = [f"config/{name}" for name in names if name not in ("method", "adj_weight")]
-    for (method, weight), method_rows in done[~done["plain"]].groupby(
+    runs = differences(trials)
+    names = axes(runs)
+    runs = runs.reindex(columns=list(dict.fromkeys([*runs, _WEIGHT, *_AHEAD.values(), *_JUDGED])))
+    runs = runs.astype(dict.fromkeys((*_AHEAD.values(), *_JUDGED), "float64"))
+    other_names = [f"config/{name}" for name in names if name not in ("method", "adj_weight")]
+    for (method, weight), method_rows in runs[~runs["plain"]].groupby(
         [_METHOD, _WEIGHT], dropna=False
     ):
         rival = STEPS.get(str(method), PLAIN)
-        rival_rows = done[done[_METHOD].eq(rival)]
+        rival_rows = runs[runs[_METHOD].eq(rival)]
         if rival == PLAIN or rival_rows.empty:
             rival, rival_rows = PLAIN, method_rows.assign(**dict.fromkeys(_AHEAD.values(), 0.0))
-        pairs = _ahead(method_rows, rival_rows, [_SEED, *others])
+        pairs = _ahead(method_rows, rival_rows, [_SEED, *other_names])
         by_seed = pairs.groupby(_SEED)[list(_AHEAD)].mean()
         if by_seed.empty:
             continue
         row: dict[str, Any] = {"method": method, "adj_weight": weight, "control": rival}
-        row |= {"seeds": len(by_seed), "settings": len(pairs[others].drop_duplicates())}
+        row |= {"seeds": len(by_seed), "settings": len(pairs[other_names].drop_duplicates())}
         for name in _AHEAD:
             row |= estimate(by_seed[name], bounded(name), confidence=confidence, rng=rng)
         yield row | {name: method_rows[name].mean() for name in _JUDGED}

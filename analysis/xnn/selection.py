@@ -39,8 +39,8 @@ def best(table: pd.DataFrame, *, within: float = WITHIN) -> pd.Series | None:
 
 def gain(table: pd.DataFrame) -> str:
     """The gain that cells are chosen by: on validation rows where all were measured on them."""
-    done = table[table[GAIN].notna()]
-    coverage = f"val_{GAIN}" in done and len(done) and done[f"val_{GAIN}"].notna().all()
+    rows = table[table[GAIN].notna()]
+    coverage = f"val_{GAIN}" in rows and len(rows) and rows[f"val_{GAIN}"].notna().all()
     return f"val_{GAIN}" if coverage else GAIN
 
 
@@ -66,7 +66,6 @@ def held_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> bool:
     there.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         manifest: its ``study`` has the split where it was not swept.
     """
     swept = trials.get("config/data.split")

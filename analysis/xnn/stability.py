@@ -70,8 +70,6 @@ def stability(
     of the plain networks on the same distances.
 
     Args:
-        files: of the sweep, for its networks.
-        trials: the frame from :func:`analysis.load_trials`.
         table: cells from :func:`analysis.xnn.cells.cells` whose networks are to be read.
     """
     names = axes(trials)
@@ -102,7 +100,6 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
 
     Args:
         rows: from :func:`stability`.
-        cell: of the table of cells.
     """
     matches = rows[[cell is not None and label == cell.name for label in rows["cell"]]]
     if matches.empty:
@@ -137,12 +134,12 @@ def same_centroids(one: Explained, other: Explained) -> tuple[Floats, Floats]:
     least possible.
     """
     place = {name: i for i, name in enumerate(other.columns)}
-    here = [i for i, name in enumerate(one.columns) if name in place]
-    other_columns = [place[one.columns[i]] for i in here]
+    shared = [i for i, name in enumerate(one.columns) if name in place]
+    other_columns = [place[one.columns[i]] for i in shared]
     raw = other.centroids[:, other_columns] * other.sd[other_columns] + other.mean[other_columns]
-    moved = np.zeros((len(raw), len(one.columns)))
-    moved[:, here] = (raw - one.mean[here]) / one.sd[here]
-    whitened = [_inputs(one, points) @ one.inverse_root.T for points in (one.centroids, moved)]
+    images = np.zeros((len(raw), len(one.columns)))
+    images[:, shared] = (raw - one.mean[shared]) / one.sd[shared]
+    whitened = [_inputs(one, points) @ one.inverse_root.T for points in (one.centroids, images)]
     distances = np.linalg.norm(whitened[0][:, None] - whitened[1][None], axis=-1)
     rows, columns = scipy.optimize.linear_sum_assignment(distances)
     return rows, columns
@@ -169,8 +166,8 @@ def _inputs(network: Explained, standard: Floats) -> Floats:
 
 def _read(file: TensorFile) -> Explained:
     contents = file.load()
-    if lacking := [name for name in _NEEDED if name not in contents.tensors]:
-        raise UnreadError(f"{file.path} cannot be read (it has no {lacking[0]})")
+    if absent := [name for name in _NEEDED if name not in contents.tensors]:
+        raise UnreadError(f"{file.path} cannot be read (it has no {absent[0]})")
     arrays = {name: contents.tensors[name].astype(np.float64) for name in _NEEDED}
     plain = contents.tensors[_PLAIN].astype(np.float64) if _PLAIN in contents.tensors else None
     mean, along = arrays["encoding.mean"], arrays["encoding.axes"]
@@ -179,12 +176,12 @@ def _read(file: TensorFile) -> Explained:
         raise UnreadError(f"{file.path} cannot be read (its tensors do not fit one another)")
     # Inputs along principal axes are not the columns, which then are the same for all seeds.
     names = contents.about.get("inputs", ()) if not len(along) else ()
-    named = isinstance(names, list) and len(names) == len(mean)
+    has_names = isinstance(names, list) and len(names) == len(mean)
     return Explained(
         beta=np.nan_to_num(arrays["explanation.beta"]),
         plain=None if plain is None else np.nan_to_num(plain),
         centroids=points @ along if len(along) else points,
-        columns=tuple(map(str, names)) if named else tuple(map(str, range(len(mean)))),
+        columns=tuple(map(str, names)) if has_names else tuple(map(str, range(len(mean)))),
         mean=mean,
         sd=arrays["encoding.sd"],
         axes=along,

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.table import Table
 
+from analysis import terminal
 from analysis.contrast import WITH_INTERVAL, bracketed
-from analysis.terminal import MOST_ROWS, breadth, filled, or_dash, titled
-from analysis.wording import plural
+from analysis.terminal import MOST_ROWS, breadth, more_rows, or_dash, outcomes
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.fairness import ENDS
 from analysis.xnn.selection import pulled
 from analysis.xnn.wording import number, spelled, varied
 
-_OUTCOMES = ("completed", "stopped", "failed", "unfinished")
+Cells = dict[str, list[str]]
+
 # What a narrow terminal can do without, first things first; then the intervals.
 _SPARE = ("accuracy", "kappa", "R2", "trials", "CE")
 _BOUNDED = ("cost", "gain")
@@ -24,61 +25,52 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`.
-        names: its axes.
-        width: of the terminal.
     """
     order = table.sort_values(GAIN, ascending=False, na_position="last", kind="stable")
     rows = order.head(MOST_ROWS)
-    remainder = len(order) - len(rows)
-    more = f" {plural(remainder, 'more row')} in cells.csv." if remainder else ""
     axes = varied(table, names)
     rivals = pulled(order)
     alike = spelled(rivals.iloc[0], [n for n in names if n not in axes]) if len(rivals) else ""
     which = f"Configurations ({alike})" if alike else "Configurations"
-    built = titled(
-        title=f"{which} by explanation gain; means over seeds",
-        caption="CE: test cross-entropy in nat; cost: less that of the plain network of the same "
-        "seed. Gain: R2 of nodes on distances less that of the best of its controls. "
-        f"[{WITH_INTERVAL}.] Trials: completed/stopped/failed/unfinished.{more}",
-    )
     records = [row for _, row in rows.iterrows()]
     cells = {n.replace("adj_", ""): [_axis(row, n) for row in records] for n in axes}
-    cells["trials"] = ["/".join(str(int(row[n])) for n in _OUTCOMES) for row in records]
+    cells["trials"] = outcomes(rows)
     cells["CE"] = _numbers(rows, "cross_entropy")
     cells["cost"] = [_estimate(row, COST) for row in records]
     cells["gain"] = [_estimate(row, GAIN) for row in records]
     cells |= {"R2": _numbers(rows, "r2_mean"), "accuracy": _numbers(rows, "accuracy")}
     cells["kappa"] = _numbers(rows, "kappa")
-    for dropped in _SPARE:
-        if breadth(cells) > width:
-            del cells[dropped]
+    cells = _fitted(cells, width, _SPARE)
     if breadth(cells) > width:
         cells |= {
             heading: [text.partition(" ")[0] for text in cells[heading]] for heading in _BOUNDED
         }
-    return filled(built, cells)
+    return terminal.table(
+        cells,
+        title=f"{which} by explanation gain; means over seeds",
+        caption="CE: test cross-entropy in nat; cost: less that of the plain network of the same "
+        "seed. Gain: R2 of nodes on distances less that of the best of its controls. "
+        f"[{WITH_INTERVAL}.] Trials: completed/stopped/failed/unfinished."
+        f"{more_rows(len(order) - len(rows), 'cells.csv')}",
+    )
 
 
 def baselines(rows: pd.DataFrame) -> Table:
     """:func:`analysis.xnn.baselines.baselines`, for the terminal."""
-    built = titled(
-        title="What an X-NN stands beside; means over seeds",
-        caption="Of training rows where it says so: such figures flatter unless out of fold.",
-    )
     cells = {"model": rows["name"].tolist(), "rows": rows["rows"].tolist()}
     headings = {"cross_entropy": "cross-entropy", "accuracy": "accuracy", "kappa": "kappa"}
     headings |= {"kappa_expected": "kappa,\nexpected", "macro_f1": "macro F1"}
     cells |= {heading: _numbers(rows, name) for name, heading in headings.items()}
-    return filled(built, cells)
+    return terminal.table(
+        cells,
+        title="What an X-NN stands beside; means over seeds",
+        caption="Of training rows where it says so: such figures flatter unless out of fold.",
+    )
 
 
 def groups(rows: pd.DataFrame, *, width: int) -> Table:
     """The groups of :func:`analysis.xnn.fairness.by_group`, for the terminal."""
     visible_rows = rows[rows["group"].ne("all")].head(MOST_ROWS)
-    built = titled(
-        title="Decisions by group of insured; means over seeds",
-        caption="Selected: predicted to be of class 8. [95 % bootstrap intervals over test rows.]",
-    )
     cells = {"model": visible_rows["network"].tolist()}
     cells["group"] = [
         f"{c} {g}" for c, g in zip(visible_rows["column"], visible_rows["group"], strict=True)
@@ -87,10 +79,19 @@ def groups(rows: pd.DataFrame, *, width: int) -> Table:
     headings |= {"false_positive_rate": "false positives", "kappa": "kappa"}
     for rate, heading in headings.items():
         cells[heading] = [_with_ends(row, rate) for _, row in visible_rows.iterrows()]
-    for dropped in ("kappa", "false positives"):
+    return terminal.table(
+        _fitted(cells, width, ("kappa", "false positives")),
+        title="Decisions by group of insured; means over seeds",
+        caption="Selected: predicted to be of class 8. [95 % bootstrap intervals over test rows.]",
+    )
+
+
+def _fitted(cells: Cells, width: int, spare: Sequence[str]) -> Cells:
+    """``cells`` without the first of the ``spare`` headings, as many as ``width`` asks for."""
+    for heading in spare:
         if breadth(cells) > width:
-            del cells[dropped]
-    return filled(built, cells)
+            cells = {name: texts for name, texts in cells.items() if name != heading}
+    return cells
 
 
 def _axis(row: pd.Series, name: str) -> str:

@@ -8,7 +8,7 @@ from printed import numbers
 
 from analysis import compare
 from analysis.figures import NothingToDraw, early_stopping_audit, render, save, seeds_compared
-from analysis.figures.style import BLUE, VERMILION
+from analysis.figures.palette import BLUE, VERMILION
 
 
 def texts(ax):

@@ -9,7 +9,8 @@ from printed import numbers
 
 from analysis.contrast import NO_INTERVAL
 from analysis.figures import NothingToDraw, panels
-from analysis.figures.style import BLUE, INK, MUTED, VERMILION, headed
+from analysis.figures.palette import BLUE, INK, MUTED, VERMILION
+from analysis.figures.style import headed
 from analysis.figures.tickets.importance import (
     importance_bars,
     importance_correlation,

@@ -6,7 +6,7 @@ from faked_networks import ROBUST, network, networks
 from matplotlib.colors import to_hex
 
 from analysis.figures import NothingToDraw, panels
-from analysis.figures.style import BLUE, MUTED, VERMILION
+from analysis.figures.palette import BLUE, MUTED, VERMILION
 from analysis.figures.tickets.mask_overlap import mask_overlap
 from analysis.figures.tickets.weights import weight_distribution
 from analysis.tickets.masks import overlaps

@@ -1,20 +1,13 @@
 """Figure 5: did the value at the rung foretell the end? Stopped trials that were run on."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.audit import soundness
-from analysis.figures.style import (
-    FAINT,
-    INK,
-    LINES,
-    MARKERS,
-    MUTED,
-    VERMILION,
-    NothingToDraw,
-    caption,
-    number,
-)
+from analysis.figures.palette import FAINT, INK, LINES, MARKERS, MUTED, VERMILION
+from analysis.figures.style import NothingToDraw, caption, label, number
 from analysis.wording import plural
 
 _MOST_NAMES = 4
@@ -30,7 +23,6 @@ def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
 
     Args:
         audited: the frame from :func:`analysis.audit`.
-        ax: an empty Axes.
     Raises:
         NothingToDraw: no audited unit has a finisher in its stratum.
     """
@@ -39,30 +31,14 @@ def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
     if stopped.empty:
         raise NothingToDraw("no audited trial has a finisher in its stratum")
     rungs = sorted(int(r) for r in set(stopped["rung"]))
-    done = points[points["outcome"].eq("completed") & points["rung"].isin(rungs)]
-    ax.plot(
-        done["x"],
-        done["y"],
-        "o",
-        mfc="none",
-        mec=MUTED,
-        alpha=0.8,
-        markersize=5.5,
-        zorder=3,
-        label="completed",
-    )
+    finishers = points[points["outcome"].eq("completed") & points["rung"].isin(rungs)]
+    look: Any = {"mfc": "none", "mec": MUTED, "alpha": 0.8, "markersize": 5.5, "zorder": 3}
+    ax.plot(finishers["x"], finishers["y"], "o", label="completed", **look)
     for i, rung in enumerate(rungs):
-        here = stopped[stopped["rung"].eq(rung)]
-        ax.plot(
-            here["x"],
-            here["y"],
-            MARKERS[i % len(MARKERS)],
-            color=LINES[i % len(LINES)],
-            markersize=7.5,
-            mec="white",
-            zorder=4,
-            label=f"stopped at epoch {rung}, run on",
-        )
+        x, y = (stopped.loc[stopped["rung"].eq(rung), side] for side in "xy")
+        look = {"color": LINES[i % len(LINES)], "mec": "white", "markersize": 7.5, "zorder": 4}
+        text = f"stopped at epoch {rung}, run on"
+        ax.plot(x, y, MARKERS[i % len(MARKERS)], label=text, **look)
     ax.margins(0.08)
     _zone(ax)
     ax.axvline(0.0, color=FAINT, linewidth=1.0, zorder=0)
@@ -90,39 +66,33 @@ def _zone(ax: Axes) -> None:
     bottom, top = ax.get_ylim()
     ax.set_ylim(min(bottom, -0.12 * (top - bottom)), top)
     ax.axhspan(ax.get_ylim()[0], 0.0, color=VERMILION, alpha=0.07, linewidth=0.0, zorder=0)
-    ax.annotate(
-        "false stops: better than the winner",
-        (0.995, 0.0),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, -4),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=9.0,
-        color=VERMILION,
-    )
+    look: Any = {
+        "xycoords": ("axes fraction", "data"),
+        "ha": "right",
+        "va": "top",
+        "fontsize": 9.0,
+    }
+    text = "false stops: better than the winner"
+    label(ax, text, (0.995, 0.0), (0, -4), color=VERMILION, **look)
 
 
 def _notes(audited: pd.DataFrame, stopped: pd.DataFrame) -> list[str]:
     sound = soundness(audited)
-    every, rungs = sound.iloc[0], sound[sound["correlation"].notna()]
-    low, high = 100 * every["false_stop_rate_low"], 100 * every["false_stop_rate_high"]
+    total, rungs = sound.iloc[0], sound[sound["correlation"].notna()]
+    low, high = 100 * total["false_stop_rate_low"], 100 * total["false_stop_rate_high"]
     notes = [
         "The winner is the best finisher of the stratum, at (0, 0). Filled: a random share of the "
         "stopped ones, run on to the end.",
-        f"False stops: {int(every['false_stops'])} of {int(every['audited'])} audited "
+        f"False stops: {int(total['false_stops'])} of {int(total['audited'])} audited "
         f"({low:.0f} to {high:.0f} % of all that were stopped). "
-        f"Regret: at least {every['regret']:.4f}, mean over "
-        f"{plural(int(every['strata']), 'stratum', 'strata')}.",
+        f"Regret: at least {total['regret']:.4f}, mean over "
+        f"{plural(int(total['strata']), 'stratum', 'strata')}.",
     ]
     correlations = [
         f"{number(r['correlation'])} at epoch {int(r['rung'])}" for _, r in rungs.iterrows()
     ]
-    notes += (
-        [f"Rank correlation with the end, within strata: {', '.join(correlations)}."]
-        if correlations
-        else []
-    )
+    if correlations:
+        notes.append(f"Rank correlation with the end, within strata: {', '.join(correlations)}.")
     strata = stopped[stopped["y"] < 0.0].sort_values("y")["stratum"].drop_duplicates().tolist()
     if strata:
         more = f"; and {len(strata) - _MOST_NAMES} more" if len(strata) > _MOST_NAMES else ""

@@ -11,21 +11,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from analysis.attacks import CLEAN
 from analysis.contrast import bars
+from analysis.figures.palette import BLUE, GREEN, INK, MARKERS, MUTED, ORANGE, PURPLE, VERMILION
 from analysis.figures.problem import problem_of
 from analysis.figures.rendering import Plan
-from analysis.figures.style import (
-    BLUE,
-    GREEN,
-    INK,
-    MARKERS,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    VERMILION,
-    NothingToDraw,
-    framed,
-    legend_beside,
-)
+from analysis.figures.style import NothingToDraw, framed, legend_beside
 from analysis.tickets.boosting import BUDGET, in_name, races, rates
 from analysis.tickets.controls import KINDS
 from analysis.wording import percent, plural
@@ -59,7 +48,6 @@ def budget_curves(curves: pd.DataFrame, figure: Figure) -> None:
 
     Args:
         curves: the frame from :func:`analysis.budget_curves`, of one problem.
-        figure: an empty figure.
     Raises:
         NothingToDraw: no trial has completed, or rows of several problems.
     """
@@ -106,8 +94,8 @@ def _panel(ax: Axes, field: Field, unit: str) -> None:
             ax.errorbar(
                 x, curve[CLEAN], yerr=ends.T, fmt="none", ecolor=color, elinewidth=1.2, zorder=1
             )
-    whole = next(iter(field.values()))[f"dense_{CLEAN}"].iloc[-1]
-    ax.axhline(whole, color=INK, linestyle="--", linewidth=1.2, label="dense network", zorder=1)
+    dense = next(iter(field.values()))[f"dense_{CLEAN}"].iloc[-1]
+    ax.axhline(dense, color=INK, linestyle="--", linewidth=1.2, label="dense network", zorder=1)
     ax.grid(True, axis="y")
 
 
@@ -129,10 +117,10 @@ def _key(anchor: Axes, axes: Sequence[Axes]) -> None:
 
 def _notes(curves: pd.DataFrame, contests: Sequence[object]) -> list[str]:
     seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
-    whole = "" if pd.isna(epochs) else f", {plural(int(epochs), 'epoch')}"
+    length = "" if pd.isna(epochs) else f", {plural(int(epochs), 'epoch')}"
     notes = [
         f"Larger is better. Means over {plural(seeds, 'seed')}; {bars(seeds)}.",
-        f"Dashed: the dense network the mask was found on, after its whole training{whole}.",
+        f"Dashed: the dense network the mask was found on, after its whole training{length}.",
     ]
     if (hidden := len(contests) - _MOST_PANELS) > 0:
         notes.append(f"Not drawn: {plural(hidden, 'more combination')}; see budget_curves.csv.")

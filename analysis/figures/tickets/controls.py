@@ -11,20 +11,9 @@ from matplotlib.lines import Line2D
 from analysis.attacks import label
 from analysis.configurations import LOTTERY
 from analysis.contrast import bars, side_of
+from analysis.figures.palette import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
 from analysis.figures.problem import problem_of
-from analysis.figures.style import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    NothingToDraw,
-    framed,
-    legend_beside,
-)
+from analysis.figures.style import NothingToDraw, framed, legend_beside
 from analysis.tickets.controls import KINDS, RETRAINED, rank
 from analysis.wording import percent, plural
 
@@ -51,7 +40,6 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
 
     Args:
         table: the frame from :func:`analysis.controls`, of one problem.
-        figure: an empty figure.
     Raises:
         NothingToDraw: no control has completed, or rows of several problems.
     """
@@ -61,17 +49,17 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
     metric = str(table["metric"].iloc[0])
     rows = table[table["metric"].eq(metric) & table["mean"].notna()]
     panels = list(rows.groupby("epsilon", dropna=False, sort=True))
-    drawn = panels[:_MOST_PANELS]
+    visible_panels = panels[:_MOST_PANELS]
     kinds = sorted(rows["kind"].unique(), key=rank)
-    named = kinds if rows["sparsity"].nunique() > 1 else [k for k in kinds if k == RETRAINED]
-    columns = figure.subplots(1, len(drawn), squeeze=False, sharey=True)[0]
+    legend = kinds if rows["sparsity"].nunique() > 1 else [k for k in kinds if k == RETRAINED]
+    columns = figure.subplots(1, len(visible_panels), squeeze=False, sharey=True)[0]
     columns[0].set_ylim(*_heights(rows))
-    for ax, (epsilon, panel_rows) in zip(columns, drawn, strict=True):
+    for ax, (epsilon, panel_rows) in zip(columns, visible_panels, strict=True):
         _panel(ax, panel_rows, kinds)
         if len(panels) > 1:
             ax.set_title(f"trained at ε = {epsilon:g}", fontsize=10.0)
     columns[0].set_ylabel(f"test {label(metric)} (currency per option, S0 = 100)")
-    legend_beside(columns[-1], [_key(kind) for kind in named])
+    legend_beside(columns[-1], [_key(kind) for kind in legend])
     notes = _notes(rows, len(panels))
     low, high = columns[0].get_ylim()
     if rows[["mean", "low"]].lt(low).any(axis=None) or rows["high"].gt(high).any():
@@ -100,14 +88,14 @@ def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str]) -> None:
         ax.axhline(row["mean"], color=INK, linestyle="--", linewidth=1.3, zorder=2)
         if math.isfinite(row["low"]):
             ax.axhspan(row["low"], row["high"], color=MUTED, alpha=0.14, linewidth=0.0, zorder=1)
-    alone = len(sparsities) == 1
-    places = {s: 0.0 if alone else -math.log10(1.0 - s) for s in sparsities}
-    gap = 1.0 if alone else _GAP * (max(places.values()) - min(places.values()))
+    single = len(sparsities) == 1
+    places = {s: 0.0 if single else -math.log10(1.0 - s) for s in sparsities}
+    gap = 1.0 if single else _GAP * (max(places.values()) - min(places.values()))
     for i, kind in enumerate(tickets):
         kind_rows = rows[rows["kind"].eq(kind)].sort_values("sparsity")
         shift = gap * (i - (len(tickets) - 1) / 2)
         _line(ax, kind_rows, [places[s] + shift for s in kind_rows["sparsity"]])
-    if alone:
+    if single:
         middle = (len(tickets) - 1) / 2
         ax.set_xticks([i - middle for i in range(len(tickets))], [_name(k) for k in tickets])
         ax.set_xlim(-middle - 0.6, middle + 0.6)
@@ -166,10 +154,10 @@ def _notes(rows: pd.DataFrame, panels: int) -> list[str]:
     many = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
     luck = ", which hold the luck of the seeds" if rows["low"].notna().any() else ""
     notes = [f"Means over {many}; {bars(most)}{luck}. Larger is better."]
-    enough = rows["difference_low"].notna().any()
+    intervals = rows["difference_low"].notna().any()
     notes.append(
         "Hollow: not told apart from the ticket by the differences at the same seeds (95 %)."
-        if enough
+        if intervals
         else "Hollow: so few seeds tell no control apart from the ticket."
     )
     if RETRAINED in set(rows["kind"]):

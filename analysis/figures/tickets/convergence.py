@@ -2,28 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis.configurations import configurations, counts, parameters, shared_paths
+from analysis.figures.palette import BLUE, FAINT, INK, MUTED, SKY, VERMILION
 from analysis.figures.problem import one_problem
-from analysis.figures.style import (
-    BLUE,
-    FAINT,
-    INK,
-    MUTED,
-    SKY,
-    TWO_SIDED_95,
-    VERMILION,
-    NothingToDraw,
-    caption,
-    label_beside,
-    number,
-    short,
-)
-from analysis.statistics import over_seeds
+from analysis.figures.style import NothingToDraw, caption, label, label_beside, number, short
+from analysis.statistics import TWO_SIDED_95, Estimate, over_seeds
 from analysis.sweep import SPEED, Sweep, Trials
 from analysis.tickets.summary import best_lr
 from analysis.wording import percent
@@ -37,14 +26,21 @@ _NEEDED = (*SPEED, "cvar_05", "cvar_05_se", "dense_cvar_05")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bar:
     lr: float
-    epochs: float
-    low: float
-    high: float
-    label: str
-    cvar: float
-    se: float
+    epochs: Estimate
+    text: str
+    cvar: Estimate
     best: bool
     whole: bool
+
+    @property
+    def finite(self) -> bool:
+        """Whether there is a mean of epochs, and so a bar."""
+        return math.isfinite(self.epochs.mean)
+
+    @property
+    def reach(self) -> float:
+        """Half of the error bar of CVaR, 0 where its standard error is not known."""
+        return TWO_SIDED_95 * self.cvar.se if math.isfinite(self.cvar.se) else 0.0
 
 
 def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: float | None) -> None:
@@ -58,7 +54,6 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
     seeds with 1.96 standard errors to either side, hollow where a seed is missing from it.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
         ax: an empty Axes; its twin carries CVaR.
         sparsity: the sparsity to draw.
         epsilon: the attack budget to draw; None where the space has no such axis.
@@ -74,7 +69,7 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
     bars = _bars(group)
     places = range(len(bars))
     dense_epochs = _dense_epochs(group)
-    heights = [b.high for b in bars if math.isfinite(b.epochs)]
+    heights = [b.epochs.high for b in bars if b.finite]
     top = max([*heights, dense_epochs if math.isfinite(dense_epochs) else 1.0, 1.0]) * 1.12
     ax.set_ylim(0.0, top / _BARS)
     side = 0.6 if len(bars) > 1 else 1.5  # a single bar would fill the figure
@@ -85,14 +80,14 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
             _label_bar(ax, x, bar, alone=len(bars) == 1)
     if math.isfinite(dense_epochs):
         ax.axhline(dense_epochs, color=MUTED, linestyle=":", linewidth=1.2, zorder=1)
-        label_beside(ax, dense_epochs, f"dense\n{dense_epochs:.3g} epochs", MUTED, xytext=(6, 0))
+        label_beside(ax, dense_epochs, f"dense\n{dense_epochs:.3g} epochs", MUTED, by=(6, 0))
     _draw_quality(ax, group, bars)
     step = math.ceil(len(bars) / _MOST_LABELS)
     chosen = next((x for x in places if bars[x].best), 0)
     tick_places = [x for x in places if (x - chosen) % step == 0]
     ax.set_xticks(tick_places, [short(bars[x].lr) for x in tick_places])
-    for label, x in zip(ax.get_xticklabels(), tick_places, strict=True):
-        label.set_fontweight("bold" if bars[x].best else "normal")
+    for tick, x in zip(ax.get_xticklabels(), tick_places, strict=True):
+        tick.set_fontweight("bold" if bars[x].best else "normal")
     ticks = [t for t in MaxNLocator(5, integer=True).tick_values(0, top) if 0 <= t <= top]
     ax.set_yticks(ticks)
     ax.spines["left"].set_bounds(0.0, top)
@@ -128,23 +123,22 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
     ranked = configs.sort_values(list(order), ascending=list(order.values()), kind="stable")
     bars = []
     for config in _rows(ranked.drop_duplicates("lr").sort_values("lr")):
-        done = group.loc[config["rows"]]
+        trials = group.loc[config["rows"]]
         cvar = over_seeds(
-            done["cvar_05"].tolist(), done["cvar_05_se"].tolist(), shared_paths=shared_paths(done)
+            trials["cvar_05"].tolist(),
+            trials["cvar_05_se"].tolist(),
+            shared_paths=shared_paths(trials),
         )
         epochs = over_seeds(
-            done["epochs_to_95pct"].astype("float64").tolist() if config["converged"] else [],
+            trials["epochs_to_95pct"].astype("float64").tolist() if config["converged"] else [],
             shared_paths=True,
         )
         bars.append(
             _Bar(
                 lr=config["lr"],
-                epochs=epochs.mean,
-                low=epochs.low,
-                high=epochs.high,
-                label=_reason(config, done) if not config["converged"] else f"{epochs.mean:.3g}",
-                cvar=cvar.mean,
-                se=cvar.se,
+                epochs=epochs,
+                text=f"{epochs.mean:.3g}" if config["converged"] else _reason(config, trials),
+                cvar=cvar,
                 best=bool(config["best"]),
                 whole=bool(config["whole"]),
             )
@@ -152,59 +146,42 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
     return bars
 
 
-def _reason(config: pd.Series, done: pd.DataFrame) -> str:
+def _reason(config: pd.Series, trials: pd.DataFrame) -> str:
     if config["whole"]:
-        met = int(done["converged"].fillna(False).sum())
-        return "NC" if met == 0 else f"NC ({met} of {len(done)})"
+        met = int(trials["converged"].fillna(False).sum())
+        return "NC" if met == 0 else f"NC ({met} of {len(trials)})"
     for outcome, word in (("stopped", "stopped"), ("failed", "failed")):
         if config[outcome]:
             return word
-    return "running" if config["unfinished"] or done.empty else "not every seed"
+    return "running" if config["unfinished"] or trials.empty else "not every seed"
 
 
 def _draw_bar(ax: Axes, x: int, bar: _Bar) -> None:
     width = 0.56
-    if not math.isfinite(bar.epochs):
+    if not bar.finite:
         # The full height of the bars' zone in the lightest grey: clearly a gap, not a value.
-        ax.axvspan(
-            x - width / 2,
-            x + width / 2,
-            ymax=_BARS,
-            facecolor="none",
-            edgecolor=FAINT,
-            hatch="////",
-            linewidth=0.0,
-            zorder=0,
-        )
+        look: Any = {"facecolor": "none", "edgecolor": FAINT, "hatch": "////", "linewidth": 0.0}
+        ax.axvspan(x - width / 2, x + width / 2, ymax=_BARS, zorder=0, **look)
     else:
-        ax.bar(x, bar.epochs, width, color=BLUE if bar.best else SKY, zorder=2)
-        if bar.high > bar.low:
-            ax.vlines(x, bar.low, bar.high, color=INK, linewidth=1.3, zorder=3)
+        ax.bar(x, bar.epochs.mean, width, color=BLUE if bar.best else SKY, zorder=2)
+        if bar.epochs.high > bar.epochs.low:
+            ax.vlines(x, bar.epochs.low, bar.epochs.high, color=INK, linewidth=1.3, zorder=3)
 
 
 def _label_bar(ax: Axes, x: int, bar: _Bar, *, alone: bool) -> None:
-    text = bar.label
+    text = bar.text
     if bar.best and not alone:
-        text += "\nfastest" if math.isfinite(bar.epochs) else "\nlowest val. loss"
-    ax.annotate(
-        text,
-        (x, bar.high if math.isfinite(bar.epochs) else 0.0),
-        xytext=(0, 4),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=9.5,
-        fontweight="bold" if bar.best else "normal",
-        linespacing=1.2,
-        bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none"},
-        zorder=4,
-    )
+        text += "\nfastest" if bar.finite else "\nlowest val. loss"
+    top = bar.epochs.high if bar.finite else 0.0
+    look: Any = {"fontsize": 9.5, "fontweight": "bold" if bar.best else "normal", "zorder": 4}
+    look["bbox"] = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none"}
+    label(ax, text, (x, top), (0, 4), ha="center", va="bottom", linespacing=1.2, **look)
 
 
 def _draw_quality(ax: Axes, group: pd.DataFrame, bars: list[_Bar]) -> None:
     dense = float(group["dense_cvar_05"].dropna().astype("float64").mean())
-    points = [(x, b) for x, b in enumerate(bars) if math.isfinite(b.cvar)]
-    ends = [b.cvar + sign * _reach(b) for _, b in points for sign in (-1, 1)]
+    points = [(x, b) for x, b in enumerate(bars) if math.isfinite(b.cvar.mean)]
+    ends = [b.cvar.mean + sign * b.reach for _, b in points for sign in (-1, 1)]
     ends += [dense] if math.isfinite(dense) else []
     if not ends:
         return
@@ -215,24 +192,12 @@ def _draw_quality(ax: Axes, group: pd.DataFrame, bars: list[_Bar]) -> None:
     for whole, fill in ((True, VERMILION), (False, "white")):
         if not (some := [(x, b) for x, b in points if b.whole == whole]):
             continue
-        twin.errorbar(
-            [x for x, _ in some],
-            [b.cvar for _, b in some],
-            yerr=[_reach(b) for _, b in some],
-            fmt="D",
-            markersize=6,
-            markerfacecolor=fill,
-            color=VERMILION,
-            elinewidth=1.3,
-            zorder=5,
-        )
+        x, y, error = zip(*((x, b.cvar.mean, b.reach) for x, b in some), strict=True)
+        look: Any = {"color": VERMILION, "markerfacecolor": fill, "markersize": 6}
+        twin.errorbar(x, y, yerr=error, fmt="D", elinewidth=1.3, zorder=5, **look)
     if math.isfinite(dense):
         twin.axhline(dense, color=VERMILION, linestyle="--", linewidth=1.2, alpha=0.8, zorder=1)
     _quality_axis(twin, low, high, dense)
-
-
-def _reach(bar: _Bar) -> float:
-    return TWO_SIDED_95 * bar.se if math.isfinite(bar.se) else 0.0
 
 
 def _quality_axis(twin: Axes, low: float, high: float, dense: float) -> None:
@@ -263,8 +228,8 @@ def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
     seeds = group.loc[group["status"] == "completed", "config/seed"].nunique()
     over = f"mean over {seeds} seeds, black line their range" if seeds > 1 else "one seed"
     notes = [f"Bars: {over}. Diamonds: test CVaR 5 % ± 1.96 s.e.; dashed: the dense network."]
-    if any(b.label.startswith("NC") for b in bars):
-        some = any("(" in b.label for b in bars)
+    if any(b.text.startswith("NC") for b in bars):
+        some = any("(" in b.text for b in bars)
         so_many = " (in brackets, at how many it was)" if some else ""
         notes.append(f"NC: the criterion was not met at every seed{so_many}, so there is no bar.")
     other_names = [n for n in parameters(group) if n not in ("sparsity", "epsilon", "lr")]
@@ -272,11 +237,11 @@ def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
         notes.append(f"Every learning rate with the {' and '.join(others)} it is fastest with.")
     if not any(b.best for b in bars):
         notes.append("No learning rate completed at every seed, so none is the best.")
-    if any(not b.whole and math.isfinite(b.cvar) for b in bars):
+    if any(not b.whole and math.isfinite(b.cvar.mean) for b in bars):
         notes.append("Hollow: a mean that lacks a seed; not comparable with the others.")
     best = next((b for b in bars if b.best), None)
     if len(bars) > _MOST_LABELS and best is not None:
-        speed = f"the fastest, {best.label} epochs" if math.isfinite(best.epochs) else best.label
+        speed = f"the fastest, {best.text} epochs" if best.finite else best.text
         notes.append(f"Bold, dark blue: learning rate {short(best.lr)}, {speed}; hatched: no bar.")
     tally = counts(group)
     censored = [f"{tally[n]} {n}" for n in ("stopped", "failed", "unfinished") if tally[n]]

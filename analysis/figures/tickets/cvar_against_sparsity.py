@@ -8,21 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from analysis.configurations import shared_paths
+from analysis.figures.palette import GREEN, INK, LINES, MARKERS, MUTED
 from analysis.figures.problem import one_problem
-from analysis.figures.style import (
-    GREEN,
-    INK,
-    LINES,
-    MARKERS,
-    MUTED,
-    TWO_SIDED_95,
-    NothingToDraw,
-    caption,
-    label_beside,
-    number,
-    spread,
-)
-from analysis.statistics import Estimate, over_seeds
+from analysis.figures.style import NothingToDraw, caption, label_beside, number, spread
+from analysis.statistics import TWO_SIDED_95, Estimate, over_seeds
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.wording import percent
@@ -42,8 +31,6 @@ def cvar_against_remaining(
     a shade. A ring marks the max efficient sparsity.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        ax: an empty Axes.
         tolerance: the share of the dense network's CVaR that may be lost; shaded.
         confidence: one-sided level at which the loss must be within it.
     Raises:

@@ -1,6 +1,8 @@
 """Figures 7 to 9: what networks lean on, how alike they are in it, and what attacks shift."""
 
 from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,17 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.contrast import NO_INTERVAL, side
-from analysis.figures.style import (
-    BLUE,
-    FAINT,
-    INK,
-    MUTED,
-    VERMILION,
-    NothingToDraw,
-    framed,
-    number,
-    spread,
-)
+from analysis.figures import style
+from analysis.figures.palette import BLUE, FAINT, INK, MUTED, VERMILION
+from analysis.figures.style import NothingToDraw, framed, number, rows_downwards
 from analysis.figures.tickets.panels import colors, stacked
 from analysis.tickets.importance import LEAST, MAIN, MEASURES, correlation, correlations, spoken
 from analysis.tickets.networks import STANDARD
@@ -27,6 +21,7 @@ from analysis.wording import plural
 
 _ABSENT = "no interpretation in the models of this sweep; run it again with this version"
 _PALE = 0.35
+_BOX: Any = {"boxstyle": "round,pad=0.2", "facecolor": "white", "linewidth": 0.0, "alpha": 0.85}
 _LABEL_GAP = 0.06
 
 
@@ -35,7 +30,6 @@ def importance_bars(means: pd.DataFrame, figure: Figure) -> None:
 
     Args:
         means: the frame from :func:`analysis.tickets.importance.means`.
-        figure: an empty figure.
     Raises:
         NothingToDraw: the models hold no interpretation, or are of too many kinds.
     """
@@ -46,21 +40,17 @@ def importance_bars(means: pd.DataFrame, figure: Figure) -> None:
     high = 0.8 / len(kinds)
     for ax, measure in zip(axes, measures, strict=True):
         for i, kind in enumerate(kinds):
-            here = means[means["measure"].eq(measure) & means["model"].eq(kind)]
-            here = here.set_index("feature").reindex(features)
+            rows = means[means["measure"].eq(measure) & means["model"].eq(kind)]
+            rows = rows.set_index("feature").reindex(features)
             places = np.arange(len(features)) + (i - (len(kinds) - 1) / 2) * high
-            ax.barh(places, here["mean"], height=0.92 * high, color=shades[kind], label=kind)
-            ax.hlines(places, here["low"], here["high"], color=INK, linewidth=1.0, zorder=3)
+            ax.barh(places, rows["mean"], height=0.92 * high, color=shades[kind], label=kind)
+            ax.hlines(places, rows["low"], rows["high"], color=INK, linewidth=1.0, zorder=3)
         ax.axvline(0.0, color=MUTED, linewidth=0.8)
-        ax.grid(True, axis="x")
         ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.set_title(stacked(MEASURES[measure].name), fontsize=9.5)
         ax.set_xlabel(MEASURES[measure].unit)
-        ax.tick_params(axis="y", length=0)
-    axes[0].set_yticks(range(len(features)), [spoken(f) for f in features])
-    axes[0].set_ylim(len(features) - 0.5, -0.5)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(kinds))
+        rows_downwards(ax, [spoken(f) for f in features])
+    style.legend_above(figure, axes[0])
     framed(figure, "What the networks lean on", _bar_notes(means))
 
 
@@ -74,7 +64,6 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
     Args:
         values: the frame from :func:`analysis.tickets.importance.importances`.
         means: the frame from :func:`analysis.tickets.importance.means`.
-        figure: an empty figure.
     Raises:
         NothingToDraw: the models hold no interpretation, or only one of them does.
     """
@@ -101,7 +90,8 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
             pairs = [part[same], part[~same]] if kind != other else [part[~same]]
             averages = [number(float(np.nanmean(p))) for p in pairs if np.isfinite(p).any()]
             if averages:
-                _written(matrix_ax, columns.mean(), rows.mean(), " | ".join(averages))
+                look: Any = {"fontsize": 8.0, "bbox": _BOX}
+                style.centred(matrix_ax, " | ".join(averages), columns.mean(), rows.mean(), **look)
     edges = [rows[0] - 0.5 for rows in list(blocks.values())[1:]]
     for edge in edges:
         matrix_ax.axhline(edge, color="white", linewidth=2.0)
@@ -116,7 +106,7 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
     bar.outline.set_visible(False)
     notes = [
         f"{'Left: a' if other_axes else 'A'} cell is a pair of networks, seeds in order within a "
-        "kind; numbers are means over pairs of one seed | of two.",
+        "kind; numbers are means over pairs of one seed | of two."
     ]
     between = " with 95 % intervals" if main["low"].notna().any() else f" ({NO_INTERVAL})"
     for right in other_axes:
@@ -137,7 +127,6 @@ def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
     Args:
         shifts: the frame from :func:`analysis.tickets.importance.shifts`, of which the
             largest epsilon is drawn.
-        figure: an empty figure.
     Raises:
         NothingToDraw: there are no standard and robust tickets with an interpretation and a seed
             in common.
@@ -147,23 +136,21 @@ def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
             "it takes standard and robust tickets of one seed, with an interpretation in both"
         )
     kind = shifts["model"].iloc[-1]
-    here = shifts[shifts["model"].eq(kind)]
-    measures = _measures(here)
-    across = min(2, len(measures))
-    axes = figure.subplots(-(-len(measures) // across), across, squeeze=False).flat
-    for ax, measure in zip(axes, measures, strict=False):
-        _shift_panel(here[here["measure"].eq(measure)], ax)
+    kind_shifts = shifts[shifts["model"].eq(kind)]
+    measures = _measures(kind_shifts)
+    for ax, measure in zip(chain(*style.grid(figure, len(measures), 2)), measures, strict=True):
+        _shift_panel(kind_shifts[kind_shifts["measure"].eq(measure)], ax)
         ax.set_title(MEASURES[measure].name, fontsize=9.5)
         ax.set_xlabel(f"difference ({MEASURES[measure].unit})")
-    seeds = int(here["seeds"].max())
+    seeds = int(kind_shifts["seeds"].max())
     notes = [f"Everything is pale: {NO_INTERVAL}."]
-    if here["low"].notna().any():
-        none = "" if here["shifted"].any() else "; none is"
+    if kind_shifts["low"].notna().any():
+        none = "" if kind_shifts["shifted"].any() else "; none is"
         notes = [
             f"Dot: mean paired difference over {seeds} seeds; bar: 95 % bootstrap interval, pale "
             "where it covers zero.",
             "Bold name: beyond chance by the paired t-test at 5 %, Holm over the "
-            f"{here['feature'].nunique()} features of a panel{none}.",
+            f"{kind_shifts['feature'].nunique()} features of a panel{none}.",
         ]
     framed(figure, f"What training under attack shifts: {kind} less standard", notes)
 
@@ -176,13 +163,10 @@ def _shift_panel(rows: pd.DataFrame, ax: Axes) -> None:
         ax.hlines(place, row["low"], row["high"], color=color, alpha=alpha, linewidth=2.0)
         ax.plot(row["difference"], place, "o", color=color, alpha=alpha, markersize=6.0)
     ax.axvline(0.0, color=INK, linestyle="--", linewidth=1.0, zorder=0)
-    ax.set_yticks(range(len(rows)), [spoken(f) for f in rows["feature"]])
+    rows_downwards(ax, [spoken(f) for f in rows["feature"]])
     for label, shifted in zip(ax.get_yticklabels(), rows["shifted"], strict=True):
         label.set_fontweight("bold" if shifted else "normal")
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.grid(True, axis="x")
     ax.xaxis.set_major_locator(MaxNLocator(5))
 
 
@@ -198,18 +182,12 @@ def _scatter(means: pd.DataFrame, kind: str, ax: Axes) -> None:
     ax.hlines(y["mean"], x["low"], x["high"], color=FAINT, linewidth=2.0, zorder=2)
     ax.vlines(x["mean"], y["low"], y["high"], color=FAINT, linewidth=2.0, zorder=2)
     ax.plot(x["mean"], y["mean"], "o", color=VERMILION, mec="white", markersize=7.0, zorder=3)
-    heights = spread(((y["mean"] - bottom) / (top - bottom)).tolist(), gap=_LABEL_GAP)
+    heights = style.spread(((y["mean"] - bottom) / (top - bottom)).tolist(), gap=_LABEL_GAP)
     for feature, height in zip(x.index, heights, strict=True):
-        ax.annotate(
-            spoken(str(feature)),
-            (x["mean"][feature], y["mean"][feature]),
-            xytext=(1.03, height),
-            textcoords="axes fraction",
-            va="center",
-            fontsize=8.0,
-            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.4, "shrinkB": 4.0},
-            annotation_clip=False,
-        )
+        look: Any = {"textcoords": "axes fraction", "va": "center", "fontsize": 8.0}
+        look["arrowprops"] = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.4, "shrinkB": 4.0}
+        at = x["mean"][feature], y["mean"][feature]
+        ax.annotate(spoken(str(feature)), at, (1.03, height), annotation_clip=False, **look)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
@@ -222,18 +200,6 @@ def _scatter(means: pd.DataFrame, kind: str, ax: Axes) -> None:
     ax.set_title(f"r = {number(r)}{between}, n = {len(x)} features", fontsize=9.5)
 
 
-def _written(ax: Axes, x: float, y: float, text: str) -> None:
-    ax.text(
-        x,
-        y,
-        text,
-        ha="center",
-        va="center",
-        fontsize=8.0,
-        bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "linewidth": 0.0, "alpha": 0.85},
-    )
-
-
 def _measures(frame: pd.DataFrame) -> Sequence[str]:
     """Those of the measures that ``frame`` has."""
     names = [measure for measure in MEASURES if frame["measure"].eq(measure).any()]
@@ -244,11 +210,8 @@ def _measures(frame: pd.DataFrame) -> Sequence[str]:
 
 def _bar_notes(means: pd.DataFrame) -> list[str]:
     seeds = int(means["seeds"].max())
-    notes = [
-        f"Bars: mean over {plural(seeds, 'seed')}; black lines: 95 % bootstrap interval."
-        if means["low"].notna().any()
-        else f"Bars: mean over {plural(seeds, 'seed')}; {NO_INTERVAL}.",
-    ]
+    lines = "black lines: 95 % bootstrap interval" if means["low"].notna().any() else NO_INTERVAL
+    notes = [f"Bars: mean over {plural(seeds, 'seed')}; {lines}."]
     if means["measure"].eq("importance_permutation").any():
         notes.append(
             "Permutation: the network reads the feature of another path at all dates; of the time "

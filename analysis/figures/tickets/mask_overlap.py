@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import BLUE, MUTED, VERMILION, NothingToDraw, framed, number
+from analysis.figures.palette import BLUE, MUTED, VERMILION
+from analysis.figures.style import NothingToDraw, framed, label, number, rows_downwards
 from analysis.tickets.masks import layer_name, pairs
 
 _MOST_LAYERS = 3
@@ -18,26 +19,22 @@ def mask_overlap(overlaps: pd.DataFrame, figure: Figure) -> None:
 
     Args:
         overlaps: the frame from :func:`analysis.tickets.masks.overlaps`.
-        figure: an empty figure.
     Raises:
         NothingToDraw: no two tickets have masks to compare.
     """
-    drawn = list(pairs(overlaps))
-    if not drawn:
+    kinds = list(pairs(overlaps))
+    if not kinds:
         raise NothingToDraw("no standard ticket beside another of its seed, nor two of one kind")
     layers = list(dict.fromkeys(overlaps["layer"]))[: 1 + _MOST_LAYERS]
     axes = figure.subplots(1, len(layers), sharey=True, sharex=True, squeeze=False)[0]
     for ax, layer in zip(axes, layers, strict=True):
-        for place, (_, rows) in enumerate(drawn):
+        for place, (_, rows) in enumerate(kinds):
             _row(ax, place, rows[rows["layer"].eq(layer)])
         ax.set_title(layer_name(layer), fontsize=9.5)
         ax.set_xlim(-0.03, 1.03)
         ax.set_xlabel("IoU of the masks")
-        ax.grid(True, axis="x")
-        ax.tick_params(axis="y", length=0)
+        rows_downwards(ax, [_pair(*keys) for keys, _ in kinds])
         ax.spines["left"].set_visible(False)
-    axes[0].set_yticks(range(len(drawn)), [_pair(*keys) for keys, _ in drawn])
-    axes[0].set_ylim(len(drawn) - 0.5, -0.5)
     framed(
         figure,
         "How far the masks agree",
@@ -61,15 +58,7 @@ def _row(ax: Axes, place: int, rows: pd.DataFrame) -> None:
     ax.vlines(by_chance, place - 0.22, place + 0.22, color=VERMILION, linewidth=2.0, zorder=2)
     ax.plot(rows["overlap"], heights, "o", color=MUTED, alpha=0.5, markersize=4.5, mew=0.0)
     ax.plot(mean, place, "D", color=BLUE, mec="white", markersize=7.0, zorder=4)
-    ax.annotate(
-        number(mean),
-        (mean, place),
-        xytext=(0, 11),
-        textcoords="offset points",
-        ha="center",
-        fontsize=8.5,
-        color=BLUE,
-    )
+    label(ax, number(mean), (mean, place), (0, 11), ha="center", fontsize=8.5, color=BLUE)
 
 
 def _pair(first: str, second: str, same: bool) -> str:

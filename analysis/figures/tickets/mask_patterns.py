@@ -1,6 +1,7 @@
 """Figure 6: which weights the masks of one seed keep, and where standard and robust agree."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from analysis.figures.style import FAINT, INK, MUTED, NothingToDraw, framed, number
+from analysis.figures.palette import FAINT, INK, MUTED
+from analysis.figures.style import NothingToDraw, framed, label, number
 from analysis.figures.tickets.panels import colors
 from analysis.tickets.importance import spoken
 from analysis.tickets.masks import chance, layer_name, overlap
@@ -26,7 +28,6 @@ def mask_patterns(models: Sequence[Model], figure: Figure) -> None:
 
     Args:
         models: one or two of the same seed, the standard one first.
-        figure: an empty figure.
     Raises:
         NothingToDraw: no model has a mask.
     """
@@ -60,16 +61,8 @@ def mask_patterns(models: Sequence[Model], figure: Figure) -> None:
     headings += ["both (black), or only one"] * (columns - len(models))
     inks = [*shades.values(), INK][:columns]
     for ax, heading, ink in zip(axes[0], headings, inks, strict=True):
-        ax.annotate(
-            heading,
-            (0.0, 1.0),
-            xycoords="axes fraction",
-            xytext=(0, 19),
-            textcoords="offset points",
-            fontsize=10.5,
-            weight="bold",
-            color=ink,
-        )
+        look: Any = {"xycoords": "axes fraction", "fontsize": 10.5, "weight": "bold"}
+        label(ax, heading, (0.0, 1.0), (0, 19), color=ink, **look)
     figure.align_ylabels(axes[:, 0])
     framed(
         figure,

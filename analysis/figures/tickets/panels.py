@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from analysis.figures.style import BLUE, GREEN, MUTED, ORANGE, PURPLE, VERMILION, NothingToDraw
+from analysis.figures.palette import BLUE, GREEN, MUTED, ORANGE, PURPLE, VERMILION
+from analysis.figures.style import NothingToDraw
 from analysis.tickets.networks import DENSE
 
 _TICKETS = (BLUE, VERMILION, ORANGE, GREEN, PURPLE)

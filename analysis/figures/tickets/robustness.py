@@ -1,6 +1,7 @@
 """Figures 12 and 13: CVaR as the attack grows, and what robustness costs on clean paths."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,10 @@ from matplotlib.lines import Line2D
 
 from analysis.attacks import Attack, attacks, by_name, clean_column, label
 from analysis.contrast import bars
+from analysis.figures.palette import INK, MARKERS, MUTED
 from analysis.figures.problem import problem_of
-from analysis.figures.rendering import Plan
-from analysis.figures.style import (
-    INK,
-    MARKERS,
-    MUTED,
-    NothingToDraw,
-    caption,
-    framed,
-    legend_beside,
-)
+from analysis.figures.rendering import Plan, alone
+from analysis.figures.style import NothingToDraw, caption, framed, legend_beside
 from analysis.figures.tickets.panels import colors
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.baselines import DENSE
@@ -43,8 +37,6 @@ def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> 
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
-        tolerance: see :func:`analysis.max_efficient_sparsity`.
-        confidence: likewise.
     """
     tickets = Sweep.of(trials).tickets
     if not tickets["config/epsilon"].gt(0.0).any() or not attacks(tickets):
@@ -52,17 +44,10 @@ def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> 
     table = robustness_table(trials)
     chosen = choose(trials, tolerance=tolerance, confidence=confidence)
     sparsity = chosen.sparsity if chosen else 0.0
+    size = (1.6 + 4.6 * max(1, len(_panels(table))), 5.4)
     return [
-        (
-            "cvar_against_budget",
-            (1.6 + 4.6 * max(1, len(_panels(table))), 5.4),
-            lambda figure: cvar_against_budget(table, figure, sparsity=sparsity),
-        ),
-        (
-            "price_of_robustness",
-            (9.0, 5.4),
-            lambda figure: price_of_robustness(table, figure.add_subplot()),
-        ),
+        ("cvar_against_budget", size, partial(cvar_against_budget, table, sparsity=sparsity)),
+        alone("price_of_robustness", partial(price_of_robustness, table), size=(9.0, 5.4)),
     ]
 
 
@@ -74,15 +59,14 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
 
     Args:
         table: the frame from :func:`analysis.robustness_table`, of one problem.
-        figure: an empty figure.
         sparsity: of the tickets.
     Raises:
         NothingToDraw: no attack, no ticket of the sparsity, more epsilons than lines can tell
             apart, or rows of several problems.
     """
     problem = problem_of(table)
-    drawn = _panels(table)
-    if not drawn:
+    panels = _panels(table)
+    if not panels:
         raise NothingToDraw("no network was attacked")
     where = f" at sparsity {percent(sparsity)}"
     tickets = _tickets(table)
@@ -90,9 +74,9 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
     if tickets.empty:
         raise NothingToDraw(f"no ticket has completed{where}")
     shades = _shades(tickets["epsilon"])
-    axes = figure.subplots(1, len(drawn), squeeze=False)[0]
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
     dense, wild = table[table["network"].eq(DENSE)], []
-    for ax, (name, budgets) in zip(axes, drawn.items(), strict=True):
+    for ax, (name, budgets) in zip(axes, panels.items(), strict=True):
         line = _line
         if _run_away(pd.concat([tickets, dense]), budgets).any(axis=None):
             line = _median_line
@@ -133,16 +117,15 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
 
     Args:
         table: the frame from :func:`analysis.robustness_table`, of one problem.
-        ax: an empty Axes.
     Raises:
         NothingToDraw: no attack, more epsilons or sparsities than colours and markers can tell
             apart, or rows of several problems.
     """
     problem = problem_of(table)
-    drawn = _panels(table)
-    if not drawn:
+    panels = _panels(table)
+    if not panels:
         raise NothingToDraw("no network was attacked")
-    attack = next(iter(drawn.values()))[-1]
+    attack = next(iter(panels.values()))[-1]
     clean, cvar = attack.measure, label(attack.measure)
     rows = table[table[attack.column].notna() & table[clean].notna()]
     tickets, collapsed = _standing(rows, clean)
@@ -171,10 +154,10 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
 
 def _panels(table: pd.DataFrame) -> dict[str, list[Attack]]:
     """The attacks that a panel is drawn for, at most 3: on the path, then those of two budgets."""
-    named = by_name(attack for attack in attacks(table) if attack.hardness)
-    first = {name: budgets for name, budgets in named.items() if name == _FIRST}
-    several = {name: budgets for name, budgets in named.items() if len(budgets) > 1}
-    return dict(list((first | several or named).items())[:_MOST_PANELS])
+    families = by_name(attack for attack in attacks(table) if attack.hardness)
+    first = {name: budgets for name, budgets in families.items() if name == _FIRST}
+    several = {name: budgets for name, budgets in families.items() if len(budgets) > 1}
+    return dict(list((first | several or families).items())[:_MOST_PANELS])
 
 
 def _tickets(table: pd.DataFrame) -> pd.DataFrame:
@@ -277,11 +260,8 @@ def _keys(
         for sparsity, marker in markers.items()
     ]
     if dense:
-        keys.append(
-            Line2D(
-                [], [], marker="*", color=INK, label="dense network", **look | {"markersize": 12.0}
-            )
-        )
+        look |= {"marker": "*", "markersize": 12.0}
+        keys.append(Line2D([], [], color=INK, label="dense network", **look))
     legend_beside(ax, keys)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 
 from analysis.configurations import LOTTERY, seed_count
 from analysis.figures.rendering import Plan, Saved, alone, draw_plans, draw_problems
+from analysis.figures.tickets import importance
 from analysis.figures.tickets.audit import early_stopping_audit
 from analysis.figures.tickets.boosting import budget_plans
 from analysis.figures.tickets.controls import controls_beside_ticket, size_of_controls
@@ -16,11 +18,6 @@ from analysis.figures.tickets.convergence import convergence_speed
 from analysis.figures.tickets.cvar_against_sparsity import (
     cvar_against_remaining,
     sharpe_against_remaining,
-)
-from analysis.figures.tickets.importance import (
-    importance_bars,
-    importance_correlation,
-    importance_shift,
 )
 from analysis.figures.tickets.mask_overlap import mask_overlap
 from analysis.figures.tickets.mask_patterns import mask_patterns, size_of_patterns
@@ -79,7 +76,6 @@ def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Save
     """Writes the figures of networks, in the folder of their problem where there are several.
 
     Args:
-        folder: of the report.
         compared: from :func:`analysis.tickets.comparison_table.tickets`.
     Raises:
         StorageError: ``folder`` cannot be written.
@@ -112,13 +108,13 @@ def _plans(
         alone("sharpe_against_remaining", lambda ax: sharpe_against_remaining(trials, ax)),
     ]
     tickets = sorted(trials.candidates[LOTTERY], key=by_epsilon)
-    every = [one for one in tickets if not math.isnan(one.sparsity)]
-    pairs = [_pair(one.sparsity, one.epsilon) for one in every if one.choice]
+    candidates = [one for one in tickets if not math.isnan(one.sparsity)]
+    pairs = [_pair(one.sparsity, one.epsilon) for one in candidates if one.choice]
     skipped = []
-    if 0 < len(pairs) < len(every):
+    if 0 < len(pairs) < len(candidates):
         skipped.append(
-            f"convergence_speed: no trial has completed at {len(every) - len(pairs)} of "
-            f"{len(every)} pairs of sparsity and epsilon"
+            f"convergence_speed: no trial has completed at {len(candidates) - len(pairs)} of "
+            f"{len(candidates)} pairs of sparsity and epsilon"
         )
     if len(pairs) > _MOST_GROUPS + 1:
         skipped.append(
@@ -130,33 +126,28 @@ def _plans(
     if pairs:
         chosen = _deployable(trials, pairs, tolerance=tolerance, confidence=confidence)
         plans.insert(0, alone("convergence_speed", _speed(trials, *chosen)))
-        others = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
-        plans += [alone(_speed_name(*pair), _speed(trials, *pair)) for pair in others]
+        rivals = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
+        plans += [alone(_speed_name(*pair), _speed(trials, *pair)) for pair in rivals]
     if seed_count(trials.tickets) > 1:
         plans.append(alone("seeds", lambda ax: seeds_compared(trials, ax)))
     plans += robustness_plans(trials, tolerance=tolerance, confidence=confidence)
     if len(control_rows):
-        size = size_of_controls(control_rows)
-        plans.append(
-            ("controls", size, lambda figure: controls_beside_ticket(control_rows, figure))
-        )
+        draw = partial(controls_beside_ticket, control_rows)
+        plans.append(("controls", size_of_controls(control_rows), draw))
     return plans, skipped
 
 
 def _ticket_plans(one: Tickets) -> list[Plan]:
     # Standard and the most robust: the contrast that training under attack makes.
     pair = one.pair()
+    correlation = partial(importance.importance_correlation, one.importances, one.means)
     return [
-        ("mask_patterns", size_of_patterns(pair), lambda f: mask_patterns(pair, f)),
-        ("importance", (13.0, 6.2), lambda f: importance_bars(one.means, f)),
-        (
-            "importance_correlation",
-            (11.5, 5.8),
-            lambda f: importance_correlation(one.importances, one.means, f),
-        ),
-        ("importance_shift", (10.5, 7.4), lambda f: importance_shift(one.shifts, f)),
-        ("weights", (12.0, 4.8), lambda f: weight_distribution(one.models, f)),
-        ("mask_overlap", (11.5, 5.0), lambda f: mask_overlap(one.overlaps, f)),
+        ("mask_patterns", size_of_patterns(pair), partial(mask_patterns, pair)),
+        ("importance", (13.0, 6.2), partial(importance.importance_bars, one.means)),
+        ("importance_correlation", (11.5, 5.8), correlation),
+        ("importance_shift", (10.5, 7.4), partial(importance.importance_shift, one.shifts)),
+        ("weights", (12.0, 4.8), partial(weight_distribution, one.models)),
+        ("mask_overlap", (11.5, 5.0), partial(mask_overlap, one.overlaps)),
     ]
 
 

@@ -6,19 +6,9 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis import schema
 from analysis.contrast import BETTER, OPEN, WORSE, bars
+from analysis.figures.palette import BLUE, FAINT, GREEN, INK, MUTED, VERMILION
 from analysis.figures.problem import one_problem
-from analysis.figures.style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    MUTED,
-    VERMILION,
-    NothingToDraw,
-    caption,
-    label_beside,
-    number,
-)
+from analysis.figures.style import NothingToDraw, caption, label_beside, number, rows_downwards
 from analysis.statistics import least_seeds
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.comparison import compare
@@ -38,8 +28,6 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
     dots of one seed, because a comparison is by seed.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`.
-        ax: an empty Axes.
         metric: a column with a better end.
     Raises:
         NothingToDraw: fewer than two configurations completed at every seed, or the trials are of
@@ -47,13 +35,15 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
     """
     problem = one_problem(trials)
     rows = compare(trials, metric)
-    whole = rows[rows["left_out"].isna()]
-    if len(whole) < 2:
+    complete = rows[rows["left_out"].isna()]
+    if len(complete) < 2:
         raise NothingToDraw("no two configurations completed at every seed")
-    visible_rows = whole[whole["reference"] | (pd.Series(range(len(whole)), whole.index) < _MOST)]
+    visible_rows = complete[
+        complete["reference"] | (pd.Series(range(len(complete)), complete.index) < _MOST)
+    ]
     names = compared_parameters(visible_rows)
     places = range(len(visible_rows))
-    decisive = visible_rows["seeds"].max() >= least_seeds(len(whole) - 1)
+    decisive = visible_rows["seeds"].max() >= least_seeds(len(complete) - 1)
     for _, seed in _dots(trials, visible_rows, metric).groupby("seed"):
         x, y = seed["value"], seed["place"]
         ax.plot(x, y, color=FAINT, linewidth=0.9, zorder=1)
@@ -64,12 +54,9 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
         ax.plot(row["mean"], place, "D", color=color, markersize=6.5, mec="white", zorder=4)
         text = "best by validation" if row["reference"] else _verdict(row, decisive)
         label_beside(ax, place, text, color, linespacing=1.15)
-    ax.set_ylim(len(visible_rows) - 0.5, -0.5)
     labels = [_folded(configuration(row, names)) for _, row in visible_rows.iterrows()]
-    ax.set_yticks(places, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
-    ax.tick_params(axis="y", length=0)
+    rows_downwards(ax, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
     ax.spines["left"].set_visible(False)
-    ax.grid(True, axis="x")
     ax.xaxis.set_major_locator(MaxNLocator(4))
     column = schema.column(metric, frame=Sweep.of(trials).trials)
     unit = f"{column.unit}; " if column.unit else ""
@@ -84,8 +71,8 @@ def _dots(trials: Trials, visible_rows: pd.DataFrame, metric: str) -> pd.DataFra
     sweep = Sweep.of(trials, needed=[metric], purpose="seeds_compared")
     frame, names = sweep.tickets, sweep.names
     keys = [f"config/{name}" for name in names]
-    done = frame[frame["status"] == "completed"]
-    dots = done[keys].assign(seed=done["config/seed"], value=done[metric])
+    completed = frame[frame["status"] == "completed"]
+    dots = completed[keys].assign(seed=completed["config/seed"], value=completed[metric])
     # An axis that has no value anywhere in ``shown`` has lost its kind there.
     places = visible_rows[names].set_axis(keys, axis=1).astype(dots[keys].dtypes.to_dict())
     places = places.assign(place=range(len(visible_rows)))
@@ -108,19 +95,19 @@ def _verdict(row: pd.Series, decisive: bool) -> str:
 
 
 def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
-    whole, seeds = rows[rows["left_out"].isna()], int(visible_rows["seeds"].max())
-    comparisons = len(whole) - 1
+    complete, seeds = rows[rows["left_out"].isna()], int(visible_rows["seeds"].max())
+    comparisons = len(complete) - 1
     least = least_seeds(comparisons)
     test = f"Wilcoxon's test at 5 %, Holm over {plural(comparisons, 'comparison')}"
     notes = [
         f"Dots: one seed each, joined by thin lines. Diamond: mean; {bars(seeds)}.",
         "Right: difference to the best by validation on the same seeds"
-        + (", and its 95 % interval." if whole["difference_low"].notna().any() else "."),
+        + (", and its 95 % interval." if complete["difference_low"].notna().any() else "."),
         f"Verdict: {test}."
         if seeds >= least
         else f"No verdicts: {plural(seeds, 'seed')} cannot pass {test}; {least} can.",
     ]
-    hidden, left_out = len(whole) - len(visible_rows), len(rows) - len(whole)
+    hidden, left_out = len(complete) - len(visible_rows), len(rows) - len(complete)
     if hidden or left_out:
         parts = [f"{hidden} with a worse mean"] if hidden else []
         parts += [f"{left_out} that did not complete at every seed"] if left_out else []

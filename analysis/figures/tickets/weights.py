@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.figures.style import INK, NothingToDraw, framed
+from analysis.figures.palette import INK
+from analysis.figures.style import NothingToDraw, framed, legend_above
 from analysis.figures.tickets.panels import colors, stacked
 from analysis.tickets.masks import magnitudes
 from analysis.tickets.networks import Model, kinds
@@ -20,7 +21,6 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
 
     Args:
         models: networks of any kinds; those of one kind are taken together.
-        figure: an empty figure.
     Raises:
         NothingToDraw: there are none, or they are of too many kinds.
     """
@@ -37,10 +37,10 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
         histogram.stairs(
             heights / values.size / np.diff(edges), edges, color=color, linewidth=1.6, label=kind
         )
-        ordered = np.sort(values)
+        ascending = np.sort(values)
         shares = np.arange(1, values.size + 1) / values.size
-        distribution.step(ordered, 100 * shares, where="post", color=color, linewidth=1.6)
-    drawn = box.boxplot(
+        distribution.step(ascending, 100 * shares, where="post", color=color, linewidth=1.6)
+    boxes = box.boxplot(
         list(sizes.values()),
         orientation="horizontal",
         whis=_WHISKERS,
@@ -49,15 +49,14 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
         widths=0.55,
         medianprops={"color": INK, "linewidth": 1.4},
     )
-    for patch, color in zip(drawn["boxes"], shades.values(), strict=True):
+    for patch, color in zip(boxes["boxes"], shades.values(), strict=True):
         patch.set(facecolor=color, alpha=0.55, linewidth=0.8)
     names = [stacked(kind) + f"\n{values.size:,}" for kind, values in sizes.items()]
     box.set_yticks(range(1, len(sizes) + 1), names)
     box.invert_yaxis()
     box.tick_params(axis="y", length=0)
     histogram.set_ylabel("density")
-    handles, labels = histogram.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(sizes))
+    legend_above(figure, histogram)
     distribution.set_ylabel("% of kept weights up to here")
     distribution.set_ylim(0.0, 101.0)
     titles = ("histogram", "distribution function", "box: quartiles; whiskers: 5 and 95 %")

@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, caption, framed
+from analysis.figures.palette import BLUE, INK, MUTED, SKY
+from analysis.figures.style import NothingToDraw, caption, framed, label
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.figures.xnn.responses import CLASSES, classes
 from analysis.wording import percent, plural
@@ -32,7 +33,6 @@ def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
     Args:
         train: training rows nearest to each centroid.
         test: likewise.
-        ax: an empty Axes.
         subject: the clustering in words.
     Raises:
         NothingToDraw: the two are not of the same centroids, or one is of no rows.
@@ -45,14 +45,8 @@ def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
         raise NothingToDraw("no rows")
     places = np.arange(1, len(train) + 1)
     for shift, name, rows, color in ((-0.2, "training", train, SKY), (0.2, "test", test, BLUE)):
-        ax.bar(
-            places + shift,
-            rows / rows.sum(),
-            width=0.38,
-            color=color,
-            label=f"{int(rows.sum()):,} {name} rows",
-            zorder=2,
-        )
+        look: Any = {"color": color, "label": f"{int(rows.sum()):,} {name} rows"}
+        ax.bar(places + shift, rows / rows.sum(), width=0.38, zorder=2, **look)
         if len(places) <= _MOST_COUNTED:
             upright = len(places) > 6 and max(train.max(), test.max()) >= 1000
             for place, n in zip(places, rows, strict=True):
@@ -82,7 +76,6 @@ def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
 
     Args:
         clusters: tensors of a preparation.
-        figure: an empty figure.
         subject: the clustering in words.
     Raises:
         NothingToDraw: a row is of no class.
@@ -94,16 +87,10 @@ def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
     ax.scatter(*rows.T, c=shades[rank], s=9.0, alpha=0.55, linewidths=0.0, depthshade=False)
     ax.scatter(*points.T, c="white", s=150.0, edgecolors=INK, linewidths=1.4, depthshade=False)
     if len(points) <= _MOST_NAMED:
+        halo = [withStroke(linewidth=1.5, foreground="white")]
+        look: Any = {"fontsize": 8.0, "weight": "bold", "path_effects": halo}
         for k, point in enumerate(points, start=1):
-            ax.text(
-                *point,
-                str(k),
-                ha="center",
-                va="center",
-                fontsize=8.0,
-                weight="bold",
-                path_effects=[withStroke(linewidth=1.5, foreground="white")],
-            )
+            ax.text(*point, str(k), ha="center", va="center", **look)
     _shape(ax, np.concatenate([rows, points]))
     handles = [
         Line2D([], [], marker="o", linestyle="", color=shade, markersize=6) for shade in shades
@@ -142,14 +129,5 @@ def _shape(ax: Any, everything: Array) -> None:
 
 
 def _counted(ax: Axes, x: float, y: float, n: int, *, upright: bool) -> None:
-    ax.annotate(
-        f"{n:,}",
-        (x, y),
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=7.0,
-        rotation=90.0 if upright else 0.0,
-        color=MUTED,
-    )
+    look: Any = {"fontsize": 7.0, "rotation": 90.0 if upright else 0.0, "color": MUTED}
+    label(ax, f"{n:,}", (x, y), (0, 2), ha="center", va="bottom", **look)

@@ -9,17 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.contrast import bars
-from analysis.figures.style import (
-    BLUE,
-    GREEN,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    framed,
-    number,
-)
+from analysis.figures.palette import BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION
+from analysis.figures.style import framed, number
 from analysis.figures.xnn.featured import CLUSTERS, GAIN, METHOD, WEIGHT, Subject, held_at, needed
 from analysis.wording import plural
 from analysis.xnn.cells import of_problem
@@ -45,7 +36,6 @@ def controls(figure: Figure, *, subject: Subject) -> None:
     Shaded is the explanation gain, R^2 less that of the best control; dotted, at the K told of.
 
     Args:
-        figure: an empty figure.
         subject: the sweep, and whose method and weight are drawn at every K.
     Raises:
         NothingToDraw: the trials lack one of the R^2.

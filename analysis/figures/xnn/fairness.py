@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, NothingToDraw, framed, number
+from analysis.figures.palette import BLUE, INK, MUTED
+from analysis.figures.style import NothingToDraw, framed, label, legend_above, number
 from analysis.figures.xnn.featured import METHOD, NONE, Subject
 from analysis.wording import percent, plural
 
@@ -90,8 +91,7 @@ def fairness(figure: Figure, *, subject: Subject) -> None:
     if not several:
         panels[0].set_ylabel(group_list[0].column)
     if both:
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=2)
+        legend_above(figure, panels[0])
     framed(figure, "Who is accepted as applied for, by group", _notes(subject, group_list))
 
 
@@ -125,15 +125,7 @@ def _four_fifths(ax: Axes, trials: pd.DataFrame, group_list: Sequence[Group]) ->
         rows = [i for i, g in enumerate(group_list) if g.column == column]
         line = FOUR_FIFTHS * max(rates[group_list[i]] for i in rows)
         ax.vlines(line, rows[0] - 0.45, rows[-1] + 0.45, color=INK, linestyle="--", linewidth=1.1)
-        ax.annotate(
-            "4/5",
-            (line, rows[0] - 0.45),
-            xytext=(3, -1),
-            textcoords="offset points",
-            va="top",
-            fontsize=8.0,
-            color=MUTED,
-        )
+        label(ax, "4/5", (line, rows[0] - 0.45), (3, -1), va="top", fontsize=8.0, color=MUTED)
 
 
 def _notes(subject: Subject, group_list: Sequence[Group]) -> list[str]:

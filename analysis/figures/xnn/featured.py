@@ -88,11 +88,11 @@ def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Subject:
     cell, chosen = _choice(table, holdout=held_out(frame, manifest))
     table = of_problem(table, {n: cell[n] for n in _names(table) if n not in _PULL})
     plain_cell = plain_of(table, cell)
-    done = members(frame, cell)
+    cell_trials = members(frame, cell)
     plain = members(frame, plain_cell) if plain_cell is not None else frame.iloc[:0]
     if len(plain):
-        plain = plain[plain["config/seed"].isin(done["config/seed"])]
-    return Subject(table=table, cell=cell, trials=done, plain=plain, chosen=chosen)
+        plain = plain[plain["config/seed"].isin(cell_trials["config/seed"])]
+    return Subject(table=table, cell=cell, trials=cell_trials, plain=plain, chosen=chosen)
 
 
 def by_method(

@@ -1,5 +1,7 @@
 """Heat map: explanation gained and cross-entropy lost by every pair of weight and K."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -9,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.contrast import NO_INTERVAL
-from analysis.figures.style import FAINT, INK, NothingToDraw, framed, number, short
+from analysis.figures.palette import FAINT, INK
+from analysis.figures.style import NothingToDraw, centred, framed, number, short
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, held_at
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
@@ -44,7 +47,6 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: s
         table: from :func:`of_method`.
         figure: an empty figure of :func:`size_of_heat_map`.
         subject: the configuration to frame.
-        method: its name.
     Raises:
         NothingToDraw: more than 12 weights or numbers of centroids, as of a random search; or
             only one of each.
@@ -94,17 +96,9 @@ def _panel(
         text = number(round(cell[metric], digits) + 0.0, digits=digits)  # no minus zero
         half = (cell[f"{metric}_high"] - cell[f"{metric}_low"]) / 2
         text += f"\n± {number(half, digits=digits)}" if pd.notna(half) else ""
-        ax.text(
-            x,
-            y,
-            text,
-            ha="center",
-            va="center",
-            fontsize=8.0,
-            linespacing=1.3,
-            color=_legible(shade),
-            style="italic" if cell["seeds"] < table["seeds"].max() else "normal",
-        )
+        slant = "italic" if cell["seeds"] < table["seeds"].max() else "normal"
+        look: Any = {"fontsize": 8.0, "linespacing": 1.3, "color": _legible(shade)}
+        centred(ax, text, x, y, style=slant, **look)
     for y, x in zip(*np.nonzero(np.isnan(values)), strict=True):
         _hatched(ax, x, y)
     ax.set_xticks(range(len(weights)), [short(w) for w in weights])

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BLUE, INK, LINES, MUTED, NothingToDraw, framed
+from analysis.figures.palette import BLUE, INK, LINES, MUTED
+from analysis.figures.style import NothingToDraw, framed
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
@@ -30,8 +31,6 @@ def losses(
     rise or fall with who left; shaded: their range.
 
     Args:
-        epochs: the frame from :func:`analysis.load_epochs`.
-        figure: an empty figure.
         subject: the configuration to draw.
         methods: the best configuration of each method; no right panel where it is one.
     Raises:
@@ -106,14 +105,14 @@ def _line(
     label: str | None = None,
 ) -> None:
     table = curves.pivot_table(index="epoch", columns="config/seed", values=metric).sort_index()
-    whole = table.dropna()
+    complete = table.dropna()
     style = "--" if dashed else "-"
     if table.shape[1] > 1:
-        x = _numbers(whole.index)
-        low, high = whole.min(axis=1).to_numpy(), whole.max(axis=1).to_numpy()
+        x = _numbers(complete.index)
+        low, high = complete.min(axis=1).to_numpy(), complete.max(axis=1).to_numpy()
         ax.fill_between(x, low, high, color=color, alpha=_SHADE, linewidth=0.0)
-        beyond = table.index >= (whole.index.max() if len(whole) else 0)
-        tails = table[beyond]
+        tail_rows = table.index >= (complete.index.max() if len(complete) else 0)
+        tails = table[tail_rows]
         ax.plot(
             _numbers(tails.index),
             tails.to_numpy(dtype=float),
@@ -123,8 +122,8 @@ def _line(
             alpha=0.55,
         )
     ax.plot(
-        _numbers(whole.index),
-        whole.mean(axis=1).to_numpy(dtype=float),
+        _numbers(complete.index),
+        complete.mean(axis=1).to_numpy(dtype=float),
         color=color,
         linestyle=style,
         linewidth=2.0,

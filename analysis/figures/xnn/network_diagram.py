@@ -1,25 +1,15 @@
 """A drawing of the network: its nodes in columns, its weights between them, and who owns what."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from analysis.figures.style import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    NothingToDraw,
-    caption,
-    number,
-)
+from analysis.figures.palette import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
+from analysis.figures.style import NothingToDraw, caption, centred, label, number
 from analysis.figures.xnn.model_files import Array, Tensors
 
 OWNERS = {"explanation.rho": "nodes centroids", "explanation.r2": "nodes"}
@@ -50,11 +40,8 @@ def network(
 
     Args:
         weights: matrices, [outputs, inputs].
-        explained: tensors of the network.
-        ax: an empty Axes.
         layer: the explained layer, counted from 0; None is the last hidden one.
         inputs: names of the inputs; others are numbered.
-        subject: the network in words.
     Raises:
         NothingToDraw: the explained layer is none of the network, or of another width.
     """
@@ -76,13 +63,8 @@ def network(
     colors = _colors(owner)
     _owned(ax, column, heights[column], owner[columns[column]], r2[columns[column]], colors)
     _headings(ax, widths, columns, column)
-    _ends(
-        ax,
-        inputs,
-        columns,
-        heights,
-        dots=[len(s) < n for s, n in zip(columns, widths, strict=True)],
-    )
+    dots = [len(nodes) < width for nodes, width in zip(columns, widths, strict=True)]
+    _ends(ax, inputs, columns, heights, dots=dots)
     ax.set_xlim(-0.35, len(weights) + 0.12)
     ax.set_ylim(-0.07, 1.13)
     ax.set_axis_off()
@@ -122,45 +104,22 @@ def _edges(ax: Axes, w: Array, i: int, sources: Array, targets: Array) -> None:
 
 
 def _owned(
-    ax: Axes,
-    column: int,
-    heights: Array,
-    owner: Array,
-    r2: Array,
-    colors: dict[int, str],
+    ax: Axes, column: int, heights: Array, owner: Array, r2: Array, colors: dict[int, str]
 ) -> None:
-    areas = 25.0 + 165.0 * np.clip(r2, 0.0, 1.0)
-    ax.scatter(
-        [column] * len(owner),
-        heights,
-        s=areas,
-        c=[colors[k] for k in owner.tolist()],
-        edgecolors="white",
-        linewidths=0.8,
-        zorder=5,
-    )
+    areas, shades = 25.0 + 165.0 * np.clip(r2, 0.0, 1.0), [colors[k] for k in owner.tolist()]
+    edge: Any = {"edgecolors": "white", "linewidths": 0.8}
+    ax.scatter([column] * len(owner), heights, s=areas, c=shades, zorder=5, **edge)
     for y, k in zip(heights, owner.tolist(), strict=True):
-        ax.annotate(
-            str(k + 1),
-            (column, y),
-            xytext=(10, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7.5,
-            weight="bold",
-            color=INK,
-            bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "linewidth": 0.0},
-            zorder=6,
-        )
+        box: Any = {"boxstyle": "square,pad=0.08", "facecolor": "white", "linewidth": 0.0}
+        look: Any = {"fontsize": 7.5, "weight": "bold", "color": INK, "bbox": box, "zorder": 6}
+        label(ax, str(k + 1), (column, y), (10, 0), va="center", **look)
 
 
 def _colors(owner: Array) -> dict[int, str]:
     """Colours for the centroids that own most nodes; the others are grey."""
     counted = np.bincount(owner)
-    most = [int(k) for k in np.argsort(-counted, kind="stable") if counted[k]]
-    if len(most) > len(_COLORS):
-        most = most[: len(_COLORS)]
-    shades = dict(zip(most, _COLORS, strict=False))
+    owners = [int(k) for k in np.argsort(-counted, kind="stable") if counted[k]]
+    shades = dict(zip(owners, _COLORS, strict=False))
     return {int(k): shades.get(int(k), MUTED) for k in np.unique(owner)}
 
 
@@ -169,16 +128,8 @@ def _headings(ax: Axes, widths: Sequence[int], columns: Sequence[Array], column:
         name = "inputs" if i == 0 else "Response" if i == len(widths) - 1 else f"layer {i}"
         name += ", explained" if i == column else ""
         size = str(width) if len(nodes) == width else f"{len(nodes)} of {width}"
-        ax.text(
-            i,
-            1.05,
-            f"{name}\n{size}",
-            ha="center",
-            va="bottom",
-            fontsize=9.5,
-            weight="bold" if i == column else "normal",
-            linespacing=1.25,
-        )
+        look: Any = {"fontsize": 9.5, "weight": "bold" if i == column else "normal"}
+        ax.text(i, 1.05, f"{name}\n{size}", ha="center", va="bottom", linespacing=1.25, **look)
 
 
 def _ends(
@@ -197,27 +148,22 @@ def _ends(
         ax.text(len(columns) - 0.95, y, str(node + 1), ha="left", va="center", fontsize=8.5)
     for i, more in enumerate(dots):
         if more:
-            ax.text(i, -0.055, "⋮", ha="center", va="center", fontsize=12.0, color=MUTED)
+            centred(ax, "⋮", i, -0.055, fontsize=12.0, color=MUTED)
 
 
 def _legend(ax: Axes, owner: Array, colors: dict[int, str]) -> None:
-    named = [k for k, shade in colors.items() if shade != MUTED]
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=colors[k], label=_possession(k, owner))
-        for k in named
+        Line2D([], [], marker="o", linestyle="", color=shade, label=_possession(k, owner))
+        for k, shade in colors.items()
+        if shade != MUTED
     ]
-    if len(named) < len(colors):
+    if len(handles) < len(colors):
         handles.append(Line2D([], [], marker="o", linestyle="", color=MUTED, label="others"))
     handles += [
         Line2D([], [], color=BLUE, label="positive weight"),
         Line2D([], [], color=VERMILION, label="negative weight"),
     ]
-    ax.legend(
-        handles=handles,
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
-        fontsize=8.5,
-    )
+    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8.5)
 
 
 def _possession(k: int, owner: Array) -> str:

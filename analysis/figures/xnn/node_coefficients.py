@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BLUE, FAINT, INK, MUTED, SKY, VERMILION, caption, framed, number
+from analysis.figures.palette import BLUE, FAINT, INK, MUTED, SKY, VERMILION
+from analysis.figures.style import caption, framed, number
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.wording import plural
 
@@ -38,11 +39,6 @@ def coefficients(explained: Tensors, ax: Axes, *, subject: str) -> None:
     """Histogram of the standardised coefficients of all nodes on all distances.
 
     The plain network of the same seed is an outline, where the file has its coefficients.
-
-    Args:
-        explained: tensors of a network.
-        ax: an empty Axes.
-        subject: the network in words.
     """
     betas = {name: beta.ravel() for name, beta in _betas(explained)}
     _histogram(ax, betas, signed=True)
@@ -51,19 +47,13 @@ def coefficients(explained: Tensors, ax: Axes, *, subject: str) -> None:
     ax.set_ylabel("coefficients")
     ax.set_title("Coefficients of nodes on distances to centroids")
     nodes, centroids = explained["explanation.beta"].shape
-    every = f"{plural(nodes, 'node')} × {plural(centroids, 'centroid')}"
-    fit = [f"{every}, fitted on training rows."]
+    size = f"{plural(nodes, 'node')} × {plural(centroids, 'centroid')}"
+    fit = [f"{size}, fitted on training rows."]
     caption(ax, [*fit, *_beyond(betas), *_whose(explained, subject)])
 
 
 def largest_coefficient(explained: Tensors, ax: Axes, *, subject: str) -> None:
-    """Histogram of the largest absolute standardised coefficient of each node.
-
-    Args:
-        explained: tensors of a network.
-        ax: an empty Axes.
-        subject: the network in words.
-    """
+    """Histogram of the largest absolute standardised coefficient of each node."""
     tops = {name: np.abs(beta).max(axis=1) for name, beta in _betas(explained)}
     _histogram(ax, tops, signed=False)
     ax.set_xlabel("largest |β| of a node (sd of node per sd of distance)")
@@ -84,9 +74,7 @@ def nodes(explained: Tensors, figure: Figure, *, subject: str) -> None:
     Of more than 48 nodes, those with the largest R^2 are drawn.
 
     Args:
-        explained: tensors of a network.
         figure: an empty figure of :func:`size_of_nodes`.
-        subject: the network in words.
     """
     beta, r2 = explained["explanation.beta"], explained["explanation.r2"]
     dead = explained["explanation.dead"].astype(bool)

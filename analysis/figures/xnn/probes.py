@@ -1,7 +1,8 @@
 """Probes of a node: its dependence on a distance, and the input that excites it most."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,7 +10,8 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import FAINT, INK, LINES, MUTED, NothingToDraw, caption, framed
+from analysis.figures.palette import FAINT, INK, LINES, MUTED
+from analysis.figures.style import NothingToDraw, caption, framed, grid, label_beside
 from analysis.figures.xnn.model_files import Array, Tensors
 
 DEPENDENCE = {
@@ -42,26 +44,20 @@ def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
     centroids that own a node, those that own most are drawn; the nodes of others are grey.
 
     Args:
-        explained: tensors of the network.
         figure: an empty figure of :func:`size_of_dependence`.
-        subject: the network in words.
     """
     owner = np.abs(explained["explanation.rho"]).argmax(axis=1)
-    every = _owners(explained)
-    panels = sorted(every[:_MOST_CENTROIDS])
-    across = min(len(panels), _ACROSS)
-    down = -(-len(panels) // across)
-    axes = figure.subplots(down, across, sharey=True, squeeze=False)
-    for ax, k in zip(axes.flat, panels, strict=False):
+    owners = _owners(explained)
+    panels = sorted(owners[:_MOST_CENTROIDS])
+    axes = grid(figure, len(panels), _ACROSS, sharey=True)
+    for ax, k in zip(chain(*axes), panels, strict=True):
         mean = explained["dependence.mean"][k]
         members = np.flatnonzero(owner == k)
         _curves(ax, explained["dependence.distance"][k], mean - mean.mean(axis=0), members)
         ax.set_title(f"centroid {k + 1}: {len(members)} of {len(owner)} nodes", fontsize=9.0)
         ax.set_xlabel(f"distance to centroid {k + 1}", fontsize=9.0)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_axis_off()
-    for ax in axes[:, 0]:
-        ax.set_ylabel("node less its mean")
+    for row in axes:
+        row[0].set_ylabel("node less its mean")
     notes = [
         "Colour: nodes that the centroid owns (with whose distance |ρ| is largest); grey: all "
         "others.",
@@ -70,12 +66,14 @@ def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
     ]
     centroids = explained["explanation.rho"].shape[1]
     if len(panels) < centroids:
-        remainder = centroids - len(every)
-        most = (
-            f"the {len(panels)} that own most of {len(every)}" if len(panels) < len(every) else ""
+        remainder = centroids - len(owners)
+        part = (
+            f"the {len(panels)} that own most of {len(owners)}"
+            if len(panels) < len(owners)
+            else ""
         )
         none = f"{remainder} of {centroids} own no node" if remainder else ""
-        notes.insert(2, f"Centroids drawn: {'; '.join(filter(None, [most, none]))}.")
+        notes.insert(2, f"Centroids drawn: {'; '.join(filter(None, [part, none]))}.")
     framed(figure, "Nodes as functions of the distance to their centroid", notes)
 
 
@@ -93,11 +91,8 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: 
     differ most between nodes are drawn.
 
     Args:
-        explained: tensors of the network.
-        ax: an empty Axes.
         inputs: names of the inputs; where the network reads principal components they do not
             apply, and the components are numbered.
-        subject: the network in words.
     Raises:
         NothingToDraw: a single node, whose inputs cannot differ.
     """
@@ -152,9 +147,9 @@ def _owners(explained: Tensors) -> list[int]:
 
 
 def _curves(ax: Axes, distance: Array, curves: Array, members: Array) -> None:
-    others = np.setdiff1d(np.arange(curves.shape[1]), members)
-    if len(others):
-        ax.plot(distance, curves[:, others], color=FAINT, linewidth=0.8, zorder=1)
+    rivals = np.setdiff1d(np.arange(curves.shape[1]), members)
+    if len(rivals):
+        ax.plot(distance, curves[:, rivals], color=FAINT, linewidth=0.8, zorder=1)
     for i, node in enumerate(members):
         ax.plot(distance, curves[:, node], color=LINES[i % len(LINES)], linewidth=1.6, zorder=2)
     ax.axhline(0.0, color=MUTED, linewidth=0.6, zorder=0)
@@ -169,14 +164,5 @@ def _brackets(ax: Axes, owner: Array) -> None:
     for a, b in pairwise(edges):
         if a:
             ax.axhline(a - 0.5, color="white", linewidth=2.0)
-        ax.annotate(
-            f"centroid {owner[a] + 1}",
-            (1.0, (a + b - 1) / 2),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7.5,
-            color=INK,
-            annotation_clip=False,
-        )
+        look: Any = {"by": (4, 0), "fontsize": 7.5}
+        label_beside(ax, (a + b - 1) / 2, f"centroid {owner[a] + 1}", INK, **look)

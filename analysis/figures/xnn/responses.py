@@ -1,13 +1,16 @@
 """Predicted responses: their frequencies, beside the observed ones."""
 
 from collections.abc import Mapping
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.style import BLUE, INK, MUTED, SKY, NothingToDraw, framed
+from analysis.figures.palette import BLUE, INK, MUTED, SKY
+from analysis.figures.style import NothingToDraw, framed, grid
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.wording import percent
 
@@ -77,8 +80,6 @@ def response_densities(tally: Mapping[str, Array], figure: Figure, *, subject: s
 
     Args:
         tally: from :func:`counts`.
-        figure: an empty figure.
-        subject: the network in words.
     Raises:
         NothingToDraw: no test rows.
     """
@@ -86,19 +87,16 @@ def response_densities(tally: Mapping[str, Array], figure: Figure, *, subject: s
     if not actual.sum():
         raise NothingToDraw("no test rows")
     models = {name: np.asarray(n, dtype=float) for name, n in tally.items() if name != "actual"}
-    across = min(_ACROSS, len(models))
-    down = -(-len(models) // across)
-    axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    for ax, (name, predicted) in zip(axes.flat, models.items(), strict=False):
+    axes = grid(figure, len(models), _ACROSS, sharex=True, sharey=True)
+    panels = list(chain(*axes))
+    for ax, (name, predicted) in zip(panels, models.items(), strict=True):
         shares = predicted / max(predicted.sum(), 1.0)
         _panel(ax, actual / actual.sum(), shares, color=BLUE if name == XNN else SKY)
         ax.set_title(name, fontsize=10.0)
-    for ax in axes.flat[len(models) :]:
-        ax.set_axis_off()
-    axes[0, 0].margins(y=0.2)  # room for the text in the corner
-    for ax in axes[:, 0]:
-        ax.set_ylabel("share of test rows")
-    for ax in axes.flat[max(0, len(models) - across) : len(models)]:
+    panels[0].margins(y=0.2)  # room for the text in the corner
+    for row in axes:
+        row[0].set_ylabel("share of test rows")
+    for ax in panels[-len(axes[0]) :]:
         ax.set_xlabel("Response")
         ax.tick_params(labelbottom=True)
     framed(
@@ -118,15 +116,9 @@ def _panel(ax: Axes, actual: Array, predicted: Array, *, color: str) -> None:
     places = np.arange(1, CLASSES + 1)
     ax.bar(places, predicted, width=0.82, color=color, zorder=2)
     ax.stairs(actual, np.arange(CLASSES + 1) + 0.5, color=INK, linewidth=1.3, zorder=3)
-    moved = np.abs(actual - predicted).sum() / 2
-    ax.annotate(
-        f"total difference {100 * moved:.0f} %",
-        (0.03, 0.95),
-        xycoords="axes fraction",
-        va="top",
-        fontsize=8.5,
-        color=MUTED,
-    )
+    text = f"total difference {100 * np.abs(actual - predicted).sum() / 2:.0f} %"
+    look: Any = {"va": "top", "fontsize": 8.5, "color": MUTED}
+    ax.annotate(text, (0.03, 0.95), xycoords="axes fraction", **look)
     ax.set_xticks(places)
     ax.tick_params(axis="x", length=0)
     ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))

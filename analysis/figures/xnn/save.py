@@ -1,10 +1,12 @@
 """Every figure of an X-NN sweep becomes a PNG and a PDF."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.file_names import file_name
@@ -38,12 +40,6 @@ def save_xnn(
     first seed where a single network is drawn. Where the space varies the problem (say
     ``data.rows``), every problem has its own figures, in a folder named after it; at most 6.
 
-    Args:
-        folder: of the report.
-        files: of the sweep, for its networks.
-        trials: the frame from :func:`analysis.load_trials`.
-        epochs: the frame from :func:`analysis.load_epochs`.
-        manifest: from :func:`analysis.load_manifest`.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
@@ -75,17 +71,17 @@ def _plans(
 
 def _of_sweep(
     subject: Subject,
-    every: Mapping[str, Subject],
+    by_method: Mapping[str, Subject],
     epochs: pd.DataFrame,
     manifest: Mapping[str, Any],
 ) -> list[Plan]:
     """Figures of all its configurations and seeds."""
     rivals = competitors(manifest)
-    width = 12.0 if len(every) > 1 else 8.4
+    width = 12.0 if len(by_method) > 1 else 8.4
     plans: list[Plan] = [
         ("pareto", _WIDE, lambda f: pareto(f.add_subplot(), subject=subject, rivals=rivals)),
         ("controls", (11.5, 5.2), lambda f: controls(f, subject=subject)),
-        ("losses", (width, 5.4), lambda f: losses(epochs, f, subject=subject, methods=every)),
+        ("losses", (width, 5.4), lambda f: losses(epochs, f, subject=subject, methods=by_method)),
         ("fairness", size_of_fairness(subject.trials), lambda f: fairness(f, subject=subject)),
     ]
     main_method = str(subject.cell[METHOD])
@@ -96,11 +92,8 @@ def _of_sweep(
 def _heat_map(subject: Subject, method: str) -> Plan:
     table = of_method(subject.table, method)
     name = "heat_map" if method == subject.cell[METHOD] else f"heat_maps/{file_name(method)}"
-    return (
-        name,
-        size_of_heat_map(table),
-        lambda f: heat_map(table, f, subject=subject, method=method),
-    )
+    draw = partial(heat_map, table, subject=subject, method=method)
+    return name, size_of_heat_map(table), draw
 
 
 def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
@@ -114,6 +107,9 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
         figure.set_size_inches(node_coefficients.size_of_nodes(arrays))
         node_coefficients.nodes(arrays, figure, subject=subject)
 
+    def histogram(draw: Callable[..., None]) -> Plan:
+        return alone(draw.__name__, lambda ax: draw(explained(), ax, subject=subject))
+
     def dependence(figure: Figure) -> None:
         arrays = tensors(files.model, probes.DEPENDENCE)
         figure.set_size_inches(probes.size_of_dependence(arrays))
@@ -125,29 +121,18 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
         inputs = _inputs(files)
         probes.excitation(arrays, figure.add_subplot(), inputs=inputs, subject=subject)
 
-    def drawn(figure: Figure) -> None:
-        network_diagram.network(
-            weights(files.model),
-            tensors(files.model, network_diagram.OWNERS),
-            figure.add_subplot(),
-            layer=_layer(files),
-            inputs=_inputs(files),
-            subject=subject,
-        )
+    def network(ax: Axes) -> None:
+        arrays = tensors(files.model, network_diagram.OWNERS)
+        draw = partial(network_diagram.network, weights(files.model), arrays, ax)
+        draw(layer=_layer(files), inputs=_inputs(files), subject=subject)
 
     return [
-        alone(
-            "coefficients",
-            lambda ax: node_coefficients.coefficients(explained(), ax, subject=subject),
-        ),
-        alone(
-            "largest_coefficient",
-            lambda ax: node_coefficients.largest_coefficient(explained(), ax, subject=subject),
-        ),
+        histogram(node_coefficients.coefficients),
+        histogram(node_coefficients.largest_coefficient),
         ("nodes", _WIDE, by_node),
         ("dependence", _WIDE, dependence),
         ("excitation", _WIDE, excitation),
-        ("network", network_diagram.SIZE, drawn),
+        alone("network", network, size=network_diagram.SIZE),
     ]
 
 

@@ -12,16 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.contrast import bars
-from analysis.figures.style import (
-    INK,
-    LINES,
-    MARKERS,
-    MUTED,
-    NothingToDraw,
-    caption,
-    number,
-    short,
-)
+from analysis.figures.palette import INK, LINES, MARKERS, MUTED
+from analysis.figures.style import NothingToDraw, caption, label, number, short
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, NONE, WEIGHT, Subject, held_at, methods
 from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
@@ -65,7 +57,6 @@ def pareto(ax: Axes, *, subject: Subject, rivals: Mapping[str, float] | None = N
     and the stepped line are the front: no configuration is both cheaper and explained better.
 
     Args:
-        ax: an empty Axes.
         subject: the sweep, and the configuration to name.
         rivals: from :func:`competitors`; each is a tick on the lower axis, as it has no nodes.
     Raises:
@@ -122,11 +113,8 @@ def _line(ax: Axes, line: pd.DataFrame, color: Any, *, joined: bool) -> None:
     ax.hlines(y, low, high, color=color, linewidth=1.0, alpha=0.8, zorder=2)
     for ready, fill in ((True, color), (False, "white")):
         some = line["provisional"].astype(bool).ne(ready).to_numpy()
-        look: dict[str, Any] = {
-            "mfc": fill,
-            "mec": "white" if ready else color,
-            "mew": 0.7 if ready else 1.4,
-        }
+        look: dict[str, Any] = {"mfc": fill, "mec": "white" if ready else color}
+        look["mew"] = 0.7 if ready else 1.4
         for mark in line["mark"].unique():
             of = some & line["mark"].eq(mark).to_numpy()
             ax.plot(x[of], y[of], str(mark), markersize=6.0, zorder=4, **look)
@@ -134,10 +122,7 @@ def _line(ax: Axes, line: pd.DataFrame, color: Any, *, joined: bool) -> None:
 
 def _limits(ax: Axes, table: pd.DataFrame) -> None:
     """Room for every interval and for both references."""
-    for name, ask, bound in (
-        (COST, 1.5 * WITHIN, ax.set_xlim),
-        (GAIN, 1.1 * GOOD, ax.set_ylim),
-    ):
+    for name, ask, bound in ((COST, 1.5 * WITHIN, ax.set_xlim), (GAIN, 1.1 * GOOD, ax.set_ylim)):
         ends = table[[name, f"{name}_low", f"{name}_high"]].to_numpy(dtype=float)
         low, high = min(float(np.nanmin(ends)), 0.0), max(float(np.nanmax(ends)), ask)
         room = high - low
@@ -149,26 +134,10 @@ def _references(ax: Axes) -> None:
     ax.axvline(0.0, color=MUTED, linewidth=0.8, zorder=1)
     ax.axvline(WITHIN, color=INK, linestyle=":", linewidth=1.1, zorder=1)
     ax.axhline(GOOD, color=INK, linestyle=":", linewidth=1.1, zorder=1)
-    ax.annotate(
-        f"+{WITHIN:g} nat",
-        (WITHIN, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(3, -2),
-        textcoords="offset points",
-        va="top",
-        fontsize=8.5,
-        color=MUTED,
-    )
-    ax.annotate(
-        f"+{GOOD:g}",
-        (1.0, GOOD),
-        xycoords=("axes fraction", "data"),
-        xytext=(-2, 3),
-        textcoords="offset points",
-        ha="right",
-        fontsize=8.5,
-        color=MUTED,
-    )
+    look: Any = {"xycoords": ("data", "axes fraction"), "fontsize": 8.5, "color": MUTED}
+    label(ax, f"+{WITHIN:g} nat", (WITHIN, 1.0), (3, -2), va="top", **look)
+    look["xycoords"] = ("axes fraction", "data")
+    label(ax, f"+{GOOD:g}", (1.0, GOOD), (-2, 3), ha="right", **look)
 
 
 def _front(ax: Axes, best: pd.DataFrame) -> None:
@@ -178,44 +147,35 @@ def _front(ax: Axes, best: pd.DataFrame) -> None:
 
 
 def _named(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> None:
-    text = (
-        f"weight {short(cell[WEIGHT])}, K = {cell[CLUSTERS]}\n"
-        f"{number(cell[GAIN])} at {_signed(f'{cell[COST]:+.3f}')} nat"
-    )
-    ax.annotate(
-        text,
-        (cell[COST], cell[GAIN]),
-        xytext=_free(ax, cell, points),
-        textcoords="axes fraction",
-        fontsize=9.0,
-        weight="bold",
-        linespacing=1.3,
-        ha="center",
-        va="center",
-        bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": MUTED, "lw": 0.6},
-        arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.9, "shrinkB": 6.0},
-        zorder=7,
-    )
+    cost, gain = cell[COST], cell[GAIN]
+    text = f"weight {short(cell[WEIGHT])}, K = {cell[CLUSTERS]}\n"
+    text += f"{number(gain)} at {_signed(f'{cost:+.3f}')} nat"
+    look: Any = {"fontsize": 9.0, "weight": "bold", "linespacing": 1.3, "zorder": 7}
+    look["bbox"] = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": MUTED, "lw": 0.6}
+    look["arrowprops"] = {"arrowstyle": "-", "color": INK, "linewidth": 0.9, "shrinkB": 6.0}
+    place: Any = {"textcoords": "axes fraction", "ha": "center", "va": "center"}
+    ax.annotate(text, (cost, gain), _free(ax, cell, points), **place, **look)
 
 
 def _free(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> tuple[float, float]:
     """Where a label of ``cell`` hides least of the lines, as fractions of the axes."""
     (first, last), (low, high) = ax.get_xlim(), ax.get_ylim()
 
-    def placed(rows: pd.DataFrame) -> Array:
+    def coordinates(rows: pd.DataFrame) -> Array:
         x, y = (rows[name].to_numpy(dtype=float) for name in (COST, GAIN))
         return np.column_stack([(x - first) / (last - first), (y - low) / (high - low)])
 
-    lines = [placed(line.sort_values(WEIGHT)) for _, line in points.groupby([CLUSTERS, METHOD])]
+    lines = [
+        coordinates(line.sort_values(WEIGHT)) for _, line in points.groupby([CLUSTERS, METHOD])
+    ]
     dots = np.concatenate([_between(line) for line in lines])
-    here = placed(cell.to_frame().T)[0]
+    centre = coordinates(cell.to_frame().T)[0]
     width, height = _LABEL
     best, fewest = (0.5, 0.5), math.inf
     for turn in np.arange(16) * math.pi / 8:
         for far in (1.0, 1.6):
-            at = here + far * np.array(
-                [0.8 * width * math.cos(turn), 1.3 * height * math.sin(turn)]
-            )
+            radii = 0.8 * width * math.cos(turn), 1.3 * height * math.sin(turn)
+            at = centre + far * np.array(radii)
             inside = 0.6 * width < at[0] < 1 - 0.6 * width and 0.14 < at[1] < 0.92
             hidden = (np.abs(dots - at) < np.array([0.6 * width, 0.75 * height])).all(axis=1).sum()
             if inside and hidden + 0.1 * far < fewest:
@@ -237,25 +197,20 @@ def _ticks(ax: Axes, rivals: Mapping[str, float]) -> None:
     """A tick on the lower axis for every competitor; an arrow where it lies beyond the axis."""
     low, high = ax.get_xlim()
     for i, (name, cost) in enumerate(sorted(rivals.items(), key=lambda pair: pair[1])):
-        place = dict[str, Any](xycoords=("data", "axes fraction"), textcoords="offset points")
+        place: Any = {"xycoords": ("data", "axes fraction"), "fontsize": 8.5}
         text = f"{name} {_signed(f'{cost:+.2f}')}"
         if low <= cost <= high:
             ax.axvline(cost, ymax=0.05, color=INK, linewidth=2.4, zorder=6)
             side = "left" if cost < (low + high) / 2 else "right"
             shift = 4 if side == "left" else -4
-            ax.annotate(text, (cost, 0.02), xytext=(shift, 13 * i), ha=side, fontsize=8.5, **place)
+            label(ax, text, (cost, 0.02), (shift, 13 * i), ha=side, **place)
             continue
-        underflow = cost < low
-        ax.annotate(
-            f"◂ {text}" if underflow else f"{text} ▸",
-            (low if underflow else high, 0.02),
-            xytext=(4 if underflow else -4, 13 * i),
-            ha="left" if underflow else "right",
-            fontsize=8.5,
-            zorder=6,
-            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "linewidth": 0.0},
-            **place,
-        )
+        if cost < low:
+            text, end, shift, side = f"◂ {text}", low, 4, "left"
+        else:
+            text, end, shift, side = f"{text} ▸", high, -4, "right"
+        place["bbox"] = {"boxstyle": "square,pad=0.1", "facecolor": "white", "linewidth": 0.0}
+        label(ax, text, (end, 0.02), (shift, 13 * i), ha=side, zorder=6, **place)
 
 
 def _legend(ax: Axes, colors: Mapping[Any, Any], marks: Mapping[str, str]) -> None:
