@@ -95,7 +95,7 @@ def sentences(rows: pd.DataFrame) -> list[str]:
 
 
 def four_fifths(spread: pd.Series) -> tuple[bool, bool]:
-    """True if the ratio of selection rates is below four fifths; true if all its interval agrees."""
+    """True if the ratio of selection rates is below four fifths; true if its interval agrees."""
     ratio, low, high = (spread[f"selection_rate_ratio{end}"] for end in ENDS)
     below = bool(ratio < FOUR_FIFTHS)
     return below, not (high >= FOUR_FIFTHS if below else low < FOUR_FIFTHS)
