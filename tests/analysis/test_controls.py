@@ -313,6 +313,10 @@ LESSONS = [
     ({"random_mask": -0.2}, ["better any mask"]),
     ({"random_mask": 0.2, "random_reinit": LEVEL}, ["mask, not weights"]),
     ({"random_mask": LEVEL, "random_reinit": LEVEL}, ["any mask", "no weights"]),
+    (
+        {"shuffled_mask": LEVEL, "random_mask": 0.2, "random_reinit": LEVEL},
+        ["layer sizes", "no weights"],
+    ),
     ({"random_reinit": LEVEL}, ["no weights"]),
     ({"small_dense": LEVEL}, ["small network"]),
     (BEHIND, ["ticket"]),
