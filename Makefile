@@ -1,4 +1,4 @@
-# `make sweep` and `make test` do all their own set-up; a second call finds it done.
+# `make sweep` and `make test` do all set-up on the first call.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STORAGE ?= results/tickets
@@ -10,15 +10,15 @@ sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
 	$(BIN)/hedgesweep report $(STORAGE)
 
-# What starts Ray waits for processes most of the time; all else runs beside it, and a part of that
-# after it, so that both come to their end together.
+# Tests that start Ray mostly wait for processes, so the others run in parallel; AFTER_RAY runs after
+# the Ray tests, so that both halves end at about the same time.
 AFTER_RAY := tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance
 QUICK := not ray and not slow and not gpu
 test: setup
 	@{ $(BIN)/pytest -m "ray and not slow and not gpu"; ray=$$?; \
 	  $(BIN)/pytest $(AFTER_RAY) -m "$(QUICK)"; exit $$((ray | $$?)); } >.ray-tests.log 2>&1 & ray=$$!; \
 	trap 'kill $$ray' INT TERM; \
-	echo "tests that start Ray run beside the others; their report comes last"; \
+	echo "tests that start Ray run in parallel; their report comes last"; \
 	$(BIN)/pytest $(addprefix --ignore=,$(AFTER_RAY)) -m "$(QUICK)"; others=$$?; \
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
 
@@ -30,7 +30,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# The dictionary of columns that analysis ships, after a column has changed in hedgecore.
+# Writes analysis/columns.json; run it after a column has changed in hedgecore.
 columns: setup
 	$(BIN)/python -m tests.column_dictionary
 
@@ -39,7 +39,7 @@ benchmarks: setup
 
 setup: .venv/installed
 
-# Every file is held to its hash. Where no CPU build of torch is to be had, it is the one with CUDA.
+# Hashes are checked for every file. If no CPU build of torch is available, the CUDA build is installed.
 LOCKED := $(BIN)/python -m pip install --quiet --require-hashes --no-deps
 .venv/installed: pyproject.toml $(wildcard locks/*.lock)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,6 +1,6 @@
-"""What a step of training under PGD-k costs, in clean steps.
+"""Cost of a training step under PGD-k, in clean steps.
 
-``python -m benchmarks.attack_cost [ROUNDS]``: an epoch of each in turn, again and again, one
+``python -m benchmarks.attack_cost [ROUNDS]``: each round trains one epoch of every variant, on one
 thread; medians of the ratio within a round. k gradients and the step itself would be k + 1.
 """
 
@@ -21,14 +21,14 @@ ATTACKS = {"path_fgsm": [1], "path_pgd": [1, 3, 7], "distribution_wpgd": [3]}
 
 
 def trained(study: TicketStudy, preparation: Preparation) -> Iterator[object]:
-    """A training whose first epoch is behind it."""
+    """Training that has completed its first epoch."""
     training = train_ticket(study, preparation, draw_ticket(study, preparation))
     next(training)
     return training
 
 
 def seconds(training: Iterator[object]) -> float:
-    """Of the next epoch."""
+    """Seconds of the next epoch."""
     began = time.perf_counter()
     next(training)
     return time.perf_counter() - began
@@ -45,7 +45,7 @@ def main() -> None:
                 "training.epochs": rounds + 2,
                 "dense.epochs": 1,
                 "market.train_paths": 8192,
-                # An epoch ends with a validation, which no attack makes longer.
+                # An epoch ends with a validation, whose time does not depend on the attack.
                 "market.val_paths": 100,
             }
         )

@@ -1,7 +1,7 @@
 """Flipped bits in every file of a finished and of a killed storage.
 
-Run it as ``python -m benchmarks.bit_flips`` from the root of the repository. Every byte of a small
-file, 1,000 random ones of each larger one; what became of the flips is printed.
+Run it as ``python -m benchmarks.bit_flips`` from the root of the repository. It flips every
+byte of a small file and 1,000 random ones of each larger file, and prints the outcomes.
 """
 
 import argparse
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 
 def main() -> None:
-    """Print a line a storage, and every flip that gave another number."""
+    """Print one line per storage, and every flip that changed a number."""
     from reliability.flipping import SMALL, examine, storages
 
     from hedgecore.threads import one_thread

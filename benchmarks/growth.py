@@ -1,9 +1,9 @@
 """Cost of a trial in a small and in a large sweep: no-op trials through the real driver and log.
 
-``python -m benchmarks.growth``: sweeps of 2,000 and of 20,000 trials take turns, each in a process
+``python -m benchmarks.growth``: sweeps of 2,000 and of 20,000 trials alternate, each in a process
 of its own; medians of the rounds. Driver, queue, engine, ledger, tables, checkpoints and models
-are real; the worker is in this process and trains nothing, so that all the time is ours. CPU time
-is told beside the clock's, which waits for the disk and for whoever else is at work.
+are real; the worker is in this process and trains nothing, so all time is overhead. CPU time is
+reported in addition to wall time, which includes waiting for the disk and other processes.
 """
 
 import argparse
@@ -36,7 +36,7 @@ PARTS = ("plan", "run", "again")
 
 
 def measured(algorithm: str, trials: int) -> dict[str, float]:
-    """Seconds, CPU seconds and bytes of memory of every part, and bytes of what was filed."""
+    """Seconds, CPU seconds and bytes of memory of every part, and bytes of the files written."""
     import sweeps
     from sweeps.execution import ray_sweep
 
@@ -49,7 +49,7 @@ def measured(algorithm: str, trials: int) -> dict[str, float]:
         space, storage = Path(folder, "space.yaml"), Path(folder, "storage")
         space.write_text(f"{SPACE}search: {{algorithm: {algorithm}, num_samples: {trials}}}\n")
         silent = sweeps.Silent()
-        # Whatever is imported or compiled once is no part of a trial.
+        # One-time imports and compilation are not part of the cost of a trial.
         few = ["search.num_samples=30"]
         sweeps.run(space, storage=Path(folder, "few"), progress=silent, overrides=few)
         parts = {
@@ -71,7 +71,7 @@ def measured(algorithm: str, trials: int) -> dict[str, float]:
 
 
 def _work(execution: Any, shared: Any, changed: Any) -> bool:
-    """What lanes do with segments that arrive at once."""
+    """Work of the lanes, with segments that complete at once."""
     queue, ledger, engine = execution.queue, execution.ledger, execution.engine
     while job := engine.next() or (queue.more() and engine.next()):
         known = job.trial_id
@@ -121,7 +121,7 @@ def main() -> None:
             command += ["--trials", "0", str(trials), "--algorithm", asked.algorithm]
             printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             done.append(json.loads(printed.splitlines()[-1]))
-    print(f"{'a trial':<16}{few:>10,} trials{many:>10,} trials   ratio")
+    print(f"{'per trial':<16}{few:>10,} trials{many:>10,} trials   ratio")
     for name in runs[few][0]:
         unit, scale = ("ms", 1000.0) if name.endswith(" s") else ("kB", 0.001)
         a, b = (

@@ -1,6 +1,6 @@
-"""Heston paths a second: ours in float64 against pfhedge's generator in both precisions.
+"""Heston paths per second: hedgesweep in float64 and pfhedge's generator in both precisions.
 
-Both run by turns in one process, so that a change in the machine's mood meets all alike. Run it as
+All alternate in one process, so that changes of the machine's load affect all equally. Run it as
 ``python -m benchmarks.heston_paths`` from the root of the repository.
 """
 
@@ -59,7 +59,7 @@ def medians(runs: dict[str, Callable[[], object]], *, repeats: int) -> dict[str,
         run()
     for _ in range(repeats):
         for name, run in runs.items():
-            time.sleep(0.05)  # the threads of the run before may still spin on their cores
+            time.sleep(0.05)  # threads of the previous run may still spin on their cores
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)
@@ -82,9 +82,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    print(
-        f"{given.paths:,} paths of {given.steps} steps, medians of {given.repeats} runs by turns"
-    )
+    print(f"{given.paths:,} paths of {given.steps} steps, medians of {given.repeats} rounds")
     for threads in sorted(set(given.threads)):
         torch.set_num_threads(threads)
         for market, (params, maturity) in MARKETS.items():
@@ -93,7 +91,9 @@ def main() -> int:
             ours = next(iter(result.values()))
             print(f"\n{market}, {threads} thread{'s' * (threads > 1)}")
             for name, median in result.items():
-                ratio = f"   ours is {median / ours:.2f} times as fast" if median != ours else ""
+                ratio = (
+                    f"   hedgesweep is {median / ours:.2f} times as fast" if median != ours else ""
+                )
                 speed = f"{median * 1e3:9.1f} ms{given.paths / median:14,.0f} paths/s"
                 print(f"  {name:<26}{speed}{ratio}")
     return 0

@@ -1,8 +1,8 @@
-"""Kills, signals and dying workers: what is lost of a sweep, what is done twice, what it costs.
+"""Kills, signals and dying workers: lost and repeated work of a sweep, and its overhead.
 
 The sweep is that of the reliability tests: 16 trials of a few milliseconds, in two strata and at
-two seeds, under ASHA with audits. Nearly all its time is the start of a driver, so that the
-overhead of a kill is the worst there is. Run it as ``python -m benchmarks.kills`` from the root of
+two seeds, under ASHA with audits. Nearly all its time is the start of a driver, so the overhead of
+a kill is a worst case. Run it as ``python -m benchmarks.kills`` from the root of
 the repository.
 """
 
@@ -27,13 +27,13 @@ from tests.reliability.sweeping import (
     while_it_prepares,
 )
 
-# A storage is done after some kills; the next one takes the others.
+# A sweep completes after some kills; the next one takes the remaining kills.
 MOMENTS = [while_it_prepares, at_the_start, *[soon_after_it_goes_on] * 5]
 LONG = ("--set", "study.training.epochs=400", "--set", "scheduler=null")
 
 
 def undisturbed(space: Path, storage: Path) -> float:
-    """Seconds that the sweep takes if nobody kills it."""
+    """Seconds of the sweep without a kill."""
     began = time.monotonic()
     with Driver(space, storage, "--audit", str(AUDIT)) as driver:
         assert driver.ends() == SOME_FAILED, driver.errors
@@ -41,7 +41,7 @@ def undisturbed(space: Path, storage: Path) -> float:
 
 
 def kills(space: Path, folder: Path, *, number: int, seed: int) -> tuple[list[Toll], float]:
-    """Sweeps that were killed ``number`` times in all; seconds of one that was not."""
+    """Sweeps killed ``number`` times in total, and the seconds of an undisturbed one."""
     alone = undisturbed(space, folder / "undisturbed")
     drawn, tolls = random.Random(seed), []
     while (left := number - sum(toll.kills for toll in tolls)) > 0:
@@ -73,7 +73,7 @@ def main() -> None:
         done = sum(toll.kills for toll in tolls)
         seconds = sum(toll.seconds for toll in tolls)
         print(
-            "| kills | sweeps | ends acknowledged | lost | rungs begun again, a kill "
+            "| kills | sweeps | ends acknowledged | lost | rungs restarted per kill "
             "| epochs recorded twice | overhead |"
         )
         print("| --- | --- | --- | --- | --- | --- | --- |")
@@ -81,7 +81,7 @@ def main() -> None:
             f"| {done} | {len(tolls)} | {sum(toll.acknowledged for toll in tolls)} | 0 "
             f"| {sum(toll.begun_again for toll in tolls) / done:.2f} "
             f"| {sum(toll.repeated for toll in tolls)} "
-            f"| {(seconds / len(tolls) - alone) / (done / len(tolls)):.1f} s a kill, "
+            f"| {(seconds / len(tolls) - alone) / (done / len(tolls)):.1f} s per kill, "
             f"{100 * (seconds / len(tolls) / alone - 1):.0f} % of {alone:.1f} s |"
         )
         print("\n| signal | seconds to exit: median | most |\n| --- | --- | --- |")

@@ -1,8 +1,8 @@
-"""Cost of a trial beside its training: no-op trials in our lanes and in a plain Tune script.
+"""Overhead of a trial: no-op trials in lanes and in a plain Tune script.
 
-``python -m benchmarks.overhead``: both sides take turns on the same two slots, each in a fresh
-process; medians of three rounds. A plain script is one that somebody new to Tune would write,
-``Tuner(function).fit()``; with ``reuse_actors=True`` it is the best that Tune itself can do.
+``python -m benchmarks.overhead``: the variants alternate on the same two slots, each in a fresh
+process; medians of three rounds. The plain script is the usual ``Tuner(function).fit()``; with
+``reuse_actors=True`` it is the fastest that Tune itself offers.
 """
 
 import json
@@ -109,7 +109,7 @@ def plain(trials: int, *, reuse: bool) -> dict[str, float]:
     ray.init(num_cpus=SLOTS, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
 
     def noop(config):
-        import torch  # noqa: F401 (what every real trial does)
+        import torch  # noqa: F401 (as in every real trial)
 
         tune.report({"val_loss": 0.0})
 
@@ -142,14 +142,14 @@ def main() -> None:
         side: [1000 * run["seconds"] / TRIALS[side] for run in runs]
         for side, runs in results.items()
     }
-    print(f"{'':24s}{'trials':>8s}{'ms a trial':>12s}{'of lanes':>10s}   rounds")
+    print(f"{'':24s}{'trials':>8s}{'ms per trial':>14s}{'of lanes':>10s}   rounds")
     ours = statistics.median(each["lanes"])
     for side, values in each.items():
         median = statistics.median(values)
         rounds = ", ".join(f"{value:.1f}" for value in values)
-        print(f"{side:24s}{TRIALS[side]:8d}{median:12.1f}{median / ours:10.1f}   {rounds}")
+        print(f"{side:24s}{TRIALS[side]:8d}{median:14.1f}{median / ours:10.1f}   {rounds}")
     growth = statistics.median(run["bytes_per_trial"] for run in results["lanes"])
-    print(f"memory of the driver: {growth / 1024:.1f} KiB a trial")
+    print(f"memory of the driver: {growth / 1024:.1f} KiB per trial")
 
 
 if __name__ == "__main__":

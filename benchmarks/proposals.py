@@ -1,6 +1,6 @@
-"""Cost of a proposal beside that of Optuna's own sampler, asked and told in a plain loop.
+"""Cost of a proposal, compared with Optuna's own sampler in an ask-and-tell loop.
 
-``python -m benchmarks.proposals``: our search and a bare study take turns, proposal by proposal,
+``python -m benchmarks.proposals``: the search and a bare study alternate, proposal by proposal,
 in one process, with the same sampler, axes, objectives and delay; medians of the last fifty
 proposals at each size, in milliseconds of CPU time. The last column is the same proposal rebuilt
 from its record.
@@ -49,7 +49,7 @@ def searching(algorithm: str, count: int, objectives: int, records: Any = None) 
 
 
 def ours(search: OptunaSearch, count: int, objectives: int) -> Iterator[None]:
-    """A proposal at each step, and the outcome of the one that it waits for."""
+    """One proposal per step, after the outcome that it waits for."""
     configs: list[Mapping[str, Any]] = []
     for number in range(count):
         if number >= DELAY:
@@ -63,7 +63,7 @@ def ours(search: OptunaSearch, count: int, objectives: int) -> Iterator[None]:
 
 
 def bare(algorithm: str, count: int, objectives: int) -> Iterator[None]:
-    """The same of a study of Optuna."""
+    """One proposal per step of a plain Optuna study."""
     study = optuna.create_study(
         sampler=SAMPLERS[algorithm](), directions=["minimize"] * objectives
     )
@@ -80,7 +80,7 @@ def bare(algorithm: str, count: int, objectives: int) -> Iterator[None]:
 
 
 def timed(*sides: Iterator[None]) -> list[list[float]]:
-    """CPU milliseconds of every step of ``sides``, which take turns."""
+    """CPU milliseconds of every step of ``sides``, which alternate."""
     taken: list[list[float]] = [[] for _ in sides]
     while True:
         for side, times in zip(sides, taken, strict=True):

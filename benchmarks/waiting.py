@@ -1,7 +1,7 @@
-"""What waiting for rivals costs: our ASHA against Ray's, on the laptop space.
+"""Cost of waiting for rivals: the deterministic ASHA and Ray's, on the laptop space.
 
-``python -m benchmarks.waiting [ROUNDS]``: whole sweeps of ``tickets.yaml``, the two sides taking
-turns, each in a fresh process and storage; wall time from the command to its end, medians.
+``python -m benchmarks.waiting [ROUNDS]``: whole sweeps of ``tickets.yaml``, the two alternating,
+each in a fresh process and storage; wall time from the command to its end, medians.
 """
 
 import json
@@ -45,7 +45,7 @@ def main() -> None:
             results[side].append(sweep(SIDES[side]))
             print(f"{side:12s} {results[side][-1][0]:6.1f} s  {results[side][-1][1]} epochs")
     wall = {side: statistics.median(t for t, _ in runs) for side, runs in results.items()}
-    print(f"wall time of our ASHA over stock: {wall['asha'] / wall['stock_asha']:.2f}")
+    print(f"wall time of asha over stock_asha: {wall['asha'] / wall['stock_asha']:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Cost of explaining: an epoch of every method in plain epochs, and the distances.
+"""Cost of an epoch of every explanation method, in plain epochs, and of the distances.
 
-``python -m benchmarks.xnn_cost [ROUNDS]``: an epoch of each in turn, again and again, one thread;
-medians of the ratio within a round, on 38,004 generated training rows at batches of 256.
+``python -m benchmarks.xnn_cost [ROUNDS]``: each round trains one epoch of every method, on one
+thread; medians of the ratio within a round, on 38,004 generated training rows at batches of 256.
 """
 
 import statistics
@@ -36,7 +36,7 @@ SIDES = {
 
 
 def seconds(training: Iterator[object]) -> float:
-    """Of the next epoch."""
+    """Seconds of the next epoch."""
     began = time.perf_counter()
     next(training)
     return time.perf_counter() - began
