@@ -47,7 +47,7 @@ def test_a_probe_that_diverges_is_one_line(monkeypatch, capsys):
         raise DivergedError(1, "training loss", float("nan"))
 
     question = json.dumps({"experiment": "tickets", "groups": [[{}]]})
-    monkeypatch.setattr(probe, "_timed", diverge)
+    monkeypatch.setattr(probe, "_measure", diverge)
     monkeypatch.setattr(probe, "one_thread", lambda: None)
     monkeypatch.setattr("sys.stdin", io.StringIO(question))
     probe.answer()
