@@ -142,7 +142,7 @@ def run(
     return Sweep(
         storage=storage,
         plan=plan,
-        trials=queue.logs,
+        trials=queue.states,
         unfinished=len(queue.unfinished) if queue.entered else len(plan.trials),
         within_budget=within_budget,
         missing_models=missing_models,
@@ -178,9 +178,9 @@ def _check_columns(plan: Plan, ledger: Ledger) -> None:
     """Refuse trials that ended before anybody asked for a number that the search is to see."""
     computed = plan.experiment.search.validated(plan.study)
     columns = [name for name in plan.objectives if name in computed]
-    for trial_id, log in ledger.state.trials.items():
-        lacking = [name for name in columns if name not in log.metrics]
-        if lacking and log.ended == "completed":
+    for trial_id, trial in ledger.state.trials.items():
+        lacking = [name for name in columns if name not in trial.metrics]
+        if lacking and trial.ended == "completed":
             raise UsageError(
                 f"trial {trial_id} of {ledger.storage} ended without {lacking[0]}, which the "
                 "search is to see; give another --storage, or other search.objectives"
@@ -238,7 +238,7 @@ def _keep_manifest(execution: Execution, facts: Mapping[str, Facts]) -> None:
 def _state(queue: TrialQueue, began: float, first_trial: float) -> State:
     return State(
         experiment=queue.experiment,
-        trials=queue.logs,
+        trials=queue.states,
         total=queue.total,
         running=queue.running,
         began=began,

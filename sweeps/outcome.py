@@ -38,8 +38,8 @@ class Sweep:
     def counts(self) -> Mapping[str, int]:
         """Trials by status; those that no worker has seen yet are "not begun"."""
         return Counter(
-            log.ended or ("interrupted" if log.begun else "not begun")
-            for log in self.trials.values()
+            trial.ended or ("interrupted" if trial.begun else "not begun")
+            for trial in self.trials.values()
         )
 
     @property
@@ -59,7 +59,7 @@ class Sweep:
             f"model of trial {trial_id}: {reason}"
             for trial_id, reason in self.missing_models.items()
         ]
-        ends = [log.end for log in self.trials.values() if log.ended == "failed"]
+        ends = [trial.end for trial in self.trials.values() if trial.ended == "failed"]
         errors = [end.error for end in ends if end]
         if errors:
             ((most, times),) = Counter(errors).most_common(1)

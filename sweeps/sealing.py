@@ -46,9 +46,9 @@ def seal_trial(
     """
     sweep = StoredSweep.read(Path(storage))
     trial_id, core = sweep.find(trial)
-    log = sweep.states[core].trials[trial_id]
-    study = sweep.plan(log).study
-    sha256 = (log.end.model if log.end else None) or ""
+    state = sweep.states[core].trials[trial_id]
+    study = sweep.plan(state).study
+    sha256 = (state.end.model if state.end else None) or ""
     manifest, deploy = sweep.manifest, sweep.experiment.deployed
     if deploy is None:
         raise UsageError(
@@ -57,7 +57,7 @@ def seal_trial(
         )
     # Evidence, and what only a training needs, stay in the storage.
     deployed = deploy(study, *_model(sweep, trial_id, sha256))
-    row = {"trial_id": trial_id, **log.row(live=False)}
+    row = {"trial_id": trial_id, **state.row(live=False)}
     return seal(
         folder,
         deployed.tensors,

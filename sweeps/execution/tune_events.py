@@ -34,9 +34,9 @@ class Recorder(Listener):
         """A trial that ended without saying so was stopped by the scheduler."""
         self.live.pop(trial.trial_id, None)
         trial_id = self._id(trial)
-        log = self.ledger.state.trials[trial_id]
-        if log.ended is None:
-            epoch = max(log.epochs, default=0)
+        state = self.ledger.state.trials[trial_id]
+        if state.ended is None:
+            epoch = max(state.epochs, default=0)
             self._note(
                 SchedulerStop(
                     trials=(trial_id,),

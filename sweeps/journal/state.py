@@ -164,11 +164,11 @@ class SweepState:
             case records.Segment():
                 self._segment(record)
             case records.SegmentStart():
-                log = self.trials[record.trial_id]
-                log.begun = self.starts
+                trial = self.trials[record.trial_id]
+                trial.begun = self.starts
                 if record.epoch == 0:
-                    log.epochs.clear()  # under Ray's own schedulers it may have been begun before
-                    log.arithmetics = frozenset()
+                    trial.epochs.clear()  # a Ray scheduler may begin a trial twice
+                    trial.arithmetics = frozenset()
                 self.running.add(record.trial_id)
                 self.workers_lost.discard(record.trial_id)
             case records.Verdict() | records.SchedulerStop():
@@ -201,49 +201,49 @@ class SweepState:
                 assert_never(record)
         return True
 
-    def live(self, log: TrialState) -> bool:
+    def live(self, trial: TrialState) -> bool:
         """Whether the driver that last wrote is working on the trial, as far as the log tells."""
-        return not self.closed and log.begun == self.starts
+        return not self.closed and trial.begun == self.starts
 
     def rows(self) -> Iterable[tuple[str, TrialState]]:
         """The trials that began or ended, in the order of the space."""
-        logs = [(i, log) for i, log in self.trials.items() if log.begun or log.ended]
-        return sorted(logs, key=lambda item: (item[1].entry.index, item[0]))
+        trials = [(i, trial) for i, trial in self.trials.items() if trial.begun or trial.ended]
+        return sorted(trials, key=lambda item: (item[1].entry.index, item[0]))
 
     def _start(self, record: records.DriverStart) -> None:
         self._entering = record.core == self._core
         self.starts, self.closed = self.starts + 1, False
         self.running.clear()
-        for log in self.trials.values():
-            log.fresh = False
+        for trial in self.trials.values():
+            trial.fresh = False
 
     def _enter(self, record: records.TrialEntry) -> None:
         self.withdrawn.discard(record.trial_id)
-        log = self.trials.setdefault(record.trial_id, TrialState(record))
-        if log.end and log.end.truncated and record.limit > log.entry.limit:
-            log.end = None
-        log.entry = record  # its place in a space that may have changed
+        trial = self.trials.setdefault(record.trial_id, TrialState(record))
+        if trial.end and trial.end.truncated and record.limit > trial.entry.limit:
+            trial.end = None
+        trial.entry = record  # its place in a space that may have changed
 
     def _segment(self, record: records.Segment) -> None:
-        log = self.trials[record.trial_id]
+        trial = self.trials[record.trial_id]
         if record.end or record.checkpoint:  # or else its worker goes straight on
             self.running.discard(record.trial_id)
         if record.facts is not None:
-            log.facts = record.facts
-        log.saved = record.checkpoint
+            trial.facts = record.facts
+        trial.saved = record.checkpoint
         if record.arithmetic:
-            log.arithmetics |= {record.arithmetic}
+            trial.arithmetics |= {record.arithmetic}
         for row in record.rows:
-            log.columns = log.columns or _interned(tuple(row))
+            trial.columns = trial.columns or _interned(tuple(row))
             # Trained again after a crash, an epoch is what it was the first time.
-            log.epochs.setdefault(row["epoch"], tuple(row.values()))
+            trial.epochs.setdefault(row["epoch"], tuple(row.values()))
         if record.end:
-            log.end, log.fresh = record.end, True
+            trial.end, trial.fresh = record.end, True
 
     def _stopped(self, record: Stop) -> None:
         for trial_id in record.trials:
-            log = self.trials[trial_id]
-            log.stop, log.fresh = record, True
+            trial = self.trials[trial_id]
+            trial.stop, trial.fresh = record, True
             self.running.discard(trial_id)
 
 

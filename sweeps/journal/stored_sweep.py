@@ -95,23 +95,23 @@ class StoredSweep:
             )
         return matches[0], cores[matches[0]]
 
-    def plan(self, log: TrialState) -> TrialPlan:
+    def plan(self, trial: TrialState) -> TrialPlan:
         """What the trial of ``log`` was to be.
 
         Raises:
             UsageError: the study has no such axes.
         """
         try:
-            if type(log.config.get("seed")) is not int:
+            if type(trial.config.get("seed")) is not int:
                 raise ValueError("its seed is no whole number")
-            study = trial_study(self.study, log.config)
+            study = trial_study(self.study, trial.config)
         except (ConfigError, TypeError, ValueError) as error:
             raise UsageError(
-                f"trial {log.entry.trial_id} does not fit the study that the log names ({error}); "
-                "restore the log from a copy"
+                f"trial {trial.entry.trial_id} does not fit the study that the log names "
+                f"({error}); restore the log from a copy"
             ) from error
         return TrialPlan(
-            index=log.entry.index, config=log.config, study=study, limit=log.entry.limit
+            index=trial.entry.index, config=trial.config, study=study, limit=trial.entry.limit
         )
 
     def filed(self, key: str, core: str) -> StoredPreparation | None:

@@ -27,7 +27,7 @@ _TRIALS = 2**11  # rows of the table of trials that are held as dictionaries at 
 _INTEGER, _REAL, _TEXT, _FLAG = pa.int64(), pa.float64(), pa.string(), pa.bool_()
 _TYPES = {int: _INTEGER, float: _REAL, str: _TEXT, bool: _FLAG}
 
-_Logs = Sequence[tuple[str, TrialState]]
+_Trials = Sequence[tuple[str, TrialState]]
 
 
 def write_tables(
@@ -42,19 +42,19 @@ def write_tables(
     Raises:
         LogError: a value is not of the type of its column.
     """
-    logs = list(state.rows())
-    configs = _config_columns(logs)
+    trials = list(state.rows())
+    configs = _config_columns(trials)
     columns = experiment.columns
     try:
         tables = [
-            _trials(state, logs[i : i + _TRIALS], configs, columns)
-            for i in range(0, len(logs), _TRIALS)
+            _trials(state, trials[i : i + _TRIALS], configs, columns)
+            for i in range(0, len(trials), _TRIALS)
         ]
         open_names = sorted({n for table in tables for n in table.column_names if "@" in n})
         schema = _schema(columns.trials(configs, open_names), configs)
         _replace(storage / "trials.parquet", schema, tables, sums)
         schema = _schema(columns.epochs(configs), configs)
-        epochs = (_epochs(group, schema) for group in _groups(logs))
+        epochs = (_epochs(group, schema) for group in _groups(trials))
         _replace(storage / "epochs.parquet", schema, epochs, sums)
     except (pa.ArrowException, OverflowError) as error:
         reason = str(error).splitlines()[0]
@@ -83,10 +83,12 @@ def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _trials(
-    state: SweepState, logs: _Logs, configs: Mapping[str, pa.DataType], columns: Columns
+    state: SweepState, trials: _Trials, configs: Mapping[str, pa.DataType], columns: Columns
 ) -> pa.Table:
     """A row for each of ``logs``, with the columns of the open families that occur there."""
-    rows = [{"trial_id": trial_id, **log.row(live=state.live(log))} for trial_id, log in logs]
+    rows = [
+        {"trial_id": trial_id, **trial.row(live=state.live(trial))} for trial_id, trial in trials
+    ]
     open_names = sorted({name for row in rows for name in row if "@" in name})
     schema = _schema(columns.trials(configs, open_names), configs)
     return pa.Table.from_pylist(rows, schema=schema)
@@ -110,11 +112,11 @@ def _metadata(column: Column) -> dict[str, str]:
     return {"unit": column.unit, "better": column.better or "", "meaning": column.meaning}
 
 
-def _groups(logs: _Logs) -> Iterator[_Logs]:
+def _groups(trials: _Trials) -> Iterator[_Trials]:
     """The trials of each row group of epochs."""
     group: list[tuple[str, TrialState]] = []
     rows = 0
-    for item in logs:
+    for item in trials:
         group.append(item)
         rows += len(item[1].epochs)
         if rows >= ROW_GROUP:
@@ -124,44 +126,44 @@ def _groups(logs: _Logs) -> Iterator[_Logs]:
         yield group
 
 
-def _epochs(logs: _Logs, schema: pa.Schema) -> pa.Table:
+def _epochs(trials: _Trials, schema: pa.Schema) -> pa.Table:
     """Every epoch of ``logs``, in order."""
-    trained = (item for item in logs if item[1].epochs)
+    trained = (item for item in trials if item[1].epochs)
     alike = groupby(trained, key=lambda item: item[1].columns)
     return pa.concat_tables([_uniform(names, list(run), schema) for names, run in alike])
 
 
-def _uniform(names: Sequence[str], logs: _Logs, schema: pa.Schema) -> pa.Table:
+def _uniform(names: Sequence[str], trials: _Trials, schema: pa.Schema) -> pa.Table:
     """Every epoch of ``logs``, whose rows have the columns ``names``."""
-    order = [sorted(log.epochs) for _, log in logs]
-    rows = (log.epochs[n] for (_, log), ns in zip(logs, order, strict=True) for n in ns)
+    order = [sorted(trial.epochs) for _, trial in trials]
+    rows = (trial.epochs[n] for (_, trial), ns in zip(trials, order, strict=True) for n in ns)
     values: dict[str, Sequence[Any]] = dict(zip(names, zip(*rows, strict=True), strict=True))
     # What a trial has in all of its rows is converted once a trial.
-    trial = pa.array(np.repeat(np.arange(len(logs)), list(map(len, order))))
-    stops = (log.stopped_at for _, log in logs)
+    owner = pa.array(np.repeat(np.arange(len(trials)), list(map(len, order))))
+    stops = (trial.stopped_at for _, trial in trials)
     values["audit"] = [
         stop is not None and n > stop for stop, ns in zip(stops, order, strict=True) for n in ns
     ]
     columns = []
     for field in schema:
         if field.name == "trial_id":
-            columns.append(pa.array([i for i, _ in logs], field.type).take(trial))
+            columns.append(pa.array([i for i, _ in trials], field.type).take(owner))
         elif field.name.startswith("config/"):
             axis = field.name.removeprefix("config/")
-            once = [cell(log.config.get(axis)) for _, log in logs]
-            columns.append(pa.array(once, field.type).take(trial))
+            once = [cell(trial.config.get(axis)) for _, trial in trials]
+            columns.append(pa.array(once, field.type).take(owner))
         elif field.name in values:
             columns.append(pa.array(values[field.name], field.type))
         else:
-            columns.append(pa.nulls(len(trial), type=field.type))
+            columns.append(pa.nulls(len(owner), type=field.type))
     return pa.table(columns, schema=schema)
 
 
-def _config_columns(logs: _Logs) -> dict[str, pa.DataType]:
+def _config_columns(trials: _Trials) -> dict[str, pa.DataType]:
     """A type for every axis: whole numbers and flags stay such if all values are."""
     kinds: dict[str, set[type]] = {}
-    for _, log in logs:
-        for name, value in log.config.items():
+    for _, trial in trials:
+        for name, value in trial.config.items():
             value_types = kinds.setdefault(f"config/{name}", set())
             if value is not None:
                 value_types.add(type(cell(value)))

@@ -78,7 +78,7 @@ class Ledger:
             self.append(start, logged=True)
             if engine:
                 self.append(*engine.pending_verdicts)
-            self._checkpoints.tidy({i: log.checkpoint for i, log in self.state.trials.items()})
+            self._checkpoints.tidy({i: trial.checkpoint for i, trial in self.state.trials.items()})
             for observer in observers:
                 observer.begin(self.state)
             self._observers = observers
@@ -175,8 +175,8 @@ class Ledger:
 
     def named_models(self) -> dict[str, str]:
         """sha256 (hex) of every model that the log names, by trial id."""
-        logs = self.state.trials.items()
-        return {i: log.end.model for i, log in logs if log.end and log.end.model}
+        trials = self.state.trials.items()
+        return {i: trial.end.model for i, trial in trials if trial.end and trial.end.model}
 
     def has_model(self, trial_id: str, digest: str) -> bool:
         """Whether the model with this sha256 (hex) is there, unchanged."""

@@ -99,7 +99,7 @@ def test_a_model_that_was_changed_is_trained_again_to_the_last_bit(finished, tmp
 
 def test_a_model_that_cannot_be_trained_again_is_lost_and_said(finished, tmp_path):
     copy = shutil.copytree(finished, tmp_path / "out")
-    known = next(i for i, log in StoredSweep.read(copy).state.trials.items() if log.end)
+    known = next(i for i, trial in StoredSweep.read(copy).state.trials.items() if trial.end)
 
     def change(record):
         mine = record["type"] == "segment" and record["trial_id"] == known and "end" in record
