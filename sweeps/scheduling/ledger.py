@@ -277,10 +277,9 @@ def _concerned(record: Record) -> tuple[str, ...]:
 
 
 def _timed(record: Record) -> Record:
-    """``record`` with the time of its writing, ``at``, in seconds since 1970.
+    """``record`` with the time of writing, in seconds since 1970, if its class has a field ``at``.
 
-    Only what happens has a time; what is derived is compared with what is derived again.
+    Derived records have none: a replay derives them again and compares.
     """
-    if isinstance(record, records.SegmentStart | records.Segment | records.WorkerLoss):
-        return with_changes(record, at=round(time.time(), 3))
-    return record
+    changes: dict[str, Any] = {"at": round(time.time(), 3)}
+    return with_changes(record, **changes) if hasattr(record, "at") else record
