@@ -172,8 +172,8 @@ class _LaneDispatcher(Listener):
         self._mailbox.put.remote(lane, self._job_count, job)
 
     def _lose(self, lane: int, failure: str) -> None:
-        # A node that goes away, as spot instances do, is nobody's fault.
-        node = "node has died" in failure
+        # The loss of a node, such as a reclaimed spot instance, does not count as a false start.
+        node = died_with_node(failure)
         error = self._hung.pop(lane, reason(failure))
         self.live.pop(lane, None)
         try:
@@ -200,6 +200,11 @@ def last_failure(trial: Trial) -> str:
     # Its own reader looks in the storage, where the file comes later.
     text = Path(trial.error_file).read_text() if trial.error_file else ""
     return text.rpartition("Failure # ")[2]
+
+
+def died_with_node(failure: str) -> bool:
+    """True if Ray attributes ``failure`` to the loss of the worker's node."""
+    return "node has died" in failure
 
 
 def reason(failure: str) -> str:
