@@ -19,7 +19,7 @@ from hedgecore.errors import HedgesweepError
 from search_spaces import SpaceError
 from sweeps.errors import PreparationError, SweepError, UsageError
 from sweeps.journal.storage import WriteError
-from sweeps.monitoring.progress import Silent
+from sweeps.monitoring.progress import SilentProgress
 from sweeps.planning.budget import Budget
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "HedgesweepError",
     "Plan",
     "PreparationError",
-    "Silent",
+    "SilentProgress",
     "SpaceError",
     "Sweep",
     "SweepError",

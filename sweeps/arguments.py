@@ -52,7 +52,7 @@ def check_types(
     if not isinstance(exporters, Sequence) or not all(_offers(e, _EXPORTER) for e in exporters):
         raise _wrong("exporters", exporters, "a list of objects such as TensorBoard(folder)")
     if progress is not None and not _offers(progress, _PROGRESS):
-        raise _wrong("progress", progress, "an object such as sweeps.Silent(), or None")
+        raise _wrong("progress", progress, "an object such as sweeps.SilentProgress(), or None")
 
 
 def check_rule(plan: Plan, *, audit: float, hang_after: float | None) -> None:

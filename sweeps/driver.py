@@ -17,7 +17,8 @@ from sweeps.journal.code_identity import code_identity
 from sweeps.journal.layout import writable_storage
 from sweeps.journal.preparations import Facts, StoredPreparation
 from sweeps.monitoring.exporters import ExportDispatcher, Exporter
-from sweeps.monitoring.progress import Progress, State, ThrottledProgress, Unfailing, default
+from sweeps.monitoring.progress import FailSafeProgress, Progress, State, ThrottledProgress
+from sweeps.monitoring.progress import default as default_progress
 from sweeps.outcome import Sweep
 from sweeps.planning import machine, summary
 from sweeps.planning.budget import Budget
@@ -27,7 +28,7 @@ from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
 from sweeps.scheduling.rule import engine_of
 from sweeps.scheduling.trials import TrialQueue
-from sweeps.scheduling.warm_start import begun_with
+from sweeps.scheduling.warm_start import warm_start_results
 from sweeps.signals import interruptible
 from sweeps.text import plural
 
@@ -100,7 +101,7 @@ def run(
         machine.check(plan, cluster=address is not None)
     began, engine = time.monotonic(), engine_for(plan, audit=audit)
     with interruptible(), ExitStack() as closing:
-        display = Unfailing(progress or default())
+        display = FailSafeProgress(progress or default_progress())
         dispatcher = ExportDispatcher(exporters, display.message)
         ledger = Ledger(
             storage,
@@ -163,7 +164,7 @@ def _search(plan: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch | N
     from sweeps.scheduling.optuna_search import search_for  # Optuna takes a second to import
 
     _check_columns(plan, ledger)
-    outcomes = begun_with(plan, ledger)
+    outcomes = warm_start_results(plan, ledger)
     search = search_for(plan, outcomes, ledger.state.proposals)
     if outcomes:
         count = len(outcomes) - search.skipped

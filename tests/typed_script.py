@@ -84,7 +84,7 @@ def launch(storage: Path) -> sweeps.Sweep:
         raise
     except sweeps.HedgesweepError as error:
         raise SystemExit(str(error)) from error
-    sweeps.run("tickets", storage="results/tickets", progress=sweeps.Silent())
+    sweeps.run("tickets", storage="results/tickets", progress=sweeps.SilentProgress())
     return sweep
 
 

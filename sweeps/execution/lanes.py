@@ -137,7 +137,7 @@ class _LaneDispatcher(Listener):
         assert segment["trial_id"] == job.trial_id
         self._false_starts = 0
         self._hung.pop(lane, None)
-        self.ledger.append(self.ledger.filed(segment))
+        self.ledger.append(self.ledger.stored_segment(segment))
         self._free(lane)
 
     def _free(self, lane: int) -> None:
@@ -153,7 +153,7 @@ class _LaneDispatcher(Listener):
                     continue
                 break
             lane = self._idle.pop()
-            self.ledger.note(SegmentStart(trial_id=job.trial_id, epoch=job.start))
+            self.ledger.append_unsynced(SegmentStart(trial_id=job.trial_id, epoch=job.start))
             self._jobs[lane] = job, time.monotonic()
             checkpoint = self.ledger.checkpoint(job.trial_id) if job.start else None
             start = job.start if checkpoint else 0

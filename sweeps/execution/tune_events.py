@@ -28,7 +28,7 @@ class Recorder(Listener):
         # Taken out of the result, which Tune keeps in memory for every trial.
         segment = result.pop("segment")
         line = {**segment, "trial_id": self._id(trial)}
-        self.guarded(lambda: self._note(self.ledger.filed(accepted(line))))
+        self.guarded(lambda: self._note(self.ledger.stored_segment(accepted(line))))
 
     def on_trial_complete(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
         """A trial that ended without saying so was stopped by the scheduler."""

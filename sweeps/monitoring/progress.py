@@ -72,7 +72,7 @@ class ThrottledProgress:
         self._due = now + max(self._pause, 20 * (now - began))
 
 
-class Unfailing:
+class FailSafeProgress:
     """Passes on to ``progress`` until that raises: results matter more than being watched."""
 
     def __init__(self, progress: Progress) -> None:
@@ -94,10 +94,10 @@ class Unfailing:
         try:
             step()
         except Exception:  # a closed pipe, a full disk, or a terminal that is gone
-            self._progress = Silent()
+            self._progress = SilentProgress()
 
 
-class Silent:
+class SilentProgress:
     """Says nothing."""
 
     def message(self, text: str) -> None:
@@ -110,7 +110,7 @@ class Silent:
         """See :class:`Progress`."""
 
 
-class PlainLines(Silent):
+class PlainLines(SilentProgress):
     """A line for every trial that ends."""
 
     def __init__(self) -> None:

@@ -121,7 +121,7 @@ class Ledger:
         if self._clock() >= self._due:
             self.snapshot()
 
-    def note(self, record: Record) -> None:
+    def append_unsynced(self, record: Record) -> None:
         """Log ``record``, which nobody waits for: a crash may forget it."""
         self.check()
         self._writer.append(fields(_timed(record)))
@@ -191,7 +191,7 @@ class Ledger:
         self.check()
         return self._checkpoints.keep(trial_id, checkpoint)
 
-    def filed(self, message: Mapping[str, Any]) -> records.Segment:
+    def stored_segment(self, message: Mapping[str, Any]) -> records.Segment:
         """The segment in the ``message`` of a worker, with its files in the storage.
 
         Files come first: what the log names is there.
