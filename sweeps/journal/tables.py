@@ -1,7 +1,7 @@
-"""The two Parquet tables of a sweep, derived from what the log says.
+"""The two Parquet tables of a sweep, derived from the log.
 
-Columns are built from the log for a batch of trials at a time, and a batch of epochs is a row
-group, so that what is needed beside the log is a batch, however large the sweep.
+Columns are built for one batch of trials at a time, and a batch of epochs is a row group, so the
+memory needed in addition to the state is that of one batch, for every size of sweep.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from sweeps.journal.state import SweepState, TrialState, cell
 from sweeps.journal.storage import replaced
 
 ROW_GROUP = 2**15
-"""Rows after which a row group ends, with the trial that it is in."""
+"""Rows after which a row group ends, at the end of a trial."""
 _TRIALS = 2**11  # rows of the table of trials that are held as dictionaries at a time
 
 _INTEGER, _REAL, _TEXT, _FLAG = pa.int64(), pa.float64(), pa.string(), pa.bool_()
@@ -35,7 +35,7 @@ def write_tables(
 ) -> None:
     """``trials.parquet`` and ``epochs.parquet``, each replaced in one step.
 
-    They are functions of the log: written again from the same log they have the same bytes.
+    The same log always gives the same bytes.
 
     Their digests are announced in ``sums``.
 
@@ -64,7 +64,7 @@ def write_tables(
 
 
 def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], sums: Sums | None) -> None:
-    # Beside text only the axes have few values; of other numbers a dictionary is a second copy.
+    # Only text and axes have few values; for other numbers a dictionary would be a second copy.
     few = [f.name for f in schema if f.type == _TEXT or f.name.startswith("config/")]
     announce = sums.announce(path.name) if sums else None
     with (
@@ -85,7 +85,7 @@ def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def _trials(
     state: SweepState, trials: _Trials, configs: Mapping[str, pa.DataType], columns: Columns
 ) -> pa.Table:
-    """A row for each of ``logs``, with the columns of the open families that occur there."""
+    """One row per trial, with the columns of the open families that occur there."""
     rows = [
         {"trial_id": trial_id, **trial.row(live=state.live(trial))} for trial_id, trial in trials
     ]
@@ -95,7 +95,7 @@ def _trials(
 
 
 def _schema(columns: Iterable[Column], configs: Mapping[str, pa.DataType]) -> pa.Schema:
-    """``columns`` as Arrow fields; what they mean is metadata of each, UTF-8 by key."""
+    """``columns`` as Arrow fields, with unit and meaning as metadata."""
     return pa.schema(
         [
             pa.field(
@@ -127,18 +127,18 @@ def _groups(trials: _Trials) -> Iterator[_Trials]:
 
 
 def _epochs(trials: _Trials, schema: pa.Schema) -> pa.Table:
-    """Every epoch of ``logs``, in order."""
+    """Every epoch of ``trials``, in order."""
     trained = (item for item in trials if item[1].epochs)
     alike = groupby(trained, key=lambda item: item[1].columns)
     return pa.concat_tables([_uniform(names, list(run), schema) for names, run in alike])
 
 
 def _uniform(names: Sequence[str], trials: _Trials, schema: pa.Schema) -> pa.Table:
-    """Every epoch of ``logs``, whose rows have the columns ``names``."""
+    """Every epoch of ``trials``, whose rows have the columns ``names``."""
     order = [sorted(trial.epochs) for _, trial in trials]
     rows = (trial.epochs[n] for (_, trial), ns in zip(trials, order, strict=True) for n in ns)
     values: dict[str, Sequence[Any]] = dict(zip(names, zip(*rows, strict=True), strict=True))
-    # What a trial has in all of its rows is converted once a trial.
+    # Values shared by all rows of a trial are converted once per trial.
     owner = pa.array(np.repeat(np.arange(len(trials)), list(map(len, order))))
     stops = (trial.stopped_at for _, trial in trials)
     values["audit"] = [

@@ -348,7 +348,7 @@ def test_an_empty_storage_is_one_line(tmp_path, capsys):
 
 
 def test_a_storage_that_is_none_names_the_cure(tmp_path):
-    with pytest.raises(UsageError, match="is no directory; give the --storage of a run"):
+    with pytest.raises(UsageError, match="is not a directory; give the --storage of a run"):
         status(tmp_path / "missing")
 
 
