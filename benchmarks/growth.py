@@ -48,7 +48,7 @@ def measured(algorithm: str, trials: int) -> dict[str, float]:
     ):
         space, storage = Path(folder, "space.yaml"), Path(folder, "storage")
         space.write_text(f"{SPACE}search: {{algorithm: {algorithm}, num_samples: {trials}}}\n")
-        silent = sweeps.Silent()
+        silent = sweeps.SilentProgress()
         # One-time imports and compilation are not part of the cost of a trial.
         few = ["search.num_samples=30"]
         sweeps.run(space, storage=Path(folder, "few"), progress=silent, overrides=few)
@@ -75,7 +75,7 @@ def _work(execution: Any, shared: Any, changed: Any) -> bool:
     queue, ledger, engine = execution.queue, execution.ledger, execution.engine
     while job := engine.next() or (queue.more() and engine.next()):
         known = job.trial_id
-        ledger.note(SegmentStart(trial_id=known, epoch=job.start))
+        ledger.append_unsynced(SegmentStart(trial_id=known, epoch=job.start))
         assert not job.start or ledger.checkpoint(known) == CHECKPOINT
         lr = queue.spec(known)["trial"]["config"]["lr"]
         epochs = range(job.start + 1, job.stop + 1)
@@ -89,7 +89,7 @@ def _work(execution: Any, shared: Any, changed: Any) -> bool:
             segment |= {"end": {"status": "completed", "cvar_05": lr}, "model": MODEL}
         else:
             segment["checkpoint"] = CHECKPOINT
-        ledger.append(ledger.filed(segment))
+        ledger.append(ledger.stored_segment(segment))
         changed()
     return True
 

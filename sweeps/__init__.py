@@ -1,15 +1,15 @@
-"""Sweeps on Ray Tune: ``plan`` what a search space asks for, ``run`` it, keep every row.
+"""Sweeps on Ray Tune: ``plan`` the trials of a search space and ``run`` them into a storage.
 
 >>> sweep = sweeps.run("search_spaces/tickets.yaml", storage="results/tickets")
 """
 
-from sweeps import signals as signals  # before what takes its time to import
+from sweeps import signals as signals  # before slow imports
 
 if signals.on_command_line():
     signals.exit_on_signals()
 
 # isort: split
-from sweeps import origin as origin  # before every other import of ours
+from sweeps import origin as origin  # before all other imports of this project
 
 # isort: split
 from importlib import import_module
@@ -18,20 +18,24 @@ from typing import TYPE_CHECKING
 from hedgecore.errors import HedgesweepError
 from search_spaces import SpaceError
 from sweeps.errors import PreparationError, SweepError, UsageError
+from sweeps.journal.state import TrialState
 from sweeps.journal.storage import WriteError
-from sweeps.monitoring.progress import Silent
+from sweeps.monitoring.progress import Progress, SilentProgress
 from sweeps.planning.budget import Budget
 
 __all__ = [
     "Budget",
+    "Exporter",
     "HedgesweepError",
     "Plan",
     "PreparationError",
-    "Silent",
+    "Progress",
+    "SilentProgress",
     "SpaceError",
     "Sweep",
     "SweepError",
     "TrialPlan",
+    "TrialState",
     "UsageError",
     "WriteError",
     "plan",
@@ -45,11 +49,13 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from sweeps.driver import run
+    from sweeps.monitoring.exporters import Exporter
     from sweeps.outcome import Sweep
     from sweeps.planning.plan import Plan, TrialPlan, plan
 else:
-    # What needs torch is imported when it is asked for: looking at a sweep takes no such time.
+    # Imported on first use, since torch is slow to import and reading a sweep does not need it.
     _LATER = {
+        "Exporter": "sweeps.monitoring.exporters",
         "Plan": "sweeps.planning.plan",
         "TrialPlan": "sweeps.planning.plan",
         "plan": "sweeps.planning.plan",

@@ -35,7 +35,7 @@ def cli() -> None:
 def plan_command(
     space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
 ) -> None:
-    """Show what SPACE would run and what it would take; trains two epochs, and keeps nothing."""
+    """Show what SPACE would run with its cost; trains two epochs, and keeps nothing."""
     from sweeps.planning import estimate, machine, summary
 
     plan = sweeps.plan(space, overrides=overrides)
@@ -72,16 +72,16 @@ def plan_command(
 @click.option(
     "--allow-mixed",
     is_flag=True,
-    help="Let workers train that compute with another arithmetic; their trials say so.",
+    help="Allow workers whose floating-point results differ; recorded per trial.",
 )
-@click.option("--budget-hours", type=float, metavar="HOURS", help="End after this wall time.")
+@click.option("--budget-hours", type=float, metavar="HOURS", help="Stop after this wall time.")
 @click.option(
-    "--budget-cost", type=float, metavar="MONEY", help="End at this price; needs --rate."
+    "--budget-cost", type=float, metavar="MONEY", help="Stop at this cost; needs --rate."
 )
 @options.cpus_option
 @options.rate_option
-@click.option("--tensorboard", metavar="FOLDER", help="Write TensorBoard event files as well.")
-@click.option("--mlflow", metavar="URI", help="Send rows to this MLflow tracking server as well.")
+@click.option("--tensorboard", metavar="FOLDER", help="Also write TensorBoard event files.")
+@click.option("--mlflow", metavar="URI", help="Also send rows to this MLflow tracking server.")
 def run_command(
     space: Path,
     storage: Path,
@@ -96,7 +96,7 @@ def run_command(
     """Run every trial of SPACE that the storage does not hold yet.
 
     Exit status: 0 if every trial completed or was stopped, or the budget is used up, 3 if some
-    failed, 1 if some failed and none completed, a model is lost or the sweep broke off, 2 if
+    failed, 1 if some failed and none completed, a model is missing or the sweep was aborted, 2 if
     nothing could be run, 128 + n after signal n.
     """
     budget = None
@@ -106,12 +106,13 @@ def run_command(
     sweep = sweeps.run(space, storage=storage, budget=budget, exporters=copies, **arguments)
     ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
-    with suppress(OSError):  # all is recorded, even if nobody listens any more
+    with suppress(OSError):  # results are recorded, even if stdout is closed
         echo(f"{counts} in {duration(sweep.seconds)}")
         echo(f"results in {storage}: next, hedgesweep report {shlex.quote(str(storage))}")
         if not sweep.within_budget:
             echo(
-                f"the budget is used up: the same command goes on with the {sweep.unfinished} left"
+                "the budget is used up: run the same command again for the "
+                f"{sweep.unfinished} left"
             )
         for problem in sweep.problems():
             echo(f"error: {problem}", err=True)
@@ -127,10 +128,10 @@ def run_command(
     "--watch",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Show it again and again until the sweep ends.",
+    help="Refresh every SECONDS until the sweep ends.",
 )
 def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
-    """Show how the sweep in STORAGE is doing; from any terminal, while it runs or later."""
+    """Show the status of the sweep in STORAGE, from any terminal, during or after it."""
     from sweeps.monitoring.status import command
 
     command(storage, as_json, watch)
@@ -145,7 +146,7 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 )
 def report_command(storage: Path, out: Path | None) -> None:
     """Print the tables of STORAGE and draw its figures."""
-    # Results are read by a package that knows neither Ray nor torch, in a process of its own.
+    # The analysis package needs neither Ray nor torch and runs in a separate process.
     try:
         origin.check("analysis")
     except ImportError as error:
@@ -159,7 +160,7 @@ def report_command(storage: Path, out: Path | None) -> None:
 @click.argument("trial_id")
 @options.storage_option("The sweep it belongs to.")
 def replay_command(trial_id: str, storage: Path) -> None:
-    """Run one recorded trial again and say whether it comes out equal to the last bit."""
+    """Run one recorded trial again and compare it with the log, bit by bit."""
     from sweeps.inspection.replay import replay
 
     replayed = replay(storage, trial_id)
@@ -169,11 +170,11 @@ def replay_command(trial_id: str, storage: Path) -> None:
 
 @cli.command("verify")
 @options.place_argument("path")
-@click.option("--data", is_flag=True, help="Of a storage: make its data again, too.")
+@click.option("--data", is_flag=True, help="For a storage: also compute its data again.")
 @bundles.key_option
 @bundles.accepted_option
 def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Path | None) -> None:
-    """Check that a storage's log, tables, models and study fit together, or a bundle's seal.
+    """Check the consistency of a storage's log, tables, models and study, or a bundle's seal.
 
     PATH is a storage, or a bundle with its --key; nothing in it is changed.
     """
@@ -196,7 +197,9 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
     metavar="N,N,..",
     help="Numbers of workers to compare.",
 )
-@click.option("--trials", type=click.IntRange(min=1), help="Trials to draw; all recorded if not.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), help="Trials to draw; by default all recorded."
+)
 @click.option("--stock", is_flag=True, help="Compare with Ray's own ASHA.")
 def simulate_command(source: Path, workers: str, trials: int | None, stock: bool) -> None:
     """Replay the learning curves of SOURCE, a storage or a space, through its scheduler."""
@@ -216,7 +219,7 @@ for _command in (bundles.keys_command, bundles.seal_command, bundles.open_comman
 
 
 def main() -> None:
-    """Run the command line; what the user can put right is one line and exit code 2."""
+    """Run the command line; an error of the user gives one line and exit code 2."""
     standard_output.tolerate()
     try:
         _check_directory()
@@ -238,14 +241,14 @@ def main() -> None:
         echo(f"error: {options.usage_error(error)}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        cause = error.__cause__ or error  # click raises an Abort of its own from it
+        cause = error.__cause__ or error  # click raises its Abort from it
         number = cause.number if isinstance(cause, Interrupted) else signal.SIGINT
-        # At once: another signal must not meet an interpreter that ends.
+        # Immediately: another signal must not arrive while the interpreter exits.
         exit_with(MESSAGE, 128 + number)
 
 
 def _check_directory() -> None:
-    """Refuse a removed directory, in which MKL ends the process with a cause of its own."""
+    """Refuse a removed current directory, in which MKL aborts the process."""
     try:
         Path.cwd()
     except FileNotFoundError as error:

@@ -46,13 +46,13 @@ def check_types(
     if not _real(audit) or not 0 <= audit <= 1:
         raise _wrong("audit", audit, "a share in [0, 1]; 0.1 audits one in ten")
     if budget is not None and not isinstance(budget, Budget):
-        raise _wrong("budget", budget, "a sweeps.Budget, such as Budget(cpus=8, hours=2), or None")
+        raise _wrong("budget", budget, "a sweeps.Budget, such as Budget(hours=2), or None")
     if hang_after is not None and not (_real(hang_after) and 0 < hang_after < math.inf):
         raise _wrong("hang_after", hang_after, "a positive number of seconds, or None")
     if not isinstance(exporters, Sequence) or not all(_offers(e, _EXPORTER) for e in exporters):
         raise _wrong("exporters", exporters, "a list of objects such as TensorBoard(folder)")
     if progress is not None and not _offers(progress, _PROGRESS):
-        raise _wrong("progress", progress, "an object such as sweeps.Silent(), or None")
+        raise _wrong("progress", progress, "an object such as sweeps.SilentProgress(), or None")
 
 
 def check_rule(plan: Plan, *, audit: float, hang_after: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Run a sweep: prepare each seed once, keep every slot at work, and forget nothing."""
+"""Driver of a sweep: prepares each seed once, runs the trials and records every result."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,8 @@ from sweeps.journal.code_identity import code_identity
 from sweeps.journal.layout import writable_storage
 from sweeps.journal.preparations import Facts, StoredPreparation
 from sweeps.monitoring.exporters import ExportDispatcher, Exporter
-from sweeps.monitoring.progress import Progress, State, ThrottledProgress, Unfailing, default
+from sweeps.monitoring.progress import FailSafeProgress, Progress, State, ThrottledProgress
+from sweeps.monitoring.progress import default as default_progress
 from sweeps.outcome import Sweep
 from sweeps.planning import machine, summary
 from sweeps.planning.budget import Budget
@@ -27,7 +28,7 @@ from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
 from sweeps.scheduling.rule import engine_of
 from sweeps.scheduling.trials import TrialQueue
-from sweeps.scheduling.warm_start import begun_with
+from sweeps.scheduling.warm_start import warm_start_results
 from sweeps.signals import interruptible
 from sweeps.text import plural
 
@@ -52,34 +53,34 @@ def run(
 ) -> Sweep:
     """Run every trial of ``space`` that ``storage`` does not hold yet.
 
-    Called again after whatever ended it, it goes on: what was decided stays, and a trial that was
-    cut off continues from its last rung.
+    Calling it again resumes an interrupted sweep: decisions are kept, and a trial that was cut off
+    continues from its last rung.
 
     Args:
         space: a YAML file, the name of a shipped one, a loaded space, or a plan.
         storage: directory for log, tables, models; made if missing.
         overrides: values by dotted key, such as ``{"study.training.epochs": 20}``.
-        max_concurrent: most trials at a time; as many as the cluster holds if None.
+        max_concurrent: maximum of concurrent trials; as many as fit on the cluster if None.
         address: a running Ray cluster to join ("auto" finds the one of this machine); by default
             Ray starts here and stops afterwards. A Ray that this process has already initialised
-            is used as it is.
+            is used unchanged.
         insecure: start or join Ray without token authentication.
-        audit: share in [0, 1] of the configurations that ASHA stops that train to their end all
-            the same, so that its errors can be counted; drawn from the seed of the search.
+        audit: share in [0, 1] of the configurations stopped by ASHA that train to the end anyway,
+            to count wrong stops; drawn from the seed of the search.
         budget: hours or money after which the sweep is cut off.
         hang_after: seconds after which a worker that has not reached the next rung is replaced.
-        allow_mixed: let workers train whose arithmetic is not that of the preparations; which one
-            computed a trial is in its column ``arithmetic``. Refused if False.
-        exporters: told of every row once it is on the disk, such as
+        allow_mixed: allow workers whose floating-point results differ from those of the
+            preparations; the column ``arithmetic`` records which. Refused if False.
+        exporters: receive every row once it is on disk, such as
             :class:`.tensorboard.TensorBoard`; one that fails is dropped with a message.
-        progress: what shows the sweep; chosen by whether there is a terminal if None.
+        progress: display of the sweep; None for a panel on a terminal, lines elsewhere.
     Raises:
         SpaceError: something is wrong with the space or the overrides; raised before Ray starts.
         UsageError: something is wrong with the storage, the address or another argument; raised
             before any trial.
-        PreparationError: a baseline diverged, or the data cannot be had.
+        PreparationError: a baseline diverged, or the data are unavailable.
         SweepError: workers die before they run anything, or compute with another arithmetic.
-        WriteError: the storage takes no more.
+        WriteError: the storage can no longer be written.
     """
     check_types(
         storage=storage,
@@ -96,11 +97,11 @@ def run(
     plan = plan_of(space, overrides=overrides)
     check_rule(plan, audit=audit, hang_after=hang_after)
     storage = writable_storage(storage)
-    if not (storage / "log").exists():  # nothing is finished there, and nothing is left behind
+    if not (storage / "log").exists():  # checked before anything is written
         machine.check(plan, cluster=address is not None)
     began, engine = time.monotonic(), engine_for(plan, audit=audit)
     with interruptible(), ExitStack() as closing:
-        display = Unfailing(progress or default())
+        display = FailSafeProgress(progress or default_progress())
         dispatcher = ExportDispatcher(exporters, display.message)
         ledger = Ledger(
             storage,
@@ -110,7 +111,7 @@ def run(
             accept=partial(manifest.check, storage, plan),
             observers=[dispatcher],
         )
-        # Last in, first out: what was recorded is made safe before anybody is waited for.
+        # Last in, first out: records are made safe before exporters are waited for.
         for end in (dispatcher.close, display.close, ledger.close):
             closing.callback(end)
         for line in summary.lines(plan):
@@ -138,11 +139,11 @@ def run(
             if within_budget:
                 search.close()
         missing_models = rebuild(ledger, display.message) if within_budget else {}
-        ledger.check()  # else nobody would be told that all of it is gone
+        ledger.check()  # reports a storage that was removed meanwhile
     return Sweep(
         storage=storage,
         plan=plan,
-        trials=queue.logs,
+        trials=queue.states,
         unfinished=len(queue.unfinished) if queue.entered else len(plan.trials),
         within_budget=within_budget,
         missing_models=missing_models,
@@ -152,7 +153,7 @@ def run(
 
 
 def engine_for(plan: Plan, *, audit: float = 0.0) -> Engine | None:
-    """What decides in this plan; None where one of Ray Tune's own schedulers does."""
+    """Engine of ``plan``; None if one of Ray Tune's schedulers decides."""
     seed = plan.space.search.seed
     return engine_of(manifest.scheduler_of(plan), plan.rungs, seed=seed, audit=audit)
 
@@ -163,7 +164,7 @@ def _search(plan: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch | N
     from sweeps.scheduling.optuna_search import search_for  # Optuna takes a second to import
 
     _check_columns(plan, ledger)
-    outcomes = begun_with(plan, ledger)
+    outcomes = warm_start_results(plan, ledger)
     search = search_for(plan, outcomes, ledger.state.proposals)
     if outcomes:
         count = len(outcomes) - search.skipped
@@ -175,20 +176,20 @@ def _search(plan: Plan, ledger: Ledger, progress: Progress) -> "OptunaSearch | N
 
 
 def _check_columns(plan: Plan, ledger: Ledger) -> None:
-    """Refuse trials that ended before anybody asked for a number that the search is to see."""
+    """Refuse trials that ended without an objective of the search."""
     computed = plan.experiment.search.validated(plan.study)
     columns = [name for name in plan.objectives if name in computed]
-    for trial_id, log in ledger.state.trials.items():
-        lacking = [name for name in columns if name not in log.metrics]
-        if lacking and log.ended == "completed":
+    for trial_id, trial in ledger.state.trials.items():
+        lacking = [name for name in columns if name not in trial.metrics]
+        if lacking and trial.ended == "completed":
             raise UsageError(
                 f"trial {trial_id} of {ledger.storage} ended without {lacking[0]}, which the "
-                "search is to see; give another --storage, or other search.objectives"
+                "search needs; give another --storage, or other search.objectives"
             )
 
 
 def _finished(execution: Execution, stored: Mapping[str, StoredPreparation | None]) -> bool:
-    """Enter the trials if every preparation is filed, which needs no Ray; whether all are done."""
+    """Enter the trials if every preparation is stored, without Ray; True if all are done."""
     queue, ledger = execution.queue, execution.ledger
     facts = {key: preparation.facts for key, preparation in stored.items() if preparation}
     if len(facts) < len(stored):
@@ -209,9 +210,9 @@ def _execute(
     display: Progress,
     began: float,
 ) -> bool:
-    """Prepare what is not stored and run what is left; False if the deadline came first."""
+    """Run missing preparations and unfinished trials; False if the deadline came first."""
     machine.check(execution.plan, cluster=execution.address is not None)
-    # Ray is imported where something is to be run; what is finished is told at once.
+    # Imported late: a finished sweep is reported without the wait for Ray.
     from sweeps.execution.ray_sweep import prepared, work
 
     queue = execution.queue
@@ -238,7 +239,7 @@ def _keep_manifest(execution: Execution, facts: Mapping[str, Facts]) -> None:
 def _state(queue: TrialQueue, began: float, first_trial: float) -> State:
     return State(
         experiment=queue.experiment,
-        trials=queue.logs,
+        trials=queue.states,
         total=queue.total,
         running=queue.running,
         began=began,

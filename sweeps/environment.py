@@ -1,4 +1,4 @@
-"""Environment variables of this process, set for a while."""
+"""Temporary environment variables of this process."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """``variables`` set, those that are None as they are, and all of them restored afterwards."""
+    """Set ``variables``, except those that are None, and restore all of them afterwards."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update({name: value for name, value in variables.items() if value is not None})
     try:
@@ -21,5 +21,5 @@ def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
 
 
 def defaults(variables: Mapping[str, str]) -> dict[str, str]:
-    """``variables`` for :func:`environment`, where the user's own values come first."""
+    """``variables`` for :func:`environment`, with precedence to values that the user has set."""
     return {name: os.environ.get(name, value) for name, value in variables.items()}

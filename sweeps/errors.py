@@ -1,27 +1,27 @@
-"""Errors that a user can put right: one line, with the cure."""
+"""Errors that a user can correct: one line, with the cure."""
 
 from hedgecore.errors import HedgesweepError
 
 
 class UsageError(HedgesweepError):
-    """A request that cannot be carried out; the command line prints it and exits with 2."""
+    """An invalid request; the command line prints it and exits with 2."""
 
 
 class PreparationError(HedgesweepError):
-    """A seed could not be prepared: its baseline diverged, or its data cannot be had."""
+    """A seed could not be prepared: its baseline diverged, or its data are unavailable."""
 
 
 class SweepError(HedgesweepError):
-    """The sweep cannot go on; what was recorded is safe."""
+    """The sweep cannot continue; recorded results are safe."""
 
 
 class OtherArithmeticError(HedgesweepError):
-    """A worker computes other numbers than those that the sweep began with."""
+    """A worker does not reproduce the numbers of the preparations."""
 
 
 class Cut(BaseException):
-    """The deadline of a sweep has come."""
+    """The deadline of a sweep has passed."""
 
 
 class WorkerLost(BaseException):
-    """A worker cannot get at what it needs: no failure of the trial that it was given."""
+    """A worker cannot fetch its preparation, which is not a failure of its trial."""

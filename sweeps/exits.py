@@ -1,4 +1,4 @@
-"""Ends of this process that raise nothing, each with one line on stderr."""
+"""Exits of this process without an exception, each with one line on stderr."""
 
 import os
 import signal
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-# Hears how the process at the other end of its stdin ends: in order, with a line of its own, or
-# (if there is nothing to be heard) without a word. Who still dies may write to the folders.
+# Learns from its stdin how the parent process ends: in order, with a line of its own, or (end of
+# file) silently. Processes that are still dying may write to the folders.
 _SPEAKER = """
 import os, shutil, sys, time
 end = os.read(0, 1)
@@ -24,19 +24,19 @@ while sys.argv[2:] and end != b"." and absent < 4 and time.monotonic() < deadlin
 _IN_ORDER, _WITH_MESSAGE = b".", b"!"
 
 _silence: list[int] = []
-"""Pipes to those who would speak for this process if it ended now."""
+"""Pipes to the processes that print a line if this one ends silently."""
 
 
 @contextmanager
 def message_if_aborted(line: str, *folders: str) -> Iterator[None]:
-    """A small process prints ``line`` if this one ends inside without a word.
+    """Start a small process that prints ``line`` if this one ends silently inside.
 
-    Ray's core does so where its object store is gone, and nothing in this process can stop it.
-    The small process also removes ``folders`` that this one could not: Ray's session.
+    Ray's core exits so when its object store is gone, which this process cannot prevent.
+    The small process then also removes ``folders``, such as Ray's session.
     """
-    import subprocess  # takes its time, and signals are waited for before it
+    import subprocess  # slow to import; signals are handled before it
 
-    # What ends this process must not end the one that tells of it.
+    # A signal that ends this process must not end the small one.
     blocked = signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     )
@@ -59,7 +59,7 @@ def message_if_aborted(line: str, *folders: str) -> Iterator[None]:
 
 
 def exit_with(line: str, status: int) -> NoReturn:
-    """End this process now, with ``line`` on stderr, whatever it is doing."""
+    """Exit this process immediately with ``status`` and ``line`` on stderr."""
     for pipe in _silence:
         with suppress(OSError):
             os.write(pipe, _WITH_MESSAGE)

@@ -11,18 +11,18 @@ from sweeps.errors import UsageError
 
 @cache
 def experiment(name: str) -> Experiment[Any, Any]:
-    """The experiment that ``experiment: NAME`` of a space means, built in or of a package.
+    """Experiment of the ``name`` in a space, built in or from an installed package.
 
     Raises:
-        ValueError: there is none; the message gives the nearest.
-        UsageError: the package that offers it is at fault.
+        ValueError: unknown name; the message lists the nearest.
+        UsageError: the package that provides it is invalid.
     """
     if name in _BUILT_IN:
         return _BUILT_IN[name]()
     return lookup(dict.fromkeys(names(), _installed), name, kind="experiment")(name)
 
 
-# Imported only when asked for: a sweep of tickets needs no boosted trees.
+# Imported on use: a sweep of tickets needs no boosted trees.
 def _tickets() -> Experiment[Any, Any]:
     from hedgecore.hedging.experiment import TICKETS
 
@@ -52,8 +52,8 @@ def _installed(name: str) -> Experiment[Any, Any]:
         ) from error
     if not isinstance(loaded, Experiment) or loaded.name != name:
         raise UsageError(
-            f"{points[0].value} is offered as experiment {name!r} and is no Experiment of that "
-            "name; correct the entry point of its package"
+            f"{points[0].value} is registered as experiment {name!r} but is not an Experiment of "
+            "that name; correct the entry point of its package"
         )
     return loaded
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take."""
+"""Arguments and options that several commands share."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import click
 from sweeps.errors import UsageError
 from sweeps.journal.layout import local_path
 
-# What cannot be read is said by what reads it, in one line with the cause.
+# Unreadable files are reported by their readers, in one line with the cause.
 _STORAGE = click.Path(readable=False)
 
 
@@ -31,7 +31,7 @@ def _storage_path(_: click.Context, __: click.Parameter, text: str) -> Path:
 
 space_argument = click.argument("space", type=click.Path(readable=False, path_type=Path))
 storage_argument = click.argument("storage", type=_STORAGE, callback=_storage_path)
-# A storage, or what else a command takes in its place.
+# A storage, or another argument that a command accepts in its place.
 place_argument = partial(click.argument, type=_STORAGE, callback=_storage_path)
 set_option = click.option(
     "--set",
@@ -45,7 +45,7 @@ cpus_option = click.option(
     type=click.FloatRange(min=0, min_open=True),
     default=float(os.cpu_count() or 1),
     show_default="those of this machine",
-    help="CPUs that are planned and paid for.",
+    help="CPUs to plan and to pay for.",
 )
 rate_option = click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Price of a CPU-hour."
@@ -53,7 +53,7 @@ rate_option = click.option(
 
 
 def usage_error(error: click.ClickException) -> str:
-    """One line for what click says in four: condition, value, cure."""
+    """One-line form of an error of click, which has four: condition, value, cure."""
     message = " ".join(error.format_message().split()).rstrip(".?")
     message = message[:1].lower() + message[1:].replace(". Did you mean", "; did you mean")
     context = getattr(error, "ctx", None)
@@ -61,15 +61,15 @@ def usage_error(error: click.ClickException) -> str:
 
 
 def exporters(*, tensorboard: str | None = None, mlflow: str | None = None) -> list[Any]:
-    """Exporters by what the command line says of them.
+    """Exporters for the options of the command line.
 
     Args:
         tensorboard: folder of the event files; none are written if None.
         mlflow: URI of a tracking server, or ``sqlite:///FILE``; the experiment is "hedgesweep".
     Raises:
-        UsageError: a package is missing, or nothing usable is at ``mlflow``.
+        UsageError: a package is missing, or ``mlflow`` is unusable.
     """
-    # What they copy to is optional.
+    # Their packages are optional.
     from sweeps.monitoring.mlflow import MLflow
     from sweeps.monitoring.tensorboard import TensorBoard
 

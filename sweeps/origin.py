@@ -1,8 +1,8 @@
-"""Origin of our packages: all of them lie in one folder, or none of them runs.
+"""Check that all packages of this project come from one folder, before any of them runs.
 
 Python takes the first match on its path, so a file of the same name on PYTHONPATH, or in the
-current directory, would run in place of ours. Importing this module is the check: it comes before
-every other import of ours, and looks packages up without running them.
+current directory, would run instead. Importing this module runs the check; it precedes all other
+imports of this project and locates packages without running them.
 """
 
 import sys
@@ -14,10 +14,10 @@ PYTHON = (sys.executable, "-P")
 
 
 def check(*packages: str) -> None:
-    """Make sure that ``packages`` come from the folder of this one.
+    """Check that ``packages`` come from the same folder as this one.
 
     Raises:
-        ImportError: they do not; with the place and the cure.
+        ImportError: one does not; the message has its place and the cure.
     """
     for name in packages:
         place = _place(name)
@@ -30,7 +30,7 @@ def check(*packages: str) -> None:
 
 
 def checkout() -> list[str]:
-    """The folder of our packages if Python does not look there by itself, as in site-packages."""
+    """Folder of these packages unless it is site-packages, which Python searches anyway."""
     return [] if _ROOT.name in {"site-packages", "dist-packages"} else [str(_ROOT)]
 
 
@@ -45,7 +45,7 @@ def _place(name: str) -> str | None:
 def _home(file: str) -> Path:
     """The folder that holds the package of ``file``."""
     folder = Path(file).resolve().parent.parent
-    # Ray unpacks every package that travels to a cluster into a folder of its own.
+    # Ray unpacks every package for a cluster into its own folder.
     return folder.parent if folder.name.startswith("_ray_pkg_") else folder
 
 

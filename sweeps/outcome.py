@@ -1,4 +1,4 @@
-"""Outcome of a sweep: where its results are, how its trials did, and its exit status."""
+"""Outcome of a sweep: results, counts of trials and exit status."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     import optuna
 
 ALL_COMPLETED, NONE_COMPLETED, SOME_FAILED = 0, 1, 3
-"""Exit statuses of a sweep that ended; 2 is that of a request that cannot be carried out."""
+"""Exit statuses of a sweep that ended; 2 is that of an invalid request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """A sweep that ended: where its results are, and how its trials did."""
+    """A sweep that ended, with the states of its trials."""
 
     storage: Path
     plan: Plan
     trials: Mapping[str, TrialState]
     unfinished: int
-    """Trials of the plan that have not come to their end."""
+    """Number of trials of the plan that have not ended."""
     within_budget: bool
-    """Whether it ended by itself, not by its budget."""
+    """True unless the budget ended it."""
     missing_models: Mapping[str, str]
-    """Models that are missing or changed and were not trained again: the reason, by trial id."""
+    """Reason, by trial id, of each missing or changed model that was not trained again."""
     seconds: float
     study: "optuna.Study | None" = None
-    """What a search that learns has learnt: every proposal complete, pruned or failed."""
+    """Optuna study of a search that learns: every proposal complete, pruned or failed."""
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Trials by status; those that no worker has seen yet are "not begun"."""
+        """Number of trials by status; "not begun" if no worker has started one."""
         return Counter(
-            log.ended or ("interrupted" if log.begun else "not begun")
-            for log in self.trials.values()
+            trial.ended or ("interrupted" if trial.begun else "not begun")
+            for trial in self.trials.values()
         )
 
     @property
@@ -54,12 +54,12 @@ class Sweep:
         return SOME_FAILED if failed else ALL_COMPLETED
 
     def problems(self) -> list[str]:
-        """What kept trials from completing, one line each; none if nothing did."""
+        """Failures of trials and missing models, one line each."""
         lines = [
             f"model of trial {trial_id}: {reason}"
             for trial_id, reason in self.missing_models.items()
         ]
-        ends = [log.end for log in self.trials.values() if log.ended == "failed"]
+        ends = [trial.end for trial in self.trials.values() if trial.ended == "failed"]
         errors = [end.error for end in ends if end]
         if errors:
             ((most, times),) = Counter(errors).most_common(1)

@@ -1,4 +1,4 @@
-"""A trained model of a storage as a bundle, with everything that its sweep knows of it."""
+"""Bundle of a trained model of a storage, with the facts of its sweep."""
 
 import hashlib
 from pathlib import Path
@@ -35,29 +35,29 @@ def seal_trial(
     """Manifest of a new bundle with the model of a ``trial`` of ``storage``, signed by ``key``.
 
     Args:
-        trial: the beginning of the trial's id, long enough to be the only one.
-        folder: of the bundle; must not exist, or be empty.
+        trial: a unique prefix of the trial's id.
+        folder: of the bundle; must be missing or empty.
         name: the line of models that it belongs to; the name of the sweep if None.
         parent: the version that it replaces.
-        recipient: the only reader of the model; None for everybody.
+        recipient: the only reader of the model; None for an unencrypted bundle.
     Raises:
-        UsageError: there is no such trial, or no model of it that is as the log says.
+        UsageError: there is no such trial, or its model does not match the log.
         BundleError: the bundle cannot be made.
     """
     sweep = StoredSweep.read(Path(storage))
     trial_id, core = sweep.find(trial)
-    log = sweep.states[core].trials[trial_id]
-    study = sweep.plan(log).study
-    sha256 = (log.end.model if log.end else None) or ""
+    state = sweep.states[core].trials[trial_id]
+    study = sweep.plan(state).study
+    sha256 = (state.end.model if state.end else None) or ""
     manifest, deploy = sweep.manifest, sweep.experiment.deployed
     if deploy is None:
         raise UsageError(
             f"models of experiment {manifest['experiment']!r} cannot be sealed: it does not say "
             "what of them is deployed; give its Experiment a deployed"
         )
-    # Evidence, and what only a training needs, stay in the storage.
+    # Evidence, and tensors that only training needs, stay in the storage.
     deployed = deploy(study, *_model(sweep, trial_id, sha256))
-    row = {"trial_id": trial_id, **log.row(live=False)}
+    row = {"trial_id": trial_id, **state.row(live=False)}
     return seal(
         folder,
         deployed.tensors,
@@ -84,15 +84,15 @@ def seal_trial(
 
 
 def _model(sweep: StoredSweep, trial_id: str, sha256: str) -> tuple[Tensors, Json]:
-    """A trained model, which must be the one that the log names, and what its file says of it."""
+    """Tensors and metadata of the model file, which must be the one that the log names."""
     if not sha256:
         raise UsageError(
-            f"trial {trial_id} has no model: it was stopped, failed or goes on; "
+            f"trial {trial_id} has no model: it was stopped, failed or still trains; "
             "seal one that is completed"
         )
     folder = sweep.storage / "models" / check_name("trial", trial_id)
     path = folder / sweep.experiment.model_file
-    cure = "the same run command trains it again, or restore it from a copy"
+    cure = "run the same command to train it again, or restore it from a copy"
     try:
         content = read(path, most=bounds.TENSORS, root=sweep.storage)
     except OSError as error:
@@ -103,7 +103,7 @@ def _model(sweep: StoredSweep, trial_id: str, sha256: str) -> tuple[Tensors, Jso
         return unpacked(content)
     except SafetensorError as error:
         raise UsageError(
-            f"{path} is no model, though the log names it; restore the storage from a copy"
+            f"{path} is not a model, though the log names it; restore the storage from a copy"
         ) from error
 
 
@@ -111,4 +111,4 @@ ARCHITECTURES: Architectures = {
     "hedging_network": hedging_network,
     "explained_classifier": explained_classifier,
 }
-"""What may be in a bundle that hedgesweep opens."""
+"""Architectures of the bundles that hedgesweep opens."""

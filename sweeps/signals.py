@@ -1,4 +1,4 @@
-"""Signals that end a sweep, all in the same orderly way."""
+"""Signals that end a sweep, all by the same orderly shutdown."""
 
 import os
 import signal
@@ -11,16 +11,16 @@ from typing import NoReturn
 
 from sweeps.exits import exit_with
 
-# What a person, a closed terminal, SLURM, Kubernetes and a spot market send.
+# Sent by Ctrl-C, a closed terminal, SLURM, Kubernetes and a spot market.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-MESSAGE = "interrupted: the same command again runs what is left"
+MESSAGE = "interrupted: run the same command again to continue"
 _COMMANDS = ("-m", "hedgesweep")
 _line_first: list[bool] = []
-"""Filled once this process is known to be a command, which may be ended at once."""
+"""Non-empty if this process is a command, which may exit at once."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked the sweep to end."""
+    """Raised in the main thread when a signal ends the sweep."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -28,17 +28,17 @@ class Interrupted(KeyboardInterrupt):
 
 
 def on_command_line() -> bool:
-    """Whether this process was started as ``hedgesweep`` or ``python -m sweeps``.
+    """True if this process was started as ``hedgesweep`` or ``python -m sweeps``.
 
-    Python calls a program "-m" while it still imports the package around it.
+    Python sets ``argv[0]`` to "-m" while it imports the package of the program.
     """
     return os.path.basename(sys.argv[0] if sys.argv else "") in _COMMANDS
 
 
 def exit_on_signals() -> None:
-    """End with one line at any signal from now on, outside :func:`interruptible`.
+    """Exit with one line at any signal from now on, outside :func:`interruptible`.
 
-    An exception would be a traceback while modules are imported, and some of them swallow it.
+    During imports an exception would print a traceback, and some modules swallow it.
     """
     _line_first.append(True)
     for number in _handled():
@@ -46,9 +46,9 @@ def exit_on_signals() -> None:
 
 
 def ignore_signals() -> None:
-    """Let a command that is done say so: from now on no signal changes its lines or its status.
+    """Ignore signals from now on, so that a finished command keeps its output and exit status.
 
-    Python takes its handlers away before it ends, and a signal would kill it then.
+    Python removes its handlers before it exits, and a signal would then kill it.
     """
     for number in _handled() if _line_first else ():
         signal.signal(number, signal.SIG_IGN)
@@ -56,9 +56,9 @@ def ignore_signals() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise :class:`Interrupted` at the first signal, and leave at once at the second.
+    """Raise :class:`Interrupted` at the first signal, and exit at once at the second.
 
-    Handlers belong to the main thread; in another, signals do what they did before.
+    Handlers exist in the main thread only; in another thread this has no effect.
     """
     first_signal = 0
 
@@ -79,8 +79,8 @@ def interruptible() -> Iterator[None]:
     except (KeyboardInterrupt, ImportError, SystemError) as error:
         if not first_signal or isinstance(error, Interrupted):
             raise
-        # Ray's core raises one of its own in place of ours; compiled modules that are being
-        # imported turn it into an error.
+        # Ray's core raises its own exception instead, and compiled modules that are being imported
+        # convert it to an error.
         raise Interrupted(first_signal) from error
     finally:
         for number, handler in before.items():
@@ -89,7 +89,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def handler_restored(number: int) -> Iterator[None]:
-    """The handler of signal ``number`` is afterwards what it was, whoever sets another inside."""
+    """Restore the handler of signal ``number`` afterwards."""
     before = signal.getsignal(number)
     try:
         yield
@@ -99,14 +99,14 @@ def handler_restored(number: int) -> Iterator[None]:
 
 
 def _importing(frame: FrameType | None) -> bool:
-    """Whether ``frame`` belongs to an import, which may swallow an exception and print it."""
+    """True if ``frame`` is within an import, which may swallow an exception and print it."""
     while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
         frame = frame.f_back
     return frame is not None
 
 
 def _handled() -> list[signal.Signals]:
-    """All of :data:`SIGNALS`, but for the one that ``nohup`` has switched off."""
+    """All of :data:`SIGNALS` except SIGHUP under ``nohup``."""
     nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
 

@@ -1,4 +1,4 @@
-"""Text of commands: durations, counts, and what strangers wrote, which is shown, never obeyed."""
+"""Text of commands: durations, counts, and untrusted text with control characters escaped."""
 
 import sys
 from collections.abc import Iterable
@@ -25,12 +25,12 @@ def duration(seconds: float) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """``count`` and ``noun``, with an s unless there is one of it."""
+    """``count`` and ``noun``, with an s unless ``count`` is 1."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def first_line(error: BaseException) -> str:
-    """What ``error`` says in its first line, or its name."""
+    """First line of the message of ``error``, or the name of its type."""
     message = getattr(error, "strerror", None) or str(error)
     return (message.splitlines() or [type(error).__name__])[0]
 
@@ -43,10 +43,10 @@ def value_text(value: Any) -> str:
 
 
 def printable(text: object) -> str:
-    """``text`` in one line, with every character escaped that a terminal would act upon.
+    """``text`` in one line, with every character escaped that a terminal would interpret.
 
-    Line breaks, controls such as ESC, directions of writing and lone surrogates become
-    ``\\u001b``, which is also what JSON calls them.
+    Line breaks, controls such as ESC, bidirectional marks and lone surrogates are escaped as in
+    JSON, such as ``\\u001b``.
     """
     line = str(text)
     return line if line.isprintable() else "".join(map(_escaped, line))

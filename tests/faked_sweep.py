@@ -15,7 +15,7 @@ import sweeps
 from hedgecore.hedging.columns import TEST
 from hedgecore.hedging.train import DIRECTIONS
 from hedgecore.rng import numpy_stream
-from sweeps import Silent, Sweep
+from sweeps import SilentProgress, Sweep
 from sweeps.execution import ray_sweep
 from sweeps.execution.execution import Execution
 from sweeps.execution.worker import SegmentWorker
@@ -51,7 +51,7 @@ def run(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ray_sweep, "prepared", prepared)
         patch.setattr(ray_sweep, "work", work)
-        return sweeps.run(space, storage=storage, progress=Silent(), **arguments)
+        return sweeps.run(space, storage=storage, progress=SilentProgress(), **arguments)
 
 
 class Curve:
@@ -140,9 +140,9 @@ def _work(
         if not jobs:
             return True
         job = jobs.pop(int(drawn.integers(len(jobs))))
-        ledger.note(SegmentStart(trial_id=job.trial_id, epoch=job.start))
+        ledger.append_unsynced(SegmentStart(trial_id=job.trial_id, epoch=job.start))
         spec = {**queue.spec(job.trial_id), "start": job.start, "stop": job.stop}
         segment = worker.segment(spec, ledger.checkpoint(job.trial_id) if job.start else None)
-        ledger.append(ledger.filed(segment))
+        ledger.append(ledger.stored_segment(segment))
         done += 1
     return False

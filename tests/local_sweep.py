@@ -78,7 +78,7 @@ def run_locally(
         while done != stop_after:
             for lane in set(range(LANES)) - jobs.keys():
                 if job := engine.next():
-                    ledger.note(SegmentStart(trial_id=job.trial_id, epoch=job.start))
+                    ledger.append_unsynced(SegmentStart(trial_id=job.trial_id, epoch=job.start))
                     jobs[lane] = job
             if not jobs:
                 break
@@ -87,7 +87,7 @@ def run_locally(
             checkpoint = ledger.checkpoint(job.trial_id) if job.start else None
             start = job.start if checkpoint else 0
             spec = {**queue.spec(job.trial_id), "start": start, "stop": job.stop}
-            ledger.append(ledger.filed(workers[lane].segment(spec, checkpoint)))
+            ledger.append(ledger.stored_segment(workers[lane].segment(spec, checkpoint)))
             done += 1
     finally:
         ledger.close()

@@ -18,10 +18,9 @@ import sweeps
 from analysis import figures
 from analysis.tickets.attack_checks import Check
 from analysis.xnn import Front
-from sweeps.journal.state import TrialState
-from sweeps.monitoring.exporters import Exporter, ExportPosition
+from sweeps.monitoring.exporters import ExportPosition
 from sweeps.monitoring.mlflow import MLflow
-from sweeps.monitoring.progress import Progress, State
+from sweeps.monitoring.progress import State
 from sweeps.monitoring.tensorboard import TensorBoard
 from sweeps.simulation.curves import source
 from sweeps.simulation.simulate import Simulation, simulate
@@ -53,7 +52,7 @@ class Dots:
         sys.stderr.write(text)
 
     def update(self, state: State) -> None:
-        assert_type(state.trials, Mapping[str, TrialState])
+        assert_type(state.trials, Mapping[str, sweeps.TrialState])
         assert_type(state.running, int)
 
     def close(self) -> None: ...
@@ -67,12 +66,16 @@ def launch(storage: Path) -> sweeps.Sweep:
     assert_type(plan.trials, tuple[sweeps.TrialPlan, ...])
     assert_type(plan.trials[0].seed, int)
     assert_type(plan.rungs, tuple[int, ...])
-    assert_type(plan.lines(), list[str])
     budget = sweeps.Budget(cpus=8, hours=1.0, cost=3.0, rate=0.5)
     assert_type(budget.seconds, float)
+    assert_type(sweeps.Budget(hours=1), sweeps.Budget)
     assert_type(budget.deadline(0.0), float | None)
-    exporters: list[Exporter] = [Counting(), TensorBoard(storage), MLflow("sqlite:///m.db", "a")]
-    progress: Progress = Dots()
+    exporters: list[sweeps.Exporter] = [
+        Counting(),
+        TensorBoard(storage),
+        MLflow("sqlite:///m.db", "a"),
+    ]
+    progress: sweeps.Progress = Dots()
     try:
         sweep = sweeps.run(
             plan, storage=storage, budget=budget, exporters=exporters, progress=progress
@@ -84,14 +87,14 @@ def launch(storage: Path) -> sweeps.Sweep:
         raise
     except sweeps.HedgesweepError as error:
         raise SystemExit(str(error)) from error
-    sweeps.run("tickets", storage="results/tickets", progress=sweeps.Silent())
+    sweeps.run("tickets", storage="results/tickets", progress=sweeps.SilentProgress())
     return sweep
 
 
 def outcome(sweep: sweeps.Sweep) -> None:
     assert_type(sweep.storage, Path)
     assert_type(sweep.plan, sweeps.Plan)
-    assert_type(sweep.trials, Mapping[str, TrialState])
+    assert_type(sweep.trials, Mapping[str, sweeps.TrialState])
     assert_type(sweep.unfinished, int)
     assert_type(sweep.missing_models, Mapping[str, str])
     assert_type(sweep.within_budget, bool)

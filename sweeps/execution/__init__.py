@@ -1,1 +1,1 @@
-"""Execution on Ray, the only part that imports it: runtime, lanes, and the workers on them."""
+"""Execution on Ray, the only package that imports it: runtime, lanes and workers."""

@@ -1,4 +1,4 @@
-"""Arithmetic of a worker, held against that of the preparations before it trains on them."""
+"""Comparison of a worker's arithmetic with that of its preparations, before it trains."""
 
 import platform
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from sweeps.errors import OtherArithmeticError
 from sweeps.journal.preparations import Facts
 
 _checked: set[str] = set()
-"""Preparations, by identity, whose numbers this process has come to again."""
+"""Identities of preparations whose baseline this process has reproduced."""
 
 
 def check_arithmetic(
@@ -26,10 +26,10 @@ def check_arithmetic(
     """Evaluate the baseline of ``preparation`` again and compare it to the last bit, once.
 
     Args:
-        trial: any that starts from the preparation.
-        mixed: whether another arithmetic is let through.
+        trial: any trial that starts from the preparation.
+        mixed: whether to accept a different arithmetic.
     Raises:
-        OtherArithmeticError: it does not come out again, or the arithmetic is another one.
+        OtherArithmeticError: the baseline is not reproduced, or the arithmetic differs.
     """
     if facts.identity in _checked:
         return
@@ -45,8 +45,8 @@ def check_arithmetic(
             )
     elif experiment.trainer.mismatch(from_mapping(experiment.study, trial["study"]), preparation):
         raise OtherArithmeticError(
-            f"the worker on {host} does not come to the recorded numbers of the baseline although "
-            "its arithmetic is the recorded one: its memory or its libraries are at fault; repair "
-            "or leave out that machine"
+            f"the worker on {host} does not reproduce the recorded baseline although "
+            "the arithmetic is equal: its memory or its libraries are at fault; "
+            "repair or exclude that machine"
         )
     _checked.add(facts.identity)

@@ -1,7 +1,7 @@
 """Token authentication of Ray: a new token for a Ray of this machine, the user's for a cluster.
 
-Whoever reaches a port of a Ray without it runs code as the user. Ray switches it on by default for
-what it starts itself, but not for what it joins, and writes its token readable to all.
+Without it, any client that reaches a port of Ray runs code as the user. Ray enables it by default
+for clusters that it starts, but not for those that it joins, and writes a world-readable token.
 """
 
 import os
@@ -21,9 +21,9 @@ _MODE = "RAY_AUTH_MODE"
 
 @contextmanager
 def authentication(address: str | None, *, insecure: bool) -> Iterator[None]:
-    """Ray started or joined inside has token authentication, or has none if ``insecure``.
+    """Enable token authentication of Ray inside, or disable it if ``insecure``.
 
-    What is started here gets a token that lies in no file and ends with it.
+    A Ray of this machine gets a new token, which is not written to a file.
 
     Raises:
         UsageError: the environment disables it and ``insecure`` does not, or the token for the
@@ -32,13 +32,13 @@ def authentication(address: str | None, *, insecure: bool) -> Iterator[None]:
     mode = os.environ.get(_MODE, "token")
     if not insecure and mode.lower() != "token":
         raise UsageError(
-            f"{_MODE}={mode} would let everybody who reaches a port of Ray run code as you; "
+            f"{_MODE}={mode} lets any client that reaches a port of Ray run code as you; "
             "unset it, or accept that with --insecure (insecure=True)"
         )
     variables = {_MODE: "disabled" if insecure else "token"}
     if address is None:
         variables["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-        with suppress(UsageError):  # not read here, but Ray may have left it to all eyes
+        with suppress(UsageError):  # not read here, but Ray may have made it world-readable
             _protect(_token_file())
     elif not insecure and not os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
         _protect(_token_file())
@@ -55,7 +55,7 @@ def _token_file() -> Path:
 
 
 def _protect(path: Path) -> None:
-    """Leave ``path`` to its owner alone.
+    """Make ``path`` readable by its owner only.
 
     Raises:
         UsageError: it is missing, a link, or of another user.
@@ -76,7 +76,7 @@ def _protect(path: Path) -> None:
         file_status = os.fstat(fd)
         if not stat.S_ISREG(file_status.st_mode) or file_status.st_uid != os.geteuid():
             raise UsageError(
-                f"the token {path} is no file of yours (owner {file_status.st_uid}); "
+                f"the token {path} is not your file (owner {file_status.st_uid}); "
                 "replace it with a file of your own, mode 600"
             )
         if stat.S_IMODE(file_status.st_mode) & 0o077:
@@ -86,6 +86,6 @@ def _protect(path: Path) -> None:
 
 
 def _reload() -> None:
-    """Let Ray's compiled core of this process read the environment again."""
+    """Make Ray's compiled core in this process reload the environment."""
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()

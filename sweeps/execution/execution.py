@@ -1,4 +1,4 @@
-"""Execution of a sweep: what runs, on how many lanes, until when, on what resources."""
+"""Settings of the execution of a sweep: queue, lanes, deadline and resources."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from sweeps.scheduling.trials import TrialQueue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """A sweep as it is carried out, see :func:`sweeps.run`."""
+    """Settings of one driver run, see :func:`sweeps.run`."""
 
     plan: Plan
     queue: TrialQueue

@@ -1,4 +1,4 @@
-"""Search path of the workers: that of any Python, without the current directory of the driver."""
+"""Import path of the workers, without the current directory of the driver."""
 
 from ray.job_config import JobConfig
 
@@ -6,15 +6,15 @@ from sweeps import origin
 
 
 class Job(JobConfig):
-    """A job whose workers import from where the driver did.
+    """Ray job whose workers import this package from the same place as the driver.
 
-    Ray would put the driver's current directory first, and with it any file there that has the
-    name of a module, be it of ours, of a library or of Python. On this machine a checkout takes
-    that place; to a cluster the packages travel by themselves.
+    Ray puts the driver's current directory first, so that a file there can shadow a module of
+    this project, of a library or of Python. Here a checkout replaces that directory; a cluster
+    receives the packages as ``py_modules``.
     """
 
     def __init__(self, *, local: bool) -> None:
         super().__init__(_py_driver_sys_path=origin.checkout() if local else [])
 
     def _runtime_env_has_working_dir(self) -> bool:
-        return True  # all that Ray makes of it is to add nothing to the path
+        return True  # Ray then adds nothing to the path

@@ -1,8 +1,8 @@
-"""Lanes: Ray Tune keeps a worker on every slot, and each runs one segment after another.
+"""Lanes: one Ray Tune worker per slot, which runs one segment after another.
 
-A Tune trial a configuration would hold its slot while it waits for a decision, or give up its
-process and pay for another. A lane does neither: it is a Tune trial that lives as long as the
-sweep, placed, retried and scaled by Tune, and a configuration occupies it from rung to rung only.
+With one Tune trial per configuration, a trial that waits for a decision either holds its slot or
+gives up its process and pays for a new one. A lane avoids both: it is a Tune trial that lives as
+long as the sweep; Tune places, retries and scales it, and each segment occupies it for one rung.
 """
 
 import time
@@ -33,16 +33,16 @@ _MOST_FALSE_STARTS = 5
 def run_lanes(
     execution: Execution, open_run: OpenRun, changed: Callable[[], None], *, lanes: int
 ) -> bool:
-    """Run all trials of ``execution`` on so many ``lanes``; False if the deadline came first.
+    """Run all trials of ``execution`` on ``lanes`` lanes; False if the deadline came first.
 
     Args:
         open_run: called on a worker.
         changed: called after every event.
     Raises:
         SweepError: workers die before they run anything.
-        WriteError: the log takes no more.
+        WriteError: the log can no longer be written.
     """
-    # Where the driver is: a worker's node may be reclaimed.
+    # On the driver's node, since a worker's node may be reclaimed.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     mailbox: Any = Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     dispatcher = _LaneDispatcher(execution, changed, mailbox)
@@ -56,7 +56,7 @@ def run_lanes(
             dispatcher,
             param_space={"lane": tune.grid_search(list(range(lanes)))},
             tune_config=tune.TuneConfig(max_concurrent_trials=lanes),
-            failures=-1,  # the dispatcher counts what a trial costs; a lane always comes back
+            failures=-1,  # the dispatcher counts losses per trial; lanes always restart
             stop=dispatcher.stopper,
         )
     finally:
@@ -66,12 +66,12 @@ def run_lanes(
 def _lane(config: dict[str, Any], *, mailbox: Any, open_run: Any) -> None:
     worker = SegmentWorker(open_run)
     while (job := ray.get(mailbox.take.remote(config["lane"]))) is not None:
-        # Returns when the driver has the segment on its disk.
+        # Returns once the driver has written the segment to disk.
         tune.report({"segment": worker.segment(*job)})
 
 
 class _Finished(Stopper):
-    """Tells Tune not to start lanes for which there is no work."""
+    """Stopper that keeps Tune from starting lanes without work."""
 
     finished = False
 
@@ -83,7 +83,7 @@ class _Finished(Stopper):
 
 
 class _LaneDispatcher(Listener):
-    """Hands jobs to lanes and takes their segments: Tune's events in, records out."""
+    """Dispatcher of jobs to lanes: receives Tune's events and appends records."""
 
     def __init__(self, execution: Execution, changed: Callable[[], None], mailbox: Any) -> None:
         super().__init__(execution, changed)
@@ -96,7 +96,7 @@ class _LaneDispatcher(Listener):
         self.stopper = _Finished()
 
     def on_trial_start(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
-        """A lane is up."""
+        """Give the new lane a job."""
         lane = trial.config["lane"]
         self.live[lane] = trial
         self.guarded(lambda: self._free(lane))
@@ -104,23 +104,23 @@ class _LaneDispatcher(Listener):
     def on_trial_result(
         self, iteration: int, trials: Trials, trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """A segment is done; Tune lets the lane go on when this returns."""
-        # Taken out of the result, which Tune keeps in memory.
+        """Record a segment; Tune lets the lane continue when this returns."""
+        # Popped, since Tune keeps results in memory.
         segment = result.pop("segment", None)
         if segment is not None:
             self.guarded(lambda: self._take(trial.config["lane"], segment))
 
     def on_trial_recover(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
-        """A lane lost its process; Tune starts another."""
+        """Record that a lane lost its process; Tune starts another."""
         self.guarded(lambda: self._lose(trial.config["lane"], last_failure(trial)))
 
     def on_trial_complete(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
-        """A lane has ended because there is no more work for it."""
+        """Forget a lane that ended for lack of work."""
         self.live.pop(trial.config["lane"], None)
         self.stopper.finished = self._queue.exhausted and not self._engine.unfinished_count
 
     def on_step_end(self, iteration: int, trials: Trials, **info: Any) -> None:
-        """Look at the clock."""
+        """Check the deadline, and kill workers that hang."""
         super().on_step_end(iteration, trials, **info)
         patience, now = self.execution.hang_after, time.monotonic()
         if patience is None:
@@ -137,7 +137,7 @@ class _LaneDispatcher(Listener):
         assert segment["trial_id"] == job.trial_id
         self._false_starts = 0
         self._hung.pop(lane, None)
-        self.ledger.append(self.ledger.filed(segment))
+        self.ledger.append(self.ledger.stored_segment(segment))
         self._free(lane)
 
     def _free(self, lane: int) -> None:
@@ -153,16 +153,16 @@ class _LaneDispatcher(Listener):
                     continue
                 break
             lane = self._idle.pop()
-            self.ledger.note(SegmentStart(trial_id=job.trial_id, epoch=job.start))
+            self.ledger.append_unsynced(SegmentStart(trial_id=job.trial_id, epoch=job.start))
             self._jobs[lane] = job, time.monotonic()
             checkpoint = self.ledger.checkpoint(job.trial_id) if job.start else None
             start = job.start if checkpoint else 0
             spec = self._queue.spec(job.trial_id)
             self._send(lane, ({**spec, "start": start, "stop": job.stop}, checkpoint))
         stuck = self._idle and not self._jobs and self._engine.unfinished_count
-        assert not stuck, "nothing can go on"
+        assert not stuck, "no trial can run"
         if self._queue.exhausted:
-            # Every trial left has a lane; one that loses its worker gets it back.
+            # Keep one lane per unfinished trial; one that loses its worker needs it again.
             spare = len(self._jobs) + len(self._idle) - self._engine.unfinished_count
             for _ in range(min(len(self._idle), spare)):
                 self._send(self._idle.pop(), None)
@@ -172,15 +172,15 @@ class _LaneDispatcher(Listener):
         self._mailbox.put.remote(lane, self._job_count, job)
 
     def _lose(self, lane: int, failure: str) -> None:
-        # A node that goes away, as spot instances do, is nobody's fault.
-        node = "node has died" in failure
+        # The loss of a node, such as a reclaimed spot instance, does not count as a false start.
+        node = died_with_node(failure)
         error = self._hung.pop(lane, reason(failure))
         self.live.pop(lane, None)
         try:
             ray.get(self._mailbox.reset.remote(lane, self._job_count))
         except RayActorError as lost:
             raise SweepError(
-                "the process that hands out work has died; the same command goes on"
+                "the process that dispatches work has died; run the same command again to continue"
             ) from lost
         if lane in self._idle:
             self._idle.remove(lane)
@@ -196,20 +196,25 @@ class _LaneDispatcher(Listener):
 
 
 def last_failure(trial: Trial) -> str:
-    """What Tune noted of the last failure of ``trial``; empty if it did not."""
-    # Its own reader looks in the storage, where the file comes later.
+    """Tune's text of the last failure of ``trial``; empty without one."""
+    # Tune's own reader looks in the storage, where the file arrives later.
     text = Path(trial.error_file).read_text() if trial.error_file else ""
     return text.rpartition("Failure # ")[2]
 
 
+def died_with_node(failure: str) -> bool:
+    """True if Ray attributes ``failure`` to the loss of the worker's node."""
+    return "node has died" in failure
+
+
 def reason(failure: str) -> str:
-    """The last line of what went wrong."""
+    """Last line of ``failure``."""
     lines = [line.strip() for line in failure.splitlines()]
     last = next((line for line in reversed(lines) if line), "unknown")
     return last.partition(" Some common causes")[0]
 
 
 def slots(resources: Resources) -> int:
-    """How many lanes of ``resources`` the cluster holds now."""
+    """Number of lanes of ``resources`` that fit on the cluster now."""
     available, amounts = ray.cluster_resources(), {"CPU": resources.cpu, "GPU": resources.gpu}
     return int(min(available.get(name, 0.0) // n for name, n in amounts.items() if n))

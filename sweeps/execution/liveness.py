@@ -1,7 +1,7 @@
-"""Liveness of the Ray that a sweep runs on, whose own answer to a death takes up to a minute.
+"""Watch on the Ray of a sweep, which itself reports a dead process after up to a minute.
 
-Without its raylet Ray ends the driver with an exit of its own, and without its GCS lets it work on
-towards one. Both listen on a port for as long as they live.
+After the death of its raylet Ray exits the driver, and after that of its GCS it does so later.
+Both listen on a port while they live.
 """
 
 import ctypes
@@ -21,21 +21,21 @@ from sweeps.signals import Interrupted
 
 GCS = "Ray's GCS"
 RAYLET = "Ray's raylet"
-SAFE = "what was recorded is safe, and the same command goes on"
-_PAUSE = 0.5  # seconds between two looks
-_MOST_FAILURES = 2  # looks in a row that nobody answers
-_TIMEOUT = 2.0  # seconds for an answer
-_PATIENCE = 6.0  # seconds in which the sweep can end in order; Ray takes 3 of them
+SAFE = "recorded results are safe; run the same command again to continue"
+_PAUSE = 0.5  # seconds between two checks
+_MOST_FAILURES = 2  # consecutive checks without a response
+_TIMEOUT = 2.0  # seconds for a response
+_PATIENCE = 6.0  # seconds for an orderly end, of which Ray takes 3
 
 
 @contextmanager
 def watched(*, starting: bool = False) -> Iterator[None]:
-    """End what runs inside as soon as this node's raylet or the cluster's GCS is dead.
+    """Interrupt the block as soon as this node's raylet or the cluster's GCS has died.
 
-    What cannot be interrupted because it waits for Ray ends with this process: one line, status 1.
+    A block that waits for Ray and cannot be interrupted ends the process: one line, status 1.
 
-    While Ray is ``starting`` inside nothing listens yet, and its processes are watched, which are
-    children of this one.
+    While Ray is ``starting`` it does not listen yet, so its processes, which are children of
+    this one, are watched instead.
 
     Raises:
         SweepError: one of them has died.
@@ -53,19 +53,19 @@ def watched(*, starting: bool = False) -> Iterator[None]:
 
 
 def alive() -> bool:
-    """Whether the Ray of this process still answers; calls to one that does not may block."""
+    """True if the Ray of this process responds; calls to one that does not may block."""
     return all(map(_listens, _endpoints().values()))
 
 
 class _Endpoints:
-    """The ports of what no sweep can do without."""
+    """Ports of the processes of Ray that every sweep needs."""
 
     def __init__(self) -> None:
         self._endpoints = _endpoints()
         self._failures = dict.fromkeys(self._endpoints, 0)
 
     def loss(self) -> str | None:
-        """Name of one that has failed to answer too often."""
+        """Name of a process that failed to respond too often; None if all respond."""
         for name, endpoint in self._endpoints.items():
             self._failures[name] = 0 if _listens(endpoint) else self._failures[name] + 1
             if self._failures[name] >= _MOST_FAILURES:
@@ -74,7 +74,7 @@ class _Endpoints:
 
 
 class _Children:
-    """Those of this process that no Ray can do without."""
+    """Child processes that every Ray needs."""
 
     _NAMES: ClassVar[dict[str, str]] = {"gcs_server": GCS, "raylet": RAYLET}
 
@@ -82,10 +82,10 @@ class _Children:
         self._seen: dict[int, str] = {}
 
     def loss(self) -> str | None:
-        """Name of one that has ended."""
+        """Name of a process that has ended; None if all run."""
         alive = set()
         for child in psutil.Process().children():
-            with suppress(psutil.Error):  # it is gone, or not to be seen
+            with suppress(psutil.Error):  # it has ended, or is not readable
                 if name := self._NAMES.get(child.name()):
                     self._seen[child.pid] = name
                 if child.status() != psutil.STATUS_ZOMBIE:
@@ -111,7 +111,7 @@ class _Watch(threading.Thread):
         if self.over.is_set():
             return
         if self._driver is threading.main_thread():
-            # A signal ends calls that wait; its handler raises, see sweeps.signals.
+            # A signal interrupts blocking calls; its handler raises, see sweeps.signals.
             signal.pthread_kill(self._driver.ident or 0, signal.SIGTERM)
         else:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -127,7 +127,7 @@ class _Ended(Interrupted):
 
 
 def _endpoints() -> dict[str, tuple[str, int]]:
-    """Host and port of what no sweep can do without, by its name."""
+    """Host and port of the processes that every sweep needs, by name."""
     node: Any = ray._private.worker._global_node
     host, _, port = node.gcs_address.rpartition(":")
     return {

@@ -1,4 +1,4 @@
-"""Mailbox of a lane, which holds its next job."""
+"""Mailboxes of the lanes, which hold their next jobs."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -9,9 +9,9 @@ import ray
 
 @ray.remote(num_cpus=0)
 class Mailbox:
-    """One box a lane; a lane that takes from an empty box waits there.
+    """Actor with one box per lane; taking from an empty box waits for a job.
 
-    Calls may overtake one another on their way here, so the driver numbers what it sends.
+    Calls may arrive out of order, so the driver numbers its jobs.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Mailbox:
         return await self._waiting[lane]
 
     async def put(self, lane: int, number: int, job: Any) -> None:
-        """Leave ``job``, the ``number``-th, for ``lane``."""
+        """Put ``job``, the ``number``-th, into the box of ``lane``."""
         if number <= self._void[lane]:
             return
         waiting = self._waiting.pop(lane, None)
@@ -37,9 +37,9 @@ class Mailbox:
             self._jobs[lane].append(job)
 
     async def reset(self, lane: int, number: int) -> None:
-        """Forget whoever waits as ``lane``, and all jobs for it up to the ``number``-th.
+        """Cancel the call that waits as ``lane``, and drop its jobs up to the ``number``-th.
 
-        Its process has died; another will take its place.
+        Called when the process of the lane has died, before another replaces it.
         """
         self._void[lane] = number
         self._jobs[lane].clear()

@@ -1,7 +1,7 @@
-"""Preparations in the object store, each made once by a task of its own.
+"""Preparations in the object store, each made once by its own task.
 
-Arrays travel as read-only NumPy, which Ray maps into every process of a node without a copy. What
-a preparation has from its base is there once.
+Arrays are stored as read-only NumPy, which Ray maps into every process of a node without a copy.
+Arrays that a preparation shares with its base are stored once.
 """
 
 import time
@@ -30,7 +30,7 @@ Arrays = dict[str | tuple[str, str], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class SharedPreparation:
-    """A preparation as trials get it: facts by value, arrays by reference."""
+    """Preparation as trials receive it: facts by value, arrays by reference."""
 
     name: str  # of the experiment
     facts: Facts
@@ -51,9 +51,9 @@ def prepare_task(
     base_facts: Facts | str | None = None,
     base_arrays: Arrays | None = None,
 ) -> tuple[Facts | str, Arrays]:
-    """Facts and arrays of one preparation, or what went wrong with it in one line.
+    """Facts and arrays of one preparation, or its error in one line.
 
-    The arrays that its base has already are left out.
+    Arrays of its base are omitted.
     """
     if isinstance(base_facts, str):
         return base_facts, {}
@@ -86,15 +86,15 @@ def collect(
     """The preparation ``key`` of experiment ``name``, which adds to ``base``.
 
     Raises:
-        PreparationError: a baseline diverged, the data cannot be had, what is filed does not fit
-            this machine, or its worker was lost again and again.
+        PreparationError: a baseline diverged, the data are unavailable, the stored files do
+            not fit this machine, or its worker was lost repeatedly.
     """
     facts, arrays = task
     try:
         outcome = ray.get(facts)
         if isinstance(outcome, str):
             raise PreparationError(f"{key}: {outcome}")
-        # A copy of the driver's own: the node that made it may be reclaimed.
+        # Copied to the driver's node, since the node that made it may be reclaimed.
         copy = ray.put(ray.get(arrays))
         return SharedPreparation(name, outcome, (*(base.arrays if base else ()), copy))
     except RayError as error:
@@ -109,7 +109,7 @@ def _arrays(preparation: Preparation) -> Arrays:
 
 
 def _same(array: np.ndarray, other: np.ndarray | None) -> bool:
-    """Whether both are one piece of memory."""
+    """True if both arrays are the same memory."""
     return (
         other is not None
         and array.__array_interface__["data"][0] == other.__array_interface__["data"][0]
@@ -131,7 +131,7 @@ def _assembled(name: str, facts: Facts, *parts: Arrays) -> Preparation:
 
 
 def view(array: np.ndarray) -> Tensor:
-    """``array`` as a tensor over the same memory, for reading only."""
+    """``array`` as a read-only tensor over the same memory."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -1,4 +1,4 @@
-"""The Ray runtime of a sweep: the caller's, a cluster's, or one of its own."""
+"""Ray runtime of a sweep: the caller's, that of a cluster, or a new one."""
 
 import signal
 from collections.abc import Iterator, Mapping
@@ -23,13 +23,12 @@ from sweeps.signals import handler_restored
 from sweeps.text import first_line
 
 _ABORTED = f"error: Ray has ended this process, or it was killed; {SAFE}"
-# Read by Ray's processes when they start, and by none of its modules when it is imported: a Ray
-# that the user has imported or configured before is no other. Workers run at the priority of
-# whoever started them.
+# Read by Ray's processes when they start and not on import, so a Ray that the user has imported or
+# configured before is unaffected. Workers run at the priority of the driver.
 STARTING = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
-# Events for a dashboard that nobody starts, for which Ray would wait at its end.
+# Ray waits at its end to flush events for a dashboard, which a sweep does not start.
 _PACE = {"RAY_task_events_shutdown_flush_timeout_ms": "500"}
-# Attempts, of a second each, to get through to a cluster that has answered.
+# Attempts, of a second each, to connect to a cluster that has responded.
 _JOINING = {"RAY_gcs_server_port_wait_time_s": "2"}
 
 
@@ -37,11 +36,11 @@ _JOINING = {"RAY_gcs_server_port_wait_time_s": "2"}
 def runtime(
     address: str | None, resources: Resources, *, insecure: bool = False
 ) -> Iterator[None]:
-    """A running Ray in which a trial of ``resources`` finds room.
+    """A running Ray with room for a trial of ``resources``.
 
     Raises:
-        UsageError: nothing answers at ``address``, this machine is too small for one trial, Ray
-            finds no place for its own files, or its authentication is off and not ``insecure``.
+        UsageError: no cluster responds at ``address``, this machine is too small for one trial,
+            Ray cannot write its files, or authentication is off and not ``insecure``.
         SweepError: Ray has died.
     """
     if ray.is_initialized():
@@ -67,11 +66,11 @@ def runtime(
             options["address"] = joinable(address)
             options["runtime_env"] = {"py_modules": _packages()}
         variables = defaults(STARTING) | _PACE | ({} if address is None else _JOINING)
-        # The last one Ray sets for its own debugger.
+        # Ray sets PYTHONBREAKPOINT for its own debugger.
         closing.enter_context(environment({**variables, "PYTHONBREAKPOINT": None}))
         closing.enter_context(authentication(address, insecure=insecure))
         closing.callback(ray.shutdown)
-        # Ray sets one of its own, which says nothing.
+        # Ray replaces the handler with a silent one.
         with handler_restored(signal.SIGTERM), watched(starting=True):
             _start(address, options)
         closing.enter_context(watched())
@@ -82,11 +81,11 @@ def _start(address: str | None, options: Mapping[str, Any]) -> None:
     """Start or join Ray.
 
     Raises:
-        UsageError: it needs another environment.
-        SweepError: it fails otherwise.
+        UsageError: the environment or the address must be changed.
+        SweepError: it failed for another reason.
     """
     before = ray_constants.ENABLE_RAY_CLUSTER
-    # Else a loopback address is replaced by that of the machine, and every port open to the net.
+    # Otherwise Ray replaces a loopback address and opens every port to the network.
     ray_constants.ENABLE_RAY_CLUSTER = before and address is not None
     try:
         ray.init(**options)
@@ -97,14 +96,14 @@ def _start(address: str | None, options: Mapping[str, Any]) -> None:
             f"Ray could not start: {error.filename} cannot be written ({error.strerror}); "
             "set HOME and RAY_TMPDIR to folders that can"
         ) from error
-    except Exception as error:  # of its processes that die meanwhile Ray says it with a bare one
+    except Exception as error:  # Ray raises a bare Exception if its processes die meanwhile
         raise _failure(address, error) from error
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _failure(address: str | None, error: BaseException) -> UsageError | SweepError:
-    """What ``error`` of ``ray.init`` means, with the cure."""
+    """``error`` of ``ray.init`` as one of this project, with the cure."""
     causes: list[BaseException] = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
@@ -129,7 +128,7 @@ def _failure(address: str | None, error: BaseException) -> UsageError | SweepErr
 
 
 def _fits(resources: Resources, available: Mapping[str, float]) -> None:
-    """Ray would wait for ever, in silence, for what it does not have."""
+    """Refuse requests that exceed ``available``, for which Ray would wait forever."""
     for name, requested in (("CPU", resources.cpu), ("GPU", resources.gpu)):
         if requested > (amount := available.get(name, 0.0)):
             raise UsageError(
@@ -139,6 +138,6 @@ def _fits(resources: Resources, available: Mapping[str, float]) -> None:
 
 
 def _packages() -> list[str]:
-    """The code of a sweep, which travels to the workers of a cluster."""
+    """Folders of the packages that workers of a cluster need."""
     root = Path(__file__).resolve().parent.parent.parent
     return [str(root / name) for name in ("hedgecore", "search_spaces", "sweeps")]

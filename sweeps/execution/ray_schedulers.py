@@ -1,7 +1,7 @@
-"""Ray Tune's own schedulers, for comparison: one Tune trial a configuration.
+"""Ray Tune's own schedulers, for comparison: one Tune trial per configuration.
 
-Who survives under them depends on the order in which results arrive, and they forget what they
-knew when the driver dies: a sweep that is run again keeps what has ended and starts the rest anew.
+Their survivors depend on the order in which results arrive, and their state is lost with the
+driver: a sweep that is run again keeps trials that have ended and restarts the others.
 """
 
 import tempfile
@@ -24,18 +24,18 @@ from sweeps.execution.tune_events import Recorder
 from sweeps.execution.worker import OpenRun, SegmentWorker
 from sweeps.planning.plan import Plan
 
-# Later than any epoch: a trial itself knows when it is complete.
+# Later than any epoch: trials end by their own limit.
 _NEVER = 10**9
 _WORST = 1e300
 _CHECKPOINT = "checkpoint.safetensors"
 
 
 def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], None]) -> bool:
-    """Run what is left under the scheduler that the plan names; False if the deadline came first.
+    """Run unfinished trials under the scheduler of the plan; False if the deadline came first.
 
     Args: see :func:`sweeps.execution.lanes.run_lanes`.
     Raises:
-        WriteError: the log takes no more.
+        WriteError: the log can no longer be written.
     """
     plan, queue, axes = execution.plan, execution.queue, execution.plan.experiment.search.axes
     rule = plan.space.scheduler
@@ -65,7 +65,7 @@ def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], Non
             max_concurrent_trials=execution.lanes,
             reuse_actors=True,
         ),
-        # A worker or its node may be lost; a trial's own failures are reported, not raised.
+        # For lost workers and nodes; failures of the trial itself are reported, not raised.
         failures=2,
     )
 
@@ -98,7 +98,7 @@ def scheduler_for(plan: Plan) -> schedulers.TrialScheduler:
 
 
 class StratifiedAsha(schedulers.FIFOScheduler):
-    """One of Ray's ``ASHAScheduler`` for every stratum, made when its first trial arrives."""
+    """One ``ASHAScheduler`` of Ray per stratum, created when its first trial arrives."""
 
     def __init__(self, rule: StockAsha, stratum: Callable[[Mapping[str, Any]], Hashable]) -> None:
         super().__init__()
@@ -119,10 +119,10 @@ class StratifiedAsha(schedulers.FIFOScheduler):
     def on_trial_complete(
         self, tune_controller: Any, trial: Trial, result: dict[str, Any]
     ) -> None:
-        """Nothing to record: a complete trial has no rung left."""
+        """Do nothing: a complete trial has no further rung."""
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Nothing to forget: rungs keep the values of trials that ended."""
+        """Do nothing: rungs keep the values of trials that ended."""
 
     def _of(self, trial: Trial) -> schedulers.ASHAScheduler:
         key = self._stratum(trial.config["job"]["trial"]["config"])
@@ -139,22 +139,22 @@ class StratifiedAsha(schedulers.FIFOScheduler):
 
 
 class SteadyHyperBand(schedulers.HyperBandScheduler):
-    """Ray's HyperBand, whose brackets wait for ever once a trial ends by itself.
+    """Ray's HyperBand without its deadlock after a trial ends by itself.
 
-    Ray marks a bracket as being processed at its first halving and never takes the mark away, and
-    does not look at a bracket whose last rung is reached: trials that are paused there for the one
-    that failed are neither continued nor stopped.
+    Ray marks a bracket as being processed at its first halving and never clears the mark, and
+    ignores a bracket whose last rung is reached: trials that are paused there for the one that
+    failed are neither continued nor stopped.
     """
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """``trial`` ended: halve or close its bracket if it was the last one waited for."""
+        """Halve or close the bracket of ``trial`` if it was the last one awaited."""
         super().on_trial_remove(tune_controller, trial)
         bracket, _ = self._trial_info[trial]
         if bracket.finished() and not bracket.is_being_processed:
             self._process_bracket(tune_controller, bracket)
 
     def _process_bracket(self, tune_controller: Any, bracket: Any) -> str:
-        # Held while stopping others, which come back as removed.
+        # Set while other trials are stopped, which calls on_trial_remove again.
         bracket.is_being_processed = True
         try:
             return str(super()._process_bracket(tune_controller, bracket))
@@ -165,7 +165,7 @@ class SteadyHyperBand(schedulers.HyperBandScheduler):
 def _trial(
     config: dict[str, Any], *, open_run: Any, saves: bool, rule: Any, paths: Mapping[str, str]
 ) -> None:
-    """Train one trial, an epoch a report, from where Tune last saved it."""
+    """Train one trial from Tune's last checkpoint, with one report per epoch."""
     job, worker = _perturbed(config["job"], paths), SegmentWorker(open_run)
     epoch, content = 0, None
     if saved := tune.get_checkpoint():
@@ -177,7 +177,7 @@ def _trial(
         content = segment.pop("checkpoint", None)
         rows = segment.get("rows")
         epoch = rows[-1]["epoch"] if rows else epoch + 1
-        # What diverged is the worst; Ray's schedulers compute with it, so it must be finite.
+        # A diverged trial ranks last, by a finite value, since Ray's schedulers compute with it.
         worst = _WORST if rule.mode == "min" else -_WORST
         value = rows[-1][rule.metric] if rows else None
         report = {"epoch": epoch, rule.metric: worst if value is None else value}
@@ -194,7 +194,7 @@ def _trial(
 
 
 def _perturbed(job: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
-    """``job`` with its study at the values that PBT has given to axes, by their ``paths``."""
+    """``job`` with the values that PBT gave to axes set in its study, at their ``paths``."""
     trial = job["trial"]
     study = trial["study"]
     for axis, path in paths.items():

@@ -1,4 +1,4 @@
-"""A sweep on Ray: its preparations in the object store, and what works on them."""
+"""A sweep on Ray: its preparations in the object store, and the trials that use them."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,8 +25,7 @@ from sweeps.journal.preparations import StoredPreparation
 from sweeps.planning.plan import Plan
 from sweeps.text import duration, plural
 
-# Lanes that a cluster is asked for; those for which there is no room wait, which is what makes it
-# grow.
+# Lanes requested from a cluster; those without room wait, which makes the cluster grow.
 _MOST_LANES = 256
 
 
@@ -38,9 +37,9 @@ def prepared(
 
     Raises:
         Cut: the deadline came first.
-        PreparationError: a baseline diverged, or data cannot be had; the others are filed.
-        UsageError: nothing answers at the address, it is too small for one trial, or without
-            authentication although not ``insecure``.
+        PreparationError: a baseline diverged, or data are unavailable; the others are stored.
+        UsageError: no cluster responds at the address, it is too small for one trial, or it has
+            no authentication although not ``insecure``.
         SweepError: Ray has died.
     """
     with runtime(execution.address, execution.resources, insecure=execution.insecure):
@@ -66,7 +65,7 @@ def work(
 
 
 def _lanes(execution: Execution) -> int:
-    """As many as there is room and work for, and on a cluster as many as it may grow to."""
+    """Number of lanes: limited by room and work, on a cluster by the size it may grow to."""
     plan, queue, lanes = execution.plan, execution.queue, execution.lanes
     available = slots(execution.resources)
     growing = execution.address is not None
@@ -90,12 +89,12 @@ def open_trial(
     device: str,
     mixed: bool = False,
 ) -> Run:
-    """A run of ``trial`` on this worker, on what the object store holds for its seed.
+    """Run of ``trial`` on this worker, with its preparation from the object store.
 
     Raises:
-        OtherArithmeticError: this worker does not compute what was computed for the preparation;
-            with ``mixed`` only if it should.
-        WorkerLost: the object store is out of reach.
+        OtherArithmeticError: this worker does not reproduce the preparation; with ``mixed`` only
+            if its arithmetic is the same.
+        WorkerLost: the object store is unreachable.
     """
     try:
         shared = preparations[trial["preparation"]]
@@ -120,12 +119,12 @@ def _prepare(
     name = plan.space.experiment
     try:
         while waiting:
-            # Whichever is ready first is filed first: a failure or an interruption loses no other.
+            # Stored in order of completion, so that a failure or an interruption loses no other.
             ready, _ = ray.wait(list(waiting), timeout=execution.seconds_left)
             if not ready:
                 raise Cut
             key = waiting[ready[0]]
-            # What this one adds to is ready too, and is shared first.
+            # The base is ready too, and is shared first.
             base = plan.base(key)
             if base in tasks:
                 key, base = base, None
@@ -154,7 +153,7 @@ def _prepare(
 def _submitted(plan: Plan, stored: Mapping[str, StoredPreparation | None]) -> dict[str, Any]:
     """References to facts and arrays of every preparation, by key."""
     core, tasks = code_identity(plan.space.experiment), dict[str, Any]()
-    # Those that others are built on come first.
+    # Bases first.
     for key in sorted(plan.preparations, key=lambda key: plan.base(key) is not None):
         trial, base = plan.preparations[key], plan.base(key)
         tasks[key] = prepare_task.remote(

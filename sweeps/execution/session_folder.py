@@ -1,6 +1,6 @@
-"""The folder of a Ray session: private, short enough for its sockets, removed afterwards.
+"""Private folder of a Ray session, short enough for its sockets and removed afterwards.
 
-Ray makes its session folders writable to all in a shared place, where another user could replace a
+Ray makes world-writable session folders in a shared place, where another user could replace a
 socket; and a Unix socket's path must not exceed 107 bytes, which SLURM's TMPDIR often does.
 """
 
@@ -15,15 +15,15 @@ from sweeps.errors import UsageError
 
 _LONGEST_SOCKET = 107 if sys.platform != "darwin" else 103  # bytes, of the kernel
 _PREFIX = "hs-"  # mkdtemp adds 8 characters
-INNER_FOLDER = "r"  # which Ray makes, writable to all
-_SHORT = ("/tmp", "/var/tmp")  # where there is room for an object store that spills
+INNER_FOLDER = "r"  # made by Ray, world-writable
+_SHORT = ("/tmp", "/var/tmp")  # with room for an object store that spills
 
 
 @contextmanager
 def session_folder() -> Iterator[str]:
     """A new folder that only this user can enter, for Ray's ``INNER_FOLDER``.
 
-    It is made in RAY_TMPDIR or TMPDIR, or, if the latter is too long, where there is a short path.
+    It is in RAY_TMPDIR or TMPDIR, or, if the latter is too long, in a folder with a short path.
 
     Raises:
         UsageError: RAY_TMPDIR is too long, or no folder can be made there.
@@ -36,7 +36,7 @@ def session_folder() -> Iterator[str]:
 
 
 def longest_parent() -> int:
-    """Bytes that RAY_TMPDIR and TMPDIR may have at most."""
+    """Maximum length of RAY_TMPDIR and TMPDIR in bytes."""
     session = f"session_2000-01-01_00-00-00_000000_{os.getpid()}"
     return _LONGEST_SOCKET - len(
         f"/{_PREFIX}{'x' * 8}/{INNER_FOLDER}/{session}/sockets/plasma_store"

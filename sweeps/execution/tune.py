@@ -1,4 +1,4 @@
-"""Ray Tune as the host of workers: listen to it, and leave nothing behind, however it ends."""
+"""Ray Tune as the host of workers: its events, and the cleanup after any end."""
 
 import gc
 import shutil
@@ -20,8 +20,8 @@ from sweeps.execution.execution import Execution
 from sweeps.execution.liveness import alive
 from sweeps.signals import handler_restored
 
-# Read at every run: our own rows replace Tune's loggers and reporter, relative paths stay relative
-# in the workers, which get the variable from here, and signals stay with us.
+# Read at every run: this project's rows replace Tune's loggers and reporter, workers keep the
+# current directory, and Tune does not handle signals.
 _RUNNING = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
@@ -35,7 +35,7 @@ Trials = list[Trial]
 
 
 class Listener(Callback):
-    """Hears what becomes of Tune's trials.
+    """Callback for the events of Tune's trials.
 
     ``changed`` is called after every event.
     """
@@ -43,15 +43,15 @@ class Listener(Callback):
     def __init__(self, execution: Execution, changed: Callable[[], None]) -> None:
         self.execution, self.ledger, self.changed = execution, execution.ledger, changed
         self.live: dict[Any, Trial] = {}
-        """Trials on a worker, by a name of the listener's own."""
+        """Trials on a worker, by a name that the subclass chooses."""
         self.failure: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks for a restore that is not used here."""
+        """Empty: Tune pickles its callbacks for a restore that is not used here."""
         return {}
 
     def guarded(self, step: Callable[[], None]) -> None:
-        """Do ``step``, and keep what it raises: Tune would wrap it in a text."""
+        """Call ``step`` and keep its exception, which Tune would convert to text."""
         try:
             step()
         except Exception as error:
@@ -59,12 +59,12 @@ class Listener(Callback):
             raise
 
     def on_step_end(self, iteration: int, trials: Trials, **info: Any) -> None:
-        """Look at the clock."""
+        """Raise :class:`Cut` after the deadline."""
         if self.execution.seconds_left == 0:
             raise Cut
 
     def kill(self, name: Any) -> None:
-        """End the worker of a trial at once, whatever it is doing."""
+        """Kill the worker of a trial."""
         if actor := self.live[name].temporary_state.ray_actor:
             ray.kill(actor)
 
@@ -80,14 +80,14 @@ def fit(
 ) -> bool:
     """Run every trial of ``param_space``; False if the deadline came first.
 
-    A trial may lose its worker ``failures`` times, any number for -1; the rest is as in Tune.
+    A trial may lose its worker ``failures`` times, without limit if -1; the rest is as in Tune.
 
     Raises:
-        Exception: that of the listener.
+        Exception: the exception of the listener.
     """
     scratch = tempfile.mkdtemp(prefix="hedgesweep-")
     try:
-        # Tune sets a handler of its own for SIGUSR1.
+        # Tune replaces the handler of SIGUSR1.
         with environment(defaults(_RUNNING)), handler_restored(signal.SIGUSR1):
             tune.Tuner(
                 trainable,
@@ -106,7 +106,7 @@ def fit(
         for name in list(listener.live):
             listener.kill(name)
         if alive():
-            # Tune tidies up after Exceptions only; what it reserved goes with its frames.
+            # Tune cleans up after Exceptions only; its reservations are freed with its frames.
             traceback.clear_frames(error.__traceback__)
             gc.collect()
         if isinstance(error, Cut):
@@ -122,7 +122,7 @@ def fit(
 
 
 class _Quiet(TrialProgressCallback):
-    """Takes the place of what would print a line for every trial."""
+    """Silent replacement for the reporter that prints one line per trial."""
 
     def _print(self, text: str) -> None:
         pass

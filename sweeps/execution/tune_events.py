@@ -1,4 +1,4 @@
-"""From Ray Tune's events to the log, where one of Tune's own schedulers decides."""
+"""Recorder of Ray Tune's events in the log, for sweeps under one of Tune's schedulers."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from sweeps.journal.records import End, Record, SchedulerStop, Segment, SegmentS
 
 
 class Recorder(Listener):
-    """Writes what trials report, and how they end."""
+    """Listener that records the segments and ends of trials."""
 
     def on_trial_start(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
-        """A trial is on a worker, from its last checkpoint or anew."""
+        """Record that a trial starts on a worker, at its last checkpoint or at epoch 0."""
         self.live[trial.trial_id] = trial
         trial_id = self._id(trial)
         epochs = self.ledger.state.trials[trial_id].epochs
@@ -24,19 +24,19 @@ class Recorder(Listener):
     def on_trial_result(
         self, iteration: int, trials: Trials, trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """An epoch is done."""
-        # Taken out of the result, which Tune keeps in memory for every trial.
+        """Record an epoch."""
+        # Popped, since Tune keeps the results of every trial in memory.
         segment = result.pop("segment")
         line = {**segment, "trial_id": self._id(trial)}
-        self.guarded(lambda: self._note(self.ledger.filed(accepted(line))))
+        self.guarded(lambda: self._note(self.ledger.stored_segment(accepted(line))))
 
     def on_trial_complete(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
-        """A trial that ended without saying so was stopped by the scheduler."""
+        """Record a stop by the scheduler, unless the trial has recorded its end."""
         self.live.pop(trial.trial_id, None)
         trial_id = self._id(trial)
-        log = self.ledger.state.trials[trial_id]
-        if log.ended is None:
-            epoch = max(log.epochs, default=0)
+        state = self.ledger.state.trials[trial_id]
+        if state.ended is None:
+            epoch = max(state.epochs, default=0)
             self._note(
                 SchedulerStop(
                     trials=(trial_id,),
@@ -49,12 +49,12 @@ class Recorder(Listener):
             )
 
     def on_trial_error(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
-        """A trial that lost its worker more often than it may."""
+        """Record the failure of a trial that lost its worker too often."""
         end = End(status="failed", metrics={}, error=reason(last_failure(trial)))
         self._note(Segment(trial_id=self._id(trial), rows=(), end=end))
 
     def _id(self, trial: Trial) -> str:
-        # Tune's own copy of what it was made with: PBT gives it the configuration of another.
+        # Tune's copy of the original, since PBT replaces the configuration by another trial's.
         return str(trial.evaluated_params["job"]["trial"]["trial_id"])
 
     def _note(self, record: Record) -> None:

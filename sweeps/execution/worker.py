@@ -1,6 +1,6 @@
 """SegmentWorker: segments of trials, from one rung to the next.
 
-The training itself is the experiment's; here is only what cuts it into segments.
+The experiment trains; this module cuts the training into segments.
 """
 
 import math
@@ -14,11 +14,11 @@ from hedgecore.training.convergence import DivergedError
 from sweeps.errors import OtherArithmeticError, SweepError
 
 OpenRun = Callable[[Mapping[str, Any], bytes | None], Run]
-"""A run of a trial, on a worker: from the beginning, or from a checkpoint."""
+"""Opens a run of a trial on a worker, from epoch 0 or from a checkpoint."""
 
 
 class SegmentWorker:
-    """Runs one segment after another; a trial that goes straight on need not be loaded again."""
+    """Runs one segment after another; a trial that continues at once is not loaded again."""
 
     def __init__(self, open_run: OpenRun) -> None:
         one_thread()
@@ -28,11 +28,11 @@ class SegmentWorker:
         self._rows: Iterator[dict[str, Any]]
 
     def segment(self, job: Mapping[str, Any], checkpoint: bytes | None) -> dict[str, Any]:
-        """Train ``job`` from its ``start`` to its ``stop``; what the log will say of it.
+        """Train ``job`` from its ``start`` to its ``stop``; its segment, as plain data.
 
-        With it go, as bytes, a ``checkpoint`` if the trial is not over, and a ``model`` if it is.
-        What a trial raises is its own failure, not that of the worker. A worker whose arithmetic
-        is refused trains nothing and says so, as ``{"type": "refused"}``.
+        It holds, as bytes, a ``checkpoint`` if the trial is not over, and a ``model`` if it is.
+        An exception of a trial is a failure of the trial, not of the worker. A worker whose
+        arithmetic is refused trains nothing and returns ``{"type": "refused"}``.
         """
         trial = job["trial"]
         segment: dict[str, Any] = {"type": "segment", "trial_id": trial["trial_id"]}
@@ -75,7 +75,7 @@ def accepted(segment: dict[str, Any]) -> dict[str, Any]:
     """``segment``, unless its worker refused to train.
 
     Raises:
-        SweepError: it did; with the reason.
+        SweepError: the worker refused; the message is its reason.
     """
     if segment["type"] == "refused":
         raise SweepError(segment["reason"])
@@ -83,7 +83,7 @@ def accepted(segment: dict[str, Any]) -> dict[str, Any]:
 
 
 def device_for(gpu: float) -> str:
-    """Where trials train: on the accelerator if the space asks for one."""
+    """Device of trials: the accelerator if the space requests one."""
     return "cuda" if gpu > 0 else "cpu"
 
 

@@ -24,10 +24,10 @@ from sweeps.planning.plan import TrialPlan
 
 def models(sweep: StoredSweep) -> tuple[str, list[str]]:
     """Every trained network has the sha256 that the log names, and there is no other."""
-    logs = _all(sweep)
-    named = {i: log.end.model for i, log in logs.items() if log.end and log.end.model}
+    trials = _all(sweep)
+    named = {i: trial.end.model for i, trial in trials.items() if trial.end and trial.end.model}
     # A model is filed before the log knows of it; between the two may lie a crash.
-    excused = {i for i, log in logs.items() if not log.end} | sweep.state.running
+    excused = {i for i, trial in trials.items() if not trial.end} | sweep.state.running
     faults = _strays(
         sweep.storage / "models",
         f"{{}}/{sweep.experiment.model_file}",
@@ -44,12 +44,12 @@ def checkpoints(sweep: StoredSweep) -> tuple[str, list[str]]:
     if sweep.driver:
         return f"not examined while a driver writes them ({sweep.driver})", []
     filed = Checkpoints(sweep.storage)
-    logs = {i: log for i, log in _all(sweep).items() if log.checkpoint}
-    named = {filed.path(i, str(log.checkpoint)).stem: log.checkpoint for i, log in logs.items()}
+    digests = {i: t.checkpoint for i, t in _all(sweep).items() if t.checkpoint}
+    named = {filed.path(i, digest).stem: digest for i, digest in digests.items()}
     faults = _strays(
         sweep.storage / "checkpoints",
         "{}.safetensors",
-        {stem: str(digest) for stem, digest in named.items()},
+        named,
         required=named.keys(),
         excused=(),
         settled=True,
@@ -164,12 +164,12 @@ def _filed(sweep: StoredSweep, key: str) -> StoredPreparation | str:
 def _preparations(sweep: StoredSweep) -> dict[str, dict[str, TrialPlan]]:
     """The trials of the last version, by what they share."""
     groups: dict[str, dict[str, TrialPlan]] = {}
-    for trial_id, log in sweep.state.trials.items():
-        plan = sweep.plan(log)
+    for trial_id, trial in sweep.state.trials.items():
+        plan = sweep.plan(trial)
         groups.setdefault(plan.preparation, {})[trial_id] = plan
     return groups
 
 
 def _all(sweep: StoredSweep) -> dict[str, TrialState]:
     """The trials of every version; their files are kept."""
-    return {i: log for state in sweep.states.values() for i, log in state.trials.items()}
+    return {i: trial for state in sweep.states.values() for i, trial in state.trials.items()}

@@ -85,7 +85,7 @@ def replay(storage: str | Path, trial: str) -> Replay:
     return train_again(sweep, trial)[0]
 
 
-def train_again(sweep: StoredSweep, trial: str) -> tuple[Replay, bytes | None]:
+def train_again(sweep: StoredSweep, prefix: str) -> tuple[Replay, bytes | None]:
     """A trial trained again as :func:`replay` does: the comparison, and its model.
 
     Raises:
@@ -96,23 +96,23 @@ def train_again(sweep: StoredSweep, trial: str) -> tuple[Replay, bytes | None]:
             "population based training changes a trial while it trains, and the log does not say "
             "how; replay a trial of another scheduler"
         )
-    full_id, core = sweep.find(trial)
-    log = sweep.states[core].trials[full_id]
-    plan = sweep.plan(log)
+    full_id, core = sweep.find(prefix)
+    trial = sweep.states[core].trials[full_id]
+    plan = sweep.plan(trial)
     workers_lost = full_id in sweep.states[core].workers_lost
     computed = sweep.experiment.search.validated(plan.study)
-    end = None if workers_lost else log.end
-    job = _job(full_id, log, plan, end)
+    end = None if workers_lost else trial.end
+    job = _job(full_id, trial, plan, end)
     job["columns"] = [name for name in (end.metrics if end else ()) if name in computed]
     gpu = sweep.manifest["resources"]["gpu"]
     if gpu and not torch.accelerator.is_available():
         raise UsageError(f"trial {full_id} was computed on a GPU; replay it where there is one")
     one_thread()
-    filed = _filed(sweep, plan, log, core)
+    filed = _filed(sweep, plan, trial, core)
     same = trial_id(plan, filed.facts, gpu=gpu > 0) == full_id
-    notes = _expected(sweep, log, core, same=same)
-    if workers_lost and log.end:
-        notes += (f"it lost its workers ({log.end.error}); only its epochs can be compared",)
+    notes = _expected(sweep, trial, core, same=same)
+    if workers_lost and trial.end:
+        notes += (f"it lost its workers ({trial.end.error}); only its epochs can be compared",)
     preparation = _restored(sweep, plan, filed)
 
     def open_run(spec: Mapping[str, Any], checkpoint: bytes | None) -> Run:
@@ -130,23 +130,23 @@ def train_again(sweep: StoredSweep, trial: str) -> tuple[Replay, bytes | None]:
     assert isinstance(now, Segment)
     replayed = Replay(
         trial_id=full_id,
-        epochs=len(log.epochs),
+        epochs=len(trial.epochs),
         metrics=len(end.metrics.keys() - _NOT_COMPUTED) if end else 0,
         model=end.model if end else None,
         error=end.error if end else None,
         notes=notes,
-        difference=next(_differences(log, end, now), None),
+        difference=next(_differences(trial, end, now), None),
     )
     return replayed, model
 
 
-def _job(full_id: str, log: TrialState, plan: TrialPlan, end: End | None) -> dict[str, Any]:
+def _job(full_id: str, trial: TrialState, plan: TrialPlan, end: End | None) -> dict[str, Any]:
     """One segment that takes the trial to where its log ends, and no further."""
-    last, epochs = max(log.epochs, default=0), plan.study.training.epochs
-    if last != len(log.epochs):
+    last, epochs = max(trial.epochs, default=0), plan.study.training.epochs
+    if last != len(trial.epochs):
         raise UsageError(
-            f"the log of trial {full_id} has {len(log.epochs)} epochs, the last of number {last}; "
-            "restore it from a copy"
+            f"the log of trial {full_id} has {len(trial.epochs)} epochs, the last of number "
+            f"{last}; restore it from a copy"
         )
     if end and end.status == "completed":
         # One that ended before its last epoch ended by itself, unless the log says otherwise.
@@ -162,12 +162,12 @@ def _job(full_id: str, log: TrialState, plan: TrialPlan, end: End | None) -> dic
         "config": dict(plan.config),
         "study": to_mapping(plan.study),
         "preparation": plan.preparation,
-        "theta_0_sha256": _theta_0(log),
+        "theta_0_sha256": _theta_0(trial),
     }
     return {"trial": spec, "start": 0, "stop": stop, "limit": limit, "epochs": epochs}
 
 
-def _filed(sweep: StoredSweep, plan: TrialPlan, log: TrialState, core: str) -> StoredPreparation:
+def _filed(sweep: StoredSweep, plan: TrialPlan, trial: TrialState, core: str) -> StoredPreparation:
     """What the trial started from, with the theta_0 that its record names."""
     folder = sweep.storage / "study" / plan.preparation
     filed, failure = None, None
@@ -179,12 +179,12 @@ def _filed(sweep: StoredSweep, plan: TrialPlan, log: TrialState, core: str) -> S
             failure = failure or error
     if filed is None:
         raise failure or UsageError(
-            f"{folder} does not hold what trial {log.entry.trial_id} started from; "
+            f"{folder} does not hold what trial {trial.entry.trial_id} started from; "
             "restore it from a copy"
         )
-    if filed.facts.theta_0_sha256 != _theta_0(log):
+    if filed.facts.theta_0_sha256 != _theta_0(trial):
         raise UsageError(
-            f"{folder} holds another theta_0 than trial {log.entry.trial_id} started from: "
+            f"{folder} holds another theta_0 than trial {trial.entry.trial_id} started from: "
             "other code prepared it; restore it from a copy"
         )
     return filed
@@ -197,15 +197,15 @@ def _restored(sweep: StoredSweep, plan: TrialPlan, filed: StoredPreparation) -> 
         raise UsageError(f"study/{plan.preparation} cannot be had again: {error}") from error
 
 
-def _theta_0(log: TrialState) -> str:
-    digest = log.entry.columns.get("theta_0_sha256")
+def _theta_0(trial: TrialState) -> str:
+    digest = trial.entry.columns.get("theta_0_sha256")
     if digest is None:
-        trial = log.entry.trial_id
-        raise UsageError(f"the log names no theta_0 of trial {trial}; restore it from a copy")
+        trial_id = trial.entry.trial_id
+        raise UsageError(f"the log names no theta_0 of trial {trial_id}; restore it from a copy")
     return str(digest)
 
 
-def _expected(sweep: StoredSweep, log: TrialState, core: str, *, same: bool) -> tuple[str, ...]:
+def _expected(sweep: StoredSweep, trial: TrialState, core: str, *, same: bool) -> tuple[str, ...]:
     """Why the trial may differ here; ``same`` if its id says that all it follows from is here."""
     causes = []
     identity = code_identity(sweep.manifest["experiment"])
@@ -216,18 +216,18 @@ def _expected(sweep: StoredSweep, log: TrialState, core: str, *, same: bool) -> 
         causes.append(f"torch {recorded_torch}, here {here}")
     if not (same or causes):
         causes.append("something its id does not stand for: the log was changed")
-    others = log.arithmetics - {arithmetic().id}
+    others = trial.arithmetics - {arithmetic().id}
     if others:
         causes.append(f"another arithmetic: {'+'.join(sorted(others))}, here {arithmetic().id}")
     return tuple(f"computed by {cause}; a difference is to be expected" for cause in causes)
 
 
-def _differences(log: TrialState, end: End | None, now: Segment) -> Iterator[Difference]:
+def _differences(trial: TrialState, end: End | None, now: Segment) -> Iterator[Difference]:
     """Every place where the replay ``now`` is not as recorded, in the order of training."""
     computed = {row["epoch"]: row for row in now.rows}
-    if log.facts and now.facts is not None:
-        yield from _between("before epoch 1", log.facts, now.facts)
-    written = {row["epoch"]: row for row in log.rows(audit=True)}
+    if trial.facts and now.facts is not None:
+        yield from _between("before epoch 1", trial.facts, now.facts)
+    written = {row["epoch"]: row for row in trial.rows(audit=True)}
     for epoch in sorted({*written, *computed}):
         if epoch in written and epoch in computed:
             yield from _between(f"at epoch {epoch}", written[epoch], computed[epoch])

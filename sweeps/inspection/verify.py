@@ -116,11 +116,11 @@ def _without_cure(error: LogError) -> str:
 def _epochs(sweep: StoredSweep) -> Finding:
     """Every trial's epochs, from the first without a gap."""
     faults, count = [], 0
-    for trial_id, log in sweep.state.trials.items():
-        count += len(log.epochs)
+    for trial_id, trial in sweep.state.trials.items():
+        count += len(trial.epochs)
         # Not up to the last epoch, which may be any number in a log that was forged.
-        missing = next(n for n in itertools.count(1) if n not in log.epochs)
-        if missing <= len(log.epochs):
+        missing = next(n for n in itertools.count(1) if n not in trial.epochs)
+        if missing <= len(trial.epochs):
             faults.append(f"epoch {missing} of trial {trial_id} is missing")
     return f"{count}, none missing", faults
 

@@ -1,4 +1,4 @@
-"""Bounds on stored files: what none of ours comes near, and a forged one may not exceed."""
+"""Upper bounds on the sizes of stored files, far above genuine ones, against forged ones."""
 
 JSON = 16 * 2**20  # bytes of manifest.json, of facts.json, and of the file with accepted versions
 LOCK = 4096  # bytes of log/lock
@@ -7,8 +7,7 @@ KEY = 2**16  # bytes of a PEM file
 
 LINE = 16 * 2**20  # bytes of a record of the log
 TAIL = 2**28
-"""Bytes of a log file behind the line at which it stops making sense, ``PER_LINE`` added to each
-line."""
+"""Bytes of a log file after its first invalid line, plus ``PER_LINE`` for each line."""
 PER_LINE = 256
 
 RUNGS = 1000

@@ -1,4 +1,4 @@
-"""Checkpoints: one file a trial, named after its content, so that none is mistaken."""
+"""Checkpoints: one file per trial, named by the digest of its content."""
 
 import hashlib
 from collections import defaultdict
@@ -14,8 +14,8 @@ from sweeps.journal.storage import refused, replace
 class Checkpoints:
     """The folder ``checkpoints/`` of a storage.
 
-    A new checkpoint does not take the place of the last one: until the log names it, a crash must
-    find the one before. Nothing is removed but what has the name of a checkpoint.
+    A new checkpoint does not replace the last one: until the log names it, recovery from a crash
+    needs the previous one. Only files named like a checkpoint are removed.
     """
 
     def __init__(self, storage: Path) -> None:
@@ -28,7 +28,7 @@ class Checkpoints:
                     self._names[match[1]].add(name)
 
     def keep(self, trial_id: str, content: bytes) -> str:
-        """File ``content``; its sha256 (hex), by which it will be asked for."""
+        """Store ``content``; its sha256 (hex), for :meth:`load`."""
         digest = hashlib.sha256(content).hexdigest()
         path = self.path(trial_id, digest)
         replace(path, content, root=self._storage, make=True)
@@ -45,17 +45,17 @@ class Checkpoints:
         return content if hashlib.sha256(content).hexdigest() == digest else None
 
     def path(self, trial_id: str, digest: str) -> Path:
-        """Where a checkpoint lies.
+        """Path of a checkpoint.
 
         Raises:
-            UsageError: one of the two is none that a sweep gives.
+            UsageError: an argument is not an id or a digest of a sweep.
         """
         return self._folder / _name(
             check_name("trial", trial_id), check_name("checkpoint", digest)
         )
 
     def tidy(self, keep: Mapping[str, str | None]) -> None:
-        """Of every trial in ``keep``, remove all checkpoints but the one with that sha256."""
+        """Remove all checkpoints of the trials in ``keep`` except the one with that sha256."""
         over: set[str] = set()
         for trial_id, digest in keep.items():
             current_names = {_name(trial_id, digest)} if digest else set()

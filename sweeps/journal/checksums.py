@@ -1,7 +1,7 @@
 """Digests of a storage's derived files, in the format of ``sha256sum``.
 
-A digest is announced before the file takes its place, beside that of the file which it replaces:
-whoever reads at any moment, or after a crash at any moment, finds the digest of what is there.
+A digest is announced before its file is replaced, in addition to that of the old file, so that
+readers at any moment, or after a crash at any moment, find the digest of the present file.
 """
 
 import errno
@@ -28,11 +28,11 @@ class Sums:
         self._digests = {name: list(digests) for name, digests in read(storage).items()}
 
     def announce(self, name: str) -> Announce:
-        """What tells readers of the content that is about to become the file ``name``."""
+        """Callback that announces the digest of the new content of the file ``name``."""
         return partial(self._announce, name)
 
     def settle(self) -> None:
-        """Keep the digests of the files that are in place, so that ``sha256sum -c`` passes."""
+        """Keep only the digests of present files, so that ``sha256sum -c`` passes."""
         last = {name: digests[-1:] for name, digests in self._digests.items()}
         if last != self._digests:
             self._digests = last
@@ -52,7 +52,7 @@ class Sums:
 
 
 def read(storage: Path) -> dict[str, list[str]]:
-    """Digests (hex) by name of file, the newest last; none where none can be read."""
+    """Digests (hex) by file name, the newest last; empty if the list is unreadable."""
     try:
         text = files.read(storage / NAME, most=bounds.JSON).decode("ascii", "replace")
     except OSError:
@@ -65,11 +65,11 @@ def read(storage: Path) -> dict[str, list[str]]:
 
 
 def check(storage: Path, *names: str) -> None:
-    """Refuse files of ``storage`` that are not those it lists; one without a list is accepted.
+    """Check files of ``storage`` against its list; a storage without a list is accepted.
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: it has another digest.
+        ValueError: its digest differs.
     """
     digests = read(storage)
     for name in names if digests else ():

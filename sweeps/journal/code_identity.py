@@ -1,8 +1,8 @@
-"""Identity of the code that computes a trial: equal identities, equal numbers.
+"""Identity of the code that computes a trial: equal identities give equal numbers.
 
 It is the hash of the syntax trees of every module that the study and the trainer of the experiment
-import, directly or not, without docstrings, comments and layout, and of the tables that lie beside
-these modules. So a reworded docstring or text, another estimate of costs, or a change in another
+import, directly or not, without docstrings, comments and layout, and of the tables in their
+folders. So a reworded docstring or text, another estimate of costs, or a change in another
 experiment, leaves stored trials valid.
 """
 
@@ -20,17 +20,17 @@ from sweeps.experiments import experiment
 
 _CORE = hedgecore.__name__
 _COMPUTING = ("prepare", "train", "restore", "assemble")
-"""Parts of a trainer that numbers follow from."""
+"""Parts of a trainer that determine its numbers."""
 
 _BEFORE_TREES = "27010c572edc6fa15f1182359762cb0d6a4c70907e278cff1f671ce3dd5e404b"
 EQUAL_NUMBERS: Mapping[str, str] = {
     "dbd88a4d9e4f4f39a7c3c5e2b545fdd110955502493afb0a6a5f3e6bf71cc41f": _BEFORE_TREES,
     "a17caf1106b25963013af98758e0a1cdd2e7f8d0462e13b63161013e6a42e14f": _BEFORE_TREES,
 }
-"""Identities that code goes by instead of its own, because it computes equal numbers.
+"""Older identities of code that computes equal numbers, used in place of its own.
 
-The key is the hash of its trees. A change of names or of structure alone, for which the golden
-runs come out equal, is entered here, and no stored trial is computed again.
+The key is the hash of its trees. Enter here a change of names or structure alone that leaves the
+golden runs equal, so that stored trials remain valid.
 """
 
 
@@ -43,7 +43,7 @@ def code_identity(name: str) -> str:
 
 @cache
 def tree_hash(name: str) -> str:
-    """sha256 (hex) of the syntax trees and tables that the experiment ``name`` computes by."""
+    """sha256 (hex) of the syntax trees and tables of the experiment ``name``."""
     trees = {module: _tree(_parsed(file)) for module, file in modules(name).items()}
     folders = {file.parent for file in modules(name).values()}
     files = [file for folder in folders for file in folder.glob("*.csv")]
@@ -53,10 +53,10 @@ def tree_hash(name: str) -> str:
 
 
 def modules(name: str) -> dict[str, Path]:
-    """Every module that the experiment ``name`` computes by, with its file.
+    """File of every module that the experiment ``name`` imports.
 
-    Of other packages than hedgecore and those of its trainer none is listed: their versions stand
-    in the manifest.
+    Limited to hedgecore and the package of its trainer; the manifest has the versions of the
+    others.
     """
     traced = experiment(name)
     parts = [getattr(traced.trainer, part) for part in _COMPUTING]
@@ -86,10 +86,10 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 @cache
 def _file(module: str) -> Path | None:
-    """The source of ``module``; None if it is none, such as a function of one."""
+    """Source of ``module``; None if it is not a module, such as a function of one."""
     try:
         spec = find_spec(module)
-    except ModuleNotFoundError:  # its parent is no package
+    except ModuleNotFoundError:  # its parent is not a package
         return None
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return None
@@ -112,7 +112,7 @@ def _tree(node: Any) -> Any:
 
 
 def _is_text(node: Any) -> bool:
-    """Whether it is a string by itself: a docstring, or what describes a constant."""
+    """True for a string statement: a docstring, or the description of a constant."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

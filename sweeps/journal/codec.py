@@ -36,7 +36,7 @@ class Shape:
         defaults = {f.name: f.default for f in fields(record) if f.default is not MISSING}
         required: dict[str, Check] = {}
         kind = getattr(record, "kind", None)
-        # By the type of a line its check was chosen.
+        # Accepted as is: the check was chosen by the type.
         optional: dict[str, Check] = {"type": ANY} if kind else {}
         conversions: dict[str, tuple[_Conversion, _Conversion]] = {}
         open_field, others = None, None
@@ -65,7 +65,7 @@ class Shape:
         )
 
     def parsed(self, line: dict[str, Any]) -> Any:
-        """What ``line`` holds, which passed the check; it may be changed."""
+        """Instance from ``line``, which passed the check; ``line`` may be modified."""
         for name, (convert, _) in self.conversions.items():
             if name in line:
                 line[name] = convert(line[name])
@@ -90,7 +90,7 @@ class Shape:
 
 
 def _without_null(hint: Any) -> tuple[Any, bool]:
-    """A hint without its None, and whether it has one."""
+    """A hint without None, and a flag for its presence."""
     if get_origin(hint) is Annotated or NoneType not in get_args(hint):
         return hint, False
     (bare,) = (part for part in get_args(hint) if part is not NoneType)

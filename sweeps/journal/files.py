@@ -1,13 +1,13 @@
 """Files opened, listed and replaced without following a link.
 
-Every name in a storage may be a stranger's: a link into a home, a pipe that nobody writes to, a
-file of any size. So each file is opened relative to its folder, which is open already, and that
-folder in turn relative to the storage; no name on the way is looked up twice. What is refused is
-an `OSError` like any other, whose ``strerror`` says why.
+Any name in a storage may be hostile: a link into a home, a pipe without a writer, a file of any
+size. So each file is opened relative to its folder, which is open already, and that
+folder in turn relative to the storage; no name on the way is looked up twice. A refusal is an
+ordinary `OSError`, whose ``strerror`` has the reason.
 
-What a rename or a new name in a folder is worth after a power loss is decided by ``fsync`` of the
-file first and of the folder afterwards. A failed ``fsync`` is never repeated: the kernel has
-dropped the pages by then, and the second call would report a success that is none.
+A rename or a new name in a folder survives a power loss only after ``fsync`` of the file and then
+of the folder. A failed ``fsync`` is never repeated: the kernel has
+dropped the pages by then, and a second call would report success wrongly.
 """
 
 import errno
@@ -22,13 +22,13 @@ from secrets import token_hex
 from typing import Any, BinaryIO
 
 Announce = Callable[[BinaryIO], None]
-"""Told of a file's new content, open for reading, before that is to be found by the name."""
+"""Called with a file's new content, open for reading, before it replaces the old one."""
 
 PARTIAL = re.compile(r"[0-9a-f]{32}\.partial")
-"""Name of a file in the making; one that a crash left belongs to nobody."""
+"""Name of a temporary file; any that a crash left may be removed."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
-_PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK  # nor does a pipe keep us waiting
+_PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK  # opening a pipe does not block
 
 
 @contextmanager
@@ -36,11 +36,11 @@ def folder(path: Path, *, root: Path | None = None, make: bool = False) -> Itera
     """A descriptor of the folder at ``path``.
 
     Args:
-        root: the folder above it whose own path may lead through links, as nothing below it may;
+        root: the folder above it whose own path may contain links;
             ``path`` itself if None.
         make: whether to make what is missing below ``root``.
     Raises:
-        OSError: there is none, or a link in its place.
+        OSError: it is missing, or a link.
     """
     root = path if root is None else root
     fd = os.open(root, _FOLDER)
@@ -58,10 +58,10 @@ def folder(path: Path, *, root: Path | None = None, make: bool = False) -> Itera
 
 @contextmanager
 def open_file(path: Path, *, root: Path | None = None) -> Iterator[BinaryIO]:
-    """The file at ``path``, to be read; for ``root`` see :func:`folder`, by default its folder.
+    """The file at ``path``, open for reading; ``root`` as in :func:`folder`, default its folder.
 
     Raises:
-        OSError: there is none, or something in its place that is no regular file.
+        OSError: it is missing, or not a regular file.
     """
     with folder(path.parent, root=root) as at:
         fd = open_plain(path.name, at)
@@ -87,7 +87,7 @@ def read(path: Path, *, most: int, root: Path | None = None) -> bytes:
 
 
 def holds(path: Path, content: bytes) -> bool:
-    """Whether the file at ``path`` is there and holds ``content``."""
+    """True if the file at ``path`` exists and holds ``content``."""
     try:
         return read(path, most=len(content)) == content
     except OSError:
@@ -99,7 +99,7 @@ def read_json(path: Path, *, most: int, root: Path | None = None) -> Any:
 
     Raises:
         OSError: see :func:`read`.
-        ValueError: it is no JSON, or so deeply nested that nobody can read it.
+        ValueError: it is not JSON, or too deeply nested.
     """
     try:
         return json.loads(read(path, most=most, root=root), parse_int=_integer)
@@ -108,7 +108,7 @@ def read_json(path: Path, *, most: int, root: Path | None = None) -> Any:
 
 
 def names(path: Path, *, root: Path | None = None) -> list[str]:
-    """Names of everything in the folder at ``path``, in order; see :func:`folder`."""
+    """Names in the folder at ``path``, sorted; see :func:`folder`."""
     with folder(path, root=root) as at:
         return sorted(os.listdir(at))
 
@@ -117,16 +117,16 @@ def names(path: Path, *, root: Path | None = None) -> list[str]:
 def replacement(
     path: Path, *, root: Path | None = None, make: bool = False, announce: Announce | None = None
 ) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of ``path`` at the end.
+    """A file to write to, which replaces ``path`` at the end.
 
-    At every moment, and after a crash at any moment, ``path`` holds all of the old or all of the
-    new content. On failure the old content stays and the new file goes.
+    At every moment, also after a crash, ``path`` holds either the complete old or the complete
+    new content. On failure the old content stays and the new file is removed.
 
     Args:
         path: what to replace; a link there is replaced, not followed.
         root: see :func:`folder`; its folder if None.
         make: see :func:`folder`.
-        announce: called with the new content before it takes the place of the old.
+        announce: called with the new content before it replaces the old.
     Raises:
         OSError: the file system refused.
     """
@@ -162,7 +162,7 @@ def open_plain(name: str, at: int, flags: int = os.O_RDONLY) -> int:
     """A descriptor of the regular file ``name`` in the open folder ``at``.
 
     Raises:
-        OSError: there is none, or something in its place that is no regular file.
+        OSError: it is missing, or not a regular file.
     """
     try:
         fd = os.open(name, flags | _PLAIN, 0o666, dir_fd=at)
@@ -184,7 +184,7 @@ def sync(path: Path) -> None:
 
 
 def shut(fd: int) -> None:
-    """Close ``fd``; what ``fsync`` has answered counts, not what this does."""
+    """Close ``fd`` without regard to errors; only ``fsync`` reports success."""
     with suppress(OSError):
         os.close(fd)
 
@@ -208,7 +208,7 @@ def _below(fd: int, name: str, path: Path, *, make: bool) -> int:
 
 
 def _reason(error: OSError, name: str, at: int, path: str) -> OSError:
-    """Why the kernel refused the name; of itself it blames a loop, a folder or a device."""
+    """Error with the true reason, in place of the kernel's loop, folder or device."""
     with suppress(OSError):
         mode = os.lstat(name, dir_fd=at).st_mode
         if stat.S_ISLNK(mode):

@@ -1,6 +1,6 @@
-"""History of a sweep: records of its log, each checked by its fields and against its forerunners.
+"""History of a sweep: records of its log, each checked by its fields and its predecessors.
 
-Whoever builds a state from the log reads it here, so that no record can surprise what folds it.
+Every fold over the log reads it here and may rely on valid records.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,7 @@ class History:
     """Every record of ``storage``; iterate once.
 
     Raises:
-        LogError: while iterating: the log is damaged, or a record is not what any version of
-            hedgesweep writes at that place.
+        LogError: while iterating: the log is damaged, or a record is invalid at its position.
     """
 
     def __init__(self, storage: Path) -> None:
@@ -27,7 +26,7 @@ class History:
         return (self._checked(line) for line in self._reader)
 
     def follow(self) -> Iterator[Record | None]:
-        """Every record, and None where there is no further one yet; see :class:`Reader`."""
+        """Every record, then None while there is no further one; see :class:`Reader`."""
         return (None if line is None else self._checked(line) for line in self._reader.follow())
 
     def _checked(self, line: dict[str, Any]) -> Record:
@@ -40,23 +39,23 @@ class History:
 
     @property
     def extent(self) -> Extent | None:
-        """The last file with records, once all of them were read."""
+        """Extent of the last file with records, once all are read."""
         return self._reader.extent
 
 
 class _Check:
-    """Records in their order: what each speaks of must have been entered before it."""
+    """Check of the order of records: each may refer only to trials entered before it."""
 
     def __init__(self) -> None:
         self._entered: dict[str, dict[str, set[str]]] = {}
-        """Groups that each trial was entered in, for every version of hedgecore."""
+        """Groups of each trial, by code identity."""
         self._groups: dict[str, set[str]] = {}
         self._columns: dict[str, tuple[str, ...]] = {}
         self._out: set[str] = set()
         self._metric: str | None = None
 
     def problem(self, record: Record) -> str | None:
-        """What is wrong with the place of ``record``; None if nothing is."""
+        """Fault in the position of ``record``; None if it is valid."""
         match record:
             case Segment():
                 return self._unknown(record, record.trial_id) or self._rows(record)
@@ -85,14 +84,14 @@ class _Check:
         return None
 
     def _unknown(self, record: Record, *trial_ids: str) -> str | None:
-        """The first of the trials that was not entered."""
+        """Fault if one of the trials was not entered."""
         for trial_id in trial_ids:
             if trial_id not in self._groups:
                 return f"{record.kind} of trial {trial_id}, which was not entered before"
         return None
 
     def _foreign(self, record: records.Verdict | records.Audit) -> str | None:
-        """The first of its trials that is not of its group."""
+        """Fault if one of its trials is not of its group."""
         strangers = [i for i in record.trials if record.group not in self._groups[i]]
         if record.trials and not strangers:
             return None

@@ -1,19 +1,19 @@
-"""The log of a sweep, read: every record that was committed, and an error for every other change.
+"""Reader of the log: every committed record, and an error for every other change.
 
-Every driver start appends to a file of its own, ``log/0001.jsonl`` and so on, so nobody ever
-appends behind a line that a crash cut off. A record is one line of plain JSON::
+Every driver start appends to a new file, ``log/0001.jsonl`` and so on, so no driver appends after
+a line that a crash cut off. A record is one line of plain JSON::
 
     {"type":"begin","epoch":3,...,"n":17,"synced":12,"crc":"5b1c0f9e"}
 
-``n`` is the line's number in its file, ``synced`` how many lines were known to be on the disk when
-it was written, ``crc`` the CRC-32 of the bytes before ``,"crc"``. A crash may leave any bytes
-behind the last committed line, holes with whole lines behind them included, since a disk writes in
-any order. ``synced`` tells such a tail, which nobody was promised, from damage to a line that a
-later line knows to have been committed. The first record of a file names the file before it, with
-the number and the sha256 of the lines on which its driver built: nothing of an earlier file can
-change unseen. The one thing that cannot be told from a torn tail is damage to the last committed
-group of the last file, if no ``close`` record ends it: its lines are then read as never written,
-and what they recorded is computed again. All of this is against accidents, not against forgers.
+``n`` is the line's number in its file, ``synced`` the number of lines on disk when it was written,
+``crc`` the CRC-32 of the bytes before ``,"crc"``. A crash may leave any bytes after the last
+committed line, including holes with whole lines after them, since a disk writes in any order.
+``synced`` distinguishes such a tail, which was never acknowledged, from damage to a line that a
+later line reports as committed. The first record of a file names the file before it, with the
+number and the sha256 of the lines on which its driver built, so any change of an earlier file is
+detected. Only damage to the last committed group of the last file, if no ``close`` record ends it,
+looks like a torn tail: its lines are then treated as never written and their results are computed
+again. This protects against accidents, not against forgery.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ from sweeps.journal import bounds, lines
 from sweeps.journal import files as stored
 from sweeps.journal.layout import LOG_FILE
 
-# Later lines build on earlier ones, so there is no going on without a part of them.
+# Later lines build on earlier ones, so a partial log is useless.
 CURE = "restore it from a copy, or start again in another --storage"
 
 
 class LogError(UsageError):
-    """A log that cannot be trusted: file, line, what is wrong and the cure."""
+    """Damage to the log: file, line, fault and cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Extent:
 class Reader:
     """Every record of every file, in the order of driver starts, as it was appended.
 
-    From each file come all committed lines, and of those behind them as many as follow without a
-    gap. Reads while a driver writes, line by line; a storage without a log holds no records.
+    Each file contributes all committed lines, and those after them up to the first gap. Safe while
+    a driver writes; a storage without a log holds no records.
 
     Raises:
         LogError: while iterating: a committed line is damaged, missing or doubled, a file is
@@ -58,7 +58,7 @@ class Reader:
     def __init__(self, storage: Path) -> None:
         self._storage = storage
         self.place = ""
-        """File and line of the record that came last, such as "0001.jsonl:17"."""
+        """File and line of the last record, such as "0001.jsonl:17"."""
         self.extent: Extent | None = None
         """Of the last file with records, once it was read to its end."""
 
@@ -68,8 +68,8 @@ class Reader:
     def follow(self) -> Iterator[dict[str, Any] | None]:
         """Every record, then None whenever the last file holds no further line.
 
-        Asked again after that, it goes on where that file ended. Of later files, and of what
-        became of earlier ones, it knows nothing: see :class:`sweeps.journal.tail.Tail`.
+        The next call continues where that file ended. Later files, and changes of earlier ones,
+        are not detected: see :class:`sweeps.journal.tail.Tail`.
         """
         return self._records(follow=True)
 
@@ -110,14 +110,14 @@ def extent(storage: Path) -> Extent | None:
 
 
 def files(storage: Path) -> list[Path]:
-    """The log's files in the order of driver starts; a file of any other name is not ours.
+    """The log's files in the order of driver starts; files of other names are ignored.
 
     Raises:
         LogError: the folder cannot be read.
     """
     folder = storage / "log"
     try:
-        # Not glob, to which a folder that may not be read is an empty one.
+        # Not glob, which treats an unreadable folder as empty.
         names = stored.names(folder, root=storage)
     except FileNotFoundError:
         return []
@@ -134,7 +134,7 @@ def records(file: Path) -> Iterator[dict[str, Any]]:
 
 def _numbered(file: Path, *, follow: bool) -> Iterator[tuple[bytes, dict[str, Any]] | None]:
     """Every record of one file with the bytes of its line; to ``follow``, None at the end."""
-    torn = 0  # the line at which this file stopped making sense
+    torn = 0  # first invalid line
     behind = 0
     for number, text in _lines(file, follow=follow):
         if text is None:
@@ -156,14 +156,14 @@ def _numbered(file: Path, *, follow: bool) -> Iterator[tuple[bytes, dict[str, An
         else:
             record = lines.parse(line.fields)
             if not isinstance(record, dict):
-                raise _damaged(file, number, "no JSON object, though its checksum is right")
+                raise _damaged(file, number, "not a JSON object, though its checksum is right")
             if number == 1 and record.get("format") != lines.FORMAT:
                 raise _other_format(file, record.get("format"))
             yield text, record
 
 
 def _check_before(file: Path, written: Any, before: Extent | None) -> None:
-    """Refuse ``file`` if its driver built on other lines than those ``before`` it now."""
+    """Check that the driver of ``file`` built on the lines that are ``before`` it now."""
     actual = asdict(before) if before else None
     if written == actual:
         return
@@ -214,13 +214,13 @@ def _lines(file: Path, *, follow: bool) -> Iterator[tuple[int, bytes | None]]:
                     stream.seek(end)
                     yield number, None
                 else:
-                    return  # cut off, or being written: what may follow by now is not its rest
+                    return  # cut off, or being written: bytes that arrive later are not its rest
     except OSError as error:
         raise _unreadable(file, error) from error
 
 
 def _is_foreign(line: bytes) -> bool:
-    """Whether a file with this first line is of a version before format 2."""
+    """True if a file with this first line is older than format 2."""
     head = lines.parse(line)
     is_start = isinstance(head, dict) and head.get("type") == "start"
     return is_start and not head.keys() & {"format", "crc"}
@@ -228,7 +228,7 @@ def _is_foreign(line: bytes) -> bool:
 
 def _other_format(file: Path, written: Any) -> LogError:
     newer = isinstance(written, int) and written > lines.FORMAT
-    cure = "update hedgesweep" if newer else "go on with the version that wrote it, or start anew"
+    cure = "update hedgesweep" if newer else "use the version that wrote it, or start anew"
     return LogError(
         f"{file.name}:1: log format {written}, this version reads {lines.FORMAT}; {cure}"
         + ("" if newer else " in another --storage")

@@ -1,8 +1,8 @@
-"""Layout of a storage: the names that a sweep gives there, and the folders that are none.
+"""Layout of a storage: its file names, and checks that a folder is a storage.
 
-A folder may be a stranger's storage, or no storage at all. Here is decided what may be read as
-one and what may be written to, before anything is; :mod:`sweeps.journal.files` then holds on to
-that, whatever becomes of the names.
+A folder may be untrusted, or not a storage at all. This module decides which may be read and which
+may be written, before anything is; :mod:`sweeps.journal.files` then keeps the open folders, even
+if their names change.
 """
 
 import os
@@ -19,7 +19,7 @@ CHECKPOINT = re.compile(r"([0-9a-f]{16})-[0-9a-f]{16}\.safetensors")
 
 _FOLDERS = ("log", "checkpoints", "models", "study", "report")
 _FILES = ("manifest.json", "space.yaml", "trials.parquet", "epochs.parquet", "SHA256SUMS")
-# What a file system or a desktop puts into an empty folder by itself.
+# Created in empty folders by file systems and desktops.
 _HARMLESS = {"lost+found", ".DS_Store"}
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|[^/:@]+@[^/:@]+:")
 NAMES = {
@@ -32,13 +32,13 @@ _MOST_LISTED = 3
 
 
 def check_name(kind: str, name: object) -> str:
-    """``name``, which is to become part of a path.
+    """``name``, checked for use in a path.
 
     Args:
         kind: key of :data:`NAMES`.
         name: text in a log or a file of the storage.
     Raises:
-        UsageError: no sweep gives such a name.
+        UsageError: not a name that a sweep gives.
     """
     if not isinstance(name, str) or not NAMES[kind].fullmatch(name):
         label = repr(name)[:40]
@@ -53,7 +53,7 @@ def local_path(storage: str | Path) -> Path:
     """The path of ``storage``, with ``~`` resolved.
 
     Raises:
-        UsageError: it is no path on this machine.
+        UsageError: it is not a path on this machine.
     """
     text = str(storage)
     if _ELSEWHERE.match(text):
@@ -69,7 +69,7 @@ def local_path(storage: str | Path) -> Path:
     except RuntimeError as error:  # ~ without a home
         raise UsageError(f"storage {text}: {error}; write the path in full") from error
     except ValueError as error:  # a null character
-        raise UsageError(f"storage {text!r} is no path ({error}); give another") from error
+        raise UsageError(f"storage {text!r} is not a path ({error}); give another") from error
     except OSError as error:
         raise UsageError(
             f"storage {text} cannot be used ({error.strerror}); give a directory as --storage"
@@ -81,18 +81,18 @@ def readable_storage(storage: str | Path) -> Path:
     """The path of a ``storage`` to be read; nothing is changed.
 
     Raises:
-        UsageError: there is no folder, or it cannot be read; one of its folders is a link; it
-            holds what is not of a sweep, or a sweep without its log.
+        UsageError: the folder is missing or unreadable; one of its folders is a link; it holds
+            files that are not of a sweep, or a sweep without its log.
     """
     path = local_path(storage)
     if not path.exists():
-        raise UsageError(f"storage {path} is no directory; give the --storage of a run")
+        raise UsageError(f"storage {path} is not a directory; give the --storage of a run")
     _check(path, "the --storage of a run")
     return path
 
 
 def writable_storage(storage: str | Path) -> Path:
-    """The absolute path of a ``storage`` to be written to, which need not exist; none is made.
+    """The absolute path of a ``storage`` to write to, which need not exist; it is not created.
 
     Raises:
         UsageError: see :func:`readable_storage`.
@@ -125,9 +125,9 @@ def _check(path: Path, cure: str) -> None:
     if contents and (not foreign or len(contents) > 1):
         raise UsageError(
             f"storage {path} holds {_listing(contents)} of a sweep, but no log/0001.jsonl, from "
-            "which all that follows; restore log/ from a copy, or give another --storage"
+            "which all else follows; restore log/ from a copy, or give another --storage"
         )
-    if foreign and "lock" not in log:  # with it a sweep has begun there, and come no further
+    if foreign and "lock" not in log:  # with a lock, a sweep has begun there without a record
         listing = _listing([*foreign, *contents])
         raise UsageError(f"storage {path} holds what is not of a sweep ({listing}); give {cure}")
 
@@ -143,7 +143,7 @@ def _check_folder(path: Path) -> None:
 
 
 def _holds(path: Path, name: str) -> bool:
-    """Whether ``name`` is a folder of a sweep that holds something, the log aside."""
+    """True if ``name`` is a non-empty folder of a sweep other than the log."""
     return name in _FOLDERS[1:] and bool(files.names(path / name, root=path))
 
 

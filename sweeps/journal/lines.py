@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sweeps.journal import bounds
 
 FORMAT = 3
-"""Of the log, in the first record of every file."""
+"""Version of the log format, in the first record of every file."""
 
 _LINE = re.compile(
     rb'(?P<fields>\{.*),"n":(?P<n>\d{1,18}),"synced":(?P<synced>\d{1,18}),'
@@ -29,7 +29,7 @@ class Line(NamedTuple):
 
 
 def encode(record: Mapping[str, Any], n: int, synced: int) -> bytes:
-    """``record`` as line ``n`` of its file, of which ``synced`` lines are on the disk.
+    """``record`` as line ``n`` of its file, of which ``synced`` lines are on disk.
 
     Raises:
         ValueError: it is not JSON, or too long.
@@ -54,7 +54,7 @@ def encode(record: Mapping[str, Any], n: int, synced: int) -> bytes:
 
 
 def decode(line: bytes) -> Line | None:
-    """The parts of ``line``; None if it is damaged or no line of a log."""
+    """The parts of ``line``; None if it is damaged or not a line of a log."""
     parts = _LINE.fullmatch(line)
     if parts is None or zlib.crc32(line[:-_SEAL]) != int(parts["crc"], 16):
         return None
@@ -62,9 +62,9 @@ def decode(line: bytes) -> Line | None:
 
 
 def parse(text: bytes) -> Any:
-    """The JSON value of ``text``; None if it is no JSON, or has what no other format can hold.
+    """The JSON value of ``text``; None if it is not JSON, or cannot be stored in other formats.
 
-    That is NaN and Infinity, which Python's own JSON knows, and half a surrogate pair.
+    Those are NaN and Infinity, which Python's JSON accepts, and lone surrogates.
     """
     try:
         value = json.loads(text, parse_constant=_refuse)
@@ -76,7 +76,7 @@ def parse(text: bytes) -> Any:
 
 
 def _without_surrogates(text: str) -> bytes:
-    """The JSON of ``text`` with a question mark for every half of a surrogate pair."""
+    """The JSON of ``text`` with a question mark for every lone surrogate."""
     return json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
 
 

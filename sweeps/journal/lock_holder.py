@@ -1,4 +1,4 @@
-"""Holder of a storage's lock, seen without touching the lock."""
+"""Holder of a storage's lock, read without taking the lock."""
 
 import os
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ _LOCKS = Path("/proc/locks")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """The process that took the lock last."""
+    """Process that took the lock last."""
 
     host: str
     pid: int
     since: float  # seconds since 1970
-    alive: bool | None  # whether it holds the lock now; None if only ``host`` can tell
+    alive: bool | None  # whether it holds the lock now; None if only ``host`` can determine that
 
 
 def driver(storage: Path, *, closed: bool) -> Driver | None:
@@ -27,7 +27,7 @@ def driver(storage: Path, *, closed: bool) -> Driver | None:
     try:
         holder, lock_status = read_json(path, most=bounds.LOCK, root=storage), path.lstat()
         host, pid, boot = holder["host"], holder["pid"], holder["boot"]
-    except (OSError, ValueError, KeyError, TypeError):  # nobody has signed
+    except (OSError, ValueError, KeyError, TypeError):  # not signed yet
         return None
     here = this_process()
     if host != here["host"]:
@@ -38,10 +38,10 @@ def driver(storage: Path, *, closed: bool) -> Driver | None:
 
 
 def _holds(pid: int, inode: int) -> bool:
-    """Whether the process has a lock on the file; asked of the kernel, as trying would take it."""
+    """True if the process holds a lock on the file, from the kernel's list of locks."""
     try:
         locks = [line.split()[4:6] for line in _LOCKS.read_text().splitlines()]
-    except OSError:  # no Linux: a process that lives still holds what it took
+    except OSError:  # not Linux: a live process still holds its lock
         return _exists(pid)
     # Not the device, whose number here and in stat differ on layered file systems.
     return any(lock[0] == str(pid) and lock[1].endswith(f":{inode}") for lock in locks)
@@ -53,5 +53,5 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # another user's process
     return True

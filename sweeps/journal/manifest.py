@@ -1,4 +1,4 @@
-"""Manifest of a sweep: everything that its numbers depend on."""
+"""Manifest of a sweep: everything that determines its numbers."""
 
 import json
 import math
@@ -25,12 +25,12 @@ _PACKAGES = (
     *("ray", "pandas", "pyarrow", "safetensors"),
 )
 _TENSORS = ".safetensors"
-# The same library under two names: one build knows no GPU.
+# The same library under two names: one build has no GPU support.
 _BOOSTING = ("xgboost-cpu", "xgboost")
 
 
 def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
-    """The content address of a trial: the hash of study, seed, what was prepared, and code."""
+    """Content address of a trial: hash of study, seed, preparation and code."""
     parts = [fingerprint(trial.study), trial.seed, sorted(facts.sha256.items()), facts.data_sha256]
     return digest([*parts, facts.core, torch_version(), gpu])[:16]
 
@@ -39,7 +39,7 @@ def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
     """Refuse to run ``plan`` in a ``storage`` whose log has the manifest ``before``.
 
     Raises:
-        UsageError: that is of another study, or of a sweep that trained longer.
+        UsageError: the study or rule differs, or ``max_t`` is smaller.
     """
     now = {
         "experiment": plan.space.experiment,
@@ -120,7 +120,7 @@ def scheduler_of(plan: Plan) -> dict[str, Any] | None:
 
 
 def copies(record: ManifestRecord) -> dict[str, bytes]:
-    """The files for people that a manifest record of the log stands for, by name."""
+    """Content of the human-readable copies of a manifest record, by file name."""
     return {
         "manifest.json": json.dumps(record.content, indent=1).encode(),
         "space.yaml": record.space.encode(),

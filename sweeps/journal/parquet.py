@@ -1,9 +1,9 @@
 """Tables of a storage, read in batches once their metadata are found to be within bounds.
 
-Twenty megabytes of Parquet can stand for 200 GB: by run lengths, by one long text that a
-dictionary repeats, or by a compression that has no limit. So rows and sizes are looked at first,
-text stays in its dictionary, and of the compressions only Snappy is read, which no input makes
-larger than about 21 times its size.
+Twenty megabytes of Parquet can expand to 200 GB: by run lengths, by one long text that a
+dictionary repeats, or by a compression without a limit. So rows and sizes are checked first, text
+stays in its dictionary, and only Snappy compression is accepted, which expands at most about
+21 times.
 """
 
 import os
@@ -49,7 +49,7 @@ class Table:
 
     @property
     def described(self) -> bool:
-        """Whether any column has metadata; tables of older versions have none."""
+        """True if any column has metadata; tables of older versions have none."""
         return any(field.metadata for field in self.schema)
 
     @property
@@ -59,11 +59,11 @@ class Table:
 
     @property
     def writer(self) -> str:
-        """The program that wrote it."""
+        """Name of the program that wrote it."""
         return str(self._file.metadata.created_by)
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """All rows, some thousands at a time."""
+        """All rows, in batches of some thousands."""
         for batch in self._file.iter_batches(BATCH, columns=columns, use_threads=False):
             if batch.nbytes > bounds.TENSORS:
                 raise pa.ArrowInvalid(f"{len(batch)} rows of {batch.nbytes} bytes")
@@ -88,8 +88,8 @@ def table(path: Path, *, rows: int) -> Iterator[Table]:
 
     Raises:
         OSError: see :func:`sweeps.journal.files.open_file`.
-        pyarrow.ArrowException: it is no Parquet, or has more than ``rows`` rows, or what no table
-            of a sweep has.
+        pyarrow.ArrowException: it is not Parquet, has more than ``rows`` rows, or has features
+            that no table of a sweep uses.
     """
     with files.open_file(path) as stream:
         yield Table(stream, rows=rows)

@@ -28,7 +28,7 @@ _FACTS = "facts.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of a preparation without its tensors."""
+    """Facts of a preparation, without its tensors."""
 
     seed: int
     core: str  # code identity
@@ -37,9 +37,9 @@ class Facts:
     layout: dict[str, list[str]]  # names of the tensors of every file, in order
     columns: dict[str, Any]  # of every row of its trials
     baselines: dict[str, dict[str, float]]  # metrics by name of the baseline
-    about: dict[str, Any]  # understood by the experiment alone
-    arithmetic: dict[str, str]  # of the process that made it: its ``id`` and the parts of that
-    seconds: float  # wall time of making it
+    about: dict[str, Any]  # interpreted by the experiment only
+    arithmetic: dict[str, str]  # of the process that made it: its ``id`` and components
+    seconds: float  # wall time of the preparation
 
     @classmethod
     def of(cls, preparation: Preparation, *, core: str, seconds: float) -> "Facts":
@@ -59,12 +59,12 @@ class Facts:
             arithmetic=arithmetic().about(),
             seconds=seconds,
         )
-        # Through JSON, so that it is the same whether it was read from a file or not.
+        # Through JSON, so that it equals the facts read from a file.
         return cls(**json.loads(json.dumps(asdict(facts))))
 
     @property
     def identity(self) -> str:
-        """sha256 (hex) of all that is the same wherever and whenever it is prepared."""
+        """sha256 (hex) of the facts that do not depend on machine and time."""
         fields = {k: v for k, v in asdict(self).items() if k not in ("seconds", "arithmetic")}
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
@@ -94,7 +94,7 @@ class StoredPreparation:
     def read(cls, folder: Path, record: PreparationRecord | None) -> "StoredPreparation | None":
         """Preparation in ``folder`` with the sha256 of ``record``; None if a file is missing.
 
-        Without a record there is none: a crash may have cut off its making.
+        None without a record too, since a crash may have cut off the writing.
 
         Raises:
             UsageError: a file is not the one that was recorded.
@@ -127,17 +127,17 @@ class StoredPreparation:
         except (ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
             raise UsageError(
                 f"{folder} is of another version of hedgesweep ({type(error).__name__}: {error}); "
-                "go on with that, or remove the folder to prepare it again"
+                "use that version, or remove the folder to prepare it again"
             ) from error
         return cls(facts, files)
 
     @staticmethod
     def write(folder: Path, facts: Facts, preparation: Preparation) -> dict[str, str]:
-        """File ``preparation``; sha256 (hex) by name of file, for the log to name."""
+        """Store ``preparation``; sha256 (hex) by file name, for the log."""
         check_name("preparation", folder.name)
         content = {_FACTS: json.dumps(asdict(facts), indent=1).encode()}
         for name, tensors in preparation.files.items():
-            # safetensors wants memory of its own for every tensor.
+            # safetensors needs separate memory for every tensor.
             saved = {n: t.contiguous().clone() for n, t in tensors.items()}
             content[f"{name}.safetensors"] = save(saved)
         for name, data in content.items():
@@ -147,10 +147,10 @@ class StoredPreparation:
     def restore(
         self, experiment: Experiment[Any, Any], study: Study, base: Preparation | None = None
     ) -> Preparation:
-        """The preparation of any trial's ``study`` upon ``base``, with its data made again.
+        """The preparation of any trial's ``study`` on ``base``, with its data computed again.
 
         Raises:
-            UsageError: the data cannot be had, or are not those of the stored preparation.
+            UsageError: the data are unavailable, or differ from those of the stored preparation.
         """
         restore = experiment.trainer.prepare
         if experiment.trainer.restore:

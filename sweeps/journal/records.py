@@ -1,8 +1,10 @@
 """Records of the log: a class for every kind, with its fields, their checks and its line.
 
-A record is declared once, here. Its fields stand in its line in their order; one with a default is
-absent where it has that. A new kind is a class and its place in :data:`Record`: then mypy names
-every fold that does not match it.
+A line holds the fields in the order of the class and omits those equal to their default; a field
+``at`` receives the time of writing. To add a kind, add its class here and to :data:`Record`. mypy
+then reports each ``match`` that ends in ``assert_never`` and lacks it: in journal.state,
+journal.history, scheduling.engine and monitoring.throughput. Matches that end in ``case _`` select
+some kinds on purpose: in scheduling.ledger, monitoring.exporters and simulation.ray_asha.
 """
 
 from collections.abc import Mapping
@@ -29,9 +31,9 @@ Json: TypeAlias = Annotated[Row, schema.OBJECT]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverStart:
-    """First record of a file: a driver began, whose code of version ``core`` computes from now on.
+    """First record of a file: start of a driver, with the code identity ``core``.
 
-    ``process`` says which one: host, pid, boot and time, and the file that it builds on.
+    ``process`` identifies it: host, pid, boot and time, and the file that it builds on.
     """
 
     kind: ClassVar[str] = "start"
@@ -42,7 +44,7 @@ class DriverStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestRecord:
-    """All that the sweep is run with, and its space file; by a driver that runs it with others."""
+    """Manifest and space file of the sweep, written by the driver when they change."""
 
     kind: ClassVar[str] = "manifest"
     content: Annotated[Row, schema.MANIFEST]
@@ -51,7 +53,7 @@ class ManifestRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparationRecord:
-    """What the trials of ``key`` share is filed: sha256 of its ``files``, once they are there."""
+    """Preparation ``key`` is stored: sha256 of its ``files``, written after the files."""
 
     kind: ClassVar[str] = "prepared"
     key: Annotated[str, schema.PREPARATION_KEY]
@@ -61,10 +63,10 @@ class PreparationRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialEntry:
-    """A trial of the space, by the trial queue: new, or at its place in a space that has changed.
+    """Trial of the space, new or moved in a changed space; written by the trial queue.
 
     Trials of a ``group`` are judged together, as replicates, against the groups of its
-    ``stratum``; ``limit`` is its most epochs. ``columns`` are of its line in the table of trials.
+    ``stratum``; ``limit`` is its maximum of epochs, ``columns`` are for the table of trials.
     """
 
     kind: ClassVar[str] = "trial"
@@ -80,7 +82,7 @@ class TrialEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentStart:
-    """A worker gets a trial at ``epoch``, 0 from theta_0; by whoever hands out work."""
+    """A worker receives a trial at ``epoch`` (0: theta_0); written by the lane dispatcher."""
 
     kind: ClassVar[str] = "begin"
     trial_id: TrialId
@@ -90,9 +92,9 @@ class SegmentStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """How a trial ended by itself, with the ``metrics`` of its test.
+    """End of a trial by itself, with the ``metrics`` of its test.
 
-    ``truncated`` if only its limit ended it, so that a larger one lets it train on.
+    ``truncated`` if only its limit ended it, so that it continues under a larger one.
     """
 
     status: Annotated[
@@ -108,10 +110,10 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Epochs of a trial, as its worker sent them; or its failure, after too many lost workers.
+    """Epochs of a trial from its worker, or its failure after too many lost workers.
 
-    The files of which it names the sha256, its ``checkpoint`` and the model of its ``end``, are
-    there before it. With neither its worker goes straight on.
+    The files whose sha256 it names, its ``checkpoint`` and the model of its ``end``, are written
+    before it. Without either, its worker continues with the next segment.
     """
 
     kind: ClassVar[str] = "segment"
@@ -126,7 +128,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLoss:
-    """The worker of a trial died, ``node`` if with its machine; by whoever hands out work."""
+    """Death of a trial's worker, ``node`` if with its node; written by the lane dispatcher."""
 
     kind: ClassVar[str] = "lost"
     trial_id: TrialId
@@ -137,10 +139,10 @@ class WorkerLoss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Decision of the engine about a group at a rung, which follows from the records before it.
+    """Decision of the engine about a group at a rung, derived from the records before it.
 
-    ``value`` is the mean over its trials, null if that is not finite, by which it had ``rank``
-    among ``of``; ``ended`` if all of its trials had, so that nothing was left to stop.
+    ``value`` is the mean over its trials (null if not finite), ``rank`` its place among ``of``
+    groups; ``ended`` if all of its trials had ended, so that none was left to stop.
     """
 
     kind: ClassVar[str] = "decision"
@@ -156,7 +158,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerStop:
-    """Decision of one of Ray's schedulers, which has no groups, by what listens to Ray Tune."""
+    """Decision of one of Ray's schedulers, without groups; written by the listener to Tune."""
 
     kind: ClassVar[str] = "decision"
     trials: TrialIds
@@ -169,7 +171,7 @@ class SchedulerStop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """Trials of a stopped group train on, to judge the stopping; follows from their verdict."""
+    """Trials of a stopped group train to the end to audit it; derived from their verdict."""
 
     kind: ClassVar[str] = "audit"
     group: Text
@@ -178,7 +180,7 @@ class Audit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """Trials are no part of the space any more, unfinished as they are; by the trial queue."""
+    """Unfinished trials that have left the space; written by the trial queue."""
 
     kind: ClassVar[str] = "withdrawn"
     trials: TrialIds
@@ -186,9 +188,9 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A configuration of a search, by the trial queue before the trials of it.
+    """Configuration proposed by a search; written by the trial queue before its trials.
 
-    ``basis`` is the digest of all that it was made from, ``attributes`` what the sampler noted.
+    ``basis`` is the digest of its inputs, ``attributes`` are those set by the sampler.
     """
 
     kind: ClassVar[str] = "proposal"
@@ -200,16 +202,16 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceExhausted:
-    """Every trial of the space is entered, so that small strata are judged; by the trial queue."""
+    """Every trial is entered, so small strata can be judged; written by the trial queue."""
 
     kind: ClassVar[str] = "closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmStart:
-    """Results of earlier sweeps with which a search begins, as (configuration, objectives).
+    """Results of earlier sweeps for a search, as (configuration, objectives).
 
-    ``asked`` is the digest of what was looked for; written by the search before any proposal.
+    ``asked`` is the digest of the request; written by the driver before any proposal.
     """
 
     kind: ClassVar[str] = "warm"
@@ -221,7 +223,7 @@ class WarmStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverEnd:
-    """Last record of a file: its driver ended by itself and vouches for all of its lines."""
+    """Last record of a file: its driver ended in order, and all lines are on disk."""
 
     kind: ClassVar[str] = "close"
 
@@ -246,7 +248,7 @@ Record: TypeAlias = (
 
 
 def problem(line: Row) -> str | None:
-    """What is wrong with the fields of ``line``; None if it is a record."""
+    """Fault in the fields of ``line``; None if it is a record."""
     if (cls := _class(line)) is None:
         kind = str(line.get("type"))[:40]
         return f"a record of type {kind!r}, which this version does not write"
@@ -264,7 +266,7 @@ def record_of(line: Row) -> Record:
 
 
 def fields(record: Record | End) -> dict[str, Any]:
-    """The line of ``record``, to be written as JSON; the part of it that is an ``End``."""
+    """JSON object of ``record``; of an ``End``, which is part of a record, its part."""
     return _SHAPES[type(record)].plain(record)
 
 
@@ -281,7 +283,7 @@ def _is_outcome(value: Any) -> bool:
 
 
 def _ranked(value: Row, at: str) -> str | None:
-    """A group that was stopped for its value has its rank."""
+    """Fault if a group stopped for its value lacks its rank."""
     judged = not (value["goes_on"] or value["ended"]) and value["value"] is not None
     return f"{at} lacks 'rank' or 'of'" if judged and not {"rank", "of"} <= value.keys() else None
 

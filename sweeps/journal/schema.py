@@ -1,6 +1,6 @@
-"""Checks of values in the log: types, bounds and shapes, of which the fields of records are made.
+"""Checks of values in the log: types, bounds and shapes of the fields of records.
 
-A check returns None, or what is wrong with a value, beginning with its path in the record.
+A check returns None, or the fault of a value, which begins with its path in the record.
 """
 
 import math
@@ -14,15 +14,15 @@ from sweeps.journal.layout import NAMES
 Check = Callable[[Any, str], str | None]
 
 MOST_EPOCHS = 1_000_000
-"""Epochs of a trial at most; no training comes near."""
+"""Maximum of epochs per trial, far above any training."""
 MOST_WHOLE = 2**63 - 1
-"""Whole numbers at most; the tables hold 64 bits."""
+"""Maximum of whole numbers, since tables have 64 bits."""
 
 _SCALARS = (bool, int, float, str, type(None))
 
 
 def holds(expected: str, predicate: Callable[[Any], bool]) -> Check:
-    """That ``predicate`` holds of a value, which is ``expected``."""
+    """Check that ``predicate`` holds; ``expected`` describes it in the fault."""
 
     def check(value: Any, at: str) -> str | None:
         return None if predicate(value) else f"{at} should be {expected}, got {_short(value)}"
@@ -31,7 +31,7 @@ def holds(expected: str, predicate: Callable[[Any], bool]) -> Check:
 
 
 def matches(expected: str, pattern: str | re.Pattern[str]) -> Check:
-    """Text of which all matches ``pattern``."""
+    """Text that matches ``pattern`` completely."""
     compiled = re.compile(pattern)
     return holds(expected, lambda v: isinstance(v, str) and compiled.fullmatch(v) is not None)
 
@@ -44,7 +44,7 @@ def whole(low: int, high: int = MOST_WHOLE) -> Check:
 
 
 def or_null(check: Check) -> Check:
-    """Null, or what ``check`` lets pass."""
+    """Null, or a value that passes ``check``."""
     return lambda value, at: None if value is None else check(value, at)
 
 
@@ -83,7 +83,7 @@ def with_fields(
     optional: Mapping[str, Check] | None = None,
     others: Check | None = None,
 ) -> Check:
-    """A mapping with these fields; with any further ones only if ``others`` checks them."""
+    """A mapping with these fields; others are allowed only if they pass ``others``."""
     every = {**required, **(optional or {})}
 
     def checked(value: Any, at: str) -> str | None:
@@ -104,7 +104,7 @@ def with_fields(
 
 
 def one_of(kinds: Mapping[str, Check]) -> Check:
-    """A mapping of one name, which says what its value is."""
+    """A mapping with one name, which selects the check of its value."""
 
     def checked(value: Any, at: str) -> str | None:
         if not isinstance(value, dict) or len(value) != 1 or not kinds.keys() & value.keys():

@@ -10,7 +10,7 @@ from sweeps.journal.records import Record
 
 Stop: TypeAlias = records.Verdict | records.SchedulerStop
 Ending: TypeAlias = Literal["completed", "stopped", "failed"]
-"""How a trial ended for the sweep, as its table says it."""
+"""Ending of a trial, as in the table of trials."""
 
 
 @dataclass(slots=True)
@@ -21,9 +21,9 @@ class TrialState:
     columns: tuple[str, ...] = ()  # of ``epochs``
     epochs: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # values by epoch, from 1
     facts: Mapping[str, Any] = field(default_factory=dict)  # columns from before its first epoch
-    end: records.End | None = None  # its end by itself
+    end: records.End | None = None  # end by itself
     stop: Stop | None = None  # decision that stopped its configuration
-    audited: bool = False  # whether it trains on after that
+    audited: bool = False  # whether it trains to the end after that
     saved: str | None = None  # sha256 (hex) of its last checkpoint
     arithmetics: frozenset[str] = frozenset()  # identities
     begun: int = 0  # driver start in which it last ran, from 1; 0 if never
@@ -36,8 +36,8 @@ class TrialState:
 
     @property
     def ended(self) -> Ending | None:
-        """How it ended for the sweep; None if it has not."""
-        # A configuration that was stopped stays so, whatever becomes of it in an audit.
+        """Its ending for the sweep; None if it has not ended."""
+        # A stopped configuration remains stopped, regardless of its audit.
         if self.end and self.end.status == "failed" and not self.audited:
             return "failed"
         if self.stop:
@@ -46,12 +46,12 @@ class TrialState:
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """Metrics of its test; none before its end."""
+        """Metrics of its test; empty before its end."""
         return self.end.metrics if self.end else {}
 
     @property
     def checkpoint(self) -> str | None:
-        """sha256 (hex) of where it can go on; None if it never will, or only from the start."""
+        """sha256 (hex) of the checkpoint to resume from; None if over, or without one."""
         over = (self.stop and not self.audited) or (self.end and not self.end.truncated)
         return None if over else self.saved
 
@@ -74,18 +74,18 @@ class TrialState:
         return None if last is None else self._at(last)
 
     def row(self, *, live: bool) -> dict[str, Any]:
-        """Its line in the table of trials; ``live`` if a driver is working on it."""
-        # Brings torch along, for which nobody who only counts trials should have to wait.
+        """Its row in the table of trials; ``live`` if a driver is running it."""
+        # Imports torch, which readers that only count trials do not need.
         from hedgecore.training.convergence import epochs_to_criterion
 
         status = self.ended or ("running" if live else "interrupted")
         epochs, best = self._numbers(), self.best()
         row = {"index": self.entry.index, **self.entry.columns}
-        # What comes of an audit is no result of a trial that was stopped.
+        # Results of an audit are not results of a stopped trial.
         end = None if status == "stopped" else self.end
         speed: dict[str, Any] = {}
         if isinstance(row.get("dense_val_loss"), float):
-            # What a trial that was cut off would have come to is not known.
+            # Unknown for a trial that was cut off.
             losses = [nan if x is None else x for x in self._column("val_clean_loss")]
             reached = epochs_to_criterion(losses, reference=row["dense_val_loss"])
             missed = False if status == "completed" else None
@@ -114,7 +114,7 @@ class TrialState:
         }
 
     def _numbers(self, *, audit: bool = False) -> list[int]:
-        """Its epochs in order, by number."""
+        """Numbers of its epochs in order."""
         last = None if audit else self.stopped_at
         return sorted(n for n in self.epochs if last is None or n <= last)
 
@@ -129,11 +129,10 @@ class TrialState:
 
 
 class SweepState:
-    """Every trial that equal code computed, by id.
+    """State of a sweep: every trial computed by code of one identity, by id.
 
     Args:
-        core: version of hedgecore; trials that other code computed stay in the log but are not
-            entered.
+        core: code identity; trials of other code stay in the log but are not entered.
     """
 
     def __init__(self, core: str) -> None:
@@ -142,13 +141,13 @@ class SweepState:
         self.trials: dict[str, TrialState] = {}
         self.starts = 0
         self.withdrawn: set[str] = set()
-        """Trials that are no part of the space any more."""
+        """Trials that have left the space."""
         self.warm: records.WarmStart | None = None
         self.prepared: dict[str, records.PreparationRecord] = {}
-        """Of what lies in ``study/``, by key."""
+        """Preparations in ``study/``, by key."""
         self.manifest: records.ManifestRecord | None = None
         self.proposals: dict[int, records.Proposal] = {}
-        """Those of a search, by number."""
+        """Proposals of a search, by number."""
         self.closed = True
         self.running: set[str] = set()
         self.workers_lost: set[str] = set()
@@ -164,11 +163,11 @@ class SweepState:
             case records.Segment():
                 self._segment(record)
             case records.SegmentStart():
-                log = self.trials[record.trial_id]
-                log.begun = self.starts
+                trial = self.trials[record.trial_id]
+                trial.begun = self.starts
                 if record.epoch == 0:
-                    log.epochs.clear()  # under Ray's own schedulers it may have been begun before
-                    log.arithmetics = frozenset()
+                    trial.epochs.clear()  # a Ray scheduler may begin a trial twice
+                    trial.arithmetics = frozenset()
                 self.running.add(record.trial_id)
                 self.workers_lost.discard(record.trial_id)
             case records.Verdict() | records.SchedulerStop():
@@ -201,49 +200,49 @@ class SweepState:
                 assert_never(record)
         return True
 
-    def live(self, log: TrialState) -> bool:
-        """Whether the driver that last wrote is working on the trial, as far as the log tells."""
-        return not self.closed and log.begun == self.starts
+    def live(self, trial: TrialState) -> bool:
+        """True if, by the log, the last driver is running the trial."""
+        return not self.closed and trial.begun == self.starts
 
     def rows(self) -> Iterable[tuple[str, TrialState]]:
-        """The trials that began or ended, in the order of the space."""
-        logs = [(i, log) for i, log in self.trials.items() if log.begun or log.ended]
-        return sorted(logs, key=lambda item: (item[1].entry.index, item[0]))
+        """Trials that began or ended, in the order of the space."""
+        trials = [(i, trial) for i, trial in self.trials.items() if trial.begun or trial.ended]
+        return sorted(trials, key=lambda item: (item[1].entry.index, item[0]))
 
     def _start(self, record: records.DriverStart) -> None:
         self._entering = record.core == self._core
         self.starts, self.closed = self.starts + 1, False
         self.running.clear()
-        for log in self.trials.values():
-            log.fresh = False
+        for trial in self.trials.values():
+            trial.fresh = False
 
     def _enter(self, record: records.TrialEntry) -> None:
         self.withdrawn.discard(record.trial_id)
-        log = self.trials.setdefault(record.trial_id, TrialState(record))
-        if log.end and log.end.truncated and record.limit > log.entry.limit:
-            log.end = None
-        log.entry = record  # its place in a space that may have changed
+        trial = self.trials.setdefault(record.trial_id, TrialState(record))
+        if trial.end and trial.end.truncated and record.limit > trial.entry.limit:
+            trial.end = None
+        trial.entry = record  # its place in a space that may have changed
 
     def _segment(self, record: records.Segment) -> None:
-        log = self.trials[record.trial_id]
-        if record.end or record.checkpoint:  # or else its worker goes straight on
+        trial = self.trials[record.trial_id]
+        if record.end or record.checkpoint:  # otherwise its worker continues
             self.running.discard(record.trial_id)
         if record.facts is not None:
-            log.facts = record.facts
-        log.saved = record.checkpoint
+            trial.facts = record.facts
+        trial.saved = record.checkpoint
         if record.arithmetic:
-            log.arithmetics |= {record.arithmetic}
+            trial.arithmetics |= {record.arithmetic}
         for row in record.rows:
-            log.columns = log.columns or _interned(tuple(row))
-            # Trained again after a crash, an epoch is what it was the first time.
-            log.epochs.setdefault(row["epoch"], tuple(row.values()))
+            trial.columns = trial.columns or _interned(tuple(row))
+            # An epoch trained again after a crash is equal to the first.
+            trial.epochs.setdefault(row["epoch"], tuple(row.values()))
         if record.end:
-            log.end, log.fresh = record.end, True
+            trial.end, trial.fresh = record.end, True
 
     def _stopped(self, record: Stop) -> None:
         for trial_id in record.trials:
-            log = self.trials[trial_id]
-            log.stop, log.fresh = record, True
+            trial = self.trials[trial_id]
+            trial.stop, trial.fresh = record, True
             self.running.discard(trial_id)
 
 
@@ -251,12 +250,12 @@ _COLUMNS: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 
 def cell(value: Any) -> Any:
-    """A list-valued axis, such as hidden widths, is text in a table."""
+    """``value`` for a table, in which list-valued axes such as hidden widths are text."""
     return "-".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def _interned(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """One tuple of names for all trials: a sweep has thousands."""
+    """One shared tuple of names, since a sweep has thousands of trials."""
     return _COLUMNS.setdefault(columns, columns)
 
 

@@ -1,4 +1,4 @@
-"""The lock of a storage, which never goes stale, and what a driver writes under it."""
+"""Lock of a storage, which never becomes stale, and durable writes under it."""
 
 import errno
 import fcntl
@@ -20,15 +20,15 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class WriteError(HedgesweepError):
-    """The storage took no more; what was committed before is safe, nothing after it is."""
+    """The storage cannot be written; records committed before are safe, later ones are not."""
 
 
 class Lock:
-    """The right to write to a storage, held until it is closed or this process ends.
+    """Exclusive lock on writing to a storage, until it is closed or this process ends.
 
-    The kernel keeps it, so that a driver that was killed leaves nothing to clear away; the file
-    only names the holder. Whoever takes it stands on what earlier drivers left: that much is
-    made durable first, and is then read from the disk, not from memory.
+    The kernel holds it, so a killed driver leaves no stale lock; the file only names the holder.
+    Taking it first makes the files of earlier drivers durable, so that they are then read from
+    the disk, not from memory.
 
     A missing storage is made.
 
@@ -42,7 +42,7 @@ class Lock:
         try:
             _make(storage)
             with files.folder(log, root=storage, make=True) as at:
-                sync(storage)  # an earlier driver may have made the folder, and no more
+                sync(storage)  # an earlier driver may have created only the folder
                 self._fd = files.open_plain("lock", at, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise unwritable(storage, error) from error
@@ -72,7 +72,7 @@ class Lock:
             raise
 
     def check(self) -> None:
-        """Return while the storage is the one that was locked.
+        """Check that the storage is still the one that was locked.
 
         Raises:
             WriteError: it was moved, removed or replaced since.
@@ -85,7 +85,7 @@ class Lock:
             )
 
     def close(self) -> None:
-        """Let the next driver in; harmless when repeated."""
+        """Release the lock; harmless when repeated."""
         if self._fd >= 0:
             shut(self._fd)
             self._fd = -1
@@ -98,7 +98,7 @@ class Lock:
 
 
 def is_at(path: Path, fd: int) -> bool:
-    """Whether the open file ``fd`` is still the one at ``path``."""
+    """True if the open file ``fd`` is still the one at ``path``."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -114,7 +114,7 @@ def replace(
     make: bool = False,
     announce: Announce | None = None,
 ) -> None:
-    """Make ``content`` all that ``path`` holds, in one step; see `replaced`."""
+    """Replace the file at ``path`` by ``content`` atomically; see `replaced`."""
     with replaced(path, root=root, make=make, announce=announce) as stream:
         stream.write(content)
 
@@ -123,7 +123,7 @@ def replace(
 def replaced(
     path: Path, *, root: Path | None = None, make: bool = False, announce: Announce | None = None
 ) -> Iterator[BinaryIO]:
-    """A file that takes the place of ``path``; see :func:`sweeps.journal.files.replacement`.
+    """A file that replaces ``path``; see :func:`sweeps.journal.files.replacement`.
 
     Raises:
         WriteError: the file system refused.
@@ -136,7 +136,7 @@ def replaced(
 
 
 def tidy(folder: Path, *, root: Path) -> None:
-    """Remove from ``folder``, if there is one, what crashes have left of files in the making.
+    """Remove temporary files that crashes left in ``folder``, if it exists.
 
     Raises:
         WriteError: the file system refused, or there is a link in its place.
@@ -150,7 +150,7 @@ def tidy(folder: Path, *, root: Path) -> None:
 
 
 def this_process() -> dict[str, Any]:
-    """Host, process number and boot, which together name a process for ever."""
+    """Host, pid and boot, which together identify a process permanently."""
     boot = _BOOT.read_text().strip() if _BOOT.exists() else None
     return {"host": platform.node(), "pid": os.getpid(), "boot": boot}
 
@@ -161,32 +161,32 @@ def refused(path: Path, error: OSError) -> WriteError:
     cure = "remove what is in its place" if obstacle else "make room or mend the disk"
     return WriteError(
         f"{path} could not be written ({error.strerror or error}); "
-        f"{cure}, then start again: what was recorded is safe"
+        f"{cure}, then start again; recorded results are safe"
     )
 
 
 def unwritable(storage: Path, error: OSError) -> UsageError:
-    """A storage that cannot be used at all, as one line with its cure."""
+    """Error on a storage that cannot be used at all, as one line with its cure."""
     return UsageError(
         f"storage {storage} cannot be written ({error.strerror}); give another --storage"
     )
 
 
 def _make(folder: Path) -> None:
-    """``folder`` and what is missing above it, each entered durably in its parent."""
+    """Create ``folder`` and its missing parents, each durably."""
     if not folder.is_dir():
         _make(folder.parent)
         folder.mkdir(exist_ok=True)
-    with suppress(PermissionError):  # a parent that may be crossed but not read
+    with suppress(PermissionError):  # a parent with search but without read permission
         sync(folder.parent)
 
 
 def _settle(name: str, at: int) -> None:
-    """Take the file ``name`` in the open folder ``at`` to the disk."""
+    """Sync the file ``name`` in the open folder ``at`` to disk."""
     fd = files.open_plain(name, at)
     try:
         os.fsync(fd)
-        # After a failed fsync memory still shows the lines that never reached the disk.
+        # After a failed fsync the page cache still shows lines that never reached the disk.
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
@@ -204,5 +204,5 @@ def _holder(fd: int) -> str:
     try:
         holder = json.loads(os.pread(fd, bounds.LOCK, 0))
         return f"host {holder['host']}, pid {holder['pid']}"
-    except (ValueError, KeyError, TypeError, RecursionError):  # it has not signed yet
+    except (ValueError, KeyError, TypeError, RecursionError):  # not signed yet
         return "another sweep"

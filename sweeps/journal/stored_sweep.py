@@ -1,4 +1,4 @@
-"""Stored sweep, read beside its driver: no lock taken, nothing changed."""
+"""Stored sweep, read without a lock or changes, also while its driver runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class StoredSweep:
 
     @classmethod
     def read(cls, storage: Path) -> "StoredSweep":
-        """What ``storage`` holds now.
+        """Content of ``storage`` now.
 
         Raises:
             UsageError: it holds no sweep, or nothing was prepared there yet.
@@ -71,11 +71,11 @@ class StoredSweep:
 
     @property
     def state(self) -> SweepState:
-        """What the last driver start knew."""
+        """State under the code identity of the last driver start."""
         return self.states[self.core]
 
     def find(self, prefix: str) -> tuple[str, str]:
-        """The one trial whose id begins with ``prefix``, and the version that computed it.
+        """The only trial whose id begins with ``prefix``, and its code identity.
 
         Raises:
             UsageError: there is none, or more than one; the message names near ids.
@@ -95,27 +95,27 @@ class StoredSweep:
             )
         return matches[0], cores[matches[0]]
 
-    def plan(self, log: TrialState) -> TrialPlan:
-        """What the trial of ``log`` was to be.
+    def plan(self, trial: TrialState) -> TrialPlan:
+        """Plan of ``trial``.
 
         Raises:
             UsageError: the study has no such axes.
         """
         try:
-            if type(log.config.get("seed")) is not int:
-                raise ValueError("its seed is no whole number")
-            study = trial_study(self.study, log.config)
+            if type(trial.config.get("seed")) is not int:
+                raise ValueError("its seed is not a whole number")
+            study = trial_study(self.study, trial.config)
         except (ConfigError, TypeError, ValueError) as error:
             raise UsageError(
-                f"trial {log.entry.trial_id} does not fit the study that the log names ({error}); "
-                "restore the log from a copy"
+                f"trial {trial.entry.trial_id} does not fit the study that the log names "
+                f"({error}); restore the log from a copy"
             ) from error
         return TrialPlan(
-            index=log.entry.index, config=log.config, study=study, limit=log.entry.limit
+            index=trial.entry.index, config=trial.config, study=study, limit=trial.entry.limit
         )
 
     def filed(self, key: str, core: str) -> StoredPreparation | None:
-        """The preparation ``key`` as code of version ``core`` made it; None if it is not there.
+        """The preparation ``key`` made by code of identity ``core``; None if it is missing.
 
         Raises:
             UsageError: it is not what the log names.
@@ -126,9 +126,9 @@ class StoredSweep:
 
     @property
     def driver(self) -> str | None:
-        """Who may be writing here, in words; None if the last driver has ended or was killed."""
+        """Description of the running driver; None if the last one has ended or was killed."""
         last = lock_holder.driver(self.storage, closed=self.state.closed)
-        # What only another host can tell counts as running.
+        # A driver on another host counts as running.
         if last is None or self.state.closed or last.alive is False:
             return None
         return f"host {last.host}, pid {last.pid}"
@@ -138,7 +138,7 @@ def _study(storage: Path, manifest: Mapping[str, Any]) -> Study:
     try:
         study: Study = from_mapping(experiment(manifest["experiment"]).study, manifest["study"])
         return study
-    except ValueError as error:  # a ConfigError, or an experiment that there is not
+    except ValueError as error:  # a ConfigError, or an unknown experiment
         raise UsageError(
             f"{storage} is of another version of hedgesweep ({error}); use that one"
         ) from error

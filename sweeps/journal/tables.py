@@ -1,7 +1,7 @@
-"""The two Parquet tables of a sweep, derived from what the log says.
+"""The two Parquet tables of a sweep, derived from the log.
 
-Columns are built from the log for a batch of trials at a time, and a batch of epochs is a row
-group, so that what is needed beside the log is a batch, however large the sweep.
+Columns are built for one batch of trials at a time, and a batch of epochs is a row group, so the
+memory needed in addition to the state is that of one batch, for every size of sweep.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,13 +21,13 @@ from sweeps.journal.state import SweepState, TrialState, cell
 from sweeps.journal.storage import replaced
 
 ROW_GROUP = 2**15
-"""Rows after which a row group ends, with the trial that it is in."""
+"""Rows after which a row group ends, at the end of a trial."""
 _TRIALS = 2**11  # rows of the table of trials that are held as dictionaries at a time
 
 _INTEGER, _REAL, _TEXT, _FLAG = pa.int64(), pa.float64(), pa.string(), pa.bool_()
 _TYPES = {int: _INTEGER, float: _REAL, str: _TEXT, bool: _FLAG}
 
-_Logs = Sequence[tuple[str, TrialState]]
+_Trials = Sequence[tuple[str, TrialState]]
 
 
 def write_tables(
@@ -35,26 +35,26 @@ def write_tables(
 ) -> None:
     """``trials.parquet`` and ``epochs.parquet``, each replaced in one step.
 
-    They are functions of the log: written again from the same log they have the same bytes.
+    The same log always gives the same bytes.
 
     Their digests are announced in ``sums``.
 
     Raises:
         LogError: a value is not of the type of its column.
     """
-    logs = list(state.rows())
-    configs = _config_columns(logs)
+    trials = list(state.rows())
+    configs = _config_columns(trials)
     columns = experiment.columns
     try:
         tables = [
-            _trials(state, logs[i : i + _TRIALS], configs, columns)
-            for i in range(0, len(logs), _TRIALS)
+            _trials(state, trials[i : i + _TRIALS], configs, columns)
+            for i in range(0, len(trials), _TRIALS)
         ]
         open_names = sorted({n for table in tables for n in table.column_names if "@" in n})
         schema = _schema(columns.trials(configs, open_names), configs)
         _replace(storage / "trials.parquet", schema, tables, sums)
         schema = _schema(columns.epochs(configs), configs)
-        epochs = (_epochs(group, schema) for group in _groups(logs))
+        epochs = (_epochs(group, schema) for group in _groups(trials))
         _replace(storage / "epochs.parquet", schema, epochs, sums)
     except (pa.ArrowException, OverflowError) as error:
         reason = str(error).splitlines()[0]
@@ -64,7 +64,7 @@ def write_tables(
 
 
 def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], sums: Sums | None) -> None:
-    # Beside text only the axes have few values; of other numbers a dictionary is a second copy.
+    # Only text and axes have few values; for other numbers a dictionary would be a second copy.
     few = [f.name for f in schema if f.type == _TEXT or f.name.startswith("config/")]
     announce = sums.announce(path.name) if sums else None
     with (
@@ -83,17 +83,19 @@ def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _trials(
-    state: SweepState, logs: _Logs, configs: Mapping[str, pa.DataType], columns: Columns
+    state: SweepState, trials: _Trials, configs: Mapping[str, pa.DataType], columns: Columns
 ) -> pa.Table:
-    """A row for each of ``logs``, with the columns of the open families that occur there."""
-    rows = [{"trial_id": trial_id, **log.row(live=state.live(log))} for trial_id, log in logs]
+    """One row per trial, with the columns of the open families that occur there."""
+    rows = [
+        {"trial_id": trial_id, **trial.row(live=state.live(trial))} for trial_id, trial in trials
+    ]
     open_names = sorted({name for row in rows for name in row if "@" in name})
     schema = _schema(columns.trials(configs, open_names), configs)
     return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _schema(columns: Iterable[Column], configs: Mapping[str, pa.DataType]) -> pa.Schema:
-    """``columns`` as Arrow fields; what they mean is metadata of each, UTF-8 by key."""
+    """``columns`` as Arrow fields, with unit and meaning as metadata."""
     return pa.schema(
         [
             pa.field(
@@ -110,11 +112,11 @@ def _metadata(column: Column) -> dict[str, str]:
     return {"unit": column.unit, "better": column.better or "", "meaning": column.meaning}
 
 
-def _groups(logs: _Logs) -> Iterator[_Logs]:
+def _groups(trials: _Trials) -> Iterator[_Trials]:
     """The trials of each row group of epochs."""
     group: list[tuple[str, TrialState]] = []
     rows = 0
-    for item in logs:
+    for item in trials:
         group.append(item)
         rows += len(item[1].epochs)
         if rows >= ROW_GROUP:
@@ -124,44 +126,44 @@ def _groups(logs: _Logs) -> Iterator[_Logs]:
         yield group
 
 
-def _epochs(logs: _Logs, schema: pa.Schema) -> pa.Table:
-    """Every epoch of ``logs``, in order."""
-    trained = (item for item in logs if item[1].epochs)
+def _epochs(trials: _Trials, schema: pa.Schema) -> pa.Table:
+    """Every epoch of ``trials``, in order."""
+    trained = (item for item in trials if item[1].epochs)
     alike = groupby(trained, key=lambda item: item[1].columns)
     return pa.concat_tables([_uniform(names, list(run), schema) for names, run in alike])
 
 
-def _uniform(names: Sequence[str], logs: _Logs, schema: pa.Schema) -> pa.Table:
-    """Every epoch of ``logs``, whose rows have the columns ``names``."""
-    order = [sorted(log.epochs) for _, log in logs]
-    rows = (log.epochs[n] for (_, log), ns in zip(logs, order, strict=True) for n in ns)
+def _uniform(names: Sequence[str], trials: _Trials, schema: pa.Schema) -> pa.Table:
+    """Every epoch of ``trials``, whose rows have the columns ``names``."""
+    order = [sorted(trial.epochs) for _, trial in trials]
+    rows = (trial.epochs[n] for (_, trial), ns in zip(trials, order, strict=True) for n in ns)
     values: dict[str, Sequence[Any]] = dict(zip(names, zip(*rows, strict=True), strict=True))
-    # What a trial has in all of its rows is converted once a trial.
-    trial = pa.array(np.repeat(np.arange(len(logs)), list(map(len, order))))
-    stops = (log.stopped_at for _, log in logs)
+    # Values shared by all rows of a trial are converted once per trial.
+    owner = pa.array(np.repeat(np.arange(len(trials)), list(map(len, order))))
+    stops = (trial.stopped_at for _, trial in trials)
     values["audit"] = [
         stop is not None and n > stop for stop, ns in zip(stops, order, strict=True) for n in ns
     ]
     columns = []
     for field in schema:
         if field.name == "trial_id":
-            columns.append(pa.array([i for i, _ in logs], field.type).take(trial))
+            columns.append(pa.array([i for i, _ in trials], field.type).take(owner))
         elif field.name.startswith("config/"):
             axis = field.name.removeprefix("config/")
-            once = [cell(log.config.get(axis)) for _, log in logs]
-            columns.append(pa.array(once, field.type).take(trial))
+            once = [cell(trial.config.get(axis)) for _, trial in trials]
+            columns.append(pa.array(once, field.type).take(owner))
         elif field.name in values:
             columns.append(pa.array(values[field.name], field.type))
         else:
-            columns.append(pa.nulls(len(trial), type=field.type))
+            columns.append(pa.nulls(len(owner), type=field.type))
     return pa.table(columns, schema=schema)
 
 
-def _config_columns(logs: _Logs) -> dict[str, pa.DataType]:
+def _config_columns(trials: _Trials) -> dict[str, pa.DataType]:
     """A type for every axis: whole numbers and flags stay such if all values are."""
     kinds: dict[str, set[type]] = {}
-    for _, log in logs:
-        for name, value in log.config.items():
+    for _, trial in trials:
+        for name, value in trial.config.items():
             value_types = kinds.setdefault(f"config/{name}", set())
             if value is not None:
                 value_types.add(type(cell(value)))

@@ -1,4 +1,4 @@
-"""A log that is read while it grows: only what was appended since the last look."""
+"""Incremental reader of a growing log."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +9,10 @@ from sweeps.journal.records import Record
 
 
 class Tail:
-    """The records of the log of ``storage``, read on from look to look.
+    """Records of the log of ``storage``, read incrementally.
 
-    What it comes to is what :class:`.history.History` gives at that moment. Only the
-    last file may grow: with a further file, or one that was replaced, changed or cut, it begins
-    again.
+    The total equals the records of :class:`.history.History` at that moment. Only the last file
+    may grow: it starts over after a new file, or one that was replaced, changed or cut.
     """
 
     def __init__(self, storage: Path) -> None:
@@ -22,7 +21,7 @@ class Tail:
         self._seen: list[tuple[str, int, int, int]] = []
 
     def look(self) -> tuple[bool, Iterator[Record]]:
-        """Whether it begins again, and the records that are new since then or the last look."""
+        """True if it starts over, and the records since the start or the last call."""
         anew = not self._grown(self._state()) or self._records is None
         if anew:
             self._records = History(self._storage).follow()
@@ -38,7 +37,7 @@ class Tail:
             raise
 
     def _grown(self, state: list[tuple[str, int, int, int]]) -> bool:
-        """Whether nothing but more at the end of the last file tells ``state`` from the last."""
+        """True if ``state`` differs from the last only by growth of the last file."""
         before, self._seen = self._seen, state
         if not (before and state):
             return False
@@ -51,6 +50,6 @@ class Tail:
         try:
             listed = files(self._storage)
             stats = [(file.name, file.stat(follow_symlinks=False)) for file in listed]
-        except FileNotFoundError:  # between the listing and the look at it
+        except FileNotFoundError:  # removed after the listing
             return []
         return [(name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in stats]

@@ -1,4 +1,4 @@
-"""The log of a sweep, written: one file a driver start, one line a record, no success untrue."""
+"""Writer of the log: one file per driver start, one line per record, durable on commit."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,15 +16,15 @@ from sweeps.journal.storage import WriteError, is_at, refused, this_process, unw
 
 
 class Writer:
-    """The file of one driver start. Only one may be open in a storage: hold its `Lock`.
+    """File of one driver start; requires the `Lock` of the storage.
 
     Args:
-        header: fields of the first record beside ``format``, ``host``, ``pid``, ``boot``,
+        header: fields of the first record in addition to ``format``, ``host``, ``pid``, ``boot``,
             ``time`` (ISO 8601, UTC) and ``before``.
         before: the last file with records; read from ``storage`` if None.
     Raises:
-        UsageError: no file can be made in ``storage``, or its log cannot be read.
-        WriteError: the file was made but not taken to the disk.
+        UsageError: no file can be created in ``storage``, or its log cannot be read.
+        WriteError: the file was created but not synced to disk.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Writer:
 
         Raises:
             ValueError: it is not JSON, or too long; nothing was written.
-            WriteError: it was not written whole. The writer is of no more use.
+            WriteError: it was not written completely. The writer cannot be used any more.
         """
         line = lines.encode(record, self._lines + 1, self._synced)
         with self._or_fail():
@@ -74,10 +74,10 @@ class Writer:
             self._lines += 1
 
     def commit(self) -> None:
-        """Return when every appended record is on the disk; free when nothing is new.
+        """Sync every appended record to disk; free when nothing is new.
 
         Raises:
-            WriteError: perhaps none of them is. The writer is of no more use.
+            WriteError: none of them may be. The writer cannot be used any more.
         """
         with self._or_fail():
             if self._synced < self._lines:
@@ -86,7 +86,7 @@ class Writer:
 
     @property
     def in_place(self) -> bool:
-        """Whether its file is still where it was made, and as long as it was written."""
+        """True if its file is unmoved and has the length that was written."""
         if self._fd < 0:
             return True
         whole = self._failure is not None or os.fstat(self._fd).st_size == self._size
@@ -94,13 +94,13 @@ class Writer:
 
     @property
     def sound(self) -> bool:
-        """Whether all that was appended can still be brought to the disk."""
+        """True if no write has failed, so that records can still be committed."""
         return self._failure is None
 
     def close(self) -> None:
-        """Commit, vouch for the whole file with a ``close`` record, and end.
+        """Commit, append a ``close`` record for the whole file, and end.
 
-        Harmless when repeated, and silent on a writer that has failed: that was said already.
+        Harmless when repeated, and on a writer that has failed, which was reported already.
         """
         if self._fd < 0:
             return
@@ -114,7 +114,7 @@ class Writer:
             self._fd = -1
 
     def abandon(self) -> None:
-        """End without a further byte: the file is not this driver's to write to any more."""
+        """End without another write, since the file was moved or changed."""
         if self._fd >= 0:
             shut(self._fd)
             self._fd = -1
@@ -129,6 +129,6 @@ class Writer:
         except OSError as error:
             self._failure = refused(self._path, error)
             raise self._failure from error
-        except BaseException:  # Ctrl-C: whether the line was written is not known
+        except BaseException:  # Ctrl-C: the line may or may not be written
             self._failure = WriteError(f"{self._path} was cut off by an interrupt; start again")
             raise

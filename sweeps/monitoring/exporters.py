@@ -82,21 +82,22 @@ class ExportDispatcher:
             line.close()
 
     def _send(self, trial_id: str) -> None:
-        log = self._state.trials[trial_id]
+        trial = self._state.trials[trial_id]
         position = self._positions.get(trial_id, ExportPosition())
-        epochs = sorted(epoch for epoch in log.epochs if epoch > position.epoch)
-        over = bool(log.end if log.audited else ended(log)) and bool(log.epochs or log.end)
+        epochs = sorted(epoch for epoch in trial.epochs if epoch > position.epoch)
+        is_over = trial.end if trial.audited else ended(trial)
+        over = bool(is_over and (trial.epochs or trial.end))
         if not epochs and (position.over or not over):
             return
-        stop = math.inf if log.stopped_at is None else log.stopped_at
+        stop = math.inf if trial.stopped_at is None else trial.stopped_at
         rows: list[Row] = [
-            {**dict(zip(log.columns, log.epochs[n], strict=True)), "audit": n > stop}
+            {**dict(zip(trial.columns, trial.epochs[n], strict=True)), "audit": n > stop}
             for n in epochs
         ]
-        end = log.row(live=False) if over else None
+        end = trial.row(live=False) if over else None
         self._positions[trial_id] = ExportPosition(max(position.epoch, *epochs, 0), over)
         for line in self._lines:
-            line.put(trial_id, log.config, rows, end)
+            line.put(trial_id, trial.config, rows, end)
 
 
 class _Line:

@@ -72,7 +72,7 @@ class ThrottledProgress:
         self._due = now + max(self._pause, 20 * (now - began))
 
 
-class Unfailing:
+class FailSafeProgress:
     """Passes on to ``progress`` until that raises: results matter more than being watched."""
 
     def __init__(self, progress: Progress) -> None:
@@ -94,10 +94,10 @@ class Unfailing:
         try:
             step()
         except Exception:  # a closed pipe, a full disk, or a terminal that is gone
-            self._progress = Silent()
+            self._progress = SilentProgress()
 
 
-class Silent:
+class SilentProgress:
     """Says nothing."""
 
     def message(self, text: str) -> None:
@@ -110,7 +110,7 @@ class Silent:
         """See :class:`Progress`."""
 
 
-class PlainLines(Silent):
+class PlainLines(SilentProgress):
     """A line for every trial that ends."""
 
     def __init__(self) -> None:
@@ -123,12 +123,12 @@ class PlainLines(Silent):
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
         standing = f"{_counts(state)} · {_times(state, _remaining(state))}"
-        for trial_id, log in state.trials.items():
-            if not log.fresh or log.ended is None or trial_id in self._told:
+        for trial_id, trial in state.trials.items():
+            if not trial.fresh or trial.ended is None or trial_id in self._told:
                 continue
             self._told.add(trial_id)
-            axes = " ".join(f"{name}={_short(value)}" for name, value in log.config.items())
-            echo(f"{standing} | {axes}: {_ending(log, state.experiment)}")
+            axes = " ".join(f"{name}={_short(value)}" for name, value in trial.config.items())
+            echo(f"{standing} | {axes}: {_ending(trial, state.experiment)}")
 
 
 class LivePanel:
@@ -166,7 +166,7 @@ class LivePanel:
 
 
 def _counts(state: State) -> str:
-    counts = Counter(log.ended for log in state.trials.values())
+    counts = Counter(trial.ended for trial in state.trials.values())
     ended = sum(n for status, n in counts.items() if status)
     parts = [f"{ended}/{state.total} done", f"{state.running} running"]
     parts += [f"{counts[s]} {s}" for s in ("stopped", "failed") if counts[s]]
@@ -175,8 +175,8 @@ def _counts(state: State) -> str:
 
 def _remaining(state: State) -> float:
     """Trials to come for each that ended in this run; 0 where either is none."""
-    fresh = sum(log.fresh for log in state.trials.values())
-    unfinished = state.total - sum(log.ended is not None for log in state.trials.values())
+    fresh = sum(trial.fresh for trial in state.trials.values())
+    unfinished = state.total - sum(trial.ended is not None for trial in state.trials.values())
     return unfinished / fresh if fresh else 0.0
 
 
@@ -191,32 +191,32 @@ def _times(state: State, ratio: float) -> str:
 
 def _best_table(state: State) -> Table:
     wording = state.experiment.wording
-    swept = {axis for log in state.trials.values() for axis in log.config}
+    swept = {axis for trial in state.trials.values() for axis in trial.config}
     axes = [axis for axis in wording.groups if axis in swept]
     table = Table(box=None, pad_edge=False, header_style="dim")
     for header in (*axes, wording.companion_axis, f"best {wording.loss}", "epoch", "status"):
         table.add_column(header, justify="right" if header != "status" else "left")
     groups: dict[tuple[Any, ...], tuple[float, TrialState]] = {}
-    for log in state.trials.values():
-        best = log.best()
-        if best is None or not state.experiment.search.is_candidate(log.config):
+    for trial in state.trials.values():
+        best = trial.best()
+        if best is None or not state.experiment.search.is_candidate(trial.config):
             continue
-        key = tuple(log.config.get(axis, 0) for axis in axes)
+        key = tuple(trial.config.get(axis, 0) for axis in axes)
         if key not in groups or best["val_loss"] < groups[key][0]:
-            groups[key] = best["val_loss"], log
-    for key, (loss, log) in sorted(groups.items(), key=lambda item: item[0]):
+            groups[key] = best["val_loss"], trial
+    for key, (loss, trial) in sorted(groups.items(), key=lambda item: item[0]):
         table.add_row(
             *(Text(_short(value)) for value in key),  # no markup of rich
-            Text(_short(log.config.get(wording.companion_axis, ""))),
+            Text(_short(trial.config.get(wording.companion_axis, ""))),
             f"{loss:.4f}",
-            str(len(log.epochs)),
-            log.ended or "running",
+            str(len(trial.epochs)),
+            trial.ended or "running",
         )
     return table
 
 
-def _ending(log: TrialState, experiment: Experiment[Any, Any]) -> str:
-    row = log.row(live=True)
+def _ending(trial: TrialState, experiment: Experiment[Any, Any]) -> str:
+    row = trial.row(live=True)
     if row["status"] == "completed":
         return f"{experiment.wording.describe_result(row)} after {plural(row['epochs'], 'epoch')}"
     if row["status"] == "stopped":

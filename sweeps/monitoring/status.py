@@ -112,7 +112,7 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
     if pace:  # epochs that are under way have been trained in part
         seconds = sum(now - began for began in tally.began.values())
         epochs_left = max(0.0, epochs_left - seconds / pace)
-    audits = [log.end is not None for log in trials.values() if log.audited]
+    audits = [trial.end is not None for trial in trials.values() if trial.audited]
     return Status(
         storage=str(storage),
         name=manifest.get("name") or storage.resolve().name,
@@ -122,7 +122,7 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
         trials={name: standings[name] for name in STANDINGS},
         audits=(sum(audits), len(audits)),
         rungs=tuple(_rung(epoch, tally, trials) for epoch in rule.rungs if not rule.stock),
-        epochs=sum(len(log.epochs) for log in trials.values()),
+        epochs=sum(len(trial.epochs) for trial in trials.values()),
         epochs_left=epochs_left,
         epochs_per_minute=rate,
         trials_per_minute=tally.ends_per_minute(now) if live else None,
@@ -202,11 +202,12 @@ def _total(manifest: Mapping[str, Any], tally: Tally, trial_count: int) -> int:
 def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialState]) -> int:
     """Epochs of a trial that is not known yet, at most."""
     epochs = manifest["study"]["training"]["epochs"] if manifest else 0
-    return max((log.entry.limit for log in trials.values()), default=epochs)
+    return max((trial.entry.limit for trial in trials.values()), default=epochs)
 
 
 def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialState]) -> Rung:
-    trial_ids = {i for i, log in trials.items() if epoch in log.epochs and log.entry.limit > epoch}
+    reached = {i: trial for i, trial in trials.items() if epoch in trial.epochs}
+    trial_ids = {i for i, trial in reached.items() if trial.entry.limit > epoch}
     return Rung(
         epoch=epoch,
         reached=len(trial_ids | tally.judged.get(epoch, set())),
@@ -216,10 +217,10 @@ def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialState]) -> Rung:
 
 
 def _failures(tally: Tally) -> Iterator[Failure]:
-    for trial_id, log in tally.state.rows():
-        if log.ended == "failed" and log.end:
-            error = log.end.error or "no reason recorded"
-            yield Failure(trial_id=trial_id, config=log.config, error=error)
+    for trial_id, trial in tally.state.rows():
+        if trial.ended == "failed" and trial.end:
+            error = trial.end.error or "no reason recorded"
+            yield Failure(trial_id=trial_id, config=trial.config, error=error)
 
 
 def _lives(status: Status) -> bool:

@@ -74,28 +74,28 @@ class Tally:
 
     def trials(self) -> dict[str, TrialState]:
         """Those of the space, and those that came to their end while they were."""
-        logs = self.state.trials.items()
-        return {i: log for i, log in logs if i not in self.state.withdrawn or log.ended}
+        trials = self.state.trials.items()
+        return {i: trial for i, trial in trials if i not in self.state.withdrawn or trial.ended}
 
     def standing(self, trial_id: str, rule: Rule, *, live: bool) -> str:
         """Where a trial stands, in the words of :data:`sweeps.monitoring.status.STANDINGS`."""
-        log = self.state.trials[trial_id]
-        if how := ended(log):
+        trial = self.state.trials[trial_id]
+        if how := ended(trial):
             return how
         if live and trial_id in self.state.running:
             return "running"
-        epoch = max(log.epochs, default=0)
+        epoch = max(trial.epochs, default=0)
         if not rule.stock and epoch in rule.rungs and self.passed.get(trial_id, 0) < epoch:
             return "waiting for a decision"
-        return "waiting for a worker" if log.begun else "not begun"
+        return "waiting for a worker" if trial.begun else "not begun"
 
     def expected(self, trial_id: str, rule: Rule) -> float:
         """Epochs that a trial is still expected to train."""
-        log = self.state.trials[trial_id]
-        epoch, limit = max(log.epochs, default=0), log.entry.limit
-        if log.audited:
-            return 0.0 if log.end else max(0, limit - epoch)
-        if ended(log):
+        trial = self.state.trials[trial_id]
+        epoch, limit = max(trial.epochs, default=0), trial.entry.limit
+        if trial.audited:
+            return 0.0 if trial.end else max(0, limit - epoch)
+        if ended(trial):
             return 0.0
         passed = self.passed.get(trial_id, 0)
         return self.foreseen(rule, limit, epoch=epoch, passed=passed)
@@ -184,9 +184,10 @@ class Tallies:
         return self._tallies[self._core], self._starts
 
 
-def ended(log: TrialState) -> Ending | None:
+def ended(trial: TrialState) -> Ending | None:
     """How the trial ended; None also where a limit that has grown lets it go on."""
-    truncated = log.end is not None and log.end.truncated
-    if log.ended == "completed" and truncated and log.entry.limit > max(log.epochs, default=0):
+    truncated = trial.end is not None and trial.end.truncated
+    last = max(trial.epochs, default=0)
+    if trial.ended == "completed" and truncated and trial.entry.limit > last:
         return None
-    return log.ended
+    return trial.ended

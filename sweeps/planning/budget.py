@@ -10,18 +10,18 @@ _NEVER = 1e9  # seconds, thirty years
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What a sweep may take: hours, or money, whichever ends first.
+    """Limits of a sweep in hours and money; it stops at the first that is reached.
 
     Args:
-        cpus: CPUs that are paid for.
-        hours: wall hours; None for any number.
-        cost: money, in the currency of ``rate``; None for any sum.
-        rate: price of a CPU-hour.
+        cpus: number of CPUs paid for; required with ``cost``.
+        hours: wall hours; None for no limit.
+        cost: money, in the currency of ``rate``; None for no limit.
+        rate: price of a CPU-hour; required with ``cost``.
     Raises:
-        UsageError: a limit that is not positive, or money without a rate.
+        UsageError: a value is not positive, or ``cost`` lacks ``rate`` or ``cpus``.
     """
 
-    cpus: float
+    cpus: float | None = None
     hours: float | None = None
     cost: float | None = None
     rate: float | None = None
@@ -29,7 +29,7 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("cpus", "hours", "cost", "rate"):
             value = getattr(self, name)
-            if value is None and name != "cpus":
+            if value is None:
                 continue
             real = isinstance(value, int | float) and not isinstance(value, bool)
             if not (real and 0 < value < 1e300):
@@ -42,20 +42,20 @@ class Budget:
                 f"a budget of {self.cost:g} buys nothing without a price; give the rate of a "
                 "CPU-hour, or a budget in hours"
             )
+        if self.cost is not None and self.cpus is None:
+            raise UsageError(f"a budget of {self.cost:g} needs the number of CPUs; give cpus")
 
     @property
     def seconds(self) -> float:
         """Wall seconds that the budget allows; infinite without a limit."""
-        allowed = [math.inf]
-        if self.hours is not None:
-            allowed.append(self.hours * 3600)
-        if self.cost is not None and self.rate is not None:
-            allowed.append(self.cost / (self.rate * self.cpus) * 3600)
-        return min(allowed)
+        by_hours = self.hours * 3600 if self.hours else math.inf
+        if self.cost and self.rate and self.cpus:
+            return min(by_hours, self.cost / (self.rate * self.cpus) * 3600)
+        return by_hours
 
     def deadline(self, began: float) -> float | None:
-        """When a sweep that began at ``began``, in seconds of any clock, has used it up.
+        """Time at which a sweep that began at ``began`` exceeds it, in seconds of the same clock.
 
-        None where nobody will see that: Ray cannot wait for it either.
+        None after more than thirty years, which exceeds the longest timeout of Ray.
         """
         return began + self.seconds if self.seconds < _NEVER else None

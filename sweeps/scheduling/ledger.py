@@ -78,7 +78,7 @@ class Ledger:
             self.append(start, logged=True)
             if engine:
                 self.append(*engine.pending_verdicts)
-            self._checkpoints.tidy({i: log.checkpoint for i, log in self.state.trials.items()})
+            self._checkpoints.tidy({i: trial.checkpoint for i, trial in self.state.trials.items()})
             for observer in observers:
                 observer.begin(self.state)
             self._observers = observers
@@ -121,7 +121,7 @@ class Ledger:
         if self._clock() >= self._due:
             self.snapshot()
 
-    def note(self, record: Record) -> None:
+    def append_unsynced(self, record: Record) -> None:
         """Log ``record``, which nobody waits for: a crash may forget it."""
         self.check()
         self._writer.append(fields(_timed(record)))
@@ -175,8 +175,8 @@ class Ledger:
 
     def named_models(self) -> dict[str, str]:
         """sha256 (hex) of every model that the log names, by trial id."""
-        logs = self.state.trials.items()
-        return {i: log.end.model for i, log in logs if log.end and log.end.model}
+        trials = self.state.trials.items()
+        return {i: trial.end.model for i, trial in trials if trial.end and trial.end.model}
 
     def has_model(self, trial_id: str, digest: str) -> bool:
         """Whether the model with this sha256 (hex) is there, unchanged."""
@@ -191,7 +191,7 @@ class Ledger:
         self.check()
         return self._checkpoints.keep(trial_id, checkpoint)
 
-    def filed(self, message: Mapping[str, Any]) -> records.Segment:
+    def stored_segment(self, message: Mapping[str, Any]) -> records.Segment:
         """The segment in the ``message`` of a worker, with its files in the storage.
 
         Files come first: what the log names is there.
@@ -277,10 +277,9 @@ def _concerned(record: Record) -> tuple[str, ...]:
 
 
 def _timed(record: Record) -> Record:
-    """``record`` with the time of its writing, ``at``, in seconds since 1970.
+    """``record`` with the time of writing, in seconds since 1970, if its class has a field ``at``.
 
-    Only what happens has a time; what is derived is compared with what is derived again.
+    Derived records have none: a replay derives them again and compares.
     """
-    if isinstance(record, records.SegmentStart | records.Segment | records.WorkerLoss):
-        return with_changes(record, at=round(time.time(), 3))
-    return record
+    changes: dict[str, Any] = {"at": round(time.time(), 3)}
+    return with_changes(record, **changes) if hasattr(record, "at") else record

@@ -121,7 +121,7 @@ class TrialQueue:
         """Ids of trials that have not come to their end."""
         if self._engine is not None:
             return [i for i in self._engine.unfinished() if i in self.trials]
-        return [i for i, log in self.logs.items() if log.ended is None]
+        return [i for i, trial in self.states.items() if trial.ended is None]
 
     @property
     def total(self) -> int:
@@ -136,7 +136,7 @@ class TrialQueue:
         return len(self._ledger.state.running)
 
     @property
-    def logs(self) -> dict[str, TrialState]:
+    def states(self) -> dict[str, TrialState]:
         """What the log says of each; the storage may hold others, of a wider space."""
         return {i: self._ledger.state.trials[i] for i in self.trials}
 
@@ -182,11 +182,11 @@ class TrialQueue:
 
     def _check(self, entry: TrialEntry) -> None:
         """Refuse a trial of the log that is to start from something else than it did."""
-        log = self._ledger.state.trials.get(entry.trial_id)
-        if log is None:
+        trial = self._ledger.state.trials.get(entry.trial_id)
+        if trial is None:
             return
         for name, value in entry.columns.items():
-            logged = log.entry.columns.get(name)
+            logged = trial.entry.columns.get(name)
             if logged != value:
                 key = self.trials[entry.trial_id].preparation
                 raise UsageError(
@@ -199,8 +199,8 @@ class TrialQueue:
         return json.dumps(self._plan.group(trial))
 
     def _is_entered(self, entry: TrialEntry) -> bool:
-        log = self._ledger.state.trials.get(entry.trial_id)
-        return log is not None and log.entry == entry and self._is_there(entry.trial_id)
+        trial = self._ledger.state.trials.get(entry.trial_id)
+        return trial is not None and trial.entry == entry and self._is_there(entry.trial_id)
 
     def _is_there(self, identifier: str) -> bool:
         state = self._ledger.state
@@ -251,26 +251,26 @@ class TrialQueue:
         """
         from sweeps.scheduling.optuna_search import Outcome
 
-        logs = [self._ledger.state.trials[i] for i in self._proposals[number]]
-        failed = [log for log in logs if log.ended == "failed"]
-        if any(not (log.end and log.end.diverged) for log in failed):
+        trials = [self._ledger.state.trials[i] for i in self._proposals[number]]
+        failed = [trial for trial in trials if trial.ended == "failed"]
+        if any(not (trial.end and trial.end.diverged) for trial in failed):
             return Outcome(state="failed", values=None, steps={})
         if failed:
-            epoch = min(max(log.epochs, default=0) + 1 for log in failed)
+            epoch = min(max(trial.epochs, default=0) + 1 for trial in failed)
             first = min([epoch, *self._plan.rungs])
             return Outcome(state="pruned", values=None, steps={first: math.nan})
-        steps = self._steps(logs)
-        if any(log.ended == "stopped" for log in logs):
+        steps = self._steps(trials)
+        if any(trial.ended == "stopped" for trial in trials):
             return Outcome(state="pruned", values=None, steps=steps)
-        columns = [[_objective(log, name) for log in logs] for name in self._plan.objectives]
+        columns = [[_objective(trial, name) for trial in trials] for name in self._plan.objectives]
         means = tuple(fmean(column) for column in columns)
         return Outcome(state="complete", values=means, steps=steps)
 
-    def _steps(self, logs: list[TrialState]) -> dict[int, float]:
+    def _steps(self, trials: list[TrialState]) -> dict[int, float]:
         """The compared value at every rung, mean over seeds; one that ended keeps its last."""
         metric = self._plan.space.scheduler.metric if self._plan.space.scheduler else ""
         # A further seed of a configuration that was stopped has no epochs.
-        rows = [epochs for log in logs if (epochs := log.rows())]
+        rows = [epochs for trial in trials if (epochs := trial.rows())]
         last = max(len(epochs) for epochs in rows)
         # Not what was decided: where a trial ends by itself, decisions about it may come later.
         return {
@@ -280,9 +280,9 @@ class TrialQueue:
         }
 
 
-def _objective(log: TrialState, name: str) -> float:
+def _objective(trial: TrialState, name: str) -> float:
     """``name`` of a trial, if it is of an epoch then of the one that validated best."""
-    return _number({**(log.best() or {}), **log.facts, **log.metrics}.get(name))
+    return _number({**(trial.best() or {}), **trial.facts, **trial.metrics}.get(name))
 
 
 def _number(value: float | None) -> float:

@@ -27,7 +27,7 @@ Outcome = tuple[dict[str, Any], tuple[float, ...]]
 """A configuration without its seed, and its objectives."""
 
 
-def begun_with(plan: Plan, ledger: Ledger) -> list[Outcome]:
+def warm_start_results(plan: Plan, ledger: Ledger) -> list[Outcome]:
     """What the search of ``ledger`` began with: read once, and from then on kept in its log.
 
     Hence an earlier sweep that has grown since, or is gone, changes nothing.

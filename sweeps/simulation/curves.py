@@ -170,8 +170,8 @@ def _storage_source(storage: Path, trials: int | None) -> Source:
     sweep = StoredSweep.read(storage)
     scheduler, rungs = sweep.manifest["scheduler"], sweep.manifest["rungs"]
     metric = next(iter(scheduler.values()))["metric"] if scheduler else "val_loss"
-    logs = sweep.state.trials.values()
-    curves = [_curve(log, metric) for log in logs if log.epochs or log.end]
+    states = sweep.state.trials.values()
+    curves = [_curve(trial, metric) for trial in states if trial.epochs or trial.end]
     if len(curves) < (trials or 1):
         raise UsageError(
             f"{storage} holds the curves of {len(curves)} trials, not of {trials or 1}; "
@@ -187,9 +187,9 @@ def _storage_source(storage: Path, trials: int | None) -> Source:
     )
 
 
-def _curve(log: TrialState, metric: str) -> Curve:
-    rows = log.rows(audit=True)
-    entry = log.entry
+def _curve(trial: TrialState, metric: str) -> Curve:
+    rows = trial.rows(audit=True)
+    entry = trial.entry
     if not all(isinstance(row.get("seconds"), int | float) and metric in row for row in rows):
         raise UsageError(
             f"the log lacks seconds or {metric} of an epoch of trial {entry.trial_id}; restore "
@@ -207,7 +207,7 @@ def _curve(log: TrialState, metric: str) -> Curve:
             max(0.0, after - before)
             for before, after in pairwise([0.0, *(row["seconds"] for row in rows)])
         ],
-        end=log.end.status if log.end else None,
+        end=trial.end.status if trial.end else None,
     )
 
 

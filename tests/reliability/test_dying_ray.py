@@ -94,7 +94,7 @@ def test_a_process_of_ray_that_dies_ends_the_sweep_with_a_line_and_the_same_comm
         driver.leaves_no_process()  # nor the one that tells of its end
         (line,) = [line for line in driver.errors.splitlines() if line.startswith("error: ")]
         assert message in line
-        assert "the same command goes on" in line
+        assert "run the same command again" in line
         assert "Traceback" not in driver.errors
         leaves_nothing(out)
         acknowledged(driver.said, out)
@@ -117,7 +117,8 @@ def test_a_raylet_that_dies_while_it_starts_ends_the_sweep_with_a_line(space, tm
         assert driver.ends() == 1, driver.errors
         driver.leaves_no_process()
         assert driver.errors.splitlines() == [
-            "error: Ray's raylet has died; what was recorded is safe, and the same command goes on"
+            "error: Ray's raylet has died; recorded results are safe; "
+            "run the same command again to continue"
         ]
     leaves_nothing(tmp_path / "out")
     assert not list(temporary.glob("hs-*"))

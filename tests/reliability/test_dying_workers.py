@@ -16,7 +16,7 @@ from spaces import TINY
 
 import sweeps
 from hedgecore.protocols import Run
-from sweeps import Silent, SweepError
+from sweeps import SilentProgress, SweepError
 from sweeps.execution import ray_sweep
 from sweeps.journal.journal import read
 
@@ -114,7 +114,7 @@ def sweep(folder: Path, deaths: list[str], *, attempts: int) -> sweeps.Sweep:
             storage=folder / "out",
             overrides=overrides(deaths),
             hang_after=PATIENCE,
-            progress=Silent(),
+            progress=SilentProgress(),
         )
 
 
@@ -202,4 +202,4 @@ def test_workers_that_cannot_even_begin_end_the_sweep_with_the_reason(tmp_path):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ray_sweep, "open_trial", opened)
         with pytest.raises(SweepError, match="workers die before they run anything: The actor"):
-            sweeps.run(tmp_path / "tiny.yaml", storage=tmp_path / "out", progress=Silent())
+            sweeps.run(tmp_path / "tiny.yaml", storage=tmp_path / "out", progress=SilentProgress())

@@ -203,7 +203,7 @@ def test_what_is_no_path_of_this_machine_is_refused_and_makes_no_folder(
 
 
 def test_a_path_with_a_null_character_is_refused():
-    with pytest.raises(UsageError, match="is no path"):
+    with pytest.raises(UsageError, match="is not a path"):
         layout.writable_storage("a\0b")
 
 

@@ -102,7 +102,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_nothing_is_written_where_the_storage_is_another_one(tmp_path, change, use):
     ledger = opened(storage := tmp_path / "storage")
     ledger.append(trial("a"))
-    ledger.note(SegmentStart(trial_id="a", epoch=0))  # so that a snapshot is due
+    ledger.append_unsynced(SegmentStart(trial_id="a", epoch=0))  # so that a snapshot is due
     ledger._changed = True
     change(storage)
     before = files(storage) if storage.exists() else {}

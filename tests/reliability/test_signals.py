@@ -18,7 +18,7 @@ SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 # Long enough to be met at work.
 LONG = ("--set", "study.training.epochs=400", "--set", "scheduler=null")
 SHORT = ("--set", "scheduler=null")
-SAID = "interrupted: the same command again runs what is left"
+SAID = "interrupted: run the same command again to continue"
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from spaces import TINY
 
-from sweeps import Silent
+from sweeps import SilentProgress
 from sweeps.environment import defaults, environment
 
 
@@ -16,8 +16,8 @@ def tiny(tmp_path) -> Path:
 
 
 @pytest.fixture
-def silent() -> Silent:
-    return Silent()
+def silent() -> SilentProgress:
+    return SilentProgress()
 
 
 @pytest.fixture(scope="module")

@@ -386,6 +386,12 @@ def test_a_budget_that_nobody_will_use_up_sets_no_deadline(limit):
     assert Budget(cpus=2, hours=1).deadline(5.0) == 3605.0
 
 
+def test_only_a_budget_in_money_needs_the_number_of_cpus():
+    assert Budget(hours=1).seconds == 3600
+    with pytest.raises(UsageError, match="cpus"):
+        Budget(cost=2.0, rate=0.5)
+
+
 def test_money_without_a_price_is_refused():
     with pytest.raises(UsageError, match="a budget of 5 buys nothing without a price; give the"):
         Budget(cpus=2, cost=5.0)

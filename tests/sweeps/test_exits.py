@@ -13,7 +13,7 @@ from local_sweep import run_locally
 from spaces import TINY
 
 from sweeps.exits import message_if_aborted
-from sweeps.monitoring.progress import PlainLines, Unfailing
+from sweeps.monitoring.progress import FailSafeProgress, PlainLines
 from sweeps.signals import MESSAGE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,7 +101,7 @@ def test_a_progress_that_raises_is_silent_from_then_on(error):
             self.calls += 1
 
     failing = Failing()
-    shown = Unfailing(failing)
+    shown = FailSafeProgress(failing)
     shown.message("one")
     shown.message("two")
     shown.close()

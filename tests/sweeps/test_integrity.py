@@ -8,7 +8,7 @@ from local_sweep import edit_log, run_locally
 from spaces import TINY
 
 import sweeps
-from sweeps import Silent, UsageError
+from sweeps import SilentProgress, UsageError
 from sweeps.inspection.verify import verify
 from sweeps.journal.history import History
 from sweeps.journal.preparations import StoredPreparation
@@ -17,7 +17,7 @@ from sweeps.journal.storage import WriteError
 from sweeps.journal.stored_sweep import StoredSweep
 
 
-class Recording(Silent):
+class Recording(SilentProgress):
     def __init__(self):
         self.messages = []
 
@@ -87,10 +87,10 @@ def test_a_model_that_was_changed_is_trained_again_to_the_last_bit(finished, tmp
     assert not verify(copy).ok
     if change == "folder linked":
         with pytest.raises(WriteError, match="remove what is in its place"):
-            sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=Silent())
+            sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=SilentProgress())
         assert (tmp_path / path.name).read_bytes() == b"another's"
         path.parent.unlink()
-    again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=Silent())
+    again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=SilentProgress())
     assert (again.missing_models, again.exit_status) == ({}, 0)
     assert path.read_bytes() == content
     assert not path.is_symlink()
@@ -99,7 +99,7 @@ def test_a_model_that_was_changed_is_trained_again_to_the_last_bit(finished, tmp
 
 def test_a_model_that_cannot_be_trained_again_is_lost_and_said(finished, tmp_path):
     copy = shutil.copytree(finished, tmp_path / "out")
-    known = next(i for i, log in StoredSweep.read(copy).state.trials.items() if log.end)
+    known = next(i for i, trial in StoredSweep.read(copy).state.trials.items() if trial.end)
 
     def change(record):
         mine = record["type"] == "segment" and record["trial_id"] == known and "end" in record
@@ -107,7 +107,7 @@ def test_a_model_that_cannot_be_trained_again_is_lost_and_said(finished, tmp_pat
 
     assert sum(edit_log(copy, file.name, change) for file in (copy / "log").glob("*.jsonl")) == 1
     shutil.rmtree(copy / "models" / known)
-    again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=Silent())
+    again = sweeps.run(finished.with_suffix(".yaml"), storage=copy, progress=SilentProgress())
     assert again.missing_models.keys() == {known}
     assert again.exit_status == 1
     assert "restore it from a copy" in again.problems()[0]

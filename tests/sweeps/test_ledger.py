@@ -161,7 +161,7 @@ def test_rows_come_in_the_order_of_the_space_whatever_the_order_of_events(tmp_pa
 def test_a_second_driver_reads_what_the_first_wrote_and_appends_to_a_file_of_its_own(tmp_path):
     write(tmp_path, trial("a"), begin("a"), segment("a", row(1, 4.0), end=completed()))
     second = write(tmp_path, trial("b", 1), begin("b"), segment("b", end=completed()))
-    assert [log.ended for log in second.trials.values()] == ["completed", "completed"]
+    assert [trial.ended for trial in second.trials.values()] == ["completed", "completed"]
     assert len(list((tmp_path / "log").glob("*.jsonl"))) == 2
     assert len(table(tmp_path)) == 2
 

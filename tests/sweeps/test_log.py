@@ -120,7 +120,7 @@ def test_half_a_surrogate_pair_that_was_forged_is_refused(tmp_path):
     body = b'{"type":"row","text":"\\uD800","n":4,"synced":3'
     with write(tmp_path, ROW).open("ab") as file:
         file.write(body + b',"crc":"%08x"}\n' % zlib.crc32(body))
-    with pytest.raises(LogError, match=r"0001\.jsonl:4: no JSON object"):
+    with pytest.raises(LogError, match=r"0001\.jsonl:4: not a JSON object"):
         list(read(tmp_path))
 
 
@@ -273,7 +273,7 @@ def test_a_line_with_a_right_checksum_over_no_json_is_refused(tmp_path):
     with write(tmp_path, ROW).open("ab") as file:
         file.write(body + b',"crc":"%08x"}\n' % zlib.crc32(body))
     with pytest.raises(
-        LogError, match=r"0001\.jsonl:4: no JSON object, though its checksum is right"
+        LogError, match=r"0001\.jsonl:4: not a JSON object, though its checksum is right"
     ):
         list(read(tmp_path))
 

@@ -12,6 +12,7 @@ from spaces import TINY
 
 from sweeps.journal import lines
 from sweeps.journal.records import Record, SchedulerStop, fields, problem, record_of
+from sweeps.scheduling.ledger import _timed
 
 SHA256 = "0" * 64
 END = {"status": "completed", "cvar_05": -1.5, "truncated": True, "model": SHA256}
@@ -54,6 +55,14 @@ def test_a_record_gives_the_line_that_it_came_from(line):
 
 def test_every_kind_of_record_is_tried_here():
     assert {type(record_of(line)) for line in LINES} == {*get_args(Record)}
+
+
+@pytest.mark.parametrize("line", LINES, ids=IDS)
+def test_every_record_with_a_field_for_its_time_receives_one(line):
+    record = record_of({name: value for name, value in line.items() if name != "at"})
+    has_time = "at" in type(record).__dataclass_fields__
+    assert ("at" in fields(_timed(record))) == has_time
+    assert has_time or _timed(record) is record
 
 
 def test_two_kinds_of_record_share_a_type_only_where_two_schedulers_decide():

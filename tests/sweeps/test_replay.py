@@ -50,11 +50,11 @@ def copy(swept, tmp_path):
 
 
 def ids(storage, status=None, audited=None):
-    logs = StoredSweep.read(storage).state.trials
+    trials = StoredSweep.read(storage).state.trials
     return [
         known
-        for known, log in logs.items()
-        if status in (None, log.ended) and audited in (None, log.audited and bool(log.end))
+        for known, trial in trials.items()
+        if status in (None, trial.ended) and audited in (None, trial.audited and bool(trial.end))
     ]
 
 
@@ -78,12 +78,12 @@ def test_the_sweep_under_test_has_trials_of_every_kind(swept):
 
 
 def test_every_trial_of_a_sweep_that_was_cut_and_resumed_is_bit_equal(swept):
-    logs = StoredSweep.read(swept).state.trials
-    for known, log in logs.items():
+    trials = StoredSweep.read(swept).state.trials
+    for known, trial in trials.items():
         again = replay(swept, known)
         assert again.equal, again.lines()
-        assert again.epochs == len(log.epochs)
-        assert (again.model is None) == (log.end is None or log.end.status == "failed")
+        assert again.epochs == len(trial.epochs)
+        assert (again.model is None) == (trial.end is None or trial.end.status == "failed")
 
 
 def test_the_outcome_is_one_line_with_epochs_metrics_and_model(swept):
@@ -115,13 +115,13 @@ def test_a_failed_trial_fails_again_with_the_same_words(swept):
 
 
 def test_a_trial_that_waits_is_replayed_as_far_as_it_came(cut):
-    begun = [i for i, log in StoredSweep.read(cut).state.trials.items() if log.epochs]
+    begun = [i for i, trial in StoredSweep.read(cut).state.trials.items() if trial.epochs]
     assert all(replay(cut, known).lines() == ["bit-equal: 1 epochs"] for known in begun)
 
 
 def test_a_trial_without_an_epoch_cannot_be_compared(cut):
-    log = StoredSweep.read(cut).state.trials
-    (known, *_) = [i for i, trial in log.items() if not trial.epochs]
+    trials = StoredSweep.read(cut).state.trials
+    (known, *_) = [i for i, trial in trials.items() if not trial.epochs]
     with pytest.raises(UsageError, match=f"no epoch of trial {known} yet; replay it later"):
         replay(cut, known)
 
@@ -289,7 +289,7 @@ def test_of_a_trial_that_lost_its_workers_only_the_epochs_are_compared(tmp_path)
     ledger = Ledger(
         storage, core=code_identity("tickets"), engine=engine, experiment=experiment("tickets")
     )
-    (known, *_) = [i for i, log in ledger.state.trials.items() if log.epochs and not log.end]
+    (known, *_) = [i for i, trial in ledger.state.trials.items() if trial.epochs and not trial.end]
     for _ in range(4):
         ledger.append(SegmentStart(trial_id=known, epoch=1))
         ledger.append(WorkerLoss(trial_id=known, error="killed", node=False))

@@ -14,7 +14,7 @@ from hedgecore.hedging.columns import TEST
 from hedgecore.hedging.config import NetworkConfig
 from hedgecore.hedging.network import initialise
 from hedgecore.rng import stream
-from sweeps import PreparationError, Silent, UsageError
+from sweeps import PreparationError, SilentProgress, UsageError
 from sweeps.execution import ray_sweep
 from sweeps.journal.journal import read
 
@@ -39,7 +39,7 @@ def finished(ray_here, tmp_path_factory):
     """A sweep of the tiny space that ran to its end."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(TINY)
-    sweep = sweeps.run(folder / "tiny.yaml", storage=folder / "out", progress=Silent())
+    sweep = sweeps.run(folder / "tiny.yaml", storage=folder / "out", progress=SilentProgress())
     return folder / "tiny.yaml", folder / "out", sweep
 
 
@@ -181,7 +181,7 @@ def judged(ray_here, tmp_path_factory):
         storage=folder / "out",
         overrides=ASHA,
         max_concurrent=1,
-        progress=Silent(),
+        progress=SilentProgress(),
     )
     return folder / "out"
 

@@ -44,8 +44,8 @@ def storage(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trials(storage):
     """Ids of the two that were completed, and of the one that failed."""
-    logs = StoredSweep.read(storage).state.trials
-    return sorted(logs, key=lambda known: (logs[known].ended != "completed", known))
+    trials = StoredSweep.read(storage).state.trials
+    return sorted(trials, key=lambda known: (trials[known].ended != "completed", known))
 
 
 @pytest.fixture

@@ -459,8 +459,8 @@ def test_what_is_attacked_on_validation_paths_is_computed_for_those_who_ask(sear
         for name, more in (("asking", [asked]), ("plain", []))
     )
     assert asking_.trials.keys() == plain.trials.keys()
-    assert all(log.metrics[ATTACKED] == -7.0 for log in asking_.trials.values())
-    assert not any(ATTACKED in log.metrics for log in plain.trials.values())
+    assert all(trial.metrics[ATTACKED] == -7.0 for trial in asking_.trials.values())
+    assert not any(ATTACKED in trial.metrics for trial in plain.trials.values())
     assert pq.read_table(tmp_path / "asking" / "trials.parquet")[ATTACKED].to_pylist() == [-7] * 4
     assert ATTACKED not in pq.read_table(tmp_path / "plain" / "trials.parquet").column_names
 
@@ -503,11 +503,13 @@ def test_every_fate_of_a_proposal_is_told(searched, tmp_path):
 def test_a_trial_that_diverged_is_told_from_one_that_crashed_in_the_log_only(searched, tmp_path):
     sweep = faked_sweep.run(searched, tmp_path / "out", rough, overrides=["search.num_samples=20"])
     marks = {
-        (log.end.error, log.end.diverged) for log in sweep.trials.values() if log.ended == "failed"
+        (trial.end.error, trial.end.diverged)
+        for trial in sweep.trials.values()
+        if trial.ended == "failed"
     }
     assert {mark for error, mark in marks if "loss is nan in epoch 2" in error} == {True}
     assert {mark for error, mark in marks if "out of memory" in error} == {False}
-    assert not any("diverged" in log.row(live=False) for log in sweep.trials.values())
+    assert not any("diverged" in trial.row(live=False) for trial in sweep.trials.values())
 
 
 @pytest.mark.parametrize("rule", [None, ASHA, ASHA.replace(", replicates: seed", "")])

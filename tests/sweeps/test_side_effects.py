@@ -63,7 +63,7 @@ def test_importing_the_packages_changes_nothing_else(tmp_path):
 SWEEP = """
 import ray, ray.tune, sweeps
 before = state()
-sweep = sweeps.run("tiny.yaml", storage="out", max_concurrent=2, progress=sweeps.Silent())
+sweep = sweeps.run("tiny.yaml", storage="out", max_concurrent=2, progress=sweeps.SilentProgress())
 assert sweep.counts == {"completed": 2}, sweep.counts
 assert not ray.is_initialized()
 """

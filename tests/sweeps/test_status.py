@@ -348,7 +348,7 @@ def test_an_empty_storage_is_one_line(tmp_path, capsys):
 
 
 def test_a_storage_that_is_none_names_the_cure(tmp_path):
-    with pytest.raises(UsageError, match="is no directory; give the --storage of a run"):
+    with pytest.raises(UsageError, match="is not a directory; give the --storage of a run"):
         status(tmp_path / "missing")
 
 
@@ -417,7 +417,7 @@ def test_watching_needs_a_positive_pause_that_ends(tmp_path, pause):
 def test_the_log_says_when_what_happened_happened(tmp_path):
     ledger = Ledger(tmp_path, core="c", engine=Engine(None), experiment=experiment("tickets"))
     ledger.append(record_of(trial("a")))
-    ledger.note(SegmentStart(trial_id="a", epoch=0))
+    ledger.append_unsynced(SegmentStart(trial_id="a", epoch=0))
     ledger.append(record_of(segment("a", 1, 1, 0.0)))
     ledger.close()
     stamped = {record["type"]: "at" in record for record in read(tmp_path)}
@@ -439,7 +439,7 @@ def test_the_log_shows_at_every_moment_what_the_engine_knows(tmp_path: Path, see
     while engine.unfinished_count:
         while len(at_work) < 5 and (job := engine.next()):
             at_work[job.trial_id] = job
-            ledger.note(SegmentStart(trial_id=job.trial_id, epoch=job.start))
+            ledger.append_unsynced(SegmentStart(trial_id=job.trial_id, epoch=job.start))
         found = status(tmp_path)
         assert found.unfinished_count == engine.unfinished_count
         assert found.trials["running"] == len(at_work)

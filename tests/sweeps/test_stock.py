@@ -8,7 +8,7 @@ from spaces import TINY
 import analysis
 import sweeps
 from search_spaces import StockAsha
-from sweeps import Silent
+from sweeps import SilentProgress
 from sweeps.execution.ray_schedulers import SteadyHyperBand, StratifiedAsha
 
 pytestmark = [
@@ -160,7 +160,10 @@ def test_each_of_rays_schedulers_ends_a_sweep_with_finishers(ray_here, tmp_path,
         "scheduler": {kind: RULES[kind]},
     }
     sweep = sweeps.run(
-        tmp_path / "tiny.yaml", storage=tmp_path / "out", overrides=overrides, progress=Silent()
+        tmp_path / "tiny.yaml",
+        storage=tmp_path / "out",
+        overrides=overrides,
+        progress=SilentProgress(),
     )
     trials = analysis.load_trials(tmp_path / "out")
     assert sweep.unfinished == 0

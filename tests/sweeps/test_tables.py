@@ -71,18 +71,20 @@ def states(draw):
 
 def by_rows(state):
     """Every row of both tables as a dictionary."""
-    logs = state.rows()
+    trials = state.rows()
     epochs = [
         {
             "trial_id": known,
-            **{f"config/{name}": cell(value) for name, value in log.config.items()},
+            **{f"config/{name}": cell(value) for name, value in trial.config.items()},
             **row,
-            "audit": log.stopped_at is not None and row["epoch"] > log.stopped_at,
+            "audit": trial.stopped_at is not None and row["epoch"] > trial.stopped_at,
         }
-        for known, log in logs
-        for row in log.rows(audit=True)
+        for known, trial in trials
+        for row in trial.rows(audit=True)
     ]
-    return [{"trial_id": known, **log.row(live=state.live(log))} for known, log in logs], epochs
+    return [
+        {"trial_id": known, **trial.row(live=state.live(trial))} for known, trial in trials
+    ], epochs
 
 
 def name(table):

@@ -88,8 +88,8 @@ def said(storage, name, *, data=False):
 
 
 def completed(storage):
-    logs = StoredSweep.read(storage).state.trials
-    return next(known for known, log in logs.items() if log.ended == "completed")
+    trials = StoredSweep.read(storage).state.trials
+    return next(known for known, trial in trials.items() if trial.ended == "completed")
 
 
 def test_a_sweep_that_was_interrupted_and_resumed_is_found_right(swept):
@@ -379,8 +379,8 @@ def test_many_faults_are_counted_and_three_are_shown(copy):
 
 
 def test_a_model_of_a_trial_that_a_crash_cut_off_is_no_fault(waiting):
-    logs = StoredSweep.read(waiting).state.trials
-    unfinished = next(known for known, log in logs.items() if log.ended is None)
+    trials = StoredSweep.read(waiting).state.trials
+    unfinished = next(known for known, trial in trials.items() if trial.ended is None)
     folder = waiting / "models" / unfinished
     folder.mkdir(parents=True)
     (folder / "ticket.safetensors").write_bytes(b"filed, and then the power went")
@@ -391,8 +391,8 @@ def test_a_model_of_a_trial_that_a_crash_cut_off_is_no_fault(waiting):
 def checkpoint(storage):
     """The file of a trial that can go on."""
     recorded = StoredSweep.read(storage)
-    logs = recorded.state.trials
-    known = next(i for i, log in logs.items() if log.checkpoint)
+    trials = recorded.state.trials
+    known = next(i for i, trial in trials.items() if trial.checkpoint)
     (path,) = (storage / "checkpoints").glob(f"{known}-*")
     return path
 

@@ -120,6 +120,8 @@ def test_a_row_names_every_arithmetic_that_computed_it(tmp_path):
 
 def test_a_sweep_on_one_arithmetic_says_which(tmp_path):
     run_locally(TINY, tmp_path / "s", stop_after=2)
-    logs = StoredSweep.read(tmp_path / "s").state.trials.values()
-    assert {log.arithmetics for log in logs if log.epochs} == {frozenset({arithmetic().id})}
+    trials = StoredSweep.read(tmp_path / "s").state.trials.values()
+    assert {trial.arithmetics for trial in trials if trial.epochs} == {
+        frozenset({arithmetic().id})
+    }
     assert verify(tmp_path / "s").ok

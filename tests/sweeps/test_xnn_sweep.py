@@ -186,10 +186,10 @@ def test_only_axes_that_are_swept_are_shown(storage):
     state = State(experiment=experiment("xnn"), trials=trials, total=4, running=0, **times)
     headers = ["clusters", "adj_weight", "lr", "best validation loss", "epoch", "status"]
     assert [column.header for column in _best_table(state).columns] == headers
-    few = {known: copy(log) for known, log in trials.items()}
-    for log in few.values():
-        config = {name: v for name, v in log.config.items() if name != "clusters"}
-        log.entry = replace(log.entry, config=config)
+    few = {known: copy(trial) for known, trial in trials.items()}
+    for trial in few.values():
+        config = {name: v for name, v in trial.config.items() if name != "clusters"}
+        trial.entry = replace(trial.entry, config=config)
     fewer = replace(state, trials=few)
     assert [column.header for column in _best_table(fewer).columns] == headers[1:]
 
