@@ -1,4 +1,4 @@
-"""Arguments of ``sweeps.run``, checked before anything is made."""
+"""Checks of the arguments of ``sweeps.run``, before anything is created."""
 
 import math
 import os
@@ -29,7 +29,7 @@ def check_types(
     exporters: Any,
     progress: Any,
 ) -> None:
-    """Refuse what is of no use to any plan.
+    """Refuse arguments that are invalid for every plan.
 
     Raises:
         UsageError: an argument of another type, or outside its range.
@@ -56,7 +56,7 @@ def check_types(
 
 
 def check_rule(plan: Plan, *, audit: float, hang_after: float | None) -> None:
-    """Refuse what the scheduler of ``plan`` does not know.
+    """Refuse arguments that the scheduler of ``plan`` does not support.
 
     Raises:
         UsageError: an audit of anything but ASHA, or a watch on workers of Ray's own schedulers.
@@ -77,7 +77,7 @@ def _wrong(name: str, value: Any, right: str) -> UsageError:
 
 
 def _whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)  # one of NumPy's too
+    return isinstance(value, Integral) and not isinstance(value, bool)  # including NumPy's
 
 
 def _real(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The commands about bundles: ``keys``, ``seal``, ``open``, and what ``verify`` says of one."""
+"""Commands on bundles: ``keys``, ``seal``, ``open``, and ``verify`` for bundles."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def keys_command(out: Path, purpose: str, unencrypted: bool) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for path, (pem, mode) in files.items():
-            # Whoever lost a private key has lost every line of models that it signs.
+            # Losing a private key loses every line of models that it signs.
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             with open(os.open(path, flags, mode), "wb") as stream:
                 stream.write(pem)
@@ -105,7 +105,7 @@ def seal_command(
     parent_key: Path | None,
     recipient: Path | None,
 ) -> None:
-    """Sign the model of one trial of STORAGE and what is known of it, as a bundle."""
+    """Sign the model of one trial of STORAGE and its facts, as a bundle."""
     from hedgecore.bundle.keys import encryption_key, signing_key, verifying_key
     from hedgecore.bundle.sealing import read_manifest
     from sweeps.sealing import seal_trial
@@ -141,7 +141,7 @@ def open_command(
     private_key: Path | None,
     accepted: Path | None,
 ) -> None:
-    """Take model and manifest out of BUNDLE, if all of it is as a pinned key signed it."""
+    """Extract model and manifest from BUNDLE after verifying it with a pinned key."""
     from hedgecore.bundle.folder import write
     from hedgecore.bundle.keys import decryption_key
     from hedgecore.bundle.manifest import MANIFEST, MODEL
@@ -164,7 +164,7 @@ def open_command(
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether a bundle was sealed at ``path``; a storage has no envelope."""
+    """True if ``path`` is a bundle, which has an envelope, unlike a storage."""
     from hedgecore.bundle.manifest import ENVELOPE
 
     return os.path.lexists(path / ENVELOPE)
@@ -174,7 +174,7 @@ def verify_bundle(bundle: Path, keys: tuple[Path, ...], accepted: Path | None) -
     """Lines on ``bundle``, verified by one of the public ``keys`` and newer than ``accepted``.
 
     Raises:
-        BundleError: the bundle is not to be trusted.
+        BundleError: the bundle cannot be trusted.
         UsageError: a file cannot be read.
     """
     from hedgecore.bundle.sealing import verify
@@ -227,7 +227,7 @@ def _private(path: Path, read: Callable[..., K]) -> K:
 
 
 def _passphrase(path: Path, *, new: bool = False) -> str:
-    """From the environment, or from whoever sits at the terminal."""
+    """Passphrase from the environment, or from a prompt on the terminal."""
     if passphrase := os.environ.get(PASSPHRASE):
         return passphrase
     if not sys.stdin.isatty():
@@ -240,7 +240,7 @@ def _passphrase(path: Path, *, new: bool = False) -> str:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:  # or a pipe, so that a key need not lie on a disk
+        with path.open("rb") as stream:  # or a pipe, so that a key need not be on disk
             return stream.read(bounds.KEY)
     except (OSError, ValueError) as error:
         raise UsageError(
@@ -250,7 +250,7 @@ def _content(path: Path) -> bytes:
 
 
 def _accepted(path: Path | None) -> dict[str, "Accepted"]:
-    """The last version of every line of models that was opened; none if nothing was yet."""
+    """Last opened version of every line of models; empty before the first."""
     from hedgecore.bundle.manifest import Accepted
     from hedgecore.config import from_mapping
 

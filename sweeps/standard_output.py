@@ -1,4 +1,4 @@
-"""Standard output of a command: whatever its encoding, and when nobody reads it any more."""
+"""Standard output of a command, robust against poor encodings and closed pipes."""
 
 import errno
 import io
@@ -10,7 +10,7 @@ STREAM_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF
 
 
 def tolerate() -> None:
-    """Write what the encoding of a stream lacks as an escape, and stand in for a closed one."""
+    """Escape characters that a stream cannot encode, and replace a closed stream."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # as after ``>&-``
@@ -20,6 +20,6 @@ def tolerate() -> None:
 
 
 def discard() -> None:
-    """Let Python's own last flush of stdout succeed."""
+    """Make Python's final flush of stdout succeed."""
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     os.dup2(sys.stdout.fileno(), 1)

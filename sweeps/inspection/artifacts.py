@@ -1,6 +1,6 @@
-"""The files that a log names, examined: models, checkpoints, and what each seed was prepared with.
+"""Checks of the files that a log names: models, checkpoints and preparations.
 
-Every function here returns what there is to say if nothing is wrong, and everything that is wrong.
+Every function returns a summary and a list of faults.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ from sweeps.planning.plan import TrialPlan
 
 
 def models(sweep: StoredSweep) -> tuple[str, list[str]]:
-    """Every trained network has the sha256 that the log names, and there is no other."""
+    """Check that the models are exactly those that the log names, by sha256."""
     trials = _all(sweep)
     named = {i: trial.end.model for i, trial in trials.items() if trial.end and trial.end.model}
-    # A model is filed before the log knows of it; between the two may lie a crash.
+    # A crash may have come after a model was stored and before it was logged.
     excused = {i for i, trial in trials.items() if not trial.end} | sweep.state.running
     faults = _strays(
         sweep.storage / "models",
@@ -40,7 +40,7 @@ def models(sweep: StoredSweep) -> tuple[str, list[str]]:
 
 
 def checkpoints(sweep: StoredSweep) -> tuple[str, list[str]]:
-    """Every trial that can go on has the checkpoint that the log names."""
+    """Check that every resumable trial has the checkpoint that the log names."""
     if sweep.driver:
         return f"not examined while a driver writes them ({sweep.driver})", []
     filed = Checkpoints(sweep.storage)
@@ -54,11 +54,11 @@ def checkpoints(sweep: StoredSweep) -> tuple[str, list[str]]:
         excused=(),
         settled=True,
     )
-    return f"{len(named)}, each where its trial goes on", list(faults)
+    return f"{len(named)}, one for each trial that can resume", list(faults)
 
 
 def study(sweep: StoredSweep) -> tuple[str, list[str]]:
-    """Every trial started from what is filed for its seed, and that is whole."""
+    """Check that every trial started from the stored preparation of its seed, unchanged."""
     faults, trials = [], 0
     for key, plans in _preparations(sweep).items():
         trials += len(plans)
@@ -66,18 +66,18 @@ def study(sweep: StoredSweep) -> tuple[str, list[str]]:
         if isinstance(filed, str):
             faults.append(filed)
             continue
-        # Through JSON, as the record went.
+        # Through JSON, as in the record.
         columns = json.loads(json.dumps(filed.facts.row))
         for trial_id in plans:
             entry = sweep.state.trials[trial_id].entry.columns
             differing = [name for name, value in columns.items() if entry.get(name) != value]
             if differing:
                 faults.append(f"{differing[0]} of trial {trial_id} is not that of study/{key}")
-    return f"{trials} trials start from what is filed for their seed", faults
+    return f"{trials} trials start from the stored preparation of their seed", faults
 
 
 def data(sweep: StoredSweep) -> tuple[str, list[str]]:
-    """The data of every seed, made again, is the same, and so is what its baseline does there."""
+    """Check that the data of every seed and its baseline's results are reproduced."""
     one_thread()
     faults, preparations = [], _preparations(sweep)
     for key, plans in preparations.items():
@@ -85,7 +85,7 @@ def data(sweep: StoredSweep) -> tuple[str, list[str]]:
         if not isinstance(filed, str):
             differences = _made_again(sweep.experiment, filed, plan)
             faults += [f"study/{key} {difference}" for difference in differences]
-    return f"data and baseline come out again, {len(preparations)} of each", faults
+    return f"data and baseline are reproduced, {len(preparations)} of each", faults
 
 
 def _strays(
@@ -97,14 +97,14 @@ def _strays(
     excused: Collection[str],
     settled: bool,
 ) -> Iterator[str]:
-    """Files below ``folder`` that are missing, changed, or of nobody.
+    """Files below ``folder`` that are missing, changed, or of no trial.
 
     Args:
         pattern: the path of a trial's file in it, "{}" for its id.
         named: sha256 (hex) that the log names, by trial.
-        required: trials whose file must be there.
-        excused: trials whose file may be there or not, with any content.
-        settled: whether no driver may have filed more since the log was read.
+        required: trials whose file must exist.
+        excused: trials whose file may be missing or have any content.
+        settled: whether no driver can have stored more since the log was read.
     """
     for trial_id in sorted({*named} - {*excused}):
         path = pattern.format(trial_id)
@@ -126,12 +126,12 @@ def _strays(
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Paths in ``folder`` of everything that is no folder; nothing behind a link."""
+    """Paths of all files below ``folder``, without following links."""
     try:
         for at, folders, names, fd in os.fwalk(folder):
             inner = Path(at).relative_to(folder)
             links = [name for name in folders if stat.S_ISLNK(os.lstat(name, dir_fd=fd).st_mode)]
-            # What a crash left of a file in the making, the next driver removes.
+            # The next driver removes temporary files that a crash left.
             for name in [*links, *(name for name in names if not name.endswith(".partial"))]:
                 yield (inner / name).as_posix()
     except FileNotFoundError:
@@ -141,18 +141,18 @@ def _files(folder: Path) -> Iterator[str]:
 def _made_again(
     experiment: Experiment[Any, Any], filed: StoredPreparation, plan: TrialPlan
 ) -> Iterator[str]:
-    """What of ``filed`` does not come out again."""
+    """Parts of ``filed`` that are not reproduced."""
     try:
         preparation = filed.restore(experiment, plan.study)
     except UsageError as error:
-        yield f"cannot be had again: {error}"
+        yield f"cannot be restored: {error}"
         return
     if mismatch := experiment.trainer.mismatch(plan.study, preparation):
         yield mismatch
 
 
 def _filed(sweep: StoredSweep, key: str) -> StoredPreparation | str:
-    """The preparation ``key``, or what is wrong with it."""
+    """The preparation ``key``, or its fault."""
     try:
         filed = sweep.filed(key, sweep.core)
     except UsageError as error:
@@ -162,7 +162,7 @@ def _filed(sweep: StoredSweep, key: str) -> StoredPreparation | str:
 
 
 def _preparations(sweep: StoredSweep) -> dict[str, dict[str, TrialPlan]]:
-    """The trials of the last version, by what they share."""
+    """Trials of the last code identity, by preparation."""
     groups: dict[str, dict[str, TrialPlan]] = {}
     for trial_id, trial in sweep.state.trials.items():
         plan = sweep.plan(trial)
@@ -171,5 +171,5 @@ def _preparations(sweep: StoredSweep) -> dict[str, dict[str, TrialPlan]]:
 
 
 def _all(sweep: StoredSweep) -> dict[str, TrialState]:
-    """The trials of every version; their files are kept."""
+    """Trials of every code identity, since all their files are kept."""
     return {i: trial for state in sweep.states.values() for i, trial in state.trials.items()}

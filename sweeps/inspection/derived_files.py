@@ -1,6 +1,6 @@
-"""Files derived from the log, compared with it: the tables, and the copies for people.
+"""Checks of the files derived from the log: the tables, manifest.json and space.yaml.
 
-Every function here returns what there is to say if nothing is wrong, and everything that is wrong.
+Every function returns a summary and a list of faults.
 """
 
 import os
@@ -20,7 +20,7 @@ from sweeps.journal.tables import write_tables
 
 
 def manifest(sweep: StoredSweep) -> tuple[str, list[str]]:
-    """The files for people against what the log says."""
+    """Check manifest.json and space.yaml against the log."""
     record = ManifestRecord(content=sweep.manifest, space=sweep.space_text)
     faults = []
     for name, data in copies(record).items():
@@ -32,7 +32,7 @@ def manifest(sweep: StoredSweep) -> tuple[str, list[str]]:
 
 
 def _unnamed(storage: Path, name: str) -> str:
-    """That a file is right but its digest is not published; empty if it is."""
+    """Fault if the digest of a correct file is not published; empty if it is."""
     if not (storage / checksums.NAME).exists():
         return f"is not listed: {checksums.NAME} is missing"
     digests = checksums.read(storage).get(name, [])
@@ -44,7 +44,7 @@ def _unnamed(storage: Path, name: str) -> str:
 
 
 def _difference(path: Path, content: bytes) -> str:
-    """What is wrong with the file at ``path`` that should hold ``content``; empty if nothing."""
+    """Fault of the file at ``path`` that should hold ``content``; empty if correct."""
     try:
         stored = read(path, most=bounds.JSON)
         return "" if stored == content else "is not what the log gives"
@@ -55,7 +55,7 @@ def _difference(path: Path, content: bytes) -> str:
 
 
 def tables(sweep: StoredSweep) -> tuple[str, list[str]]:
-    """Both tables against those that the log gives."""
+    """Check both tables against those derived from the log."""
     faults, notes = [], ["as the log gives them"]
     with TemporaryDirectory() as folder:
         write_tables(Path(folder), sweep.state, sweep.experiment)
@@ -70,7 +70,7 @@ def tables(sweep: StoredSweep) -> tuple[str, list[str]]:
 
 
 def _compared(path: Path, derived: Path) -> tuple[str, str]:
-    """What is wrong with the table at ``path``, and what is worth saying if nothing is."""
+    """Fault of the table at ``path``, and a note if there is none."""
     try:
         with open_file(path) as stream, derived.open("rb") as other:
             size = os.fstat(other.fileno()).st_size
@@ -88,7 +88,7 @@ def _compared(path: Path, derived: Path) -> tuple[str, str]:
     except FileNotFoundError:
         return "is missing", ""
     except OSError as error:
-        if error.strerror:  # of the system, not of what reads Parquet
+        if error.strerror:  # of the system, not of the Parquet reader
             return f"cannot be read ({error.strerror})", ""
     except pa.ArrowInvalid:
         pass  # damaged, or with more rows than the log has
@@ -96,7 +96,7 @@ def _compared(path: Path, derived: Path) -> tuple[str, str]:
 
 
 def _equal(stored: Table, expected: Table) -> bool:
-    """Whether two tables have the same rows; text may lie in other dictionaries."""
+    """True if two tables have the same rows; dictionaries of text may differ."""
     if (stored.columns, stored.rows) != (expected.columns, expected.rows):
         return False
     pairs = zip(stored.records(stored.columns), expected.records(expected.columns), strict=True)

@@ -10,9 +10,9 @@ from sweeps.scheduling.ledger import Ledger
 
 
 def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
-    """File every missing or changed model again; the reason why not, by trial id, of the lost.
+    """Train missing or changed models again; the reason, by trial id, for each that fails.
 
-    Each is trained from theta_0 in this process, and filed only if its sha256 is the recorded one.
+    Each is trained from theta_0 in this process, and stored only if its sha256 is as recorded.
     """
     digests = ledger.named_models()
     missing = [i for i, digest in digests.items() if not ledger.has_model(i, digest)]

@@ -1,4 +1,4 @@
-"""One recorded trial computed again from theta_0: does the log say what the code gives?"""
+"""Replay of one recorded trial from theta_0, compared with the log bit by bit."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ _NOT_COMPUTED = {"seconds", "model"}
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where record and replay part for the first time."""
+    """First difference between record and replay."""
 
     where: str  # "at epoch 3", "before epoch 1" or "at the end"
     column: str  # first one that differs
@@ -43,23 +43,23 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A trial that ran again."""
+    """Outcome of a replay."""
 
     trial_id: str
     epochs: int  # number of epochs compared, all that the log holds
     metrics: int  # number of test metrics compared
     model: str | None  # sha256 (hex) in the log
     error: str | None  # reason of its failure in the log
-    notes: tuple[str, ...]  # reasons to expect a difference, and what could not be compared
+    notes: tuple[str, ...]  # reasons to expect a difference, and parts that could not be compared
     difference: Difference | None  # the first one
 
     @property
     def equal(self) -> bool:
-        """Whether everything that was compared is equal to the last bit."""
+        """True if everything that was compared is equal to the last bit."""
         return self.difference is None
 
     def lines(self) -> list[str]:
-        """The outcome for people, what is to be known before it first."""
+        """The outcome as text, notes first."""
         return [*self.notes, str(self.difference or self._equality())]
 
     def _equality(self) -> str:
@@ -74,12 +74,12 @@ class Replay:
 def replay(storage: str | Path, trial: str) -> Replay:
     """Run a trial of ``storage`` again, for as many epochs as its log holds, and compare.
 
-    It trains in this process, on one thread of torch, from the filed theta_0 without a cut.
+    It trains in this process, on one thread of torch, from the stored theta_0 without a break.
 
-    ``trial`` is the beginning of the trial's id, long enough to be the only one.
+    ``trial`` is a unique prefix of the trial's id.
 
     Raises:
-        UsageError: there is no such trial, nothing of it to compare, or not what it started from.
+        UsageError: the trial, its epochs or its preparation are missing.
     """
     sweep = StoredSweep.read(Path(storage))
     return train_again(sweep, trial)[0]
@@ -125,7 +125,7 @@ def train_again(sweep: StoredSweep, prefix: str) -> tuple[Replay, bytes | None]:
     model: bytes | None = segment.pop("model", None)
     if model:
         segment["end"]["model"] = hashlib.sha256(model).hexdigest()
-    # Through JSON, as every record goes.
+    # Through JSON, like every record.
     now = record_of(json.loads(json.dumps(segment)))
     assert isinstance(now, Segment)
     replayed = Replay(
@@ -141,7 +141,7 @@ def train_again(sweep: StoredSweep, prefix: str) -> tuple[Replay, bytes | None]:
 
 
 def _job(full_id: str, trial: TrialState, plan: TrialPlan, end: End | None) -> dict[str, Any]:
-    """One segment that takes the trial to where its log ends, and no further."""
+    """Job of one segment up to the last recorded epoch."""
     last, epochs = max(trial.epochs, default=0), plan.study.training.epochs
     if last != len(trial.epochs):
         raise UsageError(
@@ -149,7 +149,7 @@ def _job(full_id: str, trial: TrialState, plan: TrialPlan, end: End | None) -> d
             f"{last}; restore it from a copy"
         )
     if end and end.status == "completed":
-        # One that ended before its last epoch ended by itself, unless the log says otherwise.
+        # A trial that ended early ended by itself, unless the log records otherwise.
         stop = limit = last if end.truncated else epochs
     elif end:
         stop, limit = min(last + 1, plan.limit), plan.limit
@@ -168,10 +168,10 @@ def _job(full_id: str, trial: TrialState, plan: TrialPlan, end: End | None) -> d
 
 
 def _filed(sweep: StoredSweep, plan: TrialPlan, trial: TrialState, core: str) -> StoredPreparation:
-    """What the trial started from, with the theta_0 that its record names."""
+    """Preparation of the trial, with the theta_0 that its record names."""
     folder = sweep.storage / "study" / plan.preparation
     filed, failure = None, None
-    # Later code may have prepared the seed again, with the same outcome or another.
+    # Later code may have prepared the seed again, with an equal or a different result.
     for code in dict.fromkeys((core, sweep.core)):
         try:
             filed = filed or sweep.filed(plan.preparation, code)
@@ -194,7 +194,7 @@ def _restored(sweep: StoredSweep, plan: TrialPlan, filed: StoredPreparation) -> 
     try:
         return filed.restore(sweep.experiment, plan.study)
     except UsageError as error:
-        raise UsageError(f"study/{plan.preparation} cannot be had again: {error}") from error
+        raise UsageError(f"study/{plan.preparation} cannot be restored: {error}") from error
 
 
 def _theta_0(trial: TrialState) -> str:
@@ -206,7 +206,7 @@ def _theta_0(trial: TrialState) -> str:
 
 
 def _expected(sweep: StoredSweep, trial: TrialState, core: str, *, same: bool) -> tuple[str, ...]:
-    """Why the trial may differ here; ``same`` if its id says that all it follows from is here."""
+    """Reasons why the trial may differ here; ``same`` if its id is reproduced."""
     causes = []
     identity = code_identity(sweep.manifest["experiment"])
     if core != identity:
@@ -215,7 +215,7 @@ def _expected(sweep: StoredSweep, trial: TrialState, core: str, *, same: bool) -
     if not same and recorded_torch != here:
         causes.append(f"torch {recorded_torch}, here {here}")
     if not (same or causes):
-        causes.append("something its id does not stand for: the log was changed")
+        causes.append("inputs that do not match its id: the log was changed")
     others = trial.arithmetics - {arithmetic().id}
     if others:
         causes.append(f"another arithmetic: {'+'.join(sorted(others))}, here {arithmetic().id}")
@@ -223,7 +223,7 @@ def _expected(sweep: StoredSweep, trial: TrialState, core: str, *, same: bool) -
 
 
 def _differences(trial: TrialState, end: End | None, now: Segment) -> Iterator[Difference]:
-    """Every place where the replay ``now`` is not as recorded, in the order of training."""
+    """Differences between the replay ``now`` and the record, in the order of training."""
     computed = {row["epoch"]: row for row in now.rows}
     if trial.facts and now.facts is not None:
         yield from _between("before epoch 1", trial.facts, now.facts)
@@ -242,7 +242,7 @@ def _differences(trial: TrialState, end: End | None, now: Segment) -> Iterator[D
 
 
 def _outcome(trained: bool, end: End | None) -> str:
-    """An epoch, or how the trial ended instead."""
+    """Text of an epoch, or of the end of the trial."""
     if trained:
         return "an epoch"
     return (end.error or "the end") if end else "nothing"
@@ -250,7 +250,7 @@ def _outcome(trained: bool, end: End | None) -> str:
 
 def _between(where: str, recorded: Row, now: Row) -> Iterator[Difference]:
     names = [name for name in {**recorded, **now} if name not in _NOT_COMPUTED]
-    # repr tells 0.0 from -0.0 and 1 from 1.0, as the bits do.
+    # repr distinguishes 0.0 from -0.0 and 1 from 1.0, as the bits do.
     differing = [name for name in names if repr(recorded.get(name)) != repr(now.get(name))]
     if differing:
         first = differing[0]

@@ -1,7 +1,7 @@
-"""A storage examined from end to end: does everything in it follow from the log?
+"""Verification of a storage: consistency of all its files with the log.
 
-Nothing is changed and no lock is taken, so a sweep may be examined while it runs; what its driver
-is just writing is then not held against it.
+Nothing is changed and no lock is taken, so a running sweep may be verified; files that its driver
+is writing are then not reported.
 """
 
 import itertools
@@ -24,12 +24,12 @@ from sweeps.scheduling.trial_status import verdict_text
 
 _MOST_FAULTS = 3
 Finding = tuple[str, list[str]]
-"""What there is to say if nothing is wrong, and everything that is wrong."""
+"""A summary and a list of faults."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was examined."""
+    """Result of one check."""
 
     name: str
     summary: str  # printed if nothing is wrong
@@ -46,22 +46,22 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Every check of a storage, in the order in which one rests on another."""
+    """All checks of a storage; later ones depend on earlier ones."""
 
     checks: tuple[Check, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """True if there is no fault."""
         return not any(check.faults for check in self.checks)
 
     def lines(self) -> list[str]:
-        """One line a check, for people."""
+        """One line per check."""
         return [str(check) for check in self.checks]
 
 
 def verify(storage: str | Path, *, data: bool = False) -> Verification:
-    """Checks of ``storage``; with ``data`` also of every seed's data and baseline, made again.
+    """Checks of ``storage``; with ``data`` also of every seed's data and baseline, computed again.
 
     Raises:
         UsageError: ``storage`` holds no sweep, or nothing was prepared there yet.
@@ -74,7 +74,7 @@ def verify(storage: str | Path, *, data: bool = False) -> Verification:
     summary, faults = _log(storage, running=sweep is not None and sweep.driver is not None)
     log = Check(name="log", summary=summary, faults=tuple(faults or broken), cure=_LOG_CURE)
     if sweep is None or log.faults:
-        return Verification(checks=(log,))  # the rest follows from it
+        return Verification(checks=(log,))  # the other checks depend on it
     checks = [log]
     for name, (examine, cure) in _CHECKS.items():
         if name != "data" or data:
@@ -114,11 +114,11 @@ def _without_cure(error: LogError) -> str:
 
 
 def _epochs(sweep: StoredSweep) -> Finding:
-    """Every trial's epochs, from the first without a gap."""
+    """Check that every trial's epochs start at 1 and have no gap."""
     faults, count = [], 0
     for trial_id, trial in sweep.state.trials.items():
         count += len(trial.epochs)
-        # Not up to the last epoch, which may be any number in a log that was forged.
+        # Not a loop to the last epoch, which may be any number in a forged log.
         missing = next(n for n in itertools.count(1) if n not in trial.epochs)
         if missing <= len(trial.epochs):
             faults.append(f"epoch {missing} of trial {trial_id} is missing")
@@ -126,10 +126,10 @@ def _epochs(sweep: StoredSweep) -> Finding:
 
 
 def _decisions(sweep: StoredSweep) -> Finding:
-    """The log's decisions against those of an engine that sees its values only."""
+    """Check the decisions of the log against those of an engine with the same values."""
     engine = engine_of(sweep.manifest["scheduler"], sweep.manifest["rungs"])
     if engine is None:
-        return "made by a scheduler of Ray, which cannot make them again", []
+        return "made by a scheduler of Ray, which cannot be repeated", []
     state, count, faults = SweepState(sweep.core), 0, []
     for record in History(sweep.storage):
         if not state.apply(record):
@@ -142,7 +142,7 @@ def _decisions(sweep: StoredSweep) -> Finding:
         if expected != record:
             faults.append(f"{_verdict(record)}, where its values give {_verdict(expected)}")
         if expected:
-            engine.apply(expected)  # what comes later is judged by what should have come before
+            engine.apply(expected)  # later verdicts are judged by the expected ones
     if state.closed:
         faults += [
             f"nothing, where its values give {_verdict(expected)}"
@@ -171,20 +171,20 @@ _CHECKS: Mapping[str, tuple[Callable[[StoredSweep], Finding], str]] = {
         "the log was changed, or another version of hedgesweep decided: restore it from a copy, "
         "or compute the sweep again in another --storage",
     ),
-    "manifest": (derived_files.manifest, "the same run command writes it anew from the log"),
-    "tables": (derived_files.tables, "the same run command writes it anew from the log"),
+    "manifest": (derived_files.manifest, "run the same command again to write it from the log"),
+    "tables": (derived_files.tables, "run the same command again to write it from the log"),
     "models": (
         artifacts.models,
-        "remove what is of no trial; the same run command trains the others again",
+        "remove what is of no trial; run the same command again to train the others",
     ),
     "checkpoints": (
         artifacts.checkpoints,
         "remove what is changed or of no trial: a trial without its checkpoint starts again from "
-        "theta_0 and comes to the same numbers",
+        "theta_0 and reproduces the same numbers",
     ),
     "study": (
         artifacts.study,
-        "restore the folder from a copy, or remove it: the same run command prepares it again",
+        "restore the folder from a copy, or remove it and run the same command again",
     ),
     "data": (
         artifacts.data,

@@ -1,8 +1,7 @@
-"""Exporters of a sweep: what its log records, copied to where people like to look.
+"""Exporters of a sweep: copies of its log in other tools.
 
-The log is the record and the copies are no more than that: a exporter that fails is left behind
-and the sweep goes on. At the next driver start it is told what it has missed, so a copy also grows
-out of a log that nobody followed.
+Only the log is the record: an exporter that fails is dropped and the sweep continues. The next
+driver start sends it the rows that it missed, so an exporter added later receives everything.
 """
 
 import math
@@ -19,36 +18,36 @@ from sweeps.monitoring.throughput import ended
 Row = Mapping[str, Any]
 
 _PATIENCE = 60.0  # seconds that the end of a sweep waits for a slow exporter
-_LATER = "the sweep is whole without it, and its next start tells what was missed"
+_LATER = "the sweep is complete without it, and its next start sends the missing rows"
 
 
 class ExportPosition(NamedTuple):
-    """What a exporter has of a trial: its last epoch, and whether it has come to its end."""
+    """Position of an exporter in a trial: its last epoch, and whether the end was sent."""
 
     epoch: int = 0
     over: bool = False
 
 
 class Exporter(Protocol):
-    """Told of trials one by one; a call that raises is the last."""
+    """Receiver of trials, one by one; it is dropped after a call that raises."""
 
     def begin(self, trial_id: str, config: Row) -> ExportPosition:
-        """Called before anything is told of a trial; what earlier driver starts have told."""
+        """Begin a trial; returns the position that earlier driver starts have reached."""
 
     def rows(self, trial_id: str, rows: Sequence[Row]) -> None:
         """Epochs in ascending order, each once, with ``audit`` true after a stop."""
 
     def end(self, trial_id: str, row: Row) -> None:
-        """Its line in the table of trials; again if it has trained on since."""
+        """Row of the trial in the table of trials; sent again if it has trained further."""
 
     def close(self) -> None:
-        """Nothing more is told."""
+        """Called once at the end."""
 
 
 class ExportDispatcher:
-    """Tells every exporter what the ledger records, each in a thread of its own.
+    """Sends the records of the ledger to every exporter, each in a separate thread.
 
-    ``say``, which must not raise, is told of an exporter that is left behind.
+    ``say``, which must not raise, receives a message about an exporter that is dropped.
     """
 
     def __init__(self, exporters: Sequence[Exporter], say: Callable[[str], None]) -> None:
@@ -57,14 +56,14 @@ class ExportDispatcher:
         self._positions: dict[str, ExportPosition] = {}
 
     def begin(self, state: SweepState) -> None:
-        """Start the threads, and tell what ``state`` holds already."""
+        """Start the threads, and send the present content of ``state``."""
         self._state = state
         self._lines = [_Line(exporter, self._say) for exporter in self._exporters]
         for trial_id, _ in state.rows() if self._lines else ():
             self._send(trial_id)
 
     def record(self, record: Record) -> None:
-        """Tell what has become of the trials of ``record``, which the state has entered."""
+        """Send the trials of ``record``, which the state has applied."""
         if not self._lines:
             return
         match record:
@@ -77,7 +76,7 @@ class ExportDispatcher:
                 pass
 
     def close(self) -> None:
-        """Wait until everything is told, a minute for each exporter at most."""
+        """Wait until everything is sent, at most a minute per exporter."""
         for line in self._lines:
             line.close()
 
@@ -101,7 +100,7 @@ class ExportDispatcher:
 
 
 class _Line:
-    """A thread that tells one exporter, which may be slow, in the order of the log."""
+    """Thread that serves one exporter, which may be slow, in the order of the log."""
 
     def __init__(self, exporter: Exporter, say: Callable[[str], None]) -> None:
         self._exporter, self._say = exporter, say
@@ -129,9 +128,9 @@ class _Line:
             while (message := self._queue.get()) is not None:
                 self._tell(*message)
             self._exporter.close()
-        except Exception as error:  # of whatever kind: a copy must not harm the sweep
+        except Exception as error:  # of any kind: an exporter must not harm the sweep
             first = f"{type(error).__name__}: {error}".splitlines()[0]
-            self._say(f"{self._name} follows no more ({first}); {_LATER}")
+            self._say(f"{self._name} was dropped ({first}); {_LATER}")
 
     def _tell(self, trial_id: str, config: Row, rows: list[Row], end: Row | None) -> None:
         if (position := self._positions.get(trial_id)) is None:
@@ -151,13 +150,13 @@ def metrics(row: Row) -> dict[str, float]:
 
 
 def final(row: Row) -> dict[str, float]:
-    """The finite numbers of a trial's line in the table, its configuration aside."""
+    """The finite numbers of a trial's line in the table, without its configuration."""
     values = _numbers(row).items()
     return {f"end/{n}": v for n, v in values if n != "index" and not n.startswith("config/")}
 
 
 def missing(package: str, extra: str) -> UsageError:
-    """That an optional package is not there, with the cure."""
+    """Error on a missing optional package, with the cure."""
     return UsageError(f"{package} is not installed; pip install 'hedgesweep[{extra}]'")
 
 

@@ -1,4 +1,4 @@
-"""MLflow as an exporter: one run a trial, on a tracking server or in a file."""
+"""MLflow as an exporter: one run per trial, on a tracking server or in a file."""
 
 import re
 import time
@@ -11,13 +11,13 @@ from sweeps.monitoring.exporters import ExportPosition, Row, final, metrics, mis
 
 
 class MLflow:
-    """Runs of an MLflow experiment, one a trial.
+    """Runs of an MLflow experiment, one per trial.
 
     Args:
         tracking_uri: of a server, or ``sqlite:///FILE``.
         experiment: its name; made if missing.
     Raises:
-        UsageError: mlflow is missing, or nothing usable is at ``tracking_uri``.
+        UsageError: mlflow is missing, or ``tracking_uri`` is unusable.
     """
 
     def __init__(self, tracking_uri: str, experiment: str) -> None:
@@ -59,7 +59,7 @@ class MLflow:
         run_id = self._ids[trial_id]
         self._client.update_run(run_id, status="RUNNING")
         self._client.set_tag(run_id, "status", "running")
-        # The epoch comes last in a row and vouches for what comes before it.
+        # The epoch is sent last, which marks its row as complete.
         numbered = [({**metrics(row), "epoch": row["epoch"]}, row["epoch"]) for row in rows]
         batch = [metric for values in numbered for metric in self._metrics(*values)]
         self._client.log_batch(run_id, metrics=batch)

@@ -30,27 +30,27 @@ class State:
 
 
 class Progress(Protocol):
-    """Told what happens; must never raise."""
+    """Display of a sweep; must never raise."""
 
     def message(self, text: str) -> None:
-        """Say ``text`` once."""
+        """Show ``text`` once."""
 
     def update(self, state: State) -> None:
-        """The state of all trials changed."""
+        """Show the changed state of all trials."""
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""
 
 
 def default() -> Progress:
-    """A live panel where there is a terminal to draw on, plain lines elsewhere."""
+    """A live panel on a terminal, plain lines elsewhere."""
     return LivePanel() if sys.stdout.isatty() else PlainLines()
 
 
 class ThrottledProgress:
     """Shows what ``state`` returns, at most every ``pause`` seconds and a twentieth of the time.
 
-    A state takes a look at every trial; a sweep of thousands has many events a second.
+    Computing a state visits every trial, and a large sweep has many events per second.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ThrottledProgress:
         self._due = -float("inf")
 
     def __call__(self) -> None:
-        """Something has changed."""
+        """Show the present state unless it is too early."""
         if time.monotonic() >= self._due:
             self.flush()
 
@@ -73,7 +73,7 @@ class ThrottledProgress:
 
 
 class FailSafeProgress:
-    """Passes on to ``progress`` until that raises: results matter more than being watched."""
+    """Forwards to ``progress`` until that raises, so that a failed display ends no sweep."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress: Progress = progress
@@ -98,7 +98,7 @@ class FailSafeProgress:
 
 
 class SilentProgress:
-    """Says nothing."""
+    """Progress that shows nothing."""
 
     def message(self, text: str) -> None:
         """See :class:`Progress`."""
@@ -111,7 +111,7 @@ class SilentProgress:
 
 
 class PlainLines(SilentProgress):
-    """A line for every trial that ends."""
+    """One line per trial that ends."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -137,20 +137,20 @@ class LivePanel:
     def __init__(self) -> None:
         self._began, self._closed = time.monotonic(), False
         self._shown: tuple[str, State, float, Table] | None = None
-        # Drawn from a thread of its own, so that the clock runs on while no trial reports.
+        # Drawn from a separate thread, so that the clock runs while no trial reports.
         self._live = Live(
             console=Console(), refresh_per_second=4, transient=True, get_renderable=self._draw
         )
 
     def message(self, text: str) -> None:
         """See :class:`Progress`."""
-        if not self._closed:  # what is said of the end comes after it
-            self._live.start()  # not before: nothing is drawn for a sweep that is refused
+        if not self._closed:  # final messages come after the panel
+            self._live.start()  # only now: nothing is drawn for a refused sweep
         self._live.console.print(printable(text), highlight=False, markup=False)
 
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
-        # Each looks at every trial, which is too much for every time it is drawn.
+        # Each visits every trial, which is too slow for every redraw.
         self._shown = _counts(state), state, _remaining(state), _best_table(state)
 
     def close(self) -> None:
@@ -174,14 +174,14 @@ def _counts(state: State) -> str:
 
 
 def _remaining(state: State) -> float:
-    """Trials to come for each that ended in this run; 0 where either is none."""
+    """Unfinished trials for each that ended in this run; 0 if either number is 0."""
     fresh = sum(trial.fresh for trial in state.trials.values())
     unfinished = state.total - sum(trial.ended is not None for trial in state.trials.values())
     return unfinished / fresh if fresh else 0.0
 
 
 def _times(state: State, ratio: float) -> str:
-    """Elapsed time; and what is left, if trials to come take as long as those of this run did."""
+    """Elapsed time, and the remaining time at the pace of this run."""
     now = time.monotonic()
     elapsed = f"{duration(now - state.began)} elapsed"
     if not ratio:

@@ -1,6 +1,6 @@
-"""A sweep seen from another terminal: its log, read while it is written, and who holds its lock.
+"""Status of a sweep for another terminal, from its growing log and the holder of its lock.
 
-Nothing is taken, waited for or written here, so nobody's sweep can be disturbed by looking at it.
+Nothing is locked, awaited or written here, so reading a status cannot disturb the sweep.
 """
 
 import json
@@ -36,7 +36,7 @@ _DAY = 86400  # seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """Trials that have come to a rung, and what became of them.
+    """Numbers of trials that reached a rung, were promoted and were stopped.
 
     The others are undecided, or had ended by themselves.
     """
@@ -49,7 +49,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A trial that failed, and why."""
+    """A failed trial with its error."""
 
     trial_id: str
     config: Mapping[str, Any]
@@ -61,7 +61,7 @@ class Status:
     """A sweep at one moment."""
 
     storage: str
-    name: str  # of its space; of the directory until that is known
+    name: str  # of its space; of the directory before the first record
     driver: Driver | None  # last holder of the lock
     starts: int  # driver starts
     total: int  # trials of the whole sweep, including those still to be proposed
@@ -79,7 +79,7 @@ class Status:
 
     @property
     def unfinished_count(self) -> int:
-        """Number of trials that have not come to their end."""
+        """Number of trials that have not ended."""
         return self.total - sum(self.trials[name] for name in _ENDED)
 
 
@@ -90,7 +90,7 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
         now: seconds since 1970; the clock's if None.
         tallies: of this storage, for repeated calls.
     Raises:
-        UsageError: ``storage`` is no directory.
+        UsageError: ``storage`` is not a directory.
         LogError: its log is damaged.
     """
     storage = readable_storage(storage)
@@ -109,7 +109,7 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
     now = time.time() if now is None else now
     pace = tally.pace(now) if live and tally.state.running else None
     rate = 60 * len(tally.state.running) / pace if pace else None
-    if pace:  # epochs that are under way have been trained in part
+    if pace:  # running epochs are trained in part
         seconds = sum(now - began for began in tally.began.values())
         epochs_left = max(0.0, epochs_left - seconds / pace)
     audits = [trial.end is not None for trial in trials.values() if trial.audited]
@@ -138,7 +138,7 @@ def lines(status: Status) -> list[str]:
     if not (status.starts or _lives(status)):
         return [
             f"{status.storage}: no sweep has begun here; "
-            f"hedgesweep run SPACE --storage {quote(str(status.storage))} begins one"
+            f"start one with hedgesweep run SPACE --storage {quote(str(status.storage))}"
         ]
     texts = [f"{status.name}: {plural(status.total, 'trial')}", _running(status)]
     if not status.total:
@@ -189,7 +189,7 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
                     return
                 time.sleep(watch)
     except KeyboardInterrupt:
-        pass  # whoever watches has seen enough; the sweep goes on
+        pass  # Ctrl-C ends the display only
 
 
 def _total(manifest: Mapping[str, Any], tally: Tally, trial_count: int) -> int:
@@ -200,7 +200,7 @@ def _total(manifest: Mapping[str, Any], tally: Tally, trial_count: int) -> int:
 
 
 def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialState]) -> int:
-    """Epochs of a trial that is not known yet, at most."""
+    """Maximum of epochs of a trial that is still to be proposed."""
     epochs = manifest["study"]["training"]["epochs"] if manifest else 0
     return max((trial.entry.limit for trial in trials.values()), default=epochs)
 
@@ -239,7 +239,7 @@ def _running(status: Status) -> str:
         return f"{description} ({elapsed})" + (unknown if status.driver.alive is None else "")
     if status.total and not status.unfinished_count:
         return f"every trial is finished: next, hedgesweep report {quote(str(status.storage))}"
-    return "no driver is running: the same command continues"
+    return "no driver is running: run the same command again to continue"
 
 
 def _epochs(status: Status) -> str:
@@ -248,7 +248,7 @@ def _epochs(status: Status) -> str:
         description += f", about {status.epochs_left:,.0f} to come"
     if status.epochs_per_minute:
         description += f"; {status.epochs_per_minute:,.3g} epochs"
-        description += f" and {status.trials_per_minute or 0:,.3g} trials a minute"
+        description += f" and {status.trials_per_minute or 0:,.3g} trials per minute"
     if status.seconds_left:
         description += f"; about {duration(status.seconds_left)} left"
     return description

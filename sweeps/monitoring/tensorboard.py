@@ -1,4 +1,4 @@
-"""TensorBoard as an exporter: event files, one run a trial."""
+"""TensorBoard as an exporter: event files, one run per trial."""
 
 import time
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from sweeps.monitoring.exporters import ExportPosition, Row, final, metrics, mis
 
 
 class TensorBoard:
-    """Event files, a run a trial, for ``tensorboard --logdir FOLDER``.
+    """Event files, one run per trial, for ``tensorboard --logdir FOLDER``.
 
     Each call writes one file, named after the position that it reaches and renamed once it is
-    whole: names alone tell a later driver start where to go on, and a crash leaves no half event.
+    whole: names give a later driver start its position, and a crash leaves no partial event.
 
     Args:
-        folder: where; made if missing.
+        folder: of the files; made if missing.
     Raises:
         UsageError: tensorboardX is missing.
     """
@@ -31,8 +31,8 @@ class TensorBoard:
         except ImportError as error:
             raise missing("tensorboardX", "tensorboard") from error
         self._folder = folder
-        # SummaryWriter runs a thread and a queue of processes a file, and keeps a full disk to
-        # itself; this is the writer inside it.
+        # SummaryWriter runs a thread and a process queue per file, and hides a full disk; this is
+        # the writer inside it.
         self._writer, self._hparams = EventsWriter, summary.hparams
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary
         self._api, self._plugin = api_pb2, plugin_hparams_pb2

@@ -1,4 +1,4 @@
-"""Throughput of a sweep: counts of trials by state, epochs a second, and time to go."""
+"""Throughput of a sweep: counts of trials by state, epochs per second, and remaining time."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from sweeps.journal.tail import Tail
 from sweeps.scheduling.rule import Rule
 
 RECENT = 300.0
-"""Seconds over which a pace is taken."""
+"""Seconds over which a pace is measured."""
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Tally:
 
     state: SweepState
     rungs: dict[int, Counter[bool]] = field(default_factory=lambda: defaultdict(Counter))
-    """Number of trials by rung and by whether they went on."""
+    """Number of trials by rung and by whether they were promoted."""
     passed: dict[str, int] = field(default_factory=dict)  # last rung that a trial passed
     judged: dict[int, set[str]] = field(default_factory=dict)  # trials with a verdict, by rung
     stopped: Counter[int] = field(default_factory=Counter)  # number of stopped trials, by rung
@@ -40,7 +40,7 @@ class Tally:
         return cls(SweepState(core))
 
     def apply(self, record: Record) -> None:
-        """Take note of ``record``, which is of this code."""
+        """Apply ``record``, which is of this code."""
         match record:
             case records.Segment():
                 self._note_time(record.at)
@@ -73,12 +73,12 @@ class Tally:
         self.state.apply(record)
 
     def trials(self) -> dict[str, TrialState]:
-        """Those of the space, and those that came to their end while they were."""
+        """Trials of the space, and those that ended before they left it."""
         trials = self.state.trials.items()
         return {i: trial for i, trial in trials if i not in self.state.withdrawn or trial.ended}
 
     def standing(self, trial_id: str, rule: Rule, *, live: bool) -> str:
-        """Where a trial stands, in the words of :data:`sweeps.monitoring.status.STANDINGS`."""
+        """Standing of a trial, one of :data:`sweeps.monitoring.status.STANDINGS`."""
         trial = self.state.trials[trial_id]
         if how := ended(trial):
             return how
@@ -90,7 +90,7 @@ class Tally:
         return "waiting for a worker" if trial.begun else "not begun"
 
     def expected(self, trial_id: str, rule: Rule) -> float:
-        """Epochs that a trial is still expected to train."""
+        """Expected remaining epochs of a trial."""
         trial = self.state.trials[trial_id]
         epoch, limit = max(trial.epochs, default=0), trial.entry.limit
         if trial.audited:
@@ -101,9 +101,9 @@ class Tally:
         return self.foreseen(rule, limit, epoch=epoch, passed=passed)
 
     def foreseen(self, rule: Rule, limit: int, *, epoch: int = 0, passed: int = 0) -> float:
-        """Epochs to ``limit`` from ``epoch``, each times the chance that it is come to.
+        """Expected epochs from ``epoch`` to ``limit``, each weighted by the chance to reach it.
 
-        At each rung that chance starts at the quota, and moves towards the share that has gone on.
+        The chance at each rung starts at the quota and moves towards the promoted share.
         """
         expected, chance = 0.0, 1.0
         for stop in (*(rung for rung in rule.rungs if rung < limit), limit):
@@ -117,8 +117,8 @@ class Tally:
         return expected
 
     def pace(self, now: float) -> float | None:
-        """Seconds that one worker took for one epoch of late; None if that is not known."""
-        # Whole segments only: what a worker is in the middle of counts neither way.
+        """Recent seconds per epoch of one worker; None without a measurement."""
+        # Complete segments only; running ones are not counted.
         latest = self.segments[-max(1, len(self.state.running)) :]
         recent = [segment for segment in self.segments if segment[0] > now - RECENT]
         chosen = max(latest, recent, key=len)
@@ -126,7 +126,7 @@ class Tally:
         return sum(segment[2] for segment in chosen) / epochs if epochs else None
 
     def ends_per_minute(self, now: float) -> float | None:
-        """Trials that came to their end of late."""
+        """Number of trials that ended recently."""
         if self.first is None or now <= self.first:
             return None
         since = max(self.first, now - RECENT)
@@ -144,7 +144,7 @@ class Tally:
             self.segments.append((at, len(segment.rows), at - began))
         if segment.end:
             self.ends.append(at)
-        elif not segment.checkpoint:  # its worker goes straight on
+        elif not segment.checkpoint:  # its worker continues
             self.began[segment.trial_id] = at
 
     def _decision(self, record: records.Verdict | records.SchedulerStop) -> None:
@@ -159,7 +159,7 @@ class Tally:
 
 
 class Tallies:
-    """What the code of every driver start computed, kept up to date with a log that grows."""
+    """Tallies by code identity, kept up to date with a growing log."""
 
     def __init__(self, storage: Path) -> None:
         self._tail = Tail(storage)
@@ -167,7 +167,7 @@ class Tallies:
         self._tallies: dict[str, Tally] = {}
 
     def look(self) -> tuple[Tally, int]:
-        """What the code of the last driver computed, and the number of driver starts.
+        """Tally of the last driver's code identity, and the number of driver starts.
 
         Raises:
             LogError: the log is damaged.
@@ -185,7 +185,7 @@ class Tallies:
 
 
 def ended(trial: TrialState) -> Ending | None:
-    """How the trial ended; None also where a limit that has grown lets it go on."""
+    """Ending of the trial; None also if a larger limit lets it continue."""
     truncated = trial.end is not None and trial.end.truncated
     last = max(trial.epochs, default=0)
     if trial.ended == "completed" and truncated and trial.entry.limit > last:

@@ -1,1 +1,1 @@
-"""Plan of a sweep, worked out, checked and priced before Ray starts."""
+"""Plan of a sweep, validated and priced before Ray starts."""

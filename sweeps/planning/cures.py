@@ -1,4 +1,4 @@
-"""Errors on studies and on axes, each with what to write instead."""
+"""Errors on studies and axes, each with a suggested replacement."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ def study_error(space: SearchSpace, error: ConfigError) -> SpaceError:
 def combination_error(
     space: SearchSpace, study: Study, where: str, error: ConfigError, config: Mapping[str, Any]
 ) -> SpaceError:
-    """The error on an axis whose values make no study, alone or with those of a trial.
+    """The error on an axis with invalid values, alone or with those of a trial.
 
     ``where`` is the key of the axis, or "space" for a key of the study; ``config`` has values by
     axis.
@@ -52,7 +52,7 @@ def combination_error(
     domain = space.space[axis]
     fitting = [v for end in domain.ends() for v in _fitting(space, study, axis, end)]
     if axis in config and config[axis] in fitting:
-        # It fits alone, but not beside the others.
+        # It is valid alone, but not with the others.
         same_axis = error.key == experiment(space.experiment).search.axes.get(axis, axis)
         fitting = [v for v in fitting if v != config[axis]]
         fitting += list(error.write or ()) if same_axis else []
@@ -66,9 +66,9 @@ def combination_error(
 
 
 def data_error(space: SearchSpace, error: ConfigError) -> SpaceError:
-    """The error on a study that its data cannot serve, at the axis or key that asks too much.
+    """The error on a study that requests too much of its data, at the axis or key responsible.
 
-    The largest number that they can serve stands in ``error.write``.
+    ``error.write`` is the largest possible number.
     """
     limit = error.write[0] if error.write else None
     for axis, domain in space.space.items():
@@ -93,17 +93,17 @@ def renamed_axis(space: SearchSpace, axis: str, name: str) -> tuple[object, str 
 
 
 def condition(space: SearchSpace, axis: str) -> dict[str, object]:
-    """The condition of ``axis`` as it is written beside its domain."""
+    """The condition of ``axis`` as it is written next to its domain."""
     return {"when": space.when[axis]} if axis in space.when else {}
 
 
 def own_path(space: SearchSpace, axis: str, path: str) -> bool:
-    """Whether ``axis`` sets ``path`` of the study."""
+    """True if ``axis`` sets ``path`` of the study."""
     return experiment(space.experiment).search.axes.get(axis, axis) == path
 
 
 def _elsewhere(space: SearchSpace, name: str, value: object) -> tuple[object, str | None]:
-    """Where a key that the study does not have is to be written instead."""
+    """Correct place of a key that the study does not have."""
     axes = {f"space.{axis}": 1 for axis in space.space}
     write, target = renamed("study", name, value, {}, axes)
     if target:
@@ -117,7 +117,7 @@ def _elsewhere(space: SearchSpace, name: str, value: object) -> tuple[object, st
 
 
 def _fitting(space: SearchSpace, study: Study, axis: str, value: Any) -> list[Any]:
-    """``value`` if the study can hold it, else what it takes instead, if anything."""
+    """``value`` if the study accepts it, else an accepted replacement, if any."""
     try:
         study.with_axes({axis: value})
     except ConfigError as error:

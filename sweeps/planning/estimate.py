@@ -16,7 +16,7 @@ from sweeps.planning.probe import EPOCHS, Probe
 from sweeps.planning.probe import probe as probe_studies
 from sweeps.text import duration, plural
 
-# The driver with Ray, the workers that prepare, and those that train start one after another.
+# Driver and Ray, preparing workers and training workers start one after another.
 _STARTS = 3
 _RAY_BYTES = 400_000_000  # its head, agents and spare workers on one machine
 
@@ -36,7 +36,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a sweep will cost."""
+    """Estimated size and cost of a sweep."""
 
     rungs: tuple[Rung, ...]  # summed over strata and replicates
     longest: int  # epochs of the longest trial
@@ -57,7 +57,7 @@ class Estimate:
         return self.rate * self.cpus * self.cost.wall_hours
 
     def lines(self) -> list[str]:
-        """The estimate in a few lines, for people."""
+        """The estimate in a few lines of text."""
         rows = [*self._rung_lines(), ("epochs", self._epochs_line())]
         if cost := self.cost:
             hours = cost.preparation_hours + cost.trial_hours
@@ -69,11 +69,11 @@ class Estimate:
             rows.append(("time", f"{time} ({origin})"))
             rows.append(("memory", f"{memory}, {_bytes(self.store)} of it in the object store"))
             if self.gpu:
-                rows.append(("", "the probe timed a CPU; it does not know the speed of a GPU"))
+                rows.append(("", "the probe timed a CPU; the speed of a GPU was not measured"))
         else:
             rows.append(("memory", f"{_bytes(self.store)} in the object store"))
         if self.price is not None:
-            rows.append(("price", f"about {_few(self.price)} at {self.rate:g} a CPU-hour"))
+            rows.append(("price", f"about {_few(self.price)} at {self.rate:g} per CPU-hour"))
         return [f"{name:<11}{text}".rstrip() for name, text in rows]
 
     def _rung_lines(self) -> list[tuple[str, str]]:
@@ -104,7 +104,7 @@ def estimate(
     """Cost of ``plan`` on ``cpus`` CPUs of the probe's speed; counts alone without a probe.
 
     Raises:
-        UsageError: a trial asks for more CPUs than there are.
+        UsageError: a trial needs more than ``cpus`` CPUs.
     """
     resources = plan.space.resources
     if cpus < resources.cpu:
@@ -143,7 +143,7 @@ def expected_trials(plan: Plan) -> tuple[TrialPlan, ...]:
         config = {name: v for name, v in space.present(config).items() if name != "seed"}
         try:
             trials += plan.proposal(number, config)
-        except SpaceError:  # values that make no study together; the search will fail it as well
+        except SpaceError:  # an invalid combination, which the search fails too
             continue
     return tuple(trials) or tuple(plan.preparations.values())
 
@@ -154,9 +154,9 @@ def _chances(plan: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:
     if isinstance(rule, Asha):
         factor, block, lag = rule.reduction_factor, rule.block, rule.lag
     elif isinstance(rule, StockAsha):
-        # Judged against those that came before it, in whichever order that was.
+        # Judged against those before it, in any order.
         factor, block, lag = rule.reduction_factor, 1, 0
-    else:  # nobody knows how many the other rules stop
+    else:  # the other rules stop an unknown number
         return np.ones((len(trials), 1))
     strata: dict[Hashable, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
     for i, trial in enumerate(trials):

@@ -12,7 +12,7 @@ Limits = Sequence[int] | np.ndarray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """Trials that are judged after ``epoch`` epochs, and those of them that go on, as expected."""
+    """Expected numbers of trials judged after ``epoch`` epochs, and of those promoted."""
 
     epoch: int
     reach: float
@@ -26,13 +26,13 @@ def passing(
 
     Contenders are taken to be exchangeable: the rank of each among n has every value equally
     often. The first ``block`` are then exact, a cohort of n in which
-    max(1, ceil(n / reduction_factor)) go on. Whoever comes later is judged against as many of
-    those at least ``lag`` places ahead as are expected to come so far.
+    max(1, ceil(n / reduction_factor)) are promoted. Later ones are judged against the expected
+    number of those at least ``lag`` places ahead that reach the rung.
 
     Args:
         limits: epochs of every contender at most, in order of creation.
         rungs: epochs of judgement, ascending; one at or above a contender's limit passes it by.
-        reduction_factor: one in so many goes on, and at least one.
+        reduction_factor: one in ``reduction_factor`` is promoted, and at least one.
         block: size of the first cohort.
         lag: positions that a verdict does not wait for.
     """
@@ -53,7 +53,7 @@ def passing(
 def rung_counts(limits: Limits, chances: np.ndarray, rungs: Sequence[int]) -> tuple[Rung, ...]:
     """Expected trials at every rung below their limits; ``chances`` is that of :func:`passing`."""
     judged = np.asarray(limits)[:, None] > np.asarray(rungs)
-    # Whole numbers of a cohort come out whole.
+    # Integer numbers of a cohort stay integers.
     reach = (chances[:, :-1] * judged).sum(axis=0).round(9).tolist()
     go_on = (chances[:, 1:] * judged).sum(axis=0).round(9).tolist()
     return tuple(
@@ -71,7 +71,7 @@ def epochs(
 
 
 def _quota(rivals: float, reduction_factor: int) -> float:
-    """Share of ``rivals`` that goes on; between whole numbers as in a mixture of both."""
+    """Promoted share of ``rivals``, interpolated between whole numbers."""
     # A sum of chances may miss a whole number by its rounding.
     whole = math.floor(rivals + 1e-9)
     fraction = max(rivals - whole, 0.0)

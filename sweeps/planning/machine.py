@@ -1,4 +1,4 @@
-"""Machine requirements of a plan, held against this machine and its disk."""
+"""Machine requirements of a plan, compared with this machine and its disk."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 
 def memory() -> int:
-    """Bytes of memory that this process may have: those of its container or of the machine."""
+    """Bytes of memory available to this process: of its container or of the machine."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _LIMITS:
         try:
@@ -24,16 +24,16 @@ def memory() -> int:
 
 
 def gpus() -> int:
-    """GPUs that torch sees."""
+    """Number of GPUs visible to torch."""
     import torch
 
     return torch.accelerator.device_count()
 
 
 def check(plan: Plan, *, cluster: bool) -> None:
-    """Refuse what cannot run here: data that are missing, preparations beyond the memory.
+    """Refuse a plan without its data, or with preparations beyond the memory.
 
-    The memory of a ``cluster`` is not known here.
+    The memory of a ``cluster`` is not checked.
 
     Raises:
         SpaceError: see :func:`check_data`.
@@ -47,7 +47,7 @@ def check(plan: Plan, *, cluster: bool) -> None:
 
 
 def check_data(plan: Plan) -> None:
-    """Refuse a study whose data cannot be had, before Ray starts.
+    """Refuse a study whose data are unavailable, before Ray starts.
 
     Raises:
         SpaceError: a file is missing or of another kind.
@@ -60,7 +60,7 @@ def check_data(plan: Plan) -> None:
 
 
 def lacking(plan: Plan, *, memory: int, gpus: int) -> list[str]:
-    """A line on everything that ``plan`` asks for beyond ``memory`` bytes and ``gpus``."""
+    """One line per requirement of ``plan`` beyond ``memory`` bytes and ``gpus``."""
     lines = []
     if problem := too_large(plan, memory):
         lines.append(f"here       {problem}: only a cluster can run it (--address)")
@@ -73,11 +73,11 @@ def lacking(plan: Plan, *, memory: int, gpus: int) -> list[str]:
 
 
 def too_large(plan: Plan, memory: int) -> str:
-    """What of ``plan`` does not fit into ``memory`` bytes; "" if it does."""
+    """Problem of ``plan`` with ``memory`` bytes; "" if it fits."""
     stored = stored_bytes(plan)
     if stored <= memory:
         return ""
     return (
-        f"what is prepared takes {stored / 1e9:,.1f} GB in the object "
+        f"the prepared data take {stored / 1e9:,.1f} GB in the object "
         f"store, and this machine has {memory / 1e9:,.1f} GB of memory"
     )

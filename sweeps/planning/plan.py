@@ -1,4 +1,4 @@
-"""Plan of a sweep, worked out and checked before Ray starts."""
+"""Plan of a sweep: its trials and rungs, validated before Ray starts."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,13 +22,13 @@ from sweeps.text import value_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialPlan:
-    """One trial: its place in creation order, its axes (seed included) and the study they make."""
+    """One trial: its index in creation order, its axes (with the seed) and its study."""
 
     index: int
     config: Mapping[str, Any]
     study: Study
     limit: int
-    """Epochs after which it ends at the latest; no part of what the trial is."""
+    """Maximum of epochs; not part of the trial's identity."""
 
     @property
     def seed(self) -> int:
@@ -37,12 +37,12 @@ class TrialPlan:
 
     @property
     def preparation(self) -> str:
-        """Key of what the trial shares with all of its seed and shared study."""
+        """Key of the preparation shared by trials of equal seed and shared study."""
         return f"seed-{self.seed}-{fingerprint(self.study.shared_study())[:8]}"
 
     @property
     def base(self) -> "TrialPlan":
-        """A trial that would need no more than what the preparation adds to."""
+        """A trial that needs only the base of the preparation."""
         return replace(self, study=self.study.base_study())
 
 
@@ -50,15 +50,15 @@ class TrialPlan:
 class Plan:
     """Every trial of a space in creation order, and the epochs at which ASHA judges them.
 
-    Under a search that learns from outcomes the trials are not known in advance: ``trials`` is
-    empty, and :meth:`proposal` makes those of each configuration that is proposed.
+    Under a search that learns from outcomes ``trials`` is empty, and :meth:`proposal` gives those
+    of each proposed configuration.
     """
 
     space: SearchSpace
     study: Study
     trials: tuple[TrialPlan, ...]
     limit: int
-    """The most epochs of any trial."""
+    """Maximum of epochs over all trials."""
     rungs: tuple[int, ...]
     """Epochs in ascending order; a trial is judged at those below its own limit."""
     preparations: Mapping[str, TrialPlan]
@@ -71,7 +71,7 @@ class Plan:
 
     @property
     def adaptive(self) -> bool:
-        """Whether the trials depend on outcomes."""
+        """True if the trials depend on outcomes."""
         return self.space.search.adaptive
 
     @property
@@ -81,16 +81,16 @@ class Plan:
 
     @property
     def objectives(self) -> Mapping[str, Literal["min", "max"]]:
-        """What a search that learns improves: which way is better, by column."""
+        """Objectives of a search that learns: direction of improvement by column."""
         return validation.objectives(self.space)
 
     def proposal(self, number: int, config: Mapping[str, Any]) -> tuple[TrialPlan, ...]:
-        """The trials of proposal ``number`` (from 0), one a seed.
+        """The trials of proposal ``number`` (from 0), one per seed.
 
         ``config`` has values by axis, without the seed.
 
         Raises:
-            SpaceError: the values, each legal, make no study together.
+            SpaceError: the values are valid separately but not together.
         """
         seeds = self.seeds
         return tuple(
@@ -104,13 +104,13 @@ class Plan:
         return tuple(config[name] for name in names)
 
     def group(self, trial: TrialPlan) -> Hashable:
-        """What ``trial`` shares with those that are judged together with it, and with no other."""
+        """Key of the group of ``trial``, whose members are judged together."""
         rule = self.space.scheduler
         replicates = rule.replicates if isinstance(rule, Asha) else None
         return tuple((name, v) for name, v in trial.config.items() if name != replicates)
 
     def base(self, key: str) -> str | None:
-        """The preparation that ``key`` adds to; None where it stands by itself."""
+        """Base of the preparation ``key``; None without one."""
         base = self.preparations[key].base.preparation
         return None if base == key else base
 
@@ -120,14 +120,14 @@ def plan(
     *,
     overrides: Mapping[str, Any] | Iterable[str] | None = None,
 ) -> Plan:
-    """The trials that ``space`` asks for; starts nothing.
+    """Plan of ``space``; starts nothing.
 
     Args:
         space: a YAML file, the name of a shipped one, a loaded space, or a plan, returned as is.
         overrides: values by dotted key, as on the command line's ``--set``.
     Raises:
         SpaceError: anything wrong with the space, in one line with file, line, key and cure.
-        TypeError: ``space`` or ``overrides`` is nothing of the kind.
+        TypeError: ``space`` or ``overrides`` has another type.
     """
     if isinstance(space, SearchSpace | Plan):
         if overrides:
@@ -151,7 +151,7 @@ def _build(space: SearchSpace) -> Plan:
     validation.check_axes(space, study)
     validation.check_metrics(space)
     check_count(space, () if not space.search.adaptive else _prepared_axes(space, study))
-    # A search that learns has no trials yet; the ends of its axes say how long they can be.
+    # A search that learns has no trials yet; the ends of its axes bound their lengths.
     adaptive = space.search.adaptive
     trials = (_corners if adaptive else _trials)(space, study)
     limit = max(trial.limit for trial in trials)
@@ -166,7 +166,7 @@ def _build(space: SearchSpace) -> Plan:
 
 
 def _preparations(trials: Sequence[TrialPlan]) -> dict[str, TrialPlan]:
-    """The first trial of every preparation that ``trials`` need; what others add to included."""
+    """The first trial of every preparation that ``trials`` need; including bases."""
     needed: dict[str, TrialPlan] = {}
     for trial in trials:
         for one in (trial.base, trial):
@@ -186,12 +186,12 @@ def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, An
     try:
         built = validation.trial_study(study, config)
     except ConfigError as error:
-        # Each value is legal beside the others' first; this combination is not.
+        # Each value is valid with the others' first; this combination is not.
         where = validation.axis_at(space, error.key) or "space"
         label = ", ".join(f"{n}={value_text(v)}" for n, v in config.items())
         error.problem += f" (trial {label})"
         raise combination_error(space, study, where, error, config) from error
-    # The study's own values, so that a 0 written for a real number is 0.0 in every table.
+    # From the study, so that a 0 written for a real number is 0.0 in every table.
     axes = experiment(space.experiment).search.axes
     typed = {n: attrgetter(axes.get(n, n))(built) for n in config if n != "seed"}
     seed = int(config.get("seed", 0))
@@ -202,7 +202,7 @@ def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, An
 def _corners(space: SearchSpace, study: Study) -> tuple[TrialPlan, ...]:
     """A trial at every end of every axis, the others at their first values.
 
-    Those that need a preparation of their own are all there: every seed with all listed values.
+    All preparations are covered: every seed with all listed values.
     """
     corners = [{axis: end} for axis, domain in space.space.items() for end in domain.ends()]
     axes = _prepared_axes(space, study)

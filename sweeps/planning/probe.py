@@ -1,8 +1,8 @@
-"""Probe: epoch times of each kind of trial on this machine, measured in a process of its own.
+"""Probe: epoch times of each kind of trial on this machine, measured in a new process.
 
-A fresh process knows its own peak of memory and starts as a worker does. Seconds are those of its
-processor, so that whatever else the machine does now is left out. Large studies are timed on fewer
-paths, and their seconds scaled by the arithmetic that was left out.
+A new process measures its own peak of memory and starts like a worker. Seconds are CPU time, so
+that other load on the machine does not count. Large studies are timed on fewer paths, and their
+seconds scaled by the omitted arithmetic.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ EPOCHS = 2
 _LONG = 5.0
 """Seconds after which one epoch is enough."""
 _WORK = 4e10
-"""Multiply-adds that are timed in full: a few seconds on one core."""
+"""Multiply-adds up to which an epoch is timed in full: a few seconds on one core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,10 @@ class Probe:
     experiment: str
     epochs: Mapping[Study, float]  # seconds of one epoch, by kind
     tests: Mapping[Study, float]  # seconds of all tests of a network, by kind of the shared study
-    setups: Mapping[Study, float]  # seconds of a preparation without epochs and tests, likewise
-    startup: float  # seconds until a fresh process has imported what a worker needs
+    setups: Mapping[
+        Study, float
+    ]  # seconds of a preparation without epochs and tests, by kind of the shared study
+    startup: float  # seconds until a new process has imported the modules of a worker
     idle: int  # bytes of such a process before it works
     worker: int  # peak bytes of a process that trains, without shared libraries and arrays
 
@@ -59,7 +61,7 @@ class Probe:
         return _nearest(self.tests, cost.timing_key(study.shared_study()), cost.test_work)
 
     def setup_seconds(self, study: Study) -> float:
-        """Seconds of the preparation of ``study`` beside its epochs and tests."""
+        """Seconds of the preparation of ``study`` without its epochs and tests."""
         cost = experiment(self.experiment).cost
         return _nearest(self.setups, cost.timing_key(study.shared_study()), cost.setup_work)
 
@@ -71,7 +73,7 @@ def probe(name: str, studies: Iterable[Study]) -> Probe:
     of work, and :class:`Probe` scales the nearest for each of the others.
 
     Raises:
-        UsageError: there is not enough memory for it, or the data cannot be had.
+        UsageError: memory is insufficient, or the data are unavailable.
     """
     cost = experiment(name).cost
     kinds = sorted(dict.fromkeys(map(cost.timing_key, studies)), key=cost.epoch_work)
@@ -110,7 +112,7 @@ def probe(name: str, studies: Iterable[Study]) -> Probe:
 
 def answer() -> None:
     """Time the groups of kinds on standard input, each led by the shared one; the child's part."""
-    if sys.platform == "linux":  # else it computes on where a plan was killed
+    if sys.platform == "linux":  # so that it does not outlive a killed plan
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
     question = json.load(sys.stdin)
@@ -124,7 +126,7 @@ def answer() -> None:
             parts = swept_experiment.cost.reduced(kinds, most=_WORK)
             groups.append(_measure(swept_experiment, kinds, parts))
             shared = max(shared, swept_experiment.cost.data_bytes(parts[0]))
-    except (ValueError, ArithmeticError) as error:  # a network that diverges among them
+    except (ValueError, ArithmeticError) as error:  # including a diverged network
         print(json.dumps({"problem": str(error)}))
         return
     worker = _resident("VmHWM") - _resident("RssFile") - shared
@@ -134,7 +136,7 @@ def answer() -> None:
 def _measure(
     swept_experiment: Experiment[Any, Any], kinds: Sequence[Study], parts: Sequence[Study]
 ) -> dict[str, Any]:
-    """Seconds of ``kinds``, which share a preparation, told from smaller ``parts`` of them."""
+    """Seconds of ``kinds``, which share a preparation, scaled from smaller ``parts``."""
     began = time.process_time()
     preparation = swept_experiment.trainer.prepare(parts[0], seed=0)
     prepared = time.process_time() - began
@@ -186,10 +188,10 @@ def _spread(kinds: Sequence[Study], most: int) -> list[Study]:
 def _resident(entry: str) -> int:
     """Bytes of this process: ``VmRSS`` now, ``RssFile`` of those for libraries, ``VmHWM`` at most.
 
-    Not ru_maxrss where it can be helped: a child inherits in it the peak of whoever started it.
+    Not ru_maxrss where avoidable: a child inherits the peak of its parent in it.
     """
     status = Path("/proc/self/status")
-    if not status.exists():  # elsewhere than on Linux the peak, in bytes, must do
+    if not status.exists():  # other systems give only the peak, in bytes
         return 0 if entry == "RssFile" else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     lines = status.read_text().splitlines()
     return int(next(line for line in lines if line.startswith(entry)).split()[1]) * 1024

@@ -13,9 +13,9 @@ MOST_TRIALS = 1_000_000
 
 
 def check_count(space: SearchSpace, prepared: Sequence[str]) -> None:
-    """Refuse more trials than can be listed, before they are.
+    """Refuse more than ``MOST_TRIALS`` trials before they are listed.
 
-    A search that learns has every combination of the axes ``prepared`` prepared.
+    A search that learns prepares every combination of the axes ``prepared``.
 
     Raises:
         SpaceError: more than ``MOST_TRIALS``.
@@ -39,7 +39,7 @@ def check_count(space: SearchSpace, prepared: Sequence[str]) -> None:
 
 
 def configurations(space: SearchSpace) -> Iterator[dict[str, Any]]:
-    """Grid axes crossed in file order, the others drawn once a sample.
+    """Grid axes crossed in file order, the others drawn once per sample.
 
     Every cell of the grid gets the same draws, so that cells differ only in what the grid varies.
     """
@@ -66,7 +66,7 @@ def _points(space: SearchSpace, axes: list[str]) -> Iterator[dict[str, float]]:
     if not axes:
         yield {}
     elif search.algorithm == "quasirandom":
-        from scipy.stats import qmc  # a second to import, which other searches need not wait for
+        from scipy.stats import qmc  # takes a second to import, which other searches avoid
 
         sobol = qmc.Sobol(len(axes), rng=numpy_stream(search.seed, "search", "sobol"))
         # Whole powers of two are balanced; a longer search begins with a shorter one.

@@ -1,4 +1,4 @@
-"""A space against the study it varies: mistakes are found before anything runs."""
+"""Validation of a space against the study that it varies, before anything runs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -16,7 +16,7 @@ def study_of(space: SearchSpace) -> Study:
     """The study that every axis varies.
 
     Raises:
-        SpaceError: the block ``study`` holds what no study can.
+        SpaceError: the block ``study`` is invalid.
     """
     try:
         study: Study = from_mapping(experiment(space.experiment).study, space.study)
@@ -26,7 +26,7 @@ def study_of(space: SearchSpace) -> Study:
 
 
 def trial_study(study: Study, config: Mapping[str, Any]) -> Study:
-    """``study`` with the axes of a trial set, whose seed it does not know."""
+    """``study`` with the axes of a trial set, except its seed."""
     return study.with_axes({name: value for name, value in config.items() if name != "seed"})
 
 
@@ -42,8 +42,8 @@ def check_axes(space: SearchSpace, study: Study) -> None:
     """Build the study at every end of every domain.
 
     Raises:
-        SpaceError: an axis that no study has, a value that it cannot hold, or an axis that
-            changes what must be prepared before it is known.
+        SpaceError: an unknown axis, an invalid value, or an axis that changes the preparation
+            but is known only after it.
     """
     _check_names(space, study)
     prepared = preparing(space, study)
@@ -59,7 +59,7 @@ def check_axes(space: SearchSpace, study: Study) -> None:
 
 
 def preparing(space: SearchSpace, study: Study) -> list[str]:
-    """Axes that change what must be prepared; the seed, which always does, is not among them.
+    """Axes that change the preparation, without the seed, which always does.
 
     Raises:
         SpaceError: a value at an end of a domain that the study cannot hold.
@@ -75,7 +75,7 @@ def check_metrics(space: SearchSpace) -> None:
     """Refuse what a search may not see, and a scheduler that would stop the best.
 
     Raises:
-        SpaceError: an objective or a metric that is none, or the wrong direction.
+        SpaceError: an unknown objective or metric, or the wrong direction.
     """
     study, search = study_of(space), experiment(space.experiment).search
     candidates, tested = search.objectives(study), search.tested(study)
@@ -107,7 +107,7 @@ def check_metrics(space: SearchSpace) -> None:
 
 
 def objectives(space: SearchSpace) -> dict[str, Direction]:
-    """What a search improves: which way is better, by column."""
+    """Objectives of a search: direction of improvement by column."""
     default = space.scheduler.metric if space.scheduler else "val_loss"
     directions = experiment(space.experiment).search.objectives(study_of(space))
     return {name: directions[name] for name in space.search.objectives or (default,)}
@@ -116,14 +116,14 @@ def objectives(space: SearchSpace) -> dict[str, Direction]:
 def axis_at(space: SearchSpace, path: str) -> str | None:
     """The key of the axis that sets ``path`` of the study.
 
-    Another axis than the one being checked may be the one that is wrong.
+    It may be another axis than the one being checked.
     """
     axes = experiment(space.experiment).search.axes
     return next((f"space.{name}" for name in space.space if axes.get(name, name) == path), None)
 
 
 def leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Dotted paths of everything in ``mapping`` that is no mapping itself."""
+    """Dotted paths of all values in ``mapping`` that are not mappings."""
     for name, value in mapping.items():
         if isinstance(value, Mapping):
             yield from leaves(value, f"{prefix}{name}.")
@@ -153,14 +153,14 @@ def _check_names(space: SearchSpace, study: Study) -> None:
 def _ends(space: SearchSpace, study: Study, axis: str) -> Iterator[Study]:
     """The study at every end of ``axis``, and without it if it is conditional.
 
-    Axes that depend on it are left out; they have ends of their own.
+    Axes that depend on it are omitted and checked separately.
     """
     for value in space.space[axis].ends():
         first_trial = first_with(space, {axis: value})
         config = {name: v for name, v in first_trial.items() if axis not in space.required(name)}
         try:
             if axis == "seed":
-                seed_sequence(cast(int, value))  # which itself refuses what is not a seed
+                seed_sequence(cast(int, value))  # refuses invalid seeds
             yield trial_study(study, config)
         except ConfigError as error:
             where = axis_at(space, error.key) or f"space.{axis}"
@@ -174,7 +174,7 @@ def _ends(space: SearchSpace, study: Study, axis: str) -> Iterator[Study]:
 
 
 def _settled(space: SearchSpace) -> dict[str, tuple[str, str]]:
-    """Axes that must not change what is prepared: where to say so, and what."""
+    """Axes that must not change the preparation: key and problem of the error."""
     search, rule = space.search, space.scheduler
     wording = experiment(space.experiment).wording
     changes = f"changes what is prepared ({wording.prepared})"

@@ -1,16 +1,16 @@
-"""Successive halving whose survivors depend on nothing but the values: a deterministic ASHA.
+"""Deterministic ASHA: successive halving whose survivors depend on the values only.
 
 Contenders of one stratum have positions 0, 1, 2 .. in the order they were added. At a rung, the
 one at position p is judged against the first max(``block``, p + 1 - ``lag``) positions and itself,
 and only once all of those are settled there. So every decision is a function of positions and
 recorded values; the number of workers, their speed, and crashes do not enter. Waiting for ``lag``
-fewer rivals than a strictly sequential rule keeps a slow trial from holding up those behind it.
+fewer rivals than a strictly sequential rule keeps a slow trial from delaying those after it.
 
 A contender is one configuration. It may stand for several trials, its replicates over seeds, which
-are judged by their mean and go on or stop together.
+are judged by their mean and promoted or stopped together.
 
 Source: the rung quota is that of Li et al., "A System for Massively Parallel Hyperparameter
-Tuning" (2020), in its stopping form; the fixed comparison set is ours.
+Tuning" (2020), in its stopping form; the fixed comparison set is new.
 """
 
 import math
@@ -36,7 +36,7 @@ class Decision:
 
 @dataclass(slots=True)
 class _Contender:
-    """Values by rung and replicate; ``settled`` are those that hold for every rung to come."""
+    """Values by rung and replicate; ``settled`` values hold for all further rungs."""
 
     key: Hashable
     position: int
@@ -44,7 +44,7 @@ class _Contender:
     values: dict[int, dict[Hashable, float]] = field(default_factory=dict)
     settled: dict[Hashable, float] = field(default_factory=dict)
     passed: int = 0
-    """Rungs at which it was told to go on."""
+    """Rungs at which it was promoted."""
     out: bool = False
 
     def value(self, rung: int) -> float | None:
@@ -78,9 +78,9 @@ class Asha:
 
     Args:
         rungs: epochs at which contenders are judged, ascending.
-        reduction_factor: one in ``reduction_factor`` goes on, and at least one.
+        reduction_factor: one in ``reduction_factor`` is promoted, and at least one.
         block: the first ``block`` positions are compared with one another; at least 1.
-        lag: how many positions before its own a later contender need not wait for.
+        lag: number of positions directly before its own that a contender need not wait for.
     """
 
     def __init__(
@@ -104,8 +104,7 @@ class Asha:
     def add(self, key: Hashable, *, stratum: Hashable, replicate: Hashable = None) -> None:
         """Enter a replicate of ``key``; a new contender takes the next position of ``stratum``.
 
-        A contender that gains a replicate later waits for it at the rungs to come; what is settled
-        stays.
+        A contender that gains a replicate later waits for it at further rungs; decisions stay.
         """
         self._closed = False
         if key in self._of:
@@ -118,27 +117,27 @@ class Asha:
         self._of[key] = stratum, contender
 
     def close(self) -> list[Decision]:
-        """No more contenders will come for now; small strata need not wait for a full block."""
+        """Stop waiting for further contenders, so that strata below a full block are judged."""
         self._closed = True
         return [decision for stratum in self._strata for decision in self._judge(stratum)]
 
     def record(
         self, key: Hashable, epoch: int, value: float, *, replicate: Hashable = None
     ) -> list[Decision]:
-        """A value at the rung ``epoch``; the first one counts. Every decision that it settles."""
+        """Enter a value at the rung ``epoch``, the first of which counts; decisions it settles."""
         stratum, contender = self._of[key]
         rung = self._index[epoch]
         contender.values.setdefault(rung, {}).setdefault(replicate, value)
         return self._reached(stratum, contender, rung)
 
     def settle(self, key: Hashable, value: float, *, replicate: Hashable = None) -> list[Decision]:
-        """``replicate`` has ended; its last value holds at all rungs to come, NaN if it failed."""
+        """End ``replicate``; its last value, NaN if it failed, holds at all further rungs."""
         stratum, contender = self._of[key]
         contender.settled.setdefault(replicate, value)
         return self._reached(stratum, contender, contender.passed)
 
     def withdraw(self, key: Hashable, *, replicate: Hashable = None) -> list[Decision]:
-        """``replicate`` will not be trained further; nobody waits for it any more.
+        """Withdraw ``replicate``, so that no contender waits for it.
 
         With its last replicate the contender leaves; added again it takes a new position.
         """
@@ -154,7 +153,7 @@ class Asha:
         return self._judge(stratum)
 
     def _reached(self, stratum: Hashable, contender: _Contender, rung: int) -> list[Decision]:
-        """Judge again if the value of ``contender`` at ``rung`` has become known."""
+        """Judge again if ``contender`` now has a value at ``rung``."""
         if contender.out or rung != contender.passed or rung >= len(self.rungs):
             return []
         self._enter(self._boards[stratum][rung], contender, rung)
@@ -167,7 +166,7 @@ class Asha:
             insort(board.waiting, contender.position)
 
     def _judge(self, stratum: Hashable) -> list[Decision]:
-        """Every decision that can be made, from the lowest rung upwards.
+        """All decisions that can be made, from the lowest rung upwards.
 
         A decision settles its contender at higher rungs only, so one pass is enough.
         """

@@ -1,4 +1,4 @@
-"""Axes and their values as Optuna holds them, and back."""
+"""Conversion of axes and their values to Optuna's distributions and labels, and back."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ def distribution(domain: Domain) -> BaseDistribution:
 
 
 def suggest(trial: optuna.Trial, axis: str, distribution: BaseDistribution) -> Any:
-    """The label that ``trial`` is to have on ``axis``."""
+    """The label that ``trial`` gets on ``axis``."""
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(axis, distribution.choices)
     if isinstance(distribution, IntDistribution):
@@ -34,7 +34,7 @@ def suggest(trial: optuna.Trial, axis: str, distribution: BaseDistribution) -> A
 
 
 def to_label(value: Any) -> Any:
-    """``value`` as Optuna holds it, which has no lists."""
+    """``value`` as an Optuna label; Optuna has no lists."""
     return json.dumps(value) if isinstance(value, list | tuple) else value
 
 

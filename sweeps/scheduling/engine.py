@@ -1,7 +1,7 @@
 """Engine: the next jobs and the verdicts, as a function of the log.
 
-The engine sees records and nothing else: neither clocks nor workers. Fed the log of a sweep that
-was killed, it is where that sweep was; fed recorded curves, it is a simulation.
+The engine sees records only, neither clocks nor workers. The log of a killed sweep restores its
+state; recorded curves make it a simulation.
 """
 
 import heapq
@@ -16,17 +16,16 @@ from sweeps.scheduling.asha import Asha, Decision
 from sweeps.scheduling.trial_status import Group, Job, Trial, TrialStatus, verdict, verdict_text
 
 MOST_LOSSES = 4
-"""Workers that one segment of a trial may take down before the trial counts as failed."""
+"""Workers that one segment of a trial may lose before the trial counts as failed."""
 
 
 class Engine:
     """Schedules segments from rung to rung.
 
     Args:
-        asha: who goes on; every trial runs to its limit if None.
-        metric: what trials are judged by, a column of their rows.
-        audit: whether a configuration that is stopped trains on all the same, so that stopping
-            can be judged.
+        asha: decides promotions; every trial runs to its limit if None.
+        metric: column of the rows by which trials are judged.
+        audit: whether a stopped configuration trains to the end anyway, to judge the stopping.
     """
 
     def __init__(
@@ -43,19 +42,19 @@ class Engine:
         self._ready: list[tuple[bool, int, int, str]] = []
         self._pending: dict[tuple[str, int], records.Verdict] = {}
         self.unfinished_count = 0
-        """Number of trials that have not come to their end."""
+        """Number of trials that have not ended."""
 
     @property
     def pending_verdicts(self) -> list[records.Verdict]:
-        """Verdicts that follow from the records so far and are not among them."""
+        """Verdicts derived from the records so far that are not among them."""
         return list(self._pending.values())
 
     def pending_verdict(self, group: str, epoch: int) -> records.Verdict | None:
-        """The one of them about ``group`` at ``epoch``."""
+        """Pending verdict on ``group`` at ``epoch``; None without one."""
         return self._pending.get((group, epoch))
 
     def next(self) -> Job | None:
-        """The segment to run now, the highest rung first; None while there is nothing to do."""
+        """The segment to run now, the highest rung first; None while there is none."""
         while self._ready:
             trial = self._trials[heapq.heappop(self._ready)[-1]]
             if self._is_ready(trial):
@@ -64,10 +63,10 @@ class Engine:
         return None
 
     def apply(self, record: Record) -> Sequence[Record]:
-        """Take note of ``record``; the records that follow from it, to be logged and applied.
+        """Apply ``record``; the records derived from it, to be logged and applied.
 
         Raises:
-            UsageError: a decision of the log is not the one that its values give.
+            UsageError: a decision of the log differs from that of its values.
         """
         match record:
             case records.Segment():
@@ -98,15 +97,14 @@ class Engine:
         return []
 
     def audits(self) -> Sequence[records.Audit]:
-        """Audits of configurations that were stopped before anybody asked for an audit."""
+        """Audits of configurations that were stopped before audits were enabled."""
         groups = self._groups.items()
         return [audit for name, group in groups for audit in self._to_audit(name, group)]
 
     def unfinished(self) -> list[str]:
-        """Trials that have not come to their end, in order of entry.
+        """Trials that have not ended, in order of entry.
 
-        One that was cut off below a rung which has been added since is among them: its rivals
-        wait for it there.
+        They include trials cut off below a rung that was added later, where rivals wait for them.
         """
         last = self._rungs[-1] if self._rungs else 0
         return [
@@ -117,12 +115,12 @@ class Engine:
         ]
 
     def is_settled(self, group: str) -> bool:
-        """Whether no decision and no epoch can change what ``group`` comes to."""
+        """True if no decision and no epoch can change the outcome of ``group``."""
         state = self._groups[group]
         return state.stopped or all(self._trials[i].status.is_over for i in state.trials)
 
     def _announced(self, entry: records.TrialEntry) -> Sequence[Record]:
-        """A trial of the space, new or as it is in a space that has changed."""
+        """Enter a trial, new or moved in a changed space."""
         trial_id, name = entry.trial_id, entry.group
         if trial_id not in self._trials:
             order = len(self._trials)
@@ -176,7 +174,7 @@ class Engine:
             raise UsageError(
                 f"the log decides {verdict_text(name, record)} where its values give "
                 f"{verdict_text(name, expected)}; it was written by another version of "
-                "hedgesweep: go on with that, or give another --storage"
+                "hedgesweep: use that version, or give another --storage"
             )
         group = self._groups[name]
         if record.goes_on:
@@ -193,7 +191,7 @@ class Engine:
     def _loss(self, loss: records.WorkerLoss) -> Sequence[Record]:
         trial = self._trials[loss.trial_id]
         self._release(trial)
-        # A node that goes away, as spot instances do, is no fault of the trial.
+        # The loss of a node, such as a spot instance, does not count against the trial.
         trial.losses += not loss.node
         if trial.losses < MOST_LOSSES:
             self._offer(trial)
@@ -218,7 +216,7 @@ class Engine:
                 self._offer(trial)
 
     def _withdrawn(self, withdrawal: records.Withdrawal) -> Sequence[Record]:
-        """The trials are no part of the space any more; what they have reached is kept."""
+        """Withdraw trials that left the space; their results are kept."""
         decisions = []
         for trial_id in withdrawal.trials:
             trial = self._trials[trial_id]
@@ -229,7 +227,7 @@ class Engine:
                 decisions += self._asha.withdraw(trial.group, replicate=trial.replicate)
             if not (group.trials or group.stopped):
                 del self._groups[trial.group]
-        # Who was decided by the leaving of one, and left with it, needs no verdict.
+        # A contender that is decided by the withdrawal and leaves with it needs no verdict.
         return self._verdicts(d for d in decisions if str(d.key) in self._groups)
 
     def _value(self, trial: Trial, epoch: int, value: float) -> Sequence[records.Verdict]:
@@ -249,7 +247,7 @@ class Engine:
         return verdicts
 
     def _stop(self, trial: Trial) -> int:
-        """The epoch that ``trial`` may train to."""
+        """Epoch to which ``trial`` may train."""
         group = self._groups[trial.group]
         judged = not group.stopped and group.passed < len(self._rungs)
         return min(self._rungs[group.passed], trial.limit) if judged else trial.limit
@@ -260,12 +258,12 @@ class Engine:
     def _offer(self, trial: Trial) -> None:
         if self._is_ready(trial):
             group = self._groups[trial.group]
-            # What was decided for comes before what is new, and audits come last.
+            # Promoted trials come before new ones, and audits come last.
             key = (group.stopped, -group.passed, trial.order, trial.trial_id)
             heapq.heappush(self._ready, key)
 
     def _release(self, trial: Trial) -> None:
-        """No worker has it any more."""
+        """Mark a trial as without a worker."""
         if trial.status is TrialStatus.RUNNING:
             self._move(trial, TrialStatus.WAITING)
 

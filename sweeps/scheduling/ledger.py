@@ -1,4 +1,4 @@
-"""The one writer of a storage: what happens is logged, then known, then acted upon."""
+"""Ledger: the only writer of a storage. Events are logged, then applied, then acted upon."""
 
 import hashlib
 import time
@@ -28,29 +28,29 @@ from sweeps.scheduling.engine import Engine
 
 
 class Observer(Protocol):
-    """Told of every record once it is on the disk."""
+    """Receiver of every record once it is on disk."""
 
     def begin(self, state: SweepState) -> None:
         """Called once, with the state that the ledger keeps up to date from then on."""
 
     def record(self, record: Record) -> None:
-        """Called with each further record, which the state has entered."""
+        """Called with each further record, after the state has applied it."""
 
 
 class Ledger:
-    """The log of one storage, open for appending, with all that follows from it.
+    """Log of one storage, open for appending, with the state and files derived from it.
 
-    Opening it replays the log: trials are where they were when the last driver ended or died.
+    Opening it replays the log and so restores the state of every trial.
 
     Args:
         core: code identity.
         engine: None if another scheduler decides.
-        accept: called with the content of every manifest in the log; raises what refuses it.
-        observers: told of what is recorded after the log was opened.
+        accept: called with the content of every manifest in the log; raises to refuse it.
+        observers: receive the records appended after opening.
         clock: seconds, for the pace of snapshots.
     Raises:
         UsageError: ``storage`` cannot be written, another driver writes there, its log is
-            damaged, or what ``accept`` raises.
+            damaged, or ``accept`` refuses it.
     """
 
     def __init__(
@@ -91,21 +91,21 @@ class Ledger:
         for record in history:
             if isinstance(record, records.ManifestRecord):
                 accept(record.content)
-            # What follows from a record is in the log itself, or pending.
+            # Derived records are in the log itself, or pending.
             if self.state.apply(record) and self.engine:
                 self.engine.apply(record)
         return history.extent
 
     def append(self, *records: Record, logged: bool = False) -> None:
-        """Log ``records`` and all that follows from them; return when they are on the disk.
+        """Log ``records`` and those derived from them; return when they are on disk.
 
         Raises:
-            WriteError: they may not be. Nothing can be appended any more.
+            WriteError: they may not be on disk. Nothing can be appended any more.
         """
         todo = [record if logged else _timed(record) for record in records]
-        # A line that joined a file on which another driver has built would spoil its log.
+        # A line appended to a file on which another driver has built would damage its log.
         self.check()
-        for record in todo:  # which grows meanwhile
+        for record in todo:  # grows in the loop
             if not logged:
                 self._writer.append(fields(record))
             if self.state.apply(record) and self.engine:
@@ -122,13 +122,13 @@ class Ledger:
             self.snapshot()
 
     def append_unsynced(self, record: Record) -> None:
-        """Log ``record``, which nobody waits for: a crash may forget it."""
+        """Log ``record`` without a sync: a crash may lose it."""
         self.check()
         self._writer.append(fields(_timed(record)))
         self.state.apply(record)
 
     def snapshot(self) -> None:
-        """Rewrite both tables if anything changed; due again after 20 times what that took."""
+        """Rewrite both tables if anything changed; due again after 20 times its duration."""
         if not self._changed:
             return
         began = self._clock()
@@ -138,7 +138,7 @@ class Ledger:
         self._due = self._clock() + max(2.0, 20 * (self._clock() - began))
 
     def check(self) -> None:
-        """Return while the storage is the one that this driver began to write to.
+        """Check that the storage is the one that this driver began to write to.
 
         Raises:
             WriteError: it was moved, removed or replaced since, or its log was changed.
@@ -151,13 +151,13 @@ class Ledger:
             )
 
     def close(self) -> None:
-        """Vouch for the log, bring the tables up to date, and let the next driver in."""
+        """Close the log, update the tables, and release the lock."""
         try:
             if not self._is_in_place():
                 self._writer.abandon()
                 return
             self._writer.close()
-            if self._writer.sound:  # else the state knows more than the disk
+            if self._writer.sound:  # otherwise the state is ahead of the disk
                 self.state.apply(records.DriverEnd())
                 self._changed = True
                 self.snapshot()
@@ -166,7 +166,7 @@ class Ledger:
             self._lock.close()
 
     def keep_model(self, trial_id: str, model: bytes) -> str:
-        """File a trained network in ``models/<trial_id>/``; its sha256 (hex)."""
+        """Store a trained network in ``models/<trial_id>/``; its sha256 (hex)."""
         self.check()
         folder = self.storage / "models" / check_name("trial", trial_id)
         tidy(folder, root=self.storage)
@@ -179,7 +179,7 @@ class Ledger:
         return {i: trial.end.model for i, trial in trials if trial.end and trial.end.model}
 
     def has_model(self, trial_id: str, digest: str) -> bool:
-        """Whether the model with this sha256 (hex) is there, unchanged."""
+        """True if the model with this sha256 (hex) is stored, unchanged."""
         path = self.storage / "models" / trial_id / self._experiment.model_file
         try:
             return sha256_of(path, root=self.storage, most=bounds.TENSORS) == digest
@@ -187,15 +187,12 @@ class Ledger:
             return False
 
     def keep_checkpoint(self, trial_id: str, checkpoint: bytes) -> str:
-        """File where ``trial_id`` can go on; its sha256 (hex), which its segment has to name."""
+        """Store a checkpoint of ``trial_id``; its sha256 (hex), for the record of its segment."""
         self.check()
         return self._checkpoints.keep(trial_id, checkpoint)
 
     def stored_segment(self, message: Mapping[str, Any]) -> records.Segment:
-        """The segment in the ``message`` of a worker, with its files in the storage.
-
-        Files come first: what the log names is there.
-        """
+        """Segment from the ``message`` of a worker, after its files are stored."""
         line = {**message}
         model, checkpoint = line.pop("model", None), line.pop("checkpoint", None)
         if model:
@@ -207,28 +204,28 @@ class Ledger:
         return segment
 
     def checkpoint(self, trial_id: str) -> bytes | None:
-        """Where the log says that ``trial_id`` can go on; None if that cannot be had."""
+        """Checkpoint of ``trial_id``; None if there is none or it cannot be restored."""
         digest = self.state.trials[trial_id].checkpoint
         return self._checkpoints.load(trial_id, digest) if digest else None
 
     def keep_preparation(self, key: str, facts: Facts, preparation: Preparation) -> None:
-        """File what the trials of ``key`` share, and log what its files are.
+        """Store the preparation ``key``, and log the digests of its files.
 
         Raises:
-            UsageError: prepared before by equal code, it was something else.
+            UsageError: equal code has prepared something else before.
         """
         self.check()
         record = self.state.prepared.get(key)
         if record and record.identity != facts.identity:
             raise UsageError(
-                f"study/{key}, prepared again, is not what it was: restore the folder from a "
+                f"study/{key}, prepared again, differs from the recorded one: restore it from a "
                 "copy, or compute the sweep anew in another --storage"
             )
         files = StoredPreparation.write(self.storage / "study" / key, facts, preparation)
         self.append(records.PreparationRecord(key=key, identity=facts.identity, files=files))
 
     def preparation(self, key: str) -> StoredPreparation | None:
-        """What an earlier driver filed as ``key``; None if there is nothing whole.
+        """Preparation ``key`` of an earlier driver; None if it is missing or incomplete.
 
         Raises:
             UsageError: it is not what the log names.
@@ -236,14 +233,14 @@ class Ledger:
         return StoredPreparation.read(self.storage / "study" / key, self.state.prepared.get(key))
 
     def keep_manifest(self, content: Mapping[str, Any], space: str) -> None:
-        """Log what the sweep is made with, and copy it for people; see :meth:`copy_manifest`."""
+        """Log the manifest if it has changed, and write its copies."""
         before = self.state.manifest
         if before is None or _undated(before.content) != _undated(content):
             self.append(records.ManifestRecord(content=dict(content), space=space))
         self.copy_manifest()
 
     def copy_manifest(self) -> None:
-        """Let ``manifest.json`` and ``space.yaml`` be what the log says of them."""
+        """Write ``manifest.json`` and ``space.yaml`` as they are in the log."""
         assert self.state.manifest is not None
         self.check()
         for name, data in copies(self.state.manifest).items():
@@ -266,7 +263,7 @@ def _undated(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _concerned(record: Record) -> tuple[str, ...]:
-    """The trials whose checkpoint ``record`` may replace or end the use of."""
+    """Trials whose checkpoint ``record`` may replace or make obsolete."""
     match record:
         case records.Segment():
             return (record.trial_id,)

@@ -1,9 +1,9 @@
-"""Proposals that learn: Optuna's samplers, asked and told so that no clock enters.
+"""Search by Optuna's samplers, with proposals that do not depend on timing.
 
 Proposal k is a function of the space, the seed of the search, the earlier sweeps and the outcomes
-of proposals 0 .. k - ``delay``. Every proposal is sampled from a stream of its own, and whatever
-is known too early waits in a buffer; so asking and telling again in the order of a log rebuilds
-the same study. A proposal that is on record, made from the same outcomes, is not sampled again.
+of proposals 0 .. k - ``delay``. Every proposal is sampled from a separate random stream, and
+early outcomes wait in a buffer, so a replay of a log rebuilds the same study. A recorded proposal
+that was made from the same outcomes is not sampled again.
 """
 
 import math
@@ -28,7 +28,7 @@ from sweeps.scheduling.proposals import RecordSampler, next_basis, proposal
 
 # Optuna's default of 50 leaves a search of a hundred proposals two generations.
 _POPULATION = 20
-# What an earlier trial is to NSGA-II, which passes over trials of no generation.
+# NSGA-II ignores trials without a generation, so earlier trials need one.
 _FIRST_GENERATION = {"NSGAIISampler:generation": 0}
 
 Earlier: TypeAlias = tuple[Mapping[str, Any], Sequence[float]]
@@ -49,14 +49,13 @@ class OptunaSearch:
 
     Args:
         space: its search is "tpe" or "nsga2".
-        directions: which way each objective is better.
+        directions: direction of improvement of each objective.
         name: of Optuna's study.
         warm: configurations of earlier sweeps with their objectives. Those that the space could
             propose come first in the study, as complete trials; ``skipped`` counts the others.
-            Axes that the space does not have are not looked at.
-        records: of earlier proposals, by number. Those that were made from the outcomes
-            of now are taken over; the last of them is made again all the same, so that another
-            sampler is noticed.
+            Axes that the space lacks are ignored.
+        records: of earlier proposals, by number. Those made from the present outcomes are
+            reused; the last of them is sampled again anyway, to detect a different sampler.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class OptunaSearch:
                 sampler=_sampler(space.search.algorithm),
                 pruner=optuna.pruners.NopPruner(),
             )
-            """Optuna's study; proposals whose outcome it has not seen are running."""
+            """Optuna's study; proposals without an outcome are running."""
         self._sampler = self.study.sampler
         self._logged = records or {}
         samples = space.search.num_samples or 0
@@ -101,8 +100,8 @@ class OptunaSearch:
         None while an outcome that it depends on is missing.
 
         Raises:
-            ValueError: a proposal before it was not asked for, or the search is closed.
-            UsageError: another sampler made the proposal that is on record.
+            ValueError: an earlier proposal is missing, or the search is closed.
+            UsageError: a different sampler made the recorded proposal.
         """
         if number < len(self._configs):
             return dict(self._configs[number])
@@ -115,14 +114,14 @@ class OptunaSearch:
         return dict(self._configs[number])
 
     def record(self, number: int) -> Proposal:
-        """The record of proposal ``number``, which was asked for."""
+        """Record of proposal ``number``, which must have been made."""
         return self._records[number]
 
     def tell(self, number: int, outcome: Outcome) -> None:
-        """Note how proposal ``number`` ended; in any order, and the first time counts.
+        """Enter the outcome of proposal ``number``; in any order, and the first one counts.
 
         Raises:
-            ValueError: it was not asked for.
+            ValueError: it was not made.
         """
         if not 0 <= number < len(self._configs):
             raise ValueError(f"proposal {number} was not made; there are {len(self._configs)}")
@@ -152,8 +151,8 @@ class OptunaSearch:
         if record and new_record != record:
             raise UsageError(
                 f"the log proposes {record.config} as number {number} where its outcomes give "
-                f"{new_record.config}; another version of optuna or numpy made it: go on with "
-                "that, or give another --storage"
+                f"{new_record.config}; another version of optuna or numpy made it: use "
+                "that version, or give another --storage"
             )
         self._trials.append(trial)
         self._configs.append(config)
@@ -161,7 +160,7 @@ class OptunaSearch:
         self._generation = max([self._generation, *_whole(attributes.values())])
 
     def _replayable(self, record: Proposal) -> Mapping[str, Any] | None:
-        """The labels of a record; None if this search cannot have written it."""
+        """The labels of a record; None if this search cannot have made it."""
         if any(not 0 <= n <= self._generation + 1 for n in _whole(record.attributes.values())):
             return None
         return self._labels(record.config)
@@ -180,7 +179,7 @@ class OptunaSearch:
         return labels
 
     def _apply(self, *, up_to: int) -> bool:
-        """Enter outcomes in the order of proposals; whether all of 0 .. ``up_to`` are known."""
+        """Enter outcomes in the order of proposals; True if all of 0 .. ``up_to`` are entered."""
         while self._applied <= up_to:
             if self._applied not in self._outcomes:
                 return False
@@ -194,7 +193,7 @@ class OptunaSearch:
             for step, value in steps.items():
                 trial.report(value, step)
         else:
-            # Optuna has no intermediate values beside several objectives.
+            # Optuna has no intermediate values with several objectives.
             trial.set_user_attr("steps", {str(step): value for step, value in steps.items()})
         values = outcome.values or ()
         self._basis = next_basis(self._basis, outcome.state, values, outcome.steps)
@@ -215,7 +214,7 @@ class OptunaSearch:
         return {axis: config[axis] for axis in self._space.space if axis in config}
 
     def _exists(self, axis: str, config: Mapping[str, Any]) -> bool:
-        # Its own value is not known yet, and does not matter to whether it exists.
+        # Its own value is still missing, and does not affect whether it exists.
         return axis not in self._space.when or axis in self._space.present({**config, axis: None})
 
     def _enter(self, config: Mapping[str, Any], values: Sequence[float]) -> bool:
@@ -239,7 +238,7 @@ class OptunaSearch:
     def _seed(self, number: int) -> None:
         """Begin the stream of proposal ``number``.
 
-        The sampler itself is kept, since it holds which axes all trials so far have in common.
+        The sampler itself is kept, since it stores the axes common to all trials so far.
         """
         sequence = seed_sequence(self._space.search.seed, "search", "proposal", str(number))
         seed = int(sequence.generate_state(1)[0])
@@ -253,7 +252,7 @@ def search_for(
     warm: Iterable[Earlier] = (),
     records: Mapping[int, Proposal] | None = None,
 ) -> OptunaSearch:
-    """What proposes the trials of ``plan``, which must be adaptive, after the ``warm`` ones."""
+    """Search for ``plan``, which must be adaptive, after the ``warm`` trials."""
     space = plan.space
     directions = [_DIRECTIONS[better] for better in plan.objectives.values()]
     varied = digest([fingerprint(plan.study), repr(dict(space.space)), repr(dict(space.when))])
@@ -263,7 +262,7 @@ def search_for(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Optuna does not report a study that is made inside on stderr."""
+    """Silence Optuna's message on stderr about a new study."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
     try:

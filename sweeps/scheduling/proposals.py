@@ -1,8 +1,8 @@
-"""Records of proposals, by which a search goes on without its sampler making them again.
+"""Records of proposals, with which a search resumes without sampling them again.
 
 A proposal is a function of its number and of its basis: the space, the search and the outcomes
-that it was made from. A record holds a digest of the basis, the configuration, and what Optuna's
-sampler noted beside it; where number and basis are those of a record, so is the proposal.
+that it was made from. A record holds a digest of the basis, the configuration, and the attributes
+set by Optuna's sampler; equal number and basis give an equal proposal.
 """
 
 import json
@@ -37,12 +37,12 @@ def next_basis(
 
 
 class RecordSampler(BaseSampler):
-    """Samples what the record of a proposal holds, and leaves the study as ``sampler`` did.
+    """Sampler that repeats a recorded proposal and leaves the study as ``sampler`` did.
 
     Args:
-        labels: the value of every axis, as Optuna holds it.
-        attributes: what the sampler noted of the proposal.
-        sampler: what made it; asked for nothing but the parents of a new generation.
+        labels: the Optuna label of every axis.
+        attributes: those that the sampler set on the proposal.
+        sampler: the original; used only for the parents of a new generation.
     """
 
     def __init__(
@@ -53,19 +53,19 @@ class RecordSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """None: every axis is sampled by itself."""
+        """Empty: every axis is sampled separately."""
         return {}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """No value, but the notes that later proposals are made from."""
+        """Empty, after setting the attributes that later proposals depend on."""
         for name, value in self._attributes.items():
             study._storage.set_trial_system_attr(trial._trial_id, name, value)
         if isinstance(self._sampler, NSGAIISampler) and self._attributes:
             current = study._storage.get_trial(trial._trial_id)
             generation = self._sampler.get_trial_generation(study, current)
-            # Chosen with the first of a generation; who completes later is not among them.
+            # Chosen with the first of a generation; later completions are excluded.
             attributes = study._storage.get_study_system_attrs(study._study_id)
             if f"{self._sampler._get_parent_cache_key_prefix()}{generation}" not in attributes:
                 self._sampler.get_parent_population(study, generation)
@@ -78,5 +78,5 @@ class RecordSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """The value on record."""
+        """The recorded value."""
         return self._labels[param_name]

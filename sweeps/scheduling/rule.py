@@ -1,4 +1,4 @@
-"""Rule of a sweep: who goes on at a rung, and the engine that decides by it."""
+"""Rule of a sweep for promotion at rungs, and the engine that applies it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Rule:
 
     @classmethod
     def of(cls, scheduler: Mapping[str, Any] | None, rungs: Sequence[int]) -> Self | None:
-        """The rule of a manifest, or of a plan's; None of a scheduler that knows no rungs."""
+        """Rule of a scheduler in a manifest or plan; None for one without rungs."""
         if not scheduler:
             return cls()
         ((kind, fields),) = scheduler.items()
@@ -36,7 +36,7 @@ class Rule:
     def engine(self, *, metric: str | None = None, seed: int = 0, audit: float = 0.0) -> Engine:
         """An empty engine that decides by this rule on the column ``metric``, by default its own.
 
-        ``seed`` draws the share ``audit`` of the stopped configurations that train on.
+        ``seed`` draws the share ``audit`` of stopped configurations that train to the end.
         """
         judge = Asha(
             self.rungs,
@@ -55,6 +55,6 @@ class Rule:
 def engine_of(
     scheduler: Mapping[str, Any] | None, rungs: Sequence[int], *, seed: int = 0, audit: float = 0.0
 ) -> Engine | None:
-    """See :class:`Rule`; None where one of Ray Tune's own schedulers decides."""
+    """See :class:`Rule`; None if one of Ray Tune's schedulers decides."""
     rule = Rule.of(scheduler, rungs)
     return rule.engine(seed=seed, audit=audit) if rule and not rule.stock else None

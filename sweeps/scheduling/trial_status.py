@@ -19,14 +19,14 @@ class Job:
 
 
 class TrialStatus(Enum):
-    """Status of a trial under an engine, which changes as follows and not otherwise.
+    """Status of a trial under an engine, with these transitions only.
 
     =================== ======================================================================
     WAITING             -> RUNNING: its next job is handed out
     RUNNING             -> WAITING: its segment is done, or its worker or the driver died
     WAITING, RUNNING    -> STOPPED: a verdict on its configuration
     all                 -> FINISHED or TRUNCATED: its segment has an end
-    all                 -> WITHDRAWN: the space lost it
+    all                 -> WITHDRAWN: it left the space
     TRUNCATED,          -> WAITING: entered again, with a limit above its epoch
     WITHDRAWN
     all that are over   -> WAITING: its audit, if epochs are left to train; never from FINISHED
@@ -34,19 +34,19 @@ class TrialStatus(Enum):
     """
 
     WAITING = auto()
-    """For a worker, or for a verdict."""
+    """Waits for a worker or for a verdict."""
     RUNNING = auto()
     STOPPED = auto()
     """Ended with its configuration."""
     FINISHED = auto()
-    """Ended by itself, in whatever way."""
+    """Ended by itself, completed or failed."""
     TRUNCATED = auto()
-    """Ended because its limit did not let it train on."""
+    """Ended at its limit."""
     WITHDRAWN = auto()
 
     @property
     def is_over(self) -> bool:
-        """Whether it has come to its end, for now."""
+        """True if it has ended, for now."""
         return self not in (TrialStatus.WAITING, TrialStatus.RUNNING)
 
 
@@ -63,7 +63,7 @@ class Trial:
     status: TrialStatus = TrialStatus.WAITING
     # No status: a trial waits, runs and ends in an audit as it does without one.
     audited: bool = False
-    """Trains on though its configuration was stopped."""
+    """True if it trains to the end although its configuration was stopped."""
     last_value: float = math.nan
     """The metric at the last epoch."""
     losses: int = 0
@@ -73,23 +73,23 @@ class Trial:
 
 @dataclass(slots=True)
 class Group:
-    """The trials of one configuration, which go on or stop together."""
+    """Trials of one configuration, which are promoted or stopped together."""
 
     trials: list[str] = field(default_factory=list)
     passed: int = 0
     stopped: bool = False
     judged: tuple[str, ...] = ()
-    """The trials that were stopped; one of a further seed never began."""
+    """Trials that were stopped; one of a further seed never began."""
     failed: bool = False
     audited: bool = False
 
 
 def verdict(decision: Decision, trials: Sequence[Trial]) -> Verdict:
-    """The record of what became of ``trials``, which are one configuration."""
+    """Verdict on ``trials``, which are one configuration, as a record."""
     return Verdict(
         group=str(decision.key),
         trials=tuple(trial.trial_id for trial in trials),
-        # Nothing is left to stop where all have come to an end of their own.
+        # None is left to stop if all have ended by themselves.
         ended=all(trial.status is TrialStatus.FINISHED for trial in trials),
         epoch=decision.epoch,
         goes_on=decision.goes_on,

@@ -1,4 +1,4 @@
-"""The trials of a sweep: which there are, where they stand, and what comes next."""
+"""Queue of the trials of a sweep: their entry, states and next proposals."""
 
 import json
 import math
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class TrialQueue:
     """Enters the trials of ``plan`` in the ledger, all at once or as a search proposes them.
 
-    Without an ``engine`` another scheduler decides, without a ``search`` all trials are known.
+    Without an ``engine`` another scheduler decides; without a ``search`` the plan has all trials.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class TrialQueue:
         self.trials: dict[str, TrialPlan] = {}
 
     def enter(self, facts: Mapping[str, Facts]) -> None:
-        """Enter every trial that is known now; those that left the space are waited for no more.
+        """Enter the trials of the plan, and withdraw unfinished ones that left the space.
 
-        The order of entry decides who is judged against whom. It is shuffled, since a grid is
-        sorted and an early block of it would not be like the rest. The ``facts`` of every
-        preparation, by key, are part of what a trial is.
+        The order of entry determines which trials are compared. It is shuffled, since the first
+        block of a sorted grid would not be representative. The ``facts`` of every preparation,
+        by key, are part of the identity of a trial.
         """
         self._facts = facts
         self.trials = {self._id(trial): trial for trial in self._plan.trials}
@@ -78,17 +78,17 @@ class TrialQueue:
 
     @property
     def experiment(self) -> Experiment[Any, Any]:
-        """What is swept."""
+        """Experiment of the plan."""
         return self._plan.experiment
 
     @property
     def entered(self) -> bool:
-        """Whether :meth:`enter` was called."""
+        """True if :meth:`enter` was called."""
         return bool(self._facts)
 
     @property
     def exhausted(self) -> bool:
-        """Whether no trial will come that is not known yet."""
+        """True if no further trials will be proposed."""
         return self._search is None or len(self._proposals) >= self._samples
 
     def more(self) -> bool:
@@ -101,7 +101,7 @@ class TrialQueue:
         if config is None:
             return False
         self._propose(number, self._plan.proposal(number, config))
-        # The proposal comes first: a crash may cut off what follows it, which is then entered.
+        # The proposal comes first: trials that a crash cut off after it are entered later.
         self._ledger.append(
             self._search.record(number), *(self._entry(i) for i in self._proposals[number])
         )
@@ -110,7 +110,7 @@ class TrialQueue:
         return True
 
     def tell(self) -> None:
-        """Let the search know of every proposal that has come to its end."""
+        """Report every settled proposal to the search."""
         for number in [number for number in self._open if self._is_settled(number)]:
             assert self._search is not None
             self._search.tell(number, self._outcome(number))
@@ -118,30 +118,30 @@ class TrialQueue:
 
     @property
     def unfinished(self) -> list[str]:
-        """Ids of trials that have not come to their end."""
+        """Ids of trials that have not ended."""
         if self._engine is not None:
             return [i for i in self._engine.unfinished() if i in self.trials]
         return [i for i, trial in self.states.items() if trial.ended is None]
 
     @property
     def total(self) -> int:
-        """Trials of the whole sweep, those that are still to be proposed included."""
+        """Number of trials of the whole sweep, including those still to be proposed."""
         if self._search is None:
             return len(self.trials)
         return self._samples * len(self._plan.seeds)
 
     @property
     def running(self) -> int:
-        """Trials that are on a worker now."""
+        """Number of trials on a worker now."""
         return len(self._ledger.state.running)
 
     @property
     def states(self) -> dict[str, TrialState]:
-        """What the log says of each; the storage may hold others, of a wider space."""
+        """State of each trial of the plan; the storage may hold others, of a wider space."""
         return {i: self._ledger.state.trials[i] for i in self.trials}
 
     def spec(self, identifier: str) -> dict[str, Any]:
-        """What a worker needs to know of a trial, as plain data."""
+        """Specification of a trial for a worker, as plain data."""
         trial = self.trials[identifier]
         preparation = trial.preparation
         computed = self.experiment.search.validated(trial.study)
@@ -155,7 +155,7 @@ class TrialQueue:
             },
             "limit": trial.limit,
             "epochs": trial.study.training.epochs,
-            # No part of what the trial is: it gives the same numbers to whoever asks for fewer.
+            # Not part of the trial's identity: fewer columns leave the others unchanged.
             "columns": [n for n in self._plan.objectives if n in computed],
         }
 
@@ -181,7 +181,7 @@ class TrialQueue:
         )
 
     def _check(self, entry: TrialEntry) -> None:
-        """Refuse a trial of the log that is to start from something else than it did."""
+        """Refuse a trial of the log whose preparation has changed."""
         trial = self._ledger.state.trials.get(entry.trial_id)
         if trial is None:
             return
@@ -207,7 +207,7 @@ class TrialQueue:
         return identifier in state.trials and identifier not in state.withdrawn
 
     def _resume(self) -> None:
-        """Make again the proposals of earlier driver starts, from the same outcomes."""
+        """Repeat the proposals of earlier driver starts, from the same outcomes."""
         assert self._search is not None
         while len(self._proposals) < self._samples:
             number = len(self._proposals)
@@ -221,7 +221,7 @@ class TrialQueue:
             self._propose(number, trials)
 
     def _unrecorded(self) -> list[Proposal]:
-        """Proposals that the log does not hold, or holds as made from other outcomes."""
+        """Proposals that the log lacks, or records with other outcomes."""
         if self._search is None:
             return []
         logged = self._ledger.state.proposals
@@ -234,7 +234,7 @@ class TrialQueue:
             # A configuration that is proposed twice is trained once.
             self.trials.setdefault(identifier, trial)
         self._proposals[number] = ids
-        # What is judged together: one group, or one for every seed.
+        # Groups judged together: one, or one per seed.
         self._open[number] = frozenset(self._group(self.trials[identifier]) for identifier in ids)
 
     def _is_settled(self, number: int) -> bool:
@@ -244,10 +244,10 @@ class TrialQueue:
         return all_entered and all(map(self._engine.is_settled, self._open[number]))
 
     def _outcome(self, number: int) -> "Outcome":
-        """What the search is told of a proposal that has come to its end.
+        """Outcome of a settled proposal for the search.
 
-        Optuna ranks what was pruned by how far it came, and only then by value. So that it comes
-        last, what diverged is pruned where it did, or at the first rung if that is earlier.
+        Optuna ranks pruned trials by their last step, and only then by value. So that a diverged
+        one ranks last, it is pruned where it diverged, or at the first rung if that is earlier.
         """
         from sweeps.scheduling.optuna_search import Outcome
 
@@ -272,7 +272,7 @@ class TrialQueue:
         # A further seed of a configuration that was stopped has no epochs.
         rows = [epochs for trial in trials if (epochs := trial.rows())]
         last = max(len(epochs) for epochs in rows)
-        # Not what was decided: where a trial ends by itself, decisions about it may come later.
+        # Independent of decisions, which may come after a trial has ended by itself.
         return {
             rung: fmean(_number(epochs[min(rung, len(epochs)) - 1][metric]) for epochs in rows)
             for rung in self._plan.rungs
@@ -281,7 +281,7 @@ class TrialQueue:
 
 
 def _objective(trial: TrialState, name: str) -> float:
-    """``name`` of a trial, if it is of an epoch then of the one that validated best."""
+    """Value of ``name`` for a trial; a column of epochs is read at the best validation."""
     return _number({**(trial.best() or {}), **trial.facts, **trial.metrics}.get(name))
 
 

@@ -1,4 +1,4 @@
-"""Warm start: results of earlier sweeps, in the terms of a search that begins with them."""
+"""Warm start: results of earlier sweeps as initial trials of a search."""
 
 import json
 import math
@@ -28,9 +28,9 @@ Outcome = tuple[dict[str, Any], tuple[float, ...]]
 
 
 def warm_start_results(plan: Plan, ledger: Ledger) -> list[Outcome]:
-    """What the search of ``ledger`` began with: read once, and from then on kept in its log.
+    """Results with which the search begins, read once and then kept in the log of ``ledger``.
 
-    Hence an earlier sweep that has grown since, or is gone, changes nothing.
+    Later changes of the earlier sweeps, or their removal, have no effect.
 
     Raises:
         SpaceError: see :func:`earlier`.
@@ -48,7 +48,7 @@ def warm_start_results(plan: Plan, ledger: Ledger) -> list[Outcome]:
 
 
 def earlier(plan: Plan) -> list[Outcome]:
-    """Configurations of the storages in ``search.warm_start``, with what they came to.
+    """Configurations of the storages in ``search.warm_start``, with their objectives.
 
     A configuration counts once all of its trials are complete and have every objective; each is
     the mean over its seeds. An axis that varied only then must have had the value that the study
@@ -91,13 +91,13 @@ class _Sweep:
         return {self.short.get(a, a): f"config/{a}" for a in self.axes if a != "seed"}
 
     def setting(self, row: Row, path: str) -> Any:
-        """What ``path`` was in a trial, as a table shows it."""
+        """Value of ``path`` in a trial, as in a table."""
         written = row.get(self.varied.get(path, ""))
-        # A conditional axis has no value where it does not exist; the study's holds.
+        # Where a conditional axis does not exist, the value of the study applies.
         return cell(_at(self.study, path)) if written is None else written
 
     def configurations(self) -> Iterator[list[Row]]:
-        """Trials that differ in their seeds only."""
+        """Groups of trials that differ in their seeds only."""
         groups: dict[tuple[Any, ...], list[Row]] = {}
         for row in self.trials:
             groups.setdefault(tuple(row.get(c) for c in self.varied.values()), []).append(row)
@@ -134,7 +134,7 @@ def _read(plan: Plan, name: str) -> _Sweep:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        problem = f"{name} holds no sweep that can be read ({reason}); name its --storage"
+        problem = f"{name} holds no readable sweep ({reason}); name its --storage"
         raise plan.space.places.error("search.warm_start", problem) from error
 
 
@@ -157,7 +157,7 @@ def _tables(
 
 
 def _check(plan: Plan, name: str, sweep: _Sweep) -> None:
-    """Refuse a sweep whose numbers say nothing about those of this one."""
+    """Refuse a sweep that is not comparable with this one."""
     if sweep.experiment != plan.space.experiment:
         problem = f"{name} holds a sweep of {sweep.experiment}; remove it"
         raise plan.space.places.error("search.warm_start", problem)
@@ -212,7 +212,7 @@ def _free(plan: Plan) -> set[str]:
 
 
 def _at(mapping: Mapping[str, Any], path: str) -> Any:
-    """What the nested ``mapping`` holds at a dotted ``path``; None where it has no such key."""
+    """Value in the nested ``mapping`` at a dotted ``path``; None without such a key."""
     value: Any = mapping
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

@@ -1,4 +1,4 @@
-"""Learning curves to replay: those of a sweep's log, or drawn ones of a declared kind."""
+"""Learning curves to replay: those of a sweep's log, or synthetic ones."""
 
 import json
 import math
@@ -22,7 +22,7 @@ from sweeps.planning.plan import Plan, plan
 from sweeps.scheduling.rule import Rule
 
 METRIC = "metric"
-"""Column that simulated trials are judged by."""
+"""Column by which simulated trials are judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +40,11 @@ class Curve:
     """Status at its end after ``values``; None if it was cut off there."""
 
     def last(self, stop: int) -> int:
-        """The epoch it has come to when it is trained to epoch ``stop``."""
+        """Epoch reached when it is trained to epoch ``stop``."""
         return stop if self.end is None else min(stop, len(self.values))
 
     def value(self, epoch: int) -> float:
-        """What it is judged by after ``epoch``; beyond its record the last value holds."""
+        """Value after ``epoch``; beyond its record the last value holds."""
         return self.values[min(epoch, len(self.values)) - 1]
 
     def time(self, start: int, stop: int) -> float:
@@ -56,7 +56,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Curves in their order of entry, the rule they are judged by, and what they are."""
+    """Curves in order of entry, their rule, and their description."""
 
     curves: tuple[Curve, ...]
     rule: Rule
@@ -68,11 +68,11 @@ def source(place: Path | str, *, trials: int | None = None) -> Source:
 
     Args:
         trials: how many; None for all. A storage gives no more than it holds, a space repeats
-            its strata as often as it takes.
+            its strata as often as necessary.
     Raises:
         SpaceError: something is wrong with the space.
-        UsageError: ``place`` holds no trials, fewer than ``trials``, or trials of a rule that
-            knows no rungs.
+        UsageError: ``place`` holds no trials, fewer than ``trials``, or trials of a rule
+            without rungs.
     """
     if trials is not None and trials < 1:
         raise UsageError(f"trials must be at least 1, got {trials}")
@@ -88,10 +88,10 @@ def synthetic(
     """Power laws: after epoch e a trial shows a + b e^-c + ``noise`` z(e), less being better.
 
     log a ~ N(0, 0.3^2), log b ~ N(0, 0.5^2), c ~ U(0.3, 1.2) and z(e) ~ N(0, 1), independently:
-    early ranks predict the last ones, but not surely. An epoch takes exp(``spread`` z) seconds,
+    early ranks predict the last ones imperfectly. An epoch takes exp(``spread`` z) seconds,
     with one z ~ N(0, 1) throughout a trial: a second in the median.
 
-    Every trial is a configuration of its own, all in one stratum, of ``limit`` epochs. ``noise``
+    Every trial is a separate configuration, all in one stratum, of ``limit`` epochs. ``noise``
     and ``spread`` are standard deviations, of values and of the log of an epoch's seconds.
     """
     values, pace = _power_laws(range(trials), limit=limit, seed=seed, noise=noise, spread=spread)
@@ -202,7 +202,7 @@ def _curve(trial: TrialState, metric: str) -> Curve:
         replicate=entry.replicate,
         limit=entry.limit,
         values=[math.nan if row[metric] is None else row[metric] for row in rows],
-        # The clock of a trial that began anew after a crash began anew as well.
+        # After a crash the clock of a restarted trial restarts too.
         seconds=[
             max(0.0, after - before)
             for before, after in pairwise([0.0, *(row["seconds"] for row in rows)])
@@ -215,5 +215,5 @@ def _rule(scheduler: Mapping[str, Any] | None, rungs: Sequence[int], name: str) 
     rule = Rule.of(scheduler, rungs)
     if rule is None:
         (kind,) = scheduler or ("",)
-        raise UsageError(f"{name}: {kind} knows no rungs to simulate; write scheduler: asha")
+        raise UsageError(f"{name}: {kind} has no rungs to simulate; write scheduler: asha")
     return rule

@@ -1,4 +1,4 @@
-"""Ray's own ASHA behind the face of an engine, so that it can be run in virtual time."""
+"""Ray's own ASHA with the interface of an engine, to run it in virtual time."""
 
 from bisect import bisect_right
 from collections import deque
@@ -15,7 +15,7 @@ from sweeps.simulation.curves import METRIC
 
 
 class StockEngine:
-    """``ASHAScheduler`` within strata, fed by hand; who may go on stays on its worker.
+    """``ASHAScheduler`` within strata, fed directly; promoted trials stay on their worker.
 
     Args:
         rule: gives rungs, mode and reduction factor.
@@ -38,11 +38,11 @@ class StockEngine:
         self.unfinished_count = 0
 
     def next(self) -> Job | None:
-        """The segment to run now; None while there is nothing to do."""
+        """The segment to run now; None while there is none."""
         return self._ready.popleft() if self._ready else None
 
     def apply(self, record: Record) -> Sequence[Verdict]:
-        """Take note of ``record``; the verdict that follows from it."""
+        """Apply ``record``; the verdict derived from it."""
         match record:
             case TrialEntry():
                 self._enter(record)
@@ -73,7 +73,7 @@ class StockEngine:
         answer = self._scheduler.on_trial_result(None, self._trials[name], result)
         goes_on = answer == self._scheduler.CONTINUE
         if goes_on:
-            # Its worker is the next to ask.
+            # Its worker requests the next job.
             self._ready.appendleft(self._job(name, epoch))
         else:
             self.unfinished_count -= 1

@@ -1,7 +1,7 @@
 """A sweep in virtual time: learning curves replayed through the engine that runs sweeps.
 
-Nothing is trained and nobody waits, so that 5,000 trials on 500 workers take seconds. What the
-numbers are to be held against is in docs/simulation.md.
+Nothing is trained, so 5,000 trials on 500 workers take seconds. docs/simulation.md describes how
+to interpret the numbers.
 """
 
 import heapq
@@ -35,19 +35,19 @@ class Simulation:
     epochs: int  # trained ones
     reached: Mapping[tuple[str, int], float]  # time by (trial, epoch), at the ends of segments
     decisions: Mapping[tuple[str, int], Verdict]
-    """By (group, epoch); under Ray's scheduler, which knows no groups, by (trial, epoch)."""
+    """By (group, epoch); under Ray's scheduler, which has no groups, by (trial, epoch)."""
     finishers: frozenset[str]  # trials that ended by themselves and did not fail
     parked: int  # maximum of begun trials without a worker
     extended: frozenset[str]  # trials trained beyond their record
 
     @property
     def busy(self) -> float:
-        """Share of the workers' time that they worked, in [0, 1]."""
+        """Busy share of the workers' time, in [0, 1]."""
         return self.work / (self.workers * self.makespan) if self.makespan else 0.0
 
     @cached_property
     def survivors(self) -> Mapping[int, frozenset[str]]:
-        """Groups that went on, by rung."""
+        """Promoted groups, by rung."""
         went = [(epoch, group) for (group, epoch), d in self.decisions.items() if d.goes_on]
         return {
             rung: frozenset(group for epoch, group in went if epoch == rung)
@@ -69,10 +69,10 @@ def simulate(
     path.
 
     Args:
-        resume: seconds that it costs a worker to take up a trial which another one left, or
-            which it left for another trial.
+        resume: seconds that a worker needs to resume a trial from another worker, or after
+            another trial.
         stock: judge by Ray's own ``ASHAScheduler`` instead, with the rungs of ``rule``. A trial
-            then never leaves its worker, and replicates are judged each for itself.
+            then never leaves its worker, and replicates are judged separately.
     """
     if not stock:
         return _Run(curves, rule.engine(metric=METRIC), workers, resume).result()
@@ -88,7 +88,7 @@ def command(
     trials: int | None = None,
     stock: bool = False,
 ) -> list[str]:
-    """A table for people: a line for every number of ``workers``.
+    """Table as text, with one line per number of ``workers``.
 
     Args:
         place: a storage, a YAML file or the name of a shipped space; see :func:`source`.
@@ -96,8 +96,7 @@ def command(
         stock: compare with Ray's own ``ASHAScheduler``.
     Raises:
         SpaceError: something is wrong with the space.
-        UsageError: there is nothing to simulate in ``place``, or ``workers`` are no numbers of
-            workers.
+        UsageError: there is nothing to simulate in ``place``, or ``workers`` is invalid.
     """
     if not workers or min(workers) < 1:
         raise UsageError(f"workers must be at least 1, got {list(workers)}")
@@ -130,7 +129,7 @@ def command(
 
 
 def graham(simulation: Simulation, *, critical_path: float) -> float:
-    """Seconds that no schedule exceeds which leaves no worker idle beside a segment that is ready.
+    """Upper bound on the seconds of a schedule in which no worker idles while a segment is ready.
 
     Args:
         simulation: gives work and workers.
@@ -144,7 +143,7 @@ def graham(simulation: Simulation, *, critical_path: float) -> float:
 
 
 class _Run:
-    """One simulation on its way."""
+    """State of a running simulation."""
 
     def __init__(
         self, curves: Sequence[Curve], engine: "Engine | StockEngine", workers: int, resume: float
@@ -152,7 +151,7 @@ class _Run:
         assert workers >= 1, workers
         self._engine, self._workers, self._resume = engine, workers, resume
         self._curves = {curve.trial_id: curve for curve in curves}
-        # Like a lane, the worker that came free last is the first to get a job.
+        # As with lanes, the last worker to become free gets the next job.
         self._idle = list(range(workers))[::-1]
         self._held: dict[int, str] = {}
         self._events: list[tuple[float, int, int, Job]] = []

@@ -223,7 +223,7 @@ def test_a_storage_without_its_log_is_not_called_a_new_one(swept, tmp_path, caps
         ended = hedgesweep(capsys, *command)
         assert ended.code == 2
         assert "restore log/ from a copy" in ended.err
-        assert "begins one" not in ended.out
+        assert "no sweep has begun" not in ended.out
 
 
 def test_a_lock_that_is_somebody_elses_file_is_not_emptied(swept, tmp_path, capsys):

@@ -378,7 +378,7 @@ def test_a_storage_gives_no_more_trials_than_it_holds(tmp_path):
 def test_a_rule_without_rungs_cannot_be_simulated(tmp_path):
     rule = {"median": {"metric": "val_loss", "mode": "min"}}
     storage = _storage(tmp_path / "s", *RECORDED, scheduler=rule)
-    with pytest.raises(UsageError, match="median knows no rungs to simulate"):
+    with pytest.raises(UsageError, match="median has no rungs to simulate"):
         source(storage)
 
 
