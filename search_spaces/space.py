@@ -213,7 +213,7 @@ class SearchSpace:
             problem += "; use asha, or search.algorithm: random"
             raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
         if isinstance(scheduler, Median | StockAsha):
-            problem = f"does not tell {algorithm} how proposals end; use asha or null"
+            problem = f"does not report to {algorithm} how proposals end; use asha or null"
             raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
         # Without strata the first proposals fill a block together, as many as train at a time.
         most, why = (1, "") if scheduler.stratify_by else (delay, f" (search.delay is {delay})")

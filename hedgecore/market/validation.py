@@ -61,7 +61,7 @@ class Validation:
         for check in self.checks:
             if check.name == name:
                 return check
-        raise KeyError(f"no check {name!r}; there are: {', '.join(c.name for c in self.checks)}")
+        raise KeyError(f"no check {name!r}; known: {', '.join(c.name for c in self.checks)}")
 
     def __str__(self) -> str:
         head = f"{'':<22}{'realised':>13}{'std. error':>12}{'exact':>13}{'z':>8}"

@@ -67,7 +67,7 @@ def learning_rate(training: TrainingConfig, turn: int) -> float:
     It climbs from ``warmup_lr`` to ``lr`` in equal steps, then falls as ``schedule`` says.
     """
     if turn < training.warmup:
-        assert training.warmup_lr is not None, "who warms up says from where"
+        assert training.warmup_lr is not None, "a warmup needs warmup_lr"
         return training.warmup_lr + (training.lr - training.warmup_lr) * turn / training.warmup
     if training.schedule == "constant":
         return training.lr

@@ -91,7 +91,7 @@ def test_words_layout_and_what_computes_nothing_change_no_identity(
         (XNN, "\nimport", "\nVERSION = 7\nimport", {"xnn"}),
         ("hedgecore/insurance/data/schema.csv", "39507.2", "39507.3", {"xnn"}),
         (CONFIG, "\nimport", "\nVERSION = 7\nimport", {"tickets", "xnn"}),
-        ("hedgecore/hedging/run.py", "**tested, ", "", {"tickets"}),
+        ("hedgecore/hedging/run.py", "**test_columns, ", "", {"tickets"}),
         ("hedgecore/insurance/run.py", "**theta,", "", {"xnn"}),
         ("hedgecore/training/run.py", "{**epoch.row(), ", "{", {"tickets", "xnn"}),
     ],

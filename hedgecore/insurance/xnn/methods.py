@@ -104,7 +104,7 @@ class Descent:
         self._rule = METHODS[explanation.applied]
         if landmarks is None and self._rule.geometry is not None:
             raise ValueError(
-                f"landmarks are what {explanation.applied} pulls towards, got None; "
+                f"landmarks are required by {explanation.applied}, got None; "
                 "give centroids and distances"
             )
 

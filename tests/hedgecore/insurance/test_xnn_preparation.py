@@ -226,7 +226,7 @@ def test_a_plain_network_that_was_exchanged_is_doubted(study, base):
     assert XNN.trainer.mismatch(study, base) is None
     files = {**base.files, "theta_star": base.theta_0}
     other = XNN.trainer.assemble(seed=0, about=base.about, files=files, inputs=base.inputs)
-    assert "theta_star that does not give the metrics" in XNN.trainer.mismatch(study, other)
+    assert "theta_star that does not reproduce the metrics" in XNN.trainer.mismatch(study, other)
 
 
 def test_a_preparation_is_told_in_one_line(base):
