@@ -22,7 +22,7 @@ FILES = (MANIFEST, ENVELOPE, MODEL)
 
 
 def refused(trusted, folder, **options):
-    """Whether ``folder`` is refused in one line."""
+    """True if ``folder`` is rejected with a one-line error."""
     with pytest.raises(BundleError) as caught:
         trusted(folder, **options)
     assert "\n" not in str(caught.value)
@@ -30,7 +30,7 @@ def refused(trusted, folder, **options):
 
 
 def flipped(path, bits=1):
-    """Every place in the file while a bit of its byte is flipped there, or as many as asked."""
+    """Positions in the file, each with one bit flipped there; all, or the requested number."""
     content = path.read_bytes()
     # In place: a file that is written anew takes the disk a hundred times as long.
     with path.open("r+b", buffering=0) as stream:
@@ -113,7 +113,7 @@ def test_a_bundle_made_with_public_material_only_is_refused(sealed, trusted, key
 
 
 def test_a_true_signature_over_the_bare_manifest_is_no_seal(sealed, trusted, key):
-    """What the key signed for another purpose cannot be put into an envelope."""
+    """A signature for another purpose is not valid in an envelope."""
     folder = sealed()
     manifest = (folder / MANIFEST).read_bytes()
     envelope = json.loads((folder / ENVELOPE).read_bytes())
@@ -383,7 +383,7 @@ def test_another_container_of_the_same_weights_has_the_same_fingerprint(
 def undecryptable(folder, reader, trusted, **options):
     with pytest.raises(BundleError) as caught:
         trusted(folder, recipient=reader, **options)
-    # Neither the message nor what lies behind it says where decryption failed.
+    # Neither the message nor its cause reveals where decryption failed.
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     return str(caught.value)
