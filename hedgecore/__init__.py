@@ -1,6 +1,6 @@
 """The mathematics of hedgesweep: plain torch and numpy, no scheduler, no plotting, no YAML.
 
-Notation, here and everywhere below:
+Notation used throughout:
 
 ========  ==================================  ========  ================  =========================
 symbol    meaning                             unit      shape             source
@@ -28,5 +28,5 @@ sparsity  share of prunable weights cut       1                           Frankl
 epsilon   attack budget on S; on v, / 100     currency                    He et al. 2025
 ========  ==================================  ========  ================  =========================
 
-"Currency" is that of one option on a stock with S_0 = 100.
+"Currency" refers to one option on a stock with S_0 = 100.
 """

@@ -1,7 +1,7 @@
 """Identity of this process's arithmetic: equal identities compute equal bits from equal inputs.
 
-Libraries choose their kernels by the processor and by the environment, and with the kernel the
-order of a sum and its last bits. So the same code, seed and versions give other numbers on an
+Libraries choose their kernels by processor and environment, and the kernel determines the order of
+a sum and so its last bits. The same code, seed and versions therefore give different numbers on an
 older processor, or on the same one under ``MKL_CBWR=AVX2``.
 """
 
@@ -20,7 +20,7 @@ from jaxtyping import Float
 from threadpoolctl import threadpool_info
 from torch import Tensor
 
-# What chooses kernels beside the processor.
+# Environment variables that choose kernels in addition to the processor.
 _SWITCHES = (
     "ATEN_CPU_CAPABILITY",
     "DNNL_DEFAULT_FPMATH_MODE",
@@ -37,14 +37,14 @@ _ROWS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arithmetic:
-    """What the last bits of this process's numbers depend on.
+    """Settings that the last bits of this process's numbers depend on.
 
     Args:
         cpu: instruction set that torch's kernels use, such as "AVX512".
-        blas: libraries of linear algebra, each with version and kernel.
-        switches: environment variables that choose kernels, of those that are set.
-        threads: that torch uses for one operation.
-        sample: sha256 (hex) of what a fixed computation gives.
+        blas: linear algebra libraries, each with version and kernel.
+        switches: the environment variables that choose kernels and are set.
+        threads: number of threads torch uses for one operation.
+        sample: sha256 (hex) of the result of a fixed computation.
     """
 
     cpu: str
@@ -55,24 +55,24 @@ class Arithmetic:
 
     @property
     def id(self) -> str:
-        """Eight hexadecimal digits, equal for equal arithmetic."""
+        """Eight hexadecimal digits; equal for equal arithmetic."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def about(self) -> dict[str, str]:
-        """Its id and every part of it as text."""
+        """The id and every field as text."""
         return {"id": self.id, **{name: str(value) for name, value in asdict(self).items()}}
 
 
 def arithmetic() -> Arithmetic:
-    """The arithmetic of this process as it is now, with the threads that it is limited to."""
+    """Current arithmetic of this process, including its thread limit."""
     return _measured(torch.get_num_threads())
 
 
 def difference(current: Mapping[str, str], reference: Mapping[str, str]) -> str:
-    """The parts in which two arithmetics differ, each with what :meth:`Arithmetic.about` says.
+    """Fields in which two results of :meth:`Arithmetic.about` differ, with both values.
 
-    The sample is told of only where no other part says why it differs.
+    The sample is reported only where no other field explains why it differs.
     """
     names = [name for name in current if name not in ("id", "sample")]
     parts = [name for name in names if current[name] != reference[name]]
@@ -96,8 +96,8 @@ def _measured(threads: int) -> Arithmetic:
 
 
 def _blas() -> str:
-    # torch has its library linked into it; those of NumPy and SciPy, which are imported here so
-    # that every process has loaded them, are shared ones.
+    # torch links its library statically; NumPy and SciPy use shared ones and are imported here so
+    # that every process has loaded them.
     libraries: list[dict[str, Any]] = [i for i in threadpool_info() if i["user_api"] == "blas"]
     kernels = {
         f"{i['internal_api']} {i['version']} {i.get('architecture') or ''}".rstrip()
@@ -115,7 +115,7 @@ def _sample() -> str:
 
 
 def _computed() -> Iterator[Tensor]:
-    """A network trained for one step and what it stands on, in both precisions."""
+    """Results of a training step of a small network and related operations, in both precisions."""
     for dtype in (torch.float32, torch.float64):
         x = _numbers(_ROWS * _FEATURES).reshape(_ROWS, _FEATURES).to(dtype)
         first = (_numbers(_FEATURES * _UNITS).reshape(_FEATURES, _UNITS)).to(dtype)
@@ -135,6 +135,6 @@ def _computed() -> Iterator[Tensor]:
 
 
 def _numbers(count: int) -> Float[Tensor, " count"]:
-    """Numbers in [-0.5, 0.5) that are the same on every machine: whole numbers, scaled exactly."""
+    """Numbers in [-0.5, 0.5), the same on every machine: whole numbers, scaled exactly."""
     integers = torch.arange(1, count + 1, dtype=torch.int64) * 2654435761 % 2**32
     return integers.to(torch.float64) / 2**32 - 0.5

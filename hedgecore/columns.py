@@ -1,15 +1,15 @@
 """Columns of the tables of a sweep: name, type, unit, better end and meaning, once each.
 
-The tables of every experiment begin and end alike; an experiment adds what it measures. These
-modules describe and compute nothing, and what computes does not import them: a reworded meaning
-leaves the identity of the code as it is.
+The tables of every experiment begin and end alike; an experiment adds its metrics. Modules of
+columns are descriptions only, and no module that computes imports them, so rewording a meaning
+leaves the code identity unchanged.
 
 ======== =============================================================
 unit     of
 ======== =============================================================
 share    a part of a whole, from 0 to 1
 1        any other pure number: a ratio, a correlation, a p-value
-(none)   what is no quantity: a text, a flag, an index, a learning rate
+(none)   not a quantity: a text, a flag, an index, a learning rate
 ======== =============================================================
 """
 
@@ -27,11 +27,12 @@ class Column:
     """A column of a table.
 
     Args:
-        name: of the column.
-        type: of its values: int, float, str, bool, a Literal of texts; object where they decide.
-        unit: of its values, see the table above.
+        name: column name.
+        type: type of its values: int, float, str, bool, a Literal of texts; object where the
+            values decide.
+        unit: unit of its values, see the table above.
         better: the better end; None where neither is.
-        meaning: of its values, for a reader who sees this column alone.
+        meaning: description that can be read on its own.
     """
 
     name: str
@@ -43,18 +44,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Columns ``<base>@<place>``; the space or the data decide which there are.
+    """Columns ``<base>@<place>``; the space or the data decide which exist.
 
     Args:
-        bases: the columns of the bases, named by them.
-        places: by the pattern of a place, the words that it adds to the meaning of a base.
+        bases: the columns that the bases name.
+        places: pattern of a place to the words that it adds to the meaning of a base.
     """
 
     bases: tuple[Column, ...]
     places: Mapping[str, str]
 
     def column(self, name: str) -> Column | None:
-        """The column ``name``; None where it is none of the family."""
+        """The column ``name``; None where it is not in the family."""
         head, _, place = name.partition("@")
         for base in self.bases:
             for pattern, words in self.places.items():
@@ -99,12 +100,12 @@ class Columns:
     """Columns of both tables of an experiment.
 
     Args:
-        parameters: ``config/<axis>`` of axes that have a unit or a meaning of their own.
+        parameters: ``config/<axis>`` of axes with their own unit or meaning.
         losses: losses of an epoch, ``val_loss`` last.
         training: the other metrics of an epoch.
         results: facts and test metrics of a trial.
-        families: open families of a trial's metrics, which stand behind the results.
-        references: columns of a trial behind these: those of its baseline, and comparisons.
+        families: open families of a trial's metrics, after the results.
+        references: columns after the families: those of the trial's baseline, and comparisons.
     """
 
     parameters: tuple[Column, ...] = ()
@@ -120,7 +121,7 @@ class Columns:
         """Columns of a table of trials, in order.
 
         Args:
-            parameters: their names; those of the experiment by default.
+            parameters: names of parameter columns; by default those of the experiment.
             members: names of columns of open families.
         """
         loss = self.losses[-1]
@@ -144,7 +145,7 @@ class Columns:
         return [*_EPOCH, *axes, *self.losses, *self.training, *_COURSE]
 
     def member(self, name: str) -> Column:
-        """The column ``name`` of a family; without a meaning where no family has it."""
+        """The column ``name`` of a family; without a meaning if no family contains it."""
         members = (family.column(name) for family in self.families)
         return next(filter(None, members), Column(name, float, "", None, ""))
 

@@ -1,8 +1,7 @@
 """Frozen dataclasses from plain mappings, and a fingerprint of what they mean.
 
-A configuration is written once as a dataclass; YAML, overrides and trials only ever give mappings.
-Every mistake becomes a :class:`ConfigError` that knows the dotted key, so that its caller can add
-file and line.
+A configuration is defined once, as a dataclass; YAML, overrides and trials supply mappings. Every
+mistake becomes a :class:`ConfigError` with the dotted key, to which callers add file and line.
 """
 
 import dataclasses
@@ -22,21 +21,21 @@ from hedgecore.registry import suggestion, unknown
 C = TypeVar("C")
 _SCALARS = frozenset({bool, int, float, str, tuple, type(None)})
 
-# Between them float32 can square a number and divide by it.
+# Between them float32 can square a number and divide by the square.
 LARGEST, SMALLEST = 1e15, 1e-15
-"""Size of a real number in a configuration, unless it is 0."""
+"""Bounds on the absolute value of a nonzero real number in a configuration."""
 MOST = 1_000_000_000
-"""Size of a whole number in a configuration."""
+"""Bound on the absolute value of a whole number in a configuration."""
 
 
 class ConfigError(HedgesweepError, ValueError):
-    """A value that a configuration cannot hold.
+    """Invalid value in a configuration.
 
     Args:
         key: its dotted path.
         problem: condition and value.
-        write: (value,) that fits instead; None where none is known.
-        rename: what an unknown key may be meant for; "" for none.
+        write: (value,) to write instead; None where none is known.
+        rename: key that an unknown key may stand for; "" for none.
     """
 
     def __init__(
@@ -52,15 +51,15 @@ class ConfigError(HedgesweepError, ValueError):
 def from_mapping(
     cls: type[C], mapping: Mapping[str, Any], *, key: str = "", base: C | None = None
 ) -> C:
-    """An instance of the dataclass ``cls``, nested like ``mapping``.
+    """Instance of the dataclass ``cls``, nested like ``mapping``.
 
     Args:
         cls: a frozen dataclass; its annotations are the schema.
         mapping: values by field name.
         key: dotted path of ``mapping`` in its document, for messages.
-        base: an instance whose values missing fields take instead.
+        base: an instance from which missing fields take their values.
     Raises:
-        ConfigError: unknown or missing key, wrong type, or a value that ``cls`` refuses.
+        ConfigError: unknown or missing key, wrong type, or a value that ``cls`` rejects.
     """
     if not isinstance(mapping, Mapping):
         raise ConfigError(key, f"expected a mapping of settings, got {_quote(mapping)}")
@@ -95,15 +94,14 @@ def from_mapping(
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
-    """The plain nested mapping that :func:`from_mapping` turns back into ``config``."""
+    """Plain nested mapping that :func:`from_mapping` turns back into ``config``."""
     return _mapping(config, only=_fields(type(config)))  # type: ignore[arg-type]
 
 
 def fingerprint(config: Any) -> str:
     """sha256 (hex) of the values in ``config`` that differ from their defaults.
 
-    A field added later with a default that keeps today's behaviour leaves every fingerprint as it
-    is.
+    A field added later leaves every fingerprint unchanged if its default keeps the behaviour.
     """
     return digest(_without_defaults(config))
 
@@ -115,7 +113,7 @@ def digest(value: Any) -> str:
 
 
 def replaced(mapping: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """A copy of the nested ``mapping`` in which the dotted ``path`` holds ``value``."""
+    """Copy of the nested ``mapping`` with ``value`` at the dotted ``path``."""
     head, _, tail = path.partition(".")
     if not tail:
         return {**mapping, head: value}
@@ -144,8 +142,8 @@ def _mapping(config: Any, *, only: Collection[str]) -> dict[str, Any]:
 def _culprit(
     cls: type[Any], values: Mapping[str, Any], fields: Mapping[str, Any], text: str
 ) -> tuple[str, tuple[Any] | None]:
-    """The field that ``cls`` refuses ("" if not known), and a value that it takes instead."""
-    # A dataclass names the offending field as the first word of its message, or its value.
+    """The field that ``cls`` rejects ("" if unknown), and a value that it accepts instead."""
+    # The first word of a dataclass's message is the offending field; else its value is in it.
     first = text.split(" ", 1)[0]
     suggestions = re.findall("did you mean '([^']*)'", text)
     for name in [first] if first in fields else values:
@@ -159,7 +157,7 @@ def _culprit(
 
 
 def _fitting(field: Any, hint: Any, value: Any) -> tuple[Any] | None:
-    """What ``value`` is meant for, or the default of its field."""
+    """The value that ``value`` is likely to stand for, or the default of its field."""
     default = _default(field)
     candidates = [*readings(value), {} if dataclasses.is_dataclass(default) else _plain(default)]
     if isinstance(value, str):
@@ -266,12 +264,12 @@ def _scalar(hint: Any, value: Any, key: str) -> Any:
 
 
 def varied(config: C, axes: Mapping[str, str], values: Mapping[str, Any]) -> C:
-    """``config`` with other ``values``, each by its short name in ``axes`` or its dotted path.
+    """``config`` with new ``values``, each by its short name in ``axes`` or its dotted path.
 
     Raises:
-        ConfigError: an unknown axis, or a value that ``config`` cannot hold.
+        ConfigError: an unknown axis, or a value invalid in ``config``.
     """
-    # Only the blocks with an axis are built again; the others are shared by thousands of trials.
+    # Only blocks with an axis are rebuilt; thousands of trials share the others.
     paths = {axes.get(name, name): value for name, value in values.items()}
     blocks = {path.partition(".")[0] for path in paths}
     mapping = _mapping(config, only=blocks)
@@ -281,10 +279,11 @@ def varied(config: C, axes: Mapping[str, str], values: Mapping[str, Any]) -> C:
 
 
 def at_least(config: object, **bounds: float) -> None:
-    """Refuses a field of ``config`` that is below its bound; None passes.
+    """Reject a field of ``config`` below its bound; None passes.
 
     Raises:
-        ValueError: a field is below; its name comes first, as :func:`from_mapping` needs it.
+        ValueError: a field is below its bound; the message begins with its name, as
+            :func:`from_mapping` requires.
     """
     for name, bound in bounds.items():
         value = getattr(config, name)
@@ -293,7 +292,7 @@ def at_least(config: object, **bounds: float) -> None:
 
 
 def positive(config: object, *names: str) -> None:
-    """Refuses a field of ``config`` that is not above 0, as :func:`at_least` does."""
+    """Reject a field of ``config`` that is not above 0; see :func:`at_least`."""
     for name in names:
         value = getattr(config, name)
         if value is not None and not value > 0:

@@ -2,21 +2,21 @@
 
 
 class HedgesweepError(Exception):
-    """Root of all errors that a user can put right; a message is one line with the cure.
+    """Root of all errors that a user can correct; a message is one line with the cure.
 
-    Indented under its parent, each with the built-in error that it also is::
+    Each is indented under its parent and followed by its built-in base class::
 
         HedgesweepError
-            BundleError (ValueError)           a bundle, key or model that is refused
-            ConditionError (ValueError)        a condition of an axis that cannot hold
-            ConfigError (ValueError)           a value that a configuration cannot hold
-            DivergedError (ArithmeticError)    a training that reached a value that is not finite
-            FieldError (ValueError)            a mistake in a space whose place is not known yet
-            OtherArithmeticError               a worker that computes other numbers
+            BundleError (ValueError)           a rejected bundle, key or model
+            ConditionError (ValueError)        a condition of an axis that cannot be met
+            ConfigError (ValueError)           an invalid value in a configuration
+            DivergedError (ArithmeticError)    a training that reached a non-finite value
+            FieldError (ValueError)            a mistake in a space, without its place
+            OtherArithmeticError               a worker whose results would differ
             PreparationError                   a seed that could not be prepared
             SpaceError (ValueError)            a mistake in a space file or an override
-            SweepError                         a sweep that cannot go on
+            SweepError                         a sweep that cannot continue
             UsageError                         a request that cannot be carried out
                 LogError                       a log that cannot be trusted
-            WriteError                         a storage that takes no more
+            WriteError                         a failed write to storage
     """

@@ -1,8 +1,8 @@
-"""Experiment: the border between the scheduler and the trainer of a sweep.
+"""Experiment: the interface between the scheduler and the trainer of a sweep.
 
-Whatever is swept has a study (all that is fixed but the seed), a preparation (what the trials of a
-seed share) and runs (one a trial). Its study, and a :class:`.training.run.Trainer` that prepares
-and trains, are all that an experiment must give.
+An experiment has a study (everything fixed except the seed), a preparation (shared by the trials
+of a seed) and runs (one per trial). It must provide its study and a
+:class:`.training.run.Trainer`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from hedgecore.protocols import Json, P, Run, S, Tensors
 from hedgecore.protocols import Preparation as Preparation
 from hedgecore.protocols import Study as Study
 
-if TYPE_CHECKING:  # counting trials should not wait for torch
+if TYPE_CHECKING:  # counting trials must not import torch
     from hedgecore.training.run import Trainer
 
 Direction = Literal["min", "max"]
@@ -23,20 +23,19 @@ Direction = Literal["min", "max"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search(Generic[S]):
-    """Axes of a study, and the numbers by which a search or a scheduler may compare its trials.
+    """Axes of a study, and the columns by which a search or scheduler may compare its trials.
 
     Args:
-        axes: dotted paths of the axes that have a short name.
-        directions: metrics of an epoch that trials may be compared by, and which way is better.
-        maximised: columns of a completed trial that a search may improve besides; no number of
-            the test is among them.
-        validated: those of them that :meth:`Run.finish` computes only if asked.
-        tested: columns of the test, which no search may see.
-        advice: how to get an unknown column, if it is known how; begins with a semicolon.
-        is_candidate: whether a trial of this configuration may be the best of its group; a
-            control may not, however good.
-        affects: whether what a search sees of a trial, by its objectives, depends on a path of
-            the study.
+        axes: dotted paths of the axes with a short name.
+        directions: metrics of an epoch by which trials may be compared, and the better direction.
+        maximised: further columns of a completed trial that a search may maximise; none is of the
+            test.
+        validated: those of them that :meth:`Run.finish` computes only on request.
+        tested: columns of the test, hidden from searches.
+        advice: how to obtain an unknown column, if possible; begins with a semicolon.
+        is_candidate: True if a trial of this configuration may be the best of its group; controls
+            may not.
+        affects: True if the objectives of a search depend on a path of the study.
     """
 
     axes: Mapping[str, str] = field(default_factory=dict)
@@ -49,28 +48,29 @@ class Search(Generic[S]):
     affects: Callable[[str, Collection[str]], bool] = lambda path, objectives: True
 
     def objectives(self, study: S) -> dict[str, Direction]:
-        """Columns that a search may improve, and which way is better."""
+        """Columns that a search may optimise, and the better direction."""
         return {**self.directions, **dict.fromkeys(self.maximised(study), "max")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost(Generic[S]):
-    """Arithmetic and memory of a study, by which one study's measured time gives another's.
+    """Cost model of a study: arithmetic and memory, by which measured times are scaled.
 
-    By default every study is timed as it is, and is taken to need no memory of note.
+    By default every study is timed itself, and its memory counts as negligible.
 
     Args:
-        timing_key: a study with all that takes no time at its default; equal keys take equally
-            long an epoch.
+        timing_key: a study with settings that do not affect its time at their defaults; equal keys
+            have equal times per epoch.
         epoch_work: multiply-adds of an epoch.
-        test_work: multiply-adds of what :meth:`Run.finish` does.
-        setup_work: what a preparation takes beside epochs and a test, in any unit.
+        test_work: multiply-adds of :meth:`Run.finish`.
+        setup_work: cost of a preparation besides epochs and a test, in any unit.
         data_bytes: bytes of the data of a preparation.
-        stored_bytes: bytes of a preparation in the object store, beyond what it has from its base.
-        trained: networks that a preparation trains beyond its base, each as the study of a trial.
+        stored_bytes: bytes of a preparation in the object store, excluding those of its base.
+        trained: networks that a preparation trains in addition to its base, each as a trial's
+            study.
         drawn_epochs: epochs of networks that a trial trains before its own.
-        reduced: timing keys of one preparation, smaller if the heaviest takes over ``most``
-            multiply-adds; their preparation trains one epoch, as times need no trained baseline.
+        reduced: timing keys of one preparation, smaller if the heaviest exceeds ``most``
+            multiply-adds; their preparation trains one epoch, as timing needs no trained baseline.
     """
 
     timing_key: Callable[[S], S] = lambda study: study
@@ -86,19 +86,19 @@ class Cost(Generic[S]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording(Generic[S]):
-    """Text for people about an experiment.
+    """Descriptions of an experiment for messages and reports.
 
     Args:
-        prepared: what a preparation takes: "data, theta_0, dense baseline".
-        baseline: what of it may diverge: "the dense baseline".
-        baseline_lr: where its learning rate is set: "study.dense.lr".
-        data: what of it weighs: "paths".
-        loss: what is selected by: "validation risk".
-        groups: axes of which every combination has a best trial.
+        prepared: contents of a preparation: "data, theta_0, dense baseline".
+        baseline: the part that may diverge: "the dense baseline".
+        baseline_lr: key of its learning rate: "study.dense.lr".
+        data: the part that takes memory: "paths".
+        loss: selection criterion: "validation risk".
+        groups: axes; every combination of their values has a best trial.
         companion_axis: an axis that is shown with that trial.
-        describe_preparation: a preparation in one line, from its ``about``.
-        describe_epoch: what an epoch goes over: "8192 paths, network 64-64".
-        describe_result: a completed trial in a few words, from its row.
+        describe_preparation: one line on a preparation, from its ``about``.
+        describe_epoch: data and network of an epoch: "8192 paths, network 64-64".
+        describe_result: a few words on a completed trial, from its row.
     """
 
     prepared: str = "data, theta_0"
@@ -117,13 +117,13 @@ class Wording(Generic[S]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A model as it leaves a sweep, without what only a training or an inquiry needs.
+    """Exported model, without tensors that only training or analysis needs.
 
     Args:
         architecture: name of its layout.
-        sizes: what the layout depends on.
-        tensors: weights, and all that turns a row of data into their inputs.
-        facts: what else is needed to use them, such as the names of the inputs.
+        sizes: arguments of the layout.
+        tensors: weights, and the constants that turn a row of data into inputs.
+        facts: other information needed for use, such as the names of the inputs.
     """
 
     architecture: str
@@ -134,19 +134,19 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment(Generic[S, P]):
-    """All that may be swept under one name, ``experiment:`` of a YAML space.
+    """Everything a sweep needs for one name of ``experiment:`` in a YAML space.
 
     Args:
-        name: what a space calls it.
-        study: the dataclass behind the block ``study``.
-        trainer: what computes.
-        columns: columns of its tables, beside those of every experiment.
-        search: what a search may vary and see.
-        cost: what it takes.
-        wording: how to speak of it.
-        model_file: name of the file of a trained model.
-        deployed: what of a model is put into a bundle, from the study of its trial, the tensors
-            of its file, and what the file says of the trial; None where models are not sealed.
+        name: its name in a space.
+        study: the dataclass of the block ``study``.
+        trainer: functions that prepare and train.
+        columns: columns of its tables, in addition to those of every experiment.
+        search: axes and columns available to a search.
+        cost: cost model.
+        wording: descriptions for messages.
+        model_file: file name of a trained model.
+        deployed: content of a model's bundle, from the study of its trial and the tensors and
+            metadata of its file; None where models are not sealed.
     """
 
     name: str
@@ -162,9 +162,9 @@ class Experiment(Generic[S, P]):
     def open_run(
         self, trial: Mapping[str, Any], checkpoint: bytes | None, *, preparation: P, device: str
     ) -> Run:
-        """The run of ``trial`` (configuration, study and identity, as plain data) on ``device``.
+        """Run of ``trial`` (configuration, study and identity, as plain data) on ``device``.
 
-        It goes on at the ``checkpoint`` of an earlier run; without one it begins at theta_0.
+        It resumes from the ``checkpoint`` of an earlier run; without one it begins at theta_0.
         """
         from hedgecore.training.run import TrialRun  # torch takes a second to import
 

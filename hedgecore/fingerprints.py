@@ -1,4 +1,4 @@
-"""Fingerprints of tensors: equal for equal values, whatever file or memory holds them."""
+"""Fingerprints of tensors: equal for equal values, independent of file and memory layout."""
 
 import hashlib
 from collections.abc import Iterable

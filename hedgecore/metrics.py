@@ -1,8 +1,8 @@
 """Metrics of terminal P&L, by the name of their column in :mod:`hedgecore.hedging.columns`.
 
 P&L is in currency per option, gains positive. Sharpe and Sortino are taken on P&L plus the price
-received, because without it their mean is minus the price and not hedging at all maximises them;
-even so they never select a ticket: CVaR does.
+received, because without it their mean is minus the price, and not hedging maximises them. They
+are never used for selection; CVaR is.
 """
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from hedgecore.risk import cvar, cvar_influence, standard_error
 
 TAILS = (0.01, 0.05, 0.5)
-"""Shares of worst paths of which CVaR is measured."""
+"""Shares of worst paths for which CVaR is measured."""
 
 
 def cvar_name(tail: float) -> str:
@@ -32,7 +32,7 @@ def pnl_metrics(
 
     Args:
         pnl: terminal P&L, price not included.
-        price: what the option was sold for, at the time its payoff is paid, in currency.
+        price: price the option was sold for, at the time its payoff is paid, in currency.
         unhedged: P&L of the same paths without a hedge.
         turnover: shares traded.
         cost: transaction cost paid, in currency.
@@ -70,7 +70,7 @@ def paired_cvar_difference(
     """cvar(pnl) - cvar(reference) on the same paths, and its standard error, in currency.
 
     The error is that of the difference of the two influence functions, which is far smaller than
-    that of either CVaR alone because both hedges suffer on the same paths.
+    that of either CVaR alone because both hedges lose on the same paths.
     """
     pnl, reference = pnl.detach().double(), reference.detach().double()
     difference = cvar(pnl, tail=tail) - cvar(reference, tail=tail)

@@ -1,4 +1,4 @@
-"""Readings of a value that a configuration refuses: what it may have been meant for."""
+"""Likely intended values for a value that a configuration rejects."""
 
 import contextlib
 import math
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def readings(value: Any) -> list[Any]:
-    """Values that ``value`` may be meant for, the likelier first.
+    """Values that ``value`` may stand for, most likely first.
 
     The number in a text, the whole number next to a real one, the only item of a list, a list of
     one item.

@@ -8,14 +8,14 @@ T = TypeVar("T")
 
 
 def lookup(registry: Mapping[str, T], name: str, *, kind: str) -> T:
-    """The entry of ``registry`` called ``name``.
+    """Entry of ``registry`` called ``name``.
 
     Args:
-        registry: choices by the name they have in a YAML space.
-        name: the name asked for.
-        kind: what is being chosen, for the message ("attack", "scheme").
+        registry: choices by their name in a YAML space.
+        name: the requested name.
+        kind: kind of choice, for the message ("attack", "scheme").
     Raises:
-        ValueError: unknown ``name``; the message gives the nearest and all known names.
+        ValueError: unknown ``name``; the message lists the nearest and all known names.
     """
     if name in registry:
         return registry[name]
@@ -23,17 +23,17 @@ def lookup(registry: Mapping[str, T], name: str, *, kind: str) -> T:
 
 
 def suggestion(name: object, choices: Iterable[str]) -> str | None:
-    """The choice closest to ``name``; None if none is close."""
+    """Choice closest to ``name``; None if none is close."""
     return next(iter(get_close_matches(str(name)[:60], list(choices), n=1)), None)
 
 
 def nearest(name: object, choices: Iterable[str]) -> str:
-    """The end of a message on an unknown ``name``: "did you mean 'pgd'? known: fgsm, pgd"."""
+    """End of a message on an unknown ``name``: "did you mean 'pgd'? known: fgsm, pgd"."""
     names = sorted(choices)
     hint = f"did you mean {closest!r}? " if (closest := suggestion(name, names)) else ""
     return f"{hint}known: {', '.join(names)}"
 
 
 def unknown(name: str, choices: Iterable[str], *, kind: str) -> str:
-    """The message for an unknown ``name``: what it is, the nearest known one, all known ones."""
+    """Message for an unknown ``name``: its kind, the nearest known name, all known names."""
     return f"unknown {kind} {name!r}; {nearest(name, choices)}"

@@ -20,7 +20,7 @@ from hedgecore.registry import lookup
 
 @runtime_checkable
 class Risk(Protocol):
-    """An OCE: its per-path loss at a given ``y``, and the ``y`` that is optimal for a sample."""
+    """OCE: per-path loss at a given ``y``, and the optimal ``y`` of a sample."""
 
     monotone: ClassVar[bool]
 
@@ -51,8 +51,8 @@ class CVaR:
     def optimal_y(self, pnl: Float[Tensor, " paths"]) -> Float[Tensor, ""]:
         """Minus the P&L on the boundary of the tail.
 
-        Differentiable on purpose: through it the boundary path gets its fractional share of the
-        gradient, which would be lost at the kink of max(x, 0).
+        Differentiable, so that the boundary path gets its fractional share of the gradient, which
+        would be lost at the kink of max(x, 0).
         """
         return -pnl.kthvalue(_tail_rank(pnl.numel(), self.tail)).values
 
@@ -87,7 +87,7 @@ class Entropic(_WithAversion):
 class MeanVariance(_WithAversion):
     """l(x) = x + a x^2 / 2: minus the mean plus a/2 times the variance.
 
-    Not monotone: a large enough gain on some paths raises it. ``MonotoneMeanVariance`` mends that.
+    Not monotone: a large enough gain on some paths raises it. ``MonotoneMeanVariance`` is.
     """
 
     monotone: ClassVar[bool] = False
@@ -103,9 +103,9 @@ class MeanVariance(_WithAversion):
 
 @dataclass(frozen=True, slots=True)
 class MonotoneMeanVariance(_WithAversion):
-    """l(x) = (max(1 + a x, 0)^2 - 1) / (2 a): mean-variance blind to gains beyond its peak.
+    """l(x) = (max(1 + a x, 0)^2 - 1) / (2 a): mean-variance, flat for gains beyond its peak.
 
-    Equals ``MeanVariance`` wherever no P&L lies more than 1/a above the mean.
+    Equals ``MeanVariance`` if no P&L is more than 1/a above the mean.
     Source: Maccheroni, Marinacci, Rustichini and Taboga (2009).
     """
 
@@ -124,7 +124,7 @@ class MonotoneMeanVariance(_WithAversion):
         counts = torch.arange(1, n + 1, dtype=losses.dtype, device=losses.device)
         # With the k largest losses active: k + a (sum_k - k y) = n.
         roots = (sums + (counts - n) / self.aversion) / counts
-        # The k-th must be active, which holds up to the right k and for none beyond.
+        # The k-th loss must be active, which holds exactly up to the correct k.
         k = int((losses - roots + 1 / self.aversion > 0).sum().clamp(min=1))
         return roots[k - 1]
 
@@ -154,9 +154,9 @@ def cvar(pnl: Float[Tensor, " paths"], *, tail: float) -> Float[Tensor, ""]:
 
 
 def cvar_influence(pnl: Float[Tensor, " paths"], *, tail: float) -> Float[Tensor, " paths"]:
-    """What each path adds to :func:`cvar`, up to a constant.
+    """Influence of each path on :func:`cvar`, up to a constant.
 
-    Its sd over sqrt(paths) is the standard error.
+    Its sd divided by sqrt(paths) is the standard error.
     """
     quantile = -CVaR(tail).optimal_y(pnl)
     return -torch.relu(quantile - pnl) / tail
@@ -168,12 +168,12 @@ def standard_error(influence: Float[Tensor, " paths"]) -> Float[Tensor, ""]:
 
 
 def _tail_rank(size: int, tail: float) -> int:
-    """The 1-based rank of the P&L on the boundary of the tail: ceil(tail * size)."""
+    """1-based rank of the P&L on the boundary of the tail: ceil(tail * size)."""
     if size == 0:
         raise ValueError("pnl is empty; give at least one path")
     share = tail * size
     nearest = round(share)
-    # 0.05 * 20000 is a hair over 1000 in floating point and must not become 1001.
+    # 0.05 * 20000 is slightly over 1000 in floating point and must not become 1001.
     rank = nearest if abs(share - nearest) < 1e-9 * size else int(share) + 1
     return min(max(rank, 1), size)
 
@@ -187,6 +187,6 @@ RISKS: Mapping[str, type[CVaR | Entropic | MeanVariance | MonotoneMeanVariance]]
 
 
 def make(name: str, *, tail: float, aversion: float) -> Risk:
-    """The risk called ``name``; ``tail`` is for CVaR, ``aversion`` for the others."""
+    """Risk called ``name``; ``tail`` is for CVaR, ``aversion`` for the others."""
     kind = lookup(RISKS, name, kind="risk")
     return CVaR(tail) if kind is CVaR else kind(aversion)

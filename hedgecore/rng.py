@@ -1,7 +1,7 @@
-"""Named random streams: the only place where a generator is made.
+"""Named random streams: the only module that creates generators.
 
-A stream is addressed by a seed and names, for instance ``stream(7, "paths", "train")``. Adding a
-consumer therefore shifts no other, and a trial draws the same numbers on whichever worker it runs.
+A stream is identified by a seed and names, such as ``stream(7, "paths", "train")``. A new consumer
+therefore shifts no other stream, and a trial draws the same numbers on every worker.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ _WORDS = slice(24, 24 + 624 * 8)
 
 
 def seed_sequence(seed: int, *names: str) -> np.random.SeedSequence:
-    """The 256 bits of entropy that ``seed`` and ``names`` stand for.
+    """256 bits of entropy derived from ``seed`` and ``names``.
 
     The names are hashed one by one, so ("a", "bc") and ("ab", "c") differ.
 
@@ -49,5 +49,5 @@ def stream(seed: int, *names: str) -> torch.Generator:
 
 
 def numpy_stream(seed: int, *names: str) -> np.random.Generator:
-    """The NumPy twin of :func:`stream`, for work on configurations rather than tensors."""
+    """NumPy equivalent of :func:`stream`, for configurations rather than tensors."""
     return np.random.Generator(np.random.PCG64(seed_sequence(seed, *names)))

@@ -1,14 +1,14 @@
-"""One thread for all arithmetic, so that no result depends on cores or on what runs beside it."""
+"""Single-threaded arithmetic, so that results do not depend on cores or on other processes."""
 
 import torch
 from threadpoolctl import threadpool_limits
 
 
 def one_thread() -> None:
-    """Let torch, and every BLAS and OpenMP library loaded so far, use one thread from now on.
+    """Limit torch, and every BLAS and OpenMP library loaded so far, to one thread.
 
-    The order of a sum depends on how many threads share it, and with it the last bits: torch is
-    not alone in that, as NumPy's and SciPy's products and scikit-learn's k-means do likewise.
+    The number of threads determines the order of a sum and so its last bits, in torch, in NumPy's
+    and SciPy's products, and in scikit-learn's k-means.
     """
     torch.set_num_threads(1)
     threadpool_limits(limits=1)

@@ -1,4 +1,4 @@
-"""The override that a mistake came with, where its message names another key."""
+"""Attribution of an error to the override that caused it."""
 
 from collections.abc import Callable
 
@@ -13,13 +13,13 @@ def blamed(
 ) -> SpaceError:
     """``error``, at the place of the last override that it depends on.
 
-    A combination is refused at one of its keys, which may stand in the file while the override
-    of another key made it wrong.
+    An invalid combination is reported at one of its keys, which may be in the file although the
+    override of another key made it invalid.
 
     Args:
         error: what ``attempt`` raised with all overrides.
-        overrides: all of them, in their order.
-        attempt: what is tried again with the first few of them.
+        overrides: all overrides, in order.
+        attempt: function that is retried with the first few overrides.
     """
     if not error.key:
         return error

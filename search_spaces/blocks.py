@@ -30,7 +30,7 @@ def resources(tree: Mapping[str, object], places: Places) -> Resources:
 
 
 def scheduler(tree: Mapping[str, object], places: Places, *, adaptive: bool) -> Scheduler | None:
-    """The block ``scheduler``; None for none."""
+    """The block ``scheduler``; None without a scheduler."""
     block = mapping("scheduler", tree.get("scheduler"), places)
     for name in block:
         if name not in SCHEDULERS:
@@ -49,13 +49,13 @@ def scheduler(tree: Mapping[str, object], places: Places, *, adaptive: bool) -> 
         raise places.error(key, "is empty; scheduler: null means none", write={})
     rule, values = SCHEDULERS[name], mapping(key, settings, places)
     if adaptive and rule is Asha:
-        # What is proposed one by one never fills the usual block.
+        # Sequential proposals would never fill the default block.
         values = {"block": 1, "lag": 0, **values}
     return _block(rule, key, values, places, tree)
 
 
 def mapping(key: str, value: object, places: Places) -> Mapping[str, object]:
-    """The keys of a block; a block without any is empty."""
+    """Keys of a block; a block without keys is empty."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -72,7 +72,7 @@ def renamed(
     schema: Mapping[str, object],
     entries: Mapping[str, object],
 ) -> tuple[object, str | None]:
-    """What to write for an unknown ``key`` of ``block``, and its dotted key; or to remove it."""
+    """Replacement for an unknown ``key`` of ``block``, and its dotted key; or its removal."""
     name = synonyms.key(block.partition(".")[0], key, schema)
     if name is None or name in entries:
         return Cure.REMOVE, None
@@ -88,7 +88,7 @@ def renamed(
 
 
 def _as_block(key: str, value: object) -> object:
-    """What the block is that ``value`` stands for."""
+    """Block that ``value`` stands for."""
     if key == "search":
         return {"algorithm": synonyms.choice("algorithm", value, ALGORITHMS) or "grid"}
     if key == "resources":
@@ -106,7 +106,7 @@ def _as_block(key: str, value: object) -> object:
 
 
 def _listed_axes(value: list[object]) -> dict[str, object]:
-    """Axes by name out of a list of them, as Ax and Vizier have it."""
+    """Axes by name from a list of axes, as in Ax and Vizier."""
     axes: dict[str, object] = {}
     for item in value:
         name = item.get("name") if isinstance(item, Mapping) else None
@@ -172,7 +172,7 @@ def _block(
 
 
 def candidates(value: object, default: object) -> Iterator[object]:
-    """What ``value`` may be meant for: the number in a text, the whole one of a real, a list."""
+    """Value that ``value`` may stand for: the number in a text, a rounded number, a list."""
     plain = foreign_spellings.scalar(value)
     yield plain
     if isinstance(plain, float) and plain.is_integer():
@@ -199,6 +199,6 @@ def _axes(tree: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _first_axes(tree: Mapping[str, object]) -> object:
-    """The first axis that is no seed, as a list of names."""
+    """The first axis other than the seed, as a list of names."""
     names = [axis for axis in _axes(tree) if axis != "seed"]
     return names[:1] if names else Cure.UNKNOWN

@@ -1,4 +1,4 @@
-"""Calls in Python's spelling, such as "linspace(0, 1, 5)", read without running anything."""
+"""Parser of calls in Python's syntax, such as "linspace(0, 1, 5)", without evaluation."""
 
 import ast
 import math
@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Callable, Mapping
 
 MOST_LISTED = 1000
-"""Values that a sequence is written out to."""
+"""Maximum number of values that a sequence is expanded to."""
 
 
 def arguments(text: str) -> tuple[list[object], dict[str, object]] | None:
-    """Positional and named arguments of a call; None where ``text`` is no list of literals.
+    """Positional and named arguments of a call; None if ``text`` is not a list of literals.
 
     A bare word counts as text, and so does a call within it.
     """

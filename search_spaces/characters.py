@@ -1,4 +1,4 @@
-"""Characters beyond ASCII that look like syntax, or like nothing at all, named with their cure."""
+"""Non-ASCII characters that look like syntax or are invisible, with their names and cures."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -11,19 +11,19 @@ _SINGLE = frozenset("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\uff07")
 
 
 def unlike_ascii(text: str) -> Iterator[int]:
-    """Where ``text`` holds a space, dash, quote, digit or letter that is an ASCII one's double."""
+    """Position in ``text`` of a space, dash, quote, digit or letter that only resembles ASCII."""
     return (i for i, character in enumerate(text) if meant(character) != character)
 
 
 def hidden(text: str) -> int | None:
-    """Where ``text`` holds a character that reorders what is shown, or a byte order mark."""
+    """Position in ``text`` of a character that reorders displayed text, or a byte order mark."""
     if text.isascii() or _HIDDEN.isdisjoint(text):
         return None
     return next(i for i, character in enumerate(text) if character in _HIDDEN)
 
 
 def meant(character: str) -> str:
-    """The ASCII that ``character`` is taken for, "" for none to be seen; else itself."""
+    """ASCII that ``character`` resembles, "" if invisible; else itself."""
     if character.isascii():
         return character
     if character in _DOUBLE:
@@ -51,7 +51,7 @@ def named(character: str) -> str:
 
 
 def cure(character: str) -> str:
-    """What to do about ``character``: "write -", "write a space" or "delete it"."""
+    """Cure for ``character``: "write -", "write a space" or "delete it"."""
     intended = meant(character)
     if character == intended or not intended:
         return "delete it"

@@ -1,7 +1,7 @@
-"""Axes that exist only beside certain values of others: ``when: {attack.name: [pgd]}``.
+"""Conditional axes, which exist only for certain values of others: ``when: {attack.name: [pgd]}``.
 
-An axis with several conditions exists where all of them hold; one that does not exist has no
-value, so that whatever depends on it does not exist either.
+An axis with several conditions exists if all of them hold; one that does not exist has no value,
+so axes that depend on it do not exist either.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ Conditions: TypeAlias = Mapping[str, Mapping[str, tuple[Value, ...]]]
 
 
 class ConditionError(HedgesweepError, ValueError):
-    """A condition that cannot hold.
+    """Condition that cannot be met.
 
     Args:
-        axis: the one it is written at.
-        problem: what is wrong with it.
-        write: the conditions to write there instead.
+        axis: axis with the condition.
+        problem: description of the mistake.
+        write: conditions to write there instead.
     """
 
     def __init__(self, axis: str, problem: str, write: object = Cure.REMOVE) -> None:
@@ -33,10 +33,10 @@ class ConditionError(HedgesweepError, ValueError):
 
 
 def read(written: object) -> dict[str, tuple[Value, ...]]:
-    """Values by axis, as a space file writes them below ``when``; null is no condition.
+    """Values by axis, from the mapping ``when`` of a space file; null means no condition.
 
     Raises:
-        FieldError: ``written`` is no mapping of lists; without a place, with the cure.
+        FieldError: ``written`` is not a mapping of lists; without a place, with the cure.
     """
     if written is None:
         return {}
@@ -52,7 +52,7 @@ def read(written: object) -> dict[str, tuple[Value, ...]]:
 
 
 def order(axes: Mapping[str, Domain], when: Conditions) -> tuple[str, ...]:
-    """The axes, each after those that it depends on.
+    """Axes, each after those that it depends on.
 
     Raises:
         ConditionError: an axis that is unknown, never takes the value, depends on itself, or
@@ -76,7 +76,7 @@ def order(axes: Mapping[str, Domain], when: Conditions) -> tuple[str, ...]:
 
 
 def present(values: Mapping[str, Any], ordered: tuple[str, ...], when: Conditions) -> set[str]:
-    """The axes that exist in a trial with these ``values``; ``ordered`` as by :func:`order`."""
+    """Axes that exist in a trial with these ``values``; ``ordered`` as by :func:`order`."""
     exist: set[str] = set()
     for axis in ordered:
         if axis in values and all(
@@ -88,7 +88,7 @@ def present(values: Mapping[str, Any], ordered: tuple[str, ...], when: Condition
 
 
 def required(axis: str, when: Conditions) -> dict[str, tuple[Value, ...]]:
-    """The values that other axes must have for ``axis`` to exist, whatever the rest have."""
+    """Values of other axes that are required for ``axis`` to exist."""
     domains: dict[str, tuple[Value, ...]] = {}
     pending = [axis]
     while pending:

@@ -1,7 +1,7 @@
 """Core schema of YAML 1.2: values of unquoted text.
 
-Stricter than the schema where text hardly means what it says: dates, leading zeros, numbers that
-are not finite, and Python's None are refused with the spelling to write instead.
+Stricter than the schema for ambiguous text: dates, leading zeros, non-finite numbers, and Python's
+None are rejected with the spelling to write instead.
 """
 
 import math
@@ -36,11 +36,10 @@ class CoreLoader(yaml.SafeLoader):
 
 
 def plain_scalar(text: str, tag: str) -> bool | int | float | str | None:
-    """Value of ``text`` written without quotes, to which the core schema gives ``tag``.
+    """Value of unquoted ``text``, to which the core schema gives ``tag``.
 
     Raises:
-        FieldError: text that is refused, or a number too large; ``write`` is the text to put there
-            instead.
+        FieldError: rejected text, or a number too large; ``write`` is the text to write instead.
     """
     kind = tag.rpartition(":")[2]
     if kind == "null":
@@ -62,7 +61,7 @@ def plain_scalar(text: str, tag: str) -> bool | int | float | str | None:
 
 
 def _refusal(text: str, problem: str, meaning: str = "") -> FieldError:
-    """The error on ``text`` that stands for ``meaning``, or for itself in quotes."""
+    """Error on ``text`` that stands for ``meaning``, or for itself in quotes."""
     in_quotes = f"{quoted(text)} in quotes"
     advice = f"{meaning}, or {in_quotes} for text" if meaning else in_quotes
     return FieldError(problem, f"write {advice}", write=meaning or quoted(text))

@@ -1,7 +1,7 @@
 """Domains of an axis: a grid, a choice or a range.
 
-Every constructor checks its arguments, so a domain that exists is a legal one. A domain is also a
-distribution: ``at`` is its quantile function, through which every draw goes.
+Every constructor checks its arguments, so every instance is valid. A domain is also a
+distribution: ``at`` is its quantile function, used for every draw.
 """
 
 import math
@@ -30,22 +30,22 @@ class _Listed:
         object.__setattr__(self, "values", distinct(type(self).__name__.lower(), self.values))
 
     def ends(self) -> tuple[object, ...]:
-        """Every value."""
+        """All values."""
         return self.values
 
     def at(self, u: float) -> object:
-        """The quantile at ``u`` in [0, 1): the values have equal shares, in their order."""
+        """Quantile at ``u`` in [0, 1): the values have equal shares, in order."""
         return self.values[_step(u, len(self.values))]
 
 
 class Grid(_Listed):
-    """Values of which every one is tried, crossed with those of the other grids."""
+    """Values that are all tried, crossed with those of the other grids."""
 
     __slots__ = ()
 
 
 class Choice(_Listed):
-    """Values of which one is drawn a sample; a grid search tries every one."""
+    """Values of which one is drawn per sample; a grid search tries all."""
 
     __slots__ = ()
 
@@ -67,7 +67,7 @@ class _Reals:
 
 
 class Uniform(_Reals):
-    """Real numbers from ``low`` up to ``high``, each stretch equally likely."""
+    """Real numbers from ``low`` to ``high``, uniformly distributed."""
 
     __slots__ = ()
 
@@ -77,7 +77,7 @@ class Uniform(_Reals):
 
 
 class LogUniform(_Reals):
-    """Positive numbers from ``low`` up to ``high``, each factor equally likely."""
+    """Positive numbers from ``low`` to ``high``, uniformly distributed in the logarithm."""
 
     __slots__ = ()
 
@@ -90,9 +90,9 @@ class LogUniform(_Reals):
 
 @dataclass(frozen=True, slots=True)
 class RandInt:
-    """Whole numbers from ``low`` to ``high - 1``, each equally likely: ``high`` is exclusive.
+    """Whole numbers from ``low`` to ``high - 1``, uniformly distributed; ``high`` is exclusive.
 
-    It is sampled, never enumerated; write a grid to try every number.
+    It is sampled, never enumerated; use a grid to try every number.
     """
 
     low: int
@@ -118,10 +118,10 @@ Domain: TypeAlias = Grid | Choice | Uniform | LogUniform | RandInt
 
 
 def read(written: object) -> Domain:
-    """The domain that a space file writes as ``{kind: arguments}``.
+    """Domain that a space file writes as ``{kind: arguments}``.
 
     Raises:
-        FieldError: ``written`` is no such mapping or its arguments are not legal; without a
+        FieldError: ``written`` is not such a mapping or its arguments are invalid; without a
             place, with the domain to write instead.
     """
     try:
@@ -134,10 +134,10 @@ def read(written: object) -> Domain:
 
 
 def distinct(kind: str, written: object) -> tuple[Value, ...]:
-    """The listed values as a tuple: at least one, of one type, none twice.
+    """Listed values as a tuple: at least one, of one type, without duplicates.
 
     Raises:
-        ValueError: ``written`` is no such list; the message begins with ``kind``.
+        ValueError: ``written`` is not such a list; the message begins with ``kind``.
     """
     if isinstance(written, str) or not isinstance(written, Sequence):
         raise FieldError(f"{kind}: {show(written)} is not a list", write=[written])
@@ -162,7 +162,7 @@ def _share(u: float) -> float:
 
 
 def _step(u: float, steps: int) -> int:
-    """Which of ``steps`` equal shares of [0, 1) ``u`` lies in."""
+    """Index of the share of [0, 1), of ``steps`` equal ones, that contains ``u``."""
     # The product may round up to a whole number that floats cannot tell from its neighbours.
     return min(int(_share(u) * steps), steps - 1)
 
@@ -183,7 +183,7 @@ def _read(written: object) -> Domain:
 
 
 def _mended(written: object) -> object:
-    """The legal domain that ``written`` probably stands for, as it is written."""
+    """Valid domain that ``written`` probably stands for, as written in a file."""
     domain = suggestion(written)
     for candidate in (domain, {"grid": listed(list((domain or {}).values())[:1])}):
         try:
@@ -228,7 +228,7 @@ def _scalar(kind: str, item: object) -> Scalar:
 
 
 def _of_one_type(kind: str, values: Iterable[Value], names: Mapping[type, str]) -> None:
-    """Refuses values of several types; null goes with every type."""
+    """Reject values of several types; null is allowed with every type."""
     # A column of rows has one type, so a mixed axis could be swept but not stored.
     default = "scalars" if tuple in names else "numbers"
     examples: dict[str, Value] = {}

@@ -9,7 +9,7 @@ from search_spaces.yaml_text import show, too_large
 
 
 def one_of(name: str, value: object, options: Iterable[str]) -> None:
-    """Refuses what is not among ``options``."""
+    """Reject a value that is not in ``options``."""
     if value not in (choices := tuple(options)):
         problem = f"{name}: unknown {name} {show(value)}; {nearest(str(value), choices)}"
         choice = synonyms.choice(name, value, choices)
@@ -17,7 +17,7 @@ def one_of(name: str, value: object, options: Iterable[str]) -> None:
 
 
 def whole(name: str, value: object, *, at_least: int, or_null: bool = False) -> None:
-    """Refuses what is no whole number from ``at_least`` up."""
+    """Reject a value that is not a whole number of at least ``at_least``."""
     if or_null and value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int):
@@ -30,14 +30,14 @@ def whole(name: str, value: object, *, at_least: int, or_null: bool = False) -> 
 
 
 def number(name: str, value: object) -> float:
-    """``value`` as a float; refuses what is no finite number."""
+    """``value`` as a float; rejects a value that is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or too_large(value):
         raise ValueError(f"{name}: expected a number, got {show(value)}")
     return float(value)
 
 
 def names(name: str, value: object, *, of: str) -> tuple[str, ...]:
-    """``value`` as a tuple; refuses what is no list of distinct names of ``of``."""
+    """``value`` as a tuple; rejects a value that is not a list of distinct names of ``of``."""
     if not isinstance(value, list | tuple):
         raise ValueError(f"{name}: expected a list of {of}, got {show(value)}")
     for i, item in enumerate(value):

@@ -1,4 +1,4 @@
-"""Domains as other tools spell them, for the cures of messages; none is accepted as it is."""
+"""Domains in the syntax of other tools, for the cures of messages; they are not accepted."""
 
 import math
 import re
@@ -29,7 +29,7 @@ _RANGES = {
     "quantizedrandint uniformint quniformint",
 }
 _KINDS = {name: kind for kind, names in _RANGES.items() for name in names.split()}
-# Both ends are drawn, where here the upper is not.
+# Both ends are included, unlike here, where the upper is exclusive.
 _CLOSED = ("suggestint", "integer", "int", "intuniform", "intdistribution", "uniformint")
 _LOW = ("low", "min", "lower", "start", "from", "minval", "minvalue", "a", "minimum", "loc")
 _HIGH = ("high", "max", "upper", "stop", "to", "maxval", "maxvalue", "b", "maximum", "end")
@@ -37,9 +37,9 @@ _LISTED = ("grid", "choice", "values", "gridsearch", "choices", "options", "cate
 
 
 def suggestion(written: object) -> Tree | None:
-    """The domain that ``written`` probably stands for, as ``{kind: arguments}``; None for no idea.
+    """Domain that ``written`` probably stands for, as ``{kind: arguments}``; None if unclear.
 
-    It is not checked: its values may be of several types, or repeated.
+    It is not checked: its values may have several types or duplicates.
     """
     if isinstance(written, str):
         return _from_text(written)
@@ -53,7 +53,7 @@ def suggestion(written: object) -> Tree | None:
 
 
 def values(written: object) -> list[object]:
-    """The values of a list in whatever spelling: numbers out of text, of one type, none twice."""
+    """Values of a list in any syntax: numbers read from text, of one type, without duplicates."""
     if isinstance(written, str):
         domain = _from_text(written) or {}
         listed = domain.get("grid", [scalar(written)])
@@ -70,7 +70,7 @@ def values(written: object) -> list[object]:
 
 
 def scalar(item: object) -> object:
-    """A number, true, false or null for the text of one; else ``item``."""
+    """Number, true, false or null from its text; else ``item``."""
     if not isinstance(item, str):
         return item
     text = item.strip().strip("'\"").strip()
@@ -92,7 +92,7 @@ def _member(item: object) -> object:
 
 
 def _of_one_type(items: Iterable[object]) -> list[object]:
-    """Those of the type of the first, none twice, as a grid wants them."""
+    """Values of the type of the first, without duplicates, as required by a grid."""
 
     def kind(item: object) -> object:
         if isinstance(item, bool | str | list):
@@ -128,14 +128,14 @@ def _from_text(text: str) -> Tree | None:
 def _split(text: str) -> list[object]:
     parts = [scalar(part) for part in _SEPARATORS.split(text) if part]
     numbers = [part for part in parts if not isinstance(part, str)]
-    # Blanks part numbers, but not the words of a text.
+    # Blanks separate numbers, but not the words of a text.
     if "," in text or ";" in text or "|" in text or len(numbers) == len(parts):
         return _of_one_type(parts)
     return [scalar(text)]
 
 
 def _between(low: object, high: object) -> Tree | None:
-    """The numbers from ``low`` to ``high``: whole ones one by one."""
+    """Numbers from ``low`` to ``high``; whole numbers in steps of 1."""
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         return None
     if isinstance(low, int) and isinstance(high, int) and 0 < high - low < calls.MOST_LISTED:
@@ -144,7 +144,7 @@ def _between(low: object, high: object) -> Tree | None:
 
 
 def _spanned(kind: str, low: object, high: object) -> Tree | None:
-    """A range of ``kind``, or the nearest kind that can hold its ends."""
+    """Range of ``kind``, or of the nearest kind that allows its ends."""
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         return None
     if too_large(low) or too_large(high) or isinstance(low, bool) or isinstance(high, bool):
@@ -167,7 +167,7 @@ def _from_mapping(written: Mapping[object, object]) -> Tree | None:
     items = {str(k).strip(): v for k, v in written.items() if k != "when"}
     keys = [name for name in items if name in (*_LISTED, *_RANGES)]
     if items and not keys and all(value is None for value in items.values()):
-        # A set in Python's spelling, or a call that YAML took apart at its commas.
+        # A set in Python's syntax, or a call that YAML split at its commas.
         return _from_text(", ".join(items))
     name, pieces = _pieces(items)
     if pieces and (domain := _from_pieces(name, pieces)):
@@ -187,7 +187,7 @@ def _from_mapping(written: Mapping[object, object]) -> Tree | None:
         if whole and not re.search("uniform|float|real|double", description.replace("int_u", "")):
             return _spanned("randint", low, int(high) + 1 if isinstance(high, int) else high)
         return _spanned("loguniform" if logarithmic else "uniform", low, high)
-    # A list says more than a word, which may only describe it.
+    # A list takes precedence over a word, which may only describe it.
     for name, inner in sorted(items.items(), key=lambda i: not isinstance(i[1], list | Mapping)):
         describes = name in ("type", "name", "distribution", "parameter")
         if (not describes or len(items) == 1) and (domain := _of_kind(name, inner)):
@@ -197,7 +197,7 @@ def _from_mapping(written: Mapping[object, object]) -> Tree | None:
 
 
 def _pieces(items: Mapping[str, object]) -> tuple[str, list[str]]:
-    """What commas took apart: ``{grid: range(0, 5)}`` is {grid: "range(0", "5)": null} in YAML."""
+    """Text that YAML split at commas: ``{grid: range(0, 5)}`` is {grid: "range(0", "5)": null}."""
     (name, first), *remainder = items.items() or [("", None)]
     texts = [k for k, v in remainder if v is None]
     if isinstance(first, str | int | float) and texts and len(texts) == len(remainder):
@@ -214,7 +214,7 @@ def _from_pieces(name: str, pieces: list[str]) -> Tree | None:
 
 
 def _of_kind(name: str, inner: object) -> Tree | None:
-    """The domain of ``{name: inner}`` where ``name`` is a kind in some tool's spelling."""
+    """Domain of ``{name: inner}`` where ``name`` is a kind in the syntax of another tool."""
     plain = re.sub("[^a-z]", "", name.lower())
     if isinstance(inner, Mapping):
         return _from_mapping({**inner, "distribution": name})
@@ -235,7 +235,7 @@ def _from_call(name: str, text: str) -> Tree | None:
     arguments, named = parsed
     plain = re.sub("[^a-z]", "", name.lower())
     if len(arguments) > 1 and isinstance(arguments[0], str) and not isinstance(arguments[1], str):
-        arguments = arguments[1:]  # the name of the parameter, as hyperopt and Optuna have it
+        arguments = arguments[1:]  # the name of the parameter, as in hyperopt and Optuna
     if plain in calls.SEQUENCES:
         numbers = [a for a in [*arguments, *named.values()] if isinstance(a, int | float)]
         try:
@@ -270,7 +270,7 @@ def _from_arguments(plain: str, arguments: list[object], *, exponents: bool = Tr
     low, high = numbers[:2]
     kind = _KINDS[plain]
     if exponents and kind == "loguniform" and low <= 0 and high < 50:
-        low, high = math.exp(low), math.exp(high)  # exponents, as hyperopt has it
+        low, high = math.exp(low), math.exp(high)  # exponents, as in hyperopt
     if plain in _CLOSED and isinstance(high, int):
         high += 1
     return _spanned(kind, low, high)

@@ -1,4 +1,4 @@
-"""From a YAML text and overrides to a validated ``SearchSpace``."""
+"""Loader of a validated ``SearchSpace`` from YAML text and overrides."""
 
 import os
 import re
@@ -23,19 +23,18 @@ _AXIS = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 def load(
     path: str | os.PathLike[str], *, overrides: changes.Overrides | None = None
 ) -> SearchSpace:
-    """The space that the file at ``path`` describes, after ``overrides``.
+    """Space in the file at ``path``, after ``overrides``.
 
-    A path without a file stands for the shipped space of that file name, with or without its
-    suffix, so "search_spaces/tickets.yaml" and "tickets" work from every directory.
+    If the file does not exist, its name selects a shipped space, with or without suffix, so
+    "search_spaces/tickets.yaml" and "tickets" work from every directory.
 
     Args:
         path: a YAML file, or the name of a shipped space.
-        overrides: texts such as "space.lr.grid=[1e-3]", or Python values by dotted key, such
-            as {"study.training.epochs": 20}; applied in their order.
+        overrides: texts such as "space.lr.grid=[1e-3]", or Python values by dotted key, such as
+            {"study.training.epochs": 20}; applied in order.
     Raises:
-        SpaceError: the file cannot be read or says something wrong; one line with place, key
-            and cure.
-        TypeError: ``path`` is no path, or ``overrides`` are neither texts nor a mapping.
+        SpaceError: the file cannot be read or is invalid; one line with place, key and cure.
+        TypeError: ``path`` is not a path, or ``overrides`` are neither texts nor a mapping.
     """
     settings = changes.listed(overrides)
     try:
@@ -73,7 +72,7 @@ def _build(tree: Mapping[str, object], places: Places, *, name: str, text: str) 
     axes, when = _axes(blocks.mapping("space", tree["space"], places), places)
     search = blocks.search(tree, places)
     return SearchSpace(
-        # SearchSpace itself refuses every other value.
+        # SearchSpace itself rejects every other value.
         experiment=cast(str, tree["experiment"]),
         space=axes,
         when=when,
@@ -120,7 +119,7 @@ def _axes(
 
 
 def _check_axis(axis: str, block: Mapping[str, object], places: Places) -> None:
-    """Refuses what is no name of an axis."""
+    """Reject a string that is not a valid name of an axis."""
     last = axis.rpartition(".")[2]
     if last in changes.BELOW_AN_AXIS:
         kind = "a condition" if last == "when" else "a kind of domain"
@@ -140,7 +139,7 @@ def _check_axis(axis: str, block: Mapping[str, object], places: Places) -> None:
 
 
 def _check_names(key: str, value: object, places: Places) -> None:
-    """Refuses dots in the keys of a study, which no override could reach."""
+    """Reject dots in the keys of a study, which overrides could not address."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             inner = f"{key}.{name}"

@@ -1,8 +1,8 @@
-"""Messages on mistakes: one line with place, key, condition, value and the cure.
+"""Error messages: one line with place, key, condition, value and cure.
 
-Where the cure is exact it stands at the end, after "; write " or as "; remove it", in the form of
-the place that it is for: ``lr: {grid: [1e-3]}`` in a file, a whole ``--set ...`` for one, an
-item of the mapping for a Python override.
+An exact cure is at the end, after "; write " or as "; remove it", in the syntax of its place:
+``lr: {grid: [1e-3]}`` in a file, a whole ``--set ...``, or an item of the mapping of Python
+overrides.
 """
 
 import shlex
@@ -17,9 +17,9 @@ _LONGEST_CURE = 2000
 
 
 class Cure(Enum):
-    """Cures that are no value to write."""
+    """Cures other than a value to write."""
 
-    UNKNOWN = "none that is exact"
+    UNKNOWN = "no exact cure"
     REMOVE = "remove it"
 
 
@@ -28,7 +28,7 @@ SET, OVERRIDES = "--set", "overrides"
 
 
 class SpaceError(HedgesweepError, ValueError):
-    """A mistake in a space file or an override, said in one line.
+    """Mistake in a space file or an override, as one line.
 
     For instance "tickets.yaml:14 space.lr: low must be positive, got 0; write ...".
     """
@@ -48,13 +48,13 @@ class SpaceError(HedgesweepError, ValueError):
         write: object = Cure.UNKNOWN,
         target: str | None = None,
     ) -> "SpaceError":
-        """The error that says ``problem`` about ``key``, and what to write there instead.
+        """Error on ``key`` with its ``problem`` and cure.
 
         Args:
-            place: "tickets.yaml:14", or what begins with "--set" or "overrides".
+            place: "tickets.yaml:14", or text that begins with "--set" or "overrides".
             key: dotted.
             problem: condition and value.
-            write: the value that ``target`` is to hold; "" for the problem says it already.
+            write: the value to write for ``target``; "" if ``problem`` contains the cure.
             target: dotted key of the cure; ``key`` if None.
         """
         target = key if target is None else target
@@ -66,18 +66,18 @@ class SpaceError(HedgesweepError, ValueError):
         return error
 
     def blamed_on(self, place: str) -> "SpaceError":
-        """The same mistake, from another place."""
+        """The same error at another place."""
         return SpaceError.at(place, self.key, self.problem, write=self.write, target=self.target)
 
 
 class FieldError(HedgesweepError, ValueError):
-    """A mistake whose place is not known yet.
+    """Mistake without its place.
 
     Args:
         problem: condition and value.
-        advice: the cure in words, used where there is no ``write``.
+        advice: the cure in words, used without ``write``.
         write: the value to write instead, or ``Cure.REMOVE``.
-        target: key of the cure beside the one that is wrong; "" for that itself.
+        target: key of the cure, next to the wrong one; "" for the wrong key itself.
     """
 
     def __init__(
@@ -95,10 +95,10 @@ class FieldError(HedgesweepError, ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where each key was written: "tickets.yaml:14", or "--set" for an override.
+    """Places of keys: "tickets.yaml:14", or "--set" for an override.
 
     Args:
-        origin: the place of a key that has neither a place of its own nor a placed parent.
+        origin: place of keys without a place that have no parent with one.
         marks: places by dotted key.
         overrides: values of the overrides by dotted key.
     """
@@ -108,7 +108,7 @@ class Places:
     overrides: Mapping[str, object] = field(default_factory=dict)
 
     def where(self, key: str) -> str:
-        """The place of ``key`` and the key itself, such as "tickets.yaml:14 space.lr"."""
+        """Place of ``key`` and the key itself, such as "tickets.yaml:14 space.lr"."""
         return f"{self.place(key)} {key}".strip()
 
     def error(
@@ -117,14 +117,14 @@ class Places:
         """See :meth:`SpaceError.at`, at the place of ``key``."""
         target = key if target is None else target
         if key.startswith("space.") and target == key and isinstance(write, Mapping):
-            # An override of space.lr.grid is best cured by one of space.lr.grid.
+            # The cure of an override of space.lr.grid is one of space.lr.grid.
             kinds = [kind for kind in write if f"{key}.{kind}" in self.marks and kind != "when"]
             if kinds and self.overridden(f"{key}.{kinds[0]}"):
                 target, write = f"{key}.{kinds[0]}", write[kinds[0]]
         place = self.place(key)
         parent = max((k for k in self.overrides if key.startswith(f"{k}.")), key=len, default=None)
         if self.overridden(key) and parent and key not in self.overrides:
-            # What is wrong stands within the value of an override, which is written anew.
+            # The mistake is inside the value of an override, which is rewritten.
             if write is Cure.REMOVE:
                 target, write = parent, without(self.overrides[parent], key[len(parent) + 1 :])
             elif target.startswith(f"{parent}.") and write is not Cure.UNKNOWN:
@@ -136,12 +136,12 @@ class Places:
         return SpaceError.at(place, key, message, write=write, target=target)
 
     def field_error(self, key: str, error: ValueError, *, below: str = "") -> SpaceError:
-        """The error that says ``error`` about ``key``.
+        """``error`` as an error on ``key``.
 
         Args:
             key: dotted.
             error: a ``FieldError`` brings its cure.
-            below: dotted key that the target of its cure stands below; that of ``key`` if "".
+            below: dotted parent of the cure's target; that of ``key`` if "".
         """
         if not isinstance(error, FieldError):
             return self.error(key, str(error))
@@ -152,11 +152,11 @@ class Places:
         return self.error(key, problem, write=write, target=target)
 
     def overridden(self, key: str) -> bool:
-        """Whether ``key``, or its nearest parent that has a place, comes from an override."""
+        """True if ``key``, or its nearest parent with a place, comes from an override."""
         return self.place(key).startswith((SET, OVERRIDES))
 
     def place(self, key: str) -> str:
-        """The place of ``key`` or of its nearest parent that has one."""
+        """Place of ``key`` or of its nearest parent with one."""
         parent = key
         while parent:
             if parent in self.marks:
@@ -166,7 +166,7 @@ class Places:
 
 
 def written_cure(place: str, key: str, target: str, write: object) -> str:
-    """The end of a message: "write lr: {grid: [1e-3]}", or "" where no cure is exact."""
+    """End of a message: "write lr: {grid: [1e-3]}", or "" without an exact cure."""
     if write is Cure.UNKNOWN:
         return ""
     if write is Cure.REMOVE:
@@ -185,7 +185,7 @@ def written_cure(place: str, key: str, target: str, write: object) -> str:
 
 
 def without(value: object, key: str) -> dict[str, object]:
-    """A copy of a nested mapping without its dotted ``key``; a part of it may hold dots itself."""
+    """Copy of a nested mapping without its dotted ``key``; a part of it may contain dots."""
     items = dict(value) if isinstance(value, Mapping) else {}
     if key in items:
         del items[key]
@@ -197,7 +197,7 @@ def without(value: object, key: str) -> dict[str, object]:
 
 
 def including(value: object, path: Sequence[str], item: object) -> dict[str, object]:
-    """A copy of a nested mapping with ``item`` at ``path``, in its place if it holds one."""
+    """Copy of a nested mapping with ``item`` at ``path``, in the same position if present."""
     items = dict(value) if isinstance(value, Mapping) else {}
     first, *tail = path
     items[first] = including(items.get(first), tail, item) if tail else item
@@ -205,7 +205,7 @@ def including(value: object, path: Sequence[str], item: object) -> dict[str, obj
 
 
 def _parent(key: str) -> tuple[str, str]:
-    """The parent of a dotted key and its last part; an axis may hold dots itself."""
+    """Parent of a dotted key and its last part; an axis may contain dots."""
     if key.startswith("space."):
         return "space", key[len("space.") :]
     parent, _, leaf = key.rpartition(".")
@@ -213,7 +213,7 @@ def _parent(key: str) -> tuple[str, str]:
 
 
 def _parts(key: str, parent: str) -> list[str]:
-    """The parts of ``key`` below ``parent``; an axis may hold dots itself."""
+    """Parts of ``key`` below ``parent``; an axis may contain dots."""
     inner = key[len(parent) + 1 :]
     if parent != "space":
         return inner.split(".")

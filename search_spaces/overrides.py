@@ -1,4 +1,4 @@
-"""Changes to a space file from the command line (``--set``) or from Python."""
+"""Overrides of a space file from the command line (``--set``) or from Python."""
 
 import copy
 import shlex
@@ -19,7 +19,7 @@ from search_spaces.yaml_source import MOST_LEVELS, parse
 from search_spaces.yaml_text import show, too_large
 
 BLOCKS = ("experiment", "space", "study", "search", "scheduler", "resources")
-# What the mapping of an axis may hold.
+# Allowed keys in the mapping of an axis.
 BELOW_AN_AXIS = (*DOMAINS, "when")
 _FIXED = (
     "experiment",
@@ -32,14 +32,14 @@ Overrides = Mapping[str, object] | Iterable[str]
 
 
 def listed(overrides: Overrides | None) -> dict[str, object] | list[str]:
-    """``overrides`` to be gone through more than once.
+    """``overrides`` as a reusable collection.
 
     Raises:
         TypeError: they are neither texts nor a mapping.
-        SpaceError: a value is no plain one, or contains itself.
+        SpaceError: a value is not plain data, or contains itself.
     """
     if isinstance(overrides, Mapping):
-        # Before a message on another of them shows one that contains itself.
+        # Checked first, so that no message has to print a value that contains itself.
         return {key: _plain(str(key), value, depth=0) for key, value in overrides.items()}
     if isinstance(overrides, str):
         return [overrides]
@@ -53,18 +53,18 @@ def listed(overrides: Overrides | None) -> dict[str, object] | list[str]:
 def apply(
     tree: Mapping[str, object], places: Places, overrides: Overrides
 ) -> tuple[dict[str, object], Places]:
-    """The tree and the places of a space file after ``overrides``, applied in their order.
+    """Tree and places of a space file after ``overrides``, applied in order.
 
-    A value replaces whatever the key held, a mapping too; missing parents are made. Below
-    ``space`` the key is an axis, or an axis and the kind of its domain, which leaves its
-    condition as it is, or an axis and ``when``, which leaves its domain.
+    A value replaces the previous one, even a mapping; missing parents are created. Below ``space``
+    the key is an axis, or an axis and the kind of its domain, which keeps its condition, or an
+    axis and ``when``, which keeps its domain.
 
     Args:
         tree: blocks by name.
         places: where their keys were written.
         overrides: "KEY=VALUE" texts with values in YAML, or Python values by dotted key.
     Raises:
-        SpaceError: an override that cannot be read or has nowhere to go.
+        SpaceError: an override that cannot be parsed or whose key does not exist.
     """
     result = copy.deepcopy(dict(tree))
     marks = dict(places.marks)
@@ -146,7 +146,7 @@ def _checked(place: str, key: str, written: str | None, tree: Mapping[str, objec
 def _not_a_key(
     place: str, key: str, problem: str, instead: str | None, written: str | None
 ) -> NoReturn:
-    """The error on a ``key``, with the override of the key ``instead``."""
+    """Error on a ``key``, with an override of the key ``instead`` as its cure."""
     if instead is None:
         raise SpaceError.at(place, key, problem, write=Cure.REMOVE)
     cure = repr(instead)
@@ -156,7 +156,7 @@ def _not_a_key(
 
 
 def _with_block(block: str, parts: list[str], tree: Mapping[str, object]) -> str | None:
-    """The key that ``block`` and ``parts`` are without a block, or with a misspelt one."""
+    """Key that ``block`` and ``parts`` stand for with a missing or misspelt block."""
     whole = ".".join((block, *parts))
     axes = tree.get("space")
     named = [".".join((block, *parts[:n])) for n in range(len(parts) + 1)]
@@ -172,7 +172,7 @@ def _path(place: str, key: str, value: object, tree: Mapping[str, object]) -> tu
     block, *parts = key.split(".")
     if block != "space" or not parts:
         return (block, *parts)
-    # An axis may hold dots itself, so what the file calls an axis decides first.
+    # An axis may contain dots, so axes of the file take precedence.
     axes = tree.get("space")
     domains = axes if isinstance(axes, Mapping) else {}
     axis = ".".join(parts)
@@ -199,7 +199,7 @@ def _path(place: str, key: str, value: object, tree: Mapping[str, object]) -> tu
 
 
 def _axis(tree: Mapping[str, object], path: tuple[str, ...], value: object) -> dict[str, object]:
-    """The mapping of the axis that ``path`` leads to, with one of its keys replaced."""
+    """Mapping of the axis at ``path``, with one of its keys replaced."""
     axes = tree.get("space")
     before = axes.get(path[1]) if isinstance(axes, Mapping) else None
     entries = before if isinstance(before, Mapping) else {}

@@ -1,8 +1,8 @@
 """Schedulers: the rules of early stopping that a space can name.
 
-``max_t`` only truncates. A trial trains for at most that many of the epochs its study gives it;
-learning rates fall, and the dense baseline trains, as if there were no ``max_t``, so that a larger
-one continues every trial where the smaller one left it.
+``max_t`` only truncates: a trial trains for at most that many epochs of its study. Learning-rate
+schedules and the dense baseline ignore ``max_t``, so that a larger one continues every trial from
+the end of the smaller one.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ Mode = Literal["min", "max"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What every rule compares.
+    """Settings of every rule.
 
     Args:
-        metric: column that is compared.
-        mode: whether the smaller or the larger ``metric`` is better.
-        max_t: most epochs of a trial; None for as many as its study trains.
+        metric: column to compare.
+        mode: "min" or "max": the better direction of ``metric``.
+        max_t: maximum number of epochs of a trial; None for those of its study.
     Raises:
         ValueError: "field: what is wrong; cure".
     """
@@ -35,13 +35,13 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halving(Judged):
-    """Rungs at which one in so many trials goes on.
+    """Rungs at which one in ``reduction_factor`` trials is promoted.
 
     Args:
-        grace_period: epochs before the first rung; the others lie at its multiples by powers of
+        grace_period: epochs before the first rung; the others are at its multiples by powers of
             ``reduction_factor``.
-        reduction_factor: one in ``reduction_factor`` trials passes a rung.
-        stratify_by: axes within whose values trials are compared.
+        reduction_factor: one in ``reduction_factor`` trials is promoted.
+        stratify_by: axes; only trials with equal values of them are compared.
     """
 
     grace_period: int = 1
@@ -51,17 +51,18 @@ class Halving(Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asha(Halving):
-    """Successive halving whose verdicts depend on the order of creation, never of arrival.
+    """ASHA with verdicts that depend on the order of creation, not of arrival.
 
-    A trial at position p of its stratum, counted from 0, is judged at a rung against the first
-    max(block, p + 1 - lag) positions as soon as all of them are known there: the first block is
-    one cohort, and a later trial is compared with all that are at least ``lag`` places ahead.
+    A trial at position p of its stratum, counted from 0, is compared at a rung with the first
+    max(block, p + 1 - lag) positions as soon as all of them have reported there: the first block
+    is one cohort, and a later trial is compared with all that are at least ``lag`` positions
+    ahead.
 
     Args:
-        replicates: "seed" if the trials of a configuration that differ in their seeds only are
-            judged together, by their mean; None if each is judged alone.
+        replicates: "seed" to judge trials that differ only in their seeds together, by their mean;
+            None to judge each alone.
         block: size of the first cohort of a stratum.
-        lag: positions that a verdict does not wait for.
+        lag: number of preceding positions that a verdict does not wait for.
     """
 
     replicates: Literal["seed"] | None = None
@@ -86,7 +87,7 @@ class Asha(Halving):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockAsha(Halving):
-    """Ray Tune's ASHA: a trial is judged against those that reached the rung before it."""
+    """Ray Tune's ASHA: a trial is compared with those that reached the rung before it."""
 
     kind: ClassVar[str] = "stock_asha"
 
@@ -96,11 +97,11 @@ class StockAsha(Halving):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Median(Judged):
-    """Ray Tune's median rule: a trial stops where it falls behind the median of the others.
+    """Ray Tune's median rule: a trial stops when it is worse than the median of the others.
 
     Args:
         grace_period: epochs before the first comparison.
-        min_samples: trials that must have come as far before anybody is compared with them.
+        min_samples: trials that must have reached the epoch before comparisons with them.
     """
 
     grace_period: int = 1
@@ -115,10 +116,10 @@ class Median(Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperband(Judged):
-    """Ray Tune's HyperBand: brackets that trade the number of trials for their length.
+    """Ray Tune's HyperBand: brackets that trade number of trials against epochs per trial.
 
     Args:
-        reduction_factor: one in ``reduction_factor`` trials passes a halving.
+        reduction_factor: one in ``reduction_factor`` trials survives a halving.
     """
 
     reduction_factor: int = 3
@@ -136,7 +137,7 @@ class Pbt(Judged):
     Args:
         axes: numeric axes that a copy may change.
         perturbation_interval: epochs between exchanges.
-        quantile: share of the population that is replaced, and copied, in (0, 0.5].
+        quantile: share of the population that is replaced, and share that is copied, in (0, 0.5].
     """
 
     axes: tuple[str, ...]

@@ -11,7 +11,7 @@ ALGORITHMS = ("grid", "random", "quasirandom", *ADAPTIVE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """How the space is searched.
+    """Settings of a search.
 
     Args:
         algorithm: "grid" tries the product of all axes. "random" crosses the axes that are grids
@@ -21,11 +21,11 @@ class Search:
             learning from the outcomes, and train each at every seed.
         num_samples: draws, or proposals; None where every axis is a grid that is crossed.
         seed: seed of the draws.
-        objectives: columns that proposals are to improve; () for what the scheduler compares,
-            or the validation risk without one.
-        delay: proposal k is made from the outcomes of proposals 0 .. k - ``delay``, no more and
-            no fewer, so that it does not depend on how fast trials train; hence also the most
-            proposals that train at a time.
+        objectives: columns to optimise; () for the scheduler's metric, or the validation risk
+            without a scheduler.
+        delay: proposal k uses exactly the outcomes of proposals 0 .. k - ``delay``, so that it
+            does not depend on the speed of trials; also the maximum number of concurrent
+            proposals.
         warm_start: storages of earlier sweeps to learn from before the first proposal.
     Raises:
         ValueError: "field: what is wrong; cure".
@@ -62,5 +62,5 @@ class Search:
 
     @property
     def adaptive(self) -> bool:
-        """Whether proposals depend on outcomes, so that trials are not known in advance."""
+        """True if proposals depend on outcomes, so that trials cannot be listed in advance."""
         return self.algorithm in ADAPTIVE

@@ -1,4 +1,4 @@
-"""Search space, frozen and validated: illegal states cannot be built."""
+"""Search space, frozen and validated: invalid instances cannot be constructed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ MOST_AXES = 100
 
 
 class ReadOnly(dict[str, V]):
-    """A dict that refuses every change.
+    """Read-only dict.
 
-    A dict rather than a proxy of one, because spaces are pickled, copied and written as JSON.
+    A dict rather than a proxy, because spaces are pickled, copied and written as JSON.
     """
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
@@ -39,7 +39,7 @@ class ReadOnly(dict[str, V]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What one trial occupies: CPU cores and GPUs; fractions share one.
+    """Resources of a trial: CPU cores and GPUs; fractions share one.
 
     Raises:
         ValueError: "field: what is wrong; cure".
@@ -62,19 +62,18 @@ class SearchSpace:
     """A validated space file.
 
     Args:
-        experiment: name of the experiment it is for.
-        space: what varies, by axis, in the order of the file.
-        study: what is fixed; read-only dicts, lists as tuples. Its keys are checked by the
-            study itself.
-        search: how the space is searched.
+        experiment: name of its experiment.
+        space: domains by axis, in the order of the file.
+        study: fixed settings; read-only dicts, lists as tuples. The study itself checks its keys.
+        search: settings of the search.
         scheduler: early stopping; None for none.
-        resources: what one trial occupies.
+        resources: resources of one trial.
         name: the file's name without its suffix.
         text: the YAML as read, without overrides.
-        when: the values that other axes must have for an axis to exist.
-        places: where each key was written.
+        when: values of other axes that are required for an axis to exist.
+        places: places of the keys.
     Raises:
-        SpaceError: blocks that contradict one another.
+        SpaceError: contradictory blocks.
     """
 
     experiment: str
@@ -112,25 +111,25 @@ class SearchSpace:
             self._check_scheduler(self.scheduler)
 
     def where(self, key: str) -> str:
-        """The place of a dotted key and the key, such as "tickets.yaml:14 space.lr".
+        """Place of a dotted key and the key, such as "tickets.yaml:14 space.lr".
 
-        A key without a place of its own has that of its nearest parent; an overridden key has
-        the place "--set".
+        A key without its own place has that of its nearest parent; an overridden key has the place
+        "--set".
         """
         return self.places.where(key)
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The axes, each after those that it depends on."""
+        """Axes, each after those that it depends on."""
         return conditions.order(self.space, self.when)
 
     def present(self, values: Mapping[str, V]) -> dict[str, V]:
-        """Those of ``values`` whose axes exist beside the others, by axis, in their order."""
+        """Those of ``values`` whose axes exist given the others, by axis, in order."""
         exist = conditions.present(values, self.order, self.when)
         return {axis: value for axis, value in values.items() if axis in exist}
 
     def required(self, axis: str) -> dict[str, tuple[Value, ...]]:
-        """The values that other axes must have for ``axis`` to exist, by axis."""
+        """Values of other axes that are required for ``axis`` to exist, by axis."""
         return conditions.required(axis, self.when)
 
     def _check_search(self) -> None:
@@ -191,7 +190,7 @@ class SearchSpace:
         return all(type(end) in (int, float) for end in self.space[axis].ends())
 
     def _without(self, scheduler: Scheduler, name: str, axis: str) -> list[str]:
-        """The axes of a setting of the scheduler, without one or with what it is close to."""
+        """Axes of a scheduler's setting, with an invalid one removed or corrected."""
         setting = getattr(scheduler, name)
         if isinstance(setting, str):
             return []
@@ -202,7 +201,7 @@ class SearchSpace:
         return [closest if a == axis and closest else a for a in setting if a != axis or fits]
 
     def _check_waiting(self, scheduler: Scheduler) -> None:
-        """Refuses rules under which a proposal waits for others that wait for it."""
+        """Reject rules under which proposals would wait for each other."""
         block = f"scheduler.{scheduler.kind}"
         algorithm, delay = self.search.algorithm, self.search.delay
         if isinstance(scheduler, Pbt):
@@ -213,9 +212,9 @@ class SearchSpace:
             problem += "; use asha, or search.algorithm: random"
             raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
         if isinstance(scheduler, Median | StockAsha):
-            problem = f"does not tell {algorithm} how proposals end; use asha or null"
+            problem = f"does not report to {algorithm} how proposals end; use asha or null"
             raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
-        # Without strata the first proposals fill a block together, as many as train at a time.
+        # Without strata the concurrent first proposals fill a block together.
         most, why = (1, "") if scheduler.stratify_by else (delay, f" (search.delay is {delay})")
         if scheduler.block > most:
             problem = f"a proposal of {algorithm} would wait for a block that is never filled, got"
@@ -224,7 +223,7 @@ class SearchSpace:
 
 
 def frozen(value: object) -> Any:
-    """A read-only deep copy of nested mappings, lists and scalars; lists become tuples."""
+    """Read-only deep copy of nested mappings, lists and scalars; lists become tuples."""
     if isinstance(value, Mapping):
         return ReadOnly({key: frozen(item) for key, item in value.items()})
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Space files: those at a path, and those that come with the package, by name."""
+"""Space files: by path, or shipped with the package by name."""
 
 import os
 import stat
@@ -13,19 +13,19 @@ _SHIPPED = Path(__file__).parent
 
 
 def shipped() -> tuple[str, ...]:
-    """Names of the space files that come with the package."""
+    """Names of the space files shipped with the package."""
     return tuple(sorted(file.name for file in _SHIPPED.glob("*.yaml")))
 
 
 def read(space: str | os.PathLike[str]) -> tuple[Path, str]:
-    """The path and the text of a space file.
+    """Path and text of a space file.
 
     Args:
-        space: a path; where there is no file, the last part names a shipped space, with or
-            without its suffix.
+        space: a path; if it does not exist, the last part names a shipped space, with or without
+            its suffix.
     Raises:
-        SpaceError: it cannot be read, is no regular file, is too large, or is not UTF-8.
-        TypeError: ``space`` is no path.
+        SpaceError: it cannot be read, is not a regular file, is too large, or is not UTF-8.
+        TypeError: ``space`` is not a path.
     """
     if not isinstance(space, str | os.PathLike) or isinstance(os.fspath(space), bytes):
         cure = "give the path of a YAML file, or the name of a shipped space such as 'tickets'"

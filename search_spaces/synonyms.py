@@ -1,11 +1,11 @@
-"""Names that other tools give to blocks, keys and choices, for the cures of messages."""
+"""Names of blocks, keys and choices in other tools, for the cures of messages."""
 
 import re
 from collections.abc import Iterable, Mapping
 
 from hedgecore.registry import suggestion
 
-# "" where nothing here corresponds; a dotted name is a key of another block.
+# "" without an equivalent; a dotted name is a key of another block.
 _KEYS: Mapping[str, Mapping[str, str]] = {
     "": {
         "space": "parameters params paramspace searchspace hyperparameters axes spaces sweep",
@@ -71,9 +71,9 @@ _CHOICES: Mapping[str, Mapping[str, str]] = {
 
 
 def key(block: str, name: str, candidates: Iterable[str]) -> str | None:
-    """What ``name`` is called in ``block``: a near or synonymous key, or a dotted one elsewhere.
+    """Key of ``block`` similar or synonymous to ``name``, or a dotted one of another block.
 
-    None where nothing corresponds.
+    None without an equivalent.
     """
     if entry := _entry(_KEYS.get(block, {}), name):
         return entry
@@ -83,7 +83,7 @@ def key(block: str, name: str, candidates: Iterable[str]) -> str | None:
 
 
 def choice(field: str, name: object, candidates: Iterable[str]) -> str | None:
-    """The one of ``candidates`` that ``name`` is close to, or a synonym of."""
+    """Candidate that ``name`` is close to or a synonym of."""
     return _entry(_CHOICES.get(field, {}), str(name)) or _near(str(name), candidates)
 
 

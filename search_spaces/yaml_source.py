@@ -1,6 +1,6 @@
 """Strict YAML 1.2 with the line of every key.
 
-Texts have bounds, all of them here, so that any text is read or refused within a second.
+Bounds on texts ensure that any text is read or rejected within a second.
 """
 
 import shlex
@@ -15,13 +15,13 @@ from search_spaces.messages import SET, FieldError, SpaceError
 from search_spaces.yaml_text import quoted, show
 
 MOST_BYTES = 256 * 1024
-"""Of a file, or of the value of an override."""
+"""Maximum size of a file or of the value of an override."""
 MOST_LEVELS = 40
-"""Lists and mappings within one another."""
+"""Maximum nesting of lists and mappings."""
 MOST_VALUES = 10_000
-"""Scalars, lists and mappings, those that aliases stand for included."""
+"""Maximum number of scalars, lists and mappings, including those of aliases."""
 MOST_CHARACTERS = 10_000
-"""Of one scalar."""
+"""Maximum length of a scalar."""
 
 _CURES = {
     r"\t": "indent with spaces, not tabs",
@@ -33,29 +33,29 @@ _CURES = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a text says: nested dicts, lists and scalars, and the place of every dotted key."""
+    """Parsed text: nested dicts, lists and scalars, and the place of every dotted key."""
 
     tree: object
     places: Mapping[str, str]
 
 
 def parse(text: str, *, file: str | None, key: tuple[str, ...] = ()) -> Source:
-    """The tree that ``text`` stands for, with places such as "tickets.yaml:14".
+    """Tree of ``text``, with places such as "tickets.yaml:14".
 
     Args:
         text: one YAML document.
         file: name of the file, for the places; None for the value of an override.
-        key: path of the key whose value ``text`` is.
+        key: path of the key with the value ``text``.
     Raises:
-        SpaceError: no YAML, more than one document, beyond a bound, a tag, a key given twice, or a
-            value that :func:`plain_scalar` refuses.
+        SpaceError: invalid YAML, more than one document, an exceeded bound, a tag, a duplicate
+            key, or a value that :func:`plain_scalar` rejects.
     """
     reader = _Reader(text, file, key)
     return Source(reader.tree(), reader.places)
 
 
 class _Reader:
-    """One pass over one text; it collects places while it builds the tree."""
+    """Single pass over a text that builds the tree and collects places."""
 
     def __init__(self, text: str, file: str | None, key: tuple[str, ...]) -> None:
         self.places: dict[str, str] = {}
@@ -94,13 +94,13 @@ class _Reader:
             raise self._error(self._line(at), self._key, cure)
 
     def _check_events(self) -> None:
-        """Refuses what composing could not survive: too deep, too many, a second document."""
+        """Reject text unsafe to compose: too deep, too many nodes, a second document."""
         depth = documents = values = 0
         loader = CoreLoader(self._text)
         while True:
             try:
                 event = loader.get_event()
-            # PyYAML lets these escape, for instance on the escape "\UFFFFFFFF".
+            # PyYAML does not catch these, for instance on the escape "\UFFFFFFFF".
             except (ValueError, OverflowError) as error:
                 raise self._not_yaml(loader.line + 1, str(error)) from None
             if event is None:
@@ -152,7 +152,7 @@ class _Reader:
                 where = f", on lines {lines[key]} and {line}" if self._file else ""
                 raise self._error(line, inner, f"{show(key)} is written twice{where}; keep one")
             lines[key] = line
-            # Lists share the path of their key; the first occurrence is where a reader looks.
+            # Lists share the path of their key; the first occurrence is the place to report.
             self.places.setdefault(".".join(inner), self._place(line))
             items[key] = self._value(value_node, inner)
         return items
@@ -205,7 +205,7 @@ class _Reader:
     def _token(
         self, node: yaml.Node, path: tuple[str, ...], problem: str, token: str
     ) -> SpaceError:
-        """The error on one scalar, of which an override is written out with ``token`` instead."""
+        """Error on a scalar; the cure of an override is its text with ``token`` instead."""
         if self._file:
             return self._error(node.start_mark.line + 1, path, problem)
         start, end = node.start_mark.index, node.end_mark.index
@@ -214,7 +214,7 @@ class _Reader:
     def _pasted(
         self, text: str, start: int, end: int, path: tuple[str, ...], *, comments: bool = False
     ) -> SpaceError | None:
-        """The error on the first character in a stretch that only looks like ASCII."""
+        """Error on the first character of a range that only looks like ASCII."""
         for at in characters.unlike_ascii(text[start:end]):
             index = start + at
             before = text[text.rfind("\n", 0, index) + 1 : index]
@@ -244,7 +244,7 @@ class _Reader:
         return f"{self._file}:{line}" if self._file else SET
 
     def _error(self, line: int, path: tuple[str, ...], message: str) -> SpaceError:
-        # Within an axis the axis is what the reader looks for, as in "tickets.yaml:14 space.lr".
+        # Within an axis, report the axis, as in "tickets.yaml:14 space.lr".
         key = path[:2] if path[:1] == ("space",) and self._file else path
         return SpaceError.at(self._place(line), ".".join(key), message)
 

@@ -10,19 +10,19 @@ _NOT_PLAIN = ("true", "false", "null", "inf", "nan", "infinity")
 
 
 def show(value: object) -> str:
-    """``value`` as one would write it in a space file, shortened to fit in a message."""
+    """``value`` as written in a space file, shortened to fit in a message."""
     return shortened(as_yaml(value), _LONGEST)
 
 
 def printable(text: str) -> str:
-    r"""``text`` in one line, without what moves a terminal's cursor: escape becomes "\x1b"."""
+    r"""``text`` in one line, with control characters escaped: escape becomes "\x1b"."""
     return "".join(" " if c in "\n\r\t" else _escaped(c) for c in text)
 
 
 def as_yaml(value: object, *, plain: bool = False, levels: int = 100) -> str:
-    """``value`` in one line of YAML, whole; ``plain`` without quotes where none are needed.
+    """``value`` in one line of YAML, in full; with ``plain``, without unnecessary quotes.
 
-    Below so many ``levels`` there are dots: a list of Python's may contain itself.
+    Deeper than ``levels`` there are dots, as a Python list may contain itself.
     """
     if not levels:
         return ".."
@@ -42,7 +42,7 @@ def as_yaml(value: object, *, plain: bool = False, levels: int = 100) -> str:
 
 
 def quoted(text: str) -> str:
-    """``text`` in the quotes of YAML."""
+    """``text`` in YAML quotes."""
     if any(_escaped(character) != character for character in text):
         escaped = "".join(map(_escaped, text.replace("\\", "\\\\").replace('"', '\\"')))
         return f'"{escaped}"'
@@ -53,7 +53,7 @@ def quoted(text: str) -> str:
 
 
 def too_large(value: int | float) -> bool:
-    """Whether ``value`` is not finite, or whole and too large for a 64-bit column of the rows."""
+    """True if ``value`` is not finite, or whole and too large for a 64-bit column."""
     return not abs(value) < 2**63 if isinstance(value, int) else not math.isfinite(value)
 
 
@@ -76,5 +76,5 @@ def _escaped(character: str) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """``text``, or its beginning and three dots."""
+    """``text``, or its beginning and three dots if too long."""
     return text if len(text) <= longest else text[: longest - 3] + "..."

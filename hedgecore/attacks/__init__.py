@@ -1,1 +1,1 @@
-"""Adversarial markets: how far one may move (balls) and how the worst place there is found."""
+"""Adversarial markets: balls bound the perturbation, attacks search them for the worst case."""

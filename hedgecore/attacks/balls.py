@@ -1,4 +1,4 @@
-"""Balls that bound an attack; the caller projects onto them, so that no attack can cheat."""
+"""Balls that bound an attack; the caller projects onto them to enforce the budget."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -8,12 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 Points = tuple[Tensor, ...]
-"""What an attack moves: prices and variances, or features; the first axis counts paths."""
+"""Tensors that an attack perturbs: prices and variances, or features; the first axis is paths."""
 
 
 @runtime_checkable
 class Ball(Protocol):
-    """A neighbourhood of true points."""
+    """Neighbourhood of the true points."""
 
     def project(self, points: Points, *, around: Points) -> Points:
         """The nearest points of the ball around the true points."""
@@ -22,11 +22,11 @@ class Ball(Protocol):
 
 @runtime_checkable
 class Box(Ball, Protocol):
-    """A ball that holds every coordinate of every path to a radius of its own."""
+    """Ball with a separate radius for every coordinate of every path."""
 
     @property
     def radii(self) -> tuple[Tensor | float, ...]:
-        """Largest shift, a number or tensor for each of the points."""
+        """Largest shift: one number or tensor for each of the points."""
         ...
 
 
@@ -34,12 +34,11 @@ class Box(Ball, Protocol):
 class PathBall:
     """All (S, v) with |S' - S| <= epsilon and |v' - v| <= epsilon / variance_scale at every date.
 
-    Today (t = 0) is known and never moves; prices and variances stay non-negative.
+    The values at t = 0 are known and never move; prices and variances stay non-negative.
 
     Args:
         epsilon: budget in price units (S0 = 100: epsilon 0.1 is 10 basis points of spot).
-        variance_scale: price units that one unit of variance counts as; 100 as in He, Sutter and
-            Gonon (2025).
+        variance_scale: price units per unit of variance; 100 as in He, Sutter and Gonon (2025).
     """
 
     epsilon: float
@@ -54,7 +53,7 @@ class PathBall:
         return self.epsilon, self.epsilon / self.variance_scale
 
     def project(self, points: Points, *, around: Points) -> Points:
-        """The points of the ball around the true paths that are nearest to ``points``."""
+        """Points of the ball around the true paths nearest to ``points``."""
         return tuple(
             _market(torch.minimum(torch.maximum(value, true - radius), true + radius), true)
             for value, true, radius in zip(points, around, self.radii, strict=True)
@@ -67,8 +66,8 @@ class FeatureBall:
 
     Args:
         epsilon: budget in units of ``units``.
-        units: what one unit is for each feature, such as its sd on the training paths; 0 for a
-            feature that never moves.
+        units: size of one unit for each feature, such as its sd on the training paths; 0 for a
+            feature that must not move.
     """
 
     epsilon: float
@@ -83,26 +82,26 @@ class FeatureBall:
         return (self.epsilon * self.units,)
 
     def project(self, points: Points, *, around: Points) -> Points:
-        """The features of the ball around the true ones that are nearest to ``points``."""
+        """Features in the ball around the true ones nearest to ``points``."""
         (value,), (true,), (radius,) = points, around, self.radii
         return (torch.minimum(torch.maximum(value, true - radius), true + radius),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WassersteinBall:
-    """All samples of (S, v) whose paths lie epsilon from the true ones in the mean of order p.
+    """All samples of (S, v) within epsilon of the true ones in the mean of order p.
 
     One budget for the whole sample: (mean_n d_n^p)^(1/p) <= epsilon with the distance of a path
-    d^p = max_t |S' - S|^p + (variance_scale max_t |v' - v|)^p. Today never moves; prices and
-    variances stay non-negative.
+    d^p = max_t |S' - S|^p + (variance_scale max_t |v' - v|)^p. The values at t = 0 never move;
+    prices and variances stay non-negative.
 
     Args:
         epsilon: budget in price units.
-        variance_scale: price units that one unit of variance counts as.
+        variance_scale: price units per unit of variance.
         order: p, above 1; the path-wise ball is its limit at infinity.
 
     Source: He, Sutter and Gonon (2025), with the minimum in the projection that their formula
-    needs.
+    requires.
     """
 
     epsilon: float
@@ -116,7 +115,7 @@ class WassersteinBall:
 
     @property
     def scales(self) -> tuple[float, float]:
-        """Price units that one unit of S and of v counts as."""
+        """Price units per unit of S and per unit of v."""
         return 1.0, self.variance_scale
 
     @property
@@ -133,7 +132,7 @@ class WassersteinBall:
         return torch.stack(parts).sum(dim=0).mean() ** (1 / self.order)
 
     def project(self, points: Points, *, around: Points) -> Points:
-        """``points`` drawn towards the true paths, all by one factor, until they lie within."""
+        """``points`` moved towards the true paths by one common factor until in the ball."""
         admissible = tuple(
             _market(value, true) for value, true in zip(points, around, strict=True)
         )
@@ -148,7 +147,7 @@ class WassersteinBall:
 def _market(
     value: Float[Tensor, "paths dates"], true: Float[Tensor, "paths dates"]
 ) -> Float[Tensor, "paths dates"]:
-    """``value`` as a market can be: known today, never below zero."""
+    """``value`` with the known value at t = 0 and no value below zero."""
     return torch.cat([true[:, :1], value[:, 1:].clamp(min=0)], dim=1)
 
 

@@ -1,9 +1,8 @@
 """Attacks on the distribution of paths: one Wasserstein budget for the whole sample.
 
-The adversary spends where it hurts most, so ``loss`` is here the risk's own loss of every path,
-whose mean is the risk. Nothing is drawn at random.
-Source: He, Sutter and Gonon (2025), algorithms 1 and 2, with the exponents that their derivation
-gives.
+The budget goes to the paths where it costs most, so ``loss`` is the risk's own loss of every path,
+whose mean is the risk. The attacks are deterministic.
+Source: He, Sutter and Gonon (2025), algorithms 1 and 2, with the exponents from their derivation.
 """
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from hedgecore.attacks.balls import Points, WassersteinBall
 from hedgecore.attacks.pathwise import Effort, Loss, gradient
 
-# The steps of all iterations together could cross the ball's radius this many times.
+# Total length of all steps, in radii of the ball.
 _REACH = 4.0
 
 
@@ -38,7 +37,7 @@ def wpgd(
 def wbpgd(
     loss: Loss, true: Points, ball: WassersteinBall, *, effort: Effort, generator: torch.Generator
 ) -> Points:
-    """Steps in each path's budget and direction apart: X' = X + budget * direction in [-1, 1].
+    """Separate steps in each path's budget and direction: X' = X + budget * direction in [-1, 1].
 
     ``effort.restarts`` and ``generator`` are unused.
     """
@@ -80,7 +79,7 @@ def wbpgd(
 
 
 def steepest(slope: Points, ball: WassersteinBall) -> tuple[Points, Float[Tensor, ""]]:
-    """The move of unit distance along which the mean loss grows fastest, and how fast it grows.
+    """Move of unit distance along which the mean loss grows fastest, and the rate of growth.
 
     The rate is Upsilon = (mean_n |g_n|^q)^(1/q) with |.| dual to the distance of a path; the worst
     loss within delta is V(delta) = V(0) + delta Upsilon + o(delta).
@@ -107,7 +106,7 @@ def _mean_norm(parts: Float[Tensor, "points paths"], order: float) -> Float[Tens
 
 
 class _Best:
-    """The sample of the highest mean loss so far, or simply the last where nothing is verified."""
+    """Sample with the highest mean loss so far, or the last sample without verification."""
 
     def __init__(self, verify: bool) -> None:
         self._verify = verify
@@ -115,12 +114,12 @@ class _Best:
         self._loss = float("-inf")
 
     def see(self, points: Points, loss: Float[Tensor, " paths"]) -> None:
-        """``points`` were passed, at ``loss``."""
+        """Record that ``points`` have ``loss``."""
         if self._verify and (mean := float(loss.mean())) > self._loss:
             self._points, self._loss = points, mean
 
     def of(self, loss: Loss, last: Points) -> Points:
-        """The best of all, ``last`` among them."""
+        """The best sample of all, including ``last``."""
         if self._verify:
             with torch.no_grad():
                 self.see(last, loss(*last))

@@ -1,7 +1,7 @@
-"""Attacks that have a budget for every path: FGSM, PGD, and noise as their control.
+"""Attacks with a budget per path: FGSM, PGD, and noise as their control.
 
-An attack sees a loss and points, never a network. It returns a candidate; the caller projects that
-on the ball once more and evaluates there, so that no defect in an attack can exceed the budget.
+An attack sees a loss and points, never a network. It returns a candidate; the caller projects it
+onto the ball again and evaluates there, so that a defect in an attack cannot exceed the budget.
 Sources: Goodfellow et al. (2015) for FGSM, Madry et al. (2018) for PGD.
 """
 
@@ -16,21 +16,20 @@ from torch import Generator, Tensor
 from hedgecore.attacks.balls import Ball, Box, Points
 
 Loss = Callable[..., Float[Tensor, " paths"]]
-"""Points, one by one -> loss of every path; larger is worse for the hedger."""
+"""Points as positional arguments -> loss of every path; larger is worse for the hedger."""
 
 B = TypeVar("B", bound=Ball, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How hard an attack tries.
+    """Computational effort of an attack.
 
     Args:
-        steps: gradients a start.
+        steps: gradients per start.
         restarts: starting points.
-        verify: keep the best of all points that were passed, by their loss: what a test of
-            robustness needs. Without it the last point is taken as it is, which saves training two
-            evaluations a batch.
+        verify: return the visited point with the highest loss, as a robustness test needs.
+            Otherwise the last point is returned, which saves training two evaluations per batch.
     """
 
     steps: int = 10
@@ -40,12 +39,12 @@ class Effort:
 
 @runtime_checkable
 class Attack(Protocol[B]):
-    """The common signature of attacks."""
+    """Common signature of attacks."""
 
     def __call__(
         self, loss: Loss, true: Points, ball: B, *, effort: Effort, generator: Generator
     ) -> Points:
-        """Points in ``ball`` around ``true`` at which ``loss`` is high."""
+        """Points in ``ball`` around ``true`` with a high ``loss``."""
         ...
 
 
@@ -58,7 +57,7 @@ def fgsm(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Gene
 
 
 def noise(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Generator) -> Points:
-    """A corner of the box drawn at random: as far away as an attack goes, in no direction.
+    """Random corner of the box: the full distance of an attack, in a random direction.
 
     ``loss`` and ``effort`` are unused.
     """
@@ -68,7 +67,7 @@ def noise(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Gen
 def pgd(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Generator) -> Points:
     """Projected steps of 2.5 / steps times the radius, from random starts.
 
-    Verified, every path keeps the best point it came by, the true one among them: its loss never
+    With ``verify`` every path keeps the best point visited, including the true one: its loss never
     falls below its clean value.
     """
     best = _Best.of(loss, true) if effort.verify else None
@@ -88,9 +87,9 @@ def pgd(loss: Loss, true: Points, ball: Box, *, effort: Effort, generator: Gener
 
 
 def gradient(loss: Loss, points: Points) -> tuple[Float[Tensor, " paths"], Points]:
-    """Loss of every path and its gradient in ``points``; no parameter's gradient is touched."""
+    """Loss of every path and its gradient in ``points``; parameter gradients stay unchanged."""
     leaves = tuple(p.detach().requires_grad_() for p in points)
-    with torch.enable_grad():  # a test disables gradients, which an attack needs
+    with torch.enable_grad():  # evaluation disables gradients, which an attack needs
         value = loss(*leaves)
         slope = torch.autograd.grad(value.sum(), leaves, materialize_grads=True)
     return value.detach(), slope
@@ -98,7 +97,7 @@ def gradient(loss: Loss, points: Points) -> tuple[Float[Tensor, " paths"], Point
 
 @dataclass(frozen=True, slots=True)
 class _Best:
-    """For every path the point of the highest loss so far."""
+    """The point with the highest loss so far, for every path."""
 
     points: Points
     loss: Float[Tensor, " paths"]
@@ -128,5 +127,5 @@ def _step(points: Points, direction: Points, ball: Box, size: float, *, around: 
 
 
 def _uniform(like: Tensor, generator: Generator) -> Tensor:
-    """Draws from (-1, 1); on the CPU, so that every device sees the same."""
+    """Draws from (-1, 1), made on the CPU so that they are the same for every device."""
     return 2 * torch.rand(like.shape, generator=generator, dtype=like.dtype).to(like.device) - 1

@@ -1,4 +1,4 @@
-"""Every attack by its name: first what it may touch (the threat model), then how it searches."""
+"""Registry of attacks by name: a threat model (what may be perturbed), then the search method."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from hedgecore.attacks.distributional import wbpgd, wpgd
 from hedgecore.attacks.pathwise import Attack, fgsm, noise, pgd
 
 Model = Literal["path", "observation", "distribution"]
-"""What an adversary may touch, by up to epsilon; in price units, for observations in training sd.
+"""What an adversary may perturb by up to epsilon: price units, or training sd for observations.
 
-path: S and v of every path; features, positions, P&L and payoff follow. observation: what the
-hedge sees, but not the market. distribution: S and v, by epsilon in the mean over all paths.
+path: S and v of every path; features, positions, P&L and payoff follow. observation: the hedge's
+inputs, but not the market. distribution: S and v, by epsilon in the mean over all paths.
 """
 
 
@@ -20,9 +20,9 @@ class Threat:
     """A threat model and the search for the worst case under it.
 
     Args:
-        model: what the adversary may touch.
-        attack: how the worst case is looked for.
-        seeks: whether it looks at all; the control does not.
+        model: what the adversary may perturb.
+        attack: search for the worst case.
+        seeks: False for the control, which does not search.
     """
 
     model: Model

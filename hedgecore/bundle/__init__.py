@@ -1,6 +1,6 @@
-"""A trained model as a sealed folder: weights, what is known of them, and who vouches for it.
+"""Trained model as a sealed folder: weights, metadata, and a signature over both.
 
-Start at ``sealing.py``: ``seal`` writes a bundle, ``unseal`` trusts one. Any model will do that is
-tensors and plain facts; which tensors an architecture has is said by the caller. The format, and
-what a signature cannot promise, are in ``docs/bundle.md``.
+Start at ``sealing.py``: ``seal`` writes a bundle, ``unseal`` verifies and opens one. A model is
+any set of tensors and plain facts; the caller supplies the layout of its architecture.
+``docs/bundle.md`` describes the format and the limits of a signature.
 """

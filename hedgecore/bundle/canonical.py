@@ -1,7 +1,7 @@
-"""Canonical JSON: one text for one value, so that what is signed can be read in one way only.
+"""Canonical JSON: exactly one text per value, so that signed content has a single reading.
 
-Keys are sorted, all is ASCII without white space, and leaves are integers and text. JSON has many
-ways to write a number with a fraction, and readers that round it; here it is text, exactly.
+Keys are sorted, everything is ASCII without white space, and leaves are integers and text. A
+float, which JSON can spell in many ways and readers may round, is stored as exact text.
 """
 
 import json
@@ -15,16 +15,16 @@ def dumps(value: Any) -> bytes:
     """``value`` as canonical JSON.
 
     Raises:
-        BundleError: a leaf is neither integer nor text, or a key is no text; see :func:`spelled`.
+        BundleError: a leaf is neither integer nor text, or a key is not text; see :func:`spelled`.
     """
     return json.dumps(_strict(value), sort_keys=True, separators=(",", ":")).encode()
 
 
 def loads(content: bytes, *, name: str) -> Any:
-    """The value whose canonical JSON is ``content``, from the file ``name``.
+    """Value whose canonical JSON is ``content``, read from the file ``name``.
 
     Raises:
-        BundleError: ``content`` is no JSON, not canonical, or gives a key twice.
+        BundleError: ``content`` is not JSON, not canonical, or has a duplicate key.
     """
     try:
         value = json.loads(content.decode("ascii"), object_pairs_hook=_unique)
@@ -41,10 +41,10 @@ def loads(content: bytes, *, name: str) -> Any:
 def spelled(value: Any) -> Any:
     """Plain data with integers and text only, for :func:`dumps`.
 
-    A float is the shortest text that reads back equal; true, false and null are their names.
+    A float becomes the shortest text that reads back equal; true, false and null their names.
 
     Raises:
-        BundleError: ``value`` holds what is no plain data.
+        BundleError: ``value`` is not plain data.
     """
     if isinstance(value, Mapping):
         return {key: spelled(inner) for key, inner in value.items()}
@@ -61,7 +61,7 @@ def _strict(value: Any) -> Any:
     if isinstance(value, dict):
         for key in value:
             if type(key) is not str:
-                raise BundleError(f"has the key {key!r}, which is no text; write it as text")
+                raise BundleError(f"has the key {key!r}, which is not text; write it as text")
         return {key: _strict(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_strict(inner) for inner in value]

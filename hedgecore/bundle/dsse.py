@@ -1,7 +1,7 @@
-"""A signature over a manifest, in the Dead Simple Signing Envelope (DSSE 1.0) with Ed25519.
+"""Ed25519 signature over a manifest, in the Dead Simple Signing Envelope (DSSE 1.0).
 
-The envelope of a given manifest, key and signature is one sequence of bytes. So a verifier builds
-the envelope that should be there and compares: nothing that an attacker wrote is parsed.
+Manifest, key and signature determine every byte of the envelope. A verifier therefore builds the
+expected envelope and compares: it parses nothing that an attacker wrote.
 """
 
 from base64 import b64decode, b64encode
@@ -17,12 +17,12 @@ from hedgecore.bundle.keys import key_id
 
 PAYLOAD_TYPE = "application/vnd.hedgesweep.bundle+json"
 
-# The signature, 64 bytes in base64, stands before the '"}]}' that closes the envelope.
+# The signature, 64 bytes in base64, precedes the '"}]}' that closes the envelope.
 _SIGNATURE = slice(-88 - 4, -4)
 
 
 def pre_authentication(content: bytes) -> bytes:
-    """What is signed for ``content``: DSSE's encoding of its type and itself, with lengths.
+    """Signed bytes for ``content``: DSSE's encoding of its type and content, with lengths.
 
     Source: DSSE protocol 1.0.0, section "Signature Definition".
     """
@@ -31,15 +31,15 @@ def pre_authentication(content: bytes) -> bytes:
 
 
 def sign(content: bytes, key: Ed25519PrivateKey) -> bytes:
-    """The envelope of ``content``, signed by ``key``; equal on every call."""
+    """Envelope of ``content``, signed by ``key``; deterministic."""
     return _envelope(content, key.public_key(), key.sign(pre_authentication(content)))
 
 
 def signer(content: bytes, envelope: bytes, pinned: Iterable[Ed25519PublicKey]) -> str:
-    """Id of that of the ``pinned`` keys which signed ``content``.
+    """Id of the ``pinned`` key that signed ``content``.
 
     Raises:
-        BundleError: none of them signed it.
+        BundleError: no pinned key signed it.
     """
     keys = tuple(pinned)
     for key in keys:

@@ -1,4 +1,4 @@
-"""The folder of a bundle: written in one step; read once, so that what is checked is used."""
+"""Folder of a bundle: written atomically; read once, so that the checked bytes are those used."""
 
 import os
 import stat
@@ -10,26 +10,26 @@ from tempfile import TemporaryDirectory
 
 from hedgecore.bundle.errors import BundleError
 
-# A link is not followed, and a pipe does not keep us waiting.
+# Do not follow a symbolic link, and do not block on a pipe.
 _PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that is held open: its path may come to mean another, this does not."""
+    """Folder opened by descriptor, which stays the same if its path is later replaced."""
 
     path: Path
     descriptor: int
 
     def names(self) -> set[str]:
-        """Everything in it."""
+        """Names of all entries."""
         return set(os.listdir(self.descriptor))
 
     def read(self, name: str, *, limit: int) -> bytes:
-        """All of the file ``name``, which is read this once.
+        """Content of the file ``name``, which is read only once.
 
         Raises:
-            BundleError: it is missing, no plain file, or longer than ``limit`` bytes.
+            BundleError: it is missing, not a regular file, or longer than ``limit`` bytes.
         """
 
         def opener(path: str, _: int) -> int:
@@ -41,11 +41,11 @@ class Folder:
                 content = stream.read(limit + 1) if plain else b""
         except OSError as error:
             raise BundleError(
-                f"{self.path}/{name} cannot be read as a plain file ({error.strerror}); "
+                f"{self.path}/{name} cannot be read as a regular file ({error.strerror}); "
                 "get the bundle again"
             ) from error
         if not plain:
-            raise BundleError(f"{self.path}/{name} is no plain file; get the bundle again")
+            raise BundleError(f"{self.path}/{name} is not a regular file; get the bundle again")
         if len(content) > limit:
             raise BundleError(
                 f"{self.path}/{name} has more than {limit} bytes; get the bundle again"
@@ -55,10 +55,10 @@ class Folder:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Folder]:
-    """The folder at ``path``, held open.
+    """The folder at ``path``, opened.
 
     Raises:
-        BundleError: there is none.
+        BundleError: it does not exist or cannot be opened.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -73,10 +73,10 @@ def opened(path: Path) -> Iterator[Folder]:
 
 
 def write(path: Path, files: Mapping[str, bytes]) -> None:
-    """Make ``path`` a folder of just these ``files``, all of them or none.
+    """Create ``path`` as a folder of exactly these ``files``, all or none.
 
     Raises:
-        BundleError: there is something at ``path`` already, or it cannot be written.
+        BundleError: ``path`` exists already, or cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def write(path: Path, files: Mapping[str, bytes]) -> None:
             folder.mkdir()
             for name, content in files.items():
                 (folder / name).write_bytes(content)
-            folder.rename(path)  # refuses a folder that holds anything
+            folder.rename(path)  # fails for a folder that is not empty
     except OSError as error:
         raise BundleError(
             f"{path} cannot be written ({error.strerror}); give a new folder"

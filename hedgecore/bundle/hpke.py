@@ -1,7 +1,7 @@
-"""A model for one reader only: HPKE (RFC 9180) to an X25519 key.
+"""Encryption of a model for one recipient: HPKE (RFC 9180) to an X25519 key.
 
-It hides the model and proves nothing: the public key is enough to encrypt. What a bundle is
-worth is decided by its signature, before anything is decrypted.
+It gives confidentiality, not authenticity: the public key is enough to encrypt. A bundle is
+authenticated by its signature, before anything is decrypted.
 """
 
 from typing import Final
@@ -20,7 +20,7 @@ def encrypt(plaintext: bytes, recipient: X25519PublicKey, *, info: str) -> bytes
     """``plaintext`` for ``recipient``, 48 bytes longer and different on every call.
 
     Raises:
-        BundleError: the key has low order, so that anyone can decrypt.
+        BundleError: the key has low order, so its ciphertexts can be decrypted without it.
     """
     try:
         return _SUITE.encrypt(plaintext, recipient, info=info.encode())
@@ -31,10 +31,10 @@ def encrypt(plaintext: bytes, recipient: X25519PublicKey, *, info: str) -> bytes
 
 
 def decrypt(ciphertext: bytes, recipient: X25519PrivateKey, *, info: str) -> bytes:
-    """What was encrypted for ``recipient`` with the same ``info``.
+    """Plaintext that was encrypted for ``recipient`` with the same ``info``.
 
     Raises:
-        BundleError: it cannot be decrypted; why is not said, and not known.
+        BundleError: it cannot be decrypted, for whatever reason.
     """
     try:
         return _SUITE.decrypt(ciphertext, recipient, info=info.encode())
@@ -43,5 +43,5 @@ def decrypt(ciphertext: bytes, recipient: X25519PrivateKey, *, info: str) -> byt
 
 
 def undecryptable() -> BundleError:
-    """The one error of everything that can go wrong between ciphertext and plaintext."""
+    """The single error for every failure of decryption."""
     return BundleError("the model cannot be decrypted; ask its maker to seal it for your key")

@@ -1,7 +1,7 @@
 """Keys as PEM: Ed25519 to sign with, X25519 to receive encrypted models with.
 
-A private key is PKCS8, encrypted under a passphrase unless the caller asks otherwise. It has its
-place outside every bundle, whose only public key is the one that its reader had before.
+A private key is PKCS8, encrypted under a passphrase by default. Keys are never part of a bundle:
+readers need the public key from elsewhere.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from cryptography.hazmat.primitives.serialization import (
 from hedgecore.bundle.errors import BundleError
 
 SHORTEST_PASSPHRASE = 12
-"""Characters. PKCS8 stretches a passphrase by 2,048 rounds of PBKDF2, which saves no short one."""
+"""Characters; the 2,048 rounds of PBKDF2 in PKCS8 are too few to protect a shorter passphrase."""
 
 
 def key_id(key: Ed25519PublicKey | X25519PublicKey) -> str:
     """sha256 (hex) of the public ``key`` as DER SubjectPublicKeyInfo.
 
-    What ``openssl pkey -pubin -in public.pem -outform DER | sha256sum`` prints.
+    Equals the output of ``openssl pkey -pubin -in public.pem -outform DER | sha256sum``.
     """
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(der).hexdigest()
@@ -41,10 +41,10 @@ def public_pem(key: Ed25519PublicKey | X25519PublicKey) -> bytes:
 
 
 def private_pem(key: Ed25519PrivateKey | X25519PrivateKey, *, passphrase: str | None) -> bytes:
-    """The private ``key`` as PEM, encrypted under ``passphrase``; in the clear if that is None.
+    """The private ``key`` as PEM, encrypted under ``passphrase``; unencrypted if that is None.
 
     Raises:
-        BundleError: ``passphrase`` is short.
+        BundleError: ``passphrase`` is too short.
     """
     if passphrase is None:
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -57,7 +57,7 @@ def private_pem(key: Ed25519PrivateKey | X25519PrivateKey, *, passphrase: str | 
 
 
 def is_encrypted(pem: bytes) -> bool:
-    """Whether the private key in ``pem`` can be read only with its passphrase."""
+    """True if the private key in ``pem`` is encrypted under a passphrase."""
     return b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in pem
 
 
@@ -66,9 +66,9 @@ def signing_key(pem: bytes, *, passphrase: str | None = None) -> Ed25519PrivateK
 
     Args:
         pem: content of a file.
-        passphrase: what it is encrypted under; plays no part if it is not.
+        passphrase: passphrase of an encrypted key; ignored for an unencrypted one.
     Raises:
-        BundleError: no such key can be read; the message does not say how far the reading came.
+        BundleError: the key is unreadable; the message does not reveal at which step it failed.
     """
     key = _private(pem, passphrase)
     if not isinstance(key, Ed25519PrivateKey):
@@ -77,7 +77,7 @@ def signing_key(pem: bytes, *, passphrase: str | None = None) -> Ed25519PrivateK
 
 
 def decryption_key(pem: bytes, *, passphrase: str | None = None) -> X25519PrivateKey:
-    """The X25519 private key in ``pem``; as :func:`signing_key`."""
+    """The X25519 private key in ``pem``; see :func:`signing_key`."""
     key = _private(pem, passphrase)
     if not isinstance(key, X25519PrivateKey):
         raise _another(key, "X25519 private key")
@@ -88,7 +88,7 @@ def verifying_key(pem: bytes) -> Ed25519PublicKey:
     """The Ed25519 public key in ``pem``.
 
     Raises:
-        BundleError: no such key can be read.
+        BundleError: the key is unreadable.
     """
     key = _public(pem)
     if not isinstance(key, Ed25519PublicKey):
@@ -97,7 +97,7 @@ def verifying_key(pem: bytes) -> Ed25519PublicKey:
 
 
 def encryption_key(pem: bytes) -> X25519PublicKey:
-    """The X25519 public key in ``pem``; as :func:`verifying_key`."""
+    """The X25519 public key in ``pem``; see :func:`verifying_key`."""
     key = _public(pem)
     if not isinstance(key, X25519PublicKey):
         raise _another(key, "X25519 public key")
@@ -125,7 +125,9 @@ def _public(pem: bytes) -> object:
 
 
 def _another(key: object, requirement: str) -> BundleError:
-    """The error about a ``key`` that is not the ``requirement``."""
+    """Error for a ``key`` that is not of the required type."""
     kind = re.sub("(Private|Public)Key", lambda m: f" {m[1].lower()} key", type(key).__name__)
     bits = f" of {key.key_size} bits" if hasattr(key, "key_size") else ""
-    return BundleError(f"holds an {kind}{bits}, no {requirement}; make one with hedgesweep keys")
+    return BundleError(
+        f"holds an {kind}{bits}, not an {requirement}; make one with hedgesweep keys"
+    )

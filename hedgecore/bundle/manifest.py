@@ -16,16 +16,16 @@ MODEL, ENCRYPTED_MODEL = "model.safetensors", "model.safetensors.hpke"
 
 SCHEMA: Final = "hedgesweep.bundle.v1"
 LIMIT = 1 << 20
-"""Bytes of the longest manifest."""
+"""Maximum size of a manifest in bytes."""
 
-_MAPPINGS = ("sizes", "facts")  # of free content, which no annotation describes
+_MAPPINGS = ("sizes", "facts")  # free-form content, so without an annotation
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of the bundle: its name, sha256 (hex), and size in bytes."""
+    """File of a bundle: name, sha256 (hex), and size in bytes."""
 
     path: str
     sha256: str
@@ -33,11 +33,11 @@ class File:
 
     @classmethod
     def of(cls, path: str, content: bytes) -> "File":
-        """The file that holds ``content``."""
+        """Entry for a file with this ``content``."""
         return cls(path=path, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
     def holds(self, content: bytes) -> bool:
-        """Whether this is the file of ``content``."""
+        """True if ``content`` has this size and sha256."""
         return File.of(self.path, content) == self
 
     def __post_init__(self) -> None:
@@ -50,12 +50,12 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encryption:
-    """For whom the model is encrypted, and what it is in the clear.
+    """Recipient of an encrypted model, and the model's decrypted form.
 
     Args:
-        suite: of HPKE.
+        suite: HPKE cipher suite.
         recipient: id of the X25519 key that can decrypt it.
-        plaintext: the model as it comes out.
+        plaintext: the decrypted model.
     """
 
     suite: Literal["X25519, HKDF-SHA256, AES-256-GCM"] = SUITE
@@ -70,20 +70,20 @@ class Encryption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """All that a signature vouches for.
+    """Signed content of a bundle.
 
     Args:
-        schema: version of this format.
-        name: the line of models that this one belongs to; a later one replaces an earlier one.
-        version: place in that line, from 1.
-        parent: sha256 (hex) of the manifest of the version before; None for the first.
-        key_id: sha256 (hex) of the public key that signs.
-        files: everything in the folder but the manifest and its envelope.
-        encryption: None if the model lies in the clear.
-        architecture: what the model is, a name that its readers know.
-        sizes: what the layout of the architecture depends on; integers and lists of integers.
+        schema: format version.
+        name: the line of models this one belongs to; a later version replaces an earlier one.
+        version: position in that line, from 1.
+        parent: sha256 (hex) of the previous version's manifest; None for the first.
+        key_id: sha256 (hex) of the signing key's public key.
+        files: every file of the folder except the manifest and its envelope.
+        encryption: None if the model is not encrypted.
+        architecture: name of the layout, known to readers.
+        sizes: arguments of the layout; integers and lists of integers.
         weights_sha256: fingerprint of the tensors; see ``model.fingerprint``.
-        facts: whatever else is known: configuration, seeds, data, metrics, versions.
+        facts: other metadata: configuration, seeds, data, metrics, versions.
     """
 
     schema: Literal["hedgesweep.bundle.v1"] = SCHEMA
@@ -121,12 +121,12 @@ class Manifest:
         """The manifest in ``content``.
 
         Raises:
-            BundleError: it is not canonical, or not of this schema.
+            BundleError: it is not canonical, or of another schema.
         """
         document = loads(content, name=MANIFEST)
         try:
             if not isinstance(document, dict):
-                raise ValueError("holds no mapping")
+                raise ValueError("is not a mapping")
             mappings = {name: document.pop(name, None) for name in _MAPPINGS}
             for name, value in mappings.items():
                 if not isinstance(value, dict):
@@ -137,40 +137,41 @@ class Manifest:
                 f"{MANIFEST} {error}; open the bundle with the version it was sealed by"
             ) from error
         if manifest.content != content:
-            raise BundleError(f"{MANIFEST} leaves out a field; seal the model again")
+            raise BundleError(f"{MANIFEST} lacks a field; seal the model again")
         return manifest
 
     @property
     def content(self) -> bytes:
-        """The manifest as it is signed and filed.
+        """Bytes of the manifest as signed and stored.
 
         Raises:
-            BundleError: ``sizes`` or ``facts`` hold more than integers and text; see ``spelled``.
+            BundleError: ``sizes`` or ``facts`` hold values other than integers and text; see
+                ``spelled``.
         """
         # Canonical JSON has no null.
         return dumps({name: value for name, value in asdict(self).items() if value is not None})
 
     @property
     def sha256(self) -> str:
-        """Identity (hex) of the manifest, and so of all that it vouches for."""
+        """sha256 (hex) of the manifest, and so the identity of all signed content."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property
     def file(self) -> File:
-        """The model as it lies in the folder."""
+        """Entry of the model's file in the folder."""
         return self.files[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The last version of a line of models that was put to use; nothing older is to follow it."""
+    """Last accepted version of a line of models; older versions are rejected from then on."""
 
     version: int
     manifest_sha256: str
 
     @classmethod
     def of(cls, manifest: Manifest) -> "Accepted":
-        """``manifest`` as the last one."""
+        """Record of ``manifest`` as the last accepted version."""
         return cls(version=manifest.version, manifest_sha256=manifest.sha256)
 
 

@@ -1,4 +1,4 @@
-"""The weights in a bundle: written, read, held to an architecture, and fingerprinted."""
+"""Weights in a bundle: written, read, checked against an architecture, and fingerprinted."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -17,42 +17,42 @@ Layout = Mapping[str, tuple[str, tuple[int, ...]]]
 """Type ("float32") and shape of every tensor, by its name."""
 
 Architectures = Mapping[str, Callable[..., Layout]]
-"""The architectures that a program knows: the layout of each, as a function of its sizes."""
+"""Known architectures by name: the layout of each, as a function of its sizes."""
 
-_LONGEST_HEADER = 1 << 20  # bytes; safetensors itself would parse 100 MB
+_LONGEST_HEADER = 1 << 20  # bytes; safetensors itself parses up to 100 MB
 
 
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
     """``tensors`` as safetensors; equal for equal tensors, whatever their order."""
-    # Contiguous copies: safetensors stores no views. No metadata: their order would vary.
+    # Contiguous copies: safetensors stores no views. No metadata: its order would vary.
     return save({name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()})
 
 
 def unpack(content: bytes) -> dict[str, Tensor]:
-    """The tensors in ``content``, on the CPU, byte for byte and so perhaps not aligned in memory.
+    """Tensors in ``content``, on the CPU, without copying and so possibly unaligned in memory.
 
     Raises:
-        BundleError: ``content`` is no safetensors, or its header is out of proportion.
+        BundleError: ``content`` is not safetensors, or its header is too large.
     """
     header = int.from_bytes(content[:8], "little")
     if header > min(_LONGEST_HEADER, len(content) - 8):
         raise BundleError(
-            f"the model is no safetensors: its header would have {header} bytes; "
+            f"the model is not safetensors: its header would have {header} bytes; "
             "seal the model again with hedgesweep"
         )
     try:
         return load(content)
     except (SafetensorError, KeyError):
         raise BundleError(
-            "the model is no safetensors that can be read; seal the model again with hedgesweep"
+            "the model is not readable as safetensors; seal it again with hedgesweep"
         ) from None
 
 
 def layout(name: str, sizes: Mapping[str, Any], architectures: Architectures) -> Layout:
-    """The layout of the architecture ``name`` at ``sizes``.
+    """Layout of the architecture ``name`` at ``sizes``.
 
     Raises:
-        BundleError: it is not among the ``architectures``, or has no such sizes.
+        BundleError: it is not in ``architectures``, or does not accept these sizes.
     """
     try:
         return lookup(architectures, name, kind="architecture")(**sizes)
@@ -61,7 +61,7 @@ def layout(name: str, sizes: Mapping[str, Any], architectures: Architectures) ->
 
 
 def check(tensors: Mapping[str, Tensor], expected: Layout) -> None:
-    """Refuse ``tensors`` that are not those of the layout ``expected``, or not finite.
+    """Reject ``tensors`` that do not match the layout ``expected`` or are not finite.
 
     Raises:
         BundleError: a tensor is missing, extra, of another type or shape, infinite or NaN.
@@ -78,14 +78,14 @@ def check(tensors: Mapping[str, Tensor], expected: Layout) -> None:
 
 
 def fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 (hex) over name, type, shape and little-endian bytes of ``tensors``, by name.
+    """sha256 (hex) of name, type, shape and little-endian bytes of ``tensors``, by name.
 
-    It does not depend on the file that holds them, so it says whether a model was trained further.
+    It does not depend on the file format, so it changes only if the weights do.
     """
     digest = hashlib.sha256()
     for name in sorted(tensors):
         kind, shape = _kind(tensors[name])
-        # Says how many bytes follow, so that no two models run into one text.
+        # The length of each part is hashed too, so that two models cannot yield the same text.
         digest.update(dumps([name, kind, shape]))
         flat = tensors[name].detach().cpu().contiguous().flatten()
         digest.update(flat.view(torch.uint8).numpy().tobytes())

@@ -4,8 +4,8 @@ seal(Path("bundle"), tensors, key=key, name="desk", architecture="mlp", sizes={"
      architectures=KNOWN, facts={"seed": 0})
 tensors = unseal(Path("bundle"), pinned=[key.public_key()], architectures=KNOWN).tensors
 
-An architecture is known to both sides as a function of its sizes that gives the type and shape of
-every tensor. Public material alone can seal nothing.
+Both sides know an architecture as a function from its sizes to the type and shape of every tensor.
+Sealing requires a private key.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,12 +40,12 @@ from hedgecore.bundle.model import Architectures, check, fingerprint, layout, pa
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bundle:
-    """A model that was verified.
+    """Verified model.
 
     Args:
-        manifest: what its maker vouches for.
-        model: the safetensors, in the clear.
-        tensors: what is in it, on the CPU.
+        manifest: the signed metadata.
+        model: the safetensors, decrypted.
+        tensors: its tensors, on the CPU.
     """
 
     manifest: Manifest
@@ -66,24 +66,24 @@ def seal(
     parent: Manifest | None = None,
     recipient: X25519PublicKey | None = None,
 ) -> Manifest:
-    """Write ``tensors`` and ``facts`` as a bundle; what it vouches for.
+    """Write ``tensors`` and ``facts`` as a bundle; return its manifest.
 
-    Without a recipient equal arguments give equal bytes.
+    Without a recipient, equal arguments give equal bytes.
 
     Args:
-        folder: where to; must not exist, or be empty.
-        tensors: weights, and whatever of the preprocessing the model needs.
-        key: signs; nothing of it is written.
-        name: the line of models that this one belongs to.
+        folder: destination; must not exist, or be empty.
+        tensors: weights, and the preprocessing constants the model needs.
+        key: signing key; not written to the bundle.
+        name: the line of models this one belongs to.
         architecture: one of ``architectures``.
         sizes: arguments of its layout; integers and lists of integers.
-        architectures: those that readers know.
-        facts: plain data; what is neither integer nor text is written as text.
-        parent: the version that this one replaces.
-        recipient: key of the only reader of the model; None for a model in the clear.
+        architectures: the layouts known to readers.
+        facts: plain data; values other than integers and text are written as text.
+        parent: manifest of the version that this one replaces.
+        recipient: key of the only reader of the model; None for an unencrypted model.
     Raises:
-        BundleError: the model is not of the architecture or not finite, the parent is of another
-            line, or ``folder`` cannot be written.
+        BundleError: the model does not match the architecture or is not finite, the parent is of
+            another line, or ``folder`` cannot be written.
     """
     check(tensors, layout(architecture, sizes, architectures))
     if parent is not None and parent.name != name:
@@ -123,12 +123,12 @@ def verify(
     architectures: Architectures,
     accepted: Mapping[str, Accepted] | None = None,
 ) -> Manifest:
-    """What the bundle's maker vouches for, after every check of :func:`unseal`.
+    """Manifest of the bundle, after every check of :func:`unseal`.
 
-    Of an encrypted model the ciphertext is held to its hash, and nothing behind it is looked at.
+    Of an encrypted model only the hash of the ciphertext is checked.
 
     Raises:
-        BundleError: the bundle is not to be trusted.
+        BundleError: the bundle cannot be trusted.
     """
     manifest, content = _authentic(folder, pinned)
     if manifest.encryption is None:
@@ -145,20 +145,20 @@ def unseal(
     accepted: Mapping[str, Accepted] | None = None,
     recipient: X25519PrivateKey | None = None,
 ) -> Bundle:
-    """The model in ``folder``, if all of it is as a pinned key signed it.
+    """Model in ``folder``, if all of it matches the signature of a pinned key.
 
-    In this order: signature, manifest, names in the folder, size and sha256 of the model, its
+    Checks, in order: signature, manifest, names in the folder, size and sha256 of the model, its
     header, names, types, shapes and values of its tensors, their fingerprint, the version. Every
-    file is read once; what was verified is what is loaded.
+    file is read once, so the verified bytes are those loaded.
 
     Args:
         folder: the bundle.
-        pinned: public keys that were had before, never from the bundle; removing one revokes it.
-        architectures: the layouts that are known, by name.
-        accepted: the last version that was put to use, by name of its line.
-        recipient: decrypts the model; None if it lies in the clear.
+        pinned: trusted public keys, obtained outside the bundle; removing one revokes it.
+        architectures: known layouts, by name.
+        accepted: last accepted version, by name of its line.
+        recipient: key that decrypts the model; None if it is not encrypted.
     Raises:
-        BundleError: the bundle is not to be trusted, or not to be decrypted.
+        BundleError: the bundle cannot be trusted or decrypted.
     """
     manifest, content = _authentic(folder, pinned)
     model = content if manifest.encryption is None else _decrypted(content, manifest, recipient)
@@ -168,16 +168,16 @@ def unseal(
 
 
 def read_manifest(folder: Path, *, pinned: Iterable[Ed25519PublicKey]) -> Manifest:
-    """What the maker of the bundle in ``folder`` vouches for; its model is not looked at.
+    """Manifest of the bundle in ``folder``; its model is not checked.
 
     Raises:
-        BundleError: no ``pinned`` key signed it, or other files lie there than it names.
+        BundleError: no ``pinned`` key signed it, or the folder's files are not those it lists.
     """
     return _authentic(folder, pinned)[0]
 
 
 def _authentic(folder: Path, pinned: Iterable[Ed25519PublicKey]) -> tuple[Manifest, bytes]:
-    """The manifest, and the model as it lies in the folder."""
+    """The manifest, and the bytes of the model's file."""
     with opened(folder) as files:
         content = files.read(MANIFEST, limit=LIMIT)
         signer = dsse.signer(content, files.read(ENVELOPE, limit=2 * LIMIT), pinned)
@@ -217,10 +217,10 @@ def _examined(model: bytes, manifest: Manifest, architectures: Architectures) ->
     check(tensors, layout(manifest.architecture, manifest.sizes, architectures))
     if fingerprint(tensors) != manifest.weights_sha256:
         raise BundleError(
-            f"the weights have not the fingerprint {manifest.weights_sha256[:8]} of the manifest; "
+            f"the weights differ from fingerprint {manifest.weights_sha256[:8]} of the manifest; "
             "seal the model again"
         )
-    # Copies, as a file does not align its tensors in memory, and sums may depend on that.
+    # Copies: tensors in a file may be unaligned in memory, on which sums may depend.
     return {name: value.clone() for name, value in tensors.items()}
 
 
@@ -236,5 +236,5 @@ def _not_older(manifest: Manifest, accepted: Mapping[str, Accepted]) -> None:
 
 
 def _info(signer: str) -> str:
-    """HPKE info, which binds a ciphertext to this format and its signer."""
+    """HPKE info that binds a ciphertext to this format and its signer."""
     return f"{SCHEMA} {signer}"

@@ -1,4 +1,4 @@
-"""Attack configuration of a study: attacks to train tickets under, and to test them by."""
+"""Attack configuration of a study: attacks used in training and in testing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,25 +12,25 @@ from hedgecore.metrics import TAILS, cvar_name
 from hedgecore.registry import lookup
 
 TRANSFER = "path_pgd"
-"""The attack on the dense network whose paths ``EvaluationConfig.transfer`` puts to tickets."""
+"""Attack on the dense network whose paths ``EvaluationConfig.transfer`` applies to tickets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackConfig:
-    """The attack a ticket is trained under; epsilon 0 is clean training.
+    """Attack that a ticket is trained under; epsilon 0 is clean training.
 
-    The loss of a batch is clean_weight * clean + attacked, each with a y of its own.
+    The loss of a batch is clean_weight * clean + attacked, each with its own y.
 
     Args:
         epsilon: budget; in price units, for observations in training sd.
         name: an entry of ``hedgecore.attacks.threats.THREATS``.
-        steps: gradients a start; FGSM takes one.
+        steps: gradients per start; FGSM takes one.
         restarts: random starts.
-        variance_scale: price units that one unit of variance counts as.
+        variance_scale: price units per unit of variance.
         order: p of the Wasserstein ball, for the distribution attacks.
-        clean_weight: weight of the clean loss beside the attacked one; He et al.'s alpha.
+        clean_weight: weight of the clean loss relative to the attacked one; He et al.'s alpha.
         warmup: clean epochs before the attack begins.
-        ramp: epochs over which epsilon then grows to its full size, in equal steps.
+        ramp: epochs after the warmup in which epsilon grows to its full size, in equal steps.
         validation_weight: share of the attacked risk in the validation risk that the best epoch
             is selected by. The epochs before epsilon is full are never selected.
     """
@@ -56,7 +56,7 @@ class AttackConfig:
 
     @property
     def threat(self) -> Threat:
-        """The threat model, and the search for the worst case in it."""
+        """Threat model, and the search for its worst case."""
         return THREATS[self.name]
 
     @property
@@ -65,7 +65,7 @@ class AttackConfig:
         return 1 if self.epsilon == 0 else self.warmup + max(self.ramp, 1)
 
     def effort(self, *, verify: bool) -> Effort:
-        """How hard to look; ``verify`` for tests, not for training."""
+        """Effort of the search; ``verify`` for tests, not for training."""
         return Effort(steps=self.steps, restarts=self.restarts, verify=verify)
 
     def epsilon_at(self, epoch: int) -> float:
@@ -77,24 +77,24 @@ class AttackConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationConfig:
-    """What every trial is tested by, whatever it was trained for.
+    """Tests of every trial, independent of its training.
 
     Args:
         tail: share of worst paths in the CVaR of all columns under attack and in other markets,
-            one of ``hedgecore.metrics.TAILS``; at 0.5 they read ``attacked_cvar_50@...``.
-        steps: gradients a start of every attack but FGSM.
+            one of ``hedgecore.metrics.TAILS``; 0.5 gives columns ``attacked_cvar_50@...``.
+        steps: gradients per start of every attack except FGSM.
         restarts: random starts.
-        variance_scale: price units that one unit of variance counts as.
+        variance_scale: price units per unit of variance.
         order: p of the Wasserstein ball.
-        attacked_paths: test paths that are attacked, from the first on; None for all.
-        path_fgsm: budgets of this attack; a column ``attacked_cvar_05@path_fgsm:0.1`` for each.
-            The same holds for the others of ``hedgecore.attacks.threats.THREATS``.
-        transfer: budgets of a path_pgd found on the dense network and put to the ticket.
+        attacked_paths: number of test paths attacked, from the first; None for all.
+        path_fgsm: budgets of this attack, each a column ``attacked_cvar_05@path_fgsm:0.1``; the
+            fields of the other ``hedgecore.attacks.threats.THREATS`` are analogous.
+        transfer: budgets of a path_pgd computed on the dense network and applied to the ticket.
         regimes: entries of ``hedgecore.market.regimes.REGIMES``.
-        shift: share by which the market's parameters move up or down; 0 for no such test.
-        shift_markets: how many markets are drawn so.
-        shift_paths: paths in each of them.
-        interpreted_paths: test paths on which the weight of each feature is measured; 0 for none.
+        shift: largest relative change of the market's parameters; 0 for no such test.
+        shift_markets: number of markets with shifted parameters.
+        shift_paths: paths in each of these markets.
+        interpreted_paths: test paths on which feature importance is measured; 0 for none.
     """
 
     tail: float = 0.05
@@ -131,12 +131,12 @@ class EvaluationConfig:
 
     @property
     def measure(self) -> str:
-        """The column of CVaR of the ``tail``: "cvar_05"."""
+        """Column of CVaR at ``tail``: "cvar_05"."""
         return cvar_name(self.tail)
 
     @property
     def attacks(self) -> Mapping[str, AttackConfig]:
-        """The attacks on the ticket itself, by the part of their column after the @."""
+        """Attacks on the ticket itself, by the part of their column after the @."""
         return {
             f"{field.name}:{epsilon:g}": self._at(field.name, epsilon)
             for field in fields(self)
@@ -146,7 +146,7 @@ class EvaluationConfig:
 
     @property
     def transfers(self) -> Mapping[str, AttackConfig]:
-        """The attacks on the dense network whose paths are put to the ticket, by column."""
+        """Attacks on the dense network whose paths are applied to the ticket, by column."""
         return {f"transfer:{epsilon:g}": self._at(TRANSFER, epsilon) for epsilon in self.transfer}
 
     def _at(self, name: str, epsilon: float) -> AttackConfig:

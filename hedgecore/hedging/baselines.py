@@ -1,4 +1,4 @@
-"""Hedges that need no training: what a network has to beat."""
+"""Baseline hedges that need no training."""
 
 from collections.abc import Callable, Mapping
 
@@ -24,12 +24,12 @@ def hedge(name: str, study: TicketStudy, paths: MarketPaths) -> Outcome:
 
 
 def no_hedge(study: TicketStudy, paths: MarketPaths) -> Positions:
-    """Nothing held."""
+    """No position."""
     return torch.zeros_like(paths.spot[:, :-1])
 
 
 def static(study: TicketStudy, paths: MarketPaths) -> Positions:
-    """Today's Heston delta, bought once and kept."""
+    """Initial Heston delta, bought once and held to maturity."""
     market = study.market
     delta = heston_delta(market.heston, strike=study.option.strike, maturity=market.maturity)
     return torch.full_like(paths.spot[:, :-1], delta)
@@ -41,7 +41,7 @@ def bs_delta_initial(study: TicketStudy, paths: MarketPaths) -> Positions:
 
 
 def bs_delta_current(study: TicketStudy, paths: MarketPaths) -> Positions:
-    """Black-Scholes delta at the volatility of the day, sqrt(v_t)."""
+    """Black-Scholes delta at the current volatility, sqrt(v_t)."""
     return _black_scholes(study, paths, paths.variance[:, :-1])
 
 
@@ -51,7 +51,7 @@ def heston_delta_hedge(study: TicketStudy, paths: MarketPaths) -> Positions:
 
 
 def minimum_variance(study: TicketStudy, paths: MarketPaths) -> Positions:
-    """dC/dS + dC/dv rho xi / S: what removes most of the variance that the stock alone can."""
+    """dC/dS + dC/dv rho xi / S: the minimum-variance hedge in the stock alone."""
     delta, vega = _greeks(study, paths)
     market = study.market
     return delta + vega * market.rho * market.xi / paths.spot[:, :-1]

@@ -17,7 +17,7 @@ from hedgecore.risk import Risk, make
 class MarketConfig:
     """Heston paths.
 
-    The defaults are the set of Fang and Oosterlee (2008), 30 trading dates in a month.
+    The defaults are the parameters of Fang and Oosterlee (2008), 30 trading dates in a month.
     """
 
     spot: float = 100.0
@@ -44,7 +44,7 @@ class MarketConfig:
 
     @property
     def heston(self) -> HestonParams:
-        """The model without its discretisation."""
+        """Model parameters without the discretisation."""
         return HestonParams(**{f.name: getattr(self, f.name) for f in fields(HestonParams)})
 
     @property
@@ -65,7 +65,7 @@ class OptionConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostConfig:
-    """What trading costs, and whether money earns interest.
+    """Transaction costs and financing.
 
     Args:
         proportional: cost per unit of traded notional; 0.001 is 10 basis points.
@@ -95,22 +95,22 @@ class NetworkConfig:
 
     @property
     def weights(self) -> tuple[int, ...]:
-        """Number of weights of every layer, from the 8 features to the one position."""
+        """Number of weights per layer, from the 8 features to the single position."""
         widths = (8, *self.hidden, 1)
         return tuple(a * b for a, b in pairwise(widths))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskConfig:
-    """What training minimises, and how the scalar y of the OCE is found.
+    """Risk that training minimises, and the treatment of the scalar y of the OCE.
 
     Args:
         name: an entry of ``hedgecore.risk.RISKS``.
         tail: share of worst paths, for cvar.
         aversion: risk aversion per unit of currency, for the others.
-        y: "optimal" profiles y out exactly on every batch; "parameter" trains it beside the
+        y: "optimal" computes the optimal y of every batch exactly; "parameter" trains y with the
             network.
-        y_lr: learning rate of y where it is a parameter, in currency a step.
+        y_lr: learning rate of y as a parameter, in currency per step.
     """
 
     name: str = "cvar"
@@ -125,13 +125,13 @@ class RiskConfig:
 
     @property
     def measure(self) -> Risk:
-        """The risk itself."""
+        """Risk measure with these parameters."""
         return make(self.name, tail=self.tail, aversion=self.aversion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseConfig:
-    """The dense baseline: trained as ``training`` says, at its own learning rate and epochs."""
+    """Dense baseline: trained as in ``training``, with its own learning rate and epochs."""
 
     lr: float = 1e-3
     epochs: int | None = None
@@ -143,25 +143,25 @@ class DenseConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruningConfig:
-    """Which sub-network a trial trains, and from where.
+    """Sub-network that a trial trains, and its starting point.
 
-    The output layer stays dense by default: it has few weights, and a hidden unit cut off from it
-    takes all its own with it.
+    The output layer stays dense by default: it has few weights, and a hidden unit disconnected
+    from it loses all of its own weights.
 
     Args:
         sparsity: share of the prunable weights that is removed, in [0, 1).
         ticket: "lottery", or one of its controls; see ``hedgecore.pruning.lottery``.
-        criterion: what a weight is scored by; an entry of ``hedgecore.pruning.criteria.CRITERIA``.
-        scope: how many weights each layer keeps; see ``hedgecore.pruning.allocation.SCOPES``.
-        schedule: "one_shot" removes all at once; "iterative" in ``rounds`` equal shares of what is
-            left, with the network trained anew from its rewinding point before each.
-        rounds: levels of the iterative schedule.
-        source: network the mask is found on: the "clean" dense one, or a "robust" one trained by
-            FGSM at the trial's own epsilon.
-        rewind: where the ticket starts. "init" is theta_0; "step" the parameters of the mask's
-            network after ``rewind_step`` steps, with learning rate and batches from there on; "lr"
-            its final parameters with the learning rate from that step on; "finetune" its final
-            parameters at a constant learning rate.
+        criterion: score of a weight; an entry of ``hedgecore.pruning.criteria.CRITERIA``.
+        scope: allocation of kept weights to layers; see ``hedgecore.pruning.allocation.SCOPES``.
+        schedule: "one_shot" removes all at once; "iterative" removes equal shares of the remaining
+            weights in ``rounds`` rounds, and retrains from the rewinding point before each.
+        rounds: rounds of the iterative schedule.
+        source: network that determines the mask: the "clean" dense one, or a "robust" one trained
+            by FGSM at the trial's own epsilon.
+        rewind: starting point of the ticket. "init" is theta_0; "step" the parameters of the
+            mask's network after ``rewind_step`` steps, with learning rate and batches from that
+            step; "lr" its final parameters with the learning rate from that step; "finetune" its
+            final parameters at a constant learning rate.
         rewind_step: see ``rewind``; a step is one batch.
         prune_output: prune the output layer too.
         min_kept: least number of weights a layer keeps.
@@ -189,12 +189,12 @@ class PruningConfig:
 
     @property
     def scored_by(self) -> str:
-        """The criterion that counts: for a random mask, chance."""
+        """Effective criterion: "random" for a random mask."""
         return "random" if self.ticket == "random_mask" else self.criterion
 
     @property
     def trained_rounds(self) -> int:
-        """Networks that are trained on the way to the mask, beside the one of the preparation."""
+        """Number of networks trained to obtain the mask, excluding those of the preparation."""
         if self.schedule == "one_shot" or CRITERIA[self.scored_by].at_init:
             return 0
         return self.rounds - 1

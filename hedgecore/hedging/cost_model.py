@@ -14,9 +14,9 @@ from hedgecore.training.config import TrainingConfig
 
 
 def timing_key(study: TicketStudy) -> TicketStudy:
-    """``study`` with all that takes no time at its default.
+    """``study`` with settings that do not affect its time at their defaults.
 
-    Trials of equal keys take equally long an epoch.
+    Trials with equal keys have equal times per epoch.
     """
     market, attack = study.market, study.attack
     return TicketStudy(
@@ -67,7 +67,7 @@ def test_work(study: TicketStudy) -> float:
 
 
 def stored_bytes(study: TicketStudy) -> int:
-    """Bytes of one preparation in the object store, beyond what it has from its base; float32."""
+    """Bytes of one preparation in the object store (float32), excluding those of its base."""
     network = study.network
     parameters = sum(network.weights) + sum(network.hidden) + 1 + (study.risk.y == "parameter")
     scales = 2 * 8  # mean and sd of each of the 8 features
@@ -78,9 +78,9 @@ def stored_bytes(study: TicketStudy) -> int:
 
 
 def reduced(keys: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:
-    """Timing keys of one preparation, made smaller; see :class:`hedgecore.experiment.Cost`.
+    """Reduced timing keys of one preparation; see :class:`hedgecore.experiment.Cost`.
 
-    Batches and chunks stay full: they set the speed of an operation, and the peak of memory.
+    Batches and chunks keep their size, which determines the speed of operations and peak memory.
     """
     market, evaluation = keys[0].market, keys[0].evaluation
     share = most / max(map(epoch_work, keys))
@@ -102,7 +102,7 @@ def reduced(keys: Sequence[TicketStudy], *, most: float) -> list[TicketStudy]:
 
 
 def _passes(attack: AttackConfig) -> int:
-    """Gradients that an attack takes on every path."""
+    """Gradients of an attack per path."""
     if attack.epsilon == 0:
         return 0
     if attack.name.endswith("_fgsm"):
@@ -121,9 +121,9 @@ COST = Cost(
     setup_work=path_bytes,  # markets are simulated path by path
     data_bytes=path_bytes,
     stored_bytes=stored_bytes,
-    # The clean network of a base; to it a network under attack is added.
+    # The clean network of a base; a network trained under attack is added to it.
     trained=lambda study: [study.shared_study()],
-    # An iterative schedule trains networks before a ticket is drawn.
+    # An iterative schedule trains networks before the ticket.
     drawn_epochs=lambda study: study.pruning.trained_rounds * study.shared_study().training.epochs,
     reduced=reduced,
 )

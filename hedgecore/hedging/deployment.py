@@ -24,11 +24,11 @@ def deployed(study: TicketStudy, tensors: Tensors, trial: Json) -> Deployed:
 
 
 def hedging_network(*, widths: list[int], masks: int) -> Mapping[str, tuple[str, tuple[int, ...]]]:
-    """Type and shape of every tensor that is deployed.
+    """Type and shape of every deployed tensor.
 
     Args:
         widths: inputs, hidden units of every layer, outputs.
-        masks: how many layers have one, from the first.
+        masks: number of layers with a mask, from the first.
     """
     layout: dict[str, tuple[str, tuple[int, ...]]] = {
         f"standardisation.{moment}": ("float32", (widths[0],)) for moment in ("mean", "sd")

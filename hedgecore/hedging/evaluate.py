@@ -1,7 +1,8 @@
 """Evaluation of a trained hedge on unseen paths and in other markets.
 
 Columns of one family read ``metric@model:budget``: ``attacked_cvar_05@path_pgd:0.1`` is CVaR under
-an attack of 0.1, ``cvar_05@regime:high_vol`` in another market. Their tail is the evaluation's.
+an attack with budget 0.1, ``cvar_05@regime:high_vol`` in another market. Their tail is that of the
+evaluation.
 """
 
 import math
@@ -34,7 +35,7 @@ def evaluate(
 ) -> tuple[dict[str, float], Float[Tensor, " paths"]]:
     """Every test metric, CVaR under every threat of the study's evaluation, and the clean P&L.
 
-    ``data`` holds the study's markets and those of transferred attacks.
+    ``data`` contains the study's markets and those of transferred attacks.
     """
     evaluation, test = problem.study.evaluation, data["test"]
     measure, tail = evaluation.measure, evaluation.tail
@@ -60,7 +61,7 @@ def evaluate(
 
 
 def attacked_columns(evaluation: EvaluationConfig) -> dict[str, AttackConfig]:
-    """Every attack of ``evaluation`` on the hedge itself, by the column of CVaR under it."""
+    """CVaR under every attack of ``evaluation`` on the hedge itself, by column."""
     measure = evaluation.measure
     return {f"attacked_{measure}@{name}": attack for name, attack in evaluation.attacks.items()}
 
@@ -76,7 +77,7 @@ def attacked_cvar(
 ) -> float:
     """Mean P&L of the evaluation's tail of ``paths`` under ``attack``, in currency.
 
-    ``seed``, ``split`` and the attack name the stream of random starts.
+    The stream of random starts is named by ``seed``, ``split`` and the attack.
     """
     evaluation = problem.study.evaluation
     paths, starts = (
@@ -88,7 +89,7 @@ def attacked_cvar(
 
 
 def measured(study: TicketStudy, outcome: Outcome, paths: MarketPaths) -> dict[str, float]:
-    """Metrics of the ``outcome`` of any hedge on ``paths``."""
+    """Metrics of the ``outcome`` of a hedge on ``paths``."""
     payoff = call(paths.spot[:, -1], study.option.strike)
     if study.cost.financing:
         payoff = payoff / _growth(study)
@@ -102,7 +103,7 @@ def measured(study: TicketStudy, outcome: Outcome, paths: MarketPaths) -> dict[s
 
 
 def _price(study: TicketStudy, params: HestonParams) -> float:
-    """Price of the option in the market ``params``, in the money that P&L is measured in."""
+    """Price of the option in the market ``params``, in the same currency as P&L."""
     price = heston_call(params, strike=study.option.strike, maturity=study.market.maturity)
     return price if study.cost.financing else price * _growth(study)
 

@@ -1,4 +1,4 @@
-"""The experiment ``tickets``: everything that a sweep asks of it, in one place."""
+"""The experiment ``tickets``: its implementation of the interface used by a sweep."""
 
 from collections.abc import Collection
 
@@ -16,7 +16,7 @@ from hedgecore.hedging.train import DIRECTIONS
 from hedgecore.protocols import Json
 from hedgecore.training.run import Trainer
 
-# What an attack is beside its name and budget, which stand in the name of its column.
+# Settings of an attack besides its name and budget, which are in its column's name.
 _OF_ATTACKS = ("steps", "restarts", "variance_scale", "order", "attacked_paths")
 
 

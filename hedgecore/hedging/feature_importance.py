@@ -1,9 +1,8 @@
-"""Feature importance of a hedge: the weight of each of the 8 features, in four measures.
+"""Feature importance of a hedge: the weight of each of its 8 features, by four measures.
 
-The first layer's weights, raw and scaled, say what a network could use; integrated gradients what
-moves its positions, in shares; permutation what its risk would miss, in currency. They answer
-different questions and need not agree. Every result lists the features in the order of
-``FEATURE_NAMES``.
+The first layer's weights, raw and scaled, show which features a network can use; integrated
+gradients their effect on its positions, in shares; permutation their effect on its risk, in
+currency. The measures need not agree. Every result is in the order of ``FEATURE_NAMES``.
 """
 
 from collections.abc import Mapping
@@ -39,10 +38,10 @@ def interpretation(
     *,
     seed: int,
 ) -> dict[str, Float[Tensor, "8"]]:
-    """Every measure of this module by name, on the first of ``paths``; float32, on the CPU.
+    """Importances by every measure of this module, on the first ``paths``; float32, on the CPU.
 
-    Empty where the study interprets no paths. ``seed`` names the stream of permutations, which all
-    hedges of a seed share.
+    Empty if the study interprets no paths. ``seed`` names the stream of permutations, shared by
+    all hedges of a seed.
     """
     count = problem.study.evaluation.interpreted_paths
     if count == 0:
@@ -67,10 +66,10 @@ def first_layer_importance(
 ) -> tuple[Float[Tensor, "8"], Float[Tensor, "8"]]:
     """Each feature's share of the first layer's absolute weights: raw, and scaled.
 
-    The weights of ``theta`` act on standardised features. Scaled, they are compared as they are,
-    by what one standard deviation of a feature does. Raw, they are those of the same network on
-    features in their own units, so that a feature counts for more the smaller its numbers are.
-    Both are 0 throughout for a network that reads nothing.
+    The weights of ``theta`` act on standardised features. The scaled shares compare them
+    unchanged: the effect of one standard deviation of a feature. The raw shares are those of the
+    same network on features in their own units, so features with small values get more. Both are
+    all 0 if every first-layer weight is 0.
     """
     scaled = theta[prunable(theta)[0]].detach().abs().sum(dim=0)
     return _shares(scaled / standardisation.sd), _shares(scaled)
@@ -86,21 +85,20 @@ def permutation_importance(
     tail: float = 0.05,
     repeats: int = 2,
 ) -> Float[Tensor, "8"]:
-    """How far CVaR falls where one feature is that of another path, in currency.
+    """Permutation importance: fall of CVaR with one feature taken from another path, in currency.
 
-    Only what the network reads is exchanged, with the same other path at all dates: prices, payoff
-    and what the hedge has truly held, gained and traded stay its own. A feature that is not read
-    has exactly 0, one that misleads has less. Time to maturity is the same on all paths, so that
-    an exchange would change nothing; instead the clock of every path is put forward by a random
-    number of dates, and after the last date begins again.
+    Only the network's input is exchanged, with the same other path at all dates: prices, payoff,
+    and the hedge's actual position, gains and volume stay unchanged. A feature that is not read
+    has exactly 0, a misleading one less than 0. Time to maturity is the same on all paths, so it
+    is shifted forward by a random number of dates per path, modulo the number of dates.
 
     Args:
         problem: network, costs and option.
         theta: parameters of the hedge.
         paths: the true market.
-        generator: for the exchanges, which all features share.
+        generator: source of the exchanges, which all features share.
         tail: share of worst paths in (0, 1].
-        repeats: exchanges to take the mean over.
+        repeats: number of exchanges in the mean.
     Raises:
         ValueError: ``tail`` outside (0, 1].
     """
@@ -126,7 +124,7 @@ def permutation_importance(
 def integrated_gradients(
     problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, nodes: int = 8
 ) -> Float[Tensor, "8"]:
-    """Mean size of :func:`attributions` over paths and dates, in shares."""
+    """Mean absolute value of :func:`attributions` over paths and dates, in shares."""
     return attributions(problem, theta, paths, nodes=nodes).abs().mean(dim=(0, 1))
 
 
@@ -134,13 +132,13 @@ def integrated_gradients(
 def attributions(
     problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, nodes: int = 8
 ) -> Float[Tensor, "paths steps 8"]:
-    """What each feature adds to the position at every date, in shares, by integrated gradients.
+    """Contribution in shares of each feature to the position at every date: integrated gradients.
 
         (x_i - b_i) * integral_0^1 df/dx_i (b + a (x - b)) da,    b the mean of the training paths
 
-    where f is the network of a single date and x what it reads there, its own past as it came to
-    be. Over the features they sum to f(x) - f(b), up to the midpoint rule with ``nodes`` points.
-    A feature at its mean adds nothing; time to maturity, the same on all paths, adds as others do.
+    where f is the network of a single date and x its input there, including its actual past. Their
+    sum over the features is f(x) - f(b), up to the error of the midpoint rule with ``nodes``
+    points. A feature at its mean contributes 0; time to maturity contributes like the others.
 
     Source: Sundararajan, Taly and Yan (2017).
     """
@@ -158,12 +156,12 @@ def attributions(
 
 
 def connections(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Int[Tensor, "8"]:
-    """Kept weights of the first layer, feature by feature; all where ``mask`` does not name it."""
+    """Number of kept first-layer weights of each feature; all if ``mask`` lacks the layer."""
     return _layer_masks(theta, mask)[0].sum(dim=0)
 
 
 def live_connections(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Int[Tensor, "8"]:
-    """Those of :func:`connections` that reach the position through kept weights."""
+    """Number of :func:`connections` that reach the position through kept weights."""
     layers = _layer_masks(theta, mask)
     reaches = torch.ones_like(layers[-1][:, 0])
     for layer in layers[:0:-1]:
@@ -188,7 +186,7 @@ def _exchanged(
     exchange: Int[Tensor, " paths"],
     ahead: Int[Tensor, "paths 1"],
 ) -> Float[Tensor, "paths steps"]:
-    """Shares held by a hedge that reads ``name`` of another path, or ``ahead`` of time."""
+    """Shares held by a hedge that reads ``name`` from another path, or ``ahead`` of time."""
     if name in RECURRENT_NAMES:
         column = RECURRENT_NAMES.index(name)
         return positions(
@@ -213,12 +211,12 @@ def _replaced(features: Tensor, column: int, source: Tensor) -> Tensor:
 def _single_date(
     network: HedgingNetwork, theta: Mapping[str, Tensor], x: Float[Tensor, "points 8"]
 ) -> Float[Tensor, " points"]:
-    """Shares held by the plain network that reads ``x``."""
+    """Shares held by the network on inputs ``x``."""
     inputs, past = x.split((len(EXOGENOUS_NAMES), len(RECURRENT_NAMES)), dim=1)
     no_moves = x.new_zeros(len(x), 2)
     return positions(network, theta, inputs[:, None], no_moves, lambda _: past).squeeze(1)
 
 
 def _layer_masks(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> list[Tensor]:
-    """The mask of every layer, in the order of the network."""
+    """Masks of all layers, in the order of the network."""
     return [mask.get(n, torch.ones_like(theta[n], dtype=torch.bool)) for n in prunable(theta)]

@@ -1,7 +1,6 @@
-"""The 8 features a hedge sees at every trading date, in the order the network reads them.
+"""The 8 input features of a hedge at every trading date, in the network's order.
 
-Five follow from the paths alone (exogenous), three from what the hedge itself has done
-(recurrent).
+Five follow from the paths alone (exogenous), three from the hedge's own past (recurrent).
 """
 
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ def exogenous(
 ) -> Float[Tensor, "paths steps 5"]:
     """The five exogenous features at the trading dates, differentiable in both paths.
 
-    At maturity nothing is traded, so the last column of the paths enters no feature.
+    There is no trade at maturity, so no feature uses the last column of the paths.
     """
     s, v = spot[:, :-1], variance[:, :-1]
     steps = s.shape[1]
@@ -54,7 +53,7 @@ def recurrent(
 ) -> Float[Tensor, "paths steps 3"]:
     """The three recurrent features that a given ``position`` produces.
 
-    What the network builds date by date.
+    The network computes the same values date by date.
     """
     none = torch.zeros_like(position[:, :1])
     previous = torch.cat([none, position[:, :-1]], dim=1)
@@ -81,7 +80,7 @@ class Standardisation:
         *,
         strike: float,
     ) -> "Standardisation":
-        """From training paths.
+        """Statistics of training paths.
 
         The recurrent features are those of a reference hedge ``position``.
         """
@@ -90,7 +89,6 @@ class Standardisation:
         ).double()
         flat = features.flatten(0, 1)
         sd = flat.std(dim=0)
-        # A feature that never moves (a single date, a zero vol-of-vol) is centred and left
-        # unscaled.
+        # A constant feature (a single date, a zero vol-of-vol) is centred and left unscaled.
         sd = torch.where(sd > 1e-9, sd, torch.ones_like(sd))
         return cls(mean=flat.mean(dim=0).to(spot.dtype), sd=sd.to(spot.dtype))

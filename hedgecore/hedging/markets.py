@@ -1,4 +1,4 @@
-"""The markets of a study: one to train on, others to be tested in."""
+"""Markets of a study: one for training, others for tests."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,11 +17,10 @@ SPLITS = ("train", "val", "test")
 
 
 def market_data(study: TicketStudy, *, seed: int) -> dict[str, MarketPaths]:
-    """Float32 paths by name, each on a stream of its own.
+    """Float32 paths by name, each on its own random stream.
 
-    Beside the three splits of the study's own market there is "regime:NAME" for every regime of
-    the evaluation, and "shift:SHARE" with the paths of all shifted markets, one market after the
-    other.
+    Contains the three splits of the study's own market, "regime:NAME" for every regime of the
+    evaluation, and "shift:SHARE" with the concatenated paths of all shifted markets.
     """
     market, evaluation = study.market, study.evaluation
     counts = (market.train_paths, market.val_paths, market.test_paths)
@@ -46,7 +45,7 @@ def market_data(study: TicketStudy, *, seed: int) -> dict[str, MarketPaths]:
 def transferred(
     problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, seed: int
 ) -> dict[str, MarketPaths]:
-    """Test paths as an attacker of ``theta`` would bend them, by "transfer:EPSILON"."""
+    """Test paths under attacks on ``theta``, by "transfer:EPSILON"."""
     evaluation = problem.study.evaluation
     paths = first(paths, evaluation.attacked_paths)
     markets = {}
@@ -70,7 +69,7 @@ def path_bytes(study: TicketStudy) -> int:
 
 
 def attack_starts(attack: AttackConfig, split: str, *, seed: int) -> torch.Generator:
-    """What ``attack`` on ``split`` draws its starting points from, whomever it attacks."""
+    """Stream of the starting points of ``attack`` on ``split``, the same for every target."""
     return stream(seed, "attack", split, f"{attack.name}:{attack.epsilon:g}")
 
 
@@ -82,7 +81,7 @@ def first(paths: MarketPaths, count: int | None) -> MarketPaths:
 
 
 def _joined(parts: Sequence[MarketPaths | Scene], maturity: float) -> MarketPaths:
-    """All paths of ``parts``, which have their dates in common."""
+    """All paths of ``parts``, which have the same dates."""
     spot, variance = torch.cat([p.spot for p in parts]), torch.cat([p.variance for p in parts])
     return MarketPaths(spot=spot, variance=variance, maturity=maturity)
 

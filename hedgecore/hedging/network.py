@@ -1,9 +1,9 @@
-"""The semi-recurrent hedging network: one small MLP for all dates, fed with its own past.
+"""Semi-recurrent hedging network: one small MLP for all dates, with its own past as input.
 
     delta_t = MLP(x_t, delta_{t-1}, cumulative P&L, trading volume)
 
-Its parameters are a plain dict of tensors, applied with :func:`positions`; so a mask is a dict
-too, and many tickets can share one module. Source: Buehler et al. (2019), section 4.
+Its parameters are a dict of tensors, applied by :func:`positions`; masks are dicts too, and many
+tickets can share one module. Source: Buehler et al. (2019), section 4.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,16 +18,16 @@ from torch.nn.functional import linear
 from hedgecore.hedging.features import EXOGENOUS_NAMES, FEATURE_NAMES, Standardisation
 
 OCE_SCALARS = ("y", "y_attacked")
-"""Parameters of the risk that may lie among those of the network: y, and y under attack."""
+"""Parameters of the risk that may be in the network's dict: y, and y under attack."""
 
 Recall = Callable[[Float[Tensor, "paths 3"]], Float[Tensor, "paths 3"]]
-"""What the network is told of its own past at a date, given the truth."""
+"""Function from the actual recurrent features at a date to those that the network reads."""
 
 _FIXED = len(EXOGENOUS_NAMES)
 
 
 class HedgingNetwork(nn.Module):
-    """The network's structure, without weights: they live on torch's meta device."""
+    """Structure of the network, without weights (torch's meta device)."""
 
     mean: Tensor
     sd: Tensor
@@ -48,8 +48,8 @@ class HedgingNetwork(nn.Module):
         """Shares held from every trading date to the next; see :func:`positions`."""
         first, *middle, last = self.layers
         assert isinstance(first, nn.Linear)
-        # Standardisation is folded into the first layer, whose exogenous part is one product for
-        # all dates.
+        # Standardisation is folded into the first layer; its exogenous part is one product for all
+        # dates.
         weight = first.weight / self.sd
         bias = first.bias - weight @ self.mean
         fixed = linear(exogenous.transpose(0, 1), weight[:, :_FIXED], bias)
@@ -81,15 +81,15 @@ def positions(
     spot: Float[Tensor, "paths steps+1"],
     recall: Recall | None = None,
 ) -> Float[Tensor, "paths steps"]:
-    """Shares held by ``network`` with parameters ``theta`` (a ``y`` among them plays no part).
+    """Shares held by ``network`` with parameters ``theta`` (a ``y`` among them is ignored).
 
     Args:
         network: the structure.
         theta: its parameters.
-        exogenous: the features that follow from the market.
-        spot: prices, which the recurrent features follow.
-        recall: bends what the network reads of its own past, date by date; what it has truly held,
-            gained and traded goes on as it was. None for the truth.
+        exogenous: the features of the market.
+        spot: prices, from which the recurrent features follow.
+        recall: changes the recurrent features that the network reads, date by date; its actual
+            position, gains and volume are unaffected. None for no change.
     """
     weights = {name: value for name, value in theta.items() if name not in OCE_SCALARS}
     return functional_call(network, weights, (exogenous, spot, recall))

@@ -3,10 +3,10 @@
     PnL = sum_t delta_t (S_{t+1} - S_t) - Z - c [ |delta_0| S_0 + sum_t |delta_t - delta_{t-1}| S_t
     + |delta_last| S_T ]
 
-in currency, the price received for the option not included. Without financing nothing is
-discounted, as in the deep-hedging literature. With financing every flow is in today's money:
-shares are bought with borrowed cash, dividends are reinvested, and a perfect hedge without costs
-has a mean of exactly minus the price.
+in currency, the price received for the option not included. Without financing there is no
+discounting, as in the deep-hedging literature. With financing every cash flow is discounted to
+today: shares are bought with borrowed cash, dividends are reinvested, and a perfect hedge without
+costs has a mean of exactly minus the price.
 """
 
 import math
@@ -21,7 +21,7 @@ from hedgecore.hedging.config import CostConfig, MarketConfig
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one hedge came to, path by path: P&L and cost in currency, turnover in shares."""
+    """Outcome of a hedge per path: P&L and cost in currency, turnover in shares."""
 
     pnl: Float[Tensor, " paths"]
     cost: Float[Tensor, " paths"]
@@ -40,7 +40,7 @@ def settle(
 
     Differentiable in all three.
 
-    Turnover counts the first purchase and the closing sale, charged or not.
+    Turnover includes the first purchase and the closing sale, charged or not.
     """
     trades = torch.diff(position, dim=1, prepend=torch.zeros_like(position[:, :1])).abs()
     unwind = position[:, -1].abs()

@@ -22,37 +22,38 @@ DENSE_METRICS = (
     *(f"cvar_{tail}{kind}" for tail in ("05", "01", "50") for kind in ("", "_se")),
     *("sharpe_ratio", "pnl_mean", "pnl_std", "turnover", "cost_paid"),
 )
-"""Test metrics of the dense network in the row of every ticket, beside those with an @."""
+"""Test metrics of the dense network in every ticket's row, in addition to those with an @."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseBaseline:
-    """The dense network trained on clean paths: what a ticket is judged against."""
+    """Metrics of the dense network trained on clean paths, the baseline of every ticket."""
 
     val_loss: float
     epochs: int
     epochs_to_95pct: int | None
     metrics: Mapping[str, float]
     baselines: Mapping[str, Mapping[str, float]]
-    """The same metrics of every hedge that needs no training, by name."""
+    """The same metrics of every baseline hedge without training, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """All that the trials of one seed share; nothing in it is ever written to.
+    """State shared by the trials of one seed; immutable.
 
     Args:
-        seed: names every stream of the study.
+        seed: seed of every random stream of the study.
         data: float32 paths by market; see :func:`hedgecore.hedging.markets.market_data`.
         standardisation: mean and sd of the features on the training paths.
-        theta_0: initial parameters, which every ticket starts from.
+        theta_0: initial parameters of every ticket.
         theta_star: the best parameters of the dense network, trained on clean paths.
-        theta_mask: those of the dense network that masks are found on; theta_star, or one that was
-            trained under attack.
-        theta_k: parameters of that network after ``rewind_step`` steps.
-        dense: how theta_star did.
-        dense_pnl: its clean test P&L, for paired comparisons.
-        interpretation: what theta_star looks at; see ``hedgecore.hedging.feature_importance``.
+        theta_mask: those of the dense network that determines masks; theta_star, or one trained
+            under attack.
+        theta_k: parameters of the mask's network after ``rewind_step`` steps.
+        dense: metrics of theta_star.
+        dense_pnl: clean test P&L of theta_star, for paired comparisons.
+        interpretation: feature importance of theta_star; see
+            ``hedgecore.hedging.feature_importance``.
     """
 
     seed: int
@@ -109,7 +110,7 @@ class Preparation:
         return self.dense.baselines
 
     def to(self, device: torch.device | str) -> "Preparation":
-        """The same preparation on ``device``."""
+        """Copy of this preparation on ``device``."""
 
         def moved(tensors: Tensors) -> Tensors:
             return {name: value.to(device) for name, value in tensors.items()}
@@ -119,7 +120,7 @@ class Preparation:
 
     @property
     def data_sha256(self) -> str:
-        """The identity of all paths of the study's own market."""
+        """Fingerprint of all paths of the study's own market."""
         return tensor_sha256(
             t for split in SPLITS for t in (self.data[split].spot, self.data[split].variance)
         )
@@ -140,7 +141,7 @@ def assemble(
 
 
 def stored_fields(about: Json, files: Mapping[str, Tensors]) -> dict[str, Any]:
-    """The fields of a preparation that took training, from its facts and files."""
+    """Fields of a preparation that result from training, from its facts and files."""
     star = files["theta_star"]
     return {
         **{name: files[name] for name in NETWORKS},

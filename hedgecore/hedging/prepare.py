@@ -1,4 +1,4 @@
-"""Preparing a seed: its markets simulated, theta_0 drawn, and the dense networks trained."""
+"""Preparation of a seed: simulate markets, draw theta_0, train the dense networks."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,12 +27,12 @@ def prepare(study: TicketStudy, *, seed: int, base: Preparation | None = None) -
     """Simulate the markets, draw theta_0, and train the dense networks.
 
     Args:
-        study: all that it depends on is in its ``shared_study()``.
-        seed: names every stream.
-        base: the preparation of ``study.base_study()``, if there is one already: then only the
-            network that is trained under attack is missing.
+        study: only its ``shared_study()`` matters.
+        seed: seed of every random stream.
+        base: the preparation of ``study.base_study()``, if available: then only the network
+            trained under attack is added.
     Raises:
-        DivergedError: a dense network does not train; lower ``dense.lr``.
+        DivergedError: training of a dense network diverged; lower ``dense.lr``.
     """
     study = study.shared_study()
     clean = study.base_study()
@@ -85,7 +85,7 @@ def restore(
     files: Mapping[str, Tensors],
     base: Preparation | None = None,
 ) -> Preparation:
-    """What :func:`prepare` returned, from its stored parts and markets simulated again."""
+    """Result of :func:`prepare`, restored from its stored parts and re-simulated markets."""
     fields = stored_fields(about, files)
     if base is not None:
         return replace(base, **fields)
@@ -98,30 +98,30 @@ def restore(
 
 
 def mismatch(study: TicketStudy, preparation: Preparation) -> str | None:
-    """What of a restored preparation does not come out again; None if all does."""
+    """Part of a restored preparation that is not reproduced; None if all parts are."""
     problem = HedgingProblem.of(study.shared_study(), preparation.standardisation)
     metrics, pnl = evaluate(
         problem, preparation.theta_star, preparation.data, seed=preparation.seed
     )
     if metrics == preparation.dense.metrics and torch.equal(pnl, preparation.dense_pnl):
         return None
-    return "holds a theta_star that does not give the metrics of facts.json"
+    return "holds a theta_star that does not reproduce the metrics of facts.json"
 
 
 def initial(
     problem: HedgingProblem, paths: MarketPaths, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Initial parameters; a trained ``y`` starts where it is optimal for the untrained network."""
+    """Initial parameters; a trained ``y`` starts at the optimum of the untrained network."""
     study = problem.study
     weights = initialise(study.hidden, generator=generator)
     theta = {name: value.to(paths.spot.device) for name, value in weights.items()}
     if study.risk.y == "parameter":
-        theta["y"] = problem.measure.optimal_y(problem.outcomes(theta, paths).pnl)
+        theta["y"] = problem.risk.optimal_y(problem.outcomes(theta, paths).pnl)
     return theta
 
 
 def _standardisation(study: TicketStudy, paths: MarketPaths) -> Standardisation:
-    # The network's own past is unknown before it is trained; this hedge has the same scale.
+    # The network's own past is unavailable before training; this hedge has the same scale.
     position = bs_delta_current(study, paths)
     return Standardisation.fit(paths.spot, paths.variance, position, strike=study.option.strike)
 
@@ -147,7 +147,7 @@ def _trained(
 def _rewound(
     problem: HedgingProblem, start: Parameters, data: Mapping[str, MarketPaths], *, seed: int
 ) -> dict[str, Tensor]:
-    """Parameters of the dense network after as many steps as the study rewinds to."""
+    """Parameters of the dense network after the study's ``rewind_step`` steps."""
     return parameters_after(
         problem.study.pruning.rewind_step,
         problem,

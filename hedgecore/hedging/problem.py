@@ -25,12 +25,12 @@ CHUNK = 4096
 
 
 class Scene(NamedTuple):
-    """A market, and what the hedge observes of it.
+    """Market paths, and the hedge's observation of them.
 
     Args:
-        spot: prices, which P&L and payoff follow.
+        spot: prices that determine P&L and payoff.
         variance: annual variances.
-        observation: the exogenous features as the hedge sees them; None for the true ones.
+        observation: exogenous features that the hedge reads; None for the true ones.
     """
 
     spot: Float[Tensor, "paths dates"]
@@ -40,18 +40,18 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HedgingProblem:
-    """A study with its network; pure functions of parameters and paths."""
+    """Study and network; methods are pure functions of parameters and paths."""
 
     study: TicketStudy
     network: HedgingNetwork
 
     @classmethod
     def of(cls, study: TicketStudy, standardisation: Standardisation) -> "HedgingProblem":
-        """The problem of ``study`` on features standardised by ``standardisation``."""
+        """Problem of ``study`` on features standardised by ``standardisation``."""
         return cls(study, HedgingNetwork(study.network.hidden, standardisation))
 
     @property
-    def measure(self) -> Risk:
+    def risk(self) -> Risk:
         """The risk that training minimises."""
         return self.study.risk.measure
 
@@ -72,12 +72,12 @@ class HedgingProblem:
         verify: bool,
         generator: torch.Generator,
     ) -> Scene:
-        """The scene within the attack's budget in which ``theta`` does badly.
+        """Scene within the attack's budget with a high loss of ``theta``.
 
-        Where the budget holds path by path, the worst case of a monotone risk is the worst P&L of
-        every path: that is what the attack looks for. (The loss of CVaR itself is flat outside the
-        tail.) A budget for the whole sample goes where the risk's own loss grows fastest.
-        Epsilon 0 returns the true scene and draws nothing. For ``verify`` see :class:`.Effort`.
+        With a budget per path, the worst case of a monotone risk is the worst P&L of every path,
+        so the attack minimises P&L. (The loss of CVaR itself is flat outside the tail.) A budget
+        for the whole sample is spent where the risk's own loss grows fastest. Epsilon 0 returns
+        the true scene without random draws. For ``verify`` see :class:`.Effort`.
         """
         if attack.epsilon == 0:
             return true
@@ -92,9 +92,9 @@ class HedgingProblem:
 
         def risk(*points: Tensor) -> Tensor:
             outcome = pnl(*points)
-            return self.measure.loss(outcome, self.measure.optimal_y(outcome).detach())
+            return self.risk.loss(outcome, self.risk.optimal_y(outcome).detach())
 
-        by_path = self.measure.monotone and threat.model != "distribution"
+        by_path = self.risk.monotone and threat.model != "distribution"
         loss = worst if by_path else risk
         points, ball = self._points(true, attack), self._ball(attack)
         effort = attack.effort(verify=verify)
@@ -111,7 +111,7 @@ class HedgingProblem:
     ) -> Outcome:
         """P&L, cost and turnover on all of ``paths``, in chunks and without gradients.
 
-        Under ``attack``, if given, verified, with random starts from ``generator``.
+        With ``attack``, under its verified worst case, with random starts from ``generator``.
         """
         scenes: Iterator[Scene] = _chunks(Scene(paths.spot, paths.variance))
         if attack is not None:
@@ -132,7 +132,7 @@ class HedgingProblem:
         attack: AttackConfig,
         generator: torch.Generator | None,
     ) -> Iterator[Scene]:
-        """All of ``paths`` under ``attack``, verified, in chunks."""
+        """All of ``paths`` under the verified worst case of ``attack``, in chunks."""
         assert generator is not None, "an attack draws its starting points"
         truth = Scene(paths.spot, paths.variance)
         for scene in [truth] if attack.threat.model == "distribution" else _chunks(truth):
@@ -141,7 +141,7 @@ class HedgingProblem:
             )
 
     def _pnl(self, theta: Mapping[str, Tensor], scene: Scene) -> Float[Tensor, " paths"]:
-        """Differentiable P&L in ``scene``; of a large one each chunk's graph is built when due."""
+        """Differentiable P&L in ``scene``; graphs of a large scene are built chunk by chunk."""
         if scene.spot.shape[0] <= CHUNK:
             return self.outcome(theta, scene).pnl
 
@@ -156,19 +156,19 @@ class HedgingProblem:
         return features.exogenous(scene.spot, scene.variance, strike=self.study.option.strike)
 
     def _points(self, scene: Scene, attack: AttackConfig) -> Points:
-        """What ``attack`` may move."""
+        """Tensors that ``attack`` may perturb."""
         if attack.threat.model == "observation":
             return (self._true(scene),)
         return scene.spot, scene.variance
 
     def _moved(self, scene: Scene, points: Points) -> Scene:
-        """``scene`` with what :meth:`_points` gave at ``points``."""
+        """``scene`` with the tensors of :meth:`_points` replaced by ``points``."""
         return Scene(*points) if len(points) == 2 else Scene(scene.spot, scene.variance, points[0])
 
     def _ball(self, attack: AttackConfig) -> Ball:
         if attack.threat.model == "observation":
             units = self.network.sd[: len(EXOGENOUS_NAMES)].clone()
-            units[EXOGENOUS_NAMES.index("time_to_maturity")] = 0  # the calendar is no secret
+            units[EXOGENOUS_NAMES.index("time_to_maturity")] = 0  # the date is always known
             return FeatureBall(epsilon=attack.epsilon, units=units)
         if attack.threat.model == "distribution":
             return WassersteinBall(

@@ -1,4 +1,4 @@
-"""Training of one trial of a tickets sweep: its ticket drawn, trained and assessed."""
+"""Run of one trial of a tickets sweep: draw, train and assess its ticket."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -32,7 +32,7 @@ def train(
     device: str,
     resume: Mapping[str, Tensor] | None,
 ) -> Training:
-    """Draw the ticket that ``study`` describes, or take that of a checkpoint, and train it."""
+    """Draw the ticket of ``study``, or restore it from a checkpoint, and train it."""
     preparation = preparation.to(device)
     if resume is None:
         ticket, snapshot = draw_ticket(study, preparation), None
@@ -42,7 +42,7 @@ def train(
     return Training(
         epochs=train_ticket(study, preparation, ticket, resume=snapshot),
         facts=_facts(ticket),
-        # An iterative schedule takes long to find a mask.
+        # An iterative schedule takes long to compute a mask.
         constants=_masks(ticket),
         assess=partial(_assess, study, preparation, ticket, device),
     )
@@ -78,7 +78,7 @@ def _assess(
     best: Mapping[str, Any],
     columns: Sequence[str],
 ) -> Assessment:
-    """All metrics of a trained ticket; with it in its file, what it looks at."""
+    """All metrics of a trained ticket; its file also contains its feature importance."""
     theta = {name: value.to(device) for name, value in best.items()}
     test_columns = assess_ticket(study, preparation, theta)
     val_columns = validate_ticket(study, preparation, theta, columns)

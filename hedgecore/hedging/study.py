@@ -1,4 +1,4 @@
-"""A ticket study: everything that determines a ticket but its seed."""
+"""Ticket study: everything that determines a ticket except its seed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -35,7 +35,7 @@ AXES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketStudy:
-    """Everything that determines a ticket but its seed."""
+    """Everything that determines a ticket except its seed."""
 
     market: MarketConfig = field(default_factory=MarketConfig)
     option: OptionConfig = field(default_factory=OptionConfig)
@@ -74,11 +74,11 @@ class TicketStudy:
                 f"{shortest} epochs",
                 write=(shortest * steps - 1,),
             )
-        self.hidden  # noqa: B018 (checks that the small rival of the ticket exists)
+        self.hidden  # noqa: B018 (checks that the small dense control exists)
         if self.market.dividend and not self.cost.financing:
             raise ConfigError(
                 "market.dividend",
-                f"{self.market.dividend:g} is paid to nobody without financing; "
+                f"{self.market.dividend:g} has no effect without financing; "
                 "set cost.financing to true",
                 write=(0.0,),
             )
@@ -93,14 +93,14 @@ class TicketStudy:
         """This study with the axes of one trial set, each by its short name or dotted path.
 
         Raises:
-            ConfigError: an unknown axis, or a value the study cannot hold; ``key`` is the dotted
+            ConfigError: an unknown axis, or a value invalid in the study; ``key`` is the dotted
                 path.
         """
         return varied(self, AXES, values)
 
     @property
     def hidden(self) -> tuple[int, ...]:
-        """Widths of the network that the ticket trains: the full one, or its small dense rival."""
+        """Widths of the trained network: the full one, or the small dense control."""
         if self.pruning.ticket != "small_dense":
             return self.network.hidden
         return small_widths(
@@ -108,7 +108,7 @@ class TicketStudy:
         )
 
     def shared_study(self) -> "TicketStudy":
-        """The part of the study that its preparation depends on: the dense networks.
+        """Part of the study that its preparation depends on: the dense networks.
 
         Equal parts share one preparation.
         """
@@ -134,7 +134,7 @@ class TicketStudy:
         )
 
     def base_study(self) -> "TicketStudy":
-        """The dense study that finds its masks on the clean network; itself if it does so."""
+        """Shared study without attack and with masks from the clean network."""
         dense = self.shared_study()
         return replace(
             dense, attack=AttackConfig(), pruning=replace(dense.pruning, source="clean")
@@ -142,7 +142,7 @@ class TicketStudy:
 
     @property
     def _prunable(self) -> tuple[int, ...]:
-        """Weights of every layer that may be pruned."""
+        """Number of weights of every layer that may be pruned."""
         weights = self.network.weights
         return weights if self.pruning.prune_output else weights[:-1]
 
@@ -152,5 +152,5 @@ class TicketStudy:
 
     @property
     def _spared(self) -> int:
-        """Weights that are never pruned."""
+        """Number of weights that are never pruned."""
         return sum(self.network.weights) - sum(self._prunable)

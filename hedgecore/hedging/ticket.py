@@ -1,11 +1,11 @@
-"""A ticket study from beginning to end, without any scheduler.
+"""Complete ticket study, without a scheduler.
 
 study = TicketStudy()
 preparation = prepare(study, seed=0)              # data, theta_0, dense baseline theta_star
 trial = study.with_axes({"sparsity": 0.9, "lr": 5e-3})
 ticket = draw_ticket(trial, preparation)
 for epoch in train_ticket(trial, preparation, ticket):
-    print(epoch.epoch, epoch.val_loss)            # stop whenever you have seen enough
+    print(epoch.epoch, epoch.val_loss)            # may be stopped at any epoch
 print(assess_ticket(trial, preparation, epoch.theta)["cvar_05"])
 """
 
@@ -32,15 +32,15 @@ from hedgecore.pruning.mask import Mask, Parameters, prunable
 from hedgecore.registry import lookup
 from hedgecore.rng import stream
 
-# Training paths on which a criterion that asks for the loss sees it.
+# Number of training paths in the loss of criteria that need one.
 _SCORED = 4096
 
 
 def draw_ticket(study: TicketStudy, preparation: Preparation) -> Ticket:
-    """The sub-network that ``study.pruning`` asks for, where its training starts.
+    """Ticket of ``study.pruning``: mask and starting point.
 
-    An iterative schedule trains a network at every level but the last, each for as long as the
-    dense baseline.
+    An iterative schedule trains a network at every level except the last, each for as many epochs
+    as the dense baseline.
     """
     pruning = study.pruning
     generator = stream(preparation.seed, "ticket", pruning.ticket, pruning.criterion)
@@ -65,7 +65,7 @@ def train_ticket(
     *,
     resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[EpochMetrics]:
-    """Train ``ticket`` on the shared data, under the study's attack; from ``resume`` on, if given.
+    """Train ``ticket`` on the shared data under the study's attack, from ``resume`` if given.
 
     See :func:`hedgecore.hedging.train.train`.
     """
@@ -102,10 +102,10 @@ def validate_ticket(
 ) -> dict[str, float]:
     """CVaR of a trained ticket under attack on the validation paths, in currency, by column.
 
-    A search may choose by these where the test metrics of the same name would be a leak.
+    Objectives for a search, for which the test metrics of the same name would be a leak.
 
     Raises:
-        ValueError: a column that is none of :func:`validation_columns`.
+        ValueError: a column that is not in :func:`validation_columns`.
     """
     problem = HedgingProblem.of(study, preparation.standardisation)
     attacks = validation_columns(study)
@@ -125,20 +125,20 @@ def validate_ticket(
 def interpret_ticket(
     study: TicketStudy, preparation: Preparation, theta: Parameters, mask: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """What a trained ticket looks at; see :func:`.feature_importance.interpretation`."""
+    """Feature importance of a trained ticket; see :func:`.feature_importance.interpretation`."""
     problem = HedgingProblem.of(study, preparation.standardisation)
     return interpretation(problem, theta, mask, preparation.data["test"], seed=preparation.seed)
 
 
 def validation_columns(study: TicketStudy) -> dict[str, AttackConfig]:
-    """The attack behind every column that :func:`validate_ticket` can compute."""
+    """Attack of every column that :func:`validate_ticket` can compute."""
     return {f"val_{name}": a for name, a in attacked_columns(study.evaluation).items()}
 
 
 def _mask(
     study: TicketStudy, preparation: Preparation, generator: torch.Generator
 ) -> tuple[Mask, Parameters]:
-    """The mask that the study asks for, and the trained parameters behind its last level."""
+    """Mask of the study, and the trained parameters that its last level was computed from."""
     pruning, dense = study.pruning, study.shared_study()
     problem = HedgingProblem.of(dense, preparation.standardisation)
     names = prunable(preparation.theta_0)
@@ -176,25 +176,25 @@ def _mask(
 
 
 def _start(study: TicketStudy, preparation: Preparation, parameters: Parameters) -> Parameters:
-    """The rewinding point, given the network that the mask was found on."""
+    """Rewinding point, given the network that determined the mask."""
     points = {"init": preparation.theta_0, "step": preparation.theta_k}
     return points.get(study.pruning.rewind, parameters)
 
 
 def _first_step(study: TicketStudy) -> int:
-    """Steps of the learning-rate schedule that a ticket does not repeat."""
+    """Steps of the learning-rate schedule that a ticket skips."""
     pruning = study.pruning
     return pruning.rewind_step if pruning.rewind in ("step", "lr") else 0
 
 
 def _with_own_y(study: TicketStudy, theta: dict[str, Tensor]) -> dict[str, Tensor]:
-    """``theta`` with a second y where clean and attacked paths are trained on side by side."""
+    """``theta`` with a second y if training uses both clean and attacked paths."""
     if "y" in theta and study.attack.epsilon and study.attack.clean_weight:
         return {**theta, "y_attacked": theta["y"].clone()}
     return theta
 
 
 def _scored(problem: HedgingProblem, theta: Parameters, paths: MarketPaths) -> Tensor:
-    """The risk of ``theta`` on the first training paths, differentiable twice."""
+    """Twice differentiable risk of ``theta`` on the first training paths."""
     pnl = problem.outcome(theta, Scene(paths.spot[:_SCORED], paths.variance[:_SCORED])).pnl
-    return problem.measure.loss(pnl, problem.measure.optimal_y(pnl)).mean()
+    return problem.risk.loss(pnl, problem.risk.optimal_y(pnl)).mean()

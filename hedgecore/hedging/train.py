@@ -1,4 +1,4 @@
-"""Training one hedge, as a generator: ask for the next epoch, or stop asking."""
+"""Training of one hedge, as a generator of epochs that can be stopped at any point."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ from hedgecore.training.convergence import finite
 from hedgecore.training.schedule import Schedule
 from hedgecore.training.snapshot import Epoch, TrainingState
 
-# What may be compared between trials, and which way is better.
+# Metrics by which trials may be compared, and the better direction.
 DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
     "train_loss": "min",
     "val_loss": "min",
@@ -37,9 +37,9 @@ DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
 class EpochMetrics(Epoch):
     """One epoch: risks in currency, those of validation on pooled paths at the optimal y.
 
-    ``val_loss`` is what the best epoch is selected by: the clean risk, or its declared mixture
-    with the attacked one. ``val_attacked_loss`` is NaN where the mixture has no part of it; the
-    others called val are clean.
+    ``val_loss`` selects the best epoch: the clean risk, or its configured mixture with the
+    attacked one. ``val_attacked_loss`` is NaN if not in the mixture; the other val metrics are
+    clean.
     """
 
     epoch: int
@@ -73,24 +73,24 @@ def train(
     Ends after ``training.epochs``, or when the pooled validation risk has not improved for
     ``training.patience`` epochs. The study's attack is applied to every training batch.
 
-    With ``resume`` and all else as before, the epochs after the snapshot follow, equal to the last
-    bit to those of a training that was never cut; none follow where it had come to its end.
+    With ``resume`` and otherwise equal arguments, continues after the snapshot, bit for bit as an
+    uninterrupted training; yields nothing if that had ended.
 
     Args:
         problem: network, costs, risk and attack.
         start: initial parameters, ``y`` among them if the study trains it.
-        mask: weights kept, by parameter name; parameters not named are all kept.
-        train_paths: float32 paths to learn from.
-        val_paths: float32 paths to stop on.
+        mask: kept weights by parameter name; other parameters are kept entirely.
+        train_paths: float32 training paths.
+        val_paths: float32 paths for early stopping.
         training: optimiser settings.
-        seed: names the streams of batch order and attack starts, which all trials of a seed share.
-        first_step: where in the learning-rate schedule and in the order of batches to begin; the
-            steps before it are taken as done, and the last epoch is as much shorter.
-        resume: a snapshot of one of this training's epochs, on any device; of ``start``, only
-            names, shapes and device matter then.
+        seed: seed of the streams of batch order and attack starts, shared by all trials of a seed.
+        first_step: first step of the learning-rate schedule and of the order of batches; earlier
+            steps are skipped, which shortens the last epoch.
+        resume: snapshot of an epoch of this training, on any device; only names, shapes and device
+            of ``start`` matter then.
     Raises:
         DivergedError: a loss is not finite.
-        ValueError: ``resume`` has other tensors than a snapshot of this training.
+        ValueError: the tensors of ``resume`` are not those of a snapshot of this training.
     """
     descent = _Descent(problem, start, mask, training=training, seed=seed)
     state = TrainingState(
@@ -120,11 +120,11 @@ def train(
 
         current = _settled(descent.theta, mask)
         pnl = problem.outcomes(current, val_paths).pnl.double()
-        clean = finite(risk(problem.measure, pnl), "validation loss", state.epoch)
+        clean = finite(risk(problem.risk, pnl), "validation loss", state.epoch)
         attacked = _attacked_risk(problem, current, val_paths, seed=seed)
         share = 0.0 if math.isnan(attacked) else attack.validation_weight
         val_loss = (1 - share) * clean + (share * attacked if share else 0.0)
-        # Under a smaller attack than the one that counts nothing is selected, nor missed.
+        # Epochs before epsilon is full are not selected and do not count against patience.
         selectable = state.epoch >= attack.full_from
         best = selectable and val_loss < state.best_loss - training.min_delta
         if best:
@@ -140,7 +140,7 @@ def train(
             val_cvar_05=float(cvar(pnl, tail=0.05)),
             val_pnl_mean=float(pnl.mean()),
             val_pnl_std=float(pnl.std()),
-            y=float(current.get("y", problem.measure.optimal_y(pnl))),
+            y=float(current.get("y", problem.risk.optimal_y(pnl))),
             lr=lr,
             grad_norm=float(torch.stack(norms).mean()),
             best=best,
@@ -171,7 +171,7 @@ def parameters_after(
 
 
 class _Descent:
-    """Steps down the study's loss: the parameters, Adam, and what attacks draw from."""
+    """Gradient steps on the study's loss: parameters, Adam, and the stream of attacks."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class _Descent:
         self.starts = stream(seed, "attack", "train")
 
     def __call__(self, scene: Scene, attack: AttackConfig) -> tuple[Tensor, Tensor]:
-        """One step on ``scene``; its loss, and the norm of its gradient before clipping."""
+        """Take one step on ``scene``; return its loss and the gradient norm before clipping."""
         loss = self._loss(scene, attack)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -200,7 +200,7 @@ class _Descent:
         return loss.detach(), norm
 
     def _loss(self, scene: Scene, attack: AttackConfig) -> Tensor:
-        """clean_weight * clean + attacked risk, each at a y of its own."""
+        """clean_weight * clean + attacked risk, each at its own y."""
         theta = masks.apply(self.theta, self._mask)
         if attack.epsilon == 0:
             return self._risk(theta, scene, "y")
@@ -215,23 +215,23 @@ class _Descent:
     def _risk(self, theta: Mapping[str, Tensor], scene: Scene, *names: str) -> Tensor:
         pnl = self._problem.outcome(theta, scene).pnl
         parameter = next((theta[name] for name in names if name in theta), None)
-        y = self._problem.measure.optimal_y(pnl) if parameter is None else parameter
-        return self._problem.measure.loss(pnl, y).mean()
+        y = self._problem.risk.optimal_y(pnl) if parameter is None else parameter
+        return self._problem.risk.loss(pnl, y).mean()
 
 
 def _attacked_risk(
     problem: HedgingProblem, theta: Mapping[str, Tensor], paths: MarketPaths, *, seed: int
 ) -> float:
-    """Risk under the study's attack where that counts for selection, else NaN."""
+    """Risk under the study's attack if it is used for selection, else NaN."""
     attack = problem.study.attack
     if attack.epsilon == 0 or attack.validation_weight == 0:
         return math.nan
     # The same starts every epoch, so that epochs differ by their parameters alone.
     starts = stream(seed, "attack", "selection")
     pnl = problem.outcomes(theta, paths, attack=attack, generator=starts).pnl.double()
-    return float(risk(problem.measure, pnl))
+    return float(risk(problem.risk, pnl))
 
 
 def _settled(theta: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The effective parameters, cut loose from training."""
+    """Copy of the effective parameters, detached from training."""
     return {name: value.detach().clone() for name, value in masks.apply(theta, mask).items()}

@@ -1,5 +1,5 @@
 """Life-insurance underwriting: the Prudential table, its synthetic twin, and explainable networks.
 
-Start at ``data/table.py``: it reads a user's own ``train.csv``; ``data/synthetic.py`` makes one to
-the same schema for those who have none.
+Start at ``data/table.py``: it reads a local ``train.csv``; ``data/synthetic.py`` generates a table
+of the same schema.
 """

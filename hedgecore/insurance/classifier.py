@@ -1,4 +1,4 @@
-"""A deployed X-NN: rows of a table in, class probabilities out, as from the sealed network."""
+"""Deployed X-NN: class probabilities from rows of a table, equal to the sealed network's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from hedgecore.insurance.xnn.network import probabilities
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Classifier:
-    """A network, and what turns a row into its inputs.
+    """Network, and the encoding of its inputs.
 
     Args:
-        encoding: as it was fitted on the training rows.
+        encoding: fitted on the training rows.
         theta: weights and biases.
     """
 
@@ -29,11 +29,11 @@ class Classifier:
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], encoding: Mapping[str, Any]) -> "Classifier":
-        """The network of a bundle, or of the file of a trial.
+        """Network of a bundle, or of a trial's file.
 
         Args:
-            tensors: all that are deployed; see ``hedgecore.insurance.deployment``.
-            encoding: ``manifest.facts["encoding"]``, whose numbers may be spelled as text.
+            tensors: all deployed tensors; see ``hedgecore.insurance.deployment``.
+            encoding: ``manifest.facts["encoding"]``; its numbers may be text.
         """
         scaling = Scaling(
             **{part: tensors[f"encoding.{part}"].numpy() for part in ("mean", "sd", "axes")},
@@ -60,5 +60,5 @@ class Classifier:
         return cls(encoding=sound, theta=theta)
 
     def __call__(self, table: Table) -> Float[np.ndarray, "rows 8"]:
-        """The probability of every class for each row of ``table``; column 7 is Response 8."""
+        """Probability of every class for each row of ``table``; column 7 is Response 8."""
         return probabilities(self.theta, torch.from_numpy(self.encoding.encode(table)))

@@ -16,7 +16,7 @@ def _real(name: str, better: Better | None, meaning: str, unit: str = "1") -> Co
 
 
 def _intervals(*columns: Column) -> tuple[Column, ...]:
-    """``columns``, each with the two ends of its interval."""
+    """``columns``, each followed by the two ends of its interval."""
     return tuple(
         replace(column, name=column.name + end, meaning=column.meaning + words)
         for column in columns
@@ -111,7 +111,7 @@ TEST = (
     *_intervals(*_SPREADS),
     Column("groups", int, "groups", None, "groups compared; below 2 where no two have 30 rows"),
 )
-"""Metrics of a network on the test rows: those that ``.evaluation.assessment`` computes."""
+"""Metrics of a network on the test rows, computed by ``.evaluation.assessment``."""
 
 COLUMNS = Columns(
     parameters=(

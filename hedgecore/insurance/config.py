@@ -10,10 +10,10 @@ from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 from hedgecore.registry import suggestion
 
 Grouping = Literal["k_means", "agglomerative", "dbscan", "mean_shift", "random_points"]
-"""How centroids are found; see ``hedgecore.insurance.clusters.centroids.GROUPINGS``."""
+"""Clustering methods; see ``hedgecore.insurance.clusters.centroids.GROUPINGS``."""
 
 Method = Literal["none", "double_step", "multiplier_published", "multiplier", "alignment"]
-"""What pulls nodes towards centroids; see ``hedgecore.insurance.xnn.methods.METHODS``."""
+"""Alignment methods; see ``hedgecore.insurance.xnn.methods.METHODS``."""
 
 # Short names of common axes; any other axis is a dotted path into the study.
 AXES: Mapping[str, str] = {
@@ -26,13 +26,13 @@ AXES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
-    """The insured, and how the network sees them.
+    """Applicants, and their encoding for the network.
 
     Args:
-        path: a user's own train.csv, from here on absolute; None for generated rows.
-        rows: how many are generated; of a file, all are read.
+        path: a local train.csv, made absolute; None for generated rows.
+        rows: number of generated rows; of a file, all rows are read.
         encoding: "sound", or the notebook's with its sentinels and principal components.
-        split: "held_out" keeps test rows apart; "published" is the notebook's 80 / 20.
+        split: "held_out" has separate test rows; "published" is the notebook's 80 / 20.
     """
 
     path: str | None = None
@@ -42,7 +42,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         at_least(self, rows=100)
-        if self.path is not None:  # workers have other working directories
+        if self.path is not None:  # workers have different working directories
             object.__setattr__(self, "path", str(Path(self.path).expanduser().absolute()))
 
 
@@ -63,9 +63,9 @@ class TrainingConfig:
 
     Args:
         epochs: passes over the training rows, at most.
-        batch_size: rows a step; the last batch of an epoch may be smaller.
+        batch_size: rows per step; the last batch of an epoch may be smaller.
         lr: learning rate.
-        patience: epochs without an improvement of the validation loss.
+        patience: epochs without an improvement of the validation loss before stopping.
     """
 
     epochs: int = 30
@@ -80,13 +80,13 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineConfig:
-    """What every X-NN stands beside, trained once a seed.
+    """Baselines of every X-NN, trained once per seed.
 
     Args:
-        lr: learning rate of the plain network, trained otherwise as ``training`` says.
-        epochs: its passes over the training rows; None for those of ``training``.
+        lr: learning rate of the plain network, otherwise trained as in ``training``.
+        epochs: epochs of the plain network; None for those of ``training``.
         rounds: trees of the boosted regression.
-        classifier_rounds: trees a class of the boosted classifier.
+        classifier_rounds: trees per class of the boosted classifier.
         folds: parts of the training rows, each predicted by a regression on the others.
     """
 
@@ -103,20 +103,19 @@ class BaselineConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusteringConfig:
-    """The centroids that nodes are explained by.
+    """Centroids that nodes are explained by.
 
     Args:
-        method: k-means and its rivals, or their control: training rows drawn at random.
-        clusters: K. DBSCAN and mean-shift count for themselves, and the K largest of their
+        method: a clustering method, or its control: training rows drawn at random.
+        clusters: K. DBSCAN and mean-shift determine their own number, of which the K largest
             clusters are kept.
-        axes: leading principal axes of the training rows that distances are taken along; None
-            for all, rare columns and noise among them.
-        sample: training rows that agglomerative, DBSCAN and mean-shift see, as their time or
-            memory grows with the square; None for all.
-        min_samples: rows within ``eps`` of a row in the dense part of a DBSCAN cluster, itself
-            among them.
-        eps: distance of DBSCAN, in standard deviations; None for one that nine tenths of the rows
-            have ``min_samples`` rows within.
+        axes: number of leading principal axes of the training rows used for distances; None for
+            all, including rare columns and noise.
+        sample: number of training rows used by agglomerative, DBSCAN and mean-shift, whose time or
+            memory is quadratic; None for all.
+        min_samples: rows within ``eps`` of a core row of a DBSCAN cluster, including itself.
+        eps: distance of DBSCAN, in standard deviations; None for the distance within which nine
+            tenths of the rows have ``min_samples`` rows.
         neighbours: share of the rows that mean-shift averages over.
     """
 
@@ -137,19 +136,19 @@ class ClusteringConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationConfig:
-    """What pulls the network's nodes towards centroids, and how strongly.
+    """Method that aligns the network's nodes with centroids, and its strength.
 
     Args:
         method: an entry of ``hedgecore.insurance.xnn.methods.METHODS``.
-        adj_weight: strength; at 0 every method is "none", whatever the other settings say.
-        intensity: slope of the multipliers, which know it as a factor of ``adj_weight`` only.
-        layer: the one layer that is pulled at, from 0; None for all (for "alignment" all hidden).
-        target: what "multiplier" multiplies: the gradient, or the update that Adam makes of it.
+        adj_weight: strength; at 0 every method is "none", whatever the other settings.
+        intensity: slope of the multipliers; only its product with ``adj_weight`` matters.
+        layer: the aligned layer, from 0; None for all (for "alignment" all hidden).
+        target: factor of "multiplier": the gradient, or Adam's update.
         depth: weight of layer l of L: "peaked" is exp(-(l/L - 0.75)^2), "literal" exp(alpha^l).
             "multiplier_published" is always peaked.
         alpha: see ``depth``.
         beta: weight of the contrastive term of "alignment".
-        temperature: of the contrastive term.
+        temperature: temperature of the contrastive term.
     """
 
     method: Method = "alignment"
@@ -172,21 +171,21 @@ class ExplanationConfig:
 
     @property
     def applied(self) -> Method:
-        """The method that is in force."""
+        """Effective method."""
         return self.method if self.adj_weight else "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationConfig:
-    """What is measured of every trained network.
+    """Evaluation of every trained network.
 
     Args:
         layer: hidden layer whose nodes are explained, from 0; None for the last.
-        group: column whose levels make the groups that are compared.
-        bins: quantile bins to cut a column of numbers into; None takes its levels as they are.
-        resamples: of the bootstrap behind intervals.
-        concepts: random concepts that a centroid is held against, 20 for each centroid at least.
-        points: of the grid of partial dependence.
+        group: column whose levels define the compared groups.
+        bins: number of quantile bins of a numeric column; None uses its levels.
+        resamples: bootstrap resamples for intervals.
+        concepts: random concepts that a centroid is compared with, at least 20 per centroid.
+        points: grid points of the partial dependence.
     """
 
     layer: int | None = None
@@ -216,7 +215,7 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class XnnStudy:
-    """Everything that determines an X-NN but its seed."""
+    """Everything that determines an X-NN except its seed."""
 
     data: DataConfig = field(default_factory=DataConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -245,19 +244,19 @@ class XnnStudy:
         """This study with the axes of one trial set, each by its short name or dotted path.
 
         Raises:
-            ConfigError: an unknown axis, or a value the study cannot hold; ``key`` is the dotted
+            ConfigError: an unknown axis, or a value invalid in the study; ``key`` is the dotted
                 path.
         """
         return varied(self, AXES, values)
 
     @property
     def explained(self) -> int:
-        """The hidden layer whose nodes are explained, from 0."""
+        """Hidden layer whose nodes are explained, from 0."""
         layer = self.evaluation.layer
         return len(self.network.hidden) - 1 if layer is None else layer
 
     def shared_study(self) -> "XnnStudy":
-        """The part of the study that data, clusters, theta_0 and baselines depend on.
+        """Part of the study that data, clusters, theta_0 and baselines depend on.
 
         Equal parts share one preparation. Its training is that of the plain network.
         """
@@ -271,5 +270,5 @@ class XnnStudy:
         )
 
     def base_study(self) -> "XnnStudy":
-        """The shared study with one cluster: others add theirs to its preparation."""
+        """Shared study with one cluster, whose preparation the others extend by their clusters."""
         return replace(self.shared_study(), clustering=ClusteringConfig(clusters=1))

@@ -15,21 +15,21 @@ from hedgecore.insurance.config import (
 )
 from hedgecore.insurance.data.schema import CLASSES, FEATURES, ROWS
 
-# Inputs of a network; of the sound encoding about so many, as rare levels come and go.
+# Inputs of a network; for the sound encoding approximate, as rare levels vary.
 _INPUTS = {"sound": 280, "published": 10}
 _SHARES = {"held_out": (0.64, 0.16, 0.2), "published": (0.8, 0.2, 0.2)}
-# What a step takes however small its batch is, and how much more where nodes are pulled.
+# Cost of a step independent of its batch size, and its factor with an alignment method.
 _STEP, _PULLED = 2e6, 1.3
-# Of a test, by training row: standardising nodes and what there is of probes; and by centroid.
+# Cost of a test per training row: standardising nodes, and probes; and per centroid.
 _MEASURED, _EXPLAINED = 1e5, 5e3
-# Of a preparation, by row: reading, encoding and clustering, in trees of the boosted regression.
+# Cost of a preparation per row: reading, encoding and clustering, in trees of the regression.
 _ENCODED = 400
 
 
 def timing_key(study: XnnStudy) -> XnnStudy:
-    """``study`` with all that takes no time at its default.
+    """``study`` with settings that do not affect its time at their defaults.
 
-    Trials of equal keys take equally long an epoch.
+    Trials with equal keys have equal times per epoch.
     """
     explanation, evaluation, baseline = study.explanation, study.evaluation, study.baseline
     reference = ExplanationConfig(
@@ -58,7 +58,7 @@ def timing_key(study: XnnStudy) -> XnnStudy:
 
 
 def rows(data: DataConfig) -> tuple[int, int, int]:
-    """Rows to train, to validate and to test on; those of a file are taken to be the usual."""
+    """Training, validation and test rows; a file is assumed to have the usual number."""
     total = data.rows if data.path is None else ROWS
     train, validation, test = (round(share * total) for share in _SHARES[data.split])
     return train, validation, test
@@ -73,14 +73,14 @@ def epoch_work(study: XnnStudy) -> float:
 
 
 def test_work(study: XnnStudy) -> float:
-    """Multiply-adds of an assessment: three networks on all rows, and what distances tell."""
+    """Multiply-adds of an assessment: three networks on all rows, and regressions on distances."""
     train, _, test = rows(study.data)
     row_work = 3 * _weights(study) + _MEASURED + _EXPLAINED * study.clustering.clusters
     return (train + test) * row_work
 
 
 def setup_work(study: XnnStudy) -> float:
-    """Trees times rows that a preparation grows, and what encoding and clustering take of such."""
+    """Trees times rows of a preparation, with encoding and clustering in the same unit."""
     baseline = study.baseline
     trees = baseline.rounds * (1 + baseline.folds) + CLASSES * baseline.classifier_rounds
     return float(rows(study.data)[0] * (trees + _ENCODED))
@@ -92,7 +92,7 @@ def data_bytes(study: XnnStudy) -> int:
 
 
 def stored_bytes(study: XnnStudy) -> int:
-    """Bytes of one preparation in the object store, beyond what it has from its base."""
+    """Bytes of one preparation in the object store, excluding those of its base."""
     inputs = _INPUTS[study.data.encoding]
     distances = 2 * study.clustering.clusters * sum(rows(study.data))
     clusters = 4 * (distances + (study.clustering.axes or inputs) * inputs)
@@ -105,9 +105,10 @@ def stored_bytes(study: XnnStudy) -> int:
 
 
 def reduced(keys: Sequence[XnnStudy], *, most: float) -> list[XnnStudy]:
-    """Timing keys of one preparation, made smaller; see :class:`hedgecore.experiment.Cost`.
+    """Reduced timing keys of one preparation; see :class:`hedgecore.experiment.Cost`.
 
-    Batches stay full: they set the speed of a step. Trees are few, as their time is linear.
+    Batches keep their size, which determines the speed of a step. Trees are few, as their time is
+    linear.
     """
     data, baseline = keys[0].data, keys[0].baseline
     share = most / max(map(epoch_work, keys))

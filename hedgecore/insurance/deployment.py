@@ -31,14 +31,14 @@ def deployed(study: XnnStudy, tensors: Tensors, trial: Json) -> Deployed:
 def explained_classifier(
     *, widths: list[int], columns: int, axes: int, centroids: int, distance_axes: int
 ) -> Mapping[str, tuple[str, tuple[int, ...]]]:
-    """Type and shape of every tensor that is deployed.
+    """Type and shape of every deployed tensor.
 
     Args:
         widths: inputs, hidden units of every layer, classes.
-        columns: of the encoded table, before any projection.
-        axes: that the columns are projected onto; 0 where they are the inputs themselves.
-        centroids: that the nodes are explained by.
-        distance_axes: along which distances are taken.
+        columns: number of encoded columns, before any projection.
+        axes: number of axes that the columns are projected onto; 0 for no projection.
+        centroids: number of centroids.
+        distance_axes: number of axes of the distances.
     """
     layout: dict[str, tuple[str, tuple[int, ...]]] = {
         "encoding.mean": ("float64", (columns,)),

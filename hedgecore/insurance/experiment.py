@@ -1,4 +1,4 @@
-"""The experiment ``xnn``: everything that a sweep asks of it, in one place."""
+"""The experiment ``xnn``: its implementation of the interface used by a sweep."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -78,8 +78,8 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
         mismatch=mismatch,
     ),
     columns=COLUMNS,
-    # All that is measured on validation rows every trial measures; every weight is a group of its
-    # own, and the controls of methods are methods.
+    # Every trial computes all validation columns; every weight is its own group, and the controls
+    # of methods are methods.
     search=Search(
         axes=AXES,
         directions=DIRECTIONS,

@@ -1,4 +1,4 @@
-"""Preparation of a seed: rows, clusters, theta_0, and the baselines to beat."""
+"""Preparation of a seed: rows, clusters, theta_0, and baselines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from hedgecore.insurance.xnn.alignment import Landmarks
 from hedgecore.insurance.xnn.train import Rows
 from hedgecore.protocols import Json, Tensors
 
-# What every trial tells of the plain network of its seed, as plain_val_loss and so on.
+# Metrics of the seed's plain network in every trial's row, as plain_val_loss and so on.
 _CARRIED = ("val_loss", "cross_entropy", "accuracy", "kappa", "kappa_expected", "macro_f1", "ece")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class XnnPreparation:
-    """All that the trials of one seed share; nothing in it is ever written to.
+    """State shared by the trials of one seed; immutable.
 
     Args:
-        seed: names every stream of the trials.
-        about: where the rows come from, the encoding, the clusters, and all baselines.
+        seed: seed of every random stream of the trials.
+        about: origin of the rows, encoding, clusters, and all baselines.
         files: ``theta_0``, ``theta_star`` (the plain network), ``predictions`` of the baselines on
             test rows, and ``clusters``.
         inputs: see :meth:`.data.applicants.Applicants.inputs`; and distances of the rows of every
@@ -38,34 +38,34 @@ class XnnPreparation:
 
     @property
     def data_sha256(self) -> str:
-        """The identity of encoded rows and labels."""
+        """Fingerprint of encoded rows and labels."""
         return tensor_sha256(self.inputs[f"{split}.{part}"] for split in SPLITS for part in "xy")
 
     @property
     def columns(self) -> Json:
-        """What every trial carries: how its clusters hold, and the plain network's figures."""
+        """Columns of every trial: stability of its clusters, and metrics of the plain network."""
         plain = {f"plain_{name}": self.about["plain"][name] for name in _CARRIED}
         return {"cluster_stability": self.about["clustering"]["stability"], **plain}
 
     @property
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
-        """Metrics of what trials are to beat; on test rows unless the name says otherwise."""
+        """Metrics of the baselines; on test rows unless the name states otherwise."""
         metrics: Mapping[str, Mapping[str, float]] = self.about["baselines"]
         return metrics
 
     @property
     def theta_0(self) -> Tensors:
-        """Where all trials start."""
+        """Initial parameters of all trials."""
         return self.files["theta_0"]
 
     @property
     def theta_star(self) -> Tensors:
-        """The best parameters of the plain network."""
+        """Best parameters of the plain network."""
         return self.files["theta_star"]
 
     @property
     def points(self) -> Float[Tensor, "clusters features"]:
-        """The centroids, in the coordinates of the inputs."""
+        """Centroids in the coordinates of the inputs."""
         return self.files["clusters"]["points"]
 
     def rows(self, split: str, *, device: str = "cpu") -> Rows:
@@ -76,15 +76,15 @@ class XnnPreparation:
     def distances(
         self, split: str, *, to: str = "distances"
     ) -> Float[np.ndarray, "rows clusters"]:
-        """Of the rows of ``split`` to the centroids, or to "random_distances"."""
+        """Distances of the rows of ``split`` to the centroids, or "random_distances"."""
         return self.inputs[f"{split}.{to}"].numpy()
 
     def landmarks(self, *, device: str = "cpu") -> Landmarks:
-        """The centroids as a training knows them."""
+        """Centroids and distances for training."""
         return Landmarks.of(self.points.to(device), self.inputs["train.distances"].to(device))
 
     def column(self, name: str) -> Shaped[np.ndarray, " test"]:
-        """A feature of the test rows as in the table: numbers, NaN where missing, or text."""
+        """Feature of the test rows as in the table: numbers, NaN where missing, or text."""
         values = self.inputs["test.columns"][FEATURES.index(name)].numpy()
         if not COLUMNS[name].text:
             return values.astype(np.float64)

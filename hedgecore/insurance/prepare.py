@@ -1,4 +1,4 @@
-"""Preparing a seed: rows encoded, clusters found, trees boosted, and the plain network trained."""
+"""Preparation of a seed: encode rows, cluster, boost trees, train the plain network."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,23 +27,23 @@ from hedgecore.protocols import Json, Tensors
 from hedgecore.rng import numpy_stream, stream
 from hedgecore.threads import one_thread
 
-# Training rows that are kept for a picture of the clusters, and the axes of the picture.
+# Number of training rows stored for a plot of the clusters, and of the plot's axes.
 _PICTURED, _SPACE = 2000, 3
-# Bootstrap samples that clusters are found in again.
+# Bootstrap samples for the stability of clusters.
 _RESAMPLES = 5
 
 
 def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -> XnnPreparation:
-    """Encode the rows, find the clusters, and train what the trials are to beat.
+    """Encode the rows, compute the clusters, and train the baselines.
 
     Args:
-        study: all that it depends on is in its ``shared_study()``.
-        seed: names every stream.
-        base: the preparation of ``study.base_study()``, if there is one already: then only other
-            clusters are missing.
+        study: only its ``shared_study()`` matters.
+        seed: seed of every random stream.
+        base: the preparation of ``study.base_study()``, if available: then only the clusters are
+            replaced.
     Raises:
-        DivergedError: the plain network does not train; lower ``baseline.lr``.
-        ValueError: the table cannot be had, or not be clustered as asked.
+        DivergedError: training of the plain network diverged; lower ``baseline.lr``.
+        ValueError: the table is unavailable, or cannot be clustered as configured.
     """
     one_thread()
     shared = study.shared_study()
@@ -54,7 +54,7 @@ def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -
     applicants = Applicants.of(shared.data, seed=seed)
     inputs = applicants.inputs()
     theta_0 = initial(shared, inputs, seed=seed)
-    # Clusters first: they cost least, and are what a study can ask too much of.
+    # Clusters first: they are cheapest, and a study may request too many.
     preparation = _with_clusters(shared, inputs, applicants.about(), {"theta_0": theta_0}, seed)
     *_, last = epochs = list(
         train(
@@ -89,10 +89,10 @@ def restore(
     files: Mapping[str, Tensors],
     base: XnnPreparation | None = None,
 ) -> XnnPreparation:
-    """What :func:`prepare` returned, its rows encoded again and its distances measured again.
+    """Result of :func:`prepare`, restored with re-encoded rows and recomputed distances.
 
     Raises:
-        ValueError: the table cannot be had.
+        ValueError: the table is unavailable.
     """
     one_thread()
     inputs = Applicants.of(study.data, seed=seed).inputs() if base is None else base.inputs
@@ -106,16 +106,16 @@ def restore(
 
 
 def mismatch(study: XnnStudy, preparation: XnnPreparation) -> str | None:
-    """What of a restored preparation does not come out again; None if all does."""
+    """Part of a restored preparation that is not reproduced; None if all parts are."""
     test = preparation.rows("test")
     metrics = scores(probabilities(preparation.theta_star, test.x), test.y.numpy())
     if metrics == preparation.baselines["plain"]:
         return None
-    return "holds a theta_star that does not give the metrics of facts.json"
+    return "holds a theta_star that does not reproduce the metrics of facts.json"
 
 
 def initial(study: XnnStudy, inputs: Tensors, *, seed: int) -> dict[str, Tensor]:
-    """theta_0 for the inputs there are."""
+    """theta_0 for the given inputs."""
     features = inputs["train.x"].shape[1]
     return initialise(features, study.network.hidden, generator=stream(seed, "theta_0"))
 
@@ -123,7 +123,7 @@ def initial(study: XnnStudy, inputs: Tensors, *, seed: int) -> dict[str, Tensor]
 def _with_clusters(
     study: XnnStudy, inputs: Tensors, about: Json, files: Mapping[str, Tensors], seed: int
 ) -> XnnPreparation:
-    """A preparation with the clusters that ``study`` asks for in place of any others."""
+    """Preparation with its clusters replaced by those of ``study``."""
     x = inputs["train.x"]
     centroids = find_centroids(study.clustering, x, seed=seed)
     whitening, count = centroids.whitening, len(centroids.points)
@@ -162,9 +162,9 @@ def _with_clusters(
 def _stability(
     config: ClusteringConfig, centroids: Centroids, x: Tensor, seed: int
 ) -> float | None:
-    """See :func:`cluster_stability`; None for points that are no clusters, or for a single one.
+    """See :func:`cluster_stability`; None for random points or a single cluster.
 
-    Resampled rows are clustered in the metric of all of them.
+    Resampled rows are clustered in the metric of all rows.
     """
     if config.method == "random_points" or len(centroids.points) < 2:
         return None
@@ -176,13 +176,13 @@ def _stability(
             generator=numpy_stream(seed, "clustering", "resamples"),
             resamples=_RESAMPLES,
         )
-    except ValueError:  # a sample that is all noise has no clusters to compare
+    except ValueError:  # a sample of noise only has no clusters to compare
         return None
 
 
 def _distances(clusters: Tensors, inputs: Tensors) -> dict[str, Tensor]:
-    """Of the rows of every split, to the centroids and to the random points."""
-    # What shrinkage did is in the root.
+    """Distances of the rows of every split to the centroids and to the random points."""
+    # Shrinkage is included in the root.
     mean, root = clusters["mean"], clusters["inverse_root"]
     whitening = Whitening(mean=mean, inverse_root=root, shrinkage=0.0)
     return {

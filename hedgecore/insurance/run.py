@@ -1,4 +1,4 @@
-"""Training of one trial of an X-NN sweep, from theta_0 to what is measured of its network."""
+"""Run of one trial of an X-NN sweep, from theta_0 to the metrics of its network."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,7 +20,7 @@ def train(
     device: str,
     resume: Mapping[str, Tensor] | None,
 ) -> Training:
-    """Train the network that ``study`` describes on ``device``; it is measured on the CPU."""
+    """Train the network of ``study`` on ``device``; its assessment is on the CPU."""
     has_landmarks = study.explanation.applied != "none"
     epochs = xnn.train(
         {name: value.to(device) for name, value in preparation.theta_0.items()},
@@ -42,9 +42,9 @@ def train(
 def _assess(
     study: XnnStudy, preparation: XnnPreparation, best: Mapping[str, Any], columns: Sequence[str]
 ) -> Assessment:
-    """All metrics of a network; its file also holds what turns a row into its inputs."""
-    assert not columns, "whatever a search may ask for is measured anyway"
-    # In memory of their own: what was read from a file need not be aligned.
+    """All metrics of a network; its file also contains the encoding of its inputs."""
+    assert not columns, "all columns that a search may request are computed anyway"
+    # Copies: tensors read from a file may be unaligned.
     theta = {name: value.to("cpu", copy=True) for name, value in best.items()}
     test_columns, evidence = assess(study, preparation, theta)
     clusters, encoding = preparation.files["clusters"], preparation.about["encoding"]

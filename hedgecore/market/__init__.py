@@ -1,1 +1,1 @@
-"""Price and variance paths, payoffs and the closed forms they are checked against."""
+"""Price and variance paths, payoffs, and closed forms that validate them."""

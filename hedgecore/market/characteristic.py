@@ -11,8 +11,7 @@ from hedgecore.market.params import HestonParams
 Complex = NDArray[np.complexfloating]
 
 _TOLERANCE = 1e-12
-# What a price may still be off by where rounding keeps the quadrature from settling to the
-# tolerance above.
+# Accepted error of a price where rounding prevents convergence to the tolerance above.
 _ACCEPTABLE = 1e-10
 _LARGEST_TILT = math.pi / 12
 
@@ -20,9 +19,8 @@ _LARGEST_TILT = math.pi / 12
 def exponents(params: HestonParams, u: Complex, maturity: float) -> tuple[Complex, Complex]:
     """(C, D) of the characteristic function E[exp(iu X)] = exp(C + D v0) of X = ln(S_T / forward).
 
-    The "little trap" form, in which the logarithm never leaves its principal branch; differences
-    that cancel for small xi are multiplied out, so that the limit xi -> 0 is reached to full
-    precision.
+    The "little trap" form, in which the logarithm stays on its principal branch; differences that
+    cancel for small xi are expanded, so that the limit xi -> 0 has full precision.
 
     Source: Albrecher, Mayer, Schoutens and Tistaert (2007).
     """
@@ -53,10 +51,10 @@ def lewis(
     log_moneyness: float,
     maturity: float,
 ) -> float:
-    """The integral over z > 0 of Re[exp(izx) phi(z - i/2) kernel(z, D)] for log-moneyness x.
+    """Integral over z > 0 of Re[exp(izx) phi(z - i/2) kernel(z, D)] for log-moneyness x.
 
-    Double-exponential quadrature, refined until it settles. Where both x and the asymptotic phase
-    pull the same way, the contour is tilted towards the direction in which the integrand decays
+    Double-exponential quadrature, refined until it converges. Where x and the asymptotic phase
+    have the same sign, the contour is tilted towards the direction in which the integrand decays
     without oscillating.
 
     Args:
@@ -65,7 +63,7 @@ def lewis(
         log_moneyness: x = ln(forward / strike).
         maturity: in years.
     Raises:
-        ArithmeticError: the quadrature does not settle.
+        ArithmeticError: the quadrature does not converge.
     Source: Lewis (2001); contour and quadrature after Andersen and Lake (2018).
     """
     x = log_moneyness

@@ -3,9 +3,9 @@
 At each date both are tabulated on a grid of moneyness by variance and read off by cubic
 interpolation. The moneyness is counted in standard deviations given the variance of the grid line,
 and so is the Fourier variable: the oscillating factor is then the same for all lines and dates,
-and a table is one product of two small matrices. Of the delta only the difference to Black-Scholes
-with the same mean integrated variance is tabulated. That difference has no pole on the way to the
-real line, so the midpoint rule converges exponentially.
+and a table is one product of two small matrices. For the delta only the difference from
+Black-Scholes with the same mean integrated variance is tabulated. That difference has no pole
+between contour and real line, so the midpoint rule converges exponentially.
 """
 
 import math
@@ -25,11 +25,11 @@ from hedgecore.market.paths import MarketPaths
 
 Array = NDArray[np.floating]
 
-# Moneyness in standard deviations: dense where a nearly known spot makes the delta a step,
-# reaching far enough for the fat tails of a variance that starts at 0.
+# Moneyness in standard deviations: dense where the delta is nearly a step shortly before maturity,
+# wide enough for the fat tails of a variance that starts at 0.
 _Y_FINE, _Y_STEPS, _Y_FAR = 0.01, 200, 60.0
 _V_NODES = 48
-# Midpoint rule in the Fourier variable: images lie 2 pi / _SPACING apart, beyond _Y_FAR and its
+# Midpoint rule in the Fourier variable: images are 2 pi / _SPACING apart, beyond _Y_FAR and its
 # tail.
 _SPACING = 0.06
 _CUTOFFS = (8.0, 16.0, 32.0, 64.0, 128.0)
@@ -96,10 +96,11 @@ class _Table:
         lines = np.linspace(first, last, _V_NODES)
         grid_delta, grid_vega = self._tabulate(scale * np.expm1(lines), time)
 
-        # A second to import, for which a study that has its baselines should not have to wait.
+        # Imports in a second, which studies with stored baselines need not spend.
         from scipy.interpolate import RectBivariateSpline
 
-        # Not-a-knot splines: the ends of the range of v are where errors would gather otherwise.
+        # Not-a-knot splines: the ends of the range of v are where errors would otherwise
+        # accumulate.
         rows = np.arange(2 * _Y_STEPS + 1.0)
         row = np.arcsinh(np.clip(y, -_Y_FAR, _Y_FAR) / _Y_FINE) / self._y_step + _Y_STEPS
         correction, shape = (
@@ -112,10 +113,10 @@ class _Table:
         return delta, np.maximum(vega_v, 0.0)
 
     def _tabulate(self, v: Array, time: float) -> tuple[Array, Array]:
-        """The difference of the deltas, and the vega over slope / sd, each [moneyness, v]."""
+        """Difference of the deltas, and the vega over slope / sd, each [moneyness, v]."""
         slope, level = self._params.integrated_variance_line(time)
         sd = np.sqrt(slope * v + level)
-        # Each line stops where its characteristic function has died out.
+        # Each line ends where its characteristic function is negligible.
         probe = np.abs(self._phi(np.array(_CUTOFFS), v, sd, time)[0]) > _NEGLIGIBLE
         cutoff = np.minimum(probe.sum(axis=0), len(_CUTOFFS) - 1)
         delta, vega = (np.empty((2 * _Y_STEPS + 1, len(v))) for _ in range(2))

@@ -17,11 +17,11 @@ from hedgecore.market.schemes import SCHEMES as SCHEMES
 from hedgecore.market.schemes import DeterministicVariance, Scheme, Step
 from hedgecore.registry import lookup
 
-# Paths are made in chunks that fit in the cache, each from its own stream; another chunk would
-# give other, equally good paths. Below 32,768 torch never splits an operation, so that threads can
-# take whole chunks.
+# Paths are computed in chunks that fit in the cache, each from its own stream; another chunk size
+# would give different, equally valid paths. Below 32,768 torch does not split an operation, so
+# that threads can take whole chunks.
 CHUNK = 25_000
-# Dates a chunk holds before they are turned into rows of the result.
+# Number of dates of a chunk that are buffered before they are transposed into the result.
 _BLOCK = 64
 
 
@@ -48,7 +48,7 @@ def simulate(
         maturity: time of the last date, in years.
         scheme: ``qe_m``, ``exact_bk`` or ``full_truncation``.
         generator: source of randomness, on the CPU.
-        substeps: internal steps a recorded step; the scheme's own choice where not given.
+        substeps: internal steps per recorded step; by default the scheme's choice.
     Raises:
         ValueError: unknown scheme, a count below 1, or a maturity that is not positive.
     """

@@ -18,8 +18,8 @@ def heston_call(params: HestonParams, *, strike: float, maturity: float) -> floa
         strike: in currency.
         maturity: in years.
     Raises:
-        ValueError: strike or maturity not positive. ArithmeticError: the integral does not settle,
-        which takes ``abs(rho)`` 1 and a hopeless strike.
+        ValueError: strike or maturity not positive. ArithmeticError: the integral does not
+            converge, which requires ``abs(rho)`` 1 and an extreme strike.
     Source: Lewis (2001).
     """
     x, spot, cash = _terms(params, strike, maturity)
@@ -64,7 +64,7 @@ def heston_prob_itm(params: HestonParams, *, strike: float, maturity: float) -> 
 
 
 def _terms(params: HestonParams, strike: float, maturity: float) -> tuple[float, float, float]:
-    """Log-moneyness of the forward, and today's values of share and strike at maturity."""
+    """Log-moneyness of the forward, and present values of the share and the strike at maturity."""
     for name, value in (("strike", strike), ("maturity", maturity)):
         if not (value > 0 and math.isfinite(value)):
             raise ValueError(f"{name} must be positive and finite, got {value}")
@@ -74,7 +74,7 @@ def _terms(params: HestonParams, strike: float, maturity: float) -> tuple[float,
 
 
 def _normal(params: HestonParams, x: float, maturity: float) -> tuple[float, float] | None:
-    """(d1, d2) where the log spot is normal: xi is 0, or no variance lies ahead."""
+    """(d1, d2) where the log spot is normal: xi is 0, or no variance remains."""
     total = params.integrated_variance_mean(maturity)
     if not (params.deterministic_variance or total < 1e-20):
         return None

@@ -1,4 +1,4 @@
-"""The step of the log spot that every scheme with a given next variance shares."""
+"""Step of the log spot, shared by every scheme with a given next variance."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ class LogSpotStep:
     """ln S' given v and v', with the trapezoid (v + v') dt/2 for the integrated variance.
 
     ln S' = ln S + (r - q) dt + K0 + K1 v + K2 v' + sqrt(K3 (v + v')) Z. The martingale correction
-    replaces K0 by K0* = -ln E[exp(A v') | v] - (K1 + K3/2) v with A = K2 + K3/2. What a scheme
-    hands over is therefore its ``compensator`` -ln E[exp(A v') | v].
+    replaces K0 by K0* = -ln E[exp(A v') | v] - (K1 + K3/2) v with A = K2 + K3/2. A scheme
+    therefore supplies its ``compensator`` -ln E[exp(A v') | v].
 
     Source: Andersen (2008), equation 33 and section 4.3; K3 = K4 for the trapezoid.
     """
@@ -28,7 +28,7 @@ class LogSpotStep:
         self._scratch = noise.scratch(1)[0].numpy()
 
     def plain_compensator(self, v: PerPath) -> PerPath:
-        """The uncorrected drift, in place of -ln E[exp(A v')] where that mean is infinite."""
+        """Uncorrected drift, in place of -ln E[exp(A v')] where that mean is infinite."""
         return v * self._plain_slope + self._plain_level
 
     def __call__(

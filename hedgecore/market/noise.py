@@ -1,4 +1,4 @@
-"""Independent normals and uniforms for a block of paths, drawn into buffers that are reused."""
+"""Independent normals and uniforms for a block of paths, drawn into reused buffers."""
 
 import numpy as np
 import torch
@@ -10,11 +10,10 @@ PerPath = Float[Tensor, " size"]
 
 
 class Noise:
-    """A source of draws for a block of ``size`` paths.
+    """Source of draws for a block of ``size`` paths.
 
-    Normals are drawn with 24 random bits a uniform and widened to float64: torch draws them six
-    times as fast as float64 normals, and what is lost is the part beyond 5.8 standard deviations
-    (one draw in 10^8).
+    Normals are drawn with 24 random bits per uniform and widened to float64: six times as fast in
+    torch as float64 normals, without values beyond 5.8 standard deviations (one draw in 10^8).
     """
 
     def __init__(self, size: int, generator: torch.Generator) -> None:
@@ -25,7 +24,7 @@ class Noise:
         self._both, self._wide = both.numpy(), both.unbind()
 
     def normals(self) -> tuple[PerPath, PerPath]:
-        """Two independent standard normals a path; they are overwritten by the next call."""
+        """Two independent standard normals per path, overwritten by the next call."""
         self._narrow.normal_(generator=self.generator)
         np.copyto(self._both, self._narrow.numpy())
         first, second = self._wide
@@ -38,10 +37,10 @@ class Noise:
         return u
 
     def scratch(self, count: int) -> tuple[Tensor, ...]:
-        """``count`` buffers of float64, one value a path."""
+        """``count`` buffers of float64, one value per path."""
         return torch.empty((count, self.size), dtype=torch.float64).unbind()
 
 
 def root(square: PerPath, *, out: PerPath) -> PerPath:
-    """Square root by way of ``rsqrt``, which is twice as fast as ``sqrt``; exactly 0 at 0."""
+    """Square root by ``rsqrt``, which is twice as fast as ``sqrt``; exactly 0 at 0."""
     return torch.clamp(square, min=1e-300, out=out).rsqrt_().mul_(square)

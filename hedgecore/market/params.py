@@ -1,9 +1,9 @@
-"""The Heston model: its parameters and the exact moments of its variance."""
+"""Heston model: parameters and exact moments of the variance."""
 
 import math
 from dataclasses import dataclass, fields
 
-# Below this vol-of-vol the variance is treated as deterministic: what xi adds to a price is of
+# Below this vol-of-vol the variance is treated as deterministic: the effect of xi on a price is of
 # order xi and so lost in rounding, while the formulas divide by it.
 DETERMINISTIC_XI = 1e-8
 
@@ -20,7 +20,7 @@ class HestonParams:
         v0: variance at time 0.
         kappa: speed of mean reversion, per year; 0 switches the drift of the variance off.
         v_bar: long-run variance.
-        xi: volatility of variance; 0 makes the variance a known function of time.
+        xi: volatility of variance; 0 makes the variance deterministic.
         rho: correlation of the two Brownian motions.
         rate: risk-free rate, continuously compounded.
         dividend: dividend yield, continuously compounded.
@@ -62,7 +62,7 @@ class HestonParams:
 
     @property
     def deterministic_variance(self) -> bool:
-        """Whether xi is so small that the variance is a known function of time."""
+        """True if xi is so small that the variance is treated as deterministic."""
         return self.xi < DETERMINISTIC_XI
 
     def decay_time(self, t: float) -> float:

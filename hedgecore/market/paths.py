@@ -1,4 +1,4 @@
-"""Simulated paths of a market: plain tensors that every other package can read."""
+"""Simulated paths of a market, as plain tensors."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""All closed forms: Black-Scholes for tensors, and Heston's from the modules that hold them."""
+"""Closed forms: Black-Scholes for tensors, and Heston's, re-exported from their modules."""
 
 import torch
 from jaxtyping import Float

@@ -20,13 +20,13 @@ class QuadraticExponential:
     """One step of QE-M for a block of paths.
 
     The next variance matches its exact conditional mean and variance: a squared Gaussian where its
-    law is narrow, an atom at 0 with an exponential tail where it is wide. The drift of the log
-    spot is the one that makes the discounted spot a martingale of the scheme itself, whatever the
-    step; a path on which E[exp(A v')] is infinite, which takes a positive rho and a long step,
-    keeps the uncorrected drift.
+    distribution is narrow, an atom at 0 with an exponential tail where it is wide. The drift of
+    the log spot makes the discounted spot a martingale of the scheme for every step size; a path
+    with infinite E[exp(A v')], which requires a positive rho and a long step, keeps the
+    uncorrected drift.
 
     Throughout r = 2/psi, so that neither branch divides by a variance that is 0. The arithmetic is
-    NumPy's, whose small operations start in half the time that torch's take.
+    in NumPy, where small operations have half the overhead of torch's.
 
     Source: Andersen (2008), equations 17 to 33 and propositions 7 to 9.
     """
@@ -38,7 +38,7 @@ class QuadraticExponential:
         self._decay = math.exp(-params.kappa * dt)
         self._level = params.kappa * params.v_bar * b
         self._half_variance_slope = params.xi**2 * self._decay * b / 2
-        # The least that keeps r^2 finite; it stands for a standard deviation of 1e-70.
+        # Smallest value with finite r^2; corresponds to a standard deviation of 1e-70.
         self._half_variance_level = params.xi**2 * self._level * b / 4 + 1e-140
         scratch = noise.scratch(5)
         self._scratch = [buffer.numpy() for buffer in scratch]
@@ -111,7 +111,6 @@ class QuadraticExponential:
         with np.errstate(invalid="ignore", divide="ignore"):
             compensator = np.log1p(np.negative(q, out=q), out=q)
         if self._log_spot.a > 0.0:
-            # Beyond the pole g = 1 the quotient can come out positive again though the mean is
-            # infinite.
+            # Beyond the pole g = 1 the quotient can be positive again though the mean is infinite.
             compensator[g >= 1.0] = math.nan
         return v_next, compensator

@@ -1,4 +1,4 @@
-"""Markets other than the one a hedge was made for."""
+"""Markets other than the training market of a hedge."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ REGIMES: Mapping[str, Mapping[str, float]] = {
     "high_vol": {"v0": 0.04, "v_bar": 0.08, "xi": 0.8},
     "extreme": {"v0": 0.08, "v_bar": 0.15, "xi": 1.2},
 }
-"""What changes in a regime: variance today, its long-run level, and its own volatility."""
+"""Parameters that change in a regime: variance today, its long-run level, and its volatility."""
 
 _SHIFTED = ("kappa", "v_bar", "xi", "rho")
 

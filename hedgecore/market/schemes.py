@@ -1,4 +1,4 @@
-"""The other time steps of the Heston model, and the registry of all of them."""
+"""Other discretisation schemes of the Heston model, and the registry of all schemes."""
 
 import math
 from collections.abc import Callable
@@ -12,8 +12,7 @@ from hedgecore.market.noise import Noise, PerPath, root
 from hedgecore.market.params import HestonParams
 from hedgecore.market.quadratic_exponential import QuadraticExponential
 
-# A step reads log spot and variance and writes both as they are one step later: (x, v, x_next,
-# v_next).
+# A step reads log spot and variance and writes both one step later: (x, v, x_next, v_next).
 Step = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
 
@@ -46,7 +45,7 @@ class ExactVariance:
         """Write log spot and variance one step on into ``x_next`` and ``v_next``."""
         generator = self._noise.generator
         shape = torch.poisson(v * self._poisson_slope, generator=generator).add_(self._shape)
-        # A shape of 0 is the atom at 0 that a variance without drift has.
+        # A shape of 0 is the atom at 0 of a variance without drift.
         gamma = torch._standard_gamma(shape.clamp(min=1e-10), generator=generator)
         torch.mul(gamma, self._scale, out=v_next).masked_fill_(shape == 0.0, 0.0)
         if self._finite:
@@ -60,7 +59,7 @@ class ExactVariance:
 class FullTruncation:
     """Euler's step with the variance replaced by its positive part wherever it is used.
 
-    Biased at finite steps, the more so the further the Feller condition is violated.
+    Biased at finite steps, increasingly with the violation of the Feller condition.
 
     Source: Lord, Koekkoek and van Dijk (2010).
     """
@@ -108,14 +107,14 @@ class DeterministicVariance:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A way to step the model, and its internal steps a step, given maturity and steps."""
+    """Discretisation scheme, and its internal steps per step, given maturity and steps."""
 
     step: Callable[[HestonParams, float, Noise], Step]
     substeps: Callable[[HestonParams, float, int], int]
 
 
 def _half_months(params: HestonParams, maturity: float, steps: int) -> int:
-    # The trapezoid for the integrated variance is all that is inexact. Measured over seven
+    # The trapezoid for the integrated variance is the only approximation. Measured over seven
     # published sets: with steps of 1/24 year every call is within the error of 400,000 paths, with
     # steps of 1/12 some are not. (The tolerance keeps a step of exactly 1/24 whole.)
     return max(1, math.ceil(24.0 * maturity / steps - 1e-9))
@@ -124,8 +123,8 @@ def _half_months(params: HestonParams, maturity: float, steps: int) -> int:
 def _euler_substeps(params: HestonParams, maturity: float, steps: int) -> int:
     # Euler's bias grows with xi^2 h / v, the squared coefficient of variation that one step adds.
     # The bound was measured: it keeps the bias of calls below a standard error of 200,000 paths,
-    # from xi = 2 over a month (33 steps a day) to ten years; long maturities forgive more, as
-    # their own standard error is larger.
+    # from xi = 2 over a month (33 steps a day) to ten years; long maturities tolerate more, as
+    # their standard error is larger.
     level = params.integrated_variance_mean(maturity) / maturity
     bound = 0.006 * (1.0 + 5.0 * min(maturity, 1.0))
     substeps = maturity / steps * max(params.xi**2 / max(level, 1e-4) / bound, 20.0 * params.kappa)

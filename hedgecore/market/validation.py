@@ -1,4 +1,4 @@
-"""Simulated paths held against everything about the model that is known exactly.
+"""Validation of simulated paths against exact results of the model.
 
 ``python -m hedgecore.market.validation`` prints the report of every scheme.
 """
@@ -21,13 +21,13 @@ from hedgecore.market.pricing import heston_call, heston_prob_itm
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One quantity as realised on the paths and as it ought to be.
+    """Check of one quantity: realised on the paths, and exact.
 
     Args:
-        name: what is compared.
+        name: name of the quantity.
         realised: its value on the paths.
-        standard_error: of ``realised``.
-        exact: its value in the model.
+        standard_error: standard error of ``realised``.
+        exact: its exact value in the model.
     """
 
     name: str
@@ -37,9 +37,9 @@ class Check:
 
     @property
     def z(self) -> float:
-        """The difference in standard errors."""
+        """Difference in standard errors."""
         difference = self.realised - self.exact
-        # A quantity without randomness may still be off by rounding.
+        # A deterministic quantity may still have rounding errors.
         if abs(difference) <= 1e-9 * max(1.0, abs(self.exact)):
             return 0.0
         return difference / self.standard_error if self.standard_error > 0 else math.inf
@@ -53,7 +53,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The checks of one set of paths."""
+    """Checks of one set of paths."""
 
     checks: tuple[Check, ...]
 
@@ -61,7 +61,7 @@ class Validation:
         for check in self.checks:
             if check.name == name:
                 return check
-        raise KeyError(f"no check {name!r}; there are: {', '.join(c.name for c in self.checks)}")
+        raise KeyError(f"no check {name!r}; known: {', '.join(c.name for c in self.checks)}")
 
     def __str__(self) -> str:
         head = f"{'':<22}{'realised':>13}{'std. error':>12}{'exact':>13}{'z':>8}"
@@ -73,13 +73,12 @@ def validate(
 ) -> Validation:
     """Prices, probabilities, moments and correlation realised on ``paths``, against exact ones.
 
-    The martingale property and the variance's moments alone do not notice a spot that ignores the
-    shocks of the variance; the correlation, the calls away from the money and the probabilities
-    do.
+    The martingale property and the moments of the variance do not detect a spot that ignores the
+    shocks of the variance; the correlation, calls away from the money and probabilities do.
 
     Args:
-        params: the model the paths claim to follow.
-        paths: in float64 for checks sharper than 1e-6.
+        params: the model to check against.
+        paths: the paths, in float64 for checks sharper than 1e-6.
         strikes: in currency.
     """
     time = paths.maturity
@@ -107,7 +106,7 @@ def _mean(name: str, sample: Float[Tensor, " paths"], exact: float) -> Check:
 
 
 def _correlation(params: HestonParams, paths: MarketPaths) -> Check:
-    """Realised corr(d ln S, dv) of the steps, against what rho implies for steps of this length.
+    """Realised corr(d ln S, dv) of the steps, and its exact value for steps of this length.
 
     The compensated steps dv - E[dv] and d ln S - E[d ln S] are used, so that mean reversion does
     not blur the figure. Its exact value is rho up to terms of order dt: d ln S = ... + (rho/xi)
@@ -119,7 +118,7 @@ def _correlation(params: HestonParams, paths: MarketPaths) -> Check:
     slope, level = params.integrated_variance_line(dt)
     dv = after - v * decay - params.kappa * params.v_bar * params.decay_time(dt)
     dx = paths.spot.double().log().diff(dim=1) - params.drift * dt + (v * slope + level) / 2
-    # A mean over steps within a path first: the steps of one path are not independent.
+    # Average over steps within a path first, as the steps of a path are not independent.
     xv, xx, vv = ((a * b).mean(dim=1) for a, b in ((dx, dv), (dx, dx), (dv, dv)))
     scale = math.sqrt(float(xx.mean()) * float(vv.mean()))
     realised = float(xv.mean()) / scale if scale > 0 else math.nan

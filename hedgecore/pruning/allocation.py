@@ -1,6 +1,6 @@
-"""Allocation of kept weights: in all, at every level of a schedule, and in every layer.
+"""Allocation of kept weights: in total, per level of a schedule, and per layer.
 
-A scope settles how many weights each layer keeps; of each layer, :func:`best` keeps the best.
+A scope determines the number of weights per layer; :func:`best` keeps the best of each layer.
 """
 
 from bisect import bisect_left
@@ -31,12 +31,12 @@ def keep_count(total: int, sparsity: float) -> int:
 
 
 def levels(sparsity: float, rounds: int) -> tuple[float, ...]:
-    """Sparsities of ``rounds`` prunings that each remove the same share of what is left.
+    """Sparsities of ``rounds`` prunings that each remove the same share of the remaining weights.
 
         s_r = 1 - (1 - s)^(r / rounds),    r = 1 ... rounds
 
-    They are shares of all weights, so a level says how many are kept whatever was removed before;
-    the last is exactly ``sparsity``.
+    They are shares of all weights, so each level determines the number kept by itself; the last is
+    exactly ``sparsity``.
 
     Raises:
         ValueError: ``sparsity`` outside [0, 1), ``rounds`` below 1.
@@ -56,20 +56,20 @@ def best(
     min_kept: int = 1,
     within: Mapping[str, Tensor] | None = None,
 ) -> Mask:
-    """The mask that keeps the largest ``scores``.
+    """Mask that keeps the largest ``scores``.
 
     Ties go to the earlier weight of the earlier layer.
 
     Args:
-        scores: one matrix a layer, in the order of the network.
+        scores: one matrix per layer, in the order of the network.
         sparsity: share of all weights to remove, in [0, 1); exact to one weight over all layers.
-        scope: how many each layer keeps; see ``SCOPES``.
-        min_kept: least number of weights a layer keeps, so that no layer collapses; all of them
-            where a layer has fewer.
-        within: mask of the weights still there; the others stay removed, whatever their scores.
+        scope: allocation to layers; see ``SCOPES``.
+        min_kept: minimum number of weights per layer, so that no layer collapses; all weights of a
+            layer with fewer.
+        within: mask of the remaining weights; the others stay removed, whatever their scores.
     Raises:
-        ValueError: unknown scope, sparsity outside [0, 1), too few weights for ``min_kept`` a
-            layer or too few left ``within``, a NaN score.
+        ValueError: unknown scope, sparsity outside [0, 1), too few weights for ``min_kept`` per
+            layer or too few ``within``, a NaN score.
     """
     allocate = lookup(SCOPES, scope, kind="scope")
     support = {
@@ -98,8 +98,8 @@ def best(
 def _global(
     _: list[torch.Size], candidates: list[Tensor], count: int, floors: list[int]
 ) -> list[int]:
-    # Guard first: the best of every layer are safe; the rest of the budget goes to the best
-    # anywhere.
+    # The best ``min_kept`` of every layer are kept; the rest of the budget goes to the best
+    # overall.
     scores, safe = torch.cat(candidates), torch.cat(list(map(top, candidates, floors)))
     chosen = safe.masked_scatter(~safe, top(scores[~safe], count - sum(floors)))
     return [int(part.sum()) for part in chosen.split([c.numel() for c in candidates])]
@@ -115,8 +115,8 @@ def _shares(
 ) -> list[int]:
     """``count`` split in proportion to claims, within each layer's floor and its candidates.
 
-    What a layer cannot take, the others share. Fractions keep the whole exact; the last few
-    weights go to the largest remainders, ties to the earlier layer.
+    The other layers share what exceeds a layer's capacity. Fractions keep the whole exact; the
+    last few weights go to the largest remainders, ties to the earlier layer.
     """
     claims, caps = list(map(claim, shapes)), [c.numel() for c in candidates]
 
@@ -126,7 +126,7 @@ def _shares(
             min(max(level * claim, Fraction(floor)), Fraction(cap)) for claim, floor, cap in bounds
         ]
 
-    # The sum over layers climbs with the level, and straight between the points where a layer
+    # The sum over layers increases with the level, linearly between the points where a layer
     # leaves its floor or reaches its cap.
     bends = [Fraction(0)]
     bends += sorted(
@@ -145,7 +145,7 @@ def _shares(
 
 
 Allocation = Callable[[list[torch.Size], list[Tensor], int, list[int]], list[int]]
-"""Shapes of the layers, scores of their candidates, weights to keep, least a layer -> counts."""
+"""Shapes of layers, scores of their candidates, weights to keep, minimum per layer -> counts."""
 
 # "global" ranks all weights together, "layerwise" keeps the same share of every layer, "erk" keeps
 # in proportion to a layer's inputs + outputs (Evci et al. 2020, for matrices).

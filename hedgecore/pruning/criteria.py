@@ -31,30 +31,30 @@ Scores = dict[str, Tensor]
 
 @runtime_checkable
 class Score(Protocol):
-    """Scores of the weights in ``within``, in its order; the parameters are left as they are.
+    """Scores of the weights in ``within``, in its order; the parameters are unchanged.
 
     Args:
         parameters: zero wherever ``within`` is False.
-        within: the weights still there; scores of the others count for nothing.
-        loss: a scalar of all parameters, smaller is better.
+        within: the remaining weights; scores of the others are ignored.
+        loss: scalar function of all parameters, smaller is better.
         generator: on the CPU.
     """
 
     def __call__(
         self, parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator
     ) -> Scores:
-        """See above."""
+        """See :class:`Score`."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """A score, and how it is used.
+    """Score, and its use.
 
     Args:
-        score: of every weight; the largest are kept.
-        at_init: it scores initial weights, or none, so no network need be trained for it.
-        rounds: levels on the way to the sparsity asked for, with the scores taken anew at each.
+        score: score of every weight; the largest are kept.
+        at_init: True if it reads initial weights or none, so that no trained network is needed.
+        rounds: levels up to the requested sparsity, with new scores at each.
     """
 
     score: Score
@@ -74,20 +74,20 @@ def find_mask(
     loss: Loss,
     generator: Generator,
 ) -> Mask:
-    """The mask over ``names`` that keeps what ``criterion`` scores best.
+    """Mask over ``names`` that keeps the best weights by ``criterion``.
 
     Args:
         criterion: an entry of ``CRITERIA``.
-        parameters: of the network to score, all of them, in its order.
+        parameters: all parameters of the network to score, in its order.
         names: weights that may be pruned; see ``hedgecore.pruning.mask.prunable``.
         sparsity: share of the weights in ``names`` to remove, in [0, 1); exact to one weight.
-        scope: how many each layer keeps; an entry of ``hedgecore.pruning.allocation.SCOPES``.
-        min_kept: least number of weights a layer keeps.
-        within: an earlier, wider mask; what it removed stays removed.
-        loss: what "snip" and "grasp" differentiate; the others never call it.
-        generator: what the random criteria draw from; the others draw nothing.
+        scope: allocation to layers; an entry of ``hedgecore.pruning.allocation.SCOPES``.
+        min_kept: minimum number of weights per layer.
+        within: an earlier, wider mask; its removed weights stay removed.
+        loss: function that "snip" and "grasp" differentiate; unused by the others.
+        generator: source of the random criteria; unused by the others.
     Raises:
-        ValueError: unknown criterion, or as ``hedgecore.pruning.allocation.best``.
+        ValueError: unknown criterion, or as in ``hedgecore.pruning.allocation.best``.
     """
     chosen = lookup(CRITERIA, criterion, kind="criterion")
     mask = {
@@ -95,7 +95,7 @@ def find_mask(
         for n in names
     }
     for level in levels(sparsity, chosen.rounds):
-        # A level that an earlier mask has passed is skipped; the last speaks up if it is one.
+        # Levels below the sparsity of an earlier mask are skipped, except the last, which raises.
         if level < sparsity and keep_count(masks.total(mask), level) >= masks.weights(mask):
             continue
         scores = chosen.score(masks.apply(parameters, mask), mask, loss=loss, generator=generator)
@@ -111,9 +111,9 @@ def magnitude(parameters: Parameters, within: Mask, *, loss: Loss, generator: Ge
 def lamp(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
     """w_u^2 over the sum of w_v^2 for all v of the layer with |w_v| >= |w_u|, in float64.
 
-    The score is the share of the layer's energy that the weight has once all smaller ones are
-    gone, so one threshold for all layers keeps at least the largest weight of each. Equal weights
-    have equal scores; a zero scores zero.
+    The score is the weight's share of the layer's energy after removal of all smaller weights, so
+    one threshold for all layers keeps at least the largest weight of each. Equal weights have
+    equal scores; a zero scores zero.
 
     Source: Lee et al. (2021).
     """
@@ -131,7 +131,7 @@ def _lamp(energy: Tensor) -> Tensor:
 
 @torch.enable_grad()
 def snip(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
-    """|w dL/dw|: how much the loss changes, to first order, with the weight alone removed.
+    """|w dL/dw|: first-order change of the loss if the weight alone is removed.
 
     Source: Lee et al. (2019).
     """
@@ -141,7 +141,7 @@ def snip(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generat
 
 @torch.enable_grad()
 def grasp(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
-    """w (H g), signed: the descent |g|^2 that is lost, halved and to first order, with the weight.
+    """w (H g), signed: half the first-order loss of descent |g|^2 if the weight is removed.
 
     Removing a weight of positive score slows the loss's first steps, so it is kept; the most
     negative go first. g and H are taken over the weights in ``within`` alone, not the biases.
@@ -157,7 +157,7 @@ def grasp(parameters: Parameters, within: Mask, *, loss: Loss, generator: Genera
 def _slopes(
     parameters: Parameters, within: Mask, loss: Loss, *, create_graph: bool = False
 ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
-    """The weights, as leaves of a graph of their own, and dL/dw; zero outside ``within``."""
+    """The weights, as leaves of a separate graph, and dL/dw; zero outside ``within``."""
     weights = {n: parameters[n].detach().requires_grad_() for n in within}
     constants = {n: p.detach() for n, p in parameters.items()}
     value = loss(masks.apply({**constants, **weights}, within))
@@ -175,9 +175,9 @@ def _gradient(
 def synflow(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
     """|w dR/dw| of the flow R = 1' |W_L| ... |W_1| 1, in float64; neither data nor loss.
 
-    Every layer's scores add up to R, so the fewer weights a layer has left, the more each
-    counts: with the scores taken anew at every level, no layer runs dry. The layers are all
-    weight matrices in the order of ``parameters``, those that are never pruned too.
+    Every layer's scores sum to R, so weights of a layer with fewer remaining ones score higher:
+    with new scores at every level, no layer becomes empty. The layers are all weight matrices in
+    the order of ``parameters``, including those that are never pruned.
 
     Source: Tanaka et al. (2020).
     """
@@ -195,14 +195,14 @@ def synflow(parameters: Parameters, within: Mask, *, loss: Loss, generator: Gene
 
 
 def random(parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator) -> Scores:
-    """A uniform draw for every weight: what a ticket must beat."""
+    """Uniform draw for every weight: the control."""
     return {n: torch.rand(m.shape, generator=generator).to(m.device) for n, m in within.items()}
 
 
 def random_like_magnitude(
     parameters: Parameters, within: Mask, *, loss: Loss, generator: Generator
 ) -> Scores:
-    """|w|, shuffled within each layer: each keeps as many weights as by magnitude, but any.
+    """|w|, shuffled within each layer: each keeps as many weights as by magnitude, at random.
 
     Source: the layer-wise shuffle of Frankle et al. (2021).
     """

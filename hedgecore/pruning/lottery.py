@@ -1,6 +1,6 @@
-"""Lottery tickets: a mask found on one network, over the weights it is trained again from.
+"""Lottery tickets: a mask from a trained network, and the weights that training starts from.
 
-The controls answer "is it the mask, or would any do?":
+Controls separate the effect of the mask from that of the weights:
 
 - ``random_mask`` has the ticket's initial weights, under a mask drawn at random;
 - ``shuffled_mask`` too, with as many weights in every layer as the ticket has;
@@ -24,19 +24,19 @@ from hedgecore.pruning.mask import Mask, Parameters, apply
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """A sub-network at its starting point: ``theta`` is zero wherever ``mask`` is False."""
+    """Sub-network at its starting point: ``theta`` is zero wherever ``mask`` is False."""
 
     mask: Mask
     theta: dict[str, Tensor]
 
 
 def rewind(snapshot: Parameters, mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every tensor of ``snapshot`` (weights, biases and ``y`` alike), copied and masked."""
+    """Every tensor of ``snapshot`` (weights, biases and ``y``), copied and masked."""
     return {name: p.detach().clone() for name, p in apply(snapshot, mask).items()}
 
 
 def shuffled(mask: Mapping[str, Tensor], *, generator: torch.Generator) -> Mask:
-    """``mask`` with the weights of every layer drawn anew: as many in each, but any."""
+    """Random mask with the number of kept weights per layer of ``mask``."""
     return {
         name: m.flatten()[torch.randperm(m.numel(), generator=generator).to(m.device)].view_as(m)
         for name, m in mask.items()
@@ -51,9 +51,9 @@ def small_widths(hidden: tuple[int, ...], *, inputs: int, budget: int) -> tuple[
     Args:
         hidden: widths of the full network, which has one output; never exceeded.
         inputs: features of the network.
-        budget: weights the small network may have, those into its output included, without biases.
+        budget: maximum number of weights, including those of the output layer, without biases.
     Raises:
-        ValueError: a network one unit wide has more weights already.
+        ValueError: even a network of width 1 has more weights.
     """
 
     def scaled(factor: Fraction) -> tuple[int, ...]:
@@ -62,7 +62,7 @@ def small_widths(hidden: tuple[int, ...], *, inputs: int, budget: int) -> tuple[
     def weights(factor: Fraction) -> int:
         return sum(a * b for a, b in pairwise((inputs, *scaled(factor), 1)))
 
-    # The factors at which some width grows by a unit.
+    # Factors at which some width grows by a unit.
     factors = sorted({Fraction(units, width) for width in hidden for units in range(1, width + 1)})
     fitting = bisect_right(factors, budget, key=weights)
     if fitting == 0:

@@ -24,12 +24,12 @@ def apply(parameters: Parameters, mask: Mapping[str, Tensor]) -> dict[str, Tenso
 
 
 def weights(mask: Mapping[str, Tensor]) -> int:
-    """How many weights ``mask`` keeps."""
+    """Number of weights that ``mask`` keeps."""
     return sum(int(m.sum()) for m in mask.values())
 
 
 def total(mask: Mapping[str, Tensor]) -> int:
-    """How many weights ``mask`` covers."""
+    """Number of weights that ``mask`` covers."""
     return sum(m.numel() for m in mask.values())
 
 
@@ -39,7 +39,7 @@ def sparsity(mask: Mapping[str, Tensor]) -> float:
 
 
 def dead_units(mask: Mapping[str, Tensor]) -> list[int]:
-    """Units of every layer that no weight leads into, or none leads out of."""
+    """Units per layer without incoming or without outgoing weights."""
     counts = []
     for m, following in zip_longest(mask.values(), [*mask.values()][1:]):
         alive = m.any(dim=1)

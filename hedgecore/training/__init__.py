@@ -1,1 +1,1 @@
-"""Training in general: settings, schedule, snapshots, and stopping."""
+"""Training: settings, schedule, snapshots, and stopping."""

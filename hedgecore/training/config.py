@@ -12,13 +12,13 @@ class TrainingConfig:
 
     Args:
         epochs: passes over the training examples, at most.
-        batch_size: examples a step.
-        lr: learning rate where it is highest.
-        schedule: how it falls over the epochs: as half a cosine wave, or not at all.
-        lr_min: where the cosine ends.
-        warmup: epochs over which it first climbs from ``warmup_lr``, in equal steps.
-        warmup_lr: where it begins; for a ticket None is the rate its dense network had, as
-            boosting tickets do.
+        batch_size: examples per step.
+        lr: peak learning rate.
+        schedule: decay over the epochs: half a cosine wave, or none.
+        lr_min: final learning rate of the cosine.
+        warmup: epochs in which the learning rate rises from ``warmup_lr``, in equal steps.
+        warmup_lr: first learning rate; for a ticket None is that of its dense network, as in
+            boosting tickets.
         patience: epochs without an improvement of ``min_delta`` in the validation loss.
         min_delta: see ``patience``, in the unit of the loss.
         clip_norm: largest norm of a gradient.

@@ -9,7 +9,7 @@ from hedgecore.errors import HedgesweepError
 
 
 class DivergedError(HedgesweepError, ArithmeticError):
-    """Training reached a value that is not finite."""
+    """Training reached a non-finite value."""
 
     def __init__(self, epoch: int, what: str, value: float) -> None:
         self.epoch = epoch
@@ -17,7 +17,7 @@ class DivergedError(HedgesweepError, ArithmeticError):
 
 
 def finite(value: Tensor, what: str, epoch: int) -> float:
-    """``value`` as a number.
+    """``value`` as a float.
 
     Raises:
         DivergedError: it is not finite.
@@ -33,7 +33,7 @@ def epochs_to_criterion(
 ) -> int | None:
     """First (from 1) of ``consecutive`` epochs with a risk within ``tolerance`` of ``reference``.
 
-    None where that never happens: an epoch count would claim a convergence that was not seen.
+    None if that never happens.
     """
     threshold = reference + tolerance * abs(reference)
     run = 0

@@ -1,4 +1,4 @@
-"""ArrayPreparation: what the trials of a seed share, for an experiment without torch."""
+"""ArrayPreparation: state shared by the trials of a seed, for an experiment without torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ class ArrayPreparation:
     """NumPy arrays that the trials of one seed share.
 
     Args:
-        seed: names every stream of the trials.
-        theta_0: where all trials start.
-        data: what they learn from.
-        columns: what every trial carries in its row, as plain data.
-        baselines: metrics of what the trials are to beat, by name.
+        seed: seed of every random stream of the trials.
+        theta_0: initial parameters of all trials.
+        data: training data.
+        columns: columns of every trial's row, as plain data.
+        baselines: metrics of the baselines, by name.
     """
 
     seed: int
@@ -46,14 +46,14 @@ class ArrayPreparation:
 
     @property
     def data_sha256(self) -> str:
-        """The identity of the data."""
+        """Fingerprint of the data."""
         return tensor_sha256(self.inputs.values())
 
     @classmethod
     def assemble(
         cls, *, seed: int, about: Json, files: Mapping[str, Tensors], inputs: Tensors
     ) -> "ArrayPreparation":
-        """A preparation from all of its parts."""
+        """Preparation from all of its parts."""
         theta_0, data = (
             {name: value.numpy() for name, value in tensors.items()}
             for tensors in (files["theta_0"], inputs)

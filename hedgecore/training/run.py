@@ -1,7 +1,7 @@
 """TrialRun: one trial of a sweep, from its plain description to the bytes of its model.
 
-The training itself is the experiment's; this module gives the scheduler rows, and checkpoints
-and models as bytes.
+The experiment does the training; this module gives the scheduler rows, and checkpoints and models
+as bytes.
 """
 
 import json
@@ -28,12 +28,12 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """The measurement of a trained model.
+    """Assessment of a trained model.
 
     Args:
-        columns: metrics of its trial, of the test and others.
-        model: what its file holds.
-        about: what else the file says, beside the trial.
+        columns: test and other metrics of its trial.
+        model: tensors of its file.
+        about: metadata of the file, in addition to the trial.
     """
 
     columns: Json = field(default_factory=dict)
@@ -43,14 +43,14 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """The training of one trial.
+    """Training of one trial.
 
     Args:
-        epochs: from the first, or from the one after the checkpoint.
-        facts: columns that are known before the first epoch.
-        constants: what a checkpoint holds beside the snapshot of its epoch.
-        assess: what is measured of the best parameters, with the validation columns that a search
-            asks for.
+        epochs: epochs from the first, or from the one after the checkpoint.
+        facts: columns available before the first epoch.
+        constants: content of a checkpoint in addition to the snapshot of its epoch.
+        assess: assessment of the best parameters, with the validation columns that a search
+            requests.
     """
 
     epochs: Iterator[Epoch]
@@ -63,21 +63,21 @@ class Training:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trainer(Generic[S, P]):
-    """Functions that compute an experiment; numbers follow from these and from its study alone.
+    """Functions that compute an experiment; they and its study determine all numbers.
 
     Args:
-        prepare: ``prepare(study, *, seed, base)``, the preparation of a seed; all that it depends
-            on is in ``study.shared_study()``. ``base`` is that of ``study.base_study()``, if there
-            is one already. It raises a :class:`.convergence.DivergedError` where a baseline does
-            not train, and a ValueError of one line with the cure where the data cannot be had.
+        prepare: ``prepare(study, *, seed, base)``, the preparation of a seed; it depends only on
+            ``study.shared_study()``. ``base`` is that of ``study.base_study()``, if available. It
+            raises a :class:`.convergence.DivergedError` if a baseline diverges, and a ValueError
+            of one line with the cure if the data are unavailable.
         train: ``train(study, preparation, *, device, resume)``, the :class:`Training` of a trial;
-            ``resume`` is what a checkpoint holds, the best parameters as "best.NAME" among it.
-        restore: ``restore(study, *, seed, about, files, base)``, what ``prepare`` returned, its
-            inputs made again; None where preparing again costs no more.
+            ``resume`` is the content of a checkpoint, including the best parameters as
+            "best.NAME".
+        restore: ``restore(study, *, seed, about, files, base)``, the result of ``prepare`` with
+            recomputed inputs; None if preparing again is as cheap.
         assemble: ``assemble(*, seed, about, files, inputs)``, a preparation from all of its parts.
-        check_data: refuses by a ConfigError a study whose data ``prepare`` will not find, as far
-            as can be seen at once.
-        mismatch: what of a restored preparation does not come out again: "holds a ..", or None.
+        check_data: raises a ConfigError for a study whose data are unavailable, by quick checks.
+        mismatch: part of a restored preparation that is not reproduced: "holds a ..", or None.
     """
 
     prepare: Callable[..., P]
@@ -89,7 +89,7 @@ class Trainer(Generic[S, P]):
 
 
 class TrialRun(Generic[S, P]):
-    """Trains the model that ``trial`` describes; see :meth:`.experiment.Experiment.open_run`."""
+    """Run that trains the model of ``trial``; see :meth:`.experiment.Experiment.open_run`."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class TrialRun(Generic[S, P]):
 
 
 def packed(values: Values, about: Json | None = None) -> bytes:
-    """``values`` as safetensors, whose metadata holds ``about`` and all that is no tensor."""
+    """``values`` as safetensors; metadata contain ``about`` and all non-tensor values."""
     plain = {name: value for name, value in values.items() if not isinstance(value, Tensor)}
     text = json.dumps({**(about or {}), **({_PLAIN: plain} if plain else {})})
     # Contiguous copies: safetensors stores no views.
@@ -162,10 +162,10 @@ def packed(values: Values, about: Json | None = None) -> bytes:
 
 
 def unpacked(content: bytes) -> tuple[dict[str, Tensor], Json]:
-    """The tensors of a model or checkpoint, and what its metadata says.
+    """Tensors of a model or checkpoint, and its metadata.
 
     Raises:
-        SafetensorError: it is neither.
+        SafetensorError: it is not valid safetensors.
     """
     tensors = load(content)
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])

@@ -1,6 +1,6 @@
 """Learning rate and batch of every step of a training, as functions of the step alone.
 
-So a training can be cut, rewound or begun at any step without a state to restore.
+Training can thus be interrupted, rewound or started at any step without stored state.
 """
 
 import math
@@ -15,13 +15,13 @@ from hedgecore.training.config import TrainingConfig
 
 
 class Schedule:
-    """The steps of a training.
+    """Steps of a training.
 
     Args:
         training: epochs, batch size and learning rate.
-        examples: how many there are to train on.
-        seed: names the stream of batch orders, one for every pass over the examples.
-        first_step: steps that are taken as done.
+        examples: number of training examples.
+        seed: seed of the streams of batch orders, one per pass over the examples.
+        first_step: number of steps to skip.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Schedule:
         return math.ceil(remainder / self.steps_per_epoch)
 
     def steps(self, epoch: int) -> Iterator[tuple[float, Int[Tensor, " batch"]]]:
-        """Learning rate and numbers of the examples of every step of ``epoch``, from 1."""
+        """Learning rate and indices of the examples of every step of ``epoch``, from 1."""
         begin = self._first + (epoch - 1) * self.steps_per_epoch
         end = min(begin + self.steps_per_epoch, self._training.epochs * self.steps_per_epoch)
         for step in range(begin, end):
@@ -52,7 +52,7 @@ class Schedule:
             yield learning_rate(self._training, turn), self._batches(turn)[batch]
 
     def _batches(self, turn: int) -> tuple[Tensor, ...]:
-        """The examples in the order of pass ``turn``, cut into batches."""
+        """Examples in the order of pass ``turn``, cut into batches."""
         if turn != self._pass:
             order = torch.randperm(
                 self._examples, generator=stream(self._seed, "batches", str(turn))
@@ -64,10 +64,10 @@ class Schedule:
 def learning_rate(training: TrainingConfig, turn: int) -> float:
     """Learning rate of a pass over the examples, counted from 0.
 
-    It climbs from ``warmup_lr`` to ``lr`` in equal steps, then falls as ``schedule`` says.
+    It rises from ``warmup_lr`` to ``lr`` in equal steps, then decays according to ``schedule``.
     """
     if turn < training.warmup:
-        assert training.warmup_lr is not None, "who warms up says from where"
+        assert training.warmup_lr is not None, "a warmup needs warmup_lr"
         return training.warmup_lr + (training.lr - training.warmup_lr) * turn / training.warmup
     if training.schedule == "constant":
         return training.lr

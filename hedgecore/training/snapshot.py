@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, from which its rest follows to the last bit."""
+"""State of a training between two epochs, which determines the rest to the last bit."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,35 +16,35 @@ BEST = "best."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """One epoch of a training; an experiment adds its columns as fields, in their order.
+    """Epoch of a training; an experiment adds its columns as fields, in their order.
 
-    ``epoch`` (from 1), ``val_loss`` and ``best`` (whether that is the lowest so far) are of them.
+    They include ``epoch`` (from 1), ``val_loss`` and ``best`` (True if that is the lowest so far).
     """
 
     theta: Mapping[str, Any] = field(repr=False, compare=False)
-    """The best parameters so far."""
+    """Best parameters so far."""
     snapshot: Callable[[], Mapping[str, Any]] = field(repr=False, compare=False)
-    """All that later epochs depend on; call it before asking for the next epoch."""
+    """State that later epochs depend on; call it before requesting the next epoch."""
 
     def row(self) -> dict[str, Any]:
-        """The plain numbers, by column."""
+        """Numbers by column."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class TrainingState:
-    """All that changes while a network is trained.
+    """State that changes in training.
 
-    The learning rate is not here, as it is a function of the epoch.
+    The learning rate is not part of it, as it is a function of the epoch.
 
     Args:
-        theta: the parameters being trained; written to by ``optimiser``.
+        theta: trained parameters, updated by ``optimiser``.
         optimiser: Adam over ``theta``, before its first step.
         best_theta: the effective parameters of the best epoch; at first, those of the start.
-        streams: every generator that training draws from, by name.
+        streams: all generators of the training, by name.
         best_loss: validation loss of the best epoch.
         best_epoch: the best epoch, from 1; 0 before there is one.
-        epoch: the epoch begun last, from 1; 0 before the first.
+        epoch: the current epoch, from 1; 0 before the first.
     """
 
     theta: Mapping[str, Tensor]
@@ -56,7 +56,7 @@ class TrainingState:
     epoch: int = 0
 
     def __post_init__(self) -> None:
-        # Adam would do the same at its first step; so a snapshot has one layout at all times.
+        # Adam would do the same at its first step; doing it here gives all snapshots one layout.
         fused = bool(self.optimiser.defaults["fused"])
         for p in self.theta.values():
             self.optimiser.state[p] = {
@@ -66,10 +66,10 @@ class TrainingState:
             }
 
     def snapshot(self, epoch: int) -> Snapshot:
-        """Copies of all that determines the epochs after ``epoch``.
+        """Copies of the state that determines the epochs after ``epoch``.
 
         Raises:
-            RuntimeError: the next epoch has begun, so the state after ``epoch`` is no more.
+            RuntimeError: the next epoch has begun, so the state after ``epoch`` is lost.
         """
         if epoch != self.epoch:
             raise RuntimeError(
@@ -89,10 +89,10 @@ class TrainingState:
         }
 
     def restore(self, snapshot: Mapping[str, Tensor]) -> None:
-        """Go to where ``snapshot`` was taken, from whatever device; ``snapshot`` stays as it is.
+        """Restore the state of ``snapshot``, from any device; ``snapshot`` is unchanged.
 
         Raises:
-            ValueError: names, shapes or types are not those of this training.
+            ValueError: names, shapes or types differ from those of this training.
         """
         state = self.snapshot(self.epoch)
         for name in sorted({*state, *snapshot}):
@@ -102,8 +102,8 @@ class TrainingState:
                     f"resume is not a snapshot of this study: {name} is {kind}, "
                     f"not {expected}; train it from the beginning"
                 )
-        # Copied into tensors of our own: they lie on our device, and are aligned in memory as in
-        # the training that was cut; what was read from a file need not be.
+        # Copied into existing tensors, which are on the right device and aligned in memory as in
+        # the interrupted training; tensors read from a file may not be.
         with torch.no_grad():
             for name, tensor in self._tensors().items():
                 tensor.copy_(snapshot[name])
@@ -114,7 +114,7 @@ class TrainingState:
         self.epoch = int(snapshot["epoch"])
 
     def _tensors(self) -> dict[str, Tensor]:
-        """The live tensors, by their name in a snapshot."""
+        """Current tensors, by their name in a snapshot."""
         moments = {
             f"{moment}.{name}": value
             for name, p in self.theta.items()
@@ -125,7 +125,7 @@ class TrainingState:
 
 
 def best_theta(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """The best parameters so far: what a training that has nothing left to do has found."""
+    """Best parameters so far, the result if no epoch remains."""
     return {
         name.removeprefix(BEST): value for name, value in snapshot.items() if name.startswith(BEST)
     }

@@ -77,7 +77,7 @@ def test_the_median_of_a_loguniform_is_the_geometric_mean_of_its_ends():
 
 def test_a_loguniform_never_rounds_out_of_its_range():
     lows = [k * 1e-5 for k in range(1, 2000)]
-    # For some of them exp(log(low)) lies below.
+    # For some of them exp(log(low)) is below ``low``.
     assert any(math.exp(math.log(low)) < low for low in lows)
     assert all(LogUniform(low, 1.0).at(0.0) >= low for low in lows)
 

@@ -12,7 +12,7 @@ from search_spaces.yaml_text import show
 
 
 def quick(examples: int) -> settings:
-    """The same examples on every run, and nothing written beside the tests."""
+    """The same examples on every run, and no files written next to the tests."""
     return settings(deadline=None, max_examples=examples, derandomize=True, database=None)
 
 

@@ -592,9 +592,7 @@ def test_trials_of_a_grid_that_were_left_out_for_a_time_are_trained(tiny, tmp_pa
 
 @pytest.mark.parametrize("kind", ["stock_asha", "median"])
 def test_a_scheduler_of_ray_cannot_tell_a_search_how_proposals_end(searched, tmp_path, kind):
-    message = (
-        rf"^--set scheduler\.{kind}: does not tell tpe .*; write --set 'scheduler={{asha: {{}}}}'"
-    )
+    message = rf"^--set scheduler\.{kind}: .* tpe .*--set 'scheduler={{asha: {{}}}}'"
     with pytest.raises(SpaceError, match=message):
         faked_sweep.run(searched, tmp_path / "out", risk, overrides=[f"scheduler.{kind}={{}}"])
 

@@ -487,7 +487,7 @@ def test_a_forged_theta_star_is_found_by_its_metrics(copy):
     forge_network(copy, "theta_star", lambda value: torch.nextafter(value, value + 1))
     assert wrong(copy) == {}
     key = preparation(copy, "facts.json").parent.name
-    found = f"study/{key} holds a theta_star that does not give the metrics of"
+    found = f"study/{key} holds a theta_star that does not reproduce the metrics of"
     assert wrong(copy, data=True)["data"].startswith(found)
 
 

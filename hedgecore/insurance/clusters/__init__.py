@@ -1,1 +1,1 @@
-"""Clusters of the insured: centroids, distances to them, and their stability."""
+"""Clusters of applicants: centroids, distances to them, and their stability."""

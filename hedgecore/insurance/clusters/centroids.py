@@ -2,8 +2,8 @@
 
     d(x, c) = |L^-1 (x - c)|,   L L' = covariance of the training rows, divided by n
 
-Rows are whitened once and clustered there, so that clusters and distances know one metric.
-Distances are constants of a study: n x K numbers, computed once.
+Rows are whitened once and clustered there, so that clusters and distances use the same metric.
+Distances are constant in a study: n x K numbers, computed once.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,13 +21,13 @@ from hedgecore.insurance.config import ClusteringConfig, Grouping
 from hedgecore.rng import numpy_stream, seed_sequence
 
 NOISE = -1
-"""The label of a row in no cluster."""
+"""Label of a row in no cluster."""
 
 # An eigenvalue of the correlations, or a relative sd, below this is rounding error of float32.
 _TINY = 1e-6
 _SHRINKAGE = 1e-3
 _STARTS = 3
-# Share of the rows that DBSCAN's own eps reaches enough neighbours of.
+# Share of the rows with enough neighbours within DBSCAN's automatic eps.
 _CORE = 0.9
 
 Rows = NDArray[np.float64]
@@ -36,12 +36,12 @@ Labels = NDArray[np.integer]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Whitening:
-    """The map x -> L^-1 (x - mean), after which the training rows have unit covariance.
+    """Map x -> L^-1 (x - mean), which gives the training rows unit covariance.
 
     Args:
-        mean: of the training rows.
-        inverse_root: L^-1, lower triangular; or one row for each of some principal axes.
-        shrinkage: share by which correlations were shrunk; 0 where their rank is full.
+        mean: mean of the training rows.
+        inverse_root: L^-1, lower triangular; or one row per principal axis.
+        shrinkage: share by which correlations were shrunk; 0 if their rank is full.
     """
 
     mean: Float[Tensor, " features"]
@@ -50,14 +50,14 @@ class Whitening:
 
     @classmethod
     def fit(cls, x: Float[Tensor, "rows features"], *, axes: int | None = None) -> "Whitening":
-        """The whitening of ``x``, computed in float64 and kept in its dtype.
+        """Whitening of ``x``, computed in float64 and stored in its dtype.
 
-        With ``axes`` only the leading principal axes of ``x`` are left, each in units of its own
-        standard deviation. They are those of the covariance: features that are principal axes
-        themselves stay what they are. With all of them, distances are Mahalanobis' again.
+        With ``axes`` only the leading principal axes of the covariance of ``x`` remain, each in
+        units of its standard deviation; features that are principal axes themselves are only
+        scaled. With all axes, distances are Mahalanobis distances.
 
         Raises:
-            ValueError: all rows are alike, or they vary along fewer than ``axes``.
+            ValueError: all rows are equal, or they vary along fewer than ``axes``.
         """
         if axes is not None:
             return cls._along(x, axes)
@@ -68,7 +68,7 @@ class Whitening:
         if not bool(varies.any()):
             problem = f"whitening needs rows that differ, got {len(x)} alike"
             raise ValueError(f"{problem}; check the encoding")
-        # A constant column is in no distance between training rows, whatever its unit.
+        # A constant column does not affect distances between training rows, whatever its unit.
         sd = torch.where(varies, sd, 1.0)
         correlation = ((centred / sd).T @ (centred / sd) / len(x)).fill_diagonal_(1)
         eye = torch.eye(len(sd), dtype=sd.dtype, device=sd.device)
@@ -83,7 +83,7 @@ class Whitening:
         mean = x.double().mean(dim=0)
         centred = x.double() - mean
         variances, vectors = torch.linalg.eigh(centred.T @ centred / len(x))
-        # Rising from eigh: the last are the leading ones.
+        # eigh sorts in ascending order: the last are the leading ones.
         rank = int((variances > _TINY**2 * variances[-1]).sum())
         if axes > rank:
             raise ValueError(
@@ -103,19 +103,19 @@ class Whitening:
         self, x: Float[Tensor, "rows features"], points: Float[Tensor, "points features"]
     ) -> Float[Tensor, "rows points"]:
         """Mahalanobis distance of every row to every point, in standard deviations."""
-        # Not by |x|^2 - 2xc + |c|^2, which loses the small ones in float32.
+        # |x|^2 - 2xc + |c|^2 would lose small distances in float32.
         return torch.cdist(self(x), self(points), compute_mode="donot_use_mm_for_euclid_dist")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Centroids:
-    """Means of the clusters, from the largest to the smallest.
+    """Means of the clusters, from the largest cluster to the smallest.
 
     Args:
-        points: in the coordinates of the features.
-        rows: numbers of the training rows that were clustered.
-        labels: the cluster of each of ``rows``, or ``NOISE``.
-        whitening: of all training rows.
+        points: centroids in the coordinates of the features.
+        rows: indices of the clustered training rows.
+        labels: cluster of each of ``rows``, or ``NOISE``.
+        whitening: whitening of all training rows.
     """
 
     points: Float[Tensor, "clusters features"]
@@ -131,14 +131,14 @@ class Centroids:
 def find_centroids(
     config: ClusteringConfig, x: Float[Tensor, "rows features"], *, seed: int
 ) -> Centroids:
-    """Cluster the encoded training rows ``x``; ``seed`` names the streams of starts and draws.
+    """Centroids of the encoded training rows ``x``; ``seed`` names the random streams.
 
     K = 1 gives their mean, or a single row for "random_points". DBSCAN and mean-shift may find
-    fewer than K clusters, and then there are as many centroids.
+    fewer than K clusters, and then return fewer centroids.
 
     Raises:
-        ValueError: more clusters than distinct rows, no cluster at all, all rows alike, or more
-            axes than they vary along.
+        ValueError: more clusters than distinct rows, no cluster, all rows equal, or more axes than
+            they vary along.
     """
     whitening = Whitening.fit(x, axes=config.axes)
     white = whitening(x).double().numpy(force=True)
@@ -159,7 +159,7 @@ def find_centroids(
     labels = torch.from_numpy(_grouped(config, white[sample], seed))
     rows = torch.from_numpy(sample)
     precise = x.double().cpu()
-    # Whitening is affine, so means may be taken on either side of it.
+    # Whitening is affine, so means commute with it.
     means = [precise[rows[labels == k]].mean(dim=0) for k in range(int(labels.max()) + 1)]
     return Centroids(
         points=torch.stack(means).to(x), rows=rows, labels=labels, whitening=whitening
@@ -167,7 +167,7 @@ def find_centroids(
 
 
 def most_clusters(config: ClusteringConfig, rows: int) -> int:
-    """Largest K that ``rows`` training rows allow, if all of them differ."""
+    """Largest K allowed by ``rows`` distinct training rows."""
     sample = rows if config.method not in _QUADRATIC or config.sample is None else config.sample
     return min(rows - 1, sample)
 
@@ -175,23 +175,23 @@ def most_clusters(config: ClusteringConfig, rows: int) -> int:
 def nearest_means(
     config: ClusteringConfig, white: Rows, sample: NDArray[np.integer], *, seed: int
 ) -> Labels:
-    """Cluster of every whitened row: the nearest mean of the clusters of ``sample``.
+    """Cluster of every whitened row: that of the nearest mean of the clusters of ``sample``.
 
-    ``sample`` holds numbers of rows, which may repeat.
+    ``sample`` contains row indices, which may repeat.
 
     Raises:
-        ValueError: no cluster at all.
+        ValueError: no cluster.
     """
     rows = white[sample]
     rows = rows[_sample(config, len(rows), seed)]
     labels = _grouped(config, rows, seed)
     means = np.stack([rows[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
-    # The nearest has the least |m|^2 - 2 xm.
+    # The nearest mean has the smallest |m|^2 - 2 xm.
     return (np.square(means).sum(axis=1) - 2 * white @ means.T).argmin(axis=1)
 
 
 def _grouped(config: ClusteringConfig, sample: Rows, seed: int) -> Labels:
-    """The labels of whitened rows, the largest cluster 0."""
+    """Labels of whitened rows; the largest cluster is 0."""
     return _largest(GROUPINGS[config.method](sample, config, seed), config.clusters)
 
 
@@ -218,22 +218,22 @@ def dbscan(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
     labels = DBSCAN(eps=eps, min_samples=config.min_samples).fit(white).labels_
     if labels.max() == NOISE:
         raise ValueError(
-            f"dbscan calls all {len(white)} rows noise at eps {eps:g} and min_samples "
+            f"dbscan marks all {len(white)} rows as noise at eps {eps:g} and min_samples "
             f"{config.min_samples}; raise eps or lower min_samples"
         )
     return labels
 
 
 def mean_shift(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
-    """Basins of the modes of the rows' density, climbed from a grid of starts."""
+    """Basins of the modes of the rows' density, by ascent from a grid of starts."""
     bandwidth = estimate_bandwidth(white, quantile=config.neighbours)
-    # Rows that coincide in their neighbourhoods leave no width to average over.
+    # Rows that coincide with their neighbours give a bandwidth of 0.
     model = MeanShift(bandwidth=max(bandwidth, _TINY), bin_seeding=True)
     return model.fit(white).labels_
 
 
 def random_points(white: Rows, config: ClusteringConfig, seed: int) -> Labels:
-    """K rows, each a cluster of its own: the control of all the others."""
+    """K random rows, each its own cluster: the control of the other methods."""
     order = numpy_stream(seed, "clustering", "random_points").permutation(len(white))
     labels = np.full(len(white), NOISE)
     labels[order[: config.clusters]] = np.arange(config.clusters)
@@ -251,7 +251,7 @@ _QUADRATIC = frozenset({"agglomerative", "dbscan", "mean_shift"})
 
 
 def _sample(config: ClusteringConfig, rows: int, seed: int) -> Labels:
-    """Numbers of the rows that are clustered, rising."""
+    """Indices of the clustered rows, ascending."""
     if config.method not in _QUADRATIC or config.sample is None:
         return np.arange(rows)
     order = numpy_stream(seed, "clustering", "sample").permutation(rows)
@@ -259,15 +259,15 @@ def _sample(config: ClusteringConfig, rows: int, seed: int) -> Labels:
 
 
 def _distinct(x: NDArray[np.floating]) -> Labels:
-    """Numbers of the rows that no earlier row equals, rising."""
+    """Indices of the first occurrences of distinct rows, ascending."""
     numbers: dict[bytes, int] = {}
-    for i, row in enumerate(x + 0.0):  # so that -0.0 and 0.0 are one
+    for i, row in enumerate(x + 0.0):  # makes -0.0 and 0.0 equal
         numbers.setdefault(row.tobytes(), i)
     return np.fromiter(numbers.values(), dtype=np.int64)
 
 
 def _largest(labels: Labels, most: int) -> Labels:
-    """``labels`` by falling size, ties by first appearance; beyond ``most``, noise."""
+    """``labels`` by descending size, ties by first appearance; noise beyond ``most``."""
     clusters, first, size = np.unique(labels, return_index=True, return_counts=True)
     order = [i for i in np.lexsort((first, -size)) if clusters[i] != NOISE][:most]
     ranks = np.full(len(labels), NOISE)
@@ -277,12 +277,12 @@ def _largest(labels: Labels, most: int) -> Labels:
 
 
 def _reach(white: Rows, neighbours: int) -> float:
-    """Distance within which most rows have ``neighbours`` rows, themselves among them."""
+    """Distance within which most rows have ``neighbours`` rows, including themselves."""
     model = NearestNeighbors(n_neighbors=min(neighbours, len(white))).fit(white)
     reach = np.quantile(model.kneighbors(white)[0][:, -1], _CORE)
     return max(float(reach), _TINY)
 
 
 def _draw(seed: int, name: str) -> int:
-    """A seed for a library that draws by itself."""
+    """Seed for a library with its own random generator."""
     return int(seed_sequence(seed, "clustering", name).generate_state(1)[0])

@@ -14,11 +14,11 @@ def cluster_stability(
     generator: np.random.Generator,
     resamples: int = 10,
 ) -> float:
-    """Mean adjusted Rand index of the clusters of bootstrap samples with those of all rows.
+    """Mean adjusted Rand index between the clusters of bootstrap samples and those of all rows.
 
-    1 where every sample gives the same clusters under any names, about 0 where they are unrelated.
+    1 if every sample gives the same clusters, whatever their labels; about 0 if unrelated.
 
-    ``partition`` gives the cluster of every row, by centroids fitted to a sample of rows alone.
+    ``partition`` returns the cluster of every row, by centroids fitted to a sample of rows.
 
     Raises:
         ValueError: fewer than 1 resamples.

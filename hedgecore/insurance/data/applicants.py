@@ -1,4 +1,4 @@
-"""The insured of a study: their table read or generated, divided, and encoded for a network."""
+"""Applicants of a study: table read or generated, split, and encoded for a network."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ from hedgecore.insurance.data.table import Split, Table, published_split, read, 
 from hedgecore.protocols import Json
 
 SPLITS = ("train", "val", "test")
-# The insured are the same under every seed, so that seeds differ by training alone.
+# The applicants are the same for every seed, so that seeds differ by training alone.
 _GENERATED = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Applicants:
-    """A table, its split, and its encoding for a network."""
+    """Table, its split, and its encoding for a network."""
 
     table: Table
     parts: Split
@@ -29,10 +29,10 @@ class Applicants:
 
     @classmethod
     def of(cls, config: DataConfig, *, seed: int) -> "Applicants":
-        """The applicants that ``config`` asks for; ``seed`` chooses those to validate on.
+        """Applicants of ``config``; ``seed`` chooses the validation rows.
 
         Raises:
-            ValueError: there is no file at ``config.path``, or it holds no such table.
+            ValueError: ``config.path`` does not exist, or is not such a table.
         """
         if config.path is None:
             table = generate(config.rows, seed=_GENERATED)
@@ -43,7 +43,7 @@ class Applicants:
                 raise ValueError(f"{error} as study.data.path, or null") from error
             except OSError as error:
                 raise ValueError(
-                    f"{config.path} cannot be read ({error.strerror}); mend that, or give another "
+                    f"{config.path} cannot be read ({error.strerror}); fix that, or give another "
                     "study.data.path"
                 ) from error
         published = config.split == "published"
@@ -52,9 +52,9 @@ class Applicants:
         return cls(table=table, parts=parts, encoding=fit(table, parts.train))
 
     def inputs(self) -> dict[str, Tensor]:
-        """Encoded rows and labels of every split, the raw columns of the test rows, the scaling.
+        """Encoded rows and labels of every split, raw columns of the test rows, and the scaling.
 
-        ``test.columns`` holds the features in the order of the schema, of text its position among
+        ``test.columns`` contains the features in the order of the schema; text is its index among
         the levels there.
         """
         x, y = self.encoding.encode(self.table), self.table.labels
@@ -75,7 +75,7 @@ class Applicants:
     def for_boosting(
         self,
     ) -> tuple[dict[str, Float[np.ndarray, "_ 130"]], dict[str, Int[np.ndarray, " _"]]]:
-        """Training and test rows as trees take them, whatever the network sees, and labels."""
+        """Training and test rows in the encoding for trees, and labels."""
         encoding = self.encoding
         if not isinstance(encoding, Published):
             encoding = fit_published(self.table, self.parts.train, axes=0)
@@ -87,7 +87,7 @@ class Applicants:
         )
 
     def about(self) -> Json:
-        """Where the rows come from, and what a network's inputs mean."""
+        """Origin of the rows, and meaning of the network's inputs."""
         encoding = self.encoding
         facts: Json = {
             "names": list(encoding.names),

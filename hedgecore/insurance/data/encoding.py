@@ -1,11 +1,11 @@
-"""From a table to the matrix a network takes: as the notebook did it, and soundly.
+"""Encodings of a table as the input matrix of a network: the notebook's, and a sound one.
 
-Both are fitted on the training rows and applied to any; a fitted encoding is arrays and names, so
-it can be stored without pickle.
+Both are fitted on the training rows and applied to any rows; a fitted encoding is arrays and
+names, so it can be stored without pickle.
 
-``published`` is faithful, faults included: missing values become -1000 and are scaled as numbers,
-nominal codes too, and the codes are counted over the whole table, rows held out or not.
-``sound`` has no such leak: nothing in it depends on a row outside its training rows.
+``published`` reproduces the notebook including its faults: missing values become -1000 and are
+scaled as numbers, as are nominal codes, and the codes come from the whole table including held-out
+rows. ``sound`` has no such leak: it depends on its training rows only.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,13 +35,13 @@ _RARE = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """Columns standardised and, where there are axes, projected onto them.
+    """Standardisation of columns and, with axes, projection onto them.
 
     Args:
-        mean: of every column over the training rows.
-        sd: likewise, divided by n; 1 where a column is constant.
-        axes: orthonormal, by falling variance, each with its largest entry positive; none leaves
-            the columns as they are.
+        mean: mean of every column over the training rows.
+        sd: standard deviation over the training rows, divided by n; 1 where a column is constant.
+        axes: orthonormal, by descending variance, each with its largest entry positive; empty for
+            no projection.
         explained: share of the variance along each axis.
     """
 
@@ -56,18 +56,18 @@ class Scaling:
         return (standard @ self.axes.T if len(self.axes) else standard).astype(np.float32)
 
     def names(self, columns: tuple[str, ...]) -> tuple[str, ...]:
-        """What :meth:`apply` gives, by name."""
+        """Names of the outputs of :meth:`apply`."""
         return tuple(f"PC{k + 1}" for k in range(len(self.axes))) or columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """The notebook's encoding: 130 columns, standardised, and their first principal axes.
+    """Notebook's encoding: 130 columns, standardised, and their first principal axes.
 
     Args:
-        codes: the levels of Product_Info_2, its letter and its digit, by column and in the order
-            of their first appearance; the position is the code.
-        scaling: fitted on the training rows with their sentinels.
+        codes: levels of Product_Info_2, its letter and its digit, by column, in order of first
+            appearance; the position is the code.
+        scaling: scaling fitted on the training rows with their sentinels.
     """
 
     codes: Mapping[str, np.ndarray]
@@ -75,34 +75,34 @@ class Published:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The inputs by name."""
+        """Names of the inputs."""
         return self.scaling.names(PUBLISHED_NAMES)
 
     def features(self, table: Table) -> Matrix:
-        """The 130 columns as boosting takes them: float64, unscaled, -1000 where missing.
+        """The 130 columns for boosting: float64, unscaled, -1000 where missing.
 
         Raises:
-            ValueError: ``table`` has a level of Product_Info_2 that the fitted one had not.
+            ValueError: ``table`` has a level of Product_Info_2 that is not in the fitted table.
         """
         return _published(table.columns, self.codes)
 
     def encode(self, table: Table) -> Inputs:
-        """The inputs of a network, one row for every row of ``table``.
+        """Inputs of a network, one row per row of ``table``.
 
         Raises:
-            ValueError: ``table`` has a level of Product_Info_2 that the fitted one had not.
+            ValueError: ``table`` has a level of Product_Info_2 that is not in the fitted table.
         """
         return self.scaling.apply(self.features(table))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """Medians and missing flags for numbers, a column for every level of what is nominal.
+    """Sound encoding: medians and missing flags for numbers, one column per nominal level.
 
     Args:
-        medians: of the continuous and discrete columns over the training rows, by column.
-        levels: frequent among the training rows, by nominal column.
-        columns: what varies among the training rows: "Ht", "Family_Hist_2 missing",
+        medians: medians of the continuous and discrete columns over the training rows.
+        levels: frequent levels in the training rows, by nominal column.
+        columns: columns that vary in the training rows: "Ht", "Family_Hist_2 missing",
             "InsuredInfo_6 = 2", "Medical_History_2 = other".
         scaling: fitted on the training rows.
     """
@@ -114,25 +114,25 @@ class Sound:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The inputs by name."""
+        """Names of the inputs."""
         return self.scaling.names(self.columns)
 
     def encode(self, table: Table) -> Inputs:
-        """The inputs of a network, one row for every row of ``table``.
+        """Inputs of a network, one row per row of ``table``.
 
-        A level that training rows had rarely or never is "other", or none where they had no other.
+        A level that is rare or absent in the training rows is "other"; all 0 if "other" is absent.
         """
         columns = dict(_sound(table.columns, self.medians, self.levels))
         return self.scaling.apply(np.stack([columns[name] for name in self.columns], axis=1))
 
 
 def fit_published(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 10) -> Published:
-    """The notebook's encoding, its codes from the whole ``table`` and all else from ``rows``.
+    """Notebook's encoding, with codes from the whole ``table`` and everything else from ``rows``.
 
     Args:
-        table: gives the codes.
+        table: table that defines the codes.
         rows: the training rows.
-        axes: number of principal axes that are kept; 0 keeps the 130 columns.
+        axes: number of principal axes; 0 keeps the 130 columns.
     Raises:
         ValueError: ``axes`` negative or beyond the number of columns.
     """
@@ -142,7 +142,7 @@ def fit_published(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 
 
 
 def fit_sound(table: Table, rows: Int[np.ndarray, " train"]) -> Sound:
-    """The sound encoding, from the training ``rows`` of ``table`` alone.
+    """Sound encoding, fitted on the training ``rows`` of ``table`` only.
 
     Raises:
         ValueError: a column without any value in the training rows.
@@ -221,7 +221,7 @@ def _scaling(values: Matrix, *, axes: int) -> Scaling:
     if not 0 <= axes <= values.shape[1]:
         raise ValueError(f"axes must lie in [0, {values.shape[1]}], got {axes}")
     mean, sd = values.mean(axis=0), values.std(axis=0)
-    # Rounding leaves a constant column a spread of its own; PCA must not see it blown up.
+    # Rounding gives a constant column a small spread, which must not be scaled up before PCA.
     sd = np.where(sd > 1e-12 * (1 + np.abs(mean)), sd, 1.0)
     if not axes:
         return Scaling(

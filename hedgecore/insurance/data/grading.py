@@ -1,14 +1,14 @@
-"""Grading of synthetic applicants: merit gives the grade, other facts the class in it.
+"""Grading of synthetic applicants: merit determines the grade, other terms the class within it.
 
 The classes of Response form four grades: 1 and 2, 3 and 4, 5 to 7, and 8, the best. ``merit`` is a
-sum of standardised columns and of curves. Its noise is a cubed normal, for underwriters agree on
-most files and widely differ on some. ``terms``, nearly free of noise, decide within the grade. So
-the class is known better than its order alone would tell, which is the gap that the public table
-shows between softprob and regression.
+sum of standardised columns and of curves. Its noise is a cubed normal, as underwriters agree on
+most files and differ widely on some. ``terms``, nearly free of noise, decide within the grade. The
+class is thus more predictable than its order, which reproduces the gap between softprob and
+regression on the public table.
 
 ``underwriting.csv`` and the constants here were fitted to synthetic rows until the correlations
 with Response, and its means by BMI, age and so on, were 0.92 times those of the public table: at
-full size, independent columns would promise more skill than boosting finds there.
+full size, independent columns would be more predictive than the public table is for boosting.
 """
 
 import csv
@@ -22,9 +22,9 @@ from hedgecore.insurance.data.schema import COLUMNS, KEYWORDS
 
 Vector = Float[np.ndarray, " rows"]
 
-# Months since what never happened: one more than the longest that is counted.
+# Months since an event that never happened: one more than the longest counted.
 _NEVER = 241.0
-# What linear weights miss: arguments, and the merit at each; straight lines in between.
+# Nonlinear effects: arguments, and the merit at each; linear in between.
 _CURVES = {
     "BMI": (
         (0.297, 0.352, 0.388, 0.419, 0.448, 0.478, 0.511, 0.550, 0.601, 0.694),
@@ -35,14 +35,14 @@ _CURVES = {
     "Medical_History_15": ((18, 19, 240, _NEVER), (-0.521, 0.014, 0.014, 0.040)),
 }
 _KEYWORD_CURVE = (0.124, 0.038, -0.052, -0.138, -0.337, -0.546, -0.615)
-# Medical_History_2 is a code: its neighbours are alike, its order means nothing. Trees find such a
-# wave; a network with the code as a number finds little, with rare codes as "other" little more.
+# Medical_History_2 is a code: neighbours are similar, the order has no meaning. Trees can fit such
+# a wave; a network can hardly, with the code as a number or with rare codes as "other".
 _WAVE, _RADIAN = 0.905, 24.0
 _MERIT_NOISE, _TERMS_NOISE = 0.258, 0.02
-# Grades by rising merit, and their classes by rising terms.
+# Grades by ascending merit, and their classes by ascending terms.
 _GRADES = (-0.512, -0.390, 0.268)
 _CLASSES = ((1, (-0.048,)), (3, (-0.334,)), (5, (-1.028, 0.435)), (8, ()))
-# From this BMI on, the best class is not on offer: of the heaviest tenth, 0.4 % have it.
+# From this BMI on, the best class is unavailable: of the heaviest tenth, 0.4 % have it.
 _BMI_LIMIT = 0.64
 
 
@@ -60,7 +60,7 @@ def assess(
 
 
 def _curves(columns: Mapping[str, np.ndarray]) -> Vector:
-    """Merit from the columns whose effect is bent."""
+    """Merit from the columns with nonlinear effects."""
     count = np.sum([columns[name] for name in KEYWORDS], axis=0)
     merit = np.interp(count, np.arange(len(_KEYWORD_CURVE)), _KEYWORD_CURVE)
     for name, (arguments, values) in _CURVES.items():
@@ -69,10 +69,10 @@ def _curves(columns: Mapping[str, np.ndarray]) -> Vector:
 
 
 def _weighted(columns: Mapping[str, np.ndarray], index: str) -> Vector:
-    """A sum of standardised columns; none of them has missing values."""
+    """Sum of standardised columns without missing values."""
     names, weights = _WEIGHTS[index]
     scores = [(columns[name] - COLUMNS[name].mean) / COLUMNS[name].sd for name in names]
-    # Not a matrix product, whose rounding depends on how many rows there are.
+    # Not a matrix product, whose rounding depends on the number of rows.
     return np.sum([w * x for w, x in zip(weights, scores, strict=True)], axis=0)
 
 

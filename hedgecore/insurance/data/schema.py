@@ -1,8 +1,8 @@
 """The columns of the Prudential Life Insurance Assessment table: kinds, levels, legal values.
 
-``schema.csv`` holds what was measured on the public ``train.csv`` (59,381 rows): counts of every
-level, quantiles, missing values and correlations with Response. It has facts about the table and
-no rows of it: the table may be used by all and redistributed by none.
+``schema.csv`` contains statistics of the public ``train.csv`` (59,381 rows): counts of every
+level, quantiles, missing values and correlations with Response. It contains no rows of the table,
+which must not be redistributed.
 
 Source: https://www.kaggle.com/c/prudential-life-insurance-assessment (2015).
 """
@@ -22,24 +22,24 @@ Kind = Literal["id", "nominal", "continuous", "discrete", "dummy", "response"]
 ROWS = 59_381
 CLASSES = 8
 """Levels of Response; the label of a network is Response - 1."""
-# Nominal columns with more levels than this are legal between their extremes: the rare ones differ
-# from file to file.
+# Nominal columns with more levels than this may take any value between their extremes, as rare
+# levels differ from file to file.
 _LISTED = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of the table.
+    """Column of the table.
 
     Args:
-        name: as in the header of train.csv.
-        kind: the publisher's type; ``dummy`` is a keyword that is present or not.
-        missing: rows without a value, of 59,381.
-        levels: counts by level, where there are few.
-        quantiles: minimum, 1, 25, 50, 75 and 99 %, and maximum, where there are many.
-        mean: of the values that are there.
-        sd: of the values that are there.
-        correlation: with Response, over the same rows.
+        name: name in the header of train.csv.
+        kind: the publisher's type; ``dummy`` flags the presence of a keyword.
+        missing: number of rows without a value, of 59,381.
+        levels: counts by level, for columns with few.
+        quantiles: minimum, 1, 25, 50, 75 and 99 %, and maximum, for columns with many levels.
+        mean: mean of the present values.
+        sd: standard deviation of the present values.
+        correlation: correlation with Response, over the same rows.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Column:
 
     @property
     def text(self) -> bool:
-        """Whether levels are strings, as only those of Product_Info_2 are."""
+        """True if levels are strings (Product_Info_2 only)."""
         return "A1" in self.levels
 
     @property
     def legal(self) -> str:
-        """What a value may be, in words for a message."""
+        """Description of legal values, for a message."""
         if self.kind == "id":
             return "a whole number of at least 1"
         if self.kind == "continuous":
@@ -68,7 +68,7 @@ class Column:
         return "a whole number in [{:g}, {:g}]".format(*self._range)
 
     def allows(self, values: Float[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
-        """Which of the numbers ``values`` are legal; NaN never is."""
+        """Mask of the legal numbers among ``values``; False for NaN."""
         if self.kind == "continuous":
             return (values >= 0) & (values <= 1)
         if self.levels and len(self.levels) <= _LISTED:

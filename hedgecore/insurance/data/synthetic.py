@@ -1,13 +1,13 @@
-"""A synthetic twin of the Prudential table, for those without a copy of it.
+"""Synthetic twin of the Prudential table, for use without a copy of it.
 
-A Gaussian copula: nine factors of an applicant move 131 latent normals by the loadings of
-``synthetic.csv``, and each becomes a column with the marginal of ``schema.csv``. What hangs
-together exactly in the table does so here: blocks of history that switch on as one, parents of
-whom one age is given, BMI from height and weight. ``grading.py`` then assesses the rows.
+A Gaussian copula: nine factors per applicant drive 131 latent normals by the loadings of
+``synthetic.csv``, and each becomes a column with the marginal of ``schema.csv``. Exact relations
+of the table are reproduced: blocks of history that are present together, one age per parent, BMI
+from height and weight. ``grading.py`` then grades the rows.
 
-The loadings are chosen, not estimated: no row of the table went into them. They bring out what was
-measured on it, above all how its variance spreads over principal components. Their names are ours,
-for the publisher does not say what the columns mean.
+The loadings are chosen, not estimated from rows of the table. They reproduce its statistics, above
+all the variance explained by principal components. The names of the factors are ours, as the
+publisher does not document the columns.
 """
 
 import csv
@@ -27,7 +27,7 @@ Vector = Float[np.ndarray, " rows"]
 
 FACTORS = ("age", "size", "sex", "illness", "wealth", "policy", "heart", "growth", "nerves")
 
-# Columns that take one level together in the same rows; None is no value.
+# Columns that take a level together in the same rows; None is a missing value.
 _BLOCKS: Mapping[str, Mapping[str, str | None]] = {
     "never_insured": {
         "Insurance_History_4": "3",
@@ -49,7 +49,7 @@ _EXCLUSIVE: Mapping[str, tuple[str, str]] = {
     "first_parent": ("Family_Hist_2", "Family_Hist_3"),
     "second_parent": ("Family_Hist_4", "Family_Hist_5"),
 }
-# Steps in the unit interval of the columns that were scaled from whole numbers.
+# Number of steps in [0, 1] of the columns that were scaled from whole numbers.
 _STEPS = {
     "Ins_Age": 67,
     "Ht": 55,
@@ -65,9 +65,9 @@ _SCORES = ndtri(np.array([1 / ROWS, 0.01, 0.25, 0.5, 0.75, 0.99, 1 - 1 / ROWS]))
 
 
 def generate(rows: int, *, seed: int) -> Table:
-    """A table of ``rows`` synthetic applicants, assessed.
+    """Table of ``rows`` graded synthetic applicants.
 
-    Rows are drawn one after the other: fewer of the same seed are the first of more.
+    Rows are drawn in order: a smaller table is the beginning of a larger one of the same seed.
 
     Raises:
         ValueError: ``rows`` below 1.
@@ -78,7 +78,7 @@ def generate(rows: int, *, seed: int) -> Table:
     draws = generator.standard_normal((rows, len(FACTORS) + len(_LATENTS)))
     factors, residuals = np.split(draws, [len(FACTORS)], axis=1)
     share = np.sqrt(1 - (_LOADINGS**2).sum(axis=1))
-    # Not a matrix product, whose rounding depends on how many rows there are.
+    # Not a matrix product, whose rounding depends on the number of rows.
     latents = np.einsum("rf,lf->rl", factors, _LOADINGS) + residuals * share
     columns = _columns(dict(zip(_LATENTS, latents.T, strict=True)))
     noise = numpy_stream(seed, "insurance", "assessment").standard_normal((rows, 2))
@@ -107,14 +107,14 @@ def _columns(latents: Mapping[str, Vector]) -> dict[str, np.ndarray]:
 
 
 def _margin(column: Column, latent: Vector, *, without: str | None = None) -> np.ndarray:
-    """Values of ``column``, rising with ``latent``, distributed as in the schema."""
+    """Values of ``column``, increasing in ``latent``, distributed as in the schema."""
     if column.levels and column.kind != "continuous":
         levels = [level for level in column.levels if level != without]
         bounds = np.cumsum([column.levels[level] for level in levels], dtype=np.float64)
         codes = np.array(levels, dtype=np.str_ if column.text else np.float64)
         return codes[np.searchsorted(bounds[:-1] / bounds[-1], ndtr(latent), side="right")]
     if column.missing and column.name not in _ELSEWHERE:
-        # The highest are missing: months since what never happened.
+        # The highest are missing: months since an event that never happened.
         rank = ndtr(latent) / _present(column)
         mask = rank < 1
         values = np.full(len(latent), np.nan)
@@ -151,7 +151,7 @@ def _loadings() -> Float[np.ndarray, "latents factors"]:
     return np.array([[float(rows[name][f] or 0) for f in FACTORS] for name in _LATENTS])
 
 
-# Columns whose missing values are decided by a switch.
+# Columns whose missing values are determined by a switch.
 _ELSEWHERE = {
     *(name for block in _BLOCKS.values() for name, level in block.items() if level is None),
     *(name for pair in _EXCLUSIVE.values() for name in pair),

@@ -1,4 +1,4 @@
-"""The underwriting table: a user's own ``train.csv`` read and checked, and its rows divided."""
+"""Underwriting table: a local ``train.csv`` read and checked, and its rows split."""
 
 import csv
 import hashlib
@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES, Column
 from hedgecore.rng import numpy_stream
 
-# The competition's own files, byte for byte.
+# Hashes of the competition's own files.
 TRAIN_SHA256 = "706aba1fe697a3459ba1167077b8c4721ca67a5233d3d4505c33a2001d7a7d21"
 TEST_SHA256 = "fef8c7b0d542d60dd271ff1c618cb46e3c0c4e3a27cc16ee2b20a16809b62844"
 
@@ -27,14 +27,14 @@ Source = Literal["prudential", "own", "synthetic"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Applicants and how they were assessed; nothing in it is ever written to.
+    """Applicants and their assessments; immutable.
 
     Args:
-        columns: the 126 features by name, in the order of the schema, one value a row: float64
+        columns: the 126 features by name, in the order of the schema, one value per row: float64
             with NaN where missing, and text for Product_Info_2.
-        response: the class of every row, 1 to 8.
-        source: "prudential" is the competition's train.csv itself.
-        sha256: of the file as read; of the values, where they are synthetic.
+        response: class of every row, 1 to 8.
+        source: "prudential" for the competition's unmodified train.csv.
+        sha256: hash of the file; of the values, if synthetic.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -44,16 +44,16 @@ class Table:
 
     @property
     def rows(self) -> int:
-        """How many applicants there are."""
+        """Number of applicants."""
         return len(self.response)
 
     @property
     def labels(self) -> Int[np.ndarray, " rows"]:
-        """Response counted from 0, as networks and softprob number their outputs."""
+        """Response minus 1, the index of the output of networks and softprob."""
         return self.response - 1
 
     def missing(self) -> dict[str, int]:
-        """Rows without a value, by column, where there are any."""
+        """Number of rows without a value, by column, if positive."""
         numeric = {name: c for name, c in self.columns.items() if c.dtype == np.float64}
         counts = {name: int(np.isnan(column).sum()) for name, column in numeric.items()}
         return {name: count for name, count in counts.items() if count}
@@ -61,7 +61,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Row numbers of the parts of a table."""
+    """Row indices of the parts of a table."""
 
     train: Int[np.ndarray, " train"]
     validation: Int[np.ndarray, " validation"]
@@ -69,15 +69,14 @@ class Split:
 
 
 def read(path: Path | str) -> Table:
-    """The table in a user's own copy of the competition's ``train.csv``, or one laid out like it.
+    """Table in a local copy of the competition's ``train.csv``, or in a file of the same layout.
 
-    Columns may come in any order. The file is read once: the bytes that are hashed are the bytes
-    that are parsed.
+    Columns may be in any order. The file is read once, so the hashed bytes are the parsed ones.
 
     Raises:
-        FileNotFoundError: there is no file at ``path``.
-        ValueError: the file is empty, lacks a column or has one too many, or holds a value that
-            the schema does not allow; the message names the first such column and its first row.
+        FileNotFoundError: ``path`` does not exist.
+        ValueError: the file is empty, has a missing or extra column, or a value that the schema
+            does not allow; the message names the first such column and its first row.
     """
     path = Path(path)
     if not path.is_file():
@@ -92,14 +91,14 @@ def read(path: Path | str) -> Table:
             dtype={"Product_Info_2": str},
             keep_default_na=False,
             na_values=[""],
-            skip_blank_lines=False,  # so that the line numbers of messages are those of the file
+            skip_blank_lines=False,  # messages give the file's line numbers
             low_memory=False,
         )
     except pd.errors.EmptyDataError:
         raise ValueError(f"{path} is empty; give your own copy of train.csv") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no table of comma-separated values: {error}") from error
-    # pandas takes the surplus column for an index.
+        raise ValueError(f"{path} is not a CSV table: {error}") from error
+    # pandas takes the extra column for an index.
     if not frame.index.equals(pd.RangeIndex(len(frame))):
         raise ValueError(f"{path} has rows longer than its header; quote commas within values")
     _check_header(path, list(frame.columns))
@@ -107,7 +106,7 @@ def read(path: Path | str) -> Table:
         raise ValueError(f"{path} has a header and no rows; give the whole train.csv")
     values = {name: _checked(path, frame[name], column) for name, column in COLUMNS.items()}
     if (duplicates := frame["Id"].duplicated().to_numpy()).any():
-        _refuse(path, frame["Id"], duplicates, "is there already; give every row an Id of its own")
+        _refuse(path, frame["Id"], duplicates, "is a duplicate; give every row its own Id")
     return Table(
         columns={name: values[name] for name in FEATURES},
         response=values["Response"].astype(np.int64),
@@ -117,11 +116,11 @@ def read(path: Path | str) -> Table:
 
 
 def check_file(path: Path | str) -> None:
-    """Refuse a file whose header already says that :func:`read` will.
+    """Reject a file that :func:`read` would reject by its header.
 
     Raises:
-        FileNotFoundError: there is no file at ``path``.
-        ValueError: it cannot be read, or lacks a column or has one too many.
+        FileNotFoundError: ``path`` does not exist.
+        ValueError: it cannot be read, or has a missing or extra column.
     """
     path = Path(path)
     if not path.is_file():
@@ -138,7 +137,7 @@ def check_file(path: Path | str) -> None:
 
 
 def digest(columns: Mapping[str, np.ndarray], response: Int[np.ndarray, " rows"]) -> str:
-    """sha256 (hex) of a table's values: of names, types and bytes, in order."""
+    """sha256 (hex) of a table's values: names, types and bytes, in order."""
     sha256 = hashlib.sha256()
     for name, column in [*columns.items(), ("Response", response)]:
         sha256.update(f"{name} {column.dtype.str}\n".encode())
@@ -147,10 +146,10 @@ def digest(columns: Mapping[str, np.ndarray], response: Int[np.ndarray, " rows"]
 
 
 def split(table: Table, *, seed: int) -> Split:
-    """64 % of the rows to train on, 16 % to choose by, 20 % to test on.
+    """Split into 64 % training, 16 % validation and 20 % test rows.
 
-    The test rows depend on the length of the table alone: no choice made under one seed can have
-    seen what is tested under another.
+    The test rows depend on the length of the table alone, so no selection under one seed can use
+    test rows of another.
 
     Raises:
         ValueError: fewer than 10 rows.
@@ -164,9 +163,9 @@ def split(table: Table, *, seed: int) -> Split:
 
 
 def published_split(table: Table) -> Split:
-    """The notebook's own split: 80 % to train on, and 20 % to choose by and to report on.
+    """The notebook's split: 80 % training rows, and 20 % both for selection and for reporting.
 
-    It holds out no third part, so ``test`` repeats ``validation``: a figure on it was selected.
+    It has no separate test rows, so ``test`` equals ``validation``: figures on it are selected.
 
     Raises:
         ValueError: fewer than 10 rows.
@@ -183,13 +182,13 @@ def _require_rows(table: Table) -> None:
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
     if "Response" not in header:
-        raise ValueError(f"{path} has no column Response; give train.csv, header and all")
+        raise ValueError(f"{path} has no column Response; give train.csv with its header")
     for name in COLUMNS:
         if name not in header:
             raise ValueError(f"{path} lacks column {name}; give all {len(COLUMNS)} of train.csv")
     for name in header:
         if name not in COLUMNS:
-            raise ValueError(f"{path} has a column {name!r} that train.csv has not; take it out")
+            raise ValueError(f"{path} has a column {name!r} that is not in train.csv; remove it")
 
 
 def _checked(path: Path, read: pd.Series, column: Column) -> np.ndarray:

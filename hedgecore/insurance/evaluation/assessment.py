@@ -1,4 +1,4 @@
-"""Everything that is measured of a trained network, on rows that neither it nor a fit has seen."""
+"""Assessment of a trained network, on rows that neither it nor a fit has seen."""
 
 from collections.abc import Mapping
 
@@ -33,13 +33,13 @@ COMPARED = (
 ENDS = ("", "_low", "_high")
 
 VALIDATED = {"val_explanation_gain": "explanation_gain", "val_r2_mean": "r2_mean"}
-"""What may be chosen by, where the test metric would be a leak."""
+"""Columns available for selection, where the test metric would be a leak."""
 
 
 def assess(
     study: XnnStudy, preparation: XnnPreparation, theta: Mapping[str, Tensor]
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
-    """All test metrics of ``theta`` (on the CPU), NaN where undefined; their evidence."""
+    """All test metrics of ``theta`` (on the CPU), NaN where undefined, and supporting arrays."""
     layer, evaluation = study.explained, study.evaluation
     label = preparation.inputs["test.y"].numpy()
     probability = probabilities(theta, preparation.inputs["test.x"])
@@ -53,7 +53,7 @@ def assess(
     cost = ablation(
         head, nodes[1], distances, label, owner=explanation.owner, mean=nodes[0].mean(axis=0)
     )
-    # With fewer, no p times the number of centroids could come below 5 %.
+    # With fewer, p times the number of centroids could not fall below 5 %.
     random_concepts = max(evaluation.concepts, 20 * len(preparation.points))
     score, p_value = concepts(preparation, theta, layer=layer, random_concepts=random_concepts)
     between, by_group = _by_group(evaluation, preparation, label, predicted)
@@ -64,7 +64,7 @@ def assess(
         "selectivity": cost.selectivity,
         **surrogate(head, nodes[1], distances, label, fit=explanation.fit),
         "concept_score": defined_mean(score),
-        # Bonferroni: the centroids are so many chances.
+        # Bonferroni: one test per centroid.
         "concept_p": float(np.minimum(1, len(p_value) * np.fmin.reduce(p_value))),
         **between,
     }
@@ -112,11 +112,11 @@ def _by_group(
     label: Int[np.ndarray, " rows"],
     predicted: Int[np.ndarray, " rows"],
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Rates between groups, and those of each group."""
+    """Rates between groups, and per group."""
     name = evaluation.group
     try:
         groups = grouped(preparation.column(name), bins=evaluation.bins)
-    except ValueError:  # a table too small for two groups can still be trained on
+    except ValueError:  # a table too small for two groups is still valid for training
         nothing = dict.fromkeys((c + end for c in COMPARED for end in ENDS), np.nan)
         return {**nothing, "groups": 0}, {}
     comparison = fairness(
@@ -140,7 +140,7 @@ def _by_group(
 
 
 def _explained(explanation: Explanation, plain: Regression) -> dict[str, np.ndarray]:
-    """Every node against every distance, beside the same of the plain network."""
+    """Correlation of every node with every distance, for this and the plain network."""
     return {
         "explanation.beta": explanation.fit.beta,
         "explanation.coefficients": explanation.fit.coefficients,

@@ -1,11 +1,11 @@
-"""Boosted trees, the baselines of the X-NN: a regression rounded, with offsets, and softprob.
+"""Boosted trees, the baselines of the X-NN: rounded regression, with offsets, and softprob.
 
-The regression predicts ``Response`` in 1..8, so it knows that classes are ordered; its offsets
-move each unit interval of predictions by a constant before rounding. Everything is single
-threaded, so that no result depends on the cores of a machine. A feature that is NaN or the
-sentinel of the published encoding is missing.
+The regression predicts ``Response`` in 1..8 and so uses the order of the classes; its offsets
+shift each unit interval of predictions by a constant before rounding. Everything is
+single-threaded, so that results do not depend on the number of cores. NaN and the sentinel of the
+published encoding count as missing.
 
-Source: the published notebook, whose figures were measured on the rows that it was trained on.
+Source: the published notebook, whose figures are in-sample.
 """
 
 from collections.abc import Mapping
@@ -28,10 +28,10 @@ from hedgecore.insurance.evaluation.scores import scores as class_scores
 from hedgecore.rng import numpy_stream
 
 OFFSETS = (0.1, -1.0, -2.0, -1.0, -0.8, 0.02, 0.8, 1.0)
-"""Where the search begins: what is added to predictions in [j, j + 1), j = 0..7."""
+"""Start of the search: offsets added to predictions in [j, j + 1), j = 0..7."""
 
 SEARCHED = (6, 4, 5, 3)
-"""Intervals whose offsets are searched, in this order; the others keep what they have."""
+"""Intervals whose offsets are searched, in this order; the others keep their start values."""
 
 _REGRESSION = {
     "objective": "reg:squarederror",
@@ -41,7 +41,7 @@ _REGRESSION = {
     "colsample_bytree": 0.3,
     "max_depth": 7,
 }
-# The notebook has no such model. Its rounds are the reference's, the rest is ours.
+# The notebook has no such model. Rounds are those of the regression, the rest is our choice.
 _SOFTPROB = {
     "objective": "multi:softprob",
     "num_class": CLASSES,
@@ -58,13 +58,13 @@ Labels = Mapping[str, Integer[np.ndarray, " _"]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boosted:
-    """A fitted model, what it predicts on every split, and how well.
+    """Fitted model, its predictions on every split, and their scores.
 
     Args:
         model: XGBoost's JSON; see :func:`predict`.
         prediction: by split; probabilities (rows x 8), or ``Response`` before rounding (rows).
         scores: by split; with offsets also under "out_of_fold" and "in_sample".
-        offsets: added to predictions in [j, j + 1) before rounding; empty if there are none.
+        offsets: added to predictions in [j, j + 1) before rounding; empty for none.
     """
 
     model: bytes
@@ -78,8 +78,8 @@ def regression(features: Features, labels: Labels, *, seed: int, rounds: int = 7
 
     Args:
         features: rows x columns of every split; all are predicted and scored.
-        labels: class in 0..7 of every row.
-        seed: of XGBoost's own sampling of rows and columns.
+        labels: class of every row, in 0..7.
+        seed: seed of XGBoost's sampling of rows and columns.
         rounds: number of trees.
     Raises:
         ValueError: no split "train", or splits that differ between features and labels.
@@ -96,15 +96,15 @@ def with_offsets(
 ) -> Boosted:
     """``plain`` with offsets before rounding, searched on out-of-fold predictions.
 
-    Their scores under "out_of_fold" are therefore honest about the trees; those under "train" are
-    not. "in_sample" is the published procedure, which searches and scores the offsets on the rows
-    that the trees were fitted on: a figure to reproduce, not to believe.
+    Scores under "out_of_fold" are therefore unbiased by the trees; those under "train" are not.
+    "in_sample" is the published procedure, which searches and scores the offsets on the rows that
+    the trees were fitted on: optimistic, kept for comparison with the notebook.
 
     Args:
         plain: result of :func:`regression`.
-        features: as given to it.
-        labels: as given to it.
-        seed: of the folds, and of XGBoost's sampling as for ``plain``.
+        features: as passed to it.
+        labels: as passed to it.
+        seed: seed of the folds, and of XGBoost's sampling as for ``plain``.
         folds: parts of the split "train", each predicted by trees fitted on the others.
     Raises:
         ValueError: fewer than 2 ``folds`` or more than rows.
@@ -131,7 +131,7 @@ def with_offsets(
 
 
 def softprob(features: Features, labels: Labels, *, seed: int, rounds: int = 120) -> Boosted:
-    """Class probabilities by multinomial boosting; arguments and errors as :func:`regression`."""
+    """Class probabilities by multinomial boosting; for arguments see :func:`regression`."""
     _check(features, labels)
     model = _fit(_SOFTPROB, features["train"], labels["train"], seed=seed, rounds=rounds)
     prediction = {split: predict(model, x) for split, x in features.items()}
@@ -142,7 +142,7 @@ def softprob(features: Features, labels: Labels, *, seed: int, rounds: int = 120
 def predict(
     model: bytes, features: Float[np.ndarray, "rows columns"]
 ) -> Float32[np.ndarray, "rows *classes"]:
-    """What a :class:`Boosted` model says of ``features``, before any offsets."""
+    """Prediction of a :class:`Boosted` model on ``features``, before any offsets."""
     return _restored(model).predict(_matrix(features))
 
 
@@ -151,13 +151,13 @@ def fit_offsets(
 ) -> tuple[float, ...]:
     """Offsets that maximise quadratic kappa after rounding, one interval at a time, by Powell.
 
-    Kappa is piecewise constant in an offset; what Powell returns is never worse than ``OFFSETS``.
+    Kappa is piecewise constant in an offset; the result is never worse than ``OFFSETS``.
     """
     offsets = list(OFFSETS)
 
     def cost(x: np.ndarray, j: int) -> float:
         candidates = [*offsets[:j], float(x.item()), *offsets[j + 1 :]]
-        # In per cent, which is the scale that Powell's absolute tolerances were published with.
+        # In per cent, the scale of the published procedure, as Powell's tolerances are absolute.
         return -100 * float(quadratic_kappa(_table(shifted(prediction, candidates), label)))
 
     for j in SEARCHED:
@@ -170,7 +170,7 @@ def fit_offsets(
 def shifted(
     prediction: Float[np.ndarray, " rows"], offsets: tuple[float, ...] | list[float]
 ) -> Float[np.ndarray, " rows"]:
-    """Predictions plus the offset of their whole part, toward zero; outside 0..7 as they are."""
+    """Predictions plus the offset of their integer part; unchanged outside 0..7."""
     interval = np.trunc(prediction)
     inside = (interval >= 0) & (interval < CLASSES)
     steps = np.asarray(offsets, dtype=prediction.dtype)

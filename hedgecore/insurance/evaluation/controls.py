@@ -1,4 +1,4 @@
-"""Controls of an explanation: the same measure where nothing was pulled towards centroids.
+"""Controls of an explanation: the same measure for nodes that were not aligned with centroids.
 
 =================== ==============================================================
 untrained           theta_0's nodes
@@ -7,9 +7,9 @@ plain_random_points the plain network's nodes, on distances to as many random ro
 permuted            the nodes of other rows of this network
 =================== ==============================================================
 
-Each has as many centroids, the same seed and the same layer. Beside them stands "random_points",
-this network's own nodes on the distances to random rows: it is pulled at, and so no control, but
-it tells whether the nodes speak of these centroids or of wherever a row lies.
+Each has the same number of centroids, seed and layer. In addition, "random_points" is this
+network's own nodes on the distances to random rows: not a control, as the network is aligned, but
+it shows if the nodes are specific to these centroids.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ Pair = tuple[Float[np.ndarray, "train nodes"], Float[np.ndarray, "rows nodes"]]
 def node_pair(
     preparation: XnnPreparation, theta: Mapping[str, Tensor], *, layer: int, split: str
 ) -> Pair:
-    """The nodes of ``layer`` on the training rows, and on those of ``split``."""
+    """Nodes of ``layer`` on the training rows, and on those of ``split``."""
     below, _ = divided(theta, layer)
     train, held_out = (
         pre_activations(below, preparation.rows(name).x)[-1].numpy(force=True)
@@ -44,7 +44,7 @@ def node_pair(
 def regressions(
     preparation: XnnPreparation, nodes: Pair, *, layer: int, split: str
 ) -> dict[str, Regression]:
-    """Regressions of the nodes of every control, and of ``nodes`` elsewhere, on their distances.
+    """Regressions on distances of every control's nodes, and of ``nodes`` on random points.
 
     Held-out rows are those of ``split``, "val" or "test".
     """
@@ -52,7 +52,7 @@ def regressions(
         node_pair(preparation, theta, layer=layer, split=split)
         for theta in (preparation.theta_0, preparation.theta_star)
     )
-    # Nodes of other rows are distances of other rows, for which nothing is to be solved again.
+    # Permuting nodes equals permuting distances, so the system is not solved again.
     order = (
         numpy_stream(preparation.seed, "permuted", name).permutation(len(part))
         for name, part in zip(("train", split), nodes, strict=True)
@@ -66,9 +66,9 @@ def regressions(
 
 
 def gains(regression: Regression, controls: Mapping[str, Regression]) -> dict[str, float]:
-    """R^2 of every control, and by how much ``regression`` beats the best of them, by column.
+    """R^2 of every control, and the gain of ``regression`` over the best of them, by column.
 
-    "specificity" is by how much it beats its own nodes elsewhere.
+    "specificity" is its gain over its own nodes on random points.
     """
     r2 = {name: float(control.r2.mean()) for name, control in controls.items()}
     elsewhere = r2.pop(ELSEWHERE)
@@ -87,7 +87,7 @@ def gains(regression: Regression, controls: Mapping[str, Regression]) -> dict[st
 def _together(
     preparation: XnnPreparation, nodes: Mapping[str, Pair], *, split: str, to: str
 ) -> dict[str, Regression]:
-    """Regressions on the same distances, solved at once."""
+    """Regressions on the same distances, solved together."""
     train, held_out = (np.hstack(parts) for parts in zip(*nodes.values(), strict=True))
     whole = regress(
         train, preparation.distances("train", to=to), held_out, preparation.distances(split, to=to)

@@ -1,13 +1,13 @@
-"""Rates by group of a model's decisions, how far apart they are, and how sure that is.
+"""Fairness: rates of a model's decisions by group, their differences, and intervals.
 
-Selected rows are those predicted as class 7, ``Response`` 8: accepted as applied for. The column
-of the groups is the user's choice; the data names no protected attribute, and age or sex can be
-lawful rating factors. A difference is therefore a finding to explain, no verdict.
+Selected rows are those predicted as class 7, ``Response`` 8: accepted as applied for. The user
+chooses the column of the groups; the data identify no protected attribute, and age or sex can be
+lawful rating factors. A difference is therefore not in itself evidence of unfairness.
 
 Values are those of fairlearn's ``MetricFrame``. Its bootstrap would resample a data frame for each
-interval, a third of a second a time on 12,000 rows. Every rate is a function of a confusion table
-alone, so that resampling rows is one multinomial draw of all groups' tables: the same distribution
-in a thousandth of the time.
+interval, a third of a second each on 12,000 rows. Every rate is a function of a confusion table,
+so resampling rows is one multinomial draw of all groups' tables: the same distribution in a
+thousandth of the time.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,17 +27,17 @@ _Rate = Callable[[np.ndarray], np.ndarray]
 
 
 def selection_rate(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray, "*tables"]:
-    """Share of rows that are predicted to be of the best class."""
+    """Share of rows predicted as the best class."""
     return quotient(table[..., :, SELECTED].sum(axis=-1), table.sum(axis=(-2, -1)))
 
 
 def true_positive_rate(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray, "*tables"]:
-    """Share of the best class that is predicted to be; NaN where there is none of it."""
+    """Share of the best class predicted as such; NaN without rows of that class."""
     return quotient(table[..., SELECTED, SELECTED], table[..., SELECTED, :].sum(axis=-1))
 
 
 def false_positive_rate(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray, "*tables"]:
-    """Share of the other classes that is predicted to be of the best."""
+    """Share of the other classes predicted as the best class."""
     negatives = table[..., :SELECTED, :]
     return quotient(negatives[..., SELECTED].sum(axis=-1), negatives.sum(axis=(-2, -1)))
 
@@ -53,12 +53,12 @@ RATES: Mapping[str, _Rate] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """Groups of rows that are compared.
+    """Groups of rows to compare.
 
     Args:
-        names: of the groups, in the order of their values, "missing" last.
-        index: of every row's group in ``names``; -1 where its group is too small.
-        too_small: rows of every group that is left out, by name.
+        names: names of the groups, in the order of their values, "missing" last.
+        index: index in ``names`` of every row's group; -1 if its group is too small.
+        too_small: number of rows of every excluded group, by name.
     """
 
     names: tuple[str, ...]
@@ -68,7 +68,7 @@ class Groups:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A value and the ends of its bootstrap interval, each NaN where undefined."""
+    """Value and ends of its bootstrap interval, each NaN where undefined."""
 
     value: Float[np.ndarray, "*groups"]
     low: Float[np.ndarray, "*groups"]
@@ -80,10 +80,10 @@ class Fairness:
     """Every entry of ``RATES`` by group, and between groups.
 
     Args:
-        groups: that are compared.
-        by_group: of each rate, one value a group.
-        difference: largest less smallest of the groups' rates. It cannot be negative, so that its
-            interval leaves out 0 even where all groups are alike: compare with its width.
+        groups: the compared groups.
+        by_group: one value per group, for each rate.
+        difference: largest less smallest of the groups' rates. It is never negative, so its
+            interval excludes 0 even if all groups are equal: compare with its width.
         ratio: smallest over largest; below 0.8 a selection rate fails the four-fifths rule.
     """
 
@@ -109,12 +109,12 @@ def grouped(
     """Groups of rows by the levels of ``column``, or by its quantiles.
 
     Args:
-        column: numbers, NaN where missing, or text; missing values are a group of their own.
-        bins: quantile bins to cut numbers into, of the rows given; None takes levels as they are.
-        least: rows that a group needs to be compared at all; a single row in a group of its own
-            would make any difference 1.
+        column: numbers, NaN where missing, or text; missing values form their own group.
+        bins: number of quantile bins for numbers; None uses the levels.
+        least: minimum number of rows of a group; a group of a single row could make any difference
+            1.
     Raises:
-        ValueError: ``bins`` below 2 or of text, or fewer than two groups large enough.
+        ValueError: ``bins`` below 2 or for text, or fewer than two groups large enough.
     """
     names, index = _levels(column) if bins is None else _quantiles(column, bins)
     rows = np.bincount(index, minlength=len(names))
@@ -141,15 +141,15 @@ def fairness(
     resamples: int = 1000,
     confidence: float = 0.95,
 ) -> Fairness:
-    """Every rate by group with percentile bootstrap intervals; groups too small have no part.
+    """Every rate by group with percentile bootstrap intervals; groups too small are excluded.
 
     Args:
         label: true class in 0..7.
         predicted: class in 0..7.
-        groups: of the same rows.
-        generator: for the bootstrap, which draws rows of all groups together.
-        resamples: of the bootstrap.
-        confidence: of the intervals, in (0, 1).
+        groups: groups of the same rows.
+        generator: source of the bootstrap, which draws rows of all groups together.
+        resamples: number of bootstrap resamples.
+        confidence: level of the intervals, in (0, 1).
     Raises:
         ValueError: ``confidence`` outside (0, 1), or fewer than 1 resamples.
     """
@@ -161,7 +161,7 @@ def fairness(
     label, predicted, index = label[mask], predicted[mask], groups.index[mask]
     members = [index == g for g in range(len(groups.names))]
     tables = np.stack([confusion(label[m], predicted[m]) for m in members])
-    # A row for every cell of the tables, with its count: fairlearn takes long over many rows.
+    # One row per cell of the tables, with its count: fairlearn is slow on many rows.
     group, true, likely = np.indices(tables.shape).reshape(3, -1)
     frame = MetricFrame(
         metrics={name: _of_cells(rate) for name, rate in RATES.items()},
@@ -196,7 +196,7 @@ def _of_cells(rate: _Rate) -> Callable[..., float]:
 
 
 def _spread(rates: Float[np.ndarray, "resamples groups"]) -> Float[np.ndarray, " resamples"]:
-    # As fairlearn has it, an undefined rate of one group leaves the others to be compared.
+    # As in fairlearn, groups with undefined rates are ignored in the comparison.
     return np.fmax.reduce(rates, axis=1) - np.fmin.reduce(rates, axis=1)
 
 
@@ -207,7 +207,7 @@ def _least_over_largest(
 
 
 def _levels(column: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Names of the levels in their order, and the number of every row's."""
+    """Names of the levels in order, and the index of every row's level."""
     values, index = np.unique(column, return_inverse=True)
     numeric = values.dtype.kind in "iuf"
     labels = [f"{v:g}" if numeric else str(v) for v in values]
@@ -223,7 +223,7 @@ def _quantiles(column: np.ndarray, bins: int) -> tuple[list[str], np.ndarray]:
     missing = np.isnan(column)
     if len(np.unique(column[~missing])) < 2:
         return _levels(column)
-    # A value that many rows have makes cuts coincide; such bins are one.
+    # A value of many rows makes cuts coincide; such bins are merged.
     cuts = np.unique(np.quantile(column[~missing], np.arange(bins + 1) / bins))
     inner = cuts[1:-1]
     index = np.where(missing, len(inner) + 1, np.searchsorted(inner, column, side="right"))

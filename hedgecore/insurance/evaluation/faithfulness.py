@@ -1,7 +1,7 @@
 """Faithfulness of an explanation: three interventions on a hidden layer.
 
-The nodes of a centroid are those that correlate with it most, ``Explanation.owner``. The rest of
-the network is a head: activations of the layer in, class probabilities out.
+The nodes of a centroid are those that correlate most with it, ``Explanation.owner``. The rest of
+the network is a head: a function from activations of the layer to class probabilities.
 """
 
 from collections.abc import Callable
@@ -20,11 +20,11 @@ Head = Callable[[Float[np.ndarray, "rows nodes"]], Float[np.ndarray, "rows 8"]]
 class Ablation:
     """Rise of cross-entropy, in nats, without the nodes of each centroid.
 
-    NaN for a centroid that owns no node, or that has no rows of the kind.
+    NaN for a centroid that owns no node, or has no such rows.
 
     Args:
-        cluster: on the rows nearest to the centroid.
-        others: on all other rows.
+        cluster: rise on the rows nearest to the centroid.
+        others: rise on all other rows.
     """
 
     cluster: Float[np.ndarray, " centroids"]
@@ -32,7 +32,7 @@ class Ablation:
 
     @property
     def selectivity(self) -> float:
-        """Mean of ``cluster`` less ``others`` over centroids that have both; NaN if none has."""
+        """Mean of ``cluster`` minus ``others`` over centroids with both; NaN if there are none."""
         return defined_mean(self.cluster - self.others)
 
 
@@ -42,7 +42,7 @@ class ConceptTest:
 
     Args:
         score: share of rows whose logit rises along the concept's direction.
-        p_value: two-sided, of a random concept as far from 1/2.
+        p_value: two-sided, of a random concept at least as far from 1/2.
     """
 
     score: float
@@ -58,9 +58,9 @@ def ablation(
     owner: Int[np.ndarray, " nodes"],
     mean: Float[np.ndarray, " nodes"],
 ) -> Ablation:
-    """Cost of replacing the nodes of each centroid by their means on training rows.
+    """Cost of replacing each centroid's nodes by their means on training rows.
 
-    Rows are held out, labels lie in 0..7; the nearest centroid makes the cluster of a row.
+    Rows are held out, labels are in 0..7; a row belongs to the cluster of its nearest centroid.
     """
     nearest, clean = distances.argmin(axis=1), head(nodes)
     cluster, others = np.full((2, distances.shape[1]), np.nan)
@@ -81,9 +81,9 @@ def surrogate(
     *,
     fit: LinearFit,
 ) -> dict[str, float]:
-    """The "surrogate" columns: scores of the network with ``fit`` in the layer's place.
+    """The "surrogate" columns: scores of the network with ``fit`` in place of the layer.
 
-    Rows are held out, labels lie in 0..7; ``fit`` was made on training rows.
+    Rows are held out, labels are in 0..7; ``fit`` is a fit on training rows.
     """
     p = head(fit(distances).astype(nodes.dtype))
     likely = p.argmax(axis=1)
@@ -105,16 +105,16 @@ def concept_test(
     """TCAV: does a class's logit rise toward the rows of a concept, more than toward any rows?
 
     The direction is the normal of Fisher's discriminant of ``members`` from all other rows. A
-    random concept is as many rows, drawn without regard to anything.
+    random concept is the same number of rows, drawn uniformly.
 
     Args:
-        slopes: derivative of the class's logit by each node, on rows of that class.
-        nodes: activations from which directions are taken.
+        slopes: derivative of the class's logit with respect to each node, on rows of that class.
+        nodes: activations that define directions.
         members: rows of the concept, for instance a cluster.
-        generator: for the random concepts.
-        random_concepts: of the null hypothesis; p cannot be below 1 / (1 + their number).
+        generator: source of the random concepts.
+        random_concepts: number for the null distribution; p is at least 1 / (1 + random_concepts).
     Raises:
-        ValueError: a concept of no or of all rows.
+        ValueError: a concept of no rows or all rows.
     Source: Kim et al. (2018).
     """
     size, rows = int(members.sum()), len(members)

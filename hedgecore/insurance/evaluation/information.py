@@ -1,8 +1,7 @@
 """Information shared by nodes and centroids: adjusted mutual information, MIG and DCI.
 
-A continuous variable is told by which of 10 quantile bins a value lies in, cut at the deciles of
-the rows given. Such a variable is an indicator, rows x variables x bins, so that one product of
-matrices counts all pairs of variables at once.
+A continuous variable is binned at the deciles of its rows. A binned variable is an indicator, rows
+x variables x bins, so that one matrix product counts all pairs of variables at once.
 """
 
 import numpy as np
@@ -15,7 +14,7 @@ Levels = Float32[np.ndarray, "rows variables bins"]
 
 
 def levels(values: Float[np.ndarray, "rows variables"]) -> Levels:
-    """Which of ``BINS`` quantile bins each value lies in; a constant lies in the last."""
+    """Indicator of the quantile bin, of ``BINS``, of each value; a constant is in the last."""
     cuts = np.quantile(values, np.arange(1, BINS) / BINS, axis=0)
     bins = (values >= cuts[:, None]).sum(axis=0)
     return np.eye(BINS, dtype=np.float32)[bins]
@@ -24,7 +23,7 @@ def levels(values: Float[np.ndarray, "rows variables"]) -> Levels:
 def memberships(
     distances: Float[np.ndarray, "rows centroids"],
 ) -> Float32[np.ndarray, "rows 1 centroids"]:
-    """Which centroid is nearest, as one variable; the first among equals."""
+    """Indicator of the nearest centroid, as one variable; the first among equals."""
     return np.eye(distances.shape[1], dtype=np.float32)[distances.argmin(axis=1)][:, None]
 
 
@@ -33,13 +32,13 @@ def adjusted_information(
 ) -> Float[np.ndarray, " nodes"]:
     """(MI - E) / (H(nearest) - E), where E is the MI of the same margins by chance.
 
-    1 where the bin of a node tells the nearest centroid, about 0 where it tells nothing; 0 where
+    1 if the bin of a node determines the nearest centroid, about 0 if they are independent; 0 if
     all rows have the same nearest centroid.
 
     Source: Vinh, Epps and Bailey (2010), with the entropy of the centroids as upper bound.
     """
     tables = _tables(nodes, nearest)[:, 0]
-    # Chance knows the margins alone, which quantile bins have in common, and takes long.
+    # E depends on the margins only, which are equal for quantile bins, and is slow to compute.
     margins = tables.sum(axis=2)
     _, first, index = np.unique(margins, axis=0, return_index=True, return_inverse=True)
     chance = np.array([_by_chance(tables[i]) for i in first])[index]
@@ -62,10 +61,10 @@ def information_gap(
 
 
 def concentration(importance: Float[np.ndarray, "rows columns"]) -> float:
-    """1 - entropy of each row's shares, base the number of columns, weighted by the rows' sums.
+    """1 - entropy of each row's shares, in base of the number of columns, weighted by row sums.
 
-    1 where every row has one column alone or there is but one, 0 where all columns are equal or
-    nothing is important. Of nodes x centroids it is DCI's disentanglement, of the transpose DCI's
+    1 if every row uses a single column or there is only one, 0 if all columns are equal or all
+    importances 0. For nodes x centroids it is DCI's disentanglement, for the transpose its
     completeness.
 
     Source: Eastwood and Williams (2018).
@@ -98,13 +97,13 @@ def _tables(
 
 
 def _by_chance(table: np.ndarray) -> float:
-    """Expected MI in nats of the margins of ``table``; its empty rows and columns have no part."""
+    """Expected MI in nats given the margins of ``table``; empty rows and columns are ignored."""
     occupied = table[table.any(axis=1)][:, table.any(axis=0)]
     return expected_mutual_information(occupied, occupied.sum())
 
 
 def _entropy(counts: np.ndarray) -> np.ndarray:
-    """In nats, along the last axis; 0 where there are no counts."""
+    """Entropy in nats along the last axis; 0 without counts."""
     p = counts / counts.sum(axis=-1, keepdims=True).clip(min=1e-300)
     return -(p * np.log(np.where(p > 0, p, 1))).sum(axis=-1)
 

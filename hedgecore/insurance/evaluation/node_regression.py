@@ -1,9 +1,9 @@
 """Regression of a layer's nodes on distances to centroids, measured on held-out rows.
 
-A node is the pre-activation of one unit. Fits are made on training rows, everything else on rows
-that neither network nor fit has seen. R^2 grows with the number of centroids whatever they mean,
-and an untrained network or random points reach about as much as a trained network: only the gain
-over such controls says something, see :func:`explanation_gain`.
+A node is the pre-activation of one unit. Fits use training rows, everything else rows that neither
+network nor fit has seen. R^2 grows with the number of centroids whatever their meaning, and is
+about as high for an untrained network or random points: only the gain over such controls is
+meaningful, see :func:`explanation_gain`.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ from hedgecore.insurance.evaluation.information import (
 )
 
 OWNED = 0.7
-"""|rho| above which a node counts as one that speaks for its centroid."""
+"""|rho| above which a node is counted for its centroid."""
 
-# Activations and distances are float32: what is smaller beside the largest is rounding.
+# Activations and distances are float32: relative to the largest, anything smaller is rounding.
 _RESOLUTION = 1e-6
 
 
@@ -35,10 +35,10 @@ class LinearFit:
     Args:
         coefficients: node units per unit of distance.
         intercept: of every node.
-        beta: coefficients in standard deviations of node per standard deviation of distance.
+        beta: standardised coefficients: sd of node per sd of distance.
         inflation: variance inflation factor of every distance, 1 / (1 - R^2 on the others).
-        rank: of the distances. Below K, of all coefficients that fit equally well these are the
-            smallest, which shares an effect among distances that move together.
+        rank: rank of the distances. Below K, the coefficients are those of least norm, which
+            shares an effect among collinear distances.
     """
 
     coefficients: Float[np.ndarray, "centroids nodes"]
@@ -50,18 +50,17 @@ class LinearFit:
     def __call__(
         self, distances: Float[np.ndarray, "rows centroids"]
     ) -> Float[np.ndarray, "rows nodes"]:
-        """The nodes that ``distances`` imply."""
+        """Nodes predicted from ``distances``."""
         return distances @ self.coefficients + self.intercept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regression:
-    """How far distances tell nodes.
+    """Fit of nodes by distances, and its held-out quality.
 
     Args:
-        fit: on training rows.
-        r2: held-out share of variance that ``fit`` explains, below 0 where it misleads; 0 for a
-            node that is constant there.
+        fit: fit on training rows.
+        r2: held-out R^2 of ``fit``, possibly negative; 0 for a node that is constant there.
         rho: held-out correlation with each distance; 0 for a constant.
     """
 
@@ -75,7 +74,7 @@ class Regression:
         return np.abs(self.rho).max(axis=1)
 
     def part(self, nodes: slice) -> "Regression":
-        """The same of some of the nodes."""
+        """Regression of a subset of the nodes."""
         fit = replace(
             self.fit,
             coefficients=self.fit.coefficients[:, nodes],
@@ -87,13 +86,13 @@ class Regression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation(Regression):
-    """What :func:`explain` measures, node by node.
+    """Results of :func:`explain` per node.
 
     Args:
         information: adjusted mutual information with the nearest centroid.
         mig: mutual information gap of every centroid.
-        dead: nodes that are constant, or at most 0 and so silenced by ReLU, on all held-out rows.
-        members: held-out rows nearest to each centroid.
+        dead: nodes that are constant, or at most 0 and so zero after ReLU, on all held-out rows.
+        members: number of held-out rows nearest to each centroid.
     """
 
     information: Float[np.ndarray, " nodes"]
@@ -103,17 +102,17 @@ class Explanation(Regression):
 
     @property
     def owner(self) -> Int[np.ndarray, " nodes"]:
-        """The centroid with which each node correlates most, in absolute value."""
+        """Centroid with the largest absolute correlation, for each node."""
         return np.abs(self.rho).argmax(axis=1)
 
     @property
     def gap(self) -> Float[np.ndarray, " nodes"]:
-        """Lead of ``top`` over the second largest |rho|; all of it where K = 1."""
+        """Lead of ``top`` over the second largest |rho|; equal to ``top`` if K = 1."""
         sizes = np.sort(np.abs(self.rho), axis=1)
         return sizes[:, -1] - (sizes[:, -2] if sizes.shape[1] > 1 else 0)
 
     def summary(self) -> dict[str, float]:
-        """Figures of all nodes together, by column."""
+        """Summary over all nodes, by column."""
         importance = np.abs(self.fit.beta)
         values = {
             "r2_mean": self.r2.mean(),
@@ -140,10 +139,10 @@ def explain(
     nodes: Float[np.ndarray, "rows nodes"],
     distances: Float[np.ndarray, "rows centroids"],
 ) -> Explanation:
-    """Nodes (pre-activations) against distances, fitted on training and measured on held-out rows.
+    """Nodes (pre-activations) explained by distances: fit on training, measures on held-out rows.
 
     Raises:
-        ValueError: fewer than 2 held-out rows, or as :func:`linear_fit`.
+        ValueError: fewer than 2 held-out rows, or as in :func:`linear_fit`.
     """
     regression = regress(train_nodes, train_distances, nodes, distances)
     nodes, distances = nodes.astype(np.float64), distances.astype(np.float64)
@@ -165,7 +164,7 @@ def regress(
     nodes: Float[np.ndarray, "rows nodes"],
     distances: Float[np.ndarray, "rows centroids"],
 ) -> Regression:
-    """The part of :func:`explain` that controls are held to; arguments and errors are the same."""
+    """Regression part of :func:`explain`, used for controls; same arguments and errors."""
     if len(nodes) < 2:
         raise ValueError(f"rows must be at least 2 to measure anything on, got {len(nodes)}")
     fit = linear_fit(train_nodes, train_distances)
@@ -186,7 +185,7 @@ def linear_fit(
     """Ordinary least squares with intercept, of the least norm where distances are collinear.
 
     Raises:
-        ValueError: no more rows than centroids.
+        ValueError: not more rows than centroids.
     """
     rows, centroids = distances.shape
     if rows <= centroids:
@@ -210,14 +209,14 @@ def linear_fit(
 
 
 def explanation_gain(value: float, controls: Mapping[str, float]) -> float:
-    """``value`` less that of the best control of the same number of centroids.
+    """``value`` minus that of the best control with the same number of centroids.
 
     Args:
         value: held-out R^2, or top |rho|.
-        controls: the same of an untrained network, of random points as centroids, of no
-            explanation term and of permuted rows, by name. Training and held-out rows are both
-            permuted: a chance fit to the former alone meets true structure in the latter, and
-            its R^2 strays from 0 by 1 / sqrt(rows) and not by K / rows.
+        controls: the same for an untrained network, random points as centroids, no explanation
+            term and permuted rows, by name. Training and held-out rows are both permuted: with
+            only the former permuted, R^2 would vary around 0 by 1 / sqrt(rows) instead of K /
+            rows.
     Raises:
         ValueError: no controls.
     """
@@ -232,13 +231,13 @@ def _constant(x: np.ndarray) -> np.ndarray:
 
 
 def _standardised(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``x`` with mean 0 and standard deviation 1 in every column, and what they were before.
+    """``x`` standardised by column, with the original means and standard deviations.
 
-    A column that is constant becomes 0 throughout, and its standard deviation is 0.
+    A constant column becomes 0, and its standard deviation is 0.
     """
     mean = x.mean(axis=0)
     standard = x - mean
-    # numpy's own would copy the rows again, which takes longer than the arithmetic.
+    # numpy.std would copy the rows again, which takes longer than the arithmetic.
     sd = np.sqrt(np.einsum("rc,rc->c", standard, standard) / len(x))
     sd[_constant(x)] = 0
     standard *= np.divide(1, sd, out=np.zeros_like(sd), where=sd > 0)

@@ -1,7 +1,7 @@
 """Portrait of a trained network: responses of its nodes, and their use by the network.
 
-Here is where rows are left out for the sake of time: an assessment has one core and a second, and
-these figures gain nothing visible from all rows.
+Computed on a subset of rows to save time: an assessment should take a second on one core, and all
+rows would not change the figures visibly.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import divided, pre_activations
 from hedgecore.rng import numpy_stream
 
-# Rows of a mean along a ray, of random concepts, and of the quantiles that bound the inputs.
+# Numbers of rows for means along rays, random concepts, and quantiles that bound the inputs.
 _MOVED, _CONCEIVED, _BOUNDING = 128, 1500, 4096
 _ASCENT = 40
-# Centroids, the largest first, from which an ascent begins; it also begins at the mean.
+# Number of centroids, largest first, from which ascents start, in addition to the mean.
 _STARTS = 6
 _BOX = (0.01, 0.99)
 
@@ -30,7 +30,7 @@ _BOX = (0.01, 0.99)
 def probes(
     preparation: XnnPreparation, theta: Mapping[str, Tensor], *, layer: int, points: int
 ) -> dict[str, Tensor]:
-    """Nodes as functions of each distance, and the inputs that excite them most.
+    """Nodes as functions of each distance, and the inputs that maximise them.
 
     Returns:
         ``dependence.distance`` and ``.mean`` of :class:`.probes.Dependence`,
@@ -65,9 +65,9 @@ def probes(
 def concepts(
     preparation: XnnPreparation, theta: Mapping[str, Tensor], *, layer: int, random_concepts: int
 ) -> tuple[Float[np.ndarray, " clusters"], Float[np.ndarray, " clusters"]]:
-    """TCAV of the rows nearest to each centroid for the best class: scores, and their p-values.
+    """TCAV of the rows nearest to each centroid for the best class: scores and p-values.
 
-    NaN for a centroid that has none or all of the rows looked at, or where none is of that class.
+    NaN for a centroid with none or all of the sampled rows, or if no row is of that class.
     """
     below, above = divided(theta, layer)
     rows = _spread(len(preparation.inputs["test.x"]), _CONCEIVED)
@@ -96,5 +96,5 @@ def _last(theta: Mapping[str, Tensor], x: Float[Tensor, "rows _"]) -> Float[Tens
 
 
 def _spread(rows: int, most: int) -> Int[Tensor, " some"]:
-    """At most ``most`` row numbers, evenly spread."""
+    """At most ``most`` row indices, evenly spaced."""
     return torch.linspace(0, rows - 1, min(rows, most), dtype=torch.float64).long()

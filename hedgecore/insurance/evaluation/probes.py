@@ -1,6 +1,6 @@
-"""Probes of a node: the inputs that excite it most, and its dependence on a distance.
+"""Probes of a node: the inputs that maximise it, and its dependence on a distance.
 
-Everything here acts on a callable from inputs of the network to activations of one of its layers.
+Probes take a callable from inputs of the network to activations of one of its layers.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,12 +15,12 @@ Activations = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excitation:
-    """Where each node is largest.
+    """Maximum of each node.
 
     Args:
-        point: the best input found for every node.
-        value: the node there.
-        start: name of the start that led there; where several did, the first of them.
+        point: best input for every node.
+        value: value of the node there.
+        start: name of the start that led there; the first of several.
     """
 
     point: Float[Tensor, "nodes features"]
@@ -30,11 +30,11 @@ class Excitation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependence:
-    """Nodes as functions of the distance to one centroid, all else as in the data.
+    """Nodes as functions of the distance to one centroid, otherwise as in the data.
 
     Args:
         distance: grid of each centroid.
-        mean: of every node over the rows, moved to that distance.
+        mean: mean of every node over the rows moved to that distance.
     """
 
     distance: Float[Tensor, "centroids points"]
@@ -50,18 +50,18 @@ def maximise(
     high: Float[Tensor, " features"],
     steps: int = 200,
 ) -> Excitation:
-    """Gradient ascent on every node from every start, within a box; the best point ever visited.
+    """Best point visited by gradient ascent on every node from every start, within a box.
 
-    A step moves each input by a tenth of its side of the box in the direction of its slope, and
-    shrinks linearly to nothing, so that any corner can be reached and a peak inside is met.
+    A step moves each input by a tenth of its side of the box in the direction of its slope,
+    shrinking linearly to 0, so that the ascent can reach any corner and converge to a peak inside.
 
     Args:
-        activations: rows x features to rows x nodes, each row by itself.
-        starts: inputs by name, for instance the mean and the centroids; brought into the box.
-        low: least inputs, for instance 1 % quantiles of training rows: outside the data a node
-            may be anything.
+        activations: rows x features to rows x nodes, row by row.
+        starts: inputs by name, for instance the mean and the centroids; clipped to the box.
+        low: smallest inputs, for instance 1 % quantiles of training rows, as nodes are arbitrary
+            outside the data.
         high: largest inputs.
-        steps: of the ascent.
+        steps: number of steps.
     Raises:
         ValueError: no starts, no steps, or a box with ``low`` above ``high``.
     """
@@ -103,23 +103,23 @@ def partial_dependence(
     *,
     points: int = 20,
 ) -> Dependence:
-    """Mean activation as all rows are moved along their rays to the same distance from a centroid.
+    """Mean activation with all rows moved along their rays to the same distance from a centroid.
 
         x(t) = c + (x - c) t / d(x, c),    t from the 5 % to the 95 % quantile of d(., c)
 
-    Distance to a centroid is no input, so it cannot be set alone: this sets it and leaves the
-    direction from the centroid as it is. Distances to other centroids follow. Exact for every
+    Distance to a centroid is not an input, so it cannot be set alone: this sets it and keeps the
+    direction from the centroid. Distances to other centroids change with it. Exact for every
     distance that is a norm of x - c, such as Mahalanobis'. Rows on the centroid have no direction
-    and no part.
+    and are excluded.
 
     Args:
         activations: rows x features to rows x nodes.
         x: inputs of the network.
         centroids: in the coordinates of ``x``.
-        distances: of every row to every centroid.
-        points: of the grid, at equal distances.
+        distances: distances of every row to every centroid.
+        points: number of equidistant grid points.
     Raises:
-        ValueError: a centroid on which all rows lie.
+        ValueError: a centroid that all rows coincide with.
     """
     ends = distances.quantile(distances.new_tensor([0.05, 0.95]), dim=0)
     share = torch.linspace(0, 1, points, dtype=x.dtype, device=x.device)
@@ -139,10 +139,10 @@ def partial_dependence(
 def logit_slopes(
     logits: Activations, nodes: Float[Tensor, "rows nodes"], *, to: int
 ) -> Float[Tensor, "rows nodes"]:
-    """Derivative of the logit of class ``to`` by each node, row by row.
+    """Derivative of the logit of class ``to`` with respect to each node, row by row.
 
     Args:
-        logits: activations of a layer to logits, rows x 8, each row by itself.
+        logits: activations of a layer to logits, rows x 8, row by row.
         nodes: activations.
         to: class in 0..7.
     """
@@ -153,5 +153,5 @@ def logit_slopes(
 def _diagonal(
     activations: Float[Tensor, "all nodes"], nodes: int
 ) -> Float[Tensor, "nodes starts"]:
-    """Of the rows of each node, its own activation."""
+    """Each node's own activation on its rows."""
     return activations.unflatten(0, (nodes, -1)).diagonal(dim1=0, dim2=2).T

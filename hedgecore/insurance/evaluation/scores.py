@@ -1,7 +1,7 @@
 """Scores of class probabilities, by the name of their column.
 
-Classes are 0..7 here and everywhere below the table that was read; ``Response`` is the class plus
-one. Accuracy, kappa and macro-F1 are functions of a confusion table, so that they can be taken of
+Classes are 0..7 everywhere except in the table itself; ``Response`` is the class plus one.
+Accuracy, kappa and macro-F1 are functions of a confusion table, so that they can be computed for
 many resampled tables at once.
 """
 
@@ -21,16 +21,16 @@ def scores(
     """All scores, by column.
 
     Args:
-        probability: of every class; each row sums to 1.
+        probability: probabilities of every class; each row sums to 1.
         label: true class, in 0..7.
     Raises:
-        ValueError: no rows, a label outside 0..7, or a row that is no distribution.
+        ValueError: no rows, a label outside 0..7, or a row that is not a distribution.
     """
     probability = probability.astype(np.float64)
     _check(probability, label)
     likely = probability.argmax(axis=1)
     table = confusion(label, likely)
-    # Half of the ties go down and half up: to the even class, as numpy.round has it.
+    # Ties go to the even class, half of them down and half up, as in numpy.round.
     expected = np.rint(probability @ np.arange(CLASSES)).astype(np.int64)
     return {
         "cross_entropy": cross_entropy(probability, label),
@@ -45,7 +45,7 @@ def scores(
 def cross_entropy(
     probability: Float[np.ndarray, "rows 8"], label: Integer[np.ndarray, " rows"]
 ) -> float:
-    """Mean of -log p of the true class, in nats; no p counts as less than its machine epsilon."""
+    """Mean of -log p of the true class, in nats; p is at least its machine epsilon."""
     p = probability[np.arange(len(label)), label]
     return float(-np.log(p.clip(min=np.finfo(p.dtype).eps)).mean())
 
@@ -68,7 +68,7 @@ def quadratic_kappa(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray,
 
         1 - sum_ij w_ij O_ij / sum_ij w_ij E_ij,    w_ij = (i - j)^2,  E the product of margins
 
-    NaN where all labels and predictions are of one class, so that chance is perfect too.
+    NaN if all labels and predictions are of one class, as chance is perfect too.
     """
     i = np.arange(CLASSES)
     weight = (i[:, None] - i) ** 2
@@ -94,7 +94,7 @@ def calibration_error(
 ) -> float:
     """Expected calibration error: mean over rows of |accuracy - confidence| of the row's bin.
 
-    Confidence is the largest probability; its bins are ``bins`` equal intervals of (0, 1].
+    Confidence is the largest probability, in ``bins`` equal intervals of (0, 1].
     """
     confidence = probability.max(axis=1)
     hit = probability.argmax(axis=1) == label
@@ -104,13 +104,13 @@ def calibration_error(
 
 
 def quotient(numerator: ArrayLike, denominator: ArrayLike) -> Float[np.ndarray, "..."]:
-    """The quotient in float64, NaN where the denominator is 0; an array even of a single one."""
+    """Quotient in float64, NaN where the denominator is 0; always an array."""
     nothing = np.full(np.shape(numerator), np.nan)
     return np.divide(numerator, denominator, out=nothing, where=np.not_equal(denominator, 0))
 
 
 def defined_mean(values: Float[np.ndarray, " _"]) -> float:
-    """Mean of the values that are not NaN; NaN where all are."""
+    """Mean of the values that are not NaN; NaN if all are."""
     numbers = values[~np.isnan(values)]
     return float(numbers.mean()) if len(numbers) else float("nan")
 
@@ -122,7 +122,7 @@ def _check(probability: Float[np.ndarray, "rows 8"], label: Integer[np.ndarray, 
         raise ValueError(
             f"label must lie in 0..7 (Response less one), got {label.min()}..{label.max()}"
         )
-    # Written so that NaN fails too.
+    # Written so that NaN fails as well.
     fair = (probability >= 0).all(axis=1) & (np.abs(probability.sum(axis=1) - 1) <= 1e-4)
     if not fair.all():
         row = int(np.argmin(fair))

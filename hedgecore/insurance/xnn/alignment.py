@@ -1,8 +1,8 @@
 """Alignment of nodes with centroids: multipliers of the gradient, and a loss.
 
-Layers are counted from 0. The output z of a layer is meant before its ReLU, and z_c is that at a
-centroid. A factor above zero moves no stationary point of the loss, so the multipliers can explain
-nothing by themselves; the alignment loss can.
+Layers are counted from 0. The output z of a layer is before its ReLU, and z_c is that at a
+centroid. A positive factor moves no stationary point of the loss, so multipliers alone cannot
+align nodes; the alignment loss can.
 """
 
 import math
@@ -22,12 +22,12 @@ Outputs = Sequence[Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Landmarks:
-    """Centroids as a training knows them.
+    """Centroids and their distances, for training.
 
     Args:
-        points: in the coordinates of the features.
-        distances: of every training row, in standard deviations.
-        quantiles: share of the training rows that are nearer than a row, ties by halves.
+        points: centroids in the coordinates of the features.
+        distances: distances of every training row, in standard deviations.
+        quantiles: share of the training rows nearer than a row, ties counting half.
     """
 
     points: Float[Tensor, "clusters features"]
@@ -50,7 +50,7 @@ class Landmarks:
 def depth_factor(layer: int, layers: int, *, depth: str, alpha: float) -> float:
     """f(l) of layer l among L: exp(-(l/L - 0.75)^2) if ``depth`` is "peaked", else exp(alpha^l).
 
-    The first is the notebook's code, the second its text: falling with depth for alpha below 1,
+    The first is the notebook's code, the second its text: decreasing with depth for alpha below 1,
     constant at 1, doubly exponential above.
     """
     if depth == "peaked":
@@ -67,14 +67,14 @@ def multiplier_published(
     nearness: Float[Tensor, "batch clusters"],
     strengths: Mapping[int, float],
 ) -> dict[int, Tensor]:
-    """The notebook's factors of the gradient, in (0, 2), by layer; NaN where a column sums to 0.
+    """Notebook's factors of the gradient, in (0, 2), by layer; NaN where a column sums to 0.
 
         S = sigmoid(|z - z_c|),  A_c = mean over the batch of (1 - n) + (2n - 1) S,
         M_c = W * sign(sum over the batch of (z - z_c) a'),
         G = 1 + tanh(strength / K  sum_c A_c M_c / column sums of M_c)
 
-    where a is the layer's input before its ReLU, which is not what the layer reads, and signed
-    sums come near zero: defects that are kept here.
+    where a is the layer's input before its ReLU, although the layer reads it after. This and
+    signed sums near zero are defects of the notebook, kept here.
 
     Args:
         matrices: W of every layer, outputs x inputs.
@@ -82,7 +82,7 @@ def multiplier_published(
         outputs: z of every layer for it.
         landmark_outputs: z_c of every layer, in the untrained network.
         nearness: n, distances over the largest of all training rows.
-        strengths: adj_weight * intensity * f(l), by the layers that are pulled at.
+        strengths: adj_weight * intensity * f(l), by aligned layer.
     """
     inputs = (x, *outputs)
     factors = {}
@@ -113,9 +113,9 @@ def multiplier(
         M_c = W * sign(sum over the batch of (z - z_c) h'),
         G = 1 + tanh(strength / K  sum_c A_c M_c / column sums of |W|)
 
-    where h is what the layer reads, and s the mean of |z - z_c| over batch and centroids, node by
-    node. A_c is largest where the node tells how far a row is from c. Arguments are those of
-    :func:`multiplier_published`, with z_c in the network as it is, and for n the quantiles q of
+    where h is the layer's actual input, and s the mean of |z - z_c| over batch and centroids, per
+    node. A_c is largest where the node encodes the distance of a row from c. Arguments are those
+    of :func:`multiplier_published`, with z_c in the current network, and for n the quantiles q of
     the batch's distances among all training rows.
     """
     factors = {}
@@ -135,9 +135,9 @@ def multiplier(
 def unit_distances(
     distances: Float[Tensor, "rows clusters"], batch_size: int
 ) -> list[Float[Tensor, "_ clusters"]]:
-    """Distances batch by batch, centred and at length 1 in every column; 0 where constant.
+    """Distances of each batch, centred and with norm 1 in every column; 0 where constant.
 
-    They do not change while a network is trained, so an epoch has them at once.
+    They are constant in training, so an epoch computes them at once.
     """
     whole = len(distances) // batch_size * batch_size
     units: list[Tensor] = []
@@ -151,17 +151,17 @@ def unit_distances(
 
 
 class Alignment:
-    """sum_l f(l) mean_j (1 - rho_j^2): how little the nodes tell of the distances to centroids.
+    """Alignment loss sum_l f(l) mean_j (1 - rho_j^2).
 
     rho_j is the correlation over the batch of node j with the distance to centroid j mod K, the
-    nodes of every layer counted from 0. A node that is constant has rho = 0. For a batch of one
-    row, where rho is undefined, the loss is 0.
+    nodes of every layer counted from 0. A constant node has rho = 0. For a batch of one row, where
+    rho is undefined, the loss is 0.
 
     Args:
-        factors: f(l), by the layers that are pulled at.
-        widths: nodes of every layer.
+        factors: f(l), by aligned layer.
+        widths: number of nodes of every layer.
         clusters: K.
-        like: gives dtype and device.
+        like: tensor with the dtype and device.
     """
 
     def __init__(
@@ -179,15 +179,15 @@ class Alignment:
     def __call__(
         self, outputs: Outputs, unit: Float[Tensor, "batch clusters"]
     ) -> tuple[Float[Tensor, ""], tuple[Tensor, ...]]:
-        """The loss of a batch, and its gradients by the outputs of ``self.layers``.
+        """Loss of a batch, and its gradients with respect to the outputs of ``self.layers``.
 
-        With u the centred distance that is a node's own, at length 1, and c the centred node,
+        With u the centred distance of a node's centroid, with norm 1, and c the centred node,
             rho^2 = (u'c)^2 / c'c,   d rho^2 / dz = 2 (u'c / c'c) u - 2 (u'c / c'c)^2 c.
-        Left to autograd, this loss would cost more than the network.
+        By autograd, this loss would cost more than the network.
 
         Args:
             outputs: z of every layer.
-            unit: of :func:`unit_distances` for the batch.
+            unit: :func:`unit_distances` of the batch.
         """
         nodes = [outputs[layer] for layer in self.layers]
         if len(unit) < 2:

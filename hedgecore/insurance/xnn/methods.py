@@ -1,15 +1,15 @@
-"""One training step, under every method that an explanation may have.
+"""Training steps of the alignment methods.
 
 ==================== ======================================================================
 none                 one step of Adam on the cross-entropy
-double_step          two on the same gradient, which is what moves the notebook's curve
+double_step          two on the same gradient, the cause of the notebook's improvement
 multiplier_published two, the second on a gradient multiplied as the notebook does
 multiplier           one, its gradient or its update multiplied by the repaired factors
 alignment            one, on CE + adj_weight sum_l f(l) L_layer + beta sum_l L_contrastive
 ==================== ======================================================================
 
-At ``adj_weight`` 0 every method is "none", second step and contrastive term included: weight 0 is
-the plain network to the last bit, and so the control of all the others.
+At ``adj_weight`` 0 every method is "none", without second step or contrastive term: weight 0 is
+the plain network to the last bit, and so the control of all methods.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,12 +37,12 @@ from hedgecore.insurance.xnn.network import matrices, pre_activations
 
 
 class Batch(NamedTuple):
-    """Some training rows.
+    """Batch of training rows.
 
     Args:
         x: batch x features.
         y: labels, from 0.
-        geometry: what the method in force knows of the rows' distances; see :class:`Rule`.
+        geometry: the method's data on the rows' distances; see :class:`Rule`.
     """
 
     x: Tensor
@@ -51,11 +51,11 @@ class Batch(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A batch as the network saw it before the step.
+    """Outputs and losses of a batch before the step.
 
     Args:
         outputs: z of every layer.
-        added: what the method added to the mean cross-entropy.
+        added: loss added by the method to the mean cross-entropy.
     """
 
     outputs: Outputs
@@ -64,12 +64,12 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A method.
+    """Alignment method.
 
     Args:
-        step: takes a step on a batch.
-        geometry: something of the distances, batch by batch, of the training rows in a given order
-            and batches of a given size; None for a method that knows no centroids.
+        step: function that takes a step on a batch.
+        geometry: function of the distances that returns data per batch, for an order of the
+            training rows and a batch size; None for a method without centroids.
     """
 
     step: Callable[["Descent", Batch], Outcome]
@@ -77,12 +77,12 @@ class Rule:
 
 
 class Descent:
-    """Parameters on their way down. To call it is to take a step by the method in force.
+    """Optimisation of the parameters; a call takes a step of the effective method.
 
     Args:
         start: initial parameters; "multiplier_published" takes its centroid outputs from them.
         explanation: the method and its settings.
-        landmarks: centroids and distances; may be None where the method in force knows none.
+        landmarks: centroids and distances; may be None for a method without them.
         lr: learning rate of Adam.
     Raises:
         ValueError: landmarks are missing.
@@ -98,22 +98,22 @@ class Descent:
     ) -> None:
         self.start, self.explanation = start, explanation
         self.theta = {n: value.detach().clone().requires_grad_() for n, value in start.items()}
-        # One kernel for all tensors: a step of so small a network is a fifth faster.
+        # One kernel for all tensors: a fifth faster for a small network.
         self.optimiser = torch.optim.Adam(self.theta.values(), lr=lr, fused=True)
         self._landmarks = landmarks
         self._rule = METHODS[explanation.applied]
         if landmarks is None and self._rule.geometry is not None:
             raise ValueError(
-                f"landmarks are what {explanation.applied} pulls towards, got None; "
+                f"landmarks are required by {explanation.applied}, got None; "
                 "give centroids and distances"
             )
 
     def __call__(self, batch: Batch) -> Outcome:
-        """A step on ``batch``."""
+        """Take a step on ``batch``."""
         return self._rule.step(self, batch)
 
     def batches(self, x: Tensor, y: Tensor, order: Tensor, batch_size: int) -> Iterator[Batch]:
-        """The training rows in ``order``, cut into batches; the last may be smaller."""
+        """Training rows in ``order``, cut into batches; the last may be smaller."""
         geometry: Iterable[Tensor] = repeat(x.new_empty(0))
         if self._rule.geometry is not None:
             geometry = self._rule.geometry(self.landmarks, order, batch_size)
@@ -127,7 +127,7 @@ class Descent:
     def backward(
         self, loss: Tensor, outputs: Outputs = (), gradients: Sequence[Tensor] = ()
     ) -> None:
-        """Set the gradient to that of ``loss``, and of more whose ``gradients`` are known."""
+        """Set the gradient to that of ``loss`` plus given ``gradients`` of outputs."""
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward((loss, *outputs), (None, *gradients))
 
@@ -140,13 +140,13 @@ class Descent:
 
     @property
     def landmarks(self) -> Landmarks:
-        """Centroids and distances, of a method that has them."""
+        """Centroids and distances, for methods that use them."""
         assert self._landmarks is not None, "checked when made"
         return self._landmarks
 
     @cached_property
     def matrices(self) -> list[Tensor]:
-        """The weights of every layer."""
+        """Weights of every layer."""
         return matrices(self.theta)
 
     @cached_property
@@ -155,7 +155,7 @@ class Descent:
         return pre_activations(self.start, self.landmarks.points)
 
     def depth_factors(self, depth: str, *, among: int) -> dict[int, float]:
-        """f(l) of the layers that are pulled at: the one chosen, or the first ``among``."""
+        """f(l) of the aligned layers: the configured one, or the first ``among``."""
         one = self.explanation.layer
         return {
             layer: depth_factor(
@@ -172,7 +172,7 @@ class Descent:
 
     @cached_property
     def alignment(self) -> Alignment:
-        """The loss that is added, with its weight; of the logits only where they are asked for."""
+        """The added loss with its weight; of the logits only if requested."""
         hidden = len(self.matrices) - 1
         factors = self.depth_factors(self.explanation.depth, among=hidden)
         return Alignment(
@@ -184,7 +184,7 @@ class Descent:
 
 
 def none(descent: Descent, batch: Batch) -> Outcome:
-    """A plain step."""
+    """Plain step."""
     outputs, loss = descent.forward(batch)
     descent.backward(loss)
     descent.optimiser.step()
@@ -192,14 +192,14 @@ def none(descent: Descent, batch: Batch) -> Outcome:
 
 
 def double_step(descent: Descent, batch: Batch) -> Outcome:
-    """A plain step, and another on its gradient: the control of the published multiplier."""
+    """Plain step, and another on its gradient: the control of the published multiplier."""
     outcome = none(descent, batch)
     descent.optimiser.step()
     return outcome
 
 
 def published(descent: Descent, batch: Batch) -> Outcome:
-    """A plain step, and another on its gradient multiplied, by the weights as they then are."""
+    """Plain step, and another on its gradient multiplied, with the updated weights."""
     outcome = none(descent, batch)
     factors = multiplier_published(
         descent.matrices,
@@ -215,7 +215,7 @@ def published(descent: Descent, batch: Batch) -> Outcome:
 
 
 def multiplied(descent: Descent, batch: Batch) -> Outcome:
-    """One step, its gradient or its update multiplied."""
+    """Single step with multiplied gradient or update."""
     outputs, loss = descent.forward(batch)
     descent.backward(loss)
     with torch.no_grad():
@@ -240,7 +240,7 @@ def multiplied(descent: Descent, batch: Batch) -> Outcome:
 
 
 def aligned(descent: Descent, batch: Batch) -> Outcome:
-    """One step on the loss with its explanation."""
+    """Single step on the loss with the alignment terms."""
     explanation, alignment = descent.explanation, descent.alignment
     outputs, loss = descent.forward(batch)
     nodes = [outputs[layer] for layer in alignment.layers]
@@ -255,7 +255,7 @@ def aligned(descent: Descent, batch: Batch) -> Outcome:
 
 
 def _nearness(landmarks: Landmarks, order: Tensor, batch_size: int) -> Sequence[Tensor]:
-    """Distances over the largest of all."""
+    """Distances divided by the largest of all."""
     return (landmarks.distances / landmarks.distances.max())[order].split(batch_size)
 
 

@@ -1,4 +1,4 @@
-"""The classifier: a small MLP with ReLU between its layers, as a function of a dict of tensors.
+"""Classifier: a small MLP with ReLU between its layers, as a function of a dict of tensors.
 
 z_1 = W_0 x + b_0,   z_(l+1) = W_l relu(z_l) + b_l,   logits = the last z
 """
@@ -20,7 +20,7 @@ def initialise(
 ) -> dict[str, Tensor]:
     """theta_0: float32 weights and biases, uniform within 1 / sqrt(inputs) of 0, layer by layer.
 
-    The law of torch's own linear layers, and so of the notebook's.
+    The default distribution of torch's linear layers, and so of the notebook's.
     """
     theta = {}
     for i, (inputs, outputs) in enumerate(pairwise((features, *hidden, CLASSES))):
@@ -35,10 +35,10 @@ def initialise(
 def pre_activations(
     theta: Mapping[str, Tensor], x: Float[Tensor, "rows features"]
 ) -> tuple[Float[Tensor, "rows _"], ...]:
-    """The output z of every layer before its ReLU; the last are the logits.
+    """Output z of every layer before its ReLU; the last are the logits.
 
     Args:
-        theta: as :func:`initialise` names it; its dtype and device must be those of ``x``.
+        theta: parameters as named by :func:`initialise`, with the dtype and device of ``x``.
         x: encoded rows.
     """
     outputs: list[Tensor] = []
@@ -51,14 +51,14 @@ def pre_activations(
 
 
 def matrices(theta: Mapping[str, Tensor]) -> list[Tensor]:
-    """The weights of every layer, outputs x inputs, from the first layer to the last."""
+    """Weights of every layer, outputs x inputs, from the first layer to the last."""
     return [value for name, value in theta.items() if name.endswith(".weight")]
 
 
 def probabilities(
     theta: Mapping[str, Tensor], x: Float[Tensor, "rows features"]
 ) -> Float[np.ndarray, "rows 8"]:
-    """Of every class, for encoded rows on the CPU or elsewhere."""
+    """Probability of every class for encoded rows, on any device."""
     with torch.no_grad():
         return pre_activations(theta, x)[-1].softmax(dim=1).numpy(force=True)
 
@@ -66,9 +66,9 @@ def probabilities(
 def divided(
     theta: Mapping[str, Tensor], layer: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The parameters of the layers up to ``layer``, from 0, and those of the layers above it.
+    """Parameters of the layers up to ``layer``, from 0, and of the layers above it.
 
-    What is above takes the nodes of ``layer`` after their ReLU.
+    The upper part takes the nodes of ``layer`` after their ReLU.
     """
     below = {n: value for n, value in theta.items() if int(n.split(".")[1]) <= layer}
     return below, {n: value for n, value in theta.items() if n not in below}

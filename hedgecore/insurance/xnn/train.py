@@ -1,4 +1,4 @@
-"""Training one X-NN, as a generator: ask for the next epoch, or stop asking."""
+"""Training of one X-NN, as a generator of epochs that can be stopped at any point."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from hedgecore.rng import stream
 from hedgecore.training.convergence import finite
 from hedgecore.training.snapshot import Epoch, TrainingState
 
-# What may be compared between trials, and which way is better.
+# Metrics by which trials may be compared, and the better direction.
 DIRECTIONS: Mapping[str, Literal["min", "max"]] = {
     "train_loss": "min",
     "val_loss": "min",
@@ -42,11 +42,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochMetrics(Epoch):
-    """One epoch: losses are mean cross-entropies, accuracies shares of rows.
+    """Metrics of an epoch: losses are mean cross-entropies, accuracies shares of rows.
 
-    Those of training are means over the epoch's rows, each seen before its step; so is
-    ``added_loss``, what the method added to the cross-entropy. The best epoch is selected by
-    ``val_loss``.
+    Those of training are means over the epoch's rows, each before its step; so is ``added_loss``,
+    the loss added by the method. The best epoch is selected by ``val_loss``.
     """
 
     epoch: int
@@ -74,18 +73,18 @@ def train(
     Ends after ``training.epochs``, or when the validation loss has not improved for
     ``training.patience`` epochs.
 
-    With ``resume`` and all else as before, the epochs after the snapshot follow, equal to the last
-    bit to those of a training that was never cut; none follow where it had come to its end.
+    With ``resume`` and otherwise equal arguments, continues after the snapshot, bit for bit as an
+    uninterrupted training; yields nothing if that had ended.
 
     Args:
-        start: theta_0, as ``hedgecore.insurance.xnn.network.initialise`` names it.
-        train_rows: float32 rows to learn from.
-        val_rows: float32 rows to stop on.
+        start: theta_0, as named by ``hedgecore.insurance.xnn.network.initialise``.
+        train_rows: float32 training rows.
+        val_rows: float32 rows for early stopping.
         landmarks: centroids, and the distances of ``train_rows``; None for a method without any.
         training: optimiser settings.
         explanation: the method and its strength.
-        seed: names the streams of batch order, which all trials of a seed share.
-        resume: a snapshot of one of this training's epochs, on any device.
+        seed: seed of the streams of batch order, shared by all trials of a seed.
+        resume: snapshot of an epoch of this training, on any device.
     Raises:
         DivergedError: a loss is not finite.
         ValueError: ``landmarks`` are missing or of other rows, or ``resume`` is not of this
@@ -130,7 +129,7 @@ def train(
 def _pass(
     descent: Descent, rows: Rows, training: TrainingConfig, epoch: int, *, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """A step on every batch; cross-entropy, what was added to it, and accuracy, by row."""
+    """Take a step on every batch; return mean cross-entropy, added loss and accuracy."""
     order = torch.randperm(len(rows.x), generator=stream(seed, "batches", str(epoch)))
     order = order.to(rows.x.device)
     y = rows.y[order]
@@ -148,5 +147,5 @@ def _accuracy(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def _copied(theta: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``theta`` cut loose from training."""
+    """Copy of ``theta``, detached from training."""
     return {name: value.detach().clone() for name, value in theta.items()}

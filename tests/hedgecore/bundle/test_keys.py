@@ -86,9 +86,11 @@ def test_short_keys_and_keys_of_other_kinds_are_refused():
 
 
 def test_a_key_to_receive_does_not_sign_and_the_other_way_round(key, reader):
-    with pytest.raises(BundleError, match="holds an X25519 private key, no Ed25519 private key"):
+    with pytest.raises(
+        BundleError, match="holds an X25519 private key, not an Ed25519 private key"
+    ):
         signing_key(clear(reader))
-    with pytest.raises(BundleError, match="holds an Ed25519 public key, no X25519 public key"):
+    with pytest.raises(BundleError, match="holds an Ed25519 public key, not an X25519 public key"):
         encryption_key(public(key))
 
 

@@ -1,4 +1,4 @@
-"""What was sealed comes out again, equal to the last bit, for those it is meant for."""
+"""Sealed models are reproduced to the last bit for their recipients."""
 
 import os
 

@@ -97,7 +97,7 @@ def held(theta, paths, recall=None):
 
 
 def read(theta, paths):
-    """What the network reads at every date."""
+    """Inputs of the network at every date."""
     return torch.cat([told(paths), recurrent(held(theta, paths), paths.spot)], dim=-1)
 
 
@@ -219,7 +219,7 @@ def test_permuting_a_feature_moves_its_own_importance_alone(name):
 
 
 def test_a_hedge_that_lives_on_its_last_return_loses_two_in_the_tail_without_it():
-    # Every path goes on as it began, and the hedge holds one share, bought or sold, in its
+    # Every path continues as it began, and the hedge holds one share, bought or sold, in its
     # direction: it gains 1. With the return of a path that went the other way it loses 1.
     up = torch.tensor([100.0, 101, 102], dtype=torch.float64)
     spot = torch.cat([up.repeat(50, 1), 200 - up.repeat(50, 1)])

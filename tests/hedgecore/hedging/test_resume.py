@@ -1,4 +1,4 @@
-"""A training that was cut goes on to the last bit as if it had not been."""
+"""An interrupted training continues to the last bit as an uninterrupted one."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""Where a ticket starts, and with which part of the schedule."""
+"""Starting point of a ticket, and its part of the schedule."""
 
 from dataclasses import replace
 

@@ -202,7 +202,7 @@ def test_selection_is_by_the_declared_mixture(study, preparation):
     pnl = problem.outcomes(epoch.theta, preparation.data["val"]).pnl.double()
     best = min(e.val_loss for e in trained(study, preparation))
     chosen = next(e for e in trained(study, preparation) if e.val_loss == best)
-    assert float(risk(problem.measure, pnl)) == pytest.approx(chosen.val_clean_loss)
+    assert float(risk(problem.risk, pnl)) == pytest.approx(chosen.val_clean_loss)
 
 
 def test_the_clean_part_of_the_loss_draws_training_back_to_the_clean_risk(study, preparation):

@@ -61,7 +61,7 @@ def test_the_last_epoch_carries_the_best_parameters(study, preparation):
     _, epochs = trained(study, preparation)
     problem = HedgingProblem.of(study, preparation.standardisation)
     pnl = problem.outcomes(epochs[-1].theta, preparation.data["val"]).pnl.double()
-    assert float(risk(problem.measure, pnl)) == min(e.val_loss for e in epochs)
+    assert float(risk(problem.risk, pnl)) == min(e.val_loss for e in epochs)
 
 
 def test_training_stops_when_patience_runs_out(study, preparation):
@@ -79,7 +79,7 @@ def test_validation_risk_is_that_of_the_pooled_pnl(study, preparation, monkeypat
     _, epochs = trained(study, preparation)
     best = min(epochs, key=lambda epoch: epoch.val_loss)
     whole = problem.outcome(best.theta, Scene(paths.spot, paths.variance)).pnl
-    assert best.val_loss == pytest.approx(float(risk(problem.measure, whole)), rel=1e-5)
+    assert best.val_loss == pytest.approx(float(risk(problem.risk, whole)), rel=1e-5)
 
 
 def test_epsilon_zero_is_exactly_clean_training(study, preparation):
@@ -192,7 +192,7 @@ def test_y_as_a_parameter_reaches_the_optimum_that_profiling_finds(study, prepar
         seed=0,
     )
     pnl = problem.outcomes(preparation.theta_star, paths).pnl
-    assert last.y == pytest.approx(float(problem.measure.optimal_y(pnl)), abs=0.1)
+    assert last.y == pytest.approx(float(problem.risk.optimal_y(pnl)), abs=0.1)
 
 
 def test_y_is_never_pruned_and_rewinds_with_theta_0(study, preparation):

@@ -38,5 +38,5 @@ def clustered(study):
 
 @pytest.fixture(scope="session")
 def preparation(clustered, base):
-    """What the trials of the clustered study share."""
+    """Preparation of the clustered study."""
     return prepare(clustered, seed=0, base=base)

@@ -181,7 +181,7 @@ def test_dbscan_leaves_noise_out_of_every_cluster():
 
 def test_dbscan_with_noise_alone_is_refused_with_the_cure():
     x, _ = blobs()
-    with pytest.raises(ValueError, match=r"all 150 rows noise at eps 1e-06 .*; raise eps"):
+    with pytest.raises(ValueError, match=r"all 150 rows as noise at eps 1e-06 .*; raise eps"):
         clustered("dbscan", x, eps=1e-6)
 
 

@@ -103,7 +103,7 @@ def test_the_competitions_test_file_is_refused_by_name(frame, written, monkeypat
         (1, "Product_Info_2", "F1", r"Product_Info_2 must be one of A1, .*, got F1"),
         (1, "Medical_Keyword_9", 2, r"Medical_Keyword_9 must be one of 0, 1, got"),
         (1, "Response", 9, r"Response must be one of 1, 2, 3, 4, 5, 6, 7, 8, got 9"),
-        (5, "Id", 1, r"train\.csv:7 Id is there already; give every row an Id .*, got 1"),
+        (5, "Id", 1, r"train\.csv:7 Id is a duplicate; give .*, got 1"),
     ],
 )
 def test_a_value_outside_the_schema_is_named_with_its_line(
@@ -148,7 +148,7 @@ def test_rows_longer_than_the_header_are_refused(frame, written):
     with pytest.raises(ValueError, match="rows longer than its header"):
         table_module.read(path)
     path.write_text("\n".join([header, rows[0], f"{rows[1]},1"]))
-    with pytest.raises(ValueError, match="no table of comma-separated values"):
+    with pytest.raises(ValueError, match="is not a CSV table"):
         table_module.read(path)
 
 

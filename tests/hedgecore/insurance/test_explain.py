@@ -191,7 +191,8 @@ def test_the_gap_of_a_single_centroid_is_all_of_rho(factors):
 
 
 def test_coverage_counts_centroids_that_a_node_speaks_for(factors):
-    # Two nodes for centroid 0, one for centroid 3, and one that says too little of centroid 1.
+    # Two nodes for centroid 0, one for centroid 3, and one with too low a correlation for centroid
+    # 1.
     rest = np.sqrt((1 - 0.69**2) / 2)
     nodes = factors @ np.array(
         [[1.0, 5, 0, rest], [0, 1, 0, 0.69], [0, 0, 0, rest], [0, 0, -2, 0]]

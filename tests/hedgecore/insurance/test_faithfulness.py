@@ -21,7 +21,7 @@ def head(nodes):
 
 @pytest.fixture(scope="module")
 def planted():
-    """Two clusters, each with a node that alone tells its rows' class: -4 or 4, 0 elsewhere."""
+    """Two clusters, each with a node that alone determines the class: -4 or 4, 0 elsewhere."""
     cluster = np.arange(ROWS) % 2
     label = np.arange(ROWS) // 2 % 2
     nodes = np.zeros((ROWS, 2))
@@ -128,7 +128,7 @@ def layer():
 
 
 def test_the_discriminant_sees_through_correlated_nodes():
-    """Node 1 repeats the noise of node 0, so the difference of the two tells the members."""
+    """Node 1 repeats the noise of node 0, so the difference of the two identifies the members."""
     g = numpy_stream(0, "pair")
     signal, noise = g.normal(size=(2, 4000))
     nodes = np.column_stack([signal + 3 * noise, 3 * noise])

@@ -115,7 +115,7 @@ def test_errors_of_one_bin_cancel_and_those_of_two_do_not():
 def test_a_confidence_on_a_border_belongs_to_the_bin_below():
     p = np.zeros((2, CLASSES))
     p[:, 0], p[:, 1] = [0.5, 0.45], [0.5, 0.55]
-    # Of two bins, 0.5 lies in the lower and 0.55 in the upper: the errors do not cancel.
+    # Of two bins, 0.5 is in the lower and 0.55 in the upper: the errors do not cancel.
     assert calibration_error(p, np.array([0, 0]), bins=2) == pytest.approx((0.5 + 0.55) / 2)
 
 

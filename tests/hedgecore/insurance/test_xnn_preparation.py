@@ -17,13 +17,13 @@ from hedgecore.insurance.prepare import prepare, restore
 
 
 def equal(first, second):
-    """Whether all tensors are equal to the last bit, NaN too, and in the same order."""
+    """True if all tensors are equal to the last bit, including NaN, and in the same order."""
     kinds = [[(n, t.dtype, t.shape) for n, t in tensors.items()] for tensors in (first, second)]
     return kinds[0] == kinds[1] and tensor_sha256(first.values()) == tensor_sha256(second.values())
 
 
 def same(first, second):
-    """Whether two preparations are equal in all of their parts."""
+    """True if two preparations are equal in all parts."""
     assert list(first.files) == list(second.files)
     files = all(equal(first.files[name], second.files[name]) for name in first.files)
     return files and equal(first.inputs, second.inputs) and first.about == second.about
@@ -161,7 +161,7 @@ def test_clusters_are_as_stable_as_their_samples_say(clustered, preparation, bas
     found = preparation.about["clustering"]["stability"]
     assert 0 < found <= 1
     assert preparation.columns["cluster_stability"] == found
-    # One cluster is the same in every sample, and random rows are no clusters.
+    # One cluster is the same in every sample, and random rows are not clusters.
     assert base.columns["cluster_stability"] is None
     random = clustered.with_axes({"clustering.method": "random_points"})
     assert prepare(random, seed=0, base=base).columns["cluster_stability"] is None
@@ -226,7 +226,7 @@ def test_a_plain_network_that_was_exchanged_is_doubted(study, base):
     assert XNN.trainer.mismatch(study, base) is None
     files = {**base.files, "theta_star": base.theta_0}
     other = XNN.trainer.assemble(seed=0, about=base.about, files=files, inputs=base.inputs)
-    assert "theta_star that does not give the metrics" in XNN.trainer.mismatch(study, other)
+    assert "theta_star that does not reproduce the metrics" in XNN.trainer.mismatch(study, other)
 
 
 def test_a_preparation_is_told_in_one_line(base):

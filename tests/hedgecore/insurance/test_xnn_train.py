@@ -231,7 +231,7 @@ def test_a_loss_that_is_not_finite_ends_the_training():
 
 
 def test_a_method_without_its_landmarks_is_refused():
-    with pytest.raises(ValueError, match="landmarks are what alignment pulls towards, got None"):
+    with pytest.raises(ValueError, match="landmarks are required by alignment, got None"):
         next(training(PULLED["alignment"], landmarks=None))
 
 

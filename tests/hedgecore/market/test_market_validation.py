@@ -57,7 +57,7 @@ def test_the_report_is_a_table_of_one_line_a_check():
     lines = str(report).splitlines()
     assert len(lines) == 1 + len(report.checks) == 9
     assert lines[0].split() == ["realised", "std.", "error", "exact", "z"]
-    with pytest.raises(KeyError, match="there are: discounted S_T, call K=90"):
+    with pytest.raises(KeyError, match="known: discounted S_T, call K=90"):
         report["call K=95"]
 
 
