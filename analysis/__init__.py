@@ -1,25 +1,25 @@
-"""Tables and figures of a sweep, read from the plain files it leaves behind.
+"""Tables and figures of a sweep, read from the files in its storage directory.
 
-    trials = analysis.load_trials("results/tickets")     # one row a trial
-    epochs = analysis.load_epochs("results/tickets")     # one row a trial and epoch
+    trials = analysis.load_trials("results/tickets")     # one row per trial
+    epochs = analysis.load_epochs("results/tickets")     # one row per trial and epoch
     analysis.best_lr(trials)                             # the fastest learning rate of every group
-    analysis.max_efficient_sparsity(trials)              # how sparse the network may be
+    analysis.max_efficient_sparsity(trials)              # the sparsest network within tolerance
     analysis.baselines(trials, analysis.load_manifest("results/tickets"))  # without training
-    analysis.compare(trials)                             # told apart, or only other seeds?
-    analysis.robust_against_standard(trials)             # what robust training costs and buys
-    analysis.controls(trials)                            # the ticket beside its controls
-    analysis.budget_curves(trials)                       # how few epochs are enough
+    analysis.compare(trials)                             # paired tests between configurations
+    analysis.robust_against_standard(trials)             # cost and gain of robust training
+    analysis.controls(trials)                            # tickets compared with their controls
+    analysis.budget_curves(trials, manifest)             # CVaR by budget of training epochs
     analysis.xnn.cells(trials)                           # an X-NN sweep by configuration
-    analysis.schema.describe()                           # what every column means
+    analysis.schema.describe()                           # meaning of every column
 
-Figures live in :mod:`analysis.figures`, which is imported only when asked for. An argument
-means the same in every function:
+Figures are in :mod:`analysis.figures`, which is imported only on demand. An argument means
+the same in every function:
 
     trials, epochs, manifest     from load_trials, load_epochs and load_manifest
     tolerance                    share of the dense network's CVaR that may be lost
-    level, confidence            of tests; of intervals, 1 - level where there are both
+    level, confidence            of tests; of intervals (1 - level in functions with only level)
     rng                          of the bootstrap; a number gives every interval the same draws
-    ax, figure                   empty, to be drawn into
+    ax, figure                   empty Axes or Figure to draw into
 """
 
 from analysis import schema, xnn

@@ -35,15 +35,15 @@ def main() -> None:
     type=click.FloatRange(min=0.5, max=1.0, max_open=True),
     default=0.95,
     show_default=True,
-    help="One-sided level at which the loss must be within the tolerance.",
+    help="One-sided confidence level at which the loss must be within the tolerance.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder for the files, made if missing; STORAGE/report by default.",
+    help="Output folder, created if missing.  [default: STORAGE/report]",
 )
 def report(storage: Path, tolerance: float, confidence: float, out: Path | None) -> None:
-    """Tables, answers and figures of STORAGE; files go to STORAGE/report."""
+    """Print tables and findings of STORAGE; write tables and figures to STORAGE/report."""
     from analysis.report import report as show
 
     _run(
@@ -60,7 +60,7 @@ def report(storage: Path, tolerance: float, confidence: float, out: Path | None)
 def _run(command: Callable[[Console], None]) -> None:
     to = console()
     try:
-        # Numbers of a stranger overflow and fonts lack letters of names: no news for stderr.
+        # Untrusted numbers overflow and fonts lack glyphs of names: not worth a warning.
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             warnings.simplefilter("ignore", UserWarning)
@@ -70,8 +70,8 @@ def _run(command: Callable[[Console], None]) -> None:
         sys.exit(2)
     except OSError as error:
         if error.filename is not None or error.errno == errno.EPIPE:
-            raise  # of a closed pipe click makes an end without a word
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for Python's own last flush
+            raise  # click exits silently on a closed pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for the flush at exit
         click.echo(f"error: the output cannot be written ({error.strerror})", err=True)
         sys.exit(1)
 

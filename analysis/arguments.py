@@ -1,4 +1,4 @@
-"""Arguments of the public functions, checked by name at the border: one line with the cure."""
+"""Validation of the arguments of public functions, by name: one-line errors with the cure."""
 
 import functools
 import inspect
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 def checked(function: Callable[P, T]) -> Callable[P, T]:
-    """``function``, whose arguments are of the kind that those of their names are.
+    """``function`` with type checks of the arguments whose names are in ``_CHECKS``.
 
     Raises (when called):
-        TypeError: one is of another; the message names it, what was given and the cure.
-        schema.ColumnError: a frame lacks the columns by which it is told.
+        TypeError: an argument has the wrong type; the message names it, its value and the cure.
+        schema.ColumnError: a frame lacks the columns that identify it.
     """
     signature = inspect.signature(function)
 
@@ -38,10 +38,10 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """``values`` as an array; what is missing is NaN.
+    """``values`` as an array; missing values are NaN.
 
     Raises:
-        TypeError: they are no numbers.
+        TypeError: they are not numbers.
     """
     try:
         return np.asarray(values, dtype=float)

@@ -1,8 +1,8 @@
-"""The attacks that a sweep tests its tickets by, and those it trained them under, by name.
+"""Attacks that a sweep trains and tests its tickets with, by name.
 
 A name is a threat model and a search: ``path_pgd`` moves the market's path by gradient steps.
-``noise`` looks for nothing and is the control; ``transfer`` puts to the ticket what was found on
-the dense network.
+``noise`` is random and serves as the control; ``transfer`` applies to the ticket the
+perturbations that were found on the dense network.
 """
 
 import math
@@ -14,12 +14,12 @@ from typing import Any
 import pandas as pd
 
 CLEAN = "cvar_05"
-"""The CVaR that every trial has, and the measure of a study that asks for no other."""
+"""The CVaR that every trial has, and the default measure of a study."""
 
 TRANSFER = "transfer"
 MODELS = ("path", "observation", "distribution", TRANSFER)
 SEARCHES = ("noise", "fgsm", "pgd", "wpgd", "wbpgd")
-"""The harder a search looks, the later it stands here."""
+"""Searches from the weakest to the strongest."""
 
 _ATTACKED = re.compile(r"attacked_(?P<measure>cvar_\d\d)@(?P<name>\w+):(?P<size>[\d.e+-]+)")
 
@@ -28,8 +28,8 @@ _ATTACKED = re.compile(r"attacked_(?P<measure>cvar_\d\d)@(?P<name>\w+):(?P<size>
 class Attack:
     """An attack of the test: ``name`` at ``budget``, in price units or, for observations, in sd.
 
-    ``size`` is the budget as the column writes it; ``measure`` what is known under it, a CVaR by
-    the name of its clean column.
+    ``size`` is the budget as text in the column name; ``measure`` the CVaR measured under attack,
+    by the name of its clean column.
     """
 
     name: str
@@ -43,23 +43,23 @@ class Attack:
 
     @property
     def column(self) -> str:
-        """The column of CVaR under it."""
+        """Column of CVaR under this attack."""
         return f"attacked_{self.measure}@{self}"
 
     @property
     def model(self) -> str:
-        """What the adversary may touch."""
+        """Threat model: the input that the adversary may change."""
         return model(self.name)
 
     @property
     def hardness(self) -> int:
-        """Place of the search in :data:`SEARCHES`."""
+        """Index of the search in :data:`SEARCHES`."""
         search = self.name.rpartition("_")[2]
         return SEARCHES.index(search) if search in SEARCHES else len(SEARCHES)
 
     @property
     def seeks(self) -> bool:
-        """Whether it looks for the worst case of the ticket itself."""
+        """True if it searches for the worst case of the ticket itself."""
         return self.model != TRANSFER and self.hardness > 0
 
     def __str__(self) -> str:
@@ -72,12 +72,12 @@ def model(name: str) -> str:
 
 
 def attacks(trials: pd.DataFrame) -> list[Attack]:
-    """The attacks under which any of ``trials`` has a CVaR, as :func:`named` has them."""
+    """Attacks under which any of ``trials`` has a CVaR, in the order of :func:`named`."""
     return named(name for name in map(str, trials.columns) if trials[name].notna().any())
 
 
 def named(columns: Iterable[str]) -> list[Attack]:
-    """The attacks that ``columns`` name, of the first measure alone: by model, search, budget."""
+    """Attacks in the names of ``columns``, first measure only: by model, search, budget."""
     matches = filter(None, map(_ATTACKED.fullmatch, columns))
     candidates = [Attack(**match.groupdict()) for match in matches]
     alike = [attack for attack in candidates if attack.measure == candidates[0].measure]
@@ -85,7 +85,7 @@ def named(columns: Iterable[str]) -> list[Attack]:
 
 
 def clean_column(attack_list: Sequence[Attack]) -> str:
-    """The column of clean CVaR beside that under ``attack_list``; ``cvar_05`` without attacks.
+    """Column of clean CVaR that matches ``attack_list``; ``cvar_05`` without attacks.
 
     Args:
         attack_list: from :func:`attacks` or :func:`named`.
@@ -99,7 +99,7 @@ def label(measure: str) -> str:
 
 
 def by_name(attack_list: Iterable[Attack]) -> dict[str, list[Attack]]:
-    """Every attack's budgets, ascending where ``attack_list`` is of :func:`attacks`."""
+    """Budgets of every attack by name, in the order of ``attack_list``."""
     families: dict[str, list[Attack]] = {}
     for attack in attack_list:
         families.setdefault(attack.name, []).append(attack)
@@ -109,13 +109,13 @@ def by_name(attack_list: Iterable[Attack]) -> dict[str, list[Attack]]:
 def nearest(
     attack_list: Iterable[Attack], *, trained: str | None, epsilon: float
 ) -> Attack | None:
-    """The search closest to the attack of training; None where there is none.
+    """The search closest to the attack of training; None without a search.
 
-    Of the same threat model first, then of the nearest budget, then the one that looks hardest.
+    Criteria in order: same threat model, nearest budget, strongest search.
 
     Args:
         attack_list: from :func:`attacks`.
-        trained: name of the attack of training; None where unknown, taken as one on the path.
+        trained: name of the attack of training; None if unknown, treated as one on the path.
         epsilon: its budget.
     """
     threat = model(trained or MODELS[0])
@@ -127,9 +127,9 @@ def nearest(
 
 
 def setting(trials: pd.DataFrame, manifest: Mapping[str, Any], path: str) -> pd.Series:
-    """The study's ``path`` in every trial: its axis where the trial has one, else the manifest's.
+    """Value of the study's ``path`` for every trial: from its axis, else from the manifest.
 
-    Null where neither names it.
+    Null where both lack it.
     """
     fixed: Any = manifest.get("study")
     for key in path.split("."):
@@ -142,7 +142,7 @@ def setting(trials: pd.DataFrame, manifest: Mapping[str, Any], path: str) -> pd.
 
 
 def gradients(name: str, steps: float | None, restarts: float | None) -> float:
-    """Gradients that one use of the attack ``name`` takes a path; NaN where it is not known."""
+    """Gradient evaluations per path of the attack ``name``; NaN if unknown."""
     search = name.rpartition("_")[2]
     if search in ("noise", "fgsm"):
         return float(SEARCHES.index(search))

@@ -1,8 +1,8 @@
-"""Audit of early stopping: outcomes of stopped trials that were run on to the end at random.
+"""Audit of early stopping: final results of a random sample of the stopped trials.
 
-A sweep may let a declared share of the trials it stops run on. They decide nothing; they tell what
-stopping cost. All comparisons are within a stratum, as early stopping's own are, and where it
-judges the replicates of a configuration together, so does the audit: by the mean over them.
+A sweep may train a declared share of the trials it stops to the end. They do not affect the
+search; they measure the cost of stopping. Like early stopping, the audit compares within a stratum
+and, where replicates of a configuration are judged together, by their mean.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy  # its stats are loaded where they are first used: they take a second
+import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis import schema
 from analysis.arguments import checked
@@ -20,25 +20,26 @@ from analysis.contrast import bounded, estimate
 from analysis.statistics import Interval, Rng
 from analysis.wording import setting
 
-# Fieller, Hartley and Pearson (1957): Spearman's z varies this much more than Pearson's.
+# Fieller, Hartley and Pearson (1957): variance of Spearman's z over that of Pearson's.
 _SPEARMAN = 1.06
+_FISHER_UNITS = 4  # fewest units of Fisher's interval, whose variance is 1 / (n - 3)
 _NOWHERE = {"mean": math.nan, "count": 0}
 _COLUMNS = ("trial_id", "status", "val_loss", "stopped_at", "audited", "audit_val_loss")
 
 
 @checked
 def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a unit and rung: its value there, and the validation risk it came to at the end.
+    """One row per unit and rung: its value at the rung, and its final validation risk.
 
     A unit is a trial, or a configuration with all its replicates where the scheduler has
-    ``replicates``. Only units with a known end are here: ``outcome`` is "completed", or "audited"
-    for those that were stopped (at epoch ``stopped_at``) and run on. A rung is an epoch at which
-    any trial was stopped. ``at_rung`` is the scheduler's metric at that epoch, turned so that
-    smaller is better, null where the unit has no such epoch; ``final`` is the best validation risk
-    of the whole run; ``best`` and ``worst`` are those of the completed units of its ``stratum``,
-    null where there are none.
+    ``replicates``. Only units trained to the end have rows: ``outcome`` is "completed", or
+    "audited" for those that were stopped (at epoch ``stopped_at``) and continued. A rung is an
+    epoch at which any trial was stopped. ``at_rung`` is the scheduler's metric at that epoch,
+    negated if larger is better, null if the unit lacks that epoch; ``final`` is the best
+    validation risk of the whole run; ``best`` and ``worst`` are those of the completed units of
+    its ``stratum``, null without any.
 
-    No rows where nothing was audited, as in the tables of sweeps that cannot audit.
+    Without audited trials the frame is empty.
 
     Args:
         manifest: from :func:`analysis.load_manifest`; its ``scheduler`` names strata, replicates,
@@ -62,7 +63,7 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
     sign = -1.0 if rule.get("mode") == "max" else 1.0
     rung_rows = epochs[epochs["epoch"].isin(rungs)][["trial_id", "epoch", metric]]
     at = units.explode("trial_ids").merge(rung_rows, left_on="trial_ids", right_on="trial_id")
-    # A mean over the replicates that happen to have the epoch would not be the unit's.
+    # A mean over only the replicates that have this epoch would be biased.
     means = at.groupby(["unit", "epoch"])[metric].agg(["mean", "count"]).to_dict("index")
     ends = units[units["outcome"] == "completed"].groupby("stratum")["final"].agg(["min", "max"])
     rows: list[dict[str, Any]] = []
@@ -78,22 +79,22 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
 
 @checked
 def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
-    """One row a rung of :func:`audit`, after a first one for all (``rung`` null).
+    """One row per rung of :func:`audit`, after a first row for all rungs (``rung`` null).
 
-    Of the ``audited`` units that were stopped there and whose stratum has a finisher (``unjudged``
-    have none), ``false_stops`` ended with a lower validation risk than the best finisher of their
-    stratum: its winner was lost. ``within_survivors`` ended with a lower one than the worst
-    finisher. ``false_stop_rate`` and ``within_rate`` are their shares, with Clopper and Pearson's
-    interval (``_low``, ``_high``), which speaks for all that were stopped, because who is audited
-    is drawn at random.
+    ``audited`` counts the audited units stopped at the rung whose stratum has a finisher,
+    ``unjudged`` those without. ``false_stops`` ended with a lower validation risk than the best
+    finisher of their stratum: its winner was lost. ``within_survivors`` ended below the worst
+    finisher. ``false_stop_rate`` and ``within_rate`` are their shares, with the Clopper-Pearson
+    interval (``_low``, ``_high``), which is valid for all stopped units because audited ones are
+    drawn at random.
 
     ``regret`` is max(0, best finisher - best audited unit), in the unit of the risk, averaged over
     the ``strata`` that have both, with a bootstrap interval over strata. It counts audited units
-    only, so early stopping cost at least that.
+    only, so it is a lower bound on the cost of early stopping.
 
     ``correlation`` is Spearman's between the value at the rung and the final one over the
-    ``units`` that have both, found within each stratum and averaged with weights n - 1. Its
-    interval is Fisher's, each stratum beyond the first costing one unit.
+    ``units`` that have both, computed within each stratum and averaged with weights n - 1. Its
+    interval is Fisher's; each stratum beyond the first costs one unit.
     """
     table = []
     for rung in (None, *sorted(set(rows["rung"]))):
@@ -105,14 +106,14 @@ def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
 
 
 def scheduler(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The scheduler's own settings, whichever it is; empty where none is declared."""
+    """Settings of the declared scheduler; empty without one."""
     declared = manifest.get("scheduler")
     settings = list(declared.values()) if isinstance(declared, dict) else []
     return settings[0] if settings and isinstance(settings[0], dict) else {}
 
 
 def _units(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """Those with a known end, and the trials they are made of."""
+    """Units that were trained to the end, with their trials."""
     if not set(_COLUMNS) <= set(trials.columns):
         return pd.DataFrame()
     rule = scheduler(manifest)
@@ -189,7 +190,7 @@ def _correlation(rows: pd.DataFrame, confidence: float) -> dict[str, float]:
 
 
 def _ranked(rows: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
-    """Ranks at the rung and at the end of every stratum that has an order to speak of."""
+    """Ranks at the rung and at the end, of every stratum whose values are not all equal."""
     for _, stratum in rows.groupby("stratum", sort=True):
         x, y = stratum["at_rung"].rank(), stratum["final"].rank()
         if x.nunique() > 1 and y.nunique() > 1:
@@ -197,10 +198,10 @@ def _ranked(rows: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
 
 
 def _fisher(rho: float, n: int, confidence: float) -> Interval:
-    """Fisher's interval of the rank correlation of ``n`` units; NaN below four."""
-    if n < 4:
+    """Fisher's interval of the rank correlation of ``n`` units; NaN below ``_FISHER_UNITS``."""
+    if n < _FISHER_UNITS:
         return Interval(low=math.nan, high=math.nan)
-    # Half of the smallest step that ranks can take below 1: a perfect order is no certainty.
+    # Half of the smallest step of rho below 1: a perfect order in the sample is not certain.
     bound = 1.0 - 6.0 / (n**3 - n)
     z = math.atanh(min(max(rho, -bound), bound))
     reach = scipy.stats.norm.isf((1.0 - confidence) / 2) * math.sqrt(_SPEARMAN / (n - 3))

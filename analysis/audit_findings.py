@@ -1,4 +1,4 @@
-"""Findings on early stopping: its cost and its errors, from audited trials."""
+"""Findings on early stopping: its cost and errors, from audited trials."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,9 @@ from analysis.wording import percent, plural
 
 
 def stopping(sound: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
-    """Sentences on the frame of :func:`analysis.soundness`, and on an audit of nothing.
+    """Sentences on the frame of :func:`analysis.soundness`, or on why an audit is empty.
 
-    No sentence at all where neither an audit was declared nor a trial audited.
+    Empty if no audit was declared and no trial audited.
     """
     stopped = int(trials["status"].eq("stopped").sum())
     share = float(manifest.get("audit") or 0.0)

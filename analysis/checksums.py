@@ -1,7 +1,7 @@
-"""Files of a storage, held to the digests in its ``SHA256SUMS``.
+"""Files of a storage, verified against the digests in its ``SHA256SUMS``.
 
-A path may stand there several times: while its driver replaces a file, both the old and the next
-content are genuine. Tables copied without ``SHA256SUMS`` are taken as they are.
+A path may be listed several times: while the driver replaces a file, both the old and the new
+content are valid. Tables copied without ``SHA256SUMS`` are not verified.
 """
 
 import hashlib
@@ -17,21 +17,21 @@ NAME = "SHA256SUMS"
 CURE = "run the same hedgesweep run command again, which writes it from the log"
 
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
-_PATIENCE = 2.0  # seconds: a driver replaces all files within a fraction of it
+_PATIENCE = 2.0  # seconds: a driver replaces all files well within it
 _PAUSE = 0.1
 
 
 def genuine(storage: Path, name: str, *, most: int) -> bytes:
-    """The bytes of the file ``name`` of ``storage``, which are among those it may have.
+    """Bytes of the file ``name`` of ``storage``, verified against its digests.
 
     Args:
         storage: the directory of a sweep.
-        name: of a file right in it.
-        most: bytes that it may have.
+        name: of a file directly in it.
+        most: size limit in bytes.
     Raises:
-        FileNotFoundError: there is no such file, nor is there a digest of one.
-        StorageError: it cannot be read, it is missing or is another than ``SHA256SUMS`` says, or
-            ``SHA256SUMS`` itself cannot be read.
+        FileNotFoundError: the file does not exist and has no digest.
+        StorageError: it cannot be read, has a digest but is missing, does not match its digests,
+            or ``SHA256SUMS`` itself cannot be read.
     """
     path, until = storage / name, time.monotonic() + _PATIENCE
     while True:
@@ -54,13 +54,13 @@ def genuine(storage: Path, name: str, *, most: int) -> bytes:
 
 
 def unread(path: Path, error: Exception) -> str:
-    """That the file at ``path`` cannot be read, why, and the cure, in a line."""
+    """Message for a file at ``path`` that cannot be read: the reason and the cure, in one line."""
     cure = "ask its owner for the right to read it" if isinstance(error, PermissionError) else CURE
     return f"'{path}' cannot be read ({reason(error)}); {cure}"
 
 
 def listed(storage: Path) -> Mapping[str, set[str]] | None:
-    """The digests that every file may have, by its path; None where there is no list.
+    """Valid digests of every file by path; None without ``SHA256SUMS``.
 
     Raises:
         StorageError: the list cannot be read.

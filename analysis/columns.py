@@ -1,7 +1,7 @@
 """Dictionary of the columns of all experiments, read from ``columns.json``.
 
-``make columns`` generates that file from the definitions that the tables are written by. It serves
-frames that come from no file, and tables that do not describe themselves.
+``make columns`` generates that file from the definitions used to write the tables. It describes
+frames that were not loaded from a file, and tables without column metadata.
 """
 
 import json
@@ -25,7 +25,7 @@ _DTYPES: Mapping[str, Dtype] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """What one column holds; ``direction`` says which end is better, or None where neither is."""
+    """Description of a column; ``direction`` is the better end, None if there is not one."""
 
     name: str
     dtype: Dtype
@@ -36,13 +36,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Columns ``<base>@<place>``: a base, to whose meaning the place adds words by its pattern."""
+    """Columns ``<base>@<place>``; the pattern of the place adds words to the base's meaning."""
 
     bases: Mapping[str, Column]
     places: Mapping[str, str]
 
     def column(self, name: str) -> Column | None:
-        """The column ``name``; None where it is none of the family."""
+        """The column ``name``; None if it does not belong to the family."""
         head, _, place = name.partition("@")
         base = self.bases.get(head)
         for pattern, words in self.places.items():

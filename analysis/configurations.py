@@ -1,7 +1,7 @@
-"""Trials that differ only in their seed become one configuration.
+"""Configurations: groups of trials that differ only in their seed.
 
 A trial stopped early is censored: it has no test metrics, and its validation risk is that of an
-unfinished training. So only completed trials enter a mean, and every row carries the counts of the
+unfinished training. So means are over completed trials only, and every row has the counts of the
 others.
 """
 
@@ -20,9 +20,9 @@ _KINDS = ("config/ticket", "config/pruning.ticket")
 
 
 def kinds(trials: pd.DataFrame) -> pd.Series:
-    """What every trial trained: "lottery", the ticket itself, or one of its controls by name.
+    """Kind of network of every trial: "lottery" for the ticket, or the name of a control.
 
-    It is the ticket itself, too, where the trial has no such axis.
+    Trials without such an axis are tickets.
     """
     labels = pd.Series(None, index=trials.index, dtype="string")
     for axis in _KINDS:
@@ -32,7 +32,7 @@ def kinds(trials: pd.DataFrame) -> pd.Series:
 
 
 def of_kind(trials: pd.DataFrame, kind: str = LOTTERY) -> pd.DataFrame:
-    """The trials of one of their :func:`kinds`, without the axis that told it."""
+    """Trials of one of the :func:`kinds`, without the axis of the kind."""
     axes = [axis for axis in _KINDS if axis in trials.columns]
     if not axes and kind == LOTTERY:
         return trials
@@ -40,9 +40,9 @@ def of_kind(trials: pd.DataFrame, kind: str = LOTTERY) -> pd.DataFrame:
 
 
 def parameters(trials: pd.DataFrame) -> list[str]:
-    """The parameters that make a configuration, the known axes first.
+    """Parameters that define a configuration, those of :data:`analysis.schema.AXES` first.
 
-    They are all but the seed, and but the kind, whose values never compete: see :func:`of_kind`.
+    All except the seed and the kind, whose values never compete: see :func:`of_kind`.
     """
     schema.check_frame(trials)
     axes = [a for a in schema.AXES if a != "seed" and f"config/{a}" in trials.columns]
@@ -55,10 +55,10 @@ def parameters(trials: pd.DataFrame) -> list[str]:
 
 
 def check_parameters(choices: Iterable[str], names: Sequence[str]) -> None:
-    """Nothing where all ``choices`` are among the parameters ``names``.
+    """Check that all ``choices`` are among the parameters ``names``.
 
     Raises:
-        schema.ColumnError: one is not; the message gives the nearest.
+        schema.ColumnError: one is not; the message suggests the nearest.
     """
     for name in choices:
         if name not in names:
@@ -70,9 +70,9 @@ def check_parameters(choices: Iterable[str], names: Sequence[str]) -> None:
 
 
 def problem_axes(names: Iterable[str]) -> list[str]:
-    """Those of the parameters ``names`` that change what is hedged or how it is measured.
+    """Parameters among ``names`` that change what is hedged or how it is measured.
 
-    Their values never compete: the easiest market would win.
+    Their values never compete, because the easiest market would win.
     """
     return [name for name in names if name.startswith(schema.PROBLEM)]
 
@@ -80,44 +80,43 @@ def problem_axes(names: Iterable[str]) -> list[str]:
 def groups(
     trials: pd.DataFrame, by: Sequence[str]
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """The trials of every combination of the parameters ``by``, with that combination.
+    """Trials of every combination of the parameters ``by``, with that combination.
 
-    A parameter without a value is NaN, whatever its kind: pandas' NA cannot be compared.
+    A missing value is NaN for every dtype, because pandas' NA cannot be compared.
     """
     yield from _parts(trials, by, [f"config/{name}" for name in by])
 
 
 def problem_parts(table: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """The rows of a ``table`` by problem, with the values of the parameters that make it."""
+    """Rows of a ``table`` by problem, with the values of the parameters that define it."""
     axes = problem_axes(map(str, table.columns))
     yield from _parts(table, axes, axes)
 
 
 def counts(trials: pd.DataFrame) -> dict[str, int]:
-    """How many trials there are by outcome; ``unfinished`` are running or interrupted."""
+    """Number of trials by outcome; ``unfinished`` are running or interrupted."""
     status = trials["status"].astype("string")
     by_name = {name: int((status == name).sum()) for name in ("completed", "stopped", "failed")}
     return {"trials": len(trials), **by_name, "unfinished": len(trials) - sum(by_name.values())}
 
 
 def seed_count(trials: pd.DataFrame) -> int:
-    """How many seeds the trials have; 0 where the space has none."""
+    """Number of seeds of the trials; 0 if the space has no seed axis."""
     name = "config/seed"
     return int(trials[name].nunique()) if name in trials.columns else 0
 
 
 def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """One row a configuration: its parameters, counts, mean ``val_loss`` and speed over its seeds.
+    """One row per configuration: parameters, counts, mean ``val_loss`` and speed over seeds.
 
-    ``whole`` says that it completed at every seed found in ``trials``; a mean that lacks one, say
-    because seeds were stopped independently, is not comparable. ``converged`` says that, moreover,
-    every seed met the criterion; only then is there an ``epochs_to_95pct``, because a mean over
-    the seeds that happened to converge would be a mean over survivors. ``rows`` holds the labels
-    of the completed trials.
+    ``whole``: it completed at every seed in ``trials``; a mean that lacks one, for example because
+    seeds were stopped independently, is not comparable. ``converged``: in addition, every seed met
+    the criterion; otherwise ``epochs_to_95pct`` is NaN, because a mean over converged seeds only
+    would have survivorship bias. ``rows`` holds the labels of the completed trials.
 
     Args:
         trials: the trials of one group.
-        names: the parameters that make a configuration.
+        names: the parameters that define a configuration.
     """
     rows = []
     seeds = trials["config/seed"].nunique(dropna=False)
@@ -144,20 +143,20 @@ def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def shared_paths(trials: pd.DataFrame) -> bool:
-    """Whether all ``trials`` were tested on the same paths; assumed, to be careful, if unknown."""
+    """True if all ``trials`` were tested on the same paths, or (conservatively) if unknown."""
     if "data_sha256" not in trials.columns:
         return True
     return trials["data_sha256"].nunique(dropna=True) <= 1
 
 
 def typed(rows: list[dict[str, Any]], dtypes: dict[str, str]) -> pd.DataFrame:
-    """A frame of ``rows`` with the columns and dtypes named, also where there are no rows."""
+    """Frame of ``rows`` with the columns and dtypes of ``dtypes``, even without rows."""
     frame = pd.DataFrame(rows, columns=list(dtypes))
     return frame.astype({name: dtype for name, dtype in dtypes.items() if dtype != "any"})
 
 
 def parameter_dtypes(names: Iterable[str]) -> dict[str, str]:
-    """Parameters the dictionary knows keep their dtype; others keep what they have."""
+    """Dtypes of parameters: float64 for :data:`analysis.schema.AXES`, unchanged for others."""
     return {n: "float64" if n in schema.AXES else "any" for n in names}
 
 

@@ -1,6 +1,6 @@
-"""Paired contrasts: values less a rival's at the same seeds, with interval, p and verdict.
+"""Paired contrasts: differences to a rival at the same seeds, with interval, p and verdict.
 
-A row of a table has a mean and its interval in three columns, say ``x``, ``x_low`` and ``x_high``.
+A mean and its interval take three columns of a table: ``x``, ``x_low`` and ``x_high``.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy  # its stats are loaded where they are first used: they take a second
+import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis.statistics import MIN_SEEDS, Interval, Rng, holm, interval, signed_rank
 from analysis.wording import amount
@@ -48,7 +48,7 @@ class Contrast:
         return len(self.differences)
 
     def columns(self, names: Columns = DIFFERENCE) -> dict[str, float]:
-        """Mean difference, ends of its interval and p, as a row of a table holds them."""
+        """Mean difference, ends of its interval and p, by column of a table."""
         values = (self.differences.mean(), self.ends.low, self.ends.high)
         return dict(zip(names, values, strict=True)) | {"p": self.p}
 
@@ -65,7 +65,7 @@ def contrast(
 
     Args:
         values: in the unit of the contrast.
-        rival: likewise.
+        rival: in the same unit.
         test: two-sided p of paired differences.
     """
     differences = (values - rival).dropna()
@@ -85,7 +85,7 @@ def estimate(
 
 
 def corrected(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One family of tests: its rows with ``p_holm``, Holm's correction over those that have p."""
+    """Rows of one family of tests with ``p_holm``, Holm's correction over the rows with a p."""
     family = [dict(row) for row in rows]
     p = np.asarray([row.get("p", math.nan) for row in family], dtype=float)
     tested = ~np.isnan(p)
@@ -94,7 +94,7 @@ def corrected(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def side(low: float, high: float) -> int | None:
-    """1 or -1 where an interval lies above or below 0, 0 where it holds 0, None where NaN."""
+    """1 or -1 if an interval is above or below 0, 0 if it contains 0, None if NaN."""
     return None if math.isnan(low) else int(low > 0.0) - int(high < 0.0)
 
 
@@ -104,7 +104,7 @@ def side_of(row: Row, name: str = "difference") -> int | None:
 
 
 def verdict(row: Row, *, larger_is_better: bool, level: float) -> str:
-    """Better or worse where p after Holm and the interval both tell the difference from 0."""
+    """Better or worse if both Holm's p and the interval exclude a difference of 0."""
     sign = side_of(row)
     if not sign or row["p_holm"] > level:
         return OPEN
@@ -112,12 +112,12 @@ def verdict(row: Row, *, larger_is_better: bool, level: float) -> str:
 
 
 def bars(seeds: int) -> str:
-    """Caption for the bars of means over ``seeds``: what they are, or why there are none."""
+    """Caption for the error bars of means over ``seeds``, or for their absence."""
     return "bars: 95 % bootstrap intervals" if seeds >= MIN_SEEDS else f"no bars: {NO_INTERVAL}"
 
 
 def bracketed(row: Row, name: str, *, signed: bool = False) -> str:
-    """Mean and interval of column ``name``, "0.200 [0.180, 0.220]"; the mean where it has none."""
+    """Mean and interval of column ``name``: "0.200 [0.180, 0.220]"; only the mean without one."""
     mean, low, high = (amount(float(row[column]), signed=signed) for column in bounded(name))
     return mean if pd.isna(row[f"{name}_low"]) else f"{mean} [{low}, {high}]"
 
@@ -125,7 +125,7 @@ def bracketed(row: Row, name: str, *, signed: bool = False) -> str:
 def paired_t(differences: npt.ArrayLike) -> float:
     """Two-sided p of Student's test that paired ``differences`` have mean zero.
 
-    NaN below two of them; where all are equal, 1 if they are zero and else 0.
+    NaN below two differences; if all are equal, 1 if they are zero, else 0.
     """
     d = np.asarray(differences, dtype=float)
     if d.size < 2:

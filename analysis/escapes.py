@@ -1,4 +1,4 @@
-"""Text of strangers, escaped for where it goes: a terminal, a figure, a spreadsheet."""
+"""Escaping of untrusted text for terminals, figures and spreadsheets."""
 
 import re
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def excerpt(value: object) -> str:
-    """Beginning of ``value`` as Python writes it, on one line."""
+    """First characters of ``repr(value)``, on one line."""
     return printable(repr(value)[:60].partition("\n")[0])
 
 
 def printable(text: str, *, most: int | None = None) -> str:
-    """``text`` on one line, control characters and the like as ``\\x1b``, cut after ``most``.
+    """``text`` on one line, non-printable characters as ``\\x1b``, cut after ``most``.
 
-    Escaped is what a terminal obeys rather than shows, and what is not seen: control characters,
-    marks that turn the direction of writing, surrogates.
+    Escapes characters that a terminal would interpret or not display: control characters,
+    marks that change the direction of writing, surrogates.
     """
     text = shortened(text, most=most) if most else text
     if text.isprintable():
@@ -31,15 +31,15 @@ def printable(text: str, *, most: int | None = None) -> str:
 
 
 def shortened(text: str, *, most: int) -> str:
-    """``text`` of at most ``most`` characters, the last of which says that some are left out."""
+    """``text`` cut to ``most`` characters, with an ellipsis at the end if cut."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def cell(text: str) -> str:
-    """``text`` as a cell of a spreadsheet: printable, an apostrophe before what is a formula.
+    """``text`` as a spreadsheet cell: printable, with an apostrophe before a formula.
 
-    A spreadsheet computes a cell that begins with = + - @, a tab or a carriage return, even where
-    it came as text from a CSV file; numbers are harmless and stay.
+    A spreadsheet evaluates a cell that begins with = + - @, a tab or a carriage return, even if
+    it is text in a CSV file; numbers are harmless and unchanged.
     """
     content = printable(text)
     formula = _FORMULA.match(text) and not _NUMBER.fullmatch(text)
@@ -47,7 +47,7 @@ def cell(text: str) -> str:
 
 
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """``frame`` with its texts and headings as :func:`cell`."""
+    """``frame`` with :func:`cell` applied to its texts and headings."""
     texts = {
         str(name): column.map(lambda v: cell(v) if isinstance(v, str) else v)
         for name, column in frame.items()
@@ -58,7 +58,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def within(value: Any) -> Any:
-    """``value`` of JSON with every text in it printable, keys too."""
+    """JSON ``value`` with every text in it printable, including keys."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, Mapping):

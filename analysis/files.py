@@ -1,7 +1,7 @@
-"""Files of a storage, read within bounds, and of a report, written by exclusive creation.
+"""Reading of storage files within size limits, and atomic writing of report files.
 
-Neither follows a symbolic link: the storage of a stranger must not lead a reader to a device, nor
-a report to a file of its reader.
+Neither follows symbolic links: an untrusted storage must not make the reader open a device, nor
+make a report overwrite another file of the user.
 """
 
 import errno
@@ -17,7 +17,7 @@ from analysis.escapes import excerpt
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
+# Without O_NONBLOCK, opening a named pipe blocks until it has a writer.
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -26,11 +26,11 @@ class StorageError(AnalysisError):
 
 
 def folder(storage: object) -> Path:
-    """The path of ``storage``, a directory that need not exist.
+    """Path of ``storage``, a directory that need not exist.
 
     Raises:
         TypeError: it is neither text nor a path.
-        StorageError: no directory can have this name.
+        StorageError: the name is not valid for a directory.
     """
     if not isinstance(storage, str | Path):
         raise TypeError(
@@ -45,10 +45,10 @@ def read(path: Path, *, most: int) -> bytes:
     """All bytes of the regular file at ``path``.
 
     Args:
-        path: its last part may be no symbolic link.
-        most: bytes that it may have.
+        path: its last part must not be a symbolic link.
+        most: size limit in bytes.
     Raises:
-        OSError: it cannot be read, is no regular file, or is larger; see :func:`reason`.
+        OSError: it cannot be read, is not a regular file, or is too large; see :func:`reason`.
     """
     with open(os.open(path, _OLD), "rb") as file:
         about = os.fstat(file.fileno())
@@ -56,20 +56,20 @@ def read(path: Path, *, most: int) -> bytes:
             raise OSError("not a regular file")
         if about.st_size > most:
             raise OSError(f"{about.st_size} bytes, at most {most} are read")
-        content = file.read(most + 1)  # one more: it may have grown
+        content = file.read(most + 1)  # one more, to detect growth since fstat
     if len(content) > most:
         raise OSError(f"more than {most} bytes, at most {most} are read")
     return content
 
 
 def write(folder: Path, name: str, content: bytes) -> Path:
-    """Makes ``content`` all that the file ``name`` of ``folder`` holds, in one step; its path.
+    """Write ``content`` to the file ``name`` of ``folder`` atomically; returns its path.
 
-    A reader of the folder sees the old file or the new one, never half of it.
+    Readers of the folder see the old file or the new one, never a partial one.
 
     Args:
-        folder: made if missing; the folder above it must exist.
-        name: relative, with ``/`` between the sub-folders, which are made if missing.
+        folder: created if missing; its parent must exist.
+        name: relative, with ``/`` between the sub-folders, which are created if missing.
         content: of the file.
     Raises:
         StorageError: it cannot be written, or ``folder`` or a sub-folder is a symbolic link.
@@ -88,7 +88,7 @@ def write(folder: Path, name: str, content: bytes) -> Path:
 
 
 def reason(error: Exception) -> str:
-    """Why a file cannot be read or written, in a few words on one line."""
+    """Short reason why a file cannot be read or written, on one line."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, OSError) and error.errno == errno.ELOOP:
@@ -100,7 +100,7 @@ def reason(error: Exception) -> str:
 
 @contextmanager
 def _opened(folder: Path, below: Sequence[str]) -> Iterator[int]:
-    """The descriptor of the folder ``below`` ``folder``, each made where it is missing."""
+    """Descriptor of the folder ``below`` ``folder``; missing folders are created."""
     within = _folder(folder, None)
     try:
         for name in below:
@@ -118,14 +118,14 @@ def _folder(path: str | Path, within: int | None) -> int:
     try:
         return os.open(path, _FOLDER, dir_fd=within)
     except NotADirectoryError as error:
-        # Linux tells a link to a folder from a file only this way.
+        # For O_DIRECTORY, Linux reports ENOTDIR for links and files alike.
         is_link = stat.S_ISLNK(os.stat(path, dir_fd=within, follow_symlinks=False).st_mode)
         what = "a symbolic link" if is_link else "not a folder"
         raise OSError(f"{os.path.basename(path)} is {what}") from error
 
 
 def _put(within: int, name: str, content: bytes) -> None:
-    # Nobody can lay a file or a link in the way of a name that cannot be guessed.
+    # An unpredictable name prevents an attacker from creating a file or link there first.
     partial = f".{secrets.token_hex(16)}.partial"
     descriptor = os.open(partial, _NEW, 0o666, dir_fd=within)
     try:

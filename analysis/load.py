@@ -1,4 +1,4 @@
-"""A storage directory becomes DataFrames, also while its sweep is running."""
+"""DataFrames loaded from a storage directory, even while its sweep is running."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +19,10 @@ __all__ = ["Storage", "StorageError", "load_epochs", "load_manifest", "load_tria
 
 Storage = str | Path
 
-# It names a folder of models/.
+# It is the name of a folder in models/.
 _TRIAL_ID = r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,99}$"
 _ASCII = r"^[ -~]*$"
-# Columns of the tables of a report, beside which the axes stand there.
+# Columns of the report's tables, which must not collide with names of axes.
 _COMPUTED = (
     *("trials", "completed", "stopped", "failed", "unfinished", "whole", "rows", "converged"),
     *("epochs_to_95pct", "val_loss", "selection", "seeds", "seeds_awaited", "provisional"),
@@ -32,11 +32,11 @@ _COMPUTED = (
 
 
 def load_trials(storage: Storage, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row a trial, in order of creation, with the dtypes of :mod:`analysis.schema`.
+    """One row per trial, in order of creation, with the dtypes of :mod:`analysis.schema`.
 
-    Control characters in texts and names are escaped, ``\\x1b`` for the character. Real numbers
-    that are infinite or beyond 1e100 are null; ``attrs["infinite"]`` says how many there were.
-    ``attrs["columns"]`` has unit, better end and meaning of the columns that the file describes.
+    Control characters in texts and names are escaped as ``\\x1b``. Real numbers that are infinite
+    or beyond 1e100 are null; ``attrs["infinite"]`` is their number. ``attrs["columns"]`` has unit,
+    better end and meaning of the columns that the file describes.
 
     Args:
         storage: the directory of a sweep, finished or running.
@@ -50,7 +50,7 @@ def load_trials(storage: Storage, *, columns: Sequence[str] | None = None) -> pd
 
 
 def load_epochs(storage: Storage, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row a trial and epoch, as :func:`load_trials` gives one row a trial.
+    """One row per trial and epoch; otherwise like :func:`load_trials`.
 
     Raises:
         StorageError: no such directory, no table yet, or a table that cannot be read.
@@ -60,12 +60,12 @@ def load_epochs(storage: Storage, *, columns: Sequence[str] | None = None) -> pd
 
 
 def load_manifest(storage: Storage) -> dict[str, Any]:
-    """What ``manifest.json`` says about the sweep; empty where there is none.
+    """Contents of ``manifest.json``; empty if the file does not exist.
 
     Control characters are escaped as in :func:`load_trials`.
 
     Raises:
-        StorageError: the manifest cannot be read, or is not what a sweep writes.
+        StorageError: the manifest cannot be read or is not valid.
     """
     storage = folder(storage)
     try:
@@ -115,7 +115,7 @@ _REWRITE = (
 
 
 def _missing(storage: Path, name: str) -> str:
-    """Why there is no table, and what to do, by what else the directory holds."""
+    """Message for a missing table: the reason, judged by the other files, and the cure."""
     beginning = f"start one with: hedgesweep run SPACE --storage {quote(str(storage))}"
     if not storage.is_dir():
         return (
@@ -142,7 +142,7 @@ def _missing(storage: Path, name: str) -> str:
 
 
 def _escaped(table: pa.Table) -> pa.Table:
-    """``table`` with names and texts printable."""
+    """``table`` with printable names and texts."""
     names = [printable(name) for name in table.column_names]
     if len(set(names)) < len(names):
         raise ValueError("two columns have the same name")
@@ -158,7 +158,7 @@ def _escaped(table: pa.Table) -> pa.Table:
 
 
 def _descriptions(fields: pa.Schema) -> schema.Descriptions:
-    """Unit, better end and meaning of the columns that the file describes within the bounds."""
+    """Unit, better end and meaning of columns, from metadata within the size limits."""
     descriptions = schema.Descriptions()
     for field in fields:
         metadata = field.metadata or {}
@@ -176,12 +176,12 @@ def _descriptions(fields: pa.Schema) -> schema.Descriptions:
 
 
 def _plain(text: str) -> str:
-    """``text`` with printable lines: an error has several."""
+    """``text`` with printable lines; errors have several lines."""
     return "\n".join(map(printable, text.split("\n")))
 
 
 def _bounded(table: pa.Table) -> pa.Table:
-    """``table``, whose texts, epochs, ids and names of axes are within bounds."""
+    """``table`` after checks of its texts, epochs, ids and names of axes."""
     for name in table.column_names:
         values = table.column(name)
         if name.startswith("config/") and name.removeprefix("config/") in ("", *_COMPUTED):
@@ -206,7 +206,7 @@ def _bounded(table: pa.Table) -> pa.Table:
 
 
 def _finite(table: pa.Table) -> tuple[pa.Table, int]:
-    """``table`` without real numbers beyond the bounds, and how many were."""
+    """``table`` with real numbers beyond the limit set to null, and their number."""
     number = 0
     for place, field in enumerate(table.schema):
         if not pa.types.is_floating(field.type):
@@ -243,7 +243,7 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         try:
             dtype = schema.column(name).dtype
         except schema.ColumnError:
-            continue  # a newer writer may know more; schema.check names such columns
+            continue  # a newer version may write more columns; schema.check lists them
         if dtype == "any":
             continue
         try:

@@ -1,4 +1,4 @@
-"""The manifest of a sweep, as far as tables and figures read it, checked where it comes in."""
+"""Parsing and validation of the manifest of a sweep."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ SETTINGS: Mapping[str, tuple[type, ...]] = {
     "pruning.sparsity": NUMBER,
     "training.epochs": NUMBER,
 }
-"""Settings of the study that are read, here or from an axis of the same name, and their kinds."""
+"""Types of the study settings that are read, from the manifest or an axis of the same name."""
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "audit": NUMBER,
@@ -58,7 +58,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "sweep": TEXT,
     "trials": (int,),
 }
-"""What stands at a path, where anything stands there; a star is any key or place."""
+"""Types of the values by path, if present; a star is any key or index."""
 
 _WORDS = {NUMBER: "a number", OBJECT: "an object", TEXT: "text", (int,): "a whole number"}
 _DEPTH = 40
@@ -66,10 +66,10 @@ _LARGEST = 1 << 63
 
 
 def parsed(content: bytes) -> dict[str, Any]:
-    """The manifest in ``content``, its texts printable.
+    """Manifest in ``content``, with printable texts.
 
     Raises:
-        ValueError: it is not what a sweep writes; the message goes behind the name of the file.
+        ValueError: it is not valid; the message continues a sentence that starts with the file.
     """
     try:
         manifest = json.loads(content.decode("utf-8"))
@@ -92,14 +92,14 @@ def parsed(content: bytes) -> dict[str, Any]:
 
 
 def _without_nulls(value: Any) -> Any:
-    """``value`` of JSON without the keys that have none: a metric that was not recorded."""
+    """JSON ``value`` without keys whose value is null, such as unrecorded metrics."""
     if isinstance(value, dict):
         return {key: _without_nulls(one) for key, one in value.items() if one is not None}
     return value
 
 
 def _matches(value: Any, path: list[str], where: tuple[str, ...]) -> Iterator[tuple[Any, Any]]:
-    """Every value at a ``path``, and where it stands."""
+    """Values that match ``path``, each after its actual path."""
     if not path:
         yield where, value
         return

@@ -1,8 +1,8 @@
-"""Parquet tables, decoded only once their pages are known to fit into the bounds.
+"""Parquet tables, decoded only after their pages were checked against the size limits.
 
-A table of a sweep is flat: numbers, flags and text. Everything else that the format can hold
-(nested and extension types, encodings that repeat one value a million times over) is refused
-before it is decoded.
+A table of a sweep is flat: numbers, flags and text. Everything else that the format allows
+(nested and extension types, encodings that repeat a value a million times) is refused before it
+is decoded.
 """
 
 from collections.abc import Sequence
@@ -13,24 +13,24 @@ import pyarrow.parquet as pq
 
 from analysis import bounds
 from analysis.errors import AnalysisError
-from analysis.pages import pages
+from analysis.parquet_pages import pages
 
 _MAGIC = b"PAR1"
 _ENCODINGS = {0: "PLAIN", 2: "PLAIN_DICTIONARY", 3: "RLE", 8: "RLE_DICTIONARY"}
 
 
 class TableError(AnalysisError, ValueError):
-    """The bytes are no table that is read; the message says why."""
+    """The bytes are not a supported table; the message gives the reason."""
 
 
 def opened(content: bytes, *, rows: int) -> pq.ParquetFile:
-    """The table in ``content``, checked and not decoded yet.
+    """Table in ``content``, checked but not decoded.
 
     Args:
         content: of a Parquet file.
-        rows: that it may have.
+        rows: largest number of rows.
     Raises:
-        TableError: it is no table of flat columns, or is beyond the bounds.
+        TableError: it is not a table of flat columns, or exceeds the size limits.
         pyarrow.ArrowException: its footer is damaged.
     """
     if len(content) < 12 or content[-4:] != _MAGIC:
@@ -57,17 +57,17 @@ def opened(content: bytes, *, rows: int) -> pq.ParquetFile:
 
 
 def decoded(content: bytes, file: pq.ParquetFile, columns: Sequence[str] | None) -> pa.Table:
-    """The ``columns`` of ``file``, all where None, with all texts as such.
+    """The ``columns`` of ``file`` (all if None), with dictionaries decoded to strings.
 
     Args:
         content: the bytes that ``file`` was opened from.
         file: from :func:`opened`.
     Raises:
-        TableError: the texts are larger than the bounds.
+        TableError: the texts exceed the size limits.
         pyarrow.ArrowException: a page is damaged.
     """
     texts = [field.name for field in file.schema_arrow if _textual(field.type)]
-    # As dictionaries first: a text of a megabyte may stand in a million rows for a few bytes.
+    # As dictionaries first: a few bytes may encode a text of a megabyte in a million rows.
     narrow = pq.ParquetFile(
         pa.BufferReader(content), page_checksum_verification=True, read_dictionary=texts
     )
@@ -86,13 +86,13 @@ def decoded(content: bytes, file: pq.ParquetFile, columns: Sequence[str] | None)
                 _bounded("bytes of text", size, bounds.DECODED_BYTES)
             text = table.column(place).cast(pa.large_string())
             table = table.set_column(place, field.name, text)
-    table.validate(full=True)  # that texts are UTF-8, say
-    # The writer's notes on how pandas should see the columns are a stranger's too.
+    table.validate(full=True)  # for example, that texts are UTF-8
+    # The metadata for pandas is untrusted too.
     return table.replace_schema_metadata(None)
 
 
 def _check_pages(content: bytes, about: pq.FileMetaData) -> None:
-    """That every page lies within the file once, and all together fit into the bounds."""
+    """Check that pages are within the file, do not overlap and fit the size limits."""
     number = size = stored = rows = 0
     for group in range(about.num_row_groups):
         row_group = about.row_group(group)
@@ -102,12 +102,12 @@ def _check_pages(content: bytes, about: pq.FileMetaData) -> None:
             if column.num_values != row_group.num_rows:
                 raise TableError(f"column {column.path_in_schema!r} has no value a row")
             if not row_group.num_rows:
-                continue  # there are no pages, nor a place of them
+                continue  # no pages and no offsets
             stored += column.total_compressed_size
             starts = (column.dictionary_page_offset, column.data_page_offset)
             start = min(s for s in starts if s is not None)
             end = start + column.total_compressed_size
-            # Columns that share their pages would decode them over and over.
+            # Columns that share pages would decode them repeatedly.
             if column.file_path or start < len(_MAGIC) or not start <= end <= len(content):
                 raise TableError(f"column {column.path_in_schema!r} lies outside of the file")
             _bounded("bytes of pages", stored, len(content))
@@ -134,6 +134,6 @@ def _flat(kind: pa.DataType) -> bool:
 
 
 def _textual(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):  # a pandas category is one
+    if pa.types.is_dictionary(kind):  # such as a pandas category
         kind = kind.value_type
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)

@@ -1,13 +1,13 @@
 """Columns of trials and epochs: type, unit, better end and meaning, by experiment.
 
-A frame that was loaded is described by its own file, all others by the dictionary in
-:mod:`analysis.columns`. Parameters carry the prefix ``config/``; metrics are bare. Three families
-are open, because the space decides which of them there are: ``config/<dotted path>``;
+Loaded frames are described by the metadata of their file, all others by the dictionary in
+:mod:`analysis.columns`. Parameters have the prefix ``config/``, metrics none. Three families are
+open, because their members depend on the space: ``config/<dotted path>``;
 ``<metric>@<where>:<size>``, a metric of a hedge under an attack
 (``attacked_cvar_05@path_pgd:0.1``) or in another market (``cvar_05@regime:high_vol``), with the
-prefix ``val_`` of the validation paths, with ``dense_`` of the dense network; and
-``<rate>@<column>:<level>``, a rate of an X-NN among a group of insured
-(``selection_rate@InsuredInfo_6:1``), with ``_low`` and ``_high`` behind the rate for its interval.
+prefix ``val_`` for validation paths and ``dense_`` for the dense network; and
+``<rate>@<column>:<level>``, a rate of an X-NN in a group of insured
+(``selection_rate@InsuredInfo_6:1``), with suffixes ``_low`` and ``_high`` for its interval.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -52,16 +52,16 @@ LATER = ("model_sha256", "arithmetic")
 Tables = Mapping[str, Mapping[str, Column]]
 
 TABLES: Tables = EXPERIMENTS["tickets"]
-"""Those of a tickets sweep; :func:`tables` gives those of any."""
+"""Tables of a tickets sweep; see :func:`tables` for other experiments."""
 
 TRIALS, EPOCHS = TABLES["trials"], TABLES["epochs"]
 
 
 class Descriptions(dict[str, dict[str, str]]):
-    """``unit``, ``better`` and ``meaning`` of columns by name, as the file of a table gives them.
+    """``unit``, ``better`` and ``meaning`` of columns by name, from the metadata of a file.
 
-    They stand in ``frame.attrs["columns"]``, which pandas copies with every operation: a copy of
-    these is the same object.
+    Stored in ``frame.attrs["columns"]``, which pandas deep-copies with every operation; a copy is
+    therefore the same object.
     """
 
     def __deepcopy__(self, memo: Any) -> "Descriptions":
@@ -69,14 +69,14 @@ class Descriptions(dict[str, dict[str, str]]):
 
 
 class ColumnError(AnalysisError, ValueError):
-    """A column is unknown or absent; the message is one line and names the cure."""
+    """A column is unknown or absent; the message is one line with the cure."""
 
 
 def check_frame(frame: object, table: str = "trials") -> None:
-    """Return if ``frame`` is one; its columns are no matter.
+    """Check that ``frame`` is a DataFrame, whatever its columns.
 
     Raises:
-        TypeError: it is something else; the message is one line and names the cure.
+        TypeError: it is not; the message is one line with the cure.
     """
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(
@@ -86,7 +86,7 @@ def check_frame(frame: object, table: str = "trials") -> None:
 
 
 def tables(experiment: str) -> Tables:
-    """The columns of the trials and epochs of an ``experiment``, by table and name.
+    """Columns of the trials and epochs of an ``experiment``, by table and name.
 
     Raises:
         ColumnError: unknown ``experiment``.
@@ -97,7 +97,7 @@ def tables(experiment: str) -> Tables:
 
 
 def experiment_of(frame: pd.DataFrame) -> str:
-    """The experiment whose tables know most columns of ``frame``; tickets where none leads."""
+    """Experiment whose tables share most columns with ``frame``; tickets in a tie."""
     names = set(map(str, frame.columns))
 
     def overlap(of: str) -> int:
@@ -109,15 +109,15 @@ def experiment_of(frame: pd.DataFrame) -> str:
 def column(
     name: str, experiment: str | None = None, *, frame: pd.DataFrame | None = None
 ) -> Column:
-    """The entry of column ``name``, trials first, with the open families resolved.
+    """Description of column ``name``, trials first, with the open families resolved.
 
     Args:
         name: of the column.
-        experiment: whose column it is; None takes the first that has one, in the order of
-            :data:`EXPERIMENTS`. Dtypes agree among them; units, say of ``val_loss``, need not.
-        frame: where it is; what the file of a loaded frame says of the column comes first.
+        experiment: to search; None takes the first that has the column, in the order of
+            :data:`EXPERIMENTS`. Dtypes agree among them; units, as of ``val_loss``, may differ.
+        frame: that contains the column; the metadata of a loaded frame takes precedence.
     Raises:
-        ColumnError: unknown ``name`` or ``experiment``; the message gives the nearest known one.
+        ColumnError: unknown ``name`` or ``experiment``; the message suggests the nearest.
     """
     searched = EXPERIMENTS if experiment is None else {experiment: tables(experiment)}
     descriptions = None if frame is None else frame.attrs.get("columns")
@@ -137,7 +137,7 @@ def column(
 
 
 def describe() -> pd.DataFrame:
-    """One row a column: experiment, table, name, dtype, unit, direction, meaning."""
+    """One row per column: experiment, table, name, dtype, unit, direction, meaning."""
     rows = [
         (experiment, table, c.name, c.dtype, c.unit, c.direction, c.meaning)
         for experiment, of in EXPERIMENTS.items()
@@ -151,14 +151,14 @@ def describe() -> pd.DataFrame:
 def check(
     frame: pd.DataFrame, table: Literal["trials", "epochs"], experiment: str | None = None
 ) -> list[str]:
-    """What is wrong with the columns of ``frame``, one line each; an empty list when all is well.
+    """Problems of the columns of ``frame``, one line each; empty if there are none.
 
-    Parameters (``config/...``) are never missing, because the space decides which there are.
+    Parameters (``config/...``) are never missing, because they depend on the space.
 
     Args:
         frame: from :func:`analysis.load_trials` or :func:`analysis.load_epochs`.
         table: which of the two.
-        experiment: whose; None takes the one that fits, see :func:`experiment_of`.
+        experiment: None takes that of :func:`experiment_of`.
     Raises:
         ColumnError: unknown ``table`` or ``experiment``.
     """
@@ -184,12 +184,10 @@ def check(
 
 
 def best(frame: pd.DataFrame, metric: str) -> Hashable | None:
-    """The index label of the best row by ``metric``; None where every value is null.
-
-    The direction is that of the column, so nobody takes the minimum of a negative CVaR.
+    """Index label of the best row by ``metric``, in its direction; None if all values are null.
 
     Raises:
-        ColumnError: ``metric`` unknown, or without a better end.
+        ColumnError: ``metric`` is unknown or has no better end.
     """
     direction = column(metric, frame=frame).direction
     if direction is None:
@@ -201,7 +199,7 @@ def best(frame: pd.DataFrame, metric: str) -> Hashable | None:
 
 
 def _entry(name: str, searched: Mapping[str, Tables]) -> Column | None:
-    """The column ``name`` by the dictionary."""
+    """Description of column ``name`` in the dictionary."""
     for of in searched.values():
         for columns in of.values():
             if name in columns:

@@ -1,9 +1,9 @@
 """Selection of the trials that represent a group: one configuration, or the best of each seed.
 
-Where early stopping judges the seeds of a configuration together (``replicates: seed``), whole
-configurations are the rule. Where it judges every seed by itself, a configuration may have
-completed at an easy seed only; its mean is then not comparable with that of another, so such
-configurations never compete by their means, and each seed gives its own best instead.
+Early stopping may judge the seeds of a configuration together (``replicates: seed``) or
+independently. Independently, a configuration may complete at an easy seed only; its mean is then
+not comparable with others, so such configurations do not compete by their means, and the best
+trial of each seed is selected instead.
 """
 
 from collections.abc import Hashable, Sequence
@@ -18,10 +18,10 @@ from analysis.configurations import configurations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The completed trials that were chosen, one a seed, and what they share.
+    """Selected completed trials, one per seed, and their common parameters.
 
-    ``parameters`` that differ between the seeds are NaN. ``converged`` says that every seed of the
-    group met the criterion; only then is there an ``epochs_to_95pct``.
+    ``parameters`` that differ between seeds are NaN. ``converged``: every seed of the group met
+    the criterion; otherwise ``epochs_to_95pct`` is NaN.
     """
 
     selection: Literal["one configuration", "per seed"]
@@ -33,11 +33,11 @@ class Choice:
 
 
 def by_validation(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
-    """The choice of the lowest validation risk; None where nothing has completed.
+    """Choice by lowest validation risk; None if no trial has completed.
 
-    A configuration that completed at every seed of the group competes by its mean over the seeds.
-    Where there is none, every seed gives its completed trial with the lowest risk, so that no seed
-    counts more because more of its trials were spared.
+    Configurations that completed at every seed of the group compete by their mean over the seeds.
+    Without any, the completed trial with the lowest risk is chosen at every seed, so that seeds
+    with more completed trials do not weigh more.
     """
     configs = configurations(group, names)
     complete = configs[configs["whole"].astype(bool)]
@@ -48,10 +48,10 @@ def by_validation(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
 
 
 def by_speed(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
-    """The choice of the fewest epochs to the criterion; by validation where there is none.
+    """Choice by fewest epochs to the criterion; by validation risk if none converged.
 
     Only configurations that completed and converged at every seed compete (ties: lower validation
-    risk), so a choice made seed by seed never counts as converged.
+    risk), so a choice per seed never counts as converged.
     """
     configs = configurations(group, names)
     met = configs[configs["converged"].astype(bool)]
@@ -65,9 +65,9 @@ def by_speed(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
 
 
 def lacking(group: pd.DataFrame) -> tuple[int, int]:
-    """How many seeds have no completed trial, and how many of those may still have one.
+    """Number of seeds without a completed trial, and of those that may still get one.
 
-    A running, interrupted or failed trial may yet complete; a stopped one will not.
+    A running, interrupted or failed trial may still complete; a stopped one will not.
     """
     missing = awaited = 0
     for _, seed in group.groupby("config/seed", dropna=False):

@@ -1,8 +1,8 @@
 """Statistics over seeds: means, standard errors, intervals, paired tests, and sample sizes.
 
-A seed fixes the paths, theta_0 and the batches, so two configurations at one seed share their luck
-and their difference is sharper than either value. Everything here takes plain numbers, one a seed;
-:func:`analysis.compare` makes the table.
+A seed fixes the paths, theta_0 and the batches, so two configurations at one seed share this noise
+and their difference is more precise than either value. All functions take plain numbers, one per
+seed; :func:`analysis.compare` returns the table.
 """
 
 import math
@@ -12,12 +12,15 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # its stats are loaded where they are first used: they take a second
+import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis.arguments import checked, numbers
 
 MIN_SEEDS = 4
-"""Fewest seeds of an interval: of two or three, a bootstrap gives no more than their range."""
+"""Fewest seeds of a bootstrap interval, which from two or three seeds is just their range.
+
+:func:`over_seeds` and :func:`lower_bound`, on standard errors, do not apply this minimum.
+"""
 TWO_SIDED_95 = 1.96
 _RESAMPLES = 9999
 
@@ -27,7 +30,7 @@ Rng = int | np.random.Generator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """The two ends of an interval in the unit of its values; both NaN where there is none."""
+    """Ends of an interval, in the unit of its values; both NaN without an interval."""
 
     low: float
     high: float
@@ -36,11 +39,11 @@ class Interval:
 def interquartile_mean(
     values: npt.ArrayLike, *, axis: int | None = None
 ) -> npt.NDArray[np.float64]:
-    """Mean of the middle half of ``values``, in their unit; NaN where one of them is.
+    """Mean of the middle half of ``values``, in their unit; NaN if one of them is.
 
-    A value on the border counts fractionally: of n sorted values, value i keeps the part of
-    [i - 1, i] that lies in [n/4, 3n/4]. So of three values the middle one weighs four times each
-    of the others, and of two it is the mean.
+    A value on the boundary counts fractionally: of n sorted values, value i keeps the part of
+    [i - 1, i] in [n/4, 3n/4]. So of three values the middle one weighs four times each of the
+    others; of two it is the mean.
 
     Args:
         values: at least one along ``axis``.
@@ -60,21 +63,20 @@ def interquartile_mean(
 def interval(
     scores: npt.ArrayLike, statistic: Statistic = np.mean, *, confidence: float = 0.95, rng: Rng
 ) -> Interval:
-    """Bootstrap interval of ``statistic``, in the unit of ``scores``; NaN below four seeds.
+    """Bootstrap interval of ``statistic``, in the unit of ``scores``; NaN below MIN_SEEDS seeds.
 
-    Whole seeds are drawn again, every configuration keeping its number of values: configurations
-    share the luck of a seed, and drawing each by itself would make the interval too narrow.
+    Whole seeds are resampled: configurations share the noise of a seed, so resampling each
+    configuration independently would make the interval too narrow.
 
-    It is the expanded percentile interval. Plain percentiles (and BCa) of a mean over five seeds
-    cover 84 % of the time when they promise 95 %; their level is widened so that they match
-    Student's interval on normal values, which brings it to 92 %. Two or three seeds could give no
-    more than their range, which is too little to claim (:data:`MIN_SEEDS`).
+    It is the expanded percentile interval. Plain 95 % percentile (and BCa) intervals of a mean
+    over five seeds cover the truth 84 % of the time; their level is widened to match Student's
+    interval on normal values, which raises this to 92 %. See also :data:`MIN_SEEDS`.
 
     Args:
-        scores: one value a seed, or one row a seed and one column a configuration.
-        statistic: of the values along ``axis``, as NumPy's are called.
-        confidence: the share of intervals that should hold the truth, in (0, 1).
-        rng: a whole number for an interval that does not depend on others drawn before it.
+        scores: one value per seed, or one row per seed and one column per configuration.
+        statistic: of the values along ``axis``, with the signature of ``np.mean``.
+        confidence: nominal coverage, in (0, 1).
+        rng: an integer makes the interval independent of earlier draws.
     Raises:
         ValueError: ``confidence`` outside (0, 1), or ``scores`` of more than two dimensions.
     Source: Hesterberg (2015), What teachers should know about the bootstrap, section 3.3.
@@ -108,7 +110,7 @@ def interval(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A mean over seeds with its standard error and range, in the unit of the values."""
+    """Mean over seeds with its standard error and range, in the unit of the values."""
 
     mean: float
     se: float
@@ -119,21 +121,21 @@ class Estimate:
 def over_seeds(
     values: Sequence[float], se: Sequence[float] | None = None, *, shared_paths: bool
 ) -> Estimate:
-    """The mean over seeds, its standard error and the range; NaN where there is no value.
+    """Mean over seeds, its standard error and the range; NaN without values.
 
-    Two things make the mean uncertain. One is the test set (``se``, seed by seed), the other that
-    the seeds differ. With m seeds, s the standard deviation between them, and se_i the error at
+    The mean is uncertain because of the finite test set (``se`` of each seed) and the differences
+    between seeds. With m seeds, s the standard deviation between them, and se_i the error at
     seed i:
 
         test paths shared:   SE^2 = mean(se_i)^2 + s^2 / m
         own paths per seed:  SE^2 = max(sum(se_i^2) / m^2, s^2 / m)
 
-    The error of shared paths does not average out; that of own paths is in s already.
+    The error of shared paths does not average out; that of own paths is already part of s.
 
     Args:
-        values: one value a seed; NaN is left out.
-        se: the standard error of each value, or None where it is unknown.
-        shared_paths: whether all seeds were tested on the same paths.
+        values: one value per seed; NaN is left out.
+        se: standard error of each value, or None if unknown.
+        shared_paths: True if all seeds were tested on the same paths.
     """
     x = np.asarray(values, dtype=float)
     e = np.full_like(x, np.nan) if se is None else np.asarray(se, dtype=float)
@@ -156,7 +158,7 @@ def over_seeds(
 
 
 def lower_bound(mean: float, se: float, *, confidence: float) -> float:
-    """The one-sided normal lower bound of ``mean`` at ``confidence``, in its unit.
+    """One-sided normal lower bound of ``mean`` at ``confidence``, in its unit.
 
     Raises:
         ValueError: ``confidence`` outside [0.5, 1).
@@ -170,8 +172,8 @@ def lower_bound(mean: float, se: float, *, confidence: float) -> float:
 def signed_rank(differences: npt.ArrayLike) -> float:
     """Two-sided p of Wilcoxon's signed-rank test that paired ``differences`` centre on zero.
 
-    Zeros are left out; where nothing else is left, p is 1. Exact up to 13 differences, and up to
-    50 where no two are equally large; a normal approximation beyond.
+    Zeros are dropped; p is 1 if all are zero. Exact up to 13 differences, and up to 50 without
+    ties in absolute value; a normal approximation beyond.
 
     Raises:
         ValueError: a difference is not finite.
@@ -183,10 +185,10 @@ def signed_rank(differences: npt.ArrayLike) -> float:
 
 @checked
 def holm(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """p-values after Holm's correction, in the order given: valid jointly, never below the raw.
+    """p-values after Holm's correction, in the given order; never below the raw ones.
 
     Raises:
-        ValueError: a value outside [0, 1], or not one list of them.
+        ValueError: a value outside [0, 1], or more than one dimension.
     """
     raw = numbers("p", p)
     if raw.ndim != 1:
@@ -202,14 +204,15 @@ def holm(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 @checked
 def paired_size(effect: float, *, power: float = 0.8, level: float = 0.05) -> int:
-    """Smallest number of seeds at which a two-sided paired t-test finds ``effect``.
+    """Smallest number of seeds at which a two-sided paired t-test detects ``effect``.
 
-    With T the t of n seeds, noncentral by effect sqrt(n), it is the least n such that
-    P(|T| > t_(1 - level/2, n-1)) >= power. Wilcoxon's test needs some 5 % more on normal values.
+    With T noncentral t of n - 1 degrees of freedom and noncentrality effect sqrt(n), the smallest
+    n with P(|T| > t_(1 - level/2, n-1)) >= power. Wilcoxon's test needs about 5 % more seeds on
+    normal values.
 
     Args:
         effect: mean difference over its standard deviation between seeds; not 0.
-        power: probability of finding it, in [0.5, 1).
+        power: probability of detecting it, in [0.5, 1).
         level: of the test, in (0, 0.5).
     Raises:
         ValueError: an argument outside its range.
@@ -222,7 +225,7 @@ def paired_size(effect: float, *, power: float = 0.8, level: float = 0.05) -> in
         )
     size = abs(effect)
     normal = scipy.stats.norm.isf(level / 2) + scipy.stats.norm.ppf(power)
-    # A test that must estimate the spread needs more than one that knows it, but only a few more.
+    # The z-test's size is a lower bound for the t-test, which needs only a few seeds more.
     n = max(2, math.floor((normal / size) ** 2))
     while _power(size, n, level) < power:
         n += 1
@@ -233,11 +236,11 @@ def paired_size(effect: float, *, power: float = 0.8, level: float = 0.05) -> in
 def more_seeds(
     differences: npt.ArrayLike, *, power: float = 0.8, level: float = 0.05
 ) -> int | None:
-    """How many seeds beyond those at hand tell two configurations apart; 0 where they suffice.
+    """Additional seeds needed to distinguish two configurations; 0 if the present ones suffice.
 
-    As :func:`paired_size`, if mean and spread of the ``differences`` at hand are the true ones;
-    from few seeds this is an order of magnitude. None where it cannot be known: below two seeds,
-    or a mean difference of 0.
+    As :func:`paired_size`, assuming that mean and spread of the ``differences`` are the true ones;
+    from few seeds this is an order of magnitude. None if undefined: fewer than two seeds, or a
+    mean difference of 0.
 
     Raises:
         ValueError: a difference is not finite, ``power`` or ``level`` out of range.
@@ -252,7 +255,7 @@ def more_seeds(
 
 @checked
 def least_seeds(comparisons: int = 1, *, level: float = 0.05) -> int:
-    """Fewest seeds at which the signed-rank test can reject at all, after Holm's correction.
+    """Fewest seeds at which the signed-rank test can reject after Holm's correction.
 
     All n differences of one sign have p = 2 / 2^n, which must reach level / comparisons: 6 seeds
     for one comparison at 5 %.

@@ -1,7 +1,7 @@
-"""Trials of a sweep as tables, findings and figures need them: by problem, kind and choice.
+"""Trials of a sweep by problem, kind and choice, for tables, findings and figures.
 
-A report derives all of it once, and passes the sweep on; functions for users take the frame of
-trials as well (:meth:`Sweep.of`).
+A report derives these once and passes the sweep on; public functions accept the frame of trials
+as well (:meth:`Sweep.of`).
 """
 
 import math
@@ -21,12 +21,12 @@ from analysis.wording import setting
 
 GROUP = ("sparsity", "epsilon")
 SPEED = ("val_loss", "converged", "epochs_to_95pct")
-"""Columns by which trials are chosen."""
+"""Columns used to choose trials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """Trials of one kind, sparsity and epsilon, and the choice among them by validation risk."""
+    """Trials of one kind, sparsity and epsilon, with the choice by validation risk."""
 
     values: Mapping[str, Any]
     trials: pd.DataFrame
@@ -34,22 +34,22 @@ class Candidate:
 
     @property
     def sparsity(self) -> float:
-        """Sparsity; NaN where it is not swept."""
+        """Sparsity; NaN if not swept."""
         return float(self.values["sparsity"])
 
     @property
     def epsilon(self) -> float:
-        """Attack budget of training; NaN where it is not swept."""
+        """Attack budget of training; NaN if not swept."""
         return float(self.values["epsilon"])
 
     @property
     def chosen(self) -> pd.DataFrame:
-        """The chosen trials, one a seed; none where none has completed."""
+        """The chosen trials, one per seed; empty if none has completed."""
         return self.trials.loc[self.choice.rows] if self.choice else self.trials.iloc[:0]
 
     @property
     def description(self) -> dict[str, Any]:
-        """Sparsity, epsilon, the parameters that its seeds share, and how they were selected."""
+        """Sparsity, epsilon, the parameters common to the seeds, and the kind of selection."""
         if self.choice is None:
             return dict(self.values)
         return {**self.values, **self.choice.parameters, "selection": self.choice.selection}
@@ -61,8 +61,8 @@ class Sweep:
 
     Args:
         trials: the frame from :func:`analysis.load_trials`.
-        manifest: from :func:`analysis.load_manifest`; empty where it is not known.
-        files: the files of its models; None where trials are all there is.
+        manifest: from :func:`analysis.load_manifest`; empty if unknown.
+        files: the files of its models; None without files.
     """
 
     trials: pd.DataFrame
@@ -78,12 +78,12 @@ class Sweep:
         needed: Iterable[str] = (),
         purpose: str = "",
     ) -> "Sweep":
-        """The sweep of a frame of ``trials``, which have the ``needed`` columns, or itself.
+        """Sweep of a frame of ``trials`` (or a sweep) that has the ``needed`` columns.
 
-        While no trial has completed, a needed column may be absent and is then null.
+        While no trial has completed, a needed column may be absent and is added as null.
 
         Raises:
-            TypeError: ``trials`` are neither.
+            TypeError: ``trials`` is neither a frame nor a sweep.
             schema.ColumnError: no ``status``, or trials have completed and a needed column is
                 absent; the message names the ``purpose``.
         """
@@ -114,17 +114,17 @@ class Sweep:
 
     @cached_property
     def parameters(self) -> list[str]:
-        """Parameters that are swept, but the seed and the kind of network."""
+        """Swept parameters except the seed and the kind of network."""
         return parameters(self.trials)
 
     @cached_property
     def problem_axes(self) -> list[str]:
-        """Those of the parameters that change what is hedged or how it is measured."""
+        """Parameters that change what is hedged or how it is measured."""
         return problem_axes(self.parameters)
 
     @cached_property
     def problems(self) -> "tuple[Problem, ...]":
-        """Its problems in the order of their values; one where the space varies none."""
+        """Problems in the order of their values; a single one if the space does not vary it."""
         if isinstance(self, Problem):
             return (self,)
         return tuple(
@@ -134,7 +134,7 @@ class Sweep:
 
     @cached_property
     def by_kind(self) -> Mapping[str, pd.DataFrame]:
-        """Trials of the ticket and of each control, with every axis, null where not swept."""
+        """Trials of the ticket and of each control, with every axis, null if not swept."""
         return {kind: _with_axes(of_kind(self.trials, kind)) for kind in self.kinds}
 
     @cached_property
@@ -144,38 +144,38 @@ class Sweep:
 
     @property
     def tickets(self) -> pd.DataFrame:
-        """Trials of the ticket itself; controls are what it is held against, no candidates."""
+        """Trials of the ticket itself, without controls."""
         return self.by_kind[LOTTERY]
 
     @cached_property
     def names(self) -> list[str]:
-        """Parameters of a ticket, the axes that every ticket has first."""
+        """Parameters of a ticket, those of :data:`analysis.schema.AXES` first."""
         return parameters(self.tickets)
 
     @cached_property
     def other_names(self) -> list[str]:
-        """The :attr:`names` but sparsity, epsilon and those of the problem."""
+        """The :attr:`names` except sparsity, epsilon and those of the problem."""
         return [name for name in self.names if name not in (*GROUP, *self.problem_axes)]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem(Sweep):
-    """The trials of a sweep that hedge and measure alike, so that they compete.
+    """Trials of a sweep with the same hedging problem and measure, so that they compete.
 
     Args:
-        values: of the parameters that make the problem; empty where the space varies none.
+        values: of the parameters that define the problem; empty if the space varies none.
     """
 
     values: Mapping[str, Any]
 
     @property
     def title(self) -> str:
-        """The problem in words, "market.xi 0.1"; empty where there is only one."""
+        """The problem in words, "market.xi 0.1"; empty if there is only one."""
         return setting(self.values)
 
     @cached_property
     def candidates(self) -> Mapping[str, tuple[Candidate, ...]]:
-        """By kind, every sparsity and epsilon with the choice among its trials."""
+        """Candidates of every sparsity and epsilon, by kind."""
         return {
             kind: tuple(
                 Candidate(values=v, trials=part, choice=by_validation(part, self.other_names))
@@ -185,15 +185,15 @@ class Problem(Sweep):
         }
 
     def chosen(self, kind: str = LOTTERY) -> list[Candidate]:
-        """The candidates of a ``kind`` at which a trial has completed."""
+        """Candidates of a ``kind`` with a completed trial."""
         return [one for one in self.candidates[kind] if one.choice]
 
 
-Trials = Union[pd.DataFrame, Sweep]  # noqa: UP007 - named before Sweep is
+Trials = Union[pd.DataFrame, Sweep]  # noqa: UP007 - used in annotations above
 
 
 def by_epsilon(candidate: Candidate) -> tuple[bool, float]:
-    """Order of the ``candidate`` by epsilon, null last."""
+    """Sort key of the ``candidate`` by epsilon, NaN last."""
     return math.isnan(candidate.epsilon), candidate.epsilon
 
 

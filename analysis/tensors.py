@@ -1,7 +1,7 @@
-"""Safetensors files of a sweep: its models and what its preparations left, held to their digests.
+"""Safetensors files of a sweep: models and files of preparations, verified by SHA-256.
 
-The tables say which bytes a model has, the manifest which a file of the study: the bytes that are
-parsed are those that were compared.
+Digests of models are in the tables, those of the study's files in the manifest. The bytes that
+were verified are the ones that are parsed.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ _PREFIX = 8  # bytes of the length of the header, which is JSON
 
 
 class UnreadError(AnalysisError):
-    """A file of tensors cannot be read; the message is the path and why."""
+    """A file of tensors cannot be read; the message gives the path and the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """The tensors of a file by name, and what it says ``about`` its trial."""
+    """Tensors of a file by name, and its metadata ``about`` the trial."""
 
     tensors: Mapping[str, Array]
     about: Mapping[str, Any]
@@ -39,23 +39,23 @@ class Contents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorFile:
-    """A safetensors file, and the digest (hex) that its bytes must have; None where unknown."""
+    """A safetensors file and its expected digest (hex); None if unknown."""
 
     path: Path
     sha256: str | None = None
 
     def load(self) -> Contents:
-        """What it holds; texts are printable.
+        """Contents of the file, with printable texts.
 
         Raises:
-            UnreadError: it cannot be read, is beyond the bounds or has another digest.
+            UnreadError: it cannot be read, is too large or does not match its digest.
         """
         try:
             content = read(self.path, most=bounds.MODEL_BYTES)
             if self.sha256 and hashlib.sha256(content).hexdigest() != self.sha256:
                 raise ValueError("it is not the file that the sweep wrote: another SHA-256")
             about = _about(content)
-            # Halves and bytes of other makes have no NumPy type.
+            # KeyError: bfloat16 and float8 have no NumPy type.
             return Contents(tensors=load(content), about=about)
         except KeyError as error:
             raise UnreadError(f"{self.path} cannot be read (a tensor of type {error})") from error
@@ -65,10 +65,10 @@ class TensorFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepFiles:
-    """The files of tensors in a ``storage``, with the digests that are recorded of them.
+    """Files of tensors in a ``storage``, with their recorded digests.
 
-    ``models`` are digests by trial_id, ``study`` by the key of the preparation and the name of the
-    file; either may lack some, as those of an older sweep do.
+    ``models`` has digests by trial_id, ``study`` by the key of the preparation and the name of the
+    file; older sweeps lack some of them.
     """
 
     storage: Path
@@ -79,7 +79,7 @@ class SweepFiles:
     def of(
         cls, storage: str | Path, trials: pd.DataFrame, manifest: Mapping[str, Any] | None = None
     ) -> Self:
-        """Those of a sweep.
+        """Files of a sweep, with digests from ``trials`` and ``manifest``.
 
         Args:
             storage: the directory of the sweep.
@@ -103,10 +103,10 @@ class SweepFiles:
         return TensorFile(path=path, sha256=self.models.get(trial_id))
 
     def prepared(self, key: object, name: str) -> TensorFile:
-        """The file ``name`` that the preparation ``key`` left.
+        """The file ``name`` of the preparation ``key``.
 
         Raises:
-            UnreadError: ``key`` is no name of a folder.
+            UnreadError: ``key`` is not the name of a folder.
         """
         if not isinstance(key, str) or Path(key).name != key:
             raise UnreadError(f"{self.storage / 'study'} has no preparation {str(key)[:60]!r}")
@@ -115,7 +115,7 @@ class SweepFiles:
 
 
 def _about(content: bytes) -> Mapping[str, Any]:
-    """What the header of a file says of its trial; empty where it says nothing."""
+    """Metadata of the trial in the header of a file; empty without any."""
     length = int.from_bytes(content[:_PREFIX], "little")
     if length > bounds.HEADER_BYTES:
         raise ValueError(f"a header of {length} bytes, at most {bounds.HEADER_BYTES} are read")

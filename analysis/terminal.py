@@ -1,4 +1,4 @@
-"""Lines and tables of a report in the terminal, and tables as files."""
+"""Terminal output of a report, and its tables as files."""
 
 import codecs
 import sys
@@ -18,17 +18,17 @@ from analysis.escapes import LINE, cells, printable
 from analysis.files import write
 
 MOST_ROWS = 40
-"""Rows of a table at most; the rest is in its file."""
+"""Largest number of rows of a printed table; all are in its file."""
 _TEXTS = ("hedge", "model", "rows", "group")
-# Wide enough for the table where the output is a file or a pipe, which have no width of their own.
+# Files and pipes have no width; this is wide enough for the tables.
 _PIPE_WIDTH = 120
 _ASCII = {"–": "-", "−": "-", "±": "+-", "ε": "e", "²": "2", "·": ".", "…": "~", "√": "v"}
 
 
 def console() -> Console:
-    """The terminal, or the file or pipe in its place, in whatever encoding it has.
+    """Console on stdout (terminal, file or pipe) in any encoding, without markup in texts.
 
-    Square brackets and colons in texts are text, no markup.
+    Characters that the encoding lacks are replaced by ASCII.
     """
     codecs.register_error("hedgesweep", _spelled)
     for stream in (sys.stdout, sys.stderr):
@@ -42,14 +42,14 @@ def console() -> Console:
 def opening(
     storage: Path, trials: pd.DataFrame, manifest: Mapping[str, Any], console: Console
 ) -> None:
-    """The headline, and what a reader must know before trusting what follows."""
+    """Print the headline and the cautions of a report."""
     say(console, wording.headline(trials, manifest, fallback=storage.resolve().name))
     for line in wording.cautions(trials, manifest):
         say(console, line)
 
 
 def section(console: Console, title: str, lines: list[str]) -> None:
-    """A heading and its lines; nothing at all where there are no lines."""
+    """Print a heading and its lines; nothing without lines."""
     if not lines:
         return
     console.print()
@@ -59,19 +59,19 @@ def section(console: Console, title: str, lines: list[str]) -> None:
 
 
 def say(console: Console, line: str) -> None:
-    """One plain line: paths are neither wrapped nor coloured, brackets are text."""
+    """Print one plain line, without wrapping, colours or markup."""
     console.print(Text(printable(line, most=LINE)), soft_wrap=True)
 
 
 def show(console: Console, table: RenderableType) -> None:
-    """A table, whose texts may hold anything."""
+    """Print a table whose texts are untrusted."""
     console.print(_Printable(table))
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> list[Path]:
-    """Every table as CSV in ``folder``, each put in place in one step.
+    """Write every table as CSV to ``folder``, each atomically.
 
-    Texts that a spreadsheet would compute have an apostrophe before them.
+    Texts that a spreadsheet would evaluate are prefixed with an apostrophe.
 
     Raises:
         StorageError: ``folder`` cannot be written.
@@ -82,7 +82,7 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> list[Path]
 
 
 class _Printable:
-    """What rich draws of ``table``, with every text of it printable."""
+    """``table`` for rich, with all rendered text printable."""
 
     def __init__(self, table: RenderableType) -> None:
         self._table = table
@@ -94,14 +94,14 @@ class _Printable:
 
 
 def _spelled(error: UnicodeError) -> tuple[str, int]:
-    """What a terminal of few characters gets in place of one that it lacks."""
+    """Codec error handler: ASCII replacement of characters that the encoding lacks."""
     assert isinstance(error, UnicodeEncodeError)
     letters = error.object[error.start : error.end]
     return "".join(_ASCII.get(c, "?") for c in letters), error.end
 
 
 def table(cells: Mapping[str, Sequence[str]], *, title: str = "", caption: str = "") -> Table:
-    """A table of the report's make, with a column a heading of ``cells``."""
+    """Table in the style of the report, with one column per heading of ``cells``."""
     look: Any = {"title_justify": "left", "caption_justify": "left", "box": box.SIMPLE_HEAD}
     built = Table(title=title, caption=caption, pad_edge=False, collapse_padding=True, **look)
     for heading in cells:
@@ -112,22 +112,22 @@ def table(cells: Mapping[str, Sequence[str]], *, title: str = "", caption: str =
 
 
 def more_rows(number: int, file: str) -> str:
-    """That ``number`` more rows are in a ``file``, behind another sentence; empty for none."""
+    """Sentence on ``number`` more rows in ``file``, with a leading space; empty for none."""
     return f" {wording.plural(number, 'more row')} in {file}." if number > 0 else ""
 
 
 def outcomes(rows: pd.DataFrame) -> list[str]:
-    """Numbers of trials by outcome, in a text each of ``rows``."""
+    """Numbers of trials by outcome, as one text per row of ``rows``."""
     names = ["completed", "stopped", "failed", "unfinished"]
     return ["/".join(map(str, tally)) for tally in rows[names].astype(int).to_numpy()]
 
 
 def breadth(cells: Mapping[str, Sequence[str]]) -> int:
-    """Columns of a terminal that a table of ``cells`` takes."""
+    """Width of a table of ``cells``, in terminal columns."""
     widest = [max(map(len, [*name.splitlines(), *texts])) for name, texts in cells.items()]
     return sum(widest) + 2 * (len(widest) - 1)
 
 
 def or_dash(value: float, text: str) -> str:
-    """``text``, or a dash where there is no ``value``."""
+    """``text``, or a dash if ``value`` is null."""
     return "–" if pd.isna(value) else text

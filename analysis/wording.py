@@ -13,58 +13,56 @@ _LONGEST = 80  # characters of a value
 
 
 def amount(value: float, *, signed: bool = False) -> str:
-    """Three decimals, 0 without a minus; in powers of ten where a hedge has run away."""
+    """``value`` with three decimals and no negative zero; scientific notation from 1e4."""
     digits = "z.3f" if not abs(value) >= 1e4 else ".1e"
     return f"{value:{'+' if signed else ''}{digits}}"
 
 
 def plural(number: int, noun: str, many: str | None = None) -> str:
-    """ "1 trial", "2 trials"; ``many`` where the plural is irregular."""
+    """ "1 trial", "2 trials"; ``many`` is an irregular plural."""
     return f"{number} {noun if number == 1 else many or noun + 's'}"
 
 
 def first_of(lines: Sequence[str]) -> list[str]:
-    """The first of ``lines`` and the number of all others; nothing where there are none."""
+    """First of ``lines`` and the number of the others; empty without lines."""
     more = f", and {len(lines) - 1} more" if len(lines) > 1 else ""
     return [f"{lines[0]}{more}."] if lines else []
 
 
 def percent(share: float) -> str:
-    """A share as a percentage without needless zeros: 0.95 as 95 %."""
+    """Share as a percentage without trailing zeros: 0.95 as 95 %."""
     return f"{100 * share:.4g} %"
 
 
 def setting(values: Mapping[str, Any]) -> str:
-    """Parameters and their values, nulls left out: "market.xi 0.1, cost.proportional 0.001".
+    """Parameters and their values without nulls: "market.xi 0.1, cost.proportional 0.001".
 
-    Where all are null, as of trials without the condition of an axis: "market.xi unset".
+    If all are null, as in trials that do not meet the condition of an axis: "market.xi unset".
     """
     text = ", ".join(f"{n} {value(v)}" for n, v in values.items() if pd.notna(v))
     return text or (f"{', '.join(values)} unset" if values else "")
 
 
 def value(content: object) -> str:
-    """The value of a parameter: a number without needless zeros, or its text, cut where long."""
+    """Value of a parameter: a number without trailing zeros, or its text, shortened if long."""
     number = isinstance(content, int | float) and not isinstance(content, bool)
     return f"{content:g}" if number else _whole(str(content))
 
 
 def _whole(text: str) -> str:
-    """``text``, without its middle where it is long: ends of paths differ more than beginnings."""
+    """``text``, without its middle if it is long, because paths often differ at their ends."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
 
 
 def rate(row: pd.Series, *, absent: str) -> str:
-    """The learning rate of a row; "per seed" where its seeds have different ones, else ``absent``
-    where there is none.
-    """
+    """Learning rate of a row; "per seed" if it differs between seeds, ``absent`` without one."""
     if not math.isnan(row["lr"]):
         return f"{row['lr']:.3g}"
     return "per seed" if _per_seed(row) else absent
 
 
 def selections(rows: pd.DataFrame) -> list[str]:
-    """What must be said of groups of :func:`analysis.summary` that were chosen seed by seed."""
+    """Sentence on the groups of :func:`analysis.summary` that were chosen seed by seed."""
     number = int(rows["selection"].eq("per seed").sum())
     if not number:
         return []
@@ -75,7 +73,7 @@ def selections(rows: pd.DataFrame) -> list[str]:
 
 
 def headline(trials: pd.DataFrame, manifest: Mapping[str, Any], *, fallback: str) -> str:
-    """One line: the sweep's name, how many trials, by outcome, and how many seeds."""
+    """One line: name of the sweep, number of trials by outcome, and number of seeds."""
     name = next((str(manifest[k]) for k in ("name", "sweep") if manifest.get(k)), fallback)
     if trials.empty:
         return f"{name}: no trials yet"
@@ -88,7 +86,7 @@ def headline(trials: pd.DataFrame, manifest: Mapping[str, Any], *, fallback: str
 
 
 def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before trusting the tables: what is missing from them and why."""
+    """Sentences on the limits of the tables: trials that are missing from them, and why."""
     if trials.empty:
         return ["No trial has been recorded yet; run this again in a while."]
     tally, lines = counts(trials), []
@@ -130,7 +128,7 @@ def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
 
 
 def learning_rates(best: pd.DataFrame) -> list[str]:
-    """A sentence a group of :func:`analysis.best_lr`, for the groups that have a result."""
+    """A sentence per group of :func:`analysis.best_lr`, for the groups that have a result."""
     lines = []
     rows = best[best["converged"].notna()]
     for _, row in rows.head(_MOST_GROUPS).iterrows():
@@ -159,7 +157,7 @@ def learning_rates(best: pd.DataFrame) -> list[str]:
 
 
 def efficient(answer: pd.DataFrame, *, tolerance: float, confidence: float) -> list[str]:
-    """A sentence an epsilon of :func:`analysis.max_efficient_sparsity`."""
+    """A sentence per epsilon of :func:`analysis.max_efficient_sparsity`."""
     if answer.empty:
         return ["Sparsity was not swept, so there is no largest one."]
     lines = []
@@ -189,7 +187,7 @@ def efficient(answer: pd.DataFrame, *, tolerance: float, confidence: float) -> l
 
 
 def place(row: pd.Series) -> str:
-    """The group a row belongs to: "sparsity 80 %, epsilon 0.1, market.xi 0.5"."""
+    """Group of a row: "sparsity 80 %, epsilon 0.1, market.xi 0.5"."""
     parts = []
     if not math.isnan(row.get("sparsity", math.nan)):
         parts.append(f"sparsity {percent(row['sparsity'])}")

@@ -1,4 +1,4 @@
-"""The figures of a tickets sweep: functions that fill an Axes, and :func:`save`."""
+"""Figures of a tickets sweep: functions that draw into an Axes, and :func:`save`."""
 
 from analysis.figures.rendering import Saved, panels, render
 from analysis.figures.style import NothingToDraw

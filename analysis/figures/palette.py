@@ -1,6 +1,6 @@
 """Colours and markers of the figures."""
 
-# Okabe and Ito's palette: told apart under every common form of colour blindness.
+# Okabe and Ito's palette, distinguishable under all common forms of colour blindness.
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, ORANGE, SKY = "#CC79A7", "#E69F00", "#56B4E9"
 INK, MUTED, FAINT = "#222222", "#5F6368", "#D9DCE0"

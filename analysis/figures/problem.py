@@ -1,4 +1,4 @@
-"""Check that a figure shows one problem: two markets have no common dense network or tolerance."""
+"""Check that a figure shows a single problem; markets differ in dense network and tolerance."""
 
 import pandas as pd
 
@@ -8,7 +8,7 @@ from analysis.sweep import Sweep, Trials
 
 
 def one_problem(trials: Trials) -> str:
-    """The problem of ``trials`` in words, as a line of a title: "\\nmarket.xi 0.1"; or nothing.
+    """Problem of ``trials`` as a line of a title, "\\nmarket.xi 0.1"; empty if not swept.
 
     Raises:
         NothingToDraw: the trials are of more than one problem.
@@ -23,6 +23,6 @@ def one_problem(trials: Trials) -> str:
 
 
 def problem_of(table: pd.DataFrame) -> str:
-    """:func:`one_problem` of a table, whose columns are parameters by their own names."""
+    """:func:`one_problem` of a table, whose parameter columns lack the prefix ``config/``."""
     axes = problem_axes(map(str, table.columns))
     return one_problem(table[axes].add_prefix("config/"))

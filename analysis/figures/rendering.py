@@ -1,4 +1,4 @@
-"""Figures drawn and written as PNG and PDF, each one step of a plan."""
+"""Drawing of figures from plans, and writing as PNG and PDF."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ Plan = tuple[str, tuple[float, float], Callable[[Figure], None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """Files written, and for each figure left out a line that says why."""
+    """Files written, and a line per skipped figure with the reason."""
 
     written: tuple[Path, ...] = ()
     skipped: tuple[str, ...] = ()
@@ -39,12 +39,12 @@ class Saved:
 
 
 def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = _SIZE) -> Figure:
-    """A figure in the house style whose one Axes ``draw`` has filled; ``size`` in inches."""
+    """Figure in the house style with one Axes drawn by ``draw``; ``size`` in inches."""
     return panels(lambda figure: draw(figure.add_subplot()), size=size)
 
 
 def panels(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Figure:
-    """A figure in the house style that ``draw`` has filled; ``size`` in inches."""
+    """Figure in the house style drawn by ``draw``; ``size`` in inches."""
     with mpl.rc_context(RC):
         figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12))
         FigureCanvasAgg(figure)
@@ -53,12 +53,12 @@ def panels(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Figu
 
 
 def alone(name: str, draw: Callable[[Axes], None], *, size: tuple[float, float] = _SIZE) -> Plan:
-    """The plan of a figure with one Axes, which ``draw`` fills."""
+    """Plan of a figure with one Axes, drawn by ``draw``."""
     return name, size, lambda figure: draw(figure.add_subplot())
 
 
 def draw_problems(sweep: Sweep, draw: Callable[[Problem], Saved], *, cure: str = "") -> Saved:
-    """What ``draw`` saves of each problem, at most 6; ``cure`` says what to do about others."""
+    """Figures saved by ``draw`` for each problem, at most 6; ``cure`` is advice for the others."""
     saved = sum((draw(problem) for problem in sweep.problems[:MOST_PROBLEMS]), Saved())
     if (number := len(sweep.problems)) > MOST_PROBLEMS:
         saved += Saved(skipped=(f"{number} problems, drawn for {MOST_PROBLEMS}{cure}",))
@@ -73,11 +73,11 @@ def draw_plans(
     heading: str = "",
     skipped: Sequence[str] = (),
 ) -> Saved:
-    """Writes the figure of every plan; one that has nothing to draw is a line that says why.
+    """Draw and write the figure of every plan; skip those with nothing to draw, with a reason.
 
     Args:
         plans: to draw.
-        of: the problem, where there are several.
+        of: the problem, if there are several.
         heading: a line below the title of every figure.
         skipped: lines on figures of the problem without a plan.
     Raises:
@@ -100,7 +100,7 @@ def draw_plans(
 
 
 def figure_files(folder: Path, name: str, figure: Figure) -> list[Path]:
-    """``figure`` as every kind of file."""
+    """Files of ``figure``, one per format."""
     written = []
     for kind, metadata in _METADATA.items():
         buffer = io.BytesIO()

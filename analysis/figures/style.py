@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from analysis.errors import AnalysisError
 from analysis.figures.palette import FAINT, INK, MUTED
 
-# Matplotlib's defaults below ours: a matplotlibrc in the current directory, which may be a
-# stranger's, could otherwise hand every label to LaTeX.
+# Based on Matplotlib's defaults: otherwise an untrusted matplotlibrc in the current directory
+# could have every label processed by LaTeX.
 RC: Any = {
     **{key: value for key, value in rcParamsDefault.items() if key != "backend"},
     "font.family": "DejaVu Sans",
@@ -30,7 +30,7 @@ RC: Any = {
     "axes.axisbelow": True,
     "axes.unicode_minus": True,
     "text.color": INK,
-    # A dollar sign in the name of an axis is no formula.
+    # A dollar sign in the name of an axis does not start a formula.
     "text.parse_math": False,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
@@ -48,16 +48,16 @@ RC: Any = {
 
 
 class NothingToDraw(AnalysisError, ValueError):  # noqa: N818 - the caller skips the figure and says why
-    """There is no data for a figure; the message says which and why."""
+    """There is no data for a figure; the message gives the reason."""
 
 
 def number(value: float, *, digits: int = 2) -> str:
-    """``value`` with a true minus sign."""
+    """``value`` with a typographic minus sign."""
     return f"{value:.{digits}f}".replace("-", "−")
 
 
 def short(value: float) -> str:
-    """``value`` as a reader writes it: 0.001 as 1e-3, 0.1 as 0.1, 5 as 5."""
+    """``value`` in short form: 0.001 as 1e-3, 0.1 as 0.1, 5 as 5."""
     if value != 0 and abs(value) < 0.01:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa.removesuffix('.0')}e−{abs(int(exponent))}".replace("-", "−")
@@ -72,13 +72,13 @@ def caption(ax: Axes, lines: Sequence[str], *, below: float = 46.0) -> None:
 
 
 def legend_beside(ax: Axes, handles: Sequence[Artist]) -> None:
-    """A legend to the right of the axes, from its upper end on."""
+    """A legend to the right of the axes, aligned with its top."""
     place: Any = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.5}
     ax.legend(handles=handles, fontsize=9.0, **place)
 
 
 def legend_above(figure: Figure, ax: Axes) -> None:
-    """A legend of what ``ax`` shows, in one row above all panels."""
+    """A legend for ``ax``, in one row above all panels."""
     handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=len(handles))
 
@@ -107,23 +107,23 @@ def rows_downwards(ax: Axes, names: Sequence[str], **look: Any) -> None:
 def label(
     ax: Axes, text: str, at: tuple[float, float], by: tuple[float, float], **look: Any
 ) -> None:
-    """``text`` at a place of the data, ``by`` points to the right of it and above."""
+    """``text`` at a data point, offset ``by`` points to the right and up."""
     ax.annotate(text, at, xytext=by, textcoords="offset points", **look)
 
 
 def centred(ax: Axes, text: str, x: float, y: float, **look: Any) -> None:
-    """``text`` around a place of the data."""
+    """``text`` centred at a data point."""
     ax.text(x, y, text, ha="center", va="center", **look)
 
 
 def label_beside(ax: Axes, y: float, text: str, color: str, **look: Any) -> None:
-    """``text`` to the right of the axes at height ``y`` of its data."""
+    """``text`` to the right of the axes at data height ``y``."""
     place: Any = {"xycoords": ("axes fraction", "data"), "by": (8, 0), "fontsize": 8.5}
     label(ax, text, (1.0, y), va="center", color=color, annotation_clip=False, **place | look)
 
 
 def framed(figure: Figure, title: str, notes: Sequence[str]) -> None:
-    """``title`` above all panels and the small grey ``notes`` below them, both at the left."""
+    """``title`` above all panels and small grey ``notes`` below them, both left-aligned."""
     headed(figure, title)
     figure.supxlabel(
         "\n".join(notes), x=0.015, ha="left", fontsize=8.0, color=MUTED, linespacing=1.35
@@ -131,14 +131,14 @@ def framed(figure: Figure, title: str, notes: Sequence[str]) -> None:
 
 
 def headed(figure: Figure, title: str) -> None:
-    """``title`` above all panels, in place of another."""
+    """``title`` above all panels, replacing any other."""
     figure.suptitle(
         title, x=0.015, ha="left", fontsize=RC["axes.titlesize"], weight=RC["axes.titleweight"]
     )
 
 
 def spread(heights: Sequence[float], *, gap: float) -> list[float]:
-    """``heights`` moved apart as little as needed for neighbours to be ``gap`` away."""
+    """``heights`` moved as little as needed for a distance of ``gap`` between neighbours."""
     order = sorted(range(len(heights)), key=lambda i: heights[i])
     # Clusters of labels that touch share one centre; merge until no two clusters overlap.
     clusters: list[tuple[list[int], float]] = []

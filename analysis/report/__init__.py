@@ -11,14 +11,14 @@ from analysis.tensors import SweepFiles
 def report(
     storage: Path, console: Console, *, tolerance: float, confidence: float, folder: Path
 ) -> None:
-    """Prints the tables and sentences, then writes them as CSV tables, and figures.
+    """Print tables and findings of a sweep; write CSV tables and figures.
 
     Args:
         storage: the directory of a sweep of any experiment.
         console: from :func:`analysis.terminal.console`.
-        tolerance: share of the dense network's CVaR that a sparse one may lose, of tickets.
-        confidence: one-sided level of that, in [0.5, 1).
-        folder: for the files.
+        tolerance: share of the dense network's CVaR that a sparse ticket may lose.
+        confidence: one-sided confidence level of that loss, in [0.5, 1).
+        folder: output folder.
     Raises:
         StorageError: the storage cannot be read, or ``folder`` cannot be written.
         schema.ColumnError: a column is missing.
@@ -27,7 +27,7 @@ def report(
     files = SweepFiles.of(storage, trials, manifest)
     experiment = manifest.get("experiment", "tickets")
     if experiment == "xnn":
-        from analysis.report import xnn  # nothing of it for tickets
+        from analysis.report import xnn  # not needed for tickets
 
         xnn.report(files, trials, manifest, console, folder=folder)
     elif experiment == "tickets":

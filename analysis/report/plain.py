@@ -1,4 +1,4 @@
-"""Report of a sweep of any other experiment: its trials, the best first."""
+"""Report of a sweep of any other experiment: its trials, best first."""
 
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ def report(
     *,
     folder: Path,
 ) -> None:
-    """Prints the configuration, the status and the best validation loss of the trials.
+    """Print configuration, status and best validation loss of the trials.
 
-    All of them go to ``folder`` as a CSV table.
+    All trials are written to ``folder`` as a CSV table.
     """
     opening(storage, trials, manifest, console)
     if trials.empty:

@@ -1,4 +1,4 @@
-"""Section of a report on early stopping, where trials that it stopped were run on."""
+"""Section of a report on the audit of early stopping."""
 
 import pandas as pd
 from rich.console import Console
@@ -10,9 +10,9 @@ from analysis.terminal import section
 
 
 def early_stopping(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
-    """Prints what early stopping cost; its tables, none where no trial was audited.
+    """Print the cost of early stopping; returns its tables, empty if no trial was audited.
 
-    The epochs are read only where a trial was audited.
+    The epochs are read only if a trial was audited.
     """
     trials = sweep.trials
     audited = "audited" in trials.columns and trials["audited"].fillna(False).any()

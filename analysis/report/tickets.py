@@ -1,4 +1,4 @@
-"""Report of a tickets sweep: tables and findings in the terminal, and the files they leave."""
+"""Report of a tickets sweep: tables and findings in the terminal, and files."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from analysis.tensors import SweepFiles
 from analysis.terminal import MOST_ROWS, opening, say, section, show, write_tables
 from analysis.tickets import (
     boosting_findings,
-    comparison_table,
     control_findings,
+    network_comparison,
     robustness_findings,
     seed_findings,
     terminal_tables,
@@ -45,7 +45,7 @@ def report(
     confidence: float,
     folder: Path,
 ) -> None:
-    """Prints tables and findings of a tickets sweep, and writes tables and figures.
+    """Print tables and findings of a tickets sweep; write tables and figures.
 
     Args: see :func:`analysis.report.report`; ``trials`` and ``manifest`` are those of ``files``.
     """
@@ -78,10 +78,10 @@ def report(
         if tables["seeds"]["difference"].notna().any():
             show(console, terminal_tables.compared(tables["seeds"]))
     tables |= early_stopping(sweep, console)
-    compared_tickets = comparison_table.tickets(files, sweep, **levels)
-    sentences = comparison_table.sentences(compared_tickets)
+    compared_tickets = network_comparison.tickets(files, sweep, **levels)
+    sentences = network_comparison.sentences(compared_tickets)
     section(console, "Dense network, standard and robust tickets", sentences)
-    tables |= comparison_table.tables(compared_tickets)
+    tables |= network_comparison.tables(compared_tickets)
     if "ticket_weights" in tables:
         show(console, terminal_tables.kept_weights(tables["ticket_weights"]))
     tables |= beside_controls(sweep, console)
@@ -92,7 +92,7 @@ def report(
     section(console, "Boosting tickets: how few epochs are enough", sentences)
 
     written = write_tables(folder, tables)
-    from analysis import figures  # matplotlib takes a second to load: not for status
+    from analysis import figures  # lazily, because matplotlib takes a second to load
 
     saved = figures.save(folder, sweep, audited=tables.get("audit"), budgets=budgets, **levels)
     networks = figures.save_ticket_figures(folder, compared_tickets)
@@ -110,7 +110,7 @@ def report(
 def _first_rows(
     console: Console, table: Callable[[pd.DataFrame], Table], rows: pd.DataFrame, *, file: str
 ) -> None:
-    """Prints the ``table`` of the first ``rows``, and how many more are in its ``file``."""
+    """Print the ``table`` of the first ``rows``, and the number of others in its ``file``."""
     if rows.empty:
         return
     console.print()
@@ -120,7 +120,7 @@ def _first_rows(
 
 
 def beside_controls(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
-    """Prints what the ticket is worth beside its controls; the table, none where none was run."""
+    """Print the comparison with controls; returns its table, empty if no control was run."""
     rows = controls(sweep, sweep.manifest)
     if rows.empty:
         return {}
@@ -130,7 +130,7 @@ def beside_controls(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
 
 
 def robustly(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
-    """Prints what is known of robustness; the tables of it, none where nothing was attacked."""
+    """Print the findings on robustness; returns their tables, empty without attacks."""
     tickets = sweep.tickets
     if not tickets["status"].eq("completed").any():
         return {}

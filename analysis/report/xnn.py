@@ -1,4 +1,4 @@
-"""Report of an X-NN sweep: tables and findings in the terminal, and the files they leave."""
+"""Report of an X-NN sweep: tables and findings in the terminal, and files."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -40,10 +40,10 @@ def report(
     *,
     folder: Path,
 ) -> None:
-    """Prints the tables and sentences, then writes them as CSV tables, and figures, to ``folder``.
+    """Print tables and findings of an X-NN sweep; write CSV tables and figures to ``folder``.
 
-    Where the space varies the problem (who is insured, or how networks are judged), every problem
-    has its own sentences.
+    If the space varies the problem (the insured, or the evaluation), every problem has its own
+    findings.
     """
     swept = Sweep(trials=trials, manifest=manifest, files=files)
     trials = spelled_out(trials, manifest)
@@ -105,7 +105,7 @@ def _evidence(
     epochs: pd.DataFrame,
     steady: pd.DataFrame,
 ) -> list[str]:
-    """What is known of the chosen ``cell`` beside cost and gain."""
+    """Findings on the chosen ``cell`` in addition to cost and gain."""
     if cell is None:
         return []
     cell_trials, plain = members(trials, cell), plain_of(table, cell)
@@ -118,7 +118,7 @@ def _evidence(
 def _few_groups(
     trials: pd.DataFrame, cell: pd.Series | None, manifest: Mapping[str, Any]
 ) -> list[str]:
-    """That there was nobody to compare in the chosen ``cell``."""
+    """Sentence if groups are too small to compare in the chosen ``cell``."""
     if cell is None:
         return []
     swept = trials.get("config/evaluation.group")
@@ -128,7 +128,7 @@ def _few_groups(
 
 
 def _figures(folder: Path, sweep: Sweep, console: Console) -> None:
-    from analysis.figures.xnn import save_xnn  # matplotlib takes a second to load
+    from analysis.figures.xnn import save_xnn  # lazily: matplotlib takes a second to load
 
     assert sweep.files is not None
     saved = save_xnn(folder, sweep.files, sweep, sweep.epochs, sweep.manifest)

@@ -1,9 +1,8 @@
 """Checks of the attacks: conditions to meet before robustness is read as real.
 
-A network that hides its gradients looks robust to every attack that follows them. The signs are
-known: noise does as much harm as the search, more budget does not do more harm, a search no harder
-than that of training finds nothing, and paths found on another network do more harm than those
-found on the ticket itself.
+A network with masked gradients looks robust to every gradient attack. The symptoms: noise is as
+harmful as the search, more budget is not more harmful, a search no stronger than that of training
+finds nothing, and paths found on another network are more harmful than those found on the ticket.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +34,7 @@ _LOUD = "do not read the robustness of such tickets as real"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """``line`` says what was looked at and found; ``passed`` is None where it could not be."""
+    """Result of a check, described by ``line``; ``passed`` is None if it could not be made."""
 
     passed: bool | None
     line: str
@@ -48,9 +47,9 @@ class Check:
 
 @checked
 def attack_checks(trials: Trials, manifest: Mapping[str, Any]) -> list[Check]:
-    """What must hold of the attacks on the chosen tickets, one check each; none without attacks.
+    """Checks of the attacks on the chosen tickets; empty without attacks.
 
-    Every trial is looked at by itself: a check fails where a single one fails it.
+    A check fails if a single trial fails it.
 
     Args:
         manifest: from :func:`analysis.load_manifest`; its ``study`` holds the steps of attacks.
@@ -83,11 +82,11 @@ def _checks(
 
 
 def _noise(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Check]:
-    """Noise of the same size does less harm than the search, for the attacks of one model."""
+    """Noise of the same size is less harmful than the search, for the attacks of one model."""
     searches = [attack for attack in attack_list if attack.seeks]
     if not searches:
         return
-    # Sorted by how hard they look: the last of a budget is the hardest.
+    # Sorted by strength: the last of a budget is the strongest.
     hardest = {attack.budget: attack for attack in searches}
     pairs = [(a, hardest[a.budget]) for a in attack_list if not a.seeks and a.budget in hardest]
     for noise, search in pairs:
@@ -105,7 +104,7 @@ def _noise(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Check]
 
 
 def _transfer(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Check]:
-    """Paths found on the dense network do no more harm than those found on the ticket."""
+    """Paths found on the dense network are not more harmful than those found on the ticket."""
     searches = {attack.budget: attack for attack in attack_list if attack.name == "path_pgd"}
     transfers = [attack for attack in attack_list if attack.model == TRANSFER]
     for attack in transfers:
@@ -119,7 +118,7 @@ def _transfer(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Che
         search = searches[attack.budget]
         claim = f"{attack}, found on the dense network, does no more harm than {search}"
         both = _both(rows, attack, search)
-        # A local search ends a little short of the worst: where networks are alike, either wins.
+        # A local search ends slightly short of the optimum: on similar networks, either wins.
         no_more = both[attack.column] >= both[search.column] - _SLACK * both[search.column].abs()
         yield _judged(both, no_more, claim=claim, otherwise="their gradients are masked")
     if searches and not transfers:
@@ -132,7 +131,7 @@ def _transfer(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Che
 
 
 def _growing(rows: pd.DataFrame, searches: Sequence[Attack], *, whole: bool) -> Iterator[Check]:
-    """CVaR falls as the budget grows, from clean paths on where all of them were attacked."""
+    """CVaR falls as the budget grows, starting from clean paths if all of them were attacked."""
     singles = []
     for name, budgets in by_name(searches).items():
         clean = [clean_column(budgets)] if whole else []
@@ -160,7 +159,7 @@ def _growing(rows: pd.DataFrame, searches: Sequence[Attack], *, whole: bool) -> 
 def _harder(
     rows: pd.DataFrame, searches: Sequence[Attack], manifest: Mapping[str, Any]
 ) -> Iterator[Check]:
-    """The attack of the test looks harder than that of training: more gradients a path."""
+    """The attack of the test is stronger than that of training: more gradients per path."""
     robust = rows[rows["config/epsilon"].gt(0.0)]
     names = ("attack.name", "attack.steps", "attack.restarts")
     settings = pd.DataFrame({n: setting(robust, manifest, n) for n in names}).drop_duplicates()
@@ -182,7 +181,7 @@ def _harder(
             f"test, {name} {plural(int(trained), 'gradient')} in training"
         )
         if not (passed := finite_efforts[hardest] > trained):
-            # FGSM takes one gradient whatever the steps.
+            # FGSM takes one gradient for any number of steps.
             cure = add if hardest.endswith("_fgsm") else "raise study.evaluation.steps"
             line += f"; {cure}, and until then {_LOUD}"
         yield Check(passed=passed, line=line)
@@ -199,7 +198,7 @@ def _both(rows: pd.DataFrame, one: Attack, other: Attack) -> pd.DataFrame:
 
 
 def _judged(rows: pd.DataFrame, successes: pd.Series, *, claim: str, otherwise: str) -> Check:
-    """Whether every trial keeps the ``claim``; loud about the tickets of one that does not."""
+    """Check that the ``claim`` holds in every trial; a failure names the tickets."""
     if rows.empty:
         return Check(passed=None, line=f"whether {claim}; no trial has all that it needs")
     means = ", ".join(amount(float(value)) for value in rows.drop(columns="at").mean())
@@ -214,7 +213,7 @@ def _judged(rows: pd.DataFrame, successes: pd.Series, *, claim: str, otherwise: 
 
 
 def _whole(rows: pd.DataFrame, manifest: Mapping[str, Any]) -> bool:
-    """Whether every test path was attacked, so that clean CVaR is that of budget 0."""
+    """True if every test path was attacked, so that clean CVaR is that of budget 0."""
     if not isinstance(manifest.get("study"), Mapping):
         return False
     attacked = setting(rows, manifest, "evaluation.attacked_paths").dropna()

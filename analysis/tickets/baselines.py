@@ -1,4 +1,4 @@
-"""Hedges that need no training, from the manifest, beside the dense network of the trials."""
+"""Hedges without training, from the manifest, and the dense network of the trials."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,12 +26,12 @@ _NAMES: Mapping[str, str] = {
 
 @checked
 def baselines(trials: Trials, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a hedge (and problem), best CVaR 5 % first: means over preparations.
+    """One row per hedge (and problem), best CVaR 5 % first: means over preparations.
 
-    ``hedge`` is its key, ``name`` its name in words. The dense network stands among them, from the
-    ``dense_*`` columns of the trials; a metric that was not recorded is NaN. There is no row at
-    all for a problem whose baselines are not in the manifest, or cannot be told from those of
-    another: preparations name their data, not their cost or option.
+    ``hedge`` is its key, ``name`` its name in words. The dense network is included, from the
+    ``dense_*`` columns of the trials; an unrecorded metric is NaN. A problem has no rows if its
+    baselines are not in the manifest, or are ambiguous: preparations name their data, not their
+    cost or option.
     """
     prepared = _prepared(manifest)
     sweep = Sweep.of(trials)
@@ -55,7 +55,7 @@ def baselines(trials: Trials, manifest: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _prepared(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The preparations with baselines; none in the manifest of an older sweep."""
+    """Preparations with baselines; older manifests have none."""
     prepared = manifest.get("preparations")
     entries = prepared.values() if isinstance(prepared, dict) else ()
     return [p for p in entries if isinstance(p, dict) and isinstance(p.get("baselines"), dict)]
@@ -64,7 +64,7 @@ def _prepared(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _subset(
     prepared: Sequence[Mapping[str, Any]], trials: pd.DataFrame, group: pd.DataFrame
 ) -> list[Mapping[str, Any]]:
-    """Those on the paths of ``group``; none if another problem on them has other baselines."""
+    """Preparations on the paths of ``group``; empty if baselines on these paths differ."""
     if "data_sha256" not in trials.columns:
         return []
     paths = set(group["data_sha256"].dropna())
@@ -87,7 +87,7 @@ def _untrained(prepared: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]
 def _dense(group: pd.DataFrame) -> Iterator[dict[str, Any]]:
     if "dense_cvar_05" not in group.columns:
         return
-    # A seed has one dense network, or several where the space varies what it depends on.
+    # A seed has several dense networks if the space varies what they depend on.
     identity = [c for c in ("config/seed", "data_sha256", "dense_cvar_05") if c in group.columns]
     networks = group[group["dense_cvar_05"].notna()].drop_duplicates(identity)
     if networks.empty:

@@ -1,8 +1,8 @@
-"""Budget curves: how few epochs a ticket needs, beside its controls and the dense network.
+"""Budget curves: CVaR by epochs of training, for tickets, controls and the dense network.
 
-A boosting ticket has its mask from a network trained at a small learning rate, is trained itself
-at a larger one, and is good sooner than the dense network and other tickets. A long schedule cut
-short says little about a short one, so every budget of epochs is a training of its own.
+A boosting ticket takes its mask from a network trained at a small learning rate, is trained at a
+larger one, and is good sooner than the dense network and other tickets. A truncated long schedule
+does not represent a short one, so every budget of epochs is a separate training.
 
 Source: Li et al. (2020), Towards practical lottery ticket hypothesis for adversarial training.
 """
@@ -26,7 +26,7 @@ BUDGET, MASK_RATE, RATE = "training.epochs", "dense.lr", "lr"
 
 _SPARSITY = ("sparsity", "pruning.sparsity")
 _NO_MASK = (RETRAINED, "small_dense", "random_mask")
-# Criteria that score theta_0: no network is trained for their masks.
+# Criteria that score theta_0, without training a network for the mask.
 _AT_INIT = ("snip", "grasp", "synflow", "random")
 _RIVALS = ("dense", "retrained", "retrained_as_long", "lottery", "same_rate")
 
@@ -39,26 +39,26 @@ def budget_curves(
     confidence: float = 0.95,
     rng: Rng = 0,
 ) -> pd.DataFrame:
-    """One row a configuration of a sweep of ``training.epochs``; none where it has one value.
+    """One row per configuration of a sweep of ``training.epochs``; empty if it has one value.
 
     ``kind`` is the ticket or its control, and "dense retrained" at sparsity 0: the dense network
-    trained once more, on the schedule of the tickets. ``share`` is the budget over
-    ``dense_epochs``, those of the dense network; where these follow the budget, those of the
-    longest. ``total_epochs`` adds the networks that the mask was found on. All three are null
-    where the manifest does not say. ``whole``: it completed at every seed of the sweep.
+    trained again on the schedule of the tickets. ``share`` is the budget over ``dense_epochs``,
+    the epochs of the dense network; if these follow the budget, those of the longest.
+    ``total_epochs`` adds the networks that the mask was found on. All three are null if unknown
+    from the manifest. ``whole``: it completed at every seed of the sweep.
 
     ``cvar_05`` is the mean over the ``seeds``, ``less_*`` the mean of its differences to a rival
-    at the same seed, in currency per option; above 0 it is ahead. ``_low`` and ``_high`` are the
+    at the same seed, in currency per option; positive if ahead. ``_low`` and ``_high`` are the
     ends of their bootstrap intervals. The rivals:
 
     - ``dense``: the dense network that the mask was found on, at the end of its training;
     - ``retrained``: the dense network trained again at the same rates, on the longest budget;
     - ``retrained_as_long``: the same, on this budget;
-    - ``lottery``: of a control, the lottery ticket of the same budget;
+    - ``lottery``: for a control, the lottery ticket of the same budget;
     - ``same_rate``: the same kind with the mask found at the rate ``lr`` of its training.
 
     Args:
-        manifest: from :func:`analysis.load_manifest`; says what the space does not vary.
+        manifest: from :func:`analysis.load_manifest`; has the settings that are not swept.
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
@@ -86,10 +86,10 @@ def budget_curves(
 
 
 def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.DataFrame]]]:
-    """The curves that compete, by kind, shortest budget first: lottery, its controls, dense.
+    """Groups of competing curves by kind, shortest budget first: lottery, its controls, dense.
 
-    With each race the values of its rates and of the other parameters that vary. The dense network
-    runs in the race of every sparsity; configurations without a completed trial run in none.
+    Each has the values of its rates and of the other parameters that vary. The dense network is
+    in the group of every sparsity; configurations without a completed trial are in none.
 
     Args:
         curves: from :func:`budget_curves`.
@@ -97,7 +97,7 @@ def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.D
     names = [n for n in map(str, curves.columns[: curves.columns.get_loc("kind")]) if n != BUDGET]
     rows = curves[curves["seeds"].gt(0)]
     dense = rows[rows["kind"].eq(RETRAINED)]
-    # A grid without conditions has controls of the dense network too, which are no tickets.
+    # A grid without conditions has controls of the dense network too, which are not tickets.
     tickets = rows[rows["kind"].ne(RETRAINED) & rows["sparsity"].ne(0.0).fillna(True)]
     field = dense if tickets.empty else tickets
     axes = [n for n in names if field[n].nunique() > 1 or n in (MASK_RATE, RATE)]
@@ -115,9 +115,9 @@ def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.D
 
 
 def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of ``frame`` with these ``values``; one that is null, on either side, fits any.
+    """Rows of ``frame`` with these ``values``; null on either side matches anything.
 
-    A parameter whose condition does not hold has no value.
+    A parameter whose condition is not met is null.
     """
     fits = pd.Series(True, index=frame.index)
     for column, target in values.items():
@@ -127,7 +127,7 @@ def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def rates(values: Mapping[str, Any]) -> str:
-    """The values of a race in words: "mask found at 0.002, trained at 0.01, sparsity 80 %"."""
+    """Values of a race in words: "mask found at 0.002, trained at 0.01, sparsity 80 %"."""
     parameters, parts = dict(values), []
     if MASK_RATE in parameters and RATE in parameters:
         mask_rate, trained = parameters.pop(MASK_RATE), parameters.pop(RATE)
@@ -142,10 +142,10 @@ def in_name(kind: str) -> str:
 
 
 def _raced(sweep: Sweep) -> pd.DataFrame:
-    """The trials with their kind, the epochs behind them, and dense CVaR of the whole training."""
+    """Trials with their kind, their epochs, and dense CVaR of the whole training."""
     columns = (CLEAN, f"dense_{CLEAN}")
     sweep, manifest = Sweep.of(sweep, needed=columns, purpose="budget curves"), sweep.manifest
-    # Most columns take no part, and every selection of rows would copy them.
+    # Only the needed columns, because every selection of rows copies them.
     frame = pd.concat(
         trials[
             [c for c in trials if str(c).startswith("config/") or c in ("status", *columns)]
@@ -165,7 +165,7 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
     rounds = pd.to_numeric(pruning("rounds")).where(pruning("schedule").eq("iterative"), 1)
     budget = frame[f"config/{BUDGET}"].astype("float64")
     epochs = pd.to_numeric(setting(frame, manifest, "dense.epochs")).astype("float64")
-    # Dense networks without epochs of their own follow the budget, if that is known at all.
+    # Without a setting, the dense network's epochs follow the budget, if that is known.
     base_epochs, longest = epochs.fillna(budget), epochs.fillna(budget.max())
     if not manifest.get("study"):
         base_epochs = longest = epochs
@@ -183,7 +183,7 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
 def _rivals(
     completed: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
 ) -> dict[str, pd.Series]:
-    """CVaR by seed of those that ``runs``, the trials of a kind and ``values``, compete with."""
+    """CVaR by seed of each rival of ``runs``, the trials of a kind and ``values``."""
 
     def of(rival: str, like: Mapping[str, Any]) -> pd.Series:
         axes = {f"config/{n}": v for n, v in like.items()}
@@ -206,7 +206,7 @@ def _rivals(
 
 
 def _by_seed(trials: pd.DataFrame, metric: str = CLEAN) -> pd.Series:
-    # A space without seeds has one of each kind, and they are a pair.
+    # A space without seeds has one trial of each kind, which form a pair.
     return trials.groupby(trials["config/seed"].fillna(0))[metric].mean()
 
 

@@ -1,4 +1,4 @@
-"""Findings on boosting tickets: epochs needed, and the learning rates that save some."""
+"""Findings on boosting tickets: epochs needed, and learning rates that need fewer."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _SIDES = {1: "ahead of", 0: "not told apart from", -1: "behind", None: "not judg
 
 
 def sentences(curves: pd.DataFrame, *, tolerance: float) -> list[str]:
-    """What the rows of :func:`analysis.budget_curves` say; none where there are no rows.
+    """Sentences on the rows of :func:`analysis.budget_curves`; empty without rows.
 
     Args:
         curves: from :func:`analysis.budget_curves`.
@@ -44,12 +44,12 @@ def sentences(curves: pd.DataFrame, *, tolerance: float) -> list[str]:
 
 
 def enough(curve: pd.DataFrame, tolerance: float) -> pd.Series | None:
-    """The row of the shortest budget on which, as on every longer one, the whole dense training
-    is not lost by more than ``tolerance``; None where there is none.
+    """Row of the shortest budget that, like every longer one, is within ``tolerance`` of the
+    whole dense training; None if there is not one.
 
-    Both trainings count, that of the mask's network and, where there is one, that of the dense
-    network at the rates of the ticket. The lower end of the paired interval decides, the mean
-    where there is no interval; a budget that lacks a seed is not enough.
+    It must be within tolerance of the mask's network and, if there is one, of the dense network
+    retrained at the rates of the ticket. The lower end of the paired interval decides, or the
+    mean without an interval; a budget that lacks a seed is not enough.
 
     Args:
         curve: of one kind, from :func:`analysis.tickets.boosting.races`.
@@ -66,7 +66,7 @@ def enough(curve: pd.DataFrame, tolerance: float) -> pd.Series | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
-    """How far the lottery ticket is ahead of a ``rival`` after as many epochs, in currency."""
+    """Lead of the lottery ticket over a ``rival`` after as many epochs, in currency."""
 
     rival: str
     mean: float
@@ -75,7 +75,7 @@ class Lead:
 
     @property
     def side(self) -> str:
-        """Side of 0 on which its interval lies."""
+        """Side of 0 that its interval is on."""
         return _SIDES[side(self.low, self.high)]
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ class Lead:
 
 
 def leads(values: Mapping[str, Any], field: Field) -> Iterator[Lead]:
-    """On the shortest budget of the lottery ticket."""
+    """Leads on the shortest budget of the lottery ticket."""
     if LOTTERY not in field:
         return
     first = field[LOTTERY].iloc[0]
@@ -107,13 +107,13 @@ def leads(values: Mapping[str, Any], field: Field) -> Iterator[Lead]:
 
 
 def _boosts(values: Mapping[str, Any]) -> bool:
-    """Whether the mask was found at a smaller rate than the ticket is trained at."""
+    """True if the mask was found at a smaller rate than the ticket is trained at."""
     return MASK_RATE in values and RATE in values and bool(values[MASK_RATE] < values[RATE])
 
 
 def claim(curves: pd.DataFrame) -> tuple[Claim, list[str]] | None:
-    """Whether a mask found at a smaller rate than its ticket is trained at puts it ahead of every
-    rival on the shortest budget, and the rates of those that do; None where none was so found.
+    """Claim that a mask found at a smaller rate than that of training puts the ticket ahead of
+    every rival on the shortest budget, and the rates that do; None without such masks.
     """
     contests = [(values, list(leads(values, field))) for values, field in races(curves)]
     rising = [(values, of) for values, of in contests if _boosts(values) and of]

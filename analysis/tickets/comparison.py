@@ -1,4 +1,4 @@
-"""Every configuration against one of them on the same seeds: difference, interval, verdict."""
+"""Comparison of configurations with a reference on the same seeds: difference and verdict."""
 
 import math
 from collections.abc import Mapping
@@ -24,31 +24,31 @@ def compare(
     power: float = 0.8,
     rng: Rng = 0,
 ) -> pd.DataFrame:
-    """One row a configuration, best ``metric`` first: how it compares with the reference.
+    """One row per configuration, best ``metric`` first, compared with the reference.
 
     The reference (``reference`` True) is ``baseline``, or the configuration with the lowest
-    validation risk, so that a test metric judges a choice it did not make. Only configurations
-    that completed at every seed take part. For the others ``left_out`` says why: "stopped" (early
-    stopping censors them), "failed", "unfinished", or "not every seed". A parameter that changes
-    the problem (say ``market.xi``) makes a reference and a comparison of its own.
+    validation risk, so that the test metric does not affect its choice. Only configurations that
+    completed at every seed are compared. For the others ``left_out`` is the reason: "stopped"
+    (early stopping censors them), "failed", "unfinished", or "not every seed". Every value of a
+    parameter that changes the problem (such as ``market.xi``) has its own reference.
 
     ``mean`` and ``interquartile_mean`` are over the seeds, with the bootstrap interval ``low`` to
     ``high`` of the mean. ``difference`` is the mean of its values less those of the reference at
     the same ``seeds``, with the interval ``difference_low`` to ``difference_high``; all in the
     unit of the metric. ``p`` is of Wilcoxon's signed-rank test and ``p_holm`` corrected for the
     number of configurations compared. ``verdict`` is "better" or "worse" in the direction of the
-    metric where ``p_holm`` is at most ``level`` and the interval leaves zero out on that side,
-    else "not told apart". ``more_seeds`` is how many more would tell the two apart with
-    probability ``power``, and let that test reject however the others turn out; 0 where they are
-    told apart, null where the difference is 0 or there are fewer than two seeds.
+    metric if ``p_holm`` is at most ``level`` and the interval excludes zero, else "not told
+    apart". ``more_seeds`` is the number of additional seeds that would distinguish the two with
+    probability ``power``, and let the test reject whatever the other results; 0 if they are
+    distinguished, null if the difference is 0 or there are fewer than two seeds.
 
     Args:
         metric: a column with a better end.
-        baseline: parameters that fit one configuration alone, without ``config/``.
+        baseline: parameters that match exactly one configuration, without ``config/``.
         power: see ``more_seeds``.
     Raises:
         schema.ColumnError: ``metric`` or a parameter of ``baseline`` unknown, or a column missing.
-        ValueError: ``baseline`` fits no configuration that takes part, or several of them.
+        ValueError: ``baseline`` matches none of the compared configurations, or several.
     """
     column = schema.column(metric, frame=Sweep.of(trials).trials)
     if column.direction is None:
@@ -74,7 +74,7 @@ def _compared(
     configs = configurations(group, names)
     complete = configs[configs["whole"].astype(bool)]
     values = {
-        # Trials that no column tells apart count once.
+        # Trials that no column distinguishes count once.
         label: group.loc[rows]
         .drop_duplicates("config/seed")
         .set_index("config/seed")[column.name]

@@ -26,9 +26,9 @@ _LESSONS = {
 
 
 def controls(rows: pd.DataFrame) -> list[str]:
-    """Sentences on the rows of :func:`analysis.controls`; none where no control was run.
+    """Sentences on the rows of :func:`analysis.controls`; empty if no control was run.
 
-    They say which controls the ticket beats, which it does not, and what that means.
+    They state which controls the ticket beats, which it does not, and what that means.
     """
     lines: list[str] = []
     for _, part in problem_parts(rows):
@@ -68,14 +68,14 @@ def _ticket(cell_rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _sides(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The controls among ``rows`` by what the interval of their difference allows to say."""
+    """Controls among ``rows`` by the side of 0 of the interval of their difference."""
     sides = [side_of(row) for _, row in rows.iterrows()]
     verdicts = {"beat": 1, "cannot be told apart from": 0, "fall behind": -1}
     return {text: rows[[s == sign for s in sides]] for text, sign in verdicts.items()}
 
 
 def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
-    """What may be said of ``rows``, in which ``control`` puts the name of each."""
+    """Sentence on the verdicts of ``rows``; ``control`` formats each."""
     phrases = [
         f"{verdict} {_listed([control(row) for _, row in side.iterrows()])}"
         for verdict, side in _sides(rows).items()
@@ -87,7 +87,7 @@ def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
 
 
 def lessons(rows: pd.DataFrame) -> list[str]:
-    """Keys of ``_LESSONS``: what it means that some controls are as good, or that none is.
+    """Keys of ``_LESSONS``: interpretations of the controls that are as good as the ticket.
 
     Args:
         rows: of clean CVaR at one sparsity and epsilon, from :func:`analysis.controls`.

@@ -1,6 +1,6 @@
-"""A lottery ticket beside its controls: is it the mask, the weights under it, or would any do?
+"""Lottery tickets compared with controls, to separate the effects of mask and weights.
 
-Every control lacks one thing that the ticket has. All of one seed share their paths, so they are
+Every control lacks one property of the ticket. Networks of one seed share their paths, so they are
 compared by paired differences over the seeds.
 """
 
@@ -19,7 +19,7 @@ from analysis.tickets.robustness import measured_sweep
 from analysis.tickets.robustness_findings import trained_under
 
 RETRAINED = "dense retrained"
-"""The dense network trained again on the ticket's budget: what sparsity 0 gives."""
+"""The dense network trained again on the ticket's budget, which is sparsity 0."""
 KINDS = (LOTTERY, "shuffled_mask", "random_mask", "random_reinit", "small_dense", RETRAINED)
 """The ticket and its controls in the order of tables and figures."""
 
@@ -32,24 +32,24 @@ def controls(
     confidence: float = 0.95,
     rng: Rng = 0,
 ) -> pd.DataFrame:
-    """One row a sparsity above 0, training epsilon, metric and kind: the ticket and its controls.
+    """One row per sparsity above 0, training epsilon, metric and kind of network.
 
     ``kind`` is "lottery" for the ticket, the name of a control, or "dense retrained" for sparsity
     0 at the same epsilon. Each is the configuration that
-    :func:`analysis.selection.by_validation` selects among its own kind, with the parameters and
-    ``selection`` beside it. There are rows only where a control has completed. ``metric`` is
-    clean CVaR and, where a search attacked, CVaR under the one nearest to the attack of training.
+    :func:`analysis.selection.by_validation` selects among its kind, with its parameters and
+    ``selection``. There are rows only if a control has completed. ``metric`` is clean CVaR and, if
+    there was an attack by search, CVaR under the one nearest to the attack of training.
 
     ``mean`` is over the ``seeds`` of the kind, with its bootstrap interval ``low`` to ``high``.
     ``difference`` is the ticket less the control over the ``pairs``, the seeds that have both,
-    with an interval of its own: above 0 the ticket is ahead. All are in currency per option. ``p``
+    with its own interval: positive if the ticket is ahead. All are in currency per option. ``p``
     is of Wilcoxon's signed-rank test, ``p_holm`` corrected for all rows of the problem. The ticket
-    itself has neither difference nor p. ``weights_kept`` is a mean too. It counts the weights that
-    the kind's mask covers: all of ``small_dense``, but no output layer that is never pruned.
+    itself has neither difference nor p. ``weights_kept``, also a mean, counts the weights that
+    the kind's mask covers: all of ``small_dense``, but not an output layer that is never pruned.
 
     Args:
-        manifest: from :func:`analysis.load_manifest`; names the attack of training where no axis
-            does. An unknown one is taken as one on the path.
+        manifest: from :func:`analysis.load_manifest`; names the attack of training if it is not an
+            axis. An unknown one is treated as one on the path.
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
@@ -70,7 +70,7 @@ def controls(
 
 
 def rank(kind: str) -> int:
-    """The place of ``kind`` among :data:`KINDS`, behind them all where it is none of them."""
+    """Index of ``kind`` in :data:`KINDS`; after all of them if it is not among them."""
     return KINDS.index(kind) if kind in KINDS else len(KINDS)
 
 
@@ -102,18 +102,18 @@ def _compared(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[dict
 
 
 def _networks(problem: Problem) -> dict[tuple[float, float | None], dict[str, Candidate]]:
-    """What was chosen of every kind, by sparsity and epsilon."""
+    """Chosen candidate of every kind, by sparsity and epsilon."""
     networks: dict[tuple[float, float | None], dict[str, Candidate]] = {}
     for kind in problem.kinds:
         for one in problem.chosen(kind):
-            # None rather than NaN for "no such axis": a key must equal itself.
+            # None, not NaN, for a missing axis, because a key must equal itself.
             epsilon = None if pd.isna(one.epsilon) else one.epsilon
             networks.setdefault((one.sparsity, epsilon), {})[kind] = one
     return networks
 
 
 def _by_seed(network: Candidate, metric: str) -> pd.Series:
-    # A space without seeds has one of each kind, and they are a pair.
+    # A space without seeds has one trial of each kind, which form a pair.
     seeds = network.chosen["config/seed"].fillna(0).astype(int)
     return network.chosen.set_index(seeds)[metric].astype("float64").dropna()
 

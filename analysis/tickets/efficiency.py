@@ -1,4 +1,4 @@
-"""Largest efficient sparsity, by CVaR with a bound, and never past a failure."""
+"""Largest efficient sparsity: the last before a sparsity whose CVaR bound fails."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ from analysis.tickets.summary import summary
 def sparsity_passes(
     trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """The summary with, for every sparsity, whether it keeps the dense network's CVaR.
+    """Summary by sparsity, with a test that CVaR is within ``tolerance`` of the dense network's.
 
     A sparsity passes when the lower bound of the paired difference is above the margin:
 
         d - z(confidence) SE(d)  >=  -tolerance |CVaR of dense|
 
-    with d the mean over seeds of ``cvar_05_minus_dense``. ``passes`` is null where the difference
-    or its error is unknown, because nothing has completed, and where a seed may still give a
-    result (``seeds_awaited``), because it could be the hard one. ``efficient`` says that this and
-    every smaller swept sparsity of the same epsilon and problem pass. Since a claim needs every
-    smaller one to pass at the full level, no correction for their number is due.
+    with d the mean over seeds of ``cvar_05_minus_dense``. ``passes`` is null if the difference or
+    its error is unknown, because nothing has completed, or if a seed may still give a result
+    (``seeds_awaited``), because it could be a hard one. ``efficient``: this and every smaller
+    swept sparsity of the same epsilon and problem pass. A claim requires every smaller one to pass
+    at the full level, so it needs no correction for multiple tests.
 
     Args:
         confidence: one-sided level of the bound.
@@ -49,7 +49,7 @@ def sparsity_passes(
         frame["lower_bound"].notna() & frame["margin"].notna() & frame["seeds_awaited"].eq(0)
     )
     frame["passes"] = (frame["lower_bound"] >= frame["margin"]).astype("boolean").where(evidence)
-    # Sorted by sparsity within epsilon and problem, so a cumulative minimum is "all up to here".
+    # Sorted by sparsity within epsilon and problem, so a cumulative minimum means "all so far".
     so_far = frame["passes"].fillna(False).astype(int)
     ladders = [frame[name] for name in (*problem_axes(map(str, frame.columns)), "epsilon")]
     frame["efficient"] = so_far.groupby(ladders, dropna=False).cummin().astype("boolean")
@@ -60,12 +60,12 @@ def sparsity_passes(
 def max_efficient_sparsity(
     trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """One row an epsilon (and problem): the largest sparsity such that it and all smaller pass.
+    """One row per epsilon (and problem): the largest sparsity such that it and all smaller pass.
 
-    ``max_efficient_sparsity`` is null where not even the smallest passes. ``limit`` is the next
-    swept sparsity and ``limited_by`` why it does not count: "fails", "undecided" (a seed has no
-    completed result; ``limit_seeds`` have one and ``limit_seeds_awaited`` may still), or "not
-    swept" where every swept sparsity passes. See :func:`sparsity_passes` for the rule and
+    ``max_efficient_sparsity`` is null if even the smallest does not pass. ``limit`` is the next
+    swept sparsity and ``limited_by`` the reason why it is excluded: "fails", "undecided" (a seed
+    has no completed result; ``limit_seeds`` have one, ``limit_seeds_awaited`` may still get one),
+    or "not swept" if every swept sparsity passes. See :func:`sparsity_passes` for the rule and
     arguments.
     """
     passes = sparsity_passes(trials, tolerance=tolerance, confidence=confidence)

@@ -1,7 +1,7 @@
 """Feature importance of the networks, compared between standard and robust tickets.
 
-Every measure is a number for each feature and network. Tickets of one seed share paths, theta_0
-and batches, so standard and robust are compared by paired differences over the seeds.
+A measure has one number per feature and network. Tickets of one seed share paths, theta_0 and
+batches, so standard and robust are compared by paired differences over the seeds.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy  # its stats are loaded where they are first used: they take a second
+import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis.configurations import typed
 from analysis.contrast import MEAN, NO_INTERVAL, contrast, corrected, estimate, paired_t, side
@@ -19,13 +19,13 @@ from analysis.statistics import Interval, Rng
 from analysis.tickets.networks import STANDARD, Floats, Model
 from analysis.wording import plural
 
-LEAST = 4
-"""Features below which a correlation has no interval."""
+MIN_FEATURES = 4
+"""Fewest features of the interval of a correlation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """What one measure of importance is called, and the unit of its numbers."""
+    """Name and unit of a measure of importance."""
 
     name: str
     unit: str
@@ -42,13 +42,13 @@ MEASURES: Mapping[str, Measure] = {
     "importance_gradients": Measure(name="integrated gradients", unit="shares of stock"),
 }
 MAIN = "importance_scaled"
-"""The measure of the correlations and of the first sentence: shares, free of any unit."""
+"""Measure of the correlations and of the first sentence: shares, without unit."""
 
 
 def importances(models: Sequence[Model]) -> pd.DataFrame:
-    """One row a network, measure and feature: ``value``, in the unit of the measure.
+    """One row per network, measure and feature: ``value``, in the unit of the measure.
 
-    Empty where the files hold no interpretation.
+    Empty if the files have no interpretation.
     """
     rows = [
         {
@@ -67,7 +67,7 @@ def importances(models: Sequence[Model]) -> pd.DataFrame:
 
 
 def means(values: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
-    """One row a kind, measure and feature of :func:`importances`: ``mean`` over its ``seeds``.
+    """One row per kind, measure and feature of :func:`importances`: ``mean`` over its ``seeds``.
 
     ``low`` and ``high`` are its bootstrap interval.
     """
@@ -82,14 +82,15 @@ def means(values: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
 
 
 def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.DataFrame:
-    """One row a robust kind, measure and feature: its importance less that in the standard ticket.
+    """One row per robust kind, measure and feature: importance less that in standard tickets.
 
     ``difference`` is the mean over the ``seeds`` both have, with the bootstrap interval ``low`` to
     ``high``; ``p`` is of the paired t-test, and ``p_holm`` corrected for the features of the same
-    kind and measure. ``shifted`` where ``p_holm`` is at most ``level`` and the interval leaves
-    zero out. A single seed has no p, and fewer than four no interval, and so no shift.
+    kind and measure. ``shifted``: ``p_holm`` is at most ``level`` and the interval excludes zero.
+    A single seed has no p; fewer than :data:`~analysis.statistics.MIN_SEEDS` have no interval, and
+    so no shift.
 
-    The t-test, because Wilcoxon's on 8 features cannot reject below 9 seeds.
+    A t-test, because Wilcoxon's on 8 features cannot reject below 9 seeds.
 
     Args:
         values: the frame from :func:`importances`.
@@ -99,7 +100,7 @@ def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.Dat
     for kind, measure in dict.fromkeys(zip(robust["model"], robust["measure"], strict=True)):
         robust_table = _table(values, str(kind), str(measure))
         standard = _table(values, STANDARD, str(measure))
-        # A seed counts where it has every feature.
+        # Only seeds with every feature count.
         seeds = (robust_table - standard).dropna().index
         if seeds.empty:
             continue
@@ -129,23 +130,23 @@ def correlation(
 ) -> tuple[float, Interval]:
     """Pearson's r of two networks over their features, and Fisher's interval.
 
-    NaN where one of them never varies; no interval below four features.
+    NaN if one of them is constant; no interval below ``MIN_FEATURES`` features.
     """
     a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if not (np.ptp(a) and np.ptp(b)):
         return math.nan, Interval(low=math.nan, high=math.nan)
     r = float(np.corrcoef(a, b)[0, 1])
-    if a.size < LEAST or abs(r) >= 1.0:
+    if a.size < MIN_FEATURES or abs(r) >= 1.0:
         return r, Interval(low=math.nan, high=math.nan)
     reach = scipy.stats.norm.isf((1.0 - confidence) / 2) / math.sqrt(a.size - 3)
     return r, Interval(low=math.tanh(math.atanh(r) - reach), high=math.tanh(math.atanh(r) + reach))
 
 
 def correlations(values: pd.DataFrame, measure: str = MAIN) -> tuple[pd.DataFrame, Floats]:
-    """The networks of :func:`importances` (``model``, ``seed``), and r of every two of them.
+    """Networks of :func:`importances` (``model``, ``seed``), and r of every two of them.
 
-    The networks stand kind by kind, so the matrix falls into blocks; NaN where an importance never
-    varies.
+    Networks are ordered by kind, so the matrix has a block per pair of kinds; NaN for constant
+    importances.
     """
     wide = values[values["measure"].eq(measure)].pivot_table(
         index=["model", "seed"], columns="feature", values="value", sort=False
@@ -156,7 +157,7 @@ def correlations(values: pd.DataFrame, measure: str = MAIN) -> tuple[pd.DataFram
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
-    """What :func:`shifts` found, a sentence a robust kind, and one on the other measures."""
+    """Sentences on :func:`shifts`, one per robust kind and one on the other measures."""
     lines = []
     for kind in dict.fromkeys(table["model"].astype(str)):
         rows = table[table["model"].eq(kind)]
@@ -173,7 +174,7 @@ def sentences(table: pd.DataFrame) -> list[str]:
 
 
 def spoken(feature: str) -> str:
-    """The name of a feature as a reader says it."""
+    """Name of a feature in words."""
     return feature.replace("_", " ").replace("pnl", "P&L")
 
 
@@ -224,7 +225,7 @@ def _signed(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _table(values: pd.DataFrame, kind: str, measure: str) -> pd.DataFrame:
-    """A row a seed and a column a feature, in the order of the features."""
+    """A row per seed and a column per feature, in the order of the features."""
     matches = values[values["model"].eq(kind) & values["measure"].eq(measure)]
     wide = matches.pivot(index="seed", columns="feature", values="value")
     return wide.reindex(columns=list(dict.fromkeys(matches["feature"])))

@@ -1,8 +1,8 @@
 """Masks of the networks: weights kept by layer, and the overlap of two masks.
 
-Two masks that keep k1 and k2 of the n weights of a layer, drawn at random, have k1 k2 / n in
-common on average. Agreement is the overlap of their weights over their union (IoU); what is
-expected by chance is the ratio of the two expectations.
+Two random masks that keep k1 and k2 of the n weights of a layer have k1 k2 / n in common on
+average. Overlap is the intersection of their weights over their union (IoU); that expected by
+chance is the ratio of the two expectations.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,17 +17,17 @@ from analysis.tickets.networks import STANDARD, TICKET, Bools, Floats, Model
 from analysis.wording import percent
 
 ALL = "all"
-"""The name of all layers together."""
+"""Name of all layers together."""
 
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
 def overlap(first: Mapping[str, Bools], second: Mapping[str, Bools]) -> float:
-    """Weights that both masks keep over those that either keeps, in [0, 1]; NaN if none does.
+    """Weights that both masks keep over those that either keeps, in [0, 1]; NaN if neither does.
 
     Args:
         first: masks by layer.
-        second: of the same layers and shapes.
+        second: masks of the same layers and shapes.
     """
     both = sum(int((m & second[name]).sum()) for name, m in first.items())
     either = sum(int((m | second[name]).sum()) for name, m in first.items())
@@ -35,9 +35,9 @@ def overlap(first: Mapping[str, Bools], second: Mapping[str, Bools]) -> float:
 
 
 def chance(first: Mapping[str, Bools], second: Mapping[str, Bools]) -> float:
-    """The overlap to expect of masks drawn at random with as many weights in every layer.
+    """Overlap expected of random masks with as many weights in every layer.
 
-    It is the expected intersection over the expected union:
+    The expected intersection over the expected union:
 
         sum(k1 k2 / n) / sum(k1 + k2 - k1 k2 / n)
     """
@@ -50,10 +50,10 @@ def chance(first: Mapping[str, Bools], second: Mapping[str, Bools]) -> float:
 
 
 def overlaps(models: Sequence[Model]) -> pd.DataFrame:
-    """One row a pair of tickets and layer: their ``overlap``, and the one to expect by ``chance``.
+    """One row per pair of tickets and layer: their ``overlap``, and that expected by ``chance``.
 
     The pairs are two kinds at one seed (``same_seed``) and two seeds of one kind; ``layer`` is
-    "all" for the layers together. Only layers that could be pruned count.
+    "all" for all layers together. Only prunable layers count.
     """
     rows: list[dict[str, Any]] = []
     for a, b in combinations([m for m in models if m.masks], 2):
@@ -75,11 +75,11 @@ def overlaps(models: Sequence[Model]) -> pd.DataFrame:
 
 
 def weights(models: Sequence[Model]) -> pd.DataFrame:
-    """One row a kind and layer, "all" first: what is kept of it, and how large.
+    """One row per kind and layer, "all" first: number and magnitudes of the kept weights.
 
     ``kept`` weights of ``total`` and ``dead_units`` are means over the ``seeds``; the moments and
     quantiles are of the absolute values of the kept weights of all seeds together. A unit is dead
-    if no weight leads into it, or none leads out of it; it counts in the layer that leads into it.
+    without incoming or without outgoing weights; it counts in the layer of its incoming weights.
     """
     rows: list[dict[str, Any]] = []
     for kind in dict.fromkeys(m.kind for m in models):
@@ -99,16 +99,16 @@ def weights(models: Sequence[Model]) -> pd.DataFrame:
 
 
 def magnitudes(models: Sequence[Model], layers: Sequence[str] | None = None) -> Floats:
-    """Absolute values of the weights that ``models`` keep, in all or some ``layers``."""
+    """Absolute values of the kept weights of ``models``, in all or some ``layers``."""
     return np.concatenate(
         [np.abs(m.weights[n][m.mask(n)]) for m in models for n in layers or m.weights]
     )
 
 
 def pairs(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str, bool], pd.DataFrame]]:
-    """The rows of :func:`overlaps` by kinds and ``same_seed``, without robust beside robust.
+    """Rows of :func:`overlaps` by kinds and ``same_seed``, without pairs of two robust kinds.
 
-    Standard tickets beside others at one seed come first, then two seeds of every kind.
+    Standard with other tickets at one seed come first, then two seeds of every kind.
     """
     ordered = table.sort_values("same_seed", ascending=False, kind="stable")
     for keys, rows in ordered.groupby(["first", "second", "same_seed"], sort=False):
@@ -118,12 +118,12 @@ def pairs(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str, bool], pd.DataF
 
 
 def layer_name(layer: str) -> str:
-    """ "layers.0.weight" as a reader counts it: "layer 1"; and "all layers"."""
+    """Name of a layer in a report: "layer 1" for "layers.0.weight", or "all layers"."""
     return "all layers" if layer == ALL else f"layer {int(layer.split('.')[1]) + 1}"
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
-    """What :func:`overlaps` found of all layers: robust beside standard, and seeds of one kind."""
+    """Sentences on :func:`overlaps` of all layers: robust with standard, and between seeds."""
     lines = []
     for (first, second, same), rows in pairs(table[table["layer"].eq(ALL)]):
         share = percent(round(rows["overlap"].mean(), 3))
@@ -150,7 +150,7 @@ def _moments(sizes: Floats) -> dict[str, float]:
 
 
 def _dead(model: Model) -> Iterator[tuple[str, int]]:
-    """Hidden units that nothing reaches or that reach nothing, by the layer that leads in."""
+    """Number of hidden units without incoming or outgoing weights, by their incoming layer."""
     layers = list(model.weights)
     for name, following in pairwise(layers):
         alive = model.mask(name).any(axis=1) & model.mask(following).any(axis=0)

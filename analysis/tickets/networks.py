@@ -1,7 +1,7 @@
-"""The trained networks of a sweep as NumPy arrays: which of them to compare, and their files.
+"""Trained networks of a sweep as NumPy arrays: choice of those to compare, and their files.
 
-Standard tickets were trained clean (epsilon 0), robust ones under attack; the dense network is
-that of their seed. They are compared at one sparsity, every kind with all its seeds.
+Standard tickets were trained on clean paths (epsilon 0), robust ones under attack; the dense
+network is that of their seed. All are compared at one sparsity, every kind with all its seeds.
 """
 
 import re
@@ -28,7 +28,7 @@ FEATURES = (
     "cumulative_pnl",
     "trading_volume",
 )
-"""What a network reads, in the order of its inputs, unless its file says otherwise."""
+"""Names of the inputs of a network in order, unless its file has others."""
 
 _WEIGHT = re.compile(r"layers\.(\d+)\.weight")
 _MASK, _INTERPRETATION, _MEASURE = "mask.", "interpretation.", "importance_"
@@ -39,9 +39,9 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """Tickets that differ in nothing but their seed; ``trials`` gives the trial_id of each.
+    """Tickets that differ only in their seed; ``trials`` has the trial_id of each.
 
-    ``epsilon`` is the attack budget of their training, NaN where the space has no such axis.
+    ``epsilon`` is the attack budget of their training, NaN if the space has no such axis.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Kind:
 class Chosen:
     """Kinds of ticket at one sparsity, by ascending epsilon.
 
-    ``recommended`` says that the sparsity is the max efficient one of some epsilon.
+    ``recommended``: the sparsity is the max efficient one of some epsilon.
     """
 
     sparsity: float
@@ -66,8 +66,8 @@ class Model:
     """A trained network.
 
     ``weights`` and ``masks`` are [outputs, inputs] by the name of the layer, in the order of the
-    network; only layers that could be pruned have a mask, which is True where a weight is kept.
-    ``importance`` holds a number for each of the ``features``, by measure.
+    network; only prunable layers have a mask, which is True where a weight is kept.
+    ``importance`` has one number per feature in ``features``, by measure.
     """
 
     kind: str
@@ -78,17 +78,16 @@ class Model:
     features: tuple[str, ...] = FEATURES
 
     def mask(self, layer: str) -> Bools:
-        """Which weights of ``layer`` are kept: all, where it could not be pruned."""
+        """Mask of ``layer``: True for kept weights; all True if the layer is not prunable."""
         return self.masks.get(layer, np.ones(self.weights[layer].shape, dtype=bool))
 
 
 def choose(trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95) -> Chosen | None:
-    """The tickets to compare; None while none has completed.
+    """Tickets to compare; None while none has completed.
 
-    The sparsity is the max efficient one of the smallest epsilon that has one where both standard
-    and robust tickets completed; else the largest where both did, or where any did. At it, every
-    epsilon gives the trials that :func:`analysis.selection.by_validation` selects. Controls of the
-    lottery do not take part.
+    The sparsity is a max efficient one, of the smallest epsilon, at which both standard and robust
+    tickets completed; else the largest at which both completed, or any. Of every epsilon there are
+    the trials that :func:`analysis.selection.by_validation` selects. Controls are excluded.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
@@ -116,7 +115,7 @@ def choose(trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95)
 
 
 def load_models(files: SweepFiles, chosen: Chosen) -> tuple[list[Model], list[str]]:
-    """The networks of ``chosen``, dense ones first, and a line for each that cannot be read.
+    """Networks of ``chosen``, dense ones first, and a line per network that cannot be read.
 
     Tickets are ``models/<trial_id>/ticket.safetensors``. Each names its preparation, whose
     ``study/<preparation>/theta_star.safetensors`` is the dense network of its seed.
@@ -139,7 +138,7 @@ def load_models(files: SweepFiles, chosen: Chosen) -> tuple[list[Model], list[st
 
 
 def kinds(models: list[Model]) -> list[str]:
-    """The kinds of ``models``, each once, in their order."""
+    """Distinct kinds of ``models``, in order."""
     return list(dict.fromkeys(model.kind for model in models))
 
 
@@ -157,10 +156,10 @@ def _name(epsilon: float) -> str:
 
 
 def _read(file: TensorFile, *, kind: str, seed: int) -> tuple[Model, Mapping[str, Any]]:
-    """The network in ``file``, and what it says about its trial.
+    """Network in ``file``, and its metadata of the trial.
 
     Raises:
-        UnreadError: it cannot be read, or holds no network of whole layers.
+        UnreadError: it cannot be read, or does not contain a complete network.
     """
     contents = file.load()
     layers = sorted(filter(_WEIGHT.fullmatch, contents.tensors), key=_place)
@@ -190,10 +189,10 @@ def _read(file: TensorFile, *, kind: str, seed: int) -> tuple[Model, Mapping[str
 
 
 def _alike(model: Model, others: Iterable[Model]) -> Model:
-    """``model``, which has the layers of the first of the ``others`` of its kind.
+    """``model`` after a check that it has the layers of the first of the ``others`` of its kind.
 
     Raises:
-        UnreadError: it has other layers, so that nothing can be said of both together.
+        UnreadError: its layers differ, so that the networks cannot be pooled.
     """
     first = next((other for other in others if other.kind == model.kind), model)
     if {n: w.shape for n, w in model.weights.items()} != {
@@ -212,7 +211,7 @@ def _problem(
     importance: Mapping[str, Floats],
     features: object,
 ) -> str:
-    """Why these are not the parts of one network; nothing where they are."""
+    """Reason why these are not the parts of one network; empty if they are."""
     if not weights or not all(w.ndim == 2 and w.size for w in weights.values()):
         return "it has no layers"
     pairs = pairwise(weights.values())

@@ -1,8 +1,8 @@
 """Robustness: cost of robust training on clean paths, and gain under attack.
 
-CVaR is mean P&L of the worst paths, so larger is better: training under attack costs where the
-difference to standard tickets is negative, and buys where it is positive. Its tail is the one that
-the attacks were measured by, 5 % unless the study's evaluation says otherwise.
+CVaR is mean P&L of the worst paths, so larger is better: a negative difference to standard tickets
+is a cost of training under attack, a positive one a gain. The tail is that of the attacked
+metrics, 5 % unless the study's evaluation sets another.
 """
 
 import math
@@ -21,10 +21,10 @@ from analysis.tickets.baselines import DENSE
 
 TICKET = "ticket"
 ENDS = ("", "_se", "_low", "_high", "_median")
-"""Of a metric in :func:`robustness_table`: its mean, standard error, interval and median."""
+"""Suffixes of a metric in :func:`robustness_table`: mean, standard error, interval, median."""
 
 RUNAWAY = 10.0
-"""A hedge has run away where it loses over this many times what it loses on clean paths."""
+"""Factor of the loss on clean paths above which a hedge under attack is a runaway."""
 
 _SIDES = ("standard", "robust")
 _MARKETS = ("@", "_of_price@", "_worst@")
@@ -32,15 +32,15 @@ _MARKETS = ("@", "_of_price@", "_worst@")
 
 @checked
 def robustness_table(trials: Trials, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
-    """One row for the dense network and one a (sparsity, epsilon): CVaR clean and attacked.
+    """One row for the dense network and one per (sparsity, epsilon): CVaR clean and attacked.
 
     Every ticket row is the configuration that :func:`analysis.selection.by_validation` selects;
-    controls of the lottery take no part, and a parameter that changes the problem has rows of its
-    own for each value. ``epsilon`` is the attack budget of training. The metrics keep their names:
-    ``cvar_05`` on clean paths, ``attacked_cvar_05@path_pgd:0.1`` under attack and
-    ``cvar_05@regime:calm`` in another market, all in currency per option. Of several tails there
-    is the first that has an attack. Each metric is a mean over ``seeds``, with its standard error
-    ``_se``, the ends ``_low`` and ``_high`` of its bootstrap interval, and its ``_median``.
+    controls are excluded, and each value of a parameter that changes the problem has its own rows.
+    ``epsilon`` is the attack budget of training. Metrics keep their names: ``cvar_05`` on clean
+    paths, ``attacked_cvar_05@path_pgd:0.1`` under attack and ``cvar_05@regime:calm`` in another
+    market, all in currency per option. Of several tails, the first with an attack is used. Each
+    metric is a mean over ``seeds``, with its standard error ``_se``, the ends ``_low`` and
+    ``_high`` of its bootstrap interval, and its ``_median``.
 
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
@@ -79,17 +79,17 @@ def robustness_table(trials: Trials, *, confidence: float = 0.95, rng: Rng = 0) 
 def robust_against_standard(
     trials: Trials, *, confidence: float = 0.95, rng: Rng = 0
 ) -> pd.DataFrame:
-    """One row a sparsity, training epsilon above 0 and metric: robust less standard tickets.
+    """One row per sparsity, training epsilon above 0 and metric: robust less standard tickets.
 
     Standard tickets are those of epsilon 0 at the same sparsity; both are chosen as in
-    :func:`robustness_table` and paired by seed. ``metric`` is clean CVaR, what robustness costs,
-    or CVaR under an attack, what it buys; ``standard`` and ``robust`` are the means over the
+    :func:`robustness_table` and paired by seed. ``metric`` is clean CVaR (the cost of robustness)
+    or CVaR under an attack (its gain); ``standard`` and ``robust`` are the means over the
     ``seeds`` that have both. ``difference`` is robust less standard, in currency per option, with
     its bootstrap interval; ``p`` is of Wilcoxon's signed-rank test, ``p_holm`` corrected for all
-    rows of the problem. ``share`` is the difference over the CVaR that the attack takes from
-    standard tickets, null on clean paths and where it takes none. ``standard_runaways`` and
+    rows of the problem. ``share`` is the difference over the CVaR that standard tickets lose under
+    the attack, null on clean paths and without such a loss. ``standard_runaways`` and
     ``robust_runaways`` count the hedges that lose over :data:`RUNAWAY` times their clean CVaR;
-    where there are any, the medians say more than the means.
+    if there are any, prefer the medians to the means.
 
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
@@ -115,7 +115,7 @@ def robust_against_standard(
 def measured_sweep(
     trials: Trials, manifest: Mapping[str, Any] | None = None, *, purpose: str
 ) -> Sweep:
-    """The sweep of ``trials``, which have what choosing takes and the CVaR that attacks measure.
+    """Sweep of ``trials``, checked for the columns of selection and of the CVaR under attack.
 
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
@@ -126,7 +126,7 @@ def measured_sweep(
 
 
 def _metrics(trials: pd.DataFrame) -> list[str]:
-    """Clean CVaR, then it under every attack, then it in every other market."""
+    """Columns of clean CVaR, of CVaR under every attack, and in every other market."""
     attack_list = attacks(trials)
     clean = clean_column(attack_list)
     markets = [n for kind in _MARKETS for n in trials.columns if str(n).startswith(clean + kind)]
@@ -134,13 +134,13 @@ def _metrics(trials: pd.DataFrame) -> list[str]:
 
 
 def _dense(part: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """The metrics of the dense networks of one problem, one row a seed."""
+    """Metrics of the dense networks of one problem, one row per seed."""
     columns = (*metrics, f"{metrics[0]}_se")
     names = {f"dense_{m}": m for m in columns if f"dense_{m}" in part.columns}
     if f"dense_{CLEAN}" not in part.columns:
         return pd.DataFrame()
     rows = part[part[f"dense_{CLEAN}"].notna()].drop_duplicates(["config/seed", f"dense_{CLEAN}"])
-    # A seed has several where the space varies what they depend on, say the widths.
+    # A seed has several dense networks if the space varies what they depend on.
     means = rows.groupby("config/seed", dropna=False)[list(names)].mean().rename(columns=names)
     if "data_sha256" in rows.columns:
         means["data_sha256"] = rows.groupby("config/seed", dropna=False)["data_sha256"].first()
@@ -169,7 +169,7 @@ def _differences(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[d
     attack_list = attacks(problem.tickets)
     clean = clean_column(attack_list)
     tickets = {
-        # None rather than NaN for "no such axis": a key must equal itself.
+        # None, not NaN, for a missing axis, because a key must equal itself.
         (None if pd.isna(one.sparsity) else one.sparsity, one.epsilon): _by_seed(one.chosen)
         for one in problem.chosen()
     }
@@ -208,7 +208,7 @@ def _differences(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[d
 
 
 def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
-    # A space without seeds has one of each ticket, and they are a pair. Trials that no column
-    # tells apart count once.
+    # A space without seeds has one trial of each ticket, which form a pair. Trials that no column
+    # distinguishes count once.
     seeds = rows["config/seed"].fillna(0).astype(int)
     return rows.set_index(seeds).loc[~seeds.duplicated().to_numpy()]

@@ -1,4 +1,4 @@
-"""Findings on robust training: its costs and gains, in sentences."""
+"""Findings on robust training: its costs and gains."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,14 +16,14 @@ from analysis.wording import setting as in_words
 
 
 def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
-    """Sentences on the rows of :func:`analysis.robust_against_standard`, or why there are none.
+    """Sentences on the rows of :func:`analysis.robust_against_standard`, or on their absence.
 
-    Of the attacks the one closest to that of training comes first: by threat model, then budget.
+    The attack closest to that of training comes first: by threat model, then budget.
 
     Args:
         rows: from :func:`analysis.robust_against_standard`.
-        trials: those it was made of.
-        manifest: from :func:`analysis.load_manifest`; says which attack they were trained under.
+        trials: from which ``rows`` were computed.
+        manifest: from :func:`analysis.load_manifest`; names the attack of training.
     """
     if not attacks(trials):
         return [
@@ -64,7 +64,7 @@ def _nothing(trials: pd.DataFrame) -> str:
 
 
 def trained_under(trials: pd.DataFrame, manifest: Mapping[str, Any], epsilon: float) -> str | None:
-    """The attack that tickets of ``epsilon`` were trained under; None where they have several."""
+    """Attack that tickets of ``epsilon`` were trained under; None if there are several."""
     subset = trials[trials["config/epsilon"].eq(epsilon)]
     names = setting(subset, manifest, "attack.name").dropna().unique()
     return str(names[0]) if len(names) == 1 else None
@@ -163,9 +163,9 @@ def _others(rows: Mapping[str, pd.Series], others: Sequence[Attack]) -> str:
 
 
 def tested(rows: pd.DataFrame) -> Iterator[str]:
-    """Whether enough ``seeds`` stand behind the ``p_holm`` of ``rows``, and what they tell apart.
+    """Sentences on the ``p_holm`` of ``rows``: enough ``seeds`` or not, significant differences.
 
-    Nothing where none of them has an interval.
+    Empty if none of the rows has an interval.
     """
     seeds, number = int(rows["seeds"].max()), len(rows)
     if rows["difference_low"].isna().all():

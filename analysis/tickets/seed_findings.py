@@ -1,4 +1,4 @@
-"""Findings on seeds: differences between configurations that the seeds show, in sentences."""
+"""Findings on significant differences between configurations over seeds."""
 
 import pandas as pd
 
@@ -17,24 +17,24 @@ _LEFT_OUT = {
 
 
 def compared_parameters(rows: pd.DataFrame) -> list[str]:
-    """The parameters in which the rows of :func:`analysis.compare` differ."""
+    """Parameters in which the rows of :func:`analysis.compare` differ."""
     names = map(str, rows.columns[: list(rows.columns).index("reference")])
     return [name for name in names if rows[name].nunique(dropna=False) > 1]
 
 
 def configuration(row: pd.Series, names: list[str]) -> str:
-    """The parameters ``names`` of a row, nulls left out: "sparsity 80 %, lr 0.001"."""
+    """Parameters ``names`` of a row without nulls: "sparsity 80 %, lr 0.001"."""
     parts = {n: percent(row[n]) if n == "sparsity" else value(row[n]) for n in names}
     return ", ".join(f"{n} {text}" for n, text in parts.items() if pd.notna(row[n]))
 
 
 def seeds_needed(number: int) -> str:
-    """How many seeds more, without false precision: above 999 it is only "many"."""
+    """Number of additional seeds in words, "over 999" above that, to avoid false precision."""
     return str(number) if number <= _MOST_SEEDS else f"over {_MOST_SEEDS}"
 
 
 def seeds(rows: pd.DataFrame, *, level: float = 0.05) -> list[str]:
-    """Sentences on the rows of :func:`analysis.compare`; a set of them a problem."""
+    """Sentences on the rows of :func:`analysis.compare`, problem by problem."""
     names = compared_parameters(rows)
     problem, lines = problem_axes(names), []
     parts = [part for _, part in rows.groupby(problem, dropna=False)] if problem else [rows]

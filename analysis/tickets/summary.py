@@ -1,4 +1,4 @@
-"""The tables of a tickets sweep: the best learning rate, and the best of every group."""
+"""Tables of a tickets sweep: the best learning rate and configuration of every group."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,22 +35,22 @@ _WITH_RANGE = ("cvar_05", "sharpe_ratio", "dense_sharpe_ratio")
 
 @checked
 def best_lr(trials: Trials, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
-    """One row a group: the learning rate that reaches the 95 % criterion in the fewest epochs.
+    """One row per group: the learning rate that reaches the 95 % criterion in the fewest epochs.
 
-    Only a configuration that completed and converged at every seed of the group is a candidate, by
-    the mean of ``epochs_to_95pct`` over its seeds (ties: lower validation risk). Where there is
-    none, the row gives the lowest mean ``val_loss`` over all seeds instead and says ``converged``
-    False. "Not converged" is never a number of epochs. Where no configuration completed at every
-    seed, ``selection`` is "per seed": nothing can be compared, so the row describes each seed's
-    own best by ``val_loss``, and a parameter that differs between them is null. Where nothing has
-    completed, ``selection`` and the learning rate are null.
+    Candidates are configurations that completed and converged at every seed of the group, by the
+    mean of ``epochs_to_95pct`` over the seeds (ties: lower validation risk). Without candidates,
+    the row has the configuration of lowest mean ``val_loss`` over all seeds, and ``converged`` is
+    False; "not converged" is never coded as a number of epochs. If no configuration completed at
+    every seed, ``selection`` is "per seed": the row describes the best trial of each seed by
+    ``val_loss``, and a parameter that differs between them is null. If nothing has completed,
+    ``selection`` and the learning rate are null.
 
-    Other parameters that vary (say a batch size) belong to the candidate and are reported with it;
-    those that change the problem (say ``market.xi``) make groups of their own. ``provisional``
-    marks groups with unfinished trials, or with a seed that has no completed one.
+    Other parameters that vary (such as a batch size) belong to the candidate and are reported with
+    it; those that change the problem (such as ``market.xi``) form separate groups. ``provisional``
+    marks groups with unfinished trials, or with a seed without a completed one.
 
     Args:
-        by: the parameters that make a group, without ``config/``.
+        by: the parameters that define a group, without ``config/``.
     Raises:
         schema.ColumnError: unknown parameter in ``by``, or a column is missing.
     """
@@ -83,16 +83,16 @@ def best_lr(trials: Trials, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
 
 @checked
 def summary(trials: Trials) -> pd.DataFrame:
-    """One row a (sparsity, epsilon): its best configuration by validation risk, means over seeds.
+    """One row per (sparsity, epsilon): best configuration by validation risk, means over seeds.
 
-    Selected on validation, so the test metrics beside it are an honest judgement. ``selection``
-    says how: "one configuration" that completed at every seed, or where there is none "per seed",
-    the mean of each seed's own best; a parameter that differs between the seeds is then null.
-    ``seeds`` counts those in the means, ``seeds_awaited`` those that may still give a result.
-    ``provisional`` marks groups with unfinished trials, or with a seed that has no completed one.
+    It is selected on validation, so the test metrics are unbiased. ``selection`` is "one
+    configuration" that completed at every seed, or without one "per seed", the mean of the best
+    trial of each seed; a parameter that differs between seeds is then null. ``seeds`` counts those
+    in the means, ``seeds_awaited`` those that may still give a result. ``provisional`` marks
+    groups with unfinished trials, or with a seed without a completed one.
 
-    A parameter that changes the problem (say ``market.xi``) makes a row for each of its values.
-    ``remaining`` is the share of prunable weights left, in %. ``x_se`` is the standard error of
+    Each value of a parameter that changes the problem (such as ``market.xi``) has its own row.
+    ``remaining`` is the share of prunable weights kept, in %. ``x_se`` is the standard error of
     the mean ``x`` (see :func:`analysis.statistics.over_seeds`), ``x_low`` and ``x_high`` the range
     over seeds.
 
@@ -105,7 +105,7 @@ def summary(trials: Trials) -> pd.DataFrame:
     metrics = [m for m in [*_MEANS, *_PLAIN, *attacked] if m in columns]
     ranged = [m for m in _WITH_RANGE if m in columns]
     rows: list[dict[str, Any]] = []
-    # In the order of the rows: sorted by sparsity within epsilon within problem.
+    # Order of the rows: by problem, epsilon, sparsity.
     tickets = [
         ({**problem.values, **one.values}, one)
         for problem in sweep.problems

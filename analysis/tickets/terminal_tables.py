@@ -1,4 +1,4 @@
-"""The tables of the report, for the terminal."""
+"""Tables of a tickets report for the terminal."""
 
 import math
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from analysis.tickets.baselines import DENSE
 
 _MOST_COMPARED = 12
 _MOST_ATTACKS = 2
-_WIDE = 110  # columns; a narrower terminal gets the columns that matter most
+_WIDE = 110  # columns; a narrower terminal gets only the main columns
 _WIDEST = 120
 _A_PARAMETER = 18  # columns that one more parameter may take
 _AN_ESTIMATE = 17  # columns that a mean and its error take
 
 
 def overview(rows: pd.DataFrame, *, width: int) -> Table:
-    """The best configuration of every (sparsity, epsilon), for a terminal of ``width`` columns."""
+    """Best configuration of every (sparsity, epsilon), for a terminal of ``width`` columns."""
     records = [row for _, row in rows.iterrows()]
     cells = _problem(rows) | {
         "sparsity": [or_dash(v, wording.percent(v)) for v in rows["sparsity"]],
@@ -55,7 +55,7 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
 
 
 def untrained(hedges: pd.DataFrame) -> Table:
-    """Hedges without training and the dense network, for the terminal; best CVaR first."""
+    """Hedges without training and the dense network, best CVaR first."""
     cells = _problem(hedges) | {"hedge": hedges["name"].tolist()}
     cells["CVaR 5 %"] = _with_errors(hedges, "cvar_05", ".3f")
     headings = {"pnl_std": "P&L sd", "turnover": "turnover", "cost_paid": "cost paid"}
@@ -70,7 +70,7 @@ def untrained(hedges: pd.DataFrame) -> Table:
 
 
 def compared(rows: pd.DataFrame) -> Table:
-    """The best of :func:`analysis.compare` and its reference, for the terminal."""
+    """Best rows of :func:`analysis.compare` and the reference."""
     rows = rows[rows["left_out"].isna()]
     visible_rows = rows[
         rows["reference"] | (pd.Series(range(len(rows)), rows.index) < _MOST_COMPARED)
@@ -103,7 +103,7 @@ def compared(rows: pd.DataFrame) -> Table:
 
 
 def kept_weights(rows: pd.DataFrame) -> Table:
-    """All layers and each of them in :func:`analysis.tickets.masks.weights`, for the terminal."""
+    """Rows of :func:`analysis.tickets.masks.weights`: all layers, and each of them."""
     rows = rows.head(MOST_ROWS)
     cells = {"problem": rows["problem"].tolist()} if "problem" in rows else {}
     cells |= {
@@ -126,7 +126,7 @@ def kept_weights(rows: pd.DataFrame) -> Table:
 def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
     """:func:`analysis.robustness_table` in tables of at most ``width`` and 120 columns.
 
-    The budgets of an attack stand side by side.
+    The budgets of an attack are adjacent columns.
     """
     more, rows = more_rows(len(rows) - MOST_ROWS, "robustness.csv"), rows.head(MOST_ROWS)
     swept = rows["epsilon"].notna().any()
@@ -155,7 +155,7 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
 
 
 def controls(rows: pd.DataFrame, *, width: int) -> Table:
-    """:func:`analysis.controls`, clean and attacked side by side, as far as ``width`` has room."""
+    """:func:`analysis.controls`, clean and attacked side by side if ``width`` allows."""
     attacked = rows["metric"].str.startswith("attacked_")
     visible_rows, clean = rows[~attacked].head(MOST_ROWS), str(rows["metric"].iloc[0])
     more = more_rows(int((~attacked).sum()) - len(visible_rows), "controls.csv")
@@ -210,7 +210,7 @@ def _speed(row: pd.Series) -> str:
 
 
 def _with_errors(rows: pd.DataFrame, metric: str, spec: str | None = None) -> list[str]:
-    """Every value of a ``metric`` ± its standard error; by :func:`wording.amount` without spec."""
+    """Values of a ``metric`` ± standard error; :func:`wording.amount` formats without ``spec``."""
 
     def text(value: float, se: float) -> str:
         mean = f"{value:{spec}}" if spec else wording.amount(value)
@@ -221,7 +221,7 @@ def _with_errors(rows: pd.DataFrame, metric: str, spec: str | None = None) -> li
 
 
 def _threats(rows: pd.DataFrame, clean: str) -> list[dict[str, str]]:
-    """Heading and column of what is measured: clean, an attack with its budgets, other markets."""
+    """Columns by heading, in groups: clean, each attack with its budgets, other markets."""
     blocks = [{"clean": clean}]
     for name, budgets in by_name(attacks(rows)).items():
         words_of = name.replace("_", "\n")
@@ -237,7 +237,7 @@ def _threats(rows: pd.DataFrame, clean: str) -> list[dict[str, str]]:
 
 
 def _packed(blocks: Sequence[dict[str, str]], most: int) -> list[dict[str, str]]:
-    """``blocks`` joined to as few as hold at most ``most`` each; one that is larger is cut."""
+    """``blocks`` merged into the fewest of at most ``most`` columns; larger ones are split."""
     tables: list[dict[str, str]] = [{}]
     for block in blocks:
         if len(tables[-1]) + len(block) > most and tables[-1]:

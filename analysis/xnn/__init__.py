@@ -1,11 +1,11 @@
-"""Tables of an X-NN sweep: what explaining a network costs, and what it gains.
+"""Tables of an X-NN sweep: cost and gain of explaining a network.
 
-table = analysis.xnn.cells(trials)                   # one row a configuration
+table = analysis.xnn.cells(trials)                   # one row per configuration
 analysis.xnn.best(table)                             # the most explanation within 0.02 nat
 analysis.xnn.methods(trials)                         # each method against its control
-analysis.xnn.pareto(table)                           # the bargains, their knee and area
+analysis.xnn.pareto(table)                           # Pareto front, its knee and hypervolume
 analysis.xnn.baselines(manifest)                     # boosted trees and the plain network
-analysis.xnn.stability(files, trials, table)         # would another seed say the same?
+analysis.xnn.stability(files, trials, table)         # agreement of explanations across seeds
 analysis.xnn.by_group(trials, cell, plain)           # rates by group of insured
 
 Here ``files`` are ``analysis.SweepFiles.of(storage, trials, manifest)``.

@@ -1,4 +1,4 @@
-"""Baselines of an X-NN: boosted trees, the plain network, and the shares of the classes."""
+"""Baselines of an X-NN: boosted trees, the plain network, and class frequencies."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "boosted_train": ("XGBoost regression, rounded, in sample", "training"),
     "boosted_offsets_in_sample": ("XGBoost with offsets in sample, as published", "training"),
 }
-"""Every baseline in words, and the rows it is judged on; what is in sample comes last."""
+"""Name and evaluation rows of every baseline; those judged in sample come last."""
 
 
 @checked
@@ -35,15 +35,15 @@ def baselines(
     confidence: float = 0.95,
     rng: Rng = 0,
 ) -> pd.DataFrame:
-    """One row a baseline: means over seeds, and the bootstrap interval of ``kappa``.
+    """One row per baseline: means over seeds, and the bootstrap interval of ``kappa``.
 
-    ``baseline`` is its key, ``name`` its name in words, ``rows`` the rows it is judged on: "test"
-    or "validation", or "training", which flatter unless they are out of fold. A seed with several
-    preparations, one for each clustering, counts once: none of this depends on centroids.
+    ``baseline`` is its key, ``name`` its name in words, ``rows`` the rows it is judged on: "test",
+    "validation", or "training", which is optimistic unless out of fold. A seed with several
+    preparations, one per clustering, counts once: baselines do not depend on centroids.
 
     Args:
-        data: the ``data_sha256`` of the trials they stand beside; all preparations where empty.
-        held_out: whether test rows are others than validation rows, and so are called that.
+        data: the ``data_sha256`` of the trials; empty for all preparations.
+        held_out: True if test rows differ from validation rows.
     """
     prepared = _distinct(manifest, data)
     names = dict.fromkeys(name for one in prepared for name in one)
@@ -64,11 +64,11 @@ def baselines(
 
 
 def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
-    """Where the boosted trees stand beside a ``cell``, and how much of a figure is in sample.
+    """Sentences comparing the boosted trees with a ``cell``, and on in-sample optimism.
 
     Args:
         rows: from :func:`baselines`.
-        cell: of the table of cells; None where none was chosen.
+        cell: of the table of cells; None if none was chosen.
     """
     entries = {str(row["baseline"]): row for _, row in rows.iterrows()}
     lines = []
@@ -99,7 +99,7 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
 def _distinct(
     manifest: Mapping[str, Any], data: Collection[str]
 ) -> list[Mapping[str, Mapping[str, float]]]:
-    """The baselines of every preparation, those of the same seed and data once."""
+    """Baselines of every preparation, without repeats of the same seed and data."""
     prepared = manifest.get("preparations")
     entries: dict[str, Mapping[str, Any]] = {}
     for one in prepared.values() if isinstance(prepared, Mapping) else ():

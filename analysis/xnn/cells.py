@@ -1,7 +1,7 @@
-"""An X-NN sweep by configuration: what a pull towards centroids costs, and what it explains.
+"""An X-NN sweep by configuration: cost and explanation gain of the pull towards centroids.
 
-At weight 0 all methods are one and the same network, the plain one, so they make one cell and are
-what all others are paired with: the same seed, number of centroids and everything else.
+At weight 0 all methods are the same network, the plain one, so they form one cell. All others are
+paired with it at the same seed, number of centroids and other parameters.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ PAIRED: Mapping[str, str] = {
     "r2_mean": "r2_plain",
     GAIN: f"plain_{GAIN}",
 }
-"""What is paired with the plain network, and where a trial carries that network's own value."""
+"""Metrics paired with the plain network, and the columns of that network's value in a trial."""
 
 _OF_PLAIN = ("r2_plain", "r2_untrained", "r2_plain_random_points")
 
@@ -56,17 +56,17 @@ _MEANS = (
 
 @checked
 def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
-    """One row a configuration, which is all that is swept but the seed: means over its seeds.
+    """One row per configuration (all swept parameters but the seed): means over its seeds.
 
-    ``reference`` says that it is the plain network, of whatever method; its method is then "none".
-    ``seeds`` counts the completed trials. ``provisional`` marks cells with unfinished trials, or
-    with a seed that has no completed one. Of the metrics that matter most there are the standard
-    deviation between seeds and the bootstrap interval of the mean beside the mean itself:
-    ``kappa``, ``kappa_sd``, ``kappa_low``, ``kappa_high``. Of :data:`PAIRED` there is also the
-    difference to the plain network, as ``cross_entropy_minus_plain``, seed by seed. That network
-    is the trial of weight 0 at the same seed and all else (``paired`` is "weight 0"), or where
-    there is none the one that every seed trains before its trials ("plain network"); these are the
-    same unless the learning rate or the like is swept.
+    ``reference`` marks the plain network of any method; its method is then "none". ``seeds``
+    counts the completed trials. ``provisional`` marks cells with unfinished trials, or with a seed
+    without a completed one. The main metrics have, in addition to the mean, the standard deviation
+    between seeds and the bootstrap interval of the mean: ``kappa``, ``kappa_sd``, ``kappa_low``,
+    ``kappa_high``. Those of :data:`PAIRED` also have the paired difference to the plain network,
+    such as ``cross_entropy_minus_plain``. That network is the trial of weight 0 at the same seed
+    and other parameters (``paired`` is "weight 0"), or without one the network that every seed
+    trains before its trials ("plain network"); these are equal unless parameters such as the
+    learning rate are swept.
 
     Raises:
         schema.ColumnError: trials have completed and lack cross_entropy or explanation_gain.
@@ -107,9 +107,9 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
 
 @checked
 def spelled_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """``trials`` with method, weight and clusters as columns also where the study fixes them.
+    """``trials`` with columns for method, weight and clusters, even if the study fixes them.
 
-    So it does all through, or in trials that lack the axis: one that is swept on a condition.
+    The study's value fills all trials, or those that lack a conditional axis.
     """
     study = manifest.get("study") or {}
     for name, (part, key) in _STUDY.items():
@@ -125,16 +125,16 @@ def spelled_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFra
 
 
 def axes(trials: pd.DataFrame) -> list[str]:
-    """What makes a configuration: all that is swept but the seed, method and weight first."""
+    """Parameters that define a configuration: all swept ones but the seed, method first."""
     names = [str(n).removeprefix("config/") for n in trials if str(n).startswith("config/")]
     first = [name for name in _FIRST if name in names]
     return [*first, *(name for name in names if name not in (*first, "seed"))]
 
 
 def differences(trials: pd.DataFrame) -> pd.DataFrame:
-    """The completed trials with what each has more than the plain network of its seed.
+    """Completed trials with their differences to the plain network of their seed.
 
-    That is ``<metric>_minus_plain`` of :data:`PAIRED`, paired as :func:`cells` does.
+    Columns ``<metric>_minus_plain`` for :data:`PAIRED`, paired as in :func:`cells`.
     """
     merged = _merged(trials)
     numbers = _paired(merged)[1]
@@ -151,16 +151,16 @@ def members(trials: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
 
 
 def completed(trials: pd.DataFrame) -> pd.DataFrame:
-    """The completed trials, every plain network of method "none" and there once."""
+    """Completed trials; every plain network has method "none" and appears once."""
     frame = _merged(trials)
     return frame[frame["status"].eq("completed")]
 
 
 @checked
 def plain_of(table: pd.DataFrame, cell: pd.Series | None) -> pd.Series | None:
-    """The row of the plain network that a ``cell`` is paired with, or None where it is not swept.
+    """Row of the plain network that a ``cell`` is paired with; None if it is not swept.
 
-    The first of them where there is no cell.
+    Without a cell, the first plain network.
     """
     rows = table[table["reference"].fillna(False).astype(bool)]
     if cell is not None:
@@ -169,7 +169,7 @@ def plain_of(table: pd.DataFrame, cell: pd.Series | None) -> pd.Series | None:
 
 
 def of_problem(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of a ``table`` whose columns have ``values``; a null is equal to a null."""
+    """Rows of a ``table`` whose columns have ``values``; nulls are equal."""
     for name, value in values.items():
         column = table[name]
         table = table[
@@ -179,13 +179,13 @@ def of_problem(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _shared(table: pd.DataFrame) -> list[str]:
-    """The axes that a plain network has in common with what is paired with it."""
+    """Axes that a plain network shares with the cells paired with it."""
     names = map(str, table.columns[: list(table.columns).index("trials")])
     return [name for name in names if name not in _PULL]
 
 
 def _merged(trials: pd.DataFrame) -> pd.DataFrame:
-    """``trials`` with plain networks under one name, ``plain``, and one trial for each of them."""
+    """``trials`` with a flag ``plain``, and one trial per plain network."""
     if "status" not in trials and not len(trials.columns):
         trials = trials.assign(status=pd.Series(dtype="category"))
     any_completed = "status" in trials and trials["status"].eq("completed").any()
@@ -211,7 +211,7 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
     if _SEED not in frame:
         frame[_SEED] = pd.Series(0, index=frame.index, dtype="Int64")
     frame["plain"] = plain
-    # A completed trial speaks for the others, which are the same network or are no result.
+    # A completed trial represents the others, which are the same network or have no result.
     by_outcome = frame["status"].ne("completed").astype(int).sort_values(kind="stable").index
     keys = [name for name in map(str, frame.columns) if name.startswith("config/")]
     copies = frame.loc[by_outcome].duplicated(keys).reindex(frame.index) & plain
@@ -219,18 +219,18 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """The metrics of ``frame`` that cells are made of, and those that they are paired with."""
+    """Metrics of ``frame`` for cells, and those of the plain network to pair with."""
     names = dict.fromkeys((*_WITH_INTERVAL, *_MEANS, *PAIRED, *PAIRED.values(), *_OF_PLAIN))
     numbers = frame[[name for name in names if name in frame]].astype("float64")
-    # Its R2 on permuted rows is not known, and is near 0, as is that of all.
+    # The plain network's R2 on permuted rows is unknown, but near 0 like all of them.
     controls = numbers.reindex(columns=list(_OF_PLAIN))
     gain = controls["r2_plain"] - controls.max(axis=1, skipna=False)
     return numbers.assign(**{PAIRED[GAIN]: gain})
 
 
 def _paired(merged: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Who the trials are, and their metrics with those in excess of the plain network's."""
-    # A group of few columns is quick to take.
+    """Keys of the trials, and their metrics with differences to the plain network's."""
+    # Grouping few columns is fast.
     who = merged[
         ["status", "plain", *(name for name in map(str, merged) if name.startswith("config/"))]
     ]

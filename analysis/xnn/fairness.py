@@ -1,7 +1,7 @@
-"""Fairness of an X-NN by group of insured, beside the plain network: rates and their spread.
+"""Fairness of an X-NN by group of insured, compared with the plain network: rates and spread.
 
-Which column makes the groups is the study's choice. Age and sex can be lawful rating factors, so
-what is told here is a finding to explain, no verdict.
+The study chooses the column of the groups. Age and sex can be lawful rating factors, so a
+difference is a finding to explain, not a verdict.
 """
 
 import re
@@ -16,7 +16,7 @@ from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import members
 
 FOUR_FIFTHS = 0.8
-"""The rule of thumb: a group selected less than this share as often as another."""
+"""Rule of thumb: lowest acceptable ratio of the selection rates of two groups."""
 
 CHOSEN, PLAIN = "X-NN", "plain network"
 SPREADS = (
@@ -42,15 +42,15 @@ _GROUPED = re.compile(r"(?P<rate>\w+?)@(?P<column>\w+):(?P<level>.+)")
 def by_group(
     trials: pd.DataFrame, cell: pd.Series | None, plain: pd.Series | None
 ) -> pd.DataFrame:
-    """One row a network and group: means over seeds of every rate and of the ends of its interval.
+    """One row per network and group: means over seeds of rates and of the ends of intervals.
 
-    An interval is of the test rows that a network happened to be judged on, by bootstrap.
-    ``group`` is "all" in the row of what lies between the groups, which has the ratio and the
-    differences. ``below_four_fifths`` says there that the ratio of selection rates is below 0.8.
+    Intervals are bootstrapped over the test rows. The row of ``group`` "all" has the ratio and the
+    differences between groups, and ``below_four_fifths`` if the ratio of selection rates is below
+    0.8.
 
     Args:
-        cell: the row of :func:`analysis.xnn.cells.cells` to tell of, if any.
-        plain: that of the plain network beside it, where the sweep has trials of it.
+        cell: row of :func:`analysis.xnn.cells.cells` to describe, if any.
+        plain: row of the plain network paired with it, if the sweep has trials of it.
     """
     rows: list[dict[str, Any]] = []
     for network, network_cell in ((CHOSEN, cell), (PLAIN, plain)):
@@ -71,7 +71,7 @@ def by_group(
 
 
 def sentences(rows: pd.DataFrame) -> list[str]:
-    """What :func:`by_group` shows of the X-NN, and what of it is the plain network's too."""
+    """Sentences on :func:`by_group` for the X-NN, compared with the plain network."""
     spread, plain = (_between(rows, network) for network in (CHOSEN, PLAIN))
     if spread is None:
         return []
@@ -95,18 +95,18 @@ def sentences(rows: pd.DataFrame) -> list[str]:
 
 
 def four_fifths(spread: pd.Series) -> tuple[bool, bool]:
-    """True if the ratio of selection rates is below four fifths; true if its interval agrees."""
+    """If the ratio of selection rates is below 0.8, and if its whole interval is on that side."""
     ratio, low, high = (spread[f"selection_rate_ratio{end}"] for end in ENDS)
     below = bool(ratio < FOUR_FIFTHS)
     return below, not (high >= FOUR_FIFTHS if below else low < FOUR_FIFTHS)
 
 
 def uncompared(trials: pd.DataFrame, column: object) -> list[str]:
-    """That no two groups of ``column`` are large enough, where that is so at any seed.
+    """Sentence if, at any seed, no two groups of ``column`` are large enough to compare.
 
     Args:
         trials: the trials of a cell, from :func:`analysis.xnn.cells.members`.
-        column: the study's ``evaluation.group``; None compares nobody.
+        column: the study's ``evaluation.group``; None if groups are not compared.
     """
     if column is None or "groups" not in trials:
         return []

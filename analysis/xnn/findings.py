@@ -18,7 +18,7 @@ CONTROLS = {
     "plain_random_points": "the plain network on random rows",
     "permuted": "permuted rows",
 }
-"""Controls that a network's R2 is compared with at the same number of centroids, in words."""
+"""Controls for a network's R2 at the same number of centroids, in words."""
 
 _LEVEL = 0.05
 _POOR = 0.65  # of the adjusted Rand index, Steinley (2004)
@@ -32,13 +32,13 @@ def choice(
     held_out: bool = True,
     within: float = WITHIN,
 ) -> list[str]:
-    """What the chosen ``cell`` costs and gains, or why none was chosen.
+    """Cost and gain of the chosen ``cell``, or the reason why none was chosen.
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
         cell: from :func:`analysis.xnn.selection.best`.
-        held_out: whether test rows are others than validation rows.
-        within: what it was allowed to cost, in nats.
+        held_out: True if test rows differ from validation rows.
+        within: limit of the cost, in nats.
     """
     if cell is None:
         return list(_none(table, names, within))
@@ -68,14 +68,14 @@ def choice(
 def chosen_on(
     table: pd.DataFrame, *, held_out: bool
 ) -> Literal["validation rows", "gain on test rows", "test rows"]:
-    """What the best cell of ``table`` is chosen on: all but validation rows flatters it."""
+    """Rows on which the best cell of ``table`` is chosen; optimistic unless validation rows."""
     if not held_out:
         return "test rows"
     return "gain on test rows" if gain(table) == GAIN else "validation rows"
 
 
 def front(bargains: Front, table: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """How many bargains there are, and which is the knee; nothing where there is one at most."""
+    """Sentence on the size of the Pareto front and its knee; empty for fewer than two cells."""
     if len(bargains.rows) < 2:
         return []
     lines = [
@@ -93,9 +93,9 @@ def front(bargains: Front, table: pd.DataFrame, names: Sequence[str]) -> list[st
 
 
 def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) -> list[str]:
-    """That raw R2 is larger for more centroids whatever was learnt, and what chance alone gives.
+    """Sentences on the growth of raw R2 with the number of centroids, even by chance.
 
-    The arguments are those of :func:`chance_by_clusters`.
+    Arguments as for :func:`chance_by_clusters`.
     """
     by = chance_by_clusters(table, cell, names)
     if len(by) < 2:
@@ -121,12 +121,12 @@ def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) ->
 def chance_by_clusters(
     table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]
 ) -> pd.DataFrame:
-    """Mean R2 of the untrained network and with permuted rows, a row a number of centroids.
+    """Mean R2 of the untrained network and with permuted rows, a row per number of centroids.
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
-        cell: whose learning rate, clustering and all else but the pull are held; the first of the
-            table where None was chosen.
+        cell: fixes all parameters but method, weight and clusters; None takes the first of the
+            table.
         names: the axes of the table.
     """
     rows, columns = table[table["seeds"].gt(0)], ["r2_untrained", "r2_permuted"]
@@ -138,7 +138,7 @@ def chance_by_clusters(
 
 
 def faithfulness(cell: pd.Series, trials: pd.DataFrame) -> list[str]:
-    """Whether its clusters are there, and whether the network uses what nodes are said to mean.
+    """Sentences on the stability of clusters, and on use of the explained nodes by the network.
 
     Args:
         cell: the row of :func:`analysis.xnn.cells.cells`.
@@ -180,15 +180,15 @@ def faithfulness(cell: pd.Series, trials: pd.DataFrame) -> list[str]:
 
 
 def duration(epochs: pd.DataFrame, trials: pd.DataFrame, plain: pd.DataFrame) -> list[str]:
-    """How long an epoch takes beside one of the plain network, by the median trial.
+    """Duration of an epoch compared with that of the plain network, by the median trial.
 
     Args:
         trials: the trials of a cell, from :func:`analysis.xnn.cells.members`.
-        plain: those of the plain network.
+        plain: trials of the plain network.
     """
     if not {"trial_id", "seconds"} <= set(epochs.columns):
         return []
-    # Of the trial so far; the first epoch also reads its data.
+    # Time since the start of the trial; the first epoch also reads its data.
     by = epochs.groupby("trial_id")["seconds"].agg(lambda s: s.sort_values().diff().median())
     seconds, plain_seconds = (
         by.reindex(frame["trial_id"]).dropna().median() for frame in (trials, plain)
@@ -230,7 +230,7 @@ def _gained(cell: pd.Series) -> str:
         name = max(finite, key=finite.__getitem__)
         largest = f" (largest mean of a control: {amount(finite[name])}, {CONTROLS[name]})"
     r2_text = f" of {amount(cell['r2_mean'])}" if pd.notna(cell.get("r2_mean")) else ""
-    # The best control may be another at every seed, so no two means differ by the gain.
+    # The best control may differ between seeds, so no two means differ by the gain.
     return (
         f"and its nodes' R2{r2_text} lies on average {side} the best control "
         f"of its seed, a gain of {bracketed(cell, GAIN, signed=True)}"
@@ -246,7 +246,7 @@ def _over(cell: pd.Series, table: pd.DataFrame) -> str:
 
 
 def _difference(cell: pd.Series, trials: pd.DataFrame, metric: str, unit: str = "") -> str:
-    """A difference, and at how many seeds it is known where not at all of them."""
+    """A difference, and its number of seeds if it lacks some."""
     seeds, level = int(trials[metric].notna().sum()), side_of(cell, metric) == 0
     notes = [f"known at {seeds} of {plural(len(trials), 'seed')}"] if seeds < len(trials) else []
     notes += ["cannot be told apart from 0"] if level else []

@@ -1,4 +1,4 @@
-"""Each method of an X-NN sweep against its control, seed by seed: what it gains and costs."""
+"""Gain and cost of each X-NN method, compared with its control by paired differences."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from analysis.xnn.wording import number
 
 PLAIN = "none"
 STEPS: Mapping[str, str] = {"multiplier_published": "double_step"}
-"""Controls other than the plain network, which takes one step on a batch: these take two."""
+"""Controls of methods that take two steps per batch; the plain network takes one."""
 
 _METHOD, _WEIGHT, _SEED = "config/method", "config/adj_weight", "config/seed"
 _AHEAD: Mapping[str, str] = {
@@ -24,19 +24,19 @@ _AHEAD: Mapping[str, str] = {
 }
 _MORE, _DEARER = _AHEAD
 _JUDGED = (VALIDATED, GAIN, f"val_{GAIN}")
-_MOST = 3  # weights of a method that are told one by one
+_MOST = 3  # weights of a method listed individually
 
 
 @checked
 def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
-    """One row a method and weight beside its ``control``; none where one method was swept.
+    """One row per method and weight, with its ``control``; empty if one method was swept.
 
-    The control is ``double_step`` of ``multiplier_published``, where both were swept, and the
-    plain network, "none", of all else. They are paired at the same seed and all else but the
-    weight, and averaged within a seed over the ``settings`` of all else.
+    The control is ``double_step`` for ``multiplier_published``, if both were swept, else the plain
+    network, "none". They are paired at the same seed and other parameters except the weight, and
+    averaged within a seed over the ``settings`` of the other parameters.
     ``explanation_gain_minus_control`` and ``cross_entropy_minus_control`` are means over
     ``seeds`` with the ends of their bootstrap intervals; ``val_loss_minus_plain`` and
-    ``val_explanation_gain`` are what a weight is chosen by.
+    ``val_explanation_gain`` are the criteria for choosing a weight.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
@@ -56,10 +56,10 @@ def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
 
 
 def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
-    """A line a method and weight of :func:`methods`.
+    """A line per method and weight of :func:`methods`.
 
-    Of more than three weights of a method two are told: that with the largest gain of those that
-    cost at most ``within`` nats by validation loss, or the cheapest of all, and the largest.
+    A method with more than three weights has two lines: the weight of largest gain among those
+    that cost at most ``within`` nats by validation loss, or else the cheapest; and the largest.
     """
     verdicts = {
         1: "it explains more",
@@ -111,7 +111,7 @@ def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict
 
 
 def _ahead(method_rows: pd.DataFrame, rival_rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """What ``method_rows`` has more than ``rival_rows`` at equal ``keys``; nulls are equal."""
+    """``method_rows`` minus ``rival_rows`` at equal ``keys``; nulls are equal."""
     both = (
         frame.groupby(keys, dropna=False, as_index=False)[list(_AHEAD.values())].mean()
         for frame in (method_rows, rival_rows)
@@ -123,7 +123,7 @@ def _ahead(method_rows: pd.DataFrame, rival_rows: pd.DataFrame, keys: list[str])
 
 
 def _highlights(method_rows: pd.DataFrame, within: float) -> pd.DataFrame:
-    """The weight with most gain for next to nothing, and the largest."""
+    """Rows of the weight with most gain at a cost up to ``within``, and of the largest weight."""
     cheap = method_rows[method_rows[VALIDATED].le(within)]
     by = gain(method_rows)
     best = cheap[by].idxmax() if cheap[by].notna().any() else method_rows[_DEARER].idxmin()

@@ -1,4 +1,4 @@
-"""The bargains of an X-NN sweep: cells that nothing explains more for less."""
+"""Pareto front of an X-NN sweep: cells that no other cell beats in both cost and gain."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,18 @@ from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.selection import whole
 
 HORIZON = 0.1
-"""Cost in nats at which an explanation counts for nothing: the hypervolume's fixed corner."""
+"""Cost in nats of the hypervolume's fixed reference point, at gain 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """Cells that no other beats in both cost and gain.
+    """Pareto-optimal cells in cost and gain.
 
     Args:
-        rows: of the table of cells, by rising cost.
+        rows: of the table of cells, by ascending cost.
         knee: label of the row farthest above the line between the ends of the front, both axes
-            scaled to its range; None where none is above it.
-        hypervolume: area in nats that the front holds above gain 0 and below a cost of 0.1 nat.
+            scaled to its range; None if none is above it.
+        hypervolume: area in nats dominated by the front above gain 0 and below a cost of 0.1 nat.
     """
 
     rows: pd.DataFrame
@@ -31,9 +31,10 @@ class Front:
 
 @checked
 def pareto(table: pd.DataFrame) -> Front:
-    """The front of the test cross-entropy over the plain network against the explanation gain.
+    """Pareto front of the cost in test cross-entropy and the explanation gain.
 
-    Both are means over seeds. Cells with fewer seeds than others do not compete.
+    Both are means over seeds; the cost is the excess over the plain network. Cells with fewer
+    seeds than others do not compete.
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
@@ -46,7 +47,7 @@ def pareto(table: pd.DataFrame) -> Front:
 
 
 def _hypervolume(front: pd.DataFrame) -> float:
-    """The union of what each cell leaves to be had: costs up to the horizon, gains down to 0."""
+    """Area of the union of the regions that cells dominate, up to the reference point."""
     if front.empty:
         return 0.0
     spared = (HORIZON - front[COST].to_numpy()).clip(min=0.0)
@@ -58,6 +59,6 @@ def _knee(front: pd.DataFrame) -> int | None:
     if len(front) < 3:
         return None
     cost, gain = (front[name].to_numpy() for name in (COST, GAIN))
-    # The ends lie at (0, 0) and (1, 1): what is above the line between them is their difference.
+    # The ends are (0, 0) and (1, 1), so the height above the line between them is y - x.
     above = (gain - gain[0]) / (gain[-1] - gain[0]) - (cost - cost[0]) / (cost[-1] - cost[0])
     return int(front.index[int(above.argmax())]) if above.max() > 0.0 else None

@@ -10,7 +10,7 @@ from analysis.arguments import checked
 from analysis.xnn.cells import COST, GAIN
 
 WITHIN = 0.02
-"""What an explanation may cost, in nats of cross-entropy."""
+"""Limit of the cost of an explanation, in nats of cross-entropy."""
 
 VALIDATED = "val_loss_minus_plain"
 
@@ -19,16 +19,15 @@ VALIDATED = "val_loss_minus_plain"
 def best(table: pd.DataFrame, *, within: float = WITHIN) -> pd.Series | None:
     """The cell with the largest explanation gain at a cost of at most ``within`` nats, or None.
 
-    Both are judged on validation rows, so that those of test rows are an honest judgement: the
-    cost by the least validation loss less that of the plain network, the gain by
-    ``val_explanation_gain``. Where trials lack that one the gain of test rows must do, whose
-    maximum over cells is a little too good; and where the split has no test rows of its own, see
-    :func:`held_out`, so are both. The plain network itself, and cells with fewer seeds than
-    others, do not compete.
+    Both are measured on validation rows, so that values on test rows are unbiased: the cost by the
+    least validation loss minus that of the plain network, the gain by ``val_explanation_gain``.
+    Trials without the latter are judged by the gain on test rows, whose maximum over cells is
+    slightly optimistic; without separate test rows (see :func:`held_out`) both are. The plain
+    network, and cells with fewer seeds than others, do not compete.
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
-        within: in nats.
+        within: limit of the cost, in nats.
     """
     candidates = pulled(whole(table))
     cost = VALIDATED if VALIDATED in candidates else COST
@@ -38,16 +37,16 @@ def best(table: pd.DataFrame, *, within: float = WITHIN) -> pd.Series | None:
 
 
 def gain(table: pd.DataFrame) -> str:
-    """The gain that cells are chosen by: on validation rows where all were measured on them."""
+    """Column of the gain for choosing cells: on validation rows if all cells have it."""
     rows = table[table[GAIN].notna()]
     coverage = f"val_{GAIN}" in rows and len(rows) and rows[f"val_{GAIN}"].notna().all()
     return f"val_{GAIN}" if coverage else GAIN
 
 
 def whole(table: pd.DataFrame) -> pd.DataFrame:
-    """The cells with a result at the largest number of seeds: a mean over fewer flatters.
+    """Cells with a result at the largest number of seeds, because fewer bias the mean.
 
-    The plain network, which takes all methods to fail, does not set that number.
+    That number excludes the plain network, which has a result if any method completed.
     """
     some = table[table["seeds"].gt(0)]
     most = (pulled(some) if len(pulled(some)) else some)["seeds"].max()
@@ -55,18 +54,18 @@ def whole(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def pulled(table: pd.DataFrame) -> pd.DataFrame:
-    """The cells that are not the plain network."""
+    """Cells other than the plain network."""
     return table[~table["reference"].fillna(False).astype(bool)]
 
 
 def held_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> bool:
-    """Whether no test row of ``trials`` is a validation row, as it is in the published split.
+    """True if test and validation rows of ``trials`` are disjoint.
 
-    What is chosen on validation rows, the best epoch and the best cell, is chosen on test rows
-    there.
+    In the published split they are the same rows, so the best epoch and the best cell are chosen
+    on test rows.
 
     Args:
-        manifest: its ``study`` has the split where it was not swept.
+        manifest: its ``study`` has the split if it was not swept.
     """
     swept = trials.get("config/data.split")
     fixed = ((manifest.get("study") or {}).get("data") or {}).get("split")

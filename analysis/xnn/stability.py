@@ -1,7 +1,7 @@
 """Stability of explanations: agreement of the coefficients of networks of different seeds.
 
-Neither nodes nor centroids of two seeds come in the same order. Centroids are matched by their
-distances, nodes by the cosines of their coefficients, each one to one and the best way there is.
+The order of nodes and centroids differs between seeds. Centroids are matched by their distances,
+nodes by the cosines of their coefficients, each by an optimal one-to-one assignment.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy  # its parts are loaded where they are first used
+import scipy  # its subpackages are loaded lazily on first use
 
 from analysis.arguments import checked
 from analysis.configurations import typed
@@ -35,16 +35,16 @@ _PLAIN = "explanation.plain_beta"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """What a model file says of its nodes and centroids.
+    """Nodes and centroids in a model file.
 
     Args:
         beta: standardised coefficients, [nodes, centroids].
-        plain: likewise of the plain network's nodes; None where the file lacks them.
+        plain: the same for the plain network's nodes; None if the file lacks them.
         centroids: in the columns of the table, standardised by this seed, [centroids, columns].
-        columns: by name.
-        mean: of every column, and its ``sd``.
-        axes: principal axes that the network's inputs lie along, [axes, columns]; may be empty.
-        inverse_root: from the network's inputs to distances, [dimensions, inputs].
+        columns: their names.
+        mean: of every column, as is ``sd``.
+        axes: principal axes of the network's inputs, [axes, columns]; may be empty.
+        inverse_root: whitening of the network's inputs for distances, [dimensions, inputs].
     """
 
     beta: Floats
@@ -61,13 +61,12 @@ class Explained:
 def stability(
     files: SweepFiles, trials: pd.DataFrame, table: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
-    """One row a cell with two networks or more, and a line for each model that cannot be read.
+    """One row per cell with two networks or more, and a line per model that cannot be read.
 
-    ``cell`` is its label in ``table``.
-    ``cosine`` is the mean cosine of the coefficients of matched nodes, over all ``pairs`` of
-    seeds; ``cosine_least`` and ``cosine_most`` are the least and largest mean of a pair. Matching
-    lifts even unrelated coefficients well above 0, so it is read beside ``plain_cosine``: the same
-    of the plain networks on the same distances.
+    ``cell`` is its label in ``table``. ``cosine`` is the mean cosine of the coefficients of
+    matched nodes, over all ``pairs`` of seeds; ``cosine_least`` and ``cosine_most`` are the least
+    and largest mean of a pair. Matching lifts even unrelated coefficients well above 0, so compare
+    it with ``plain_cosine``, the same for the plain networks on the same distances.
 
     Args:
         table: cells from :func:`analysis.xnn.cells.cells` whose networks are to be read.
@@ -96,7 +95,7 @@ def stability(
 
 
 def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
-    """How alike the networks of a ``cell`` are across seeds; nothing where it is not in ``rows``.
+    """Sentences on the agreement of a ``cell`` across seeds; empty if it is not in ``rows``.
 
     Args:
         rows: from :func:`stability`.
@@ -116,7 +115,7 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
 
 
 def matched(beta: Floats, other: Floats) -> float:
-    """Mean cosine of the rows of ``beta`` and ``other``, matched one to one for the largest.
+    """Largest mean cosine of the rows of ``beta`` and ``other`` over one-to-one matchings.
 
     A row of zeros has cosine 0 with any.
     """
@@ -126,12 +125,11 @@ def matched(beta: Floats, other: Floats) -> float:
 
 
 def same_centroids(one: Explained, other: Explained) -> tuple[Floats, Floats]:
-    """Numbers of the centroids of ``one``, and of those of ``other`` they are matched with.
+    """Indices of the centroids of ``one``, and of the matched centroids of ``other``.
 
-    Seeds differ in the rows they were fitted on, so the points of ``other`` go back to the columns
-    of the table and from there into the inputs of ``one``, whose whitening measures all distances;
-    a column that only ``one`` has is at its mean. The sum of the distances of all pairs is the
-    least possible.
+    Seeds are fitted on different rows, so centroids of ``other`` are mapped to the columns of the
+    table and from there to the inputs of ``one``, whose whitening defines all distances; columns
+    that only ``one`` has are set to their mean. The matching minimises the sum of distances.
     """
     place = {name: i for i, name in enumerate(other.columns)}
     shared = [i for i, name in enumerate(one.columns) if name in place]
@@ -174,7 +172,7 @@ def _read(file: TensorFile) -> Explained:
     points = arrays["centroids.points"]
     if not _fit(arrays, plain):
         raise UnreadError(f"{file.path} cannot be read (its tensors do not fit one another)")
-    # Inputs along principal axes are not the columns, which then are the same for all seeds.
+    # Inputs along principal axes differ from the columns, which are then equal for all seeds.
     names = contents.about.get("inputs", ()) if not len(along) else ()
     has_names = isinstance(names, list) and len(names) == len(mean)
     return Explained(
@@ -190,7 +188,7 @@ def _read(file: TensorFile) -> Explained:
 
 
 def _fit(arrays: Mapping[str, Floats], plain: Floats | None) -> bool:
-    """Whether shapes are those of one network: nodes, centroids, columns and their inputs."""
+    """True if shapes agree: nodes, centroids, columns and inputs of one network."""
     beta, points, root, mean, sd, along = (arrays[name] for name in _NEEDED)
     if [a.ndim for a in (beta, points, root, mean, sd)] != [2, 2, 2, 1, 1] or not beta.size:
         return False
@@ -209,7 +207,7 @@ def _fit(arrays: Mapping[str, Floats], plain: Floats | None) -> bool:
 
 
 def _alike(network: Explained, others: Sequence[Explained]) -> Explained:
-    """``network``, which has as many nodes and centroids as the ``others``."""
+    """``network`` after a check that it has as many nodes and centroids as the ``others``."""
     for other in others[:1]:
         if other.beta.shape != network.beta.shape:
             raise UnreadError("a network has another number of nodes or centroids than its cell")

@@ -1,4 +1,4 @@
-"""The tables of an X-NN report, for the terminal."""
+"""Tables of an X-NN report for the terminal."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ from analysis.xnn.wording import number, spelled, varied
 
 Cells = dict[str, list[str]]
 
-# What a narrow terminal can do without, first things first; then the intervals.
+# Columns that a narrow terminal omits, in this order; then the intervals.
 _SPARE = ("accuracy", "kappa", "R2", "trials", "CE")
 _BOUNDED = ("cost", "gain")
 
 
 def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
-    """The cells of most gain that fit, for a terminal of ``width`` columns.
+    """Cells with the largest gain, for a terminal of ``width`` columns.
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`.
@@ -87,7 +87,7 @@ def groups(rows: pd.DataFrame, *, width: int) -> Table:
 
 
 def _fitted(cells: Cells, width: int, spare: Sequence[str]) -> Cells:
-    """``cells`` without the first of the ``spare`` headings, as many as ``width`` asks for."""
+    """``cells`` without the first of the ``spare`` headings, until they fit ``width``."""
     for heading in spare:
         if breadth(cells) > width:
             cells = {name: texts for name, texts in cells.items() if name != heading}

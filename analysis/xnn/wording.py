@@ -11,7 +11,7 @@ _SPELLED = {"method": "{}", "adj_weight": "weight {}", "clusters": "K = {}"}
 
 
 def cell_name(cell: pd.Series, names: Sequence[str]) -> str:
-    """The axes ``names`` of a cell, nulls left out: "alignment, weight 0.3, K = 6, lr 0.001"."""
+    """Axes ``names`` of a cell without nulls: "alignment, weight 0.3, K = 6, lr 0.001"."""
     if not cell["reference"]:
         return spelled(cell, names)
     description = spelled(cell, [name for name in names if name not in ("method", "adj_weight")])
@@ -19,7 +19,7 @@ def cell_name(cell: pd.Series, names: Sequence[str]) -> str:
 
 
 def spelled(cell: pd.Series, names: Sequence[str]) -> str:
-    """The axes ``names`` of a cell as they are, nulls left out."""
+    """Axes ``names`` of a cell by their full names, without nulls."""
     axes = [name for name in names if pd.notna(cell[name])]
     texts = {name: number(cell[name]) for name in axes}
     return ", ".join(
@@ -28,17 +28,17 @@ def spelled(cell: pd.Series, names: Sequence[str]) -> str:
 
 
 def telling(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Those of the axes ``names`` that tell cells of ``table`` apart, and the three main ones."""
+    """Axes among ``names`` that vary within ``table``, and the three main ones."""
     return [name for name in names if name in _SPELLED or name in varied(table, names)]
 
 
 def varied(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Those of the axes ``names`` in which cells differ, whose pull is not that of weight 0."""
+    """Axes among ``names`` that vary between cells with a weight above 0."""
     rivals = pulled(table)
     either = {"method": rivals, "adj_weight": table}
     return [n for n in names if either.get(n, table)[n].nunique(dropna=False) > 1]
 
 
 def number(content: object) -> str:
-    """The value of an axis: a number without needless zeros, or its text."""
+    """Value of an axis: a number without trailing zeros, or its text."""
     return value(content.item() if hasattr(content, "item") else content)

@@ -14,7 +14,7 @@ DENSE = -3.0
 
 
 def trial(**given: Any) -> dict[str, Any]:
-    """A row with every column of the dictionary: completed, like dense, unless told otherwise."""
+    """A row with every column of the dictionary: completed, like dense, unless overridden."""
     row: dict[str, Any] = dict.fromkeys(schema.TRIALS)
     axes = {"sparsity": 0.0, "lr": 1e-3, "epsilon": 0.0, "seed": 0}
     for axis, default in axes.items():
@@ -112,14 +112,14 @@ def tickets_grid() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def drawn_small(monkeypatch):
-    """Figures as small PNGs: fonts in PDFs and large pictures take most of a report's time."""
+    """Figures as small PNGs: fonts in PDFs and large images take most of a report's time."""
     monkeypatch.delitem(rendering._METADATA, "pdf")
     monkeypatch.setattr(rendering, "_DPI", 40)
 
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Figures are filled, but make no files, which takes most of their time."""
+    """Figures are drawn but not written, which takes most of their time."""
     monkeypatch.setattr(
         rendering, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
     )

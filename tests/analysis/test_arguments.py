@@ -1,4 +1,4 @@
-"""Every public function, called with what is none of its arguments: one line that names them."""
+"""Public functions with arguments of the wrong type: a one-line error that names them."""
 
 import inspect
 import re
@@ -24,7 +24,7 @@ CURED = re.compile(r"must|needs|is text or|no (such )?column|no sweep at|cannot 
 
 
 def refused(function, arguments) -> str | None:
-    """The message that refuses ``arguments``, or None if they are taken."""
+    """The error message for ``arguments``, or None if they are accepted."""
     try:
         function(**arguments)
     except (TypeError, ValueError, analysis.StorageError) as error:

@@ -29,7 +29,7 @@ def about(found, text):
 
 
 def study(**changes):
-    """The study with some of its settings changed: ``attack_steps=30``."""
+    """The study with changed settings: ``attack_steps=30``."""
     new = copy.deepcopy(STUDY)
     for name, value in changes.items():
         section, _, key = name.partition("_")
@@ -61,7 +61,7 @@ def test_a_check_says_what_it_came_to(table):
 
 
 def test_the_checks_hold_the_attacks_of_another_tail_against_its_own_clean_column(checks):
-    # CVaR 5 % lies above all of them: as budget 0 it would hide that nothing was found.
+    # CVaR 5 % is above all of them: as budget 0 it would hide that nothing was found.
     half = {"without": SOUND, "cvar": lambda e, s: 9.0}
     assert checks(HALF, **half) == checks()
     idle = HALF | {"attacked_cvar_50@path_pgd:0.1": clean}

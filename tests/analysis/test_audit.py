@@ -1,4 +1,4 @@
-"""What stopped trials came to that were run on: counts by hand, intervals by closed form."""
+"""Audit of stopped trials: counts by hand, intervals by closed form."""
 
 import math
 import re
@@ -25,7 +25,7 @@ def completed(at_rung, final, **more):
 
 
 def stopped(at_rung, final=None, *, at=RUNG, **more):
-    """Stopped at ``at``; run on to ``final`` if that is given."""
+    """Stopped at ``at``; continued to ``final`` if that is given."""
     seen = {RUNG: at_rung, LATER: at_rung - 0.1}
     seen = {e: v for e, v in seen.items() if e <= at or final is not None}
     row = {"status": "stopped", "stopped_at": at, "val_loss": at_rung, "seen": seen}
@@ -34,7 +34,7 @@ def stopped(at_rung, final=None, *, at=RUNG, **more):
 
 @pytest.fixture
 def sweep(table):
-    """Trials and epochs of these rows; ``seen`` holds the validation risk by epoch."""
+    """Trials and epochs of these rows; ``seen`` has the validation risk by epoch."""
 
     def made(*rows):
         rows = [{"sparsity": 0.5, "lr": 1e-3 / (1 + i)} | row for i, row in enumerate(rows)]

@@ -1,4 +1,4 @@
-"""Bytes that a digest is recorded of: accepted as they are, refused when one bit differs."""
+"""Files with a recorded digest: accepted if unchanged, refused if one bit differs."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ def digest(content):
 
 
 def listed(storage, *more):
-    """``storage`` with the digests of what it holds, and further lines."""
+    """``storage`` with the digests of its files, and further lines."""
     lines = [f"{digest((storage / name).read_bytes())}  {name}" for name in LISTED]
     (storage / checksums.NAME).write_text("\n".join([*lines, *more]) + "\n")
     return storage
@@ -131,7 +131,7 @@ def test_tables_that_were_copied_without_a_list_are_read(storage, tmp_path):
 
 @pytest.fixture
 def tickets(storage):
-    """Two trials with their networks filed, and those the table and the manifest know."""
+    """Two trials with their network files, and their digests in the table and the manifest."""
     trials = load_trials(storage)
     of = faked_networks.weights(np.random.default_rng(0))
     for trial in trials["trial_id"]:
@@ -156,14 +156,14 @@ def test_networks_with_their_digests_are_read(tickets):
 def test_a_network_with_another_digest_is_a_line_and_the_others_are_read(which, tickets):
     files, chosen, path = tickets[0], tickets[1], tickets[which]
     content = bytearray(path.read_bytes())
-    content[-1] ^= 1  # a weight: safetensors sees nothing
+    content[-1] ^= 1  # a weight, which safetensors does not verify
     path.write_bytes(bytes(content))
     models, missing = load_models(files, chosen)
     assert missing
     assert all("not the file" in line for line in missing)
     assert all(str(path) in line for line in missing)
     assert 0 < len(models) < 4
-    # Without digests, as in older tables, it is taken as it is.
+    # Without digests, as in older tables, it is not verified.
     assert load_models(SweepFiles(storage=files.storage), chosen)[1] == []
 
 

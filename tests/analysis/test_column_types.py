@@ -33,7 +33,7 @@ def axis(frame, name, kind, gaps, rng):
 
 
 def ended(frame, end, rng):
-    """``frame`` whose trials have come to an ``end``, with numbers of completed ones only."""
+    """``frame`` whose trials have an ``end``, with numbers of completed ones only."""
     if end == "completed":
         return frame
     some = ["completed", "failed", "stopped", "running"]

@@ -16,7 +16,7 @@ BEST, OTHER, THIRD = 1e-3, 5e-4, 1e-4
 
 
 def runs(lr, values, **more):
-    """One trial a seed with these CVaRs; validation risk is their mirror."""
+    """One trial per seed with these CVaRs; validation risk is their mirror."""
     return [
         {"sparsity": 0.8, "lr": lr, "seed": s, "cvar_05": v, "val_loss": -v, **more}
         for s, v in enumerate(values)
@@ -122,7 +122,7 @@ def test_p_is_corrected_for_the_number_of_configurations_compared(table):
 
 
 def test_more_seeds_are_at_least_what_the_corrected_test_needs(table):
-    # A clear difference at three seeds: the t-test would be content, Wilcoxon needs six.
+    # A clear difference at three seeds: the t-test would reject, Wilcoxon needs six.
     trials = table(*runs(BEST, [-3.0, -3.1, -2.9]), *runs(OTHER, [-4.0, -4.1, -3.91]))
     row = by_lr(compare(trials)).loc[OTHER]
     assert (row["verdict"], row["more_seeds"]) == ("not told apart", 3)

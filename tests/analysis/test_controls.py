@@ -38,9 +38,9 @@ BEHIND: Mapping[str, float] = {
     "random_reinit": 0.05,
     "small_dense": 0.4,
 }
-"""How far each control is behind the ticket."""
+"""Difference of each control to the ticket."""
 
-# Luck of a seed: shared by all networks of it, and far larger than any difference between them.
+# Noise of a seed: shared by all its networks, and far larger than any difference between them.
 _LUCK = (0.0, 2.0, -1.0, 0.5, 1.0, -2.0)
 
 
@@ -95,13 +95,13 @@ def of(rows, kind, metric="cvar_05"):
     return found
 
 
-# Controls are no candidates.
+# Controls are not candidates.
 
 AHEAD = dict.fromkeys(BEHIND, -1.0)
 
 
 def rates():
-    """Tickets of two rates and epsilons beside controls that are better than all of them.
+    """Tickets of two rates and epsilons with controls that are better than all of them.
 
     Standard tickets have a null for their kind, robust ones its name.
     """
@@ -187,7 +187,7 @@ def test_the_ticket_comes_first_and_has_no_distance_to_itself(trials):
 def test_pairing_by_seed_takes_the_luck_of_the_seeds_out(trials):
     row = of(controls(trials(networks())), "random_mask")
     assert 0.17 < row["difference_low"] < 0.2 < row["difference_high"] < 0.23
-    # The same networks against each other's seeds: the luck of the seeds swamps the difference.
+    # The same networks with seeds permuted: the noise of the seeds swamps the difference.
     frame = trials(networks())
     other = frame["config/ticket"].eq("random_mask")
     frame.loc[other, "config/seed"] = 5 - frame.loc[other, "config/seed"]

@@ -1,4 +1,4 @@
-"""The figures of seeds and of the audit: what is drawn is what the tables say."""
+"""Figures of seeds and of the audit: drawn values equal those of the tables."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ def texts(ax):
 
 
 def rates(number, *, seeds=8, step=0.1):
-    """So many learning rates, each worse by ``step`` at every one of the seeds."""
+    """``number`` learning rates, each worse by ``step`` at every seed."""
     luck = 0.01 * np.random.default_rng(0).normal(size=(number, seeds))
     return [
         {
@@ -88,7 +88,7 @@ def test_a_long_name_is_folded_and_what_all_share_is_left_out(table):
 
 
 def test_a_configuration_that_lacks_a_seed_lends_its_dots_to_no_other(table):
-    # Apart from the learning rate, which all whole ones share, it is like one of them.
+    # Except for the learning rate, which all whole ones share, it is like one of them.
     rows = [
         {"sparsity": s, "lr": 1e-3, "seed": seed, "cvar_05": -3.0 - s}
         for s in (0.5, 0.8)

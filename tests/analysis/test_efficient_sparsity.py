@@ -7,7 +7,7 @@ from analysis import max_efficient_sparsity, sparsity_passes
 
 
 def sweep(losses, **more):
-    """One completed trial a sparsity, which loses that much CVaR to the dense network."""
+    """One completed trial per sparsity, with that loss of CVaR to the dense network."""
     return [
         {"sparsity": s, "cvar_05": -3.0 - loss, "dense_cvar_05": -3.0, **more}
         for s, loss in losses.items()

@@ -82,7 +82,7 @@ def test_where_nothing_was_planted_nothing_is_found():
 
 def test_pairing_by_seed_takes_the_luck_of_the_seed_out():
     frame = planted(0.1)
-    # Robust tickets handed to each other's seeds: the same means, and no pairs.
+    # Robust tickets with seeds permuted: the same means, but broken pairs.
     swapped = frame["seed"].where(~frame["model"].eq(ROBUST), (frame["seed"] + 1) % 5)
     apart = shifts(frame.assign(seed=swapped))
     row = apart[apart["feature"].eq("volatility")].iloc[0]

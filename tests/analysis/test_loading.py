@@ -22,7 +22,7 @@ def test_epochs_come_back_with_the_dtypes_of_the_dictionary(epochs, write, tmp_p
 
 
 def test_columns_that_are_null_everywhere_keep_their_dtype(table, tmp_path):
-    # A writer that has seen no value yet writes Arrow's null type.
+    # A column without any value yet is written with Arrow's null type.
     trials = table({"status": "running"}, {"status": "running"})
     untyped = pa.Table.from_pylist(
         [{k: None if pd.isna(v) else v for k, v in r.items()} for r in trials.to_dict("records")]

@@ -76,7 +76,7 @@ def test_independent_masks_overlap_as_by_chance():
 
 def test_chance_knows_that_layers_are_not_equally_full():
     a = {"layers.0.weight": np.ones((2, 5), dtype=bool), **mask_of("layers.1.weight", 10, 1)}
-    # All ten of the first layer agree for sure: 10.1 expected in common of 11.9 in either.
+    # All ten of the first layer agree with certainty: 10.1 expected in common of 11.9 in either.
     assert chance(a, a) == pytest.approx(10.1 / 11.9)
 
 

@@ -77,7 +77,7 @@ def test_without_a_completed_ticket_there_is_no_choice(table, rows):
 
 @pytest.fixture
 def filed(table, tmp_path):
-    """A storage with a standard and a robust ticket at two seeds, and what chooses them."""
+    """A storage with a standard and a robust ticket at two seeds, and their choice."""
     trials = table(*[r for r in sweep() if r["sparsity"] == 0.8 and r["epsilon"] < 0.2])
     networks = {}
     for i, row in trials.iterrows():
@@ -155,7 +155,7 @@ def test_a_torn_file_is_named_with_the_reason(filed):
     path = storage / "study" / "seed-0-abcd" / "theta_star.safetensors"
     path.write_bytes(path.read_bytes()[:40])
     models, missing = load_models(SweepFiles(storage=storage), chosen)
-    # Another ticket of the seed names it too, so it is tried once more.
+    # Another ticket of the seed names it too, so it is read again.
     assert {line.partition(" ")[0] for line in missing} == {str(path)}
     assert all(line.endswith(")") for line in missing), "the reason"
     assert kinds(models) == [DENSE, STANDARD, "robust (ε = 0.1)"]

@@ -1,4 +1,4 @@
-"""Parameters that change the market or the measure make groups of their own."""
+"""Parameters that change the market or the measure form separate groups."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The files of a report: written where they belong, through no link, or refused in a line."""
+"""Files of a report: written to their folder without following links, or a one-line error."""
 
 import errno
 import os
@@ -61,7 +61,7 @@ def test_a_link_in_the_place_of_a_file_is_replaced_and_never_followed(name, stor
     profile.write_text("alias ll='ls -l'\n")
     path = storage / "report" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    # As this package once named what it was about to rename, too.
+    # Including the name that earlier versions used for partial files.
     for place in (path, path.with_name(f".{path.name}.partial")):
         place.symlink_to(profile)
     assert run(storage).exit_code == 0

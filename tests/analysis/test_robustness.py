@@ -28,7 +28,7 @@ def said(trials: pd.DataFrame, manifest: Mapping[str, Any] = MANIFEST) -> list[s
 
 
 def flat(epsilon: float, seed: int) -> float:
-    """A CVaR that tells nothing of robustness."""
+    """A CVaR without any effect of robustness."""
     return -9.0
 
 
@@ -137,7 +137,7 @@ def test_pairing_by_seed_takes_the_luck_of_the_seeds_out(sweep):
     price = row(robust_against_standard(sweep()), "cvar_05")
     assert price["difference_low"] < -0.05 < price["difference_high"] < 0.0
     assert price["difference_high"] - price["difference_low"] < 0.02
-    # The same tickets against each other's seeds: the luck of the seeds swamps the difference.
+    # The same tickets with seeds permuted: the noise of the seeds swamps the difference.
     trials = sweep()
     robust = trials["config/epsilon"].gt(0.0)
     trials.loc[robust, "config/seed"] = 5 - trials.loc[robust, "config/seed"]

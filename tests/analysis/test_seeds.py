@@ -134,7 +134,7 @@ def test_four_seeds_have_an_interval():
 def test_the_interval_moves_and_scales_with_its_values(generator):
     values = generator.normal(size=6)
     plain, moved = interval(values, rng=3), interval(10.0 - 2.0 * values, rng=3)
-    # Quantiles of a negated sample are the others' mirror.
+    # Quantiles of a negated sample are mirrored.
     assert moved.low == pytest.approx(10.0 - 2.0 * plain.high)
     assert moved.high == pytest.approx(10.0 - 2.0 * plain.low)
 

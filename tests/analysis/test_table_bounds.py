@@ -8,13 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis import StorageError, bounds, load_epochs, load_manifest, load_trials, schema
-from analysis.pages import pages
+from analysis.parquet_pages import pages
 
 ROWS = 2_000
 
 
 def repeated(text, *, rows=ROWS):
-    """A column that holds one text over and over, in a few bytes of file."""
+    """A column that repeats one text, in a few bytes of file."""
     return pa.DictionaryArray.from_arrays(np.zeros(rows, dtype=np.int32), pa.array([text]))
 
 
@@ -94,7 +94,7 @@ def test_pages_are_counted_by_what_decoding_them_takes_and_not_by_the_footer(
     content = path.read_bytes()
     assert len(content) < 30_000
     column = pq.ParquetFile(path).metadata.row_group(0).column(0)
-    # The footer says a quarter of what it decodes to: its numbers are patched.
+    # The footer is patched to state a quarter of the decoded size.
     size, small = (_varint(2 * n) for n in (column.total_uncompressed_size, 5_000_000))
     assert len(size) == len(small)
     path.write_bytes(content[:-400] + content[-400:].replace(size, small))

@@ -25,7 +25,7 @@ SIZE = (8.0, 5.0)
 
 
 def drawn(draw):
-    """The figure, laid out and rendered as it is when it is saved."""
+    """The figure, laid out and rendered as when saved."""
     figure = panels(draw, size=SIZE)
     figure.savefig(io.BytesIO(), format="png", dpi=40)
     return figure

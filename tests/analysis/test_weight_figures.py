@@ -16,7 +16,7 @@ SIZE = (8.0, 5.0)
 
 
 def drawn(draw):
-    """The figure, laid out and rendered as it is when it is saved."""
+    """The figure, laid out and rendered as when saved."""
     figure = panels(draw, size=SIZE)
     figure.savefig(io.BytesIO(), format="png", dpi=40)
     return figure
@@ -33,7 +33,7 @@ def test_histogram_and_distribution_function_hold_every_kept_weight():
     figure = drawn(lambda f: weight_distribution([model], f))
     histogram, distribution, box = figure.axes
     heights, edges, _ = histogram.patches[0].get_data()
-    # All but those beyond the axis, which ends just below the largest.
+    # All except those beyond the axis, which ends just below the largest.
     assert np.sum(heights * np.diff(edges)) == pytest.approx(2 / 3)
     (line,) = distribution.get_lines()
     assert line.get_xdata() == pytest.approx([0.2, 0.3, 0.4])

@@ -1,1 +1,1 @@
-"""Figures of a tickets sweep, one module a family."""
+"""Figures of a tickets sweep, one module per family."""

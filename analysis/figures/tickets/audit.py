@@ -1,4 +1,4 @@
-"""Figure 5: did the value at the rung foretell the end? Stopped trials that were run on."""
+"""Final validation risk of audited trials against their value at the rung."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ _MOST_NAMES = 4
 
 
 def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
-    """The validation risk at the end against the scheduler's value at the rung, less the winner's.
+    """Final validation risk against the scheduler's value at the rung, less the winner's.
 
-    Both are less those of the best finisher of their stratum, which lies at the origin, so strata
-    of different risk share one picture. Filled: stopped at that rung and run on, a colour a rung.
-    Hollow: completed, at every rung where another was stopped. What is filled and lies below zero
-    was stopped although it would have won; the caption names their strata.
+    Both are differences to the best finisher of the stratum, which is at the origin, so that
+    strata of different risk share one plot. Filled markers: stopped at that rung and continued, a
+    colour per rung. Hollow: completed, at every rung where another was stopped. Filled markers
+    below zero are false stops; the caption names their strata.
 
     Args:
         audited: the frame from :func:`analysis.audit`.
@@ -51,7 +51,7 @@ def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
 
 
 def _points(audited: pd.DataFrame) -> pd.DataFrame:
-    """Those with a value at their rung, less that of the best finisher of their stratum."""
+    """Units with a value at their rung, as differences to the best finisher of their stratum."""
     rows = audited[audited["best"].notna() & audited["at_rung"].notna()]
     winners = rows[rows["outcome"].eq("completed") & rows["final"].eq(rows["best"])]
     winners = winners.drop_duplicates(["stratum", "rung"])[["stratum", "rung", "at_rung"]]
@@ -62,7 +62,7 @@ def _points(audited: pd.DataFrame) -> pd.DataFrame:
 
 
 def _zone(ax: Axes) -> None:
-    """The zone of false stops, seen even where there are none."""
+    """The zone of false stops, visible even if there are none."""
     bottom, top = ax.get_ylim()
     ax.set_ylim(min(bottom, -0.12 * (top - bottom)), top)
     ax.axhspan(ax.get_ylim()[0], 0.0, color=VERMILION, alpha=0.07, linewidth=0.0, zorder=0)

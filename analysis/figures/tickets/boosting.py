@@ -1,4 +1,4 @@
-"""CVaR against the budget of epochs, a panel a pair of learning rates: who is good soonest?"""
+"""CVaR against the budget of epochs, a panel per pair of learning rates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,13 +22,13 @@ from analysis.wording import percent, plural
 _MOST_PANELS = 6
 _COLORS = dict(zip(KINDS, (BLUE, VERMILION, ORANGE, GREEN, PURPLE, MUTED), strict=True))
 _SHAPES = dict(zip(KINDS, MARKERS, strict=True))
-_DODGE = 0.012  # of the axis: intervals side by side, not over each other
+_DODGE = 0.012  # of the axis, so that intervals do not overlap
 
 Field = Mapping[str, pd.DataFrame]
 
 
 def budget_plans(curves: pd.DataFrame) -> list[Plan]:
-    """Name, size in inches and drawing of the figure; none where budgets were not swept.
+    """Plan of the figure: name, size in inches and drawing; empty if budgets were not swept.
 
     Args:
         curves: the frame from :func:`analysis.budget_curves`, of one problem.
@@ -41,10 +41,10 @@ def budget_plans(curves: pd.DataFrame) -> list[Plan]:
 
 
 def budget_curves(curves: pd.DataFrame, figure: Figure) -> None:
-    """A panel a race, at most 6: a line a kind, and the whole dense training dashed.
+    """A panel per race, at most 6: a line per kind, and the whole dense training dashed.
 
-    The budget is drawn as a share of the epochs of the dense network, in epochs where that is not
-    known. Bars are the bootstrap intervals over seeds.
+    The budget is a share of the epochs of the dense network, or in epochs if these are unknown.
+    Bars are bootstrap intervals over seeds.
 
     Args:
         curves: the frame from :func:`analysis.budget_curves`, of one problem.
@@ -68,7 +68,7 @@ def budget_curves(curves: pd.DataFrame, figure: Figure) -> None:
         ax.set_title(rates(values), fontsize=10.0)
     _ticks(panels[0], curves, unit)
     for i, ax in enumerate(panels[: len(visible_contests)]):
-        # Also where the panel below has been removed.
+        # Also if the panel below has been removed.
         ax.tick_params(labelbottom=i + grid.shape[1] >= len(visible_contests))
     under = "share of the dense network's epochs" if unit == "share" else "epochs"
     for ax in panels[max(0, len(visible_contests) - grid.shape[1]) : len(visible_contests)]:

@@ -1,4 +1,4 @@
-"""Figure 14: the ticket beside its controls, as fewer and fewer weights remain."""
+"""CVaR of tickets and their controls against the remaining weights."""
 
 import math
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ def size_of_controls(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
-    """Clean CVaR against the weights that remain: a line a kind, the dense network dashed.
+    """Clean CVaR against the weights that remain: a line per kind, the dense network dashed.
 
-    A panel a training epsilon, at most 3. Of a single sparsity the kinds stand side by side. Bars
-    are bootstrap intervals of the means; a control that the paired differences cannot tell from
-    the ticket is hollow.
+    A panel per training epsilon, at most 3. For a single sparsity the kinds are side by side. Bars
+    are bootstrap intervals of the means; a control is hollow if its paired difference to the
+    ticket is not significant.
 
     Args:
         table: the frame from :func:`analysis.controls`, of one problem.
@@ -68,9 +68,9 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
 
 
 def _heights(rows: pd.DataFrame) -> tuple[float, float]:
-    """The ends of the vertical axis: means near the best one, and what of the bars is near them.
+    """Ends of the vertical axis: means near the best one, with the bars near them.
 
-    Networks that have collapsed would otherwise squeeze all others into a line.
+    Collapsed networks would otherwise compress all others into a line.
     """
     best = float(rows["mean"].max())
     low = float(rows.loc[rows["mean"].ge(best - _COLLAPSE * abs(best)), "mean"].min())
@@ -141,7 +141,7 @@ def _key(kind: str) -> Line2D:
 
 
 def _look(kind: str) -> tuple[str, str, bool]:
-    """Colour and marker of ``kind``, and whether it is the ticket itself."""
+    """Colour and marker of ``kind``, and True for the ticket itself."""
     return _COLORS.get(kind, SKY), _MARKERS.get(kind, "X"), kind == LOTTERY
 
 

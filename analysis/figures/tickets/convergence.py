@@ -1,4 +1,4 @@
-"""Figure 1: how fast each learning rate reaches the criterion, and how good the hedge is then."""
+"""Convergence speed and test CVaR by learning rate."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from analysis.sweep import SPEED, Sweep, Trials
 from analysis.tickets.summary import best_lr
 from analysis.wording import percent
 
-# The bars keep to the lower part and CVaR to the upper one, so the two scales never cross.
+# Bars take the lower part and CVaR the upper one, so that the two do not overlap.
 _BARS, _QUALITY = 0.58, 0.30
 _MOST_LABELS = 9
 _NEEDED = (*SPEED, "cvar_05", "cvar_05_se", "dense_cvar_05")
@@ -34,29 +34,29 @@ class _Bar:
 
     @property
     def finite(self) -> bool:
-        """Whether there is a mean of epochs, and so a bar."""
+        """True if there is a mean of epochs, and so a bar."""
         return math.isfinite(self.epochs.mean)
 
     @property
     def reach(self) -> float:
-        """Half of the error bar of CVaR, 0 where its standard error is not known."""
+        """Half of the error bar of CVaR, 0 if its standard error is unknown."""
         return TWO_SIDED_95 * self.cvar.se if math.isfinite(self.cvar.se) else 0.0
 
 
 def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: float | None) -> None:
     """Bars of epochs to the 95 % criterion against the learning rate; test CVaR 5 % above them.
 
-    Where other parameters vary, every learning rate is drawn with those it is fastest with.
+    If other parameters vary, every learning rate is drawn with the values at which it is fastest.
 
     A learning rate that did not converge at every seed has no bar: its place is hatched and
-    labelled "NC", or "stopped", "failed", "running" where that is why. The best one is that of
-    :func:`analysis.best_lr`; none is where none completed at every seed. CVaR is the mean over
-    seeds with 1.96 standard errors to either side, hollow where a seed is missing from it.
+    labelled "NC", or "stopped", "failed", "running" if that is the reason. The best one is that of
+    :func:`analysis.best_lr`; there is none if no learning rate completed at every seed. CVaR is
+    the mean over seeds with 1.96 standard errors to either side, hollow if a seed is missing.
 
     Args:
-        ax: an empty Axes; its twin carries CVaR.
+        ax: an empty Axes; its twin shows CVaR.
         sparsity: the sparsity to draw.
-        epsilon: the attack budget to draw; None where the space has no such axis.
+        epsilon: the attack budget to draw; None if the space has no such axis.
     Raises:
         NothingToDraw: no trial of this sparsity and epsilon has completed, or they are of more
             than one problem.
@@ -159,7 +159,7 @@ def _reason(config: pd.Series, trials: pd.DataFrame) -> str:
 def _draw_bar(ax: Axes, x: int, bar: _Bar) -> None:
     width = 0.56
     if not bar.finite:
-        # The full height of the bars' zone in the lightest grey: clearly a gap, not a value.
+        # Full height of the bars' zone in the lightest grey, to show a gap rather than a value.
         look: Any = {"facecolor": "none", "edgecolor": FAINT, "hatch": "////", "linewidth": 0.0}
         ax.axvspan(x - width / 2, x + width / 2, ymax=_BARS, zorder=0, **look)
     else:

@@ -1,4 +1,4 @@
-"""Figures 2 and 3: test CVaR and Sharpe ratio against the share of weights that remain."""
+"""Test CVaR and Sharpe ratio against the share of weights that remain."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from analysis.sweep import Sweep, Trials
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.wording import percent
 
-# Two lines of type, as a share of the axes' height.
+# Two lines of text, as a share of the axes' height.
 _LABEL_GAP = 0.115
 _TICKS = (100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 
@@ -24,15 +24,15 @@ _TICKS = (100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 def cvar_against_remaining(
     trials: Trials, ax: Axes, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> None:
-    """Test CVaR 5 % against the remaining weights in %, one line an epsilon, and dense.
+    """Test CVaR 5 % against the remaining weights in %, one line per epsilon, and dense.
 
     Every point is a row of :func:`analysis.summary`, the learning rate with the best validation
-    risk: its mean over seeds, with 1.96 standard errors to either side and the range over seeds as
-    a shade. A ring marks the max efficient sparsity.
+    risk: its mean over seeds, with 1.96 standard errors to either side and the range over seeds
+    shaded. A ring marks the max efficient sparsity.
 
     Args:
-        tolerance: the share of the dense network's CVaR that may be lost; shaded.
-        confidence: one-sided level at which the loss must be within it.
+        tolerance: share of the dense network's CVaR that may be lost; shaded.
+        confidence: one-sided confidence level at which the loss must be within it.
     Raises:
         NothingToDraw: no trial has completed, there are more epsilons than lines can tell apart,
             or the trials are of more than one problem.
@@ -126,7 +126,7 @@ def _points(passes: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _lines(points: pd.DataFrame) -> list[tuple[float | None, pd.DataFrame]]:
-    # None rather than NaN for "no such axis": a key must equal itself.
+    # None, not NaN, for a missing axis, because a key must equal itself.
     ordered = points.sort_values("remaining", ascending=False)
     return [
         (None if pd.isna(e) else float(str(e)), line)

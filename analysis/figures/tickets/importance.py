@@ -1,4 +1,4 @@
-"""Figures 7 to 9: what networks lean on, how alike they are in it, and what attacks shift."""
+"""Feature importance of networks, its correlations, and its shift under robust training."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -15,7 +15,14 @@ from analysis.figures import style
 from analysis.figures.palette import BLUE, FAINT, INK, MUTED, VERMILION
 from analysis.figures.style import NothingToDraw, framed, number, rows_downwards
 from analysis.figures.tickets.panels import colors, stacked
-from analysis.tickets.importance import LEAST, MAIN, MEASURES, correlation, correlations, spoken
+from analysis.tickets.importance import (
+    MAIN,
+    MEASURES,
+    MIN_FEATURES,
+    correlation,
+    correlations,
+    spoken,
+)
 from analysis.tickets.networks import STANDARD
 from analysis.wording import plural
 
@@ -26,12 +33,12 @@ _LABEL_GAP = 0.06
 
 
 def importance_bars(means: pd.DataFrame, figure: Figure) -> None:
-    """A panel a measure: a bar a feature and kind, the mean over seeds with its 95 % interval.
+    """A panel per measure: a bar per feature and kind, the mean over seeds with its 95 % interval.
 
     Args:
         means: the frame from :func:`analysis.tickets.importance.means`.
     Raises:
-        NothingToDraw: the models hold no interpretation, or are of too many kinds.
+        NothingToDraw: the models have no interpretation, or there are too many kinds.
     """
     measures = _measures(means)
     kinds, features = (list(dict.fromkeys(means[n])) for n in ("model", "feature"))
@@ -57,15 +64,15 @@ def importance_bars(means: pd.DataFrame, figure: Figure) -> None:
 def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Figure) -> None:
     """Left: r of the importances of every two networks. Right: standard against robust tickets.
 
-    Networks stand kind by kind. In every block stand the mean r of networks of one seed and that
-    of two seeds, which is all there is within a kind. On the right are means over seeds with
-    their 95 % intervals, for the largest epsilon.
+    Networks are ordered by kind. Every block shows the mean r of networks of one seed and that of
+    two seeds; blocks within a kind have only the latter. On the right are means over seeds with
+    95 % intervals, for the largest epsilon.
 
     Args:
         values: the frame from :func:`analysis.tickets.importance.importances`.
         means: the frame from :func:`analysis.tickets.importance.means`.
     Raises:
-        NothingToDraw: the models hold no interpretation, or only one of them does.
+        NothingToDraw: fewer than two models have an interpretation.
     """
     _measures(means)
     networks, matrix = correlations(values)
@@ -119,17 +126,16 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
 
 
 def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
-    """A panel a measure: importance in robust less that in standard tickets, largest first.
+    """A panel per measure: importance in robust less that in standard tickets, largest first.
 
-    Means of paired differences over seeds with 95 % intervals; pale where the interval covers
-    zero, a bold name where the shift is beyond chance after Holm's correction.
+    Means of paired differences over seeds with 95 % intervals; pale if the interval contains zero,
+    with a bold name if the shift is significant after Holm's correction.
 
     Args:
-        shifts: the frame from :func:`analysis.tickets.importance.shifts`, of which the
-            largest epsilon is drawn.
+        shifts: the frame from :func:`analysis.tickets.importance.shifts`; the largest epsilon
+            is drawn.
     Raises:
-        NothingToDraw: there are no standard and robust tickets with an interpretation and a seed
-            in common.
+        NothingToDraw: no standard and robust tickets have an interpretation and a common seed.
     """
     if shifts.empty:
         raise NothingToDraw(
@@ -195,13 +201,15 @@ def _scatter(means: pd.DataFrame, kind: str, ax: Axes) -> None:
     ax.set_ylabel(f"{kind} ({MEASURES[MAIN].unit})")
     r, ends = correlation(x["mean"], y["mean"])
     between = (
-        f" ({number(ends.low)} to {number(ends.high)})" if len(x) >= LEAST and ends.low < 1 else ""
+        f" ({number(ends.low)} to {number(ends.high)})"
+        if len(x) >= MIN_FEATURES and ends.low < 1
+        else ""
     )
     ax.set_title(f"r = {number(r)}{between}, n = {len(x)} features", fontsize=9.5)
 
 
 def _measures(frame: pd.DataFrame) -> Sequence[str]:
-    """Those of the measures that ``frame`` has."""
+    """Measures that ``frame`` contains, in their order."""
     names = [measure for measure in MEASURES if frame["measure"].eq(measure).any()]
     if not names:
         raise NothingToDraw(_ABSENT)

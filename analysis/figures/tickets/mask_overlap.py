@@ -1,4 +1,4 @@
-"""Figure 11: how far masks agree, between kinds and between seeds, beside what chance gives."""
+"""Overlap of masks between kinds and between seeds, compared with chance."""
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,9 @@ _MOST_LAYERS = 3
 
 
 def mask_overlap(overlaps: pd.DataFrame, figure: Figure) -> None:
-    """A panel for all layers and one a layer, at most 3: a dot a pair, the mean, and chance.
+    """A panel for all layers and one per layer, at most 3: a dot per pair, the mean, and chance.
 
-    Above, standard and robust tickets of one seed; below, two seeds of one kind.
+    Top: standard and robust tickets of one seed; bottom: two seeds of one kind.
 
     Args:
         overlaps: the frame from :func:`analysis.tickets.masks.overlaps`.
@@ -53,7 +53,7 @@ def _row(ax: Axes, place: int, rows: pd.DataFrame) -> None:
     if rows.empty:
         return
     mean, by_chance = rows["overlap"].mean(), rows["chance"].mean()
-    # Neighbouring dots are set apart, so that ten pairs do not look like one.
+    # Jitter, so that ten pairs do not look like one.
     heights = place + 0.12 * np.resize([-1.0, 0.0, 1.0], len(rows))
     ax.vlines(by_chance, place - 0.22, place + 0.22, color=VERMILION, linewidth=2.0, zorder=2)
     ax.plot(rows["overlap"], heights, "o", color=MUTED, alpha=0.5, markersize=4.5, mew=0.0)

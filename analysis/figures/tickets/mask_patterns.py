@@ -1,4 +1,4 @@
-"""Figure 6: which weights the masks of one seed keep, and where standard and robust agree."""
+"""Weights kept by the masks of a standard and a robust ticket of one seed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,15 +16,15 @@ from analysis.tickets.importance import spoken
 from analysis.tickets.masks import chance, layer_name, overlap
 from analysis.tickets.networks import Bools, Model
 
-# A layer of few inputs is still tall enough for their names.
+# Bounds of the height: even few inputs need space for their names.
 _LEAST, _MOST = 20, 40
 
 
 def mask_patterns(models: Sequence[Model], figure: Figure) -> None:
-    """A picture a layer, inputs downwards and units across: dark where a weight is kept.
+    """An image per layer, inputs down and units across: dark where a weight is kept.
 
-    Two models stand side by side, and beside them, in their colours, what only one of them keeps
-    and in black what both do; a single model stands alone. Every picture says which share is kept.
+    Two models are side by side, followed by an image of weights that only one keeps, in its
+    colour, and in black those that both keep. Every image states the share that is kept.
 
     Args:
         models: one or two of the same seed, the standard one first.
@@ -78,7 +78,7 @@ def mask_patterns(models: Sequence[Model], figure: Figure) -> None:
 
 
 def size_of_patterns(models: Sequence[Model]) -> tuple[float, float]:
-    """Inches that :func:`mask_patterns` takes for ``models``."""
+    """Width and height of :func:`mask_patterns` in inches."""
     masked = [m for m in models if m.masks]
     return (11.5 if len(masked) == 2 else 6.0), 2.6 + 0.07 * sum(
         height for m in masked[:1] for height in _heights(m)
@@ -91,7 +91,7 @@ def _heights(model: Model) -> list[int]:
 
 
 def _picture(ax: Axes, layers: Sequence[tuple[Bools, str]]) -> None:
-    """Later masks lie over earlier ones."""
+    """Draw masks as images, later ones over earlier ones."""
     image: npt.NDArray[np.float64] = np.ones((*_turned(layers[0][0]).shape, 3))
     for mask, color in layers:
         image[_turned(mask)] = to_rgb(color)
@@ -103,7 +103,7 @@ def _picture(ax: Axes, layers: Sequence[tuple[Bools, str]]) -> None:
 
 
 def _turned(mask: Bools) -> Bools:
-    """[inputs, outputs], but [outputs, inputs] for the one output, which would be a line."""
+    """Mask as [inputs, outputs], but [outputs, inputs] for one output, to avoid a thin line."""
     return mask if mask.shape[0] == 1 else mask.T
 
 

@@ -1,4 +1,4 @@
-"""Colours and names that the figures of tickets share."""
+"""Colours and names shared by the figures of tickets."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ _TICKETS = (BLUE, VERMILION, ORANGE, GREEN, PURPLE)
 
 
 def colors(kinds: Sequence[str]) -> dict[str, str]:
-    """A colour for each of ``kinds``: grey for the dense network, then those of the tickets.
+    """Colours by kind: grey for the dense network, then those of the tickets.
 
     Raises:
-        NothingToDraw: there are none, or more tickets than colours tell apart.
+        NothingToDraw: there are no kinds, or more than colours.
     """
     tickets = [kind for kind in kinds if kind != DENSE]
     if not kinds:
@@ -28,5 +28,5 @@ def colors(kinds: Sequence[str]) -> dict[str, str]:
 
 
 def stacked(name: str) -> str:
-    """``name`` on two lines where it has a comma or a bracket."""
+    """``name`` on two lines if it has a comma or a bracket."""
     return name.replace(", ", ",\n").replace(" (", "\n(")

@@ -1,4 +1,4 @@
-"""Figures 12 and 13: CVaR as the attack grows, and what robustness costs on clean paths."""
+"""CVaR against the attack budget, and the cost of robustness on clean paths."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -31,7 +31,7 @@ _UNITS = {"observation": "sd of each feature"}
 
 
 def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> list[Plan]:
-    """Name, size in inches and drawing of each figure; none without training under attack.
+    """Plans of the figures: name, size in inches, drawing; empty without training under attack.
 
     Budgets are drawn at the sparsity that :func:`analysis.tickets.networks.choose` recommends.
 
@@ -52,17 +52,17 @@ def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> 
 
 
 def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float) -> None:
-    """A panel an attack: CVaR against its budget, a line a training epsilon, the dense one dashed.
+    """A panel per attack: CVaR against its budget, a line per training epsilon, dense dashed.
 
-    Bars are the bootstrap intervals over seeds; budget 0 is clean CVaR. A panel in which hedges
-    run away has medians over the seeds, and no bars.
+    Bars are bootstrap intervals over seeds; budget 0 is clean CVaR. A panel with runaway hedges
+    shows medians over the seeds, without bars.
 
     Args:
         table: the frame from :func:`analysis.robustness_table`, of one problem.
         sparsity: of the tickets.
     Raises:
-        NothingToDraw: no attack, no ticket of the sparsity, more epsilons than lines can tell
-            apart, or rows of several problems.
+        NothingToDraw: no attack, no ticket of the sparsity, more epsilons than line styles, or
+            rows of several problems.
     """
     problem = problem_of(table)
     panels = _panels(table)
@@ -110,16 +110,16 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
 
 
 def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
-    """CVaR under attack against clean CVaR, a point a configuration and one for the dense network.
+    """CVaR under attack against clean CVaR, a point per configuration and for the dense network.
 
-    The attack is the hardest search on the path at its largest budget, else that of another
-    threat. Colours are training epsilons, markers sparsities; thin lines join one sparsity.
+    The attack is the strongest search on the path at its largest budget, else that of another
+    threat model. Colours are training epsilons, markers sparsities; thin lines connect a sparsity.
 
     Args:
         table: the frame from :func:`analysis.robustness_table`, of one problem.
     Raises:
-        NothingToDraw: no attack, more epsilons or sparsities than colours and markers can tell
-            apart, or rows of several problems.
+        NothingToDraw: no attack, more epsilons or sparsities than colours and markers, or rows of
+            several problems.
     """
     problem = problem_of(table)
     panels = _panels(table)
@@ -153,7 +153,7 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def _panels(table: pd.DataFrame) -> dict[str, list[Attack]]:
-    """The attacks that a panel is drawn for, at most 3: on the path, then those of two budgets."""
+    """Attacks with a panel, at most 3: on the path, then those of two budgets."""
     families = by_name(attack for attack in attacks(table) if attack.hardness)
     first = {name: budgets for name, budgets in families.items() if name == _FIRST}
     several = {name: budgets for name, budgets in families.items() if len(budgets) > 1}
@@ -161,15 +161,15 @@ def _panels(table: pd.DataFrame) -> dict[str, list[Attack]]:
 
 
 def _tickets(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of tickets by ascending epsilon."""
+    """Rows of tickets by ascending epsilon."""
     tickets = table[table["network"].ne(DENSE)].dropna(subset=["sparsity", "epsilon"])
     return tickets.sort_values("epsilon")
 
 
 def _standing(rows: pd.DataFrame, clean: str) -> tuple[pd.DataFrame, list[str]]:
-    """The tickets that still hedge, and a line on those beside which nothing could be told apart.
+    """Tickets that still hedge, and a line on collapsed ones, which would dominate the scale.
 
-    Where all have collapsed, all are drawn.
+    If all have collapsed, all are drawn.
     """
     tickets, dense = _tickets(rows), rows.loc[rows["network"].eq(DENSE), clean]
     fallen = tickets[clean].lt(dense.min() * (1 + _COLLAPSE))
@@ -183,7 +183,7 @@ def _standing(rows: pd.DataFrame, clean: str) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _run_away(rows: pd.DataFrame, budgets: Sequence[Attack], end: str = "") -> pd.DataFrame:
-    """Where CVaR at a budget, by its mean or another ``end``, is that of a hedge run away."""
+    """True where CVaR at a budget, by its mean or another ``end``, is that of a runaway hedge."""
     clean = rows[f"{budgets[0].measure}{end}"]
     return rows[[f"{a.column}{end}" for a in budgets]].lt(RUNAWAY * clean, axis=0)
 
@@ -194,7 +194,7 @@ def _median_line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: An
     points = [(x, row[f"{c}_median"]) for x, c, a in zip(at, columns, away, strict=True) if not a]
     ax.plot(*zip(*points, strict=True), markersize=6, **({"zorder": 4} | look))
     for x in (x for x, a in zip(at, away, strict=True) if a):
-        # At the lower edge of the panel, wherever that comes to lie.
+        # In axes coordinates: at the lower edge of the panel, whatever its limits.
         edge = ax.get_xaxis_transform()
         ax.plot(x, 0.0, "v", color=look["color"], markersize=7, transform=edge, clip_on=False)
 
@@ -209,7 +209,7 @@ def _line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> N
 
 
 def _curve(budgets: Sequence[Attack]) -> tuple[list[float], list[str]]:
-    """Budgets from 0 on, and the column of CVaR at each."""
+    """Budgets from 0 upwards, and the column of CVaR at each."""
     at = [0.0, *(attack.budget for attack in budgets)]
     return at, [budgets[0].measure, *(attack.column for attack in budgets)]
 
@@ -227,7 +227,7 @@ def _point(
 
 
 def _reach(row: pd.Series, column: str) -> npt.NDArray[np.float64]:
-    """From the mean to the lower and to the upper end of its interval; NaN where there is none."""
+    """Distances from the mean to the ends of its interval; NaN without an interval."""
     mean, low, high = (row[f"{column}{end}"] for end in ("", "_low", "_high"))
     return np.asarray([mean - low, high - mean], dtype=float).clip(min=0.0)
 

@@ -26,9 +26,9 @@ from analysis.figures.tickets.seeds import seeds_compared
 from analysis.figures.tickets.weights import weight_distribution
 from analysis.sweep import Problem, Sweep, Trials, by_epsilon
 from analysis.tickets.boosting import matching
-from analysis.tickets.comparison_table import Tickets
 from analysis.tickets.controls import controls
 from analysis.tickets.efficiency import max_efficient_sparsity
+from analysis.tickets.network_comparison import Tickets
 from analysis.wording import percent
 
 _MOST_GROUPS = 12
@@ -44,16 +44,18 @@ def save(
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Saved:
-    """Writes every figure to ``<folder>/figures``; says which, and why any was skipped.
+    """Write every figure to ``<folder>/figures``; returns the files and reasons for skips.
 
-    Convergence speed is drawn for the ticket one would deploy, the sparsest efficient one at the
-    smallest epsilon; for other pairs of sparsity and epsilon, at most 12, in a folder beside.
+    Convergence speed is drawn for the ticket to deploy, the sparsest efficient one at the smallest
+    epsilon; for other pairs of sparsity and epsilon, at most 12, in a sub-folder.
 
-    Where the space varies the problem (say ``market.xi``), every problem has its own figures, in a
-    folder named after it; at most 6. The audit of early stopping is one figure for all, because
-    its strata are the scheduler's: ``audited`` is the frame of :func:`analysis.audit`. ``budgets``
-    is that of :func:`analysis.budget_curves`.
+    If the space varies the problem (such as ``market.xi``), every problem has its own figures, in
+    a folder named after it; at most 6. The audit of early stopping is one figure for all, because
+    its strata are the scheduler's.
 
+    Args:
+        audited: the frame from :func:`analysis.audit`.
+        budgets: the frame from :func:`analysis.budget_curves`.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
@@ -73,10 +75,10 @@ def save(
 
 
 def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Saved:
-    """Writes the figures of networks, in the folder of their problem where there are several.
+    """Write the figures of networks, in the folder of their problem if there are several.
 
     Args:
-        compared: from :func:`analysis.tickets.comparison_table.tickets`.
+        compared: from :func:`analysis.tickets.network_comparison.tickets`.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
@@ -85,7 +87,7 @@ def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Save
         where = f"sparsity {percent(one.chosen.sparsity)}"
         saved += draw_plans(
             Path(folder),
-            _ticket_plans(one) if one.models else [],
+            ticket_plans(one) if one.models else [],
             of=one.problem,
             heading=f"{one.problem}: {where}" if one.problem else where,
             skipped=() if one.models else ["figures of networks: none can be read"],
@@ -96,7 +98,7 @@ def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Save
 def _plans(
     trials: Problem, *, tolerance: float, confidence: float
 ) -> tuple[list[Plan], list[str]]:
-    """The figures of one problem, and why some will not be drawn."""
+    """Plans of the figures of one problem, and reasons for skips."""
     control_rows = controls(trials)
     plans: list[Plan] = [
         alone(
@@ -137,8 +139,8 @@ def _plans(
     return plans, skipped
 
 
-def _ticket_plans(one: Tickets) -> list[Plan]:
-    # Standard and the most robust: the contrast that training under attack makes.
+def ticket_plans(one: Tickets) -> list[Plan]:
+    """Plans of the figures of networks of one problem."""
     pair = one.pair()
     correlation = partial(importance.importance_correlation, one.importances, one.means)
     return [
@@ -167,7 +169,7 @@ def _deployable(
     tolerance: float,
     confidence: float,
 ) -> tuple[float, float | None]:
-    """The sparsest efficient ticket at the smallest epsilon; if there is none, the first pair."""
+    """The sparsest efficient ticket at the smallest epsilon; without one, the first pair."""
     answers = max_efficient_sparsity(trials, tolerance=tolerance, confidence=confidence)
     for sparsity, epsilon in answers[["max_efficient_sparsity", "epsilon"]].itertuples(
         index=False, name=None
@@ -178,5 +180,5 @@ def _deployable(
 
 
 def _pair(sparsity: float, epsilon: float) -> tuple[float, float | None]:
-    # None rather than NaN for "no such axis": a pair must equal itself.
+    # None, not NaN, for a missing axis, because a pair must equal itself.
     return sparsity, None if math.isnan(epsilon) else float(epsilon)

@@ -1,4 +1,4 @@
-"""Figure 4: every seed of the best configurations, and which of them the seeds tell apart."""
+"""Results of the best configurations by seed, with the verdicts of their comparison."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,16 +16,16 @@ from analysis.tickets.seed_findings import compared_parameters, configuration
 from analysis.wording import plural
 
 _MOST = 12
-_LONGEST = 34  # letters of a configuration on one line
+_LONGEST = 34  # characters of a configuration on one line
 _COLORS = {BETTER: GREEN, WORSE: VERMILION, OPEN: INK}
 
 
 def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None:
-    """A row a configuration, best first: a dot a seed, their mean and its bootstrap interval.
+    """A row per configuration, best first: a dot per seed, their mean and its bootstrap interval.
 
-    The rows are the best 12 of :func:`analysis.compare` and its reference, in blue; beside each
-    stands its difference, and its verdict where so few seeds can reach one. Thin lines join the
-    dots of one seed, because a comparison is by seed.
+    The rows are the best 12 of :func:`analysis.compare` and its reference, in blue; each is
+    labelled with its difference, and its verdict if there are enough seeds for one. Thin lines
+    join the dots of one seed, because comparisons are paired.
 
     Args:
         metric: a column with a better end.
@@ -67,7 +67,7 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
 
 
 def _dots(trials: Trials, visible_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One row a seed and row of ``visible_rows``: ``seed``, ``place`` from the top, ``value``."""
+    """One row per seed and ``visible_rows`` row: ``seed``, ``place`` from the top, ``value``."""
     sweep = Sweep.of(trials, needed=[metric], purpose="seeds_compared")
     frame, names = sweep.tickets, sweep.names
     keys = [f"config/{name}" for name in names]
@@ -80,7 +80,7 @@ def _dots(trials: Trials, visible_rows: pd.DataFrame, metric: str) -> pd.DataFra
 
 
 def _folded(name: str) -> str:
-    """``name`` on two lines where it would leave the dots no room, broken after a comma."""
+    """``name`` on two lines if it is too long, broken after a comma."""
     if len(name) <= _LONGEST:
         return name
     commas = [i + 1 for i, letter in enumerate(name) if letter == ","]

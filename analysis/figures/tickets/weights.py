@@ -1,4 +1,4 @@
-"""Figure 10: how large the weights are that each kind of network keeps."""
+"""Distribution of the kept weights of each kind of network."""
 
 from collections.abc import Sequence
 
@@ -20,15 +20,15 @@ def weight_distribution(models: Sequence[Model], figure: Figure) -> None:
     """Histogram, distribution function and box plot of the absolute values of the kept weights.
 
     Args:
-        models: networks of any kinds; those of one kind are taken together.
+        models: networks of any kinds; those of one kind are pooled.
     Raises:
-        NothingToDraw: there are none, or they are of too many kinds.
+        NothingToDraw: there are no networks, or too many kinds.
     """
     shades = colors(kinds(list(models)))
     sizes = {kind: magnitudes([m for m in models if m.kind == kind]) for kind in shades}
     if not all(values.size for values in sizes.values()):
         raise NothingToDraw("a kind of network keeps no weight at all")
-    # The few largest weights would press all others into the first bins.
+    # The few largest weights would compress all others into the first bins.
     top = max(float(np.quantile(values, 0.999)) for values in sizes.values())
     histogram, distribution, box = figure.subplots(1, 3)
     for kind, values in sizes.items():

@@ -1,4 +1,4 @@
-"""The figures of an X-NN sweep: functions that fill an Axes or a figure, and :func:`save_xnn`."""
+"""Figures of an X-NN sweep: functions that draw into an Axes or Figure, and :func:`save_xnn`."""
 
 from analysis.figures.xnn.clusters import components, nearest
 from analysis.figures.xnn.controls import controls

@@ -1,4 +1,4 @@
-"""The centroids among the insured: how many rows are near each, and where they lie."""
+"""Centroids among the insured: number of nearest rows, and positions."""
 
 from typing import Any
 
@@ -28,14 +28,14 @@ _MOST_NAMED = 30
 
 
 def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
-    """Bars of the share of rows nearest to each centroid: training rows beside test rows.
+    """Bars of the share of rows nearest to each centroid: training rows next to test rows.
 
     Args:
-        train: training rows nearest to each centroid.
-        test: likewise.
+        train: number of training rows nearest to each centroid.
+        test: number of test rows.
         subject: the clustering in words.
     Raises:
-        NothingToDraw: the two are not of the same centroids, or one is of no rows.
+        NothingToDraw: the two have different centroids, or one has no rows.
     """
     if len(train) != len(test):
         raise NothingToDraw(
@@ -70,15 +70,15 @@ def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
 
 
 def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
-    """A sample of the training rows and all centroids on three principal axes, seen in depth.
+    """3-D scatter plot of a sample of training rows and all centroids on principal axes.
 
-    Colours are the response, from dark (1) to light (8): it is a rank, so its colours are too.
+    Colours are the response, from dark (1) to light (8), sequential because it is ordinal.
 
     Args:
         clusters: tensors of a preparation.
         subject: the clustering in words.
     Raises:
-        NothingToDraw: a row is of no class.
+        NothingToDraw: a row has an invalid class.
     """
     rows, rank = clusters["sample_projection"], classes(clusters["sample_class"])
     points = clusters["points_projection"]
@@ -115,7 +115,7 @@ def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
 
 
 def _shape(ax: Any, everything: Array) -> None:
-    """Calm panes, few ticks, and axes that hold the bulk of ``everything``."""
+    """Plain panes, few ticks, and axes limited to the bulk of ``everything``."""
     for i, axis in enumerate((ax.xaxis, ax.yaxis, ax.zaxis)):
         axis.set_pane_color((1.0, 1.0, 1.0, 0.0))
         axis.set_major_locator(MaxNLocator(4))

@@ -1,4 +1,4 @@
-"""Raw R^2 beside what networks and points without meaning reach, by the number of centroids."""
+"""Raw R^2 compared with its controls, by the number of centroids."""
 
 from collections.abc import Mapping
 
@@ -26,17 +26,17 @@ _LINES: Mapping[str, tuple[str, str, str]] = {
 }
 _MOST_NAMED = 8
 _PLAIN = ("r2_plain", "r2_plain_random_points", "r2_untrained")
-# The X-NN on random points was pulled at, and so is no control.
+# The X-NN on random points was trained with a pull, so it is not a control.
 _NO_CONTROLS = ("r2_mean", "r2_random_points")
 
 
 def controls(figure: Figure, *, subject: Subject) -> None:
-    """Held-out R^2 by K. Left: the plain network and its controls; right: the X-NN beside all.
+    """Held-out R^2 by K. Left: the plain network and its controls; right: the X-NN with them.
 
-    Shaded is the explanation gain, R^2 less that of the best control; dotted, at the K told of.
+    Shaded: explanation gain, R^2 less that of the best control; dotted: at the featured K.
 
     Args:
-        subject: the sweep, and whose method and weight are drawn at every K.
+        subject: the sweep, and the method and weight drawn at every K.
     Raises:
         NothingToDraw: the trials lack one of the R^2.
     """
@@ -104,9 +104,9 @@ def _line(ax: Axes, means: pd.DataFrame, name: str) -> None:
 
 
 def _gain(ax: Axes, subject: Subject) -> None:
-    """A dotted line up to the cell told of, as long as its gain, which stands in the title."""
+    """A dotted line up to the featured cell, as long as its gain, which is in the title."""
     k, r2 = subject.cell[CLUSTERS], float(subject.cell["r2_mean"])
-    # The mean over seeds of each over its own best control, which need not be the same one.
+    # The mean over seeds of the gain over each seed's best control, which may differ.
     mean = float(subject.cell[GAIN])
     ax.vlines(k, r2 - mean, r2, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
     gain = f"{'+' if mean >= 0 else ''}{number(mean)}"

@@ -1,4 +1,4 @@
-"""Fairness figure: rates of acceptance by group, of the X-NN and of the plain network."""
+"""Fairness figure: acceptance rates by group, of the X-NN and the plain network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ RATES = {
     "true_positive_rate": "selected among those\nwho should be (TPR)",
     "false_positive_rate": "selected among those\nwho should not be (FPR)",
 }
-"""The rates drawn, and the head of each panel."""
+"""Rates drawn, with the heading of each panel."""
 
 FOUR_FIFTHS = 0.8
 _MOST_GROUPS = 24
@@ -27,18 +27,18 @@ _PLAIN = "plain network"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A level of a column, as the trials' columns name it: "<rate>@<column>:<level>"."""
+    """Group of the columns "<rate>@<column>:<level>" of trials."""
 
     column: str
     level: str
 
     def of(self, rate: str) -> str:
-        """The column of the trials that has ``rate`` of this group."""
+        """Column of the trials with ``rate`` of this group."""
         return f"{rate}@{self.column}:{self.level}"
 
 
 def groups(trials: pd.DataFrame) -> list[Group]:
-    """The groups that the trials have a selection rate of, in the order of their columns."""
+    """Groups with a selection rate in the trials, in the order of their columns."""
     group_list = []
     for name in map(str, trials.columns):
         rate, at, group_name = name.partition("@")
@@ -54,10 +54,10 @@ def size_of_fairness(trials: pd.DataFrame) -> tuple[float, float]:
 
 
 def fairness(figure: Figure, *, subject: Subject) -> None:
-    """A panel a rate, a row a group: mean over seeds of the rate and of its interval's ends.
+    """A panel per rate, a row per group: mean over seeds of the rate and of its interval's ends.
 
-    The plain network is drawn beside, where some were trained. The dashed line is four fifths of
-    the X-NN's largest selection rate.
+    The plain network is drawn too, if any was trained. The dashed line is four fifths of the
+    X-NN's largest selection rate.
 
     Args:
         figure: an empty figure of :func:`size_of_fairness`.

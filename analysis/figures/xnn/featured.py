@@ -1,4 +1,4 @@
-"""Featured configuration of a sweep: the one its figures are of, and its name."""
+"""Featured configuration of a sweep: the one shown in its figures, and its name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from analysis.xnn.wording import spelled
 
 METHOD, WEIGHT, CLUSTERS = "method", "adj_weight", "clusters"
 NONE = "none"
-"""The method of the plain network in the table of cells."""
+"""Method of the plain network in the table of cells."""
 
 _PULL = (METHOD, WEIGHT, CLUSTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A sweep, and the configuration of it that the figures of single networks tell of.
+    """A sweep and its featured configuration, which figures of single networks show.
 
     Args:
-        table: of :func:`analysis.xnn.cells.cells`, with method, weight and K in it, swept or not,
-            at one value of every other axis.
-        cell: the row that is told of.
-        trials: its completed trials, one a seed, by seed.
-        plain: those of the plain network at the same seeds, where some were trained.
-        chosen: how ``cell`` was chosen, in words.
+        table: from :func:`analysis.xnn.cells.cells`, with columns for method, weight and K, swept
+            or not, at one value of every other axis.
+        cell: the featured row.
+        trials: its completed trials, one per seed, by seed.
+        plain: trials of the plain network at the same seeds, if any.
+        chosen: criterion of the choice of ``cell``, in words.
     """
 
     table: pd.DataFrame
@@ -39,42 +39,42 @@ class Subject:
 
     @property
     def words(self) -> str:
-        """The configuration: "alignment, weight 0.3, K = 6", and what else is swept."""
+        """The configuration: "alignment, weight 0.3, K = 6", and other swept axes."""
         return spelled(self.cell, _names(self.table))
 
     @property
     def seed(self) -> int:
-        """The first of its seeds."""
+        """First seed of the configuration."""
         return int(self.trials["config/seed"].fillna(0).iloc[0])
 
     @property
     def network(self) -> str:
-        """The first of its networks, that of figures of one."""
+        """First network of the configuration, for figures of a single one."""
         return f"{self.words}, seed {self.seed}"
 
     @property
     def centroids(self) -> str:
-        """The centroids of that network: "K = 6, seed 0"."""
+        """Centroids of that network: "K = 6, seed 0"."""
         names = [n for n in _names(self.table) if n == CLUSTERS or n.startswith("clustering.")]
         return f"{spelled(self.cell, names)}, seed {self.seed}"
 
     @property
     def setting(self) -> dict[str, Any]:
-        """The axes beside method, weight and K, at which the sweep is drawn."""
+        """Values of the axes other than method, weight and K at which the sweep is drawn."""
         return {n: self.cell[n] for n in _names(self.table) if n not in _PULL}
 
     @property
     def seeds(self) -> int:
-        """How many seeds it completed at."""
+        """Number of seeds at which it completed."""
         return len(self.trials)
 
 
 def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Subject:
-    """What the figures tell of: the best cell within 0.02 nat, else that of the largest gain.
+    """Featured configuration: the best cell within 0.02 nat, else that of the largest gain.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
-        manifest: its ``study`` has the method, weight and K where they were not swept.
+        manifest: its ``study`` has the method, weight and K if they were not swept.
     Raises:
         NothingToDraw: no trial has completed, or trials lack the columns that cells need.
     """
@@ -98,7 +98,7 @@ def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Subject:
 def by_method(
     trials: pd.DataFrame, subject: Subject, manifest: Mapping[str, Any]
 ) -> dict[str, Subject]:
-    """What :func:`tell` would of every method alone that pulls, at the axes of ``subject``."""
+    """Featured configuration of every method with a pull, at the axes of ``subject``."""
     frame = spelled_out(trials, manifest)
     subjects = {}
     for name in methods(subject.table):
@@ -115,28 +115,28 @@ def by_method(
 
 
 def methods(table: pd.DataFrame) -> list[str]:
-    """The methods of ``table`` that pull at all."""
+    """Methods of ``table`` with a pull."""
     return [str(m) for m in table[METHOD].unique() if m != NONE]
 
 
 def needed(frame: pd.DataFrame, *names: str) -> None:
-    """Nothing, where ``frame`` has the columns.
+    """Check that ``frame`` has the columns ``names``.
 
     Raises:
-        NothingToDraw: it lacks one.
+        NothingToDraw: a column is missing.
     """
     if absent := [name for name in names if name not in frame.columns]:
         raise NothingToDraw(f"trials have no column {absent[0]}")
 
 
 def held_at(subject: Subject) -> list[str]:
-    """A line that says at which values of other axes the sweep is drawn; none without others."""
+    """Caption line on the values of other axes at which the sweep is drawn; empty without any."""
     names = list(subject.setting)
     return [f"Drawn at {spelled(subject.cell, names)}."] if names else []
 
 
 def _choice(table: pd.DataFrame, *, holdout: bool) -> tuple[pd.Series, str]:
-    """The cell to tell of, and how it was chosen; with ``holdout``, not on the test rows."""
+    """Featured cell and the criterion of its choice; with ``holdout``, not on the test rows."""
     measure = "validation" if gain(table) != GAIN else "test"
     cost = "validation" if VALIDATED in table else "test"
     same = "" if holdout else "; validation and test rows are the same"
@@ -157,5 +157,5 @@ def _choice(table: pd.DataFrame, *, holdout: bool) -> tuple[pd.Series, str]:
 
 
 def _names(table: pd.DataFrame) -> list[str]:
-    """The axes of a table of cells, which are its columns up to the counts."""
+    """Axes of a table of cells, which are its columns up to the counts."""
     return [str(n) for n in table.columns[: list(table.columns).index("trials")]]

@@ -1,4 +1,4 @@
-"""Heat map: explanation gained and cross-entropy lost by every pair of weight and K."""
+"""Heat map of explanation gain and cost in cross-entropy by weight and K."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ _PANELS = (
 
 
 def of_method(table: pd.DataFrame, method: str) -> pd.DataFrame:
-    """The cells of ``method``, and of weight 0, where all methods are one network."""
+    """Cells of ``method``, and of weight 0, where all methods are the same network."""
     return table[table[METHOD].eq(method) | table["reference"].astype(bool)]
 
 
@@ -40,15 +40,15 @@ def size_of_heat_map(table: pd.DataFrame) -> tuple[float, float]:
 def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: str) -> None:
     """Two panels, weight across and K down: the mean explanation gain, and the mean cost.
 
-    Blue is good and red is bad in both, white is zero. Below each mean stands half the width of
-    its 95 % interval over seeds. The configuration told of is framed.
+    Blue is good, red is bad and white is zero. Below each mean is half the width of its 95 %
+    interval over seeds. The featured configuration is framed.
 
     Args:
         table: from :func:`of_method`.
         figure: an empty figure of :func:`size_of_heat_map`.
         subject: the configuration to frame.
     Raises:
-        NothingToDraw: more than 12 weights or numbers of centroids, as of a random search; or
+        NothingToDraw: more than 12 weights or numbers of centroids, as in a random search, or
             only one of each.
     """
     many = max(table[WEIGHT].nunique(), table[CLUSTERS].nunique())
@@ -60,7 +60,7 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: s
     for ax, (metric, name, colours, digits, least) in zip(
         figure.subplots(1, 2), _PANELS, strict=True
     ):
-        # One scale for all methods, so that their maps can be laid side by side.
+        # One scale for all methods, so that their maps are comparable.
         reach = max(float(subject.table[metric].abs().max()), least)
         _panel(ax, table, metric, colours, digits, reach=reach)
         ax.set_title(name, fontsize=10.0)
@@ -110,7 +110,7 @@ def _panel(
 
 
 def _legible(shade: tuple[float, float, float, float] | Array) -> str:
-    """Ink or white, whichever contrasts more with ``shade`` (relative luminance of WCAG 2)."""
+    """Dark or white text, whichever contrasts more with ``shade`` (WCAG 2 luminance)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shade[:3]]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return INK if luminance > 0.22 else "white"
@@ -133,6 +133,6 @@ def _framed(ax: Axes, table: pd.DataFrame, cell: pd.Series) -> None:
 
 
 def _sides(table: pd.DataFrame) -> tuple[list[float], list[float]]:
-    """The weights and the numbers of centroids, ascending."""
+    """Weights and numbers of centroids, ascending."""
     weights, clusters = (sorted(table[name].astype(float).unique()) for name in (WEIGHT, CLUSTERS))
     return weights, clusters

@@ -1,4 +1,4 @@
-"""Training and validation loss by epoch, of the plain network, the X-NN, and all methods."""
+"""Training and validation loss by epoch, of the plain network, the X-NN and all methods."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,16 +25,16 @@ def losses(
     subject: Subject,
     methods: Mapping[str, Subject] | None = None,
 ) -> None:
-    """Left: the X-NN and the plain network by epoch; right, where methods vary: each at its best.
+    """Left: the X-NN and the plain network by epoch; right, if methods vary: the best of each.
 
-    Thick: mean over seeds, as far as all of them trained, as a mean of those that were left would
-    rise or fall with who left; shaded: their range.
+    Thick lines are means over seeds, up to the last epoch that all of them have, because dropping
+    out of seeds would bias later means; shades are their range.
 
     Args:
         subject: the configuration to draw.
-        methods: the best configuration of each method; no right panel where it is one.
+        methods: the best configuration of each method; no right panel if there is only one.
     Raises:
-        NothingToDraw: there are no epochs of ``subject``.
+        NothingToDraw: ``subject`` has no epochs.
     """
     for name in ("trial_id", "epoch", "train_loss", "val_loss"):
         if name not in epochs.columns:
@@ -147,7 +147,7 @@ def _axis(ax: Axes) -> None:
 
 
 def _curves(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
-    """The epochs of ``trials``, their seeds in ``config/seed``."""
+    """Epochs of ``trials``, with their seeds in ``config/seed``."""
     seeds = dict(zip(trials["trial_id"].astype(str), trials["config/seed"], strict=True))
     names = epochs["trial_id"].astype(str)
     rows = epochs[names.isin(list(seeds))]

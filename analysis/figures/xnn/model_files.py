@@ -1,4 +1,4 @@
-"""Model files of the figures: tensors, held to the shapes they should have."""
+"""Model files for the figures: tensors with checked shapes."""
 
 import os
 from collections.abc import Mapping
@@ -11,26 +11,26 @@ from analysis.figures.style import NothingToDraw
 from analysis.tensors import Array, Contents, SweepFiles, TensorFile, UnreadError
 
 Tensors = Mapping[str, Array]
-"""Arrays by the names they have in a file."""
+"""Arrays by name in a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFiles:
-    """The files that belong to one trained network: its own, and those of its preparation."""
+    """Files of one trained network: its own, and those of its preparation."""
 
     files: SweepFiles
     trial_id: str
 
     @property
     def model(self) -> TensorFile:
-        """The network, with what explains it."""
+        """File of the network and its explanation."""
         return self.files.model(self.trial_id, "xnn")
 
     def prepared(self, name: str) -> TensorFile:
-        """What its preparation keeps as ``name``: clusters, predictions or theta_star.
+        """File ``name`` of its preparation: clusters, predictions or theta_star.
 
         Raises:
-            NothingToDraw: the network cannot be read, or does not say what it was prepared from.
+            NothingToDraw: the network cannot be read, or does not name its preparation.
         """
         key = about(self.model).get("preparation")
         if not key:
@@ -42,7 +42,7 @@ class TrialFiles:
 
 
 def about(file: TensorFile) -> Mapping[str, Any]:
-    """What the file of a network says of its trial; empty where it says nothing.
+    """Metadata of the trial in the file of a network; empty without any.
 
     Raises:
         NothingToDraw: the file cannot be read.
@@ -53,13 +53,13 @@ def about(file: TensorFile) -> Mapping[str, Any]:
 def tensors(
     file: TensorFile, shapes: Mapping[str, str], optional: Mapping[str, str] | None = None
 ) -> dict[str, Array]:
-    """The tensors of a file that ``shapes`` names, and those of ``optional`` that it has.
+    """Tensors of a file that are in ``shapes``, and those in ``optional`` that exist.
 
     Args:
         file: a safetensors file.
-        shapes: the sides of every tensor, "nodes centroids"; a word has one length in the whole
-            file, a number is itself.
-        optional: likewise.
+        shapes: dimensions of every tensor, "nodes centroids"; a word has one length in the whole
+            file, a number is a fixed length.
+        optional: the same for optional tensors.
     Raises:
         NothingToDraw: the file cannot be read, lacks a tensor, or one is not finite or has
             another shape.
@@ -76,10 +76,10 @@ def tensors(
 
 
 def weights(file: TensorFile) -> list[Array]:
-    """The weight matrices of a network, [outputs, inputs], from the first layer to the last.
+    """Weight matrices of a network, [outputs, inputs], from the first layer to the last.
 
     Raises:
-        NothingToDraw: the file cannot be read, or its layers do not make a network.
+        NothingToDraw: the file cannot be read, or its layers do not fit together.
     """
     names = list(_loaded(file).tensors)
     number = sum(n.startswith("layers.") and n.endswith(".weight") for n in names)

@@ -1,4 +1,4 @@
-"""A drawing of the network: its nodes in columns, its weights between them, and who owns what."""
+"""Diagram of the network: nodes, weights, and the centroids that own the explained nodes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from analysis.figures.style import NothingToDraw, caption, centred, label, numbe
 from analysis.figures.xnn.model_files import Array, Tensors
 
 OWNERS = {"explanation.rho": "nodes centroids", "explanation.r2": "nodes"}
-"""Shapes of what colours the explained layer."""
+"""Shapes of the tensors that colour the explained layer."""
 
 SIZE = (10.5, 7.6)
 
 _MOST = 16  # nodes shown of a layer that is not explained
 _MOST_EXPLAINED = 32
-_MOST_EDGES = 80  # between two layers; more is a grey wall
+_MOST_EDGES = 80  # between two layers; more are illegible
 _COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#8C6D31")
 
 
@@ -32,18 +32,18 @@ def network(
     inputs: Sequence[str],
     subject: str,
 ) -> None:
-    """Layers from left to right; the explained layer in the colours of the centroids that own it.
+    """Layers from left to right; nodes of the explained layer in the colours of their centroids.
 
-    A node is owned by the centroid with whose distance it correlates most, in absolute value; its
-    area is its held-out R^2. Of a large layer, the nodes with the largest weights onwards are
-    shown, and between two layers the 80 largest weights between nodes shown.
+    A node is owned by the centroid whose distance it correlates with most, in absolute value; its
+    area is its held-out R^2. A large layer shows the nodes with the largest outgoing weights, and
+    between two layers the 80 largest weights are shown.
 
     Args:
         weights: matrices, [outputs, inputs].
         layer: the explained layer, counted from 0; None is the last hidden one.
         inputs: names of the inputs; others are numbered.
     Raises:
-        NothingToDraw: the explained layer is none of the network, or of another width.
+        NothingToDraw: the explained layer does not exist or has another width.
     """
     column = (len(weights) - 2 if layer is None else layer) + 1
     widths = [weights[0].shape[1], *(len(w) for w in weights)]
@@ -80,7 +80,7 @@ def network(
 
 
 def _column(weights: Sequence[Array], i: int, width: int) -> Array:
-    """The nodes of column ``i`` with the largest weights onwards, in their order."""
+    """Nodes of column ``i`` with the largest outgoing weights, in their order."""
     if width <= _MOST or i == len(weights):
         return np.arange(width)
     return np.sort(np.argsort(-np.abs(weights[i]).sum(axis=0), kind="stable")[:_MOST])
@@ -116,7 +116,7 @@ def _owned(
 
 
 def _colors(owner: Array) -> dict[int, str]:
-    """Colours for the centroids that own most nodes; the others are grey."""
+    """Colours of the centroids that own most nodes; the others are grey."""
     counted = np.bincount(owner)
     owners = [int(k) for k in np.argsort(-counted, kind="stable") if counted[k]]
     shades = dict(zip(owners, _COLORS, strict=False))

@@ -1,4 +1,4 @@
-"""Node coefficients on distances to centroids: all, the largest, and node by node."""
+"""Node coefficients on distances to centroids: all, the largest, and by node."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ EXPLAINED = {
     "explanation.r2": "nodes",
     "explanation.dead": "nodes",
 }
-"""Shapes that these figures need, and those of the control, taken where there are any."""
+"""Shapes of the tensors of these figures, and of the optional ones of the control."""
 
 PLAIN = {"explanation.plain_beta": "nodes centroids"}
 
@@ -38,7 +38,7 @@ def size_of_nodes(explained: Tensors) -> tuple[float, float]:
 def coefficients(explained: Tensors, ax: Axes, *, subject: str) -> None:
     """Histogram of the standardised coefficients of all nodes on all distances.
 
-    The plain network of the same seed is an outline, where the file has its coefficients.
+    The plain network of the same seed is an outline, if the file has its coefficients.
     """
     betas = {name: beta.ravel() for name, beta in _betas(explained)}
     _histogram(ax, betas, signed=True)
@@ -68,7 +68,7 @@ def largest_coefficient(explained: Tensors, ax: Axes, *, subject: str) -> None:
 
 
 def nodes(explained: Tensors, figure: Figure, *, subject: str) -> None:
-    """A panel a node: its standardised coefficient on the distance to every centroid, as bars.
+    """A panel per node: its standardised coefficient on the distance to every centroid, as bars.
 
     Blue is positive, the node rises with the distance; vermilion is negative. Dead nodes are grey.
     Of more than 48 nodes, those with the largest R^2 are drawn.
@@ -125,13 +125,13 @@ def _node(ax: Axes, beta: Array, *, dead: bool) -> None:
 
 
 def _betas(explained: Tensors) -> Sequence[tuple[str, Array]]:
-    """The coefficients of the X-NN and, where they are known, of the plain network."""
+    """Coefficients of the X-NN and, if the file has them, of the plain network."""
     keys = {"X-NN": "explanation.beta", "plain network": "explanation.plain_beta"}
     return [(name, explained[key]) for name, key in keys.items() if key in explained]
 
 
 def _histogram(ax: Axes, values: dict[str, Array], *, signed: bool) -> None:
-    """Filled for the first of ``values`` and an outline for the second, in common bins."""
+    """Filled histogram of the first of ``values`` and outline of the second, in common bins."""
     top = _reach(values)
     edges = np.linspace(-top if signed else 0.0, top, _BINS + 1)
     looks: tuple[dict[str, Any], ...] = (
@@ -155,7 +155,7 @@ def _histogram(ax: Axes, values: dict[str, Array], *, signed: bool) -> None:
 
 
 def _reach(values: dict[str, Array]) -> float:
-    """Where the axis ends: at the largest, unless few would leave the bulk without room."""
+    """End of the axis: the largest value, unless a few outliers would compress the bulk."""
     sizes = np.abs(np.concatenate(list(values.values())))
     return min(float(sizes.max()), 1.5 * float(np.quantile(sizes, 0.98))) or 1.0
 

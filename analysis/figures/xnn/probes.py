@@ -20,7 +20,7 @@ DEPENDENCE = {
     "dependence.mean": "centroids points nodes",
 }
 EXCITATION = {"explanation.rho": "nodes centroids", "excitation.point": "nodes features"}
-"""Shapes that these figures need."""
+"""Shapes of the tensors of these figures."""
 
 _MOST_CENTROIDS = 12
 _ACROSS = 4
@@ -37,11 +37,11 @@ def size_of_dependence(explained: Tensors) -> tuple[float, float]:
 
 
 def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
-    """A panel a centroid: its own nodes, in colour, as rows are moved nearer to it or away.
+    """A panel per centroid: partial dependence of nodes on the distance, its own in colour.
 
-    Partial dependence: all rows are moved along their rays to one distance and the node is
-    averaged. Every curve is less its own mean, as nodes have levels of their own. Of more than 12
-    centroids that own a node, those that own most are drawn; the nodes of others are grey.
+    All rows are moved along their rays to one distance and the node is averaged. Every curve is
+    centred, because nodes differ in level. Of more than 12 centroids that own a node, those that
+    own most are drawn; the nodes of others are grey.
 
     Args:
         figure: an empty figure of :func:`size_of_dependence`.
@@ -87,14 +87,14 @@ def size_of_excitation(explained: Tensors) -> tuple[float, float]:
 def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: str) -> None:
     """Heat map of the input that excites each node most, nodes down and inputs across.
 
-    Nodes stand in the order of the centroids that own them. Of more than 20 inputs, those that
-    differ most between nodes are drawn.
+    Nodes are ordered by the centroids that own them. Of more than 20 inputs, those that differ
+    most between nodes are drawn.
 
     Args:
-        inputs: names of the inputs; where the network reads principal components they do not
-            apply, and the components are numbered.
+        inputs: names of the inputs; ignored if the network reads principal components, which are
+            numbered.
     Raises:
-        NothingToDraw: a single node, whose inputs cannot differ.
+        NothingToDraw: there is a single node, so inputs cannot differ between nodes.
     """
     points, rho = explained["excitation.point"], explained["explanation.rho"]
     if len(points) < 2:
@@ -103,7 +103,7 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: 
     top = np.abs(rho).max(axis=1)
     subset = np.sort(np.argsort(-top, kind="stable")[:_MOST_NODES])
     rows = subset[np.lexsort((-top[subset], owner[subset]))]
-    # A rare 0 / 1 input lies ten standard deviations out, and would be all there is to see.
+    # A rare 0 / 1 input, ten standard deviations from its mean, would dominate the scale.
     spread = points.clip(-_FAR, _FAR).std(axis=0)
     columns = np.sort(np.argsort(-spread, kind="stable")[:_MOST_INPUTS])
     names = list(inputs)
@@ -140,7 +140,7 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: 
 
 
 def _owners(explained: Tensors) -> list[int]:
-    """The centroids that own a node, those with most first."""
+    """Centroids that own a node, by descending number of nodes."""
     owner = np.abs(explained["explanation.rho"]).argmax(axis=1)
     counted = np.bincount(owner)
     return [int(k) for k in np.argsort(-counted, kind="stable") if counted[k]]
@@ -159,7 +159,7 @@ def _curves(ax: Axes, distance: Array, curves: Array, members: Array) -> None:
 
 
 def _brackets(ax: Axes, owner: Array) -> None:
-    """A line between the nodes of two centroids, and the centroids' numbers at the right."""
+    """Lines between the nodes of two centroids, and the centroids' numbers at the right."""
     edges = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), len(owner)]
     for a, b in pairwise(edges):
         if a:

@@ -1,4 +1,4 @@
-"""Predicted responses: their frequencies, beside the observed ones."""
+"""Frequencies of predicted responses, compared with the observed ones."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -17,7 +17,7 @@ from analysis.wording import percent
 CLASSES = 8
 
 PREDICTIONS = {"label": "rows"}
-"""Shapes that :func:`counts` needs, and those it takes where there are any."""
+"""Shapes of the tensors of :func:`counts`, required and optional."""
 
 OPTIONAL_PREDICTIONS = {
     "boosted": "rows",
@@ -36,16 +36,16 @@ _ACROSS = 3
 
 
 def counts(predictions: Tensors, confusion: Array) -> dict[str, Array]:
-    """Test rows that each model predicts to be of each class, by the name of the model.
+    """Number of test rows predicted in each class, by the name of the model.
 
-    Regressions are rounded to the nearest response from 1 to 8, classifiers say their likeliest.
-    The actual counts are under "actual".
+    Regressions are rounded to the nearest response from 1 to 8; classifiers give the most likely
+    class. The observed counts are under "actual".
 
     Args:
         predictions: of the preparation.
-        confusion: the X-NN's, actual class down and predicted across.
+        confusion: confusion matrix of the X-NN, actual class down and predicted across.
     Raises:
-        NothingToDraw: a label is no class.
+        NothingToDraw: a label is not a class.
     """
     tally = {"actual": np.bincount(classes(predictions["label"]), minlength=CLASSES)}
     for name, title in _NAMES.items():
@@ -62,10 +62,10 @@ def counts(predictions: Tensors, confusion: Array) -> dict[str, Array]:
 
 
 def classes(label: Array) -> Array:
-    """``label`` as it is, where all of it are classes.
+    """``label``, checked to contain only classes.
 
     Raises:
-        NothingToDraw: one is outside 0 to 7.
+        NothingToDraw: a value is outside 0 to 7.
     """
     if label.min() < 0 or label.max() >= CLASSES:
         raise NothingToDraw(f"label must lie in 0 to 7, got {label.min()} to {label.max()}")
@@ -73,10 +73,10 @@ def classes(label: Array) -> Array:
 
 
 def response_densities(tally: Mapping[str, Array], figure: Figure, *, subject: str) -> None:
-    """A panel a model: the share of the test rows it predicts for each response, as bars.
+    """A panel per model: the share of the test rows it predicts for each response, as bars.
 
-    The outline is what occurred. The response is a rank from 1 to 8, so it has shares and no
-    density: a kernel would draw applicants between the ranks and beyond the last.
+    The outline is the observed share. The response is ordinal, from 1 to 8, so bars are drawn: a
+    kernel density would show applicants between the ranks and beyond the last.
 
     Args:
         tally: from :func:`counts`.

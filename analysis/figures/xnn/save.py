@@ -1,4 +1,4 @@
-"""Every figure of an X-NN sweep becomes a PNG and a PDF."""
+"""Every figure of an X-NN sweep, saved as PNG and PDF."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -34,11 +34,11 @@ def save_xnn(
     epochs: pd.DataFrame,
     manifest: Mapping[str, Any],
 ) -> Saved:
-    """Writes every figure to ``<folder>/figures``; says which, and why any was skipped.
+    """Write every figure to ``<folder>/figures``; returns the files and reasons for skips.
 
-    They tell of one configuration, see :func:`analysis.figures.xnn.featured.tell`, and of its
-    first seed where a single network is drawn. Where the space varies the problem (say
-    ``data.rows``), every problem has its own figures, in a folder named after it; at most 6.
+    They show one configuration, see :func:`analysis.figures.xnn.featured.tell`, and its first
+    seed if a single network is drawn. If the space varies the problem (such as ``data.rows``),
+    every problem has its own figures, in a folder named after it; at most 6.
 
     Raises:
         StorageError: ``folder`` cannot be written.
@@ -54,7 +54,7 @@ def save_xnn(
 def _plans(
     problem: Problem, files: SweepFiles, epochs: pd.DataFrame
 ) -> tuple[list[Plan], list[str]]:
-    """The figures of one problem, and why some will not be drawn."""
+    """Plans of the figures of one problem, and reasons for skips."""
     trials, manifest = problem.trials, problem.manifest
     try:
         subject = tell(trials, manifest)
@@ -75,7 +75,7 @@ def _of_sweep(
     epochs: pd.DataFrame,
     manifest: Mapping[str, Any],
 ) -> list[Plan]:
-    """Figures of all its configurations and seeds."""
+    """Figures of all configurations and seeds."""
     rivals = competitors(manifest)
     width = 12.0 if len(by_method) > 1 else 8.4
     plans: list[Plan] = [
@@ -97,7 +97,7 @@ def _heat_map(subject: Subject, method: str) -> Plan:
 
 
 def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
-    """Figures of one network; each reads what it needs as it is drawn, and is skipped without."""
+    """Figures of one network; each reads its tensors when drawn, and is skipped without them."""
 
     def explained() -> Mapping[str, Any]:
         return tensors(files.model, node_coefficients.EXPLAINED, node_coefficients.PLAIN)
@@ -137,7 +137,7 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
 
 
 def _of_preparation(files: TrialFiles, subject: Subject) -> list[Plan]:
-    """Figures of the insured, their centroids, and what other models say of them."""
+    """Figures of the insured, their centroids, and predictions of other models."""
 
     def response_densities(figure: Figure) -> None:
         predictions = tensors(
@@ -165,13 +165,13 @@ def _of_preparation(files: TrialFiles, subject: Subject) -> list[Plan]:
 
 
 def _inputs(files: TrialFiles) -> list[str]:
-    """The names of the inputs as far as the file of the network tells them."""
+    """Names of the inputs, if the file of the network has them."""
     names = about(files.model).get("inputs")
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def _layer(files: TrialFiles) -> int | None:
-    """The layer that is explained, as the file of the network tells; None is the last hidden."""
+    """Index of the explained layer from the file of the network; None is the last hidden one."""
     study = about(files.model).get("study")
     evaluation = study.get("evaluation") if isinstance(study, dict) else None
     layer = evaluation.get("layer") if isinstance(evaluation, dict) else None

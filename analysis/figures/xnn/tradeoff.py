@@ -22,18 +22,18 @@ from analysis.xnn.pareto import pareto as front
 from analysis.xnn.selection import WITHIN
 
 GOOD = 0.3
-"""The gain that the dotted line marks: an R^2 of 0.3 over the best control."""
+"""Gain marked by the dotted line: an R^2 of 0.3 over the best control."""
 
 _LABEL = (0.19, 0.12)  # width and height of the label, as shares of the axes
 _NAMED = {NONE: "plain network"}
-_MOST_JOINED = 12  # weights: those of a random search make no line
+_MOST_JOINED = 12  # weights; more, as in a random search, are not joined
 _COMPETITORS = {"boosted_classes": "XGBoost classifier", "prior": "class shares"}
 
 
 def competitors(manifest: Mapping[str, Any]) -> dict[str, float]:
-    """Cross-entropy of models without nodes over the plain network's, in nat, by their name.
+    """Excess cross-entropy in nats of models without nodes over the plain network, by name.
 
-    Means over seeds, of each seed once: its preparations differ in their centroids only.
+    Means over seeds; each seed counts once, because its preparations differ only in centroids.
     """
     seeds: dict[Any, Mapping[str, Any]] = {}
     for key, prepared in (manifest.get("preparations") or {}).items():
@@ -51,16 +51,16 @@ def competitors(manifest: Mapping[str, Any]) -> dict[str, float]:
 
 
 def pareto(ax: Axes, *, subject: Subject, rivals: Mapping[str, float] | None = None) -> None:
-    """Cost in cross-entropy across, explanation gain up; a line a number of centroids.
+    """Cost in cross-entropy across, explanation gain up; a line per number of centroids.
 
-    Points of one K are joined along the weight, bars are 95 % intervals of means over seeds; rings
-    and the stepped line are the front: no configuration is both cheaper and explained better.
+    Points of one K are joined by weight; bars are 95 % intervals of means over seeds; rings and
+    the stepped line are the Pareto front.
 
     Args:
-        subject: the sweep, and the configuration to name.
+        subject: the sweep, and the configuration to label.
         rivals: from :func:`competitors`; each is a tick on the lower axis, as it has no nodes.
     Raises:
-        NothingToDraw: a single configuration has completed, or more methods than marks tell apart.
+        NothingToDraw: a single configuration has completed, or there are more methods than marks.
     """
     points = subject.table.dropna(subset=[COST, GAIN])
     if len(points) < 2:
@@ -89,7 +89,7 @@ def pareto(ax: Axes, *, subject: Subject, rivals: Mapping[str, float] | None = N
 
 
 def _looks(table: pd.DataFrame) -> tuple[dict[Any, Any], dict[str, str]]:
-    """A colour for each K, and a marker for each method; of several, for the plain network too."""
+    """Colours by K, and markers by method; with several, for the plain network too."""
     clusters = sorted(table[CLUSTERS].unique())
     shades: Sequence[Any] = LINES
     if len(clusters) > len(LINES):
@@ -121,7 +121,7 @@ def _line(ax: Axes, line: pd.DataFrame, color: Any, *, joined: bool) -> None:
 
 
 def _limits(ax: Axes, table: pd.DataFrame) -> None:
-    """Room for every interval and for both references."""
+    """Axis limits that include every interval and both references."""
     for name, ask, bound in ((COST, 1.5 * WITHIN, ax.set_xlim), (GAIN, 1.1 * GOOD, ax.set_ylim)):
         ends = table[[name, f"{name}_low", f"{name}_high"]].to_numpy(dtype=float)
         low, high = min(float(np.nanmin(ends)), 0.0), max(float(np.nanmax(ends)), ask)
@@ -158,7 +158,7 @@ def _named(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> None:
 
 
 def _free(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> tuple[float, float]:
-    """Where a label of ``cell`` hides least of the lines, as fractions of the axes."""
+    """Position of a label of ``cell`` that hides least of the lines, in axes fractions."""
     (first, last), (low, high) = ax.get_xlim(), ax.get_ylim()
 
     def coordinates(rows: pd.DataFrame) -> Array:
@@ -184,7 +184,7 @@ def _free(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> tuple[float, float
 
 
 def _between(line: Array) -> Array:
-    """Points along a line, its corners among them."""
+    """Points along a line, including its corners."""
     steps = np.linspace(0.0, len(line) - 1, 24 * len(line))
     return np.column_stack([np.interp(steps, np.arange(len(line)), side) for side in line.T])
 
@@ -194,7 +194,7 @@ def _signed(text: str) -> str:
 
 
 def _ticks(ax: Axes, rivals: Mapping[str, float]) -> None:
-    """A tick on the lower axis for every competitor; an arrow where it lies beyond the axis."""
+    """A tick on the lower axis for every competitor; an arrow if it is beyond the axis."""
     low, high = ax.get_xlim()
     for i, (name, cost) in enumerate(sorted(rivals.items(), key=lambda pair: pair[1])):
         place: Any = {"xycoords": ("data", "axes fraction"), "fontsize": 8.5}

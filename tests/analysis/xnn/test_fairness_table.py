@@ -7,7 +7,7 @@ from analysis.xnn.fairness import CHOSEN, PLAIN, four_fifths, sentences, uncompa
 
 @pytest.fixture
 def told(sweep):
-    """The table by group, after a test has changed columns of the trials."""
+    """The table by group, after changes to columns of the trials."""
 
     def made(**changed):
         trials = sweep(weights=(0.0, 0.3), clusters=(6,)).assign(**changed)

@@ -10,7 +10,7 @@ FIVE = range(5)
 
 
 def chosen(trials):
-    """The cell, and what is said of it."""
+    """The cell, and the findings on it."""
     table = cells(trials)
     cell = best(table)
     return cell, " ".join(findings.choice(table, cell, axes(trials)))
@@ -197,7 +197,7 @@ def test_what_is_known_at_some_seeds_says_at_how_many(trust):
 
 
 def test_the_time_of_an_epoch_is_what_it_adds_to_that_of_its_trial():
-    # The first epoch of each also waits for its data.
+    # The first epoch of each includes loading its data.
     seconds = {"a": [9.0, 11.0, 13.0], "b": [1.0, 5.0, 9.0], "c": [7.0, 9.0, 11.0]}
     rows = [{"trial_id": i, "seconds": s} for i, found in seconds.items() for s in found]
     epochs = pd.DataFrame(rows)

@@ -18,7 +18,7 @@ def test_the_front_is_what_no_cell_beats_in_both_by_rising_cost():
 
 
 def test_the_hypervolume_is_the_area_below_the_front():
-    # From 0.1 nat down to each cost, layer upon layer of gain.
+    # Layers of gain, each from its cost up to 0.1 nat.
     area = (0.1 - 0.01) * 0.2 + (0.1 - 0.05) * 0.1
     assert pareto(table(*POINTS)).hypervolume == pytest.approx(area)
 

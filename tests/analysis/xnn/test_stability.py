@@ -76,7 +76,7 @@ def test_plain_networks_are_the_control(told):
 
 
 def test_a_file_without_the_plain_network_has_no_control(told, monkeypatch):
-    module = importlib.import_module("analysis.xnn.stability")  # there is such a function
+    module = importlib.import_module("analysis.xnn.stability")  # a function has the same name
     monkeypatch.setattr(module, "_PLAIN", "explanation.absent")
     assert pd.isna(told({})[0]["plain_cosine"])
 

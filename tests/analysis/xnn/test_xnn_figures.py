@@ -20,7 +20,7 @@ def trials(*, weights=(0.0, 0.3), clusters=(2, 6), seeds=(0,), method="alignment
 
 @pytest.fixture(scope="module")
 def two():
-    """What is told of two seeds."""
+    """Featured configuration of two seeds."""
     return tell(trials(seeds=(0, 1)), MANIFEST)
 
 
@@ -41,7 +41,7 @@ def traded(told, **more):
 
 
 def points(ax):
-    """Every marker but the rings of the front, as pairs of cost and gain."""
+    """Every marker except the rings of the front, as pairs of cost and gain."""
     lines = [line for line in ax.get_lines() if line.get_marker() not in ("None", None)]
     dots = [line for line in lines if line.get_markerfacecolor() != "none"]
     return [xy for line in dots for xy in zip(*line.get_data(), strict=True)]
@@ -157,7 +157,7 @@ def test_a_competitor_is_the_mean_over_seeds_of_its_cross_entropy_over_the_plain
                 "boosted_classes": {"cross_entropy": 1.2 + 0.2 * seed},
             },
         }
-        # Seed 0 has two clusterings, which do not make it count twice.
+        # Seed 0 has two clusterings, but counts once.
         for seed, k in ((0, 2), (0, 6), (1, 2))
     }
     assert competitors({"preparations": prepared}) == pytest.approx({"XGBoost classifier": -0.2})

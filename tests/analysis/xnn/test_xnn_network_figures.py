@@ -170,7 +170,7 @@ def drawn_network(found, *, layer=None, widths=(6, 5, 4, CLASSES), inputs=()):
 
 def test_nodes_stand_by_the_centroid_that_owns_them():
     ax = drawn_network(explained())
-    # Nodes 1 and 4 belong to centroid 1; beside them stand the classes from 1 to 8.
+    # Nodes 1 and 4 belong to centroid 1; the other labels are the classes from 1 to 8.
     owned = [t.get_text() for t in ax.texts if getattr(t, "xyann", None) == (10, 0)]
     assert owned == ["1", "1", "2", "3"]
 

@@ -11,7 +11,7 @@ from analysis.__main__ import main
 
 @pytest.fixture
 def run(monkeypatch):
-    """The report of a storage, without its figures: they have tests of their own."""
+    """The report of a storage, without its figures, which have separate tests."""
     empty = figures.Saved(written=(), skipped=("pareto: not drawn here",))
     monkeypatch.setattr("analysis.figures.xnn.save_xnn", lambda *_: empty)
 
@@ -49,7 +49,7 @@ def test_the_csv_tables_of_an_xnn_hold_what_the_functions_return(store, run):
     names = {path.stem for path in (storage / "report").glob("*.csv")}
     assert names == {"cells", "baselines", "stability", "pareto", "fairness"}
     read = pd.read_csv(storage / "report" / "cells.csv")
-    # What the study fixes stands beside what was swept.
+    # Settings that the study fixes appear with the swept ones.
     assert set(read.columns) == {*xnn.cells(trials).columns, "method"}
     assert len(read) == 4
 
@@ -70,7 +70,7 @@ def test_where_validation_and_test_rows_are_the_same_the_second_line_says_so(sto
     assert [len(t.splitlines()[1]) > 0 for t in (apart, same)] == [False, True]
     assert ["On validation rows" in t for t in (apart, same)] == [False, True]
     assert ["too good" in t for t in (apart, same)] == [False, True]
-    # What is chosen, and its numbers, are the same.
+    # The choice and its numbers are the same.
     assert numbers(same)[:8] == numbers(apart)[:8]
 
 

@@ -67,7 +67,7 @@ def test_a_preparation_outside_its_folder_is_not_read(tmp_path):
 
 
 def written(monkeypatch):
-    """Makes no files of figures, which takes most of their time."""
+    """Figures without files, which take most of their time."""
     monkeypatch.setattr(
         rendering, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
     )

@@ -1,20 +1,19 @@
-"""Pages of a Parquet file: their true sizes, read from the headers that stand before each.
+"""Pages of a Parquet file: their actual sizes, read from the page headers.
 
-The footer says how large the pages of a column are, and a footer can lie; the header of a page
-cannot, because whoever decodes the page goes by it. Headers are Thrift structs in the compact
-protocol; the names of fields below are those of Parquet's own definition (parquet.thrift).
+The sizes in the footer may be wrong; those in a page header are the ones that the decoder uses.
+Headers are Thrift structs in the compact protocol; field names below are from parquet.thrift.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# Fields of PageHeader, by number; a page of data or of a dictionary has a struct of its own, by
-# the number of its kind, and in it the number of values and the encoding.
+# Field numbers of PageHeader. _BODY maps the type of a page (data, dictionary, data v2) to the
+# field of its specific header and, within that, the field of the encoding.
 _KIND, _DECODED, _STORED = 1, 2, 3
 _BODY = {0: (5, 2), 2: (7, 2), 3: (8, 4)}
 _VALUES = 1
-_HEADER_BYTES = 1 << 16  # statistics of a page may hold a value of it, twice
+_HEADER_BYTES = 1 << 16  # page statistics may contain two of the values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,7 @@ class Page:
 
 
 def pages(content: bytes, start: int, end: int) -> Iterator[Page]:
-    """The pages between two places of a Parquet file, as their headers describe them.
+    """Pages between two offsets of a Parquet file, from their headers.
 
     Raises:
         ValueError: a header is damaged, or a page reaches beyond ``end``.
@@ -52,7 +51,7 @@ def pages(content: bytes, start: int, end: int) -> Iterator[Page]:
 
 
 def _struct(data: memoryview, at: int, *, depth: int) -> tuple[dict[int, Any], int]:
-    """The fields of a struct by number, and the place behind it."""
+    """Fields of a struct by number, and the offset after it."""
     fields: dict[int, Any] = {}
     number = 0
     while byte := data[at]:

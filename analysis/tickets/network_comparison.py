@@ -1,4 +1,4 @@
-"""Dense network, standard and robust tickets side by side: tables and sentences for a report."""
+"""Comparison of dense networks, standard and robust tickets: tables and sentences of a report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ _NO_INTERPRETATION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tickets:
-    """The networks compared for one problem, what was measured of them, and what is ``missing``.
+    """Networks compared for one problem, their measures, and those that are ``missing``.
 
-    ``problem`` is empty where the space does not vary it.
+    ``problem`` is empty if the space does not vary it.
     """
 
     problem: str
@@ -37,7 +37,7 @@ class Tickets:
     def pair(self) -> list[Model]:
         """A standard ticket and one of the largest epsilon, of the first seed that has both.
 
-        The first ticket alone where no seed has both; nothing where there is none.
+        Only the first ticket if no seed has both; empty without tickets.
         """
         tickets = [model for model in self.models if model.kind != DENSE]
         for standard in tickets:
@@ -50,7 +50,7 @@ class Tickets:
 def tickets(
     files: SweepFiles, trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> list[Tickets]:
-    """What there is to compare, one a problem, at most 6; none where no ticket has completed."""
+    """Comparisons, one per problem, at most 6; empty if no ticket has completed."""
     comparisons = []
     for problem in Sweep.of(trials).problems[:_MOST_PROBLEMS]:
         chosen = choose(problem, tolerance=tolerance, confidence=confidence)
@@ -75,7 +75,7 @@ def tickets(
 
 
 def tables(comparisons: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
-    """The tables of all problems by name, with a column ``problem`` where there are several."""
+    """Tables of all problems by name, with a column ``problem`` if there are several."""
     fields = {"importance": "means", "importance_shift": "shifts"}
     fields |= {"mask_overlap": "overlaps", "ticket_weights": "weights"}
     frames = {}
@@ -91,7 +91,7 @@ def tables(comparisons: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
 
 
 def sentences(comparisons: Sequence[Tickets]) -> list[str]:
-    """Which networks are compared, what is missing, and what was found, problem by problem."""
+    """Sentences by problem: the networks compared, those missing, and the findings."""
     lines = []
     for one in comparisons:
         findings = [_opening(one), *first_of(one.missing)]
