@@ -30,6 +30,7 @@ from hedgecore.pruning.criteria import CRITERIA, find_mask
 from hedgecore.pruning.lottery import Ticket, rewind, shuffled
 from hedgecore.pruning.mask import Mask, Parameters, prunable
 from hedgecore.registry import lookup
+from hedgecore.risk import risk
 from hedgecore.rng import stream
 
 # Number of training paths in the loss of criteria that need one.
@@ -197,4 +198,4 @@ def _with_own_y(study: TicketStudy, theta: dict[str, Tensor]) -> dict[str, Tenso
 def _scored(problem: HedgingProblem, theta: Parameters, paths: MarketPaths) -> Tensor:
     """Twice differentiable risk of ``theta`` on the first training paths."""
     pnl = problem.outcome(theta, Scene(paths.spot[:_SCORED], paths.variance[:_SCORED])).pnl
-    return problem.risk.loss(pnl, problem.risk.optimal_y(pnl)).mean()
+    return risk(problem.risk, pnl)

@@ -215,8 +215,9 @@ class _Descent:
     def _risk(self, theta: Mapping[str, Tensor], scene: Scene, *names: str) -> Tensor:
         pnl = self._problem.outcome(theta, scene).pnl
         parameter = next((theta[name] for name in names if name in theta), None)
-        y = self._problem.risk.optimal_y(pnl) if parameter is None else parameter
-        return self._problem.risk.loss(pnl, y).mean()
+        if parameter is None:
+            return risk(self._problem.risk, pnl)
+        return self._problem.risk.loss(pnl, parameter).mean()
 
 
 def _attacked_risk(
