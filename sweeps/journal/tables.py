@@ -86,9 +86,7 @@ def _trials(
     state: SweepState, trials: _Trials, configs: Mapping[str, pa.DataType], columns: Columns
 ) -> pa.Table:
     """One row per trial, with the columns of the open families that occur there."""
-    rows = [
-        {"trial_id": trial_id, **trial.row(live=state.live(trial))} for trial_id, trial in trials
-    ]
+    rows = [{"trial_id": i, **trial.row(live=state.live(trial))} for i, trial in trials]
     open_names = sorted({name for row in rows for name in row if "@" in name})
     schema = _schema(columns.trials(configs, open_names), configs)
     return pa.Table.from_pylist(rows, schema=schema)

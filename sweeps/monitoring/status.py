@@ -206,8 +206,7 @@ def _limit(manifest: Mapping[str, Any], trials: Mapping[str, TrialState]) -> int
 
 
 def _rung(epoch: int, tally: Tally, trials: Mapping[str, TrialState]) -> Rung:
-    reached = {i: trial for i, trial in trials.items() if epoch in trial.epochs}
-    trial_ids = {i for i, trial in reached.items() if trial.entry.limit > epoch}
+    trial_ids = {i for i, t in trials.items() if epoch in t.epochs and t.entry.limit > epoch}
     return Rung(
         epoch=epoch,
         reached=len(trial_ids | tally.judged.get(epoch, set())),

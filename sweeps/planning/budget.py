@@ -54,8 +54,5 @@ class Budget:
         return by_hours
 
     def deadline(self, began: float) -> float | None:
-        """Time at which a sweep that began at ``began`` exceeds it, in seconds of the same clock.
-
-        None after more than thirty years, which exceeds the longest timeout of Ray.
-        """
+        """Time when a sweep begun at ``began`` exceeds it; None if over thirty years later."""
         return began + self.seconds if self.seconds < _NEVER else None

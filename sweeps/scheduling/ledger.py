@@ -175,8 +175,7 @@ class Ledger:
 
     def named_models(self) -> dict[str, str]:
         """sha256 (hex) of every model that the log names, by trial id."""
-        trials = self.state.trials.items()
-        return {i: trial.end.model for i, trial in trials if trial.end and trial.end.model}
+        return {i: t.end.model for i, t in self.state.trials.items() if t.end and t.end.model}
 
     def has_model(self, trial_id: str, digest: str) -> bool:
         """True if the model with this sha256 (hex) is stored, unchanged."""

@@ -170,8 +170,7 @@ def _storage_source(storage: Path, trials: int | None) -> Source:
     sweep = StoredSweep.read(storage)
     scheduler, rungs = sweep.manifest["scheduler"], sweep.manifest["rungs"]
     metric = next(iter(scheduler.values()))["metric"] if scheduler else "val_loss"
-    states = sweep.state.trials.values()
-    curves = [_curve(trial, metric) for trial in states if trial.epochs or trial.end]
+    curves = [_curve(t, metric) for t in sweep.state.trials.values() if t.epochs or t.end]
     if len(curves) < (trials or 1):
         raise UsageError(
             f"{storage} holds the curves of {len(curves)} trials, not of {trials or 1}; "

@@ -61,7 +61,7 @@ def sound(storage: Path, acknowledged: Iterable[dict[str, Any]]) -> None:
 
 
 def resumes(storage: Path, acknowledged: Iterable[dict[str, Any]] = ()) -> None:
-    """The next driver start goes on cleanly from what was left, and itself leaves nothing."""
+    """Check that the next driver start resumes cleanly and leaves nothing behind."""
     more: list[dict[str, Any]] = []
     scenario.drive(storage, more.append)
     sound(storage, [*acknowledged, *more])

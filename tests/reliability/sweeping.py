@@ -1,4 +1,4 @@
-"""Sweeps in processes of their own: started, watched, killed, and their results compared."""
+"""Sweeps in separate processes: start, observation, kill, and comparison of results."""
 
 import io
 import os
@@ -187,7 +187,7 @@ def same(storage: Path, reference: Path) -> None:
 
 
 def acknowledged(lines: Sequence[str], storage: Path) -> int:
-    """I1: how many ends of trials a driver told of in ``lines``; its log tells of each alike."""
+    """I1: number of ends of trials in a driver's ``lines``, each of which its log must hold."""
     state = SweepState(code_identity("tickets"))
     for record in read(storage):
         state.apply(record_of(record))

@@ -18,11 +18,11 @@ State, Said = dict[str, bytes], list[dict[str, Any]]
 
 
 class Killed(BaseException):
-    """As by SIGKILL: nothing that the driver does goes on after it."""
+    """Stop as by SIGKILL: the driver does nothing after it."""
 
 
 def killed(disk: Disk, at: int) -> Said:
-    """What a driver said that is killed before its operation number ``at``."""
+    """Messages of a driver killed before its operation number ``at``."""
     said: Said = []
 
     def before() -> None:
@@ -35,7 +35,7 @@ def killed(disk: Disk, at: int) -> Said:
 
 
 def moments(disk: Disk, *, least: bool = False) -> Iterator[tuple[State, Said]]:
-    """What may be left, and what had been said, at every operation of a driver and at its end."""
+    """Possible disk contents and messages at every operation of a driver and at its end."""
     said: Said = []
     seen: list[tuple[State, Said]] = []
 

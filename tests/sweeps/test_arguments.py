@@ -1,4 +1,4 @@
-"""What ``sweeps.run`` refuses before anything is made."""
+"""Arguments that ``sweeps.run`` refuses before anything is created."""
 
 import math
 

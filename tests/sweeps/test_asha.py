@@ -1,4 +1,4 @@
-"""The deterministic ASHA: its rule by hand, and that nothing but values can change a survivor."""
+"""Deterministic ASHA: its rule by hand, and survivors that depend on values only."""
 
 import math
 import random
@@ -14,7 +14,7 @@ RUNGS = (1, 3, 9)
 
 
 def judge(values, *, order, block=27, lag=27, factor=3, mode="min", rungs=RUNGS, fails=()):
-    """Feed ``values[key][rung]`` in ``order`` of (key, rung) as far as contenders go on."""
+    """Feed ``values[key][rung]`` in ``order`` of (key, rung) as far as contenders are promoted."""
     asha = Asha(rungs, mode=mode, reduction_factor=factor, block=block, lag=lag)
     for key in values:
         asha.add(key, stratum=key[0])

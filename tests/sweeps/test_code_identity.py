@@ -1,4 +1,4 @@
-"""Identity of the code of an experiment: what changes it, and what does not."""
+"""Identity of the code of an experiment: changes of the code that alter it or do not."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""The commands as typed, in a process of their own; what is wrong costs no Ray."""
+"""Commands as typed, in a separate process; errors of the user do not start Ray."""
 
 import os
 import signal
@@ -120,7 +120,7 @@ def test_ctrl_c_leaves_readable_results_and_the_same_command_finishes_them(tiny,
 
 @pytest.fixture
 def cluster(tmp_path):
-    """A Ray head of its own on loopback; only its own processes are ended."""
+    """A separate Ray head on loopback; only its processes are killed."""
     environment = {**os.environ, "HOME": str(tmp_path), "RAY_AUTH_MODE": "disabled"}
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += ["--num-cpus=2", "--port=26379", "--include-dashboard=false"]

@@ -1,4 +1,4 @@
-"""The engine by its records: what runs next, and that no kill changes what a sweep comes to."""
+"""Engine by its records: the next jobs, and outcomes that no kill changes."""
 
 import copy
 import json
@@ -105,7 +105,7 @@ def audited(group):
 
 @dataclass
 class Driver:
-    """What ledger, queue and lanes are to an engine, with a list for a disk and dice for time."""
+    """Ledger, queue and lanes for an engine, with a list for a disk and random timing."""
 
     space: Space
     log: list = field(default_factory=list)
@@ -175,7 +175,7 @@ class Driver:
 
 
 def finished(space, log=(), *, seed=0, workers=3, make=Asha):
-    """The log of a sweep of ``space`` that went on from ``log`` to its end."""
+    """Log of a sweep of ``space`` resumed from ``log`` to its end."""
     driver = Driver(space, list(log), random.Random(seed), workers=workers, make=make)
     driver.start()
     driver.finish()
@@ -226,7 +226,7 @@ def rows(trial_id, *epochs, value=1.0, **end):
 
 
 def told(engine, *records):
-    """Apply ``records`` and all that follows; what followed."""
+    """Apply ``records`` and those derived; the derived ones."""
     todo, made = list(records), []
     while todo:
         followed = applied(engine, todo.pop(0))
@@ -647,7 +647,7 @@ class Life(RuleBasedStateMachine):
 
 
 def jobs(driver):
-    """What runs, or could run now."""
+    """Trials that run, or could run now."""
     engine, ready = copy.deepcopy(driver.engine), list(driver.running)
     while job := engine.next():
         ready.append(job)

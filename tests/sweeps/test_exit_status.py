@@ -1,4 +1,4 @@
-"""Exit statuses of the run command: what completed, what failed, what is lost."""
+"""Exit statuses of the run command for completed, failed and lost trials."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Signals, closed pipes and poor encodings: one line at most, and no sweep ended by its output."""
+"""Signals, closed pipes and poor encodings: at most one line, and output errors end no sweep."""
 
 import os
 import random

@@ -41,7 +41,7 @@ AUDIT = {"type": "audit", "group": "a", "trials": ["a"]}
 
 
 class Memory:
-    """Keeps what it is told, from one driver start to the next."""
+    """Exporter that keeps all calls across driver starts."""
 
     def __init__(self):
         self.told = []

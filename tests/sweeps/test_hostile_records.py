@@ -1,4 +1,4 @@
-"""Well-formed records with wrong fields: a line with the place, or no harm; never a traceback."""
+"""Well-formed records with wrong fields: a one-line error or no effect, never a traceback."""
 
 import copy
 import json
@@ -34,7 +34,7 @@ VALUES = (
 
 @pytest.fixture(scope="module", params=[JUDGED, TINY_XNN], ids=["tickets", "xnn"])
 def storage(request, tmp_path_factory):
-    """A sweep that was interrupted and went on, so that its log has two files."""
+    """A sweep that was interrupted and resumed, so that its log has two files."""
     path = tmp_path_factory.mktemp("storage") / "swept"
     audit = 0.0 if request.param is TINY_XNN else 0.3
     run_locally(request.param, path, audit=audit, stop_after=5)
@@ -73,7 +73,7 @@ def mutations(record):
 
 
 def read_all(storage: Path, space: Path, *, trains: bool) -> None:
-    """Whatever folds a log into a state; a replay only if it ``trains``."""
+    """Run every fold over a log; a replay only if it ``trains``."""
     status_lines(status(storage))
     recorded = StoredSweep.read(storage)
     verified = verify(storage)
@@ -101,7 +101,7 @@ def kinds(storage: Path) -> list[tuple[Path, int, str]]:
 
 
 def read_as_refused_or_harmless(storage: Path, space: Path, *, trains: bool) -> bool:
-    """Whether the states were reached; all that may be raised is one line of ours."""
+    """True if the states were reached; only one-line errors of this project may be raised."""
     reached = False
     try:
         for _ in History(storage):

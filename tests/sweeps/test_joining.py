@@ -1,4 +1,4 @@
-"""Addresses at which no Ray cluster answers, and the token for one that does."""
+"""Addresses without a Ray cluster, and the token for joining one."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""What becomes of records: a log, one entry a trial, and two tables that derive from them."""
+"""Ledger: records become a log, one state per trial, and two derived tables."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""The log's form and its refusals; what crashes leave of it is examined in tests/reliability."""
+"""Format of the log and its errors; tests/reliability covers crashes."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Files of a log that later files build on: any change to them is found."""
+"""Chain of log files: any change of a file on which later files build is found."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Proposals taken over from their records against those that a sampler makes."""
+"""Proposals reused from records compared with sampled ones."""
 
 import copy
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Records of the log: what a line becomes, and the same line again."""
+"""Records of the log: conversion of every kind from a line and back."""
 
 import json
 from typing import get_args

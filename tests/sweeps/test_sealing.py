@@ -1,4 +1,4 @@
-"""From a storage to a bundle and back, as typed; what is wrong is one line."""
+"""Commands from a storage to a bundle and back, and their one-line errors."""
 
 import json
 import shutil

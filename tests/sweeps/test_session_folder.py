@@ -24,7 +24,7 @@ def base(tmp_path_factory, monkeypatch):
 
 
 def padded(base: Path, length: int) -> Path:
-    """A folder whose path has so many bytes."""
+    """A folder whose path has a given number of bytes."""
     folder = base / ("x" * (length - len(os.fsencode(base)) - 1))
     folder.mkdir()
     assert len(os.fsencode(folder)) == length

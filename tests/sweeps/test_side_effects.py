@@ -1,4 +1,4 @@
-"""What importing the packages and running a sweep leave as it was in the process of the user."""
+"""State of the user's process that imports and sweeps leave unchanged."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The lock and the replacing of files; what crashes do to them is in tests/reliability."""
+"""Lock and replacement of files; tests/reliability covers crashes."""
 
 import os
 

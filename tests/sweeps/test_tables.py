@@ -1,4 +1,4 @@
-"""The tables against rows made one by one, and what they hold at a time."""
+"""Tables compared with rows made one by one, and their memory use."""
 
 import os
 import re
@@ -27,7 +27,7 @@ REALS = st.none() | st.floats(-1, 1)
 
 @st.composite
 def trials(draw):
-    """Records of one trial, in whatever way it goes."""
+    """Records of one trial with any outcome."""
     limit, rows = draw(st.integers(0, 6)), []
     columns = draw(st.sampled_from([COLUMNS, COLUMNS[:3], [*COLUMNS, "elsewhere"]]))
     for epoch in range(1, limit + 1):

@@ -1,4 +1,4 @@
-"""A log that is followed against the same log read anew, after everything that can befall it."""
+"""Incremental reading of a log compared with reading it anew, after every kind of change."""
 
 import os
 
@@ -18,7 +18,7 @@ HEAD = {"core": "c"}
 
 
 def anew(storage):
-    """The records, and what is wrong with them."""
+    """The records, and their fault."""
     found = []
     try:
         for record in History(storage):

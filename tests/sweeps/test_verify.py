@@ -1,4 +1,4 @@
-"""A storage, examined: what is right is said to be, and every damage is found and named."""
+"""Verification of a storage: intact ones pass, and every damage is found and named."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ FIRST, LAST = "0001.jsonl", "0002.jsonl"
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """A sweep that was interrupted, and went on to its end."""
+    """A sweep that was interrupted and then completed."""
     storage = tmp_path_factory.mktemp("swept") / "out"
     run_locally(TINY, storage, overrides=OVERRIDES, audit=0.1, stop_after=7, shuffle_seed=1)
     run_locally(TINY, storage, overrides=OVERRIDES, audit=0.1, shuffle_seed=2)
@@ -63,13 +63,13 @@ def flip(path, place=-1):
 
 
 def kill(storage):
-    """Leave ``storage`` as a driver that was killed does: without the last record."""
+    """Leave ``storage`` as after a killed driver: without the last record."""
     path = storage / "log" / LAST
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
 
 
 def wrong(storage, *, data=False):
-    """What is wrong, by check."""
+    """Faults by check."""
     return {
         check.name: ", ".join(check.faults)
         for check in verify(storage, data=data).checks
@@ -389,7 +389,7 @@ def test_a_model_of_a_trial_that_a_crash_cut_off_is_no_fault(waiting):
 
 
 def checkpoint(storage):
-    """The file of a trial that can go on."""
+    """Checkpoint of a resumable trial."""
     recorded = StoredSweep.read(storage)
     trials = recorded.state.trials
     known = next(i for i, trial in trials.items() if trial.checkpoint)

@@ -162,14 +162,14 @@ def test_trials_that_changed_while_they_trained_are_refused(tiny, storage):
 @pytest.mark.parametrize("lost", ["manifest.json", "trials.parquet", "epochs.parquet"])
 def test_a_folder_without_a_whole_sweep_is_refused(tiny, storage, lost):
     (storage / lost).unlink()
-    with pytest.raises(SpaceError, match=r"search\.warm_start: .*before holds no sweep that can"):
+    with pytest.raises(SpaceError, match=r"search\.warm_start: .*before holds no readable sweep"):
         earlier(after(tiny, storage))
 
 
 @pytest.mark.parametrize("damaged", ["manifest.json", "trials.parquet", "epochs.parquet"])
 def test_a_damaged_sweep_is_refused(tiny, storage, damaged):
     (storage / damaged).write_bytes(b"PAR1 half a file")
-    with pytest.raises(SpaceError, match=r"search\.warm_start: .*before holds no sweep that can"):
+    with pytest.raises(SpaceError, match=r"search\.warm_start: .*before holds no readable sweep"):
         earlier(after(tiny, storage))
 
 

@@ -1,4 +1,4 @@
-"""Workers whose arithmetic is not that of the preparations: refused, or named in the rows."""
+"""Workers with another arithmetic than the preparations: refused, or recorded in the rows."""
 
 from dataclasses import replace
 
