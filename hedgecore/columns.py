@@ -71,7 +71,7 @@ _IDENTITY = (
     Column("stopped_at", int, "epoch", None, "epoch where the trial was stopped early, or null"),
     Column("reason", str, "", None, "reason of a stop (rank 4 of 6 at epoch 8), or null"),
     Column("error", str, "", None, "first line of the error of a failed trial, else null"),
-    Column("audited", bool, "", None, "whether it was run on after its stop, as an audit"),
+    Column("audited", bool, "", None, "whether it trained on after its stop, as an audit"),
 )
 _PROVENANCE = (
     Column("theta_0_sha256", str, "", None, "fingerprint of the network's initial point"),
@@ -91,7 +91,7 @@ _EPOCH = (
 _COURSE = (
     Column("best", bool, "", None, "whether val_loss is the best so far"),
     Column("seconds", float, "s", None, "wall time of the trial so far; depends on the machine"),
-    Column("audit", bool, "", None, "whether it lies after the stop of an audited trial"),
+    Column("audit", bool, "", None, "whether the epoch comes after the stop of an audited trial"),
 )
 
 

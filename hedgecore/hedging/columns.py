@@ -110,7 +110,7 @@ COLUMNS = Columns(
         _money("val_clean_loss", "lower", "pooled validation risk on clean paths"),
         _money(
             "val_attacked_loss", "lower",
-            "pooled validation risk under the attack of training; null where it plays no part",
+            "pooled validation risk under the attack of training; null where selection ignores it",
         ),
         replace(_cvar("05", "5 %", "validation"), name="val_cvar_05"),
         _money("val_pnl_mean", "higher", "mean validation P&L"),
@@ -126,7 +126,7 @@ COLUMNS = Columns(
         Column("weights_kept", int, "weights", "lower", "prunable weights that remain"),
         Column("weights_total", int, "weights", None, "prunable weights of the dense network"),
         Column(
-            "dead_units", int, "units", "lower", "hidden units without any input or output left"
+            "dead_units", int, "units", "lower", "hidden units with no input or no output left"
         ),
         *TEST,
     ),

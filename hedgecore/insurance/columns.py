@@ -56,7 +56,7 @@ _EXPLANATION = (
     _real("mig", "higher", "lead of the most informative node, mean of centroids"),
     _real("disentanglement", "higher", "how few distances each node uses (DCI)"),
     _real("completeness", "higher", "how few nodes use each distance (DCI)"),
-    _real("coverage", "higher", "centroids that a node speaks for, |rho| > 0.7", "centroids"),
+    _real("coverage", "higher", "centroids that some node represents, |rho| > 0.7", "centroids"),
     _real("dead_nodes", "lower", "nodes that are constant or never above zero", "nodes"),
     _real("r2_untrained", None, "r2_mean of the untrained network"),
     _real("r2_plain", None, "r2_mean of the plain network"),
@@ -69,12 +69,14 @@ _EXPLANATION = (
     _real("rho_gain", "higher", "rho_top less rho_control"),
     _real("selectivity", "higher", "how much more ablation costs a centroid's own rows", "nat"),
     _real(
-        "surrogate_cross_entropy", "lower", "cross_entropy with nodes as distances imply", "nat"
+        "surrogate_cross_entropy", "lower", "cross_entropy with nodes predicted from distances",
+        "nat",
     ),
-    _real("surrogate_accuracy", "higher", "accuracy with nodes as distances imply", "share"),
+    _real("surrogate_accuracy", "higher", "accuracy with nodes predicted from distances", "share"),
     _real(
         "surrogate_agreement", "higher",
-        "share of test rows whose likeliest class stays with nodes as distances imply", "share",
+        "share of test rows whose likeliest class stays with nodes predicted from distances",
+        "share",
     ),
     _real("concept_score", None, "TCAV of the centroids for class 8, mean of centroids"),
     _real(
@@ -84,7 +86,7 @@ _EXPLANATION = (
 )  # fmt: skip
 _RATES = (
     _real("selection_rate", None, "share of test rows predicted to be of class 8", "share"),
-    _real("true_positive_rate", "higher", "share of class 8 that is predicted to be", "share"),
+    _real("true_positive_rate", "higher", "share of rows of class 8 predicted as such", "share"),
     _real(
         "false_positive_rate", "lower", "share of the other classes predicted to be of class 8",
         "share",
@@ -115,12 +117,12 @@ TEST = (
 
 COLUMNS = Columns(
     parameters=(
-        Column("config/method", str, "", None, "what pulls nodes towards centroids"),
+        Column("config/method", str, "", None, "method that aligns nodes with centroids"),
         Column(
             "config/adj_weight", float, "", None,
-            "weight of that pull; 0 is the plain network, and double_step knows no other",
+            "weight of the alignment; 0 is the plain network, and the only weight of double_step",
         ),
-        Column("config/clusters", int, "centroids", None, "number of centroids asked for"),
+        Column("config/clusters", int, "centroids", None, "number of centroids requested"),
         Column("config/lr", float, "", None, "learning rate of the network"),
         Column(
             "config/seed", int, "", None, "seed of the study: split, theta_0, batches, centroids"
@@ -136,7 +138,7 @@ COLUMNS = Columns(
         _real("added_loss", None, "what the method added to the loss, mean of rows", "nat"),
     ),
     results=(
-        Column("centroids", int, "centroids", None, "centroids found; at most those asked for"),
+        Column("centroids", int, "centroids", None, "centroids found; at most those requested"),
         *TEST,
     ),
     families=(Family(bases=_intervals(*_RATES), places={r"(\w+):(.+)": r", of \1 \2"}),),
