@@ -53,7 +53,7 @@ LAYERS = {
     },
     "analysis": {
         **dict.fromkeys(("bounds", "columns", "escapes"), 0),
-        **dict.fromkeys(("attacks", "errors", "files", "manifest", "pages"), 0),
+        **dict.fromkeys(("attacks", "errors", "files", "manifest", "parquet_pages"), 0),
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
         **dict.fromkeys(("configurations", "load"), 2),
         **dict.fromkeys(("selection", "wording"), 3),
