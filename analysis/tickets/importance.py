@@ -19,7 +19,7 @@ from analysis.statistics import Interval, Rng
 from analysis.tickets.networks import STANDARD, Floats, Model
 from analysis.wording import plural
 
-MIN_FEATURES = 4
+LEAST = 4
 """Fewest features of the interval of a correlation."""
 
 
@@ -130,13 +130,13 @@ def correlation(
 ) -> tuple[float, Interval]:
     """Pearson's r of two networks over their features, and Fisher's interval.
 
-    NaN if one of them is constant; no interval below ``MIN_FEATURES`` features.
+    NaN if one of them is constant; no interval below ``LEAST`` features.
     """
     a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if not (np.ptp(a) and np.ptp(b)):
         return math.nan, Interval(low=math.nan, high=math.nan)
     r = float(np.corrcoef(a, b)[0, 1])
-    if a.size < MIN_FEATURES or abs(r) >= 1.0:
+    if a.size < LEAST or abs(r) >= 1.0:
         return r, Interval(low=math.nan, high=math.nan)
     reach = scipy.stats.norm.isf((1.0 - confidence) / 2) / math.sqrt(a.size - 3)
     return r, Interval(low=math.tanh(math.atanh(r) - reach), high=math.tanh(math.atanh(r) + reach))

@@ -33,8 +33,7 @@ class Front:
 def pareto(table: pd.DataFrame) -> Front:
     """Pareto front of the cost in test cross-entropy and the explanation gain.
 
-    Both are means over seeds; the cost is the excess over the plain network. Cells with fewer
-    seeds than others do not compete.
+    Both are means over seeds; cells with fewer seeds than others do not compete.
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.

@@ -112,7 +112,7 @@ def test_the_interval_of_the_share_is_clopper_and_pearsons(sweep):
     assert every["false_stop_rate_high"] == pytest.approx(1 - 0.025 ** (1 / 10))
 
 
-def test_a_stratum_without_a_finisher_judges_nobody_and_is_counted(sweep):
+def test_units_of_a_stratum_without_a_finisher_are_counted_as_unjudged(sweep):
     rows = [completed(3.0, 2.0), stopped(3.1, 2.5), stopped(4.0, 3.0, sparsity=0.9)]
     every = judged(sweep, *rows).iloc[0]
     assert every[["audited", "unjudged", "strata"]].tolist() == [1, 1, 1]

@@ -124,7 +124,7 @@ def test_above_zero_is_ahead_of_the_rival(table):
     assert row(curves, "lottery", 25)["less_dense"] == pytest.approx(0.0)
 
 
-def test_nobody_is_a_rival_of_itself(table):
+def test_nothing_is_a_rival_of_itself(table):
     curves = planted(table)
     assert curves.loc[curves["kind"].eq("lottery"), "less_lottery"].isna().all()
     retrained = curves["kind"].eq("dense retrained")

@@ -415,7 +415,7 @@ def test_a_panel_is_drawn_for_every_training_epsilon(trials):
     assert NO_INTERVAL in drawn.get_supxlabel().replace("\n", " ")
 
 
-def test_a_network_that_has_collapsed_is_an_arrow_and_squeezes_nobody(trials):
+def test_a_collapsed_network_is_an_arrow_and_does_not_compress_the_axis(trials):
     rows = controls(trials(networks({"random_mask": 60.0, "small_dense": 0.2}, seeds=1)))
     drawn = figure(rows)
     (ax,) = drawn.axes

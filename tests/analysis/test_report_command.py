@@ -86,7 +86,7 @@ def test_planned_trials_that_have_not_started_are_counted(table, write, run, tmp
     assert numbers(line) == [2, 6]
 
 
-def test_a_criterion_that_nobody_met_is_said_in_words(table, write, run, tmp_path):
+def test_a_criterion_that_no_trial_met_is_reported_in_words(table, write, run, tmp_path):
     rows = [r | {"converged": False, "epochs_to_95pct": None} for r in small()]
     trials = table(*rows)
     said = run("report", write(tmp_path, trials)).output
@@ -242,7 +242,7 @@ def test_an_audit_of_early_stopping_is_reported_and_drawn(table, write, run, tmp
     assert pd.read_csv(storage / "report" / "early_stopping.csv")["false_stops"].tolist() == [1, 1]
 
 
-def test_an_audit_that_nobody_entered_is_one_line(table, write, run, tmp_path):
+def test_an_audit_without_trials_is_one_line(table, write, run, tmp_path):
     storage = audited_storage(table, write, tmp_path, audited=False)
     (line,) = section(run("report", storage).output, "Early stopping, audited")
     assert numbers(line) == [20, 1], "chance in per cent, stopped"

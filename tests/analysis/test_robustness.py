@@ -256,7 +256,7 @@ def test_few_seeds_are_given_without_a_claim(sweep, seeds, bought):
     assert "[" not in first
 
 
-def test_a_threat_that_nobody_tests_is_said(sweep):
+def test_an_untested_threat_model_is_reported(sweep):
     study = STUDY | {"attack": {"name": "observation_fgsm"}}
     (line,) = (t for t in said(sweep(), {"study": study}) if "observation_fgsm" in t)
     assert line not in said(sweep())
@@ -342,7 +342,7 @@ def test_gradients_are_steps_times_restarts_but_for_fgsm_and_noise(name, found):
     assert gradients(name, 10, 2) == found
 
 
-def test_gradients_that_nobody_wrote_down_are_unknown():
+def test_unrecorded_numbers_of_gradients_are_unknown():
     assert math.isnan(gradients("path_pgd", None, 2))
 
 

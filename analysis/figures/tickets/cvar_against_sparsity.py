@@ -34,7 +34,7 @@ def cvar_against_remaining(
         tolerance: share of the dense network's CVaR that may be lost; shaded.
         confidence: one-sided confidence level at which the loss must be within it.
     Raises:
-        NothingToDraw: no trial has completed, there are more epsilons than lines can tell apart,
+        NothingToDraw: no trial has completed, there are more epsilons than line styles,
             or the trials are of more than one problem.
     """
     problem = one_problem(trials)
@@ -87,7 +87,7 @@ def sharpe_against_remaining(trials: Trials, ax: Axes) -> None:
     """Sharpe ratio of test P&L against the remaining weights in %, at the CVaR figure's points.
 
     Raises:
-        NothingToDraw: no trial has completed, there are more epsilons than lines can tell apart,
+        NothingToDraw: no trial has completed, there are more epsilons than line styles,
             or the trials are of more than one problem.
     """
     problem = one_problem(trials)

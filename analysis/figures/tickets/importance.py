@@ -15,14 +15,7 @@ from analysis.figures import style
 from analysis.figures.palette import BLUE, FAINT, INK, MUTED, VERMILION
 from analysis.figures.style import NothingToDraw, framed, number, rows_downwards
 from analysis.figures.tickets.panels import colors, stacked
-from analysis.tickets.importance import (
-    MAIN,
-    MEASURES,
-    MIN_FEATURES,
-    correlation,
-    correlations,
-    spoken,
-)
+from analysis.tickets.importance import LEAST, MAIN, MEASURES, correlation, correlations, spoken
 from analysis.tickets.networks import STANDARD
 from analysis.wording import plural
 
@@ -201,9 +194,7 @@ def _scatter(means: pd.DataFrame, kind: str, ax: Axes) -> None:
     ax.set_ylabel(f"{kind} ({MEASURES[MAIN].unit})")
     r, ends = correlation(x["mean"], y["mean"])
     between = (
-        f" ({number(ends.low)} to {number(ends.high)})"
-        if len(x) >= MIN_FEATURES and ends.low < 1
-        else ""
+        f" ({number(ends.low)} to {number(ends.high)})" if len(x) >= LEAST and ends.low < 1 else ""
     )
     ax.set_title(f"r = {number(r)}{between}, n = {len(x)} features", fontsize=9.5)
 
