@@ -467,7 +467,7 @@ def test_what_is_attacked_on_validation_paths_is_computed_for_those_who_ask(sear
 
 def test_trials_that_ended_without_what_a_search_is_to_see_are_refused(searched, tmp_path):
     faked_sweep.run(searched, tmp_path / "out", risk, stop_after=3)
-    with pytest.raises(UsageError, match=rf"ended without {ATTACKED}, which the search is to see"):
+    with pytest.raises(UsageError, match=rf"ended without {ATTACKED}, which the search needs"):
         faked_sweep.run(
             searched, tmp_path / "out", risk, overrides=[asking(f"'{ATTACKED}'", "val_loss")]
         )

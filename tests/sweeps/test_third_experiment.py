@@ -181,8 +181,8 @@ def test_a_name_of_hedgesweep_stays_its_own(tmp_path, monkeypatch):
     [
         ("no_such_module:X", "cannot be loaded from no_such_module:X"),
         ("toy_experiment:NOTHING", "cannot be loaded from toy_experiment:NOTHING"),
-        ("toy_experiment:train", "no Experiment of that name"),
-        ("toy_experiment:PARABOLA", "no Experiment of that name"),
+        ("toy_experiment:train", "not an Experiment of that name"),
+        ("toy_experiment:PARABOLA", "not an Experiment of that name"),
     ],
 )
 def test_a_package_that_offers_none_is_one_line(tmp_path, monkeypatch, entry, problem):
