@@ -14,6 +14,8 @@ sweep: setup
 # the Ray tests, so that both halves end at about the same time.
 AFTER_RAY := tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance
 QUICK := not ray and not slow and not gpu
+# BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.
+test test-all: export OPENBLAS_CORETYPE ?= Haswell
 test: setup
 	@{ $(BIN)/pytest -m "ray and not slow and not gpu"; ray=$$?; \
 	  $(BIN)/pytest $(AFTER_RAY) -m "$(QUICK)"; exit $$((ray | $$?)); } >.ray-tests.log 2>&1 & ray=$$!; \
