@@ -74,14 +74,14 @@ def _work(execution: Any, shared: Any, changed: Any) -> bool:
     """Work of the lanes, with segments that complete at once."""
     queue, ledger, engine = execution.queue, execution.ledger, execution.engine
     while job := engine.next() or (queue.more() and engine.next()):
-        known = job.trial_id
-        ledger.append_unsynced(SegmentStart(trial_id=known, epoch=job.start))
-        assert not job.start or ledger.checkpoint(known) == CHECKPOINT
-        lr = queue.spec(known)["trial"]["config"]["lr"]
+        trial_id = job.trial_id
+        ledger.append_unsynced(SegmentStart(trial_id=trial_id, epoch=job.start))
+        assert not job.start or ledger.checkpoint(trial_id) == CHECKPOINT
+        lr = queue.spec(trial_id)["trial"]["config"]["lr"]
         epochs = range(job.start + 1, job.stop + 1)
         segment: dict[str, Any] = {
             "type": "segment",
-            "trial_id": known,
+            "trial_id": trial_id,
             "facts": {"sparsity_achieved": 0.0},
             "rows": [_row(epoch, lr + 1 / epoch) for epoch in epochs],
         }
@@ -109,16 +109,16 @@ def main() -> None:
     parser.add_argument("--algorithm", choices=["random", "tpe", "nsga2"], default="random")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", action="store_true", help="the second size alone, as JSON")
-    asked = parser.parse_args()
-    few, many = asked.trials
-    if asked.one:
-        print(json.dumps(measured(asked.algorithm, many)))
+    options = parser.parse_args()
+    few, many = options.trials
+    if options.one:
+        print(json.dumps(measured(options.algorithm, many)))
         return
     runs: dict[int, list[dict[str, float]]] = {few: [], many: []}
-    for _ in range(asked.rounds):
+    for _ in range(options.rounds):
         for trials, done in runs.items():
             command = [sys.executable, "-m", "benchmarks.growth", "--one"]
-            command += ["--trials", "0", str(trials), "--algorithm", asked.algorithm]
+            command += ["--trials", "0", str(trials), "--algorithm", options.algorithm]
             printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             done.append(json.loads(printed.splitlines()[-1]))
     print(f"{'per trial':<16}{few:>10,} trials{many:>10,} trials   ratio")

@@ -72,7 +72,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, torch.get_num_threads()])
-    given = parser.parse_args()
+    options = parser.parse_args()
     try:
         import pfhedge  # noqa: F401
     except ImportError as error:
@@ -83,11 +83,11 @@ def main() -> int:
         )
         return 2
     print(f"{given.paths:,} paths of {given.steps} steps, medians of {given.repeats} rounds")
-    for threads in sorted(set(given.threads)):
+    for threads in sorted(set(options.threads)):
         torch.set_num_threads(threads)
         for market, (params, maturity) in MARKETS.items():
-            runs = contestants(params, maturity=maturity, paths=given.paths, steps=given.steps)
-            result = medians(runs, repeats=given.repeats)
+            runs = contestants(params, maturity=maturity, paths=options.paths, steps=options.steps)
+            result = medians(runs, repeats=options.repeats)
             ours = next(iter(result.values()))
             print(f"\n{market}, {threads} thread{'s' * (threads > 1)}")
             for name, median in result.items():

@@ -43,10 +43,10 @@ def undisturbed(space: Path, storage: Path) -> float:
 def kills(space: Path, folder: Path, *, number: int, seed: int) -> tuple[list[Toll], float]:
     """Sweeps killed ``number`` times in total, and the seconds of an undisturbed one."""
     alone = undisturbed(space, folder / "undisturbed")
-    drawn, tolls = random.Random(seed), []
-    while (left := number - sum(toll.kills for toll in tolls)) > 0:
+    generator, tolls = random.Random(seed), []
+    while (remaining := number - sum(toll.kills for toll in tolls)) > 0:
         storage = folder / f"killed {len(tolls)}"
-        tolls.append(killed(space, storage, MOMENTS[:left], drawn))
+        tolls.append(killed(space, storage, MOMENTS[:remaining], generator))
         same(storage, folder / "undisturbed")
     return tolls, alone
 
@@ -65,11 +65,11 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--signals", type=int, default=3, help="of each kind")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         space = Path(folder, "space.yaml")
         space.write_text(SPACE)
-        tolls, alone = kills(space, Path(folder), number=asked.kills, seed=asked.seed)
+        tolls, alone = kills(space, Path(folder), number=options.kills, seed=options.seed)
         done = sum(toll.kills for toll in tolls)
         seconds = sum(toll.seconds for toll in tolls)
         print(
@@ -88,7 +88,7 @@ def main() -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             taken = [
                 to_exit(space, Path(folder, f"{number.name} {n}"), number)
-                for n in range(asked.signals)
+                for n in range(options.signals)
             ]
             print(f"| {number.name} | {statistics.median(taken):.1f} | {max(taken):.1f} |")
 

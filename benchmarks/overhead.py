@@ -85,7 +85,7 @@ def lanes(trials: int) -> dict[str, float]:
         execution = Execution(
             plan=SimpleNamespace(space=SimpleNamespace(resources=Resources())),
             queue=SimpleNamespace(
-                spec=lambda known: {"trial": {"trial_id": known}, "limit": 1, "epochs": 1},
+                spec=lambda trial_id: {"trial": {"trial_id": trial_id}, "limit": 1, "epochs": 1},
                 more=lambda: False,
                 exhausted=True,
             ),

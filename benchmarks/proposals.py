@@ -53,8 +53,8 @@ def ours(search: OptunaSearch, count: int, objectives: int) -> Iterator[None]:
     configs: list[Mapping[str, Any]] = []
     for number in range(count):
         if number >= DELAY:
-            told = values(configs[number - DELAY], objectives)
-            outcome = Outcome(state="complete", values=told, steps={})
+            measured = values(configs[number - DELAY], objectives)
+            outcome = Outcome(state="complete", values=measured, steps={})
             search.tell(number - DELAY, outcome)
         config = search.ask(number)
         assert config is not None
@@ -81,14 +81,14 @@ def bare(algorithm: str, count: int, objectives: int) -> Iterator[None]:
 
 def timed(*sides: Iterator[None]) -> list[list[float]]:
     """CPU milliseconds of every step of ``sides``, which alternate."""
-    taken: list[list[float]] = [[] for _ in sides]
+    seconds: list[list[float]] = [[] for _ in sides]
     while True:
-        for side, times in zip(sides, taken, strict=True):
+        for side, times in zip(sides, seconds, strict=True):
             began = time.process_time()
             try:
                 next(side)
             except StopIteration:
-                return taken
+                return seconds
             times.append(1000 * (time.process_time() - began))
 
 
@@ -101,13 +101,13 @@ def main() -> None:
         for objectives in (1, 2):
             count = max(sizes)
             search = searching(algorithm, count, objectives)
-            taken = timed(bare(algorithm, count, objectives), ours(search, count, objectives))
+            seconds = timed(bare(algorithm, count, objectives), ours(search, count, objectives))
             records = {number: search.record(number) for number in range(count)}
             rebuilt = searching(algorithm, count, objectives, records)
-            taken += timed(ours(rebuilt, count, objectives))
+            seconds += timed(ours(rebuilt, count, objectives))
             for size in sizes:
                 alone, of_ours, again = (
-                    statistics.median(times[size - 50 : size]) for times in taken
+                    statistics.median(times[size - 50 : size]) for times in seconds
                 )
                 print(
                     f"{algorithm:8}{objectives:12}{size:11,}{alone:9.2f}{of_ours:7.2f}"

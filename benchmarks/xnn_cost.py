@@ -81,8 +81,8 @@ def main() -> None:
                 taken[side].append(seconds(run))
         plain = taken.pop("plain")
         print(f"{size}: plain epoch {statistics.median(plain):.2f} s")
-        for side, found in taken.items():
-            ratio = statistics.median(a / b for a, b in zip(found, plain, strict=True))
+        for side, samples in taken.items():
+            ratio = statistics.median(a / b for a, b in zip(samples, plain, strict=True))
             print(f"{size}: {side:22s} {ratio:5.2f} plain epochs")
 
 

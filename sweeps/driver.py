@@ -180,10 +180,10 @@ def _check_columns(plan: Plan, ledger: Ledger) -> None:
     computed = plan.experiment.search.validated(plan.study)
     columns = [name for name in plan.objectives if name in computed]
     for trial_id, trial in ledger.state.trials.items():
-        lacking = [name for name in columns if name not in trial.metrics]
-        if lacking and trial.ended == "completed":
+        missing = [name for name in columns if name not in trial.metrics]
+        if missing and trial.ended == "completed":
             raise UsageError(
-                f"trial {trial_id} of {ledger.storage} ended without {lacking[0]}, which the "
+                f"trial {trial_id} of {ledger.storage} ended without {missing[0]}, which the "
                 "search needs; give another --storage, or other search.objectives"
             )
 

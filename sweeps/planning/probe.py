@@ -82,19 +82,19 @@ def probe(name: str, studies: Iterable[Study]) -> Probe:
         shared = cost.timing_key(study.shared_study())
         groups.setdefault(shared, {shared: None})[study] = None
     plain = [[to_mapping(study) for study in group] for group in groups.values()]
-    done = subprocess.run(
+    process = subprocess.run(
         [*origin.PYTHON, "-c", "from sweeps.planning.probe import answer; answer()"],
         input=json.dumps({"experiment": name, "groups": plain}),
         stdout=subprocess.PIPE,
         text=True,
     )
-    if done.returncode < 0:
+    if process.returncode < 0:
         raise UsageError(
-            f"the probe was killed by signal {-done.returncode}, probably for want of memory; "
+            f"the probe was killed by signal {-process.returncode}, probably for want of memory; "
             "give the machine more, or plan with --no-probe"
         )
-    done.check_returncode()
-    reply = json.loads(done.stdout)
+    process.check_returncode()
+    reply = json.loads(process.stdout)
     if "problem" in reply:
         raise UsageError(reply["problem"])
     return Probe(
