@@ -82,7 +82,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    print(f"{given.paths:,} paths of {given.steps} steps, medians of {given.repeats} rounds")
+    print(f"{options.paths:,} paths of {options.steps} steps, medians of {options.repeats} rounds")
     for threads in sorted(set(options.threads)):
         torch.set_num_threads(threads)
         for market, (params, maturity) in MARKETS.items():
@@ -94,7 +94,7 @@ def main() -> int:
                 ratio = (
                     f"   hedgesweep is {median / ours:.2f} times as fast" if median != ours else ""
                 )
-                speed = f"{median * 1e3:9.1f} ms{given.paths / median:14,.0f} paths/s"
+                speed = f"{median * 1e3:9.1f} ms{options.paths / median:14,.0f} paths/s"
                 print(f"  {name:<26}{speed}{ratio}")
     return 0
 
