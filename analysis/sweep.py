@@ -125,8 +125,6 @@ class Sweep:
     @cached_property
     def problems(self) -> "tuple[Problem, ...]":
         """Problems in the order of their values; a single one if the space does not vary it."""
-        if isinstance(self, Problem):
-            return (self,)
         return tuple(
             Problem(trials=part, manifest=self.manifest, files=self.files, values=values)
             for values, part in groups(self.trials, self.problem_axes)
@@ -172,6 +170,11 @@ class Problem(Sweep):
     def title(self) -> str:
         """The problem in words, "market.xi 0.1"; empty if there is only one."""
         return setting(self.values)
+
+    @cached_property
+    def problems(self) -> "tuple[Problem, ...]":
+        """Itself: a problem has no others."""
+        return (self,)
 
     @cached_property
     def candidates(self) -> Mapping[str, tuple[Candidate, ...]]:

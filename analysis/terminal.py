@@ -103,12 +103,12 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
 def table(cells: Mapping[str, Sequence[str]], *, title: str = "", caption: str = "") -> Table:
     """Table in the style of the report, with one column per heading of ``cells``."""
     look: Any = {"title_justify": "left", "caption_justify": "left", "box": box.SIMPLE_HEAD}
-    built = Table(title=title, caption=caption, pad_edge=False, collapse_padding=True, **look)
+    styled = Table(title=title, caption=caption, pad_edge=False, collapse_padding=True, **look)
     for heading in cells:
-        built.add_column(heading, justify="left" if heading in _TEXTS else "right", no_wrap=True)
+        styled.add_column(heading, justify="left" if heading in _TEXTS else "right", no_wrap=True)
     for texts in zip(*cells.values(), strict=True):
-        built.add_row(*texts)
-    return built
+        styled.add_row(*texts)
+    return styled
 
 
 def more_rows(number: int, file: str) -> str:

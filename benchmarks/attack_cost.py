@@ -61,9 +61,11 @@ def main() -> None:
         for _ in range(rounds):
             for side, run in sides.items():
                 times[side].append(seconds(run))
-        for side, taken in list(times.items())[1:]:
+        for side, durations in list(times.items())[1:]:
             k = int(side.rpartition("-")[2])
-            ratio = statistics.median(a / c for a, c in zip(taken, times["clean"], strict=True))
+            ratio = statistics.median(
+                a / c for a, c in zip(durations, times["clean"], strict=True)
+            )
             print(f"{size}: {side:22s} {ratio:5.2f} clean steps, k + {ratio - k:.2f}")
 
 

@@ -116,11 +116,11 @@ def main() -> None:
         return
     runs: dict[int, list[dict[str, float]]] = {few: [], many: []}
     for _ in range(options.rounds):
-        for trials, done in runs.items():
+        for trials, measurements in runs.items():
             command = [sys.executable, "-m", "benchmarks.growth", "--one"]
             command += ["--trials", "0", str(trials), "--algorithm", options.algorithm]
             printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            done.append(json.loads(printed.splitlines()[-1]))
+            measurements.append(json.loads(printed.splitlines()[-1]))
     print(f"{'per trial':<16}{few:>10,} trials{many:>10,} trials   ratio")
     for name in runs[few][0]:
         unit, scale = ("ms", 1000.0) if name.endswith(" s") else ("kB", 0.001)

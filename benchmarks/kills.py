@@ -70,7 +70,7 @@ def main() -> None:
         space = Path(folder, "space.yaml")
         space.write_text(SPACE)
         tolls, alone = kills(space, Path(folder), number=options.kills, seed=options.seed)
-        done = sum(toll.kills for toll in tolls)
+        kill_count = sum(toll.kills for toll in tolls)
         seconds = sum(toll.seconds for toll in tolls)
         print(
             "| kills | sweeps | ends acknowledged | lost | rungs restarted per kill "
@@ -78,19 +78,19 @@ def main() -> None:
         )
         print("| --- | --- | --- | --- | --- | --- | --- |")
         print(
-            f"| {done} | {len(tolls)} | {sum(toll.acknowledged for toll in tolls)} | 0 "
-            f"| {sum(toll.begun_again for toll in tolls) / done:.2f} "
+            f"| {kill_count} | {len(tolls)} | {sum(toll.acknowledged for toll in tolls)} | 0 "
+            f"| {sum(toll.begun_again for toll in tolls) / kill_count:.2f} "
             f"| {sum(toll.repeated for toll in tolls)} "
-            f"| {(seconds / len(tolls) - alone) / (done / len(tolls)):.1f} s per kill, "
+            f"| {(seconds / len(tolls) - alone) / (kill_count / len(tolls)):.1f} s per kill, "
             f"{100 * (seconds / len(tolls) / alone - 1):.0f} % of {alone:.1f} s |"
         )
         print("\n| signal | seconds to exit: median | most |\n| --- | --- | --- |")
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            taken = [
+            durations = [
                 to_exit(space, Path(folder, f"{number.name} {n}"), number)
                 for n in range(options.signals)
             ]
-            print(f"| {number.name} | {statistics.median(taken):.1f} | {max(taken):.1f} |")
+            print(f"| {number.name} | {statistics.median(durations):.1f} | {max(durations):.1f} |")
 
 
 if __name__ == "__main__":

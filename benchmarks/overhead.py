@@ -77,9 +77,9 @@ def lanes(trials: int) -> dict[str, float]:
 
         def changed() -> None:
             first.append(time.perf_counter())
-            done = trials - engine.unfinished_count
-            if done % 100 == 0 and (not memory or memory[-1][0] != done):
-                memory.append((done, rss()))
+            ended = trials - engine.unfinished_count
+            if ended % 100 == 0 and (not memory or memory[-1][0] != ended):
+                memory.append((ended, rss()))
 
         began = time.perf_counter()
         execution = Execution(
@@ -136,8 +136,8 @@ def main() -> None:
     for _ in range(ROUNDS):
         for side, trials in TRIALS.items():
             command = [sys.executable, "-m", "benchmarks.overhead", side, str(trials)]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            results[side].append(json.loads(done.stdout.strip().splitlines()[-1]))
+            process = subprocess.run(command, capture_output=True, text=True, check=True)
+            results[side].append(json.loads(process.stdout.strip().splitlines()[-1]))
     each = {
         side: [1000 * run["seconds"] / TRIALS[side] for run in runs]
         for side, runs in results.items()

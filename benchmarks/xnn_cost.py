@@ -75,13 +75,13 @@ def main() -> None:
                 seed=0,
             )
             next(runs[side])
-        taken: dict[str, list[float]] = {side: [] for side in SIDES}
+        durations: dict[str, list[float]] = {side: [] for side in SIDES}
         for _ in range(rounds):
             for side, run in runs.items():
-                taken[side].append(seconds(run))
-        plain = taken.pop("plain")
+                durations[side].append(seconds(run))
+        plain = durations.pop("plain")
         print(f"{size}: plain epoch {statistics.median(plain):.2f} s")
-        for side, samples in taken.items():
+        for side, samples in durations.items():
             ratio = statistics.median(a / b for a, b in zip(samples, plain, strict=True))
             print(f"{size}: {side:22s} {ratio:5.2f} plain epochs")
 

@@ -159,8 +159,8 @@ def _with_block(block: str, parts: list[str], tree: Mapping[str, object]) -> str
     """Key that ``block`` and ``parts`` stand for with a missing or misspelt block."""
     whole = ".".join((block, *parts))
     axes = tree.get("space")
-    named = [".".join((block, *parts[:n])) for n in range(len(parts) + 1)]
-    if isinstance(axes, Mapping) and any(name in axes for name in named):
+    prefixes = [".".join((block, *parts[:n])) for n in range(len(parts) + 1)]
+    if isinstance(axes, Mapping) and any(name in axes for name in prefixes):
         return f"space.{whole}"
     name = synonyms.key("", block, BLOCKS)
     if name and (parts or "." in name):

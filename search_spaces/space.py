@@ -144,8 +144,8 @@ class SearchSpace:
                     "with num_samples",
                     write={"grid": list(domain.ends()), **when},
                 )
-            drawn = search.algorithm != "grid" and not isinstance(domain, Grid)
-            if drawn and search.num_samples is None:
+            sampled = search.algorithm != "grid" and not isinstance(domain, Grid)
+            if sampled and search.num_samples is None:
                 problem = f"is missing, but {axis} ({kind}) must be sampled"
                 raise self.places.error("search.num_samples", problem, write=20)
         if search.adaptive:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.table import Table
 
-from analysis import wording
+from analysis import schema, wording
 from analysis.attacks import attacks, by_name, clean_column, label, named
 from analysis.configurations import problem_axes
 from analysis.contrast import WITH_INTERVAL, bracketed
@@ -64,8 +64,8 @@ def untrained(hedges: pd.DataFrame) -> Table:
     return table(
         cells,
         title="Hedges that need no training, and the dense network; means over preparations",
-        caption="In currency per option (S0 = 100), turnover in shares; CVaR 5 % ± one standard "
-        "error.",
+        caption=f"In {schema.column('cvar_05').unit}, turnover in "
+        f"{schema.column('turnover').unit}; CVaR 5 % ± one standard error.",
     )
 
 

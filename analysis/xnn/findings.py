@@ -239,10 +239,10 @@ def _gained(cell: pd.Series) -> str:
 
 
 def _over(cell: pd.Series, table: pd.DataFrame) -> str:
-    seeds, tried = int(cell["seeds"]), int(table["trials"].max())
-    missing = f" of {tried}" if seeds < tried else ""
+    seeds, most_trials = int(cell["seeds"]), int(table["trials"].max())
+    missing = f" of {most_trials}" if seeds < most_trials else ""
     few = f"; {NO_INTERVAL}" if pd.isna(cell[f"{GAIN}_low"]) else ""
-    return f"over {seeds}{missing} {'seed' if max(seeds, tried) == 1 else 'seeds'}{few}"
+    return f"over {seeds}{missing} {'seed' if max(seeds, most_trials) == 1 else 'seeds'}{few}"
 
 
 def _difference(cell: pd.Series, trials: pd.DataFrame, metric: str, unit: str = "") -> str:

@@ -184,7 +184,7 @@ def _trials(space: SearchSpace, study: Study) -> tuple[TrialPlan, ...]:
 
 def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, Any]) -> TrialPlan:
     try:
-        built = validation.trial_study(study, config)
+        full_study = validation.trial_study(study, config)
     except ConfigError as error:
         # Each value is valid with the others' first; this combination is not.
         where = validation.axis_at(space, error.key) or "space"
@@ -193,10 +193,10 @@ def _trial(space: SearchSpace, study: Study, index: int, config: Mapping[str, An
         raise combination_error(space, study, where, error, config) from error
     # From the study, so that a 0 written for a real number is 0.0 in every table.
     axes = experiment(space.experiment).search.axes
-    typed = {n: attrgetter(axes.get(n, n))(built) for n in config if n != "seed"}
+    typed = {n: attrgetter(axes.get(n, n))(full_study) for n in config if n != "seed"}
     seed = int(config.get("seed", 0))
-    limit = _limit(space, built)
-    return TrialPlan(index=index, config={**typed, "seed": seed}, study=built, limit=limit)
+    limit = _limit(space, full_study)
+    return TrialPlan(index=index, config={**typed, "seed": seed}, study=full_study, limit=limit)
 
 
 def _corners(space: SearchSpace, study: Study) -> tuple[TrialPlan, ...]:

@@ -45,7 +45,7 @@ def _extent(plan: Plan) -> str:
     for trial in plan.trials:
         for name, value in trial.config.items():
             values.setdefault(name, {})[value] = None
-    axes = [f"{name} {_listed(list(tried))}" for name, tried in values.items()]
+    axes = [f"{name} {_listed(list(choices))}" for name, choices in values.items()]
     return f"{plural(len(plan.trials), 'trial')}, {'; '.join(axes)}"
 
 
