@@ -67,28 +67,28 @@ def bare(algorithm: str, count: int, objectives: int) -> Iterator[None]:
     study = optuna.create_study(
         sampler=SAMPLERS[algorithm](), directions=["minimize"] * objectives
     )
-    waiting: deque[tuple[optuna.Trial, dict[str, Any]]] = deque()
+    pending: deque[tuple[optuna.Trial, dict[str, Any]]] = deque()
     for _ in range(count):
-        if len(waiting) == DELAY:
-            trial, config = waiting.popleft()
+        if len(pending) == DELAY:
+            trial, config = pending.popleft()
             study.tell(trial, values(config, objectives))
         trial = study.ask()
         config = {"x": trial.suggest_float("x", -1, 1)}
         config["y"] = trial.suggest_float("y", 1e-4, 1, log=True)
-        waiting.append((trial, config))
+        pending.append((trial, config))
         yield
 
 
 def timed(*sides: Iterator[None]) -> list[list[float]]:
     """CPU milliseconds of every step of ``sides``, which alternate."""
-    seconds: list[list[float]] = [[] for _ in sides]
+    milliseconds: list[list[float]] = [[] for _ in sides]
     while True:
-        for side, times in zip(sides, seconds, strict=True):
+        for side, times in zip(sides, milliseconds, strict=True):
             began = time.process_time()
             try:
                 next(side)
             except StopIteration:
-                return seconds
+                return milliseconds
             times.append(1000 * (time.process_time() - began))
 
 
@@ -101,13 +101,15 @@ def main() -> None:
         for objectives in (1, 2):
             count = max(sizes)
             search = searching(algorithm, count, objectives)
-            seconds = timed(bare(algorithm, count, objectives), ours(search, count, objectives))
+            milliseconds = timed(
+                bare(algorithm, count, objectives), ours(search, count, objectives)
+            )
             records = {number: search.record(number) for number in range(count)}
             rebuilt = searching(algorithm, count, objectives, records)
-            seconds += timed(ours(rebuilt, count, objectives))
+            milliseconds += timed(ours(rebuilt, count, objectives))
             for size in sizes:
                 alone, of_ours, again = (
-                    statistics.median(times[size - 50 : size]) for times in seconds
+                    statistics.median(times[size - 50 : size]) for times in milliseconds
                 )
                 print(
                     f"{algorithm:8}{objectives:12}{size:11,}{alone:9.2f}{of_ours:7.2f}"
