@@ -18,25 +18,17 @@ the same in every function:
     trials, epochs, manifest     from load_trials, load_epochs and load_manifest
     tolerance                    share of the dense network's CVaR that may be lost
     level, confidence            of tests; of intervals (1 - level in functions with only level)
-    rng                          of the bootstrap; a number gives every interval the same draws
     ax, figure                   empty Axes or Figure to draw into
 """
 
 from analysis import schema, xnn
 from analysis.audit import audit, soundness
 from analysis.errors import AnalysisError
+from analysis.intervals import Interval, bootstrap_interval, interval
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.schema import ColumnError
-from analysis.statistics import (
-    Interval,
-    holm,
-    interquartile_mean,
-    interval,
-    least_seeds,
-    more_seeds,
-    paired_size,
-    signed_rank,
-)
+from analysis.sequential import e_values, one_sided_e_values
+from analysis.statistics import holm, interquartile_mean, more_seeds, paired_size
 from analysis.tensors import SweepFiles
 from analysis.tickets.attack_checks import attack_checks
 from analysis.tickets.baselines import baselines
@@ -57,23 +49,24 @@ __all__ = [
     "audit",
     "baselines",
     "best_lr",
+    "bootstrap_interval",
     "budget_curves",
     "compare",
     "controls",
+    "e_values",
     "holm",
     "interquartile_mean",
     "interval",
-    "least_seeds",
     "load_epochs",
     "load_manifest",
     "load_trials",
     "max_efficient_sparsity",
     "more_seeds",
+    "one_sided_e_values",
     "paired_size",
     "robust_against_standard",
     "robustness_table",
     "schema",
-    "signed_rank",
     "soundness",
     "sparsity_passes",
     "summary",

@@ -17,7 +17,7 @@ from analysis import schema
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.contrast import bounded, estimate
-from analysis.statistics import Interval, Rng
+from analysis.intervals import Interval
 from analysis.wording import setting
 
 # Fieller, Hartley and Pearson (1957): variance of Spearman's z over that of Pearson's.
@@ -78,7 +78,7 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
 
 
 @checked
-def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+def soundness(rows: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per rung of :func:`audit`, after a first row for all rungs (``rung`` null).
 
     ``audited`` counts the audited units stopped at the rung whose stratum has a finisher,
@@ -99,7 +99,7 @@ def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
     table = []
     for rung in (None, *sorted(set(rows["rung"]))):
         rung_rows = rows if rung is None else rows[rows["rung"].eq(rung)]
-        table.append({"rung": rung} | _sound(rung_rows, confidence=confidence, rng=rng))
+        table.append({"rung": rung} | _sound(rung_rows, confidence=confidence))
         if rung is not None:
             table[-1] |= _correlation(rung_rows, confidence)
     return typed(table, _SOUND_DTYPES)
@@ -151,7 +151,7 @@ def _units(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]:
+def _sound(rows: pd.DataFrame, *, confidence: float) -> dict[str, Any]:
     stopped = rows[rows["outcome"].eq("audited") & rows["rung"].eq(rows["stopped_at"])]
     units = stopped[stopped["best"].notna()]
     false, within = (
@@ -167,7 +167,7 @@ def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]
         "within_survivors": int(within.sum()),
         **_share("within_rate", within, confidence),
         "strata": len(regrets),
-        **estimate(regrets, bounded("regret"), confidence=confidence, rng=rng),
+        **estimate(regrets, bounded("regret"), confidence=confidence),
     }
 
 

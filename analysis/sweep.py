@@ -47,6 +47,18 @@ class Candidate:
         """The chosen trials, one per seed; empty if none has completed."""
         return self.trials.loc[self.choice.rows] if self.choice else self.trials.iloc[:0]
 
+    def by_seed(self, metric: str) -> pd.Series:
+        """Values of ``metric`` of the chosen trials at every seed of this candidate.
+
+        NaN at a seed without a completed trial, whose result is censored or awaited, and where
+        the value is not finite. Trials without seeds are one pair, and trials that no column
+        distinguishes count once.
+        """
+        every = pd.Index(_seeds(self.trials).unique(), name="seed").sort_values()
+        rows = self.chosen.set_index(_seeds(self.chosen))
+        values = rows.loc[~rows.index.duplicated(), metric].astype("float64")
+        return values.reindex(every)
+
     @property
     def description(self) -> dict[str, Any]:
         """Sparsity, epsilon, the parameters common to the seeds, and the kind of selection."""
@@ -198,6 +210,10 @@ Trials = Union[pd.DataFrame, Sweep]  # noqa: UP007 - used in annotations above
 def by_epsilon(candidate: Candidate) -> tuple[bool, float]:
     """Sort key of the ``candidate`` by epsilon, NaN last."""
     return math.isnan(candidate.epsilon), candidate.epsilon
+
+
+def _seeds(trials: pd.DataFrame) -> pd.Series:
+    return trials["config/seed"].fillna(0).astype(int)
 
 
 def _with_axes(trials: pd.DataFrame) -> pd.DataFrame:

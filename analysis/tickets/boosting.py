@@ -16,7 +16,6 @@ from analysis.arguments import checked
 from analysis.attacks import CLEAN, setting
 from analysis.configurations import LOTTERY, groups, parameter_dtypes, typed
 from analysis.contrast import bounded, contrast, estimate
-from analysis.statistics import Rng
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.controls import RETRAINED, rank
 from analysis.wording import percent, value
@@ -37,7 +36,6 @@ def budget_curves(
     manifest: Mapping[str, Any] | None = None,
     *,
     confidence: float = 0.95,
-    rng: Rng = 0,
 ) -> pd.DataFrame:
     """One row per configuration of a sweep of ``training.epochs``; empty if it has one value.
 
@@ -49,7 +47,7 @@ def budget_curves(
 
     ``cvar_05`` is the mean over the ``seeds``, ``less_*`` the mean of its differences to a rival
     at the same seed, in currency per option; positive if ahead. ``_low`` and ``_high`` are the
-    ends of their bootstrap intervals. The rivals:
+    ends, ``_p`` the p of no difference, uncorrected, of their Student intervals. The rivals:
 
     - ``dense``: the dense network that the mask was found on, at the end of its training;
     - ``retrained``: the dense network trained again at the same rates, on the longest budget;
@@ -67,20 +65,21 @@ def budget_curves(
     rows: list[dict[str, Any]] = []
     if BUDGET in names and sweep.trials[f"config/{BUDGET}"].nunique() > 1:
         frame = _raced(sweep)
-        completed = frame[frame["status"].eq("completed") & frame[CLEAN].notna()]
+        # A seed without a completed trial has a value of NaN, and so no interval or test.
+        frame[CLEAN] = frame[CLEAN].where(frame["status"].eq("completed"))
         seeds = len(_by_seed(frame))
         for values, group in groups(frame, names):
             for kind, runs in group.groupby("kind", sort=False):
                 row: dict[str, Any] = {**values, "kind": kind}
                 row |= {name: runs[name].iloc[0] for name in _EPOCHS}
-                runs = runs[runs.index.isin(completed.index)]
                 cvar = _by_seed(runs)
-                row |= {"seeds": len(cvar), "whole": len(cvar) == seeds}
+                row |= {"seeds": cvar.count(), "whole": cvar.count() == seeds}
                 row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
-                row |= estimate(cvar, bounded(CLEAN), confidence=confidence, rng=rng)
-                for rival, their in _rivals(completed, str(kind), values, runs).items():
-                    less = contrast(cvar, their, confidence=confidence, rng=rng)
-                    row |= less.columns(bounded(f"less_{rival}"))
+                row |= estimate(cvar, bounded(CLEAN), confidence=confidence)
+                for rival, their in _rivals(frame, str(kind), values, runs).items():
+                    less = contrast(cvar, their, confidence=confidence)
+                    columns = less.columns(bounded(f"less_{rival}"))
+                    row |= columns | {f"less_{rival}_p": columns["p"]}
                 rows.append(row)
     return typed(rows, {**parameter_dtypes(names), **_DTYPES})
 
@@ -181,16 +180,16 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
 
 
 def _rivals(
-    completed: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
+    frame: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
 ) -> dict[str, pd.Series]:
     """CVaR by seed of each rival of ``runs``, the trials of a kind and ``values``."""
 
     def of(rival: str, like: Mapping[str, Any]) -> pd.Series:
         axes = {f"config/{n}": v for n, v in like.items()}
-        return _by_seed(matching(completed[completed["kind"].eq(rival)], axes))
+        return _by_seed(matching(frame[frame["kind"].eq(rival)], axes))
 
     anywhere = {n: v for n, v in values.items() if n not in _SPARSITY}
-    longest = completed[f"config/{BUDGET}"].max()
+    longest = frame[f"config/{BUDGET}"].max()
     rivals = {
         "dense": _by_seed(runs, f"dense_{CLEAN}"),
         "retrained": of(RETRAINED, {**anywhere, BUDGET: longest}),
@@ -218,5 +217,8 @@ _DTYPES = {
     "whole": "boolean",
     **dict.fromkeys(bounded(CLEAN), "float64"),
     f"dense_{CLEAN}": "float64",
-    **dict.fromkeys((end for rival in _RIVALS for end in bounded(f"less_{rival}")), "float64"),
+    **dict.fromkeys(
+        (end for rival in _RIVALS for end in (*bounded(f"less_{rival}"), f"less_{rival}_p")),
+        "float64",
+    ),
 }

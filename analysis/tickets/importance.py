@@ -14,8 +14,8 @@ import pandas as pd
 import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis.configurations import typed
-from analysis.contrast import MEAN, NO_INTERVAL, contrast, corrected, estimate, paired_t, side
-from analysis.statistics import Interval, Rng
+from analysis.contrast import MEAN, NO_INTERVAL, contrast, corrected, estimate, side
+from analysis.intervals import Interval
 from analysis.tickets.networks import STANDARD, Floats, Model
 from analysis.wording import plural
 
@@ -66,31 +66,29 @@ def importances(models: Sequence[Model]) -> pd.DataFrame:
     return typed(rows, {**_KEYS, "seed": "Int64", "value": "float64"})
 
 
-def means(values: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+def means(values: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per kind, measure and feature of :func:`importances`: ``mean`` over its ``seeds``.
 
-    ``low`` and ``high`` are its bootstrap interval.
+    ``low`` and ``high`` are its Student interval.
     """
     rows = []
     for keys, group in values.groupby(list(_KEYS), sort=False):
         rows.append(
             dict(zip(_KEYS, keys, strict=True))
             | {"seeds": len(group)}
-            | estimate(group["value"], confidence=confidence, rng=rng)
+            | estimate(group["value"], confidence=confidence)
         )
     return typed(rows, {**_KEYS, "seeds": "Int64", **dict.fromkeys(MEAN, "float64")})
 
 
-def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.DataFrame:
+def shifts(values: pd.DataFrame, *, level: float = 0.05) -> pd.DataFrame:
     """One row per robust kind, measure and feature: importance less that in standard tickets.
 
-    ``difference`` is the mean over the ``seeds`` both have, with the bootstrap interval ``low`` to
+    ``difference`` is the mean over the ``seeds`` both have, with the Student interval ``low`` to
     ``high``; ``p`` is of the paired t-test, and ``p_holm`` corrected for the features of the same
     kind and measure. ``shifted``: ``p_holm`` is at most ``level`` and the interval excludes zero.
     A single seed has no p; fewer than :data:`~analysis.statistics.MIN_SEEDS` have no interval, and
     so no shift.
-
-    A t-test, because Wilcoxon's on 8 features cannot reject below 9 seeds.
 
     Args:
         values: the frame from :func:`importances`.
@@ -108,9 +106,11 @@ def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.Dat
         family = []
         for feature in ours:
             pair = ours[feature], theirs[feature]
-            paired = contrast(*pair, confidence=1.0 - level, rng=rng, test=paired_t)
+            paired = contrast(*pair, confidence=1.0 - level)
             row = {"model": kind, "measure": measure, "feature": feature, "seeds": paired.pairs}
-            family.append(row | paired.columns(_SHIFT))
+            row |= paired.columns(_SHIFT)
+            row.pop("p_equivalent")
+            family.append(row)
         for row in corrected(family):
             shifted = bool(side(row["low"], row["high"])) and row["p_holm"] <= level
             rows.append(row | {"shifted": shifted})

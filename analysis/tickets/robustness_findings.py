@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.attacks import CLEAN, Attack, attacks, label, model, named, nearest, setting
 from analysis.configurations import problem_parts
 from analysis.contrast import DIFFERENCE, NO_INTERVAL, bracketed, side, side_of
-from analysis.statistics import least_seeds
+from analysis.intervals import MIN_SEEDS
 from analysis.tickets.robustness import RUNAWAY
 from analysis.tickets.summary import GROUP
 from analysis.wording import amount, percent, plural
@@ -170,9 +170,8 @@ def tested(rows: pd.DataFrame) -> Iterator[str]:
     seeds, number = int(rows["seeds"].max()), len(rows)
     if rows["difference_low"].isna().all():
         return
-    test = f"Wilcoxon's test corrected for {plural(number, 'comparison')}"
-    if seeds < (least := least_seeds(number)):
-        yield f"Intervals are uncorrected; {test} needs {least} seeds and has {seeds}."
+    test = f"Student's test corrected for {plural(number, 'comparison')}"
+    if seeds < MIN_SEEDS:
         return
     discoveries = int(rows["p_holm"].le(0.05).sum())
-    yield f"By {test}, {discoveries} of the {number} differences are told apart from 0 at 5 %."
+    yield f"By {test}, {discoveries} of the {number} differences are shown at 5 %."

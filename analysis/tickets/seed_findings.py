@@ -3,8 +3,8 @@
 import pandas as pd
 
 from analysis.configurations import problem_axes
-from analysis.contrast import BETTER, NO_INTERVAL, OPEN, WORSE, side_of
-from analysis.statistics import least_seeds
+from analysis.contrast import BETTER, OPEN, WORSE
+from analysis.intervals import MIN_SEEDS
 from analysis.wording import percent, plural, value
 
 _MOST_SEEDS = 999
@@ -67,20 +67,11 @@ def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
 
 
 def _more(rivals: pd.DataFrame, level: float) -> list[str]:
-    at_hand, least = int(rivals["seeds"].max()), least_seeds(len(rivals), level=level)
-    if at_hand < least:
-        sides = [side_of(row) for _, row in rivals.iterrows()]
-        above, around, below = (sides.count(sign) for sign in (1, 0, -1))
-        return [
-            f"{plural(at_hand, 'seed')} cannot show any difference here, however large: the "
-            f"signed-rank test corrected for {plural(len(rivals), 'comparison')} needs {least}.",
-            f"By intervals alone, uncorrected: {above} above the reference, {below} below, "
-            f"{around} around it."
-            if any(sign is not None for sign in sides)
-            else f"{NO_INTERVAL[0].upper()}{NO_INTERVAL[1:]}.",
-        ]
+    at_hand = int(rivals["seeds"].max())
+    if at_hand < MIN_SEEDS:
+        return [f"{plural(at_hand, 'seed')} cannot show a difference; {MIN_SEEDS} are the fewest."]
     more = rivals.loc[rivals["verdict"].eq(OPEN), "more_seeds"].dropna()
     if more.empty:
         return []
     nearest = seeds_needed(int(more.min()))
-    return [f"Of those not told apart, the easiest needs about {nearest} more."]
+    return [f"Of those not shown to differ, the nearest needs about {nearest} more."]

@@ -88,8 +88,9 @@ def summary(trials: Trials) -> pd.DataFrame:
     It is selected on validation, so the test metrics are unbiased. ``selection`` is "one
     configuration" that completed at every seed, or without one "per seed", the mean of the best
     trial of each seed; a parameter that differs between seeds is then null. ``seeds`` counts those
-    in the means, ``seeds_awaited`` those that may still give a result. ``provisional`` marks
-    groups with unfinished trials, or with a seed without a completed one.
+    in the means, ``seeds_lacking`` those without a completed trial, ``seeds_awaited`` those of
+    them that may still give a result. ``provisional`` marks groups with unfinished trials, or with
+    a seed without a completed one.
 
     Each value of a parameter that changes the problem (such as ``market.xi``) has its own row.
     ``remaining`` is the share of prunable weights kept, in %. ``x_se`` is the standard error of
@@ -113,7 +114,7 @@ def summary(trials: Trials) -> pd.DataFrame:
     ]
     for key, one in tickets:
         row = _opening(key, one.trials, one.choice)
-        row["seeds_awaited"] = lacking(one.trials)[1]
+        row["seeds_lacking"], row["seeds_awaited"] = lacking(one.trials)
         if one.choice is not None:
             row |= _judged(one.chosen, metrics, ranged)
         sparsity = row.get("sparsity_achieved", float("nan"))
@@ -132,6 +133,7 @@ def summary(trials: Trials) -> pd.DataFrame:
         **dict.fromkeys(COUNTS, "Int64"),
         "selection": "string",
         "seeds": "Int64",
+        "seeds_lacking": "Int64",
         "seeds_awaited": "Int64",
         "provisional": "boolean",
         "converged": "boolean",

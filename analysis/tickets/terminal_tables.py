@@ -97,7 +97,7 @@ def compared(rows: pd.DataFrame) -> Table:
         cells,
         title="Configurations on the same seeds, against the best by validation risk",
         caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; of the difference "
-        f"the {WITH_INTERVAL}; p by Wilcoxon, corrected by Holm."
+        f"the {WITH_INTERVAL}; p by Student's paired test, corrected by Holm."
         f"{more_rows(len(rows) - len(visible_rows), 'seeds.csv')}",
     )
 

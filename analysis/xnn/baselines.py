@@ -9,7 +9,6 @@ import pandas as pd
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.contrast import bounded, estimate
-from analysis.statistics import Rng
 from analysis.wording import amount
 
 METRICS = ("cross_entropy", "accuracy", "kappa", "kappa_expected", "macro_f1", "ece", "rmse")
@@ -33,7 +32,6 @@ def baselines(
     data: Collection[str] = (),
     held_out: bool = True,
     confidence: float = 0.95,
-    rng: Rng = 0,
 ) -> pd.DataFrame:
     """One row per baseline: means over seeds, and the bootstrap interval of ``kappa``.
 
@@ -57,7 +55,7 @@ def baselines(
         row = {"baseline": key, "name": name, "rows": row_kind, "seeds": len(values)}
         row |= {metric: values[metric].mean() for metric in METRICS}
         kappa = values["kappa"].dropna()
-        rows.append(row | estimate(kappa, bounded("kappa"), confidence=confidence, rng=rng))
+        rows.append(row | estimate(kappa, bounded("kappa"), confidence=confidence))
     texts = dict.fromkeys(("baseline", "name", "rows"), "string")
     floats = dict.fromkeys((*METRICS, *bounded("kappa")), "float64")
     return typed(rows, {**texts, "seeds": "Int64", **floats})

@@ -15,7 +15,6 @@ from analysis.arguments import checked
 from analysis.configurations import COUNTS, counts, groups, typed
 from analysis.contrast import bounded, estimate
 from analysis.selection import lacking
-from analysis.statistics import Rng
 
 COST = "cross_entropy_minus_plain"
 GAIN = "explanation_gain"
@@ -55,13 +54,13 @@ _MEANS = (
 
 
 @checked
-def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+def cells(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per configuration (all swept parameters but the seed): means over its seeds.
 
     ``reference`` marks the plain network of any method; its method is then "none". ``seeds``
     counts the completed trials. ``provisional`` marks cells with unfinished trials, or with a seed
     without a completed one. The main metrics have, in addition to the mean, the standard deviation
-    between seeds and the bootstrap interval of the mean: ``kappa``, ``kappa_sd``, ``kappa_low``,
+    between seeds and the Student interval of the mean: ``kappa``, ``kappa_sd``, ``kappa_low``,
     ``kappa_high``. Those of :data:`PAIRED` also have the paired difference to the plain network,
     such as ``cross_entropy_minus_plain``. That network is the trial of weight 0 at the same seed
     and other parameters (``paired`` is "weight 0"), or without one the network that every seed
@@ -89,7 +88,7 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
         }
         for metric in intervals:
             scores = cell_numbers[metric].dropna()
-            row |= estimate(scores, bounded(metric), confidence=confidence, rng=rng)
+            row |= estimate(scores, bounded(metric), confidence=confidence)
             row[f"{metric}_sd"] = scores.std()
         rows.append(row | {metric: cell_numbers[metric].mean() for metric in means})
     ends_of = [f"{metric}{end}" for metric in intervals for end in ("", "_sd", "_low", "_high")]

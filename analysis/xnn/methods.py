@@ -8,7 +8,6 @@ import pandas as pd
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.contrast import NO_INTERVAL, bounded, bracketed, estimate, side_of
-from analysis.statistics import Rng
 from analysis.xnn.cells import COST, GAIN, axes, differences
 from analysis.xnn.selection import VALIDATED, WITHIN, gain
 from analysis.xnn.wording import number
@@ -28,21 +27,21 @@ _MOST = 3  # weights of a method listed individually
 
 
 @checked
-def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+def methods(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per method and weight, with its ``control``; empty if one method was swept.
 
     The control is ``double_step`` for ``multiplier_published``, if both were swept, else the plain
     network, "none". They are paired at the same seed and other parameters except the weight, and
     averaged within a seed over the ``settings`` of the other parameters.
     ``explanation_gain_minus_control`` and ``cross_entropy_minus_control`` are means over
-    ``seeds`` with the ends of their bootstrap intervals; ``val_loss_minus_plain`` and
+    ``seeds`` with the ends of their Student intervals; ``val_loss_minus_plain`` and
     ``val_explanation_gain`` are the criteria for choosing a weight.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
     """
     several = _METHOD in trials and trials[_METHOD].nunique() > 1
-    rows = list(_rows(trials, confidence=confidence, rng=rng)) if several else []
+    rows = list(_rows(trials, confidence=confidence)) if several else []
     numbers = [column for name in _AHEAD for column in bounded(name)]
     return typed(
         rows,
@@ -86,7 +85,7 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
     return lines
 
 
-def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
+def _rows(trials: pd.DataFrame, *, confidence: float) -> Iterator[dict[str, Any]]:
     runs = differences(trials)
     names = axes(runs)
     runs = runs.reindex(columns=list(dict.fromkeys([*runs, _WEIGHT, *_AHEAD.values(), *_JUDGED])))
@@ -106,7 +105,7 @@ def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict
         row: dict[str, Any] = {"method": method, "adj_weight": weight, "control": rival}
         row |= {"seeds": len(by_seed), "settings": len(pairs[other_names].drop_duplicates())}
         for name in _AHEAD:
-            row |= estimate(by_seed[name], bounded(name), confidence=confidence, rng=rng)
+            row |= estimate(by_seed[name], bounded(name), confidence=confidence)
         yield row | {name: method_rows[name].mean() for name in _JUDGED}
 
 

@@ -75,11 +75,6 @@ def _cvar(cvar):
     return {"cvar_05": cvar, "val_loss": -cvar, PGD: 2.0 * cvar}
 
 
-@pytest.fixture(autouse=True)
-def _few_resamples(monkeypatch):
-    monkeypatch.setattr(analysis.statistics, "_RESAMPLES", 499)
-
-
 @pytest.fixture
 def trials(table):
     def make(rows, axis="config/ticket", *, attacked=False):

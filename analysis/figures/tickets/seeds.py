@@ -9,7 +9,7 @@ from analysis.contrast import BETTER, OPEN, WORSE, bars
 from analysis.figures.palette import BLUE, FAINT, GREEN, INK, MUTED, VERMILION
 from analysis.figures.problem import one_problem
 from analysis.figures.style import NothingToDraw, caption, label_beside, number, rows_downwards
-from analysis.statistics import least_seeds
+from analysis.intervals import MIN_SEEDS
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.comparison import compare
 from analysis.tickets.seed_findings import compared_parameters, configuration
@@ -43,7 +43,7 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
     ]
     names = compared_parameters(visible_rows)
     places = range(len(visible_rows))
-    decisive = visible_rows["seeds"].max() >= least_seeds(len(complete) - 1)
+    decisive = visible_rows["seeds"].max() >= MIN_SEEDS
     for _, seed in _dots(trials, visible_rows, metric).groupby("seed"):
         x, y = seed["value"], seed["place"]
         ax.plot(x, y, color=FAINT, linewidth=0.9, zorder=1)
@@ -97,15 +97,14 @@ def _verdict(row: pd.Series, decisive: bool) -> str:
 def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
     complete, seeds = rows[rows["left_out"].isna()], int(visible_rows["seeds"].max())
     comparisons = len(complete) - 1
-    least = least_seeds(comparisons)
-    test = f"Wilcoxon's test at 5 %, Holm over {plural(comparisons, 'comparison')}"
+    test = f"Student's test at 5 %, Holm over {plural(comparisons, 'comparison')}"
     notes = [
         f"Dots: one seed each, joined by thin lines. Diamond: mean; {bars(seeds)}.",
         "Right: difference to the best by validation on the same seeds"
         + (", and its 95 % interval." if complete["difference_low"].notna().any() else "."),
         f"Verdict: {test}."
-        if seeds >= least
-        else f"No verdicts: {plural(seeds, 'seed')} cannot pass {test}; {least} can.",
+        if seeds >= MIN_SEEDS
+        else f"No verdicts: {plural(seeds, 'seed')}; {MIN_SEEDS} are the fewest.",
     ]
     hidden, left_out = len(complete) - len(visible_rows), len(rows) - len(complete)
     if hidden or left_out:
