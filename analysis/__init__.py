@@ -2,6 +2,7 @@
 
     trials = analysis.load_trials("results/tickets")     # one row per trial
     epochs = analysis.load_epochs("results/tickets")     # one row per trial and epoch
+    analysis.claims(trials, manifest)                    # the claims of the field, judged
     analysis.best_lr(trials)                             # the fastest learning rate of every group
     analysis.max_efficient_sparsity(trials)              # the sparsest network within tolerance
     analysis.baselines(trials, analysis.load_manifest("results/tickets"))  # without training
@@ -23,6 +24,7 @@ the same in every function:
 
 from analysis import schema, xnn
 from analysis.audit import audit, soundness
+from analysis.claims import claims
 from analysis.errors import AnalysisError
 from analysis.intervals import Interval, bootstrap_interval, interval
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
@@ -51,6 +53,7 @@ __all__ = [
     "best_lr",
     "bootstrap_interval",
     "budget_curves",
+    "claims",
     "compare",
     "controls",
     "e_values",

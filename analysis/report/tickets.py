@@ -12,6 +12,8 @@ from rich.table import Table
 
 from analysis import wording
 from analysis.attacks import attacks
+from analysis.claims import claims
+from analysis.claims import sentences as claim_sentences
 from analysis.configurations import seed_count
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
@@ -59,6 +61,8 @@ def report(
     opening(files.storage, trials, manifest, console)
     if trials.empty:
         return
+    page = claims(sweep, tolerance=tolerance)
+    section(console, "Claims", claim_sentences(page))
     _first_rows(
         console, partial(terminal_tables.overview, width=console.width), rows, file="summary.csv"
     )
@@ -70,7 +74,7 @@ def report(
         heading = "Best learning rate (fewest epochs to 95 % of dense)"
         section(console, heading, wording.learning_rates(best))
         section(console, "Max efficient sparsity", wording.efficient(answer, **levels))
-    tables = {"summary": rows, "best_lr": best, "sparsity_passes": passes}
+    tables = {"claims": page, "summary": rows, "best_lr": best, "sparsity_passes": passes}
     tables |= {"baselines": hedges} if len(hedges) else {}
     if (seeds := seed_count(sweep.tickets)) > 1:
         tables["seeds"] = compare(sweep)

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from analysis.claims import claims
+from analysis.claims import sentences as claim_sentences
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
@@ -53,6 +55,8 @@ def report(
         return
     if not held_out(trials, manifest):
         say(console, _SAME_ROWS)
+    page = claims(swept)
+    section(console, "Claims", claim_sentences(page))
     console.print()
     show(console, terminal_tables.overview(table, names, width=console.width))
     stable, unread = stability(files, trials, table)
@@ -85,7 +89,7 @@ def report(
         problem_tables["baselines"].append(comparison.assign(**values))
         problem_tables["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         problem_tables["fairness"].append(rates.assign(**values))
-    tables = {"cells": table, "stability": stable}
+    tables = {"claims": page, "cells": table, "stability": stable}
     tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in problem_tables.items()}
     tables |= early_stopping(swept, console)
     section(console, "Models that cannot be read", first_of(unread))

@@ -8,6 +8,7 @@ Source: Li et al. (2020), Towards practical lottery ticket hypothesis for advers
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -16,9 +17,9 @@ from analysis.arguments import checked
 from analysis.attacks import CLEAN, setting
 from analysis.configurations import LOTTERY, groups, parameter_dtypes, typed
 from analysis.contrast import bounded, contrast, estimate
-from analysis.sweep import Sweep, Trials
+from analysis.sweep import Problem, Sweep, Trials
 from analysis.tickets.controls import RETRAINED, rank
-from analysis.wording import percent, value
+from analysis.wording import percent, plural, value
 from analysis.wording import setting as in_words
 
 BUDGET, MASK_RATE, RATE = "training.epochs", "dense.lr", "lr"
@@ -113,6 +114,47 @@ def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.D
         yield {n: values[n] for n in axes if pd.notna(values[n])}, curve
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Race:
+    """CVaR by seed of a boosting ticket on one budget, and that of each rival by its name.
+
+    NaN at a seed without a completed trial. ``subject`` has its rates and its budget in words.
+    """
+
+    cvar: pd.Series
+    rivals: Mapping[str, pd.Series]
+    subject: str
+
+
+def race(problem: Problem, *, speed: float) -> Race | None:
+    """Race of the boosting ticket with the lowest validation risk, on its largest budget of at
+    most ``1 / speed`` of the dense network's epochs; None if the space has no such ticket.
+    """
+    names = problem.names
+    if not {BUDGET, MASK_RATE, RATE} <= set(names):
+        return None
+    frame = _raced(Sweep.of(problem, needed=("val_loss",), purpose="budget curves"))
+    frame[CLEAN] = frame[CLEAN].where(frame["status"].eq("completed"))
+    rows = frame[frame["kind"].eq(LOTTERY) & frame["share"].le(1.0 / speed)]
+    rows = rows[rows[f"config/{MASK_RATE}"].lt(rows[f"config/{RATE}"]).fillna(False)]
+    rows = rows[rows[f"config/{BUDGET}"].eq(rows[f"config/{BUDGET}"].max())]
+    tickets = list(groups(rows, names))
+    if rows.empty or not tickets:
+        return None
+    values, runs = min(tickets, key=lambda one: (one[1]["val_loss"].mean(), repr(one[0])))
+    rivals = _rivals(frame, LOTTERY, values, runs)
+    axes = {f"config/{n}": v for n, v in values.items()}
+    for control in ("random_reinit", "random_mask"):
+        rivals[control] = _by_seed(matching(frame[frame["kind"].eq(control)], axes))
+    others = {n: values[n] for n in names if n != BUDGET and frame[f"config/{n}"].nunique() > 1}
+    budget = plural(int(values[BUDGET]), "epoch")
+    return Race(
+        cvar=_by_seed(runs),
+        rivals={name: cvar for name, cvar in rivals.items() if cvar.notna().any()},
+        subject=f"{rates(others)}, {budget}",
+    )
+
+
 def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     """Rows of ``frame`` with these ``values``; null on either side matches anything.
 
@@ -147,7 +189,11 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
     # Only the needed columns, because every selection of rows copies them.
     frame = pd.concat(
         trials[
-            [c for c in trials if str(c).startswith("config/") or c in ("status", *columns)]
+            [
+                c
+                for c in trials
+                if str(c).startswith("config/") or c in ("status", "val_loss", *columns)
+            ]
         ].assign(kind=kind)
         for kind, trials in sweep.by_kind.items()
         if len(trials)

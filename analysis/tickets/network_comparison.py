@@ -56,7 +56,7 @@ def tickets(
         chosen = choose(problem, tolerance=tolerance, confidence=confidence)
         if chosen is None:
             continue
-        models, missing = load_models(files, chosen)
+        models, missing = load_models(files, chosen.kinds)
         values_of = importance.importances(models)
         comparisons.append(
             Tickets(

@@ -131,14 +131,19 @@ class RiskConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseConfig:
-    """Dense baseline: trained as in ``training``, with its own learning rate and epochs."""
+    """Dense baseline: trained as in ``training``, with its own rate, epochs and batch order.
+
+    Two values of ``batch_order`` give two masks of one theta_0, whose overlap is the noise floor
+    of comparisons between masks.
+    """
 
     lr: float = 1e-3
     epochs: int | None = None
+    batch_order: int = 0
 
     def __post_init__(self) -> None:
         positive(self, "lr")
-        at_least(self, epochs=1)
+        at_least(self, epochs=1, batch_order=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,7 +148,7 @@ def tickets(storage):
 
 def test_networks_with_their_digests_are_read(tickets):
     files, chosen, _, _ = tickets
-    models, missing = load_models(files, chosen)
+    models, missing = load_models(files, chosen.kinds)
     assert (len(models), missing) == (4, [])
 
 
@@ -158,20 +158,20 @@ def test_a_network_with_another_digest_is_a_line_and_the_others_are_read(which, 
     content = bytearray(path.read_bytes())
     content[-1] ^= 1  # a weight, which safetensors does not verify
     path.write_bytes(bytes(content))
-    models, missing = load_models(files, chosen)
+    models, missing = load_models(files, chosen.kinds)
     assert missing
     assert all("not the file" in line for line in missing)
     assert all(str(path) in line for line in missing)
     assert 0 < len(models) < 4
     # Without digests, as in older tables, it is not verified.
-    assert load_models(SweepFiles(storage=files.storage), chosen)[1] == []
+    assert load_models(SweepFiles(storage=files.storage), chosen.kinds)[1] == []
 
 
 def test_a_trial_without_a_digest_is_read_as_it_is(tickets):
     files, chosen, *_ = tickets
     trials = load_trials(files.storage)
     trials["model_sha256"] = None
-    assert load_models(SweepFiles.of(files.storage, trials), chosen)[1] == []
+    assert load_models(SweepFiles.of(files.storage, trials), chosen.kinds)[1] == []
 
 
 @pytest.mark.parametrize("key", ["../../etc", "", "a/b", ".", "..", None, 3, ["x"]])

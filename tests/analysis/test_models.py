@@ -93,7 +93,7 @@ def filed(table, tmp_path):
 
 def test_every_ticket_is_read_and_the_dense_network_of_each_seed_once(filed):
     storage, chosen, _ = filed
-    models, missing = load_models(SweepFiles(storage=storage), chosen)
+    models, missing = load_models(SweepFiles(storage=storage), chosen.kinds)
     assert missing == []
     assert kinds(models) == [DENSE, STANDARD, "robust (ε = 0.1)"]
     assert [(m.kind, m.seed) for m in models[:4]] == [
@@ -106,7 +106,7 @@ def test_every_ticket_is_read_and_the_dense_network_of_each_seed_once(filed):
 
 def test_masks_come_back_as_filed_and_a_layer_without_one_is_kept_whole(filed):
     storage, chosen, networks = filed
-    models, _ = load_models(SweepFiles(storage=storage), chosen)
+    models, _ = load_models(SweepFiles(storage=storage), chosen.kinds)
     ticket = models[2]
     for name, mask in networks[chosen.kinds[0].trials[0]].items():
         assert (ticket.masks[name] == mask).all()
@@ -119,14 +119,14 @@ def test_layers_stand_in_the_order_of_the_network_beyond_ten_of_them(filed):
     storage, chosen, _ = filed
     of = faked.weights(np.random.default_rng(0), (4,) * 11)
     faked.file_ticket(storage, chosen.kinds[0].trials[0], of, {})
-    models, _ = load_models(SweepFiles(storage=storage), chosen)
+    models, _ = load_models(SweepFiles(storage=storage), chosen.kinds)
     deep = next(m for m in models if len(m.weights) == 12)
     assert list(deep.weights) == [f"layers.{i}.weight" for i in range(12)]
 
 
 def test_importance_is_by_measure_in_the_order_of_the_features(filed):
     storage, chosen, _ = filed
-    models, _ = load_models(SweepFiles(storage=storage), chosen)
+    models, _ = load_models(SweepFiles(storage=storage), chosen.kinds)
     assert models[0].features == FEATURES
     assert models[0].importance["importance_scaled"].tolist() == list(range(8))
     assert models[2].importance["importance_scaled"][0] == 0.125
@@ -136,7 +136,7 @@ def test_a_file_that_names_its_features_is_believed(filed):
     storage, chosen, _ = filed
     of = faked.weights(np.random.default_rng(0))
     faked.file_ticket(storage, chosen.kinds[0].trials[0], of, {}, features=["a", "b"])
-    models, _ = load_models(SweepFiles(storage=storage), chosen)
+    models, _ = load_models(SweepFiles(storage=storage), chosen.kinds)
     assert any(m.features == ("a", "b") for m in models)
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_is_not_there_is_named_and_the_others_are_read(filed):
     storage, chosen, _ = filed
     path = storage / "models" / chosen.kinds[0].trials[0] / "ticket.safetensors"
     path.unlink()
-    models, (line,) = load_models(SweepFiles(storage=storage), chosen)
+    models, (line,) = load_models(SweepFiles(storage=storage), chosen.kinds)
     assert line.startswith(str(path))
     assert "no such file" in line
     assert len(models) == 5
@@ -154,7 +154,7 @@ def test_a_torn_file_is_named_with_the_reason(filed):
     storage, chosen, _ = filed
     path = storage / "study" / "seed-0-abcd" / "theta_star.safetensors"
     path.write_bytes(path.read_bytes()[:40])
-    models, missing = load_models(SweepFiles(storage=storage), chosen)
+    models, missing = load_models(SweepFiles(storage=storage), chosen.kinds)
     # Another ticket of the seed names it too, so it is read again.
     assert {line.partition(" ")[0] for line in missing} == {str(path)}
     assert all(line.endswith(")") for line in missing), "the reason"
