@@ -1,6 +1,7 @@
 """``python -m analysis report STORAGE``."""
 
 import errno
+import json
 import os
 import sys
 import warnings
@@ -55,6 +56,24 @@ def report(storage: Path, tolerance: float, confidence: float, out: Path | None)
             folder=out or storage / "report",
         )
     )
+
+
+@main.command("claims")
+@click.argument("storage", type=click.Path(path_type=Path, readable=False), required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of lines.")
+@click.option("--names", is_flag=True, help="The names of all claims, as a JSON list.")
+def claims_command(storage: Path | None, as_json: bool, names: bool) -> None:
+    """Print the claims that STORAGE supports, contradicts or leaves undecided."""
+    if names:
+        from analysis.claims import CLAIMS
+
+        click.echo(json.dumps(list(CLAIMS)))
+        return
+    if storage is None:
+        raise click.UsageError("Missing argument 'STORAGE'.")
+    from analysis.report.claims import claims_of
+
+    _run(lambda to: claims_of(storage, to, as_json=as_json))
 
 
 def _run(command: Callable[[Console], None]) -> None:

@@ -25,6 +25,7 @@ from sweeps.planning.budget import Budget
 
 __all__ = [
     "Budget",
+    "Decision",
     "Exporter",
     "HedgesweepError",
     "Plan",
@@ -40,6 +41,7 @@ __all__ = [
     "WriteError",
     "plan",
     "run",
+    "run_until",
 ]
 
 
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from sweeps.monitoring.exporters import Exporter
     from sweeps.outcome import Sweep
     from sweeps.planning.plan import Plan, TrialPlan, plan
+    from sweeps.until_decided import Decision, run_until
 else:
     # Imported on first use, since torch is slow to import and reading a sweep does not need it.
     _LATER = {
@@ -61,6 +64,8 @@ else:
         "plan": "sweeps.planning.plan",
         "Sweep": "sweeps.outcome",
         "run": "sweeps.driver",
+        "Decision": "sweeps.until_decided",
+        "run_until": "sweeps.until_decided",
     }
 
     def __getattr__(name):

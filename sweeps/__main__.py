@@ -6,7 +6,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -82,6 +82,18 @@ def plan_command(
 @options.rate_option
 @click.option("--tensorboard", metavar="FOLDER", help="Also write TensorBoard event files.")
 @click.option("--mlflow", metavar="URI", help="Also send rows to this MLflow tracking server.")
+@click.option(
+    "--until-decided",
+    metavar="CLAIM",
+    help="Add seeds until this claim is supported or contradicted.",
+)
+@click.option(
+    "--max-seeds",
+    type=click.IntRange(min=3),
+    default=40,
+    show_default=True,
+    help="Most seeds of --until-decided.",
+)
 def run_command(
     space: Path,
     storage: Path,
@@ -91,6 +103,8 @@ def run_command(
     rate: float | None,
     tensorboard: str | None,
     mlflow: str | None,
+    until_decided: str | None,
+    max_seeds: int,
     **arguments: Any,
 ) -> None:
     """Run every trial of SPACE that the storage does not hold yet.
@@ -103,7 +117,13 @@ def run_command(
     if budget_hours is not None or budget_cost is not None:
         budget = Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
     copies = options.exporters(tensorboard=tensorboard, mlflow=mlflow)
-    sweep = sweeps.run(space, storage=storage, budget=budget, exporters=copies, **arguments)
+    arguments |= {"storage": storage, "budget": budget, "exporters": copies}
+    if until_decided is None:
+        sweep = sweeps.run(space, **arguments)
+    else:
+        for decision in sweeps.run_until(until_decided, space, max_seeds=max_seeds, **arguments):
+            echo(str(decision))
+            sweep = decision.sweep
     ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     with suppress(OSError):  # results are recorded, even if stdout is closed
@@ -146,14 +166,24 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 )
 def report_command(storage: Path, out: Path | None) -> None:
     """Print the tables of STORAGE and draw its figures."""
-    # The analysis package needs neither Ray nor torch and runs in a separate process.
+    _analyse("report", *([f"--out={out}"] if out else []), "--", str(storage))
+
+
+def _analyse(*arguments: str) -> NoReturn:
+    """Run a command of the analysis, which needs neither Ray nor torch, in its own process."""
     try:
         origin.check("analysis")
     except ImportError as error:
         raise UsageError(str(error)) from error
-    command = [*origin.PYTHON, "-m", "analysis", "report"]
-    command += [f"--out={out}"] if out else []
-    sys.exit(subprocess.run([*command, "--", str(storage)]).returncode)
+    sys.exit(subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode)
+
+
+@cli.command("claims")
+@options.storage_argument
+@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of lines.")
+def claims_command(storage: Path, as_json: bool) -> None:
+    """Print the claims that STORAGE supports, contradicts or leaves undecided."""
+    _analyse("claims", *(["--json"] if as_json else []), "--", str(storage))
 
 
 @cli.command("replay")

@@ -48,8 +48,9 @@ LAYERS = {
         **dict.fromkeys(("monitoring", "inspection", "simulation"), 5),
         **dict.fromkeys(("arguments", "options", "outcome", "sealing"), 6),
         **dict.fromkeys(("bundle_commands", "driver"), 7),
-        "__init__": 8,
-        "__main__": 9,
+        "until_decided": 8,
+        "__init__": 9,
+        "__main__": 10,
     },
     "analysis": {
         **dict.fromkeys(("bounds", "columns", "escapes"), 0),

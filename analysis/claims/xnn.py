@@ -16,6 +16,7 @@ from analysis.xnn.cells import (
     cells,
     differences,
     members,
+    of_problem,
     spelled_out,
 )
 from analysis.xnn.selection import best, pulled
