@@ -6,8 +6,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from hedgecore.hedging.baselines import BASELINES, bs_delta_current, hedge
-from hedgecore.hedging.evaluate import evaluate, measured
+from hedgecore.hedging.baseline_tests import baseline_metrics
+from hedgecore.hedging.baselines import black_scholes
+from hedgecore.hedging.evaluate import evaluate
 from hedgecore.hedging.feature_importance import interpretation
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.markets import market_data, transferred
@@ -58,10 +59,7 @@ def _clean(study: TicketStudy, *, seed: int) -> Preparation:
         epochs=len(losses),
         epochs_to_95pct=epochs_to_criterion(losses, reference=min(losses)),
         metrics=metrics,
-        baselines={
-            name: measured(study, hedge(name, study, data["test"]), data["test"])
-            for name in BASELINES
-        },
+        baselines=baseline_metrics(study, standardisation, data, seed=seed),
     )
     return Preparation(
         seed=seed,
@@ -122,7 +120,7 @@ def initial(
 
 def _standardisation(study: TicketStudy, paths: MarketPaths) -> Standardisation:
     # The network's own past is unavailable before training; this hedge has the same scale.
-    position = bs_delta_current(study, paths)
+    position = black_scholes(study, paths.spot[:, :-1], paths.variance[:, :-1].sqrt())
     return Standardisation.fit(paths.spot, paths.variance, position, strike=study.option.strike)
 
 
