@@ -52,13 +52,13 @@ class Band:
         law = (1.5 * spot).pow(1 / 3) * gamma.clamp(min=_LEAST_GAMMA).pow(2 / 3)
         return cost ** (1 / 3) * (self.scale * law + self.floor)
 
-    def positions(self, study: TicketStudy, greeks: HestonGreeks, spot: Positions,
-                  vol: Positions) -> Positions:
+    def positions(
+        self, study: TicketStudy, greeks: HestonGreeks, spot: Positions, vol: Positions
+    ) -> Positions:
         """Shares held between trading dates; the first trade is from 0 to the edge too."""
-        variance = vol.square()
-        target = greeks.minimum_variance(spot, variance)
-        gamma = greeks.gamma(spot, variance)
-        return within(target, self.half_width(spot, gamma, cost=study.cost.proportional))
+        at = greeks.at(spot, vol.square())
+        half_width = self.half_width(spot, at.gamma, cost=study.cost.proportional)
+        return within(at.minimum_variance, half_width)
 
 
 def within(target: Positions, half_width: Positions) -> Positions:
@@ -81,8 +81,9 @@ def fitted(study: TicketStudy, greeks: HestonGreeks, paths: MarketPaths) -> Band
     cost, none = study.cost.proportional, Band(scale=0.0, floor=0.0)
     if cost == 0:
         return none
-    spot, variance = paths.spot[:, :-1], paths.variance[:, :-1]
-    target, gamma = greeks.minimum_variance(spot, variance), greeks.gamma(spot, variance)
+    spot = paths.spot[:, :-1]
+    at = greeks.at(spot, paths.variance[:, :-1])
+    target, gamma = at.minimum_variance, at.gamma
     payoff = call(paths.spot[:, -1], study.option.strike)
 
     def pnl(band: Band) -> Float[Tensor, " paths"]:
@@ -98,7 +99,7 @@ def fitted(study: TicketStudy, greeks: HestonGreeks, paths: MarketPaths) -> Band
     from scipy.optimize import minimize
 
     found = minimize(
-        lambda at: loss(Band(scale=unit * at[0], floor=at[1])),
+        lambda x: loss(Band(scale=unit * x[0], floor=x[1])),
         (1.0, 0.0),
         method="Nelder-Mead",
         bounds=((0.0, None), (0.0, None)),

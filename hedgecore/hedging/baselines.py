@@ -95,14 +95,14 @@ def heston_delta_hedge(
     study: TicketStudy, greeks: HestonGreeks, spot: Positions, vol: Positions
 ) -> Positions:
     """dC/dS of the Heston price."""
-    return greeks.delta(spot, vol.square())
+    return greeks.at(spot, vol.square()).delta
 
 
 def minimum_variance(
     study: TicketStudy, greeks: HestonGreeks, spot: Positions, vol: Positions
 ) -> Positions:
     """dC/dS + dC/dv rho xi / S: the minimum-variance hedge in the stock alone."""
-    return greeks.minimum_variance(spot, vol.square())
+    return greeks.at(spot, vol.square()).minimum_variance
 
 
 def black_scholes(study: TicketStudy, spot: Positions, vol: Positions) -> Positions:

@@ -1,20 +1,22 @@
 """Heston's Greeks on every path and date at once, differentiable, for hedging baselines.
 
 At each date they are tabulated on a grid of moneyness by variance and read off by cubic
-interpolation. The moneyness is counted in standard deviations given the variance of the grid line,
+splines. The moneyness is counted in standard deviations given the variance of the grid line,
 and so is the Fourier variable: the oscillating factor is then the same for all lines and dates,
-and a table is one product of two small matrices. For the delta only the difference from
-Black-Scholes with the same mean integrated variance is tabulated. That difference has no pole
+and a table is one product of two small matrices. Of the delta only the difference from
+Black-Scholes with the same mean integrated variance is transformed. That difference has no pole
 between contour and real line, so the midpoint rule converges exponentially.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
+from scipy.special import ndtr
 from torch import Tensor
 
 from hedgecore.market.characteristic import exponents
@@ -36,17 +38,7 @@ _NEGLIGIBLE = 1e-6
 # A spot without any variance ahead has no moneyness in standard deviations.
 _LEAST_VARIANCE = 1e-10
 
-_DELTA, _VEGA, _GAMMA = range(3)
-
-
-class _State(NamedTuple):
-    """Moneyness and spread of every path and date, and their place in the grids."""
-
-    x: Tensor
-    sd: Tensor
-    inside: Tensor
-    row: Tensor
-    line: Tensor
+_DELTA, _MINIMUM_VARIANCE, _GAMMA = range(3)
 
 
 class HestonGreeks:
@@ -79,74 +71,28 @@ class HestonGreeks:
         self._params, self._strike = params, strike
         self._most = max(largest_variance, 2 * _LEAST_VARIANCE)
         self._times = [maturity * (1 - i / steps) for i in range(steps)]
-        y = _Y_FINE * np.sinh(_Y_STEP * np.arange(-_Y_STEPS, _Y_STEPS + 1))
+        self._y = _Y_FINE * np.sinh(_Y_STEP * np.arange(-_Y_STEPS, _Y_STEPS + 1))
         self._omega = _SPACING * (np.arange(int(_CUTOFFS[-1] / _SPACING)) + 0.5)
-        angle = np.outer(y, self._omega)
-        waves = np.cos(angle), np.sin(angle)
-        grids = np.empty((3, steps, 2 * _Y_STEPS + 1, _V_NODES))
-        for i, time in enumerate(self._times):
-            scale, last = self._scale(time), self._last(time)
-            v = scale * np.expm1(np.linspace(0.0, last, _V_NODES))
-            grids[:, i] = self._tabulated(np.maximum(v, _LEAST_VARIANCE), time, waves)
-        self._splines = BicubicSplines(grids)
+        angle = np.outer(self._y, self._omega)
+        self._cosine, self._sine = np.cos(angle), np.sin(angle)
+        self._splines = BicubicSplines(map(self._grids, self._times))
 
-    def delta(
+    def at(
         self, spot: Float[Tensor, "paths steps"], variance: Float[Tensor, "paths steps"]
-    ) -> Float[Tensor, "paths steps"]:
-        """dC/dS, in shares."""
-        at = self._state(spot, variance)
-        correction = at.inside * self._splines(_DELTA, at.row, at.line)
-        normal = torch.special.ndtr(at.x / at.sd + at.sd / 2)
-        return self._share(spot) * (normal - correction).clamp(0, 1)
-
-    def vega(
-        self, spot: Float[Tensor, "paths steps"], variance: Float[Tensor, "paths steps"]
-    ) -> Float[Tensor, "paths steps"]:
-        """dC/dv, in currency per unit of annual variance."""
-        at = self._state(spot, variance)
-        slope = self._by_date(spot, [self._line(time)[0] for time in self._times])
-        shape = self._splines(_VEGA, at.row, at.line)
-        return (self._share(spot) * spot * at.inside * slope / at.sd * shape).clamp(min=0)
-
-    def gamma(
-        self, spot: Float[Tensor, "paths steps"], variance: Float[Tensor, "paths steps"]
-    ) -> Float[Tensor, "paths steps"]:
-        """d2C/dS2, in shares per unit of currency."""
-        at = self._state(spot, variance)
-        shape = self._splines(_GAMMA, at.row, at.line)
-        return (self._share(spot) * at.inside / (spot * at.sd) * shape).clamp(min=0)
-
-    def minimum_variance(
-        self, spot: Float[Tensor, "paths steps"], variance: Float[Tensor, "paths steps"]
-    ) -> Float[Tensor, "paths steps"]:
-        """dC/dS + dC/dv rho xi / S, in shares: the minimum-variance hedge in the stock alone."""
-        leverage = self._params.rho * self._params.xi
-        return self.delta(spot, variance) + leverage * self.vega(spot, variance) / spot
-
-    def _state(self, spot: Tensor, variance: Tensor) -> _State:
-        # One unit in the last place of a float32 spot near the strike is 1e-5 of a last day's sd.
+    ) -> "GreeksOnPaths":
+        """Greeks at every path and date."""
         v = variance.clamp(_LEAST_VARIANCE, self._most)
         slope, level = zip(*map(self._line, self._times), strict=True)
         sd = (self._by_date(v, slope) * v + self._by_date(v, level)).sqrt()
         drift = self._by_date(v, [self._params.drift * time for time in self._times])
-        x = (spot / self._strike).log() + drift
-        y = (x / sd).clamp(-_Y_FAR, _Y_FAR)
+        y = ((spot / self._strike).log() + drift) / sd
+        row = torch.asinh(y / _Y_FINE) / _Y_STEP + _Y_STEPS
         cells = [(_V_NODES - 1) / self._last(time) for time in self._times]
         scale = self._by_date(v, [self._scale(time) for time in self._times])
-        return _State(
-            x=x,
-            sd=sd,
-            inside=torch.exp(-torch.minimum(torch.maximum(x, -_Y_FAR * sd), _Y_FAR * sd) / 2),
-            row=torch.asinh(y / _Y_FINE) / _Y_STEP + _Y_STEPS,
-            line=torch.log1p(v / scale) * self._by_date(v, cells),
-        )
+        line = torch.log1p(v / scale) * self._by_date(v, cells)
+        return GreeksOnPaths(self._splines, spot, row, line)
 
-    def _share(self, like: Tensor) -> Tensor:
-        """Share bought today that dividends turn into one share at maturity."""
-        dividend = self._params.dividend
-        return self._by_date(like, [math.exp(-dividend * time) for time in self._times])
-
-    def _by_date(self, like: Tensor, values: list[float] | tuple[float, ...]) -> Tensor:
+    def _by_date(self, like: Tensor, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, dtype=like.dtype, device=like.device)
 
     def _line(self, time: float) -> tuple[float, float]:
@@ -162,15 +108,29 @@ class HestonGreeks:
         """Coordinate of the last grid line."""
         return math.log1p(self._most / self._scale(time))
 
-    def _tabulated(self, v: Array, time: float, waves: tuple[Array, Array]) -> Array:
-        """Difference of the deltas, vega over slope / sd, gamma times S sd, by moneyness and v."""
+    def _grids(self, time: float) -> Array:
+        """Both deltas, and gamma times S, by moneyness and variance."""
+        v = self._scale(time) * np.expm1(np.linspace(0.0, self._last(time), _V_NODES))
+        v = np.maximum(v, _LEAST_VARIANCE)
+        difference, vega, density = self._integrals(v, time)
+        slope, level = self._line(time)
+        sd = np.sqrt(slope * v + level)
+        share = math.exp(-self._params.dividend * time)
+        # A spot below e^-28 strikes has no Greeks, but would magnify rounding errors.
+        inside = np.exp(np.minimum(-self._y[:, None] * sd / 2, 14.0))
+        delta = share * np.clip(ndtr(self._y[:, None] + sd / 2) - inside * difference, 0, 1)
+        leverage = self._params.rho * self._params.xi
+        by_variance = np.maximum(share * inside * slope / sd * vega, 0)
+        return np.stack([delta, delta + leverage * by_variance, share * inside / sd * density])
+
+    def _integrals(self, v: Array, time: float) -> Array:
+        """Difference of the deltas, vega over S slope / sd, gamma times S sd."""
         slope, level = self._line(time)
         sd = np.sqrt(slope * v + level)
         # Each line ends where its characteristic function is negligible.
         probe = np.abs(self._phi(np.array(_CUTOFFS), v, sd, time)[0]) > _NEGLIGIBLE
         cutoff = np.minimum(probe.sum(axis=0), len(_CUTOFFS) - 1)
-        grids = np.empty((3, 2 * _Y_STEPS + 1, len(v)))
-        cosine, sine = waves
+        grids = np.empty((3, len(self._y), len(v)))
         for index, highest in enumerate(_CUTOFFS):
             lines = np.flatnonzero(cutoff == index)
             if lines.size == 0:
@@ -180,13 +140,17 @@ class HestonGreeks:
             phi, d, u = self._phi(omega, v[lines], some_sd, time)
             normal = np.exp(-0.5 * (omega[:, None] ** 2 + some_sd**2 / 4))
             weight = _SPACING / math.pi / some_sd
-            for quantity, integrand in (
-                (_DELTA, weight * (phi - normal) / (0.5 - 1j * u)),
-                (_VEGA, -weight * some_sd / slope * d * phi / (u * u + 0.25)),
-                (_GAMMA, weight * some_sd * phi),
+            for grid, integrand in zip(
+                grids,
+                (
+                    weight * (phi - normal) / (0.5 - 1j * u),
+                    -weight * some_sd / slope * d * phi / (u * u + 0.25),
+                    weight * some_sd * phi,
+                ),
+                strict=True,
             ):
-                grids[quantity][:, lines] = cosine[:, :count] @ integrand.real
-                grids[quantity][:, lines] -= sine[:, :count] @ integrand.imag
+                grid[:, lines] = self._cosine[:, :count] @ integrand.real
+                grid[:, lines] -= self._sine[:, :count] @ integrand.imag
         return grids
 
     def _phi(
@@ -195,3 +159,28 @@ class HestonGreeks:
         u = omega[:, None] / sd
         c, d = exponents(self._params, u - 0.5j, time)
         return np.exp(c + d * v), d, u
+
+
+@dataclass(frozen=True, slots=True)
+class GreeksOnPaths:
+    """Greeks at every path and date, each read from its table on access."""
+
+    _splines: BicubicSplines
+    _spot: Tensor
+    _row: Tensor
+    _line: Tensor
+
+    @property
+    def delta(self) -> Float[Tensor, "paths steps"]:
+        """dC/dS, in shares."""
+        return self._splines(_DELTA, self._row, self._line)
+
+    @property
+    def minimum_variance(self) -> Float[Tensor, "paths steps"]:
+        """dC/dS + dC/dv rho xi / S, in shares: the minimum-variance hedge in the stock alone."""
+        return self._splines(_MINIMUM_VARIANCE, self._row, self._line)
+
+    @property
+    def gamma(self) -> Float[Tensor, "paths steps"]:
+        """d2C/dS2, in shares per unit of currency."""
+        return self._splines(_GAMMA, self._row, self._line).clamp(min=0) / self._spot
