@@ -121,7 +121,7 @@ class EvaluationConfig:
     shift_paths: int = 2048
     interpreted_paths: int = 1024
     control_variate: bool = False
-    control_paths: int = 131072
+    control_paths: int = 262144
 
     def __post_init__(self) -> None:
         at_least(self, steps=1, restarts=1, attacked_paths=100, interpreted_paths=0)

@@ -85,7 +85,8 @@ class _Cells(torch.autograd.Function):
         dates, paths = row.shape
 
         def joined(parts: list[Tensor], by: tuple[Tensor, ...]) -> Tensor:
-            return _cubic(*parts, by).view(dates, paths).T
+            low, low_slope, high, high_slope = parts
+            return _cubic(low, low_slope, high, high_slope, by).view(dates, paths).T
 
         ctx.save_for_backward(joined(values, rising), joined(slopes, across))
         return joined(values, across)
