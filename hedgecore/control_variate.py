@@ -1,8 +1,8 @@
 """CVaR estimated with a control variate: a hedge without training whose CVaR is well known.
 
 CVaR is the mean of a path's influence, psi(x) = q - (q - x)^+ / tail at the quantile q of P&L x.
-With the P&L y of a control on the same n paths, its quantile q_c and mean influence mu from a pilot
-of m other, independent paths, and g(y) = q_c - (q_c - y)^+ / tail,
+With the P&L y of a control on the same n paths, its quantile q_c and mean influence mu from a
+pilot of m other, independent paths, and g(y) = q_c - (q_c - y)^+ / tail,
 
     estimate = mean psi(x) - beta (mean g(y) - mu),
     beta     = Cov(psi, g) / (Var(g) (1 + n / m)),
@@ -11,9 +11,10 @@ where beta minimises the variance, that of mu included:
 
     variance = Var(psi - beta g) / n + beta^2 Var(g) / m.
 
-g is fixed before the n paths are seen, so for every beta the estimate has the mean of the plain one.
-Estimating beta on the same paths adds a bias of order 1 / n, like that of the plain estimate.
-With correlation rho of the two influences, the variance falls by a factor 1 / (1 - rho^2 m/(m+n)).
+g is fixed before the n paths are seen, so for every fixed beta the estimate has the mean of the
+plain one. Estimating beta on the same paths adds a bias of order 1 / n, like that of the plain
+estimate. With correlation rho of the two influences, the variance is 1 - rho^2 m / (m + n) of
+the plain one.
 
 Source: Glasserman (2004), section 4.1; Hesterberg and Nelson (1998) for quantiles; Rockafellar and
 Uryasev (2002) for CVaR as a mean.
@@ -70,8 +71,8 @@ class ControlledCVaR:
     Args:
         value: in currency, larger is better.
         se: standard error, in currency.
-        gain: variance of the plain estimate over that of this one: the number of paths that it
-            needs on one of these. Below 1 never, up to the error of its estimate.
+        gain: variance of the plain estimate over that of this one: the plain estimate needs this
+            many times as many paths.
     """
 
     value: float

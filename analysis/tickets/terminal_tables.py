@@ -74,7 +74,7 @@ def untrained(hedges: pd.DataFrame) -> Table:
 def threatened(hedges: pd.DataFrame, *, width: int) -> Table | None:
     """CVaR of the hedges of one problem, a row per attack and market; None without any.
 
-    Hedges that do not fit into ``width`` columns are left out, the worst on clean paths first.
+    Hedges are in order of clean CVaR, as many as fit into ``width`` columns.
     """
     recorded = [name for name in map(str, hedges.columns) if hedges[name].notna().any()]
     matches = list(filter(None, map(_CVAR_ELSEWHERE.fullmatch, recorded)))
@@ -85,11 +85,13 @@ def threatened(hedges: pd.DataFrame, *, width: int) -> Table | None:
     for _, row in hedges.iterrows():
         heading = row["name"].replace(" ", "\n", 1).replace(" at ", "\n").replace(" (", "\n(")
         column = {heading: [or_dash(row[n], wording.amount(row[n])) for n in names]}
-        if breadth(cells | column) <= width:
-            cells |= column
+        if breadth(cells | column) > width:
+            break
+        cells |= column
+    measure = label(matches[0]["measure"])
     return table(
         cells,
-        title=f"{label(matches[0]['measure'])} of the same hedges under every attack and in other markets",
+        title=f"{measure} of the same hedges under every attack and in other markets",
         caption="Hedges keep the parameters of their own market. An attack on observations moves "
         "only what a hedge reads.",
     )

@@ -81,7 +81,7 @@ _CONTROLLED = tuple(
         _money(f"{cvar.name}_cv_se", "lower", f"standard error of {cvar.name}_cv"),
         Column(
             f"{cvar.name}_cv_gain", float, "1", "higher",
-            f"variance of {cvar.name} over that of {cvar.name}_cv: paths that it needs on one",
+            f"variance of {cvar.name} over that of {cvar.name}_cv: paths saved by the control",
         ),
     )
 )  # fmt: skip

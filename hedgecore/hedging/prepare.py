@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from hedgecore.hedging.baseline_tests import BaselineHedges
+from hedgecore.hedging.baseline_hedges import BaselineHedges
 from hedgecore.hedging.baselines import MINIMUM_VARIANCE, black_scholes
 from hedgecore.hedging.control import Control
 from hedgecore.hedging.evaluate import evaluate

@@ -123,8 +123,13 @@ def test_the_best_width_grows_with_the_cube_root_of_the_cost():
     # dates are not what limits trading.
     study = TicketStudy().with_axes(
         {
-            **{"market.xi": 0.0, "market.v0": 0.04, "market.v_bar": 0.04, "market.rate": 0.0},
-            **{"market.steps": 240, "risk.name": "entropic", "risk.aversion": 1.0},
+            "market.xi": 0.0,
+            "market.v0": 0.04,
+            "market.v_bar": 0.04,
+            "market.rate": 0.0,
+            "market.steps": 240,
+            "risk.name": "entropic",
+            "risk.aversion": 1.0,
         }
     )
     paths = simulated(study, 4000, "law")

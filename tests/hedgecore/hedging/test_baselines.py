@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from hedgecore.hedging.baseline_tests import NO_TRADE_BAND, BaselineHedges
+from hedgecore.hedging.baseline_hedges import NO_TRADE_BAND, BaselineHedges
 from hedgecore.hedging.evaluate import attacked_cvar, measured
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.markets import market_data

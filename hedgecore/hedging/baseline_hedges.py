@@ -1,4 +1,4 @@
-"""Tests of the baseline hedges in every market and under every attack of an evaluation."""
+"""The baseline hedges of a study, and their tests in every market and under every attack."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ NO_TRADE_BAND = "no_trade_band"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineHedges:
-    """Every baseline hedge by name, as a problem whose ``theta`` is ``{}``, and the fitted band."""
+    """Every baseline hedge, as a problem whose ``theta`` is ``{}``, and the fitted band."""
 
     problems: Mapping[str, HedgingProblem]
     band: Band
