@@ -69,6 +69,7 @@ def report(
     # Of several problems, baselines.csv has the rows.
     threats = terminal_tables.threatened(hedges, width=console.width)
     if threats is not None and not sweep.problem_axes:
+        console.print()
         show(console, threats)
     if sweep.tickets["status"].eq("completed").any():
         heading = "Best learning rate (fewest epochs to 95 % of dense)"
