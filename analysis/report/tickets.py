@@ -70,6 +70,11 @@ def report(
         say(console, line)
     hedges = baselines(sweep, manifest)
     _first_rows(console, terminal_tables.untrained, hedges, file="baselines.csv")
+    # Of several problems, baselines.csv has the rows.
+    threats = terminal_tables.threatened(hedges, width=console.width)
+    if threats is not None and not sweep.problem_axes:
+        console.print()
+        show(console, threats)
     if sweep.tickets["status"].eq("completed").any():
         heading = "Best learning rate (fewest epochs to 95 % of dense)"
         section(console, heading, wording.learning_rates(best))

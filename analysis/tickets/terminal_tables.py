@@ -1,6 +1,7 @@
 """Tables of a tickets report for the terminal."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -14,6 +15,7 @@ from analysis.terminal import MOST_ROWS, breadth, more_rows, or_dash, outcomes, 
 from analysis.tickets import masks, seed_findings
 from analysis.tickets.baselines import DENSE
 
+_CVAR_ELSEWHERE = re.compile(r"(attacked_)?(?P<measure>cvar_\d\d)(?P<worst>_worst)?@(?P<place>.+)")
 _MOST_COMPARED = 12
 _MOST_ATTACKS = 2
 _WIDE = 110  # columns; a narrower terminal gets only the main columns
@@ -66,6 +68,32 @@ def untrained(hedges: pd.DataFrame) -> Table:
         title="Hedges that need no training, and the dense network; means over preparations",
         caption=f"In {schema.column('cvar_05').unit}, turnover in "
         f"{schema.column('turnover').unit}; CVaR 5 % ± one standard error.",
+    )
+
+
+def threatened(hedges: pd.DataFrame, *, width: int) -> Table | None:
+    """CVaR of the hedges of one problem, a row per attack and market; None without any.
+
+    Hedges are in order of clean CVaR, as many as fit into ``width`` columns.
+    """
+    recorded = [name for name in map(str, hedges.columns) if hedges[name].notna().any()]
+    matches = list(filter(None, map(_CVAR_ELSEWHERE.fullmatch, recorded)))
+    if not matches:
+        return None
+    names = [match[0] for match in matches]
+    cells = {"under": [f"{m['place']}{', worst' if m['worst'] else ''}" for m in matches]}
+    for _, row in hedges.iterrows():
+        heading = row["name"].replace(" ", "\n", 1).replace(" at ", "\n").replace(" (", "\n(")
+        column = {heading: [or_dash(row[n], wording.amount(row[n])) for n in names]}
+        if breadth(cells | column) > width:
+            break
+        cells |= column
+    measure = label(matches[0]["measure"])
+    return table(
+        cells,
+        title=f"{measure} of the same hedges under every attack and in other markets",
+        caption="Hedges keep the parameters of their own market. An attack on observations moves "
+        "only what a hedge reads.",
     )
 
 

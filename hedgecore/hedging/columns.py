@@ -73,6 +73,18 @@ _ATTACKED = tuple(
     for tail, share in _TAILS
     for prefix, split in (("", "test"), ("val_", "validation"))
 )
+_CONTROLLED = tuple(
+    column
+    for cvar in _CVARS
+    for column in (
+        replace(cvar, name=f"{cvar.name}_cv"),
+        _money(f"{cvar.name}_cv_se", "lower", f"standard error of {cvar.name}_cv"),
+        Column(
+            f"{cvar.name}_cv_gain", float, "1", "higher",
+            f"variance of {cvar.name} over that of {cvar.name}_cv: paths saved by the control",
+        ),
+    )
+)  # fmt: skip
 _ELSEWHERE = tuple(
     column
     for cvar in _CVARS
@@ -137,6 +149,10 @@ COLUMNS = Columns(
                 r"transfer:([\w.+-]+)": r"; under the dense network's worst paths, epsilon \1",
                 r"(\w+)_([a-z]+):([\w.+-]+)": r"; under \2 (\1 threat, epsilon \3)",
             },
+        ),
+        Family(
+            bases=_also_dense(_CONTROLLED),
+            places={r"minimum_variance": "; the minimum-variance delta is the control variate"},
         ),
         Family(
             bases=_also_dense(_ELSEWHERE),

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.hedging.attack_config import AttackConfig, EvaluationConfig
+from hedgecore.hedging.control import Control
 from hedgecore.hedging.markets import attack_starts, first
 from hedgecore.hedging.pnl import Outcome
 from hedgecore.hedging.problem import HedgingProblem
@@ -32,15 +33,19 @@ def evaluate(
     data: Mapping[str, MarketPaths],
     *,
     seed: int,
+    control: Control | None = None,
 ) -> tuple[dict[str, float], Float[Tensor, " paths"]]:
     """Every test metric, CVaR under every threat of the study's evaluation, and the clean P&L.
 
-    ``data`` contains the study's markets and those of transferred attacks.
+    ``data`` contains the study's markets and those of transferred attacks. With ``control``, clean
+    CVaR is also estimated with this control variate.
     """
     evaluation, test = problem.study.evaluation, data["test"]
     measure, tail = evaluation.measure, evaluation.tail
     outcome = problem.outcomes(theta, test)
     row = measured(problem.study, outcome, test)
+    if control is not None:
+        row |= control.columns(outcome.pnl)
     for column, attack in attacked_columns(evaluation).items():
         row[column] = attacked_cvar(problem, theta, test, attack=attack, seed=seed)
     for name in evaluation.transfers:

@@ -26,18 +26,25 @@ Recall = Callable[[Float[Tensor, "paths 3"]], Float[Tensor, "paths 3"]]
 _FIXED = len(EXOGENOUS_NAMES)
 
 
-class HedgingNetwork(nn.Module):
-    """Structure of the network, without weights (torch's meta device)."""
+class Hedge(nn.Module):
+    """Positions from the features of a market; with mean and sd of the features in training."""
 
     mean: Tensor
     sd: Tensor
 
-    def __init__(self, hidden: tuple[int, ...], standardisation: Standardisation) -> None:
+    def __init__(self, standardisation: Standardisation) -> None:
         super().__init__()
-        widths = (len(FEATURE_NAMES), *hidden, 1)
-        self.layers = nn.ModuleList(nn.Linear(a, b, device="meta") for a, b in pairwise(widths))
         self.register_buffer("mean", standardisation.mean)
         self.register_buffer("sd", standardisation.sd)
+
+
+class HedgingNetwork(Hedge):
+    """Structure of the network, without weights (torch's meta device)."""
+
+    def __init__(self, hidden: tuple[int, ...], standardisation: Standardisation) -> None:
+        super().__init__(standardisation)
+        widths = (len(FEATURE_NAMES), *hidden, 1)
+        self.layers = nn.ModuleList(nn.Linear(a, b, device="meta") for a, b in pairwise(widths))
 
     def forward(
         self,
@@ -75,7 +82,7 @@ class HedgingNetwork(nn.Module):
 
 
 def positions(
-    network: HedgingNetwork,
+    network: Hedge,
     theta: Mapping[str, Tensor],
     exogenous: Float[Tensor, "paths steps 5"],
     spot: Float[Tensor, "paths steps+1"],

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.fingerprints import tensor_sha256
+from hedgecore.hedging.control import Control
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.markets import SPLITS
 from hedgecore.market.paths import MarketPaths
@@ -18,6 +19,7 @@ from hedgecore.pruning.mask import Parameters
 NETWORKS = ("theta_0", "theta_star", "theta_mask", "theta_k")
 
 _SPOT, _VARIANCE, _PREFIX = "_spot", "_variance", "interpretation."
+_CONTROL = "control"
 DENSE_METRICS = (
     *(f"cvar_{tail}{kind}" for tail in ("05", "01", "50") for kind in ("", "_se")),
     *("sharpe_ratio", "pnl_mean", "pnl_std", "turnover", "cost_paid"),
@@ -54,6 +56,7 @@ class Preparation:
         dense_pnl: clean test P&L of theta_star, for paired comparisons.
         interpretation: feature importance of theta_star; see
             ``hedgecore.hedging.feature_importance``.
+        control: control variate of clean test CVaR; None unless the evaluation has one.
     """
 
     seed: int
@@ -66,11 +69,13 @@ class Preparation:
     dense: DenseBaseline
     dense_pnl: Float[Tensor, " paths"]
     interpretation: Mapping[str, Tensor] = field(default_factory=dict)
+    control: Control | None = None
 
     @property
     def about(self) -> Json:
         """See :class:`hedgecore.protocols.Preparation`."""
-        return {"dense": asdict(self.dense), "maturity": self.data["train"].maturity}
+        about = {"dense": asdict(self.dense), "maturity": self.data["train"].maturity}
+        return about if self.control is None else {**about, "control": self.control.about}
 
     @property
     def files(self) -> dict[str, Tensors]:
@@ -80,8 +85,12 @@ class Preparation:
         return {
             **networks,
             "theta_star": {**self.theta_star, **interpretation},
-            "dense_pnl": {"pnl": self.dense_pnl},
+            "dense_pnl": {"pnl": self.dense_pnl, **self._control_pnl},
         }
+
+    @property
+    def _control_pnl(self) -> dict[str, Tensor]:
+        return {} if self.control is None else {_CONTROL: self.control.pnl}
 
     @property
     def inputs(self) -> dict[str, Tensor]:
@@ -151,4 +160,7 @@ def stored_fields(about: Json, files: Mapping[str, Tensors]) -> dict[str, Any]:
         },
         "dense": DenseBaseline(**about["dense"]),
         "dense_pnl": files["dense_pnl"]["pnl"],
+        "control": Control.restored(files["dense_pnl"][_CONTROL], about["control"])
+        if "control" in about
+        else None,
     }

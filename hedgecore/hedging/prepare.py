@@ -6,8 +6,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from hedgecore.hedging.baselines import BASELINES, bs_delta_current, hedge
-from hedgecore.hedging.evaluate import evaluate, measured
+from hedgecore.hedging.baseline_hedges import BaselineHedges
+from hedgecore.hedging.baselines import MINIMUM_VARIANCE, black_scholes
+from hedgecore.hedging.control import Control
+from hedgecore.hedging.evaluate import evaluate
 from hedgecore.hedging.feature_importance import interpretation
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.markets import market_data, transferred
@@ -52,16 +54,17 @@ def _clean(study: TicketStudy, *, seed: int) -> Preparation:
     theta_0 = initial(problem, data["train"], stream(seed, "theta_0"))
     losses, theta_star = _trained(problem, theta_0, data, seed=seed)
     data |= transferred(problem, theta_star, data["test"], seed=seed)
-    metrics, pnl = evaluate(problem, theta_star, data, seed=seed)
+    hedges = BaselineHedges.of(study, standardisation, data)
+    control = None
+    if study.evaluation.control_variate:
+        control = Control.of(hedges.problems[MINIMUM_VARIANCE], data["test"], seed=seed)
+    metrics, pnl = evaluate(problem, theta_star, data, seed=seed, control=control)
     dense = DenseBaseline(
         val_loss=min(losses),
         epochs=len(losses),
         epochs_to_95pct=epochs_to_criterion(losses, reference=min(losses)),
         metrics=metrics,
-        baselines={
-            name: measured(study, hedge(name, study, data["test"]), data["test"])
-            for name in BASELINES
-        },
+        baselines=hedges.metrics(data, seed=seed),
     )
     return Preparation(
         seed=seed,
@@ -73,6 +76,7 @@ def _clean(study: TicketStudy, *, seed: int) -> Preparation:
         theta_k=_rewound(problem, theta_0, data, seed=seed),
         dense=dense,
         dense_pnl=pnl,
+        control=control,
         interpretation=interpretation(problem, theta_star, {}, data["test"], seed=seed),
     )
 
@@ -101,7 +105,11 @@ def mismatch(study: TicketStudy, preparation: Preparation) -> str | None:
     """Part of a restored preparation that is not reproduced; None if all parts are."""
     problem = HedgingProblem.of(study.shared_study(), preparation.standardisation)
     metrics, pnl = evaluate(
-        problem, preparation.theta_star, preparation.data, seed=preparation.seed
+        problem,
+        preparation.theta_star,
+        preparation.data,
+        seed=preparation.seed,
+        control=preparation.control,
     )
     if metrics == preparation.dense.metrics and torch.equal(pnl, preparation.dense_pnl):
         return None
@@ -122,7 +130,7 @@ def initial(
 
 def _standardisation(study: TicketStudy, paths: MarketPaths) -> Standardisation:
     # The network's own past is unavailable before training; this hedge has the same scale.
-    position = bs_delta_current(study, paths)
+    position = black_scholes(study, paths.spot[:, :-1], paths.variance[:, :-1].sqrt())
     return Standardisation.fit(paths.spot, paths.variance, position, strike=study.option.strike)
 
 
