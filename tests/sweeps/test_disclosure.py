@@ -71,7 +71,7 @@ def arrays(path: Path) -> Iterator[np.ndarray]:
 
 def lists(value: object) -> Iterator[np.ndarray]:
     """Lists of numbers anywhere in ``value``, and the numbers of each of its mappings."""
-    if isinstance(value, str) and value[:1] in "{[":
+    if isinstance(value, str) and value.startswith(("{", "[")):
         yield from lists(json.loads(value))
     if isinstance(value, dict | list):
         inner = list(value.values()) if isinstance(value, dict) else value
@@ -84,7 +84,7 @@ def lists(value: object) -> Iterator[np.ndarray]:
 
 def contains(array: np.ndarray, rows: np.ndarray) -> bool:
     """True if some row is a row or a column of ``array``, up to the rounding of float32."""
-    array = array.astype(np.float64)
+    array = np.atleast_1d(array).astype(np.float64)
     flat = [array.reshape(-1, array.shape[-1]), array.reshape(array.shape[0], -1).T]
     flat += [array.reshape(1, -1)] if array.ndim == 1 else []
     width = rows.shape[1]
@@ -107,7 +107,7 @@ def holding(storage: Path, rows: dict[str, np.ndarray]) -> list[str]:
         if not path.is_file():
             continue
         content = path.read_bytes()
-        numeric = any(contains(a, part) for a in arrays(path) if a.ndim for part in rows.values())
+        numeric = any(contains(a, part) for a in arrays(path) if a.size for part in rows.values())
         if numeric or any(pattern in content for pattern in patterns):
             found.append(str(path.relative_to(storage)))
     return found

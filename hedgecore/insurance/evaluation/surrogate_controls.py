@@ -1,4 +1,4 @@
-"""Controls of the surrogate, a network whose nodes are replaced by values predicted from distances.
+"""Controls of the surrogate, whose nodes are replaced by values predicted from distances.
 
 =================== ===========================================================================
 constant            one answer for every row, the network's commonest

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from hedgecore.insurance.clusters.whitening import Whitening
 from hedgecore.insurance.clusters.control_points import all_distances, random_rows, rotated
+from hedgecore.insurance.clusters.whitening import Whitening
 from hedgecore.rng import stream
 
 
