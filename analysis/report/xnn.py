@@ -74,7 +74,7 @@ def report(
         section(console, f"Is it used, and would another seed say the same?{where}", lines)
         sizes = cluster_sizes(problem_trials)
         rows, nodes = _controls(files, problem_trials, cell, unread)
-        section(console, f"Controls of the chosen network{where}", yardsticks.sentences(rows))
+        section(console, f"Beside its controls{where}", yardsticks.sentences(rows))
         if len(rows):
             console.print()
             show(console, yardsticks.table(rows))

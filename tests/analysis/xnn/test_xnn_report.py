@@ -40,7 +40,7 @@ def test_the_report_has_every_section_and_numbers_of_each(store, run):
     assert numbers(section(said, "Beside boosted trees")[0])[0] == 1.25
     assert section(said, "Groups of insured")[0].startswith("By InsuredInfo_6")
     assert section(said, "Skipped figures") == ["pareto: not drawn here"]
-    assert len(section(said, "Controls of the chosen network")) == 4
+    assert len(section(said, "Beside its controls")) == 4
     assert numbers(section(said, "Rare values")[0])[:2] == [700, 30]
     assert len(section(said, "Files")) == 8
 
