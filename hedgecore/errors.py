@@ -10,6 +10,7 @@ class HedgesweepError(Exception):
             BundleError (ValueError)           a rejected bundle, key or model
             ConditionError (ValueError)        a condition of an axis that cannot be met
             ConfigError (ValueError)           an invalid value in a configuration
+            DisclosureError (ValueError)       a model that would reveal single training rows
             DivergedError (ArithmeticError)    a training that reached a non-finite value
             FieldError (ValueError)            a mistake in a space, without its place
             OtherArithmeticError               a worker whose results would differ

@@ -12,10 +12,10 @@ from analysis.claims import claims
 from analysis.claims import sentences as claim_sentences
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
-from analysis.tensors import SweepFiles
+from analysis.tensors import SweepFiles, UnreadError
 from analysis.terminal import opening, say, section, show, write_tables
 from analysis.wording import first_of
-from analysis.xnn import findings, terminal_tables
+from analysis.xnn import findings, node_table, terminal_tables, yardsticks
 from analysis.xnn.baselines import baselines
 from analysis.xnn.baselines import sentences as of_baselines
 from analysis.xnn.cells import axes, cells, members, of_problem, plain_of, spelled_out
@@ -24,6 +24,8 @@ from analysis.xnn.fairness import sentences as of_groups
 from analysis.xnn.methods import methods
 from analysis.xnn.methods import sentences as of_methods
 from analysis.xnn.pareto import pareto
+from analysis.xnn.rarities import cluster_sizes
+from analysis.xnn.rarities import sentences as of_rarities
 from analysis.xnn.selection import best, held_out
 from analysis.xnn.stability import sentences as of_stability
 from analysis.xnn.stability import stability
@@ -74,6 +76,18 @@ def report(
         section(console, f"Raw R2 and chance{where}", findings.growth(mine, cell, names))
         lines = _evidence(problem_trials, mine, cell, swept.epochs, stable)
         section(console, f"Is it used, and would another seed say the same?{where}", lines)
+        sizes = cluster_sizes(problem_trials)
+        rows, nodes = _controls(files, problem_trials, cell, unread)
+        section(console, f"Beside its controls{where}", yardsticks.sentences(rows))
+        if len(rows):
+            console.print()
+            show(console, yardsticks.table(rows))
+        if len(nodes):
+            console.print()
+            show(console, node_table.table(nodes, subject="first seed"))
+        section(
+            console, f"Rare values and small clusters{where}", of_rarities(problem_trials, sizes)
+        )
         comparison = baselines(manifest, data=_data(problem_trials), held_out=holdout)
         section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell))
         if len(comparison):
@@ -86,6 +100,9 @@ def report(
             console.print()
             show(console, terminal_tables.groups(rates, width=console.width))
         problem_tables["methods"].append(against.assign(**values))
+        problem_tables["yardsticks"].append(rows.assign(**values))
+        problem_tables["node_coefficients"].append(nodes.assign(**values))
+        problem_tables["cluster_sizes"].append(sizes.assign(**values))
         problem_tables["baselines"].append(comparison.assign(**values))
         problem_tables["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         problem_tables["fairness"].append(rates.assign(**values))
@@ -117,6 +134,23 @@ def _evidence(
     if plain is not None:
         lines += findings.duration(epochs, cell_trials, members(trials, plain))
     return lines
+
+
+def _controls(
+    files: SweepFiles, trials: pd.DataFrame, cell: pd.Series | None, unread: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Yardsticks of the chosen ``cell``, and node coefficients of its first seed."""
+    if cell is None:
+        return yardsticks.yardsticks(trials.iloc[:0]), pd.DataFrame()
+    cell_trials = members(trials, cell)
+    rows, nodes = yardsticks.yardsticks(cell_trials), pd.DataFrame()
+    if len(cell_trials):
+        try:
+            model = files.model(str(cell_trials["trial_id"].iloc[0]), "xnn")
+            nodes = node_table.node_table(model)
+        except UnreadError as error:
+            unread += [str(error)] * (str(error) not in unread)
+    return rows, nodes
 
 
 def _few_groups(

@@ -40,15 +40,19 @@ _STUDY = {
 }
 _WITH_INTERVAL = (
     *("cross_entropy", "accuracy", "kappa", GAIN, f"val_{GAIN}"),
-    *("r2_mean", "specificity", "rho_gain", "coverage", "selectivity"),
+    *("r2_mean", "specificity", "specificity_rotated", "rho_gain", "coverage", "selectivity"),
     *(f"{name}_minus_plain" for name in PAIRED if name != "val_loss"),
 )
 _MEANS = (
     *("centroids", "cluster_stability", "epochs", "val_loss", "val_loss_minus_plain"),
     *("kappa_expected", "macro_f1", "ece", "r2_median", "r2_min"),
     *("r2_untrained", "r2_plain", "r2_plain_random_points", "r2_permuted", "r2_random_points"),
+    *("r2_rotated", "inflation_max", "cluster_rows_min", "clusters_undersized"),
     *("rho_top", "mi_mean", "mig", "disentanglement", "completeness", "dead_nodes"),
     *("surrogate_cross_entropy", "surrogate_accuracy", "surrogate_agreement"),
+    *(f"plain_surrogate_{name}" for name in ("cross_entropy", "accuracy", "agreement")),
+    *(f"logistic_{name}" for name in ("cross_entropy", "accuracy", "agreement")),
+    *("constant_agreement", "prior_cross_entropy", "prior_accuracy"),
     *("concept_score", "concept_p", "groups", "seconds"),
 )
 
@@ -209,7 +213,7 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
         frame[_WEIGHT] = frame[_WEIGHT].mask(plain, 0.0)
     if _SEED not in frame:
         frame[_SEED] = pd.Series(0, index=frame.index, dtype="Int64")
-    frame["plain"] = plain
+    frame = pd.concat([frame, plain.rename("plain")], axis=1)
     # A completed trial represents the others, which are the same network or have no result.
     by_outcome = frame["status"].ne("completed").astype(int).sort_values(kind="stable").index
     keys = [name for name in map(str, frame.columns) if name.startswith("config/")]

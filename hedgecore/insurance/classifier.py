@@ -54,6 +54,9 @@ class Classifier:
         sound = Sound(
             medians={name: float(value) for name, value in encoding["medians"].items()},
             levels=levels,
+            bounds={
+                name: (float(low), float(high)) for name, (low, high) in encoding["bounds"].items()
+            },
             columns=tuple(encoding["columns"]),
             scaling=scaling,
         )

@@ -48,6 +48,11 @@ _EXPLANATION = (
     _real("r2_median", "higher", "held-out R2 of a node on all distances, median of nodes"),
     _real("r2_min", "higher", "held-out R2 of a node on all distances, least of nodes"),
     _real("beta_max", None, "largest |standardised coefficient|, mean of nodes"),
+    _real(
+        "inflation_max", "lower",
+        "largest variance inflation factor of a distance: 1 for uncorrelated distances, and a "
+        "single coefficient says little above about 10",
+    ),
     _real("beta_gini", "higher", "sparsity of |beta|: 0 all equal, 1 - 1/K one alone"),
     _real("rho_top", "higher", "largest |correlation| with a distance, mean of nodes"),
     _real("rho_gap", "higher", "lead of rho_top over the second largest, mean of nodes"),
@@ -63,8 +68,10 @@ _EXPLANATION = (
     _real("r2_plain_random_points", None, "r2_mean of the plain network on random rows"),
     _real("r2_permuted", None, "r2_mean of permuted rows"),
     _real("r2_random_points", None, "r2_mean on distances to random rows, not centroids"),
+    _real("r2_rotated", None, "r2_mean on distances to the centroids rotated about the mean"),
     _GAIN,
     _real("specificity", "higher", "r2_mean less r2_random_points"),
+    _real("specificity_rotated", "higher", "r2_mean less r2_rotated"),
     _real("rho_control", None, "largest rho_top of the controls"),
     _real("rho_gain", "higher", "rho_top less rho_control"),
     _real("selectivity", "higher", "how much more ablation costs a centroid's own rows", "nat"),
@@ -76,6 +83,30 @@ _EXPLANATION = (
     _real(
         "surrogate_agreement", "higher",
         "share of test rows whose likeliest class stays with nodes predicted from distances",
+        "share",
+    ),
+    _real(
+        "constant_agreement", None,
+        "share of test rows with the network's commonest likeliest class: the agreement of a "
+        "constant answer",
+        "share",
+    ),
+    *(
+        _real(f"plain_surrogate_{name}", None, f"surrogate_{name} of the plain network", unit)
+        for name, unit in (
+            ("cross_entropy", "nat"), ("accuracy", "share"), ("agreement", "share"),
+        )
+    ),
+    _real(
+        "logistic_cross_entropy", None,
+        "cross_entropy of a logistic regression on the distances", "nat",
+    ),
+    _real(
+        "logistic_accuracy", None, "accuracy of a logistic regression on the distances", "share",
+    ),
+    _real(
+        "logistic_agreement", None,
+        "share of test rows where that regression has the network's likeliest class",
         "share",
     ),
     _real("concept_score", None, "TCAV of the centroids for class 8, mean of centroids"),
@@ -147,6 +178,24 @@ COLUMNS = Columns(
             replace(column, name=f"val_{column.name}", meaning=f"{column.name} on validation rows")
             for column in (_GAIN, _R2)
         ),
+        Column(
+            "rare_levels", int, "levels", None,
+            "levels of too few training rows, pooled into the other of their column",
+        ),
+        Column(
+            "rare_columns", int, "columns", None,
+            "encoded columns dropped because they separate too few training rows",
+        ),
+        Column(
+            "cluster_rows_min", int, "rows", "higher",
+            "training rows of the smallest cluster, whose mean is a centroid",
+        ),
+        Column(
+            "clusters_undersized", int, "clusters", "lower",
+            "clusters of fewer training rows than clustering.min_rows, set aside or merged",
+        ),
+        _real("prior_cross_entropy", None, "cross_entropy of the class shares", "nat"),
+        _real("prior_accuracy", None, "accuracy of the commonest class for every row", "share"),
         _real(
             "cluster_stability", "higher",
             "mean adjusted Rand index of the clusters of bootstrap samples with those of all "

@@ -8,17 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hedgecore.insurance.clusters.centroids import (
-    Centroids,
-    Whitening,
-    find_centroids,
-    nearest_means,
-)
+from hedgecore.insurance.clusters.centroids import Centroids, find_centroids, nearest_means
+from hedgecore.insurance.clusters.control_points import all_distances
 from hedgecore.insurance.clusters.stability import cluster_stability
+from hedgecore.insurance.clusters.whitening import Whitening
 from hedgecore.insurance.config import ClusteringConfig, XnnStudy
 from hedgecore.insurance.data.applicants import SPLITS, Applicants
 from hedgecore.insurance.data.schema import CLASSES
 from hedgecore.insurance.evaluation.boosted_trees import regression, softprob, with_offsets
+from hedgecore.insurance.evaluation.distance_classifier import fit_logistic
 from hedgecore.insurance.evaluation.scores import scores
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import initialise, probabilities
@@ -101,7 +99,7 @@ def restore(
         seed=seed,
         about=about,
         files={**(files if base is None else base.files), "clusters": clusters},
-        inputs={**inputs, **_distances(clusters, inputs)},
+        inputs={**inputs, **_distances(clusters, inputs, seed)},
     )
 
 
@@ -127,20 +125,19 @@ def _with_clusters(
     x = inputs["train.x"]
     centroids = find_centroids(study.clustering, x, seed=seed)
     whitening, count = centroids.whitening, len(centroids.points)
-    order = torch.from_numpy(numpy_stream(seed, "clustering", "control").permutation(len(x)))
     shuffle = numpy_stream(seed, "clustering", "picture").permutation(len(x))
     sample = torch.from_numpy(np.sort(shuffle[:_PICTURED]))
     clusters = {
         "points": centroids.points,
         "mean": whitening.mean,
         "inverse_root": whitening.inverse_root,
-        "random_points": x[order[:count]],
     }
-    distances = _distances(clusters, inputs)
+    distances = _distances(clusters, inputs, seed)
     nearest = distances["train.distances"].argmin(dim=1)
     picture = Whitening.fit(x, axes=min(_SPACE, x.shape[1]))
     clusters |= {
         "members": torch.bincount(nearest, minlength=count),
+        **fit_logistic(distances["train.distances"].numpy(), inputs["train.y"].numpy()),
         "sample_projection": picture(x[sample]),
         "sample_class": inputs["train.y"][sample],
         "sample_nearest": nearest[sample],
@@ -148,6 +145,8 @@ def _with_clusters(
     }
     facts = {
         "centroids": count,
+        "sizes": centroids.sizes.tolist(),
+        "undersized": list(centroids.undersized),
         "shrinkage": whitening.shrinkage,
         "stability": _stability(study.clustering, centroids, x, seed),
     }
@@ -180,16 +179,13 @@ def _stability(
         return None
 
 
-def _distances(clusters: Tensors, inputs: Tensors) -> dict[str, Tensor]:
-    """Distances of the rows of every split to the centroids and to the random points."""
+def _distances(clusters: Tensors, inputs: Tensors, seed: int) -> dict[str, Tensor]:
+    """Distances of the rows of every split to the centroids and to their controls."""
     # Shrinkage is included in the root.
     mean, root = clusters["mean"], clusters["inverse_root"]
     whitening = Whitening(mean=mean, inverse_root=root, shrinkage=0.0)
-    return {
-        f"{split}.{name}": whitening.distances(inputs[f"{split}.x"], clusters[points])
-        for split in SPLITS
-        for name, points in (("distances", "points"), ("random_distances", "random_points"))
-    }
+    splits = {split: inputs[f"{split}.x"] for split in SPLITS}
+    return all_distances(clusters["points"], whitening, splits, seed=seed)
 
 
 def _rivals(

@@ -56,5 +56,9 @@ def _assess(
             **{f"centroids.{n}": clusters[n] for n in ("points", "mean", "inverse_root")},
             **evidence,
         },
-        about={"inputs": encoding["names"], "encoding": encoding},
+        about={
+            "inputs": encoding["names"],
+            "encoding": encoding,
+            "centroid_rows": preparation.about["clustering"]["sizes"],
+        },
     )

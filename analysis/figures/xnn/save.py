@@ -100,7 +100,7 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
     """Figures of one network; each reads its tensors when drawn, and is skipped without them."""
 
     def explained() -> Mapping[str, Any]:
-        return tensors(files.model, node_coefficients.EXPLAINED, node_coefficients.PLAIN)
+        return tensors(files.model, node_coefficients.EXPLAINED, node_coefficients.OPTIONAL)
 
     def by_node(figure: Figure) -> None:
         arrays = explained()

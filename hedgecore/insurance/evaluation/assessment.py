@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hedgecore.insurance.config import EvaluationConfig, XnnStudy
 from hedgecore.insurance.evaluation.controls import gains, node_pair, regressions
+from hedgecore.insurance.evaluation.distance_classifier import logistic_probabilities
 from hedgecore.insurance.evaluation.fairness import RATES, fairness, grouped
 from hedgecore.insurance.evaluation.faithfulness import ablation, surrogate
 from hedgecore.insurance.evaluation.node_regression import (
@@ -19,6 +20,7 @@ from hedgecore.insurance.evaluation.node_regression import (
 )
 from hedgecore.insurance.evaluation.portrait import concepts, probes
 from hedgecore.insurance.evaluation.scores import confusion, defined_mean, scores
+from hedgecore.insurance.evaluation.surrogate_controls import surrogate_controls
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import divided, probabilities
 from hedgecore.rng import numpy_stream
@@ -56,6 +58,14 @@ def assess(
     # With fewer, p times the number of centroids could not fall below 5 %.
     random_concepts = max(evaluation.concepts, 20 * len(preparation.points))
     score, p_value = concepts(preparation, theta, layer=layer, random_concepts=random_concepts)
+    plain_nodes = node_pair(preparation, preparation.theta_star, layer=layer, split="test")[1]
+    plain = _Head(preparation.theta_star, layer)
+    rivals = surrogate_controls(
+        predicted,
+        label,
+        plain=surrogate(plain, plain_nodes, distances, label, fit=controls["plain"].fit),
+        logistic=logistic_probabilities(preparation.files["clusters"], distances),
+    )
     between, by_group = _by_group(evaluation, preparation, label, predicted)
     row = {
         **scores(probability, label),
@@ -63,6 +73,7 @@ def assess(
         **gains(explanation, controls),
         "selectivity": cost.selectivity,
         **surrogate(head, nodes[1], distances, label, fit=explanation.fit),
+        **rivals,
         "concept_score": defined_mean(score),
         # Bonferroni: one test per centroid.
         "concept_p": float(np.minimum(1, len(p_value) * np.fmin.reduce(p_value))),

@@ -119,6 +119,7 @@ class Explanation(Regression):
             "r2_median": np.median(self.r2),
             "r2_min": self.r2.min(),
             "beta_max": importance.max(axis=1).mean(),
+            "inflation_max": self.fit.inflation.max(),
             "beta_gini": gini(importance).mean(),
             "rho_top": self.top.mean(),
             "rho_gap": self.gap.mean(),

@@ -216,7 +216,7 @@ def test_one_distance_for_each_node_is_the_best_of_everything(factors):
 def test_every_measure_is_reported_and_finite(nodes, distances):
     found = explain(nodes[0], distances[0], nodes[1], distances[1]).summary()
     assert found.keys() <= {column.name for column in TEST}
-    assert len(found) == 14
+    assert len(found) == 15
     assert all(np.isfinite(v) for v in found.values())
 
 

@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hedgecore.experiment import Preparation
 from hedgecore.fingerprints import tensor_sha256
+from hedgecore.insurance.clusters.control_points import random_rows
 from hedgecore.insurance.data.applicants import SPLITS, Applicants
 from hedgecore.insurance.data.schema import FEATURES
 from hedgecore.insurance.data.synthetic import generate
@@ -101,7 +102,9 @@ def test_what_has_a_base_shares_its_tensors_but_for_clusters_and_distances(base,
     for name in ("theta_0", "theta_star", "predictions"):
         assert preparation.files[name] is base.files[name]
     own = {name for name in base.inputs if preparation.inputs[name] is not base.inputs[name]}
-    assert own == {f"{part}.{to}" for part in SPLITS for to in ("distances", "random_distances")}
+    assert own == {
+        f"{part}.{to}distances" for part in SPLITS for to in ("", "random_", "rotated_")
+    }
 
 
 def test_what_has_a_base_tells_only_other_clusters(base, preparation):
@@ -170,15 +173,36 @@ def test_clusters_are_as_stable_as_their_samples_say(clustered, preparation, bas
 def test_distances_are_those_that_the_filed_whitening_gives(preparation):
     clusters = {n: value.double() for n, value in preparation.files["clusters"].items()}
     x = preparation.rows("val").x.double()
-    for points, name in (("points", "distances"), ("random_points", "random_distances")):
-        gap = (x[:, None] - clusters[points]) @ clusters["inverse_root"].T
+    drawn = random_rows(preparation.rows("train").x, 3, seed=0).double()
+    for points, name in ((clusters["points"], "distances"), (drawn, "random_distances")):
+        gap = (x[:, None] - points) @ clusters["inverse_root"].T
         found = torch.from_numpy(preparation.distances("val", to=name)).double()
         torch.testing.assert_close(found, gap.norm(dim=2), rtol=1e-4, atol=1e-4)
 
 
-def test_random_points_are_training_rows(preparation):
-    train, points = preparation.rows("train").x, preparation.files["clusters"]["random_points"]
-    assert (points[:, None] == train).all(dim=2).any(dim=1).all()
+def test_a_preparation_says_how_many_rows_each_centroid_is_the_mean_of(clustered, preparation):
+    sizes = preparation.about["clustering"]["sizes"]
+    assert len(sizes) == 3
+    assert min(sizes) == preparation.columns["cluster_rows_min"] >= clustered.clustering.min_rows
+    undersized = preparation.about["clustering"]["undersized"]
+    assert preparation.columns["clusters_undersized"] == len(undersized)
+    assert max(undersized, default=0) < clustered.clustering.min_rows
+    assert sum(sizes) + sum(undersized) == 384
+
+
+def test_a_preparation_counts_the_rare_values_that_it_treated(preparation):
+    rare = preparation.about["rare"]
+    assert preparation.columns["rare_columns"] == len(rare["dropped"]) > 0
+    assert preparation.columns["rare_levels"] >= len(rare["pooled"]) > 0
+
+
+def test_class_shares_are_told_beside_every_network(base):
+    label = base.rows("train").y.numpy()
+    share = np.bincount(label, minlength=8) / len(label)
+    test = base.rows("test").y.numpy()
+    expected = cross_entropy(np.tile(share, (len(test), 1)), test)
+    assert base.columns["prior_cross_entropy"] == expected
+    assert base.columns["prior_accuracy"] == (test == share.argmax()).mean()
 
 
 def test_every_training_row_is_a_member_of_its_nearest_centroid(preparation):
