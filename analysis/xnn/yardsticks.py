@@ -11,7 +11,6 @@ from analysis import terminal
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.contrast import WITH_INTERVAL, bounded, bracketed, estimate
-from analysis.statistics import Rng
 from analysis.wording import amount, percent
 
 MEASURES: Mapping[str, Mapping[str, str]] = {
@@ -47,8 +46,8 @@ _VALUE = bounded("value")
 
 
 @checked
-def yardsticks(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
-    """One row per measure and subject: mean over seeds, with the bootstrap interval.
+def yardsticks(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """One row per measure and subject: mean over seeds, with Student's interval.
 
     Columns ``measure``, ``subject``, ``seeds``, ``value``, ``value_low`` and ``value_high``; a
     measure that no trial has is omitted. The first three measures are of networks whose nodes are
@@ -60,9 +59,10 @@ def yardsticks(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) 
     rows: list[dict[str, Any]] = []
     for measure, subjects in MEASURES.items():
         for subject, column in subjects.items():
-            if column in trials and len(values := trials[column].astype("float64").dropna()):
-                row = {"measure": measure, "subject": subject, "seeds": len(values)}
-                rows.append(row | estimate(values, _VALUE, confidence=confidence, rng=rng))
+            if column in trials and trials[column].notna().any():
+                values = trials[column].astype("float64")
+                row = {"measure": measure, "subject": subject, "seeds": values.count()}
+                rows.append(row | estimate(values, _VALUE, confidence=confidence))
     texts = dict.fromkeys(("measure", "subject"), "string")
     return typed(rows, {**texts, "seeds": "Int64", **dict.fromkeys(_VALUE, "float64")})
 
