@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.arguments import checked
-from analysis.attacks import attacks, clean_column, nearest
+from analysis.attacks import attacks, clean_column, lost, nearest
 from analysis.configurations import LOTTERY, parameter_dtypes, typed
 from analysis.contrast import MEAN, TESTED, contrast, corrected, estimate
 from analysis.statistics import Rng
@@ -94,7 +94,12 @@ def _compared(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[dict
                 row |= {"sparsity": sparsity, "seeds": len(values)}
                 row |= {"weights_kept": _weights(network.chosen)}
                 row |= estimate(values, confidence=confidence, rng=rng)
-                if kind != LOTTERY and LOTTERY in networks:
+                if lost(network.chosen, metric):
+                    row |= dict.fromkeys(MEAN, float("nan"))
+                undecided = lost(network.chosen, metric) or (
+                    LOTTERY in networks and lost(networks[LOTTERY].chosen, metric)
+                )
+                if kind != LOTTERY and LOTTERY in networks and not undecided:
                     ticket = _by_seed(networks[LOTTERY], metric)
                     ahead = contrast(ticket, values, confidence=confidence, rng=rng)
                     row |= {"pairs": ahead.pairs, **ahead.columns()}
