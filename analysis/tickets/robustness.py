@@ -207,6 +207,8 @@ def _differences(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[d
                     for end, name in (("", metric), ("_clean", before))
                 }
             ).dropna(subset=list(_SIDES))
+            if metric == clean and pair.empty:
+                break
             if row["standard_not_finite"] or row["robust_not_finite"]:
                 yield {**row, "seeds": len(pair), "p": math.nan}
             elif len(pair):
