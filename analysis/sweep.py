@@ -12,7 +12,7 @@ from typing import Any, Union
 
 import pandas as pd
 
-from analysis import schema
+from analysis import bounds, schema
 from analysis.configurations import LOTTERY, groups, kinds, of_kind, parameters, problem_axes
 from analysis.load import load_epochs
 from analysis.selection import Choice, by_validation
@@ -114,6 +114,7 @@ class Sweep:
     @classmethod
     def _of_frame(cls, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> "Sweep":
         schema.check_frame(trials)
+        trials = _bounded(trials)
         if not len(trials.columns):
             trials = trials.assign(status=pd.Series(dtype="category"))
         return cls(trials=trials, manifest=manifest)
@@ -214,6 +215,15 @@ def by_epsilon(candidate: Candidate) -> tuple[bool, float]:
 
 def _seeds(trials: pd.DataFrame) -> pd.Series:
     return trials["config/seed"].fillna(0).astype(int)
+
+
+def _bounded(trials: pd.DataFrame) -> pd.DataFrame:
+    """``trials`` with null for real numbers that are infinite or beyond 1e100, as in files."""
+    reals = trials.select_dtypes("float")
+    beyond = reals.abs().gt(bounds.REAL)
+    if not beyond.any(axis=None):
+        return trials
+    return trials.assign(**{str(n): reals[n].mask(beyond[n]) for n in reals if beyond[n].any()})
 
 
 def _with_axes(trials: pd.DataFrame) -> pd.DataFrame:

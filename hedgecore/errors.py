@@ -11,7 +11,7 @@ class HedgesweepError(Exception):
             ConditionError (ValueError)        a condition of an axis that cannot be met
             ConfigError (ValueError)           an invalid value in a configuration
             DisclosureError (ValueError)       a model that would reveal single training rows
-            DivergedError (ArithmeticError)    a training that reached a non-finite value
+            DivergedError (ArithmeticError)    a model whose training ran away
             FieldError (ValueError)            a mistake in a space, without its place
             OtherArithmeticError               a worker whose results would differ
             PreparationError                   a seed that could not be prepared

@@ -147,6 +147,8 @@ class Experiment(Generic[S, P]):
         model_file: file name of a trained model.
         deployed: content of a model's bundle, from the study of its trial and the tensors and
             metadata of its file; None where models are not sealed.
+        objection: reason not to deploy a completed trial, from its row and the metrics of its
+            baselines by name; None without one.
     """
 
     name: str
@@ -158,6 +160,9 @@ class Experiment(Generic[S, P]):
     wording: Wording[S] = field(default_factory=Wording)
     model_file: str = "model.safetensors"
     deployed: Callable[[S, Tensors, Json], Deployed] | None = None
+    objection: Callable[[Mapping[str, Any], Mapping[str, Any]], str | None] = (
+        lambda row, baselines: None
+    )
 
     def open_run(
         self, trial: Mapping[str, Any], checkpoint: bytes | None, *, preparation: P, device: str

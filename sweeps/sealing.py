@@ -47,7 +47,14 @@ def seal_trial(
     sweep = StoredSweep.read(Path(storage))
     trial_id, core = sweep.find(trial)
     state = sweep.states[core].trials[trial_id]
-    study = sweep.plan(state).study
+    if state.ended == "failed":
+        assert state.end is not None, "a failure is an end"
+        raise UsageError(
+            f"trial {trial_id} failed ({state.end.error}) and cannot be sealed; seal one that is "
+            "completed"
+        )
+    plan = sweep.plan(state)
+    study = plan.study
     sha256 = (state.end.model if state.end else None) or ""
     manifest, deploy = sweep.manifest, sweep.experiment.deployed
     if deploy is None:
@@ -55,9 +62,12 @@ def seal_trial(
             f"models of experiment {manifest['experiment']!r} cannot be sealed: it does not say "
             "what of them is deployed; give its Experiment a deployed"
         )
+    row = {"trial_id": trial_id, **state.row(live=False)}
+    baselines = manifest["preparations"].get(plan.preparation, {}).get("baselines", {})
+    if reason := sweep.experiment.objection(row, baselines):
+        raise UsageError(f"trial {trial_id} cannot be sealed: {reason}; seal another")
     # Evidence, and tensors that only training needs, stay in the storage.
     deployed = deploy(study, *_model(sweep, trial_id, sha256))
-    row = {"trial_id": trial_id, **state.row(live=False)}
     return seal(
         folder,
         deployed.tensors,
@@ -87,7 +97,7 @@ def _model(sweep: StoredSweep, trial_id: str, sha256: str) -> tuple[Tensors, Jso
     """Tensors and metadata of the model file, which must be the one that the log names."""
     if not sha256:
         raise UsageError(
-            f"trial {trial_id} has no model: it was stopped, failed or still trains; "
+            f"trial {trial_id} has no model: it was stopped or still trains; "
             "seal one that is completed"
         )
     folder = sweep.storage / "models" / check_name("trial", trial_id)

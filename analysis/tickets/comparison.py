@@ -95,7 +95,7 @@ def _compared(
         scores = values[label]
         row |= {"seeds": len(scores), "interquartile_mean": float(interquartile_mean(scores))}
         row |= estimate(scores, confidence=1.0 - level)
-        if label in rivals:
+        if label in rivals and reference is not None:
             paired = contrast(scores, values[reference], confidence=1.0 - level)
             needed = more_seeds(paired.differences, power=power, level=at)
             least = MIN_SEEDS - paired.pairs

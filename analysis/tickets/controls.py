@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.arguments import checked
-from analysis.attacks import attacks, clean_column, nearest
+from analysis.attacks import attacks, clean_column, lost, nearest
 from analysis.configurations import LOTTERY, parameter_dtypes, typed
 from analysis.contrast import MEAN, TESTED, contrast, corrected, estimate, verdict
 from analysis.sweep import GROUP, Candidate, Problem, Trials
@@ -102,7 +102,10 @@ def _compared(
                 row |= {"sparsity": sparsity, "seeds": int(values.count())}
                 row |= {"weights_kept": _weights(network.chosen)}
                 row |= estimate(values, confidence=confidence)
-                if kind != LOTTERY and LOTTERY in networks:
+                ticket_rows = networks[LOTTERY].chosen if LOTTERY in networks else None
+                if lost(network.chosen, metric):
+                    row |= dict.fromkeys(MEAN, float("nan"))
+                elif kind != LOTTERY and ticket_rows is not None and not lost(ticket_rows, metric):
                     ticket = networks[LOTTERY].by_seed(metric)
                     ahead = contrast(
                         ticket,

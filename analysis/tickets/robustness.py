@@ -7,12 +7,20 @@ metrics, 5 % unless the study's evaluation sets another.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from analysis.arguments import checked
-from analysis.attacks import CLEAN, attacks, clean_column
+from analysis.attacks import (
+    CLEAN,
+    attacks,
+    clean_column,
+    lost,
+    on_attacked_paths,
+    with_attacked_paths,
+)
 from analysis.configurations import parameter_dtypes, shared_paths, typed
 from analysis.contrast import DIFFERENCE, bounded, contrast, corrected, estimate, verdict
 from analysis.statistics import over_seeds
@@ -88,7 +96,11 @@ def robust_against_standard(trials: Trials, *, confidence: float = 0.95) -> pd.D
     (``lacking``), there is no interval, p or verdict. ``share`` is the difference over the CVaR
     that standard tickets lose under the attack, null on clean paths and without such a loss.
     ``standard_runaways`` and ``robust_runaways`` count the hedges that lose over :data:`RUNAWAY`
-    times their clean CVaR; if there are any, prefer the medians to the means.
+    times their clean CVaR; if there are any, prefer the medians to the means. Loss and runaways
+    are measured on the attacked paths; without a clean CVaR on those they are null.
+    ``standard_not_finite`` and ``robust_not_finite`` count the seeds whose CVaR under the attack
+    is not finite; a row with any has no difference, because that of the other seeds would be one
+    of the hedges that held.
 
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
@@ -109,7 +121,10 @@ def robust_against_standard(trials: Trials, *, confidence: float = 0.95) -> pd.D
             "metric": "string",
             **dict.fromkeys(("seeds", "lacking"), "Int64"),
             **dict.fromkeys((*_SIDES, *medians, *DIFFERENCE, "share", "p", "p_holm"), "float64"),
-            **dict.fromkeys((f"{side}_runaways" for side in _SIDES), "Int64"),
+            **dict.fromkeys(
+                (f"{side}_{count}" for count in ("runaways", "not_finite") for side in _SIDES),
+                "Int64",
+            ),
             "verdict": "string",
         },
     )
@@ -125,7 +140,8 @@ def measured_sweep(
     """
     sweep = Sweep.of(trials, manifest)
     clean = clean_column(attacks(sweep.trials))
-    return Sweep.of(sweep, needed=(*SPEED, clean), purpose=purpose)
+    sweep = Sweep.of(sweep, needed=(*SPEED, clean), purpose=purpose)
+    return replace(sweep, trials=with_attacked_paths(sweep.trials, sweep.manifest))
 
 
 def _metrics(trials: pd.DataFrame) -> list[str]:
@@ -151,6 +167,9 @@ def _dense(part: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
 
 
 def _estimated(frame: pd.DataFrame, metric: str, *, confidence: float) -> dict[str, float]:
+    if lost(frame, metric):
+        # The mean of the others would be that of the hedges that held.
+        return {f"{metric}{end}": math.nan for end in ENDS}
     every = frame[metric].astype("float64")
     values = every.dropna()
     errors = frame.loc[values.index, f"{metric}_se"] if f"{metric}_se" in frame.columns else None
@@ -179,34 +198,49 @@ def _differences(problem: Problem, *, confidence: float) -> Iterator[dict[str, A
         standard = tickets.get((sparsity, 0.0))
         if standard is None or not epsilon > 0.0:
             continue
+        frames = dict(zip(_SIDES, (standard, robust), strict=True))
         for metric in (clean, *(attack.column for attack in attack_list)):
-            frames = dict(zip(_SIDES, (standard, robust), strict=True))
+            before = clean if metric == clean else on_attacked_paths(clean)
+            row = {"sparsity": sparsity, "epsilon": epsilon, "metric": metric}
+            row |= {f"{side}_not_finite": lost(one.chosen, metric) for side, one in frames.items()}
             pair = pd.DataFrame(
                 {
                     f"{side}{end}": one.by_seed(name)
                     for side, one in frames.items()
-                    for end, name in (("", metric), ("_clean", clean))
+                    for end, name in (("", metric), ("_clean", before))
                 }
             )
-            paired = contrast(pair["robust"], pair["standard"], confidence=confidence)
-            pair = pair.dropna()
-            if pair.empty:
-                continue
-            columns = paired.columns()
-            columns.pop("p_equivalent")
-            damage = float((pair["standard_clean"] - pair["standard"]).mean())
-            yield {
-                "sparsity": sparsity,
-                "epsilon": epsilon,
-                "metric": metric,
-                "seeds": len(pair),
-                "lacking": paired.lacking,
-                **{side: pair[side].mean() for side in _SIDES},
-                **{f"{side}_median": pair[side].median() for side in _SIDES},
-                **{
-                    f"{side}_runaways": int(pair[side].lt(RUNAWAY * pair[f"{side}_clean"]).sum())
-                    for side in _SIDES
-                },
-                **columns,
-                "share": columns["difference"] / damage if damage > 0.0 else math.nan,
-            }
+            seeds = len(pair.dropna(subset=list(_SIDES)))
+            if metric == clean and not seeds:
+                break
+            if row["standard_not_finite"] or row["robust_not_finite"]:
+                yield {**row, "seeds": seeds, "p": math.nan}
+            elif seeds:
+                yield {**row, "seeds": seeds, **_paired(pair, confidence=confidence)}
+
+
+def _paired(pair: pd.DataFrame, *, confidence: float) -> dict[str, Any]:
+    """Means, runaways and differences of a ``pair`` of tickets under one metric, by seed.
+
+    Damage and runaways are against clean CVaR on the same paths; null if it is unknown.
+    """
+    paired = contrast(pair["robust"], pair["standard"], confidence=confidence)
+    columns = paired.columns()
+    columns.pop("p_equivalent")
+    pair = pair.dropna(subset=list(_SIDES))
+    complete = pair[[f"{side}_clean" for side in _SIDES]].notna().all(axis=None)
+    damage = float((pair["standard_clean"] - pair["standard"]).mean()) if complete else math.nan
+    runaways = {
+        f"{side}_runaways": int(pair[side].lt(RUNAWAY * pair[f"{side}_clean"]).sum())
+        if complete
+        else pd.NA
+        for side in _SIDES
+    }
+    return {
+        "lacking": paired.lacking,
+        **{side: pair[side].mean() for side in _SIDES},
+        **{f"{side}_median": pair[side].median() for side in _SIDES},
+        **runaways,
+        **columns,
+        "share": columns["difference"] / damage if damage > 0.0 else math.nan,
+    }

@@ -84,6 +84,9 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]
         yield f"{opening} {_change(clean, f'of {cvar} on clean paths')}; no search attacked them."
         return
     attacked = rows[first.column]
+    if _not_finite(attacked):
+        yield f"{opening}: undecided, because {_unbounded(first, attacked)}."
+        return
     seeds = int(min(clean["seeds"], attacked["seeds"]))
     over = f"over {plural(seeds, 'seed')}"
     if pd.isna(clean["difference_low"]) or pd.isna(attacked["difference_low"]):
@@ -101,6 +104,10 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]
         yield f"{opening} {price} and {gain}, {over}{_verdict(attacked)}."
     if trained and model(trained) != first.model:
         yield f"They were trained under {trained}, a threat that no test of them poses."
+    for attack in attack_list:
+        if _not_finite(rows[attack.column]):
+            yield f"Under {attack} nothing is decided: {_unbounded(attack, rows[attack.column])}."
+    attack_list = [a for a in attack_list if not _not_finite(rows[a.column])]
     tame = [attack for attack in attack_list if not _runaways(rows[attack.column])]
     others = [attack for attack in tame if attack != first and attack.hardness > 0]
     if others:
@@ -134,7 +141,19 @@ def _verdict(row: pd.Series) -> str:
 
 
 def _runaways(row: pd.Series) -> int:
-    return int(row["standard_runaways"] + row["robust_runaways"])
+    counts = (row["standard_runaways"], row["robust_runaways"])
+    return sum(0 if pd.isna(count) else int(count) for count in counts)
+
+
+def _not_finite(row: pd.Series) -> int:
+    return int(row["standard_not_finite"] + row["robust_not_finite"])
+
+
+def _unbounded(attack: Attack, row: pd.Series) -> str:
+    return (
+        f"CVaR under {attack} is not finite for {row['standard_not_finite']} standard and "
+        f"{plural(int(row['robust_not_finite']), 'robust ticket')}"
+    )
 
 
 def _wild(rows: Mapping[str, pd.Series], wild: Sequence[Attack]) -> str:
@@ -167,6 +186,9 @@ def tested(rows: pd.DataFrame) -> Iterator[str]:
 
     Empty if none of the rows has an interval.
     """
+    rows = rows[rows["difference"].notna()]
+    if rows.empty:
+        return
     seeds, number = int(rows["seeds"].max()), len(rows)
     if rows["difference_low"].isna().all():
         return

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.arguments import checked
+from analysis.attacks import lost
 from analysis.configurations import (
     COUNTS,
     LOTTERY,
@@ -174,7 +175,9 @@ def _judged(chosen: pd.DataFrame, metrics: list[str], ranged: list[str]) -> dict
         }
     for metric in metrics:
         values = chosen[metric].astype("Float64").dropna()
-        row[metric] = float(values.mean()) if len(values) else float("nan")
+        # Under an attack without a finite CVaR at some seed, the others say nothing of the mean.
+        held_all = len(values) > 0 and not lost(chosen, metric)
+        row[metric] = float(values.mean()) if held_all else float("nan")
     return row
 
 

@@ -144,6 +144,10 @@ COLUMNS = Columns(
     ),
     families=(
         Family(
+            bases=_also_dense(_CVARS),
+            places={"attacked_paths": ", on the paths that are attacked, without an attack"},
+        ),
+        Family(
             bases=_also_dense(_ATTACKED),
             places={
                 r"transfer:([\w.+-]+)": r"; under the dense network's worst paths, epsilon \1",

@@ -85,11 +85,24 @@ class CostConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """Widths of the hidden layers of the semi-recurrent network."""
+    """Semi-recurrent network.
+
+    Args:
+        hidden: widths of the hidden layers.
+        position_limit: bound of the absolute position, in shares per option, approached smoothly
+            from half of it on. A call's delta is at most 1 and a trained network stays below 5, so
+            that only a network that runs away reaches the default.
+    """
 
     hidden: tuple[int, ...] = (32, 32)
+    position_limit: float = 100.0
 
     def __post_init__(self) -> None:
+        if not self.position_limit > 0:
+            raise ValueError(
+                f"position_limit must be above 0 shares, got {self.position_limit:g}; "
+                "1.0e+9 bounds nothing"
+            )
         if not self.hidden or min(self.hidden) < 1:
             raise ValueError(f"hidden must list widths of at least 1, got {list(self.hidden)}")
 

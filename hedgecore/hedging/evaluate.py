@@ -26,6 +26,9 @@ from hedgecore.market.regimes import regime
 from hedgecore.metrics import pnl_metrics
 from hedgecore.risk import cvar
 
+ATTACKED_PATHS = "attacked_paths"
+"""Place of clean CVaR on exactly the paths that are attacked: "cvar_05@attacked_paths"."""
+
 
 def evaluate(
     problem: HedgingProblem,
@@ -46,6 +49,10 @@ def evaluate(
     row = measured(problem.study, outcome, test)
     if control is not None:
         row |= control.columns(outcome.pnl)
+    if evaluation.attacks or evaluation.transfers:
+        # On the same paths as under every attack: those may be the first of the test only.
+        same = outcome.pnl[: evaluation.attacked_paths]
+        row[f"{measure}@{ATTACKED_PATHS}"] = _cvar(same, tail=tail)
     for column, attack in attacked_columns(evaluation).items():
         row[column] = attacked_cvar(problem, theta, test, attack=attack, seed=seed)
     for name in evaluation.transfers:

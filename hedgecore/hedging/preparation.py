@@ -34,9 +34,12 @@ class DenseBaseline:
     val_loss: float
     epochs: int
     epochs_to_95pct: int | None
-    metrics: Mapping[str, float]
-    baselines: Mapping[str, Mapping[str, float]]
+    metrics: Mapping[str, float | None]
+    """Null for what is not finite, such as a ratio to a standard deviation of 0."""
+    baselines: Mapping[str, Mapping[str, float | None]]
     """The same metrics of every baseline hedge without training, by name."""
+    diverged: str | None = None
+    """Reason why it is no reference for tickets; see ``hedgecore.hedging.divergence``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Preparation:
         interpretation: feature importance of theta_star; see
             ``hedgecore.hedging.feature_importance``.
         control: control variate of clean test CVaR; None unless the evaluation has one.
+        mask_diverged: reason why theta_mask counts as diverged, if it was trained under attack.
     """
 
     seed: int
@@ -70,11 +74,25 @@ class Preparation:
     dense_pnl: Float[Tensor, " paths"]
     interpretation: Mapping[str, Tensor] = field(default_factory=dict)
     control: Control | None = None
+    mask_diverged: str | None = None
+
+    @property
+    def diverged(self) -> str | None:
+        """Reason why all of its trials fail: a dense network that diverged; None if none did."""
+        if self.dense.diverged:
+            return f"dense network of the seed: {self.dense.diverged}"
+        if self.mask_diverged:
+            return f"dense network that determines the masks: {self.mask_diverged}"
+        return None
 
     @property
     def about(self) -> Json:
         """See :class:`hedgecore.protocols.Preparation`."""
-        about = {"dense": asdict(self.dense), "maturity": self.data["train"].maturity}
+        about = {
+            "dense": asdict(self.dense),
+            "maturity": self.data["train"].maturity,
+            "mask_diverged": self.mask_diverged,
+        }
         return about if self.control is None else {**about, "control": self.control.about}
 
     @property
@@ -104,17 +122,21 @@ class Preparation:
 
     @property
     def columns(self) -> Json:
-        """See :class:`hedgecore.protocols.Preparation`."""
+        """See :class:`hedgecore.protocols.Preparation`; null if the dense network diverged."""
         metrics = self.dense.metrics
         elsewhere = [name for name in metrics if "@" in name]
+        values = {
+            "val_loss": self.dense.val_loss,
+            "epochs_to_95pct": self.dense.epochs_to_95pct,
+            **{name: metrics[name] for name in (*DENSE_METRICS, *elsewhere)},
+        }
         return {
-            "dense_val_loss": self.dense.val_loss,
-            "dense_epochs_to_95pct": self.dense.epochs_to_95pct,
-            **{f"dense_{name}": metrics[name] for name in (*DENSE_METRICS, *elsewhere)},
+            f"dense_{name}": None if self.dense.diverged else value
+            for name, value in values.items()
         }
 
     @property
-    def baselines(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float | None]]:
         """See :class:`hedgecore.protocols.Preparation`."""
         return self.dense.baselines
 
@@ -159,6 +181,7 @@ def stored_fields(about: Json, files: Mapping[str, Tensors]) -> dict[str, Any]:
             n.removeprefix(_PREFIX): value for n, value in star.items() if n.startswith(_PREFIX)
         },
         "dense": DenseBaseline(**about["dense"]),
+        "mask_diverged": about.get("mask_diverged"),
         "dense_pnl": files["dense_pnl"]["pnl"],
         "control": Control.restored(files["dense_pnl"][_CONTROL], about["control"])
         if "control" in about

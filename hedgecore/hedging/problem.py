@@ -51,7 +51,12 @@ class HedgingProblem:
     @classmethod
     def of(cls, study: TicketStudy, standardisation: Standardisation) -> "HedgingProblem":
         """Problem of ``study`` on features standardised by ``standardisation``."""
-        return cls(study, HedgingNetwork(study.network.hidden, standardisation))
+        network = HedgingNetwork(
+            study.network.hidden,
+            standardisation,
+            position_limit=study.network.position_limit,
+        )
+        return cls(study, network)
 
     @property
     def risk(self) -> Risk:

@@ -31,7 +31,7 @@ _SMALL = {
     "study.network.hidden": [8, 8],
     "study.training.epochs": 4,
     "study.training.patience": 4,
-    "study.training.batch_size": 128,
+    "study.training.batch_size": 32,
     "study.dense.epochs": 4,
     "study.evaluation.attacked_paths": 256,
 }

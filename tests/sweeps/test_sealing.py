@@ -91,7 +91,7 @@ def held(tensors, exogenous, spot):
     """Positions of a ticket, from its file or from a bundle."""
     s = Standardisation(tensors["standardisation.mean"], tensors["standardisation.sd"])
     theta = {name: value for name, value in tensors.items() if name.startswith("layers.")}
-    return positions(HedgingNetwork((8, 8), s), theta, exogenous, spot)
+    return positions(HedgingNetwork((8, 8), s, position_limit=100.0), theta, exogenous, spot)
 
 
 def test_a_sealed_ticket_hedges_bit_equal_to_the_trained_one(storage, trials, key, tmp_path):

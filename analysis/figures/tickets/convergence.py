@@ -117,7 +117,7 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
     configs = configurations(group, names)
     winner = best_lr(group).iloc[0]
     one = winner[["selection"]].eq("one configuration").fillna(False).iloc[0]
-    wins = [one and all(c[n] == winner[n] or pd.isna(c[n]) for n in names) for c in _rows(configs)]
+    wins = [one and all(_fits(c[n], winner[n]) for n in names) for c in _rows(configs)]
     configs["best"] = pd.Series(wins, index=configs.index, dtype="bool")
     order = {"best": False, "converged": False, "epochs_to_95pct": True, "val_loss": True}
     ranked = configs.sort_values(list(order), ascending=list(order.values()), kind="stable")
@@ -144,6 +144,11 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
             )
         )
     return bars
+
+
+def _fits(value: Any, winning: Any) -> bool:
+    """True if a parameter is that of the winner or unset; pandas' NA has no truth value."""
+    return bool(pd.isna(value) or (not pd.isna(winning) and value == winning))
 
 
 def _reason(config: pd.Series, trials: pd.DataFrame) -> str:
