@@ -147,6 +147,8 @@ class Experiment(Generic[S, P]):
         model_file: file name of a trained model.
         deployed: content of a model's bundle, from the study of its trial and the tensors and
             metadata of its file; None where models are not sealed.
+        load: a trained model for use on new data, from the study of its trial and the tensors and
+            metadata of its file, or the tensors and facts of its bundle; None where there is none.
     """
 
     name: str
@@ -158,6 +160,7 @@ class Experiment(Generic[S, P]):
     wording: Wording[S] = field(default_factory=Wording)
     model_file: str = "model.safetensors"
     deployed: Callable[[S, Tensors, Json], Deployed] | None = None
+    load: Callable[[S, Tensors, Json], Any] | None = None
 
     def open_run(
         self, trial: Mapping[str, Any], checkpoint: bytes | None, *, preparation: P, device: str

@@ -16,6 +16,7 @@ from sweeps import options, origin, standard_output
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
 from sweeps.planning.budget import Budget
+from sweeps.prediction import predict_command
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
 from sweeps.text import duration, echo, echo_all
 
@@ -216,6 +217,7 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
 
 for _command in (bundles.keys_command, bundles.seal_command, bundles.open_command):
     cli.add_command(_command)
+cli.add_command(predict_command)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hedgecore.config import ConfigError
 from hedgecore.experiment import Experiment, Search, Wording
+from hedgecore.insurance.classifier import Classifier
 from hedgecore.insurance.clusters.centroids import most_clusters
 from hedgecore.insurance.columns import COLUMNS, TEST
 from hedgecore.insurance.config import AXES, XnnStudy
@@ -102,4 +103,5 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
     ),
     model_file="xnn.safetensors",
     deployed=deployed,
+    load=lambda study, tensors, about: Classifier.of(tensors, about["encoding"]),
 )

@@ -10,6 +10,7 @@ rows. ``sound`` has no such leak: it depends on its training rows only.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -31,6 +32,15 @@ PUBLISHED_NAMES = (
 )
 # A nominal level rarer than this share of the training rows goes to the column's "other".
 _RARE = 0.005
+
+
+@runtime_checkable
+class Features(Protocol):
+    """Rows with or without an assessment."""
+
+    @property
+    def columns(self) -> Columns:
+        """The features by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +88,7 @@ class Published:
         """Names of the inputs."""
         return self.scaling.names(PUBLISHED_NAMES)
 
-    def features(self, table: Table) -> Matrix:
+    def features(self, table: Features) -> Matrix:
         """The 130 columns for boosting: float64, unscaled, -1000 where missing.
 
         Raises:
@@ -86,7 +96,7 @@ class Published:
         """
         return _published(table.columns, self.codes)
 
-    def encode(self, table: Table) -> Inputs:
+    def encode(self, table: Features) -> Inputs:
         """Inputs of a network, one row per row of ``table``.
 
         Raises:
@@ -117,7 +127,7 @@ class Sound:
         """Names of the inputs."""
         return self.scaling.names(self.columns)
 
-    def encode(self, table: Table) -> Inputs:
+    def encode(self, table: Features) -> Inputs:
         """Inputs of a network, one row per row of ``table``.
 
         A level that is rare or absent in the training rows is "other"; all 0 if "other" is absent.
