@@ -42,6 +42,7 @@ def plan_command(
     plan = sweeps.plan(space, overrides=overrides)
     machine.check_data(plan)
     echo_all(summary.lines(plan))
+    echo_all(machine.data_warnings(plan))
     counted = estimate.estimate(plan, cpus=cpus, rate=rate)
     memory = machine.memory()
     echo_all(machine.lacking(plan, memory=memory, gpus=machine.gpus()))

@@ -10,6 +10,8 @@ from hedgecore.insurance.clusters.centroids import most_clusters
 from hedgecore.insurance.columns import COLUMNS, TEST
 from hedgecore.insurance.config import AXES, XnnStudy
 from hedgecore.insurance.cost_model import COST, rows
+from hedgecore.insurance.data.applicants import Applicants
+from hedgecore.insurance.data.duplicates import warnings
 from hedgecore.insurance.data.table import check_file
 from hedgecore.insurance.deployment import deployed
 from hedgecore.insurance.evaluation.assessment import VALIDATED
@@ -35,6 +37,21 @@ def _check_data(study: XnnStudy) -> None:
     try:
         check_file(study.data.path)
     except (FileNotFoundError, ValueError) as error:
+        raise ConfigError("data.path", str(error), write=(None,)) from error
+
+
+def _warnings(about: Json) -> list[str]:
+    table = about["table"]
+    return list(warnings(table.get("duplicates", {}), table["rows"]))
+
+
+def _data_warnings(study: XnnStudy, seed: int) -> list[str]:
+    """Warnings on a file, which is read wholly; generated rows need none."""
+    if study.data.path is None:
+        return []
+    try:
+        return _warnings(Applicants.of(study.data, seed=seed).about())
+    except ValueError as error:
         raise ConfigError("data.path", str(error), write=(None,)) from error
 
 
@@ -98,6 +115,8 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
         groups=("clusters", "adj_weight"),
         companion_axis="lr",
         describe_preparation=_describe_preparation,
+        warnings=_warnings,
+        data_warnings=_data_warnings,
         describe_epoch=_describe_epoch,
         describe_result=_describe_result,
     ),

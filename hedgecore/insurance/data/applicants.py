@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hedgecore.insurance.config import DataConfig
+from hedgecore.insurance.data.duplicates import Duplicates
 from hedgecore.insurance.data.encoding import Published, Sound, fit_published, fit_sound
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 from hedgecore.insurance.data.synthetic import generate
@@ -101,7 +102,9 @@ class Applicants:
             facts["levels"] = {name: level.tolist() for name, level in encoding.levels.items()}
         table = {"source": self.table.source, "sha256": self.table.sha256}
         rows = {name: len(numbers) for name, numbers in self._numbers().items()}
-        return {"table": {**table, "rows": rows}, "encoding": facts}
+        duplicates = Duplicates.of(self.table, self.parts).facts()
+        repeated = {"duplicates": duplicates} if duplicates else {}
+        return {"table": {**table, "rows": rows, **repeated}, "encoding": facts}
 
     def _numbers(self) -> dict[str, Int[np.ndarray, " _"]]:
         parts = self.parts
