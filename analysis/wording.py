@@ -85,11 +85,20 @@ def headline(trials: pd.DataFrame, manifest: Mapping[str, Any], *, fallback: str
     return line
 
 
+def data_warnings(manifest: Mapping[str, Any]) -> list[str]:
+    """Faults of the data of a sweep, as its preparations found them, once each with its seed."""
+    lines: dict[str, None] = {}
+    for prepared in (manifest.get("preparations") or {}).values():
+        seed, warnings = prepared.get("seed"), prepared.get("warnings") or []
+        lines |= dict.fromkeys(f"Data of seed {seed}: {warning}." for warning in warnings)
+    return list(lines)
+
+
 def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     """Sentences on the limits of the tables: trials that are missing from them, and why."""
     if trials.empty:
         return ["No trial has been recorded yet; run this again in a while."]
-    tally, lines = counts(trials), []
+    tally, lines = counts(trials), data_warnings(manifest)
     planned = manifest.get("trials")
     if isinstance(planned, int) and (n := planned - len(trials)) > 0:
         has = "has" if n == 1 else "have"

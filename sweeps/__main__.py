@@ -16,6 +16,7 @@ from sweeps import options, origin, standard_output
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
 from sweeps.planning.budget import Budget
+from sweeps.prediction import predict_command
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
 from sweeps.text import duration, echo, echo_all
 
@@ -41,6 +42,7 @@ def plan_command(
     plan = sweeps.plan(space, overrides=overrides)
     machine.check_data(plan)
     echo_all(summary.lines(plan))
+    echo_all(machine.data_warnings(plan))
     counted = estimate.estimate(plan, cpus=cpus, rate=rate)
     memory = machine.memory()
     echo_all(machine.lacking(plan, memory=memory, gpus=machine.gpus()))
@@ -246,6 +248,7 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
 
 for _command in (bundles.keys_command, bundles.seal_command, bundles.open_command):
     cli.add_command(_command)
+cli.add_command(predict_command)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import optuna
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 import analysis
 import search_spaces
@@ -89,6 +90,14 @@ def launch(storage: Path) -> sweeps.Sweep:
         raise SystemExit(str(error)) from error
     sweeps.run("tickets", storage="results/tickets", progress=sweeps.SilentProgress())
     return sweep
+
+
+def deploy(storage: Path, bundle: Path, spot: npt.NDArray[np.float64]) -> pd.DataFrame:
+    hedge: sweeps.Hedge = sweeps.load_model(storage, "51f7")
+    assert_type(hedge.positions(spot, 0.04 * np.ones_like(spot)), Tensor)
+    assert_type(hedge.steps, int)
+    classifier: sweeps.Classifier = sweeps.load_bundle(bundle, key="public.pem")
+    return assert_type(classifier.predict(pd.read_csv("rows.csv")), pd.DataFrame)
 
 
 def outcome(sweep: sweeps.Sweep) -> None:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.hedging.features import EXOGENOUS_NAMES, Standardisation
-from hedgecore.hedging.network import Hedge, Recall
+from hedgecore.hedging.network import Recall, Strategy
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.pricing import HestonGreeks, bs_delta, heston_delta
 
@@ -26,7 +26,7 @@ _LOG_MONEYNESS = EXOGENOUS_NAMES.index("log_moneyness")
 _VOLATILITY = EXOGENOUS_NAMES.index("volatility")
 
 
-class BaselineHedge(Hedge):
+class BaselineHedge(Strategy):
     """Hedge by ``rule``; its parameters are empty."""
 
     def __init__(

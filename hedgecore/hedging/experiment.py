@@ -7,6 +7,7 @@ from hedgecore.hedging.columns import COLUMNS, TEST
 from hedgecore.hedging.cost_model import COST
 from hedgecore.hedging.deployment import deployed, objection
 from hedgecore.hedging.evaluate import attacked_columns
+from hedgecore.hedging.hedge import Hedge
 from hedgecore.hedging.preparation import Preparation, assemble
 from hedgecore.hedging.prepare import mismatch, prepare, restore
 from hedgecore.hedging.run import train
@@ -92,4 +93,5 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     model_file="ticket.safetensors",
     deployed=deployed,
     objection=objection,
+    load=lambda study, tensors, about: Hedge.of(study, tensors),
 )

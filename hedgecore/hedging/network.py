@@ -30,7 +30,7 @@ Recall = Callable[[Float[Tensor, "paths 3"]], Float[Tensor, "paths 3"]]
 _FIXED = len(EXOGENOUS_NAMES)
 
 
-class Hedge(nn.Module):
+class Strategy(nn.Module):
     """Positions from the features of a market; with mean and sd of the features in training."""
 
     mean: Tensor
@@ -42,7 +42,7 @@ class Hedge(nn.Module):
         self.register_buffer("sd", standardisation.sd)
 
 
-class HedgingNetwork(Hedge):
+class HedgingNetwork(Strategy):
     """Structure of the network, without weights (torch's meta device).
 
     Args:
@@ -112,7 +112,7 @@ class HedgingNetwork(Hedge):
 
 
 def positions(
-    network: Hedge,
+    network: Strategy,
     theta: Mapping[str, Tensor],
     exogenous: Float[Tensor, "paths steps 5"],
     spot: Float[Tensor, "paths steps+1"],

@@ -13,7 +13,7 @@ from hedgecore.attacks.balls import Ball, FeatureBall, PathBall, Points, Wassers
 from hedgecore.hedging import features
 from hedgecore.hedging.attack_config import AttackConfig
 from hedgecore.hedging.features import EXOGENOUS_NAMES, Standardisation
-from hedgecore.hedging.network import Hedge, HedgingNetwork, positions
+from hedgecore.hedging.network import HedgingNetwork, Strategy, positions
 from hedgecore.hedging.pnl import Outcome, settle
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.paths import MarketPaths
@@ -46,7 +46,7 @@ class HedgingProblem:
     """
 
     study: TicketStudy
-    network: Hedge
+    network: Strategy
 
     @classmethod
     def of(cls, study: TicketStudy, standardisation: Standardisation) -> "HedgingProblem":

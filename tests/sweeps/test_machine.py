@@ -83,7 +83,7 @@ def xnn(tmp_path):
         (b"", "is empty"),
         (b"a,b\n1,2\n", "has no column Response"),
         (b"Id,Response\n", "lacks column"),
-        (b"\xff\xfe", "cannot be read .not UTF-8."),
+        (b"\xff\xfe", "is empty"),
     ],
 )
 def test_data_that_is_missing_or_no_train_csv_is_refused_before_ray_starts(

@@ -22,7 +22,7 @@ from hedgecore.hedging.network import HedgingNetwork, positions
 from hedgecore.rng import stream
 from sweeps import UsageError
 from sweeps.__main__ import cli, main
-from sweeps.bundle_commands import PASSPHRASE
+from sweeps.bundle_keys import PASSPHRASE
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.sealing import ARCHITECTURES, seal_trial
 
@@ -149,7 +149,7 @@ def test_sealing_changes_nothing_in_the_storage(storage, trials, key, tmp_path):
 
 
 def test_a_trial_without_a_model_is_not_sealed(storage, trials, key, tmp_path):
-    with pytest.raises(UsageError, match=r"has no model: .*seal one that is completed"):
+    with pytest.raises(UsageError, match=r"has no model: .*choose one that is completed"):
         seal_trial(storage, trials[2], key=key, folder=tmp_path / "bundle")
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hedgecore.insurance.config import DataConfig
+from hedgecore.insurance.data.duplicates import Duplicates
 from hedgecore.insurance.data.encoding import Published, Sound, fit_published, fit_sound
 from hedgecore.insurance.data.rarities import rarities
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
@@ -108,7 +109,9 @@ class Applicants:
         table = {"source": self.table.source, "sha256": self.table.sha256}
         rows = {name: len(numbers) for name, numbers in self._numbers().items()}
         rare = rarities(encoding, self.table, self.parts.train)
-        return {"table": {**table, "rows": rows}, "encoding": facts, "rare": rare}
+        duplicates = Duplicates.of(self.table, self.parts).facts()
+        repeated = {"duplicates": duplicates} if duplicates else {}
+        return {"table": {**table, "rows": rows, **repeated}, "encoding": facts, "rare": rare}
 
     def _numbers(self) -> dict[str, Int[np.ndarray, " _"]]:
         parts = self.parts

@@ -11,6 +11,7 @@ rows. ``sound`` has no such leak: it depends on its training rows only.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -30,6 +31,15 @@ PUBLISHED_NAMES = (
     "BMI_Age",
     "Med_Keywords_Count",
 )
+
+
+@runtime_checkable
+class Features(Protocol):
+    """Rows with or without an assessment."""
+
+    @property
+    def columns(self) -> Columns:
+        """The features by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +87,7 @@ class Published:
         """Names of the inputs."""
         return self.scaling.names(PUBLISHED_NAMES)
 
-    def features(self, table: Table) -> Matrix:
+    def features(self, table: Features) -> Matrix:
         """The 130 columns for boosting: float64, unscaled, -1000 where missing.
 
         Raises:
@@ -85,7 +95,7 @@ class Published:
         """
         return _published(table.columns, self.codes)
 
-    def encode(self, table: Table) -> Inputs:
+    def encode(self, table: Features) -> Inputs:
         """Inputs of a network, one row per row of ``table``.
 
         Raises:
@@ -118,7 +128,7 @@ class Sound:
         """Names of the inputs."""
         return self.scaling.names(self.columns)
 
-    def encode(self, table: Table) -> Inputs:
+    def encode(self, table: Features) -> Inputs:
         """Inputs of a network, one row per row of ``table``.
 
         A level that is rare or absent in the training rows is "other"; all 0 if "other" is absent.
