@@ -25,6 +25,7 @@ the same in every function:
 from analysis import schema, xnn
 from analysis.audit import audit, soundness
 from analysis.errors import AnalysisError
+from analysis.i_epoch import i_epoch
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.schema import ColumnError
 from analysis.statistics import (
@@ -61,6 +62,7 @@ __all__ = [
     "compare",
     "controls",
     "holm",
+    "i_epoch",
     "interquartile_mean",
     "interval",
     "least_seeds",
