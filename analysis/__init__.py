@@ -26,6 +26,7 @@ from analysis import schema, xnn
 from analysis.audit import audit, soundness
 from analysis.claims import claims
 from analysis.errors import AnalysisError
+from analysis.i_epoch import i_epoch
 from analysis.intervals import Interval, bootstrap_interval, interval
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.schema import ColumnError
@@ -58,6 +59,7 @@ __all__ = [
     "controls",
     "e_values",
     "holm",
+    "i_epoch",
     "interquartile_mean",
     "interval",
     "load_epochs",

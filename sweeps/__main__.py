@@ -235,7 +235,7 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
 @click.option("--stock", is_flag=True, help="Compare with Ray's own ASHA.")
 def simulate_command(source: Path, workers: str, trials: int | None, stock: bool) -> None:
     """Replay the learning curves of SOURCE, a storage or a space, through its scheduler."""
-    from sweeps.simulation.simulate import command
+    from sweeps.simulation.command import command
 
     try:
         counts = [int(part) for part in workers.split(",")]
