@@ -8,7 +8,7 @@ import torch
 
 from hedgecore.config import ConfigError, to_mapping
 from hedgecore.fingerprints import tensor_sha256
-from hedgecore.hedging.baselines import hedge
+from hedgecore.hedging.baseline_hedges import BaselineHedges
 from hedgecore.hedging.deployment import deployed, objection
 from hedgecore.hedging.divergence import divergence
 from hedgecore.hedging.experiment import TICKETS
@@ -150,7 +150,9 @@ def test_a_hedge_worse_than_none_is_named_with_both_numbers(study, preparation):
     theta = holding(preparation.theta_star, 30.0)
     reason = divergence(problem, theta, paths)
     assert reason is not None
-    for pnl in (problem.outcomes(theta, paths).pnl, hedge("no_hedge", study, paths).pnl):
+    hedges = BaselineHedges.of(study, preparation.standardisation, preparation.data)
+    none = hedges.problems["no_hedge"].outcomes({}, paths)
+    for pnl in (problem.outcomes(theta, paths).pnl, none.pnl):
         assert f"{float(cvar(pnl.double(), tail=0.05)):.6g}" in reason
     assert "training.lr" in reason
 
