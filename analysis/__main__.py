@@ -57,6 +57,22 @@ def report(storage: Path, tolerance: float, confidence: float, out: Path | None)
     )
 
 
+@main.command()
+@click.argument("trial_id")
+@click.option(
+    "--storage",
+    required=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="The sweep it belongs to.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def show(trial_id: str, storage: Path, as_json: bool) -> None:
+    """Print the metrics card of a trial, by its id or a prefix of it."""
+    from analysis.report.card_table import show as show_card
+
+    _run(lambda to: show_card(storage, trial_id, to, as_json=as_json))
+
+
 def _run(command: Callable[[Console], None]) -> None:
     to = console()
     try:

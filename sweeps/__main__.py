@@ -6,7 +6,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -146,14 +146,17 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 )
 def report_command(storage: Path, out: Path | None) -> None:
     """Print the tables of STORAGE and draw its figures."""
-    # The analysis package needs neither Ray nor torch and runs in a separate process.
-    try:
-        origin.check("analysis")
-    except ImportError as error:
-        raise UsageError(str(error)) from error
-    command = [*origin.PYTHON, "-m", "analysis", "report"]
-    command += [f"--out={out}"] if out else []
-    sys.exit(subprocess.run([*command, "--", str(storage)]).returncode)
+    _analyse("report", *([f"--out={out}"] if out else []), "--", str(storage))
+
+
+@cli.command("show")
+@click.argument("trial_id")
+@options.storage_option("The sweep it belongs to.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def show_command(trial_id: str, storage: Path, as_json: bool) -> None:
+    """Print the metrics of a trial with its baselines; a prefix of its id suffices."""
+    flags = ["--json"] if as_json else []
+    _analyse("show", f"--storage={storage}", *flags, "--", trial_id)
 
 
 @cli.command("replay")
@@ -216,6 +219,15 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
 
 for _command in (bundles.keys_command, bundles.seal_command, bundles.open_command):
     cli.add_command(_command)
+
+
+def _analyse(*arguments: str) -> NoReturn:
+    """Run a command of the analysis, which needs neither Ray nor torch, in another process."""
+    try:
+        origin.check("analysis")
+    except ImportError as error:
+        raise UsageError(str(error)) from error
+    sys.exit(subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode)
 
 
 def main() -> None:

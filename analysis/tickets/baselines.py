@@ -13,7 +13,7 @@ from analysis.sweep import Sweep, Trials
 
 METRICS = ("cvar_05", "pnl_std", "turnover", "cost_paid")
 DENSE = "dense"
-_NAMES: Mapping[str, str] = {
+NAMES: Mapping[str, str] = {
     "no_hedge": "no hedge",
     "static": "static",
     "bs_delta_initial": "Black-Scholes delta at sqrt(v_0)",
@@ -22,6 +22,7 @@ _NAMES: Mapping[str, str] = {
     "minimum_variance": "minimum-variance delta",
     DENSE: "dense network (trained)",
 }
+"""Name of every hedge in words."""
 
 
 @checked
@@ -106,7 +107,7 @@ def _row(hedge: str, metrics: pd.DataFrame, *, shared_paths: bool) -> dict[str, 
     means = {name: float(values[name].mean()) for name in METRICS}
     return {
         "hedge": hedge,
-        "name": _NAMES.get(hedge, hedge),
+        "name": NAMES.get(hedge, hedge),
         "preparations": len(values),
         **means,
         "cvar_05_se": cvar.se,

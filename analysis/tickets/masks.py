@@ -78,8 +78,9 @@ def weights(models: Sequence[Model]) -> pd.DataFrame:
     """One row per kind and layer, "all" first: number and magnitudes of the kept weights.
 
     ``kept`` weights of ``total`` and ``dead_units`` are means over the ``seeds``; the moments,
-    quantiles and ``max`` are of the absolute values of the kept weights of all seeds together. A unit is dead
-    without incoming or without outgoing weights; it counts in the layer of its incoming weights.
+    quantiles and ``max`` are of the absolute values of the kept weights of all seeds together.
+    A unit is dead without incoming or without outgoing weights; it counts in the layer of its
+    incoming weights.
     """
     rows: list[dict[str, Any]] = []
     for kind in dict.fromkeys(m.kind for m in models):
