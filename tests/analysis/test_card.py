@@ -85,7 +85,7 @@ def test_preparations_that_disagree_give_no_baselines(storage):
 
 def test_a_unique_prefix_suffices_and_an_ambiguous_one_names_the_candidates(storage):
     assert read_card(storage, "cd").trial_id == "cd03"
-    with pytest.raises(TrialError, match="2 trials .*'ab'.* ab01, ab02"):
+    with pytest.raises(TrialError, match=r"2 trials .*'ab'.* ab01, ab02"):
         read_card(storage, "ab")
 
 

@@ -158,16 +158,3 @@ def test_an_address_without_a_cluster_is_one_line_and_exit_code_2(tiny, tmp_path
     assert done.returncode == 2, done.stderr
     assert f"no Ray cluster at '{address}'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-
-
-def test_show_hands_its_id_and_storage_to_the_analysis(monkeypatch, tmp_path):
-    commands = []
-    done = SimpleNamespace(returncode=2)
-    monkeypatch.setattr(subprocess, "run", lambda command: commands.append(command) or done)
-    from sweeps.__main__ import cli
-
-    result = CliRunner().invoke(cli, ["show", "-1f", "--storage", str(tmp_path), "--json"])
-    assert result.exit_code == 2 and not commands, "an id has no dash, an option has"
-    result = CliRunner().invoke(cli, ["show", "1f", "--storage", str(tmp_path), "--json"])
-    assert result.exit_code == 2
-    assert commands[0][-5:] == ["show", f"--storage={tmp_path}", "--json", "--", "1f"]

@@ -1,6 +1,7 @@
 """Figures of an X-NN sweep: functions that draw into an Axes or Figure, and :func:`save_xnn`."""
 
 from analysis.figures.xnn.clusters import components, nearest
+from analysis.figures.xnn.column_importance import column_importance
 from analysis.figures.xnn.controls import controls
 from analysis.figures.xnn.fairness import fairness
 from analysis.figures.xnn.featured import tell
@@ -15,6 +16,7 @@ from analysis.figures.xnn.tradeoff import pareto
 
 __all__ = [
     "coefficients",
+    "column_importance",
     "components",
     "controls",
     "dependence",

@@ -105,7 +105,7 @@ def nodes(explained: Tensors, figure: Figure, *, subject: str) -> None:
         "training rows; R²: of that fit on held-out rows.",
         "Blue: the node rises with the distance to the centroid; vermilion: it falls. All panels "
         "have the same axes.",
-        f"X-NN: {subject}.",
+        f"Network: {subject}.",
     ]
     if len(indices) < len(r2):
         notes.insert(2, f"{len(indices)} of {len(r2)} nodes, those with the largest R².")

@@ -3,7 +3,6 @@
 Every view has rows of its own, so that no applicant has more than three coordinates on file.
 """
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
