@@ -159,6 +159,19 @@ def show_command(trial_id: str, storage: Path, as_json: bool) -> None:
     _analyse("show", f"--storage={storage}", *flags, "--", trial_id)
 
 
+@cli.command("plot-predictions")
+@click.argument("tables", nargs=-1, required=True, type=click.Path(readable=False))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(readable=False, path_type=Path),
+    help="Folder for the figure, made if missing.",
+)
+def plot_predictions_command(tables: tuple[str, ...], out: Path) -> None:
+    """Draw the class probabilities in TABLES (Parquet), a row of panels per table."""
+    _analyse("predictions", f"--out={out}", "--", *tables)
+
+
 @cli.command("replay")
 @click.argument("trial_id")
 @options.storage_option("The sweep it belongs to.")

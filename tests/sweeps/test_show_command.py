@@ -26,3 +26,8 @@ def test_show_hands_its_id_and_storage_to_the_analysis(commands, tmp_path):
 def test_show_needs_a_storage(commands):
     assert CliRunner().invoke(cli, ["show", "1f"]).exit_code == 2
     assert not commands
+
+
+def test_predictions_are_drawn_by_the_analysis(commands, tmp_path):
+    CliRunner().invoke(cli, ["plot-predictions", "a.parquet", "b.parquet", "--out", str(tmp_path)])
+    assert commands[0][-5:] == ["predictions", f"--out={tmp_path}", "--", "a.parquet", "b.parquet"]

@@ -9,6 +9,7 @@ from analysis.figures.xnn.heat_map import heat_map
 from analysis.figures.xnn.losses import losses
 from analysis.figures.xnn.network_diagram import network
 from analysis.figures.xnn.node_coefficients import coefficients, largest_coefficient, nodes
+from analysis.figures.xnn.predicted import predictions, save_predictions
 from analysis.figures.xnn.probes import dependence, excitation
 from analysis.figures.xnn.responses import response_densities
 from analysis.figures.xnn.save import save_xnn
@@ -29,7 +30,9 @@ __all__ = [
     "network",
     "nodes",
     "pareto",
+    "predictions",
     "response_densities",
+    "save_predictions",
     "save_xnn",
     "tell",
 ]
