@@ -4,6 +4,7 @@
     epochs = analysis.load_epochs("results/tickets")     # one row per trial and epoch
     analysis.claims(trials, manifest)                    # the claims of the field, judged
     analysis.best_lr(trials)                             # the fastest learning rate of every group
+    analysis.learning_rates(trials)                      # every learning rate, marked
     analysis.max_efficient_sparsity(trials)              # the sparsest network within tolerance
     analysis.baselines(trials, analysis.load_manifest("results/tickets"))  # without training
     analysis.compare(trials)                             # paired tests between configurations
@@ -39,6 +40,7 @@ from analysis.tickets.boosting import budget_curves
 from analysis.tickets.comparison import compare
 from analysis.tickets.controls import controls
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.tickets.learning_rates import learning_rates
 from analysis.tickets.robustness import robust_against_standard, robustness_table
 from analysis.tickets.summary import best_lr, summary
 
@@ -62,6 +64,7 @@ __all__ = [
     "i_epoch",
     "interquartile_mean",
     "interval",
+    "learning_rates",
     "load_epochs",
     "load_manifest",
     "load_trials",

@@ -19,7 +19,7 @@ from analysis.files import write
 
 MOST_ROWS = 40
 """Largest number of rows of a printed table; all are in its file."""
-_TEXTS = ("hedge", "model", "rows", "group", "measure", "subject")
+_TEXTS = ("hedge", "model", "rows", "group", "measure", "subject", "metric", "unit")
 # Files and pipes have no width; this is wide enough for the tables.
 _PIPE_WIDTH = 120
 _ASCII = {"–": "-", "−": "-", "±": "+-", "ε": "e", "²": "2", "·": ".", "…": "~", "√": "v"}

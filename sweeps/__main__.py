@@ -188,6 +188,29 @@ def claims_command(storage: Path, as_json: bool) -> None:
     _analyse("claims", *(["--json"] if as_json else []), "--", str(storage))
 
 
+@cli.command("show")
+@click.argument("trial_id")
+@options.storage_option("The sweep it belongs to.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def show_command(trial_id: str, storage: Path, as_json: bool) -> None:
+    """Print the metrics of a trial with its baselines; a prefix of its id suffices."""
+    flags = ["--json"] if as_json else []
+    _analyse("show", f"--storage={storage}", *flags, "--", trial_id)
+
+
+@cli.command("plot-predictions")
+@click.argument("tables", nargs=-1, required=True, type=click.Path(readable=False))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(readable=False, path_type=Path),
+    help="Folder for the figure, made if missing.",
+)
+def plot_predictions_command(tables: tuple[str, ...], out: Path) -> None:
+    """Draw the class probabilities in TABLES (Parquet), a row of panels per table."""
+    _analyse("predictions", f"--out={out}", "--", *tables)
+
+
 @cli.command("replay")
 @click.argument("trial_id")
 @options.storage_option("The sweep it belongs to.")

@@ -33,6 +33,8 @@ from analysis.tickets.boosting import budget_curves
 from analysis.tickets.comparison import compare
 from analysis.tickets.controls import controls
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.tickets.learning_rate_table import learning_rates as learning_rate_table
+from analysis.tickets.learning_rates import learning_rates
 from analysis.tickets.robustness import robust_against_standard, robustness_table
 from analysis.tickets.summary import best_lr, summary
 
@@ -79,7 +81,16 @@ def report(
         heading = "Best learning rate (fewest epochs to 95 % of dense)"
         section(console, heading, wording.learning_rates(best))
         section(console, "Max efficient sparsity", wording.efficient(answer, **levels))
-    tables = {"claims": page, "summary": rows, "best_lr": best, "sparsity_passes": passes}
+    rates = learning_rates(sweep)
+    if len(rates) > len(best):
+        _first_rows(
+            console,
+            partial(learning_rate_table, width=console.width),
+            rates,
+            file="learning_rates.csv",
+        )
+    tables = {"claims": page, "summary": rows, "best_lr": best, "learning_rates": rates}
+    tables["sparsity_passes"] = passes
     tables |= {"baselines": hedges} if len(hedges) else {}
     if (seeds := seed_count(sweep.tickets)) > 1:
         tables["seeds"] = compare(sweep)

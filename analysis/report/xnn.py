@@ -21,6 +21,7 @@ from analysis.xnn.baselines import sentences as of_baselines
 from analysis.xnn.cells import axes, cells, members, of_problem, plain_of, spelled_out
 from analysis.xnn.fairness import by_group, uncompared
 from analysis.xnn.fairness import sentences as of_groups
+from analysis.xnn.importance import column_importance
 from analysis.xnn.methods import methods
 from analysis.xnn.methods import sentences as of_methods
 from analysis.xnn.pareto import pareto
@@ -93,6 +94,10 @@ def report(
         if len(comparison):
             console.print()
             show(console, terminal_tables.baselines(comparison))
+        relied_on = _columns(files, problem_trials, mine, cell)
+        if len(relied_on):
+            console.print()
+            show(console, terminal_tables.columns(relied_on))
         rates = by_group(problem_trials, cell, plain_of(mine, cell))
         lines = of_groups(rates) + _few_groups(problem_trials, cell, manifest)
         section(console, f"Groups of insured{where}", lines)
@@ -104,6 +109,7 @@ def report(
         problem_tables["node_coefficients"].append(nodes.assign(**values))
         problem_tables["cluster_sizes"].append(sizes.assign(**values))
         problem_tables["baselines"].append(comparison.assign(**values))
+        problem_tables["column_importance"].append(relied_on.assign(**values))
         problem_tables["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         problem_tables["fairness"].append(rates.assign(**values))
     tables = {"claims": page, "cells": table, "stability": stable}
@@ -117,6 +123,15 @@ def report(
 
 def _data(trials: pd.DataFrame) -> set[str]:
     return set(trials["data_sha256"].dropna()) if "data_sha256" in trials else set()
+
+
+def _columns(
+    files: SweepFiles, trials: pd.DataFrame, table: pd.DataFrame, cell: pd.Series | None
+) -> pd.DataFrame:
+    """Importance of columns in the chosen ``cell``, its plain network and the boosted trees."""
+    plain = plain_of(table, cell)
+    cells_trials = [trials.iloc[:0] if c is None else members(trials, c) for c in (cell, plain)]
+    return column_importance(files, *cells_trials)[0]
 
 
 def _evidence(

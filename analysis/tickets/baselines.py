@@ -13,7 +13,7 @@ from analysis.sweep import Sweep, Trials
 METRICS = ("cvar_05", "pnl_std", "turnover", "cost_paid")
 DENSE = "dense"
 _CVAR, _FITTED = "cvar_05", "band_"
-_NAMES: Mapping[str, str] = {
+NAMES: Mapping[str, str] = {
     "no_hedge": "no hedge",
     "static": "static",
     "bs_delta_initial": "Black-Scholes delta at sqrt(v_0)",
@@ -23,6 +23,7 @@ _NAMES: Mapping[str, str] = {
     "no_trade_band": "no-trade band (fitted)",
     DENSE: "dense network (trained)",
 }
+"""Name of every hedge in words."""
 
 
 @checked
@@ -145,7 +146,7 @@ def _row(
     means = {name: float(values[name].mean()) for name in names}
     return {
         "hedge": hedge,
-        "name": _NAMES.get(hedge, hedge),
+        "name": NAMES.get(hedge, hedge),
         "preparations": len(values),
         **means,
         "cvar_05_se": cvar.se,

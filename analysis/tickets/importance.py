@@ -44,6 +44,8 @@ MEASURES: Mapping[str, Measure] = {
 MAIN = "importance_scaled"
 """Measure of the correlations and of the first sentence: shares, without unit."""
 
+_MOST_DESCRIBED = 3
+
 
 def importances(models: Sequence[Model]) -> pd.DataFrame:
     """One row per network, measure and feature: ``value``, in the unit of the measure.
@@ -182,8 +184,8 @@ def _sentence(kind: str, rows: pd.DataFrame) -> str:
     seeds = int(rows["seeds"].max())
     if rows["low"].isna().any():
         return (
-            f"{plural(seeds, 'seed')} cannot show what shifts from standard to {kind} tickets: "
-            f"{NO_INTERVAL}."
+            f"Not tested, {plural(seeds, 'seed')}: by {MEASURES[MAIN].name}, {kind} tickets lean "
+            f"{_largest(rows)} than standard ones on these seeds; {NO_INTERVAL}."
         )
     test = f"{plural(seeds, 'seed')}, paired t-test, Holm over {plural(len(rows), 'feature')}"
     by = f"by {MEASURES[MAIN].name}"
@@ -203,6 +205,17 @@ def _sentence(kind: str, rows: pd.DataFrame) -> str:
         f"{kind[0].upper()}{kind[1:]} tickets lean {' and '.join(parts)} than standard ones, "
         f"{by} ({test})."
     )
+
+
+def _largest(rows: pd.DataFrame) -> str:
+    """The largest shifts, at most three more and three less, without any test."""
+    parts = []
+    for word, sign in (("more", 1.0), ("less", -1.0)):
+        ranked = (sign * rows["difference"]).sort_values(ascending=False, kind="stable")
+        few = rows.loc[ranked[ranked > 0.0].index[:_MOST_DESCRIBED]]
+        texts = [f"{spoken(r['feature'])} ({r['difference']:+.3f})" for _, r in few.iterrows()]
+        parts += [f"{word} on {', '.join(texts)}"] if texts else []
+    return " and ".join(parts) or "no more and no less on any input"
 
 
 def _shift(row: pd.Series) -> str:

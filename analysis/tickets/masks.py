@@ -77,9 +77,10 @@ def overlaps(models: Sequence[Model]) -> pd.DataFrame:
 def weights(models: Sequence[Model]) -> pd.DataFrame:
     """One row per kind and layer, "all" first: number and magnitudes of the kept weights.
 
-    ``kept`` weights of ``total`` and ``dead_units`` are means over the ``seeds``; the moments and
-    quantiles are of the absolute values of the kept weights of all seeds together. A unit is dead
-    without incoming or without outgoing weights; it counts in the layer of its incoming weights.
+    ``kept`` weights of ``total`` and ``dead_units`` are means over the ``seeds``; the moments,
+    quantiles and ``max`` are of the absolute values of the kept weights of all seeds together.
+    A unit is dead without incoming or without outgoing weights; it counts in the layer of its
+    incoming weights.
     """
     rows: list[dict[str, Any]] = []
     for kind in dict.fromkeys(m.kind for m in models):
@@ -146,7 +147,8 @@ def sentences(table: pd.DataFrame) -> list[str]:
 
 def _moments(sizes: Floats) -> dict[str, float]:
     quantiles = {q: float(np.quantile(sizes, share)) for q, share in _QUANTILES.items()}
-    return {"mean": float(sizes.mean()), "sd": float(sizes.std()), **quantiles}
+    moments = {"mean": float(sizes.mean()), "sd": float(sizes.std())}
+    return moments | quantiles | {"max": float(sizes.max())}
 
 
 def _dead(model: Model) -> Iterator[tuple[str, int]]:
@@ -170,5 +172,5 @@ _WEIGHTS = {
     "seeds": "Int64",
     "kept": "float64",
     "total": "Int64",
-    **dict.fromkeys(("kept_share", "dead_units", "mean", "sd", *_QUANTILES), "float64"),
+    **dict.fromkeys(("kept_share", "dead_units", "mean", "sd", *_QUANTILES, "max"), "float64"),
 }

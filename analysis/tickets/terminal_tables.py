@@ -141,7 +141,7 @@ def kept_weights(rows: pd.DataFrame) -> Table:
     cells["kept"] = [f"{n:,.0f}" for n in rows["kept"]]
     cells["share"] = [wording.percent(round(share, 3)) for share in rows["kept_share"]]
     cells["dead units"] = [f"{n:.3g}" for n in rows["dead_units"]]
-    for name in ("mean", "sd", "median", "q95"):
+    for name in ("mean", "sd", "median", "q95", "max"):
         cells[f"|w| {name}"] = [or_dash(v, f"{v:.3f}") for v in rows[name]]
     return table(
         cells,

@@ -18,6 +18,7 @@ Cells = dict[str, list[str]]
 # Columns that a narrow terminal omits, in this order; then the intervals.
 _SPARE = ("accuracy", "kappa", "R2", "trials", "CE")
 _BOUNDED = ("cost", "gain")
+_MOST_COLUMNS = 10
 
 
 def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
@@ -68,6 +69,21 @@ def baselines(rows: pd.DataFrame) -> Table:
     )
 
 
+def columns(rows: pd.DataFrame) -> Table:
+    """Most important columns of :func:`analysis.xnn.importance.column_importance`, by model."""
+    cells: Cells = {"rank": list(map(str, range(1, _MOST_COLUMNS + 1)))}
+    for model, part in rows.groupby("model", sort=False):
+        first = [row for _, row in part.head(_MOST_COLUMNS).iterrows()]
+        texts = [f"{row['column']} {_with_error(row)}" for row in first]
+        cells[str(model)] = texts + [""] * (_MOST_COLUMNS - len(texts))
+    return terminal.table(
+        cells,
+        title="Input columns by importance; means over seeds",
+        caption="Networks: rise of test cross-entropy in nat when the column is permuted, ± one "
+        "standard error over test rows. XGBoost: share of gain. Units differ; compare orders.",
+    )
+
+
 def groups(rows: pd.DataFrame, *, width: int) -> Table:
     """The groups of :func:`analysis.xnn.fairness.by_group`, for the terminal."""
     visible_rows = rows[rows["group"].ne("all")].head(MOST_ROWS)
@@ -109,6 +125,11 @@ def _estimate(row: pd.Series, metric: str) -> str:
     if metric not in row or pd.isna(row[metric]) or (row["reference"] and metric == COST):
         return "–"
     return bracketed(row, metric, signed=True)
+
+
+def _with_error(row: pd.Series) -> str:
+    error = "" if pd.isna(row["se"]) else f" ± {row['se']:.3f}"
+    return f"{row['importance']:.3f}{error}"
 
 
 def _with_ends(row: pd.Series, name: str) -> str:

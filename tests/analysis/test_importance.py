@@ -210,3 +210,13 @@ def test_other_measures_are_told_beside_the_main_one():
     }
     assert "more on volatility" in main
     assert "integrated gradients: none" in others
+
+
+def test_one_seed_describes_its_largest_shifts_as_not_tested():
+    table = shifts(planted(0.3, seeds=1))
+    (line,) = sentences(table)
+    assert line.startswith("Not tested, 1 seed")
+    main = table.set_index("feature")["difference"]
+    assert 1 <= len(lean := numbers(line.partition("lean")[2].partition("than")[0])) <= 6
+    assert lean[0] == pytest.approx(main["volatility"], abs=5e-4)
+    assert sorted(lean, reverse=True)[0] == lean[0]

@@ -133,6 +133,7 @@ def test_kept_weights_are_counted_by_layer_and_together():
         "layers.1.weight": 1,
     }
     assert rows.loc["layers.0.weight", ["mean", "sd", "median"]].tolist() == [2.0, 0.0, 2.0]
+    assert rows["max"].to_dict() == {ALL: 5.0, "layers.0.weight": 2.0, "layers.1.weight": 5.0}
 
 
 def test_a_unit_without_inputs_or_without_outputs_is_dead():

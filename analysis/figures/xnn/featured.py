@@ -55,8 +55,13 @@ class Subject:
     @property
     def centroids(self) -> str:
         """Centroids of that network: "K = 6, seed 0"."""
+        return f"{self.clusters}, seed {self.seed}"
+
+    @property
+    def clusters(self) -> str:
+        """The clustering, of every seed: "K = 6"."""
         names = [n for n in _names(self.table) if n == CLUSTERS or n.startswith("clustering.")]
-        return f"{spelled(self.cell, names)}, seed {self.seed}"
+        return spelled(self.cell, names)
 
     @property
     def setting(self) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def nodes(explained: Tensors, figure: Figure, *, subject: str) -> None:
         "Blue: the node rises with the distance to the centroid; vermilion: it falls. All panels "
         "have the same axes.",
         *inflation(explained),
-        f"X-NN: {subject}.",
+        f"Network: {subject}.",
     ]
     if len(indices) < len(r2):
         notes.insert(2, f"{len(indices)} of {len(r2)} nodes, those with the largest R².")

@@ -62,7 +62,7 @@ def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
         "Colour: nodes that the centroid owns (with whose distance |ρ| is largest); grey: all "
         "others.",
         "Mean of the node before ReLU over test rows moved to the distance (Mahalanobis).",
-        f"X-NN: {subject}.",
+        f"Network: {subject}.",
     ]
     centroids = explained["explanation.rho"].shape[1]
     if len(panels) < centroids:
@@ -136,7 +136,7 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: 
     if len(rows) < len(points):
         notes.append(f"{len(rows)} of {len(points)} nodes, those with the largest |ρ|.")
     longest = max(len(names[i]) for i in columns)
-    caption(ax, [*notes, f"X-NN: {subject}."], below=30.0 + 4.1 * longest)
+    caption(ax, [*notes, f"Network: {subject}."], below=30.0 + 4.1 * longest)
 
 
 def _owners(explained: Tensors) -> list[int]:

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hedgecore.insurance.config import EvaluationConfig, XnnStudy
+from hedgecore.insurance.evaluation.column_importance import columns, importance
 from hedgecore.insurance.evaluation.controls import gains, node_pair, regressions
 from hedgecore.insurance.evaluation.distance_classifier import logistic_probabilities
 from hedgecore.insurance.evaluation.fairness import RATES, fairness, grouped
@@ -90,6 +91,14 @@ def assess(
     arrays = {name: np.ascontiguousarray(value) for name, value in evidence.items()}
     portrait = probes(preparation, theta, layer=layer, points=evaluation.points)
     tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
+    rise, error = importance(
+        theta,
+        preparation.inputs["test.x"],
+        preparation.inputs["test.y"],
+        list(columns(preparation.about["encoding"]["names"]).values()),
+        generator=numpy_stream(preparation.seed, "column_importance"),
+    )
+    portrait |= {"importance.rise": rise, "importance.se": error}
     return {**row, **by_group}, {**tensors, **portrait}
 
 

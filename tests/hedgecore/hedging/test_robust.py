@@ -254,6 +254,7 @@ def test_tests_in_other_markets_and_by_transfer_have_their_columns(study, tail, 
     prepared = prepare(study, seed=0)
     row = assess_ticket(study, prepared, prepared.theta_star)
     assert {name for name in row if "@" in name} == {
+        f"{cvar}@attacked_paths",
         f"attacked_{cvar}@path_pgd:0.5",
         f"attacked_{cvar}@transfer:0.5",
         f"{cvar}@regime:calm",

@@ -8,6 +8,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from hedgecore.experiment import Preparation
 from hedgecore.fingerprints import tensor_sha256
 from hedgecore.insurance.clusters.control_points import random_rows
+from hedgecore.insurance.clusters.picture import pictured
+from hedgecore.insurance.clusters.whitening import Whitening
 from hedgecore.insurance.data.applicants import SPLITS, Applicants
 from hedgecore.insurance.data.schema import FEATURES
 from hedgecore.insurance.data.synthetic import generate
@@ -15,6 +17,7 @@ from hedgecore.insurance.data.table import split
 from hedgecore.insurance.evaluation.scores import cross_entropy
 from hedgecore.insurance.experiment import XNN
 from hedgecore.insurance.prepare import prepare, restore
+from hedgecore.rng import stream
 
 
 def equal(first, second):
@@ -212,9 +215,29 @@ def test_every_training_row_is_a_member_of_its_nearest_centroid(preparation):
     assert int(clusters["members"].sum()) == 384
 
 
-def test_the_picture_has_unit_variance_along_each_axis(preparation):
-    picture = preparation.files["clusters"]["sample_projection"].double()
-    torch.testing.assert_close(picture.std(dim=0, correction=0), torch.ones(3).double())
+def test_the_picture_has_three_views_of_unit_variance_on_rows_of_their_own(preparation):
+    clusters, train = preparation.files["clusters"], preparation.rows("train").x
+    axes = Whitening.fit(train, axes=9)(train)
+    pictured = []
+    for view in range(3):
+        prefix = f"view_{view + 1}." if view else ""
+        sample = clusters[f"{prefix}sample_projection"]
+        ours = axes[:, 3 * view : 3 * view + 3]
+        rows = (sample[:, None] - ours[None]).abs().sum(dim=2).argmin(dim=1)
+        torch.testing.assert_close(sample, ours[rows])
+        assert len(clusters[f"{prefix}sample_class"]) == len(sample)
+        assert clusters[f"{prefix}points_projection"].shape == (len(preparation.points), 3)
+        pictured += rows.tolist()
+    assert len(pictured) == len(set(pictured)), "no applicant is in two views"
+
+
+def test_a_picture_of_few_features_has_one_view():
+    x = torch.randn(40, 2, generator=stream(0, "few"))
+    tensors = pictured(x, torch.zeros(40).long(), x[:2], order=torch.arange(40))
+    assert set(tensors) == {"sample_projection", "sample_class", "points_projection"}
+    torch.testing.assert_close(
+        tensors["sample_projection"].std(dim=0, correction=0), torch.ones(2)
+    )
 
 
 # Baselines.
