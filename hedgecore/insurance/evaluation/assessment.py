@@ -16,9 +16,10 @@ from hedgecore.insurance.evaluation.node_regression import (
     Regression,
     explain,
     regress,
+    standard_error,
 )
 from hedgecore.insurance.evaluation.portrait import concepts, probes
-from hedgecore.insurance.evaluation.scores import confusion, defined_mean, scores
+from hedgecore.insurance.evaluation.scores import confusion, defined_mean, log_losses, scores
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import divided, probabilities
 from hedgecore.rng import numpy_stream
@@ -59,6 +60,7 @@ def assess(
     between, by_group = _by_group(evaluation, preparation, label, predicted)
     row = {
         **scores(probability, label),
+        **_row_errors(preparation, probability, label),
         **explanation.summary(),
         **gains(explanation, controls),
         "selectivity": cost.selectivity,
@@ -104,6 +106,24 @@ class _Head:
 
     def __call__(self, nodes: Float[np.ndarray, "rows nodes"]) -> Float[np.ndarray, "rows 8"]:
         return probabilities(self._above, torch.from_numpy(nodes).relu())
+
+
+def _row_errors(
+    preparation: XnnPreparation,
+    probability: Float[np.ndarray, "rows 8"],
+    label: Int[np.ndarray, " rows"],
+) -> dict[str, float]:
+    """Standard errors over test rows of differences to the baselines of the seed."""
+    rivals = preparation.files["predictions"]
+    losses = log_losses(probability.astype(np.float64), label)
+    plain, boosted = (rivals[name].numpy() for name in ("plain", "classes"))
+    hit, plain_hit = ((p.argmax(axis=1) == label).astype(np.float64) for p in (probability, plain))
+    return {
+        f"cross_entropy_minus_{name}_se": standard_error(
+            losses - log_losses(rival.astype(np.float64), label)
+        )
+        for name, rival in (("plain", plain), ("boosted", boosted))
+    } | {"accuracy_minus_plain_se": standard_error(hit - plain_hit)}
 
 
 def _by_group(

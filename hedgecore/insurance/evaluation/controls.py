@@ -74,11 +74,15 @@ def gains(regression: Regression, controls: Mapping[str, Regression]) -> dict[st
     elsewhere = r2.pop(ELSEWHERE)
     rho = {name: float(controls[name].top.mean()) for name in CONTROLS}
     mean = float(regression.r2.mean())
+    best = max(r2, key=r2.__getitem__)
     return {
         **{f"r2_{name}": value for name, value in r2.items()},
         f"r2_{ELSEWHERE}": elsewhere,
         "explanation_gain": explanation_gain(mean, r2),
+        "explanation_gain_se": regression.less_error(controls[best]),
+        "r2_mean_minus_plain_se": regression.less_error(controls["plain"]),
         "specificity": mean - elsewhere,
+        "specificity_se": regression.less_error(controls[ELSEWHERE]),
         "rho_control": max(rho.values()),
         "rho_gain": explanation_gain(float(regression.top.mean()), rho),
     }

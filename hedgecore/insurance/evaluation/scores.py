@@ -46,8 +46,15 @@ def cross_entropy(
     probability: Float[np.ndarray, "rows 8"], label: Integer[np.ndarray, " rows"]
 ) -> float:
     """Mean of -log p of the true class, in nats; p is at least its machine epsilon."""
+    return float(log_losses(probability, label).mean())
+
+
+def log_losses(
+    probability: Float[np.ndarray, "rows 8"], label: Integer[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """-log p of the true class by row, in nats; p is at least its machine epsilon."""
     p = probability[np.arange(len(label)), label]
-    return float(-np.log(p.clip(min=np.finfo(p.dtype).eps)).mean())
+    return -np.log(p.clip(min=np.finfo(p.dtype).eps))
 
 
 def confusion(
