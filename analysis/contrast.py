@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+
 from analysis.intervals import (
     MIN_SEEDS,
     NONE,

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from analysis.contrast import BETTER, EQUIVALENT, WORSE
 from analysis.wording import value
 from analysis.xnn.selection import pulled
+from analysis.xnn.verdicts import CLAIMS, R2_OVER_PLAIN
 
 _SPELLED = {"method": "{}", "adj_weight": "weight {}", "clusters": "K = {}"}
 
@@ -16,6 +18,13 @@ def cell_name(cell: pd.Series, names: Sequence[str]) -> str:
         return spelled(cell, names)
     description = spelled(cell, [name for name in names if name not in ("method", "adj_weight")])
     return ", ".join(filter(None, ["plain network", description]))
+
+
+def explains(verdict: str) -> str:
+    """Verdict on R2 over a trained network, as a predicate: "explains more"."""
+    words = {BETTER: "explains more", WORSE: "explains less"}
+    words[EQUIVALENT] = f"explains as much within {CLAIMS[R2_OVER_PLAIN].margin:g}"
+    return words.get(verdict, "is not shown to explain more or less")
 
 
 def spelled(cell: pd.Series, names: Sequence[str]) -> str:

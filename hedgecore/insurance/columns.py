@@ -54,6 +54,7 @@ _SCORE_ERRORS = (
     ),
     _error("cross_entropy_minus_boosted", "cross_entropy less that of XGBoost softprob", "nat"),
     _error("accuracy_minus_plain", "accuracy less that of the seed's plain network", "share"),
+    _error("kappa_minus_plain", "kappa less that of the seed's plain network"),
 )
 _R2 = _real("r2_mean", "higher", "held-out R2 of a node on all distances, mean of nodes")
 _GAIN = _real("explanation_gain", "higher", "r2_mean less the largest of its controls")

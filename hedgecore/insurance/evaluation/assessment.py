@@ -19,7 +19,13 @@ from hedgecore.insurance.evaluation.node_regression import (
     standard_error,
 )
 from hedgecore.insurance.evaluation.portrait import concepts, probes
-from hedgecore.insurance.evaluation.scores import confusion, defined_mean, log_losses, scores
+from hedgecore.insurance.evaluation.scores import (
+    confusion,
+    defined_mean,
+    kappa_influence,
+    log_losses,
+    scores,
+)
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import divided, probabilities
 from hedgecore.rng import numpy_stream
@@ -117,13 +123,18 @@ def _row_errors(
     rivals = preparation.files["predictions"]
     losses = log_losses(probability.astype(np.float64), label)
     plain, boosted = (rivals[name].numpy() for name in ("plain", "classes"))
-    hit, plain_hit = ((p.argmax(axis=1) == label).astype(np.float64) for p in (probability, plain))
+    classes = [p.argmax(axis=1) for p in (probability, plain)]
+    hit, plain_hit = ((likely == label).astype(np.float64) for likely in classes)
+    influence, plain_influence = (kappa_influence(label, likely) for likely in classes)
     return {
         f"cross_entropy_minus_{name}_se": standard_error(
             losses - log_losses(rival.astype(np.float64), label)
         )
         for name, rival in (("plain", plain), ("boosted", boosted))
-    } | {"accuracy_minus_plain_se": standard_error(hit - plain_hit)}
+    } | {
+        "accuracy_minus_plain_se": standard_error(hit - plain_hit),
+        "kappa_minus_plain_se": standard_error(influence - plain_influence),
+    }
 
 
 def _by_group(

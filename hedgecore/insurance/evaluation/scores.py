@@ -85,6 +85,20 @@ def quadratic_kappa(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray,
     return quotient(chance - disagreement, chance)
 
 
+def kappa_influence(
+    label: Integer[np.ndarray, " rows"], predicted: Integer[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """Influence of every row on :func:`quadratic_kappa`; its mean over the rows is 0.
+
+    Rows of one true and predicted class have the same influence, the derivative by the count of
+    their cell of the confusion table, as central differences.
+    """
+    table = confusion(label, predicted).astype(np.float64)
+    step = 1e-4 * np.eye(CLASSES**2).reshape(-1, CLASSES, CLASSES) * table.sum()
+    slope = quadratic_kappa(table + step) - quadratic_kappa(table - step)
+    return slope[CLASSES * label + predicted] / 2e-4
+
+
 def macro_f1(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray, "*tables"]:
     """Mean F1 = 2 TP / (2 TP + FP + FN) of the classes that occur as label or as prediction."""
     hits = np.diagonal(table, axis1=-2, axis2=-1)
