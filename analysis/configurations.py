@@ -152,7 +152,8 @@ def shared_paths(trials: pd.DataFrame) -> bool:
 def typed(rows: list[dict[str, Any]], dtypes: dict[str, str]) -> pd.DataFrame:
     """Frame of ``rows`` with the columns and dtypes of ``dtypes``, even without rows."""
     frame = pd.DataFrame(rows, columns=list(dtypes))
-    return frame.astype({name: dtype for name, dtype in dtypes.items() if dtype != "any"})
+    typed_frame = frame.astype({name: d for name, d in dtypes.items() if d != "any"})
+    return typed_frame.copy()  # which joins the blocks of many columns
 
 
 def parameter_dtypes(names: Iterable[str]) -> dict[str, str]:

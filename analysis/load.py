@@ -256,7 +256,7 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
                 f"'{path}': column {name!r} should be {dtype} ({reason(error)}); the file was "
                 f"written by another version: {checksums.CURE}"
             ) from error
-    return frame
+    return frame.copy()  # which joins the blocks of many columns
 
 
 def _status(values: pd.Series) -> pd.Series:

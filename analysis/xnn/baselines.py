@@ -159,7 +159,7 @@ def _beside(entry: pd.Series, cell: pd.Series, trees: pd.DataFrame | None) -> li
         f"On {entry['rows']} rows, {entry['name']} has {', '.join(phrases)} of the X-NN, as means."
     ]
     if trees is not None and cell.name in trees.index:
-        row = trees.loc[cell.name]
+        row = trees.loc[[cell.name]].iloc[0]
         words = {BETTER: "beats", WORSE: "falls behind"}
         words[EQUIVALENT] = f"is equal within {_MARGIN:g} nat to"
         claim = words.get(row["verdict"], "is not shown to beat or fall behind")

@@ -63,7 +63,15 @@ _MEANS = (
     *("kappa_expected", "macro_f1", "ece", "r2_median", "r2_min"),
     *("r2_plain_random_points", "r2_random_points"),
     *("rho_top", "mi_mean", "mig", "disentanglement", "completeness", "dead_nodes"),
-    *("surrogate_accuracy", "concept_score", "concept_p", "groups", "seconds"),
+    *(
+        "cross_entropy_minus_plain_se",
+        "explanation_gain_se",
+        "surrogate_accuracy",
+        "concept_score",
+        "concept_p",
+        "groups",
+        "seconds",
+    ),
 )
 
 

@@ -42,7 +42,7 @@ RATIO, RULE = "selection_rate_ratio", "four_fifths"
 BELOW, NOT_BELOW = "below", "not below"
 
 _COMPARED = tuple(rate for rate in RATES if rate != "accuracy")
-_RULES = {
+RULES = {
     BELOW: "below the four-fifths rule",
     NOT_BELOW: "not below the four-fifths rule",
     OPEN: "not shown to be on either side of the four-fifths rule",
@@ -98,7 +98,7 @@ def sentences(rows: pd.DataFrame) -> list[str]:
     if pd.notna(spread[RATIO]):
         comparison = ""
         if plain is not None and pd.notna(plain[RATIO]):
-            comparison = f"; the plain network's is {amount(plain[RATIO])}, {_RULES[plain[RULE]]}"
+            comparison = f"; the plain network's is {amount(plain[RATIO])}, {RULES[plain[RULE]]}"
         lines.append(f"{_ratio(rows, spread)}{comparison}.")
     for rate in _COMPARED[1:]:
         if pd.notna(spread[f"{rate}_difference"]):
@@ -150,7 +150,7 @@ def _ratio(rows: pd.DataFrame, spread: pd.Series) -> str:
     )
     return (
         f"By {spread['column']}, class 8 is predicted least often of {lowest} and most often of "
-        f"{highest}, on average: a ratio of {amount(spread[RATIO])}, {_RULES[spread[RULE]]}"
+        f"{highest}, on average: a ratio of {amount(spread[RATIO])}, {RULES[spread[RULE]]}"
     )
 
 

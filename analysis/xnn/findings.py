@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
 import pandas as pd
 
-from analysis.contrast import BETTER, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, bracketed
+from analysis.contrast import BETTER, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, Verdict, bracketed
 from analysis.statistics import holm
 from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import COST, GAIN
@@ -231,10 +231,10 @@ def _change(cell: pd.Series, metric: str) -> str:
     )
 
 
-def _verdict(cell: pd.Series, metric: str) -> str:
+def _verdict(cell: pd.Series, metric: str) -> Verdict:
     """Verdict on ``metric``; "not shown" if it was not tested."""
     verdict = cell.get(f"{metric}_verdict")
-    return OPEN if verdict is None or pd.isna(verdict) else str(verdict)
+    return OPEN if verdict is None or pd.isna(verdict) else cast("Verdict", verdict)
 
 
 def _judged(cell: pd.Series, metric: str, above: str, below: str, null: str) -> str:
