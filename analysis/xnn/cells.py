@@ -4,7 +4,7 @@ At weight 0 all methods are the same network, the plain one, so they form one ce
 paired with it at the same seed, number of centroids and other parameters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,12 +99,12 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     intervals = [metric for metric in _WITH_INTERVAL if metric in numbers]
     means = [metric for metric in _MEANS if metric in numbers]
     problem = problem_axes(names)
-    seeds = {str(values): part[_SEED].unique() for values, part in groups(who, problem)}
+    seeds = {_key(values, problem): part[_SEED].unique() for values, part in groups(who, problem)}
     rows: list[dict[str, Any]] = []
     for values, group in groups(who, names):
         tally, completed_trials = counts(group), group[group["status"].eq("completed")]
         by_seed = numbers.loc[completed_trials.index].groupby(completed_trials[_SEED]).mean()
-        scores = by_seed.reindex(seeds[str({name: values[name] for name in problem})])
+        scores = by_seed.reindex(seeds[_key(values, problem)])
         reference = bool(group["plain"].all())
         row: dict[str, Any] = {
             **values,
@@ -211,6 +211,11 @@ def of_problem(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
             column.isna() if pd.isna(value) else column.eq(value).fillna(False).astype(bool)
         ]
     return table
+
+
+def _key(values: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
+    """Values of ``names`` that compare equal, nulls included."""
+    return tuple(None if pd.isna(values[name]) else values[name] for name in names)
 
 
 def _shared(table: pd.DataFrame) -> list[str]:

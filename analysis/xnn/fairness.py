@@ -224,7 +224,7 @@ def _spread(groups: list[Mapping[str, pd.Series]], *, whole: bool) -> dict[str, 
         }
     rate = _COMPARED[0]
     if f"{rate}_difference" in row:
-        some = [of for of in groups if of[rate].notna().any()]
+        some = [of for of in groups if rate in of and of[rate].notna().any()]
         means = [of[rate].mean() for of in some]
         row[RATIO] = min(means) / max(means) if max(means) > 0.0 else float("nan")
         row["tests"][RULE] = _rule(some, whole=whole)
