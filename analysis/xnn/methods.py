@@ -130,12 +130,15 @@ def _rows(trials: pd.DataFrame, *, confidence: float) -> Iterator[dict[str, Any]
             zeros = dict.fromkeys((*_AHEAD.values(), *_ERRORS), 0.0)
             rival, rival_rows = PLAIN, method_rows.assign(**zeros)
         pairs = _ahead(method_rows, rival_rows, [_SEED, *other_names])
-        by_seed = pairs.groupby(_SEED)[list(_AHEAD)].agg(_complete_mean).reindex(seeds)
+        settings = len(pairs[other_names].drop_duplicates())
+        grouped = pairs.groupby(_SEED)[list(_AHEAD)]
+        whole = grouped.size().eq(settings)
+        by_seed = grouped.agg(_complete_mean).where(whole).reindex(seeds)
         complete = by_seed.dropna()
         if complete.empty:
             continue
         row: dict[str, Any] = {"method": method, "adj_weight": weight, "control": rival}
-        row |= {"seeds": len(complete), "settings": len(pairs[other_names].drop_duplicates())}
+        row |= {"seeds": len(complete), "settings": settings}
         null = pd.Series(0.0, index=by_seed.index)
         for name, metric in _OVER_PLAIN.items():
             # The error of a difference of two differences is at most the sum of theirs.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.wording import value
+from analysis.wording import plural, value
 
 GENERATED_SEED = 0
 """Seed of the generated applicants, the same in every study."""
@@ -57,5 +57,5 @@ def _fingerprint(trials: pd.DataFrame) -> str:
     hashes = sorted(map(str, trials["data_sha256"].dropna().unique()))
     if not hashes:
         return ""
-    more = f" and {len(hashes) - 1} more splits" if len(hashes) > 1 else ""
+    more = f" and {plural(len(hashes) - 1, 'more split')}" if len(hashes) > 1 else ""
     return f"; sha256 of the encoded rows {hashes[0][:_SHORT]}{more}"
