@@ -11,7 +11,7 @@ def test_a_generated_table_has_its_seed_and_rows():
 
 
 def test_a_file_is_named_without_its_folder():
-    assert table_name({"path": "/home/me/train.csv", "rows": 4000}) == "file train.csv"
+    assert table_name({"path": "tables/train.csv", "rows": 4000}) == "file train.csv"
 
 
 def test_the_fingerprint_is_that_of_the_encoded_rows_of_every_seed():
