@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis.intervals import (
     MIN_SEEDS,
@@ -20,7 +19,7 @@ from analysis.intervals import (
     Interval,
     interval,
     mean_and_error,
-    skew_safe_p,
+    one_sided_p,
 )
 from analysis.sequential import e_values
 from analysis.statistics import holm
@@ -89,6 +88,7 @@ def contrast(
     confidence: float = 0.95,
     margin: float = math.nan,
     symmetric: bool = True,
+    shared_error: float = 0.0,
 ) -> Contrast:
     """``values`` less those of a ``rival``, both indexed by seed, over the seeds of both indices.
 
@@ -100,6 +100,8 @@ def contrast(
         margin: largest difference that counts as none, in that unit; NaN without a test of it.
         symmetric: both are trained networks, whose differences are symmetric; else p holds for
             skewed noise, see :mod:`analysis.intervals`.
+        shared_error: standard error of the difference that all seeds share, such as that of
+            common test rows, in that unit.
     """
     differences = (values - rival).reindex(values.index.intersection(rival.index))
     paired = differences.astype("float64").replace([np.inf, -np.inf], np.nan)
@@ -108,9 +110,11 @@ def contrast(
     if math.isnan(error):
         ends, p, p_equivalent = NONE, math.nan, math.nan
     else:
-        ends, n, mean = interval(paired, confidence=confidence), len(paired), paired.mean()
-        p = min(1.0, 2.0 * _one_sided(abs(mean) / error, n, symmetric=symmetric))
-        p_equivalent = _one_sided((margin - abs(mean)) / error, n, symmetric=symmetric)
+        ends = interval(paired, confidence=confidence, shared_error=shared_error)
+        mean, noise = abs(paired.mean()), (error, len(paired))
+        options: Any = {"symmetric": symmetric, "shared_error": shared_error}
+        p = min(1.0, 2.0 * one_sided_p(mean, *noise, **options))
+        p_equivalent = one_sided_p(margin - mean, *noise, **options)
     return Contrast(
         differences=complete,
         lacking=len(paired) - len(complete),
@@ -121,14 +125,19 @@ def contrast(
 
 
 def estimate(
-    values: pd.Series, names: Columns = MEAN, *, confidence: float = 0.95
+    values: pd.Series,
+    names: Columns = MEAN,
+    *,
+    confidence: float = 0.95,
+    shared_error: float = 0.0,
 ) -> dict[str, float]:
     """Mean of ``values`` and the ends of its Student interval, by the ``names`` of columns.
 
-    A missing value leaves the mean of the others without an interval.
+    A missing value leaves the mean of the others without an interval. ``shared_error`` as in
+    :func:`contrast`.
     """
     x = values.astype("float64")
-    ends = interval(x, confidence=confidence)
+    ends = interval(x, confidence=confidence, shared_error=shared_error)
     return dict(zip(names, (x.mean(), ends.low, ends.high), strict=True))
 
 
@@ -177,7 +186,3 @@ def bracketed(row: Row, name: str, *, signed: bool = False) -> str:
     """Mean and interval of column ``name``: "0.200 [0.180, 0.220]"; only the mean without one."""
     mean, low, high = (amount(float(row[column]), signed=signed) for column in bounded(name))
     return mean if pd.isna(row[f"{name}_low"]) else f"{mean} [{low}, {high}]"
-
-
-def _one_sided(t: float, n: int, *, symmetric: bool) -> float:
-    return float(scipy.stats.t.sf(t, n - 1)) if symmetric else skew_safe_p(t, n)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # scipy.stats is loaded lazily on first use: it takes a second
+import scipy  # its subpackages are loaded lazily on first use: that of stats takes a second
 
 from analysis.arguments import checked, numbers
 
@@ -49,7 +49,9 @@ NONE = Interval(low=math.nan, high=math.nan)
 
 
 @checked
-def interval(scores: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
+def interval(
+    scores: npt.ArrayLike, *, confidence: float = 0.95, shared_error: float = 0.0
+) -> Interval:
     """Student's interval of the mean, in the unit of ``scores``.
 
     There is none (both ends NaN) below :data:`MIN_SEEDS` seeds; if a score is missing, since a
@@ -59,6 +61,7 @@ def interval(scores: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
     Args:
         scores: one value per seed.
         confidence: coverage on normal noise, in (0, 1).
+        shared_error: see :func:`one_sided_reach`.
     Raises:
         ValueError: ``confidence`` outside (0, 1), or ``scores`` not one-dimensional.
     """
@@ -69,7 +72,7 @@ def interval(scores: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
     mean, error = mean_and_error(x)
     if math.isnan(error):
         return NONE
-    reach = float(scipy.stats.t.isf((1.0 - confidence) / 2, len(x) - 1)) * error
+    reach = one_sided_reach((1.0 - confidence) / 2, error, len(x), shared_error=shared_error)
     return Interval(low=mean - reach, high=mean + reach)
 
 
@@ -95,7 +98,7 @@ def skew_safe_t(n: int, level: float) -> float:
         n: at least 2.
         level: in (0, 0.5].
     """
-    normal = float(scipy.stats.t.isf(level, n - 1))
+    normal = -float(scipy.special.stdtrit(n - 1, level))
     tail = int(level * _DRAWS)
     if tail < 10:
         return math.inf
@@ -112,6 +115,61 @@ def skew_safe_p(t: float, n: int) -> float:
         for drawn in _skewed(min(n, _MOST_SEEDS))
     )
     return max(normal, *map(float, skewed))
+
+
+def one_sided_reach(
+    level: float, error: float, n: int, *, shared_error: float = 0.0, symmetric: bool = True
+) -> float:
+    """Distance of a one-sided bound from a mean, in the unit of its ``error``.
+
+    With the error s between seeds, the shared error e, and their one-sided quantiles t and z:
+
+        symmetric:  (t s^2 + z e^2) / sqrt(s^2 + e^2), and at least t s
+        skewed:     sqrt(t^2 s^2 + z^2 e^2),  t of :func:`skew_safe_t`
+
+    Two-sided coverage of the first is 95.0 to 97.1 % on normal values for any s / e and n.
+
+    Args:
+        level: in (0, 0.5].
+        error: standard error of the mean due to differences between seeds.
+        n: number of seeds.
+        shared_error: standard error due to what all seeds share, such as test rows; it does not
+            average out over seeds.
+        symmetric: noise between seeds is symmetric.
+    Source: Cochran (1964), Approximate significance levels of the Behrens-Fisher test.
+    """
+    own = -float(scipy.special.stdtrit(n - 1, level)) if symmetric else skew_safe_t(n, level)
+    if not shared_error > 0.0:
+        return own * error
+    shared = -float(scipy.special.ndtri(level))
+    if symmetric:
+        both = (own * error**2 + shared * shared_error**2) / math.hypot(error, shared_error)
+        return max(own * error, both)
+    return math.hypot(own * error, shared * shared_error)
+
+
+def one_sided_p(
+    distance: float, error: float, n: int, *, shared_error: float = 0.0, symmetric: bool = True
+) -> float:
+    """Level at which :func:`one_sided_reach` equals ``distance``; above 0.5 below zero.
+
+    NaN if distance or error is. Other arguments as there.
+    """
+    if math.isnan(distance) or math.isnan(error):
+        return math.nan
+    if not shared_error > 0.0:
+        t = distance / error
+        return float(scipy.stats.t.sf(t, n - 1)) if symmetric else skew_safe_p(t, n)
+    if distance <= 0.0:
+        return 1.0 if distance < 0.0 else 0.5
+    low, high = math.log(1e-12), math.log(0.5)
+    for _ in range(26):
+        middle = (low + high) / 2
+        reach = one_sided_reach(
+            math.exp(middle), error, n, shared_error=shared_error, symmetric=symmetric
+        )
+        low, high = (middle, high) if reach > distance else (low, middle)
+    return math.exp(high)
 
 
 @functools.lru_cache(maxsize=64)

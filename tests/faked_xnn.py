@@ -16,6 +16,12 @@ CONTROLS = ("untrained", "plain", "plain_random_points", "permuted")
 STRENGTH = {"alignment": 1.0, "multiplier": 0.05, "multiplier_published": 0.02}
 """How much of the possible R2 a method gains; the others gain nothing."""
 
+ROW_ERRORS = (
+    *(f"{name}_minus_plain_se" for name in ("cross_entropy", "accuracy", "kappa", "r2_mean")),
+    *("cross_entropy_minus_boosted_se", "explanation_gain_se", "specificity_se"),
+)
+"""Errors over test rows, all 0 unless a test changes them."""
+
 _RATIOS = (
     "selection_rate_ratio",
     "selection_rate_difference",
@@ -155,6 +161,7 @@ def metrics(method: str, weight: float, clusters: int, seed: int) -> dict[str, A
     row |= {"concept_score": 0.5, "concept_p": 0.04, **_fairness(), "groups": len(GROUPS)}
     row |= {"val_explanation_gain": row["explanation_gain"] + 0.01, "val_r2_mean": mean + 0.01}
     row["cluster_stability"] = 0.9 - clusters / 40.0
+    row |= dict.fromkeys(ROW_ERRORS, 0.0)
     row |= {f"plain_{name}": value for name, value in plain.items()}
     row |= {"theta_0_sha256": f"{seed:064x}", "data_sha256": "ab" * 32, "seconds": 8.0}
     return row

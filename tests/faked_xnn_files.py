@@ -75,6 +75,7 @@ def study(method: str = "alignment", clusters: int = 6) -> dict[str, Any]:
         "clustering": {"method": "k_means", "clusters": clusters, "axes": None},
         "training": {"lr": 1e-3, "epochs": EPOCHS, "batch_size": 40, "patience": 3},
         "network": {"hidden": list(WIDTHS[1:-1])},
+        "data": {"path": None, "rows": 4000, "encoding": "sound", "split": "held_out"},
         "evaluation": {"layer": None, "group": "InsuredInfo_6", "bins": None},
     }
 

@@ -16,18 +16,21 @@ from analysis.tensors import SweepFiles, UnreadError
 from analysis.terminal import opening, say, section, show, write_tables
 from analysis.wording import first_of
 from analysis.xnn import findings, node_table, terminal_tables, yardsticks
-from analysis.xnn.baselines import baselines
+from analysis.xnn.baselines import against_trees, baselines
 from analysis.xnn.baselines import sentences as of_baselines
 from analysis.xnn.cells import axes, cells, members, of_problem, plain_of, spelled_out
 from analysis.xnn.fairness import by_group, uncompared
 from analysis.xnn.fairness import sentences as of_groups
+from analysis.xnn.growth import chance, growth
+from analysis.xnn.growth import sentences as of_growth
 from analysis.xnn.importance import column_importance
 from analysis.xnn.methods import methods
 from analysis.xnn.methods import sentences as of_methods
+from analysis.xnn.origin import origin
 from analysis.xnn.pareto import pareto
 from analysis.xnn.rarities import cluster_sizes
 from analysis.xnn.rarities import sentences as of_rarities
-from analysis.xnn.selection import best, held_out
+from analysis.xnn.selection import choose, held_out
 from analysis.xnn.stability import sentences as of_stability
 from analysis.xnn.stability import stability
 
@@ -54,6 +57,8 @@ def report(
     trials = spelled_out(trials, manifest)
     names, table = axes(trials), cells(trials)
     opening(files.storage, trials, manifest, console)
+    for line in origin(trials, manifest):
+        say(console, line)
     if trials.empty:
         return
     if not held_out(trials, manifest):
@@ -67,14 +72,17 @@ def report(
     for problem in Sweep.of(trials, manifest).problems:
         values, problem_trials = problem.values, problem.trials
         mine = of_problem(table, values)
-        cell, front = best(mine), pareto(mine)
         where = f" ({problem.title})" if values else ""
         holdout, against = held_out(problem_trials, manifest), methods(problem_trials)
-        lines = findings.choice(mine, cell, names, held_out=holdout)
+        choice, front = choose(mine, holdout=holdout), pareto(mine)
+        cell = None if choice is None else choice.cell
+        lines = findings.choice(mine, choice, names, held_out=holdout)
         lines += findings.front(front, mine, names)
         section(console, f"What explanation costs and gains{where}", lines)
         section(console, f"Methods{where}", of_methods(against))
-        section(console, f"Raw R2 and chance{where}", findings.growth(mine, cell, names))
+        grown = growth(problem_trials, mine, cell, names)
+        lines = of_growth(grown) + chance(problem_trials, mine, cell, names)
+        section(console, f"Raw R2 and chance{where}", lines)
         lines = _evidence(problem_trials, mine, cell, swept.epochs, stable)
         section(console, f"Is it used, and would another seed say the same?{where}", lines)
         sizes = cluster_sizes(problem_trials)
@@ -89,8 +97,10 @@ def report(
         section(
             console, f"Rare values and small clusters{where}", of_rarities(problem_trials, sizes)
         )
-        comparison = baselines(manifest, data=_data(problem_trials), held_out=holdout)
-        section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell))
+        data = _data(problem_trials)
+        comparison = baselines(manifest, data=data, held_out=holdout)
+        trees = against_trees(problem_trials, mine, manifest, data=data)
+        section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell, trees))
         if len(comparison):
             console.print()
             show(console, terminal_tables.baselines(comparison))
@@ -105,6 +115,7 @@ def report(
             console.print()
             show(console, terminal_tables.groups(rates, width=console.width))
         problem_tables["methods"].append(against.assign(**values))
+        problem_tables["growth"].append(grown.assign(**values))
         problem_tables["yardsticks"].append(rows.assign(**values))
         problem_tables["node_coefficients"].append(nodes.assign(**values))
         problem_tables["cluster_sizes"].append(sizes.assign(**values))

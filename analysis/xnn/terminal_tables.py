@@ -11,7 +11,7 @@ from analysis.terminal import MOST_ROWS, breadth, more_rows, or_dash, outcomes
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.fairness import ENDS
 from analysis.xnn.selection import pulled
-from analysis.xnn.wording import number, spelled, varied
+from analysis.xnn.wording import number, over_rows, spelled, varied
 
 Cells = dict[str, list[str]]
 
@@ -51,7 +51,8 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
         title=f"{which} by explanation gain; means over seeds",
         caption="CE: test cross-entropy in nat; cost: less that of the plain network of the same "
         "seed. Gain: R2 of nodes on distances less that of the best of its controls. "
-        f"[{WITH_INTERVAL}.] Trials: completed/stopped/failed/unfinished."
+        f"[{WITH_INTERVAL}, cost and gain{over_rows(table)}.] "
+        "Trials: completed/stopped/failed/unfinished."
         f"{more_rows(len(order) - len(rows), 'cells.csv')}",
     )
 
@@ -98,7 +99,8 @@ def groups(rows: pd.DataFrame, *, width: int) -> Table:
     return terminal.table(
         _fitted(cells, width, ("kappa", "false positives")),
         title="Decisions by group of insured; means over seeds",
-        caption="Selected: predicted to be of class 8. [95 % bootstrap intervals over test rows.]",
+        caption="Selected: predicted to be of class 8. [95 % intervals over seeds and test rows; "
+        "with fewer than 3 seeds over test rows alone.]",
     )
 
 

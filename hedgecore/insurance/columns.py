@@ -41,6 +41,21 @@ _SCORES = (
         "over 15 bins",
     ),
 )  # fmt: skip
+
+
+def _error(name: str, meaning: str, unit: str = "1") -> Column:
+    """Standard error over test rows; all seeds share these, so it does not average out."""
+    return _real(f"{name}_se", "lower", f"standard error of {meaning}, paired by test row", unit)
+
+
+_SCORE_ERRORS = (
+    _error(
+        "cross_entropy_minus_plain", "cross_entropy less that of the seed's plain network", "nat"
+    ),
+    _error("cross_entropy_minus_boosted", "cross_entropy less that of XGBoost softprob", "nat"),
+    _error("accuracy_minus_plain", "accuracy less that of the seed's plain network", "share"),
+    _error("kappa_minus_plain", "kappa less that of the seed's plain network"),
+)
 _R2 = _real("r2_mean", "higher", "held-out R2 of a node on all distances, mean of nodes")
 _GAIN = _real("explanation_gain", "higher", "r2_mean less the largest of its controls")
 _EXPLANATION = (
@@ -70,8 +85,11 @@ _EXPLANATION = (
     _real("r2_random_points", None, "r2_mean on distances to random rows, not centroids"),
     _real("r2_rotated", None, "r2_mean on distances to the centroids rotated about the mean"),
     _GAIN,
+    _error("explanation_gain", "explanation_gain"),
+    _error("r2_mean_minus_plain", "r2_mean less r2_plain"),
     _real("specificity", "higher", "r2_mean less r2_random_points"),
     _real("specificity_rotated", "higher", "r2_mean less r2_rotated"),
+    _error("specificity", "specificity"),
     _real("rho_control", None, "largest rho_top of the controls"),
     _real("rho_gain", "higher", "rho_top less rho_control"),
     _real("selectivity", "higher", "how much more ablation costs a centroid's own rows", "nat"),
@@ -140,6 +158,7 @@ _SPREADS = (
 _PLAIN = (_real("val_loss", "lower", "least cross-entropy on validation rows", "nat"), *_SCORES)
 TEST = (
     *_SCORES,
+    *_SCORE_ERRORS,
     *_EXPLANATION,
     *_intervals(*_SPREADS),
     Column("groups", int, "groups", None, "groups compared; below 2 where no two have 30 rows"),

@@ -7,7 +7,7 @@ import pytest
 import scipy
 
 from analysis import e_values, interval, one_sided_e_values
-from analysis.intervals import skew_safe_p, skew_safe_t
+from analysis.intervals import one_sided_p, one_sided_reach, skew_safe_p, skew_safe_t
 
 
 @pytest.fixture
@@ -145,3 +145,45 @@ def test_one_sided_e_values_grow_only_with_means_above_zero():
     up, down = one_sided_e_values([1.0, 1.2, 0.9, 1.1]), one_sided_e_values([-1.0, -1.2, -0.9])
     assert up[-1] > 20.0
     assert (down[1:] < 1.0).all()
+
+
+RATIOS = (0.0, 0.1, 1.0, 10.0)
+"""Variance due to shared rows over that of the mean due to seeds."""
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_intervals_over_seeds_and_shared_rows_cover_as_often_as_they_say(generator, n, ratio):
+    repeats, rows = 4000, math.sqrt(ratio / n)
+    x = generator.normal(size=(repeats, n)) + rows * generator.normal(size=(repeats, 1))
+    hits = [(ends := interval(values, shared_error=rows)).low <= 0.0 <= ends.high for values in x]
+    error = math.sqrt(0.05 * 0.95 / repeats)
+    assert 0.95 - 3 * error < np.mean(hits) < 0.97 + 3 * error
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("noise", ["normal", "lognormal"])
+@pytest.mark.parametrize("n", [3, 5])
+def test_skew_safe_bounds_over_seeds_and_shared_rows_hold(generator, n, noise, ratio):
+    repeats, level = 20_000, 0.05
+    x = NOISE[noise](generator, (repeats, n))
+    rows = math.sqrt(ratio / n) * x.std()
+    means = x.mean(axis=1) + rows * generator.normal(size=repeats)
+    errors = x.std(axis=1, ddof=1) / math.sqrt(n)
+    reach = np.hypot(skew_safe_t(n, level) * errors, scipy.stats.norm.isf(level) * rows)
+    assert reach[0] == pytest.approx(
+        one_sided_reach(level, errors[0], n, shared_error=rows, symmetric=False)
+    )
+    allowed = level + 3 * math.sqrt(level * (1 - level) / repeats)
+    assert np.mean(means > reach) < allowed
+    assert np.mean(-means > reach) < allowed
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("rows", [0.0, 0.3, 3.0])
+def test_a_one_sided_p_inverts_the_reach(symmetric, rows):
+    noise = {"shared_error": rows, "symmetric": symmetric}
+    reach = one_sided_reach(0.02, 0.5, 5, **noise)
+    assert one_sided_p(reach, 0.5, 5, **noise) == pytest.approx(0.02, rel=1e-2)
+    assert one_sided_p(-reach, 0.5, 5, **noise) > 0.5
+    assert math.isnan(one_sided_p(math.nan, 0.5, 5, **noise))

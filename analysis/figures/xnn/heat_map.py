@@ -18,6 +18,7 @@ from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.selection import WITHIN
+from analysis.xnn.wording import over_rows
 
 _MOST = 12
 _PANELS = (
@@ -68,7 +69,8 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: s
             _framed(ax, table, frame)
     seeds, fewest = int(table["seeds"].max()), int(table["seeds"].min())
     notes = [
-        f"Mean over {plural(seeds, 'seed')} ± half its 95 % bootstrap interval."
+        f"Mean over {plural(seeds, 'seed')} ± half its 95 % Student interval"
+        f"{over_rows(subject.table)}."
         if table[f"{_PANELS[0][0]}_low"].notna().any()
         else f"Mean over {plural(seeds, 'seed')}; {NO_INTERVAL}.",
         "Blue is better and red is worse, white is zero.",

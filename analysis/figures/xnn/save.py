@@ -19,11 +19,12 @@ from analysis.figures.xnn.fairness import fairness, size_of_fairness
 from analysis.figures.xnn.featured import METHOD, NONE, Subject, by_method, methods, tell
 from analysis.figures.xnn.heat_map import heat_map, of_method, size_of_heat_map
 from analysis.figures.xnn.losses import losses
-from analysis.figures.xnn.model_files import TrialFiles, about, tensors, weights
+from analysis.figures.xnn.model_files import TrialFiles, about, principal, tensors, weights
 from analysis.figures.xnn.tradeoff import competitors, pareto
 from analysis.sweep import Problem, Sweep, Trials
 from analysis.tensors import SweepFiles
 from analysis.xnn import importance
+from analysis.xnn.origin import origin
 
 _WIDE = (10.0, 5.6)
 _PLAIN = ("nodes", "dependence", "excitation", "network")
@@ -49,7 +50,8 @@ def save_xnn(
 
     def draw(problem: Problem) -> Saved:
         plans, skipped = _plans(problem, files, epochs)
-        return draw_plans(Path(folder), plans, of=problem.title, skipped=skipped)
+        note = " ".join(origin(problem.trials, problem.manifest))
+        return draw_plans(Path(folder), plans, of=problem.title, note=note, skipped=skipped)
 
     return draw_problems(Sweep.of(trials, manifest), draw)
 
@@ -128,8 +130,8 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
     def excitation(figure: Figure) -> None:
         arrays = tensors(files.model, probes.EXCITATION)
         figure.set_size_inches(probes.size_of_excitation(arrays))
-        inputs = _inputs(files)
-        probes.excitation(arrays, figure.add_subplot(), inputs=inputs, subject=subject)
+        names: dict[str, Any] = {"inputs": _inputs(files), "scores": principal(files.model)}
+        probes.excitation(arrays, figure.add_subplot(), **names, subject=subject)
 
     def network(ax: Axes) -> None:
         arrays = tensors(files.model, network_diagram.OWNERS)

@@ -18,9 +18,16 @@ from hedgecore.insurance.evaluation.node_regression import (
     Regression,
     explain,
     regress,
+    standard_error,
 )
 from hedgecore.insurance.evaluation.portrait import concepts, probes
-from hedgecore.insurance.evaluation.scores import confusion, defined_mean, scores
+from hedgecore.insurance.evaluation.scores import (
+    confusion,
+    defined_mean,
+    kappa_influence,
+    log_losses,
+    scores,
+)
 from hedgecore.insurance.evaluation.surrogate_controls import surrogate_controls
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import divided, probabilities
@@ -70,6 +77,7 @@ def assess(
     between, by_group = _by_group(evaluation, preparation, label, predicted)
     row = {
         **scores(probability, label),
+        **_row_errors(preparation, probability, label),
         **explanation.summary(),
         **gains(explanation, controls),
         "selectivity": cost.selectivity,
@@ -124,6 +132,29 @@ class _Head:
 
     def __call__(self, nodes: Float[np.ndarray, "rows nodes"]) -> Float[np.ndarray, "rows 8"]:
         return probabilities(self._above, torch.from_numpy(nodes).relu())
+
+
+def _row_errors(
+    preparation: XnnPreparation,
+    probability: Float[np.ndarray, "rows 8"],
+    label: Int[np.ndarray, " rows"],
+) -> dict[str, float]:
+    """Standard errors over test rows of differences to the baselines of the seed."""
+    rivals = preparation.files["predictions"]
+    losses = log_losses(probability.astype(np.float64), label)
+    plain, boosted = (rivals[name].numpy() for name in ("plain", "classes"))
+    classes = [p.argmax(axis=1) for p in (probability, plain)]
+    hit, plain_hit = ((likely == label).astype(np.float64) for likely in classes)
+    influence, plain_influence = (kappa_influence(label, likely) for likely in classes)
+    return {
+        f"cross_entropy_minus_{name}_se": standard_error(
+            losses - log_losses(rival.astype(np.float64), label)
+        )
+        for name, rival in (("plain", plain), ("boosted", boosted))
+    } | {
+        "accuracy_minus_plain_se": standard_error(hit - plain_hit),
+        "kappa_minus_plain_se": standard_error(influence - plain_influence),
+    }
 
 
 def _by_group(

@@ -78,10 +78,14 @@ def gains(regression: Regression, controls: Mapping[str, Regression]) -> dict[st
     elsewhere = {name: float(controls[name].r2.mean()) for name in ELSEWHERE}
     rho = {name: float(controls[name].top.mean()) for name in CONTROLS}
     mean = float(regression.r2.mean())
+    best = max(r2, key=r2.__getitem__)
     return {
         **{f"r2_{name}": value for name, value in (r2 | elsewhere).items()},
         "explanation_gain": explanation_gain(mean, r2),
+        "explanation_gain_se": regression.less_error(controls[best]),
+        "r2_mean_minus_plain_se": regression.less_error(controls["plain"]),
         "specificity": mean - elsewhere["random_points"],
+        "specificity_se": regression.less_error(controls["random_points"]),
         "specificity_rotated": mean - elsewhere["rotated"],
         "rho_control": max(rho.values()),
         "rho_gain": explanation_gain(float(regression.top.mean()), rho),

@@ -87,6 +87,20 @@ def test_gains_are_over_the_best_of_four_controls(assessed):
     assert row["rho_gain"] == row["rho_top"] - row["rho_control"]
 
 
+def test_errors_over_rows_are_those_of_paired_differences(assessed, plain, preparation, pulled):
+    row, _ = assessed
+    x, y = preparation.inputs["test.x"], preparation.inputs["test.y"].numpy()
+    losses = [
+        -np.log(probabilities(theta, x).astype(np.float64)[np.arange(len(y)), y])
+        for theta in (pulled, preparation.theta_star)
+    ]
+    expected = np.std(losses[0] - losses[1], ddof=1) / math.sqrt(len(y))
+    assert row["cross_entropy_minus_plain_se"] == pytest.approx(expected, rel=1e-4)
+    assert row["explanation_gain_se"] > 0.0
+    for name in ("cross_entropy", "accuracy", "r2_mean"):
+        assert plain[f"{name}_minus_plain_se"] == pytest.approx(0.0, abs=1e-12)
+
+
 def test_every_control_is_the_regression_that_it_says(clustered, preparation, pulled):
     nodes = node_pair(preparation, pulled, layer=1, split="test")
     found = regressions(preparation, nodes, layer=1, split="test")
