@@ -2,17 +2,16 @@
 
 import shlex
 import signal
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 import sweeps
+from sweeps import analysis_commands, options, standard_output
 from sweeps import bundle_commands as bundles
-from sweeps import options, origin, standard_output
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
 from sweeps.planning.budget import Budget
@@ -159,58 +158,6 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
     command(storage, as_json, watch)
 
 
-@cli.command("report")
-@options.storage_argument
-@click.option(
-    "--out",
-    type=click.Path(readable=False, path_type=Path),
-    help="Folder for the files, made if missing; STORAGE/report by default.",
-)
-def report_command(storage: Path, out: Path | None) -> None:
-    """Print the tables of STORAGE and draw its figures."""
-    _analyse("report", *([f"--out={out}"] if out else []), "--", str(storage))
-
-
-def _analyse(*arguments: str) -> NoReturn:
-    """Run a command of the analysis, which needs neither Ray nor torch, in its own process."""
-    try:
-        origin.check("analysis")
-    except ImportError as error:
-        raise UsageError(str(error)) from error
-    sys.exit(subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode)
-
-
-@cli.command("claims")
-@options.storage_argument
-@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of lines.")
-def claims_command(storage: Path, as_json: bool) -> None:
-    """Print the claims that STORAGE supports, contradicts or leaves undecided."""
-    _analyse("claims", *(["--json"] if as_json else []), "--", str(storage))
-
-
-@cli.command("show")
-@click.argument("trial_id")
-@options.storage_option("The sweep it belongs to.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
-def show_command(trial_id: str, storage: Path, as_json: bool) -> None:
-    """Print the metrics of a trial with its baselines; a prefix of its id suffices."""
-    flags = ["--json"] if as_json else []
-    _analyse("show", f"--storage={storage}", *flags, "--", trial_id)
-
-
-@cli.command("plot-predictions")
-@click.argument("tables", nargs=-1, required=True, type=click.Path(readable=False))
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(readable=False, path_type=Path),
-    help="Folder for the figure, made if missing.",
-)
-def plot_predictions_command(tables: tuple[str, ...], out: Path) -> None:
-    """Draw the class probabilities in TABLES (Parquet), a row of panels per table."""
-    _analyse("predictions", f"--out={out}", "--", *tables)
-
-
 @cli.command("replay")
 @click.argument("trial_id")
 @options.storage_option("The sweep it belongs to.")
@@ -270,6 +217,8 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
 
 
 for _command in (bundles.keys_command, bundles.seal_command, bundles.open_command):
+    cli.add_command(_command)
+for _command in analysis_commands.COMMANDS:
     cli.add_command(_command)
 cli.add_command(predict_command)
 

@@ -47,7 +47,7 @@ LAYERS = {
         "execution": 4,
         **dict.fromkeys(("monitoring", "inspection", "simulation"), 5),
         **dict.fromkeys(("arguments", "bundle_keys", "options", "outcome", "sealing"), 6),
-        **dict.fromkeys(("bundle_commands", "bundles", "driver"), 7),
+        **dict.fromkeys(("analysis_commands", "bundle_commands", "bundles", "driver"), 7),
         **dict.fromkeys(("prediction", "until_decided"), 8),
         "__init__": 9,
         "__main__": 10,
