@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.i_epoch import kept_share, mean_difference
+from analysis.i_epoch import share
 from analysis.stopped_units import scheduler
 from analysis.wording import percent, plural
 
@@ -54,7 +54,7 @@ def rival(rows: pd.DataFrame) -> list[str]:
     if rows.empty:
         return []
     kept, strata = int(rows["winner_kept"].sum()), len(rows)
-    low, high = kept_share(rows)
+    low, high = share(rows["winner_kept"])
     spent, other = (int(rows[name].sum()) for name in ("epochs", "i_epoch_epochs"))
     lines = [
         "1-Epoch (all for one epoch, then the best, as many as finished here, to the end): "
@@ -70,10 +70,14 @@ def rival(rows: pd.DataFrame) -> list[str]:
             f"{name}: not shown. The ends of its choice are recorded in {whole} of {strata} "
             "strata; an audit of 100 % records them all.",
         ]
-    mean, ends = float(rows["difference"].mean()), mean_difference(rows)
-    shown = f"{ends[0]:+.4f} to {ends[1]:+.4f}" if ends else "interval not shown"
-    equal = int(rows["difference"].eq(0.0).sum())
-    return [*lines, f"{name}: {mean:+.4f} ({shown}), equal in {equal} of {strata} strata."]
+    worse = rows["difference"].gt(0.0)
+    low, high = share(worse)
+    return [
+        *lines,
+        f"{name}: {rows['difference'].mean():+.4f}, mean over these strata; worse in "
+        f"{int(worse.sum())} of {strata} ({100 * low:.0f} to {100 * high:.0f} %), equal in "
+        f"{int(rows['difference'].eq(0.0).sum())}.",
+    ]
 
 
 def _rates(total: pd.Series) -> list[str]:

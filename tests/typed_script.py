@@ -130,6 +130,7 @@ def tables(storage: Path) -> None:
     assert_type(analysis.budget_curves(trials), pd.DataFrame)
     assert_type(analysis.attack_checks(trials, manifest), list[Check])
     rows = assert_type(analysis.audit(trials, epochs, manifest), pd.DataFrame)
+    assert_type(analysis.i_epoch(trials, epochs, manifest), pd.DataFrame)
     assert_type(analysis.soundness(rows), pd.DataFrame)
     files = assert_type(analysis.SweepFiles.of(storage, trials, manifest), analysis.SweepFiles)
     assert_type(analysis.schema.describe(), pd.DataFrame)

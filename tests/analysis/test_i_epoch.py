@@ -6,7 +6,7 @@ from printed import numbers
 
 from analysis import i_epoch
 from analysis.audit_findings import rival
-from analysis.i_epoch import mean_difference
+from analysis.i_epoch import share
 
 RULE = {"asha": {"metric": "val_loss", "mode": "min", "stratify_by": ["sparsity"]}}
 LENGTH = 9
@@ -86,20 +86,20 @@ def test_every_stratum_has_its_winner(compared):
 
 def test_a_difference_that_is_not_recorded_everywhere_is_not_shown(compared):
     rows = compared((2.0, 1.0, "completed"), (1.0, None, "stopped"))
-    assert mean_difference(rows) is None
     assert "not shown" in rival(rows)[-1]
 
 
-def test_the_interval_of_the_difference_is_students():
-    rows = pd.DataFrame({"difference": [0.1, 0.2, 0.3]})
-    low, high = mean_difference(rows)
-    reach = 4.3026527 * 0.1 / 3**0.5  # quantile of t with 2 degrees of freedom at 97.5 %
-    assert (low, high) == pytest.approx((0.2 - reach, 0.2 + reach))
-
-
-@pytest.mark.parametrize("differences", [[0.1, 0.2], [0.0, 0.0, 0.3], [0.0, 0.0, 0.0]])
-def test_few_or_equal_strata_have_no_interval_of_the_difference(differences):
-    assert mean_difference(pd.DataFrame({"difference": differences})) is None
+def test_strata_in_which_i_epoch_is_worse_are_counted_with_an_interval(compared):
+    rows = compared(
+        (2.0, 1.0, "completed"),
+        (1.0, 1.5, "audited"),
+        (1.0, 1.0, "completed"),
+        (2.0, 2.0, "audited"),
+        sparsity=[0.5, 0.5, 0.9, 0.9],
+    )
+    # One of two: the ends p solve 1 - (1 - p)^2 = 2.5 % and p^2 = 97.5 %.
+    assert share(rows["difference"].gt(0)) == pytest.approx((1 - 0.975**0.5, 0.975**0.5))
+    assert numbers(rival(rows)[-1])[-5:] == [1, 2, 1, 99, 1]
 
 
 def test_without_a_finisher_there_is_nothing_to_compare(compared):

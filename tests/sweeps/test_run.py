@@ -16,6 +16,7 @@ from hedgecore.hedging.network import initialise
 from hedgecore.rng import stream
 from sweeps import SilentProgress, UsageError
 from sweeps.execution import ray_sweep
+from sweeps.inspection.verify import verify
 from sweeps.journal.journal import read
 
 METRICS = [column.name for column in TEST]
@@ -312,3 +313,16 @@ def test_a_narrower_space_counts_its_own_trials_only(finished, silent, tmp_path)
 def test_a_trial_that_asks_for_more_than_there_is_is_refused(ray_here, tiny, silent, tmp_path):
     with pytest.raises(UsageError, match=r"asks for 1 GPU, and Ray has 0 here; lower resources"):
         sweeps.run(tiny, storage=tmp_path / "out", overrides={"resources.gpu": 1}, progress=silent)
+
+
+def test_i_epoch_trains_the_best_of_every_stratum_to_the_end(ray_here, tiny, silent, tmp_path):
+    rule = {"i_epoch": {"finish": 1, "stratify_by": ["sparsity"], "replicates": "seed"}}
+    overrides = {**ASHA, "scheduler": rule}
+    sweeps.run(tiny, storage=tmp_path / "out", overrides=overrides, progress=silent, audit=1.0)
+    trials, epochs = tables(tmp_path / "out")
+    done = trials[trials["status"] == "completed"]
+    assert done.groupby("config/sparsity").size().tolist() == [2, 2]
+    assert trials.loc[trials["status"] == "stopped", "stopped_at"].eq(1).all()
+    assert verify(tmp_path / "out").ok
+    rows = analysis.audit(trials, epochs, analysis.load_manifest(tmp_path / "out"))
+    assert rows["outcome"].value_counts().to_dict() == {"audited": 6, "completed": 2}
