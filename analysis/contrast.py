@@ -89,6 +89,7 @@ def contrast(
     confidence: float = 0.95,
     margin: float = math.nan,
     symmetric: bool = True,
+    selections: int = 1,
 ) -> Contrast:
     """``values`` less those of a ``rival``, both indexed by seed, over the seeds of both indices.
 
@@ -100,6 +101,7 @@ def contrast(
         margin: largest difference that counts as none, in that unit; NaN without a test of it.
         symmetric: both are trained networks, whose differences are symmetric; else p holds for
             skewed noise, see :mod:`analysis.intervals`.
+        selections: pairs that the compared two were selected from on these seeds; multiplies p.
     """
     differences = (values - rival).reindex(values.index.intersection(rival.index))
     paired = differences.astype("float64").replace([np.inf, -np.inf], np.nan)
@@ -109,8 +111,9 @@ def contrast(
         ends, p, p_equivalent = NONE, math.nan, math.nan
     else:
         ends, n, mean = interval(paired, confidence=confidence), len(paired), paired.mean()
-        p = min(1.0, 2.0 * _one_sided(abs(mean) / error, n, symmetric=symmetric))
-        p_equivalent = _one_sided((margin - abs(mean)) / error, n, symmetric=symmetric)
+        p = min(1.0, selections * 2.0 * _one_sided(abs(mean) / error, n, symmetric=symmetric))
+        equal = selections * _one_sided((margin - abs(mean)) / error, n, symmetric=symmetric)
+        p_equivalent = equal if math.isnan(equal) else min(1.0, equal)
     return Contrast(
         differences=complete,
         lacking=len(paired) - len(complete),

@@ -43,6 +43,11 @@ class Candidate:
         return float(self.values["epsilon"])
 
     @property
+    def competitors(self) -> int:
+        """Configurations that the chosen one was selected from; see :class:`Choice`."""
+        return self.choice.competitors if self.choice else 1
+
+    @property
     def chosen(self) -> pd.DataFrame:
         """The chosen trials, one per seed; empty if none has completed."""
         return self.trials.loc[self.choice.rows] if self.choice else self.trials.iloc[:0]

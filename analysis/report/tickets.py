@@ -31,6 +31,7 @@ from analysis.tickets.boosting import budget_curves
 from analysis.tickets.comparison import compare
 from analysis.tickets.controls import controls
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.tickets.efficiency_findings import efficient
 from analysis.tickets.robustness import robust_against_standard, robustness_table
 from analysis.tickets.summary import best_lr, summary
 
@@ -69,7 +70,7 @@ def report(
     if sweep.tickets["status"].eq("completed").any():
         heading = "Best learning rate (fewest epochs to 95 % of dense)"
         section(console, heading, wording.learning_rates(best))
-        section(console, "Max efficient sparsity", wording.efficient(answer, **levels))
+        section(console, "Max efficient sparsity", efficient(answer, **levels))
     tables = {"summary": rows, "best_lr": best, "sparsity_passes": passes}
     tables |= {"baselines": hedges} if len(hedges) else {}
     if (seeds := seed_count(sweep.tickets)) > 1:

@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.arguments import checked
 from analysis.configurations import parameter_dtypes, typed
 from analysis.statistics import over_seeds
-from analysis.sweep import Sweep, Trials
+from analysis.sweep import Problem, Sweep, Trials
 
 METRICS = ("cvar_05", "pnl_std", "turnover", "cost_paid")
 DENSE = "dense"
@@ -33,12 +33,11 @@ def baselines(trials: Trials, manifest: Mapping[str, Any]) -> pd.DataFrame:
     baselines are not in the manifest, or are ambiguous: preparations name their data, not their
     cost or option.
     """
-    prepared = _prepared(manifest)
     sweep = Sweep.of(trials)
     rows: list[dict[str, Any]] = []
     for problem in sweep.problems:
         group = problem.trials
-        subset = _subset(prepared, sweep.trials, group) if problem.values else prepared
+        subset = preparations(manifest, sweep.trials, problem)
         hedges = [*_untrained(subset), *_dense(group)] if any(_untrained(subset)) else []
         hedges.sort(key=lambda row: (pd.isna(row["cvar_05"]), -row["cvar_05"]))
         rows += [{**problem.values, **row} for row in hedges]
@@ -52,6 +51,19 @@ def baselines(trials: Trials, manifest: Mapping[str, Any]) -> pd.DataFrame:
             **dict.fromkeys((*METRICS, "cvar_05_se"), "float64"),
         },
     )
+
+
+def preparations(
+    manifest: Mapping[str, Any], trials: pd.DataFrame, problem: Problem
+) -> list[Mapping[str, Any]]:
+    """Preparations of a ``problem`` among all ``trials`` that have baselines."""
+    prepared = _prepared(manifest)
+    return _subset(prepared, trials, problem.trials) if problem.values else prepared
+
+
+def hedge_name(hedge: str) -> str:
+    """Name of a hedge in words."""
+    return _NAMES.get(hedge, hedge)
 
 
 def _prepared(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -106,7 +118,7 @@ def _row(hedge: str, metrics: pd.DataFrame, *, shared_paths: bool) -> dict[str, 
     means = {name: float(values[name].mean()) for name in METRICS}
     return {
         "hedge": hedge,
-        "name": _NAMES.get(hedge, hedge),
+        "name": hedge_name(hedge),
         "preparations": len(values),
         **means,
         "cvar_05_se": cvar.se,

@@ -10,7 +10,7 @@ from analysis.configurations import problem_parts
 from analysis.contrast import DIFFERENCE, NO_INTERVAL, bracketed, side, side_of
 from analysis.intervals import MIN_SEEDS
 from analysis.tickets.robustness import RUNAWAY
-from analysis.tickets.summary import GROUP
+from analysis.sweep import GROUP
 from analysis.wording import amount, percent, plural
 from analysis.wording import setting as in_words
 
