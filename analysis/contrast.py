@@ -55,7 +55,8 @@ class Contrast:
 
     ``differences`` are those of the seeds that have both values, ``lacking`` the number of the
     others. ``p`` is of no difference, two-sided; ``p_equivalent`` of a difference of at least the
-    margin, in either direction. Both are NaN without an interval.
+    margin, in either direction; ``p_inferior`` of one at or below minus the margin. All are NaN
+    without an interval.
     """
 
     differences: pd.Series
@@ -63,6 +64,7 @@ class Contrast:
     ends: Interval
     p: float
     p_equivalent: float
+    p_inferior: float
 
     @property
     def pairs(self) -> int:
@@ -108,18 +110,21 @@ def contrast(
     _, error = mean_and_error(paired)
     complete = paired.dropna()
     if math.isnan(error):
-        ends, p, p_equivalent = NONE, math.nan, math.nan
+        ends, p, p_equivalent, p_inferior = NONE, math.nan, math.nan, math.nan
     else:
         ends, n, mean = interval(paired, confidence=confidence), len(paired), paired.mean()
         p = min(1.0, selections * 2.0 * _one_sided(abs(mean) / error, n, symmetric=symmetric))
         equal = selections * _one_sided((margin - abs(mean)) / error, n, symmetric=symmetric)
         p_equivalent = equal if math.isnan(equal) else min(1.0, equal)
+        loss = selections * _one_sided((mean + margin) / error, n, symmetric=symmetric)
+        p_inferior = loss if math.isnan(loss) else min(1.0, loss)
     return Contrast(
         differences=complete,
         lacking=len(paired) - len(complete),
         ends=ends,
         p=p,
         p_equivalent=p_equivalent,
+        p_inferior=p_inferior,
     )
 
 

@@ -87,7 +87,7 @@ def report(
         show(console, terminal_tables.kept_weights(tables["ticket_weights"]))
     tables |= beside_controls(sweep, console)
     tables |= robustly(sweep, console)
-    budgets = budget_curves(sweep, manifest)
+    budgets = budget_curves(sweep, manifest, tolerance=tolerance)
     tables |= {"budget_curves": budgets} if len(budgets) else {}
     sentences = boosting_findings.sentences(budgets, tolerance=tolerance)
     section(console, "Boosting tickets: how few epochs are enough", sentences)

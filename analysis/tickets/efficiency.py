@@ -59,7 +59,9 @@ def sparsity_passes(
     number = frame.groupby(ladders, dropna=False).ngroups
     difference, error = frame["cvar_05_minus_dense"], frame["cvar_05_minus_dense_se"]
     # Equal results differ by rounding at most, and a spread of 0 is no estimate of the noise.
-    error = error.where(error.gt(1e-12 * frame["dense_cvar_05"].abs()))
+    # Only a network that is the dense one again, path by path, has a difference and error of 0.
+    same = difference.eq(0.0) & error.eq(0.0)
+    error = error.where(error.gt(1e-12 * frame["dense_cvar_05"].abs()) | same)
     seeds = frame["seeds"].where(_lacking(frame).eq(0)).fillna(0)
     frame["lower_bound"] = difference - error * _critical(seeds, level / max(1, number))
     frame["upper_bound"] = difference + error * _critical(seeds, level / max(1, len(frame)))

@@ -163,9 +163,7 @@ def _undecided(hedge: pd.Series) -> str:
     return "" if pd.isna(hedge["p_holm"]) else f"; p = {hedge['p_holm']:.2g}, corrected"
 
 
-def _compared(
-    problem: Problem, trials: pd.DataFrame, *, level: float
-) -> Iterator[dict[str, Any]]:
+def _compared(problem: Problem, trials: pd.DataFrame, *, level: float) -> Iterator[dict[str, Any]]:
     paths = "data_sha256" if "data_sha256" in trials.columns else "config/seed"
     networks = problem.trials[problem.trials[paths].notna()]
     dense = _by_paths(networks, paths, f"dense_{CLEAN}")

@@ -92,8 +92,8 @@ def summary(trials: Trials) -> pd.DataFrame:
     in the means, ``seeds_lacking`` those without a completed trial, ``seeds_awaited`` those of
     them that may still give a result, ``seeds_not_finite`` those in ``seeds`` whose difference to
     the dense network is missing or infinite, so that the means lack them. ``competitors`` is the
-    number of configurations that the row was selected from. ``provisional`` marks groups with unfinished trials, or with
-    a seed without a completed one.
+    number of configurations that the row was selected from. ``provisional`` marks groups with
+    unfinished trials, or with a seed without a completed one.
 
     Each value of a parameter that changes the problem (such as ``market.xi``) has its own row.
     ``remaining`` is the share of prunable weights kept, in %. ``x_se`` is the standard error of
