@@ -140,16 +140,24 @@ def estimate(
     return dict(zip(names, (x.mean(), ends.low, ends.high), strict=True))
 
 
-def corrected(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def corrected(
+    rows: Iterable[Mapping[str, Any]], *, number: int | None = None
+) -> list[dict[str, Any]]:
     """Rows of one page with ``p_holm`` and ``p_equivalent_holm``, each Holm's over its tests.
 
     A page is one family: all comparisons that a reader sees together, over all problems.
+
+    Args:
+        number: of comparisons among which data selected those of the rows; all rows if None.
     """
     family = [dict(row) for row in rows]
     for name in ("p", "p_equivalent"):
         p = np.asarray([row.get(name, math.nan) for row in family], dtype=float)
         tested = ~np.isnan(p)
-        p[tested] = holm(p[tested])
+        raw = p[tested]
+        # Comparisons that were not selected enter as p-values of 1, after all others.
+        rest = np.ones(max(0, (number or 0) - raw.size))
+        p[tested] = holm(np.concatenate((raw, rest)))[: raw.size]
         family = [row | {f"{name}_holm": v} for row, v in zip(family, p.tolist(), strict=True)]
     return family
 

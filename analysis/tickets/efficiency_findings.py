@@ -82,9 +82,9 @@ def _undecided(row: pd.Series, low: float, high: float, margin: float) -> str:
 
 def _rule(tolerance: float, confidence: float) -> str:
     return (
-        "Rule: it and every smaller swept sparsity are shown to lose at most "
-        f"{percent(tolerance)} of the dense network's CVaR 5 %, at {percent(confidence)} one-sided confidence for all "
-        "epsilons together; it fails where it is shown to lose more. The learning rate is chosen "
-        "on validation, for all seeds alike where one completed at all of them, and the bounds "
-        "are as much wider as there were rates to choose from."
+        f"Rule: it and every smaller swept sparsity are shown to lose at most {percent(tolerance)}"
+        f" of the dense network's CVaR 5 %, at {percent(confidence)} one-sided confidence for all"
+        " epsilons together; it fails where it is shown to lose more. The learning rate is chosen"
+        " on validation, for all seeds alike where one completed at all of them, and the bounds"
+        " are as much wider as there were rates to choose from."
     )

@@ -7,6 +7,7 @@ batches, so standard and robust are compared by paired differences over the seed
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -125,11 +126,11 @@ def shifts(
 
 def of_one_page(tables: Sequence[pd.DataFrame], *, level: float = 0.05) -> list[pd.DataFrame]:
     """Tables of :func:`shifts` with Holm's correction for the rows of all of them together."""
-    p = [row for table in tables for row in table[["p"]].to_dict(orient="records")]
-    holm = pd.Series([row["p_holm"] for row in corrected(p)], dtype="float64")
+    rows = corrected({"p": p} for table in tables for p in table["p"])
+    holm = pd.Series([row["p_holm"] for row in rows], dtype="float64")
     judged, start = [], 0
     for table in tables:
-        part = holm.iloc[start : start + len(table)].set_axis(table.index)
+        part: Any = holm.iloc[start : start + len(table)].set_axis(table.index)
         judged.append(table.assign(p_holm=part, shifted=part.le(level).astype("boolean")))
         start += len(table)
     return judged

@@ -124,11 +124,18 @@ def layer_name(layer: str) -> str:
     return "all layers" if layer == ALL else f"layer {int(layer.split('.')[1]) + 1}"
 
 
-def sentences(table: pd.DataFrame, family: int | None = None, *, level: float = 0.05) -> list[str]:
+def sentences(
+    table: pd.DataFrame,
+    family: int | None = None,
+    *,
+    complete: bool = True,
+    level: float = 0.05,
+) -> list[str]:
     """Sentences on :func:`overlaps` of all layers: robust with standard, and between seeds.
 
     Args:
         family: number of comparisons with chance on the page; those of the table if None.
+        complete: no seed lacks a network; else nothing is tested.
     """
     lines = []
     every = list(pairs(table[table["layer"].eq(ALL)]))
@@ -145,10 +152,10 @@ def sentences(table: pd.DataFrame, family: int | None = None, *, level: float = 
             continue
         if not same:
             who = f"{'' if first == TICKET else first + ' '}tickets of two seeds"
-        lines.append(
-            f"Masks of {who} overlap by {share} ({by_chance} by chance): "
-            f"{_against_chance(rows, level / family)}."
-        )
+        verdict = "not tested against chance, since seeds lack a network"
+        if complete:
+            verdict = _against_chance(rows, level / family)
+        lines.append(f"Masks of {who} overlap by {share} ({by_chance} by chance): {verdict}.")
     return lines
 
 
@@ -158,12 +165,12 @@ def _against_chance(rows: pd.DataFrame, level: float) -> str:
     Only pairs without a common network count, because others are not independent.
     """
     networks: set[tuple[str, int]] = set()
-    gaps = []
-    for row in rows.itertuples(index=False):
-        pair = {(row.first, row.first_seed), (row.second, row.second_seed)}
+    gaps: list[float] = []
+    for row in rows.to_dict(orient="records"):
+        pair = {(row["first"], row["first_seed"]), (row["second"], row["second_seed"])}
         if not networks & pair:
             networks |= pair
-            gaps.append(row.overlap - row.chance)
+            gaps.append(float(row["overlap"] - row["chance"]))
     gap, error = mean_and_error(gaps)
     number = plural(len(gaps), "independent pair")
     if math.isnan(error):

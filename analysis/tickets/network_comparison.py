@@ -100,7 +100,10 @@ def sentences(comparisons: Sequence[Tickets]) -> list[str]:
     chances = sum(len(list(masks.pairs(one.overlaps))) for one in comparisons)
     for one in comparisons:
         findings = [_opening(one), *first_of(one.missing)]
-        findings += masks.sentences(one.overlaps, chances)
+        complete = not one.missing and all(
+            len(kind.trials) == len(kind.seeds) for kind in one.chosen.kinds
+        )
+        findings += masks.sentences(one.overlaps, chances, complete=complete)
         findings += importance.sentences(one.shifts, family)
         if one.models and one.importances.empty:
             findings.append(_NO_INTERPRETATION[0].upper() + _NO_INTERPRETATION[1:] + ".")
