@@ -54,7 +54,8 @@ class Contrast:
 
     ``differences`` are those of the seeds that have both values, ``lacking`` the number of the
     others. ``p`` is of no difference, two-sided; ``p_equivalent`` of a difference of at least the
-    margin, in either direction. Both are NaN without an interval.
+    margin, in either direction; ``p_inferior`` of one at or below minus the margin. All are NaN
+    without an interval.
     """
 
     differences: pd.Series
@@ -62,6 +63,7 @@ class Contrast:
     ends: Interval
     p: float
     p_equivalent: float
+    p_inferior: float
 
     @property
     def pairs(self) -> int:
@@ -89,6 +91,7 @@ def contrast(
     margin: float = math.nan,
     symmetric: bool = True,
     shared_error: float = 0.0,
+    selections: int = 1,
 ) -> Contrast:
     """``values`` less those of a ``rival``, both indexed by seed, over the seeds of both indices.
 
@@ -102,25 +105,33 @@ def contrast(
             skewed noise, see :mod:`analysis.intervals`.
         shared_error: standard error of the difference that all seeds share, such as that of
             common test rows, in that unit.
+        selections: pairs that the compared two were selected from on these seeds; multiplies p.
     """
     differences = (values - rival).reindex(values.index.intersection(rival.index))
     paired = differences.astype("float64").replace([np.inf, -np.inf], np.nan)
     _, error = mean_and_error(paired)
     complete = paired.dropna()
     if math.isnan(error):
-        ends, p, p_equivalent = NONE, math.nan, math.nan
+        ends, p, p_equivalent, p_inferior = NONE, math.nan, math.nan, math.nan
     else:
         ends = interval(paired, confidence=confidence, shared_error=shared_error)
-        mean, noise = abs(paired.mean()), (error, len(paired))
+        mean, noise = float(paired.mean()), (error, len(paired))
         options: Any = {"symmetric": symmetric, "shared_error": shared_error}
-        p = min(1.0, 2.0 * one_sided_p(mean, *noise, **options))
-        p_equivalent = one_sided_p(margin - mean, *noise, **options)
+        p, p_equivalent, p_inferior = (
+            one if math.isnan(one) else min(1.0, selections * one)
+            for one in (
+                2.0 * one_sided_p(abs(mean), *noise, **options),
+                one_sided_p(margin - abs(mean), *noise, **options),
+                one_sided_p(mean + margin, *noise, **options),
+            )
+        )
     return Contrast(
         differences=complete,
         lacking=len(paired) - len(complete),
         ends=ends,
         p=p,
         p_equivalent=p_equivalent,
+        p_inferior=p_inferior,
     )
 
 
@@ -141,16 +152,24 @@ def estimate(
     return dict(zip(names, (x.mean(), ends.low, ends.high), strict=True))
 
 
-def corrected(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def corrected(
+    rows: Iterable[Mapping[str, Any]], *, number: int | None = None
+) -> list[dict[str, Any]]:
     """Rows of one page with ``p_holm`` and ``p_equivalent_holm``, each Holm's over its tests.
 
     A page is one family: all comparisons that a reader sees together, over all problems.
+
+    Args:
+        number: of comparisons among which data selected those of the rows; all rows if None.
     """
     family = [dict(row) for row in rows]
     for name in ("p", "p_equivalent"):
         p = np.asarray([row.get(name, math.nan) for row in family], dtype=float)
         tested = ~np.isnan(p)
-        p[tested] = holm(p[tested])
+        raw = p[tested]
+        # Comparisons that were not selected enter as p-values of 1, after all others.
+        rest = np.ones(max(0, (number or 0) - raw.size))
+        p[tested] = holm(np.concatenate((raw, rest)))[: raw.size]
         family = [row | {f"{name}_holm": v} for row, v in zip(family, p.tolist(), strict=True)]
     return family
 

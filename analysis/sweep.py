@@ -43,6 +43,11 @@ class Candidate:
         return float(self.values["epsilon"])
 
     @property
+    def competitors(self) -> int:
+        """Configurations that the chosen one was selected from; see :class:`Choice`."""
+        return self.choice.competitors if self.choice else 1
+
+    @property
     def chosen(self) -> pd.DataFrame:
         """The chosen trials, one per seed; empty if none has completed."""
         return self.trials.loc[self.choice.rows] if self.choice else self.trials.iloc[:0]
@@ -57,7 +62,7 @@ class Candidate:
         every = pd.Index(_seeds(self.trials).unique(), name="seed").sort_values()
         rows = self.chosen.set_index(_seeds(self.chosen))
         values = rows.loc[~rows.index.duplicated(), metric].astype("float64")
-        return values.reindex(every)
+        return values.replace([math.inf, -math.inf], math.nan).reindex(every)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -206,6 +211,16 @@ class Problem(Sweep):
 
 
 Trials = Union[pd.DataFrame, Sweep]  # noqa: UP007 - used in annotations above
+
+
+def selections(one: Candidate, rival: Candidate) -> int:
+    """Comparisons among which validation selected that of two candidates on the same seeds.
+
+    Each of m and n configurations may be the chosen one: m n pairs. Of two that were selected
+    from equally many, neither has the advantage, so it is one.
+    """
+    m, n = one.competitors, rival.competitors
+    return 1 if m == n else m * n
 
 
 def by_epsilon(candidate: Candidate) -> tuple[bool, float]:

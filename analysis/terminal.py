@@ -40,11 +40,16 @@ def console() -> Console:
 
 
 def opening(
-    storage: Path, trials: pd.DataFrame, manifest: Mapping[str, Any], console: Console
+    storage: Path,
+    trials: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    console: Console,
+    *,
+    first: Sequence[str] = (),
 ) -> None:
-    """Print the headline and the cautions of a report."""
+    """Print the headline, the ``first`` lines and the cautions of a report."""
     say(console, wording.headline(trials, manifest, fallback=storage.resolve().name))
-    for line in wording.cautions(trials, manifest):
+    for line in (*first, *wording.cautions(trials, manifest)):
         say(console, line)
 
 

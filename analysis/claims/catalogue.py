@@ -25,6 +25,8 @@ class Claim:
         experiment: that tests it.
         unit: of the effect.
         axes: to be swept for it, in words.
+        against_dense: the dense network is its opponent, so that it is not judged where that
+            network is worse than a hedge without training.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Claim:
     experiment: str
     unit: str
     axes: str
+    against_dense: bool = False
 
 
 CLAIMS: Mapping[str, Claim] = {
@@ -44,6 +47,7 @@ CLAIMS: Mapping[str, Claim] = {
             experiment="tickets",
             unit="currency per option",
             axes="training.epochs and dense.lr below lr",
+            against_dense=True,
         ),
         Claim(
             name="sparsity",
@@ -52,6 +56,7 @@ CLAIMS: Mapping[str, Claim] = {
             experiment="tickets",
             unit="currency per option",
             axes="sparsity of 0.9 or more",
+            against_dense=True,
         ),
         Claim(
             name="features",

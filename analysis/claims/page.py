@@ -22,6 +22,7 @@ from analysis.configurations import typed
 from analysis.intervals import MIN_SEEDS
 from analysis.statistics import holm
 from analysis.sweep import Problem, Sweep, Trials
+from analysis.tickets.opponents import not_judged, problem_key, stronger_hedges
 from analysis.wording import amount, percent, plural
 
 _SOURCES: Mapping[str, Mapping[str, tickets.Source]] = {
@@ -37,7 +38,6 @@ def claims(
     *,
     tolerance: float = 0.05,
     level: float = 0.05,
-    obstacles: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """One row per claim of the catalogue and problem of the sweep, those of its experiment first.
 
@@ -51,16 +51,17 @@ def claims(
     Args:
         trials: the frame of trials, or a sweep with files for the claims on weights and masks.
         tolerance: share of the dense network's CVaR that a ticket may lose.
-        obstacles: reasons by title of a problem for which no claim on tickets is judged.
     """
     sweep = Sweep.of(trials, manifest)
     experiment = str(sweep.manifest.get("experiment", "tickets"))
+    stronger = stronger_hedges(sweep) if experiment == "tickets" else {}
     rows = []
     for problem in sweep.problems:
+        hedge = stronger.get(problem_key(problem.values))
         for claim in CLAIMS.values():
             if claim.experiment == experiment:
                 evidence = _SOURCES[experiment][claim.name](problem, tolerance)
-                obstacle = (obstacles or {}).get(problem.title, "")
+                obstacle = not_judged(hedge) if hedge and claim.against_dense else ""
                 rows.append(_row(claim, problem, evidence, tolerance, level, obstacle))
     # Holm over the page; a claim errs in one direction at a time, hence the two-sided p.
     p = np.asarray([row["p"] for row in rows], dtype=float)

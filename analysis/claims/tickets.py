@@ -207,6 +207,7 @@ def _floor(problem: Problem, standard: Candidate, seeds: pd.Index) -> pd.Series 
         Kind(
             name=f"order {order}",
             epsilon=0.0,
+            seeds=tuple(seeds),
             trials=dict(
                 zip(rows["config/seed"].fillna(0).astype(int), rows["trial_id"], strict=True)
             ),

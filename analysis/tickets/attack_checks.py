@@ -24,13 +24,17 @@ from analysis.attacks import (
     on_attacked_paths,
     setting,
 )
-from analysis.sweep import Trials
+from analysis.sweep import Sweep, Trials
 from analysis.tickets.robustness import measured_sweep
 from analysis.wording import amount, place, plural
 
 _SLACK = 1e-3  # share of CVaR
 _MOST_PLACES = 3
 _CONTROLLED = ("path", "observation")
+_KIND = (
+    "Each check counts trials of this sweep, and passes if none of them fails it: a description "
+    "of these trials, not a test."
+)
 _LOUD = "do not read the robustness of such tickets as real"
 
 
@@ -45,6 +49,12 @@ class Check:
         if self.passed is None:
             return f"not checked: {self.line}."
         return f"passed: {self.line}." if self.passed else f"FAILED: {self.line}."
+
+
+def check_lines(sweep: Sweep) -> list[str]:
+    """Lines of :func:`attack_checks`, and a line on their kind; empty without attacks."""
+    checks = [str(check) for check in attack_checks(sweep, sweep.manifest)]
+    return [*checks, _KIND] if checks else []
 
 
 @checked

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.arguments import checked
 from analysis.configurations import parameter_dtypes, typed
 from analysis.statistics import over_seeds
-from analysis.sweep import Sweep, Trials
+from analysis.sweep import Problem, Sweep, Trials
 
 METRICS = ("cvar_05", "pnl_std", "turnover", "cost_paid")
 DENSE = "dense"
@@ -37,13 +37,12 @@ def baselines(trials: Trials, manifest: Mapping[str, Any]) -> pd.DataFrame:
     its baselines are not in the manifest, or are ambiguous: preparations name their data, not
     their cost or option. If only metrics under attack are ambiguous, those are NaN.
     """
-    prepared = _prepared(manifest)
     sweep = Sweep.of(trials)
     rows: list[dict[str, Any]] = []
-    metrics = _metrics(prepared)
+    metrics = _metrics(_prepared(manifest))
     for problem in sweep.problems:
         group = problem.trials
-        subset = _subset(prepared, sweep.trials, group) if problem.values else prepared
+        subset = preparations(manifest, sweep.trials, problem)
         hedges = []
         if any(_untrained(subset, metrics)):
             hedges = [*_untrained(subset, metrics), *_dense(group, metrics)]
@@ -59,6 +58,19 @@ def baselines(trials: Trials, manifest: Mapping[str, Any]) -> pd.DataFrame:
             **dict.fromkeys((*METRICS, "cvar_05_se", *metrics[len(METRICS) :]), "float64"),
         },
     )
+
+
+def preparations(
+    manifest: Mapping[str, Any], trials: pd.DataFrame, problem: Problem
+) -> list[Mapping[str, Any]]:
+    """Preparations of a ``problem`` among all ``trials`` that have baselines."""
+    prepared = _prepared(manifest)
+    return _subset(prepared, trials, problem.trials) if problem.values else prepared
+
+
+def hedge_name(hedge: str) -> str:
+    """Name of a hedge in words."""
+    return NAMES.get(hedge, hedge)
 
 
 def _prepared(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -146,7 +158,7 @@ def _row(
     means = {name: float(values[name].mean()) for name in names}
     return {
         "hedge": hedge,
-        "name": NAMES.get(hedge, hedge),
+        "name": hedge_name(hedge),
         "preparations": len(values),
         **means,
         "cvar_05_se": cvar.se,

@@ -19,6 +19,7 @@ from analysis.configurations import LOTTERY, groups, parameter_dtypes, typed
 from analysis.contrast import bounded, contrast, estimate
 from analysis.sweep import Problem, Sweep, Trials
 from analysis.tickets.controls import RETRAINED, rank
+from analysis.tickets.opponents import stronger_by_row
 from analysis.wording import percent, plural, value
 from analysis.wording import setting as in_words
 
@@ -28,7 +29,9 @@ _SPARSITY = ("sparsity", "pruning.sparsity")
 _NO_MASK = (RETRAINED, "small_dense", "random_mask")
 # Criteria that score theta_0, without training a network for the mask.
 _AT_INIT = ("snip", "grasp", "synflow", "random")
-_RIVALS = ("dense", "retrained", "retrained_as_long", "lottery", "same_rate")
+_DENSE = ("dense", "retrained", "retrained_as_long")
+_RIVALS = (*_DENSE, "lottery", "same_rate")
+_TESTS = ("p", "p_equivalent", "p_inferior")
 
 
 @checked
@@ -37,6 +40,7 @@ def budget_curves(
     manifest: Mapping[str, Any] | None = None,
     *,
     confidence: float = 0.95,
+    tolerance: float = 0.05,
 ) -> pd.DataFrame:
     """One row per configuration of a sweep of ``training.epochs``; empty if it has one value.
 
@@ -48,7 +52,10 @@ def budget_curves(
 
     ``cvar_05`` is the mean over the ``seeds``, ``less_*`` the mean of its differences to a rival
     at the same seed, in currency per option; positive if ahead. ``_low`` and ``_high`` are the
-    ends, ``_p`` the p of no difference, uncorrected, of their Student intervals. The rivals:
+    ends of their Student intervals, ``_p`` the p of no difference, ``_p_equivalent`` of one beyond
+    ``tolerance`` times the CVaR of the dense network, and ``_p_inferior`` of a loss beyond it; all
+    uncorrected, and those of ``dense`` hold for skewed noise. There is none against dense networks
+    where they are shown to be worse than a hedge without training, ``not_judged``. The rivals:
 
     - ``dense``: the dense network that the mask was found on, at the end of its training;
     - ``retrained``: the dense network trained again at the same rates, on the longest budget;
@@ -78,11 +85,24 @@ def budget_curves(
                 row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
                 row |= estimate(cvar, bounded(CLEAN), confidence=confidence)
                 for rival, their in _rivals(frame, str(kind), values, runs).items():
-                    less = contrast(cvar, their, confidence=confidence)
-                    columns = less.columns(bounded(f"less_{rival}"))
-                    row |= columns | {f"less_{rival}_p": columns["p"]}
+                    less = contrast(
+                        cvar,
+                        their,
+                        confidence=confidence,
+                        margin=tolerance * abs(row[f"dense_{CLEAN}"]),
+                        symmetric=rival != "dense",
+                    )
+                    row |= less.columns(bounded(f"less_{rival}"))
+                    row |= {f"less_{rival}_{name}": row.pop(name) for name in _TESTS[:2]}
+                    # The longest training of the dense network is its own rival.
+                    itself = rival == "retrained" and cvar.equals(their)
+                    row[f"less_{rival}_p_inferior"] = 0.0 if itself else less.p_inferior
                 rows.append(row)
-    return typed(rows, {**parameter_dtypes(names), **_DTYPES})
+    curves = typed(rows, {**parameter_dtypes(names), **_DTYPES})
+    curves["not_judged"] = stronger_by_row(sweep, curves)
+    tests = [f"less_{rival}_{name}" for rival in _DENSE for name in _TESTS]
+    curves[tests] = curves[tests].where(curves["not_judged"].isna())
+    return curves
 
 
 def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.DataFrame]]]:
@@ -264,7 +284,12 @@ _DTYPES = {
     **dict.fromkeys(bounded(CLEAN), "float64"),
     f"dense_{CLEAN}": "float64",
     **dict.fromkeys(
-        (end for rival in _RIVALS for end in (*bounded(f"less_{rival}"), f"less_{rival}_p")),
+        (
+            end
+            for rival in _RIVALS
+            for end in (*bounded(f"less_{rival}"), *(f"less_{rival}_{name}" for name in _TESTS))
+        ),
         "float64",
     ),
+    "not_judged": "string",
 }

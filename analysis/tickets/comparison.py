@@ -8,11 +8,13 @@ import pandas as pd
 
 from analysis import schema
 from analysis.arguments import checked
+from analysis.attacks import CLEAN
 from analysis.configurations import check_parameters, configurations, parameter_dtypes, typed
 from analysis.contrast import DIFFERENCE, OPEN, contrast, corrected, estimate, verdict
 from analysis.intervals import MIN_SEEDS
 from analysis.statistics import interquartile_mean, more_seeds
 from analysis.sweep import SPEED, Problem, Sweep, Trials
+from analysis.tickets.opponents import problem_key, stronger_hedges
 
 
 @checked
@@ -36,10 +38,14 @@ def compare(
     ``high`` of the mean. ``difference`` is the mean of its values less those of the reference at
     the same ``seeds``, with the interval ``difference_low`` to ``difference_high``; all in the
     unit of the metric. ``p`` is of no difference and ``p_holm`` corrected for all configurations
-    of the table. ``verdict`` is "better" or "worse" in the direction of the metric if ``p_holm``
-    is at most ``level``, else "not shown". ``more_seeds`` is the number of additional seeds that
-    would distinguish the two with probability ``power``; 0 if they are distinguished, null if the
-    difference is 0 or there are fewer than two seeds.
+    of the table, or for all pairs of each problem (``comparisons``) without a ``baseline``: the
+    best by validation owes its place to the luck of these seeds too. ``verdict`` is "better" or
+    "worse" in the direction of the metric if ``p_holm`` is at most ``level``, else "not shown".
+    ``more_seeds`` is the number of additional seeds that would distinguish the two with
+    probability ``power``; 0 if they are distinguished, null if the difference is 0 or there are
+    fewer than two seeds. Between the dense network retrained (sparsity 0) and others, CVaR has no
+    p or verdict where the dense network is shown to be worse than a hedge without training, named
+    by ``not_judged``.
 
     Args:
         metric: a column with a better end.
@@ -55,9 +61,16 @@ def compare(
     sweep = Sweep.of(trials, needed=(*SPEED, metric), purpose="compare")
     check_parameters(baseline or {}, sweep.names)
     rows: list[dict[str, Any]] = []
+    number, hedges = 0, stronger_hedges(sweep) if metric == CLEAN else {}
     for problem in sweep.problems:
-        rows += _compared(problem, column, baseline, level=level, power=power)
-    rows = _judged(rows, level=level, larger_is_better=column.direction == "higher")
+        part = _compared(problem, column, baseline, level=level, power=power)
+        # Any two configurations might have been compared if the data select the reference.
+        rivals = sum("difference" in row for row in part)
+        number += rivals if baseline is not None else rivals * (rivals + 1) // 2
+        hedge = hedges.get(problem_key(problem.values))
+        rows += _withheld(part, hedge) if hedge else part
+    larger_is_better = column.direction == "higher"
+    rows = _judged(rows, number, level=level, larger_is_better=larger_is_better)
     return typed(rows, {**parameter_dtypes(sweep.names), **_DTYPES})
 
 
@@ -78,13 +91,14 @@ def _compared(
         .drop_duplicates("config/seed")
         .set_index("config/seed")[column.name]
         .astype("float64")
-        .dropna()
+        .replace([math.inf, -math.inf], math.nan)
         for label, rows in complete["rows"].items()
     }
-    competitors = complete.loc[[label for label in complete.index if len(values[label])]]
+    competitors = complete.loc[[label for label in complete.index if values[label].notna().any()]]
     reference = _reference(competitors, baseline)
     rivals = [label for label in competitors.index if label != reference]
-    at = level / max(1, len(rivals))
+    pairs = len(rivals) if baseline is not None else len(rivals) * (len(rivals) + 1) // 2
+    at = level / max(1, pairs)
     rows = []
     for label, config in configs.iterrows():
         row: dict[str, Any] = {name: config[name] for name in names}
@@ -93,7 +107,8 @@ def _compared(
             rows.append(row | {"left_out": _why(config)})
             continue
         scores = values[label]
-        row |= {"seeds": len(scores), "interquartile_mean": float(interquartile_mean(scores))}
+        row |= {"seeds": int(scores.count())}
+        row |= {"interquartile_mean": float(interquartile_mean(scores.dropna()))}
         row |= estimate(scores, confidence=1.0 - level)
         if label in rivals and reference is not None:
             paired = contrast(scores, values[reference], confidence=1.0 - level)
@@ -109,13 +124,25 @@ def _compared(
     return sorted(rows, key=lambda row: sign * row["mean"] if "mean" in row else math.inf)
 
 
+def _withheld(rows: list[dict[str, Any]], hedge: str) -> list[dict[str, Any]]:
+    """Rows without p against the dense network retrained, if the reference or the row is."""
+    reference = any(row["reference"] and row.get("sparsity") == 0.0 for row in rows)
+    return [
+        row | {"p": math.nan, "not_judged": hedge}
+        if "difference" in row and (reference or row.get("sparsity") == 0.0)
+        else row
+        for row in rows
+    ]
+
+
 def _judged(
-    rows: list[dict[str, Any]], *, level: float, larger_is_better: bool
+    rows: list[dict[str, Any]], number: int, *, level: float, larger_is_better: bool
 ) -> list[dict[str, Any]]:
     """Rows of all problems with Holm's p and the verdicts."""
-    family = corrected(rows)
+    family = corrected(rows, number=number)
     for row in family:
-        if "difference" in row:
+        row["comparisons"] = number
+        if "not_judged" not in row and "difference" in row:
             row["verdict"] = verdict(row, larger_is_better=larger_is_better, level=level)
             row |= {"more_seeds": 0} if row["verdict"] != OPEN else {}
     return family
@@ -148,6 +175,7 @@ _DTYPES = {
     "left_out": "string",
     "seeds": "Int64",
     **dict.fromkeys(("mean", "interquartile_mean", "low", "high", *_TESTED), "float64"),
-    "verdict": "string",
+    **dict.fromkeys(("verdict", "not_judged"), "string"),
     "more_seeds": "Int64",
+    "comparisons": "Int64",
 }

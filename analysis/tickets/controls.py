@@ -4,6 +4,7 @@ Every control lacks one property of the ticket. Networks of one seed share their
 compared by paired differences over the seeds.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,7 +14,8 @@ from analysis.arguments import checked
 from analysis.attacks import attacks, clean_column, lost, nearest
 from analysis.configurations import LOTTERY, parameter_dtypes, typed
 from analysis.contrast import MEAN, TESTED, contrast, corrected, estimate, verdict
-from analysis.sweep import GROUP, Candidate, Problem, Trials
+from analysis.sweep import GROUP, Candidate, Problem, Trials, selections
+from analysis.tickets.opponents import problem_key, stronger_hedges
 from analysis.tickets.robustness import measured_sweep
 from analysis.tickets.robustness_findings import trained_under
 
@@ -46,6 +48,8 @@ def controls(
     ``p_holm`` and ``p_equivalent_holm`` corrected for all rows of the table. ``verdict`` on the
     ticket is that of :func:`analysis.contrast.verdict`. Without a result at one of the seeds of
     either (``lacking``) there is no interval, p or verdict. The ticket itself has no difference.
+    There is no p or verdict against the dense network retrained where the dense network is shown
+    to be worse than a hedge without training, named by ``not_judged``.
     ``weights_kept``, also a mean, counts the weights that the kind's mask covers: all of
     ``small_dense``, but not an output layer that is never pruned.
 
@@ -60,9 +64,14 @@ def controls(
     for problem in sweep.problems:
         comparisons = _compared(problem, confidence=confidence, tolerance=tolerance)
         rows += [{**problem.values, **row} for row in comparisons]
+    hedges = stronger_hedges(sweep)
+    for row in rows:
+        hedge = hedges.get(problem_key({n: row[n] for n in sweep.problem_axes}))
+        if hedge and row["kind"] == RETRAINED:
+            row |= {"not_judged": hedge, "p": math.nan, "p_equivalent": math.nan}
     rows = corrected(rows)
     for row in rows:
-        if "difference" in row:
+        if "difference" in row and "not_judged" not in row:
             row["verdict"] = verdict(row, level=1.0 - confidence)
     other_names = [name for name in sweep.other_names if name in sweep.parameters]
     return typed(
@@ -112,6 +121,7 @@ def _compared(
                         values,
                         confidence=confidence,
                         margin=tolerance * abs(ticket.mean()),
+                        selections=selections(networks[LOTTERY], network),
                     )
                     row |= {"pairs": ahead.pairs, "lacking": ahead.lacking, **ahead.columns()}
                 yield row
@@ -142,6 +152,6 @@ _DTYPES = {
     **dict.fromkeys(MEAN, "float64"),
     **dict.fromkeys(("pairs", "lacking"), "Int64"),
     **dict.fromkeys(TESTED, "float64"),
-    "verdict": "string",
+    **dict.fromkeys(("verdict", "not_judged"), "string"),
     "selection": "string",
 }

@@ -42,10 +42,12 @@ class Kind:
     """Tickets that differ only in their seed; ``trials`` has the trial_id of each.
 
     ``epsilon`` is the attack budget of their training, NaN if the space has no such axis.
+    ``seeds`` are all of the sweep, also those without a completed ticket.
     """
 
     name: str
     epsilon: float
+    seeds: tuple[int, ...]
     trials: Mapping[int, str]
 
 
@@ -147,7 +149,10 @@ def kind_of(ticket: Candidate) -> Kind:
     rows = ticket.chosen
     seeds = rows["config/seed"].fillna(0).astype(int)
     trials = dict(zip(seeds, rows["trial_id"].astype(str), strict=True))
-    return Kind(name=_name(ticket.epsilon), epsilon=ticket.epsilon, trials=trials)
+    every = sorted(set(ticket.trials["config/seed"].fillna(0).astype(int)))
+    return Kind(
+        name=_name(ticket.epsilon), epsilon=ticket.epsilon, seeds=tuple(every), trials=trials
+    )
 
 
 def _name(epsilon: float) -> str:

@@ -22,9 +22,9 @@ from analysis.attacks import (
     with_attacked_paths,
 )
 from analysis.configurations import parameter_dtypes, shared_paths, typed
-from analysis.contrast import DIFFERENCE, bounded, contrast, corrected, estimate, verdict
+from analysis.contrast import TESTED, Contrast, bounded, contrast, corrected, estimate, verdict
 from analysis.statistics import over_seeds
-from analysis.sweep import GROUP, SPEED, Problem, Sweep, Trials
+from analysis.sweep import GROUP, SPEED, Problem, Sweep, Trials, selections
 from analysis.tickets.baselines import DENSE
 
 TICKET = "ticket"
@@ -84,15 +84,18 @@ def robustness_table(trials: Trials, *, confidence: float = 0.95) -> pd.DataFram
 
 
 @checked
-def robust_against_standard(trials: Trials, *, confidence: float = 0.95) -> pd.DataFrame:
+def robust_against_standard(
+    trials: Trials, *, confidence: float = 0.95, tolerance: float = 0.05
+) -> pd.DataFrame:
     """One row per sparsity, training epsilon above 0 and metric: robust less standard tickets.
 
     Standard tickets are those of epsilon 0 at the same sparsity; both are chosen as in
     :func:`robustness_table` and paired by seed. ``metric`` is clean CVaR (the cost of robustness)
     or CVaR under an attack (its gain); ``standard`` and ``robust`` are the means over the
     ``seeds`` that have both. ``difference`` is robust less standard, in currency per option, with
-    its Student interval; ``p`` is of no difference, ``p_holm`` corrected for all rows of the
-    table, ``verdict`` that of :func:`analysis.contrast.verdict`. If a seed of either has no result
+    its Student interval; ``p`` is of no difference, ``p_equivalent`` of one beyond ``tolerance``
+    times the clean CVaR of standard tickets, both also corrected for all rows of the table;
+    ``verdict`` is that of :func:`analysis.contrast.verdict`. If a seed of either has no result
     (``lacking``), there is no interval, p or verdict. ``share`` is the difference over the CVaR
     that standard tickets lose under the attack, null on clean paths and without such a loss.
     ``standard_runaways`` and ``robust_runaways`` count the hedges that lose over :data:`RUNAWAY`
@@ -108,7 +111,7 @@ def robust_against_standard(trials: Trials, *, confidence: float = 0.95) -> pd.D
     sweep = measured_sweep(trials, purpose="robustness")
     rows: list[dict[str, Any]] = []
     for problem in sweep.problems:
-        differences = _differences(problem, confidence=confidence)
+        differences = _differences(problem, confidence=confidence, tolerance=tolerance)
         rows += [{**problem.values, **row} for row in differences]
     rows = corrected(rows)
     for row in rows:
@@ -120,7 +123,7 @@ def robust_against_standard(trials: Trials, *, confidence: float = 0.95) -> pd.D
             **parameter_dtypes([*sweep.problem_axes, *GROUP]),
             "metric": "string",
             **dict.fromkeys(("seeds", "lacking"), "Int64"),
-            **dict.fromkeys((*_SIDES, *medians, *DIFFERENCE, "share", "p", "p_holm"), "float64"),
+            **dict.fromkeys((*_SIDES, *medians, *TESTED, "share"), "float64"),
             **dict.fromkeys(
                 (f"{side}_{count}" for count in ("runaways", "not_finite") for side in _SIDES),
                 "Int64",
@@ -186,7 +189,9 @@ def _estimated(frame: pd.DataFrame, metric: str, *, confidence: float) -> dict[s
     }
 
 
-def _differences(problem: Problem, *, confidence: float) -> Iterator[dict[str, Any]]:
+def _differences(
+    problem: Problem, *, confidence: float, tolerance: float
+) -> Iterator[dict[str, Any]]:
     attack_list = attacks(problem.tickets)
     clean = clean_column(attack_list)
     tickets = {
@@ -216,17 +221,22 @@ def _differences(problem: Problem, *, confidence: float) -> Iterator[dict[str, A
             if row["standard_not_finite"] or row["robust_not_finite"]:
                 yield {**row, "seeds": seeds, "p": math.nan}
             elif seeds:
-                yield {**row, "seeds": seeds, **_paired(pair, confidence=confidence)}
+                paired = contrast(
+                    pair["robust"],
+                    pair["standard"],
+                    confidence=confidence,
+                    margin=tolerance * abs(pair["standard_clean"].mean()),
+                    selections=selections(robust, standard),
+                )
+                yield {**row, "seeds": seeds, "lacking": paired.lacking, **_means(pair, paired)}
 
 
-def _paired(pair: pd.DataFrame, *, confidence: float) -> dict[str, Any]:
+def _means(pair: pd.DataFrame, paired: Contrast) -> dict[str, Any]:
     """Means, runaways and differences of a ``pair`` of tickets under one metric, by seed.
 
     Damage and runaways are against clean CVaR on the same paths; null if it is unknown.
     """
-    paired = contrast(pair["robust"], pair["standard"], confidence=confidence)
     columns = paired.columns()
-    columns.pop("p_equivalent")
     pair = pair.dropna(subset=list(_SIDES))
     complete = pair[[f"{side}_clean" for side in _SIDES]].notna().all(axis=None)
     damage = float((pair["standard_clean"] - pair["standard"]).mean()) if complete else math.nan
@@ -237,7 +247,6 @@ def _paired(pair: pd.DataFrame, *, confidence: float) -> dict[str, Any]:
         for side in _SIDES
     }
     return {
-        "lacking": paired.lacking,
         **{side: pair[side].mean() for side in _SIDES},
         **{f"{side}_median": pair[side].median() for side in _SIDES},
         **runaways,

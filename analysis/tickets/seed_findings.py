@@ -53,11 +53,14 @@ def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
         lines.append("No two configurations completed at every seed, so none can be compared.")
     else:
         reference = complete[complete["reference"]].iloc[0]
-        tally = {v: int(rivals["verdict"].eq(v).sum()) for v in (BETTER, WORSE, OPEN)}
+        tally: dict[str, int] = {
+            v: int(rivals["verdict"].eq(v).sum()) for v in (BETTER, WORSE, OPEN)
+        }
+        tally["not judged"] = int(rivals["not_judged"].notna().sum())
         verdicts = ", ".join(f"{n} {verdict}" for verdict, n in tally.items() if n)
         lines.append(
             f"Against {configuration(reference, names)}, on the same seeds: {verdicts} (at "
-            f"{percent(level)}, corrected for {plural(len(rivals), 'comparison')})."
+            f"{percent(level)}, corrected for {plural(int(rivals['comparisons'].max()), 'pair')})."
         )
         lines += _more(rivals, level)
     if len(omissions):

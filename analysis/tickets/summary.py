@@ -1,5 +1,6 @@
 """Tables of a tickets sweep: the best learning rate and configuration of every group."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,8 +91,10 @@ def summary(trials: Trials) -> pd.DataFrame:
     configuration" that completed at every seed, or without one "per seed", the mean of the best
     trial of each seed; a parameter that differs between seeds is then null. ``seeds`` counts those
     in the means, ``seeds_lacking`` those without a completed trial, ``seeds_awaited`` those of
-    them that may still give a result. ``provisional`` marks groups with unfinished trials, or with
-    a seed without a completed one.
+    them that may still give a result, ``seeds_not_finite`` those in ``seeds`` whose difference to
+    the dense network is missing or infinite, so that the means lack them. ``competitors`` is the
+    number of configurations that the row was selected from. ``provisional`` marks groups with
+    unfinished trials, or with a seed without a completed one.
 
     Each value of a parameter that changes the problem (such as ``market.xi``) has its own row.
     ``remaining`` is the share of prunable weights kept, in %. ``x_se`` is the standard error of
@@ -116,8 +119,10 @@ def summary(trials: Trials) -> pd.DataFrame:
     for key, one in tickets:
         row = _opening(key, one.trials, one.choice)
         row["seeds_lacking"], row["seeds_awaited"] = lacking(one.trials)
+        row["competitors"] = one.competitors
         if one.choice is not None:
             row |= _judged(one.chosen, metrics, ranged)
+            row["seeds_not_finite"] = int((~_finite(one.chosen)).sum())
         sparsity = row.get("sparsity_achieved", float("nan"))
         row["remaining"] = 100.0 * (1.0 - (sparsity if sparsity == sparsity else row["sparsity"]))
         rows.append(row)
@@ -136,11 +141,18 @@ def summary(trials: Trials) -> pd.DataFrame:
         "seeds": "Int64",
         "seeds_lacking": "Int64",
         "seeds_awaited": "Int64",
+        "seeds_not_finite": "Int64",
+        "competitors": "Int64",
         "provisional": "boolean",
         "converged": "boolean",
         **dict.fromkeys(floats, "float64"),
     }
     return typed(rows, dtypes)
+
+
+def _finite(chosen: pd.DataFrame) -> pd.Series:
+    difference = chosen["cvar_05_minus_dense"].astype("float64")
+    return difference.abs().lt(math.inf)
 
 
 def _opening(key: dict[str, Any], group: pd.DataFrame, choice: Choice | None) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def compared(rows: pd.DataFrame) -> Table:
         for r in records
     ]
     cells["p"] = [or_dash(v, f"{v:.2g}") for v in visible_rows["p_holm"]]
-    cells["verdict"] = ["reference" if r["reference"] else r["verdict"] for r in records]
+    cells["verdict"] = ["reference" if r["reference"] else _verdict(r) for r in records]
     cells["more seeds"] = [
         "–" if pd.isna(n) else seed_findings.seeds_needed(int(n))
         for n in visible_rows["more_seeds"]
@@ -125,7 +125,7 @@ def compared(rows: pd.DataFrame) -> Table:
         cells,
         title="Configurations on the same seeds, against the best by validation risk",
         caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; of the difference "
-        f"the {WITH_INTERVAL}; p by Student's paired test, corrected by Holm."
+        f"the {WITH_INTERVAL}; p by Student's paired test, corrected by Holm for all pairs."
         f"{more_rows(len(rows) - len(visible_rows), 'seeds.csv')}",
     )
 
@@ -211,7 +211,8 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
         visible_cells,
         title="CVaR of tickets and of their controls",
         caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
-        f"ticket less the control on the same seeds, with its {WITH_INTERVAL}.{more}",
+        f"ticket less the control on the same seeds, with its {WITH_INTERVAL}; "
+        f"verdicts by Holm's p.{more}",
     )
 
 
@@ -223,7 +224,12 @@ def _ahead(rows: pd.DataFrame, heading: str) -> dict[str, list[str]]:
             or_dash(row["difference"], bracketed(row, "difference", signed=True))
             for row in records
         ],
+        f"{heading}\nverdict": [or_dash(row["difference"], _verdict(row)) for row in records],
     }
+
+
+def _verdict(row: pd.Series) -> str:
+    return "not judged" if pd.isna(row["verdict"]) else str(row["verdict"])
 
 
 def _problem(rows: pd.DataFrame) -> dict[str, list[str]]:

@@ -15,7 +15,8 @@ from analysis.figures import (
     save,
     sharpe_against_remaining,
 )
-from analysis.wording import efficient, learning_rates, setting
+from analysis.tickets.efficiency_findings import efficient
+from analysis.wording import learning_rates, setting
 
 pytestmark = pytest.mark.usefixtures("drawn_small")
 

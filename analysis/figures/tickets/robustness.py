@@ -54,7 +54,7 @@ def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> 
 def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float) -> None:
     """A panel per attack: CVaR against its budget, a line per training epsilon, dense dashed.
 
-    Bars are bootstrap intervals over seeds; budget 0 is clean CVaR. A panel with runaway hedges
+    Bars are Student intervals over seeds; budget 0 is clean CVaR. A panel with runaway hedges
     shows medians over the seeds, without bars.
 
     Args:
