@@ -40,14 +40,14 @@ def test_the_report_has_every_section_and_numbers_of_each(store, run):
     assert numbers(section(said, "Beside boosted trees")[0])[0] == 1.25
     assert section(said, "Groups of insured")[0].startswith("By InsuredInfo_6")
     assert section(said, "Skipped figures") == ["pareto: not drawn here"]
-    assert len(section(said, "Files")) == 5
+    assert len(section(said, "Files")) == 6
 
 
 def test_the_csv_tables_of_an_xnn_hold_what_the_functions_return(store, run):
     storage, trials = store(**SMALL)
     run(storage)
     names = {path.stem for path in (storage / "report").glob("*.csv")}
-    assert names == {"cells", "baselines", "stability", "pareto", "fairness"}
+    assert names == {"cells", "baselines", "stability", "pareto", "fairness", "column_importance"}
     read = pd.read_csv(storage / "report" / "cells.csv")
     # Settings that the study fixes appear with the swept ones.
     assert set(read.columns) == {*xnn.cells(trials).columns, "method"}
