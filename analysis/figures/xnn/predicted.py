@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ def _classes(ax: Axes, table: Floats, color: str) -> None:
     shares = np.bincount(table.argmax(axis=1), minlength=number) / len(table)
     ax.bar(places, shares, width=0.82, color=color, zorder=2, label="likeliest class")
     edges = np.arange(number + 1) + 0.5
-    look = {"color": INK, "linewidth": 1.3, "zorder": 3}
+    look: Any = {"color": INK, "linewidth": 1.3, "zorder": 3}
     ax.stairs(table.mean(axis=0), edges, label="mean probability", **look)
     ax.set_xticks(places)
     ax.tick_params(axis="x", length=0)
