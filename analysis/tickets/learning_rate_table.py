@@ -34,11 +34,13 @@ def learning_rates(rows: pd.DataFrame, *, width: int) -> Table:
     if breadth(cells) > width:
         cells |= {h: [text.partition(" ")[0] for text in cells[h]] for h in _HEADINGS.values()}
     legend = "; ".join(f"{m}: {text}" for m, text in MARKS.items() if rows["mark"].eq(m).any())
+    several = any(text.startswith("NC (") for text in cells["mark"])
+    counted = "NC (1 of 3): met at one of three seeds. " if several else ""
     return table(
         cells,
         title="Every learning rate, means over seeds",
         caption="Epochs to 95 % of the dense network; CVaR 5 % in currency per option (S0 = 100); "
-        f"Sharpe ratio. [{WITH_INTERVAL}.] {legend}. NC (1 of 3): met at one of three seeds. "
+        f"Sharpe ratio. [{WITH_INTERVAL}.] {legend}. {counted}"
         "Trials: completed/stopped/failed/unfinished.",
     )
 

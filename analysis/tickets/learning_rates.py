@@ -18,7 +18,7 @@ from analysis.sweep import GROUP, SPEED, Sweep, Trials
 BEST, OK, NOT_CONVERGED = "BEST", "OK", "NC"
 STOPPED, FAILED, UNFINISHED = "stopped", "failed", "unfinished"
 MARKS: Mapping[str, str] = {
-    BEST: "fewest epochs at this sparsity and epsilon (not a test)",
+    BEST: "fewest epochs of its group (not a test)",
     OK: "every seed meets the criterion",
     NOT_CONVERGED: "a seed does not meet the criterion",
     STOPPED: "a seed is censored, so no mean",

@@ -66,12 +66,12 @@ def _plans(
     except NothingToDraw as reason:
         return [], [f"figures: {reason}"]
     plans = _of_sweep(subject, by_method(trials, subject, manifest), epochs, manifest)
-    plans.append(("column_importance", (12.5, 5.4), partial(_relied_on, files, subject)))
     trial = TrialFiles(files=files, trial_id=str(subject.trials["trial_id"].iloc[0]))
     try:
         about(trial.model)
     except NothingToDraw as reason:
         return plans, [f"figures of the network told of: {reason}"]
+    plans.append(("column_importance", (12.5, 5.4), partial(_relied_on, files, subject)))
     plans += [*_of_network(trial, subject.network), *_of_preparation(trial, subject)]
     return plans + _of_plain(files, subject), []
 

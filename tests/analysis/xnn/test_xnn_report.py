@@ -44,7 +44,7 @@ def test_the_report_has_every_section_and_numbers_of_each(store, run):
     assert section(said, "Skipped figures") == ["pareto: not drawn here"]
     assert len(section(said, "Beside its controls")) == 4
     assert numbers(section(said, "Rare values")[0])[:2] == [700, 30]
-    assert len(section(said, "Files")) == 9
+    assert len(section(said, "Files")) == 10
 
 
 def test_the_csv_tables_of_an_xnn_hold_what_the_functions_return(store, run):
@@ -52,8 +52,8 @@ def test_the_csv_tables_of_an_xnn_hold_what_the_functions_return(store, run):
     run(storage)
     names = {path.stem for path in (storage / "report").glob("*.csv")}
     assert names == {
-        *("cells", "baselines", "growth", "stability", "pareto", "fairness"),
-        *("yardsticks", "node_coefficients", "cluster_sizes"),
+        *("cells", "claims", "baselines", "growth", "stability", "pareto", "fairness"),
+        *("yardsticks", "node_coefficients", "cluster_sizes", "column_importance"),
     }
     read = pd.read_csv(storage / "report" / "cells.csv")
     # Settings that the study fixes appear with the swept ones.
