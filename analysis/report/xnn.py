@@ -57,10 +57,10 @@ def report(
     trials = spelled_out(trials, manifest)
     names, table = axes(trials), cells(trials)
     opening(files.storage, trials, manifest, console)
-    for line in origin(trials, manifest):
-        say(console, line)
     if trials.empty:
         return
+    for line in origin(trials, manifest):
+        say(console, line)
     if not held_out(trials, manifest):
         say(console, _SAME_ROWS)
     page = claims(swept)
