@@ -88,7 +88,10 @@ def compared(rows: pd.DataFrame) -> Table:
         for r in records
     ]
     cells["p"] = [or_dash(v, f"{v:.2g}") for v in visible_rows["p_holm"]]
-    cells["verdict"] = ["reference" if r["reference"] else r["verdict"] for r in records]
+    cells["verdict"] = [
+        "reference" if r["reference"] else or_dash(r["verdict"], str(r["verdict"]))
+        for r in records
+    ]
     cells["more seeds"] = [
         "–" if pd.isna(n) else seed_findings.seeds_needed(int(n))
         for n in visible_rows["more_seeds"]
