@@ -103,14 +103,15 @@ def _compared(
     for label, config in configs.iterrows():
         row: dict[str, Any] = {name: config[name] for name in names}
         row |= {"seeds": 0, "reference": label == reference}
-        if label not in competitors.index:
-            rows.append(row | {"left_out": _why(config)})
+        if label not in competitors.index or reference is None:
+            why = _why(config) if label not in competitors.index else "no validation risk"
+            rows.append(row | {"left_out": why})
             continue
         scores = values[label]
         row |= {"seeds": int(scores.count())}
         row |= {"interquartile_mean": float(interquartile_mean(scores.dropna()))}
         row |= estimate(scores, confidence=1.0 - level)
-        if label in rivals and reference is not None:
+        if label in rivals:
             paired = contrast(scores, values[reference], confidence=1.0 - level)
             needed = more_seeds(paired.differences, power=power, level=at)
             least = MIN_SEEDS - paired.pairs

@@ -13,6 +13,7 @@ _LEFT_OUT = {
     "failed": "failed",
     "unfinished": "unfinished",
     "not every seed": "without a trial at every seed",
+    "no validation risk": "without a validation risk to choose the reference by",
 }
 
 
@@ -65,7 +66,7 @@ def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
         lines += _more(rivals, level)
     if len(omissions):
         kinds = ", ".join(f"{n} {_LEFT_OUT[str(why)]}" for why, n in omissions.items())
-        lines.append(f"Left out, because they lack a completed seed: {kinds}.")
+        lines.append(f"Left out of the comparison: {kinds}.")
     return lines
 
 
