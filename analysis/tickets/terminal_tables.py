@@ -183,7 +183,8 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
         visible_cells,
         title="CVaR of tickets and of their controls",
         caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
-        f"ticket less the control on the same seeds, with its {WITH_INTERVAL}; verdicts by Holm's p.{more}",
+        f"ticket less the control on the same seeds, with its {WITH_INTERVAL}; verdicts by Holm's "
+        f"p.{more}",
     )
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from analysis import best_lr, max_efficient_sparsity, sparsity_passes, summary
 from analysis.figures import convergence_speed, cvar_against_remaining, render
-from analysis.tickets.terminal_tables import overview
 from analysis.tickets.efficiency_findings import efficient
+from analysis.tickets.terminal_tables import overview
 from analysis.wording import learning_rates, selections
 
 FAST, SLOW, OTHER = 1e-2, 1e-3, 1e-4
