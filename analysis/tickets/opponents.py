@@ -103,7 +103,7 @@ def stronger_hedges(sweep: Sweep) -> Mapping[Values, str]:
     return found
 
 
-def problem_key(values: Mapping[str, Any]) -> Values:
+def problem_key(values: Mapping[Any, Any]) -> Values:
     """Key of a problem; None, not NaN, for a missing value, because a key must equal itself."""
     return tuple(None if pd.isna(v) else v for v in values.values())
 
@@ -165,11 +165,13 @@ def _undecided(hedge: pd.Series) -> str:
 
 
 def _compared(problem: Problem, trials: pd.DataFrame, *, level: float) -> Iterator[dict[str, Any]]:
+    prepared = preparations(problem.manifest, trials, problem)
+    if not prepared:
+        return
     paths = "data_sha256" if "data_sha256" in trials.columns else "config/seed"
     networks = problem.trials[problem.trials[paths].notna()]
     dense = _by_paths(networks, paths, f"dense_{CLEAN}")
     errors = _by_paths(networks, paths, f"dense_{CLEAN}_se")
-    prepared = preparations(problem.manifest, trials, problem)
     name = paths.removeprefix("config/")
     for hedge in dict.fromkeys(one for p in prepared for one in p["baselines"]):
         metrics = pd.DataFrame(
