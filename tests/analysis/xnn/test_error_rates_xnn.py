@@ -55,7 +55,7 @@ def test_networks_trained_alike_are_told_apart_in_5_percent_of_sweeps(seeds, noi
     for table in tables(seeds, Truth(noise=noise, rows=rows)):
         for metric in wrong:
             wrong[metric] += bool(table[f"{metric}_verdict"].isin(CLAIMED).any())
-    assert all(count / REPEATS <= ALLOWED for count in wrong.values()), wrong
+    assert all(count / repeats(seeds) <= ALLOWED for count in wrong.values()), wrong
 
 
 @pytest.mark.parametrize("noise", NOISE)
@@ -66,8 +66,8 @@ def test_a_cost_at_the_limit_and_a_gain_of_0_are_claimed_in_5_percent_of_sweeps(
     for table in tables(seeds, truth):
         within += bool(table["within_limit"].any())
         gain += bool(table[f"{GAIN}_verdict"].isin(CLAIMED).any())
-    assert within / REPEATS <= ALLOWED
-    assert gain / REPEATS <= ALLOWED
+    assert within / repeats(seeds) <= ALLOWED
+    assert gain / repeats(seeds) <= ALLOWED
 
 
 @pytest.mark.parametrize("noise", NOISE)
@@ -78,7 +78,7 @@ def test_differences_at_the_margin_are_called_none_in_5_percent_of_sweeps(seeds,
     for table in tables(seeds, truth):
         for metric in equal:
             equal[metric] += bool(table[f"{metric}_verdict"].eq(EQUIVALENT).any())
-    assert all(count / REPEATS <= ALLOWED for count in equal.values()), equal
+    assert all(count / repeats(seeds) <= ALLOWED for count in equal.values()), equal
 
 
 @pytest.mark.parametrize("how", ["stopped", "failed", "running", "absent"])
@@ -106,7 +106,7 @@ def test_methods_alike_are_told_apart_in_5_percent_of_sweeps(seeds, noise):
         for metric in wrong:
             verdicts = rows[f"{metric}_minus_control_verdict"]
             wrong[metric] += bool(verdicts.isin(CLAIMED).any())
-    assert all(count / REPEATS <= ALLOWED for count in wrong.values()), wrong
+    assert all(count / repeats(seeds) <= ALLOWED for count in wrong.values()), wrong
 
 
 @pytest.mark.parametrize("noise", NOISE)
@@ -125,8 +125,8 @@ def test_r2_that_does_not_grow_is_called_that_in_5_percent_of_sweeps(seeds, nois
         )
         rows = growth(moved, cells(moved), cell, names)
         equal += bool(rows["verdict"].eq(EQUIVALENT).any())
-    assert wrong / REPEATS <= ALLOWED
-    assert equal / REPEATS <= ALLOWED
+    assert wrong / repeats(seeds) <= ALLOWED
+    assert equal / repeats(seeds) <= ALLOWED
 
 
 @pytest.mark.parametrize("noise", NOISE)
@@ -142,7 +142,7 @@ def test_trees_as_good_as_the_networks_are_beaten_in_5_percent_of_sweeps(seeds, 
         }
         rows = against_trees(trials, cells(trials), {"preparations": prepared})
         wrong += bool(rows["verdict"].isin(CLAIMED).any())
-    assert wrong / REPEATS <= ALLOWED
+    assert wrong / repeats(seeds) <= ALLOWED
 
 
 def grouped(rng, trials, rates, *, size, spread):
@@ -171,7 +171,7 @@ def test_a_ratio_of_four_fifths_is_put_on_one_side_in_5_percent_of_sweeps(seeds,
         rows = by_group(grouped(rng, trials, (0.4, 0.4, 0.4), **noise), cell, None)
         between = rows[rows["group"].eq("all")].iloc[0]
         differs += between["selection_rate_verdict"] in CLAIMED
-    assert max(below, above, differs) / REPEATS <= ALLOWED, (below, above, differs)
+    assert max(below, above, differs) / repeats(seeds) <= ALLOWED, (below, above, differs)
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 5, 10])
