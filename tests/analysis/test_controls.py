@@ -295,9 +295,9 @@ def test_tickets_beat_match_or_fall_behind_each_control_by_the_side_of_its_inter
     ordered = sorted(sides, key=sides.__getitem__, reverse=True)
     for part, kind in zip(first.split("; "), ordered, strict=True):
         assert f"{kind} ({bracketed(of(clean, kind), 'difference', signed=True)})" in part
-    assert numbers(attacked) == [0.1, 0.4, 0.0, -0.6]
-    assert [part.split()[-2] for part in attacked.split("; ")] == ordered
-    assert numbers(test) == [6, 8, 6], "comparisons, seeds that they need, seeds"
+    assert numbers(first.split("; ")[1])[:2] == [5, 0.146], "the margin"
+    assert [part.split()[-2] for part in attacked.split("; ")[:3]] == ordered[:3]
+    assert numbers(test)[:2] == [5, 8], "level, comparisons"
     assert lesson.count(";") == 1
 
 
