@@ -86,7 +86,7 @@ def robust_against_standard(
     or CVaR under an attack (its gain); ``standard`` and ``robust`` are the means over the
     ``seeds`` that have both. ``difference`` is robust less standard, in currency per option, with
     its Student interval; ``p`` is of no difference, ``p_equivalent`` of one beyond ``tolerance``
-    times the clean CVaR of standard tickets, both also corrected for all rows of the table;
+    times the clean CVaR of standard tickets (``margin``), both also corrected for all rows of the table;
     ``verdict`` is that of :func:`analysis.contrast.verdict`. If a seed of either has no result
     (``lacking``), there is no interval, p or verdict. ``share`` is the difference over the CVaR
     that standard tickets lose under the attack, null on clean paths and without such a loss.
@@ -111,7 +111,7 @@ def robust_against_standard(
             **parameter_dtypes([*sweep.problem_axes, *GROUP]),
             "metric": "string",
             **dict.fromkeys(("seeds", "lacking"), "Int64"),
-            **dict.fromkeys((*_SIDES, *medians, *TESTED, "share"), "float64"),
+            **dict.fromkeys((*_SIDES, *medians, *TESTED, "margin", "share"), "float64"),
             **dict.fromkeys((f"{side}_runaways" for side in _SIDES), "Int64"),
             "verdict": "string",
         },
@@ -193,11 +193,12 @@ def _differences(
                     for end, name in (("", metric), ("_clean", clean))
                 }
             )
+            margin = tolerance * abs(pair["standard_clean"].mean())
             paired = contrast(
                 pair["robust"],
                 pair["standard"],
                 confidence=confidence,
-                margin=tolerance * abs(pair["standard_clean"].mean()),
+                margin=margin,
                 selections=selections(robust, standard),
             )
             pair = pair.dropna()
@@ -218,5 +219,6 @@ def _differences(
                     for side in _SIDES
                 },
                 **columns,
+                "margin": margin,
                 "share": columns["difference"] / damage if damage > 0.0 else math.nan,
             }
