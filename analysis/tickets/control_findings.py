@@ -89,7 +89,7 @@ def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str], tolerance
         group = rows[judged & rows["verdict"].eq(verdict)]
         if len(group):
             names = _listed([control(row) for _, row in group.iterrows()])
-            margin = amount(tolerance * group["mean"].abs().max())
+            margin = amount(float(group["margin"].max()))
             phrases.append(f"{text.format(f'{percent(tolerance)} of CVaR ({margin})')} {names}")
     if len(few := rows[rows["difference_low"].isna() & rows["not_judged"].isna()]):
         names = _listed([_name(kind) for kind in few["kind"]])
@@ -122,7 +122,8 @@ def lessons(rows: pd.DataFrame) -> list[str]:
     if "random_reinit" in ahead:
         taught.append("worse weights")
     elif "random_reinit" in level:
-        taught.append("mask, not weights" if beaten >= _MASKS else "no weights")
+        masks = set(rows["kind"]) & _MASKS
+        taught.append("mask, not weights" if masks and masks <= beaten else "no weights")
     if "small_dense" in ahead | level:
         taught.append("better small network" if "small_dense" in ahead else "small network")
     if (run := set(rows["kind"]) - {RETRAINED}) and run <= beaten:

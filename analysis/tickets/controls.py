@@ -44,7 +44,7 @@ def controls(
     ``mean`` is over the ``seeds`` of the kind, with its Student interval ``low`` to ``high``.
     ``difference`` is the ticket less the control over the ``pairs``, the seeds that have both,
     with its own interval: positive if the ticket is ahead. All are in currency per option. ``p``
-    is of no difference, ``p_equivalent`` of one beyond ``tolerance`` times the ticket's CVaR,
+    is of no difference, ``p_equivalent`` of one beyond ``margin``, ``tolerance`` times its CVaR,
     ``p_holm`` and ``p_equivalent_holm`` corrected for all rows of the table. ``verdict`` on the
     ticket is that of :func:`analysis.contrast.verdict`. Without a result at one of the seeds of
     either (``lacking``) there is no interval, p or verdict. The ticket itself has no difference.
@@ -116,14 +116,16 @@ def _compared(
                     row |= dict.fromkeys(MEAN, float("nan"))
                 elif kind != LOTTERY and ticket_rows is not None and not lost(ticket_rows, metric):
                     ticket = networks[LOTTERY].by_seed(metric)
+                    margin = tolerance * abs(ticket.mean())
                     ahead = contrast(
                         ticket,
                         values,
                         confidence=confidence,
-                        margin=tolerance * abs(ticket.mean()),
+                        margin=margin,
                         selections=selections(networks[LOTTERY], network),
                     )
                     row |= {"pairs": ahead.pairs, "lacking": ahead.lacking, **ahead.columns()}
+                    row |= {"margin": margin}
                 yield row
 
 
@@ -151,7 +153,7 @@ _DTYPES = {
     "weights_kept": "float64",
     **dict.fromkeys(MEAN, "float64"),
     **dict.fromkeys(("pairs", "lacking"), "Int64"),
-    **dict.fromkeys(TESTED, "float64"),
+    **dict.fromkeys((*TESTED, "margin"), "float64"),
     **dict.fromkeys(("verdict", "not_judged"), "string"),
     "selection": "string",
 }

@@ -94,7 +94,7 @@ def robust_against_standard(
     or CVaR under an attack (its gain); ``standard`` and ``robust`` are the means over the
     ``seeds`` that have both. ``difference`` is robust less standard, in currency per option, with
     its Student interval; ``p`` is of no difference, ``p_equivalent`` of one beyond ``tolerance``
-    times the clean CVaR of standard tickets, both also corrected for all rows of the table;
+    times the clean CVaR of standard tickets (``margin``), both also corrected for all rows of the table;
     ``verdict`` is that of :func:`analysis.contrast.verdict`. If a seed of either has no result
     (``lacking``), there is no interval, p or verdict. ``share`` is the difference over the CVaR
     that standard tickets lose under the attack, null on clean paths and without such a loss.
@@ -123,7 +123,7 @@ def robust_against_standard(
             **parameter_dtypes([*sweep.problem_axes, *GROUP]),
             "metric": "string",
             **dict.fromkeys(("seeds", "lacking"), "Int64"),
-            **dict.fromkeys((*_SIDES, *medians, *TESTED, "share"), "float64"),
+            **dict.fromkeys((*_SIDES, *medians, *TESTED, "margin", "share"), "float64"),
             **dict.fromkeys(
                 (f"{side}_{count}" for count in ("runaways", "not_finite") for side in _SIDES),
                 "Int64",
@@ -221,14 +221,16 @@ def _differences(
             if row["standard_not_finite"] or row["robust_not_finite"]:
                 yield {**row, "seeds": seeds, "p": math.nan}
             elif seeds:
+                margin = tolerance * abs(pair["standard_clean"].mean())
                 paired = contrast(
                     pair["robust"],
                     pair["standard"],
                     confidence=confidence,
-                    margin=tolerance * abs(pair["standard_clean"].mean()),
+                    margin=margin,
                     selections=selections(robust, standard),
                 )
-                yield {**row, "seeds": seeds, "lacking": paired.lacking, **_means(pair, paired)}
+                row |= {"seeds": seeds, "lacking": paired.lacking, "margin": margin}
+                yield {**row, **_means(pair, paired)}
 
 
 def _means(pair: pd.DataFrame, paired: Contrast) -> dict[str, Any]:

@@ -137,7 +137,8 @@ def _change(row: pd.Series, what: str, tolerance: float) -> str:
     if row["verdict"] == WORSE:
         return f"lose {amount(-mean)} [{amount(-high)}, {amount(-low)}] {what}"
     if row["verdict"] == EQUIVALENT:
-        return f"are equivalent within {percent(tolerance)} of clean CVaR ({text}) {what}"
+        margin = f"{percent(tolerance)} of clean CVaR, {amount(row['margin'])}"
+        return f"are equivalent within {margin} ({text}) {what}"
     return f"are not shown to gain or lose ({text}) {what}"
 
 

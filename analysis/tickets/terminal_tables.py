@@ -18,6 +18,7 @@ from analysis.tickets.baselines import DENSE
 _CVAR_ELSEWHERE = re.compile(r"(attacked_)?(?P<measure>cvar_\d\d)(?P<worst>_worst)?@(?P<place>.+)")
 _MOST_COMPARED = 12
 _MOST_ATTACKS = 2
+_EDGES = 2  # columns of the left and right edge
 _WIDE = 110  # columns; a narrower terminal gets only the main columns
 _WIDEST = 120
 _A_PARAMETER = 18  # columns that one more parameter may take
@@ -202,10 +203,14 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
         attack_names = pairs["metric"].dropna().str.partition("@")[2].unique()
         one = len(attack_names) == 1
         under = _ahead(pairs, attack_names[0].replace(":", "\n") if one else "attacked")
-    spare: tuple[list[str], ...] = ([], ["kept"], ["kept", "seeds"], [*under], [*under, "kept"])
-    for names in (*spare, [*under, "kept", "seeds"]):
+    # An epsilon that does not vary is in the sentences.
+    counts = ["kept", "seeds"]
+    counts += ["epsilon"] if visible_rows["epsilon"].nunique() == 1 else []
+    fewer = [counts[:n] for n in range(len(counts) + 1)]
+    verdict = next(name for name in cells if name.endswith("verdict"))
+    for names in (*fewer, *([*under, *few] for few in fewer), [*under, *counts, verdict]):
         visible_cells = {n: texts for n, texts in (cells | under).items() if n not in names}
-        if breadth(visible_cells) <= width:
+        if breadth(visible_cells) + _EDGES <= width:
             break
     return table(
         visible_cells,
