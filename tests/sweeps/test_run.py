@@ -258,7 +258,7 @@ def test_every_trial_that_diverges_fails_at_once_and_the_search_ranks_it_last(
     ray_here, silent, tmp_path
 ):
     (tmp_path / "tpe.yaml").write_text(
-        TINY.replace("lr: {grid: [1.0e-2, 3.0e-3]}", "lr: {loguniform: [1.0e-3, 1.0e+6]}")
+        TINY.replace("lr: {grid: [1.0e-2, 3.0e-3]}", "lr: {loguniform: [1.0e-3, 1.0e+15]}")
         .replace("sparsity: {grid: [0.0, 0.8]}", "sparsity: {uniform: [0.0, 0.9]}")
         .replace("epsilon: {grid: [0.0, 0.2]}", "epsilon: {grid: [0.0]}")
         .replace("scheduler: null", "scheduler: {asha: {grace_period: 1, block: 1, lag: 0}}")
