@@ -74,8 +74,16 @@ def model(name: str) -> str:
 
 
 def attacks(trials: pd.DataFrame) -> list[Attack]:
-    """Attacks under which any of ``trials`` has a CVaR, in the order of :func:`named`."""
-    return named(name for name in map(str, trials.columns) if trials[name].notna().any())
+    """Attacks under which any of ``trials`` has a CVaR, in the order of :func:`named`.
+
+    Where trials count attacks without a finite CVaR, those of which all are null are among them.
+    """
+    counted = "attacks_not_finite" in trials.columns and trials["attacks_not_finite"].gt(0).any()
+    return named(
+        name
+        for name in map(str, trials.columns)
+        if trials[name].notna().any() or (counted and lost(trials, name))
+    )
 
 
 def named(columns: Iterable[str]) -> list[Attack]:

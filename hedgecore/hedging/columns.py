@@ -141,6 +141,10 @@ COLUMNS = Columns(
             "dead_units", int, "units", "lower", "hidden units with no input or no output left"
         ),
         *TEST,
+        Column(
+            "attacks_not_finite", int, "attacks", "lower",
+            "attacks of the test under which CVaR is not finite, so that their columns are null",
+        ),
     ),
     families=(
         Family(

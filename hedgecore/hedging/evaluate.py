@@ -26,6 +26,8 @@ from hedgecore.market.regimes import regime
 from hedgecore.metrics import pnl_metrics
 from hedgecore.risk import cvar
 
+NOT_FINITE = "attacks_not_finite"
+"""Column of the number of attacks under which CVaR is not finite."""
 ATTACKED_PATHS = "attacked_paths"
 """Place of clean CVaR on exactly the paths that are attacked: "cvar_05@attacked_paths"."""
 
@@ -58,6 +60,9 @@ def evaluate(
     for name in evaluation.transfers:
         pnl = problem.outcomes(theta, data[name]).pnl
         row[f"attacked_{measure}@{name}"] = _cvar(pnl, tail=tail)
+    if evaluation.attacks or evaluation.transfers:
+        under = [value for name, value in row.items() if name.startswith("attacked_")]
+        row[NOT_FINITE] = sum(not math.isfinite(value) for value in under)
     for name in evaluation.regimes:
         value = _cvar(problem.outcomes(theta, data[f"regime:{name}"]).pnl, tail=tail)
         row[f"{measure}@regime:{name}"] = value

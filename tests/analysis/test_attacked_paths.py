@@ -8,6 +8,7 @@ import pytest
 from faked_robustness import MANIFEST, SOUND, clean, trials_of
 
 from analysis import attack_checks, robust_against_standard, robustness_table
+from analysis.attacks import attacks
 from analysis.sweep import Sweep
 from analysis.tickets.robustness_findings import robustness
 
@@ -68,3 +69,12 @@ def test_a_seed_without_a_finite_cvar_under_attack_leaves_that_cell_undecided(va
     assert any("undecided" in line and "2 robust tickets" in line for line in sentences)
     made = [check for check in attack_checks(trials, MANIFEST) if check.passed is not None]
     assert not any("path_pgd:0.5" in check.line for check in made if "gradient" not in check.line)
+
+
+def test_an_attack_without_a_finite_cvar_at_any_seed_is_still_listed_and_undecided(sweep):
+    trials = sweep().assign(**{PGD: math.nan})
+    assert PGD not in {attack.column for attack in attacks(trials)}
+    counted = trials.assign(attacks_not_finite=pd.Series(1, trials.index, dtype="Int64"))
+    attacked = row(robust_against_standard(counted), PGD)
+    assert (attacked["standard_not_finite"], attacked["robust_not_finite"]) == (6, 6)
+    assert math.isnan(attacked["difference"])
