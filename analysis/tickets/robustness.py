@@ -94,10 +94,10 @@ def robust_against_standard(
     or CVaR under an attack (its gain); ``standard`` and ``robust`` are the means over the
     ``seeds`` that have both. ``difference`` is robust less standard, in currency per option, with
     its Student interval; ``p`` is of no difference, ``p_equivalent`` of one beyond ``tolerance``
-    times the clean CVaR of standard tickets (``margin``), both also corrected for all rows of the table;
-    ``verdict`` is that of :func:`analysis.contrast.verdict`. If a seed of either has no result
-    (``lacking``), there is no interval, p or verdict. ``share`` is the difference over the CVaR
-    that standard tickets lose under the attack, null on clean paths and without such a loss.
+    times the clean CVaR of standard tickets (``margin``), both also corrected for all rows of the
+    table; ``verdict`` is that of :func:`analysis.contrast.verdict`. If a seed of either has no
+    result (``lacking``), there is no interval, p or verdict. ``share`` is the difference over the
+    CVaR that standard tickets lose under the attack, null on clean paths and without such a loss.
     ``standard_runaways`` and ``robust_runaways`` count the hedges that lose over :data:`RUNAWAY`
     times their clean CVaR; if there are any, prefer the medians to the means. Loss and runaways
     are measured on the attacked paths; without a clean CVaR on those they are null.

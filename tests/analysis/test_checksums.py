@@ -137,7 +137,8 @@ def tickets(storage):
     for trial in trials["trial_id"]:
         faked_networks.file_ticket(storage, trial, of, {}, preparation="seed-0")
     faked_networks.file_dense(storage, "seed-0", of)
-    kind = Kind(name="ticket", epsilon=0.0, trials=dict(enumerate(trials["trial_id"])))
+    names = dict(enumerate(trials["trial_id"]))
+    kind = Kind(name="ticket", epsilon=0.0, seeds=tuple(names), trials=names)
     chosen = Chosen(sparsity=0.0, recommended=False, kinds=(kind,))
     models = [storage / "models" / t / "ticket.safetensors" for t in trials["trial_id"]]
     trials["model_sha256"] = [digest(path.read_bytes()) for path in models]
