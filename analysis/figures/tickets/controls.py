@@ -113,8 +113,8 @@ def _line(ax: Axes, kind_rows: pd.DataFrame, at: Sequence[float]) -> None:
     order = 4 if first else 3
     ax.plot(at, kind_rows["mean"], color=color, linewidth=2.4 if first else 1.4, zorder=order)
     bottom, top = ax.get_ylim()
-    shown = kind_rows["verdict"].isin((BETTER, WORSE))
-    for x, (index, row) in zip(at, kind_rows.iterrows(), strict=True):
+    differs = kind_rows["verdict"].isin((BETTER, WORSE)).fillna(False).tolist()
+    for x, decided, (_, row) in zip(at, differs, kind_rows.iterrows(), strict=True):
         low, high = row[["mean", "low"]].min(), row[["mean", "high"]].max()
         ax.plot([x, x], [low, high], color=color, linewidth=1.2, zorder=order)
         for end, head, beyond in ((bottom, "v", low < bottom), (top, "^", high > top)):
@@ -126,7 +126,7 @@ def _line(ax: Axes, kind_rows: pd.DataFrame, at: Sequence[float]) -> None:
             marker,
             color=color,
             markersize=8.0 if first else 6.5,
-            markerfacecolor=color if first or shown[index] else "white",
+            markerfacecolor=color if first or decided else "white",
             zorder=order + 3,
         )
 
