@@ -93,7 +93,7 @@ def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str], tolerance
             phrases.append(f"{text.format(f'{percent(tolerance)} of CVaR ({margin})')} {names}")
     if len(few := rows[rows["difference_low"].isna() & rows["not_judged"].isna()]):
         names = _listed([_name(kind) for kind in few["kind"]])
-        phrases.append(f"have no verdict against {names}, for lack of complete seeds")
+        phrases.append(f"have no verdict against {names}, for lack of complete seeds or of a spread")
     for hedge, group in rows[rows["not_judged"].notna()].groupby("not_judged"):
         names = _listed([control(row) for _, row in group.iterrows()])
         phrases.append(f"against {names} are {not_judged(str(hedge))}")
