@@ -345,8 +345,8 @@ def test_tickets_beat_equal_or_fall_behind_each_control_by_its_verdict(trials):
     for part, kind in zip(first.split("; "), ordered, strict=True):
         assert f"{kind} ({bracketed(of(clean, kind), 'difference', signed=True)})" in part
     assert numbers(first.split("; ")[1])[:2] == [5, 0.146], "the margin"
-    assert [part.split()[-2] for part in attacked.split("; ")] == ordered
-    assert numbers(test)[:2] == [5, 8], "level, comparisons"
+    assert [part.split()[-2] for part in attacked.split("; ")[:3]] == ordered[:3]
+    assert numbers(test)[:2] == [5, 7], "level, comparisons with a spread"
     assert lesson.count(";") == 1
 
 

@@ -214,7 +214,7 @@ def test_where_the_tail_is_swept_every_study_is_told_by_its_own(sweep):
     first, half = (line for line in said(trials) if "trained at epsilon" in line)
     assert "lose" in first
     assert numbers(first)[:3] == [0.05, 90, 0.5], "tail, sparsity, epsilon"
-    assert numbers(first)[3:6] == numbers(half)[3:6] == [0.05, 0.045, 0.055]
+    assert numbers(first)[3:6] == numbers(half)[3:6] == [0.05, 0.044, 0.056]
     assert ["CVaR 50 %" in line for line in (first, half)] == [False, True]
     assert 0.35 in numbers(first)
     assert 0.35 in numbers(half)
@@ -270,7 +270,7 @@ def test_a_seed_without_a_result_leaves_no_verdict(sweep):
         assert row(rows, "cvar_05")["verdict"] == WORSE
 
 
-@pytest.mark.parametrize(("seeds", "bought"), [(1, 0.345), (2, 0.347)])
+@pytest.mark.parametrize(("seeds", "bought"), [(1, 0.345), (2, 0.35)])
 def test_few_seeds_are_given_without_a_claim(sweep, seeds, bought):
     first, *rest = said(sweep(seeds=seeds))
     *_, gain, budget, over, _ = numbers(first)
