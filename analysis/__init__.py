@@ -2,7 +2,9 @@
 
     trials = analysis.load_trials("results/tickets")     # one row per trial
     epochs = analysis.load_epochs("results/tickets")     # one row per trial and epoch
+    analysis.claims(trials, manifest)                    # the claims of the field, judged
     analysis.best_lr(trials)                             # the fastest learning rate of every group
+    analysis.learning_rates(trials)                      # every learning rate, marked
     analysis.max_efficient_sparsity(trials)              # the sparsest network within tolerance
     analysis.baselines(trials, analysis.load_manifest("results/tickets"))  # without training
     analysis.compare(trials)                             # paired tests between configurations
@@ -18,25 +20,19 @@ the same in every function:
     trials, epochs, manifest     from load_trials, load_epochs and load_manifest
     tolerance                    share of the dense network's CVaR that may be lost
     level, confidence            of tests; of intervals (1 - level in functions with only level)
-    rng                          of the bootstrap; a number gives every interval the same draws
     ax, figure                   empty Axes or Figure to draw into
 """
 
 from analysis import schema, xnn
 from analysis.audit import audit, soundness
+from analysis.claims import claims
 from analysis.errors import AnalysisError
+from analysis.i_epoch import i_epoch
+from analysis.intervals import Interval, bootstrap_interval, interval
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
 from analysis.schema import ColumnError
-from analysis.statistics import (
-    Interval,
-    holm,
-    interquartile_mean,
-    interval,
-    least_seeds,
-    more_seeds,
-    paired_size,
-    signed_rank,
-)
+from analysis.sequential import e_values, one_sided_e_values
+from analysis.statistics import holm, interquartile_mean, more_seeds, paired_size
 from analysis.tensors import SweepFiles
 from analysis.tickets.attack_checks import attack_checks
 from analysis.tickets.baselines import baselines
@@ -44,6 +40,7 @@ from analysis.tickets.boosting import budget_curves
 from analysis.tickets.comparison import compare
 from analysis.tickets.controls import controls
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.tickets.learning_rates import learning_rates
 from analysis.tickets.robustness import robust_against_standard, robustness_table
 from analysis.tickets.summary import best_lr, summary
 
@@ -57,23 +54,27 @@ __all__ = [
     "audit",
     "baselines",
     "best_lr",
+    "bootstrap_interval",
     "budget_curves",
+    "claims",
     "compare",
     "controls",
+    "e_values",
     "holm",
+    "i_epoch",
     "interquartile_mean",
     "interval",
-    "least_seeds",
+    "learning_rates",
     "load_epochs",
     "load_manifest",
     "load_trials",
     "max_efficient_sparsity",
     "more_seeds",
+    "one_sided_e_values",
     "paired_size",
     "robust_against_standard",
     "robustness_table",
     "schema",
-    "signed_rank",
     "soundness",
     "sparsity_passes",
     "summary",

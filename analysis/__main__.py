@@ -1,6 +1,7 @@
 """``python -m analysis report STORAGE``."""
 
 import errno
+import json
 import os
 import sys
 import warnings
@@ -55,6 +56,71 @@ def report(storage: Path, tolerance: float, confidence: float, out: Path | None)
             folder=out or storage / "report",
         )
     )
+
+
+@main.command("claims")
+@click.argument("storage", type=click.Path(path_type=Path, readable=False), required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of lines.")
+@click.option("--names", is_flag=True, help="The names of all claims, as a JSON list.")
+def claims_command(storage: Path | None, as_json: bool, names: bool) -> None:
+    """Print the claims that STORAGE supports, contradicts or leaves undecided."""
+    if names:
+        from analysis.claims import CLAIMS
+
+        click.echo(json.dumps(list(CLAIMS)))
+        return
+    if storage is None:
+        raise click.UsageError("Missing argument 'STORAGE'.")
+    from analysis.report.claims import claims_of
+
+    _run(lambda to: claims_of(storage, to, as_json=as_json))
+
+
+@main.command()
+@click.argument("trial_id")
+@click.option(
+    "--storage",
+    required=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="The sweep it belongs to.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def show(trial_id: str, storage: Path, as_json: bool) -> None:
+    """Print the metrics card of a trial, by its id or a prefix of it."""
+    from analysis.report.card_table import show as show_card
+
+    _run(lambda to: show_card(storage, trial_id, to, as_json=as_json))
+
+
+@main.command()
+@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Output folder, created if missing.",
+)
+def predictions(tables: tuple[Path, ...], out: Path) -> None:
+    """Draw the predictions in TABLES, Parquet files with a column per class."""
+
+    def draw(to: Console) -> None:
+        from analysis.figures.xnn import save_predictions
+        from analysis.terminal import section
+        from analysis.xnn.predictions import load_predictions
+
+        frames = {name: load_predictions(path) for name, path in _named(tables).items()}
+        saved = save_predictions(out, frames)
+        section(to, "Skipped figures", list(saved.skipped))
+        section(to, "Figures", [str(path) for path in saved.written])
+
+    _run(draw)
+
+
+def _named(tables: tuple[Path, ...]) -> dict[str, Path]:
+    """Files by their names, or by their paths if two have one name."""
+    names = [printable(path.stem, most=LINE) for path in tables]
+    alike = len(set(names)) < len(names)
+    return {str(path) if alike else name: path for name, path in zip(names, tables, strict=True)}
 
 
 def _run(command: Callable[[Console], None]) -> None:

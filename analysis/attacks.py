@@ -13,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from analysis import bounds
+
 CLEAN = "cvar_05"
 """The CVaR that every trial has, and the default measure of a study."""
 
@@ -72,8 +74,16 @@ def model(name: str) -> str:
 
 
 def attacks(trials: pd.DataFrame) -> list[Attack]:
-    """Attacks under which any of ``trials`` has a CVaR, in the order of :func:`named`."""
-    return named(name for name in map(str, trials.columns) if trials[name].notna().any())
+    """Attacks under which any of ``trials`` has a CVaR, in the order of :func:`named`.
+
+    Where trials count attacks without a finite CVaR, those of which all are null are among them.
+    """
+    counted = "attacks_not_finite" in trials.columns and trials["attacks_not_finite"].gt(0).any()
+    return named(
+        name
+        for name in map(str, trials.columns)
+        if trials[name].notna().any() or (counted and lost(trials, name))
+    )
 
 
 def named(columns: Iterable[str]) -> list[Attack]:
@@ -91,6 +101,56 @@ def clean_column(attack_list: Sequence[Attack]) -> str:
         attack_list: from :func:`attacks` or :func:`named`.
     """
     return attack_list[0].measure if attack_list else CLEAN
+
+
+def on_attacked_paths(measure: str) -> str:
+    """Column of the clean CVaR ``measure`` on exactly the paths that are attacked."""
+    return f"{measure}@attacked_paths"
+
+
+def with_attacked_paths(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """``trials`` with the columns of clean CVaR on the attacked paths, tickets' and dense.
+
+    Tables of older sweeps lack them. It is then the CVaR on all test paths if all were attacked,
+    by the ``manifest``, and else null: two samples of paths are not compared.
+    """
+    attack_list = attacks(trials)
+    if not attack_list:
+        return trials
+    measure = clean_column(attack_list)
+    whole = _all_attacked(trials, manifest)
+    columns = {}
+    for prefix in ("", "dense_"):
+        name, clean = f"{prefix}{on_attacked_paths(measure)}", f"{prefix}{measure}"
+        if name not in trials.columns and clean in trials.columns:
+            columns[name] = trials[clean].astype("float64").where(whole)
+    return trials.assign(**columns)
+
+
+def _all_attacked(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.Series:
+    """True where every test path was attacked; False if the ``manifest`` does not tell."""
+    if not isinstance(manifest.get("study"), Mapping):
+        return pd.Series(False, index=trials.index)
+    attacked = _numbers(setting(trials, manifest, "evaluation.attacked_paths"))
+    paths = _numbers(setting(trials, manifest, "market.test_paths"))
+    return attacked.isna() | attacked.ge(paths)
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    return pd.to_numeric(values, errors="coerce").astype("float64")
+
+
+def lost(rows: pd.DataFrame, metric: str) -> int:
+    """Number of completed trials among ``rows`` under whose attack there is no finite CVaR.
+
+    Not finite is what the table has as null, NaN, infinite or beyond any P&L, although the trial
+    has a clean CVaR; 0 if ``metric`` is not a CVaR under an attack.
+    """
+    match = _ATTACKED.fullmatch(metric)
+    if match is None or metric not in rows.columns or match["measure"] not in rows.columns:
+        return 0
+    clean, attacked = (_numbers(rows[name]) for name in (match["measure"], metric))
+    return int((clean.notna() & ~attacked.abs().le(bounds.REAL)).sum())
 
 
 def label(measure: str) -> str:

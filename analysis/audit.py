@@ -6,25 +6,22 @@ and, where replicates of a configuration are judged together, by their mean.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis import schema
 from analysis.arguments import checked
 from analysis.configurations import typed
-from analysis.contrast import bounded, estimate
-from analysis.statistics import Interval, Rng
-from analysis.wording import setting
+from analysis.contrast import bounded
+from analysis.kendall import Ranked, kendall
+from analysis.stopped_units import scheduler, stopped_units
 
-# Fieller, Hartley and Pearson (1957): variance of Spearman's z over that of Pearson's.
-_SPEARMAN = 1.06
-_FISHER_UNITS = 4  # fewest units of Fisher's interval, whose variance is 1 / (n - 3)
+_MIN_STRATA = 3
+"""Fewest strata of a bound on the mean regret."""
 _NOWHERE = {"mean": math.nan, "count": 0}
-_COLUMNS = ("trial_id", "status", "val_loss", "stopped_at", "audited", "audit_val_loss")
 
 
 @checked
@@ -37,7 +34,8 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
     epoch at which any trial was stopped. ``at_rung`` is the scheduler's metric at that epoch,
     negated if larger is better, null if the unit lacks that epoch; ``final`` is the best
     validation risk of the whole run; ``best`` and ``worst`` are those of the completed units of
-    its ``stratum``, null without any.
+    its ``stratum``, null without any; ``weight`` is the inverse of the chance that such a unit was
+    trained to the end: 1 for completed units, stopped units over audited ones for the latter.
 
     Without audited trials the frame is empty.
 
@@ -49,9 +47,10 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
     """
     schema.check_frame(trials)
     schema.check_frame(epochs, "epochs")
-    units = _units(trials, manifest)
+    units = stopped_units(trials, manifest)
     if units.empty or not units["outcome"].eq("audited").any():
         return typed([], _DTYPES)
+    units = units[units["outcome"].isin(("completed", "audited"))]
     rule = scheduler(manifest)
     metric = rule.get("metric") or "val_loss"
     if metric not in epochs.columns:
@@ -78,7 +77,7 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
 
 
 @checked
-def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+def soundness(rows: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per rung of :func:`audit`, after a first row for all rungs (``rung`` null).
 
     ``audited`` counts the audited units stopped at the rung whose stratum has a finisher,
@@ -89,69 +88,24 @@ def soundness(rows: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
     drawn at random.
 
     ``regret`` is max(0, best finisher - best audited unit), in the unit of the risk, averaged over
-    the ``strata`` that have both, with a bootstrap interval over strata. It counts audited units
-    only, so it is a lower bound on the cost of early stopping.
+    the ``strata`` that have both. It counts audited units only and so underestimates the cost of
+    early stopping. ``regret_low`` is a one-sided bound: Student's over strata, at least 0, from
+    3 strata on. Skewed regrets would be missed at the upper end.
 
-    ``correlation`` is Spearman's between the value at the rung and the final one over the
-    ``units`` that have both, computed within each stratum and averaged with weights n - 1. Its
-    interval is Fisher's; each stratum beyond the first costs one unit.
+    ``tau`` is Kendall's rank correlation between the value at the rung and the final one, within
+    strata, of all units: those trained to the end are weighted by ``weight``; see
+    :func:`analysis.kendall.kendall`. ``units`` have both values.
     """
     table = []
     for rung in (None, *sorted(set(rows["rung"]))):
         rung_rows = rows if rung is None else rows[rows["rung"].eq(rung)]
-        table.append({"rung": rung} | _sound(rung_rows, confidence=confidence, rng=rng))
+        table.append({"rung": rung} | _sound(rung_rows, confidence))
         if rung is not None:
             table[-1] |= _correlation(rung_rows, confidence)
     return typed(table, _SOUND_DTYPES)
 
 
-def scheduler(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Settings of the declared scheduler; empty without one."""
-    declared = manifest.get("scheduler")
-    settings = list(declared.values()) if isinstance(declared, dict) else []
-    return settings[0] if settings and isinstance(settings[0], dict) else {}
-
-
-def _units(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """Units that were trained to the end, with their trials."""
-    if not set(_COLUMNS) <= set(trials.columns):
-        return pd.DataFrame()
-    rule = scheduler(manifest)
-    strata = [f"config/{axis}" for axis in rule.get("stratify_by") or ()]
-    replicates = f"config/{rule['replicates']}" if rule.get("replicates") else None
-    for name in (*strata, *([replicates] if replicates else [])):
-        if name not in trials.columns:
-            raise schema.ColumnError(
-                f"trials have no column {name!r}, which the scheduler of the manifest names; pass "
-                "the whole frame from analysis.load_trials()"
-            )
-    names = [c for c in map(str, trials.columns) if c.startswith("config/") and c != replicates]
-    size = trials[replicates].nunique(dropna=False) if replicates else 1
-    rows = []
-    for number, (_, unit) in enumerate(
-        trials.groupby(names if replicates else "trial_id", dropna=False, sort=False)
-    ):
-        completed = bool(unit["status"].eq("completed").all())
-        audited = bool((unit["status"].eq("stopped") & unit["audited"].fillna(False)).all())
-        finals = unit["val_loss" if completed else "audit_val_loss"].astype("float64")
-        if len(unit) < size or not (completed or audited) or not np.isfinite(finals).all():
-            continue
-        first = unit.iloc[0]
-        place = {name.removeprefix("config/"): first[name] for name in strata}
-        rows.append(
-            {
-                "unit": number,
-                "trial_ids": unit["trial_id"].tolist(),
-                "stratum": setting(place) or "all",
-                "outcome": "completed" if completed else "audited",
-                "stopped_at": None if completed else unit["stopped_at"].max(),
-                "final": float(finals.mean()),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]:
+def _sound(rows: pd.DataFrame, confidence: float) -> dict[str, Any]:
     stopped = rows[rows["outcome"].eq("audited") & rows["rung"].eq(rows["stopped_at"])]
     units = stopped[stopped["best"].notna()]
     false, within = (
@@ -167,8 +121,18 @@ def _sound(rows: pd.DataFrame, *, confidence: float, rng: Rng) -> dict[str, Any]
         "within_survivors": int(within.sum()),
         **_share("within_rate", within, confidence),
         "strata": len(regrets),
-        **estimate(regrets, bounded("regret"), confidence=confidence, rng=rng),
+        "regret": regrets.mean(),
+        "regret_low": _lower_bound(regrets, confidence),
     }
+
+
+def _lower_bound(regrets: pd.Series, confidence: float) -> float:
+    """One-sided bound on the mean of ``regrets``, in their unit; NaN below 3 strata."""
+    n = len(regrets)
+    if n < _MIN_STRATA:
+        return math.nan
+    reach = scipy.stats.t.isf(1.0 - confidence, n - 1) * regrets.std(ddof=1) / math.sqrt(n)
+    return max(0.0, float(regrets.mean() - reach))
 
 
 def _share(name: str, hits: pd.Series, confidence: float) -> dict[str, float]:
@@ -179,42 +143,28 @@ def _share(name: str, hits: pd.Series, confidence: float) -> dict[str, float]:
 
 
 def _correlation(rows: pd.DataFrame, confidence: float) -> dict[str, float]:
-    strata = list(_ranked(rows[rows["at_rung"].notna()]))
-    if not strata:
+    at_both = rows[rows["at_rung"].notna()]
+    strata = [
+        Ranked(
+            x=units["at_rung"].to_numpy(dtype=float),
+            y=units["final"].to_numpy(dtype=float),
+            weight=units["weight"].to_numpy(dtype=float),
+        )
+        for _, units in at_both.groupby("stratum", sort=True)
+    ]
+    sampled = int(at_both["outcome"].eq("audited").sum())
+    found = kendall(strata, sampled=sampled, confidence=confidence)
+    if math.isnan(found.tau):
         return {"units": 0}
-    weights = [len(x) - 1 for x, _ in strata]
-    rho = float(np.average([np.corrcoef(x, y)[0, 1] for x, y in strata], weights=weights))
-    ends = _fisher(rho, sum(weights) + 1, confidence)
-    values = dict(zip(bounded("correlation"), (rho, ends.low, ends.high), strict=True))
-    return {"units": sum(weights) + len(weights), **values}
-
-
-def _ranked(rows: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
-    """Ranks at the rung and at the end, of every stratum whose values are not all equal."""
-    for _, stratum in rows.groupby("stratum", sort=True):
-        x, y = stratum["at_rung"].rank(), stratum["final"].rank()
-        if x.nunique() > 1 and y.nunique() > 1:
-            yield x, y
-
-
-def _fisher(rho: float, n: int, confidence: float) -> Interval:
-    """Fisher's interval of the rank correlation of ``n`` units; NaN below ``_FISHER_UNITS``."""
-    if n < _FISHER_UNITS:
-        return Interval(low=math.nan, high=math.nan)
-    # Half of the smallest step of rho below 1: a perfect order in the sample is not certain.
-    bound = 1.0 - 6.0 / (n**3 - n)
-    z = math.atanh(min(max(rho, -bound), bound))
-    reach = scipy.stats.norm.isf((1.0 - confidence) / 2) * math.sqrt(_SPEARMAN / (n - 3))
-    high = 1.0 if rho > bound else math.tanh(z + reach)
-    low = -1.0 if rho < -bound else math.tanh(z - reach)
-    return Interval(low=low, high=high)
+    values = (found.tau, found.ends.low, found.ends.high)
+    return {"units": len(at_both), **dict(zip(bounded("tau"), values, strict=True))}
 
 
 _DTYPES = {
     "unit": "Int64",
     **dict.fromkeys(("stratum", "outcome"), "string"),
     **dict.fromkeys(("stopped_at", "rung"), "Int64"),
-    **dict.fromkeys(("at_rung", "final", "best", "worst"), "float64"),
+    **dict.fromkeys(("at_rung", "final", "best", "worst", "weight"), "float64"),
 }
 _SOUND_DTYPES = {
     **dict.fromkeys(("rung", "audited", "unjudged", "false_stops"), "Int64"),
@@ -222,7 +172,7 @@ _SOUND_DTYPES = {
     "within_survivors": "Int64",
     **dict.fromkeys(bounded("within_rate"), "float64"),
     "strata": "Int64",
-    **dict.fromkeys(bounded("regret"), "float64"),
+    **dict.fromkeys(("regret", "regret_low"), "float64"),
     "units": "Int64",
-    **dict.fromkeys(bounded("correlation"), "float64"),
+    **dict.fromkeys(bounded("tau"), "float64"),
 }

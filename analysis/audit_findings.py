@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from analysis.audit import scheduler
+from analysis.i_epoch import share
+from analysis.stopped_units import scheduler
 from analysis.wording import percent, plural
 
 
@@ -32,11 +34,50 @@ def stopping(sound: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, A
         f"{plural(stopped, 'trial')} stopped early; of these, "
         f"{plural(n + remainder, unit)} ran on to the end{chance}."
     ]
+    if lost := _unended(trials):
+        lines.append(f"{plural(lost, 'drawn trial')} without a recorded end left out.")
     if remainder:
         lines.append(f"{remainder} of them cannot be judged: no finisher in their stratum.")
     if n:
         lines += [*_rates(total), _regret(total), *_correlations(sound.iloc[1:])]
     return lines
+
+
+def _unended(trials: pd.DataFrame) -> int:
+    """Trials drawn for the audit that have not reached its end, or failed on the way."""
+    drawn = trials["audited"].fillna(False).astype(bool)
+    return int((drawn & ~np.isfinite(trials["audit_val_loss"].astype("float64"))).sum())
+
+
+def rival(rows: pd.DataFrame) -> list[str]:
+    """Sentences on the frame of :func:`analysis.i_epoch`; empty without rows."""
+    if rows.empty:
+        return []
+    kept, strata = int(rows["winner_kept"].sum()), len(rows)
+    low, high = share(rows["winner_kept"])
+    spent, other = (int(rows[name].sum()) for name in ("epochs", "i_epoch_epochs"))
+    lines = [
+        "1-Epoch (all for one epoch, then the best, as many as finished here, to the end): "
+        f"{other:,} epochs, this sweep {spent:,}.",
+        f"1-Epoch keeps the best finisher of {kept} of {strata} strata ({100 * low:.0f} to "
+        f"{100 * high:.0f} %), and is at least as good there.",
+    ]
+    whole = int(rows["difference"].notna().sum())
+    name = "Best final risk of 1-Epoch less that of this sweep"
+    if whole < strata:
+        return [
+            *lines,
+            f"{name}: not shown. The ends of its choice are recorded in {whole} of {strata} "
+            "strata; an audit of 100 % records them all.",
+        ]
+    worse = rows["difference"].gt(0.0)
+    low, high = share(worse)
+    return [
+        *lines,
+        f"{name}: {rows['difference'].mean():+.4f}, mean over these strata; worse in "
+        f"{int(worse.sum())} of {strata} ({100 * low:.0f} to {100 * high:.0f} %), equal in "
+        f"{int(rows['difference'].eq(0.0).sum())}.",
+    ]
 
 
 def _rates(total: pd.Series) -> list[str]:
@@ -54,22 +95,23 @@ def _rates(total: pd.Series) -> list[str]:
 
 
 def _regret(total: pd.Series) -> str:
-    low, high = total["regret_low"], total["regret_high"]
-    between = " (of so few strata no interval is claimed)"
-    between = between if pd.isna(low) else f" ({low:.4f} to {high:.4f})"
-    return (
-        f"Regret: at least {total['regret']:.4f}{between} of validation risk, mean over "
-        f"{plural(int(total['strata']), 'stratum', 'strata')}."
-    )
+    low = total["regret_low"]
+    strata = plural(int(total["strata"]), "stratum", "strata")
+    mean = f"Regret of the audited: {total['regret']:.4f} of validation risk, mean over {strata}"
+    if pd.isna(low):
+        return f"{mean}; a bound for other strata is not shown from fewer than 3."
+    return f"{mean}; at least {low:.4f} (one-sided 95 % bound)."
 
 
 def _correlations(rungs: pd.DataFrame) -> list[str]:
     lines = []
-    for _, row in rungs[rungs["correlation"].notna()].iterrows():
-        low, high = row["correlation_low"], row["correlation_high"]
-        between = "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
+    for _, row in rungs[rungs["tau"].notna()].iterrows():
+        low, high = row["tau_low"], row["tau_high"]
+        shown = (
+            "interval not shown, too few audited" if pd.isna(low) else f"{low:.2f} to {high:.2f}"
+        )
         lines.append(
-            f"Rank correlation of epoch {int(row['rung'])} with the end, within strata: "
-            f"{row['correlation']:.2f}{between}."
+            f"Kendall's tau of epoch {int(row['rung'])} with the end, within strata: "
+            f"{row['tau']:.2f} ({shown})."
         )
     return lines

@@ -152,7 +152,9 @@ def shared_paths(trials: pd.DataFrame) -> bool:
 def typed(rows: list[dict[str, Any]], dtypes: dict[str, str]) -> pd.DataFrame:
     """Frame of ``rows`` with the columns and dtypes of ``dtypes``, even without rows."""
     frame = pd.DataFrame(rows, columns=list(dtypes))
-    return frame.astype({name: dtype for name, dtype in dtypes.items() if dtype != "any"})
+    cast = frame.astype({name: dtype for name, dtype in dtypes.items() if dtype != "any"})
+    # Every cast column is a block of its own; pandas warns of more than a hundred.
+    return cast.copy()
 
 
 def parameter_dtypes(names: Iterable[str]) -> dict[str, str]:

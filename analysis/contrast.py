@@ -1,24 +1,37 @@
-"""Paired contrasts: differences to a rival at the same seeds, with interval, p and verdict.
+"""Paired contrasts: differences to a rival at the same seeds, with interval, tests and verdict.
 
-A mean and its interval take three columns of a table: ``x``, ``x_low`` and ``x_high``.
+A mean and its interval take three columns of a table: ``x``, ``x_low`` and ``x_high``. A seed
+without a value (stopped, failed, unfinished, not finite) leaves the mean of the others as a
+description, without interval, p or verdict: the seeds that end are rarely like those that do not.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
-from analysis.statistics import MIN_SEEDS, Interval, Rng, holm, interval, signed_rank
+from analysis.intervals import (
+    MIN_SEEDS,
+    NONE,
+    Interval,
+    interval,
+    mean_and_error,
+    one_sided_p,
+)
+from analysis.sequential import e_values
+from analysis.statistics import holm
 from analysis.wording import amount
 
-BETTER, WORSE, OPEN = "better", "worse", "not told apart"
-WITH_INTERVAL = f"95 % bootstrap interval, from {MIN_SEEDS} seeds on"
-NO_INTERVAL = f"with fewer than {MIN_SEEDS} seeds no interval is claimed"
+Verdict = Literal["better", "worse", "equivalent", "not shown"]
+BETTER: Verdict = "better"
+WORSE: Verdict = "worse"
+EQUIVALENT: Verdict = "equivalent"
+OPEN: Verdict = "not shown"
+WITH_INTERVAL = f"95 % Student interval, from {MIN_SEEDS} complete seeds on"
+NO_INTERVAL = f"no interval without {MIN_SEEDS} complete seeds"
 
 Columns = tuple[str, str, str]
 Row = Mapping[str, Any] | pd.Series
@@ -31,26 +44,43 @@ def bounded(name: str) -> Columns:
 
 MEAN: Columns = ("mean", "low", "high")
 DIFFERENCE = bounded("difference")
-TESTED = (*DIFFERENCE, "p", "p_holm")
+EQUIVALENCE = ("p_equivalent", "p_equivalent_holm")
+TESTED = (*DIFFERENCE, "p", "p_holm", *EQUIVALENCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """Differences to a rival by seed, the interval of their mean, and p of no difference."""
+    """Differences to a rival by seed, the interval of their mean, and its tests.
+
+    ``differences`` are those of the seeds that have both values, ``lacking`` the number of the
+    others. ``p`` is of no difference, two-sided; ``p_equivalent`` of a difference of at least the
+    margin, in either direction; ``p_inferior`` of one at or below minus the margin. All are NaN
+    without an interval.
+    """
 
     differences: pd.Series
+    lacking: int
     ends: Interval
     p: float
+    p_equivalent: float
+    p_inferior: float
 
     @property
     def pairs(self) -> int:
         """Seeds that both have."""
         return len(self.differences)
 
+    @property
+    def e_value(self) -> float:
+        """E-value of a difference other than zero, in the order of the seeds; 1 without pairs."""
+        values = e_values(self.differences.sort_index())
+        return float(values[-1]) if len(values) and not self.lacking else 1.0
+
     def columns(self, names: Columns = DIFFERENCE) -> dict[str, float]:
         """Mean difference, ends of its interval and p, by column of a table."""
         values = (self.differences.mean(), self.ends.low, self.ends.high)
-        return dict(zip(names, values, strict=True)) | {"p": self.p}
+        numbers = dict(zip(names, values, strict=True)) | {"p": self.p}
+        return numbers | {"p_equivalent": self.p_equivalent}
 
 
 def contrast(
@@ -58,39 +88,90 @@ def contrast(
     rival: pd.Series,
     *,
     confidence: float = 0.95,
-    rng: Rng,
-    test: Callable[[npt.ArrayLike], float] = signed_rank,
+    margin: float = math.nan,
+    symmetric: bool = True,
+    shared_error: float = 0.0,
+    selections: int = 1,
 ) -> Contrast:
-    """``values`` less those of a ``rival``, both indexed by seed, over the seeds that both have.
+    """``values`` less those of a ``rival``, both indexed by seed, over the seeds of both indices.
+
+    A seed in the index without a value leaves the contrast without interval and tests.
 
     Args:
         values: in the unit of the contrast.
         rival: in the same unit.
-        test: two-sided p of paired differences.
+        margin: largest difference that counts as none, in that unit; NaN without a test of it.
+        symmetric: both are trained networks, whose differences are symmetric; else p holds for
+            skewed noise, see :mod:`analysis.intervals`.
+        shared_error: standard error of the difference that all seeds share, such as that of
+            common test rows, in that unit.
+        selections: pairs that the compared two were selected from on these seeds; multiplies p.
     """
-    differences = (values - rival).dropna()
+    differences = (values - rival).reindex(values.index.intersection(rival.index))
+    paired = differences.astype("float64").replace([np.inf, -np.inf], np.nan)
+    _, error = mean_and_error(paired)
+    complete = paired.dropna()
+    if math.isnan(error):
+        ends, p, p_equivalent, p_inferior = NONE, math.nan, math.nan, math.nan
+    else:
+        ends = interval(paired, confidence=confidence, shared_error=shared_error)
+        mean, noise = float(paired.mean()), (error, len(paired))
+        options: Any = {"symmetric": symmetric, "shared_error": shared_error}
+        p, p_equivalent, p_inferior = (
+            one if math.isnan(one) else min(1.0, selections * one)
+            for one in (
+                2.0 * one_sided_p(abs(mean), *noise, **options),
+                one_sided_p(margin - abs(mean), *noise, **options),
+                one_sided_p(mean + margin, *noise, **options),
+            )
+        )
     return Contrast(
-        differences=differences,
-        ends=interval(differences, confidence=confidence, rng=rng),
-        p=test(differences) if len(differences) else math.nan,
+        differences=complete,
+        lacking=len(paired) - len(complete),
+        ends=ends,
+        p=p,
+        p_equivalent=p_equivalent,
+        p_inferior=p_inferior,
     )
 
 
 def estimate(
-    values: pd.Series, names: Columns = MEAN, *, confidence: float = 0.95, rng: Rng
+    values: pd.Series,
+    names: Columns = MEAN,
+    *,
+    confidence: float = 0.95,
+    shared_error: float = 0.0,
 ) -> dict[str, float]:
-    """Mean of ``values`` and the ends of its bootstrap interval, by the ``names`` of columns."""
-    ends = interval(values, confidence=confidence, rng=rng)
-    return dict(zip(names, (values.mean(), ends.low, ends.high), strict=True))
+    """Mean of ``values`` and the ends of its Student interval, by the ``names`` of columns.
+
+    A missing value leaves the mean of the others without an interval. ``shared_error`` as in
+    :func:`contrast`.
+    """
+    x = values.astype("float64")
+    ends = interval(x, confidence=confidence, shared_error=shared_error)
+    return dict(zip(names, (x.mean(), ends.low, ends.high), strict=True))
 
 
-def corrected(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of one family of tests with ``p_holm``, Holm's correction over the rows with a p."""
+def corrected(
+    rows: Iterable[Mapping[str, Any]], *, number: int | None = None
+) -> list[dict[str, Any]]:
+    """Rows of one page with ``p_holm`` and ``p_equivalent_holm``, each Holm's over its tests.
+
+    A page is one family: all comparisons that a reader sees together, over all problems.
+
+    Args:
+        number: of comparisons among which data selected those of the rows; all rows if None.
+    """
     family = [dict(row) for row in rows]
-    p = np.asarray([row.get("p", math.nan) for row in family], dtype=float)
-    tested = ~np.isnan(p)
-    p[tested] = holm(p[tested])
-    return [row | {"p_holm": value} for row, value in zip(family, p.tolist(), strict=True)]
+    for name in ("p", "p_equivalent"):
+        p = np.asarray([row.get(name, math.nan) for row in family], dtype=float)
+        tested = ~np.isnan(p)
+        raw = p[tested]
+        # Comparisons that were not selected enter as p-values of 1, after all others.
+        rest = np.ones(max(0, (number or 0) - raw.size))
+        p[tested] = holm(np.concatenate((raw, rest)))[: raw.size]
+        family = [row | {f"{name}_holm": v} for row, v in zip(family, p.tolist(), strict=True)]
+    return family
 
 
 def side(low: float, high: float) -> int | None:
@@ -103,34 +184,24 @@ def side_of(row: Row, name: str = "difference") -> int | None:
     return side(row[f"{name}_low"], row[f"{name}_high"])
 
 
-def verdict(row: Row, *, larger_is_better: bool, level: float) -> str:
-    """Better or worse if both Holm's p and the interval exclude a difference of 0."""
-    sign = side_of(row)
-    if not sign or row["p_holm"] > level:
-        return OPEN
-    return BETTER if (sign > 0) == larger_is_better else WORSE
+def verdict(row: Row, *, larger_is_better: bool = True, level: float = 0.05) -> Verdict:
+    """Verdict on a difference of 0 after Holm's correction.
+
+    "better" or "worse" if p is at most ``level``; else "equivalent" if the p of a difference
+    beyond the margin is; else "not shown". Each is wrong with a probability of at most ``level``
+    on a page, whatever the truth.
+    """
+    if row["p_holm"] <= level:
+        return BETTER if (row["difference"] > 0.0) == larger_is_better else WORSE
+    return EQUIVALENT if row.get("p_equivalent_holm", math.nan) <= level else OPEN
 
 
 def bars(seeds: int) -> str:
     """Caption for the error bars of means over ``seeds``, or for their absence."""
-    return "bars: 95 % bootstrap intervals" if seeds >= MIN_SEEDS else f"no bars: {NO_INTERVAL}"
+    return "bars: 95 % Student intervals" if seeds >= MIN_SEEDS else f"no bars: {NO_INTERVAL}"
 
 
 def bracketed(row: Row, name: str, *, signed: bool = False) -> str:
     """Mean and interval of column ``name``: "0.200 [0.180, 0.220]"; only the mean without one."""
     mean, low, high = (amount(float(row[column]), signed=signed) for column in bounded(name))
     return mean if pd.isna(row[f"{name}_low"]) else f"{mean} [{low}, {high}]"
-
-
-def paired_t(differences: npt.ArrayLike) -> float:
-    """Two-sided p of Student's test that paired ``differences`` have mean zero.
-
-    NaN below two differences; if all are equal, 1 if they are zero, else 0.
-    """
-    d = np.asarray(differences, dtype=float)
-    if d.size < 2:
-        return math.nan
-    mean, error = float(d.mean()), float(d.std(ddof=1)) / math.sqrt(d.size)
-    if not error:
-        return 0.0 if mean else 1.0
-    return float(2.0 * scipy.stats.t.sf(abs(mean / error), d.size - 1))

@@ -11,5 +11,6 @@ class AnalysisError(Exception):
             NothingToDraw (ValueError)    a figure without data
             StorageError                  a storage that cannot be read, a report not written
             TableError (ValueError)       bytes that are not a table
+            TrialError                    no trial, or several, with such an id
             UnreadError                   a file of tensors that cannot be read
     """

@@ -256,7 +256,8 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
                 f"'{path}': column {name!r} should be {dtype} ({reason(error)}); the file was "
                 f"written by another version: {checksums.CURE}"
             ) from error
-    return frame
+    # Columns cast one by one are blocks of their own; pandas warns of more than a hundred.
+    return frame.copy()
 
 
 def _status(values: pd.Series) -> pd.Series:

@@ -46,6 +46,8 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "preparations.*.files": OBJECT,
     "preparations.*.files.*": TEXT,
     "preparations.*.seed": (int,),
+    "preparations.*.warnings": (list,),
+    "preparations.*.warnings.*": TEXT,
     "scheduler": OBJECT,
     "scheduler.*.metric": TEXT,
     "scheduler.*.mode": TEXT,

@@ -46,7 +46,7 @@ __all__ = [
 AXES = ("sparsity", "lr", "epsilon", "seed")
 PROBLEM = ("market.", "option.", "cost.", "risk.", "data.", "evaluation.")
 
-LATER = ("model_sha256", "arithmetic")
+LATER = ("model_sha256", "arithmetic", "attacks_not_finite")
 """Columns of trials that tables of older sweeps lack."""
 
 Tables = Mapping[str, Mapping[str, Column]]

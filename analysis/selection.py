@@ -21,7 +21,9 @@ class Choice:
     """Selected completed trials, one per seed, and their common parameters.
 
     ``parameters`` that differ between seeds are NaN. ``converged``: every seed of the group met
-    the criterion; otherwise ``epochs_to_95pct`` is NaN.
+    the criterion; otherwise ``epochs_to_95pct`` is NaN. ``competitors`` is the number of
+    configurations that the chosen one was selected from by the results of all seeds, 1 if every
+    seed was tuned for itself: the seeds of such a choice are independent.
     """
 
     selection: Literal["one configuration", "per seed"]
@@ -30,6 +32,7 @@ class Choice:
     epochs_to_95pct: float
     val_loss: float
     rows: list[Hashable]
+    competitors: int = 1
 
 
 def by_validation(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
@@ -43,7 +46,7 @@ def by_validation(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
     complete = configs[configs["whole"].astype(bool)]
     label = schema.best(complete, "val_loss")
     if label is not None:
-        return _of_configuration(complete.loc[[label]].iloc[0], names)
+        return _of_configuration(complete.loc[[label]].iloc[0], names, competitors=len(configs))
     return _per_seed(group, names)
 
 
@@ -57,7 +60,7 @@ def by_speed(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
     met = configs[configs["converged"].astype(bool)]
     if len(met):
         fastest = met.sort_values(["epochs_to_95pct", "val_loss"], kind="stable").iloc[0]
-        return _of_configuration(fastest, names)
+        return _of_configuration(fastest, names, competitors=len(configs))
     choice = by_validation(group, names)
     if choice is None or choice.selection == "one configuration":
         return choice
@@ -77,7 +80,7 @@ def lacking(group: pd.DataFrame) -> tuple[int, int]:
     return missing, awaited
 
 
-def _of_configuration(config: pd.Series, names: Sequence[str]) -> Choice:
+def _of_configuration(config: pd.Series, names: Sequence[str], *, competitors: int) -> Choice:
     return Choice(
         selection="one configuration",
         parameters={name: config[name] for name in names},
@@ -85,6 +88,7 @@ def _of_configuration(config: pd.Series, names: Sequence[str]) -> Choice:
         epochs_to_95pct=float(config["epochs_to_95pct"]),
         val_loss=float(config["val_loss"]),
         rows=list(config["rows"]),
+        competitors=competitors,
     )
 
 

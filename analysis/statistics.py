@@ -6,34 +6,15 @@ seed; :func:`analysis.compare` returns the table.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis.arguments import checked, numbers
-
-MIN_SEEDS = 4
-"""Fewest seeds of a bootstrap interval, which from two or three seeds is just their range.
-
-:func:`over_seeds` and :func:`lower_bound`, on standard errors, do not apply this minimum.
-"""
-TWO_SIDED_95 = 1.96
-_RESAMPLES = 9999
-
-Statistic = Callable[..., npt.NDArray[np.float64]]
-Rng = int | np.random.Generator
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """Ends of an interval, in the unit of its values; both NaN without an interval."""
-
-    low: float
-    high: float
+from analysis.intervals import MIN_SEEDS
 
 
 def interquartile_mean(
@@ -59,63 +40,27 @@ def interquartile_mean(
     return np.asarray(x @ np.diff(edges) / (n / 2))
 
 
-@checked
-def interval(
-    scores: npt.ArrayLike, statistic: Statistic = np.mean, *, confidence: float = 0.95, rng: Rng
-) -> Interval:
-    """Bootstrap interval of ``statistic``, in the unit of ``scores``; NaN below MIN_SEEDS seeds.
-
-    Whole seeds are resampled: configurations share the noise of a seed, so resampling each
-    configuration independently would make the interval too narrow.
-
-    It is the expanded percentile interval. Plain 95 % percentile (and BCa) intervals of a mean
-    over five seeds cover the truth 84 % of the time; their level is widened to match Student's
-    interval on normal values, which raises this to 92 %. See also :data:`MIN_SEEDS`.
-
-    Args:
-        scores: one value per seed, or one row per seed and one column per configuration.
-        statistic: of the values along ``axis``, with the signature of ``np.mean``.
-        confidence: nominal coverage, in (0, 1).
-        rng: an integer makes the interval independent of earlier draws.
-    Raises:
-        ValueError: ``confidence`` outside (0, 1), or ``scores`` of more than two dimensions.
-    Source: Hesterberg (2015), What teachers should know about the bootstrap, section 3.3.
-    """
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
-    x = numbers("scores", scores)
-    if x.ndim not in (1, 2):
-        raise ValueError(f"scores must be [seeds] or [seeds, configurations], got {x.shape}")
-    n = len(x)
-    if n < MIN_SEEDS:
-        return Interval(low=math.nan, high=math.nan)
-
-    def resample(seeds: npt.NDArray[np.int64], axis: int) -> npt.NDArray[np.float64]:
-        values = x[np.moveaxis(seeds, axis, -1).astype(int)]
-        return statistic(values.reshape(*seeds.shape[:-1], -1), axis=-1)
-
-    student = scipy.stats.t.isf((1.0 - confidence) / 2, n - 1)
-    wider = 1.0 - 2.0 * scipy.stats.norm.sf(math.sqrt(n / (n - 1)) * student)
-    limits = scipy.stats.bootstrap(
-        (np.arange(n),),
-        resample,
-        vectorized=True,
-        confidence_level=wider,
-        n_resamples=_RESAMPLES,
-        method="percentile",
-        rng=rng,
-    ).confidence_interval
-    return Interval(low=float(limits.low), high=float(limits.high))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Mean over seeds with its standard error and range, in the unit of the values."""
+    """Mean over ``seeds`` with its standard error and range, in the unit of the values."""
 
     mean: float
     se: float
     low: float
     high: float
+    seeds: int
+
+    @property
+    def reach(self) -> float:
+        """Half the width of Student's 95 % interval; NaN below :data:`MIN_SEEDS` seeds."""
+        return student_reach(self.seeds) * self.se
+
+
+def student_reach(seeds: int, *, confidence: float = 0.95) -> float:
+    """Half of Student's interval in standard errors; NaN below :data:`MIN_SEEDS` seeds."""
+    if seeds < MIN_SEEDS:
+        return math.nan
+    return float(scipy.stats.t.isf((1.0 - confidence) / 2, seeds - 1))
 
 
 def over_seeds(
@@ -141,7 +86,7 @@ def over_seeds(
     e = np.full_like(x, np.nan) if se is None else np.asarray(se, dtype=float)
     e, x = e[np.isfinite(x)], x[np.isfinite(x)]
     if x.size == 0:
-        return Estimate(mean=np.nan, se=np.nan, low=np.nan, high=np.nan)
+        return Estimate(mean=np.nan, se=np.nan, low=np.nan, high=np.nan, seeds=0)
     between = float(np.var(x, ddof=1) / x.size) if x.size > 1 else 0.0
     if se is None:
         variance = between if x.size > 1 else np.nan
@@ -154,33 +99,8 @@ def over_seeds(
         se=float(np.sqrt(variance)),
         low=float(np.min(x)),
         high=float(np.max(x)),
+        seeds=x.size,
     )
-
-
-def lower_bound(mean: float, se: float, *, confidence: float) -> float:
-    """One-sided normal lower bound of ``mean`` at ``confidence``, in its unit.
-
-    Raises:
-        ValueError: ``confidence`` outside [0.5, 1).
-    """
-    if not 0.5 <= confidence < 1.0:
-        raise ValueError(f"confidence must lie in [0.5, 1), got {confidence}")
-    return mean - NormalDist().inv_cdf(confidence) * se
-
-
-@checked
-def signed_rank(differences: npt.ArrayLike) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test that paired ``differences`` centre on zero.
-
-    Zeros are dropped; p is 1 if all are zero. Exact up to 13 differences, and up to 50 without
-    ties in absolute value; a normal approximation beyond.
-
-    Raises:
-        ValueError: a difference is not finite.
-    """
-    d = _finite(differences)
-    d = d[d != 0.0]
-    return float(scipy.stats.wilcoxon(d).pvalue) if d.size else 1.0
 
 
 @checked
@@ -251,26 +171,6 @@ def more_seeds(
     spread = float(np.std(d, ddof=1))
     needed = paired_size(mean / spread, power=power, level=level) if spread else 2
     return max(0, needed - d.size)
-
-
-@checked
-def least_seeds(comparisons: int = 1, *, level: float = 0.05) -> int:
-    """Fewest seeds at which the signed-rank test can reject after Holm's correction.
-
-    All n differences of one sign have p = 2 / 2^n, which must reach level / comparisons: 6 seeds
-    for one comparison at 5 %.
-
-    Raises:
-        ValueError: ``comparisons`` below 1, or ``level`` outside (0, 1).
-    """
-    if comparisons < 1 or not 0.0 < level < 1.0:
-        raise ValueError(
-            f"comparisons must be at least 1 and level in (0, 1), got {comparisons} and {level}"
-        )
-    n = 1
-    while 2.0 ** (1 - n) > level / comparisons:
-        n += 1
-    return n
 
 
 def _power(effect: float, n: int, level: float) -> float:

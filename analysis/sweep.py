@@ -12,7 +12,7 @@ from typing import Any, Union
 
 import pandas as pd
 
-from analysis import schema
+from analysis import bounds, schema
 from analysis.configurations import LOTTERY, groups, kinds, of_kind, parameters, problem_axes
 from analysis.load import load_epochs
 from analysis.selection import Choice, by_validation
@@ -43,9 +43,26 @@ class Candidate:
         return float(self.values["epsilon"])
 
     @property
+    def competitors(self) -> int:
+        """Configurations that the chosen one was selected from; see :class:`Choice`."""
+        return self.choice.competitors if self.choice else 1
+
+    @property
     def chosen(self) -> pd.DataFrame:
         """The chosen trials, one per seed; empty if none has completed."""
         return self.trials.loc[self.choice.rows] if self.choice else self.trials.iloc[:0]
+
+    def by_seed(self, metric: str) -> pd.Series:
+        """Values of ``metric`` of the chosen trials at every seed of this candidate.
+
+        NaN at a seed without a completed trial, whose result is censored or awaited, and where
+        the value is not finite. Trials without seeds are one pair, and trials that no column
+        distinguishes count once.
+        """
+        every = pd.Index(_seeds(self.trials).unique(), name="seed").sort_values()
+        rows = self.chosen.set_index(_seeds(self.chosen))
+        values = rows.loc[~rows.index.duplicated(), metric].astype("float64")
+        return values.replace([math.inf, -math.inf], math.nan).reindex(every)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -102,6 +119,7 @@ class Sweep:
     @classmethod
     def _of_frame(cls, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> "Sweep":
         schema.check_frame(trials)
+        trials = _bounded(trials)
         if not len(trials.columns):
             trials = trials.assign(status=pd.Series(dtype="category"))
         return cls(trials=trials, manifest=manifest)
@@ -195,9 +213,32 @@ class Problem(Sweep):
 Trials = Union[pd.DataFrame, Sweep]  # noqa: UP007 - used in annotations above
 
 
+def selections(one: Candidate, rival: Candidate) -> int:
+    """Comparisons among which validation selected that of two candidates on the same seeds.
+
+    Each of m and n configurations may be the chosen one: m n pairs. Of two that were selected
+    from equally many, neither has the advantage, so it is one.
+    """
+    m, n = one.competitors, rival.competitors
+    return 1 if m == n else m * n
+
+
 def by_epsilon(candidate: Candidate) -> tuple[bool, float]:
     """Sort key of the ``candidate`` by epsilon, NaN last."""
     return math.isnan(candidate.epsilon), candidate.epsilon
+
+
+def _seeds(trials: pd.DataFrame) -> pd.Series:
+    return trials["config/seed"].fillna(0).astype(int)
+
+
+def _bounded(trials: pd.DataFrame) -> pd.DataFrame:
+    """``trials`` with null for real numbers that are infinite or beyond 1e100, as in files."""
+    reals = trials.select_dtypes("float")
+    beyond = reals.abs().gt(bounds.REAL)
+    if not beyond.any(axis=None):
+        return trials
+    return trials.assign(**{str(n): reals[n].mask(beyond[n]) for n in reals if beyond[n].any()})
 
 
 def _with_axes(trials: pd.DataFrame) -> pd.DataFrame:

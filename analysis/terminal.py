@@ -19,7 +19,7 @@ from analysis.files import write
 
 MOST_ROWS = 40
 """Largest number of rows of a printed table; all are in its file."""
-_TEXTS = ("hedge", "model", "rows", "group")
+_TEXTS = ("hedge", "model", "rows", "group", "measure", "subject", "metric", "unit")
 # Files and pipes have no width; this is wide enough for the tables.
 _PIPE_WIDTH = 120
 _ASCII = {"–": "-", "−": "-", "±": "+-", "ε": "e", "²": "2", "·": ".", "…": "~", "√": "v"}
@@ -40,11 +40,16 @@ def console() -> Console:
 
 
 def opening(
-    storage: Path, trials: pd.DataFrame, manifest: Mapping[str, Any], console: Console
+    storage: Path,
+    trials: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    console: Console,
+    *,
+    first: Sequence[str] = (),
 ) -> None:
-    """Print the headline and the cautions of a report."""
+    """Print the headline, the ``first`` lines and the cautions of a report."""
     say(console, wording.headline(trials, manifest, fallback=storage.resolve().name))
-    for line in wording.cautions(trials, manifest):
+    for line in (*first, *wording.cautions(trials, manifest)):
         say(console, line)
 
 

@@ -85,11 +85,20 @@ def headline(trials: pd.DataFrame, manifest: Mapping[str, Any], *, fallback: str
     return line
 
 
+def data_warnings(manifest: Mapping[str, Any]) -> list[str]:
+    """Faults of the data of a sweep, as its preparations found them, once each with its seed."""
+    lines: dict[str, None] = {}
+    for prepared in (manifest.get("preparations") or {}).values():
+        seed, warnings = prepared.get("seed"), prepared.get("warnings") or []
+        lines |= dict.fromkeys(f"Data of seed {seed}: {warning}." for warning in warnings)
+    return list(lines)
+
+
 def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     """Sentences on the limits of the tables: trials that are missing from them, and why."""
     if trials.empty:
         return ["No trial has been recorded yet; run this again in a while."]
-    tally, lines = counts(trials), []
+    tally, lines = counts(trials), data_warnings(manifest)
     planned = manifest.get("trials")
     if isinstance(planned, int) and (n := planned - len(trials)) > 0:
         has = "has" if n == 1 else "have"
@@ -156,36 +165,6 @@ def learning_rates(best: pd.DataFrame) -> list[str]:
     return lines
 
 
-def efficient(answer: pd.DataFrame, *, tolerance: float, confidence: float) -> list[str]:
-    """A sentence per epsilon of :func:`analysis.max_efficient_sparsity`."""
-    if answer.empty:
-        return ["Sparsity was not swept, so there is no largest one."]
-    lines = []
-    for _, row in answer.iterrows():
-        where = "" if (group := place(row)) == "all trials" else f"{group}: "
-        most, limit = row["max_efficient_sparsity"], row["limit"]
-        if math.isnan(most):
-            text = f"none, because {percent(limit)}, the smallest swept, {_why(row)}"
-        else:
-            text = (
-                f"{percent(most)} ({row['remaining']:.4g} % of weights remain): CVaR 5 % "
-                f"{row['cvar_05']:.3f}, {row['cvar_05_minus_dense']:+.3f} to dense, lower bound "
-                f"{row['lower_bound']:+.3f} above the allowed {row['margin']:+.3f}"
-            )
-            text += ", learning rate per seed" if _per_seed(row) else ""
-            if math.isnan(limit):
-                text += "; every sparsity that was swept passes, so the limit may lie higher"
-            else:
-                text += f"; {percent(limit)} {_why(row)}"
-        lines.append(f"{where}{text}{_provisional(row)}.")
-    lines.append(
-        f"Rule: it and every smaller swept sparsity lose at most {percent(tolerance)} of the "
-        f"dense network's CVaR 5 %, at {percent(confidence)} one-sided confidence; the learning "
-        "rate is chosen on validation, for all seeds alike where one completed at all of them."
-    )
-    return lines
-
-
 def place(row: pd.Series) -> str:
     """Group of a row: "sparsity 80 %, epsilon 0.1, market.xi 0.5"."""
     parts = []
@@ -195,16 +174,6 @@ def place(row: pd.Series) -> str:
         parts.append(f"epsilon {row['epsilon']:g}")
     parts.append(setting({n: row[n] for n in problem_axes(map(str, row.index))}))
     return ", ".join(filter(None, parts)) or "all trials"
-
-
-def _why(row: pd.Series) -> str:
-    if row["limited_by"] == "undecided":
-        lacks, seeds = row["limit_seeds_awaited"], row["limit_seeds"]
-        if seeds and not lacks:
-            return "is undecided (its standard error is unknown)"
-        some = f" at {lacks} of {lacks + seeds} seeds" if seeds else ""
-        return f"is undecided (no completed result{some})"
-    return "fails"
 
 
 def _per_seed(row: pd.Series) -> bool:

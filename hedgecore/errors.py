@@ -10,7 +10,8 @@ class HedgesweepError(Exception):
             BundleError (ValueError)           a rejected bundle, key or model
             ConditionError (ValueError)        a condition of an axis that cannot be met
             ConfigError (ValueError)           an invalid value in a configuration
-            DivergedError (ArithmeticError)    a training that reached a non-finite value
+            DisclosureError (ValueError)       a model that would reveal single training rows
+            DivergedError (ArithmeticError)    a model whose training ran away
             FieldError (ValueError)            a mistake in a space, without its place
             OtherArithmeticError               a worker whose results would differ
             PreparationError                   a seed that could not be prepared

@@ -97,6 +97,8 @@ class Wording(Generic[S]):
         groups: axes; every combination of their values has a best trial.
         companion_axis: an axis that is shown with that trial.
         describe_preparation: one line on a preparation, from its ``about``.
+        warnings: faults of the data of a preparation, one line each, from its ``about``.
+        data_warnings: the same before anything is prepared, from a study and a seed; for a plan.
         describe_epoch: data and network of an epoch: "8192 paths, network 64-64".
         describe_result: a few words on a completed trial, from its row.
     """
@@ -109,6 +111,8 @@ class Wording(Generic[S]):
     groups: tuple[str, ...] = ()
     companion_axis: str = "training.lr"
     describe_preparation: Callable[[Json], str] = lambda about: "prepared"
+    warnings: Callable[[Json], Sequence[str]] = lambda about: ()
+    data_warnings: Callable[[S, int], Sequence[str]] = lambda study, seed: ()
     describe_epoch: Callable[[S], str] = lambda study: "the training data"
     describe_result: Callable[[Mapping[str, Any]], str] = lambda row: (
         f"validation loss {row['val_loss']:.4g}"
@@ -147,6 +151,10 @@ class Experiment(Generic[S, P]):
         model_file: file name of a trained model.
         deployed: content of a model's bundle, from the study of its trial and the tensors and
             metadata of its file; None where models are not sealed.
+        objection: reason not to deploy a completed trial, from its row and the metrics of its
+            baselines by name; None without one.
+        load: a trained model for use on new data, from the study of its trial and the tensors and
+            metadata of its file, or the tensors and facts of its bundle; None where there is none.
     """
 
     name: str
@@ -158,6 +166,10 @@ class Experiment(Generic[S, P]):
     wording: Wording[S] = field(default_factory=Wording)
     model_file: str = "model.safetensors"
     deployed: Callable[[S, Tensors, Json], Deployed] | None = None
+    objection: Callable[[Mapping[str, Any], Mapping[str, Any]], str | None] = (
+        lambda row, baselines: None
+    )
+    load: Callable[[S, Tensors, Json], Any] | None = None
 
     def open_run(
         self, trial: Mapping[str, Any], checkpoint: bytes | None, *, preparation: P, device: str

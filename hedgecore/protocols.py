@@ -67,7 +67,7 @@ class Preparation(Protocol):
         """Columns of every trial's row."""
 
     @property
-    def baselines(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float | None]]:
         """Metrics of the baselines, by name."""
 
 

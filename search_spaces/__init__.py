@@ -6,7 +6,16 @@
 from search_spaces.domains import DOMAINS, Choice, Domain, Grid, LogUniform, RandInt, Uniform
 from search_spaces.loader import load
 from search_spaces.messages import SpaceError
-from search_spaces.schedulers import SCHEDULERS, Asha, Hyperband, Median, Pbt, Scheduler, StockAsha
+from search_spaces.schedulers import (
+    SCHEDULERS,
+    Asha,
+    Hyperband,
+    IEpoch,
+    Median,
+    Pbt,
+    Scheduler,
+    StockAsha,
+)
 from search_spaces.search import Search
 from search_spaces.space import Resources, SearchSpace
 from search_spaces.space_files import shipped
@@ -19,6 +28,7 @@ __all__ = [
     "Domain",
     "Grid",
     "Hyperband",
+    "IEpoch",
     "LogUniform",
     "Median",
     "Pbt",

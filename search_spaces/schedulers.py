@@ -72,17 +72,42 @@ class Asha(Halving):
 
     def __post_init__(self) -> None:
         _check_halving(self)
-        if self.replicates not in ("seed", None):
-            problem = f"replicates: expected seed or null, got {show(self.replicates)}"
-            raise FieldError(problem, write="seed")
-        if self.replicates in self.stratify_by:
-            raise FieldError(
-                f"replicates: {self.replicates!r} is also in stratify_by, which would separate "
-                "trials that are judged together",
-                write=None,
-            )
+        _check_replicates(self.replicates, self.stratify_by)
         whole("block", self.block, at_least=1)
         whole("lag", self.lag, at_least=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IEpoch(Judged):
+    """i-Epoch: every trial trains for ``epochs`` epochs, the best ``finish`` train to the end.
+
+    They are judged once, after all trials of their stratum have trained for ``epochs`` epochs.
+
+    Args:
+        epochs: of every trial before it is judged.
+        finish: number of configurations of a stratum that train to the end.
+        stratify_by: axes; only trials with equal values of them are compared.
+        replicates: "seed" to judge trials that differ only in their seeds together, by their mean;
+            None to judge each alone.
+    Source: Egele et al., "The unreasonable effectiveness of early discarding after one epoch in
+        neural network hyperparameter optimization" (2024).
+    """
+
+    epochs: int = 1
+    finish: int = 3
+    stratify_by: tuple[str, ...] = ()
+    replicates: Literal["seed"] | None = None
+    kind: ClassVar[str] = "i_epoch"
+
+    def __post_init__(self) -> None:
+        _check_judged(self)
+        whole("epochs", self.epochs, at_least=1)
+        if self.max_t is not None and self.epochs > self.max_t:
+            problem = f"epochs: must not exceed max_t, got {self.epochs} and max_t {self.max_t}"
+            raise FieldError(problem, write=self.max_t)
+        whole("finish", self.finish, at_least=1)
+        object.__setattr__(self, "stratify_by", names("stratify_by", self.stratify_by, of="axes"))
+        _check_replicates(self.replicates, self.stratify_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +185,7 @@ class Pbt(Judged):
         object.__setattr__(self, "quantile", float(self.quantile))
 
 
-Scheduler: TypeAlias = Asha | StockAsha | Median | Hyperband | Pbt
+Scheduler: TypeAlias = Asha | IEpoch | StockAsha | Median | Hyperband | Pbt
 
 
 def _check_judged(rule: Judged) -> None:
@@ -177,6 +202,18 @@ def _check_halving(rule: Halving) -> None:
     object.__setattr__(rule, "stratify_by", names("stratify_by", rule.stratify_by, of="axes"))
 
 
+def _check_replicates(replicates: str | None, stratify_by: tuple[str, ...]) -> None:
+    if replicates not in ("seed", None):
+        problem = f"replicates: expected seed or null, got {show(replicates)}"
+        raise FieldError(problem, write="seed")
+    if replicates in stratify_by:
+        raise FieldError(
+            f"replicates: {replicates!r} is also in stratify_by, which would separate "
+            "trials that are judged together",
+            write=None,
+        )
+
+
 def _check_grace(grace_period: int, max_t: int | None) -> None:
     whole("grace_period", grace_period, at_least=1)
     if max_t is not None and grace_period > max_t:
@@ -185,5 +222,5 @@ def _check_grace(grace_period: int, max_t: int | None) -> None:
 
 
 SCHEDULERS: Mapping[str, type[Scheduler]] = {
-    rule.kind: rule for rule in (Asha, StockAsha, Median, Hyperband, Pbt)
+    rule.kind: rule for rule in (Asha, IEpoch, StockAsha, Median, Hyperband, Pbt)
 }

@@ -9,7 +9,7 @@ from search_spaces import conditions, experiments, synonyms
 from search_spaces.domains import Domain, Grid, Value
 from search_spaces.fields import number
 from search_spaces.messages import Cure, Places
-from search_spaces.schedulers import Hyperband, Median, Pbt, Scheduler, StockAsha
+from search_spaces.schedulers import Hyperband, IEpoch, Median, Pbt, Scheduler, StockAsha
 from search_spaces.search import Search
 from search_spaces.yaml_text import show
 
@@ -207,6 +207,10 @@ class SearchSpace:
         if isinstance(scheduler, Pbt):
             problem = f"changes what {algorithm} proposes; use it with search.algorithm: random"
             raise self.places.error(block, problem, write="random", target="search.algorithm")
+        if isinstance(scheduler, IEpoch):
+            problem = f"a proposal of {algorithm} would wait for all others; use asha, or "
+            problem += "search.algorithm: random"
+            raise self.places.error(block, problem, write={"asha": {}}, target="scheduler")
         if isinstance(scheduler, Hyperband):
             problem = f"a proposal of {algorithm} would wait for a bracket that is never filled"
             problem += "; use asha, or search.algorithm: random"

@@ -58,6 +58,7 @@ _CHOICES: Mapping[str, Mapping[str, str]] = {
     "scheduler": {
         "asha": "ashascheduler asynchyperband asynchyperbandscheduler sha successivehalving "
         "successivehalvingpruner async",
+        "i_epoch": "iepoch oneepoch 1epoch firstepoch fixedepoch",
         "hyperband": "hyperbandscheduler hyperbandpruner hb bohb",
         "median": "medianstopping medianstoppingrule medianpruner",
         "pbt": "populationbasedtraining pb2",

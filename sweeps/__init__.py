@@ -25,7 +25,10 @@ from sweeps.planning.budget import Budget
 
 __all__ = [
     "Budget",
+    "Classifier",
+    "Decision",
     "Exporter",
+    "Hedge",
     "HedgesweepError",
     "Plan",
     "PreparationError",
@@ -38,8 +41,11 @@ __all__ = [
     "TrialState",
     "UsageError",
     "WriteError",
+    "load_bundle",
+    "load_model",
     "plan",
     "run",
+    "run_until",
 ]
 
 
@@ -48,19 +54,29 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from sweeps.bundles import load_bundle
     from sweeps.driver import run
+    from sweeps.experiments import Classifier, Hedge
+    from sweeps.inspection.models import load_model
     from sweeps.monitoring.exporters import Exporter
     from sweeps.outcome import Sweep
     from sweeps.planning.plan import Plan, TrialPlan, plan
+    from sweeps.until_decided import Decision, run_until
 else:
     # Imported on first use, since torch is slow to import and reading a sweep does not need it.
     _LATER = {
+        "Classifier": "sweeps.experiments",
         "Exporter": "sweeps.monitoring.exporters",
         "Plan": "sweeps.planning.plan",
         "TrialPlan": "sweeps.planning.plan",
+        "Hedge": "sweeps.experiments",
+        "load_bundle": "sweeps.bundles",
+        "load_model": "sweeps.inspection.models",
         "plan": "sweeps.planning.plan",
         "Sweep": "sweeps.outcome",
         "run": "sweeps.driver",
+        "Decision": "sweeps.until_decided",
+        "run_until": "sweeps.until_decided",
     }
 
     def __getattr__(name):

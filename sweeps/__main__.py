@@ -2,7 +2,6 @@
 
 import shlex
 import signal
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 import click
 
 import sweeps
+from sweeps import analysis_commands, options, standard_output
 from sweeps import bundle_commands as bundles
-from sweeps import options, origin, standard_output
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
 from sweeps.planning.budget import Budget
+from sweeps.prediction import predict_command
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
 from sweeps.text import duration, echo, echo_all
 
@@ -41,6 +41,7 @@ def plan_command(
     plan = sweeps.plan(space, overrides=overrides)
     machine.check_data(plan)
     echo_all(summary.lines(plan))
+    echo_all(machine.data_warnings(plan))
     counted = estimate.estimate(plan, cpus=cpus, rate=rate)
     memory = machine.memory()
     echo_all(machine.lacking(plan, memory=memory, gpus=machine.gpus()))
@@ -82,6 +83,18 @@ def plan_command(
 @options.rate_option
 @click.option("--tensorboard", metavar="FOLDER", help="Also write TensorBoard event files.")
 @click.option("--mlflow", metavar="URI", help="Also send rows to this MLflow tracking server.")
+@click.option(
+    "--until-decided",
+    metavar="CLAIM",
+    help="Add seeds until this claim is supported or contradicted.",
+)
+@click.option(
+    "--max-seeds",
+    type=click.IntRange(min=3),
+    default=40,
+    show_default=True,
+    help="Most seeds of --until-decided.",
+)
 def run_command(
     space: Path,
     storage: Path,
@@ -91,6 +104,8 @@ def run_command(
     rate: float | None,
     tensorboard: str | None,
     mlflow: str | None,
+    until_decided: str | None,
+    max_seeds: int,
     **arguments: Any,
 ) -> None:
     """Run every trial of SPACE that the storage does not hold yet.
@@ -103,7 +118,13 @@ def run_command(
     if budget_hours is not None or budget_cost is not None:
         budget = Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
     copies = options.exporters(tensorboard=tensorboard, mlflow=mlflow)
-    sweep = sweeps.run(space, storage=storage, budget=budget, exporters=copies, **arguments)
+    arguments |= {"storage": storage, "budget": budget, "exporters": copies}
+    if until_decided is None:
+        sweep = sweeps.run(space, **arguments)
+    else:
+        for decision in sweeps.run_until(until_decided, space, max_seeds=max_seeds, **arguments):
+            echo(str(decision))
+            sweep = decision.sweep
     ignore_signals()
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     with suppress(OSError):  # results are recorded, even if stdout is closed
@@ -135,25 +156,6 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
     from sweeps.monitoring.status import command
 
     command(storage, as_json, watch)
-
-
-@cli.command("report")
-@options.storage_argument
-@click.option(
-    "--out",
-    type=click.Path(readable=False, path_type=Path),
-    help="Folder for the files, made if missing; STORAGE/report by default.",
-)
-def report_command(storage: Path, out: Path | None) -> None:
-    """Print the tables of STORAGE and draw its figures."""
-    # The analysis package needs neither Ray nor torch and runs in a separate process.
-    try:
-        origin.check("analysis")
-    except ImportError as error:
-        raise UsageError(str(error)) from error
-    command = [*origin.PYTHON, "-m", "analysis", "report"]
-    command += [f"--out={out}"] if out else []
-    sys.exit(subprocess.run([*command, "--", str(storage)]).returncode)
 
 
 @cli.command("replay")
@@ -203,7 +205,7 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
 @click.option("--stock", is_flag=True, help="Compare with Ray's own ASHA.")
 def simulate_command(source: Path, workers: str, trials: int | None, stock: bool) -> None:
     """Replay the learning curves of SOURCE, a storage or a space, through its scheduler."""
-    from sweeps.simulation.simulate import command
+    from sweeps.simulation.command import command
 
     try:
         counts = [int(part) for part in workers.split(",")]
@@ -216,6 +218,9 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
 
 for _command in (bundles.keys_command, bundles.seal_command, bundles.open_command):
     cli.add_command(_command)
+for _command in analysis_commands.COMMANDS:
+    cli.add_command(_command)
+cli.add_command(predict_command)
 
 
 def main() -> None:

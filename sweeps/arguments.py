@@ -7,7 +7,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from search_spaces import Asha, Hyperband, Median, Pbt, StockAsha
+from search_spaces import Asha, Hyperband, IEpoch, Median, Pbt, StockAsha
 from sweeps.errors import UsageError
 from sweeps.planning.budget import Budget
 from sweeps.planning.plan import Plan
@@ -59,14 +59,17 @@ def check_rule(plan: Plan, *, audit: float, hang_after: float | None) -> None:
     """Refuse arguments that the scheduler of ``plan`` does not support.
 
     Raises:
-        UsageError: an audit of anything but ASHA, or a watch on workers of Ray's own schedulers.
+        UsageError: an audit, or a watch on workers, of one of Ray's own schedulers.
     """
     rule = plan.space.scheduler
-    if audit and not isinstance(rule, Asha):
-        raise UsageError("audit needs scheduler.asha; nothing else can be judged afterwards")
+    if audit and not isinstance(rule, Asha | IEpoch):
+        raise UsageError(
+            "audit needs scheduler.asha or i_epoch; nothing else can be judged afterwards"
+        )
     if hang_after is not None and isinstance(rule, StockAsha | Median | Hyperband | Pbt):
         raise UsageError(
-            "hang_after needs scheduler.asha or none: Ray's own schedulers watch no worker"
+            "hang_after needs scheduler.asha, i_epoch or none: Ray's own schedulers watch no "
+            "worker"
         )
 
 

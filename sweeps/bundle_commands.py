@@ -3,27 +3,25 @@
 import json
 import os
 import shlex
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from hedgecore.bundle.errors import BundleError
+from sweeps.bundle_keys import (
+    accepted_versions,
+    passphrase,
+    pinned_keys,
+    read_private,
+    read_public,
+)
 from sweeps.errors import UsageError
-from sweeps.journal import bounds, files
 from sweeps.options import storage_argument
-from sweeps.text import echo, echo_all, printable
+from sweeps.text import echo, echo_all
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     from hedgecore.bundle.manifest import Accepted, Manifest
-
-K = TypeVar("K")
-
-PASSPHRASE = "HEDGESWEEP_PASSPHRASE"
 
 _file = click.Path(readable=False, path_type=Path)
 key_option = click.option(
@@ -62,9 +60,9 @@ def keys_command(out: Path, purpose: str, unencrypted: bool) -> None:
 
     kind = Ed25519PrivateKey if purpose == "signing" else X25519PrivateKey
     key = kind.generate()
-    passphrase = None if unencrypted else _passphrase(out / "private.pem", new=True)
+    secret = None if unencrypted else passphrase(out / "private.pem", new=True)
     files = {
-        out / "private.pem": (private_pem(key, passphrase=passphrase), 0o600),
+        out / "private.pem": (private_pem(key, passphrase=secret), 0o600),
         out / "public.pem": (public_pem(key.public_key()), 0o644),
     }
     try:
@@ -110,8 +108,8 @@ def seal_command(
     from hedgecore.bundle.sealing import read_manifest
     from sweeps.sealing import seal_trial
 
-    private = _private(key, signing_key)
-    pinned = _public(parent_key, verifying_key) if parent_key else private.public_key()
+    private = read_private(key, signing_key)
+    pinned = read_public(parent_key, verifying_key) if parent_key else private.public_key()
     manifest = seal_trial(
         storage,
         trial_id,
@@ -119,9 +117,9 @@ def seal_command(
         folder=out,
         name=name,
         parent=read_manifest(parent, pinned=[pinned]) if parent else None,
-        recipient=_public(recipient, encryption_key) if recipient else None,
+        recipient=read_public(recipient, encryption_key) if recipient else None,
     )
-    echo_all(_lines(manifest))
+    echo_all(bundle_lines(manifest))
     verify = f"hedgesweep verify {shlex.quote(str(out))} --key public.pem"
     echo(f"sealed in {out}: next, {verify}")
 
@@ -148,18 +146,18 @@ def open_command(
     from hedgecore.bundle.sealing import unseal
     from sweeps.sealing import ARCHITECTURES
 
-    before = _accepted(accepted)
+    before = accepted_versions(accepted)
     opened = unseal(
         bundle,
-        pinned=_pinned(keys),
+        pinned=pinned_keys(keys),
         architectures=ARCHITECTURES,
         accepted=before,
-        recipient=_private(private_key, decryption_key) if private_key else None,
+        recipient=read_private(private_key, decryption_key) if private_key else None,
     )
     write(out, {MANIFEST: opened.manifest.content, MODEL: opened.model})
     if accepted:
         _accept(accepted, before, opened.manifest)
-    echo_all(_lines(opened.manifest))
+    echo_all(bundle_lines(opened.manifest))
     echo(f"opened in {out}")
 
 
@@ -181,12 +179,16 @@ def verify_bundle(bundle: Path, keys: tuple[Path, ...], accepted: Path | None) -
     from sweeps.sealing import ARCHITECTURES
 
     manifest = verify(
-        bundle, pinned=_pinned(keys), architectures=ARCHITECTURES, accepted=_accepted(accepted)
+        bundle,
+        pinned=pinned_keys(keys),
+        architectures=ARCHITECTURES,
+        accepted=accepted_versions(accepted),
     )
-    return _lines(manifest)
+    return bundle_lines(manifest)
 
 
-def _lines(manifest: "Manifest") -> Iterator[str]:
+def bundle_lines(manifest: "Manifest") -> Iterator[str]:
+    """Lines on a verified bundle: signature, model, encryption, version."""
     encryption = manifest.encryption
     sizes = ", ".join(f"{name} {value}" for name, value in sorted(manifest.sizes.items()))
     model = f"{manifest.architecture} ({sizes}), weights {manifest.weights_sha256[:8]}"
@@ -196,77 +198,6 @@ def _lines(manifest: "Manifest") -> Iterator[str]:
     if encryption:
         yield f"encryption  ok: for key {encryption.recipient}"
     yield f"version     ok: {manifest.version} of {manifest.name}, {parent}"
-
-
-def _pinned(paths: tuple[Path, ...]) -> list["Ed25519PublicKey"]:
-    from hedgecore.bundle.keys import verifying_key
-
-    if not paths:
-        raise UsageError(
-            "a bundle cannot vouch for itself; give --key with its maker's public key"
-        )
-    return [_public(path, verifying_key) for path in paths]
-
-
-def _public(path: Path, read: Callable[[bytes], K]) -> K:
-    try:
-        return read(_content(path))
-    except BundleError as error:
-        raise BundleError(f"{path}: {error}") from error
-
-
-def _private(path: Path, read: Callable[..., K]) -> K:
-    from hedgecore.bundle.keys import is_encrypted
-
-    pem = _content(path)
-    passphrase = _passphrase(path) if is_encrypted(pem) else None
-    try:
-        return read(pem, passphrase=passphrase)
-    except BundleError as error:
-        raise BundleError(f"{path}: {error}") from error
-
-
-def _passphrase(path: Path, *, new: bool = False) -> str:
-    """Passphrase from the environment, or from a prompt on the terminal."""
-    if passphrase := os.environ.get(PASSPHRASE):
-        return passphrase
-    if not sys.stdin.isatty():
-        raise UsageError(f"{path} needs a passphrase; set {PASSPHRASE}, or use a terminal")
-    answer: str = click.prompt(
-        f"Passphrase of {printable(path)}", hide_input=True, confirmation_prompt=new
-    )
-    return answer
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:  # or a pipe, so that a key need not be on disk
-            return stream.read(bounds.KEY)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); "
-            "give the file of a key"
-        ) from error
-
-
-def _accepted(path: Path | None) -> dict[str, "Accepted"]:
-    """Last opened version of every line of models; empty before the first."""
-    from hedgecore.bundle.manifest import Accepted
-    from hedgecore.config import from_mapping
-
-    if path is None:
-        return {}
-    try:
-        entries = files.read_json(path, most=bounds.JSON)
-        return {name: from_mapping(Accepted, entry) for name, entry in entries.items()}
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read ({error.strerror}); give the file of accepted versions"
-        ) from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is damaged; restore it from a copy") from error
 
 
 def _accept(path: Path, before: dict[str, "Accepted"], manifest: "Manifest") -> None:

@@ -1,12 +1,28 @@
 """The experiments that a space may name."""
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hedgecore.experiment import Experiment
 from hedgecore.registry import lookup
 from search_spaces.experiments import GROUP, names
 from sweeps.errors import UsageError
+
+if TYPE_CHECKING:
+    from hedgecore.hedging.hedge import Hedge as Hedge
+    from hedgecore.insurance.classifier import Classifier as Classifier
+else:
+
+    def __getattr__(name):
+        if name == "Hedge":
+            from hedgecore.hedging.hedge import Hedge
+
+            return Hedge
+        if name == "Classifier":
+            from hedgecore.insurance.classifier import Classifier
+
+            return Classifier
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @cache

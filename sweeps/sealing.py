@@ -1,24 +1,18 @@
 """Bundle of a trained model of a storage, with the facts of its sweep."""
 
-import hashlib
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
-from safetensors import SafetensorError
 
 from hedgecore.bundle.manifest import Manifest
 from hedgecore.bundle.model import Architectures
 from hedgecore.bundle.sealing import seal
 from hedgecore.config import to_mapping
-from hedgecore.experiment import Json, Tensors
 from hedgecore.hedging.deployment import hedging_network
 from hedgecore.insurance.deployment import explained_classifier
-from hedgecore.training.run import unpacked
 from sweeps.errors import UsageError
-from sweeps.journal import bounds
-from sweeps.journal.files import read
-from sweeps.journal.layout import check_name
+from sweeps.inspection.models import read_model
 from sweeps.journal.stored_sweep import StoredSweep
 
 
@@ -47,17 +41,27 @@ def seal_trial(
     sweep = StoredSweep.read(Path(storage))
     trial_id, core = sweep.find(trial)
     state = sweep.states[core].trials[trial_id]
-    study = sweep.plan(state).study
-    sha256 = (state.end.model if state.end else None) or ""
+    if state.ended == "failed":
+        assert state.end is not None, "a failure is an end"
+        raise UsageError(
+            f"trial {trial_id} failed ({state.end.error}) and cannot be sealed; seal one that is "
+            "completed"
+        )
+    plan = sweep.plan(state)
+    study = plan.study
     manifest, deploy = sweep.manifest, sweep.experiment.deployed
     if deploy is None:
         raise UsageError(
             f"models of experiment {manifest['experiment']!r} cannot be sealed: it does not say "
             "what of them is deployed; give its Experiment a deployed"
         )
-    # Evidence, and tensors that only training needs, stay in the storage.
-    deployed = deploy(study, *_model(sweep, trial_id, sha256))
     row = {"trial_id": trial_id, **state.row(live=False)}
+    baselines = manifest["preparations"].get(plan.preparation, {}).get("baselines", {})
+    if reason := sweep.experiment.objection(row, baselines):
+        raise UsageError(f"trial {trial_id} cannot be sealed: {reason}; seal another")
+    # Evidence, and tensors that only training needs, stay in the storage.
+    tensors, about = read_model(sweep, state)
+    deployed = deploy(study, tensors, about)
     return seal(
         folder,
         deployed.tensors,
@@ -72,7 +76,7 @@ def seal_trial(
             **deployed.facts,
             "trial": {column: value for column, value in row.items() if value is not None},
             "study": to_mapping(study),
-            "model_sha256": sha256,
+            "model_sha256": state.end.model if state.end else None,
             "core_sha256": core,
             "git": manifest["git"],
             "versions": {**manifest["versions"], "python": manifest["python"]},
@@ -81,30 +85,6 @@ def seal_trial(
         parent=parent,
         recipient=recipient,
     )
-
-
-def _model(sweep: StoredSweep, trial_id: str, sha256: str) -> tuple[Tensors, Json]:
-    """Tensors and metadata of the model file, which must be the one that the log names."""
-    if not sha256:
-        raise UsageError(
-            f"trial {trial_id} has no model: it was stopped, failed or still trains; "
-            "seal one that is completed"
-        )
-    folder = sweep.storage / "models" / check_name("trial", trial_id)
-    path = folder / sweep.experiment.model_file
-    cure = "run the same command to train it again, or restore it from a copy"
-    try:
-        content = read(path, most=bounds.TENSORS, root=sweep.storage)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); {cure}") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise UsageError(f"{path} is not the model that the log names; {cure}")
-    try:
-        return unpacked(content)
-    except SafetensorError as error:
-        raise UsageError(
-            f"{path} is not a model, though the log names it; restore the storage from a copy"
-        ) from error
 
 
 ARCHITECTURES: Architectures = {

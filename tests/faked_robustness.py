@@ -30,6 +30,7 @@ def harm(budget: float, *, bought: float = BOUGHT) -> Cvar:
 
 
 SOUND: Mapping[str, Cvar] = {
+    "cvar_05@attacked_paths": clean,
     "attacked_cvar_05@path_pgd:0.1": harm(0.1),
     "attacked_cvar_05@path_pgd:0.5": harm(0.5),
     "attacked_cvar_05@path_noise:0.5": lambda e, s: clean(e, s) - 0.05,

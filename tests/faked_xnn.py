@@ -16,6 +16,12 @@ CONTROLS = ("untrained", "plain", "plain_random_points", "permuted")
 STRENGTH = {"alignment": 1.0, "multiplier": 0.05, "multiplier_published": 0.02}
 """How much of the possible R2 a method gains; the others gain nothing."""
 
+ROW_ERRORS = (
+    *(f"{name}_minus_plain_se" for name in ("cross_entropy", "accuracy", "kappa", "r2_mean")),
+    *("cross_entropy_minus_boosted_se", "explanation_gain_se", "specificity_se"),
+)
+"""Errors over test rows, all 0 unless a test changes them."""
+
 _RATIOS = (
     "selection_rate_ratio",
     "selection_rate_difference",
@@ -144,9 +150,18 @@ def metrics(method: str, weight: float, clusters: int, seed: int) -> dict[str, A
     row["rho_gain"] = row["rho_top"] - row["rho_control"]
     row |= {"selectivity": 1.5 + weight, "surrogate_cross_entropy": row["cross_entropy"] + 0.05}
     row |= {"surrogate_accuracy": row["accuracy"] - 0.02, "surrogate_agreement": 0.7 + 0.2 * mean}
+    row |= {"inflation_max": 1.0 + clusters / 10.0, "r2_rotated": 0.9 * held["random_points"]}
+    row |= {"specificity_rotated": mean - row["r2_rotated"], "constant_agreement": 0.44}
+    row |= {"plain_surrogate_cross_entropy": 1.62, "plain_surrogate_accuracy": 0.36}
+    row |= {"plain_surrogate_agreement": 0.5, "logistic_cross_entropy": 1.6}
+    row |= {"logistic_accuracy": 0.37, "logistic_agreement": 0.52}
+    row |= {"prior_cross_entropy": 1.8, "prior_accuracy": 0.33}
+    row |= {"rare_levels": 700, "rare_columns": 30}
+    row |= {"cluster_rows_min": 600 // clusters, "clusters_undersized": 0}
     row |= {"concept_score": 0.5, "concept_p": 0.04, **_fairness(), "groups": len(GROUPS)}
     row |= {"val_explanation_gain": row["explanation_gain"] + 0.01, "val_r2_mean": mean + 0.01}
     row["cluster_stability"] = 0.9 - clusters / 40.0
+    row |= dict.fromkeys(ROW_ERRORS, 0.0)
     row |= {f"plain_{name}": value for name, value in plain.items()}
     row |= {"theta_0_sha256": f"{seed:064x}", "data_sha256": "ab" * 32, "seconds": 8.0}
     return row

@@ -23,6 +23,7 @@ def file_model(path: Path, trial: Mapping[str, Any], tensors: Mapping[str, Any] 
     about |= {"config": {n[7:]: v for n, v in trial.items() if str(n).startswith("config/")}}
     about |= {"study": study(), "preparation": preparation(seed, count)}
     about["theta_0_sha256"] = trial["theta_0_sha256"]
+    about["importance"] = {"columns": list(INPUTS), "boosted": [*INPUTS, "BMI_Age"]}
     mean, draw = float(trial["r2_mean"]), np.random.default_rng((seed, count))
     nodes, features = WIDTHS[2], len(INPUTS)
     own = np.arange(nodes) % count
@@ -54,6 +55,8 @@ def file_model(path: Path, trial: Mapping[str, Any], tensors: Mapping[str, Any] 
         "ablation.others": np.full(count, 0.01),
         "concepts.score": np.full(count, 0.5),
         "concepts.p_value": np.full(count, 0.04 / count),
+        "importance.rise": np.linspace(0.08, -0.005, features),
+        "importance.se": np.full(features, 0.004),
         "dependence.distance": np.tile(np.linspace(0.5, 3.0, 20), (count, 1)),
         "excitation.point": draw.normal(size=(nodes, features)),
         "excitation.value": np.linspace(1.0, 3.0, nodes),
@@ -75,6 +78,7 @@ def study(method: str = "alignment", clusters: int = 6) -> dict[str, Any]:
         "clustering": {"method": "k_means", "clusters": clusters, "axes": None},
         "training": {"lr": 1e-3, "epochs": EPOCHS, "batch_size": 40, "patience": 3},
         "network": {"hidden": list(WIDTHS[1:-1])},
+        "data": {"path": None, "rows": 4000, "encoding": "sound", "split": "held_out"},
         "evaluation": {"layer": None, "group": "InsuredInfo_6", "bins": None},
     }
 
@@ -101,12 +105,20 @@ def file_study(folder: Path, seed: int, count: int) -> None:
     held |= {"shifted": 1.0 + 0.9 * label + draw.normal(size=TEST_ROWS)}
     held |= {"classes": shares[0], "plain": shares[1]}
     _save(folder / "predictions.safetensors", held)
+    gain = np.arange(len(INPUTS) + 1.0)
+    _save(folder / "importance.safetensors", {"boosted_gain": gain / gain.sum()})
     centres = points(count)
     nearest = np.arange(SAMPLE) % count
     held = {"points": centres, "inverse_root": np.eye(len(INPUTS)), "mean": np.zeros(len(INPUTS))}
     held |= {"members": _members(count, 600), "sample_class": np.arange(SAMPLE) % CLASSES}
     held |= {"sample_nearest": nearest, "points_projection": centres[:, :3]}
     near = centres[nearest, :3] + 0.4 * draw.normal(size=(SAMPLE, 3))
+    for view in (2, 3):
+        held |= {
+            f"view_{view}.sample_projection": near + view,
+            f"view_{view}.points_projection": near[:count],
+        }
+        held[f"view_{view}.sample_class"] = held["sample_class"]
     held |= {"sample_projection": near, "random_points": draw.normal(size=centres.shape)}
     _save(folder / "clusters.safetensors", held)
 

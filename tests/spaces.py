@@ -11,7 +11,7 @@ space:
 study:
   market: {train_paths: 512, val_paths: 512, test_paths: 512, steps: 6}
   network: {hidden: [8, 8]}
-  training: {epochs: 3, batch_size: 128}
+  training: {epochs: 3, batch_size: 32}
   dense: {lr: 1.0e-2}
   attack: {name: path_fgsm}
   evaluation: {path_fgsm: [0.2]}

@@ -11,13 +11,14 @@ import optuna
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 import analysis
 import search_spaces
 import sweeps
 from analysis import figures
 from analysis.tickets.attack_checks import Check
-from analysis.xnn import Front
+from analysis.xnn import Choice, Front
 from sweeps.monitoring.exporters import ExportPosition
 from sweeps.monitoring.mlflow import MLflow
 from sweeps.monitoring.progress import State
@@ -91,6 +92,14 @@ def launch(storage: Path) -> sweeps.Sweep:
     return sweep
 
 
+def deploy(storage: Path, bundle: Path, spot: npt.NDArray[np.float64]) -> pd.DataFrame:
+    hedge: sweeps.Hedge = sweeps.load_model(storage, "51f7")
+    assert_type(hedge.positions(spot, 0.04 * np.ones_like(spot)), Tensor)
+    assert_type(hedge.steps, int)
+    classifier: sweeps.Classifier = sweeps.load_bundle(bundle, key="public.pem")
+    return assert_type(classifier.predict(pd.read_csv("rows.csv")), pd.DataFrame)
+
+
 def outcome(sweep: sweeps.Sweep) -> None:
     assert_type(sweep.storage, Path)
     assert_type(sweep.plan, sweeps.Plan)
@@ -105,27 +114,38 @@ def outcome(sweep: sweeps.Sweep) -> None:
     assert_type(sweep.plan.objectives, Mapping[str, Literal["min", "max"]])
 
 
+def decide(storage: Path) -> None:
+    for decision in sweeps.run_until("sparsity", "robust", storage=storage, max_seeds=9):
+        assert_type(decision, sweeps.Decision)
+        assert_type(decision.verdict, str | None)
+        assert_type(decision.sweep, sweeps.Sweep)
+
+
 def tables(storage: Path) -> None:
     trials = assert_type(analysis.load_trials(storage, columns=["val_loss"]), pd.DataFrame)
     epochs = assert_type(analysis.load_epochs(storage), pd.DataFrame)
     manifest = assert_type(analysis.load_manifest(storage), dict[str, Any])
     assert_type(analysis.summary(trials), pd.DataFrame)
     assert_type(analysis.best_lr(trials, by=["sparsity"]), pd.DataFrame)
+    assert_type(analysis.learning_rates(trials), pd.DataFrame)
+    assert_type(analysis.claims(trials, manifest, tolerance=0.1), pd.DataFrame)
     assert_type(analysis.max_efficient_sparsity(trials, tolerance=0.1), pd.DataFrame)
     assert_type(analysis.sparsity_passes(trials), pd.DataFrame)
     assert_type(analysis.baselines(trials, manifest), pd.DataFrame)
-    assert_type(analysis.compare(trials, "cvar_05", rng=np.random.default_rng(0)), pd.DataFrame)
+    assert_type(analysis.compare(trials, "cvar_05"), pd.DataFrame)
     assert_type(analysis.controls(trials, manifest), pd.DataFrame)
     assert_type(analysis.robust_against_standard(trials), pd.DataFrame)
     assert_type(analysis.robustness_table(trials), pd.DataFrame)
     assert_type(analysis.budget_curves(trials), pd.DataFrame)
     assert_type(analysis.attack_checks(trials, manifest), list[Check])
     rows = assert_type(analysis.audit(trials, epochs, manifest), pd.DataFrame)
+    assert_type(analysis.i_epoch(trials, epochs, manifest), pd.DataFrame)
     assert_type(analysis.soundness(rows), pd.DataFrame)
     files = assert_type(analysis.SweepFiles.of(storage, trials, manifest), analysis.SweepFiles)
     assert_type(analysis.schema.describe(), pd.DataFrame)
     cells = assert_type(analysis.xnn.cells(trials), pd.DataFrame)
     best = assert_type(analysis.xnn.best(cells, within=0.02), pd.Series | None)
+    assert_type(analysis.xnn.choose(cells), Choice | None)
     plain = assert_type(analysis.xnn.plain_of(cells, best), pd.Series | None)
     assert_type(analysis.xnn.by_group(trials, best, plain), pd.DataFrame)
     assert_type(analysis.xnn.methods(trials), pd.DataFrame)
@@ -138,13 +158,14 @@ def tables(storage: Path) -> None:
 
 
 def statistics(scores: npt.NDArray[np.float64]) -> None:
-    interval = analysis.interval(scores, rng=0)
+    interval = analysis.interval(scores)
+    assert_type(analysis.bootstrap_interval(scores, np.median, rng=0), analysis.Interval)
+    assert_type(analysis.e_values(scores), npt.NDArray[np.float64])
+    assert_type(analysis.one_sided_e_values(scores), npt.NDArray[np.float64])
     assert_type(interval, analysis.Interval)
     assert_type(interval.low, float)
     assert_type(analysis.interquartile_mean(scores), npt.NDArray[np.float64])
     assert_type(analysis.holm([0.1, 0.2]), npt.NDArray[np.float64])
-    assert_type(analysis.signed_rank(scores), float)
-    assert_type(analysis.least_seeds(2), int)
     assert_type(analysis.paired_size(0.5), int)
     assert_type(analysis.more_seeds(scores), int | None)
 

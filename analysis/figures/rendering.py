@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from analysis.figures.file_names import file_name
-from analysis.figures.style import RC, NothingToDraw, headed
+from analysis.figures.style import RC, NothingToDraw, headed, noted
 from analysis.files import write
 from analysis.sweep import Problem, Sweep
 
@@ -71,6 +71,7 @@ def draw_plans(
     *,
     of: str = "",
     heading: str = "",
+    note: str = "",
     skipped: Sequence[str] = (),
 ) -> Saved:
     """Draw and write the figure of every plan; skip those with nothing to draw, with a reason.
@@ -79,6 +80,7 @@ def draw_plans(
         plans: to draw.
         of: the problem, if there are several.
         heading: a line below the title of every figure.
+        note: a line at the end of every caption.
         skipped: lines on figures of the problem without a plan.
     Raises:
         StorageError: ``folder`` cannot be written.
@@ -93,6 +95,8 @@ def draw_plans(
             continue
         if heading:
             headed(figure, f"{figure.get_suptitle()}\n{heading}")
+        if note:
+            noted(figure, [note])
         place = "/".join(filter(None, ("figures", file_name(of), name)))
         written += figure_files(folder, place, figure)
     prefix = f"{of}: " if of else ""

@@ -125,8 +125,14 @@ def label_beside(ax: Axes, y: float, text: str, color: str, **look: Any) -> None
 def framed(figure: Figure, title: str, notes: Sequence[str]) -> None:
     """``title`` above all panels and small grey ``notes`` below them, both left-aligned."""
     headed(figure, title)
+    noted(figure, notes)
+
+
+def noted(figure: Figure, notes: Sequence[str]) -> None:
+    """Small grey ``notes`` below all panels, after any others."""
+    lines = [line for line in (figure.get_supxlabel(), *notes) if line]
     figure.supxlabel(
-        "\n".join(notes), x=0.015, ha="left", fontsize=8.0, color=MUTED, linespacing=1.35
+        "\n".join(lines), x=0.015, ha="left", fontsize=8.0, color=MUTED, linespacing=1.35
     )
 
 

@@ -4,7 +4,9 @@ import pandas as pd
 from rich.console import Console
 
 from analysis.audit import audit, soundness
-from analysis.audit_findings import stopping
+from analysis.audit_findings import rival, stopping
+from analysis.i_epoch import i_epoch
+from analysis.stopped_units import scheduler_kind
 from analysis.sweep import Sweep
 from analysis.terminal import section
 
@@ -18,5 +20,12 @@ def early_stopping(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
     audited = "audited" in trials.columns and trials["audited"].fillna(False).any()
     ends = audit(trials, sweep.epochs, sweep.manifest) if audited else pd.DataFrame()
     sound = soundness(ends) if len(ends) else ends
-    section(console, "Early stopping, audited", stopping(sound, trials, sweep.manifest))
-    return {"audit": ends, "early_stopping": sound} if len(ends) else {}
+    lines = stopping(sound, trials, sweep.manifest)
+    if ends.empty:
+        section(console, "Early stopping, audited", lines)
+        return {}
+    compares = scheduler_kind(sweep.manifest) != "i_epoch"
+    choices = i_epoch(trials, sweep.epochs, sweep.manifest) if compares else pd.DataFrame()
+    section(console, "Early stopping, audited", [*lines, *rival(choices)])
+    tables = {"audit": ends, "early_stopping": sound}
+    return tables | ({"i_epoch": choices} if len(choices) else {})

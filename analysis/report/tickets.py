@@ -12,6 +12,8 @@ from rich.table import Table
 
 from analysis import wording
 from analysis.attacks import attacks
+from analysis.claims import claims
+from analysis.claims import sentences as claim_sentences
 from analysis.configurations import seed_count
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
@@ -20,17 +22,22 @@ from analysis.terminal import MOST_ROWS, opening, say, section, show, write_tabl
 from analysis.tickets import (
     boosting_findings,
     control_findings,
+    decisions,
     network_comparison,
     robustness_findings,
     seed_findings,
     terminal_tables,
 )
-from analysis.tickets.attack_checks import attack_checks
+from analysis.tickets.attack_checks import check_lines
 from analysis.tickets.baselines import baselines
 from analysis.tickets.boosting import budget_curves
 from analysis.tickets.comparison import compare
 from analysis.tickets.controls import controls
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.tickets.efficiency_findings import efficient
+from analysis.tickets.learning_rate_table import learning_rates as learning_rate_table
+from analysis.tickets.learning_rates import learning_rates
+from analysis.tickets.opponents import dense_against_hedges
 from analysis.tickets.robustness import robust_against_standard, robustness_table
 from analysis.tickets.summary import best_lr, summary
 
@@ -50,43 +57,76 @@ def report(
     Args: see :func:`analysis.report.report`; ``trials`` and ``manifest`` are those of ``files``.
     """
     sweep = Sweep(trials=trials, manifest=manifest, files=files)
-    rows = summary(sweep)
-    best = best_lr(sweep)
+    if trials.empty:
+        opening(files.storage, trials, manifest, console)
+        return
+    rows, best = summary(sweep), best_lr(sweep)
     levels = {"tolerance": tolerance, "confidence": confidence}
     passes = sparsity_passes(sweep, **levels)
     answer = max_efficient_sparsity(sweep, **levels)
+    hedges, beaten = baselines(sweep, manifest), dense_against_hedges(sweep)
+    seeds = seed_count(sweep.tickets)
+    compared = compare(sweep) if seeds > 1 else None
+    compared_tickets = network_comparison.tickets(files, sweep, **levels)
+    control_rows = controls(sweep, manifest, tolerance=tolerance)
+    robust = robust_against_standard(sweep, tolerance=tolerance)
+    budgets = budget_curves(sweep, manifest, tolerance=tolerance)
 
-    opening(files.storage, trials, manifest, console)
+    first = [*decisions.standings(beaten), *decisions.state(sweep)]
+    opening(files.storage, trials, manifest, console, first=first)
+    decided = decisions.decisions(
+        answer=answer,
+        seeds=compared,
+        controls=control_rows,
+        robust=robust,
+        budgets=budgets,
+        networks=compared_tickets,
+    )
     if trials.empty:
         return
+    page = claims(sweep, tolerance=tolerance)
+    section(console, "Claims", claim_sentences(page))
+    section(console, "Decided, and not", decided)
     _first_rows(
         console, partial(terminal_tables.overview, width=console.width), rows, file="summary.csv"
     )
     for line in wording.selections(rows):
         say(console, line)
-    hedges = baselines(sweep, manifest)
     _first_rows(console, terminal_tables.untrained, hedges, file="baselines.csv")
+    # Of several problems, baselines.csv has the rows.
+    threats = terminal_tables.threatened(hedges, width=console.width)
+    if threats is not None and not sweep.problem_axes:
+        console.print()
+        show(console, threats)
     if sweep.tickets["status"].eq("completed").any():
         heading = "Best learning rate (fewest epochs to 95 % of dense)"
         section(console, heading, wording.learning_rates(best))
-        section(console, "Max efficient sparsity", wording.efficient(answer, **levels))
-    tables = {"summary": rows, "best_lr": best, "sparsity_passes": passes}
+        section(console, "Max efficient sparsity", efficient(answer, **levels))
+    rates = learning_rates(sweep)
+    if len(rates) > len(best):
+        _first_rows(
+            console,
+            partial(learning_rate_table, width=console.width),
+            rates,
+            file="learning_rates.csv",
+        )
+    tables = {"claims": page, "summary": rows, "best_lr": best, "learning_rates": rates}
+    tables["sparsity_passes"] = passes
     tables |= {"baselines": hedges} if len(hedges) else {}
-    if (seeds := seed_count(sweep.tickets)) > 1:
-        tables["seeds"] = compare(sweep)
-        section(console, f"Seeds ({seeds})", seed_findings.seeds(tables["seeds"]))
-        if tables["seeds"]["difference"].notna().any():
-            show(console, terminal_tables.compared(tables["seeds"]))
+    tables |= {"dense_against_hedges": beaten} if len(beaten) else {}
+    if compared is not None:
+        tables["seeds"] = compared
+        section(console, f"Seeds ({seeds})", seed_findings.seeds(compared))
+        if compared["difference"].notna().any():
+            show(console, terminal_tables.compared(compared))
     tables |= early_stopping(sweep, console)
-    compared_tickets = network_comparison.tickets(files, sweep, **levels)
     sentences = network_comparison.sentences(compared_tickets)
     section(console, "Dense network, standard and robust tickets", sentences)
     tables |= network_comparison.tables(compared_tickets)
     if "ticket_weights" in tables:
         show(console, terminal_tables.kept_weights(tables["ticket_weights"]))
-    tables |= beside_controls(sweep, console)
-    tables |= robustly(sweep, console)
-    budgets = budget_curves(sweep, manifest)
+    tables |= beside_controls(control_rows, console, tolerance=tolerance)
+    tables |= robustly(sweep, robust, console, tolerance=tolerance)
     tables |= {"budget_curves": budgets} if len(budgets) else {}
     sentences = boosting_findings.sentences(budgets, tolerance=tolerance)
     section(console, "Boosting tickets: how few epochs are enough", sentences)
@@ -94,7 +134,14 @@ def report(
     written = write_tables(folder, tables)
     from analysis import figures  # lazily, because matplotlib takes a second to load
 
-    saved = figures.save(folder, sweep, audited=tables.get("audit"), budgets=budgets, **levels)
+    saved = figures.save(
+        folder,
+        sweep,
+        audited=tables.get("audit"),
+        budgets=budgets,
+        beside=control_rows,
+        **levels,
+    )
     networks = figures.save_ticket_figures(folder, compared_tickets)
     section(console, "Skipped figures", [*saved.skipped, *networks.skipped])
     paths = [p for p in (*saved.written, *networks.written) if p.suffix == ".png"]
@@ -119,30 +166,40 @@ def _first_rows(
         say(console, f"{wording.plural(more, 'more row')} in {file}")
 
 
-def beside_controls(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
-    """Print the comparison with controls; returns its table, empty if no control was run."""
-    rows = controls(sweep, sweep.manifest)
+def beside_controls(
+    rows: pd.DataFrame, console: Console, *, tolerance: float
+) -> dict[str, pd.DataFrame]:
+    """Print the comparison with controls; returns its table, empty if no control was run.
+
+    Args:
+        rows: from :func:`analysis.controls`.
+    """
     if rows.empty:
         return {}
-    section(console, "The ticket beside its controls", control_findings.controls(rows))
+    lines = control_findings.controls(rows, tolerance=tolerance)
+    section(console, "The ticket beside its controls", lines)
     show(console, terminal_tables.controls(rows, width=console.width))
     return {"controls": rows}
 
 
-def robustly(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
-    """Print the findings on robustness; returns their tables, empty without attacks."""
+def robustly(
+    sweep: Sweep, contrast: pd.DataFrame, console: Console, *, tolerance: float
+) -> dict[str, pd.DataFrame]:
+    """Print the findings on robustness; returns their tables, empty without attacks.
+
+    Args:
+        contrast: from :func:`analysis.robust_against_standard`.
+    """
     tickets = sweep.tickets
     if not tickets["status"].eq("completed").any():
         return {}
-    contrast = robust_against_standard(sweep)
     tables = {"robust_against_standard": contrast} if len(contrast) else {}
     if attacks(tickets):
         tables["robustness"] = robustness_table(sweep)
         console.print()
         for table in terminal_tables.robustness(tables["robustness"], width=console.width):
             show(console, table)
-    lines = robustness_findings.robustness(contrast, tickets, sweep.manifest)
+    lines = robustness_findings.robustness(contrast, tickets, sweep.manifest, tolerance=tolerance)
     section(console, "What robust training costs and buys", lines)
-    checks = [str(check) for check in attack_checks(sweep, sweep.manifest)]
-    section(console, "Can the attacks be trusted?", checks)
+    section(console, "Can the attacks be trusted?", check_lines(sweep))
     return tables

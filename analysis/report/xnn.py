@@ -8,21 +8,29 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from analysis.claims import claims
+from analysis.claims import sentences as claim_sentences
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
-from analysis.tensors import SweepFiles
+from analysis.tensors import SweepFiles, UnreadError
 from analysis.terminal import opening, say, section, show, write_tables
 from analysis.wording import first_of
-from analysis.xnn import findings, terminal_tables
-from analysis.xnn.baselines import baselines
+from analysis.xnn import findings, node_table, terminal_tables, yardsticks
+from analysis.xnn.baselines import against_trees, baselines
 from analysis.xnn.baselines import sentences as of_baselines
 from analysis.xnn.cells import axes, cells, members, of_problem, plain_of, spelled_out
 from analysis.xnn.fairness import by_group, uncompared
 from analysis.xnn.fairness import sentences as of_groups
+from analysis.xnn.growth import chance, growth
+from analysis.xnn.growth import sentences as of_growth
+from analysis.xnn.importance import column_importance
 from analysis.xnn.methods import methods
 from analysis.xnn.methods import sentences as of_methods
+from analysis.xnn.origin import origin
 from analysis.xnn.pareto import pareto
-from analysis.xnn.selection import best, held_out
+from analysis.xnn.rarities import cluster_sizes
+from analysis.xnn.rarities import sentences as of_rarities
+from analysis.xnn.selection import choose, held_out
 from analysis.xnn.stability import sentences as of_stability
 from analysis.xnn.stability import stability
 
@@ -51,8 +59,12 @@ def report(
     opening(files.storage, trials, manifest, console)
     if trials.empty:
         return
+    for line in origin(trials, manifest):
+        say(console, line)
     if not held_out(trials, manifest):
         say(console, _SAME_ROWS)
+    page = claims(swept)
+    section(console, "Claims", claim_sentences(page))
     console.print()
     show(console, terminal_tables.overview(table, names, width=console.width))
     stable, unread = stability(files, trials, table)
@@ -60,21 +72,42 @@ def report(
     for problem in Sweep.of(trials, manifest).problems:
         values, problem_trials = problem.values, problem.trials
         mine = of_problem(table, values)
-        cell, front = best(mine), pareto(mine)
         where = f" ({problem.title})" if values else ""
         holdout, against = held_out(problem_trials, manifest), methods(problem_trials)
-        lines = findings.choice(mine, cell, names, held_out=holdout)
+        choice, front = choose(mine, holdout=holdout), pareto(mine)
+        cell = None if choice is None else choice.cell
+        lines = findings.choice(mine, choice, names, held_out=holdout)
         lines += findings.front(front, mine, names)
         section(console, f"What explanation costs and gains{where}", lines)
         section(console, f"Methods{where}", of_methods(against))
-        section(console, f"Raw R2 and chance{where}", findings.growth(mine, cell, names))
+        grown = growth(problem_trials, mine, cell, names)
+        lines = of_growth(grown) + chance(problem_trials, mine, cell, names)
+        section(console, f"Raw R2 and chance{where}", lines)
         lines = _evidence(problem_trials, mine, cell, swept.epochs, stable)
         section(console, f"Is it used, and would another seed say the same?{where}", lines)
-        comparison = baselines(manifest, data=_data(problem_trials), held_out=holdout)
-        section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell))
+        sizes = cluster_sizes(problem_trials)
+        rows, nodes = _controls(files, problem_trials, cell, unread)
+        section(console, f"Beside its controls{where}", yardsticks.sentences(rows))
+        if len(rows):
+            console.print()
+            show(console, yardsticks.table(rows))
+        if len(nodes):
+            console.print()
+            show(console, node_table.table(nodes, subject="first seed"))
+        section(
+            console, f"Rare values and small clusters{where}", of_rarities(problem_trials, sizes)
+        )
+        data = _data(problem_trials)
+        comparison = baselines(manifest, data=data, held_out=holdout)
+        trees = against_trees(problem_trials, mine, manifest, data=data)
+        section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell, trees))
         if len(comparison):
             console.print()
             show(console, terminal_tables.baselines(comparison))
+        relied_on = _columns(files, problem_trials, mine, cell)
+        if len(relied_on):
+            console.print()
+            show(console, terminal_tables.columns(relied_on))
         rates = by_group(problem_trials, cell, plain_of(mine, cell))
         lines = of_groups(rates) + _few_groups(problem_trials, cell, manifest)
         section(console, f"Groups of insured{where}", lines)
@@ -82,10 +115,15 @@ def report(
             console.print()
             show(console, terminal_tables.groups(rates, width=console.width))
         problem_tables["methods"].append(against.assign(**values))
+        problem_tables["growth"].append(grown.assign(**values))
+        problem_tables["yardsticks"].append(rows.assign(**values))
+        problem_tables["node_coefficients"].append(nodes.assign(**values))
+        problem_tables["cluster_sizes"].append(sizes.assign(**values))
         problem_tables["baselines"].append(comparison.assign(**values))
+        problem_tables["column_importance"].append(relied_on.assign(**values))
         problem_tables["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         problem_tables["fairness"].append(rates.assign(**values))
-    tables = {"cells": table, "stability": stable}
+    tables = {"claims": page, "cells": table, "stability": stable}
     tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in problem_tables.items()}
     tables |= early_stopping(swept, console)
     section(console, "Models that cannot be read", first_of(unread))
@@ -96,6 +134,15 @@ def report(
 
 def _data(trials: pd.DataFrame) -> set[str]:
     return set(trials["data_sha256"].dropna()) if "data_sha256" in trials else set()
+
+
+def _columns(
+    files: SweepFiles, trials: pd.DataFrame, table: pd.DataFrame, cell: pd.Series | None
+) -> pd.DataFrame:
+    """Importance of columns in the chosen ``cell``, its plain network and the boosted trees."""
+    plain = plain_of(table, cell)
+    cells_trials = [trials.iloc[:0] if c is None else members(trials, c) for c in (cell, plain)]
+    return column_importance(files, *cells_trials)[0]
 
 
 def _evidence(
@@ -113,6 +160,23 @@ def _evidence(
     if plain is not None:
         lines += findings.duration(epochs, cell_trials, members(trials, plain))
     return lines
+
+
+def _controls(
+    files: SweepFiles, trials: pd.DataFrame, cell: pd.Series | None, unread: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Yardsticks of the chosen ``cell``, and node coefficients of its first seed."""
+    if cell is None:
+        return yardsticks.yardsticks(trials.iloc[:0]), pd.DataFrame()
+    cell_trials = members(trials, cell)
+    rows, nodes = yardsticks.yardsticks(cell_trials), pd.DataFrame()
+    if len(cell_trials):
+        try:
+            model = files.model(str(cell_trials["trial_id"].iloc[0]), "xnn")
+            nodes = node_table.node_table(model)
+        except UnreadError as error:
+            unread += [str(error)] * (str(error) not in unread)
+    return rows, nodes
 
 
 def _few_groups(

@@ -19,16 +19,22 @@ from analysis.attacks import (
     by_name,
     clean_column,
     gradients,
+    lost,
     model,
+    on_attacked_paths,
     setting,
 )
-from analysis.sweep import Trials
+from analysis.sweep import Sweep, Trials
 from analysis.tickets.robustness import measured_sweep
 from analysis.wording import amount, place, plural
 
 _SLACK = 1e-3  # share of CVaR
 _MOST_PLACES = 3
 _CONTROLLED = ("path", "observation")
+_KIND = (
+    "Each check counts trials of this sweep, and passes if none of them fails it: a description "
+    "of these trials, not a test."
+)
 _LOUD = "do not read the robustness of such tickets as real"
 
 
@@ -45,6 +51,12 @@ class Check:
         return f"passed: {self.line}." if self.passed else f"FAILED: {self.line}."
 
 
+def check_lines(sweep: Sweep) -> list[str]:
+    """Lines of :func:`attack_checks`, and a line on their kind; empty without attacks."""
+    checks = [str(check) for check in attack_checks(sweep, sweep.manifest)]
+    return [*checks, _KIND] if checks else []
+
+
 @checked
 def attack_checks(trials: Trials, manifest: Mapping[str, Any]) -> list[Check]:
     """Checks of the attacks on the chosen tickets; empty without attacks.
@@ -55,7 +67,7 @@ def attack_checks(trials: Trials, manifest: Mapping[str, Any]) -> list[Check]:
         manifest: from :func:`analysis.load_manifest`; its ``study`` holds the steps of attacks.
     """
     checks = []
-    for problem in measured_sweep(trials, purpose="the attack checks").problems:
+    for problem in measured_sweep(trials, manifest, purpose="the attack checks").problems:
         tickets = [
             one.chosen.assign(at=place(pd.Series(one.description))) for one in problem.chosen()
         ]
@@ -76,7 +88,7 @@ def _checks(
         return
     for threat in _CONTROLLED:
         yield from _noise(rows, [attack for attack in attack_list if attack.model == threat])
-    yield from _growing(rows, searches, whole=_whole(rows, manifest))
+    yield from _growing(rows, searches)
     yield from _harder(rows, searches, manifest)
     yield from _transfer(rows, attack_list)
 
@@ -91,6 +103,9 @@ def _noise(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Check]
     pairs = [(a, hardest[a.budget]) for a in attack_list if not a.seeks and a.budget in hardest]
     for noise, search in pairs:
         claim = f"{noise} does less harm than {search}"
+        if unmade := _unmade(rows, (noise, search), f"whether {claim}"):
+            yield unmade
+            continue
         both = _both(rows, noise, search)
         less = both[noise.column] > both[search.column]
         yield _judged(both, less, claim=claim, otherwise="the search finds nothing")
@@ -117,6 +132,9 @@ def _transfer(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Che
             continue
         search = searches[attack.budget]
         claim = f"{attack}, found on the dense network, does no more harm than {search}"
+        if unmade := _unmade(rows, (attack, search), f"whether {claim}"):
+            yield unmade
+            continue
         both = _both(rows, attack, search)
         # A local search ends slightly short of the optimum: on similar networks, either wins.
         no_more = both[attack.column] >= both[search.column] - _SLACK * both[search.column].abs()
@@ -130,14 +148,19 @@ def _transfer(rows: pd.DataFrame, attack_list: Sequence[Attack]) -> Iterator[Che
         )
 
 
-def _growing(rows: pd.DataFrame, searches: Sequence[Attack], *, whole: bool) -> Iterator[Check]:
-    """CVaR falls as the budget grows, starting from clean paths if all of them were attacked."""
+def _growing(rows: pd.DataFrame, searches: Sequence[Attack]) -> Iterator[Check]:
+    """CVaR falls as the budget grows, from the clean CVaR of the attacked paths if it is known."""
+    unattacked = on_attacked_paths(clean_column(searches))
+    whole = unattacked in rows.columns and bool(rows[unattacked].notna().all())
     singles = []
     for name, budgets in by_name(searches).items():
-        clean = [clean_column(budgets)] if whole else []
+        clean = [unattacked] if whole else []
         columns = [*clean, *(attack.column for attack in budgets)]
         if len(columns) < 2:
             singles.append(budgets[0])
+            continue
+        if unmade := _unmade(rows, budgets, f"whether CVaR falls as {name} grows"):
+            yield unmade
             continue
         complete_rows = rows[["at", *columns]].dropna()
         falls = (
@@ -193,6 +216,15 @@ def _harder(
         )
 
 
+def _unmade(rows: pd.DataFrame, attack_list: Sequence[Attack], claim: str) -> Check | None:
+    """Check that is not made because CVaR under an attack is not finite; None if all are."""
+    counts = {str(attack): lost(rows, attack.column) for attack in attack_list}
+    phrases = [f"{name} in {n} of {plural(len(rows), 'trial')}" for name, n in counts.items() if n]
+    if not phrases:
+        return None
+    return Check(passed=None, line=f"{claim}; CVaR is not finite under {', '.join(phrases)}")
+
+
 def _both(rows: pd.DataFrame, one: Attack, other: Attack) -> pd.DataFrame:
     return rows[["at", one.column, other.column]].dropna()
 
@@ -210,12 +242,3 @@ def _judged(rows: pd.DataFrame, successes: pd.Series, *, claim: str, otherwise: 
     more = len(broken) - _MOST_PLACES
     where = "; ".join(broken[:_MOST_PLACES]) + (f"; {more} more" if more > 0 else "")
     return Check(passed=False, line=f"{line}; {otherwise} at {where}: {_LOUD}")
-
-
-def _whole(rows: pd.DataFrame, manifest: Mapping[str, Any]) -> bool:
-    """True if every test path was attacked, so that clean CVaR is that of budget 0."""
-    if not isinstance(manifest.get("study"), Mapping):
-        return False
-    attacked = setting(rows, manifest, "evaluation.attacked_paths").dropna()
-    paths = setting(rows, manifest, "market.test_paths").dropna()
-    return attacked.empty or (len(paths) > 0 and float(attacked.min()) >= float(paths.max()))

@@ -8,6 +8,7 @@ Source: Li et al. (2020), Towards practical lottery ticket hypothesis for advers
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -16,10 +17,10 @@ from analysis.arguments import checked
 from analysis.attacks import CLEAN, setting
 from analysis.configurations import LOTTERY, groups, parameter_dtypes, typed
 from analysis.contrast import bounded, contrast, estimate
-from analysis.statistics import Rng
-from analysis.sweep import Sweep, Trials
+from analysis.sweep import Problem, Sweep, Trials
 from analysis.tickets.controls import RETRAINED, rank
-from analysis.wording import percent, value
+from analysis.tickets.opponents import stronger_by_row
+from analysis.wording import percent, plural, value
 from analysis.wording import setting as in_words
 
 BUDGET, MASK_RATE, RATE = "training.epochs", "dense.lr", "lr"
@@ -28,7 +29,9 @@ _SPARSITY = ("sparsity", "pruning.sparsity")
 _NO_MASK = (RETRAINED, "small_dense", "random_mask")
 # Criteria that score theta_0, without training a network for the mask.
 _AT_INIT = ("snip", "grasp", "synflow", "random")
-_RIVALS = ("dense", "retrained", "retrained_as_long", "lottery", "same_rate")
+_DENSE = ("dense", "retrained", "retrained_as_long")
+_RIVALS = (*_DENSE, "lottery", "same_rate")
+_TESTS = ("p", "p_equivalent", "p_inferior")
 
 
 @checked
@@ -37,7 +40,7 @@ def budget_curves(
     manifest: Mapping[str, Any] | None = None,
     *,
     confidence: float = 0.95,
-    rng: Rng = 0,
+    tolerance: float = 0.05,
 ) -> pd.DataFrame:
     """One row per configuration of a sweep of ``training.epochs``; empty if it has one value.
 
@@ -49,7 +52,10 @@ def budget_curves(
 
     ``cvar_05`` is the mean over the ``seeds``, ``less_*`` the mean of its differences to a rival
     at the same seed, in currency per option; positive if ahead. ``_low`` and ``_high`` are the
-    ends of their bootstrap intervals. The rivals:
+    ends of their Student intervals, ``_p`` the p of no difference, ``_p_equivalent`` of one beyond
+    ``tolerance`` times the CVaR of the dense network, and ``_p_inferior`` of a loss beyond it; all
+    uncorrected, and those of ``dense`` hold for skewed noise. There is none against dense networks
+    where they are shown to be worse than a hedge without training, ``not_judged``. The rivals:
 
     - ``dense``: the dense network that the mask was found on, at the end of its training;
     - ``retrained``: the dense network trained again at the same rates, on the longest budget;
@@ -67,22 +73,36 @@ def budget_curves(
     rows: list[dict[str, Any]] = []
     if BUDGET in names and sweep.trials[f"config/{BUDGET}"].nunique() > 1:
         frame = _raced(sweep)
-        completed = frame[frame["status"].eq("completed") & frame[CLEAN].notna()]
+        # A seed without a completed trial has a value of NaN, and so no interval or test.
+        frame[CLEAN] = frame[CLEAN].where(frame["status"].eq("completed"))
         seeds = len(_by_seed(frame))
         for values, group in groups(frame, names):
             for kind, runs in group.groupby("kind", sort=False):
                 row: dict[str, Any] = {**values, "kind": kind}
                 row |= {name: runs[name].iloc[0] for name in _EPOCHS}
-                runs = runs[runs.index.isin(completed.index)]
                 cvar = _by_seed(runs)
-                row |= {"seeds": len(cvar), "whole": len(cvar) == seeds}
+                row |= {"seeds": cvar.count(), "whole": cvar.count() == seeds}
                 row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
-                row |= estimate(cvar, bounded(CLEAN), confidence=confidence, rng=rng)
-                for rival, their in _rivals(completed, str(kind), values, runs).items():
-                    less = contrast(cvar, their, confidence=confidence, rng=rng)
+                row |= estimate(cvar, bounded(CLEAN), confidence=confidence)
+                for rival, their in _rivals(frame, str(kind), values, runs).items():
+                    less = contrast(
+                        cvar,
+                        their,
+                        confidence=confidence,
+                        margin=tolerance * abs(row[f"dense_{CLEAN}"]),
+                        symmetric=rival != "dense",
+                    )
                     row |= less.columns(bounded(f"less_{rival}"))
+                    row |= {f"less_{rival}_{name}": row.pop(name) for name in _TESTS[:2]}
+                    # The longest training of the dense network is its own rival.
+                    itself = rival == "retrained" and cvar.equals(their)
+                    row[f"less_{rival}_p_inferior"] = 0.0 if itself else less.p_inferior
                 rows.append(row)
-    return typed(rows, {**parameter_dtypes(names), **_DTYPES})
+    curves = typed(rows, {**parameter_dtypes(names), **_DTYPES})
+    curves["not_judged"] = stronger_by_row(sweep, curves)
+    tests = [f"less_{rival}_{name}" for rival in _DENSE for name in _TESTS]
+    curves[tests] = curves[tests].where(curves["not_judged"].isna())
+    return curves
 
 
 def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.DataFrame]]]:
@@ -112,6 +132,47 @@ def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.D
             kind: race_rows[race_rows["kind"].eq(kind)].sort_values(BUDGET) for kind in runners
         }
         yield {n: values[n] for n in axes if pd.notna(values[n])}, curve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Race:
+    """CVaR by seed of a boosting ticket on one budget, and that of each rival by its name.
+
+    NaN at a seed without a completed trial. ``subject`` has its rates and its budget in words.
+    """
+
+    cvar: pd.Series
+    rivals: Mapping[str, pd.Series]
+    subject: str
+
+
+def race(problem: Problem, *, speed: float) -> Race | None:
+    """Race of the boosting ticket with the lowest validation risk, on its largest budget of at
+    most ``1 / speed`` of the dense network's epochs; None if the space has no such ticket.
+    """
+    names = problem.names
+    if not {BUDGET, MASK_RATE, RATE} <= set(names):
+        return None
+    frame = _raced(Sweep.of(problem, needed=("val_loss",), purpose="budget curves"))
+    frame[CLEAN] = frame[CLEAN].where(frame["status"].eq("completed"))
+    rows = frame[frame["kind"].eq(LOTTERY) & frame["share"].le(1.0 / speed)]
+    rows = rows[rows[f"config/{MASK_RATE}"].lt(rows[f"config/{RATE}"]).fillna(False)]
+    rows = rows[rows[f"config/{BUDGET}"].eq(rows[f"config/{BUDGET}"].max())]
+    tickets = list(groups(rows, names))
+    if rows.empty or not tickets:
+        return None
+    values, runs = min(tickets, key=lambda one: (one[1]["val_loss"].mean(), repr(one[0])))
+    rivals = _rivals(frame, LOTTERY, values, runs)
+    axes = {f"config/{n}": v for n, v in values.items()}
+    for control in ("random_reinit", "random_mask"):
+        rivals[control] = _by_seed(matching(frame[frame["kind"].eq(control)], axes))
+    others = {n: values[n] for n in names if n != BUDGET and frame[f"config/{n}"].nunique() > 1}
+    budget = plural(int(values[BUDGET]), "epoch")
+    return Race(
+        cvar=_by_seed(runs),
+        rivals={name: cvar for name, cvar in rivals.items() if cvar.notna().any()},
+        subject=f"{rates(others)}, {budget}",
+    )
 
 
 def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
@@ -148,7 +209,11 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
     # Only the needed columns, because every selection of rows copies them.
     frame = pd.concat(
         trials[
-            [c for c in trials if str(c).startswith("config/") or c in ("status", *columns)]
+            [
+                c
+                for c in trials
+                if str(c).startswith("config/") or c in ("status", "val_loss", *columns)
+            ]
         ].assign(kind=kind)
         for kind, trials in sweep.by_kind.items()
         if len(trials)
@@ -181,16 +246,16 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
 
 
 def _rivals(
-    completed: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
+    frame: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
 ) -> dict[str, pd.Series]:
     """CVaR by seed of each rival of ``runs``, the trials of a kind and ``values``."""
 
     def of(rival: str, like: Mapping[str, Any]) -> pd.Series:
         axes = {f"config/{n}": v for n, v in like.items()}
-        return _by_seed(matching(completed[completed["kind"].eq(rival)], axes))
+        return _by_seed(matching(frame[frame["kind"].eq(rival)], axes))
 
     anywhere = {n: v for n, v in values.items() if n not in _SPARSITY}
-    longest = completed[f"config/{BUDGET}"].max()
+    longest = frame[f"config/{BUDGET}"].max()
     rivals = {
         "dense": _by_seed(runs, f"dense_{CLEAN}"),
         "retrained": of(RETRAINED, {**anywhere, BUDGET: longest}),
@@ -218,5 +283,13 @@ _DTYPES = {
     "whole": "boolean",
     **dict.fromkeys(bounded(CLEAN), "float64"),
     f"dense_{CLEAN}": "float64",
-    **dict.fromkeys((end for rival in _RIVALS for end in bounded(f"less_{rival}")), "float64"),
+    **dict.fromkeys(
+        (
+            end
+            for rival in _RIVALS
+            for end in (*bounded(f"less_{rival}"), *(f"less_{rival}_{name}" for name in _TESTS))
+        ),
+        "float64",
+    ),
+    "not_judged": "string",
 }

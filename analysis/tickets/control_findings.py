@@ -6,10 +6,11 @@ import pandas as pd
 
 from analysis.attacks import label
 from analysis.configurations import LOTTERY, problem_parts
-from analysis.contrast import NO_INTERVAL, bracketed, side_of
+from analysis.contrast import BETTER, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, Verdict, bracketed
 from analysis.tickets.controls import RETRAINED
+from analysis.tickets.opponents import not_judged
 from analysis.tickets.robustness_findings import tested
-from analysis.wording import amount, place, plural
+from analysis.wording import amount, percent, place, plural
 
 _MASKS = {"shuffled_mask", "random_mask"}
 
@@ -19,28 +20,38 @@ _LESSONS = {
     "layer sizes": "what counts is how many weights each layer keeps, not which",
     "mask, not weights": "the mask matters, its initial weights do not",
     "no weights": "the ticket's initial weights do not matter",
+    "worse weights": "other initial weights do better",
     "small network": "a small dense network does as well",
     "better small network": "a small dense network does better",
     "ticket": "no control that was run does as well",
 }
+_VERDICTS: dict[Verdict, str] = {
+    BETTER: "beat",
+    EQUIVALENT: "are equivalent, within {}, to",
+    WORSE: "fall behind",
+    OPEN: "are not shown to differ from",
+}
 
 
-def controls(rows: pd.DataFrame) -> list[str]:
+def controls(rows: pd.DataFrame, *, tolerance: float = 0.05) -> list[str]:
     """Sentences on the rows of :func:`analysis.controls`; empty if no control was run.
 
-    They state which controls the ticket beats, which it does not, and what that means.
+    They state which controls the ticket beats, falls behind or equals, and what that means.
+
+    Args:
+        tolerance: that of the rows.
     """
     lines: list[str] = []
     for _, part in problem_parts(rows):
         for _, cell_rows in part.groupby(["epsilon", "sparsity"], dropna=False, sort=True):
-            lines += _ticket(cell_rows)
-        paired = part[part["difference"].notna()]
-        if len(paired):
-            lines += tested(paired.assign(seeds=paired["pairs"]))
+            lines += _ticket(cell_rows, tolerance)
+    paired = rows[rows["difference"].notna()]
+    if len(paired):
+        lines += tested(paired.assign(seeds=paired["pairs"]))
     return lines
 
 
-def _ticket(cell_rows: pd.DataFrame) -> Iterator[str]:
+def _ticket(cell_rows: pd.DataFrame, tolerance: float) -> Iterator[str]:
     """Sentences on one sparsity and epsilon, whose rows of clean CVaR come first."""
     at = f"At {place(cell_rows.iloc[0])}"
     metric = str(cell_rows["metric"].iloc[0])
@@ -53,56 +64,69 @@ def _ticket(cell_rows: pd.DataFrame) -> Iterator[str]:
     fewest, most = int(rivals["pairs"].min()), int(rivals["pairs"].max())
     over = f"over {plural(most, 'seed')}" if fewest == most else f"over {fewest} to {most} seeds"
     if rivals["difference_low"].isna().all():
+        lacking = int(rivals["lacking"].max())
+        why = f"{plural(lacking, 'seed')} without a result" if lacking else NO_INTERVAL
         yield (
             f"{at}, {label(metric)} of lottery tickets {over}, less that of "
-            f"{_listed([_with_amount(row) for _, row in rivals.iterrows()])}; {NO_INTERVAL}."
+            f"{_listed([_with_amount(row) for _, row in rivals.iterrows()])}; no verdict: {why}."
         )
         return
-    yield f"{at}, by {label(metric)} {over}, lottery tickets {_verdicts(rivals, _with_interval)}."
+    phrases = _verdicts(rivals, _with_interval, tolerance)
+    yield f"{at}, by {label(metric)} {over}, lottery tickets {phrases}."
     if taught := "; ".join(_LESSONS[lesson] for lesson in lessons(rivals)):
-        yield f"As far as these seeds show, {taught}."
+        yield f"Shown by these verdicts: {taught}."
     attacked = cell_rows[cell_rows["metric"].ne(metric) & cell_rows["difference"].notna()]
     if attacked["difference_low"].notna().any():
         attack = str(attacked["metric"].iloc[0]).partition("@")[2]
-        yield f"Under {attack} they {_verdicts(attacked, _with_amount)}."
+        yield f"Under {attack} they {_verdicts(attacked, _with_amount, tolerance)}."
 
 
-def _sides(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Controls among ``rows`` by the side of 0 of the interval of their difference."""
-    sides = [side_of(row) for _, row in rows.iterrows()]
-    verdicts = {"beat": 1, "cannot be told apart from": 0, "fall behind": -1}
-    return {text: rows[[s == sign for s in sides]] for text, sign in verdicts.items()}
-
-
-def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str]) -> str:
+def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str], tolerance: float) -> str:
     """Sentence on the verdicts of ``rows``; ``control`` formats each."""
-    phrases = [
-        f"{verdict} {_listed([control(row) for _, row in side.iterrows()])}"
-        for verdict, side in _sides(rows).items()
-        if len(side)
-    ]
-    if len(few := rows.loc[rows["difference_low"].isna(), "kind"]):
-        phrases.append(f"share too few seeds with {_listed(list(map(_name, few)))}")
+    judged = rows["difference_low"].notna() & rows["not_judged"].isna()
+    phrases = []
+    for verdict, text in _VERDICTS.items():
+        group = rows[judged & rows["verdict"].eq(verdict)]
+        if len(group):
+            names = _listed([control(row) for _, row in group.iterrows()])
+            margin = amount(float(group["margin"].max()))
+            phrases.append(f"{text.format(f'{percent(tolerance)} of CVaR ({margin})')} {names}")
+    if len(few := rows[rows["difference_low"].isna() & rows["not_judged"].isna()]):
+        names = _listed([_name(kind) for kind in few["kind"]])
+        phrases.append(
+            f"have no verdict against {names}, for lack of complete seeds or of a spread"
+        )
+    for hedge, group in rows[rows["not_judged"].notna()].groupby("not_judged"):
+        names = _listed([control(row) for _, row in group.iterrows()])
+        phrases.append(f"against {names} are {not_judged(str(hedge))}")
     return "; ".join(phrases)
 
 
 def lessons(rows: pd.DataFrame) -> list[str]:
-    """Keys of ``_LESSONS``: interpretations of the controls that are as good as the ticket.
+    """Keys of ``_LESSONS``: interpretations of the verdicts "better", "worse" and "equivalent".
+
+    A difference that is not shown teaches nothing.
 
     Args:
         rows: of clean CVaR at one sparsity and epsilon, from :func:`analysis.controls`.
     """
-    beaten, level, ahead = (set(side["kind"]) for side in _sides(rows).values())
-    rivals = level | ahead
+    beaten, level, ahead = (
+        set(rows.loc[rows["verdict"].eq(verdict), "kind"])
+        for verdict in (BETTER, EQUIVALENT, WORSE)
+    )
     taught: list[str] = []
-    if "random_mask" in rivals:
-        taught.append("better any mask" if "random_mask" in ahead else "any mask")
-    elif "shuffled_mask" in rivals:
+    if "random_mask" in ahead:
+        taught.append("better any mask")
+    elif "random_mask" in level:
+        taught.append("any mask")
+    elif "shuffled_mask" in level and "random_mask" in beaten:
         taught.append("layer sizes")
-    if "random_reinit" in rivals:
-        masks = beaten & _MASKS and not rivals & _MASKS
-        taught.append("mask, not weights" if masks else "no weights")
-    if "small_dense" in rivals:
+    if "random_reinit" in ahead:
+        taught.append("worse weights")
+    elif "random_reinit" in level:
+        masks = set(rows["kind"]) & _MASKS
+        taught.append("mask, not weights" if masks and masks <= beaten else "no weights")
+    if "small_dense" in ahead | level:
         taught.append("better small network" if "small_dense" in ahead else "small network")
     if (run := set(rows["kind"]) - {RETRAINED}) and run <= beaten:
         taught.append("ticket")

@@ -4,17 +4,18 @@ Every control lacks one property of the ticket. Networks of one seed share their
 compared by paired differences over the seeds.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from analysis.arguments import checked
-from analysis.attacks import attacks, clean_column, nearest
+from analysis.attacks import attacks, clean_column, lost, nearest
 from analysis.configurations import LOTTERY, parameter_dtypes, typed
-from analysis.contrast import MEAN, TESTED, contrast, corrected, estimate
-from analysis.statistics import Rng
-from analysis.sweep import GROUP, Candidate, Problem, Trials
+from analysis.contrast import MEAN, TESTED, contrast, corrected, estimate, verdict
+from analysis.sweep import GROUP, Candidate, Problem, Trials, selections
+from analysis.tickets.opponents import problem_key, stronger_hedges
 from analysis.tickets.robustness import measured_sweep
 from analysis.tickets.robustness_findings import trained_under
 
@@ -30,7 +31,7 @@ def controls(
     manifest: Mapping[str, Any] | None = None,
     *,
     confidence: float = 0.95,
-    rng: Rng = 0,
+    tolerance: float = 0.05,
 ) -> pd.DataFrame:
     """One row per sparsity above 0, training epsilon, metric and kind of network.
 
@@ -40,12 +41,17 @@ def controls(
     ``selection``. There are rows only if a control has completed. ``metric`` is clean CVaR and, if
     there was an attack by search, CVaR under the one nearest to the attack of training.
 
-    ``mean`` is over the ``seeds`` of the kind, with its bootstrap interval ``low`` to ``high``.
+    ``mean`` is over the ``seeds`` of the kind, with its Student interval ``low`` to ``high``.
     ``difference`` is the ticket less the control over the ``pairs``, the seeds that have both,
     with its own interval: positive if the ticket is ahead. All are in currency per option. ``p``
-    is of Wilcoxon's signed-rank test, ``p_holm`` corrected for all rows of the problem. The ticket
-    itself has neither difference nor p. ``weights_kept``, also a mean, counts the weights that
-    the kind's mask covers: all of ``small_dense``, but not an output layer that is never pruned.
+    is of no difference, ``p_equivalent`` of one beyond ``margin``, ``tolerance`` times its CVaR,
+    ``p_holm`` and ``p_equivalent_holm`` corrected for all rows of the table. ``verdict`` on the
+    ticket is that of :func:`analysis.contrast.verdict`. Without a result at one of the seeds of
+    either (``lacking``) there is no interval, p or verdict. The ticket itself has no difference.
+    There is no p or verdict against the dense network retrained where the dense network is shown
+    to be worse than a hedge without training, named by ``not_judged``.
+    ``weights_kept``, also a mean, counts the weights that the kind's mask covers: all of
+    ``small_dense``, but not an output layer that is never pruned.
 
     Args:
         manifest: from :func:`analysis.load_manifest`; names the attack of training if it is not an
@@ -56,8 +62,17 @@ def controls(
     sweep = measured_sweep(trials, manifest, purpose="the controls")
     rows: list[dict[str, Any]] = []
     for problem in sweep.problems:
-        comparisons = _compared(problem, confidence=confidence, rng=rng)
-        rows += [{**problem.values, **row} for row in corrected(comparisons)]
+        comparisons = _compared(problem, confidence=confidence, tolerance=tolerance)
+        rows += [{**problem.values, **row} for row in comparisons]
+    hedges = stronger_hedges(sweep)
+    for row in rows:
+        hedge = hedges.get(problem_key({n: row[n] for n in sweep.problem_axes}))
+        if hedge and row["kind"] == RETRAINED:
+            row |= {"not_judged": hedge, "p": math.nan, "p_equivalent": math.nan}
+    rows = corrected(rows)
+    for row in rows:
+        if "difference" in row and "not_judged" not in row:
+            row["verdict"] = verdict(row, level=1.0 - confidence)
     other_names = [name for name in sweep.other_names if name in sweep.parameters]
     return typed(
         rows,
@@ -74,7 +89,9 @@ def rank(kind: str) -> int:
     return KINDS.index(kind) if kind in KINDS else len(KINDS)
 
 
-def _compared(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
+def _compared(
+    problem: Problem, *, confidence: float, tolerance: float
+) -> Iterator[dict[str, Any]]:
     measured = attacks(problem.trials)
     clean = clean_column(measured)
     cells = _networks(problem)
@@ -89,15 +106,26 @@ def _compared(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[dict
         for metric in (clean, *([attack.column] if attack else [])):
             for kind in sorted(networks, key=rank):
                 network = networks[kind]
-                values = _by_seed(network, metric)
+                values = network.by_seed(metric)
                 row = {**network.description, "metric": metric, "kind": kind}
-                row |= {"sparsity": sparsity, "seeds": len(values)}
+                row |= {"sparsity": sparsity, "seeds": int(values.count())}
                 row |= {"weights_kept": _weights(network.chosen)}
-                row |= estimate(values, confidence=confidence, rng=rng)
-                if kind != LOTTERY and LOTTERY in networks:
-                    ticket = _by_seed(networks[LOTTERY], metric)
-                    ahead = contrast(ticket, values, confidence=confidence, rng=rng)
-                    row |= {"pairs": ahead.pairs, **ahead.columns()}
+                row |= estimate(values, confidence=confidence)
+                ticket_rows = networks[LOTTERY].chosen if LOTTERY in networks else None
+                if lost(network.chosen, metric):
+                    row |= dict.fromkeys(MEAN, float("nan"))
+                elif kind != LOTTERY and ticket_rows is not None and not lost(ticket_rows, metric):
+                    ticket = networks[LOTTERY].by_seed(metric)
+                    margin = tolerance * abs(ticket.mean())
+                    ahead = contrast(
+                        ticket,
+                        values,
+                        confidence=confidence,
+                        margin=margin,
+                        selections=selections(networks[LOTTERY], network),
+                    )
+                    row |= {"pairs": ahead.pairs, "lacking": ahead.lacking, **ahead.columns()}
+                    row |= {"margin": margin}
                 yield row
 
 
@@ -112,12 +140,6 @@ def _networks(problem: Problem) -> dict[tuple[float, float | None], dict[str, Ca
     return networks
 
 
-def _by_seed(network: Candidate, metric: str) -> pd.Series:
-    # A space without seeds has one trial of each kind, which form a pair.
-    seeds = network.chosen["config/seed"].fillna(0).astype(int)
-    return network.chosen.set_index(seeds)[metric].astype("float64").dropna()
-
-
 def _weights(rows: pd.DataFrame) -> float:
     if "weights_kept" not in rows.columns:
         return float("nan")
@@ -130,7 +152,8 @@ _DTYPES = {
     "seeds": "Int64",
     "weights_kept": "float64",
     **dict.fromkeys(MEAN, "float64"),
-    "pairs": "Int64",
-    **dict.fromkeys(TESTED, "float64"),
+    **dict.fromkeys(("pairs", "lacking"), "Int64"),
+    **dict.fromkeys((*TESTED, "margin"), "float64"),
+    **dict.fromkeys(("verdict", "not_judged"), "string"),
     "selection": "string",
 }

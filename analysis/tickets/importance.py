@@ -5,8 +5,9 @@ batches, so standard and robust are compared by paired differences over the seed
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,8 @@ import pandas as pd
 import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis.configurations import typed
-from analysis.contrast import MEAN, NO_INTERVAL, contrast, corrected, estimate, paired_t, side
-from analysis.statistics import Interval, Rng
+from analysis.contrast import MEAN, NO_INTERVAL, contrast, corrected, estimate
+from analysis.intervals import Interval
 from analysis.tickets.networks import STANDARD, Floats, Model
 from analysis.wording import plural
 
@@ -44,6 +45,8 @@ MEASURES: Mapping[str, Measure] = {
 MAIN = "importance_scaled"
 """Measure of the correlations and of the first sentence: shares, without unit."""
 
+_MOST_DESCRIBED = 3
+
 
 def importances(models: Sequence[Model]) -> pd.DataFrame:
     """One row per network, measure and feature: ``value``, in the unit of the measure.
@@ -66,63 +69,73 @@ def importances(models: Sequence[Model]) -> pd.DataFrame:
     return typed(rows, {**_KEYS, "seed": "Int64", "value": "float64"})
 
 
-def means(values: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+def means(values: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per kind, measure and feature of :func:`importances`: ``mean`` over its ``seeds``.
 
-    ``low`` and ``high`` are its bootstrap interval.
+    ``low`` and ``high`` are its Student interval.
     """
     rows = []
     for keys, group in values.groupby(list(_KEYS), sort=False):
         rows.append(
             dict(zip(_KEYS, keys, strict=True))
             | {"seeds": len(group)}
-            | estimate(group["value"], confidence=confidence, rng=rng)
+            | estimate(group["value"], confidence=confidence)
         )
     return typed(rows, {**_KEYS, "seeds": "Int64", **dict.fromkeys(MEAN, "float64")})
 
 
-def shifts(values: pd.DataFrame, *, level: float = 0.05, rng: Rng = 0) -> pd.DataFrame:
+def shifts(
+    values: pd.DataFrame,
+    seeds: Mapping[str, Collection[int]] | None = None,
+    *,
+    level: float = 0.05,
+) -> pd.DataFrame:
     """One row per robust kind, measure and feature: importance less that in standard tickets.
 
-    ``difference`` is the mean over the ``seeds`` both have, with the bootstrap interval ``low`` to
-    ``high``; ``p`` is of the paired t-test, and ``p_holm`` corrected for the features of the same
-    kind and measure. ``shifted``: ``p_holm`` is at most ``level`` and the interval excludes zero.
-    A single seed has no p; fewer than :data:`~analysis.statistics.MIN_SEEDS` have no interval, and
-    so no shift.
-
-    A t-test, because Wilcoxon's on 8 features cannot reject below 9 seeds.
+    ``difference`` is the mean over the ``seeds`` both have, with the Student interval ``low`` to
+    ``high``; ``p`` is of the paired t-test, and ``p_holm`` corrected for all rows. ``shifted``:
+    ``p_holm`` is at most ``level``. Fewer than :data:`~analysis.intervals.MIN_SEEDS` seeds, and a
+    seed without a network or a feature (``lacking``), leave no interval, p or shift.
 
     Args:
         values: the frame from :func:`importances`.
+        seeds: all seeds of every kind, also those whose network is missing.
     """
     rows: list[dict[str, object]] = []
     robust = values[values["model"].str.startswith("robust")]
     for kind, measure in dict.fromkeys(zip(robust["model"], robust["measure"], strict=True)):
-        robust_table = _table(values, str(kind), str(measure))
-        standard = _table(values, STANDARD, str(measure))
-        # Only seeds with every feature count.
-        seeds = (robust_table - standard).dropna().index
-        if seeds.empty:
+        pair = [
+            _table(values, name, str(measure), (seeds or {}).get(name, ()))
+            for name in (str(kind), STANDARD)
+        ]
+        if (pair[0] - pair[1]).dropna().empty:
             continue
-        ours, theirs = robust_table.loc[seeds], standard.loc[seeds]
-        family = []
-        for feature in ours:
-            pair = ours[feature], theirs[feature]
-            paired = contrast(*pair, confidence=1.0 - level, rng=rng, test=paired_t)
+        for feature in pair[0]:
+            if feature not in pair[1]:
+                continue
+            paired = contrast(*(one[feature] for one in pair), confidence=1.0 - level)
             row = {"model": kind, "measure": measure, "feature": feature, "seeds": paired.pairs}
-            family.append(row | paired.columns(_SHIFT))
-        for row in corrected(family):
-            shifted = bool(side(row["low"], row["high"])) and row["p_holm"] <= level
-            rows.append(row | {"shifted": shifted})
-    return typed(
-        rows,
-        {
-            **_KEYS,
-            "seeds": "Int64",
-            **dict.fromkeys((*_SHIFT, "p", "p_holm"), "float64"),
-            "shifted": "boolean",
-        },
-    )
+            rows.append(row | {"lacking": paired.lacking} | paired.columns(_SHIFT))
+    dtypes = {
+        **_KEYS,
+        **dict.fromkeys(("seeds", "lacking"), "Int64"),
+        **dict.fromkeys((*_SHIFT, "p", "p_holm"), "float64"),
+        "shifted": "boolean",
+    }
+    (table,) = of_one_page([typed(rows, dtypes)], level=level)
+    return table
+
+
+def of_one_page(tables: Sequence[pd.DataFrame], *, level: float = 0.05) -> list[pd.DataFrame]:
+    """Tables of :func:`shifts` with Holm's correction for the rows of all of them together."""
+    rows = corrected({"p": p} for table in tables for p in table["p"])
+    holm = pd.Series([row["p_holm"] for row in rows], dtype="float64")
+    judged, start = [], 0
+    for table in tables:
+        part: Any = holm.iloc[start : start + len(table)].set_axis(table.index)
+        judged.append(table.assign(p_holm=part, shifted=part.le(level).astype("boolean")))
+        start += len(table)
+    return judged
 
 
 def correlation(
@@ -156,15 +169,20 @@ def correlations(values: pd.DataFrame, measure: str = MAIN) -> tuple[pd.DataFram
     return wide.index.to_frame(index=False), matrix.reshape(len(rows), len(rows))
 
 
-def sentences(table: pd.DataFrame) -> list[str]:
-    """Sentences on :func:`shifts`, one per robust kind and one on the other measures."""
+def sentences(table: pd.DataFrame, family: int | None = None) -> list[str]:
+    """Sentences on :func:`shifts`, one per robust kind and one on the other measures.
+
+    Args:
+        family: number of tests that p is corrected for; those of the table if None.
+    """
     lines = []
+    family = int(table["p"].notna().sum()) if family is None else family
     for kind in dict.fromkeys(table["model"].astype(str)):
         rows = table[table["model"].eq(kind)]
         main = rows[rows["measure"].eq(MAIN)]
         if main.empty:
             continue
-        lines.append(_sentence(kind, main))
+        lines.append(_sentence(kind, main, family))
         texts = [_by(rows[rows["measure"].eq(m)], m) for m in MEASURES if m != MAIN]
         if main["low"].notna().any() and (phrases := [text for text in texts if text]):
             lines.append(
@@ -178,20 +196,21 @@ def spoken(feature: str) -> str:
     return feature.replace("_", " ").replace("pnl", "P&L")
 
 
-def _sentence(kind: str, rows: pd.DataFrame) -> str:
-    seeds = int(rows["seeds"].max())
-    if rows["low"].isna().any():
+def _sentence(kind: str, rows: pd.DataFrame, family: int) -> str:
+    seeds, lacking = int(rows["seeds"].max()), int(rows["lacking"].max())
+    if rows["low"].isna().all():
+        why = f"{plural(lacking, 'seed')} without a network" if lacking else NO_INTERVAL
         return (
-            f"{plural(seeds, 'seed')} cannot show what shifts from standard to {kind} tickets: "
-            f"{NO_INTERVAL}."
+            f"Not tested, {plural(seeds, 'seed')}: by {MEASURES[MAIN].name}, {kind} tickets lean "
+            f"{_largest(rows)} than standard ones on these seeds; {why}."
         )
-    test = f"{plural(seeds, 'seed')}, paired t-test, Holm over {plural(len(rows), 'feature')}"
+    test = f"{plural(seeds, 'seed')}, paired t-test, Holm over {plural(family, 'comparison')}"
     by = f"by {MEASURES[MAIN].name}"
     if not rows["shifted"].any():
         largest = rows.iloc[int(rows["difference"].abs().argmax())]
         return (
-            f"No shift of importance from standard to {kind} tickets is beyond chance, {by}; the "
-            f"largest: {_shift(largest)} ({test})."
+            f"No shift of importance from standard to {kind} tickets is shown, {by}; the largest: "
+            f"{_shift(largest)} ({test})."
         )
     parts = []
     for word, sign in (("more", 1.0), ("less", -1.0)):
@@ -205,6 +224,17 @@ def _sentence(kind: str, rows: pd.DataFrame) -> str:
     )
 
 
+def _largest(rows: pd.DataFrame) -> str:
+    """The largest shifts, at most three more and three less, without any test."""
+    parts = []
+    for word, sign in (("more", 1.0), ("less", -1.0)):
+        ranked = (sign * rows["difference"]).sort_values(ascending=False, kind="stable")
+        few = rows.loc[ranked[ranked > 0.0].index[:_MOST_DESCRIBED]]
+        texts = [f"{spoken(r['feature'])} ({r['difference']:+.3f})" for _, r in few.iterrows()]
+        parts += [f"{word} on {', '.join(texts)}"] if texts else []
+    return " and ".join(parts) or "no more and no less on any input"
+
+
 def _shift(row: pd.Series) -> str:
     return (
         f"{spoken(row['feature'])} ({row['difference']:+.3f} [{row['low']:+.3f}, "
@@ -216,7 +246,7 @@ def _by(rows: pd.DataFrame, measure: str) -> str:
     if rows.empty:
         return ""
     features = list(_signed(rows[rows["shifted"].astype(bool)]))
-    return f"{MEASURES[measure].name}: {', '.join(features) or 'none beyond chance'}"
+    return f"{MEASURES[measure].name}: {', '.join(features) or 'none shown'}"
 
 
 def _signed(rows: pd.DataFrame) -> Iterator[str]:
@@ -224,11 +254,12 @@ def _signed(rows: pd.DataFrame) -> Iterator[str]:
         yield f"{'more' if row['difference'] > 0.0 else 'less'} {spoken(row['feature'])}"
 
 
-def _table(values: pd.DataFrame, kind: str, measure: str) -> pd.DataFrame:
-    """A row per seed and a column per feature, in the order of the features."""
+def _table(values: pd.DataFrame, kind: str, measure: str, seeds: Collection[int]) -> pd.DataFrame:
+    """A row per seed, also of the other ``seeds``, and a column per feature in their order."""
     matches = values[values["model"].eq(kind) & values["measure"].eq(measure)]
     wide = matches.pivot(index="seed", columns="feature", values="value")
-    return wide.reindex(columns=list(dict.fromkeys(matches["feature"])))
+    wide = wide.reindex(columns=list(dict.fromkeys(matches["feature"])))
+    return wide.reindex(sorted({*wide.index, *seeds}))
 
 
 _KEYS = {"model": "string", "measure": "string", "feature": "string"}

@@ -5,6 +5,7 @@ average. Overlap is the intersection of their weights over their union (IoU); th
 chance is the ratio of the two expectations.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import Any
@@ -13,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.configurations import typed
+from analysis.intervals import MIN_SEEDS, mean_and_error, skew_safe_p
 from analysis.tickets.networks import STANDARD, TICKET, Bools, Floats, Model
-from analysis.wording import percent
+from analysis.wording import percent, plural
 
 ALL = "all"
 """Name of all layers together."""
@@ -77,9 +79,10 @@ def overlaps(models: Sequence[Model]) -> pd.DataFrame:
 def weights(models: Sequence[Model]) -> pd.DataFrame:
     """One row per kind and layer, "all" first: number and magnitudes of the kept weights.
 
-    ``kept`` weights of ``total`` and ``dead_units`` are means over the ``seeds``; the moments and
-    quantiles are of the absolute values of the kept weights of all seeds together. A unit is dead
-    without incoming or without outgoing weights; it counts in the layer of its incoming weights.
+    ``kept`` weights of ``total`` and ``dead_units`` are means over the ``seeds``; the moments,
+    quantiles and ``max`` are of the absolute values of the kept weights of all seeds together.
+    A unit is dead without incoming or without outgoing weights; it counts in the layer of its
+    incoming weights.
     """
     rows: list[dict[str, Any]] = []
     for kind in dict.fromkeys(m.kind for m in models):
@@ -122,31 +125,67 @@ def layer_name(layer: str) -> str:
     return "all layers" if layer == ALL else f"layer {int(layer.split('.')[1]) + 1}"
 
 
-def sentences(table: pd.DataFrame) -> list[str]:
-    """Sentences on :func:`overlaps` of all layers: robust with standard, and between seeds."""
+def sentences(
+    table: pd.DataFrame,
+    family: int | None = None,
+    *,
+    complete: bool = True,
+    level: float = 0.05,
+) -> list[str]:
+    """Sentences on :func:`overlaps` of all layers: robust with standard, and between seeds.
+
+    Args:
+        family: number of comparisons with chance on the page; those of the table if None.
+        complete: no seed lacks a network; else nothing is tested.
+    """
     lines = []
-    for (first, second, same), rows in pairs(table[table["layer"].eq(ALL)]):
+    every = list(pairs(table[table["layer"].eq(ALL)]))
+    family = len(every) if family is None else family
+    for (first, second, same), rows in every:
         share = percent(round(rows["overlap"].mean(), 3))
-        by_chance = f"({percent(round(rows['chance'].mean(), 3))} by chance)"
+        by_chance = percent(round(rows["chance"].mean(), 3))
+        who = f"{first} and {second} tickets of one seed"
         if same and (rows["overlap"] == 1.0).all():
             lines.append(
-                f"{first[0].upper()}{first[1:]} and {second} tickets of one seed have the same "
-                "mask, as they must where both are found on one network."
+                f"{who[0].upper()}{who[1:]} have the same mask, as they must where both are found "
+                "on one network."
             )
-        elif same:
-            lines.append(
-                f"Masks of {first} and {second} tickets of one seed overlap by {share} "
-                f"{by_chance}."
-            )
-        else:
-            who = "tickets" if first == TICKET else f"{first} tickets"
-            lines.append(f"Masks of {who} of two seeds overlap by {share} {by_chance}.")
+            continue
+        if not same:
+            who = f"{'' if first == TICKET else first + ' '}tickets of two seeds"
+        verdict = "not tested against chance, since seeds lack a network"
+        if complete:
+            verdict = _against_chance(rows, level / family)
+        lines.append(f"Masks of {who} overlap by {share} ({by_chance} by chance): {verdict}.")
     return lines
+
+
+def _against_chance(rows: pd.DataFrame, level: float) -> str:
+    """Verdict on the overlaps of one two-sided test against chance, for noise of any skew.
+
+    Only pairs without a common network count, because others are not independent.
+    """
+    networks: set[tuple[str, int]] = set()
+    gaps: list[float] = []
+    for row in rows.to_dict(orient="records"):
+        pair = {(row["first"], row["first_seed"]), (row["second"], row["second_seed"])}
+        if not networks & pair:
+            networks |= pair
+            gaps.append(float(row["overlap"] - row["chance"]))
+    gap, error = mean_and_error(gaps)
+    number = plural(len(gaps), "independent pair")
+    if math.isnan(error):
+        return f"not tested against chance ({number}, {MIN_SEEDS} that differ are the fewest)"
+    p = 2.0 * skew_safe_p(abs(gap) / error, len(gaps))
+    if not p <= level:
+        return f"not shown to differ from chance ({number})"
+    return f"{'more' if gap > 0.0 else 'less'} than by chance ({number})"
 
 
 def _moments(sizes: Floats) -> dict[str, float]:
     quantiles = {q: float(np.quantile(sizes, share)) for q, share in _QUANTILES.items()}
-    return {"mean": float(sizes.mean()), "sd": float(sizes.std()), **quantiles}
+    moments = {"mean": float(sizes.mean()), "sd": float(sizes.std())}
+    return moments | quantiles | {"max": float(sizes.max())}
 
 
 def _dead(model: Model) -> Iterator[tuple[str, int]]:
@@ -170,5 +209,5 @@ _WEIGHTS = {
     "seeds": "Int64",
     "kept": "float64",
     "total": "Int64",
-    **dict.fromkeys(("kept_share", "dead_units", "mean", "sd", *_QUANTILES), "float64"),
+    **dict.fromkeys(("kept_share", "dead_units", "mean", "sd", *_QUANTILES, "max"), "float64"),
 }

@@ -1,7 +1,7 @@
 """Comparison of dense networks, standard and robust tickets: tables and sentences of a report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -56,7 +56,7 @@ def tickets(
         chosen = choose(problem, tolerance=tolerance, confidence=confidence)
         if chosen is None:
             continue
-        models, missing = load_models(files, chosen)
+        models, missing = load_models(files, chosen.kinds)
         values_of = importance.importances(models)
         comparisons.append(
             Tickets(
@@ -66,12 +66,15 @@ def tickets(
                 missing=missing,
                 importances=values_of,
                 means=importance.means(values_of),
-                shifts=importance.shifts(values_of),
+                shifts=importance.shifts(
+                    values_of, {kind.name: kind.seeds for kind in chosen.kinds}
+                ),
                 overlaps=masks.overlaps(models),
                 weights=masks.weights(models),
             )
         )
-    return comparisons
+    judged = importance.of_one_page([one.shifts for one in comparisons])
+    return [replace(one, shifts=table) for one, table in zip(comparisons, judged, strict=True)]
 
 
 def tables(comparisons: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
@@ -93,10 +96,15 @@ def tables(comparisons: Sequence[Tickets]) -> dict[str, pd.DataFrame]:
 def sentences(comparisons: Sequence[Tickets]) -> list[str]:
     """Sentences by problem: the networks compared, those missing, and the findings."""
     lines = []
+    family = sum(int(one.shifts["p"].notna().sum()) for one in comparisons)
+    chances = sum(len(list(masks.pairs(one.overlaps))) for one in comparisons)
     for one in comparisons:
         findings = [_opening(one), *first_of(one.missing)]
-        findings += masks.sentences(one.overlaps)
-        findings += importance.sentences(one.shifts)
+        complete = not one.missing and all(
+            len(kind.trials) == len(kind.seeds) for kind in one.chosen.kinds
+        )
+        findings += masks.sentences(one.overlaps, chances, complete=complete)
+        findings += importance.sentences(one.shifts, family)
         if one.models and one.importances.empty:
             findings.append(_NO_INTERPRETATION[0].upper() + _NO_INTERPRETATION[1:] + ".")
         lines += [f"{one.problem}: {line}" if one.problem else line for line in findings]

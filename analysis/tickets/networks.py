@@ -42,10 +42,12 @@ class Kind:
     """Tickets that differ only in their seed; ``trials`` has the trial_id of each.
 
     ``epsilon`` is the attack budget of their training, NaN if the space has no such axis.
+    ``seeds`` are all of the sweep, also those without a completed ticket.
     """
 
     name: str
     epsilon: float
+    seeds: tuple[int, ...]
     trials: Mapping[int, str]
 
 
@@ -110,12 +112,12 @@ def choose(trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95)
     sparsity = float(recommended[0]) if recommended else max(both or budgets)
     tickets = [one for one in problem.chosen() if one.sparsity == sparsity]
     return Chosen(
-        sparsity=sparsity, recommended=bool(recommended), kinds=tuple(map(_kind, tickets))
+        sparsity=sparsity, recommended=bool(recommended), kinds=tuple(map(kind_of, tickets))
     )
 
 
-def load_models(files: SweepFiles, chosen: Chosen) -> tuple[list[Model], list[str]]:
-    """Networks of ``chosen``, dense ones first, and a line per network that cannot be read.
+def load_models(files: SweepFiles, ticket_kinds: Iterable[Kind]) -> tuple[list[Model], list[str]]:
+    """Networks of ``ticket_kinds``, dense first, and a line per network that cannot be read.
 
     Tickets are ``models/<trial_id>/ticket.safetensors``. Each names its preparation, whose
     ``study/<preparation>/theta_star.safetensors`` is the dense network of its seed.
@@ -123,7 +125,7 @@ def load_models(files: SweepFiles, chosen: Chosen) -> tuple[list[Model], list[st
     dense: dict[int, Model] = {}
     tickets: list[Model] = []
     missing: list[str] = []
-    for kind in chosen.kinds:
+    for kind in ticket_kinds:
         for seed, trial_id in kind.trials.items():
             try:
                 ticket, about = _read(files.model(trial_id, "ticket"), kind=kind.name, seed=seed)
@@ -142,11 +144,15 @@ def kinds(models: list[Model]) -> list[str]:
     return list(dict.fromkeys(model.kind for model in models))
 
 
-def _kind(ticket: Candidate) -> Kind:
+def kind_of(ticket: Candidate) -> Kind:
+    """Kind of the chosen trials of a candidate."""
     rows = ticket.chosen
     seeds = rows["config/seed"].fillna(0).astype(int)
     trials = dict(zip(seeds, rows["trial_id"].astype(str), strict=True))
-    return Kind(name=_name(ticket.epsilon), epsilon=ticket.epsilon, trials=trials)
+    every = sorted(set(ticket.trials["config/seed"].fillna(0).astype(int)))
+    return Kind(
+        name=_name(ticket.epsilon), epsilon=ticket.epsilon, seeds=tuple(every), trials=trials
+    )
 
 
 def _name(epsilon: float) -> str:

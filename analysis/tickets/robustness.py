@@ -7,16 +7,24 @@ metrics, 5 % unless the study's evaluation sets another.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from analysis.arguments import checked
-from analysis.attacks import CLEAN, attacks, clean_column
+from analysis.attacks import (
+    CLEAN,
+    attacks,
+    clean_column,
+    lost,
+    on_attacked_paths,
+    with_attacked_paths,
+)
 from analysis.configurations import parameter_dtypes, shared_paths, typed
-from analysis.contrast import DIFFERENCE, bounded, contrast, corrected, estimate
-from analysis.statistics import Rng, over_seeds
-from analysis.sweep import GROUP, SPEED, Problem, Sweep, Trials
+from analysis.contrast import TESTED, Contrast, bounded, contrast, corrected, estimate, verdict
+from analysis.statistics import over_seeds
+from analysis.sweep import GROUP, SPEED, Problem, Sweep, Trials, selections
 from analysis.tickets.baselines import DENSE
 
 TICKET = "ticket"
@@ -31,7 +39,7 @@ _MARKETS = ("@", "_of_price@", "_worst@")
 
 
 @checked
-def robustness_table(trials: Trials, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+def robustness_table(trials: Trials, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row for the dense network and one per (sparsity, epsilon): CVaR clean and attacked.
 
     Every ticket row is the configuration that :func:`analysis.selection.by_validation` selects;
@@ -40,7 +48,7 @@ def robustness_table(trials: Trials, *, confidence: float = 0.95, rng: Rng = 0) 
     paths, ``attacked_cvar_05@path_pgd:0.1`` under attack and ``cvar_05@regime:calm`` in another
     market, all in currency per option. Of several tails, the first with an attack is used. Each
     metric is a mean over ``seeds``, with its standard error ``_se``, the ends ``_low`` and
-    ``_high`` of its bootstrap interval, and its ``_median``.
+    ``_high`` of its Student interval, and its ``_median``.
 
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
@@ -61,7 +69,7 @@ def robustness_table(trials: Trials, *, confidence: float = 0.95, rng: Rng = 0) 
         row["seeds"] = len(frame)
         for metric in metrics:
             if metric in frame.columns:
-                row |= _estimated(frame, metric, confidence=confidence, rng=rng)
+                row |= _estimated(frame, metric, confidence=confidence)
     return typed(
         rows,
         {
@@ -77,7 +85,7 @@ def robustness_table(trials: Trials, *, confidence: float = 0.95, rng: Rng = 0) 
 
 @checked
 def robust_against_standard(
-    trials: Trials, *, confidence: float = 0.95, rng: Rng = 0
+    trials: Trials, *, confidence: float = 0.95, tolerance: float = 0.05
 ) -> pd.DataFrame:
     """One row per sparsity, training epsilon above 0 and metric: robust less standard tickets.
 
@@ -85,11 +93,17 @@ def robust_against_standard(
     :func:`robustness_table` and paired by seed. ``metric`` is clean CVaR (the cost of robustness)
     or CVaR under an attack (its gain); ``standard`` and ``robust`` are the means over the
     ``seeds`` that have both. ``difference`` is robust less standard, in currency per option, with
-    its bootstrap interval; ``p`` is of Wilcoxon's signed-rank test, ``p_holm`` corrected for all
-    rows of the problem. ``share`` is the difference over the CVaR that standard tickets lose under
-    the attack, null on clean paths and without such a loss. ``standard_runaways`` and
-    ``robust_runaways`` count the hedges that lose over :data:`RUNAWAY` times their clean CVaR;
-    if there are any, prefer the medians to the means.
+    its Student interval; ``p`` is of no difference, ``p_equivalent`` of one beyond ``tolerance``
+    times the clean CVaR of standard tickets (``margin``), both also corrected for all rows of the
+    table; ``verdict`` is that of :func:`analysis.contrast.verdict`. If a seed of either has no
+    result (``lacking``), there is no interval, p or verdict. ``share`` is the difference over the
+    CVaR that standard tickets lose under the attack, null on clean paths and without such a loss.
+    ``standard_runaways`` and ``robust_runaways`` count the hedges that lose over :data:`RUNAWAY`
+    times their clean CVaR; if there are any, prefer the medians to the means. Loss and runaways
+    are measured on the attacked paths; without a clean CVaR on those they are null.
+    ``standard_not_finite`` and ``robust_not_finite`` count the seeds whose CVaR under the attack
+    is not finite; a row with any has no difference, because that of the other seeds would be one
+    of the hedges that held.
 
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
@@ -97,17 +111,24 @@ def robust_against_standard(
     sweep = measured_sweep(trials, purpose="robustness")
     rows: list[dict[str, Any]] = []
     for problem in sweep.problems:
-        differences = _differences(problem, confidence=confidence, rng=rng)
-        rows += [{**problem.values, **row} for row in corrected(differences)]
+        differences = _differences(problem, confidence=confidence, tolerance=tolerance)
+        rows += [{**problem.values, **row} for row in differences]
+    rows = corrected(rows)
+    for row in rows:
+        row["verdict"] = verdict(row, level=1.0 - confidence)
     medians = [f"{side}_median" for side in _SIDES]
     return typed(
         rows,
         {
             **parameter_dtypes([*sweep.problem_axes, *GROUP]),
             "metric": "string",
-            "seeds": "Int64",
-            **dict.fromkeys((*_SIDES, *medians, *DIFFERENCE, "share", "p", "p_holm"), "float64"),
-            **dict.fromkeys((f"{side}_runaways" for side in _SIDES), "Int64"),
+            **dict.fromkeys(("seeds", "lacking"), "Int64"),
+            **dict.fromkeys((*_SIDES, *medians, *TESTED, "margin", "share"), "float64"),
+            **dict.fromkeys(
+                (f"{side}_{count}" for count in ("runaways", "not_finite") for side in _SIDES),
+                "Int64",
+            ),
+            "verdict": "string",
         },
     )
 
@@ -122,7 +143,8 @@ def measured_sweep(
     """
     sweep = Sweep.of(trials, manifest)
     clean = clean_column(attacks(sweep.trials))
-    return Sweep.of(sweep, needed=(*SPEED, clean), purpose=purpose)
+    sweep = Sweep.of(sweep, needed=(*SPEED, clean), purpose=purpose)
+    return replace(sweep, trials=with_attacked_paths(sweep.trials, sweep.manifest))
 
 
 def _metrics(trials: pd.DataFrame) -> list[str]:
@@ -147,17 +169,19 @@ def _dense(part: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     return means.reset_index()
 
 
-def _estimated(
-    frame: pd.DataFrame, metric: str, *, confidence: float, rng: Rng
-) -> dict[str, float]:
-    values = frame[metric].astype("float64").dropna()
+def _estimated(frame: pd.DataFrame, metric: str, *, confidence: float) -> dict[str, float]:
+    if lost(frame, metric):
+        # The mean of the others would be that of the hedges that held.
+        return {f"{metric}{end}": math.nan for end in ENDS}
+    every = frame[metric].astype("float64")
+    values = every.dropna()
     errors = frame.loc[values.index, f"{metric}_se"] if f"{metric}_se" in frame.columns else None
     error = over_seeds(
         values.tolist(),
         None if errors is None else errors.astype("float64").tolist(),
         shared_paths=shared_paths(frame),
     )
-    columns = estimate(values, bounded(metric), confidence=confidence, rng=rng)
+    columns = estimate(every, bounded(metric), confidence=confidence)
     return columns | {
         metric: error.mean,
         f"{metric}_se": error.se,
@@ -165,50 +189,69 @@ def _estimated(
     }
 
 
-def _differences(problem: Problem, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
+def _differences(
+    problem: Problem, *, confidence: float, tolerance: float
+) -> Iterator[dict[str, Any]]:
     attack_list = attacks(problem.tickets)
     clean = clean_column(attack_list)
     tickets = {
         # None, not NaN, for a missing axis, because a key must equal itself.
-        (None if pd.isna(one.sparsity) else one.sparsity, one.epsilon): _by_seed(one.chosen)
+        (None if pd.isna(one.sparsity) else one.sparsity, one.epsilon): one
         for one in problem.chosen()
     }
     for (sparsity, epsilon), robust in tickets.items():
         standard = tickets.get((sparsity, 0.0))
         if standard is None or not epsilon > 0.0:
             continue
+        frames = dict(zip(_SIDES, (standard, robust), strict=True))
         for metric in (clean, *(attack.column for attack in attack_list)):
-            frames = dict(zip(_SIDES, (standard, robust), strict=True))
+            before = clean if metric == clean else on_attacked_paths(clean)
+            row = {"sparsity": sparsity, "epsilon": epsilon, "metric": metric}
+            row |= {f"{side}_not_finite": lost(one.chosen, metric) for side, one in frames.items()}
             pair = pd.DataFrame(
                 {
-                    f"{side}{end}": frame[name].astype("float64")
-                    for side, frame in frames.items()
-                    for end, name in (("", metric), ("_clean", clean))
+                    f"{side}{end}": one.by_seed(name)
+                    for side, one in frames.items()
+                    for end, name in (("", metric), ("_clean", before))
                 }
-            ).dropna()
-            if pair.empty:
-                continue
-            paired = contrast(pair["robust"], pair["standard"], confidence=confidence, rng=rng)
-            columns = paired.columns()
-            damage = float((pair["standard_clean"] - pair["standard"]).mean())
-            yield {
-                "sparsity": sparsity,
-                "epsilon": epsilon,
-                "metric": metric,
-                "seeds": len(pair),
-                **{side: pair[side].mean() for side in _SIDES},
-                **{f"{side}_median": pair[side].median() for side in _SIDES},
-                **{
-                    f"{side}_runaways": int(pair[side].lt(RUNAWAY * pair[f"{side}_clean"]).sum())
-                    for side in _SIDES
-                },
-                **columns,
-                "share": columns["difference"] / damage if damage > 0.0 else math.nan,
-            }
+            )
+            seeds = len(pair.dropna(subset=list(_SIDES)))
+            if metric == clean and not seeds:
+                break
+            if row["standard_not_finite"] or row["robust_not_finite"]:
+                yield {**row, "seeds": seeds, "p": math.nan}
+            elif seeds:
+                margin = tolerance * abs(pair["standard_clean"].mean())
+                paired = contrast(
+                    pair["robust"],
+                    pair["standard"],
+                    confidence=confidence,
+                    margin=margin,
+                    selections=selections(robust, standard),
+                )
+                row |= {"seeds": seeds, "lacking": paired.lacking, "margin": margin}
+                yield {**row, **_means(pair, paired)}
 
 
-def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
-    # A space without seeds has one trial of each ticket, which form a pair. Trials that no column
-    # distinguishes count once.
-    seeds = rows["config/seed"].fillna(0).astype(int)
-    return rows.set_index(seeds).loc[~seeds.duplicated().to_numpy()]
+def _means(pair: pd.DataFrame, paired: Contrast) -> dict[str, Any]:
+    """Means, runaways and differences of a ``pair`` of tickets under one metric, by seed.
+
+    Damage and runaways are against clean CVaR on the same paths; null if it is unknown.
+    """
+    columns = paired.columns()
+    pair = pair.dropna(subset=list(_SIDES))
+    complete = pair[[f"{side}_clean" for side in _SIDES]].notna().all(axis=None)
+    damage = float((pair["standard_clean"] - pair["standard"]).mean()) if complete else math.nan
+    runaways = {
+        f"{side}_runaways": int(pair[side].lt(RUNAWAY * pair[f"{side}_clean"]).sum())
+        if complete
+        else pd.NA
+        for side in _SIDES
+    }
+    return {
+        **{side: pair[side].mean() for side in _SIDES},
+        **{f"{side}_median": pair[side].median() for side in _SIDES},
+        **runaways,
+        **columns,
+        "share": columns["difference"] / damage if damage > 0.0 else math.nan,
+    }

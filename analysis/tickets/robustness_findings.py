@@ -7,15 +7,20 @@ import pandas as pd
 
 from analysis.attacks import CLEAN, Attack, attacks, label, model, named, nearest, setting
 from analysis.configurations import problem_parts
-from analysis.contrast import DIFFERENCE, NO_INTERVAL, bracketed, side, side_of
-from analysis.statistics import least_seeds
+from analysis.contrast import BETTER, DIFFERENCE, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, bracketed
+from analysis.sweep import GROUP
 from analysis.tickets.robustness import RUNAWAY
-from analysis.tickets.summary import GROUP
 from analysis.wording import amount, percent, plural
 from analysis.wording import setting as in_words
 
 
-def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
+def robustness(
+    rows: pd.DataFrame,
+    trials: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    *,
+    tolerance: float = 0.05,
+) -> list[str]:
     """Sentences on the rows of :func:`analysis.robust_against_standard`, or on their absence.
 
     The attack closest to that of training comes first: by threat model, then budget.
@@ -24,6 +29,7 @@ def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, 
         rows: from :func:`analysis.robust_against_standard`.
         trials: from which ``rows`` were computed.
         manifest: from :func:`analysis.load_manifest`; names the attack of training.
+        tolerance: that of the rows.
     """
     if not attacks(trials):
         return [
@@ -38,9 +44,8 @@ def robustness(rows: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, 
         for _, ticket in part_rows.groupby(list(GROUP), dropna=False, sort=True):
             trained = trained_under(trials, manifest, float(ticket["epsilon"].iloc[0]))
             rows_of = {str(row["metric"]): row for _, row in ticket.iterrows()}
-            lines += [opening + line for line in _ticket(rows_of, trained)]
-        lines += [opening + line for line in tested(part_rows)]
-    return lines
+            lines += [opening + line for line in _ticket(rows_of, trained, tolerance)]
+    return [*lines, *tested(rows)]
 
 
 def _nothing(trials: pd.DataFrame) -> str:
@@ -70,7 +75,7 @@ def trained_under(trials: pd.DataFrame, manifest: Mapping[str, Any], epsilon: fl
     return str(names[0]) if len(names) == 1 else None
 
 
-def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]:
+def _ticket(rows: Mapping[str, pd.Series], trained: str | None, tolerance: float) -> Iterator[str]:
     """Sentences on one sparsity and epsilon, its ``rows`` by metric, clean CVaR first."""
     attack_list, clean = named(rows), next(iter(rows.values()))
     metric = str(clean["metric"])
@@ -81,26 +86,34 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]
     opening = where + who if where else who[0].upper() + who[1:]
     first = nearest(attack_list, trained=trained, epsilon=epsilon)
     if first is None:
-        yield f"{opening} {_change(clean, f'of {cvar} on clean paths')}; no search attacked them."
+        price = _change(clean, f"of {cvar} on clean paths", tolerance)
+        yield f"{opening} {price}; no search attacked them."
         return
     attacked = rows[first.column]
+    if _not_finite(attacked):
+        yield f"{opening}: undecided, because {_unbounded(first, attacked)}."
+        return
     seeds = int(min(clean["seeds"], attacked["seeds"]))
     over = f"over {plural(seeds, 'seed')}"
     if pd.isna(clean["difference_low"]) or pd.isna(attacked["difference_low"]):
         yield (
             f"{opening}: {amount(clean['difference'], signed=True)} of {cvar} on clean paths and "
-            f"{amount(attacked['difference'], signed=True)} under {first}, {over}; "
-            f"{NO_INTERVAL}."
+            f"{amount(attacked['difference'], signed=True)} under {first}, {over}; no verdict: "
+            f"{_absent(clean, attacked)}."
         )
         return
-    price = _change(clean, f"of {cvar} on clean paths")
+    price = _change(clean, f"of {cvar} on clean paths", tolerance)
     if _runaways(attacked):
         yield f"{opening} {price}, {over}."
     else:
-        gain = _change(attacked, f"under {first}")
+        gain = _change(attacked, f"under {first}", tolerance)
         yield f"{opening} {price} and {gain}, {over}{_verdict(attacked)}."
     if trained and model(trained) != first.model:
         yield f"They were trained under {trained}, a threat that no test of them poses."
+    for attack in attack_list:
+        if _not_finite(rows[attack.column]):
+            yield f"Under {attack} nothing is decided: {_unbounded(attack, rows[attack.column])}."
+    attack_list = [a for a in attack_list if not _not_finite(rows[a.column])]
     tame = [attack for attack in attack_list if not _runaways(rows[attack.column])]
     others = [attack for attack in tame if attack != first and attack.hardness > 0]
     if others:
@@ -109,32 +122,53 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None) -> Iterator[str]
         yield _wild(rows, wild)
 
 
-def _change(row: pd.Series, what: str) -> str:
+def _absent(*rows: pd.Series) -> str:
+    lacking = max(int(row["lacking"]) for row in rows)
+    return f"{plural(lacking, 'seed')} without a result" if lacking else NO_INTERVAL
+
+
+def _change(row: pd.Series, what: str, tolerance: float) -> str:
     mean, low, high = (row[column] for column in DIFFERENCE)
     text = bracketed(row, "difference", signed=True)
-    match side(low, high):
-        case None:
-            return f"change by {text} {what}; {NO_INTERVAL}"
-        case 0:
-            return f"show no clear change {what} ({text}: the interval covers 0)"
-        case 1:
-            return f"gain {bracketed(row, 'difference')} {what}"
-        case _:
-            return f"lose {amount(-mean)} [{amount(-high)}, {amount(-low)}] {what}"
+    if pd.isna(low):
+        return f"change by {text} {what} ({_absent(row)})"
+    if row["verdict"] == BETTER:
+        return f"gain {bracketed(row, 'difference')} {what}"
+    if row["verdict"] == WORSE:
+        return f"lose {amount(-mean)} [{amount(-high)}, {amount(-low)}] {what}"
+    if row["verdict"] == EQUIVALENT:
+        margin = f"{percent(tolerance)} of clean CVaR, {amount(row['margin'])}"
+        return f"are equivalent within {margin} ({text}) {what}"
+    return f"are not shown to gain or lose ({text}) {what}"
 
 
 def _verdict(row: pd.Series) -> str:
-    if side_of(row) == -1:
-        return ": robust training does not help here"
-    if side_of(row) != 1:
+    if row["verdict"] == WORSE:
+        return ": robust training harms here"
+    if row["verdict"] == EQUIVALENT:
+        return ": robust training makes no difference beyond the margin here"
+    if row["verdict"] == OPEN:
         return ": robust training is not shown to help here"
     if pd.isna(row["share"]):
         return ""
-    return f": {percent(round(row['share'], 2))} of what that attack takes from standard tickets"
+    share = percent(round(row["share"], 2))
+    return f": about {share} of what that attack takes from standard tickets, a point estimate"
 
 
 def _runaways(row: pd.Series) -> int:
-    return int(row["standard_runaways"] + row["robust_runaways"])
+    counts = (row["standard_runaways"], row["robust_runaways"])
+    return sum(0 if pd.isna(count) else int(count) for count in counts)
+
+
+def _not_finite(row: pd.Series) -> int:
+    return int(row["standard_not_finite"] + row["robust_not_finite"])
+
+
+def _unbounded(attack: Attack, row: pd.Series) -> str:
+    return (
+        f"CVaR under {attack} is not finite for {row['standard_not_finite']} standard and "
+        f"{plural(int(row['robust_not_finite']), 'robust ticket')}"
+    )
 
 
 def _wild(rows: Mapping[str, pd.Series], wild: Sequence[Attack]) -> str:
@@ -153,26 +187,24 @@ def _wild(rows: Mapping[str, pd.Series], wild: Sequence[Attack]) -> str:
 
 
 def _others(rows: Mapping[str, pd.Series], others: Sequence[Attack]) -> str:
-    changes: dict[str, list[str]] = {"gain": [], "lose": [], "no clear change": []}
+    phrases = {BETTER: "gain", WORSE: "lose", EQUIVALENT: "equivalent", OPEN: "not shown"}
+    changes: dict[str, list[str]] = {phrase: [] for phrase in phrases.values()}
     for attack in others:
         row = rows[attack.column]
-        change = {1: "gain", -1: "lose"}.get(side_of(row) or 0, "no clear change")
-        changes[change].append(f"{attack} ({amount(row['difference'], signed=True)})")
-    phrases = [f"{change} under {', '.join(names)}" for change, names in changes.items() if names]
-    return f"Other attacks on them: {'; '.join(phrases)}."
+        change = amount(row["difference"], signed=True)
+        changes[phrases[row["verdict"]]].append(f"{attack} ({change})")
+    groups = [f"{change} under {', '.join(names)}" for change, names in changes.items() if names]
+    return f"Other attacks on them: {'; '.join(groups)}."
 
 
 def tested(rows: pd.DataFrame) -> Iterator[str]:
-    """Sentences on the ``p_holm`` of ``rows``: enough ``seeds`` or not, significant differences.
-
-    Empty if none of the rows has an interval.
-    """
-    seeds, number = int(rows["seeds"].max()), len(rows)
-    if rows["difference_low"].isna().all():
+    """Sentence on the family of the verdicts of ``rows``; empty if none of them has a test."""
+    number = int(rows["p_holm"].notna().sum())
+    if not number:
         return
-    test = f"Wilcoxon's test corrected for {plural(number, 'comparison')}"
-    if seeds < (least := least_seeds(number)):
-        yield f"Intervals are uncorrected; {test} needs {least} seeds and has {seeds}."
-        return
-    discoveries = int(rows["p_holm"].le(0.05).sum())
-    yield f"By {test}, {discoveries} of the {number} differences are told apart from 0 at 5 %."
+    tally = rows["verdict"].value_counts()
+    counts = ", ".join(f"{tally[v]} {v}" for v in (BETTER, WORSE, EQUIVALENT, OPEN) if v in tally)
+    yield (
+        f"Verdicts are Student's at 5 % for all {plural(number, 'comparison')} together (Holm): "
+        f"{counts}. Intervals are 95 % each, not corrected."
+    )

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from analysis.configurations import problem_axes
-from analysis.contrast import BETTER, NO_INTERVAL, OPEN, WORSE, side_of
-from analysis.statistics import least_seeds
+from analysis.contrast import BETTER, OPEN, WORSE
+from analysis.intervals import MIN_SEEDS
 from analysis.wording import percent, plural, value
 
 _MOST_SEEDS = 999
@@ -13,6 +13,7 @@ _LEFT_OUT = {
     "failed": "failed",
     "unfinished": "unfinished",
     "not every seed": "without a trial at every seed",
+    "no validation risk": "without a validation risk to choose the reference by",
 }
 
 
@@ -53,34 +54,28 @@ def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
         lines.append("No two configurations completed at every seed, so none can be compared.")
     else:
         reference = complete[complete["reference"]].iloc[0]
-        tally = {v: int(rivals["verdict"].eq(v).sum()) for v in (BETTER, WORSE, OPEN)}
+        tally: dict[str, int] = {
+            v: int(rivals["verdict"].eq(v).sum()) for v in (BETTER, WORSE, OPEN)
+        }
+        tally["not judged"] = int(rivals["not_judged"].notna().sum())
         verdicts = ", ".join(f"{n} {verdict}" for verdict, n in tally.items() if n)
         lines.append(
             f"Against {configuration(reference, names)}, on the same seeds: {verdicts} (at "
-            f"{percent(level)}, corrected for {plural(len(rivals), 'comparison')})."
+            f"{percent(level)}, corrected for {plural(int(rivals['comparisons'].max()), 'pair')})."
         )
         lines += _more(rivals, level)
     if len(omissions):
         kinds = ", ".join(f"{n} {_LEFT_OUT[str(why)]}" for why, n in omissions.items())
-        lines.append(f"Left out, because they lack a completed seed: {kinds}.")
+        lines.append(f"Left out of the comparison: {kinds}.")
     return lines
 
 
 def _more(rivals: pd.DataFrame, level: float) -> list[str]:
-    at_hand, least = int(rivals["seeds"].max()), least_seeds(len(rivals), level=level)
-    if at_hand < least:
-        sides = [side_of(row) for _, row in rivals.iterrows()]
-        above, around, below = (sides.count(sign) for sign in (1, 0, -1))
-        return [
-            f"{plural(at_hand, 'seed')} cannot show any difference here, however large: the "
-            f"signed-rank test corrected for {plural(len(rivals), 'comparison')} needs {least}.",
-            f"By intervals alone, uncorrected: {above} above the reference, {below} below, "
-            f"{around} around it."
-            if any(sign is not None for sign in sides)
-            else f"{NO_INTERVAL[0].upper()}{NO_INTERVAL[1:]}.",
-        ]
+    at_hand = int(rivals["seeds"].max())
+    if at_hand < MIN_SEEDS:
+        return [f"{plural(at_hand, 'seed')} cannot show a difference; {MIN_SEEDS} are the fewest."]
     more = rivals.loc[rivals["verdict"].eq(OPEN), "more_seeds"].dropna()
     if more.empty:
         return []
     nearest = seeds_needed(int(more.min()))
-    return [f"Of those not told apart, the easiest needs about {nearest} more."]
+    return [f"Of those not shown to differ, the nearest needs about {nearest} more."]

@@ -1,11 +1,13 @@
 """Tables of a tickets sweep: the best learning rate and configuration of every group."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from analysis.arguments import checked
+from analysis.attacks import lost
 from analysis.configurations import (
     COUNTS,
     LOTTERY,
@@ -88,8 +90,11 @@ def summary(trials: Trials) -> pd.DataFrame:
     It is selected on validation, so the test metrics are unbiased. ``selection`` is "one
     configuration" that completed at every seed, or without one "per seed", the mean of the best
     trial of each seed; a parameter that differs between seeds is then null. ``seeds`` counts those
-    in the means, ``seeds_awaited`` those that may still give a result. ``provisional`` marks
-    groups with unfinished trials, or with a seed without a completed one.
+    in the means, ``seeds_lacking`` those without a completed trial, ``seeds_awaited`` those of
+    them that may still give a result, ``seeds_not_finite`` those in ``seeds`` whose difference to
+    the dense network is missing or infinite, so that the means lack them. ``competitors`` is the
+    number of configurations that the row was selected from. ``provisional`` marks groups with
+    unfinished trials, or with a seed without a completed one.
 
     Each value of a parameter that changes the problem (such as ``market.xi``) has its own row.
     ``remaining`` is the share of prunable weights kept, in %. ``x_se`` is the standard error of
@@ -113,9 +118,11 @@ def summary(trials: Trials) -> pd.DataFrame:
     ]
     for key, one in tickets:
         row = _opening(key, one.trials, one.choice)
-        row["seeds_awaited"] = lacking(one.trials)[1]
+        row["seeds_lacking"], row["seeds_awaited"] = lacking(one.trials)
+        row["competitors"] = one.competitors
         if one.choice is not None:
             row |= _judged(one.chosen, metrics, ranged)
+            row["seeds_not_finite"] = int((~_finite(one.chosen)).sum())
         sparsity = row.get("sparsity_achieved", float("nan"))
         row["remaining"] = 100.0 * (1.0 - (sparsity if sparsity == sparsity else row["sparsity"]))
         rows.append(row)
@@ -132,12 +139,20 @@ def summary(trials: Trials) -> pd.DataFrame:
         **dict.fromkeys(COUNTS, "Int64"),
         "selection": "string",
         "seeds": "Int64",
+        "seeds_lacking": "Int64",
         "seeds_awaited": "Int64",
+        "seeds_not_finite": "Int64",
+        "competitors": "Int64",
         "provisional": "boolean",
         "converged": "boolean",
         **dict.fromkeys(floats, "float64"),
     }
     return typed(rows, dtypes)
+
+
+def _finite(chosen: pd.DataFrame) -> pd.Series:
+    difference = chosen["cvar_05_minus_dense"].astype("float64")
+    return difference.abs().lt(math.inf)
 
 
 def _opening(key: dict[str, Any], group: pd.DataFrame, choice: Choice | None) -> dict[str, Any]:
@@ -172,7 +187,9 @@ def _judged(chosen: pd.DataFrame, metrics: list[str], ranged: list[str]) -> dict
         }
     for metric in metrics:
         values = chosen[metric].astype("Float64").dropna()
-        row[metric] = float(values.mean()) if len(values) else float("nan")
+        # Under an attack without a finite CVaR at some seed, the others say nothing of the mean.
+        held_all = len(values) > 0 and not lost(chosen, metric)
+        row[metric] = float(values.mean()) if held_all else float("nan")
     return row
 
 

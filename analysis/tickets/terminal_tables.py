@@ -1,6 +1,7 @@
 """Tables of a tickets report for the terminal."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -14,8 +15,10 @@ from analysis.terminal import MOST_ROWS, breadth, more_rows, or_dash, outcomes, 
 from analysis.tickets import masks, seed_findings
 from analysis.tickets.baselines import DENSE
 
+_CVAR_ELSEWHERE = re.compile(r"(attacked_)?(?P<measure>cvar_\d\d)(?P<worst>_worst)?@(?P<place>.+)")
 _MOST_COMPARED = 12
 _MOST_ATTACKS = 2
+_EDGES = 2  # columns of the left and right edge
 _WIDE = 110  # columns; a narrower terminal gets only the main columns
 _WIDEST = 120
 _A_PARAMETER = 18  # columns that one more parameter may take
@@ -69,6 +72,32 @@ def untrained(hedges: pd.DataFrame) -> Table:
     )
 
 
+def threatened(hedges: pd.DataFrame, *, width: int) -> Table | None:
+    """CVaR of the hedges of one problem, a row per attack and market; None without any.
+
+    Hedges are in order of clean CVaR, as many as fit into ``width`` columns.
+    """
+    recorded = [name for name in map(str, hedges.columns) if hedges[name].notna().any()]
+    matches = list(filter(None, map(_CVAR_ELSEWHERE.fullmatch, recorded)))
+    if not matches:
+        return None
+    names = [match[0] for match in matches]
+    cells = {"under": [f"{m['place']}{', worst' if m['worst'] else ''}" for m in matches]}
+    for _, row in hedges.iterrows():
+        heading = row["name"].replace(" ", "\n", 1).replace(" at ", "\n").replace(" (", "\n(")
+        column = {heading: [or_dash(row[n], wording.amount(row[n])) for n in names]}
+        if breadth(cells | column) > width:
+            break
+        cells |= column
+    measure = label(matches[0]["measure"])
+    return table(
+        cells,
+        title=f"{measure} of the same hedges under every attack and in other markets",
+        caption="Hedges keep the parameters of their own market. An attack on observations moves "
+        "only what a hedge reads.",
+    )
+
+
 def compared(rows: pd.DataFrame) -> Table:
     """Best rows of :func:`analysis.compare` and the reference."""
     rows = rows[rows["left_out"].isna()]
@@ -88,7 +117,7 @@ def compared(rows: pd.DataFrame) -> Table:
         for r in records
     ]
     cells["p"] = [or_dash(v, f"{v:.2g}") for v in visible_rows["p_holm"]]
-    cells["verdict"] = ["reference" if r["reference"] else r["verdict"] for r in records]
+    cells["verdict"] = ["reference" if r["reference"] else _verdict(r) for r in records]
     cells["more seeds"] = [
         "–" if pd.isna(n) else seed_findings.seeds_needed(int(n))
         for n in visible_rows["more_seeds"]
@@ -97,7 +126,7 @@ def compared(rows: pd.DataFrame) -> Table:
         cells,
         title="Configurations on the same seeds, against the best by validation risk",
         caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; of the difference "
-        f"the {WITH_INTERVAL}; p by Wilcoxon, corrected by Holm."
+        f"the {WITH_INTERVAL}; p by Student's paired test, corrected by Holm for all pairs."
         f"{more_rows(len(rows) - len(visible_rows), 'seeds.csv')}",
     )
 
@@ -113,7 +142,7 @@ def kept_weights(rows: pd.DataFrame) -> Table:
     cells["kept"] = [f"{n:,.0f}" for n in rows["kept"]]
     cells["share"] = [wording.percent(round(share, 3)) for share in rows["kept_share"]]
     cells["dead units"] = [f"{n:.3g}" for n in rows["dead_units"]]
-    for name in ("mean", "sd", "median", "q95"):
+    for name in ("mean", "sd", "median", "q95", "max"):
         cells[f"|w| {name}"] = [or_dash(v, f"{v:.3f}") for v in rows[name]]
     return table(
         cells,
@@ -174,16 +203,21 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
         attack_names = pairs["metric"].dropna().str.partition("@")[2].unique()
         one = len(attack_names) == 1
         under = _ahead(pairs, attack_names[0].replace(":", "\n") if one else "attacked")
-    spare: tuple[list[str], ...] = ([], ["kept"], ["kept", "seeds"], [*under], [*under, "kept"])
-    for names in (*spare, [*under, "kept", "seeds"]):
+    # An epsilon that does not vary is in the sentences.
+    counts = ["kept", "seeds"]
+    counts += ["epsilon"] if visible_rows["epsilon"].nunique() == 1 else []
+    fewer = [counts[:n] for n in range(len(counts) + 1)]
+    verdict = next(name for name in cells if name.endswith("verdict"))
+    for names in (*fewer, *([*under, *few] for few in fewer), [*under, *counts, verdict]):
         visible_cells = {n: texts for n, texts in (cells | under).items() if n not in names}
-        if breadth(visible_cells) <= width:
+        if breadth(visible_cells) + _EDGES <= width:
             break
     return table(
         visible_cells,
         title="CVaR of tickets and of their controls",
         caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
-        f"ticket less the control on the same seeds, with its {WITH_INTERVAL}.{more}",
+        f"ticket less the control on the same seeds, with its {WITH_INTERVAL}; "
+        f"verdicts by Holm's p.{more}",
     )
 
 
@@ -195,7 +229,12 @@ def _ahead(rows: pd.DataFrame, heading: str) -> dict[str, list[str]]:
             or_dash(row["difference"], bracketed(row, "difference", signed=True))
             for row in records
         ],
+        f"{heading}\nverdict": [or_dash(row["difference"], _verdict(row)) for row in records],
     }
+
+
+def _verdict(row: pd.Series) -> str:
+    return "not judged" if pd.isna(row["verdict"]) else str(row["verdict"])
 
 
 def _problem(rows: pd.DataFrame) -> dict[str, list[str]]:

@@ -16,15 +16,17 @@ from analysis.xnn.cells import cells, members, plain_of, spelled_out
 from analysis.xnn.fairness import by_group
 from analysis.xnn.methods import methods
 from analysis.xnn.pareto import Front, pareto
-from analysis.xnn.selection import best
+from analysis.xnn.selection import Choice, best, choose
 from analysis.xnn.stability import stability
 
 __all__ = [
+    "Choice",
     "Front",
     "baselines",
     "best",
     "by_group",
     "cells",
+    "choose",
     "members",
     "methods",
     "pareto",

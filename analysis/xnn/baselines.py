@@ -1,16 +1,29 @@
 """Baselines of an X-NN: boosted trees, the plain network, and class frequencies."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from analysis.arguments import checked
 from analysis.configurations import typed
-from analysis.contrast import bounded, estimate
-from analysis.statistics import Rng
-from analysis.wording import amount
+from analysis.contrast import (
+    BETTER,
+    DIFFERENCE,
+    EQUIVALENT,
+    WORSE,
+    bounded,
+    bracketed,
+    contrast,
+    corrected,
+    estimate,
+    verdict,
+)
+from analysis.wording import amount, plural
+from analysis.xnn.cells import members
+from analysis.xnn.selection import pulled
+from analysis.xnn.verdicts import CLAIMS, COST, row_error
 
 METRICS = ("cross_entropy", "accuracy", "kappa", "kappa_expected", "macro_f1", "ece", "rmse")
 NAMES: Mapping[str, tuple[str, str]] = {
@@ -24,6 +37,8 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "boosted_offsets_in_sample": ("XGBoost with offsets in sample, as published", "training"),
 }
 """Name and evaluation rows of every baseline; those judged in sample come last."""
+TREES = "boosted_classes"
+_MARGIN = CLAIMS[COST].margin
 
 
 @checked
@@ -33,9 +48,8 @@ def baselines(
     data: Collection[str] = (),
     held_out: bool = True,
     confidence: float = 0.95,
-    rng: Rng = 0,
 ) -> pd.DataFrame:
-    """One row per baseline: means over seeds, and the bootstrap interval of ``kappa``.
+    """One row per baseline: means over seeds, and the Student interval of ``kappa`` over them.
 
     ``baseline`` is its key, ``name`` its name in words, ``rows`` the rows it is judged on: "test",
     "validation", or "training", which is optimistic unless out of fold. A seed with several
@@ -45,7 +59,7 @@ def baselines(
         data: the ``data_sha256`` of the trials; empty for all preparations.
         held_out: True if test rows differ from validation rows.
     """
-    prepared = _distinct(manifest, data)
+    prepared = [one for _, one in _distinct(manifest, data)]
     names = dict.fromkeys(name for one in prepared for name in one)
     order = [*(name for name in NAMES if name in names), *(n for n in names if n not in NAMES)]
     rows: list[dict[str, Any]] = []
@@ -56,33 +70,69 @@ def baselines(
         row_kind = row_kind if held_out or row_kind != "test" else "validation"
         row = {"baseline": key, "name": name, "rows": row_kind, "seeds": len(values)}
         row |= {metric: values[metric].mean() for metric in METRICS}
-        kappa = values["kappa"].dropna()
-        rows.append(row | estimate(kappa, bounded("kappa"), confidence=confidence, rng=rng))
+        rows.append(row | estimate(values["kappa"], bounded("kappa"), confidence=confidence))
     texts = dict.fromkeys(("baseline", "name", "rows"), "string")
     floats = dict.fromkeys((*METRICS, *bounded("kappa")), "float64")
     return typed(rows, {**texts, "seeds": "Int64", **floats})
 
 
-def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
+@checked
+def against_trees(
+    trials: pd.DataFrame,
+    table: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    *,
+    data: Collection[str] = (),
+) -> pd.DataFrame:
+    """One row per cell: test cross-entropy less that of XGBoost's classifier at the same seeds.
+
+    ``difference`` has a Student interval over seeds and test rows; p is skew-safe, and the cells
+    are one family, because one of them is chosen. The index is that of ``table``.
+
+    Args:
+        trials: the frame from :func:`analysis.load_trials`, of one problem.
+        table: its cells, from :func:`analysis.xnn.cells.cells`.
+        data: as for :func:`baselines`.
+    """
+    entries = [(seed, one[TREES]) for seed, one in _distinct(manifest, data) if TREES in one]
+    values = {seed: one.get("cross_entropy") for seed, one in entries}
+    trees = pd.Series(values, dtype="float64")
+    if trees.empty or "config/seed" not in trials:
+        return pd.DataFrame()
+    seeds = trials["config/seed"].unique()
+    rows: list[dict[str, Any]] = []
+    cells = pulled(table)
+    for _, cell in cells.iterrows():
+        own = members(trials, cell).set_index("config/seed")
+        losses = own["cross_entropy"].astype("float64").groupby(level=0).mean().reindex(seeds)
+        paired = contrast(
+            losses,
+            trees.reindex(seeds),
+            margin=_MARGIN,
+            symmetric=False,
+            shared_error=row_error(own, "cross_entropy_minus_boosted"),
+        )
+        rows.append({"seeds": paired.pairs} | paired.columns())
+    judged = corrected(rows)
+    verdicts = [verdict(row, larger_is_better=False) for row in judged]
+    frame = pd.DataFrame(judged, index=cells.index, columns=["seeds", *DIFFERENCE])
+    return frame.assign(verdict=verdicts)
+
+
+def sentences(
+    rows: pd.DataFrame, cell: pd.Series | None, trees: pd.DataFrame | None = None
+) -> list[str]:
     """Sentences comparing the boosted trees with a ``cell``, and on in-sample optimism.
 
     Args:
         rows: from :func:`baselines`.
         cell: of the table of cells; None if none was chosen.
+        trees: from :func:`against_trees`; None without a test.
     """
     entries = {str(row["baseline"]): row for _, row in rows.iterrows()}
     lines = []
-    if "boosted_classes" in entries and cell is not None:
-        trees = entries["boosted_classes"]
-        phrases = [
-            f"{words} {amount(trees[metric])} against {amount(cell[metric])}"
-            for metric, words in (("cross_entropy", "cross-entropy"), ("kappa", "kappa"))
-            if metric in cell and pd.notna(cell[metric]) and pd.notna(trees[metric])
-        ]
-        if phrases:
-            lines.append(
-                f"On {trees['rows']} rows, {trees['name']} has {', '.join(phrases)} of the X-NN."
-            )
+    if TREES in entries and cell is not None:
+        lines += _beside(entries[TREES], cell, trees)
     if {"boosted_offsets", "boosted_offsets_in_sample"} <= entries.keys():
         row_kind = entries["boosted_offsets"]["rows"]
         test, inside = (
@@ -90,23 +140,49 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
         )
         lines.append(
             f"Boosted trees with offsets have kappa {amount(test)} on {row_kind} rows; fitted and "
-            f"scored on training rows, as published, {amount(inside)}, so that "
-            f"{amount(inside - test, signed=True)} of it is in sample."
+            f"scored on training rows, as published, {amount(inside)}, which is "
+            f"{amount(inside - test, signed=True)} (means, not tested)."
+        )
+    return lines
+
+
+def _beside(entry: pd.Series, cell: pd.Series, trees: pd.DataFrame | None) -> list[str]:
+    """Means of XGBoost and of the X-NN, and the verdict on their cross-entropies."""
+    phrases: Sequence[str] = [
+        f"{words} {amount(entry[metric])} against {amount(cell[metric])}"
+        for metric, words in (("cross_entropy", "cross-entropy"), ("kappa", "kappa"))
+        if metric in cell and pd.notna(cell[metric]) and pd.notna(entry[metric])
+    ]
+    if not phrases:
+        return []
+    lines = [
+        f"On {entry['rows']} rows, {entry['name']} has {', '.join(phrases)} of the X-NN, as means."
+    ]
+    if trees is not None and cell.name in trees.index:
+        row = trees.loc[[cell.name]].iloc[0]
+        words = {BETTER: "beats", WORSE: "falls behind"}
+        words[EQUIVALENT] = f"is equal within {_MARGIN:g} nat to"
+        claim = words.get(row["verdict"], "is not shown to beat or fall behind")
+        lines.append(
+            f"By cross-entropy paired by seed, {bracketed(row, 'difference', signed=True)} nat, "
+            f"the X-NN {claim} {entry['name']} (5 % after Holm over "
+            f"{plural(len(trees), 'configuration')})."
         )
     return lines
 
 
 def _distinct(
     manifest: Mapping[str, Any], data: Collection[str]
-) -> list[Mapping[str, Mapping[str, float]]]:
-    """Baselines of every preparation, without repeats of the same seed and data."""
+) -> list[tuple[Any, Mapping[str, Mapping[str, float]]]]:
+    """Seed and baselines of every preparation, without repeats of the same seed and data."""
     prepared = manifest.get("preparations")
-    entries: dict[str, Mapping[str, Any]] = {}
+    entries: dict[str, tuple[Any, Mapping[str, Any]]] = {}
     for one in prepared.values() if isinstance(prepared, Mapping) else ():
         if not isinstance(one, Mapping) or not isinstance(one.get("baselines"), Mapping):
             continue
         if data and one.get("data_sha256") not in data:
             continue
         identity = [one.get("seed"), one.get("data_sha256"), one["baselines"]]
-        entries.setdefault(json.dumps(identity, sort_keys=True, default=str), one["baselines"])
+        key = json.dumps(identity, sort_keys=True, default=str)
+        entries.setdefault(key, (one.get("seed"), one["baselines"]))
     return list(entries.values())

@@ -4,7 +4,7 @@ At weight 0 all methods are the same network, the plain one, so they form one ce
 paired with it at the same seed, number of centroids and other parameters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,24 @@ import pandas as pd
 
 from analysis import schema
 from analysis.arguments import checked
-from analysis.configurations import COUNTS, counts, groups, typed
+from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
 from analysis.contrast import bounded, estimate
-from analysis.selection import lacking
-from analysis.statistics import Rng
+from analysis.xnn.verdicts import COST, GAIN, columns, judged, row_error, tests
 
-COST = "cross_entropy_minus_plain"
-GAIN = "explanation_gain"
+__all__ = [
+    "COST",
+    "GAIN",
+    "PAIRED",
+    "axes",
+    "cells",
+    "completed",
+    "differences",
+    "members",
+    "of_problem",
+    "plain_of",
+    "spelled_out",
+]
+
 PAIRED: Mapping[str, str] = {
     "val_loss": "plain_val_loss",
     "cross_entropy": "plain_cross_entropy",
@@ -41,28 +52,37 @@ _STUDY = {
 }
 _WITH_INTERVAL = (
     *("cross_entropy", "accuracy", "kappa", GAIN, f"val_{GAIN}"),
-    *("r2_mean", "specificity", "rho_gain", "coverage", "selectivity"),
+    *("r2_mean", "specificity", "specificity_rotated", "rho_gain", "coverage", "selectivity"),
+    *("cluster_stability", "surrogate_agreement", "surrogate_cross_entropy"),
+    *("r2_untrained", "r2_plain", "r2_permuted"),
     *(f"{name}_minus_plain" for name in PAIRED if name != "val_loss"),
 )
+_ROW_ERRORS = tuple(f"{name}_se" for name in _WITH_INTERVAL)
 _MEANS = (
-    *("centroids", "cluster_stability", "epochs", "val_loss", "val_loss_minus_plain"),
+    *("centroids", "epochs", "val_loss", "val_loss_minus_plain"),
     *("kappa_expected", "macro_f1", "ece", "r2_median", "r2_min"),
-    *("r2_untrained", "r2_plain", "r2_plain_random_points", "r2_permuted", "r2_random_points"),
+    *("r2_plain_random_points", "r2_random_points"),
+    *("r2_rotated", "inflation_max", "cluster_rows_min", "clusters_undersized"),
     *("rho_top", "mi_mean", "mig", "disentanglement", "completeness", "dead_nodes"),
-    *("surrogate_cross_entropy", "surrogate_accuracy", "surrogate_agreement"),
+    *("cross_entropy_minus_plain_se", "explanation_gain_se", "surrogate_accuracy"),
+    *(f"plain_surrogate_{name}" for name in ("cross_entropy", "accuracy", "agreement")),
+    *(f"logistic_{name}" for name in ("cross_entropy", "accuracy", "agreement")),
+    *("constant_agreement", "prior_cross_entropy", "prior_accuracy"),
     *("concept_score", "concept_p", "groups", "seconds"),
 )
 
 
 @checked
-def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+def cells(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per configuration (all swept parameters but the seed): means over its seeds.
 
     ``reference`` marks the plain network of any method; its method is then "none". ``seeds``
     counts the completed trials. ``provisional`` marks cells with unfinished trials, or with a seed
     without a completed one. The main metrics have, in addition to the mean, the standard deviation
-    between seeds and the bootstrap interval of the mean: ``kappa``, ``kappa_sd``, ``kappa_low``,
-    ``kappa_high``. Those of :data:`PAIRED` also have the paired difference to the plain network,
+    between seeds and the Student interval of the mean: ``kappa``, ``kappa_sd``, ``kappa_low``,
+    ``kappa_high``. Intervals include the error over test rows where trials record it, and need a
+    result at every seed of the problem. Claims have verdicts, see :mod:`analysis.xnn.verdicts`.
+    Metrics of :data:`PAIRED` also have the paired difference to the plain network,
     such as ``cross_entropy_minus_plain``. That network is the trial of weight 0 at the same seed
     and other parameters (``paired`` is "weight 0"), or without one the network that every seed
     trains before its trials ("plain network"); these are equal unless parameters such as the
@@ -75,23 +95,33 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
     names = axes(who)
     intervals = [metric for metric in _WITH_INTERVAL if metric in numbers]
     means = [metric for metric in _MEANS if metric in numbers]
+    problem = problem_axes(names)
+    seeds = {_key(values, problem): part[_SEED].unique() for values, part in groups(who, problem)}
     rows: list[dict[str, Any]] = []
     for values, group in groups(who, names):
         tally, completed_trials = counts(group), group[group["status"].eq("completed")]
-        cell_numbers = numbers.loc[completed_trials.index]
+        by_seed = numbers.loc[completed_trials.index].groupby(completed_trials[_SEED]).mean()
+        scores = by_seed.reindex(seeds[_key(values, problem)])
+        reference = bool(group["plain"].all())
         row: dict[str, Any] = {
             **values,
             **tally,
             "seeds": len(completed_trials),
-            "reference": bool(group["plain"].all()),
-            "provisional": tally["unfinished"] > 0 or lacking(group)[0] > 0,
+            "reference": reference,
+            "provisional": tally["unfinished"] > 0 or len(by_seed) < len(scores),
             "paired": " or ".join(completed_trials["paired"].unique()) or None,
         }
         for metric in intervals:
-            scores = cell_numbers[metric].dropna()
-            row |= estimate(scores, bounded(metric), confidence=confidence, rng=rng)
-            row[f"{metric}_sd"] = scores.std()
-        rows.append(row | {metric: cell_numbers[metric].mean() for metric in means})
+            row |= estimate(
+                scores[metric],
+                bounded(metric),
+                confidence=confidence,
+                shared_error=row_error(scores, metric),
+            )
+            row[f"{metric}_sd"] = scores[metric].std()
+        row |= {} if reference else tests(scores)
+        rows.append(row | {metric: scores[metric].mean() for metric in means})
+    rows = judged(rows)
     ends_of = [f"{metric}{end}" for metric in intervals for end in ("", "_sd", "_low", "_high")]
     return typed(
         rows,
@@ -101,6 +131,7 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd
             **dict.fromkeys(("reference", "provisional"), "boolean"),
             "paired": "string",
             **dict.fromkeys((*ends_of, *means), "float64"),
+            **{name: dtype for name, dtype in columns().items() if any(name in r for r in rows)},
         },
     )
 
@@ -132,14 +163,15 @@ def axes(trials: pd.DataFrame) -> list[str]:
 
 
 def differences(trials: pd.DataFrame) -> pd.DataFrame:
-    """Completed trials with their differences to the plain network of their seed.
+    """All trials with their differences to the plain network of their seed.
 
-    Columns ``<metric>_minus_plain`` for :data:`PAIRED`, paired as in :func:`cells`.
+    Columns ``<metric>_minus_plain`` for :data:`PAIRED`, paired as in :func:`cells`; null for
+    trials that have not completed.
     """
     merged = _merged(trials)
     numbers = _paired(merged)[1]
     excess = numbers[[name for name in numbers if str(name).endswith("_minus_plain")]]
-    return merged[merged["status"].eq("completed")].join(excess)
+    return merged.join(excess.where(merged["status"].eq("completed")))
 
 
 @checked
@@ -178,6 +210,11 @@ def of_problem(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     return table
 
 
+def _key(values: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
+    """Values of ``names`` that compare equal, nulls included."""
+    return tuple(None if pd.isna(values[name]) else values[name] for name in names)
+
+
 def _shared(table: pd.DataFrame) -> list[str]:
     """Axes that a plain network shares with the cells paired with it."""
     names = map(str, table.columns[: list(table.columns).index("trials")])
@@ -196,7 +233,7 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
                 f"trials have no column {name!r}, which the table of cells needs; pass the whole "
                 "frame of an X-NN sweep from analysis.load_trials()"
             )
-    frame = trials.reset_index(drop=True)
+    frame = trials.reset_index(drop=True).copy()  # which joins the blocks of many columns
     for name in ("cross_entropy", GAIN):
         if name not in frame:
             frame[name] = np.nan
@@ -210,7 +247,7 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
         frame[_WEIGHT] = frame[_WEIGHT].mask(plain, 0.0)
     if _SEED not in frame:
         frame[_SEED] = pd.Series(0, index=frame.index, dtype="Int64")
-    frame["plain"] = plain
+    frame = pd.concat([frame, plain.rename("plain")], axis=1)
     # A completed trial represents the others, which are the same network or have no result.
     by_outcome = frame["status"].ne("completed").astype(int).sort_values(kind="stable").index
     keys = [name for name in map(str, frame.columns) if name.startswith("config/")]
@@ -220,7 +257,9 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
     """Metrics of ``frame`` for cells, and those of the plain network to pair with."""
-    names = dict.fromkeys((*_WITH_INTERVAL, *_MEANS, *PAIRED, *PAIRED.values(), *_OF_PLAIN))
+    names = dict.fromkeys(
+        (*_WITH_INTERVAL, *_ROW_ERRORS, *_MEANS, *PAIRED, *PAIRED.values(), *_OF_PLAIN)
+    )
     numbers = frame[[name for name in names if name in frame]].astype("float64")
     # The plain network's R2 on permuted rows is unknown, but near 0 like all of them.
     controls = numbers.reindex(columns=list(_OF_PLAIN))

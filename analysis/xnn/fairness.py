@@ -5,36 +5,49 @@ difference is a finding to explain, not a verdict.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import combinations, permutations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.arguments import checked
 from analysis.configurations import typed
+from analysis.contrast import (
+    BETTER,
+    EQUIVALENT,
+    OPEN,
+    WORSE,
+    bounded,
+    bracketed,
+    contrast,
+    corrected,
+    estimate,
+    verdict,
+)
+from analysis.intervals import MIN_SEEDS
 from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import members
 
 FOUR_FIFTHS = 0.8
 """Rule of thumb: lowest acceptable ratio of the selection rates of two groups."""
+MARGIN = 0.05
+"""Difference of a rate between groups that counts as none."""
 
 CHOSEN, PLAIN = "X-NN", "plain network"
-SPREADS = (
-    "selection_rate_ratio",
-    "selection_rate_difference",
-    "true_positive_rate_difference",
-    "false_positive_rate_difference",
-    "kappa_difference",
-)
 RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "accuracy", "kappa")
 ENDS = ("", "_low", "_high")
+RATIO, RULE = "selection_rate_ratio", "four_fifths"
+BELOW, NOT_BELOW = "below", "not below"
 
-_JUDGEMENTS = {
-    (True, True): "below the four-fifths rule",
-    (True, False): "below the four-fifths rule, which its interval reaches",
-    (False, True): "not below the four-fifths rule",
-    (False, False): "not below the four-fifths rule, though part of its interval is",
+_COMPARED = tuple(rate for rate in RATES if rate != "accuracy")
+RULES = {
+    BELOW: "below the four-fifths rule",
+    NOT_BELOW: "not below the four-fifths rule",
+    OPEN: "not shown to be on either side of the four-fifths rule",
 }
+_WIDTH = 2.0 * 1.959964  # of a 95 % normal interval, in standard errors
 _GROUPED = re.compile(r"(?P<rate>\w+?)@(?P<column>\w+):(?P<level>.+)")
 
 
@@ -42,11 +55,15 @@ _GROUPED = re.compile(r"(?P<rate>\w+?)@(?P<column>\w+):(?P<level>.+)")
 def by_group(
     trials: pd.DataFrame, cell: pd.Series | None, plain: pd.Series | None
 ) -> pd.DataFrame:
-    """One row per network and group: means over seeds of rates and of the ends of intervals.
+    """One row per network and group: means over seeds of rates, with their intervals.
 
-    Intervals are bootstrapped over the test rows. The row of ``group`` "all" has the ratio and the
-    differences between groups, and ``below_four_fifths`` if the ratio of selection rates is below
-    0.8.
+    Intervals are Student's over seeds, with the error over test rows that the bootstrap of each
+    seed gives; below 3 seeds the means of the bootstrap's ends, which regard test rows alone.
+
+    The row of ``group`` "all" has the ratio of the smallest mean selection rate to the largest,
+    the verdict ``four_fifths`` ("below", "not below", "not shown"), and of every rate the largest
+    difference between the means of two groups: its interval covers all pairs of groups at once,
+    its ``_verdict`` is on any pair. Verdicts hold after Holm over both networks.
 
     Args:
         cell: row of :func:`analysis.xnn.cells.cells` to describe, if any.
@@ -55,17 +72,19 @@ def by_group(
     rows: list[dict[str, Any]] = []
     for network, network_cell in ((CHOSEN, cell), (PLAIN, plain)):
         if network_cell is not None:
-            rows += _rows(network, members(trials, network_cell))
-    spread = [f"{name}{end}" for name in SPREADS for end in ENDS]
+            seen = members(trials, network_cell)
+            rows += _rows(network, seen, whole=not bool(network_cell.get("provisional", False)))
+    rows = _judged(rows)
     rates = [f"{name}{end}" for name in RATES for end in ENDS]
-    texts = dict.fromkeys(("network", "column", "group"), "string")
+    spread = [column for rate in _COMPARED for column in bounded(f"{rate}_difference")]
+    texts = ("network", "column", "group", RULE, *(f"{rate}_verdict" for rate in _COMPARED))
     return typed(
         rows,
         {
-            **texts,
+            **dict.fromkeys(texts[:3], "string"),
             "seeds": "Int64",
-            **dict.fromkeys((*rates, *spread), "float64"),
-            "below_four_fifths": "boolean",
+            **dict.fromkeys((*rates, RATIO, *spread), "float64"),
+            **dict.fromkeys(texts[3:], "string"),
         },
     )
 
@@ -76,29 +95,27 @@ def sentences(rows: pd.DataFrame) -> list[str]:
     if spread is None:
         return []
     lines = []
-    if pd.notna(spread["selection_rate_ratio"]):
+    if pd.notna(spread[RATIO]):
         comparison = ""
-        if plain is not None and pd.notna(plain["selection_rate_ratio"]):
-            comparison = f"; the plain network's is {_with_ends(plain, 'selection_rate_ratio')}"
+        if plain is not None and pd.notna(plain[RATIO]):
+            comparison = f"; the plain network's is {amount(plain[RATIO])}, {RULES[plain[RULE]]}"
         lines.append(f"{_ratio(rows, spread)}{comparison}.")
-    for rate in ("true_positive_rate", "false_positive_rate", "kappa"):
+    for rate in _COMPARED[1:]:
         if pd.notna(spread[f"{rate}_difference"]):
-            words = rate.replace("_", " ").capitalize()
-            between = _with_ends(spread, f"{rate}_difference")
-            lines.append(f"{words} differs by {between} between the groups of {spread['column']}.")
+            claim = {BETTER: "differs", EQUIVALENT: f"is the same within {MARGIN:g}"}.get(
+                spread[f"{rate}_verdict"], "is not shown to differ"
+            )
+            lines.append(
+                f"{rate.replace('_', ' ').capitalize()} {claim} between the groups of "
+                f"{spread['column']}; the largest difference of two means is "
+                f"{bracketed(spread, f'{rate}_difference')}."
+            )
     if lines:
         lines.append(
-            "Differences cannot be negative, so compare them with the width of their interval; "
+            "Verdicts: 5 % over all pairs of groups, rates and both networks; "
             "age and sex can be lawful rating factors: this is a report and claims no violation."
         )
     return lines
-
-
-def four_fifths(spread: pd.Series) -> tuple[bool, bool]:
-    """If the ratio of selection rates is below 0.8, and if its whole interval is on that side."""
-    ratio, low, high = (spread[f"selection_rate_ratio{end}"] for end in ENDS)
-    below = bool(ratio < FOUR_FIFTHS)
-    return below, not (high >= FOUR_FIFTHS if below else low < FOUR_FIFTHS)
 
 
 def uncompared(trials: pd.DataFrame, column: object) -> list[str]:
@@ -133,36 +150,131 @@ def _ratio(rows: pd.DataFrame, spread: pd.Series) -> str:
     )
     return (
         f"By {spread['column']}, class 8 is predicted least often of {lowest} and most often of "
-        f"{highest}: a ratio of {_with_ends(spread, 'selection_rate_ratio')}, "
-        f"{_JUDGEMENTS[four_fifths(spread)]}"
+        f"{highest}, on average: a ratio of {amount(spread[RATIO])}, {RULES[spread[RULE]]}"
     )
 
 
-def _with_ends(row: pd.Series, name: str) -> str:
-    mean, low, high = (amount(float(row[f"{name}{end}"])) for end in ("", "_low", "_high"))
-    return f"{mean} [{low}, {high}]"
+def _rows(network: str, trials: pd.DataFrame, *, whole: bool) -> Iterator[dict[str, Any]]:
+    """Rows of a network's groups, and the one between them with its raw tests.
 
-
-def _rows(network: str, trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    groups: dict[tuple[str, str], dict[str, float]] = {}
+    ``whole``: it has a result at every seed; without, there are no intervals and tests.
+    """
+    groups: dict[tuple[str, str], dict[str, pd.Series]] = {}
     for name in map(str, trials.columns):
         match = _GROUPED.fullmatch(name)
         rate = match["rate"] if match else ""
         if match and rate.removesuffix("_low").removesuffix("_high") in RATES:
-            value = trials[name].astype("float64").mean()
-            groups.setdefault((match["column"], match["level"]), {})[rate] = value
-    finite = {key: of for key, of in groups.items() if any(pd.notna(v) for v in of.values())}
+            values = trials[name].astype("float64").set_axis(range(len(trials)))
+            groups.setdefault((match["column"], match["level"]), {})[rate] = values
+    finite = {key: of for key, of in groups.items() if any(v.notna().any() for v in of.values())}
+    base = {"network": network, "seeds": len(trials)}
     for (column, level), of in finite.items():
-        yield {"network": network, "column": column, "group": level, "seeds": len(trials), **of}
+        rates = [rate for rate in RATES if rate in of]
+        ends = {name: v for rate in rates for name, v in _bounded(of, rate, whole=whole).items()}
+        yield base | {"column": column, "group": level} | ends
     columns = list(dict.fromkeys(column for column, _ in finite))
-    spread = {
-        f"{name}{end}": trials[f"{name}{end}"].astype("float64").mean()
-        for name in SPREADS
-        for end in ENDS
-        if f"{name}{end}" in trials
+    if len(columns) == 1 and len(finite) > 1:
+        yield (
+            base
+            | {"column": columns[0], "group": "all"}
+            | _spread(list(finite.values()), whole=whole)
+        )
+
+
+def _bounded(of: Mapping[str, pd.Series], rate: str, *, whole: bool) -> dict[str, float]:
+    """Mean of a rate and the ends of its interval."""
+    ends = [of.get(f"{rate}{end}", of[rate] * float("nan")).mean() for end in ENDS[1:]]
+    if whole and len(of[rate]) < MIN_SEEDS:
+        return dict(zip(bounded(rate), (of[rate].mean(), *ends), strict=True))
+    values = of[rate] if whole else of[rate] * float("nan")
+    row = estimate(values, bounded(rate), shared_error=_error(of, rate))
+    return row | {rate: of[rate].mean()}
+
+
+def _error(of: Mapping[str, pd.Series], rate: str) -> float:
+    """Standard error of a rate over test rows, by the width of its bootstrap intervals."""
+    ends = [of.get(f"{rate}{end}") for end in ENDS[1:]]
+    if ends[0] is None or ends[1] is None:
+        return 0.0
+    width = float((ends[1] - ends[0]).mean())
+    return width / _WIDTH if width > 0.0 else 0.0
+
+
+def _spread(groups: list[Mapping[str, pd.Series]], *, whole: bool) -> dict[str, Any]:
+    """Ratio and differences between groups, with the raw p of "tests"."""
+    row: dict[str, Any] = {"tests": {}}
+    for rate in _COMPARED:
+        some = [of for of in groups if rate in of and of[rate].notna().any()]
+        if len(some) < 2:
+            continue
+        pairs = list(combinations(some, 2))
+        confidence = 1.0 - 0.05 / len(pairs)
+        paired = [_less(a, b, rate, whole=whole, confidence=confidence) for a, b in pairs]
+        means = [one.differences.mean() for one in paired]
+        most = max(range(len(pairs)), key=lambda i: abs(means[i]))
+        ends = paired[most].ends
+        low, high = sorted((ends.low, ends.high)) if means[most] >= 0 else (-ends.high, -ends.low)
+        values = (abs(means[most]), low, high)
+        row |= dict(zip(bounded(f"{rate}_difference"), values, strict=True))
+        p, p_equivalent = [one.p for one in paired], [one.p_equivalent for one in paired]
+        row["tests"][rate] = {
+            "p": min(1.0, len(pairs) * float(np.min(p))),
+            "p_equivalent": float(np.max(p_equivalent)),
+            "difference": 1.0,
+        }
+    rate = _COMPARED[0]
+    if f"{rate}_difference" in row:
+        some = [of for of in groups if rate in of and of[rate].notna().any()]
+        means = [of[rate].mean() for of in some]
+        row[RATIO] = min(means) / max(means) if max(means) > 0.0 else float("nan")
+        row["tests"][RULE] = _rule(some, whole=whole)
+    return row
+
+
+def _rule(groups: list[Mapping[str, pd.Series]], *, whole: bool) -> dict[str, float]:
+    """Two-sided p of a ratio of 0.8: one pair below it, or all above; its side as "difference"."""
+    paired = [
+        _less(a, b, "selection_rate", whole=whole, share=FOUR_FIFTHS)
+        for a, b in permutations(groups, 2)
+    ]
+    below = [one.p / 2 if one.differences.mean() < 0.0 else 1.0 for one in paired]
+    above = [one.p / 2 if one.differences.mean() > 0.0 else 1.0 for one in paired]
+    sides = min(1.0, len(paired) * float(np.min(below))), float(np.max(above))
+    return {
+        "p": min(1.0, 2.0 * float(np.min(sides))),
+        "difference": -1.0 if sides[0] < sides[1] else 1.0,
     }
-    if len(columns) == 1 and spread:
-        ratio = spread.get("selection_rate_ratio")
-        below = None if ratio is None or pd.isna(ratio) else ratio < FOUR_FIFTHS
-        row = {"network": network, "column": columns[0], "group": "all", "seeds": len(trials)}
-        yield row | spread | {"below_four_fifths": below}
+
+
+def _less(
+    of: Mapping[str, pd.Series],
+    rival: Mapping[str, pd.Series],
+    rate: str,
+    *,
+    whole: bool,
+    share: float = 1.0,
+    confidence: float = 0.95,
+) -> Any:
+    """Contrast of the rate of one group with a ``share`` of another's; their rows are disjoint."""
+    values = of[rate] if whole else pd.concat([of[rate], pd.Series({-1: float("nan")})])
+    theirs = rival[rate].reindex(values.index)
+    return contrast(
+        values,
+        share * theirs,
+        confidence=confidence,
+        margin=MARGIN,
+        symmetric=False,
+        shared_error=(_error(of, rate) ** 2 + (share * _error(rival, rate)) ** 2) ** 0.5,
+    )
+
+
+def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``rows`` with verdicts in place of raw tests; all of them are one family."""
+    tests = [(row, name, test) for row in rows for name, test in row.pop("tests", {}).items()]
+    for (row, name, _), test in zip(tests, corrected(t for _, _, t in tests), strict=True):
+        named = verdict(test)
+        if name == RULE:
+            row[RULE] = {BETTER: NOT_BELOW, WORSE: BELOW}.get(named, OPEN)
+        else:
+            row[f"{name}_verdict"] = named
+    return rows

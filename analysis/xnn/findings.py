@@ -1,16 +1,19 @@
 """Findings on an X-NN: cost and gain of explanation, and use of it by the network."""
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal, cast
 
 import pandas as pd
 
-from analysis.contrast import NO_INTERVAL, bracketed, side_of
+from analysis.contrast import BETTER, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, Verdict, bracketed
+from analysis.statistics import holm
 from analysis.wording import amount, percent, plural
-from analysis.xnn.cells import COST, GAIN, of_problem
+from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.pareto import HORIZON, Front
-from analysis.xnn.selection import WITHIN, gain, pulled, whole
-from analysis.xnn.wording import cell_name, telling
+from analysis.xnn.selection import Choice, gain, pulled, whole
+from analysis.xnn.verdicts import CLAIMS, IS_WITHIN, R2_OVER_PLAIN, RECOVERED, UPPER, WITHIN
+from analysis.xnn.wording import cell_name, explains, telling
 
 CONTROLS = {
     "untrained": "the untrained network",
@@ -21,37 +24,38 @@ CONTROLS = {
 """Controls for a network's R2 at the same number of centroids, in words."""
 
 _LEVEL = 0.05
-_POOR = 0.65  # of the adjusted Rand index, Steinley (2004)
+_CHANGES = ("accuracy_minus_plain", "kappa_minus_plain")
 
 
 def choice(
     table: pd.DataFrame,
-    cell: pd.Series | None,
+    chosen: Choice | None,
     names: Sequence[str],
     *,
     held_out: bool = True,
-    within: float = WITHIN,
 ) -> list[str]:
-    """Cost and gain of the chosen ``cell``, or the reason why none was chosen.
+    """Cost and gain of the chosen cell, each with its verdict.
 
     Args:
         table: from :func:`analysis.xnn.cells.cells`, of one problem.
-        cell: from :func:`analysis.xnn.selection.best`.
+        chosen: from :func:`analysis.xnn.selection.choose`.
         held_out: True if test rows differ from validation rows.
-        within: limit of the cost, in nats.
     """
-    if cell is None:
-        return list(_none(table, names, within))
+    if chosen is None:
+        return []
+    cell, name = chosen.cell, cell_name(chosen.cell, telling(table, names))
     lines = [
-        f"At a cost of at most {within:g} nat by validation loss, "
-        f"{cell_name(cell, telling(table, names))} explains most: {_price(cell)}, "
-        f"{_gained(cell)}, {_over(cell, table)}."
+        f"{'Chosen' if chosen.within else 'Cheapest'}: {name}, {chosen.criterion}, "
+        f"{_over(cell, table)}.",
+        _price(cell),
+        _gained(cell),
     ]
-    if {"accuracy_minus_plain", "kappa_minus_plain"} <= set(cell.index):
-        change = ", ".join(
-            f"{name} {_change(cell, f'{name}_minus_plain')}" for name in ("accuracy", "kappa")
-        )
-        lines.append(f"Against the plain network of the same seed: {change}.")
+    lines += [line for line in map(partial(_change, cell), _CHANGES) if line]
+    number = len(pulled(table))
+    lines.append(
+        f"Verdicts: 5 % after Holm over {plural(number, 'configuration')}, as the choice is among "
+        "them; gain and limit also hold for skewed noise, so they are stricter than intervals."
+    )
     basis = chosen_on(table, held_out=held_out)
     if basis == "test rows":
         lines.append(
@@ -75,13 +79,16 @@ def chosen_on(
 
 
 def front(bargains: Front, table: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Sentence on the size of the Pareto front and its knee; empty for fewer than two cells."""
+    """Sentence on the size of the Pareto front and its knee; empty for fewer than two cells.
+
+    It describes means and claims nothing of other seeds.
+    """
     if len(bargains.rows) < 2:
         return []
     lines = [
-        f"{len(bargains.rows)} of {plural(len(whole(table)), 'cell')} cannot be beaten in both "
-        f"cost and gain; they hold {bargains.hypervolume:.4f} nat of the area above gain 0 and "
-        f"below a cost of {HORIZON:g} nat."
+        f"By their means, {len(bargains.rows)} of {plural(len(whole(table)), 'cell')} are "
+        f"Pareto-optimal in cost and gain; they hold {bargains.hypervolume:.4f} nat of the area "
+        f"above gain 0 and below a cost of {HORIZON:g} nat."
     ]
     if bargains.knee is not None:
         knee = bargains.rows.loc[[bargains.knee]].iloc[0]
@@ -92,51 +99,6 @@ def front(bargains: Front, table: pd.DataFrame, names: Sequence[str]) -> list[st
     return lines
 
 
-def growth(table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]) -> list[str]:
-    """Sentences on the growth of raw R2 with the number of centroids, even by chance.
-
-    Arguments as for :func:`chance_by_clusters`.
-    """
-    by = chance_by_clusters(table, cell, names)
-    if len(by) < 2:
-        return []
-    (few, first), (many, last) = ((by.index[i], by.iloc[i]) for i in (0, -1))
-    levels = (
-        f"the untrained network reaches {amount(first['r2_untrained'])} at K = {few} and "
-        f"{amount(last['r2_untrained'])} at K = {many}"
-    )
-    lines = [f"Raw R2 is no larger at the most centroids than at the fewest: {levels}."]
-    if last["r2_untrained"] > first["r2_untrained"]:
-        lines = [
-            "Raw R2 is larger at the most centroids than at the fewest whatever was learnt: "
-            f"{levels}; only the gain over controls says something."
-        ]
-    chance = by["r2_permuted"].abs().max()
-    lines.append(
-        f"With permuted rows its mean is {amount(chance)} at most in absolute value, at any K."
-    )
-    return lines
-
-
-def chance_by_clusters(
-    table: pd.DataFrame, cell: pd.Series | None, names: Sequence[str]
-) -> pd.DataFrame:
-    """Mean R2 of the untrained network and with permuted rows, a row per number of centroids.
-
-    Args:
-        table: from :func:`analysis.xnn.cells.cells`, of one problem.
-        cell: fixes all parameters but method, weight and clusters; None takes the first of the
-            table.
-        names: the axes of the table.
-    """
-    rows, columns = table[table["seeds"].gt(0)], ["r2_untrained", "r2_permuted"]
-    if rows.empty or not {"clusters", *columns} <= set(rows):
-        return pd.DataFrame(columns=columns)
-    one = rows.iloc[0] if cell is None else cell
-    fixed = {n: one[n] for n in names if n not in ("method", "adj_weight", "clusters")}
-    return of_problem(rows, fixed).groupby("clusters")[columns].mean().dropna()
-
-
 def faithfulness(cell: pd.Series, trials: pd.DataFrame) -> list[str]:
     """Sentences on the stability of clusters, and on use of the explained nodes by the network.
 
@@ -145,22 +107,26 @@ def faithfulness(cell: pd.Series, trials: pd.DataFrame) -> list[str]:
         trials: its trials, from :func:`analysis.xnn.cells.members`.
     """
     lines = []
-    if pd.notna(index := cell.get("cluster_stability")):
-        verdict = "come out again" if index >= _POOR else "do not come out again"
+    if pd.notna(cell.get("cluster_stability")):
+        states = {BETTER: "above", WORSE: "below", EQUIVALENT: "close to"}
+        state = states.get(_verdict(cell, "cluster_stability"), "on neither side shown of")
         lines.append(
-            f"Its clusters {verdict} under resampling: those of bootstrap samples have a mean "
-            f"adjusted Rand index of {amount(index)} with those of all rows."
+            "Clusters of bootstrap samples have a mean adjusted Rand index of "
+            f"{bracketed(cell, 'cluster_stability')} with those of all rows: {state} "
+            f"{RECOVERED:g}, below which recovery is poor."
         )
     if pd.notna(cell.get("specificity")) and pd.notna(cell.get("r2_random_points")):
         lines.append(
             "On distances to as many random rows its nodes have an R2 of "
-            f"{amount(cell['r2_random_points'])}; what they tell of these centroids beyond it is "
-            f"{_difference(cell, trials, 'specificity')}."
+            f"{amount(cell['r2_random_points'])}; specificity, what they tell of these centroids "
+            f"beyond it, is {_difference(cell, trials, 'specificity')}: "
+            f"{_judged(cell, 'specificity', 'above 0', 'below 0', '0')}."
         )
     if pd.notna(cell.get("selectivity")):
         lines.append(
             "Without the nodes of a centroid, the change of cross-entropy on its own rows, less "
-            f"that on others, is {_difference(cell, trials, 'selectivity', ' nat')}."
+            f"that on others, is {_difference(cell, trials, 'selectivity', ' nat')} "
+            "(interval over seeds alone; not tested)."
         )
     surrogate = ("surrogate_agreement", "surrogate_cross_entropy")
     if all(pd.notna(cell.get(name)) for name in surrogate):
@@ -168,13 +134,14 @@ def faithfulness(cell: pd.Series, trials: pd.DataFrame) -> list[str]:
         lines.append(
             "With its nodes replaced by what distances imply, "
             f"{percent(round(cell['surrogate_agreement'], 3))} of rows keep their likeliest class "
-            f"and cross-entropy changes by {amount(rise, signed=True)} nat."
+            f"and cross-entropy changes by {amount(rise, signed=True)} nat, as means (not tested)."
         )
     p = trials["concept_p"].astype("float64").dropna() if "concept_p" in trials else pd.Series()
     if len(p):
         lines.append(
             "A centroid's direction moves class 8 more than random directions do at "
-            f"{int(p.le(_LEVEL).sum())} of {plural(len(p), 'seed')} (TCAV, 5 % after Bonferroni)."
+            f"{int((holm(p.clip(0.0, 1.0)) <= _LEVEL).sum())} of {plural(len(p), 'seed')} "
+            "(TCAV, 5 % after Holm over centroids and seeds)."
         )
     return lines
 
@@ -201,28 +168,18 @@ def duration(epochs: pd.DataFrame, trials: pd.DataFrame, plain: pd.DataFrame) ->
     ]
 
 
-def _none(table: pd.DataFrame, names: Sequence[str], within: float) -> Iterator[str]:
-    rivals = pulled(whole(table))
-    if rivals.empty or COST not in rivals or rivals[COST].isna().all():
-        return
-    cheapest = rivals.loc[[rivals[COST].idxmin()]].iloc[0]
-    yield (
-        f"No cell costs at most {within:g} nat by validation loss; the cheapest is "
-        f"{cell_name(cheapest, telling(table, names))}: {_price(cheapest)}, {_gained(cheapest)}, "
-        f"{_over(cheapest, table)}."
+def _price(cell: pd.Series) -> str:
+    text = _judged(cell, COST, "it costs less", "it costs more", "0")
+    shown = "costs" if bool(cell.get(IS_WITHIN, False)) else "is not shown to cost"
+    upper = cell.get(UPPER, float("nan"))
+    bound = f" (95 % upper bound {amount(upper, signed=True)})" if pd.notna(upper) else ""
+    return (
+        f"Cost: {bracketed(cell, COST, signed=True)} nat of test cross-entropy over the plain "
+        f"network of its seed, {text}; it {shown} less than {WITHIN:g} nat{bound}."
     )
 
 
-def _price(cell: pd.Series) -> str:
-    level = side_of(cell, COST) == 0
-    clear = ", which cannot be told apart from 0," if level else ""
-    return f"it costs {bracketed(cell, COST, signed=True)} nat of test cross-entropy{clear}"
-
-
 def _gained(cell: pd.Series) -> str:
-    level: dict[int | None, str]
-    level = {0: ", which cannot be told apart from 0", -1: ", so controls explain more"}
-    side = "above" if cell[GAIN] >= 0.0 else "below"
     rivals = {name: cell.get(f"r2_{name}") for name in CONTROLS}
     finite = {name: float(r2) for name, r2 in rivals.items() if r2 is not None and pd.notna(r2)}
     largest = ""
@@ -230,11 +187,23 @@ def _gained(cell: pd.Series) -> str:
         name = max(finite, key=finite.__getitem__)
         largest = f" (largest mean of a control: {amount(finite[name])}, {CONTROLS[name]})"
     r2_text = f" of {amount(cell['r2_mean'])}" if pd.notna(cell.get("r2_mean")) else ""
+    over_plain = ""
+    if pd.notna(cell.get(R2_OVER_PLAIN)):
+        over_plain = (
+            f" Over the plain network: {bracketed(cell, R2_OVER_PLAIN, signed=True)}; it "
+            f"{explains(_verdict(cell, R2_OVER_PLAIN))}."
+        )
+    verdicts = {
+        BETTER: "it explains more than every control",
+        WORSE: "a control explains more",
+        EQUIVALENT: f"it explains as much as the best control, within {CLAIMS[GAIN].margin:g}",
+    }
     # The best control may differ between seeds, so no two means differ by the gain.
     return (
-        f"and its nodes' R2{r2_text} lies on average {side} the best control "
-        f"of its seed, a gain of {bracketed(cell, GAIN, signed=True)}"
-        f"{level.get(side_of(cell, GAIN), '')}{largest}"
+        f"Gain: {bracketed(cell, GAIN, signed=True)}, its nodes' R2{r2_text} less that of the "
+        f"best control of its seed{largest}; "
+        f"{verdicts.get(_verdict(cell, GAIN), 'not shown to explain more than every control')}."
+        f"{over_plain}"
     )
 
 
@@ -247,13 +216,29 @@ def _over(cell: pd.Series, table: pd.DataFrame) -> str:
 
 def _difference(cell: pd.Series, trials: pd.DataFrame, metric: str, unit: str = "") -> str:
     """A difference, and its number of seeds if it lacks some."""
-    seeds, level = int(trials[metric].notna().sum()), side_of(cell, metric) == 0
-    notes = [f"known at {seeds} of {plural(len(trials), 'seed')}"] if seeds < len(trials) else []
-    notes += ["cannot be told apart from 0"] if level else []
-    note = f" ({'; '.join(notes)})" if notes else ""
+    seeds = int(trials[metric].notna().sum())
+    note = f" (known at {seeds} of {plural(len(trials), 'seed')})" if seeds < len(trials) else ""
     return f"{bracketed(cell, metric, signed=True)}{unit}{note}"
 
 
 def _change(cell: pd.Series, metric: str) -> str:
-    level = side_of(cell, metric) == 0
-    return bracketed(cell, metric, signed=True) + (" (cannot be told apart)" if level else "")
+    if pd.isna(cell.get(metric)):
+        return ""
+    name = metric.removesuffix("_minus_plain").capitalize()
+    return (
+        f"{name} over the plain network: {bracketed(cell, metric, signed=True)}, "
+        f"{_judged(cell, metric, 'above 0', 'below 0', '0')}."
+    )
+
+
+def _verdict(cell: pd.Series, metric: str) -> Verdict:
+    """Verdict on ``metric``; "not shown" if it was not tested."""
+    verdict = cell.get(f"{metric}_verdict")
+    return OPEN if verdict is None or pd.isna(verdict) else cast("Verdict", verdict)
+
+
+def _judged(cell: pd.Series, metric: str, above: str, below: str, null: str) -> str:
+    """Verdict on ``metric`` in words, with the margin of an equivalence."""
+    words = {BETTER: above, WORSE: below}
+    words[EQUIVALENT] = f"within {CLAIMS[metric].margin:g} of {null}"
+    return words.get(_verdict(cell, metric), f"not shown to differ from {null}")

@@ -3,15 +3,27 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.arguments import checked
 from analysis.configurations import typed
-from analysis.contrast import NO_INTERVAL, bounded, bracketed, estimate, side_of
-from analysis.statistics import Rng
+from analysis.contrast import (
+    BETTER,
+    EQUIVALENT,
+    NO_INTERVAL,
+    WORSE,
+    bounded,
+    bracketed,
+    contrast,
+    corrected,
+    verdict,
+)
+from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN, axes, differences
 from analysis.xnn.selection import VALIDATED, WITHIN, gain
-from analysis.xnn.wording import number
+from analysis.xnn.verdicts import CLAIMS, R2_OVER_PLAIN, row_error
+from analysis.xnn.wording import explains, number
 
 PLAIN = "none"
 STEPS: Mapping[str, str] = {"multiplier_published": "double_step"}
@@ -23,27 +35,37 @@ _AHEAD: Mapping[str, str] = {
     "cross_entropy_minus_control": COST,
 }
 _MORE, _DEARER = _AHEAD
+_OVER_PLAIN: Mapping[str, str] = {_MORE: R2_OVER_PLAIN, _DEARER: COST}
+"""Claims with the margin, direction and error over rows of a difference."""
+_ERRORS = tuple(f"{metric}_se" for metric in _OVER_PLAIN.values())
 _JUDGED = (VALIDATED, GAIN, f"val_{GAIN}")
 _MOST = 3  # weights of a method listed individually
 
 
 @checked
-def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> pd.DataFrame:
+def methods(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per method and weight, with its ``control``; empty if one method was swept.
 
     The control is ``double_step`` for ``multiplier_published``, if both were swept, else the plain
     network, "none". They are paired at the same seed and other parameters except the weight, and
     averaged within a seed over the ``settings`` of the other parameters.
     ``explanation_gain_minus_control`` and ``cross_entropy_minus_control`` are means over
-    ``seeds`` with the ends of their bootstrap intervals; ``val_loss_minus_plain`` and
+    ``seeds`` with the ends of their Student intervals, p and, after Holm over the rows, a verdict;
+    a seed without a completed pair leaves none of these. ``val_loss_minus_plain`` and
     ``val_explanation_gain`` are the criteria for choosing a weight.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
     """
     several = _METHOD in trials and trials[_METHOD].nunique() > 1
-    rows = list(_rows(trials, confidence=confidence, rng=rng)) if several else []
-    numbers = [column for name in _AHEAD for column in bounded(name)]
+    rows = list(_rows(trials, confidence=confidence)) if several else []
+    for name, metric in _OVER_PLAIN.items():
+        tests = corrected(row.pop(f"{name}_tests") for row in rows)
+        better = CLAIMS[metric].larger_is_better
+        for row, test in zip(rows, tests, strict=True):
+            row[f"{name}_p_holm"] = test["p_holm"]
+            row[f"{name}_verdict"] = verdict(test, larger_is_better=better)
+    numbers = [c for name in _AHEAD for c in (*bounded(name), f"{name}_p_holm")]
     return typed(
         rows,
         {
@@ -51,6 +73,7 @@ def methods(trials: pd.DataFrame, *, confidence: float = 0.95, rng: Rng = 0) -> 
             "adj_weight": "float64",
             **dict.fromkeys(("seeds", "settings"), "Int64"),
             **dict.fromkeys((*numbers, *_JUDGED), "float64"),
+            **dict.fromkeys((f"{name}_verdict" for name in _AHEAD), "string"),
         },
     )
 
@@ -61,12 +84,8 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
     A method with more than three weights has two lines: the weight of largest gain among those
     that cost at most ``within`` nats by validation loss, or else the cheapest; and the largest.
     """
-    verdicts = {
-        1: "it explains more",
-        0: "they cannot be told apart",
-        -1: "it explains less",
-        None: NO_INTERVAL,
-    }
+    costs = {BETTER: "costs less", WORSE: "costs more"}
+    costs[EQUIVALENT] = f"costs the same within {CLAIMS[COST].margin:g} nat"
     lines = []
     for name, method_rows in rows.groupby("method", sort=True):
         visible_rows = (
@@ -81,16 +100,26 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
                 f"{name}{weight} against {rival} at the same seed{where}: "
                 f"{bracketed(row, _MORE, signed=True)} of R2 gain at "
                 f"{bracketed(row, _DEARER, signed=True)} nat of test cross-entropy; "
-                f"{verdicts[side_of(row, _MORE)]}."
+                f"it {explains(row[f'{_MORE}_verdict'])} and "
+                f"{costs.get(row[f'{_DEARER}_verdict'], 'is not shown to cost more or less')}"
+                f"{f' ({NO_INTERVAL})' if pd.isna(row[f'{_MORE}_low']) else ''}."
             )
+    if lines:
+        lines.append(
+            f"Verdicts: 5 % after Holm over {plural(len(rows), 'row')}; intervals over seeds and "
+            "test rows."
+        )
     return lines
 
 
-def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict[str, Any]]:
+def _rows(trials: pd.DataFrame, *, confidence: float) -> Iterator[dict[str, Any]]:
     runs = differences(trials)
     names = axes(runs)
-    runs = runs.reindex(columns=list(dict.fromkeys([*runs, _WEIGHT, *_AHEAD.values(), *_JUDGED])))
-    runs = runs.astype(dict.fromkeys((*_AHEAD.values(), *_JUDGED), "float64"))
+    metrics = (*_AHEAD.values(), *_JUDGED, *_ERRORS)
+    keys = [*(f"config/{name}" for name in names), _SEED, _WEIGHT, "plain"]
+    runs = runs.reindex(columns=list(dict.fromkeys([*keys, *metrics])))
+    runs = runs.astype(dict.fromkeys(metrics, "float64"))
+    seeds = runs[_SEED].unique()
     other_names = [f"config/{name}" for name in names if name not in ("method", "adj_weight")]
     for (method, weight), method_rows in runs[~runs["plain"]].groupby(
         [_METHOD, _WEIGHT], dropna=False
@@ -98,20 +127,40 @@ def _rows(trials: pd.DataFrame, *, confidence: float, rng: Rng) -> Iterator[dict
         rival = STEPS.get(str(method), PLAIN)
         rival_rows = runs[runs[_METHOD].eq(rival)]
         if rival == PLAIN or rival_rows.empty:
-            rival, rival_rows = PLAIN, method_rows.assign(**dict.fromkeys(_AHEAD.values(), 0.0))
+            zeros = dict.fromkeys((*_AHEAD.values(), *_ERRORS), 0.0)
+            rival, rival_rows = PLAIN, method_rows.assign(**zeros)
         pairs = _ahead(method_rows, rival_rows, [_SEED, *other_names])
-        by_seed = pairs.groupby(_SEED)[list(_AHEAD)].mean()
-        if by_seed.empty:
+        settings = len(pairs[other_names].drop_duplicates())
+        grouped = pairs.groupby(_SEED)[list(_AHEAD)]
+        whole = grouped.size().eq(settings)
+        by_seed = grouped.agg(_complete_mean).where(whole).reindex(seeds)
+        complete = by_seed.dropna()
+        if complete.empty:
             continue
         row: dict[str, Any] = {"method": method, "adj_weight": weight, "control": rival}
-        row |= {"seeds": len(by_seed), "settings": len(pairs[other_names].drop_duplicates())}
-        for name in _AHEAD:
-            row |= estimate(by_seed[name], bounded(name), confidence=confidence, rng=rng)
+        row |= {"seeds": len(complete), "settings": settings}
+        null = pd.Series(0.0, index=by_seed.index)
+        for name, metric in _OVER_PLAIN.items():
+            # The error of a difference of two differences is at most the sum of theirs.
+            error = row_error(method_rows, metric) + row_error(rival_rows, metric)
+            paired = contrast(
+                by_seed[name],
+                null,
+                confidence=confidence,
+                margin=CLAIMS[metric].margin,
+                shared_error=error,
+            )
+            tests = paired.columns()
+            row |= dict(zip(bounded(name), list(tests.values())[:3], strict=True))
+            row[f"{name}_tests"] = tests
         yield row | {name: method_rows[name].mean() for name in _JUDGED}
 
 
 def _ahead(method_rows: pd.DataFrame, rival_rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """``method_rows`` minus ``rival_rows`` at equal ``keys``; nulls are equal."""
+    """``method_rows`` minus ``rival_rows`` at equal ``keys``; nulls are equal.
+
+    NaN where one of both has not completed.
+    """
     both = (
         frame.groupby(keys, dropna=False, as_index=False)[list(_AHEAD.values())].mean()
         for frame in (method_rows, rival_rows)
@@ -119,7 +168,12 @@ def _ahead(method_rows: pd.DataFrame, rival_rows: pd.DataFrame, keys: list[str])
     pairs = next(both).merge(next(both), on=keys, suffixes=("", "_of_control"))
     for name, over in _AHEAD.items():
         pairs[name] = pairs[over] - pairs[f"{over}_of_control"]
-    return pairs.dropna(subset=list(_AHEAD))
+    return pairs
+
+
+def _complete_mean(values: pd.Series) -> float:
+    """Mean of ``values``; NaN if one is missing."""
+    return float(np.mean(values.to_numpy(dtype=float)))
 
 
 def _highlights(method_rows: pd.DataFrame, within: float) -> pd.DataFrame:

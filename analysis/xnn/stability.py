@@ -16,6 +16,7 @@ import scipy  # its subpackages are loaded lazily on first use
 
 from analysis.arguments import checked
 from analysis.configurations import typed
+from analysis.contrast import BETTER, WORSE, contrast, corrected, verdict
 from analysis.tensors import SweepFiles, TensorFile, UnreadError
 from analysis.wording import amount, plural
 from analysis.xnn.cells import axes, members
@@ -66,7 +67,9 @@ def stability(
     ``cell`` is its label in ``table``. ``cosine`` is the mean cosine of the coefficients of
     matched nodes, over all ``pairs`` of seeds; ``cosine_least`` and ``cosine_most`` are the least
     and largest mean of a pair. Matching lifts even unrelated coefficients well above 0, so compare
-    it with ``plain_cosine``, the same for the plain networks on the same distances.
+    it with ``plain_cosine``, the same for the plain networks on the same distances. ``verdict`` is
+    on their difference over disjoint pairs of seeds, which are independent, after Holm over the
+    cells; it needs six seeds, and all of them.
 
     Args:
         table: cells from :func:`analysis.xnn.cells.cells` whose networks are to be read.
@@ -83,15 +86,19 @@ def stability(
                 missing.append(str(error))
         if len(networks) > 1:
             values = {name: cell[name] for name in names}
-            rows.append(
-                {"cell": cell.name, **values} | {"networks": len(networks)} | _over_pairs(networks)
-            )
+            row = {"cell": cell.name, **values, "networks": len(networks)} | _over_pairs(networks)
+            if len(networks) < int(cell["trials"]) or bool(cell["provisional"]):
+                row["p"] = np.nan
+            rows.append(row)
+    judged = corrected(rows)
+    rows = [row | {"verdict": verdict(row)} for row in judged]
     dtypes = {name: str(table[name].dtype) for name in names}
     floats = [f"{of}cosine{end}" for of in ("", "plain_") for end in ("", "_least", "_most")]
+    floats += ["difference", "p_holm"]
     counts = dict.fromkeys(("networks", "pairs"), "Int64")
-    return typed(
-        rows, {"cell": "Int64", **dtypes, **counts, **dict.fromkeys(floats, "float64")}
-    ), missing
+    numbers = dict.fromkeys(floats, "float64")
+    types = {"cell": "Int64", **dtypes, **counts, **numbers, "verdict": "string"}
+    return typed(rows, types), missing
 
 
 def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
@@ -111,7 +118,9 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
     )
     if pd.isna(row["plain_cosine"]):
         return [f"{line}; matching alone lifts it above 0."]
-    return [f"{line}; those of plain networks {amount(row['plain_cosine'])}."]
+    words = {BETTER: "shown to agree more", WORSE: "shown to agree less"}
+    claim = words.get(row["verdict"], "not shown to agree more or less (this needs six seeds)")
+    return [f"{line}; those of plain networks {amount(row['plain_cosine'])}: {claim}."]
 
 
 def matched(beta: Floats, other: Floats) -> float:
@@ -150,7 +159,13 @@ def _over_pairs(networks: Sequence[Explained]) -> dict[str, Any]:
         cosines["cosine"].append(matched(one.beta[:, rows], other.beta[:, columns]))
         if one.plain is not None and other.plain is not None:
             cosines["plain_cosine"].append(matched(one.plain[:, rows], other.plain[:, columns]))
-    row: dict[str, Any] = {"pairs": len(cosines["cosine"])}
+    row: dict[str, Any] = {"pairs": len(cosines["cosine"]), "difference": np.nan, "p": np.nan}
+    if len(cosines["plain_cosine"]) == len(cosines["cosine"]):
+        own, plain = (pd.Series(cosines[name], dtype=float) for name in cosines)
+        row["difference"] = (own - plain).mean()
+        indices = list(combinations(range(len(networks)), 2))
+        disjoint = [indices.index((i, i + 1)) for i in range(0, len(networks) - 1, 2)]
+        row["p"] = contrast(own[disjoint], plain[disjoint], symmetric=False).p
     for name, values in cosines.items():
         if values:
             row |= {name: np.mean(values), f"{name}_least": min(values)}

@@ -11,13 +11,14 @@ from analysis.terminal import MOST_ROWS, breadth, more_rows, or_dash, outcomes
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.fairness import ENDS
 from analysis.xnn.selection import pulled
-from analysis.xnn.wording import number, spelled, varied
+from analysis.xnn.wording import number, over_rows, spelled, varied
 
 Cells = dict[str, list[str]]
 
 # Columns that a narrow terminal omits, in this order; then the intervals.
 _SPARE = ("accuracy", "kappa", "R2", "trials", "CE")
 _BOUNDED = ("cost", "gain")
+_MOST_COLUMNS = 10
 
 
 def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
@@ -50,7 +51,8 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
         title=f"{which} by explanation gain; means over seeds",
         caption="CE: test cross-entropy in nat; cost: less that of the plain network of the same "
         "seed. Gain: R2 of nodes on distances less that of the best of its controls. "
-        f"[{WITH_INTERVAL}.] Trials: completed/stopped/failed/unfinished."
+        f"[{WITH_INTERVAL}, cost and gain{over_rows(table)}.] "
+        "Trials: completed/stopped/failed/unfinished."
         f"{more_rows(len(order) - len(rows), 'cells.csv')}",
     )
 
@@ -68,6 +70,21 @@ def baselines(rows: pd.DataFrame) -> Table:
     )
 
 
+def columns(rows: pd.DataFrame) -> Table:
+    """Most important columns of :func:`analysis.xnn.importance.column_importance`, by model."""
+    cells: Cells = {"rank": list(map(str, range(1, _MOST_COLUMNS + 1)))}
+    for model, part in rows.groupby("model", sort=False):
+        first = [row for _, row in part.head(_MOST_COLUMNS).iterrows()]
+        texts = [f"{row['column']} {_with_error(row)}" for row in first]
+        cells[str(model)] = texts + [""] * (_MOST_COLUMNS - len(texts))
+    return terminal.table(
+        cells,
+        title="Input columns by importance; means over seeds",
+        caption="Networks: rise of test cross-entropy in nat when the column is permuted, ± one "
+        "standard error over test rows. XGBoost: share of gain. Units differ; compare orders.",
+    )
+
+
 def groups(rows: pd.DataFrame, *, width: int) -> Table:
     """The groups of :func:`analysis.xnn.fairness.by_group`, for the terminal."""
     visible_rows = rows[rows["group"].ne("all")].head(MOST_ROWS)
@@ -82,7 +99,8 @@ def groups(rows: pd.DataFrame, *, width: int) -> Table:
     return terminal.table(
         _fitted(cells, width, ("kappa", "false positives")),
         title="Decisions by group of insured; means over seeds",
-        caption="Selected: predicted to be of class 8. [95 % bootstrap intervals over test rows.]",
+        caption="Selected: predicted to be of class 8. [95 % intervals over seeds and test rows; "
+        "with fewer than 3 seeds over test rows alone.]",
     )
 
 
@@ -109,6 +127,11 @@ def _estimate(row: pd.Series, metric: str) -> str:
     if metric not in row or pd.isna(row[metric]) or (row["reference"] and metric == COST):
         return "–"
     return bracketed(row, metric, signed=True)
+
+
+def _with_error(row: pd.Series) -> str:
+    error = "" if pd.isna(row["se"]) else f" ± {row['se']:.3f}"
+    return f"{row['importance']:.3f}{error}"
 
 
 def _with_ends(row: pd.Series, name: str) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from analysis.contrast import BETTER, EQUIVALENT, WORSE, Verdict
 from analysis.wording import value
 from analysis.xnn.selection import pulled
+from analysis.xnn.verdicts import CLAIMS, COST, GAIN, R2_OVER_PLAIN
 
 _SPELLED = {"method": "{}", "adj_weight": "weight {}", "clusters": "K = {}"}
 
@@ -16,6 +18,13 @@ def cell_name(cell: pd.Series, names: Sequence[str]) -> str:
         return spelled(cell, names)
     description = spelled(cell, [name for name in names if name not in ("method", "adj_weight")])
     return ", ".join(filter(None, ["plain network", description]))
+
+
+def explains(verdict: Verdict) -> str:
+    """Verdict on R2 over a trained network, as a predicate: "explains more"."""
+    words = {BETTER: "explains more", WORSE: "explains less"}
+    words[EQUIVALENT] = f"explains as much within {CLAIMS[R2_OVER_PLAIN].margin:g}"
+    return words.get(verdict, "is not shown to explain more or less")
 
 
 def spelled(cell: pd.Series, names: Sequence[str]) -> str:
@@ -37,6 +46,13 @@ def varied(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
     rivals = pulled(table)
     either = {"method": rivals, "adj_weight": table}
     return [n for n in names if either.get(n, table)[n].nunique(dropna=False) > 1]
+
+
+def over_rows(table: pd.DataFrame) -> str:
+    """Sources of the intervals of cost and gain: " over seeds and test rows"."""
+    names = [f"{name}_se" for name in (COST, GAIN)]
+    rows = all(name in table and table[name].notna().any() for name in names)
+    return " over seeds and test rows" if rows else " over seeds alone"
 
 
 def number(content: object) -> str:

@@ -95,6 +95,9 @@ class EvaluationConfig:
         shift_markets: number of markets with shifted parameters.
         shift_paths: paths in each of these markets.
         interpreted_paths: test paths on which feature importance is measured; 0 for none.
+        control_variate: estimate clean CVaR also with the P&L of the minimum-variance delta as
+            control variate, in columns ``cvar_05_cv@minimum_variance``.
+        control_paths: new paths on which the mean of the control is estimated.
     """
 
     tail: float = 0.05
@@ -117,10 +120,12 @@ class EvaluationConfig:
     shift_markets: int = 20
     shift_paths: int = 2048
     interpreted_paths: int = 1024
+    control_variate: bool = False
+    control_paths: int = 262144
 
     def __post_init__(self) -> None:
         at_least(self, steps=1, restarts=1, attacked_paths=100, interpreted_paths=0)
-        at_least(self, shift_markets=1, shift_paths=100)
+        at_least(self, shift_markets=1, shift_paths=100, control_paths=1000)
         if self.tail not in TAILS:
             raise ValueError(f"tail must be one of {', '.join(map(str, TAILS))}, got {self.tail}")
         if not 0 <= self.shift < 1:

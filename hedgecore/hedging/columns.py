@@ -73,6 +73,18 @@ _ATTACKED = tuple(
     for tail, share in _TAILS
     for prefix, split in (("", "test"), ("val_", "validation"))
 )
+_CONTROLLED = tuple(
+    column
+    for cvar in _CVARS
+    for column in (
+        replace(cvar, name=f"{cvar.name}_cv"),
+        _money(f"{cvar.name}_cv_se", "lower", f"standard error of {cvar.name}_cv"),
+        Column(
+            f"{cvar.name}_cv_gain", float, "1", "higher",
+            f"variance of {cvar.name} over that of {cvar.name}_cv: paths saved by the control",
+        ),
+    )
+)  # fmt: skip
 _ELSEWHERE = tuple(
     column
     for cvar in _CVARS
@@ -129,14 +141,26 @@ COLUMNS = Columns(
             "dead_units", int, "units", "lower", "hidden units with no input or no output left"
         ),
         *TEST,
+        Column(
+            "attacks_not_finite", int, "attacks", "lower",
+            "attacks of the test under which CVaR is not finite, so that their columns are null",
+        ),
     ),
     families=(
+        Family(
+            bases=_also_dense(_CVARS),
+            places={"attacked_paths": ", on the paths that are attacked, without an attack"},
+        ),
         Family(
             bases=_also_dense(_ATTACKED),
             places={
                 r"transfer:([\w.+-]+)": r"; under the dense network's worst paths, epsilon \1",
                 r"(\w+)_([a-z]+):([\w.+-]+)": r"; under \2 (\1 threat, epsilon \3)",
             },
+        ),
+        Family(
+            bases=_also_dense(_CONTROLLED),
+            places={r"minimum_variance": "; the minimum-variance delta is the control variate"},
         ),
         Family(
             bases=_also_dense(_ELSEWHERE),

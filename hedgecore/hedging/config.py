@@ -85,11 +85,24 @@ class CostConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """Widths of the hidden layers of the semi-recurrent network."""
+    """Semi-recurrent network.
+
+    Args:
+        hidden: widths of the hidden layers.
+        position_limit: bound of the absolute position, in shares per option, approached smoothly
+            from half of it on. A call's delta is at most 1 and a trained network stays below 5, so
+            that only a network that runs away reaches the default.
+    """
 
     hidden: tuple[int, ...] = (32, 32)
+    position_limit: float = 100.0
 
     def __post_init__(self) -> None:
+        if not self.position_limit > 0:
+            raise ValueError(
+                f"position_limit must be above 0 shares, got {self.position_limit:g}; "
+                "1.0e+9 bounds nothing"
+            )
         if not self.hidden or min(self.hidden) < 1:
             raise ValueError(f"hidden must list widths of at least 1, got {list(self.hidden)}")
 
@@ -131,14 +144,19 @@ class RiskConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseConfig:
-    """Dense baseline: trained as in ``training``, with its own learning rate and epochs."""
+    """Dense baseline: trained as in ``training``, with its own rate, epochs and batch order.
+
+    Two values of ``batch_order`` give two masks of one theta_0, whose overlap is the noise floor
+    of comparisons between masks.
+    """
 
     lr: float = 1e-3
     epochs: int | None = None
+    batch_order: int = 0
 
     def __post_init__(self) -> None:
         positive(self, "lr")
-        at_least(self, epochs=1)
+        at_least(self, epochs=1, batch_order=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from hedgecore.experiment import Cost
 from hedgecore.hedging.attack_config import AttackConfig
-from hedgecore.hedging.config import DenseConfig, MarketConfig, RiskConfig
+from hedgecore.hedging.config import DenseConfig, MarketConfig, NetworkConfig, RiskConfig
 from hedgecore.hedging.markets import path_bytes
 from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.problem import CHUNK
@@ -28,7 +28,7 @@ def timing_key(study: TicketStudy) -> TicketStudy:
             val_paths=market.val_paths,
             test_paths=market.test_paths,
         ),
-        network=study.network,
+        network=NetworkConfig(hidden=study.network.hidden),
         risk=RiskConfig(name=study.risk.name, y=study.risk.y),
         training=TrainingConfig(batch_size=study.training.batch_size),
         attack=AttackConfig(

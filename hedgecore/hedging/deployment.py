@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 from hedgecore.experiment import Deployed, Json, Tensors
 from hedgecore.hedging.features import FEATURE_NAMES
@@ -19,8 +20,22 @@ def deployed(study: TicketStudy, tensors: Tensors, trial: Json) -> Deployed:
             "masks": sum(name.startswith("mask.") for name in tensors),
         },
         tensors={name: value for name, value in tensors.items() if name.startswith(_PREFIXES)},
-        facts={"inputs": list(FEATURE_NAMES)},
+        facts={
+            "inputs": list(FEATURE_NAMES),
+            "position_limit": study.network.position_limit,
+        },
     )
+
+
+def objection(row: Mapping[str, Any], baselines: Mapping[str, Any]) -> str | None:
+    """Reason not to deploy the trained ticket of ``row``: it loses more than no hedge on the test.
+
+    Its status does not tell, since that is decided on validation paths only.
+    """
+    hedged, unhedged = row.get("cvar_05"), baselines.get("no_hedge", {}).get("cvar_05")
+    if hedged is None or unhedged is None or hedged >= unhedged:
+        return None
+    return f"its test CVaR 5 % {hedged:.6g} is worse than {unhedged:.6g} without a hedge"
 
 
 def hedging_network(*, widths: list[int], masks: int) -> Mapping[str, tuple[str, tuple[int, ...]]]:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.hedging.attack_config import AttackConfig, EvaluationConfig
+from hedgecore.hedging.control import Control
 from hedgecore.hedging.markets import attack_starts, first
 from hedgecore.hedging.pnl import Outcome
 from hedgecore.hedging.problem import HedgingProblem
@@ -25,6 +26,11 @@ from hedgecore.market.regimes import regime
 from hedgecore.metrics import pnl_metrics
 from hedgecore.risk import cvar
 
+NOT_FINITE = "attacks_not_finite"
+"""Column of the number of attacks under which CVaR is not finite."""
+ATTACKED_PATHS = "attacked_paths"
+"""Place of clean CVaR on exactly the paths that are attacked: "cvar_05@attacked_paths"."""
+
 
 def evaluate(
     problem: HedgingProblem,
@@ -32,20 +38,31 @@ def evaluate(
     data: Mapping[str, MarketPaths],
     *,
     seed: int,
+    control: Control | None = None,
 ) -> tuple[dict[str, float], Float[Tensor, " paths"]]:
     """Every test metric, CVaR under every threat of the study's evaluation, and the clean P&L.
 
-    ``data`` contains the study's markets and those of transferred attacks.
+    ``data`` contains the study's markets and those of transferred attacks. With ``control``, clean
+    CVaR is also estimated with this control variate.
     """
     evaluation, test = problem.study.evaluation, data["test"]
     measure, tail = evaluation.measure, evaluation.tail
     outcome = problem.outcomes(theta, test)
     row = measured(problem.study, outcome, test)
+    if control is not None:
+        row |= control.columns(outcome.pnl)
+    if evaluation.attacks or evaluation.transfers:
+        # On the same paths as under every attack: those may be the first of the test only.
+        same = outcome.pnl[: evaluation.attacked_paths]
+        row[f"{measure}@{ATTACKED_PATHS}"] = _cvar(same, tail=tail)
     for column, attack in attacked_columns(evaluation).items():
         row[column] = attacked_cvar(problem, theta, test, attack=attack, seed=seed)
     for name in evaluation.transfers:
         pnl = problem.outcomes(theta, data[name]).pnl
         row[f"attacked_{measure}@{name}"] = _cvar(pnl, tail=tail)
+    if evaluation.attacks or evaluation.transfers:
+        under = [value for name, value in row.items() if name.startswith("attacked_")]
+        row[NOT_FINITE] = sum(not math.isfinite(value) for value in under)
     for name in evaluation.regimes:
         value = _cvar(problem.outcomes(theta, data[f"regime:{name}"]).pnl, tail=tail)
         row[f"{measure}@regime:{name}"] = value

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from hedgecore.experiment import Experiment, Search, Wording
 from hedgecore.hedging.columns import COLUMNS, TEST
 from hedgecore.hedging.cost_model import COST
-from hedgecore.hedging.deployment import deployed
+from hedgecore.hedging.deployment import deployed, objection
 from hedgecore.hedging.evaluate import attacked_columns
+from hedgecore.hedging.hedge import Hedge
 from hedgecore.hedging.preparation import Preparation, assemble
 from hedgecore.hedging.prepare import mismatch, prepare, restore
 from hedgecore.hedging.run import train
@@ -35,10 +36,13 @@ def _affects(path: str, objectives: Collection[str]) -> bool:
 
 def _describe_preparation(about: Json) -> str:
     dense = about["dense"]
+    if reason := dense.get("diverged") or about.get("mask_diverged"):
+        return f"dense baseline diverged, so its trials fail: {reason}"
+    delta = dense["baselines"]["minimum_variance"]["cvar_05"]
     return (
         f"dense baseline has validation risk {dense['val_loss']:.4f}, "
         f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f} (minimum-variance delta "
-        f"{dense['baselines']['minimum_variance']['cvar_05']:.3f})"
+        f"{'undefined' if delta is None else f'{delta:.3f}'})"
     )
 
 
@@ -51,7 +55,12 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     name="tickets",
     study=TicketStudy,
     trainer=Trainer(
-        prepare=prepare, train=train, restore=restore, assemble=assemble, mismatch=mismatch
+        prepare=prepare,
+        train=train,
+        restore=restore,
+        assemble=assemble,
+        mismatch=mismatch,
+        diverged=lambda preparation: preparation.diverged,
     ),
     columns=COLUMNS,
     search=Search(
@@ -83,4 +92,6 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     ),
     model_file="ticket.safetensors",
     deployed=deployed,
+    objection=objection,
+    load=lambda study, tensors, about: Hedge.of(study, tensors),
 )

@@ -20,7 +20,7 @@ from hedgecore.hedging.features import (
     recurrent,
 )
 from hedgecore.hedging.markets import first
-from hedgecore.hedging.network import HedgingNetwork, positions
+from hedgecore.hedging.network import Strategy, positions
 from hedgecore.hedging.pnl import settle
 from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.market.paths import MarketPaths
@@ -178,7 +178,7 @@ def _exogenous(problem: HedgingProblem, paths: MarketPaths) -> Float[Tensor, "pa
 
 
 def _exchanged(
-    network: HedgingNetwork,
+    network: Strategy,
     theta: Mapping[str, Tensor],
     truth: Float[Tensor, "paths steps 5"],
     spot: Float[Tensor, "paths steps+1"],
@@ -209,7 +209,7 @@ def _replaced(features: Tensor, column: int, source: Tensor) -> Tensor:
 
 
 def _single_date(
-    network: HedgingNetwork, theta: Mapping[str, Tensor], x: Float[Tensor, "points 8"]
+    network: Strategy, theta: Mapping[str, Tensor], x: Float[Tensor, "points 8"]
 ) -> Float[Tensor, " points"]:
     """Shares held by the network on inputs ``x``."""
     inputs, past = x.split((len(EXOGENOUS_NAMES), len(RECURRENT_NAMES)), dim=1)

@@ -25,11 +25,11 @@ def market_data(study: TicketStudy, *, seed: int) -> dict[str, MarketPaths]:
     market, evaluation = study.market, study.evaluation
     counts = (market.train_paths, market.val_paths, market.test_paths)
     data = {
-        split: _simulated(study, market.heston, count, seed, split)
+        split: simulated(study, market.heston, count, seed, split)
         for split, count in zip(SPLITS, counts, strict=True)
     }
     for name in evaluation.regimes:
-        data[f"regime:{name}"] = _simulated(
+        data[f"regime:{name}"] = simulated(
             study, regime(market.heston, name), market.test_paths, seed, "regime", name
         )
     if evaluation.shift:
@@ -37,7 +37,7 @@ def market_data(study: TicketStudy, *, seed: int) -> dict[str, MarketPaths]:
         for i in map(str, range(evaluation.shift_markets)):
             draws = stream(seed, "shift", i)
             params = shifted(market.heston, evaluation.shift, generator=draws)
-            parts.append(_simulated(study, params, evaluation.shift_paths, seed, "shift", i))
+            parts.append(simulated(study, params, evaluation.shift_paths, seed, "shift", i))
         data[f"shift:{evaluation.shift:g}"] = _joined(parts, market.maturity)
     return data
 
@@ -80,15 +80,10 @@ def first(paths: MarketPaths, count: int | None) -> MarketPaths:
     )
 
 
-def _joined(parts: Sequence[MarketPaths | Scene], maturity: float) -> MarketPaths:
-    """All paths of ``parts``, which have the same dates."""
-    spot, variance = torch.cat([p.spot for p in parts]), torch.cat([p.variance for p in parts])
-    return MarketPaths(spot=spot, variance=variance, maturity=maturity)
-
-
-def _simulated(
+def simulated(
     study: TicketStudy, params: HestonParams, paths: int, seed: int, *names: str
 ) -> MarketPaths:
+    """Float32 paths of ``params`` at the study's dates, on the random stream ``names``."""
     market = study.market
     return simulate(
         params,
@@ -99,3 +94,9 @@ def _simulated(
         substeps=market.substeps,
         generator=stream(seed, "paths", *names),
     ).to(dtype=torch.float32)
+
+
+def _joined(parts: Sequence[MarketPaths | Scene], maturity: float) -> MarketPaths:
+    """All paths of ``parts``, which have the same dates."""
+    spot, variance = torch.cat([p.spot for p in parts]), torch.cat([p.variance for p in parts])
+    return MarketPaths(spot=spot, variance=variance, maturity=maturity)

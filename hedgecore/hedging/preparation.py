@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.fingerprints import tensor_sha256
+from hedgecore.hedging.control import Control
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.markets import SPLITS
 from hedgecore.market.paths import MarketPaths
@@ -18,6 +19,7 @@ from hedgecore.pruning.mask import Parameters
 NETWORKS = ("theta_0", "theta_star", "theta_mask", "theta_k")
 
 _SPOT, _VARIANCE, _PREFIX = "_spot", "_variance", "interpretation."
+_CONTROL = "control"
 DENSE_METRICS = (
     *(f"cvar_{tail}{kind}" for tail in ("05", "01", "50") for kind in ("", "_se")),
     *("sharpe_ratio", "pnl_mean", "pnl_std", "turnover", "cost_paid"),
@@ -32,9 +34,12 @@ class DenseBaseline:
     val_loss: float
     epochs: int
     epochs_to_95pct: int | None
-    metrics: Mapping[str, float]
-    baselines: Mapping[str, Mapping[str, float]]
+    metrics: Mapping[str, float | None]
+    """Null for what is not finite, such as a ratio to a standard deviation of 0."""
+    baselines: Mapping[str, Mapping[str, float | None]]
     """The same metrics of every baseline hedge without training, by name."""
+    diverged: str | None = None
+    """Reason why it is no reference for tickets; see ``hedgecore.hedging.divergence``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,8 @@ class Preparation:
         dense_pnl: clean test P&L of theta_star, for paired comparisons.
         interpretation: feature importance of theta_star; see
             ``hedgecore.hedging.feature_importance``.
+        control: control variate of clean test CVaR; None unless the evaluation has one.
+        mask_diverged: reason why theta_mask counts as diverged, if it was trained under attack.
     """
 
     seed: int
@@ -66,11 +73,27 @@ class Preparation:
     dense: DenseBaseline
     dense_pnl: Float[Tensor, " paths"]
     interpretation: Mapping[str, Tensor] = field(default_factory=dict)
+    control: Control | None = None
+    mask_diverged: str | None = None
+
+    @property
+    def diverged(self) -> str | None:
+        """Reason why all of its trials fail: a dense network that diverged; None if none did."""
+        if self.dense.diverged:
+            return f"dense network of the seed: {self.dense.diverged}"
+        if self.mask_diverged:
+            return f"dense network that determines the masks: {self.mask_diverged}"
+        return None
 
     @property
     def about(self) -> Json:
         """See :class:`hedgecore.protocols.Preparation`."""
-        return {"dense": asdict(self.dense), "maturity": self.data["train"].maturity}
+        about = {
+            "dense": asdict(self.dense),
+            "maturity": self.data["train"].maturity,
+            "mask_diverged": self.mask_diverged,
+        }
+        return about if self.control is None else {**about, "control": self.control.about}
 
     @property
     def files(self) -> dict[str, Tensors]:
@@ -80,8 +103,12 @@ class Preparation:
         return {
             **networks,
             "theta_star": {**self.theta_star, **interpretation},
-            "dense_pnl": {"pnl": self.dense_pnl},
+            "dense_pnl": {"pnl": self.dense_pnl, **self._control_pnl},
         }
+
+    @property
+    def _control_pnl(self) -> dict[str, Tensor]:
+        return {} if self.control is None else {_CONTROL: self.control.pnl}
 
     @property
     def inputs(self) -> dict[str, Tensor]:
@@ -95,17 +122,21 @@ class Preparation:
 
     @property
     def columns(self) -> Json:
-        """See :class:`hedgecore.protocols.Preparation`."""
+        """See :class:`hedgecore.protocols.Preparation`; null if the dense network diverged."""
         metrics = self.dense.metrics
         elsewhere = [name for name in metrics if "@" in name]
+        values = {
+            "val_loss": self.dense.val_loss,
+            "epochs_to_95pct": self.dense.epochs_to_95pct,
+            **{name: metrics[name] for name in (*DENSE_METRICS, *elsewhere)},
+        }
         return {
-            "dense_val_loss": self.dense.val_loss,
-            "dense_epochs_to_95pct": self.dense.epochs_to_95pct,
-            **{f"dense_{name}": metrics[name] for name in (*DENSE_METRICS, *elsewhere)},
+            f"dense_{name}": None if self.dense.diverged else value
+            for name, value in values.items()
         }
 
     @property
-    def baselines(self) -> Mapping[str, Mapping[str, float]]:
+    def baselines(self) -> Mapping[str, Mapping[str, float | None]]:
         """See :class:`hedgecore.protocols.Preparation`."""
         return self.dense.baselines
 
@@ -150,5 +181,9 @@ def stored_fields(about: Json, files: Mapping[str, Tensors]) -> dict[str, Any]:
             n.removeprefix(_PREFIX): value for n, value in star.items() if n.startswith(_PREFIX)
         },
         "dense": DenseBaseline(**about["dense"]),
+        "mask_diverged": about.get("mask_diverged"),
         "dense_pnl": files["dense_pnl"]["pnl"],
+        "control": Control.restored(files["dense_pnl"][_CONTROL], about["control"])
+        if "control" in about
+        else None,
     }

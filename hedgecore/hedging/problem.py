@@ -13,7 +13,7 @@ from hedgecore.attacks.balls import Ball, FeatureBall, PathBall, Points, Wassers
 from hedgecore.hedging import features
 from hedgecore.hedging.attack_config import AttackConfig
 from hedgecore.hedging.features import EXOGENOUS_NAMES, Standardisation
-from hedgecore.hedging.network import HedgingNetwork, positions
+from hedgecore.hedging.network import HedgingNetwork, Strategy, positions
 from hedgecore.hedging.pnl import Outcome, settle
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.paths import MarketPaths
@@ -40,15 +40,23 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HedgingProblem:
-    """Study and network; methods are pure functions of parameters and paths."""
+    """Study and hedge; methods are pure functions of parameters and paths.
+
+    The parameters of a hedge without training are empty.
+    """
 
     study: TicketStudy
-    network: HedgingNetwork
+    network: Strategy
 
     @classmethod
     def of(cls, study: TicketStudy, standardisation: Standardisation) -> "HedgingProblem":
         """Problem of ``study`` on features standardised by ``standardisation``."""
-        return cls(study, HedgingNetwork(study.network.hidden, standardisation))
+        network = HedgingNetwork(
+            study.network.hidden,
+            standardisation,
+            position_limit=study.network.position_limit,
+        )
+        return cls(study, network)
 
     @property
     def risk(self) -> Risk:

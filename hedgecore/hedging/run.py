@@ -6,8 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
+from hedgecore.hedging.divergence import divergence
 from hedgecore.hedging.features import FEATURE_NAMES
 from hedgecore.hedging.preparation import Preparation
+from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.hedging.ticket import (
     assess_ticket,
@@ -19,6 +21,7 @@ from hedgecore.hedging.ticket import (
 from hedgecore.protocols import Json
 from hedgecore.pruning import mask as masks
 from hedgecore.pruning.lottery import Ticket
+from hedgecore.training.convergence import DivergedError
 from hedgecore.training.run import Assessment, Training
 from hedgecore.training.snapshot import best_theta
 
@@ -44,6 +47,7 @@ def train(
         facts=_facts(ticket),
         # An iterative schedule takes long to compute a mask.
         constants=_masks(ticket),
+        check=partial(_check, study, preparation, device),
         assess=partial(_assess, study, preparation, ticket, device),
     )
 
@@ -68,6 +72,15 @@ def _resumed(checkpoint: Mapping[str, Tensor], device: str) -> Ticket:
         mask={n: checkpoint[_MASK + n].to(device) for n in theta if _MASK + n in checkpoint},
         theta=theta,
     )
+
+
+def _check(
+    study: TicketStudy, preparation: Preparation, device: str, best: Mapping[str, Any]
+) -> None:
+    problem = HedgingProblem.of(study, preparation.standardisation)
+    theta = {name: value.to(device) for name, value in best.items()}
+    if reason := divergence(problem, theta, preparation.data["val"]):
+        raise DivergedError(reason)
 
 
 def _assess(

@@ -126,9 +126,14 @@ class TicketStudy:
         return replace(
             self,
             training=replace(
-                self.training, lr=self.dense.lr, epochs=epochs, warmup=0, warmup_lr=None
+                self.training,
+                lr=self.dense.lr,
+                epochs=epochs,
+                warmup=0,
+                warmup_lr=None,
+                batch_order=self.dense.batch_order,
             ),
-            dense=DenseConfig(lr=self.dense.lr, epochs=epochs),
+            dense=replace(self.dense, epochs=epochs),
             pruning=pruning,
             attack=attack,
         )

@@ -93,7 +93,13 @@ def assess_ticket(
 ) -> dict[str, float]:
     """All test metrics of a trained ticket, and its paired difference to dense in CVaR."""
     problem = HedgingProblem.of(study, preparation.standardisation)
-    row, pnl = evaluate(problem, theta, preparation.data, seed=preparation.seed)
+    row, pnl = evaluate(
+        problem,
+        theta,
+        preparation.data,
+        seed=preparation.seed,
+        control=preparation.control,
+    )
     difference, error = paired_cvar_difference(pnl, preparation.dense_pnl, tail=0.05)
     return {**row, "cvar_05_minus_dense": difference, "cvar_05_minus_dense_se": error}
 

@@ -41,6 +41,21 @@ _SCORES = (
         "over 15 bins",
     ),
 )  # fmt: skip
+
+
+def _error(name: str, meaning: str, unit: str = "1") -> Column:
+    """Standard error over test rows; all seeds share these, so it does not average out."""
+    return _real(f"{name}_se", "lower", f"standard error of {meaning}, paired by test row", unit)
+
+
+_SCORE_ERRORS = (
+    _error(
+        "cross_entropy_minus_plain", "cross_entropy less that of the seed's plain network", "nat"
+    ),
+    _error("cross_entropy_minus_boosted", "cross_entropy less that of XGBoost softprob", "nat"),
+    _error("accuracy_minus_plain", "accuracy less that of the seed's plain network", "share"),
+    _error("kappa_minus_plain", "kappa less that of the seed's plain network"),
+)
 _R2 = _real("r2_mean", "higher", "held-out R2 of a node on all distances, mean of nodes")
 _GAIN = _real("explanation_gain", "higher", "r2_mean less the largest of its controls")
 _EXPLANATION = (
@@ -48,6 +63,11 @@ _EXPLANATION = (
     _real("r2_median", "higher", "held-out R2 of a node on all distances, median of nodes"),
     _real("r2_min", "higher", "held-out R2 of a node on all distances, least of nodes"),
     _real("beta_max", None, "largest |standardised coefficient|, mean of nodes"),
+    _real(
+        "inflation_max", "lower",
+        "largest variance inflation factor of a distance: 1 for uncorrelated distances, and a "
+        "single coefficient says little above about 10",
+    ),
     _real("beta_gini", "higher", "sparsity of |beta|: 0 all equal, 1 - 1/K one alone"),
     _real("rho_top", "higher", "largest |correlation| with a distance, mean of nodes"),
     _real("rho_gap", "higher", "lead of rho_top over the second largest, mean of nodes"),
@@ -63,8 +83,13 @@ _EXPLANATION = (
     _real("r2_plain_random_points", None, "r2_mean of the plain network on random rows"),
     _real("r2_permuted", None, "r2_mean of permuted rows"),
     _real("r2_random_points", None, "r2_mean on distances to random rows, not centroids"),
+    _real("r2_rotated", None, "r2_mean on distances to the centroids rotated about the mean"),
     _GAIN,
+    _error("explanation_gain", "explanation_gain"),
+    _error("r2_mean_minus_plain", "r2_mean less r2_plain"),
     _real("specificity", "higher", "r2_mean less r2_random_points"),
+    _error("specificity", "specificity"),
+    _real("specificity_rotated", "higher", "r2_mean less r2_rotated"),
     _real("rho_control", None, "largest rho_top of the controls"),
     _real("rho_gain", "higher", "rho_top less rho_control"),
     _real("selectivity", "higher", "how much more ablation costs a centroid's own rows", "nat"),
@@ -76,6 +101,30 @@ _EXPLANATION = (
     _real(
         "surrogate_agreement", "higher",
         "share of test rows whose likeliest class stays with nodes predicted from distances",
+        "share",
+    ),
+    _real(
+        "constant_agreement", None,
+        "share of test rows with the network's commonest likeliest class: the agreement of a "
+        "constant answer",
+        "share",
+    ),
+    *(
+        _real(f"plain_surrogate_{name}", None, f"surrogate_{name} of the plain network", unit)
+        for name, unit in (
+            ("cross_entropy", "nat"), ("accuracy", "share"), ("agreement", "share"),
+        )
+    ),
+    _real(
+        "logistic_cross_entropy", None,
+        "cross_entropy of a logistic regression on the distances", "nat",
+    ),
+    _real(
+        "logistic_accuracy", None, "accuracy of a logistic regression on the distances", "share",
+    ),
+    _real(
+        "logistic_agreement", None,
+        "share of test rows where that regression has the network's likeliest class",
         "share",
     ),
     _real("concept_score", None, "TCAV of the centroids for class 8, mean of centroids"),
@@ -109,6 +158,7 @@ _SPREADS = (
 _PLAIN = (_real("val_loss", "lower", "least cross-entropy on validation rows", "nat"), *_SCORES)
 TEST = (
     *_SCORES,
+    *_SCORE_ERRORS,
     *_EXPLANATION,
     *_intervals(*_SPREADS),
     Column("groups", int, "groups", None, "groups compared; below 2 where no two have 30 rows"),
@@ -147,6 +197,24 @@ COLUMNS = Columns(
             replace(column, name=f"val_{column.name}", meaning=f"{column.name} on validation rows")
             for column in (_GAIN, _R2)
         ),
+        Column(
+            "rare_levels", int, "levels", None,
+            "levels of too few training rows, pooled into the other of their column",
+        ),
+        Column(
+            "rare_columns", int, "columns", None,
+            "encoded columns dropped because they separate too few training rows",
+        ),
+        Column(
+            "cluster_rows_min", int, "rows", "higher",
+            "training rows of the smallest cluster, whose mean is a centroid",
+        ),
+        Column(
+            "clusters_undersized", int, "clusters", "lower",
+            "clusters of fewer training rows than clustering.min_rows, set aside or merged",
+        ),
+        _real("prior_cross_entropy", None, "cross_entropy of the class shares", "nat"),
+        _real("prior_accuracy", None, "accuracy of the commonest class for every row", "share"),
         _real(
             "cluster_stability", "higher",
             "mean adjusted Rand index of the clusters of bootstrap samples with those of all "

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hedgecore.config import ConfigError, at_least, positive, varied
+from hedgecore.insurance.data.rare_levels import RareLevels
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 from hedgecore.registry import suggestion
 
 Grouping = Literal["k_means", "agglomerative", "dbscan", "mean_shift", "random_points"]
-"""Clustering methods; see ``hedgecore.insurance.clusters.centroids.GROUPINGS``."""
+"""Clustering methods; see ``hedgecore.insurance.clusters.groupings.GROUPINGS``."""
 
 Method = Literal["none", "double_step", "multiplier_published", "multiplier", "alignment"]
 """Alignment methods; see ``hedgecore.insurance.xnn.methods.METHODS``."""
+
+MIN_ROWS = 20
+"""Least training rows behind a centroid of a bundle, and by default of any centroid."""
 
 # Short names of common axes; any other axis is a dotted path into the study.
 AXES: Mapping[str, str] = {
@@ -31,17 +35,25 @@ class DataConfig:
     Args:
         path: a local train.csv, made absolute; None for generated rows.
         rows: number of generated rows; of a file, all rows are read.
+        rare_levels: levels of generated rows that few have: as often as in the published counts
+            ("schema"), also in a table of any size ("planted"), or nowhere ("none").
         encoding: "sound", or the notebook's with its sentinels and principal components.
+        rare: share of the training rows, in [0, 0.5): "sound" has no input for a level, flag or
+            extreme value of fewer.
         split: "held_out" has separate test rows; "published" is the notebook's 80 / 20.
     """
 
     path: str | None = None
     rows: int = 59_381
+    rare_levels: RareLevels = "schema"
     encoding: Literal["sound", "published"] = "sound"
+    rare: float = 0.005
     split: Literal["held_out", "published"] = "held_out"
 
     def __post_init__(self) -> None:
         at_least(self, rows=100)
+        if not 0 <= self.rare < 0.5:
+            raise ValueError(f"rare must lie in [0, 0.5), got {self.rare}")
         if self.path is not None:  # workers have different working directories
             object.__setattr__(self, "path", str(Path(self.path).expanduser().absolute()))
 
@@ -117,6 +129,8 @@ class ClusteringConfig:
         eps: distance of DBSCAN, in standard deviations; None for the distance within which nine
             tenths of the rows have ``min_samples`` rows.
         neighbours: share of the rows that mean-shift averages over.
+        min_rows: training rows that a centroid is the mean of, at least. Smaller clusters are set
+            aside or merged; see ``hedgecore.insurance.clusters.groupings``.
     """
 
     method: Grouping = "k_means"
@@ -126,9 +140,10 @@ class ClusteringConfig:
     min_samples: int = 5
     eps: float | None = None
     neighbours: float = 0.05
+    min_rows: int = MIN_ROWS
 
     def __post_init__(self) -> None:
-        at_least(self, clusters=1, axes=1, sample=2, min_samples=1)
+        at_least(self, clusters=1, axes=1, sample=2, min_samples=1, min_rows=1)
         positive(self, "eps")
         if not 0 < self.neighbours <= 1:
             raise ValueError(f"neighbours must lie in (0, 1], got {self.neighbours}")

@@ -94,7 +94,7 @@ def data_bytes(study: XnnStudy) -> int:
 def stored_bytes(study: XnnStudy) -> int:
     """Bytes of one preparation in the object store, excluding those of its base."""
     inputs = _INPUTS[study.data.encoding]
-    distances = 2 * study.clustering.clusters * sum(rows(study.data))
+    distances = 3 * study.clustering.clusters * sum(rows(study.data))
     clusters = 4 * (distances + (study.clustering.axes or inputs) * inputs)
     if study.shared_study() != study.base_study():
         return clusters

@@ -3,14 +3,36 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
+from hedgecore.errors import HedgesweepError
 from hedgecore.experiment import Deployed, Json, Tensors
-from hedgecore.insurance.config import XnnStudy
+from hedgecore.insurance.config import MIN_ROWS, XnnStudy
 
 _PREFIXES = ("layers.", "encoding.", "centroids.")
 
 
+class DisclosureError(HedgesweepError, ValueError):
+    """A model that would reveal single training rows; the cure trains another."""
+
+
 def deployed(study: XnnStudy, tensors: Tensors, trial: Json) -> Deployed:
-    """Weights of a trained model; see :class:`hedgecore.experiment.Experiment`."""
+    """Weights of a trained model; see :class:`hedgecore.experiment.Experiment`.
+
+    Raises:
+        DisclosureError: a centroid is the mean of fewer than ``MIN_ROWS`` training rows, or of an
+            unknown number. That of a single row is that row, standardised.
+    """
+    if "centroid_rows" not in trial:  # of a sweep before they were counted
+        raise DisclosureError(
+            "the model does not say how many training rows each centroid is the mean of; run the "
+            "space again, and seal that trial"
+        )
+    fewest = min(trial["centroid_rows"])
+    if fewest < MIN_ROWS:
+        raise DisclosureError(
+            f"a centroid is the mean of {fewest} training rows, and of fewer than {MIN_ROWS} a "
+            f"bundle could reveal single rows; set study.clustering.min_rows to {MIN_ROWS}, run "
+            "again, and seal that trial"
+        )
     selection = {name: value for name, value in tensors.items() if name.startswith(_PREFIXES)}
     weights = (selection[f"layers.{i}.weight"] for i in range(len(study.network.hidden) + 1))
     axes, columns = selection["encoding.axes"].shape
@@ -24,7 +46,7 @@ def deployed(study: XnnStudy, tensors: Tensors, trial: Json) -> Deployed:
             "distance_axes": len(selection["centroids.inverse_root"]),
         },
         tensors=selection,
-        facts={"inputs": trial["inputs"], "encoding": trial["encoding"]},
+        facts={name: trial[name] for name in ("inputs", "encoding", "centroid_rows")},
     )
 
 

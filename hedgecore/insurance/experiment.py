@@ -5,10 +5,13 @@ from typing import Any
 
 from hedgecore.config import ConfigError
 from hedgecore.experiment import Experiment, Search, Wording
+from hedgecore.insurance.classifier import Classifier
 from hedgecore.insurance.clusters.centroids import most_clusters
 from hedgecore.insurance.columns import COLUMNS, TEST
 from hedgecore.insurance.config import AXES, XnnStudy
 from hedgecore.insurance.cost_model import COST, rows
+from hedgecore.insurance.data.applicants import Applicants
+from hedgecore.insurance.data.duplicates import warnings
 from hedgecore.insurance.data.table import check_file
 from hedgecore.insurance.deployment import deployed
 from hedgecore.insurance.evaluation.assessment import VALIDATED
@@ -34,6 +37,21 @@ def _check_data(study: XnnStudy) -> None:
     try:
         check_file(study.data.path)
     except (FileNotFoundError, ValueError) as error:
+        raise ConfigError("data.path", str(error), write=(None,)) from error
+
+
+def _warnings(about: Json) -> list[str]:
+    table = about["table"]
+    return list(warnings(table.get("duplicates", {}), table["rows"]))
+
+
+def _data_warnings(study: XnnStudy, seed: int) -> list[str]:
+    """Warnings on a file, which is read wholly; generated rows need none."""
+    if study.data.path is None:
+        return []
+    try:
+        return _warnings(Applicants.of(study.data, seed=seed).about())
+    except ValueError as error:
         raise ConfigError("data.path", str(error), write=(None,)) from error
 
 
@@ -97,9 +115,12 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
         groups=("clusters", "adj_weight"),
         companion_axis="lr",
         describe_preparation=_describe_preparation,
+        warnings=_warnings,
+        data_warnings=_data_warnings,
         describe_epoch=_describe_epoch,
         describe_result=_describe_result,
     ),
     model_file="xnn.safetensors",
     deployed=deployed,
+    load=lambda study, tensors, about: Classifier.of(tensors, about["encoding"]),
 )

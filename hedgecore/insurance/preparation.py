@@ -15,6 +15,7 @@ from hedgecore.insurance.xnn.train import Rows
 from hedgecore.protocols import Json, Tensors
 
 # Metrics of the seed's plain network in every trial's row, as plain_val_loss and so on.
+_OF_PRIOR = ("cross_entropy", "accuracy")
 _CARRIED = ("val_loss", "cross_entropy", "accuracy", "kappa", "kappa_expected", "macro_f1", "ece")
 
 
@@ -28,7 +29,7 @@ class XnnPreparation:
         files: ``theta_0``, ``theta_star`` (the plain network), ``predictions`` of the baselines on
             test rows, and ``clusters``.
         inputs: see :meth:`.data.applicants.Applicants.inputs`; and distances of the rows of every
-            split, to the centroids and to as many random training rows.
+            split, to the centroids, to as many random training rows, and to rotated centroids.
     """
 
     seed: int
@@ -43,9 +44,18 @@ class XnnPreparation:
 
     @property
     def columns(self) -> Json:
-        """Columns of every trial: stability of its clusters, and metrics of the plain network."""
-        plain = {f"plain_{name}": self.about["plain"][name] for name in _CARRIED}
-        return {"cluster_stability": self.about["clustering"]["stability"], **plain}
+        """Columns of every trial: rare values, its clusters, class shares and plain network."""
+        rare, clustering = self.about["rare"], self.about["clustering"]
+        pooled = rare.get("pooled", {}).values()
+        return {
+            "rare_levels": sum(column["levels"] for column in pooled),
+            "rare_columns": len(rare.get("dropped", {})),
+            "cluster_rows_min": min(clustering["sizes"]),
+            "clusters_undersized": len(clustering["undersized"]),
+            "cluster_stability": clustering["stability"],
+            **{f"prior_{name}": self.baselines["prior"][name] for name in _OF_PRIOR},
+            **{f"plain_{name}": self.about["plain"][name] for name in _CARRIED},
+        }
 
     @property
     def baselines(self) -> Mapping[str, Mapping[str, float]]:
@@ -76,7 +86,11 @@ class XnnPreparation:
     def distances(
         self, split: str, *, to: str = "distances"
     ) -> Float[np.ndarray, "rows clusters"]:
-        """Distances of the rows of ``split`` to the centroids, or "random_distances"."""
+        """Distances of the rows of ``split`` to the centroids, or to one of their controls.
+
+        Args:
+            to: "distances", "random_distances" or "rotated_distances".
+        """
         return self.inputs[f"{split}.{to}"].numpy()
 
     def landmarks(self, *, device: str = "cpu") -> Landmarks:

@@ -8,17 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hedgecore.insurance.clusters.centroids import (
-    Centroids,
-    Whitening,
-    find_centroids,
-    nearest_means,
-)
+from hedgecore.insurance.clusters.centroids import Centroids, find_centroids, nearest_means
+from hedgecore.insurance.clusters.control_points import all_distances
+from hedgecore.insurance.clusters.picture import pictured
 from hedgecore.insurance.clusters.stability import cluster_stability
+from hedgecore.insurance.clusters.whitening import Whitening
 from hedgecore.insurance.config import ClusteringConfig, XnnStudy
 from hedgecore.insurance.data.applicants import SPLITS, Applicants
 from hedgecore.insurance.data.schema import CLASSES
-from hedgecore.insurance.evaluation.boosted_trees import regression, softprob, with_offsets
+from hedgecore.insurance.evaluation.boosted_trees import (
+    gain_shares,
+    regression,
+    softprob,
+    with_offsets,
+)
+from hedgecore.insurance.evaluation.distance_classifier import fit_logistic
 from hedgecore.insurance.evaluation.scores import scores
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import initialise, probabilities
@@ -27,8 +31,6 @@ from hedgecore.protocols import Json, Tensors
 from hedgecore.rng import numpy_stream, stream
 from hedgecore.threads import one_thread
 
-# Number of training rows stored for a plot of the clusters, and of the plot's axes.
-_PICTURED, _SPACE = 2000, 3
 # Bootstrap samples for the stability of clusters.
 _RESAMPLES = 5
 
@@ -67,13 +69,14 @@ def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -
             seed=seed,
         )
     )
-    facts, predictions = _rivals(shared, applicants, last.theta, inputs, seed=seed)
+    facts, predictions, gain = _rivals(shared, applicants, last.theta, inputs, seed=seed)
     facts["plain"] = {
         "val_loss": min(epoch.val_loss for epoch in epochs),
         "epochs": len(epochs),
         **facts["baselines"]["plain"],
     }
     files = {"theta_0": theta_0, "theta_star": dict(last.theta), "predictions": predictions}
+    files["importance"] = {"boosted_gain": gain}
     return replace(
         preparation,
         about={**preparation.about, **facts},
@@ -101,7 +104,7 @@ def restore(
         seed=seed,
         about=about,
         files={**(files if base is None else base.files), "clusters": clusters},
-        inputs={**inputs, **_distances(clusters, inputs)},
+        inputs={**inputs, **_distances(clusters, inputs, seed)},
     )
 
 
@@ -127,27 +130,24 @@ def _with_clusters(
     x = inputs["train.x"]
     centroids = find_centroids(study.clustering, x, seed=seed)
     whitening, count = centroids.whitening, len(centroids.points)
-    order = torch.from_numpy(numpy_stream(seed, "clustering", "control").permutation(len(x)))
     shuffle = numpy_stream(seed, "clustering", "picture").permutation(len(x))
-    sample = torch.from_numpy(np.sort(shuffle[:_PICTURED]))
     clusters = {
         "points": centroids.points,
         "mean": whitening.mean,
         "inverse_root": whitening.inverse_root,
-        "random_points": x[order[:count]],
     }
-    distances = _distances(clusters, inputs)
+    distances = _distances(clusters, inputs, seed)
     nearest = distances["train.distances"].argmin(dim=1)
-    picture = Whitening.fit(x, axes=min(_SPACE, x.shape[1]))
+    order = torch.from_numpy(shuffle)
     clusters |= {
         "members": torch.bincount(nearest, minlength=count),
-        "sample_projection": picture(x[sample]),
-        "sample_class": inputs["train.y"][sample],
-        "sample_nearest": nearest[sample],
-        "points_projection": picture(centroids.points),
+        **fit_logistic(distances["train.distances"].numpy(), inputs["train.y"].numpy()),
+        **pictured(x, inputs["train.y"], centroids.points, order=order),
     }
     facts = {
         "centroids": count,
+        "sizes": centroids.sizes.tolist(),
+        "undersized": list(centroids.undersized),
         "shrinkage": whitening.shrinkage,
         "stability": _stability(study.clustering, centroids, x, seed),
     }
@@ -180,22 +180,19 @@ def _stability(
         return None
 
 
-def _distances(clusters: Tensors, inputs: Tensors) -> dict[str, Tensor]:
-    """Distances of the rows of every split to the centroids and to the random points."""
+def _distances(clusters: Tensors, inputs: Tensors, seed: int) -> dict[str, Tensor]:
+    """Distances of the rows of every split to the centroids and to their controls."""
     # Shrinkage is included in the root.
     mean, root = clusters["mean"], clusters["inverse_root"]
     whitening = Whitening(mean=mean, inverse_root=root, shrinkage=0.0)
-    return {
-        f"{split}.{name}": whitening.distances(inputs[f"{split}.x"], clusters[points])
-        for split in SPLITS
-        for name, points in (("distances", "points"), ("random_distances", "random_points"))
-    }
+    splits = {split: inputs[f"{split}.x"] for split in SPLITS}
+    return all_distances(clusters["points"], whitening, splits, seed=seed)
 
 
 def _rivals(
     study: XnnStudy, applicants: Applicants, theta_star: Tensors, inputs: Tensors, *, seed: int
-) -> tuple[Json, dict[str, Tensor]]:
-    """Metrics of every baseline with the offsets of the trees, and predictions on test rows."""
+) -> tuple[Json, dict[str, Tensor], Tensor]:
+    """Metrics of every baseline, predictions on test rows, and the classifier's shares of gain."""
     features, labels = applicants.for_boosting()
     baseline, test = study.baseline, labels["test"]
     plain = probabilities(theta_star, inputs["test.x"])
@@ -222,4 +219,5 @@ def _rivals(
         "plain": plain,
     }
     facts = {"baselines": baselines, "offsets": list(offset.offsets)}
-    return facts, {name: torch.from_numpy(array) for name, array in predictions.items()}
+    gain = torch.from_numpy(gain_shares(classes.model, features["train"].shape[1]))
+    return facts, {name: torch.from_numpy(array) for name, array in predictions.items()}, gain

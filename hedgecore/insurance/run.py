@@ -7,7 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from hedgecore.insurance.config import XnnStudy
+from hedgecore.insurance.data.encoding import PUBLISHED_NAMES
 from hedgecore.insurance.evaluation.assessment import assess, validate
+from hedgecore.insurance.evaluation.column_importance import columns as columns_of
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn import train as xnn
 from hedgecore.training.run import Assessment, Training
@@ -56,5 +58,13 @@ def _assess(
             **{f"centroids.{n}": clusters[n] for n in ("points", "mean", "inverse_root")},
             **evidence,
         },
-        about={"inputs": encoding["names"], "encoding": encoding},
+        about={
+            "inputs": encoding["names"],
+            "encoding": encoding,
+            "centroid_rows": preparation.about["clustering"]["sizes"],
+            "importance": {
+                "columns": list(columns_of(encoding["names"])),
+                "boosted": list(PUBLISHED_NAMES),
+            },
+        },
     )

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.market.greeks import heston_greeks_on_paths as heston_greeks_on_paths
+from hedgecore.market.greeks import HestonGreeks as HestonGreeks
 from hedgecore.market.heston_call import heston_call as heston_call
 from hedgecore.market.heston_call import heston_delta as heston_delta
 from hedgecore.market.heston_call import heston_prob_itm as heston_prob_itm

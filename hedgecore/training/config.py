@@ -22,6 +22,8 @@ class TrainingConfig:
         patience: epochs without an improvement of ``min_delta`` in the validation loss.
         min_delta: see ``patience``, in the unit of the loss.
         clip_norm: largest norm of a gradient.
+        batch_order: number of the order of batches; another one is another training of the same
+            seed, from the same initial parameters and on the same examples.
     """
 
     epochs: int = 30
@@ -34,9 +36,11 @@ class TrainingConfig:
     patience: int = 30
     min_delta: float = 1e-6
     clip_norm: float = 1.0
+    batch_order: int = 0
 
     def __post_init__(self) -> None:
         at_least(self, epochs=1, batch_size=2, lr_min=0, warmup=0, patience=1, min_delta=0)
+        at_least(self, batch_order=0)
         positive(self, "lr", "warmup_lr", "clip_norm")
         if (warmup := self.warmup) >= self.epochs:
             raise ValueError(f"warmup must be shorter than epochs {self.epochs}, got {warmup}")

@@ -9,11 +9,17 @@ from hedgecore.errors import HedgesweepError
 
 
 class DivergedError(HedgesweepError, ArithmeticError):
-    """Training reached a non-finite value."""
+    """A model whose training ran away: a value is not finite, or worse than without the model.
 
-    def __init__(self, epoch: int, what: str, value: float) -> None:
-        self.epoch = epoch
-        super().__init__(f"{what} is {value} in epoch {epoch}; lower the learning rate")
+    Args:
+        problem: condition, values and cure, in one line.
+        of_baseline: True if it is a baseline of the preparation, so that no setting of the trial
+            caused it.
+    """
+
+    def __init__(self, problem: str, *, of_baseline: bool = False) -> None:
+        self.of_baseline = of_baseline
+        super().__init__(problem)
 
 
 def finite(value: Tensor, what: str, epoch: int) -> float:
@@ -24,7 +30,7 @@ def finite(value: Tensor, what: str, epoch: int) -> float:
     """
     number = float(value)
     if not math.isfinite(number):
-        raise DivergedError(epoch, what, number)
+        raise DivergedError(f"{what} is {number} in epoch {epoch}; lower the learning rate")
     return number
 
 

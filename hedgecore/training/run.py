@@ -17,6 +17,7 @@ from torch import Tensor
 from hedgecore.fingerprints import tensor_sha256
 from hedgecore.protocols import Json, P, S
 from hedgecore.threads import one_thread
+from hedgecore.training.convergence import DivergedError
 from hedgecore.training.preparation import ArrayPreparation
 from hedgecore.training.snapshot import BEST, Epoch, best_theta
 
@@ -49,6 +50,8 @@ class Training:
         epochs: epochs from the first, or from the one after the checkpoint.
         facts: columns available before the first epoch.
         constants: content of a checkpoint in addition to the snapshot of its epoch.
+        check: raises a :class:`.convergence.DivergedError` if the best parameters are worse than
+            no model.
         assess: assessment of the best parameters, with the validation columns that a search
             requests.
     """
@@ -56,6 +59,7 @@ class Training:
     epochs: Iterator[Epoch]
     facts: Json = field(default_factory=dict)
     constants: Values = field(default_factory=dict)
+    check: Callable[[Values], None] = lambda theta: None
     assess: Callable[[Values, Sequence[str]], Assessment] = lambda theta, columns: Assessment(
         model=theta
     )
@@ -68,8 +72,9 @@ class Trainer(Generic[S, P]):
     Args:
         prepare: ``prepare(study, *, seed, base)``, the preparation of a seed; it depends only on
             ``study.shared_study()``. ``base`` is that of ``study.base_study()``, if available. It
-            raises a :class:`.convergence.DivergedError` if a baseline diverges, and a ValueError
-            of one line with the cure if the data are unavailable.
+            raises a :class:`.convergence.DivergedError` if nothing can be prepared because a
+            baseline diverges, and a ValueError of one line with the cure if the data are
+            unavailable.
         train: ``train(study, preparation, *, device, resume)``, the :class:`Training` of a trial;
             ``resume`` is the content of a checkpoint, including the best parameters as
             "best.NAME".
@@ -78,6 +83,8 @@ class Trainer(Generic[S, P]):
         assemble: ``assemble(*, seed, about, files, inputs)``, a preparation from all of its parts.
         check_data: raises a ConfigError for a study whose data are unavailable, by quick checks.
         mismatch: part of a restored preparation that is not reproduced: "holds a ..", or None.
+        diverged: reason why a baseline of a preparation counts as diverged, so that all of its
+            trials fail; None if none did.
     """
 
     prepare: Callable[..., P]
@@ -86,10 +93,18 @@ class Trainer(Generic[S, P]):
     assemble: Callable[..., Any] = ArrayPreparation.assemble
     check_data: Callable[[S], None] = lambda study: None
     mismatch: Callable[[S, P], str | None] = lambda study, preparation: None
+    diverged: Callable[[P], str | None] = lambda preparation: None
 
 
 class TrialRun(Generic[S, P]):
-    """Run that trains the model of ``trial``; see :meth:`.experiment.Experiment.open_run`."""
+    """Run that trains the model of ``trial``; see :meth:`.experiment.Experiment.open_run`.
+
+    Args:
+        judged: False if only its time matters: then neither the baseline nor the model counts as
+            diverged.
+    Raises:
+        DivergedError: a baseline of the preparation diverged.
+    """
 
     def __init__(
         self,
@@ -100,10 +115,14 @@ class TrialRun(Generic[S, P]):
         *,
         preparation: P,
         device: str,
+        judged: bool = True,
     ) -> None:
         one_thread()
+        if judged and (reason := trainer.diverged(preparation)):
+            raise DivergedError(reason, of_baseline=True)
         self._began = time.perf_counter()
         self._trial = trial
+        self._judged = judged
         self._last: Epoch | None = None
         self._theta: Values = {}
         theta_0 = preparation.files["theta_0"]
@@ -139,6 +158,8 @@ class TrialRun(Generic[S, P]):
     def finish(self, *columns: str) -> tuple[Json, bytes]:
         """See :class:`hedgecore.protocols.Run`."""
         assert self._theta, "a run has at least one epoch"
+        if self._judged:
+            self._training.check(self._theta)
         assessment = self._training.assess(self._theta, columns)
         end = {**assessment.columns, _SECONDS: self._seconds()}
         return end, packed(assessment.model, {**self._trial, **assessment.about})

@@ -54,9 +54,9 @@ class Schedule:
     def _batches(self, turn: int) -> tuple[Tensor, ...]:
         """Examples in the order of pass ``turn``, cut into batches."""
         if turn != self._pass:
-            order = torch.randperm(
-                self._examples, generator=stream(self._seed, "batches", str(turn))
-            )
+            number = self._training.batch_order
+            names = ("batches", str(turn), *([f"order {number}"] if number else []))
+            order = torch.randperm(self._examples, generator=stream(self._seed, *names))
             self._pass, self._order = turn, order.split(self._training.batch_size)
         return self._order
 

@@ -140,8 +140,11 @@ def _prepare(
             shared[key] = preparation
             if stored[key] is None:
                 execution.ledger.keep_preparation(key, preparation.facts, preparation.fetch())
-            description = plan.experiment.wording.describe_preparation(preparation.facts.about)
-            message(f"{key}: {description}, {duration(time.monotonic() - began)}")
+            wording, about = plan.experiment.wording, preparation.facts.about
+            seconds = duration(time.monotonic() - began)
+            message(f"{key}: {wording.describe_preparation(about)}, {seconds}")
+            for warning in wording.warnings(about):
+                message(f"{key}: warning: {warning}")
     finally:
         for facts in waiting:
             ray.cancel(facts, force=True)

@@ -3,7 +3,6 @@
 The experiment trains; this module cuts the training into segments.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from hedgecore.experiment import Run
 from hedgecore.threads import one_thread
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import OtherArithmeticError, SweepError
+from sweeps.journal.lines import strict_json
 
 OpenRun = Callable[[Mapping[str, Any], bytes | None], Run]
 """Opens a run of a trial on a worker, from epoch 0 or from a checkpoint."""
@@ -38,6 +38,7 @@ class SegmentWorker:
         segment: dict[str, Any] = {"type": "segment", "trial_id": trial["trial_id"]}
         segment["arithmetic"] = arithmetic().id
         rows: list[dict[str, Any]] = []
+        truncated = False
         try:
             if self._at != (trial["trial_id"], job["start"]):
                 self._run = self._open_run(trial, checkpoint)
@@ -46,7 +47,7 @@ class SegmentWorker:
             self._at = None
             over = True
             for row in self._rows:
-                rows.append(_plain(row))
+                rows.append(strict_json(row))
                 if row["epoch"] >= job["stop"]:
                     over = job["stop"] >= job["limit"]
                     break
@@ -57,15 +58,18 @@ class SegmentWorker:
                 self._at = trial["trial_id"], job["stop"]
             if over:
                 end, model = self._run.finish(*job.get("columns", ()))
-                segment |= {"end": {"status": "completed", **_plain(end)}, "model": model}
+                segment |= {"end": {"status": "completed", **strict_json(end)}, "model": model}
                 if truncated:
                     segment["end"]["truncated"] = True
         except OtherArithmeticError as error:
             return {"type": "refused", "reason": str(error)}
         except DivergedError as error:
-            rate = trial["study"]["training"]["lr"]
-            failure = _failure(f"{error} (lr {rate:g})")
-            segment |= {"rows": rows, "end": {**failure, "diverged": True}}
+            text = f"diverged: {error}"
+            if not error.of_baseline:
+                text += f" (lr {trial['study']['training']['lr']:g})"
+            # A search learns nothing of a configuration from a baseline.
+            end = {**_failure(text), "diverged": not error.of_baseline}
+            segment |= {"rows": rows, "end": end | ({"truncated": True} if truncated else {})}
         except Exception as error:
             segment |= {"rows": rows, "end": _failure(f"{type(error).__name__}: {error}")}
         return segment
@@ -90,11 +94,3 @@ def device_for(gpu: float) -> str:
 def _failure(error: str) -> dict[str, Any]:
     first = next((line.strip() for line in error.splitlines() if line.strip()), "unknown")
     return {"status": "failed", "error": first.rstrip(": ")}
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """``row`` with null for what is not finite; the log is strict JSON."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row.items()
-    }

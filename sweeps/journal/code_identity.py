@@ -22,11 +22,7 @@ _CORE = hedgecore.__name__
 _COMPUTING = ("prepare", "train", "restore", "assemble")
 """Parts of a trainer that determine its numbers."""
 
-_BEFORE_TREES = "27010c572edc6fa15f1182359762cb0d6a4c70907e278cff1f671ce3dd5e404b"
-EQUAL_NUMBERS: Mapping[str, str] = {
-    "41954e3b6b620d2cf8e606457a925a2368cfed64d8088fc42bb8941120033ac0": _BEFORE_TREES,
-    "6335c3c2c531d2142d92d6290eb4315cf681839a225d386ebeb00b6953eba90e": _BEFORE_TREES,
-}
+EQUAL_NUMBERS: Mapping[str, str] = {}
 """Older identities of code that computes equal numbers, used in place of its own.
 
 The key is the hash of its trees. Enter here a change of names or structure alone that leaves the

@@ -1,6 +1,7 @@
 """Lines of the log: a record as one line of JSON with its number, a watermark and a checksum."""
 
 import json
+import math
 import re
 import zlib
 from collections.abc import Mapping
@@ -51,6 +52,17 @@ def encode(record: Mapping[str, Any], n: int, synced: int) -> bytes:
     if len(line) > bounds.LINE:
         raise ValueError(f"a record must be at most {bounds.LINE} bytes long, got {len(line)}")
     return line
+
+
+def strict_json(value: Any) -> Any:
+    """Copy of plain data with null for every number that is not finite, which JSON lacks."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: strict_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict_json(item) for item in value]
+    return value
 
 
 def decode(line: bytes) -> Line | None:

@@ -96,6 +96,7 @@ def content(
                 "arithmetic": facts.arithmetic["id"],
                 "files": _networks(prepared[key]) if key in prepared else {},
                 "baselines": facts.baselines,
+                **_warnings(plan, facts),
             }
             for key, facts in sorted(preparations.items())
         },
@@ -125,6 +126,12 @@ def copies(record: ManifestRecord) -> dict[str, bytes]:
         "manifest.json": json.dumps(record.content, indent=1).encode(),
         "space.yaml": record.space.encode(),
     }
+
+
+def _warnings(plan: Plan, facts: Facts) -> dict[str, list[str]]:
+    """Faults of the data, for the report; empty without any."""
+    lines = list(plan.experiment.wording.warnings(facts.about))
+    return {"warnings": lines} if lines else {}
 
 
 def _networks(record: PreparationRecord) -> dict[str, str]:

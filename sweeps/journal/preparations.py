@@ -20,6 +20,7 @@ from sweeps.errors import UsageError
 from sweeps.journal import bounds
 from sweeps.journal import files as stored
 from sweeps.journal.layout import check_name
+from sweeps.journal.lines import strict_json
 from sweeps.journal.records import PreparationRecord
 from sweeps.journal.storage import replace
 
@@ -36,14 +37,14 @@ class Facts:
     data_sha256: str
     layout: dict[str, list[str]]  # names of the tensors of every file, in order
     columns: dict[str, Any]  # of every row of its trials
-    baselines: dict[str, dict[str, float]]  # metrics by name of the baseline
+    baselines: dict[str, dict[str, float | None]]  # metrics by name of the baseline
     about: dict[str, Any]  # interpreted by the experiment only
     arithmetic: dict[str, str]  # of the process that made it: its ``id`` and components
     seconds: float  # wall time of the preparation
 
     @classmethod
     def of(cls, preparation: Preparation, *, core: str, seconds: float) -> "Facts":
-        """The facts of ``preparation``, which took ``seconds``."""
+        """The facts of ``preparation``, which took ``seconds``; null for what is not finite."""
         facts = cls(
             seed=preparation.seed,
             core=core,
@@ -53,9 +54,9 @@ class Facts:
             },
             data_sha256=preparation.data_sha256,
             layout={name: list(tensors) for name, tensors in preparation.files.items()},
-            columns=preparation.columns,
-            baselines={name: dict(metrics) for name, metrics in preparation.baselines.items()},
-            about=preparation.about,
+            columns=strict_json(preparation.columns),
+            baselines=strict_json(preparation.baselines),
+            about=strict_json(preparation.about),
             arithmetic=arithmetic().about(),
             seconds=seconds,
         )

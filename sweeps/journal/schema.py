@@ -173,6 +173,7 @@ _HALVING = {**_JUDGED, "grace_period": EPOCH, "reduction_factor": whole(2, 10**6
 _SCHEDULER = one_of(
     {
         "asha": with_fields({**_HALVING, "block": whole(1), "lag": whole(0)}, {}, ANY),
+        "i_epoch": with_fields({**_JUDGED, "epochs": EPOCH, "finish": whole(1)}, {}, ANY),
         "stock_asha": with_fields(_HALVING, {}, ANY),
         "median": with_fields({}, _JUDGED, ANY),
         "hyperband": with_fields({}, _JUDGED, ANY),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hedgecore.rng import numpy_stream
-from search_spaces import Asha, SpaceError, StockAsha
+from search_spaces import Asha, IEpoch, SpaceError, StockAsha
 from sweeps.errors import UsageError
 from sweeps.planning.expected_halving import Rung, epochs, passing, rung_counts
 from sweeps.planning.plan import Plan, TrialPlan
@@ -150,8 +150,10 @@ def expected_trials(plan: Plan) -> tuple[TrialPlan, ...]:
 
 def _chances(plan: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:
     """:func:`passing` for every trial, replicates as one contender."""
-    rule = plan.space.scheduler
-    if isinstance(rule, Asha):
+    rule, finish = plan.space.scheduler, None
+    if isinstance(rule, IEpoch):
+        factor, block, lag, finish = 1, 1, 0, rule.finish
+    elif isinstance(rule, Asha):
         factor, block, lag = rule.reduction_factor, rule.block, rule.lag
     elif isinstance(rule, StockAsha):
         # Judged against those before it, in any order.
@@ -164,7 +166,9 @@ def _chances(plan: Plan, trials: Sequence[TrialPlan]) -> np.ndarray:
     chances = np.empty((len(trials), len(plan.rungs) + 1))
     for groups in strata.values():
         limits = [max(trials[i].limit for i in members) for members in groups.values()]
-        rows = passing(limits, plan.rungs, reduction_factor=factor, block=block, lag=lag)
+        rows = passing(
+            limits, plan.rungs, reduction_factor=factor, block=block, lag=lag, finish=finish
+        )
         for members, row in zip(groups.values(), rows, strict=True):
             chances[members] = row
     return chances

@@ -20,7 +20,13 @@ class Rung:
 
 
 def passing(
-    limits: Limits, rungs: Sequence[int], *, reduction_factor: int, block: int, lag: int
+    limits: Limits,
+    rungs: Sequence[int],
+    *,
+    reduction_factor: int,
+    block: int,
+    lag: int,
+    finish: int | None = None,
 ) -> Float[np.ndarray, "contenders rungs+1"]:
     """Chance that each contender of one stratum trains beyond each rung; the first column is 1.
 
@@ -35,8 +41,10 @@ def passing(
         reduction_factor: one in ``reduction_factor`` is promoted, and at least one.
         block: size of the first cohort.
         lag: positions that a verdict does not wait for.
+        finish: this many of one cohort are promoted instead, whatever its size.
     """
     size = len(limits)
+    block = max(size, 1) if finish else block
     position = np.arange(size)
     predecessors = np.clip(position + 1 - lag, min(block, size), size)
     chances = np.ones((size, len(rungs) + 1))
@@ -45,7 +53,7 @@ def passing(
         before = np.concatenate([[0.0], np.cumsum(chances[:, i] * judged)])
         later = before[np.minimum(predecessors, position)] + 1
         rivals = np.where(position < block, before[min(block, size)], later)
-        share = np.array([_quota(n, reduction_factor) for n in rivals])
+        share = np.array([_quota(n, reduction_factor, finish) for n in rivals])
         chances[:, i + 1] = chances[:, i] * np.where(judged, share, 1.0)
     return chances
 
@@ -70,13 +78,14 @@ def epochs(
     return (np.diff(ends, axis=1, prepend=0.0) * chances).sum(axis=1)
 
 
-def _quota(rivals: float, reduction_factor: int) -> float:
+def _quota(rivals: float, reduction_factor: int, finish: int | None) -> float:
     """Promoted share of ``rivals``, interpolated between whole numbers."""
     # A sum of chances may miss a whole number by its rounding.
     whole = math.floor(rivals + 1e-9)
     fraction = max(rivals - whole, 0.0)
 
     def share(n: int) -> float:
-        return max(1, math.ceil(n / reduction_factor)) / max(n, 1)
+        promoted = finish or max(1, math.ceil(n / reduction_factor))
+        return min(promoted / max(n, 1), 1.0)
 
     return (1 - fraction) * share(whole) + fraction * share(whole + 1)

@@ -59,6 +59,22 @@ def check_data(plan: Plan) -> None:
             raise data_error(plan.space, error) from error
 
 
+def data_warnings(plan: Plan) -> list[str]:
+    """One line per fault of the data of a study, read wholly; of the first seed of each.
+
+    Raises:
+        SpaceError: the data cannot be read.
+    """
+    wording, lines = plan.experiment.wording, dict[str, None]()
+    for trial in {plan.base(key) or key: t for key, t in plan.preparations.items()}.values():
+        try:
+            warnings = wording.data_warnings(trial.study, trial.seed)
+        except ConfigError as error:
+            raise data_error(plan.space, error) from error
+        lines |= dict.fromkeys(f"seed {trial.seed}     {warning}" for warning in warnings)
+    return list(lines)
+
+
 def lacking(plan: Plan, *, memory: int, gpus: int) -> list[str]:
     """One line per requirement of ``plan`` beyond ``memory`` bytes and ``gpus``."""
     lines = []

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import search_spaces
 from hedgecore.config import ConfigError, digest, fingerprint
 from hedgecore.experiment import Experiment, Study
-from search_spaces import Asha, SearchSpace, SpaceError, StockAsha
+from search_spaces import Asha, IEpoch, SearchSpace, SpaceError, StockAsha
 from search_spaces.blame import blamed
 from search_spaces.overrides import listed
 from sweeps.experiments import experiment
@@ -48,7 +48,7 @@ class TrialPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every trial of a space in creation order, and the epochs at which ASHA judges them.
+    """Every trial of a space in creation order, and the epochs at which they are judged.
 
     Under a search that learns from outcomes ``trials`` is empty, and :meth:`proposal` gives those
     of each proposed configuration.
@@ -105,8 +105,7 @@ class Plan:
 
     def group(self, trial: TrialPlan) -> Hashable:
         """Key of the group of ``trial``, whose members are judged together."""
-        rule = self.space.scheduler
-        replicates = rule.replicates if isinstance(rule, Asha) else None
+        replicates = getattr(self.space.scheduler, "replicates", None)
         return tuple((name, v) for name, v in trial.config.items() if name != replicates)
 
     def base(self, key: str) -> str | None:
@@ -219,6 +218,8 @@ def _prepared_axes(space: SearchSpace, study: Study) -> list[str]:
 
 def _rungs(space: SearchSpace, limit: int) -> tuple[int, ...]:
     rule = space.scheduler
+    if isinstance(rule, IEpoch):
+        return (rule.epochs,) if rule.epochs < limit else ()
     if not isinstance(rule, Asha | StockAsha):
         return ()
     rungs = []

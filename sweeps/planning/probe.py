@@ -23,6 +23,7 @@ from hedgecore.config import from_mapping, to_mapping
 from hedgecore.experiment import Experiment, Study
 from hedgecore.fingerprints import tensor_sha256
 from hedgecore.threads import one_thread
+from hedgecore.training.run import TrialRun
 from sweeps import origin
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
@@ -143,8 +144,17 @@ def _measure(
     theta_0 = tensor_sha256(preparation.files["theta_0"].values())
     epochs = []
     for part in parts:
-        trial = {"study": to_mapping(part), "theta_0_sha256": theta_0}
-        run = swept_experiment.open_run(trial, None, preparation=preparation, device="cpu")
+        trial = {"theta_0_sha256": theta_0}
+        # A baseline of one epoch may be worse than none.
+        run = TrialRun(
+            swept_experiment.trainer,
+            part,
+            trial,
+            None,
+            preparation=preparation,
+            device="cpu",
+            judged=False,
+        )
         marks = [time.process_time()]
         for row in run.epochs():
             marks.append(time.process_time())

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from search_spaces import Asha, Domain, StockAsha
+from search_spaces import Asha, Domain, IEpoch, StockAsha
 from search_spaces.yaml_text import printable
 from sweeps.planning.plan import Plan
 from sweeps.text import plural, value_text
 
 _NAMES = {
     "asha": "ASHA",
+    "i_epoch": "i-Epoch",
     "stock_asha": "Ray's ASHA",
     "median": "median rule",
     "hyperband": "HyperBand",
@@ -58,7 +59,7 @@ def _judgement(plan: Plan) -> str:
     rule = plan.space.scheduler
     if rule is None:
         return "no early stopping"
-    if not isinstance(rule, Asha | StockAsha):
+    if not isinstance(rule, Asha | IEpoch | StockAsha):
         return f"{_NAMES[rule.kind]} by {rule.metric}"
     if not plan.rungs:
         return f"no early stopping by {_NAMES[rule.kind]}: every trial ends before a rung"
@@ -67,8 +68,11 @@ def _judgement(plan: Plan) -> str:
         where = f" within strata of {', '.join(rule.stratify_by)}"
     elif rule.stratify_by:
         where = f" within {len({plan.stratum(t.config) for t in plan.trials})} strata"
-    together = ", seeds together" if isinstance(rule, Asha) and rule.replicates else ""
+    together = ", seeds together" if getattr(rule, "replicates", None) else ""
     epochs = ", ".join(map(str, plan.rungs))
+    if isinstance(rule, IEpoch):
+        best = f"the best {rule.finish} trained to the end"
+        return f"i-Epoch after {plural(rule.epochs, 'epoch')}, {best}{where}{together}"
     return f"{_NAMES[rule.kind]} after epochs {epochs}{where}{together}"
 
 

@@ -81,6 +81,7 @@ class Asha:
         reduction_factor: one in ``reduction_factor`` is promoted, and at least one.
         block: the first ``block`` positions are compared with one another; at least 1.
         lag: number of positions directly before its own that a contender need not wait for.
+        finish: this many are promoted instead, whatever the number of contenders compared.
     """
 
     def __init__(
@@ -91,11 +92,13 @@ class Asha:
         reduction_factor: int,
         block: int = 27,
         lag: int = 27,
+        finish: int | None = None,
     ) -> None:
         self.rungs = tuple(rungs)
         self._index = {epoch: i for i, epoch in enumerate(self.rungs)}
         self._sign = 1.0 if mode == "min" else -1.0
         self._factor, self._block, self._lag = reduction_factor, block, lag
+        self._finish = finish
         self._closed = False
         self._strata: dict[Hashable, list[_Contender]] = {}
         self._boards: dict[Hashable, list[_Rung]] = {}
@@ -205,7 +208,7 @@ class Asha:
         ]
         rank = 1 + bisect_left(board.order, order_key) - sum(other < order_key for other in unseen)
         of = len(board.order) - len(unseen) + (position >= board.included)
-        goes_on = math.isfinite(value) and rank <= max(1, -(-of // self._factor))
+        goes_on = math.isfinite(value) and rank <= self._quota(of)
         if goes_on:
             contender.passed += 1
             if contender.passed < len(self.rungs):
@@ -214,6 +217,9 @@ class Asha:
             contender.out = True
         key, epoch = contender.key, self.rungs[rung]
         return Decision(key=key, epoch=epoch, goes_on=goes_on, value=value, rank=rank, of=of)
+
+    def _quota(self, compared: int) -> int:
+        return self._finish or max(1, -(-compared // self._factor))
 
     def _rank(self, value: float, position: int) -> _Rank:
         """A strict order: finite before not, better before worse, older before younger."""

@@ -1,5 +1,6 @@
 """Rule of a sweep for promotion at rungs, and the engine that applies it."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -11,7 +12,10 @@ from sweeps.scheduling.engine import Engine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Successive halving, see :class:`.asha.Asha`; without ``rungs`` no trial is stopped."""
+    """Successive halving, see :class:`.asha.Asha`; without ``rungs`` no trial is stopped.
+
+    With ``finish`` it is i-Epoch: one rung, at which all of a stratum are one cohort.
+    """
 
     rungs: tuple[int, ...] = ()  # epochs of judgement, ascending
     metric: str = "val_loss"  # compared column
@@ -19,6 +23,7 @@ class Rule:
     reduction_factor: int = 3
     block: int = 27  # size of the first cohort of a stratum
     lag: int = 27  # positions that a verdict does not wait for
+    finish: int | None = None  # configurations that i-Epoch promotes; None for a share
     stock: bool = False  # whether Ray's own ASHA decides, which logs stops only
 
     @classmethod
@@ -27,9 +32,9 @@ class Rule:
         if not scheduler:
             return cls()
         ((kind, fields),) = scheduler.items()
-        if kind not in ("asha", "stock_asha"):
+        if kind not in ("asha", "i_epoch", "stock_asha"):
             return None
-        names = ("metric", "mode", "reduction_factor", "block", "lag")
+        names = ("metric", "mode", "reduction_factor", "block", "lag", "finish")
         written = {name: fields[name] for name in names if name in fields}
         return cls(rungs=tuple(rungs), stock=kind == "stock_asha", **written)
 
@@ -42,8 +47,9 @@ class Rule:
             self.rungs,
             mode=self.mode,
             reduction_factor=self.reduction_factor,
-            block=self.block,
+            block=sys.maxsize if self.finish else self.block,
             lag=self.lag,
+            finish=self.finish,
         )
 
         def audited(group: str) -> bool:

@@ -10,16 +10,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeps.errors import UsageError
 from sweeps.journal.records import End, Record, Segment, SpaceExhausted, TrialEntry, Verdict
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.rule import Rule
 from sweeps.scheduling.trial_status import Job
-from sweeps.simulation.curves import METRIC, Curve, source
-from sweeps.text import duration
+from sweeps.simulation.curves import METRIC, Curve
 
 if TYPE_CHECKING:
     from sweeps.simulation.ray_asha import StockEngine  # imports Ray
@@ -79,53 +76,6 @@ def simulate(
     from sweeps.simulation.ray_asha import StockEngine  # imports Ray
 
     return _Run(curves, StockEngine(rule), workers, resume).result()
-
-
-def command(
-    place: Path | str,
-    workers: Sequence[int] = (1, 8, 500),
-    *,
-    trials: int | None = None,
-    stock: bool = False,
-) -> list[str]:
-    """Table as text, with one line per number of ``workers``.
-
-    Args:
-        place: a storage, a YAML file or the name of a shipped space; see :func:`source`.
-        trials: how many; None for all.
-        stock: compare with Ray's own ``ASHAScheduler``.
-    Raises:
-        SpaceError: something is wrong with the space.
-        UsageError: there is nothing to simulate in ``place``, or ``workers`` is invalid.
-    """
-    if not workers or min(workers) < 1:
-        raise UsageError(f"workers must be at least 1, got {list(workers)}")
-    curve_source = source(place, trials=trials)
-    one = simulate(curve_source.curves, curve_source.rule, workers=1)
-    path = simulate(
-        curve_source.curves, curve_source.rule, workers=len(curve_source.curves)
-    ).makespan
-    table = [[*_HEADER, *(["against stock", "its epochs"] if stock else [])]]
-    for count in workers:
-        run = simulate(curve_source.curves, curve_source.rule, workers=count)
-        line = _line(run, one, path)
-        if stock:
-            rival = simulate(curve_source.curves, curve_source.rule, workers=count, stock=True)
-            line += [_ratio(run.makespan, rival.makespan, ".2f"), f"{rival.epochs:,}"]
-        table.append(line)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    rungs = ", ".join(map(str, curve_source.rule.rungs))
-    judged = f"1 in {curve_source.rule.reduction_factor} goes on after epochs {rungs}"
-    extension_note = f"trained beyond their record, their last values held: {len(one.extended)}"
-    return [
-        curve_source.about,
-        judged if rungs else "no early stopping",
-        *(
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in table
-        ),
-        *([extension_note] if one.extended else []),
-    ]
 
 
 def graham(simulation: Simulation, *, critical_path: float) -> float:
@@ -241,25 +191,3 @@ def _entry(curve: Curve) -> TrialEntry:
 def _row(curve: Curve, epoch: int) -> dict[str, Any]:
     value = curve.value(epoch)
     return {"epoch": epoch, METRIC: value if math.isfinite(value) else None}
-
-
-_HEADER = (
-    *("workers", "makespan", "bound", "speed-up", "busy", "epochs", "finish", "parked"),
-    "as 1 worker",
-)
-
-
-def _line(run: Simulation, one: Simulation, critical_path: float) -> list[str]:
-    return [
-        f"{run.workers:,}",
-        duration(run.makespan),
-        duration(graham(run, critical_path=critical_path)),
-        _ratio(one.makespan, run.makespan, ".1f"),
-        f"{run.busy:.0%}",
-        *(f"{count:,}" for count in (run.epochs, len(run.finishers), run.parked)),
-        "yes" if run.decisions == one.decisions else "NO",
-    ]
-
-
-def _ratio(a: float, b: float, form: str) -> str:
-    return f"{a / b:{form}}" if b else "-"

@@ -94,15 +94,26 @@ def test_regret_is_the_mean_over_strata_of_what_the_best_audited_trial_gained(sw
     assert pd.isna(every["regret_low"])
 
 
-def test_regret_of_four_strata_has_an_interval(sweep):
+def test_regret_of_three_strata_has_students_lower_bound(sweep):
+    gains = (0.3, 0.2, 0.4)
     rows = [
-        row | {"sparsity": sparsity}
-        for sparsity, gain in ((0.5, 0.3), (0.6, 0.1), (0.7, 0.2), (0.8, 0.0))
+        row | {"sparsity": 0.5 + i / 10}
+        for i, gain in enumerate(gains)
         for row in (completed(3.0, 2.0), stopped(3.1, 2.0 - gain))
     ]
     every = judged(sweep, *rows).iloc[0]
-    assert 0.0 <= every["regret_low"] < every["regret"] == pytest.approx(0.15)
-    assert every["regret"] < every["regret_high"] < 0.3 + 1e-9
+    assert every["regret"] == pytest.approx(0.3)
+    quantile = 2.9199856  # of t with 2 degrees of freedom at 95 %
+    assert every["regret_low"] == pytest.approx(0.3 - quantile * 0.1 / math.sqrt(3))
+
+
+def test_the_bound_of_a_regret_that_is_mostly_zero_is_zero(sweep):
+    rows = [
+        row | {"sparsity": sparsity}
+        for sparsity, gain in ((0.5, 0.3), (0.6, 0.0), (0.7, 0.0))
+        for row in (completed(3.0, 2.0), stopped(3.1, 2.0 - gain))
+    ]
+    assert judged(sweep, *rows).iloc[0]["regret_low"] == 0.0
 
 
 def test_the_interval_of_the_share_is_clopper_and_pearsons(sweep):
@@ -176,50 +187,47 @@ def correlated(sweep, *finals):
     return judged(sweep, *rows).iloc[1]
 
 
-def test_the_correlation_of_one_stratum_is_spearmans(sweep):
-    finals = [1.0, 5.0, 2.0, 4.0, 9.0]
+def test_the_correlation_of_one_stratum_with_every_end_is_kendalls(sweep):
+    finals = [1.0, 5.0, 2.0, 4.0, 9.0, 4.0]
     row = correlated(sweep, finals)
-    assert row["correlation"] == pytest.approx(scipy.stats.spearmanr(range(5), finals).statistic)
-    z, reach = math.atanh(row["correlation"]), 1.959964 * math.sqrt(1.06 / 2)
-    assert row["correlation_low"] == pytest.approx(math.tanh(z - reach), abs=1e-6)
-    assert row["correlation_high"] == pytest.approx(math.tanh(z + reach), abs=1e-6)
+    assert row["tau"] == pytest.approx(scipy.stats.kendalltau(range(6), finals).statistic)
+    assert row["units"] == 6
 
 
-def test_strata_are_ranked_by_themselves_and_weigh_by_their_size(sweep):
+def test_strata_are_ranked_by_themselves_and_weigh_by_their_pairs(sweep):
     # Upwards among three and downwards among two, on levels that would swamp both.
     row = correlated(sweep, [1.0, 2.0, 3.0], [101.0, 100.0])
-    assert row["correlation"] == pytest.approx((2 * 1.0 + 1 * -1.0) / 3)
+    assert row["tau"] == pytest.approx((3 - 1) / 4)
     assert row["units"] == 5
 
 
-def test_a_perfect_order_of_few_is_no_certainty(sweep):
-    row = correlated(sweep, [1.0, 2.0, 3.0, 4.0, 5.0])
-    assert (row["correlation"], row["correlation_high"]) == pytest.approx((1.0, 1.0))
-    assert row["correlation_low"] < 0.8
+def test_audited_units_stand_for_all_that_were_stopped(sweep):
+    rows = [completed(0.0, 2.0), stopped(1.0, 1.0), stopped(2.0, 3.0)]
+    rows += [stopped(3.0) for _ in range(4)]
+    table = audit(*sweep(*rows), manifest())
+    assert table.loc[table["rung"].eq(RUNG), "weight"].tolist() == [1.0, 3.0, 3.0]
+    # Pairs (0, 1), (0, 2), (1, 2) count 3, 3 and 9; the first is discordant.
+    assert soundness(table).iloc[1]["tau"] == pytest.approx((-3 + 3 + 9) / 15)
 
 
-def test_three_units_have_a_correlation_without_an_interval(sweep):
-    row = correlated(sweep, [1.0, 2.0, 3.0])
-    assert row["correlation"] == pytest.approx(1.0)
-    assert pd.isna(row["correlation_low"])
+def test_few_audited_units_have_a_correlation_without_an_interval(sweep):
+    generator = np.random.default_rng(0)
+    row = correlated(sweep, *generator.normal(size=(2, 9)).tolist())
+    assert not pd.isna(row["tau"])
+    assert pd.isna(row["tau_low"])
 
 
-def test_the_interval_of_the_correlation_covers_the_true_one():
-    generator = np.random.default_rng(4)
-    rho, strata, size, repeats = 0.6, 4, 12, 150
-    truth = 6 / math.pi * math.asin(rho / 2)  # Spearman's of a normal pair
-    hits = 0
-    for _ in range(repeats):
-        x = generator.normal(size=strata * size)
-        y = rho * x + math.sqrt(1 - rho**2) * generator.normal(size=x.size)
-        level = np.repeat(100.0 * np.arange(strata), size)
-        rows = pd.DataFrame({"at_rung": x + level, "final": y + level, "rung": RUNG})
-        rows["stratum"] = level.astype(str)
-        rows = rows.assign(outcome="completed", stopped_at=None, best=0.0, worst=1.0)
-        row = soundness(rows).iloc[1]
-        hits += row["correlation_low"] <= truth <= row["correlation_high"]
-    # Within strata of 12 the rank correlation is a little small, by about 1 / 12 of itself.
-    assert abs(hits / repeats - 0.95) < 0.01 + 3 * math.sqrt(0.95 * 0.05 / repeats)
+def test_a_perfect_order_has_no_interval(sweep):
+    row = correlated(sweep, [float(i) for i in range(30)])
+    assert row["tau"] == pytest.approx(1.0)
+    assert pd.isna(row["tau_low"])
+
+
+def test_the_interval_of_the_correlation_contains_it(sweep):
+    generator = np.random.default_rng(1)
+    finals = np.arange(25) / 10 + generator.normal(size=(2, 25))
+    row = correlated(sweep, *finals.tolist())
+    assert -1.0 < row["tau_low"] < row["tau"] < row["tau_high"] < 1.0
 
 
 @pytest.mark.parametrize(
@@ -259,7 +267,7 @@ def test_the_sentences_state_counts_intervals_and_regret(sweep):
         ["4", "2", "10"],
         ["1", "2", "1", "99"],
         ["1", "2", "1", "99"],
-        ["0.1000", "1"],
+        ["0.1000", "1", "3"],
         ["8", "0.50"],
     ]
 

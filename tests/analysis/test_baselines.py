@@ -8,6 +8,7 @@ from printed import section
 
 from analysis import baselines
 from analysis.__main__ import main
+from analysis.tickets import terminal_tables
 
 pytestmark = pytest.mark.usefixtures("drawn_small")
 
@@ -105,6 +106,44 @@ def test_problems_on_equal_paths_with_unequal_baselines_are_not_mixed(table):
     trials = table({}, {}).assign(**{"config/cost.proportional": [0.0, 0.01]})
     costs = manifest((0, {"static": metrics(-7.0)}), (0, {"static": metrics(-8.0)}))
     assert baselines(trials, costs).empty
+
+
+ATTACKED, CALM = "attacked_cvar_05@path_pgd:0.1", "cvar_05@regime:calm"
+THREATENED = {
+    "no_hedge": metrics(-7.0, **{ATTACKED: -7.1, CALM: -7.2}),
+    "no_trade_band": metrics(-2.9, **{ATTACKED: -3.3, CALM: -2.8}, band_scale=0.2, band_floor=0.1),
+}
+
+
+def test_every_hedge_has_its_cvar_under_attack_and_in_other_markets(table):
+    trials = table({}).assign(**{f"dense_{ATTACKED}": -3.5, f"dense_{CALM}": -3.0})
+    rows = baselines(trials, manifest((0, THREATENED))).set_index("hedge")
+    assert rows.loc[["no_hedge", "no_trade_band", "dense"], ATTACKED].tolist() == [
+        -7.1,
+        -3.3,
+        -3.5,
+    ]
+    assert rows.loc[["no_hedge", "no_trade_band", "dense"], CALM].tolist() == [-7.2, -2.8, -3.0]
+    assert rows["band_scale"].isna().tolist() == [False, True, True]
+
+
+def test_only_the_ambiguous_metrics_of_shared_paths_are_null(table):
+    trials = table({}, {}).assign(**{"config/evaluation.steps": [5, 10]})
+    stronger = {hedge: m | {ATTACKED: m[ATTACKED] - 1} for hedge, m in THREATENED.items()}
+    rows = baselines(trials, manifest((0, THREATENED), (0, stronger)))
+    rows = rows[rows["hedge"] == "no_trade_band"]
+    assert rows["cvar_05"].tolist() == [-2.9, -2.9]
+    assert rows[CALM].tolist() == [-2.8, -2.8]
+    assert rows[ATTACKED].isna().all()
+
+
+def test_the_terminal_table_has_a_row_per_threat_and_the_best_hedges_that_fit(table):
+    rows = baselines(table({}), manifest((0, THREATENED)))
+    wide, narrow = (terminal_tables.threatened(rows, width=width) for width in (120, 36))
+    assert wide.row_count == narrow.row_count == 2
+    assert len(wide.columns) == 4
+    assert len(narrow.columns) < 4
+    assert terminal_tables.threatened(rows.drop(columns=[ATTACKED, CALM]), width=120) is None
 
 
 def test_problems_that_the_baselines_do_not_depend_on_share_them(table):

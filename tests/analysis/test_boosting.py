@@ -1,6 +1,7 @@
 """Budget curves with planted answers: a ticket that needs 40 % and a control that needs 80 %."""
 
 import json
+import math
 from functools import cache
 
 import numpy as np
@@ -11,12 +12,13 @@ from printed import lines_with, numbers, section
 
 from analysis import ColumnError, budget_curves
 from analysis.__main__ import main
-from analysis.contrast import NO_INTERVAL
+from analysis.contrast import BETTER, NO_INTERVAL, OPEN, WORSE
 from analysis.figures import NothingToDraw, panels
 from analysis.figures.tickets.boosting import budget_curves as drawn_curves
 from analysis.figures.tickets.boosting import budget_plans
 from analysis.tickets.boosting import _AT_INIT, BUDGET, matching, races, rates
-from analysis.tickets.boosting_findings import claim, enough, leads, sentences
+from analysis.tickets.boosting_findings import claim, sentences
+from analysis.tickets.boosting_leads import enough, judged_races
 
 DENSE = -3.0
 BUDGETS = (5, 10, 15, 20, 25)
@@ -26,6 +28,8 @@ NEEDS = {
     "random_reinit": dict(zip(BUDGETS, (-3.50, -3.40, -3.30, -3.05, -3.01), strict=True)),
     "dense retrained": dict(zip(BUDGETS, (-3.45, -3.25, -3.06, -3.02, -3.00), strict=True)),
 }
+NOISE = 0.002
+LEVEL = 0.05
 MANIFEST = {"study": {"dense": {"epochs": 25}, "pruning": {"sparsity": 0.8}}}
 
 
@@ -33,13 +37,16 @@ def trials(
     table, *, seeds=5, kinds=tuple(NEEDS), pairs=((0.002, 0.01),), budgets=BUDGETS, ahead=0.0
 ):
     """Every kind on every budget; ``ahead`` is what a mask found at a smaller rate gains."""
-    luck = 0.1 * np.random.default_rng(0).normal(size=seeds)
+    rng = np.random.default_rng(0)
+    luck = 0.1 * rng.normal(size=seeds)
     rows, axes = [], []
     for found, trained in pairs:
         for kind in kinds:
             for epochs in budgets:
+                # Small noise of mean 0, since results without any have no test.
+                noise = NOISE * rng.normal(size=seeds)
                 for seed in range(seeds):
-                    cvar = NEEDS[kind][epochs] + luck[seed]
+                    cvar = NEEDS[kind][epochs] + luck[seed] + noise[seed] - noise.mean()
                     cvar += ahead if found < trained and kind == "lottery" else 0.0
                     sparsity = 0.0 if kind == "dense retrained" else 0.8
                     rows.append(
@@ -59,9 +66,9 @@ def trials(
 
 
 @cache
-def planted(table, **given):
+def planted(table, tolerance=0.05, **given):
     """The curves of :func:`trials`, made once."""
-    return budget_curves(trials(table, **given), MANIFEST)
+    return budget_curves(trials(table, **given), MANIFEST, tolerance=tolerance)
 
 
 def row(curves, kind, epochs=5, **values):
@@ -85,7 +92,7 @@ def test_every_configuration_is_a_row_of_its_share_and_its_epochs(table):
 def test_luck_shared_with_the_dense_network_leaves_the_difference_exact(table):
     found = row(planted(table), "lottery", 5)
     ends = found[["less_dense", "less_dense_low", "less_dense_high"]].astype(float)
-    assert ends.to_list() == pytest.approx([-0.30] * 3)
+    assert ends.to_list() == pytest.approx([-0.30] * 3, abs=5 * NOISE)
     assert found["cvar_05_low"] < found["cvar_05"] < found["cvar_05_high"]
 
 
@@ -140,8 +147,8 @@ def test_a_mask_is_compared_with_one_found_at_the_rate_of_training(table):
     assert pd.isna(row(curves, "lottery", 5, **{"dense.lr": 0.01})["less_same_rate"])
 
 
-@pytest.mark.parametrize(("seeds", "claimed"), [(1, False), (3, False), (4, True)])
-def test_intervals_are_claimed_from_four_seeds_on(table, seeds, claimed):
+@pytest.mark.parametrize(("seeds", "claimed"), [(1, False), (2, False), (3, True)])
+def test_intervals_are_claimed_from_three_seeds_on(table, seeds, claimed):
     found = row(planted(table, budgets=(5, 25), seeds=seeds), "lottery", 5)
     assert pd.notna(found["less_dense_low"]) == claimed
     assert found["less_dense"] == pytest.approx(-0.30)
@@ -155,8 +162,10 @@ def test_a_trial_without_result_leaves_the_means_and_the_row_is_not_whole(table)
     for epochs in (5, 10):
         found = row(curves, "lottery", epochs)
         assert (found["seeds"], found["whole"]) == (4, False)
-        assert found["less_dense"] == pytest.approx(NEEDS["lottery"][epochs] - DENSE)
-    assert row(curves, "random_reinit", 5)["less_lottery"] == pytest.approx(-0.20)
+        assert found["less_dense"] == pytest.approx(NEEDS["lottery"][epochs] - DENSE, abs=NOISE)
+        assert math.isnan(found["less_dense_low"])
+        assert math.isnan(found["less_dense_p"])
+    assert row(curves, "random_reinit", 5)["less_lottery"] == pytest.approx(-0.20, abs=NOISE)
     assert row(curves, "lottery", 15)["whole"]
 
 
@@ -243,14 +252,20 @@ def test_a_race_is_named_by_what_varies():
 )
 def test_the_planted_budget_is_found(table, kind, budget):
     ((_, field),) = races(planted(table))
-    assert enough(field[kind], 0.05)["training.epochs"] == budget
+    assert enough(field[kind], LEVEL)["training.epochs"] == budget
 
 
 def test_no_budget_below_a_failure_is_enough(table):
-    frame = trials(table, seeds=1)
+    frame = trials(table)
     frame.loc[frame["config/training.epochs"].eq(15), "cvar_05"] -= 1.0
     ((_, field),) = races(budget_curves(frame, MANIFEST))
-    assert enough(field["lottery"], 0.05)["training.epochs"] == 20
+    assert enough(field["lottery"], LEVEL)["training.epochs"] == 20
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_show_no_budget_to_be_enough(table, seeds):
+    ((_, field),) = races(planted(table, seeds=seeds))
+    assert enough(field["lottery"], LEVEL) is None
 
 
 def test_the_lower_end_of_the_interval_decides_not_the_mean(table):
@@ -259,100 +274,120 @@ def test_the_lower_end_of_the_interval_decides_not_the_mean(table):
     frame.loc[one, "cvar_05"] -= 0.3  # the mean falls to 0.11 below, within 0.15
     ((_, field),) = races(budget_curves(frame, MANIFEST))
     assert field["lottery"].iloc[1]["less_dense"] > -0.15
-    assert enough(field["lottery"], 0.05)["training.epochs"] == 15
+    assert enough(field["lottery"], LEVEL)["training.epochs"] == 15
 
 
 def test_a_budget_that_lacks_a_seed_is_not_shown_to_be_enough(table):
     frame = trials(table, kinds=("lottery",))
     frame.loc[5, "status"] = "failed"
     ((_, field),) = races(budget_curves(frame, MANIFEST))
-    assert enough(field["lottery"], 0.05)["training.epochs"] == 15
+    assert enough(field["lottery"], LEVEL)["training.epochs"] == 15
 
 
 def test_a_weak_dense_network_does_not_hide_that_of_the_rates_of_the_ticket(table):
-    frame = trials(table, seeds=1)
+    frame = trials(table)
     frame["dense_cvar_05"] -= 1.0
     ((_, field),) = races(budget_curves(frame, MANIFEST))
     assert field["lottery"]["less_dense"].gt(0.0).all()
-    assert enough(field["lottery"], 0.05)["training.epochs"] == 10
+    assert enough(field["lottery"], LEVEL)["training.epochs"] == 10
 
 
-def test_a_ticket_that_never_gets_there_is_said_so(table):
-    frame = trials(table, seeds=1)
+def test_a_ticket_that_never_gets_there_has_no_budget(table):
+    frame = trials(table)
     frame.loc[frame["config/ticket"].eq("lottery").fillna(False), "cvar_05"] -= 1.0
-    curves = budget_curves(frame, MANIFEST)
-    ((_, field),) = races(curves)
-    assert enough(field["lottery"], 0.05) is None
-    assert "lottery needs more" in lines(curves)[1]
+    ((_, field),) = races(budget_curves(frame, MANIFEST))
+    assert enough(field["lottery"], LEVEL) is None
 
 
-def test_a_race_has_needs_with_the_epochs_of_the_mask_and_the_leads_at_the_start(table):
+def test_the_longest_retraining_is_enough_by_identity(table):
+    ((_, field),) = races(planted(table))
+    assert field["dense retrained"].iloc[-1]["less_retrained_p_inferior"] == 0.0
+
+
+def test_a_race_has_its_budgets_with_the_epochs_of_the_mask_and_the_leads_at_the_start(table):
     curves = planted(table)
-    ((values, field),) = races(curves)
-    assert claim(curves) == ("boosting", [rates(values)])
-    needs = [tuple(enough(of, 0.05)[[BUDGET, "share", "total_epochs"]]) for of in field.values()]
-    assert list(field) == ["lottery", "random_reinit", "dense retrained"]
+    (race,) = contests = judged_races(curves)
+    assert claim(contests) == ("boosting", [rates(race.values)])
+    columns = [BUDGET, "share", "total_epochs"]
+    needs = [tuple(enough(of, LEVEL)[columns]) for of in race.field.values()]
+    assert list(race.field) == ["lottery", "random_reinit", "dense retrained"]
     assert needs == [(10, 0.4, 35), (20, 0.8, 45), (15, 0.6, 15)]
-    ahead = [(o.rival, o.side, round(o.mean, 3)) for o in leads(values, field)]
-    assert ahead == [
-        ("random reinit", "ahead of", 0.2),
-        ("dense retrained", "ahead of", 0.15),
-    ]
-    headline, race, rule = lines(curves)
+    ahead = [(o.rival, o.verdict, round(o.mean, 3)) for o in race.leads]
+    assert ahead == [("random reinit", BETTER, 0.2), ("dense retrained", BETTER, 0.15)]
+    headline, line, rule = lines(curves)
     assert numbers(headline) == [0.002, 0.01]
     epochs = [10, 40, 35, 20, 80, 45, 15, 60]
-    assert numbers(race) == [0.002, 0.01, *epochs, 5, *[0.2] * 3, *[0.15] * 3]
+    assert numbers(line)[:11] == [0.002, 0.01, *epochs, 5]
     assert numbers(rule)[0] == 5, "seeds"
 
 
 @pytest.mark.parametrize(
-    ("ahead", "verdict", "side"),
-    [
-        (0.1, "boosting", "ahead of"),
-        (0.0, "no boosting", "not told apart from"),
-        (-0.5, "no boosting", "behind"),
-    ],
+    ("ahead", "claimed", "verdict"),
+    [(0.1, "boosting", BETTER), (0.0, "not shown", OPEN), (-0.5, "behind", WORSE)],
 )
-def test_a_small_rate_must_beat_the_mask_found_at_the_large_one(table, ahead, verdict, side):
+def test_a_small_rate_must_beat_the_mask_found_at_the_large_one(table, ahead, claimed, verdict):
     pairs = ((0.002, 0.01), (0.01, 0.01))
-    curves = planted(table, budgets=(5, 25), pairs=pairs, ahead=ahead)
-    rising, level = races(curves)
-    assert claim(curves) == (verdict, [rates(rising[0])] if ahead > 0 else [])
-    (mask,) = (lead for lead in leads(*rising) if lead.rival == "the mask found at 0.01")
-    assert (mask.side, round(mask.mean, 3)) == (side, ahead)
-    assert not any("mask" in lead.rival for lead in leads(*level))
+    curves = planted(table, budgets=(5, 25), pairs=pairs, ahead=ahead, tolerance=0.0)
+    rising, level = contests = judged_races(curves)
+    assert claim(contests) == (claimed, [rates(rising.values)] if ahead > 0 else [])
+    (mask,) = (lead for lead in rising.leads if lead.rival == "the mask found at 0.01")
+    assert (mask.verdict, round(mask.mean, 3)) == (verdict, ahead)
+    assert not any("mask" in lead.rival for lead in level.leads)
     (line,) = (line for line in lines(curves) if line.startswith("mask found at 0.002"))
-    assert str(mask) in line.rpartition(side)[2]
+    assert str(mask) in line
 
 
 def test_masks_found_at_the_rate_of_training_are_no_boosting_tickets(table):
     curves = planted(table, budgets=(5, 25), pairs=((0.01, 0.01),))
-    assert claim(curves) is None
+    assert claim(judged_races(curves)) is None
     assert not any("oosting" in line for line in lines(curves))
 
 
-def test_three_seeds_claim_nothing(table):
-    curves = planted(table, seeds=3)
-    assert claim(curves) == ("few seeds", [])
-    said = lines(curves)
-    assert NO_INTERVAL in said[0]
-    assert "(+0.200)" in said[1]
-    assert "(+0.150)" in said[1]
-    assert NO_INTERVAL in said[-1]
+def test_two_seeds_claim_nothing(table):
+    curves = planted(table, seeds=2)
+    assert claim(judged_races(curves)) == ("few seeds", [])
+    assert NO_INTERVAL in lines(curves)[0]
+
+
+def test_a_seed_without_a_result_leaves_the_leads_not_shown(table):
+    frame = trials(table)
+    frame.loc[0, ["status", "cvar_05"]] = ["stopped", None]
+    (race,) = contests = judged_races(budget_curves(frame, MANIFEST))
+    assert {lead.verdict for lead in race.leads} == {OPEN}
+    assert claim(contests) == ("few seeds", [])
+
+
+def test_a_dense_network_that_a_formula_beats_is_not_judged_against(table):
+    frame = trials(table)
+    manifest = MANIFEST | {
+        "preparations": {
+            f"p{seed}": {
+                "data_sha256": f"{seed:064x}",
+                "baselines": {"minimum_variance": {"cvar_05": dense + 1.0 + 0.001 * seed}},
+            }
+            for seed, dense in frame.groupby("config/seed")["dense_cvar_05"].first().items()
+        }
+    }
+    curves = budget_curves(frame, manifest)
+    assert curves["not_judged"].eq("minimum-variance delta").all()
+    assert curves[["less_dense_p", "less_retrained_as_long_p"]].isna().all(axis=None)
+    contests = judged_races(curves)
+    assert claim(contests)[0] == "not judged"
+    assert all(enough(curve, LEVEL) is None for curve in contests[0].field.values())
 
 
 def test_without_sparsity_0_the_dense_network_is_no_rival_on_the_way(table):
     curves = planted(table, kinds=("lottery", "random_reinit"))
-    assert claim(curves) == ("no dense network", [])
+    assert claim(judged_races(curves)) == ("no dense network", [])
     said = lines(curves)
     assert "space.sparsity" in said[0]
     assert not any("retrained" in line for line in said)
     assert numbers(said[1])[2] == 10
 
 
-def test_without_a_lottery_ticket_only_the_needs_are_told(table):
+def test_without_a_lottery_ticket_only_the_budgets_are_given(table):
     curves = planted(table, kinds=("random_reinit",))
-    assert claim(curves) is None
+    assert claim(judged_races(curves)) is None
     needs, _ = lines(curves)
     assert numbers(needs)[-3:] == [20, 80, 45]
 

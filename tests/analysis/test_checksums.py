@@ -137,7 +137,8 @@ def tickets(storage):
     for trial in trials["trial_id"]:
         faked_networks.file_ticket(storage, trial, of, {}, preparation="seed-0")
     faked_networks.file_dense(storage, "seed-0", of)
-    kind = Kind(name="ticket", epsilon=0.0, trials=dict(enumerate(trials["trial_id"])))
+    names = dict(enumerate(trials["trial_id"]))
+    kind = Kind(name="ticket", epsilon=0.0, seeds=tuple(names), trials=names)
     chosen = Chosen(sparsity=0.0, recommended=False, kinds=(kind,))
     models = [storage / "models" / t / "ticket.safetensors" for t in trials["trial_id"]]
     trials["model_sha256"] = [digest(path.read_bytes()) for path in models]
@@ -148,7 +149,7 @@ def tickets(storage):
 
 def test_networks_with_their_digests_are_read(tickets):
     files, chosen, _, _ = tickets
-    models, missing = load_models(files, chosen)
+    models, missing = load_models(files, chosen.kinds)
     assert (len(models), missing) == (4, [])
 
 
@@ -158,20 +159,20 @@ def test_a_network_with_another_digest_is_a_line_and_the_others_are_read(which, 
     content = bytearray(path.read_bytes())
     content[-1] ^= 1  # a weight, which safetensors does not verify
     path.write_bytes(bytes(content))
-    models, missing = load_models(files, chosen)
+    models, missing = load_models(files, chosen.kinds)
     assert missing
     assert all("not the file" in line for line in missing)
     assert all(str(path) in line for line in missing)
     assert 0 < len(models) < 4
     # Without digests, as in older tables, it is not verified.
-    assert load_models(SweepFiles(storage=files.storage), chosen)[1] == []
+    assert load_models(SweepFiles(storage=files.storage), chosen.kinds)[1] == []
 
 
 def test_a_trial_without_a_digest_is_read_as_it_is(tickets):
     files, chosen, *_ = tickets
     trials = load_trials(files.storage)
     trials["model_sha256"] = None
-    assert load_models(SweepFiles.of(files.storage, trials), chosen)[1] == []
+    assert load_models(SweepFiles.of(files.storage, trials), chosen.kinds)[1] == []
 
 
 @pytest.mark.parametrize("key", ["../../etc", "", "a/b", ".", "..", None, 3, ["x"]])

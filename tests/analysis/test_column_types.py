@@ -130,6 +130,50 @@ def test_a_single_trial_is_reported(experiment, end, sweep, undrawn):
     assert reported(sweep(experiment, change)).exit_code == 0
 
 
+def hollow(frame, names, value, rows):
+    """``frame`` with a ``value`` in some ``rows`` of real columns, null in those of others."""
+    changed = {}
+    for name in names:
+        real = pd.api.types.is_float_dtype(frame[name])
+        changed[name] = frame[name].mask(rows, value if real else pd.NA)
+    return frame.assign(**changed)
+
+
+def numbers_of(frame):
+    flags = (n for n in frame if pd.api.types.is_numeric_dtype(frame[n]))
+    return [n for n in flags if n not in ("index", "config/seed", "audited")]
+
+
+WITHOUT = {"null": None, "nan": np.nan, "inf": np.inf, "-inf": -np.inf, "huge": -1e200}
+
+
+@pytest.mark.parametrize("experiment", AXES)
+@pytest.mark.parametrize("value", WITHOUT)
+@pytest.mark.parametrize("gaps", GAPS)
+def test_numbers_that_are_not_finite_in_any_column_are_reported(
+    experiment, value, gaps, sweep, undrawn
+):
+    def change(frame, rng):
+        for name in numbers_of(frame):
+            rows = rng.random(len(frame)) < GAPS[gaps] / 3
+            frame = hollow(frame, [name], WITHOUT[value], rows)
+        return frame
+
+    assert reported(sweep(experiment, change, seeds=4)).exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", AXES)
+@pytest.mark.parametrize("gaps", GAPS)
+def test_a_single_column_without_finite_numbers_is_reported(experiment, gaps, sweep, undrawn):
+    storage = sweep(experiment, lambda frame, rng: frame)
+    whole = pd.read_parquet(storage / "trials.parquet")
+    rows = np.arange(len(whole)) % 3 < (1 if gaps == "some" else 3)
+    for name in numbers_of(whole):
+        hollow(whole, [name], -np.inf, rows).to_parquet(storage / "trials.parquet", index=False)
+        assert reported(storage).exit_code == 0, name
+
+
 @pytest.mark.parametrize("experiment", AXES)
 def test_a_setting_that_is_text_where_a_number_is_read_is_a_line(experiment, sweep, undrawn):
     def change(frame, rng):

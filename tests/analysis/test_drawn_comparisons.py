@@ -113,7 +113,7 @@ def test_one_whole_configuration_is_no_comparison(table):
 def units(*rows):
     names = ["unit", "stratum", "outcome", "stopped_at", "rung", "at_rung", "final", "best"]
     frame = pd.DataFrame([(i, *row) for i, row in enumerate(rows)], columns=names)
-    frame = frame.assign(worst=frame["best"] + 1.0)
+    frame = frame.assign(worst=frame["best"] + 1.0, weight=1.0)
     return frame.astype({"stopped_at": "Int64", "rung": "Int64", "best": "float64"})
 
 

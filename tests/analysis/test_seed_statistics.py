@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from analysis.statistics import lower_bound, over_seeds
+from analysis.statistics import over_seeds
 
 
 def test_one_seed_keeps_its_own_standard_error():
@@ -44,14 +44,3 @@ def test_no_value_gives_nan_without_a_warning():
 
 def test_without_errors_one_seed_says_nothing_about_uncertainty():
     assert math.isnan(over_seeds([-3.0], None, shared_paths=True).se)
-
-
-def test_the_lower_bound_is_the_one_sided_normal_one():
-    assert lower_bound(0.0, 1.0, confidence=0.95) == pytest.approx(-1.6448536)
-    assert lower_bound(0.3, 1.0, confidence=0.5) == pytest.approx(0.3)
-
-
-@pytest.mark.parametrize("confidence", [0.3, 1.0, 95])
-def test_a_confidence_that_is_no_share_is_refused(confidence):
-    with pytest.raises(ValueError, match=r"confidence must lie in \[0.5, 1\), got"):
-        lower_bound(0.0, 1.0, confidence=confidence)

@@ -7,6 +7,7 @@ from search_spaces import (
     SCHEDULERS,
     Asha,
     Hyperband,
+    IEpoch,
     Median,
     Pbt,
     Resources,
@@ -40,6 +41,10 @@ def loaded(write, scheduler, text=SPACE):
     [
         ("asha: {block: 9, lag: 0, replicates: seed}", Asha(block=9, lag=0, replicates="seed")),
         ("asha: {}", Asha(block=27, lag=27, replicates=None)),
+        (
+            "i_epoch: {epochs: 2, finish: 4, replicates: seed}",
+            IEpoch(epochs=2, finish=4, replicates="seed"),
+        ),
         ("stock_asha: {stratify_by: [epsilon]}", StockAsha(stratify_by=("epsilon",))),
         ("median: {grace_period: 2}", Median(grace_period=2, min_samples=3)),
         ("hyperband: {max_t: 81}", Hyperband(max_t=81, reduction_factor=3)),

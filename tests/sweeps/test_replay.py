@@ -21,7 +21,7 @@ from sweeps.scheduling.ledger import Ledger
 
 # Eight trials under ASHA: some complete, some are stopped, some of these audited, two diverge.
 OVERRIDES = {
-    "space.sparsity.grid": [0.8],
+    "space.sparsity.grid": [0.5],
     "space.lr.grid": [1e-2, 3e-3, 1e-4, 1e15],
     "study.training.schedule": "constant",
     "scheduler": {"asha": {"grace_period": 1, "reduction_factor": 2}},
@@ -102,8 +102,10 @@ def test_a_stopped_trial_runs_to_where_it_was_stopped(swept):
 
 def test_an_audited_trial_runs_to_its_end(swept):
     (known, *_) = ids(swept, "stopped", audited=True)
+    end = StoredSweep.read(swept).state.trials[known].end
     again = replay(swept, known)
-    assert (again.epochs, again.model is None) == (3, False)
+    # An audited trial may diverge at its end too: it is then without a model.
+    assert (again.epochs, again.model is None) == (3, end.status == "failed")
 
 
 def test_a_failed_trial_fails_again_with_the_same_words(swept):
@@ -196,7 +198,7 @@ def test_an_error_that_was_changed_is_named(copy):
     edit_segments(copy, known, lambda record: record["end"].update(error="bad luck"))
     found = replay(copy, known).difference
     assert (found.where, found.column, found.recorded) == ("at the end", "error", "bad luck")
-    assert found.now.startswith("training loss is")
+    assert found.now.startswith("diverged: ")
 
 
 def test_a_failure_that_does_not_come_again_is_named(copy):

@@ -22,7 +22,7 @@ from hedgecore.hedging.network import HedgingNetwork, positions
 from hedgecore.rng import stream
 from sweeps import UsageError
 from sweeps.__main__ import cli, main
-from sweeps.bundle_commands import PASSPHRASE
+from sweeps.bundle_keys import PASSPHRASE
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.sealing import ARCHITECTURES, seal_trial
 
@@ -91,7 +91,7 @@ def held(tensors, exogenous, spot):
     """Positions of a ticket, from its file or from a bundle."""
     s = Standardisation(tensors["standardisation.mean"], tensors["standardisation.sd"])
     theta = {name: value for name, value in tensors.items() if name.startswith("layers.")}
-    return positions(HedgingNetwork((8, 8), s), theta, exogenous, spot)
+    return positions(HedgingNetwork((8, 8), s, position_limit=100.0), theta, exogenous, spot)
 
 
 def test_a_sealed_ticket_hedges_bit_equal_to_the_trained_one(storage, trials, key, tmp_path):
@@ -149,7 +149,7 @@ def test_sealing_changes_nothing_in_the_storage(storage, trials, key, tmp_path):
 
 
 def test_a_trial_without_a_model_is_not_sealed(storage, trials, key, tmp_path):
-    with pytest.raises(UsageError, match=r"has no model: .*seal one that is completed"):
+    with pytest.raises(UsageError, match=r"failed \(.*\) and cannot be sealed; seal one that"):
         seal_trial(storage, trials[2], key=key, folder=tmp_path / "bundle")
 
 

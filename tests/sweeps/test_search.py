@@ -396,7 +396,7 @@ def rough(config, epoch):
     """Trials of every fate: their learning rate decides."""
     if config["lr"] > 0.7:
         if epoch == 2:
-            raise DivergedError(epoch, "validation loss", math.nan)
+            raise DivergedError(f"validation loss is nan in epoch {epoch}")
         return -config["lr"]  # the best at the first rung
     if 0.6 < config["lr"] < 0.7:
         raise RuntimeError("out of memory")

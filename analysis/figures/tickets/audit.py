@@ -78,21 +78,19 @@ def _zone(ax: Axes) -> None:
 
 def _notes(audited: pd.DataFrame, stopped: pd.DataFrame) -> list[str]:
     sound = soundness(audited)
-    total, rungs = sound.iloc[0], sound[sound["correlation"].notna()]
+    total, rungs = sound.iloc[0], sound[sound["tau"].notna()]
     low, high = 100 * total["false_stop_rate_low"], 100 * total["false_stop_rate_high"]
     notes = [
         "The winner is the best finisher of the stratum, at (0, 0). Filled: a random share of the "
         "stopped ones, run on to the end.",
         f"False stops: {int(total['false_stops'])} of {int(total['audited'])} audited "
         f"({low:.0f} to {high:.0f} % of all that were stopped). "
-        f"Regret: at least {total['regret']:.4f}, mean over "
+        f"Regret of the audited: {total['regret']:.4f}, mean over "
         f"{plural(int(total['strata']), 'stratum', 'strata')}.",
     ]
-    correlations = [
-        f"{number(r['correlation'])} at epoch {int(r['rung'])}" for _, r in rungs.iterrows()
-    ]
+    correlations = [f"{number(r['tau'])} at epoch {int(r['rung'])}" for _, r in rungs.iterrows()]
     if correlations:
-        notes.append(f"Rank correlation with the end, within strata: {', '.join(correlations)}.")
+        notes.append(f"Kendall's tau with the end, within strata: {', '.join(correlations)}.")
     strata = stopped[stopped["y"] < 0.0].sort_values("y")["stratum"].drop_duplicates().tolist()
     if strata:
         more = f"; and {len(strata) - _MOST_NAMES} more" if len(strata) > _MOST_NAMES else ""

@@ -44,7 +44,7 @@ def budget_curves(curves: pd.DataFrame, figure: Figure) -> None:
     """A panel per race, at most 6: a line per kind, and the whole dense training dashed.
 
     The budget is a share of the epochs of the dense network, or in epochs if these are unknown.
-    Bars are bootstrap intervals over seeds.
+    Bars are Student intervals over seeds.
 
     Args:
         curves: the frame from :func:`analysis.budget_curves`, of one problem.

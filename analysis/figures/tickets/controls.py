@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from analysis.attacks import label
 from analysis.configurations import LOTTERY
-from analysis.contrast import bars, side_of
+from analysis.contrast import BETTER, WORSE, bars
 from analysis.figures.palette import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
 from analysis.figures.problem import problem_of
 from analysis.figures.style import NothingToDraw, framed, legend_beside
@@ -35,8 +35,8 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
     """Clean CVaR against the weights that remain: a line per kind, the dense network dashed.
 
     A panel per training epsilon, at most 3. For a single sparsity the kinds are side by side. Bars
-    are bootstrap intervals of the means; a control is hollow if its paired difference to the
-    ticket is not significant.
+    are Student intervals of the means; a control is hollow unless the verdict is that the ticket
+    is better or worse.
 
     Args:
         table: the frame from :func:`analysis.controls`, of one problem.
@@ -113,7 +113,8 @@ def _line(ax: Axes, kind_rows: pd.DataFrame, at: Sequence[float]) -> None:
     order = 4 if first else 3
     ax.plot(at, kind_rows["mean"], color=color, linewidth=2.4 if first else 1.4, zorder=order)
     bottom, top = ax.get_ylim()
-    for x, (_, row) in zip(at, kind_rows.iterrows(), strict=True):
+    differs = kind_rows["verdict"].isin((BETTER, WORSE)).fillna(False).tolist()
+    for x, decided, (_, row) in zip(at, differs, kind_rows.iterrows(), strict=True):
         low, high = row[["mean", "low"]].min(), row[["mean", "high"]].max()
         ax.plot([x, x], [low, high], color=color, linewidth=1.2, zorder=order)
         for end, head, beyond in ((bottom, "v", low < bottom), (top, "^", high > top)):
@@ -125,7 +126,7 @@ def _line(ax: Axes, kind_rows: pd.DataFrame, at: Sequence[float]) -> None:
             marker,
             color=color,
             markersize=8.0 if first else 6.5,
-            markerfacecolor=color if first or side_of(row) else "white",
+            markerfacecolor=color if first or decided else "white",
             zorder=order + 3,
         )
 
@@ -156,9 +157,9 @@ def _notes(rows: pd.DataFrame, panels: int) -> list[str]:
     notes = [f"Means over {many}; {bars(most)}{luck}. Larger is better."]
     intervals = rows["difference_low"].notna().any()
     notes.append(
-        "Hollow: not told apart from the ticket by the differences at the same seeds (95 %)."
+        "Hollow: not shown to differ from the ticket on the same seeds (5 %, Holm)."
         if intervals
-        else "Hollow: so few seeds tell no control apart from the ticket."
+        else "Hollow: no verdict without enough complete seeds."
     )
     if RETRAINED in set(rows["kind"]):
         notes.append("Dashed, with its interval: the dense network retrained on the same budget.")

@@ -12,7 +12,7 @@ from analysis.configurations import configurations, counts, parameters, shared_p
 from analysis.figures.palette import BLUE, FAINT, INK, MUTED, SKY, VERMILION
 from analysis.figures.problem import one_problem
 from analysis.figures.style import NothingToDraw, caption, label, label_beside, number, short
-from analysis.statistics import TWO_SIDED_95, Estimate, over_seeds
+from analysis.statistics import Estimate, over_seeds
 from analysis.sweep import SPEED, Sweep, Trials
 from analysis.tickets.summary import best_lr
 from analysis.wording import percent
@@ -39,8 +39,8 @@ class _Bar:
 
     @property
     def reach(self) -> float:
-        """Half of the error bar of CVaR, 0 if its standard error is unknown."""
-        return TWO_SIDED_95 * self.cvar.se if math.isfinite(self.cvar.se) else 0.0
+        """Half of the error bar of CVaR; 0 without an interval."""
+        return self.cvar.reach if math.isfinite(self.cvar.reach) else 0.0
 
 
 def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: float | None) -> None:
@@ -51,7 +51,7 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
     A learning rate that did not converge at every seed has no bar: its place is hatched and
     labelled "NC", or "stopped", "failed", "running" if that is the reason. The best one is that of
     :func:`analysis.best_lr`; there is none if no learning rate completed at every seed. CVaR is
-    the mean over seeds with 1.96 standard errors to either side, hollow if a seed is missing.
+    the mean over seeds with its Student interval, hollow if a seed is missing.
 
     Args:
         ax: an empty Axes; its twin shows CVaR.
@@ -117,7 +117,7 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
     configs = configurations(group, names)
     winner = best_lr(group).iloc[0]
     one = winner[["selection"]].eq("one configuration").fillna(False).iloc[0]
-    wins = [one and all(c[n] == winner[n] or pd.isna(c[n]) for n in names) for c in _rows(configs)]
+    wins = [one and all(_fits(c[n], winner[n]) for n in names) for c in _rows(configs)]
     configs["best"] = pd.Series(wins, index=configs.index, dtype="bool")
     order = {"best": False, "converged": False, "epochs_to_95pct": True, "val_loss": True}
     ranked = configs.sort_values(list(order), ascending=list(order.values()), kind="stable")
@@ -144,6 +144,11 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
             )
         )
     return bars
+
+
+def _fits(value: Any, winning: Any) -> bool:
+    """True if a parameter is that of the winner or unset; pandas' NA has no truth value."""
+    return bool(pd.isna(value) or (not pd.isna(winning) and value == winning))
 
 
 def _reason(config: pd.Series, trials: pd.DataFrame) -> str:
@@ -227,7 +232,10 @@ def _dense_epochs(group: pd.DataFrame) -> float:
 def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
     seeds = group.loc[group["status"] == "completed", "config/seed"].nunique()
     over = f"mean over {seeds} seeds, black line their range" if seeds > 1 else "one seed"
-    notes = [f"Bars: {over}. Diamonds: test CVaR 5 % ± 1.96 s.e.; dashed: the dense network."]
+    notes = [
+        f"Bars: {over}. Diamonds: test CVaR 5 %, 95 % interval from 3 seeds on; dashed: the "
+        "dense network."
+    ]
     if any(b.text.startswith("NC") for b in bars):
         some = any("(" in b.text for b in bars)
         so_many = " (in brackets, at how many it was)" if some else ""

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from analysis.configurations import shared_paths
+from analysis.contrast import bars
 from analysis.figures.palette import GREEN, INK, LINES, MARKERS, MUTED
 from analysis.figures.problem import one_problem
 from analysis.figures.style import NothingToDraw, caption, label_beside, number, spread
-from analysis.statistics import TWO_SIDED_95, Estimate, over_seeds
+from analysis.statistics import Estimate, over_seeds, student_reach
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.wording import percent
@@ -27,7 +28,7 @@ def cvar_against_remaining(
     """Test CVaR 5 % against the remaining weights in %, one line per epsilon, and dense.
 
     Every point is a row of :func:`analysis.summary`, the learning rate with the best validation
-    risk: its mean over seeds, with 1.96 standard errors to either side and the range over seeds
+    risk: its mean over seeds, with its Student interval and the range over seeds
     shaded. A ring marks the max efficient sparsity.
 
     Args:
@@ -64,8 +65,9 @@ def cvar_against_remaining(
     if math.isfinite(dense.mean):
         floor = dense.mean - tolerance * abs(dense.mean)
         ax.axhspan(floor, dense.mean, color=GREEN, alpha=0.10, linewidth=0.0, zorder=0)
-    reach = (TWO_SIDED_95 * points["cvar_05_se"]).fillna(0.0)
-    half = TWO_SIDED_95 * dense.se
+    reach = points["cvar_05_se"] * [student_reach(n) for n in points["seeds"].fillna(0)]
+    reach = reach.fillna(0.0)
+    half = dense.reach if math.isfinite(dense.reach) else 0.0
     band = (dense.mean - half, dense.mean + half)
     _panel(ax, points, "cvar_05", reach=reach, labels=labels, dense=dense, band=band)
     ax.set_ylabel("test CVaR 5 % (currency per option, S0 = 100)")
@@ -74,9 +76,9 @@ def cvar_against_remaining(
         ax,
         [
             f"Points: learning rate with the best validation risk{_chosen(points)}, "
-            f"{_seeds(points)}; bars ± 1.96 s.e.",
-            f"Green: within {percent(tolerance)} of the dense network (dashed, band ± 1.96 s.e.)."
-            f"{_unfinished(passes)}",
+            f"{_seeds(points)}; {bars(int(points['seeds'].max()))}.",
+            f"Green: within {percent(tolerance)} of the dense network (dashed; band: 95 % "
+            f"interval).{_unfinished(passes)}",
             "Ring: max efficient sparsity. It and every smaller swept one stay within green "
             f"at {percent(confidence)} confidence (paired difference).",
         ],

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.contrast import NO_INTERVAL, side
+from analysis.contrast import NO_INTERVAL
 from analysis.figures import style
 from analysis.figures.palette import BLUE, FAINT, INK, MUTED, VERMILION
 from analysis.figures.style import NothingToDraw, framed, number, rows_downwards
@@ -121,8 +121,8 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
 def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
     """A panel per measure: importance in robust less that in standard tickets, largest first.
 
-    Means of paired differences over seeds with 95 % intervals; pale if the interval contains zero,
-    with a bold name if the shift is significant after Holm's correction.
+    Means of paired differences over seeds with 95 % intervals; pale unless the shift is shown
+    after Holm's correction for the page.
 
     Args:
         shifts: the frame from :func:`analysis.tickets.importance.shifts`; the largest epsilon
@@ -146,10 +146,9 @@ def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
     if kind_shifts["low"].notna().any():
         none = "" if kind_shifts["shifted"].any() else "; none is"
         notes = [
-            f"Dot: mean paired difference over {seeds} seeds; bar: 95 % bootstrap interval, pale "
-            "where it covers zero.",
-            "Bold name: beyond chance by the paired t-test at 5 %, Holm over the "
-            f"{kind_shifts['feature'].nunique()} features of a panel{none}.",
+            f"Dot: mean paired difference over {seeds} seeds; bar: its 95 % Student interval.",
+            "Bright, with a bold name: shown by the paired t-test at 5 %, corrected by Holm for "
+            f"all shifts of the page{none}.",
         ]
     framed(figure, f"What training under attack shifts: {kind} less standard", notes)
 
@@ -158,7 +157,7 @@ def _shift_panel(rows: pd.DataFrame, ax: Axes) -> None:
     rows = rows.sort_values("difference", ascending=False)
     for place, (_, row) in enumerate(rows.iterrows()):
         color = VERMILION if row["difference"] > 0.0 else BLUE
-        alpha = 1.0 if side(row["low"], row["high"]) else _PALE
+        alpha = 1.0 if row["shifted"] else _PALE
         ax.hlines(place, row["low"], row["high"], color=color, alpha=alpha, linewidth=2.0)
         ax.plot(row["difference"], place, "o", color=color, alpha=alpha, markersize=6.0)
     ax.axvline(0.0, color=INK, linestyle="--", linewidth=1.0, zorder=0)
@@ -209,7 +208,7 @@ def _measures(frame: pd.DataFrame) -> Sequence[str]:
 
 def _bar_notes(means: pd.DataFrame) -> list[str]:
     seeds = int(means["seeds"].max())
-    lines = "black lines: 95 % bootstrap interval" if means["low"].notna().any() else NO_INTERVAL
+    lines = "black lines: 95 % Student intervals" if means["low"].notna().any() else NO_INTERVAL
     notes = [f"Bars: mean over {plural(seeds, 'seed')}; {lines}."]
     if means["measure"].eq("importance_permutation").any():
         notes.append(

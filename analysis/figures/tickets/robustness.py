@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.attacks import Attack, attacks, by_name, clean_column, label
+from analysis.attacks import Attack, attacks, by_name, clean_column, label, on_attacked_paths
 from analysis.contrast import bars
 from analysis.figures.palette import INK, MARKERS, MUTED
 from analysis.figures.problem import problem_of
@@ -54,7 +54,7 @@ def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> 
 def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float) -> None:
     """A panel per attack: CVaR against its budget, a line per training epsilon, dense dashed.
 
-    Bars are bootstrap intervals over seeds; budget 0 is clean CVaR. A panel with runaway hedges
+    Bars are Student intervals over seeds; budget 0 is clean CVaR. A panel with runaway hedges
     shows medians over the seeds, without bars.
 
     Args:
@@ -99,8 +99,7 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
         f"CVaR as the attack grows,{where}{problem}",
         [
             f"{_seeds(tickets)}. Larger is better. ε: attack budget in training; standard: 0.",
-            "Budget 0: clean CVaR on all test paths; attacks",
-            "may be on the first of them only (attacked_paths).",
+            "Budget 0: clean CVaR on the paths that are attacked.",
             *(
                 f"{name}: medians, because hedges run away; arrows where the median hedge does."
                 for name in wild
@@ -184,7 +183,7 @@ def _standing(rows: pd.DataFrame, clean: str) -> tuple[pd.DataFrame, list[str]]:
 
 def _run_away(rows: pd.DataFrame, budgets: Sequence[Attack], end: str = "") -> pd.DataFrame:
     """True where CVaR at a budget, by its mean or another ``end``, is that of a runaway hedge."""
-    clean = rows[f"{budgets[0].measure}{end}"]
+    clean = rows[f"{on_attacked_paths(budgets[0].measure)}{end}"]
     return rows[[f"{a.column}{end}" for a in budgets]].lt(RUNAWAY * clean, axis=0)
 
 
@@ -211,7 +210,8 @@ def _line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> N
 def _curve(budgets: Sequence[Attack]) -> tuple[list[float], list[str]]:
     """Budgets from 0 upwards, and the column of CVaR at each."""
     at = [0.0, *(attack.budget for attack in budgets)]
-    return at, [budgets[0].measure, *(attack.column for attack in budgets)]
+    unattacked = on_attacked_paths(budgets[0].measure)
+    return at, [unattacked, *(attack.column for attack in budgets)]
 
 
 def _point(

@@ -41,6 +41,7 @@ def save(
     *,
     audited: pd.DataFrame | None = None,
     budgets: pd.DataFrame | None = None,
+    beside: pd.DataFrame | None = None,
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Saved:
@@ -56,12 +57,15 @@ def save(
     Args:
         audited: the frame from :func:`analysis.audit`.
         budgets: the frame from :func:`analysis.budget_curves`.
+        beside: the frame from :func:`analysis.controls`, whose verdicts are those of its page;
+            computed for each problem if None.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
 
     def draw(problem: Problem) -> Saved:
-        plans, skipped = _plans(problem, tolerance=tolerance, confidence=confidence)
+        rows = controls(problem) if beside is None else matching(beside, problem.values)
+        plans, skipped = _plans(problem, rows, tolerance=tolerance, confidence=confidence)
         if budgets is not None:
             plans += budget_plans(matching(budgets, problem.values))
         return draw_plans(Path(folder), plans, of=problem.title, skipped=skipped)
@@ -96,10 +100,9 @@ def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Save
 
 
 def _plans(
-    trials: Problem, *, tolerance: float, confidence: float
+    trials: Problem, control_rows: pd.DataFrame, *, tolerance: float, confidence: float
 ) -> tuple[list[Plan], list[str]]:
     """Plans of the figures of one problem, and reasons for skips."""
-    control_rows = controls(trials)
     plans: list[Plan] = [
         alone(
             "cvar_against_remaining",

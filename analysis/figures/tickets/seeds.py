@@ -5,11 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis import schema
-from analysis.contrast import BETTER, OPEN, WORSE, bars
+from analysis.contrast import BETTER, WORSE, bars
 from analysis.figures.palette import BLUE, FAINT, GREEN, INK, MUTED, VERMILION
 from analysis.figures.problem import one_problem
 from analysis.figures.style import NothingToDraw, caption, label_beside, number, rows_downwards
-from analysis.statistics import least_seeds
+from analysis.intervals import MIN_SEEDS
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.comparison import compare
 from analysis.tickets.seed_findings import compared_parameters, configuration
@@ -17,11 +17,11 @@ from analysis.wording import plural
 
 _MOST = 12
 _LONGEST = 34  # characters of a configuration on one line
-_COLORS = {BETTER: GREEN, WORSE: VERMILION, OPEN: INK}
+_COLORS = {BETTER: GREEN, WORSE: VERMILION}
 
 
 def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None:
-    """A row per configuration, best first: a dot per seed, their mean and its bootstrap interval.
+    """A row per configuration, best first: a dot per seed, their mean and its Student interval.
 
     The rows are the best 12 of :func:`analysis.compare` and its reference, in blue; each is
     labelled with its difference, and its verdict if there are enough seeds for one. Thin lines
@@ -43,13 +43,13 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
     ]
     names = compared_parameters(visible_rows)
     places = range(len(visible_rows))
-    decisive = visible_rows["seeds"].max() >= least_seeds(len(complete) - 1)
+    decisive = visible_rows["seeds"].max() >= MIN_SEEDS
     for _, seed in _dots(trials, visible_rows, metric).groupby("seed"):
         x, y = seed["value"], seed["place"]
         ax.plot(x, y, color=FAINT, linewidth=0.9, zorder=1)
         ax.plot(x, y, "o", color=MUTED, alpha=0.45, markersize=4.5, mew=0.0, zorder=2)
     for place, (_, row) in zip(places, visible_rows.iterrows(), strict=True):
-        color = BLUE if row["reference"] else _COLORS[row["verdict"]]
+        color = BLUE if row["reference"] else _COLORS.get(row["verdict"], INK)
         ax.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.0, zorder=3)
         ax.plot(row["mean"], place, "D", color=color, markersize=6.5, mec="white", zorder=4)
         text = "best by validation" if row["reference"] else _verdict(row, decisive)
@@ -90,22 +90,22 @@ def _folded(name: str) -> str:
 
 def _verdict(row: pd.Series, decisive: bool) -> str:
     mean, low, high = (number(row[f"difference{e}"], digits=3) for e in ("", "_low", "_high"))
+    verdict = "not judged" if pd.isna(row["verdict"]) else row["verdict"]
     between = "" if pd.isna(row["difference_low"]) else f" ({low} to {high})"
-    return f"{mean}{between}" + (f"\n{row['verdict']}" if decisive else "")
+    return f"{mean}{between}" + (f"\n{verdict}" if decisive else "")
 
 
 def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
     complete, seeds = rows[rows["left_out"].isna()], int(visible_rows["seeds"].max())
-    comparisons = len(complete) - 1
-    least = least_seeds(comparisons)
-    test = f"Wilcoxon's test at 5 %, Holm over {plural(comparisons, 'comparison')}"
+    comparisons = int(complete["comparisons"].max())
+    test = f"Student's test at 5 %, Holm over {plural(comparisons, 'pair')}"
     notes = [
         f"Dots: one seed each, joined by thin lines. Diamond: mean; {bars(seeds)}.",
         "Right: difference to the best by validation on the same seeds"
         + (", and its 95 % interval." if complete["difference_low"].notna().any() else "."),
         f"Verdict: {test}."
-        if seeds >= least
-        else f"No verdicts: {plural(seeds, 'seed')} cannot pass {test}; {least} can.",
+        if seeds >= MIN_SEEDS
+        else f"No verdicts: {plural(seeds, 'seed')}; {MIN_SEEDS} are the fewest.",
     ]
     hidden, left_out = len(complete) - len(visible_rows), len(rows) - len(complete)
     if hidden or left_out:

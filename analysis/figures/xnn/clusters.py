@@ -16,12 +16,11 @@ from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.figures.xnn.responses import CLASSES, classes
 from analysis.wording import percent, plural
 
-SAMPLE = {
+_SAMPLE = {
     "sample_projection": "rows 3",
     "sample_class": "rows",
     "points_projection": "centroids 3",
 }
-"""Shapes that :func:`components` needs."""
 
 _MOST_COUNTED = 12
 _MOST_NAMED = 30
@@ -69,19 +68,27 @@ def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
     caption(ax, notes)
 
 
-def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
-    """3-D scatter plot of a sample of training rows and all centroids on principal axes.
+def sample(view: int) -> dict[str, str]:
+    """Shapes of the tensors that :func:`components` needs for ``view``, from 1."""
+    return {_prefix(view) + name: shape for name, shape in _SAMPLE.items()}
+
+
+def components(clusters: Tensors, figure: Figure, *, subject: str, view: int = 1) -> None:
+    """3-D scatter plot of a sample of training rows and all centroids on three principal axes.
+
+    View 1 has axes 1 to 3, view 2 axes 4 to 6, view 3 axes 7 to 9, each with rows of its own.
 
     Colours are the response, from dark (1) to light (8), sequential because it is ordinal.
 
     Args:
         clusters: tensors of a preparation.
         subject: the clustering in words.
+        view: number of the view.
     Raises:
         NothingToDraw: a row has an invalid class.
     """
-    rows, rank = clusters["sample_projection"], classes(clusters["sample_class"])
-    points = clusters["points_projection"]
+    rows, label, points = (clusters[name] for name in sample(view))
+    rank, first = classes(label), 3 * view - 2
     ax: Any = figure.add_subplot(projection="3d", computed_zorder=False)
     shades = colormaps["viridis"](np.linspace(0.0, 0.9, CLASSES))
     ax.scatter(*rows.T, c=shades[rank], s=9.0, alpha=0.55, linewidths=0.0, depthshade=False)
@@ -91,7 +98,7 @@ def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
         look: Any = {"fontsize": 8.0, "weight": "bold", "path_effects": halo}
         for k, point in enumerate(points, start=1):
             ax.text(*point, str(k), ha="center", va="center", **look)
-    _shape(ax, np.concatenate([rows, points]))
+    _shape(ax, np.concatenate([rows, points]), first)
     handles = [
         Line2D([], [], marker="o", linestyle="", color=shade, markersize=6) for shade in shades
     ]
@@ -106,7 +113,7 @@ def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
     )
     framed(
         figure,
-        "The insured and the centroids on three principal axes",
+        f"The insured and the centroids on principal axes {first} to {first + 2}",
         [
             f"{plural(len(rows), 'training row')}, drawn at random. Centroids: {subject}.",
             "Distances are taken in all axes; three show only a part of them.",
@@ -114,12 +121,16 @@ def components(clusters: Tensors, figure: Figure, *, subject: str) -> None:
     )
 
 
-def _shape(ax: Any, everything: Array) -> None:
+def _prefix(view: int) -> str:
+    return "" if view == 1 else f"view_{view}."
+
+
+def _shape(ax: Any, everything: Array, first: int) -> None:
     """Plain panes, few ticks, and axes limited to the bulk of ``everything``."""
     for i, axis in enumerate((ax.xaxis, ax.yaxis, ax.zaxis)):
         axis.set_pane_color((1.0, 1.0, 1.0, 0.0))
         axis.set_major_locator(MaxNLocator(4))
-        axis.set_label_text(f"axis {i + 1} (sd)", color=MUTED)
+        axis.set_label_text(f"axis {first + i} (sd)", color=MUTED)
         axis.set_tick_params(labelsize=8.0, pad=-1.0)
         low, high = everything[:, i].min(), everything[:, i].max()
         room = 0.03 * (high - low) or 1.0

@@ -73,10 +73,10 @@ def controls(figure: Figure, *, subject: Subject) -> None:
     notes = [
         "Random points: distances to K training rows drawn at random. Permuted: distances of "
         "other rows, expected at about K / n.",
-        "R² grows with K whatever the network and the points, so that only the gain over the "
-        "best control says something. The X-NN on random points",
-        "was pulled at and is no control: what the nodes tell of the centroids beyond it is "
-        "specific to them.",
+        "Raw R² can be high without learning, so that only the gain over the best control says "
+        "something. The X-NN on random points is no control, as it",
+        "was pulled towards centroids: what its nodes tell of the centroids beyond it is specific "
+        "to them.",
     ]
     notes.append(f"Mean over {plural(subject.seeds, 'seed')}; {bars(subject.seeds)}.")
     framed(figure, "R² of nodes on distances, beside its controls", [*notes, *held_at(subject)])

@@ -8,10 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from analysis.contrast import bounded
 from analysis.figures.palette import BLUE, INK, MUTED
 from analysis.figures.style import NothingToDraw, framed, label, legend_above, number
 from analysis.figures.xnn.featured import METHOD, NONE, Subject
+from analysis.intervals import MIN_SEEDS
 from analysis.wording import percent, plural
+from analysis.xnn.cells import plain_of
+from analysis.xnn.fairness import CHOSEN, FOUR_FIFTHS, PLAIN, RATIO, RULE, RULES, by_group
 
 RATES = {
     "selection_rate": "selected\n(share of all)",
@@ -20,9 +24,7 @@ RATES = {
 }
 """Rates drawn, with the heading of each panel."""
 
-FOUR_FIFTHS = 0.8
 _MOST_GROUPS = 24
-_PLAIN = "plain network"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ def size_of_fairness(trials: pd.DataFrame) -> tuple[float, float]:
 
 
 def fairness(figure: Figure, *, subject: Subject) -> None:
-    """A panel per rate, a row per group: mean over seeds of the rate and of its interval's ends.
+    """A panel per rate, a row per group: the rate and its interval, of :func:`by_group`.
 
     The plain network is drawn too, if any was trained. The dashed line is four fifths of the
     X-NN's largest selection rate.
@@ -70,14 +72,16 @@ def fairness(figure: Figure, *, subject: Subject) -> None:
     if not group_list:
         raise NothingToDraw("no rates by group in the trials")
     both = len(plain) > 0 and subject.cell[METHOD] != NONE
+    plain_cell = plain_of(subject.table, subject.cell) if both else None
+    rates = by_group(pd.concat([trials, plain]), subject.cell, plain_cell)
     panels = figure.subplots(1, len(RATES), sharey=True, squeeze=False)[0]
     for ax, (rate, head) in zip(panels, RATES.items(), strict=True):
         if both:
-            _rates(
-                ax, plain, group_list, rate, shift=0.17, color=MUTED, fill="white", label=_PLAIN
-            )
+            mine = rates[rates["network"].eq(PLAIN)]
+            _rates(ax, mine, group_list, rate, shift=0.17, color=MUTED, fill="white", label=PLAIN)
         shift = -0.17 if both else 0.0
-        _rates(ax, trials, group_list, rate, shift=shift, color=BLUE, fill=BLUE, label="X-NN")
+        mine = rates[rates["network"].eq(CHOSEN)]
+        _rates(ax, mine, group_list, rate, shift=shift, color=BLUE, fill=BLUE, label=CHOSEN)
         ax.set_title(head, fontsize=9.5, pad=8.0)
         ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
@@ -92,12 +96,12 @@ def fairness(figure: Figure, *, subject: Subject) -> None:
         panels[0].set_ylabel(group_list[0].column)
     if both:
         legend_above(figure, panels[0])
-    framed(figure, "Who is accepted as applied for, by group", _notes(subject, group_list))
+    framed(figure, "Who is accepted as applied for, by group", _notes(subject, rates, group_list))
 
 
 def _rates(
     ax: Axes,
-    trials: pd.DataFrame,
+    network: pd.DataFrame,
     group_list: Sequence[Group],
     rate: str,
     *,
@@ -108,12 +112,12 @@ def _rates(
 ) -> None:
     places, values = [], []
     for place, group in enumerate(group_list):
-        value = _mean(trials, group.of(rate))
-        if pd.isna(value):
+        rows = network[network["column"].eq(group.column) & network["group"].eq(group.level)]
+        if rows.empty or pd.isna(rows.iloc[0][rate]):
             continue
+        value, low, high = (rows.iloc[0][column] for column in bounded(rate))
         places.append(place + shift)
         values.append(value)
-        low, high = (_mean(trials, group.of(f"{rate}_{end}")) for end in ("low", "high"))
         if pd.notna(low) and pd.notna(high):
             ax.hlines(place + shift, low, high, color=color, linewidth=1.8, zorder=2)
     ax.plot(values, places, "o", color=color, mfc=fill, ms=6.5, mew=1.5, zorder=3, label=label)
@@ -128,22 +132,20 @@ def _four_fifths(ax: Axes, trials: pd.DataFrame, group_list: Sequence[Group]) ->
         label(ax, "4/5", (line, rows[0] - 0.45), (3, -1), va="top", fontsize=8.0, color=MUTED)
 
 
-def _notes(subject: Subject, group_list: Sequence[Group]) -> list[str]:
-    trials = subject.trials
-    what = "rate and its"
-    if subject.seeds > 1:
-        what = f"mean over {plural(subject.seeds, 'seed')} of the rate and of the ends of its"
+def _notes(subject: Subject, rates: pd.DataFrame, group_list: Sequence[Group]) -> list[str]:
+    what = f"mean over {plural(subject.seeds, 'seed')} and its"
     notes = [
-        f"Dot and bar: {what} 95 % bootstrap interval over test rows. Selected: predicted "
-        "Response 8.",
+        f"Dot and bar: {what} 95 % interval over "
+        f"{'seeds and test rows' if subject.seeds >= MIN_SEEDS else 'test rows alone'}. Selected: "
+        "predicted Response 8.",
     ]
     ratio = "Dashed: four fifths of the largest selection rate"
-    if "selection_rate_ratio" in trials and pd.notna(_mean(trials, "selection_rate_ratio")):
-        ends = [_mean(trials, f"selection_rate_ratio{end}") for end in ("", "_low", "_high")]
-        between = f" ({number(ends[1])} to {number(ends[2])})" if not pd.isna(ends[1]) else ""
-        ratio += f". Smallest over largest: {number(ends[0])}{between}"
+    spread = rates[rates["group"].eq("all")]
+    if len(spread) and pd.notna(spread.iloc[0][RATIO]):
+        row = spread.iloc[0]
+        ratio += f". Smallest over largest: {number(row[RATIO])}, {RULES[row[RULE]]}"
     notes += [f"{ratio}. Age and sex can be lawful rating factors.", f"X-NN: {subject.words}."]
-    hidden = len(groups(trials)) - len(group_list)
+    hidden = len(groups(subject.trials)) - len(group_list)
     if hidden:
         notes.append(f"{plural(hidden, 'more group')} not shown.")
     return notes

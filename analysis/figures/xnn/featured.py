@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.figures.style import NothingToDraw
 from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of, spelled_out
-from analysis.xnn.selection import VALIDATED, WITHIN, best, gain, held_out, pulled, whole
+from analysis.xnn.selection import choose, held_out, whole
 from analysis.xnn.wording import spelled
 
 METHOD, WEIGHT, CLUSTERS = "method", "adj_weight", "clusters"
@@ -55,8 +55,13 @@ class Subject:
     @property
     def centroids(self) -> str:
         """Centroids of that network: "K = 6, seed 0"."""
+        return f"{self.clusters}, seed {self.seed}"
+
+    @property
+    def clusters(self) -> str:
+        """The clustering, of every seed: "K = 6"."""
         names = [n for n in _names(self.table) if n == CLUSTERS or n.startswith("clustering.")]
-        return f"{spelled(self.cell, names)}, seed {self.seed}"
+        return spelled(self.cell, names)
 
     @property
     def setting(self) -> dict[str, Any]:
@@ -70,7 +75,7 @@ class Subject:
 
 
 def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Subject:
-    """Featured configuration: the best cell within 0.02 nat, else that of the largest gain.
+    """Featured configuration: the one that the report describes, of :func:`choose`.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
@@ -136,24 +141,12 @@ def held_at(subject: Subject) -> list[str]:
 
 
 def _choice(table: pd.DataFrame, *, holdout: bool) -> tuple[pd.Series, str]:
-    """Featured cell and the criterion of its choice; with ``holdout``, not on the test rows."""
-    measure = "validation" if gain(table) != GAIN else "test"
-    cost = "validation" if VALIDATED in table else "test"
-    same = "" if holdout else "; validation and test rows are the same"
-    within = best(table)
-    if within is not None:
-        return within, (
-            f"the largest {measure} gain within {WITHIN:g} nat of {cost} cross-entropy{same}"
-        )
-    rivals = whole(table)
-    others = pulled(rivals)
-    if others.empty:
-        order = rivals.sort_values(GAIN, ascending=False, kind="stable")
-        return order.iloc[0], "the plain network, as no other has completed"
-    order = others.sort_values(gain(others), ascending=False, kind="stable")
-    return order.iloc[0], (
-        f"the largest {measure} gain; none is within {WITHIN:g} nat of {cost} cross-entropy{same}"
-    )
+    """Featured cell and the criterion of its choice."""
+    choice = choose(table, holdout=holdout)
+    if choice is not None:
+        return choice.cell, choice.criterion
+    order = whole(table).sort_values(GAIN, ascending=False, kind="stable")
+    return order.iloc[0], "the plain network, as no other has completed"
 
 
 def _names(table: pd.DataFrame) -> list[str]:

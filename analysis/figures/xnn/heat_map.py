@@ -18,6 +18,7 @@ from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.selection import WITHIN
+from analysis.xnn.wording import over_rows
 
 _MOST = 12
 _PANELS = (
@@ -56,6 +57,9 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: s
         raise NothingToDraw(f"{many} values of an axis are more than the {_MOST} of a legible map")
     if many < 2:
         raise NothingToDraw("neither the weight nor K varies")
+    for metric, name, *_ in _PANELS:
+        if table[metric].isna().all():
+            raise NothingToDraw(f"no cell has a value of its panel {name!r}")
     frame = subject.cell if method == subject.cell[METHOD] else None
     for ax, (metric, name, colours, digits, least) in zip(
         figure.subplots(1, 2), _PANELS, strict=True
@@ -68,7 +72,8 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: s
             _framed(ax, table, frame)
     seeds, fewest = int(table["seeds"].max()), int(table["seeds"].min())
     notes = [
-        f"Mean over {plural(seeds, 'seed')} ± half its 95 % bootstrap interval."
+        f"Mean over {plural(seeds, 'seed')} ± half its 95 % Student interval"
+        f"{over_rows(subject.table)}."
         if table[f"{_PANELS[0][0]}_low"].notna().any()
         else f"Mean over {plural(seeds, 'seed')}; {NO_INTERVAL}.",
         "Blue is better and red is worse, white is zero.",
@@ -92,6 +97,8 @@ def _panel(
     ax.imshow(values, cmap=shades, norm=norm, aspect="auto")
     for _, cell in table.iterrows():
         x, y = weights.index(cell[WEIGHT]), clusters.index(cell[CLUSTERS])
+        if pd.isna(cell[metric]):
+            continue
         shade = shades(norm(cell[metric]))
         text = number(round(cell[metric], digits) + 0.0, digits=digits)  # no minus zero
         half = (cell[f"{metric}_high"] - cell[f"{metric}_low"]) / 2

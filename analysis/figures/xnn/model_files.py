@@ -75,6 +75,16 @@ def tensors(
     return arrays
 
 
+def principal(file: TensorFile) -> bool:
+    """True if the network's inputs are scores on principal axes of the columns.
+
+    Raises:
+        NothingToDraw: the file cannot be read.
+    """
+    axes = _loaded(file).tensors.get("encoding.axes")
+    return axes is not None and len(axes) > 0
+
+
 def weights(file: TensorFile) -> list[Array]:
     """Weight matrices of a network, [outputs, inputs], from the first layer to the last.
 

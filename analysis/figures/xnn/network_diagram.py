@@ -74,7 +74,7 @@ def network(
         "Lines: the largest weights between the nodes shown, thicker where larger within a layer.",
         "Number beside a node: the centroid that owns it, with whose distance |ρ| is largest; "
         f"area: R² ({number(float(r2.min()))} to {number(float(r2.max()))}).",
-        f"X-NN: {subject}.",
+        f"Network: {subject}.",
     ]
     caption(ax, notes, below=30.0)
 

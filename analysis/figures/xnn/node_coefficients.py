@@ -20,7 +20,10 @@ EXPLAINED = {
 }
 """Shapes of the tensors of these figures, and of the optional ones of the control."""
 
-PLAIN = {"explanation.plain_beta": "nodes centroids"}
+OPTIONAL = {
+    "explanation.plain_beta": "nodes centroids",
+    "explanation.inflation": "centroids",
+}
 
 _UNIT = "standardised coefficient β (sd of node per sd of distance)"
 _BINS = 24
@@ -49,7 +52,7 @@ def coefficients(explained: Tensors, ax: Axes, *, subject: str) -> None:
     nodes, centroids = explained["explanation.beta"].shape
     size = f"{plural(nodes, 'node')} × {plural(centroids, 'centroid')}"
     fit = [f"{size}, fitted on training rows."]
-    caption(ax, [*fit, *_beyond(betas), *_whose(explained, subject)])
+    caption(ax, [*fit, *inflation(explained), *_beyond(betas), *_whose(explained, subject)])
 
 
 def largest_coefficient(explained: Tensors, ax: Axes, *, subject: str) -> None:
@@ -64,7 +67,7 @@ def largest_coefficient(explained: Tensors, ax: Axes, *, subject: str) -> None:
         "sign cancel:",
         "a large |β| alone does not make a node easy to explain; its R² and |ρ| do.",
     ]
-    caption(ax, [*notes, *_beyond(tops), *_whose(explained, subject)])
+    caption(ax, [*notes, *inflation(explained), *_beyond(tops), *_whose(explained, subject)])
 
 
 def nodes(explained: Tensors, figure: Figure, *, subject: str) -> None:
@@ -105,11 +108,25 @@ def nodes(explained: Tensors, figure: Figure, *, subject: str) -> None:
         "training rows; R²: of that fit on held-out rows.",
         "Blue: the node rises with the distance to the centroid; vermilion: it falls. All panels "
         "have the same axes.",
-        f"X-NN: {subject}.",
+        *inflation(explained),
+        f"Network: {subject}.",
     ]
     if len(indices) < len(r2):
         notes.insert(2, f"{len(indices)} of {len(r2)} nodes, those with the largest R².")
     framed(figure, "Each node and its centroids", notes)
+
+
+def inflation(explained: Tensors) -> list[str]:
+    """Caption on the variance inflation of the coefficients; empty if the file lacks it."""
+    factors = explained.get("explanation.inflation")
+    if factors is None:
+        return []
+    size, widest = factors.max(), np.sqrt(factors.max())
+    return [
+        f"Variance inflation of the distances: {factors.min():.3g} to {size:.3g} (1 if "
+        f"uncorrelated), so standard errors of β are up to {widest:.2g} times larger;",
+        "above about 10 read R², not a single β or its sign.",
+    ]
 
 
 def _node(ax: Axes, beta: Array, *, dead: bool) -> None:

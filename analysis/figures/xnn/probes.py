@@ -62,7 +62,7 @@ def dependence(explained: Tensors, figure: Figure, *, subject: str) -> None:
         "Colour: nodes that the centroid owns (with whose distance |ρ| is largest); grey: all "
         "others.",
         "Mean of the node before ReLU over test rows moved to the distance (Mahalanobis).",
-        f"X-NN: {subject}.",
+        f"Network: {subject}.",
     ]
     centroids = explained["explanation.rho"].shape[1]
     if len(panels) < centroids:
@@ -84,15 +84,17 @@ def size_of_excitation(explained: Tensors) -> tuple[float, float]:
     return 4.6 + 0.32 * max(10, min(features, _MOST_INPUTS)), 3.0 + 0.19 * max(10, rows)
 
 
-def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: str) -> None:
+def excitation(
+    explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: str, scores: bool = False
+) -> None:
     """Heat map of the input that excites each node most, nodes down and inputs across.
 
     Nodes are ordered by the centroids that own them. Of more than 20 inputs, those that differ
     most between nodes are drawn.
 
     Args:
-        inputs: names of the inputs; ignored if the network reads principal components, which are
-            numbered.
+        inputs: names of the inputs; ignored if their number differs.
+        scores: the network reads scores on principal axes, which are not standardised.
     Raises:
         NothingToDraw: there is a single node, so inputs cannot differ between nodes.
     """
@@ -104,15 +106,15 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: 
     subset = np.sort(np.argsort(-top, kind="stable")[:_MOST_NODES])
     rows = subset[np.lexsort((-top[subset], owner[subset]))]
     # A rare 0 / 1 input, ten standard deviations from its mean, would dominate the scale.
-    spread = points.clip(-_FAR, _FAR).std(axis=0)
+    spread = (points if scores else points.clip(-_FAR, _FAR)).std(axis=0)
     columns = np.sort(np.argsort(-spread, kind="stable")[:_MOST_INPUTS])
     names = list(inputs)
-    unit = "standard deviations from the mean"
     if len(names) != points.shape[1]:
-        unit = "component, in standard deviations of a column"
-        names = [f"component {i + 1}" for i in range(points.shape[1])]
+        names = [f"input {i + 1}" for i in range(points.shape[1])]
     grid = points[np.ix_(rows, columns)]
-    reach = min(float(np.abs(grid).max()), _FAR) or 1.0
+    # Scores have the variance of their axis, so no limit in standard deviations applies.
+    far = float("inf") if scores else _FAR
+    reach = min(float(np.abs(grid).max()), far) or 1.0
     image = ax.imshow(grid, cmap="RdBu_r", norm=TwoSlopeNorm(0.0, -reach, reach), aspect="auto")
     ax.set_xticks(range(len(columns)), [names[i] for i in columns], rotation=55, ha="right")
     for label in ax.get_xticklabels():
@@ -122,21 +124,25 @@ def excitation(explained: Tensors, ax: Axes, *, inputs: Sequence[str], subject: 
     ax.set_ylabel("node, by the centroid that owns it")
     ax.spines[:].set_visible(False)
     _brackets(ax, owner[rows])
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.7, pad=0.09, extend="both")
+    bar = ax.figure.colorbar(
+        image, ax=ax, shrink=0.7, pad=0.09, extend="neither" if scores else "both"
+    )
     bar.outline.set_visible(False)
-    bar.set_label(unit)
+    bar.set_label("score on the principal axis" if scores else "standard deviations from the mean")
     ax.set_title("The input that excites each node most")
     notes = ["Found by ascent within the bulk of the training rows, input by input."]
     if len(columns) < len(names):
         notes[0] += f" {len(columns)} of {len(names)} inputs, those that differ most."
-    if np.abs(grid).max() > _FAR:
+    if scores:
+        notes.append("Inputs are scores on principal axes of the standardised columns.")
+    if np.abs(grid).max() > far:
         notes.append(
             f"Colours end at {_FAR:g}: a rare 0 / 1 input that is 1 lies further from its mean."
         )
     if len(rows) < len(points):
         notes.append(f"{len(rows)} of {len(points)} nodes, those with the largest |ρ|.")
     longest = max(len(names[i]) for i in columns)
-    caption(ax, [*notes, f"X-NN: {subject}."], below=30.0 + 4.1 * longest)
+    caption(ax, [*notes, f"Network: {subject}."], below=30.0 + 4.1 * longest)
 
 
 def _owners(explained: Tensors) -> list[int]:

@@ -13,17 +13,21 @@ from analysis.figures.file_names import file_name
 from analysis.figures.rendering import Plan, Saved, alone, draw_plans, draw_problems
 from analysis.figures.style import NothingToDraw
 from analysis.figures.xnn import clusters, network_diagram, node_coefficients, probes, responses
+from analysis.figures.xnn.column_importance import column_importance
 from analysis.figures.xnn.controls import controls
 from analysis.figures.xnn.fairness import fairness, size_of_fairness
-from analysis.figures.xnn.featured import METHOD, Subject, by_method, methods, tell
+from analysis.figures.xnn.featured import METHOD, NONE, Subject, by_method, methods, tell
 from analysis.figures.xnn.heat_map import heat_map, of_method, size_of_heat_map
 from analysis.figures.xnn.losses import losses
-from analysis.figures.xnn.model_files import TrialFiles, about, tensors, weights
+from analysis.figures.xnn.model_files import TrialFiles, about, principal, tensors, weights
 from analysis.figures.xnn.tradeoff import competitors, pareto
 from analysis.sweep import Problem, Sweep, Trials
 from analysis.tensors import SweepFiles
+from analysis.xnn import importance
+from analysis.xnn.origin import origin
 
 _WIDE = (10.0, 5.6)
+_PLAIN = ("nodes", "dependence", "excitation", "network")
 _CONFUSION = {"test.confusion": f"{responses.CLASSES} {responses.CLASSES}"}
 
 
@@ -46,7 +50,8 @@ def save_xnn(
 
     def draw(problem: Problem) -> Saved:
         plans, skipped = _plans(problem, files, epochs)
-        return draw_plans(Path(folder), plans, of=problem.title, skipped=skipped)
+        note = " ".join(origin(problem.trials, problem.manifest))
+        return draw_plans(Path(folder), plans, of=problem.title, note=note, skipped=skipped)
 
     return draw_problems(Sweep.of(trials, manifest), draw)
 
@@ -66,7 +71,9 @@ def _plans(
         about(trial.model)
     except NothingToDraw as reason:
         return plans, [f"figures of the network told of: {reason}"]
-    return [*plans, *_of_network(trial, subject.network), *_of_preparation(trial, subject)], []
+    plans.append(("column_importance", (12.5, 5.4), partial(_relied_on, files, subject)))
+    plans += [*_of_network(trial, subject.network), *_of_preparation(trial, subject)]
+    return plans + _of_plain(files, subject), []
 
 
 def _of_sweep(
@@ -89,6 +96,11 @@ def _of_sweep(
     return [*plans, *maps]
 
 
+def _relied_on(files: SweepFiles, subject: Subject, figure: Figure) -> None:
+    rows, _ = importance.column_importance(files, subject.trials, subject.plain)
+    column_importance(rows, figure, subject=subject.words)
+
+
 def _heat_map(subject: Subject, method: str) -> Plan:
     table = of_method(subject.table, method)
     name = "heat_map" if method == subject.cell[METHOD] else f"heat_maps/{file_name(method)}"
@@ -100,7 +112,7 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
     """Figures of one network; each reads its tensors when drawn, and is skipped without them."""
 
     def explained() -> Mapping[str, Any]:
-        return tensors(files.model, node_coefficients.EXPLAINED, node_coefficients.PLAIN)
+        return tensors(files.model, node_coefficients.EXPLAINED, node_coefficients.OPTIONAL)
 
     def by_node(figure: Figure) -> None:
         arrays = explained()
@@ -118,8 +130,8 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
     def excitation(figure: Figure) -> None:
         arrays = tensors(files.model, probes.EXCITATION)
         figure.set_size_inches(probes.size_of_excitation(arrays))
-        inputs = _inputs(files)
-        probes.excitation(arrays, figure.add_subplot(), inputs=inputs, subject=subject)
+        names: dict[str, Any] = {"inputs": _inputs(files), "scores": principal(files.model)}
+        probes.excitation(arrays, figure.add_subplot(), **names, subject=subject)
 
     def network(ax: Axes) -> None:
         arrays = tensors(files.model, network_diagram.OWNERS)
@@ -133,6 +145,20 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
         ("dependence", _WIDE, dependence),
         ("excitation", _WIDE, excitation),
         alone("network", network, size=network_diagram.SIZE),
+    ]
+
+
+def _of_plain(files: SweepFiles, subject: Subject) -> list[Plan]:
+    """Figures of the nodes of the plain network of the first seed that has one, in a folder."""
+    if subject.plain.empty or subject.cell[METHOD] == NONE:
+        return []
+    row = subject.plain.iloc[0]
+    trial = TrialFiles(files=files, trial_id=str(row["trial_id"]))
+    where = f"plain network (weight 0), {subject.clusters}, seed {int(row['config/seed'])}"
+    return [
+        (f"plain_network/{name}", size, draw)
+        for name, size, draw in _of_network(trial, where)
+        if name in _PLAIN
     ]
 
 
@@ -153,14 +179,16 @@ def _of_preparation(files: TrialFiles, subject: Subject) -> list[Plan]:
         test = tensors(files.model, {name: "centroids"})[name]
         clusters.nearest(train, test, figure.add_subplot(), subject=subject.centroids)
 
-    def components(figure: Figure) -> None:
-        arrays = tensors(files.prepared("clusters"), clusters.SAMPLE)
-        clusters.components(arrays, figure, subject=subject.centroids)
+    def components(view: int, figure: Figure) -> None:
+        arrays = tensors(files.prepared("clusters"), clusters.sample(view))
+        clusters.components(arrays, figure, subject=subject.centroids, view=view)
 
     return [
         ("response_densities", (11.0, 6.4), response_densities),
         ("nearest", (8.4, 5.4), nearest),
-        ("components", (9.0, 7.0), components),
+        ("components", (9.0, 7.0), partial(components, 1)),
+        ("components_4_to_6", (9.0, 7.0), partial(components, 2)),
+        ("components_7_to_9", (9.0, 7.0), partial(components, 3)),
     ]
 
 

@@ -20,6 +20,7 @@ from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.pareto import pareto as front
 from analysis.xnn.selection import WITHIN
+from analysis.xnn.wording import over_rows
 
 GOOD = 0.3
 """Gain marked by the dotted line: an R^2 of 0.3 over the best control."""
@@ -233,9 +234,9 @@ def _notes(subject: Subject) -> list[str]:
     seeds = subject.seeds
     over = f"mean over {plural(seeds, 'seed')}, each less its own plain network"
     notes = [
-        f"Point: {over}; {bars(seeds)}.",
-        "Lines join one K from weight 0 upwards. Ringed: the front, nothing is both cheaper and "
-        "explained better.",
+        f"Point: {over}; {bars(seeds)}{over_rows(subject.table)}.",
+        "Lines join one K from weight 0 upwards. Ringed: Pareto-optimal by these means, which no "
+        "other beats in both.",
         f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Named: {subject.chosen}.",
     ]
     if subject.table["provisional"].any():

@@ -8,7 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hedgecore.insurance.config import DataConfig
+from hedgecore.insurance.data.duplicates import Duplicates
 from hedgecore.insurance.data.encoding import Published, Sound, fit_published, fit_sound
+from hedgecore.insurance.data.rarities import rarities
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 from hedgecore.insurance.data.synthetic import generate
 from hedgecore.insurance.data.table import Split, Table, published_split, read, split
@@ -35,7 +37,7 @@ class Applicants:
             ValueError: ``config.path`` does not exist, or is not such a table.
         """
         if config.path is None:
-            table = generate(config.rows, seed=_GENERATED)
+            table = generate(config.rows, seed=_GENERATED, rare_levels=config.rare_levels)
         else:
             try:
                 table = read(config.path)
@@ -48,8 +50,12 @@ class Applicants:
                 ) from error
         published = config.split == "published"
         parts = published_split(table) if published else split(table, seed=seed)
-        fit = fit_published if config.encoding == "published" else fit_sound
-        return cls(table=table, parts=parts, encoding=fit(table, parts.train))
+        encoding = (
+            fit_published(table, parts.train)
+            if config.encoding == "published"
+            else fit_sound(table, parts.train, rare=config.rare)
+        )
+        return cls(table=table, parts=parts, encoding=encoding)
 
     def inputs(self) -> dict[str, Tensor]:
         """Encoded rows and labels of every split, raw columns of the test rows, and the scaling.
@@ -99,9 +105,13 @@ class Applicants:
             facts["columns"] = list(encoding.columns)
             facts["medians"] = dict(encoding.medians)
             facts["levels"] = {name: level.tolist() for name, level in encoding.levels.items()}
+            facts["bounds"] = {name: list(ends) for name, ends in encoding.bounds.items()}
         table = {"source": self.table.source, "sha256": self.table.sha256}
         rows = {name: len(numbers) for name, numbers in self._numbers().items()}
-        return {"table": {**table, "rows": rows}, "encoding": facts}
+        rare = rarities(encoding, self.table, self.parts.train)
+        duplicates = Duplicates.of(self.table, self.parts).facts()
+        repeated = {"duplicates": duplicates} if duplicates else {}
+        return {"table": {**table, "rows": rows, **repeated}, "encoding": facts, "rare": rare}
 
     def _numbers(self) -> dict[str, Int[np.ndarray, " _"]]:
         parts = self.parts

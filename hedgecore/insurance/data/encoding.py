@@ -9,7 +9,9 @@ rows. ``sound`` has no such leak: it depends on its training rows only.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -29,8 +31,15 @@ PUBLISHED_NAMES = (
     "BMI_Age",
     "Med_Keywords_Count",
 )
-# A nominal level rarer than this share of the training rows goes to the column's "other".
-_RARE = 0.005
+
+
+@runtime_checkable
+class Features(Protocol):
+    """Rows with or without an assessment."""
+
+    @property
+    def columns(self) -> Columns:
+        """The features by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +87,7 @@ class Published:
         """Names of the inputs."""
         return self.scaling.names(PUBLISHED_NAMES)
 
-    def features(self, table: Table) -> Matrix:
+    def features(self, table: Features) -> Matrix:
         """The 130 columns for boosting: float64, unscaled, -1000 where missing.
 
         Raises:
@@ -86,7 +95,7 @@ class Published:
         """
         return _published(table.columns, self.codes)
 
-    def encode(self, table: Table) -> Inputs:
+    def encode(self, table: Features) -> Inputs:
         """Inputs of a network, one row per row of ``table``.
 
         Raises:
@@ -100,8 +109,9 @@ class Sound:
     """Sound encoding: medians and missing flags for numbers, one column per nominal level.
 
     Args:
-        medians: medians of the continuous and discrete columns over the training rows.
+        medians: medians of the columns with missing values over the training rows.
         levels: frequent levels in the training rows, by nominal column.
+        bounds: values at which continuous and discrete columns are winsorised.
         columns: columns that vary in the training rows: "Ht", "Family_Hist_2 missing",
             "InsuredInfo_6 = 2", "Medical_History_2 = other".
         scaling: fitted on the training rows.
@@ -109,6 +119,7 @@ class Sound:
 
     medians: Mapping[str, float]
     levels: Mapping[str, np.ndarray]
+    bounds: Mapping[str, tuple[float, float]]
     columns: tuple[str, ...]
     scaling: Scaling
 
@@ -117,13 +128,31 @@ class Sound:
         """Names of the inputs."""
         return self.scaling.names(self.columns)
 
-    def encode(self, table: Table) -> Inputs:
+    def encode(self, table: Features) -> Inputs:
         """Inputs of a network, one row per row of ``table``.
 
         A level that is rare or absent in the training rows is "other"; all 0 if "other" is absent.
         """
-        columns = dict(_sound(table.columns, self.medians, self.levels))
+        columns = dict(self.candidates(table.columns))
         return self.scaling.apply(np.stack([columns[name] for name in self.columns], axis=1))
+
+    def candidates(self, columns: Columns) -> Iterator[tuple[str, Float[np.ndarray, " rows"]]]:
+        """Encoded columns before scaling, including those too rare for ``self.columns``."""
+        for name in FEATURES:
+            values = columns[name]
+            if name in self.levels:
+                for level in self.levels[name]:
+                    code = level if COLUMNS[name].text else f"{level:g}"
+                    yield f"{name} = {code}", (values == level).astype(np.float64)
+                pooled = ~np.isin(values, self.levels[name])
+                yield f"{name} = other", pooled.astype(np.float64)
+                continue
+            missing = np.isnan(values)
+            if name in self.medians:
+                values = np.where(missing, self.medians[name], values)
+            yield name, np.clip(values, *self.bounds[name]) if name in self.bounds else values
+            if name in self.medians:
+                yield f"{name} missing", missing.astype(np.float64)
 
 
 def fit_published(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 10) -> Published:
@@ -141,25 +170,56 @@ def fit_published(table: Table, rows: Int[np.ndarray, " train"], *, axes: int = 
     return Published(codes=codes, scaling=_scaling(values, axes=axes))
 
 
-def fit_sound(table: Table, rows: Int[np.ndarray, " train"]) -> Sound:
+def fit_sound(table: Table, rows: Int[np.ndarray, " train"], *, rare: float) -> Sound:
     """Sound encoding, fitted on the training ``rows`` of ``table`` only.
 
+    No input depends on a peculiarity of few rows: with m = ceil(rare * rows), levels of fewer than
+    m rows are pooled into "other", numbers are winsorised at the m-th smallest and the m-th
+    largest, and a column that separates fewer than m rows from the rest is dropped. So no
+    standardised training value exceeds sqrt(rows / m - 1) in size.
+
+    Args:
+        table: the whole table.
+        rows: the training rows.
+        rare: share of the training rows, in [0, 0.5); at 0 every level that occurs is an input.
     Raises:
-        ValueError: a column without any value in the training rows.
+        ValueError: a column without any value in the training rows, or no column left.
     """
     train = {name: c[rows] for name, c in table.columns.items()}
-    medians, levels = {}, {}
+    least = max(1, ceil(rare * len(rows)))
+    medians: dict[str, float] = {}
+    levels: dict[str, np.ndarray] = {}
+    bounds: dict[str, tuple[float, float]] = {}
     for name in FEATURES:
-        if COLUMNS[name].kind == "nominal":
-            values, counts = np.unique(train[name], return_counts=True)
-            levels[name] = values[counts >= _RARE * len(rows)]
-        elif COLUMNS[name].missing:
-            if np.isnan(train[name]).all():
+        kind, values = COLUMNS[name].kind, train[name]
+        if kind == "nominal":
+            occurring, counts = np.unique(values, return_counts=True)
+            levels[name] = occurring[counts >= least]
+            continue
+        if COLUMNS[name].missing:
+            if np.isnan(values).all():
                 raise ValueError(f"{name} has no value in {len(rows)} training rows; give more")
-            medians[name] = float(np.nanmedian(train[name]))
-    varying = {n: v for n, v in _sound(train, medians, levels) if (v != v[0]).any()}
-    scaling = _scaling(np.stack(list(varying.values()), axis=1), axes=0)
-    return Sound(medians=medians, levels=levels, columns=tuple(varying), scaling=scaling)
+            medians[name] = float(np.nanmedian(values))
+            values = np.nan_to_num(values, nan=medians[name])
+        if kind in ("continuous", "discrete"):
+            ordered = np.sort(values)
+            bounds[name] = float(ordered[least - 1]), float(ordered[-least])
+    empty = Scaling(mean=np.empty(0), sd=np.empty(0), axes=np.empty((0, 0)), explained=np.empty(0))
+    fitted = Sound(medians=medians, levels=levels, bounds=bounds, columns=(), scaling=empty)
+    kept = {n: v for n, v in fitted.candidates(train) if separated(v) >= least}
+    if not kept:
+        raise ValueError(
+            f"rare is {rare:g}, and no column separates that share of the {len(rows)} training "
+            "rows from the others; lower it"
+        )
+    scaling = _scaling(np.stack(list(kept.values()), axis=1), axes=0)
+    return replace(fitted, columns=tuple(kept), scaling=scaling)
+
+
+def separated(values: Float[np.ndarray, " rows"]) -> int:
+    """Number of rows at the rarer of the two ends of a column; 0 if it is constant."""
+    low, high = values.min(), values.max()
+    return int(min((values == low).sum(), (values == high).sum())) if low < high else 0
 
 
 def _product(columns: Columns) -> dict[str, np.ndarray]:
@@ -198,23 +258,6 @@ def _coded(name: str, text: np.ndarray, levels: np.ndarray) -> np.ndarray:
             "fit it on the table that has it"
         )
     return codes.astype(np.float64)
-
-
-def _sound(
-    columns: Columns, medians: Mapping[str, float], levels: Mapping[str, np.ndarray]
-) -> Iterator[tuple[str, Float[np.ndarray, " rows"]]]:
-    for name in FEATURES:
-        values = columns[name]
-        if name in levels:
-            for level in levels[name]:
-                code = level if COLUMNS[name].text else f"{level:g}"
-                yield f"{name} = {code}", (values == level).astype(np.float64)
-            yield f"{name} = other", (~np.isin(values, levels[name])).astype(np.float64)
-        elif name in medians:
-            yield name, np.nan_to_num(values, nan=medians[name])
-            yield f"{name} missing", np.isnan(values).astype(np.float64)
-        else:
-            yield name, values
 
 
 def _scaling(values: Matrix, *, axes: int) -> Scaling:

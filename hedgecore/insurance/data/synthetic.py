@@ -19,6 +19,7 @@ from jaxtyping import Float
 from scipy.special import ndtr, ndtri
 
 from hedgecore.insurance.data.grading import assess
+from hedgecore.insurance.data.rare_levels import RareLevels, with_rare_levels
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES, ROWS, Column
 from hedgecore.insurance.data.table import Table, digest
 from hedgecore.rng import numpy_stream
@@ -64,11 +65,15 @@ _LATENTS = (*FEATURES, *_BLOCKS, *_EXCLUSIVE)
 _SCORES = ndtri(np.array([1 / ROWS, 0.01, 0.25, 0.5, 0.75, 0.99, 1 - 1 / ROWS]))
 
 
-def generate(rows: int, *, seed: int) -> Table:
+def generate(rows: int, *, seed: int, rare_levels: RareLevels = "schema") -> Table:
     """Table of ``rows`` graded synthetic applicants.
 
     Rows are drawn in order: a smaller table is the beginning of a larger one of the same seed.
 
+    Args:
+        rows: number of applicants.
+        seed: seed of the random streams.
+        rare_levels: see :func:`.rare_levels.with_rare_levels`.
     Raises:
         ValueError: ``rows`` below 1.
     """
@@ -80,7 +85,8 @@ def generate(rows: int, *, seed: int) -> Table:
     share = np.sqrt(1 - (_LOADINGS**2).sum(axis=1))
     # Not a matrix product, whose rounding depends on the number of rows.
     latents = np.einsum("rf,lf->rl", factors, _LOADINGS) + residuals * share
-    columns = _columns(dict(zip(_LATENTS, latents.T, strict=True)))
+    drawn = _columns(dict(zip(_LATENTS, latents.T, strict=True)))
+    columns = with_rare_levels(drawn, rare_levels, seed=seed)
     noise = numpy_stream(seed, "insurance", "assessment").standard_normal((rows, 2))
     response = assess(columns, noise=noise)
     return Table(

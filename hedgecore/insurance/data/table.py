@@ -1,10 +1,8 @@
 """Underwriting table: a local ``train.csv`` read and checked, and its rows split."""
 
-import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -13,14 +11,13 @@ import pandas as pd
 from jaxtyping import Int
 from sklearn.model_selection import train_test_split
 
+from hedgecore.insurance.data.files import TableFile, read_file, read_header
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES, Column
 from hedgecore.rng import numpy_stream
 
 # Hashes of the competition's own files.
 TRAIN_SHA256 = "706aba1fe697a3459ba1167077b8c4721ca67a5233d3d4505c33a2001d7a7d21"
 TEST_SHA256 = "fef8c7b0d542d60dd271ff1c618cb46e3c0c4e3a27cc16ee2b20a16809b62844"
-
-_LONGEST_HEADER = 100_000
 
 Source = Literal["prudential", "own", "synthetic"]
 
@@ -34,7 +31,7 @@ class Table:
             with NaN where missing, and text for Product_Info_2.
         response: class of every row, 1 to 8.
         source: "prudential" for the competition's unmodified train.csv.
-        sha256: hash of the file; of the values, if synthetic.
+        sha256: hash of the unpacked file; of the values, if synthetic.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -69,49 +66,38 @@ class Split:
 
 
 def read(path: Path | str) -> Table:
-    """Table in a local copy of the competition's ``train.csv``, or in a file of the same layout.
+    """Table in a local copy of the competition's ``train.csv``, or in a file of the same columns.
 
-    Columns may be in any order. The file is read once, so the hashed bytes are the parsed ones.
+    Columns may be in any order; for formats see :func:`.files.read_file`. The file is read once,
+    so the hashed bytes are the parsed ones.
 
     Raises:
         FileNotFoundError: ``path`` does not exist.
-        ValueError: the file is empty, has a missing or extra column, or a value that the schema
-            does not allow; the message names the first such column and its first row.
+        ValueError: the file is empty, has a missing or extra column, a value that the schema
+            does not allow, or a single class; the message names the first such column and row.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}; give the path of your own copy of train.csv")
-    content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 == TEST_SHA256:
+    file = read_file(path)
+    frame = file.frame
+    if file.sha256 == TEST_SHA256:
         raise ValueError(f"{path} is the competition's test.csv, without Response; give train.csv")
-    try:
-        frame = pd.read_csv(
-            BytesIO(content),
-            dtype={"Product_Info_2": str},
-            keep_default_na=False,
-            na_values=[""],
-            skip_blank_lines=False,  # messages give the file's line numbers
-            low_memory=False,
-        )
-    except pd.errors.EmptyDataError:
-        raise ValueError(f"{path} is empty; give your own copy of train.csv") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a CSV table: {error}") from error
-    # pandas takes the extra column for an index.
-    if not frame.index.equals(pd.RangeIndex(len(frame))):
-        raise ValueError(f"{path} has rows longer than its header; quote commas within values")
     _check_header(path, list(frame.columns))
     if frame.empty:
         raise ValueError(f"{path} has a header and no rows; give the whole train.csv")
-    values = {name: _checked(path, frame[name], column) for name, column in COLUMNS.items()}
+    values = {name: _checked(path, file, column) for name, column in COLUMNS.items()}
     if (duplicates := frame["Id"].duplicated().to_numpy()).any():
-        _refuse(path, frame["Id"], duplicates, "is a duplicate; give every row its own Id")
+        _refuse(path, file, "Id", duplicates, "is a duplicate; give every row its own Id")
+    response = values["Response"].astype(np.int64)
+    if len(response) > 1 and (response == response[0]).all():
+        raise ValueError(
+            f"{path} has Response {response[0]} in all {len(response):,} rows, and a classifier "
+            "needs at least two classes; give rows of others too"
+        )
     return Table(
         columns={name: values[name] for name in FEATURES},
-        response=values["Response"].astype(np.int64),
-        source="prudential" if sha256 == TRAIN_SHA256 else "own",
-        sha256=sha256,
+        response=response,
+        source="prudential" if file.sha256 == TRAIN_SHA256 else "own",
+        sha256=file.sha256,
     )
 
 
@@ -122,18 +108,14 @@ def check_file(path: Path | str) -> None:
         FileNotFoundError: ``path`` does not exist.
         ValueError: it cannot be read, or has a missing or extra column.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}; give the path of your own copy of train.csv")
     try:
-        with path.open("rb") as file:
-            first = file.readline(_LONGEST_HEADER).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise ValueError(f"{path} cannot be read ({reason}); give your own train.csv") from error
-    if not first.strip():
-        raise ValueError(f"{path} is empty; give your own copy of train.csv")
-    _check_header(path, next(csv.reader([first])))
+        _check_header(Path(path), read_header(Path(path)))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be read ({error.strerror}); give your own train.csv"
+        ) from error
 
 
 def digest(columns: Mapping[str, np.ndarray], response: Int[np.ndarray, " rows"]) -> str:
@@ -191,26 +173,26 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
             raise ValueError(f"{path} has a column {name!r} that is not in train.csv; remove it")
 
 
-def _checked(path: Path, read: pd.Series, column: Column) -> np.ndarray:
+def _checked(path: Path, file: TableFile, column: Column) -> np.ndarray:
     """The values of ``column``: float64 with NaN, or text."""
+    name, read = column.name, file.frame[column.name]
     empty = read.isna().to_numpy()
     if empty.any() and not column.missing:
-        _refuse(path, read, empty, f"is required; it is {column.legal}")
+        _refuse(path, file, name, empty, f"is required; it is {column.legal}")
     if column.text:
         matches = read.isin(list(column.levels)).to_numpy()
         if not matches.all():
-            _refuse(path, read, ~matches, f"must be {column.legal}")
+            _refuse(path, file, name, ~matches, f"must be {column.legal}")
         return read.to_numpy(dtype=np.str_)
     values = pd.to_numeric(read, errors="coerce").to_numpy(dtype=np.float64)
     wrong = ~column.allows(values) & ~empty
     if wrong.any():
         or_empty = " or empty" if column.missing else ""
-        _refuse(path, read, wrong, f"must be {column.legal}{or_empty}")
+        _refuse(path, file, name, wrong, f"must be {column.legal}{or_empty}")
     return values
 
 
-def _refuse(path: Path, read: pd.Series, wrong: np.ndarray, problem: str) -> NoReturn:
-    row = int(np.argmax(wrong))
+def _refuse(path: Path, file: TableFile, name: str, wrong: np.ndarray, problem: str) -> NoReturn:
+    row, read = int(np.argmax(wrong)), file.frame[name]
     value = "nothing" if read.isna().iloc[row] else read.iloc[row]
-    # Line 1 is the header.
-    raise ValueError(f"{path}:{row + 2} {read.name} {problem}, got {value}")
+    raise ValueError(f"{path}{file.place(row)} {name} {problem}, got {value}")

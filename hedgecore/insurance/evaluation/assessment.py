@@ -8,7 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hedgecore.insurance.config import EvaluationConfig, XnnStudy
+from hedgecore.insurance.evaluation.column_importance import columns, importance
 from hedgecore.insurance.evaluation.controls import gains, node_pair, regressions
+from hedgecore.insurance.evaluation.distance_classifier import logistic_probabilities
 from hedgecore.insurance.evaluation.fairness import RATES, fairness, grouped
 from hedgecore.insurance.evaluation.faithfulness import ablation, surrogate
 from hedgecore.insurance.evaluation.node_regression import (
@@ -16,9 +18,17 @@ from hedgecore.insurance.evaluation.node_regression import (
     Regression,
     explain,
     regress,
+    standard_error,
 )
 from hedgecore.insurance.evaluation.portrait import concepts, probes
-from hedgecore.insurance.evaluation.scores import confusion, defined_mean, scores
+from hedgecore.insurance.evaluation.scores import (
+    confusion,
+    defined_mean,
+    kappa_influence,
+    log_losses,
+    scores,
+)
+from hedgecore.insurance.evaluation.surrogate_controls import surrogate_controls
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import divided, probabilities
 from hedgecore.rng import numpy_stream
@@ -56,13 +66,23 @@ def assess(
     # With fewer, p times the number of centroids could not fall below 5 %.
     random_concepts = max(evaluation.concepts, 20 * len(preparation.points))
     score, p_value = concepts(preparation, theta, layer=layer, random_concepts=random_concepts)
+    plain_nodes = node_pair(preparation, preparation.theta_star, layer=layer, split="test")[1]
+    plain = _Head(preparation.theta_star, layer)
+    rivals = surrogate_controls(
+        predicted,
+        label,
+        plain=surrogate(plain, plain_nodes, distances, label, fit=controls["plain"].fit),
+        logistic=logistic_probabilities(preparation.files["clusters"], distances),
+    )
     between, by_group = _by_group(evaluation, preparation, label, predicted)
     row = {
         **scores(probability, label),
+        **_row_errors(preparation, probability, label),
         **explanation.summary(),
         **gains(explanation, controls),
         "selectivity": cost.selectivity,
         **surrogate(head, nodes[1], distances, label, fit=explanation.fit),
+        **rivals,
         "concept_score": defined_mean(score),
         # Bonferroni: one test per centroid.
         "concept_p": float(np.minimum(1, len(p_value) * np.fmin.reduce(p_value))),
@@ -79,6 +99,14 @@ def assess(
     arrays = {name: np.ascontiguousarray(value) for name, value in evidence.items()}
     portrait = probes(preparation, theta, layer=layer, points=evaluation.points)
     tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
+    rise, error = importance(
+        theta,
+        preparation.inputs["test.x"],
+        preparation.inputs["test.y"],
+        list(columns(preparation.about["encoding"]["names"]).values()),
+        generator=numpy_stream(preparation.seed, "column_importance"),
+    )
+    portrait |= {"importance.rise": rise, "importance.se": error}
     return {**row, **by_group}, {**tensors, **portrait}
 
 
@@ -104,6 +132,29 @@ class _Head:
 
     def __call__(self, nodes: Float[np.ndarray, "rows nodes"]) -> Float[np.ndarray, "rows 8"]:
         return probabilities(self._above, torch.from_numpy(nodes).relu())
+
+
+def _row_errors(
+    preparation: XnnPreparation,
+    probability: Float[np.ndarray, "rows 8"],
+    label: Int[np.ndarray, " rows"],
+) -> dict[str, float]:
+    """Standard errors over test rows of differences to the baselines of the seed."""
+    rivals = preparation.files["predictions"]
+    losses = log_losses(probability.astype(np.float64), label)
+    plain, boosted = (rivals[name].numpy() for name in ("plain", "classes"))
+    classes = [p.argmax(axis=1) for p in (probability, plain)]
+    hit, plain_hit = ((likely == label).astype(np.float64) for likely in classes)
+    influence, plain_influence = (kappa_influence(label, likely) for likely in classes)
+    return {
+        f"cross_entropy_minus_{name}_se": standard_error(
+            losses - log_losses(rival.astype(np.float64), label)
+        )
+        for name, rival in (("plain", plain), ("boosted", boosted))
+    } | {
+        "accuracy_minus_plain_se": standard_error(hit - plain_hit),
+        "kappa_minus_plain_se": standard_error(influence - plain_influence),
+    }
 
 
 def _by_group(

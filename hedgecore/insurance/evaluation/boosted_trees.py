@@ -146,6 +146,14 @@ def predict(
     return _restored(model).predict(_matrix(features))
 
 
+def gain_shares(model: bytes, columns: int) -> Float[np.ndarray, " columns"]:
+    """Share of every column in the gain of all splits of a :class:`Boosted` model; 0 if unused."""
+    gains = np.zeros(columns)
+    for name, gain in _restored(model).get_score(importance_type="total_gain").items():
+        gains[int(name.removeprefix("f"))] = gain
+    return gains / max(float(gains.sum()), np.finfo(float).tiny)
+
+
 def fit_offsets(
     prediction: Float[np.ndarray, " rows"], label: Integer[np.ndarray, " rows"]
 ) -> tuple[float, ...]:

@@ -7,9 +7,11 @@ plain_random_points the plain network's nodes, on distances to as many random ro
 permuted            the nodes of other rows of this network
 =================== ==============================================================
 
-Each has the same number of centroids, seed and layer. In addition, "random_points" is this
-network's own nodes on the distances to random rows: not a control, as the network is aligned, but
-it shows if the nodes are specific to these centroids.
+Each has the same number of centroids, seed and layer. In addition, "random_points" and "rotated"
+are this network's own nodes on the distances to random rows, and to the centroids after a random
+rotation about the mean: not controls, as the network is aligned, but they show if the nodes are
+specific to these centroids. Random rows lie farther out than centroids, which are means; rotated
+centroids have the same radii and mutual distances, so that only directions differ.
 """
 
 from collections.abc import Mapping
@@ -24,7 +26,7 @@ from hedgecore.insurance.xnn.network import divided, pre_activations
 from hedgecore.rng import numpy_stream
 
 CONTROLS = ("untrained", "plain", "plain_random_points", "permuted")
-ELSEWHERE = "random_points"
+ELSEWHERE = ("random_points", "rotated")
 
 Pair = tuple[Float[np.ndarray, "train nodes"], Float[np.ndarray, "rows nodes"]]
 
@@ -44,7 +46,7 @@ def node_pair(
 def regressions(
     preparation: XnnPreparation, nodes: Pair, *, layer: int, split: str
 ) -> dict[str, Regression]:
-    """Regressions on distances of every control's nodes, and of ``nodes`` on random points.
+    """Regressions on distances of every control's nodes, and of ``nodes`` on other points.
 
     Held-out rows are those of ``split``, "val" or "test".
     """
@@ -59,26 +61,32 @@ def regressions(
     )
     permuted = nodes[0][next(order)], nodes[1][next(order)]
     on_centroids = {"untrained": untrained, "plain": plain, "permuted": permuted}
-    on_random_points = {ELSEWHERE: nodes, "plain_random_points": plain}
+    on_random_points = {"random_points": nodes, "plain_random_points": plain}
     fits = _together(preparation, on_centroids, split=split, to="distances")
     fits |= _together(preparation, on_random_points, split=split, to="random_distances")
-    return {name: fits[name] for name in (*CONTROLS, ELSEWHERE)}
+    fits |= _together(preparation, {"rotated": nodes}, split=split, to="rotated_distances")
+    return {name: fits[name] for name in (*CONTROLS, *ELSEWHERE)}
 
 
 def gains(regression: Regression, controls: Mapping[str, Regression]) -> dict[str, float]:
     """R^2 of every control, and the gain of ``regression`` over the best of them, by column.
 
-    "specificity" is its gain over its own nodes on random points.
+    "specificity" is its gain over its own nodes on random points, "specificity_rotated" that over
+    its own nodes on rotated centroids.
     """
-    r2 = {name: float(control.r2.mean()) for name, control in controls.items()}
-    elsewhere = r2.pop(ELSEWHERE)
+    r2 = {name: float(controls[name].r2.mean()) for name in CONTROLS}
+    elsewhere = {name: float(controls[name].r2.mean()) for name in ELSEWHERE}
     rho = {name: float(controls[name].top.mean()) for name in CONTROLS}
     mean = float(regression.r2.mean())
+    best = max(r2, key=r2.__getitem__)
     return {
-        **{f"r2_{name}": value for name, value in r2.items()},
-        f"r2_{ELSEWHERE}": elsewhere,
+        **{f"r2_{name}": value for name, value in (r2 | elsewhere).items()},
         "explanation_gain": explanation_gain(mean, r2),
-        "specificity": mean - elsewhere,
+        "explanation_gain_se": regression.less_error(controls[best]),
+        "r2_mean_minus_plain_se": regression.less_error(controls["plain"]),
+        "specificity": mean - elsewhere["random_points"],
+        "specificity_se": regression.less_error(controls["random_points"]),
+        "specificity_rotated": mean - elsewhere["rotated"],
         "rho_control": max(rho.values()),
         "rho_gain": explanation_gain(float(regression.top.mean()), rho),
     }

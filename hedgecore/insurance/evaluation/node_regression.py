@@ -62,16 +62,26 @@ class Regression:
         fit: fit on training rows.
         r2: held-out R^2 of ``fit``, possibly negative; 0 for a node that is constant there.
         rho: held-out correlation with each distance; 0 for a constant.
+        influence: of every held-out row on ``r2``, given the fit; its mean over the rows is 0.
     """
 
     fit: LinearFit
     r2: Float[np.ndarray, " nodes"]
     rho: Float[np.ndarray, "nodes centroids"]
+    influence: Float[np.ndarray, "rows nodes"]
 
     @property
     def top(self) -> Float[np.ndarray, " nodes"]:
         """Largest |rho| of every node."""
         return np.abs(self.rho).max(axis=1)
+
+    def less_error(self, rival: "Regression") -> float:
+        """Standard error over held-out rows of the mean ``r2`` less that of a ``rival``.
+
+        Both are measured on the same rows; the fits are given.
+        """
+        difference = self.influence.mean(axis=1) - rival.influence.mean(axis=1)
+        return standard_error(difference)
 
     def part(self, nodes: slice) -> "Regression":
         """Regression of a subset of the nodes."""
@@ -81,7 +91,9 @@ class Regression:
             intercept=self.fit.intercept[nodes],
             beta=self.fit.beta[nodes],
         )
-        return Regression(fit=fit, r2=self.r2[nodes], rho=self.rho[nodes])
+        return Regression(
+            fit=fit, r2=self.r2[nodes], rho=self.rho[nodes], influence=self.influence[:, nodes]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +131,7 @@ class Explanation(Regression):
             "r2_median": np.median(self.r2),
             "r2_min": self.r2.min(),
             "beta_max": importance.max(axis=1).mean(),
+            "inflation_max": self.fit.inflation.max(),
             "beta_gini": gini(importance).mean(),
             "rho_top": self.top.mean(),
             "rho_gap": self.gap.mean(),
@@ -151,6 +164,7 @@ def explain(
         fit=regression.fit,
         r2=regression.r2,
         rho=regression.rho,
+        influence=regression.influence,
         information=adjusted_information(node_levels, memberships(distances)),
         mig=information_gap(node_levels, levels(distances)),
         dead=_constant(nodes) | (nodes.max(axis=0) <= 0),
@@ -170,11 +184,16 @@ def regress(
     fit = linear_fit(train_nodes, train_distances)
     nodes, distances = nodes.astype(np.float64), distances.astype(np.float64)
     constant = _constant(nodes)
-    residual = np.square(nodes - fit(distances)).sum(axis=0)
-    total = np.square(nodes - nodes.mean(axis=0)).sum(axis=0)
+    square = np.square(nodes - fit(distances))
+    square_total = np.square(nodes - nodes.mean(axis=0))
+    residual, total = square.sum(axis=0), square_total.sum(axis=0)
+    safe = np.where(constant, 1, total)
+    # R^2 = 1 - A / B moves by -(r^2 - A) / B + (A / B^2) (d^2 - B) per unit of a row's weight.
+    influence = (square_total * (residual / safe) - square) * (len(nodes) / safe)
     return Regression(
         fit=fit,
-        r2=np.where(constant, 0, 1 - residual / np.where(constant, 1, total)),
+        r2=np.where(constant, 0, 1 - residual / safe),
+        influence=np.where(constant, 0, influence),
         rho=_standardised(nodes)[0].T @ _standardised(distances)[0] / len(nodes),
     )
 
@@ -206,6 +225,12 @@ def linear_fit(
         inflation=rows * np.square(vt / np.maximum(s, floor)[:, None]).sum(axis=0),
         rank=int(mask.sum()),
     )
+
+
+def standard_error(values: Float[np.ndarray, " rows"]) -> float:
+    """Standard error of the mean of ``values``; NaN of a single row."""
+    n = len(values)
+    return float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
 
 
 def explanation_gain(value: float, controls: Mapping[str, float]) -> float:

@@ -46,8 +46,15 @@ def cross_entropy(
     probability: Float[np.ndarray, "rows 8"], label: Integer[np.ndarray, " rows"]
 ) -> float:
     """Mean of -log p of the true class, in nats; p is at least its machine epsilon."""
+    return float(log_losses(probability, label).mean())
+
+
+def log_losses(
+    probability: Float[np.ndarray, "rows 8"], label: Integer[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """-log p of the true class by row, in nats; p is at least its machine epsilon."""
     p = probability[np.arange(len(label)), label]
-    return float(-np.log(p.clip(min=np.finfo(p.dtype).eps)).mean())
+    return -np.log(p.clip(min=np.finfo(p.dtype).eps))
 
 
 def confusion(
@@ -76,6 +83,20 @@ def quadratic_kappa(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray,
     chance = np.einsum("...i,ij,...j->...", true, weight, predicted)
     disagreement = (weight * table).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
     return quotient(chance - disagreement, chance)
+
+
+def kappa_influence(
+    label: Integer[np.ndarray, " rows"], predicted: Integer[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """Influence of every row on :func:`quadratic_kappa`; its mean over the rows is 0.
+
+    Rows of one true and predicted class have the same influence, the derivative by the count of
+    their cell of the confusion table, as central differences.
+    """
+    table = confusion(label, predicted).astype(np.float64)
+    step = 1e-4 * np.eye(CLASSES**2).reshape(-1, CLASSES, CLASSES) * table.sum()
+    slope = quadratic_kappa(table + step) - quadratic_kappa(table - step)
+    return slope[CLASSES * label + predicted] / 2e-4
 
 
 def macro_f1(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray, "*tables"]:

@@ -16,7 +16,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     known = {str(name): schema.column(str(name), "xnn").dtype for name in frame}
     statuses = pd.CategoricalDtype(list(schema.STATUSES))
     dtypes = {n: statuses if d == "category" else d for n, d in known.items() if d != "any"}
-    return frame.astype(dtypes)
+    return frame.astype(dtypes).copy()
 
 
 @pytest.fixture(name="sweep")

@@ -36,12 +36,58 @@ def test_the_difference_to_the_plain_network_is_free_of_the_luck_of_seeds(sweep)
     assert row["cross_entropy_minus_plain_sd"] == pytest.approx(0.001)
 
 
-def test_an_interval_is_that_of_the_bootstrap_over_seeds(sweep):
-    row = at(cells(sweep(seeds=range(5))), adj_weight=0.3, clusters=6)
+@pytest.mark.parametrize("rows", [0.0, 0.002])
+def test_an_interval_is_students_over_seeds_and_the_rows_that_they_share(sweep, rows):
+    trials = sweep(seeds=range(5)).assign(cross_entropy_minus_plain_se=rows)
+    row = at(cells(trials), adj_weight=0.3, clusters=6)
     costs = [faked_xnn.cost("alignment", 0.3, 6, seed) for seed in range(5)]
-    bootstrap = interval(costs, rng=0)
-    assert row["cross_entropy_minus_plain_low"] == pytest.approx(bootstrap.low)
-    assert row["cross_entropy_minus_plain_high"] == pytest.approx(bootstrap.high)
+    expected = interval(costs, shared_error=rows)
+    assert row["cross_entropy_minus_plain_low"] == pytest.approx(expected.low)
+    assert row["cross_entropy_minus_plain_high"] == pytest.approx(expected.high)
+
+
+@pytest.mark.parametrize("loss", ["failed", "stopped", "running", "absent"])
+def test_a_cell_that_lacks_a_seed_has_means_without_intervals_or_verdicts(sweep, loss):
+    trials = sweep(seeds=range(8))
+    lost = trials["config/adj_weight"].eq(0.3) & trials["config/seed"].eq(5)
+    if loss != "absent":
+        trials.loc[lost, "status"] = loss
+    table = cells(trials[~lost] if loss == "absent" else trials)
+    part, whole = (at(table, adj_weight=w, clusters=6) for w in (0.3, 0.1))
+    assert pd.notna(part["explanation_gain"])
+    assert part[["explanation_gain_low", "explanation_gain_p_holm"]].isna().all()
+    assert part["cross_entropy_minus_plain_verdict"] == "not shown"
+    assert not part["within_limit"]
+    assert bool(part["provisional"])
+    assert pd.notna(whole["explanation_gain_low"])
+    assert whole["explanation_gain_verdict"] == "better"
+
+
+def test_a_cost_is_within_the_limit_only_by_an_upper_bound(sweep):
+    table = cells(sweep(seeds=range(12)))
+    cheap = at(table, adj_weight=0.1, clusters=2)
+    assert cheap["cross_entropy_minus_plain"] < cheap["cross_entropy_minus_plain_upper"] < 0.02
+    assert cheap["within_limit"]
+    few = at(cells(sweep(seeds=range(2))), adj_weight=0.1, clusters=2)
+    assert pd.isna(few["cross_entropy_minus_plain_upper"])
+    assert not few["within_limit"]
+
+
+def test_a_gain_below_0_needs_one_control_that_explains_more_at_all_seeds(sweep):
+    trials = sweep(weights=(0.3,), clusters=(6,), seeds=range(10))
+    drawn = pd.Series([0.3 + 0.01 * (s % 3) for s in range(10)])
+    # Each control is best at some seeds, so that the largest always exceeds the network.
+    wave = pd.Series([0.05 * (-1) ** s for s in range(10)])
+    controls = {"r2_plain": drawn + wave, "r2_untrained": drawn - wave}
+    controls |= {"r2_plain_random_points": drawn - 0.2, "r2_permuted": 0.0 * drawn}
+    largest = pd.DataFrame(controls).max(axis=1)
+    trials = trials.assign(**controls, r2_mean=drawn, explanation_gain=drawn - largest)
+    (row,) = (row for _, row in cells(trials).iterrows())
+    assert row["explanation_gain_high"] < 0.0 or pd.isna(row["explanation_gain_high"])
+    assert row["explanation_gain_verdict"] == "not shown"
+    one = trials.assign(r2_plain=drawn + 0.1 + wave / 50, explanation_gain=-0.1 - wave / 50)
+    (row,) = (row for _, row in cells(one).iterrows())
+    assert row["explanation_gain_verdict"] == "worse"
 
 
 def test_one_seed_has_no_interval(sweep):
@@ -136,7 +182,7 @@ def test_where_an_axis_is_conditional_the_study_speaks_for_the_trials_without_it
 
 
 @pytest.mark.parametrize(
-    ("seeds", "known", "claimed"), [(5, 2, False), (5, 4, True), (2, 2, False)]
+    ("seeds", "known", "claimed"), [(5, 2, False), (5, 4, False), (5, 5, True), (2, 2, False)]
 )
 def test_two_values_of_many_seeds_have_a_mean_and_no_interval(sweep, seeds, known, claimed):
     trials = sweep(weights=(0.3,), clusters=(6,), seeds=range(seeds))

@@ -1,8 +1,9 @@
 import pytest
 from printed import numbers
 
+from analysis import interval
 from analysis.xnn import best, by_group, cells, plain_of
-from analysis.xnn.fairness import CHOSEN, PLAIN, four_fifths, sentences, uncompared
+from analysis.xnn.fairness import CHOSEN, PLAIN, RULES, sentences, uncompared
 
 
 @pytest.fixture
@@ -24,17 +25,66 @@ def test_there_is_a_row_for_every_network_and_group_and_one_between_groups(told)
     assert rows["group"].tolist() == ["1", "2", "all"] * 2
 
 
-def test_rates_and_the_ends_of_their_intervals_are_means_over_seeds(told):
-    row = told(**{"selection_rate_low@InsuredInfo_6:1": [0.3, 0.3, 0.3, 0.2, 0.3, 0.4]}).iloc[0]
+RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "kappa")
+
+
+def selected(first, second, *, width=0.02):
+    """Changes for which the two groups have these selection rates by seed, of both networks."""
+    columns = {}
+    for level, rates in (("1", first), ("2", second)):
+        for end, by in {"": 0.0, "_low": -width, "_high": width}.items():
+            name = f"selection_rate{end}@InsuredInfo_6:{level}"
+            columns[name] = [rate + by for rate in rates] * 2
+    return columns
+
+
+def between(rows, network=CHOSEN):
+    (row,) = (r for _, r in rows.iterrows() if r["group"] == "all" and r["network"] == network)
+    return row
+
+
+def test_rates_of_two_seeds_have_the_mean_ends_of_their_bootstrap(sweep):
+    trials = sweep(weights=(0.3,), clusters=(6,), seeds=(0, 1))
+    trials["selection_rate_low@InsuredInfo_6:1"] = [0.3, 0.34]
+    row = by_group(trials, best(cells(trials)), None).iloc[0]
     assert row["selection_rate"] == pytest.approx(0.38)
-    assert row["selection_rate_low"] == pytest.approx(0.3)
-    assert row["seeds"] == 3
+    assert row["selection_rate_low"] == pytest.approx(0.32)
+    assert row["seeds"] == 2
 
 
-@pytest.mark.parametrize(("ratio", "below"), [(0.79, True), (0.80, False), (0.95, False)])
-def test_a_ratio_below_four_fifths_is_flagged(told, ratio, below):
-    rows = told(selection_rate_ratio=ratio)
-    assert rows[rows["group"].eq("all")]["below_four_fifths"].eq(below).all()
+def test_the_interval_of_a_rate_is_over_seeds_and_the_rows_that_they_share(told):
+    rates = [0.36, 0.38, 0.40]
+    row = told(**selected(rates, [0.55, 0.56, 0.57])).iloc[0]
+    error = 2 * 0.02 / (2 * 1.959964)
+    expected = interval(rates, shared_error=error)
+    assert row["selection_rate_low"] == pytest.approx(expected.low)
+    assert row["selection_rate_high"] == pytest.approx(expected.high)
+
+
+@pytest.mark.parametrize(
+    ("first", "rule"),
+    [
+        ([0.300, 0.301, 0.302], "below"),
+        ([0.590, 0.591, 0.592], "not below"),
+        ([0.40, 0.48, 0.56], "not shown"),
+    ],
+)
+def test_the_four_fifths_rule_has_three_verdicts(told, first, rule):
+    rows = told(**selected(first, [0.6001, 0.6, 0.6012], width=0.001))
+    assert between(rows)["four_fifths"] == rule
+    assert between(rows)["selection_rate_ratio"] == pytest.approx(first[1] / 0.6004, rel=1e-2)
+    assert RULES[rule] in sentences(rows)[0]
+
+
+def test_a_network_without_a_result_at_a_seed_has_no_verdict(sweep):
+    trials = sweep(weights=(0.0, 0.3), clusters=(6,), seeds=range(6))
+    changes = selected([0.3 + 1e-3 * s for s in range(6)], [0.6 + 1e-4 * s**2 for s in range(6)])
+    whole = trials.assign(**changes)
+    assert between(by_group(whole, best(cells(whole)), None))["four_fifths"] == "below"
+    whole.loc[whole["config/seed"].eq(3) & whole["config/adj_weight"].eq(0.3), "status"] = "failed"
+    part = by_group(whole, best(cells(whole)), None)
+    assert between(part)["four_fifths"] == "not shown"
+    assert part["selection_rate_low"].isna().all()
 
 
 def test_a_level_may_be_text_with_dots(told):
@@ -49,27 +99,9 @@ def test_a_group_without_any_number_has_no_row(told):
 
 def test_the_first_sentence_has_the_least_and_most_selected_groups_and_the_ratio(told):
     ratio, *differences = sentences(told())
-    assert numbers(ratio)[:8] == [8, 1, 38, 2, 55, 0.691, 0.671, 0.711]
-    assert "not below" not in ratio
+    assert numbers(ratio)[:6] == [8, 1, 38, 2, 55, 0.691]
     assert "plain network" in ratio
-    assert len(differences) == 4
-
-
-@pytest.mark.parametrize(
-    ("ends", "verdict"),
-    [
-        ((0.79, 0.7, 0.85), (True, False)),
-        ((0.79, 0.7, 0.795), (True, True)),
-        ((0.82, 0.7, 0.85), (False, False)),
-        ((0.9, 0.85, 0.95), (False, True)),
-    ],
-)
-def test_how_sure_the_rule_is_follows_from_the_interval(told, ends, verdict):
-    names = [f"selection_rate_ratio{end}" for end in ("", "_low", "_high")]
-    rows = told(**dict(zip(names, ends, strict=True)))
-    assert four_fifths(rows[rows["group"].eq("all")].iloc[0]) == verdict
-    line, *_ = sentences(rows)
-    assert ("not below" not in line, "interval" not in line) == verdict
+    assert len(differences) == len(RATES)
 
 
 def test_without_groups_there_is_no_table_and_no_sentence(sweep):

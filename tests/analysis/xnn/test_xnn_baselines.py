@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from printed import numbers
 
-from analysis import load_manifest
-from analysis.xnn import baselines
-from analysis.xnn.baselines import sentences
+from analysis import interval, load_manifest, load_trials
+from analysis.xnn import baselines, cells
+from analysis.xnn.baselines import against_trees, sentences
 
 
 @pytest.fixture
@@ -18,10 +18,11 @@ def test_a_seed_with_several_clusterings_counts_once(manifest):
     assert baselines(manifest)["seeds"].eq(3).all()
 
 
-def test_values_are_means_over_seeds_and_three_have_no_interval(manifest):
+def test_values_are_means_over_seeds_with_students_interval(manifest):
     row = baselines(manifest).set_index("baseline").loc["boosted_offsets"]
     assert row["kappa"] == pytest.approx(0.64)
-    assert row[["kappa_low", "kappa_high"]].isna().all()
+    expected = interval([0.64 + faked_xnn.luck(seed) for seed in range(3)])
+    assert (row["kappa_low"], row["kappa_high"]) == pytest.approx((expected.low, expected.high))
 
 
 def test_a_metric_that_was_not_measured_is_null(manifest):
@@ -73,6 +74,29 @@ def test_boosted_trees_stand_beside_the_chosen_cell(manifest):
     cell = pd.Series({"cross_entropy": 1.486, "kappa": 0.418})
     line = sentences(baselines(manifest), cell)[0]
     assert numbers(line) == [1.25, 1.486, 0.53, 0.418]
+
+
+@pytest.mark.parametrize(
+    ("shift", "expected"), [(-0.1, "better"), (0.1, "worse"), (0.0, "equivalent")]
+)
+def test_trees_are_compared_with_every_cell_by_seed(tmp_path, shift, expected):
+    seeds = range(10)
+    storage = faked_xnn.storage(tmp_path, weights=(0.0, 0.3), seeds=seeds, models=False)
+    about, trials = load_manifest(storage), load_trials(storage)
+    for one in about["preparations"].values():
+        one["baselines"]["boosted_classes"]["cross_entropy"] = 1.48 + faked_xnn.luck(one["seed"])
+    noise = trials["config/seed"].map(lambda seed: 0.0005 * (-1) ** seed)
+    trials["cross_entropy"] = 1.48 + trials["config/seed"].map(faked_xnn.luck) + shift + noise
+    table = cells(trials)
+    rows = against_trees(trials, table, about)
+    assert rows.index.tolist() == table[~table["reference"]].index.tolist()
+    assert rows["difference"].to_numpy() == pytest.approx(len(rows) * [shift])
+    assert rows["verdict"].eq(expected).all()
+    # A seed without trees leaves no verdict.
+    part = {k: v for k, v in about["preparations"].items() if v["seed"] != 4}
+    missing = against_trees(trials, table, {"preparations": part})
+    assert missing["verdict"].eq("not shown").all()
+    assert missing["difference_low"].isna().all()
 
 
 def test_without_boosted_trees_nothing_is_said():

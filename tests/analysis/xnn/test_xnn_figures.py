@@ -9,6 +9,7 @@ from analysis.figures.xnn import controls, fairness, heat_map, losses, pareto, t
 from analysis.figures.xnn.featured import by_method
 from analysis.figures.xnn.heat_map import of_method
 from analysis.figures.xnn.tradeoff import competitors
+from analysis.xnn import cells, choose, spelled_out
 
 MANIFEST = {"study": faked_xnn_files.study()}
 
@@ -54,9 +55,12 @@ def test_the_largest_gain_within_two_hundredths_of_a_nat_is_told_of():
     assert numbers(told.chosen) == [0.02]
 
 
-def test_where_none_is_so_cheap_the_largest_gain_is_told_of_and_the_words_say_so():
-    told = tell(trials(weights=(2.0, 3.0)), MANIFEST)
-    assert told.cell["adj_weight"] == 3.0
+def test_where_none_is_so_cheap_the_cheapest_is_featured_as_in_the_text():
+    frame = trials(weights=(2.0, 3.0))
+    told = tell(frame, MANIFEST)
+    assert told.cell["adj_weight"] == 2.0
+    choice = choose(cells(spelled_out(frame, MANIFEST)))
+    assert (choice.cell.name, choice.criterion) == (told.cell.name, told.chosen)
     assert "none is within" in told.chosen
     assert numbers(told.chosen) == [0.02]
 

@@ -220,6 +220,19 @@ def test_the_map_of_inputs_has_nodes_down_in_the_order_of_their_owners():
     assert [t.get_text() for t in ax.get_xticklabels()] == list("abcdef")
 
 
-def test_principal_components_are_numbered_instead_of_named():
+def test_inputs_without_names_are_numbered():
     ax = render(lambda ax: excitation(explained(), ax, inputs=["a"], subject=TOLD)).axes[0]
-    assert ax.get_xticklabels()[0].get_text() == "component 1"
+    assert ax.get_xticklabels()[0].get_text() == "input 1"
+
+
+def test_scores_on_principal_axes_are_labelled_as_such_and_not_cut_off():
+    found = explained()
+    found["excitation.point"] = 10.0 * found["excitation.point"]
+    names = {"inputs": list("abcdef"), "subject": TOLD}
+    bars, limits = [], []
+    for scores in (False, True):
+        drawn = render(lambda ax, s=scores: excitation(found, ax, scores=s, **names))
+        bars.append(drawn.axes[1].get_ylabel())
+        limits.append(drawn.axes[0].images[0].norm.vmax)
+    assert bars == ["standard deviations from the mean", "score on the principal axis"]
+    assert limits == pytest.approx([3.0, np.abs(found["excitation.point"]).max()])

@@ -25,6 +25,9 @@ OF_NETWORKS = {
     "response_densities",
     "nearest",
     "components",
+    "components_4_to_6",
+    "components_7_to_9",
+    "column_importance",
     "network",
 }
 
@@ -84,6 +87,8 @@ def test_a_finished_sweep_has_every_figure(tmp_path, drawn_small):
     found = saved(storage)
     assert not found.skipped
     assert {path.stem for path in found.written} == SWEPT | OF_NETWORKS
+    plain = {path.stem for path in found.written if path.parent.name == "plain_network"}
+    assert plain == {"nodes", "dependence", "excitation", "network"}
 
 
 def test_without_its_network_the_sweep_is_drawn_and_one_line_says_what_is_not(
@@ -107,7 +112,7 @@ def test_without_its_preparation_a_figure_is_a_line_and_the_others_are_drawn(
     storage = faked_xnn.storage(tmp_path / "x", weights=(0.0, 0.3), clusters=(2, 6), seeds=(0,))
     shutil.rmtree(storage / "study")
     found = saved(storage)
-    lost = {"response_densities", "nearest", "components"}
+    lost = {"response_densities", "nearest", *(n for n in OF_NETWORKS if "components" in n)}
     assert {line.split(":")[0] for line in found.skipped} == lost
     assert {path.stem for path in found.written} == SWEPT | OF_NETWORKS - lost
 

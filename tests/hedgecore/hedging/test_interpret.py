@@ -48,7 +48,7 @@ def problem(theta, **axes):
     hidden = tuple(
         theta[f"layers.{i}.bias"].numel() for i in range(len(masks.prunable(theta)) - 1)
     )
-    network = HedgingNetwork(hidden, standardisation())
+    network = HedgingNetwork(hidden, standardisation(), position_limit=100.0)
     return HedgingProblem(TicketStudy().with_axes(axes), network)
 
 
@@ -155,7 +155,7 @@ def test_raw_importance_is_that_of_the_same_network_on_features_in_their_own_uni
     as_they_are = Standardisation(torch.zeros_like(s.mean), torch.ones_like(s.sd))
 
     paths = market()
-    network = HedgingNetwork((8, 8), as_they_are)
+    network = HedgingNetwork((8, 8), as_they_are, position_limit=100.0)
     same = positions(network, unscaled, told(paths), paths.spot)
     torch.testing.assert_close(held(theta, paths), same)
 

@@ -23,8 +23,8 @@ def parameters(hidden, seed=2):
     return {n: p.double() + 0.01 for n, p in theta.items()}
 
 
-def held(theta, hidden, spot, variance):
-    network = HedgingNetwork(hidden, standardisation())
+def held(theta, hidden, spot, variance, *, limit=100.0):
+    network = HedgingNetwork(hidden, standardisation(), position_limit=limit)
     return positions(network, theta, exogenous(spot, variance, strike=100.0), spot)
 
 
@@ -75,5 +75,5 @@ def test_initial_weights_are_xavier_uniform_and_biases_zero():
 
 
 def test_the_network_holds_no_weights_of_its_own():
-    network = HedgingNetwork((8, 8), standardisation())
+    network = HedgingNetwork((8, 8), standardisation(), position_limit=100.0)
     assert all(p.is_meta for p in network.parameters())

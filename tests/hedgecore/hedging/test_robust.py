@@ -8,6 +8,7 @@ import torch
 from hedgecore.attacks.threats import THREATS
 from hedgecore.config import ConfigError
 from hedgecore.hedging.attack_config import AttackConfig, EvaluationConfig
+from hedgecore.hedging.evaluate import evaluate
 from hedgecore.hedging.features import EXOGENOUS_NAMES, exogenous
 from hedgecore.hedging.markets import attack_starts
 from hedgecore.hedging.problem import HedgingProblem, Scene
@@ -254,12 +255,14 @@ def test_tests_in_other_markets_and_by_transfer_have_their_columns(study, tail, 
     prepared = prepare(study, seed=0)
     row = assess_ticket(study, prepared, prepared.theta_star)
     assert {name for name in row if "@" in name} == {
+        f"{cvar}@attacked_paths",
         f"attacked_{cvar}@path_pgd:0.5",
         f"attacked_{cvar}@transfer:0.5",
         f"{cvar}@regime:calm",
         f"{cvar}_of_price@regime:calm",
         f"{cvar}@regime:extreme",
         f"{cvar}_of_price@regime:extreme",
+        f"{cvar}@attacked_paths",
         f"{cvar}@shift:0.1",
         f"{cvar}_worst@shift:0.1",
     }
@@ -335,3 +338,18 @@ def test_every_threat_can_be_asked_for_and_is_named_in_its_column():
 def test_an_evaluation_that_makes_no_sense_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         EvaluationConfig(**options)
+
+
+def test_clean_cvar_on_the_attacked_paths_is_that_of_the_first_of_the_test(study, preparation):
+    few = study.with_axes({"evaluation.path_fgsm": [1e-12, 0.1], "evaluation.attacked_paths": 256})
+    problem = HedgingProblem.of(few, preparation.standardisation)
+    row, pnl = evaluate(problem, preparation.theta_star, preparation.data, seed=0)
+    same = row["cvar_05@attacked_paths"]
+    assert same == float(cvar(pnl[:256].double(), tail=0.05))
+    assert same != row["cvar_05"]
+    assert row["attacked_cvar_05@path_fgsm:1e-12"] == pytest.approx(same, rel=1e-4)
+    assert row["attacks_not_finite"] == 0
+    every = few.with_axes({"evaluation.attacked_paths": None})
+    problem = HedgingProblem.of(every, preparation.standardisation)
+    row, _ = evaluate(problem, preparation.theta_star, preparation.data, seed=0)
+    assert row["cvar_05@attacked_paths"] == row["cvar_05"]

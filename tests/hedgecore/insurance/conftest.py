@@ -13,6 +13,8 @@ def study():
             "clusters": 1,
             "network.hidden": [10, 8],
             "training.epochs": 4,
+            "training.lr": 3e-3,
+            "baseline.lr": 3e-3,
             "training.batch_size": 40,
             "baseline.rounds": 4,
             "baseline.classifier_rounds": 2,

@@ -83,7 +83,22 @@ def test_gains_are_over_the_best_of_four_controls(assessed):
     assert len(CONTROLS) == 4
     assert row["explanation_gain"] == row["r2_mean"] - best
     assert row["specificity"] == row["r2_mean"] - row["r2_random_points"]
+    assert row["specificity_rotated"] == row["r2_mean"] - row["r2_rotated"]
     assert row["rho_gain"] == row["rho_top"] - row["rho_control"]
+
+
+def test_errors_over_rows_are_those_of_paired_differences(assessed, plain, preparation, pulled):
+    row, _ = assessed
+    x, y = preparation.inputs["test.x"], preparation.inputs["test.y"].numpy()
+    losses = [
+        -np.log(probabilities(theta, x).astype(np.float64)[np.arange(len(y)), y])
+        for theta in (pulled, preparation.theta_star)
+    ]
+    expected = np.std(losses[0] - losses[1], ddof=1) / math.sqrt(len(y))
+    assert row["cross_entropy_minus_plain_se"] == pytest.approx(expected, rel=1e-4)
+    assert row["explanation_gain_se"] > 0.0
+    for name in ("cross_entropy", "accuracy", "r2_mean"):
+        assert plain[f"{name}_minus_plain_se"] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_every_control_is_the_regression_that_it_says(clustered, preparation, pulled):
@@ -91,9 +106,11 @@ def test_every_control_is_the_regression_that_it_says(clustered, preparation, pu
     found = regressions(preparation, nodes, layer=1, split="test")
     networks = {"untrained": preparation.theta_0, "plain": preparation.theta_star}
     of = {name: node_pair(preparation, t, layer=1, split="test") for name, t in networks.items()}
-    of |= {"random_points": nodes, "plain_random_points": of["plain"]}
+    of |= {"random_points": nodes, "plain_random_points": of["plain"], "rotated": nodes}
     for name, (train_nodes, test_nodes) in of.items():
-        to = "random_distances" if "random" in name else "distances"
+        kind = name.removeprefix("plain_")
+        to = {"random_points": "random_distances", "rotated": "rotated_distances"}
+        to = to.get(kind, "distances")
         expected = regress(
             train_nodes,
             preparation.distances("train", to=to),
@@ -115,6 +132,20 @@ def test_a_network_that_is_pulled_beats_its_controls(assessed, plain):
     assert row["r2_mean"] > 0.8 > plain["r2_mean"]
     assert row["explanation_gain"] > 0
     assert row["coverage"] == 3
+
+
+# Controls of the surrogate.
+
+
+def test_the_surrogate_of_the_plain_network_is_its_own_control(plain):
+    for name in ("cross_entropy", "accuracy", "agreement"):
+        assert plain[f"plain_surrogate_{name}"] == pytest.approx(plain[f"surrogate_{name}"])
+
+
+def test_controls_of_the_surrogate_need_no_network_but_for_its_answers(assessed, plain):
+    for name in ("logistic_cross_entropy", "logistic_accuracy", "plain_surrogate_accuracy"):
+        assert assessed[0][name] == plain[name]
+    assert 1 / 8 <= assessed[0]["constant_agreement"] <= 1
 
 
 # Layers, groups, and what is undefined.
@@ -159,7 +190,7 @@ def test_groups_too_small_to_compare_leave_rates_undefined(clustered, preparatio
 
 @pytest.mark.parametrize("clusters", [1, 40])
 def test_one_centroid_and_many_can_be_assessed(clusters, study, base):
-    other = study.with_axes({"clusters": clusters})
+    other = study.with_axes({"clusters": clusters, "clustering.min_rows": 1})
     preparation = prepare(other, seed=0, base=base)
     row, evidence = assess(other, preparation, preparation.theta_star)
     assert len(evidence["explanation.members"]) == clusters

@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from hedgecore.insurance.clusters.centroids import NOISE, Whitening, find_centroids
+from hedgecore.insurance.clusters.centroids import find_centroids
+from hedgecore.insurance.clusters.groupings import NOISE
+from hedgecore.insurance.clusters.whitening import Whitening
 from hedgecore.insurance.config import ClusteringConfig
 from hedgecore.rng import stream
 
@@ -19,7 +21,7 @@ def blobs(sizes=(60, 50, 40), scale=0.3):
 
 
 def clustered(method, x, *, clusters=3, seed=0, **settings):
-    config = ClusteringConfig(method=method, clusters=clusters, **settings)
+    config = ClusteringConfig(method=method, clusters=clusters, **{"min_rows": 1, **settings})
     return find_centroids(config, x, seed=seed)
 
 

@@ -6,17 +6,15 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from hedgecore.insurance.data.encoding import (
-    PUBLISHED_NAMES,
-    SENTINEL,
-    fit_published,
-    fit_sound,
-)
+from hedgecore.insurance.data import encoding as encodings
+from hedgecore.insurance.data.encoding import PUBLISHED_NAMES, SENTINEL, fit_published
 from hedgecore.insurance.data.schema import COLUMNS, FEATURES
 from hedgecore.insurance.data.synthetic import generate
 
 TRAIN = np.arange(0, 1200)
 HELD_OUT = np.arange(1200, 1500)
+
+fit_sound = partial(encodings.fit_sound, rare=0.005)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ from hedgecore.insurance.evaluation.node_regression import (
     explain,
     explanation_gain,
     linear_fit,
+    regress,
+    standard_error,
 )
 from hedgecore.rng import numpy_stream
 
@@ -216,7 +218,7 @@ def test_one_distance_for_each_node_is_the_best_of_everything(factors):
 def test_every_measure_is_reported_and_finite(nodes, distances):
     found = explain(nodes[0], distances[0], nodes[1], distances[1]).summary()
     assert found.keys() <= {column.name for column in TEST}
-    assert len(found) == 14
+    assert len(found) == 15
     assert all(np.isfinite(v) for v in found.values())
 
 
@@ -232,6 +234,28 @@ def test_nothing_can_be_measured_on_one_row(nodes, distances):
 
 
 # Gain.
+
+
+def test_the_error_of_a_difference_of_r2_is_that_of_resampled_rows(nodes, distances):
+    halves = slice(0, NODES // 2), slice(NODES // 2, NODES)
+
+    def difference(rows):
+        parts = [
+            regress(nodes[0][:, h], distances[0], nodes[1][rows][:, h], distances[1][rows])
+            for h in halves
+        ]
+        return parts[0], parts[1], float(parts[0].r2.mean() - parts[1].r2.mean())
+
+    own, rival, _ = difference(slice(None))
+    np.testing.assert_allclose(own.influence.mean(axis=0), 0.0, atol=1e-10)
+    g = numpy_stream(0, "bootstrap")
+    drawn = [difference(g.integers(0, ROWS, ROWS))[2] for _ in range(400)]
+    assert own.less_error(rival) == pytest.approx(np.std(drawn), rel=0.15)
+
+
+def test_the_standard_error_is_that_of_a_mean():
+    assert standard_error(np.array([1.0, 2.0, 4.0, 5.0])) == pytest.approx(np.sqrt(10 / 3 / 4))
+    assert np.isnan(standard_error(np.array([1.0])))
 
 
 def test_the_gain_is_over_the_best_control():

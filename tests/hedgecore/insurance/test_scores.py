@@ -10,6 +10,7 @@ from hedgecore.insurance.evaluation.scores import (
     calibration_error,
     confusion,
     cross_entropy,
+    kappa_influence,
     macro_f1,
     quadratic_kappa,
     scores,
@@ -207,3 +208,15 @@ def test_probabilities_that_are_not_numbers_are_refused(guesses):
 def test_no_rows_cannot_be_scored():
     with pytest.raises(ValueError, match="no rows"):
         scores(np.zeros((0, CLASSES)), np.zeros(0, dtype=int))
+
+
+def test_the_influence_of_rows_on_kappa_gives_its_bootstrap_error(guesses):
+    p, label = guesses
+    likely = p.argmax(axis=1)
+    influence = kappa_influence(label, likely)
+    assert influence.mean() == pytest.approx(0.0, abs=1e-6)
+    g = numpy_stream(0, "resampled")
+    rows = (g.integers(0, len(label), len(label)) for _ in range(400))
+    drawn = [quadratic_kappa(confusion(label[r], likely[r])) for r in rows]
+    error = influence.std() / math.sqrt(len(label))
+    assert error == pytest.approx(np.std(drawn), rel=0.15)

@@ -7,6 +7,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hedgecore.experiment import Preparation
 from hedgecore.fingerprints import tensor_sha256
+from hedgecore.insurance.clusters.control_points import random_rows
+from hedgecore.insurance.clusters.picture import pictured
+from hedgecore.insurance.clusters.whitening import Whitening
 from hedgecore.insurance.data.applicants import SPLITS, Applicants
 from hedgecore.insurance.data.schema import FEATURES
 from hedgecore.insurance.data.synthetic import generate
@@ -14,6 +17,7 @@ from hedgecore.insurance.data.table import split
 from hedgecore.insurance.evaluation.scores import cross_entropy
 from hedgecore.insurance.experiment import XNN
 from hedgecore.insurance.prepare import prepare, restore
+from hedgecore.rng import stream
 
 
 def equal(first, second):
@@ -101,7 +105,9 @@ def test_what_has_a_base_shares_its_tensors_but_for_clusters_and_distances(base,
     for name in ("theta_0", "theta_star", "predictions"):
         assert preparation.files[name] is base.files[name]
     own = {name for name in base.inputs if preparation.inputs[name] is not base.inputs[name]}
-    assert own == {f"{part}.{to}" for part in SPLITS for to in ("distances", "random_distances")}
+    assert own == {
+        f"{part}.{to}distances" for part in SPLITS for to in ("", "random_", "rotated_")
+    }
 
 
 def test_what_has_a_base_tells_only_other_clusters(base, preparation):
@@ -170,15 +176,36 @@ def test_clusters_are_as_stable_as_their_samples_say(clustered, preparation, bas
 def test_distances_are_those_that_the_filed_whitening_gives(preparation):
     clusters = {n: value.double() for n, value in preparation.files["clusters"].items()}
     x = preparation.rows("val").x.double()
-    for points, name in (("points", "distances"), ("random_points", "random_distances")):
-        gap = (x[:, None] - clusters[points]) @ clusters["inverse_root"].T
+    drawn = random_rows(preparation.rows("train").x, 3, seed=0).double()
+    for points, name in ((clusters["points"], "distances"), (drawn, "random_distances")):
+        gap = (x[:, None] - points) @ clusters["inverse_root"].T
         found = torch.from_numpy(preparation.distances("val", to=name)).double()
         torch.testing.assert_close(found, gap.norm(dim=2), rtol=1e-4, atol=1e-4)
 
 
-def test_random_points_are_training_rows(preparation):
-    train, points = preparation.rows("train").x, preparation.files["clusters"]["random_points"]
-    assert (points[:, None] == train).all(dim=2).any(dim=1).all()
+def test_a_preparation_says_how_many_rows_each_centroid_is_the_mean_of(clustered, preparation):
+    sizes = preparation.about["clustering"]["sizes"]
+    assert len(sizes) == 3
+    assert min(sizes) == preparation.columns["cluster_rows_min"] >= clustered.clustering.min_rows
+    undersized = preparation.about["clustering"]["undersized"]
+    assert preparation.columns["clusters_undersized"] == len(undersized)
+    assert max(undersized, default=0) < clustered.clustering.min_rows
+    assert sum(sizes) + sum(undersized) == 384
+
+
+def test_a_preparation_counts_the_rare_values_that_it_treated(preparation):
+    rare = preparation.about["rare"]
+    assert preparation.columns["rare_columns"] == len(rare["dropped"]) > 0
+    assert preparation.columns["rare_levels"] >= len(rare["pooled"]) > 0
+
+
+def test_class_shares_are_told_beside_every_network(base):
+    label = base.rows("train").y.numpy()
+    share = np.bincount(label, minlength=8) / len(label)
+    test = base.rows("test").y.numpy()
+    expected = cross_entropy(np.tile(share, (len(test), 1)), test)
+    assert base.columns["prior_cross_entropy"] == expected
+    assert base.columns["prior_accuracy"] == (test == share.argmax()).mean()
 
 
 def test_every_training_row_is_a_member_of_its_nearest_centroid(preparation):
@@ -188,9 +215,29 @@ def test_every_training_row_is_a_member_of_its_nearest_centroid(preparation):
     assert int(clusters["members"].sum()) == 384
 
 
-def test_the_picture_has_unit_variance_along_each_axis(preparation):
-    picture = preparation.files["clusters"]["sample_projection"].double()
-    torch.testing.assert_close(picture.std(dim=0, correction=0), torch.ones(3).double())
+def test_the_picture_has_three_views_of_unit_variance_on_rows_of_their_own(preparation):
+    clusters, train = preparation.files["clusters"], preparation.rows("train").x
+    axes = Whitening.fit(train, axes=9)(train)
+    pictured = []
+    for view in range(3):
+        prefix = f"view_{view + 1}." if view else ""
+        sample = clusters[f"{prefix}sample_projection"]
+        ours = axes[:, 3 * view : 3 * view + 3]
+        rows = (sample[:, None] - ours[None]).abs().sum(dim=2).argmin(dim=1)
+        torch.testing.assert_close(sample, ours[rows])
+        assert len(clusters[f"{prefix}sample_class"]) == len(sample)
+        assert clusters[f"{prefix}points_projection"].shape == (len(preparation.points), 3)
+        pictured += rows.tolist()
+    assert len(pictured) == len(set(pictured)), "no applicant is in two views"
+
+
+def test_a_picture_of_few_features_has_one_view():
+    x = torch.randn(40, 2, generator=stream(0, "few"))
+    tensors = pictured(x, torch.zeros(40).long(), x[:2], order=torch.arange(40))
+    assert set(tensors) == {"sample_projection", "sample_class", "points_projection"}
+    torch.testing.assert_close(
+        tensors["sample_projection"].std(dim=0, correction=0), torch.ones(2)
+    )
 
 
 # Baselines.

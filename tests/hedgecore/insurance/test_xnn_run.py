@@ -10,7 +10,7 @@ from hedgecore.config import to_mapping
 from hedgecore.experiment import Run
 from hedgecore.fingerprints import tensor_sha256
 from hedgecore.insurance.config import XnnStudy
-from hedgecore.insurance.deployment import explained_classifier
+from hedgecore.insurance.deployment import DisclosureError, explained_classifier
 from hedgecore.insurance.experiment import XNN
 from hedgecore.insurance.xnn.methods import METHODS
 from hedgecore.insurance.xnn.network import pre_activations
@@ -162,7 +162,7 @@ def test_the_model_measures_distances_to_its_centroids(done, preparation):
 
 
 def test_what_is_deployed_has_the_layout_of_its_architecture(done, pulled, preparation):
-    trial = {"inputs": ["a"], "encoding": {}}
+    trial = {"inputs": ["a"], "encoding": {}, "centroid_rows": [200, 100, 20]}
     deployed = XNN.deployed(pulled, load(done[2]), trial)
     layout = explained_classifier(**deployed.sizes)
     found = {
@@ -171,6 +171,13 @@ def test_what_is_deployed_has_the_layout_of_its_architecture(done, pulled, prepa
     }
     assert found == dict(layout)
     assert deployed.facts == trial
+
+
+@pytest.mark.parametrize("about", [{"centroid_rows": [300, 19]}, {}])
+def test_centroids_of_few_rows_are_not_deployed(about, done, pulled):
+    cure = "min_rows to 20" if about else "run the space again"
+    with pytest.raises(DisclosureError, match=cure):
+        XNN.deployed(pulled, load(done[2]), {"inputs": ["a"], "encoding": {}, **about})
 
 
 # What it costs, and what a search sees.

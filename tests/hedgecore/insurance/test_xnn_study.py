@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from hedgecore.config import ConfigError, from_mapping, to_mapping
-from hedgecore.insurance.clusters.centroids import GROUPINGS
+from hedgecore.insurance.clusters.groupings import GROUPINGS
 from hedgecore.insurance.config import (
     ClusteringConfig,
     ExplanationConfig,

@@ -1,0 +1,189 @@
+"""Evidence on a claim: values by seed that are above zero if it holds, and its judgement.
+
+A claim holds if the mean over seeds of every part is above zero. It is supported if each is shown
+to be (the largest p decides: an intersection-union test), and contradicted if one of them is shown
+to be below zero (Bonferroni over the parts).
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy  # scipy.stats is loaded lazily on first use: it takes a second
+
+from analysis.intervals import (
+    MIN_SEEDS,
+    NONE,
+    Interval,
+    interval,
+    mean_and_error,
+    skew_safe_p,
+    skew_safe_t,
+)
+from analysis.sequential import one_sided_e_values
+
+Verdict = Literal["supported", "contradicted", "undecided", "not asked"]
+SUPPORTED: Verdict = "supported"
+CONTRADICTED: Verdict = "contradicted"
+UNDECIDED: Verdict = "undecided"
+NOT_ASKED: Verdict = "not asked"
+
+_MOST_SEEDS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Condition of a claim, as ``values`` by seed whose mean is above zero if it holds.
+
+    Args:
+        values: NaN at a seed without a result, which leaves the part without a test.
+        symmetric: differences of two networks trained in the same way; else skewed noise is
+            allowed for.
+        error: standard error that all seeds share, in the unit of the values.
+    """
+
+    name: str
+    values: pd.Series
+    symmetric: bool = True
+    error: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """True if there is a test: three seeds, each with a result, and a spread."""
+        return not math.isnan(mean_and_error(self.values.astype("float64"))[1])
+
+    def p(self, sign: float = 1.0) -> float:
+        """One-sided p of a mean above zero, or below it with a ``sign`` of -1; NaN without."""
+        mean, error = mean_and_error(self.values.astype("float64"))
+        if math.isnan(error):
+            return math.nan
+        t, n = sign * mean / math.hypot(error, self.error), len(self.values)
+        return float(scipy.stats.t.sf(t, n - 1)) if self.symmetric else skew_safe_p(t, n)
+
+    def e_value(self, sign: float = 1.0) -> float:
+        """E-value of a mean above zero, or below it with a ``sign`` of -1; 1 without a test."""
+        if not self.complete or self.error > 0.0:
+            return 1.0
+        values = sign * self.values.sort_index().to_numpy(dtype=float)
+        return float(one_sided_e_values(values, symmetric=self.symmetric)[-1])
+
+    def more_seeds(self, *, level: float, power: float = 0.8) -> int | None:
+        """Additional seeds to show a mean of this size; None if unknown, or over 200 in all."""
+        values = self.values.dropna().astype("float64")
+        mean, error = mean_and_error(values)
+        if math.isnan(error) or not mean:
+            return None
+        effect = abs(mean) / (error * math.sqrt(len(values)))
+        least = max(len(values) + 1, MIN_SEEDS)
+        if not self._power(_MOST_SEEDS, effect, level) >= power:
+            return None
+        low, high = least - 1, _MOST_SEEDS
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (
+                (low, middle) if self._power(middle, effect, level) >= power else (middle, high)
+            )
+        return high - len(values)
+
+    def _power(self, n: int, effect: float, level: float) -> float:
+        symmetric = float(scipy.stats.t.isf(level, n - 1))
+        critical = symmetric if self.symmetric else skew_safe_t(n, level)
+        return float(scipy.stats.nct.sf(critical, n - 1, effect * math.sqrt(n)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Parts of a claim in one problem of a sweep, and the ``effect`` by seed to print.
+
+    Args:
+        effect: in the unit of the claim; NaN at a seed without a result.
+        ends: interval of its mean; None for Student's.
+        subject: the networks that it is on: "sparsity 90 %, lr 0.001".
+        controls: rivals that the parts compare with.
+        missing: rivals that the claim asks for and the sweep lacks; they leave it undecided.
+        obstacle: reason why it must not be judged whatever the values; empty without one.
+    """
+
+    effect: pd.Series
+    parts: tuple[Part, ...]
+    ends: Interval | None = None
+    mean: float | None = None
+    subject: str = ""
+    controls: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    obstacle: str = ""
+    problem: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> bool:
+        """True if there is a test of every part."""
+        decisive = not self.missing and not self.obstacle
+        return decisive and bool(self.parts) and all(part.complete for part in self.parts)
+
+    @property
+    def lacking(self) -> int:
+        """Seeds without a result in some part."""
+        seeds = [part.values[part.values.isna()].index for part in self.parts]
+        return len(set().union(*seeds)) if seeds else 0
+
+    @property
+    def interval(self) -> Interval:
+        """Interval of the mean effect."""
+        if self.ends is not None:
+            return self.ends
+        return interval(self.effect) if len(self.effect) >= MIN_SEEDS else NONE
+
+    @property
+    def p(self) -> tuple[float, float]:
+        """One-sided p of the claim and of its opposite; NaN if not judged."""
+        if not self.judged:
+            return math.nan, math.nan
+        opposite = len(self.parts) * min(part.p(-1.0) for part in self.parts)
+        return max(part.p() for part in self.parts), min(1.0, opposite)
+
+    @property
+    def e_values(self) -> tuple[float, float]:
+        """E-value of the claim and of its opposite; 1 if not judged.
+
+        That of the claim is the least of its parts', and that of the opposite their mean, both
+        e-values of the whole.
+        """
+        if not self.judged:
+            return 1.0, 1.0
+        opposite = float(np.mean([part.e_value(-1.0) for part in self.parts]))
+        return min(part.e_value() for part in self.parts), opposite
+
+    def more_seeds(self, *, level: float) -> int | None:
+        """Additional seeds for the part that needs most of them; None if unknown."""
+        each = [part.more_seeds(level=level) for part in self.parts]
+        known = [number for number in each if number is not None]
+        return max(known) if each and len(known) == len(each) else None
+
+
+def fieller(
+    numerator: npt.ArrayLike, denominator: npt.ArrayLike, *, confidence: float = 0.95
+) -> Interval:
+    """Interval of the ratio of two means over the same seeds.
+
+    The ratios r with a mean of numerator - r denominator that Student's test does not reject.
+    There is none (both ends NaN) below three seeds, or if the denominator's mean is not shown to
+    differ from zero, since the ratios are then unbounded.
+
+    Source: Fieller (1954), Some problems in interval estimation.
+    """
+    y, x = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
+    if len(y) < MIN_SEEDS or not (np.all(np.isfinite(y)) and np.all(np.isfinite(x))):
+        return NONE
+    n = len(y)
+    t2 = float(scipy.stats.t.isf((1.0 - confidence) / 2, n - 1)) ** 2
+    (vy, cov), (_, vx) = np.cov(y, x) / n
+    a = float(x.mean()) ** 2 - t2 * vx
+    b = float(y.mean() * x.mean()) - t2 * cov
+    c = float(y.mean()) ** 2 - t2 * vy
+    root = b**2 - a * c
+    if not a > 0.0 or root < 0.0:
+        return NONE
+    return Interval(low=(b - math.sqrt(root)) / a, high=(b + math.sqrt(root)) / a)

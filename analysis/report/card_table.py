@@ -1,0 +1,111 @@
+"""Metrics card of a trial, for the terminal."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from analysis import wording
+from analysis.report.card import Card, read_card
+from analysis.terminal import breadth, say, section, table
+from analysis.terminal import show as show_table
+from analysis.tickets.baselines import NAMES as HEDGES
+from analysis.xnn.baselines import NAMES as MODELS
+
+_NAMES = {**HEDGES, **{key: name for key, (name, _) in MODELS.items()}}
+_CELLS = {"tickets": ("cvar_05", "cvar_01", "pnl_mean", "pnl_std", "turnover", "cost_paid")}
+
+
+def show(storage: Path, prefix: str, console: Console, *, as_json: bool = False) -> None:
+    """Print the card of the trial of ``storage`` whose id begins with ``prefix``.
+
+    Raises:
+        StorageError: the storage cannot be read.
+        TrialError: no trial or several trials have such an id.
+    """
+    card = read_card(storage, prefix)
+    if as_json:
+        console.file.write(card.json() + "\n")
+    else:
+        _print(card, console)
+
+
+def _print(card: Card, console: Console) -> None:
+    """Print every part of ``card`` that it has."""
+    say(console, f"trial {card.trial_id}: {card.status}")
+    section(console, "Configuration", _lines(card.configuration))
+    section(console, "Outcome", _lines(card.outcome))
+    for group, rows in card.metrics.groupby("group", sort=False):
+        console.print()
+        show_table(console, _metrics(rows, title=str(group)))
+    if len(card.attacks):
+        console.print()
+        show_table(console, _attacks(card.attacks, width=console.width))
+    if len(card.baselines):
+        console.print()
+        show_table(console, _baselines(card, width=console.width))
+    elif card.note and len(card.metrics):
+        section(console, "Baselines of its preparation", [f"None: {card.note}."])
+    section(console, "Provenance", _lines(card.provenance))
+
+
+def _lines(values: Mapping[str, Any]) -> list[str]:
+    return [f"{name}: {_text(value)}" for name, value in values.items()]
+
+
+def _metrics(rows: pd.DataFrame, *, title: str) -> Table:
+    cells = {"metric": rows["name"].tolist(), "value": list(map(_text, rows["value"]))}
+    cells["± se"] = ["" if pd.isna(error) else _text(error) for error in rows["se"]]
+    cells["95 % interval"] = [
+        "" if pd.isna(low) else f"{_text(low)} to {_text(high)}"
+        for low, high in zip(rows["low"], rows["high"], strict=True)
+    ]
+    cells |= {"unit": rows["unit"].tolist(), "better": rows["better"].tolist()}
+    return table({h: texts for h, texts in cells.items() if any(texts)}, title=title)
+
+
+def _attacks(rows: pd.DataFrame, *, width: int) -> Table:
+    cells = {"attack": rows["attack"].tolist(), "budget": list(map(_text, rows["budget"]))}
+    cells |= {
+        _NAMES.get(str(name), str(name)): list(map(_text, rows[name])) for name in rows.columns[3:]
+    }
+    measure = str(rows["metric"].iloc[0]).partition("@")[0]
+    return table(
+        _fitted(cells, width, fixed=3),
+        title="under attack",
+        caption=f"{measure}, in currency per option (S0 = 100); larger is better. Budget: price "
+        "units on paths, standard deviations on observations.",
+    )
+
+
+def _baselines(card: Card, *, width: int) -> Table:
+    rows = card.baselines
+    wanted = [n for n in _CELLS.get(card.experiment, ()) if n in rows] or list(rows.columns[1:])
+    cells = {"model": [_NAMES.get(key, key) for key in rows["baseline"]]}
+    cells |= {name: list(map(_text, rows[name])) for name in wanted}
+    return table(
+        _fitted(cells, width, fixed=2),
+        title="beside the baselines of its preparation",
+        caption="One seed: differences are not tested. --json has every metric.",
+    )
+
+
+def _fitted(cells: dict[str, list[str]], width: int, *, fixed: int) -> dict[str, list[str]]:
+    """``cells`` without their last columns until they fit ``width``; the ``fixed`` first stay."""
+    names = list(cells)
+    while breadth({n: cells[n] for n in names}) > width and len(names) > fixed:
+        names.pop()
+    return {name: cells[name] for name in names}
+
+
+def _text(value: Any) -> str:
+    if value is None or value is pd.NA:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "–" if pd.isna(value) else f"{value:.5g}"
+    return wording.value(value) if not isinstance(value, str) else value

@@ -1,0 +1,66 @@
+"""Commands of the analysis, which needs neither Ray nor torch and runs in its own process."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from sweeps import options, origin
+from sweeps.errors import UsageError
+
+
+@click.command("report")
+@options.storage_argument
+@click.option(
+    "--out",
+    type=click.Path(readable=False, path_type=Path),
+    help="Folder for the files, made if missing; STORAGE/report by default.",
+)
+def report_command(storage: Path, out: Path | None) -> None:
+    """Print the tables of STORAGE and draw its figures."""
+    _analyse("report", *([f"--out={out}"] if out else []), "--", str(storage))
+
+
+def _analyse(*arguments: str) -> NoReturn:
+    """Run a command of the analysis, which needs neither Ray nor torch, in its own process."""
+    try:
+        origin.check("analysis")
+    except ImportError as error:
+        raise UsageError(str(error)) from error
+    sys.exit(subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode)
+
+
+@click.command("claims")
+@options.storage_argument
+@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of lines.")
+def claims_command(storage: Path, as_json: bool) -> None:
+    """Print the claims that STORAGE supports, contradicts or leaves undecided."""
+    _analyse("claims", *(["--json"] if as_json else []), "--", str(storage))
+
+
+@click.command("show")
+@click.argument("trial_id")
+@options.storage_option("The sweep it belongs to.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def show_command(trial_id: str, storage: Path, as_json: bool) -> None:
+    """Print the metrics of a trial with its baselines; a prefix of its id suffices."""
+    flags = ["--json"] if as_json else []
+    _analyse("show", f"--storage={storage}", *flags, "--", trial_id)
+
+
+@click.command("plot-predictions")
+@click.argument("tables", nargs=-1, required=True, type=click.Path(readable=False))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(readable=False, path_type=Path),
+    help="Folder for the figure, made if missing.",
+)
+def plot_predictions_command(tables: tuple[str, ...], out: Path) -> None:
+    """Draw the class probabilities in TABLES (Parquet), a row of panels per table."""
+    _analyse("predictions", f"--out={out}", "--", *tables)
+
+
+COMMANDS = (report_command, claims_command, show_command, plot_predictions_command)

@@ -1,0 +1,70 @@
+"""Models of completed trials, read from a storage with the checksums of its log."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from hedgecore.protocols import Json, Tensors
+from hedgecore.training.run import unpacked
+from sweeps.errors import UsageError
+from sweeps.journal import bounds
+from sweeps.journal.files import read
+from sweeps.journal.layout import check_name
+from sweeps.journal.state import TrialState
+from sweeps.journal.stored_sweep import StoredSweep
+
+
+def load_model(storage: str | Path, trial_id: str) -> Any:
+    """Trained model of a completed trial, for use on new data.
+
+    A :class:`hedgecore.hedging.hedge.Hedge` for a sweep of tickets, whose ``positions`` are shares
+    on any paths; a :class:`hedgecore.insurance.classifier.Classifier` for an X-NN, whose
+    ``predict`` classifies rows of a table.
+
+    Args:
+        storage: folder of a sweep, which is only read; it may still run.
+        trial_id: a unique prefix of the trial's id.
+    Raises:
+        UsageError: no such storage or trial, with the nearest ids; a trial without a model; a
+            model that does not match the log; or an experiment whose models cannot be loaded.
+    """
+    sweep = StoredSweep.read(Path(storage))
+    full_id, core = sweep.find(trial_id)
+    state = sweep.states[core].trials[full_id]
+    if sweep.experiment.load is None:
+        raise UsageError(
+            f"models of experiment {sweep.experiment.name!r} cannot be loaded; give its "
+            "Experiment a load"
+        )
+    return sweep.experiment.load(sweep.plan(state).study, *read_model(sweep, state))
+
+
+def read_model(sweep: StoredSweep, trial: TrialState) -> tuple[Tensors, Json]:
+    """Tensors and metadata of the model file of ``trial``, with the sha256 in the log.
+
+    Raises:
+        UsageError: the trial has no model, or its file is not the one that the log names.
+    """
+    trial_id, sha256 = trial.entry.trial_id, trial.end.model if trial.end else None
+    if not sha256:
+        raise UsageError(
+            f"trial {trial_id} has no model: it was stopped, failed or still trains; "
+            "choose one that is completed"
+        )
+    folder = sweep.storage / "models" / check_name("trial", trial_id)
+    path = folder / sweep.experiment.model_file
+    cure = "run the same command to train it again, or restore it from a copy"
+    try:
+        content = read(path, most=bounds.TENSORS, root=sweep.storage)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); {cure}") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UsageError(f"{path} is not the model that the log names; {cure}")
+    try:
+        return unpacked(content)
+    except SafetensorError as error:
+        raise UsageError(
+            f"{path} is not a model, though the log names it; restore the storage from a copy"
+        ) from error
