@@ -23,6 +23,7 @@ from analysis.intervals import MIN_SEEDS
 from analysis.statistics import holm
 from analysis.sweep import Problem, Sweep, Trials
 from analysis.tickets.opponents import not_judged, problem_key, stronger_hedges
+from analysis.tickets.robustness import measured_sweep
 from analysis.wording import amount, percent, plural
 
 _SOURCES: Mapping[str, Mapping[str, tickets.Source]] = {
@@ -51,9 +52,15 @@ def claims(
     Args:
         trials: the frame of trials, or a sweep with files for the claims on weights and masks.
         tolerance: share of the dense network's CVaR that a ticket may lose.
+    Raises:
+        schema.ColumnError: a column is missing although trials have completed.
     """
     sweep = Sweep.of(trials, manifest)
     experiment = str(sweep.manifest.get("experiment", "tickets"))
+    if experiment == "tickets":
+        sweep = measured_sweep(sweep, purpose="claims")
+    else:
+        sweep = Sweep.of(sweep, needed=("status",), purpose="claims")
     stronger = stronger_hedges(sweep) if experiment == "tickets" else {}
     rows = []
     for problem in sweep.problems:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from analysis.attacks import CLEAN, attacks, clean_column, nearest
+from analysis.attacks import CLEAN, attacks, clean_column, nearest, on_attacked_paths
 from analysis.claims.catalogue import SHARE, SPARSITY, SPEED
 from analysis.claims.evidence import Evidence, Part, fieller
 from analysis.configurations import LOTTERY, shared_paths
@@ -50,9 +50,9 @@ def _robustness(problem: Problem, tolerance: float) -> Evidence | None:
     attack = nearest(measured, trained=trained, epsilon=robust.epsilon)
     if attack is None:
         return None
-    clean = clean_column(measured)
     gain = robust.by_seed(attack.column) - standard.by_seed(attack.column)
-    gap = standard.by_seed(clean) - standard.by_seed(attack.column)
+    clean = standard.by_seed(on_attacked_paths(clean_column(measured)))
+    gap = clean - standard.by_seed(attack.column)
     both = pd.concat([gain, gap], axis=1, keys=["gain", "gap"])
     complete = both.dropna()
     mean = complete["gain"].mean() / complete["gap"].mean() if len(complete) else float("nan")
@@ -66,6 +66,7 @@ def _robustness(problem: Problem, tolerance: float) -> Evidence | None:
         ),
         subject=f"{_subject(robust)}, under {attack}",
         controls=("standard tickets",),
+        obstacle="no clean CVaR on the attacked paths" if clean.isna().all() else "",
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.arguments import checked
@@ -215,11 +216,13 @@ def _differences(
                     for end, name in (("", metric), ("_clean", before))
                 }
             )
-            seeds = len(pair.dropna(subset=list(_SIDES)))
+            lacking = int((~np.isfinite(pair[list(_SIDES)])).any(axis=1).sum())
+            seeds = len(pair) - lacking
+            row |= {"seeds": seeds, "lacking": lacking}
             if metric == clean and not seeds:
                 break
             if row["standard_not_finite"] or row["robust_not_finite"]:
-                yield {**row, "seeds": seeds, "p": math.nan}
+                yield {**row, "p": math.nan}
             elif seeds:
                 margin = tolerance * abs(pair["standard_clean"].mean())
                 paired = contrast(
@@ -229,8 +232,7 @@ def _differences(
                     margin=margin,
                     selections=selections(robust, standard),
                 )
-                row |= {"seeds": seeds, "lacking": paired.lacking, "margin": margin}
-                yield {**row, **_means(pair, paired)}
+                yield {**row, "margin": margin, **_means(pair, paired)}
 
 
 def _means(pair: pd.DataFrame, paired: Contrast) -> dict[str, Any]:

@@ -67,7 +67,8 @@ def attacked(n, *, gain, gap=1.0, noise=0.01, seed=0):
     for s in range(n):
         for epsilon, hit in ((0.0, DENSE - gap), (0.1, DENSE - gap + gain)):
             value = hit + noise * rng.normal()
-            rows.append({"sparsity": 0.9, "epsilon": epsilon, "seed": s, column: value})
+            axes = {"sparsity": 0.9, "epsilon": epsilon, "seed": s}
+            rows.append(axes | {"cvar_05@attacked_paths": DENSE, column: value})
     return rows
 
 
@@ -79,6 +80,16 @@ def test_robust_training_has_to_close_half_of_the_gap(table, gain, verdict):
     assert row["verdict"] == verdict
     assert row["effect"] == pytest.approx(gain, abs=0.05)
     assert row["low"] < gain < row["high"]
+
+
+def test_the_gap_is_never_between_two_samples_of_paths(table):
+    trials = table(*attacked(6, gain=0.9)).drop(columns="cvar_05@attacked_paths")
+    row = row_of(claims(trials), "robustness")
+    assert (row["verdict"], row["p"]) == ("undecided", pytest.approx(math.nan, nan_ok=True))
+    assert "attacked paths" in row["reason"]
+    trials["cvar_05"] = 0.0  # on all paths; the attacked ones are harder
+    trials["cvar_05@attacked_paths"] = DENSE
+    assert row_of(claims(trials), "robustness")["effect"] == pytest.approx(0.9, abs=0.05)
 
 
 def test_a_gap_that_is_not_shown_has_no_interval_of_its_share(table):

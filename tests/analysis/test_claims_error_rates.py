@@ -10,11 +10,13 @@ from analysis import claims
 
 DENSE, TOLERANCE = -3.0, 0.05
 ATTACKED = "attacked_cvar_05@path_pgd:0.1"
+UNATTACKED = "cvar_05@attacked_paths"
 NOISE = {
     "normal": lambda rng, n: rng.normal(size=n),
     "long upper tail": lambda rng, n: (rng.lognormal(size=n) - math.exp(0.5)) / 2.16,
     "long lower tail": lambda rng, n: (math.exp(0.5) - rng.lognormal(size=n)) / 2.16,
 }
+EMPTY = {ATTACKED: 0.0, UNATTACKED: 0.0}
 REPEATS = 120
 ALLOWED = 0.05 + 3 * math.sqrt(0.05 * 0.95 / REPEATS)
 
@@ -25,7 +27,7 @@ def study(table):
 
     def of(n):
         axes = [(e, s) for s in range(n) for e in (0.0, 0.1)]
-        return table(*({"sparsity": 0.9, "epsilon": e, "seed": s, ATTACKED: 0.0} for e, s in axes))
+        return table(*({"sparsity": 0.9, "epsilon": e, "seed": s} | EMPTY for e, s in axes))
 
     return of
 
@@ -41,7 +43,7 @@ def results(frame, rng, noise, *, loss, share, spread=0.05, gap=1.0):
     # The attacked metric of a robust ticket is relative to the clean one of the standard ticket.
     attacked += robust * (np.repeat(clean[::2], 2) - clean) + spread * NOISE[noise](rng, 2 * n)
     return frame.assign(
-        **{"cvar_05": clean, "dense_cvar_05": DENSE + luck, ATTACKED: attacked},
+        **{"cvar_05": clean, "dense_cvar_05": DENSE + luck, ATTACKED: attacked, UNATTACKED: clean},
         cvar_05_minus_dense=clean - DENSE - luck,
     )
 
@@ -81,7 +83,7 @@ def test_planted_claims_are_found_with_enough_seeds(study, n, power):
         assert not false.get((name, "supported"))
 
 
-MEASURED = ("cvar_05", "cvar_05_minus_dense", ATTACKED)
+MEASURED = ("cvar_05", "cvar_05_minus_dense", ATTACKED, UNATTACKED)
 
 
 def _stopped(trials):

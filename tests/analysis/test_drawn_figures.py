@@ -107,12 +107,19 @@ def test_where_none_converged_the_mark_says_lowest_validation_risk(table):
     assert not ax.containers
 
 
-def test_cvar_and_its_error_bars_stand_on_the_second_axis(table):
-    _, twin = speed(table(*rates(12, 7, cvar_05=-3.1, cvar_05_se=0.02)))
+def test_cvar_and_its_student_interval_stand_on_the_second_axis(table):
+    _, twin = speed(table(*seeds(rates(12, 7, cvar_05=-3.1))))
     points, _, (reach,) = twin.containers[0].lines
     assert points.get_ydata() == pytest.approx([-3.1, -3.1])
     low, high = reach.get_segments()[0][:, 1]
-    assert (low, high) == pytest.approx((-3.1 - 1.96 * 0.02, -3.1 + 1.96 * 0.02))
+    assert (low, high) == pytest.approx((-3.1 - REACH, -3.1 + REACH))
+
+
+def test_the_cvar_of_one_seed_has_no_interval(table):
+    _, twin = speed(table(*rates(12, 7, cvar_05=-3.1, cvar_05_se=0.02)))
+    _, _, (reach,) = twin.containers[0].lines
+    low, high = reach.get_segments()[0][:, 1]
+    assert low == high
 
 
 def test_the_dense_network_is_a_dashed_line_and_a_tick_with_its_name(table):
@@ -168,6 +175,22 @@ def ladder(losses, **more):
     return [{"sparsity": s, "cvar_05": -3.0 - loss, **more} for s, loss in losses.items()]
 
 
+# Student's quantile at 2 degrees of freedom times the standard error of ``seeds``.
+REACH = 4.302653 * 0.001 / math.sqrt(3.0)
+ERRORS = ("cvar_05_se", "dense_cvar_05_se", "cvar_05_minus_dense_se")
+
+
+def seeds(rows, *, dense=False):
+    """``rows`` of three seeds around their CVaR, or that of the dense network, by 0.001."""
+    metric = "dense_cvar_05" if dense else "cvar_05"
+    small = dict.fromkeys(ERRORS, 1e-4)
+    return [
+        row | small | {"seed": seed, metric: row.get(metric, -3.0) + step}
+        for row in rows
+        for seed, step in enumerate((-0.001, 0.0, 0.001))
+    ]
+
+
 LOSSES = {0.0: 0.0, 0.5: 0.02, 0.9: 0.3, 0.95: 0.05}
 
 
@@ -183,28 +206,28 @@ def test_cvar_runs_from_the_dense_hundred_percent_down_to_few_weights(table):
 
 def test_every_epsilon_has_a_line_and_a_name(table):
     rows = ladder(LOSSES, epsilon=0.0) + ladder(LOSSES, epsilon=0.1)
-    ax = tail(table(*rows))
+    ax = tail(table(*seeds(rows)))
     assert len(lines(ax, "-")) == 2
     assert [numbers(t) for t in texts(ax) if t.startswith("ε")] == [[0, 50], [0.1, 50]]
 
 
 def test_the_dense_baseline_is_dashed_with_a_band_and_the_tolerance_is_shaded(table):
-    ax = tail(table(*ladder(LOSSES)))
+    ax = tail(table(*seeds(ladder(LOSSES), dense=True)))
     (dashed,) = lines(ax, "--")
     assert dashed.get_ydata() == pytest.approx([-3.0, -3.0])
     spans = sorted((p.get_y(), p.get_y() + p.get_height()) for p in ax.patches)
     assert spans[0] == pytest.approx((-3.15, -3.0))
-    assert spans[1] == pytest.approx((-3.0 - 1.96 * 0.02, -3.0 + 1.96 * 0.02))
+    assert spans[1] == pytest.approx((-3.0 - REACH, -3.0 + REACH))
 
 
 def test_the_ring_marks_the_max_efficient_sparsity_and_not_a_later_pass(table):
-    ax = tail(table(*ladder(LOSSES)))
+    ax = tail(table(*seeds(ladder(LOSSES))))
     (ring,) = [line for line in ax.get_lines() if line.get_markersize() > 10]
     assert ring.get_xdata() == pytest.approx([50.0])
 
 
 def test_where_none_is_efficient_the_label_says_so(table):
-    ax = tail(table(*ladder({0.5: 0.5, 0.9: 0.6})))
+    ax = tail(table(*seeds(ladder({0.5: 0.5, 0.9: 0.6}))))
     (label,) = (t for t in texts(ax) if t.startswith("ε"))
     assert numbers(label) == [0]
     assert "none" in label
@@ -221,17 +244,26 @@ def test_seeds_are_drawn_as_their_mean_with_their_range_shaded(table):
 
 
 def test_an_unfinished_sweep_says_so_under_the_figure(table):
-    rows = [*ladder({0.5: 0.0, 0.8: 0.0}), {"sparsity": 0.9, "status": "running"}]
-    ax = tail(table(*rows))
+    rows = seeds(ladder({0.5: 0.0, 0.8: 0.0}))
+    ax = tail(table(*rows, {"sparsity": 0.9, "status": "running"}))
     (label,) = (t for t in texts(ax) if t.startswith("ε"))
     assert numbers(label) == [0, 80]
-    assert label.endswith("so far")
+    assert "at least" in label
     (below,) = (t for t in texts(ax) if "Provisional" in t)
-    assert numbers(below.partition("Provisional")[2])[:2] == [1, 3]
+    assert numbers(below.partition("Provisional")[2])[:2] == [1, 7]
+
+
+def test_where_one_seed_decides_nothing_the_label_says_so_and_there_is_no_ring(table):
+    ax = tail(table(*ladder({0.5: 0.0, 0.9: 0.6})))
+    (label,) = (t for t in texts(ax) if t.startswith("ε"))
+    assert "undecided" in label
+    assert "none" not in label
+    (ring,) = [line for line in ax.get_lines() if line.get_markersize() > 10]
+    assert len(ring.get_xdata()) == 0
 
 
 def test_a_single_sparsity_is_drawn_as_a_point(table):
-    ax = tail(table(*ladder({0.8: 0.1})).drop(columns=["config/epsilon"]))
+    ax = tail(table(*seeds(ladder({0.8: 0.1}))).drop(columns=["config/epsilon"]))
     assert [numbers(t) for t in texts(ax) if t.startswith("efficient to")] == [[80]]
     assert all(math.isfinite(x) for x in ax.get_xlim())
 
@@ -272,7 +304,7 @@ def test_numbers_are_written_as_a_reader_writes_them():
 
 def test_saving_twice_gives_equal_bytes_and_touches_no_global_setting(table, tmp_path):
     settings = dict(mpl.rcParams)
-    trials = table(*ladder({0.5: 0.0, 0.8: 0.1}))
+    trials = table(*seeds(ladder({0.5: 0.0, 0.8: 0.1})))
     one, two = save(tmp_path / "a", trials), save(tmp_path / "b", trials)
     assert [p.name for p in one.written] == [p.name for p in two.written]
     assert [p.read_bytes() for p in one.written] == [p.read_bytes() for p in two.written]

@@ -64,15 +64,13 @@ def test_an_undefined_cvar_at_one_seed_leaves_no_mean_of_the_others(table):
     assert np.isnan(learning_rates(trials)["cvar_05"].iloc[0])
 
 
-def test_means_have_intervals_from_four_seeds_on(table):
-    rows = [
-        row | {"cvar_05": -3.0 + 0.1 * i} for i, row in enumerate(seeds(1e-3, [9, 10, 11, 12]))
-    ]
-    four = learning_rates(table(*rows)).iloc[0]
-    assert four["cvar_05"] == pytest.approx(-2.85)
-    assert four["cvar_05_low"] < -2.85 < four["cvar_05_high"]
-    assert four["epochs_to_95pct_low"] < 10.5 < four["epochs_to_95pct_high"]
-    assert np.isnan(learning_rates(table(*rows[:3])).iloc[0]["cvar_05_low"])
+def test_means_have_intervals_from_three_seeds_on(table):
+    rows = [row | {"cvar_05": -3.0 + 0.1 * i} for i, row in enumerate(seeds(1e-3, [9, 10, 11]))]
+    three = learning_rates(table(*rows)).iloc[0]
+    assert three["cvar_05"] == pytest.approx(-2.9)
+    assert three["cvar_05_low"] < -2.9 < three["cvar_05_high"]
+    assert three["epochs_to_95pct_low"] < 10 < three["epochs_to_95pct_high"]
+    assert np.isnan(learning_rates(table(*rows[:2])).iloc[0]["cvar_05_low"])
 
 
 def test_controls_are_no_learning_rates_of_the_ticket(table):

@@ -251,7 +251,7 @@ def test_a_difference_within_the_margin_is_equivalent_and_the_margin_is_printed(
     def equal(epsilon, seed):
         return -3.0 + 0.02 * epsilon * (-1) ** seed
 
-    trials = sweep({PGD: equal}, cvar=equal)
+    trials = sweep({"cvar_05@attacked_paths": equal, PGD: equal}, cvar=equal)
     rows = robust_against_standard(trials)
     assert rows["verdict"].tolist() == [EQUIVALENT, EQUIVALENT]
     assert rows["margin"].tolist() == pytest.approx([0.15] * 2)

@@ -47,9 +47,7 @@ def cvar_against_remaining(
     for epsilon, line in _lines(points):
         row = answer[_same(answer["epsilon"], epsilon)].iloc[0]
         most = row["max_efficient_sparsity"]
-        verdict = "none efficient" if pd.isna(most) else f"efficient to {percent(most)}"
-        verdict += " so far" if row["limited_by"] == "undecided" else ""
-        labels[epsilon] = f"{_name(epsilon)}\n{verdict}".strip()
+        labels[epsilon] = f"{_name(epsilon)}\n{_efficient(row)}".strip()
         ring = line[line["sparsity"].eq(most)]
         ax.plot(
             ring["remaining"],
@@ -202,6 +200,13 @@ def _dense(trials: Trials, value: str, se: str | None) -> Estimate:
 
 def _name(epsilon: float | None) -> str:
     return "" if epsilon is None else f"ε = {epsilon:g}"
+
+
+def _efficient(row: pd.Series) -> str:
+    most, undecided = row["max_efficient_sparsity"], row["limited_by"] == "undecided"
+    if pd.isna(most):
+        return "undecided" if undecided else "none efficient"
+    return f"efficient to {percent(most)}" + (" at least" if undecided else "")
 
 
 def _unfinished(passes: pd.DataFrame) -> str:

@@ -44,7 +44,7 @@ def test_the_report_has_every_section_and_numbers_of_each(store, run):
     assert section(said, "Skipped figures") == ["pareto: not drawn here"]
     assert len(section(said, "Beside its controls")) == 4
     assert numbers(section(said, "Rare values")[0])[:2] == [700, 30]
-    assert len(section(said, "Files")) == 10
+    assert len(section(said, "Files")) == 11
 
 
 def test_the_csv_tables_of_an_xnn_hold_what_the_functions_return(store, run):
