@@ -44,8 +44,8 @@ def predict_command(
     _check_out(out, rows, force=force)
     if not bundles.is_bundle(bundle):
         raise UsageError(
-            f"{bundle} is no bundle; make one by hedgesweep seal STORAGE TRIAL_ID --key "
-            "private.pem --out BUNDLE, and give that"
+            f"{bundle} is no bundle; give one that was made by "
+            "hedgesweep seal STORAGE TRIAL_ID --key private.pem --out BUNDLE"
         )
     opened = opened_bundle(bundle, keys=keys, private_key=private_key, accepted=accepted)
     _check_kind(bundle, opened.manifest)

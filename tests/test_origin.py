@@ -10,17 +10,24 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import matplotlib as mpl
+import pandas as pd
 import pytest
 from local_sweep import run_locally
-from spaces import TINY
+from spaces import TINY, TINY_XNN
 
 import analysis
 from analysis.figures.rendering import render
+from hedgecore.insurance.data.applicants import Applicants
 from sweeps.__main__ import cli
 from sweeps.journal.stored_sweep import StoredSweep
 
 PACKAGES = ("hedgecore", "search_spaces", "sweeps", "analysis")
 COMMAND = Path(sys.executable).parent / "hedgesweep"
+ONE_XNN = {
+    "space.adj_weight.grid": [0.3],
+    "space.clusters.grid": [2],
+    "space.seed.grid": [0],
+}
 ONE = {"space.sparsity.grid": [0.5], "space.lr.grid": [1e-2], "space.epsilon.grid": [0.0]}
 # It imports nothing that it could shadow itself.
 SPY = """\
@@ -73,19 +80,30 @@ def hostile(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def files(hostile, tmp_path_factory) -> dict[str, object]:
-    """A space, a storage, a trial, a key and a bundle, by the commands that make them."""
+    """Files of every kind that a command takes, by the commands that make them."""
     top = tmp_path_factory.mktemp("files")
     (top / "tiny.yaml").write_text(TINY)
     run_locally(TINY, top / "out", overrides=ONE)
+    run_locally(TINY_XNN, top / "xnn", overrides=ONE_XNN)
     (trial,) = StoredSweep.read(top / "out").state.trials
+    (explained,) = StoredSweep.read(top / "xnn").state.trials
+    applicants = Applicants.of(StoredSweep.read(top / "xnn").study.data, seed=0)
+    pd.DataFrame(applicants.table.columns).to_csv(top / "rows.csv", index=False)
     paths = {
         "space": top / "tiny.yaml",
         "storage": top / "out",
         "trial": trial,
         "new": top / "new",
     }
-    paths |= {"keys": top / "keys", "bundle": top / "bundle"}
-    for line in ("keys --out {keys} --unencrypted", SEAL.replace("{new}", "{bundle}")):
+    paths |= {"keys": top / "keys", "bundle": top / "bundle", "underwriter": top / "underwriter"}
+    paths |= {"rows": top / "rows.csv", "predictions": top / "predictions.parquet"}
+    seal_xnn = f"seal {top / 'xnn'} {explained} --key {{keys}}/private.pem --out {{underwriter}}"
+    for line in (
+        "keys --out {keys} --unencrypted",
+        SEAL.replace("{new}", "{bundle}"),
+        seal_xnn,
+        PREDICT.replace("{new}.parquet", "{predictions}"),
+    ):
         done = command_line(hostile, *line.format(**paths).split())
         assert done.returncode == 0, done.stderr
         assert marks(hostile) == set()
@@ -93,10 +111,15 @@ def files(hostile, tmp_path_factory) -> dict[str, object]:
 
 
 SEAL = "seal {storage} {trial} --key {keys}/private.pem --out {new}"
+PREDICT = "predict {underwriter} {rows} --key {keys}/public.pem --out {new}.parquet"
 ARGUMENTS = {
     "plan": "plan {space}",
     "status": "status {storage} --json",
     "report": "report {storage}",
+    "claims": "claims {storage}",
+    "show": "show {trial} --storage {storage}",
+    "predict": PREDICT,
+    "plot-predictions": "plot-predictions {predictions} --out {new}-figures",
     "replay": "replay {trial} --storage {storage}",
     "verify": "verify {storage} --data",
     "simulate": "simulate {storage}",

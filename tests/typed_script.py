@@ -18,7 +18,7 @@ import search_spaces
 import sweeps
 from analysis import figures
 from analysis.tickets.attack_checks import Check
-from analysis.xnn import Choice, Front
+from analysis.xnn import Front
 from sweeps.monitoring.exporters import ExportPosition
 from sweeps.monitoring.mlflow import MLflow
 from sweeps.monitoring.progress import State
@@ -145,7 +145,7 @@ def tables(storage: Path) -> None:
     assert_type(analysis.schema.describe(), pd.DataFrame)
     cells = assert_type(analysis.xnn.cells(trials), pd.DataFrame)
     best = assert_type(analysis.xnn.best(cells, within=0.02), pd.Series | None)
-    assert_type(analysis.xnn.choose(cells), Choice | None)
+    assert_type(analysis.xnn.choose(cells), analysis.xnn.Choice | None)
     plain = assert_type(analysis.xnn.plain_of(cells, best), pd.Series | None)
     assert_type(analysis.xnn.by_group(trials, best, plain), pd.DataFrame)
     assert_type(analysis.xnn.methods(trials), pd.DataFrame)

@@ -240,11 +240,11 @@ def test_escape_sequences_of_every_text_column_never_reach_terminal_or_tables(
         texts = [
             n for n, c in schema.EXPERIMENTS[experiment]["trials"].items() if c.dtype == "string"
         ]
-        frame = ended(frame, "mixed", rng)
-        for name in (*texts, "config/\x1b[2Jaxis\u202e", "config/market.\x1b[2J", "reason"):
-            if name not in ("trial_id", "config/method", "config/seed"):
-                frame[name] = pd.Series(hostile, frame.index, dtype="string")
-        return frame
+        frame = ended(frame, "mixed", rng).copy()
+        names = {*texts, "config/\x1b[2Jaxis\u202e", "config/market.\x1b[2J", "reason"}
+        names -= {"trial_id", "config/method", "config/seed"}
+        lies = pd.Series(hostile, frame.index, dtype="string")
+        return frame.assign(**dict.fromkeys(sorted(names), lies))
 
     storage = sweep(experiment, change)
     about = json.loads((storage / "manifest.json").read_text())
