@@ -1,1 +1,1 @@
-"""Published study: two sweeps over seeds, their tables in docs/study, and the pages that quote them."""
+"""Published study: two sweeps over seeds, and the pages that quote their tables."""

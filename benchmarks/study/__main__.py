@@ -1,4 +1,4 @@
-"""``python -m benchmarks.study RESULTS``: the study that the documentation quotes, from its sweeps.
+"""``python -m benchmarks.study RESULTS``: the study that the documentation quotes.
 
 Copies the tables of RESULTS/tickets_seeds and RESULTS/xnn_seeds to docs/study, draws docs/figures,
 and writes the generated blocks of the pages. ``make study`` runs the sweeps first. Without

@@ -1,4 +1,4 @@
-"""Figures of the study in docs/figures, each with the digest of the table that it is drawn from."""
+"""Figures of the study, each with the digest of the table that it is drawn from."""
 
 import io
 from collections.abc import Iterator

@@ -1,15 +1,16 @@
 """Generated blocks of a Markdown page, between comments that name them.
 
-    <!-- study: tickets -->
-    generated
-    <!-- end of study -->
+<!-- study: tickets -->
+generated
+<!-- end of study -->
 """
 
 import re
 from collections.abc import Mapping
 
 _BLOCK = re.compile(
-    r"(?P<opening><!-- study: (?P<name>[a-z -]+) -->\n)(?P<text>.*?)(?P<closing><!-- end of study -->)",
+    r"(?P<opening><!-- study: (?P<name>[a-z]+) -->\n)(?P<text>.*?)"
+    r"(?P<closing><!-- end of study -->)",
     re.DOTALL,
 )
 
@@ -47,7 +48,7 @@ def bullets(lines: list[str]) -> str:
 
 
 def table(rows: list[Mapping[str, str]], *, numbers: tuple[str, ...] = ()) -> str:
-    """A Markdown table of ``rows``, whose keys are the headings; ``numbers`` align to the right."""
+    """A Markdown table of ``rows`` by heading; columns in ``numbers`` align to the right."""
     headings = list(rows[0])
     rules = ["--:" if name in numbers else "---" for name in headings]
     body = [[row[name] for name in headings] for row in rows]

@@ -1,7 +1,6 @@
-"""Generated blocks on tickets: every sentence is a verdict of ``analysis`` or a mean with interval."""
+"""Generated blocks on tickets: verdicts of ``analysis``, and means with intervals."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -16,7 +15,7 @@ from analysis.tickets.attack_checks import check_lines
 from analysis.tickets.baselines import DENSE, baselines
 from analysis.tickets.control_findings import controls as of_controls
 from analysis.tickets.controls import controls
-from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
+from analysis.tickets.efficiency import sparsity_passes
 from analysis.tickets.opponents import dense_against_hedges
 from analysis.tickets.opponents import sentences as of_opponents
 from analysis.tickets.robustness import TICKET, robust_against_standard, robustness_table
@@ -73,7 +72,7 @@ def hedges(published: Published) -> str:
 
 
 def robust_results(published: Published) -> str:
-    """CVaR of the dense network, standard and robust tickets, clean and attacked, with verdicts."""
+    """CVaR of the dense network, standard and robust tickets, and verdicts on robustness."""
     sweep = published.sweep
     rows = robustness_table(sweep)
     (pair,) = robust_against_standard(sweep)["sparsity"].unique()
@@ -105,7 +104,8 @@ def claim_rows(published: Published) -> list[dict[str, str]]:
 
 
 def _claim(row: pd.Series) -> dict[str, str]:
-    effect = f"{bracketed(row.rename({'low': 'effect_low', 'high': 'effect_high'}), 'effect', signed=True)}"
+    ends = {"effect": row["effect"], "effect_low": row["low"], "effect_high": row["high"]}
+    effect = bracketed(ends, "effect", signed=True)
     return {
         "claim": CLAIMS[row["claim"]].statement.format(tolerance=percent(TOLERANCE)),
         "verdict": f"**{row['verdict']}**",
@@ -153,9 +153,3 @@ def _beside_controls(sweep: Sweep) -> list[str]:
 def _robust(sweep: Sweep) -> list[str]:
     rows = robust_against_standard(sweep, tolerance=TOLERANCE)
     return robustness(rows, sweep.tickets, sweep.manifest, tolerance=TOLERANCE)
-
-
-def efficient(published: Published) -> pd.Series:
-    """Row of :func:`analysis.max_efficient_sparsity` for standard tickets."""
-    answer: Any = max_efficient_sparsity(published.sweep, tolerance=TOLERANCE)
-    return answer[~answer["epsilon"].gt(0.0)].iloc[0]

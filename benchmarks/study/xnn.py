@@ -27,7 +27,7 @@ def headline(published: Published) -> str:
 
 def cell_table(published: Published) -> str:
     """Gain, specificity and cost of every cell, with interval and verdict."""
-    trials, rows, _ = _chosen(published)
+    _, rows, _ = _chosen(published)
     limit = f"< {WITHIN:g} nat"
     records = []
     for _, row in pulled(rows).sort_values(list(_ACROSS.values())).iterrows():
