@@ -12,7 +12,8 @@ def blocks(study: Study) -> Mapping[str, str]:
     return {
         "claims": table([*tickets.claim_rows(study.tickets), *tickets.claim_rows(study.xnn)]),
         "table": tickets.printed_table(study.tickets),
-        "tickets": tickets.headline(study.tickets),
+        "headline": tickets.headline(study.tickets),
+        "tickets": tickets.verdicts(study.tickets),
         "hedges": tickets.hedges(study.tickets),
         "robust": tickets.robust_results(study.tickets),
         "controls": tickets.control_results(study.tickets),

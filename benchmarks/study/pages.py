@@ -6,7 +6,7 @@ generated
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _BLOCK = re.compile(
     r"(?P<opening><!-- study: (?P<name>[a-z]+) -->\n)(?P<text>.*?)"
@@ -42,12 +42,12 @@ def without_blocks(page: str) -> str:
     return _BLOCK.sub("", page)
 
 
-def bullets(lines: list[str]) -> str:
+def bullets(lines: Sequence[str]) -> str:
     """A Markdown list of ``lines``."""
     return "\n".join(f"- {line}" for line in lines)
 
 
-def table(rows: list[Mapping[str, str]], *, numbers: tuple[str, ...] = ()) -> str:
+def table(rows: Sequence[Mapping[str, str]], *, numbers: tuple[str, ...] = ()) -> str:
     """A Markdown table of ``rows`` by heading; columns in ``numbers`` align to the right."""
     headings = list(rows[0])
     rules = ["--:" if name in numbers else "---" for name in headings]

@@ -43,7 +43,7 @@ def publish(storage: Path, folder: Path) -> None:
     files = {TABLE: _table(storage / TABLE), MANIFEST: _manifest(manifest)}
     sums = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
     for name, content in {**files, SUMS: "".join(sums).encode()}.items():
-        write(folder, name, content)
+        write(folder.parent, f"{folder.name}/{name}", content)
 
 
 def _table(path: Path) -> bytes:
@@ -51,7 +51,8 @@ def _table(path: Path) -> bytes:
     table = table.drop_columns([name for name in _DURATIONS if name in table.column_names])
     empty = [name for name in table.column_names if table[name].null_count == len(table)]
     buffer = io.BytesIO()
-    pq.write_table(table.drop_columns(empty), buffer, compression="zstd", write_page_checksum=True)
+    form: Any = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False}
+    pq.write_table(table.drop_columns(empty), buffer, **form)
     return buffer.getvalue()
 
 
@@ -61,4 +62,4 @@ def _manifest(manifest: dict[str, Any]) -> bytes:
         key: {name: one[name] for name in _PREPARATION if name in one}
         for key, one in manifest["preparations"].items()
     }
-    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+    return (json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n").encode()

@@ -1,7 +1,5 @@
 """Generated blocks on tickets: verdicts of ``analysis``, and means with intervals."""
 
-from collections.abc import Iterator
-
 import pandas as pd
 from rich.console import Console
 
@@ -15,7 +13,7 @@ from analysis.tickets.attack_checks import check_lines
 from analysis.tickets.baselines import DENSE, baselines
 from analysis.tickets.control_findings import controls as of_controls
 from analysis.tickets.controls import controls
-from analysis.tickets.efficiency import sparsity_passes
+from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.tickets.opponents import dense_against_hedges
 from analysis.tickets.opponents import sentences as of_opponents
 from analysis.tickets.robustness import TICKET, robust_against_standard, robustness_table
@@ -28,20 +26,27 @@ from benchmarks.study.sweeps import Published
 
 TOLERANCE = 0.05
 _WIDTH = 120
-_OUTCOMES = {
-    True: "is shown to lose at most {}",
-    False: "is shown to lose more than {}",
-    None: "is neither shown to lose at most {} nor to lose more",
+_SHOWN = {True: "shown", False: "shown to lose more", None: "neither shown"}
+_BEYOND = {
+    "fails": "with {} it is shown to lose more",
+    "undecided": "with {} neither this nor a larger loss is shown",
+    "not swept": "no sparser one was trained",
+    "not judged": "",
 }
 
 
 def headline(published: Published) -> str:
-    """The largest sparsity shown to be efficient, the next one, and the opponents, as a list."""
+    """The opponents of the dense network, and the largest efficient sparsity, as a list."""
     sweep = published.sweep
-    lines = [*of_opponents(dense_against_hedges(sweep)), *_ladder(sweep)]
-    lines += _beside_controls(sweep)
-    lines += _robust(sweep)
-    return bullets(lines)
+    return bullets([*of_opponents(dense_against_hedges(sweep)), _efficient(sweep)])
+
+
+def verdicts(published: Published) -> str:
+    """Every sparsity of standard tickets, controls and robust training."""
+    sweep = published.sweep
+    lines = [*_beside_controls(sweep), *_robust(sweep)]
+    lines = [line for line in lines if not line.startswith("Verdicts are")]
+    return "\n\n".join([_ladder(sweep), bullets(lines)])
 
 
 def printed_table(published: Published) -> str:
@@ -109,27 +114,54 @@ def _claim(row: pd.Series) -> dict[str, str]:
     return {
         "claim": CLAIMS[row["claim"]].statement.format(tolerance=percent(TOLERANCE)),
         "verdict": f"**{row['verdict']}**",
-        "mean effect [95 %]": f"{effect} {row['unit']}",
+        "mean effect [95 %]": f"{effect} {row['unit']}, {plural(int(row['seeds']), 'seed')}",
         "of": str(row["subject"]),
-        "against": str(row["controls"]),
+        "against": str(row["controls"]).replace("dense", "the dense network"),
     }
 
 
-def _ladder(sweep: Sweep) -> Iterator[str]:
-    """A sentence per sparsity of standard tickets, with all of its weights."""
+def _efficient(sweep: Sweep) -> str:
+    """Sentence on the sparsest standard ticket that is shown to be efficient."""
+    answer = max_efficient_sparsity(sweep, tolerance=TOLERANCE)
+    row = answer[~answer["epsilon"].gt(0.0)].iloc[0]
+    most, limit = row["max_efficient_sparsity"], row["limit"]
+    margin = f"{percent(TOLERANCE)} of the dense network's CVaR"
+    if pd.isna(most):
+        return f"No ticket is shown to lose at most {margin}."
+    beyond = _BEYOND[row["limited_by"]].format("" if pd.isna(limit) else _weights(sweep, limit))
+    return (
+        f"With {_weights(sweep, most)}, the output layer included, a ticket is shown to lose at "
+        f"most {margin}; {beyond}."
+    )
+
+
+def _weights(sweep: Sweep, sparsity: float) -> str:
+    """Weights of a standard ticket, with those of the output layer, which is not pruned."""
+    rows = summary(sweep)
+    row = rows[rows["sparsity"].eq(sparsity) & ~rows["epsilon"].gt(0.0)].iloc[0]
+    pruning, hidden = (sweep.manifest["study"][name] for name in ("pruning", "network"))
+    output = 0 if pruning["prune_output"] else int(hidden["hidden"][-1])
+    kept, total = (int(row[name]) + output for name in ("weights_kept", "weights_total"))
+    return f"{kept:,} of {total:,} weights ({100 * kept / total:.1f} %)"
+
+
+def _ladder(sweep: Sweep) -> str:
+    """A row per sparsity of standard tickets."""
     (problem,) = sweep.problems
     passes = sparsity_passes(sweep, tolerance=TOLERANCE)
-    standard = passes[~passes["epsilon"].gt(0.0)]
-    output = int(sweep.manifest["study"]["network"]["hidden"][-1])
-    for _, row in standard.iterrows():
-        kept, total = (int(row[name]) + output for name in ("weights_kept", "weights_total"))
-        outcome = None if pd.isna(row["passes"]) else bool(row["passes"])
-        shown = _OUTCOMES[outcome].format(f"{percent(TOLERANCE)} of the dense network's CVaR")
-        yield (
-            f"A ticket with {kept:,} of {total:,} weights ({100 * kept / total:.1f} %, the output "
-            f"layer included; sparsity {percent(row['sparsity'])} of the others) {shown}: "
-            f"{_difference(problem, row)} over {plural(int(row['seeds']), 'seed')}."
-        )
+    rows = [
+        {
+            "sparsity": percent(row["sparsity"]),
+            "with the output layer": _weights(sweep, row["sparsity"]),
+            "CVaR 5 %": amount(row["cvar_05"]),
+            "less that of the dense network [95 %]": _difference(problem, row),
+            "loses at most 5 % of it": _SHOWN[
+                None if pd.isna(row["passes"]) else bool(row["passes"])
+            ],
+        }
+        for _, row in passes[~passes["epsilon"].gt(0.0)].iterrows()
+    ]
+    return table(rows, numbers=("sparsity", "with the output layer", "CVaR 5 %"))
 
 
 def _difference(problem: Problem, row: pd.Series) -> str:
@@ -140,10 +172,7 @@ def _difference(problem: Problem, row: pd.Series) -> str:
     )
     ends = interval(ticket.by_seed("cvar_05_minus_dense"))
     difference = {"d": row["cvar_05_minus_dense"], "d_low": ends.low, "d_high": ends.high}
-    return (
-        f"CVaR 5 % {amount(row['cvar_05'])} against {amount(row['dense_cvar_05'])}, difference "
-        f"{bracketed(difference, 'd', signed=True)}"
-    )
+    return bracketed(difference, "d", signed=True)
 
 
 def _beside_controls(sweep: Sweep) -> list[str]:

@@ -50,8 +50,8 @@ def cvar_against_remaining(
     for epsilon, line in _lines(points):
         row = answer[_same(answer["epsilon"], epsilon)].iloc[0]
         most = row["max_efficient_sparsity"]
-        verdict = "none efficient" if pd.isna(most) else f"efficient to {percent(most)}"
-        verdict += " so far" if row["limited_by"] == "undecided" else ""
+        verdict = "none shown efficient" if pd.isna(most) else f"efficient to {percent(most)}"
+        verdict += " so far" if row["provisional"] else ""
         labels[epsilon] = f"{_name(epsilon)}\n{verdict}".strip()
         ring = line[line["sparsity"].eq(most)]
         ax.plot(
