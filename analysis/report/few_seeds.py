@@ -18,7 +18,7 @@ def few_seeds(sweep: Sweep) -> list[str]:
         return []
     return [
         f"{plural(seeds, 'seed')}: no verdict between trained networks is given below "
-        f"{MIN_SEEDS}; all differences are descriptions. Seeds until a claim is decided: "
+        f"{MIN_SEEDS}; all differences are descriptions. To add seeds until a claim is decided: "
         f"{_command(sweep.manifest)}"
     ]
 
