@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -110,14 +111,24 @@ def test_control_a_planted_result_is_found(planted):
     assert re.search(NUMBER, sentence)
 
 
+def within(settings: Any, stored: Any) -> bool:
+    """True if every one of the nested ``settings`` has its value in ``stored``."""
+    if isinstance(settings, Mapping):
+        return all(name in stored and within(one, stored[name]) for name, one in settings.items())
+    return (list(settings) if isinstance(settings, tuple) else settings) == stored
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_the_stored_study_is_that_of_the_shipped_space(experiment, study):
+def test_the_stored_study_is_that_of_the_shipped_space_and_complete(experiment, study):
     published = getattr(study, experiment)
-    space = load(ROOT / published.space)
-    stored = published.sweep.manifest
-    assert stored["space"].keys() == space.space.keys()
-    assert stored["seeds"] == list(space.space["seed"].values)
+    space, stored = load(ROOT / published.space), published.sweep.manifest
+    axes = {name: {"grid": domain.values} for name, domain in space.space.items()}
+    assert within(axes, stored["space"])
+    assert stored["space"].keys() == axes.keys()
+    assert within(space.when, stored["when"])
+    assert within(space.study, stored["study"])
     assert published.sweep.trials["status"].eq("completed").all()
+    assert len(published.sweep.trials) == stored["trials"]
 
 
 def test_the_stored_study_is_small_and_names_no_machine():
