@@ -2,13 +2,20 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STORAGE ?= results/tickets
+STUDY ?= results/study
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep test test-all check columns setup lock benchmarks clean
+.PHONY: sweep study test test-all check columns setup lock benchmarks clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
 	$(BIN)/hedgesweep report $(STORAGE)
+
+# Results of README.md and docs/: two sweeps over seeds, their tables, figures and sentences.
+study: setup
+	$(BIN)/hedgesweep run search_spaces/tickets_seeds.yaml --storage $(STUDY)/tickets_seeds
+	$(BIN)/hedgesweep run search_spaces/xnn_seeds.yaml --storage $(STUDY)/xnn_seeds
+	$(BIN)/python -m benchmarks.study $(STUDY)
 
 # Tests that start Ray mostly wait for processes, so the others run in parallel; AFTER_RAY runs after
 # the Ray tests, so that both halves end at about the same time.

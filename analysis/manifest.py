@@ -11,6 +11,7 @@ OBJECT: tuple[type, ...] = (dict,)
 TEXT: tuple[type, ...] = (str,)
 
 SETTINGS: Mapping[str, tuple[type, ...]] = {
+    "attack.epsilon": NUMBER,
     "attack.name": TEXT,
     "attack.restarts": NUMBER,
     "attack.steps": NUMBER,

@@ -22,6 +22,8 @@ from analysis.wording import setting
 GROUP = ("sparsity", "epsilon")
 SPEED = ("val_loss", "converged", "epochs_to_95pct")
 """Columns used to choose trials."""
+_PARTS = {"sparsity": "pruning", "epsilon": "attack"}
+"""Part of a study that has the value of an axis where a condition of the axis does not hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +152,12 @@ class Sweep:
 
     @cached_property
     def by_kind(self) -> Mapping[str, pd.DataFrame]:
-        """Trials of the ticket and of each control, with every axis, null if not swept."""
-        return {kind: _with_axes(of_kind(self.trials, kind)) for kind in self.kinds}
+        """Trials of the ticket and of each control, with every axis, null if not swept.
+
+        Where a conditional axis does not apply, it has the study's own value from the manifest.
+        """
+        study = self.manifest.get("study") or {}
+        return {kind: _with_axes(of_kind(self.trials, kind), study) for kind in self.kinds}
 
     @cached_property
     def kinds(self) -> list[str]:
@@ -241,9 +247,12 @@ def _bounded(trials: pd.DataFrame) -> pd.DataFrame:
     return trials.assign(**{str(n): reals[n].mask(beyond[n]) for n in reals if beyond[n].any()})
 
 
-def _with_axes(trials: pd.DataFrame) -> pd.DataFrame:
+def _with_axes(trials: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
     absent = [f"config/{axis}" for axis in schema.AXES if f"config/{axis}" not in trials.columns]
-    return trials.assign(**dict.fromkeys(absent, float("nan")))
+    values = {f"config/{axis}": (study.get(part) or {}).get(axis) for axis, part in _PARTS.items()}
+    swept = {n: v for n, v in values.items() if v is not None and n in trials.columns}
+    filled = {n: trials[n].fillna(v) for n, v in swept.items() if trials[n].isna().any()}
+    return trials.assign(**dict.fromkeys(absent, float("nan")), **filled)
 
 
 def _dtype(name: str) -> str:

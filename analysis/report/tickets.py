@@ -15,6 +15,7 @@ from analysis.attacks import attacks
 from analysis.claims import claims
 from analysis.claims import sentences as claim_sentences
 from analysis.configurations import seed_count
+from analysis.report.few_seeds import few_seeds
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
@@ -72,7 +73,7 @@ def report(
     robust = robust_against_standard(sweep, tolerance=tolerance)
     budgets = budget_curves(sweep, manifest, tolerance=tolerance)
 
-    first = [*decisions.standings(beaten), *decisions.state(sweep)]
+    first = [*decisions.standings(beaten), *decisions.state(sweep), *few_seeds(sweep)]
     opening(files.storage, trials, manifest, console, first=first)
     decided = decisions.decisions(
         answer=answer,

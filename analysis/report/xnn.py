@@ -10,6 +10,7 @@ from rich.console import Console
 
 from analysis.claims import claims
 from analysis.claims import sentences as claim_sentences
+from analysis.report.few_seeds import few_seeds
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles, UnreadError
@@ -56,7 +57,7 @@ def report(
     swept = Sweep(trials=trials, manifest=manifest, files=files)
     trials = spelled_out(trials, manifest)
     names, table = axes(trials), cells(trials)
-    opening(files.storage, trials, manifest, console)
+    opening(files.storage, trials, manifest, console, first=few_seeds(swept))
     if trials.empty:
         return
     for line in origin(trials, manifest):

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis.configurations import counts, seed_count
+from analysis.configurations import counts
 from analysis.contrast import BETTER, EQUIVALENT, OPEN, WORSE
-from analysis.intervals import MIN_SEEDS
 from analysis.sweep import Sweep
 from analysis.tickets import opponents
 from analysis.tickets.boosting_findings import claim
@@ -20,7 +19,7 @@ _ORDER = (BETTER, WORSE, EQUIVALENT, OPEN)
 
 
 def state(sweep: Sweep) -> list[str]:
-    """Sentence on a sweep that can decide little: nothing completed, or fewer than three seeds."""
+    """Sentence on a sweep that can decide nothing, because no trial has completed."""
     tally = counts(sweep.trials)
     if not tally["completed"]:
         whole = next((s for s in ("stopped", "failed") if tally[s] == tally["trials"]), "")
@@ -30,12 +29,6 @@ def state(sweep: Sweep) -> list[str]:
             "": "no trial has completed",
         }
         return [f"Nothing is decided: {reasons[whole]}."]
-    seeds = max(1, seed_count(sweep.trials))
-    if seeds < MIN_SEEDS:
-        return [
-            f"{plural(seeds, 'seed')}: no verdict between trained networks is given below "
-            f"{MIN_SEEDS}; all differences are descriptions."
-        ]
     return []
 
 

@@ -23,6 +23,7 @@ _MOST_PANELS = 3
 _GAP = 0.022  # of the width, between kinds of one sparsity
 _ROOM = 0.6  # of the height of the means, for bars beyond them
 _COLLAPSE = 0.3  # below the best mean, as a share of it
+_LEAST_ROOM = 0.05  # of the best mean
 
 
 def size_of_controls(table: pd.DataFrame) -> tuple[float, float]:
@@ -74,7 +75,7 @@ def _heights(rows: pd.DataFrame) -> tuple[float, float]:
     """
     best = float(rows["mean"].max())
     low = float(rows.loc[rows["mean"].ge(best - _COLLAPSE * abs(best)), "mean"].min())
-    room = max(_ROOM * (best - low), 0.01 * abs(best))
+    room = max(_ROOM * (best - low), _LEAST_ROOM * abs(best))
     bottom = max(low - room, float(rows[["mean", "low"]].min().min()))
     top = min(best + room, float(rows[["mean", "high"]].max().max()))
     margin = max(0.06 * (top - bottom), 0.001 * abs(best))

@@ -85,7 +85,7 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
     step = math.ceil(len(bars) / _MOST_LABELS)
     chosen = next((x for x in places if bars[x].best), 0)
     tick_places = [x for x in places if (x - chosen) % step == 0]
-    ax.set_xticks(tick_places, [short(bars[x].lr) for x in tick_places])
+    ax.set_xticks(tick_places, [_rate(bars[x].lr) for x in tick_places])
     for tick, x in zip(ax.get_xticklabels(), tick_places, strict=True):
         tick.set_fontweight("bold" if bars[x].best else "normal")
     ticks = [t for t in MaxNLocator(5, integer=True).tick_values(0, top) if 0 <= t <= top]
@@ -250,9 +250,13 @@ def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
     best = next((b for b in bars if b.best), None)
     if len(bars) > _MOST_LABELS and best is not None:
         speed = f"the fastest, {best.text} epochs" if best.finite else best.text
-        notes.append(f"Bold, dark blue: learning rate {short(best.lr)}, {speed}; hatched: no bar.")
+        notes.append(f"Bold, dark blue: learning rate {_rate(best.lr)}, {speed}; hatched: no bar.")
     tally = counts(group)
     censored = [f"{tally[n]} {n}" for n in ("stopped", "failed", "unfinished") if tally[n]]
     if censored:
         notes.append(f"Not counted as completed: {', '.join(censored)} of {tally['trials']}.")
     return notes
+
+
+def _rate(lr: float) -> str:
+    return "the study's own" if math.isnan(lr) else short(lr)

@@ -14,6 +14,7 @@ from analysis.figures.problem import one_problem
 from analysis.figures.style import NothingToDraw, caption, label_beside, number, spread
 from analysis.statistics import Estimate, over_seeds, student_reach
 from analysis.sweep import Sweep, Trials
+from analysis.tickets.baselines import DENSE, baselines
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.wording import percent
 
@@ -26,6 +27,8 @@ def cvar_against_remaining(
     trials: Trials, ax: Axes, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> None:
     """Test CVaR 5 % against the remaining weights in %, one line per epsilon, and dense.
+
+    The best hedge without training is dotted, if the manifest of the trials has any.
 
     Every point is a row of :func:`analysis.summary`, the learning rate with the best validation
     risk: its mean over seeds, with its Student interval and the range over seeds
@@ -67,18 +70,19 @@ def cvar_against_remaining(
     reach = reach.fillna(0.0)
     half = dense.reach if math.isfinite(dense.reach) else 0.0
     band = (dense.mean - half, dense.mean + half)
-    _panel(ax, points, "cvar_05", reach=reach, labels=labels, dense=dense, band=band)
+    hedge = _best_hedge(trials)
+    _panel(ax, points, "cvar_05", reach=reach, labels=labels, dense=dense, band=band, hedge=hedge)
     ax.set_ylabel("test CVaR 5 % (currency per option, S0 = 100)")
     ax.set_title(f"Tail risk against remaining weights{problem}")
     caption(
         ax,
         [
-            f"Points: learning rate with the best validation risk{_chosen(points)}, "
-            f"{_seeds(points)}; {bars(int(points['seeds'].max()))}.",
+            f"Points: {_choice(points)}{_seeds(points)}.",
             f"Green: within {percent(tolerance)} of the dense network (dashed; band: 95 % "
-            f"interval).{_unfinished(passes)}",
+            f"interval); {bars(int(points['seeds'].max()))}.",
             "Ring: max efficient sparsity. It and every smaller swept one stay within green "
             f"at {percent(confidence)} confidence (paired difference).",
+            *_unfinished(passes),
         ],
     )
 
@@ -106,8 +110,8 @@ def sharpe_against_remaining(trials: Trials, ax: Axes) -> None:
         [
             "Not a selection criterion: not hedging at all can have the better ratio. "
             "Sparsity is chosen on CVaR 5 %.",
-            f"Points: learning rate with the best validation risk{_chosen(points)}, "
-            f"{_seeds(points)}; dashed: the dense network.{_unfinished(passes)}",
+            f"Points: {_choice(points)}{_seeds(points)}; dashed: the dense network.",
+            *_unfinished(passes),
         ],
     )
 
@@ -143,6 +147,7 @@ def _panel(
     labels: dict[float | None, str],
     dense: Estimate,
     band: tuple[float, float],
+    hedge: tuple[str, float] | None = None,
 ) -> None:
     ends = []
     shade = 0.18 if len(labels) <= 2 else 0.09
@@ -162,6 +167,10 @@ def _panel(
         if math.isfinite(band[0]) and band[1] > band[0]:
             ax.axhspan(*band, color=MUTED, alpha=0.18, linewidth=0.0, zorder=1)
         ends.append((dense.mean, f"dense network\n{number(dense.mean)}", INK))
+    if hedge is not None:
+        name, value = hedge
+        ax.axhline(value, color=MUTED, linestyle=":", linewidth=1.5, zorder=3)
+        ends.append((value, f"{name}\n{number(value)}", MUTED))
     _x_axis(ax, points["remaining"])
     ax.grid(True, axis="y")
     ax.margins(y=0.10)
@@ -198,6 +207,14 @@ def _dense(trials: Trials, value: str, se: str | None) -> Estimate:
     return over_seeds(frame[value].tolist(), errors, shared_paths=shared_paths(frame))
 
 
+def _best_hedge(trials: Trials) -> tuple[str, float] | None:
+    """Name and CVaR 5 % of the best hedge without training; None without a manifest."""
+    sweep = Sweep.of(trials)
+    rows = baselines(sweep, sweep.manifest)
+    rows = rows[rows["hedge"].ne(DENSE) & rows["cvar_05"].notna()]
+    return None if rows.empty else (str(rows["name"].iloc[0]), float(rows["cvar_05"].iloc[0]))
+
+
 def _name(epsilon: float | None) -> str:
     return "" if epsilon is None else f"ε = {epsilon:g}"
 
@@ -209,23 +226,23 @@ def _efficient(row: pd.Series) -> str:
     return f"efficient to {percent(most)}" + (" at least" if undecided else "")
 
 
-def _unfinished(passes: pd.DataFrame) -> str:
+def _unfinished(passes: pd.DataFrame) -> list[str]:
     remainder = int(passes["unfinished"].sum())
-    return (
-        f" Provisional: {remainder} of {int(passes['trials'].sum())} trials unfinished."
-        if remainder
-        else ""
-    )
+    total = int(passes["trials"].sum())
+    return [f"Provisional: {remainder} of {total} trials unfinished."] if remainder else []
 
 
 def _same(epsilons: pd.Series, epsilon: float | None) -> pd.Series:
     return epsilons.isna() if epsilon is None else epsilons.eq(epsilon)
 
 
-def _chosen(points: pd.DataFrame) -> str:
+def _choice(points: pd.DataFrame) -> str:
+    """The selection behind the points; empty if no learning rate was swept."""
     number = int(points["selection"].eq("per seed").sum())
     where = "" if number == len(points) else f" at {number} of {len(points)} points"
-    return f" (of each seed{where})" if number else ""
+    each = f" (of each seed{where})" if number else ""
+    swept = number or points["lr"].notna().any()
+    return f"learning rate with the best validation risk{each}, " if swept else ""
 
 
 def _seeds(points: pd.DataFrame) -> str:

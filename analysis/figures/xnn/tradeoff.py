@@ -159,7 +159,7 @@ def _named(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> None:
 
 
 def _free(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> tuple[float, float]:
-    """Position of a label of ``cell`` that hides least of the lines, in axes fractions."""
+    """Position of a label of ``cell`` that hides least of lines and bars, in axes fractions."""
     (first, last), (low, high) = ax.get_xlim(), ax.get_ylim()
 
     def coordinates(rows: pd.DataFrame) -> Array:
@@ -169,6 +169,12 @@ def _free(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> tuple[float, float
     lines = [
         coordinates(line.sort_values(WEIGHT)) for _, line in points.groupby([CLUSTERS, METHOD])
     ]
+    limit = (WITHIN - first) / (last - first)
+    lines += [np.array([[limit, 0.0], [limit, 1.0]])]
+    for metric in (COST, GAIN):
+        ends = [points.assign(**{metric: points[f"{metric}_{end}"]}) for end in ("low", "high")]
+        intervals = np.stack([coordinates(rows) for rows in ends], axis=1)
+        lines += [line for line in intervals if np.all(np.isfinite(line))]
     dots = np.concatenate([_between(line) for line in lines])
     centre = coordinates(cell.to_frame().T)[0]
     width, height = _LABEL
@@ -177,10 +183,12 @@ def _free(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> tuple[float, float
         for far in (1.0, 1.6):
             radii = 0.8 * width * math.cos(turn), 1.3 * height * math.sin(turn)
             at = centre + far * np.array(radii)
+            # A vertical or horizontal pointer would cover the interval of the cell.
+            covers = 24.0 * (turn % (math.pi / 2) < 0.1)
             inside = 0.6 * width < at[0] < 1 - 0.6 * width and 0.14 < at[1] < 0.92
             hidden = (np.abs(dots - at) < np.array([0.6 * width, 0.75 * height])).all(axis=1).sum()
-            if inside and hidden + 0.1 * far < fewest:
-                best, fewest = (float(at[0]), float(at[1])), hidden + 0.1 * far
+            if inside and hidden + covers + 0.1 * far < fewest:
+                best, fewest = (float(at[0]), float(at[1])), hidden + covers + 0.1 * far
     return best
 
 

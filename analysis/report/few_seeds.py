@@ -1,0 +1,32 @@
+"""Opening line of a report with too few seeds for a verdict, and the command that adds them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.configurations import counts, seed_count
+from analysis.intervals import MIN_SEEDS
+from analysis.sweep import Sweep
+from analysis.wording import plural
+
+_MAIN_CLAIM: Mapping[str, str] = {"tickets": "sparsity", "xnn": "alignment"}
+
+
+def few_seeds(sweep: Sweep) -> list[str]:
+    """Sentence on a sweep of fewer than three seeds with a result; empty for others."""
+    seeds = max(1, seed_count(sweep.trials))
+    if seeds >= MIN_SEEDS or not counts(sweep.trials)["completed"]:
+        return []
+    return [
+        f"{plural(seeds, 'seed')}: no verdict between trained networks is given below "
+        f"{MIN_SEEDS}; all differences are descriptions. To add seeds until a claim is decided: "
+        f"{_command(sweep.manifest)}"
+    ]
+
+
+def _command(manifest: Mapping[str, Any]) -> str:
+    claim = _MAIN_CLAIM[str(manifest.get("experiment") or "tickets")]
+    # A stopped seed is no evidence, so the command refuses a space with a scheduler.
+    unscheduled = " --set scheduler=null" if manifest.get("scheduler") else ""
+    return (
+        f"hedgesweep run SPACE --storage NEW{unscheduled} --until-decided {claim} --max-seeds 40"
+    )
