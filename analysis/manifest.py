@@ -55,6 +55,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "scheduler.*.replicates": TEXT,
     "scheduler.*.stratify_by": (list,),
     "scheduler.*.stratify_by.*": TEXT,
+    "until_decided": TEXT,
     "study": OBJECT,
     **{f"study.{path.partition('.')[0]}": OBJECT for path in SETTINGS},
     **{f"study.{path}": kinds for path, kinds in SETTINGS.items()},

@@ -233,6 +233,9 @@ def _execute(
 def _keep_manifest(execution: Execution, facts: Mapping[str, Facts]) -> None:
     plan, ledger = execution.plan, execution.ledger
     content = manifest.content(plan, facts, ledger.state.prepared, audit=execution.audit)
+    # Seeds that were added in view of the results stay so, however the sweep is continued.
+    if before := ledger.state.manifest:
+        content["until_decided"] = plan.until_decided or before.content.get("until_decided")
     ledger.keep_manifest(content, plan.space.text)
 
 

@@ -7,7 +7,7 @@ The evidence is read after every seed, so it has to be valid at any time: an e-v
 import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,8 @@ def run_until(
             if isinstance(settings, dict)
             else [*settings, f"space.seed.grid={seeds}"]
         )
-        sweep = run(space, storage=storage, overrides=wider, **arguments)
+        grown = replace(plan_of(space, overrides=wider), until_decided=claim)
+        sweep = run(grown, storage=storage, **arguments)
         yield (decision := _decision(claim, sweep, len(seeds)))
         if decision.verdict or number >= max_seeds or not sweep.within_budget:
             return

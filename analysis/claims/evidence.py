@@ -32,6 +32,11 @@ UNDECIDED: Verdict = "undecided"
 NOT_ASKED: Verdict = "not asked"
 
 _MOST_SEEDS = 200
+DECISIVE = 40.0
+"""E-value that decides a claim in either direction, at 2.5 % each."""
+# Bound of an error that all seeds share: half of the 2.5 % of a direction.
+_SHARED_QUANTILE = float(scipy.stats.norm.isf(0.0125))
+_NO_VALUES = pd.Series(dtype="float64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +69,17 @@ class Part:
         return float(scipy.stats.t.sf(t, n - 1)) if self.symmetric else skew_safe_p(t, n)
 
     def e_value(self, sign: float = 1.0) -> float:
-        """E-value of a mean above zero, or below it with a ``sign`` of -1; 1 without a test."""
-        if not self.complete or self.error > 0.0:
+        """E-value of a mean above zero, or below it with a ``sign`` of -1; 1 without a test.
+
+        An error that all seeds share does not average out: it is bounded at half of the level of
+        a decision, and the e-value of the rest is halved. The result is at most 40, which decides.
+        """
+        if not self.complete:
             return 1.0
         values = sign * self.values.sort_index().to_numpy(dtype=float)
-        return float(one_sided_e_values(values, symmetric=self.symmetric)[-1])
+        bound = _SHARED_QUANTILE * self.error
+        e_value = float(one_sided_e_values(values - bound, symmetric=self.symmetric)[-1])
+        return e_value if not self.error else min(e_value / 2.0, DECISIVE)
 
     def more_seeds(self, *, level: float, power: float = 0.8) -> int | None:
         """Additional seeds to show a mean of this size; None if unknown, or over 200 in all."""
@@ -104,18 +115,22 @@ class Evidence:
         subject: the networks that it is on: "sparsity 90 %, lr 0.001".
         controls: rivals that the parts compare with.
         missing: rivals that the claim asks for and the sweep lacks; they leave it undecided.
+        selections: configurations among which the data selected the subject; p is multiplied by
+            it, and the e-value divided.
+        error: standard error of the mean effect that all seeds share.
         obstacle: reason why it must not be judged whatever the values; empty without one.
     """
 
-    effect: pd.Series
-    parts: tuple[Part, ...]
+    effect: pd.Series = field(default_factory=_NO_VALUES.copy)
+    parts: tuple[Part, ...] = ()
     ends: Interval | None = None
     mean: float | None = None
     subject: str = ""
     controls: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     obstacle: str = ""
-    problem: dict[str, object] = field(default_factory=dict)
+    selections: int = 1
+    error: float = 0.0
 
     @property
     def judged(self) -> bool:
@@ -134,31 +149,35 @@ class Evidence:
         """Interval of the mean effect."""
         if self.ends is not None:
             return self.ends
-        return interval(self.effect) if len(self.effect) >= MIN_SEEDS else NONE
+        if len(self.effect) < MIN_SEEDS:
+            return NONE
+        return interval(self.effect, shared_error=self.error)
 
     @property
     def p(self) -> tuple[float, float]:
         """One-sided p of the claim and of its opposite; NaN if not judged."""
         if not self.judged:
             return math.nan, math.nan
+        claim = max(part.p() for part in self.parts)
         opposite = len(self.parts) * min(part.p(-1.0) for part in self.parts)
-        return max(part.p() for part in self.parts), min(1.0, opposite)
+        return min(1.0, self.selections * claim), min(1.0, self.selections * opposite)
 
     @property
     def e_values(self) -> tuple[float, float]:
         """E-value of the claim and of its opposite; 1 if not judged.
 
         That of the claim is the least of its parts', and that of the opposite their mean, both
-        e-values of the whole.
+        e-values of the whole. Over the number of selections it is below the mean of all those.
         """
         if not self.judged:
             return 1.0, 1.0
+        claim = min(part.e_value() for part in self.parts)
         opposite = float(np.mean([part.e_value(-1.0) for part in self.parts]))
-        return min(part.e_value() for part in self.parts), opposite
+        return claim / self.selections, opposite / self.selections
 
     def more_seeds(self, *, level: float) -> int | None:
         """Additional seeds for the part that needs most of them; None if unknown."""
-        each = [part.more_seeds(level=level) for part in self.parts]
+        each = [part.more_seeds(level=level / self.selections) for part in self.parts]
         known = [number for number in each if number is not None]
         return max(known) if each and len(known) == len(each) else None
 

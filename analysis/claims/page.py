@@ -12,11 +12,11 @@ from analysis.claims import tickets, xnn
 from analysis.claims.catalogue import CLAIMS, Claim
 from analysis.claims.evidence import (
     CONTRADICTED,
+    DECISIVE,
     NOT_ASKED,
     SUPPORTED,
     UNDECIDED,
     Evidence,
-    Verdict,
 )
 from analysis.configurations import typed
 from analysis.intervals import MIN_SEEDS
@@ -70,6 +70,8 @@ def claims(
                 evidence = _SOURCES[experiment][claim.name](problem, tolerance)
                 obstacle = not_judged(hedge) if hedge and claim.against_dense else ""
                 rows.append(_row(claim, problem, evidence, tolerance, level, obstacle))
+    if sequential := sweep.manifest.get("until_decided"):
+        _judge_sequentially(rows, str(sequential))
     # Holm over the page; a claim errs in one direction at a time, hence the two-sided p.
     p = np.asarray([row["p"] for row in rows], dtype=float)
     tested = ~np.isnan(p)
@@ -160,9 +162,36 @@ def _reason(evidence: Evidence) -> str:
     if not evidence.judged:
         seeds = len(evidence.effect.dropna())
         if seeds < MIN_SEEDS:
-            return f"{plural(seeds, 'seed')}, {MIN_SEEDS} are the fewest"
+            return f"{MIN_SEEDS} seeds are the fewest"
         return "no spread between the seeds"
     return ""
+
+
+def sequential_sentence(manifest: Mapping[str, Any]) -> list[str]:
+    """Sentence on seeds that were added until a claim was decided; empty for a fixed number."""
+    claim = manifest.get("until_decided")
+    if not claim:
+        return []
+    return [
+        f"Seeds were added until the claim {claim} was decided: its e-value alone has a known "
+        "error rate; intervals and p-values assume a number of seeds fixed in advance."
+    ]
+
+
+def _judge_sequentially(rows: list[dict[str, Any]], claim: str) -> None:
+    """Verdict of the e-value on the ``claim`` for which seeds were added, and none on others."""
+    asked = [row for row in rows if row["verdict"] == UNDECIDED]
+    for row in asked:
+        row |= {"p": math.nan, "more_seeds": None}
+        if row["claim"] != claim:
+            row["reason"] = row["reason"] or f"seeds were added until {claim} was decided"
+    own = [row for row in asked if row["claim"] == claim and "e_supported" in row]
+    for verdict, column in ((SUPPORTED, "e_supported"), (CONTRADICTED, "e_contradicted")):
+        # All problems together, or each at its share of the level.
+        whole = bool(own) and min(row[column] for row in own) >= DECISIVE
+        for row in own:
+            if row[column] >= DECISIVE * (1 if whole else len(own)):
+                row |= {"verdict": verdict, "reason": ""}
 
 
 def _tag(verdict: str) -> str:
@@ -175,13 +204,15 @@ def _opening(row: pd.Series) -> str:
 
 def _numbers(row: pd.Series) -> str:
     parts = [str(row["subject"])] if row["subject"] else []
-    text = f"{amount(row['effect'], signed=True)}"
-    if pd.notna(row["low"]):
-        text += f" [{amount(row['low'], signed=True)}, {amount(row['high'], signed=True)}]"
-    parts.append(f"{text} {row['unit']}, {plural(int(row['seeds']), 'seed')}")
+    if row["seeds"]:
+        text = f"{amount(row['effect'], signed=True)}"
+        if pd.notna(row["low"]):
+            text += f" [{amount(row['low'], signed=True)}, {amount(row['high'], signed=True)}]"
+        parts.append(f"{text} {row['unit']}, {plural(int(row['seeds']), 'seed')}")
     if pd.notna(row["p_holm"]):
-        e_value = max(row["e_supported"], row["e_contradicted"])
-        parts.append(f"p {row['p_holm']:.2g} after Holm, e {e_value:.3g}")
+        parts.append(f"p {row['p_holm']:.2g} after Holm")
+    if pd.notna(row["e_supported"]) and not row["e_supported"] == row["e_contradicted"] == 1.0:
+        parts.append(f"e {max(row['e_supported'], row['e_contradicted']):.3g}")
     if row["reason"] and row["verdict"] == UNDECIDED:
         parts.append(str(row["reason"]))
     if pd.notna(row["more_seeds"]) and row["more_seeds"] > 0:
@@ -199,17 +230,6 @@ def _other(claim: Claim) -> dict[str, Any]:
         "reason": "",
         "p": math.nan,
     }
-
-
-def decided(row: pd.Series, *, level: float = 0.05) -> Verdict | None:
-    """Verdict of the e-values of a row alone, valid after every seed; None if there is none yet.
-
-    Half of the level for either direction.
-    """
-    limit = 2.0 / level
-    if row["e_supported"] >= limit:
-        return SUPPORTED
-    return CONTRADICTED if row["e_contradicted"] >= limit else None
 
 
 _DTYPES = {

@@ -8,7 +8,7 @@ from analysis.attacks import CLEAN, attacks, clean_column, nearest, on_attacked_
 from analysis.claims.catalogue import SHARE, SPARSITY, SPEED
 from analysis.claims.evidence import Evidence, Part, fieller
 from analysis.configurations import LOTTERY, shared_paths
-from analysis.sweep import Candidate, Problem
+from analysis.sweep import Candidate, Problem, selections
 from analysis.tickets import boosting, importance, masks
 from analysis.tickets.networks import Kind, Model, kind_of, load_models
 from analysis.tickets.robustness_findings import trained_under
@@ -16,6 +16,9 @@ from analysis.wording import percent, value
 
 _MORE = ("log_moneyness", "time_to_maturity")
 _LESS = ("return", "cumulative_pnl")
+
+_NO_PAIR = "no standard and robust ticket of one sparsity have completed"
+_NO_MODELS = "the trained models cannot be read"
 
 Source = Callable[[Problem, float], Evidence | None]
 
@@ -35,15 +38,23 @@ def _sparsity(problem: Problem, tolerance: float) -> Evidence | None:
     error = 0.0
     if shared_paths(ticket.chosen) and f"{CLEAN}_minus_dense_se" in ticket.chosen:
         error = float(ticket.chosen[f"{CLEAN}_minus_dense_se"].astype("float64").mean())
-    part = Part(name="CVaR", values=loss + margin, symmetric=False, error=error)
-    return Evidence(effect=loss, parts=(part,), subject=_subject(ticket), controls=("dense",))
+    return Evidence(
+        effect=loss,
+        parts=(Part(name="CVaR", values=loss + margin, symmetric=False, error=error),),
+        subject=_subject(ticket),
+        controls=("dense",),
+        selections=ticket.competitors,
+        error=error,
+    )
 
 
 def _robustness(problem: Problem, tolerance: float) -> Evidence | None:
     """Share of the gap under the attack nearest to training that the largest epsilon closes."""
-    pair = _pair(problem)
-    measured = attacks(problem.tickets)
-    if pair is None or not measured:
+    if not _asked(problem):
+        return None
+    if (pair := _pair(problem)) is None:
+        return Evidence(obstacle=_NO_PAIR)
+    if not (measured := attacks(problem.tickets)):
         return None
     standard, robust = pair
     trained = trained_under(problem.tickets, problem.manifest, robust.epsilon)
@@ -67,20 +78,24 @@ def _robustness(problem: Problem, tolerance: float) -> Evidence | None:
         subject=f"{_subject(robust)}, under {attack}",
         controls=("standard tickets",),
         obstacle="no clean CVaR on the attacked paths" if clean.isna().all() else "",
+        selections=selections(robust, standard),
     )
 
 
 def _features(problem: Problem, tolerance: float) -> Evidence | None:
     """One contrast of the importance of four features, robust less standard tickets."""
-    pair = _pair(problem)
-    if pair is None or problem.files is None:
+    if not _asked(problem):
         return None
-    models, _ = load_models(problem.files, [kind_of(one) for one in pair])
+    if (pair := _pair(problem)) is None:
+        return Evidence(obstacle=_NO_PAIR)
+    models = _models(problem, *map(kind_of, pair))
+    if not models:
+        return Evidence(subject=_subject(pair[1]), obstacle=_NO_MODELS)
     weights = importance.importances(models)
     weights = weights[weights["measure"].eq(importance.MAIN)]
     wide = weights.pivot_table(index=["model", "seed"], columns="feature", values="value")
-    if not {*_MORE, *_LESS} <= set(wide):
-        return None
+    if absent := [name for name in (*_MORE, *_LESS) if name not in wide]:
+        return Evidence(subject=_subject(pair[1]), obstacle=f"no input {', '.join(absent)}")
     contrast = wide[list(_MORE)].mean(axis=1) - wide[list(_LESS)].mean(axis=1)
     robust, standard = (_of_kind(contrast, kind_of(one), one) for one in pair[::-1])
     shift = robust - standard
@@ -89,16 +104,20 @@ def _features(problem: Problem, tolerance: float) -> Evidence | None:
         parts=(Part(name="contrast", values=shift),),
         subject=_subject(pair[1]),
         controls=("standard tickets",),
+        selections=selections(*pair),
     )
 
 
 def _patterns(problem: Problem, tolerance: float) -> Evidence | None:
     """Overlap of two masks of one theta_0, less that of a robust and a standard ticket."""
-    pair = _pair(problem)
-    if pair is None or problem.files is None:
+    if not _asked(problem):
         return None
+    if (pair := _pair(problem)) is None:
+        return Evidence(obstacle=_NO_PAIR)
     standard, robust = (kind_of(one) for one in pair)
-    models, _ = load_models(problem.files, [standard, robust])
+    models = _models(problem, standard, robust)
+    if not models:
+        return Evidence(subject=_subject(pair[1]), obstacle=_NO_MODELS)
     by = {(m.kind, m.seed): m for m in models}
     across = {s: _overlap(by, (standard.name, s), (robust.name, s)) for s in standard.trials}
     seeds = pd.Index(sorted(set(standard.trials) & set(robust.trials)))
@@ -147,6 +166,7 @@ def _boosting(problem: Problem, tolerance: float) -> Evidence | None:
         subject=raced.subject,
         controls=tuple(boosting.in_name(name) for name in rivals),
         missing=tuple(boosting.in_name(name) for name in needed if name not in rivals),
+        selections=raced.competitors,
     )
 
 
@@ -157,6 +177,17 @@ SOURCES: Mapping[str, Source] = {
     "patterns": _patterns,
     "robustness": _robustness,
 }
+
+
+def _asked(problem: Problem) -> bool:
+    """True if the space has tickets of an epsilon of 0 and of one above it."""
+    epsilon = problem.tickets["config/epsilon"].astype("float64")
+    return bool(epsilon.eq(0.0).any() and epsilon.gt(0.0).any())
+
+
+def _models(problem: Problem, *kinds: Kind) -> list[Model]:
+    """Models of ``kinds`` that can be read; none without files."""
+    return [] if problem.files is None else load_models(problem.files, kinds)[0]
 
 
 def _pair(problem: Problem) -> tuple[Candidate, Candidate] | None:
@@ -198,7 +229,7 @@ def _overlap(
 def _floor(problem: Problem, standard: Candidate, seeds: pd.Index) -> pd.Series | None:
     """Overlap by seed of two standard masks of one theta_0; None without ``dense.batch_order``."""
     axis = "config/dense.batch_order"
-    if axis not in problem.trials or problem.files is None:
+    if axis not in problem.trials:
         return None
     trials = standard.trials[standard.trials["status"].eq("completed")]
     values = sorted(trials[axis].dropna().unique())
@@ -216,7 +247,6 @@ def _floor(problem: Problem, standard: Candidate, seeds: pd.Index) -> pd.Series 
         for order in values[:2]
         for rows in [trials[trials[axis].eq(order)].drop_duplicates("config/seed")]
     ]
-    models, _ = load_models(problem.files, kinds)
-    by = {(m.kind, m.seed): m for m in models}
+    by = {(m.kind, m.seed): m for m in _models(problem, *kinds)}
     first, second = (kind.name for kind in kinds)
     return pd.Series({s: _overlap(by, (first, s), (second, s)) for s in seeds}, dtype="float64")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -20,50 +21,46 @@ from analysis.xnn.cells import (
     spelled_out,
 )
 from analysis.xnn.selection import best, pulled
+from analysis.xnn.verdicts import CONTROLS, row_error
 from analysis.xnn.wording import cell_name, telling
+
+_NO_CELL = "no X-NN and plain network of one seed have completed"
 
 Source = Callable[[Problem, float], Evidence | None]
 
 
 def _cost(problem: Problem, tolerance: float) -> Evidence | None:
     """Cost of the cell of largest gain on validation rows, below the limit."""
-    chosen = _chosen(problem, within=CHEAP)
-    if chosen is None:
+    if not _asked(problem):
         return None
-    subject, values = chosen
-    part = Part(name="cost", values=CHEAP - values[COST], symmetric=False)
+    if (cell := _chosen(problem, within=CHEAP)) is None:
+        return Evidence(obstacle=_NO_CELL)
     return Evidence(
-        effect=values[COST], parts=(part,), subject=subject, controls=("plain network",)
+        effect=cell.scores[COST],
+        parts=(_cost_below(CHEAP, cell),),
+        subject=cell.name,
+        controls=("plain network",),
+        selections=cell.competitors,
+        error=row_error(cell.scores, COST),
     )
 
 
 def _gain(problem: Problem, tolerance: float) -> Evidence | None:
-    """R2 of the nodes less that of the best control of the seed."""
-    chosen = _chosen(problem, within=CHEAP)
-    if chosen is None:
+    """R2 of the nodes less that of every control; the effect is that of the best one of a seed."""
+    if not _asked(problem):
         return None
-    subject, values = chosen
-    part = Part(name="gain", values=values[GAIN], symmetric=False)
-    return Evidence(
-        effect=values[GAIN], parts=(part,), subject=subject, controls=_controls(problem.trials)
-    )
+    if (cell := _chosen(problem, within=CHEAP)) is None:
+        return Evidence(obstacle=_NO_CELL)
+    return _explained(cell, ())
 
 
 def _alignment(problem: Problem, tolerance: float) -> Evidence | None:
     """Gain of an alignment cell at a cost below the limit."""
-    chosen = _chosen(problem, within=LITTLE, method="alignment")
-    if chosen is None:
+    if not _asked(problem) or not _has_method(problem, "alignment"):
         return None
-    subject, values = chosen
-    return Evidence(
-        effect=values[GAIN],
-        parts=(
-            Part(name="gain", values=values[GAIN], symmetric=False),
-            Part(name="cost", values=LITTLE - values[COST], symmetric=False),
-        ),
-        subject=subject,
-        controls=_controls(problem.trials),
-    )
+    if (cell := _chosen(problem, within=LITTLE, method="alignment")) is None:
+        return Evidence(obstacle=_NO_CELL)
+    return _explained(cell, (_cost_below(LITTLE, cell),))
 
 
 def _networks(problem: Problem, tolerance: float) -> Evidence | None:
@@ -75,7 +72,7 @@ def _networks(problem: Problem, tolerance: float) -> Evidence | None:
             plain, trees = records["plain"]["kappa"], records["boosted_offsets"]["kappa"]
             lead.setdefault(prepared.get("seed"), plain - trees)
     if not lead:
-        return None
+        return Evidence(obstacle="no preparation with the plain network and XGBoost")
     values = pd.Series(lead, dtype="float64")
     part = Part(name="kappa", values=values, symmetric=False)
     return Evidence(
@@ -94,19 +91,56 @@ SOURCES: Mapping[str, Source] = {
 }
 
 
-def _chosen(
-    problem: Problem, *, within: float, method: str | None = None
-) -> tuple[str, pd.DataFrame] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """Cell that validation selected from ``competitors``, with its ``scores`` by seed."""
+
+    name: str
+    scores: pd.DataFrame
+    competitors: int
+
+
+def _cost_below(limit: float, cell: _Cell) -> Part:
+    error = row_error(cell.scores, COST)
+    return Part(name="cost", values=limit - cell.scores[COST], symmetric=False, error=error)
+
+
+def _explained(cell: _Cell, others: tuple[Part, ...]) -> Evidence:
+    """Gain of a ``cell`` over each of its controls, and ``others`` that have to hold as well."""
+    scores = cell.scores
+    controls = [name for name in CONTROLS if name in scores and scores[name].notna().any()]
+    error = row_error(scores, GAIN)
+    parts = [
+        Part(name=name, values=scores["r2_mean"] - scores[name], symmetric=False, error=error)
+        for name in controls
+    ]
+    return Evidence(
+        effect=scores[GAIN],
+        parts=(*parts, *others),
+        subject=cell.name,
+        controls=tuple(name.removeprefix("r2_").replace("_", " ") for name in controls),
+        selections=cell.competitors,
+        error=error,
+    )
+
+
+def _asked(problem: Problem) -> bool:
+    """True if the space has networks without explanation and with it."""
+    trials = spelled_out(problem.trials, problem.manifest)
+    weight = trials["config/adj_weight"].astype("float64")
+    plain = weight.eq(0.0) | trials["config/method"].eq("none")
+    return bool(plain.any() and weight.gt(0.0).any())
+
+
+def _chosen(problem: Problem, *, within: float, method: str | None = None) -> _Cell | None:
     """Cell of largest gain at a cost up to ``within`` nats, both on validation rows.
 
-    Its name, and its cost and gain at every seed of the cell. Without a cell that cheap, the
-    cheapest, so that a claim can be contradicted.
+    Without a cell that cheap, the cheapest, so that a claim can be contradicted. None if no cell
+    has a result.
     """
     trials = spelled_out(problem.trials, problem.manifest)
-    if method is not None and "config/method" in trials:
+    if method is not None:
         trials = trials[trials["config/method"].isin((method, "none"))]
-    if method is not None and not _has_method(trials, method):
-        return None
     if not {COST.removesuffix("_minus_plain"), GAIN} <= set(trials):
         return None
     table = cells(trials)
@@ -124,23 +158,19 @@ def _chosen(
     values = paired[paired.index.isin(members(trials, cell).index)]
     every = of_problem(trials, {f"config/{name}": cell[name] for name in axes(trials)})
     seeds = pd.Index(every["config/seed"].fillna(0).astype(int).unique()).sort_values()
-    numbers = values[[COST, GAIN]].astype("float64")
+    names = [COST, GAIN, f"{COST}_se", f"{GAIN}_se", "r2_mean", *CONTROLS]
+    numbers = values[[name for name in names if name in values]].astype("float64")
     by_seed = numbers.set_index(values["config/seed"].astype(int))
-    name = cell_name(cell, telling(table, axes(trials)))
-    return name, by_seed[~by_seed.index.duplicated()].reindex(seeds)
-
-
-def _has_method(trials: pd.DataFrame, method: str) -> bool:
-    return "config/method" in trials and bool(trials["config/method"].eq(method).any())
-
-
-def _controls(trials: pd.DataFrame) -> tuple[str, ...]:
-    names = ("untrained", "plain", "plain_random_points", "permuted", "random_points")
-    return tuple(
-        name.replace("_", " ")
-        for name in names
-        if f"r2_{name}" in trials and trials[f"r2_{name}"].notna().any()
+    return _Cell(
+        name=cell_name(cell, telling(table, axes(trials))),
+        scores=by_seed[~by_seed.index.duplicated()].reindex(seeds),
+        competitors=len(rivals),
     )
+
+
+def _has_method(problem: Problem, method: str) -> bool:
+    trials = spelled_out(problem.trials, problem.manifest)
+    return bool(trials["config/method"].eq(method).any())
 
 
 def _preparations(problem: Problem) -> list[Mapping[str, Any]]:

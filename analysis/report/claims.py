@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from analysis.claims import claims, sentences
+from analysis.claims import claims, sentences, sequential_sentence
 from analysis.load import load_manifest, load_trials
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
@@ -24,5 +24,5 @@ def claims_of(storage: Path, console: Console, *, as_json: bool = False) -> None
     if as_json:
         click.echo(page.to_json(orient="records"))
         return
-    for line in sentences(page):
+    for line in (*sequential_sentence(manifest), *sentences(page)):
         say(console, line)

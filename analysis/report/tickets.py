@@ -12,7 +12,7 @@ from rich.table import Table
 
 from analysis import wording
 from analysis.attacks import attacks
-from analysis.claims import claims
+from analysis.claims import claims, sequential_sentence
 from analysis.claims import sentences as claim_sentences
 from analysis.configurations import seed_count
 from analysis.report.few_seeds import few_seeds
@@ -73,7 +73,8 @@ def report(
     robust = robust_against_standard(sweep, tolerance=tolerance)
     budgets = budget_curves(sweep, manifest, tolerance=tolerance)
 
-    first = [*decisions.standings(beaten), *decisions.state(sweep), *few_seeds(sweep)]
+    first = [*decisions.state(sweep), *decisions.standings(beaten), *few_seeds(sweep)]
+    first += sequential_sentence(manifest)
     opening(files.storage, trials, manifest, console, first=first)
     decided = decisions.decisions(
         answer=answer,
@@ -83,11 +84,9 @@ def report(
         budgets=budgets,
         networks=compared_tickets,
     )
-    if trials.empty:
-        return
     page = claims(sweep, tolerance=tolerance)
     section(console, "Claims", claim_sentences(page))
-    section(console, "Decided, and not", decided)
+    section(console, "Verdicts of the tables below", decided)
     _first_rows(
         console, partial(terminal_tables.overview, width=console.width), rows, file="summary.csv"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from analysis.claims import claims
+from analysis.claims import claims, sequential_sentence
 from analysis.claims import sentences as claim_sentences
 from analysis.report.few_seeds import few_seeds
 from analysis.report.stopping import early_stopping
@@ -57,7 +57,8 @@ def report(
     swept = Sweep(trials=trials, manifest=manifest, files=files)
     trials = spelled_out(trials, manifest)
     names, table = axes(trials), cells(trials)
-    opening(files.storage, trials, manifest, console, first=few_seeds(swept))
+    first = [*few_seeds(swept), *sequential_sentence(manifest)]
+    opening(files.storage, trials, manifest, console, first=first)
     if trials.empty:
         return
     for line in origin(trials, manifest):

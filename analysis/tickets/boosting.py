@@ -138,12 +138,14 @@ def races(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], dict[str, pd.D
 class Race:
     """CVaR by seed of a boosting ticket on one budget, and that of each rival by its name.
 
-    NaN at a seed without a completed trial. ``subject`` has its rates and its budget in words.
+    NaN at a seed without a completed trial. ``subject`` has its rates and its budget in words;
+    validation selected it from ``competitors``.
     """
 
     cvar: pd.Series
     rivals: Mapping[str, pd.Series]
     subject: str
+    competitors: int
 
 
 def race(problem: Problem, *, speed: float) -> Race | None:
@@ -172,6 +174,7 @@ def race(problem: Problem, *, speed: float) -> Race | None:
         cvar=_by_seed(runs),
         rivals={name: cvar for name, cvar in rivals.items() if cvar.notna().any()},
         subject=f"{rates(others)}, {budget}",
+        competitors=len(tickets),
     )
 
 

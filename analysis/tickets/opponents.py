@@ -138,6 +138,8 @@ def not_judged(hedge: str) -> str:
 
 
 def _against(outcome: Verdict, hedge: pd.Series) -> str:
+    if math.isnan(hedge[f"dense_{CLEAN}"]):
+        return f"has no result, so no hedge without training is compared with it: {_NO_VERDICT}"
     name, numbers = hedge["name"], _numbers(hedge)
     if outcome == WORSE:
         return f"is worse than a hedge without training, {name} ({numbers}): {_NO_VERDICT}"

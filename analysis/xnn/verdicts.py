@@ -39,7 +39,7 @@ UPPER = f"{COST}_upper"
 WITHIN_P, IS_WITHIN = "within_p_holm", "within_limit"
 
 _LEVEL = 0.05
-_CONTROLS = ("r2_untrained", "r2_plain", "r2_plain_random_points", "r2_permuted")
+CONTROLS = ("r2_untrained", "r2_plain", "r2_plain_random_points", "r2_permuted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ def _gain_p(scores: pd.DataFrame) -> float:
     n, error = len(scores), row_error(scores, GAIN)
     options: Any = {"shared_error": error, "symmetric": False}
     above = one_sided_p(*mean_and_error(scores[GAIN]), n, **options)
-    controls = [name for name in _CONTROLS if name in scores and scores[name].notna().all()]
+    controls = [name for name in CONTROLS if name in scores and scores[name].notna().all()]
     shortfalls = (mean_and_error(scores[name] - scores["r2_mean"]) for name in controls)
     below = [one_sided_p(mean, noise, n, **options) for mean, noise in shortfalls]
     sides = [above, len(controls) * min(below, default=1.0)]

@@ -86,6 +86,7 @@ def content(
         "scheduler": scheduler_of(plan),
         "rungs": plan.rungs,
         "audit": audit,
+        "until_decided": plan.until_decided,
         "resources": asdict(space.resources),
         "seeds": plan.seeds,
         "preparations": {

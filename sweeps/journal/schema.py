@@ -203,5 +203,6 @@ MANIFEST = with_fields(
         "platform": TEXT,
         "device": TEXT,
         "arithmetic": mapping_of(mapping_of(TEXT)),
-    }
+    },
+    {"until_decided": or_null(TEXT)},
 )

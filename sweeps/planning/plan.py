@@ -63,6 +63,8 @@ class Plan:
     """Epochs in ascending order; a trial is judged at those below its own limit."""
     preparations: Mapping[str, TrialPlan]
     """One trial for every preparation that is needed, by key."""
+    until_decided: str | None = None
+    """Claim for which seeds are added until it is decided, in view of the results."""
 
     @property
     def experiment(self) -> Experiment[Any, Any]:

@@ -8,9 +8,8 @@ import pytest
 import scipy
 
 from analysis import claims, one_sided_e_values, paired_size
-from analysis.claims import CLAIMS, claim_named, sentences
-from analysis.claims.evidence import Evidence, Part, fieller
-from analysis.claims.page import decided
+from analysis.claims import CLAIMS, claim_named, sentences, sequential_sentence
+from analysis.claims.evidence import DECISIVE, Evidence, Part, fieller
 
 DENSE = -3.0
 
@@ -200,9 +199,74 @@ def test_a_border_read_after_every_seed_is_decided_at_most_as_often_as_the_level
         draws = [NOISE[noise](rng, 40), NOISE[noise](rng, 40)]
         values = draws[0] - draws[1] if symmetric else draws[0]
         up, down = (one_sided_e_values(v, symmetric=symmetric) for v in (values, -values))
-        e = pd.Series({"e_supported": up.max(), "e_contradicted": down.max()})
-        wrong += decided(e) is not None
+        wrong += max(up.max(), down.max()) >= DECISIVE
     assert wrong / repeats < 0.05 + 3 * math.sqrt(0.05 * 0.95 / repeats)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_an_error_that_all_seeds_share_is_part_of_every_decision(n):
+    rng = np.random.default_rng(n)
+    repeats, error, wrong, peeked = 400, 0.5, 0, 0
+    for _ in range(repeats):
+        values = pd.Series(error * rng.normal() + rng.normal(size=40))
+        part = Part(name="x", values=values[:n], error=error)
+        both = Evidence(effect=part.values, parts=(part,), error=error)
+        wrong += 2 * min(both.p) <= 0.05
+        peeked += max(both.e_values) >= DECISIVE
+        whole = Part(name="x", values=values, error=error)
+        peeked += max(whole.e_value(), whole.e_value(-1.0)) >= DECISIVE
+    allowed = 0.05 + 3 * math.sqrt(0.05 * 0.95 / repeats)
+    assert wrong / repeats < allowed
+    assert peeked / repeats < allowed
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_the_best_of_several_configurations_is_claimed_at_most_as_often_as_the_level(k):
+    rng = np.random.default_rng(k)
+    repeats, wrong, e_wrong = 600, 0, 0
+    for _ in range(repeats):
+        values = rng.normal(size=(k, 6))
+        best = pd.Series(values[values.mean(axis=1).argmax()])
+        one = Evidence(effect=best, parts=(Part(name="x", values=best),), selections=k)
+        wrong += 2 * min(one.p) <= 0.05
+        e_wrong += max(one.e_values) >= DECISIVE
+    assert wrong / repeats < 0.05 + 3 * math.sqrt(0.05 * 0.95 / repeats)
+    assert e_wrong / repeats < 0.05 + 3 * math.sqrt(0.05 * 0.95 / repeats)
+
+
+def test_rates_that_validation_chose_from_multiply_p(table):
+    losses = [0.0, 0.01, -0.01, 0.005, 0.0]
+    one = row_of(claims(table(*sweep(losses))), "sparsity")
+    rival = sweep([0.3] * 5, lr=2e-3, val_loss=4.0)
+    two = row_of(claims(table(*sweep(losses), *rival)), "sparsity")
+    assert two["effect"] == one["effect"]
+    assert two["p"] == pytest.approx(2 * one["p"])
+
+
+def test_seeds_added_until_a_claim_is_decided_leave_its_e_value_alone(table):
+    frame = table(*sweep(0.01 * np.random.default_rng(1).normal(size=12)))
+    fixed = row_of(claims(frame), "sparsity")
+    assert fixed["verdict"] == "supported"
+    for claim in ("sparsity", "robustness"):
+        page = claims(frame, {"until_decided": claim})
+        row = row_of(page, "sparsity")
+        own = claim == "sparsity" and row["e_supported"] >= DECISIVE
+        assert row["verdict"] == ("supported" if own else "undecided")
+        assert page["p"].isna().all()
+        assert claim in " ".join(sequential_sentence({"until_decided": claim}))
+    assert row_of(claims(frame, {"until_decided": "sparsity"}), "sparsity")["e_supported"] > 40
+    assert sequential_sentence({}) == []
+
+
+@pytest.mark.parametrize("status", ["failed", "stopped"])
+def test_a_claim_whose_trials_all_ended_is_undecided_and_not_unasked(table, status):
+    axes = [{"sparsity": 0.9, "epsilon": e, "seed": s} for e in (0.0, 0.1) for s in range(3)]
+    page = claims(table(*({**one, "status": status} for one in axes)))
+    for name in ("robustness", "features", "patterns", "sparsity"):
+        row = row_of(page, name)
+        assert (row["verdict"], row["seeds"]) == ("undecided", 0), name
+        assert row["reason"]
+    assert "nan" not in "\n".join(sentences(page))
 
 
 def test_the_e_values_of_a_part_are_those_of_its_last_seed():

@@ -35,8 +35,8 @@ def study(monkeypatch):
     runs: list[tuple[int, ...]] = []
     values: dict[int, tuple[float, float]] = {}
 
-    def run(space, *, storage, overrides, budget=None):
-        plan = sweeps.plan(space, overrides=overrides)
+    def run(plan, *, storage, budget=None):
+        assert plan.until_decided in ("sparsity", "cost")
         assert isinstance(plan.space.space["seed"], Grid)
         runs.append(tuple(plan.seeds))
         return SimpleNamespace(storage=storage, within_budget=budget is None)
