@@ -11,16 +11,22 @@ from analysis.wording import plural
 _MAIN_CLAIM: Mapping[str, str] = {"tickets": "sparsity", "xnn": "alignment"}
 
 
-def few_seeds(sweep: Sweep) -> list[str]:
-    """Sentence on a sweep of fewer than three seeds with a result; empty for others."""
+def few_seeds(sweep: Sweep, *, judged: bool = True) -> list[str]:
+    """Sentence on a sweep of fewer than three seeds with a result; empty for others.
+
+    Args:
+        judged: False if more seeds would decide nothing, so that no command adds them.
+    """
     seeds = max(1, seed_count(sweep.trials))
     if seeds >= MIN_SEEDS or not counts(sweep.trials)["completed"]:
         return []
-    return [
+    line = (
         f"{plural(seeds, 'seed')}: no verdict between trained networks is given below "
-        f"{MIN_SEEDS}; all differences are descriptions. To add seeds until a claim is decided: "
-        f"{_command(sweep.manifest)}"
-    ]
+        f"{MIN_SEEDS}; all differences are descriptions."
+    )
+    if judged:
+        line += f" To add seeds until a claim is decided: {_command(sweep.manifest)}"
+    return [line]
 
 
 def _command(manifest: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.tickets.efficiency_findings import efficient
 from analysis.tickets.learning_rate_table import learning_rates as learning_rate_table
 from analysis.tickets.learning_rates import learning_rates
-from analysis.tickets.opponents import dense_against_hedges
+from analysis.tickets.opponents import dense_against_hedges, stronger_hedges
 from analysis.tickets.robustness import robust_against_standard, robustness_table
 from analysis.tickets.summary import best_lr, summary
 
@@ -73,7 +73,12 @@ def report(
     robust = robust_against_standard(sweep, tolerance=tolerance)
     budgets = budget_curves(sweep, manifest, tolerance=tolerance)
 
-    first = [*decisions.state(sweep), *decisions.standings(beaten), *few_seeds(sweep)]
+    first = [
+        *decisions.state(sweep),
+        *decisions.standings(beaten),
+    ]
+    beatable = len(stronger_hedges(sweep)) < len(sweep.problems)
+    first += few_seeds(sweep, judged=beatable)
     first += sequential_sentence(manifest)
     opening(files.storage, trials, manifest, console, first=first)
     decided = decisions.decisions(

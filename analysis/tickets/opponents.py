@@ -222,4 +222,4 @@ def _by_paths(networks: pd.DataFrame, paths: str, column: str) -> pd.Series:
     return means.replace([np.inf, -np.inf], np.nan)
 
 
-_NO_VERDICT = "no verdict against it is given"
+_NO_VERDICT = "no verdict against it is given; raise dense.epochs or widen network.hidden"
