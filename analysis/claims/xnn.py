@@ -49,7 +49,7 @@ def _gain(problem: Problem, tolerance: float) -> Evidence | None:
     """R2 of the nodes less that of every control; the effect is that of the best one of a seed."""
     if not _asked(problem):
         return None
-    if (cell := _chosen(problem, within=CHEAP)) is None:
+    if (cell := _chosen(problem, within=LITTLE)) is None:
         return Evidence(obstacle=_NO_CELL)
     return _explained(cell, ())
 

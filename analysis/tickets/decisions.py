@@ -91,12 +91,12 @@ def decisions(
 
 
 def _ladder(row: pd.Series) -> str:
-    where = "" if (group := place(row)) == "all trials" else f"{group} "
+    where = "" if (group := place(row)) == "all trials" else f"{group}: "
     if row["limited_by"] == "not judged":
         return f"{where}not judged (worse than {row['not_judged']})"
     most = row["max_efficient_sparsity"]
     if pd.notna(most):
-        return f"{where}{percent(most)} shown"
+        return f"{where}{percent(most)}"
     return f"{where}none ({row['limited_by']} at {percent(row['limit'])})"
 
 

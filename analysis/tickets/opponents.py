@@ -163,7 +163,9 @@ def _numbers(hedge: pd.Series) -> str:
 def _undecided(hedge: pd.Series) -> str:
     if hedge["lacking"]:
         return f"; {plural(int(hedge['lacking']), 'seed')} without a result"
-    return "" if pd.isna(hedge["p_holm"]) else f"; p = {hedge['p_holm']:.2g}, corrected"
+    if pd.isna(hedge["p_holm"]):
+        return ""
+    return f"; p = {hedge['p_holm']:.2g}, corrected and for skewed noise as well"
 
 
 def _compared(problem: Problem, trials: pd.DataFrame, *, level: float) -> Iterator[dict[str, Any]]:
