@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Union
 
+import numpy as np
 import pandas as pd
 
 from analysis import bounds, schema
@@ -24,7 +25,7 @@ SPEED = ("val_loss", "converged", "epochs_to_95pct")
 """Columns used to choose trials."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Candidate:
     """Trials of one kind, sparsity and epsilon, with the choice by validation risk."""
 
@@ -47,7 +48,7 @@ class Candidate:
         """Configurations that the chosen one was selected from; see :class:`Choice`."""
         return self.choice.competitors if self.choice else 1
 
-    @property
+    @cached_property
     def chosen(self) -> pd.DataFrame:
         """The chosen trials, one per seed; empty if none has completed."""
         return self.trials.loc[self.choice.rows] if self.choice else self.trials.iloc[:0]
@@ -59,10 +60,15 @@ class Candidate:
         the value is not finite. Trials without seeds are one pair, and trials that no column
         distinguishes count once.
         """
-        every = pd.Index(_seeds(self.trials).unique(), name="seed").sort_values()
-        rows = self.chosen.set_index(_seeds(self.chosen))
-        values = rows.loc[~rows.index.duplicated(), metric].astype("float64")
-        return values.replace([math.inf, -math.inf], math.nan).reindex(every)
+        values = self.chosen[metric].to_numpy(dtype=float, na_value=math.nan)
+        values = np.where(np.isfinite(values), values, math.nan)
+        seeds = pd.Index(_seeds(self.chosen), name="seed")
+        by_seed = pd.Series(values, seeds, name=metric)
+        return by_seed[~seeds.duplicated()].reindex(self._every_seed)
+
+    @cached_property
+    def _every_seed(self) -> pd.Index:
+        return pd.Index(_seeds(self.trials).unique(), name="seed").sort_values()
 
     @property
     def description(self) -> dict[str, Any]:

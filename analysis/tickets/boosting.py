@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.arguments import checked
@@ -75,6 +76,7 @@ def budget_curves(
         frame = _raced(sweep)
         # A seed without a completed trial has a value of NaN, and so no interval or test.
         frame[CLEAN] = frame[CLEAN].where(frame["status"].eq("completed"))
+        by_kind = dict(iter(frame.groupby("kind", sort=False)))
         seeds = len(_by_seed(frame))
         for values, group in groups(frame, names):
             for kind, runs in group.groupby("kind", sort=False):
@@ -84,7 +86,7 @@ def budget_curves(
                 row |= {"seeds": cvar.count(), "whole": cvar.count() == seeds}
                 row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
                 row |= estimate(cvar, bounded(CLEAN), confidence=confidence)
-                for rival, their in _rivals(frame, str(kind), values, runs).items():
+                for rival, their in _rivals(by_kind, str(kind), values, runs).items():
                     less = contrast(
                         cvar,
                         their,
@@ -162,10 +164,11 @@ def race(problem: Problem, *, speed: float) -> Race | None:
     if rows.empty or not tickets:
         return None
     values, runs = min(tickets, key=lambda one: (one[1]["val_loss"].mean(), repr(one[0])))
-    rivals = _rivals(frame, LOTTERY, values, runs)
+    by_kind = dict(iter(frame.groupby("kind", sort=False)))
+    rivals = _rivals(by_kind, LOTTERY, values, runs)
     axes = {f"config/{n}": v for n, v in values.items()}
     for control in ("random_reinit", "random_mask"):
-        rivals[control] = _by_seed(matching(frame[frame["kind"].eq(control)], axes))
+        rivals[control] = _by_seed(matching(by_kind.get(control, frame.iloc[:0]), axes))
     others = {n: values[n] for n in names if n != BUDGET and frame[f"config/{n}"].nunique() > 1}
     budget = plural(int(values[BUDGET]), "epoch")
     return Race(
@@ -180,10 +183,11 @@ def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 
     A parameter whose condition is not met is null.
     """
-    fits = pd.Series(True, index=frame.index)
+    fits = np.ones(len(frame), dtype=bool)
     for column, target in values.items():
         if pd.notna(target):
-            fits &= frame[column].isna() | frame[column].eq(target).fillna(False)
+            entries = frame[column]
+            fits &= (entries.isna() | entries.eq(target).fillna(False)).to_numpy(dtype=bool)
     return frame[fits]
 
 
@@ -246,16 +250,19 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
 
 
 def _rivals(
-    frame: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
+    by_kind: Mapping[str, pd.DataFrame],
+    kind: str,
+    values: Mapping[str, Any],
+    runs: pd.DataFrame,
 ) -> dict[str, pd.Series]:
     """CVaR by seed of each rival of ``runs``, the trials of a kind and ``values``."""
 
     def of(rival: str, like: Mapping[str, Any]) -> pd.Series:
         axes = {f"config/{n}": v for n, v in like.items()}
-        return _by_seed(matching(frame[frame["kind"].eq(rival)], axes))
+        return _by_seed(matching(by_kind.get(rival, runs.iloc[:0]), axes))
 
     anywhere = {n: v for n, v in values.items() if n not in _SPARSITY}
-    longest = frame[f"config/{BUDGET}"].max()
+    longest = max(frame[f"config/{BUDGET}"].max() for frame in by_kind.values())
     rivals = {
         "dense": _by_seed(runs, f"dense_{CLEAN}"),
         "retrained": of(RETRAINED, {**anywhere, BUDGET: longest}),
