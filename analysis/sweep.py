@@ -27,11 +27,15 @@ SPEED = ("val_loss", "converged", "epochs_to_95pct")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Candidate:
-    """Trials of one kind, sparsity and epsilon, with the choice by validation risk."""
+    """Trials of one kind, sparsity and epsilon, with the choice by validation risk.
+
+    ``seeds`` are those of the whole problem: one without a trial here has no result either.
+    """
 
     values: Mapping[str, Any]
     trials: pd.DataFrame
     choice: Choice | None
+    seeds: pd.Index
 
     @property
     def sparsity(self) -> float:
@@ -54,7 +58,7 @@ class Candidate:
         return self.trials.loc[self.choice.rows] if self.choice else self.trials.iloc[:0]
 
     def by_seed(self, metric: str) -> pd.Series:
-        """Values of ``metric`` of the chosen trials at every seed of this candidate.
+        """Values of ``metric`` of the chosen trials at every seed of the problem.
 
         NaN at a seed without a completed trial, whose result is censored or awaited, and where
         the value is not finite. Trials without seeds are one pair, and trials that no column
@@ -64,11 +68,7 @@ class Candidate:
         values = np.where(np.isfinite(values), values, math.nan)
         seeds = pd.Index(_seeds(self.chosen), name="seed")
         by_seed = pd.Series(values, seeds, name=metric)
-        return by_seed[~seeds.duplicated()].reindex(self._every_seed)
-
-    @cached_property
-    def _every_seed(self) -> pd.Index:
-        return pd.Index(_seeds(self.trials).unique(), name="seed").sort_values()
+        return by_seed[~seeds.duplicated()].reindex(self.seeds)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -203,9 +203,15 @@ class Problem(Sweep):
     @cached_property
     def candidates(self) -> Mapping[str, tuple[Candidate, ...]]:
         """Candidates of every sparsity and epsilon, by kind."""
+        seeds = pd.Index(_seeds(self.trials).unique(), name="seed").sort_values()
         return {
             kind: tuple(
-                Candidate(values=v, trials=part, choice=by_validation(part, self.other_names))
+                Candidate(
+                    values=v,
+                    trials=part,
+                    choice=by_validation(part, self.other_names),
+                    seeds=seeds,
+                )
                 for v, part in groups(frame, GROUP)
             )
             for kind, frame in self.by_kind.items()
@@ -235,6 +241,8 @@ def by_epsilon(candidate: Candidate) -> tuple[bool, float]:
 
 
 def _seeds(trials: pd.DataFrame) -> pd.Series:
+    if "config/seed" not in trials.columns:
+        return pd.Series(0, index=trials.index)
     return trials["config/seed"].fillna(0).astype(int)
 
 

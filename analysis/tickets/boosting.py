@@ -77,16 +77,19 @@ def budget_curves(
         # A seed without a completed trial has a value of NaN, and so no interval or test.
         frame[CLEAN] = frame[CLEAN].where(frame["status"].eq("completed"))
         by_kind = dict(iter(frame.groupby("kind", sort=False)))
-        seeds = len(_by_seed(frame))
+        # A seed of the sweep without a trial here is lacking, like one without a result.
+        seeds = _by_seed(frame).index
         for values, group in groups(frame, names):
             for kind, runs in group.groupby("kind", sort=False):
                 row: dict[str, Any] = {**values, "kind": kind}
                 row |= {name: runs[name].iloc[0] for name in _EPOCHS}
-                cvar = _by_seed(runs)
-                row |= {"seeds": cvar.count(), "whole": cvar.count() == seeds}
+                cvar = _by_seed(runs).reindex(seeds)
+                row |= {"seeds": cvar.count(), "whole": cvar.count() == len(seeds)}
                 row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
                 row |= estimate(cvar, bounded(CLEAN), confidence=confidence)
                 for rival, their in _rivals(by_kind, str(kind), values, runs).items():
+                    # Empty, not lacking, without a trial of the rival at all.
+                    their = their.reindex(seeds) if len(their) else their
                     less = contrast(
                         cvar,
                         their,
