@@ -27,9 +27,9 @@ def boosting(world: World, rng: Rng) -> Outcome:
 
 
 def budgets(world: World, rng: Rng) -> Outcome:
-    """Budgets that are enough: null: every ticket loses exactly the margin; else nothing."""
+    """Budgets that are enough: every ticket loses the margin but for ``effect``."""
     null = world.effect == 0.0
-    contests = judged_races(curves(world, rng, lead=0.0, loss=MARGIN if null else 0.0))
+    contests = judged_races(curves(world, rng, lead=0.0, loss=MARGIN - world.effect * SPREAD))
     level = _LEVEL / max(1, sum(len(race.field) for race in contests))
     claims = [
         enough(curve, level) is not None

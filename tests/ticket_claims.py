@@ -50,7 +50,8 @@ def efficient(
     Claims: the largest is efficient, or else fails. On the border either is wrong.
     """
     loss = MARGIN - world.effect * SPREAD
-    rows = trials(DENSE - 0.5 * MARGIN + noise(world, rng), sparsity=0.5, lr=1e-3)
+    # A smaller sparsity that is far from its margin, so that the ladder decides.
+    rows = trials(DENSE + 5.0 * SPREAD + noise(world, rng), sparsity=0.5, lr=1e-3)
     for sparsity, of_rates in zip(ladder, noise(world, rng, len(ladder), rates), strict=True):
         for rate, values in enumerate(of_rates):
             rows += trials(DENSE - loss + values, sparsity=sparsity, lr=1e-3 * (1 + rate))
