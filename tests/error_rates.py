@@ -125,6 +125,36 @@ def table(of: Iterator[Cell], *, stream: int = 0, processes: int = 1) -> pd.Data
         return pd.DataFrame(pool.map(simulate, of))
 
 
+def describe(rows: pd.DataFrame) -> list[str]:
+    """Lines of a Markdown table: wrong claims and power by verdict, in percent."""
+
+    def share(part: pd.DataFrame, of: str, total: str) -> str:
+        return f"{100.0 * part[of].sum() / part[total].sum():.0f}"
+
+    lines = [
+        "| verdict | wrong, normal | skewed or heavy | lost results | other shapes | power at 3 | "
+        "5 | 10 seeds |",
+        "| --- " + "| --: " * 7 + "|",
+    ]
+    for verdict in VERDICTS:
+        some = rows[rows["verdict"].eq(verdict) & rows["seeds"].gt(1)]
+        plain = some["ending"].eq("complete") & some["shape"].eq("plain")
+        normal = some["noise"].eq("normal") & plain
+        parts = [
+            some[normal],
+            some[plain & ~normal],
+            some[some["ending"].ne("complete")],
+            some[some["shape"].ne("plain")],
+        ]
+        wrong = [share(part, "null_wrong", "null_sweeps") for part in parts]
+        power = [
+            share(some[normal & some["seeds"].eq(n)], "effect_shown", "effect_sweeps")
+            for n in SEEDS[1:]
+        ]
+        lines.append(f"| {' | '.join([verdict, *wrong, *power])} |")
+    return lines
+
+
 def main() -> None:
     """Write the table, on two processes."""
     rows = table(cells(repeats=120, few=30), processes=2)

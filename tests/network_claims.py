@@ -65,8 +65,8 @@ def overlaps(world: World, rng: Rng) -> Outcome:
     return Outcome(wrong=(more or less) if null else less, found=more and not null)
 
 
-def hedges(world: World, rng: Rng) -> Outcome:
-    """Dense network against two hedges without training, one of them equal but for ``effect``.
+def against_hedges(world: World, rng: Rng) -> Sweep:
+    """Dense network and two hedges without training, one of them equal but for the effect.
 
     Below three seeds the noise is that of the test paths.
     """
@@ -79,20 +79,23 @@ def hedges(world: World, rng: Rng) -> Outcome:
     # The CVaR of a network and of a hedge on the same paths err by 0.1 each if they correlate.
     table = frame(rows, world, rng).assign(dense_cvar_05_se=0.1)
     values = {"minimum_variance": DENSE + luck, "no_hedge": 3.0 * DENSE + luck}
-    manifest = {
-        "preparations": {
-            f"p{seed}": {
-                "seed": seed,
-                "data_sha256": f"{seed:064x}",
-                "baselines": {
-                    name: {"cvar_05": float(of[seed]), "cvar_05_se": 0.1}
-                    for name, of in values.items()
-                },
-            }
-            for seed in range(world.seeds)
+    preparations = {
+        f"p{seed}": {
+            "seed": seed,
+            "data_sha256": f"{seed:064x}",
+            "baselines": {
+                name: {"cvar_05": float(of[seed]), "cvar_05_se": 0.1}
+                for name, of in values.items()
+            },
         }
+        for seed in range(world.seeds)
     }
-    rows = dense_against_hedges(Sweep(trials=table, manifest=manifest))
+    return Sweep(trials=table, manifest={"preparations": preparations})
+
+
+def hedges(world: World, rng: Rng) -> Outcome:
+    """Dense network against :func:`against_hedges`: better or worse than the best."""
+    rows = dense_against_hedges(against_hedges(world, rng))
     if rows.empty:
         return Outcome(wrong=False, found=False)
     verdict, _ = standing(rows)

@@ -33,6 +33,7 @@ _AT_INIT = ("snip", "grasp", "synflow", "random")
 _DENSE = ("dense", "retrained", "retrained_as_long")
 _RIVALS = (*_DENSE, "lottery", "same_rate")
 _TESTS = ("p", "p_equivalent", "p_inferior")
+Field = Mapping[str, pd.DataFrame]  # trials or curves by kind
 
 
 @checked
@@ -76,9 +77,8 @@ def budget_curves(
         frame = _raced(sweep)
         # A seed without a completed trial has a value of NaN, and so no interval or test.
         frame[CLEAN] = frame[CLEAN].where(frame["status"].eq("completed"))
-        by_kind = dict(iter(frame.groupby("kind", sort=False)))
-        # A seed of the sweep without a trial here is lacking, like one without a result.
-        seeds = _by_seed(frame).index
+        by_kind = {str(kind): part for kind, part in frame.groupby("kind", sort=False)}
+        seeds = _by_seed(frame).index  # one without a trial here is lacking as well
         for values, group in groups(frame, names):
             for kind, runs in group.groupby("kind", sort=False):
                 row: dict[str, Any] = {**values, "kind": kind}
@@ -88,11 +88,9 @@ def budget_curves(
                 row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
                 row |= estimate(cvar, bounded(CLEAN), confidence=confidence)
                 for rival, their in _rivals(by_kind, str(kind), values, runs).items():
-                    # Empty, not lacking, without a trial of the rival at all.
-                    their = their.reindex(seeds) if len(their) else their
                     less = contrast(
                         cvar,
-                        their,
+                        their.reindex(seeds if len(their) else their.index),
                         confidence=confidence,
                         margin=tolerance * abs(row[f"dense_{CLEAN}"]),
                         symmetric=rival != "dense",
@@ -167,7 +165,7 @@ def race(problem: Problem, *, speed: float) -> Race | None:
     if rows.empty or not tickets:
         return None
     values, runs = min(tickets, key=lambda one: (one[1]["val_loss"].mean(), repr(one[0])))
-    by_kind = dict(iter(frame.groupby("kind", sort=False)))
+    by_kind = {str(kind): part for kind, part in frame.groupby("kind", sort=False)}
     rivals = _rivals(by_kind, LOTTERY, values, runs)
     axes = {f"config/{n}": v for n, v in values.items()}
     for control in ("random_reinit", "random_mask"):
@@ -175,7 +173,7 @@ def race(problem: Problem, *, speed: float) -> Race | None:
     others = {n: values[n] for n in names if n != BUDGET and frame[f"config/{n}"].nunique() > 1}
     budget = plural(int(values[BUDGET]), "epoch")
     return Race(
-        cvar=_by_seed(runs),
+        cvar=_by_seed(runs).reindex(_by_seed(frame).index),
         rivals={name: cvar for name, cvar in rivals.items() if cvar.notna().any()},
         subject=f"{rates(others)}, {budget}",
     )
@@ -189,8 +187,8 @@ def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     fits = np.ones(len(frame), dtype=bool)
     for column, target in values.items():
         if pd.notna(target):
-            entries = frame[column]
-            fits &= (entries.isna() | entries.eq(target).fillna(False)).to_numpy(dtype=bool)
+            equal = frame[column].isna() | frame[column].eq(target).fillna(False)
+            fits &= equal.to_numpy(dtype=bool)
     return frame[fits]
 
 
@@ -253,10 +251,7 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
 
 
 def _rivals(
-    by_kind: Mapping[str, pd.DataFrame],
-    kind: str,
-    values: Mapping[str, Any],
-    runs: pd.DataFrame,
+    by_kind: Field, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
 ) -> dict[str, pd.Series]:
     """CVaR by seed of each rival of ``runs``, the trials of a kind and ``values``."""
 
