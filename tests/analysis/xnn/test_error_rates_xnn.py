@@ -22,7 +22,7 @@ from analysis.xnn.verdicts import CLAIMS, R2_OVER_PLAIN, WITHIN
 
 pytestmark = pytest.mark.slow
 
-LEVEL, REPEATS = 0.05, 120
+LEVEL, REPEATS = 0.05, 100
 ALLOWED = LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / REPEATS)
 SEEDS = (1, 3, 5, 10)
 CLAIMED = (BETTER, WORSE)
