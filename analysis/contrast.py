@@ -91,7 +91,7 @@ def contrast(
     margin: float = math.nan,
     symmetric: bool = True,
     shared_error: float = 0.0,
-    selections: int = 1,
+    selections: float = 1,
 ) -> Contrast:
     """``values`` less those of a ``rival``, both indexed by seed, over the seeds of both indices.
 

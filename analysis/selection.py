@@ -22,8 +22,8 @@ class Choice:
 
     ``parameters`` that differ between seeds are NaN. ``converged``: every seed of the group met
     the criterion; otherwise ``epochs_to_95pct`` is NaN. ``competitors`` is the number of
-    configurations that the chosen one was selected from by the results of all seeds, 1 if every
-    seed was tuned for itself: the seeds of such a choice are independent.
+    configurations that the chosen one was selected from by the results of all seeds; 1 for a
+    choice per seed, which has no verdict because every configuration in it is censored.
     """
 
     selection: Literal["one configuration", "per seed"]

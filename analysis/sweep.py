@@ -52,6 +52,11 @@ class Candidate:
         """Configurations that the chosen one was selected from; see :class:`Choice`."""
         return self.choice.competitors if self.choice else 1
 
+    @property
+    def is_per_seed(self) -> bool:
+        """True if no configuration completed at every seed, so that none has a verdict."""
+        return self.choice is not None and self.choice.selection == "per seed"
+
     @cached_property
     def chosen(self) -> pd.DataFrame:
         """The chosen trials, one per seed; empty if none has completed."""
@@ -225,12 +230,15 @@ class Problem(Sweep):
 Trials = Union[pd.DataFrame, Sweep]  # noqa: UP007 - used in annotations above
 
 
-def selections(one: Candidate, rival: Candidate) -> int:
+def selections(one: Candidate, rival: Candidate) -> float:
     """Comparisons among which validation selected that of two candidates on the same seeds.
 
     Each of m and n configurations may be the chosen one: m n pairs. Of two that were selected
-    from equally many, neither has the advantage, so it is one.
+    from equally many, neither has the advantage, so it is one. Infinite for a choice per seed,
+    which is the luckiest of censored configurations at every seed.
     """
+    if one.is_per_seed or rival.is_per_seed:
+        return math.inf
     m, n = one.competitors, rival.competitors
     return 1 if m == n else m * n
 

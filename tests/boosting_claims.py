@@ -40,21 +40,21 @@ def budgets(world: World, rng: Rng) -> Outcome:
     return Outcome(wrong=null and any(claims), found=not null and any(claims))
 
 
-def curves(world: World, rng: Rng, *, lead: float, loss: float) -> pd.DataFrame:
+def curves(world: World, rng: Rng, *, lead: float, loss: float, luck: float = 1.0) -> pd.DataFrame:
     """Budget curves whose tickets are behind by ``loss``, the boosting one ahead by ``lead``."""
     rows = []
-    luck = rng.normal(size=world.seeds)
+    shared = luck * rng.normal(size=world.seeds)
     drawn = iter(noise(world, rng, 12))
     for mask_rate in (2e-3, 1e-2):
         for kind, sparsity in _KINDS:
             for budget in (5, 10):
                 ahead = lead * (kind == "lottery" and mask_rate == 2e-3)
-                values = DENSE + luck + next(drawn) + ahead - loss * (kind is not None)
+                values = DENSE + shared + next(drawn) + ahead - loss * (kind is not None)
                 rates = {"dense__lr": mask_rate, "lr": 1e-2, "training__epochs": budget}
                 own = trials(values, sparsity=sparsity, ticket=kind, **rates)
                 rows += [
                     row | {"dense_cvar_05": DENSE + one}
-                    for row, one in zip(own, luck, strict=True)
+                    for row, one in zip(own, shared, strict=True)
                 ]
     manifest = {"study": {"dense": {"epochs": 10}}}
     return analysis.budget_curves(frame(rows, world, rng), manifest)

@@ -73,12 +73,16 @@ def control_table(
     sparsities: Sequence[float] = (0.8, 0.9),
     kinds: Sequence[str] = _CONTROLS,
     rates: int = 1,
+    luck: float = 1.0,
 ) -> pd.DataFrame:
-    """Table of controls that are behind by ``shift``; the ticket is the best of ``rates``."""
+    """Table of controls that are behind by ``shift``; the ticket is the best of ``rates``.
+
+    Results of a seed share noise of standard deviation ``luck``.
+    """
     rows = []
     for sparsity in sparsities:
-        luck = rng.normal(size=world.seeds)
-        results = DENSE + luck + noise(world, rng, rates + len(kinds))
+        shared = luck * rng.normal(size=world.seeds)
+        results = DENSE + shared + noise(world, rng, rates + len(kinds))
         for rate, values in enumerate(results[:rates]):
             rows += trials(values, sparsity=sparsity, ticket="lottery", lr=1e-3 * (1 + rate))
         for kind, values in zip(kinds, results[rates:], strict=True):
@@ -106,14 +110,14 @@ def equality(world: World, rng: Rng) -> Outcome:
     return Outcome(wrong=equal or taught, found=False)
 
 
-def robust_rows(world: World, rng: Rng, *, gain: float) -> list[dict[str, Any]]:
+def robust_rows(world: World, rng: Rng, *, gain: float, luck: float = 1.0) -> list[dict[str, Any]]:
     """Standard and robust tickets of two sparsities; the robust gain under attack only."""
     rows = []
     for sparsity in (0.5, 0.9):
-        luck = rng.normal(size=world.seeds)
+        shared = luck * rng.normal(size=world.seeds)
         for epsilon, drawn in zip((0.0, 0.1), noise(world, rng, 2, 2), strict=True):
-            attacked = 2.0 * DENSE + luck + drawn[1] + gain * (epsilon > 0.0)
-            own = trials(DENSE + luck + drawn[0], sparsity=sparsity, epsilon=epsilon)
+            attacked = 2.0 * DENSE + shared + drawn[1] + gain * (epsilon > 0.0)
+            own = trials(DENSE + shared + drawn[0], sparsity=sparsity, epsilon=epsilon)
             rows += [row | {ATTACKED: value} for row, value in zip(own, attacked, strict=True)]
     return rows
 

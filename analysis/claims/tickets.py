@@ -36,7 +36,13 @@ def _sparsity(problem: Problem, tolerance: float) -> Evidence | None:
     if shared_paths(ticket.chosen) and f"{CLEAN}_minus_dense_se" in ticket.chosen:
         error = float(ticket.chosen[f"{CLEAN}_minus_dense_se"].astype("float64").mean())
     part = Part(name="CVaR", values=loss + margin, symmetric=False, error=error)
-    return Evidence(effect=loss, parts=(part,), subject=_subject(ticket), controls=("dense",))
+    return Evidence(
+        effect=loss,
+        parts=(part,),
+        subject=_subject(ticket),
+        controls=("dense",),
+        obstacle=_censored(ticket),
+    )
 
 
 def _robustness(problem: Problem, tolerance: float) -> Evidence | None:
@@ -66,6 +72,7 @@ def _robustness(problem: Problem, tolerance: float) -> Evidence | None:
         ),
         subject=f"{_subject(robust)}, under {attack}",
         controls=("standard tickets",),
+        obstacle=_censored(standard, robust),
     )
 
 
@@ -169,6 +176,11 @@ def _pair(problem: Problem) -> tuple[Candidate, Candidate] | None:
         if 0.0 in tickets and max(tickets) > 0.0:
             return tickets[0.0], tickets[max(tickets)]
     return None
+
+
+def _censored(*tickets: Candidate) -> str:
+    per_seed = any(one.is_per_seed for one in tickets)
+    return "no configuration completed at every seed" if per_seed else ""
 
 
 def _subject(ticket: Candidate) -> str:
