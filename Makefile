@@ -5,7 +5,7 @@ STORAGE ?= results/tickets
 STUDY ?= results/study
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep study test test-all check columns setup lock benchmarks clean
+.PHONY: sweep study test test-all error-rates check columns setup lock benchmarks clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
@@ -30,6 +30,14 @@ test: setup
 	echo "tests that start Ray run in parallel; their report comes last"; \
 	$(BIN)/pytest $(addprefix --ignore=,$(AFTER_RAY)) -m "$(QUICK)"; others=$$?; \
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
+
+# Simulated sweeps with a known truth: slow tests that run in CI, as two processes of equal length.
+RATES := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py
+OTHER_RATES := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py
+error-rates: setup
+	@$(BIN)/pytest -m slow $(OTHER_RATES) >.error-rates.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
+	$(BIN)/pytest -m slow $(RATES); rates=$$?; \
+	wait $$others; others=$$?; cat .error-rates.log; exit $$((rates | others))
 
 test-all: setup
 	$(BIN)/pytest -m "not gpu"
@@ -64,4 +72,4 @@ lock: setup
 	$(BIN)/python .ci/lock.py
 
 clean:
-	rm -rf .ray-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .ray-tests.log .error-rates.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

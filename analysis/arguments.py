@@ -25,11 +25,12 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
         TypeError: an argument has the wrong type; the message names it, its value and the cure.
         schema.ColumnError: a frame lacks the columns that identify it.
     """
-    signature = inspect.signature(function)
+    names = tuple(inspect.signature(function).parameters)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
+        # Arguments that fit no parameter are left to the call, whose message names them.
+        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
             if name in _CHECKS:
                 _CHECKS[name](name, value)
         return function(*args, **kwargs)

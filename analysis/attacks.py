@@ -124,7 +124,7 @@ def with_attacked_paths(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd
         name, clean = f"{prefix}{on_attacked_paths(measure)}", f"{prefix}{measure}"
         if name not in trials.columns and clean in trials.columns:
             columns[name] = trials[clean].astype("float64").where(whole)
-    return trials.assign(**columns)
+    return trials.assign(**columns) if columns else trials
 
 
 def _all_attacked(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.Series:

@@ -91,7 +91,7 @@ def contrast(
     margin: float = math.nan,
     symmetric: bool = True,
     shared_error: float = 0.0,
-    selections: int = 1,
+    selections: float = 1,
 ) -> Contrast:
     """``values`` less those of a ``rival``, both indexed by seed, over the seeds of both indices.
 
@@ -107,15 +107,15 @@ def contrast(
             common test rows, in that unit.
         selections: pairs that the compared two were selected from on these seeds; multiplies p.
     """
-    differences = (values - rival).reindex(values.index.intersection(rival.index))
-    paired = differences.astype("float64").replace([np.inf, -np.inf], np.nan)
-    _, error = mean_and_error(paired)
-    complete = paired.dropna()
+    paired = _paired(values, rival)
+    numbers = paired.to_numpy()
+    _, error = mean_and_error(numbers)
+    complete = paired[np.isfinite(numbers)]
     if math.isnan(error):
         ends, p, p_equivalent, p_inferior = NONE, math.nan, math.nan, math.nan
     else:
-        ends = interval(paired, confidence=confidence, shared_error=shared_error)
-        mean, noise = float(paired.mean()), (error, len(paired))
+        ends = interval(numbers, confidence=confidence, shared_error=shared_error)
+        mean, noise = float(numbers.mean()), (error, len(numbers))
         options: Any = {"symmetric": symmetric, "shared_error": shared_error}
         p, p_equivalent, p_inferior = (
             one if math.isnan(one) else min(1.0, selections * one)
@@ -135,6 +135,16 @@ def contrast(
     )
 
 
+def _paired(values: pd.Series, rival: pd.Series) -> pd.Series:
+    """Differences at the seeds of both; NaN where they are not finite."""
+    if not values.index.equals(rival.index):
+        seeds = values.index.intersection(rival.index)
+        values, rival = values.reindex(seeds), rival.reindex(seeds)
+    numbers = (one.to_numpy(dtype=float, na_value=np.nan) for one in (values, rival))
+    differences = next(numbers) - next(numbers)
+    return pd.Series(np.where(np.isfinite(differences), differences, np.nan), values.index)
+
+
 def estimate(
     values: pd.Series,
     names: Columns = MEAN,
@@ -147,9 +157,10 @@ def estimate(
     A missing value leaves the mean of the others without an interval. ``shared_error`` as in
     :func:`contrast`.
     """
-    x = values.astype("float64")
+    x = values.to_numpy(dtype=float, na_value=np.nan)
     ends = interval(x, confidence=confidence, shared_error=shared_error)
-    return dict(zip(names, (x.mean(), ends.low, ends.high), strict=True))
+    mean = np.nansum(x) / count if (count := np.count_nonzero(~np.isnan(x))) else math.nan
+    return dict(zip(names, (float(mean), ends.low, ends.high), strict=True))
 
 
 def corrected(

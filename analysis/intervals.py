@@ -79,8 +79,9 @@ def interval(
 def mean_and_error(scores: npt.ArrayLike) -> tuple[float, float]:
     """Mean and its standard error; an error of NaN where :func:`interval` gives no interval."""
     x = np.asarray(scores, dtype=float)
-    if len(x) < MIN_SEEDS or not np.all(np.isfinite(x)):
-        return (float(np.nanmean(x)) if np.any(np.isfinite(x)) else math.nan), math.nan
+    finite = np.isfinite(x)
+    if len(x) < MIN_SEEDS or not finite.all():
+        return (float(np.nanmean(x)) if finite.any() else math.nan), math.nan
     error = float(np.std(x, ddof=1)) / math.sqrt(len(x))
     # Equal results differ by rounding at most.
     degenerate = error <= 1e-12 * float(np.abs(x).max())
@@ -109,7 +110,7 @@ def skew_safe_p(t: float, n: int) -> float:
     """One-sided p of Student's statistic ``t`` of ``n`` values, as in :func:`skew_safe_t`."""
     if math.isnan(t):
         return math.nan
-    normal = float(scipy.stats.t.sf(t, n - 1))
+    normal = float(scipy.special.stdtr(n - 1, -t))
     skewed = (
         (drawn.size - np.searchsorted(drawn, t) + 1) / (drawn.size + 1)
         for drawn in _skewed(min(n, _MOST_SEEDS))
@@ -159,7 +160,7 @@ def one_sided_p(
         return math.nan
     if not shared_error > 0.0:
         t = distance / error
-        return float(scipy.stats.t.sf(t, n - 1)) if symmetric else skew_safe_p(t, n)
+        return float(scipy.special.stdtr(n - 1, -t)) if symmetric else skew_safe_p(t, n)
     if distance <= 0.0:
         return 1.0 if distance < 0.0 else 0.5
     low, high = math.log(1e-12), math.log(0.5)

@@ -22,8 +22,8 @@ class Choice:
 
     ``parameters`` that differ between seeds are NaN. ``converged``: every seed of the group met
     the criterion; otherwise ``epochs_to_95pct`` is NaN. ``competitors`` is the number of
-    configurations that the chosen one was selected from by the results of all seeds, 1 if every
-    seed was tuned for itself: the seeds of such a choice are independent.
+    configurations that the chosen one was selected from by the results of all seeds; 1 for a
+    choice per seed, which has no verdict because every configuration in it is censored.
     """
 
     selection: Literal["one configuration", "per seed"]
@@ -67,12 +67,16 @@ def by_speed(group: pd.DataFrame, names: Sequence[str]) -> Choice | None:
     return replace(choice, converged=False, epochs_to_95pct=float("nan"))
 
 
-def lacking(group: pd.DataFrame) -> tuple[int, int]:
+def lacking(group: pd.DataFrame, seeds: int = 0) -> tuple[int, int]:
     """Number of seeds without a completed trial, and of those that may still get one.
 
-    A running, interrupted or failed trial may still complete; a stopped one will not.
+    A running, interrupted or failed trial may still complete, and one that is not in the table
+    may start; a stopped one will not.
+
+    Args:
+        seeds: number of seeds of the problem, if it may have more than the ``group``.
     """
-    missing = awaited = 0
+    missing = awaited = max(0, seeds - group["config/seed"].nunique(dropna=False))
     for _, seed in group.groupby("config/seed", dropna=False):
         if not (seed["status"] == "completed").any():
             missing += 1

@@ -40,6 +40,10 @@ def interquartile_mean(
     return np.asarray(x @ np.diff(edges) / (n / 2))
 
 
+_MANY = 10**6
+"""Seeds from which Student's and the normal test need the same number but for two."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """Mean over ``seeds`` with its standard error and range, in the unit of the values."""
@@ -147,6 +151,8 @@ def paired_size(effect: float, *, power: float = 0.8, level: float = 0.05) -> in
     normal = scipy.stats.norm.isf(level / 2) + scipy.stats.norm.ppf(power)
     # The z-test's size is a lower bound for the t-test, which needs only a few seeds more.
     n = max(2, math.floor((normal / size) ** 2))
+    if n > _MANY:
+        return n + 2
     while _power(size, n, level) < power:
         n += 1
     return n
@@ -166,7 +172,11 @@ def more_seeds(
         ValueError: a difference is not finite, ``power`` or ``level`` out of range.
     """
     d = _finite(differences)
-    if d.size < 2 or (mean := float(np.mean(d))) == 0.0:
+    if d.size < 2:
+        return None
+    mean = float(np.mean(d))
+    # A sum that cancels is 0 but for rounding.
+    if abs(mean) <= 1e-12 * float(np.abs(d).max()):
         return None
     spread = float(np.std(d, ddof=1))
     needed = paired_size(mean / spread, power=power, level=level) if spread else 2

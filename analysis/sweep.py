@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Union
 
+import numpy as np
 import pandas as pd
 
 from analysis import bounds, schema
@@ -26,13 +27,17 @@ _PARTS = {"sparsity": "pruning", "epsilon": "attack"}
 """Part of a study that has the value of an axis where a condition of the axis does not hold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Candidate:
-    """Trials of one kind, sparsity and epsilon, with the choice by validation risk."""
+    """Trials of one kind, sparsity and epsilon, with the choice by validation risk.
+
+    ``seeds`` are those of the whole problem: one without a trial here has no result either.
+    """
 
     values: Mapping[str, Any]
     trials: pd.DataFrame
     choice: Choice | None
+    seeds: pd.Index
 
     @property
     def sparsity(self) -> float:
@@ -50,21 +55,27 @@ class Candidate:
         return self.choice.competitors if self.choice else 1
 
     @property
+    def is_per_seed(self) -> bool:
+        """True if no configuration completed at every seed, so that none has a verdict."""
+        return self.choice is not None and self.choice.selection == "per seed"
+
+    @cached_property
     def chosen(self) -> pd.DataFrame:
         """The chosen trials, one per seed; empty if none has completed."""
         return self.trials.loc[self.choice.rows] if self.choice else self.trials.iloc[:0]
 
     def by_seed(self, metric: str) -> pd.Series:
-        """Values of ``metric`` of the chosen trials at every seed of this candidate.
+        """Values of ``metric`` of the chosen trials at every seed of the problem.
 
         NaN at a seed without a completed trial, whose result is censored or awaited, and where
         the value is not finite. Trials without seeds are one pair, and trials that no column
         distinguishes count once.
         """
-        every = pd.Index(_seeds(self.trials).unique(), name="seed").sort_values()
-        rows = self.chosen.set_index(_seeds(self.chosen))
-        values = rows.loc[~rows.index.duplicated(), metric].astype("float64")
-        return values.replace([math.inf, -math.inf], math.nan).reindex(every)
+        values = self.chosen[metric].to_numpy(dtype=float, na_value=math.nan)
+        values = np.where(np.isfinite(values), values, math.nan)
+        seeds = pd.Index(_seeds(self.chosen), name="seed")
+        by_seed = pd.Series(values, seeds, name=metric)
+        return by_seed[~seeds.duplicated()].reindex(self.seeds)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -203,9 +214,15 @@ class Problem(Sweep):
     @cached_property
     def candidates(self) -> Mapping[str, tuple[Candidate, ...]]:
         """Candidates of every sparsity and epsilon, by kind."""
+        seeds = pd.Index(_seeds(self.trials).unique(), name="seed").sort_values()
         return {
             kind: tuple(
-                Candidate(values=v, trials=part, choice=by_validation(part, self.other_names))
+                Candidate(
+                    values=v,
+                    trials=part,
+                    choice=by_validation(part, self.other_names),
+                    seeds=seeds,
+                )
                 for v, part in groups(frame, GROUP)
             )
             for kind, frame in self.by_kind.items()
@@ -219,12 +236,15 @@ class Problem(Sweep):
 Trials = Union[pd.DataFrame, Sweep]  # noqa: UP007 - used in annotations above
 
 
-def selections(one: Candidate, rival: Candidate) -> int:
+def selections(one: Candidate, rival: Candidate) -> float:
     """Comparisons among which validation selected that of two candidates on the same seeds.
 
     Each of m and n configurations may be the chosen one: m n pairs. Of two that were selected
-    from equally many, neither has the advantage, so it is one.
+    from equally many, neither has the advantage, so it is one. Infinite for a choice per seed,
+    which is the luckiest of censored configurations at every seed.
     """
+    if one.is_per_seed or rival.is_per_seed:
+        return math.inf
     m, n = one.competitors, rival.competitors
     return 1 if m == n else m * n
 
@@ -235,6 +255,8 @@ def by_epsilon(candidate: Candidate) -> tuple[bool, float]:
 
 
 def _seeds(trials: pd.DataFrame) -> pd.Series:
+    if "config/seed" not in trials.columns:
+        return pd.Series(0, index=trials.index)
     return trials["config/seed"].fillna(0).astype(int)
 
 

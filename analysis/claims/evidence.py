@@ -129,7 +129,7 @@ class Evidence:
     controls: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     obstacle: str = ""
-    selections: int = 1
+    selections: float = 1
     error: float = 0.0
 
     @property

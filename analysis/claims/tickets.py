@@ -45,6 +45,7 @@ def _sparsity(problem: Problem, tolerance: float) -> Evidence | None:
         controls=("dense",),
         selections=ticket.competitors,
         error=error,
+        obstacle=_censored(ticket),
     )
 
 
@@ -64,6 +65,7 @@ def _robustness(problem: Problem, tolerance: float) -> Evidence | None:
     gain = robust.by_seed(attack.column) - standard.by_seed(attack.column)
     clean = standard.by_seed(on_attacked_paths(clean_column(measured)))
     gap = clean - standard.by_seed(attack.column)
+    unmeasured = "no clean CVaR on the attacked paths" if clean.isna().all() else ""
     both = pd.concat([gain, gap], axis=1, keys=["gain", "gap"])
     complete = both.dropna()
     mean = complete["gain"].mean() / complete["gap"].mean() if len(complete) else float("nan")
@@ -77,7 +79,7 @@ def _robustness(problem: Problem, tolerance: float) -> Evidence | None:
         ),
         subject=f"{_subject(robust)}, under {attack}",
         controls=("standard tickets",),
-        obstacle="no clean CVaR on the attacked paths" if clean.isna().all() else "",
+        obstacle=_censored(standard, robust) or unmeasured,
         selections=selections(robust, standard),
     )
 
@@ -105,6 +107,7 @@ def _features(problem: Problem, tolerance: float) -> Evidence | None:
         subject=_subject(pair[1]),
         controls=("standard tickets",),
         selections=selections(*pair),
+        obstacle=_censored(*pair),
     )
 
 
@@ -201,6 +204,11 @@ def _pair(problem: Problem) -> tuple[Candidate, Candidate] | None:
         if 0.0 in tickets and max(tickets) > 0.0:
             return tickets[0.0], tickets[max(tickets)]
     return None
+
+
+def _censored(*tickets: Candidate) -> str:
+    per_seed = any(one.is_per_seed for one in tickets)
+    return "no configuration completed at every seed" if per_seed else ""
 
 
 def _subject(ticket: Candidate) -> str:

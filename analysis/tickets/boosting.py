@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.arguments import checked
@@ -32,6 +33,7 @@ _AT_INIT = ("snip", "grasp", "synflow", "random")
 _DENSE = ("dense", "retrained", "retrained_as_long")
 _RIVALS = (*_DENSE, "lottery", "same_rate")
 _TESTS = ("p", "p_equivalent", "p_inferior")
+Field = Mapping[str, pd.DataFrame]  # trials or curves by kind
 
 
 @checked
@@ -75,19 +77,20 @@ def budget_curves(
         frame = _raced(sweep)
         # A seed without a completed trial has a value of NaN, and so no interval or test.
         frame[CLEAN] = frame[CLEAN].where(frame["status"].eq("completed"))
-        seeds = len(_by_seed(frame))
+        by_kind = {str(kind): part for kind, part in frame.groupby("kind", sort=False)}
+        seeds = _by_seed(frame).index  # one without a trial here is lacking as well
         for values, group in groups(frame, names):
             for kind, runs in group.groupby("kind", sort=False):
                 row: dict[str, Any] = {**values, "kind": kind}
                 row |= {name: runs[name].iloc[0] for name in _EPOCHS}
-                cvar = _by_seed(runs)
-                row |= {"seeds": cvar.count(), "whole": cvar.count() == seeds}
+                cvar = _by_seed(runs).reindex(seeds)
+                row |= {"seeds": cvar.count(), "whole": cvar.count() == len(seeds)}
                 row[f"dense_{CLEAN}"] = runs[f"dense_{CLEAN}"].mean()
                 row |= estimate(cvar, bounded(CLEAN), confidence=confidence)
-                for rival, their in _rivals(frame, str(kind), values, runs).items():
+                for rival, their in _rivals(by_kind, str(kind), values, runs).items():
                     less = contrast(
                         cvar,
-                        their,
+                        their.reindex(seeds if len(their) else their.index),
                         confidence=confidence,
                         margin=tolerance * abs(row[f"dense_{CLEAN}"]),
                         symmetric=rival != "dense",
@@ -164,14 +167,15 @@ def race(problem: Problem, *, speed: float) -> Race | None:
     if rows.empty or not tickets:
         return None
     values, runs = min(tickets, key=lambda one: (one[1]["val_loss"].mean(), repr(one[0])))
-    rivals = _rivals(frame, LOTTERY, values, runs)
+    by_kind = {str(kind): part for kind, part in frame.groupby("kind", sort=False)}
+    rivals = _rivals(by_kind, LOTTERY, values, runs)
     axes = {f"config/{n}": v for n, v in values.items()}
     for control in ("random_reinit", "random_mask"):
-        rivals[control] = _by_seed(matching(frame[frame["kind"].eq(control)], axes))
+        rivals[control] = _by_seed(matching(by_kind.get(control, frame.iloc[:0]), axes))
     others = {n: values[n] for n in names if n != BUDGET and frame[f"config/{n}"].nunique() > 1}
     budget = plural(int(values[BUDGET]), "epoch")
     return Race(
-        cvar=_by_seed(runs),
+        cvar=_by_seed(runs).reindex(_by_seed(frame).index),
         rivals={name: cvar for name, cvar in rivals.items() if cvar.notna().any()},
         subject=f"{rates(others)}, {budget}",
         competitors=len(tickets),
@@ -183,10 +187,11 @@ def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 
     A parameter whose condition is not met is null.
     """
-    fits = pd.Series(True, index=frame.index)
+    fits = np.ones(len(frame), dtype=bool)
     for column, target in values.items():
         if pd.notna(target):
-            fits &= frame[column].isna() | frame[column].eq(target).fillna(False)
+            equal = frame[column].isna() | frame[column].eq(target).fillna(False)
+            fits &= equal.to_numpy(dtype=bool)
     return frame[fits]
 
 
@@ -210,14 +215,9 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
     columns = (CLEAN, f"dense_{CLEAN}")
     sweep, manifest = Sweep.of(sweep, needed=columns, purpose="budget curves"), sweep.manifest
     # Only the needed columns, because every selection of rows copies them.
+    kept = ("status", "val_loss", *columns)
     frame = pd.concat(
-        trials[
-            [
-                c
-                for c in trials
-                if str(c).startswith("config/") or c in ("status", "val_loss", *columns)
-            ]
-        ].assign(kind=kind)
+        trials[[c for c in trials if c in kept or str(c).startswith("config/")]].assign(kind=kind)
         for kind, trials in sweep.by_kind.items()
         if len(trials)
     )
@@ -249,16 +249,16 @@ def _raced(sweep: Sweep) -> pd.DataFrame:
 
 
 def _rivals(
-    frame: pd.DataFrame, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
+    by_kind: Field, kind: str, values: Mapping[str, Any], runs: pd.DataFrame
 ) -> dict[str, pd.Series]:
     """CVaR by seed of each rival of ``runs``, the trials of a kind and ``values``."""
 
     def of(rival: str, like: Mapping[str, Any]) -> pd.Series:
         axes = {f"config/{n}": v for n, v in like.items()}
-        return _by_seed(matching(frame[frame["kind"].eq(rival)], axes))
+        return _by_seed(matching(by_kind.get(rival, runs.iloc[:0]), axes))
 
     anywhere = {n: v for n, v in values.items() if n not in _SPARSITY}
-    longest = frame[f"config/{BUDGET}"].max()
+    longest = max(frame[f"config/{BUDGET}"].max() for frame in by_kind.values())
     rivals = {
         "dense": _by_seed(runs, f"dense_{CLEAN}"),
         "retrained": of(RETRAINED, {**anywhere, BUDGET: longest}),

@@ -13,11 +13,9 @@ import pandas as pd
 
 from analysis.configurations import LOTTERY
 from analysis.contrast import OPEN, Verdict, bounded, bracketed, corrected, verdict
-from analysis.tickets.boosting import BUDGET, MASK_RATE, RATE, in_name, races
+from analysis.tickets.boosting import BUDGET, MASK_RATE, RATE, Field, in_name, races
 from analysis.tickets.controls import RETRAINED
 from analysis.wording import value
-
-Field = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,16 +36,16 @@ def compare(
 
     ``mean`` and ``interquartile_mean`` are over the seeds, with the Student interval ``low`` to
     ``high`` of the mean. ``difference`` is the mean of its values less those of the reference at
-    the same ``seeds``, with the interval ``difference_low`` to ``difference_high``; all in the
-    unit of the metric. ``p`` is of no difference and ``p_holm`` corrected for all configurations
-    of the table, or for all pairs of each problem (``comparisons``) without a ``baseline``: the
-    best by validation owes its place to the luck of these seeds too. ``verdict`` is "better" or
-    "worse" in the direction of the metric if ``p_holm`` is at most ``level``, else "not shown".
-    ``more_seeds`` is the number of additional seeds that would distinguish the two with
-    probability ``power``; 0 if they are distinguished, null if the difference is 0 or there are
-    fewer than two seeds. Between the dense network retrained (sparsity 0) and others, CVaR has no
-    p or verdict where the dense network is shown to be worse than a hedge without training, named
-    by ``not_judged``.
+    the same ``seeds``, with the interval ``difference_low`` to ``difference_high``, which is that
+    of a reference fixed in advance; all in the unit of the metric. ``p`` is of no difference and
+    ``p_holm`` corrected for all configurations of the table, or for all pairs of each problem
+    (``comparisons``) without a ``baseline``: the best by validation owes its place to the luck of
+    these seeds too. ``verdict`` is "better" or "worse" in the direction of the metric if
+    ``p_holm`` is at most ``level``, else "not shown". ``more_seeds`` is the number of additional
+    seeds that would distinguish the two with probability ``power``; 0 if they are distinguished,
+    null if the difference is 0 or there are fewer than two seeds. Between the dense network
+    retrained (sparsity 0) and others, CVaR has no p or verdict where the dense network is shown to
+    be worse than a hedge without training, named by ``not_judged``.
 
     Args:
         metric: a column with a better end.

@@ -37,7 +37,8 @@ def sparsity_passes(
     that is not shown to pass, so it counts as one claim of passing, but any of its sparsities may
     be wrongly called a failure. A configuration that was selected from m on the same seeds counts
     m times, because the luck of a seed is in its validation risk as well. So c_l is at the level
-    over (ladders x m), c_u at the level over (rows x m).
+    over (ladders x m), c_u at the level over (rows x m). A choice per seed is the luckiest of
+    censored configurations at every seed, so its bounds are infinite.
 
     Args:
         confidence: one-sided, of all bounds of the table together.
@@ -56,6 +57,8 @@ def sparsity_passes(
     frame["not_judged"] = stronger_by_row(sweep, frame)
     ladders = [frame[name] for name in (*problem_axes(map(str, frame.columns)), "epsilon")]
     level = (1.0 - confidence) / frame["competitors"].astype("float64")
+    # Of censored configurations, the best at every seed is the luckiest.
+    level = level.mask(frame["selection"].eq("per seed").fillna(False).astype(bool), 0.0)
     number = frame.groupby(ladders, dropna=False).ngroups
     difference, error = frame["cvar_05_minus_dense"], frame["cvar_05_minus_dense_se"]
     # Equal results differ by rounding at most, and a spread of 0 is no estimate of the noise.
@@ -128,7 +131,7 @@ def max_efficient_sparsity(
 
 def _critical(seeds: pd.Series, levels: pd.Series) -> list[float]:
     return [
-        skew_safe_t(int(n), level) if n >= MIN_SEEDS and level > 0.0 else math.nan
+        (skew_safe_t(int(n), level) if level > 0.0 else math.inf) if n >= MIN_SEEDS else math.nan
         for n, level in zip(seeds, levels, strict=True)
     ]
 

@@ -44,13 +44,11 @@ def distinct(*numbers: float) -> list[str]:
 
 def _shown(row: pd.Series) -> str:
     bound, margin = distinct(row["lower_bound"], row["margin"])
-    text = (
+    return (
         f"{percent(row['max_efficient_sparsity'])} ({row['remaining']:.4g} % of weights remain): "
         f"CVaR 5 % {row['cvar_05']:.3f}, {row['cvar_05_minus_dense']:+.3f} to dense, lower bound "
         f"{bound}, limit {margin}"
     )
-    per_seed = pd.notna(row["selection"]) and row["selection"] == "per seed"
-    return text + (", learning rate per seed" if per_seed else "")
 
 
 def _why(row: pd.Series) -> str:
@@ -75,7 +73,10 @@ def _undecided(row: pd.Series, low: float, high: float, margin: float) -> str:
     if math.isnan(low) or math.isnan(high):
         return "its standard error is unknown or zero"
     if math.isinf(low) or math.isinf(high):
-        return f"{seeds} seeds are too few for as many comparisons"
+        return (
+            f"{plural(seeds, 'seed')} are too few for as many comparisons, or no learning rate "
+            "completed at all of them"
+        )
     lower, limit, upper = distinct(low, margin, high)
     return f"lower bound {lower} and upper bound {upper}, limit {limit}"
 

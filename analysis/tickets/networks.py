@@ -149,9 +149,11 @@ def kind_of(ticket: Candidate) -> Kind:
     rows = ticket.chosen
     seeds = rows["config/seed"].fillna(0).astype(int)
     trials = dict(zip(seeds, rows["trial_id"].astype(str), strict=True))
-    every = sorted(set(ticket.trials["config/seed"].fillna(0).astype(int)))
     return Kind(
-        name=_name(ticket.epsilon), epsilon=ticket.epsilon, seeds=tuple(every), trials=trials
+        name=_name(ticket.epsilon),
+        epsilon=ticket.epsilon,
+        seeds=tuple(map(int, ticket.seeds)),
+        trials=trials,
     )
 
 

@@ -145,7 +145,8 @@ def measured_sweep(
     sweep = Sweep.of(trials, manifest)
     clean = clean_column(attacks(sweep.trials))
     sweep = Sweep.of(sweep, needed=(*SPEED, clean), purpose=purpose)
-    return replace(sweep, trials=with_attacked_paths(sweep.trials, sweep.manifest))
+    measured = with_attacked_paths(sweep.trials, sweep.manifest)
+    return sweep if measured is sweep.trials else replace(sweep, trials=measured)
 
 
 def _metrics(trials: pd.DataFrame) -> list[str]:

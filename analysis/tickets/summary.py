@@ -118,7 +118,7 @@ def summary(trials: Trials) -> pd.DataFrame:
     ]
     for key, one in tickets:
         row = _opening(key, one.trials, one.choice)
-        row["seeds_lacking"], row["seeds_awaited"] = lacking(one.trials)
+        row["seeds_lacking"], row["seeds_awaited"] = lacking(one.trials, len(one.seeds))
         row["competitors"] = one.competitors
         if one.choice is not None:
             row |= _judged(one.chosen, metrics, ranged)

@@ -81,7 +81,7 @@ def test_a_decision_uses_all_seeds_and_not_the_easy_one_alone(crossed):
     assert pd.isna(row["passes"])
 
 
-def test_a_decision_seed_by_seed_may_also_pass(table):
+def test_the_best_of_stopped_configurations_at_every_seed_decides_nothing(table):
     rows = [
         row | {"seed": row["seed"] + 2 * i} | ({"cvar_05": -3.0 - 0.001 * i} if done else {})
         for i in range(3)
@@ -89,10 +89,10 @@ def test_a_decision_seed_by_seed_may_also_pass(table):
         for done in [row["status"] == "completed"]
     ]
     answer = max_efficient_sparsity(table(*rows))
-    assert answer["max_efficient_sparsity"].tolist() == [0.8]
-    assert answer["selection"].tolist() == ["per seed"]
-    said = efficient(answer, tolerance=0.05, confidence=0.95)
-    assert "per seed" in said[0]
+    assert answer["max_efficient_sparsity"].isna().tolist() == [True]
+    assert answer[["limited_by", "limit_seeds", "limit_seeds_lacking"]].values.tolist() == [
+        ["undecided", 6, 0]
+    ]
 
 
 @pytest.mark.parametrize("status", ["running", "interrupted"])
@@ -120,7 +120,9 @@ def test_a_failed_rival_at_a_seed_with_a_result_leaves_nothing_open(table):
     for i, row in enumerate(rows):
         row |= {"cvar_05": -3.6 - 0.001 * i} if row["status"] == "completed" else {}
     row = sparsity_passes(table(*rows)).iloc[0]
-    assert (row["passes"], row["provisional"]) == (False, False)
+    assert row["selection"] == "per seed"
+    assert (row["seeds_lacking"], row["provisional"]) == (0, False)
+    assert pd.isna(row["passes"])
 
 
 def test_a_seed_whose_trials_were_all_stopped_is_not_waited_for_but_marked(table):

@@ -22,7 +22,7 @@ from analysis.xnn.verdicts import CLAIMS, R2_OVER_PLAIN, WITHIN
 
 pytestmark = pytest.mark.slow
 
-LEVEL, REPEATS = 0.05, 200
+LEVEL, REPEATS = 0.05, 100
 ALLOWED = LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / REPEATS)
 SEEDS = (1, 3, 5, 10)
 CLAIMED = (BETTER, WORSE)
@@ -30,7 +30,7 @@ CLAIMED = (BETTER, WORSE)
 
 def repeats(seeds):
     """Sweeps to simulate: few of one seed, which can claim nothing."""
-    return REPEATS if seeds > 1 else 20
+    return REPEATS if seeds > 1 else 5
 
 
 def generator(*parts):
