@@ -22,12 +22,13 @@ def silent() -> SilentProgress:
 
 @pytest.fixture(scope="module")
 def ray_here():
-    """One Ray for the tests of a module."""
+    """One Ray without tokens for the tests of a module, whatever Ray in this process did before."""
     import ray
 
+    from sweeps.execution.authentication import authentication
     from sweeps.execution.ray_runtime import STARTING
 
-    with environment(defaults(STARTING)):
+    with environment(defaults(STARTING)), authentication(None, insecure=True):
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+        yield
+        ray.shutdown()

@@ -301,7 +301,8 @@ def test_every_baseline_of_every_seed_is_in_the_manifest(finished):
     manifest = json.loads((finished[1] / "manifest.json").read_text())
     (prepared,) = manifest["preparations"].values()
     assert {"no_hedge", "minimum_variance"} <= prepared["baselines"].keys()
-    assert prepared["baselines"]["no_hedge"].keys() == {*METRICS}
+    attacked = {"attacked_cvar_05@path_fgsm:0.2", "cvar_05@attacked_paths", "attacks_not_finite"}
+    assert prepared["baselines"]["no_hedge"].keys() == {*METRICS} | attacked
 
 
 def test_a_narrower_space_counts_its_own_trials_only(finished, silent, tmp_path):
