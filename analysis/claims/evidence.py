@@ -7,6 +7,7 @@ to be below zero (Bonferroni over the parts).
 
 import math
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ _MOST_SEEDS = 200
 DECISIVE = 40.0
 """E-value that decides a claim in either direction, at 2.5 % each."""
 # Bound of an error that all seeds share: half of the 2.5 % of a direction.
-_SHARED_QUANTILE = float(scipy.stats.norm.isf(0.0125))
+_SHARED_QUANTILE = NormalDist().inv_cdf(0.9875)
 _NO_VALUES = pd.Series(dtype="float64")
 
 

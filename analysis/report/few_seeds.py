@@ -33,6 +33,5 @@ def _command(manifest: Mapping[str, Any]) -> str:
     claim = _MAIN_CLAIM[str(manifest.get("experiment") or "tickets")]
     # A stopped seed is no evidence, so the command refuses a space with a scheduler.
     unscheduled = " --set scheduler=null" if manifest.get("scheduler") else ""
-    return (
-        f"hedgesweep run SPACE --storage NEW{unscheduled} --until-decided {claim} --max-seeds 40"
-    )
+    command = "hedgesweep run SPACE --storage NEW"
+    return f"{command}{unscheduled} --until-decided {claim} --max-seeds 40"

@@ -230,7 +230,7 @@ def test_the_axis_that_is_wrong_is_named_whichever_is_checked_first(tiny):
 def test_every_shipped_space_can_be_planned(name):
     plan = sweeps.plan(name)
     axes = {name for trial in plan.trials for name in trial.config}
-    assert {"sparsity", "lr", "epsilon", "seed"} <= axes
+    assert {"sparsity", "epsilon", "seed"} <= axes
     assert plan.rungs
     assert all("\n" not in line for line in lines(plan))
 
