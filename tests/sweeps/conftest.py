@@ -22,7 +22,7 @@ def silent() -> SilentProgress:
 
 @pytest.fixture(scope="module")
 def ray_here():
-    """One Ray without tokens for the tests of a module, whatever Ray in this process did before."""
+    """One Ray without tokens for the tests of a module."""
     import ray
 
     from sweeps.execution.authentication import authentication

@@ -231,7 +231,7 @@ def test_every_shipped_space_can_be_planned(name):
     plan = sweeps.plan(name)
     axes = {name for trial in plan.trials for name in trial.config}
     assert {"sparsity", "epsilon", "seed"} <= axes
-    assert plan.rungs
+    assert plan.rungs or plan.space.scheduler is None
     assert all("\n" not in line for line in lines(plan))
 
 
