@@ -19,7 +19,7 @@ study: setup
 
 # Tests that start Ray mostly wait for processes, so the others run in parallel; AFTER_RAY runs after
 # the Ray tests, so that both halves end at about the same time.
-AFTER_RAY := tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance
+AFTER_RAY := tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/reliability
 QUICK := not ray and not slow and not gpu
 # BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.
 test test-all: export OPENBLAS_CORETYPE ?= Haswell
@@ -33,7 +33,8 @@ test: setup
 
 # Simulated sweeps with a known truth: slow tests that run in CI, as two processes of equal length.
 RATES := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py
-OTHER_RATES := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py
+OTHER_RATES := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
+  tests/analysis/test_claims.py
 error-rates: setup
 	@$(BIN)/pytest -m slow $(OTHER_RATES) >.error-rates.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(RATES); rates=$$?; \

@@ -135,10 +135,12 @@ def one_sided_reach(
         error: standard error of the mean due to differences between seeds.
         n: number of seeds.
         shared_error: standard error due to what all seeds share, such as test rows; it does not
-            average out over seeds.
+            average out over seeds. NaN if it is unknown, which gives NaN.
         symmetric: noise between seeds is symmetric.
     Source: Cochran (1964), Approximate significance levels of the Behrens-Fisher test.
     """
+    if math.isnan(shared_error):
+        return math.nan
     own = -float(scipy.special.stdtrit(n - 1, level)) if symmetric else skew_safe_t(n, level)
     if not shared_error > 0.0:
         return own * error
@@ -154,9 +156,9 @@ def one_sided_p(
 ) -> float:
     """Level at which :func:`one_sided_reach` equals ``distance``; above 0.5 below zero.
 
-    NaN if distance or error is. Other arguments as there.
+    NaN if distance or an error is. Other arguments as there.
     """
-    if math.isnan(distance) or math.isnan(error):
+    if math.isnan(distance) or math.isnan(error) or math.isnan(shared_error):
         return math.nan
     if not shared_error > 0.0:
         t = distance / error

@@ -43,7 +43,7 @@ VERDICTS: Mapping[str, tuple[Callable[[World, Rng], Outcome], float]] = {
         4.0,
     ),
     "control is equal": (equality, 1.0),
-    "robust training gains or loses": (robust, 4.0),
+    "robust training gains or loses": (robust, 8.0),
     "configuration is better or worse": (compare, 5.0),
     "boosting ticket, or none": (boosting, 4.0),
     "budget is enough": (budgets, 4.0),
@@ -157,7 +157,7 @@ def describe(rows: pd.DataFrame) -> list[str]:
 
 def main() -> None:
     """Write the table, on two processes."""
-    rows = table(cells(repeats=120, few=30), processes=2)
+    rows = table(cells(repeats=300, few=30), processes=2)
     rows.to_csv(FILE, index=False, lineterminator="\n")
 
 

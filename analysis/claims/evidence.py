@@ -8,7 +8,7 @@ to be below zero (Bonferroni over the parts).
 import math
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from analysis.intervals import (
     Interval,
     interval,
     mean_and_error,
-    skew_safe_p,
+    one_sided_p,
     skew_safe_t,
 )
 from analysis.sequential import one_sided_e_values
@@ -35,8 +35,7 @@ NOT_ASKED: Verdict = "not asked"
 _MOST_SEEDS = 200
 DECISIVE = 40.0
 """E-value that decides a claim in either direction, at 2.5 % each."""
-# Bound of an error that all seeds share: half of the 2.5 % of a direction.
-_SHARED_QUANTILE = NormalDist().inv_cdf(0.9875)
+_SHARED = 0.0125  # level of the bound of an error that all seeds share: half of a direction's
 _NO_VALUES = pd.Series(dtype="float64")
 
 
@@ -46,7 +45,7 @@ class Part:
 
     Args:
         values: NaN at a seed without a result, which leaves the part without a test.
-        symmetric: differences of two networks trained in the same way; else skewed noise is
+        symmetric: differences of two networks with noise of one size; else skewed noise is
             allowed for.
         error: standard error that all seeds share, in the unit of the values.
     """
@@ -58,29 +57,31 @@ class Part:
 
     @property
     def complete(self) -> bool:
-        """True if there is a test: three seeds, each with a result, and a spread."""
-        return not math.isnan(mean_and_error(self.values.astype("float64"))[1])
+        """True if there is a test: three seeds, each with a result, a spread, and known errors."""
+        error = mean_and_error(self.values.astype("float64"))[1]
+        return not math.isnan(error) and not math.isnan(self.error)
 
     def p(self, sign: float = 1.0) -> float:
         """One-sided p of a mean above zero, or below it with a ``sign`` of -1; NaN without."""
         mean, error = mean_and_error(self.values.astype("float64"))
         if math.isnan(error):
             return math.nan
-        t, n = sign * mean / math.hypot(error, self.error), len(self.values)
-        return float(scipy.stats.t.sf(t, n - 1)) if self.symmetric else skew_safe_p(t, n)
+        noise: Any = {"shared_error": self.error, "symmetric": self.symmetric}
+        return one_sided_p(sign * mean, error, len(self.values), **noise)
 
-    def e_value(self, sign: float = 1.0) -> float:
+    def e_value(self, sign: float = 1.0, *, selections: float = 1.0) -> float:
         """E-value of a mean above zero, or below it with a ``sign`` of -1; 1 without a test.
 
         An error that all seeds share does not average out: it is bounded at half of the level of
-        a decision, and the e-value of the rest is halved. The result is at most 40, which decides.
+        a decision, and the e-value of the rest is halved. The result is at most 40 times the
+        ``selections`` that it is divided by, which decides.
         """
         if not self.complete:
             return 1.0
         values = sign * self.values.sort_index().to_numpy(dtype=float)
-        bound = _SHARED_QUANTILE * self.error
+        bound = self.error * NormalDist().inv_cdf(1.0 - _SHARED / selections)
         e_value = float(one_sided_e_values(values - bound, symmetric=self.symmetric)[-1])
-        return e_value if not self.error else min(e_value / 2.0, DECISIVE)
+        return e_value if not self.error else min(e_value / 2.0, DECISIVE * selections)
 
     def more_seeds(self, *, level: float, power: float = 0.8) -> int | None:
         """Additional seeds to show a mean of this size; None if unknown, or over 200 in all."""
@@ -172,9 +173,10 @@ class Evidence:
         """
         if not self.judged:
             return 1.0, 1.0
-        claim = min(part.e_value() for part in self.parts)
-        opposite = float(np.mean([part.e_value(-1.0) for part in self.parts]))
-        return claim / self.selections, opposite / self.selections
+        k = self.selections
+        claim = min(part.e_value(selections=k) for part in self.parts)
+        opposite = float(np.mean([part.e_value(-1.0, selections=k) for part in self.parts]))
+        return claim / k, opposite / k
 
     def more_seeds(self, *, level: float) -> int | None:
         """Additional seeds for the part that needs most of them; None if unknown."""

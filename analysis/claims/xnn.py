@@ -65,21 +65,23 @@ def _alignment(problem: Problem, tolerance: float) -> Evidence | None:
 
 def _networks(problem: Problem, tolerance: float) -> Evidence | None:
     """Kappa of the plain network less that of XGBoost, by preparation of a seed."""
-    lead: dict[Any, float] = {}
+    lead: dict[int, float] = {}
     for prepared in _preparations(problem):
         records = prepared["baselines"]
         if {"plain", "boosted_offsets"} <= records.keys():
-            plain, trees = records["plain"]["kappa"], records["boosted_offsets"]["kappa"]
-            lead.setdefault(prepared.get("seed"), plain - trees)
+            plain, trees = (_kappa(records[name]) for name in ("plain", "boosted_offsets"))
+            lead.setdefault(int(prepared.get("seed") or 0), plain - trees)
     if not lead:
         return Evidence(obstacle="no preparation with the plain network and XGBoost")
-    values = pd.Series(lead, dtype="float64")
+    values = pd.Series(lead, dtype="float64").reindex(_seeds(problem.trials))
     part = Part(name="kappa", values=values, symmetric=False)
     return Evidence(
         effect=values,
         parts=(part,),
         subject="plain network",
         controls=("XGBoost with offsets, fitted out of fold",),
+        # Equal test rows under every seed make the spread over seeds too small an error.
+        obstacle="the error of this difference over test rows is not recorded",
     )
 
 
@@ -118,17 +120,24 @@ def _explained(cell: _Cell, others: tuple[Part, ...]) -> Evidence:
         effect=scores[GAIN],
         parts=(*parts, *others),
         subject=cell.name,
-        controls=tuple(name.removeprefix("r2_").replace("_", " ") for name in controls),
+        controls=tuple(map(_in_words, controls)),
+        missing=tuple(_in_words(name) for name in CONTROLS if name not in controls),
         selections=cell.competitors,
         error=error,
     )
 
 
+def _in_words(control: str) -> str:
+    return control.removeprefix("r2_").replace("_", " ")
+
+
 def _asked(problem: Problem) -> bool:
     """True if the space has networks without explanation and with it."""
     trials = spelled_out(problem.trials, problem.manifest)
+    if "config/adj_weight" not in trials:
+        return False
     weight = trials["config/adj_weight"].astype("float64")
-    plain = weight.eq(0.0) | trials["config/method"].eq("none")
+    plain = weight.eq(0.0) | _methods(trials).eq("none")
     return bool(plain.any() and weight.gt(0.0).any())
 
 
@@ -140,7 +149,7 @@ def _chosen(problem: Problem, *, within: float, method: str | None = None) -> _C
     """
     trials = spelled_out(problem.trials, problem.manifest)
     if method is not None:
-        trials = trials[trials["config/method"].isin((method, "none"))]
+        trials = trials[_methods(trials).isin((method, "none"))]
     if not {COST.removesuffix("_minus_plain"), GAIN} <= set(trials):
         return None
     table = cells(trials)
@@ -157,20 +166,33 @@ def _chosen(problem: Problem, *, within: float, method: str | None = None) -> _C
     paired = differences(trials)
     values = paired[paired.index.isin(members(trials, cell).index)]
     every = of_problem(trials, {f"config/{name}": cell[name] for name in axes(trials)})
-    seeds = pd.Index(every["config/seed"].fillna(0).astype(int).unique()).sort_values()
     names = [COST, GAIN, f"{COST}_se", f"{GAIN}_se", "r2_mean", *CONTROLS]
     numbers = values[[name for name in names if name in values]].astype("float64")
-    by_seed = numbers.set_index(values["config/seed"].astype(int))
+    by_seed = numbers.set_index(values["config/seed"].fillna(0).astype(int))
     return _Cell(
         name=cell_name(cell, telling(table, axes(trials))),
-        scores=by_seed[~by_seed.index.duplicated()].reindex(seeds),
+        scores=by_seed[~by_seed.index.duplicated()].reindex(_seeds(every)),
         competitors=len(rivals),
     )
 
 
+def _kappa(record: Any) -> float:
+    kappa = record.get("kappa") if isinstance(record, Mapping) else None
+    return float(kappa) if isinstance(kappa, int | float) else float("nan")
+
+
+def _seeds(trials: pd.DataFrame) -> pd.Index:
+    return pd.Index(trials["config/seed"].fillna(0).astype(int).unique()).sort_values()
+
+
+def _methods(trials: pd.DataFrame) -> pd.Series:
+    nothing = pd.Series(pd.NA, index=trials.index, dtype="string")
+    return trials.get("config/method", nothing)
+
+
 def _has_method(problem: Problem, method: str) -> bool:
     trials = spelled_out(problem.trials, problem.manifest)
-    return bool(trials["config/method"].eq(method).any())
+    return bool(_methods(trials).eq(method).any())
 
 
 def _preparations(problem: Problem) -> list[Mapping[str, Any]]:

@@ -205,6 +205,6 @@ def tested(rows: pd.DataFrame) -> Iterator[str]:
     tally = rows["verdict"].value_counts()
     counts = ", ".join(f"{tally[v]} {v}" for v in (BETTER, WORSE, EQUIVALENT, OPEN) if v in tally)
     yield (
-        f"Verdicts are Student's at 5 % for all {plural(number, 'comparison')} together (Holm): "
+        f"Verdicts hold at 5 % for all {plural(number, 'comparison')} together (Holm): "
         f"{counts}. Intervals are 95 % each, not corrected."
     )

@@ -54,7 +54,8 @@ def choice(
     number = len(pulled(table))
     lines.append(
         f"Verdicts: 5 % after Holm over {plural(number, 'configuration')}, as the choice is among "
-        "them; gain and limit also hold for skewed noise, so they are stricter than intervals."
+        "them; those on gain, specificity and limit also hold for skewed noise, so they are "
+        "stricter than intervals."
     )
     basis = chosen_on(table, held_out=held_out)
     if basis == "test rows":
@@ -172,7 +173,11 @@ def _price(cell: pd.Series) -> str:
     text = _judged(cell, COST, "it costs less", "it costs more", "0")
     shown = "costs" if bool(cell.get(IS_WITHIN, False)) else "is not shown to cost"
     upper = cell.get(UPPER, float("nan"))
-    bound = f" (95 % upper bound {amount(upper, signed=True)})" if pd.notna(upper) else ""
+    bound = (
+        f" (95 % upper bound, not corrected: {amount(upper, signed=True)})"
+        if pd.notna(upper)
+        else ""
+    )
     return (
         f"Cost: {bracketed(cell, COST, signed=True)} nat of test cross-entropy over the plain "
         f"network of its seed, {text}; it {shown} less than {WITHIN:g} nat{bound}."

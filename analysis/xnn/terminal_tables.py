@@ -136,4 +136,5 @@ def _with_error(row: pd.Series) -> str:
 
 def _with_ends(row: pd.Series, name: str) -> str:
     mean, low, high = (row[f"{name}{end}"] for end in ENDS)
-    return or_dash(mean, f"{mean:.3f} [{low:.3f}, {high:.3f}]")
+    ends = f" [{low:.3f}, {high:.3f}]" if pd.notna(low) else ""
+    return or_dash(mean, f"{mean:.3f}{ends}")

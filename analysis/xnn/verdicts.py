@@ -18,6 +18,7 @@ The largest of several controls exceeds each of them by chance, so a gain below 
 that a control explains more; a fixed control, corrected for their number, is.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -71,10 +72,16 @@ CLAIMS: Mapping[str, Claim] = {
 
 
 def row_error(scores: pd.DataFrame, metric: str) -> float:
-    """Standard error of ``metric`` over test rows, which all seeds share; 0 if not recorded."""
+    """Standard error of ``metric`` over test rows, which all seeds share.
+
+    0 if no seed has one, and NaN if only some have a finite one, so that nothing is claimed.
+    """
     name = f"{metric}_se"
-    values = scores[name].dropna() if name in scores else pd.Series(dtype=float)
-    return float(values.mean()) if len(values) else 0.0
+    if name not in scores or scores[name].isna().all():
+        return 0.0
+    measured = scores[metric if metric in scores else name].notna()
+    values = scores.loc[measured, name].astype("float64")
+    return float(values.mean()) if np.isfinite(values).all() else math.nan
 
 
 def tests(scores: pd.DataFrame) -> dict[str, float]:

@@ -190,6 +190,7 @@ def test_several_parts_are_all_needed_and_the_worst_decides():
     assert both.e_values[0] == min(good.e_value(), null.e_value())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", NOISE)
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_a_border_read_after_every_seed_is_decided_at_most_as_often_as_the_level(noise, symmetric):
@@ -267,6 +268,32 @@ def test_a_claim_whose_trials_all_ended_is_undecided_and_not_unasked(table, stat
         assert (row["verdict"], row["seeds"]) == ("undecided", 0), name
         assert row["reason"]
     assert "nan" not in "\n".join(sentences(page))
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("tail", ["lognormal", "reflected"])
+def test_a_share_at_its_limit_is_claimed_by_the_level_where_training_shrinks_the_noise(n, tail):
+    rng = np.random.default_rng(n)
+    repeats, wrong, peeked = 400, 0, 0
+    for _ in range(repeats):
+        standard = -1.0 + 0.3 * NOISE[tail](rng, 40)
+        robust = -0.5 + 0.05 * NOISE[tail](rng, 40)
+        values = pd.Series(robust - 0.5 * standard)
+        part = Part(name="share", values=values[:n], symmetric=False)
+        wrong += 2 * min(Evidence(effect=part.values, parts=(part,)).p) <= 0.05
+        ups = [one_sided_e_values(s * values, symmetric=False).max() for s in (1.0, -1.0)]
+        peeked += n == 10 and max(ups) >= DECISIVE
+    allowed = 0.05 + 3 * math.sqrt(0.05 * 0.95 / repeats)
+    assert wrong / repeats < allowed
+    assert peeked / repeats < allowed
+
+
+def test_a_shared_error_and_a_choice_together_can_still_be_decided():
+    values = pd.Series(5.0 + 0.1 * np.random.default_rng(3).normal(size=40))
+    part = Part(name="x", values=values, symmetric=False, error=0.05)
+    one = Evidence(effect=values, parts=(part,), selections=6, error=0.05)
+    assert one.e_values[0] == pytest.approx(DECISIVE)
+    assert one.e_values[1] < 1.0
 
 
 def test_the_e_values_of_a_part_are_those_of_its_last_seed():

@@ -14,7 +14,7 @@ def swept(tmp_path_factory):
     return storages(tmp_path_factory.mktemp("swept"))
 
 
-@pytest.mark.parametrize("name", ["finished", "killed"])
+@pytest.mark.parametrize("name", ["finished", pytest.param("killed", marks=pytest.mark.slow)])
 def test_no_flip_gives_another_number(swept, tmp_path, name):
     tally = examine(swept[name], swept["finished"], tmp_path, most=3)
     assert tally.wrong == []
@@ -23,7 +23,7 @@ def test_no_flip_gives_another_number(swept, tmp_path, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["finished", "killed"])
+@pytest.mark.parametrize("name", ["finished", pytest.param("killed", marks=pytest.mark.slow)])
 def test_no_flip_of_many_gives_another_number(swept, tmp_path, name):
     tally = examine(swept[name], swept["finished"], tmp_path, most=60, seed=1)
     assert tally.wrong == []

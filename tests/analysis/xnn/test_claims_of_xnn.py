@@ -1,0 +1,82 @@
+"""Claims on the X-NN: the cell that they are on, their controls, and what leaves them open."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import claims
+from analysis.claims import sentences
+from analysis.xnn import cells, choose
+from analysis.xnn.verdicts import CONTROLS
+
+MANIFEST = {"experiment": "xnn", "study": {"explanation": {"method": "alignment"}}}
+
+
+def rows_of(trials, manifest=MANIFEST):
+    page = claims(trials, manifest)
+    return {row["claim"]: row for row in page.to_dict("records") if row["verdict"] != "not asked"}
+
+
+@pytest.fixture
+def trials(sweep):
+    return sweep(weights=(0.0, 0.1, 0.3), clusters=(3, 6), seeds=range(10))
+
+
+def prepared(trials, kappas=(0.5, 0.4)):
+    names = ("plain", "boosted_offsets")
+    baselines = {name: {"kappa": kappa} for name, kappa in zip(names, kappas, strict=True)}
+    data = trials.groupby("config/seed")["data_sha256"].first().items()
+    about = {s: {"seed": s, "data_sha256": sha, "baselines": baselines} for s, sha in data}
+    return {"preparations": {f"p{seed}": one for seed, one in about.items()}}
+
+
+def test_the_gain_is_that_of_the_cell_that_the_report_chooses(trials):
+    chosen = choose(cells(trials)).cell
+    row = rows_of(trials)["gain"]
+    assert row["effect"] == pytest.approx(chosen["explanation_gain"])
+    assert f"{chosen['adj_weight']:g}" in row["subject"]
+
+
+@pytest.mark.parametrize("absent", [CONTROLS[:1], CONTROLS])
+def test_a_gain_without_one_of_its_controls_is_undecided_and_names_it(trials, absent):
+    for name in ("gain", "alignment"):
+        row = rows_of(trials.drop(columns=list(absent)))[name]
+        assert row["verdict"] == "undecided"
+        assert absent[0].removeprefix("r2_").replace("_", " ") in row["controls_missing"]
+
+
+def test_networks_are_not_judged_without_the_error_over_test_rows(trials):
+    row = rows_of(trials, MANIFEST | prepared(trials))["networks"]
+    assert row["effect"] == pytest.approx(0.1)
+    assert (row["verdict"], row["seeds"]) == ("undecided", 10)
+    assert "test rows" in row["reason"]
+
+
+@pytest.mark.parametrize("kappas", [(None, 0.4), ("0.5", 0.4), (0.5, None)])
+def test_a_kappa_that_is_no_number_is_a_seed_without_a_result(trials, kappas):
+    row = rows_of(trials, MANIFEST | prepared(trials, kappas))["networks"]
+    assert (row["verdict"], row["seeds"]) == ("undecided", 0)
+
+
+def test_a_seed_that_is_null_is_seed_0(trials):
+    seeds = trials["config/seed"].astype("Int64").mask(trials["config/seed"].eq(0))
+    page = claims(trials.assign(**{"config/seed": seeds}), MANIFEST)
+    pd.testing.assert_frame_equal(page, claims(trials, MANIFEST))
+
+
+@pytest.mark.parametrize("status", ["failed", "stopped", "running"])
+def test_claims_on_trials_that_all_ended_are_undecided(trials, status):
+    lost = trials.assign(status=pd.Series(status, trials.index, dtype=trials["status"].dtype))
+    for name, row in rows_of(lost).items():
+        assert (row["verdict"], row["seeds"]) == ("undecided", 0), name
+    assert "nan" not in "\n".join(sentences(claims(lost, MANIFEST)))
+
+
+def test_an_error_over_rows_that_some_seeds_lack_leaves_no_verdict(trials):
+    errors = trials["explanation_gain_se"].astype("float64").mask(trials["config/seed"].eq(3))
+    for missing in (np.nan, np.inf):
+        frame = trials.assign(explanation_gain_se=errors.fillna(missing))
+        table = cells(frame)
+        assert table["explanation_gain_low"].isna().all()
+        assert not table["explanation_gain_verdict"].isin(("better", "worse")).any()
+        assert rows_of(frame)["gain"]["verdict"] == "undecided"
