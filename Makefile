@@ -19,7 +19,7 @@ study: setup
 
 # Tests that start Ray mostly wait for processes, so the others run in parallel; AFTER_RAY runs after
 # the Ray tests, so that both halves end at about the same time.
-AFTER_RAY := tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/reliability
+AFTER_RAY := tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/reliability tests/golden
 QUICK := not ray and not slow and not gpu
 # BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.
 test test-all: export OPENBLAS_CORETYPE ?= Haswell
