@@ -13,7 +13,12 @@ _LONGEST = 80  # characters of a value
 
 
 def amount(value: float, *, signed: bool = False) -> str:
-    """``value`` with three decimals and no negative zero; scientific notation from 1e4."""
+    """``value`` with three decimals and no negative zero; scientific notation from 1e4.
+
+    "undefined" for NaN, which a mean is where a seed has an infinite value.
+    """
+    if math.isnan(value):
+        return "undefined"
     digits = "z.3f" if not abs(value) >= 1e4 else ".1e"
     return f"{value:{'+' if signed else ''}{digits}}"
 

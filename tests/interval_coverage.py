@@ -101,6 +101,7 @@ def _claims(world: World, rng: Rng) -> Intervals:
     table = frame(rows, world, rng)
     table["dense_cvar_05"] = DENSE + luck[table["config/seed"]]
     table["cvar_05_minus_dense"] = table["cvar_05"] - table["dense_cvar_05"]
+    table["cvar_05@attacked_paths"] = table["cvar_05"]
     (problem,) = Sweep(trials=table).problems
     for claim, truth in (("sparsity", 0.0), ("robustness", 0.6)):
         evidence = SOURCES[claim](problem, TOLERANCE)

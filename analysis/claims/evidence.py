@@ -181,8 +181,8 @@ class Evidence:
     def more_seeds(self, *, level: float) -> int | None:
         """Additional seeds for the part that needs most of them; None if unknown."""
         each = [part.more_seeds(level=level / self.selections) for part in self.parts]
-        known = [number for number in each if number is not None]
-        return max(known) if each and len(known) == len(each) else None
+        numbers = [number for number in each if number is not None]
+        return max(numbers) if each and len(numbers) == len(each) else None
 
 
 def fieller(

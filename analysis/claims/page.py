@@ -163,6 +163,8 @@ def _reason(evidence: Evidence) -> str:
         seeds = len(evidence.effect.dropna())
         if seeds < MIN_SEEDS:
             return f"{MIN_SEEDS} seeds are the fewest"
+        if any(math.isnan(part.error) for part in evidence.parts):
+            return "some seeds lack the error over test rows"
         return "no spread between the seeds"
     return ""
 
@@ -180,17 +182,17 @@ def sequential_sentence(manifest: Mapping[str, Any]) -> list[str]:
 
 def _judge_sequentially(rows: list[dict[str, Any]], claim: str) -> None:
     """Verdict of the e-value on the ``claim`` for which seeds were added, and none on others."""
-    asked = [row for row in rows if row["verdict"] == UNDECIDED]
-    for row in asked:
+    undecided = [row for row in rows if row["verdict"] == UNDECIDED]
+    for row in undecided:
         row |= {"p": math.nan, "more_seeds": None}
         if row["claim"] != claim:
             row["reason"] = row["reason"] or f"seeds were added until {claim} was decided"
-    own = [row for row in asked if row["claim"] == claim and "e_supported" in row]
+    judged = [row for row in undecided if row["claim"] == claim and "e_supported" in row]
     for verdict, column in ((SUPPORTED, "e_supported"), (CONTRADICTED, "e_contradicted")):
         # All problems together, or each at its share of the level.
-        whole = bool(own) and min(row[column] for row in own) >= DECISIVE
-        for row in own:
-            if row[column] >= DECISIVE * (1 if whole else len(own)):
+        whole = bool(judged) and min(row[column] for row in judged) >= DECISIVE
+        for row in judged:
+            if row[column] >= DECISIVE * (1 if whole else len(judged)):
                 row |= {"verdict": verdict, "reason": ""}
 
 

@@ -119,7 +119,7 @@ def sentences(rows: pd.DataFrame, cell: pd.Series | None) -> list[str]:
     if pd.isna(row["plain_cosine"]):
         return [f"{line}; matching alone lifts it above 0."]
     words = {BETTER: "shown to agree more", WORSE: "shown to agree less"}
-    claim = words.get(row["verdict"], "not shown to agree more or less (this needs six seeds)")
+    claim = words.get(row["verdict"], "not shown to agree more or less")
     return [f"{line}; those of plain networks {amount(row['plain_cosine'])}: {claim}."]
 
 
