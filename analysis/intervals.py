@@ -8,7 +8,7 @@ function                      level holds for
 :func:`bootstrap_interval`    other statistics from :data:`MIN_RESAMPLED` seeds on
 ============================  ==========================================================
 
-Two networks trained in the same way differ by symmetric noise, even if the noise of each is
+Two networks with noise of one size differ by symmetric noise, even if the noise of each is
 skewed, so Student's test of their difference holds its level. A difference to something that is
 not trained (a margin, a hedge, a value of 0) is as skewed as the network's own results, and
 Student's test can err four times as often as it says: its critical value is raised.
