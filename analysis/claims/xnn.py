@@ -25,6 +25,8 @@ from analysis.xnn.verdicts import CONTROLS, row_error
 from analysis.xnn.wording import cell_name, telling
 
 _NO_CELL = "no X-NN and plain network of one seed have completed"
+_LEAD = "kappa_minus_boosted_offsets"
+_NO_ROW_ERROR = "no preparation records the error of this difference over test rows"
 
 Source = Callable[[Problem, float], Evidence | None]
 
@@ -65,23 +67,26 @@ def _alignment(problem: Problem, tolerance: float) -> Evidence | None:
 
 def _networks(problem: Problem, tolerance: float) -> Evidence | None:
     """Kappa of the plain network less that of XGBoost, by preparation of a seed."""
-    lead: dict[int, float] = {}
+    leads: dict[int, dict[str, float]] = {}
     for prepared in _preparations(problem):
         records = prepared["baselines"]
         if {"plain", "boosted_offsets"} <= records.keys():
-            plain, trees = (_kappa(records[name]) for name in ("plain", "boosted_offsets"))
-            lead.setdefault(int(prepared.get("seed") or 0), plain - trees)
-    if not lead:
+            plain, trees = records["plain"], records["boosted_offsets"]
+            lead = _number(plain, "kappa") - _number(trees, "kappa")
+            record = {_LEAD: lead, f"{_LEAD}_se": _number(trees, "kappa_minus_plain_se")}
+            leads.setdefault(int(prepared.get("seed") or 0), record)
+    if not leads:
         return Evidence(obstacle="no preparation with the plain network and XGBoost")
-    values = pd.Series(lead, dtype="float64").reindex(_seeds(problem.trials))
-    part = Part(name="kappa", values=values, symmetric=False)
+    scores = pd.DataFrame.from_dict(leads, orient="index").reindex(_seeds(problem.trials))
+    error = row_error(scores, _LEAD)
     return Evidence(
-        effect=values,
-        parts=(part,),
+        effect=scores[_LEAD],
+        parts=(Part(name="kappa", values=scores[_LEAD], symmetric=False, error=error),),
         subject="plain network",
         controls=("XGBoost with offsets, fitted out of fold",),
+        error=error,
         # Equal test rows under every seed make the spread over seeds too small an error.
-        obstacle="the error of this difference over test rows is not recorded",
+        obstacle="" if scores[f"{_LEAD}_se"].notna().any() else _NO_ROW_ERROR,
     )
 
 
@@ -176,9 +181,9 @@ def _chosen(problem: Problem, *, within: float, method: str | None = None) -> _C
     )
 
 
-def _kappa(record: Any) -> float:
-    kappa = record.get("kappa") if isinstance(record, Mapping) else None
-    return float(kappa) if isinstance(kappa, int | float) else float("nan")
+def _number(record: Any, name: str) -> float:
+    value = record.get(name) if isinstance(record, Mapping) else None
+    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def _seeds(trials: pd.DataFrame) -> pd.Index:

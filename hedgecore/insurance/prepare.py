@@ -19,11 +19,12 @@ from hedgecore.insurance.data.schema import CLASSES
 from hedgecore.insurance.evaluation.boosted_trees import (
     gain_shares,
     regression,
+    rounded,
     softprob,
     with_offsets,
 )
 from hedgecore.insurance.evaluation.distance_classifier import fit_logistic
-from hedgecore.insurance.evaluation.scores import scores
+from hedgecore.insurance.evaluation.scores import kappa_difference_error, scores
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.xnn.network import initialise, probabilities
 from hedgecore.insurance.xnn.train import train
@@ -196,16 +197,17 @@ def _rivals(
     features, labels = applicants.for_boosting()
     baseline, test = study.baseline, labels["test"]
     plain = probabilities(theta_star, inputs["test.x"])
-    rounded = regression(features, labels, seed=seed, rounds=baseline.rounds)
-    offset = with_offsets(rounded, features, labels, seed=seed, folds=baseline.folds)
+    fitted = regression(features, labels, seed=seed, rounds=baseline.rounds)
+    offset = with_offsets(fitted, features, labels, seed=seed, folds=baseline.folds)
     classes = softprob(features, labels, seed=seed, rounds=baseline.classifier_rounds)
     share = np.bincount(labels["train"], minlength=CLASSES) / len(labels["train"])
+    error = kappa_difference_error(test, rounded(offset.prediction["test"]), plain.argmax(axis=1))
     prior = scores(np.tile(share, (len(test), 1)), test)
     baselines: dict[str, Any] = {
         "plain": scores(plain, test),
-        "boosted": rounded.scores["test"],
-        "boosted_train": rounded.scores["train"],
-        "boosted_offsets": offset.scores["test"],
+        "boosted": fitted.scores["test"],
+        "boosted_train": fitted.scores["train"],
+        "boosted_offsets": {**offset.scores["test"], "kappa_minus_plain_se": error},
         "boosted_offsets_out_of_fold": offset.scores["out_of_fold"],
         "boosted_offsets_in_sample": offset.scores["in_sample"],
         "boosted_classes": classes.scores["test"],
@@ -213,7 +215,7 @@ def _rivals(
     }
     predictions = {
         "label": test,
-        "boosted": rounded.prediction["test"],
+        "boosted": fitted.prediction["test"],
         "shifted": offset.prediction["test"],
         "classes": classes.prediction["test"],
         "plain": plain,

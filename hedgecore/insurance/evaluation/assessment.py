@@ -18,15 +18,15 @@ from hedgecore.insurance.evaluation.node_regression import (
     Regression,
     explain,
     regress,
-    standard_error,
 )
 from hedgecore.insurance.evaluation.portrait import concepts, probes
 from hedgecore.insurance.evaluation.scores import (
     confusion,
     defined_mean,
-    kappa_influence,
+    kappa_difference_error,
     log_losses,
     scores,
+    standard_error,
 )
 from hedgecore.insurance.evaluation.surrogate_controls import surrogate_controls
 from hedgecore.insurance.preparation import XnnPreparation
@@ -145,7 +145,6 @@ def _row_errors(
     plain, boosted = (rivals[name].numpy() for name in ("plain", "classes"))
     classes = [p.argmax(axis=1) for p in (probability, plain)]
     hit, plain_hit = ((likely == label).astype(np.float64) for likely in classes)
-    influence, plain_influence = (kappa_influence(label, likely) for likely in classes)
     return {
         f"cross_entropy_minus_{name}_se": standard_error(
             losses - log_losses(rival.astype(np.float64), label)
@@ -153,7 +152,7 @@ def _row_errors(
         for name, rival in (("plain", plain), ("boosted", boosted))
     } | {
         "accuracy_minus_plain_se": standard_error(hit - plain_hit),
-        "kappa_minus_plain_se": standard_error(influence - plain_influence),
+        "kappa_minus_plain_se": kappa_difference_error(label, *classes),
     }
 
 

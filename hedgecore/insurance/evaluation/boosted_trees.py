@@ -202,8 +202,13 @@ def rounded_scores(
     }
 
 
+def rounded(prediction: Float[np.ndarray, " rows"]) -> Integer[np.ndarray, " rows"]:
+    """Class in 0..7 of a ``Response`` predicted as a number: the nearest one."""
+    return np.rint(prediction).clip(1, CLASSES).astype(np.int64) - 1
+
+
 def _table(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
-    return confusion(label, np.rint(prediction).clip(1, CLASSES).astype(np.int64) - 1)
+    return confusion(label, rounded(prediction))
 
 
 def _fit(

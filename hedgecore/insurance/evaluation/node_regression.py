@@ -20,6 +20,7 @@ from hedgecore.insurance.evaluation.information import (
     levels,
     memberships,
 )
+from hedgecore.insurance.evaluation.scores import standard_error
 
 OWNED = 0.7
 """|rho| above which a node is counted for its centroid."""
@@ -225,12 +226,6 @@ def linear_fit(
         inflation=rows * np.square(vt / np.maximum(s, floor)[:, None]).sum(axis=0),
         rank=int(mask.sum()),
     )
-
-
-def standard_error(values: Float[np.ndarray, " rows"]) -> float:
-    """Standard error of the mean of ``values``; NaN of a single row."""
-    n = len(values)
-    return float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
 
 
 def explanation_gain(value: float, controls: Mapping[str, float]) -> float:

@@ -99,6 +99,21 @@ def kappa_influence(
     return slope[CLASSES * label + predicted] / 2e-4
 
 
+def kappa_difference_error(
+    label: Integer[np.ndarray, " rows"],
+    first: Integer[np.ndarray, " rows"],
+    second: Integer[np.ndarray, " rows"],
+) -> float:
+    """Standard error over rows of the kappa of ``first`` less that of ``second`` (classes)."""
+    return standard_error(kappa_influence(label, first) - kappa_influence(label, second))
+
+
+def standard_error(values: Float[np.ndarray, " rows"]) -> float:
+    """Standard error of the mean of ``values``; NaN of a single row."""
+    n = len(values)
+    return float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+
+
 def macro_f1(table: Real[np.ndarray, "*tables 8 8"]) -> Float[np.ndarray, "*tables"]:
     """Mean F1 = 2 TP / (2 TP + FP + FN) of the classes that occur as label or as prediction."""
     hits = np.diagonal(table, axis1=-2, axis2=-1)

@@ -22,12 +22,16 @@ def trials(sweep):
     return sweep(weights=(0.0, 0.1, 0.3), clusters=(3, 6), seeds=range(10))
 
 
-def prepared(trials, kappas=(0.5, 0.4)):
-    names = ("plain", "boosted_offsets")
-    baselines = {name: {"kappa": kappa} for name, kappa in zip(names, kappas, strict=True)}
-    data = trials.groupby("config/seed")["data_sha256"].first().items()
-    about = {s: {"seed": s, "data_sha256": sha, "baselines": baselines} for s, sha in data}
-    return {"preparations": {f"p{seed}": one for seed, one in about.items()}}
+def prepared(trials, kappas=(0.5, 0.4), *, error=0.01, without=()):
+    """Preparations with the ``error`` of kappa over rows, except those of seeds ``without``."""
+    about = {}
+    for seed, sha in trials.groupby("config/seed")["data_sha256"].first().items():
+        plain, boosted = kappas
+        trees = {"kappa": None if boosted is None else boosted + 1e-3 * (seed % 3)}
+        trees |= {} if seed in without else {"kappa_minus_plain_se": error}
+        baselines = {"plain": {"kappa": plain}, "boosted_offsets": trees}
+        about[f"p{seed}"] = {"seed": seed, "data_sha256": sha, "baselines": baselines}
+    return {"preparations": about}
 
 
 def test_the_gain_is_that_of_the_cell_that_the_report_chooses(trials):
@@ -45,11 +49,19 @@ def test_a_gain_without_one_of_its_controls_is_undecided_and_names_it(trials, ab
         assert absent[0].removeprefix("r2_").replace("_", " ") in row["controls_missing"]
 
 
-def test_networks_are_not_judged_without_the_error_over_test_rows(trials):
-    row = rows_of(trials, MANIFEST | prepared(trials))["networks"]
-    assert row["effect"] == pytest.approx(0.1)
+def test_networks_are_judged_with_the_error_over_test_rows(trials):
+    for error, verdict in ((0.01, "supported"), (0.1, "undecided")):
+        row = rows_of(trials, MANIFEST | prepared(trials, error=error))["networks"]
+        assert row["effect"] == pytest.approx(0.1, abs=2e-3)
+        assert (row["verdict"], row["seeds"]) == (verdict, 10)
+        # Ten seeds do not average out the error of the rows that they share.
+        assert (row["high"] - row["low"]) / 2 == pytest.approx(1.96 * error, rel=0.05)
+
+
+@pytest.mark.parametrize("without", [range(10), (3,)])
+def test_networks_are_not_judged_where_the_error_over_test_rows_is_missing(trials, without):
+    row = rows_of(trials, MANIFEST | prepared(trials, without=without))["networks"]
     assert (row["verdict"], row["seeds"]) == ("undecided", 10)
-    assert "test rows" in row["reason"]
 
 
 @pytest.mark.parametrize("kappas", [(None, 0.4), ("0.5", 0.4), (0.5, None)])

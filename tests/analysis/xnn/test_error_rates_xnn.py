@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from simulated_xnn import COST_SD, NOISE, R2_SD, Truth, lost, sweep
 
+from analysis import claims
 from analysis.contrast import BETTER, EQUIVALENT, OPEN, WORSE
 from analysis.statistics import holm
 from analysis.xnn import by_group, cells, methods
@@ -143,6 +144,31 @@ def test_trees_as_good_as_the_networks_are_beaten_in_5_percent_of_sweeps(seeds, 
         rows = against_trees(trials, cells(trials), {"preparations": prepared})
         wrong += bool(rows["verdict"].isin(CLAIMED).any())
     assert wrong / repeats(seeds) <= ALLOWED
+
+
+def kappas(rng, seeds, noise, *, lead, rows):
+    """Preparations whose plain network leads XGBoost by ``lead``, with shared error ``rows``."""
+    shared = lead + 0.01 * rows * rng.normal()
+    leads = shared + 0.01 * NOISE[noise](rng, seeds)
+    trees = {"kappa": 0.5, "kappa_minus_plain_se": 0.01 * rows}
+    baselines = [{"plain": {"kappa": 0.5 + x}, "boosted_offsets": trees} for x in leads]
+    prepared = {str(s): {"seed": s, "baselines": one} for s, one in enumerate(baselines)}
+    return {"experiment": "xnn", "preparations": prepared}
+
+
+@pytest.mark.parametrize("rows", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_networks_as_good_as_trees_beat_them_in_5_percent_of_sweeps(seeds, noise, rows):
+    rng, wrong, covered = generator("kappa", seeds, noise, rows), 0, 0
+    trials, number = sweep(rng, seeds, Truth(noise=noise)), 4 * repeats(seeds)
+    for _ in range(number):
+        page = claims(trials, kappas(rng, seeds, noise, lead=0.0, rows=rows))
+        row = page[page["claim"].eq("networks")].iloc[0]
+        wrong += row["verdict"] in ("supported", "contradicted")
+        covered += bool(row["low"] <= 0.0 <= row["high"])
+    assert wrong / number <= LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / number)
+    assert noise != "normal" or seeds < 3 or 0.92 <= covered / number <= 0.98
 
 
 def grouped(rng, trials, rates, *, size, spread):

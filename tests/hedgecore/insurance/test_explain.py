@@ -9,7 +9,6 @@ from hedgecore.insurance.evaluation.node_regression import (
     explanation_gain,
     linear_fit,
     regress,
-    standard_error,
 )
 from hedgecore.rng import numpy_stream
 
@@ -251,11 +250,6 @@ def test_the_error_of_a_difference_of_r2_is_that_of_resampled_rows(nodes, distan
     g = numpy_stream(0, "bootstrap")
     drawn = [difference(g.integers(0, ROWS, ROWS))[2] for _ in range(400)]
     assert own.less_error(rival) == pytest.approx(np.std(drawn), rel=0.15)
-
-
-def test_the_standard_error_is_that_of_a_mean():
-    assert standard_error(np.array([1.0, 2.0, 4.0, 5.0])) == pytest.approx(np.sqrt(10 / 3 / 4))
-    assert np.isnan(standard_error(np.array([1.0])))
 
 
 def test_the_gain_is_over_the_best_control():

@@ -10,10 +10,12 @@ from hedgecore.insurance.evaluation.scores import (
     calibration_error,
     confusion,
     cross_entropy,
+    kappa_difference_error,
     kappa_influence,
     macro_f1,
     quadratic_kappa,
     scores,
+    standard_error,
 )
 from hedgecore.rng import numpy_stream
 
@@ -220,3 +222,21 @@ def test_the_influence_of_rows_on_kappa_gives_its_bootstrap_error(guesses):
     drawn = [quadratic_kappa(confusion(label[r], likely[r])) for r in rows]
     error = influence.std() / math.sqrt(len(label))
     assert error == pytest.approx(np.std(drawn), rel=0.15)
+
+
+def test_the_error_of_a_difference_of_kappas_is_that_of_paired_rows(guesses):
+    p, label = guesses
+    likely = p.argmax(axis=1)
+    worse = np.where(np.arange(len(label)) % 3 == 0, 0, likely)
+    g = numpy_stream(0, "resampled pairs")
+    rows = (g.integers(0, len(label), len(label)) for _ in range(400))
+    pairs = ((confusion(label[r], likely[r]), confusion(label[r], worse[r])) for r in rows)
+    drawn = [quadratic_kappa(first) - quadratic_kappa(second) for first, second in pairs]
+    error = kappa_difference_error(label, likely, worse)
+    assert error == pytest.approx(np.std(drawn), rel=0.15)
+    assert kappa_difference_error(label, likely, likely) == 0.0
+
+
+def test_the_standard_error_is_that_of_a_mean():
+    assert standard_error(np.array([1.0, 2.0, 4.0, 5.0])) == pytest.approx(np.sqrt(10 / 3 / 4))
+    assert np.isnan(standard_error(np.array([1.0])))
