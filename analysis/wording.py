@@ -34,6 +34,11 @@ def first_of(lines: Sequence[str]) -> list[str]:
     return [f"{lines[0]}{more}."] if lines else []
 
 
+def corrected_p(p: float, *, symmetric: bool = False) -> str:
+    """p of a test after Holm, which also holds for skewed noise unless the noise is symmetric."""
+    return f"p = {p:.2g}, corrected{'' if symmetric else ' and for skewed noise as well'}"
+
+
 def percent(share: float) -> str:
     """Share as a percentage without trailing zeros: 0.95 as 95 %."""
     return f"{100 * share:.4g} %"

@@ -29,7 +29,7 @@ from analysis.contrast import (
 from analysis.intervals import MIN_SEEDS
 from analysis.sweep import Problem, Sweep, Trials
 from analysis.tickets.baselines import hedge_name, preparations
-from analysis.wording import plural, setting
+from analysis.wording import corrected_p, plural, setting
 
 Values = tuple[Any, ...]
 
@@ -165,7 +165,7 @@ def _undecided(hedge: pd.Series) -> str:
         return f"; {plural(int(hedge['lacking']), 'seed')} without a result"
     if pd.isna(hedge["p_holm"]):
         return ""
-    return f"; p = {hedge['p_holm']:.2g}, corrected and for skewed noise as well"
+    return f"; {corrected_p(hedge['p_holm'])}"
 
 
 def _compared(problem: Problem, trials: pd.DataFrame, *, level: float) -> Iterator[dict[str, Any]]:

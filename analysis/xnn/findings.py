@@ -1,5 +1,6 @@
 """Findings on an X-NN: cost and gain of explanation, and use of it by the network."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Literal, cast
@@ -8,7 +9,7 @@ import pandas as pd
 
 from analysis.contrast import BETTER, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, Verdict, bracketed
 from analysis.statistics import holm
-from analysis.wording import amount, percent, plural
+from analysis.wording import amount, corrected_p, percent, plural
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.pareto import HORIZON, Front
 from analysis.xnn.selection import Choice, gain, pulled, whole
@@ -203,11 +204,12 @@ def _gained(cell: pd.Series) -> str:
         WORSE: "a control explains more",
         EQUIVALENT: f"it explains as much as the best control, within {CLAIMS[GAIN].margin:g}",
     }
+    unproven = f"not shown to explain more than every control{_why_open(cell, GAIN)}"
     # The best control may differ between seeds, so no two means differ by the gain.
     return (
         f"Gain: {bracketed(cell, GAIN, signed=True)}, its nodes' R2{r2_text} less that of the "
         f"best control of its seed{largest}; "
-        f"{verdicts.get(_verdict(cell, GAIN), 'not shown to explain more than every control')}."
+        f"{verdicts.get(_verdict(cell, GAIN), unproven)}."
         f"{over_plain}"
     )
 
@@ -246,4 +248,16 @@ def _judged(cell: pd.Series, metric: str, above: str, below: str, null: str) -> 
     """Verdict on ``metric`` in words, with the margin of an equivalence."""
     words = {BETTER: above, WORSE: below}
     words[EQUIVALENT] = f"within {CLAIMS[metric].margin:g} of {null}"
-    return words.get(_verdict(cell, metric), f"not shown to differ from {null}")
+    return words.get(
+        _verdict(cell, metric), f"not shown to differ from {null}{_why_open(cell, metric)}"
+    )
+
+
+def _why_open(cell: pd.Series, metric: str) -> str:
+    """p of a verdict that is open although the interval of its mean excludes the null."""
+    ends = (f"{metric}_{name}" for name in ("low", "high", "p_holm"))
+    low, high, p = (float(cell.get(name, math.nan)) for name in ends)
+    claim = CLAIMS[metric]
+    if math.isnan(low + high + p) or low <= claim.null <= high:
+        return ""
+    return f" ({corrected_p(p, symmetric=claim.symmetric)})"
