@@ -49,6 +49,12 @@ def test_with_five_seeds_intervals_are_claimed(sweep):
     assert bracketed(cell, GAIN, signed=True) in gained
 
 
+def test_an_open_verdict_whose_interval_excludes_zero_has_its_p(sweep):
+    cell, (_, _, gained, *_) = chosen(sweep(seeds=range(4)))
+    assert (cell[f"{GAIN}_verdict"], cell[f"{GAIN}_low"] > 0.0) == ("not shown", True)
+    assert f"p = {cell[f'{GAIN}_p_holm']:.2g}" in gained
+
+
 def test_a_cost_is_less_than_the_limit_only_if_its_upper_bound_is(sweep):
     trials = sweep(weights=(0.0, 0.3), clusters=(6,), seeds=TWELVE)
     cell, (_, price, *_) = chosen(trials)
