@@ -58,7 +58,8 @@ def kendall(strata: Sequence[Ranked], *, sampled: int, confidence: float) -> Tau
     Source: Efron and Stein (1981), The jackknife estimate of variance.
     """
     pairs = [_pairs(stratum) for stratum in strata if len(stratum.x) > 1]
-    by_unit = np.hstack([[p.sum(axis=1) for p in parts] for parts in pairs] or [np.zeros((3, 0))])
+    sums = [np.array([p.sum(axis=1) for p in parts]) for parts in pairs]
+    by_unit = np.hstack(sums or [np.zeros((3, 0))])
     concordance, x, y = (float(total) for total in by_unit.sum(axis=1))
     if not (x > 0.0 and y > 0.0):
         return Tau(tau=math.nan, ends=NONE)

@@ -182,7 +182,8 @@ def _kappa(record: Any) -> float:
 
 
 def _seeds(trials: pd.DataFrame) -> pd.Index:
-    return pd.Index(trials["config/seed"].fillna(0).astype(int).unique()).sort_values()
+    seeds = trials.get("config/seed", pd.Series(0, index=trials.index))
+    return pd.Index(seeds.fillna(0).astype(int).unique()).sort_values()
 
 
 def _methods(trials: pd.DataFrame) -> pd.Series:
