@@ -26,7 +26,7 @@ def without_duplicates(frame: pd.DataFrame, table: str = "trials") -> pd.DataFra
         frame: trials or epochs; the same object if it has no duplicates.
         table: its name, for the error.
     Raises:
-        schema.ColumnError: two different results of one configuration, problem and seed.
+        schema.ColumnError: two completed trials of one configuration, problem and seed differ.
     """
     if not frame.index.is_unique:
         frame = frame.reset_index(drop=True)
@@ -41,9 +41,10 @@ def without_duplicates(frame: pd.DataFrame, table: str = "trials") -> pd.DataFra
         frame = frame[~(finished.reindex(frame.index) & unfinished)]
     results = [name for name in columns if name not in _NO_RESULT or name in keys]
     frame = frame[~frame.duplicated(results)]
-    differing = frame.duplicated(keys) & frame[keys].notna().all(axis=1)
-    if _SEED in columns and differing.any():
-        raise schema.ColumnError(_two_results(frame[differing].iloc[0], keys, table))
+    complete = frame[frame["status"].eq("completed")] if "status" in columns else frame
+    differing = complete[complete.duplicated(keys) & complete[keys].notna().all(axis=1)]
+    if _SEED in columns and len(differing):
+        raise schema.ColumnError(_two_results(differing.iloc[0], keys, table))
     return frame
 
 
