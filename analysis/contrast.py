@@ -23,15 +23,15 @@ from analysis.intervals import (
 )
 from analysis.sequential import e_values
 from analysis.statistics import holm
-from analysis.wording import amount
+from analysis.wording import amount, plural
 
 Verdict = Literal["better", "worse", "equivalent", "not shown"]
 BETTER: Verdict = "better"
 WORSE: Verdict = "worse"
 EQUIVALENT: Verdict = "equivalent"
 OPEN: Verdict = "not shown"
-WITH_INTERVAL = f"95 % Student interval, from {MIN_SEEDS} complete seeds on"
-NO_INTERVAL = f"no interval without {MIN_SEEDS} complete seeds"
+WITH_INTERVAL = f"95 % Student interval, from {MIN_SEEDS} seeds on if all have a result"
+NO_INTERVAL = f"no interval below {MIN_SEEDS} seeds"
 
 Columns = tuple[str, str, str]
 Row = Mapping[str, Any] | pd.Series
@@ -179,8 +179,8 @@ def corrected(
         tested = ~np.isnan(p)
         raw = p[tested]
         # Comparisons that were not selected enter as p-values of 1, after all others.
-        rest = np.ones(max(0, (number or 0) - raw.size))
-        p[tested] = holm(np.concatenate((raw, rest)))[: raw.size]
+        unselected = np.ones(max(0, (number or 0) - raw.size))
+        p[tested] = holm(np.concatenate((raw, unselected)))[: raw.size]
         family = [row | {f"{name}_holm": v} for row, v in zip(family, p.tolist(), strict=True)]
     return family
 
@@ -205,6 +205,15 @@ def verdict(row: Row, *, larger_is_better: bool = True, level: float = 0.05) -> 
     if row["p_holm"] <= level:
         return BETTER if (row["difference"] > 0.0) == larger_is_better else WORSE
     return EQUIVALENT if row.get("p_equivalent_holm", math.nan) <= level else OPEN
+
+
+def no_interval(seeds: int, *, lacking: int = 0) -> str:
+    """Reason why a mean over ``seeds`` has no interval; ``lacking`` others have no result."""
+    if seeds + lacking < MIN_SEEDS:
+        return NO_INTERVAL
+    if lacking:
+        return f"no interval with {plural(lacking, 'seed')} without a result"
+    return "no interval where a seed lacks the value or all have the same"
 
 
 def bars(seeds: int) -> str:

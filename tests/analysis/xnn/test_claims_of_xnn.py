@@ -8,6 +8,7 @@ from analysis import claims
 from analysis.claims import sentences
 from analysis.xnn import cells, choose
 from analysis.xnn.verdicts import CONTROLS
+from analysis.xnn.wording import NOT_FINITE
 
 MANIFEST = {"experiment": "xnn", "study": {"explanation": {"method": "alignment"}}}
 
@@ -20,6 +21,15 @@ def rows_of(trials, manifest=MANIFEST):
 @pytest.fixture
 def trials(sweep):
     return sweep(weights=(0.0, 0.1, 0.3), clusters=(3, 6), seeds=range(10))
+
+
+def test_losses_that_are_not_finite_are_not_called_trials_that_have_not_completed(trials):
+    trials["val_loss"] = np.inf
+    rows = rows_of(trials)
+    for name in ("cost", "gain", "alignment"):
+        assert (rows[name]["verdict"], rows[name]["reason"]) == ("undecided", NOT_FINITE)
+    trials["status"] = "failed"
+    assert NOT_FINITE not in [row["reason"] for row in rows_of(trials).values()]
 
 
 def prepared(trials, kappas=(0.5, 0.4)):
