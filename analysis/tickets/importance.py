@@ -115,7 +115,7 @@ def shifts(
                 continue
             paired = contrast(*(one[feature] for one in pair), confidence=1.0 - level)
             row = {"model": kind, "measure": measure, "feature": feature, "seeds": paired.pairs}
-            rows.append(row | {"lacking": paired.lacking} | paired.columns(_SHIFT))
+            rows.append(row | {"lacking": paired.gaps} | paired.columns(_SHIFT))
     dtypes = {
         **_KEYS,
         **dict.fromkeys(("seeds", "lacking"), "Int64"),

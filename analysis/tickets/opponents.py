@@ -194,7 +194,7 @@ def _compared(problem: Problem, trials: pd.DataFrame, *, level: float) -> Iterat
             continue
         if seeds >= MIN_SEEDS:
             paired = contrast(dense, theirs[CLEAN], confidence=1.0 - level, symmetric=False)
-            row |= {"by": "seeds", "seeds": paired.pairs, "lacking": paired.lacking}
+            row |= {"by": "seeds", "seeds": paired.pairs, "lacking": paired.gaps}
             yield row | paired.columns()
         else:
             yield row | _by_path_noise(dense, theirs, errors, level=level)

@@ -218,7 +218,7 @@ def _over(cell: pd.Series, table: pd.DataFrame) -> str:
     missing = f" of {most_trials}" if seeds < most_trials else ""
     reason = ""
     if pd.isna(cell[f"{GAIN}_low"]):
-        reason = f"; {no_interval(seeds, lacking=max(0, most_trials - seeds))}"
+        reason = f"; {no_interval(seeds, gaps=max(0, most_trials - seeds))}"
     return f"over {seeds}{missing} {'seed' if max(seeds, most_trials) == 1 else 'seeds'}{reason}"
 
 

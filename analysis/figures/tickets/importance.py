@@ -143,8 +143,8 @@ def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
         ax.set_title(MEASURES[measure].name, fontsize=9.5)
         ax.set_xlabel(f"difference ({MEASURES[measure].unit})")
     seeds = int(kind_shifts["seeds"].max())
-    lacking = int(kind_shifts["lacking"].max())
-    notes = [f"Everything is pale: {no_interval(seeds, lacking=lacking)}."]
+    gaps = int(kind_shifts["lacking"].max())
+    notes = [f"Everything is pale: {no_interval(seeds, gaps=gaps)}."]
     if kind_shifts["low"].notna().any():
         none = "" if kind_shifts["shifted"].any() else "; none is"
         notes = [

@@ -71,12 +71,12 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: s
         if frame is not None:
             _framed(ax, table, frame)
     seeds, fewest = int(table["seeds"].max()), int(table["seeds"].min())
-    lacking = int(table["trials"].max()) - seeds
+    gaps = int(table["trials"].max()) - seeds
     notes = [
         f"Mean over {plural(seeds, 'seed')} ± half its 95 % Student interval"
         f"{over_rows(subject.table)}."
         if table[f"{_PANELS[0][0]}_low"].notna().any()
-        else f"Mean over {plural(seeds, 'seed')}; {no_interval(seeds, lacking=lacking)}.",
+        else f"Mean over {plural(seeds, 'seed')}; {no_interval(seeds, gaps=gaps)}.",
         "Blue is better and red is worse, white is zero.",
     ]
     if fewest < seeds:
