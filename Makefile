@@ -32,7 +32,8 @@ test: setup
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
 
 # Simulated sweeps with a known truth: slow tests that run in CI, as two processes of equal length.
-RATES := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py
+RATES := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
+  tests/analysis/test_kendall.py
 OTHER_RATES := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
   tests/analysis/test_claims.py
 error-rates: setup

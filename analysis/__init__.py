@@ -14,6 +14,9 @@
     analysis.xnn.cells(trials)                           # an X-NN sweep by configuration
     analysis.schema.describe()                           # meaning of every column
 
+A frame may be a concatenation: equal rows count once, and two different results of one
+configuration, problem and seed are refused. Trials without a seed are one seed.
+
 Figures are in :mod:`analysis.figures`, which is imported only on demand. An argument means
 the same in every function:
 

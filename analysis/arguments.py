@@ -10,9 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
+from analysis.duplicates import without_duplicates
 from analysis.escapes import excerpt
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
+
+_TABLES = ("trials", "epochs")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,11 +24,15 @@ T = TypeVar("T")
 def checked(function: Callable[P, T]) -> Callable[P, T]:
     """``function`` with type checks of the arguments whose names are in ``_CHECKS``.
 
+    Frames of trials and epochs are passed on without the rows that they hold twice.
+
     Raises (when called):
         TypeError: an argument has the wrong type; the message names it, its value and the cure.
-        schema.ColumnError: a frame lacks the columns that identify it.
+        schema.ColumnError: a frame lacks the columns that identify it, or holds two results of one
+            configuration and seed.
     """
     names = tuple(inspect.signature(function).parameters)
+    unchecked: Callable[..., T] = function
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -33,7 +40,9 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
         for name, value in (*zip(names, args, strict=False), *kwargs.items()):
             if name in _CHECKS:
                 _CHECKS[name](name, value)
-        return function(*args, **kwargs)
+        unnamed = args[len(names) :]
+        first = (_unique(name, value) for name, value in zip(names, args, strict=False))
+        return unchecked(*first, *unnamed, **{n: _unique(n, v) for n, v in kwargs.items()})
 
     return call
 
@@ -50,6 +59,12 @@ def numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         raise TypeError(
             f"{name} must be numbers, such as [0.1, 0.2]; got {excerpt(values)}"
         ) from error
+
+
+def _unique(name: str, value: Any) -> Any:
+    if name in _TABLES and isinstance(value, pd.DataFrame):
+        return without_duplicates(value, name)
+    return value
 
 
 def _frame(name: str, value: object, *, source: str, columns: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.i_epoch import share
+from analysis.kendall import NEEDED
 from analysis.stopped_units import scheduler
 from analysis.wording import percent, plural
 
@@ -34,8 +35,8 @@ def stopping(sound: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, A
         f"{plural(stopped, 'trial')} stopped early; of these, "
         f"{plural(n + remainder, unit)} ran on to the end{chance}."
     ]
-    if lost := _unended(trials):
-        lines.append(f"{plural(lost, 'drawn trial')} without a recorded end left out.")
+    if unended := _unended(trials):
+        lines.append(f"{plural(unended, 'drawn trial')} without a recorded end left out.")
     if remainder:
         lines.append(f"{remainder} of them cannot be judged: no finisher in their stratum.")
     if n:
@@ -45,21 +46,21 @@ def stopping(sound: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, A
 
 def _unended(trials: pd.DataFrame) -> int:
     """Trials drawn for the audit that have not reached its end, or failed on the way."""
-    drawn = trials["audited"].fillna(False).astype(bool)
-    return int((drawn & ~np.isfinite(trials["audit_val_loss"].astype("float64"))).sum())
+    audited = trials["audited"].fillna(False).astype(bool)
+    return int((audited & ~np.isfinite(trials["audit_val_loss"].astype("float64"))).sum())
 
 
 def rival(rows: pd.DataFrame) -> list[str]:
     """Sentences on the frame of :func:`analysis.i_epoch`; empty without rows."""
     if rows.empty:
         return []
-    kept, strata = int(rows["winner_kept"].sum()), len(rows)
+    winners, strata = int(rows["winner_kept"].sum()), len(rows)
     low, high = share(rows["winner_kept"])
     spent, other = (int(rows[name].sum()) for name in ("epochs", "i_epoch_epochs"))
     lines = [
         "1-Epoch (all for one epoch, then the best, as many as finished here, to the end): "
         f"{other:,} epochs, this sweep {spent:,}.",
-        f"1-Epoch keeps the best finisher of {kept} of {strata} strata ({100 * low:.0f} to "
+        f"1-Epoch keeps the best finisher of {winners} of {strata} strata ({100 * low:.0f} to "
         f"{100 * high:.0f} %), and is at least as good there.",
     ]
     whole = int(rows["difference"].notna().sum())
@@ -107,11 +108,9 @@ def _correlations(rungs: pd.DataFrame) -> list[str]:
     lines = []
     for _, row in rungs[rungs["tau"].notna()].iterrows():
         low, high = row["tau_low"], row["tau_high"]
-        shown = (
-            "interval not shown, too few audited" if pd.isna(low) else f"{low:.2f} to {high:.2f}"
-        )
+        ends = f"no interval, which needs {NEEDED}" if pd.isna(low) else f"{low:.2f} to {high:.2f}"
         lines.append(
             f"Kendall's tau of epoch {int(row['rung'])} with the end, within strata: "
-            f"{row['tau']:.2f} ({shown})."
+            f"{row['tau']:.2f} ({ends})."
         )
     return lines

@@ -112,7 +112,8 @@ def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     ``whole``: it completed at every seed in ``trials``; a mean that lacks one, for example because
     seeds were stopped independently, is not comparable. ``converged``: in addition, every seed met
     the criterion; otherwise ``epochs_to_95pct`` is NaN, because a mean over converged seeds only
-    would have survivorship bias. ``rows`` holds the labels of the completed trials.
+    would have survivorship bias. ``rows`` holds the labels of the completed trials, one per seed:
+    trials that no column distinguishes count once, and those without a seed are one seed.
 
     Args:
         trials: the trials of one group.
@@ -122,9 +123,9 @@ def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     seeds = trials["config/seed"].nunique(dropna=False)
     for values, group in groups(trials, names):
         tally = counts(group)
-        runs = group[group["status"] == "completed"]
+        runs = group[group["status"] == "completed"].drop_duplicates("config/seed")
         met = runs["converged"].fillna(False).astype(bool) & runs["epochs_to_95pct"].notna()
-        everywhere = runs["config/seed"].nunique(dropna=False) == seeds
+        everywhere = len(runs) == seeds
         whole = 0 < tally["completed"] == tally["trials"] and everywhere
         converged = whole and bool(met.all())
         rows.append(

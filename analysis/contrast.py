@@ -23,15 +23,15 @@ from analysis.intervals import (
 )
 from analysis.sequential import e_values
 from analysis.statistics import holm
-from analysis.wording import amount
+from analysis.wording import amount, plural
 
 Verdict = Literal["better", "worse", "equivalent", "not shown"]
 BETTER: Verdict = "better"
 WORSE: Verdict = "worse"
 EQUIVALENT: Verdict = "equivalent"
 OPEN: Verdict = "not shown"
-WITH_INTERVAL = f"95 % Student interval, from {MIN_SEEDS} complete seeds on"
-NO_INTERVAL = f"no interval without {MIN_SEEDS} complete seeds"
+WITH_INTERVAL = f"95 % Student interval, from {MIN_SEEDS} seeds on if all have a result"
+NO_INTERVAL = f"no interval below {MIN_SEEDS} seeds"
 
 Columns = tuple[str, str, str]
 Row = Mapping[str, Any] | pd.Series
@@ -52,14 +52,14 @@ TESTED = (*DIFFERENCE, "p", "p_holm", *EQUIVALENCE)
 class Contrast:
     """Differences to a rival by seed, the interval of their mean, and its tests.
 
-    ``differences`` are those of the seeds that have both values, ``lacking`` the number of the
+    ``differences`` are those of the seeds that have both values, ``gaps`` the number of the
     others. ``p`` is of no difference, two-sided; ``p_equivalent`` of a difference of at least the
     margin, in either direction; ``p_inferior`` of one at or below minus the margin. All are NaN
     without an interval.
     """
 
     differences: pd.Series
-    lacking: int
+    gaps: int
     ends: Interval
     p: float
     p_equivalent: float
@@ -74,7 +74,7 @@ class Contrast:
     def e_value(self) -> float:
         """E-value of a difference other than zero, in the order of the seeds; 1 without pairs."""
         values = e_values(self.differences.sort_index())
-        return float(values[-1]) if len(values) and not self.lacking else 1.0
+        return float(values[-1]) if len(values) and not self.gaps else 1.0
 
     def columns(self, names: Columns = DIFFERENCE) -> dict[str, float]:
         """Mean difference, ends of its interval and p, by column of a table."""
@@ -127,7 +127,7 @@ def contrast(
         )
     return Contrast(
         differences=complete,
-        lacking=len(paired) - len(complete),
+        gaps=len(paired) - len(complete),
         ends=ends,
         p=p,
         p_equivalent=p_equivalent,
@@ -179,8 +179,8 @@ def corrected(
         tested = ~np.isnan(p)
         raw = p[tested]
         # Comparisons that were not selected enter as p-values of 1, after all others.
-        rest = np.ones(max(0, (number or 0) - raw.size))
-        p[tested] = holm(np.concatenate((raw, rest)))[: raw.size]
+        unselected = np.ones(max(0, (number or 0) - raw.size))
+        p[tested] = holm(np.concatenate((raw, unselected)))[: raw.size]
         family = [row | {f"{name}_holm": v} for row, v in zip(family, p.tolist(), strict=True)]
     return family
 
@@ -207,9 +207,24 @@ def verdict(row: Row, *, larger_is_better: bool = True, level: float = 0.05) -> 
     return EQUIVALENT if row.get("p_equivalent_holm", math.nan) <= level else OPEN
 
 
-def bars(seeds: int) -> str:
-    """Caption for the error bars of means over ``seeds``, or for their absence."""
-    return "bars: 95 % Student intervals" if seeds >= MIN_SEEDS else f"no bars: {NO_INTERVAL}"
+def no_interval(seeds: int, *, gaps: int = 0) -> str:
+    """Reason why a mean over ``seeds`` has no interval; ``gaps`` other seeds have no result."""
+    if seeds + gaps < MIN_SEEDS:
+        return NO_INTERVAL
+    if gaps:
+        return f"no interval with {plural(gaps, 'seed')} without a result"
+    return "no interval where a seed lacks the value or all have the same"
+
+
+def bars(seeds: int, low: pd.Series | None = None) -> str:
+    """Caption for the error bars of means over ``seeds``, or for their absence.
+
+    Args:
+        low: lower ends of the intervals, null without one; None if all means have one.
+    """
+    if seeds < MIN_SEEDS or (low is not None and low.isna().all()):
+        return f"no bars: {no_interval(seeds)}"
+    return "bars: 95 % Student intervals"
 
 
 def bracketed(row: Row, name: str, *, signed: bool = False) -> str:

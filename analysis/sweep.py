@@ -15,6 +15,7 @@ import pandas as pd
 
 from analysis import bounds, schema
 from analysis.configurations import LOTTERY, groups, kinds, of_kind, parameters, problem_axes
+from analysis.duplicates import without_duplicates
 from analysis.load import load_epochs
 from analysis.selection import Choice, by_validation
 from analysis.tensors import SweepFiles
@@ -132,7 +133,7 @@ class Sweep:
     @classmethod
     def _of_frame(cls, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> "Sweep":
         schema.check_frame(trials)
-        trials = _bounded(trials)
+        trials = _bounded(without_duplicates(trials))
         if not len(trials.columns):
             trials = trials.assign(status=pd.Series(dtype="category"))
         return cls(trials=trials, manifest=manifest)

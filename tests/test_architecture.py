@@ -56,7 +56,7 @@ LAYERS = {
         **dict.fromkeys(("bounds", "columns", "escapes"), 0),
         **dict.fromkeys(("attacks", "errors", "files", "manifest", "parquet_pages"), 0),
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
-        **dict.fromkeys(("configurations", "load"), 2),
+        **dict.fromkeys(("configurations", "duplicates", "load"), 2),
         **dict.fromkeys(("selection", "wording"), 3),
         "sweep": 4,
         "arguments": 5,

@@ -141,7 +141,7 @@ class Evidence:
         return decisive and bool(self.parts) and all(part.complete for part in self.parts)
 
     @property
-    def lacking(self) -> int:
+    def gaps(self) -> int:
         """Seeds without a result in some part."""
         seeds = [part.values[part.values.isna()].index for part in self.parts]
         return len(set().union(*seeds)) if seeds else 0

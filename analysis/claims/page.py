@@ -157,8 +157,8 @@ def _reason(evidence: Evidence) -> str:
         return evidence.obstacle
     if evidence.missing:
         return f"the sweep lacks {', '.join(evidence.missing)}"
-    if lacking := evidence.lacking:
-        return f"{plural(lacking, 'seed')} without a result"
+    if gaps := evidence.gaps:
+        return f"{plural(gaps, 'seed')} without a result"
     if not evidence.judged:
         seeds = len(evidence.effect.dropna())
         if seeds < MIN_SEEDS:

@@ -22,11 +22,12 @@ from analysis.xnn.cells import (
 )
 from analysis.xnn.selection import best, pulled
 from analysis.xnn.verdicts import CONTROLS, row_error
-from analysis.xnn.wording import cell_name, telling
+from analysis.xnn.wording import NOT_FINITE, cell_name, telling
 
 _NO_CELL = "no X-NN and plain network of one seed have completed"
 _LEAD = "kappa_minus_boosted_offsets"
 _NO_ROW_ERROR = "no preparation records the error of this difference over test rows"
+_NO_SCORES = "trials lack cross-entropy or the gain of explanation"
 
 Source = Callable[[Problem, float], Evidence | None]
 
@@ -35,8 +36,8 @@ def _cost(problem: Problem, tolerance: float) -> Evidence | None:
     """Cost of the cell of largest gain on validation rows, below the limit."""
     if not _asked(problem):
         return None
-    if (cell := _chosen(problem, within=CHEAP)) is None:
-        return Evidence(obstacle=_NO_CELL)
+    if isinstance(cell := _chosen(problem, within=CHEAP), Evidence):
+        return cell
     return Evidence(
         effect=cell.scores[COST],
         parts=(_cost_below(CHEAP, cell),),
@@ -51,8 +52,8 @@ def _gain(problem: Problem, tolerance: float) -> Evidence | None:
     """R2 of the nodes less that of every control; the effect is that of the best one of a seed."""
     if not _asked(problem):
         return None
-    if (cell := _chosen(problem, within=LITTLE)) is None:
-        return Evidence(obstacle=_NO_CELL)
+    if isinstance(cell := _chosen(problem, within=LITTLE), Evidence):
+        return cell
     return _explained(cell, ())
 
 
@@ -60,8 +61,8 @@ def _alignment(problem: Problem, tolerance: float) -> Evidence | None:
     """Gain of an alignment cell at a cost below the limit."""
     if not _asked(problem) or not _has_method(problem, "alignment"):
         return None
-    if (cell := _chosen(problem, within=LITTLE, method="alignment")) is None:
-        return Evidence(obstacle=_NO_CELL)
+    if isinstance(cell := _chosen(problem, within=LITTLE, method="alignment"), Evidence):
+        return cell
     return _explained(cell, (_cost_below(LITTLE, cell),))
 
 
@@ -146,27 +147,28 @@ def _asked(problem: Problem) -> bool:
     return bool(plain.any() and weight.gt(0.0).any())
 
 
-def _chosen(problem: Problem, *, within: float, method: str | None = None) -> _Cell | None:
+def _chosen(problem: Problem, *, within: float, method: str | None = None) -> _Cell | Evidence:
     """Cell of largest gain at a cost up to ``within`` nats, both on validation rows.
 
-    Without a cell that cheap, the cheapest, so that a claim can be contradicted. None if no cell
-    has a result.
+    Without a cell that cheap, the cheapest, so that a claim can be contradicted. Without a cell to
+    judge, evidence with the reason.
     """
     trials = spelled_out(problem.trials, problem.manifest)
     if method is not None:
         trials = trials[_methods(trials).isin((method, "none"))]
     if not {COST.removesuffix("_minus_plain"), GAIN} <= set(trials):
-        return None
+        completed = trials["status"].eq("completed").any()
+        return Evidence(obstacle=_NO_SCORES if completed else _NO_CELL)
     table = cells(trials)
     rivals = pulled(table)
     rivals = rivals[rivals["seeds"].gt(0)]
     if rivals.empty:
-        return None
+        return Evidence(obstacle=_NO_CELL)
     cell = best(table, within=within)
     if cell is None:
         by = "val_loss_minus_plain" if "val_loss_minus_plain" in rivals else COST
         if rivals[by].isna().all():
-            return None
+            return Evidence(obstacle=NOT_FINITE)
         cell = rivals.loc[[rivals[by].idxmin()]].iloc[0]
     paired = differences(trials)
     values = paired[paired.index.isin(members(trials, cell).index)]
@@ -187,7 +189,8 @@ def _number(record: Any, name: str) -> float:
 
 
 def _seeds(trials: pd.DataFrame) -> pd.Index:
-    return pd.Index(trials["config/seed"].fillna(0).astype(int).unique()).sort_values()
+    seeds = trials.get("config/seed", pd.Series(0, index=trials.index))
+    return pd.Index(seeds.fillna(0).astype(int).unique()).sort_values()
 
 
 def _methods(trials: pd.DataFrame) -> pd.Series:

@@ -144,7 +144,7 @@ def report(
         sweep,
         audited=tables.get("audit"),
         budgets=budgets,
-        beside=control_rows,
+        control_rows=control_rows,
         **levels,
     )
     networks = figures.save_ticket_figures(folder, compared_tickets)

@@ -58,7 +58,7 @@ def report(
     trials = spelled_out(trials, manifest)
     names, table = axes(trials), cells(trials)
     first = [*few_seeds(swept), *sequential_sentence(manifest)]
-    opening(files.storage, trials, manifest, console, first=first)
+    opening(files.storage, swept.trials, manifest, console, first=first)
     if trials.empty:
         return
     for line in origin(trials, manifest):

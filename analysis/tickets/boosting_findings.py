@@ -4,16 +4,16 @@ from typing import Literal
 
 import pandas as pd
 
-from analysis.contrast import BETTER, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, Verdict
+from analysis.contrast import BETTER, EQUIVALENT, OPEN, WORSE, Verdict, no_interval
 from analysis.tickets.boosting import BUDGET, in_name, rates
 from analysis.tickets.boosting_leads import Field, Race, enough, judged_races
 from analysis.tickets.controls import RETRAINED
 from analysis.tickets.opponents import not_judged
 from analysis.wording import percent, plural
 
-Claim = Literal["few seeds", "no dense network", "not judged", "not shown", "behind", "boosting"]
+Claim = Literal["no interval", "no dense network", "not judged", "not shown", "behind", "boosting"]
 _CLAIMS: dict[Claim, str] = {
-    "few seeds": f"No claim on boosting: {NO_INTERVAL}.",
+    "no interval": "No claim on boosting: {}.",
     "no dense network": "No claim on boosting: no dense network was trained on these "
     "budgets; add 0 to space.sparsity.",
     "not judged": "Boosting is {}.",
@@ -66,7 +66,8 @@ def claim(contests: list[Race]) -> tuple[Claim, list[str]] | None:
     if not rising:
         return None
     if all(pd.isna(lead.low) for race in rising for lead in race.leads):
-        return "few seeds", []
+        curves = [curve for race in rising for curve in race.field.values()]
+        return "no interval", [no_interval(max(int(curve["seeds"].max()) for curve in curves))]
     if not any(lead.rival == in_name(RETRAINED) for race in rising for lead in race.leads):
         return "no dense network", []
     ahead = [

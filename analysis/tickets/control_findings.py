@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.attacks import label
 from analysis.configurations import LOTTERY, problem_parts
-from analysis.contrast import BETTER, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, Verdict, bracketed
+from analysis.contrast import BETTER, EQUIVALENT, OPEN, WORSE, Verdict, bracketed, no_interval
 from analysis.tickets.controls import RETRAINED
 from analysis.tickets.opponents import not_judged
 from analysis.tickets.robustness_findings import tested
@@ -65,7 +65,7 @@ def _ticket(cell_rows: pd.DataFrame, tolerance: float) -> Iterator[str]:
     over = f"over {plural(most, 'seed')}" if fewest == most else f"over {fewest} to {most} seeds"
     if rivals["difference_low"].isna().all():
         lacking = int(rivals["lacking"].max())
-        why = f"{plural(lacking, 'seed')} without a result" if lacking else NO_INTERVAL
+        why = f"{plural(lacking, 'seed')} without a result" if lacking else no_interval(most)
         yield (
             f"{at}, {label(metric)} of lottery tickets {over}, less that of "
             f"{_listed([_with_amount(row) for _, row in rivals.iterrows()])}; no verdict: {why}."
@@ -94,7 +94,7 @@ def _verdicts(rows: pd.DataFrame, control: Callable[[pd.Series], str], tolerance
     if len(few := rows[rows["difference_low"].isna() & rows["not_judged"].isna()]):
         names = _listed([_name(kind) for kind in few["kind"]])
         phrases.append(
-            f"have no verdict against {names}, for lack of complete seeds or of a spread"
+            f"have no verdict against {names}, for lack of a result at every seed or of a spread"
         )
     for hedge, group in rows[rows["not_judged"].notna()].groupby("not_judged"):
         names = _listed([control(row) for _, row in group.iterrows()])

@@ -124,7 +124,7 @@ def _compared(
                         margin=margin,
                         selections=selections(networks[LOTTERY], network),
                     )
-                    row |= {"pairs": ahead.pairs, "lacking": ahead.lacking, **ahead.columns()}
+                    row |= {"pairs": ahead.pairs, "lacking": ahead.gaps, **ahead.columns()}
                     row |= {"margin": margin}
                 yield row
 

@@ -15,7 +15,7 @@ import pandas as pd
 import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis.configurations import typed
-from analysis.contrast import MEAN, NO_INTERVAL, contrast, corrected, estimate
+from analysis.contrast import MEAN, contrast, corrected, estimate, no_interval
 from analysis.intervals import Interval
 from analysis.tickets.networks import STANDARD, Floats, Model
 from analysis.wording import plural
@@ -115,7 +115,7 @@ def shifts(
                 continue
             paired = contrast(*(one[feature] for one in pair), confidence=1.0 - level)
             row = {"model": kind, "measure": measure, "feature": feature, "seeds": paired.pairs}
-            rows.append(row | {"lacking": paired.lacking} | paired.columns(_SHIFT))
+            rows.append(row | {"lacking": paired.gaps} | paired.columns(_SHIFT))
     dtypes = {
         **_KEYS,
         **dict.fromkeys(("seeds", "lacking"), "Int64"),
@@ -199,7 +199,7 @@ def spoken(feature: str) -> str:
 def _sentence(kind: str, rows: pd.DataFrame, family: int) -> str:
     seeds, lacking = int(rows["seeds"].max()), int(rows["lacking"].max())
     if rows["low"].isna().all():
-        why = f"{plural(lacking, 'seed')} without a network" if lacking else NO_INTERVAL
+        why = f"{plural(lacking, 'seed')} without a network" if lacking else no_interval(seeds)
         return (
             f"Not tested, {plural(seeds, 'seed')}: by {MEASURES[MAIN].name}, {kind} tickets lean "
             f"{_largest(rows)} than standard ones on these seeds; {why}."

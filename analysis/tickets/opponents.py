@@ -14,7 +14,7 @@ import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 
 from analysis.arguments import checked
 from analysis.attacks import CLEAN
-from analysis.configurations import parameter_dtypes, problem_parts, typed
+from analysis.configurations import parameter_dtypes, problem_parts, seed_count, typed
 from analysis.contrast import (
     BETTER,
     DIFFERENCE,
@@ -177,6 +177,7 @@ def _compared(problem: Problem, trials: pd.DataFrame, *, level: float) -> Iterat
     dense = _by_paths(networks, paths, f"dense_{CLEAN}")
     errors = _by_paths(networks, paths, f"dense_{CLEAN}_se")
     name = paths.removeprefix("config/")
+    seeds = min(len(dense), seed_count(networks))
     for hedge in dict.fromkeys(one for p in prepared for one in p["baselines"]):
         metrics = pd.DataFrame(
             [
@@ -191,9 +192,9 @@ def _compared(problem: Problem, trials: pd.DataFrame, *, level: float) -> Iterat
         row |= {f"dense_{CLEAN}": dense.mean()}
         if math.isnan(row[CLEAN]):
             continue
-        if len(dense) >= MIN_SEEDS:
+        if seeds >= MIN_SEEDS:
             paired = contrast(dense, theirs[CLEAN], confidence=1.0 - level, symmetric=False)
-            row |= {"by": "seeds", "seeds": paired.pairs, "lacking": paired.lacking}
+            row |= {"by": "seeds", "seeds": paired.pairs, "lacking": paired.gaps}
             yield row | paired.columns()
         else:
             yield row | _by_path_noise(dense, theirs, errors, level=level)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.attacks import CLEAN, Attack, attacks, label, model, named, nearest, setting
 from analysis.configurations import problem_parts
-from analysis.contrast import BETTER, DIFFERENCE, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, bracketed
+from analysis.contrast import BETTER, DIFFERENCE, EQUIVALENT, OPEN, WORSE, bracketed, no_interval
 from analysis.sweep import GROUP
 from analysis.tickets.robustness import RUNAWAY
 from analysis.wording import amount, percent, plural
@@ -124,7 +124,8 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None, tolerance: float
 
 def _absent(*rows: pd.Series) -> str:
     lacking = max(int(row["lacking"]) for row in rows)
-    return f"{plural(lacking, 'seed')} without a result" if lacking else NO_INTERVAL
+    seeds = min(int(row["seeds"]) for row in rows)
+    return f"{plural(lacking, 'seed')} without a result" if lacking else no_interval(seeds)
 
 
 def _change(row: pd.Series, what: str, tolerance: float) -> str:

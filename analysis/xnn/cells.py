@@ -77,9 +77,9 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per configuration (all swept parameters but the seed): means over its seeds.
 
     ``reference`` marks the plain network of any method; its method is then "none". ``seeds``
-    counts the completed trials. ``provisional`` marks cells with unfinished trials, or with a seed
-    without a completed one. The main metrics have, in addition to the mean, the standard deviation
-    between seeds and the Student interval of the mean: ``kappa``, ``kappa_sd``, ``kappa_low``,
+    counts those with a completed trial. ``provisional`` marks cells with unfinished trials, or a
+    seed without a completed one. The main metrics have a mean, the standard deviation between
+    seeds and the Student interval of the mean: ``kappa``, ``kappa_sd``, ``kappa_low``,
     ``kappa_high``. Intervals include the error over test rows where trials record it, and need a
     result at every seed of the problem. Claims have verdicts, see :mod:`analysis.xnn.verdicts`.
     Metrics of :data:`PAIRED` also have the paired difference to the plain network,
@@ -106,7 +106,7 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
         row: dict[str, Any] = {
             **values,
             **tally,
-            "seeds": len(completed_trials),
+            "seeds": len(by_seed),
             "reference": reference,
             "provisional": tally["unfinished"] > 0 or len(by_seed) < len(scores),
             "paired": " or ".join(completed_trials["paired"].unique()) or None,
@@ -140,7 +140,8 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
 def spelled_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
     """``trials`` with columns for method, weight and clusters, even if the study fixes them.
 
-    The study's value fills all trials, or those that lack a conditional axis.
+    The study's value fills all trials, or those that lack a conditional axis. Of trials that it
+    makes equal to others, one remains per seed, a completed one if there is any.
     """
     study = manifest.get("study") or {}
     for name, (part, key) in _STUDY.items():
@@ -152,7 +153,7 @@ def spelled_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFra
                 trials[column].astype(fixed.dtype).fillna(fixed) if column in trials else fixed
             )
             trials = trials.assign(**{column: values})
-    return trials
+    return trials[~_copies(trials)]
 
 
 def axes(trials: pd.DataFrame) -> list[str]:
@@ -222,7 +223,10 @@ def _shared(table: pd.DataFrame) -> list[str]:
 
 
 def _merged(trials: pd.DataFrame) -> pd.DataFrame:
-    """``trials`` with a flag ``plain``, and one trial per plain network."""
+    """``trials`` with a flag ``plain``, and one trial per configuration and seed.
+
+    Trials without a seed are one seed. A plain network is one configuration with any method.
+    """
     if "status" not in trials and not len(trials.columns):
         trials = trials.assign(status=pd.Series(dtype="category"))
     any_completed = "status" in trials and trials["status"].eq("completed").any()
@@ -245,14 +249,22 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
         frame[_METHOD] = frame[_METHOD].mask(plain, "none")
     if _WEIGHT in frame:
         frame[_WEIGHT] = frame[_WEIGHT].mask(plain, 0.0)
-    if _SEED not in frame:
-        frame[_SEED] = pd.Series(0, index=frame.index, dtype="Int64")
+    seeds = frame.get(_SEED, pd.Series(pd.NA, index=frame.index, dtype="Int64"))
+    frame[_SEED] = seeds.fillna(0)
     frame = pd.concat([frame, plain.rename("plain")], axis=1)
-    # A completed trial represents the others, which are the same network or have no result.
-    by_outcome = frame["status"].ne("completed").astype(int).sort_values(kind="stable").index
-    keys = [name for name in map(str, frame.columns) if name.startswith("config/")]
-    copies = frame.loc[by_outcome].duplicated(keys).reindex(frame.index) & plain
-    return frame[~copies]
+    return frame[~_copies(frame)]
+
+
+def _copies(trials: pd.DataFrame) -> pd.Series:
+    """True for trials whose parameters are those of another, which represents them.
+
+    It has completed, if one of them has; the others are the same network or have no result.
+    """
+    keys = [name for name in map(str, trials.columns) if name.startswith("config/")]
+    if not keys or "status" not in trials:
+        return pd.Series(False, index=trials.index)
+    by_outcome = trials["status"].ne("completed").astype(int).sort_values(kind="stable").index
+    return trials.loc[by_outcome].duplicated(keys).reindex(trials.index)
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,14 +7,14 @@ from typing import Literal, cast
 
 import pandas as pd
 
-from analysis.contrast import BETTER, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, Verdict, bracketed
+from analysis.contrast import BETTER, EQUIVALENT, OPEN, WORSE, Verdict, bracketed, no_interval
 from analysis.statistics import holm
 from analysis.wording import amount, corrected_p, percent, plural
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.pareto import HORIZON, Front
 from analysis.xnn.selection import Choice, gain, pulled, whole
 from analysis.xnn.verdicts import CLAIMS, IS_WITHIN, R2_OVER_PLAIN, RECOVERED, UPPER, WITHIN
-from analysis.xnn.wording import cell_name, explains, telling
+from analysis.xnn.wording import NOT_FINITE, cell_name, explains, telling
 
 CONTROLS = {
     "untrained": "the untrained network",
@@ -43,7 +43,8 @@ def choice(
         held_out: True if test rows differ from validation rows.
     """
     if chosen is None:
-        return []
+        completed = bool(pulled(table)["seeds"].gt(0).any())
+        return [f"No configuration is chosen: {NOT_FINITE}."] if completed else []
     cell, name = chosen.cell, cell_name(chosen.cell, telling(table, names))
     lines = [
         f"{'Chosen' if chosen.within else 'Cheapest'}: {name}, {chosen.criterion}, "
@@ -217,8 +218,10 @@ def _gained(cell: pd.Series) -> str:
 def _over(cell: pd.Series, table: pd.DataFrame) -> str:
     seeds, most_trials = int(cell["seeds"]), int(table["trials"].max())
     missing = f" of {most_trials}" if seeds < most_trials else ""
-    few = f"; {NO_INTERVAL}" if pd.isna(cell[f"{GAIN}_low"]) else ""
-    return f"over {seeds}{missing} {'seed' if max(seeds, most_trials) == 1 else 'seeds'}{few}"
+    reason = ""
+    if pd.isna(cell[f"{GAIN}_low"]):
+        reason = f"; {no_interval(seeds, gaps=max(0, most_trials - seeds))}"
+    return f"over {seeds}{missing} {'seed' if max(seeds, most_trials) == 1 else 'seeds'}{reason}"
 
 
 def _difference(cell: pd.Series, trials: pd.DataFrame, metric: str, unit: str = "") -> str:

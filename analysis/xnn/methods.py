@@ -11,12 +11,12 @@ from analysis.configurations import typed
 from analysis.contrast import (
     BETTER,
     EQUIVALENT,
-    NO_INTERVAL,
     WORSE,
     bounded,
     bracketed,
     contrast,
     corrected,
+    no_interval,
     verdict,
 )
 from analysis.wording import plural
@@ -94,7 +94,7 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
         for _, row in visible_rows.iterrows():
             weight = f", weight {number(row['adj_weight'])}," if len(method_rows) > 1 else ""
             rival = "the plain network" if row["control"] == PLAIN else row["control"]
-            many = int(row["settings"])
+            many, reason = int(row["settings"]), f" ({no_interval(int(row['seeds']))})"
             where = f" and all else (mean of {many} settings)" if many > 1 else ""
             lines.append(
                 f"{name}{weight} against {rival} at the same seed{where}: "
@@ -102,7 +102,7 @@ def sentences(rows: pd.DataFrame, *, within: float = WITHIN) -> list[str]:
                 f"{bracketed(row, _DEARER, signed=True)} nat of test cross-entropy; "
                 f"it {explains(row[f'{_MORE}_verdict'])} and "
                 f"{costs.get(row[f'{_DEARER}_verdict'], 'is not shown to cost more or less')}"
-                f"{f' ({NO_INTERVAL})' if pd.isna(row[f'{_MORE}_low']) else ''}."
+                f"{reason if pd.isna(row[f'{_MORE}_low']) else ''}."
             )
     if lines:
         lines.append(

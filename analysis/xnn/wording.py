@@ -10,6 +10,8 @@ from analysis.xnn.selection import pulled
 from analysis.xnn.verdicts import CLAIMS, COST, GAIN, R2_OVER_PLAIN
 
 _SPELLED = {"method": "{}", "adj_weight": "weight {}", "clusters": "K = {}"}
+NOT_FINITE = "no completed X-NN has a finite loss less that of its plain network"
+"""Reason without a choice: losses that are infinite or missing cannot be ranked."""
 
 
 def cell_name(cell: pd.Series, names: Sequence[str]) -> str:

@@ -6,8 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy
+from printed import numbers
 
-from analysis.contrast import BETTER, EQUIVALENT, OPEN, WORSE, contrast, corrected, verdict
+from analysis.contrast import (
+    BETTER,
+    EQUIVALENT,
+    NO_INTERVAL,
+    OPEN,
+    WORSE,
+    contrast,
+    corrected,
+    no_interval,
+    verdict,
+)
 
 
 def series(*values):
@@ -29,16 +40,27 @@ def test_the_tests_are_students_paired_ones():
 @pytest.mark.parametrize("missing", [math.nan, math.inf, -math.inf])
 def test_a_seed_without_a_result_leaves_a_mean_without_interval_or_tests(missing):
     paired = contrast(series(1.0, 2.0, 3.0, missing, 5.0), series(0.9, 1.7, 3.2, 4.0, 4.5))
-    assert (paired.pairs, paired.lacking) == (4, 1)
+    assert (paired.pairs, paired.gaps) == (4, 1)
     assert paired.differences.mean() == pytest.approx(0.175)
     assert math.isnan(paired.ends.low)
     assert math.isnan(paired.p)
     assert paired.e_value == 1.0
 
 
+@pytest.mark.parametrize("seeds", [(0, 0), (1, 1), (2, 0)])
+def test_below_three_seeds_their_number_is_the_reason_without_an_interval(seeds):
+    assert no_interval(seeds[0], gaps=seeds[1]) == NO_INTERVAL
+
+
+def test_from_three_seeds_on_those_without_a_result_are_the_reason():
+    assert numbers(no_interval(4, gaps=1)) == [1]
+    assert numbers(no_interval(2, gaps=3)) == [3]
+    assert numbers(no_interval(5)) == [], "a value is missing or all are equal"
+
+
 def test_only_seeds_of_both_are_compared():
     paired = contrast(series(1.0, 2.0, 3.0, 4.0), series(0.9, 1.7, 3.2))
-    assert (paired.pairs, paired.lacking) == (3, 0)
+    assert (paired.pairs, paired.gaps) == (3, 0)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

@@ -146,10 +146,10 @@ def test_a_better_control_changes_nothing_that_is_said_of_tickets(trials, report
 
 
 @pytest.mark.parametrize("name", ["best_lr", "summary", "compare", "choose"])
-def test_without_the_axis_the_same_controls_would_be_taken_for_tickets(trials, name):
+def test_without_the_axis_controls_are_refused_as_second_results_of_tickets(trials, name):
     mixed = trials(rates(), attacked=True)
-    confused = mixed.drop(columns="config/ticket")
-    assert not REPORTED[name](confused).equals(REPORTED[name](mixed))
+    with pytest.raises(analysis.ColumnError, match="two different results"):
+        REPORTED[name](mixed.drop(columns="config/ticket"))
 
 
 def test_a_kind_may_have_its_long_name(trials):

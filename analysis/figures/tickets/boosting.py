@@ -119,7 +119,8 @@ def _notes(curves: pd.DataFrame, contests: Sequence[object]) -> list[str]:
     seeds, epochs = int(curves["seeds"].max()), curves["dense_epochs"].max()
     length = "" if pd.isna(epochs) else f", {plural(int(epochs), 'epoch')}"
     notes = [
-        f"Larger is better. Means over {plural(seeds, 'seed')}; {bars(seeds)}.",
+        f"Larger is better. Means over {plural(seeds, 'seed')}; "
+        f"{bars(seeds, curves['cvar_05_low'])}.",
         f"Dashed: the dense network the mask was found on, after its whole training{length}.",
     ]
     if (hidden := len(contests) - _MOST_PANELS) > 0:

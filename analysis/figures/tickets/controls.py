@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from analysis.attacks import label
 from analysis.configurations import LOTTERY
-from analysis.contrast import BETTER, WORSE, bars
+from analysis.contrast import BETTER, WORSE, bars, no_interval
 from analysis.figures.palette import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
 from analysis.figures.problem import problem_of
 from analysis.figures.style import NothingToDraw, framed, legend_beside
@@ -155,12 +155,12 @@ def _notes(rows: pd.DataFrame, panels: int) -> list[str]:
     fewest, most = int(rows["seeds"].min()), int(rows["seeds"].max())
     many = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
     luck = ", which hold the luck of the seeds" if rows["low"].notna().any() else ""
-    notes = [f"Means over {many}; {bars(most)}{luck}. Larger is better."]
+    notes = [f"Means over {many}; {bars(most, rows['low'])}{luck}. Larger is better."]
     intervals = rows["difference_low"].notna().any()
     notes.append(
         "Hollow: not shown to differ from the ticket on the same seeds (5 %, Holm)."
         if intervals
-        else "Hollow: no verdict without enough complete seeds."
+        else f"Hollow: no verdict; {no_interval(most)}."
     )
     if RETRAINED in set(rows["kind"]):
         notes.append("Dashed, with its interval: the dense network retrained on the same budget.")

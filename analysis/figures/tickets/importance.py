@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.contrast import NO_INTERVAL
+from analysis.contrast import no_interval
 from analysis.figures import style
 from analysis.figures.palette import BLUE, FAINT, INK, MUTED, VERMILION
 from analysis.figures.style import NothingToDraw, framed, number, rows_downwards
@@ -108,7 +108,8 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
         f"{'Left: a' if other_axes else 'A'} cell is a pair of networks, seeds in order within a "
         "kind; numbers are means over pairs of one seed | of two."
     ]
-    between = " with 95 % intervals" if main["low"].notna().any() else f" ({NO_INTERVAL})"
+    reason = f" ({no_interval(int(main['seeds'].max()))})"
+    between = " with 95 % intervals" if main["low"].notna().any() else reason
     for right in other_axes:
         _scatter(main, robust[-1], right)
         notes.append(
@@ -142,7 +143,8 @@ def importance_shift(shifts: pd.DataFrame, figure: Figure) -> None:
         ax.set_title(MEASURES[measure].name, fontsize=9.5)
         ax.set_xlabel(f"difference ({MEASURES[measure].unit})")
     seeds = int(kind_shifts["seeds"].max())
-    notes = [f"Everything is pale: {NO_INTERVAL}."]
+    gaps = int(kind_shifts["lacking"].max())
+    notes = [f"Everything is pale: {no_interval(seeds, gaps=gaps)}."]
     if kind_shifts["low"].notna().any():
         none = "" if kind_shifts["shifted"].any() else "; none is"
         notes = [
@@ -208,7 +210,9 @@ def _measures(frame: pd.DataFrame) -> Sequence[str]:
 
 def _bar_notes(means: pd.DataFrame) -> list[str]:
     seeds = int(means["seeds"].max())
-    lines = "black lines: 95 % Student intervals" if means["low"].notna().any() else NO_INTERVAL
+    lines = (
+        "black lines: 95 % Student intervals" if means["low"].notna().any() else no_interval(seeds)
+    )
     notes = [f"Bars: mean over {plural(seeds, 'seed')}; {lines}."]
     if means["measure"].eq("importance_permutation").any():
         notes.append(

@@ -271,4 +271,5 @@ def _name(epsilon: float) -> str:
 
 def _seeds(rows: pd.DataFrame) -> str:
     most = int(rows["seeds"].max())
-    return f"Means over {plural(most, 'seed')}; {bars(most)}"
+    lows = rows.filter(regex="_low$").melt()["value"]
+    return f"Means over {plural(most, 'seed')}; {bars(most, lows)}"

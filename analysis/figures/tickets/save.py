@@ -41,7 +41,7 @@ def save(
     *,
     audited: pd.DataFrame | None = None,
     budgets: pd.DataFrame | None = None,
-    beside: pd.DataFrame | None = None,
+    control_rows: pd.DataFrame | None = None,
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Saved:
@@ -57,14 +57,16 @@ def save(
     Args:
         audited: the frame from :func:`analysis.audit`.
         budgets: the frame from :func:`analysis.budget_curves`.
-        beside: the frame from :func:`analysis.controls`, whose verdicts are those of its page;
-            computed for each problem if None.
+        control_rows: the frame from :func:`analysis.controls`, whose verdicts are those of its
+            page; computed for each problem if None.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
 
     def draw(problem: Problem) -> Saved:
-        rows = controls(problem) if beside is None else matching(beside, problem.values)
+        rows = (
+            controls(problem) if control_rows is None else matching(control_rows, problem.values)
+        )
         plans, skipped = _plans(problem, rows, tolerance=tolerance, confidence=confidence)
         if budgets is not None:
             plans += budget_plans(matching(budgets, problem.values))

@@ -100,7 +100,8 @@ def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
     comparisons = int(complete["comparisons"].max())
     test = f"Student's test at 5 %, Holm over {plural(comparisons, 'pair')}"
     notes = [
-        f"Dots: one seed each, joined by thin lines. Diamond: mean; {bars(seeds)}.",
+        "Dots: one seed each, joined by thin lines. Diamond: mean; "
+        f"{bars(seeds, visible_rows['low'])}.",
         "Right: difference to the best by validation on the same seeds"
         + (", and its 95 % interval." if complete["difference_low"].notna().any() else "."),
         f"Verdict: {test}."

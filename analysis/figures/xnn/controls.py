@@ -78,7 +78,8 @@ def controls(figure: Figure, *, subject: Subject) -> None:
         "was pulled towards centroids: what its nodes tell of the centroids beyond it is specific "
         "to them.",
     ]
-    notes.append(f"Mean over {plural(subject.seeds, 'seed')}; {bars(subject.seeds)}.")
+    error_bars = bars(subject.seeds, subject.table["r2_mean_low"])
+    notes.append(f"Mean over {plural(subject.seeds, 'seed')}; {error_bars}.")
     framed(figure, "R² of nodes on distances, beside its controls", [*notes, *held_at(subject)])
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from analysis.figures.style import NothingToDraw
 from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of, spelled_out
-from analysis.xnn.selection import choose, held_out, whole
-from analysis.xnn.wording import spelled
+from analysis.xnn.selection import choose, held_out, pulled, whole
+from analysis.xnn.wording import NOT_FINITE, spelled
 
 METHOD, WEIGHT, CLUSTERS = "method", "adj_weight", "clusters"
 NONE = "none"
@@ -146,7 +146,9 @@ def _choice(table: pd.DataFrame, *, holdout: bool) -> tuple[pd.Series, str]:
     if choice is not None:
         return choice.cell, choice.criterion
     order = whole(table).sort_values(GAIN, ascending=False, kind="stable")
-    return order.iloc[0], "the plain network, as no other has completed"
+    alone = pulled(table).empty
+    reason = "the plain network, as no other has completed" if alone else f"as {NOT_FINITE}"
+    return order.iloc[0], reason
 
 
 def _names(table: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.contrast import NO_INTERVAL
+from analysis.contrast import no_interval
 from analysis.figures.palette import FAINT, INK
 from analysis.figures.style import NothingToDraw, centred, framed, number, short
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, held_at
@@ -71,11 +71,12 @@ def heat_map(table: pd.DataFrame, figure: Figure, *, subject: Subject, method: s
         if frame is not None:
             _framed(ax, table, frame)
     seeds, fewest = int(table["seeds"].max()), int(table["seeds"].min())
+    gaps = int(table["trials"].max()) - seeds
     notes = [
         f"Mean over {plural(seeds, 'seed')} ± half its 95 % Student interval"
         f"{over_rows(subject.table)}."
         if table[f"{_PANELS[0][0]}_low"].notna().any()
-        else f"Mean over {plural(seeds, 'seed')}; {NO_INTERVAL}.",
+        else f"Mean over {plural(seeds, 'seed')}; {no_interval(seeds, gaps=gaps)}.",
         "Blue is better and red is worse, white is zero.",
     ]
     if fewest < seeds:

@@ -242,7 +242,7 @@ def _notes(subject: Subject) -> list[str]:
     seeds = subject.seeds
     over = f"mean over {plural(seeds, 'seed')}, each less its own plain network"
     notes = [
-        f"Point: {over}; {bars(seeds)}{over_rows(subject.table)}.",
+        f"Point: {over}; {bars(seeds, subject.table[f'{GAIN}_low'])}{over_rows(subject.table)}.",
         "Lines join one K from weight 0 upwards. Ringed: Pareto-optimal by these means, which no "
         "other beats in both.",
         f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Named: {subject.chosen}.",

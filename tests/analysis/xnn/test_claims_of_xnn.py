@@ -8,6 +8,7 @@ from analysis import claims
 from analysis.claims import sentences
 from analysis.xnn import cells, choose
 from analysis.xnn.verdicts import CONTROLS
+from analysis.xnn.wording import NOT_FINITE
 
 MANIFEST = {"experiment": "xnn", "study": {"explanation": {"method": "alignment"}}}
 
@@ -32,6 +33,15 @@ def prepared(trials, kappas=(0.5, 0.4), *, error=0.01, without=()):
         baselines = {"plain": {"kappa": plain}, "boosted_offsets": trees}
         about[f"p{seed}"] = {"seed": seed, "data_sha256": sha, "baselines": baselines}
     return {"preparations": about}
+
+
+def test_losses_that_are_not_finite_are_not_called_trials_that_have_not_completed(trials):
+    trials["val_loss"] = np.inf
+    rows = rows_of(trials)
+    for name in ("cost", "gain", "alignment"):
+        assert (rows[name]["verdict"], rows[name]["reason"]) == ("undecided", NOT_FINITE)
+    trials["status"] = "failed"
+    assert NOT_FINITE not in [row["reason"] for row in rows_of(trials).values()]
 
 
 def test_the_gain_is_that_of_the_cell_that_the_report_chooses(trials):

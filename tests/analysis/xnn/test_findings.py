@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from printed import numbers
@@ -5,6 +6,7 @@ from printed import numbers
 from analysis.contrast import NO_INTERVAL, bracketed, side_of
 from analysis.xnn import best, cells, choose, findings, members, pareto, spelled_out
 from analysis.xnn.cells import COST, GAIN, axes
+from analysis.xnn.wording import NOT_FINITE
 
 FIVE, TWELVE = range(5), range(12)
 
@@ -15,6 +17,25 @@ def chosen(trials):
     choice = choose(table)
     cell = None if choice is None else choice.cell
     return cell, findings.choice(table, choice, axes(trials))
+
+
+def test_without_an_interval_the_seeds_that_lack_a_result_are_counted(sweep):
+    trials = sweep(weights=(0.0, 0.3), clusters=(6,), seeds=range(5))
+    last = trials["config/seed"].eq(4)
+    trials.loc[last, "status"] = "stopped"
+    first = chosen(trials)[1][0]
+    assert numbers(first)[-3:] == [4, 5, 1], "4 of 5 seeds, 1 without a result"
+    assert NO_INTERVAL not in first
+
+
+def test_losses_that_are_not_finite_are_the_reason_without_a_choice(sweep):
+    trials = sweep()
+    trials["val_loss"] = np.inf
+    trials["plain_val_loss"] = np.inf
+    assert chosen(trials.replace([np.inf], np.nan)) == (
+        None,
+        [f"No configuration is chosen: {NOT_FINITE}."],
+    )
 
 
 def test_the_chosen_cell_has_its_cost_gain_and_best_control(sweep):
