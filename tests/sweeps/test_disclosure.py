@@ -16,7 +16,7 @@ from spaces import TINY_XNN
 
 import analysis
 from analysis.__main__ import main
-from analysis.figures import rendering, style
+from analysis.figures import rendering
 from hedgecore.config import from_mapping
 from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.data.applicants import Applicants
@@ -37,8 +37,8 @@ def storage(request, tmp_path_factory):
     storage = tmp_path_factory.mktemp(request.param) / "out"
     overrides = {**ONE_SEED, "study.clustering.method": request.param}
     run_locally(TINY_XNN, storage, overrides=overrides)
-    with pytest.MonkeyPatch.context() as patch:  # embedding of fonts takes most of a report's time
-        patch.setitem(style.RC, "pdf.fonttype", 3)
+    with pytest.MonkeyPatch.context() as patch:  # pixels and fonts take most of a report's time
+        patch.delitem(rendering._METADATA, "pdf")
         patch.setattr(rendering, "_DPI", 40)
         assert CliRunner().invoke(main, ["report", str(storage)]).exit_code == 0
     completed = analysis.load_trials(storage)["trial_id"].iloc[-1]
@@ -87,25 +87,32 @@ def lists(value: object) -> Iterator[np.ndarray]:
             yield from lists(one)
 
 
-def contains(array: np.ndarray, rows: np.ndarray) -> bool:
-    """True if some row is a row or a column of ``array``, up to the rounding of float32."""
+def ordered(rows: np.ndarray) -> tuple[int, np.ndarray]:
+    """The column of the most values, and ``rows`` ordered by it."""
+    values = [0 if np.isnan(column).any() else len(np.unique(column)) for column in rows.T]
+    pivot = int(np.argmax(values))
+    assert values[pivot] > 1
+    return pivot, rows[np.argsort(rows[:, pivot])]
+
+
+def contains(array: np.ndarray, pivot: int, rows: np.ndarray) -> bool:
+    """True if some row is a row or a column of ``array``, up to the rounding of float32.
+
+    Only rows with an equal number in the column ``pivot``, by which they are ordered, are
+    compared as a whole.
+    """
     array = np.atleast_1d(array).astype(np.float64)
     flat = [array.reshape(-1, array.shape[-1]), array.reshape(array.shape[0], -1).T]
     flat += [array.reshape(1, -1)] if array.ndim == 1 else []
     width = rows.shape[1]
-    # Only rows with an equal number in the column of the most values are compared as a whole.
-    values = [0 if np.isnan(column).any() else len(np.unique(column)) for column in rows.T]
-    pivot = int(np.argmax(values))
-    assert values[pivot] > 1
-    ordered = rows[np.argsort(rows[:, pivot])]
     for candidates in flat:
         if candidates.shape[1] < width:
             continue
         parts = sliding_window_view(candidates, width, axis=1).reshape(-1, width)
-        first = np.searchsorted(ordered[:, pivot], parts[:, pivot] - 2e-4)
-        last = np.searchsorted(ordered[:, pivot], parts[:, pivot] + 2e-4)
+        first = np.searchsorted(rows[:, pivot], parts[:, pivot] - 2e-4)
+        last = np.searchsorted(rows[:, pivot], parts[:, pivot] + 2e-4)
         for i in np.flatnonzero(last > first):
-            near = ordered[first[i] : last[i]]
+            near = rows[first[i] : last[i]]
             close = (np.abs(parts[i] - near) <= 1e-4) | np.isnan(near) & np.isnan(parts[i])
             if close.all(axis=1).any():
                 return True
@@ -117,11 +124,12 @@ def holding(storage: Path, rows: dict[str, np.ndarray]) -> list[str]:
     found = []
     patterns = [row.astype(t).tobytes() for part in rows.values() for row in part
                 for t in (np.float32, np.float64)]  # fmt: skip
+    parts = [ordered(part) for part in rows.values()]
     for path in sorted(storage.rglob("*")):
         if not path.is_file():
             continue
         content = path.read_bytes()
-        numeric = any(contains(a, part) for a in arrays(path) if a.size for part in rows.values())
+        numeric = any(contains(a, *part) for a in arrays(path) if a.size for part in parts)
         if numeric or any(pattern in content for pattern in patterns):
             found.append(str(path.relative_to(storage)))
     return found
