@@ -19,8 +19,8 @@ study: setup
 
 # Tests that start Ray mostly wait for processes, so the others run in parallel. The files of the
 # first half include some that do not start Ray, so that both halves end at about the same time.
-RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden \
-  $(shell grep -rl --include='test_*.py' 'mark\.ray' tests)
+RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden tests/reliability \
+  $(shell grep -rl --include='test_*.py' 'mark\.ray' tests/sweeps tests/test_*.py)
 QUICK := not slow and not gpu
 # BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.
 test test-all: export OPENBLAS_CORETYPE ?= Haswell
@@ -30,11 +30,11 @@ test: setup
 	$(BIN)/pytest $(addprefix --ignore=,$(RAY_HALF)) -m "$(QUICK)"; others=$$?; \
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
 
-# Simulated sweeps with a known truth, and tables of every kind: slow tests that run in CI, as two
+# Simulated sweeps with a known truth, tables of every kind, growth: slow tests that run in CI, as two
 # processes.
 RATES := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py
 OTHER_RATES := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
-  tests/analysis/test_claims.py tests/analysis/test_column_types.py
+  tests/analysis/test_claims.py tests/analysis/test_column_types.py tests/sweeps/test_growth.py
 error-rates: setup
 	@$(BIN)/pytest -m slow $(OTHER_RATES) >.error-rates.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(RATES); rates=$$?; \

@@ -24,11 +24,13 @@ AXES = {"tickets": ("attack.steps",), "xnn": ("training.batch_size",)}
 ENDS = ("completed", "failed", "stopped", "running", "interrupted", "mixed")
 
 
-def slow_unless(quick, first, second):
-    """All pairs of ``first`` and ``second`` as cases; those outside ``quick`` are slow."""
+def alternating(*values, both=()):
+    """Every value for both experiments; but for those of ``both``, the second one's is slow."""
     return [
-        pytest.param(*pair, marks=() if pair in quick else pytest.mark.slow)
-        for pair in itertools.product(first, second)
+        pytest.param(experiment, value, marks=() if fast else pytest.mark.slow)
+        for i, value in enumerate(values)
+        for j, experiment in enumerate(AXES)
+        for fast in [value in both or i % 2 == j]
     ]
 
 
@@ -107,8 +109,7 @@ def reported(storage):
     return result
 
 
-@pytest.mark.parametrize("experiment", AXES)
-@pytest.mark.parametrize("kind", VALUES)
+@pytest.mark.parametrize(("experiment", "kind"), alternating(*VALUES, both=("text",)))
 @pytest.mark.parametrize("gaps", GAPS)
 def test_an_axis_of_every_kind_with_gaps_is_reported(experiment, kind, gaps, sweep, undrawn):
     def change(frame, rng):
@@ -120,11 +121,8 @@ def test_an_axis_of_every_kind_with_gaps_is_reported(experiment, kind, gaps, swe
     assert reported(sweep(experiment, change)).exit_code == 0
 
 
-@pytest.mark.parametrize("experiment", AXES)
-@pytest.mark.parametrize(
-    ("end", "seeds"),
-    slow_unless({*((end, 3) for end in ENDS), ("completed", 1), ("mixed", 1)}, ENDS, (1, 3)),
-)
+@pytest.mark.parametrize(("experiment", "end"), alternating(*ENDS, both=("completed", "mixed")))
+@pytest.mark.parametrize("seeds", [1, 3])
 def test_a_sweep_is_reported_however_it_ended(experiment, end, seeds, sweep, undrawn):
     def change(frame, rng):
         return ended(axis(frame, "attack.steps", "whole", 0.4, rng), end, rng)
@@ -158,14 +156,13 @@ def numbers_of(frame):
 WITHOUT = {"null": None, "nan": np.nan, "inf": np.inf, "-inf": -np.inf, "huge": -1e200}
 
 
-@pytest.mark.parametrize("experiment", AXES)
 @pytest.mark.parametrize(
-    ("value", "gaps"),
-    slow_unless({*((value, "some") for value in WITHOUT), ("null", "all")}, WITHOUT, GAPS),
+    ("experiment", "case"),
+    alternating(*itertools.product(WITHOUT, GAPS), both=[("nan", "some")]),
 )
-def test_numbers_that_are_not_finite_in_any_column_are_reported(
-    experiment, value, gaps, sweep, undrawn
-):
+def test_numbers_that_are_not_finite_in_any_column_are_reported(experiment, case, sweep, undrawn):
+    value, gaps = case
+
     def change(frame, rng):
         for name in numbers_of(frame):
             rows = rng.random(len(frame)) < GAPS[gaps] / 3
