@@ -17,25 +17,25 @@ study: setup
 	$(BIN)/hedgesweep run search_spaces/xnn_seeds.yaml --storage $(STUDY)/xnn_seeds
 	$(BIN)/python -m benchmarks.study $(STUDY)
 
-# Tests that start Ray mostly wait for processes, so the others run in parallel; AFTER_RAY runs after
-# the Ray tests, so that both halves end at about the same time.
-AFTER_RAY := tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/reliability tests/golden
-QUICK := not ray and not slow and not gpu
+# Tests that start Ray mostly wait for processes, so the others run in parallel. The files of the
+# first half include some that do not start Ray, so that both halves end at about the same time.
+RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden tests/reliability \
+  $(shell grep -rl --include='test_*.py' 'mark\.ray' tests/sweeps tests/test_*.py)
+QUICK := not slow and not gpu
 # BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.
 test test-all: export OPENBLAS_CORETYPE ?= Haswell
 test: setup
-	@{ $(BIN)/pytest -m "ray and not slow and not gpu"; ray=$$?; \
-	  $(BIN)/pytest $(AFTER_RAY) -m "$(QUICK)"; exit $$((ray | $$?)); } >.ray-tests.log 2>&1 & ray=$$!; \
-	trap 'kill $$ray' INT TERM; \
+	@$(BIN)/pytest $(RAY_HALF) -m "$(QUICK)" >.ray-tests.log 2>&1 & ray=$$!; trap 'kill $$ray' INT TERM; \
 	echo "tests that start Ray run in parallel; their report comes last"; \
-	$(BIN)/pytest $(addprefix --ignore=,$(AFTER_RAY)) -m "$(QUICK)"; others=$$?; \
+	$(BIN)/pytest $(addprefix --ignore=,$(RAY_HALF)) -m "$(QUICK)"; others=$$?; \
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
 
-# Simulated sweeps with a known truth: slow tests that run in CI, as two processes of equal length.
+# Simulated sweeps with a known truth, tables of every kind, growth: slow tests that run in CI, as two
+# processes.
 RATES := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
   tests/analysis/test_kendall.py
 OTHER_RATES := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
-  tests/analysis/test_claims.py
+  tests/analysis/test_claims.py tests/analysis/test_column_types.py tests/sweeps/test_growth.py
 error-rates: setup
 	@$(BIN)/pytest -m slow $(OTHER_RATES) >.error-rates.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(RATES); rates=$$?; \

@@ -43,3 +43,22 @@ def _no_ambient_randomness(request):
     assert all(np.array_equal(a, b) for a, b in zip(before[1], after, strict=True)), (
         "drew from numpy's global generator"
     )
+
+
+@pytest.fixture
+def drawn_small(monkeypatch):
+    """Figures as small PNGs: fonts in PDFs and large images take most of a report's time."""
+    from analysis.figures import rendering
+
+    monkeypatch.delitem(rendering._METADATA, "pdf")
+    monkeypatch.setattr(rendering, "_DPI", 40)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures are drawn but not written, which takes most of their time."""
+    from analysis.figures import rendering
+
+    monkeypatch.setattr(
+        rendering, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
+    )

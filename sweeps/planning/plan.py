@@ -149,11 +149,14 @@ def plan(
 
 def _build(space: SearchSpace) -> Plan:
     study = validation.study_of(space)
+    adaptive = space.search.adaptive
+    if not adaptive:
+        check_count(space, ())  # before thousands of values are checked one by one
     validation.check_axes(space, study)
     validation.check_metrics(space)
-    check_count(space, () if not space.search.adaptive else _prepared_axes(space, study))
+    if adaptive:
+        check_count(space, _prepared_axes(space, study))
     # A search that learns has no trials yet; the ends of its axes bound their lengths.
-    adaptive = space.search.adaptive
     trials = (_corners if adaptive else _trials)(space, study)
     limit = max(trial.limit for trial in trials)
     return Plan(

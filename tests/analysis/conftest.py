@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from analysis import schema
-from analysis.figures import rendering
 
 TOTAL = 1000
 DENSE = -3.0
@@ -106,21 +105,6 @@ def tickets_grid() -> list[dict[str, Any]]:
                         }
                     )
     return rows
-
-
-@pytest.fixture
-def drawn_small(monkeypatch):
-    """Figures as small PNGs: fonts in PDFs and large images take most of a report's time."""
-    monkeypatch.delitem(rendering._METADATA, "pdf")
-    monkeypatch.setattr(rendering, "_DPI", 40)
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Figures are drawn but not written, which takes most of their time."""
-    monkeypatch.setattr(
-        rendering, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
-    )
 
 
 @pytest.fixture(name="table")

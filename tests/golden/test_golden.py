@@ -31,7 +31,7 @@ def test_the_tables_are_those_of_the_golden_run(swept):
         )
 
 
-def test_the_report_is_that_of_the_golden_run(swept, monkeypatch):
+def test_the_report_is_that_of_the_golden_run(swept, undrawn):
     storage, kept = swept
     now = texts(storage)
     assert sorted(now) == sorted(

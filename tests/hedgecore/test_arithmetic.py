@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ print(arithmetic().id, arithmetic().sample)
 """
 
 
+@cache
 def measured(*imports: str, **environment: str) -> list[str]:
     """Identity and sample of a fresh process on one thread."""
     command = [sys.executable, "-c", SCRIPT, *imports]

@@ -12,11 +12,16 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from spaces import TINY
 
 import sweeps.__main__ as command_line
 from hedgecore.bundle.keys import private_pem
 from sweeps.execution import ray_sweep
 
+# Few paths: each of hundreds of storages is also replayed.
+SPACE = TINY.replace("_paths: 512", "_paths: 128").replace(
+    "scheduler: null\n", "scheduler: {asha: {grace_period: 1, reduction_factor: 2, max_t: 3}}\n"
+)
 HUGE = 2**40
 PATIENCE = 60  # seconds until a command counts as hanging
 

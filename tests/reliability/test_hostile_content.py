@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from local_sweep import edit_log, edit_manifest, forge_study, run_locally
-from reliability.hostile import commands, hedgesweep, snapshot
-from spaces import TINY
+from reliability.hostile import SPACE, commands, hedgesweep, snapshot
 
 import sweeps
 from sweeps.errors import UsageError
@@ -30,8 +29,6 @@ from sweeps.journal.storage import replaced
 from sweeps.scheduling.warm_start import earlier
 from sweeps.text import echo, printable
 
-ASHA = "scheduler: {asha: {grace_period: 1, reduction_factor: 2, max_t: 3}}\n"
-SPACE = TINY.replace("scheduler: null\n", ASHA)
 FORGED = [
     "../../precious",
     "/etc/passwd",

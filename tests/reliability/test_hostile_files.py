@@ -12,16 +12,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from local_sweep import run_locally
-from reliability.hostile import ATTACKS, Ended, commands, hedgesweep, places, snapshot
-from spaces import TINY
+from reliability.hostile import ATTACKS, SPACE, Ended, commands, hedgesweep, places, snapshot
 
 from hedgecore.bundle.keys import public_pem
 from sweeps.errors import UsageError
 from sweeps.journal import files, layout
 from sweeps.journal.storage import Lock
 
-ASHA = "scheduler: {asha: {grace_period: 1, reduction_factor: 2, max_t: 3}}\n"
-SPACE = TINY.replace("scheduler: null\n", ASHA)
 QUICK = {"link to the same", "pipe", "huge file"}
 
 

@@ -1,4 +1,7 @@
-"""Commands as typed, in a separate process; errors of the user do not start Ray."""
+"""Commands as typed; errors of the user do not start Ray.
+
+A process of its own takes seconds to start, so one mistake has one, and the others run here.
+"""
 
 import os
 import signal
@@ -8,6 +11,7 @@ import tempfile
 import time
 
 import pytest
+from reliability import hostile
 
 import analysis
 
@@ -33,10 +37,19 @@ def mistake(space, *arguments, storage):
         ("space.lr.grid=[04]", "space.lr.grid=[4]"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(tiny, tmp_path, override, message):
-    done = mistake(tiny, "--set", override, storage=tmp_path / "out")
+def test_a_mistake_is_one_line_and_exit_code_2(tiny, tmp_path, capsys, override, message):
+    out = tmp_path / "out"
+    ended = hostile.hedgesweep(capsys, "run", tiny, "--storage", out, "--set", override)
+    assert ended.code == 2
+    assert message in ended.err
+    assert len(ended.err.strip().splitlines()) == 1
+    assert not out.exists()
+
+
+def test_a_mistake_in_a_process_of_its_own_is_one_line_and_exit_code_2(tiny, tmp_path):
+    done = mistake(tiny, "--set", "study.market.xii=0.5", storage=tmp_path / "out")
     assert done.returncode == 2
-    assert message in done.stderr
+    assert "unknown key 'xii'; did you mean 'xi'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
@@ -64,20 +77,21 @@ def test_a_misuse_of_a_command_is_one_line_with_its_help(arguments):
     assert not done.stdout
 
 
-def test_a_missing_space_is_one_line_and_exit_code_2(tmp_path):
-    done = mistake(tmp_path / "tickts.yaml", storage=tmp_path / "out")
-    assert done.returncode == 2
-    assert "no such file" in done.stderr
-    assert "tickets.yaml" in done.stderr
+def test_a_missing_space_is_one_line_and_exit_code_2(tmp_path, capsys):
+    missing = tmp_path / "tickts.yaml"
+    ended = hostile.hedgesweep(capsys, "run", missing, "--storage", tmp_path / "out")
+    assert ended.code == 2
+    assert "no such file" in ended.err
+    assert "tickets.yaml" in ended.err
 
 
-def test_unwritable_storage_is_one_line_and_exit_code_2(tiny, tmp_path):
+def test_unwritable_storage_is_one_line_and_exit_code_2(tiny, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     for storage in (tmp_path / "file", tmp_path / "file" / "below"):
-        done = mistake(tiny, storage=storage)
-        assert done.returncode == 2
-        assert "--storage" in done.stderr
-        assert len(done.stderr.strip().splitlines()) == 1
+        ended = hostile.hedgesweep(capsys, "run", tiny, "--storage", storage)
+        assert ended.code == 2
+        assert "--storage" in ended.err
+        assert len(ended.err.strip().splitlines()) == 1
 
 
 def test_plan_starts_nothing_and_says_what_would_run(tiny):

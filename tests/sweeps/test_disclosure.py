@@ -10,11 +10,13 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from local_sweep import run_locally
+from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.numpy import load, save_file
 from spaces import TINY_XNN
 
 import analysis
 from analysis.__main__ import main
+from analysis.figures import rendering
 from hedgecore.config import from_mapping
 from hedgecore.insurance.config import XnnStudy
 from hedgecore.insurance.data.applicants import Applicants
@@ -35,7 +37,10 @@ def storage(request, tmp_path_factory):
     storage = tmp_path_factory.mktemp(request.param) / "out"
     overrides = {**ONE_SEED, "study.clustering.method": request.param}
     run_locally(TINY_XNN, storage, overrides=overrides)
-    assert CliRunner().invoke(main, ["report", str(storage)]).exit_code == 0
+    with pytest.MonkeyPatch.context() as patch:  # pixels and fonts take most of a report's time
+        patch.delitem(rendering._METADATA, "pdf")
+        patch.setattr(rendering, "_DPI", 40)
+        assert CliRunner().invoke(main, ["report", str(storage)]).exit_code == 0
     completed = analysis.load_trials(storage)["trial_id"].iloc[-1]
     key = Ed25519PrivateKey.generate()
     seal_trial(storage, completed, key=key, folder=storage / "bundle")
@@ -82,18 +87,34 @@ def lists(value: object) -> Iterator[np.ndarray]:
             yield from lists(one)
 
 
-def contains(array: np.ndarray, rows: np.ndarray) -> bool:
-    """True if some row is a row or a column of ``array``, up to the rounding of float32."""
+def ordered(rows: np.ndarray) -> tuple[int, np.ndarray]:
+    """The column of the most values, and ``rows`` ordered by it."""
+    values = [0 if np.isnan(column).any() else len(np.unique(column)) for column in rows.T]
+    pivot = int(np.argmax(values))
+    assert values[pivot] > 1
+    return pivot, rows[np.argsort(rows[:, pivot])]
+
+
+def contains(array: np.ndarray, pivot: int, rows: np.ndarray) -> bool:
+    """True if some row is a row or a column of ``array``, up to the rounding of float32.
+
+    Only rows with an equal number in the column ``pivot``, by which they are ordered, are
+    compared as a whole.
+    """
     array = np.atleast_1d(array).astype(np.float64)
     flat = [array.reshape(-1, array.shape[-1]), array.reshape(array.shape[0], -1).T]
     flat += [array.reshape(1, -1)] if array.ndim == 1 else []
     width = rows.shape[1]
     for candidates in flat:
-        for start in range(candidates.shape[1] - width + 1):
-            part = candidates[:, start : start + width]
-            gap = np.abs(part[:, None] - rows[None])
-            close = (gap <= 1e-4) | np.isnan(rows)[None] & np.isnan(part)[:, None]
-            if close.all(axis=2).any():
+        if candidates.shape[1] < width:
+            continue
+        parts = sliding_window_view(candidates, width, axis=1).reshape(-1, width)
+        first = np.searchsorted(rows[:, pivot], parts[:, pivot] - 2e-4)
+        last = np.searchsorted(rows[:, pivot], parts[:, pivot] + 2e-4)
+        for i in np.flatnonzero(last > first):
+            near = rows[first[i] : last[i]]
+            close = (np.abs(parts[i] - near) <= 1e-4) | np.isnan(near) & np.isnan(parts[i])
+            if close.all(axis=1).any():
                 return True
     return False
 
@@ -103,11 +124,12 @@ def holding(storage: Path, rows: dict[str, np.ndarray]) -> list[str]:
     found = []
     patterns = [row.astype(t).tobytes() for part in rows.values() for row in part
                 for t in (np.float32, np.float64)]  # fmt: skip
+    parts = [ordered(part) for part in rows.values()]
     for path in sorted(storage.rglob("*")):
         if not path.is_file():
             continue
         content = path.read_bytes()
-        numeric = any(contains(a, part) for a in arrays(path) if a.size for part in rows.values())
+        numeric = any(contains(a, *part) for a in arrays(path) if a.size for part in parts)
         if numeric or any(pattern in content for pattern in patterns):
             found.append(str(path.relative_to(storage)))
     return found

@@ -94,7 +94,9 @@ TRIALS = 40
 LIMIT, LEAST = 3.2, 2 * TRIALS
 
 
-@pytest.mark.parametrize("algorithm", ["random", "tpe", "nsga2"])
+@pytest.mark.parametrize(
+    "algorithm", ["random", "tpe", pytest.param("nsga2", marks=pytest.mark.slow)]
+)
 def test_no_line_runs_more_often_a_trial_in_a_larger_sweep(steep, algorithm):
     assert steep(algorithm) == {}
 

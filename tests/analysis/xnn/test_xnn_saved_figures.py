@@ -8,7 +8,7 @@ import pytest
 from printed import numbers
 from safetensors.numpy import save_file
 
-from analysis.figures import NothingToDraw, rendering
+from analysis.figures import NothingToDraw
 from analysis.figures.xnn import save_xnn
 from analysis.figures.xnn.model_files import TrialFiles, tensors, weights
 from analysis.load import load_epochs, load_manifest, load_trials
@@ -69,13 +69,6 @@ def test_a_preparation_outside_its_folder_is_not_read(tmp_path):
         TrialFiles(files=SweepFiles(storage=tmp_path), trial_id="t").prepared("clusters")
 
 
-def written(monkeypatch):
-    """Figures without files, which take most of their time."""
-    monkeypatch.setattr(
-        rendering, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
-    )
-
-
 def saved(storage):
     trials, manifest = load_trials(storage), load_manifest(storage)
     files = SweepFiles.of(storage, trials, manifest)
@@ -91,10 +84,7 @@ def test_a_finished_sweep_has_every_figure(tmp_path, drawn_small):
     assert plain == {"nodes", "dependence", "excitation", "network"}
 
 
-def test_without_its_network_the_sweep_is_drawn_and_one_line_says_what_is_not(
-    tmp_path, monkeypatch
-):
-    written(monkeypatch)
+def test_without_its_network_the_sweep_is_drawn_and_one_line_says_what_is_not(tmp_path, undrawn):
     storage = faked_xnn.storage(
         tmp_path / "x", weights=(0.0, 0.3), clusters=(2, 6), seeds=(0,), models=False
     )
@@ -105,10 +95,7 @@ def test_without_its_network_the_sweep_is_drawn_and_one_line_says_what_is_not(
     assert "no such file" in line
 
 
-def test_without_its_preparation_a_figure_is_a_line_and_the_others_are_drawn(
-    tmp_path, monkeypatch
-):
-    written(monkeypatch)
+def test_without_its_preparation_a_figure_is_a_line_and_the_others_are_drawn(tmp_path, undrawn):
     storage = faked_xnn.storage(tmp_path / "x", weights=(0.0, 0.3), clusters=(2, 6), seeds=(0,))
     shutil.rmtree(storage / "study")
     found = saved(storage)
@@ -128,8 +115,7 @@ def test_a_sweep_without_a_completed_trial_has_one_line(tmp_path):
     assert "completed" in line
 
 
-def test_every_problem_has_a_folder_of_its_own(tmp_path, monkeypatch):
-    written(monkeypatch)
+def test_every_problem_has_a_folder_of_its_own(tmp_path, undrawn):
     frame = faked_xnn.trials(weights=(0.0, 0.3), clusters=(2, 6), seeds=(0,))
     both = [frame.assign(**{"config/data.rows": rows}) for rows in (100, 200)]
     trials = pd.concat(both, ignore_index=True)
@@ -139,8 +125,7 @@ def test_every_problem_has_a_folder_of_its_own(tmp_path, monkeypatch):
     assert {p.parent.name for p in found.written} == {"data.rows_100", "data.rows_200"}
 
 
-def test_more_problems_than_folders_are_counted(tmp_path, monkeypatch):
-    written(monkeypatch)
+def test_more_problems_than_folders_are_counted(tmp_path, undrawn):
     frame = faked_xnn.trials(weights=(0.3,), clusters=(2,), seeds=(0,)).assign(status="failed")
     every = [frame.assign(**{"config/data.rows": rows}) for rows in range(8)]
     trials = pd.concat(every, ignore_index=True)

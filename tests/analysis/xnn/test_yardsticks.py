@@ -108,7 +108,7 @@ def test_a_model_whose_tensors_do_not_fit_is_refused(store):
         node_table(files.model(row["trial_id"], "xnn"))
 
 
-def test_the_report_has_a_table_of_controls_coefficients_and_cluster_sizes(store):
+def test_the_report_has_a_table_of_controls_coefficients_and_cluster_sizes(store, undrawn):
     storage, trials = store(weights=(0.0, 0.3), clusters=(2, 6), seeds=(0, 1))
     result = CliRunner().invoke(main, ["report", str(storage)], catch_exceptions=False)
     assert result.exit_code == 0

@@ -1,4 +1,5 @@
 import math
+from functools import cache
 
 import pytest
 import torch
@@ -26,11 +27,6 @@ def study(**cost):
     return TicketStudy().with_axes({f"cost.{name}": value for name, value in cost.items()})
 
 
-def hedge(name, study, paths):
-    data = {"val": paths, "test": paths}
-    return BaselineHedges.of(study, AS_THEY_ARE, data).problems[name].outcomes({}, paths)
-
-
 @pytest.fixture(scope="module")
 def paths():
     market = TicketStudy().market
@@ -43,6 +39,18 @@ def paths():
     )
 
 
+@pytest.fixture(scope="module")
+def hedge(paths):
+    """Outcomes on the paths of a named hedge of a study; the hedges of a study are made once."""
+
+    @cache
+    def problems(study):
+        data = {"val": paths, "test": paths}
+        return BaselineHedges.of(study, AS_THEY_ARE, data).problems
+
+    return lambda name, study: problems(study)[name].outcomes({}, paths)
+
+
 @pytest.mark.parametrize(
     ("name", "cost", "mean", "sd", "tail"),
     # Mean, sd and CVaR 5 % of independent runs over a million paths, no financing.
@@ -53,8 +61,8 @@ def paths():
         ("bs_delta_current", 1e-3, -1.7794, 0.5529, -3.0976),
     ],
 )
-def test_black_scholes_hedges_have_their_reference_values(paths, name, cost, mean, sd, tail):
-    pnl = hedge(name, study(proportional=cost), paths).pnl
+def test_black_scholes_hedges_have_their_reference_values(hedge, name, cost, mean, sd, tail):
+    pnl = hedge(name, study(proportional=cost)).pnl
     assert abs(float(pnl.mean()) - mean) < 4 * sd / math.sqrt(PATHS)
     assert float(pnl.std()) == pytest.approx(sd, rel=0.02)
     error = float(standard_error(cvar_influence(pnl, tail=0.05)))
@@ -62,25 +70,26 @@ def test_black_scholes_hedges_have_their_reference_values(paths, name, cost, mea
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_with_financing_and_no_cost_every_hedge_earns_minus_the_price(paths, name):
+def test_with_financing_and_no_cost_every_hedge_earns_minus_the_price(hedge, paths, name):
     fair = study(proportional=0.0, financing=True)
-    pnl = hedge(name, fair, paths).pnl
+    pnl = hedge(name, fair).pnl
     price = heston_call(fair.market.heston, strike=100.0, maturity=fair.market.maturity)
     assert abs(float(pnl.mean()) + price) < 4 * float(pnl.std()) / math.sqrt(PATHS)
-    sharpe = measured(fair, hedge(name, fair, paths), paths)["sharpe_ratio"]
+    sharpe = measured(fair, hedge(name, fair), paths)["sharpe_ratio"]
     assert abs(sharpe) < 4 / math.sqrt(PATHS)
 
 
-def test_the_minimum_variance_delta_has_the_smallest_variance(paths):
+def test_the_minimum_variance_delta_has_the_smallest_variance(hedge):
     free = study(proportional=0.0)
-    spread = {name: float(hedge(name, free, paths).pnl.std()) for name in NAMES[:-1]}
+    spread = {name: float(hedge(name, free).pnl.std()) for name in NAMES[:-1]}
     assert min(spread, key=spread.__getitem__) == "minimum_variance"
     assert max(spread, key=spread.__getitem__) == "no_hedge"
 
 
 def test_baselines_follow_the_dtype_of_the_paths(paths):
-    small = hedge("minimum_variance", TicketStudy(), paths.to(dtype=torch.float32))
-    assert small.pnl.dtype == torch.float32
+    small = paths.to(dtype=torch.float32)
+    made = BaselineHedges.of(TicketStudy(), AS_THEY_ARE, {"val": small, "test": small})
+    assert made.problems["minimum_variance"].outcomes({}, small).pnl.dtype == torch.float32
 
 
 TESTED = TicketStudy().with_axes(
@@ -103,11 +112,14 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def rows(data):
-    market = data["test"]
-    problem = BaselineHedges.of(TESTED, AS_THEY_ARE, data)
-    assert market.paths == 400
-    return problem.metrics(data, seed=0)
+def hedges(data):
+    return BaselineHedges.of(TESTED, AS_THEY_ARE, data)
+
+
+@pytest.fixture(scope="module")
+def rows(hedges, data):
+    assert data["test"].paths == 400
+    return hedges.metrics(data, seed=0)
 
 
 def test_every_hedge_is_tested_under_every_threat(rows):
@@ -130,8 +142,8 @@ def test_harm_grows_with_the_budget_and_exceeds_that_of_noise(rows, name):
 
 
 @pytest.mark.parametrize("name", ["no_hedge", "static"])
-def test_an_attack_on_observations_cannot_harm_a_hedge_that_reads_nothing(data, name):
-    problem = BaselineHedges.of(TESTED, AS_THEY_ARE, data).problems[name]
+def test_an_attack_on_observations_cannot_harm_a_hedge_that_reads_nothing(hedges, data, name):
+    problem = hedges.problems[name]
     attack = TESTED.evaluation.attacks["observation_pgd:0.5"]
     attacked = attacked_cvar(problem, {}, data["test"], attack=attack, seed=0)
     pnl = problem.outcomes({}, data["test"]).pnl[:200]
@@ -139,9 +151,9 @@ def test_an_attack_on_observations_cannot_harm_a_hedge_that_reads_nothing(data, 
 
 
 @pytest.mark.parametrize("name", NAMES[2:])
-def test_no_more_steps_or_restarts_change_the_attacked_cvar_much(data, name):
+def test_no_more_steps_or_restarts_change_the_attacked_cvar_much(hedges, data, name):
     # A gradient that the table or the band masked would leave the weak attack far behind.
-    problem = BaselineHedges.of(TESTED, AS_THEY_ARE, data).problems[name]
+    problem = hedges.problems[name]
     values = []
     for steps, restarts in ((10, 1), (40, 2)):
         more = {"evaluation.steps": steps, "evaluation.restarts": restarts}
@@ -150,8 +162,8 @@ def test_no_more_steps_or_restarts_change_the_attacked_cvar_much(data, name):
     assert values[1] == pytest.approx(values[0], rel=0.03)
 
 
-def test_a_hedge_without_weights_has_its_clean_pnl_at_budget_0(data):
-    problem = BaselineHedges.of(TESTED, AS_THEY_ARE, data).problems["minimum_variance"]
+def test_a_hedge_without_weights_has_its_clean_pnl_at_budget_0(hedges, data):
+    problem = hedges.problems["minimum_variance"]
     attack = TESTED.with_axes({"evaluation.path_pgd": (0.0,)}).evaluation.attacks["path_pgd:0"]
     attacked = attacked_cvar(problem, {}, data["test"], attack=attack, seed=0)
     pnl = problem.outcomes({}, data["test"]).pnl[:200]
