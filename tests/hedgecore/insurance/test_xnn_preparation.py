@@ -260,6 +260,7 @@ def test_baselines_have_the_metrics_of_their_kind(base):
     kinds["boosted_classes"] = kinds["plain"]
     for name in ("train", "offsets", "offsets_out_of_fold", "offsets_in_sample"):
         kinds[f"boosted_{name}"] = kinds["boosted"]
+    kinds["boosted_offsets"] = kinds["boosted"] | {"kappa_minus_plain_se"}
     assert {name: set(metrics) for name, metrics in base.baselines.items()} == kinds
 
 
