@@ -73,6 +73,7 @@ def segments(storage: Path) -> int:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_driver_killed_midway_ends_as_if_it_had_never_been(package, installed, tmp_path):
     space = write(tmp_path / "space.yaml", MANY)
     run_locally(space, tmp_path / "whole")
