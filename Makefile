@@ -33,10 +33,9 @@ test: setup
 # Simulated sweeps with a known truth, tables of every kind, growth: slow tests that run in CI, as two
 # processes.
 RATES := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
-  tests/analysis/test_kendall.py
+  tests/analysis/test_kendall.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py
 OTHER_RATES := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
-  tests/analysis/test_claims.py tests/analysis/test_column_types.py tests/sweeps/test_growth.py \
-  tests/sweeps/test_third_experiment.py
+  tests/analysis/test_claims.py tests/analysis/test_column_types.py
 error-rates: setup
 	@$(BIN)/pytest -m slow $(OTHER_RATES) >.error-rates.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(RATES); rates=$$?; \
