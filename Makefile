@@ -5,7 +5,7 @@ STORAGE ?= results/tickets
 STUDY ?= results/study
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep study test test-all error-rates check columns setup lock benchmarks clean
+.PHONY: sweep study test test-all test-slow check columns setup lock benchmarks clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
@@ -30,16 +30,17 @@ test: setup
 	$(BIN)/pytest $(addprefix --ignore=,$(RAY_HALF)) -m "$(QUICK)"; others=$$?; \
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
 
-# Simulated sweeps with a known truth, tables of every kind, growth: slow tests that run in CI, as two
-# processes.
-RATES := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
-  tests/analysis/test_kendall.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py
-OTHER_RATES := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
+# Slow tests that run in CI, in two processes: simulated sweeps with a known truth, tables of every
+# kind, growth, a driver that is killed, storages on S3.
+SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
+  tests/analysis/test_kendall.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py \
+  tests/objects
+SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
   tests/analysis/test_claims.py tests/analysis/test_column_types.py
-error-rates: setup
-	@$(BIN)/pytest -m slow $(OTHER_RATES) >.error-rates.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
-	$(BIN)/pytest -m slow $(RATES); rates=$$?; \
-	wait $$others; others=$$?; cat .error-rates.log; exit $$((rates | others))
+test-slow: setup
+	@$(BIN)/pytest -m slow $(SLOW_OTHERS) >.slow-tests.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
+	$(BIN)/pytest -m slow $(SLOW_HALF); half=$$?; \
+	wait $$others; others=$$?; cat .slow-tests.log; exit $$((half | others))
 
 test-all: setup
 	$(BIN)/pytest -m "not gpu"
@@ -74,4 +75,4 @@ lock: setup
 	$(BIN)/python .ci/lock.py
 
 clean:
-	rm -rf .ray-tests.log .error-rates.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .ray-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

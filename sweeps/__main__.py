@@ -14,6 +14,7 @@ from sweeps import analysis_commands, options, standard_output
 from sweeps import bundle_commands as bundles
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
+from sweeps.journal.mirror import with_urls
 from sweeps.planning.budget import Budget
 from sweeps.prediction import predict_command
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
@@ -230,7 +231,7 @@ def main() -> None:
         _check_directory()
         cli.main(standalone_mode=False)
     except sweeps.HedgesweepError as error:
-        echo(f"error: {error}", err=True)
+        echo(f"error: {with_urls(str(error))}", err=True)
         sys.exit(2 if isinstance(error, sweeps.SpaceError | UsageError) else 1)
     except OSError as error:
         if error.errno not in standard_output.STREAM_ERRORS or error.filename is not None:

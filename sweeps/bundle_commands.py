@@ -165,7 +165,7 @@ def is_bundle(path: Path) -> bool:
     """True if ``path`` is a bundle, which has an envelope, unlike a storage."""
     from hedgecore.bundle.manifest import ENVELOPE
 
-    return os.path.lexists(path / ENVELOPE)
+    return os.path.lexists(Path(path) / ENVELOPE)
 
 
 def verify_bundle(bundle: Path, keys: tuple[Path, ...], accepted: Path | None) -> Iterator[str]:

@@ -12,9 +12,10 @@ from sweeps.arguments import check_rule, check_types
 from sweeps.errors import Cut, UsageError
 from sweeps.execution.execution import Execution
 from sweeps.inspection.rebuilt_models import rebuild
-from sweeps.journal import manifest
+from sweeps.journal import manifest, mirror
 from sweeps.journal.code_identity import code_identity
-from sweeps.journal.layout import writable_storage
+from sweeps.journal.layout import writable_folder
+from sweeps.journal.opening import storage_name, writable_storage
 from sweeps.journal.preparations import Facts, StoredPreparation
 from sweeps.monitoring.exporters import ExportDispatcher, Exporter
 from sweeps.monitoring.progress import FailSafeProgress, Progress, State, ThrottledProgress
@@ -58,7 +59,8 @@ def run(
 
     Args:
         space: a YAML file, the name of a shipped one, a loaded space, or a plan.
-        storage: directory for log, tables, models; made if missing.
+        storage: directory for log, tables, models, made if missing; or the URL of an object store,
+            such as s3://bucket/name.
         overrides: values by dotted key, such as ``{"study.training.epochs": 20}``.
         max_concurrent: maximum of concurrent trials; as many as fit on the cluster if None.
         address: a running Ray cluster to join ("auto" finds the one of this machine); by default
@@ -96,20 +98,25 @@ def run(
     )
     plan = plan_of(space, overrides=overrides)
     check_rule(plan, audit=audit, hang_after=hang_after)
-    storage = writable_storage(storage)
-    if not (storage / "log").exists():  # checked before anything is written
-        machine.check(plan, cluster=address is not None)
+    name = storage_name(storage)
+    if isinstance(name, Path):
+        storage = name = writable_folder(name)
+        if not (storage / "log").exists():  # checked before anything is written
+            machine.check(plan, cluster=address is not None)
     began, engine = time.monotonic(), engine_for(plan, audit=audit)
     with interruptible(), ExitStack() as closing:
         display = FailSafeProgress(progress or default_progress())
         dispatcher = ExportDispatcher(exporters, display.message)
+        folder, replica = writable_storage(name, say=display.message)
+        closing.enter_context(mirror.named(folder, str(name)))
         ledger = Ledger(
-            storage,
+            folder,
             core=code_identity(plan.space.experiment),
             engine=engine,
             experiment=plan.experiment,
-            accept=partial(manifest.check, storage, plan),
+            accept=partial(manifest.check, name, plan),
             observers=[dispatcher],
+            replica=replica,
         )
         # Last in, first out: records are made safe before exporters are waited for.
         for end in (dispatcher.close, display.close, ledger.close):
@@ -141,7 +148,7 @@ def run(
         missing_models = rebuild(ledger, display.message) if within_budget else {}
         ledger.check()  # reports a storage that was removed meanwhile
     return Sweep(
-        storage=storage,
+        storage=name,
         plan=plan,
         trials=queue.states,
         unfinished=len(queue.unfinished) if queue.entered else len(plan.trials),

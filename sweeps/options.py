@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sweeps.errors import UsageError
-from sweeps.journal.layout import local_path
+from sweeps.journal.opening import storage_name
 
 # Unreadable files are reported by their readers, in one line with the cause.
 _STORAGE = click.Path(readable=False)
@@ -22,11 +22,11 @@ def storage_option(text: str) -> Callable[[Callable[..., None]], Callable[..., N
     )
 
 
-def _storage_path(_: click.Context, __: click.Parameter, text: str) -> Path:
+def _storage_path(_: click.Context, __: click.Parameter, text: str) -> str | Path:
     """The storage as it was typed: a ``Path`` of a URL lacks a slash, and one of "" is "."."""
     if not text:
         raise UsageError("the storage is empty text; give a directory, such as results/tickets")
-    return local_path(text)
+    return storage_name(text)
 
 
 space_argument = click.argument("space", type=click.Path(readable=False, path_type=Path))

@@ -21,7 +21,8 @@ ALL_COMPLETED, NONE_COMPLETED, SOME_FAILED = 0, 1, 3
 class Sweep:
     """A sweep that ended, with the states of its trials."""
 
-    storage: Path
+    storage: Path | str
+    """Its folder, or its URL on an object store."""
     plan: Plan
     trials: Mapping[str, TrialState]
     unfinished: int

@@ -38,7 +38,7 @@ def seal_trial(
         UsageError: there is no such trial, or its model does not match the log.
         BundleError: the bundle cannot be made.
     """
-    sweep = StoredSweep.read(Path(storage))
+    sweep = StoredSweep.read(storage)
     trial_id, core = sweep.find(trial)
     state = sweep.states[core].trials[trial_id]
     if state.ended == "failed":

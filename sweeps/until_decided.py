@@ -18,7 +18,7 @@ from search_spaces.overrides import listed
 from sweeps import origin
 from sweeps.driver import run
 from sweeps.errors import UsageError
-from sweeps.journal.layout import writable_storage
+from sweeps.journal.opening import local_folder, storage_name
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.outcome import Sweep
 from sweeps.planning.plan import Plan
@@ -80,7 +80,7 @@ def run_until(
     settings = listed(overrides)
     plan = plan_of(space, overrides=settings)
     _check(plan, max_seeds)
-    storage = writable_storage(storage)
+    storage = storage_name(storage)
     number = max(FEWEST, len(plan.seeds), _stored_seeds(storage))
     while True:
         seeds = _extended(plan.seeds, min(number, max_seeds))
@@ -159,9 +159,9 @@ def _extended(seeds: Iterable[int], number: int) -> list[int]:
     return extended
 
 
-def _stored_seeds(storage: Path) -> int:
+def _stored_seeds(storage: str | Path) -> int:
     """Number of seeds of the last run in ``storage``; 0 without one."""
-    if not (storage / "log").is_dir():
+    if not (local_folder(storage) / "log").is_dir():
         return 0
     manifest = StoredSweep.read(storage).state.manifest
     return len(manifest.content["seeds"]) if manifest else 0

@@ -20,6 +20,7 @@ from sweeps.execution.worker import SegmentWorker
 from sweeps.experiments import experiment
 from sweeps.journal import lines, manifest
 from sweeps.journal.code_identity import code_identity
+from sweeps.journal.opening import writable_storage
 from sweeps.journal.preparations import Facts
 from sweeps.journal.records import SegmentStart
 from sweeps.planning.plan import TrialPlan
@@ -31,7 +32,7 @@ LANES = 3
 
 def run_locally(
     space: str | Path,
-    storage: Path,
+    storage: Path | str,
     *,
     overrides: Mapping[str, Any] | None = None,
     audit: float = 0.0,
@@ -42,7 +43,7 @@ def run_locally(
 
     Args:
         space: a YAML file, or its text.
-        storage: the sweep's directory.
+        storage: the sweep's directory, or its URL with ``space`` as a file.
         overrides: as in ``sweeps.run``.
         audit: as in ``sweeps.run``.
         stop_after: segments after which the sweep is interrupted.
@@ -52,8 +53,10 @@ def run_locally(
     core = code_identity(planned.space.experiment)
     engine = engine_for(planned, audit=audit)
     assert engine is not None, "Ray's own schedulers need Ray"
+    folder, replica = writable_storage(storage, say=lambda line: None)
     ledger = Ledger(
-        storage,
+        folder,
+        replica=replica,
         core=core,
         engine=engine,
         experiment=planned.experiment,
@@ -130,10 +133,10 @@ def reseal(storage: Path) -> None:
 
 
 def _loaded(
-    space: str | Path, storage: Path, overrides: Mapping[str, Any] | None
+    space: str | Path, storage: Path | str, overrides: Mapping[str, Any] | None
 ) -> search_spaces.SearchSpace:
     if "\n" in str(space):
-        path = storage.with_suffix(".yaml")
+        path = Path(storage).with_suffix(".yaml")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(space))
         space = path

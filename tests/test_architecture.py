@@ -41,7 +41,7 @@ LAYERS = {
     "sweeps": {
         **dict.fromkeys(("environment", "errors", "exits", "experiments", "origin"), 0),
         **dict.fromkeys(("signals", "standard_output", "text"), 0),
-        "planning": 1,
+        **dict.fromkeys(("objects", "planning"), 1),
         "journal": 2,
         "scheduling": 3,
         "execution": 4,
@@ -54,7 +54,8 @@ LAYERS = {
     },
     "analysis": {
         **dict.fromkeys(("bounds", "columns", "escapes"), 0),
-        **dict.fromkeys(("attacks", "errors", "files", "manifest", "parquet_pages"), 0),
+        **dict.fromkeys(("attacks", "errors", "files", "manifest", "object_stores"), 0),
+        "parquet_pages": 0,
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
         **dict.fromkeys(("configurations", "duplicates", "load"), 2),
         **dict.fromkeys(("selection", "wording"), 3),

@@ -30,7 +30,7 @@ def load_model(storage: str | Path, trial_id: str) -> Any:
         UsageError: no such storage or trial, with the nearest ids; a trial without a model; a
             model that does not match the log; or an experiment whose models cannot be loaded.
     """
-    sweep = StoredSweep.read(Path(storage))
+    sweep = StoredSweep.read(storage)
     full_id, core = sweep.find(trial_id)
     state = sweep.states[core].trials[full_id]
     if sweep.experiment.load is None:

@@ -81,7 +81,7 @@ def replay(storage: str | Path, trial: str) -> Replay:
     Raises:
         UsageError: the trial, its epochs or its preparation are missing.
     """
-    sweep = StoredSweep.read(Path(storage))
+    sweep = StoredSweep.read(storage)
     return train_again(sweep, trial)[0]
 
 

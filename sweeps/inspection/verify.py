@@ -15,7 +15,7 @@ from sweeps.journal.files import open_file
 from sweeps.journal.history import History
 from sweeps.journal.journal import LogError, files
 from sweeps.journal.journal import records as records_of
-from sweeps.journal.layout import readable_storage
+from sweeps.journal.opening import readable_storage
 from sweeps.journal.records import DriverEnd, Verdict
 from sweeps.journal.state import SweepState
 from sweeps.journal.stored_sweep import StoredSweep

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sweeps.journal import bounds, files
 from sweeps.journal.layout import CHECKPOINT, check_name
-from sweeps.journal.storage import refused, replace
+from sweeps.journal.storage import Replica, refused, replace
 
 
 class Checkpoints:
@@ -18,8 +18,9 @@ class Checkpoints:
     needs the previous one. Only files named like a checkpoint are removed.
     """
 
-    def __init__(self, storage: Path) -> None:
+    def __init__(self, storage: Path, replica: Replica | None = None) -> None:
         self._storage, self._folder = storage, storage / "checkpoints"
+        self._replica = replica
         # By trial: a folder of thousands is listed once, not at every segment.
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         with suppress(FileNotFoundError):
@@ -31,7 +32,7 @@ class Checkpoints:
         """Store ``content``; its sha256 (hex), for :meth:`load`."""
         digest = hashlib.sha256(content).hexdigest()
         path = self.path(trial_id, digest)
-        replace(path, content, root=self._storage, make=True)
+        replace(path, content, root=self._storage, make=True, replica=self._replica)
         self._names[trial_id].add(path.name)
         return digest
 
@@ -71,6 +72,8 @@ class Checkpoints:
             pass
         except OSError as error:
             raise refused(self._folder, error) from error
+        if self._replica:
+            self._replica.remove([self._folder / name for name in over])
 
 
 def _name(trial_id: str, digest: str) -> str:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from sweeps.journal import bounds, files
 from sweeps.journal.files import Announce
-from sweeps.journal.storage import replace
+from sweeps.journal.storage import Replica, replace
 
 NAME = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+)")
@@ -23,8 +23,8 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+)")
 class Sums:
     """``SHA256SUMS`` of a storage; digests that its last driver announced stay genuine."""
 
-    def __init__(self, storage: Path) -> None:
-        self._storage = storage
+    def __init__(self, storage: Path, replica: Replica | None = None) -> None:
+        self._storage, self._replica = storage, replica
         self._digests = {name: list(digests) for name, digests in read(storage).items()}
 
     def announce(self, name: str) -> Announce:
@@ -48,7 +48,7 @@ class Sums:
     def _write(self) -> None:
         items = sorted(self._digests.items())
         lines = [f"{digest}  {name}\n" for name, digests in items for digest in digests]
-        replace(self._storage / NAME, "".join(lines).encode())
+        replace(self._storage / NAME, "".join(lines).encode(), replica=self._replica)
 
 
 def read(storage: Path) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ import re
 import stat
 from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import unquote
 
 from sweeps.errors import UsageError
 from sweeps.journal import files
@@ -18,7 +19,7 @@ LOG_FILE = re.compile(r"(\d{4}|[1-9]\d{4,})\.jsonl", re.ASCII)
 CHECKPOINT = re.compile(r"([0-9a-f]{16})-[0-9a-f]{16}\.safetensors")
 
 _FOLDERS = ("log", "checkpoints", "models", "study", "report")
-_FILES = ("manifest.json", "space.yaml", "trials.parquet", "epochs.parquet", "SHA256SUMS")
+FILES = ("manifest.json", "space.yaml", "trials.parquet", "epochs.parquet", "SHA256SUMS")
 # Created in empty folders by file systems and desktops.
 _HARMLESS = {"lost+found", ".DS_Store"}
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|[^/:@]+@[^/:@]+:")
@@ -56,10 +57,12 @@ def local_path(storage: str | Path) -> Path:
         UsageError: it is not a path on this machine.
     """
     text = str(storage)
+    if text.startswith("file:"):
+        text = unquote(text.removeprefix("file:").removeprefix("//"))
     if _ELSEWHERE.match(text):
         raise UsageError(
-            f"storage {text} is a URL or on another host, and a sweep is stored in a folder of "
-            "this machine only; give the path of one"
+            f"storage {text} is a URL of another kind, or on another host; give a folder of this "
+            "machine, or s3://BUCKET/NAME, gs://BUCKET/NAME or az://CONTAINER/NAME"
         )
     try:
         path = Path(text).expanduser()
@@ -77,7 +80,7 @@ def local_path(storage: str | Path) -> Path:
     return path
 
 
-def readable_storage(storage: str | Path) -> Path:
+def readable_folder(storage: str | Path) -> Path:
     """The path of a ``storage`` to be read; nothing is changed.
 
     Raises:
@@ -91,11 +94,11 @@ def readable_storage(storage: str | Path) -> Path:
     return path
 
 
-def writable_storage(storage: str | Path) -> Path:
+def writable_folder(storage: str | Path) -> Path:
     """The absolute path of a ``storage`` to write to, which need not exist; it is not created.
 
     Raises:
-        UsageError: see :func:`readable_storage`.
+        UsageError: see :func:`readable_folder`.
     """
     path = local_path(storage).absolute()
     if path.exists():
@@ -112,7 +115,7 @@ def _check(path: Path, cure: str) -> None:
             if name in names:
                 _check_folder(path / name)
         log = files.names(path / "log", root=path) if "log" in names else []
-        contents = [name for name in names if name in _FILES or _holds(path, name)]
+        contents = [name for name in names if name in FILES or _holds(path, name)]
     except OSError as error:
         raise UsageError(
             f"storage {error.filename or path} cannot be read ({error.strerror}); mend its "
@@ -120,7 +123,7 @@ def _check(path: Path, cure: str) -> None:
         ) from error
     if any(map(LOG_FILE.fullmatch, log)):
         return
-    foreign = sorted({*names} - {*_FILES, *_FOLDERS} - _HARMLESS)
+    foreign = sorted({*names} - {*FILES, *_FOLDERS} - _HARMLESS)
     foreign += [f"log/{name}" for name in log if name != "lock"]
     if contents and (not foreign or len(contents) > 1):
         raise UsageError(

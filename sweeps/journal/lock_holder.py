@@ -31,7 +31,9 @@ def driver(storage: Path, *, closed: bool) -> Driver | None:
         return None
     here = this_process()
     if host != here["host"]:
-        alive = False if closed else None
+        alive = False if closed or holder.get("closed") else None
+    elif "token" in holder:  # of an object store, without a lock of the kernel
+        alive = not holder["closed"] and boot == here["boot"] and _exists(pid)
     else:
         alive = boot == here["boot"] and _holds(pid, lock_status.st_ino)
     return Driver(host=host, pid=pid, since=lock_status.st_mtime, alive=alive)

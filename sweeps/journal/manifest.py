@@ -35,7 +35,7 @@ def trial_id(trial: TrialPlan, facts: Facts, *, gpu: bool) -> str:
     return digest([*parts, facts.core, torch_version(), gpu])[:16]
 
 
-def check(storage: Path, plan: Plan, before: Mapping[str, Any]) -> None:
+def check(storage: str | Path, plan: Plan, before: Mapping[str, Any]) -> None:
     """Refuse to run ``plan`` in a ``storage`` whose log has the manifest ``before``.
 
     Raises:

@@ -22,7 +22,7 @@ from sweeps.journal import files as stored
 from sweeps.journal.layout import check_name
 from sweeps.journal.lines import strict_json
 from sweeps.journal.records import PreparationRecord
-from sweeps.journal.storage import replace
+from sweeps.journal.storage import Replica, replace
 
 _FACTS = "facts.json"
 
@@ -133,7 +133,9 @@ class StoredPreparation:
         return cls(facts, files)
 
     @staticmethod
-    def write(folder: Path, facts: Facts, preparation: Preparation) -> dict[str, str]:
+    def write(
+        folder: Path, facts: Facts, preparation: Preparation, *, replica: Replica | None = None
+    ) -> dict[str, str]:
         """Store ``preparation``; sha256 (hex) by file name, for the log."""
         check_name("preparation", folder.name)
         content = {_FACTS: json.dumps(asdict(facts), indent=1).encode()}
@@ -142,7 +144,7 @@ class StoredPreparation:
             saved = {n: t.contiguous().clone() for n, t in tensors.items()}
             content[f"{name}.safetensors"] = save(saved)
         for name, data in content.items():
-            replace(folder / name, data, root=_root(folder), make=True)
+            replace(folder / name, data, root=_root(folder), make=True, replica=replica)
         return {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
 
     def restore(

@@ -5,10 +5,10 @@ import fcntl
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 from hedgecore.errors import HedgesweepError
 from sweeps.errors import UsageError
@@ -21,6 +21,29 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 class WriteError(HedgesweepError):
     """The storage cannot be written; records committed before are safe, later ones are not."""
+
+
+class Replica(Protocol):
+    """Second place of every durable write of a driver; each method may raise `WriteError`."""
+
+    @property
+    def url(self) -> str:
+        """URL of the storage."""
+
+    def commit(self, lines: bytes) -> None:
+        """Append ``lines`` to the log of this driver start."""
+
+    def put(self, path: Path) -> None:
+        """Copy the file at ``path``."""
+
+    def remove(self, paths: Collection[Path]) -> None:
+        """Remove the copies of files that were removed."""
+
+    def check(self) -> None:
+        """Check that no other driver has taken over."""
+
+    def close(self, *, complete: bool) -> None:
+        """Release the storage, whose log is ``complete`` or broke off."""
 
 
 class Lock:
@@ -113,26 +136,36 @@ def replace(
     root: Path | None = None,
     make: bool = False,
     announce: Announce | None = None,
+    replica: Replica | None = None,
 ) -> None:
     """Replace the file at ``path`` by ``content`` atomically; see `replaced`."""
-    with replaced(path, root=root, make=make, announce=announce) as stream:
+    with replaced(path, root=root, make=make, announce=announce, replica=replica) as stream:
         stream.write(content)
 
 
 @contextmanager
 def replaced(
-    path: Path, *, root: Path | None = None, make: bool = False, announce: Announce | None = None
+    path: Path,
+    *,
+    root: Path | None = None,
+    make: bool = False,
+    announce: Announce | None = None,
+    replica: Replica | None = None,
 ) -> Iterator[BinaryIO]:
     """A file that replaces ``path``; see :func:`sweeps.journal.files.replacement`.
 
+    Args:
+        replica: receives the new file.
     Raises:
-        WriteError: the file system refused.
+        WriteError: the file system, or the replica, refused.
     """
     try:
         with files.replacement(path, root=root, make=make, announce=announce) as stream:
             yield stream
     except OSError as error:
         raise refused(path, error) from error
+    if replica:
+        replica.put(path)
 
 
 def tidy(folder: Path, *, root: Path) -> None:

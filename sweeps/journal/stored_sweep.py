@@ -12,7 +12,7 @@ from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.journal import lock_holder
 from sweeps.journal.history import History
-from sweeps.journal.layout import readable_storage
+from sweeps.journal.opening import readable_storage
 from sweeps.journal.preparations import StoredPreparation
 from sweeps.journal.records import DriverStart, ManifestRecord
 from sweeps.journal.state import SweepState, TrialState
@@ -32,7 +32,7 @@ class StoredSweep:
     core: str  # code identity of the last driver start
 
     @classmethod
-    def read(cls, storage: Path) -> "StoredSweep":
+    def read(cls, storage: str | Path) -> "StoredSweep":
         """Content of ``storage`` now.
 
         Raises:

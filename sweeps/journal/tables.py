@@ -18,7 +18,7 @@ from hedgecore.experiment import Experiment
 from sweeps.journal.checksums import Sums
 from sweeps.journal.journal import CURE, LogError
 from sweeps.journal.state import SweepState, TrialState, cell
-from sweeps.journal.storage import replaced
+from sweeps.journal.storage import Replica, replaced
 
 ROW_GROUP = 2**15
 """Rows after which a row group ends, at the end of a trial."""
@@ -31,13 +31,18 @@ _Trials = Sequence[tuple[str, TrialState]]
 
 
 def write_tables(
-    storage: Path, state: SweepState, experiment: Experiment[Any, Any], *, sums: Sums | None = None
+    storage: Path,
+    state: SweepState,
+    experiment: Experiment[Any, Any],
+    *,
+    sums: Sums | None = None,
+    replica: Replica | None = None,
 ) -> None:
     """``trials.parquet`` and ``epochs.parquet``, each replaced in one step.
 
     The same log always gives the same bytes.
 
-    Their digests are announced in ``sums``.
+    Their digests are announced in ``sums``, and ``replica`` receives them.
 
     Raises:
         LogError: a value is not of the type of its column.
@@ -52,10 +57,10 @@ def write_tables(
         ]
         open_names = sorted({n for table in tables for n in table.column_names if "@" in n})
         schema = _schema(columns.trials(configs, open_names), configs)
-        _replace(storage / "trials.parquet", schema, tables, sums)
+        _replace(storage / "trials.parquet", schema, tables, sums, replica)
         schema = _schema(columns.epochs(configs), configs)
         epochs = (_epochs(group, schema) for group in _groups(trials))
-        _replace(storage / "epochs.parquet", schema, epochs, sums)
+        _replace(storage / "epochs.parquet", schema, epochs, sums, replica)
     except (pa.ArrowException, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise LogError(
@@ -63,12 +68,18 @@ def write_tables(
         ) from error
 
 
-def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], sums: Sums | None) -> None:
+def _replace(
+    path: Path,
+    schema: pa.Schema,
+    tables: Iterable[pa.Table],
+    sums: Sums | None,
+    replica: Replica | None,
+) -> None:
     # Only text and axes have few values; for other numbers a dictionary would be a second copy.
     few = [f.name for f in schema if f.type == _TEXT or f.name.startswith("config/")]
     announce = sums.announce(path.name) if sums else None
     with (
-        replaced(path, announce=announce) as partial,
+        replaced(path, announce=announce, replica=replica) as partial,
         pq.ParquetWriter(partial, schema, use_dictionary=few, write_page_checksum=True) as writer,
     ):
         for table in tables:

@@ -12,7 +12,14 @@ from sweeps.journal import files as stored
 from sweeps.journal import lines
 from sweeps.journal.files import shut, sync
 from sweeps.journal.journal import Extent, extent, files
-from sweeps.journal.storage import WriteError, is_at, refused, this_process, unwritable
+from sweeps.journal.storage import (
+    Replica,
+    WriteError,
+    is_at,
+    refused,
+    this_process,
+    unwritable,
+)
 
 
 class Writer:
@@ -22,18 +29,25 @@ class Writer:
         header: fields of the first record in addition to ``format``, ``host``, ``pid``, ``boot``,
             ``time`` (ISO 8601, UTC) and ``before``.
         before: the last file with records; read from ``storage`` if None.
+        replica: receives every commit.
     Raises:
         UsageError: no file can be created in ``storage``, or its log cannot be read.
         WriteError: the file was created but not synced to disk.
     """
 
     def __init__(
-        self, storage: Path, header: Mapping[str, Any], *, before: Extent | None = None
+        self,
+        storage: Path,
+        header: Mapping[str, Any],
+        *,
+        before: Extent | None = None,
+        replica: Replica | None = None,
     ) -> None:
         before = before or extent(storage)
         last = max((int(file.stem) for file in files(storage)), default=0)
         self._path = storage / "log" / f"{last + 1:04d}.jsonl"
         self._lines = self._synced = self._size = 0
+        self._replica, self._pending = replica, bytearray()
         self._failure: WriteError | None = None
         try:
             with stored.folder(self._path.parent, root=storage) as at:
@@ -72,6 +86,8 @@ class Writer:
             if written < len(line):
                 raise OSError(f"only {written} of {len(line)} bytes fitted")
             self._lines += 1
+        if self._replica:
+            self._pending += line
 
     def commit(self) -> None:
         """Sync every appended record to disk; free when nothing is new.
@@ -82,6 +98,9 @@ class Writer:
         with self._or_fail():
             if self._synced < self._lines:
                 os.fsync(self._fd)
+                if self._replica:
+                    self._replica.commit(bytes(self._pending))
+                    self._pending.clear()
                 self._synced = self._lines
 
     @property
@@ -129,6 +148,9 @@ class Writer:
         except OSError as error:
             self._failure = refused(self._path, error)
             raise self._failure from error
+        except WriteError as error:
+            self._failure = error
+            raise
         except BaseException:  # Ctrl-C: the line may or may not be written
             self._failure = WriteError(f"{self._path} was cut off by an interrupt; start again")
             raise

@@ -19,8 +19,8 @@ from rich.live import Live
 from rich.text import Text
 
 from sweeps.errors import UsageError
-from sweeps.journal.layout import readable_storage
 from sweeps.journal.lock_holder import Driver, driver
+from sweeps.journal.opening import readable_storage, storage_name
 from sweeps.journal.state import TrialState, cell
 from sweeps.monitoring.throughput import Tallies, Tally
 from sweeps.scheduling.rule import Rule
@@ -83,7 +83,9 @@ class Status:
         return self.total - sum(self.trials[name] for name in _ENDED)
 
 
-def status(storage: Path, *, now: float | None = None, tallies: Tallies | None = None) -> Status:
+def status(
+    storage: str | Path, *, now: float | None = None, tallies: Tallies | None = None
+) -> Status:
     """Status of the sweep in ``storage``, of the trials with the last driver's code identity.
 
     Args:
@@ -93,11 +95,11 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
         UsageError: ``storage`` is not a directory.
         LogError: its log is damaged.
     """
-    storage = readable_storage(storage)
-    tally, starts = (tallies or Tallies(storage)).look()
+    folder = readable_storage(storage)
+    tally, starts = (tallies or Tallies(folder)).look()
     record = tally.state.manifest
     manifest: Mapping[str, Any] = record.content if record else {}
-    holder = driver(storage, closed=tally.state.closed)
+    holder = driver(folder, closed=tally.state.closed)
     live = holder is not None and holder.alive is not False
     rule = Rule.of(manifest.get("scheduler"), manifest.get("rungs", ())) or Rule()
     trials = tally.trials()
@@ -114,8 +116,8 @@ def status(storage: Path, *, now: float | None = None, tallies: Tallies | None =
         epochs_left = max(0.0, epochs_left - seconds / pace)
     audits = [trial.end is not None for trial in trials.values() if trial.audited]
     return Status(
-        storage=str(storage),
-        name=manifest.get("name") or storage.resolve().name,
+        storage=str(storage_name(storage)),
+        name=manifest.get("name") or Path(storage).resolve().name,
         driver=holder,
         starts=starts,
         total=total,
@@ -162,7 +164,7 @@ def lines(status: Status) -> list[str]:
     return texts
 
 
-def command(storage: Path, as_json: bool, watch: float | None) -> None:
+def command(storage: str | Path, as_json: bool, watch: float | None) -> None:
     """Print the status of ``storage``, again every ``watch`` seconds until its driver ends.
 
     A terminal is redrawn; anything else gets one block, or one line of JSON, after another.
@@ -173,7 +175,7 @@ def command(storage: Path, as_json: bool, watch: float | None) -> None:
     if watch is not None and not 0 < watch <= _DAY:
         raise UsageError(f"watch must lie in (0, {_DAY}] seconds, got {watch:g}")
     console = Console()
-    tallies = Tallies(storage)
+    tallies = Tallies(readable_storage(storage))
     redrawn = watch is not None and console.is_terminal and not as_json
     try:
         live = Live(console=console, auto_refresh=False) if redrawn else nullcontext()

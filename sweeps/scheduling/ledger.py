@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace as with_changes
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +22,7 @@ from sweeps.journal.manifest import copies
 from sweeps.journal.preparations import Facts, StoredPreparation
 from sweeps.journal.records import Record, fields, record_of
 from sweeps.journal.state import SweepState
-from sweeps.journal.storage import Lock, WriteError, replace, tidy
+from sweeps.journal.storage import Lock, Replica, WriteError, replace, tidy
 from sweeps.journal.tables import write_tables
 from sweeps.journal.writer import Writer
 from sweeps.scheduling.engine import Engine
@@ -47,6 +48,7 @@ class Ledger:
         engine: None if another scheduler decides.
         accept: called with the content of every manifest in the log; raises to refuse it.
         observers: receive the records appended after opening.
+        replica: receives every durable write; closed with the ledger, also if opening fails.
         clock: seconds, for the pace of snapshots.
     Raises:
         UsageError: ``storage`` cannot be written, another driver writes there, its log is
@@ -62,18 +64,22 @@ class Ledger:
         engine: Engine | None = None,
         accept: Callable[[Mapping[str, Any]], None] = lambda content: None,
         observers: Sequence[Observer] = (),
+        replica: Replica | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._replica = replica
         self.storage, self.state, self.engine = storage, SweepState(core), engine
         self._experiment, self._clock = experiment, clock
         self._observers: Sequence[Observer] = ()
         self._due, self._changed = -float("inf"), True
-        self._lock = Lock(storage)
-        try:
-            self._checkpoints = Checkpoints(storage)
+        with ExitStack() as opening:
+            if replica:
+                opening.callback(replica.close, complete=False)
+            self._lock = opening.enter_context(Lock(storage))
+            self._checkpoints = Checkpoints(storage, replica)
             before = self._replay(accept)
-            self._sums = Sums(storage)
-            self._writer = Writer(storage, {"core": core}, before=before)
+            self._sums = Sums(storage, replica)
+            self._writer = Writer(storage, {"core": core}, before=before, replica=replica)
             start = records.DriverStart(format=lines.FORMAT, process={}, core=core)
             self.append(start, logged=True)
             if engine:
@@ -82,9 +88,7 @@ class Ledger:
             for observer in observers:
                 observer.begin(self.state)
             self._observers = observers
-        except BaseException:
-            self._lock.close()
-            raise
+            opening.pop_all()
 
     def _replay(self, accept: Callable[[Mapping[str, Any]], None]) -> Extent | None:
         history = History(self.storage)
@@ -133,7 +137,9 @@ class Ledger:
             return
         began = self._clock()
         self.check()
-        write_tables(self.storage, self.state, self._experiment, sums=self._sums)
+        write_tables(
+            self.storage, self.state, self._experiment, sums=self._sums, replica=self._replica
+        )
         self._changed = False
         self._due = self._clock() + max(2.0, 20 * (self._clock() - began))
 
@@ -144,6 +150,8 @@ class Ledger:
             WriteError: it was moved, removed or replaced since, or its log was changed.
         """
         self._lock.check()
+        if self._replica:
+            self._replica.check()
         if not self._writer.in_place:
             raise WriteError(
                 f"the log of {self.storage} was moved, removed, replaced or changed while its "
@@ -152,6 +160,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the log, update the tables, and release the lock."""
+        complete = False
         try:
             if not self._is_in_place():
                 self._writer.abandon()
@@ -162,15 +171,21 @@ class Ledger:
                 self._changed = True
                 self.snapshot()
                 self._sums.settle()
+                complete = True
         finally:
-            self._lock.close()
+            try:
+                if self._replica:
+                    self._replica.close(complete=complete)
+            finally:
+                self._lock.close()
 
     def keep_model(self, trial_id: str, model: bytes) -> str:
         """Store a trained network in ``models/<trial_id>/``; its sha256 (hex)."""
         self.check()
         folder = self.storage / "models" / check_name("trial", trial_id)
         tidy(folder, root=self.storage)
-        replace(folder / self._experiment.model_file, model, root=self.storage, make=True)
+        file = folder / self._experiment.model_file
+        replace(file, model, root=self.storage, make=True, replica=self._replica)
         return hashlib.sha256(model).hexdigest()
 
     def named_models(self) -> dict[str, str]:
@@ -220,7 +235,8 @@ class Ledger:
                 f"study/{key}, prepared again, differs from the recorded one: restore it from a "
                 "copy, or compute the sweep anew in another --storage"
             )
-        files = StoredPreparation.write(self.storage / "study" / key, facts, preparation)
+        folder = self.storage / "study" / key
+        files = StoredPreparation.write(folder, facts, preparation, replica=self._replica)
         self.append(records.PreparationRecord(key=key, identity=facts.identity, files=files))
 
     def preparation(self, key: str) -> StoredPreparation | None:
@@ -245,7 +261,8 @@ class Ledger:
         for name, data in copies(self.state.manifest).items():
             path = self.storage / name
             if not holds(path, data):
-                replace(path, data, announce=self._sums.announce(name))
+                announce = self._sums.announce(name)
+                replace(path, data, announce=announce, replica=self._replica)
             else:
                 self._sums.announce(name)(BytesIO(data))
 

@@ -14,7 +14,7 @@ from hedgecore.config import digest, to_mapping
 from sweeps.errors import UsageError
 from sweeps.journal import bounds, checksums
 from sweeps.journal.files import read_json
-from sweeps.journal.layout import local_path
+from sweeps.journal.opening import local_folder
 from sweeps.journal.parquet import table
 from sweeps.journal.records import WarmStart
 from sweeps.journal.state import cell
@@ -112,7 +112,7 @@ class _Sweep:
 
 def _read(plan: Plan, name: str) -> _Sweep:
     try:
-        storage = local_path(name)
+        storage = local_folder(name)
     except UsageError as error:
         raise plan.space.places.error("search.warm_start", str(error)) from error
     try:

@@ -16,6 +16,7 @@ from hedgecore.rng import numpy_stream
 from sweeps.errors import UsageError
 from sweeps.journal import bounds
 from sweeps.journal.manifest import scheduler_of
+from sweeps.journal.opening import storage_url
 from sweeps.journal.state import TrialState
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import Plan, plan
@@ -76,9 +77,8 @@ def source(place: Path | str, *, trials: int | None = None) -> Source:
     """
     if trials is not None and trials < 1:
         raise UsageError(f"trials must be at least 1, got {trials}")
-    folder = Path(place)
-    if folder.is_dir():
-        return _storage_source(folder, trials)
+    if storage_url(place) or Path(place).is_dir():
+        return _storage_source(place, trials)
     return _synthetic_source(plan(place), trials)
 
 
@@ -166,7 +166,7 @@ def _check_size(epochs: int) -> None:
         )
 
 
-def _storage_source(storage: Path, trials: int | None) -> Source:
+def _storage_source(storage: str | Path, trials: int | None) -> Source:
     sweep = StoredSweep.read(storage)
     scheduler, rungs = sweep.manifest["scheduler"], sweep.manifest["rungs"]
     metric = next(iter(scheduler.values()))["metric"] if scheduler else "val_loss"

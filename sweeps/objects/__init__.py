@@ -1,0 +1,1 @@
+"""Storage on an object store: objects created once, replaced by tag, and the log made of them."""
