@@ -12,6 +12,7 @@ import click
 import numpy as np
 from rich.console import Console
 
+from analysis import object_stores
 from analysis.errors import AnalysisError
 from analysis.escapes import LINE, printable
 from analysis.terminal import console
@@ -41,7 +42,7 @@ def main() -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Output folder, created if missing.  [default: STORAGE/report]",
+    help="Output folder, created if missing.  [default: STORAGE/report, of a URL NAME-report]",
 )
 def report(storage: Path, tolerance: float, confidence: float, out: Path | None) -> None:
     """Print tables and findings of STORAGE; write tables and figures to STORAGE/report."""
@@ -53,7 +54,7 @@ def report(storage: Path, tolerance: float, confidence: float, out: Path | None)
             to,
             tolerance=tolerance,
             confidence=confidence,
-            folder=out or storage / "report",
+            folder=out or _report_folder(storage),
         )
     )
 
@@ -116,6 +117,11 @@ def predictions(tables: tuple[Path, ...], out: Path) -> None:
     _run(draw)
 
 
+def _report_folder(storage: Path) -> Path:
+    remote = object_stores.url_of(storage)
+    return Path(f"{storage.name}-report") if remote else storage / "report"
+
+
 def _named(tables: tuple[Path, ...]) -> dict[str, Path]:
     """Files by their names, or by their paths if two have one name."""
     names = [printable(path.stem, most=LINE) for path in tables]
@@ -132,7 +138,8 @@ def _run(command: Callable[[Console], None]) -> None:
             warnings.simplefilter("ignore", UserWarning)
             command(to)
     except AnalysisError as error:
-        click.echo(f"error: {printable(str(error), most=LINE)}", err=True)
+        text = object_stores.with_urls(str(error))
+        click.echo(f"error: {printable(text, most=LINE)}", err=True)
         sys.exit(2)
     except OSError as error:
         if error.filename is not None or error.errno == errno.EPIPE:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from analysis import object_stores
 from analysis.errors import AnalysisError
 from analysis.escapes import excerpt
 
@@ -26,9 +27,10 @@ class StorageError(AnalysisError):
 
 
 def folder(storage: object) -> Path:
-    """Path of ``storage``, a directory that need not exist.
+    """Path of ``storage``, a directory that need not exist, or a copy if it is a URL.
 
     Raises:
+        ObjectStoreError: the object store cannot be read.
         TypeError: it is neither text nor a path.
         StorageError: the name is not valid for a directory.
     """
@@ -38,7 +40,8 @@ def folder(storage: object) -> Path:
         )
     if not str(storage).strip() or "\0" in str(storage):
         raise StorageError(f"{str(storage)!r} names no directory; give that of a sweep")
-    return Path(storage)
+    url = object_stores.url_of(storage)
+    return object_stores.copied(url) if url else Path(storage)
 
 
 def read(path: Path, *, most: int) -> bytes:

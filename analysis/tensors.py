@@ -16,7 +16,7 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from analysis import bounds
+from analysis import bounds, object_stores
 from analysis.errors import AnalysisError
 from analysis.escapes import within
 from analysis.files import folder, read, reason
@@ -99,8 +99,9 @@ class SweepFiles:
 
     def model(self, trial_id: str, name: str) -> TensorFile:
         """The model ``name`` of a trial."""
-        path = self.storage / "models" / trial_id / f"{name}.safetensors"
-        return TensorFile(path=path, sha256=self.models.get(trial_id))
+        file = f"models/{Path(trial_id).name}/{name}.safetensors"
+        object_stores.fetch(self.storage, file)
+        return TensorFile(path=self.storage / file, sha256=self.models.get(trial_id))
 
     def prepared(self, key: object, name: str) -> TensorFile:
         """The file ``name`` of the preparation ``key``.
@@ -110,8 +111,9 @@ class SweepFiles:
         """
         if not isinstance(key, str) or Path(key).name != key:
             raise UnreadError(f"{self.storage / 'study'} has no preparation {str(key)[:60]!r}")
-        path = self.storage / "study" / key / f"{name}.safetensors"
-        return TensorFile(path=path, sha256=self.study.get((key, name)))
+        file = f"study/{key}/{name}.safetensors"
+        object_stores.fetch(self.storage, file)
+        return TensorFile(path=self.storage / file, sha256=self.study.get((key, name)))
 
 
 def _about(content: bytes) -> Mapping[str, Any]:
