@@ -9,7 +9,7 @@ from sweeps.journal import mirror
 from sweeps.journal.layout import local_path, readable_folder, writable_folder
 from sweeps.journal.replica import ObjectReplica
 from sweeps.journal.storage import Replica
-from sweeps.objects.bucket import SCHEMES, Bucket
+from sweeps.objects.bucket import READING, SCHEMES, Bucket
 
 # A Path of a URL lacks a slash.
 _REMOTE = re.compile(rf"({'|'.join(SCHEMES)}):/{{1,2}}(?=[^/])")
@@ -67,5 +67,5 @@ def writable_storage(
     url = storage_url(storage)
     if url is None:
         return writable_folder(storage), None
-    replica = ObjectReplica(Bucket(url), say=say)
+    replica = ObjectReplica(Bucket(url), renewing=Bucket(url, patience=READING), say=say)
     return replica.folder, replica

@@ -22,6 +22,7 @@ class ObjectReplica:
     driver has read or written, so that a driver that was asleep cannot undo a later one's work.
 
     Args:
+        renewing: the same store, with little patience: for the hold, which is renewed again soon.
         say: receives a line if another driver may still be running, and there is a wait.
         renewed: seconds between two renewals of the hold; see :class:`.holder.Holder`.
         stale: seconds without a renewal after which a holder is replaced.
@@ -33,6 +34,7 @@ class ObjectReplica:
         self,
         store: ObjectStore,
         *,
+        renewing: ObjectStore | None = None,
         say: Callable[[str], None] = lambda line: None,
         renewed: float = RENEWED,
         stale: float = STALE,
@@ -41,7 +43,9 @@ class ObjectReplica:
         try:
             # Before anything is written.
             check_names(store, {entry.name for entry in store.list()})
-            self._holder = Holder(store, this_process(), say=say, renewed=renewed, stale=stale)
+            self._holder = Holder(
+                renewing or store, this_process(), say=say, renewed=renewed, stale=stale
+            )
             try:
                 self._log = CommitLog(store)
                 self._mirror = Mirror(store, temporary_folder(), before=self._log.number)

@@ -6,6 +6,7 @@ AZURE_STORAGE_ACCOUNT_NAME.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -28,6 +29,7 @@ READING = 8.0
 """The same of a reader, which loses nothing."""
 # The provider's endpoint is https; http is for one that the environment names.
 _CLIENT = {"allow_http": True, "connect_timeout": "5s", "timeout": "60s"}
+_ATTEMPT, _PAUSE = 4.0, 0.2  # seconds of obstore's own repetitions, and between two of ours
 _BACKOFF = {
     "init_backoff": timedelta(milliseconds=200),
     "max_backoff": timedelta(seconds=3),
@@ -59,7 +61,8 @@ class Bucket:
 
     def _opened(self) -> Any:
         try:
-            until = timedelta(seconds=self._patience)
+            # Short, so that a signal is not kept waiting; the rest of the patience is ours.
+            until = timedelta(seconds=min(_ATTEMPT, self._patience))
             retry = {"max_retries": 10_000, "retry_timeout": until, "backoff": _BACKOFF}
             return from_url(
                 self.url,
@@ -82,30 +85,41 @@ class Bucket:
 
     def get(self, name: str) -> Object | None:
         """See :meth:`.store.ObjectStore.get`."""
+
+        def whole() -> Object:
+            answer = obstore.get(self._store, name)
+            return Object(content=bytes(answer.bytes()), tag=_tag(answer.meta))
+
         try:
-            answer = _checked(lambda: obstore.get(self._store, name))
-            return Object(content=_checked(lambda: bytes(answer.bytes())), tag=_tag(answer.meta))
+            return self._answer(whole)
         except FileNotFoundError:
             return None
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """See :meth:`.store.ObjectStore.list`."""
-        pages = iter(obstore.list(self._store, prefix.rstrip("/") or None))
-        while (page := _checked(lambda: next(pages, None))) is not None:
-            for meta in page:
-                yield Entry(name=meta["path"], size=meta["size"], tag=_tag(meta))
+
+        def whole() -> Iterator[Entry]:
+            pages = list(obstore.list(self._store, prefix.rstrip("/") or None))
+            metas = (meta for page in pages for meta in page)
+            return (Entry(name=m["path"], size=m["size"], tag=_tag(m)) for m in metas)
+
+        return self._answer(whole)
 
     def delete(self, *names: str) -> None:
         """See :meth:`.store.ObjectStore.delete`."""
         if names:
-            _checked(lambda: obstore.delete(self._store, list(names)))
+            self._answer(lambda: obstore.delete(self._store, [*names]))
 
     def _written(self, name: str, content: bytes, *, mode: Any) -> str | None:
         """Tag of ``name`` once it holds ``content``; None if the condition of ``mode`` failed."""
-        put = lambda: obstore.put(self._store, name, content, mode=mode, use_multipart=False)  # noqa: E731
+
+        def put() -> str:
+            meta = obstore.put(self._store, name, content, mode=mode, use_multipart=False)
+            return _tag(meta)
+
         failure: StoreError | None = None
         try:
-            return _tag(_checked(put))
+            return self._answer(put)
         except (AlreadyExistsError, PreconditionError):
             pass
         except StoreError as error:
@@ -118,18 +132,30 @@ class Bucket:
             raise failure
         return None
 
+    def _answer(self, operation: Callable[[], Result]) -> Result:
+        """Result of ``operation``, tried again until the store answers or patience ends."""
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return operation()
+            except (AlreadyExistsError, PreconditionError):
+                raise
+            except FileNotFoundError as error:
+                if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
+                    raise StoreError("the bucket does not exist") from error
+                raise
+            except StoreError:
+                raise
+            except (BaseError, OSError) as error:
+                if _is_refusal(error) or time.monotonic() > until:
+                    raise StoreError(_reason(error)) from error
+            time.sleep(_PAUSE)
 
-def _checked(operation: Callable[[], Result]) -> Result:
-    try:
-        return operation()
-    except (AlreadyExistsError, PreconditionError):
-        raise
-    except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
-            raise StoreError("the bucket does not exist") from error
-        raise
-    except (BaseError, OSError) as error:
-        raise StoreError(_reason(error)) from error
+
+def _is_refusal(error: Exception) -> bool:
+    """True if the store has answered with an error that another attempt does not cure."""
+    status = _STATUS.search(str(error))
+    return status is not None and status[1][0] == "4" and status[1][:3] not in ("408", "429")
 
 
 def _tag(meta: Any) -> str:

@@ -1,5 +1,6 @@
 """Object store of S3: its five operations, lost answers, outages and errors in one line."""
 
+import signal
 import threading
 import time
 
@@ -112,6 +113,22 @@ def test_errors_have_one_line_with_the_reason(s3, monkeypatch):
     with pytest.raises(StoreError) as silent:
         Bucket(s3, patience=1.0).get("a")
     assert silent.value.strerror == "no answer"
+
+
+def test_a_signal_ends_the_wait_for_an_answer(s3, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    bucket = Bucket(s3, patience=60.0)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        with pytest.raises(KeyboardInterrupt):  # not the StoreError of the end of its patience
+            bucket.get("a")
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize(
