@@ -8,8 +8,8 @@ class AnalysisError(Exception):
 
         AnalysisError
             ColumnError (ValueError)      a column that is unknown or absent
-            ObjectStoreError              an object store that cannot be read
             NothingToDraw (ValueError)    a figure without data
+            ObjectStoreError              an object store that cannot be read
             StorageError                  a storage that cannot be read, a report not written
             TableError (ValueError)       bytes that are not a table
             TrialError                    no trial, or several, with such an id

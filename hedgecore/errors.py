@@ -16,7 +16,9 @@ class HedgesweepError(Exception):
             OtherArithmeticError               a worker whose results would differ
             PreparationError                   a seed that could not be prepared
             SpaceError (ValueError)            a mistake in a space file or an override
+            StoreError                         an object store that refused or did not answer
             SweepError                         a sweep that cannot continue
+            TakenOverError                     a log that another driver has sealed
             UsageError                         a request that cannot be carried out
                 LogError                       a log that cannot be trusted
             WriteError                         a failed write to storage

@@ -62,7 +62,7 @@ class Mirror:
                     return self._refresh()
         except StoreError as error:
             raise UsageError(
-                f"storage {self.store.url} cannot be read ({error.strerror}); check its name, the "
+                f"storage {self.store.url} cannot be read ({error}); check its name, the "
                 "credentials in the environment and the network"
             ) from error
         except OSError as error:

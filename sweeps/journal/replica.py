@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from sweeps.errors import UsageError
 from sweeps.journal import bounds, files
@@ -57,7 +58,7 @@ class ObjectReplica:
                 raise
         except StoreError as error:
             raise UsageError(
-                f"storage {self.url} cannot be written ({error.strerror}); check its name, the "
+                f"storage {self.url} cannot be written ({error}); check its name, the "
                 "credentials in the environment and the network"
             ) from error
 
@@ -86,7 +87,7 @@ class ObjectReplica:
                     return
                 # An earlier driver's last write, or that of a later one, which then holds this.
                 if not self._holder.renew():
-                    raise TakenOverError
+                    raise TakenOverError(f"another driver holds {self.url}")
                 present = self._store.get(name)
                 self._mirror.tags.pop(name, None)
                 if present:
@@ -142,12 +143,12 @@ class ObjectReplica:
             raise self._taken_over() from error
         except StoreError as error:
             raise WriteError(
-                f"storage {self.url} could not be written ({error.strerror}); mend the "
+                f"storage {self.url} could not be written ({error}); mend the "
                 "connection, then start again; recorded results are safe"
             ) from error
 
     def _taken_over(self) -> WriteError:
         return WriteError(
             f"another driver has taken over {self.url}; nothing more is recorded here: follow it "
-            f"with hedgesweep status {self.url}"
+            f"with hedgesweep status {quote(self.url)}"
         )

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from secrets import token_hex
 
+from hedgecore.errors import HedgesweepError
 from sweeps.objects.store import ObjectStore, StoreError
 
 _PART = re.compile(r"log/(\d{4,})/(\d{8})", re.ASCII)
@@ -27,8 +28,8 @@ _SEAL = b'{"seal":'
 _READERS = 16  # concurrent requests
 
 
-class TakenOverError(Exception):
-    """Another driver has sealed this log."""
+class TakenOverError(HedgesweepError):
+    """A log that another driver has sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class CommitLog:
             StoreError: the store does not answer; they may or may not have been appended.
         """
         if not self._store.create(_part(self.number, self._next), lines):
-            raise TakenOverError
+            raise TakenOverError(f"another driver has sealed log/{self.number:04d}")
         self._next += 1
 
     def close(self) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from hedgecore.errors import HedgesweepError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -22,12 +24,8 @@ class Object:
     tag: str
 
 
-class StoreError(OSError):
-    """The store refused, or did not answer in time; ``strerror`` has the reason."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(None, reason)
-        self.strerror = reason
+class StoreError(HedgesweepError):
+    """An object store that refused, or did not answer in time; the message is the reason."""
 
 
 class ObjectStore(Protocol):
