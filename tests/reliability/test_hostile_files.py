@@ -185,7 +185,7 @@ def test_a_new_folder_or_one_of_a_sweep_is_used(swept, tmp_path, capsys, kind):
 
 @pytest.mark.parametrize(
     "storage",
-    ["s3://bucket/x", "gs://b", "file:///tmp/x", "host:/data", "me@host:x", "~nobody-here/x", ""],
+    ["http://bucket/x", "hdfs://b/x", "s3:///x", "host:/data", "me@host:x", "~nobody-here/x", ""],
 )
 def test_what_is_no_path_of_this_machine_is_refused_and_makes_no_folder(
     swept, tmp_path, capsys, monkeypatch, storage
@@ -201,7 +201,7 @@ def test_what_is_no_path_of_this_machine_is_refused_and_makes_no_folder(
 
 def test_a_path_with_a_null_character_is_refused():
     with pytest.raises(UsageError, match="is not a path"):
-        layout.writable_storage("a\0b")
+        layout.writable_folder("a\0b")
 
 
 def test_a_storage_may_itself_be_a_link(swept, tmp_path, capsys):
