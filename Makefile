@@ -30,13 +30,13 @@ test: setup
 	$(BIN)/pytest $(addprefix --ignore=,$(RAY_HALF)) -m "$(QUICK)"; others=$$?; \
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
 
-# Slow tests that run in CI, in two processes: simulated sweeps with a known truth, tables of every
-# kind, growth, a driver that is killed, storages on S3.
+# Slow tests that run in CI, in two processes: simulated sweeps with a known truth, growth, a
+# driver that is killed, storages on S3.
 SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
   tests/analysis/test_kendall.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py \
   tests/objects
 SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
-  tests/analysis/test_claims.py tests/analysis/test_column_types.py
+  tests/analysis/test_claims.py
 test-slow: setup
 	@$(BIN)/pytest -m slow $(SLOW_OTHERS) >.slow-tests.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(SLOW_HALF); half=$$?; \
