@@ -20,6 +20,7 @@ study: setup
 # Tests that start Ray mostly wait for processes, so the others run in parallel. The files of the
 # first half include some that do not start Ray, so that both halves end at about the same time.
 RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden tests/reliability \
+  tests/hedgecore/hedging/test_band.py \
   $(shell grep -rl --include='test_*.py' 'mark\.ray' tests/sweeps tests/test_*.py)
 QUICK := not slow and not gpu
 # BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.
@@ -34,7 +35,10 @@ test: setup
 # driver that is killed, storages on S3.
 SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
   tests/analysis/test_kendall.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py \
-  tests/objects
+  tests/objects $(addprefix tests/, \
+  reliability/test_killed_sweep.py::test_a_driver_killed_while_it_trains_ends_as_if_it_had_never_been \
+  sweeps/test_run.py::test_a_larger_max_t_continues_what_the_smaller_one_cut_off \
+  sweeps/test_diverged.py::test_a_longer_limit_gives_a_truncated_trial_another_chance)
 SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
   tests/analysis/test_claims.py
 test-slow: setup

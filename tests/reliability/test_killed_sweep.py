@@ -71,6 +71,7 @@ def survives(
     return toll.kills
 
 
+@pytest.mark.slow
 def test_a_driver_killed_while_it_trains_ends_as_if_it_had_never_been(undisturbed, tmp_path):
     assert survives(undisturbed, tmp_path / "out", [while_it_trains], random.Random(0)) == 1
 

@@ -73,6 +73,7 @@ def test_a_ticket_worse_than_no_hedge_fails_without_numbers_and_is_never_sealed(
         seal_trial(out, idle.index[0], key=Ed25519PrivateKey.generate(), folder=tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_a_longer_limit_gives_a_truncated_trial_another_chance(ray_here, tiny, silent, tmp_path):
     out = tmp_path / "out"
     cut = {

@@ -95,7 +95,8 @@ LIMIT, LEAST = 3.2, 2 * TRIALS
 
 
 @pytest.mark.parametrize(
-    "algorithm", ["random", "tpe", pytest.param("nsga2", marks=pytest.mark.slow)]
+    "algorithm",
+    ["random", *(pytest.param(n, marks=pytest.mark.slow) for n in ("tpe", "nsga2"))],
 )
 def test_no_line_runs_more_often_a_trial_in_a_larger_sweep(steep, algorithm):
     assert steep(algorithm) == {}

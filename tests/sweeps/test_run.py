@@ -220,6 +220,7 @@ def test_survivors_do_not_depend_on_how_many_trials_run_at_a_time(
         pd.testing.assert_frame_equal(mine.drop(columns=TIMING), theirs.drop(columns=TIMING))
 
 
+@pytest.mark.slow
 def test_a_larger_max_t_continues_what_the_smaller_one_cut_off(judged, tiny, silent, tmp_path):
     out = tmp_path / "out"
     for most in (2, 3):
