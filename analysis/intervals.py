@@ -103,7 +103,7 @@ def skew_safe_t(n: int, level: float) -> float:
     tail = int(level * _DRAWS)
     if tail < 10:
         return math.inf
-    return max(normal, *(float(drawn[-tail]) for drawn in _skewed(min(n, _MOST_SEEDS))))
+    return max(normal, *(float(sample[-tail]) for sample in _skewed(min(n, _MOST_SEEDS))))
 
 
 def skew_safe_p(t: float, n: int) -> float:
@@ -112,8 +112,8 @@ def skew_safe_p(t: float, n: int) -> float:
         return math.nan
     normal = float(scipy.special.stdtr(n - 1, -t))
     skewed = (
-        (drawn.size - np.searchsorted(drawn, t) + 1) / (drawn.size + 1)
-        for drawn in _skewed(min(n, _MOST_SEEDS))
+        (sample.size - np.searchsorted(sample, t) + 1) / (sample.size + 1)
+        for sample in _skewed(min(n, _MOST_SEEDS))
     )
     return max(normal, *map(float, skewed))
 

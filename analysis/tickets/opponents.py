@@ -95,12 +95,12 @@ def stronger_hedges(sweep: Sweep) -> Mapping[Values, str]:
 
     Keys are the values of the parameters of the problem; other problems have no entry.
     """
-    found = {}
+    hedges = {}
     for values, rows in problem_parts(dense_against_hedges(sweep)):
         outcome, hedge = standing(rows) if len(rows) else (OPEN, pd.Series())
         if outcome == WORSE:
-            found[problem_key(values)] = str(hedge["name"])
-    return found
+            hedges[problem_key(values)] = str(hedge["name"])
+    return hedges
 
 
 def problem_key(values: Mapping[Any, Any]) -> Values:

@@ -173,7 +173,7 @@ def duration(epochs: pd.DataFrame, trials: pd.DataFrame, plain: pd.DataFrame) ->
 
 def _price(cell: pd.Series) -> str:
     text = _judged(cell, COST, "it costs less", "it costs more", "0")
-    shown = "costs" if bool(cell.get(IS_WITHIN, False)) else "is not shown to cost"
+    limit_verb = "costs" if bool(cell.get(IS_WITHIN, False)) else "is not shown to cost"
     upper = cell.get(UPPER, float("nan"))
     bound = (
         f" (95 % upper bound, not corrected: {amount(upper, signed=True)})"
@@ -182,7 +182,7 @@ def _price(cell: pd.Series) -> str:
     )
     return (
         f"Cost: {bracketed(cell, COST, signed=True)} nat of test cross-entropy over the plain "
-        f"network of its seed, {text}; it {shown} less than {WITHIN:g} nat{bound}."
+        f"network of its seed, {text}; it {limit_verb} less than {WITHIN:g} nat{bound}."
     )
 
 
