@@ -25,10 +25,11 @@ WHAT = {
     "exporters.lock": "What TensorBoard and MLflow need beside sweep.lock",
     "installer.lock": "What installs a node of a cluster, and writes these files",
     "aws.lock": "What the head of a cluster speaks to AWS with, beside sweep.lock",
+    "head.lock": "What the head of a cluster runs its jobs and dashboard with, beside sweep.lock",
     "torch-cuda.lock": "torch as the package index has it for Linux, with its CUDA libraries; "
     "sweep.lock is the rest",
 }
-INSTALLER, AWS = "uv", "boto3"
+INSTALLER, AWS, HEAD_NODE = "uv", "boto3", "ray[default]"
 
 Entries = dict[str, str]
 
@@ -39,7 +40,7 @@ def main() -> None:
     sweep = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
     extras = project["project"]["optional-dependencies"]
     pins = (ROOT / "constraints.txt").read_text()
-    resolution = resolved([*sweep, *chain(*extras.values()), INSTALLER, AWS], pins)
+    resolution = resolved([*sweep, *chain(*extras.values()), INSTALLER, AWS, HEAD_NODE], pins)
     versions = "\n".join(re.findall(r"(?m)^\w[^\\]+", "".join(resolution.values())))
 
     def closure(requirements: list[str]) -> Entries:
@@ -54,6 +55,7 @@ def main() -> None:
         "exporters.lock": closure([*extras["mlflow"], *extras["tensorboard"]]),
         "installer.lock": closure([INSTALLER]),
         "aws.lock": closure([AWS]),
+        "head.lock": closure([HEAD_NODE]),
     }
     files = {"sweep.lock": base, "torch-cuda.lock": cuda}
     files |= {n: {k: v for k, v in e.items() if k not in base} for n, e in additions.items()}
