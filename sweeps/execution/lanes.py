@@ -22,6 +22,7 @@ from search_spaces import Resources
 from sweeps.errors import SweepError
 from sweeps.execution.execution import Execution
 from sweeps.execution.mailbox import Mailbox
+from sweeps.execution.nodes import Nodes, node_of
 from sweeps.execution.tune import Listener, Trials, fit
 from sweeps.execution.worker import OpenRun, SegmentWorker, accepted
 from sweeps.journal.records import SegmentStart, WorkerLoss
@@ -92,6 +93,7 @@ class _LaneDispatcher(Listener):
         self._jobs: dict[int, tuple[Job, float]] = {}
         self._idle: list[int] = []
         self._hung: dict[int, str] = {}
+        self._nodes, self._node_ids = Nodes(), dict[int, str | None]()
         self._job_count = self._false_starts = 0
         self.stopper = _Finished()
 
@@ -99,6 +101,7 @@ class _LaneDispatcher(Listener):
         """Give the new lane a job."""
         lane = trial.config["lane"]
         self.live[lane] = trial
+        self._node_ids[lane] = node_of(trial.temporary_state.ray_actor)
         self.guarded(lambda: self._free(lane))
 
     def on_trial_result(
@@ -120,8 +123,11 @@ class _LaneDispatcher(Listener):
         self.stopper.finished = self._queue.exhausted and not self._engine.unfinished_count
 
     def on_step_end(self, iteration: int, trials: Trials, **info: Any) -> None:
-        """Check the deadline, and kill workers that hang."""
+        """Check the deadline, and kill workers that hang, or wait on a node that is to end."""
         super().on_step_end(iteration, trials, **info)
+        for lane in filter(self._ends_soon, list(self._idle)):
+            self._idle.remove(lane)
+            self.kill(lane)
         patience, now = self.execution.hang_after, time.monotonic()
         if patience is None:
             return
@@ -138,7 +144,15 @@ class _LaneDispatcher(Listener):
         self._false_starts = 0
         self._hung.pop(lane, None)
         self.ledger.append(self.ledger.stored_segment(segment))
-        self._free(lane)
+        if self._ends_soon(lane):
+            self.kill(lane)  # Tune starts it on another node
+            self.changed()
+        else:
+            self._free(lane)
+
+    def _ends_soon(self, lane: int) -> bool:
+        """True if the node of ``lane`` is being drained."""
+        return self._node_ids.get(lane) in self._nodes.draining()
 
     def _free(self, lane: int) -> None:
         self._idle.append(lane)
@@ -173,7 +187,8 @@ class _LaneDispatcher(Listener):
 
     def _lose(self, lane: int, failure: str) -> None:
         # The loss of a node, such as a reclaimed spot instance, does not count as a false start.
-        node = died_with_node(failure)
+        node_id = self._node_ids.pop(lane, None)
+        node = self._nodes.lost(node_id) if node_id else died_with_node(failure)
         error = self._hung.pop(lane, reason(failure))
         self.live.pop(lane, None)
         try:
@@ -203,7 +218,7 @@ def last_failure(trial: Trial) -> str:
 
 
 def died_with_node(failure: str) -> bool:
-    """True if Ray attributes ``failure`` to the loss of the worker's node."""
+    """True if Ray's text of ``failure`` names the loss of the worker's node."""
     return "node has died" in failure
 
 

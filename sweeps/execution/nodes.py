@@ -1,0 +1,70 @@
+"""State of the nodes of a cluster, by which the loss of a worker is attributed.
+
+A worker dies by a fault of its trial, or with its node. Ray's message does not tell which: a host
+whose connections close gives the text of a crash, and GCS marks its node dead up to a minute
+later.
+"""
+
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray._private import state
+
+_TIMEOUT = 2.0  # seconds for a connection to the raylet of a node
+_LATEST = 1.0  # seconds for which a list of draining nodes is used again
+
+
+@dataclass(frozen=True, slots=True)
+class _Raylet:
+    """Address of the raylet of a node, which listens as long as the node is in the cluster."""
+
+    host: str
+    port: int
+
+    @property
+    def listens(self) -> bool:
+        try:
+            socket.create_connection((self.host, self.port), timeout=_TIMEOUT).close()
+        except OSError:
+            return False
+        return True
+
+
+class Nodes:
+    """Nodes of the cluster that this process has joined, by the hexadecimal id of Ray."""
+
+    def __init__(self) -> None:
+        self._dead: set[str] = set()  # an id is never used again
+        self._draining: frozenset[str] = frozenset()
+        self._as_of = float("-inf")
+
+    def lost(self, node_id: str) -> bool:
+        """True if ``node_id`` is dead or is being drained, or if its raylet does not respond.
+
+        Takes up to two seconds for a node that does not respond, once.
+        """
+        if node_id not in self._dead:
+            entry = next((node for node in ray.nodes() if node["NodeID"] == node_id), None)
+            if entry is None or not (entry["Alive"] and _raylet(entry).listens):
+                self._dead.add(node_id)
+        return node_id in self._dead or node_id in self.draining()
+
+    def draining(self) -> frozenset[str]:
+        """Nodes that end soon, such as spot machines with a notice, and accept no new work."""
+        if time.monotonic() - self._as_of > _LATEST:
+            self._draining = frozenset(state.state.get_draining_nodes())
+            self._as_of = time.monotonic()
+        return self._draining
+
+
+def node_of(actor: Any) -> str | None:
+    """Id of the node on which ``actor`` was started last; None if it was never started."""
+    entry = state.actors(actor._ray_actor_id.hex())
+    return (entry.get("Address") or {}).get("NodeID") or None
+
+
+def _raylet(node: dict[str, Any]) -> _Raylet:
+    return _Raylet(node["NodeManagerAddress"], int(node["NodeManagerPort"]))

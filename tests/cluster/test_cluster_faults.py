@@ -1,0 +1,114 @@
+"""One sweep through the loss of a host, a partition, a new host, and the loss of the head."""
+
+import re
+import time
+
+import pytest
+from cluster.clusters import HEAD, LATE, RemoteSweep, fetched, on_one_machine
+from cluster.hosts import eventually
+from reliability.sweeping import same
+
+from sweeps.journal.journal import read
+
+SPACE = """\
+experiment: tickets
+space:
+  sparsity: {grid: [0.0, 0.5, 0.8, 0.9]}
+  lr: {grid: [1.0e-2, 3.0e-3]}
+  epsilon: {grid: [0.0, 0.2]}
+  seed: {grid: [0]}
+study:
+  market: {train_paths: 8192, val_paths: 2048, test_paths: 2048}
+  network: {hidden: [16, 16]}
+  training: {epochs: 64, batch_size: 256}
+  dense: {lr: 1.0e-2, epochs: 4}
+  attack: {name: path_fgsm}
+  evaluation: {path_fgsm: [0.2]}
+scheduler: {asha: {grace_period: 8, reduction_factor: 2, stratify_by: [epsilon], replicates: seed}}
+resources: {cpu: 1, gpu: 0}
+"""
+STORAGE = "results/faults"
+TRIALS = 16
+
+
+@pytest.fixture(scope="module")
+def times(hosts, cluster):
+    """Seconds until the sweep recovered from each fault; the sweep has ended."""
+    times = {}
+    hosts.output(HEAD, f"cat > space.yaml <<'end'\n{SPACE}\nend")
+    sweep = RemoteSweep(hosts, "space.yaml", STORAGE)
+    eventually(lambda: sweep.records("segment") >= 2, seconds=180)
+
+    began = time.monotonic()
+    hosts.kill(3)
+    eventually(lambda: sweep.records("lost") >= 1, seconds=90)
+    times["worker"] = time.monotonic() - began
+
+    began = time.monotonic()
+    hosts.cut(2)
+    time.sleep(60)
+    hosts.plug(2)
+    before = sweep.records("segment")
+    eventually(lambda: sweep.records("segment") > before, seconds=120)
+    times["partition"] = time.monotonic() - began
+
+    began = time.monotonic()
+    hosts.start(LATE)
+    cluster.complete((2, LATE))
+    times["joined"] = time.monotonic() - began
+    began = time.monotonic()
+    eventually(lambda: "ray::ImplicitFunc" in hosts.output(LATE, "ps -eo args"), seconds=60)
+    times["work"] = time.monotonic() - began
+
+    assert sweep.status() is None, "the sweep ended before the head was lost"
+    began = time.monotonic()
+    hosts.output(HEAD, "RAY_AUTH_MODE=token ~/venv/bin/ray stop --force")
+    eventually(lambda: sweep.status() is not None, seconds=30, pause=0.2)
+    times["head"] = time.monotonic() - began
+    assert sweep.status() == 1
+    times["lines"] = sweep.output
+
+    cluster.up()
+    cluster.complete((2, LATE))
+    again = RemoteSweep(hosts, "space.yaml", STORAGE)
+    again.wait()
+    return times
+
+
+@pytest.fixture(scope="module")
+def storage(hosts, times, tmp_path_factory):
+    return fetched(hosts, STORAGE, tmp_path_factory.mktemp("faults") / "copy")
+
+
+def test_rows_models_and_decisions_are_those_of_a_sweep_without_faults(storage, tmp_path):
+    (tmp_path / "space.yaml").write_text(SPACE)
+    on_one_machine(tmp_path / "space.yaml", tmp_path / "out")
+    same(storage, tmp_path / "out")
+
+
+def test_every_row_is_recorded_once(storage):
+    rows = [
+        (record["trial_id"], row["epoch"])
+        for record in read(storage)
+        if record["type"] == "segment"
+        for row in record["rows"]
+    ]
+    assert len(rows) == len(set(rows))
+    assert len({trial_id for trial_id, _ in rows}) == TRIALS
+
+
+def test_losses_are_counted_as_those_of_nodes(storage):
+    losses = [record for record in read(storage) if record["type"] == "lost"]
+    assert losses
+    assert all(record["node"] for record in losses), losses
+
+
+def test_a_worker_that_joins_takes_work_within_thirty_seconds(times):
+    assert times["work"] < 30
+
+
+def test_the_loss_of_the_head_ends_the_driver_with_one_line_within_ten_seconds(times):
+    assert times["head"] < 10
+    errors = re.findall(r"(?m)^error: .*$", times["lines"])
+    assert len(errors) == 1, times["lines"]
+    assert "Traceback" not in times["lines"]

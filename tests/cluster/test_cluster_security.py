@@ -1,0 +1,124 @@
+"""Cluster as a host without the token sees it: no job, no actor, no dashboard, no join."""
+
+import re
+
+import pytest
+from cluster.clusters import HEAD, ROOT
+from cluster.hosts import address
+
+STRANGER = 9
+HEAD_ADDRESS = address(HEAD)
+VENV = "/var/tmp/hedgesweep-cluster-tests/venv/bin"
+# Ways into Ray, each of which prints "in" where it succeeds.
+ATTEMPTS = {
+    "driver": f"""
+import ray
+ray.init(address="{HEAD_ADDRESS}:6379", log_to_driver=False)
+print("in")
+""",
+    "actor": f"""
+import ray
+ray.init(address="{HEAD_ADDRESS}:6379", log_to_driver=False)
+ray.get(ray.remote(num_cpus=0)(type("A", (), {{"f": lambda self: 1}})).remote().f.remote())
+print("in")
+""",
+    "gcs": f"""
+from ray._raylet import GcsClient
+GcsClient(address="{HEAD_ADDRESS}:6379").internal_kv_keys(b"", None, timeout=5)
+print("in")
+""",
+    "client": f"""
+import ray
+ray.init("ray://{HEAD_ADDRESS}:10001")
+print("in")
+""",
+}
+TOKENS = {
+    "none": "RAY_AUTH_MODE=disabled",
+    "other": "RAY_AUTH_MODE=token RAY_AUTH_TOKEN=" + "0" * 64,
+}
+
+
+@pytest.fixture(scope="module")
+def stranger(hosts, cluster):
+    """Host on the cluster's network, without its token."""
+    hosts.start(STRANGER)
+    yield STRANGER
+    hosts.kill(STRANGER)
+
+
+@pytest.fixture(scope="module")
+def listening(hosts, cluster):
+    """Ports that listen beyond loopback, by host."""
+    return {
+        number: {
+            int(port)
+            for where, port in re.findall(
+                r"(\S+):(\d+)\s+\S+\s*$", hosts.output(number, "ss -ltnH"), re.M
+            )
+            if "127.0.0.1" not in where
+        }
+        for number in (HEAD, 2)
+    }
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("way", ATTEMPTS)
+def test_a_host_without_the_token_gets_in_by_no_way(hosts, stranger, way, token):
+    hosts.output(stranger, f"cat > attempt.py <<'end'\n{ATTEMPTS[way]}\nend")
+    done = hosts.ssh(stranger, f"{TOKENS[token]} timeout 45 {VENV}/python attempt.py")
+    assert done.returncode != 0
+    assert "in" not in done.stdout.split()
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_host_without_the_token_does_not_join(hosts, cluster, stranger, token):
+    start = f"timeout 60 {VENV}/ray start --address={HEAD_ADDRESS}:6379 --num-cpus=1"
+    hosts.ssh(stranger, f"{TOKENS[token]} {start}")
+    assert address(stranger) not in cluster.alive()
+    hosts.ssh(stranger, f"{TOKENS[token]} {VENV}/ray stop --force")
+
+
+@pytest.mark.parametrize("path", ["/api/jobs/", "/api/version", "/nodes?view=summary", "/logs"])
+def test_the_dashboard_is_closed_to_the_network_and_to_users_without_token(hosts, stranger, path):
+    url = f"http://{HEAD_ADDRESS}:8265{path}"
+    assert code(hosts, stranger, url) == "000"
+    assert code(hosts, HEAD, f"http://127.0.0.1:8265{path}") == "401"
+
+
+def test_no_port_answers_a_request_for_a_job(hosts, stranger, listening):
+    for number, ports in listening.items():
+        for port in sorted(ports - {22}):
+            for path in ("/api/jobs/", "/api/job_agent/jobs/"):
+                body = '-H content-type:application/json -d \'{"entrypoint":"true"}\''
+                status = code(hosts, stranger, f"http://{address(number)}:{port}{path}", body)
+                assert not status.startswith("2") or port in METRICS, (number, port, status)
+
+
+# Ports of the guide, beside SSH and those that Ray draws at random.
+METRICS = {44217, 44227}
+FIXED = {22, 6379, 8076, 10001, 52365} | METRICS
+
+
+def test_the_guide_lists_every_port_of_the_head(listening):
+    guide = (ROOT / "docs" / "cluster.md").read_text()
+    assert {p for p in listening[HEAD] if p in FIXED} == FIXED
+    assert all(f"`{port}`" in guide for port in FIXED), "docs/cluster.md lists the ports"
+
+
+def test_the_token_is_in_its_file_only_and_no_other_user_reads_it(hosts, cluster):
+    token = (hosts.home / ".ray" / "auth_token").read_text().strip()
+    for number in (HEAD, 2):
+        assert hosts.output(number, "stat -c %a ~/.ray/auth_token ~/.ray").split() == [
+            "600",
+            "700",
+        ]
+        hosts.output(number, f"! ps -eo args | grep -v grep | grep -F {token[:16]}")
+        leaks = f"grep -rlaF {token} /tmp/ray ~ --exclude=auth_token 2>/dev/null || true"
+        assert hosts.output(number, leaks) == ""
+
+
+def code(hosts, number, url, *options):
+    """Status of an HTTP request from a host; 000 without a connection."""
+    curl = f"curl -s -o /dev/null -m 5 -w '%{{http_code}}' {' '.join(options)} '{url}'"
+    return hosts.ssh(number, curl).stdout
