@@ -59,7 +59,7 @@ def test_every_installed_file_is_held_to_its_hash_or_built_from_the_checkout():
     assert len(locked) == 2
     (project,) = others
     assert project[-1] == "/wheels/*.whl"
-    assert "--offline" in project
+    assert "--no-index" in project
 
 
 def test_the_closure_is_a_sweeps_and_a_heads_without_cuda():
