@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -50,7 +51,7 @@ def test_nothing_is_fetched_from_an_address():
 def test_every_installed_file_is_held_to_its_hash_or_built_from_the_checkout():
     locked, others = [], []
     for arguments in installs():
-        files = [f for o, f in zip(arguments, arguments[1:], strict=False) if o == "-r"]
+        files = [f for o, f in pairwise(arguments) if o == "-r"]
         (locked if files else others).append(arguments)
         assert "--no-deps" in arguments
         for file in files:

@@ -1,4 +1,4 @@
-"""deploy/kuberay.yaml held against the schema of KubeRay's RayJob, and against itself; without Kubernetes."""
+"""deploy/kuberay.yaml held against the schema of KubeRay's RayJob; without Kubernetes."""
 
 import copy
 import json
