@@ -5,7 +5,7 @@ STORAGE ?= results/tickets
 STUDY ?= results/study
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep study test test-all test-slow check columns setup lock benchmarks clean
+.PHONY: sweep study test test-all test-slow check columns setup lock wheel sbom image benchmarks clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
@@ -78,5 +78,19 @@ lock: setup
 	$(LOCKED) -r locks/installer.lock
 	$(BIN)/python .ci/lock.py
 
+# Equal to the byte wherever it is built from one commit.
+wheel: setup
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) PYTHON=$(BIN)/python deploy/wheel.sh dist
+
+# Bill of materials of all locked packages, in the JSON of CycloneDX 1.6.
+sbom: setup
+	mkdir -p dist
+	$(BIN)/python .ci/sbom.py > dist/sbom.cdx.json
+
+# BASE is a Python image by digest; see docs/kubernetes.md.
+IMAGE ?= hedgesweep
+image:
+	@BASE='$(BASE)' deploy/image.sh $(IMAGE)
+
 clean:
-	rm -rf .ray-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf dist .ray-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

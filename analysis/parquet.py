@@ -2,9 +2,11 @@
 
 A table of a sweep is flat: numbers, flags and text. Everything else that the format allows
 (nested and extension types, encodings that repeat a value a million times) is refused before it
-is decoded.
+is decoded. Extension types are refused before the schema is read: Arrow hands their description
+to the class that a library has registered, and such classes have unpickled it.
 """
 
+from base64 import b64encode
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -17,6 +19,12 @@ from analysis.parquet_pages import pages
 
 _MAGIC = b"PAR1"
 _ENCODINGS = {0: "PLAIN", 2: "PLAIN_DICTIONARY", 3: "RLE", 8: "RLE_DICTIONARY"}
+_EXTENSION = b"ARROW:extension:name"
+# The schema lies in the footer in base64, in which the name may begin at any bit of three bytes.
+_EXTENSIONS = [
+    b64encode(bytes(k) + _EXTENSION)[(8 * k + 5) // 6 : 8 * (k + len(_EXTENSION)) // 6]
+    for k in range(3)
+]
 
 
 class TableError(AnalysisError, ValueError):
@@ -36,6 +44,9 @@ def opened(content: bytes, *, rows: int) -> pq.ParquetFile:
     if len(content) < 12 or content[-4:] != _MAGIC:
         raise TableError("no Parquet file")
     _bounded("footer bytes", int.from_bytes(content[-8:-4], "little"), bounds.FOOTER_BYTES)
+    footer = content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
+    if any(name in footer for name in (_EXTENSION, *_EXTENSIONS)):
+        raise TableError("a column is of type extension")
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     about = file.metadata
     _bounded("columns", about.num_columns, bounds.COLUMNS)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 
-PASSPHRASE = "HEDGESWEEP_PASSPHRASE"
+PASSPHRASE = "HEDGESWEEP_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 def pinned_keys(paths: Iterable[Path]) -> list["Ed25519PublicKey"]:

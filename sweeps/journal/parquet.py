@@ -7,6 +7,7 @@ stays in its dictionary, and only Snappy compression is accepted, which expands 
 """
 
 import os
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,13 @@ from sweeps.journal import bounds, files
 BATCH = 8192
 _ENCODINGS = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"}
 _CODECS = {"SNAPPY", "UNCOMPRESSED"}
+_FOOTER = 2**26
+_EXTENSION = b"ARROW:extension:name"
+# The schema lies in the footer in base64, in which the name may begin at any bit of three bytes.
+_EXTENSIONS = [
+    b64encode(bytes(k) + _EXTENSION)[(8 * k + 5) // 6 : 8 * (k + len(_EXTENSION)) // 6]
+    for k in range(3)
+]
 
 
 class Table:
@@ -29,7 +37,8 @@ class Table:
     def __init__(self, stream: BinaryIO, *, rows: int) -> None:
         if os.fstat(stream.fileno()).st_size > bounds.TABLE:
             raise pa.ArrowInvalid(f"over {bounds.TABLE} bytes long")
-        limits = {"thrift_string_size_limit": 2**26, "thrift_container_size_limit": 2**20}
+        _refuse_extensions(stream)
+        limits = {"thrift_string_size_limit": _FOOTER, "thrift_container_size_limit": 2**20}
         metadata = pq.ParquetFile(stream, **limits).metadata
         _check(metadata, rows)
         columns = map(metadata.schema.column, range(metadata.num_columns))
@@ -93,6 +102,22 @@ def table(path: Path, *, rows: int) -> Iterator[Table]:
     """
     with files.open_file(path) as stream:
         yield Table(stream, rows=rows)
+
+
+def _refuse_extensions(stream: BinaryIO) -> None:
+    """Refuse extension types before the schema is read.
+
+    Arrow hands their description to the class that a library has registered, and Ray's unpickled
+    it (CVE-2026-41486).
+    """
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(size - 8, 0))
+    length = int.from_bytes(stream.read(4), "little")
+    stream.seek(max(size - 8 - min(length, _FOOTER), 0))
+    footer = stream.read(min(length, _FOOTER))
+    stream.seek(0)
+    if any(name in footer for name in (_EXTENSION, *_EXTENSIONS)):
+        raise pa.ArrowInvalid("a column is of type extension")
 
 
 def _check(metadata: Any, rows: int) -> None:

@@ -128,7 +128,7 @@ class _Line:
             while (message := self._queue.get()) is not None:
                 self._tell(*message)
             self._exporter.close()
-        except Exception as error:  # of any kind: an exporter must not harm the sweep
+        except Exception as error:  # noqa: BLE001 - of any kind: an exporter must not harm the sweep
             first = f"{type(error).__name__}: {error}".splitlines()[0]
             self._say(f"{self._name} was dropped ({first}); {_LATER}")
 

@@ -93,7 +93,7 @@ class FailSafeProgress:
     def _tell(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except Exception:  # a closed pipe, a full disk, or a terminal that is gone
+        except Exception:  # noqa: BLE001 - a closed pipe, a full disk, a terminal that is gone
             self._progress = SilentProgress()
 
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -6,6 +9,14 @@ import pytest
 
 import analysis
 from analysis import ColumnError, StorageError, load_epochs, load_manifest, load_trials, schema
+
+
+def test_analysis_loads_neither_ray_nor_torch():
+    """Neither of which a reader of untrusted tables should have in its process."""
+    code = "import sys, analysis, analysis.__main__; print(*{'ray', 'torch'} & sys.modules.keys())"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
 
 
 def test_trials_come_back_with_the_dtypes_of_the_dictionary(table, write, grid, tmp_path):

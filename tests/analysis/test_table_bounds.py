@@ -1,5 +1,6 @@
 import io
 import os
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,39 @@ def test_a_table_beyond_the_bounds_is_refused_in_a_line(what, tmp_path):
     finally:
         pa.unregister_extension_type("hedgesweep.test")
     assert len(str(refused.value).splitlines()) == 1
+
+
+class Reader(Foreign):
+    """An extension type that notes what it is given to read."""
+
+    descriptions: ClassVar[list[bytes]] = []
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage, serialized):
+        cls.descriptions.append(serialized)
+        return cls()
+
+
+@pytest.mark.parametrize("padding", range(6))
+def test_no_registered_class_is_given_the_description_of_an_extension_type(padding, tmp_path):
+    """Wherever in the schema the name of the type lies, and registered or not."""
+    name = "c" * (padding + 1)
+    kind = pa.field(name, pa.int64(), metadata={"ARROW:extension:name": "hedgesweep.test"})
+    other = pa.field("x", pa.string(), metadata={"k" * padding: "v"})
+    columns = pa.table([["a"], [1]], schema=pa.schema([other, kind]))
+    pq.write_table(columns, tmp_path / "trials.parquet")
+    with pytest.raises(StorageError, match="of type extension"):
+        load_trials(tmp_path)
+    pa.register_extension_type(Reader())
+    try:
+        pq.ParquetFile(tmp_path / "trials.parquet")
+        assert len(Reader.descriptions) == 1, "control: Arrow reads it while it opens the file"
+        with pytest.raises(StorageError, match="of type extension"):
+            load_trials(tmp_path)
+        assert len(Reader.descriptions) == 1
+    finally:
+        pa.unregister_extension_type("hedgesweep.test")
+        Reader.descriptions.clear()
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path):
