@@ -5,18 +5,35 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from cluster.hosts import NETWORK, Hosts, address, eventually
+from cluster.hosts import Hosts, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 HEAD, LATE = 1, 4  # LATE is in the file of the cluster, and off at first
 BUCKET = "sweeps"
-S3 = f"http://{NETWORK}.254:5000"
+# Three rungs of 16 trials, of about a second of one CPU each.
+SPACE = """\
+experiment: tickets
+space:
+  sparsity: {grid: [0.0, 0.5, 0.8, 0.9]}
+  lr: {grid: [1.0e-2, 3.0e-3]}
+  epsilon: {grid: [0.0, 0.2]}
+  seed: {grid: [0]}
+study:
+  market: {train_paths: 8192, val_paths: 2048, test_paths: 2048}
+  network: {hidden: [16, 16]}
+  training: {epochs: 64, batch_size: 256}
+  dense: {lr: 1.0e-2, epochs: 4}
+  attack: {name: path_fgsm}
+  evaluation: {path_fgsm: [0.2]}
+scheduler: {asha: {grace_period: 8, reduction_factor: 2, stratify_by: [epsilon], replicates: seed}}
+resources: {cpu: 1, gpu: 0}
+"""
+PORT = 5000  # of the server of AWS on the user's machine
 
 
 class Cluster:
@@ -38,8 +55,8 @@ class Cluster:
         config = yaml.safe_load((ROOT / "deploy" / "on-premises.yaml").read_text())
         config["cluster_name"] = self._name
         config["provider"] |= {
-            "head_ip": address(HEAD),
-            "worker_ips": [address(number) for number in self.workers],
+            "head_ip": self.hosts.address(HEAD),
+            "worker_ips": [self.hosts.address(number) for number in self.workers],
         }
         config["auth"]["ssh_private_key"] = str(self.hosts.key)
         self.file.write_text(yaml.safe_dump(config | changes, sort_keys=False))
@@ -70,26 +87,28 @@ class Cluster:
     def complete(self, workers: tuple[int, ...] | None = None, *, seconds: float = 240) -> None:
         """Wait until the head and ``workers`` are alive, and no other node."""
         numbers = (HEAD, *(self.workers if workers is None else workers))
-        expected = sorted(map(address, numbers))
+        expected = sorted(map(self.hosts.address, numbers))
         eventually(lambda: self.alive() == expected, seconds=seconds, pause=2)
 
 
 class RemoteSweep:
     """`hedgesweep run` as a process on the head, which outlives the connection."""
 
-    def __init__(self, hosts: Hosts, space: str, storage: str, *options: str) -> None:
-        self.hosts, self.storage = hosts, storage
+    def __init__(
+        self, hosts: Hosts, space: str, storage: str, *options: str, head: int = HEAD
+    ) -> None:
+        self.hosts, self.storage, self._head = hosts, storage, head
         self._log = f"/tmp/run-{time.monotonic_ns()}.log"
         run = f"~/venv/bin/hedgesweep run {space} --storage {storage} --address auto"
         command = " ".join((run, *options))
         hosts.output(
-            HEAD,
+            head,
             f"nohup bash -c '{command}; echo status $?' > {self._log} 2>&1 < /dev/null &",
         )
 
     @property
     def output(self) -> str:
-        return str(self.hosts.output(HEAD, f"cat {self._log}"))
+        return str(self.hosts.output(self._head, f"cat {self._log}"))
 
     def status(self) -> int | None:
         """Exit status; None while it runs."""
@@ -108,7 +127,7 @@ class RemoteSweep:
     def records(self, kind: str) -> int:
         """Number of records of ``kind`` in the log."""
         pattern = f'\'"type": *"{kind}"\''
-        done = self.hosts.ssh(HEAD, f"cat {self.storage}/log/* | grep -a -c {pattern}")
+        done = self.hosts.ssh(self._head, f"cat {self.storage}/log/* | grep -a -c {pattern}")
         return int(done.stdout or 0)
 
 
@@ -121,10 +140,10 @@ def on_one_machine(space: Path, storage: Path, *options: str) -> None:
     )
 
 
-def fetched(hosts: Hosts, storage: str, folder: Path) -> Path:
+def fetched(hosts: Hosts, storage: str, folder: Path, *, head: int = HEAD) -> Path:
     """Copy of a storage of the head, fetched by rsync as `ray rsync-down` does."""
     shell = f"ssh -i {hosts.key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-    source = f"sweeper@{address(HEAD)}:{storage}/"
+    source = f"{hosts.login}@{hosts.address(head)}:{storage}/"
     hosts.user("rsync", "-a", "-e", shell, source, f"{folder}/")
     return folder
 
@@ -135,20 +154,5 @@ def fetched_from_s3(hosts: Hosts, url: str, folder: Path) -> Path:
         "import shutil, sys; from sweeps.journal.opening import readable_storage;"
         "shutil.copytree(readable_storage(sys.argv[1]), sys.argv[2])"
     )
-    hosts.user(*on_s3(sys.executable, "-P", "-c", code, url, str(folder)))
+    hosts.user(sys.executable, "-P", "-c", code, url, str(folder))
     return folder
-
-
-def on_s3(*words: str) -> list[str]:
-    """``words`` as a command with the credentials of the S3 server."""
-    return ["env", *(f"{name}={value}" for name, value in credentials().items()), *words]
-
-
-def credentials() -> Mapping[str, str]:
-    """Environment by which everything reaches the S3 server of the user's machine."""
-    return {
-        "AWS_ENDPOINT_URL": S3,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-    }

@@ -1,11 +1,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from cluster.clusters import BIN, BUCKET, HEAD, LATE, S3, Cluster, credentials
-from cluster.hosts import NETWORK, Hosts, eventually, missing_tools
+from cluster.clusters import BIN, BUCKET, HEAD, LATE, PORT, Cluster
+from cluster.hosts import USER, Hosts, eventually, missing_tools
 from cluster.packages import FOLDER, packages
+from moto_server import CREDENTIALS
 
 
 def pytest_collection_modifyitems(items):
@@ -16,27 +19,32 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
-@pytest.fixture(scope="session")
-def hosts(tmp_path_factory):
-    """Hosts 1 to 3, and an S3 server with one bucket on the user's machine."""
+@contextmanager
+def isolated_hosts(folder, *, network, user, variables=None) -> Iterator[Hosts]:
+    """Network without hosts, with a server of AWS on the user's machine."""
     if missing := missing_tools():
         pytest.skip(f"isolated hosts need {', '.join(missing)}")
+    endpoint = f"http://{network}.{USER}:{PORT}"
     # Kernels of BLAS that this machine needs, if it says so.
     blas = {k: v for k, v in os.environ.items() if k.startswith("OPENBLAS_")}
-    folder = tmp_path_factory.mktemp("cluster")
-    hosts = Hosts(folder, FOLDER, packages() | dict(credentials()) | blas)
-    server = None
+    aws = CREDENTIALS | {"AWS_ENDPOINT_URL": endpoint}
+    hosts, server = (
+        Hosts(folder, FOLDER, packages() | aws | blas, network=network, user=user),
+        None,
+    )
     try:
-        command = hosts.command(sys.executable, "-m", "moto.server", "-H", f"{NETWORK}.254")
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        port = S3.rpartition(":")[2]
-        server = subprocess.Popen([*command, "-p", port], env=hosts.environment, **quiet)
-        create = f"import urllib.request as r; r.urlopen(r.Request('{S3}/{BUCKET}', method='PUT'))"
-        eventually(
-            lambda: "Error" not in hosts.user(sys.executable, "-c", create, check=False),
-            seconds=60,
+        server = subprocess.Popen(
+            hosts.command(
+                *(sys.executable, "-m", "moto.server", "-H", hosts.address(USER)),
+                *("-p", str(PORT)),
+            ),
+            env=hosts.environment | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        hosts.start(HEAD, 2, 3)
+        put = f"r.urlopen(r.Request('{endpoint}/{BUCKET}', method='PUT'))"
+        create = (sys.executable, "-c", f"import urllib.request as r; {put}")
+        eventually(lambda: "Error" not in hosts.user(*create, check=False), seconds=60)
         hosts.user(str(BIN / "ray"), "get-auth-token", "--generate")
         (hosts.home / ".ray" / "auth_token").chmod(0o600)
         yield hosts
@@ -45,6 +53,15 @@ def hosts(tmp_path_factory):
             server.kill()
             server.wait()
         hosts.close()
+
+
+@pytest.fixture(scope="session")
+def hosts(tmp_path_factory):
+    """Hosts 1 to 3, and a server of S3 with one bucket."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with isolated_hosts(folder, network="10.77.0", user="sweeper") as hosts:
+        hosts.start(HEAD, 2, 3)
+        yield hosts
 
 
 @pytest.fixture(scope="session")

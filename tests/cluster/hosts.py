@@ -15,9 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-NETWORK = "10.77.0"
-USER = "sweeper"
 TOOLS = ("ip", "unshare", "sshd", "ssh-keygen", "ssh", "rsync", "useradd", "mount", "curl")
+USER = 254  # number of the user's machine
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Run as process 1 of a host. Its /tmp and home are empty; all else is that of this machine.
@@ -53,18 +52,28 @@ def missing_tools() -> list[str]:
 
 
 class Hosts:
-    """Network of hosts 10.77.0.1 and up, and of the user's machine, 10.77.0.254.
+    """Network of numbered hosts, and of the user's machine, which has number 254.
 
     Args:
         folder: keys, logs and the user's home, on this machine.
         cache: folder of packages, closed to other users here and open to those of the hosts.
         variables: environment of every SSH session on a host.
+        network: the first three numbers of every address.
+        user: name of the user on a host, who has no password and no rights of root.
     """
 
-    def __init__(self, folder: Path, cache: Path, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cache: Path,
+        variables: Mapping[str, str],
+        *,
+        network: str = "10.77.0",
+        user: str = "sweeper",
+    ) -> None:
         self.home, self._folder, self._cache = folder / "home", folder, cache
-        self._variables = dict(variables)
-        self._namespace = f"hs{os.getpid()}"
+        self._variables, self._network, self.login = dict(variables), network, user
+        self._namespace = f"hs{os.getpid()}-{network}"
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         (self.home / ".ssh").mkdir(parents=True)
         for name in ("key", "host_key"):
@@ -73,9 +82,13 @@ class Hosts:
         _call("ip", "netns", "add", self._namespace)
         inside = ("ip", "-n", self._namespace)
         _call(*inside, "link", "add", "bridge", "type", "bridge")
-        _call(*inside, "addr", "add", f"{NETWORK}.254/24", "dev", "bridge")
+        _call(*inside, "addr", "add", f"{self.address(USER)}/24", "dev", "bridge")
         for device in ("lo", "bridge"):
             _call(*inside, "link", "set", device, "up")
+
+    def address(self, number: int) -> str:
+        """Address of a host."""
+        return f"{self._network}.{number}"
 
     @property
     def key(self) -> Path:
@@ -100,17 +113,17 @@ class Hosts:
         )
         _call("ip", "-n", inside, "link", "set", f"host{number}", "master", "bridge", "up")
         host = ("ip", "-n", namespace)
-        _call(*host, "addr", "add", f"{address(number)}/24", "dev", "eth0")
+        _call(*host, "addr", "add", f"{self.address(number)}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
             _call(*host, "link", "set", device, "up")
         # A dead end, but Ray takes the address of a node from the device of its default route.
-        _call(*host, "route", "add", "default", "via", f"{NETWORK}.254")
+        _call(*host, "route", "add", "default", "via", self.address(USER))
         variables = {
             "ROOT": str(root),
             "KEYS": str(self._folder),
             "NAME": f"host{number}",
-            "LOGIN": USER,
-            "ADDRESS": address(number),
+            "LOGIN": self.login,
+            "ADDRESS": self.address(number),
             "CACHE": str(self._cache),
             "VARIABLES": " ".join(f"{k}={v}" for k, v in self._variables.items()),
             "PATH": _PATH,
@@ -167,9 +180,14 @@ class Hosts:
     @property
     def environment(self) -> dict[str, str]:
         """Environment of the user's commands."""
-        keep = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "AWS_"))}
+        keep = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("RAY_", "AWS_")) and "proxy" not in name.lower()
+        }
+        aws = {k: v for k, v in self._variables.items() if k.startswith("AWS_")}
         # Ray notes the state of a cluster in its temporary folder.
-        return keep | {"HOME": str(self.home), "RAY_TMPDIR": str(self._folder)}
+        return keep | aws | {"HOME": str(self.home), "RAY_TMPDIR": str(self._folder)}
 
     def ssh(self, number: int, command: str, *, seconds: float = 120) -> Any:
         """Finished ``command`` of the shell of a host."""
@@ -177,7 +195,7 @@ class Hosts:
         words = ["ssh", "-i", str(self.key), "-o", "ConnectTimeout=5"]
         words += [word for option in options for word in ("-o", option)]
         return subprocess.run(
-            self.command(*words, f"{USER}@{address(number)}", command),
+            self.command(*words, f"{self.login}@{self.address(number)}", command),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -206,11 +224,6 @@ class Hosts:
 
     def _host(self, number: int) -> str:
         return f"{self._namespace}-{number}"
-
-
-def address(number: int) -> str:
-    """Address of a host."""
-    return f"{NETWORK}.{number}"
 
 
 def eventually(condition: Any, *, seconds: float, pause: float = 0.5) -> Any:

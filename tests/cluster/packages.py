@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("/var/tmp/hedgesweep-cluster-tests")  # /tmp of a host is its own
-LOCKS = ("sweep.lock", "head.lock", "torch-cpu.lock")
+LOCKS = ("sweep.lock", "head.lock", "aws.lock", "torch-cpu.lock")
 
 
 def packages() -> dict[str, str]:

@@ -4,29 +4,12 @@ import re
 import time
 
 import pytest
-from cluster.clusters import HEAD, LATE, RemoteSweep, fetched, on_one_machine
+from cluster.clusters import HEAD, LATE, SPACE, RemoteSweep, fetched, on_one_machine
 from cluster.hosts import eventually
 from reliability.sweeping import same
 
 from sweeps.journal.journal import read
 
-SPACE = """\
-experiment: tickets
-space:
-  sparsity: {grid: [0.0, 0.5, 0.8, 0.9]}
-  lr: {grid: [1.0e-2, 3.0e-3]}
-  epsilon: {grid: [0.0, 0.2]}
-  seed: {grid: [0]}
-study:
-  market: {train_paths: 8192, val_paths: 2048, test_paths: 2048}
-  network: {hidden: [16, 16]}
-  training: {epochs: 64, batch_size: 256}
-  dense: {lr: 1.0e-2, epochs: 4}
-  attack: {name: path_fgsm}
-  evaluation: {path_fgsm: [0.2]}
-scheduler: {asha: {grace_period: 8, reduction_factor: 2, stratify_by: [epsilon], replicates: seed}}
-resources: {cpu: 1, gpu: 0}
-"""
 STORAGE = "results/faults"
 TRIALS = 16
 

@@ -4,32 +4,31 @@ import re
 
 import pytest
 from cluster.clusters import HEAD, ROOT
-from cluster.hosts import address
+from cluster.packages import FOLDER
 
 STRANGER = 9
-HEAD_ADDRESS = address(HEAD)
-VENV = "/var/tmp/hedgesweep-cluster-tests/venv/bin"
+VENV = FOLDER / "venv" / "bin"
 # Ways into Ray, each of which prints "in" where it succeeds.
 ATTEMPTS = {
-    "driver": f"""
+    "driver": """
 import ray
-ray.init(address="{HEAD_ADDRESS}:6379", log_to_driver=False)
+ray.init(address="HEAD:6379", log_to_driver=False)
 print("in")
 """,
-    "actor": f"""
+    "actor": """
 import ray
-ray.init(address="{HEAD_ADDRESS}:6379", log_to_driver=False)
-ray.get(ray.remote(num_cpus=0)(type("A", (), {{"f": lambda self: 1}})).remote().f.remote())
+ray.init(address="HEAD:6379", log_to_driver=False)
+ray.get(ray.remote(num_cpus=0)(type("A", (), {"f": lambda self: 1})).remote().f.remote())
 print("in")
 """,
-    "gcs": f"""
+    "gcs": """
 from ray._raylet import GcsClient
-GcsClient(address="{HEAD_ADDRESS}:6379").internal_kv_keys(b"", None, timeout=5)
+GcsClient(address="HEAD:6379").internal_kv_keys(b"", None, timeout=5)
 print("in")
 """,
-    "client": f"""
+    "client": """
 import ray
-ray.init("ray://{HEAD_ADDRESS}:10001")
+ray.init("ray://HEAD:10001")
 print("in")
 """,
 }
@@ -65,7 +64,8 @@ def listening(hosts, cluster):
 @pytest.mark.parametrize("token", TOKENS)
 @pytest.mark.parametrize("way", ATTEMPTS)
 def test_a_host_without_the_token_gets_in_by_no_way(hosts, stranger, way, token):
-    hosts.output(stranger, f"cat > attempt.py <<'end'\n{ATTEMPTS[way]}\nend")
+    code = ATTEMPTS[way].replace("HEAD", hosts.address(HEAD))
+    hosts.output(stranger, f"cat > attempt.py <<'end'\n{code}\nend")
     done = hosts.ssh(stranger, f"{TOKENS[token]} timeout 45 {VENV}/python attempt.py")
     assert done.returncode != 0
     assert "in" not in done.stdout.split()
@@ -73,17 +73,17 @@ def test_a_host_without_the_token_gets_in_by_no_way(hosts, stranger, way, token)
 
 @pytest.mark.parametrize("token", TOKENS)
 def test_a_host_without_the_token_does_not_join(hosts, cluster, stranger, token):
-    start = f"timeout 60 {VENV}/ray start --address={HEAD_ADDRESS}:6379 --num-cpus=1"
+    start = f"timeout 60 {VENV}/ray start --address={hosts.address(HEAD)}:6379 --num-cpus=1"
     hosts.ssh(stranger, f"{TOKENS[token]} {start}")
-    assert address(stranger) not in cluster.alive()
+    assert hosts.address(stranger) not in cluster.alive()
     hosts.ssh(stranger, f"{TOKENS[token]} {VENV}/ray stop --force")
 
 
 @pytest.mark.parametrize("path", ["/api/jobs/", "/api/version", "/nodes?view=summary", "/logs"])
 def test_the_dashboard_is_closed_to_the_network_and_to_users_without_token(hosts, stranger, path):
-    url = f"http://{HEAD_ADDRESS}:8265{path}"
-    assert code(hosts, stranger, url) == "000"
-    assert code(hosts, HEAD, f"http://127.0.0.1:8265{path}") == "401"
+    url = f"http://{hosts.address(HEAD)}:8265{path}"
+    assert status_of(hosts, stranger, url) == "000"
+    assert status_of(hosts, HEAD, f"http://127.0.0.1:8265{path}") == "401"
 
 
 def test_no_port_answers_a_request_for_a_job(hosts, stranger, listening):
@@ -91,7 +91,9 @@ def test_no_port_answers_a_request_for_a_job(hosts, stranger, listening):
         for port in sorted(ports - {22}):
             for path in ("/api/jobs/", "/api/job_agent/jobs/"):
                 body = '-H content-type:application/json -d \'{"entrypoint":"true"}\''
-                status = code(hosts, stranger, f"http://{address(number)}:{port}{path}", body)
+                status = status_of(
+                    hosts, stranger, f"http://{hosts.address(number)}:{port}{path}", body
+                )
                 assert not status.startswith("2") or port in METRICS, (number, port, status)
 
 
@@ -118,7 +120,7 @@ def test_the_token_is_in_its_file_only_and_no_other_user_reads_it(hosts, cluster
         assert hosts.output(number, leaks) == ""
 
 
-def code(hosts, number, url, *options):
+def status_of(hosts, number, url, *options):
     """Status of an HTTP request from a host; 000 without a connection."""
     curl = f"curl -s -o /dev/null -m 5 -w '%{{http_code}}' {' '.join(options)} '{url}'"
     return hosts.ssh(number, curl).stdout

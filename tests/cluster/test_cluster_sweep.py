@@ -9,7 +9,6 @@ from cluster.clusters import (
     fetched,
     fetched_from_s3,
     on_one_machine,
-    on_s3,
 )
 from cluster.hosts import eventually
 from reliability.sweeping import same
@@ -46,10 +45,10 @@ def test_rows_on_s3_are_those_of_one_machine_and_are_visible_from_elsewhere(
     hedgesweep = str(BIN / "hedgesweep")
 
     def visible():
-        return "running" in hosts.user(*on_s3(hedgesweep, "status", url), check=False)
+        return "running" in hosts.user(hedgesweep, "status", url, check=False)
 
     eventually(visible, seconds=120)
     sweep.wait()
     same(fetched_from_s3(hosts, url, tmp_path / "copy"), alone)
-    report = hosts.user(*on_s3(hedgesweep, "report", url, "--out", str(tmp_path / "report")))
+    report = hosts.user(hedgesweep, "report", url, "--out", str(tmp_path / "report"))
     assert "4 trials" in report
