@@ -25,6 +25,8 @@ _IN_ORDER, _WITH_MESSAGE = b".", b"!"
 
 _silence: list[int] = []
 """Pipes to the processes that print a line if this one ends silently."""
+_stderr = [2]
+"""Descriptors of stderr, the present one last."""
 
 
 @contextmanager
@@ -58,11 +60,21 @@ def message_if_aborted(line: str, *folders: str) -> Iterator[None]:
             speaker.communicate(_IN_ORDER)
 
 
+@contextmanager
+def stderr(descriptor: int) -> Iterator[None]:
+    """Use ``descriptor`` as stderr inside, where 2 is something else."""
+    _stderr.append(descriptor)
+    try:
+        yield
+    finally:
+        _stderr.pop()
+
+
 def exit_with(line: str, status: int) -> NoReturn:
     """Exit this process immediately with ``status`` and ``line`` on stderr."""
     for pipe in _silence:
         with suppress(OSError):
             os.write(pipe, _WITH_MESSAGE)
     with suppress(OSError):
-        os.write(2, f"{line}\n".encode(errors="backslashreplace"))
+        os.write(_stderr[-1], f"{line}\n".encode(errors="backslashreplace"))
     os._exit(status)

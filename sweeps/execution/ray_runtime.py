@@ -17,6 +17,7 @@ from sweeps.execution.authentication import authentication
 from sweeps.execution.cluster_address import joinable
 from sweeps.execution.job_config import Job
 from sweeps.execution.liveness import SAFE, watched
+from sweeps.execution.ray_messages import messages_in_file
 from sweeps.execution.session_folder import INNER_FOLDER, session_folder
 from sweeps.exits import message_if_aborted
 from sweeps.signals import handler_restored
@@ -62,7 +63,9 @@ def runtime(
                 "_node_ip_address": "127.0.0.1",
             }
         else:
+            # The small process of this line is started while descriptor 2 is the terminal.
             closing.enter_context(message_if_aborted(_ABORTED))
+            closing.enter_context(messages_in_file())
             options["address"] = joinable(address)
             options["runtime_env"] = {"py_modules": _packages()}
         variables = defaults(STARTING) | _PACE | ({} if address is None else _JOINING)

@@ -11,7 +11,6 @@ import json
 import os
 import time
 from datetime import datetime
-from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from ray._private import services
@@ -45,22 +44,26 @@ def drain(deadline: datetime, *, pause: float = _PAUSE) -> None:
 
 def _notice() -> datetime | None:
     """Time of the announced end; None without a notice, or if the service does not respond."""
-    service = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", _SERVICE).rstrip("/")
-    direct = build_opener(ProxyHandler({})).open
-    lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": str(_SESSION)}
-    session = Request(f"{service}/latest/api/token", method="PUT", headers=lifetime)
     try:
-        with direct(session, timeout=_TIMEOUT) as response:
-            token = response.read().decode()
-        url = f"{service}/latest/meta-data/spot/instance-action"
-        request = Request(url, headers={"X-aws-ec2-metadata-token": token})
-        with direct(request, timeout=_TIMEOUT) as response:
-            return datetime.fromisoformat(json.load(response)["time"])
-    except HTTPError as error:
-        error.close()  # 404: no notice
-    except (URLError, TimeoutError, ValueError, KeyError):
+        token = _response("api/token", "PUT", "token-ttl-seconds", str(_SESSION)).decode()
+        notice = _response("meta-data/spot/instance-action", "GET", "token", token)
+        return datetime.fromisoformat(json.loads(notice)["time"])
+    except (OSError, ValueError, KeyError, TypeError):  # 404 without a notice
         return None
-    return None
+
+
+def _response(path: str, method: str, header: str, value: str) -> bytes:
+    """Body of a response of the metadata service of this machine.
+
+    Raises:
+        OSError: none, or a status other than 200.
+    """
+    service = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", _SERVICE).rstrip("/")
+    headers = {f"X-aws-ec2-metadata-{header}": value}
+    # The scheme is that of the service, which AWS or the owner of the machine sets.
+    request = Request(f"{service}/latest/{path}", method=method, headers=headers)  # noqa: S310
+    with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT) as response:
+        return bytes(response.read())
 
 
 def _accepted(deadline: datetime) -> bool:

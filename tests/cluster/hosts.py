@@ -143,9 +143,15 @@ class Hosts:
         process = self._running.pop(number)
         process.kill()
         process.wait()
+        time.sleep(1)  # until the other ends have heard of it
         # Deleted before its namespace, which the kernel removes later, with its devices.
         _call("ip", "-n", self._namespace, "link", "del", f"host{number}")
         _call("ip", "netns", "del", self._host(number))
+
+    def vanish(self, number: int) -> None:
+        """End a host without a trace: its connections stay open at the other ends."""
+        self.cut(number)
+        self.kill(number)
 
     def cut(self, number: int) -> None:
         """Unplug a host's network; its processes live on and get no answer."""

@@ -11,6 +11,7 @@ from reliability.sweeping import same
 from sweeps.journal.journal import read
 
 STORAGE = "results/faults"
+LONGER = ("--set", "study.market.train_paths=16384")
 TRIALS = 16
 
 
@@ -19,7 +20,7 @@ def times(hosts, cluster):
     """Seconds until the sweep recovered from each fault; the sweep has ended."""
     times = {}
     hosts.output(HEAD, f"cat > space.yaml <<'end'\n{SPACE}\nend")
-    sweep = RemoteSweep(hosts, "space.yaml", STORAGE)
+    sweep = RemoteSweep(hosts, "space.yaml", STORAGE, *LONGER)
     eventually(lambda: sweep.records("segment") >= 2, seconds=180)
 
     began = time.monotonic()
@@ -43,6 +44,11 @@ def times(hosts, cluster):
     eventually(lambda: "ray::ImplicitFunc" in hosts.output(LATE, "ps -eo args"), seconds=60)
     times["work"] = time.monotonic() - began
 
+    began, before = time.monotonic(), sweep.records("lost")
+    hosts.vanish(2)
+    eventually(lambda: sweep.records("lost") > before, seconds=120)
+    times["silence"] = time.monotonic() - began
+
     assert sweep.status() is None, "the sweep ended before the head was lost"
     began = time.monotonic()
     hosts.output(HEAD, "RAY_AUTH_MODE=token ~/venv/bin/ray stop --force")
@@ -52,8 +58,8 @@ def times(hosts, cluster):
     times["lines"] = sweep.output
 
     cluster.up()
-    cluster.complete((2, LATE))
-    again = RemoteSweep(hosts, "space.yaml", STORAGE)
+    cluster.complete((LATE,))
+    again = RemoteSweep(hosts, "space.yaml", STORAGE, *LONGER)
     again.wait()
     return times
 
@@ -65,7 +71,7 @@ def storage(hosts, times, tmp_path_factory):
 
 def test_rows_models_and_decisions_are_those_of_a_sweep_without_faults(storage, tmp_path):
     (tmp_path / "space.yaml").write_text(SPACE)
-    on_one_machine(tmp_path / "space.yaml", tmp_path / "out")
+    on_one_machine(tmp_path / "space.yaml", tmp_path / "out", *LONGER)
     same(storage, tmp_path / "out")
 
 
