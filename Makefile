@@ -5,7 +5,7 @@ STORAGE ?= results/tickets
 STUDY ?= results/study
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep study test test-all test-slow check columns setup lock wheel sbom image benchmarks clean
+.PHONY: sweep study test test-all test-slow test-cluster check columns setup lock wheel sbom image benchmarks clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
@@ -22,7 +22,7 @@ study: setup
 RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden tests/reliability \
   tests/hedgecore/hedging/test_band.py \
   $(shell grep -rl --include='test_*.py' 'mark\.ray' tests/sweeps tests/test_*.py)
-QUICK := not slow and not gpu
+QUICK := not slow and not gpu and not cluster
 # BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.
 test test-all: export OPENBLAS_CORETYPE ?= Haswell
 test: setup
@@ -45,6 +45,11 @@ test-slow: setup
 	@$(BIN)/pytest -m slow $(SLOW_OTHERS) >.slow-tests.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(SLOW_HALF); half=$$?; \
 	wait $$others; others=$$?; cat .slow-tests.log; exit $$((half | others))
+
+# Clusters that `ray up` starts on isolated hosts of this machine; needs root and a few programs,
+# and names those that are missing.
+test-cluster: setup
+	$(BIN)/pytest tests/cluster
 
 test-all: setup
 	$(BIN)/pytest -m "not gpu"

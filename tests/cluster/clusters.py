@@ -46,6 +46,7 @@ class Cluster:
 
     def __init__(self, hosts: Hosts, workers: tuple[int, ...], **changes: Any) -> None:
         self.hosts, self.workers = hosts, workers
+        self.variables = ""  # of every command of Ray on a host
         self._name = f"hs{os.getpid()}-{time.monotonic_ns()}"
         self.file = hosts.home / f"{self._name}.yaml"
         self.write(**changes)
@@ -81,7 +82,9 @@ class Cluster:
             "import ray; ray.init(address='auto', logging_level='ERROR', log_to_driver=False);"
             "print(*[n['NodeManagerAddress'] for n in ray.nodes() if n['Alive']])"
         )
-        done = self.hosts.ssh(HEAD, f'RAY_AUTH_MODE=token ~/venv/bin/python -c "{code}"')
+        done = self.hosts.ssh(
+            HEAD, f'{self.variables} RAY_AUTH_MODE=token ~/venv/bin/python -c "{code}"'
+        )
         return sorted(str(done.stdout).split()) if done.returncode == 0 else []
 
     def complete(self, workers: tuple[int, ...] | None = None, *, seconds: float = 240) -> None:
@@ -95,11 +98,17 @@ class RemoteSweep:
     """`hedgesweep run` as a process on the head, which outlives the connection."""
 
     def __init__(
-        self, hosts: Hosts, space: str, storage: str, *options: str, head: int = HEAD
+        self,
+        hosts: Hosts,
+        space: str,
+        storage: str,
+        *options: str,
+        head: int = HEAD,
+        variables: str = "",
     ) -> None:
         self.hosts, self.storage, self._head = hosts, storage, head
         self._log = f"/tmp/run-{time.monotonic_ns()}.log"
-        run = f"~/venv/bin/hedgesweep run {space} --storage {storage} --address auto"
+        run = f"{variables} ~/venv/bin/hedgesweep run {space} --storage {storage} --address auto"
         command = " ".join((run, *options))
         hosts.output(
             head,

@@ -10,13 +10,16 @@ from cluster.hosts import USER, Hosts, eventually, missing_tools
 from cluster.packages import FOLDER, packages
 from moto_server import CREDENTIALS
 
+# Those that damage the cluster, or replace it, come last.
+ORDER = ("sweep", "jobs", "errors", "security", "faults", "tls", "aws")
+
 
 def pytest_collection_modifyitems(items):
-    for item in items:
-        if "cluster" in item.path.parts:
-            item.add_marker(pytest.mark.cluster)
-            # The first test waits for `ray up`.
-            item.add_marker(pytest.mark.slow)
+    here = [item for item in items if "cluster" in item.path.parts]
+    for item in here:
+        item.add_marker(pytest.mark.cluster)
+    last = sorted(here, key=lambda item: ORDER.index(item.path.stem.rpartition("_")[2]))
+    items[:] = [item for item in items if item not in here] + last
 
 
 @contextmanager

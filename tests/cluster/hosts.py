@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 TOOLS = ("ip", "unshare", "sshd", "ssh-keygen", "ssh", "rsync", "useradd", "mount", "curl")
+PYTHON = "/usr/bin/python3.11"  # of the distribution; others are outside the hosts
 USER = 254  # number of the user's machine
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -48,7 +49,8 @@ def missing_tools() -> list[str]:
     """Conditions that this machine does not meet: root, or programs by name."""
     missing = [] if os.geteuid() == 0 else ["root"]
     path = f"{os.environ.get('PATH', '')}:{_PATH}"
-    return missing + [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
+    missing += [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
+    return missing + [file for file in (PYTHON,) if not Path(file).exists()]
 
 
 class Hosts:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cluster.hosts import PYTHON
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("/var/tmp/hedgesweep-cluster-tests")  # /tmp of a host is its own
 LOCKS = ("sweep.lock", "head.lock", "aws.lock", "torch-cpu.lock")
@@ -47,7 +49,8 @@ def _fill(locks: list[Path], variables: dict[str, str]) -> None:
     _run(*pip, "install", *hashed, "--target", f"{FOLDER}/installer", "-r", installer)
     uv, python = f"{FOLDER}/installer/bin/uv", f"{FOLDER}/venv/bin/python"
     environment = os.environ | variables
-    _run(uv, "venv", "--quiet", "--python", sys.executable, f"{FOLDER}/venv", env=environment)
+    # A host has the Python of the distribution only.
+    _run(uv, "venv", "--quiet", "--python", PYTHON, f"{FOLDER}/venv", env=environment)
     install = (uv, "pip", "install", *hashed, "--python", python)
     *indexed, torch = others
     _run(*install, *(word for lock in indexed for word in ("-r", lock)), env=environment)

@@ -7,9 +7,10 @@ from cluster.clusters import HEAD, ROOT
 from cluster.packages import FOLDER
 
 STRANGER = 9
-VENV = FOLDER / "venv" / "bin"
-# Ways into Ray, each of which prints "in" where it succeeds.
-ATTEMPTS = {
+PYTHON = FOLDER / "venv" / "bin" / "python"
+# Ways into Ray, each of which prints "in" where it leads there. A driver needs a node of the
+# cluster, so the first two are tried on the head, by a process that does not read the token.
+ON_HEAD = {
     "driver": """
 import ray
 ray.init(address="HEAD:6379", log_to_driver=False)
@@ -18,9 +19,11 @@ print("in")
     "actor": """
 import ray
 ray.init(address="HEAD:6379", log_to_driver=False)
-ray.get(ray.remote(num_cpus=0)(type("A", (), {"f": lambda self: 1})).remote().f.remote())
-print("in")
+actor = ray.remote(num_cpus=0)(type("A", (), {"f": lambda self: "in"})).remote()
+print(ray.get(actor.f.remote(), timeout=30))
 """,
+}
+FROM_OUTSIDE = {
     "gcs": """
 from ray._raylet import GcsClient
 GcsClient(address="HEAD:6379").internal_kv_keys(b"", None, timeout=5)
@@ -32,10 +35,8 @@ ray.init("ray://HEAD:10001")
 print("in")
 """,
 }
-TOKENS = {
-    "none": "RAY_AUTH_MODE=disabled",
-    "other": "RAY_AUTH_MODE=token RAY_AUTH_TOKEN=" + "0" * 64,
-}
+WAYS = ON_HEAD | FROM_OUTSIDE
+TOKENS = {"none": "RAY_AUTH_MODE=disabled", "other": f"RAY_AUTH_TOKEN={'0' * 64}"}
 
 
 @pytest.fixture(scope="module")
@@ -61,22 +62,34 @@ def listening(hosts, cluster):
     }
 
 
+def leads_in(hosts, way, variables):
+    """True if ``way`` succeeds with ``variables``."""
+    number = HEAD if way in ON_HEAD else STRANGER
+    code = WAYS[way].replace("HEAD", hosts.address(HEAD))
+    hosts.output(number, f"cat > attempt.py <<'end'\n{code}\nend")
+    # Without a home there is no file of the token.
+    run = f"HOME=/nowhere RAY_AUTH_MODE=token {variables} timeout 45 {PYTHON} attempt.py"
+    return "in" in hosts.ssh(number, run).stdout.split()
+
+
 @pytest.mark.parametrize("token", TOKENS)
-@pytest.mark.parametrize("way", ATTEMPTS)
-def test_a_host_without_the_token_gets_in_by_no_way(hosts, stranger, way, token):
-    code = ATTEMPTS[way].replace("HEAD", hosts.address(HEAD))
-    hosts.output(stranger, f"cat > attempt.py <<'end'\n{code}\nend")
-    done = hosts.ssh(stranger, f"{TOKENS[token]} timeout 45 {VENV}/python attempt.py")
-    assert done.returncode != 0
-    assert "in" not in done.stdout.split()
+@pytest.mark.parametrize("way", WAYS)
+def test_without_the_token_no_way_leads_in(hosts, stranger, way, token):
+    assert not leads_in(hosts, way, TOKENS[token])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_with_the_token_every_way_leads_in(hosts, stranger, way):
+    token = (hosts.home / ".ray" / "auth_token").read_text().strip()
+    assert leads_in(hosts, way, f"RAY_AUTH_TOKEN={token}")
 
 
 @pytest.mark.parametrize("token", TOKENS)
 def test_a_host_without_the_token_does_not_join(hosts, cluster, stranger, token):
-    start = f"timeout 60 {VENV}/ray start --address={hosts.address(HEAD)}:6379 --num-cpus=1"
-    hosts.ssh(stranger, f"{TOKENS[token]} {start}")
+    ray = f"HOME=/nowhere RAY_AUTH_MODE=token {TOKENS[token]} {PYTHON} -m ray.scripts.scripts"
+    hosts.ssh(stranger, f"{ray} start --address={hosts.address(HEAD)}:6379 --num-cpus=1")
     assert hosts.address(stranger) not in cluster.alive()
-    hosts.ssh(stranger, f"{TOKENS[token]} {VENV}/ray stop --force")
+    hosts.ssh(stranger, f"{ray} stop --force")
 
 
 @pytest.mark.parametrize("path", ["/api/jobs/", "/api/version", "/nodes?view=summary", "/logs"])

@@ -1,0 +1,34 @@
+"""Errors of a driver that cannot join: one line with the cure, within ten seconds."""
+
+import time
+
+import pytest
+from cluster.clusters import HEAD
+
+RUN = "run hedgesweep/search_spaces/tickets_smoke.yaml --storage results/errors --address"
+FAKED = (
+    "import ray; ray.__version__ = '2.59.0'; import sys; from sweeps.__main__ import main;"
+    "sys.argv[1:] = '{run} auto'.split(); main()"
+)
+CASES = {
+    "another token": f"RAY_AUTH_TOKEN={'0' * 64} ~/venv/bin/hedgesweep {RUN} auto",
+    "no token": f"HOME=/tmp ~/venv/bin/hedgesweep {RUN} auto",
+    "another version": f'~/venv/bin/python -P -c "{FAKED.format(run=RUN)}"',
+    "nobody": f"~/venv/bin/hedgesweep {RUN} NETWORK.77:6379",
+    "no host": f"~/venv/bin/hedgesweep {RUN} nowhere:6379",
+    "another port": f"~/venv/bin/hedgesweep {RUN} auto:22",
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_error_is_one_line_within_ten_seconds(hosts, cluster, case):
+    command = CASES[case].replace("NETWORK.77", hosts.address(77))
+    hosts.output(HEAD, "~/venv/bin/hedgesweep --version")  # in the cache of the disk
+    began = time.monotonic()
+    done = hosts.ssh(HEAD, command)
+    seconds = time.monotonic() - began
+    errors = done.stderr.splitlines()
+    assert done.returncode == 2, done.stderr
+    assert len(errors) == 1, done.stderr
+    assert errors[0].startswith("error: ")
+    assert seconds < 10 or case == "no host", seconds
