@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from hedgecore.errors import HedgesweepError
 from sweeps.errors import UsageError
 from sweeps.execution.job_config import STORAGE
 from sweeps.jobs.job import Job
@@ -26,7 +27,7 @@ _DENIED = (401, 403)
 _STOPPING = {"RAY_JOB_STOP_WAIT_TIME_S": "60"}
 
 
-class UnreachableError(Exception):
+class UnreachableError(HedgesweepError):
     """The dashboard did not answer; the request may have taken effect.
 
     ``listening`` is True if a connection was made and then closed without an answer, as by the
@@ -38,8 +39,13 @@ class UnreachableError(Exception):
         self.listening = listening
 
 
-class ServerError(Exception):
-    """The dashboard answered that it failed; the message is its whole answer."""
+class ServerError(HedgesweepError):
+    """The dashboard answered that it failed; ``answer`` may be a stack trace."""
+
+    def __init__(self, status: int, answer: str) -> None:
+        self.answer = answer
+        lines = [line.strip() for line in answer.splitlines() if line.strip()]
+        super().__init__(printable(f"status {status}: {lines[-1] if lines else ''}")[:200])
 
 
 class Dashboard:
@@ -162,7 +168,7 @@ class Dashboard:
 
     def _expect_success(self, status: int, answer: bytes) -> None:
         if status != 200:
-            raise ServerError(f"status {status}\n{answer.decode(errors='replace')}")
+            raise ServerError(status, answer.decode(errors="replace"))
 
     def _parsed(self, answer: bytes) -> Any:
         try:
@@ -176,9 +182,7 @@ class Dashboard:
 
 
 def failure(name: str, error: ServerError) -> UsageError:
-    """``error`` as one line; the stack trace of the head goes to a file that it names."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    reason = printable(f"{lines[0]}: {lines[-1]}" if len(lines) > 1 else lines[0])[:200]
+    """``error`` as one line; the whole answer goes to a file that it names."""
     return UsageError(
-        f"{name} answers with an error ({reason}); see {trace_file(str(error))}, and try again"
+        f"{name} answers with an error ({error}); see {trace_file(error.answer)}, and try again"
     )

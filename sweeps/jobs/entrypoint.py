@@ -10,7 +10,6 @@ from sweeps.jobs.data_file import KEY, DataFile
 from sweeps.journal.opening import storage_url
 from sweeps.objects.bucket import SCHEMES
 
-_EXAMPLE = "/home/ubuntu/results/tickets"
 _BUCKET = re.compile(r"\w+://[^/?#\s@]+(/[^/?#\s]+)*")
 
 
@@ -54,7 +53,8 @@ def head_storage(text: str) -> str:
     if "://" in path or not (PurePosixPath(path).is_absolute() or path.startswith("~/")):
         schemes = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise UsageError(
-            f"storage {text!r} is relative, and would be removed with the folder of the job; give "
-            f"an absolute path on the head, such as {_EXAMPLE}, or a URL ({schemes})"
+            f"storage {text!r} has no fixed place on the head, and would be removed with the "
+            "folder of the job; give a path there that begins with / (or, in quotes, with ~/), "
+            f"or a URL ({schemes})"
         )
     return path

@@ -11,6 +11,7 @@ from sweeps.text import echo, first_line
 
 _PAUSE = 1.0  # seconds between two requests
 _SHARE = 0.1  # of the time, at most, for requests: Ray sends the whole output each time
+_NOT_FOUND = 127  # exit status of a shell
 _PREAMBLE = "Running entrypoint for job "
 
 
@@ -38,7 +39,12 @@ def follow(connection: Connection, job_id: str) -> Job:
 
 
 def failure_lines(job: Job) -> Iterator[str]:
-    """One line on an ended job whose process did not end by itself; none on other jobs."""
+    """One line on a job in which no sweep ran, or whose process did not end; none on others."""
+    if job.code == _NOT_FOUND:
+        yield (
+            "Ray on the head runs without its Python in the PATH; start it there from a shell in "
+            "which 'python' is that of its environment, and submit again"
+        )
     if job.status == "FAILED" and job.code is None:
         yield (
             f"job {job.job_id} failed on the head, not in the sweep "

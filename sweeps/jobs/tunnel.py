@@ -35,24 +35,33 @@ def tunnel(cluster: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [*origin.PYTHON, "-m", "ray.scripts.scripts", "dashboard", str(cluster)]
-    command += ["--port", str(port), "--remote-port", str(REMOTE_PORT)]
     output = trace_file()
     variables = {**os.environ, **_ENVIRONMENT}
     with open(output, "w") as stream:
         process = subprocess.Popen(
-            command,
+            _command(cluster, port),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
             env=variables,
         )
+    named = False
     try:
         _wait(process, port, cluster=cluster, output=output)
-        os.unlink(output)
         yield f"http://127.0.0.1:{port}"
+    except TunnelError:
+        named = True  # the file, by the error
+        raise
     finally:
         _end(process)
+        if not named:
+            os.unlink(output)
+
+
+def _command(cluster: Path, port: int) -> list[str]:
+    """Command that forwards ``port`` of this machine to the dashboard until it is ended."""
+    ports = ["--port", str(port), "--remote-port", str(REMOTE_PORT)]
+    return [*origin.PYTHON, "-m", "ray.scripts.scripts", "dashboard", str(cluster), *ports]
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, *, cluster: Path, output: str) -> None:
