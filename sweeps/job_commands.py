@@ -52,11 +52,11 @@ def _head_storage(_: click.Context, __: click.Parameter, text: str) -> str:
 def submit_command(
     context: click.Context, /, cluster: str, space: Path, storage: str, **arguments: Any
 ) -> None:
-    """Run SPACE on CLUSTER, the file of ``ray up`` or the URL of its dashboard.
+    """Run SPACE on CLUSTER, the file of 'ray up' or the URL of its dashboard.
 
-    The sweep runs as a job of the head, with the code of this installation, and outlives this
-    command, which prints its output. Submitting it again continues it. Exit status: as of
-    ``hedgesweep run``; Ctrl-C leaves the job running.
+    The sweep is a job of the head, with the code of this installation, and outlives this command,
+    which prints its output. Submitting it again continues it. Exit status: that of 'hedgesweep
+    run', 128 + n after signal n, after which the job continues.
     """
     from sweeps.jobs.connection import connected
     from sweeps.jobs.data_file import data_file
@@ -74,9 +74,11 @@ def submit_command(
     job_id = new_id(plan.space.name)
     with interruptible(), connected(cluster, insecure=arguments["insecure"]) as connection:
         connection.ask(lambda dashboard: dashboard.upload(files))
-        with _hints(cluster, job_id, insecure=arguments["insecure"]):
+        insecure = arguments["insecure"]
+        with _hints("may have started", cluster, job_id, insecure=insecure):
             _start(connection, job_id, entrypoint=command, package=files, storage=storage)
-            echo(f"job {job_id} runs on {cluster}; after Ctrl-C it runs on")
+        with _hints("continues", cluster, job_id, insecure=insecure):
+            echo(f"job {job_id} runs on {cluster}, and continues after Ctrl-C")
             _follow(connection, job_id)
 
 
@@ -91,7 +93,7 @@ def logs_command(cluster: str, job_id: str | None, insecure: bool) -> None:
 
     with interruptible(), connected(cluster, insecure=insecure) as connection:
         job_id = job_id or latest(connection).job_id
-        with _hints(cluster, job_id, insecure=insecure):
+        with _hints("continues", cluster, job_id, insecure=insecure):
             _follow(connection, job_id)
 
 
@@ -170,7 +172,7 @@ def _start(connection: "Connection", job_id: str, **job: Any) -> None:
         connection.once(lambda dashboard: dashboard.submit(job_id, **job))
     except UnreachableError as error:
         if connection.ask(lambda dashboard: dashboard.job(job_id)) is None:
-            raise SweepError(f"the job was not started ({error}); submit it again") from error
+            raise UsageError(f"the job was not started ({error}); submit it again") from error
 
 
 def _follow(connection: "Connection", job_id: str) -> NoReturn:
@@ -184,8 +186,8 @@ def _follow(connection: "Connection", job_id: str) -> NoReturn:
 
 
 @contextmanager
-def _hints(cluster: str, job_id: str, *, insecure: bool) -> Iterator[None]:
-    """Say how to find the job again if this command ends before it."""
+def _hints(state: str, cluster: str, job_id: str, *, insecure: bool) -> Iterator[None]:
+    """Print how to find the job, which is in ``state``, if this command ends before it."""
     words = [*(["--insecure"] if insecure else []), cluster, job_id]
     hint = (
         f"to follow it, hedgesweep logs {shlex.join(words)}; to end it, hedgesweep cancel "
@@ -194,7 +196,7 @@ def _hints(cluster: str, job_id: str, *, insecure: bool) -> Iterator[None]:
     try:
         yield
     except Interrupted as error:
-        echo(f"job {job_id} runs on: {hint}", err=True)
+        echo(f"job {job_id} {state}: {hint}", err=True)
         sys.exit(128 + error.number)
     except SweepError as error:
         raise SweepError(f"{error}; {hint}") from error

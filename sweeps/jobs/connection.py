@@ -79,7 +79,7 @@ class Connection:
                 if pause is None:
                     raise SweepError(
                         f"{self.cluster} does not answer any more ({first_line(error)}); its job "
-                        "runs on if the head does"
+                        "continues if the head runs"
                     ) from error
                 self.close()
             except ServerError as error:

@@ -174,7 +174,7 @@ def test_a_start_that_took_no_effect_is_an_error(head, tiny, capsys, monkeypatch
 
     monkeypatch.setattr(dashboard.Dashboard, "submit", lost)
     ended = submit(capsys, head.url, tiny)
-    assert ended.code == 1
+    assert ended.code == 2
     assert "the job was not started (reset); submit it again" in ended.err
 
 
