@@ -15,11 +15,14 @@ class HedgesweepError(Exception):
             FieldError (ValueError)            a mistake in a space, without its place
             OtherArithmeticError               a worker whose results would differ
             PreparationError                   a seed that could not be prepared
+            ServerError                        an answer of a cluster's head that it failed
             SpaceError (ValueError)            a mistake in a space file or an override
             StoreError                         an object store that refused or did not answer
             SweepError                         a sweep that cannot continue
             TakenOverError                     a log that another driver has sealed
+            UnreachableError                   a cluster's head that did not answer
             UsageError                         a request that cannot be carried out
                 LogError                       a log that cannot be trusted
+                TunnelError                    a head that SSH does not reach
             WriteError                         a failed write to storage
     """

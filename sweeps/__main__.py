@@ -10,12 +10,11 @@ from typing import Any
 import click
 
 import sweeps
-from sweeps import analysis_commands, options, standard_output
+from sweeps import analysis_commands, job_commands, options, standard_output
 from sweeps import bundle_commands as bundles
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
 from sweeps.journal.mirror import with_urls
-from sweeps.planning.budget import Budget
 from sweeps.prediction import predict_command
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
 from sweeps.text import duration, echo, echo_all
@@ -54,48 +53,10 @@ def plan_command(
 @cli.command("run")
 @options.space_argument
 @options.storage_option("Directory for log, tables and models. Running again continues there.")
-@options.set_option
-@click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials at a time.")
+@options.sweep_options
 @click.option("--address", metavar="ADDRESS", help="Join a running Ray cluster, such as 'auto'.")
-@click.option("--insecure", is_flag=True, help="Use Ray without token authentication.")
-@click.option(
-    "--audit",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    metavar="SHARE",
-    help="Train this share of the stopped configurations to the end, to judge the stopping.",
-)
-@click.option(
-    "--hang-after",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Replace a worker that takes longer to the next rung.",
-)
-@click.option(
-    "--allow-mixed",
-    is_flag=True,
-    help="Allow workers whose floating-point results differ; recorded per trial.",
-)
-@click.option("--budget-hours", type=float, metavar="HOURS", help="Stop after this wall time.")
-@click.option(
-    "--budget-cost", type=float, metavar="MONEY", help="Stop at this cost; needs --rate."
-)
-@options.cpus_option
-@options.rate_option
 @click.option("--tensorboard", metavar="FOLDER", help="Also write TensorBoard event files.")
 @click.option("--mlflow", metavar="URI", help="Also send rows to this MLflow tracking server.")
-@click.option(
-    "--until-decided",
-    metavar="CLAIM",
-    help="Add seeds until this claim is supported or contradicted.",
-)
-@click.option(
-    "--max-seeds",
-    type=click.IntRange(min=3),
-    default=40,
-    show_default=True,
-    help="Most seeds of --until-decided.",
-)
 def run_command(
     space: Path,
     storage: Path,
@@ -115,9 +76,7 @@ def run_command(
     failed, 1 if some failed and none completed, a model is missing or the sweep was aborted, 2 if
     nothing could be run, 128 + n after signal n.
     """
-    budget = None
-    if budget_hours is not None or budget_cost is not None:
-        budget = Budget(cpus=cpus, hours=budget_hours, cost=budget_cost, rate=rate)
+    budget = options.budget(hours=budget_hours, cost=budget_cost, cpus=cpus, rate=rate)
     copies = options.exporters(tensorboard=tensorboard, mlflow=mlflow)
     arguments |= {"storage": storage, "budget": budget, "exporters": copies}
     if until_decided is None:
@@ -219,7 +178,7 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
 
 for _command in (bundles.keys_command, bundles.seal_command, bundles.open_command):
     cli.add_command(_command)
-for _command in analysis_commands.COMMANDS:
+for _command in (*analysis_commands.COMMANDS, *job_commands.COMMANDS):
     cli.add_command(_command)
 cli.add_command(predict_command)
 

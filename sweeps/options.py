@@ -10,6 +10,7 @@ import click
 
 from sweeps.errors import UsageError
 from sweeps.journal.opening import storage_name
+from sweeps.planning.budget import Budget
 
 # Unreadable files are reported by their readers, in one line with the cause.
 _STORAGE = click.Path(readable=False)
@@ -50,6 +51,63 @@ cpus_option = click.option(
 rate_option = click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Price of a CPU-hour."
 )
+_SWEEP = (
+    set_option,
+    click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials at a time."),
+    click.option("--insecure", is_flag=True, help="Use Ray without token authentication."),
+    click.option(
+        "--audit",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="Train this share of the stopped configurations to the end, to judge the stopping.",
+    ),
+    click.option(
+        "--hang-after",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Replace a worker that takes longer to the next rung.",
+    ),
+    click.option(
+        "--allow-mixed",
+        is_flag=True,
+        help="Allow workers whose floating-point results differ; recorded per trial.",
+    ),
+    click.option("--budget-hours", type=float, metavar="HOURS", help="Stop after this wall time."),
+    click.option(
+        "--budget-cost", type=float, metavar="MONEY", help="Stop at this cost; needs --rate."
+    ),
+    cpus_option,
+    rate_option,
+    click.option(
+        "--until-decided",
+        metavar="CLAIM",
+        help="Add seeds until this claim is supported or contradicted.",
+    ),
+    click.option(
+        "--max-seeds",
+        type=click.IntRange(min=3),
+        default=40,
+        show_default=True,
+        help="Most seeds of --until-decided.",
+    ),
+)
+
+
+def sweep_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of a sweep, for the command that runs it here and the one that submits it."""
+    for option in reversed(_SWEEP):
+        command = option(command)
+    return command
+
+
+def budget(
+    *, hours: float | None, cost: float | None, cpus: float, rate: float | None
+) -> Budget | None:
+    """Budget of the options of the command line; None without one."""
+    if hours is None and cost is None:
+        return None
+    return Budget(cpus=cpus, hours=hours, cost=cost, rate=rate)
 
 
 def usage_error(error: click.ClickException) -> str:

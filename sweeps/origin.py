@@ -45,8 +45,8 @@ def _place(name: str) -> str | None:
 def _home(file: str) -> Path:
     """The folder that holds the package of ``file``."""
     folder = Path(file).resolve().parent.parent
-    # Ray unpacks every package for a cluster into its own folder.
-    return folder.parent if folder.name.startswith("_ray_pkg_") else folder
+    # Ray unpacks every package for the workers of a cluster into its own folder.
+    return folder.parent if folder.parent.name == "py_modules_files" else folder
 
 
 _ROOT = _home(__file__)

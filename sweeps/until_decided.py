@@ -75,11 +75,9 @@ def run_until(
         UsageError: the claim is unknown, the space has a scheduler or no grid of seeds, or its
             trials do not ask the claim.
     """
-    if claim not in (names := _claims("--names")):
-        raise UsageError(unknown(claim, names, kind="claim"))
     settings = listed(overrides)
     plan = plan_of(space, overrides=settings)
-    _check(plan, max_seeds)
+    check(claim, plan, max_seeds=max_seeds)
     storage = storage_name(storage)
     number = max(FEWEST, len(plan.seeds), _stored_seeds(storage))
     while True:
@@ -95,6 +93,32 @@ def run_until(
         if decision.verdict or number >= max_seeds or not sweep.within_budget:
             return
         number += 1
+
+
+def check(claim: str, plan: Plan, *, max_seeds: int) -> None:
+    """Check that seeds can be added to ``plan`` until ``claim`` is decided.
+
+    Raises:
+        UsageError: see :func:`run_until`.
+    """
+    if claim not in (names := _claims("--names")):
+        raise UsageError(unknown(claim, names, kind="claim"))
+    if plan.space.scheduler is not None or plan.adaptive:
+        what = "a search that learns" if plan.adaptive else "a scheduler"
+        raise UsageError(
+            f"the space has {what}, which stops or chooses trials, and a stopped seed is no "
+            "evidence; to add seeds until a claim is decided, give scheduler: null and "
+            "search.algorithm: grid"
+        )
+    if not isinstance(plan.space.space.get("seed"), Grid):
+        raise UsageError(
+            "the space has no grid of seeds to extend; give space.seed: {grid: [0, 1, 2]}"
+        )
+    if max_seeds < max(FEWEST, len(plan.seeds)):
+        raise UsageError(
+            f"max_seeds must be at least {max(FEWEST, len(plan.seeds))}, the seeds of the first "
+            f"run, got {max_seeds}"
+        )
 
 
 def _decision(claim: str, sweep: Sweep, seeds: int) -> Decision:
@@ -127,25 +151,6 @@ def _claims(*arguments: str) -> Any:
     if process.returncode:
         raise UsageError(process.stderr.strip().removeprefix("error: "))
     return json.loads(process.stdout)
-
-
-def _check(plan: Plan, max_seeds: int) -> None:
-    if plan.space.scheduler is not None or plan.adaptive:
-        what = "a search that learns" if plan.adaptive else "a scheduler"
-        raise UsageError(
-            f"the space has {what}, which stops or chooses trials, and a stopped seed is no "
-            "evidence; to add seeds until a claim is decided, give scheduler: null and "
-            "search.algorithm: grid"
-        )
-    if not isinstance(plan.space.space.get("seed"), Grid):
-        raise UsageError(
-            "the space has no grid of seeds to extend; give space.seed: {grid: [0, 1, 2]}"
-        )
-    if max_seeds < max(FEWEST, len(plan.seeds)):
-        raise UsageError(
-            f"max_seeds must be at least {max(FEWEST, len(plan.seeds))}, the seeds of the first "
-            f"run, got {max_seeds}"
-        )
 
 
 def _extended(seeds: Iterable[int], number: int) -> list[int]:

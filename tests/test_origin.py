@@ -18,6 +18,7 @@ from spaces import TINY, TINY_XNN
 import analysis
 from analysis.figures.rendering import render
 from hedgecore.insurance.data.applicants import Applicants
+from sweeps import origin
 from sweeps.__main__ import cli
 from sweeps.journal.stored_sweep import StoredSweep
 
@@ -136,6 +137,29 @@ def test_nothing_of_the_current_directory_is_imported_by(command, hostile, files
     assert marks(hostile) == set()
 
 
+CLUSTERS = {
+    "submit": "submit {cluster} {space} --storage /results --insecure",
+    "logs": "logs {cluster} --insecure",
+    "cancel": "cancel {cluster} --insecure",
+}
+
+
+@pytest.mark.parametrize("command", CLUSTERS)
+def test_nothing_of_the_current_directory_is_imported_for_a_cluster_by(
+    command, hostile, files, tmp_path
+):
+    cluster = tmp_path / "cluster.yaml"  # not up: Ray's own command, which looks for it, says so
+    cluster.write_text(
+        "cluster_name: none\nauth: {ssh_user: nobody}\n"
+        "provider: {type: local, head_ip: 127.0.0.1, worker_ips: []}\n"
+    )
+    arguments = CLUSTERS[command].format(cluster=cluster, **files).split()
+    done = command_line(hostile, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the cluster is not up" in done.stderr
+    assert marks(hostile) == set()
+
+
 @pytest.mark.ray
 def test_nothing_of_the_current_directory_is_imported_by_a_sweep_or_its_workers(
     hostile, files, tmp_path
@@ -148,7 +172,13 @@ def test_nothing_of_the_current_directory_is_imported_by_a_sweep_or_its_workers(
 
 
 def test_every_command_is_tried():
-    assert {*ARGUMENTS, "run"} == set(cli.commands)
+    assert {*ARGUMENTS, *CLUSTERS, "run"} == set(cli.commands)
+
+
+def test_packages_of_two_jobs_are_of_two_places_and_those_of_a_worker_of_one():
+    unpacked = "/tmp/ray/runtime_resources/{}/_ray_pkg_{}/hedgecore/__init__.py"
+    for folder, places in (("working_dir_files", 2), ("py_modules_files", 1)):
+        assert len({origin._home(unpacked.format(folder, p)) for p in "ab"}) == places
 
 
 @pytest.mark.parametrize("name", [*PACKAGES, "ray", "json"])

@@ -15,7 +15,7 @@ from sweeps.environment import defaults, environment
 from sweeps.errors import SweepError, UsageError
 from sweeps.execution.authentication import authentication
 from sweeps.execution.cluster_address import joinable
-from sweeps.execution.job_config import Job
+from sweeps.execution.job_config import Job, driver_environment
 from sweeps.execution.liveness import SAFE, watched
 from sweeps.execution.ray_messages import messages_in_file
 from sweeps.execution.session_folder import INNER_FOLDER, session_folder
@@ -71,6 +71,7 @@ def runtime(
         variables = defaults(STARTING) | _PACE | ({} if address is None else _JOINING)
         # Ray sets PYTHONBREAKPOINT for its own debugger.
         closing.enter_context(environment({**variables, "PYTHONBREAKPOINT": None}))
+        closing.enter_context(driver_environment())
         closing.enter_context(authentication(address, insecure=insecure))
         closing.callback(ray.shutdown)
         # Ray replaces the handler with a silent one.

@@ -1,6 +1,8 @@
+import sys
 from pathlib import Path
 
 import pytest
+from fake_head import FORWARDER, TOKEN, end, fake_head
 from spaces import TINY
 
 from sweeps import SilentProgress
@@ -32,3 +34,44 @@ def ray_here():
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         yield
         ray.shutdown()
+
+
+@pytest.fixture
+def head(tmp_path, monkeypatch):
+    """A head, its token in the home of this user, and no pauses."""
+    from sweeps.jobs import connection, following
+
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    token = tmp_path / "home" / ".ray" / "auth_token"
+    token.parent.mkdir(parents=True)
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(following, "_PAUSE", 0.0)
+    monkeypatch.setattr(following, "_SHARE", 1.0)
+    monkeypatch.setattr(connection, "_FIRST_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(connection, "_PAUSES", (0.0, 0.0, 0.0))
+    with fake_head() as head:
+        head.logs = lambda name: end(head, name)
+        yield head
+
+
+@pytest.fixture
+def cluster(head, tmp_path, monkeypatch):
+    """A cluster file whose tunnel leads to the head."""
+    from sweeps.jobs import tunnel
+
+    path = tmp_path / "cluster.yaml"
+    path.touch()
+    forwarder = tmp_path / "forwarder.py"
+    forwarder.write_text(FORWARDER)
+    remote = head.url.rpartition(":")[2]
+
+    def command(_: Path, port: int) -> list[str]:
+        pids = str(tmp_path / "pids")
+        return [sys.executable, "-I", "-S", str(forwarder), str(port), remote, pids]
+
+    monkeypatch.setattr(tunnel, "_command", command)
+    return path
