@@ -62,6 +62,28 @@ class PreparationRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedBytes:
+    """Bytes of the objects that nodes share, as Ray measured them; written when they have grown.
+
+    ``theta_0`` (with the other results of preparations), ``data`` and ``files`` (data files, held
+    while preparations need them) are all on the driver's node, one of ``nodes`` with any of them;
+    ``sent`` is the maximum that another node received.
+    """
+
+    kind: ClassVar[str] = "shared"
+    theta_0: Index
+    data: Index
+    files: Index
+    nodes: Index
+    sent: Index
+
+    @property
+    def total(self) -> int:
+        """Bytes of all objects."""
+        return self.theta_0 + self.data + self.files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialEntry:
     """Trial of the space, new or moved in a changed space; written by the trial queue.
 
@@ -232,6 +254,7 @@ Record: TypeAlias = (
     DriverStart
     | ManifestRecord
     | PreparationRecord
+    | SharedBytes
     | TrialEntry
     | SegmentStart
     | Segment
