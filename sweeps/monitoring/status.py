@@ -269,7 +269,7 @@ def _shared(shared: SharedBytes) -> str:
         where = f"on the driver's node, at most {bytes_text(shared.sent)} on each of " + (
             plural(others, "other")
         )
-    return f"shared data: {bytes_text(shared.total)} {where} ({contents})"
+    return f"shared data: {bytes_text(sum(parts.values()))} {where} ({contents})"
 
 
 def _failure(failure: Failure) -> str:
