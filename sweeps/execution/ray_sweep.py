@@ -56,9 +56,7 @@ def prepared(
     contents = read_data_files(execution.plan)
     with runtime(execution.address, execution.resources, insecure=execution.insecure):
         objects = SharedObjects(execution.message)
-        files = _shared_files(objects, contents)
-        preparations = _prepare(execution, stored, objects, files)
-        objects.release(files.values())
+        preparations = _prepare(execution, stored, objects, contents)
         _record_growth(execution, objects)
         yield Shared(preparations, objects)
 
@@ -154,9 +152,10 @@ def _prepare(
     execution: Execution,
     stored: Mapping[str, StoredPreparation | None],
     objects: SharedObjects,
-    files: "Mapping[str, ray.ObjectRef]",
+    contents: dict[str, bytes],
 ) -> dict[str, SharedPreparation]:
     plan, message, began = execution.plan, execution.message, time.monotonic()
+    files = _shared_files(objects, contents)
     tasks = _submitted(plan, stored, files)
     if new := sum(preparation is None for preparation in stored.values()):
         message(f"preparing {new}: {plan.experiment.wording.prepared} ..")
@@ -197,6 +196,7 @@ def _prepare(
             ray.cancel(facts, force=True)
     if failure:
         raise failure
+    objects.release(files.values())  # trials need the preparations only
     return shared
 
 

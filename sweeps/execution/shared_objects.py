@@ -24,7 +24,7 @@ class SharedObjects:
     to a node once, where all processes of the node map it.
 
     Args:
-        message: receives a line for every object that Ray has to spill.
+        message: receives a line on the first object that Ray has to spill.
     """
 
     def __init__(self, message: Callable[[str], None]) -> None:
@@ -36,10 +36,12 @@ class SharedObjects:
         self._received: dict[str, dict[str, int]] = defaultdict(dict)
         """The same by node."""
         self._latest: SharedBytes | None = None
+        self._spilled = False
 
     def put(self, content: Content, value: Any, *, size: int, name: str) -> "ray.ObjectRef":
         """Reference to ``value``, of about ``size`` bytes, which messages call ``name``."""
-        if note := _spilled(size):
+        if not self._spilled and (note := self._note(size)):
+            self._spilled = True
             self._message(f"{name}: {note}")
         reference = ray.put(value)
         self._live[reference] = content
@@ -62,6 +64,18 @@ class SharedObjects:
         self._latest = measured
         return measured
 
+    def _note(self, size: int) -> str | None:
+        """Note on an object of ``size`` bytes that exceeds the free object store of this node."""
+        node = next(node for node in ray.nodes() if node["NodeID"] == self._here)
+        capacity = int(node["Resources"].get(_MEMORY, 0))
+        free = int(available_resources_per_node().get(self._here, {}).get(_MEMORY, capacity))
+        if size <= free:
+            return None
+        return (
+            f"{bytes_text(size)} exceed the object store of this node ({bytes_text(free)} of "
+            f"{bytes_text(capacity)} free), so Ray spills to {_spill_folder()}"
+        )
+
     def _measure(self) -> None:
         """Add sizes and nodes of all objects."""
         for reference, location in get_local_object_locations(list(self._live)).items():
@@ -69,20 +83,6 @@ class SharedObjects:
             self._sizes[self._live[reference]][name] = size
             for node in location["node_ids"]:
                 self._received[node][name] = size
-
-
-def _spilled(size: int) -> str | None:
-    """Note on an object of ``size`` bytes that exceeds the free object store of this node."""
-    node_id = ray.get_runtime_context().get_node_id()
-    node = next(node for node in ray.nodes() if node["NodeID"] == node_id)
-    capacity = int(node["Resources"].get(_MEMORY, 0))
-    free = int(available_resources_per_node().get(node_id, {}).get(_MEMORY, capacity))
-    if size <= free:
-        return None
-    return (
-        f"{bytes_text(size)} exceed the object store of this node ({bytes_text(free)} of "
-        f"{bytes_text(capacity)} free), so Ray spills to {_spill_folder()}"
-    )
 
 
 def _spill_folder() -> str:

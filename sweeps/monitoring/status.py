@@ -262,7 +262,7 @@ def _epochs(status: Status) -> str:
 
 def _shared(shared: SharedBytes) -> str:
     parts = {"theta_0 and baselines": shared.theta_0, "data": shared.data}
-    parts |= {"data files": shared.files} if shared.files else {}
+    parts |= {"data files until prepared": shared.files} if shared.files else {}
     contents = ", ".join(f"{name} {bytes_text(size)}" for name, size in parts.items())
     where = "on one node"
     if others := shared.nodes - 1:
