@@ -68,14 +68,16 @@ def prepare_task(
     base = None
     if base_facts is not None and base_arrays is not None:
         base = _assembled(name, base_facts, base_arrays)
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     if contents:
-        given["contents"] = dict(zip(contents, ray.get([*contents.values()]), strict=True))
+        arguments["contents"] = dict(zip(contents, ray.get([*contents.values()]), strict=True))
     try:
         if filed is not None:
-            preparation = filed.restore(swept_experiment, typed, base, **given)
+            preparation = filed.restore(swept_experiment, typed, base, **arguments)
         else:
-            preparation = swept_experiment.trainer.prepare(typed, seed=seed, base=base, **given)
+            preparation = swept_experiment.trainer.prepare(
+                typed, seed=seed, base=base, **arguments
+            )
     except DivergedError as error:
         wording = swept_experiment.wording
         return f"{wording.baseline} diverged: {error} ({wording.baseline_lr})", {}

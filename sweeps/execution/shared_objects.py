@@ -43,6 +43,8 @@ class SharedObjects:
         if not self._spilled and (note := self._note(size)):
             self._spilled = True
             self._message(f"{name}: {note}")
+        # Spilling this one may evict copies of others, which then are counted already.
+        self._measure()
         reference = ray.put(value)
         self._live[reference] = content
         return reference
@@ -87,6 +89,6 @@ class SharedObjects:
 
 def _spill_folder() -> str:
     """Folder, or URI, to which Ray spills objects."""
-    config = json.loads(state.get_system_config()["object_spilling_config"])
-    parameters = config["params"]
-    return str(parameters.get("directory_path") or parameters.get("uri"))
+    config = json.loads(state.get_system_config().get("object_spilling_config") or "{}")
+    parameters = config.get("params", {})
+    return str(parameters.get("directory_path") or parameters.get("uri") or "disk")
