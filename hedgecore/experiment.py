@@ -144,6 +144,9 @@ class Experiment(Generic[S, P]):
         name: its name in a space.
         study: the dataclass of the block ``study``.
         trainer: functions that prepare and train.
+        data_files: paths of the files that the preparation of a study reads. A sweep reads them
+            once, where its driver runs, and gives their bytes by path to ``prepare`` and
+            ``restore``, as ``contents``.
         columns: columns of its tables, in addition to those of every experiment.
         search: axes and columns available to a search.
         cost: cost model.
@@ -160,6 +163,7 @@ class Experiment(Generic[S, P]):
     name: str
     study: type[S]
     trainer: "Trainer[S, P]"
+    data_files: Callable[[S], Collection[str]] = lambda study: ()
     columns: Columns = field(default_factory=Columns)
     search: Search[S] = field(default_factory=Search)
     cost: Cost[S] = field(default_factory=Cost)

@@ -24,6 +24,14 @@ def duration(seconds: float) -> str:
     return f"{days:,} d {hours:02d} h"
 
 
+def bytes_text(size: int) -> str:
+    """``size`` in bytes as "325 B", "1.2 kB", "12.4 MB" or "1.5 GB", in powers of 1000."""
+    for scale, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= scale:
+            return f"{size / scale:,.1f} {unit}"
+    return f"{size} B"
+
+
 def plural(count: int, noun: str) -> str:
     """``count`` and ``noun``, with an s unless ``count`` is 1."""
     return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -94,10 +94,11 @@ class Curve:
 
 
 @contextmanager
-def prepared(execution: Execution, stored: Any) -> Iterator[dict[str, Any]]:
+def prepared(execution: Execution, stored: Any) -> Iterator[SimpleNamespace]:
     """Preparations that hold nothing but facts."""
     trials = execution.plan.preparations.items()
-    yield {key: SimpleNamespace(facts=_facts(trial.seed)) for key, trial in trials}
+    made = {key: SimpleNamespace(facts=_facts(trial.seed)) for key, trial in trials}
+    yield SimpleNamespace(preparations=made)
 
 
 def _facts(seed: int) -> Facts:

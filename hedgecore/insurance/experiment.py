@@ -40,6 +40,10 @@ def _check_data(study: XnnStudy) -> None:
         raise ConfigError("data.path", str(error), write=(None,)) from error
 
 
+def _data_files(study: XnnStudy) -> tuple[str, ...]:
+    return () if study.data.path is None else (study.data.path,)
+
+
 def _warnings(about: Json) -> list[str]:
     table = about["table"]
     return list(warnings(table.get("duplicates", {}), table["rows"]))
@@ -95,6 +99,7 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
         check_data=_check_data,
         mismatch=mismatch,
     ),
+    data_files=_data_files,
     columns=COLUMNS,
     # Every trial computes all validation columns; every weight is its own group, and the controls
     # of methods are methods.

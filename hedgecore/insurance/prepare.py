@@ -36,7 +36,13 @@ from hedgecore.threads import one_thread
 _RESAMPLES = 5
 
 
-def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -> XnnPreparation:
+def prepare(
+    study: XnnStudy,
+    *,
+    seed: int,
+    base: XnnPreparation | None = None,
+    contents: Mapping[str, bytes] | None = None,
+) -> XnnPreparation:
     """Encode the rows, compute the clusters, and train the baselines.
 
     Args:
@@ -44,6 +50,7 @@ def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -
         seed: seed of every random stream.
         base: the preparation of ``study.base_study()``, if available: then only the clusters are
             replaced.
+        contents: see :meth:`.data.applicants.Applicants.of`.
     Raises:
         DivergedError: training of the plain network diverged; lower ``baseline.lr``.
         ValueError: the table is unavailable, or cannot be clustered as configured.
@@ -54,7 +61,7 @@ def prepare(study: XnnStudy, *, seed: int, base: XnnPreparation | None = None) -
         if shared == shared.base_study():
             return base
         return _with_clusters(shared, base.inputs, base.about, base.files, seed)
-    applicants = Applicants.of(shared.data, seed=seed)
+    applicants = Applicants.of(shared.data, seed=seed, contents=contents)
     inputs = applicants.inputs()
     theta_0 = initial(shared, inputs, seed=seed)
     # Clusters first: they are cheapest, and a study may request too many.
@@ -92,6 +99,7 @@ def restore(
     about: Json,
     files: Mapping[str, Tensors],
     base: XnnPreparation | None = None,
+    contents: Mapping[str, bytes] | None = None,
 ) -> XnnPreparation:
     """Result of :func:`prepare`, restored with re-encoded rows and recomputed distances.
 
@@ -99,7 +107,10 @@ def restore(
         ValueError: the table is unavailable.
     """
     one_thread()
-    inputs = Applicants.of(study.data, seed=seed).inputs() if base is None else base.inputs
+    if base is None:
+        inputs: Tensors = Applicants.of(study.data, seed=seed, contents=contents).inputs()
+    else:
+        inputs = base.inputs
     clusters = files["clusters"]
     return XnnPreparation(
         seed=seed,

@@ -74,12 +74,13 @@ class Trainer(Generic[S, P]):
             ``study.shared_study()``. ``base`` is that of ``study.base_study()``, if available. It
             raises a :class:`.convergence.DivergedError` if nothing can be prepared because a
             baseline diverges, and a ValueError of one line with the cure if the data are
-            unavailable.
+            unavailable. In a sweep of a study with ``data_files`` it receives their bytes by
+            path, as ``contents``, and opens none of them.
         train: ``train(study, preparation, *, device, resume)``, the :class:`Training` of a trial;
             ``resume`` is the content of a checkpoint, including the best parameters as
             "best.NAME".
         restore: ``restore(study, *, seed, about, files, base)``, the result of ``prepare`` with
-            recomputed inputs; None if preparing again is as cheap.
+            recomputed inputs, from the same ``contents``; None if preparing again is as cheap.
         assemble: ``assemble(*, seed, about, files, inputs)``, a preparation from all of its parts.
         check_data: raises a ConfigError for a study whose data are unavailable, by quick checks.
         mismatch: part of a restored preparation that is not reproduced: "holds a ..", or None.

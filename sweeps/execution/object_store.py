@@ -1,11 +1,13 @@
 """Preparations in the object store, each made once by its own task.
 
 Arrays are stored as read-only NumPy, which Ray maps into every process of a node without a copy.
-Arrays that a preparation shares with its base are stored once.
+Arrays that a preparation shares with its base are stored once. Data files come from the object
+store too, so a task opens none.
 """
 
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ from hedgecore.experiment import Preparation
 from hedgecore.threads import one_thread
 from hedgecore.training.convergence import DivergedError
 from sweeps.errors import PreparationError, UsageError
+from sweeps.execution.shared_objects import Content, SharedObjects
 from sweeps.experiments import experiment
 from sweeps.journal.preparations import Facts, StoredPreparation
 from sweeps.text import first_line
@@ -50,10 +53,11 @@ def prepare_task(
     filed: "StoredPreparation | None",
     base_facts: Facts | str | None = None,
     base_arrays: Arrays | None = None,
+    contents: "Mapping[str, ray.ObjectRef] | None" = None,
 ) -> tuple[Facts | str, Arrays]:
     """Facts and arrays of one preparation, or its error in one line.
 
-    Arrays of its base are omitted.
+    Arrays of its base are omitted. ``contents`` are the bytes of its data files, by path.
     """
     if isinstance(base_facts, str):
         return base_facts, {}
@@ -64,11 +68,16 @@ def prepare_task(
     base = None
     if base_facts is not None and base_arrays is not None:
         base = _assembled(name, base_facts, base_arrays)
+    arguments: dict[str, Any] = {}
+    if contents:
+        arguments["contents"] = dict(zip(contents, ray.get([*contents.values()]), strict=True))
     try:
         if filed is not None:
-            preparation = filed.restore(swept_experiment, typed, base)
+            preparation = filed.restore(swept_experiment, typed, base, **arguments)
         else:
-            preparation = swept_experiment.trainer.prepare(typed, seed=seed, base=base)
+            preparation = swept_experiment.trainer.prepare(
+                typed, seed=seed, base=base, **arguments
+            )
     except DivergedError as error:
         wording = swept_experiment.wording
         return f"{wording.baseline} diverged: {error} ({wording.baseline_lr})", {}
@@ -81,9 +90,13 @@ def prepare_task(
 
 
 def collect(
-    key: str, name: str, task: "tuple[ray.ObjectRef, ...]", base: SharedPreparation | None
+    key: str,
+    name: str,
+    task: "tuple[ray.ObjectRef, ...]",
+    base: SharedPreparation | None,
+    objects: SharedObjects,
 ) -> SharedPreparation:
-    """The preparation ``key`` of experiment ``name``, which adds to ``base``.
+    """The preparation ``key`` of experiment ``name``, which adds to ``base``, in ``objects``.
 
     Raises:
         PreparationError: a baseline diverged, the data are unavailable, the stored files do
@@ -95,8 +108,15 @@ def collect(
         if isinstance(outcome, str):
             raise PreparationError(f"{key}: {outcome}")
         # Copied to the driver's node, since the node that made it may be reclaimed.
-        copy = ray.put(ray.get(arrays))
-        return SharedPreparation(name, outcome, (*(base.arrays if base else ()), copy))
+        parts: dict[Content, Arrays] = {"theta_0": {}, "data": {}}
+        for k, array in ray.get(arrays).items():
+            parts["data" if isinstance(k, str) else "theta_0"][k] = array
+        copies = [
+            objects.put(content, part, size=sum(a.nbytes for a in part.values()), name=key)
+            for content, part in parts.items()
+            if part
+        ]
+        return SharedPreparation(name, outcome, (*(base.arrays if base else ()), *copies))
     except RayError as error:
         raise PreparationError(f"{key}: {first_line(error)}") from error
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,26 +14,36 @@ from hedgecore.config import to_mapping
 from hedgecore.experiment import Run
 from sweeps.errors import Cut, PreparationError, WorkerLost
 from sweeps.execution.arithmetic import check_arithmetic
+from sweeps.execution.data_files import data_files, read_data_files
 from sweeps.execution.execution import Execution
 from sweeps.execution.lanes import run_lanes, slots
 from sweeps.execution.object_store import SharedPreparation, collect, prepare_task
 from sweeps.execution.ray_runtime import runtime
 from sweeps.execution.ray_schedulers import run_stock
+from sweeps.execution.shared_objects import SharedObjects
 from sweeps.execution.worker import device_for
 from sweeps.experiments import experiment
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import StoredPreparation
 from sweeps.planning.plan import Plan
-from sweeps.text import duration, plural
+from sweeps.text import duration, first_line, plural
 
 # Lanes requested from a cluster; those without room wait, which makes the cluster grow.
 _MOST_LANES = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """State that the workers of a sweep share."""
+
+    preparations: Mapping[str, SharedPreparation]  # by key
+    objects: SharedObjects
+
+
 @contextmanager
 def prepared(
     execution: Execution, stored: Mapping[str, StoredPreparation | None]
-) -> Iterator[dict[str, SharedPreparation]]:
+) -> Iterator[Shared]:
     """A running Ray with every preparation in its object store, made unless it is ``stored``.
 
     Raises:
@@ -42,26 +53,34 @@ def prepared(
             no authentication although not ``insecure``.
         SweepError: Ray has died.
     """
+    contents = read_data_files(execution.plan)
     with runtime(execution.address, execution.resources, insecure=execution.insecure):
-        yield _prepare(execution, stored)
+        objects = SharedObjects(execution.message)
+        preparations = _prepare(execution, stored, objects, contents)
+        _record_growth(execution, objects)
+        yield Shared(preparations, objects)
 
 
-def work(
-    execution: Execution, shared: Mapping[str, SharedPreparation], changed: Callable[[], None]
-) -> bool:
-    """Run the unfinished trials on ``shared``, by key; False if the deadline came first.
+def work(execution: Execution, shared: Shared, changed: Callable[[], None]) -> bool:
+    """Run the unfinished trials on ``shared``; False if the deadline came first.
 
     ``changed`` is called after every event.
     """
     open_run = partial(
         open_trial,
-        preparations=dict(shared),
+        preparations=dict(shared.preparations),
         device=device_for(execution.resources.gpu),
         mixed=execution.mixed,
     )
+
+    def measured() -> None:
+        # Nodes that have fetched their preparation since the last event.
+        _record_growth(execution, shared.objects)
+        changed()
+
     if execution.engine is None:
-        return run_stock(execution, open_run, changed)
-    return run_lanes(execution, open_run, changed, lanes=_lanes(execution))
+        return run_stock(execution, open_run, measured)
+    return run_lanes(execution, open_run, measured, lanes=_lanes(execution))
 
 
 def _lanes(execution: Execution) -> int:
@@ -106,11 +125,38 @@ def open_trial(
     return swept_experiment.open_run(trial, checkpoint, preparation=preparation, device=device)
 
 
+def _record_growth(execution: Execution, objects: SharedObjects) -> None:
+    if record := objects.growth():
+        execution.ledger.append(record)
+
+
+def _shared_files(
+    objects: SharedObjects, contents: dict[str, bytes]
+) -> dict[str, "ray.ObjectRef"]:
+    """References to ``contents``, by path; emptied, so that only the object store holds them.
+
+    Raises:
+        PreparationError: neither the object store nor its disk has room.
+    """
+    files = {}
+    for path in list(contents):
+        content = contents.pop(path)
+        try:
+            files[path] = objects.put("files", content, size=len(content), name=path)
+        except RayError as error:
+            raise PreparationError(f"{path} cannot be shared: {first_line(error)}") from error
+    return files
+
+
 def _prepare(
-    execution: Execution, stored: Mapping[str, StoredPreparation | None]
+    execution: Execution,
+    stored: Mapping[str, StoredPreparation | None],
+    objects: SharedObjects,
+    contents: dict[str, bytes],
 ) -> dict[str, SharedPreparation]:
     plan, message, began = execution.plan, execution.message, time.monotonic()
-    tasks = _submitted(plan, stored)
+    files = _shared_files(objects, contents)
+    tasks = _submitted(plan, stored, files)
     if new := sum(preparation is None for preparation in stored.values()):
         message(f"preparing {new}: {plan.experiment.wording.prepared} ..")
     shared: dict[str, SharedPreparation] = {}
@@ -133,7 +179,7 @@ def _prepare(
             try:
                 if base and base not in shared:
                     raise PreparationError(f"{key}: {base}, which it adds to, failed")
-                preparation = collect(key, name, task, shared[base] if base else None)
+                preparation = collect(key, name, task, shared[base] if base else None, objects)
             except PreparationError as error:
                 failure = failure or error
                 continue
@@ -150,10 +196,15 @@ def _prepare(
             ray.cancel(facts, force=True)
     if failure:
         raise failure
+    objects.release(files.values())  # trials need the preparations only
     return shared
 
 
-def _submitted(plan: Plan, stored: Mapping[str, StoredPreparation | None]) -> dict[str, Any]:
+def _submitted(
+    plan: Plan,
+    stored: Mapping[str, StoredPreparation | None],
+    files: "Mapping[str, ray.ObjectRef]",
+) -> dict[str, Any]:
     """References to facts and arrays of every preparation, by key."""
     core, tasks = code_identity(plan.space.experiment), dict[str, Any]()
     # Bases first.
@@ -166,5 +217,6 @@ def _submitted(plan: Plan, stored: Mapping[str, StoredPreparation | None]) -> di
             core,
             stored[key],
             *(tasks[base] if base else ()),
+            contents={path: files[path] for path in data_files(plan, key)},
         )
     return tasks

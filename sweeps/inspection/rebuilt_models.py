@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from sweeps.errors import UsageError
 from sweeps.inspection.replay import train_again
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.scheduling.ledger import Ledger
+
+_READERS = 16  # concurrent requests to an object store
 
 
 def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
@@ -15,7 +18,9 @@ def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
     Each is trained from theta_0 in this process, and stored only if its sha256 is as recorded.
     """
     digests = ledger.named_models()
-    missing = [i for i, digest in digests.items() if not ledger.has_model(i, digest)]
+    with ThreadPoolExecutor(_READERS) as pool:
+        stored = pool.map(ledger.has_model, digests, digests.values())
+        missing = [i for i, found in zip(digests, stored, strict=True) if not found]
     if not missing:
         return {}
     say(f"models missing or changed: {len(missing)}; training them again, one after another ..")

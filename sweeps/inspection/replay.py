@@ -16,9 +16,10 @@ from hedgecore.threads import one_thread
 from sweeps.errors import UsageError
 from sweeps.execution.worker import SegmentWorker, device_for
 from sweeps.journal.code_identity import code_identity
+from sweeps.journal.field_types import Row
 from sweeps.journal.manifest import torch_version, trial_id
 from sweeps.journal.preparations import StoredPreparation
-from sweeps.journal.records import End, Row, Segment, fields, record_of
+from sweeps.journal.records import End, Segment, fields, record_of
 from sweeps.journal.state import TrialState
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import TrialPlan

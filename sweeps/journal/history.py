@@ -77,7 +77,7 @@ class _Check:
                 self._metric = rule.get("metric", "val_loss")
             case records.PreparationRecord() | records.Proposal() | records.WarmStart():
                 pass
-            case records.SpaceExhausted() | records.DriverEnd():
+            case records.SharedBytes() | records.SpaceExhausted() | records.DriverEnd():
                 pass
             case _:
                 assert_never(record)

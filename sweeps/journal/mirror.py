@@ -26,6 +26,8 @@ _READERS = 16  # concurrent requests
 _ATTEMPTS = 5
 _WHOLE = -1  # in place of a number of commits: one object has replaced them
 _FILE = "[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}"
+PARTS = ("log", "study", "models", "checkpoints", *FILES)
+"""Folders and files of a storage that are copied."""
 _BELOW = [
     re.compile(f"models/{NAMES['trial'].pattern}/{_FILE}"),
     re.compile(f"study/{NAMES['preparation'].pattern}/{_FILE}", re.ASCII),
@@ -38,6 +40,8 @@ _MIRRORS: "dict[str, Mirror]" = {}  # of this process, by URL
 class Mirror:
     """The folder ``folder``, which equals the objects of ``store`` after each :meth:`refresh`.
 
+    A refresh may be limited to some of :data:`PARTS`; others are then as old as they were.
+
     Args:
         before: number of the start of a driver that writes the later files of the log itself;
             None to copy all.
@@ -47,19 +51,23 @@ class Mirror:
         self.store, self.folder = store, folder
         self.tags: dict[str, str] = {}
         """Tag of the object that each file was copied from, or to, by name."""
+        self.sizes: dict[str, int] = {}
+        """Bytes of the objects that the last refresh left out, by name."""
         self._before = before
         self._commits: dict[int, int] = {}  # copied, by start
 
-    def refresh(self) -> None:
+    def refresh(self, parts: Collection[str] = PARTS) -> None:
         """Copy objects that are new or changed, and remove files whose objects are gone.
 
+        Args:
+            parts: those of :data:`PARTS` that are copied.
         Raises:
             UsageError: the store does not answer, or holds what is not of a sweep.
         """
         try:
             for _ in range(_ATTEMPTS):
                 with suppress(LookupError):  # an object was removed after it was listed
-                    return self._refresh()
+                    return self._refresh(parts)
         except StoreError as error:
             raise UsageError(
                 f"storage {self.store.url} cannot be read ({error}); check its name, the "
@@ -69,7 +77,7 @@ class Mirror:
             raise _no_room(error) from error
         raise UsageError(f"storage {self.store.url} changes too fast to be read; try it again")
 
-    def _refresh(self) -> None:
+    def _refresh(self, parts: Collection[str]) -> None:
         entries = {entry.name: entry for entry in self.store.list()}
         check_names(self.store, entries)
         for number, stage in commits.stages(entries).items():
@@ -77,11 +85,10 @@ class Mirror:
                 self._copy_log(number, stage)
         # A driver has a lock of its own on its copy.
         omitted = (holder.NAME,) if self._before is not None else ()
-        changed = [
-            entry
-            for name, entry in entries.items()
-            if _copied(name) and name not in omitted and self.tags.get(name) != entry.tag
-        ]
+        entries = {n: e for n, e in entries.items() if _copied(n) and n not in omitted}
+        needed = {n: e for n, e in entries.items() if n.partition("/")[0] in parts}
+        self.sizes = {n: e.size for n, e in entries.items() if n not in needed}
+        changed = [entry for name, entry in needed.items() if self.tags.get(name) != entry.tag]
         with ThreadPoolExecutor(_READERS) as pool:
             list(pool.map(self._copy, changed))
         for name in self.tags.keys() - entries.keys():
@@ -127,16 +134,19 @@ class Mirror:
             stream.write(content)
 
 
-def mirrored(url: str) -> Path:
+def mirrored(url: str, parts: Collection[str] = PARTS) -> Path:
     """The folder of this process with a copy of the storage at ``url``, as it is now.
 
+    Args:
+        url: of the storage.
+        parts: those of :data:`PARTS` that are copied.
     Raises:
         UsageError: the store does not answer, or holds what is not of a sweep.
     """
     store = Bucket(url, patience=READING)
     if store.url not in _MIRRORS:
         _MIRRORS[store.url] = Mirror(store, temporary_folder())
-    _MIRRORS[store.url].refresh()
+    _MIRRORS[store.url].refresh(parts)
     return _MIRRORS[store.url].folder
 
 

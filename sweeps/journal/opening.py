@@ -1,7 +1,7 @@
 """Storages opened by name: a folder of this machine, or the local copy of an object store."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from sweeps.errors import UsageError
@@ -31,16 +31,19 @@ def storage_name(storage: str | Path) -> str | Path:
     return storage_url(storage) or local_path(storage)
 
 
-def readable_storage(storage: str | Path) -> Path:
+def readable_storage(storage: str | Path, parts: Collection[str] = mirror.PARTS) -> Path:
     """The folder of a ``storage`` to be read: its own, or that of a copy made now.
 
+    Args:
+        storage: path or URL.
+        parts: those of :data:`.mirror.PARTS` that are needed; a copy may lack the others.
     Raises:
         UsageError: see :func:`.layout.readable_folder`; or the object store does not answer.
     """
     url = storage_url(storage)
     if url is None:
         return readable_folder(storage)
-    folder = mirror.mirrored(url)
+    folder = mirror.mirrored(url, parts)
     if not (folder / "log").exists():
         raise UsageError(f"{url} holds no sweep; give the --storage of a run")
     return readable_folder(folder)

@@ -148,10 +148,19 @@ class StoredPreparation:
         return {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
 
     def restore(
-        self, experiment: Experiment[Any, Any], study: Study, base: Preparation | None = None
+        self,
+        experiment: Experiment[Any, Any],
+        study: Study,
+        base: Preparation | None = None,
+        contents: Mapping[str, bytes] | None = None,
     ) -> Preparation:
         """The preparation of any trial's ``study`` on ``base``, with its data computed again.
 
+        Args:
+            experiment: of the study.
+            study: of a trial, or its shared part.
+            base: preparation that it adds to, if there is one.
+            contents: bytes of its data files by path, if they were read before.
         Raises:
             UsageError: the data are unavailable, or differ from those of the stored preparation.
         """
@@ -160,7 +169,12 @@ class StoredPreparation:
             stored_parts = {"about": self.facts.about, "files": self.files}
             restore = partial(experiment.trainer.restore, **stored_parts)
         try:
-            preparation: Preparation = restore(study, seed=self.facts.seed, base=base)
+            preparation: Preparation = restore(
+                study,
+                seed=self.facts.seed,
+                base=base,
+                **({"contents": contents} if contents else {}),
+            )
         except (ValueError, DivergedError) as error:
             raise UsageError(str(error)) from error
         if preparation.data_sha256 != self.facts.data_sha256:

@@ -1,10 +1,11 @@
 """Records of the log: a class for every kind, with its fields, their checks and its line.
 
 A line holds the fields in the order of the class and omits those equal to their default; a field
-``at`` receives the time of writing. To add a kind, add its class here and to :data:`Record`. mypy
-then reports each ``match`` that ends in ``assert_never`` and lacks it: in journal.state,
-journal.history, scheduling.engine and monitoring.throughput. Matches that end in ``case _`` select
-some kinds on purpose: in scheduling.ledger, monitoring.exporters and simulation.ray_asha.
+``at`` receives the time of writing. To add a kind, add its class, here or in a module of its own,
+and enter it in :data:`Record`. mypy then reports each ``match`` that ends in ``assert_never`` and
+lacks it: in journal.state, journal.history, scheduling.engine and monitoring.throughput. Matches
+that end in ``case _`` select some kinds on purpose: in scheduling.ledger, monitoring.exporters and
+simulation.ray_asha.
 """
 
 from collections.abc import Mapping
@@ -13,20 +14,20 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
 from sweeps.journal import schema
 from sweeps.journal.codec import Open, Shape
-
-Row: TypeAlias = Mapping[str, Any]
-"""Values by column."""
-TrialId: TypeAlias = Annotated[str, schema.TRIAL_ID]
-TrialIds: TypeAlias = Annotated[tuple[str, ...], schema.list_of(schema.TRIAL_ID)]
-Sha256: TypeAlias = Annotated[str, schema.SHA256]
-Text: TypeAlias = Annotated[str, schema.TEXT]
-Flag: TypeAlias = Annotated[bool, schema.FLAG]
-Number: TypeAlias = Annotated[float, schema.NUMBER]
-Index: TypeAlias = Annotated[int, schema.whole(0)]
-Count: TypeAlias = Annotated[int, schema.whole(1)]
-Epoch: TypeAlias = Annotated[int, schema.whole(0, schema.MOST_EPOCHS)]
-"""Epochs trained so far; 0 before the first."""
-Json: TypeAlias = Annotated[Row, schema.OBJECT]
+from sweeps.journal.field_types import (
+    Count,
+    Epoch,
+    Flag,
+    Index,
+    Json,
+    Number,
+    Row,
+    Sha256,
+    Text,
+    TrialId,
+    TrialIds,
+)
+from sweeps.journal.preparation_records import PreparationRecord, SharedBytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +50,6 @@ class ManifestRecord:
     kind: ClassVar[str] = "manifest"
     content: Annotated[Row, schema.MANIFEST]
     space: Text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparationRecord:
-    """Preparation ``key`` is stored: sha256 of its ``files``, written after the files."""
-
-    kind: ClassVar[str] = "prepared"
-    key: Annotated[str, schema.PREPARATION_KEY]
-    identity: Sha256
-    files: Annotated[Mapping[str, str], schema.mapping_of(schema.SHA256, schema.FILE)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +223,7 @@ Record: TypeAlias = (
     DriverStart
     | ManifestRecord
     | PreparationRecord
+    | SharedBytes
     | TrialEntry
     | SegmentStart
     | Segment

@@ -7,7 +7,7 @@ from shlex import quote
 
 from sweeps.errors import UsageError
 from sweeps.journal import bounds, files
-from sweeps.journal.mirror import Mirror, check_names, temporary_folder
+from sweeps.journal.mirror import PARTS, Mirror, check_names, temporary_folder
 from sweeps.journal.storage import WriteError, this_process
 from sweeps.objects.commits import CommitLog, TakenOverError, join, stages
 from sweeps.objects.holder import RENEWED, STALE, Holder
@@ -51,7 +51,8 @@ class ObjectReplica:
                 self._log = CommitLog(store)
                 self._mirror = Mirror(store, temporary_folder(), before=self._log.number)
                 self.folder = self._mirror.folder
-                self._mirror.refresh()
+                # Models are not read, but for a check at the end, and may be large.
+                self._mirror.refresh([part for part in PARTS if part != "models"])
                 self._join()
             except BaseException:
                 self._holder.close()
@@ -93,6 +94,19 @@ class ObjectReplica:
                 if present:
                     self._mirror.tags[name] = present.tag
             raise StoreError(f"{name} is changed by another program")
+
+    def read(self, path: Path) -> bytes | None:
+        """Content of a file of an earlier driver that was not copied; None if there is none.
+
+        Raises:
+            WriteError: the store does not answer.
+        """
+        name = path.relative_to(self.folder).as_posix()
+        if self._mirror.sizes.get(name, bounds.TENSORS + 1) > bounds.TENSORS:
+            return None
+        with self._or_fail():
+            present = self._store.get(name)
+        return present.content if present else None
 
     def remove(self, paths: Collection[Path]) -> None:
         """Remove the objects of files that were removed from the local copy.

@@ -194,7 +194,7 @@ class SweepState:
             case records.DriverEnd():
                 self.closed = True
                 self.running.clear()
-            case records.DriverStart() | records.SpaceExhausted():
+            case records.DriverStart() | records.SharedBytes() | records.SpaceExhausted():
                 pass
             case _:
                 assert_never(record)

@@ -36,6 +36,9 @@ class Replica(Protocol):
     def put(self, path: Path) -> None:
         """Copy the file at ``path``."""
 
+    def read(self, path: Path) -> bytes | None:
+        """Content of the file at ``path``, which exists here only; None if it does not."""
+
     def remove(self, paths: Collection[Path]) -> None:
         """Remove the copies of files that were removed."""
 

@@ -21,16 +21,18 @@ from rich.text import Text
 from sweeps.errors import UsageError
 from sweeps.journal.lock_holder import Driver, driver
 from sweeps.journal.opening import readable_storage, storage_name
+from sweeps.journal.records import SharedBytes
 from sweeps.journal.state import TrialState, cell
 from sweeps.monitoring.throughput import Tallies, Tally
 from sweeps.scheduling.rule import Rule
 from sweeps.signals import interruptible
-from sweeps.text import duration, echo_all, plural, printable
+from sweeps.text import bytes_text, duration, echo_all, plural, printable
 
 _ENDED = ("completed", "stopped", "failed")
 _WAITING = ("waiting for a decision", "waiting for a worker")
 STANDINGS = (*_ENDED, "running", *_WAITING, "not begun")
 _MOST_FAILURES = 5
+_READ = ("log",)  # all that a status depends on
 _DAY = 86400  # seconds
 
 
@@ -76,6 +78,7 @@ class Status:
     failures: tuple[Failure, ...]  # in the order of the space
     workers_lost: int  # since the sweep began
     nodes_lost: int  # number of those lost with their node
+    shared: SharedBytes | None  # of the last driver start that measured them; None before
 
     @property
     def unfinished_count(self) -> int:
@@ -95,7 +98,7 @@ def status(
         UsageError: ``storage`` is not a directory.
         LogError: its log is damaged.
     """
-    folder = readable_storage(storage)
+    folder = readable_storage(storage, _READ)
     tally, starts = (tallies or Tallies(folder)).look()
     record = tally.state.manifest
     manifest: Mapping[str, Any] = record.content if record else {}
@@ -132,6 +135,7 @@ def status(
         failures=tuple(_failures(tally)),
         workers_lost=tally.losses.total(),
         nodes_lost=tally.losses[True],
+        shared=tally.shared,
     )
 
 
@@ -161,6 +165,8 @@ def lines(status: Status) -> list[str]:
     if status.workers_lost:
         nodes = f", {status.nodes_lost:,} with the node" if status.nodes_lost else ""
         texts.append(f"{plural(status.workers_lost, 'worker')} lost{nodes}")
+    if status.shared:
+        texts.append(_shared(status.shared))
     return texts
 
 
@@ -175,7 +181,7 @@ def command(storage: str | Path, as_json: bool, watch: float | None) -> None:
     if watch is not None and not 0 < watch <= _DAY:
         raise UsageError(f"watch must lie in (0, {_DAY}] seconds, got {watch:g}")
     console = Console()
-    tallies = Tallies(readable_storage(storage))
+    tallies = Tallies(readable_storage(storage, _READ))
     redrawn = watch is not None and console.is_terminal and not as_json
     try:
         live = Live(console=console, auto_refresh=False) if redrawn else nullcontext()
@@ -253,6 +259,18 @@ def _epochs(status: Status) -> str:
     if status.seconds_left:
         description += f"; about {duration(status.seconds_left)} left"
     return description
+
+
+def _shared(shared: SharedBytes) -> str:
+    parts = {"theta_0 and baselines": shared.theta_0, "data": shared.data}
+    parts |= {"data files until prepared": shared.files} if shared.files else {}
+    contents = ", ".join(f"{name} {bytes_text(size)}" for name, size in parts.items())
+    where = "on one node"
+    if others := shared.nodes - 1:
+        where = f"on the driver's node, at most {bytes_text(shared.sent)} on each of " + (
+            plural(others, "other")
+        )
+    return f"shared data: {bytes_text(sum(parts.values()))} {where} ({contents})"
 
 
 def _failure(failure: Failure) -> str:

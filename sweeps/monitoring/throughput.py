@@ -33,6 +33,7 @@ class Tally:
     last: float | None = None
     exhausted: bool = False  # whether no further trials will be proposed
     losses: Counter[bool] = field(default_factory=Counter)  # of workers, by loss of their node
+    shared: records.SharedBytes | None = None  # last measurement
 
     @classmethod
     def of(cls, core: str) -> Self:
@@ -64,6 +65,8 @@ class Tally:
                     times.clear()
             case records.ManifestRecord() | records.PreparationRecord() | records.Proposal():
                 pass
+            case records.SharedBytes():
+                self.shared = record
             case (
                 records.WarmStart() | records.Withdrawal() | records.Audit() | records.DriverEnd()
             ):

@@ -90,7 +90,9 @@ class Engine:
                     self._offer(trial)
             case records.SegmentStart() | records.ManifestRecord() | records.PreparationRecord():
                 pass
-            case records.Proposal() | records.WarmStart() | records.DriverEnd():
+            case records.SharedBytes() | records.Proposal():
+                pass
+            case records.WarmStart() | records.DriverEnd():
                 pass
             case _:
                 assert_never(record)

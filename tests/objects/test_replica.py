@@ -251,3 +251,70 @@ def test_the_folder_of_a_copy_is_removed_when_its_process_has_ended(tmp_path, mo
     temporary_folder()
     assert mine.exists()
     assert not old.exists()
+
+
+MODELS = [f"models/{k:016x}/ticket.safetensors" for k in range(3)]
+
+
+@pytest.fixture
+def trained(store):
+    """The store of a driver that has ended, with a name of every kind."""
+    driver = Driver(store)
+    driver.commit(1)
+    for name in ("manifest.json", f"checkpoints/{0:016x}-{0:016x}.safetensors", *MODELS):
+        driver.put(name, name.encode())
+    driver.put("study/seed-0-00000000/facts.json", b"{}")
+    driver.close()
+    return store
+
+
+@pytest.fixture
+def requested(trained):
+    """Names of the objects that are read from now on."""
+    names = []
+    trained.before = lambda verb, name: names.append(name) if verb == "get" else None
+    return names
+
+
+def test_a_driver_that_resumes_reads_no_model_before_it_needs_it(trained, requested):
+    driver = Driver(trained)
+    assert {"manifest.json", "study/seed-0-00000000/facts.json"} < {*requested}
+    assert any(name.startswith("checkpoints/") for name in requested)
+    assert not (driver.folder / "models").exists()
+    assert not {*MODELS} & {*requested}
+    assert driver.replica.read(driver.folder / MODELS[1]) == MODELS[1].encode()
+    assert {*MODELS} & {*requested} == {MODELS[1]}
+    driver.close()
+    assert {*MODELS} < trained.objects.keys()
+
+
+def test_a_model_that_was_not_copied_can_be_replaced(trained):
+    driver = Driver(trained)
+    driver.put(MODELS[0], b"trained again")
+    driver.close()
+    assert trained.objects[MODELS[0]].content == b"trained again"
+
+
+def test_a_model_that_is_missing_or_too_large_is_not_read(trained, requested, monkeypatch):
+    monkeypatch.setattr("sweeps.journal.bounds.TENSORS", 60)
+    del trained.objects[MODELS[0]]
+    trained._put(MODELS[1], bytes(61))
+    driver = Driver(trained)
+    assert [driver.replica.read(driver.folder / name) is None for name in MODELS] == [
+        True,
+        True,
+        False,
+    ]
+    assert {*MODELS} & {*requested} == {MODELS[2]}
+    driver.close()
+
+
+def test_a_reader_of_the_log_reads_nothing_else_until_it_needs_it(trained, requested):
+    mirror = Mirror(trained, temporary_folder())
+    mirror.refresh(["log"])
+    assert ids(mirror.folder) == [1]
+    assert {name.partition("/")[0] for name in requested} == {"log"}
+    requested.clear()
+    mirror.refresh()
+    assert {*MODELS} < {*requested}
+    assert not [name for name in requested if name.startswith("log/")]

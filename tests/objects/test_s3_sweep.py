@@ -79,6 +79,14 @@ def test_a_model_that_was_lost_is_trained_again(on_s3, space, on_disk):
     same(readable_storage(on_s3), on_disk)
 
 
+def test_a_model_that_was_changed_is_trained_again(on_s3, space, on_disk):
+    store = Bucket(on_s3)
+    changed = next(e for e in store.list("models/"))
+    assert store.replace(changed.name, b"other", tag=changed.tag)
+    sweeps.run(space, storage=on_s3)
+    same(readable_storage(on_s3), on_disk)
+
+
 def test_every_command_reads_it(on_s3, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trial = analysis.load_trials(on_s3).query("status == 'completed'")["trial_id"].iloc[0]

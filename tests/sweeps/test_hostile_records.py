@@ -19,6 +19,7 @@ from sweeps.inspection.verify import verify
 from sweeps.journal import lines
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.history import History
+from sweeps.journal.records import SharedBytes
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.monitoring.status import lines as status_lines
 from sweeps.monitoring.status import status
@@ -39,11 +40,19 @@ VALUES = (
 
 @pytest.fixture(scope="module", params=[JUDGED, TINY_XNN], ids=["tickets", "xnn"])
 def storage(request, tmp_path_factory):
-    """A sweep that was interrupted and resumed, so that its log has two files."""
+    """A sweep that was interrupted and resumed, so that its log has files, of every record."""
     path = tmp_path_factory.mktemp("storage") / "swept"
     audit = 0.0 if request.param is TINY_XNN else 0.3
     run_locally(request.param, path, audit=audit, stop_after=5)
     run_locally(request.param, path, audit=audit)
+    planned = plan(path.with_suffix(".yaml"))
+    name = planned.space.experiment
+    ledger = Ledger(
+        path, core=code_identity(name), engine=engine_for(planned), experiment=planned.experiment
+    )
+    # Only a sweep on Ray has one.
+    ledger.append(SharedBytes(theta_0=900, data=10**6, files=0, nodes=2, sent=900))
+    ledger.close()
     return path
 
 

@@ -22,6 +22,7 @@ LINES = [
     {"type": "start", "format": 3, "host": "h", "pid": 1, "before": None, "core": "c"},
     manifest(),
     {"type": "prepared", "key": "seed-0-00000000", "identity": SHA256, "files": {}},
+    {"type": "shared", "theta_0": 900, "data": 10**7, "files": 0, "nodes": 3, "sent": 10**6},
     {"type": "trial", "trial_id": "a", "index": 0, "config": {"lr": 0.1}, "group": "g",
      "stratum": "s", "replicate": 0, "limit": 9, "dense_val_loss": 0.5, "data_sha256": "d"},
     {"type": "begin", "trial_id": "a", "epoch": 0, "at": 1.5},
@@ -92,7 +93,7 @@ def test_the_log_of_a_sweep_is_written_again_byte_by_byte(tmp_path):
     )
 )
 def test_further_columns_of_a_trial_and_metrics_of_an_end_keep_their_order(others):
-    trial, segment = LINES[3], LINES[7]
+    trial, segment = LINES[4], LINES[8]
     trial = {**trial, **{n: v for n, v in others.items() if n not in trial}}
     end = {**{n: v for n, v in others.items() if n not in {*END, *FAILURE}}, **END}
     end = {"status": end.pop("status"), **end}

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from logs import manifest
-from printed import numbers
+from printed import lines_with, numbers
 from rich.console import Console
 
 from sweeps.errors import UsageError
@@ -475,3 +475,16 @@ def test_the_status_of_a_sweep_that_is_watched_is_that_of_one_look(tmp_path, cor
                 writer.append(record)
                 same()
         same()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sent", "figures"),
+    [(1, 0, [12.4, 1.2, 11.2]), (3, 11_300_000, [12.4, 11.3, 2, 1.2, 11.2])],
+)
+def test_bytes_of_shared_data_are_those_of_the_last_measurement(tmp_path, nodes, sent, figures):
+    first = {"type": "shared", "theta_0": 1, "data": 1, "files": 0, "nodes": 1, "sent": 0}
+    last = first | {"theta_0": 1_200_000, "data": 11_200_000, "nodes": nodes, "sent": sent}
+    with driving(tmp_path, first, last, trial("a"), trials=1):
+        assert {"type": "shared", **asdict(status(tmp_path, now=NOW))["shared"]} == last
+        (line,) = lines_with("\n".join(lines(status(tmp_path, now=NOW))), "shared data")
+    assert numbers(line.replace("theta_0", "theta")) == figures

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.text import duration, plural
+from sweeps.text import bytes_text, duration, plural
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,18 @@ def test_a_noun_has_an_s_unless_there_is_one_of_it():
         "2 trials",
         "5,000 trials",
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (325, "325 B"),
+        (1_249, "1.2 kB"),
+        (12_400_000, "12.4 MB"),
+        (999_949_999, "999.9 MB"),
+        (1_500_000_000_000, "1,500.0 GB"),
+    ],
+)
+def test_bytes_have_one_digit_after_the_point(size, text):
+    assert bytes_text(size) == text

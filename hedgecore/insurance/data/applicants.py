@@ -1,5 +1,6 @@
 """Applicants of a study: table read or generated, split, and encoded for a network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +31,16 @@ class Applicants:
     encoding: Published | Sound
 
     @classmethod
-    def of(cls, config: DataConfig, *, seed: int) -> "Applicants":
+    def of(
+        cls, config: DataConfig, *, seed: int, contents: Mapping[str, bytes] | None = None
+    ) -> "Applicants":
         """Applicants of ``config``; ``seed`` chooses the validation rows.
 
+        Args:
+            config: table, split and encoding.
+            seed: seed of the split.
+            contents: bytes of the table by path, if they were read before, such as on another
+                machine; otherwise the file is read.
         Raises:
             ValueError: ``config.path`` does not exist, or is not such a table.
         """
@@ -40,7 +48,7 @@ class Applicants:
             table = generate(config.rows, seed=_GENERATED, rare_levels=config.rare_levels)
         else:
             try:
-                table = read(config.path)
+                table = read(config.path, (contents or {}).get(config.path))
             except FileNotFoundError as error:
                 raise ValueError(f"{error} as study.data.path, or null") from error
             except OSError as error:

@@ -31,21 +31,19 @@ _OTHERS: Mapping[bytes, tuple[str, str]] = {
 }
 
 
-def unpacked(path: Path) -> bytes:
+def unpacked(path: Path, content: bytes | None = None) -> bytes:
     """Content of the file at ``path``; of the one file in it, if it is compressed.
 
+    Args:
+        path: the file.
+        content: its bytes, if they were read before; then ``path`` serves for messages only.
     Raises:
         FileNotFoundError: ``path`` does not exist.
         ValueError: a directory, too large, damaged, or not exactly one file in an archive; one
             line with the cure.
     """
-    if path.is_dir():
-        raise ValueError(f"{path} is a directory; {_inside(path)}")
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}; give the path of your own copy of train.csv")
-    if (size := path.stat().st_size) > LARGEST:
-        raise _too_large(path, f"{size:,} bytes")
-    content = path.read_bytes()
+    if content is None:
+        content = _packed(path)
     for _ in range(_DEPTH):
         unpack = next((u for magic, u in _UNPACKERS.items() if content.startswith(magic)), None)
         if unpack is None:
@@ -59,6 +57,16 @@ def unpacked(path: Path) -> bytes:
     if kind is not None:
         raise ValueError(f"{path} is {kind[0]}; {kind[1]}")
     return content
+
+
+def _packed(path: Path) -> bytes:
+    if path.is_dir():
+        raise ValueError(f"{path} is a directory; {_inside(path)}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}; give the path of your own copy of train.csv")
+    if (size := path.stat().st_size) > LARGEST:
+        raise _too_large(path, f"{size:,} bytes")
+    return path.read_bytes()
 
 
 def _inside(path: Path) -> str:

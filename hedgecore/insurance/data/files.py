@@ -57,17 +57,20 @@ class TableFile:
         return f" row {row + 1}" if self.first_line is None else f":{row + self.first_line}"
 
 
-def read_file(path: Path, *, text: Collection[str] = ()) -> TableFile:
+def read_file(
+    path: Path, *, text: Collection[str] = (), content: bytes | None = None
+) -> TableFile:
     """Content of the CSV or Parquet file at ``path``, which may be a zip, gz, bz2 or xz of one.
 
     Args:
         path: the file.
         text: columns of a CSV file that are not read as numbers.
+        content: bytes of the file, if they were read before.
     Raises:
         FileNotFoundError: ``path`` does not exist.
         ValueError: it is no such table, or too large; one line with the cure.
     """
-    content = unpacked(path)
+    content = unpacked(path, content)
     sha256 = hashlib.sha256(content).hexdigest()
     if content.startswith(_PARQUET):
         return TableFile(frame=_parquet(path, content), sha256=sha256, first_line=None)

@@ -65,19 +65,22 @@ class Split:
     test: Int[np.ndarray, " test"]
 
 
-def read(path: Path | str) -> Table:
+def read(path: Path | str, content: bytes | None = None) -> Table:
     """Table in a local copy of the competition's ``train.csv``, or in a file of the same columns.
 
     Columns may be in any order; for formats see :func:`.files.read_file`. The file is read once,
     so the hashed bytes are the parsed ones.
 
+    Args:
+        path: the file.
+        content: its bytes, if they were read before, such as on another machine.
     Raises:
         FileNotFoundError: ``path`` does not exist.
         ValueError: the file is empty, has a missing or extra column, a value that the schema
             does not allow, or a single class; the message names the first such column and row.
     """
     path = Path(path)
-    file = read_file(path)
+    file = read_file(path, content=content)
     frame = file.frame
     if file.sha256 == TEST_SHA256:
         raise ValueError(f"{path} is the competition's test.csv, without Response; give train.csv")

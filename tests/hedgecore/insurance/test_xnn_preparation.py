@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -92,6 +93,19 @@ def test_a_table_that_cannot_be_read_is_refused_in_one_line(study, tmp_path):
     path.write_text("Id,Response\n1,8\n")
     with pytest.raises(ValueError, match=r"lacks column Product_Info_1"):
         prepare(study.with_axes({"data.path": str(path)}), seed=0)
+
+
+def test_a_table_read_before_prepares_and_restores_the_same_without_its_file(study, tmp_path):
+    path, table = tmp_path / "train.csv", generate(400, seed=0)
+    frame = pd.DataFrame({"Id": range(1, 401), **table.columns, "Response": table.response})
+    frame.to_csv(path, index=False)
+    filed = study.with_axes({"data.path": str(path)})
+    expected = prepare(filed, seed=0)
+    contents = {str(path): path.read_bytes()}
+    path.unlink()
+    assert same(prepare(filed, seed=0, contents=contents), expected)
+    stored = {"about": expected.about, "files": expected.files}
+    assert same(restore(filed, seed=0, **stored, contents=contents), expected)
 
 
 # Preparations and their bases.
