@@ -1,6 +1,8 @@
 """Address of a Ray cluster to join, checked for a response before Ray would wait for one."""
 
+import os
 import socket
+import ssl
 
 from ray._private import services
 
@@ -54,8 +56,35 @@ def _greet(host: str, port: int) -> None:
     Raises:
         OSError: no response in time, or not that of a gRPC server.
     """
-    with socket.create_connection((host, port), timeout=_TIMEOUT) as connection:
+    with (
+        socket.create_connection((host, port), timeout=_TIMEOUT) as plain,
+        _encrypted(plain) as connection,
+    ):
         connection.sendall(_GREETING)
         answer = connection.recv(9)  # the head of a frame: length, type, flags, stream
     if len(answer) < 4 or answer[3] != _SETTINGS:
         raise ConnectionError("the server there is not Ray")
+
+
+def _encrypted(connection: socket.socket) -> socket.socket:
+    """``connection`` under TLS with the certificates of Ray, if Ray is to use it.
+
+    Raises:
+        OSError: a variable is missing, or a certificate cannot be read or is refused.
+    """
+    if os.environ.get("RAY_USE_TLS", "0").lower() not in ("1", "true"):
+        return connection
+    certificate, key, authority = map(_tls_file, ("SERVER_CERT", "SERVER_KEY", "CA_CERT"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # Ray checks the address itself, when it connects
+    context.set_alpn_protocols(["h2"])
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(authority)
+    return context.wrap_socket(connection)
+
+
+def _tls_file(name: str) -> str:
+    path = os.environ.get(f"RAY_TLS_{name}")
+    if not path:
+        raise ConnectionError(f"RAY_USE_TLS needs RAY_TLS_{name} too")
+    return path

@@ -15,8 +15,7 @@ CASES = {
     "no token": f"HOME=/tmp ~/venv/bin/hedgesweep {RUN} auto",
     "another version": f'~/venv/bin/python -P -c "{FAKED.format(run=RUN)}"',
     "nobody": f"~/venv/bin/hedgesweep {RUN} NETWORK.77:6379",
-    "no host": f"~/venv/bin/hedgesweep {RUN} nowhere:6379",
-    "another port": f"~/venv/bin/hedgesweep {RUN} auto:22",
+    "another port": f"~/venv/bin/hedgesweep {RUN} localhost:22",
 }
 
 
@@ -31,4 +30,4 @@ def test_the_error_is_one_line_within_ten_seconds(hosts, cluster, case):
     assert done.returncode == 2, done.stderr
     assert len(errors) == 1, done.stderr
     assert errors[0].startswith("error: ")
-    assert seconds < 10 or case == "no host", seconds
+    assert seconds < 10

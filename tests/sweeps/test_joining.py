@@ -2,8 +2,12 @@
 
 import os
 import socket
+import ssl
 import stat
+import subprocess
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import ray
@@ -53,6 +57,50 @@ def address(request):
 def test_whatever_is_no_ray_is_refused_with_the_address(address):
     with pytest.raises(UsageError, match=f"^no Ray cluster at '{address}'.*ray start --head"):
         joinable(address)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates") / "tls"
+    script = Path(__file__).resolve().parents[2] / "deploy" / "certificates.sh"
+    subprocess.run([str(script), str(folder), "head=127.0.0.1"], check=True)
+    return folder / "head"
+
+
+@pytest.fixture
+def encrypted(certificates, monkeypatch):
+    """Address of a server that answers as gRPC does, under TLS with certificates on both sides."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificates / "ca.crt")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(certificates / "tls.crt", certificates / "tls.key")
+    files = {"SERVER_CERT": "tls.crt", "SERVER_KEY": "tls.key", "CA_CERT": "ca.crt"}
+    for name, file in files.items():
+        monkeypatch.setenv(f"RAY_TLS_{name}", str(certificates / file))
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with suppress(OSError), context.wrap_socket(server.accept()[0], server_side=True) as peer:
+            peer.recv(100)
+            peer.sendall(bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
+
+    threading.Thread(target=answer, daemon=True).start()
+    monkeypatch.setattr(services, "canonicalize_bootstrap_address", lambda address: address)
+    monkeypatch.setattr(services, "find_node_ids", lambda: ["node"])
+    yield f"127.0.0.1:{server.getsockname()[1]}"
+    server.close()
+
+
+def test_a_cluster_with_tls_is_joined_with_its_certificates(encrypted, monkeypatch):
+    monkeypatch.setenv("RAY_USE_TLS", "1")
+    assert joinable(encrypted) == encrypted
+
+
+@pytest.mark.parametrize("variable", ["RAY_USE_TLS", "RAY_TLS_CA_CERT", "RAY_TLS_SERVER_KEY"])
+def test_a_cluster_with_tls_is_refused_without_a_variable(encrypted, monkeypatch, variable):
+    monkeypatch.setenv("RAY_USE_TLS", "1")
+    monkeypatch.delenv(variable)
+    with pytest.raises(UsageError, match=r"^no Ray cluster at"):
+        joinable(encrypted)
 
 
 def test_where_ray_looks_instead_of_a_loopback_address_is_said(monkeypatch):
