@@ -33,6 +33,7 @@ study:
 scheduler: {asha: {grace_period: 8, reduction_factor: 2, stratify_by: [epsilon], replicates: seed}}
 resources: {cpu: 1, gpu: 0}
 """
+LONGER = ("--set", "study.market.train_paths=16384")
 PORT = 5000  # of the server of AWS on the user's machine
 
 

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from cluster.clusters import BIN, BUCKET, HEAD, LATE, PORT, Cluster
@@ -30,16 +31,14 @@ def isolated_hosts(folder, *, network, user, variables=None) -> Iterator[Hosts]:
     endpoint = f"http://{network}.{USER}:{PORT}"
     # Kernels of BLAS that this machine needs, if it says so.
     blas = {k: v for k, v in os.environ.items() if k.startswith("OPENBLAS_")}
-    aws = CREDENTIALS | {"AWS_ENDPOINT_URL": endpoint}
-    hosts, server = (
-        Hosts(folder, FOLDER, packages() | aws | blas, network=network, user=user),
-        None,
-    )
+    aws = CREDENTIALS | {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+    environment = packages() | aws | blas | (variables or {})
+    hosts, server = Hosts(folder, FOLDER, environment, network=network, user=user), None
     try:
         server = subprocess.Popen(
             hosts.command(
-                *(sys.executable, "-m", "moto.server", "-H", hosts.address(USER)),
-                *("-p", str(PORT)),
+                *(sys.executable, str(Path(__file__).with_name("aws_account.py"))),
+                *("-H", hosts.address(USER), "-p", str(PORT)),
             ),
             env=hosts.environment | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
             stdout=subprocess.DEVNULL,

@@ -7,11 +7,13 @@ reached. Needs root, iproute2, openssh-server, rsync, curl and util-linux.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,7 @@ class Hosts:
         self._variables, self._network, self.login = dict(variables), network, user
         self._namespace = f"hs{os.getpid()}-{network}"
         self._running: dict[int, subprocess.Popen[bytes]] = {}
+        _remove_abandoned()
         (self.home / ".ssh").mkdir(parents=True)
         for name in ("key", "host_key"):
             path = str(folder / name)
@@ -142,10 +145,14 @@ class Hosts:
 
     def kill(self, number: int) -> None:
         """End every process of a host at once; the kernel closes their connections."""
+        self._running[number].kill()
+        time.sleep(1)  # until the other ends have heard of it
+        self._remove(number)
+
+    def _remove(self, number: int) -> None:
         process = self._running.pop(number)
         process.kill()
         process.wait()
-        time.sleep(1)  # until the other ends have heard of it
         # Deleted before its namespace, which the kernel removes later, with its devices.
         _call("ip", "-n", self._namespace, "link", "del", f"host{number}")
         _call("ip", "netns", "del", self._host(number))
@@ -223,12 +230,8 @@ class Hosts:
     def close(self) -> None:
         """Remove every host and the network."""
         for number in list(self._running):
-            self.kill(number)
-        for pid in subprocess.run(
-            ["ip", "netns", "pids", self._namespace], capture_output=True, text=True
-        ).stdout.split():
-            os.kill(int(pid), signal.SIGKILL)
-        _call("ip", "netns", "del", self._namespace)
+            self._remove(number)
+        _delete(self._namespace)
 
     def _host(self, number: int) -> str:
         return f"{self._namespace}-{number}"
@@ -245,6 +248,25 @@ def eventually(condition: Any, *, seconds: float, pause: float = 0.5) -> Any:
         assert time.monotonic() < end, f"not within {seconds:g} s"
         time.sleep(pause)
     return value
+
+
+def _remove_abandoned() -> None:
+    """Remove the hosts of test runs that were killed."""
+    for line in _output("ip", "netns", "list").splitlines():
+        run = re.match(r"(hs(\d+)-\S+)", line)
+        if run and not Path(f"/proc/{run.group(2)}").exists():
+            _delete(run.group(1))
+
+
+def _delete(namespace: str) -> None:
+    for pid in _output("ip", "netns", "pids", namespace).split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    _call("ip", "netns", "del", namespace)
+
+
+def _output(*words: str) -> str:
+    return subprocess.run(words, capture_output=True, text=True).stdout
 
 
 def _call(*words: str) -> None:

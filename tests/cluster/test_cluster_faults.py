@@ -4,14 +4,13 @@ import re
 import time
 
 import pytest
-from cluster.clusters import HEAD, LATE, SPACE, RemoteSweep, fetched, on_one_machine
+from cluster.clusters import HEAD, LATE, LONGER, SPACE, RemoteSweep, fetched, on_one_machine
 from cluster.hosts import eventually
 from reliability.sweeping import same
 
 from sweeps.journal.journal import read
 
 STORAGE = "results/faults"
-LONGER = ("--set", "study.market.train_paths=16384")
 TRIALS = 16
 
 
@@ -101,3 +100,19 @@ def test_the_loss_of_the_head_ends_the_driver_with_one_line_within_ten_seconds(t
     errors = re.findall(r"(?m)^error: .*$", times["lines"])
     assert len(errors) == 1, times["lines"]
     assert "Traceback" not in times["lines"]
+
+
+def test_a_worker_whose_arithmetic_differs_is_refused(hosts, cluster, times):
+    smoke = "~/hedgesweep/search_spaces/tickets_smoke.yaml"
+    first = RemoteSweep(hosts, smoke, "results/arithmetic")
+    first.wait()
+    # The only worker, with other kernels of BLAS than prepared the seed.
+    ray = "RAY_AUTH_MODE=token ~/venv/bin/ray"
+    hosts.output(LATE, f"{ray} stop --force")
+    start = f"start --address={hosts.address(HEAD)}:6379 --num-cpus=1"
+    hosts.output(LATE, f"OPENBLAS_CORETYPE=Sandybridge {ray} {start}")
+    more = RemoteSweep(hosts, smoke, "results/arithmetic", "--set", "space.lr.grid=[0.005,0.01]")
+    eventually(lambda: more.status() is not None, seconds=120)
+    assert more.status() == 1
+    (error,) = re.findall(r"(?m)^error: .*$", more.output)
+    assert "host4 computes with another arithmetic" in error
