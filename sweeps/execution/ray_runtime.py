@@ -63,9 +63,9 @@ def runtime(
                 "_node_ip_address": "127.0.0.1",
             }
         else:
-            # The small process of this line is started while descriptor 2 is the terminal.
-            closing.enter_context(message_if_aborted(_ABORTED))
-            closing.enter_context(messages_in_file())
+            messages = closing.enter_context(messages_in_file())
+            aborted = f"{_ABORTED}; Ray's messages are in {messages}"
+            closing.enter_context(message_if_aborted(aborted))
             options["address"] = joinable(address)
             options["runtime_env"] = {"py_modules": _packages()}
         variables = defaults(STARTING) | _PACE | ({} if address is None else _JOINING)

@@ -1,6 +1,7 @@
 """Connection to the dashboard of a cluster, opened again when it breaks."""
 
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,7 +33,7 @@ class Connection:
 
     def __init__(self, cluster: str, *, insecure: bool) -> None:
         self.cluster = cluster
-        self._url = _loopback_url(cluster) if "://" in cluster else None
+        self._url = _url(cluster) if "://" in cluster else None
         if self._url is None and not Path(cluster).is_file():
             raise UsageError(
                 f"no such cluster file {cluster}; give the file of 'ray up', or the URL of a "
@@ -83,7 +84,7 @@ class Connection:
                     ) from error
                 self.close()
             except ServerError as error:
-                if pause is None:
+                if pause is None or not error.temporary:
                     raise failure(self.cluster, error) from error
             time.sleep(pause)
         raise AssertionError
@@ -160,17 +161,26 @@ def _headers(cluster: str, *, insecure: bool) -> dict[str, str]:
         raise UsageError(
             "no token for the cluster; copy that of its head node to ~/.ray/auth_token"
         )
+    if re.search("[^ -~]", "".join(headers.values())):
+        raise UsageError(
+            "the token of the cluster is not one line of printable ASCII; copy that of its head "
+            "node to ~/.ray/auth_token, and unset RAY_AUTH_TOKEN"
+        )
     return headers
 
 
-def _loopback_url(text: str) -> str:
-    """``text`` without a final slash, if a token may be sent there."""
-    url = urlsplit(text)
+def _url(text: str) -> str:
+    """``text`` without a final slash, if it is the URL of a dashboard that may receive a token.
+
+    Raises:
+        UsageError: it is not.
+    """
     try:
+        url = urlsplit(text)
         valid = url.scheme in ("http", "https") and url.hostname and url.port != 0
     except ValueError:
         valid = False
-    if not valid or url.username or url.query or url.fragment:
+    if not valid or re.search(r"[@?#\s]", text):
         raise UsageError(
             f"{text!r} is not the URL of a dashboard; give one such as http://127.0.0.1:8265"
         )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from sweeps.errors import UsageError
 from sweeps.jobs.connection import Connection
 from sweeps.jobs.job import Job
-from sweeps.jobs.trace_file import trace_file
 from sweeps.text import echo, first_line
+from sweeps.trace_file import trace_file
 
 _PAUSE = 1.0  # seconds between two requests
 _SHARE = 0.1  # of the time, at most, for requests: Ray sends the whole output each time

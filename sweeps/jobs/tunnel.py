@@ -12,7 +12,7 @@ from ray._private.utils import psutil  # a copy of its own
 
 from sweeps import origin
 from sweeps.errors import UsageError
-from sweeps.jobs.trace_file import trace_file
+from sweeps.trace_file import trace_file
 
 REMOTE_PORT = 8265
 _PATIENCE = 60.0  # seconds; a cloud is asked for the head's address, then SSH connects
