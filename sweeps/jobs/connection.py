@@ -5,8 +5,9 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import ray
@@ -17,7 +18,7 @@ from ray._private.authentication.http_token_authentication import (
 from sweeps.errors import SweepError, UsageError
 from sweeps.execution.authentication import authentication
 from sweeps.jobs.dashboard import Dashboard, ServerError, UnreachableError, failure
-from sweeps.jobs.tunnel import REMOTE_PORT, TunnelError, tunnel
+from sweeps.jobs.tunnel import REMOTE_PORT, TunnelError, check_owner, tunnel
 from sweeps.text import echo, first_line
 
 Answer = TypeVar("Answer")
@@ -107,8 +108,13 @@ class Connection:
         self._tunnel.close()
 
     def _connect(self) -> Dashboard:
-        url = self._url or self._tunnel.enter_context(tunnel(Path(self.cluster)))
-        self._dashboard = Dashboard(url, name=self.cluster, headers=self._headers)
+        arguments: dict[str, Any] = {"name": self.cluster, "headers": self._headers}
+        url = self._url
+        if url is None:
+            port = self._tunnel.enter_context(tunnel(Path(self.cluster)))
+            url = f"http://127.0.0.1:{port}"
+            arguments["check"] = partial(check_owner, port)
+        self._dashboard = Dashboard(url, **arguments)
         return self._dashboard
 
     def _nobody(self, error: UnreachableError) -> UsageError:

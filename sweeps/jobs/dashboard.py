@@ -6,7 +6,7 @@ proxies nor redirects are followed here, since each request carries the token of
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -61,10 +61,19 @@ class Dashboard:
         url: such as http://127.0.0.1:8265.
         name: cluster in messages.
         headers: headers that authenticate the requests.
+        check: called once connected, before a request is sent; it may raise.
     """
 
-    def __init__(self, url: str, *, name: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        headers: Mapping[str, str],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self._url, self._name, self._headers = urlsplit(url), name, headers
+        self._check = check
 
     def version(self) -> str:
         """Version of Ray that the head runs.
@@ -154,6 +163,7 @@ class Dashboard:
                 connection.connect()
             except (OSError, UnicodeError) as error:  # UnicodeError: of a name that DNS has not
                 raise UnreachableError(getattr(error, "strerror", None) or error) from error
+            self._check()
             try:
                 connection.request(method, f"{self._url.path}{path}", body, self._headers)
                 response = connection.getresponse()

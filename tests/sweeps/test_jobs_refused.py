@@ -158,6 +158,20 @@ def test_a_port_that_another_user_took_receives_no_token(head, cluster, capsys, 
     assert not head.requests
 
 
+def test_a_port_that_another_user_takes_later_receives_no_token(
+    head, cluster, capsys, monkeypatch
+):
+    owners = iter(range(100))
+
+    def listener(port: int) -> int | None:
+        # This user's until the version of the head has been asked for.
+        return owner + (next(owners) > 1) if (owner := _listener(port)) is not None else None
+
+    monkeypatch.setattr(tunnel, "_listener", listener)
+    assert "was taken by user" in refusal(capsys, "logs", cluster, code=1)
+    assert head.requests == [("GET", "/api/version")]
+
+
 @pytest.mark.parametrize("token", ["", "f" * 64])
 def test_a_token_of_another_cluster_is_refused(head, capsys, token):
     head.token = token or "e" * 64
