@@ -60,12 +60,14 @@ def submit_command(
     """
     from sweeps.jobs.connection import connected
     from sweeps.jobs.data_file import data_file
-    from sweeps.jobs.entrypoint import entrypoint
+    from sweeps.jobs.entrypoint import entrypoint, head_storage
     from sweeps.jobs.job import new_id
     from sweeps.jobs.package import package
     from sweeps.planning.plan import plan as plan_of
 
     plan = plan_of(space, overrides=arguments["overrides"])
+    for earlier in plan.space.search.warm_start:
+        head_storage(earlier)
     _check(context, plan, storage=storage, **arguments)
     data, name = data_file(plan), f"{plan.space.name}.yaml"
     files = package(space=(name, plan.space.text), data=data)

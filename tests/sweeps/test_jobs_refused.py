@@ -74,6 +74,13 @@ def test_mistakes_are_refused_before_anything_is_sent(head, tiny, capsys, argume
     assert not head.requests
 
 
+def test_an_earlier_sweep_of_no_fixed_place_on_the_head_is_refused(head, tiny, capsys):
+    search = "search={algorithm: tpe, num_samples: 4, warm_start: [results/a]}"
+    line = submitted(capsys, head.url, tiny, "--set", search)
+    assert "'results/a' has no fixed place on the head" in line
+    assert not head.requests
+
+
 def test_a_missing_space_is_refused_before_anything_is_sent(head, tmp_path, capsys):
     assert "no such file" in submitted(capsys, head.url, tmp_path / "none.yaml")
     assert not head.requests
