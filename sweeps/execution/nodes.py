@@ -14,7 +14,7 @@ import ray
 from ray._private import state
 
 _TIMEOUT = 2.0  # seconds for a connection to the raylet of a node
-_LATEST = 1.0  # seconds for which a list of draining nodes is used again
+_LIST_AGE = 1.0  # seconds for which a list of draining nodes is used
 _SILENCE = 30.0  # seconds for which a raylet that did not respond is not tried again
 
 
@@ -52,7 +52,7 @@ class Nodes:
 
     def draining(self) -> frozenset[str]:
         """Nodes that end soon, such as spot machines with a notice, and accept no new work."""
-        if time.monotonic() - self._as_of > _LATEST:
+        if time.monotonic() - self._as_of > _LIST_AGE:
             self._draining = frozenset(state.state.get_draining_nodes())
             self._as_of = time.monotonic()
         return self._draining

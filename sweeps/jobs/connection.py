@@ -57,7 +57,7 @@ class Connection:
                 break
             except UnreachableError as error:
                 if pause is None or (self._url is not None and not error.listening):
-                    raise self._nobody(error) from error
+                    raise self._no_dashboard(error) from error
                 time.sleep(pause)
             except ServerError as error:
                 raise failure(self.cluster, error) from error
@@ -117,7 +117,7 @@ class Connection:
         self._dashboard = Dashboard(url, **arguments)
         return self._dashboard
 
-    def _nobody(self, error: UnreachableError) -> UsageError:
+    def _no_dashboard(self, error: UnreachableError) -> UsageError:
         if self._url is not None:
             return UsageError(
                 f"no dashboard of Ray answers at {self.cluster} ({error}); open the tunnel to it, "
