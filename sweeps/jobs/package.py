@@ -58,7 +58,7 @@ def package(*, space: tuple[str, str], data: DataFile | None) -> Package:
             _add(archive, f"{_NAME}-{version(_NAME)}.dist-info/METADATA", metadata.encode())
             _add(archive, space[0], space[1].encode())
             if data:
-                _add(archive, data.packed, data.path.read_bytes())
+                _add(archive, data.packed, data.content)
     except OSError as error:
         raise UsageError(
             f"{error.filename or 'a file of the job'} cannot be read ({error.strerror}); make it "
