@@ -168,6 +168,8 @@ class Dashboard:
                 connection.request(method, f"{self._url.path}{path}", body, self._headers)
                 response = connection.getresponse()
                 answer = response.read(_MOST_BYTES)
+                if response.length and len(answer) < _MOST_BYTES:
+                    raise http.client.IncompleteRead(answer, response.length)
             except (OSError, http.client.HTTPException) as error:
                 reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 raise UnreachableError(reason, listening=True) from error
