@@ -12,6 +12,8 @@ folder=$1
 shift
 umask 077
 days=365
+# Longer than the certificates of nodes that are added later.
+authority_days=3650
 for node in "$@"; do
     case $node in
         *[!A-Za-z0-9.:,=-]* | =* | *= | *=*=* | .*) fail "a node is NAME=ADDRESS[,ADDRESS..], got '$node'" ;;
@@ -29,7 +31,8 @@ key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1"
 if [ ! -e "$folder/ca.key" ]; then
     [ ! -e "$folder/ca.crt" ] || fail "$folder/ca.crt has no key beside it; give another folder"
     key "$work/ca.key"
-    openssl req -x509 -new -key "$work/ca.key" -sha256 -days $days -subj "/CN=hedgesweep cluster" -out "$work/ca.crt" \
+    openssl req -x509 -new -key "$work/ca.key" -sha256 -days $authority_days -subj "/CN=hedgesweep cluster" \
+        -out "$work/ca.crt" \
         -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign"
     mv "$work/ca.crt" "$work/ca.key" "$folder"
 fi

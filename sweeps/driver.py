@@ -225,7 +225,7 @@ def _execute(
     queue = execution.queue
     try:
         with prepared(execution, stored) as shared:
-            facts = {key: made.facts for key, made in shared.preparations.items()}
+            facts = {key: preparation.facts for key, preparation in shared.preparations.items()}
             _keep_manifest(execution, facts)
             if not queue.entered:
                 queue.enter(facts)

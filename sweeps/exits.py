@@ -25,8 +25,8 @@ _IN_ORDER, _WITH_MESSAGE = b".", b"!"
 
 _silence: list[int] = []
 """Pipes to the processes that print a line if this one ends silently."""
-_stderr = [2]
-"""Descriptors of stderr, the present one last."""
+_stderr: list[tuple[int, str | None]] = [(2, None)]
+"""Descriptors of stderr, the present one last, and the file that replaces 2 meanwhile."""
 
 
 @contextmanager
@@ -47,6 +47,7 @@ def message_if_aborted(line: str, *folders: str) -> Iterator[None]:
             [sys.executable, "-I", "-S", "-c", _SPEAKER, line, *folders],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
+            stderr=_stderr[-1][0],
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
@@ -61,9 +62,9 @@ def message_if_aborted(line: str, *folders: str) -> Iterator[None]:
 
 
 @contextmanager
-def stderr(descriptor: int) -> Iterator[None]:
-    """Use ``descriptor`` as stderr inside, where 2 is something else."""
-    _stderr.append(descriptor)
+def stderr(descriptor: int, *, messages: str) -> Iterator[None]:
+    """Use ``descriptor`` as stderr inside, where 2 is the file ``messages``."""
+    _stderr.append((descriptor, messages))
     try:
         yield
     finally:
@@ -71,10 +72,19 @@ def stderr(descriptor: int) -> Iterator[None]:
 
 
 def exit_with(line: str, status: int) -> NoReturn:
-    """Exit this process immediately with ``status`` and ``line`` on stderr."""
+    """Exit this process immediately with ``status`` and ``line`` on stderr.
+
+    The line also names the file of Ray's messages, unless that is empty and so removed.
+    """
     for pipe in _silence:
         with suppress(OSError):
             os.write(pipe, _WITH_MESSAGE)
+    descriptor, messages = _stderr[-1]
     with suppress(OSError):
-        os.write(_stderr[-1], f"{line}\n".encode(errors="backslashreplace"))
+        if messages and os.path.getsize(messages):
+            line = f"{line}; Ray's messages are in {messages}"
+        elif messages:
+            os.unlink(messages)
+    with suppress(OSError):
+        os.write(descriptor, f"{line}\n".encode(errors="backslashreplace"))
     os._exit(status)

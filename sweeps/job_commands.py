@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sweeps.jobs.job import Job
     from sweeps.planning.plan import Plan
 
-_HERE = ("cluster", "space", "storage")  # the other options are those of ``run``
+_SUBMIT_ONLY = ("cluster", "space", "storage")  # the other options are those of ``run``
 _CANCELLING = 90.0  # seconds; Ray kills the driver earlier
 _PAUSE = 0.5
 
@@ -60,12 +60,14 @@ def submit_command(
     """
     from sweeps.jobs.connection import connected
     from sweeps.jobs.data_file import data_file
-    from sweeps.jobs.entrypoint import entrypoint
+    from sweeps.jobs.entrypoint import entrypoint, head_storage
     from sweeps.jobs.job import new_id
     from sweeps.jobs.package import package
     from sweeps.planning.plan import plan as plan_of
 
     plan = plan_of(space, overrides=arguments["overrides"])
+    for earlier in plan.space.search.warm_start:
+        head_storage(earlier)
     _check(context, plan, storage=storage, **arguments)
     data, name = data_file(plan), f"{plan.space.name}.yaml"
     files = package(space=(name, plan.space.text), data=data)
@@ -89,10 +91,10 @@ def submit_command(
 def logs_command(cluster: str, job_id: str | None, insecure: bool) -> None:
     """Print the output of JOB on CLUSTER until it ends; by default of the latest sweep."""
     from sweeps.jobs.connection import connected
-    from sweeps.jobs.following import latest
+    from sweeps.jobs.following import latest_job
 
     with interruptible(), connected(cluster, insecure=insecure) as connection:
-        job_id = job_id or latest(connection).job_id
+        job_id = job_id or latest_job(connection).job_id
         with _hints("continues", cluster, job_id, insecure=insecure):
             _follow(connection, job_id)
 
@@ -104,14 +106,14 @@ def logs_command(cluster: str, job_id: str | None, insecure: bool) -> None:
 def cancel_command(cluster: str, job_id: str | None, insecure: bool) -> None:
     """End JOB on CLUSTER in order; by default the one sweep that runs there."""
     from sweeps.jobs.connection import connected
-    from sweeps.jobs.following import existing, only_running
+    from sweeps.jobs.following import job_named, running_job
 
     with interruptible(), connected(cluster, insecure=insecure) as connection:
-        job = existing(connection, job_id) if job_id else only_running(connection)
+        job = job_named(connection, job_id) if job_id else running_job(connection)
         if job.ended:
             raise UsageError(f"job {job.job_id} has ended ({job.status.lower()}) before")
         connection.ask(lambda dashboard: dashboard.stop(job.job_id))
-        ended = _ended(connection, job)
+        ended = _end_of(connection, job)
         echo(
             f"job {ended.job_id} has ended ({ended.status.lower()}); "
             "submit it again to continue, with the same --storage"
@@ -149,7 +151,7 @@ def _typed(context: click.Context) -> list[str]:
     words: list[str] = []
     for parameter in context.command.params:
         name = parameter.name or ""
-        if name in _HERE or not _is_typed(context, name):
+        if name in _SUBMIT_ONLY or not _is_typed(context, name):
             continue
         value = context.params[name]
         if isinstance(value, bool):
@@ -202,9 +204,9 @@ def _hints(state: str, cluster: str, job_id: str, *, insecure: bool) -> Iterator
         raise SweepError(f"{error}; {hint}") from error
 
 
-def _ended(connection: "Connection", job: "Job") -> "Job":
+def _end_of(connection: "Connection", job: "Job") -> "Job":
     """The cancelled ``job``, once it has ended."""
-    from sweeps.jobs.following import existing
+    from sweeps.jobs.following import job_named
 
     deadline = time.monotonic() + _CANCELLING
     while not job.ended:
@@ -213,7 +215,7 @@ def _ended(connection: "Connection", job: "Job") -> "Job":
                 f"job {job.job_id} has not ended after {_CANCELLING:.0f} s; cancel it again"
             )
         time.sleep(_PAUSE)
-        job = existing(connection, job.job_id)
+        job = job_named(connection, job.job_id)
     return job
 
 

@@ -21,9 +21,9 @@ def check(*packages: str) -> None:
     """
     for name in packages:
         place = _place(name)
-        if place is None or _home(place) != _ROOT:
+        if place is None or _home(place) != ROOT:
             raise ImportError(
-                f"{name} comes from {place or 'nowhere'}, not from {_ROOT}, and is not run; "
+                f"{name} comes from {place or 'nowhere'}, not from {ROOT}, and is not run; "
                 "rename that, take it off PYTHONPATH, start hedgesweep elsewhere, or install it "
                 "again"
             )
@@ -31,7 +31,7 @@ def check(*packages: str) -> None:
 
 def checkout() -> list[str]:
     """Folder of these packages unless it is site-packages, which Python searches anyway."""
-    return [] if _ROOT.name in {"site-packages", "dist-packages"} else [str(_ROOT)]
+    return [] if ROOT.name in {"site-packages", "dist-packages"} else [str(ROOT)]
 
 
 def _place(name: str) -> str | None:
@@ -49,7 +49,8 @@ def _home(file: str) -> Path:
     return folder.parent if folder.parent.name == "py_modules_files" else folder
 
 
-_ROOT = _home(__file__)
+ROOT = _home(__file__)
+"""Folder of these packages."""
 
 try:
     check("hedgecore", "search_spaces")

@@ -97,8 +97,8 @@ class Curve:
 def prepared(execution: Execution, stored: Any) -> Iterator[SimpleNamespace]:
     """Preparations that hold nothing but facts."""
     trials = execution.plan.preparations.items()
-    made = {key: SimpleNamespace(facts=_facts(trial.seed)) for key, trial in trials}
-    yield SimpleNamespace(preparations=made)
+    preparations = {key: SimpleNamespace(facts=_facts(trial.seed)) for key, trial in trials}
+    yield SimpleNamespace(preparations=preparations)
 
 
 def _facts(seed: int) -> Facts:

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "deploy" / "certificates.sh"
+YEAR = 365 * 86400
 NODES = {"head": "192.0.2.10", "worker-1": "192.0.2.11,worker-1.example", "six": "2001:db8::6"}
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
@@ -83,6 +84,13 @@ def handshake(server: Path, client: Path) -> None:
             thread.join(10)
 
 
+def end(certificate: Path) -> float:
+    """Unix time at which a certificate ends."""
+    command = ["openssl", "x509", "-noout", "-enddate", "-in", certificate]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return ssl.cert_time_to_seconds(done.stdout.strip().removeprefix("notAfter="))
+
+
 def test_two_nodes_accept_each_other(folder):
     handshake(folder / "head", folder / "worker-1")
 
@@ -98,6 +106,8 @@ def test_a_further_node_is_signed_by_the_same_authority(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     assert certificates(copy, "late=192.0.2.99").returncode == 0
     handshake(folder / "head", copy / "late")
+    authority, late = (end(copy / name) for name in ("ca.crt", "late/tls.crt"))
+    assert authority - late > 5 * YEAR, "of nodes that are added in later years too"
 
 
 def test_nothing_is_overwritten(folder):

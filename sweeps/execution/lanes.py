@@ -144,11 +144,14 @@ class _LaneDispatcher(Listener):
         self._false_starts = 0
         self._hung.pop(lane, None)
         self.ledger.append(self.ledger.stored_segment(segment))
-        if self._ends_soon(lane):
-            self.kill(lane)  # Tune starts it on another node
-            self.changed()
-        else:
+        ended = self._queue.exhausted and not self._engine.unfinished_count
+        if ended or not self._ends_soon(lane):
             self._free(lane)
+            return
+        self.kill(lane)  # Tune starts it on another node
+        # Lanes that wait may have work now, and the next one of this lane may need their room.
+        self._hand_out()
+        self.changed()
 
     def _ends_soon(self, lane: int) -> bool:
         """True if the node of ``lane`` is being drained."""

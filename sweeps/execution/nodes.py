@@ -14,7 +14,8 @@ import ray
 from ray._private import state
 
 _TIMEOUT = 2.0  # seconds for a connection to the raylet of a node
-_LATEST = 1.0  # seconds for which a list of draining nodes is used again
+_LIST_AGE = 1.0  # seconds for which a list of draining nodes is used
+_SILENCE = 30.0  # seconds for which a raylet that did not respond is not tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +39,37 @@ class Nodes:
 
     def __init__(self) -> None:
         self._dead: set[str] = set()  # an id is never used again
+        self._silent_until: dict[str, float] = {}
         self._draining: frozenset[str] = frozenset()
         self._as_of = float("-inf")
 
     def lost(self, node_id: str) -> bool:
         """True if ``node_id`` is dead or is being drained, or if its raylet does not respond.
 
-        Takes up to two seconds for a node that does not respond, once.
+        Takes up to two seconds for a node that does not respond, once in half a minute.
         """
-        if node_id not in self._dead:
-            entry = next((node for node in ray.nodes() if node["NodeID"] == node_id), None)
-            if entry is None or not (entry["Alive"] and _raylet(entry).listens):
-                self._dead.add(node_id)
-        return node_id in self._dead or node_id in self.draining()
+        return self._absent(node_id) or node_id in self.draining()
 
     def draining(self) -> frozenset[str]:
         """Nodes that end soon, such as spot machines with a notice, and accept no new work."""
-        if time.monotonic() - self._as_of > _LATEST:
+        if time.monotonic() - self._as_of > _LIST_AGE:
             self._draining = frozenset(state.state.get_draining_nodes())
             self._as_of = time.monotonic()
         return self._draining
+
+    def _absent(self, node_id: str) -> bool:
+        now = time.monotonic()
+        if node_id in self._dead or now < self._silent_until.get(node_id, now):
+            return True
+        entry = next((node for node in ray.nodes() if node["NodeID"] == node_id), None)
+        if entry is None or not entry["Alive"]:
+            self._dead.add(node_id)
+            return True
+        if _raylet(entry).listens:
+            return False
+        # It may return after a partition, and its workers may then die by themselves.
+        self._silent_until[node_id] = time.monotonic() + _SILENCE
+        return True
 
 
 def node_of(actor: Any) -> str | None:

@@ -5,12 +5,12 @@ The core of a driver writes C++ stack traces to descriptor 2, dozens of lines fo
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sweeps import exits
 from sweeps.errors import HedgesweepError
+from sweeps.trace_file import trace_file
 
 
 @contextmanager
@@ -18,33 +18,42 @@ def messages_in_file() -> Iterator[str]:
     """Path of a file that receives what is written to descriptor 2 inside.
 
     ``sys.stderr`` still reaches the terminal. The file is kept if it is not empty and the block
-    fails, and the message of the error then names it.
+    fails or this process exits immediately; the message then names it.
 
     Raises:
-        HedgesweepError: that of the block.
+        HedgesweepError: that of the block; or no file can be written.
     """
-    file, path = tempfile.mkstemp(prefix="hedgesweep-ray-", suffix=".log")
-    terminal, stream = os.dup(2), sys.stderr
+    path, stream, terminal = trace_file(), sys.stderr, os.dup(2)
+    replaced = None
     if _descriptor(stream) == 2:
-        sys.stderr = open(  # noqa: SIM115
+        replaced = sys.stderr = open(  # noqa: SIM115
             terminal, "w", buffering=1, closefd=False, errors="backslashreplace"
         )
-    os.dup2(file, 2)
-    os.close(file)
+    with open(path, "wb") as file:
+        os.dup2(file.fileno(), 2)
+    named = False
     try:
-        with exits.stderr(terminal):
-            yield path
+        with exits.stderr(terminal, messages=path):
+            try:
+                yield path
+            finally:
+                os.dup2(terminal, 2)
     except HedgesweepError as error:
-        if not os.path.getsize(path):
-            raise
-        named, path = path, ""
-        raise type(error)(f"{error}; Ray's messages are in {named}") from error
-    finally:
-        os.dup2(terminal, 2)
-        sys.stderr = stream
-        os.close(terminal)
+        # A file of a long sweep may have been removed meanwhile, as by a cleaner of /tmp.
         with suppress(OSError):
-            os.unlink(path)
+            named = os.path.getsize(path) > 0
+        if named:
+            error.args = (f"{error}; Ray's messages are in {path}", *error.args[1:])
+        raise
+    finally:
+        if replaced:
+            sys.stderr = stream
+            with suppress(OSError):
+                replaced.flush()
+        os.close(terminal)
+        if not named:
+            with suppress(OSError):
+                os.unlink(path)
 
 
 def _descriptor(stream: object) -> int | None:

@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -20,6 +19,7 @@ from sweeps.execution.liveness import SAFE, watched
 from sweeps.execution.ray_messages import messages_in_file
 from sweeps.execution.session_folder import INNER_FOLDER, session_folder
 from sweeps.exits import message_if_aborted
+from sweeps.origin import ROOT
 from sweeps.signals import handler_restored
 from sweeps.text import first_line
 
@@ -63,9 +63,9 @@ def runtime(
                 "_node_ip_address": "127.0.0.1",
             }
         else:
-            # The small process of this line is started while descriptor 2 is the terminal.
-            closing.enter_context(message_if_aborted(_ABORTED))
-            closing.enter_context(messages_in_file())
+            messages = closing.enter_context(messages_in_file())
+            aborted = f"{_ABORTED}; Ray's messages are in {messages}"
+            closing.enter_context(message_if_aborted(aborted))
             options["address"] = joinable(address)
             options["runtime_env"] = {"py_modules": _packages()}
         variables = defaults(STARTING) | _PACE | ({} if address is None else _JOINING)
@@ -143,5 +143,4 @@ def _fits(resources: Resources, available: Mapping[str, float]) -> None:
 
 def _packages() -> list[str]:
     """Folders of the packages that workers of a cluster need."""
-    root = Path(__file__).resolve().parent.parent.parent
-    return [str(root / name) for name in ("hedgecore", "search_spaces", "sweeps")]
+    return [str(ROOT / name) for name in ("hedgecore", "search_spaces", "sweeps")]

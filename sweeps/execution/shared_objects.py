@@ -29,7 +29,7 @@ class SharedObjects:
 
     def __init__(self, message: Callable[[str], None]) -> None:
         self._message = message
-        self._here = ray.get_runtime_context().get_node_id()
+        self._driver_node = ray.get_runtime_context().get_node_id()
         self._live: dict[ray.ObjectRef, Content] = {}
         self._sizes: dict[Content, dict[str, int]] = {"theta_0": {}, "data": {}, "files": {}}
         """Bytes by object, also of released ones."""
@@ -58,7 +58,7 @@ class SharedObjects:
     def growth(self) -> SharedBytes | None:
         """Sizes as measured now; None if they are those of the last call."""
         self._measure()
-        sent = [sum(v.values()) for node, v in self._received.items() if node != self._here]
+        sent = [sum(v.values()) for node, v in self._received.items() if node != self._driver_node]
         totals = {content: sum(sizes.values()) for content, sizes in self._sizes.items()}
         measured = SharedBytes(**totals, nodes=len(self._received), sent=max(sent, default=0))
         if measured == self._latest:
@@ -68,9 +68,11 @@ class SharedObjects:
 
     def _note(self, size: int) -> str | None:
         """Note on an object of ``size`` bytes that exceeds the free object store of this node."""
-        node = next(node for node in ray.nodes() if node["NodeID"] == self._here)
+        node = next(node for node in ray.nodes() if node["NodeID"] == self._driver_node)
         capacity = int(node["Resources"].get(_MEMORY, 0))
-        free = int(available_resources_per_node().get(self._here, {}).get(_MEMORY, capacity))
+        free = int(
+            available_resources_per_node().get(self._driver_node, {}).get(_MEMORY, capacity)
+        )
         if size <= free:
             return None
         return (

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from datetime import datetime
+from http.client import HTTPException
 from urllib.request import ProxyHandler, Request, build_opener
 
 from ray._private import services
@@ -48,7 +49,8 @@ def _notice() -> datetime | None:
         token = _response("api/token", "PUT", "token-ttl-seconds", str(_SESSION)).decode()
         notice = _response("meta-data/spot/instance-action", "GET", "token", token)
         return datetime.fromisoformat(json.loads(notice)["time"])
-    except (OSError, ValueError, KeyError, TypeError):  # 404 without a notice
+    # 404 without a notice; a response that is cut off or has another form is not one either.
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return None
 
 
@@ -56,7 +58,8 @@ def _response(path: str, method: str, header: str, value: str) -> bytes:
     """Body of a response of the metadata service of this machine.
 
     Raises:
-        OSError: none, or a status other than 200.
+        OSError: there is none, or its status is an error.
+        HTTPException: it is not one of HTTP, or is cut off.
     """
     service = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", _SERVICE).rstrip("/")
     headers = {f"X-aws-ec2-metadata-{header}": value}

@@ -20,7 +20,7 @@ def rebuild(ledger: Ledger, say: Callable[[str], None]) -> dict[str, str]:
     digests = ledger.named_models()
     with ThreadPoolExecutor(_READERS) as pool:
         stored = pool.map(ledger.has_model, digests, digests.values())
-        missing = [i for i, found in zip(digests, stored, strict=True) if not found]
+        missing = [i for i, intact in zip(digests, stored, strict=True) if not intact]
     if not missing:
         return {}
     say(f"models missing or changed: {len(missing)}; training them again, one after another ..")

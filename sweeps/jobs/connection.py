@@ -1,11 +1,13 @@
 """Connection to the dashboard of a cluster, opened again when it breaks."""
 
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import ray
@@ -16,7 +18,7 @@ from ray._private.authentication.http_token_authentication import (
 from sweeps.errors import SweepError, UsageError
 from sweeps.execution.authentication import authentication
 from sweeps.jobs.dashboard import Dashboard, ServerError, UnreachableError, failure
-from sweeps.jobs.tunnel import REMOTE_PORT, TunnelError, tunnel
+from sweeps.jobs.tunnel import REMOTE_PORT, TunnelError, check_owner, tunnel
 from sweeps.text import echo, first_line
 
 Answer = TypeVar("Answer")
@@ -32,7 +34,7 @@ class Connection:
 
     def __init__(self, cluster: str, *, insecure: bool) -> None:
         self.cluster = cluster
-        self._url = _loopback_url(cluster) if "://" in cluster else None
+        self._url = _url(cluster) if "://" in cluster else None
         if self._url is None and not Path(cluster).is_file():
             raise UsageError(
                 f"no such cluster file {cluster}; give the file of 'ray up', or the URL of a "
@@ -55,7 +57,7 @@ class Connection:
                 break
             except UnreachableError as error:
                 if pause is None or (self._url is not None and not error.listening):
-                    raise self._nobody(error) from error
+                    raise self._no_dashboard(error) from error
                 time.sleep(pause)
             except ServerError as error:
                 raise failure(self.cluster, error) from error
@@ -83,7 +85,7 @@ class Connection:
                     ) from error
                 self.close()
             except ServerError as error:
-                if pause is None:
+                if pause is None or not error.temporary:
                     raise failure(self.cluster, error) from error
             time.sleep(pause)
         raise AssertionError
@@ -106,11 +108,16 @@ class Connection:
         self._tunnel.close()
 
     def _connect(self) -> Dashboard:
-        url = self._url or self._tunnel.enter_context(tunnel(Path(self.cluster)))
-        self._dashboard = Dashboard(url, name=self.cluster, headers=self._headers)
+        arguments: dict[str, Any] = {"name": self.cluster, "headers": self._headers}
+        url = self._url
+        if url is None:
+            port = self._tunnel.enter_context(tunnel(Path(self.cluster)))
+            url = f"http://127.0.0.1:{port}"
+            arguments["check"] = partial(check_owner, port)
+        self._dashboard = Dashboard(url, **arguments)
         return self._dashboard
 
-    def _nobody(self, error: UnreachableError) -> UsageError:
+    def _no_dashboard(self, error: UnreachableError) -> UsageError:
         if self._url is not None:
             return UsageError(
                 f"no dashboard of Ray answers at {self.cluster} ({error}); open the tunnel to it, "
@@ -160,17 +167,26 @@ def _headers(cluster: str, *, insecure: bool) -> dict[str, str]:
         raise UsageError(
             "no token for the cluster; copy that of its head node to ~/.ray/auth_token"
         )
+    if re.search("[^ -~]", "".join(headers.values())):
+        raise UsageError(
+            "the token of the cluster is not one line of printable ASCII; copy that of its head "
+            "node to ~/.ray/auth_token, and unset RAY_AUTH_TOKEN"
+        )
     return headers
 
 
-def _loopback_url(text: str) -> str:
-    """``text`` without a final slash, if a token may be sent there."""
-    url = urlsplit(text)
+def _url(text: str) -> str:
+    """``text`` without a final slash, if it is the URL of a dashboard that may receive a token.
+
+    Raises:
+        UsageError: it is not.
+    """
     try:
+        url = urlsplit(text)
         valid = url.scheme in ("http", "https") and url.hostname and url.port != 0
     except ValueError:
         valid = False
-    if not valid or url.username or url.query or url.fragment:
+    if not valid or re.search(r"[@?#\s]", text):
         raise UsageError(
             f"{text!r} is not the URL of a dashboard; give one such as http://127.0.0.1:8265"
         )

@@ -6,8 +6,8 @@ proxies nor redirects are followed here, since each request carries the token of
 
 import http.client
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,8 +16,8 @@ from sweeps.errors import UsageError
 from sweeps.execution.job_config import STORAGE
 from sweeps.jobs.job import Job
 from sweeps.jobs.package import Package
-from sweeps.jobs.trace_file import trace_file
 from sweeps.text import printable
+from sweeps.trace_file import trace_file
 
 _TIMEOUT = 8.0  # seconds for a connection, and for each part of an answer
 _UPLOADING, _STARTING = 300.0, 60.0
@@ -40,10 +40,13 @@ class UnreachableError(HedgesweepError):
 
 
 class ServerError(HedgesweepError):
-    """The dashboard answered that it failed; ``answer`` may be a stack trace."""
+    """The dashboard answered that it failed; ``answer`` may be a stack trace.
+
+    ``temporary`` is False if the fault is the request's, which a repetition does not cure.
+    """
 
     def __init__(self, status: int, answer: str) -> None:
-        self.answer = answer
+        self.answer, self.temporary = answer, not 400 <= status < 500
         lines = [line.strip() for line in answer.splitlines() if line.strip()]
         super().__init__(printable(f"status {status}: {lines[-1] if lines else ''}")[:200])
 
@@ -58,10 +61,19 @@ class Dashboard:
         url: such as http://127.0.0.1:8265.
         name: cluster in messages.
         headers: headers that authenticate the requests.
+        check: called once connected, before a request is sent; it may raise.
     """
 
-    def __init__(self, url: str, *, name: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        headers: Mapping[str, str],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self._url, self._name, self._headers = urlsplit(url), name, headers
+        self._check = check
 
     def version(self) -> str:
         """Version of Ray that the head runs.
@@ -69,8 +81,11 @@ class Dashboard:
         Raises:
             UsageError: there is no Job API.
         """
-        answer = self._json("GET", "/api/version")
-        version = answer.get("ray_version") if isinstance(answer, Mapping) else None
+        status, answer = self._request("GET", "/api/version")
+        version = None
+        if status != 404:
+            self._expect_success(status, answer)
+            version = self._parsed(answer, Mapping).get("ray_version")
         if not isinstance(version, str):
             raise UsageError(
                 f"the server at {self._name} has no Job API of Ray; install 'ray[default]' on the "
@@ -103,7 +118,8 @@ class Dashboard:
 
     def jobs(self) -> list[Job]:
         """Every job of a sweep that the cluster remembers, the latest last."""
-        jobs = [Job.of(description) for description in self._list("/api/jobs/")]
+        entries = self._json("/api/jobs/", list)
+        jobs = [Job.of(entry) for entry in entries if isinstance(entry, Mapping)]
         return sorted((job for job in jobs if job.storage), key=lambda job: job.started)
 
     def job(self, job_id: str) -> Job | None:
@@ -112,27 +128,22 @@ class Dashboard:
         if status == 404:
             return None
         self._expect_success(status, answer)
-        return Job.of(self._parsed(answer))
+        return Job.of(self._parsed(answer, Mapping))
 
     def logs(self, job_id: str) -> str:
         """Output of the job so far."""
-        answer = self._json("GET", f"/api/jobs/{quote(job_id, safe='')}/logs")
+        answer = self._json(f"/api/jobs/{quote(job_id, safe='')}/logs", Mapping)
         return str(answer.get("logs") or "")
 
     def stop(self, job_id: str) -> None:
         """Send SIGTERM to the processes of the job."""
-        self._json("POST", f"/api/jobs/{quote(job_id, safe='')}/stop", b"")
-
-    def _json(self, method: str, path: str, body: bytes | None = None) -> Any:
-        status, answer = self._request(method, path, body)
-        if status == 404 and path == "/api/version":
-            return None
+        status, answer = self._request("POST", f"/api/jobs/{quote(job_id, safe='')}/stop", b"")
         self._expect_success(status, answer)
-        return self._parsed(answer)
 
-    def _list(self, path: str) -> Iterator[Mapping[str, Any]]:
-        answer = self._json("GET", path)
-        yield from (entry for entry in answer if isinstance(entry, Mapping))
+    def _json(self, path: str, kind: type) -> Any:
+        status, answer = self._request("GET", path)
+        self._expect_success(status, answer)
+        return self._parsed(answer, kind)
 
     def _request(
         self, method: str, path: str, body: bytes | None = None, *, timeout: float = _TIMEOUT
@@ -150,12 +161,15 @@ class Dashboard:
         with closing(connection):
             try:
                 connection.connect()
-            except OSError as error:
-                raise UnreachableError(error.strerror or error) from error
+            except (OSError, UnicodeError) as error:  # UnicodeError: of a name that DNS has not
+                raise UnreachableError(getattr(error, "strerror", None) or error) from error
+            self._check()
             try:
                 connection.request(method, f"{self._url.path}{path}", body, self._headers)
                 response = connection.getresponse()
                 answer = response.read(_MOST_BYTES)
+                if response.length and len(answer) < _MOST_BYTES:
+                    raise http.client.IncompleteRead(answer, response.length)
             except (OSError, http.client.HTTPException) as error:
                 reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 raise UnreachableError(reason, listening=True) from error
@@ -170,15 +184,16 @@ class Dashboard:
         if status != 200:
             raise ServerError(status, answer.decode(errors="replace"))
 
-    def _parsed(self, answer: bytes) -> Any:
-        try:
-            return json.loads(answer)
-        except (ValueError, RecursionError) as error:
-            text = answer.decode(errors="replace")
-            raise UsageError(
-                f"the server at {self._name} is not Ray's dashboard; give the address of one, "
-                f"such as http://127.0.0.1:8265 (its answer is in {trace_file(text)})"
-            ) from error
+    def _parsed(self, answer: bytes, kind: type) -> Any:
+        """Value of ``kind`` in the JSON of an ``answer``."""
+        with suppress(ValueError, RecursionError):
+            if isinstance(value := json.loads(answer), kind):
+                return value
+        text = answer.decode(errors="replace")
+        raise UsageError(
+            f"the server at {self._name} is not Ray's dashboard; give the address of one, "
+            f"such as http://127.0.0.1:8265 (its answer is in {trace_file(text)})"
+        )
 
 
 def failure(name: str, error: ServerError) -> UsageError:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from sweeps.errors import UsageError
@@ -17,7 +17,7 @@ class DataFile:
     """A file of this machine that travels with a job."""
 
     path: Path
-    sha256: str
+    content: bytes = field(repr=False)
 
     @property
     def packed(self) -> str:
@@ -31,7 +31,8 @@ class DataFile:
         A function of the content, because a storage remembers the path of its data, and the
         working directory of each job is another one.
         """
-        return f"~/.cache/hedgesweep/data/{self.sha256[:16]}/{self.path.name}"
+        sha256 = hashlib.sha256(self.content).hexdigest()
+        return f"~/.cache/hedgesweep/data/{sha256[:16]}/{self.path.name}"
 
 
 def data_file(plan: Plan) -> DataFile | None:
@@ -58,7 +59,6 @@ def data_file(plan: Plan) -> DataFile | None:
         return None
     machine.check_data(plan)
     try:
-        content = Path(path).read_bytes()
+        return DataFile(path=Path(path), content=Path(path).read_bytes())
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}); make it readable") from error
-    return DataFile(path=Path(path), sha256=hashlib.sha256(content).hexdigest())

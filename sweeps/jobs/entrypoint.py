@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from search_spaces.yaml_text import quoted
 from sweeps.errors import UsageError
 from sweeps.jobs.data_file import KEY, DataFile
 from sweeps.journal.opening import storage_url
@@ -24,7 +25,7 @@ def entrypoint(
         arguments: options of the sweep.
         data: file to be moved out of that directory.
     """
-    settings = [] if data is None else ["--set", f"{KEY}={data.head_path}"]
+    settings = [] if data is None else ["--set", f"{KEY}={quoted(data.head_path)}"]
     # Not the installed command: the path of Python begins with the working directory of the job.
     run = ["exec", "python", "-P", "-m", "sweeps", "run", *arguments, *settings]
     command = shlex.join([*run, "--storage", storage, "--address", "auto", "--", space])
@@ -32,8 +33,9 @@ def entrypoint(
         return command
     source = shlex.quote(data.packed)
     target = f'"$HOME"/{shlex.quote(data.head_path.removeprefix("~/"))}'
-    # Only if absent: another sweep may be reading it.
-    return f"{{ cmp -s {source} {target} || install -D -m 600 {source} {target}; }} && {command}"
+    # Atomic, and only if absent: another sweep may be reading it.
+    copy = f"install -D -m 600 {source} {target}.$$ && mv -f {target}.$$ {target}"
+    return f"{{ cmp -s {source} {target} || {{ {copy}; }}; }} && {command}"
 
 
 def head_storage(text: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from sweeps.errors import UsageError
 from sweeps.jobs.connection import Connection
 from sweeps.jobs.job import Job
-from sweeps.jobs.trace_file import trace_file
 from sweeps.text import echo, first_line
+from sweeps.trace_file import trace_file
 
 _PAUSE = 1.0  # seconds between two requests
 _SHARE = 0.1  # of the time, at most, for requests: Ray sends the whole output each time
@@ -26,7 +26,7 @@ def follow(connection: Connection, job_id: str) -> Job:
     while True:
         began = time.monotonic()
         # Before the output, which is then complete if the job has ended.
-        job = existing(connection, job_id)
+        job = job_named(connection, job_id)
         text = connection.ask(lambda dashboard: dashboard.logs(job_id))
         end = len(text) if job.ended else text.rfind("\n") + 1
         for line in text[printed:end].splitlines():
@@ -53,7 +53,7 @@ def failure_lines(job: Job) -> Iterator[str]:
         )
 
 
-def existing(connection: Connection, job_id: str) -> Job:
+def job_named(connection: Connection, job_id: str) -> Job:
     """The job ``job_id``.
 
     Raises:
@@ -65,7 +65,7 @@ def existing(connection: Connection, job_id: str) -> Job:
     return job
 
 
-def latest(connection: Connection) -> Job:
+def latest_job(connection: Connection) -> Job:
     """The sweep's job that was submitted last.
 
     Raises:
@@ -77,7 +77,7 @@ def latest(connection: Connection) -> Job:
     return jobs[-1]
 
 
-def only_running(connection: Connection) -> Job:
+def running_job(connection: Connection) -> Job:
     """The one job of a sweep that has not ended.
 
     Raises:

@@ -1,5 +1,6 @@
 """Job of a cluster that runs a sweep, as Ray's Job API describes it."""
 
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -28,12 +29,13 @@ class Job:
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> Self:
         """The job of a ``description`` in Ray's answers."""
-        code = description.get("driver_exit_code")
+        code, started = description.get("driver_exit_code"), description.get("start_time")
+        metadata = description.get("metadata")
         return cls(
             job_id=str(description.get("submission_id") or description.get("job_id")),
             status=str(description.get("status")),
-            storage=(description.get("metadata") or {}).get(STORAGE),
-            started=float(description.get("start_time") or 0) / 1000,
+            storage=metadata.get(STORAGE) if isinstance(metadata, Mapping) else None,
+            started=started / 1000 if isinstance(started, int | float) else 0.0,
             message=str(description.get("message") or ""),
             code=code if isinstance(code, int) else None,
         )
@@ -58,5 +60,5 @@ class Job:
 
 def new_id(space: str) -> str:
     """Id of a new job that runs ``space``, chosen here so that a lost answer loses no job."""
-    name = "".join(c if c.isascii() and c.isalnum() else "-" for c in space)[:40]
+    name = re.sub("[^A-Za-z0-9]+", "-", space)[:40].strip("-") or "sweep"
     return f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"

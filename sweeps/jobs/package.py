@@ -10,12 +10,12 @@ from pathlib import Path
 
 from sweeps.errors import UsageError
 from sweeps.jobs.data_file import DataFile
+from sweeps.origin import ROOT
 
 PACKAGES = ("hedgecore", "search_spaces", "sweeps", "analysis")
 MOST_BYTES = 100 * 2**20
 """Largest request that the dashboard of a head accepts."""
 _NAME = "hedgesweep"
-_ROOT = Path(__file__).resolve().parent.parent.parent
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same files give the same archive
 
 
@@ -52,13 +52,13 @@ def package(*, space: tuple[str, str], data: DataFile | None) -> Package:
     try:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in _code():
-                _add(archive, path.relative_to(_ROOT).as_posix(), path.read_bytes())
+                _add(archive, path.relative_to(ROOT).as_posix(), path.read_bytes())
             # The sweep records this version of the project, not one that the head has installed.
             metadata = f"Metadata-Version: 2.1\nName: {_NAME}\nVersion: {version(_NAME)}\n"
             _add(archive, f"{_NAME}-{version(_NAME)}.dist-info/METADATA", metadata.encode())
             _add(archive, space[0], space[1].encode())
             if data:
-                _add(archive, data.packed, data.path.read_bytes())
+                _add(archive, data.packed, data.content)
     except OSError as error:
         raise UsageError(
             f"{error.filename or 'a file of the job'} cannot be read ({error.strerror}); make it "
@@ -69,7 +69,7 @@ def package(*, space: tuple[str, str], data: DataFile | None) -> Package:
         return Package(content=content)
     size = f"{len(content) / 2**20:.0f} MiB compressed"
     if data is None:
-        raise UsageError(f"the job is {size}; remove large files from {_ROOT}")
+        raise UsageError(f"the job is {size}; remove large files from {ROOT}")
     raise UsageError(
         f"{data.path} makes a job of {size}, and the head accepts {MOST_BYTES // 2**20} MiB; copy "
         "it with 'ray rsync-up CLUSTER FILE /PATH/ON/THE/HEAD', and give that path, which must "
@@ -79,7 +79,7 @@ def package(*, space: tuple[str, str], data: DataFile | None) -> Package:
 
 def _code() -> Iterator[Path]:
     for name in PACKAGES:
-        for path in sorted((_ROOT / name).rglob("*")):
+        for path in sorted((ROOT / name).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield path
 

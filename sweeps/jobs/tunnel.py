@@ -12,7 +12,7 @@ from ray._private.utils import psutil  # a copy of its own
 
 from sweeps import origin
 from sweeps.errors import UsageError
-from sweeps.jobs.trace_file import trace_file
+from sweeps.trace_file import trace_file
 
 REMOTE_PORT = 8265
 _PATIENCE = 60.0  # seconds; a cloud is asked for the head's address, then SSH connects
@@ -26,8 +26,8 @@ class TunnelError(UsageError):
 
 
 @contextmanager
-def tunnel(cluster: Path) -> Iterator[str]:
-    """URL on this machine that leads to the dashboard on the head of ``cluster``.
+def tunnel(cluster: Path) -> Iterator[int]:
+    """Port of this machine that leads to the dashboard on the head of ``cluster``.
 
     Raises:
         TunnelError: the cluster is not up, or another user took the port.
@@ -48,7 +48,7 @@ def tunnel(cluster: Path) -> Iterator[str]:
     named = False
     try:
         _wait(process, port, cluster=cluster, output=output)
-        yield f"http://127.0.0.1:{port}"
+        yield port
     except TunnelError:
         named = True  # the file, by the error
         raise
@@ -56,6 +56,18 @@ def tunnel(cluster: Path) -> Iterator[str]:
         _end(process)
         if not named:
             os.unlink(output)
+
+
+def check_owner(port: int) -> None:
+    """Check that a tunnel still listens, once connected: its port may be another user's since.
+
+    Raises:
+        TunnelError: nobody listens at ``port``, or another user.
+    """
+    owner = _listener(port)
+    if owner is None:
+        raise TunnelError(f"the tunnel at port {port} of this machine has ended; try again")
+    _check(owner, port)
 
 
 def _command(cluster: Path, port: int) -> list[str]:
@@ -79,6 +91,10 @@ def _wait(process: subprocess.Popen[bytes], port: int, *, cluster: Path, output:
                 f"answers (the output of 'ray dashboard' is in {output})"
             )
         time.sleep(_PAUSE)
+    _check(owner, port)
+
+
+def _check(owner: int, port: int) -> None:
     if owner != os.geteuid():
         raise TunnelError(
             f"port {port} of this machine was taken by user {owner}, who would receive the "

@@ -22,7 +22,7 @@ from sweeps.journal import bounds, files
 BATCH = 8192
 _ENCODINGS = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"}
 _CODECS = {"SNAPPY", "UNCOMPRESSED"}
-_FOOTER = 2**26
+_FOOTER = 2**26  # bytes
 _EXTENSION = b"ARROW:extension:name"
 # The schema lies in the footer in base64, in which the name may begin at any bit of three bytes.
 _EXTENSIONS = [
@@ -113,8 +113,10 @@ def _refuse_extensions(stream: BinaryIO) -> None:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(size - 8, 0))
     length = int.from_bytes(stream.read(4), "little")
-    stream.seek(max(size - 8 - min(length, _FOOTER), 0))
-    footer = stream.read(min(length, _FOOTER))
+    if length > _FOOTER:
+        raise pa.ArrowInvalid(f"a footer of {length} bytes, at most {_FOOTER}")
+    stream.seek(max(size - 8 - length, 0))
+    footer = stream.read(length)
     stream.seek(0)
     if any(name in footer for name in (_EXTENSION, *_EXTENSIONS)):
         raise pa.ArrowInvalid("a column is of type extension")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from fake_head import FakeHead
 from reliability import hostile
 from reliability.hostile import Ended
@@ -54,16 +55,19 @@ def test_a_data_file_travels_and_is_given_by_a_path_of_its_content(head, xnn, ca
     assert submit(capsys, head, xnn, f"study.data.path={absolute}").code == 0
     moved = first.split("--set ")[-1]
     assert moved == entrypoint(head).split("--set ")[-1]
-    assert moved.startswith("'study.data.path=~/.cache/hedgesweep/data/")
+    assert "~/.cache/hedgesweep/data/" in moved
 
 
-def test_the_shell_of_the_head_moves_the_file_and_becomes_the_driver(head, xnn, capsys, tmp_path):
-    assert submit(capsys, head, xnn, "study.data.path=my train.csv", "/a'b $HOME").code == 0
+@pytest.mark.parametrize("name", ["my train.csv", "a: b #c.csv", "it's $HOME.csv", "-a\nb.csv"])
+def test_the_shell_of_the_head_moves_the_file_and_becomes_the_driver(
+    head, xnn, capsys, tmp_path, name
+):
+    (tmp_path / "my train.csv").rename(tmp_path / name)
+    setting = f"study.data.path={json.dumps(name)}"
+    assert submit(capsys, head, xnn, setting, "/a'b $HOME").code == 0
     folder, home, bin_ = tmp_path / "job", tmp_path / "head home", tmp_path / "bin"
-    for name, content in head.unpacked().items():
-        if name.startswith("data/"):
-            (folder / "data").mkdir(parents=True)
-            (folder / name).write_bytes(content)
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / name).write_bytes(head.unpacked()[f"data/{name}"])
     bin_.mkdir()
     (bin_ / "python").write_text(
         f"#!{sys.executable} -ISE\nimport json, os, sys\n"
@@ -79,9 +83,12 @@ def test_the_shell_of_the_head_moves_the_file_and_becomes_the_driver(head, xnn, 
         pid, *words = json.loads(output)
         assert pid == process.pid
         assert words[words.index("--storage") + 1] == "/a'b $HOME"
-        path = words[words.index("--set") + 1].removeprefix("study.data.path=~/")
-        assert (home / path).read_bytes() == (tmp_path / "my train.csv").read_bytes()
-        assert (home / path).stat().st_mode & 0o077 == 0
+        key, _, value = words[words.index("--set") + 1].partition("=")
+        assert key == "study.data.path"
+        path = home / yaml.safe_load(value).removeprefix("~/")
+        assert path.read_bytes() == (tmp_path / name).read_bytes()
+        assert path.stat().st_mode & 0o077 == 0
+        assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_file_on_the_head_alone_is_left_there(head, xnn, capsys):

@@ -1,5 +1,6 @@
 """Commands on clusters that are refused: one line each, with the cure, before anything runs."""
 
+import json
 import os
 import socket
 import sys
@@ -73,6 +74,13 @@ def test_mistakes_are_refused_before_anything_is_sent(head, tiny, capsys, argume
     assert not head.requests
 
 
+def test_an_earlier_sweep_of_no_fixed_place_on_the_head_is_refused(head, tiny, capsys):
+    search = "search={algorithm: tpe, num_samples: 4, warm_start: [results/a]}"
+    line = submitted(capsys, head.url, tiny, "--set", search)
+    assert "'results/a' has no fixed place on the head" in line
+    assert not head.requests
+
+
 def test_a_missing_space_is_refused_before_anything_is_sent(head, tmp_path, capsys):
     assert "no such file" in submitted(capsys, head.url, tmp_path / "none.yaml")
     assert not head.requests
@@ -94,6 +102,10 @@ def test_a_missing_cluster_file_is_refused(head, tmp_path, capsys, command):
         ("http://", "not the URL of a dashboard"),
         ("http://127.0.0.1:x", "not the URL of a dashboard"),
         ("http://u:p@127.0.0.1:1", "not the URL of a dashboard"),
+        ("http://:p@127.0.0.1:1", "not the URL of a dashboard"),
+        ("http://127.0.0.1:1/a b", "not the URL of a dashboard"),
+        ("http://[::1", "not the URL of a dashboard"),
+        ("https://a..example", "no dashboard of Ray answers"),
     ],
 )
 def test_a_token_is_sent_to_no_such_url(head, capsys, url, message):
@@ -151,6 +163,20 @@ def test_a_port_that_another_user_took_receives_no_token(head, cluster, capsys, 
     line = refusal(capsys, "logs", cluster)
     assert "was taken by user 12345" in line
     assert not head.requests
+
+
+def test_a_port_that_another_user_takes_later_receives_no_token(
+    head, cluster, capsys, monkeypatch
+):
+    owners = iter(range(100))
+
+    def listener(port: int) -> int | None:
+        # This user's until the version of the head has been asked for.
+        return owner + (next(owners) > 1) if (owner := _listener(port)) is not None else None
+
+    monkeypatch.setattr(tunnel, "_listener", listener)
+    assert "was taken by user" in refusal(capsys, "logs", cluster, code=1)
+    assert head.requests == [("GET", "/api/version")]
 
 
 @pytest.mark.parametrize("token", ["", "f" * 64])
@@ -228,3 +254,45 @@ def test_a_head_that_dies_ends_the_command_and_not_the_job(head, capsys):
     line = refusal(capsys, "logs", head.url, code=1)
     assert "does not answer any more" in line
     assert f"hedgesweep logs {head.url} a" in line
+
+
+@pytest.mark.parametrize("token", ["a\nb", "\u20ac"])
+def test_a_token_that_no_header_can_carry_is_refused(head, capsys, monkeypatch, token):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", token)
+    assert "not one line of printable ASCII" in refusal(capsys, "logs", head.url)
+    assert not head.requests
+
+
+@pytest.mark.parametrize("answer", [b"null", b'"x"', b"7"])
+@pytest.mark.parametrize("path", ["/api/jobs/", "/api/jobs/a", "/api/jobs/a/logs"])
+def test_an_answer_of_another_form_is_refused(head, capsys, path, answer):
+    head.add("a", "SUCCEEDED")
+    head.answers["GET", path] = (200, answer)
+    line = refusal(capsys, "logs", head.url, *([] if path.endswith("jobs/") else ["a"]))
+    assert "is not Ray's dashboard" in line
+
+
+def test_entries_of_other_forms_are_no_sweeps(head, capsys):
+    entries = [7, {}, {"metadata": 7}, {"metadata": {}, "start_time": "x"}]
+    head.answers["GET", "/api/jobs/"] = (200, json.dumps(entries).encode())
+    assert "no sweep was submitted" in refusal(capsys, "logs", head.url)
+
+
+def test_a_stack_trace_of_half_a_character_is_written(head, capsys):
+    head.add("a", "FAILED", message="\ud800")
+    head.logs = lambda _: ""
+    line = refusal(capsys, "logs", head.url, code=1)
+    assert Path(line.rpartition("see ")[2].partition(",")[0]).read_text() == "\\ud800"
+
+
+@pytest.mark.parametrize(("status", "requests"), [(400, 1), (500, 4)])
+def test_only_a_fault_of_the_head_is_tried_again(head, capsys, status, requests):
+    head.add("a", "RUNNING")
+    head.answers["GET", "/api/jobs/a"] = (status, b"no")
+    refusal(capsys, "logs", head.url, "a")
+    assert head.requests.count(("GET", "/api/jobs/a")) == requests
+
+
+def test_a_temporary_folder_that_is_missing_is_named(head, cluster, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    assert "set TMPDIR" in refusal(capsys, "logs", cluster)

@@ -65,3 +65,16 @@ def test_a_lost_node_stays_lost(cluster):
     assert nodes.lost("a")
     cluster.add("a")
     assert nodes.lost("a")
+
+
+def test_a_node_that_was_silent_for_a_while_is_judged_anew(cluster, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = server.getsockname()[1]
+    nodes = Nodes()
+    cluster.add("a", port=closed)
+    assert nodes.lost("a")
+    cluster.add("a")
+    assert nodes.lost("a")
+    now = module.time.monotonic() + module._SILENCE
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    assert not nodes.lost("a")

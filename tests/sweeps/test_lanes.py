@@ -1,0 +1,91 @@
+"""Dispatch of jobs to lanes on nodes that end soon, with an engine that is a list."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sweeps.execution import lanes
+from sweeps.scheduling.trial_status import Job
+
+pytestmark = pytest.mark.ray  # imports it, starts none
+
+
+@pytest.fixture
+def sweep(monkeypatch):
+    """A dispatcher with lanes 0 on a node that is being drained, and 1 on another."""
+    jobs, sent, killed = [], [], []
+    engine = SimpleNamespace(next=lambda: jobs.pop() if jobs else None, unfinished_count=0)
+    queue = SimpleNamespace(exhausted=True, more=lambda: False, spec=lambda i: {"trial_id": i})
+    ledger = SimpleNamespace(
+        append=lambda record: None,
+        append_unsynced=lambda record: None,
+        stored_segment=lambda segment: segment,
+        checkpoint=lambda trial_id: None,
+    )
+    execution = SimpleNamespace(
+        engine=engine, queue=queue, ledger=ledger, hang_after=None, seconds_left=None
+    )
+    put = SimpleNamespace(remote=lambda lane, number, job: sent.append((lane, job and job[0])))
+    dispatcher = lanes._LaneDispatcher(execution, lambda: None, SimpleNamespace(put=put))
+    monkeypatch.setattr(lanes, "node_of", lambda actor: actor)
+    monkeypatch.setattr(dispatcher._nodes, "draining", lambda: frozenset({"drained"}))
+    monkeypatch.setattr(dispatcher, "kill", killed.append)
+
+    def start(lane, node):
+        state = SimpleNamespace(ray_actor=node)
+        trial = SimpleNamespace(config={"lane": lane}, temporary_state=state)
+        dispatcher.on_trial_start(0, [], trial)
+        return trial
+
+    def train(trial, trial_id):
+        segment = {"type": "segment", "trial_id": trial_id}
+        dispatcher.on_trial_result(0, [], trial, {"segment": segment})
+
+    return SimpleNamespace(
+        dispatcher=dispatcher, engine=engine, jobs=jobs, sent=sent, killed=killed,
+        start=start, train=train,
+    )  # fmt: skip
+
+
+def job(trial_id):
+    return Job(trial_id, 0, 1)
+
+
+def test_a_lane_of_a_drained_node_is_replaced_after_its_segment(sweep):
+    sweep.engine.unfinished_count = 1
+    sweep.jobs.append(job("a"))
+    drained = sweep.start(0, "drained")
+    sweep.jobs.append(job("a"))
+    sweep.train(drained, "a")
+    assert sweep.killed == [0]
+    assert [lane for lane, _ in sweep.sent] == [0]
+
+
+def test_work_that_a_segment_frees_goes_to_a_lane_that_waits_elsewhere(sweep):
+    sweep.engine.unfinished_count = 2
+    sweep.jobs.append(job("a"))
+    drained = sweep.start(0, "drained")
+    sweep.start(1, "other")
+    sweep.jobs.append(job("b"))
+    sweep.train(drained, "a")
+    assert [lane for lane, _ in sweep.sent] == [0, 1]
+
+
+def test_the_last_lane_of_a_sweep_ends_on_its_drained_node(sweep):
+    sweep.engine.unfinished_count = 1
+    sweep.jobs.append(job("a"))
+    drained = sweep.start(0, "drained")
+    sweep.engine.unfinished_count = 0
+    sweep.train(drained, "a")
+    assert sweep.killed == []
+    assert sweep.sent[-1] == (0, None)
+
+
+def test_a_lane_that_waits_on_a_drained_node_is_replaced(sweep):
+    sweep.engine.unfinished_count = 2
+    sweep.jobs.append(job("a"))
+    sweep.start(1, "other")
+    sweep.start(0, "drained")
+    sweep.dispatcher.on_step_end(0, [])
+    assert sweep.killed == [0]
+    assert sweep.sent == [(1, sweep.sent[0][1])]
