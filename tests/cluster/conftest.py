@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cluster.clusters import BIN, BUCKET, HEAD, LATE, PORT, Cluster
+from cluster.clusters import BIN, BUCKET, HEAD, LATE, PORT, SPACE, Cluster, on_one_machine
 from cluster.hosts import USER, Hosts, eventually, missing_tools
 from cluster.packages import FOLDER, packages
 from moto_server import CREDENTIALS
@@ -73,3 +73,19 @@ def cluster(hosts):
     cluster.up()
     cluster.complete((2, 3))
     return cluster
+
+
+@pytest.fixture(scope="session")
+def space(tmp_path_factory):
+    """File of ``SPACE``."""
+    path = tmp_path_factory.mktemp("space") / "space.yaml"
+    path.write_text(SPACE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def undisturbed(space, tmp_path_factory):
+    """Storage of the sweep of ``space`` on one machine."""
+    storage = tmp_path_factory.mktemp("undisturbed") / "out"
+    on_one_machine(space, storage)
+    return storage

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster.clusters import BIN, LONGER, ROOT, SPACE, RemoteSweep, fetched, on_one_machine
+from cluster.clusters import BIN, ROOT, SPACE, RemoteSweep, fetched
 from cluster.conftest import isolated_hosts
 from cluster.hosts import USER, eventually
 from reliability.sweeping import same
@@ -87,7 +87,7 @@ def swept(aws, tmp_path_factory):
     hosts.user(str(BIN / "ray"), "up", "--yes", str(file))
     counts = [len(machines(hosts)) - 1]
     hosts.output(HEAD, f"cat > space.yaml <<'end'\n{SPACE}\nend")
-    sweep = RemoteSweep(hosts, "space.yaml", STORAGE, *LONGER, head=HEAD)
+    sweep = RemoteSweep(hosts, "space.yaml", STORAGE, head=HEAD)
     eventually(lambda: len(machines(hosts)) == 1 + MOST, seconds=180)
     counts.append(MOST)
 
@@ -109,10 +109,8 @@ def test_workers_are_started_for_a_sweep_and_terminated_after_it(swept):
     assert swept[1] == [0, MOST, 0]
 
 
-def test_rows_models_and_decisions_are_those_of_one_machine(swept, tmp_path):
-    (tmp_path / "space.yaml").write_text(SPACE)
-    on_one_machine(tmp_path / "space.yaml", tmp_path / "out", *LONGER)
-    same(swept[0], tmp_path / "out")
+def test_rows_models_and_decisions_are_those_of_one_machine(swept, undisturbed):
+    same(swept[0], undisturbed)
 
 
 def test_a_machine_that_leaves_with_notice_costs_no_trial(swept):

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from cluster.clusters import HEAD, LATE, LONGER, SPACE, RemoteSweep, fetched, on_one_machine
+from cluster.clusters import HEAD, LATE, SPACE, RemoteSweep, fetched
 from cluster.hosts import eventually
 from reliability.sweeping import same
 
@@ -19,7 +19,7 @@ def times(hosts, cluster):
     """Seconds until the sweep recovered from each fault; the sweep has ended."""
     times = {}
     hosts.output(HEAD, f"cat > space.yaml <<'end'\n{SPACE}\nend")
-    sweep = RemoteSweep(hosts, "space.yaml", STORAGE, *LONGER)
+    sweep = RemoteSweep(hosts, "space.yaml", STORAGE)
     eventually(lambda: sweep.records("segment") >= 2, seconds=180)
 
     began = time.monotonic()
@@ -58,7 +58,7 @@ def times(hosts, cluster):
 
     cluster.up()
     cluster.complete((LATE,))
-    again = RemoteSweep(hosts, "space.yaml", STORAGE, *LONGER)
+    again = RemoteSweep(hosts, "space.yaml", STORAGE)
     again.wait()
     return times
 
@@ -68,10 +68,8 @@ def storage(hosts, times, tmp_path_factory):
     return fetched(hosts, STORAGE, tmp_path_factory.mktemp("faults") / "copy")
 
 
-def test_rows_models_and_decisions_are_those_of_a_sweep_without_faults(storage, tmp_path):
-    (tmp_path / "space.yaml").write_text(SPACE)
-    on_one_machine(tmp_path / "space.yaml", tmp_path / "out", *LONGER)
-    same(storage, tmp_path / "out")
+def test_rows_models_and_decisions_are_those_of_a_sweep_without_faults(storage, undisturbed):
+    same(storage, undisturbed)
 
 
 def test_every_row_is_recorded_once(storage):

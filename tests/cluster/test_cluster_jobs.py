@@ -6,8 +6,7 @@ import subprocess
 import time
 
 import pandas as pd
-import pytest
-from cluster.clusters import BIN, BUCKET, ROOT, SPACE, fetched_from_s3, on_one_machine
+from cluster.clusters import BIN, BUCKET, ROOT, fetched_from_s3
 from cluster.hosts import eventually
 from reliability.sweeping import same
 from spaces import TINY_XNN
@@ -17,15 +16,8 @@ from hedgecore.insurance.data.synthetic import generate
 HEDGESWEEP = str(BIN / "hedgesweep")
 
 
-@pytest.fixture(scope="module")
-def space(tmp_path_factory):
-    path = tmp_path_factory.mktemp("space") / "space.yaml"
-    path.write_text(SPACE)
-    return path
-
-
 def test_a_submitted_sweep_survives_its_terminal_and_a_cancellation(
-    hosts, cluster, space, tmp_path
+    hosts, cluster, space, undisturbed, tmp_path
 ):
     url = f"s3://{BUCKET}/submitted"
     submit = [HEDGESWEEP, "submit", str(cluster.file), str(space), "--storage", url]
@@ -54,8 +46,7 @@ def test_a_submitted_sweep_survives_its_terminal_and_a_cancellation(
 
     output = hosts.user(*submit, seconds=400)
     assert f"results in {url}" in output
-    on_one_machine(space, tmp_path / "out")
-    same(fetched_from_s3(hosts, url, tmp_path / "copy"), tmp_path / "out")
+    same(fetched_from_s3(hosts, url, tmp_path / "copy"), undisturbed)
     assert f"results in {url}" in hosts.user(HEDGESWEEP, "logs", str(cluster.file))
 
 

@@ -23,7 +23,10 @@ def sniffed(hosts, sweep):
     """Packets of the worker while a sweep runs: all, and those with the marker in clear."""
     tap = [sys.executable, str(Path(__file__).with_name("wiretap.py"))]
     with subprocess.Popen(
-        hosts.command(*tap, f"host{WORKER}", "60", MARKER), stdout=subprocess.PIPE, text=True
+        hosts.command(*tap, f"host{WORKER}", MARKER),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         run = sweep()
         run.wait()

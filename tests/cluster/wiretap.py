@@ -1,30 +1,33 @@
 """Counter of packets that hold a marker, on the cable of a host.
 
-Run as a program in the network of the hosts: ``wiretap.py DEVICE SECONDS MARKER``; prints the
-number of all packets and of those with the marker.
+Run as a program in the network of the hosts: ``wiretap.py DEVICE MARKER``. It ends with the input
+that it reads, and prints the number of all packets and of those with the marker.
 """
 
+import selectors
 import socket
 import sys
-import time
 
 ALL_PROTOCOLS = 3
 
 
 def main() -> None:
-    device, seconds, marker = sys.argv[1], float(sys.argv[2]), sys.argv[3].encode()
+    device, marker = sys.argv[1], sys.argv[2].encode()
     packets = found = 0
-    end = time.monotonic() + seconds
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(ALL_PROTOCOLS)) as cable:
+    with (
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(ALL_PROTOCOLS)) as cable,
+        selectors.DefaultSelector() as ready,
+    ):
         cable.bind((device, 0))
-        cable.settimeout(0.5)
-        while time.monotonic() < end:
-            try:
-                packet = cable.recv(65536)
-            except TimeoutError:
-                continue
-            packets += 1
-            found += marker in packet
+        for source in (cable, sys.stdin):
+            ready.register(source, selectors.EVENT_READ)
+        while True:
+            sources = [key.fileobj for key, _ in ready.select()]
+            if cable in sources:
+                packets += 1
+                found += marker in cable.recv(65536)
+            elif sys.stdin in sources:
+                break
     print(packets, found)
 
 
