@@ -98,4 +98,4 @@ image:
 	@BASE='$(BASE)' deploy/image.sh $(IMAGE)
 
 clean:
-	rm -rf dist .ray-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf dist .cluster-times.csv .ray-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from cluster.hosts import USER, Hosts, eventually, missing_tools
 from cluster.packages import FOLDER, packages
 from moto_server import CREDENTIALS
 
+TIMES = Path(__file__).resolve().parents[2] / ".cluster-times.csv"
 # Those that damage the cluster, or replace it, come last.
 ORDER = ("sweep", "jobs", "errors", "security", "faults", "tls", "aws")
 
@@ -58,6 +60,15 @@ def isolated_hosts(folder, *, network, user, variables=None) -> Iterator[Hosts]:
 
 
 @pytest.fixture(scope="session")
+def seconds():
+    """Durations by event, written to ``TIMES`` at the end; docs/cluster_times.csv is a copy."""
+    seconds = {}
+    yield seconds
+    lines = [f"{name},{value:.0f}\n" for name, value in seconds.items()]
+    TIMES.write_text("".join(["event,seconds\n", *lines]))
+
+
+@pytest.fixture(scope="session")
 def hosts(tmp_path_factory):
     """Hosts 1 to 3, and a server of S3 with one bucket."""
     folder = tmp_path_factory.mktemp("cluster")
@@ -67,11 +78,12 @@ def hosts(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def cluster(hosts):
+def cluster(hosts, seconds):
     """Cluster of hosts 1 to 3, as deploy/on-premises.yaml describes it."""
-    cluster = Cluster(hosts, (2, 3, LATE))
+    cluster, began = Cluster(hosts, (2, 3, LATE)), time.monotonic()
     cluster.up()
     cluster.complete((2, 3))
+    seconds["up"] = time.monotonic() - began
     return cluster
 
 

@@ -79,16 +79,17 @@ def machines(hosts):
 
 
 @pytest.fixture(scope="module")
-def swept(aws, tmp_path_factory):
+def swept(aws, seconds, tmp_path_factory):
     """Storage of a sweep that one machine left with notice, and the numbers of machines."""
     hosts, notices = aws
     file = hosts.home / "cluster.yaml"
     file.write_text(adapted(hosts.key))
     hosts.user(str(BIN / "ray"), "up", "--yes", str(file))
-    counts = [len(machines(hosts)) - 1]
+    counts, began = [len(machines(hosts)) - 1], time.monotonic()
     hosts.output(HEAD, f"cat > space.yaml <<'end'\n{SPACE}\nend")
     sweep = RemoteSweep(hosts, "space.yaml", STORAGE, head=HEAD)
     eventually(lambda: len(machines(hosts)) == 1 + MOST, seconds=180)
+    seconds["0 to 4"] = time.monotonic() - began
     counts.append(MOST)
 
     first = hosts.address(WORKERS[0])
@@ -100,7 +101,9 @@ def swept(aws, tmp_path_factory):
     time.sleep(WARNING.total_seconds())
     hosts.kill(WORKERS[0])
     sweep.wait()
+    began = time.monotonic()
     eventually(lambda: len(machines(hosts)) == 1, seconds=240, pause=3)
+    seconds["4 to 0"] = time.monotonic() - began
     counts.append(len(machines(hosts)) - 1)
     return fetched(hosts, STORAGE, tmp_path_factory.mktemp("swept") / "copy", head=HEAD), counts
 

@@ -20,14 +20,14 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_error_is_one_line_within_ten_seconds(hosts, cluster, case):
+def test_the_error_is_one_line_within_ten_seconds(hosts, cluster, seconds, case):
     command = CASES[case].replace("NETWORK.77", hosts.address(77))
     hosts.output(HEAD, "~/venv/bin/hedgesweep --version")  # in the cache of the disk
     began = time.monotonic()
     done = hosts.ssh(HEAD, command)
-    seconds = time.monotonic() - began
+    seconds[case] = time.monotonic() - began
     errors = done.stderr.splitlines()
     assert done.returncode == 2, done.stderr
     assert len(errors) == 1, done.stderr
     assert errors[0].startswith("error: ")
-    assert seconds < 10
+    assert seconds[case] < 10

@@ -15,8 +15,8 @@ TRIALS = 16
 
 
 @pytest.fixture(scope="module")
-def times(hosts, cluster):
-    """Seconds until the sweep recovered from each fault; the sweep has ended."""
+def times(hosts, cluster, seconds):
+    """Seconds of the recovery from each fault, and output of the driver; the sweep has ended."""
     times = {}
     hosts.output(HEAD, f"cat > space.yaml <<'end'\n{SPACE}\nend")
     sweep = RemoteSweep(hosts, "space.yaml", STORAGE)
@@ -54,13 +54,14 @@ def times(hosts, cluster):
     eventually(lambda: sweep.status() is not None, seconds=30, pause=0.2)
     times["head"] = time.monotonic() - began
     assert sweep.status() == 1
-    times["lines"] = sweep.output
+    output = sweep.output
 
     cluster.up()
     cluster.complete((LATE,))
     again = RemoteSweep(hosts, "space.yaml", STORAGE)
     again.wait()
-    return times
+    seconds |= times
+    return times | {"output": output}
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +96,9 @@ def test_a_worker_that_joins_takes_work_within_thirty_seconds(times):
 
 def test_the_loss_of_the_head_ends_the_driver_with_one_line_within_ten_seconds(times):
     assert times["head"] < 10
-    errors = re.findall(r"(?m)^error: .*$", times["lines"])
-    assert len(errors) == 1, times["lines"]
-    assert "Traceback" not in times["lines"]
+    errors = re.findall(r"(?m)^error: .*$", times["output"])
+    assert len(errors) == 1, times["output"]
+    assert "Traceback" not in times["output"]
 
 
 def test_a_worker_whose_arithmetic_differs_is_refused(hosts, cluster, times):
