@@ -1,13 +1,14 @@
 """AWS of the tests' own: moto's server as a process that listens on 127.0.0.1."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from ports import free_port
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -22,9 +23,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 @contextmanager
 def aws_server(**variables: str) -> Iterator[int]:
     """Port of a server that answers, and forgets at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
     environment |= CREDENTIALS | variables

@@ -1,6 +1,7 @@
 """Connection to the dashboard of a cluster, opened again when it breaks."""
 
 import ipaddress
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ class Connection:
     def __init__(self, cluster: str, *, insecure: bool) -> None:
         self.cluster = cluster
         self._url = _url(cluster) if "://" in cluster else None
-        if self._url is None and not Path(cluster).is_file():
+        if self._url is None and not os.path.isfile(cluster):
             raise UsageError(
                 f"no such cluster file {cluster}; give the file of 'ray up', or the URL of a "
                 "dashboard, such as http://127.0.0.1:8265"

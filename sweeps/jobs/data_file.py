@@ -1,6 +1,7 @@
 """Data file of a study, on its way to the head of a cluster."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -55,7 +56,7 @@ def data_file(plan: Plan) -> DataFile | None:
     settings = plan.space.study.get("data")
     written = str(settings.get("path", "")) if isinstance(settings, Mapping) else ""
     elsewhere = PurePosixPath(written).is_absolute() or written.startswith("~/")
-    if elsewhere and not Path(path).exists():
+    if elsewhere and not os.path.exists(path):  # nor looked up
         return None
     machine.check_data(plan)
     try:

@@ -32,7 +32,7 @@ _ENDED = ("completed", "stopped", "failed")
 _WAITING = ("waiting for a decision", "waiting for a worker")
 STANDINGS = (*_ENDED, "running", *_WAITING, "not begun")
 _MOST_FAILURES = 5
-_READ = ("log",)  # all that a status depends on
+_PARTS = ("log",)  # all that a status depends on
 _DAY = 86400  # seconds
 
 
@@ -98,7 +98,7 @@ def status(
         UsageError: ``storage`` is not a directory.
         LogError: its log is damaged.
     """
-    folder = readable_storage(storage, _READ)
+    folder = readable_storage(storage, _PARTS)
     tally, starts = (tallies or Tallies(folder)).look()
     record = tally.state.manifest
     manifest: Mapping[str, Any] = record.content if record else {}
@@ -181,7 +181,7 @@ def command(storage: str | Path, as_json: bool, watch: float | None) -> None:
     if watch is not None and not 0 < watch <= _DAY:
         raise UsageError(f"watch must lie in (0, {_DAY}] seconds, got {watch:g}")
     console = Console()
-    tallies = Tallies(readable_storage(storage, _READ))
+    tallies = Tallies(readable_storage(storage, _PARTS))
     redrawn = watch is not None and console.is_terminal and not as_json
     try:
         live = Live(console=console, auto_refresh=False) if redrawn else nullcontext()

@@ -91,8 +91,10 @@ def test_the_shell_of_the_head_moves_the_file_and_becomes_the_driver(
         assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_on_the_head_alone_is_left_there(head, xnn, capsys):
-    there = "study.data.path=/on/the/head/train.csv"
+@pytest.mark.parametrize("path", ["/on/the/head/train.csv", f"/{'a' * 300}/train.csv"])
+def test_a_file_on_the_head_alone_is_left_there(head, xnn, capsys, path):
+    """Also at a path that this machine cannot even look up."""
+    there = f"study.data.path={path}"
     assert submit(capsys, head, xnn, there).code == 0
     assert not [name for name in head.unpacked() if name.startswith("data/")]
     assert f"--set={there}" in entrypoint(head)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from local_sweep import run_locally
+from ports import free_port
 from ray._private.utils import psutil
 
 import analysis
@@ -28,12 +29,6 @@ def needs_the_dashboard() -> None:
         import_module("ray.dashboard.optional_deps")
     except ImportError as error:
         pytest.skip(f"a head needs ray[default] (pip install -r locks/head.lock): {error}")
-
-
-def free_port() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +55,7 @@ def head(tmp_path_factory) -> Iterator[tuple[str, dict[str, str]]]:
         with open(Path(temp, "output"), "w") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         try:
-            wait_for(int(port))
+            wait_for(port)
             yield f"http://127.0.0.1:{port}", environment
         finally:
             processes = psutil.Process(process.pid).children(recursive=True)
