@@ -151,9 +151,7 @@ def on_one_machine(space: Path, storage: Path, *options: str) -> None:
 
 def fetched(hosts: Hosts, storage: str, folder: Path, *, head: int = HEAD) -> Path:
     """Copy of a storage of the head, fetched by rsync as `ray rsync-down` does."""
-    shell = f"ssh -i {hosts.key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-    source = f"{hosts.login}@{hosts.address(head)}:{storage}/"
-    hosts.user("rsync", "-a", "-e", shell, source, f"{folder}/")
+    hosts.rsync(f"{hosts.login}@{hosts.address(head)}:{storage}/", f"{folder}/")
     return folder
 
 

@@ -96,6 +96,11 @@ class Hosts:
         return f"{self._network}.{number}"
 
     @property
+    def running(self) -> frozenset[int]:
+        """Numbers of the hosts that are on."""
+        return frozenset(self._running)
+
+    @property
     def key(self) -> Path:
         """The user's private key, accepted by every host."""
         return self._folder / "key"
@@ -203,6 +208,11 @@ class Hosts:
         aws = {k: v for k, v in self._variables.items() if k.startswith("AWS_")}
         # Ray notes the state of a cluster in its temporary folder.
         return keep | aws | {"HOME": str(self.home), "RAY_TMPDIR": str(self._folder)}
+
+    def rsync(self, source: str, target: str) -> None:
+        """Copy between the user's machine and a host."""
+        shell = f"ssh -i {self.key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+        self.user("rsync", "-a", "-e", shell, source, target)
 
     def ssh(self, number: int, command: str, *, seconds: float = 120) -> Any:
         """Finished ``command`` of the shell of a host."""

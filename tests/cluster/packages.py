@@ -22,7 +22,8 @@ def packages() -> dict[str, str]:
     """
     links = _find_links()
     locks = [ROOT / "locks" / name for name in ("installer.lock", *LOCKS)]
-    version = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
+    contents = b"".join(path.read_bytes() for path in (*locks, Path(__file__)))
+    version = hashlib.sha256(contents).hexdigest()
     variables = {
         "UV_CACHE_DIR": f"{FOLDER}/uv",
         "UV_FIND_LINKS": links,
@@ -43,6 +44,8 @@ def packages() -> dict[str, str]:
 
 def _fill(locks: list[Path], variables: dict[str, str]) -> None:
     installer, *others = map(str, locks)
+    # The checkout may be in a folder that a host does not see.
+    shutil.copy(installer, FOLDER)
     hashed = ("--quiet", "--require-hashes", "--no-deps")
     pip = (sys.executable, "-m", "pip")
     _run(*pip, "download", *hashed, "-d", f"{FOLDER}/wheels", "-r", installer)

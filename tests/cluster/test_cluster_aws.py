@@ -12,6 +12,7 @@ import yaml
 from cluster.clusters import BIN, ROOT, SPACE, RemoteSweep, fetched
 from cluster.conftest import isolated_hosts
 from cluster.hosts import USER, eventually
+from cluster.packages import FOLDER
 from reliability.sweeping import same
 
 from sweeps.journal.journal import read
@@ -28,7 +29,9 @@ def adapted(key: Path) -> str:
     """cluster.yaml for these hosts: no internet, one CPU a worker, idle for a minute at most."""
     text = (ROOT / "cluster.yaml").read_text()
     # The build of Python that uv downloads is out of reach.
-    text = text.replace("--managed-python --python 3.11.18", "--no-managed-python --python 3.11")
+    download, local = "--managed-python --python 3.11.18", "--no-managed-python --python 3.11"
+    assert download in text
+    text = text.replace(download, local)
     config = yaml.safe_load(text)
     config |= {"idle_timeout_minutes": 1, "max_workers": MOST}
     config["provider"]["use_internal_ips"] = True
@@ -60,7 +63,7 @@ def aws(tmp_path_factory):
                 hosts.output(
                     number,
                     "python3.11 -m venv ~/uv && ~/uv/bin/pip install --quiet --no-deps "
-                    f"--require-hashes -r {ROOT}/locks/installer.lock",
+                    f"--require-hashes -r {FOLDER}/installer.lock",
                 )
             yield hosts, notices
         finally:

@@ -80,4 +80,6 @@ def test_a_cluster_that_is_not_up_is_reported_in_one_line(hosts, space, tmp_path
         check=False,
         seconds=60,
     )
-    assert output.splitlines()[-1].startswith("error: ")
+    (error,) = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert output.endswith(f"{error}\n")
+    assert "ray up" in error

@@ -94,14 +94,29 @@ def test_with_the_token_every_way_leads_in(hosts, stranger, way):
     assert leads_in(hosts, way, f"RAY_AUTH_TOKEN={token}")
 
 
+@pytest.fixture
+def join(hosts, cluster, stranger):
+    """Function that tells if a node of the stranger's joins, with variables."""
+    ray = f"{PYTHON} -m ray.scripts.scripts"
+    common = "HOME=/nowhere RAY_AUTH_MODE=token"
+
+    def join(variables):
+        start = f"timeout 15 {ray} start --address={hosts.address(HEAD)}:6379 --num-cpus=1"
+        hosts.ssh(stranger, f"{common} {variables} {start}")
+        return hosts.address(stranger) in cluster.alive()
+
+    yield join
+    hosts.ssh(stranger, f"{common} {ray} stop --force")
+
+
 @pytest.mark.parametrize("token", TOKENS)
-def test_a_host_without_the_token_does_not_join(hosts, cluster, stranger, token):
-    ray = f"HOME=/nowhere RAY_AUTH_MODE=token {TOKENS[token]} {PYTHON} -m ray.scripts.scripts"
-    # Others join within a few seconds.
-    start = ray.replace(str(PYTHON), f"timeout 15 {PYTHON}")
-    hosts.ssh(stranger, f"{start} start --address={hosts.address(HEAD)}:6379 --num-cpus=1")
-    assert hosts.address(stranger) not in cluster.alive()
-    hosts.ssh(stranger, f"{ray} stop --force")
+def test_a_host_without_the_token_does_not_join(join, token):
+    assert not join(TOKENS[token])
+
+
+def test_a_host_with_the_token_joins(hosts, join):
+    token = (hosts.home / ".ray" / "auth_token").read_text().strip()
+    assert join(f"RAY_AUTH_TOKEN={token}")
 
 
 @pytest.mark.parametrize("path", ["/api/jobs/", "/api/version", "/nodes?view=summary", "/logs"])
