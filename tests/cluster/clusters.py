@@ -140,12 +140,12 @@ class RemoteSweep:
         return int(done.stdout or 0)
 
 
-def on_one_machine(space: Path, storage: Path, *options: str) -> None:
-    """Run ``space`` here, with a Ray of its own."""
-    subprocess.run(
+def on_one_machine(space: Path, storage: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Process that runs ``space`` here, with a Ray of its own."""
+    return subprocess.Popen(
         [str(BIN / "hedgesweep"), "run", str(space), "--storage", str(storage), *options],
-        check=True,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 

@@ -82,7 +82,7 @@ def hosts(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def cluster(hosts, seconds):
+def cluster(hosts, reference, seconds):
     """Cluster of hosts 1 to 3, as deploy/on-premises.yaml describes it."""
     cluster, began = Cluster(hosts, (2, 3, LATE)), time.monotonic()
     cluster.up()
@@ -100,8 +100,17 @@ def space(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(space, tmp_path_factory):
-    """Storage of the sweep of ``space`` on one machine."""
+def reference(space, tmp_path_factory):
+    """Process that sweeps ``space`` on one machine meanwhile, and its storage."""
     storage = tmp_path_factory.mktemp("undisturbed") / "out"
-    on_one_machine(space, storage)
+    with on_one_machine(space, storage) as process:
+        yield process, storage
+        process.terminate()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(reference):
+    """Storage of the sweep of ``space`` on one machine."""
+    process, storage = reference
+    assert process.wait() == 0
     return storage

@@ -14,15 +14,13 @@ from cluster.hosts import eventually
 from reliability.sweeping import same
 
 SMOKE = ROOT / "search_spaces" / "tickets_smoke.yaml"
-INSTALLED = "tickets_smoke"
-DATA = ROOT / "hedgecore" / "insurance"
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The sweep on one machine."""
     storage = tmp_path_factory.mktemp("alone") / "out"
-    on_one_machine(SMOKE, storage)
+    assert on_one_machine(SMOKE, storage).wait() == 0
     return storage
 
 
