@@ -32,6 +32,7 @@ from ray.autoscaler.tags import (
     TAG_RAY_USER_NODE_TYPE,
 )
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 ADDRESS, WORLD = "198.51.100.7/32", "0.0.0.0/0"
 WORKERS = ("worker-c7i", "worker-m7i")

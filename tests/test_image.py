@@ -127,6 +127,7 @@ def copy(target: Path) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_two_wheels_of_one_commit_are_byte_equal(tmp_path):
     first = wheel(copy(tmp_path / "checkout"))
     other = copy(tmp_path / "another place")
@@ -144,12 +145,14 @@ def test_two_wheels_of_one_commit_are_byte_equal(tmp_path):
     assert not (other / "hedgesweep.egg-info").exists(), "a build leaves nothing in the checkout"
 
 
+@pytest.mark.slow
 def test_control_another_time_makes_another_wheel(tmp_path):
     checkout = copy(tmp_path / "checkout")
     first = wheel(checkout).read_bytes()
     assert wheel(checkout, SOURCE_DATE_EPOCH="1767225602").read_bytes() != first
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_file_of_the_packages(tmp_path):
     listed = subprocess.run(
         ["git", "ls-files", "-z", *PACKAGES], cwd=ROOT, capture_output=True, check=True
