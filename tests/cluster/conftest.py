@@ -25,11 +25,16 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if item not in here] + last
 
 
+@pytest.fixture(scope="session", autouse=True)
+def tools():
+    """Skip all where this machine cannot have isolated hosts."""
+    if missing := missing_tools():
+        pytest.skip(f"isolated hosts need {', '.join(missing)}")
+
+
 @contextmanager
 def isolated_hosts(folder, *, network, user, variables=None) -> Iterator[Hosts]:
     """Network without hosts, with a server of AWS on the user's machine."""
-    if missing := missing_tools():
-        pytest.skip(f"isolated hosts need {', '.join(missing)}")
     endpoint = f"http://{network}.{USER}:{PORT}"
     # Kernels of BLAS that this machine needs, if it says so.
     blas = {k: v for k, v in os.environ.items() if k.startswith("OPENBLAS_")}
