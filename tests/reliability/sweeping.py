@@ -128,6 +128,10 @@ class Driver:
         before = logged(self.storage)
         return self.meets(lambda: logged(self.storage) >= before + number)
 
+    def segments(self, number: int) -> bool:
+        """Wait for so many segments in the log; False if the driver ends before them."""
+        return self.meets(lambda: logged(self.storage, b'{"type":"segment"') >= number)
+
     def kill(self) -> None:
         """SIGKILL, which nothing can be done about."""
         self.process.kill()
@@ -160,9 +164,9 @@ class Driver:
             time.sleep(0.05)
 
 
-def logged(storage: Path) -> int:
-    """Lines of the log, whole or not."""
-    return sum(f.read_bytes().count(b"\n") for f in (storage / "log").glob("*.jsonl"))
+def logged(storage: Path, text: bytes = b"\n") -> int:
+    """Lines of the log, whole or not; or how often it holds ``text``."""
+    return sum(f.read_bytes().count(text) for f in (storage / "log").glob("*.jsonl"))
 
 
 def tables(storage: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
