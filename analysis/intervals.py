@@ -141,14 +141,14 @@ def one_sided_reach(
     """
     if math.isnan(shared_error):
         return math.nan
-    own = -float(scipy.special.stdtrit(n - 1, level)) if symmetric else skew_safe_t(n, level)
+    quantile = -float(scipy.special.stdtrit(n - 1, level)) if symmetric else skew_safe_t(n, level)
     if not shared_error > 0.0:
-        return own * error
+        return quantile * error
     shared = -float(scipy.special.ndtri(level))
     if symmetric:
-        both = (own * error**2 + shared * shared_error**2) / math.hypot(error, shared_error)
-        return max(own * error, both)
-    return math.hypot(own * error, shared * shared_error)
+        both = (quantile * error**2 + shared * shared_error**2) / math.hypot(error, shared_error)
+        return max(quantile * error, both)
+    return math.hypot(quantile * error, shared * shared_error)
 
 
 def one_sided_p(

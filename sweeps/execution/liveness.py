@@ -54,7 +54,7 @@ def watched(*, starting: bool = False) -> Iterator[None]:
 
 def alive() -> bool:
     """True if the Ray of this process responds; calls to one that does not may block."""
-    return all(map(_listens, _endpoints().values()))
+    return all(map(listens, _endpoints().values()))
 
 
 class _Endpoints:
@@ -67,7 +67,7 @@ class _Endpoints:
     def loss(self) -> str | None:
         """Name of a process that failed to respond too often; None if all respond."""
         for name, endpoint in self._endpoints.items():
-            self._failures[name] = 0 if _listens(endpoint) else self._failures[name] + 1
+            self._failures[name] = 0 if listens(endpoint) else self._failures[name] + 1
             if self._failures[name] >= _MOST_FAILURES:
                 return name
         return None
@@ -136,7 +136,8 @@ def _endpoints() -> dict[str, tuple[str, int]]:
     }
 
 
-def _listens(endpoint: tuple[str, int]) -> bool:
+def listens(endpoint: tuple[str, int]) -> bool:
+    """True if a server accepts a connection at ``endpoint``, host and port, within 2 s."""
     try:
         socket.create_connection(endpoint, timeout=_TIMEOUT).close()
     except OSError:

@@ -5,33 +5,16 @@ whose connections close gives the text of a crash, and GCS marks its node dead u
 later.
 """
 
-import socket
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray._private import state
 
-_TIMEOUT = 2.0  # seconds for a connection to the raylet of a node
+from sweeps.execution.liveness import listens
+
 _LIST_AGE = 1.0  # seconds for which a list of draining nodes is used
 _SILENCE = 30.0  # seconds for which a raylet that did not respond is not tried again
-
-
-@dataclass(frozen=True, slots=True)
-class _Raylet:
-    """Address of the raylet of a node, which listens as long as the node is in the cluster."""
-
-    host: str
-    port: int
-
-    @property
-    def listens(self) -> bool:
-        try:
-            socket.create_connection((self.host, self.port), timeout=_TIMEOUT).close()
-        except OSError:
-            return False
-        return True
 
 
 class Nodes:
@@ -65,7 +48,8 @@ class Nodes:
         if entry is None or not entry["Alive"]:
             self._dead.add(node_id)
             return True
-        if _raylet(entry).listens:
+        # A raylet listens as long as its node is in the cluster.
+        if listens((entry["NodeManagerAddress"], int(entry["NodeManagerPort"]))):
             return False
         # It may return after a partition, and its workers may then die by themselves.
         self._silent_until[node_id] = time.monotonic() + _SILENCE
@@ -76,7 +60,3 @@ def node_of(actor: Any) -> str | None:
     """Id of the node on which ``actor`` was started last; None if it was never started."""
     entry = state.actors(actor._ray_actor_id.hex())
     return (entry.get("Address") or {}).get("NodeID") or None
-
-
-def _raylet(node: dict[str, Any]) -> _Raylet:
-    return _Raylet(node["NodeManagerAddress"], int(node["NodeManagerPort"]))

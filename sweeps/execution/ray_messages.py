@@ -31,7 +31,7 @@ def messages_in_file() -> Iterator[str]:
         )
     with open(path, "wb") as file:
         os.dup2(file.fileno(), 2)
-    named = False
+    path_in_error = False
     try:
         with exits.stderr(terminal, messages=path):
             try:
@@ -41,8 +41,8 @@ def messages_in_file() -> Iterator[str]:
     except HedgesweepError as error:
         # A file of a long sweep may have been removed meanwhile, as by a cleaner of /tmp.
         with suppress(OSError):
-            named = os.path.getsize(path) > 0
-        if named:
+            path_in_error = os.path.getsize(path) > 0
+        if path_in_error:
             error.args = (f"{error}; Ray's messages are in {path}", *error.args[1:])
         raise
     finally:
@@ -51,7 +51,7 @@ def messages_in_file() -> Iterator[str]:
             with suppress(OSError):
                 replaced.flush()
         os.close(terminal)
-        if not named:
+        if not path_in_error:
             with suppress(OSError):
                 os.unlink(path)
 

@@ -161,21 +161,21 @@ def _prepare(
         message(f"preparing {new}: {plan.experiment.wording.prepared} ..")
     shared: dict[str, SharedPreparation] = {}
     failure: PreparationError | None = None
-    waiting = {facts: key for key, (facts, _) in tasks.items()}
+    key_of_task = {facts: key for key, (facts, _) in tasks.items()}
     name = plan.space.experiment
     try:
-        while waiting:
+        while key_of_task:
             # Stored in order of completion, so that a failure or an interruption loses no other.
-            ready, _ = ray.wait(list(waiting), timeout=execution.seconds_left)
+            ready, _ = ray.wait(list(key_of_task), timeout=execution.seconds_left)
             if not ready:
                 raise Cut
-            key = waiting[ready[0]]
+            key = key_of_task[ready[0]]
             # The base is ready too, and is shared first.
             base = plan.base(key)
             if base in tasks:
                 key, base = base, None
             task = tasks.pop(key)
-            del waiting[task[0]]
+            del key_of_task[task[0]]
             try:
                 if base and base not in shared:
                     raise PreparationError(f"{key}: {base}, which it adds to, failed")
@@ -192,7 +192,7 @@ def _prepare(
             for warning in wording.warnings(about):
                 message(f"{key}: warning: {warning}")
     finally:
-        for facts in waiting:
+        for facts in key_of_task:
             ray.cancel(facts, force=True)
     if failure:
         raise failure

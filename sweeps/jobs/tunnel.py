@@ -45,16 +45,16 @@ def tunnel(cluster: Path) -> Iterator[int]:
             stderr=subprocess.STDOUT,
             env=variables,
         )
-    named = False
+    path_in_error = False
     try:
         _wait(process, port, cluster=cluster, output=output)
         yield port
     except TunnelError:
-        named = True  # the file, by the error
+        path_in_error = True
         raise
     finally:
         _end(process)
-        if not named:
+        if not path_in_error:
             os.unlink(output)
 
 

@@ -62,17 +62,17 @@ def modules(name: str) -> dict[str, Path]:
     traced = experiment(name)
     parts = [getattr(traced.trainer, part) for part in _COMPUTING]
     parts = [part.func if isinstance(part, partial) else part for part in parts if part]
-    waiting = [part.__module__ for part in (traced.study, type(traced.trainer), *parts)]
-    packages = {_CORE, *(module.partition(".")[0] for module in waiting)}
+    queue = [part.__module__ for part in (traced.study, type(traced.trainer), *parts)]
+    packages = {_CORE, *(module.partition(".")[0] for module in queue)}
     module_files: dict[str, Path] = {}
-    while waiting:
-        module = waiting.pop()
+    while queue:
+        module = queue.pop()
         if module in module_files or module.partition(".")[0] not in packages:
             continue
         if file := _file(module):
             module_files[module] = file
             parent = module.rpartition(".")[0]
-            waiting += [*_imported(_parsed(file)), *([parent] if parent else [])]
+            queue += [*_imported(_parsed(file)), *([parent] if parent else [])]
     return module_files
 
 

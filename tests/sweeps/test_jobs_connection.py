@@ -1,32 +1,11 @@
 """Answers of a dashboard that are cut off, or of another server."""
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
+from ports import single_answer
 
 from sweeps.jobs.dashboard import Dashboard, UnreachableError
 
 pytestmark = pytest.mark.ray  # imports it, starts none
-
-
-@contextmanager
-def server(answer: bytes) -> Iterator[str]:
-    """URL at which one request receives ``answer``."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def respond() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(answer)
-
-        thread = threading.Thread(target=respond)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        thread.join(10)
 
 
 @pytest.mark.parametrize(
@@ -39,12 +18,12 @@ def server(answer: bytes) -> Iterator[str]:
     ],
 )
 def test_an_answer_that_is_cut_off_is_none_and_so_may_be_asked_for_again(answer):
-    with server(answer) as url, pytest.raises(UnreachableError) as error:
+    with single_answer(answer) as url, pytest.raises(UnreachableError) as error:
         Dashboard(url, name="head", headers={}).version()
     assert error.value.listening
 
 
 def test_an_answer_that_is_whole_is_read():
     answer = b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"ray_version": "2.60.0"}'
-    with server(answer) as url:
+    with single_answer(answer) as url:
         assert Dashboard(url, name="head", headers={}).version() == "2.60.0"

@@ -1,13 +1,13 @@
 """Spot notices of AWS, read from a metadata service on loopback."""
 
 import json
-import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 
 import pytest
 from cluster.metadata import Service
+from ports import single_answer
 
 from sweeps.execution import spot_notice
 from sweeps.execution.spot_notice import drain, wait_for_notice
@@ -51,20 +51,9 @@ def test_a_machine_without_the_service_has_no_notice(notices, monkeypatch):
     "answer", [b"SSH-2.0\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"]
 )
 def test_an_answer_that_is_not_of_the_service_is_no_notice(monkeypatch, answer):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def respond() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(answer)
-
-        thread = threading.Thread(target=respond)
-        thread.start()
-        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+    with single_answer(answer) as endpoint:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)
         assert spot_notice._notice() is None
-        thread.join(5)
 
 
 def test_a_drain_is_repeated_until_it_is_accepted_or_time_is_over(monkeypatch):
