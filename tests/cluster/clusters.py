@@ -70,12 +70,6 @@ class Cluster:
         """Output of a command of Ray on the user's machine."""
         return self.hosts.user(str(BIN / "ray"), *words, check=check)
 
-    def down(self) -> None:
-        """Run `ray down`, and end Ray on the workers, which otherwise takes it a minute."""
-        self.ray("down", "--yes", str(self.file), check=False)
-        for number in self.workers:
-            self.hosts.ssh(number, "RAY_AUTH_MODE=token ~/venv/bin/ray stop --force")
-
     def alive(self) -> list[str]:
         """Addresses of the nodes that the head counts as alive."""
         code = (
