@@ -9,7 +9,7 @@ umask 022
 sources=$(mktemp -d)
 trap 'rm -rf "$sources"' EXIT
 root=$(dirname "$0")/..
-for name in pyproject.toml README.md LICENSE analysis hedgecore search_spaces sweeps; do
+for name in pyproject.toml setup.py README.md LICENSE analysis hedgecore search_spaces sweeps; do
     cp -R "$root/$name" "$sources"
 done
 # setuptools copies modes into the wheel.

@@ -20,6 +20,8 @@ from jaxtyping import Float
 from threadpoolctl import threadpool_info
 from torch import Tensor
 
+from hedgecore.kernel.fingerprint import fingerprint
+
 # Environment variables that choose kernels in addition to the processor.
 _SWITCHES = (
     "ATEN_CPU_CAPABILITY",
@@ -44,6 +46,7 @@ class Arithmetic:
         blas: linear algebra libraries, each with version and kernel.
         switches: the environment variables that choose kernels and are set.
         threads: number of threads torch uses for one operation.
+        kernel: fingerprint of the compiled kernel; "none" without one.
         sample: sha256 (hex) of the result of a fixed computation.
     """
 
@@ -51,6 +54,7 @@ class Arithmetic:
     blas: str
     switches: str
     threads: int
+    kernel: str
     sample: str
 
     @property
@@ -66,7 +70,7 @@ class Arithmetic:
 
 def arithmetic() -> Arithmetic:
     """Current arithmetic of this process, including its thread limit."""
-    return _measured(torch.get_num_threads())
+    return _measured(torch.get_num_threads(), fingerprint())
 
 
 def difference(current: Mapping[str, str], reference: Mapping[str, str]) -> str:
@@ -75,15 +79,17 @@ def difference(current: Mapping[str, str], reference: Mapping[str, str]) -> str:
     The sample is reported only where no other field explains why it differs.
     """
     names = [name for name in current if name not in ("id", "sample")]
-    parts = [name for name in names if current[name] != reference[name]]
+    # Records of older versions lack the later fields.
+    parts = [name for name in names if current[name] != reference.get(name, "")]
     return "; ".join(
-        f"{name} here {current[name][:80] or 'none'}, recorded {reference[name][:80] or 'none'}"
+        f"{name} here {current[name][:80] or 'none'}, "
+        f"recorded {reference.get(name, '')[:80] or 'none'}"
         for name in parts or ["sample"]
     )
 
 
 @cache
-def _measured(threads: int) -> Arithmetic:
+def _measured(threads: int, kernel: str) -> Arithmetic:
     return Arithmetic(
         cpu=torch.backends.cpu.get_cpu_capability(),
         blas=_blas(),
@@ -91,6 +97,7 @@ def _measured(threads: int) -> Arithmetic:
             f"{name}={os.environ[name]}" for name in _SWITCHES if name in os.environ
         ),
         threads=threads,
+        kernel=kernel,
         sample=_sample(),
     )
 

@@ -32,7 +32,7 @@ LAYERS = {
     "hedgecore": {
         **dict.fromkeys(("errors", "rng", "readings", "registry", "config", "risk"), 0),
         **dict.fromkeys(("arithmetic", "columns", "fingerprints", "protocols"), 0),
-        **dict.fromkeys(("control_variate", "metrics", "threads"), 0),
+        **dict.fromkeys(("control_variate", "kernel", "metrics", "threads"), 0),
         **dict.fromkeys(("market", "training"), 1),
         **dict.fromkeys(("attacks", "experiment", "pruning"), 2),
         **dict.fromkeys(("hedging", "insurance"), 3),

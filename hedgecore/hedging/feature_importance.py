@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hedgecore.hedging.compiled import positions
 from hedgecore.hedging.features import (
     EXOGENOUS_NAMES,
     FEATURE_NAMES,
@@ -20,7 +21,7 @@ from hedgecore.hedging.features import (
     recurrent,
 )
 from hedgecore.hedging.markets import first
-from hedgecore.hedging.network import Strategy, positions
+from hedgecore.hedging.network import Strategy
 from hedgecore.hedging.pnl import settle
 from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.market.paths import MarketPaths

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from hedgecore.hedging.compiled import positions
 from hedgecore.hedging.features import Standardisation, exogenous
-from hedgecore.hedging.network import positions
 from hedgecore.hedging.problem import CHUNK, HedgingProblem
 from hedgecore.hedging.study import TicketStudy
 

@@ -55,9 +55,10 @@ class HedgingNetwork(Strategy):
         self, hidden: tuple[int, ...], standardisation: Standardisation, *, position_limit: float
     ) -> None:
         super().__init__(standardisation)
-        self._limit = position_limit
+        self.position_limit = position_limit
         widths = (len(FEATURE_NAMES), *hidden, 1)
         self.layers = nn.ModuleList(nn.Linear(a, b, device="meta") for a, b in pairwise(widths))
+        self.names = [name for name, _ in self.named_parameters()]
 
     def forward(
         self,
@@ -69,9 +70,9 @@ class HedgingNetwork(Strategy):
         holdings = self._unrolled(exogenous, spot, recall, limit=math.inf)
         # Saturating every date takes a quarter to a half of a pass and leaves a sane hedge
         # unchanged to the last bit. NaN is not below the limit.
-        if bool(holdings.detach().abs().amax() <= self._limit / 2):
+        if bool(holdings.detach().abs().amax() <= self.position_limit / 2):
             return holdings
-        return self._unrolled(exogenous, spot, recall, limit=self._limit)
+        return self._unrolled(exogenous, spot, recall, limit=self.position_limit)
 
     def _unrolled(
         self,

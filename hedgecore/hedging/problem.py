@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from hedgecore.attacks.balls import Ball, FeatureBall, PathBall, Points, WassersteinBall
-from hedgecore.hedging import features
+from hedgecore.hedging import compiled, features
 from hedgecore.hedging.attack_config import AttackConfig
 from hedgecore.hedging.features import EXOGENOUS_NAMES, Standardisation
 from hedgecore.hedging.network import HedgingNetwork, Strategy, positions
@@ -65,7 +65,10 @@ class HedgingProblem:
 
     def outcome(self, theta: Mapping[str, Tensor], scene: Scene) -> Outcome:
         """P&L, cost and turnover of the hedge ``theta`` in ``scene``."""
-        study, (spot, _, observation) = self.study, scene
+        study, (spot, variance, observation) = self.study, scene
+        kernel = compiled.outcome(study, self.network, theta, spot, variance, observation)
+        if kernel is not None:
+            return kernel
         observation = self._true(scene) if observation is None else observation
         position = positions(self.network, theta, observation, spot)
         payoff = call(spot[:, -1], study.option.strike)
@@ -104,7 +107,7 @@ class HedgingProblem:
 
         by_path = self.risk.monotone and threat.model != "distribution"
         loss = worst if by_path else risk
-        points, ball = self._points(true, attack), self._ball(attack)
+        points, ball = self._points(true, attack), self.ball(attack)
         effort = attack.effort(verify=verify)
         optimum = threat.attack(loss, points, ball, effort=effort, generator=generator)
         return self._moved(true, ball.project(tuple(p.detach() for p in optimum), around=points))
@@ -173,7 +176,8 @@ class HedgingProblem:
         """``scene`` with the tensors of :meth:`_points` replaced by ``points``."""
         return Scene(*points) if len(points) == 2 else Scene(scene.spot, scene.variance, points[0])
 
-    def _ball(self, attack: AttackConfig) -> Ball:
+    def ball(self, attack: AttackConfig) -> Ball:
+        """Ball that bounds ``attack``."""
         if attack.threat.model == "observation":
             units = self.network.sd[: len(EXOGENOUS_NAMES)].clone()
             units[EXOGENOUS_NAMES.index("time_to_maturity")] = 0  # the date is always known

@@ -4,15 +4,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count, islice
+from itertools import islice
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from hedgecore.hedging.attack_config import AttackConfig
-from hedgecore.hedging.network import OCE_SCALARS
-from hedgecore.hedging.problem import HedgingProblem, Scene
+from hedgecore.hedging.descent import descent
+from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.market.paths import MarketPaths
 from hedgecore.pruning import mask as masks
 from hedgecore.risk import cvar, risk
@@ -92,12 +90,12 @@ def train(
         DivergedError: a loss is not finite.
         ValueError: the tensors of ``resume`` are not those of a snapshot of this training.
     """
-    descent = _Descent(problem, start, mask, training=training, seed=seed)
+    steps = descent(problem, start, mask, training=training, seed=seed)
     state = TrainingState(
-        theta=descent.theta,
-        optimiser=descent.optimiser,
-        streams={"attack": descent.starts},
-        best_theta=_settled(descent.theta, mask),
+        theta=steps.theta,
+        moments=steps.moments,
+        streams={"attack": steps.starts},
+        best_theta=_settled(steps.theta, mask),
     )
     if resume is not None:
         state.restore(resume)
@@ -109,16 +107,12 @@ def train(
         and state.epoch - max(state.best_epoch, attack.full_from - 1) < training.patience
     ):
         state.epoch += 1
-        losses, norms = [], []
-        for lr, batch in schedule.steps(state.epoch):
-            descent.optimiser.param_groups[0]["lr"] = lr
-            scene = Scene(train_paths.spot[batch], train_paths.variance[batch])
-            loss, norm = descent(scene, replace(attack, epsilon=attack.epsilon_at(state.epoch)))
-            losses.append(loss)
-            norms.append(norm)
-        train_loss = finite(torch.stack(losses).mean(), "training loss", state.epoch)
+        batches = list(schedule.steps(state.epoch))
+        budget = replace(attack, epsilon=attack.epsilon_at(state.epoch))
+        losses, norms = steps.epoch(batches, train_paths, budget)
+        train_loss = finite(losses.mean(), "training loss", state.epoch)
 
-        current = _settled(descent.theta, mask)
+        current = _settled(steps.theta, mask)
         pnl = problem.outcomes(current, val_paths).pnl.double()
         clean = finite(risk(problem.risk, pnl), "validation loss", state.epoch)
         attacked = _attacked_risk(problem, current, val_paths, seed=seed)
@@ -141,8 +135,8 @@ def train(
             val_pnl_mean=float(pnl.mean()),
             val_pnl_std=float(pnl.std()),
             y=float(current.get("y", problem.risk.optimal_y(pnl))),
-            lr=lr,
-            grad_norm=float(torch.stack(norms).mean()),
+            lr=batches[-1][0],
+            grad_norm=float(norms.mean()),
             best=best,
             theta=state.best_theta,
             snapshot=partial(state.snapshot, state.epoch),
@@ -159,65 +153,14 @@ def parameters_after(
     seed: int,
 ) -> dict[str, Tensor]:
     """Parameters after the first ``steps`` steps of :func:`train` on a dense network."""
-    descent = _Descent(problem, start, {}, training=training, seed=seed)
+    taken = descent(problem, start, {}, training=training, seed=seed)
     schedule = Schedule(training, train_paths.paths, seed=seed)
     attack = problem.study.attack
-    turns = ((epoch, step) for epoch in count(1) for step in schedule.steps(epoch))
-    for epoch, (lr, batch) in islice(turns, steps):
-        descent.optimiser.param_groups[0]["lr"] = lr
-        scene = Scene(train_paths.spot[batch], train_paths.variance[batch])
-        descent(scene, replace(attack, epsilon=attack.epsilon_at(epoch)))
-    return _settled(descent.theta, {})
-
-
-class _Descent:
-    """Gradient steps on the study's loss: parameters, Adam, and the stream of attacks."""
-
-    def __init__(
-        self,
-        problem: HedgingProblem,
-        start: Mapping[str, Tensor],
-        mask: Mapping[str, Tensor],
-        *,
-        training: TrainingConfig,
-        seed: int,
-    ) -> None:
-        self._problem, self._mask, self._clip = problem, mask, training.clip_norm
-        self.theta = {n: value.detach().clone().requires_grad_() for n, value in start.items()}
-        self._weights = [value for n, value in self.theta.items() if n not in OCE_SCALARS]
-        self.optimiser = torch.optim.Adam([{"params": self._weights, "lr": training.lr}])
-        if scalars := [value for n, value in self.theta.items() if n in OCE_SCALARS]:
-            self.optimiser.add_param_group({"params": scalars, "lr": problem.study.risk.y_lr})
-        self.starts = stream(seed, "attack", "train")
-
-    def __call__(self, scene: Scene, attack: AttackConfig) -> tuple[Tensor, Tensor]:
-        """Take one step on ``scene``; return its loss and the gradient norm before clipping."""
-        loss = self._loss(scene, attack)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self._weights, self._clip)
-        self.optimiser.step()
-        return loss.detach(), norm
-
-    def _loss(self, scene: Scene, attack: AttackConfig) -> Tensor:
-        """clean_weight * clean + attacked risk, each at its own y."""
-        theta = masks.apply(self.theta, self._mask)
-        if attack.epsilon == 0:
-            return self._risk(theta, scene, "y")
-        worst = self._problem.attacked(
-            theta, scene, attack=attack, verify=False, generator=self.starts
-        )
-        loss = self._risk(theta, worst, "y_attacked", "y")
-        if attack.clean_weight:
-            loss = loss + attack.clean_weight * self._risk(theta, scene, "y")
-        return loss
-
-    def _risk(self, theta: Mapping[str, Tensor], scene: Scene, *names: str) -> Tensor:
-        pnl = self._problem.outcome(theta, scene).pnl
-        parameter = next((theta[name] for name in names if name in theta), None)
-        if parameter is None:
-            return risk(self._problem.risk, pnl)
-        return self._problem.risk.loss(pnl, parameter).mean()
+    for epoch in range(1, math.ceil(steps / schedule.steps_per_epoch) + 1):
+        before = (epoch - 1) * schedule.steps_per_epoch
+        batches = list(islice(schedule.steps(epoch), steps - before))
+        taken.epoch(batches, train_paths, replace(attack, epsilon=attack.epsilon_at(epoch)))
+    return _settled(taken.theta, {})
 
 
 def _attacked_risk(

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hedgecore.training.adam import Moments
+
 Snapshot = dict[str, Tensor]
 """Contiguous CPU tensors that share no memory, by name; safetensors can store them as they are."""
 BEST = "best."
@@ -38,8 +40,8 @@ class TrainingState:
     The learning rate is not part of it, as it is a function of the epoch.
 
     Args:
-        theta: trained parameters, updated by ``optimiser``.
-        optimiser: Adam over ``theta``, before its first step.
+        theta: trained parameters.
+        moments: the state of Adam, by parameter.
         best_theta: the effective parameters of the best epoch; at first, those of the start.
         streams: all generators of the training, by name.
         best_loss: validation loss of the best epoch.
@@ -48,22 +50,12 @@ class TrainingState:
     """
 
     theta: Mapping[str, Tensor]
-    optimiser: torch.optim.Adam
+    moments: Mapping[str, Moments]
     best_theta: Mapping[str, Tensor]
     streams: Mapping[str, torch.Generator] = field(default_factory=dict)
     best_loss: float = math.inf
     best_epoch: int = 0
     epoch: int = 0
-
-    def __post_init__(self) -> None:
-        # Adam would do the same at its first step; doing it here gives all snapshots one layout.
-        fused = bool(self.optimiser.defaults["fused"])
-        for p in self.theta.values():
-            self.optimiser.state[p] = {
-                "step": torch.zeros((), device=p.device if fused else "cpu"),
-                "exp_avg": torch.zeros_like(p),
-                "exp_avg_sq": torch.zeros_like(p),
-            }
 
     def snapshot(self, epoch: int) -> Snapshot:
         """Copies of the state that determines the epochs after ``epoch``.
@@ -117,8 +109,8 @@ class TrainingState:
         """Current tensors, by their name in a snapshot."""
         moments = {
             f"{moment}.{name}": value
-            for name, p in self.theta.items()
-            for moment, value in self.optimiser.state[p].items()
+            for name in self.theta
+            for moment, value in self.moments[name].items()
         }
         theta = {f"theta.{name}": p for name, p in self.theta.items()}
         return theta | moments | {BEST + name: p for name, p in self.best_theta.items()}

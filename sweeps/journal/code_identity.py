@@ -1,14 +1,15 @@
 """Identity of the code that computes a trial: equal identities give equal numbers.
 
 It is the hash of the syntax trees of every module that the study and the trainer of the experiment
-import, directly or not, without docstrings, comments and layout, and of the tables in their
-folders. So a reworded docstring or text, another estimate of costs, or a change in another
-experiment, leaves stored trials valid.
+import, directly or not, without docstrings, comments and layout, and of the tables and the C
+sources in their folders. So a reworded docstring or text, another estimate of costs, or a change
+in another experiment, leaves stored trials valid.
 """
 
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from importlib.util import find_spec
@@ -21,6 +22,8 @@ from sweeps.experiments import experiment
 _CORE = hedgecore.__name__
 _COMPUTING = ("prepare", "train", "restore", "assemble")
 """Parts of a trainer that determine its numbers."""
+_BESIDE = ("*.csv", "*.c", "*.h", "flags.txt")
+"""Files in the folder of a module that determine numbers: tables, and sources of the kernel."""
 
 EQUAL_NUMBERS: Mapping[str, str] = {
     # xnn: the bytes of a table may be given instead of its file.
@@ -47,8 +50,8 @@ def tree_hash(name: str) -> str:
     """sha256 (hex) of the syntax trees and tables of the experiment ``name``."""
     trees = {module: _tree(_parsed(file)) for module, file in modules(name).items()}
     folders = {file.parent for file in modules(name).values()}
-    files = [file for folder in folders for file in folder.glob("*.csv")]
-    data = sorted([f"{file.parent.name}/{file.name}", file.read_text()] for file in files)
+    files = [file for folder in folders for kind in _BESIDE for file in folder.glob(kind)]
+    data = sorted([f"{file.parent.name}/{file.name}", _content(file)] for file in files)
     content = json.dumps([sorted(trees.items()), data])
     return hashlib.sha256(content.encode()).hexdigest()
 
@@ -110,6 +113,14 @@ def _tree(node: Any) -> Any:
         return node if isinstance(node, str | int | float | bool | None) else repr(node)
     fields = [(name, _tree(value)) for name, value in ast.iter_fields(node)]
     return [type(node).__name__, *([n, v] for n, v in fields if v is not None and v != [])]
+
+
+def _content(file: Path) -> str:
+    """Text of a table, or the code of a C source, without comments and layout."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix not in (".c", ".h"):
+        return text
+    return " ".join(re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL).split())
 
 
 def _is_text(node: Any) -> bool:

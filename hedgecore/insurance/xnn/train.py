@@ -97,7 +97,7 @@ def train(
         )
     descent = Descent(start, explanation, landmarks, lr=training.lr)
     state = TrainingState(
-        theta=descent.theta, optimiser=descent.optimiser, best_theta=_copied(descent.theta)
+        theta=descent.theta, moments=descent.moments, best_theta=_copied(descent.theta)
     )
     if resume is not None:
         state.restore(resume)
