@@ -12,7 +12,6 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from hedgecore.hedging import network as networks
-from hedgecore.hedging.config import CostConfig, MarketConfig
 from hedgecore.hedging.network import OCE_SCALARS, HedgingNetwork, Recall, Strategy
 from hedgecore.hedging.pnl import Outcome
 from hedgecore.hedging.study import TicketStudy
@@ -77,15 +76,21 @@ def positions(
 
 
 def contract(study: TicketStudy, dates: int) -> Terms:
-    """Terms of the option and the costs of ``study``, as coefficients of the prices."""
-    cost, now, carry, discount = _coefficients(study.cost, study.market, dates)
+    """Terms of the option and the costs of ``study``; see :func:`hedgecore.hedging.pnl.settle`."""
+    cost, market = study.cost, study.market
+    discount, financing = torch.ones(dates + 1), 0.0
+    if cost.financing:
+        discount = torch.exp(-market.rate * market.dt * torch.arange(dates + 1))
+        financing = math.expm1(-(market.rate - market.dividend) * market.dt)
+    charged = torch.full((dates + 1,), cost.proportional)
+    charged[0] *= cost.first_trade
+    charged[-1] *= cost.unwind
     return Terms(
         strike=study.option.strike,
         position_limit=study.network.position_limit,
-        cost=cost,
-        next=carry * now,
-        now=now,
+        cost=charged * discount,
         discount=discount,
+        financing=financing,
     )
 
 
@@ -120,18 +125,4 @@ def _needs_gradient(theta: Mapping[str, Tensor]) -> bool:
 def _no_contract(dates: int) -> Terms:
     """Terms under which every P&L is 0, for positions alone."""
     none = torch.zeros(dates + 1)
-    return Terms(1.0, math.inf, none, none[1:], none[1:], 0.0)
-
-
-def _coefficients(
-    cost: CostConfig, market: MarketConfig, dates: int
-) -> tuple[Float[Tensor, " dates"], Float[Tensor, " steps"], float, float]:
-    """Cost per unit of price; discount factors; growth of a share's financing; last discount."""
-    discount, carry = torch.ones(dates + 1), 1.0
-    if cost.financing:
-        discount = torch.exp(-market.rate * market.dt * torch.arange(dates + 1))
-        carry = math.exp(-(market.rate - market.dividend) * market.dt)
-    charged = torch.full((dates + 1,), cost.proportional)
-    charged[0] *= cost.first_trade
-    charged[-1] *= cost.unwind
-    return charged * discount, discount[:-1].contiguous(), carry, float(discount[-1])
+    return Terms(strike=1.0, position_limit=math.inf, cost=none, discount=none, financing=0.0)

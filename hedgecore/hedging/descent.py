@@ -37,7 +37,7 @@ from hedgecore.training import adam
 from hedgecore.training.adam import Moments
 from hedgecore.training.config import TrainingConfig
 
-Steps = Iterable[tuple[float, Int[Tensor, " batch"]]]
+Steps = Iterable[tuple[float, Int[Tensor, " _"]]]
 """Learning rate and indices of the paths of every step."""
 
 _MODELS = {"path": PATH, "observation": OBSERVATION}

@@ -69,7 +69,7 @@ class HedgingProblem:
         kernel = compiled.outcome(study, self.network, theta, spot, variance, observation)
         if kernel is not None:
             return kernel
-        observation = self._true(scene) if observation is None else observation
+        observation = self.features(scene) if observation is None else observation
         position = positions(self.network, theta, observation, spot)
         payoff = call(spot[:, -1], study.option.strike)
         return settle(position, spot, payoff, cost=study.cost, market=study.market)
@@ -163,13 +163,14 @@ class HedgingProblem:
             [checkpoint(part, *chunk, use_reentrant=False) for chunk in _chunks(scene)]
         )
 
-    def _true(self, scene: Scene) -> Float[Tensor, "paths steps 5"]:
+    def features(self, scene: Scene) -> Float[Tensor, "paths steps 5"]:
+        """True exogenous features of ``scene``."""
         return features.exogenous(scene.spot, scene.variance, strike=self.study.option.strike)
 
     def _points(self, scene: Scene, attack: AttackConfig) -> Points:
         """Tensors that ``attack`` may perturb."""
         if attack.threat.model == "observation":
-            return (self._true(scene),)
+            return (self.features(scene),)
         return scene.spot, scene.variance
 
     def _moved(self, scene: Scene, points: Points) -> Scene:

@@ -42,7 +42,7 @@ def _trained(kernel: Library, *, dense: bool) -> State:
     mask = torch.ones(size, dtype=torch.bool)
     mask[1::3] = mask[2::3] = dense
     cost = torch.full((_DATES + 1,), 1e-3)
-    terms = Terms(1.0, 0.5, cost, torch.ones(_DATES), torch.ones(_DATES), 1.0)
+    terms = Terms(1.0, 0.5, cost, torch.ones(_DATES + 1), 0.0)
     moves = 0.1 * _numbers(_PATHS * (_DATES + 1)).view(_PATHS, -1)
     paths = torch.arange(_PATHS)
     attack = Attack(model=PATH, steps=2, random_start=True, share=1.25, spot=0.01, variance=1e-4)

@@ -9,8 +9,10 @@
        v_{t+1} = v_t + |d_t - d_{t-1}|         volume
        g_{t+1} = g_t + d_{t-1} (S_t - S_{t-1}) gains, one date late
 
-       P&L = sum_t d_t (a_t S_{t+1} - b_t S_t) - sum_t c_t S_t |d_t - d_{t-1}| - c_T S_T |d_{T-1}|
-             - D max(S_T - K, 0)
+       P&L = sum_t d_t D_t (S_{t+1} - S_t + f S_{t+1}) - sum_t c_t S_t |d_t - d_{t-1}|
+             - c_T S_T |d_{T-1}| - D_T max(S_T - K, 0)
+
+   with discount factors D, costs c, and f the financing of a share; without financing D is 1, f 0.
 
    The backward pass goes through the dates in reverse, with the adjoints of d, g and v.
 
@@ -110,8 +112,8 @@ typedef struct {
     int dates;                  /* T */
     float strike, limit;        /* K; bound of the saturation, in shares */
     const float *cost;          /* c [dates+1], per unit of price */
-    const float *next, *now;    /* a, b [dates] */
-    float discount;             /* D */
+    const float *discount;      /* D [dates+1] */
+    float financing;            /* f */
 } Contract;
 
 /* State of the paths of a tile; every array ends with [PATHS]. */

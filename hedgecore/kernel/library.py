@@ -11,7 +11,7 @@ from hedgecore.config import ConfigError
 from hedgecore.kernel.structures import Hedge, Scene, Training
 
 SWITCH = "HEDGESWEEP_KERNEL"
-"""Environment variable that chooses a build: avx512, avx2, neon, or off for autograd."""
+"""Environment variable that chooses a build: avx512, avx2, neon, the path of another, or off."""
 OFF = "off"
 
 # The fastest first, with the capability of the processor that torch reports for it.
@@ -57,6 +57,8 @@ def library() -> Library | None:
 
 @cache
 def _loaded(switch: str) -> Library | None:
+    if os.sep in switch:
+        return Library(switch)
     available = builds()
     if switch == OFF or not available:
         return None

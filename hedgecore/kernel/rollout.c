@@ -78,6 +78,12 @@ static const float *network_backward(Network *network, const float *inputs, cons
 
 /* --- through the dates -------------------------------------------------------------------------- */
 
+/* P&L of a share from date t to the next. The difference of the prices is exact; a difference of
+   discounted prices would lose its digits. */
+static inline float move(const Contract *contract, int t, float now, float next) {
+    return contract->discount[t] * ((next - now) + contract->financing * next);
+}
+
 static void settle(const Contract *contract, Tile *tile, const float *volume) {
     int last = contract->dates - 1;
     const float *s = tile->spot + (last + 1) * PATHS, *d = tile->position + last * PATHS;
@@ -87,7 +93,7 @@ static void settle(const Contract *contract, Tile *tile, const float *volume) {
         float payoff = s[n] - contract->strike;
         /* NaN stays NaN. */
         payoff = payoff < 0 ? 0 : payoff;
-        tile->pnl[n] -= contract->discount * payoff + tile->cost[n];
+        tile->pnl[n] -= contract->discount[last + 1] * payoff + tile->cost[n];
     }
 }
 
@@ -107,11 +113,11 @@ void rollout_forward(const Contract *contract, const Network *network, Tile *til
         memcpy(x + VOLUME * PATHS, volume, sizeof volume);
         network_forward(network, x, hidden_units(network, tile, t), output);
         saturate(output, contract->limit, d);
-        float next = contract->next[t], now = contract->now[t], cost = contract->cost[t];
+        float cost = contract->cost[t];
         for (int n = 0; n < PATHS; n++) {
             float trade = fabsf(d[n] - previous[n]);
             tile->cost[n] += trade * (cost * s[n]);
-            tile->pnl[n] += d[n] * (next * s[PATHS + n] - now * s[n]);
+            tile->pnl[n] += d[n] * move(contract, t, s[n], s[PATHS + n]);
             volume[n] += trade;
             if (t) gains[n] += previous[n] * (s[n] - s[n - PATHS]);
         }
@@ -129,11 +135,11 @@ static void price_gradient(const Contract *contract, const Tile *tile, int t, co
                            const float *weight, SceneGradient *scene) {
     const float *d = tile->position + t * PATHS;
     const float *previous = tile->inputs + ((long)t * INPUTS + POSITION) * PATHS;
-    float *ds = scene->spot + t * PATHS;
+    float *ds = scene->spot + t * PATHS, discount = contract->discount[t];
     for (int n = 0; n < PATHS; n++) {
         float trade = fabsf(d[n] - previous[n]);
-        ds[n] -= weight[n] * (d[n] * contract->now[t] + trade * contract->cost[t]);
-        ds[PATHS + n] += weight[n] * (d[n] * contract->next[t]);
+        ds[n] -= weight[n] * (d[n] * discount + trade * contract->cost[t]);
+        ds[PATHS + n] += weight[n] * (d[n] * (discount + discount * contract->financing));
     }
     if (t == 0) return;
     for (int n = 0; n < PATHS; n++) {
@@ -150,7 +156,7 @@ static void terminal_gradient(const Contract *contract, const Tile *tile, const 
     memset(scene->spot, 0, sizeof(float) * (dates + 1) * PATHS);
     memset(scene->variance, 0, sizeof(float) * (dates + 1) * PATHS);
     for (int n = 0; n < PATHS; n++) {
-        float payoff = s[n] < contract->strike ? 0 : contract->discount;
+        float payoff = s[n] < contract->strike ? 0 : contract->discount[dates];
         float closing = fabsf(d[n]) * contract->cost[dates];
         scene->spot[dates * PATHS + n] -= weight[n] * (payoff + closing);
     }
@@ -163,14 +169,14 @@ static void position_gradient(const Contract *contract, const Tile *tile, int t,
     const float *previous = tile->inputs + ((long)t * INPUTS + POSITION) * PATHS;
     bool last = t + 1 == contract->dates;
     float closing = last ? contract->cost[t + 1] : 0;
-    float next = contract->next[t], now = contract->now[t], cost = contract->cost[t];
+    float cost = contract->cost[t];
     for (int n = 0; n < PATHS; n++) {
         float traded = sign(d[n] - previous[n]) * (state->volume[n] - weight[n] * (cost * s[n]));
-        float move = next * s[PATHS + n] - now * s[n];
+        float earned = move(contract, t, s[n], s[PATHS + n]);
         float closed = sign(d[n]) * (closing * s[PATHS + n]);
-        dy[n] = state->position[n] + weight[n] * (move - closed) + traded;
-        float earned = t ? s[n] - s[n - PATHS] : 0;
-        state->position[n] = state->gains[n] * earned - traded;
+        dy[n] = state->position[n] + weight[n] * (earned - closed) + traded;
+        float gained = t ? s[n] - s[n - PATHS] : 0;
+        state->position[n] = state->gains[n] * gained - traded;
     }
 }
 

@@ -24,9 +24,8 @@ class Contract(ctypes.Structure):
         ("strike", _FLOAT),
         ("limit", _FLOAT),
         ("cost", _POINTER),
-        ("next", _POINTER),
-        ("now", _POINTER),
-        ("discount", _FLOAT),
+        ("discount", _POINTER),
+        ("financing", _FLOAT),
     )
 
 
@@ -93,14 +92,21 @@ class Training(ctypes.Structure):
 
 
 class Terms(NamedTuple):
-    """Terms of a contract, as in ``kernel.h``: P&L = sum d (next S' - now S) - sum cost S |..|."""
+    """Terms of a contract.
+
+    Args:
+        strike: of the call.
+        position_limit: bound of the saturation, in shares.
+        cost: cost per unit of price of a share traded, at every date and at maturity.
+        discount: discount factors of the same dates.
+        financing: growth of a share between two dates in excess of the rate; 0 without financing.
+    """
 
     strike: float
     position_limit: float
     cost: Float[Tensor, " dates"]
-    next: Float[Tensor, " steps"]
-    now: Float[Tensor, " steps"]
-    discount: float
+    discount: Float[Tensor, " dates"]
+    financing: float
 
 
 class Built(NamedTuple):
@@ -131,13 +137,12 @@ def hedge(
     sizes = (_INT * len(widths))(*widths)
     mean, sd = mean.contiguous(), sd.contiguous()
     contract = Contract(
-        dates=len(terms.now),
+        dates=len(terms.cost) - 1,
         strike=terms.strike,
         limit=terms.position_limit,
         cost=address(terms.cost),
-        next=address(terms.next),
-        now=address(terms.now),
-        discount=terms.discount,
+        discount=address(terms.discount),
+        financing=terms.financing,
     )
     structure = Hedge(
         contract=contract,

@@ -65,7 +65,7 @@ def steps(
     taken: Sequence[int],
     spot: Float[Tensor, "paths dates"],
     variance: Float[Tensor, "paths dates"],
-    batches: Sequence[Int[Tensor, " batch"]],
+    batches: Sequence[Int[Tensor, " _"]],
     rates: Sequence[float],
     draws: Float[Tensor, " draws"] | None,
     memory: "Memory",
