@@ -99,6 +99,7 @@ class Wording(Generic[S]):
         describe_preparation: one line on a preparation, from its ``about``.
         warnings: faults of the data of a preparation, one line each, from its ``about``.
         data_warnings: the same before anything is prepared, from a study and a seed; for a plan.
+        machine_warnings: one line for each lack of this machine that makes training slow.
         describe_epoch: data and network of an epoch: "8192 paths, network 64-64".
         describe_result: a few words on a completed trial, from its row.
     """
@@ -113,6 +114,7 @@ class Wording(Generic[S]):
     describe_preparation: Callable[[Json], str] = lambda about: "prepared"
     warnings: Callable[[Json], Sequence[str]] = lambda about: ()
     data_warnings: Callable[[S, int], Sequence[str]] = lambda study, seed: ()
+    machine_warnings: Callable[[], Sequence[str]] = lambda: ()
     describe_epoch: Callable[[S], str] = lambda study: "the training data"
     describe_result: Callable[[Mapping[str, Any]], str] = lambda row: (
         f"validation loss {row['val_loss']:.4g}"

@@ -44,7 +44,9 @@ def plan_command(
     echo_all(machine.data_warnings(plan))
     counted = estimate.estimate(plan, cpus=cpus, rate=rate)
     memory = machine.memory()
-    echo_all(machine.lacking(plan, memory=memory, gpus=machine.gpus()))
+    gpus = machine.gpus()
+    echo_all(machine.slow(plan, gpus=gpus))
+    echo_all(machine.lacking(plan, memory=memory, gpus=gpus))
     if probe and not machine.too_large(plan, memory):
         counted = estimate.estimate(plan, estimate.probe(plan), cpus=cpus, rate=rate)
     echo_all(counted.lines())

@@ -121,7 +121,8 @@ def run(
         # Last in, first out: records are made safe before exporters are waited for.
         for end in (dispatcher.close, display.close, ledger.close):
             closing.callback(end)
-        for line in summary.lines(plan):
+        gpus = 0 if address else machine.gpus()
+        for line in (*summary.lines(plan), *machine.slow(plan, gpus=gpus)):
             display.message(line)
         search = _search(plan, ledger, display)
         queue = TrialQueue(plan, ledger, engine=engine, search=search)

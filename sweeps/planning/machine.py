@@ -75,6 +75,18 @@ def data_warnings(plan: Plan) -> list[str]:
     return list(lines)
 
 
+def slow(plan: Plan, *, gpus: int) -> list[str]:
+    """One line for each reason why ``plan`` trains more slowly here than it could."""
+    lines = list(plan.experiment.wording.machine_warnings())
+    if gpus and plan.space.resources.gpu == 0:
+        devices = "a GPU is" if gpus == 1 else f"{gpus} GPUs are"
+        lines.append(
+            f"{devices} unused, since resources.gpu is 0: --set resources.gpu=1 trains on it by "
+            "autograd, which pays for large networks and batches"
+        )
+    return [f"here       {line}" for line in lines]
+
+
 def lacking(plan: Plan, *, memory: int, gpus: int) -> list[str]:
     """One line per requirement of ``plan`` beyond ``memory`` bytes and ``gpus``."""
     lines = []

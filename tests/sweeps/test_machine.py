@@ -9,12 +9,13 @@ from click.testing import CliRunner
 from printed import numbers
 
 import sweeps
+from hedgecore.kernel.library import OFF, SWITCH, builds
 from hedgecore.training.convergence import DivergedError
 from sweeps import SpaceError, UsageError
 from sweeps.__main__ import cli
 from sweeps.planning import machine, probe
 from sweeps.planning.estimate import stored_bytes
-from sweeps.planning.machine import check_data, gpus, lacking, memory
+from sweeps.planning.machine import check_data, gpus, lacking, memory, slow
 from tests.spaces import TINY_XNN
 
 
@@ -67,6 +68,19 @@ def test_a_plan_says_that_there_is_no_gpu(tiny):
     assert "--set resources.gpu=0" in line
     assert lacking(plan, memory=memory(), gpus=1) == []
     assert gpus() >= 0
+
+
+def test_a_machine_without_kernel_or_with_an_idle_gpu_is_told_in_a_line_each(tiny, monkeypatch):
+    plan = sweeps.plan(tiny)
+    monkeypatch.setenv(SWITCH, OFF)
+    (without,) = slow(plan, gpus=0)
+    assert "C compiler" in without
+    _, idle = slow(plan, gpus=2)
+    assert numbers(idle)[0] == 2
+    assert len(slow(sweeps.plan(tiny, overrides=["resources.gpu=1"]), gpus=1)) == 1
+    if builds():
+        monkeypatch.delenv(SWITCH)
+        assert slow(plan, gpus=0) == []
 
 
 @pytest.fixture

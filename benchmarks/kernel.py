@@ -1,0 +1,248 @@
+"""Training steps by the compiled kernel: against pfhedge, a plain module, autograd and sgemm.
+
+A step is forward, CVaR, backward, clipping and Adam on one batch of simulated paths. The sgemm row
+is the time of its matrix products alone, each called as torch calls it: forward, in the inputs and
+in the weights, at every date. Run as ``python -m benchmarks.kernel``.
+"""
+
+import os
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.results import Comparison, faster, medians, print_table
+from hedgecore.config import from_mapping
+from hedgecore.hedging.descent import AutogradDescent, CompiledDescent
+from hedgecore.hedging.features import Standardisation
+from hedgecore.hedging.network import initialise
+from hedgecore.hedging.problem import HedgingProblem, Scene
+from hedgecore.hedging.study import TicketStudy
+from hedgecore.kernel.library import OFF, SWITCH
+from hedgecore.market.heston import simulate
+from hedgecore.market.paths import MarketPaths
+from hedgecore.risk import CVaR, risk
+from hedgecore.rng import stream
+from hedgecore.threads import one_thread
+
+DATES, TAIL = 30, 0.05
+SMALL, WIDE = (64, 64), (256, 256, 128)
+PGD = {"epsilon": 0.1, "name": "path_pgd", "steps": 10}
+Step = Callable[[], object]
+
+
+def problem(hidden: tuple[int, ...], batch: int, attack: dict[str, object]) -> HedgingProblem:
+    study = from_mapping(
+        TicketStudy,
+        {
+            "market": {"steps": DATES},
+            "network": {"hidden": list(hidden)},
+            "training": {"batch_size": batch},
+            "attack": attack,
+        },
+    )
+    scales = Standardisation(
+        mean=torch.tensor([0.0, 0.0, 0.2, 0.0, 0.5, 0.5, 0.0, 1.0]),
+        sd=torch.tensor([0.03, 0.01, 0.05, 0.02, 0.3, 0.3, 1.0, 1.0]),
+    )
+    return HedgingProblem.of(study, scales)
+
+
+def market(study: TicketStudy, paths: int) -> MarketPaths:
+    found = simulate(
+        study.market.heston,
+        paths=paths,
+        steps=DATES,
+        maturity=study.market.maturity,
+        generator=stream(0, "benchmark"),
+    )
+    return MarketPaths(found.spot.float(), found.variance.float(), study.market.maturity)
+
+
+def steps(
+    kind: type[AutogradDescent | CompiledDescent],
+    hidden: tuple[int, ...],
+    batch: int,
+    *,
+    sparsity: float = 0.0,
+    attack: dict[str, object] | None = None,
+) -> Step:
+    """A step of ``kind`` on the next of four batches."""
+    posed = problem(hidden, batch, attack or {})
+    theta = initialise(hidden, generator=stream(0, "theta"))
+    masks = stream(0, "mask")
+    mask = {
+        name: torch.rand(value.shape, generator=masks) >= sparsity
+        for name, value in theta.items()
+        if value.ndim == 2 and len(value) > 1
+    }
+    descent = kind(posed, theta, mask, training=posed.study.training, seed=0)
+    paths = market(posed.study, 4 * batch)
+    batches = torch.arange(4 * batch).split(batch)
+
+    def step() -> object:
+        # Four, as an epoch takes many: a call of the kernel is an epoch.
+        return descent.epoch([(1e-4, one) for one in batches], paths, posed.study.attack)
+
+    return step
+
+
+def pfhedge_step(hidden: tuple[int, ...], batch: int, *, features: int) -> Step:
+    """Four steps of pfhedge's hedger on simulated paths, with 4 or 8 input features."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pfhedge.instruments import EuropeanOption, HestonStock
+        from pfhedge.nn import ExpectedShortfall, Hedger, MultiLayerPerceptron
+    names = ["log_moneyness", "expiry_time", "volatility", "prev_hedge"]
+    names += ["moneyness", "max_moneyness", "variance", "underlier_spot"][: features - 4]
+    stock = HestonStock(cost=1e-3, dt=1 / 365)
+    option = EuropeanOption(stock, maturity=DATES / 365)
+    torch.manual_seed(0)
+    option.simulate(n_paths=batch)
+    model = MultiLayerPerceptron(
+        in_features=features, out_features=1, n_layers=len(hidden), n_units=hidden[0]
+    )
+    hedger, criterion = Hedger(model, names), ExpectedShortfall(TAIL)
+    optimiser = torch.optim.Adam(hedger.parameters(), lr=1e-4)
+
+    def step() -> None:
+        for _ in range(4):
+            optimiser.zero_grad()
+            criterion(hedger.compute_pl(option)).backward()
+            optimiser.step()
+
+    return step
+
+
+def module_step(hidden: tuple[int, ...], batch: int) -> Step:
+    """Four steps of a plain module, date by date, as a notebook writes it."""
+    layers: list[nn.Module] = []
+    for a, b in pairwise((8, *hidden)):
+        layers += [nn.Linear(a, b), nn.ReLU()]
+    network = nn.Sequential(*layers, nn.Linear(hidden[-1], 1))
+    posed = problem(hidden, batch, {})
+    paths = market(posed.study, batch)
+    with torch.no_grad():
+        features = posed.features(_scene(paths))
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
+    moves = paths.spot.diff(dim=1)
+
+    def pnl() -> Tensor:
+        position = gains = volume = torch.zeros(batch)
+        total = -torch.relu(paths.spot[:, -1] - 100)
+        for t in range(DATES):
+            past = torch.stack([position, gains, volume], dim=1)
+            traded = network(torch.cat([features[:, t], past], dim=1)).squeeze(1)
+            size = (traded - position).abs()
+            total = total + traded * moves[:, t] - 1e-3 * size * paths.spot[:, t]
+            volume = volume + size
+            if t:
+                gains = gains + position * moves[:, t - 1]
+            position = traded
+        return total - 1e-3 * position.abs() * paths.spot[:, -1]
+
+    def step() -> None:
+        for _ in range(4):
+            optimiser.zero_grad()
+            risk(CVaR(TAIL), pnl()).backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+
+    return step
+
+
+def products(hidden: tuple[int, ...], batch: int) -> Step:
+    """The matrix products of four steps."""
+    shapes = list(pairwise((8, *hidden, 1)))
+    layers = [(torch.randn(batch, a), torch.randn(b, a), torch.randn(batch, b)) for a, b in shapes]
+    results = [tuple(map(torch.empty_like, (y, x, w))) for x, w, y in layers]
+
+    def step() -> None:
+        for _ in range(4 * DATES):
+            for (x, w, y), (forward, back, weights) in zip(layers, results, strict=True):
+                torch.mm(x, w.T, out=forward)
+                torch.mm(y, w, out=back)
+                torch.mm(y.T, x, out=weights)
+
+    return step
+
+
+def _scene(paths: MarketPaths) -> Scene:
+    return Scene(paths.spot, paths.variance)
+
+
+def _without_kernel(step: Step) -> Step:
+    """``step`` whose attack takes autograd too."""
+
+    def run() -> object:
+        with patch.dict(os.environ, {SWITCH: OFF}):
+            return step()
+
+    return run
+
+
+def measure(*, repeats: int = 7, small: bool = False) -> dict[str, Comparison]:
+    """All comparisons; ``small`` for a trial of the benchmark itself."""
+    one_thread()
+    narrow, wide = ((SMALL, 256), (WIDE, 1024)) if not small else (((8, 8), 64), ((16, 16), 64))
+    runs = {
+        "ours": steps(CompiledDescent, *narrow),
+        "ours 90 %": steps(CompiledDescent, *narrow, sparsity=0.9),
+        "autograd": steps(AutogradDescent, *narrow),
+        "module": module_step(*narrow),
+        "pfhedge": pfhedge_step(*narrow, features=4),
+        "sgemm": products(*narrow),
+    }
+    seconds = medians(runs, repeats=repeats)
+    compared = {
+        "step 64-64: dense against pfhedge": faster(
+            seconds, "ours", "pfhedge", target=4.5, runs=repeats
+        ),
+        "step 64-64: 90 % sparse against pfhedge": faster(
+            seconds, "ours 90 %", "pfhedge", target=15, runs=repeats
+        ),
+        "step 64-64: dense against sgemm alone": faster(
+            seconds, "ours", "sgemm", target=0.85, runs=repeats
+        ),
+        "step 64-64: dense against a plain module": faster(
+            seconds, "ours", "module", target=4, runs=repeats
+        ),
+        "step 64-64: dense against autograd": faster(
+            seconds, "ours", "autograd", target=4, runs=repeats
+        ),
+        "step 64-64: 90 % sparse against autograd": faster(
+            seconds, "ours 90 %", "autograd", target=13, runs=repeats
+        ),
+    }
+    attacks = {
+        "ours": steps(CompiledDescent, *narrow, attack=PGD),
+        "ours 90 %": steps(CompiledDescent, *narrow, attack=PGD, sparsity=0.9),
+        "autograd": _without_kernel(steps(AutogradDescent, *narrow, attack=PGD)),
+    }
+    seconds = medians(attacks, repeats=max(3, repeats // 2))
+    for name, target in (("ours", 5), ("ours 90 %", 12)):
+        kind = "90 % sparse" if "90" in name else "dense"
+        compared[f"step 64-64 under PGD-10: {kind} against autograd"] = faster(
+            seconds, name, "autograd", target=target, runs=max(3, repeats // 2)
+        )
+    runs = {
+        "ours": steps(CompiledDescent, *wide),
+        "ours 90 %": steps(CompiledDescent, *wide, sparsity=0.9),
+        "autograd": steps(AutogradDescent, *wide),
+        "sgemm": products(*wide),
+    }
+    seconds = medians(runs, repeats=repeats)
+    compared["step 256-256-128: dense against sgemm alone"] = faster(
+        seconds, "ours", "sgemm", target=0.9, runs=repeats
+    )
+    compared["step 256-256-128: 90 % sparse against autograd"] = faster(
+        seconds, "ours 90 %", "autograd", target=5, runs=repeats
+    )
+    return compared
+
+
+if __name__ == "__main__":
+    print_table(measure())
