@@ -5,7 +5,7 @@ STORAGE ?= results/tickets
 STUDY ?= results/study
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep study test test-all test-slow test-cluster check columns setup lock wheel sbom image benchmarks clean
+.PHONY: sweep study test test-all test-slow test-cluster check columns setup lock wheel sbom image bench clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
@@ -63,8 +63,10 @@ check: setup
 columns: setup
 	$(BIN)/python -m tests.column_dictionary
 
-benchmarks: setup
-	$(BIN)/python -m benchmarks.heston_paths
+# Speed beside pfhedge, plain loops and plain Tune scripts, in one run: benchmarks/results.json and results.md.
+bench: setup
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --upgrade --target .peers -r benchmarks/peers.txt
+	PYTHONPATH=.peers $(BIN)/python -m benchmarks
 
 setup: .venv/installed
 
@@ -98,4 +100,4 @@ image:
 	@BASE='$(BASE)' deploy/image.sh $(IMAGE)
 
 clean:
-	rm -rf dist .cluster-times.csv .ray-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf dist .peers .cluster-times.csv .ray-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

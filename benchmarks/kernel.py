@@ -2,7 +2,7 @@
 
 A step is forward, CVaR, backward, clipping and Adam on one batch of simulated paths. The sgemm row
 is the time of its matrix products alone, each called as torch calls it: forward, in the inputs and
-in the weights, at every date. Run as ``python -m benchmarks.kernel``.
+in the weights, at every date. Run as ``python -m benchmarks kernel``.
 """
 
 import os
@@ -14,7 +14,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
-from benchmarks.results import Comparison, faster, medians, print_table
+from benchmarks.results import Comparison, faster, medians
 from hedgecore.config import from_mapping
 from hedgecore.hedging.descent import AutogradDescent, CompiledDescent
 from hedgecore.hedging.features import Standardisation
@@ -242,7 +242,3 @@ def measure(*, repeats: int = 7, small: bool = False) -> dict[str, Comparison]:
         seconds, "ours 90 %", "autograd", target=5, runs=repeats
     )
     return compared
-
-
-if __name__ == "__main__":
-    print_table(measure())

@@ -106,7 +106,7 @@ def test_the_packages_and_all_their_build_needs_are_mounted(file) -> None:
     packages = {
         p.rstrip("*") for p in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
     }
-    files = {"pyproject.toml", "locks", project["readme"], *project["license-files"]}
+    files = {"pyproject.toml", "setup.py", "locks", project["readme"], *project["license-files"]}
     mounts = prepared(file)["file_mounts"]
     for name in packages | files:
         assert mounts.get(f"~/hedgesweep/{name}") == name

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
-PROJECT = ("pyproject.toml", "README.md", "LICENSE", "deploy")
+PROJECT = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "deploy")
 PACKAGES = ("analysis", "hedgecore", "search_spaces", "sweeps")
 
 

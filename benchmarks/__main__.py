@@ -1,0 +1,84 @@
+"""All speed comparisons, one after another: benchmarks/results.json and results.md.
+
+``python -m benchmarks [NAME ..]`` from the root of the repository, or ``make bench``, measures all
+or those of the modules given by name, and keeps the results of the others.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import Comparison, print_table
+
+HERE = Path(__file__).resolve().parent
+RESULTS, PAGE = HERE / "results.json", HERE / "results.md"
+MODULES = ("kernel",)
+"""Modules of this package with a function ``measure``, in the order of the page."""
+PACKAGES = ("torch", "numpy", "ray", "pandas", "pyarrow", "pfhedge")
+
+Measure = Callable[[], Mapping[str, Comparison]]
+
+
+def machine() -> dict[str, str]:
+    """Processor, cores, kernel and versions."""
+    from hedgecore.arithmetic import arithmetic
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if platform.system() == "Linux" else []
+    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return {
+        "processor": next(iter(models), platform.processor()),
+        "instructions": arithmetic().cpu,
+        "cores": str(len(os.sched_getaffinity(0))),
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def record(names: Iterable[str]) -> dict[str, Any]:
+    """Results with those of ``names`` measured anew."""
+    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results: dict[str, Any] = {name: stored.get(name, {}) for name in MODULES}
+    for name in names:
+        measure: Measure = import_module(f"benchmarks.{name}").measure
+        measured = measure()
+        print_table(measured)
+        comparisons = {key: one.plain() for key, one in measured.items()}
+        results[name] = {"machine": machine(), "comparisons": comparisons}
+    return results
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """The results as Markdown."""
+    lines = ["# Speed", "", "Medians of alternated runs; written by `make bench`.", ""]
+    for name, result in results.items():
+        if not result:
+            continue
+        about = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
+        lines += [f"## {name.replace('_', ' ')}", "", about, ""]
+        lines += ["| | ratio | target | ours | other | runs |", "|---|---|---|---|---|---|"]
+        for key, one in result["comparisons"].items():
+            bound = "≥" if one["better"] == "more" else "≤"
+            unit = one["unit"]
+            other = "" if one["other"] is None else f"{one['other']:.3g} {unit}"
+            cells = [key, f"{one['ratio']:.3g}", f"{bound} {one['target']:g}"]
+            cells += [f"{one['ours']:.3g} {unit}", other, str(one["runs"])]
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, and write both files."""
+    results = record(sys.argv[1:] or MODULES)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    PAGE.write_text(page(results))
+
+
+if __name__ == "__main__":
+    main()
