@@ -7,6 +7,7 @@ or those of the modules given by name, and keeps the results of the others.
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
@@ -18,6 +19,7 @@ from benchmarks.results import Comparison, print_table
 
 HERE = Path(__file__).resolve().parent
 RESULTS, PAGE = HERE / "results.json", HERE / "results.md"
+DOCS = (HERE.parent / "README.md", *sorted((HERE.parent / "docs").glob("*.md")))
 MODULES = ("kernel",)
 """Modules of this package with a function ``measure``, in the order of the page."""
 PACKAGES = ("torch", "numpy", "ray", "pandas", "pyarrow", "pfhedge")
@@ -54,23 +56,35 @@ def record(names: Iterable[str]) -> dict[str, Any]:
 
 
 def page(results: Mapping[str, Any]) -> str:
-    """The results as Markdown."""
+    """All results as Markdown."""
     lines = ["# Speed", "", "Medians of alternated runs; written by `make bench`.", ""]
     for name, result in results.items():
-        if not result:
-            continue
-        about = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
-        lines += [f"## {name.replace('_', ' ')}", "", about, ""]
-        lines += ["| | ratio | target | ours | other | runs |", "|---|---|---|---|---|---|"]
-        for key, one in result["comparisons"].items():
-            bound = "≥" if one["better"] == "more" else "≤"
-            unit = one["unit"]
-            other = "" if one["other"] is None else f"{one['other']:.3g} {unit}"
-            cells = [key, f"{one['ratio']:.3g}", f"{bound} {one['target']:g}"]
-            cells += [f"{one['ours']:.3g} {unit}", other, str(one["runs"])]
-            lines.append(f"| {' | '.join(cells)} |")
-        lines.append("")
+        if result:
+            lines += [f"## {name.replace('_', ' ')}", "", table(result)]
     return "\n".join(lines)
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Machine and comparisons of one module as Markdown."""
+    about = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
+    lines = [f"{about}:", "", "| | ratio | target | ours | other |", "|---|---|---|---|---|"]
+    for key, one in result["comparisons"].items():
+        bound = "≥" if one["better"] == "more" else "≤"
+        other = "" if one["other"] is None else f"{one['other']:.3g} {one['unit']}"
+        cells = [key, f"{one['ratio']:.3g}", f"{bound} {one['target']:g}"]
+        cells += [f"{one['ours']:.3g} {one['unit']}", other]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def with_tables(text: str, results: Mapping[str, Any]) -> str:
+    """``text`` with the table of every block ``<!-- bench NAME -->`` as ``results`` give it."""
+
+    def block(found: re.Match[str]) -> str:
+        result = results.get(found[2])
+        return f"{found[1]}\n{table(result) if result else ''}{found[3]}"
+
+    return re.sub(r"(?s)(<!-- bench (\w+) -->)\n.*?(<!-- /bench -->)", block, text)
 
 
 def main() -> None:
@@ -78,6 +92,8 @@ def main() -> None:
     results = record(sys.argv[1:] or MODULES)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     PAGE.write_text(page(results))
+    for path in DOCS:
+        path.write_text(with_tables(path.read_text(), results))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class Preparation(Protocol):
 
     @property
     def baselines(self) -> Mapping[str, Mapping[str, float | None]]:
-        """Metrics of the baselines, by name."""
+        """Metrics of the baselines that trials depend on, by name."""
 
 
 @runtime_checkable

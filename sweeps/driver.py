@@ -205,7 +205,7 @@ def _finished(execution: Execution, stored: Mapping[str, StoredPreparation | Non
     if ledger.state.manifest is None:
         _keep_manifest(execution, facts)
     queue.enter(facts)
-    if queue.unfinished or not queue.exhausted:
+    if queue.unfinished or not queue.exhausted or _without_baselines(execution):
         return False
     execution.message("every trial is finished; nothing to run")
     ledger.copy_manifest()
@@ -221,6 +221,7 @@ def _execute(
     """Run missing preparations and unfinished trials; False if the deadline came first."""
     machine.check(execution.plan, cluster=execution.address is not None)
     # Imported late: a finished sweep is reported without the wait for Ray.
+    from sweeps.execution.baselines import BaselineTasks
     from sweeps.execution.ray_sweep import prepared, work
 
     queue = execution.queue
@@ -231,7 +232,14 @@ def _execute(
             if not queue.entered:
                 queue.enter(facts)
             changed = ThrottledProgress(display, partial(_state, queue, began, time.monotonic()))
-            within_budget = work(execution, shared, changed)
+            baselines = BaselineTasks(
+                execution.plan,
+                _without_baselines(execution),
+                shared.preparations,
+                keep=partial(_keep_baselines, execution.ledger),
+                message=execution.message,
+            )
+            within_budget = work(execution, shared, changed, baselines)
             changed.flush()
             return within_budget
     except Cut:
@@ -240,11 +248,33 @@ def _execute(
 
 def _keep_manifest(execution: Execution, facts: Mapping[str, Facts]) -> None:
     plan, ledger = execution.plan, execution.ledger
-    content = manifest.content(plan, facts, ledger.state.prepared, audit=execution.audit)
+    before = ledger.state.manifest.content if ledger.state.manifest else {}
+    content = manifest.content(
+        plan,
+        facts,
+        ledger.state.prepared,
+        baselines=manifest.baselines_of(before),
+        audit=execution.audit,
+    )
     # Seeds that were added in view of the results stay so, however the sweep is continued.
-    if before := ledger.state.manifest:
-        content["until_decided"] = plan.until_decided or before.content.get("until_decided")
+    if before:
+        content["until_decided"] = plan.until_decided or before.get("until_decided")
     ledger.keep_manifest(content, plan.space.text)
+
+
+def _without_baselines(execution: Execution) -> list[str]:
+    """Keys of the preparations whose baselines are computed beside trials, and still lacking."""
+    record = execution.ledger.state.manifest
+    if execution.plan.experiment.trainer.baselines is None or record is None:
+        return []
+    stored = manifest.baselines_of(record.content)
+    return [key for key in execution.plan.preparations if key not in stored]
+
+
+def _keep_baselines(ledger: Ledger, baselines: Mapping[str, manifest.Baselines]) -> None:
+    record = ledger.state.manifest
+    assert record is not None, "it is kept before any trial"
+    ledger.keep_manifest(manifest.with_baselines(record.content, baselines), record.space)
 
 
 def _state(queue: TrialQueue, began: float, first_trial: float) -> State:

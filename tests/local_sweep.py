@@ -66,7 +66,10 @@ def run_locally(
         name = planned.space.experiment
         made = {k: _filed(ledger, name, t, core) for k, t in planned.preparations.items()}
         facts = {key: filed for key, (filed, _) in made.items()}
-        content = manifest.content(planned, facts, ledger.state.prepared, audit=audit)
+        beside = {key: _baselines(name, trial) for key, trial in planned.preparations.items()}
+        content = manifest.content(
+            planned, facts, ledger.state.prepared, baselines=beside, audit=audit
+        )
         ledger.keep_manifest(content, planned.space.text)
         queue = TrialQueue(planned, ledger, engine=engine)
         queue.enter(facts)
@@ -159,6 +162,20 @@ def _prepared(name: str, study: Study, seed: int) -> Preparation:
     base = study.base_study()
     below = None if base == study else _prepared(name, base, seed)
     return experiment(name).trainer.prepare(study, seed=seed, base=below)
+
+
+def _baselines(name: str, trial: TrialPlan) -> manifest.Baselines:
+    """Metrics of the baselines that trials do not depend on."""
+    compute = experiment(name).trainer.baselines
+    study = trial.study.base_study()
+    return _computed(name, study, trial.seed) if compute else {}
+
+
+@cache
+def _computed(name: str, study: Study, seed: int) -> manifest.Baselines:
+    compute = experiment(name).trainer.baselines
+    assert compute is not None
+    return dict(lines.strict_json(compute(study, _prepared(name, study, seed))))
 
 
 def _base(name: str, trial: TrialPlan) -> Preparation | None:

@@ -8,6 +8,7 @@ from hedgecore.hedging.band import Band, fitted
 from hedgecore.hedging.baselines import BASELINES, BaselineHedge, tabulated
 from hedgecore.hedging.evaluate import evaluate
 from hedgecore.hedging.features import Standardisation
+from hedgecore.hedging.preparation import Preparation
 from hedgecore.hedging.problem import HedgingProblem
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.market.paths import MarketPaths
@@ -53,6 +54,15 @@ class BaselineHedges:
         }
         rows[NO_TRADE_BAND] |= {f"band_{n}": value for n, value in asdict(self.band).items()}
         return rows
+
+
+def baselines(study: TicketStudy, preparation: Preparation) -> dict[str, dict[str, float]]:
+    """Metrics of every baseline hedge of ``preparation``; see :meth:`BaselineHedges.metrics`.
+
+    No trial depends on them, so that a sweep computes them beside its trials.
+    """
+    hedges = BaselineHedges.of(study.base_study(), preparation.standardisation, preparation.data)
+    return hedges.metrics(preparation.data, seed=preparation.seed)
 
 
 def _largest_shift(study: TicketStudy) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from hedgecore.experiment import Experiment, Search, Wording
+from hedgecore.hedging.baseline_hedges import baselines
 from hedgecore.hedging.columns import COLUMNS, TEST
 from hedgecore.hedging.cost_model import COST
 from hedgecore.hedging.deployment import deployed, objection
@@ -39,11 +40,9 @@ def _describe_preparation(about: Json) -> str:
     dense = about["dense"]
     if reason := dense.get("diverged") or about.get("mask_diverged"):
         return f"dense baseline diverged, so its trials fail: {reason}"
-    delta = dense["baselines"]["minimum_variance"]["cvar_05"]
     return (
         f"dense baseline has validation risk {dense['val_loss']:.4f}, "
-        f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f} (minimum-variance delta "
-        f"{'undefined' if delta is None else f'{delta:.3f}'})"
+        f"test CVaR 5 % {dense['metrics']['cvar_05']:.3f}"
     )
 
 
@@ -67,6 +66,7 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     trainer=Trainer(
         prepare=prepare,
         train=train,
+        baselines=baselines,
         restore=restore,
         assemble=assemble,
         mismatch=mismatch,

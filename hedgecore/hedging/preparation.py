@@ -36,8 +36,6 @@ class DenseBaseline:
     epochs_to_95pct: int | None
     metrics: Mapping[str, float | None]
     """Null for what is not finite, such as a ratio to a standard deviation of 0."""
-    baselines: Mapping[str, Mapping[str, float | None]]
-    """The same metrics of every baseline hedge without training, by name."""
     diverged: str | None = None
     """Reason why it is no reference for tickets; see ``hedgecore.hedging.divergence``."""
 
@@ -137,8 +135,8 @@ class Preparation:
 
     @property
     def baselines(self) -> Mapping[str, Mapping[str, float | None]]:
-        """See :class:`hedgecore.protocols.Preparation`."""
-        return self.dense.baselines
+        """None: :func:`hedgecore.hedging.baseline_hedges.baselines` computes them."""
+        return {}
 
     def to(self, device: torch.device | str) -> "Preparation":
         """Copy of this preparation on ``device``."""

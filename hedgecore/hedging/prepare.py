@@ -62,9 +62,9 @@ def _clean(study: TicketStudy, *, seed: int) -> Preparation:
     trained = _trained(problem, theta_0, data, seed=seed)
     losses, theta_star = trained.losses, trained.theta
     data |= transferred(problem, theta_star, data["test"], seed=seed)
-    hedges = BaselineHedges.of(study, standardisation, data)
     control = None
     if study.evaluation.control_variate:
+        hedges = BaselineHedges.of(study, standardisation, data)
         control = Control.of(hedges.problems[MINIMUM_VARIANCE], data["test"], seed=seed)
     metrics, pnl = evaluate(problem, theta_star, data, seed=seed, control=control)
     best = min(losses) if losses else _risk(problem, theta_star, data["val"])
@@ -73,7 +73,6 @@ def _clean(study: TicketStudy, *, seed: int) -> Preparation:
         epochs=len(losses),
         epochs_to_95pct=epochs_to_criterion(losses, reference=best),
         metrics=metrics,
-        baselines=hedges.metrics(data, seed=seed),
         diverged=trained.diverged,
     )
     return Preparation(

@@ -79,6 +79,9 @@ class Trainer(Generic[S, P]):
         train: ``train(study, preparation, *, device, resume)``, the :class:`Training` of a trial;
             ``resume`` is the content of a checkpoint, including the best parameters as
             "best.NAME".
+        baselines: ``baselines(study, preparation)``, metrics of baselines by name that no trial
+            depends on: a sweep computes them beside its trials. None if ``preparation.baselines``
+            has all.
         restore: ``restore(study, *, seed, about, files, base)``, the result of ``prepare`` with
             recomputed inputs, from the same ``contents``; None if preparing again is as cheap.
         assemble: ``assemble(*, seed, about, files, inputs)``, a preparation from all of its parts.
@@ -90,6 +93,7 @@ class Trainer(Generic[S, P]):
 
     prepare: Callable[..., P]
     train: Callable[..., Training]
+    baselines: Callable[[S, P], Mapping[str, Mapping[str, float]]] | None = None
     restore: Callable[..., P] | None = None
     assemble: Callable[..., Any] = ArrayPreparation.assemble
     check_data: Callable[[S], None] = lambda study: None

@@ -14,6 +14,7 @@ from hedgecore.config import to_mapping
 from hedgecore.experiment import Run
 from sweeps.errors import Cut, PreparationError, WorkerLost
 from sweeps.execution.arithmetic import check_arithmetic
+from sweeps.execution.baselines import BaselineTasks
 from sweeps.execution.data_files import data_files, read_data_files
 from sweeps.execution.execution import Execution
 from sweeps.execution.lanes import run_lanes, slots
@@ -55,17 +56,45 @@ def prepared(
     """
     contents = read_data_files(execution.plan)
     with runtime(execution.address, execution.resources, insecure=execution.insecure):
+        if execution.address is None:
+            _warm(execution)
         objects = SharedObjects(execution.message)
         preparations = _prepare(execution, stored, objects, contents)
         _record_growth(execution, objects)
         yield Shared(preparations, objects)
 
 
-def work(execution: Execution, shared: Shared, changed: Callable[[], None]) -> bool:
+# Without a slot, beside the preparations. Tune's lanes then take these processes.
+@ray.remote(num_cpus=0)
+def warm_task(name: str) -> None:
+    """Import what a lane of the experiment ``name`` needs, which takes seconds."""
+    from sweeps.execution import lanes, ray_schedulers  # noqa: F401
+
+    experiment(name)
+
+
+def _warm(execution: Execution) -> None:
+    for _ in range(min(slots(execution.resources), _MOST_LANES)):
+        warm_task.remote(execution.plan.space.experiment)
+
+
+def work(
+    execution: Execution, shared: Shared, changed: Callable[[], None], baselines: BaselineTasks
+) -> bool:
     """Run the unfinished trials on ``shared``; False if the deadline came first.
 
-    ``changed`` is called after every event.
+    ``changed`` is called after every event. The ``baselines`` are computed meanwhile.
     """
+    left = execution.queue.unfinished or not execution.queue.exhausted
+    if left and not _trials(execution, shared, changed, baselines):
+        return False
+    baselines.finish(execution.deadline)
+    return True
+
+
+def _trials(
+    execution: Execution, shared: Shared, changed: Callable[[], None], baselines: BaselineTasks
+) -> bool:
     open_run = partial(
         open_trial,
         preparations=dict(shared.preparations),
@@ -76,6 +105,7 @@ def work(execution: Execution, shared: Shared, changed: Callable[[], None]) -> b
     def measured() -> None:
         # Nodes that have fetched their preparation since the last event.
         _record_growth(execution, shared.objects)
+        baselines.poll()
         changed()
 
     if execution.engine is None:

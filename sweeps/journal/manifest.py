@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import hedgecore
 from hedgecore.config import digest, fingerprint, to_mapping
@@ -19,6 +20,9 @@ from sweeps.journal.code_identity import code_identity
 from sweeps.journal.preparations import Facts
 from sweeps.journal.records import ManifestRecord, PreparationRecord
 from sweeps.planning.plan import Plan, TrialPlan
+
+Baselines: TypeAlias = dict[str, dict[str, float | None]]
+"""Metrics by name of the baseline; null for what is not finite."""
 
 _PACKAGES = (
     *("hedgesweep", "torch", "numpy", "scipy", "scikit-learn", "fairlearn"),
@@ -67,11 +71,13 @@ def content(
     preparations: Mapping[str, Facts],
     prepared: Mapping[str, PreparationRecord],
     *,
+    baselines: Mapping[str, Baselines] = MappingProxyType({}),
     audit: float = 0.0,
 ) -> dict[str, Any]:
     """Manifest of a run of ``plan`` here and now, as plain data.
 
-    ``preparations`` and their records in the log, ``prepared``, are by key.
+    ``preparations``, their records in the log, ``prepared``, and the ``baselines`` that were
+    computed beside the trials are by key.
     """
     space = plan.space
     plain = {
@@ -96,7 +102,7 @@ def content(
                 "data_sha256": facts.data_sha256,
                 "arithmetic": facts.arithmetic["id"],
                 "files": _networks(prepared[key]) if key in prepared else {},
-                "baselines": facts.baselines,
+                "baselines": facts.baselines or baselines.get(key, {}),
                 **_warnings(plan, facts),
             }
             for key, facts in sorted(preparations.items())
@@ -113,6 +119,23 @@ def content(
     }
     # Through JSON, so that it compares with what was read from the log.
     return dict(json.loads(json.dumps(plain)))
+
+
+def baselines_of(content: Mapping[str, Any]) -> dict[str, Baselines]:
+    """Metrics of the baselines in the manifest ``content``, by key of the preparation."""
+    preparations = content.get("preparations", {}).items()
+    return {key: entry["baselines"] for key, entry in preparations if entry.get("baselines")}
+
+
+def with_baselines(
+    content: Mapping[str, Any], baselines: Mapping[str, Baselines]
+) -> dict[str, Any]:
+    """``content`` with ``baselines`` in addition, by key of the preparation."""
+    preparations = {
+        key: {**entry, "baselines": baselines.get(key, entry["baselines"])}
+        for key, entry in content["preparations"].items()
+    }
+    return {**content, "preparations": preparations}
 
 
 def scheduler_of(plan: Plan) -> dict[str, Any] | None:

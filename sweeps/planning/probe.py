@@ -139,7 +139,10 @@ def _measure(
 ) -> dict[str, Any]:
     """Seconds of ``kinds``, which share a preparation, scaled from smaller ``parts``."""
     began = time.process_time()
-    preparation = swept_experiment.trainer.prepare(parts[0], seed=0)
+    trainer = swept_experiment.trainer
+    preparation = trainer.prepare(parts[0], seed=0)
+    if trainer.baselines:
+        trainer.baselines(parts[0], preparation)
     prepared = time.process_time() - began
     theta_0 = tensor_sha256(preparation.files["theta_0"].values())
     epochs = []
@@ -147,7 +150,7 @@ def _measure(
         trial = {"theta_0_sha256": theta_0}
         # A baseline of one epoch may be worse than none.
         run = TrialRun(
-            swept_experiment.trainer,
+            trainer,
             part,
             trial,
             None,

@@ -16,6 +16,7 @@ from hedgecore.hedging.network import initialise
 from hedgecore.rng import stream
 from sweeps import SilentProgress, UsageError
 from sweeps.execution import ray_sweep
+from sweeps.execution.baselines import BaselineTasks
 from sweeps.inspection.verify import verify
 from sweeps.journal.journal import read
 
@@ -331,3 +332,26 @@ def test_i_epoch_trains_the_best_of_every_stratum_to_the_end(ray_here, tiny, sil
     assert verify(tmp_path / "out").ok
     rows = analysis.audit(trials, epochs, analysis.load_manifest(tmp_path / "out"))
     assert rows["outcome"].value_counts().to_dict() == {"audited": 6, "completed": 2}
+
+
+def test_baselines_that_a_sweep_still_lacks_are_computed_by_the_next_call(
+    ray_here, finished, tmp_path, monkeypatch
+):
+    space, complete, _ = finished
+    storage = tmp_path / "s"
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(BaselineTasks, "_collect", lambda self, *, timeout: False)
+        sweeps.run(space, storage=storage, progress=SilentProgress())
+
+    def baselines(folder):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        return {key: entry["baselines"] for key, entry in manifest["preparations"].items()}
+
+    assert not any(baselines(storage).values())
+    rows = analysis.load_trials(storage)
+    again = sweeps.run(space, storage=storage, progress=SilentProgress())
+    assert again.exit_status == 0
+    assert baselines(storage) == baselines(complete)
+    pd.testing.assert_frame_equal(analysis.load_trials(storage), rows)
+    monkeypatch.setattr(ray_sweep, "runtime", lambda *_, **__: pytest.fail("started Ray"))
+    sweeps.run(space, storage=storage, progress=SilentProgress())
