@@ -5,15 +5,17 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from analysis import bounds, checksums, schema
 from analysis.escapes import printable
 from analysis.files import StorageError, folder, reason
 from analysis.manifest import NUMBER, SETTINGS, parsed
-from analysis.parquet import decoded, opened
+from analysis.parquet import decoded, expanded, opened, texts
 
 __all__ = ["Storage", "StorageError", "load_epochs", "load_manifest", "load_trials"]
 
@@ -22,6 +24,7 @@ Storage = str | Path
 # It is the name of a folder in models/.
 _TRIAL_ID = r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,99}$"
 _ASCII = r"^[ -~]*$"
+_FEW_COLUMNS = 50
 # Columns of the report's tables, which must not collide with names of axes.
 _COMPUTED = (
     *("trials", "completed", "stopped", "failed", "unfinished", "whole", "rows", "converged"),
@@ -97,14 +100,15 @@ def _table(
             raise schema.ColumnError(
                 f"{path} has no column {absent[0]!r}; it has: {', '.join(names)}"
             )
-        arrow, infinite = _finite(_bounded(_escaped(decoded(content, file, columns))))
+        fields = file.schema_arrow
+        arrays, infinite = _arrays(content, file, columns)
     except schema.ColumnError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise StorageError(f"'{path}' cannot be read ({reason(error)}); {_REWRITE}") from error
-    frame = _typed(arrow.to_pandas(types_mapper=_nullable), path)
+    frame = _typed(pd.DataFrame(arrays, copy=False), path)
     frame.attrs["infinite"] = infinite
-    frame.attrs["columns"] = _descriptions(file.schema_arrow)
+    frame.attrs["columns"] = _descriptions(fields)
     return frame
 
 
@@ -141,18 +145,37 @@ def _missing(storage: Path, name: str) -> str:
     )
 
 
+def _arrays(
+    content: bytes, file: pq.ParquetFile, columns: Sequence[str] | None
+) -> tuple[dict[str, Any], int]:
+    """Values by column, and the number of real ones beyond the limit."""
+    arrays: dict[str, Any] = {}
+    number = 0
+    for decoded_column in decoded(content, file, columns):
+        table, beyond = _finite(_bounded(_escaped(decoded_column)))
+        ((name, values),) = zip(table.column_names, table.columns, strict=True)
+        if name in arrays:
+            raise ValueError("two columns have the same name")
+        arrays[name], number = _array(values), number + beyond
+    return arrays, number
+
+
+def _array(values: pa.ChunkedArray) -> Any:
+    """``values`` as an array of pandas or NumPy."""
+    values = expanded(values)
+    if pa.types.is_floating(values.type):
+        return np.array(values.to_numpy())  # a copy, since Arrow's memory is read-only
+    return values.to_pandas(types_mapper=_nullable).array
+
+
 def _escaped(table: pa.Table) -> pa.Table:
     """``table`` with printable names and texts."""
-    names = [printable(name) for name in table.column_names]
-    if len(set(names)) < len(names):
-        raise ValueError("two columns have the same name")
-    table = table.rename_columns(names)
+    table = table.rename_columns([printable(name) for name in table.column_names])
     for place, field in enumerate(table.schema):
-        if not pa.types.is_large_string(field.type):
+        if (distinct := texts(table.column(place))) is None:
             continue
-        texts = table.column(place)
-        if pc.all(pc.match_substring_regex(texts, _ASCII)).as_py() not in (True, None):
-            plain = [None if t is None else _plain(t) for t in texts.to_pylist()]
+        if pc.all(pc.match_substring_regex(distinct, _ASCII)).as_py() not in (True, None):
+            plain = [None if t is None else _plain(t) for t in table.column(place).to_pylist()]
             table = table.set_column(place, field.name, pa.array(plain, pa.large_string()))
     return table
 
@@ -186,21 +209,21 @@ def _bounded(table: pa.Table) -> pa.Table:
         values = table.column(name)
         if name.startswith("config/") and name.removeprefix("config/") in ("", *_COMPUTED):
             raise ValueError(f"column {name!r} is no axis of a space")
-        if pa.types.is_large_string(values.type):
+        if (distinct := texts(values)) is not None:
             axis = name.startswith("config/")
             most = bounds.VALUE_LENGTH if axis else bounds.TEXT_LENGTH
             if axis and SETTINGS.get(name.removeprefix("config/")) == NUMBER:
                 raise ValueError(f"column {name!r} is text and not a number")
-            longest = pc.max(pc.utf8_length(values)).as_py() or 0
+            longest = pc.max(pc.utf8_length(distinct)).as_py() or 0
             if longest > most:
                 raise ValueError(f"a text of {longest} characters in {name!r}, at most {most}")
         elif pa.types.is_integer(values.type) and _counts_epochs(name):
             ends = pc.min_max(values).as_py()
             if (ends["max"] or 0) > bounds.EPOCHS or (ends["min"] or 0) < 0:
                 raise ValueError(f"column {name!r} lies outside of 0 to {bounds.EPOCHS}")
-    if "trial_id" in table.column_names and pa.types.is_large_string(table["trial_id"].type):
-        fits = pc.match_substring_regex(table["trial_id"], _TRIAL_ID)
-        if not pc.all(fits, skip_nulls=False).as_py() and len(table):
+    if "trial_id" in table.column_names and (ids := texts(table["trial_id"])) is not None:
+        fits = pc.all(pc.match_substring_regex(ids, _TRIAL_ID), skip_nulls=False).as_py()
+        if len(table) and not (fits and table["trial_id"].null_count == 0):
             raise ValueError("a trial_id is not one")
     return table
 
@@ -249,15 +272,16 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         try:
             if dtype == "category":
                 frame[name] = _status(frame[name])
-            else:
+            elif frame[name].dtype != dtype:
                 frame[name] = frame[name].astype(dtype)
         except (TypeError, ValueError) as error:
             raise StorageError(
                 f"'{path}': column {name!r} should be {dtype} ({reason(error)}); the file was "
                 f"written by another version: {checksums.CURE}"
             ) from error
-    # Columns cast one by one are blocks of their own; pandas warns of more than a hundred.
-    return frame.copy()
+    # Columns are blocks of their own, of which pandas warns if they are more than a hundred; a
+    # copy merges them, which takes as long as all the rest for a million epochs.
+    return frame.copy() if len(frame.columns) > _FEW_COLUMNS else frame
 
 
 def _status(values: pd.Series) -> pd.Series:

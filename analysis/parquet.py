@@ -7,7 +7,7 @@ to the class that a library has registered, and such classes have unpickled it.
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -67,39 +67,59 @@ def opened(content: bytes, *, rows: int) -> pq.ParquetFile:
     return file
 
 
-def decoded(content: bytes, file: pq.ParquetFile, columns: Sequence[str] | None) -> pa.Table:
-    """The ``columns`` of ``file`` (all if None), with dictionaries decoded to strings.
+def decoded(
+    content: bytes, file: pq.ParquetFile, columns: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    """Each of the ``columns`` of ``file`` (all if None) as a table, with texts as dictionaries.
+
+    One by one, so that the memory of a column that was converted serves the next.
 
     Args:
         content: the bytes that ``file`` was opened from.
         file: from :func:`opened`.
     Raises:
-        TableError: the texts exceed the size limits.
-        pyarrow.ArrowException: a page is damaged.
+        TableError: while iterating: the texts exceed the size limits.
+        pyarrow.ArrowException: while iterating: a page is damaged.
     """
-    texts = [field.name for field in file.schema_arrow if _textual(field.type)]
+    fields = file.schema_arrow
+    textual = [field.name for field in fields if _textual(field.type)]
     # As dictionaries first: a few bytes may encode a text of a megabyte in a million rows.
     narrow = pq.ParquetFile(
-        pa.BufferReader(content), page_checksum_verification=True, read_dictionary=texts
+        pa.BufferReader(content), page_checksum_verification=True, read_dictionary=textual
     )
-    table = narrow.read(columns=None if columns is None else list(columns))
     size = 0
-    for place, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            for chunk in table.column(place).chunks:
+    for name in fields.names if columns is None else dict.fromkeys(columns):
+        table = narrow.read(columns=[name])
+        (column,) = table.columns
+        if pa.types.is_dictionary(column.type):
+            for chunk in column.chunks:
                 lengths = pc.binary_length(chunk.dictionary)
                 _bounded(
-                    f"bytes in a text of column {field.name!r}",
+                    f"bytes in a text of column {name!r}",
                     pc.max(lengths).as_py() or 0,
                     4 * bounds.TEXT_LENGTH,
                 )
                 size += pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0
                 _bounded("bytes of text", size, bounds.DECODED_BYTES)
-            text = table.column(place).cast(pa.large_string())
-            table = table.set_column(place, field.name, text)
-    table.validate(full=True)  # for example, that texts are UTF-8
-    # The metadata for pandas is untrusted too.
-    return table.replace_schema_metadata(None)
+        table.validate(full=True)  # for example, that texts are UTF-8
+        # The metadata for pandas is untrusted too.
+        yield table.replace_schema_metadata(None)
+
+
+def texts(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Texts of ``column``, once for each entry of its dictionaries; None if it has none.
+
+    A million rows with the ids of 10,000 trials are checked as 10,000 texts.
+    """
+    if not pa.types.is_dictionary(column.type):
+        return column if _textual(column.type) else None
+    dictionaries = [chunk.dictionary for chunk in column.chunks]
+    return pa.chunked_array(dictionaries, type=column.type.value_type)
+
+
+def expanded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """``column`` with dictionaries decoded to strings."""
+    return column.cast(pa.large_string()) if pa.types.is_dictionary(column.type) else column
 
 
 def _check_pages(content: bytes, about: pq.FileMetaData) -> None:

@@ -1,23 +1,33 @@
-"""Overhead of a trial: no-op trials in lanes and in a plain Tune script.
+"""Overhead of a trial: no-op trials in lanes and in a plain Tune script, and the driver's memory.
 
 ``python -m benchmarks.overhead``: the variants alternate on the same two slots, each in a fresh
-process; medians of three rounds. The plain script is the usual ``Tuner(function).fit()``; with
-``reuse_actors=True`` it is the fastest that Tune itself offers.
+process, in sweeps of :data:`TRIALS`; medians of three rounds. The plain script is the usual
+``Tuner(function).fit()``; with ``reuse_actors=True`` it is the fastest that Tune itself offers.
+The start of workers is in the time of a sweep, and is not in the time of a further trial, which
+is the difference between the sweeps of two sizes.
 """
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
+from benchmarks.figure import Figure, figure, print_figures
+
 ROUNDS = 3
 SLOTS = 2
-TRIALS = {"lanes": 1000, "tune, reusing actors": 1000, "tune": 20}
+TRIALS = {
+    "lanes": (10, 100, 1000, 10000),
+    "tune, reusing actors": (100, 1000),
+    "tune": (4, 20),
+}
+LIMIT_MS, LIMIT_KIB = 4.0, 15.0
+"""Of a no-op trial, start included where there are 1,000, and of the driver's memory."""
 
 
 def rss() -> int:
@@ -131,25 +141,60 @@ SIDES = {
 }
 
 
-def main() -> None:
-    results: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
-    for _ in range(ROUNDS):
-        for side, trials in TRIALS.items():
-            command = [sys.executable, "-m", "benchmarks.overhead", side, str(trials)]
-            process = subprocess.run(command, capture_output=True, text=True, check=True)
-            results[side].append(json.loads(process.stdout.strip().splitlines()[-1]))
-    each = {
-        side: [1000 * run["seconds"] / TRIALS[side] for run in runs]
-        for side, runs in results.items()
+def overhead(
+    trials: Mapping[str, Sequence[int]] = TRIALS, *, rounds: int = ROUNDS
+) -> dict[str, Figure]:
+    """Milliseconds of a trial and KiB of the driver, by name.
+
+    Args:
+        trials: ascending sizes of the sweeps of each of :data:`SIDES`, two at least; the two
+            largest give a further trial, and the largest of the lanes the memory.
+        rounds: of all sides and sizes.
+    """
+    cases = [(side, size) for side, sizes in trials.items() for size in sizes]
+    runs: dict[tuple[str, int], list[dict[str, float]]] = {case: [] for case in cases}
+    for _ in range(rounds):
+        for case in cases:
+            runs[case].append(_in_process(*case))
+    ours = trials["lanes"]
+    figures = {
+        f"{size:,} no-op trials, start included": figure(
+            _milliseconds(runs["lanes", size], size), [LIMIT_MS], unit="ms per trial"
+        )
+        for size in ours
     }
-    print(f"{'':24s}{'trials':>8s}{'ms per trial':>14s}{'of lanes':>10s}   rounds")
-    ours = statistics.median(each["lanes"])
-    for side, values in each.items():
-        median = statistics.median(values)
-        rounds = ", ".join(f"{value:.1f}" for value in values)
-        print(f"{side:24s}{TRIALS[side]:8d}{median:14.1f}{median / ours:10.1f}   {rounds}")
-    growth = statistics.median(run["bytes_per_trial"] for run in results["lanes"])
-    print(f"memory of the driver: {growth / 1024:.1f} KiB per trial")
+    further = {side: _further(runs, side, sizes[-2:]) for side, sizes in trials.items()}
+    figures["a further no-op trial"] = figure(further["lanes"], [LIMIT_MS], unit="ms")
+    for side in trials.keys() - {"lanes"}:
+        figures[f"a further no-op trial, {side}"] = figure(
+            further["lanes"], further[side], unit="ms"
+        )
+    memory = [run["bytes_per_trial"] / 1024 for run in runs["lanes", ours[-1]]]
+    figures["memory of the driver"] = figure(memory, [LIMIT_KIB], unit="KiB per trial")
+    return figures
+
+
+def _in_process(side: str, trials: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.overhead", side, str(trials)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return json.loads(printed.strip().splitlines()[-1])
+
+
+def _milliseconds(runs: Sequence[Mapping[str, float]], trials: int) -> list[float]:
+    return [1000 * run["seconds"] / trials for run in runs]
+
+
+def _further(
+    runs: Mapping[tuple[str, int], Sequence[Mapping[str, float]]], side: str, sizes: Sequence[int]
+) -> list[float]:
+    """Milliseconds of a trial more, from sweeps of two ``sizes`` in each round."""
+    few, many = sizes
+    pairs = zip(runs[side, few], runs[side, many], strict=True)
+    return [1000 * (b["seconds"] - a["seconds"]) / (many - few) for a, b in pairs]
+
+
+def main() -> None:
+    print_figures(overhead())
 
 
 if __name__ == "__main__":

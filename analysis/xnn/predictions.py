@@ -11,7 +11,7 @@ import pyarrow as pa
 from analysis import bounds
 from analysis.escapes import printable
 from analysis.files import StorageError, read, reason
-from analysis.parquet import decoded, opened
+from analysis.parquet import decoded, expanded, opened
 from analysis.schema import ColumnError
 
 _NUMBERED = re.compile(r"(.*?)_?(\d+)")
@@ -30,7 +30,9 @@ def load_predictions(path: str | Path) -> pd.DataFrame:
     try:
         content = read(path, most=bounds.TABLE_BYTES)
         file = opened(content, rows=bounds.ROWS["epochs"])
-        frame: pd.DataFrame = decoded(content, file, None).to_pandas()
+        tables = decoded(content, file, None)
+        series = {t.column_names[0]: expanded(t.column(0)).to_pandas() for t in tables}
+        frame = pd.DataFrame(series, index=range(file.metadata.num_rows))
     except (OSError, pa.ArrowException, ValueError) as error:
         raise StorageError(
             f"'{path}' cannot be read as a table of predictions ({reason(error)}); it is a "

@@ -3,6 +3,9 @@
 With one Tune trial per configuration, a trial that waits for a decision either holds its slot or
 gives up its process and pays for a new one. A lane avoids both: it is a Tune trial that lives as
 long as the sweep; Tune places, retries and scales it, and each segment occupies it for one rung.
+
+A lane whose segment was just recorded receives its next order before Tune continues it. If there
+is no job for it yet, the order is to wait at a mailbox, an actor that starts when first needed.
 """
 
 import time
@@ -21,10 +24,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from search_spaces import Resources
 from sweeps.errors import SweepError
 from sweeps.execution.execution import Execution
+from sweeps.execution.lane import Lane, Parcel, Wait
 from sweeps.execution.mailbox import Mailbox
 from sweeps.execution.nodes import Nodes, node_of
 from sweeps.execution.tune import Listener, Trials, fit
-from sweeps.execution.worker import OpenRun, SegmentWorker, accepted
+from sweeps.execution.worker import OpenRun, accepted
 from sweeps.journal.records import SegmentStart, WorkerLoss
 from sweeps.scheduling.engine import Job
 
@@ -43,13 +47,9 @@ def run_lanes(
         SweepError: workers die before they run anything.
         WriteError: the log can no longer be written.
     """
-    # On the driver's node, since a worker's node may be reclaimed.
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    mailbox: Any = Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    dispatcher = _LaneDispatcher(execution, changed, mailbox)
+    dispatcher = _LaneDispatcher(execution, changed, _mailbox)
     trainable = tune.with_resources(
-        tune.with_parameters(_lane, mailbox=mailbox, open_run=open_run),
-        asdict(execution.resources),
+        tune.with_parameters(Lane, open_run=open_run), asdict(execution.resources)
     )
     try:
         return fit(
@@ -61,14 +61,13 @@ def run_lanes(
             stop=dispatcher.stopper,
         )
     finally:
-        ray.kill(mailbox)
+        dispatcher.close()
 
 
-def _lane(config: dict[str, Any], *, mailbox: Any, open_run: Any) -> None:
-    worker = SegmentWorker(open_run)
-    while (job := ray.get(mailbox.take.remote(config["lane"]))) is not None:
-        # Returns once the driver has written the segment to disk.
-        tune.report({"segment": worker.segment(*job)})
+def _mailbox() -> Any:
+    """A new mailbox on the driver's node, since a worker's node may be reclaimed."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
 
 
 class _Finished(Stopper):
@@ -84,14 +83,21 @@ class _Finished(Stopper):
 
 
 class _LaneDispatcher(Listener):
-    """Dispatcher of jobs to lanes: receives Tune's events and appends records."""
+    """Dispatcher of jobs to lanes: receives Tune's events and appends records.
 
-    def __init__(self, execution: Execution, changed: Callable[[], None], mailbox: Any) -> None:
+    ``mailbox`` makes the mailbox of lanes that wait.
+    """
+
+    def __init__(
+        self, execution: Execution, changed: Callable[[], None], mailbox: Callable[[], Any]
+    ) -> None:
         super().__init__(execution, changed)
         assert execution.engine is not None
-        self._queue, self._engine, self._mailbox = execution.queue, execution.engine, mailbox
+        self._queue, self._engine = execution.queue, execution.engine
+        self._make_mailbox, self._mailbox = mailbox, None
         self._jobs: dict[int, tuple[Job, float]] = {}
         self._idle: list[int] = []
+        self._due: int | None = None  # lane whose next step Tune starts after this event
         self._hung: dict[int, str] = {}
         self._nodes, self._node_ids = Nodes(), dict[int, str | None]()
         self._job_count = self._false_starts = 0
@@ -121,6 +127,11 @@ class _LaneDispatcher(Listener):
         """Forget a lane that ended for lack of work."""
         self.live.pop(trial.config["lane"], None)
         self.stopper.finished = self._queue.exhausted and not self._engine.unfinished_count
+
+    def close(self) -> None:
+        """End the mailbox."""
+        if self._mailbox is not None:
+            ray.kill(self._mailbox)
 
     def on_step_end(self, iteration: int, trials: Trials, **info: Any) -> None:
         """Check the deadline, and kill workers that hang, or wait on a node that is to end."""
@@ -159,7 +170,11 @@ class _LaneDispatcher(Listener):
 
     def _free(self, lane: int) -> None:
         self._idle.append(lane)
+        self._due = lane
         self._hand_out()
+        if self._due is not None:
+            self._mailbox = self._mailbox or self._make_mailbox()
+            self._order(lane, Wait(lane, self._mailbox))
         self.changed()
 
     def _hand_out(self) -> None:
@@ -184,9 +199,18 @@ class _LaneDispatcher(Listener):
             for _ in range(min(len(self._idle), spare)):
                 self._send(self._idle.pop(), None)
 
-    def _send(self, lane: int, job: tuple[dict[str, Any], bytes | None] | None) -> None:
+    def _send(self, lane: int, job: Parcel | None) -> None:
+        if lane == self._due:
+            self._order(lane, job)
+            return
         self._job_count += 1
+        assert self._mailbox is not None, "a lane waits without a mailbox"
         self._mailbox.put.remote(lane, self._job_count, job)
+
+    def _order(self, lane: int, order: Parcel | Wait | None) -> None:
+        self._due = None
+        actor: Any = self.live[lane].temporary_state.ray_actor
+        actor.order.remote(order)
 
     def _lose(self, lane: int, failure: str) -> None:
         # The loss of a node, such as a reclaimed spot instance, does not count as a false start.
@@ -195,7 +219,8 @@ class _LaneDispatcher(Listener):
         error = self._hung.pop(lane, reason(failure))
         self.live.pop(lane, None)
         try:
-            ray.get(self._mailbox.reset.remote(lane, self._job_count))
+            if self._mailbox is not None:
+                ray.get(self._mailbox.reset.remote(lane, self._job_count))
         except RayActorError as lost:
             raise SweepError(
                 "the process that dispatches work has died; run the same command again to continue"

@@ -100,6 +100,7 @@ def fit(
                     stop=stop,
                     verbose=0,
                     failure_config=tune.FailureConfig(max_failures=failures),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 ),
             ).fit()
     except BaseException as error:

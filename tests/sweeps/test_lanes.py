@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from sweeps.execution import lanes
+from sweeps.execution.lane import Wait
 from sweeps.scheduling.trial_status import Job
 
 pytestmark = pytest.mark.ray  # imports it, starts none
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.ray  # imports it, starts none
 @pytest.fixture
 def sweep(monkeypatch):
     """A dispatcher with lanes 0 on a node that is being drained, and 1 on another."""
-    jobs, sent, killed = [], [], []
+    jobs, sent, killed, mailboxes, waiting = [], [], [], [], []
     engine = SimpleNamespace(next=lambda: jobs.pop() if jobs else None, unfinished_count=0)
     queue = SimpleNamespace(exhausted=True, more=lambda: False, spec=lambda i: {"trial_id": i})
     ledger = SimpleNamespace(
@@ -26,13 +27,25 @@ def sweep(monkeypatch):
         engine=engine, queue=queue, ledger=ledger, hang_after=None, seconds_left=None
     )
     put = SimpleNamespace(remote=lambda lane, number, job: sent.append((lane, job and job[0])))
-    dispatcher = lanes._LaneDispatcher(execution, lambda: None, SimpleNamespace(put=put))
-    monkeypatch.setattr(lanes, "node_of", lambda actor: actor)
+
+    def mailbox():
+        mailboxes.append(SimpleNamespace(put=put))
+        return mailboxes[-1]
+
+    dispatcher = lanes._LaneDispatcher(execution, lambda: None, mailbox)
+    monkeypatch.setattr(lanes, "node_of", lambda actor: actor.node)
     monkeypatch.setattr(dispatcher._nodes, "draining", lambda: frozenset({"drained"}))
     monkeypatch.setattr(dispatcher, "kill", killed.append)
 
     def start(lane, node):
-        state = SimpleNamespace(ray_actor=node)
+        def order(order):
+            if isinstance(order, Wait):
+                waiting.append(order)
+            else:
+                sent.append((lane, order and order[0]))
+
+        actor = SimpleNamespace(node=node, order=SimpleNamespace(remote=order))
+        state = SimpleNamespace(ray_actor=actor)
         trial = SimpleNamespace(config={"lane": lane}, temporary_state=state)
         dispatcher.on_trial_start(0, [], trial)
         return trial
@@ -43,7 +56,7 @@ def sweep(monkeypatch):
 
     return SimpleNamespace(
         dispatcher=dispatcher, engine=engine, jobs=jobs, sent=sent, killed=killed,
-        start=start, train=train,
+        start=start, train=train, mailboxes=mailboxes, waiting=waiting,
     )  # fmt: skip
 
 
@@ -89,3 +102,25 @@ def test_a_lane_that_waits_on_a_drained_node_is_replaced(sweep):
     sweep.dispatcher.on_step_end(0, [])
     assert sweep.killed == [0]
     assert sweep.sent == [(1, sweep.sent[0][1])]
+
+
+def test_a_sweep_in_which_no_lane_waits_has_no_mailbox(sweep):
+    sweep.engine.unfinished_count = 2
+    sweep.jobs += [job("b"), job("a")]
+    lane = sweep.start(0, "other")
+    sweep.engine.unfinished_count = 1
+    sweep.train(lane, "a")
+    sweep.engine.unfinished_count = 0
+    sweep.train(lane, "b")
+    assert [lane for lane, _ in sweep.sent] == [0, 0, 0]
+    assert sweep.sent[-1] == (0, None)
+    assert sweep.mailboxes == sweep.waiting == []
+
+
+def test_lanes_that_wait_share_one_mailbox(sweep):
+    sweep.engine.unfinished_count = 3
+    sweep.jobs.append(job("a"))
+    for lane in range(3):
+        sweep.start(lane, "other")
+    (mailbox,) = sweep.mailboxes
+    assert sweep.waiting == [Wait(1, mailbox), Wait(2, mailbox)]
