@@ -6,6 +6,8 @@ import pytest
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Trees are fitted by the tests that need some, and nothing is written to the home folder.
+os.environ.setdefault("HEDGESWEEP_TREES", "off")
 
 # The modules at the border (rng, registry, config) answer wrong types with messages of their own.
 install_import_hook(

@@ -34,6 +34,8 @@ from hedgecore.threads import one_thread
 
 # Bootstrap samples for the stability of clusters.
 _RESAMPLES = 5
+# Seed of trees that all seeds share.
+_OF_ALL_SEEDS = 0
 
 
 def prepare(
@@ -77,7 +79,9 @@ def prepare(
             seed=seed,
         )
     )
-    facts, predictions, gain = _rivals(shared, applicants, last.theta, inputs, seed=seed)
+    # The published split is that of every seed, and so are its trees.
+    trees_seed = _OF_ALL_SEEDS if shared.data.split == "published" else seed
+    facts, predictions, gain = _rivals(shared, applicants, last.theta, inputs, seed=trees_seed)
     facts["plain"] = {
         "val_loss": min(epoch.val_loss for epoch in epochs),
         "epochs": len(epochs),

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import torch
 
 from hedgecore.config import ConfigError
-from hedgecore.kernel.structures import Hedge, Scene, Training
+from hedgecore.kernel.structures import Hedge, Nodes, Scene, Training, Weights
 
 SWITCH = "HEDGESWEEP_KERNEL"
 """Environment variable that chooses a build: avx512, avx2, neon, the path of another, or off."""
@@ -37,6 +37,11 @@ class Library(ctypes.CDLL):
         self.train_bytes.restype = ctypes.c_long
         self.train.argtypes = (pointer(Training), ctypes.c_int, *[array] * 6)
         self.train.restype = None
+        layer, number = pointer(Nodes), ctypes.c_float
+        self.alignment.argtypes = (layer, array, array, number, array, array)
+        self.alignment.restype = number
+        self.multiplier.argtypes = (layer, pointer(Weights), array, array, number, array, array)
+        self.multiplier.restype = None
 
 
 def builds() -> dict[str, str]:

@@ -74,6 +74,23 @@ class Attack(ctypes.Structure):
     )
 
 
+class Nodes(ctypes.Structure):
+    """Outputs of one layer of a classifier on one batch."""
+
+    _fields_ = (("rows", _INT), ("nodes", _INT), ("clusters", _INT), ("z", _POINTER))
+
+
+class Weights(ctypes.Structure):
+    """Weights of that layer, its inputs, and their product with its outputs."""
+
+    _fields_ = (
+        ("inputs", _INT),
+        ("weight", _POINTER),
+        ("product", _POINTER),
+        ("read", _POINTER),
+    )
+
+
 class Training(ctypes.Structure):
     """State and settings of a training."""
 

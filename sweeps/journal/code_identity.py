@@ -25,12 +25,7 @@ _COMPUTING = ("prepare", "train", "restore", "assemble")
 _BESIDE = ("*.csv", "*.c", "*.h", "flags.txt")
 """Files in the folder of a module that determine numbers: tables, and sources of the kernel."""
 
-EQUAL_NUMBERS: Mapping[str, str] = {
-    # xnn: the bytes of a table may be given instead of its file.
-    "4ca582017865c18e154f413c3ba37098d950f468a7a161c0876a247ed2e537f9": (
-        "476e90cfc352daa02d0e0d9738c208a4e70d9da98a50ca9495f78e29d2798958"
-    ),
-}
+EQUAL_NUMBERS: Mapping[str, str] = {}
 """Older identities of code that computes equal numbers, used in place of its own.
 
 The key is the hash of its trees. Enter here a change of names or structure alone that leaves the

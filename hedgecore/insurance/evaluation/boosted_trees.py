@@ -25,6 +25,7 @@ from hedgecore.insurance.evaluation.scores import (
     quadratic_kappa,
 )
 from hedgecore.insurance.evaluation.scores import scores as class_scores
+from hedgecore.insurance.evaluation.tree_cache import cached
 from hedgecore.rng import numpy_stream
 
 OFFSETS = (0.1, -1.0, -2.0, -1.0, -0.8, 0.02, 0.8, 1.0)
@@ -214,9 +215,13 @@ def _table(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
 def _fit(
     settings: Mapping[str, object], x: np.ndarray, target: np.ndarray, *, seed: int, rounds: int
 ) -> bytes:
-    constants = {"seed": seed, "nthread": 1, "verbosity": 0}
-    booster = xgboost.train({**settings, **constants}, _matrix(x, target), num_boost_round=rounds)
-    return bytes(booster.save_raw("json"))
+    parameters = {**settings, "seed": seed, "nthread": 1, "verbosity": 0}
+
+    def fit() -> bytes:
+        booster = xgboost.train(parameters, _matrix(x, target), num_boost_round=rounds)
+        return bytes(booster.save_raw("json"))
+
+    return cached(fit, {**parameters, "rounds": rounds}, x, target)
 
 
 def _restored(model: bytes) -> xgboost.Booster:

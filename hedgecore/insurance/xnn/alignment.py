@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import normalize
+
+from hedgecore.kernel.alignment import LayerAlignment, LayerMultiplier
+from hedgecore.kernel.library import Library, library
 
 _EPS = 1e-12
 _PEAK = 0.75
@@ -132,6 +134,51 @@ def multiplier(
     return factors
 
 
+class Multiplier:
+    """Factors as :func:`multiplier` defines them, by the compiled kernel where it covers them.
+
+    Args:
+        matrices: W of every layer; only the shapes, dtype and device matter.
+        strengths: as there.
+        clusters: number of centroids.
+    """
+
+    def __init__(
+        self, matrices: Sequence[Tensor], strengths: Mapping[int, float], *, clusters: int
+    ) -> None:
+        kernel = _covering(matrices[0])
+        self._strengths = strengths
+        self._compiled = {
+            layer: LayerMultiplier(
+                kernel, (*matrices[layer].shape,), strength=strength, clusters=clusters
+            )
+            for layer, strength in strengths.items()
+            if kernel
+        }
+
+    def __call__(
+        self,
+        matrices: Sequence[Tensor],
+        x: Float[Tensor, "batch features"],
+        outputs: Outputs,
+        landmark_outputs: Outputs,
+        quantiles: Float[Tensor, "batch clusters"],
+    ) -> dict[int, Tensor]:
+        """Factors by layer, valid until the next call."""
+        if not self._compiled:
+            return multiplier(matrices, x, outputs, landmark_outputs, quantiles, self._strengths)
+        return {
+            n: compiled(
+                matrices[n],
+                outputs[n - 1].detach().relu() if n else x,
+                outputs[n],
+                landmark_outputs[n],
+                quantiles,
+            )
+            for n, compiled in self._compiled.items()
+        }
+
+
 def unit_distances(
     distances: Float[Tensor, "rows clusters"], batch_size: int
 ) -> list[Float[Tensor, "_ clusters"]]:
@@ -168,17 +215,23 @@ class Alignment:
         self, factors: Mapping[int, float], *, widths: Sequence[int], clusters: int, like: Tensor
     ) -> None:
         self.layers = tuple(factors)
-        owner = torch.cat([torch.arange(widths[layer]) % clusters for layer in factors])
+        owners = {layer: torch.arange(widths[layer]) % clusters for layer in factors}
+        kernel = _covering(like)
+        self._compiled = [
+            LayerAlignment(kernel, owner, share=factors[n] / widths[n], clusters=clusters)
+            for n, owner in owners.items()
+            if kernel
+        ]
+        owner = torch.cat(list(owners.values()))
         shares = [torch.full((widths[n],), f / widths[n]) for n, f in factors.items()]
         self._own = (owner == torch.arange(clusters)[:, None]).to(like)
         self._share = torch.cat(shares).to(like)
         self._constant = self._share.sum()
         self._minus_twice = -2 * self._own
 
-    @torch.no_grad()
     def __call__(
         self, outputs: Outputs, unit: Float[Tensor, "batch clusters"]
-    ) -> tuple[Float[Tensor, ""], tuple[Tensor, ...]]:
+    ) -> tuple[Float[Tensor, ""] | float, tuple[Tensor, ...]]:
         """Loss of a batch, and its gradients with respect to the outputs of ``self.layers``.
 
         With u the centred distance of a node's centroid, with norm 1, and c the centred node,
@@ -191,7 +244,16 @@ class Alignment:
         """
         nodes = [outputs[layer] for layer in self.layers]
         if len(unit) < 2:
-            return unit.new_zeros(()), tuple(torch.zeros_like(z) for z in nodes)
+            return 0.0, tuple(torch.zeros_like(z) for z in nodes)
+        if self._compiled:
+            parts = [one(z, unit) for one, z in zip(self._compiled, nodes, strict=True)]
+            return sum(loss for loss, _ in parts), tuple(gradient for _, gradient in parts)
+        return self._by_torch(nodes, unit)
+
+    @torch.no_grad()
+    def _by_torch(
+        self, nodes: list[Tensor], unit: Float[Tensor, "batch clusters"]
+    ) -> tuple[Float[Tensor, ""], tuple[Tensor, ...]]:
         c = torch.cat(nodes, dim=1)
         c -= c.mean(dim=0)
         along = (self._own * (unit.T @ c)).sum(dim=0)
@@ -202,29 +264,6 @@ class Alignment:
         return loss, gradient.split([part.shape[1] for part in nodes], dim=1)
 
 
-def contrastive(
-    z: Float[Tensor, "batch nodes"], y: Int[Tensor, " batch"], *, temperature: float
-) -> Float[Tensor, ""]:
-    """Supervised contrastive loss of one layer's outputs; 0 where no two rows share a class.
-
-    Mean over the rows i with others P(i) of their class, and over p in P(i), of
-    -log(exp(s_ip) / sum_(a != i) exp(s_ia)), where s is the cosine over ``temperature``.
-
-    Source: Khosla et al. (2020), equation 2.
-    """
-    unit = normalize(z, dim=1)
-    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
-    similarity = (unit @ unit.T / temperature).masked_fill(itself, -torch.inf)
-    positive = (y[:, None] == y) & ~itself
-    counts = positive.sum(dim=1)
-    has_pair = counts > 0
-    if not bool(has_pair.any()):
-        return z.new_zeros(())
-    surprise = similarity.logsumexp(dim=1, keepdim=True) - similarity
-    per_row = surprise.masked_fill(~positive, 0).sum(dim=1)[has_pair] / counts[has_pair]
-    return per_row.mean()
-
-
 def _directions(
     read: Float[Tensor, "batch inputs"],
     z: Float[Tensor, "batch nodes"],
@@ -232,3 +271,8 @@ def _directions(
 ) -> Float[Tensor, "clusters nodes inputs"]:
     """sign(sum over the batch of (z - z_c) read')."""
     return torch.sign(z.T @ read - z_c[:, :, None] * read.sum(dim=0))
+
+
+def _covering(like: Tensor) -> Library | None:
+    """The compiled kernel, if there is one and it covers tensors like this; else None."""
+    return library() if like.dtype == torch.float32 and like.device.type == "cpu" else None

@@ -26,13 +26,13 @@ from hedgecore.insurance.config import ExplanationConfig, Method
 from hedgecore.insurance.xnn.alignment import (
     Alignment,
     Landmarks,
+    Multiplier,
     Outputs,
-    contrastive,
     depth_factor,
-    multiplier,
     multiplier_published,
     unit_distances,
 )
+from hedgecore.insurance.xnn.contrastive import contrastive
 from hedgecore.insurance.xnn.network import matrices, pre_activations
 from hedgecore.training import adam
 
@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
     """
 
     outputs: Outputs
-    added: Tensor
+    added: Tensor | float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +176,12 @@ class Descent:
         return {layer: strength * factor for layer, factor in factors.items()}
 
     @cached_property
+    def multiplier(self) -> Multiplier:
+        """Factors of the gradient, by layer."""
+        strengths, clusters = self.strengths(self.explanation.depth), len(self.landmarks.points)
+        return Multiplier(self.matrices, strengths, clusters=clusters)
+
+    @cached_property
     def alignment(self) -> Alignment:
         """The added loss with its weight; of the logits only if requested."""
         hidden = len(self.matrices) - 1
@@ -193,7 +199,7 @@ def none(descent: Descent, batch: Batch) -> Outcome:
     outputs, loss = descent.forward(batch)
     descent.backward(loss)
     descent.step()
-    return Outcome(outputs, torch.zeros_like(loss))
+    return Outcome(outputs)
 
 
 def double_step(descent: Descent, batch: Batch) -> Outcome:
@@ -224,13 +230,9 @@ def multiplied(descent: Descent, batch: Batch) -> Outcome:
     outputs, loss = descent.forward(batch)
     descent.backward(loss)
     with torch.no_grad():
-        factors = multiplier(
-            descent.matrices,
-            batch.x,
-            outputs,
-            pre_activations(descent.theta, descent.landmarks.points),
-            batch.geometry,
-            descent.strengths(descent.explanation.depth),
+        at_centroids = pre_activations(descent.theta, descent.landmarks.points)
+        factors = descent.multiplier(
+            descent.matrices, batch.x, outputs, at_centroids, batch.geometry
         )
         if descent.explanation.target == "gradient":
             descent.multiply_gradient(factors)
@@ -241,7 +243,7 @@ def multiplied(descent: Descent, batch: Batch) -> Outcome:
             for layer, factor in factors.items():
                 w = descent.matrices[layer]
                 w.copy_(before[layer].lerp(w, factor))
-    return Outcome(outputs, torch.zeros_like(loss))
+    return Outcome(outputs)
 
 
 def aligned(descent: Descent, batch: Batch) -> Outcome:

@@ -128,18 +128,19 @@ def train(
 
 def _pass(
     descent: Descent, rows: Rows, training: TrainingConfig, epoch: int, *, seed: int
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor | float, Tensor]:
     """Take a step on every batch; return mean cross-entropy, added loss and accuracy."""
     order = torch.randperm(len(rows.x), generator=stream(seed, "batches", str(epoch)))
     order = order.to(rows.x.device)
     y = rows.y[order]
-    outputs, added = [], []
+    outputs: list[Tensor] = []
+    added: Tensor | float = 0.0
     for batch in descent.batches(rows.x, rows.y, order, training.batch_size):
         outcome = descent(batch)
         outputs.append(outcome.outputs[-1].detach())
-        added.append(outcome.added * (len(batch.y) / len(y)))
+        added += outcome.added * (len(batch.y) / len(y))
     logits = torch.cat(outputs)
-    return cross_entropy(logits, y), torch.stack(added).sum(), _accuracy(logits, y)
+    return cross_entropy(logits, y), added, _accuracy(logits, y)
 
 
 def _accuracy(logits: Tensor, y: Tensor) -> Tensor:

@@ -8,12 +8,12 @@ import torch
 from hedgecore.insurance.xnn.alignment import (
     Alignment,
     Landmarks,
-    contrastive,
     depth_factor,
     multiplier,
     multiplier_published,
     unit_distances,
 )
+from hedgecore.insurance.xnn.contrastive import contrastive
 from hedgecore.insurance.xnn.network import initialise, matrices, pre_activations
 from hedgecore.rng import stream
 

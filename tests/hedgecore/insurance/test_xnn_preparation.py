@@ -69,6 +69,22 @@ def test_every_raw_column_of_the_test_rows_comes_back_as_it_was(base):
             np.testing.assert_array_equal(found, raw.astype(np.float32))
 
 
+def test_all_seeds_of_the_published_split_have_its_trees(study, tmp_path, monkeypatch):
+    published = study.with_axes({"data.encoding": "published", "data.split": "published"})
+    monkeypatch.setenv("HEDGESWEEP_TREES", str(tmp_path))
+    first, files = prepare(published, seed=0), sorted(tmp_path.iterdir())
+    second = prepare(published, seed=1)
+    assert sorted(tmp_path.iterdir()) == files
+    trees = ("boosted", "shifted", "classes")
+    assert equal(*({n: p.files["predictions"][n] for n in trees} for p in (first, second)))
+    assert not equal(first.theta_star, second.theta_star)
+
+
+def test_seeds_that_split_the_table_otherwise_have_trees_of_their_own(study, base):
+    other = prepare(study, seed=1)
+    assert other.baselines["boosted"] != base.baselines["boosted"]
+
+
 def test_the_published_encoding_has_ten_inputs(study):
     config = study.with_axes({"data.encoding": "published", "data.split": "published"}).data
     applicants = Applicants.of(config, seed=0)

@@ -11,11 +11,11 @@ from torch.nn.functional import cross_entropy
 from hedgecore.insurance.config import ExplanationConfig, TrainingConfig
 from hedgecore.insurance.xnn.alignment import (
     Landmarks,
-    contrastive,
     depth_factor,
     multiplier,
     multiplier_published,
 )
+from hedgecore.insurance.xnn.contrastive import contrastive
 from hedgecore.insurance.xnn.methods import METHODS, Descent, Rule
 from hedgecore.insurance.xnn.network import initialise, matrices, pre_activations
 from hedgecore.insurance.xnn.train import Rows, train

@@ -1,0 +1,101 @@
+"""Epochs of the explained networks, in plain epochs, as ``search_spaces/xnn.yaml`` trains.
+
+``python -m benchmarks.xnn_epochs [RUNS]``: each run trains one epoch of every method in turn, in
+one process and on one thread; medians of CPU time, and of the ratio within a run.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import search_spaces
+from hedgecore.config import from_mapping
+from hedgecore.insurance.clusters.centroids import find_centroids
+from hedgecore.insurance.config import ExplanationConfig, XnnStudy
+from hedgecore.insurance.data.applicants import Applicants
+from hedgecore.insurance.prepare import initial
+from hedgecore.insurance.xnn.alignment import Landmarks
+from hedgecore.insurance.xnn.train import Rows, train
+from hedgecore.threads import one_thread
+
+SPACE = Path(search_spaces.__file__).parent / "xnn.yaml"
+PLAIN = ExplanationConfig(method="none")
+METHODS = {
+    # The layer that the space aligns, and all layers.
+    "alignment": ExplanationConfig(adj_weight=0.1, layer=1),
+    "multiplier": ExplanationConfig(method="multiplier", adj_weight=1.0),
+}
+TARGETS = {"alignment": 1.1, "multiplier": 1.5}
+"""Most plain epochs that an epoch may take."""
+
+
+def shipped() -> XnnStudy:
+    """The study of the space, on generated rows."""
+    return from_mapping(XnnStudy, search_spaces.load(SPACE).study)
+
+
+def trainings(study: XnnStudy, *, epochs: int) -> dict[str, Iterator[object]]:
+    """Trainings of the plain network and of every method, from the same theta_0."""
+    inputs = Applicants.of(study.data, seed=0).inputs()
+    x = inputs["train.x"]
+    centroids = find_centroids(study.clustering, x, seed=0)
+    landmarks = Landmarks.of(centroids.points, centroids.distances(x))
+    return {
+        name: train(
+            initial(study, inputs, seed=0),
+            train_rows=Rows(x=x, y=inputs["train.y"]),
+            val_rows=Rows(x=inputs["val.x"], y=inputs["val.y"]),
+            landmarks=landmarks,
+            training=replace(study.training, epochs=epochs, patience=epochs),
+            explanation=explanation,
+            seed=0,
+        )
+        for name, explanation in {"plain": PLAIN, **METHODS}.items()
+    }
+
+
+def seconds(training: Iterator[object]) -> float:
+    """CPU seconds of the next epoch."""
+    began = time.process_time()
+    next(training)
+    return time.process_time() - began
+
+
+def measure(study: XnnStudy | None = None, *, runs: int = 9) -> dict[str, Mapping[str, Any]]:
+    """Ratios to the plain epoch by name, with target, both CPU times, unit and runs."""
+    one_thread()
+    alternated = trainings(study or shipped(), epochs=runs + 1)
+    times: dict[str, list[float]] = {name: [] for name in alternated}
+    for run in range(runs + 1):
+        for name, training in alternated.items():
+            duration = seconds(training)
+            if run:  # the first warms up
+                times[name].append(duration)
+    plain = times["plain"]
+    return {
+        f"xnn_{name}_epoch": {
+            "ratio": statistics.median(a / b for a, b in zip(times[name], plain, strict=True)),
+            "target": TARGETS[name],
+            "ours": statistics.median(times[name]),
+            "other": statistics.median(plain),
+            "unit": "CPU s",
+            "runs": runs,
+        }
+        for name in METHODS
+    }
+
+
+def main() -> None:
+    for name, row in measure(runs=int(sys.argv[1]) if len(sys.argv) > 1 else 15).items():
+        print(
+            f"{name}: {row['ratio']:.2f} plain epochs (at most {row['target']}), "
+            f"{row['ours']:.3f} against {row['other']:.3f} {row['unit']}, {row['runs']} runs"
+        )
+
+
+if __name__ == "__main__":
+    main()
