@@ -1,4 +1,4 @@
-"""All speed comparisons, one after another: benchmarks/results.json and results.md.
+"""All speed figures, one after another: benchmarks/results.json and results.md.
 
 ``python -m benchmarks [NAME ..]`` from the root of the repository, or ``make bench``, measures all
 or those of the modules given by name, and keeps the results of the others.
@@ -15,16 +15,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import Comparison, print_table
+from benchmarks.figure import Figure, print_figures
 
 HERE = Path(__file__).resolve().parent
 RESULTS, PAGE = HERE / "results.json", HERE / "results.md"
 DOCS = (HERE.parent / "README.md", *sorted((HERE.parent / "docs").glob("*.md")))
-MODULES = ("kernel",)
-"""Modules of this package with a function ``measure``, in the order of the page."""
+MODULES = {
+    "kernel": "measure",
+    "xnn_epochs": "measure",
+    "overhead": "overhead",
+    "loading": "loading",
+    "simulated_slots": "simulated_slots",
+}
+"""Modules of this package and their functions, in the order of the page."""
 PACKAGES = ("torch", "numpy", "ray", "pandas", "pyarrow", "pfhedge")
 
-Measure = Callable[[], Mapping[str, Comparison]]
+Measure = Callable[[], Mapping[str, Figure]]
 
 
 def machine() -> dict[str, str]:
@@ -47,11 +53,10 @@ def record(names: Iterable[str]) -> dict[str, Any]:
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results: dict[str, Any] = {name: stored.get(name, {}) for name in MODULES}
     for name in names:
-        measure: Measure = import_module(f"benchmarks.{name}").measure
-        measured = measure()
-        print_table(measured)
-        comparisons = {key: one.plain() for key, one in measured.items()}
-        results[name] = {"machine": machine(), "comparisons": comparisons}
+        measure: Measure = getattr(import_module(f"benchmarks.{name}"), MODULES[name])
+        figures = measure()
+        print_figures(figures)
+        results[name] = {"machine": machine(), "figures": figures}
     return results
 
 
@@ -65,14 +70,12 @@ def page(results: Mapping[str, Any]) -> str:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Machine and comparisons of one module as Markdown."""
+    """Machine and figures of one module as Markdown."""
     about = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
     lines = [f"{about}:", "", "| | ratio | target | ours | other |", "|---|---|---|---|---|"]
-    for key, one in result["comparisons"].items():
-        bound = "≥" if one["better"] == "more" else "≤"
-        other = "" if one["other"] is None else f"{one['other']:.3g} {one['unit']}"
-        cells = [key, f"{one['ratio']:.3g}", f"{bound} {one['target']:g}"]
-        cells += [f"{one['ours']:.3g} {one['unit']}", other]
+    for key, one in result["figures"].items():
+        cells = [key, f"{one['ratio']:.3g}", f"≥ {one['target']:.3g}"]
+        cells += [f"{one[side]:.3g} {one['unit']}" for side in ("ours", "other")]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 

@@ -7,14 +7,14 @@ in the weights, at every date. Run as ``python -m benchmarks kernel``.
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.results import Comparison, faster, medians
+from benchmarks.figure import Figure, Runs, alternated, figure
 from hedgecore.config import from_mapping
 from hedgecore.hedging.descent import AutogradDescent, CompiledDescent
 from hedgecore.hedging.features import Standardisation
@@ -32,6 +32,16 @@ DATES, TAIL = 30, 0.05
 SMALL, WIDE = (64, 64), (256, 256, 128)
 PGD = {"epsilon": 0.1, "name": "path_pgd", "steps": 10}
 Step = Callable[[], object]
+NARROW_TARGETS = {
+    ("dense", "pfhedge"): 4.5,
+    ("90 % sparse", "pfhedge"): 15.0,
+    ("dense", "sgemm alone"): 0.85,
+    ("dense", "a plain module"): 4.0,
+    ("dense", "autograd"): 4.0,
+    ("90 % sparse", "autograd"): 13.0,
+}
+PGD_TARGETS = {("dense", "autograd"): 5.0, ("90 % sparse", "autograd"): 12.0}
+WIDE_TARGETS = {("dense", "sgemm alone"): 0.9, ("90 % sparse", "autograd"): 5.0}
 
 
 def problem(hidden: tuple[int, ...], batch: int, attack: dict[str, object]) -> HedgingProblem:
@@ -184,61 +194,52 @@ def _without_kernel(step: Step) -> Step:
     return run
 
 
-def measure(*, repeats: int = 7, small: bool = False) -> dict[str, Comparison]:
-    """All comparisons; ``small`` for a trial of the benchmark itself."""
+def measure(*, rounds: int = 7, small: bool = False) -> dict[str, Figure]:
+    """All figures, in milliseconds of four steps; ``small`` to try the benchmark itself."""
     one_thread()
     narrow, wide = ((SMALL, 256), (WIDE, 1024)) if not small else (((8, 8), 64), ((16, 16), 64))
-    runs = {
-        "ours": steps(CompiledDescent, *narrow),
-        "ours 90 %": steps(CompiledDescent, *narrow, sparsity=0.9),
-        "autograd": steps(AutogradDescent, *narrow),
-        "module": module_step(*narrow),
-        "pfhedge": pfhedge_step(*narrow, features=4),
-        "sgemm": products(*narrow),
+    return {
+        **_figures("64-64", _clean(*narrow), NARROW_TARGETS, rounds),
+        **_figures("64-64 under PGD-10", _attacked(*narrow), PGD_TARGETS, max(1, rounds // 2)),
+        **_figures("256-256-128", _wide(*wide), WIDE_TARGETS, rounds),
     }
-    seconds = medians(runs, repeats=repeats)
-    compared = {
-        "step 64-64: dense against pfhedge": faster(
-            seconds, "ours", "pfhedge", target=4.5, runs=repeats
-        ),
-        "step 64-64: 90 % sparse against pfhedge": faster(
-            seconds, "ours 90 %", "pfhedge", target=15, runs=repeats
-        ),
-        "step 64-64: dense against sgemm alone": faster(
-            seconds, "ours", "sgemm", target=0.85, runs=repeats
-        ),
-        "step 64-64: dense against a plain module": faster(
-            seconds, "ours", "module", target=4, runs=repeats
-        ),
-        "step 64-64: dense against autograd": faster(
-            seconds, "ours", "autograd", target=4, runs=repeats
-        ),
-        "step 64-64: 90 % sparse against autograd": faster(
-            seconds, "ours 90 %", "autograd", target=13, runs=repeats
-        ),
-    }
-    attacks = {
-        "ours": steps(CompiledDescent, *narrow, attack=PGD),
-        "ours 90 %": steps(CompiledDescent, *narrow, attack=PGD, sparsity=0.9),
-        "autograd": _without_kernel(steps(AutogradDescent, *narrow, attack=PGD)),
-    }
-    seconds = medians(attacks, repeats=max(3, repeats // 2))
-    for name, target in (("ours", 5), ("ours 90 %", 12)):
-        kind = "90 % sparse" if "90" in name else "dense"
-        compared[f"step 64-64 under PGD-10: {kind} against autograd"] = faster(
-            seconds, name, "autograd", target=target, runs=max(3, repeats // 2)
+
+
+def _figures(
+    name: str, contestants: Runs, targets: Mapping[tuple[str, str], float], rounds: int
+) -> dict[str, Figure]:
+    times = alternated(contestants, rounds=rounds)
+    return {
+        f"step {name}, {ours} against {other}": figure(
+            times[ours], times[other], unit="ms", target=target
         )
-    runs = {
-        "ours": steps(CompiledDescent, *wide),
-        "ours 90 %": steps(CompiledDescent, *wide, sparsity=0.9),
-        "autograd": steps(AutogradDescent, *wide),
-        "sgemm": products(*wide),
+        for (ours, other), target in targets.items()
     }
-    seconds = medians(runs, repeats=repeats)
-    compared["step 256-256-128: dense against sgemm alone"] = faster(
-        seconds, "ours", "sgemm", target=0.9, runs=repeats
-    )
-    compared["step 256-256-128: 90 % sparse against autograd"] = faster(
-        seconds, "ours 90 %", "autograd", target=5, runs=repeats
-    )
-    return compared
+
+
+def _clean(hidden: tuple[int, ...], batch: int) -> dict[str, Step]:
+    return {
+        "dense": steps(CompiledDescent, hidden, batch),
+        "90 % sparse": steps(CompiledDescent, hidden, batch, sparsity=0.9),
+        "autograd": steps(AutogradDescent, hidden, batch),
+        "a plain module": module_step(hidden, batch),
+        "pfhedge": pfhedge_step(hidden, batch, features=4),
+        "sgemm alone": products(hidden, batch),
+    }
+
+
+def _attacked(hidden: tuple[int, ...], batch: int) -> dict[str, Step]:
+    return {
+        "dense": steps(CompiledDescent, hidden, batch, attack=PGD),
+        "90 % sparse": steps(CompiledDescent, hidden, batch, attack=PGD, sparsity=0.9),
+        "autograd": _without_kernel(steps(AutogradDescent, hidden, batch, attack=PGD)),
+    }
+
+
+def _wide(hidden: tuple[int, ...], batch: int) -> dict[str, Step]:
+    return {
+        "dense": steps(CompiledDescent, hidden, batch),
+        "90 % sparse": steps(CompiledDescent, hidden, batch, sparsity=0.9),
+        "autograd": steps(AutogradDescent, hidden, batch),
+        "sgemm alone": products(hidden, batch),
+    }

@@ -1,18 +1,17 @@
 """Epochs of the explained networks, in plain epochs, as ``search_spaces/xnn.yaml`` trains.
 
 ``python -m benchmarks.xnn_epochs [RUNS]``: each run trains one epoch of every method in turn, in
-one process and on one thread; medians of CPU time, and of the ratio within a run.
+one process and on one thread; medians of CPU time.
 """
 
-import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import search_spaces
+from benchmarks.figure import Figure, figure, print_figures
 from hedgecore.config import from_mapping
 from hedgecore.insurance.clusters.centroids import find_centroids
 from hedgecore.insurance.config import ExplanationConfig, XnnStudy
@@ -65,37 +64,23 @@ def seconds(training: Iterator[object]) -> float:
     return time.process_time() - began
 
 
-def measure(study: XnnStudy | None = None, *, runs: int = 9) -> dict[str, Mapping[str, Any]]:
-    """Ratios to the plain epoch by name, with target, both CPU times, unit and runs."""
+def measure(study: XnnStudy | None = None, *, runs: int = 15) -> dict[str, Figure]:
+    """Epochs of every method beside the plain one, in CPU seconds."""
     one_thread()
-    alternated = trainings(study or shipped(), epochs=runs + 1)
-    times: dict[str, list[float]] = {name: [] for name in alternated}
+    contestants = trainings(study or shipped(), epochs=runs + 1)
+    times: dict[str, list[float]] = {name: [] for name in contestants}
     for run in range(runs + 1):
-        for name, training in alternated.items():
+        for name, training in contestants.items():
             duration = seconds(training)
             if run:  # the first warms up
                 times[name].append(duration)
-    plain = times["plain"]
     return {
-        f"xnn_{name}_epoch": {
-            "ratio": statistics.median(a / b for a, b in zip(times[name], plain, strict=True)),
-            "target": TARGETS[name],
-            "ours": statistics.median(times[name]),
-            "other": statistics.median(plain),
-            "unit": "CPU s",
-            "runs": runs,
-        }
+        f"epoch of the X-NN, {name} against plain": figure(
+            times[name], times["plain"], unit="s", target=1 / TARGETS[name]
+        )
         for name in METHODS
     }
 
 
-def main() -> None:
-    for name, row in measure(runs=int(sys.argv[1]) if len(sys.argv) > 1 else 15).items():
-        print(
-            f"{name}: {row['ratio']:.2f} plain epochs (at most {row['target']}), "
-            f"{row['ours']:.3f} against {row['other']:.3f} {row['unit']}, {row['runs']} runs"
-        )
-
-
 if __name__ == "__main__":
-    main()
+    print_figures(measure(runs=int(sys.argv[1]) if len(sys.argv) > 1 else 15))

@@ -17,12 +17,7 @@ static bool differentiates(const Scene *scene) {
 
 static void layout(Evaluation *evaluation, Arena *arena, const Hedge *hedge, const Scene *scene) {
     network_layout(&evaluation->network, arena, hedge->layers, hedge->widths, hedge->theta,
-                   hedge->mask, false);
-    /* Nothing is kept for a backward pass that does not come. */
-    evaluation->network.keep &= differentiates(scene);
-    if (!evaluation->network.keep)
-        evaluation->network.hidden =
-            take_floats(arena, (long)evaluation->network.units * PATHS);
+                   hedge->mask, differentiates(scene) ? BACKWARD_INPUTS : FORWARD);
     tile_layout(&evaluation->tile, arena, &hedge->contract, &evaluation->network);
     scene_layout(&evaluation->gradient, arena, &hedge->contract);
 }

@@ -69,21 +69,24 @@ typedef struct {
     int *below, *row, *number;  /* of column i: below[i] .. below[i+1]-1; row and number of each */
     float *weight, *bias;       /* effective ones: masked, standardisation of the inputs folded in */
     float *weight_sum, *bias_sum;  /* gradients; partial sums where the layer is sparse */
+    bool keep;  /* its units at every date are kept for the backward pass, not computed again */
+    int unit;   /* number of its first unit among those that are kept, or that are not */
 } Layer;
 
 typedef struct {
     int layers;
     Layer layer[MAX_LAYERS];
-    int units;      /* of all hidden layers */
-    int widest;     /* most units of a layer, inputs included */
-    bool keep;      /* hidden units are kept for the backward pass, not computed again */
-    float *hidden;  /* of one date, if they are not kept */
+    int kept, recomputed;  /* hidden units */
+    int widest;            /* most units of a layer, inputs included */
+    float *hidden;         /* [recomputed][PATHS], of one date */
     float *adjoint[2], *transposed;
 } Network;
 
+typedef enum { FORWARD, BACKWARD_INPUTS, BACKWARD_PARAMETERS } Passes;
+
 /* Structure of the network for weights [layer: weight, bias] one after another. */
 void network_layout(Network *network, Arena *arena, int layers, const int *widths,
-                    const float *theta, const uint8_t *mask, bool gradients);
+                    const float *theta, const uint8_t *mask, Passes passes);
 void network_load(Network *network, const float *theta, const float *mean, const float *sd);
 void network_clear(Network *network);
 /* Gradients in the parameters of network_load, added to ``gradient``; 0 where masked. */
@@ -122,7 +125,7 @@ typedef struct {
     float *spot, *variance;      /* [dates+1] */
     float *inputs;               /* [dates][INPUTS], the features as the network reads them */
     float *output, *position;    /* [dates]: of the network, and saturated */
-    float *hidden;               /* [dates][units] if they are kept */
+    float *hidden;               /* [dates][kept units] */
     float *pnl, *cost, *turnover;
 } Tile;
 

@@ -7,7 +7,7 @@
 
 enum {
     FEW_OUTPUTS = 4,  /* a dense block would be mostly empty */
-    FETCHED = 16      /* weights of a unit that is computed as fast as fetched from a distant cache */
+    FETCHED = 16      /* weights of a unit that is computed as fast as fetched from afar */
 };
 /* Share of kept weights from which the dense product is faster; lower where the inputs of a tile
    do not fit into the first cache, through which a sparse layer strays. */
@@ -55,23 +55,28 @@ static void layer_layout(Layer *layer, Arena *arena, const float *weight, bool g
     layer->bias_sum = take_floats(arena, (long)layer->outputs * PARTIAL);
 }
 
+/* Where the units of a hidden layer are between its forward and its backward pass. */
+static void place_units(Network *network, Layer *layer, Passes passes) {
+    layer->keep = passes != FORWARD && layer->kept > FETCHED * layer->outputs;
+    int *units = layer->keep ? &network->kept : &network->recomputed;
+    layer->unit = *units;
+    *units += layer->outputs;
+}
+
 void network_layout(Network *network, Arena *arena, int layers, const int *widths,
-                    const float *theta, const uint8_t *mask, bool gradients) {
-    long kept = 0;
+                    const float *theta, const uint8_t *mask, Passes passes) {
     *network = (Network){.layers = layers, .widest = INPUTS};
     for (int l = 0; l < layers; l++) {
         Layer *layer = &network->layer[l];
         *layer = (Layer){.inputs = widths[l], .outputs = widths[l + 1], .mask = mask};
-        layer_layout(layer, arena, theta, gradients);
+        layer_layout(layer, arena, theta, passes == BACKWARD_PARAMETERS);
+        if (l + 1 < layers) place_units(network, layer, passes);
         long parameters = weights(layer) + layer->outputs;
         theta += parameters;
         if (mask) mask += parameters;
-        if (l + 1 < layers) network->units += layer->outputs;
         if (layer->outputs > network->widest) network->widest = layer->outputs;
-        if (l + 1 < layers) kept += layer->kept;
     }
-    network->keep = kept > FETCHED * network->units;
-    network->hidden = take_floats(arena, network->keep ? 0 : (long)network->units * PATHS);
+    network->hidden = take_floats(arena, (long)network->recomputed * PATHS);
     for (int i = 0; i < 2; i++)
         network->adjoint[i] = take_floats(arena, (long)network->widest * PATHS);
     network->transposed = take_floats(arena, (long)(network->widest + PARTIAL) * PATHS);

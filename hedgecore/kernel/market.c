@@ -41,7 +41,7 @@ void tile_layout(Tile *tile, Arena *arena, const Contract *contract, const Netwo
     tile->inputs = take_floats(arena, dates * INPUTS * PATHS);
     tile->output = take_floats(arena, dates * PATHS);
     tile->position = take_floats(arena, dates * PATHS);
-    tile->hidden = take_floats(arena, network->keep ? dates * network->units * PATHS : 0);
+    tile->hidden = take_floats(arena, dates * network->kept * PATHS);
     tile->pnl = take_floats(arena, PATHS);
     tile->cost = take_floats(arena, PATHS);
     tile->turnover = take_floats(arena, PATHS);

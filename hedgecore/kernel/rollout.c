@@ -46,32 +46,42 @@ static void saturate_gradient(const float *x, float limit, float *dy) {
 
 /* --- network at one date ------------------------------------------------------------------------ */
 
-static float *hidden_units(const Network *network, const Tile *tile, int t) {
-    return network->keep ? tile->hidden + (long)t * network->units * PATHS : network->hidden;
+/* Inputs of layer ``l`` at date t: of the network, or the units of the layer before. */
+static float *layer_inputs(const Network *network, const Tile *tile, int t, int l) {
+    if (l == 0) return tile->inputs + (long)t * INPUTS * PATHS;
+    const Layer *before = &network->layer[l - 1];
+    float *first = before->keep ? tile->hidden + (long)t * network->kept * PATHS : network->hidden;
+    return first + (long)before->unit * PATHS;
 }
 
-static void network_forward(const Network *network, const float *x, float *hidden, float *output) {
-    for (int l = 0; l + 1 < network->layers; l++) {
-        const Layer *layer = &network->layer[l];
-        layer_forward(layer, x, hidden, true);
-        x = hidden;
-        hidden += (long)layer->outputs * PATHS;
+static void network_forward(const Network *network, const Tile *tile, int t) {
+    for (int l = 0; l < network->layers; l++) {
+        bool hidden = l + 1 < network->layers;
+        float *y = hidden ? layer_inputs(network, tile, t, l + 1) : tile->output + t * PATHS;
+        layer_forward(&network->layer[l], layer_inputs(network, tile, t, l), y, hidden);
     }
-    if (output) layer_forward(&network->layer[network->layers - 1], x, output, false);
+}
+
+/* The hidden units that were not kept. */
+static void recompute(const Network *network, const Tile *tile, int t) {
+    for (int l = 0; l + 1 < network->layers; l++)
+        if (!network->layer[l].keep)
+            layer_forward(&network->layer[l], layer_inputs(network, tile, t, l),
+                          layer_inputs(network, tile, t, l + 1), true);
 }
 
 /* Gradient in the inputs from the adjoint of the output; and in the weights if ``parameters``. */
-static const float *network_backward(Network *network, const float *inputs, const float *hidden,
+static const float *network_backward(Network *network, const Tile *tile, int t,
                                      const float *adjoint, bool parameters) {
-    const float *end = hidden + (long)network->units * PATHS, *dy = adjoint;
+    const float *dy = adjoint;
+    recompute(network, tile, t);
     for (int l = network->layers - 1; l >= 0; l--) {
         const Layer *layer = &network->layer[l];
-        const float *x = l ? end - (long)layer->inputs * PATHS : inputs;
+        const float *x = layer_inputs(network, tile, t, l);
         float *dx = network->adjoint[l % 2];
         if (parameters) layer_accumulate(layer, dy, x, network->transposed);
         layer_backward(layer, dy, l ? x : NULL, dx);
         dy = dx;
-        end = x;
     }
     return dy;
 }
@@ -104,15 +114,15 @@ void rollout_forward(const Contract *contract, const Network *network, Tile *til
     for (int t = 0; t < contract->dates; t++) {
         const float *s = tile->spot + t * PATHS;
         float *x = tile->inputs + (long)t * INPUTS * PATHS, *d = tile->position + t * PATHS;
-        float *previous = x + POSITION * PATHS, *output = tile->output + t * PATHS;
+        float *previous = x + POSITION * PATHS;
         if (t)
             memcpy(previous, d - PATHS, sizeof(float) * PATHS);
         else
             memset(previous, 0, sizeof(float) * PATHS);
         memcpy(x + GAINS * PATHS, gains, sizeof gains);
         memcpy(x + VOLUME * PATHS, volume, sizeof volume);
-        network_forward(network, x, hidden_units(network, tile, t), output);
-        saturate(output, contract->limit, d);
+        network_forward(network, tile, t);
+        saturate(tile->output + t * PATHS, contract->limit, d);
         float cost = contract->cost[t];
         for (int n = 0; n < PATHS; n++) {
             float trade = fabsf(d[n] - previous[n]);
@@ -186,13 +196,10 @@ void rollout_backward(const Contract *contract, Network *network, Tile *tile, co
     float dy[PATHS] __attribute__((aligned(64)));
     if (scene) terminal_gradient(contract, tile, weight, scene);
     for (int t = contract->dates - 1; t >= 0; t--) {
-        const float *x = tile->inputs + (long)t * INPUTS * PATHS;
-        float *hidden = hidden_units(network, tile, t);
-        if (!network->keep) network_forward(network, x, hidden, NULL);
         if (scene) price_gradient(contract, tile, t, &state, weight, scene);
         position_gradient(contract, tile, t, weight, &state, dy);
         saturate_gradient(tile->output + t * PATHS, contract->limit, dy);
-        const float *dx = network_backward(network, x, hidden, dy, parameters);
+        const float *dx = network_backward(network, tile, t, dy, parameters);
         if (scene)
             memcpy(scene->features + (long)t * FEATURES * PATHS, dx,
                    sizeof(float) * FEATURES * PATHS);

@@ -176,7 +176,7 @@ static float take_step(const Training *training, Workspace *work, const int64_t 
 static void layout(Workspace *work, Arena *arena, const Training *training) {
     const Hedge *hedge = &training->hedge;
     network_layout(&work->network, arena, hedge->layers, hedge->widths, training->theta,
-                   hedge->mask, true);
+                   hedge->mask, BACKWARD_PARAMETERS);
     batch_layout(&work->batch, arena, &hedge->contract, &work->network, training->batch,
                  training->attack.model != CLEAN);
     work->parameters = 0;

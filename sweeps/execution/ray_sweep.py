@@ -56,26 +56,10 @@ def prepared(
     """
     contents = read_data_files(execution.plan)
     with runtime(execution.address, execution.resources, insecure=execution.insecure):
-        if execution.address is None:
-            _warm(execution)
         objects = SharedObjects(execution.message)
         preparations = _prepare(execution, stored, objects, contents)
         _record_growth(execution, objects)
         yield Shared(preparations, objects)
-
-
-# Without a slot, beside the preparations. Tune's lanes then take these processes.
-@ray.remote(num_cpus=0)
-def warm_task(name: str) -> None:
-    """Import what a lane of the experiment ``name`` needs, which takes seconds."""
-    from sweeps.execution import lanes, ray_schedulers  # noqa: F401
-
-    experiment(name)
-
-
-def _warm(execution: Execution) -> None:
-    for _ in range(min(slots(execution.resources), _MOST_LANES)):
-        warm_task.remote(execution.plan.space.experiment)
 
 
 def work(

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import __main__ as bench
 from benchmarks import kernel
-from benchmarks.results import Comparison, faster, medians
+from benchmarks.figure import alternated, figure
 from hedgecore.kernel.library import library
 
 RESULTS = json.loads(bench.RESULTS.read_text())
@@ -22,30 +22,28 @@ def test_the_tables_of_a_document_are_those_of_the_results(path):
     assert bench.with_tables(text, RESULTS) == text
 
 
-def test_every_result_has_its_fields_and_the_ratio_of_its_sides():
+def test_every_figure_is_the_ratio_of_its_sides():
     for result in RESULTS.values():
-        for name, plain in result["comparisons"].items():
-            one = Comparison(**plain)
-            assert one.better in ("more", "less"), name
-            assert one.runs > 0
-            if one.other is not None and one.better == "more":
-                assert one.ratio == pytest.approx(one.other / one.ours)
+        for one in result.get("figures", {}).values():
+            assert one.keys() == {"ratio", "target", "ours", "other", "unit", "runs"}
+            assert one["runs"] > 0
 
 
-def test_a_speed_up_is_the_ratio_of_medians():
-    seconds = medians(
-        {"ours": lambda: sum(range(1000)), "other": lambda: None}, repeats=3, least=0
-    )
-    assert set(seconds) == {"ours", "other"}
-    one = faster({"a": 0.5, "b": 2.0}, "a", "b", target=5, runs=3)
-    assert (one.ratio, one.reached) == (4, False)
+def test_contestants_alternate_and_a_figure_is_the_ratio_of_medians():
+    order = []
+    runs = {name: lambda name=name: order.append(name) for name in ("ours", "other")}
+    times = alternated(runs, rounds=2, least=0)
+    assert [len(values) for values in times.values()] == [2, 2]
+    assert order[-4:] == ["ours", "other"] * 2
+    one = figure([1.0, 2.0, 9.0], [8.0, 8.0], unit="ms", target=5)
+    assert (one["ratio"], one["runs"]) == (4.0, 3)
 
 
 @pytest.mark.skipif(library() is None, reason="no compiled kernel")
 def test_the_steps_are_compared():
     pytest.importorskip("pfhedge")
-    measured = kernel.measure(repeats=1, small=True)
-    assert all(one.ours > 0 for one in measured.values())
+    measured = kernel.measure(rounds=1, small=True)
+    assert all(one["ours"] > 0 for one in measured.values())
 
 
 @pytest.mark.skipif(library() is None, reason="no compiled kernel")
