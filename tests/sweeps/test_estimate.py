@@ -14,6 +14,7 @@ from hedgecore.hedging.markets import SPLITS
 from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.prepare import prepare
 from hedgecore.hedging.problem import CHUNK
+from hedgecore.kernel.library import OFF, SWITCH, library
 from hedgecore.rng import numpy_stream
 from sweeps import UsageError
 from sweeps.planning import probe as probing
@@ -252,7 +253,7 @@ def test_the_lines_say_it_to_people(planned, flat):
         "reach": [8, 4],
         "go": [4],
         "epochs": [16, 24],
-        "time": [1, 14, 2, 0.019, 2, 2],
+        "time": [1, 14, 2, 0.019, 2, 4],
         "memory": [1.1, 2, 0.091],
         "price": [1.2, 30],
     }
@@ -294,15 +295,28 @@ def test_a_search_that_learns_is_estimated_over_the_whole_space(planned):
     assert estimate(plan, flat, cpus=1000).cost.slots == 16
 
 
-def test_trials_of_a_kind_differ_in_learning_rate_sparsity_and_seed_only(planned):
-    plan = planned(**{"space.seed.grid": [0, 1]})
+def test_trials_of_a_kind_differ_in_learning_rate_and_seed_only(planned):
+    one = {"space.sparsity.grid": [0.5]}
+    plan = planned(**{"space.seed.grid": [0, 1]}, **one)
     assert len({timing_key(trial.study) for trial in plan.trials}) == 2  # clean and attacked
-    wider = planned(**{"space.network.hidden.grid": [[8, 8], [16]]})
+    wider = planned(**{"space.network.hidden.grid": [[8, 8], [16]]}, **one)
     assert len({timing_key(trial.study) for trial in wider.trials}) == 4
+    sparser = planned(**{"space.sparsity.grid": [0.5, 0.9]})
+    assert len({timing_key(trial.study) for trial in sparser.trials}) == 4
+
+
+@pytest.mark.skipif(library() is None, reason="no compiled kernel")
+def test_a_sparse_ticket_is_less_work_than_a_dense_network(planned, monkeypatch):
+    dense, sparse = (
+        epoch_work(planned().study.with_axes({"sparsity": sparsity})) for sparsity in (0.0, 0.9)
+    )
+    assert sparse == pytest.approx(0.25 * dense)
+    monkeypatch.setenv(SWITCH, OFF)
+    assert epoch_work(planned().study.with_axes({"sparsity": 0.9})) == dense
 
 
 def test_a_kind_that_was_not_timed_follows_from_the_nearest_by_its_work(planned, flat):
-    plan = planned()
+    plan = planned(**{"space.sparsity.grid": [0.0]})
     study = plan.study
     half = replace(study, market=replace(study.market, train_paths=256, val_paths=256))
     assert epoch_work(timing_key(half)) == epoch_work(timing_key(study)) / 2
@@ -310,7 +324,7 @@ def test_a_kind_that_was_not_timed_follows_from_the_nearest_by_its_work(planned,
 
 
 def test_an_attack_costs_a_training_pass_for_every_gradient(planned):
-    plan = planned()
+    plan = planned(**{"space.sparsity.grid": [0.0]})
     clean, attacked = (
         next(timing_key(t.study) for t in plan.trials if bool(t.study.attack.epsilon) is under)
         for under in (False, True)
