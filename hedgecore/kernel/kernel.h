@@ -46,7 +46,7 @@ enum {
     MAX_LAYERS = 16
 };
 
-/* --- memory: an arena that only counts while its base is NULL ------------------------------- */
+/* --- memory: memory.c; an arena only counts while its base is NULL ----------------------------- */
 
 typedef struct {
     char *base;  /* aligned to 64 bytes */

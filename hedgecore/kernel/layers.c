@@ -9,29 +9,10 @@ enum {
     FEW_OUTPUTS = 4,  /* a dense block would be mostly empty */
     FETCHED = 16      /* weights of a unit that is computed as fast as fetched from afar */
 };
+
 /* Share of kept weights from which the dense product is faster; lower where the inputs of a tile
    do not fit into the first cache, through which a sparse layer strays. */
 static float dense_from(const Layer *layer) { return layer->inputs > 128 ? 0.4f : 0.5f; }
-
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-enum { REDZONE = 64 };  /* after every array, so that the sanitizer sees where one ends */
-#else
-enum { REDZONE = 0 };
-#define ASAN_POISON_MEMORY_REGION(address, size)
-#define ASAN_UNPOISON_MEMORY_REGION(address, size)
-#endif
-
-void *take(Arena *arena, long bytes) {
-    void *memory = arena->base ? arena->base + arena->used : NULL;
-    arena->used += (bytes + 63) / 64 * 64 + REDZONE;
-    if (!memory) return NULL;
-    ASAN_UNPOISON_MEMORY_REGION(memory, bytes);
-    ASAN_POISON_MEMORY_REGION((char *)memory + bytes, arena->base + arena->used - (char *)memory - bytes);
-    return memory;
-}
-
-float *take_floats(Arena *arena, long count) { return take(arena, count * (long)sizeof(float)); }
 
 static long weights(const Layer *layer) { return (long)layer->inputs * layer->outputs; }
 

@@ -32,7 +32,8 @@ _DIGEST = hashlib.sha256().digest_size
 def cached(fit: Callable[[], bytes], settings: Mapping[str, object], *arrays: np.ndarray) -> bytes:
     """Result of ``fit``, or that of an earlier one of equal settings and arrays.
 
-    A second process that needs the same waits for the first.
+    A second process that needs the same waits for the first. Where the folder cannot be used,
+    nothing is kept.
 
     Args:
         fit: function that fits.
@@ -42,13 +43,17 @@ def cached(fit: Callable[[], bytes], settings: Mapping[str, object], *arrays: np
     folder = Path(os.environ.get(SWITCH) or _DEFAULT).expanduser()
     if str(folder) == OFF:
         return fit()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / _key(settings, arrays)
-    with _locked(path.with_suffix(".lock")):
-        if (model := _read(path)) is None:
-            model = fit()
-            _write(path, model)
-        _prune(folder)
+    model = None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(path.with_suffix(".lock")):
+            if (model := _read(path)) is None:
+                model = fit()
+                _write(path, model)
+            _prune(folder)
+    except OSError:  # a home without room or rights, or a file that another process removed
+        return fit() if model is None else model
     return model
 
 

@@ -83,3 +83,9 @@ def test_cached_trees_predict_as_fitted_ones_to_the_last_bit(folder, monkeypatch
     fitted = regression(x, y, seed=0, rounds=9)
     assert first.model == second.model == fitted.model
     np.testing.assert_array_equal(second.prediction["train"], fitted.prediction["train"])
+
+
+def test_a_folder_that_cannot_be_made_caches_nothing(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv(SWITCH, str(tmp_path / "file" / "trees"))
+    assert cached(fits(b"a"), {}, ROWS) == b"a"
