@@ -110,12 +110,14 @@ def pfhedge_step(hidden: tuple[int, ...], batch: int, *, features: int) -> Step:
     names += ["moneyness", "max_moneyness", "variance", "underlier_spot"][: features - 4]
     stock = HestonStock(cost=1e-3, dt=1 / 365)
     option = EuropeanOption(stock, maturity=DATES / 365)
-    torch.manual_seed(0)
-    option.simulate(n_paths=batch)
-    model = MultiLayerPerceptron(
-        in_features=features, out_features=1, n_layers=len(hidden), n_units=hidden[0]
-    )
-    hedger, criterion = Hedger(model, names), ExpectedShortfall(TAIL)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        option.simulate(n_paths=batch)
+        model = MultiLayerPerceptron(
+            in_features=features, out_features=1, n_layers=len(hidden), n_units=hidden[0]
+        )
+        hedger, criterion = Hedger(model, names), ExpectedShortfall(TAIL)
+        hedger.compute_pl(option)  # its layers take their sizes from the first call
     optimiser = torch.optim.Adam(hedger.parameters(), lr=1e-4)
 
     def step() -> None:
@@ -130,9 +132,10 @@ def pfhedge_step(hidden: tuple[int, ...], batch: int, *, features: int) -> Step:
 def module_step(hidden: tuple[int, ...], batch: int) -> Step:
     """Four steps of a plain module, date by date, as a notebook writes it."""
     layers: list[nn.Module] = []
-    for a, b in pairwise((8, *hidden)):
-        layers += [nn.Linear(a, b), nn.ReLU()]
-    network = nn.Sequential(*layers, nn.Linear(hidden[-1], 1))
+    with torch.random.fork_rng():
+        for a, b in pairwise((8, *hidden)):
+            layers += [nn.Linear(a, b), nn.ReLU()]
+        network = nn.Sequential(*layers, nn.Linear(hidden[-1], 1))
     posed = problem(hidden, batch, {})
     paths = market(posed.study, batch)
     with torch.no_grad():
@@ -167,7 +170,11 @@ def module_step(hidden: tuple[int, ...], batch: int) -> Step:
 def products(hidden: tuple[int, ...], batch: int) -> Step:
     """The matrix products of four steps."""
     shapes = list(pairwise((8, *hidden, 1)))
-    layers = [(torch.randn(batch, a), torch.randn(b, a), torch.randn(batch, b)) for a, b in shapes]
+    numbers = stream(0, "products")
+    layers = [
+        tuple(torch.randn(size, generator=numbers) for size in ((batch, a), (b, a), (batch, b)))
+        for a, b in shapes
+    ]
     results = [tuple(map(torch.empty_like, (y, x, w))) for x, w, y in layers]
 
     def step() -> None:

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import re
+from importlib.util import find_spec
 
 import pytest
 
@@ -21,11 +22,18 @@ def errors() -> set[type]:
     found = set()
     for package in PACKAGES:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not module.name.endswith("__main__"):
-                names = vars(importlib.import_module(module.name)).values()
-                classes = [c for c in names if isinstance(c, type) and issubclass(c, Exception)]
-                found |= {c for c in classes if c.__module__ == module.name}
+            # A build of the kernel is no module of Python.
+            if module.name.endswith("__main__") or not _is_source(module.name):
+                continue
+            names = vars(importlib.import_module(module.name)).values()
+            classes = [c for c in names if isinstance(c, type) and issubclass(c, Exception)]
+            found |= {c for c in classes if c.__module__ == module.name}
     return {error for error in found if not error.__name__.startswith("_")}
+
+
+def _is_source(name: str) -> bool:
+    spec = find_spec(name)
+    return spec is not None and str(spec.origin).endswith(".py")
 
 
 def test_every_public_error_has_a_root(errors):
