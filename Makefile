@@ -19,8 +19,8 @@ study: setup
 
 # Tests that start Ray mostly wait for processes, so the others run in parallel. The files of the
 # first half include some that do not start Ray, so that both halves end at about the same time.
-RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden tests/reliability \
-  tests/hedgecore/hedging/test_band.py \
+RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/hedgecore/kernel tests/golden \
+  tests/reliability tests/hedgecore/hedging \
   $(shell grep -rl --include='test_*.py' 'mark\.ray' tests/sweeps tests/test_*.py)
 QUICK := not slow and not gpu and not cluster
 # BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.

@@ -54,19 +54,49 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+class _Delay:
+    """Delay of the first signal by the main thread, and the signal that arrived meanwhile."""
+
+    depth = 0
+    number = 0
+
+
+@contextmanager
+def delayed_interrupt() -> Iterator[None]:
+    """Raise :class:`Interrupted` after the block for a first signal during it.
+
+    For records that would otherwise be half on disk. A second signal still exits at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _Delay.depth += 1
+    try:
+        yield
+    finally:
+        _Delay.depth -= 1
+        if _Delay.depth == 0 and (number := _Delay.number):
+            _Delay.number = 0
+            raise Interrupted(number)
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Raise :class:`Interrupted` at the first signal, and exit at once at the second.
 
-    Handlers exist in the main thread only; in another thread this has no effect.
+    Within :func:`delayed_interrupt` the first one waits. Handlers exist in the main thread only;
+    in another thread this has no effect.
     """
     first_signal = 0
 
-    def handle(number: int, frame: FrameType | None) -> NoReturn:
+    def handle(number: int, frame: FrameType | None) -> None:
         nonlocal first_signal
         if first_signal or (_line_first and _importing(frame)):
             _exit(number)  # the log is whole at every moment
         first_signal = number
+        if _Delay.depth:
+            _Delay.number = number
+            return
         raise Interrupted(number)
 
     try:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from sweeps.journal import bounds, files
+from sweeps.journal import bounds, files, records
 from sweeps.journal.layout import CHECKPOINT, check_name
+from sweeps.journal.records import Record
 from sweeps.journal.storage import Replica, refused, replace
 
 
@@ -78,3 +79,14 @@ class Checkpoints:
 
 def _name(trial_id: str, digest: str) -> str:
     return f"{trial_id}-{digest[:16]}.safetensors"
+
+
+def concerned(record: Record) -> tuple[str, ...]:
+    """Trials whose checkpoint ``record`` may replace or make obsolete."""
+    match record:
+        case records.Segment():
+            return (record.trial_id,)
+        case records.Verdict() | records.SchedulerStop():
+            return record.trials
+        case _:
+            return ()

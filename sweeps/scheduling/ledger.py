@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from hedgecore.experiment import Experiment, Preparation
 from sweeps.errors import UsageError
 from sweeps.journal import bounds, lines, records
-from sweeps.journal.checkpoints import Checkpoints
+from sweeps.journal.checkpoints import Checkpoints, concerned
 from sweeps.journal.checksums import Sums, sha256_of
 from sweeps.journal.files import holds
 from sweeps.journal.history import History
@@ -26,6 +26,7 @@ from sweeps.journal.storage import Lock, Replica, WriteError, replace, tidy
 from sweeps.journal.tables import write_tables
 from sweeps.journal.writer import Writer
 from sweeps.scheduling.engine import Engine
+from sweeps.signals import delayed_interrupt
 
 
 class Observer(Protocol):
@@ -100,6 +101,7 @@ class Ledger:
                 self.engine.apply(record)
         return history.extent
 
+    @delayed_interrupt()
     def append(self, *records: Record, logged: bool = False) -> None:
         """Log ``records`` and those derived from them; return when they are on disk.
 
@@ -116,7 +118,7 @@ class Ledger:
                 todo += self.engine.apply(record)
         self.check()
         self._writer.commit()
-        touched = {i for record in todo for i in _concerned(record)}
+        touched = {i for record in todo for i in concerned(record)}
         self._checkpoints.tidy({i: self.state.trials[i].checkpoint for i in touched})
         for record in todo:
             for observer in self._observers:
@@ -125,6 +127,7 @@ class Ledger:
         if self._clock() >= self._due:
             self.snapshot()
 
+    @delayed_interrupt()
     def append_unsynced(self, record: Record) -> None:
         """Log ``record`` without a sync: a crash may lose it."""
         self.check()
@@ -278,17 +281,6 @@ class Ledger:
 
 def _undated(content: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name != "started"}
-
-
-def _concerned(record: Record) -> tuple[str, ...]:
-    """Trials whose checkpoint ``record`` may replace or make obsolete."""
-    match record:
-        case records.Segment():
-            return (record.trial_id,)
-        case records.Verdict() | records.SchedulerStop():
-            return record.trials
-        case _:
-            return ()
 
 
 def _timed(record: Record) -> Record:

@@ -10,13 +10,16 @@ from reliability.sweeping import SPACE, Driver, acknowledged, same
 
 import analysis
 from sweeps.outcome import SOME_FAILED
-from sweeps.signals import Interrupted, interruptible
+from sweeps.signals import Interrupted, delayed_interrupt, interruptible
 
 pytestmark = pytest.mark.ray
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 # Long enough to be met at work.
-LONG = ("--set", "study.training.epochs=400", "--set", "scheduler=null")
+LONG = (
+    *("--set", "study.training.epochs=3000", "--set", "study.training.patience=3000"),
+    *("--set", "scheduler=null"),
+)
 SHORT = ("--set", "scheduler=null")
 SAID = "interrupted: run the same command again to continue"
 
@@ -127,3 +130,28 @@ def test_control_an_interrupt_without_a_signal_stays_what_it_is():
     with pytest.raises(KeyboardInterrupt) as caught, interruptible():
         raise KeyboardInterrupt
     assert not isinstance(caught.value, Interrupted)
+
+
+def test_a_signal_during_an_append_is_raised_after_it():
+    done = []
+
+    @delayed_interrupt()
+    def append() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        done.append("rest of the record")
+
+    with pytest.raises(Interrupted) as caught, interruptible():
+        append()
+    assert caught.value.number == signal.SIGTERM
+    assert done == ["rest of the record"]
+
+
+def test_an_error_of_an_append_during_a_signal_is_not_lost():
+    @delayed_interrupt()
+    def append() -> None:
+        signal.raise_signal(signal.SIGINT)
+        raise OSError("disk is full")
+
+    with pytest.raises(Interrupted) as caught, interruptible():
+        append()
+    assert isinstance(caught.value.__context__, OSError)

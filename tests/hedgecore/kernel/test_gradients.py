@@ -108,9 +108,10 @@ def compare(computed, exact):
     assert distance(gradient, exact_gradient) < WITHIN
 
 
-@pytest.mark.parametrize("sparsity", [0.0, 0.8])
-@pytest.mark.parametrize("y", ["optimal", "parameter"])
-@pytest.mark.parametrize("clean_weight", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("y", "clean_weight", "sparsity"),
+    [("optimal", 0, 0), ("optimal", 0.7, 0.8), ("parameter", 0.7, 0), ("parameter", 0, 0.8)],
+)
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("risk", RISKS)
 def test_the_gradient_under_every_risk_and_attack(risk, attack, clean_weight, y, sparsity):
