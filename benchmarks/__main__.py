@@ -83,9 +83,9 @@ def table(result: Mapping[str, Any]) -> str:
 def with_tables(text: str, results: Mapping[str, Any]) -> str:
     """``text`` with the table of every block ``<!-- bench NAME -->`` as ``results`` give it."""
 
-    def block(found: re.Match[str]) -> str:
-        result = results.get(found[2])
-        return f"{found[1]}\n{table(result) if result else ''}{found[3]}"
+    def block(match: re.Match[str]) -> str:
+        result = results.get(match[2])
+        return f"{match[1]}\n{table(result) if result else ''}{match[3]}"
 
     return re.sub(r"(?s)(<!-- bench (\w+) -->)\n.*?(<!-- /bench -->)", block, text)
 

@@ -62,14 +62,14 @@ def problem(hidden: tuple[int, ...], batch: int, attack: dict[str, object]) -> H
 
 
 def market(study: TicketStudy, paths: int) -> MarketPaths:
-    found = simulate(
+    simulated = simulate(
         study.market.heston,
         paths=paths,
         steps=DATES,
         maturity=study.market.maturity,
         generator=stream(0, "benchmark"),
     )
-    return MarketPaths(found.spot.float(), found.variance.float(), study.market.maturity)
+    return MarketPaths(simulated.spot.float(), simulated.variance.float(), study.market.maturity)
 
 
 def steps(

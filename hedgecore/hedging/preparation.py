@@ -135,7 +135,7 @@ class Preparation:
 
     @property
     def baselines(self) -> Mapping[str, Mapping[str, float | None]]:
-        """None: :func:`hedgecore.hedging.baseline_hedges.baselines` computes them."""
+        """Empty: :func:`hedgecore.hedging.baseline_hedges.baselines` computes them."""
         return {}
 
     def to(self, device: torch.device | str) -> "Preparation":

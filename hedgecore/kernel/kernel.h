@@ -24,7 +24,7 @@
    Bits. Every path is computed alike wherever it lies in a tile. Sums over paths have PARTIAL
    interleaved partial sums and one order of adding these up. Products are fused with sums only
    where the code says fma. So results do not depend on the compiler, the width of the registers
-   (AVX2, AVX-512, NEON), other threads, or how often a training was interrupted.
+   (tested with AVX2 and AVX-512), other threads, or how often a training was interrupted.
 
    Memory is given by the caller: every function that needs some has a companion that returns the
    number of bytes. Nothing is allocated, nothing is global. */

@@ -1,7 +1,7 @@
 """Adam, as a function on tensors.
 
 ``torch.optim.Adam`` computes the same numbers, but its constructor imports torch's compiler, which
-takes every worker more than a second and 72 MB.
+takes every worker more than a second.
 """
 
 from collections.abc import Iterable, Mapping
