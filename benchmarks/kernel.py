@@ -21,7 +21,7 @@ from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.network import initialise
 from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.kernel.library import OFF, SWITCH
+from hedgecore.kernel.shared_library import OFF, SWITCH
 from hedgecore.market.heston import simulate
 from hedgecore.market.paths import MarketPaths
 from hedgecore.risk import CVaR, risk

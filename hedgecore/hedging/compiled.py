@@ -16,7 +16,7 @@ from hedgecore.hedging.network import OCE_SCALARS, HedgingNetwork, Recall, Strat
 from hedgecore.hedging.pnl import Outcome
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.kernel import evaluation
-from hedgecore.kernel.library import library
+from hedgecore.kernel.shared_library import library
 from hedgecore.kernel.structures import MAX_LAYERS, Built, Terms, hedge
 
 

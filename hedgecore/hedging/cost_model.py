@@ -16,7 +16,7 @@ from hedgecore.hedging.markets import path_bytes
 from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.problem import CHUNK
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.kernel.library import library
+from hedgecore.kernel.shared_library import library
 from hedgecore.training.config import TrainingConfig
 
 # Time of a network without weights, as a share of the dense one's, at hidden 64-64.

@@ -19,7 +19,7 @@ from hedgecore.hedging.compiled import built_hedge, contract, covers, flat, widt
 from hedgecore.hedging.network import OCE_SCALARS, HedgingNetwork
 from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.kernel import training as kernel
-from hedgecore.kernel.library import library
+from hedgecore.kernel.shared_library import library
 from hedgecore.kernel.structures import (
     CLEAN,
     FEATURES,

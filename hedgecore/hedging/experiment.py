@@ -15,7 +15,7 @@ from hedgecore.hedging.run import train
 from hedgecore.hedging.study import AXES, TicketStudy
 from hedgecore.hedging.ticket import validation_columns
 from hedgecore.hedging.train import DIRECTIONS
-from hedgecore.kernel.library import SWITCH, library
+from hedgecore.kernel.shared_library import SWITCH, library
 from hedgecore.protocols import Json
 from hedgecore.training.run import Trainer
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hedgecore.kernel.library import Library
+from hedgecore.kernel.shared_library import Library
 from hedgecore.kernel.structures import Nodes, Weights, address
 
 

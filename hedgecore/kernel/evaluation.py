@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.kernel.library import Library
+from hedgecore.kernel.shared_library import Library
 from hedgecore.kernel.structures import Built, Scene, address, workspace
 
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hedgecore.kernel.library import Library, library
+from hedgecore.kernel.shared_library import Library, library
 from hedgecore.kernel.structures import PATH, Attack, Risk, Terms, hedge
 from hedgecore.kernel.training import Memory, Settings, State, steps
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hedgecore.kernel.library import Library
+from hedgecore.kernel.shared_library import Library
 from hedgecore.kernel.structures import Attack, Built, Risk, Training, address, workspace
 
 

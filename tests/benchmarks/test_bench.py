@@ -7,7 +7,7 @@ import pytest
 from benchmarks import __main__ as bench
 from benchmarks import kernel
 from benchmarks.figure import alternated, figure
-from hedgecore.kernel.library import library
+from hedgecore.kernel.shared_library import library
 
 RESULTS = json.loads(bench.RESULTS.read_text())
 

@@ -14,7 +14,7 @@ from hedgecore.hedging.markets import SPLITS
 from hedgecore.hedging.preparation import NETWORKS
 from hedgecore.hedging.prepare import prepare
 from hedgecore.hedging.problem import CHUNK
-from hedgecore.kernel.library import OFF, SWITCH, library
+from hedgecore.kernel.shared_library import OFF, SWITCH, library
 from hedgecore.rng import numpy_stream
 from sweeps import UsageError
 from sweeps.planning import probe as probing

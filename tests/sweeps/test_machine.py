@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from printed import numbers
 
 import sweeps
-from hedgecore.kernel.library import OFF, SWITCH, builds
+from hedgecore.kernel.shared_library import OFF, SWITCH, builds
 from hedgecore.training.convergence import DivergedError
 from sweeps import SpaceError, UsageError
 from sweeps.__main__ import cli

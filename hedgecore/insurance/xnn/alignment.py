@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.kernel.alignment import LayerAlignment, LayerMultiplier
-from hedgecore.kernel.library import Library, library
+from hedgecore.kernel.shared_library import Library, library
 
 _EPS = 1e-12
 _PEAK = 0.75

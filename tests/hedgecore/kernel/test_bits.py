@@ -10,7 +10,7 @@ from kernel_problems import ATTACKS, case
 
 from hedgecore.hedging.descent import CompiledDescent
 from hedgecore.hedging.problem import Scene
-from hedgecore.kernel.library import SWITCH, builds, library
+from hedgecore.kernel.shared_library import SWITCH, builds, library
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no compiled kernel")
 

@@ -18,7 +18,7 @@ from hedgecore.hedging.network import HedgingNetwork
 from hedgecore.hedging.network import positions as positions_by_autograd
 from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.hedging.study import TicketStudy
-from hedgecore.kernel.library import OFF, SWITCH, library
+from hedgecore.kernel.shared_library import OFF, SWITCH, library
 from hedgecore.kernel.structures import MAX_LAYERS
 from hedgecore.risk import RISKS, CVaR
 

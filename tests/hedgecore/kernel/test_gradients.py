@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from hedgecore.attacks import pathwise
 from hedgecore.hedging.descent import AutogradDescent, CompiledDescent
-from hedgecore.kernel.library import library
+from hedgecore.kernel.shared_library import library
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no compiled kernel")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kernel_builds import COMPILERS, ROOT, compiled
 
-from hedgecore.kernel.library import SWITCH, builds
+from hedgecore.kernel.shared_library import SWITCH, builds
 
 HERE = Path(__file__).resolve().parent
 
