@@ -70,8 +70,9 @@ def measured(algorithm: str, trials: int) -> dict[str, float]:
     return figures
 
 
-def _work(execution: Any, shared: Any, changed: Any) -> bool:
+def _work(execution: Any, preparations: Any, enter: Any, changed: Any, *_: Any) -> bool:
     """Work of the lanes, with segments that complete at once."""
+    enter(preparations)
     queue, ledger, engine = execution.queue, execution.ledger, execution.engine
     while job := engine.next() or (queue.more() and engine.next()):
         trial_id = job.trial_id

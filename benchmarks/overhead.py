@@ -91,9 +91,12 @@ def lanes(trials: int) -> dict[str, float]:
             if ended % 100 == 0 and (not memory or memory[-1][0] != ended):
                 memory.append((ended, rss()))
 
+        opening = SimpleNamespace(pending=[], poll=dict)
         began = time.perf_counter()
         execution = Execution(
-            plan=SimpleNamespace(space=SimpleNamespace(resources=Resources())),
+            plan=SimpleNamespace(
+                space=SimpleNamespace(resources=Resources(), experiment="tickets")
+            ),
             queue=SimpleNamespace(
                 spec=lambda trial_id: {"trial": {"trial_id": trial_id}, "limit": 1, "epochs": 1},
                 more=lambda: False,
@@ -103,7 +106,7 @@ def lanes(trials: int) -> dict[str, float]:
             engine=engine,
             message=print,
         )
-        run_lanes(execution, lambda trial, checkpoint: Noop(), changed, lanes=SLOTS)
+        run_lanes(execution, lambda *_, **__: Noop(), opening, changed, lanes=SLOTS)
         took = time.perf_counter() - began
         ledger.close()
     assert engine.unfinished_count == 0

@@ -1,9 +1,9 @@
 """Driver of a sweep: prepares each seed once, runs the trials and records every result."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from sweeps.signals import interruptible
 from sweeps.text import plural
 
 if TYPE_CHECKING:
+    from sweeps.execution.object_store import SharedPreparation
     from sweeps.scheduling.optuna_search import OptunaSearch
 
 
@@ -225,22 +226,27 @@ def _execute(
     from sweeps.execution.ray_sweep import prepared, work
 
     queue = execution.queue
+    # The first event after the trials are entered comes as they start.
+    state = partial(_state, queue, began, cache(time.monotonic))
+    changed = ThrottledProgress(display, state)
+    baselines = BaselineTasks(
+        execution.plan,
+        keep=partial(_keep_baselines, execution.ledger),
+        message=execution.message,
+    )
+
+    def enter(preparations: "Mapping[str, SharedPreparation]") -> None:
+        facts = {key: preparation.facts for key, preparation in preparations.items()}
+        _keep_manifest(execution, facts)
+        if not queue.entered:
+            queue.enter(facts)
+        baselines.add(_without_baselines(execution), preparations)
+
     try:
-        with prepared(execution, stored) as shared:
-            facts = {key: preparation.facts for key, preparation in shared.preparations.items()}
-            _keep_manifest(execution, facts)
-            if not queue.entered:
-                queue.enter(facts)
-            changed = ThrottledProgress(display, partial(_state, queue, began, time.monotonic()))
-            baselines = BaselineTasks(
-                execution.plan,
-                _without_baselines(execution),
-                shared.preparations,
-                keep=partial(_keep_baselines, execution.ledger),
-                message=execution.message,
-            )
-            within_budget = work(execution, shared, changed, baselines)
-            changed.flush()
+        with prepared(execution, stored) as preparations:
+            within_budget = work(execution, preparations, enter, changed, baselines)
+            if queue.entered:
+                changed.flush()
             return within_budget
     except Cut:
         return False
@@ -277,12 +283,12 @@ def _keep_baselines(ledger: Ledger, baselines: Mapping[str, manifest.Baselines])
     ledger.keep_manifest(manifest.with_baselines(record.content, baselines), record.space)
 
 
-def _state(queue: TrialQueue, began: float, first_trial: float) -> State:
+def _state(queue: TrialQueue, began: float, first_trial: Callable[[], float]) -> State:
     return State(
         experiment=queue.experiment,
         trials=queue.states,
         total=queue.total,
         running=queue.running,
         began=began,
-        first_trial=first_trial,
+        first_trial=first_trial(),
     )

@@ -94,11 +94,10 @@ class Curve:
 
 
 @contextmanager
-def prepared(execution: Execution, stored: Any) -> Iterator[SimpleNamespace]:
+def prepared(execution: Execution, stored: Any) -> Iterator[dict[str, Any]]:
     """Preparations that hold nothing but facts."""
     trials = execution.plan.preparations.items()
-    preparations = {key: SimpleNamespace(facts=_facts(trial.seed)) for key, trial in trials}
-    yield SimpleNamespace(preparations=preparations)
+    yield {key: SimpleNamespace(facts=_facts(trial.seed)) for key, trial in trials}
 
 
 def _facts(seed: int) -> Facts:
@@ -119,7 +118,8 @@ def _facts(seed: int) -> Facts:
 
 def _work(
     execution: Execution,
-    shared: Any,
+    preparations: Any,
+    enter: Any,
     changed: Any,
     baselines: Any,
     *,
@@ -127,6 +127,7 @@ def _work(
     stop_after: int | None,
     shuffle_seed: int | None,
 ) -> bool:
+    enter(preparations)
     queue, ledger, engine = execution.queue, execution.ledger, execution.engine
     assert engine is not None
     worker = SegmentWorker(partial(Curve, formula=formula))

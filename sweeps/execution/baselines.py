@@ -33,12 +33,10 @@ def baselines_task(study: dict[str, Any], shared: SharedPreparation) -> Baseline
 
 
 class BaselineTasks:
-    """Tasks for the baselines that a sweep still lacks; they start with the first poll.
+    """Tasks for the baselines that a sweep still lacks; they start with the next poll.
 
     Args:
         plan: its preparations; those with the same base share their baselines.
-        missing: keys of preparations without baselines.
-        preparations: by key, in the object store.
         keep: called with those that were computed.
         message: receives a line for one that failed.
     """
@@ -46,19 +44,22 @@ class BaselineTasks:
     def __init__(
         self,
         plan: Plan,
-        missing: list[str],
-        preparations: Mapping[str, SharedPreparation],
         *,
         keep: Keep,
         message: Callable[[str], None],
     ) -> None:
-        self._plan, self._preparations = plan, preparations
+        self._plan = plan
+        self._preparations: dict[str, SharedPreparation] = {}
         self._keep, self._message = keep, message
         self._missing: dict[str, list[str]] = {}
         """Keys by that of their base."""
-        for key in missing:
-            self._missing.setdefault(plan.base(key) or key, []).append(key)
         self._pending: dict[ray.ObjectRef, list[str]] = {}
+
+    def add(self, keys: list[str], preparations: Mapping[str, SharedPreparation]) -> None:
+        """Add tasks for ``keys``, whose ``preparations`` and their bases are shared, by key."""
+        self._preparations |= preparations
+        for key in keys:
+            self._missing.setdefault(self._plan.base(key) or key, []).append(key)
 
     def poll(self) -> None:
         """Keep the baselines that are computed by now."""

@@ -5,14 +5,14 @@ gives up its process and pays for a new one. A lane avoids both: it is a Tune tr
 long as the sweep; Tune places, retries and scales it, and each segment occupies it for one rung.
 
 A lane whose segment was just recorded receives its next order before Tune continues it. If there
-is no job for it yet, the order is to wait at a mailbox, an actor that starts when first needed.
+is no job for it yet, the order is to wait at a mailbox, an actor that starts when first needed; if
+the trials are not entered yet, to wait for the preparations that they start from.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray import tune
@@ -21,35 +21,57 @@ from ray.tune import Stopper
 from ray.tune.experiment import Trial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from hedgecore.experiment import Run
 from search_spaces import Resources
 from sweeps.errors import SweepError
 from sweeps.execution.execution import Execution
-from sweeps.execution.lane import Lane, Parcel, Wait
+from sweeps.execution.lane import Lane, Parcel, Pause, Wait
 from sweeps.execution.mailbox import Mailbox
 from sweeps.execution.nodes import Nodes, node_of
-from sweeps.execution.tune import Listener, Trials, fit
-from sweeps.execution.worker import OpenRun, accepted
+from sweeps.execution.tune import Listener, Trials, died_with_node, fit, last_failure, reason
+from sweeps.execution.worker import accepted
 from sweeps.journal.records import SegmentStart, WorkerLoss
 from sweeps.scheduling.engine import Job
 
 _MOST_FALSE_STARTS = 5
 
 
+class Opening(Protocol):
+    """Preparations that trials start from."""
+
+    @property
+    def pending(self) -> "list[ray.ObjectRef]":
+        """Results that lanes wait for."""
+
+    def poll(self) -> Mapping[str, Any] | None:
+        """Preparations by key, once all are there and the trials are entered; None before."""
+
+
 def run_lanes(
-    execution: Execution, open_run: OpenRun, changed: Callable[[], None], *, lanes: int
+    execution: Execution,
+    open_run: Callable[..., Run],
+    opening: Opening,
+    changed: Callable[[], None],
+    *,
+    lanes: int,
 ) -> bool:
     """Run all trials of ``execution`` on ``lanes`` lanes; False if the deadline came first.
 
     Args:
-        open_run: called on a worker.
+        open_run: called on a worker with a trial, a checkpoint and, as keyword ``preparations``,
+            those of ``opening``.
+        opening: polled until its preparations are there.
         changed: called after every event.
     Raises:
+        PreparationError: from ``opening``.
         SweepError: workers die before they run anything.
         WriteError: the log can no longer be written.
     """
-    dispatcher = _LaneDispatcher(execution, changed, _mailbox)
+    dispatcher = _LaneDispatcher(execution, opening, changed, _mailbox)
+    name = execution.plan.space.experiment
     trainable = tune.with_resources(
-        tune.with_parameters(Lane, open_run=open_run), asdict(execution.resources)
+        tune.with_parameters(Lane, open_run=open_run, experiment_name=name),
+        asdict(execution.resources),
     )
     try:
         return fit(
@@ -89,10 +111,16 @@ class _LaneDispatcher(Listener):
     """
 
     def __init__(
-        self, execution: Execution, changed: Callable[[], None], mailbox: Callable[[], Any]
+        self,
+        execution: Execution,
+        opening: Opening,
+        changed: Callable[[], None],
+        mailbox: Callable[[], Any],
     ) -> None:
         super().__init__(execution, changed)
         assert execution.engine is not None
+        self._opening = opening
+        self._shared: ray.ObjectRef | None = None  # preparations
         self._queue, self._engine = execution.queue, execution.engine
         self._make_mailbox, self._mailbox = mailbox, None
         self._jobs: dict[int, tuple[Job, float]] = {}
@@ -104,20 +132,22 @@ class _LaneDispatcher(Listener):
         self.stopper = _Finished()
 
     def on_trial_start(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
-        """Give the new lane a job."""
+        """Give the new lane a job, or let it wait for the preparations."""
         lane = trial.config["lane"]
         self.live[lane] = trial
         self._node_ids[lane] = node_of(trial.temporary_state.ray_actor)
-        self.guarded(lambda: self._free(lane))
+        self.guarded(lambda: self._admit(lane))
 
     def on_trial_result(
         self, iteration: int, trials: Trials, trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """Record a segment; Tune lets the lane continue when this returns."""
         # Popped, since Tune keeps results in memory.
-        segment = result.pop("segment", None)
+        lane, segment = trial.config["lane"], result.pop("segment", None)
         if segment is not None:
-            self.guarded(lambda: self._take(trial.config["lane"], segment))
+            self.guarded(lambda: self._take(lane, segment))
+        elif not result.get("done"):
+            self.guarded(lambda: self._admit(lane))
 
     def on_trial_recover(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
         """Record that a lane lost its process; Tune starts another."""
@@ -136,6 +166,7 @@ class _LaneDispatcher(Listener):
     def on_step_end(self, iteration: int, trials: Trials, **info: Any) -> None:
         """Check the deadline, and kill workers that hang, or wait on a node that is to end."""
         super().on_step_end(iteration, trials, **info)
+        self.guarded(self._opening.poll)
         for lane in filter(self._ends_soon, list(self._idle)):
             self._idle.remove(lane)
             self.kill(lane)
@@ -147,6 +178,16 @@ class _LaneDispatcher(Listener):
                 self._jobs[lane] = job, now
                 self._hung[lane] = f"it hung: no rung within {patience:g} s"
                 self.kill(lane)
+
+    def _admit(self, lane: int) -> None:
+        """Send the preparations to ``lane`` and free it, or let it wait for them."""
+        preparations = self._opening.poll()
+        if preparations is None:
+            self._actor(lane).order.remote(Pause(self._opening.pending))
+            return
+        self._shared = self._shared or ray.put(preparations)
+        self._actor(lane).prepare.remote(self._shared)
+        self._free(lane)
 
     def _take(self, lane: int, segment: dict[str, Any]) -> None:
         segment = accepted(segment)
@@ -209,8 +250,10 @@ class _LaneDispatcher(Listener):
 
     def _order(self, lane: int, order: Parcel | Wait | None) -> None:
         self._due = None
-        actor: Any = self.live[lane].temporary_state.ray_actor
-        actor.order.remote(order)
+        self._actor(lane).order.remote(order)
+
+    def _actor(self, lane: int) -> Any:
+        return self.live[lane].temporary_state.ray_actor
 
     def _lose(self, lane: int, failure: str) -> None:
         # The loss of a node, such as a reclaimed spot instance, does not count as a false start.
@@ -236,25 +279,6 @@ class _LaneDispatcher(Listener):
         self.ledger.append(WorkerLoss(trial_id=job.trial_id, error=error, node=node))
         self._hand_out()
         self.changed()
-
-
-def last_failure(trial: Trial) -> str:
-    """Tune's text of the last failure of ``trial``; empty without one."""
-    # Tune's own reader looks in the storage, where the file arrives later.
-    text = Path(trial.error_file).read_text() if trial.error_file else ""
-    return text.rpartition("Failure # ")[2]
-
-
-def died_with_node(failure: str) -> bool:
-    """True if Ray's text of ``failure`` names the loss of the worker's node."""
-    return "node has died" in failure
-
-
-def reason(failure: str) -> str:
-    """Last line of ``failure``."""
-    lines = [line.strip() for line in failure.splitlines()]
-    last = next((line for line in reversed(lines) if line), "unknown")
-    return last.partition(" Some common causes")[0]
 
 
 def slots(resources: Resources) -> int:

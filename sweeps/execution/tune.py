@@ -6,6 +6,7 @@ import signal
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -50,7 +51,7 @@ class Listener(Callback):
         """Empty: Tune pickles its callbacks for a restore that is not used here."""
         return {}
 
-    def guarded(self, step: Callable[[], None]) -> None:
+    def guarded(self, step: Callable[[], object]) -> None:
         """Call ``step`` and keep its exception, which Tune would convert to text."""
         try:
             step()
@@ -120,6 +121,25 @@ def fit(
     if listener.failure is not None:
         raise listener.failure
     return True
+
+
+def last_failure(trial: Trial) -> str:
+    """Tune's text of the last failure of ``trial``; empty without one."""
+    # Tune's own reader looks in the storage, where the file arrives later.
+    text = Path(trial.error_file).read_text() if trial.error_file else ""
+    return text.rpartition("Failure # ")[2]
+
+
+def died_with_node(failure: str) -> bool:
+    """True if Ray's text of ``failure`` names the loss of the worker's node."""
+    return "node has died" in failure
+
+
+def reason(failure: str) -> str:
+    """Last line of ``failure``."""
+    lines = [line.strip() for line in failure.splitlines()]
+    last = next((line for line in reversed(lines) if line), "unknown")
+    return last.partition(" Some common causes")[0]
 
 
 class _Quiet(TrialProgressCallback):

@@ -4,8 +4,7 @@ from typing import Any
 
 from ray.tune.experiment import Trial
 
-from sweeps.execution.lanes import last_failure, reason
-from sweeps.execution.tune import Listener, Trials
+from sweeps.execution.tune import Listener, Trials, last_failure, reason
 from sweeps.execution.worker import accepted
 from sweeps.journal.records import End, Record, SchedulerStop, Segment, SegmentStart
 

@@ -32,7 +32,9 @@ def sweep(monkeypatch):
         mailboxes.append(SimpleNamespace(put=put))
         return mailboxes[-1]
 
-    dispatcher = lanes._LaneDispatcher(execution, lambda: None, mailbox)
+    opening = SimpleNamespace(pending=[], poll=dict)
+    monkeypatch.setattr(lanes.ray, "put", lambda preparations: preparations)
+    dispatcher = lanes._LaneDispatcher(execution, opening, lambda: None, mailbox)
     monkeypatch.setattr(lanes, "node_of", lambda actor: actor.node)
     monkeypatch.setattr(dispatcher._nodes, "draining", lambda: frozenset({"drained"}))
     monkeypatch.setattr(dispatcher, "kill", killed.append)
@@ -44,7 +46,8 @@ def sweep(monkeypatch):
             else:
                 sent.append((lane, order and order[0]))
 
-        actor = SimpleNamespace(node=node, order=SimpleNamespace(remote=order))
+        prepare = SimpleNamespace(remote=lambda preparations: None)
+        actor = SimpleNamespace(node=node, order=SimpleNamespace(remote=order), prepare=prepare)
         state = SimpleNamespace(ray_actor=actor)
         trial = SimpleNamespace(config={"lane": lane}, temporary_state=state)
         dispatcher.on_trial_start(0, [], trial)
