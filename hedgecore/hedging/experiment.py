@@ -10,7 +10,7 @@ from hedgecore.hedging.deployment import deployed, objection
 from hedgecore.hedging.evaluate import attacked_columns
 from hedgecore.hedging.hedge import Hedge
 from hedgecore.hedging.preparation import Preparation, assemble
-from hedgecore.hedging.prepare import mismatch, prepare, restore
+from hedgecore.hedging.prepare import mismatch, prepare, reproduced, restore
 from hedgecore.hedging.run import train
 from hedgecore.hedging.study import AXES, TicketStudy
 from hedgecore.hedging.ticket import validation_columns
@@ -70,6 +70,7 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
         restore=restore,
         assemble=assemble,
         mismatch=mismatch,
+        reproduced=reproduced,
         diverged=lambda preparation: preparation.diverged,
     ),
     columns=COLUMNS,

@@ -126,6 +126,13 @@ def mismatch(study: TicketStudy, preparation: Preparation) -> str | None:
     return "holds a theta_star that does not reproduce the metrics of facts.json"
 
 
+def reproduced(study: TicketStudy, preparation: Preparation) -> bool:
+    """True if the dense network has the P&L of ``preparation`` on every clean test path."""
+    problem = HedgingProblem.of(study.shared_study(), preparation.standardisation)
+    pnl = problem.outcomes(preparation.theta_star, preparation.data["test"]).pnl
+    return torch.equal(pnl, preparation.dense_pnl)
+
+
 def initial(
     problem: HedgingProblem, paths: MarketPaths, generator: torch.Generator
 ) -> dict[str, Tensor]:

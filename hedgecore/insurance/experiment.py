@@ -98,6 +98,7 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
         assemble=XnnPreparation,
         check_data=_check_data,
         mismatch=mismatch,
+        reproduced=lambda study, preparation: mismatch(study, preparation) is None,
     ),
     data_files=_data_files,
     columns=COLUMNS,

@@ -87,6 +87,8 @@ class Trainer(Generic[S, P]):
         assemble: ``assemble(*, seed, about, files, inputs)``, a preparation from all of its parts.
         check_data: raises a ConfigError for a study whose data are unavailable, by quick checks.
         mismatch: part of a restored preparation that is not reproduced: "holds a ..", or None.
+        reproduced: whether a sample of it is, to the last bit; every worker checks it before it
+            trains.
         diverged: reason why a baseline of a preparation counts as diverged, so that all of its
             trials fail; None if none did.
     """
@@ -98,6 +100,7 @@ class Trainer(Generic[S, P]):
     assemble: Callable[..., Any] = ArrayPreparation.assemble
     check_data: Callable[[S], None] = lambda study: None
     mismatch: Callable[[S, P], str | None] = lambda study, preparation: None
+    reproduced: Callable[[S, P], bool] = lambda study, preparation: True
     diverged: Callable[[P], str | None] = lambda preparation: None
 
 

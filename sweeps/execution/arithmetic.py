@@ -23,7 +23,7 @@ def check_arithmetic(
     *,
     mixed: bool,
 ) -> None:
-    """Evaluate the baseline of ``preparation`` again and compare it to the last bit, once.
+    """Evaluate a sample of ``preparation`` again and compare it to the last bit, once.
 
     Args:
         trial: any trial that starts from the preparation.
@@ -43,7 +43,9 @@ def check_arithmetic(
                 "start anew in another --storage, or give --allow-mixed, which records it in the "
                 "rows"
             )
-    elif experiment.trainer.mismatch(from_mapping(experiment.study, trial["study"]), preparation):
+    elif not experiment.trainer.reproduced(
+        from_mapping(experiment.study, trial["study"]), preparation
+    ):
         raise OtherArithmeticError(
             f"the worker on {host} does not reproduce the recorded baseline although "
             "the arithmetic is equal: its memory or its libraries are at fault; "

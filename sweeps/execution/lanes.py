@@ -22,7 +22,6 @@ from ray.tune.experiment import Trial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hedgecore.experiment import Run
-from search_spaces import Resources
 from sweeps.errors import SweepError
 from sweeps.execution.execution import Execution
 from sweeps.execution.lane import Lane, Parcel, Pause, Wait
@@ -279,9 +278,3 @@ class _LaneDispatcher(Listener):
         self.ledger.append(WorkerLoss(trial_id=job.trial_id, error=error, node=node))
         self._hand_out()
         self.changed()
-
-
-def slots(resources: Resources) -> int:
-    """Number of lanes of ``resources`` that fit on the cluster now."""
-    available, amounts = ray.cluster_resources(), {"CPU": resources.cpu, "GPU": resources.gpu}
-    return int(min(available.get(name, 0.0) // n for name, n in amounts.items() if n))

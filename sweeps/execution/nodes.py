@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from ray._private import state
 
+from search_spaces import Resources
 from sweeps.execution.liveness import listens
 
 _LIST_AGE = 1.0  # seconds for which a list of draining nodes is used
@@ -60,3 +61,9 @@ def node_of(actor: Any) -> str | None:
     """Id of the node on which ``actor`` was started last; None if it was never started."""
     entry = state.actors(actor._ray_actor_id.hex())
     return (entry.get("Address") or {}).get("NodeID") or None
+
+
+def slots(resources: Resources) -> int:
+    """Number of lanes of ``resources`` that fit on the cluster now."""
+    available, amounts = ray.cluster_resources(), {"CPU": resources.cpu, "GPU": resources.gpu}
+    return int(min(available.get(name, 0.0) // n for name, n in amounts.items() if n))

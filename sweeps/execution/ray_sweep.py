@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 import ray
@@ -15,11 +17,10 @@ from sweeps.execution.arithmetic import check_arithmetic
 from sweeps.execution.baselines import BaselineTasks
 from sweeps.execution.data_files import read_data_files
 from sweeps.execution.execution import Execution
-from sweeps.execution.lanes import run_lanes, slots
+from sweeps.execution.nodes import slots
 from sweeps.execution.object_store import SharedPreparation
 from sweeps.execution.preparation_tasks import PreparationTasks, Tasks
 from sweeps.execution.ray_runtime import runtime
-from sweeps.execution.ray_schedulers import run_stock
 from sweeps.execution.shared_objects import SharedObjects
 from sweeps.execution.worker import device_for
 from sweeps.experiments import experiment
@@ -49,6 +50,8 @@ def prepared(
         SweepError: Ray has died.
     """
     contents = read_data_files(execution.plan)
+    # Its import takes half a second, and Ray mostly waits for processes while it starts.
+    Thread(target=import_module, args=["ray.tune"], daemon=True).start()
     with runtime(execution.address, execution.resources, insecure=execution.insecure):
         limits = Tasks(slots(Resources()), cpus=0) if _local(execution) else Tasks(None, cpus=1)
         objects = SharedObjects(execution.message)
@@ -85,6 +88,9 @@ def work(
         changed()
 
     if beside or _left(execution):
+        from sweeps.execution.lanes import run_lanes  # imported by now, or nearly, see `prepared`
+        from sweeps.execution.ray_schedulers import run_stock
+
         open_run = partial(
             open_trial, device=device_for(execution.resources.gpu), mixed=execution.mixed
         )

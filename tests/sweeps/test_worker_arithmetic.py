@@ -40,15 +40,15 @@ def _forget():
     check._checked.clear()
 
 
-def with_mismatch(experiment, mismatch):
-    return replace(experiment, trainer=replace(experiment.trainer, mismatch=mismatch))
+def with_sample(experiment, reproduced):
+    return replace(experiment, trainer=replace(experiment.trainer, reproduced=reproduced))
 
 
 def test_the_arithmetic_of_the_preparation_is_accepted_and_checked_once(prepared):
     calls = []
     experiment, *others = prepared
-    real = experiment.trainer.mismatch
-    counted = with_mismatch(experiment, lambda *given: calls.append(1) or real(*given))
+    real = experiment.trainer.reproduced
+    counted = with_sample(experiment, lambda *given: calls.append(1) or real(*given))
     for _ in range(3):
         check.check_arithmetic(counted, *others, mixed=False)
     assert len(calls) == 1
@@ -88,7 +88,7 @@ def test_numbers_that_do_not_come_out_again_on_the_same_arithmetic_are_always_re
     prepared, mixed
 ):
     experiment, *others = prepared
-    other = with_mismatch(experiment, lambda *given: "holds another")
+    other = with_sample(experiment, lambda *given: False)
     with pytest.raises(OtherArithmeticError, match="memory or its libraries are at fault"):
         check.check_arithmetic(other, *others, mixed=mixed)
 
