@@ -16,8 +16,9 @@ from hedgecore.hedging.network import OCE_SCALARS, HedgingNetwork, Recall, Strat
 from hedgecore.hedging.pnl import Outcome
 from hedgecore.hedging.study import TicketStudy
 from hedgecore.kernel import evaluation
-from hedgecore.kernel.shared_library import library
-from hedgecore.kernel.structures import MAX_LAYERS, Built, Terms, hedge
+from hedgecore.kernel.shared_library import Library, library
+from hedgecore.kernel.structures import MAX_LAYERS, KernelHedge, Terms
+from hedgecore.kernel.structures import hedge as structure
 
 
 def covers(network: Strategy, *tensors: Tensor | None) -> bool:
@@ -41,14 +42,13 @@ def outcome(
     observation: Float[Tensor, "paths steps 5"] | None,
 ) -> Outcome | None:
     """P&L, cost and turnover of the hedge ``theta``; None if the kernel does not cover it."""
-    if _needs_gradient(theta) or not covers(network, *theta.values(), spot, variance, observation):
+    covering = _covering(network, theta, spot, variance, observation)
+    if covering is None:
         return None
-    kernel = library()
-    assert kernel is not None
-    assert isinstance(network, HedgingNetwork)
-    terms = contract(study, spot.shape[1] - 1)
-    built = built_hedge(network, widths(network, theta), flat(network, theta), terms)
-    return Outcome(*evaluation.outcome(kernel, built, spot, variance, observation))
+    kernel, layers = covering
+    terms = contract(study, layers, spot.shape[1] - 1)
+    hedge = kernel_hedge(layers, widths(layers, theta), flat(layers, theta), terms)
+    return Outcome(*evaluation.outcome(kernel, hedge, spot, variance, observation))
 
 
 def positions(
@@ -59,24 +59,22 @@ def positions(
     recall: Recall | None = None,
 ) -> Float[Tensor, "paths steps"]:
     """See :func:`hedgecore.hedging.network.positions`."""
-    kernel = library()
-    wanted = torch.is_grad_enabled() and (exogenous.requires_grad or spot.requires_grad)
-    if (
-        kernel is None
-        or wanted
-        or recall is not None
-        or _needs_gradient(theta)
-        or not covers(network, *theta.values(), exogenous, spot)
-    ):
+    # The kernel has no gradient of a position in the scene.
+    in_scene = torch.is_grad_enabled() and (exogenous.requires_grad or spot.requires_grad)
+    covering = _covering(network, theta, exogenous, spot)
+    if covering is None or recall is not None or in_scene:
         return networks.positions(network, theta, exogenous, spot, recall)
-    assert isinstance(network, HedgingNetwork)
-    terms = _no_contract(exogenous.shape[1])
-    built = built_hedge(network, widths(network, theta), flat(network, theta), terms)
-    return evaluation.positions(kernel, built, spot, exogenous)
+    kernel, layers = covering
+    terms = _no_contract(layers, exogenous.shape[1])
+    hedge = kernel_hedge(layers, widths(layers, theta), flat(layers, theta), terms)
+    return evaluation.positions(kernel, hedge, spot, exogenous)
 
 
-def contract(study: TicketStudy, dates: int) -> Terms:
-    """Terms of the option and the costs of ``study``; see :func:`hedgecore.hedging.pnl.settle`."""
+def contract(study: TicketStudy, network: HedgingNetwork, dates: int) -> Terms:
+    """Terms of the option, of the costs of ``study`` and of the positions of ``network``.
+
+    See :func:`hedgecore.hedging.pnl.settle`.
+    """
     cost, market = study.cost, study.market
     discount, financing = torch.ones(dates + 1), 0.0
     if cost.financing:
@@ -87,23 +85,22 @@ def contract(study: TicketStudy, dates: int) -> Terms:
     charged[-1] *= cost.unwind
     return Terms(
         strike=study.option.strike,
-        position_limit=study.network.position_limit,
+        position_limit=network.position_limit,
         cost=charged * discount,
         discount=discount,
         financing=financing,
     )
 
 
-def built_hedge(
+def kernel_hedge(
     network: HedgingNetwork,
     sizes: Sequence[int],
     theta: Float[Tensor, " parameters"],
     terms: Terms,
     mask: Tensor | None = None,
-) -> Built:
+) -> KernelHedge:
     """The kernel's hedge of layers of ``sizes``; without a ``mask`` zero weights are removed."""
-    terms = terms._replace(position_limit=network.position_limit)
-    return hedge(terms, sizes, theta, mask, network.mean, network.sd)
+    return structure(terms, sizes, theta, mask, network.mean, network.sd)
 
 
 def widths(network: HedgingNetwork, theta: Mapping[str, Tensor]) -> list[int]:
@@ -122,7 +119,20 @@ def _needs_gradient(theta: Mapping[str, Tensor]) -> bool:
     return torch.is_grad_enabled() and any(value.requires_grad for value in trained)
 
 
-def _no_contract(dates: int) -> Terms:
+def _covering(
+    network: Strategy, theta: Mapping[str, Tensor], *inputs: Tensor | None
+) -> tuple[Library, HedgingNetwork] | None:
+    """The kernel and ``network`` if it computes the hedge ``theta`` on ``inputs``."""
+    kernel = library()
+    if kernel is None or _needs_gradient(theta):
+        return None
+    if not covers(network, *theta.values(), *inputs):
+        return None
+    assert isinstance(network, HedgingNetwork)
+    return kernel, network
+
+
+def _no_contract(network: HedgingNetwork, dates: int) -> Terms:
     """Terms under which every P&L is 0, for positions alone."""
-    none = torch.zeros(dates + 1)
-    return Terms(strike=1.0, position_limit=math.inf, cost=none, discount=none, financing=0.0)
+    none, limit = torch.zeros(dates + 1), network.position_limit
+    return Terms(strike=1.0, position_limit=limit, cost=none, discount=none, financing=0.0)

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from hedgecore.attacks.balls import FeatureBall, PathBall
 from hedgecore.attacks.pathwise import fgsm, noise, pgd
 from hedgecore.hedging.attack_config import AttackConfig
-from hedgecore.hedging.compiled import built_hedge, contract, covers, flat, widths
+from hedgecore.hedging.compiled import contract, covers, flat, kernel_hedge, widths
 from hedgecore.hedging.network import OCE_SCALARS, HedgingNetwork
 from hedgecore.hedging.problem import HedgingProblem, Scene
 from hedgecore.kernel import training as kernel
@@ -185,8 +185,8 @@ class CompiledDescent:
         ordered = {name: start[name] for name in (*network.names, *self._scalars)}
         zeros = {name: torch.zeros_like(value) for name, value in ordered.items()}
         self._theta, self._first, self._second = map(_Flat.of, (ordered, zeros, zeros))
-        kept = {n: mask.get(n, torch.ones_like(x, dtype=torch.bool)) for n, x in ordered.items()}
-        self._mask, self._widths = flat(network, kept), widths(network, ordered)
+        whole = {n: mask.get(n, torch.ones_like(x, dtype=torch.bool)) for n, x in ordered.items()}
+        self._mask, self._widths = flat(network, whole), widths(network, ordered)
         self._memory = kernel.Memory()
         self.theta = {name: self._theta.parts[name] for name in start}
         self.moments = {
@@ -209,11 +209,11 @@ class CompiledDescent:
         dates = paths.spot.shape[1] - 1
         losses, norms = kernel.steps(
             compiled,
-            built_hedge(
+            kernel_hedge(
                 self._network,
                 self._widths,
                 self._theta.values,
-                contract(study, dates),
+                contract(study, self._network, dates),
                 self._mask,
             ),
             kernel.State(self._theta.values, self._first.values, self._second.values),
@@ -225,7 +225,9 @@ class CompiledDescent:
                 clip=self._clip,
             ),
             scalars=len(self._scalars),
-            taken=[int(self.moments[n]["step"]) for n in (*self._network.names, *self._scalars)],
+            step_numbers=[
+                int(self.moments[n]["step"]) for n in (*self._network.names, *self._scalars)
+            ],
             spot=paths.spot,
             variance=paths.variance,
             batches=batches,

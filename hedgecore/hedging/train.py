@@ -153,14 +153,14 @@ def parameters_after(
     seed: int,
 ) -> dict[str, Tensor]:
     """Parameters after the first ``steps`` steps of :func:`train` on a dense network."""
-    taken = descent(problem, start, {}, training=training, seed=seed)
+    rewound = descent(problem, start, {}, training=training, seed=seed)
     schedule = Schedule(training, train_paths.paths, seed=seed)
     attack = problem.study.attack
     for epoch in range(1, math.ceil(steps / schedule.steps_per_epoch) + 1):
         before = (epoch - 1) * schedule.steps_per_epoch
         batches = list(islice(schedule.steps(epoch), steps - before))
-        taken.epoch(batches, train_paths, replace(attack, epsilon=attack.epsilon_at(epoch)))
-    return _settled(taken.theta, {})
+        rewound.epoch(batches, train_paths, replace(attack, epsilon=attack.epsilon_at(epoch)))
+    return _settled(rewound.theta, {})
 
 
 def _attacked_risk(

@@ -8,12 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hedgecore.kernel.shared_library import Library
-from hedgecore.kernel.structures import Built, Scene, address, workspace
+from hedgecore.kernel.structures import KernelHedge, Scene, address, workspace
 
 
 def outcome(
     library: Library,
-    hedge: Built,
+    hedge: KernelHedge,
     spot: Float[Tensor, "paths dates"],
     variance: Float[Tensor, "paths dates"],
     observation: Float[Tensor, "paths steps 5"] | None = None,
@@ -33,7 +33,7 @@ def outcome(
 
 def positions(
     library: Library,
-    hedge: Built,
+    hedge: KernelHedge,
     spot: Float[Tensor, "paths dates"],
     observation: Float[Tensor, "paths steps 5"],
 ) -> Float[Tensor, "paths steps"]:
@@ -60,7 +60,7 @@ class _Outcome(torch.autograd.Function):
     def forward(
         ctx: Any,
         library: Library,
-        hedge: Built,
+        hedge: KernelHedge,
         differentiable: bool,
         *tensors: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -99,7 +99,7 @@ class _Outcome(torch.autograd.Function):
         return (None, None, None, *scaled)
 
 
-def _run(library: Library, hedge: Built, scene: Scene) -> None:
+def _run(library: Library, hedge: KernelHedge, scene: Scene) -> None:
     at, of = ctypes.byref(hedge.structure), ctypes.byref(scene)
     memory, begin = workspace(library.evaluate_bytes(at, of))
     library.evaluate(at, of, begin)

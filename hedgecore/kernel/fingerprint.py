@@ -53,7 +53,7 @@ def _trained(kernel: Library, *, dense: bool) -> State:
         state,
         Settings(risk=entropic, attack=attack, clean_weight=0.5, scalar_lr=0.0, clip=1.0),
         scalars=0,
-        taken=[0] * 2 * (len(_WIDTHS) - 1),
+        step_numbers=[0] * 2 * (len(_WIDTHS) - 1),
         spot=1 + moves.cumsum(dim=1),
         variance=0.04 + 0.3 * moves,
         batches=[paths] * 4,

@@ -229,7 +229,7 @@ typedef struct {
     float *theta, *first, *second;   /* parameters, and the moments of Adam */
     int scalars;                     /* y, and y under attack, after the weights and biases */
     float scalar_lr, clip;
-    const int64_t *taken;            /* steps before these, of every weight, bias and y */
+    const int64_t *step_numbers;     /* steps before these, of every weight, bias and y */
     int batch;                       /* paths of a full batch */
 } Training;
 

@@ -103,7 +103,7 @@ class Training(ctypes.Structure):
         ("scalars", _INT),
         ("scalar_lr", _FLOAT),
         ("clip", _FLOAT),
-        ("taken", _POINTER),
+        ("step_numbers", _POINTER),
         ("batch", _INT),
     )
 
@@ -126,7 +126,7 @@ class Terms(NamedTuple):
     financing: float
 
 
-class Built(NamedTuple):
+class KernelHedge(NamedTuple):
     """A structure, and the tensors that it points into."""
 
     structure: Any
@@ -149,7 +149,7 @@ def hedge(
     mask: Tensor | None,
     mean: Float[Tensor, "8"],
     sd: Float[Tensor, "8"],
-) -> Built:
+) -> KernelHedge:
     """:class:`Hedge` of a network with the flat parameters ``theta``, and their bool ``mask``."""
     sizes = (_INT * len(widths))(*widths)
     mean, sd = mean.contiguous(), sd.contiguous()
@@ -170,7 +170,7 @@ def hedge(
         mean=address(mean),
         sd=address(sd),
     )
-    return Built(structure, (terms, sizes, theta, mask, mean, sd))
+    return KernelHedge(structure, (terms, sizes, theta, mask, mean, sd))
 
 
 def workspace(size: int) -> tuple[Tensor, int]:

@@ -139,19 +139,19 @@ static bool trains_scalar(const Training *training, int i) {
 static void update(const Training *training, const float *gradient, long step, float lr,
                    float scale) {
     const Hedge *hedge = &training->hedge;
-    const int64_t *taken = training->taken;
+    const int64_t *number = training->step_numbers;
     long begin = 0;
     for (int l = 0; l < hedge->layers; l++) {
         long weights = (long)hedge->widths[l] * hedge->widths[l + 1];
         long biases = hedge->widths[l + 1];
-        adam(training, gradient, begin, begin + weights, *taken++ + step, lr, scale);
+        adam(training, gradient, begin, begin + weights, *number++ + step, lr, scale);
         begin += weights;
-        adam(training, gradient, begin, begin + biases, *taken++ + step, lr, scale);
+        adam(training, gradient, begin, begin + biases, *number++ + step, lr, scale);
         begin += biases;
     }
-    for (int i = 0; i < training->scalars; i++, begin++, taken++)
+    for (int i = 0; i < training->scalars; i++, begin++, number++)
         if (trains_scalar(training, i))
-            adam(training, gradient, begin, begin + 1, *taken + step, training->scalar_lr, 1);
+            adam(training, gradient, begin, begin + 1, *number + step, training->scalar_lr, 1);
 }
 
 /* Takes one step, the ``step``-th of this call; returns its loss. */

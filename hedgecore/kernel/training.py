@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hedgecore.kernel.shared_library import Library
-from hedgecore.kernel.structures import Attack, Built, Risk, Training, address, workspace
+from hedgecore.kernel.structures import Attack, KernelHedge, Risk, Training, address, workspace
 
 
 class State(NamedTuple):
@@ -57,12 +57,12 @@ class Settings:
 
 def steps(
     library: Library,
-    hedge: Built,
+    hedge: KernelHedge,
     state: State,
     settings: Settings,
     *,
     scalars: int,
-    taken: Sequence[int],
+    step_numbers: Sequence[int],
     spot: Float[Tensor, "paths dates"],
     variance: Float[Tensor, "paths dates"],
     batches: Sequence[Int[Tensor, " _"]],
@@ -79,7 +79,7 @@ def steps(
         settings: see :class:`Settings`.
         scalars: number of trained y, which are the last of the parameters: of the risk, and of
             the risk under attack.
-        taken: number of steps before these, of the weight and bias of every layer and of every y.
+        step_numbers: steps before these, of the weight and bias of every layer and of every y.
         spot: training prices.
         variance: training variances.
         batches: indices of the paths of every step.
@@ -90,7 +90,7 @@ def steps(
     """
     sizes = (ctypes.c_int * len(batches))(*map(len, batches))
     index, lr = torch.cat(tuple(batches)), torch.tensor(rates)
-    steps_taken = torch.tensor(taken)
+    numbers = torch.tensor(step_numbers)
     losses, norms = torch.empty(len(batches)), torch.empty(len(batches))
     spot, variance = spot.contiguous(), variance.contiguous()
     training = Training(
@@ -107,7 +107,7 @@ def steps(
         scalars=scalars,
         scalar_lr=settings.scalar_lr,
         clip=settings.clip,
-        taken=address(steps_taken),
+        step_numbers=address(numbers),
         batch=max(sizes),
     )
     begin = memory.at_least(library.train_bytes(ctypes.byref(training)))

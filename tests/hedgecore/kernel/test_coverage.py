@@ -45,10 +45,10 @@ def test_what_is_covered_is_what_the_gradients_are_compared_for():
 @pytest.mark.parametrize("threat", [n for n, t in THREATS.items() if t.model == "distribution"])
 def test_training_under_a_distribution_attack_takes_autograd(threat):
     one = case(attack={"epsilon": 0.1, "name": threat, "steps": 2})
-    taken = chosen(one)
-    assert isinstance(taken, AutogradDescent)
+    descent = chosen(one)
+    assert isinstance(descent, AutogradDescent)
     batch = torch.arange(one.paths.paths)
-    losses, _ = taken.epoch([(1e-3, batch)], one.paths, one.problem.study.attack)
+    losses, _ = descent.epoch([(1e-3, batch)], one.paths, one.problem.study.attack)
     assert losses.isfinite().all()
 
 
