@@ -63,6 +63,11 @@ def node_of(actor: Any) -> str | None:
     return (entry.get("Address") or {}).get("NodeID") or None
 
 
+def node_count() -> int:
+    """Number of nodes of the cluster that are alive."""
+    return sum(node["Alive"] for node in ray.nodes())
+
+
 def slots(resources: Resources) -> int:
     """Number of lanes of ``resources`` that fit on the cluster now."""
     available, amounts = ray.cluster_resources(), {"CPU": resources.cpu, "GPU": resources.gpu}

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import ray
 from ray.exceptions import RayError
@@ -18,14 +17,6 @@ from sweeps.journal.preparations import StoredPreparation
 from sweeps.text import duration, first_line
 
 
-@dataclass(frozen=True, slots=True)
-class Tasks:
-    """Tasks that run at a time, and the CPUs that Ray reserves for each."""
-
-    most: int | None  # None for as many as Ray finds room for
-    cpus: int
-
-
 class PreparationTasks:
     """Tasks for all preparations of ``execution``, and what is shared of them.
 
@@ -36,7 +27,8 @@ class PreparationTasks:
         stored: preparations to restore, by key; None for one to compute.
         objects: the object store.
         contents: bytes of the data files by path; emptied, so that only the object store has them.
-        tasks: limits.
+        idle_cpus: CPUs that lanes may hold while they wait for the preparations: as many tasks
+            run at a time, and none of them reserves a CPU. None if each reserves one.
     Raises:
         PreparationError: neither the object store nor its disk has room for the data files.
     """
@@ -47,10 +39,11 @@ class PreparationTasks:
         stored: Mapping[str, StoredPreparation | None],
         objects: SharedObjects,
         contents: dict[str, bytes],
-        tasks: Tasks,
+        *,
+        idle_cpus: int | None = None,
     ) -> None:
         self._execution, self._stored, self.objects = execution, stored, objects
-        self._plan, self._limits, self._began = execution.plan, tasks, time.monotonic()
+        self._plan, self.idle_cpus, self._began = execution.plan, idle_cpus, time.monotonic()
         self._files = _shared_files(objects, contents)
         self._failure: PreparationError | None = None
         self.shared: dict[str, SharedPreparation] = {}
@@ -113,11 +106,11 @@ class PreparationTasks:
             ray.cancel(facts, force=True)
 
     def _submit(self) -> None:
-        most = self._limits.most
+        most, reserved = self.idle_cpus or None, 0 if self.idle_cpus else 1
         while self._queue and (most is None or len(self._pending) < most):
             key = self._queue.pop(0)
             trial, base = self._plan.preparations[key], self._plan.base(key)
-            task = prepare_task.options(num_cpus=self._limits.cpus).remote(
+            task = prepare_task.options(num_cpus=reserved).remote(
                 self._plan.space.experiment,
                 to_mapping(trial.study.shared_study()),
                 trial.seed,

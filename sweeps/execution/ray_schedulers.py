@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-import ray
 from ray import tune
 from ray.tune import schedulers
 from ray.tune.experiment import Trial
@@ -19,6 +18,7 @@ from hedgecore.config import replaced
 from search_spaces import Hyperband, LogUniform, Median, Pbt, StockAsha
 from sweeps.errors import UsageError
 from sweeps.execution.execution import Execution
+from sweeps.execution.nodes import node_count
 from sweeps.execution.tune import fit
 from sweeps.execution.tune_events import Recorder
 from sweeps.execution.worker import OpenRun, SegmentWorker
@@ -41,7 +41,7 @@ def run_stock(execution: Execution, open_run: OpenRun, changed: Callable[[], Non
     rule = plan.space.scheduler
     assert rule is not None
     saves = isinstance(rule, Hyperband | Pbt)
-    if saves and sum(node["Alive"] for node in ray.nodes()) > 1:
+    if saves and node_count() > 1:
         raise UsageError(
             f"scheduler.{rule.kind} moves checkpoints within one machine, and this cluster has "
             "several; leave out --address, or write scheduler.asha"

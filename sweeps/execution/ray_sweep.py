@@ -17,9 +17,9 @@ from sweeps.execution.arithmetic import check_arithmetic
 from sweeps.execution.baselines import BaselineTasks
 from sweeps.execution.data_files import read_data_files
 from sweeps.execution.execution import Execution
-from sweeps.execution.nodes import slots
+from sweeps.execution.nodes import node_count, slots
 from sweeps.execution.object_store import SharedPreparation
-from sweeps.execution.preparation_tasks import PreparationTasks, Tasks
+from sweeps.execution.preparation_tasks import PreparationTasks
 from sweeps.execution.ray_runtime import runtime
 from sweeps.execution.shared_objects import SharedObjects
 from sweeps.execution.worker import device_for
@@ -53,9 +53,11 @@ def prepared(
     # Its import takes half a second, and Ray mostly waits for processes while it starts.
     Thread(target=import_module, args=["ray.tune"], daemon=True).start()
     with runtime(execution.address, execution.resources, insecure=execution.insecure):
-        limits = Tasks(slots(Resources()), cpus=0) if _local(execution) else Tasks(None, cpus=1)
+        idle_cpus = slots(Resources()) if _on_one_machine(execution) else None
         objects = SharedObjects(execution.message)
-        with closing(PreparationTasks(execution, stored, objects, contents, limits)) as tasks:
+        with closing(
+            PreparationTasks(execution, stored, objects, contents, idle_cpus=idle_cpus)
+        ) as tasks:
             yield tasks
 
 
@@ -77,7 +79,7 @@ def work(
     """
     opening = _Opening(execution, preparations, enter)
     queue = execution.queue
-    beside = _local(execution) and (not queue.entered or _left(execution))
+    beside = bool(preparations.idle_cpus) and (not queue.entered or _left(execution))
     if not beside:
         opening.finish()
 
@@ -107,9 +109,12 @@ def work(
     return True
 
 
-def _local(execution: Execution) -> bool:
-    """True if lanes of this machine may wait for preparations."""
-    return execution.engine is not None and execution.address is None
+def _on_one_machine(execution: Execution) -> bool:
+    """True if lanes may hold the CPUs of this machine, the only one, while the study is prepared.
+
+    On a cluster, Ray must find room for preparations itself.
+    """
+    return execution.engine is not None and execution.address is None and node_count() == 1
 
 
 def _left(execution: Execution) -> bool:
