@@ -27,9 +27,8 @@ _ABORTED = f"error: Ray has ended this process, or it was killed; {SAFE}"
 # Read by Ray's processes when they start and not on import, so a Ray that the user has imported or
 # configured before is unaffected. Workers run at the priority of the driver.
 STARTING = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
-# Libraries that a new process loads before it receives work, so that those which Ray starts in
-# advance load them meanwhile; none of this project's, which a job may bring from elsewhere.
-_LOADING = {"RAY_preload_python_modules": "torch,scipy.linalg,safetensors.torch,ray.tune"}
+# No processes in advance: Tune gives its actors an environment, for which Ray starts others.
+_ON_DEMAND = {"RAY_prestart_worker_first_driver": "0"}
 # Ray waits at its end to flush events for a dashboard, which a sweep does not start.
 _PACE = {"RAY_task_events_shutdown_flush_timeout_ms": "500"}
 # Attempts, of a second each, to connect to a cluster that has responded.
@@ -71,8 +70,7 @@ def runtime(
             closing.enter_context(message_if_aborted(aborted))
             options["address"] = joinable(address)
             options["runtime_env"] = {"py_modules": _packages()}
-        variables = defaults(STARTING | (_LOADING if address is None else {})) | _PACE
-        variables |= {} if address is None else _JOINING
+        variables = defaults(STARTING) | _PACE | (_ON_DEMAND if address is None else _JOINING)
         # Ray sets PYTHONBREAKPOINT for its own debugger.
         closing.enter_context(environment({**variables, "PYTHONBREAKPOINT": None}))
         closing.enter_context(driver_environment())

@@ -43,8 +43,9 @@ def code_identity(name: str) -> str:
 @cache
 def tree_hash(name: str) -> str:
     """sha256 (hex) of the syntax trees and tables of the experiment ``name``."""
-    trees = {module: _tree(_parsed(file)) for module, file in modules(name).items()}
-    folders = {file.parent for file in modules(name).values()}
+    module_files = modules(name)
+    trees = {module: _tree(_parsed(file)) for module, file in module_files.items()}
+    folders = {file.parent for file in module_files.values()}
     files = [file for folder in folders for kind in _BESIDE for file in folder.glob(kind)]
     data = sorted([f"{file.parent.name}/{file.name}", _content(file)] for file in files)
     content = json.dumps([sorted(trees.items()), data])
