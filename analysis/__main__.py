@@ -44,7 +44,15 @@ def main() -> None:
     type=click.Path(path_type=Path),
     help="Output folder, created if missing.  [default: STORAGE/report, of a URL NAME-report]",
 )
-def report(storage: Path, tolerance: float, confidence: float, out: Path | None) -> None:
+@click.option(
+    "--latency",
+    "measured",
+    type=click.Path(path_type=Path, exists=True),
+    help="Latencies of its hedges (JSON), which `hedgesweep report` measures.",
+)
+def report(
+    storage: Path, tolerance: float, confidence: float, out: Path | None, measured: Path | None
+) -> None:
     """Print tables and findings of STORAGE; write tables and figures to STORAGE/report."""
     from analysis.report import report as show
 
@@ -55,6 +63,7 @@ def report(storage: Path, tolerance: float, confidence: float, out: Path | None)
             tolerance=tolerance,
             confidence=confidence,
             folder=out or _report_folder(storage),
+            measured=json.loads(measured.read_bytes()) if measured else None,
         )
     )
 

@@ -22,6 +22,7 @@ RESULTS, PAGE = HERE / "results.json", HERE / "results.md"
 DOCS = (HERE.parent / "README.md", *sorted((HERE.parent / "docs").glob("*.md")))
 MODULES = {
     "kernel": "measure",
+    "inference": "measure",
     "xnn_epochs": "measure",
     "overhead": "overhead",
     "loading": "loading",

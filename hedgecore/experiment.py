@@ -160,6 +160,10 @@ class Experiment(Generic[S, P]):
             baselines by name; None without one.
         load: a trained model for use on new data, from the study of its trial and the tensors and
             metadata of its file, or the tensors and facts of its bundle; None where there is none.
+        c_source: C source of a loaded model, with lines on its origin by name for its comment;
+            None where models are not exported.
+        latencies: size and latency of every one of some loaded models, a dataclass each, or None
+            where this machine cannot measure them; None where they have no latency.
     """
 
     name: str
@@ -176,6 +180,8 @@ class Experiment(Generic[S, P]):
         lambda row, baselines: None
     )
     load: Callable[[S, Tensors, Json], Any] | None = None
+    c_source: Callable[[Any, Mapping[str, Any]], str] | None = None
+    latencies: Callable[[Sequence[Any]], Sequence[Any] | None] | None = None
 
     def open_run(
         self, trial: Mapping[str, Any], checkpoint: bytes | None, *, preparation: P, device: str

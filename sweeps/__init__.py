@@ -41,6 +41,7 @@ __all__ = [
     "TrialState",
     "UsageError",
     "WriteError",
+    "export_model",
     "load_bundle",
     "load_model",
     "plan",
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from sweeps.bundles import load_bundle
     from sweeps.driver import run
     from sweeps.experiments import Classifier, Hedge
+    from sweeps.inspection.export import export_model
     from sweeps.inspection.models import load_model
     from sweeps.monitoring.exporters import Exporter
     from sweeps.outcome import Sweep
@@ -70,6 +72,7 @@ else:
         "Plan": "sweeps.planning.plan",
         "TrialPlan": "sweeps.planning.plan",
         "Hedge": "sweeps.experiments",
+        "export_model": "sweeps.inspection.export",
         "load_bundle": "sweeps.bundles",
         "load_model": "sweeps.inspection.models",
         "plan": "sweeps.planning.plan",

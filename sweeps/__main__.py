@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import sweeps
-from sweeps import analysis_commands, job_commands, options, standard_output
+from sweeps import analysis_commands, job_commands, model_commands, options, standard_output
 from sweeps import bundle_commands as bundles
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
@@ -180,7 +180,11 @@ def simulate_command(source: Path, workers: str, trials: int | None, stock: bool
 
 for _command in (bundles.keys_command, bundles.seal_command, bundles.open_command):
     cli.add_command(_command)
-for _command in (*analysis_commands.COMMANDS, *job_commands.COMMANDS):
+for _command in (
+    *analysis_commands.COMMANDS,
+    *job_commands.COMMANDS,
+    *model_commands.COMMANDS,
+):
     cli.add_command(_command)
 cli.add_command(predict_command)
 

@@ -1,9 +1,14 @@
-"""Commands of the analysis, which needs neither Ray nor torch and runs in its own process."""
+"""Commands of the analysis, which needs neither Ray nor torch and runs in its own process.
 
+The report gets the latency of hedges, which only the kernel can measure, as a file.
+"""
+
+import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
 
 import click
 
@@ -20,7 +25,21 @@ from sweeps.errors import UsageError
 )
 def report_command(storage: Path, out: Path | None) -> None:
     """Print the tables of STORAGE and draw its figures."""
-    _analyse("report", *([f"--out={out}"] if out else []), "--", str(storage))
+    with TemporaryDirectory() as folder:
+        measured = Path(folder) / "latency.json"
+        measured.write_text(json.dumps(_latencies(storage)), encoding="utf-8")
+        _analyse(
+            "report",
+            *([f"--out={out}"] if out else []),
+            f"--latency={measured}",
+            *("--", str(storage)),
+        )
+
+
+def _latencies(storage: Path) -> dict[str, Any]:
+    from sweeps.inspection.latency import latencies  # imports torch
+
+    return latencies(storage)
 
 
 def _analyse(*arguments: str) -> NoReturn:

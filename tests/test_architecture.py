@@ -48,6 +48,7 @@ LAYERS = {
         **dict.fromkeys(("jobs", "monitoring", "inspection", "simulation"), 5),
         **dict.fromkeys(("arguments", "bundle_keys", "options", "outcome", "sealing"), 6),
         **dict.fromkeys(("analysis_commands", "bundle_commands", "bundles", "driver"), 7),
+        "model_commands": 7,
         **dict.fromkeys(("prediction", "until_decided"), 8),
         "job_commands": 9,
         "__init__": 9,

@@ -124,6 +124,7 @@ ARGUMENTS = {
     "replay": "replay {trial} --storage {storage}",
     "verify": "verify {storage} --data",
     "simulate": "simulate {storage}",
+    "export-model": "export-model {storage} {trial} --out {new}.c",
     "keys": "keys --out {new}-keys --unencrypted",
     "seal": SEAL,
     "open": "open {bundle} --key {keys}/public.pem --out {new}-opened",

@@ -1,6 +1,8 @@
 """Report of a sweep, by experiment."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -9,7 +11,13 @@ from analysis.tensors import SweepFiles
 
 
 def report(
-    storage: Path, console: Console, *, tolerance: float, confidence: float, folder: Path
+    storage: Path,
+    console: Console,
+    *,
+    tolerance: float,
+    confidence: float,
+    folder: Path,
+    measured: Mapping[str, Any] | None = None,
 ) -> None:
     """Print tables and findings of a sweep; write CSV tables and figures.
 
@@ -19,6 +27,8 @@ def report(
         tolerance: share of the dense network's CVaR that a sparse ticket may lose.
         confidence: one-sided confidence level of that loss, in [0.5, 1).
         folder: output folder.
+        measured: latencies of tickets as ``rows``, or the ``reason`` for none; see
+            :func:`analysis.tickets.latency.latency`. None to leave them out.
     Raises:
         StorageError: the storage cannot be read, or ``folder`` cannot be written.
         schema.ColumnError: a column is missing.
@@ -34,7 +44,9 @@ def report(
         from analysis.report import tickets
 
         levels = {"tolerance": tolerance, "confidence": confidence}
-        tickets.report(files, trials, manifest, console, folder=folder, **levels)
+        tickets.report(
+            files, trials, manifest, console, folder=folder, measured=measured, **levels
+        )
     else:
         from analysis.report import plain
 

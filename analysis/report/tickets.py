@@ -1,7 +1,7 @@
 """Report of a tickets sweep: tables and findings in the terminal, and files."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from analysis.tickets.comparison import compare
 from analysis.tickets.controls import controls
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.tickets.efficiency_findings import efficient
+from analysis.tickets.latency import latency, latency_table
 from analysis.tickets.learning_rate_table import learning_rates as learning_rate_table
 from analysis.tickets.learning_rates import learning_rates
 from analysis.tickets.opponents import dense_against_hedges, stronger_hedges
@@ -52,6 +53,7 @@ def report(
     tolerance: float,
     confidence: float,
     folder: Path,
+    measured: Mapping[str, Any] | None = None,
 ) -> None:
     """Print tables and findings of a tickets sweep; write tables and figures.
 
@@ -132,6 +134,7 @@ def report(
         show(console, terminal_tables.kept_weights(tables["ticket_weights"]))
     tables |= beside_controls(control_rows, console, tolerance=tolerance)
     tables |= robustly(sweep, robust, console, tolerance=tolerance)
+    tables |= hedge_latency(sweep, measured, console) if measured else {}
     tables |= {"budget_curves": budgets} if len(budgets) else {}
     sentences = boosting_findings.sentences(budgets, tolerance=tolerance)
     section(console, "Boosting tickets: how few epochs are enough", sentences)
@@ -185,6 +188,25 @@ def beside_controls(
     section(console, "The ticket beside its controls", lines)
     show(console, terminal_tables.controls(rows, width=console.width))
     return {"controls": rows}
+
+
+def hedge_latency(
+    sweep: Sweep, measured: Mapping[str, Any], console: Console
+) -> dict[str, pd.DataFrame]:
+    """Print the latency of a hedge by sparsity; returns its table, empty if not measured.
+
+    Args:
+        measured: see :func:`analysis.report.report`.
+    """
+    if reason := measured.get("reason"):
+        section(console, "Latency of one hedge", [f"not measured: {reason}"])
+        return {}
+    rows = latency(sweep, measured["rows"])
+    if rows.empty:
+        return {}
+    console.print()
+    show(console, latency_table(rows))
+    return {"latency": rows}
 
 
 def robustly(

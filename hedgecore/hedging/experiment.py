@@ -4,11 +4,13 @@ from collections.abc import Collection
 
 from hedgecore.experiment import Experiment, Search, Wording
 from hedgecore.hedging.baseline_hedges import baselines
+from hedgecore.hedging.c_source import c_source
 from hedgecore.hedging.columns import COLUMNS, TEST
 from hedgecore.hedging.cost_model import COST
 from hedgecore.hedging.deployment import deployed, objection
 from hedgecore.hedging.evaluate import attacked_columns
 from hedgecore.hedging.hedge import Hedge
+from hedgecore.hedging.latency import latencies
 from hedgecore.hedging.preparation import Preparation, assemble
 from hedgecore.hedging.prepare import mismatch, prepare, reproduced, restore
 from hedgecore.hedging.run import train
@@ -106,4 +108,6 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     deployed=deployed,
     objection=objection,
     load=lambda study, tensors, about: Hedge.of(study, tensors),
+    c_source=c_source,
+    latencies=latencies,
 )

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import torch
 
 from hedgecore.config import ConfigError
-from hedgecore.kernel.structures import Hedge, Nodes, Scene, Training, Weights
+from hedgecore.kernel.structures import CompactNetwork, Hedge, Nodes, Scene, Training, Weights
 
 SWITCH = "HEDGESWEEP_KERNEL"
 """Environment variable that chooses a build: avx512, avx2, neon, the path of another, or off."""
@@ -42,6 +42,8 @@ class Library(ctypes.CDLL):
         self.alignment.restype = number
         self.multiplier.argtypes = (layer, pointer(Weights), array, array, number, array, array)
         self.multiplier.restype = None
+        self.compact_positions.argtypes = (pointer(CompactNetwork), ctypes.c_long, *[array] * 3)
+        self.compact_positions.restype = None
 
 
 def builds() -> dict[str, str]:

@@ -108,6 +108,29 @@ class Training(ctypes.Structure):
     )
 
 
+class CompactLayer(ctypes.Structure):
+    """A hidden layer of ``inference.h``."""
+
+    _fields_ = (
+        ("blocks", _INT),
+        *[(name, _POINTER) for name in ("begin", "input", "weight", "bias")],
+    )
+
+
+class CompactNetwork(ctypes.Structure):
+    """A network of ``inference.h``."""
+
+    _fields_ = (
+        ("layers", _INT),
+        ("widest", _INT),
+        ("layer", _POINTER),
+        ("units", _INT),
+        ("weight", _POINTER),
+        ("bias", _FLOAT),
+        ("limit", _FLOAT),
+    )
+
+
 class Terms(NamedTuple):
     """Terms of a contract.
 

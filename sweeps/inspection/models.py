@@ -31,14 +31,23 @@ def load_model(storage: str | Path, trial_id: str) -> Any:
             model that does not match the log; or an experiment whose models cannot be loaded.
     """
     sweep = StoredSweep.read(storage)
-    full_id, core = sweep.find(trial_id)
-    state = sweep.states[core].trials[full_id]
+    return loaded_model(sweep, stored_trial(sweep, trial_id))
+
+
+def stored_trial(sweep: StoredSweep, prefix: str) -> TrialState:
+    """The only trial whose id begins with ``prefix``; see :meth:`StoredSweep.find`."""
+    trial_id, core = sweep.find(prefix)
+    return sweep.states[core].trials[trial_id]
+
+
+def loaded_model(sweep: StoredSweep, trial: TrialState) -> Any:
+    """Model of ``trial``; see :func:`load_model`."""
     if sweep.experiment.load is None:
         raise UsageError(
             f"models of experiment {sweep.experiment.name!r} cannot be loaded; give its "
             "Experiment a load"
         )
-    return sweep.experiment.load(sweep.plan(state).study, *read_model(sweep, state))
+    return sweep.experiment.load(sweep.plan(trial).study, *read_model(sweep, trial))
 
 
 def read_model(sweep: StoredSweep, trial: TrialState) -> tuple[Tensors, Json]:

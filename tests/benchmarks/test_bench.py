@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import kernel
+from benchmarks import inference, kernel
 from benchmarks.figure import alternated, figure
 from hedgecore.kernel.shared_library import library
 
@@ -53,3 +53,10 @@ def test_the_steps_of_our_own_run_at_any_size():
         assert losses.isfinite().all()
     kernel.module_step((8, 8), 64)()
     kernel.products((8, 8), 64)()
+
+
+@pytest.mark.skipif(library() is None, reason="no compiled kernel")
+def test_hedges_are_compared_by_sparsity():
+    measured = inference.measure(rounds=1, small=True)
+    assert len(measured) == 4
+    assert all(one["ours"] > 0 for one in measured.values())

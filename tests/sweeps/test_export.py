@@ -1,0 +1,216 @@
+"""Hedges as C: compiled, they have the positions of the models; and their latency."""
+
+import ctypes
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from local_sweep import run_locally
+from printed import section
+from spaces import TINY, TINY_XNN
+
+import sweeps
+from analysis.__main__ import main as analysis
+from hedgecore.hedging.c_source import c_source
+from hedgecore.hedging.features import exogenous, recurrent
+from hedgecore.kernel.shared_library import OFF, SWITCH, library
+from hedgecore.market.heston import simulate
+from hedgecore.rng import stream
+from sweeps.__main__ import main
+from sweeps.inspection.latency import latencies
+from sweeps.journal.stored_sweep import StoredSweep
+
+PATHS = 1000
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O3")
+TICKETS = {"space.lr.grid": [1e-2, 1e15], "space.epsilon.grid": [0.0]}
+TICKETS |= {"space.sparsity.grid": [0.0, 0.5, 0.8], "study.network.hidden": [16, 16]}
+ONE_XNN = {"space.adj_weight.grid": [0.3], "space.clusters.grid": [3], "space.seed.grid": [0]}
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tickets") / "out"
+    run_locally(TINY, folder, overrides=TICKETS)
+    return folder
+
+
+def trials(storage, *, ended="completed"):
+    return [i for i, t in StoredSweep.read(storage).state.trials.items() if t.ended == ended]
+
+
+def compiled(source, *flags):
+    """The function of a C file."""
+    compiler = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    if compiler is None:
+        pytest.skip("no C compiler")
+    target = source.with_suffix(".so")
+    command = [compiler, *STRICT, *flags, "-fPIC", "-shared", source, "-lm", "-o", target]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    function = ctypes.CDLL(str(target)).hedge_position
+    function.restype, function.argtypes = ctypes.c_float, [ctypes.c_void_p]
+    return function
+
+
+def hedged(function, spot, variance, strike):
+    """Positions along paths, the recurrent features of which follow from the positions before."""
+    market = exogenous(spot, variance, strike=strike)
+    position = torch.zeros(market.shape[:2])
+    for t in range(market.shape[1]):
+        past = recurrent(position, spot)[:, t]
+        rows = np.ascontiguousarray(torch.cat([market[:, t], past], dim=1).numpy())
+        position[:, t] = torch.tensor([function(row.ctypes.data) for row in rows])
+    return position
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_the_compiled_file_holds_the_positions_of_the_model(which, storage, tmp_path):
+    trial = trials(storage)[which]
+    file = sweeps.export_model(storage, trial[:6], out=tmp_path / "hedge.c")
+    hedge = sweeps.load_model(storage, trial)
+    market = hedge.study.market
+    paths = simulate(
+        market.heston,
+        paths=PATHS,
+        steps=market.steps,
+        maturity=market.maturity,
+        generator=stream(1, "parity"),
+    )
+    spot, variance = paths.spot.float(), paths.variance.float()
+    position = hedged(compiled(file), spot, variance, hedge.study.option.strike)
+    # Six dates carry roundings of float32 on; positions are up to about one share.
+    torch.testing.assert_close(position, hedge.positions(spot, variance), rtol=1e-5, atol=3e-6)
+
+
+def test_the_file_says_where_it_comes_from(storage, tmp_path):
+    trial = trials(storage)[-1]
+    text = sweeps.export_model(storage, trial, out=tmp_path / "hedge.c").read_text()
+    comment = text.partition("*/")[0]
+    sweep = StoredSweep.read(storage)
+    row = sweep.state.trials[trial].row(live=False)
+    for fact in (
+        trial,
+        sweep.manifest["name"],
+        "tickets",
+        str(row["sparsity_achieved"]),
+        "kappa 1.5768",
+    ):
+        assert fact in comment
+    assert "proportional 0.001" in comment
+
+
+def test_text_of_a_storage_cannot_end_the_comment(storage, tmp_path):
+    hedge = sweeps.load_model(storage, trials(storage)[0])
+    text = c_source(hedge, {"sweep": 'a */ int main(void) { return 1; } /* é\n#error "b"'})
+    (tmp_path / "hedge.c").write_text(text, encoding="ascii")
+    compiled(tmp_path / "hedge.c")
+
+
+def test_a_ticket_without_weights_has_a_constant_position(storage, tmp_path):
+    hedge = sweeps.load_model(storage, trials(storage)[0])
+    theta = {n: v * (v.ndim == 1) + (v.ndim == 1) * 0.25 for n, v in hedge.theta.items()}
+    constant = type(hedge)(problem=hedge.problem, theta=theta)
+    file = tmp_path / "hedge.c"
+    file.write_text(c_source(constant, {}))
+    features = np.ones(8, dtype=np.float32)
+    assert compiled(file)(features.ctypes.data) == pytest.approx(float(theta["layers.2.bias"]))
+
+
+def test_two_hedges_can_be_linked(storage, tmp_path):
+    objects = []
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    for name, trial in zip("ab", trials(storage), strict=False):
+        file = sweeps.export_model(storage, trial, out=tmp_path / f"{name}.c")
+        objects.append(file.with_suffix(".o"))
+        named = f"-Dhedge_position=hedge_{name}"
+        command = [compiler, *STRICT, named, "-fPIC", "-c", str(file), "-o", str(objects[-1])]
+        subprocess.run(command, check=True)
+    together = str(tmp_path / "both.so")
+    subprocess.run([compiler, "-shared", *map(str, objects), "-lm", "-o", together], check=True)
+    assert ctypes.CDLL(together).hedge_a
+    assert ctypes.CDLL(together).hedge_b
+
+
+@pytest.fixture
+def typed(monkeypatch, capsys):
+    """Types a command; its exit status, and its last line."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["hedgesweep", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as error:
+            status = error.code
+        done = capsys.readouterr()
+        return status, (done.out + done.err).splitlines()
+
+    return run
+
+
+def test_the_command_writes_a_file_once(typed, storage, tmp_path):
+    file = tmp_path / "hedge.c"
+    trial = trials(storage)[0]
+    status, (line,) = typed("export-model", storage, trial, "--out", file)
+    assert (status, file.stat().st_size > 1000) == (0, True)
+    assert f"cc -std=c99 -O3 -c {file}" in line
+    before = file.read_bytes()
+    status, (line,) = typed("export-model", storage, trial, "--out", file)
+    assert status == 2
+    assert line == f"error: {file} cannot be written (File exists); give another --out"
+    assert file.read_bytes() == before
+
+
+def test_bad_input_is_one_line(typed, storage, tmp_path):
+    out = tmp_path / "hedge.c"
+    status, (line,) = typed("export-model", storage, "zz", "--out", out)
+    assert (status, "nearest: " in line) == (2, True)
+    (failed, *_) = trials(storage, ended="failed")
+    status, (line,) = typed("export-model", storage, failed, "--out", out)
+    assert (status, "has no model" in line) == (2, True)
+    status, (line,) = typed("export-model", tmp_path / "none", "a", "--out", out)
+    assert (status, line.startswith("error: ")) == (2, True)
+    status, (line,) = typed("export-model", storage, trials(storage)[0], "--out", out / "b.c")
+    assert (status, "give another --out" in line) == (2, True)
+    assert not out.exists()
+
+
+def test_an_xnn_is_not_exported(typed, tmp_path):
+    run_locally(TINY_XNN, tmp_path / "xnn", overrides=ONE_XNN)
+    out = tmp_path / "xnn.c"
+    status, (line,) = typed(
+        "export-model", tmp_path / "xnn", trials(tmp_path / "xnn")[0], "--out", out
+    )
+    assert status == 2
+    assert "'xnn' cannot be exported as C; sweeps.load_model" in line
+    assert not out.exists()
+
+
+@pytest.mark.skipif(library() is None, reason="no compiled kernel")
+def test_latency_is_measured_for_every_ticket_and_reported_by_sparsity(storage, tmp_path):
+    measured = latencies(storage)
+    rows = {row["trial_id"]: row for row in measured["rows"]}
+    assert set(rows) == set(trials(storage))
+    assert all(row["nanoseconds"] > 0 for row in rows.values())
+    (tmp_path / "latency.json").write_text(json.dumps(measured))
+    arguments = ["report", f"--latency={tmp_path / 'latency.json'}", f"--out={tmp_path / 'r'}"]
+    done = CliRunner().invoke(analysis, [*arguments, str(storage)], catch_exceptions=False)
+    assert "Latency of one hedge on this machine" in done.output
+    assert (tmp_path / "r" / "latency.csv").exists()
+
+
+def test_without_the_kernel_the_report_says_so_in_one_line(storage, tmp_path, monkeypatch):
+    monkeypatch.setenv(SWITCH, OFF)
+    (tmp_path / "latency.json").write_text(json.dumps(latencies(storage)))
+    arguments = ["report", f"--latency={tmp_path / 'latency.json'}", f"--out={tmp_path / 'r'}"]
+    done = CliRunner().invoke(analysis, [*arguments, str(storage)], catch_exceptions=False)
+    (line,) = section(done.output, "Latency of one hedge")
+    assert line.startswith("not measured: it needs the compiled kernel")
+    assert not (tmp_path / "r" / "latency.csv").exists()
