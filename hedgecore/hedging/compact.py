@@ -97,12 +97,12 @@ def _without_constants(layers: list[Layer]) -> list[Layer]:
 
 def _with_outputs(layers: list[Layer]) -> list[Layer]:
     """``layers`` without hidden units that have no outputs, from the last to the first."""
-    kept = [layers[-1]]
+    reachable = [layers[-1]]
     for (weight, bias), _ in reversed(list(pairwise(layers))):
-        following, offset = kept[0]
+        following, offset = reachable[0]
         used = _has_outputs(following)
-        kept[:1] = [(weight[used], bias[used]), (following[:, used], offset)]
-    return kept
+        reachable[:1] = [(weight[used], bias[used]), (following[:, used], offset)]
+    return reachable
 
 
 def _has_outputs(weight: Float[Tensor, "outputs inputs"]) -> Tensor:

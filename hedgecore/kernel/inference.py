@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from hedgecore.kernel.shared_library import Library
-from hedgecore.kernel.structures import Built, CompactLayer, CompactNetwork, address
+from hedgecore.kernel.structures import CompactLayer, CompactNetwork, KernelHedge, address
 
 UNITS = 8
 
@@ -52,7 +52,7 @@ def network_arrays(layers: Sequence[tuple[Tensor, Tensor]]) -> NetworkArrays:
     return NetworkArrays(tuple(arrays), _full(last), float(bias))
 
 
-def built_network(network: NetworkArrays, *, limit: float) -> Built:
+def built_network(network: NetworkArrays, *, limit: float) -> KernelHedge:
     """:class:`CompactNetwork` of ``network`` with positions of at most ``limit`` shares."""
     structures = (CompactLayer * len(network.layers))(
         *[CompactLayer(len(layer.begin) - 1, *map(address, layer)) for layer in network.layers]
@@ -66,11 +66,11 @@ def built_network(network: NetworkArrays, *, limit: float) -> Built:
         bias=network.bias,
         limit=limit,
     )
-    return Built(structure, (structures, network))
+    return KernelHedge(structure, (structures, network))
 
 
 def compact_positions(
-    library: Library, network: Built, features: Float[Tensor, "states 8"]
+    library: Library, network: KernelHedge, features: Float[Tensor, "states 8"]
 ) -> Float[Tensor, " states"]:
     """Position in shares for the features of every state, each computed after the one before."""
     features = features.contiguous()
