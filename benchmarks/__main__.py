@@ -35,6 +35,8 @@ MODULES = {
     "loading": "loading",
 }
 """Modules of this package and their functions, in the order of the page."""
+LATER = "not yet measured"
+"""In place of a figure of a module without results."""
 PACKAGES = ("torch", "numpy", "ray", "pandas", "pyarrow", "pfhedge")
 
 Measure = Callable[[], Mapping[str, Figure]]
@@ -72,7 +74,7 @@ def page(results: Mapping[str, Any]) -> str:
     lines = ["# Speed", "", "Medians of alternated runs; written by `make bench`.", ""]
     for name, result in results.items():
         if result:
-            lines += [f"## {name.replace('_', ' ')}", "", table(result)]
+            lines += [f"## {name.replace('_', ' ')}", "", table(result), ""]
     return "\n".join(lines)
 
 
@@ -84,7 +86,7 @@ def table(result: Mapping[str, Any]) -> str:
         cells = [key, f"{one['ratio']:.3g}", f"≥ {one['target']:.3g}"]
         cells += [f"{one[side]:.3g} {one['unit']}" for side in ("ours", "other")]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
 def with_figures(text: str, results: Mapping[str, Any]) -> str:
@@ -103,7 +105,7 @@ def with_figures(text: str, results: Mapping[str, Any]) -> str:
 
     def block(match: re.Match[str]) -> str:
         result = results.get(match[2])
-        return f"{match[1]}\n{table(result) if result else ''}{match[3]}"
+        return f"{match[1]}\n{table(result) if result else LATER}\n{match[3]}"
 
     text = re.sub(r"(?s)(<!-- bench (\w+) -->)\n.*?(<!-- /bench -->)", block, text)
     one = r"(<!-- bench (\w+): ([^>]+), (ratio|ours|other) -->)[^<]*(<!-- /bench -->)"
@@ -113,7 +115,7 @@ def with_figures(text: str, results: Mapping[str, Any]) -> str:
 def _number(result: Mapping[str, Any] | None, key: str, part: str) -> str:
     """One number with its unit; words as long as the module has no results."""
     if not result:
-        return "not yet measured"
+        return LATER
     figure = result["figures"][key]
     unit = "" if part == "ratio" else f" {figure['unit']}"
     return f"{figure[part]:.3g}{unit}"

@@ -1,40 +1,45 @@
 """A schedule in virtual time: our engine, and Ray's own ASHA on the same curves.
 
-``python -m benchmarks simulation``: CPU seconds for 5,000 synthetic curves of the paper's space on
-eight workers, as ``hedgesweep simulate tickets_paper --trials 5000 --stock`` replays them.
+``python -m benchmarks simulation``: 5,000 synthetic curves of the paper's space, as ``hedgesweep
+simulate tickets_paper --trials 5000 --stock`` replays them. CPU seconds of the simulation, and
+its makespan on each number of workers, which is the same in every run.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from benchmarks.figure import Figure, figure, print_figures
 from sweeps.simulation.curves import source
 from sweeps.simulation.simulate import simulate
 
-TRIALS, WORKERS = 5000, 8
+TRIALS, WORKERS = 5000, (1, 8, 500)
+LONGEST = 1.05
+"""Largest makespan that is good enough, in those of Ray's ASHA."""
 
 
-def simulation(*, trials: int = TRIALS, rounds: int = 3) -> dict[str, Figure]:
-    """CPU seconds of a simulation of ``trials`` curves, by name."""
+def simulation(
+    *, trials: int = TRIALS, workers: Sequence[int] = WORKERS, rounds: int = 3
+) -> dict[str, Figure]:
+    """CPU seconds and virtual hours of the schedule of ``trials`` curves, by name."""
     curves = source("tickets_paper", trials=trials)
-    times: dict[bool, list[float]] = {False: [], True: []}
+    times: dict[tuple[int, bool], list[float]] = {}
+    spans: dict[tuple[int, bool], float] = {}
     for _ in range(rounds):
-        for stock, durations in times.items():
-            durations.append(
-                _seconds(
-                    lambda stock=stock: simulate(
-                        curves.curves, curves.rule, workers=WORKERS, stock=stock
-                    )
-                )
-            )
-    name = f"simulation of {trials:,} trials, Ray's ASHA"
-    return {name: figure(times[False], times[True], unit="s")}
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    began = time.process_time()
-    run()
-    return time.process_time() - began
+        for count in workers:
+            for stock in (False, True):
+                began = time.process_time()
+                run = simulate(curves.curves, curves.rule, workers=count, stock=stock)
+                times.setdefault((count, stock), []).append(time.process_time() - began)
+                spans[count, stock] = run.makespan / 3600
+    figures = {}
+    for count in workers:
+        name = f"{trials:,} trials on {count:,} workers, Ray's ASHA"
+        ours, other = times[count, False], times[count, True]
+        figures[f"simulation of {name}"] = figure(ours, other, unit="s")
+        figures[f"makespan of {name}"] = figure(
+            [spans[count, False]], [spans[count, True]], unit="h", target=1 / LONGEST
+        )
+    return figures
 
 
 if __name__ == "__main__":

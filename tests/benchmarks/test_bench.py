@@ -31,7 +31,9 @@ def test_a_figure_within_a_line_is_a_number_of_the_results():
     ratio = line.replace("ours", "ratio")
     assert bench.with_figures(ratio, results) == ratio.replace("?", "2")
     later = line.replace("loading", "growth")
-    assert bench.with_figures(later, results) == later.replace("?", "not yet measured")
+    assert bench.with_figures(later, results) == later.replace("?", bench.LATER)
+    empty = "<!-- bench growth -->\n<!-- /bench -->"
+    assert bench.LATER in bench.with_figures(empty, results)
     with pytest.raises(KeyError):
         bench.with_figures(line.replace(": load", ": store"), results)
 

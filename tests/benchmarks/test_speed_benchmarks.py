@@ -35,7 +35,9 @@ def test_an_attacked_epoch_is_measured_in_clean_ones():
 
 @pytest.mark.ray  # Ray's scheduler draws from a global generator
 def test_a_simulation_is_timed_beside_rays_scheduler():
-    assert_complete(simulation(trials=60, rounds=1), "simulation of 60 trials, Ray's ASHA")
+    figures = simulation(trials=60, workers=(2,), rounds=1)
+    name = "60 trials on 2 workers, Ray's ASHA"
+    assert_complete(figures, f"simulation of {name}", f"makespan of {name}")
 
 
 def test_proposals_are_timed_beside_optunas():
