@@ -83,7 +83,7 @@ def lanes(trials: int) -> dict[str, float]:
         took = time.perf_counter() - began
     late = [point for point in memory if point[0] >= trials // 5]
     growth = (late[-1][1] - late[0][1]) / (late[-1][0] - late[0][0]) if len(late) > 1 else 0.0
-    return {"seconds": took, "bytes_per_trial": growth}
+    return {"seconds": took, "bytes_per_trial": max(growth, 1.0)}  # too few trials to measure
 
 
 def plain(trials: int, *, reuse: bool) -> dict[str, float]:
