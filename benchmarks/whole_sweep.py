@@ -3,7 +3,8 @@
 ``python -m benchmarks whole_sweep``: wall seconds from the command to its end, imports, the start
 of Ray, the dense network and the tests of every trial included. Each run is a fresh process, and
 the sides alternate. The peer is :mod:`benchmarks.plain_sweep`, whose text names what differs; the
-dense tickets of both sides have to reach equal validation losses.
+dense tickets of both sides have to reach equal validation losses. Most of the time, about an hour
+on two cores, is that of the peers.
 
 Two cores against one is the time of the part in trials: from the start of the first segment to the
 end of the last one, as the log has them, with two lanes and with one. So the start of Ray and the
