@@ -35,7 +35,7 @@ test: setup
 # driver that is killed, storages on S3, a submitted sweep where ray[default] is installed.
 SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
   tests/analysis/test_kendall.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py \
-  tests/objects tests/sweeps/test_jobs_head.py $(addprefix tests/, \
+  tests/objects tests/benchmarks tests/sweeps/test_jobs_head.py $(addprefix tests/, \
   reliability/test_killed_sweep.py::test_a_driver_killed_while_it_trains_ends_as_if_it_had_never_been \
   sweeps/test_run.py::test_a_larger_max_t_continues_what_the_smaller_one_cut_off \
   sweeps/test_diverged.py::test_a_longer_limit_gives_a_truncated_trial_another_chance)

@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -21,14 +21,23 @@ HERE = Path(__file__).resolve().parent
 RESULTS, PAGE = HERE / "results.json", HERE / "results.md"
 DOCS = (HERE.parent / "README.md", *sorted((HERE.parent / "docs").glob("*.md")))
 MODULES = {
+    "whole_sweep": "whole_sweep",
     "kernel": "measure",
     "inference": "measure",
+    "attack_cost": "attack_cost",
     "xnn_epochs": "measure",
+    "heston_paths": "heston_paths",
+    "distances": "distances",
     "overhead": "overhead",
-    "loading": "loading",
     "simulated_slots": "simulated_slots",
+    "growth": "growth",
+    "proposals": "proposals",
+    "simulation": "simulation",
+    "loading": "loading",
 }
 """Modules of this package and their functions, in the order of the page."""
+LATER = "not yet measured"
+"""In place of a figure of a module without results."""
 PACKAGES = ("torch", "numpy", "ray", "pandas", "pyarrow", "pfhedge")
 
 Measure = Callable[[], Mapping[str, Figure]]
@@ -49,8 +58,8 @@ def machine() -> dict[str, str]:
     }
 
 
-def record(names: Iterable[str]) -> dict[str, Any]:
-    """Results with those of ``names`` measured anew."""
+def record(names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """All results after each of ``names`` is measured anew."""
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results: dict[str, Any] = {name: stored.get(name, {}) for name in MODULES}
     for name in names:
@@ -58,7 +67,7 @@ def record(names: Iterable[str]) -> dict[str, Any]:
         figures = measure()
         print_figures(figures)
         results[name] = {"machine": machine(), "figures": figures}
-    return results
+        yield results
 
 
 def page(results: Mapping[str, Any]) -> str:
@@ -66,7 +75,7 @@ def page(results: Mapping[str, Any]) -> str:
     lines = ["# Speed", "", "Medians of alternated runs; written by `make bench`.", ""]
     for name, result in results.items():
         if result:
-            lines += [f"## {name.replace('_', ' ')}", "", table(result)]
+            lines += [f"## {name.replace('_', ' ')}", "", table(result), ""]
     return "\n".join(lines)
 
 
@@ -78,26 +87,48 @@ def table(result: Mapping[str, Any]) -> str:
         cells = [key, f"{one['ratio']:.3g}", f"≥ {one['target']:.3g}"]
         cells += [f"{one[side]:.3g} {one['unit']}" for side in ("ours", "other")]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
-def with_tables(text: str, results: Mapping[str, Any]) -> str:
-    """``text`` with the table of every block ``<!-- bench NAME -->`` as ``results`` give it."""
+def with_figures(text: str, results: Mapping[str, Any]) -> str:
+    """``text`` with all its figures as ``results`` give them.
+
+    A block ``<!-- bench NAME -->`` is the table of a module. ``<!-- bench NAME: FIGURE, PART -->``
+    within a line is one number: the ``ratio``, ``ours`` or ``other`` of a figure.
+
+    Raises:
+        KeyError: the results of the module lack that figure.
+    """
+
+    def number(match: re.Match[str]) -> str:
+        _, name, key, part, _ = match.groups()
+        return f"{match[1]}{_number(results.get(name), key, part)}{match[5]}"
 
     def block(match: re.Match[str]) -> str:
         result = results.get(match[2])
-        return f"{match[1]}\n{table(result) if result else ''}{match[3]}"
+        return f"{match[1]}\n{table(result) if result else LATER}\n{match[3]}"
 
-    return re.sub(r"(?s)(<!-- bench (\w+) -->)\n.*?(<!-- /bench -->)", block, text)
+    text = re.sub(r"(?s)(<!-- bench (\w+) -->)\n.*?(<!-- /bench -->)", block, text)
+    one = r"(<!-- bench (\w+): ([^>]+), (ratio|ours|other) -->)[^<]*(<!-- /bench -->)"
+    return re.sub(one, number, text)
+
+
+def _number(result: Mapping[str, Any] | None, key: str, part: str) -> str:
+    """One number with its unit; words as long as the module has no results."""
+    if not result:
+        return LATER
+    figure = result["figures"][key]
+    unit = "" if part == "ratio" else f" {figure['unit']}"
+    return f"{figure[part]:.3g}{unit}"
 
 
 def main() -> None:
-    """Measure, and write both files."""
-    results = record(sys.argv[1:] or MODULES)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    PAGE.write_text(page(results))
-    for path in DOCS:
-        path.write_text(with_tables(path.read_text(), results))
+    """Measure, and write results, page and documents after every module."""
+    for results in record(sys.argv[1:] or MODULES):
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        PAGE.write_text(page(results))
+        for path in DOCS:
+            path.write_text(with_figures(path.read_text(), results))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,13 @@
 """Cost of a trial in a small and in a large sweep: no-op trials through the real driver and log.
 
-``python -m benchmarks.growth``: sweeps of 2,000 and of 20,000 trials alternate, each in a process
+``python -m benchmarks growth``: sweeps of 2,000 and of 20,000 trials alternate, each in a process
 of its own; medians of the rounds. Driver, queue, engine, ledger, tables, checkpoints and models
-are real; the worker is in this process and trains nothing, so all time is overhead. CPU time is
-reported in addition to wall time, which includes waiting for the disk and other processes.
+are real; the worker is in this process and trains nothing, so all time is overhead. Times are CPU
+times: wall times include waiting for the disk and for other processes.
 """
 
-import argparse
 import json
 import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from benchmarks.figure import Figure, figure, print_figures
+from benchmarks.processes import in_process
 from sweeps.journal.records import SegmentStart
 from tests.faked_sweep import prepared
 from tests.spaces import TINY
@@ -31,12 +30,21 @@ SPACE = (
     .replace("scheduler: null", "scheduler: {asha: {grace_period: 1, reduction_factor: 3}}")
 )
 CHECKPOINT, MODEL = b"where it goes on", b"a trained network"
-PARTS = ("plan", "run", "again")
-"""The plan alone, the sweep, and the same command once it is finished."""
+FEW, MANY = 2000, 20_000
+UNITS = {
+    "plan": ("ms", 1000.0),
+    "run": ("ms", 1000.0),
+    "run again": ("ms", 1000.0),
+    "memory": ("kB", 0.001),
+    "tables and log": ("kB", 0.001),
+}
+"""The plan alone, the sweep, the same command once it is finished; bytes. Unit and scale."""
+LARGEST = {"plan": 1.5, "run": 1.25, "run again": 1.5, "memory": 1.1, "tables and log": 1.05}
+"""Most that a trial of the large sweep may cost, in those of the small one."""
 
 
 def measured(algorithm: str, trials: int) -> dict[str, float]:
-    """Seconds, CPU seconds and bytes of memory of every part, and bytes of the files written."""
+    """CPU seconds of every part, peak bytes of memory, and bytes of the files written."""
     import sweeps
     from sweeps.execution import ray_sweep
 
@@ -55,18 +63,17 @@ def measured(algorithm: str, trials: int) -> dict[str, float]:
         parts = {
             "plan": lambda: sweeps.plan(space),
             "run": lambda: sweeps.run(space, storage=storage, progress=silent),
-            "again": lambda: sweeps.run(space, storage=storage, progress=silent),
+            "run again": lambda: sweeps.run(space, storage=storage, progress=silent),
         }
         before = _peak()
-        for name in PARTS:
-            began, cpu = time.perf_counter(), time.process_time()
-            parts[name]()
-            figures[f"{name} s"] = time.perf_counter() - began
-            figures[f"{name} CPU s"] = time.process_time() - cpu
-            figures[f"{name} memory"] = _peak() - before
-        for name in ("trials.parquet", "epochs.parquet"):
-            figures[name] = (storage / name).stat().st_size
-        figures["log"] = sum(file.stat().st_size for file in (storage / "log").iterdir())
+        for name, part in parts.items():
+            began = time.process_time()
+            part()
+            figures[name] = time.process_time() - began
+        figures["memory"] = max(1, _peak() - before)
+        files = [storage / "trials.parquet", storage / "epochs.parquet"]
+        files += (storage / "log").iterdir()
+        figures["tables and log"] = sum(file.stat().st_size for file in files)
     return figures
 
 
@@ -104,34 +111,34 @@ def _peak() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, nargs=2, default=[2000, 20000])
-    parser.add_argument("--algorithm", choices=["random", "tpe", "nsga2"], default="random")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--one", action="store_true", help="the second size alone, as JSON")
-    options = parser.parse_args()
-    few, many = options.trials
-    if options.one:
-        print(json.dumps(measured(options.algorithm, many)))
-        return
+def growth(
+    *, few: int = FEW, many: int = MANY, rounds: int = 3, algorithm: str = "random"
+) -> dict[str, Figure]:
+    """Cost of a trial in sweeps of ``many`` trials beside those of ``few``, by name.
+
+    Args:
+        few: trials of the small sweep.
+        many: trials of the large one.
+        rounds: of both sizes.
+        algorithm: of the search: ``random``, ``tpe`` or ``nsga2``.
+    """
     runs: dict[int, list[dict[str, float]]] = {few: [], many: []}
-    for _ in range(options.rounds):
+    for _ in range(rounds):
         for trials, measurements in runs.items():
-            command = [sys.executable, "-m", "benchmarks.growth", "--one"]
-            command += ["--trials", "0", str(trials), "--algorithm", options.algorithm]
-            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            measurements.append(json.loads(printed.splitlines()[-1]))
-    print(f"{'per trial':<16}{few:>10,} trials{many:>10,} trials   ratio")
-    for name in runs[few][0]:
-        unit, scale = ("ms", 1000.0) if name.endswith(" s") else ("kB", 0.001)
-        a, b = (
-            scale * statistics.median(run[name] for run in runs[trials]) / trials
-            for trials in (few, many)
+            measurements.append(in_process("benchmarks.growth", algorithm, trials))
+    figures = {}
+    for name, (unit, scale) in UNITS.items():
+        small, large = (
+            [scale * run[name] / trials for run in measurements]
+            for trials, measurements in runs.items()
         )
-        ratio = f"{b / a:.2f}" if a else "-"
-        print(f"{name:<16}{a:>14.3f} {unit}{b:>14.3f} {unit}{ratio:>8}")
+        label = f"{name}, a trial among {many:,} against one among {few:,}"
+        figures[label] = figure(large, small, unit=unit, target=1 / LARGEST[name])
+    return figures
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) == 3:
+        print(json.dumps(measured(sys.argv[1], int(sys.argv[2]))))
+    else:
+        print_figures(growth())

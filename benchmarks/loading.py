@@ -7,13 +7,13 @@ the process with Python's and pandas' own, each load in a fresh process.
 import json
 import random
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.figure import Figure, figure, print_figures
+from benchmarks.processes import in_process
 
 ROUNDS, TRIALS, EPOCHS = 3, 10_000, 100
 PEER_TRIALS = 40
@@ -23,6 +23,7 @@ LIMIT_S, LIMIT_MB = 0.5, 500.0
 
 def store(storage: Path, *, trials: int, epochs: int) -> None:
     """Write the tables of a sweep of random losses into ``storage``."""
+    from benchmarks.noop_trials import entry
     from sweeps.experiments import experiment
     from sweeps.journal import records
     from sweeps.journal.state import SweepState
@@ -31,18 +32,9 @@ def store(storage: Path, *, trials: int, epochs: int) -> None:
     state, draw = SweepState("none"), random.Random(0).random
     state.apply(records.DriverStart(format=3, process={}, core="none"))
     for i in range(trials):
+        config = {"lr": draw(), "sparsity": 0.9, "seed": i % 5}
+        state.apply(entry(i, config, replicate=i % 5, limit=epochs))
         trial_id = f"{i:016x}"
-        entry = records.TrialEntry(
-            trial_id=trial_id,
-            index=i,
-            config={"lr": draw(), "sparsity": 0.9, "seed": i % 5},
-            group=str(i),
-            stratum="",
-            replicate=i % 5,
-            limit=epochs,
-            columns={},
-        )
-        state.apply(entry)
         state.apply(records.SegmentStart(trial_id=trial_id, epoch=0))
         rows = tuple(
             {**{name: draw() for name in _LOSSES}, "epoch": n, "best": True, "seconds": 0.1 * n}
@@ -76,7 +68,13 @@ def grid(trials: int, epochs: int) -> dict[str, float]:
         for n in range(1, epochs + 1):
             tune.report(dict.fromkeys(_LOSSES, n / (1 + config["seed"])))
 
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    ray.init(
+        address="local",  # never a Ray that runs here
+        num_cpus=2,
+        include_dashboard=False,
+        logging_level="ERROR",
+        log_to_driver=False,
+    )
     with tempfile.TemporaryDirectory() as folder:
         tune.Tuner(
             report,
@@ -102,10 +100,10 @@ def loading(
 
     Tune reads ``peer_trials``, since it takes a second for dozens; its seconds are scaled.
     """
-    peer = [_in_process("grid", peer_trials, epochs) for _ in range(rounds)]
+    peer = [in_process("benchmarks.loading", "grid", peer_trials, epochs) for _ in range(rounds)]
     with tempfile.TemporaryDirectory() as storage:
         store(Path(storage), trials=trials, epochs=epochs)
-        ours = [_in_process("load", storage) for _ in range(rounds)]
+        ours = [in_process("benchmarks.loading", "load", storage) for _ in range(rounds)]
     assert {run["rows"] for run in ours} == {trials * epochs}
     assert {run["rows"] for run in peer} == {peer_trials * epochs}
     seconds = [run["seconds"] for run in ours]
@@ -116,12 +114,6 @@ def loading(
         f"{name}, memory": figure([run["mb"] for run in ours], [LIMIT_MB], unit="MB"),
         f"{name}, ResultGrid": figure(seconds, scaled, unit="s"),
     }
-
-
-def _in_process(side: str, *arguments: object) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.loading", side, *map(str, arguments)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return json.loads(printed.strip().splitlines()[-1])
 
 
 def _peak_mb() -> float:

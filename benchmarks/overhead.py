@@ -9,7 +9,6 @@ is the difference between the sweeps of two sizes.
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from benchmarks.figure import Figure, figure, print_figures
+from benchmarks.processes import in_process
 
 ROUNDS = 3
 SLOTS = 2
@@ -36,17 +36,14 @@ def rss() -> int:
 
 
 def lanes(trials: int) -> dict[str, float]:
-    import ray
+    """Seconds of no-op ``trials`` in lanes, and bytes by which the driver grows with each."""
 
+    from benchmarks.noop_trials import noop_trials
     from search_spaces import Resources
     from sweeps.environment import defaults, environment
     from sweeps.execution.execution import Execution
     from sweeps.execution.lanes import run_lanes
     from sweeps.execution.ray_runtime import STARTING
-    from sweeps.experiments import experiment
-    from sweeps.journal.records import TrialEntry
-    from sweeps.scheduling.engine import Engine
-    from sweeps.scheduling.ledger import Ledger
 
     class Noop:
         facts: dict[str, float] = {}  # noqa: RUF012
@@ -60,33 +57,12 @@ def lanes(trials: int) -> dict[str, float]:
         def finish(self):
             return {"seconds": 0.0}, None
 
-    options = {"include_dashboard": False, "logging_level": "ERROR", "log_to_driver": False}
     with environment(defaults(STARTING)):
-        ray.init(num_cpus=SLOTS, **options)
+        _start_ray()
     memory: list[tuple[int, int]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        engine = Engine(None)
-        ledger = Ledger(Path(folder), core="none", engine=engine, experiment=experiment("tickets"))
-        ledger.append(
-            *(
-                TrialEntry(
-                    trial_id=f"{i:016x}",
-                    index=i,
-                    config={"lr": 1e-3, "seed": i},
-                    group=str(i),
-                    stratum="",
-                    replicate=0,
-                    limit=1,
-                    columns={},
-                )
-                for i in range(trials)
-            )
-        )
-
-        first: list[float] = []
+    with noop_trials(trials) as (engine, ledger):
 
         def changed() -> None:
-            first.append(time.perf_counter())
             ended = trials - engine.unfinished_count
             if ended % 100 == 0 and (not memory or memory[-1][0] != ended):
                 memory.append((ended, rss()))
@@ -108,18 +84,16 @@ def lanes(trials: int) -> dict[str, float]:
         )
         run_lanes(execution, lambda *_, **__: Noop(), opening, changed, lanes=SLOTS)
         took = time.perf_counter() - began
-        ledger.close()
-    assert engine.unfinished_count == 0
     late = [point for point in memory if point[0] >= trials // 5]
     growth = (late[-1][1] - late[0][1]) / (late[-1][0] - late[0][0]) if len(late) > 1 else 0.0
-    return {"seconds": took, "started": first[-1] - first[0], "bytes_per_trial": growth}
+    return {"seconds": took, "bytes_per_trial": max(growth, 1.0)}  # too few trials to measure
 
 
 def plain(trials: int, *, reuse: bool) -> dict[str, float]:
-    import ray
+    """Seconds of no-op ``trials`` in a plain Tune script; ``reuse`` of the actors."""
     from ray import tune
 
-    ray.init(num_cpus=SLOTS, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    _start_ray()
 
     def noop(config):
         import torch  # noqa: F401 (as in every real trial)
@@ -158,7 +132,7 @@ def overhead(
     runs: dict[tuple[str, int], list[dict[str, float]]] = {case: [] for case in cases}
     for _ in range(rounds):
         for case in cases:
-            runs[case].append(_in_process(*case))
+            runs[case].append(in_process("benchmarks.overhead", *case))
     ours = trials["lanes"]
     figures = {
         f"{size:,} no-op trials, start included": figure(
@@ -177,10 +151,16 @@ def overhead(
     return figures
 
 
-def _in_process(side: str, trials: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.overhead", side, str(trials)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return json.loads(printed.strip().splitlines()[-1])
+def _start_ray() -> None:
+    import ray
+
+    ray.init(
+        address="local",  # never a Ray that runs here
+        num_cpus=SLOTS,
+        include_dashboard=False,
+        logging_level="ERROR",
+        log_to_driver=False,
+    )
 
 
 def _milliseconds(runs: Sequence[Mapping[str, float]], trials: int) -> list[float]:
@@ -196,12 +176,8 @@ def _further(
     return [1000 * (b["seconds"] - a["seconds"]) / (many - few) for a, b in pairs]
 
 
-def main() -> None:
-    print_figures(overhead())
-
-
 if __name__ == "__main__":
     if len(sys.argv) == 3:
         print(json.dumps(SIDES[sys.argv[1]](int(sys.argv[2]))))
     else:
-        main()
+        print_figures(overhead())

@@ -6,11 +6,11 @@ are real and are timed, and since there is one driver, an event waits for those 
 """
 
 import heapq
-import tempfile
 import time
-from pathlib import Path
 
 from benchmarks.figure import Figure, figure, print_figures
+from benchmarks.noop_trials import noop_trials
+from sweeps.journal.records import End, Segment, SegmentStart
 
 ROUNDS, TRIALS, SLOTS, SECONDS = 3, 10_000, 16, 1.0
 TRANSPORT = 0.003
@@ -20,32 +20,11 @@ LARGEST_EXCESS = 1.03
 
 def makespan(*, trials: int, slots: int, seconds: float) -> float:
     """Virtual seconds to the end of the last trial."""
-    from sweeps.experiments import experiment
-    from sweeps.journal.records import End, Segment, SegmentStart, TrialEntry
-    from sweeps.scheduling.engine import Engine
-    from sweeps.scheduling.ledger import Ledger
-
-    with tempfile.TemporaryDirectory() as folder:
-        engine = Engine(None)
-        ledger = Ledger(Path(folder), core="none", engine=engine, experiment=experiment("tickets"))
-        entries = (
-            TrialEntry(
-                trial_id=f"{i:016x}",
-                index=i,
-                config={"lr": 1e-3, "seed": i},
-                group=str(i),
-                stratum="",
-                replicate=0,
-                limit=1,
-                columns={},
-            )
-            for i in range(trials)
-        )
-        ledger.append(*entries)
-        row = {"epoch": 1, "val_loss": 0.0, "best": True, "seconds": seconds}
-        end = End(status="completed", metrics={"seconds": seconds})
-        events: list[tuple[float, int, str | None]] = [(0.0, slot, None) for slot in range(slots)]
-        free = 0.0  # virtual time from which the driver is free
+    row = {"epoch": 1, "val_loss": 0.0, "best": True, "seconds": seconds}
+    end = End(status="completed", metrics={"seconds": seconds})
+    events: list[tuple[float, int, str | None]] = [(0.0, slot, None) for slot in range(slots)]
+    free = 0.0  # virtual time from which the driver is free
+    with noop_trials(trials) as (engine, ledger):
         while events:
             arrival, slot, trial_id = heapq.heappop(events)
             began = time.perf_counter()
@@ -57,8 +36,6 @@ def makespan(*, trials: int, slots: int, seconds: float) -> float:
             free = max(free, arrival) + time.perf_counter() - began
             if job is not None:
                 heapq.heappush(events, (free + seconds + TRANSPORT, slot, job.trial_id))
-        assert not engine.unfinished_count
-        ledger.close()
     return free
 
 

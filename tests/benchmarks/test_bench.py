@@ -1,6 +1,7 @@
 """Speed: every benchmark runs, and every published figure is that of the stored run."""
 
 import json
+from importlib import import_module
 
 import pytest
 
@@ -17,9 +18,35 @@ def test_the_page_is_that_of_the_results():
 
 
 @pytest.mark.parametrize("path", bench.DOCS, ids=lambda path: path.name)
-def test_the_tables_of_a_document_are_those_of_the_results(path):
+def test_the_figures_of_a_document_are_those_of_the_results(path):
     text = path.read_text()
-    assert bench.with_tables(text, RESULTS) == text
+    assert bench.with_figures(text, RESULTS) == text
+
+
+def test_a_figure_within_a_line_is_a_number_of_the_results():
+    figures = {"load": figure([0.25], [0.5], unit="s", target=2)}
+    results = {"loading": {"machine": {"cores": "2"}, "figures": figures}, "growth": {}}
+    line = "Took <!-- bench loading: load, ours -->?<!-- /bench -->."
+    assert bench.with_figures(line, results) == line.replace("?", "0.25 s")
+    ratio = line.replace("ours", "ratio")
+    assert bench.with_figures(ratio, results) == ratio.replace("?", "2")
+    later = line.replace("loading", "growth")
+    assert bench.with_figures(later, results) == later.replace("?", bench.LATER)
+    empty = "<!-- bench growth -->\n<!-- /bench -->"
+    assert bench.LATER in bench.with_figures(empty, results)
+    with pytest.raises(KeyError):
+        bench.with_figures(line.replace(": load", ": store"), results)
+
+
+@pytest.mark.parametrize(("name", "function"), bench.MODULES.items())
+def test_every_module_returns_figures_by_name(name, function):
+    assert callable(getattr(import_module(f"benchmarks.{name}"), function))
+
+
+def test_every_file_is_a_benchmark_a_script_of_faults_or_serves_one():
+    serving = {"__main__", "figure", "noop_trials", "plain_hedge", "plain_sweep", "processes"}
+    names = {path.stem for path in bench.HERE.glob("*.py")}
+    assert names == {*bench.MODULES, *serving, "bit_flips", "kills"}
 
 
 def test_every_figure_is_the_ratio_of_its_sides():

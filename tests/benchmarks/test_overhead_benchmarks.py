@@ -1,21 +1,11 @@
 """Smoke tests of the benchmarks of the engine: tiny sizes, figures that are complete."""
 
-import math
-
 import pytest
+from benchmarks.complete import assert_complete
 
 from benchmarks.loading import loading
 from benchmarks.overhead import overhead
 from benchmarks.simulated_slots import simulated_slots
-
-
-def assert_complete(figures, *names):
-    assert set(names) <= figures.keys()
-    for figure in figures.values():
-        assert figure.keys() == {"ratio", "target", "ours", "other", "unit", "runs"}
-        numbers = [figure[n] for n in ("ratio", "target", "ours", "other")]
-        assert all(map(math.isfinite, numbers))
-        assert figure["runs"] == 1
 
 
 @pytest.mark.ray
