@@ -71,4 +71,5 @@ def node_count() -> int:
 def slots(resources: Resources) -> int:
     """Number of lanes of ``resources`` that fit on the cluster now."""
     available, amounts = ray.cluster_resources(), {"CPU": resources.cpu, "GPU": resources.gpu}
-    return int(min(available.get(name, 0.0) // n for name, n in amounts.items() if n))
+    # Ray counts in ten-thousandths, and 2 // 0.1 is 19.
+    return min(int(available.get(name, 0.0) / n + 1e-4) for name, n in amounts.items() if n)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from search_spaces import Resources
 from sweeps.execution import nodes as module
 from sweeps.execution.nodes import Nodes
 
@@ -78,3 +79,11 @@ def test_a_node_that_was_silent_for_a_while_is_judged_anew(cluster, monkeypatch)
     now = module.time.monotonic() + module._SILENCE
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     assert not nodes.lost("a")
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 7, 64])
+@pytest.mark.parametrize("share", range(1, 21))
+def test_lanes_of_a_fraction_of_a_core_fill_every_core_and_no_more(monkeypatch, cpus, share):
+    monkeypatch.setattr(module.ray, "cluster_resources", lambda: {"CPU": float(cpus)})
+    assert module.slots(Resources(cpu=1 / share)) == cpus * share
+    assert module.slots(Resources(cpu=1.01 / share)) < cpus * share
