@@ -27,7 +27,7 @@ from benchmarks.plain_hedge import Hedge, Paths, Sizes, simulate, test, train
 DENSE_LR = 5e-3
 SPARSITIES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)
 EPSILONS = (0.0, 0.1)
-GRACE, REDUCTION = 8, 3
+GRACE, REDUCTION = 6, 4
 PARTS = {"train": 0, "val": 1, "test": 2}
 
 

@@ -31,7 +31,7 @@ SHIPPED: Mapping[str, Any] = {
     "study.evaluation": {"path_pgd": [0.1], "steps": 5},
 }
 """What the peer computes of the shipped space, whatever else the space asks for."""
-STOCK = {"grace_period": 8, "reduction_factor": 3, "stratify_by": ["sparsity", "epsilon"]}
+STOCK = {"grace_period": 6, "reduction_factor": 4, "stratify_by": ["sparsity", "epsilon"]}
 TARGETS = {"tune": 3.5, "loop": 3.5, "asha": 12.0, "stock_asha": 1.0, "cores": 1.9}
 NEARNESS = 0.05
 """Largest relative difference of the validation losses of the two sides' dense tickets.

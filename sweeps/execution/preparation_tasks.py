@@ -27,8 +27,6 @@ class PreparationTasks:
         stored: preparations to restore, by key; None for one to compute.
         objects: the object store.
         contents: bytes of the data files by path; emptied, so that only the object store has them.
-        idle_cpus: CPUs that lanes may hold while they wait for the preparations: as many tasks
-            run at a time, and none of them reserves a CPU. None if each reserves one.
     Raises:
         PreparationError: neither the object store nor its disk has room for the data files.
     """
@@ -39,21 +37,15 @@ class PreparationTasks:
         stored: Mapping[str, StoredPreparation | None],
         objects: SharedObjects,
         contents: dict[str, bytes],
-        *,
-        idle_cpus: int | None = None,
     ) -> None:
         self._execution, self._stored, self.objects = execution, stored, objects
-        self._plan, self.idle_cpus, self._began = execution.plan, idle_cpus, time.monotonic()
+        self._plan, self._began = execution.plan, time.monotonic()
         self._files = _shared_files(objects, contents)
         self._failure: PreparationError | None = None
         self.shared: dict[str, SharedPreparation] = {}
         """Preparations in the object store, by key."""
-        # Bases first.
-        self._queue = sorted(
-            self._plan.preparations, key=lambda key: self._plan.base(key) is not None
-        )
         self._tasks: dict[str, tuple[ray.ObjectRef, ray.ObjectRef]] = {}
-        """Facts and arrays of those that were submitted, by key."""
+        """Facts and arrays by key."""
         self._pending: dict[ray.ObjectRef, str] = {}
         """Keys by facts."""
         self._submit()
@@ -65,14 +57,14 @@ class PreparationTasks:
         """Results of the tasks that run now; empty once all preparations are shared."""
         return list(self._pending)
 
-    def finish(self) -> None:
-        """Share all preparations.
+    def finish(self, *, but: int = 0) -> None:
+        """Share all preparations but the last ``but``.
 
         Raises:
             Cut: the deadline came first.
             PreparationError: see :meth:`collect`.
         """
-        while self._pending:
+        while len(self._pending) > but:
             if not self.collect(timeout=self._execution.seconds_left):
                 raise Cut
 
@@ -92,7 +84,6 @@ class PreparationTasks:
                 self._share(key)
             except PreparationError as error:
                 self._failure = self._failure or error
-        self._submit()
         if not self._pending:
             if self._failure:
                 raise self._failure
@@ -106,11 +97,12 @@ class PreparationTasks:
             ray.cancel(facts, force=True)
 
     def _submit(self) -> None:
-        most, reserved = self.idle_cpus or None, 0 if self.idle_cpus else 1
-        while self._queue and (most is None or len(self._pending) < most):
-            key = self._queue.pop(0)
+        # Bases first.
+        for key in sorted(
+            self._plan.preparations, key=lambda key: self._plan.base(key) is not None
+        ):
             trial, base = self._plan.preparations[key], self._plan.base(key)
-            task = prepare_task.options(num_cpus=reserved).remote(
+            task = prepare_task.remote(
                 self._plan.space.experiment,
                 to_mapping(trial.study.shared_study()),
                 trial.seed,
@@ -133,8 +125,7 @@ class PreparationTasks:
         name, below = plan.space.experiment, self.shared[base] if base else None
         preparation = collect(key, name, self._tasks[key], below, self.objects)
         self.shared[key] = preparation
-        if all(plan.base(other) != key for other in self._queue):
-            del self._tasks[key]  # the results of a task that other tasks read stay in memory
+        del self._tasks[key]  # frees its results, of which the store has copies now
         if self._stored[key] is None:
             execution.ledger.keep_preparation(key, preparation.facts, preparation.fetch())
         wording, about = plan.experiment.wording, preparation.facts.about

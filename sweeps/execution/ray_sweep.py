@@ -40,9 +40,6 @@ def prepared(
 ) -> Iterator[PreparationTasks]:
     """A running Ray with tasks for every preparation, computed unless it is ``stored``.
 
-    On this machine, lanes start while preparations are computed, in idle CPUs; on a cluster,
-    tasks reserve CPUs, which lanes would occupy.
-
     Raises:
         PreparationError: data are unavailable.
         UsageError: no cluster responds at the address, it is too small for one trial, or it has
@@ -53,11 +50,8 @@ def prepared(
     # Its import takes half a second, and Ray mostly waits for processes while it starts.
     Thread(target=import_module, args=["ray.tune"], daemon=True).start()
     with runtime(execution.address, execution.resources, insecure=execution.insecure):
-        idle_cpus = slots(Resources()) if _on_one_machine(execution) else None
         objects = SharedObjects(execution.message)
-        with closing(
-            PreparationTasks(execution, stored, objects, contents, idle_cpus=idle_cpus)
-        ) as tasks:
+        with closing(PreparationTasks(execution, stored, objects, contents)) as tasks:
             yield tasks
 
 
@@ -79,8 +73,11 @@ def work(
     """
     opening = _Opening(execution, preparations, enter)
     queue = execution.queue
-    beside = bool(preparations.idle_cpus) and (not queue.entered or _left(execution))
-    if not beside:
+    beside = _on_one_machine(execution) and (not queue.entered or _left(execution))
+    if beside:
+        # Lanes start in the CPUs that the last tasks leave free.
+        preparations.finish(but=slots(Resources()) - 1)
+    else:
         opening.finish()
 
     def measured() -> None:
@@ -110,9 +107,9 @@ def work(
 
 
 def _on_one_machine(execution: Execution) -> bool:
-    """True if lanes may hold the CPUs of this machine, the only one, while the study is prepared.
+    """True if lanes may start beside preparations, all of which run.
 
-    On a cluster, Ray must find room for preparations itself.
+    On a cluster they may take the room of one that waits.
     """
     return execution.engine is not None and execution.address is None and node_count() == 1
 
