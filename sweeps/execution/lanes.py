@@ -53,6 +53,7 @@ def run_lanes(
     changed: Callable[[], None],
     *,
     lanes: int,
+    starting: int | None = None,
 ) -> bool:
     """Run all trials of ``execution`` on ``lanes`` lanes; False if the deadline came first.
 
@@ -61,6 +62,7 @@ def run_lanes(
             those of ``opening``.
         opening: polled until its preparations are there.
         changed: called after every event.
+        starting: lanes that start at a time; None for all.
     Raises:
         PreparationError: from ``opening``.
         SweepError: workers die before they run anything.
@@ -80,6 +82,7 @@ def run_lanes(
             tune_config=tune.TuneConfig(max_concurrent_trials=lanes),
             failures=-1,  # the dispatcher counts losses per trial; lanes always restart
             stop=dispatcher.stopper,
+            starting=starting,
         )
     finally:
         dispatcher.close()

@@ -27,6 +27,8 @@ class PreparationTasks:
         stored: preparations to restore, by key; None for one to compute.
         objects: the object store.
         contents: bytes of the data files by path; emptied, so that only the object store has them.
+        at_once: tasks that run at a time, beside lanes that wait for them, so that none reserves a
+            CPU; None if each reserves one.
     Raises:
         PreparationError: neither the object store nor its disk has room for the data files.
     """
@@ -37,20 +39,31 @@ class PreparationTasks:
         stored: Mapping[str, StoredPreparation | None],
         objects: SharedObjects,
         contents: dict[str, bytes],
+        *,
+        at_once: int | None = None,
     ) -> None:
         self._execution, self._stored, self.objects = execution, stored, objects
-        self._plan, self._began = execution.plan, time.monotonic()
+        self._plan, self.at_once, self._began = execution.plan, at_once, time.monotonic()
         self._files = _shared_files(objects, contents)
         self._failure: PreparationError | None = None
         self.shared: dict[str, SharedPreparation] = {}
         """Preparations in the object store, by key."""
+        # Bases first.
+        self._waiting = sorted(
+            self._plan.preparations, key=lambda key: self._plan.base(key) is not None
+        )
         self._tasks: dict[str, tuple[ray.ObjectRef, ray.ObjectRef]] = {}
-        """Facts and arrays by key."""
+        """Facts and arrays of the tasks that run, or whose results another one reads, by key."""
         self._pending: dict[ray.ObjectRef, str] = {}
         """Keys by facts."""
         self._submit()
         if new := sum(preparation is None for preparation in stored.values()):
             execution.message(f"preparing {new}: {self._plan.experiment.wording.prepared} ..")
+
+    @property
+    def left(self) -> int:
+        """Number of preparations that are not shared."""
+        return len(self._pending) + len(self._waiting)
 
     @property
     def pending(self) -> "list[ray.ObjectRef]":
@@ -64,7 +77,7 @@ class PreparationTasks:
             Cut: the deadline came first.
             PreparationError: see :meth:`collect`.
         """
-        while len(self._pending) > but:
+        while self.left > but:
             if not self.collect(timeout=self._execution.seconds_left):
                 raise Cut
 
@@ -84,7 +97,8 @@ class PreparationTasks:
                 self._share(key)
             except PreparationError as error:
                 self._failure = self._failure or error
-        if not self._pending:
+        self._submit()
+        if not self.left:
             if self._failure:
                 raise self._failure
             self.objects.release(self._files.values())  # trials need the preparations only
@@ -97,12 +111,11 @@ class PreparationTasks:
             ray.cancel(facts, force=True)
 
     def _submit(self) -> None:
-        # Bases first.
-        for key in sorted(
-            self._plan.preparations, key=lambda key: self._plan.base(key) is not None
-        ):
+        reserved = 1 if self.at_once is None else 0
+        while self._waiting and (self.at_once is None or len(self._pending) < self.at_once):
+            key = self._waiting.pop(0)
             trial, base = self._plan.preparations[key], self._plan.base(key)
-            task = prepare_task.remote(
+            task = prepare_task.options(num_cpus=reserved).remote(
                 self._plan.space.experiment,
                 to_mapping(trial.study.shared_study()),
                 trial.seed,
@@ -125,7 +138,8 @@ class PreparationTasks:
         name, below = plan.space.experiment, self.shared[base] if base else None
         preparation = collect(key, name, self._tasks[key], below, self.objects)
         self.shared[key] = preparation
-        del self._tasks[key]  # frees its results, of which the store has copies now
+        if all(plan.base(other) != key for other in self._waiting):
+            del self._tasks[key]  # frees its results, of which the store has copies now
         if self._stored[key] is None:
             execution.ledger.keep_preparation(key, preparation.facts, preparation.fetch())
         wording, about = plan.experiment.wording, preparation.facts.about

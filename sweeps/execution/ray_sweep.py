@@ -50,8 +50,11 @@ def prepared(
     # Its import takes half a second, and Ray mostly waits for processes while it starts.
     Thread(target=import_module, args=["ray.tune"], daemon=True).start()
     with runtime(execution.address, execution.resources, insecure=execution.insecure):
+        at_once = slots(Resources()) if _on_one_machine(execution) else None
         objects = SharedObjects(execution.message)
-        with closing(PreparationTasks(execution, stored, objects, contents)) as tasks:
+        with closing(
+            PreparationTasks(execution, stored, objects, contents, at_once=at_once)
+        ) as tasks:
             yield tasks
 
 
@@ -73,10 +76,12 @@ def work(
     """
     opening = _Opening(execution, preparations, enter)
     queue = execution.queue
-    beside = _on_one_machine(execution) and (not queue.entered or _left(execution))
-    if beside:
-        # Lanes start in the CPUs that the last tasks leave free.
-        preparations.finish(but=slots(Resources()) - 1)
+    starting, cpus = None, preparations.at_once
+    beside = bool(cpus) and (not queue.entered or _left(execution))
+    if cpus and beside:
+        # Lanes start in the CPUs that the last preparations, for which trials wait, leave idle.
+        preparations.finish(but=cpus - 1)
+        starting = cpus - preparations.left
     else:
         opening.finish()
 
@@ -99,7 +104,9 @@ def work(
             )
         else:
             count = _lanes(execution)
-            within = run_lanes(execution, open_run, opening, measured, lanes=count)
+            within = run_lanes(
+                execution, open_run, opening, measured, lanes=count, starting=starting
+            )
         if not within:
             return False
     baselines.finish(execution.deadline)
@@ -138,7 +145,7 @@ class _Opening:
         """
         if self._shared is None:
             self._preparations.collect(timeout=0)
-            if not self._preparations.pending:
+            if not self._preparations.left:
                 self.finish()
         return self._shared
 

@@ -78,10 +78,12 @@ def fit(
     tune_config: tune.TuneConfig,
     failures: int,
     stop: Stopper | None = None,
+    starting: int | None = None,
 ) -> bool:
     """Run every trial of ``param_space``; False if the deadline came first.
 
-    A trial may lose its worker ``failures`` times, without limit if -1; the rest is as in Tune.
+    A trial may lose its worker ``failures`` times, without limit if -1, and ``starting`` workers
+    start at a time, all if None; the rest is as in Tune.
 
     Raises:
         Exception: the exception of the listener.
@@ -89,7 +91,8 @@ def fit(
     scratch = tempfile.mkdtemp(prefix="hedgesweep-")
     try:
         # Tune replaces the handler of SIGUSR1.
-        with environment(defaults(_RUNNING)), handler_restored(signal.SIGUSR1):
+        at_a_time = {} if starting is None else {"TUNE_MAX_PENDING_TRIALS_PG": str(starting)}
+        with environment(defaults(_RUNNING | at_a_time)), handler_restored(signal.SIGUSR1):
             tune.Tuner(
                 trainable,
                 param_space=dict(param_space),
