@@ -57,7 +57,7 @@ LAYERS = {
     "analysis": {
         **dict.fromkeys(("bounds", "columns", "escapes"), 0),
         **dict.fromkeys(("attacks", "errors", "files", "manifest", "object_stores"), 0),
-        "parquet_pages": 0,
+        **dict.fromkeys(("parquet_pages", "processes"), 0),
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
         **dict.fromkeys(("configurations", "duplicates", "load"), 2),
         **dict.fromkeys(("selection", "wording"), 3),

@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from analysis.figures.file_names import file_name
 from analysis.figures.style import RC, NothingToDraw, headed, noted
 from analysis.files import write
+from analysis.processes import in_processes
 from analysis.sweep import Problem, Sweep
 
 # Without dates and versions, equal data give equal bytes.
@@ -85,22 +86,23 @@ def draw_plans(
     Raises:
         StorageError: ``folder`` cannot be written.
     """
-    written: list[Path] = []
-    lines = list(skipped)
-    for name, size, draw in plans:
+
+    def drawn(plan: Plan) -> Saved:
+        name, size, draw = plan
         try:
             figure = panels(draw, size=size)
         except NothingToDraw as reason:
-            lines.append(f"{name}: {reason}")
-            continue
+            return Saved(skipped=(f"{name}: {reason}",))
         if heading:
             headed(figure, f"{figure.get_suptitle()}\n{heading}")
         if note:
             noted(figure, [note])
         place = "/".join(filter(None, ("figures", file_name(of), name)))
-        written += figure_files(folder, place, figure)
+        return Saved(written=tuple(figure_files(folder, place, figure)))
+
+    saved = sum(in_processes(drawn, plans), Saved(skipped=tuple(skipped)))
     prefix = f"{of}: " if of else ""
-    return Saved(written=tuple(written), skipped=tuple(prefix + line for line in lines))
+    return Saved(written=saved.written, skipped=tuple(prefix + line for line in saved.skipped))
 
 
 def figure_files(folder: Path, name: str, figure: Figure) -> list[Path]:
