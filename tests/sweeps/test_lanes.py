@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from sweeps.execution import lanes
-from sweeps.execution.lane import Wait
+from sweeps.execution.lane import Pause, Wait
 from sweeps.scheduling.trial_status import Job
 
 pytestmark = pytest.mark.ray  # imports it, starts none
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.ray  # imports it, starts none
 @pytest.fixture
 def sweep(monkeypatch):
     """A dispatcher with lanes 0 on a node that is being drained, and 1 on another."""
-    jobs, sent, killed, mailboxes, waiting = [], [], [], [], []
+    jobs, sent, killed, mailboxes, waiting, opened = [], [], [], [], [], []
     engine = SimpleNamespace(next=lambda: jobs.pop() if jobs else None, unfinished_count=0)
     queue = SimpleNamespace(exhausted=True, more=lambda: False, spec=lambda i: {"trial_id": i})
     ledger = SimpleNamespace(
@@ -32,7 +32,8 @@ def sweep(monkeypatch):
         mailboxes.append(SimpleNamespace(put=put))
         return mailboxes[-1]
 
-    opening = SimpleNamespace(pending=[], poll=dict)
+    pending: list[str] = []
+    opening = SimpleNamespace(pending=pending, poll=lambda: None if pending else {"key": "facts"})
     monkeypatch.setattr(lanes.ray, "put", lambda preparations: preparations)
     dispatcher = lanes._LaneDispatcher(execution, opening, lambda: None, mailbox)
     monkeypatch.setattr(lanes, "node_of", lambda actor: actor.node)
@@ -41,12 +42,12 @@ def sweep(monkeypatch):
 
     def start(lane, node):
         def order(order):
-            if isinstance(order, Wait):
+            if isinstance(order, Wait | Pause):
                 waiting.append(order)
             else:
                 sent.append((lane, order and order[0]))
 
-        prepare = SimpleNamespace(remote=lambda preparations: None)
+        prepare = SimpleNamespace(remote=lambda preparations: opened.append((lane, preparations)))
         actor = SimpleNamespace(node=node, order=SimpleNamespace(remote=order), prepare=prepare)
         state = SimpleNamespace(ray_actor=actor)
         trial = SimpleNamespace(config={"lane": lane}, temporary_state=state)
@@ -59,7 +60,8 @@ def sweep(monkeypatch):
 
     return SimpleNamespace(
         dispatcher=dispatcher, engine=engine, jobs=jobs, sent=sent, killed=killed,
-        start=start, train=train, mailboxes=mailboxes, waiting=waiting,
+        start=start, train=train, mailboxes=mailboxes, waiting=waiting, pending=pending,
+        opened=opened,
     )  # fmt: skip
 
 
@@ -127,3 +129,21 @@ def test_lanes_that_wait_share_one_mailbox(sweep):
         sweep.start(lane, "other")
     (mailbox,) = sweep.mailboxes
     assert sweep.waiting == [Wait(1, mailbox), Wait(2, mailbox)]
+
+
+def test_a_lane_waits_for_the_preparations_and_then_receives_them_before_its_first_job(sweep):
+    sweep.engine.unfinished_count = 1
+    sweep.jobs.append(job("a"))
+    sweep.pending.append("facts of seed 0")
+    trial = sweep.start(0, "other")
+    assert sweep.waiting == [Pause(["facts of seed 0"])]
+    assert not sweep.sent
+    # Another task has ended, and this one not yet.
+    sweep.dispatcher.on_trial_result(0, [], trial, {})
+    assert len(sweep.waiting) == 2
+    assert not sweep.opened
+    sweep.pending.clear()
+    sweep.dispatcher.on_trial_result(0, [], trial, {})
+    assert sweep.opened == [(0, {"key": "facts"})]
+    assert sweep.sent == [(0, {"trial_id": "a", "start": 0, "stop": 1})]
+    assert not sweep.mailboxes
