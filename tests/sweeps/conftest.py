@@ -6,6 +6,7 @@ from fake_head import FORWARDER, TOKEN, end, fake_head
 from spaces import TINY
 
 from sweeps import SilentProgress
+from sweeps.__main__ import main
 from sweeps.environment import defaults, environment
 
 
@@ -20,6 +21,23 @@ def tiny(tmp_path) -> Path:
 @pytest.fixture
 def silent() -> SilentProgress:
     return SilentProgress()
+
+
+@pytest.fixture
+def typed(monkeypatch, capsys):
+    """Types a command; its exit status, and what it prints."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["hedgesweep", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as error:
+            status = error.code
+        done = capsys.readouterr()
+        return status, done.out + done.err
+
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import ctypes
 import json
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from hedgecore.hedging.features import exogenous, recurrent
 from hedgecore.kernel.shared_library import OFF, SWITCH, library
 from hedgecore.market.heston import simulate
 from hedgecore.rng import stream
-from sweeps.__main__ import main
 from sweeps.inspection.latency import latencies
 from sweeps.journal.stored_sweep import StoredSweep
 
@@ -138,54 +136,37 @@ def test_two_hedges_can_be_linked(storage, tmp_path):
     assert ctypes.CDLL(together).hedge_b
 
 
-@pytest.fixture
-def typed(monkeypatch, capsys):
-    """Types a command; its exit status, and its last line."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hedgesweep", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as error:
-            status = error.code
-        done = capsys.readouterr()
-        return status, (done.out + done.err).splitlines()
-
-    return run
-
-
 def test_the_command_writes_a_file_once(typed, storage, tmp_path):
     file = tmp_path / "hedge.c"
     trial = trials(storage)[0]
-    status, (line,) = typed("export-model", storage, trial, "--out", file)
+    status, line = typed("export-model", storage, trial, "--out", file)
     assert (status, file.stat().st_size > 1000) == (0, True)
     assert f"cc -std=c99 -O3 -c {file}" in line
     before = file.read_bytes()
-    status, (line,) = typed("export-model", storage, trial, "--out", file)
+    status, line = typed("export-model", storage, trial, "--out", file)
     assert status == 2
-    assert line == f"error: {file} cannot be written (File exists); give another --out"
+    assert line == f"error: {file} cannot be written (File exists); give another --out\n"
     assert file.read_bytes() == before
 
 
 def test_bad_input_is_one_line(typed, storage, tmp_path):
     out = tmp_path / "hedge.c"
-    status, (line,) = typed("export-model", storage, "zz", "--out", out)
-    assert (status, "nearest: " in line) == (2, True)
-    (failed, *_) = trials(storage, ended="failed")
-    status, (line,) = typed("export-model", storage, failed, "--out", out)
-    assert (status, "has no model" in line) == (2, True)
-    status, (line,) = typed("export-model", tmp_path / "none", "a", "--out", out)
-    assert (status, line.startswith("error: ")) == (2, True)
-    status, (line,) = typed("export-model", storage, trials(storage)[0], "--out", out / "b.c")
-    assert (status, "give another --out" in line) == (2, True)
+    (failed, *_), (trial, *_) = trials(storage, ended="failed"), trials(storage)
+    for folder, identifier, file, text in (
+        (storage, "zz", out, "nearest: "),
+        (storage, failed, out, "has no model"),
+        (tmp_path / "none", "a", out, "error: "),
+        (storage, trial, out / "b.c", "give another --out"),
+    ):
+        status, line = typed("export-model", folder, identifier, "--out", file)
+        assert (status, text in line, line.count("\n")) == (2, True, 1)
     assert not out.exists()
 
 
 def test_an_xnn_is_not_exported(typed, tmp_path):
     run_locally(TINY_XNN, tmp_path / "xnn", overrides=ONE_XNN)
     out = tmp_path / "xnn.c"
-    status, (line,) = typed(
+    status, line = typed(
         "export-model", tmp_path / "xnn", trials(tmp_path / "xnn")[0], "--out", out
     )
     assert status == 2

@@ -1,7 +1,5 @@
 """Models of storages and bundles, applied to new data: hedges to paths, an X-NN to rows."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -24,7 +22,6 @@ from hedgecore.insurance.xnn.network import probabilities
 from hedgecore.market.payoffs import call
 from hedgecore.risk import cvar
 from hedgecore.rng import stream
-from sweeps.__main__ import main
 from sweeps.bundle_keys import PASSPHRASE
 from sweeps.journal.stored_sweep import StoredSweep
 
@@ -51,22 +48,9 @@ def completed(storage):
     return [i for i, t in StoredSweep.read(storage).state.trials.items() if t.ended == "completed"]
 
 
-@pytest.fixture
-def typed(monkeypatch, capsys):
-    """Types a command; its exit status, and what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hedgesweep", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as error:
-            status = error.code
-        done = capsys.readouterr()
-        return status, done.out + done.err
-
+@pytest.fixture(autouse=True)
+def _passphrase(monkeypatch):
     monkeypatch.setenv(PASSPHRASE, "correct horse battery")
-    return run
 
 
 @pytest.fixture

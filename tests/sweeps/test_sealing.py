@@ -3,7 +3,6 @@
 import json
 import shutil
 import stat
-import sys
 
 import pytest
 import torch
@@ -21,7 +20,7 @@ from hedgecore.hedging.features import FEATURE_NAMES, Standardisation
 from hedgecore.hedging.network import HedgingNetwork, positions
 from hedgecore.rng import stream
 from sweeps import UsageError
-from sweeps.__main__ import cli, main
+from sweeps.__main__ import cli
 from sweeps.bundle_keys import PASSPHRASE
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.sealing import ARCHITECTURES, seal_trial
@@ -54,19 +53,7 @@ def key():
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
-    """Types a command; its exit status, and what it prints."""
-
-    def typed(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hedgesweep", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as error:
-            status = error.code
-        done = capsys.readouterr()
-        return status, done.out + done.err
-
+def command(typed, monkeypatch):
     monkeypatch.setenv(PASSPHRASE, SECRET)
     return typed
 
