@@ -24,7 +24,7 @@ space:
   epsilon: {grid: [0.0, 0.2]}
   seed: {grid: [0]}
 study:
-  market: {train_paths: 16384, val_paths: 2048, test_paths: 2048}
+  market: {train_paths: 65536, val_paths: 2048, test_paths: 2048}
   network: {hidden: [16, 16]}
   training: {epochs: 64, batch_size: 256}
   dense: {lr: 1.0e-2, epochs: 4}
