@@ -96,6 +96,7 @@ def deploy(storage: Path, bundle: Path, spot: npt.NDArray[np.float64]) -> pd.Dat
     hedge: sweeps.Hedge = sweeps.load_model(storage, "51f7")
     assert_type(hedge.positions(spot, 0.04 * np.ones_like(spot)), Tensor)
     assert_type(hedge.steps, int)
+    assert_type(sweeps.export_model(storage, "51f7", out="hedge.c"), Path)
     classifier: sweeps.Classifier = sweeps.load_bundle(bundle, key="public.pem")
     return assert_type(classifier.predict(pd.read_csv("rows.csv")), pd.DataFrame)
 
