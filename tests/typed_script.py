@@ -102,7 +102,7 @@ def deploy(storage: Path, bundle: Path, spot: npt.NDArray[np.float64]) -> pd.Dat
 
 
 def outcome(sweep: sweeps.Sweep) -> None:
-    assert_type(sweep.storage, Path)
+    assert_type(sweep.storage, Path | str)
     assert_type(sweep.plan, sweeps.Plan)
     assert_type(sweep.trials, Mapping[str, sweeps.TrialState])
     assert_type(sweep.unfinished, int)

@@ -25,7 +25,7 @@ space:
   seed: {grid: [0]}
 study:
   market: {train_paths: 65536, val_paths: 2048, test_paths: 2048}
-  network: {hidden: [16, 16]}
+  network: {hidden: [64, 64]}
   training: {epochs: 64, batch_size: 256}
   dense: {lr: 1.0e-2, epochs: 4}
   attack: {name: path_fgsm}

@@ -6,7 +6,7 @@ import time
 import pytest
 from cluster.clusters import HEAD, LATE, SPACE, RemoteSweep, fetched
 from cluster.hosts import eventually
-from reliability.sweeping import same
+from reliability.sweeping import LANE, same
 
 from sweeps.journal.journal import read
 
@@ -40,7 +40,7 @@ def times(hosts, cluster, seconds):
     cluster.complete((2, LATE))
     times["joined"] = time.monotonic() - began
     began = time.monotonic()
-    eventually(lambda: "ray::ImplicitFunc" in hosts.output(LATE, "ps -eo args"), seconds=60)
+    eventually(lambda: any(name in hosts.output(LATE, "ps -eo args") for name in LANE), seconds=60)
     times["work"] = time.monotonic() - began
 
     began, before = time.monotonic(), sweep.records("lost")

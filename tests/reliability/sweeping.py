@@ -50,8 +50,8 @@ scheduler:
 AUDIT = 0.5
 LONGEST_RUNG = 2  # epochs, from 2 to 4
 RUN = ("-m", "sweeps", "run")
-# The name that Ray gives the process of a lane.
-_LANE = "ray::ImplicitFunc"
+# Names that Ray gives the process of a lane, in a step of Tune and between.
+LANE = ("ray::ResourceTrainable", "ray::Lane")
 # They watch a Ray that has gone for 60 s before they go themselves.
 _AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 _PATIENCE = 300.0  # seconds on a machine that has other things to do
@@ -154,7 +154,7 @@ class Driver:
     @property
     def lanes(self) -> list[int]:
         """The processes that train."""
-        return [pid for pid, title in self.processes.items() if title.startswith(_LANE)]
+        return [pid for pid, title in self.processes.items() if title.startswith(LANE)]
 
     def leaves_no_process(self) -> None:
         """I5: whatever it started ends; two idle agents of Ray may take a minute."""
