@@ -132,6 +132,16 @@ class Driver:
         """Wait for so many segments in the log; False if the driver ends before them."""
         return self.meets(lambda: logged(self.storage, b'{"type":"segment"') >= number)
 
+    def trains(self) -> bool:
+        """Wait for a trial that runs after a first segment; False if the driver ends before."""
+        kinds = (b'{"type":"segment"', b'{"type":"begin"')
+
+        def running() -> bool:
+            segments, begun = (logged(self.storage, kind) for kind in kinds)
+            return 0 < segments < begun
+
+        return self.meets(running)
+
     def kill(self) -> None:
         """SIGKILL, which nothing can be done about."""
         self.process.kill()

@@ -56,7 +56,7 @@ def ends_in_order(driver: Driver, number: int) -> None:
 def test_a_signal_while_trials_run_ends_the_sweep_in_order(space, tmp_path, number):
     out = tmp_path / "out"
     with Driver(space, out, *LONG) as driver:
-        assert driver.segments(1), driver.errors
+        assert driver.trains(), driver.errors
         ends_in_order(driver, number)
     trials = analysis.load_trials(out)
     assert set(trials["status"]) <= {"interrupted", "completed", "failed"}
