@@ -71,8 +71,8 @@ class BaselineTasks:
         """Keep all baselines; those that are not computed before the ``deadline`` are left."""
         self._start()
         while self._pending:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not self._collect(timeout=left):
+            seconds = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not self._collect(timeout=seconds):
                 break
 
     def _start(self) -> None:

@@ -61,7 +61,7 @@ class PreparationTasks:
             execution.message(f"preparing {new}: {self._plan.experiment.wording.prepared} ..")
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Number of preparations that are not shared."""
         return len(self._pending) + len(self._waiting)
 
@@ -77,7 +77,7 @@ class PreparationTasks:
             Cut: the deadline came first.
             PreparationError: see :meth:`collect`.
         """
-        while self.left > but:
+        while self.remaining > but:
             if not self.collect(timeout=self._execution.seconds_left):
                 raise Cut
 
@@ -98,7 +98,7 @@ class PreparationTasks:
             except PreparationError as error:
                 self._failure = self._failure or error
         self._submit()
-        if not self.left:
+        if not self.remaining:
             if self._failure:
                 raise self._failure
             self.objects.release(self._files.values())  # trials need the preparations only

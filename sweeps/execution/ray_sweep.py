@@ -77,11 +77,11 @@ def work(
     opening = _Opening(execution, preparations, enter)
     queue = execution.queue
     starting, cpus = None, preparations.at_once
-    beside = bool(cpus) and (not queue.entered or _left(execution))
-    if cpus and beside:
+    concurrent = bool(cpus) and (not queue.entered or _left(execution))
+    if cpus and concurrent:
         # Lanes start in the CPUs that the last preparations, for which trials wait, leave idle.
         preparations.finish(but=cpus - 1)
-        starting = cpus - preparations.left
+        starting = cpus - preparations.remaining
     else:
         opening.finish()
 
@@ -91,7 +91,7 @@ def work(
         baselines.poll()
         changed()
 
-    if beside or _left(execution):
+    if concurrent or _left(execution):
         from sweeps.execution.lanes import run_lanes  # imported by now, or nearly, see `prepared`
         from sweeps.execution.ray_schedulers import run_stock
 
@@ -145,7 +145,7 @@ class _Opening:
         """
         if self._shared is None:
             self._preparations.collect(timeout=0)
-            if not self._preparations.left:
+            if not self._preparations.remaining:
                 self.finish()
         return self._shared
 

@@ -13,6 +13,7 @@ from hedgecore.insurance.xnn.alignment import (
 )
 from hedgecore.kernel import shared_library as kernel
 from hedgecore.kernel.alignment import LayerAlignment, LayerMultiplier
+from hedgecore.kernel.shared_library import library as default_library
 from hedgecore.rng import stream
 
 BUILDS = list(kernel.builds())
@@ -127,7 +128,7 @@ def test_builds_repeats_and_threads_agree_to_the_last_bit():
 @compiled
 def test_a_gradient_is_that_of_the_last_batch_whatever_its_size():
     _, _, outputs, _, distances = scene(9, 3, (7, 5))
-    part = LayerAlignment(kernel.library(), torch.arange(7) % 3, share=0.1, clusters=3)
+    part = LayerAlignment(default_library(), torch.arange(7) % 3, share=0.1, clusters=3)
     for rows in (9, 4, 9):
         unit = unit_distances(distances[:rows], rows)[0]
         _, gradient = part(outputs[0][:rows], unit)
