@@ -32,9 +32,9 @@ def hedge(hidden: tuple[int, ...], *, sparsity: float, states: int = STATES) -> 
         for name, value in initialise(hidden, generator=generator).items()
     }
     network = compact(problem(hidden, 64, {}).network, theta)
-    built = built_network(network.arrays, limit=network.position_limit)
+    evaluator = built_network(network.arrays, limit=network.position_limit)
     features = torch.randn(states, 8, generator=generator)
-    return lambda: compact_positions(kernel, built, features)
+    return lambda: compact_positions(kernel, evaluator, features)
 
 
 def module(hidden: tuple[int, ...], *, states: int = STATES) -> Step:

@@ -74,11 +74,17 @@ def simulate(count: int, seed: int) -> Paths:
 def features(paths: Paths) -> Tensor:
     """Log-moneyness, return, volatility, change of variance and time left, [paths, dates, 5]."""
     s, v = paths.spot[:, :-1], paths.variance[:, :-1]
-    still = torch.zeros_like(s[:, :1])
-    left = 1 - torch.arange(STEPS) / STEPS
-    returns = torch.cat([still, s[:, 1:] / s[:, :-1] - 1], 1)
-    changes = torch.cat([still, v.diff(dim=1)], 1)
-    columns = ((s / STRIKE).log(), returns, v.clamp(min=1e-8).sqrt(), changes, left.expand_as(s))
+    zero = torch.zeros_like(s[:, :1])
+    maturity = 1 - torch.arange(STEPS) / STEPS
+    returns = torch.cat([zero, s[:, 1:] / s[:, :-1] - 1], 1)
+    changes = torch.cat([zero, v.diff(dim=1)], 1)
+    columns = (
+        (s / STRIKE).log(),
+        returns,
+        v.clamp(min=1e-8).sqrt(),
+        changes,
+        maturity.expand_as(s),
+    )
     return torch.stack(columns, -1)
 
 
@@ -105,8 +111,8 @@ class Hedge(nn.Module):
         """Keep the hidden weights that are largest in ``trained``; the output stays dense."""
         scores = [trained[f"layers.{i}.weight"].abs() for i in range(2)]
         flat = torch.cat([score.flatten() for score in scores])
-        kept = flat.topk(max(1, round((1 - sparsity) * len(flat)))).values[-1]
-        self.masks[:2] = [(score >= kept).float() for score in scores]
+        threshold = flat.topk(max(1, round((1 - sparsity) * len(flat)))).values[-1]
+        self.masks[:2] = [(score >= threshold).float() for score in scores]
 
     def forward(self, paths: Paths) -> Tensor:
         """P&L of every path."""
