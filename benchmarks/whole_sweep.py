@@ -8,11 +8,12 @@ on two cores, is that of the peers.
 
 Two cores against one is the time of the part in trials: from the start of the first segment to the
 end of the last one, as the log has them, with two lanes and with one. So the start of Ray and the
-preparation are left out, and what the driver and the last, unevenly long trials cost is included.
-The cores are those of one machine: with one lane the other core is free for the driver.
+preparation are left out, and what the driver, the baselines and the last, unevenly long trials
+cost is included. All processes of the sweep in one lane are bound to one core.
 """
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ SHORT = 12
 """Epochs of the sweeps without early stopping."""
 SHIPPED: Mapping[str, Any] = {
     "space.seed.grid": [0],
-    "study.evaluation": {"path_pgd": [0.1], "steps": 5},
+    "study.evaluation": {"path_pgd": [0.1], "steps": 5, "interpreted_paths": 512},
 }
 """What the peer computes of the shipped space, whatever else the space asks for."""
 STOCK = {"grace_period": 6, "reduction_factor": 4, "stratify_by": ["sparsity", "epsilon"]}
@@ -41,17 +42,22 @@ Other draws of the training and validation paths and of theta_0 move it by 0.01 
 
 
 def ours(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Validation losses of the dense tickets, seconds of the part in trials, failures."""
+    """Validation losses of the dense tickets, seconds of the part in trials, failures.
+
+    With ``lanes``, the sweep has as many, on as many cores.
+    """
     import sweeps
     from sweeps.monitoring.throughput import Tallies
 
+    if lanes := arguments["lanes"]:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:lanes])
     with tempfile.TemporaryDirectory() as folder:
         storage = Path(folder, "storage")
         sweep = sweeps.run(
             "tickets",
             storage=storage,
             overrides=arguments["overrides"],
-            max_concurrent=arguments["lanes"],
+            max_concurrent=lanes,
             progress=sweeps.SilentProgress(),
         )
         assert not sweep.unfinished
@@ -114,7 +120,7 @@ def whole_sweep(
         "loop": f"12 tickets x {short['epochs']} epochs, a sequential loop",
         "asha": f"{12 * len(rates)} tickets with ASHA, a plain Tune script with stock ASHA",
         "stock_asha": f"{12 * len(rates)} tickets with ASHA, the same with Ray's ASHA",
-        "cores": f"{12 * len(rates)} tickets in two lanes, in one lane",
+        "cores": f"{12 * len(rates)} tickets in two lanes on two cores, in one on one core",
     }
     return {
         names[side]: figure(mine, other, unit="s", target=TARGETS[side])
