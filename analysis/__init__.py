@@ -2,6 +2,7 @@
 
     trials = analysis.load_trials("results/tickets")     # one row per trial
     epochs = analysis.load_epochs("results/tickets")     # one row per trial and epoch
+    analysis.trial_list(trials, where=["sparsity>=0.9"], sort="cvar_05")  # some, the best first
     analysis.claims(trials, manifest)                    # the claims of the field, judged
     analysis.best_lr(trials)                             # the fastest learning rate of every group
     analysis.learning_rates(trials)                      # every learning rate, marked
@@ -46,6 +47,7 @@ from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.tickets.learning_rates import learning_rates
 from analysis.tickets.robustness import robust_against_standard, robustness_table
 from analysis.tickets.summary import best_lr, summary
+from analysis.trial_list import trial_list
 
 __all__ = [
     "AnalysisError",
@@ -81,6 +83,7 @@ __all__ = [
     "soundness",
     "sparsity_passes",
     "summary",
+    "trial_list",
     "xnn",
 ]
 

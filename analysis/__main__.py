@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -86,16 +87,27 @@ def claims_command(storage: Path | None, as_json: bool, names: bool) -> None:
     _run(lambda to: claims_of(storage, to, as_json=as_json))
 
 
+@main.command("trials")
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
+@click.option("--where", multiple=True)
+@click.option("--sort")
+@click.option("--reverse", is_flag=True)
+@click.option("--columns", default="")
+@click.option("--limit", type=click.IntRange(min=1))
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
+def trials_command(storage: Path, columns: str, **arguments: Any) -> None:
+    """Print the trials of STORAGE that meet conditions."""
+    from analysis.report.trial_table import show_trials
+
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    _run(lambda to: show_trials(storage, to, columns=names, **arguments))
+
+
 @main.command()
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
 @click.argument("trial_id")
-@click.option(
-    "--storage",
-    required=True,
-    type=click.Path(path_type=Path, readable=False),
-    help="The sweep it belongs to.",
-)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
-def show(trial_id: str, storage: Path, as_json: bool) -> None:
+def show(storage: Path, trial_id: str, as_json: bool) -> None:
     """Print the metrics card of a trial, by its id or a prefix of it."""
     from analysis.report.card_table import show as show_card
 

@@ -121,10 +121,10 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 
 
 @cli.command("replay")
+@options.storage_argument
 @click.argument("trial_id")
-@options.storage_option("The sweep it belongs to.")
-def replay_command(trial_id: str, storage: Path) -> None:
-    """Run one recorded trial again and compare it with the log, bit by bit."""
+def replay_command(storage: Path, trial_id: str) -> None:
+    """Run one recorded trial of STORAGE again and compare it with the log, bit by bit."""
     from sweeps.inspection.replay import replay
 
     replayed = replay(storage, trial_id)

@@ -59,14 +59,57 @@ def claims_command(storage: Path, as_json: bool) -> None:
     _analyse("claims", *(["--json"] if as_json else []), "--", str(storage))
 
 
+@click.command("trials")
+@options.storage_argument
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="CONDITION",
+    help="Only trials with, for example, 'sparsity>=0.9' or 'status=failed'. Repeatable.",
+)
+@click.option("--sort", metavar="COLUMN", help="Best first by this column.")
+@click.option("--reverse", is_flag=True, help="Worst first.")
+@click.option("--columns", metavar="A,B,..", help="Columns to print; all in csv and json.")
+@click.option("--limit", type=click.IntRange(min=1), help="Most trials; 40 in a table.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Table for reading, csv or json for further work.",
+)
+def trials_command(
+    storage: Path,
+    where: tuple[str, ...],
+    sort: str | None,
+    reverse: bool,
+    columns: str | None,
+    limit: int | None,
+    form: str,
+) -> None:
+    """List the trials of STORAGE.
+
+    Example: hedgesweep trials results/tickets --sort cvar_05 --where 'sparsity>=0.9'
+    """
+    given = {"sort": sort, "columns": columns, "limit": limit, "format": form}
+    _analyse(
+        "trials",
+        *(f"--where={condition}" for condition in where),
+        *(f"--{name}={value}" for name, value in given.items() if value is not None),
+        *(["--reverse"] if reverse else []),
+        *("--", str(storage)),
+    )
+
+
 @click.command("show")
+@options.storage_argument
 @click.argument("trial_id")
-@options.storage_option("The sweep it belongs to.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
-def show_command(trial_id: str, storage: Path, as_json: bool) -> None:
+def show_command(storage: Path, trial_id: str, as_json: bool) -> None:
     """Print the metrics of a trial with its baselines; a prefix of its id suffices."""
     flags = ["--json"] if as_json else []
-    _analyse("show", f"--storage={storage}", *flags, "--", trial_id)
+    _analyse("show", *flags, "--", str(storage), trial_id)
 
 
 @click.command("plot-predictions")
@@ -82,4 +125,4 @@ def plot_predictions_command(tables: tuple[str, ...], out: Path) -> None:
     _analyse("predictions", f"--out={out}", "--", *tables)
 
 
-COMMANDS = (report_command, claims_command, show_command, plot_predictions_command)
+COMMANDS = (report_command, claims_command, trials_command, show_command, plot_predictions_command)

@@ -59,7 +59,7 @@ LAYERS = {
         **dict.fromkeys(("attacks", "errors", "files", "manifest", "object_stores"), 0),
         **dict.fromkeys(("parquet_pages", "processes"), 0),
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
-        **dict.fromkeys(("configurations", "duplicates", "load"), 2),
+        **dict.fromkeys(("configurations", "duplicates", "load", "trial_list"), 2),
         **dict.fromkeys(("selection", "wording"), 3),
         "sweep": 4,
         "arguments": 5,

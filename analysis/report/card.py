@@ -103,7 +103,7 @@ def read_card(storage: Path, prefix: str) -> Card:
     row = trials.loc[trials["trial_id"].eq(_found(trials["trial_id"].astype(str), prefix))].iloc[0]
     experiment = str(manifest.get("experiment", schema.experiment_of(trials)))
     axes = [name for name in map(str, trials.columns) if name.startswith(_AXIS)]
-    values = {str(name): _value(row[name]) for name in trials.columns}
+    values = {str(name): plain_value(row[name]) for name in trials.columns}
     metrics = _metrics(values, trials, experiment)
     prepared = _preparation(SweepFiles.of(storage, trials, manifest), values, manifest, experiment)
     hedges = prepared.get("baselines") or {}
@@ -222,10 +222,10 @@ def _described(row: pd.Series) -> dict[str, Any]:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): _value(v) for k, v in row.items()} for row in frame.to_dict("records")]
+    return [{str(k): plain_value(v) for k, v in row.items()} for row in frame.to_dict("records")]
 
 
-def _value(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """``value`` as plain Python; None if null, NaN or infinite."""
     plain = value.item() if hasattr(value, "item") else value
     if plain is None or plain is pd.NA:

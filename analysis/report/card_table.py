@@ -53,14 +53,14 @@ def _print(card: Card, console: Console) -> None:
 
 
 def _lines(values: Mapping[str, Any]) -> list[str]:
-    return [f"{name}: {_text(value)}" for name, value in values.items()]
+    return [f"{name}: {text(value)}" for name, value in values.items()]
 
 
 def _metrics(rows: pd.DataFrame, *, title: str) -> Table:
-    cells = {"metric": rows["name"].tolist(), "value": list(map(_text, rows["value"]))}
-    cells["± se"] = ["" if pd.isna(error) else _text(error) for error in rows["se"]]
+    cells = {"metric": rows["name"].tolist(), "value": list(map(text, rows["value"]))}
+    cells["± se"] = ["" if pd.isna(error) else text(error) for error in rows["se"]]
     cells["95 % interval"] = [
-        "" if pd.isna(low) else f"{_text(low)} to {_text(high)}"
+        "" if pd.isna(low) else f"{text(low)} to {text(high)}"
         for low, high in zip(rows["low"], rows["high"], strict=True)
     ]
     cells |= {"unit": rows["unit"].tolist(), "better": rows["better"].tolist()}
@@ -68,13 +68,13 @@ def _metrics(rows: pd.DataFrame, *, title: str) -> Table:
 
 
 def _attacks(rows: pd.DataFrame, *, width: int) -> Table:
-    cells = {"attack": rows["attack"].tolist(), "budget": list(map(_text, rows["budget"]))}
+    cells = {"attack": rows["attack"].tolist(), "budget": list(map(text, rows["budget"]))}
     cells |= {
-        _NAMES.get(str(name), str(name)): list(map(_text, rows[name])) for name in rows.columns[3:]
+        _NAMES.get(str(name), str(name)): list(map(text, rows[name])) for name in rows.columns[3:]
     }
     measure = str(rows["metric"].iloc[0]).partition("@")[0]
     return table(
-        _fitted(cells, width, fixed=3),
+        fitted(cells, width, fixed=3),
         title="under attack",
         caption=f"{measure}, in currency per option (S0 = 100); larger is better. Budget: price "
         "units on paths, standard deviations on observations.",
@@ -85,15 +85,15 @@ def _baselines(card: Card, *, width: int) -> Table:
     rows = card.baselines
     wanted = [n for n in _CELLS.get(card.experiment, ()) if n in rows] or list(rows.columns[1:])
     cells = {"model": [_NAMES.get(key, key) for key in rows["baseline"]]}
-    cells |= {name: list(map(_text, rows[name])) for name in wanted}
+    cells |= {name: list(map(text, rows[name])) for name in wanted}
     return table(
-        _fitted(cells, width, fixed=2),
+        fitted(cells, width, fixed=2),
         title="beside the baselines of its preparation",
         caption="One seed: differences are not tested. --json has every metric.",
     )
 
 
-def _fitted(cells: dict[str, list[str]], width: int, *, fixed: int) -> dict[str, list[str]]:
+def fitted(cells: dict[str, list[str]], width: int, *, fixed: int) -> dict[str, list[str]]:
     """``cells`` without their last columns until they fit ``width``; the ``fixed`` first stay."""
     names = list(cells)
     while breadth({n: cells[n] for n in names}) > width and len(names) > fixed:
@@ -101,7 +101,8 @@ def _fitted(cells: dict[str, list[str]], width: int, *, fixed: int) -> dict[str,
     return {name: cells[name] for name in names}
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Cell of a ``value``: five digits of a number, a dash for none."""
     if value is None or value is pd.NA:
         return "–"
     if isinstance(value, bool):

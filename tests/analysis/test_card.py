@@ -36,7 +36,7 @@ def _storage(table, write, tmp_path):
 
 
 def run(storage, *arguments):
-    command = ["show", f"--storage={storage}", *arguments]
+    command = ["show", str(storage), *arguments]
     return CliRunner().invoke(main, command, catch_exceptions=False)
 
 

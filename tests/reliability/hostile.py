@@ -156,6 +156,6 @@ def commands(storage: Path | str, swept: Path, scratch: Path) -> Iterator[tuple[
     yield "status", storage, "--json"
     yield "verify", storage
     yield "simulate", storage, "--workers", "1"
-    yield "replay", trial, "--storage", storage
+    yield "replay", storage, trial
     yield "seal", storage, trial, "--key", key, "--out", out
     yield "run", swept / "space.yaml", "--storage", storage
