@@ -7,7 +7,6 @@ times: wall times include waiting for the disk and for other processes.
 """
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -16,7 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.figure import Figure, figure, print_figures
-from benchmarks.processes import in_process
+from benchmarks.processes import in_process, peak_memory
 from sweeps.journal.records import SegmentStart
 from tests.faked_sweep import prepared
 from tests.spaces import TINY
@@ -65,12 +64,12 @@ def measured(algorithm: str, trials: int) -> dict[str, float]:
             "run": lambda: sweeps.run(space, storage=storage, progress=silent),
             "run again": lambda: sweeps.run(space, storage=storage, progress=silent),
         }
-        before = _peak()
+        before = peak_memory()
         for name, part in parts.items():
             began = time.process_time()
             part()
             figures[name] = time.process_time() - began
-        figures["memory"] = max(1, _peak() - before)
+        figures["memory"] = max(1, peak_memory() - before)
         files = [storage / "trials.parquet", storage / "epochs.parquet"]
         files += (storage / "log").iterdir()
         figures["tables and log"] = sum(file.stat().st_size for file in files)
@@ -105,10 +104,6 @@ def _work(execution: Any, preparations: Any, enter: Any, changed: Any, *_: Any) 
 def _row(epoch: int, loss: float) -> dict[str, Any]:
     losses = {"train_loss": loss, "val_loss": loss, "val_clean_loss": loss}
     return {"epoch": epoch, **losses, "best": True, "seconds": 0.1 * epoch}
-
-
-def _peak() -> int:
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def growth(

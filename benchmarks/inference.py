@@ -10,7 +10,7 @@ from benchmarks.figure import Figure, alternated, figure
 from benchmarks.kernel import SMALL, WIDE, Step, problem
 from hedgecore.hedging.compact import compact
 from hedgecore.hedging.network import initialise
-from hedgecore.kernel.inference import built_network, compact_positions
+from hedgecore.kernel.inference import compact_positions, kernel_network
 from hedgecore.kernel.shared_library import library
 from hedgecore.rng import stream
 from hedgecore.threads import one_thread
@@ -32,7 +32,7 @@ def hedge(hidden: tuple[int, ...], *, sparsity: float, states: int = STATES) -> 
         for name, value in initialise(hidden, generator=generator).items()
     }
     network = compact(problem(hidden, 64, {}).network, theta)
-    evaluator = built_network(network.arrays, limit=network.position_limit)
+    evaluator = kernel_network(network.arrays, limit=network.position_limit)
     features = torch.randn(states, 8, generator=generator)
     return lambda: compact_positions(kernel, evaluator, features)
 

@@ -6,14 +6,13 @@ the process with Python's and pandas' own, each load in a fresh process.
 
 import json
 import random
-import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.figure import Figure, figure, print_figures
-from benchmarks.processes import in_process
+from benchmarks.processes import in_process, peak_memory
 
 ROUNDS, TRIALS, EPOCHS = 3, 10_000, 100
 PEER_TRIALS = 40
@@ -55,7 +54,7 @@ def load(storage: str) -> dict[str, float]:
     began = time.perf_counter()
     frame = load_epochs(storage)
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "mb": _peak_mb(), "rows": len(frame)}
+    return {"seconds": seconds, "mb": peak_memory() / 1e6, "rows": len(frame)}
 
 
 def grid(trials: int, epochs: int) -> dict[str, float]:
@@ -86,7 +85,7 @@ def grid(trials: int, epochs: int) -> dict[str, float]:
         results = tune.Tuner.restore(f"{folder}/sweep", trainable=report).get_results()
         frame = pd.concat([result.metrics_dataframe for result in results])
         seconds = time.perf_counter() - began
-    return {"seconds": seconds, "mb": _peak_mb(), "rows": len(frame)}
+    return {"seconds": seconds, "mb": peak_memory() / 1e6, "rows": len(frame)}
 
 
 def loading(
@@ -114,10 +113,6 @@ def loading(
         f"{name}, memory": figure([run["mb"] for run in ours], [LIMIT_MB], unit="MB"),
         f"{name}, ResultGrid": figure(seconds, scaled, unit="s"),
     }
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 # Peers get the priority that our own workers have. A Ray that runs here is not joined.
@@ -29,3 +30,13 @@ def in_process(module: str, *arguments: object) -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
     return {**json.loads(done.stdout.strip().splitlines()[-1]), "wall": wall}
+
+
+def peak_memory() -> int:
+    """Largest resident bytes of this process so far.
+
+    Not ``ru_maxrss``, in which a child inherits the peak of its parent.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return 1024 * int(peak)

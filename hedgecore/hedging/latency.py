@@ -15,7 +15,7 @@ from hedgecore.hedging.compact import CompactNetwork, compact
 from hedgecore.hedging.features import FEATURE_NAMES, Standardisation
 from hedgecore.hedging.hedge import Hedge
 from hedgecore.hedging.network import HedgingNetwork, initialise
-from hedgecore.kernel.inference import built_network, compact_positions
+from hedgecore.kernel.inference import compact_positions, kernel_network
 from hedgecore.kernel.shared_library import Library, library
 from hedgecore.rng import stream
 
@@ -66,10 +66,10 @@ def _nanoseconds(
 ) -> list[float]:
     """CPU time of a position of every network."""
     features = torch.randn(_STATES, len(FEATURE_NAMES), generator=stream(0, "latency"))
-    built = [built_network(one.arrays, limit=one.position_limit) for one in networks]
+    kernel_networks = [kernel_network(one.arrays, limit=one.position_limit) for one in networks]
     times: list[list[int]] = [[] for _ in networks]
     for _ in range(rounds):
-        for network, measured in zip(built, times, strict=True):
+        for network, measured in zip(kernel_networks, times, strict=True):
             compact_positions(kernel, network, features[:_WARMING])
             begin = time.process_time_ns()
             compact_positions(kernel, network, features)

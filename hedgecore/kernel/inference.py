@@ -52,7 +52,7 @@ def network_arrays(layers: Sequence[tuple[Tensor, Tensor]]) -> NetworkArrays:
     return NetworkArrays(tuple(arrays), _full(last), float(bias))
 
 
-def built_network(network: NetworkArrays, *, limit: float) -> KernelHedge:
+def kernel_network(network: NetworkArrays, *, limit: float) -> KernelHedge:
     """:class:`CompactNetwork` of ``network`` with positions of at most ``limit`` shares."""
     structures = (CompactLayer * len(network.layers))(
         *[CompactLayer(len(layer.begin) - 1, *map(address, layer)) for layer in network.layers]
@@ -108,13 +108,13 @@ def _full(values: Tensor) -> Tensor:
 
 def _order(reads: Bool[Tensor, "units inputs"]) -> Iterator[int]:
     """Units, one after another, that add the fewest inputs to those of their block."""
-    units, taken = len(reads), torch.zeros(len(reads), dtype=torch.bool)
+    units, is_placed = len(reads), torch.zeros(len(reads), dtype=torch.bool)
     block = torch.zeros_like(reads[0])
     for number in range(units):
         if number % UNITS == 0:
             block = torch.zeros_like(block)
-        added = (reads & ~block).sum(dim=1).masked_fill(taken, reads.shape[1] + 1)
+        added = (reads & ~block).sum(dim=1).masked_fill(is_placed, reads.shape[1] + 1)
         unit = int((added * units + torch.arange(units)).argmin())  # of equals, the first
-        taken[unit] = True
+        is_placed[unit] = True
         block = block | reads[unit]
         yield unit

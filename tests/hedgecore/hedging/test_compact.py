@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hedgecore.hedging.compact import compact
 from hedgecore.hedging.features import Standardisation
 from hedgecore.hedging.network import HedgingNetwork, saturated
-from hedgecore.kernel.inference import built_network, compact_positions
+from hedgecore.kernel.inference import compact_positions, kernel_network
 from hedgecore.kernel.shared_library import library
 from hedgecore.rng import stream
 
@@ -79,8 +79,8 @@ def test_a_compact_network_has_the_same_positions(hidden, kept, seed):
     expected = exact(network, theta, features)
     torch.testing.assert_close(evaluated(smaller.layers, features), expected, **tolerance)
     if (kernel := library()) is not None:
-        built = built_network(smaller.arrays, limit=LIMIT)
-        position = compact_positions(kernel, built, features)
+        hedge = kernel_network(smaller.arrays, limit=LIMIT)
+        position = compact_positions(kernel, hedge, features)
         torch.testing.assert_close(position.double(), expected, **tolerance)
 
 
@@ -109,8 +109,8 @@ def test_a_layer_without_weights_makes_the_position_constant(layer):
     expected = exact(network, theta, features)
     torch.testing.assert_close(evaluated(smaller.layers, features), expected)
     if (kernel := library()) is not None:
-        built = built_network(smaller.arrays, limit=LIMIT)
-        position = compact_positions(kernel, built, features)
+        hedge = kernel_network(smaller.arrays, limit=LIMIT)
+        position = compact_positions(kernel, hedge, features)
         torch.testing.assert_close(position.double(), expected, rtol=1e-5, atol=1e-5)
 
 
@@ -141,8 +141,8 @@ def test_a_parameter_that_is_not_finite_is_refused():
 @pytest.mark.skipif(library() is None, reason="no compiled kernel")
 def test_not_a_number_is_passed_on():
     network, theta, features = drawn((9, 9), (1.0,) * 3)
-    built = built_network(compact(network, theta).arrays, limit=LIMIT)
+    hedge = kernel_network(compact(network, theta).arrays, limit=LIMIT)
     features[-1, 2] = torch.nan
-    position = compact_positions(library(), built, features)
+    position = compact_positions(library(), hedge, features)
     assert position[-1].isnan()
     assert position[:-1].isfinite().all()
