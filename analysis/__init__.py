@@ -3,6 +3,7 @@
     trials = analysis.load_trials("results/tickets")     # one row per trial
     epochs = analysis.load_epochs("results/tickets")     # one row per trial and epoch
     analysis.trial_list(trials, where=["sparsity>=0.9"], sort="cvar_05")  # some, the best first
+    analysis.recommendations(trials, manifest)           # networks to deploy
     analysis.claims(trials, manifest)                    # the claims of the field, judged
     analysis.best_lr(trials)                             # the fastest learning rate of every group
     analysis.learning_rates(trials)                      # every learning rate, marked
@@ -34,6 +35,7 @@ from analysis.errors import AnalysisError
 from analysis.i_epoch import i_epoch
 from analysis.intervals import Interval, bootstrap_interval, interval
 from analysis.load import StorageError, load_epochs, load_manifest, load_trials
+from analysis.recommendations import Recommendation, recommendations
 from analysis.schema import ColumnError
 from analysis.sequential import e_values, one_sided_e_values
 from analysis.statistics import holm, interquartile_mean, more_seeds, paired_size
@@ -53,6 +55,7 @@ __all__ = [
     "AnalysisError",
     "ColumnError",
     "Interval",
+    "Recommendation",
     "StorageError",
     "SweepFiles",
     "attack_checks",
@@ -77,6 +80,7 @@ __all__ = [
     "more_seeds",
     "one_sided_e_values",
     "paired_size",
+    "recommendations",
     "robust_against_standard",
     "robustness_table",
     "schema",

@@ -105,6 +105,16 @@ def trials_command(storage: Path, columns: str, **arguments: Any) -> None:
 
 @main.command()
 @click.argument("storage", type=click.Path(path_type=Path, readable=False))
+@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of lines.")
+def best(storage: Path, as_json: bool) -> None:
+    """Print the networks that STORAGE recommends."""
+    from analysis.report.best import show_best
+
+    _run(lambda to: show_best(storage, to, as_json=as_json))
+
+
+@main.command()
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
 @click.argument("trial_id")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def show(storage: Path, trial_id: str, as_json: bool) -> None:

@@ -102,6 +102,17 @@ def trials_command(
     )
 
 
+@click.command("best")
+@options.storage_argument
+@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of lines.")
+def best_command(storage: Path, as_json: bool) -> None:
+    """Print the networks that STORAGE recommends, with interval, weak point and code to load them.
+
+    Example: hedgesweep best results/tickets
+    """
+    _analyse("best", *(["--json"] if as_json else []), "--", str(storage))
+
+
 @click.command("show")
 @options.storage_argument
 @click.argument("trial_id")
@@ -125,4 +136,11 @@ def plot_predictions_command(tables: tuple[str, ...], out: Path) -> None:
     _analyse("predictions", f"--out={out}", "--", *tables)
 
 
-COMMANDS = (report_command, claims_command, trials_command, show_command, plot_predictions_command)
+COMMANDS = (
+    report_command,
+    claims_command,
+    trials_command,
+    best_command,
+    show_command,
+    plot_predictions_command,
+)

@@ -68,7 +68,7 @@ LAYERS = {
         **dict.fromkeys(("contrast", "kendall", "stopped_units"), 8),
         **dict.fromkeys(("audit", "i_epoch", "terminal"), 9),
         **dict.fromkeys(("audit_findings", "tickets", "xnn"), 10),
-        "claims": 11,
+        **dict.fromkeys(("claims", "recommendations"), 11),
         **dict.fromkeys(("figures", "__init__"), 12),
         "report": 13,
         "__main__": 14,

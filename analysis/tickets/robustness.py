@@ -55,10 +55,10 @@ def robustness_table(trials: Trials, *, confidence: float = 0.95) -> pd.DataFram
         schema.ColumnError: a column is missing although trials have completed.
     """
     sweep = measured_sweep(trials, purpose="robustness")
-    metrics = _metrics(sweep.trials)
+    names = metrics(sweep.trials)
     rows: list[dict[str, Any]] = []
     for problem in sweep.problems:
-        dense = _dense(problem.tickets, metrics)
+        dense = _dense(problem.tickets, names)
         if len(dense):
             rows.append({**problem.values, "network": DENSE, "frame": dense})
         rows += [
@@ -68,7 +68,7 @@ def robustness_table(trials: Trials, *, confidence: float = 0.95) -> pd.DataFram
     for row in rows:
         frame = row.pop("frame")
         row["seeds"] = len(frame)
-        for metric in metrics:
+        for metric in names:
             if metric in frame.columns:
                 row |= _estimated(frame, metric, confidence=confidence)
     return typed(
@@ -79,7 +79,7 @@ def robustness_table(trials: Trials, *, confidence: float = 0.95) -> pd.DataFram
             **parameter_dtypes([*GROUP, *(n for n in sweep.other_names if n in sweep.parameters)]),
             "selection": "string",
             "seeds": "Int64",
-            **dict.fromkeys((f"{m}{end}" for m in metrics for end in ENDS), "float64"),
+            **dict.fromkeys((f"{m}{end}" for m in names for end in ENDS), "float64"),
         },
     )
 
@@ -149,7 +149,7 @@ def measured_sweep(
     return sweep if measured is sweep.trials else replace(sweep, trials=measured)
 
 
-def _metrics(trials: pd.DataFrame) -> list[str]:
+def metrics(trials: pd.DataFrame) -> list[str]:
     """Columns of clean CVaR, of CVaR under every attack, and in every other market."""
     attack_list = attacks(trials)
     clean = clean_column(attack_list)
@@ -157,15 +157,15 @@ def _metrics(trials: pd.DataFrame) -> list[str]:
     return [clean, *(attack.column for attack in attack_list), *markets]
 
 
-def _dense(part: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+def _dense(part: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Metrics of the dense networks of one problem, one row per seed."""
-    columns = (*metrics, f"{metrics[0]}_se")
-    names = {f"dense_{m}": m for m in columns if f"dense_{m}" in part.columns}
+    columns = (*names, f"{names[0]}_se")
+    renamed = {f"dense_{m}": m for m in columns if f"dense_{m}" in part.columns}
     if f"dense_{CLEAN}" not in part.columns:
         return pd.DataFrame()
     rows = part[part[f"dense_{CLEAN}"].notna()].drop_duplicates(["config/seed", f"dense_{CLEAN}"])
     # A seed has several dense networks if the space varies what they depend on.
-    means = rows.groupby("config/seed", dropna=False)[list(names)].mean().rename(columns=names)
+    means = rows.groupby("config/seed", dropna=False)[list(renamed)].mean().rename(columns=renamed)
     if "data_sha256" in rows.columns:
         means["data_sha256"] = rows.groupby("config/seed", dropna=False)["data_sha256"].first()
     return means.reset_index()

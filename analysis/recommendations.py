@@ -1,0 +1,248 @@
+"""Networks that a sweep recommends: one per problem and budget of training attacks."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import schema
+from analysis.attacks import attacks, clean_column, label
+from analysis.configurations import counts
+from analysis.intervals import NONE, Interval
+from analysis.sweep import Candidate, Problem, Sweep, Trials
+from analysis.tickets.efficiency import max_efficient_sparsity
+from analysis.tickets.robustness import TICKET, metrics, robustness_table
+from analysis.wording import amount, percent, setting
+
+_LOWEST = "lowest validation risk of all tickets"
+_SHARES = {
+    "cluster_stability": "Agreement of its clusters with those of resampled rows (Rand index)",
+    "surrogate_agreement": "Share of rows that keep their class from distances alone",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """A configuration, and the trial of it to load: the seed with the lowest validation loss.
+
+    Args:
+        criterion: of the choice of the configuration, in words.
+        problem: values of the parameters that define the problem; empty if the space varies none.
+        trial_id: of the trial to load.
+        configuration: parameters of that trial, with its seed.
+        seeds: number of seeds with a result.
+        metric: column of the test metric.
+        mean: of the ``metric`` over the seeds, in its unit.
+        interval: 95 % Student interval of that mean, not corrected; NaN ends without one.
+        weakness: what is worst of the configuration among what was measured, in a sentence.
+    """
+
+    criterion: str
+    problem: Mapping[str, Any]
+    trial_id: str
+    configuration: Mapping[str, Any]
+    seeds: int
+    metric: str
+    mean: float
+    interval: Interval
+    weakness: str
+
+
+def recommendations(
+    trials: Trials,
+    manifest: Mapping[str, Any] | None = None,
+    *,
+    tolerance: float = 0.05,
+    confidence: float = 0.95,
+) -> list[Recommendation]:
+    """Recommended networks, empty while no configuration has completed at every seed.
+
+    Of tickets, for every problem and training epsilon: the sparsest that is shown to lose at most
+    ``tolerance`` of the dense network's CVaR (:func:`analysis.max_efficient_sparsity`); if none
+    is, the one with the lowest validation risk. Of X-NNs, for every problem: the configuration of
+    :func:`analysis.xnn.selection.choose`. Of other experiments, the trial with the lowest
+    ``val_loss``. Test metrics play no part in the choice, except in the test of the sparsity.
+
+    Args:
+        confidence: of the test of the sparsity, one-sided.
+    Raises:
+        schema.ColumnError: a column is missing although trials have completed.
+    """
+    sweep = Sweep.of(trials, manifest)
+    if sweep.trials.empty or not counts(sweep.trials)["completed"]:
+        return []
+    experiment = sweep.manifest.get("experiment") or schema.experiment_of(sweep.trials)
+    if experiment == "xnn":
+        return list(_explained(sweep))
+    if experiment == "tickets":
+        return list(_tickets(sweep, tolerance=tolerance, confidence=confidence))
+    return [_lowest(sweep.trials)]
+
+
+def _tickets(sweep: Sweep, *, tolerance: float, confidence: float) -> Iterator[Recommendation]:
+    efficient = max_efficient_sparsity(sweep, tolerance=tolerance, confidence=confidence)
+    table = robustness_table(sweep)
+    shown = f"sparsest ticket shown to lose at most {percent(tolerance)} of the dense network's"
+    for problem in sweep.problems:
+        candidates = [one for one in problem.chosen() if not one.is_per_seed]
+        answers = _rows(efficient, problem.values)
+        for epsilon in dict.fromkeys(_key(one.epsilon) for one in candidates):
+            rivals = [one for one in candidates if _key(one.epsilon) == epsilon]
+            answer = answers[answers["epsilon"].map(_key).eq(epsilon)]
+            largest = answer["max_efficient_sparsity"].max() if len(answer) else math.nan
+            passing = [one for one in rivals if one.sparsity == largest]
+            best = passing[0] if passing else min(rivals, key=_risk)
+            criterion = f"{shown} CVaR" if passing else _lowest_of(epsilon)
+            yield _ticket(problem, best, table, criterion=criterion)
+
+
+def _ticket(
+    problem: Problem, one: Candidate, table: pd.DataFrame, *, criterion: str
+) -> Recommendation:
+    rows = _rows(table[table["network"].eq(TICKET)], {**problem.values, **one.values})
+    row, metric = rows.iloc[0], clean_column(attacks(problem.trials))
+    return Recommendation(
+        criterion=criterion,
+        problem=problem.values,
+        **_loaded(one.chosen),
+        metric=metric,
+        mean=float(row[metric]),
+        interval=_ends(row, metric),
+        weakness=_threat(row, metric, metrics(problem.trials)[1:]),
+    )
+
+
+def _explained(sweep: Sweep) -> Iterator[Recommendation]:
+    from analysis.xnn.cells import COST, cells, members, of_problem, spelled_out
+    from analysis.xnn.selection import choose, held_out
+
+    table = cells(spelled_out(sweep.trials, sweep.manifest))
+    for problem in sweep.problems:
+        frame = spelled_out(problem.trials, sweep.manifest)
+        choice = choose(of_problem(table, problem.values), holdout=held_out(frame, sweep.manifest))
+        if choice is None:
+            continue
+        cell = choice.cell
+        yield Recommendation(
+            criterion=choice.criterion.removeprefix("the "),
+            problem=problem.values,
+            **_loaded(members(frame, cell)),
+            metric=COST,
+            mean=float(cell[COST]),
+            interval=_ends(cell, COST),
+            weakness=_least(cell),
+        )
+
+
+def _least(cell: pd.Series) -> str:
+    """Lowest of the shares that judge the explanation of an X-NN."""
+    shares = {name: float(cell[name]) for name in _SHARES if pd.notna(cell.get(name))}
+    if not shares:
+        return "Its explanation was not judged."
+    name = min(shares, key=shares.__getitem__)
+    return f"{_SHARES[name]}: {amount(shares[name])}{_bracket(_ends(cell, name))} of 1."
+
+
+def _ends(row: pd.Series, name: str) -> Interval:
+    return Interval(low=float(row[f"{name}_low"]), high=float(row[f"{name}_high"]))
+
+
+def _loaded(chosen: pd.DataFrame) -> dict[str, Any]:
+    """Trial to load of ``chosen``, one per seed, with its configuration and their number."""
+    row = chosen.loc[schema.best(chosen, "val_loss")]
+    names = [name for name in map(str, chosen.columns) if name.startswith("config/")]
+    return {
+        "trial_id": str(row["trial_id"]),
+        "configuration": {
+            n.removeprefix("config/"): _plain(row[n]) for n in names if pd.notna(row[n])
+        },
+        "seeds": len(chosen),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as Python has it, without NumPy."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _threat(row: pd.Series, metric: str, measured: Iterable[str]) -> str:
+    """Lowest mean of ``metric`` among its columns ``measured`` under attacks and in markets."""
+    places = {name: float(row[name]) for name in measured if pd.notna(row[name])}
+    if not places:
+        return "It was not tested under attacks or in other markets."
+    name = min(places, key=places.__getitem__)
+    place = name.partition("@")[2].replace(":", " ")
+    others = "" if len(places) == 1 else f", the lowest of {len(places)} attacks and markets"
+    value = f"{amount(places[name])}{_bracket(_ends(row, name))}"
+    return f"{label(metric)} {value} under {place}{others}."
+
+
+def _lowest(trials: pd.DataFrame) -> Recommendation:
+    chosen = trials[trials["status"].eq("completed")]
+    one = chosen.loc[[schema.best(chosen, "val_loss")]]
+    return Recommendation(
+        criterion="lowest val_loss of all trials",
+        problem={},
+        **_loaded(one),
+        metric="val_loss",
+        mean=float(one["val_loss"].iloc[0]),
+        interval=NONE,
+        weakness="It is one trial, chosen by the metric that is printed, which flatters it.",
+    )
+
+
+def sentence(one: Recommendation) -> str:
+    """Configuration of a recommendation with its metric: "sparsity 0.9, lr 0.005: ..."."""
+    unit = schema.column(one.metric).unit
+    seeds = f"mean of {one.seeds} seeds" if one.seeds > 1 else "one seed"
+    ends = _bracket(one.interval)
+    without = "" if ends else ", without an interval"
+    name = label(one.metric) if one.metric.startswith("cvar_") else one.metric
+    words = setting({n: v for n, v in one.configuration.items() if n != "seed"})
+    return f"{words}: {name} {amount(one.mean)}{ends} {unit}, {seeds}{without}."
+
+
+def loading(one: Recommendation, experiment: str, storage: str) -> list[str]:
+    """Lines of Python that load the network and use it once."""
+    load = f"sweeps.load_model({storage!r}, {one.trial_id!r})"
+    lines = ["import sweeps"]
+    if experiment == "tickets":
+        paths = "[[100, 101, 99.5]], [[0.0175, 0.02, 0.021]]"
+        return [
+            *lines,
+            f"hedge = {load}",
+            f"print(hedge.positions({paths}))  # shares on three dates, from prices and variances",
+        ]
+    if experiment == "xnn":
+        rows = 'print(classifier.predict("applicants.csv"))  # class probabilities of every row'
+        return [*lines, f"classifier = {load}", rows]
+    return [*lines, f"model = {load}"]
+
+
+def _bracket(ends: Interval) -> str:
+    return "" if math.isnan(ends.low) else f" [{amount(ends.low)}, {amount(ends.high)}]"
+
+
+def _rows(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of a ``table`` that have all ``values``; nulls are equal."""
+    for name, value in values.items():
+        column = table[name]
+        same = column.isna() if pd.isna(value) else column.eq(value).fillna(False).astype(bool)
+        table = table[same]
+    return table
+
+
+def _risk(one: Candidate) -> float:
+    assert one.choice is not None
+    return one.choice.val_loss
+
+
+def _key(epsilon: float) -> float | None:
+    """A budget that equals itself, also where none is swept."""
+    return None if math.isnan(epsilon) else epsilon
+
+
+def _lowest_of(epsilon: float | None) -> str:
+    return _LOWEST if epsilon is None else f"{_LOWEST} trained at epsilon {epsilon:g}"
