@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
+from analysis.arguments import checked
 from analysis.attacks import attacks, clean_column, label
 from analysis.configurations import counts
 from analysis.intervals import NONE, Interval
@@ -34,7 +35,8 @@ class Recommendation:
         configuration: parameters of that trial, with its seed.
         seeds: number of seeds with a result.
         metric: column of the test metric.
-        mean: of the ``metric`` over the seeds, in its unit.
+        unit: of the metric.
+        mean: of the ``metric`` over the seeds.
         interval: 95 % Student interval of that mean, not corrected; NaN ends without one.
         weakness: what is worst of the configuration among what was measured, in a sentence.
     """
@@ -45,11 +47,13 @@ class Recommendation:
     configuration: Mapping[str, Any]
     seeds: int
     metric: str
+    unit: str
     mean: float
     interval: Interval
     weakness: str
 
 
+@checked
 def recommendations(
     trials: Trials,
     manifest: Mapping[str, Any] | None = None,
@@ -70,7 +74,7 @@ def recommendations(
     Raises:
         schema.ColumnError: a column is missing although trials have completed.
     """
-    sweep = Sweep.of(trials, manifest)
+    sweep = Sweep.of(trials, manifest, needed=("status",), purpose="recommendations")
     if sweep.trials.empty or not counts(sweep.trials)["completed"]:
         return []
     experiment = sweep.manifest.get("experiment") or schema.experiment_of(sweep.trials)
@@ -90,8 +94,14 @@ def _tickets(sweep: Sweep, *, tolerance: float, confidence: float) -> Iterator[R
         answers = _rows(efficient, problem.values)
         for epsilon in dict.fromkeys(_key(one.epsilon) for one in candidates):
             rivals = [one for one in candidates if _key(one.epsilon) == epsilon]
-            answer = answers[answers["epsilon"].map(_key).eq(epsilon)]
-            largest = answer["max_efficient_sparsity"].max() if len(answer) else math.nan
+            largest = max(
+                (
+                    float(row["max_efficient_sparsity"])
+                    for _, row in answers.iterrows()
+                    if _key(row["epsilon"]) == epsilon and pd.notna(row["max_efficient_sparsity"])
+                ),
+                default=math.nan,
+            )
             passing = [one for one in rivals if one.sparsity == largest]
             best = passing[0] if passing else min(rivals, key=_risk)
             criterion = f"{shown} CVaR" if passing else _lowest_of(epsilon)
@@ -108,6 +118,7 @@ def _ticket(
         problem=problem.values,
         **_loaded(one.chosen),
         metric=metric,
+        unit=schema.column(metric, frame=problem.trials).unit,
         mean=float(row[metric]),
         interval=_ends(row, metric),
         weakness=_threat(row, metric, metrics(problem.trials)[1:]),
@@ -130,6 +141,7 @@ def _explained(sweep: Sweep) -> Iterator[Recommendation]:
             problem=problem.values,
             **_loaded(members(frame, cell)),
             metric=COST,
+            unit="nat",
             mean=float(cell[COST]),
             interval=_ends(cell, COST),
             weakness=_least(cell),
@@ -151,7 +163,7 @@ def _ends(row: pd.Series, name: str) -> Interval:
 
 def _loaded(chosen: pd.DataFrame) -> dict[str, Any]:
     """Trial to load of ``chosen``, one per seed, with its configuration and their number."""
-    row = chosen.loc[schema.best(chosen, "val_loss")]
+    (row,) = (row for _, row in chosen.loc[[schema.best(chosen, "val_loss")]].iterrows())
     names = [name for name in map(str, chosen.columns) if name.startswith("config/")]
     return {
         "trial_id": str(row["trial_id"]),
@@ -187,6 +199,7 @@ def _lowest(trials: pd.DataFrame) -> Recommendation:
         problem={},
         **_loaded(one),
         metric="val_loss",
+        unit=schema.column("val_loss", frame=trials).unit,
         mean=float(one["val_loss"].iloc[0]),
         interval=NONE,
         weakness="It is one trial, chosen by the metric that is printed, which flatters it.",
@@ -195,13 +208,12 @@ def _lowest(trials: pd.DataFrame) -> Recommendation:
 
 def sentence(one: Recommendation) -> str:
     """Configuration of a recommendation with its metric: "sparsity 0.9, lr 0.005: ..."."""
-    unit = schema.column(one.metric).unit
     seeds = f"mean of {one.seeds} seeds" if one.seeds > 1 else "one seed"
     ends = _bracket(one.interval)
     without = "" if ends else ", without an interval"
     name = label(one.metric) if one.metric.startswith("cvar_") else one.metric
     words = setting({n: v for n, v in one.configuration.items() if n != "seed"})
-    return f"{words}: {name} {amount(one.mean)}{ends} {unit}, {seeds}{without}."
+    return f"{words}: {name} {amount(one.mean)}{ends} {one.unit}, {seeds}{without}."
 
 
 def loading(one: Recommendation, experiment: str, storage: str) -> list[str]:

@@ -1,25 +1,19 @@
-"""Terminal output of a report, and its tables as files."""
+"""Output on a terminal, and tables as files."""
 
 import codecs
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
-from analysis import wording
 from analysis.escapes import LINE, cells, printable
 from analysis.files import write
 
-MOST_ROWS = 40
-"""Largest number of rows of a printed table; all are in its file."""
-_TEXTS = ("hedge", "model", "rows", "group", "measure", "subject", "metric", "unit")
 # Files and pipes have no width; this is wide enough for the tables.
 _PIPE_WIDTH = 120
 _ASCII = {"–": "-", "−": "-", "±": "+-", "ε": "e", "²": "2", "·": ".", "…": "~", "√": "v"}
@@ -37,20 +31,6 @@ def console() -> Console:
     plain: Any = {"markup": False, "emoji": False, "highlight": False}
     terminal = Console(**plain)
     return terminal if terminal.is_terminal else Console(width=_PIPE_WIDTH, **plain)
-
-
-def opening(
-    storage: Path,
-    trials: pd.DataFrame,
-    manifest: Mapping[str, Any],
-    console: Console,
-    *,
-    first: Sequence[str] = (),
-) -> None:
-    """Print the headline, the ``first`` lines and the cautions of a report."""
-    say(console, wording.headline(trials, manifest, fallback=storage.resolve().name))
-    for line in (*first, *wording.cautions(trials, manifest)):
-        say(console, line)
 
 
 def section(console: Console, title: str, lines: list[str]) -> None:
@@ -103,36 +83,3 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
     letters = error.object[error.start : error.end]
     return "".join(_ASCII.get(c, "?") for c in letters), error.end
-
-
-def table(cells: Mapping[str, Sequence[str]], *, title: str = "", caption: str = "") -> Table:
-    """Table in the style of the report, with one column per heading of ``cells``."""
-    look: Any = {"title_justify": "left", "caption_justify": "left", "box": box.SIMPLE_HEAD}
-    styled = Table(title=title, caption=caption, pad_edge=False, collapse_padding=True, **look)
-    for heading in cells:
-        styled.add_column(heading, justify="left" if heading in _TEXTS else "right", no_wrap=True)
-    for texts in zip(*cells.values(), strict=True):
-        styled.add_row(*texts)
-    return styled
-
-
-def more_rows(number: int, file: str) -> str:
-    """Sentence on ``number`` more rows in ``file``, with a leading space; empty for none."""
-    return f" {wording.plural(number, 'more row')} in {file}." if number > 0 else ""
-
-
-def outcomes(rows: pd.DataFrame) -> list[str]:
-    """Numbers of trials by outcome, as one text per row of ``rows``."""
-    names = ["completed", "stopped", "failed", "unfinished"]
-    return ["/".join(map(str, tally)) for tally in rows[names].astype(int).to_numpy()]
-
-
-def breadth(cells: Mapping[str, Sequence[str]]) -> int:
-    """Width of a table of ``cells``, in terminal columns."""
-    widest = [max(map(len, [*name.splitlines(), *texts])) for name, texts in cells.items()]
-    return sum(widest) + 2 * (len(widest) - 1)
-
-
-def or_dash(value: float, text: str) -> str:
-    """``text``, or a dash if ``value`` is null."""
-    return "–" if pd.isna(value) else text

@@ -66,12 +66,13 @@ LAYERS = {
         "intervals": 6,
         **dict.fromkeys(("sequential", "statistics"), 7),
         **dict.fromkeys(("contrast", "kendall", "stopped_units"), 8),
-        **dict.fromkeys(("audit", "i_epoch", "terminal"), 9),
-        **dict.fromkeys(("audit_findings", "tickets", "xnn"), 10),
+        **dict.fromkeys(("audit", "i_epoch", "terminal", "text_table"), 9),
+        **dict.fromkeys(("audit_findings", "page", "tickets", "xnn"), 10),
         **dict.fromkeys(("claims", "recommendations"), 11),
         **dict.fromkeys(("figures", "__init__"), 12),
-        "report": 13,
-        "__main__": 14,
+        "html": 13,
+        "report": 14,
+        "__main__": 15,
     },
 }
 MAKERS = {"torch.Generator", "torch.manual_seed", "torch.seed", "torch.random.manual_seed"}

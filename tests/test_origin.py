@@ -119,6 +119,7 @@ ARGUMENTS = {
     "report": "report {storage}",
     "claims": "claims {storage}",
     "trials": "trials {storage} --sort cvar_05",
+    "best": "best {storage}",
     "show": "show {storage} {trial}",
     "predict": PREDICT,
     "plot-predictions": "plot-predictions {predictions} --out {new}-figures",

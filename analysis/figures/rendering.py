@@ -1,8 +1,8 @@
-"""Drawing of figures from plans, and writing as PNG and PDF."""
+"""Drawing of figures from plans, and writing as PNG and PDF; as SVG for a page."""
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -22,6 +22,7 @@ _METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+_SVG: dict[str, None] = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _DPI = 200
 MOST_PROBLEMS = 6
 _SIZE = (8.4, 5.4)
@@ -29,14 +30,27 @@ Plan = tuple[str, tuple[float, float], Callable[[Figure], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A figure as SVG; ``name`` is its path in the folder of figures, without a suffix."""
+
+    name: str
+    svg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """Files written, and a line per skipped figure with the reason."""
+    """Files written, their figures for a page, and a line per skipped figure with the reason."""
 
     written: tuple[Path, ...] = ()
     skipped: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
     def __add__(self, other: "Saved") -> "Saved":
-        return Saved(written=self.written + other.written, skipped=self.skipped + other.skipped)
+        return Saved(
+            written=self.written + other.written,
+            skipped=self.skipped + other.skipped,
+            pictures=self.pictures + other.pictures,
+        )
 
 
 def render(draw: Callable[[Axes], None], *, size: tuple[float, float] = _SIZE) -> Figure:
@@ -97,12 +111,13 @@ def draw_plans(
             headed(figure, f"{figure.get_suptitle()}\n{heading}")
         if note:
             noted(figure, [note])
-        place = "/".join(filter(None, ("figures", file_name(of), name)))
-        return Saved(written=tuple(figure_files(folder, place, figure)))
+        place = "/".join(filter(None, (file_name(of), name)))
+        files = figure_files(folder, f"figures/{place}", figure)
+        return Saved(written=tuple(files), pictures=(Picture(name=place, svg=_svg(figure)),))
 
     saved = sum(in_processes(drawn, plans), Saved(skipped=tuple(skipped)))
     prefix = f"{of}: " if of else ""
-    return Saved(written=saved.written, skipped=tuple(prefix + line for line in saved.skipped))
+    return replace(saved, skipped=tuple(prefix + line for line in saved.skipped))
 
 
 def figure_files(folder: Path, name: str, figure: Figure) -> list[Path]:
@@ -114,3 +129,11 @@ def figure_files(folder: Path, name: str, figure: Figure) -> list[Path]:
             figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
         written.append(write(folder, f"{name}.{kind}", buffer.getvalue()))
     return written
+
+
+def _svg(figure: Figure) -> str:
+    """``figure`` as SVG, with texts as texts."""
+    buffer = io.StringIO()
+    with mpl.rc_context({**RC, "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata=_SVG)
+    return buffer.getvalue()

@@ -7,6 +7,9 @@ from typing import Any
 from rich.console import Console
 
 from analysis.load import load_manifest, load_trials
+from analysis.page import Page, Results
+from analysis.recommendations import recommendations
+from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
 
 
@@ -35,19 +38,32 @@ def report(
     """
     trials, manifest = load_trials(storage), load_manifest(storage)
     files = SweepFiles.of(storage, trials, manifest)
-    experiment = manifest.get("experiment", "tickets")
+    experiment, page = manifest.get("experiment", "tickets"), Page(console)
+    results = Results()
     if experiment == "xnn":
         from analysis.report import xnn  # not needed for tickets
 
-        xnn.report(files, trials, manifest, console, folder=folder)
+        results = xnn.report(files, trials, manifest, page, folder=folder)
     elif experiment == "tickets":
         from analysis.report import tickets
 
         levels = {"tolerance": tolerance, "confidence": confidence}
-        tickets.report(
-            files, trials, manifest, console, folder=folder, measured=measured, **levels
+        results = tickets.report(
+            files, trials, manifest, page, folder=folder, measured=measured, **levels
         )
     else:
         from analysis.report import plain
 
-        plain.report(storage, trials, manifest, console, folder=folder)
+        plain.report(storage, trials, manifest, page, folder=folder)
+    from analysis.html.report_page import write_page  # Jinja2, and Optuna for importance
+
+    sweep = Sweep(trials=trials, manifest=manifest, files=files)
+    written = write_page(
+        folder,
+        sweep,
+        blocks=page.blocks,
+        claims=results.claims,
+        recommended=recommendations(sweep) if len(trials) else [],
+        pictures=results.pictures,
+    )
+    page.section("Report", [str(written)])

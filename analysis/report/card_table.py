@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
 
 from analysis import wording
 from analysis.report.card import Card, read_card
-from analysis.terminal import breadth, say, section, table
+from analysis.terminal import say, section
 from analysis.terminal import show as show_table
+from analysis.text_table import TextTable, breadth
 from analysis.tickets.baselines import NAMES as HEDGES
 from analysis.xnn.baselines import NAMES as MODELS
 
@@ -56,7 +56,7 @@ def _lines(values: Mapping[str, Any]) -> list[str]:
     return [f"{name}: {text(value)}" for name, value in values.items()]
 
 
-def _metrics(rows: pd.DataFrame, *, title: str) -> Table:
+def _metrics(rows: pd.DataFrame, *, title: str) -> TextTable:
     cells = {"metric": rows["name"].tolist(), "value": list(map(text, rows["value"]))}
     cells["± se"] = ["" if pd.isna(error) else text(error) for error in rows["se"]]
     cells["95 % interval"] = [
@@ -64,30 +64,30 @@ def _metrics(rows: pd.DataFrame, *, title: str) -> Table:
         for low, high in zip(rows["low"], rows["high"], strict=True)
     ]
     cells |= {"unit": rows["unit"].tolist(), "better": rows["better"].tolist()}
-    return table({h: texts for h, texts in cells.items() if any(texts)}, title=title)
+    return TextTable(cells={h: texts for h, texts in cells.items() if any(texts)}, title=title)
 
 
-def _attacks(rows: pd.DataFrame, *, width: int) -> Table:
+def _attacks(rows: pd.DataFrame, *, width: int) -> TextTable:
     cells = {"attack": rows["attack"].tolist(), "budget": list(map(text, rows["budget"]))}
     cells |= {
         _NAMES.get(str(name), str(name)): list(map(text, rows[name])) for name in rows.columns[3:]
     }
     measure = str(rows["metric"].iloc[0]).partition("@")[0]
-    return table(
-        fitted(cells, width, fixed=3),
+    return TextTable(
+        cells=fitted(cells, width, fixed=3),
         title="under attack",
         caption=f"{measure}, in currency per option (S0 = 100); larger is better. Budget: price "
         "units on paths, standard deviations on observations.",
     )
 
 
-def _baselines(card: Card, *, width: int) -> Table:
+def _baselines(card: Card, *, width: int) -> TextTable:
     rows = card.baselines
     wanted = [n for n in _CELLS.get(card.experiment, ()) if n in rows] or list(rows.columns[1:])
     cells = {"model": [_NAMES.get(key, key) for key in rows["baseline"]]}
     cells |= {name: list(map(text, rows[name])) for name in wanted}
-    return table(
-        fitted(cells, width, fixed=2),
+    return TextTable(
+        cells=fitted(cells, width, fixed=2),
         title="beside the baselines of its preparation",
         caption="One seed: differences are not tested. --json has every metric.",
     )

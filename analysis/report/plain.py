@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
-from analysis import terminal
-from analysis.terminal import MOST_ROWS, opening, say, section, show, write_tables
+from analysis.page import Page
+from analysis.terminal import write_tables
+from analysis.text_table import MOST_ROWS, TextTable
 
 _OUTCOME = ("status", "epochs", "best_epoch", "val_loss")
 
@@ -16,7 +16,7 @@ def report(
     storage: Path,
     trials: pd.DataFrame,
     manifest: dict[str, Any],
-    console: Console,
+    page: Page,
     *,
     folder: Path,
 ) -> None:
@@ -24,23 +24,20 @@ def report(
 
     All trials are written to ``folder`` as a CSV table.
     """
-    opening(storage, trials, manifest, console)
+    page.opening(storage, trials, manifest)
     if trials.empty:
         return
     axes = [name for name in map(str, trials.columns) if name.startswith("config/")]
     columns = ["trial_id", *axes, *_OUTCOME]
     ranked = trials.reindex(columns=columns).sort_values("val_loss", kind="stable")
     caption = "" if len(ranked) <= MOST_ROWS else f"the first {MOST_ROWS} of {len(ranked)}"
-    table = terminal.table({}, title="Trials by their best validation loss", caption=caption)
-    for name in columns:
-        table.add_column(name.removeprefix("config/"))
-    for row in ranked.head(MOST_ROWS).itertuples(index=False):
-        table.add_row(*map(_cell, row))
-    console.print()
-    show(console, table)
-    say(console, "Only tickets and X-NN have further tables and figures.")
+    first = ranked.head(MOST_ROWS)
+    cells = {name.removeprefix("config/"): list(map(_cell, first[name])) for name in columns}
+    title = "Trials by their best validation loss"
+    page.show(TextTable(cells=cells, title=title, caption=caption))
+    page.say("Only tickets and X-NN have further tables and figures.")
     written = write_tables(folder, {"trials": ranked})
-    section(console, "Files", [str(path) for path in written])
+    page.section("Files", [str(path) for path in written])
 
 
 def _cell(value: Any) -> str:

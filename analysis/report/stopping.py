@@ -1,17 +1,16 @@
 """Section of a report on the audit of early stopping."""
 
 import pandas as pd
-from rich.console import Console
 
 from analysis.audit import audit, soundness
 from analysis.audit_findings import rival, stopping
 from analysis.i_epoch import i_epoch
+from analysis.page import Page
 from analysis.stopped_units import scheduler_kind
 from analysis.sweep import Sweep
-from analysis.terminal import section
 
 
-def early_stopping(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
+def early_stopping(sweep: Sweep, page: Page) -> dict[str, pd.DataFrame]:
     """Print the cost of early stopping; returns its tables, empty if no trial was audited.
 
     The epochs are read only if a trial was audited.
@@ -22,10 +21,10 @@ def early_stopping(sweep: Sweep, console: Console) -> dict[str, pd.DataFrame]:
     sound = soundness(ends) if len(ends) else ends
     lines = stopping(sound, trials, sweep.manifest)
     if ends.empty:
-        section(console, "Early stopping, audited", lines)
+        page.section("Early stopping, audited", lines)
         return {}
     compares = scheduler_kind(sweep.manifest) != "i_epoch"
     choices = i_epoch(trials, sweep.epochs, sweep.manifest) if compares else pd.DataFrame()
-    section(console, "Early stopping, audited", [*lines, *rival(choices)])
+    page.section("Early stopping, audited", [*lines, *rival(choices)])
     tables = {"audit": ends, "early_stopping": sound}
     return tables | ({"i_epoch": choices} if len(choices) else {})

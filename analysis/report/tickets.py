@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from analysis import wording
 from analysis.attacks import attacks
 from analysis.claims import claims, sequential_sentence
 from analysis.claims import sentences as claim_sentences
 from analysis.configurations import seed_count
+from analysis.page import Page, Results
 from analysis.report.few_seeds import few_seeds
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
-from analysis.terminal import MOST_ROWS, opening, say, section, show, write_tables
+from analysis.terminal import write_tables
+from analysis.text_table import MOST_ROWS, TextTable
 from analysis.tickets import (
     boosting_findings,
     control_findings,
@@ -48,21 +48,21 @@ def report(
     files: SweepFiles,
     trials: pd.DataFrame,
     manifest: dict[str, Any],
-    console: Console,
+    page: Page,
     *,
     tolerance: float,
     confidence: float,
     folder: Path,
     measured: Mapping[str, Any] | None = None,
-) -> None:
-    """Print tables and findings of a tickets sweep; write tables and figures.
+) -> Results:
+    """Print tables and findings of a tickets sweep; write tables and figures; return them.
 
     Args: see :func:`analysis.report.report`; ``trials`` and ``manifest`` are those of ``files``.
     """
     sweep = Sweep(trials=trials, manifest=manifest, files=files)
     if trials.empty:
-        opening(files.storage, trials, manifest, console)
-        return
+        page.opening(files.storage, trials, manifest)
+        return Results()
     rows, best = summary(sweep), best_lr(sweep)
     levels = {"tolerance": tolerance, "confidence": confidence}
     passes = sparsity_passes(sweep, **levels)
@@ -82,7 +82,7 @@ def report(
     beatable = len(stronger_hedges(sweep)) < len(sweep.problems)
     first += few_seeds(sweep, judged=beatable)
     first += sequential_sentence(manifest)
-    opening(files.storage, trials, manifest, console, first=first)
+    page.opening(files.storage, trials, manifest, first=first)
     decided = decisions.decisions(
         answer=answer,
         seeds=compared,
@@ -91,53 +91,45 @@ def report(
         budgets=budgets,
         networks=compared_tickets,
     )
-    page = claims(sweep, tolerance=tolerance)
-    section(console, "Claims", claim_sentences(page))
-    section(console, "Verdicts of the tables below", decided)
-    _first_rows(
-        console, partial(terminal_tables.overview, width=console.width), rows, file="summary.csv"
-    )
+    claim_rows = claims(sweep, tolerance=tolerance)
+    page.section("Claims", claim_sentences(claim_rows))
+    page.section("Verdicts of the tables below", decided)
+    _first_rows(page, terminal_tables.overview, rows, file="summary.csv")
     for line in wording.selections(rows):
-        say(console, line)
-    _first_rows(console, terminal_tables.untrained, hedges, file="baselines.csv")
-    # Of several problems, baselines.csv has the rows.
-    threats = terminal_tables.threatened(hedges, width=console.width)
-    if threats is not None and not sweep.problem_axes:
-        console.print()
-        show(console, threats)
+        page.say(line)
+    _first_rows(
+        page, lambda rows, width: terminal_tables.untrained(rows), hedges, file="baselines.csv"
+    )
+    if not sweep.problem_axes:  # of several problems, baselines.csv has the rows
+        page.fit(partial(terminal_tables.threatened, hedges))
     if sweep.tickets["status"].eq("completed").any():
         heading = "Best learning rate (fewest epochs to 95 % of dense)"
-        section(console, heading, wording.learning_rates(best))
-        section(console, "Max efficient sparsity", efficient(answer, **levels))
+        page.section(heading, wording.learning_rates(best))
+        page.section("Max efficient sparsity", efficient(answer, **levels))
     rates = learning_rates(sweep)
     if len(rates) > len(best):
-        _first_rows(
-            console,
-            partial(learning_rate_table, width=console.width),
-            rates,
-            file="learning_rates.csv",
-        )
-    tables = {"claims": page, "summary": rows, "best_lr": best, "learning_rates": rates}
+        _first_rows(page, learning_rate_table, rates, file="learning_rates.csv")
+    tables = {"claims": claim_rows, "summary": rows, "best_lr": best, "learning_rates": rates}
     tables["sparsity_passes"] = passes
     tables |= {"baselines": hedges} if len(hedges) else {}
     tables |= {"dense_against_hedges": beaten} if len(beaten) else {}
     if compared is not None:
         tables["seeds"] = compared
-        section(console, f"Seeds ({seeds})", seed_findings.seeds(compared))
+        page.section(f"Seeds ({seeds})", seed_findings.seeds(compared))
         if compared["difference"].notna().any():
-            show(console, terminal_tables.compared(compared))
-    tables |= early_stopping(sweep, console)
+            page.show(terminal_tables.compared(compared))
+    tables |= early_stopping(sweep, page)
     sentences = network_comparison.sentences(compared_tickets)
-    section(console, "Dense network, standard and robust tickets", sentences)
+    page.section("Dense network, standard and robust tickets", sentences)
     tables |= network_comparison.tables(compared_tickets)
     if "ticket_weights" in tables:
-        show(console, terminal_tables.kept_weights(tables["ticket_weights"]))
-    tables |= beside_controls(control_rows, console, tolerance=tolerance)
-    tables |= robustly(sweep, robust, console, tolerance=tolerance)
-    tables |= hedge_latency(sweep, measured, console) if measured else {}
+        page.show(terminal_tables.kept_weights(tables["ticket_weights"]))
+    tables |= beside_controls(control_rows, page, tolerance=tolerance)
+    tables |= robustly(sweep, robust, page, tolerance=tolerance)
+    tables |= hedge_latency(sweep, measured, page) if measured else {}
     tables |= {"budget_curves": budgets} if len(budgets) else {}
     sentences = boosting_findings.sentences(budgets, tolerance=tolerance)
-    section(console, "Boosting tickets: how few epochs are enough", sentences)
+    page.section("Boosting tickets: how few epochs are enough", sentences)
 
     written = write_tables(folder, tables)
     from analysis import figures  # lazily, because matplotlib takes a second to load
@@ -151,31 +143,31 @@ def report(
         **levels,
     )
     networks = figures.save_ticket_figures(folder, compared_tickets)
-    section(console, "Skipped figures", [*saved.skipped, *networks.skipped])
+    page.section("Skipped figures", [*saved.skipped, *networks.skipped])
     paths = [p for p in (*saved.written, *networks.written) if p.suffix == ".png"]
     pictures = [str(p) for p in paths if p.parent.name != "convergence_speed"]
     pair_counts = Counter(p.parent for p in paths if p.parent.name == "convergence_speed")
     for where, number in pair_counts.items():
         pairs = wording.plural(number, "other pair")
         pictures.append(f"{where}/ ({pairs} of sparsity and epsilon)")
-    section(console, "Files", [str(p) for p in written])
-    section(console, "Figures (PNG, and PDF of the same name)", pictures)
+    page.section("Files", [str(p) for p in written])
+    page.section("Figures (PNG, and PDF of the same name)", pictures)
+    return Results(claims=claim_rows, pictures=saved.pictures + networks.pictures)
 
 
 def _first_rows(
-    console: Console, table: Callable[[pd.DataFrame], Table], rows: pd.DataFrame, *, file: str
+    page: Page, table: Callable[..., TextTable], rows: pd.DataFrame, *, file: str
 ) -> None:
     """Print the ``table`` of the first ``rows``, and the number of others in its ``file``."""
     if rows.empty:
         return
-    console.print()
-    show(console, table(rows.head(MOST_ROWS)))
+    page.fit(lambda width: [table(rows.head(MOST_ROWS), width=width)])
     if (more := len(rows) - MOST_ROWS) > 0:
-        say(console, f"{wording.plural(more, 'more row')} in {file}")
+        page.say(f"{wording.plural(more, 'more row')} in {file}")
 
 
 def beside_controls(
-    rows: pd.DataFrame, console: Console, *, tolerance: float
+    rows: pd.DataFrame, page: Page, *, tolerance: float
 ) -> dict[str, pd.DataFrame]:
     """Print the comparison with controls; returns its table, empty if no control was run.
 
@@ -185,13 +177,13 @@ def beside_controls(
     if rows.empty:
         return {}
     lines = control_findings.controls(rows, tolerance=tolerance)
-    section(console, "The ticket beside its controls", lines)
-    show(console, terminal_tables.controls(rows, width=console.width))
+    page.section("The ticket beside its controls", lines)
+    page.fit(lambda width: [terminal_tables.controls(rows, width=width)])
     return {"controls": rows}
 
 
 def hedge_latency(
-    sweep: Sweep, measured: Mapping[str, Any], console: Console
+    sweep: Sweep, measured: Mapping[str, Any], page: Page
 ) -> dict[str, pd.DataFrame]:
     """Print the latency of a hedge by sparsity; returns its table, empty if not measured.
 
@@ -199,18 +191,17 @@ def hedge_latency(
         measured: see :func:`analysis.report.report`.
     """
     if reason := measured.get("reason"):
-        section(console, "Latency of one hedge", [f"not measured: {reason}"])
+        page.section("Latency of one hedge", [f"not measured: {reason}"])
         return {}
     rows = latency(sweep, measured["rows"])
     if rows.empty:
         return {}
-    console.print()
-    show(console, latency_table(rows))
+    page.show(latency_table(rows))
     return {"latency": rows}
 
 
 def robustly(
-    sweep: Sweep, contrast: pd.DataFrame, console: Console, *, tolerance: float
+    sweep: Sweep, contrast: pd.DataFrame, page: Page, *, tolerance: float
 ) -> dict[str, pd.DataFrame]:
     """Print the findings on robustness; returns their tables, empty without attacks.
 
@@ -223,10 +214,8 @@ def robustly(
     tables = {"robust_against_standard": contrast} if len(contrast) else {}
     if attacks(tickets):
         tables["robustness"] = robustness_table(sweep)
-        console.print()
-        for table in terminal_tables.robustness(tables["robustness"], width=console.width):
-            show(console, table)
+        page.fit(partial(terminal_tables.robustness, tables["robustness"]))
     lines = robustness_findings.robustness(contrast, tickets, sweep.manifest, tolerance=tolerance)
-    section(console, "What robust training costs and buys", lines)
-    section(console, "Can the attacks be trusted?", check_lines(sweep))
+    page.section("What robust training costs and buys", lines)
+    page.section("Can the attacks be trusted?", check_lines(sweep))
     return tables

@@ -14,7 +14,8 @@ from analysis.escapes import cells as escaped
 from analysis.load import load_manifest, load_trials
 from analysis.report.card import plain_value
 from analysis.report.card_table import fitted, text
-from analysis.terminal import MOST_ROWS, say, show, table
+from analysis.terminal import say, show
+from analysis.text_table import MOST_ROWS, TextTable
 from analysis.trial_list import AXIS, resolved, short_columns, trial_list
 
 Format = Literal["table", "csv", "json"]
@@ -79,8 +80,8 @@ def _table(part: pd.DataFrame, names: Sequence[str], trials: pd.DataFrame, width
         ]
         for name in names
     }
-    return table(
-        fitted(columns, width, fixed=2),
+    return TextTable(
+        cells=fitted(columns, width, fixed=2),
         caption="One row per trial: differences between rows are not tested.",
     )
 

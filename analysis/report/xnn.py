@@ -2,19 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from analysis.claims import claims, sequential_sentence
 from analysis.claims import sentences as claim_sentences
+from analysis.page import Page, Results
 from analysis.report.few_seeds import few_seeds
 from analysis.report.stopping import early_stopping
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles, UnreadError
-from analysis.terminal import opening, say, section, show, write_tables
+from analysis.terminal import write_tables
 from analysis.wording import first_of
 from analysis.xnn import findings, node_table, terminal_tables, yardsticks
 from analysis.xnn.baselines import against_trees, baselines
@@ -45,11 +46,11 @@ def report(
     files: SweepFiles,
     trials: pd.DataFrame,
     manifest: dict[str, Any],
-    console: Console,
+    page: Page,
     *,
     folder: Path,
-) -> None:
-    """Print tables and findings of an X-NN sweep; write CSV tables and figures to ``folder``.
+) -> Results:
+    """Print tables and findings of an X-NN sweep; write CSV tables and figures; return them.
 
     If the space varies the problem (the insured, or the evaluation), every problem has its own
     findings.
@@ -58,17 +59,16 @@ def report(
     trials = spelled_out(trials, manifest)
     names, table = axes(trials), cells(trials)
     first = [*few_seeds(swept), *sequential_sentence(manifest)]
-    opening(files.storage, swept.trials, manifest, console, first=first)
+    page.opening(files.storage, swept.trials, manifest, first=first)
     if trials.empty:
-        return
+        return Results()
     for line in origin(trials, manifest):
-        say(console, line)
+        page.say(line)
     if not held_out(trials, manifest):
-        say(console, _SAME_ROWS)
-    page = claims(swept)
-    section(console, "Claims", claim_sentences(page))
-    console.print()
-    show(console, terminal_tables.overview(table, names, width=console.width))
+        page.say(_SAME_ROWS)
+    claim_rows = claims(swept)
+    page.section("Claims", claim_sentences(claim_rows))
+    page.fit(lambda width: [terminal_tables.overview(table, names, width=width)])
     stable, unread = stability(files, trials, table)
     problem_tables = defaultdict[str, list[pd.DataFrame]](list)
     for problem in Sweep.of(trials, manifest).problems:
@@ -80,42 +80,35 @@ def report(
         cell = None if choice is None else choice.cell
         lines = findings.choice(mine, choice, names, held_out=holdout)
         lines += findings.front(front, mine, names)
-        section(console, f"What explanation costs and gains{where}", lines)
-        section(console, f"Methods{where}", of_methods(against))
+        page.section(f"What explanation costs and gains{where}", lines)
+        page.section(f"Methods{where}", of_methods(against))
         grown = growth(problem_trials, mine, cell, names)
         lines = of_growth(grown) + chance(problem_trials, mine, cell, names)
-        section(console, f"Raw R2 and chance{where}", lines)
+        page.section(f"Raw R2 and chance{where}", lines)
         lines = _evidence(problem_trials, mine, cell, swept.epochs, stable)
-        section(console, f"Is it used, and would another seed say the same?{where}", lines)
+        page.section(f"Is it used, and would another seed say the same?{where}", lines)
         sizes = cluster_sizes(problem_trials)
         rows, nodes = _controls(files, problem_trials, cell, unread)
-        section(console, f"Beside its controls{where}", yardsticks.sentences(rows))
+        page.section(f"Beside its controls{where}", yardsticks.sentences(rows))
         if len(rows):
-            console.print()
-            show(console, yardsticks.table(rows))
+            page.show(yardsticks.table(rows))
         if len(nodes):
-            console.print()
-            show(console, node_table.table(nodes, subject="first seed"))
-        section(
-            console, f"Rare values and small clusters{where}", of_rarities(problem_trials, sizes)
-        )
+            page.show(node_table.table(nodes, subject="first seed"))
+        page.section(f"Rare values and small clusters{where}", of_rarities(problem_trials, sizes))
         data = _data(problem_trials)
         comparison = baselines(manifest, data=data, held_out=holdout)
         trees = against_trees(problem_trials, mine, manifest, data=data)
-        section(console, f"Beside boosted trees{where}", of_baselines(comparison, cell, trees))
+        page.section(f"Beside boosted trees{where}", of_baselines(comparison, cell, trees))
         if len(comparison):
-            console.print()
-            show(console, terminal_tables.baselines(comparison))
+            page.show(terminal_tables.baselines(comparison))
         relied_on = _columns(files, problem_trials, mine, cell)
         if len(relied_on):
-            console.print()
-            show(console, terminal_tables.columns(relied_on))
+            page.show(terminal_tables.columns(relied_on))
         rates = by_group(problem_trials, cell, plain_of(mine, cell))
         lines = of_groups(rates) + _few_groups(problem_trials, cell, manifest)
-        section(console, f"Groups of insured{where}", lines)
+        page.section(f"Groups of insured{where}", lines)
         if len(rates):
-            console.print()
-            show(console, terminal_tables.groups(rates, width=console.width))
+            page.fit(partial(terminal_tables.groups, rates))
         problem_tables["methods"].append(against.assign(**values))
         problem_tables["growth"].append(grown.assign(**values))
         problem_tables["yardsticks"].append(rows.assign(**values))
@@ -125,13 +118,14 @@ def report(
         problem_tables["column_importance"].append(relied_on.assign(**values))
         problem_tables["pareto"].append(front.rows.assign(knee=front.rows.index == front.knee))
         problem_tables["fairness"].append(rates.assign(**values))
-    tables = {"claims": page, "cells": table, "stability": stable}
+    tables = {"claims": claim_rows, "cells": table, "stability": stable}
     tables |= {name: pd.concat(parts, ignore_index=True) for name, parts in problem_tables.items()}
-    tables |= early_stopping(swept, console)
-    section(console, "Models that cannot be read", first_of(unread))
+    tables |= early_stopping(swept, page)
+    page.section("Models that cannot be read", first_of(unread))
     written = write_tables(folder, {n: t for n, t in tables.items() if len(t)})
-    _figures(folder, swept, console)
-    section(console, "Files", [str(path) for path in written])
+    pictures = _figures(folder, swept, page)
+    page.section("Files", [str(path) for path in written])
+    return Results(claims=claim_rows, pictures=pictures)
 
 
 def _data(trials: pd.DataFrame) -> set[str]:
@@ -193,11 +187,12 @@ def _few_groups(
     return uncompared(members(trials, cell), None if pd.isna(column) else column)
 
 
-def _figures(folder: Path, sweep: Sweep, console: Console) -> None:
+def _figures(folder: Path, sweep: Sweep, page: Page) -> tuple[Any, ...]:
     from analysis.figures.xnn import save_xnn  # lazily: matplotlib takes a second to load
 
     assert sweep.files is not None
     saved = save_xnn(folder, sweep.files, sweep, sweep.epochs, sweep.manifest)
-    section(console, "Skipped figures", list(saved.skipped))
+    page.section("Skipped figures", list(saved.skipped))
     pictures = [str(path) for path in saved.written if path.suffix == ".png"]
-    section(console, "Figures (PNG, and PDF of the same name)", pictures)
+    page.section("Figures (PNG, and PDF of the same name)", pictures)
+    return saved.pictures

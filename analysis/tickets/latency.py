@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from rich.table import Table
 
 from analysis import wording
 from analysis.sweep import Sweep
-from analysis.terminal import or_dash, table
+from analysis.text_table import TextTable, or_dash
 
 _HIDDEN = "config/network.hidden"
 
@@ -41,7 +40,7 @@ def latency(sweep: Sweep, measured: Sequence[Mapping[str, Any]]) -> pd.DataFrame
     return frame.rename(columns=lambda name: str(name).removeprefix("config/"))
 
 
-def latency_table(rows: pd.DataFrame) -> Table:
+def latency_table(rows: pd.DataFrame) -> TextTable:
     """``rows`` of :func:`latency` for the terminal."""
     columns = {}
     if "network.hidden" in rows:
@@ -56,8 +55,8 @@ def latency_table(rows: pd.DataFrame) -> Table:
         "dense": [f"{n:,.0f}" for n in rows["dense_nanoseconds"]],
         "faster": [f"{n:.1f} x" for n in rows["speedup"]],
     }
-    return table(
-        columns,
+    return TextTable(
+        cells=columns,
         title="Latency of one hedge on this machine",
         caption="From the features of a date to the position, in C, as hedgesweep export-model "
         "writes it: median and range over tickets. Weights and units are those that have an "

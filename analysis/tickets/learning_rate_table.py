@@ -1,17 +1,16 @@
 """Learning rates of every sparsity and epsilon, for the terminal."""
 
 import pandas as pd
-from rich.table import Table
 
 from analysis import wording
 from analysis.contrast import WITH_INTERVAL, bounded
-from analysis.terminal import breadth, or_dash, outcomes, table
+from analysis.text_table import TextTable, breadth, or_dash, outcomes
 from analysis.tickets.learning_rates import MARKS, METRICS
 
 _HEADINGS = dict(zip(METRICS, ("to 95 %", "CVaR 5 %", "Sharpe"), strict=True))
 
 
-def learning_rates(rows: pd.DataFrame, *, width: int) -> Table:
+def learning_rates(rows: pd.DataFrame, *, width: int) -> TextTable:
     """Rows of :func:`analysis.learning_rates`, for a terminal of ``width`` columns.
 
     A narrow terminal gets outcomes only as marks, a narrower one means without intervals.
@@ -36,8 +35,8 @@ def learning_rates(rows: pd.DataFrame, *, width: int) -> Table:
     legend = "; ".join(f"{m}: {text}" for m, text in MARKS.items() if rows["mark"].eq(m).any())
     several = any(text.startswith("NC (") for text in cells["mark"])
     counted = "NC (1 of 3): met at one of three seeds. " if several else ""
-    return table(
-        cells,
+    return TextTable(
+        cells=cells,
         title="Every learning rate, means over seeds",
         caption="Epochs to 95 % of the dense network; CVaR 5 % in currency per option (S0 = 100); "
         f"Sharpe ratio. [{WITH_INTERVAL}.] {legend}. {counted}"

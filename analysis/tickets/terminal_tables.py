@@ -5,13 +5,12 @@ import re
 from collections.abc import Sequence
 
 import pandas as pd
-from rich.table import Table
 
 from analysis import schema, wording
 from analysis.attacks import attacks, by_name, clean_column, label, named
 from analysis.configurations import problem_axes
 from analysis.contrast import WITH_INTERVAL, bracketed
-from analysis.terminal import MOST_ROWS, breadth, more_rows, or_dash, outcomes, table
+from analysis.text_table import MOST_ROWS, TextTable, breadth, more_rows, or_dash, outcomes
 from analysis.tickets import masks, seed_findings
 from analysis.tickets.baselines import DENSE
 
@@ -25,7 +24,7 @@ _A_PARAMETER = 18  # columns that one more parameter may take
 _AN_ESTIMATE = 17  # columns that a mean and its error take
 
 
-def overview(rows: pd.DataFrame, *, width: int) -> Table:
+def overview(rows: pd.DataFrame, *, width: int) -> TextTable:
     """Best configuration of every (sparsity, epsilon), for a terminal of ``width`` columns."""
     records = [row for _, row in rows.iterrows()]
     cells = _problem(rows) | {
@@ -49,38 +48,38 @@ def overview(rows: pd.DataFrame, *, width: int) -> Table:
             cells[heading] = [or_dash(v, wording.amount(v)) for v in rows[name]]
     if width >= _WIDE + _A_PARAMETER * len(_problem(rows)) and "weights_kept" in rows:
         cells["weights\nkept"] = [or_dash(v, f"{v:,.0f}") for v in rows["weights_kept"]]
-    return table(
-        cells,
+    return TextTable(
+        cells=cells,
         title="Best configuration by validation risk, means over seeds",
         caption="CVaR 5 % in currency per option (S0 = 100), ± one standard error; larger is "
         "better. Trials: completed/stopped/failed/unfinished.",
     )
 
 
-def untrained(hedges: pd.DataFrame) -> Table:
+def untrained(hedges: pd.DataFrame) -> TextTable:
     """Hedges without training and the dense network, best CVaR first."""
     cells = _problem(hedges) | {"hedge": hedges["name"].tolist()}
     cells["CVaR 5 %"] = _with_errors(hedges, "cvar_05", ".3f")
     headings = {"pnl_std": "P&L sd", "turnover": "turnover", "cost_paid": "cost paid"}
     for metric, heading in headings.items():
         cells[heading] = [or_dash(v, f"{v:.3f}") for v in hedges[metric]]
-    return table(
-        cells,
+    return TextTable(
+        cells=cells,
         title="Hedges that need no training, and the dense network; means over preparations",
         caption=f"In {schema.column('cvar_05').unit}, turnover in "
         f"{schema.column('turnover').unit}; CVaR 5 % ± one standard error.",
     )
 
 
-def threatened(hedges: pd.DataFrame, *, width: int) -> Table | None:
-    """CVaR of the hedges of one problem, a row per attack and market; None without any.
+def threatened(hedges: pd.DataFrame, width: int) -> list[TextTable]:
+    """CVaR of the hedges of one problem, a row per attack and market; no table without any.
 
     Hedges are in order of clean CVaR, as many as fit into ``width`` columns.
     """
     recorded = [name for name in map(str, hedges.columns) if hedges[name].notna().any()]
     matches = list(filter(None, map(_CVAR_ELSEWHERE.fullmatch, recorded)))
     if not matches:
-        return None
+        return []
     names = [match[0] for match in matches]
     cells = {"under": [f"{m['place']}{', worst' if m['worst'] else ''}" for m in matches]}
     for _, row in hedges.iterrows():
@@ -90,15 +89,16 @@ def threatened(hedges: pd.DataFrame, *, width: int) -> Table | None:
             break
         cells |= column
     measure = label(matches[0]["measure"])
-    return table(
-        cells,
+    table = TextTable(
+        cells=cells,
         title=f"{measure} of the same hedges under every attack and in other markets",
         caption="Hedges keep the parameters of their own market. An attack on observations moves "
         "only what a hedge reads.",
     )
+    return [table]
 
 
-def compared(rows: pd.DataFrame) -> Table:
+def compared(rows: pd.DataFrame) -> TextTable:
     """Best rows of :func:`analysis.compare` and the reference."""
     rows = rows[rows["left_out"].isna()]
     visible_rows = rows[
@@ -122,8 +122,8 @@ def compared(rows: pd.DataFrame) -> Table:
         "–" if pd.isna(n) else seed_findings.seeds_needed(int(n))
         for n in visible_rows["more_seeds"]
     ]
-    return table(
-        cells,
+    return TextTable(
+        cells=cells,
         title="Configurations on the same seeds, against the best by validation risk",
         caption="CVaR 5 % in currency per option (S0 = 100), mean over seeds; of the difference "
         f"the {WITH_INTERVAL}; p by Student's paired test, corrected by Holm for all pairs."
@@ -131,7 +131,7 @@ def compared(rows: pd.DataFrame) -> Table:
     )
 
 
-def kept_weights(rows: pd.DataFrame) -> Table:
+def kept_weights(rows: pd.DataFrame) -> TextTable:
     """Rows of :func:`analysis.tickets.masks.weights`: all layers, and each of them."""
     rows = rows.head(MOST_ROWS)
     cells = {"problem": rows["problem"].tolist()} if "problem" in rows else {}
@@ -144,15 +144,15 @@ def kept_weights(rows: pd.DataFrame) -> Table:
     cells["dead units"] = [f"{n:.3g}" for n in rows["dead_units"]]
     for name in ("mean", "sd", "median", "q95", "max"):
         cells[f"|w| {name}"] = [or_dash(v, f"{v:.3f}") for v in rows[name]]
-    return table(
-        cells,
+    return TextTable(
+        cells=cells,
         title="Weights kept, by network and layer",
         caption="Kept and dead units a network, means over seeds; absolute values of the kept "
         "weights of all seeds.",
     )
 
 
-def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
+def robustness(rows: pd.DataFrame, width: int) -> list[TextTable]:
     """:func:`analysis.robustness_table` in tables of at most ``width`` and 120 columns.
 
     The budgets of an attack are adjacent columns.
@@ -170,20 +170,24 @@ def robustness(rows: pd.DataFrame, *, width: int) -> list[Table]:
     blocks = _packed(
         _threats(rows, clean), max(1, (min(width, _WIDEST) - label_width) // _AN_ESTIMATE)
     )
-    tables = []
-    for block in blocks:
-        cells = {heading: _with_errors(rows, metric) for heading, metric in block.items()}
-        tables.append(table(labels | cells))
-    tables[0].title = f"{label(clean)} on clean paths, under attack and in other markets"
-    tables[-1].caption = (
+    title = f"{label(clean)} on clean paths, under attack and in other markets"
+    caption = (
         "Currency per option (S0 = 100), mean over seeds ± one standard error; larger is better."
         + (" Epsilon: attack budget in training." if swept else "")
         + more
     )
-    return tables
+    return [
+        TextTable(
+            cells=labels
+            | {heading: _with_errors(rows, metric) for heading, metric in block.items()},
+            title="" if number else title,
+            caption=caption if number == len(blocks) - 1 else "",
+        )
+        for number, block in enumerate(blocks)
+    ]
 
 
-def controls(rows: pd.DataFrame, *, width: int) -> Table:
+def controls(rows: pd.DataFrame, *, width: int) -> TextTable:
     """:func:`analysis.controls`, clean and attacked side by side if ``width`` allows."""
     attacked = rows["metric"].str.startswith("attacked_")
     visible_rows, clean = rows[~attacked].head(MOST_ROWS), str(rows["metric"].iloc[0])
@@ -212,8 +216,8 @@ def controls(rows: pd.DataFrame, *, width: int) -> Table:
         visible_cells = {n: texts for n, texts in (cells | under).items() if n not in names}
         if breadth(visible_cells) + _EDGES <= width:
             break
-    return table(
-        visible_cells,
+    return TextTable(
+        cells=visible_cells,
         title="CVaR of tickets and of their controls",
         caption="Currency per option (S0 = 100), mean over seeds; larger is better. Ahead: the "
         f"ticket less the control on the same seeds, with its {WITH_INTERVAL}; "

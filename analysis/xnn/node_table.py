@@ -4,12 +4,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.table import Table
 
-from analysis import terminal
 from analysis.configurations import typed
 from analysis.tensors import TensorFile, UnreadError
-from analysis.terminal import or_dash
+from analysis.text_table import TextTable, or_dash
 
 INFLATION = (
     "Variance inflation factor of a distance: 1 / (1 - R2 on the other distances), so 1 if it is "
@@ -45,7 +43,7 @@ def node_table(file: TensorFile) -> pd.DataFrame:
     return typed(rows, {"node": "Int64", "centroid": "Int64", **floats})
 
 
-def table(rows: pd.DataFrame, *, subject: str) -> Table:
+def table(rows: pd.DataFrame, *, subject: str) -> TextTable:
     """A row per centroid of :func:`node_table`, for the terminal.
 
     Args:
@@ -60,8 +58,8 @@ def table(rows: pd.DataFrame, *, subject: str) -> Table:
         "of node": [str(n) for n in largest["node"]],
         "R2 of it": [or_dash(v, f"{v:.3f}") for v in largest["r2"]],
     }
-    return terminal.table(
-        cells,
+    return TextTable(
+        cells=cells,
         title=f"Coefficients of nodes on distances, by centroid ({subject})",
         caption=f"Coefficients in sd of node per sd of distance. {INFLATION}",
     )

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from rich.table import Table
 
-from analysis import terminal
 from analysis.contrast import WITH_INTERVAL, bracketed
-from analysis.terminal import MOST_ROWS, breadth, more_rows, or_dash, outcomes
+from analysis.text_table import MOST_ROWS, TextTable, breadth, more_rows, or_dash, outcomes
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.fairness import ENDS
 from analysis.xnn.selection import pulled
@@ -21,7 +19,7 @@ _BOUNDED = ("cost", "gain")
 _MOST_COLUMNS = 10
 
 
-def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
+def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> TextTable:
     """Cells with the largest gain, for a terminal of ``width`` columns.
 
     Args:
@@ -46,8 +44,8 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
         cells |= {
             heading: [text.partition(" ")[0] for text in cells[heading]] for heading in _BOUNDED
         }
-    return terminal.table(
-        cells,
+    return TextTable(
+        cells=cells,
         title=f"{which} by explanation gain; means over seeds",
         caption="CE: test cross-entropy in nat; cost: less that of the plain network of the same "
         "seed. Gain: R2 of nodes on distances less that of the best of its controls. "
@@ -57,35 +55,35 @@ def overview(table: pd.DataFrame, names: Sequence[str], *, width: int) -> Table:
     )
 
 
-def baselines(rows: pd.DataFrame) -> Table:
+def baselines(rows: pd.DataFrame) -> TextTable:
     """:func:`analysis.xnn.baselines.baselines`, for the terminal."""
     cells = {"model": rows["name"].tolist(), "rows": rows["rows"].tolist()}
     headings = {"cross_entropy": "cross-entropy", "accuracy": "accuracy", "kappa": "kappa"}
     headings |= {"kappa_expected": "kappa,\nexpected", "macro_f1": "macro F1"}
     cells |= {heading: _numbers(rows, name) for name, heading in headings.items()}
-    return terminal.table(
-        cells,
+    return TextTable(
+        cells=cells,
         title="What an X-NN stands beside; means over seeds",
         caption="Of training rows where it says so: such figures flatter unless out of fold.",
     )
 
 
-def columns(rows: pd.DataFrame) -> Table:
+def columns(rows: pd.DataFrame) -> TextTable:
     """Most important columns of :func:`analysis.xnn.importance.column_importance`, by model."""
     cells: Cells = {"rank": list(map(str, range(1, _MOST_COLUMNS + 1)))}
     for model, part in rows.groupby("model", sort=False):
         first = [row for _, row in part.head(_MOST_COLUMNS).iterrows()]
         texts = [f"{row['column']} {_with_error(row)}" for row in first]
         cells[str(model)] = texts + [""] * (_MOST_COLUMNS - len(texts))
-    return terminal.table(
-        cells,
+    return TextTable(
+        cells=cells,
         title="Input columns by importance; means over seeds",
         caption="Networks: rise of test cross-entropy in nat when the column is permuted, ± one "
         "standard error over test rows. XGBoost: share of gain. Units differ; compare orders.",
     )
 
 
-def groups(rows: pd.DataFrame, *, width: int) -> Table:
+def groups(rows: pd.DataFrame, width: int) -> list[TextTable]:
     """The groups of :func:`analysis.xnn.fairness.by_group`, for the terminal."""
     visible_rows = rows[rows["group"].ne("all")].head(MOST_ROWS)
     cells = {"model": visible_rows["network"].tolist()}
@@ -96,12 +94,13 @@ def groups(rows: pd.DataFrame, *, width: int) -> Table:
     headings |= {"false_positive_rate": "false positives", "kappa": "kappa"}
     for rate, heading in headings.items():
         cells[heading] = [_with_ends(row, rate) for _, row in visible_rows.iterrows()]
-    return terminal.table(
-        _fitted(cells, width, ("kappa", "false positives")),
+    table = TextTable(
+        cells=_fitted(cells, width, ("kappa", "false positives")),
         title="Decisions by group of insured; means over seeds",
         caption="Selected: predicted to be of class 8. [95 % intervals over seeds and test rows; "
         "with fewer than 3 seeds over test rows alone.]",
     )
+    return [table]
 
 
 def _fitted(cells: Cells, width: int, spare: Sequence[str]) -> Cells:

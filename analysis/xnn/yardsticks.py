@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from rich.table import Table
 
-from analysis import terminal
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.contrast import WITH_INTERVAL, bounded, bracketed, estimate
+from analysis.text_table import TextTable
 from analysis.wording import amount, percent
 
 MEASURES: Mapping[str, Mapping[str, str]] = {
@@ -94,12 +93,12 @@ def sentences(rows: pd.DataFrame) -> list[str]:
     return lines
 
 
-def table(rows: pd.DataFrame) -> Table:
+def table(rows: pd.DataFrame) -> TextTable:
     """:func:`yardsticks`, for the terminal."""
     cells = {name: rows[name].astype(str).tolist() for name in ("measure", "subject")}
     cells["value"] = [bracketed(row, "value") for _, row in rows.iterrows()]
-    return terminal.table(
-        cells,
+    return TextTable(
+        cells=cells,
         title="Controls of the chosen network; means over seeds",
         caption="Likeliest class kept, cross-entropy and accuracy: with nodes replaced by values "
         "predicted from distances; the logistic regression predicts the class from the same "

@@ -67,7 +67,7 @@ def _loaded(switch: str) -> Library | None:
     if os.sep in switch:
         return Library(switch)
     available = builds()
-    if switch == OFF or not available:
+    if switch == OFF or not (switch or available):
         return None
     if not switch:
         return Library(next(iter(available.values())))

@@ -94,14 +94,14 @@ def test_every_command_reads_it(on_s3, tmp_path, monkeypatch):
         assert command(line)[0] == 0, line
     output = command(f"status {on_s3} --json")[1]
     assert json.loads(output)["storage"] == on_s3
-    assert command(f"replay {trial} --storage {on_s3}")[0] == 0
+    assert command(f"replay {on_s3} {trial}")[0] == 0
     assert command("keys --out keys --unencrypted")[0] == 0
     assert command(f"seal {on_s3} {trial} --key keys/private.pem --out bundle")[0] == 0
 
 
 @pytest.mark.parametrize("name", ["s3://sweeps/none-such", "s3://no-such-bucket/x"])
 def test_a_storage_that_is_not_there_gives_one_line(s3, name):
-    for line in (f"status {name}", f"verify {name}", f"replay 0123 --storage {name}"):
+    for line in (f"status {name}", f"verify {name}", f"replay {name} 0123"):
         with pytest.raises(UsageError, match=name):
             cli.main(shlex.split(line), standalone_mode=False)
     with pytest.raises(analysis.AnalysisError, match=name):

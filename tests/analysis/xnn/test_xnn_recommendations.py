@@ -2,8 +2,10 @@
 
 import faked_xnn
 import pytest
+from click.testing import CliRunner
 
 from analysis import recommendations
+from analysis.__main__ import main
 from analysis.xnn.cells import cells
 from analysis.xnn.selection import choose
 
@@ -32,3 +34,11 @@ def test_the_weak_point_is_the_lowest_share(sweep):
 
 def test_a_sweep_of_plain_networks_recommends_none(sweep):
     assert recommendations(sweep(weights=(0.0,)), MANIFEST) == []
+
+
+def test_best_prints_the_cost_in_nats_and_a_classifier(store):
+    storage, _ = store()
+    output = CliRunner().invoke(main, ["best", str(storage)], catch_exceptions=False).output
+    assert "cross_entropy_minus_plain 0.0" in output
+    assert " nat, mean of 3 seeds." in output
+    assert f"classifier = sweeps.load_model({str(storage)!r}, 'x" in output

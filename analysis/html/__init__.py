@@ -1,0 +1,1 @@
+"""Report of a sweep as one self-contained page of HTML."""

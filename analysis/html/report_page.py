@@ -1,0 +1,235 @@
+"""The page ``report.html``: claims, recommended networks, trials, figures, tables, provenance."""
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis import schema, wording
+from analysis.figures.rendering import Picture
+from analysis.files import write
+from analysis.html import importances, progress, spread
+from analysis.html.provenance import commands, provenance
+from analysis.html.svg_file import inline
+from analysis.html.trial_table import SHOWN, table_of
+from analysis.page import Block
+from analysis.recommendations import Recommendation, loading, sentence
+from analysis.sweep import Sweep
+from analysis.text_table import TextTable
+
+NAME = "report.html"
+_CLAIMS = "Claims"
+_PATHS = ("Files", "Figures (PNG, and PDF of the same name)")
+"""Sections of the terminal that list paths."""
+_CLAIMS_NOTE = (
+    "Verdicts at 5 % for all claims of this table together (Holm); intervals are 95 % each, not "
+    "corrected."
+)
+_VERDICTS = ("supported", "contradicted", "undecided")
+
+
+@dataclass(slots=True)
+class _Group:
+    """Section of the page."""
+
+    id: str
+    title: str
+    lines: list[str] = field(default_factory=list)
+    tables: list[TextTable] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawing:
+    drawing: Markup
+    caption: str
+    style: str = "wide"
+
+
+def write_page(
+    folder: Path,
+    sweep: Sweep,
+    *,
+    blocks: Sequence[Block],
+    claims: pd.DataFrame,
+    recommended: Sequence[Recommendation],
+    pictures: Iterable[Picture],
+) -> Path:
+    """Write :data:`NAME` to ``folder``; its path. Equal arguments give equal bytes.
+
+    Args:
+        sweep: with its files.
+        blocks: of the report, see :class:`analysis.page.Page`.
+        claims: from :func:`analysis.claims`; empty for an experiment without any.
+        recommended: from :func:`analysis.recommendations`.
+        pictures: figures of the report.
+    Raises:
+        StorageError: ``folder`` cannot be written.
+    """
+    assert sweep.files is not None
+    trials, manifest, storage = sweep.trials, sweep.manifest, sweep.files.storage
+    experiment = str(manifest.get("experiment") or schema.experiment_of(trials))
+    opening, groups = _grouped(blocks)
+    table = table_of(trials, experiment)
+    drawings = list(_drawings(sweep, experiment))
+    figures = [
+        {"svg": inline(one.svg, f"p{i}"), "caption": _caption(one.name)}
+        for i, one in enumerate(pictures)
+    ]
+    contents = [("claims", _CLAIMS), ("recommended", "Recommended networks"), ("trials", "Trials")]
+    contents += [("spread", "Parameters and results")] if drawings else []
+    contents += [("findings", "Findings and tables")] if groups else []
+    contents += [("figures", "Figures")] if figures else []
+    contents.append(("provenance", "Provenance"))
+    script, style = (_resource(name) for name in ("script.js", "style.css"))
+    text = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            name=str(manifest.get("name") or storage.resolve().name),
+            policy=_policy(script),
+            style=style,
+            script=script,
+            headline=opening[0] if opening else "",
+            cautions=opening[1:],
+            contents=contents,
+            claims=[_claim(row) for _, row in _asked(claims).iterrows()],
+            claims_note=_CLAIMS_NOTE,
+            recommended=[_card(one, experiment, str(storage)) for one in recommended],
+            table=table,
+            hidden_rows=len(table.rows) > SHOWN,
+            drawings=drawings,
+            groups=groups,
+            pictures=figures,
+            provenance=provenance(manifest, trials),
+            commands=commands(manifest, str(storage)),
+            data=Markup(table.json()),  # noqa: S704 - without < > &
+        )
+    )
+    return write(folder, NAME, text.encode())
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("analysis.html", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _resource(name: str) -> Markup:
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704 - a file of this package
+
+
+def _policy(script: str) -> str:
+    """Content security policy: nothing from elsewhere, and no script but ``script``."""
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _grouped(blocks: Sequence[Block]) -> tuple[list[str], list[_Group]]:
+    """Lines before the first section, and sections with their lines and tables."""
+    opening: list[str] = []
+    groups: list[_Group] = []
+    for block in blocks:
+        if isinstance(block, TextTable):
+            if not groups or block.title:
+                groups.append(_Group(f"s{len(groups)}", block.title))
+                block = TextTable(cells=block.cells, caption=block.caption)
+            groups[-1].tables.append(block)
+        elif block.title:
+            groups.append(_Group(f"s{len(groups)}", block.title, list(block.lines)))
+        elif groups:
+            groups[-1].lines += block.lines
+        else:
+            opening += block.lines
+    aside = (_CLAIMS, *_PATHS)
+    return opening, [group for group in groups if group.title not in aside]
+
+
+def _asked(claims: pd.DataFrame) -> pd.DataFrame:
+    if claims.empty:
+        return claims
+    asked = claims[claims["verdict"].isin(_VERDICTS)]
+    return asked.sort_values("verdict", key=lambda v: v.map(_VERDICTS.index), kind="stable")
+
+
+def _claim(row: pd.Series) -> dict[str, str]:
+    effect = "–"
+    if pd.notna(row["effect"]):
+        ends = f" [{row['low']:+.3f}, {row['high']:+.3f}]" if pd.notna(row["low"]) else ""
+        effect = f"{row['effect']:+.3f}{ends} {row['unit']}, {row['seeds']} seeds"
+    reason = f" ({row['reason']})" if row["reason"] else ""
+    problem = f"{row['problem']}: " if row["problem"] else ""
+    return {
+        "verdict": f"{row['verdict']}{reason}",
+        "style": str(row["verdict"]),
+        "statement": f"{problem}{row['statement']}",
+        "effect": effect.replace("-", "−"),
+        "subject": _or_dash(row["subject"]),
+        "against": _or_dash(row["controls"]),
+    }
+
+
+def _or_dash(text: Any) -> str:
+    return "–" if pd.isna(text) or not text else str(text)
+
+
+def _card(one: Recommendation, experiment: str, storage: str) -> dict[str, str]:
+    problem = wording.setting(one.problem)
+    heading = f"{one.criterion[:1].upper()}{one.criterion[1:]}"
+    seed = one.configuration.get("seed")
+    which = f", seed {seed}: the lowest validation loss of {one.seeds} seeds"
+    return {
+        "heading": f"{heading} ({problem})" if problem else heading,
+        "sentence": sentence(one),
+        "weakness": one.weakness,
+        "trial_id": one.trial_id,
+        "which": which if one.seeds > 1 else "",
+        "code": "\n".join(loading(one, experiment, storage)),
+    }
+
+
+def _drawings(sweep: Sweep, experiment: str) -> Iterator[_Drawing]:
+    trials, manifest = sweep.trials, sweep.manifest
+    note = f" {spread.MOST} of {len(trials)} trials: the best, and others evenly."
+    note = note if len(trials) > spread.MOST else ""
+    looks = "Dashed and hollow: stopped early. Select a trial to mark it everywhere."
+    if drawing := spread.parallel_coordinates(trials, experiment):
+        yield _Drawing(
+            drawing=drawing,
+            caption=f"Parallel coordinates; results within their middle 90 %. {looks}{note}",
+        )
+    if drawing := progress.learning_curves(trials, sweep.epochs, manifest):
+        yield _Drawing(drawing=drawing, caption=f"Learning curves; dashed uprights: rungs.{note}")
+    if drawing := progress.survival(trials, manifest):
+        yield _Drawing(drawing=drawing, caption="Trials by rung of early stopping.")
+    if shares := importances.importances(trials):
+        yield _Drawing(
+            drawing=importances.bars(shares),
+            caption="Importance of hyper-parameters by PED-ANOVA: shares of what separates the "
+            "best tenth by val_loss from all trials. A description; differences are not tested.",
+        )
+    for drawing in spread.slices(trials):
+        yield _Drawing(
+            drawing=drawing,
+            caption=f"A point per trial; losses within their middle 90 %.{note}",
+            style="small",
+        )
+
+
+def _caption(name: str) -> str:
+    words = re.sub(r"[_/]+", " ", name)
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,184 @@
+"""The report as one page: self-contained, safe, and equal when written again."""
+
+import hashlib
+import json
+import re
+from base64 import b64encode
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from analysis.claims import claims
+from analysis.html.report_page import write_page
+from analysis.page import Lines
+from analysis.recommendations import recommendations
+from analysis.sweep import Sweep
+from analysis.tensors import SweepFiles
+from analysis.text_table import TextTable
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+EPOCHS = 4
+
+
+class Elements(HTMLParser):
+    """Start tags with their attributes, and texts of elements without markup by tag."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside:
+            self.texts.setdefault(self._inside, []).append(data)
+
+
+@pytest.fixture(name="page")
+def _page(write, tmp_path):
+    """Writer of the page of a frame of trials; its text."""
+
+    def made(trials, manifest=None, blocks=(), folder="out", **more):
+        epochs = pd.DataFrame(
+            [
+                {"trial_id": trial_id, "epoch": epoch, "val_loss": 3.0 + 1 / epoch}
+                for trial_id in trials["trial_id"]
+                for epoch in range(1, EPOCHS + 1)
+            ],
+            columns=["trial_id", "epoch", "val_loss"],
+        )
+        storage = write(tmp_path / "sweep", trials, epochs)
+        manifest = {"experiment": "tickets", "name": "t", "rungs": [2], **(manifest or {})}
+        files = SweepFiles.of(storage, trials, manifest)
+        sweep = Sweep(trials=trials, manifest=manifest, files=files)
+        path = write_page(
+            tmp_path / folder,
+            sweep,
+            blocks=blocks,
+            claims=claims(sweep) if len(trials) else pd.DataFrame(),
+            recommended=recommendations(sweep) if len(trials) else [],
+            pictures=more.get("pictures", ()),
+        )
+        return path.read_text(encoding="utf-8")
+
+    return made
+
+
+@pytest.fixture(name="trials")
+def _trials(table, grid):
+    return table(*grid, {"status": "stopped", "stopped_at": 2}, {"status": "failed", "error": "e"})
+
+
+def data(page):
+    (text,) = re.findall(r'(?s)<script type="application/json" id="data">(.*?)</script>', page)
+    return json.loads(text)
+
+
+def test_nothing_is_loaded_from_elsewhere(page, trials):
+    elements = Elements(page(trials))
+    for tag, attributes in elements.tags:
+        assert tag not in ("iframe", "object", "embed", "base", "link", "form"), tag
+        for name, value in attributes.items():
+            assert not name.startswith("on"), f"{tag} {name}"
+            if name in ("src", "href", "xlink:href", "action"):
+                assert value.startswith(("#", "data:")), value
+    style = "".join(elements.texts["style"])
+    assert "http" not in style
+    assert "@import" not in style
+
+
+def test_the_policy_allows_the_script_of_the_page_alone(page, trials):
+    text = page(trials)
+    (script,) = re.findall(r"(?s)<script>(.*?)</script>", text)
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = next(
+        attributes["content"]
+        for tag, attributes in Elements(text).tags
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+
+
+def test_equal_data_give_equal_bytes(page, trials):
+    assert page(trials, folder="a") == page(trials, folder="b")
+
+
+def test_every_trial_is_in_the_data_and_the_best_are_readable_without_scripts(page, trials):
+    text = page(trials)
+    rows = data(text)["rows"]
+    assert {row[0] for row in rows} == set(trials["trial_id"])
+    cells = [cell for cell in Elements(text).texts["td"] if re.fullmatch(r"t\d{4}", cell)]
+    assert cells == [row[0] for row in rows[:200]]
+    losses = [row[[h["name"] for h in data(text)["headings"]].index("val_loss")] for row in rows]
+    finite = [loss for loss in losses if loss is not None]
+    assert finite == sorted(finite)
+
+
+def test_markup_in_names_values_and_errors_stays_text(page, table):
+    trials = table({"sparsity": 0.5}, {"status": "failed", "error": HOSTILE})
+    trials[f"config/{HOSTILE}"] = pd.Series(["a", HOSTILE], dtype="string")
+    blocks = [
+        Lines(title="", lines=[HOSTILE]),
+        Lines(title=HOSTILE, lines=[HOSTILE]),
+        TextTable(cells={HOSTILE: [HOSTILE]}, title=HOSTILE, caption=HOSTILE),
+    ]
+    text = page(trials, {"name": HOSTILE, "git": {"commit": HOSTILE}}, blocks)
+    tags = [tag for tag, _ in Elements(text).tags]
+    assert tags.count("script") == 2, "the data and the script of the page"
+    assert "img" not in tags
+    assert any(HOSTILE in row for row in data(text)["rows"])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([], id="no trial"),
+        pytest.param([{}], id="one trial"),
+        pytest.param([{"status": "failed"}] * 3, id="all failed"),
+        pytest.param([{"status": "stopped", "val_loss": None}] * 3, id="no loss"),
+        pytest.param([{"val_loss": 2.0}, {"val_loss": 2.0}], id="equal losses"),
+    ],
+)
+def test_a_sweep_with_little_to_say_has_a_page(page, table, rows):
+    trials = table(*rows) if rows else table({}).iloc[:0]
+    text = page(trials)
+    assert "<h1>t</h1>" in text
+    assert ("none is recommended" in text) == (not any(row.get("status") is None for row in rows))
+
+
+def test_sections_of_the_report_keep_their_order_and_tables(page, trials):
+    blocks = [
+        Lines(title="", lines=["headline", "a caution"]),
+        Lines(title="Claims", lines=["in the table of claims instead"]),
+        Lines(title="First", lines=["a finding"]),
+        TextTable(cells={"x": ["1"]}, caption="of the first"),
+        TextTable(cells={"x": ["2"]}, title="Second", caption="alone"),
+        Lines(title="Files", lines=["/a/path"]),
+    ]
+    text = page(trials, blocks=blocks)
+    order = [text.index(part) for part in ("headline", "a caution", "a finding", "of the first")]
+    assert order == sorted(order)
+    assert "/a/path" not in text
+    assert "in the table of claims" not in text
+    headings = Elements(text).texts["h3"]
+    assert [h for h in headings if h in ("First", "Second")] == ["First", "Second"]
+
+
+@pytest.mark.slow
+def test_a_page_of_ten_thousand_trials_is_small(page, table):
+    trials = table({"sparsity": 0.9, "status": "stopped", "reason": "rank 4 of 6 at epoch 6"})
+    trials = trials.loc[trials.index.repeat(10_000)].reset_index(drop=True)
+    trials["trial_id"] = [f"{i:016x}" for i in range(10_000)]
+    trials["config/lr"] = [1e-3 * (1 + i / 10_000) for i in range(10_000)]
+    trials["val_loss"] = [3.0 + (i * 7919 % 10_000) / 10_000 for i in range(10_000)]
+    assert len(page(trials)) < 3e6
