@@ -9,6 +9,8 @@ from markupsafe import Markup
 from analysis.html.spread import sample
 from analysis.html.svg import Scale, axes, drawing, element, joined, line, text
 
+COLUMNS = ("trial_id", "epoch", "val_loss")
+"""Columns of epochs that learning curves are drawn from."""
 _SIZE = (720.0, 320.0)
 _LOSS = "val_loss"
 _BAR = 22.0

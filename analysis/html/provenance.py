@@ -33,15 +33,14 @@ def provenance(manifest: Mapping[str, Any], trials: pd.DataFrame) -> list[tuple[
 
 def commands(manifest: Mapping[str, Any], storage: str) -> str:
     """Commands that repeat the sweep from its own space file, and check the result."""
-    place = shlex.quote(storage)
     lines = []
     commit = _object(manifest, "git").get("commit")
     if isinstance(commit, str):
         lines.append(f"git checkout {shlex.quote(commit)}")
     lines += [
         f"hedgesweep run {shlex.quote(f'{storage}/space.yaml')} --storage NEW",
-        f"hedgesweep verify {place} --data    # log, tables, models and data fit together",
-        f"hedgesweep replay {place} TRIAL_ID  # one trial again, compared bit by bit",
+        f"hedgesweep verify {shlex.quote(storage)} --data",
+        f"hedgesweep replay {shlex.quote(storage)} TRIAL_ID",
     ]
     return "\n".join(lines)
 

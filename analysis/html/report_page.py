@@ -13,12 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis import schema, wording
+from analysis.errors import AnalysisError
 from analysis.figures.rendering import Picture
 from analysis.files import write
 from analysis.html import importances, progress, spread
 from analysis.html.provenance import commands, provenance
 from analysis.html.svg_file import inline
 from analysis.html.trial_table import SHOWN, table_of
+from analysis.load import load_epochs
 from analysis.page import Block
 from analysis.recommendations import Recommendation, loading, sentence
 from analysis.sweep import Sweep
@@ -112,7 +114,8 @@ def write_page(
             data=Markup(table.json()),  # noqa: S704 - without < > &
         )
     )
-    return write(folder, NAME, text.encode())
+    # The name of a folder may have bytes that are no text.
+    return write(folder, NAME, text.encode("utf-8", "backslashreplace"))
 
 
 def _environment() -> Environment:
@@ -212,8 +215,15 @@ def _drawings(sweep: Sweep, experiment: str) -> Iterator[_Drawing]:
             drawing=drawing,
             caption=f"Parallel coordinates; results within their middle 90 %. {looks}{note}",
         )
-    if drawing := progress.learning_curves(trials, sweep.epochs, manifest):
-        yield _Drawing(drawing=drawing, caption=f"Learning curves; dashed uprights: rungs.{note}")
+    assert sweep.files is not None
+    try:
+        epochs = load_epochs(sweep.files.storage, columns=progress.COLUMNS)
+    except AnalysisError as error:
+        yield _Drawing(drawing=Markup(), caption=f"No learning curves: {error}.")
+    else:
+        if drawing := progress.learning_curves(trials, epochs, manifest):
+            caption = f"Learning curves; dashed uprights: rungs.{note}"
+            yield _Drawing(drawing=drawing, caption=caption)
     if drawing := progress.survival(trials, manifest):
         yield _Drawing(drawing=drawing, caption="Trials by rung of early stopping.")
     if shares := importances.importances(trials):

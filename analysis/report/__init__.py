@@ -55,6 +55,8 @@ def report(
         from analysis.report import plain
 
         plain.report(storage, trials, manifest, page, folder=folder)
+    if trials.empty:
+        return
     from analysis.html.report_page import write_page  # Jinja2, and Optuna for importance
 
     sweep = Sweep(trials=trials, manifest=manifest, files=files)
@@ -63,7 +65,7 @@ def report(
         sweep,
         blocks=page.blocks,
         claims=results.claims,
-        recommended=recommendations(sweep) if len(trials) else [],
+        recommended=recommendations(sweep),
         pictures=results.pictures,
     )
     page.section("Report", [str(written)])

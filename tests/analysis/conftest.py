@@ -7,6 +7,11 @@ import pandas as pd
 import pytest
 
 from analysis import schema
+from analysis.claims import claims
+from analysis.html.report_page import write_page
+from analysis.recommendations import recommendations
+from analysis.sweep import Sweep
+from analysis.tensors import SweepFiles
 
 TOTAL = 1000
 DENSE = -3.0
@@ -107,12 +112,12 @@ def tickets_grid() -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.fixture(name="table")
+@pytest.fixture(name="table", scope="session")
 def _table():
     return table
 
 
-@pytest.fixture(name="write")
+@pytest.fixture(name="write", scope="session")
 def _write():
     return write
 
@@ -132,3 +137,33 @@ def _epochs():
         rows.append(row)
     frame = pd.DataFrame(rows)
     return frame.astype({n: c.dtype for n, c in schema.EPOCHS.items() if n in frame})
+
+
+@pytest.fixture(name="report_page", scope="session")
+def _report_page(write, tmp_path_factory):
+    """Writer of the page of a frame of trials, by default to a new folder; its path."""
+
+    def made(trials, manifest=None, blocks=(), pictures=(), folder=None):
+        epochs = pd.DataFrame(
+            [
+                {"trial_id": trial_id, "epoch": epoch, "val_loss": 3.0 + 1 / epoch}
+                for trial_id in trials["trial_id"]
+                for epoch in (1, 2, 3, 4)
+            ],
+            columns=["trial_id", "epoch", "val_loss"],
+        )
+        folder = folder or tmp_path_factory.mktemp("page")
+        storage = write(folder / "sweep", trials, epochs)
+        manifest = {"experiment": "tickets", "name": "t", "rungs": [2], **(manifest or {})}
+        files = SweepFiles.of(storage, trials, manifest)
+        sweep = Sweep(trials=trials, manifest=manifest, files=files)
+        return write_page(
+            folder,
+            sweep,
+            blocks=blocks,
+            claims=claims(sweep) if len(trials) else pd.DataFrame(),
+            recommended=recommendations(sweep) if len(trials) else [],
+            pictures=pictures,
+        )
+
+    return made

@@ -139,11 +139,11 @@ def test_only_the_ambiguous_metrics_of_shared_paths_are_null(table):
 
 def test_the_terminal_table_has_a_row_per_threat_and_the_best_hedges_that_fit(table):
     rows = baselines(table({}), manifest((0, THREATENED)))
-    wide, narrow = (terminal_tables.threatened(rows, width=width) for width in (120, 36))
-    assert wide.row_count == narrow.row_count == 2
-    assert len(wide.columns) == 4
-    assert len(narrow.columns) < 4
-    assert terminal_tables.threatened(rows.drop(columns=[ATTACKED, CALM]), width=120) is None
+    (wide,), (narrow,) = (terminal_tables.threatened(rows, width=width) for width in (120, 36))
+    assert len(wide.rows) == len(narrow.rows) == 2
+    assert len(wide.cells) == 4
+    assert len(narrow.cells) < 4
+    assert terminal_tables.threatened(rows.drop(columns=[ATTACKED, CALM]), width=120) == []
 
 
 def test_problems_that_the_baselines_do_not_depend_on_share_them(table):

@@ -9,16 +9,10 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from analysis.claims import claims
-from analysis.html.report_page import write_page
 from analysis.page import Lines
-from analysis.recommendations import recommendations
-from analysis.sweep import Sweep
-from analysis.tensors import SweepFiles
 from analysis.text_table import TextTable
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
-EPOCHS = 4
 
 
 class Elements(HTMLParser):
@@ -44,33 +38,9 @@ class Elements(HTMLParser):
 
 
 @pytest.fixture(name="page")
-def _page(write, tmp_path):
-    """Writer of the page of a frame of trials; its text."""
-
-    def made(trials, manifest=None, blocks=(), folder="out", **more):
-        epochs = pd.DataFrame(
-            [
-                {"trial_id": trial_id, "epoch": epoch, "val_loss": 3.0 + 1 / epoch}
-                for trial_id in trials["trial_id"]
-                for epoch in range(1, EPOCHS + 1)
-            ],
-            columns=["trial_id", "epoch", "val_loss"],
-        )
-        storage = write(tmp_path / "sweep", trials, epochs)
-        manifest = {"experiment": "tickets", "name": "t", "rungs": [2], **(manifest or {})}
-        files = SweepFiles.of(storage, trials, manifest)
-        sweep = Sweep(trials=trials, manifest=manifest, files=files)
-        path = write_page(
-            tmp_path / folder,
-            sweep,
-            blocks=blocks,
-            claims=claims(sweep) if len(trials) else pd.DataFrame(),
-            recommended=recommendations(sweep) if len(trials) else [],
-            pictures=more.get("pictures", ()),
-        )
-        return path.read_text(encoding="utf-8")
-
-    return made
+def _page(report_page):
+    """Text of the page of a frame of trials."""
+    return lambda *given, **more: report_page(*given, **more).read_text(encoding="utf-8")
 
 
 @pytest.fixture(name="trials")
@@ -109,8 +79,8 @@ def test_the_policy_allows_the_script_of_the_page_alone(page, trials):
     assert policy.startswith("default-src 'none'")
 
 
-def test_equal_data_give_equal_bytes(page, trials):
-    assert page(trials, folder="a") == page(trials, folder="b")
+def test_equal_data_give_equal_bytes(page, trials, tmp_path):
+    assert page(trials, folder=tmp_path) == page(trials, folder=tmp_path)
 
 
 def test_every_trial_is_in_the_data_and_the_best_are_readable_without_scripts(page, trials):

@@ -156,8 +156,9 @@ def test_an_experiment_without_tables_of_its_own_has_one_of_its_trials(store, ru
     storage, trials = store(weights=(0.3,), clusters=(2,), seeds=(0,), models=False)
     (storage / "manifest.json").write_text(json.dumps({"experiment": "atlas"}))
     assert run(storage).exit_code == 0
-    (file,) = (storage / "report").iterdir()
-    assert len(pd.read_csv(file)) == len(trials)
+    files = {file.name for file in (storage / "report").iterdir()}
+    assert files == {"trials.csv", "report.html"}
+    assert len(pd.read_csv(storage / "report" / "trials.csv")) == len(trials)
 
 
 def test_figures_are_drawn_from_the_tables_as_they_lie(store, run, monkeypatch):

@@ -94,9 +94,9 @@ def test_every_coefficient_stands_beside_the_inflation_of_its_distance(file):
 def test_the_terminal_has_the_largest_coefficient_of_every_centroid(file):
     rows = node_table(file)
     drawn = table(rows, subject="seed 0")
-    assert drawn.row_count == 6
+    assert len(drawn.rows) == 6
     expected = rows.loc[rows.groupby("centroid")["beta"].apply(lambda b: b.abs().idxmax())]
-    assert list(drawn.columns[2].cells) == [f"{b:+.3f}" for b in expected["beta"]]
+    assert [row[2] for row in drawn.rows] == [f"{b:+.3f}" for b in expected["beta"]]
 
 
 def test_a_model_whose_tensors_do_not_fit_is_refused(store):

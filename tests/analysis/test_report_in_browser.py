@@ -1,0 +1,136 @@
+"""The page of a report in Chromium: sorting, filtering, linking, keys, and no request."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Page as Tab
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(name="report", scope="module")
+def _report(table, report_page):
+    trials = table(
+        *(
+            {"sparsity": sparsity, "lr": lr, "val_loss": 3.0 + lr + sparsity, "cvar_05": -3 - lr}
+            for sparsity in (0.5, 0.9, 0.95)
+            for lr in (0.001, 0.01, 0.1)
+        ),
+        {"sparsity": 0.5, "lr": 0.2, "status": "stopped", "val_loss": 9.0},
+        *({"sparsity": 0.98, "lr": 1.0 + i / 1000, "val_loss": 10.0 + i} for i in range(140)),
+    )
+    return report_page(trials).as_uri()
+
+
+@pytest.fixture(name="browser", scope="module")
+def _browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(name="tab")
+def _tab(browser, report) -> Iterator[Tab]:
+    """The page in a tab, which may load nothing else and log no error."""
+    faults: list[str] = []
+    tab = browser.new_page()
+    tab.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on("request", lambda r: faults.append(r.url) if r.url != report else None)
+    tab.goto(report)
+    yield tab
+    tab.close()
+    assert faults == []
+
+
+def ids(tab: Tab) -> list[str]:
+    return tab.locator("#trial-table tbody tr td:first-child").all_text_contents()
+
+
+def heading(tab: Tab, name: str):
+    return tab.locator("#trial-table thead th").filter(has=tab.get_by_text(name, exact=True))
+
+
+def test_a_click_on_a_heading_sorts_and_another_reverses(tab):
+    assert ids(tab)[0] == "t0000"
+    heading(tab, "cvar_05").get_by_role("button").click()
+    expect(heading(tab, "cvar_05")).to_have_attribute("aria-sort", "ascending")
+    assert ids(tab)[:3] == ["t0002", "t0005", "t0008"]
+    heading(tab, "cvar_05").get_by_role("button").click()
+    expect(heading(tab, "cvar_05")).to_have_attribute("aria-sort", "descending")
+    assert "t0009" not in ids(tab), "a trial without a value comes last, in either direction"
+
+
+@pytest.mark.parametrize(
+    ("condition", "count"),
+    [
+        ("sparsity>=0.9", 146),
+        ("lr = 0.01", 3),
+        ("cvar_05=none", 1),
+        ("status!=completed", 1),
+        ("lr<0.001", 0),
+    ],
+)
+def test_a_condition_filters_as_on_the_command_line(tab, condition, count):
+    tab.locator("#condition").fill(condition)
+    assert len(ids(tab)) == min(count, 100)
+    text = tab.locator("#count").text_content()
+    assert (f"of {count} trials" in text) if count else text == "no trial"
+
+
+def test_what_is_no_condition_is_marked_and_filters_nothing(tab):
+    tab.locator("#condition").fill("nonsense>3")
+    expect(tab.locator("#condition")).to_have_attribute("aria-invalid", "true")
+    assert len(ids(tab)) == 100
+
+
+def test_a_search_finds_text_in_any_column(tab):
+    tab.locator("#search").fill("stopped")
+    assert ids(tab) == ["t0009"]
+
+
+def test_pages_lead_to_every_trial(tab):
+    first = ids(tab)
+    expect(tab.locator("#previous")).to_be_disabled()
+    tab.locator("#next").click()
+    assert len(ids(tab)) == 50
+    assert not set(first) & set(ids(tab))
+    expect(tab.locator("#next")).to_be_disabled()
+
+
+def test_a_selected_row_is_marked_in_every_drawing(tab):
+    tab.locator("#trial-table tbody tr").first.click()
+    marks = tab.locator(".drawing .trial.selected")
+    drawings = tab.locator(".drawing:has(.trial)").count()
+    assert set(marks.evaluate_all("all => all.map(m => m.dataset.trial)")) == {"t0000"}
+    assert marks.count() == drawings >= 3
+    tab.locator("#clear").click()
+    expect(marks).to_have_count(0)
+
+
+def test_the_keyboard_selects_a_row(tab):
+    row = tab.locator("#trial-table tbody tr").nth(1)
+    row.focus()
+    row.press("Enter")
+    expect(row).to_have_attribute("aria-selected", "true")
+
+
+def test_a_mark_in_a_drawing_leads_to_its_row(tab):
+    tab.locator(".drawing circle.trial[data-trial='t0148']").first.dispatch_event("click")
+    row = tab.locator("#trial-table tbody tr[data-trial='t0148']")
+    expect(row).to_have_attribute("aria-selected", "true")
+
+
+def test_a_recommended_network_leads_to_its_row(tab):
+    link = tab.locator(".trial-link").first
+    link.click()
+    row = tab.locator(f"#trial-table tbody tr[data-trial='{link.text_content()}']")
+    expect(row).to_have_attribute("aria-selected", "true")
+    expect(row).to_be_in_viewport()
