@@ -41,7 +41,7 @@ SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_
   sweeps/test_diverged.py::test_a_longer_limit_gives_a_truncated_trial_another_chance)
 SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
   tests/analysis/test_claims.py tests/sweeps/test_data_files.py tests/test_aws_bootstrap.py tests/test_image.py \
-  tests/test_typing.py tests/hedgecore/kernel/test_memory.py
+  tests/test_typing.py tests/hedgecore/kernel/test_memory.py tests/analysis/test_report_page.py
 test-slow: setup
 	@$(BIN)/pytest -m slow $(SLOW_OTHERS) >.slow-tests.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(SLOW_HALF); half=$$?; \
