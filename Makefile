@@ -19,7 +19,7 @@ study: setup
 
 # Tests that start Ray mostly wait for processes, so the others run in parallel. The files of the
 # first half include some that do not start Ray, so that both halves end at about the same time.
-RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/hedgecore/kernel tests/golden \
+RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden \
   tests/reliability tests/hedgecore/hedging \
   $(shell grep -rl --include='test_*.py' 'mark\.ray' tests/sweeps tests/test_*.py)
 QUICK := not slow and not gpu and not cluster

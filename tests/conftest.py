@@ -64,3 +64,4 @@ def undrawn(monkeypatch):
     monkeypatch.setattr(
         rendering, "figure_files", lambda folder, name, figure: [folder / f"{name}.png"]
     )
+    monkeypatch.setattr(rendering, "svg_text", lambda figure: "<svg></svg>")

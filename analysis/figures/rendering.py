@@ -113,7 +113,7 @@ def draw_plans(
             noted(figure, [note])
         place = "/".join(filter(None, (file_name(of), name)))
         files = figure_files(folder, f"figures/{place}", figure)
-        return Saved(written=tuple(files), pictures=(Picture(name=place, svg=_svg(figure)),))
+        return Saved(written=tuple(files), pictures=(Picture(name=place, svg=svg_text(figure)),))
 
     saved = sum(in_processes(drawn, plans), Saved(skipped=tuple(skipped)))
     prefix = f"{of}: " if of else ""
@@ -131,7 +131,7 @@ def figure_files(folder: Path, name: str, figure: Figure) -> list[Path]:
     return written
 
 
-def _svg(figure: Figure) -> str:
+def svg_text(figure: Figure) -> str:
     """``figure`` as SVG, with texts as texts."""
     buffer = io.StringIO()
     with mpl.rc_context({**RC, "svg.fonttype": "none"}):
