@@ -88,7 +88,7 @@ def recommendations(
 def _tickets(sweep: Sweep, *, tolerance: float, confidence: float) -> Iterator[Recommendation]:
     efficient = max_efficient_sparsity(sweep, tolerance=tolerance, confidence=confidence)
     table = robustness_table(sweep)
-    shown = f"sparsest ticket shown to lose at most {percent(tolerance)} of the dense network's"
+    passes = f"sparsest ticket shown to lose at most {percent(tolerance)} of the dense network's"
     for problem in sweep.problems:
         candidates = [one for one in problem.chosen() if not one.is_per_seed]
         answers = _rows(efficient, problem.values)
@@ -104,7 +104,7 @@ def _tickets(sweep: Sweep, *, tolerance: float, confidence: float) -> Iterator[R
             )
             passing = [one for one in rivals if one.sparsity == largest]
             best = passing[0] if passing else min(rivals, key=_risk)
-            criterion = f"{shown} CVaR" if passing else _lowest_of(epsilon)
+            criterion = f"{passes} CVaR" if passing else _lowest_of(epsilon)
             yield _ticket(problem, best, table, criterion=criterion)
 
 

@@ -50,9 +50,9 @@ def importances(trials: pd.DataFrame) -> dict[str, float]:
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    total = sum(found.values())
-    return {name: share / total for name, share in found.items()} if total > 0.0 else {}
+        raw_shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    total = sum(raw_shares.values())
+    return {name: share / total for name, share in raw_shares.items()} if total > 0.0 else {}
 
 
 def bars(shares: dict[str, float]) -> Markup:

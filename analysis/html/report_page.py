@@ -165,8 +165,8 @@ def _grouped(blocks: Sequence[Block]) -> tuple[list[str], list[_Group]]:
 def _asked(claims: pd.DataFrame) -> pd.DataFrame:
     if claims.empty:
         return claims
-    asked = claims[claims["verdict"].isin(_VERDICTS)]
-    return asked.sort_values("verdict", key=lambda v: v.map(_VERDICTS.index), kind="stable")
+    rows = claims[claims["verdict"].isin(_VERDICTS)]
+    return rows.sort_values("verdict", key=lambda v: v.map(_VERDICTS.index), kind="stable")
 
 
 def _claim(row: pd.Series) -> dict[str, str]:

@@ -46,11 +46,11 @@ def sample(trials: pd.DataFrame) -> pd.DataFrame:
 
 def dimensions(trials: pd.DataFrame) -> list[Dimension]:
     """Axes of the space with several values, as numbers."""
-    found = []
+    columns = []
     for name in map(str, trials.columns):
         if name.startswith(AXIS) and trials[name].nunique() > 1:
-            found.append(_dimension(name.removeprefix(AXIS), trials[name]))
-    return found
+            columns.append(_dimension(name.removeprefix(AXIS), trials[name]))
+    return columns
 
 
 def parallel_coordinates(trials: pd.DataFrame, experiment: str) -> Markup | None:

@@ -97,18 +97,18 @@ def axes(
     across: Scale, upwards: Scale, *, x_label: str, y_label: str, names: Sequence[str] = ()
 ) -> Markup:
     """Axes with ticks and labels; ``names`` replace the numbers 0, 1 .. of the one across."""
-    left, bottom = across.start - _MARGIN, upwards.start + _MARGIN
+    x_axis, bottom = across.start - _MARGIN, upwards.start + _MARGIN
     parts = [
-        line([(left, upwards.stop), (left, bottom), (across.stop, bottom)], class_="axis"),
+        line([(x_axis, upwards.stop), (x_axis, bottom), (across.stop, bottom)], class_="axis"),
         text(x_label, (across.start + across.stop) / 2, bottom + 30, class_="label"),
-        text(y_label, left, upwards.stop - 8, anchor="start", class_="label"),
+        text(y_label, x_axis, upwards.stop - 8, anchor="start", class_="label"),
     ]
     places = enumerate(names) if names else ((v, number(v)) for v in across.ticks())
     parts += [text(name, across(place), bottom + 14) for place, name in places]
     for value in upwards.ticks():
         y = upwards(value)
-        parts.append(line([(left, y), (across.stop, y)], class_="grid"))
-        parts.append(text(number(value), left - 5, y + 3, anchor="end"))
+        parts.append(line([(x_axis, y), (across.stop, y)], class_="grid"))
+        parts.append(text(number(value), x_axis - 5, y + 3, anchor="end"))
     return joined(parts)
 
 
