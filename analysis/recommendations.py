@@ -206,6 +206,13 @@ def _lowest(trials: pd.DataFrame) -> Recommendation:
     )
 
 
+def heading(one: Recommendation) -> str:
+    """Criterion of a recommendation, with its problem if there are several."""
+    problem = setting(one.problem)
+    text = f"{one.criterion[:1].upper()}{one.criterion[1:]}"
+    return f"{text} ({problem})" if problem else text
+
+
 def sentence(one: Recommendation) -> str:
     """Configuration of a recommendation with its metric: "sparsity 0.9, lr 0.005: ..."."""
     seeds = f"mean of {one.seeds} seeds" if one.seeds > 1 else "one seed"

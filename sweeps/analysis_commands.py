@@ -92,11 +92,11 @@ def trials_command(
 
     Example: hedgesweep trials results/tickets --sort cvar_05 --where 'sparsity>=0.9'
     """
-    given = {"sort": sort, "columns": columns, "limit": limit, "format": form}
+    settings = {"sort": sort, "columns": columns, "limit": limit, "format": form}
     _analyse(
         "trials",
         *(f"--where={condition}" for condition in where),
-        *(f"--{name}={value}" for name, value in given.items() if value is not None),
+        *(f"--{name}={value}" for name, value in settings.items() if value is not None),
         *(["--reverse"] if reverse else []),
         *("--", str(storage)),
     )

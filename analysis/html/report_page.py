@@ -12,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import schema, wording
+from analysis import schema
 from analysis.errors import AnalysisError
 from analysis.figures.rendering import Picture
 from analysis.files import write
@@ -22,7 +22,7 @@ from analysis.html.svg_file import inline
 from analysis.html.trial_table import SHOWN, table_of
 from analysis.load import load_epochs
 from analysis.page import Block
-from analysis.recommendations import Recommendation, loading, sentence
+from analysis.recommendations import Recommendation, heading, loading, sentence
 from analysis.sweep import Sweep
 from analysis.text_table import TextTable
 
@@ -191,12 +191,10 @@ def _or_dash(text: Any) -> str:
 
 
 def _card(one: Recommendation, experiment: str, storage: str) -> dict[str, str]:
-    problem = wording.setting(one.problem)
-    heading = f"{one.criterion[:1].upper()}{one.criterion[1:]}"
     seed = one.configuration.get("seed")
     which = f", seed {seed}: the lowest validation loss of {one.seeds} seeds"
     return {
-        "heading": f"{heading} ({problem})" if problem else heading,
+        "heading": heading(one),
         "sentence": sentence(one),
         "weakness": one.weakness,
         "trial_id": one.trial_id,

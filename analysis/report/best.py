@@ -10,7 +10,7 @@ from rich.console import Console
 
 from analysis import schema, wording
 from analysis.load import load_manifest, load_trials
-from analysis.recommendations import Recommendation, loading, recommendations, sentence
+from analysis.recommendations import Recommendation, heading, loading, recommendations, sentence
 from analysis.report.card import plain_value
 from analysis.sweep import Sweep
 from analysis.terminal import say, section
@@ -39,15 +39,9 @@ def show_best(storage: Path, console: Console, *, as_json: bool = False) -> None
         for line in standings(dense_against_hedges(Sweep(trials=trials, manifest=manifest))):
             say(console, line)
     for one in recommended:
-        section(console, _heading(one), _lines(one, experiment, str(storage)))
+        section(console, heading(one), _lines(one, experiment, str(storage)))
     if not recommended:
         say(console, _NONE)
-
-
-def _heading(one: Recommendation) -> str:
-    problem = wording.setting(one.problem)
-    heading = f"{one.criterion[:1].upper()}{one.criterion[1:]}"
-    return f"{heading} ({problem})" if problem else heading
 
 
 def _lines(one: Recommendation, experiment: str, storage: str) -> list[str]:
