@@ -31,6 +31,7 @@ the same in every function:
 from analysis import schema, xnn
 from analysis.audit import audit, soundness
 from analysis.claims import claims
+from analysis.differences import differences
 from analysis.errors import AnalysisError
 from analysis.i_epoch import i_epoch
 from analysis.intervals import Interval, bootstrap_interval, interval
@@ -67,6 +68,7 @@ __all__ = [
     "claims",
     "compare",
     "controls",
+    "differences",
     "e_values",
     "holm",
     "i_epoch",

@@ -124,6 +124,17 @@ def show(storage: Path, trial_id: str, as_json: bool) -> None:
     _run(lambda to: show_card(storage, trial_id, to, as_json=as_json))
 
 
+@main.command("compare")
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
+@click.argument("others", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def compare_command(storage: Path, others: tuple[str, ...], as_json: bool) -> None:
+    """Compare two trials of STORAGE, or STORAGE with another."""
+    from analysis.report.comparison import show_comparison
+
+    _run(lambda to: show_comparison(storage, others, to, as_json=as_json))
+
+
 @main.command()
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option(

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -31,14 +32,16 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
         schema.ColumnError: a frame lacks the columns that identify it, or holds two results of one
             configuration and seed.
     """
-    names = tuple(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    names = tuple(parameters)
+    optional = {name for name, p in parameters.items() if p.default is None}
     unchecked: Callable[..., T] = function
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         # Arguments that fit no parameter are left to the call, whose message names them.
         for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-            if name in _CHECKS:
+            if name in _CHECKS and not (value is None and name in optional):
                 _CHECKS[name](name, value)
         unnamed = args[len(names) :]
         first = (_unique(name, value) for name, value in zip(names, args, strict=False))
@@ -80,7 +83,7 @@ def _frame(name: str, value: object, *, source: str, columns: tuple[str, ...]) -
 
 
 def _trials(name: str, value: object) -> None:
-    if not isinstance(value, Sweep):
+    if not isinstance(value, Sweep | str | Path):
         schema.check_frame(value, name)
 
 
@@ -112,6 +115,11 @@ def _number(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a number; got {excerpt(value)}")
 
 
+def _names(name: str, value: object) -> None:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise TypeError(f"{name} must be a list of columns; got {excerpt(value)}")
+
+
 def _rng(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer | np.random.Generator):
         raise TypeError(
@@ -134,6 +142,8 @@ _CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "files": _files,
     "level": _number,
     "manifest": _manifest,
+    "metrics": _names,
+    "other": _trials,
     "plain": _cell,
     "power": _number,
     "rng": _rng,

@@ -16,6 +16,7 @@ from analysis import schema
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.contrast import bounded
+from analysis.frames import Frame, of_storage
 from analysis.kendall import Ranked, kendall
 from analysis.stopped_units import scheduler, stopped_units
 
@@ -25,7 +26,9 @@ _NOWHERE = {"mean": math.nan, "count": 0}
 
 
 @checked
-def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+def audit(
+    trials: Frame, epochs: Frame | None = None, manifest: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
     """One row per unit and rung: its value at the rung, and its final validation risk.
 
     A unit is a trial, or a configuration with all its replicates where the scheduler has
@@ -40,13 +43,14 @@ def audit(trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any
     Without audited trials the frame is empty.
 
     Args:
+        trials: from :func:`analysis.load_trials`, or a storage, which has the others too.
+        epochs: from :func:`analysis.load_epochs`.
         manifest: from :func:`analysis.load_manifest`; its ``scheduler`` names strata, replicates,
             metric and mode.
     Raises:
         schema.ColumnError: an axis or the metric of the scheduler is not in the tables.
     """
-    schema.check_frame(trials)
-    schema.check_frame(epochs, "epochs")
+    trials, epochs, manifest = of_storage(trials, epochs, manifest)
     units = stopped_units(trials, manifest)
     if units.empty or not units["outcome"].eq("audited").any():
         return typed([], _DTYPES)

@@ -14,12 +14,17 @@ import scipy  # scipy.stats is loaded lazily on first use: it takes a second
 from analysis import schema
 from analysis.arguments import checked
 from analysis.configurations import typed
+from analysis.frames import Frame, of_storage
 from analysis.stopped_units import scheduler, stopped_units
 
 
 @checked
 def i_epoch(
-    trials: pd.DataFrame, epochs: pd.DataFrame, manifest: Mapping[str, Any], *, first: int = 1
+    trials: Frame,
+    epochs: Frame | None = None,
+    manifest: Mapping[str, Any] | None = None,
+    *,
+    first: int = 1,
 ) -> pd.DataFrame:
     """One row per stratum with a finisher: i-Epoch with as many finishers against its scheduler.
 
@@ -35,11 +40,14 @@ def i_epoch(
     Empty without a completed unit, or where a unit that did not fail has no row at ``first``.
 
     Args:
+        trials: from :func:`analysis.load_trials`, or a storage, which has the others too.
+        epochs: from :func:`analysis.load_epochs`.
         manifest: from :func:`analysis.load_manifest`; its ``scheduler`` names strata, replicates,
             metric and mode.
     Raises:
         schema.ColumnError: an axis or the metric of the scheduler is not in the tables.
     """
+    trials, epochs, manifest = of_storage(trials, epochs, manifest)
     units = stopped_units(trials, manifest)
     if units.empty:
         return typed([], _DTYPES)

@@ -126,7 +126,8 @@ def _ticket(
 
 
 def _explained(sweep: Sweep) -> Iterator[Recommendation]:
-    from analysis.xnn.cells import COST, cells, members, of_problem, spelled_out
+    from analysis.xnn.cells import COST, cells, members, of_problem
+    from analysis.xnn.fixed_settings import spelled_out
     from analysis.xnn.selection import choose, held_out
 
     table = cells(spelled_out(sweep.trials, sweep.manifest))
@@ -223,9 +224,9 @@ def sentence(one: Recommendation) -> str:
     return f"{words}: {name} {amount(one.mean)}{ends} {one.unit}, {seeds}{without}."
 
 
-def loading(one: Recommendation, experiment: str, storage: str) -> list[str]:
-    """Lines of Python that load the network and use it once."""
-    load = f"sweeps.load_model({storage!r}, {one.trial_id!r})"
+def loading(trial_id: str, experiment: str, storage: str) -> list[str]:
+    """Lines of Python that load the network of a completed trial and use it once."""
+    load = f"sweeps.load_model({storage!r}, {trial_id!r})"
     lines = ["import sweeps"]
     if experiment == "tickets":
         paths = "[[100, 101, 99.5]], [[0.0175, 0.02, 0.021]]"

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
@@ -16,7 +17,8 @@ import pandas as pd
 from analysis import bounds, schema
 from analysis.configurations import LOTTERY, groups, kinds, of_kind, parameters, problem_axes
 from analysis.duplicates import without_duplicates
-from analysis.load import load_epochs
+from analysis.frames import frame_of
+from analysis.load import load_epochs, load_manifest
 from analysis.selection import Choice, by_validation
 from analysis.tensors import SweepFiles
 from analysis.wording import setting
@@ -109,16 +111,20 @@ class Sweep:
         needed: Iterable[str] = (),
         purpose: str = "",
     ) -> "Sweep":
-        """Sweep of a frame of ``trials`` (or a sweep) that has the ``needed`` columns.
+        """Sweep of ``trials`` (a frame, storage or sweep) that has the ``needed`` columns.
 
         While no trial has completed, a needed column may be absent and is added as null.
 
         Raises:
-            TypeError: ``trials`` is neither a frame nor a sweep.
+            TypeError: ``trials`` is neither a frame, a storage nor a sweep.
+            StorageError: the storage cannot be read.
             schema.ColumnError: no ``status``, or trials have completed and a needed column is
                 absent; the message names the ``purpose``.
         """
-        sweep = trials if isinstance(trials, Sweep) else cls._of_frame(trials, manifest or {})
+        if isinstance(trials, str | Path):
+            manifest = load_manifest(trials) if manifest is None else manifest
+        frame = trials if isinstance(trials, Sweep) else frame_of(trials)
+        sweep = frame if isinstance(frame, Sweep) else cls._of_frame(frame, manifest or {})
         frame = sweep.trials
         if needed and "status" not in frame.columns:
             raise schema.ColumnError(_absent("status", purpose))
@@ -234,7 +240,7 @@ class Problem(Sweep):
         return [one for one in self.candidates[kind] if one.choice]
 
 
-Trials = Union[pd.DataFrame, Sweep]  # noqa: UP007 - used in annotations above
+Trials = Union[pd.DataFrame, Sweep, str, Path]  # noqa: UP007 - used in annotations above
 
 
 def selections(one: Candidate, rival: Candidate) -> float:

@@ -13,10 +13,12 @@ from rich.text import Text
 
 from analysis.escapes import LINE, cells, printable
 from analysis.files import write
+from analysis.sparkline import BARS
 
 # Files and pipes have no width; this is wide enough for the tables.
 _PIPE_WIDTH = 120
 _ASCII = {"–": "-", "−": "-", "±": "+-", "ε": "e", "²": "2", "·": ".", "…": "~", "√": "v"}
+_ASCII |= dict(zip(BARS, "_.,-~=+#", strict=True))
 
 
 def console() -> Console:

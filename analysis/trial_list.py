@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
+from analysis.frames import Frame, frame_of
 
 AXIS = "config/"
 """Prefix of the columns of parameters."""
@@ -31,7 +32,7 @@ _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def trial_list(
-    trials: pd.DataFrame,
+    trials: Frame,
     *,
     where: Iterable[str] = (),
     sort: str | None = None,
@@ -40,7 +41,7 @@ def trial_list(
     """Trials that meet all conditions, the best first.
 
     Args:
-        trials: from :func:`analysis.load_trials`.
+        trials: from :func:`analysis.load_trials`, or a storage.
         where: conditions such as ``"sparsity>=0.9"`` or ``"status=failed"``: a column, one of
             < <= > >= = !=, and a value, of which ``none`` is a missing one. An axis of the space
             needs no prefix. A trial without a value meets only ``= none`` and ``!=``.
@@ -51,7 +52,7 @@ def trial_list(
         schema.ColumnError: no such column.
         ValueError: text that is no condition, or a value that the column cannot have.
     """
-    schema.check_frame(trials)
+    trials = frame_of(trials)
     for condition in where:
         trials = trials[_met(condition, trials)]
     if sort is None:

@@ -12,6 +12,7 @@ import click
 import sweeps
 from sweeps import analysis_commands, job_commands, model_commands, options, standard_output
 from sweeps import bundle_commands as bundles
+from sweeps.command_groups import CommandGroups
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
 from sweeps.journal.mirror import with_urls
@@ -20,7 +21,11 @@ from sweeps.signals import MESSAGE, Interrupted, ignore_signals
 from sweeps.text import duration, echo, echo_all
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=CommandGroups,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="'hedgesweep COMMAND --help' describes a command, with an example.",
+)
 @click.version_option(package_name="hedgesweep")
 def cli() -> None:
     """Sweeps: sparse hedging networks that can be deployed, explainable underwriting networks."""
@@ -35,7 +40,10 @@ def cli() -> None:
 def plan_command(
     space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
 ) -> None:
-    """Show what SPACE would run with its cost; trains two epochs, and keeps nothing."""
+    """Show what SPACE would run with its cost; trains two epochs, and keeps nothing.
+
+    Example: hedgesweep plan search_spaces/tickets.yaml --rate 0.05
+    """
     from sweeps.planning import estimate, machine, summary
 
     plan = sweeps.plan(space, overrides=overrides)
@@ -73,6 +81,8 @@ def run_command(
     **arguments: Any,
 ) -> None:
     """Run every trial of SPACE that the storage does not hold yet.
+
+    Example: hedgesweep run search_spaces/tickets.yaml --storage results/tickets
 
     Exit status: 0 if every trial completed or was stopped, or the budget is used up, 3 if some
     failed, 1 if some failed and none completed, a model is missing or the sweep was aborted, 2 if
@@ -114,7 +124,10 @@ def run_command(
     help="Refresh every SECONDS until the sweep ends.",
 )
 def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
-    """Show the status of the sweep in STORAGE, from any terminal, during or after it."""
+    """Show the status of the sweep in STORAGE, from any terminal, during or after it.
+
+    Example: hedgesweep status results/tickets --watch 2
+    """
     from sweeps.monitoring.status import command
 
     command(storage, as_json, watch)
@@ -124,7 +137,10 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 @options.storage_argument
 @click.argument("trial_id")
 def replay_command(storage: Path, trial_id: str) -> None:
-    """Run one recorded trial of STORAGE again and compare it with the log, bit by bit."""
+    """Run one recorded trial of STORAGE again and compare it with the log, bit by bit.
+
+    Example: hedgesweep replay results/tickets 1f3a
+    """
     from sweeps.inspection.replay import replay
 
     replayed = replay(storage, trial_id)
@@ -141,6 +157,8 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
     """Check the consistency of a storage's log, tables, models and study, or a bundle's seal.
 
     PATH is a storage, or a bundle with its --key; nothing in it is changed.
+
+    Example: hedgesweep verify results/tickets
     """
     from sweeps.inspection.verify import verify
 
@@ -166,7 +184,10 @@ def verify_command(path: Path, data: bool, keys: tuple[Path, ...], accepted: Pat
 )
 @click.option("--stock", is_flag=True, help="Compare with Ray's own ASHA.")
 def simulate_command(source: Path, workers: str, trials: int | None, stock: bool) -> None:
-    """Replay the learning curves of SOURCE, a storage or a space, through its scheduler."""
+    """Replay the learning curves of SOURCE, a storage or a space, through its scheduler.
+
+    Example: hedgesweep simulate search_spaces/tickets_paper.yaml --workers 8,500
+    """
     from sweeps.simulation.command import command
 
     try:

@@ -24,7 +24,10 @@ from sweeps.errors import UsageError
     help="Folder for the files, made if missing; STORAGE/report by default.",
 )
 def report_command(storage: Path, out: Path | None) -> None:
-    """Print the tables of STORAGE and draw its figures."""
+    """Print the tables of STORAGE, draw its figures, and write both as report.html.
+
+    Example: hedgesweep report results/tickets
+    """
     with TemporaryDirectory() as folder:
         measured = Path(folder) / "latency.json"
         measured.write_text(json.dumps(_latencies(storage)), encoding="utf-8")
@@ -55,7 +58,10 @@ def _analyse(*arguments: str) -> NoReturn:
 @options.storage_argument
 @click.option("--json", "as_json", is_flag=True, help="One JSON list instead of lines.")
 def claims_command(storage: Path, as_json: bool) -> None:
-    """Print the claims that STORAGE supports, contradicts or leaves undecided."""
+    """Print the claims that STORAGE supports, contradicts or leaves undecided.
+
+    Example: hedgesweep claims results/tickets
+    """
     _analyse("claims", *(["--json"] if as_json else []), "--", str(storage))
 
 
@@ -118,9 +124,30 @@ def best_command(storage: Path, as_json: bool) -> None:
 @click.argument("trial_id")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def show_command(storage: Path, trial_id: str, as_json: bool) -> None:
-    """Print the metrics of a trial with its baselines; a prefix of its id suffices."""
+    """Print one trial: metrics with baselines, learning curve, files, and how to load it.
+
+    A prefix of its id suffices.
+
+    Example: hedgesweep show results/tickets 1f3a
+    """
     flags = ["--json"] if as_json else []
     _analyse("show", *flags, "--", str(storage), trial_id)
+
+
+@click.command("compare")
+@options.storage_argument
+@click.argument("others", nargs=-1, required=True, metavar="OTHER_STORAGE | TRIAL_ID TRIAL_ID")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def compare_command(storage: Path, others: tuple[str, ...], as_json: bool) -> None:
+    """Compare two trials of STORAGE, or the sweeps of two storages.
+
+    Differences are paired by seed, with intervals and verdicts over the seeds that both have.
+
+    Example: hedgesweep compare results/tickets 1f3a 9c04
+
+    Example: hedgesweep compare results/tickets results/robust
+    """
+    _analyse("compare", *(["--json"] if as_json else []), "--", str(storage), *others)
 
 
 @click.command("plot-predictions")
@@ -132,7 +159,10 @@ def show_command(storage: Path, trial_id: str, as_json: bool) -> None:
     help="Folder for the figure, made if missing.",
 )
 def plot_predictions_command(tables: tuple[str, ...], out: Path) -> None:
-    """Draw the class probabilities in TABLES (Parquet), a row of panels per table."""
+    """Draw the class probabilities in TABLES (Parquet), a row of panels per table.
+
+    Example: hedgesweep plot-predictions predictions.parquet --out figures
+    """
     _analyse("predictions", f"--out={out}", "--", *tables)
 
 
@@ -142,5 +172,6 @@ COMMANDS = (
     trials_command,
     best_command,
     show_command,
+    compare_command,
     plot_predictions_command,
 )

@@ -52,7 +52,10 @@ accepted_option = click.option(
 )
 @click.option("--unencrypted", is_flag=True, help="Write the private key in the clear.")
 def keys_command(out: Path, purpose: str, unencrypted: bool) -> None:
-    """Make a pair of keys; the private one is encrypted under a passphrase."""
+    """Make a pair of keys; the private one is encrypted under a passphrase.
+
+    Example: hedgesweep keys --out keys
+    """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -103,7 +106,10 @@ def seal_command(
     parent_key: Path | None,
     recipient: Path | None,
 ) -> None:
-    """Sign the model of one trial of STORAGE and its facts, as a bundle."""
+    """Sign the model of one trial of STORAGE and its facts, as a bundle.
+
+    Example: hedgesweep seal results/tickets 1f3a --key keys/private.pem --out desk-1
+    """
     from hedgecore.bundle.keys import encryption_key, signing_key, verifying_key
     from hedgecore.bundle.sealing import read_manifest
     from sweeps.sealing import seal_trial
@@ -139,7 +145,10 @@ def open_command(
     private_key: Path | None,
     accepted: Path | None,
 ) -> None:
-    """Extract model and manifest from BUNDLE after verifying it with a pinned key."""
+    """Extract model and manifest from BUNDLE after verifying it with a pinned key.
+
+    Example: hedgesweep open desk-1 --key keys/public.pem --out opened
+    """
     from hedgecore.bundle.folder import write
     from hedgecore.bundle.keys import decryption_key
     from hedgecore.bundle.manifest import MANIFEST, MODEL

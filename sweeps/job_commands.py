@@ -1,8 +1,9 @@
-"""Commands on clusters: ``submit``, ``logs`` and ``cancel``."""
+"""Commands on clusters: ``submit``, ``logs`` (of a storage too) and ``cancel``."""
 
 import shlex
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from click.core import ParameterSource
 from sweeps import options
 from sweeps.errors import SweepError, UsageError
 from sweeps.signals import Interrupted, interruptible
-from sweeps.text import echo
+from sweeps.text import echo, echo_all
 
 if TYPE_CHECKING:
     from sweeps.jobs.connection import Connection
@@ -54,6 +55,8 @@ def submit_command(
 ) -> None:
     """Run SPACE on CLUSTER, the file of 'ray up' or the URL of its dashboard.
 
+    Example: hedgesweep submit cluster.yaml search_spaces/tickets.yaml --storage /results/tickets
+
     The sweep is a job of the head, with the code of this installation, and outlives this command,
     which prints its output. Submitting it again continues it. Exit status: that of 'hedgesweep
     run', 128 + n after signal n, after which the job continues.
@@ -85,11 +88,49 @@ def submit_command(
 
 
 @click.command("logs")
-@cluster_argument
-@job_argument
+@options.place_argument("place")
+@click.argument("name", metavar="[TRIAL_ID|JOB]", required=False)
+@click.option("--last", type=click.IntRange(min=1), help="Only the last events of a storage.")
+@click.option("--follow", is_flag=True, help="Of a storage: continue until Ctrl-C.")
 @insecure_option
-def logs_command(cluster: str, job_id: str | None, insecure: bool) -> None:
-    """Print the output of JOB on CLUSTER until it ends; by default of the latest sweep."""
+def logs_command(
+    place: str | Path, name: str | None, last: int | None, follow: bool, insecure: bool
+) -> None:
+    """Print the events of a storage or of one of its trials, or the output of a cluster's job.
+
+    PLACE is a storage, or a cluster: the file of 'ray up' or the URL of its dashboard. The output
+    of a job, by default of the latest sweep, is followed until it ends.
+
+    Example: hedgesweep logs results/tickets 1f3a
+    """
+    if _is_cluster(str(place)):
+        _follow_job(str(place), name, insecure=insecure)
+    with interruptible():
+        _print_events(place, name, last=last, follow=follow)
+
+
+def _is_cluster(place: str) -> bool:
+    return place.endswith((".yaml", ".yml")) or place.startswith(("http://", "https://"))
+
+
+def _print_events(place: str | Path, trial: str | None, *, last: int | None, follow: bool) -> None:
+    from sweeps.inspection.events import event_lines
+
+    if last is not None:
+        echo_all(deque(filter(None, event_lines(place, trial)), maxlen=last))
+        if not follow:
+            return
+    new = event_lines(place, trial, follow=follow)
+    present = last is not None
+    for line in new:
+        if line is None:
+            present = False
+            time.sleep(_PAUSE)
+        elif not present:
+            echo(line)
+
+
+def _follow_job(cluster: str, job_id: str | None, *, insecure: bool) -> NoReturn:
     from sweeps.jobs.connection import connected
     from sweeps.jobs.following import latest_job
 
@@ -104,7 +145,10 @@ def logs_command(cluster: str, job_id: str | None, insecure: bool) -> None:
 @job_argument
 @insecure_option
 def cancel_command(cluster: str, job_id: str | None, insecure: bool) -> None:
-    """End JOB on CLUSTER in order; by default the one sweep that runs there."""
+    """End JOB on CLUSTER in order; by default the one sweep that runs there.
+
+    Example: hedgesweep cancel cluster.yaml
+    """
     from sweeps.jobs.connection import connected
     from sweeps.jobs.following import job_named, running_job
 

@@ -20,7 +20,10 @@ from sweeps.text import echo
     help="C file to write, a new one.",
 )
 def export_command(storage: Path, trial_id: str, out: Path) -> None:
-    """Write the hedge of one trial of STORAGE as a C file, without Python and dependencies."""
+    """Write the hedge of one trial of STORAGE as a C file, without Python and dependencies.
+
+    Example: hedgesweep export-model results/tickets 1f3a --out hedge.c
+    """
     from sweeps.inspection.export import export_model
 
     export_model(storage, trial_id, out=out)

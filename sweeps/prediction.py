@@ -38,7 +38,10 @@ def predict_command(
     accepted: Path | None,
     force: bool,
 ) -> None:
-    """Classify ROWS, a CSV or Parquet table, by the X-NN in BUNDLE, verified beforehand."""
+    """Classify ROWS, a CSV or Parquet table, by the X-NN in BUNDLE, verified beforehand.
+
+    Example: hedgesweep predict underwriter-1 rows.csv --key keys/public.pem --out classes.csv
+    """
     from sweeps.bundles import model, opened_bundle
 
     _check_out(out, rows, force=force)

@@ -18,8 +18,8 @@ from analysis.xnn.cells import (
     differences,
     members,
     of_problem,
-    spelled_out,
 )
+from analysis.xnn.fixed_settings import spelled_out
 from analysis.xnn.selection import best, pulled
 from analysis.xnn.verdicts import CONTROLS, row_error
 from analysis.xnn.wording import NOT_FINITE, cell_name, telling

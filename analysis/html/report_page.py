@@ -199,7 +199,7 @@ def _card(one: Recommendation, experiment: str, storage: str) -> dict[str, str]:
         "weakness": one.weakness,
         "trial_id": one.trial_id,
         "which": which if one.seeds > 1 else "",
-        "code": "\n".join(loading(one, experiment, storage)),
+        "code": "\n".join(loading(one.trial_id, experiment, storage)),
     }
 
 

@@ -47,7 +47,7 @@ def show_best(storage: Path, console: Console, *, as_json: bool = False) -> None
 def _lines(one: Recommendation, experiment: str, storage: str) -> list[str]:
     seed = one.configuration.get("seed")
     which = f", seed {seed}, the lowest validation loss of {one.seeds}" if one.seeds > 1 else ""
-    code = [f"  {line}" for line in loading(one, experiment, storage)]
+    code = [f"  {line}" for line in loading(one.trial_id, experiment, storage)]
     return [f"trial {one.trial_id}{which}", sentence(one), f"Weak point: {one.weakness}", *code]
 
 

@@ -14,7 +14,8 @@ import pandas as pd
 from analysis import schema
 from analysis.attacks import named
 from analysis.errors import AnalysisError
-from analysis.load import load_manifest, load_trials
+from analysis.files import StorageError
+from analysis.load import load_epochs, load_manifest, load_trials
 from analysis.tensors import SweepFiles, UnreadError
 
 _MODEL = {"tickets": "ticket", "xnn": "xnn"}
@@ -65,6 +66,8 @@ class Card:
         baselines: one row per baseline of its preparation, with the metrics of the trial.
         note: reason for absent baselines; empty if they are present.
         provenance: fingerprints, wall time.
+        curve: validation loss by epoch, those of an audit included.
+        model: file of its weights; None without a model.
     """
 
     trial_id: str
@@ -77,6 +80,8 @@ class Card:
     baselines: pd.DataFrame
     note: str
     provenance: Mapping[str, Any]
+    curve: Mapping[int, float | None]
+    model: Path | None
 
     def json(self) -> str:
         """The card as a JSON object; undefined numbers are null."""
@@ -88,7 +93,8 @@ class Card:
         }
         for name in ("attacks", "baselines"):
             content[name] = _records(getattr(self, name))
-        content["note"] = self.note
+        content |= {"note": self.note, "curve": list(self.curve.values())}
+        content["model"] = None if self.model is None else str(self.model)
         return json.dumps(content, indent=2, allow_nan=False)
 
 
@@ -100,12 +106,13 @@ def read_card(storage: Path, prefix: str) -> Card:
         TrialError: no trial or several trials have such an id.
     """
     trials, manifest = load_trials(storage), load_manifest(storage)
-    row = trials.loc[trials["trial_id"].eq(_found(trials["trial_id"].astype(str), prefix))].iloc[0]
+    row = trials.loc[trials["trial_id"].eq(found(trials["trial_id"].astype(str), prefix))].iloc[0]
     experiment = str(manifest.get("experiment", schema.experiment_of(trials)))
     axes = [name for name in map(str, trials.columns) if name.startswith(_AXIS)]
     values = {str(name): plain_value(row[name]) for name in trials.columns}
     metrics = _metrics(values, trials, experiment)
-    prepared = _preparation(SweepFiles.of(storage, trials, manifest), values, manifest, experiment)
+    files = SweepFiles.of(storage, trials, manifest)
+    prepared = _preparation(files, values, manifest, experiment)
     hedges = prepared.get("baselines") or {}
     return Card(
         trial_id=str(row["trial_id"]),
@@ -118,10 +125,17 @@ def read_card(storage: Path, prefix: str) -> Card:
         baselines=_baselines(values, hedges),
         note="" if hedges else "the manifest names no baselines of its preparation",
         provenance={n: values[n] for n in _PROVENANCE if values.get(n) is not None},
+        curve=_curve(storage, str(row["trial_id"])),
+        model=_model(files, values, experiment),
     )
 
 
-def _found(ids: pd.Series, prefix: str) -> str:
+def found(ids: pd.Series, prefix: str) -> str:
+    """The only one of ``ids`` that begins with ``prefix``.
+
+    Raises:
+        TrialError: there is none, or more than one; the message names near ids.
+    """
     matches = [prefix] if ids.eq(prefix).any() else sorted(ids[ids.str.startswith(prefix)])
     if len(matches) == 1:
         return matches[0]
@@ -135,6 +149,26 @@ def _found(ids: pd.Series, prefix: str) -> str:
         f"{len(matches)} trials have an id that begins with {prefix!r}; give more of it: "
         f"{examples}"
     )
+
+
+def _curve(storage: Path, trial_id: str) -> dict[int, float | None]:
+    """Validation loss of the trial by epoch; null where it is not finite, empty if unknown."""
+    try:
+        epochs = load_epochs(storage)
+    except StorageError:  # the table of trials has the rest of the card
+        return {}
+    if not {"epoch", "val_loss"} <= {*epochs.columns}:
+        return {}
+    rows = epochs[epochs["trial_id"].eq(trial_id)].sort_values("epoch")
+    losses = map(plain_value, rows["val_loss"])
+    return dict(zip(rows["epoch"].astype(int).tolist(), losses, strict=True))
+
+
+def _model(files: SweepFiles, values: Mapping[str, Any], experiment: str) -> Path | None:
+    """File of the weights of a trial that has a model."""
+    if not values.get("model_sha256") or experiment not in _MODEL:
+        return None
+    return files.model(values["trial_id"], _MODEL[experiment]).path
 
 
 def _metrics(values: Mapping[str, Any], trials: pd.DataFrame, experiment: str) -> pd.DataFrame:

@@ -8,7 +8,9 @@ import pandas as pd
 from rich.console import Console
 
 from analysis import wording
+from analysis.recommendations import loading
 from analysis.report.card import Card, read_card
+from analysis.sparkline import sparkline
 from analysis.terminal import say, section
 from analysis.terminal import show as show_table
 from analysis.text_table import TextTable, breadth
@@ -30,14 +32,14 @@ def show(storage: Path, prefix: str, console: Console, *, as_json: bool = False)
     if as_json:
         console.file.write(card.json() + "\n")
     else:
-        _print(card, console)
+        _print(card, console, storage=str(storage))
 
 
-def _print(card: Card, console: Console) -> None:
+def _print(card: Card, console: Console, *, storage: str) -> None:
     """Print every part of ``card`` that it has."""
     say(console, f"trial {card.trial_id}: {card.status}")
     section(console, "Configuration", _lines(card.configuration))
-    section(console, "Outcome", _lines(card.outcome))
+    section(console, "Outcome", [*_lines(card.outcome), *_curve(card.curve)])
     for group, rows in card.metrics.groupby("group", sort=False):
         console.print()
         show_table(console, _metrics(rows, title=str(group)))
@@ -50,10 +52,24 @@ def _print(card: Card, console: Console) -> None:
     elif card.note and len(card.metrics):
         section(console, "Baselines of its preparation", [f"None: {card.note}."])
     section(console, "Provenance", _lines(card.provenance))
+    if card.model is not None:
+        section(console, "Model", [str(card.model)])
+        section(console, "Load it", loading(card.trial_id, card.experiment, storage))
 
 
 def _lines(values: Mapping[str, Any]) -> list[str]:
     return [f"{name}: {text(value)}" for name, value in values.items()]
+
+
+def _curve(curve: Mapping[int, float | None]) -> list[str]:
+    """Line with the validation loss by epoch as a row of bars; empty without a loss."""
+    losses = {epoch: loss for epoch, loss in curve.items() if loss is not None}
+    if not losses:
+        return []
+    best = min(losses, key=losses.__getitem__)
+    ends = f"{text(next(iter(losses.values())))} at epoch {min(losses)}"
+    lowest = f"lowest {text(losses[best])} at epoch {best}"
+    return [f"validation loss: {sparkline(list(losses.values()))}  {ends}, {lowest}"]
 
 
 def _metrics(rows: pd.DataFrame, *, title: str) -> TextTable:

@@ -66,7 +66,7 @@ def show_trials(
         say(console, "No trial meets the conditions." if len(trials) else "No trial yet.")
         return
     experiment = str(manifest.get("experiment", schema.experiment_of(trials)))
-    show(console, _table(part, names or short_columns(part, experiment), trials, console.width))
+    show(console, _table(part, names or short_columns(trials, experiment), trials, console.width))
     if (more := len(listed) - len(part)) > 0:
         say(console, f"{wording.plural(more, 'more trial')}; --limit {len(listed)} prints all.")
 

@@ -20,9 +20,10 @@ from analysis.wording import first_of
 from analysis.xnn import findings, node_table, terminal_tables, yardsticks
 from analysis.xnn.baselines import against_trees, baselines
 from analysis.xnn.baselines import sentences as of_baselines
-from analysis.xnn.cells import axes, cells, members, of_problem, plain_of, spelled_out
+from analysis.xnn.cells import axes, cells, members, of_problem, plain_of
 from analysis.xnn.fairness import by_group, uncompared
 from analysis.xnn.fairness import sentences as of_groups
+from analysis.xnn.fixed_settings import spelled_out
 from analysis.xnn.growth import chance, growth
 from analysis.xnn.growth import sentences as of_growth
 from analysis.xnn.importance import column_importance

@@ -58,7 +58,7 @@ def check_lines(sweep: Sweep) -> list[str]:
 
 
 @checked
-def attack_checks(trials: Trials, manifest: Mapping[str, Any]) -> list[Check]:
+def attack_checks(trials: Trials, manifest: Mapping[str, Any] | None = None) -> list[Check]:
     """Checks of the attacks on the chosen tickets; empty without attacks.
 
     A check fails if a single trial fails it.
@@ -67,7 +67,9 @@ def attack_checks(trials: Trials, manifest: Mapping[str, Any]) -> list[Check]:
         manifest: from :func:`analysis.load_manifest`; its ``study`` holds the steps of attacks.
     """
     checks = []
-    for problem in measured_sweep(trials, manifest, purpose="the attack checks").problems:
+    sweep = measured_sweep(trials, manifest, purpose="the attack checks")
+    manifest = sweep.manifest if manifest is None else manifest
+    for problem in sweep.problems:
         tickets = [
             one.chosen.assign(at=place(pd.Series(one.description))) for one in problem.chosen()
         ]

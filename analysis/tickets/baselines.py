@@ -27,7 +27,7 @@ NAMES: Mapping[str, str] = {
 
 
 @checked
-def baselines(trials: Trials, manifest: Mapping[str, Any]) -> pd.DataFrame:
+def baselines(trials: Trials, manifest: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """One row per hedge (and problem), best CVaR 5 % first: means over preparations.
 
     ``hedge`` is its key, ``name`` its name in words. The dense network is included, from the
@@ -37,7 +37,8 @@ def baselines(trials: Trials, manifest: Mapping[str, Any]) -> pd.DataFrame:
     its baselines are not in the manifest, or are ambiguous: preparations name their data, not
     their cost or option. If only metrics under attack are ambiguous, those are NaN.
     """
-    sweep = Sweep.of(trials)
+    sweep = Sweep.of(trials, manifest)
+    manifest = sweep.manifest if manifest is None else manifest
     rows: list[dict[str, Any]] = []
     metrics = _metrics(_prepared(manifest))
     for problem in sweep.problems:

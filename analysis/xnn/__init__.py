@@ -12,8 +12,9 @@ Here ``files`` are ``analysis.SweepFiles.of(storage, trials, manifest)``.
 """
 
 from analysis.xnn.baselines import baselines
-from analysis.xnn.cells import cells, members, plain_of, spelled_out
+from analysis.xnn.cells import cells, members, plain_of
 from analysis.xnn.fairness import by_group
+from analysis.xnn.fixed_settings import spelled_out
 from analysis.xnn.methods import methods
 from analysis.xnn.pareto import Front, pareto
 from analysis.xnn.selection import Choice, best, choose

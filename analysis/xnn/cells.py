@@ -14,6 +14,8 @@ from analysis import schema
 from analysis.arguments import checked
 from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
 from analysis.contrast import bounded, estimate
+from analysis.frames import Frame, frame_of
+from analysis.xnn.fixed_settings import copies
 from analysis.xnn.verdicts import COST, GAIN, columns, judged, row_error, tests
 
 __all__ = [
@@ -27,7 +29,6 @@ __all__ = [
     "members",
     "of_problem",
     "plain_of",
-    "spelled_out",
 ]
 
 PAIRED: Mapping[str, str] = {
@@ -45,11 +46,6 @@ _OF_PLAIN = ("r2_plain", "r2_untrained", "r2_plain_random_points")
 _METHOD, _WEIGHT, _SEED = "config/method", "config/adj_weight", "config/seed"
 _PULL = ("method", "adj_weight")
 _FIRST = (*_PULL, "clusters", "lr")
-_STUDY = {
-    "method": ("explanation", "method"),
-    "adj_weight": ("explanation", "adj_weight"),
-    "clusters": ("clustering", "clusters"),
-}
 _WITH_INTERVAL = (
     *("cross_entropy", "accuracy", "kappa", GAIN, f"val_{GAIN}"),
     *("r2_mean", "specificity", "specificity_rotated", "rho_gain", "coverage", "selectivity"),
@@ -73,7 +69,7 @@ _MEANS = (
 
 
 @checked
-def cells(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+def cells(trials: Frame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per configuration (all swept parameters but the seed): means over its seeds.
 
     ``reference`` marks the plain network of any method; its method is then "none". ``seeds``
@@ -91,6 +87,7 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     Raises:
         schema.ColumnError: trials have completed and lack cross_entropy or explanation_gain.
     """
+    trials = frame_of(trials)
     who, numbers = _paired(_merged(trials))
     names = axes(who)
     intervals = [metric for metric in _WITH_INTERVAL if metric in numbers]
@@ -136,26 +133,6 @@ def cells(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     )
 
 
-@checked
-def spelled_out(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """``trials`` with columns for method, weight and clusters, even if the study fixes them.
-
-    The study's value fills all trials, or those that lack a conditional axis. Of trials that it
-    makes equal to others, one remains per seed, a completed one if there is any.
-    """
-    study = manifest.get("study") or {}
-    for name, (part, key) in _STUDY.items():
-        if key in (study.get(part) or {}):
-            column = f"config/{name}"
-            dtype = schema.column(column, "xnn").dtype
-            fixed = pd.Series(study[part][key], index=trials.index, dtype=dtype)
-            values = (
-                trials[column].astype(fixed.dtype).fillna(fixed) if column in trials else fixed
-            )
-            trials = trials.assign(**{column: values})
-    return trials[~_copies(trials)]
-
-
 def axes(trials: pd.DataFrame) -> list[str]:
     """Parameters that define a configuration: all swept ones but the seed, method first."""
     names = [str(n).removeprefix("config/") for n in trials if str(n).startswith("config/")]
@@ -176,8 +153,9 @@ def differences(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 @checked
-def members(trials: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
+def members(trials: Frame, cell: pd.Series) -> pd.DataFrame:
     """The completed trials of a ``cell``, a row of :func:`cells`, in order of their seeds."""
+    trials = frame_of(trials)
     frame = completed(trials)
     matches = of_problem(frame, {f"config/{name}": cell[name] for name in axes(frame)})
     return matches.sort_values(_SEED, kind="stable")
@@ -252,19 +230,7 @@ def _merged(trials: pd.DataFrame) -> pd.DataFrame:
     seeds = frame.get(_SEED, pd.Series(pd.NA, index=frame.index, dtype="Int64"))
     frame[_SEED] = seeds.fillna(0)
     frame = pd.concat([frame, plain.rename("plain")], axis=1)
-    return frame[~_copies(frame)]
-
-
-def _copies(trials: pd.DataFrame) -> pd.Series:
-    """True for trials whose parameters are those of another, which represents them.
-
-    It has completed, if one of them has; the others are the same network or have no result.
-    """
-    keys = [name for name in map(str, trials.columns) if name.startswith("config/")]
-    if not keys or "status" not in trials:
-        return pd.Series(False, index=trials.index)
-    by_outcome = trials["status"].ne("completed").astype(int).sort_values(kind="stable").index
-    return trials.loc[by_outcome].duplicated(keys).reindex(trials.index)
+    return frame[~copies(frame)]
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from analysis.contrast import (
     estimate,
     verdict,
 )
+from analysis.frames import Frame, frame_of
 from analysis.intervals import MIN_SEEDS
 from analysis.wording import amount, percent, plural
 from analysis.xnn.cells import members
@@ -52,9 +53,7 @@ _GROUPED = re.compile(r"(?P<rate>\w+?)@(?P<column>\w+):(?P<level>.+)")
 
 
 @checked
-def by_group(
-    trials: pd.DataFrame, cell: pd.Series | None, plain: pd.Series | None
-) -> pd.DataFrame:
+def by_group(trials: Frame, cell: pd.Series | None, plain: pd.Series | None) -> pd.DataFrame:
     """One row per network and group: means over seeds of rates, with their intervals.
 
     Intervals are Student's over seeds, with the error over test rows that the bootstrap of each
@@ -69,6 +68,7 @@ def by_group(
         cell: row of :func:`analysis.xnn.cells.cells` to describe, if any.
         plain: row of the plain network paired with it, if the sweep has trials of it.
     """
+    trials = frame_of(trials)
     rows: list[dict[str, Any]] = []
     for network, network_cell in ((CHOSEN, cell), (PLAIN, plain)):
         if network_cell is not None:

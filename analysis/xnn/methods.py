@@ -19,6 +19,7 @@ from analysis.contrast import (
     no_interval,
     verdict,
 )
+from analysis.frames import Frame, frame_of
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN, axes, differences
 from analysis.xnn.selection import VALIDATED, WITHIN, gain
@@ -43,7 +44,7 @@ _MOST = 3  # weights of a method listed individually
 
 
 @checked
-def methods(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+def methods(trials: Frame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per method and weight, with its ``control``; empty if one method was swept.
 
     The control is ``double_step`` for ``multiplier_published``, if both were swept, else the plain
@@ -57,6 +58,7 @@ def methods(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
     """
+    trials = frame_of(trials)
     several = _METHOD in trials and trials[_METHOD].nunique() > 1
     rows = list(_rows(trials, confidence=confidence)) if several else []
     for name, metric in _OVER_PLAIN.items():

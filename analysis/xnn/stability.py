@@ -17,6 +17,7 @@ import scipy  # its subpackages are loaded lazily on first use
 from analysis.arguments import checked
 from analysis.configurations import typed
 from analysis.contrast import BETTER, WORSE, contrast, corrected, verdict
+from analysis.frames import Frame, frame_of
 from analysis.tensors import SweepFiles, TensorFile, UnreadError
 from analysis.wording import amount, plural
 from analysis.xnn.cells import axes, members
@@ -60,7 +61,7 @@ class Explained:
 
 @checked
 def stability(
-    files: SweepFiles, trials: pd.DataFrame, table: pd.DataFrame
+    files: SweepFiles, trials: Frame, table: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
     """One row per cell with two networks or more, and a line per model that cannot be read.
 
@@ -74,6 +75,7 @@ def stability(
     Args:
         table: cells from :func:`analysis.xnn.cells.cells` whose networks are to be read.
     """
+    trials = frame_of(trials)
     names = axes(trials)
     rows: list[dict[str, Any]] = []
     missing: list[str] = []

@@ -1,6 +1,7 @@
 """Frames that hold trials twice: every public table counts a seed of a configuration once."""
 
 import inspect
+import json
 import itertools
 from dataclasses import asdict
 
@@ -24,6 +25,7 @@ TICKETS = {
     "claims": lambda t, m, e: analysis.claims(t, m),
     "compare": lambda t, m, e: analysis.compare(t),
     "controls": lambda t, m, e: analysis.controls(t, m),
+    "differences": lambda t, m, e: analysis.differences(t, t, ["cvar_05"], by=["sparsity"]),
     "i_epoch": lambda t, m, e: analysis.i_epoch(t, e, m),
     "learning_rates": lambda t, m, e: analysis.learning_rates(t),
     "max_efficient_sparsity": lambda t, m, e: analysis.max_efficient_sparsity(t),
@@ -214,3 +216,25 @@ def test_a_null_weight_that_is_a_swept_one_is_the_same_seed(explained):
     study = {**manifest["study"], "explanation": {"adj_weight": 0.3}}
     both = xnn.spelled_out(pd.concat([trials, nulls], ignore_index=True), {"study": study})
     _equal(xnn.cells(both), xnn.cells(trials))
+
+
+BY_NAME = ("trials", "epochs", "manifest")
+
+
+@pytest.mark.parametrize("name", sorted(TICKETS.keys() - {"differences", "recommendations"}))
+def test_a_tickets_table_of_a_storage_is_that_of_its_frames(name, sweep, write, tmp_path):
+    trials, manifest, epochs = sweep()
+    storage = write(tmp_path / "sweep", trials, epochs)
+    (storage / "manifest.json").write_text(json.dumps(manifest))
+    function = getattr(analysis, name)
+    loaded = analysis.load_trials(storage), analysis.load_epochs(storage), manifest
+    taken = inspect.signature(function).parameters
+    frames = {n: f for n, f in zip(BY_NAME, loaded, strict=True) if n in taken}
+    _equal(function(storage), function(**frames))
+    _equal(function(str(storage)), function(**frames))
+
+
+@pytest.mark.parametrize("name", sorted(XNN.keys() - {"by_group", "members", "stability"}))
+def test_an_xnn_table_of_a_storage_is_that_of_its_frame(name, explained):
+    trials, storage, manifest = explained
+    _equal(getattr(xnn, name)(storage), XNN[name](trials, storage, manifest))

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.figures.style import NothingToDraw
-from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of, spelled_out
+from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of
+from analysis.xnn.fixed_settings import spelled_out
 from analysis.xnn.selection import choose, held_out, pulled, whole
 from analysis.xnn.wording import NOT_FINITE, spelled
 
