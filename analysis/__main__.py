@@ -135,6 +135,36 @@ def compare_command(storage: Path, others: tuple[str, ...], as_json: bool) -> No
     _run(lambda to: show_comparison(storage, others, to, as_json=as_json))
 
 
+@main.command("query")
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
+@click.argument("statement")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
+def query_command(storage: Path, statement: str, form: Any) -> None:
+    """Print the result of an SQL statement on the tables of STORAGE."""
+    from analysis.report.query import show_query
+
+    _run(lambda to: show_query(storage, statement, to, form=form))
+
+
+@main.command("export")
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
+@click.option("--csv", "folder", type=click.Path(path_type=Path))
+@click.option("--optuna", "database", type=click.Path(path_type=Path))
+def export_command(storage: Path, folder: Path | None, database: Path | None) -> None:
+    """Write the tables of STORAGE as CSV files or as a study of Optuna."""
+    from analysis.csv_files import write_csv
+    from analysis.optuna_study import write_study
+
+    def write(to: Console) -> None:
+        for path in write_csv(storage, folder) if folder else ():
+            click.echo(printable(str(path)))
+        if database:
+            number = write_study(storage, database)
+            click.echo(printable(f"{number:,} trials in {database}", most=LINE))
+
+    _run(write)
+
+
 @main.command()
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option(

@@ -67,7 +67,7 @@ def ours(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "dense_losses": [
             best["val_loss"]
-            for trial in sweep.trials.values()
+            for trial in sweep.states.values()
             if trial.config["sparsity"] == trial.config["epsilon"] == 0 and (best := trial.best())
         ],
         "trial_seconds": tally.last - tally.first,

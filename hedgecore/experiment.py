@@ -139,6 +139,25 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Trained network as a function of one matrix, for exporters of torch modules.
+
+    Args:
+        module: torch module from [rows, inputs] to its output, both float32.
+        inputs: names of the columns.
+        output: name of the output.
+        centre: [inputs]; typical values of the columns.
+        scale: [inputs]; their typical distances from them.
+    """
+
+    module: Any
+    inputs: Sequence[str]
+    output: str
+    centre: Any
+    scale: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment(Generic[S, P]):
     """Everything a sweep needs for one name of ``experiment:`` in a YAML space.
 
@@ -162,6 +181,7 @@ class Experiment(Generic[S, P]):
             metadata of its file, or the tensors and facts of its bundle; None where there is none.
         c_source: C source of a loaded model, with lines on its origin by name for its comment;
             None where models are not exported.
+        graph: network of a loaded model as a torch module; None where it is not exported.
         latencies: size and latency of every one of some loaded models, a dataclass each, or None
             where this machine cannot measure them; None where they have no latency.
     """
@@ -181,6 +201,7 @@ class Experiment(Generic[S, P]):
     )
     load: Callable[[S, Tensors, Json], Any] | None = None
     c_source: Callable[[Any, Mapping[str, Any]], str] | None = None
+    graph: Callable[[Any], Graph] | None = None
     latencies: Callable[[Sequence[Any]], Sequence[Any] | None] | None = None
 
     def open_run(

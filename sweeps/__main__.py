@@ -10,7 +10,14 @@ from typing import Any
 import click
 
 import sweeps
-from sweeps import analysis_commands, job_commands, model_commands, options, standard_output
+from sweeps import (
+    analysis_commands,
+    export_commands,
+    job_commands,
+    model_commands,
+    options,
+    standard_output,
+)
 from sweeps import bundle_commands as bundles
 from sweeps.command_groups import CommandGroups
 from sweeps.errors import UsageError
@@ -205,6 +212,7 @@ for _command in (
     *analysis_commands.COMMANDS,
     *job_commands.COMMANDS,
     *model_commands.COMMANDS,
+    *export_commands.COMMANDS,
 ):
     cli.add_command(_command)
 cli.add_command(predict_command)

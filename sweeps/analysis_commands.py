@@ -46,12 +46,21 @@ def _latencies(storage: Path) -> dict[str, Any]:
 
 
 def _analyse(*arguments: str) -> NoReturn:
-    """Run a command of the analysis, which needs neither Ray nor torch, in its own process."""
+    """Run a command of the analysis, and exit with its status."""
+    sys.exit(analyse(*arguments))
+
+
+def analyse(*arguments: str) -> int:
+    """Exit status of a command of the analysis, which runs in a process of its own.
+
+    Raises:
+        UsageError: another package is in the place of the analysis.
+    """
     try:
         origin.check("analysis")
     except ImportError as error:
         raise UsageError(str(error)) from error
-    sys.exit(subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode)
+    return subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode
 
 
 @click.command("claims")
@@ -150,6 +159,28 @@ def compare_command(storage: Path, others: tuple[str, ...], as_json: bool) -> No
     _analyse("compare", *(["--json"] if as_json else []), "--", str(storage), *others)
 
 
+@click.command("query")
+@options.storage_argument
+@click.argument("statement")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Table for reading, csv or json for further work.",
+)
+def query_command(storage: Path, statement: str, form: str) -> None:
+    """Print the result of an SQL STATEMENT on the tables trials and epochs of STORAGE.
+
+    An axis of the space is a column, such as sparsity. Needs duckdb: pip install
+    'hedgesweep[query]'.
+
+    Example: hedgesweep query results/tickets "select count(*) from trials group by status"
+    """
+    _analyse("query", f"--format={form}", "--", str(storage), statement)
+
+
 @click.command("plot-predictions")
 @click.argument("tables", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option(
@@ -173,5 +204,6 @@ COMMANDS = (
     best_command,
     show_command,
     compare_command,
+    query_command,
     plot_predictions_command,
 )

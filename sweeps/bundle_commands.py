@@ -45,10 +45,10 @@ accepted_option = click.option(
 @click.option(
     "--for",
     "purpose",
-    type=click.Choice(["signing", "receiving"]),
+    type=click.Choice(["signing", "receiving", "model-signing"]),
     default="signing",
     show_default=True,
-    help="To seal bundles, or to open encrypted ones.",
+    help="To seal bundles, to open encrypted ones, or for export --model-signing.",
 )
 @click.option("--unencrypted", is_flag=True, help="Write the private key in the clear.")
 def keys_command(out: Path, purpose: str, unencrypted: bool) -> None:
@@ -56,13 +56,9 @@ def keys_command(out: Path, purpose: str, unencrypted: bool) -> None:
 
     Example: hedgesweep keys --out keys
     """
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from hedgecore.bundle.keys import generate, key_id, private_pem, public_pem
 
-    from hedgecore.bundle.keys import key_id, private_pem, public_pem
-
-    kind = Ed25519PrivateKey if purpose == "signing" else X25519PrivateKey
-    key = kind.generate()
+    key = generate(purpose)
     secret = None if unencrypted else passphrase(out / "private.pem", new=True)
     files = {
         out / "private.pem": (private_pem(key, passphrase=secret), 0o600),

@@ -152,7 +152,7 @@ def run(
     return Sweep(
         storage=name,
         plan=plan,
-        trials=queue.states,
+        states=queue.states,
         unfinished=len(queue.unfinished) if queue.entered else len(plan.trials),
         within_budget=within_budget,
         missing_models=missing_models,

@@ -46,11 +46,13 @@ LAYERS = {
         "scheduling": 3,
         "execution": 4,
         **dict.fromkeys(("jobs", "monitoring", "inspection", "simulation"), 5),
-        **dict.fromkeys(("arguments", "bundle_keys", "options", "outcome", "sealing"), 6),
+        **dict.fromkeys(
+            ("arguments", "bundle_keys", "exports", "options", "outcome", "sealing"), 6
+        ),
         "command_groups": 0,
         **dict.fromkeys(("analysis_commands", "bundle_commands", "bundles", "driver"), 7),
         "model_commands": 7,
-        **dict.fromkeys(("prediction", "until_decided"), 8),
+        **dict.fromkeys(("export_commands", "prediction", "until_decided"), 8),
         "job_commands": 9,
         "__init__": 9,
         "__main__": 10,
@@ -68,6 +70,7 @@ LAYERS = {
         **dict.fromkeys(("sequential", "statistics"), 7),
         **dict.fromkeys(("contrast", "kendall", "stopped_units"), 8),
         "differences": 9,
+        **dict.fromkeys(("csv_files", "optuna_study"), 10),
         **dict.fromkeys(("audit", "i_epoch", "terminal", "text_table"), 9),
         **dict.fromkeys(("audit_findings", "page", "tickets", "xnn"), 10),
         **dict.fromkeys(("claims", "recommendations"), 11),
@@ -141,6 +144,9 @@ def borders(root: Path) -> Iterator[str]:
         for line, name in imports(root, file):
             top = name.partition(".")[0]
             if top == "pandas" and inner[:2] == ["insurance", "data"]:
+                continue
+            # Results of a sweep, loaded when its user asks for them.
+            if [package, *inner] == ["sweeps", "outcome"] and top in ("analysis", "pandas"):
                 continue
             if f"{name}.".startswith(MAY_IMPORT.get(package, ())):
                 continue

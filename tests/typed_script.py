@@ -104,7 +104,10 @@ def deploy(storage: Path, bundle: Path, spot: npt.NDArray[np.float64]) -> pd.Dat
 def outcome(sweep: sweeps.Sweep) -> None:
     assert_type(sweep.storage, Path | str)
     assert_type(sweep.plan, sweeps.Plan)
-    assert_type(sweep.trials, Mapping[str, sweeps.TrialState])
+    assert_type(sweep.states, Mapping[str, sweeps.TrialState])
+    assert_type(sweep.best, tuple[analysis.Recommendation, ...])
+    assert_type(sweep.trials(), pd.DataFrame)
+    assert_type(sweep.epochs(), pd.DataFrame)
     assert_type(sweep.unfinished, int)
     assert_type(sweep.missing_models, Mapping[str, str])
     assert_type(sweep.within_budget, bool)

@@ -1,4 +1,4 @@
-"""Keys as PEM: Ed25519 to sign with, X25519 to receive encrypted models with.
+"""Keys as PEM: Ed25519 and P-256 to sign with, X25519 to receive encrypted models with.
 
 A private key is PKCS8, encrypted under a passphrase by default. Keys are never part of a bundle:
 readers need the public key from elsewhere.
@@ -8,6 +8,12 @@ import hashlib
 import re
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -22,11 +28,20 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hedgecore.bundle.errors import BundleError
 
+PublicKey = Ed25519PublicKey | X25519PublicKey | EllipticCurvePublicKey
+PrivateKey = Ed25519PrivateKey | X25519PrivateKey | EllipticCurvePrivateKey
 SHORTEST_PASSPHRASE = 12
 """Characters; the 2,048 rounds of PBKDF2 in PKCS8 are too few to protect a shorter passphrase."""
 
 
-def key_id(key: Ed25519PublicKey | X25519PublicKey) -> str:
+def generate(purpose: str) -> PrivateKey:
+    """A new key for "signing" (Ed25519), "receiving" (X25519) or "model-signing" (P-256)."""
+    if purpose == "signing":
+        return Ed25519PrivateKey.generate()
+    return X25519PrivateKey.generate() if purpose == "receiving" else generate_key(SECP256R1())
+
+
+def key_id(key: PublicKey) -> str:
     """sha256 (hex) of the public ``key`` as DER SubjectPublicKeyInfo.
 
     Equals the output of ``openssl pkey -pubin -in public.pem -outform DER | sha256sum``.
@@ -35,12 +50,12 @@ def key_id(key: Ed25519PublicKey | X25519PublicKey) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def public_pem(key: Ed25519PublicKey | X25519PublicKey) -> bytes:
+def public_pem(key: PublicKey) -> bytes:
     """The public ``key`` as PEM."""
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def private_pem(key: Ed25519PrivateKey | X25519PrivateKey, *, passphrase: str | None) -> bytes:
+def private_pem(key: PrivateKey, *, passphrase: str | None) -> bytes:
     """The private ``key`` as PEM, encrypted under ``passphrase``; unencrypted if that is None.
 
     Raises:
@@ -81,6 +96,14 @@ def decryption_key(pem: bytes, *, passphrase: str | None = None) -> X25519Privat
     key = _private(pem, passphrase)
     if not isinstance(key, X25519PrivateKey):
         raise _another(key, "X25519 private key")
+    return key
+
+
+def model_signing_key(pem: bytes, *, passphrase: str | None = None) -> EllipticCurvePrivateKey:
+    """The P-256 private key in ``pem``, for OpenSSF Model Signing; see :func:`signing_key`."""
+    key = _private(pem, passphrase)
+    if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
+        raise _another(key, "P-256 private key")
     return key
 
 

@@ -9,6 +9,7 @@ from hedgecore.hedging.columns import COLUMNS, TEST
 from hedgecore.hedging.cost_model import COST
 from hedgecore.hedging.deployment import deployed, objection
 from hedgecore.hedging.evaluate import attacked_columns
+from hedgecore.hedging.graph import graph
 from hedgecore.hedging.hedge import Hedge
 from hedgecore.hedging.latency import latencies
 from hedgecore.hedging.preparation import Preparation, assemble
@@ -109,5 +110,6 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     objection=objection,
     load=lambda study, tensors, about: Hedge.of(study, tensors),
     c_source=c_source,
+    graph=graph,
     latencies=latencies,
 )

@@ -15,6 +15,7 @@ from hedgecore.insurance.data.duplicates import warnings
 from hedgecore.insurance.data.table import check_file
 from hedgecore.insurance.deployment import deployed
 from hedgecore.insurance.evaluation.assessment import VALIDATED
+from hedgecore.insurance.graph import graph
 from hedgecore.insurance.preparation import XnnPreparation
 from hedgecore.insurance.prepare import mismatch, prepare, restore
 from hedgecore.insurance.run import train
@@ -129,4 +130,5 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
     model_file="xnn.safetensors",
     deployed=deployed,
     load=lambda study, tensors, about: Classifier.of(tensors, about["encoding"]),
+    graph=graph,
 )

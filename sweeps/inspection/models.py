@@ -56,6 +56,17 @@ def read_model(sweep: StoredSweep, trial: TrialState) -> tuple[Tensors, Json]:
     Raises:
         UsageError: the trial has no model, or its file is not the one that the log names.
     """
+    try:
+        return unpacked(model_content(sweep, trial))
+    except SafetensorError as error:
+        raise UsageError(
+            f"the model of trial {trial.entry.trial_id} is not a model, though the log names it; "
+            "restore the storage from a copy"
+        ) from error
+
+
+def model_content(sweep: StoredSweep, trial: TrialState) -> bytes:
+    """Bytes of the model file of ``trial``, with the sha256 in the log; see :func:`read_model`."""
     trial_id, sha256 = trial.entry.trial_id, trial.end.model if trial.end else None
     if not sha256:
         raise UsageError(
@@ -71,9 +82,4 @@ def read_model(sweep: StoredSweep, trial: TrialState) -> tuple[Tensors, Json]:
         raise UsageError(f"{path} cannot be read ({error.strerror}); {cure}") from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UsageError(f"{path} is not the model that the log names; {cure}")
-    try:
-        return unpacked(content)
-    except SafetensorError as error:
-        raise UsageError(
-            f"{path} is not a model, though the log names it; restore the storage from a copy"
-        ) from error
+    return content

@@ -66,6 +66,10 @@ class Plan:
     until_decided: str | None = None
     """Claim for which seeds are added until it is decided, in view of the results."""
 
+    def __repr__(self) -> str:
+        number = "trials to be proposed" if self.adaptive else f"{len(self.trials):,} trials"
+        return f"Plan({self.space.name!r}: {number}, at most {self.limit} epochs each)"
+
     @property
     def experiment(self) -> Experiment[Any, Any]:
         """What is swept."""

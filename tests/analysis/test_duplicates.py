@@ -1,8 +1,8 @@
 """Frames that hold trials twice: every public table counts a seed of a configuration once."""
 
 import inspect
-import json
 import itertools
+import json
 from dataclasses import asdict
 
 import faked_xnn

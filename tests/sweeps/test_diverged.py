@@ -48,7 +48,7 @@ def test_a_dense_network_that_diverges_fails_its_tickets_with_the_reason(
     assert verify(out, data=True).ok
     again = sweeps.run(tiny, storage=out, overrides=axes, progress=silent)
     assert again.counts == {"failed": 8}
-    assert not any(trial.fresh for trial in again.trials.values())
+    assert not any(trial.fresh for trial in again.states.values())
 
 
 def test_a_ticket_worse_than_no_hedge_fails_without_numbers_and_is_never_sealed(

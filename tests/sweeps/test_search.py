@@ -458,9 +458,9 @@ def test_what_is_attacked_on_validation_paths_is_computed_for_those_who_ask(sear
         faked_sweep.run(searched, tmp_path / name, risk, overrides=[*more, "search.num_samples=2"])
         for name, more in (("asking", [asked]), ("plain", []))
     )
-    assert asking_.trials.keys() == plain.trials.keys()
-    assert all(trial.metrics[ATTACKED] == -7.0 for trial in asking_.trials.values())
-    assert not any(ATTACKED in trial.metrics for trial in plain.trials.values())
+    assert asking_.states.keys() == plain.states.keys()
+    assert all(trial.metrics[ATTACKED] == -7.0 for trial in asking_.states.values())
+    assert not any(ATTACKED in trial.metrics for trial in plain.states.values())
     assert pq.read_table(tmp_path / "asking" / "trials.parquet")[ATTACKED].to_pylist() == [-7] * 4
     assert ATTACKED not in pq.read_table(tmp_path / "plain" / "trials.parquet").column_names
 
@@ -504,12 +504,12 @@ def test_a_trial_that_diverged_is_told_from_one_that_crashed_in_the_log_only(sea
     sweep = faked_sweep.run(searched, tmp_path / "out", rough, overrides=["search.num_samples=20"])
     marks = {
         (trial.end.error, trial.end.diverged)
-        for trial in sweep.trials.values()
+        for trial in sweep.states.values()
         if trial.ended == "failed"
     }
     assert {mark for error, mark in marks if "loss is nan in epoch 2" in error} == {True}
     assert {mark for error, mark in marks if "out of memory" in error} == {False}
-    assert not any("diverged" in trial.row(live=False) for trial in sweep.trials.values())
+    assert not any("diverged" in trial.row(live=False) for trial in sweep.states.values())
 
 
 @pytest.mark.parametrize("rule", [None, ASHA, ASHA.replace(", replicates: seed", "")])
@@ -524,7 +524,7 @@ def test_a_search_does_not_depend_on_the_order_in_which_trials_end(
         )
         for seed in (None, 1, 2)
     ]
-    assert all(len(sweep.trials) == 24 for sweep in runs)
+    assert all(len(sweep.states) == 24 for sweep in runs)
     assert history(runs[1]) == history(runs[0]) == history(runs[2])
 
 

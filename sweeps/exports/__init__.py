@@ -1,0 +1,1 @@
+"""Exports of a storage to the formats of other tools."""
