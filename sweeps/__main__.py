@@ -142,7 +142,7 @@ def status_command(storage: Path, as_json: bool, watch: float | None) -> None:
 
 @cli.command("replay")
 @options.storage_argument
-@click.argument("trial_id")
+@options.trial_argument()
 def replay_command(storage: Path, trial_id: str) -> None:
     """Run one recorded trial of STORAGE again and compare it with the log, bit by bit.
 

@@ -130,7 +130,7 @@ def best_command(storage: Path, as_json: bool) -> None:
 
 @click.command("show")
 @options.storage_argument
-@click.argument("trial_id")
+@options.trial_argument()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def show_command(storage: Path, trial_id: str, as_json: bool) -> None:
     """Print one trial: metrics with baselines, learning curve, files, and how to load it.

@@ -17,7 +17,7 @@ from sweeps.bundle_keys import (
     read_public,
 )
 from sweeps.errors import UsageError
-from sweeps.options import storage_argument
+from sweeps.options import storage_argument, trial_argument
 from sweeps.text import echo, echo_all
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def keys_command(out: Path, purpose: str, unencrypted: bool) -> None:
 
 @click.command("seal")
 @storage_argument
-@click.argument("trial_id")
+@trial_argument()
 @click.option("--key", required=True, type=_file, metavar="PRIVATE", help="Key to sign with.")
 @click.option("--out", required=True, type=_file, help="Folder of the bundle, a new one.")
 @click.option("--name", help="Line of models that it belongs to; the sweep's name if not given.")

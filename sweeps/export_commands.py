@@ -17,7 +17,7 @@ _FORMATS = ("csv_folder", "optuna_file", "tensorboard_folder", "onnx_file", "sig
 
 @click.command("export")
 @options.storage_argument
-@click.argument("trial_id", required=False)
+@options.trial_argument(required=False)
 @click.option("--csv", "csv_folder", type=_new, metavar="FOLDER", help="trials.csv, epochs.csv.")
 @click.option(
     "--optuna",

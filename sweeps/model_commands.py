@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from sweeps.options import storage_argument
+from sweeps.options import storage_argument, trial_argument
 from sweeps.text import echo
 
 
 @click.command("export-model")
 @storage_argument
-@click.argument("trial_id")
+@trial_argument()
 @click.option(
     "--out",
     required=True,

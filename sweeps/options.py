@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from sweeps import completion
 from sweeps.errors import UsageError
 from sweeps.journal.opening import storage_name
 from sweeps.planning.budget import Budget
@@ -30,7 +31,10 @@ def _storage_path(_: click.Context, __: click.Parameter, text: str) -> str | Pat
     return storage_name(text)
 
 
-space_argument = click.argument("space", type=click.Path(readable=False, path_type=Path))
+space_argument = click.argument(
+    "space", type=click.Path(readable=False, path_type=Path), shell_complete=completion.spaces
+)
+trial_argument = partial(click.argument, "trial_id", shell_complete=completion.trial_ids)
 storage_argument = click.argument("storage", type=_STORAGE, callback=_storage_path)
 # A storage, or another argument that a command accepts in its place.
 place_argument = partial(click.argument, type=_STORAGE, callback=_storage_path)

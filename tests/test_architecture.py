@@ -49,7 +49,7 @@ LAYERS = {
         **dict.fromkeys(
             ("arguments", "bundle_keys", "exports", "options", "outcome", "sealing"), 6
         ),
-        "command_groups": 0,
+        **dict.fromkeys(("command_groups", "completion"), 0),
         **dict.fromkeys(("analysis_commands", "bundle_commands", "bundles", "driver"), 7),
         "model_commands": 7,
         **dict.fromkeys(("export_commands", "prediction", "until_decided"), 8),

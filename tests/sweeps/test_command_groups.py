@@ -4,6 +4,8 @@ import re
 import shlex
 
 import click
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -42,6 +44,26 @@ def test_the_first_argument_is_what_the_command_works_on(name):
     arguments = [p.name for p in cli.commands[name].params if isinstance(p, click.Argument)]
     places = ("space", "storage", "path", "place", "source", "cluster", "bundle", "tables")
     assert not arguments or arguments[0] in places
+
+
+def completed(line, incomplete):
+    """Values that a shell would offer at the end of ``line``."""
+    from click.shell_completion import ShellComplete
+
+    shell = ShellComplete(cli, {}, "hedgesweep", "_HEDGESWEEP_COMPLETE")
+    return [item.value for item in shell.get_completions(line.split(), incomplete)]
+
+
+def test_trial_ids_and_shipped_spaces_are_completed(tmp_path):
+    pq.write_table(
+        pa.table({"trial_id": ["1fa3", "1fb4", "9c00"], "status": ["completed"] * 3}),
+        tmp_path / "trials.parquet",
+    )
+    assert completed(f"show {tmp_path}", "1f") == ["1fa3", "1fb4"]
+    assert completed(f"show {tmp_path / 'nothing'}", "1f") == []
+    (tmp_path / "trials.parquet").write_bytes(b"damaged")
+    assert completed(f"show {tmp_path}", "") == []
+    assert "tickets.yaml" in completed("plan", "tick")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
