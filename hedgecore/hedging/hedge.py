@@ -46,6 +46,12 @@ class Hedge:
             theta={n: value * masks[n] if n in masks else value for n, value in layers.items()},
         )
 
+    def __repr__(self) -> str:
+        weights = [value for name, value in self.theta.items() if name.endswith(".weight")]
+        kept = sum(int(value.count_nonzero()) for value in weights)
+        number = sum(value.numel() for value in weights)
+        return f"Hedge({self.steps} trading dates, {kept:,} of {number:,} weights)"
+
     @property
     def study(self) -> TicketStudy:
         """Study of the trial: market, option, costs."""

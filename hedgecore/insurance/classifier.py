@@ -41,6 +41,11 @@ class Classifier:
     points: Float[Tensor, "clusters features"] | None = None
     whitening: Whitening | None = None
 
+    def __repr__(self) -> str:
+        inputs = next(iter(self.theta.values())).shape[1]
+        centroids = "no" if self.points is None else len(self.points)
+        return f"Classifier({inputs} inputs, {centroids} centroids)"
+
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], encoding: Mapping[str, Any]) -> "Classifier":
         """Network of a bundle, or of a trial's file.

@@ -394,3 +394,12 @@ def test_an_encrypted_bundle_classifies_with_its_key_only(xnn, rows, keys, typed
     assert status == 1
     assert "private key" in said
     assert typed(*command, "--private-key", keys / "mine" / "private.pem")[0] == 0
+
+
+def test_models_are_described_in_one_short_line(tickets, xnn):
+    for storage in (tickets, xnn):
+        model = sweeps.load_model(storage, completed(storage)[0])
+        assert len(repr(model)) < 80
+        assert "\n" not in repr(model)
+    assert "Hedge(6 trading dates, " in repr(sweeps.load_model(tickets, completed(tickets)[0]))
+    assert len(repr(sweeps.plan("tickets"))) < 100
