@@ -5,7 +5,7 @@ STORAGE ?= results/tickets
 STUDY ?= results/study
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep study test test-all test-slow test-cluster check columns setup lock wheel sbom image bench clean
+.PHONY: sweep study test test-all test-slow test-cluster check docs columns setup lock wheel sbom image bench clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
@@ -59,6 +59,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The site, dist/docs/index.html; a warning is an error. It needs no network.
+docs: setup
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d dist/.doctrees docs dist/docs
 
 # Writes analysis/columns.json; run it after a column has changed in hedgecore.
 columns: setup
