@@ -22,8 +22,7 @@ myst_heading_anchors = 3
 highlight_language = "none"
 
 autodoc_member_order = "bysource"
-# Shapes are strings of jaxtyping, which are no forward references.
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
 napoleon_custom_sections = ["Source"]
 
 html_theme = "furo"

@@ -65,9 +65,9 @@ def commands() -> str:
         context = click.Context(command, info_name=path)
         usage = " ".join(command.collect_usage_pieces(context))
         lines += [f"## {path}", "", "```sh", f"{path} {usage}", "```", "", *_paragraphs(command)]
-        records = [p.get_help_record(context) for p in command.get_params(context)]
-        rows = [(f"`{names}`", _cell(text)) for names, text in filter(None, records)]
-        lines += ["", *_table(("option", "meaning"), rows), ""]
+        records = [p.get_help_record(context) for p in command.params]
+        rows = [(f"`{names}`", _cell(text)) for names, text in filter(None, records) if text]
+        lines += ["", *(_table(("option", "meaning"), rows) if rows else ()), ""]
     return "\n".join(lines)
 
 
