@@ -6,6 +6,7 @@ takes both.
 
 import argparse
 import io
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,11 @@ COLUMNS, WIDTH = 124, 1240
 """Width of the terminal in characters, and of both pictures in pixels of a screen."""
 # rich's own page and SVG fetch their font from a server.
 PAGE = """\
-<html><body style="margin: 0; background: {background}; color: {foreground}">
-<pre style="margin: 12px 20px; font: 16px/1.4 'DejaVu Sans Mono', monospace">{code}</pre></body></html>
+<html>
+<body style="margin: 0; background: {background}; color: {foreground}">
+<pre style="margin: 12px 20px; font: 16px/1.4 'DejaVu Sans Mono', monospace">{code}</pre>
+</body>
+</html>
 """
 
 
@@ -51,11 +55,13 @@ def terminal(storage: str) -> str:
 
 def screenshot(page: Path, *, height: int) -> Image.Image:
     """The top ``height`` pixels of a ``page``."""
+    chromium = shutil.which("chromium")
+    assert chromium, "install the package chromium"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "page.png"
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         options += [f"--window-size={WIDTH},{height}", f"--screenshot={file}", page.as_uri()]
-        subprocess.run(["chromium", *options], check=True, capture_output=True)
+        subprocess.run([chromium, *options], check=True, capture_output=True)
         with Image.open(file) as picture:
             return picture.convert("RGB")
 
