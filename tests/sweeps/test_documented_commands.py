@@ -172,8 +172,12 @@ def distinct() -> list[Any]:
     for line in lines():
         key = (re.sub(r"^(s3://[\w-]+|results)/(?!xnn)[\w-]+$", "STORAGE", w) for w in line.words)
         found.setdefault(tuple(key), line)
+    # Ray's own scheduler draws from numpy's global generator.
+    marks = {"report": pytest.mark.slow, "--stock": pytest.mark.ray}
     return [
-        pytest.param(line, id=str(line), marks=[pytest.mark.slow] if "report" in key else [])
+        pytest.param(
+            line, id=str(line), marks=[mark for word, mark in marks.items() if word in key]
+        )
         for key, line in found.items()
     ]
 
@@ -202,6 +206,14 @@ def test_a_documented_command_ends_with_status_0(
     if not only_parsed(words):
         shorter = SHORTER.get("--until-decided" if "--until-decided" in words else words[0], ())
         assert status([*words, *shorter]) == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("trials", "results/smoke", "--sorted", "cvar_05"), ("show",), ("shwo", "a", "b")]
+)
+def test_control_a_command_line_that_is_wrong_is_found(words):
+    with pytest.raises(click.UsageError):
+        parsed(words)
 
 
 @pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.stem)
