@@ -5,13 +5,13 @@ STORAGE ?= results/tickets
 STUDY ?= results/study
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: sweep study test test-all test-slow test-cluster check columns setup lock wheel sbom image bench clean
+.PHONY: sweep study test test-all test-slow test-cluster check docs columns setup lock wheel sbom image bench clean
 
 sweep: setup
 	$(BIN)/hedgesweep run search_spaces/tickets.yaml --storage $(STORAGE)
 	$(BIN)/hedgesweep report $(STORAGE)
 
-# Results of README.md and docs/: two sweeps over seeds, their tables, figures and sentences.
+# Results in README.md and docs/: two sweeps over seeds, their tables, figures and sentences.
 study: setup
 	$(BIN)/hedgesweep run search_spaces/tickets_seeds.yaml --storage $(STUDY)/tickets_seeds
 	$(BIN)/hedgesweep run search_spaces/xnn_seeds.yaml --storage $(STUDY)/xnn_seeds
@@ -35,13 +35,14 @@ test: setup
 # driver that is killed, storages on S3, a submitted sweep where ray[default] is installed.
 SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
   tests/analysis/test_kendall.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py \
-  tests/objects tests/benchmarks tests/sweeps/test_jobs_head.py $(addprefix tests/, \
+  tests/objects tests/benchmarks tests/sweeps/test_jobs_head.py \
+  tests/sweeps/test_documented_commands.py $(addprefix tests/, \
   reliability/test_killed_sweep.py::test_a_driver_killed_while_it_trains_ends_as_if_it_had_never_been \
   sweeps/test_run.py::test_a_larger_max_t_continues_what_the_smaller_one_cut_off \
   sweeps/test_diverged.py::test_a_longer_limit_gives_a_truncated_trial_another_chance)
 SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
   tests/analysis/test_claims.py tests/sweeps/test_data_files.py tests/test_aws_bootstrap.py tests/test_image.py \
-  tests/test_typing.py tests/hedgecore/kernel/test_memory.py tests/analysis/test_report_page.py
+  tests/test_typing.py tests/test_distribution.py tests/hedgecore/kernel/test_memory.py tests/analysis/test_report_page.py
 test-slow: setup
 	@$(BIN)/pytest -m slow $(SLOW_OTHERS) >.slow-tests.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(SLOW_HALF); half=$$?; \
@@ -59,6 +60,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The site, dist/docs/index.html; a warning is an error. It needs no network.
+docs: setup
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d dist/.doctrees docs dist/docs
 
 # Writes analysis/columns.json; run it after a column has changed in hedgecore.
 columns: setup

@@ -131,7 +131,7 @@ def paired_size(effect: float, *, power: float = 0.8, level: float = 0.05) -> in
     """Smallest number of seeds at which a two-sided paired t-test detects ``effect``.
 
     With T noncentral t of n - 1 degrees of freedom and noncentrality effect sqrt(n), the smallest
-    n with P(|T| > t_(1 - level/2, n-1)) >= power. Wilcoxon's test needs about 5 % more seeds on
+    n with P(abs(T) > t_(1 - level/2, n-1)) >= power. Wilcoxon's test needs about 5 % more seeds on
     normal values.
 
     Args:

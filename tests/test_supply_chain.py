@@ -32,6 +32,9 @@ SPELLINGS = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
+# Classifiers that name the licences of a whole repository. Of docutils, only its mode for Emacs is
+# under the GPL (COPYING.rst), and no wheel has it.
+READ = {"docutils": {"BSD-2-Clause", "0BSD", "PSF-2.0"}}
 
 
 def locked() -> list[tuple[str, Requirement, tuple[str, ...]]]:
@@ -95,7 +98,7 @@ def licences(package: Distribution) -> set[str]:
 
 def refused(packages: dict[str, Distribution]) -> list[str]:
     """Packages with a licence that is not allowed, or with none."""
-    found = {name: licences(package) for name, package in packages.items()}
+    found = {name: READ.get(name) or licences(package) for name, package in packages.items()}
     return [f"{name}: {of or 'none'}" for name, of in found.items() if not of or of - LICENCES]
 
 

@@ -22,8 +22,8 @@ def sparsity_passes(
     A sparsity passes when the lower bound of the paired difference is above the margin, and does
     not pass when the upper bound is below it:
 
-        d - c_l SE(d)  >=  -tolerance |CVaR of dense|      passes
-        d + c_u SE(d)  <   -tolerance |CVaR of dense|      does not pass
+        d - c_l SE(d)  >=  -tolerance abs(CVaR of dense)   passes
+        d + c_u SE(d)  <   -tolerance abs(CVaR of dense)   does not pass
 
     with d the mean over seeds of ``cvar_05_minus_dense`` and c the critical value of
     :func:`analysis.intervals.skew_safe_t`, since the difference of a ticket to the network that it

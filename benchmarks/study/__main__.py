@@ -18,7 +18,7 @@ from benchmarks.study.sweeps import EXPERIMENTS, Study
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIES = ROOT / "docs" / "study"
-PAGES = ("README.md", "docs/robustness.md", "docs/xnn.md")
+PAGES = ("README.md", "docs/results.md", "docs/robustness.md", "docs/xnn.md")
 
 
 def main(results: Path | None) -> None:

@@ -19,7 +19,7 @@ _MAIN = (
     *("Chosen", "Cheapest", "Cost:", "Gain:", "Verdicts:", "On distances to as many"),
     *("From distances alone, likeliest", "By cross-entropy paired"),
 )
-"""Openings of the sentences for the README."""
+"""Openings of the sentences of docs/results.md."""
 _METRICS = {"gain (R^2)": GAIN, "specificity": "specificity", "cost (nat)": COST}
 
 

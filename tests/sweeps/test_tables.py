@@ -196,8 +196,9 @@ def test_a_metric_under_attack_describes_itself_and_an_unheard_of_one_does_not(t
     assert schema.field("x@y:1").metadata is None
 
 
-def test_the_readme_reads_the_unit_of_a_column(tmp_path, monkeypatch):
-    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+def test_the_documentation_reads_the_unit_of_a_column(tmp_path, monkeypatch):
+    page = Path(__file__).resolve().parents[2] / "docs" / "howto" / "pandas.md"
+    text = page.read_text(encoding="utf-8")
     (snippet,) = re.findall(r"```python\n([^`]*read_schema[^`]*)```", text)
     (tmp_path / "results" / "tickets").mkdir(parents=True)
     write_tables(tmp_path / "results" / "tickets", swept(1), TICKETS)
