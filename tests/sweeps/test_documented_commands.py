@@ -46,6 +46,7 @@ SHORTER = {
 ENDLESS = ("--live",)
 # Packages of extras; lines that need a missing one are parsed only.
 EXTRAS = {"--tensorboard": "tensorboardX", "--mlflow": "mlflow", "query": "duckdb"}
+EXTRAS |= {"--onnx": "onnxscript"}
 
 
 @dataclass
