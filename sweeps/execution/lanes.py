@@ -30,7 +30,7 @@ from sweeps.execution.nodes import Nodes, node_of
 from sweeps.execution.tune import Listener, Trials, died_with_node, fit, last_failure, reason
 from sweeps.execution.worker import accepted
 from sweeps.journal.records import SegmentStart, WorkerLoss
-from sweeps.scheduling.engine import Job
+from sweeps.scheduling.trial_status import Job
 
 _MOST_FALSE_STARTS = 5
 

@@ -17,8 +17,8 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sweeps.errors import UsageError
 from sweeps.journal.records import fields, record_of
 from sweeps.scheduling.asha import Asha
-from sweeps.scheduling.engine import MOST_LOSSES, Engine, Job
-from sweeps.scheduling.trial_status import TrialStatus
+from sweeps.scheduling.engine import MOST_LOSSES, Engine
+from sweeps.scheduling.trial_status import Job, TrialStatus
 
 START = {"type": "start", "format": 3, "core": "c"}
 EPOCHS = 27  # that a study gives every trial; a limit may be less
