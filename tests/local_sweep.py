@@ -25,6 +25,7 @@ from sweeps.journal.preparations import Facts
 from sweeps.journal.records import SegmentStart
 from sweeps.planning.plan import TrialPlan
 from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.steering import Steering
 from sweeps.scheduling.trials import TrialQueue
 
 LANES = 3
@@ -38,6 +39,8 @@ def run_locally(
     audit: float = 0.0,
     stop_after: int | None = None,
     shuffle_seed: int | None = None,
+    before_segment: Callable[[int], None] = lambda done: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """What ``sweeps.run`` does, in this process, one segment at a time.
 
@@ -48,6 +51,8 @@ def run_locally(
         audit: as in ``sweeps.run``.
         stop_after: segments after which the sweep is interrupted.
         shuffle_seed: lanes come in in an order drawn from it; in turn if None.
+        before_segment: called with the number of segments done, before requests are taken up.
+        say: receives what the driver says of requests.
     """
     planned = sweeps.plan(_loaded(space, storage, overrides))
     core = code_identity(planned.space.experiment)
@@ -73,6 +78,7 @@ def run_locally(
         ledger.keep_manifest(content, planned.space.text)
         queue = TrialQueue(planned, ledger, engine=engine)
         queue.enter(facts)
+        steering = Steering(queue, ledger, say)
 
         def open_run(trial: Mapping[str, Any], checkpoint: bytes | None) -> Run:
             preparation = made[trial["preparation"]][1]
@@ -82,6 +88,9 @@ def run_locally(
         workers, jobs, done = [SegmentWorker(open_run) for _ in range(LANES)], {}, 0
         drawn = numpy_stream(shuffle_seed or 0, "lanes")
         while done != stop_after:
+            before_segment(done)
+            stopped = steering.take_up() or frozenset()
+            jobs = {lane: job for lane, job in jobs.items() if job.trial_id not in stopped}
             for lane in set(range(LANES)) - jobs.keys():
                 if job := engine.next():
                     ledger.append_unsynced(SegmentStart(trial_id=job.trial_id, epoch=job.start))

@@ -158,8 +158,9 @@ class SweepState:
         self.manifest: records.ManifestRecord | None = None
         self.proposals: dict[int, records.Proposal] = {}
         """Proposals of a search, by number."""
-        self.requests: dict[str, records.TrialRequest | None] = {}
-        """Requests that were taken up, by id, with the configuration if one was requested."""
+        self.requests: set[str] = set()
+        """Ids of the requests that were taken up."""
+        self.requested: list[records.TrialRequest] = []
         self.closed = True
         self.running: set[str] = set()
         self.workers_lost: set[str] = set()
@@ -198,12 +199,13 @@ class SweepState:
             case records.Proposal():
                 self.proposals[record.number] = record
             case records.UserStop():
-                self.requests[record.request] = None
+                self.requests.add(record.request)
                 self._stopped(record)
             case records.TrialRequest():
-                self.requests[record.request] = record
+                self.requests.add(record.request)
+                self.requested.append(record)
             case records.Retry():
-                self.requests[record.request] = None
+                self.requests.add(record.request)
                 for trial_id in record.trials:
                     self.trials[trial_id].start_again()
                     self.running.discard(trial_id)
@@ -283,8 +285,10 @@ def _interned(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _reason(stop: Stop | None, epochs: int) -> str | None:
-    if stop is None or isinstance(stop, records.UserStop):
-        return stop and f"by request at epoch {epochs}"
+    if stop is None:
+        return None
+    if isinstance(stop, records.UserStop):
+        return f"by request at epoch {epochs}"
     if isinstance(stop, records.SchedulerStop):
         return stop.reason
     if stop.value is None:
