@@ -39,8 +39,7 @@ from sweeps.execution.worker import accepted
 from sweeps.journal.records import SegmentStart, WorkerLoss
 from sweeps.scheduling.trial_status import Job
 
-_MOST_FALSE_STARTS = 5
-_LOOK = 1.0  # seconds between looks for requests
+_MOST_FALSE_STARTS, _LOOK = 5, 1.0  # the latter in seconds, between looks for requests
 
 
 class Opening(Protocol):
@@ -135,6 +134,7 @@ class _LaneDispatcher(Listener):
         """Give the new lane a job, or let it wait for the preparations."""
         lane = trial.config["lane"]
         self.live[lane] = trial
+        self._cut.discard(lane)
         self._node_ids[lane] = node_of(trial.temporary_state.ray_actor)
         self.guarded(lambda: self._admit(lane))
 
@@ -189,7 +189,6 @@ class _LaneDispatcher(Listener):
             return
         for lane in [n for n, (job, _) in self._jobs.items() if job.trial_id in stopped]:
             del self._jobs[lane]
-            self._hung.pop(lane, None)
             self._cut.add(lane)
             self.kill(lane)
         self._hand_out()
@@ -289,7 +288,6 @@ class _LaneDispatcher(Listener):
         if lane in self._idle:
             self._idle.remove(lane)
         if lane in self._cut:
-            self._cut.remove(lane)
             return
         if lane not in self._jobs:
             self._false_starts += not node

@@ -3,13 +3,11 @@
 import json
 import shutil
 
-import pyarrow.parquet as pq
 import pytest
-from local_sweep import edit_log, run_locally
+from local_sweep import edit_log, failing, run_locally, table_of_trials
 from spaces import TINY
 
 from sweeps import UsageError, steering
-from sweeps.execution.worker import SegmentWorker
 from sweeps.inspection.verify import verify
 from sweeps.journal import requests
 from sweeps.journal.history import History
@@ -34,11 +32,6 @@ def _impatient(monkeypatch):
     monkeypatch.setattr(steering, "_PATIENCE", 0.0)
 
 
-def trials(storage):
-    rows = pq.read_table(storage / "trials.parquet").to_pylist()
-    return {row["trial_id"]: {n: v for n, v in row.items() if n != "seconds"} for row in rows}
-
-
 def states(storage):
     return StoredSweep.read(storage).state.trials
 
@@ -57,7 +50,7 @@ def undisturbed(tmp_path_factory):
     """Rows of a sweep without a scheduler, which nobody steered."""
     storage = tmp_path_factory.mktemp("undisturbed") / "out"
     run_locally(SMALL, storage)
-    return trials(storage)
+    return table_of_trials(storage)
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +68,8 @@ def test_a_stop_leaves_every_other_row_as_it_was(unbegun, undisturbed, tmp_path)
     assert (left.driver, left.recorded) == (None, False)
     run_locally(SMALL, storage)
     run_locally(SMALL, storage)  # a later run does not start it
-    rows = trials(storage)
-    assert victim not in rows or rows[victim]["status"] == "stopped"
+    rows = table_of_trials(storage)
+    assert (rows[victim]["status"], rows[victim]["reason"]) == ("stopped", "by request at epoch 0")
     assert {i: row for i, row in rows.items() if i != victim} == {
         i: row for i, row in undisturbed.items() if i != victim
     }
@@ -99,7 +92,7 @@ def test_a_stop_in_a_running_sweep_says_so_in_its_row_and_counts_at_no_rung(
     run_locally(
         SMALL, storage, overrides=JUDGED, shuffle_seed=shuffle_seed, before_segment=at(2, stop)
     )
-    row = trials(storage)[victims[0]]
+    row = table_of_trials(storage)[victims[0]]
     assert (row["status"], row["stopped_at"], row["audited"]) == ("stopped", None, False)
     assert row["reason"] == "by request at epoch 1"
     assert verify(storage).ok
@@ -141,21 +134,8 @@ def test_what_was_stopped_starts_again_if_a_retry_names_it(unbegun, undisturbed,
         steering.retry(storage)
     requests.leave(storage, Request(kind="retry", trials=(victim,)))
     run_locally(SMALL, storage)
-    assert trials(storage) == undisturbed
+    assert table_of_trials(storage) == undisturbed
     assert verify(storage).ok
-
-
-def failing(monkeypatch, *trial_ids):
-    """Let workers fail for a reason outside of these trials."""
-    segment = SegmentWorker.segment
-
-    def failed(self, job, checkpoint):
-        if job["trial"]["trial_id"] in trial_ids:
-            trial_id, end = job["trial"]["trial_id"], {"status": "failed", "error": "lost"}
-            return {"type": "segment", "trial_id": trial_id, "rows": [], "end": end}
-        return segment(self, job, checkpoint)
-
-    monkeypatch.setattr(SegmentWorker, "segment", failed)
 
 
 def test_failures_from_outside_start_again_and_end_as_undisturbed(
@@ -166,10 +146,12 @@ def test_failures_from_outside_start_again_and_end_as_undisturbed(
     with monkeypatch.context() as patched:
         failing(patched, *victims)
         run_locally(SMALL, storage)
-    assert {i for i, row in trials(storage).items() if row["status"] == "failed"} == {*victims}
+    assert {i for i, row in table_of_trials(storage).items() if row["status"] == "failed"} == {
+        *victims
+    }
     requests.leave(storage, Request(kind="retry"))
     run_locally(SMALL, storage)
-    assert trials(storage) == undisturbed
+    assert table_of_trials(storage) == undisturbed
     assert set(of_kind(storage, Retry)[0].trials) == {*victims}
     assert verify(storage).ok
 
@@ -216,7 +198,7 @@ def test_a_further_configuration_trains_at_every_seed_as_in_a_space_that_has_it(
     run_locally(SMALL, storage, overrides=narrow, before_segment=at(1, enqueue))
     (record,) = of_kind(storage, TrialRequest)
     assert record.config == {"sparsity": 0.8, "lr": 3e-3, "epsilon": 0.0}
-    rows = trials(storage)
+    rows = table_of_trials(storage)
     assert len(rows) == 5
     new = next(i for i, row in rows.items() if row["config/lr"] == 3e-3)
     expected = {n: v for n, v in undisturbed[new].items() if n != "index"}
@@ -253,9 +235,10 @@ def test_a_driver_that_dies_between_request_and_record_loses_and_doubles_nothing
     for name in ("pending", "remove"):  # before the record; after it
         storage = shutil.copytree(unbegun, tmp_path / name)
         steering.stop(storage, victim)
-        with monkeypatch.context() as patched, pytest.raises(Killed):
+        with monkeypatch.context() as patched:
             patched.setattr(requests, name, kill)
-            run_locally(SMALL, storage)
+            with pytest.raises(Killed):
+                run_locally(SMALL, storage)
         assert len(list((storage / "requests").iterdir())) == 1
         run_locally(SMALL, storage)
         assert len(of_kind(storage, UserStop)) == 1
@@ -361,3 +344,37 @@ def test_files_that_hold_no_request_are_told_once_and_change_nothing(unbegun, tm
     assert not (folder / names[0]).exists()
     assert (folder / "notes.txt").exists()
     assert (storage / "manifest.json").exists()
+
+
+TPE = TINY.replace("{grid: [1.0e-2, 3.0e-3]}", "{loguniform: [1.0e-3, 1.0e-2]}")
+TPE += "search: {algorithm: tpe, num_samples: 5, delay: 2}\n"
+
+
+def test_what_a_search_proposes_stays_after_stops_retries_and_further_configurations(
+    tmp_path, monkeypatch
+):
+    storage = tmp_path / "out"
+    failed = []
+
+    def fail_one():
+        failed.append(next(i for i, t in states(storage).items() if t.ended is None))
+        failing(monkeypatch, *failed)
+
+    def stop_one():
+        assert states(storage)[failed[0]].ended == "failed"
+        steering.stop(storage, next(i for i, t in states(storage).items() if t.ended is None))
+        steering.enqueue(storage, {"sparsity": 0.5, "lr": 2e-3, "epsilon": 0.1})
+
+    run_locally(TPE, storage, before_segment=at(1, fail_one), stop_after=3)
+    monkeypatch.undo()
+    monkeypatch.setattr(steering, "_PATIENCE", 0.0)
+    run_locally(TPE, storage, before_segment=at(1, stop_one))
+    before = {*states(storage)}
+    assert len(before) == 6
+    requests.leave(storage, Request(kind="retry"))
+    for _ in range(2):
+        run_locally(TPE, storage)
+        assert {*states(storage)} == before
+        assert StoredSweep.read(storage).state.withdrawn == set()
+    assert states(storage)[failed[0]].ended == "completed"
+    assert verify(storage).ok
