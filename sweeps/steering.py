@@ -19,6 +19,7 @@ from search_spaces import SearchSpace
 from sweeps.driver import run
 from sweeps.errors import UsageError
 from sweeps.journal import requests
+from sweeps.journal.code_identity import code_identity
 from sweeps.journal.opening import storage_url
 from sweeps.journal.requests import Request
 from sweeps.journal.stored_sweep import StoredSweep
@@ -126,6 +127,11 @@ def retry(storage: str | Path, trials: Collection[str] = (), **settings: Any) ->
         HedgesweepError: see :func:`sweeps.run`.
     """
     sweep = _steerable(storage)
+    if sweep.core != code_identity(sweep.experiment.name):
+        raise UsageError(
+            f"{storage} was computed by other code ({sweep.core[:8]}), and all of its trials would "
+            "be new under this; use that version"
+        )
     named = tuple(sweep.find(prefix)[0] for prefix in trials)
     state, space = sweep.state, _space(sweep)
     states = {i: t for i, t in state.trials.items() if i not in state.withdrawn}

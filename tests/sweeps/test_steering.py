@@ -305,7 +305,7 @@ def test_a_configuration_that_needs_other_data_is_refused(tmp_path):
         steering.enqueue(tmp_path / "out", {"sparsity": 0.8, "lr": 1e-2, "epsilon": 0.3})
 
 
-def test_trials_that_ended_and_storages_without_an_engine_are_refused(tmp_path):
+def test_trials_that_ended_and_storages_without_an_engine_are_refused(tmp_path, monkeypatch):
     storage = tmp_path / "out"
     run_locally(SMALL, storage, stop_after=1)
     done = next(i for i, trial in states(storage).items() if trial.ended)
@@ -315,6 +315,10 @@ def test_trials_that_ended_and_storages_without_an_engine_are_refused(tmp_path):
         steering.stop("s3://bucket/out", done)
     with pytest.raises(UsageError, match="no trial failed"):
         steering.retry(storage)
+    with monkeypatch.context() as patched:
+        patched.setattr(steering, "code_identity", lambda name: "0" * 64)
+        with pytest.raises(UsageError, match="computed by other code"):
+            steering.retry(storage)
 
     def median(record):
         if record["type"] != "manifest":
