@@ -129,8 +129,8 @@ def retry(storage: str | Path, trials: Collection[str] = (), **settings: Any) ->
     sweep = _steerable(storage)
     if sweep.core != code_identity(sweep.experiment.name):
         raise UsageError(
-            f"{storage} was computed by other code ({sweep.core[:8]}), and all of its trials would "
-            "be new under this; use that version"
+            f"{storage} was computed by other code ({sweep.core[:8]}), and all of its trials "
+            "would be new under this; use that version"
         )
     named = tuple(sweep.find(prefix)[0] for prefix in trials)
     state, space = sweep.state, _space(sweep)

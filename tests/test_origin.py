@@ -182,7 +182,7 @@ def test_nothing_of_the_current_directory_is_imported_by_a_sweep_or_its_workers(
 
 
 def test_every_command_is_tried():
-    assert {*ARGUMENTS, *CLUSTERS, "run"} == set(cli.commands)
+    assert {*ARGUMENTS, *CLUSTERS, "run", "retry"} == set(cli.commands)
 
 
 def test_packages_of_two_jobs_are_of_two_places_and_those_of_a_worker_of_one():
