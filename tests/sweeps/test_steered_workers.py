@@ -32,8 +32,9 @@ class Steering(SilentProgress):
         self.storage, self.thread, self.left = storage, None, []
 
     def steer(self, trial_id):
-        self.left.append(sweeps.stop(self.storage, trial_id))
+        # In this order: the stop of the last running trial ends the sweep.
         self.left.append(sweeps.enqueue(self.storage, {"training.epochs": 4}))
+        self.left.append(sweeps.stop(self.storage, trial_id))
 
     def update(self, state):
         long = [i for i, t in state.trials.items() if t.config["training.epochs"] > 10]
