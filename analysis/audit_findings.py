@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.i_epoch import share
 from analysis.kendall import NEEDED
-from analysis.stopped_units import scheduler
+from analysis.stopped_units import scheduler, stopped_by_rule
 from analysis.wording import percent, plural
 
 
@@ -17,7 +17,7 @@ def stopping(sound: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, A
 
     Empty if no audit was declared and no trial audited.
     """
-    stopped = int(trials["status"].eq("stopped").sum())
+    stopped = int(stopped_by_rule(trials).sum())
     share = float(manifest.get("audit") or 0.0)
     if sound.empty:
         if not share:

@@ -25,12 +25,18 @@ def scheduler_kind(manifest: Mapping[str, Any]) -> str | None:
     return next(iter(declared), None) if isinstance(declared, dict) else None
 
 
+def stopped_by_rule(trials: pd.DataFrame) -> pd.Series:
+    """True for the trials that a scheduler stopped; those that a user stopped have no rung."""
+    return trials["status"].eq("stopped") & trials["stopped_at"].notna()
+
+
 def stopped_units(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
     """One row per unit: its trials, stratum, outcome, final validation risk and weight.
 
     A unit is a trial, or a configuration with all its replicates where the scheduler has
     ``replicates``. ``outcome`` is "completed", "audited" (stopped, and trained to the end),
-    "stopped" (its end is not recorded) or "failed" (also if a replicate is missing). ``weight`` is
+    "stopped" (its end is not recorded) or "failed" (also if a replicate is missing, or a user
+    stopped one, which tells nothing of the scheduler). ``weight`` is
     the inverse of the chance that the end is recorded: 1 for completed units, and for audited
     ones the number of stopped units over that of audited ones, in the whole sweep.
 
@@ -80,7 +86,7 @@ def stopped_units(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataF
 def _outcome(unit: pd.DataFrame) -> tuple[str, float | None]:
     """Outcome of a unit, and its mean final validation risk if that is recorded."""
     completed = bool(unit["status"].eq("completed").all())
-    stopped = bool(unit["status"].eq("stopped").all())
+    stopped = bool(stopped_by_rule(unit).all())
     finals = unit["val_loss" if completed else "audit_val_loss"].astype("float64")
     ended = bool(np.isfinite(finals).all())
     if completed:

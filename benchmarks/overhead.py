@@ -80,6 +80,7 @@ def lanes(trials: int) -> dict[str, float]:
             ),
             ledger=ledger,
             engine=engine,
+            steering=SimpleNamespace(take_up=lambda: None),
             message=print,
         )
         run_lanes(execution, lambda *_, **__: Noop(), opening, changed, lanes=SLOTS)

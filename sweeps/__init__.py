@@ -41,12 +41,16 @@ __all__ = [
     "TrialState",
     "UsageError",
     "WriteError",
+    "enqueue",
+    "evaluate",
     "export_model",
     "load_bundle",
     "load_model",
     "plan",
+    "retry",
     "run",
     "run_until",
+    "stop",
 ]
 
 
@@ -58,11 +62,13 @@ if TYPE_CHECKING:
     from sweeps.bundles import load_bundle
     from sweeps.driver import run
     from sweeps.experiments import Classifier, Hedge
+    from sweeps.inspection.evaluation import evaluate
     from sweeps.inspection.export import export_model
     from sweeps.inspection.models import load_model
     from sweeps.monitoring.exporters import Exporter
     from sweeps.outcome import Sweep
     from sweeps.planning.plan import Plan, TrialPlan, plan
+    from sweeps.steering import enqueue, retry, stop
     from sweeps.until_decided import Decision, run_until
 else:
     # Imported on first use, since torch is slow to import and reading a sweep does not need it.
@@ -72,6 +78,10 @@ else:
         "Plan": "sweeps.planning.plan",
         "TrialPlan": "sweeps.planning.plan",
         "Hedge": "sweeps.experiments",
+        "enqueue": "sweeps.steering",
+        "evaluate": "sweeps.inspection.evaluation",
+        "retry": "sweeps.steering",
+        "stop": "sweeps.steering",
         "export_model": "sweeps.inspection.export",
         "load_bundle": "sweeps.bundles",
         "load_model": "sweeps.inspection.models",

@@ -1,6 +1,5 @@
 """The command line: ``hedgesweep`` (= ``python -m sweeps``)."""
 
-import shlex
 import signal
 import sys
 from contextlib import suppress
@@ -19,13 +18,15 @@ from sweeps import (
     standard_output,
 )
 from sweeps import bundle_commands as bundles
+from sweeps import steering_commands as steering
 from sweeps.command_groups import CommandGroups
+from sweeps.conclusion import conclude
 from sweeps.errors import UsageError
 from sweeps.exits import exit_with
 from sweeps.journal.mirror import with_urls
 from sweeps.prediction import predict_command
 from sweeps.signals import MESSAGE, Interrupted, ignore_signals
-from sweeps.text import duration, echo, echo_all
+from sweeps.text import echo, echo_all
 
 
 @click.group(
@@ -105,20 +106,7 @@ def run_command(
             echo(str(decision))
             sweep = decision.sweep
     ignore_signals()
-    counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
-    with suppress(OSError):  # results are recorded, even if stdout is closed
-        echo(f"{counts} in {duration(sweep.seconds)}")
-        echo(f"results in {storage}: next, hedgesweep report {shlex.quote(str(storage))}")
-        if not sweep.within_budget:
-            echo(
-                "the budget is used up: run the same command again for the "
-                f"{sweep.unfinished} left"
-            )
-        for problem in sweep.problems():
-            echo(f"error: {problem}", err=True)
-        sys.exit(sweep.exit_status)
-    standard_output.discard()
-    sys.exit(sweep.exit_status)
+    conclude(sweep, storage)
 
 
 @cli.command("status")
@@ -213,6 +201,7 @@ for _command in (
     *job_commands.COMMANDS,
     *model_commands.COMMANDS,
     *export_commands.COMMANDS,
+    *steering.COMMANDS,
 ):
     cli.add_command(_command)
 cli.add_command(predict_command)

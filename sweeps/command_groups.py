@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import click
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Run a sweep": ("plan", "run", "status", "logs"),
+    "Run a sweep": ("plan", "run", "status", "logs", "stop", "enqueue", "retry"),
     "Read results": ("report", "best", "trials", "show", "compare", "claims", "query", "export"),
-    "Check results": ("verify", "replay", "simulate"),
+    "Check results": ("verify", "replay", "evaluate", "simulate"),
     "Deploy a model": (
         "export-model",
         "keys",

@@ -28,6 +28,7 @@ from sweeps.planning.plan import plan as plan_of
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
 from sweeps.scheduling.rule import engine_of
+from sweeps.scheduling.steering import Steering
 from sweeps.scheduling.trials import TrialQueue
 from sweeps.scheduling.warm_start import warm_start_results
 from sweeps.signals import interruptible
@@ -132,6 +133,7 @@ def run(
             queue=queue,
             ledger=ledger,
             engine=engine,
+            steering=Steering(queue, ledger, display.message),
             message=display.message,
             audit=audit,
             address=address,
@@ -206,6 +208,7 @@ def _finished(execution: Execution, stored: Mapping[str, StoredPreparation | Non
     if ledger.state.manifest is None:
         _keep_manifest(execution, facts)
     queue.enter(facts)
+    execution.steering.take_up()
     if queue.unfinished or not queue.exhausted or _without_baselines(execution):
         return False
     execution.message("every trial is finished; nothing to run")
@@ -240,6 +243,7 @@ def _execute(
         _keep_manifest(execution, facts)
         if not queue.entered:
             queue.enter(facts)
+            execution.steering.take_up()
         baselines.add(_without_baselines(execution), preparations)
 
     try:

@@ -1,7 +1,7 @@
 """Arguments and options that several commands share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,17 +55,9 @@ cpus_option = click.option(
 rate_option = click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Price of a CPU-hour."
 )
-_SWEEP = (
-    set_option,
+_EXECUTION = (
     click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials at a time."),
     click.option("--insecure", is_flag=True, help="Use Ray without token authentication."),
-    click.option(
-        "--audit",
-        type=click.FloatRange(0, 1),
-        default=0.0,
-        metavar="SHARE",
-        help="Train this share of the stopped configurations to the end, to judge the stopping.",
-    ),
     click.option(
         "--hang-after",
         type=click.FloatRange(min=0, min_open=True),
@@ -76,6 +68,17 @@ _SWEEP = (
         "--allow-mixed",
         is_flag=True,
         help="Allow workers whose floating-point results differ; recorded per trial.",
+    ),
+)
+_SWEEP = (
+    set_option,
+    *_EXECUTION,
+    click.option(
+        "--audit",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="Train this share of the stopped configurations to the end, to judge the stopping.",
     ),
     click.option("--budget-hours", type=float, metavar="HOURS", help="Stop after this wall time."),
     click.option(
@@ -100,7 +103,16 @@ _SWEEP = (
 
 def sweep_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of a sweep, for the command that runs it here and the one that submits it."""
-    for option in reversed(_SWEEP):
+    return _with(_SWEEP, command)
+
+
+def execution_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of the workers of a sweep, whose space is in its storage."""
+    return _with(_EXECUTION, command)
+
+
+def _with(options: Sequence[Any], command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -7,6 +7,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+import pytest
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -15,6 +17,7 @@ import sweeps
 from hedgecore.experiment import Preparation, Run, Study
 from hedgecore.fingerprints import tensor_sha256
 from hedgecore.rng import numpy_stream
+from sweeps.driver import _search as search_of
 from sweeps.driver import engine_for
 from sweeps.execution.worker import SegmentWorker
 from sweeps.experiments import experiment
@@ -25,6 +28,7 @@ from sweeps.journal.preparations import Facts
 from sweeps.journal.records import SegmentStart
 from sweeps.planning.plan import TrialPlan
 from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.steering import Steering
 from sweeps.scheduling.trials import TrialQueue
 
 LANES = 3
@@ -38,6 +42,8 @@ def run_locally(
     audit: float = 0.0,
     stop_after: int | None = None,
     shuffle_seed: int | None = None,
+    before_segment: Callable[[int], None] = lambda done: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """What ``sweeps.run`` does, in this process, one segment at a time.
 
@@ -48,6 +54,8 @@ def run_locally(
         audit: as in ``sweeps.run``.
         stop_after: segments after which the sweep is interrupted.
         shuffle_seed: lanes come in in an order drawn from it; in turn if None.
+        before_segment: called with the number of segments done, before requests are taken up.
+        say: receives what the driver says of requests.
     """
     planned = sweeps.plan(_loaded(space, storage, overrides))
     core = code_identity(planned.space.experiment)
@@ -71,8 +79,10 @@ def run_locally(
             planned, facts, ledger.state.prepared, baselines=beside, audit=audit
         )
         ledger.keep_manifest(content, planned.space.text)
-        queue = TrialQueue(planned, ledger, engine=engine)
+        search = search_of(planned, ledger, sweeps.SilentProgress())
+        queue = TrialQueue(planned, ledger, engine=engine, search=search)
         queue.enter(facts)
+        steering = Steering(queue, ledger, say)
 
         def open_run(trial: Mapping[str, Any], checkpoint: bytes | None) -> Run:
             preparation = made[trial["preparation"]][1]
@@ -82,8 +92,13 @@ def run_locally(
         workers, jobs, done = [SegmentWorker(open_run) for _ in range(LANES)], {}, 0
         drawn = numpy_stream(shuffle_seed or 0, "lanes")
         while done != stop_after:
+            before_segment(done)
+            stopped = steering.take_up() or frozenset()
+            jobs = {lane: job for lane, job in jobs.items() if job.trial_id not in stopped}
             for lane in set(range(LANES)) - jobs.keys():
-                if job := engine.next():
+                while (job := engine.next()) is None and queue.more():
+                    pass
+                if job:
                     ledger.append_unsynced(SegmentStart(trial_id=job.trial_id, epoch=job.start))
                     jobs[lane] = job
             if not jobs:
@@ -221,3 +236,22 @@ def edit_manifest(storage: Path, **changes: Any) -> None:
 
     for file in sorted((storage / "log").glob("*.jsonl")):
         edit_log(storage, file.name, change)
+
+
+def table_of_trials(storage: Path) -> dict[str, dict[str, Any]]:
+    """Rows of ``trials.parquet`` by id, without their time."""
+    rows = pq.read_table(storage / "trials.parquet").to_pylist()
+    return {row["trial_id"]: {n: v for n, v in row.items() if n != "seconds"} for row in rows}
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, *trial_ids: str) -> None:
+    """Let workers fail with these trials, for a reason outside of them."""
+    segment = SegmentWorker.segment
+
+    def failed(worker: SegmentWorker, job: Any, checkpoint: bytes | None) -> dict[str, Any]:
+        if (trial_id := job["trial"]["trial_id"]) in trial_ids:
+            end = {"status": "failed", "error": "OSError: a disk"}
+            return {"type": "segment", "trial_id": trial_id, "rows": [], "end": end}
+        return segment(worker, job, checkpoint)
+
+    monkeypatch.setattr(SegmentWorker, "segment", failed)

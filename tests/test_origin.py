@@ -85,6 +85,8 @@ def files(hostile, tmp_path_factory) -> dict[str, object]:
     top = tmp_path_factory.mktemp("files")
     (top / "tiny.yaml").write_text(TINY)
     run_locally(TINY, top / "out", overrides=ONE)
+    run_locally(TINY, top / "unbegun", overrides=ONE, stop_after=0)
+    (waiting,) = StoredSweep.read(top / "unbegun").state.trials
     run_locally(TINY_XNN, top / "xnn", overrides=ONE_XNN)
     (trial,) = StoredSweep.read(top / "out").state.trials
     (explained,) = StoredSweep.read(top / "xnn").state.trials
@@ -95,6 +97,8 @@ def files(hostile, tmp_path_factory) -> dict[str, object]:
         "storage": top / "out",
         "trial": trial,
         "new": top / "new",
+        "unbegun": top / "unbegun",
+        "waiting": waiting,
     }
     paths |= {"keys": top / "keys", "bundle": top / "bundle", "underwriter": top / "underwriter"}
     paths |= {"rows": top / "rows.csv", "predictions": top / "predictions.parquet"}
@@ -129,6 +133,9 @@ ARGUMENTS = {
     "replay": "replay {storage} {trial}",
     "verify": "verify {storage} --data",
     "simulate": "simulate {storage}",
+    "evaluate": "evaluate {storage} --set study.evaluation.path_fgsm=[0.3] --out {new}.table",
+    "stop": "stop {unbegun} {waiting}",
+    "enqueue": "enqueue {unbegun} sparsity=0.5 lr=2e-3 epsilon=0.0",
     "export-model": "export-model {storage} {trial} --out {new}.c",
     "keys": "keys --out {new}-keys --unencrypted",
     "seal": SEAL,
@@ -178,7 +185,7 @@ def test_nothing_of_the_current_directory_is_imported_by_a_sweep_or_its_workers(
 
 
 def test_every_command_is_tried():
-    assert {*ARGUMENTS, *CLUSTERS, "run"} == set(cli.commands)
+    assert {*ARGUMENTS, *CLUSTERS, "run", "retry"} == set(cli.commands)
 
 
 def test_packages_of_two_jobs_are_of_two_places_and_those_of_a_worker_of_one():

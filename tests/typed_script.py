@@ -96,9 +96,18 @@ def deploy(storage: Path, bundle: Path, spot: npt.NDArray[np.float64]) -> pd.Dat
     hedge: sweeps.Hedge = sweeps.load_model(storage, "51f7")
     assert_type(hedge.positions(spot, 0.04 * np.ones_like(spot)), Tensor)
     assert_type(hedge.steps, int)
+    assert_type(sweeps.evaluate(storage, {"study.evaluation.path_pgd": [0.1]}).path, Path)
     assert_type(sweeps.export_model(storage, "51f7", out="hedge.c"), Path)
     classifier: sweeps.Classifier = sweeps.load_bundle(bundle, key="public.pem")
     return assert_type(classifier.predict(pd.read_csv("rows.csv")), pd.DataFrame)
+
+
+def steer(storage: Path) -> sweeps.Sweep | None:
+    print(sweeps.stop(storage, "51f7"))
+    left = sweeps.enqueue(storage, {"sparsity": 0.95, "lr": 2e-3, "epsilon": 0.1})
+    assert_type(left.recorded, bool)
+    again = sweeps.retry(storage, ["51f7"], max_concurrent=2)
+    return again if isinstance(again, sweeps.Sweep) else None
 
 
 def outcome(sweep: sweeps.Sweep) -> None:

@@ -8,6 +8,7 @@ from search_spaces import Resources
 from sweeps.planning.plan import Plan
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.steering import Steering
 from sweeps.scheduling.trials import TrialQueue
 
 
@@ -19,6 +20,7 @@ class Execution:
     queue: TrialQueue
     ledger: Ledger
     engine: Engine | None  # None if one of Ray Tune's own schedulers decides
+    steering: Steering  # takes up requests of users
     message: Callable[[str], None]  # shows a line to the user
     audit: float = 0.0  # share of the stopped configurations that train to their end
     address: str | None = None  # Ray cluster to join, which may grow; None for a Ray of its own

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 import ray
 from ray import tune
 from ray.exceptions import RayActorError
-from ray.tune import Stopper
 from ray.tune.experiment import Trial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -27,12 +26,20 @@ from sweeps.execution.execution import Execution
 from sweeps.execution.lane import Lane, Parcel, Pause, Wait
 from sweeps.execution.mailbox import Mailbox
 from sweeps.execution.nodes import Nodes, node_of
-from sweeps.execution.tune import Listener, Trials, died_with_node, fit, last_failure, reason
+from sweeps.execution.tune import (
+    Finished,
+    Listener,
+    Trials,
+    died_with_node,
+    fit,
+    last_failure,
+    reason,
+)
 from sweeps.execution.worker import accepted
 from sweeps.journal.records import SegmentStart, WorkerLoss
-from sweeps.scheduling.engine import Job
+from sweeps.scheduling.trial_status import Job
 
-_MOST_FALSE_STARTS = 5
+_MOST_FALSE_STARTS, _LOOK = 5, 1.0  # the latter in seconds, between looks for requests
 
 
 class Opening(Protocol):
@@ -94,18 +101,6 @@ def _mailbox() -> Any:
     return Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
 
 
-class _Finished(Stopper):
-    """Stopper that keeps Tune from starting lanes without work."""
-
-    finished = False
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        return self.finished
-
-
 class _LaneDispatcher(Listener):
     """Dispatcher of jobs to lanes: receives Tune's events and appends records.
 
@@ -129,14 +124,17 @@ class _LaneDispatcher(Listener):
         self._idle: list[int] = []
         self._due: int | None = None  # lane whose next step Tune starts after this event
         self._hung: dict[int, str] = {}
+        self._cut: set[int] = set()  # lanes killed since their trial was stopped by request
+        self._next_look = 0.0  # time.monotonic at which requests are looked for
         self._nodes, self._node_ids = Nodes(), dict[int, str | None]()
         self._job_count = self._false_starts = 0
-        self.stopper = _Finished()
+        self.stopper = Finished()
 
     def on_trial_start(self, iteration: int, trials: Trials, trial: Trial, **info: Any) -> None:
         """Give the new lane a job, or let it wait for the preparations."""
         lane = trial.config["lane"]
         self.live[lane] = trial
+        self._cut.discard(lane)
         self._node_ids[lane] = node_of(trial.temporary_state.ray_actor)
         self.guarded(lambda: self._admit(lane))
 
@@ -169,6 +167,7 @@ class _LaneDispatcher(Listener):
         """Check the deadline, and kill workers that hang, or wait on a node that is to end."""
         super().on_step_end(iteration, trials, **info)
         self.guarded(self._opening.poll)
+        self.guarded(self._steer)
         for lane in filter(self._ends_soon, list(self._idle)):
             self._idle.remove(lane)
             self.kill(lane)
@@ -180,6 +179,20 @@ class _LaneDispatcher(Listener):
                 self._jobs[lane] = job, now
                 self._hung[lane] = f"it hung: no rung within {patience:g} s"
                 self.kill(lane)
+
+    def _steer(self) -> None:
+        """Take up requests, and kill the workers of trials that they stop."""
+        if (now := time.monotonic()) < self._next_look:
+            return
+        self._next_look = now + _LOOK
+        if (stopped := self.execution.steering.take_up()) is None:
+            return
+        for lane in [n for n, (job, _) in self._jobs.items() if job.trial_id in stopped]:
+            del self._jobs[lane]
+            self._cut.add(lane)
+            self.kill(lane)
+        self._hand_out()
+        self.changed()
 
     def _admit(self, lane: int) -> None:
         """Send the preparations to ``lane`` and free it, or let it wait for them."""
@@ -193,6 +206,8 @@ class _LaneDispatcher(Listener):
 
     def _take(self, lane: int, segment: dict[str, Any]) -> None:
         segment = accepted(segment)
+        if lane in self._cut:  # it was under way when its trial was stopped
+            return
         job, _ = self._jobs.pop(lane)
         assert segment["trial_id"] == job.trial_id
         self._false_starts = 0
@@ -272,6 +287,8 @@ class _LaneDispatcher(Listener):
             ) from lost
         if lane in self._idle:
             self._idle.remove(lane)
+        if lane in self._cut:
+            return
         if lane not in self._jobs:
             self._false_starts += not node
             if self._false_starts > _MOST_FALSE_STARTS:

@@ -70,6 +70,20 @@ class Listener(Callback):
             ray.kill(actor)
 
 
+class Finished(Stopper):
+    """Stopper that keeps Tune from starting trials without work, once ``finished`` is set."""
+
+    finished = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """False: a trial ends by itself."""
+        return False
+
+    def stop_all(self) -> bool:
+        """True if Tune shall start nothing more."""
+        return self.finished
+
+
 def fit(
     trainable: Any,
     listener: Listener,

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from sweeps.journal import records
 from sweeps.journal.history import History
 from sweeps.journal.opening import readable_storage
 from sweeps.journal.records import Record
+from sweeps.journal.steering_records import Retry, TrialRequest, UserStop
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.text import plural, value_text
 
@@ -89,8 +90,17 @@ def _lines(record: Record, trial_id: str | None) -> Iterator[str]:
             yield "all trials are entered"
         case records.DriverEnd():
             yield "driver end"
-        case _:
+        case UserStop():
+            yield f"{name}stopped by request {record.request[:_ID]}"
+        case TrialRequest():
+            values = ", ".join(f"{n} {value_text(v)}" for n, v in dict(record.config).items())
+            yield f"configuration requested by {record.request[:_ID]}: {values}"
+        case Retry():
+            yield f"{name}starts again from theta_0 by request {record.request[:_ID]}"
+        case records.SharedBytes() | records.WarmStart():
             pass
+        case _:
+            assert_never(record)
 
 
 def _config(entry: records.TrialEntry) -> str:

@@ -86,7 +86,7 @@ def concerned(record: Record) -> tuple[str, ...]:
     match record:
         case records.Segment():
             return (record.trial_id,)
-        case records.Verdict() | records.SchedulerStop():
+        case records.Verdict() | records.SchedulerStop() | records.UserStop() | records.Retry():
             return record.trials
         case _:
             return ()

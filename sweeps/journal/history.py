@@ -65,6 +65,8 @@ class _Check:
                 return self._unknown(record, *record.trials) or self._foreign(record)
             case records.SchedulerStop():
                 return self._unknown(record, *record.trials)
+            case records.UserStop() | records.Retry():
+                return self._unknown(record, *record.trials) or self._gone(record)
             case records.TrialEntry():
                 self._groups.setdefault(record.trial_id, set()).add(record.group)
                 self._out.discard(record.trial_id)
@@ -77,7 +79,9 @@ class _Check:
                 self._metric = rule.get("metric", "val_loss")
             case records.PreparationRecord() | records.Proposal() | records.WarmStart():
                 pass
-            case records.SharedBytes() | records.SpaceExhausted() | records.DriverEnd():
+            case records.TrialRequest() | records.SharedBytes():
+                pass
+            case records.SpaceExhausted() | records.DriverEnd():
                 pass
             case _:
                 assert_never(record)
@@ -97,6 +101,10 @@ class _Check:
             return None
         who = f"trial {strangers[0]}, which is not" if strangers else "no trial"
         return f"{record.kind} of {who} of group {record.group[:200]!r}"
+
+    def _gone(self, record: records.UserStop | records.Retry) -> str | None:
+        gone = self._out.intersection(record.trials)
+        return f"{record.kind} of trial {min(gone)}, which has left the space" if gone else None
 
     def _withdrawn(self, trials: tuple[str, ...]) -> str | None:
         twice = self._out.intersection(trials)

@@ -18,7 +18,7 @@ from sweeps.journal import files
 LOG_FILE = re.compile(r"(\d{4}|[1-9]\d{4,})\.jsonl", re.ASCII)
 CHECKPOINT = re.compile(r"([0-9a-f]{16})-[0-9a-f]{16}\.safetensors")
 
-_FOLDERS = ("log", "checkpoints", "models", "study", "report")
+_FOLDERS = ("log", "checkpoints", "models", "study", "report", "requests", "evaluations")
 FILES = ("manifest.json", "space.yaml", "trials.parquet", "epochs.parquet", "SHA256SUMS")
 # Created in empty folders by file systems and desktops.
 _HARMLESS = {"lost+found", ".DS_Store"}
@@ -28,6 +28,7 @@ NAMES = {
     "checkpoint": re.compile(r"[0-9a-f]{64}"),
     "preparation": re.compile(r"seed-\d{1,40}-[0-9a-f]{8}", re.ASCII),
     "run": re.compile(r"[0-9A-Za-z]{1,64}"),
+    "request": re.compile(r"[0-9]{20}-[0-9a-f]{8}"),
 }
 _MOST_LISTED = 3
 

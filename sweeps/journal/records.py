@@ -28,6 +28,7 @@ from sweeps.journal.field_types import (
     TrialIds,
 )
 from sweeps.journal.preparation_records import PreparationRecord, SharedBytes
+from sweeps.journal.steering_records import Retry, TrialRequest, UserStop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +236,9 @@ Record: TypeAlias = (
     | Proposal
     | SpaceExhausted
     | WarmStart
+    | UserStop
+    | TrialRequest
+    | Retry
     | DriverEnd
 )
 

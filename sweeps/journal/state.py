@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, assert_never
 from sweeps.journal import records
 from sweeps.journal.records import Record
 
-Stop: TypeAlias = records.Verdict | records.SchedulerStop
+Stop: TypeAlias = records.Verdict | records.SchedulerStop | records.UserStop
 Ending: TypeAlias = Literal["completed", "stopped", "failed"]
 """Ending of a trial, as in the table of trials."""
 
@@ -22,7 +22,8 @@ class TrialState:
     epochs: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # values by epoch, from 1
     facts: Mapping[str, Any] = field(default_factory=dict)  # columns from before its first epoch
     end: records.End | None = None  # end by itself
-    stop: Stop | None = None  # decision that stopped its configuration
+    stop: Stop | None = None  # decision, or request, that stopped its configuration
+    retried: bool = False  # whether it ended before, and started again by request
     audited: bool = False  # whether it trains to the end after that
     saved: str | None = None  # sha256 (hex) of its last checkpoint
     arithmetics: frozenset[str] = frozenset()  # identities
@@ -57,8 +58,17 @@ class TrialState:
 
     @property
     def stopped_at(self) -> int | None:
-        """Epoch at which it was stopped."""
-        return self.stop.epoch if self.stop and self.ended == "stopped" else None
+        """Epoch at which a scheduler stopped it; None also for a stop by request."""
+        if isinstance(self.stop, records.UserStop) or self.ended != "stopped":
+            return None
+        return self.stop.epoch if self.stop else None
+
+    def start_again(self) -> None:
+        """Forget its epochs and its end, as it starts again from theta_0."""
+        self.epochs.clear()
+        self.facts, self.arithmetics = {}, frozenset()
+        self.end = self.stop = self.saved = None
+        self.audited, self.fresh, self.retried = False, False, True
 
     def rows(self, *, audit: bool = False) -> list[dict[str, Any]]:
         """Its epochs in order; those after a stop only for an ``audit``."""
@@ -106,7 +116,7 @@ class TrialState:
             **({"error": end.error} if end and end.error is not None else {}),
             "status": status,
             "stopped_at": self.stopped_at,
-            "reason": _reason(self.stop) if self.stop and status == "stopped" else None,
+            "reason": _reason(self.stop, len(epochs)) if status == "stopped" else None,
             "audited": audit is not None,
             "audit_val_loss": audit["val_loss"] if audit else None,
             "model_sha256": end.model if end else None,
@@ -148,6 +158,9 @@ class SweepState:
         self.manifest: records.ManifestRecord | None = None
         self.proposals: dict[int, records.Proposal] = {}
         """Proposals of a search, by number."""
+        self.requests: set[str] = set()
+        """Ids of the requests that were taken up."""
+        self.requested: list[records.TrialRequest] = []
         self.closed = True
         self.running: set[str] = set()
         self.workers_lost: set[str] = set()
@@ -185,6 +198,18 @@ class SweepState:
                 self.withdrawn.update(record.trials)
             case records.Proposal():
                 self.proposals[record.number] = record
+            case records.UserStop():
+                self.requests.add(record.request)
+                self._stopped(record)
+            case records.TrialRequest():
+                self.requests.add(record.request)
+                self.requested.append(record)
+            case records.Retry():
+                self.requests.add(record.request)
+                for trial_id in record.trials:
+                    self.trials[trial_id].start_again()
+                    self.running.discard(trial_id)
+                    self.workers_lost.discard(trial_id)
             case records.PreparationRecord():
                 self.prepared[record.key] = record
             case records.ManifestRecord():
@@ -259,7 +284,11 @@ def _interned(columns: tuple[str, ...]) -> tuple[str, ...]:
     return _COLUMNS.setdefault(columns, columns)
 
 
-def _reason(stop: Stop) -> str:
+def _reason(stop: Stop | None, epochs: int) -> str | None:
+    if stop is None:
+        return None
+    if isinstance(stop, records.UserStop):
+        return f"by request at epoch {epochs}"
     if isinstance(stop, records.SchedulerStop):
         return stop.reason
     if stop.value is None:

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any, NamedTuple, Protocol
 
 from sweeps.errors import UsageError
-from sweeps.journal.records import Record, SchedulerStop, Segment, Verdict
+from sweeps.journal.records import Record, SchedulerStop, Segment, UserStop, Verdict
 from sweeps.journal.state import SweepState
 from sweeps.monitoring.throughput import ended
 
@@ -69,7 +69,7 @@ class ExportDispatcher:
         match record:
             case Segment():
                 self._send(record.trial_id)
-            case Verdict() | SchedulerStop():
+            case Verdict() | SchedulerStop() | UserStop():
                 for trial_id in record.trials:
                     self._send(trial_id)
             case _:

@@ -21,7 +21,7 @@ from rich.text import Text
 from sweeps.errors import UsageError
 from sweeps.journal.lock_holder import Driver, driver
 from sweeps.journal.opening import readable_storage, storage_name
-from sweeps.journal.records import SharedBytes
+from sweeps.journal.records import SharedBytes, UserStop
 from sweeps.journal.state import TrialState, cell
 from sweeps.monitoring.throughput import Tallies, Tally
 from sweeps.scheduling.rule import Rule
@@ -75,6 +75,7 @@ class Status:
     epochs_per_minute: float | None  # of the busy workers at their recent pace
     trials_per_minute: float | None  # ended in the last minutes
     seconds_left: float | None  # at that pace
+    user_stops: int  # trials stopped by request, among the stopped
     failures: tuple[Failure, ...]  # in the order of the space
     workers_lost: int  # since the sweep began
     nodes_lost: int  # number of those lost with their node
@@ -132,6 +133,7 @@ def status(
         epochs_per_minute=rate,
         trials_per_minute=tally.ends_per_minute(now) if live else None,
         seconds_left=60 * epochs_left / rate if rate else None,
+        user_stops=sum(isinstance(trial.stop, UserStop) for trial in trials.values()),
         failures=tuple(_failures(tally)),
         workers_lost=tally.losses.total(),
         nodes_lost=tally.losses[True],
@@ -150,7 +152,8 @@ def lines(status: Status) -> list[str]:
     if not status.total:
         return [*texts, "no trials yet: preparing data and baselines"]
     counts = [f"{number:,} {name}" for name, number in status.trials.items() if number]
-    texts.append(", ".join(counts))
+    by_request = f" ({status.user_stops:,} stopped by request)" if status.user_stops else ""
+    texts.append(", ".join(counts) + by_request)
     if status.audits[1]:
         texts.append(f"audits: {status.audits[0]:,} of {status.audits[1]:,} trained to their end")
     texts += [

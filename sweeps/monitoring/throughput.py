@@ -71,6 +71,14 @@ class Tally:
                 records.WarmStart() | records.Withdrawal() | records.Audit() | records.DriverEnd()
             ):
                 pass
+            case records.UserStop():
+                for trial_id in record.trials:
+                    self.began.pop(trial_id, None)
+            case records.Retry():
+                for trial_id in record.trials:
+                    self.passed.pop(trial_id, None)
+            case records.TrialRequest():
+                self.exhausted = False
             case _:
                 assert_never(record)
         self.state.apply(record)

@@ -13,6 +13,8 @@ from hedgecore.experiment import Experiment, Study
 from search_spaces import Asha, IEpoch, SearchSpace, SpaceError, StockAsha
 from search_spaces.blame import blamed
 from search_spaces.overrides import listed
+from search_spaces.space import frozen
+from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.planning import validation
 from sweeps.planning.cures import combination_error
@@ -103,6 +105,30 @@ class Plan:
             _trial(self.space, self.study, number * len(seeds) + i, {**config, "seed": seed})
             for i, seed in enumerate(seeds)
         )
+
+    def requested(self, number: int, config: Mapping[str, Any]) -> tuple[TrialPlan, ...]:
+        """Trials of the ``number``-th configuration (from 0) that a user requested, one per seed.
+
+        ``config`` has values by axis, without the seed.
+
+        Raises:
+            UsageError: the study rejects it, or it lacks an axis of the scheduler.
+        """
+        samples = (self.space.search.num_samples or 0) if self.adaptive else 0
+        first = len(self.trials) + (samples + number) * len(self.seeds)
+        try:
+            trials = tuple(
+                _trial(self.space, self.study, first + i, {**frozen(config), "seed": seed})
+                for i, seed in enumerate(self.seeds)
+            )
+            for trial in trials:
+                self.stratum(trial.config)
+        except (SpaceError, ConfigError, KeyError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"the requested configuration {config} does not fit this sweep ({error}); give "
+                "another --storage"
+            ) from error
+        return trials
 
     def stratum(self, config: Mapping[str, Any]) -> tuple[Any, ...]:
         """The values that a trial's rivals share with it."""

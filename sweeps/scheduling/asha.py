@@ -148,7 +148,13 @@ class Asha:
         contender.replicates.discard(replicate)
         if contender.replicates:
             return self._reached(stratum, contender, contender.passed)
-        del self._of[key]
+        return self.leave(key)
+
+    def leave(self, key: Hashable) -> list[Decision]:
+        """Withdraw ``key`` with all of its replicates; nothing if it has left before."""
+        if key not in self._of:
+            return []
+        stratum, contender = self._of.pop(key)
         contender.out = True
         for rung in self._boards[stratum]:
             if contender.position in rung.waiting:

@@ -4,63 +4,22 @@ The engine sees records only, neither clocks nor workers. The log of a killed sw
 state; recorded curves make it a simulation.
 """
 
-import heapq
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import assert_never
 
 from sweeps.errors import UsageError
 from sweeps.journal import records
 from sweeps.journal.records import Record
-from sweeps.scheduling.asha import Asha, Decision
-from sweeps.scheduling.trial_status import Group, Job, Trial, TrialStatus, verdict, verdict_text
+from sweeps.scheduling.engine_state import EngineState
+from sweeps.scheduling.trial_status import Group, Trial, TrialStatus, verdict_text
 
 MOST_LOSSES = 4
 """Workers that one segment of a trial may lose before the trial counts as failed."""
 
 
-class Engine:
-    """Schedules segments from rung to rung.
-
-    Args:
-        asha: decides promotions; every trial runs to its limit if None.
-        metric: column of the rows by which trials are judged.
-        audit: whether a stopped configuration trains to the end anyway, to judge the stopping.
-    """
-
-    def __init__(
-        self,
-        asha: Asha | None,
-        *,
-        metric: str = "val_loss",
-        audit: Callable[[str], bool] = lambda group: False,
-    ) -> None:
-        self._asha, self._metric, self._audit = asha, metric, audit
-        self._rungs = asha.rungs if asha else ()
-        self._trials: dict[str, Trial] = {}
-        self._groups: dict[str, Group] = {}
-        self._ready: list[tuple[bool, int, int, str]] = []
-        self._pending: dict[tuple[str, int], records.Verdict] = {}
-        self.unfinished_count = 0
-        """Number of trials that have not ended."""
-
-    @property
-    def pending_verdicts(self) -> list[records.Verdict]:
-        """Verdicts derived from the records so far that are not among them."""
-        return list(self._pending.values())
-
-    def pending_verdict(self, group: str, epoch: int) -> records.Verdict | None:
-        """Pending verdict on ``group`` at ``epoch``; None without one."""
-        return self._pending.get((group, epoch))
-
-    def next(self) -> Job | None:
-        """The segment to run now, the highest rung first; None while there is none."""
-        while self._ready:
-            trial = self._trials[heapq.heappop(self._ready)[-1]]
-            if self._is_ready(trial):
-                self._move(trial, TrialStatus.RUNNING)
-                return Job(trial.trial_id, trial.epoch, self._stop(trial))
-        return None
+class Engine(EngineState):
+    """Schedules segments from rung to rung; the arguments are those of its state."""
 
     def apply(self, record: Record) -> Sequence[Record]:
         """Apply ``record``; the records derived from it, to be logged and applied.
@@ -79,6 +38,10 @@ class Engine:
                 return self._loss(record)
             case records.Withdrawal():
                 return self._withdrawn(record)
+            case records.UserStop():
+                return self._stopped_by_user(record)
+            case records.Retry():
+                return self._retried(record)
             case records.SpaceExhausted():
                 return self._verdicts(self._asha.close()) if self._asha else []
             case records.Audit():
@@ -90,7 +53,7 @@ class Engine:
                     self._offer(trial)
             case records.SegmentStart() | records.ManifestRecord() | records.PreparationRecord():
                 pass
-            case records.SharedBytes() | records.Proposal():
+            case records.SharedBytes() | records.Proposal() | records.TrialRequest():
                 pass
             case records.WarmStart() | records.DriverEnd():
                 pass
@@ -103,24 +66,6 @@ class Engine:
         groups = self._groups.items()
         return [audit for name, group in groups for audit in self._to_audit(name, group)]
 
-    def unfinished(self) -> list[str]:
-        """Trials that have not ended, in order of entry.
-
-        They include trials cut off below a rung that was added later, where rivals wait for them.
-        """
-        last = self._rungs[-1] if self._rungs else 0
-        return [
-            trial.trial_id
-            for trial in self._trials.values()
-            if not trial.status.is_over
-            or (trial.status is TrialStatus.TRUNCATED and trial.limit <= last)
-        ]
-
-    def is_settled(self, group: str) -> bool:
-        """True if no decision and no epoch can change the outcome of ``group``."""
-        state = self._groups[group]
-        return state.stopped or all(self._trials[i].status.is_over for i in state.trials)
-
     def _announced(self, entry: records.TrialEntry) -> Sequence[Record]:
         """Enter a trial, new or moved in a changed space."""
         trial_id, name = entry.trial_id, entry.group
@@ -129,7 +74,7 @@ class Engine:
             self._trials[trial_id] = Trial(trial_id, order, name, entry.replicate, entry.limit)
             self.unfinished_count += 1
         trial = self._trials[trial_id]
-        group = self._groups.setdefault(name, Group())
+        group = self._groups.setdefault(name, Group(stratum=entry.stratum))
         if trial_id not in group.trials:
             group.trials.append(trial_id)
             if self._asha and not group.stopped:
@@ -203,7 +148,9 @@ class Engine:
         return [records.Segment(trial_id=trial.trial_id, rows=(), end=end)]
 
     def _to_audit(self, name: str, group: Group) -> Sequence[records.Audit]:
-        if not group.stopped or group.audited or group.failed or not self._audit(name):
+        if not group.stopped or group.audited or group.failed or group.withheld:
+            return []
+        if not self._audit(name):
             return []
         return [records.Audit(group=name, trials=group.judged)]
 
@@ -232,47 +179,42 @@ class Engine:
         # A contender that is decided by the withdrawal and leaves with it needs no verdict.
         return self._verdicts(d for d in decisions if str(d.key) in self._groups)
 
-    def _value(self, trial: Trial, epoch: int, value: float) -> Sequence[records.Verdict]:
-        if self._asha is None or epoch >= trial.limit or self._groups[trial.group].stopped:
-            return []
-        decisions = self._asha.record(trial.group, epoch, value, replicate=trial.replicate)
-        return self._verdicts(decisions)
+    def _stopped_by_user(self, stop: records.UserStop) -> Sequence[Record]:
+        """Stop whole configurations, for which no rival waits any more."""
+        decisions = []
+        for name, group in self._groups_of(stop.trials).items():
+            if self._asha and not group.stopped:
+                decisions += self._asha.leave(name)
+            # Its end tells nothing of the rule, so it is not audited.
+            group.stopped = group.withheld = True
+            for trial_id in group.trials:
+                self._end_with_group(self._trials[trial_id])
+        return self._verdicts(d for d in decisions if not self._groups[str(d.key)].stopped)
 
-    def _verdicts(self, decisions: Iterable[Decision]) -> Sequence[records.Verdict]:
-        verdicts = []
-        for decision in decisions:
-            group = str(decision.key)
-            trials = [self._trials[trial_id] for trial_id in self._groups[group].trials]
-            record = verdict(decision, trials)
-            self._pending[group, decision.epoch] = record
-            verdicts.append(record)
-        return verdicts
+    def _retried(self, retry: records.Retry) -> Sequence[Record]:
+        """Start trials again, and judge their configurations anew at the end of their strata."""
+        effects: list[Record] = []
+        for name, group in self._groups_of(retry.trials).items():
+            if self._asha:
+                effects += self._verdicts(self._asha.leave(name))
+            self._groups[name] = Group(trials=group.trials, stratum=group.stratum)
+            trials = [self._trials[trial_id] for trial_id in group.trials]
+            for trial in trials:
+                if trial.trial_id in retry.trials:
+                    trial.start_again()
+                if trial.trial_id in retry.trials or trial.status is TrialStatus.STOPPED:
+                    self._move(trial, TrialStatus.WAITING)
+                if self._asha:
+                    self._asha.add(name, stratum=group.stratum, replicate=trial.replicate)
+            for trial in trials:
+                for epoch, value in trial.values.items():
+                    effects += self._value(trial, epoch, value)
+                if self._asha and trial.status is TrialStatus.FINISHED:
+                    last, replicate = trial.last_value, trial.replicate
+                    effects += self._verdicts(self._asha.settle(name, last, replicate=replicate))
+                self._offer(trial)
+        return effects
 
-    def _stop(self, trial: Trial) -> int:
-        """Epoch to which ``trial`` may train."""
-        group = self._groups[trial.group]
-        judged = not group.stopped and group.passed < len(self._rungs)
-        return min(self._rungs[group.passed], trial.limit) if judged else trial.limit
-
-    def _is_ready(self, trial: Trial) -> bool:
-        return trial.status is TrialStatus.WAITING and trial.epoch < self._stop(trial)
-
-    def _offer(self, trial: Trial) -> None:
-        if self._is_ready(trial):
-            group = self._groups[trial.group]
-            # Promoted trials come before new ones, and audits come last.
-            key = (group.stopped, -group.passed, trial.order, trial.trial_id)
-            heapq.heappush(self._ready, key)
-
-    def _release(self, trial: Trial) -> None:
-        """Mark a trial as without a worker."""
-        if trial.status is TrialStatus.RUNNING:
-            self._move(trial, TrialStatus.WAITING)
-
-    def _end_with_group(self, trial: Trial) -> None:
-        if not trial.status.is_over:
-            self._move(trial, TrialStatus.STOPPED)
-
-    def _move(self, trial: Trial, status: TrialStatus) -> None:
-        self.unfinished_count += trial.status.is_over - status.is_over
-        trial.status = status
+    def _groups_of(self, trial_ids: Sequence[str]) -> dict[str, Group]:
+        names = dict.fromkeys(self._trials[trial_id].group for trial_id in trial_ids)
+        return {name: self._groups[name] for name in names}

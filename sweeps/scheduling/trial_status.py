@@ -24,12 +24,13 @@ class TrialStatus(Enum):
     =================== ======================================================================
     WAITING             -> RUNNING: its next job is handed out
     RUNNING             -> WAITING: its segment is done, or its worker or the driver died
-    WAITING, RUNNING    -> STOPPED: a verdict on its configuration
+    WAITING, RUNNING    -> STOPPED: a verdict on its configuration, or a user's request
     all                 -> FINISHED or TRUNCATED: its segment has an end
     all                 -> WITHDRAWN: it left the space
     TRUNCATED,          -> WAITING: entered again, with a limit above its epoch
     WITHDRAWN
-    all that are over   -> WAITING: its audit, if epochs are left to train; never from FINISHED
+    all that are over   -> WAITING: its audit, if epochs are left to train, from all but FINISHED;
+                        a retry, from all but WITHDRAWN
     =================== ======================================================================
     """
 
@@ -70,18 +71,27 @@ class Trial:
     values: dict[int, float] = field(default_factory=dict)
     """The metric at rungs."""
 
+    def start_again(self) -> None:
+        """Forget what it trained."""
+        self.epoch = self.losses = 0
+        self.audited, self.last_value = False, math.nan
+        self.values.clear()
+
 
 @dataclass(slots=True)
 class Group:
     """Trials of one configuration, which are promoted or stopped together."""
 
     trials: list[str] = field(default_factory=list)
+    stratum: str = ""
     passed: int = 0
     stopped: bool = False
     judged: tuple[str, ...] = ()
     """Trials that were stopped; one of a further seed never began."""
     failed: bool = False
     audited: bool = False
+    withheld: bool = False
+    """True if a user stopped it, not the rule."""
 
 
 def verdict(decision: Decision, trials: Sequence[Trial]) -> Verdict:

@@ -1,9 +1,7 @@
 """Queue of the trials of a sweep: their entry, states and next proposals."""
 
 import json
-import math
 from collections.abc import Hashable, Mapping, Sequence
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from hedgecore.config import to_mapping
@@ -12,14 +10,22 @@ from hedgecore.rng import numpy_stream
 from sweeps.errors import UsageError
 from sweeps.journal.manifest import trial_id
 from sweeps.journal.preparations import Facts
-from sweeps.journal.records import Proposal, Record, SpaceExhausted, TrialEntry, Withdrawal
+from sweeps.journal.records import (
+    Proposal,
+    Record,
+    SpaceExhausted,
+    TrialEntry,
+    TrialRequest,
+    Withdrawal,
+)
 from sweeps.journal.state import TrialState
 from sweeps.planning.plan import Plan, TrialPlan
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
+from sweeps.scheduling.proposal_outcome import outcome_of
 
 if TYPE_CHECKING:
-    from sweeps.scheduling.optuna_search import OptunaSearch, Outcome
+    from sweeps.scheduling.optuna_search import OptunaSearch
 
 
 class TrialQueue:
@@ -41,6 +47,7 @@ class TrialQueue:
         self._engine, self._search = engine, search
         self._proposals: dict[int, list[str]] = {}
         self._open: dict[int, frozenset[str]] = {}
+        self._requested = 0
         self._gpu = plan.space.resources.gpu > 0
         self.trials: dict[str, TrialPlan] = {}
 
@@ -55,6 +62,8 @@ class TrialQueue:
         self.trials = {self._id(trial): trial for trial in self._plan.trials}
         if self._search is not None:
             self._resume()
+        for request in self._ledger.state.requested:
+            self._request(request.config)
         if self._engine is not None:
             dropouts = [i for i in self._engine.unfinished() if i not in self.trials]
             if dropouts:
@@ -80,6 +89,11 @@ class TrialQueue:
     def experiment(self) -> Experiment[Any, Any]:
         """Experiment of the plan."""
         return self._plan.experiment
+
+    @property
+    def adaptive(self) -> bool:
+        """True if the trials depend on outcomes."""
+        return self._plan.adaptive
 
     @property
     def entered(self) -> bool:
@@ -109,11 +123,27 @@ class TrialQueue:
             self._ledger.append(SpaceExhausted())
         return True
 
+    def enqueue(self, request_id: str, config: Mapping[str, Any]) -> list[str]:
+        """Enter the configuration that a user requested at every seed; ids of new trials.
+
+        Raises:
+            UsageError: it does not fit the sweep, or needs data that were not prepared.
+        """
+        before = {*self.trials}
+        self._request(config)
+        new = [i for i in self.trials if i not in before]
+        request = TrialRequest(request=request_id, config=json.loads(json.dumps(config)))
+        entries = [self._entry(i) for i in new]
+        exhausted = [SpaceExhausted()] if self.exhausted else []
+        self._ledger.append(request, *entries, *exhausted)
+        return new
+
     def tell(self) -> None:
         """Report every settled proposal to the search."""
         for number in [number for number in self._open if self._is_settled(number)]:
             assert self._search is not None
-            self._search.tell(number, self._outcome(number))
+            trials = [self._ledger.state.trials[i] for i in self._proposals[number]]
+            self._search.tell(number, outcome_of(trials, self._plan))
             del self._open[number]
 
     @property
@@ -128,7 +158,8 @@ class TrialQueue:
         """Number of trials of the whole sweep, including those still to be proposed."""
         if self._search is None:
             return len(self.trials)
-        return self._samples * len(self._plan.seeds)
+        others = self.trials.keys() - {i for ids in self._proposals.values() for i in ids}
+        return self._samples * len(self._plan.seeds) + len(others)
 
     @property
     def running(self) -> int:
@@ -162,6 +193,14 @@ class TrialQueue:
     @property
     def _samples(self) -> int:
         return self._plan.space.search.num_samples or 0
+
+    def _request(self, config: Mapping[str, Any]) -> None:
+        """Add the trials of a requested configuration whose data this sweep has prepared."""
+        requested = self._plan.requested(self._requested, config)
+        self._requested += 1
+        for trial in requested:
+            if trial.preparation in self._facts:
+                self.trials.setdefault(self._id(trial), trial)
 
     def _id(self, trial: TrialPlan) -> str:
         return trial_id(trial, self._facts[trial.preparation], gpu=self._gpu)
@@ -240,50 +279,9 @@ class TrialQueue:
     def _is_settled(self, number: int) -> bool:
         assert self._engine is not None
         # After a crash, or with a further seed, some of its trials may not be entered yet.
-        all_entered = all(map(self._is_there, self._proposals[number]))
-        return all_entered and all(map(self._engine.is_settled, self._open[number]))
-
-    def _outcome(self, number: int) -> "Outcome":
-        """Outcome of a settled proposal for the search.
-
-        Optuna ranks pruned trials by their last step, and only then by value. So that a diverged
-        one ranks last, it is pruned where it diverged, or at the first rung if that is earlier.
-        """
-        from sweeps.scheduling.optuna_search import Outcome
-
-        trials = [self._ledger.state.trials[i] for i in self._proposals[number]]
-        failed = [trial for trial in trials if trial.ended == "failed"]
-        if any(not (trial.end and trial.end.diverged) for trial in failed):
-            return Outcome(state="failed", values=None, steps={})
-        if failed:
-            epoch = min(max(trial.epochs, default=0) + 1 for trial in failed)
-            first = min([epoch, *self._plan.rungs])
-            return Outcome(state="pruned", values=None, steps={first: math.nan})
-        steps = self._steps(trials)
-        if any(trial.ended == "stopped" for trial in trials):
-            return Outcome(state="pruned", values=None, steps=steps)
-        columns = [[_objective(trial, name) for trial in trials] for name in self._plan.objectives]
-        means = tuple(fmean(column) for column in columns)
-        return Outcome(state="complete", values=means, steps=steps)
-
-    def _steps(self, trials: list[TrialState]) -> dict[int, float]:
-        """The compared value at every rung, mean over seeds; one that ended keeps its last."""
-        metric = self._plan.space.scheduler.metric if self._plan.space.scheduler else ""
-        # A further seed of a configuration that was stopped has no epochs.
-        rows = [epochs for trial in trials if (epochs := trial.rows())]
-        last = max(len(epochs) for epochs in rows)
-        # Independent of decisions, which may come after a trial has ended by itself.
-        return {
-            rung: fmean(_number(epochs[min(rung, len(epochs)) - 1][metric]) for epochs in rows)
-            for rung in self._plan.rungs
-            if rung <= last
-        }
-
-
-def _objective(trial: TrialState, name: str) -> float:
-    """Value of ``name`` for a trial; a column of epochs is read at the best validation."""
-    return _number({**(trial.best() or {}), **trial.facts, **trial.metrics}.get(name))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+        if not all(map(self._is_there, self._proposals[number])):
+            return False
+        # What a search has been told of a failure stays, however the retry ends.
+        states = self._ledger.state.trials
+        retried = any(states[i].retried for i in self._proposals[number])
+        return retried or all(map(self._engine.is_settled, self._open[number]))

@@ -11,6 +11,7 @@ from printed import numbers
 
 from analysis import ColumnError, audit, soundness
 from analysis.audit_findings import stopping
+from analysis.stopped_units import stopped_units
 
 RUNG, LATER = 8, 16
 
@@ -71,6 +72,19 @@ def test_a_stop_is_false_where_the_trial_would_have_beaten_the_best_finisher(swe
     assert every["false_stop_rate"] == pytest.approx(1 / 3)
     assert every["within_rate"] == pytest.approx(2 / 3)
     assert every["regret"] == pytest.approx(0.1)
+
+
+def test_a_trial_that_a_user_stopped_is_no_stop_of_the_scheduler(sweep):
+    rows = [completed(3.0, 2.0), stopped(3.2, 1.9), stopped(3.5)]
+    by_user = stopped(3.6, at=RUNG) | {"stopped_at": None}
+    without, within = (
+        stopped_units(sweep(*some)[0], manifest()) for some in (rows, [*rows, by_user])
+    )
+    assert within["outcome"].tolist() == ["completed", "audited", "stopped", "failed"]
+    assert within["weight"].tolist()[:3] == without["weight"].tolist() == [1.0, 2.0, 1.0]
+    trials, epochs = sweep(*rows, by_user)
+    sound = soundness(audit(trials, epochs, manifest()))
+    assert stopping(sound, trials, manifest())[0].startswith("2 trials stopped early")
 
 
 def test_the_best_finisher_is_that_of_the_same_stratum(sweep):

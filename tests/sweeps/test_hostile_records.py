@@ -16,10 +16,11 @@ from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.inspection.replay import replay
 from sweeps.inspection.verify import verify
-from sweeps.journal import lines
+from sweeps.journal import lines, requests
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.history import History
 from sweeps.journal.records import SharedBytes
+from sweeps.journal.requests import Request
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.monitoring.status import lines as status_lines
 from sweeps.monitoring.status import status
@@ -44,6 +45,14 @@ def storage(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("storage") / "swept"
     audit = 0.0 if request.param is TINY_XNN else 0.3
     run_locally(request.param, path, audit=audit, stop_after=5)
+    trials = StoredSweep.read(path).state.trials
+    victim = next(trial_id for trial_id, trial in trials.items() if trial.ended is None)
+    rate = "lr" if "lr" in trials[victim].config else "training.lr"
+    axes = {**trials[victim].config, rate: 2e-3}
+    del axes["seed"]
+    requests.leave(path, Request(kind="enqueue", config=axes))
+    for kind in ("stop", "retry"):
+        requests.leave(path, Request(kind=kind, trials=(victim,)))
     run_locally(request.param, path, audit=audit)
     planned = plan(path.with_suffix(".yaml"))
     name = planned.space.experiment
@@ -53,6 +62,7 @@ def storage(request, tmp_path_factory):
     # Only a sweep on Ray has one.
     ledger.append(SharedBytes(theta_0=900, data=10**6, files=0, nodes=2, sent=900))
     ledger.close()
+    assert {"stop", "enqueue", "retry", "shared"} <= {kind for _, _, kind in kinds(path)}
     return path
 
 

@@ -24,8 +24,9 @@ def sweep(monkeypatch):
         checkpoint=lambda trial_id: None,
     )
     execution = SimpleNamespace(
-        engine=engine, queue=queue, ledger=ledger, hang_after=None, seconds_left=None
-    )
+        engine=engine, queue=queue, ledger=ledger, hang_after=None, seconds_left=None,
+        steering=SimpleNamespace(take_up=lambda: None),
+    )  # fmt: skip
     put = SimpleNamespace(remote=lambda lane, number, job: sent.append((lane, job and job[0])))
 
     def mailbox():
@@ -59,9 +60,9 @@ def sweep(monkeypatch):
         dispatcher.on_trial_result(0, [], trial, {"segment": segment})
 
     return SimpleNamespace(
-        dispatcher=dispatcher, engine=engine, jobs=jobs, sent=sent, killed=killed,
-        start=start, train=train, mailboxes=mailboxes, waiting=waiting, pending=pending,
-        opened=opened,
+        execution=execution, dispatcher=dispatcher, engine=engine, jobs=jobs, sent=sent,
+        killed=killed, start=start, train=train, mailboxes=mailboxes, waiting=waiting,
+        pending=pending, opened=opened,
     )  # fmt: skip
 
 
@@ -147,3 +148,21 @@ def test_a_lane_waits_for_the_preparations_and_then_receives_them_before_its_fir
     assert sweep.opened == [(0, {"key": "facts"})]
     assert sweep.sent == [(0, {"trial_id": "a", "start": 0, "stop": 1})]
     assert not sweep.mailboxes
+
+
+def test_a_lane_whose_trial_is_stopped_is_replaced_without_a_loss_and_its_segment_dropped(sweep):
+    recorded = []
+    sweep.execution.ledger.append = recorded.append
+    sweep.engine.unfinished_count = 2
+    sweep.jobs += [job("b"), job("a")]
+    lane = sweep.start(0, "other")
+    sweep.execution.steering.take_up = lambda: frozenset({"a"})
+    sweep.dispatcher.on_step_end(0, [])
+    assert sweep.killed == [0]
+    sweep.train(lane, "a")  # was under way
+    assert recorded == []
+    lane = sweep.start(0, "other")
+    assert [spec["trial_id"] for _, spec in sweep.sent if spec] == ["a", "b"]
+    sweep.engine.unfinished_count = 0
+    sweep.train(lane, "b")
+    assert [segment["trial_id"] for segment in recorded] == ["b"]

@@ -41,6 +41,9 @@ LINES = [
     {"type": "proposal", "number": 0, "basis": "", "config": {"lr": 0.1}, "attributes": {}},
     {"type": "closed"},
     {"type": "warm", "asked": "", "rows": [[{"lr": 0.1}, [1.0, 2]]]},
+    {"type": "stop", "request": "r", "trials": ["a"], "at": 1.5},
+    {"type": "enqueue", "request": "r", "config": {"lr": 0.1}, "at": 1.5},
+    {"type": "retry", "request": "r", "trials": ["a"], "at": 1.5},
     {"type": "close"},
 ]  # fmt: skip
 OPTIONAL = {"at", "arithmetic", "facts", "end", "checkpoint", "rank", "of"}
