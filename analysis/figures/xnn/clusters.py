@@ -122,7 +122,8 @@ def components(clusters: Tensors, figure: Figure, *, subject: str, view: int = 1
 
 def _limits(ax: Axes, everything: Array) -> None:
     """Axes around ``everything``, with few ticks."""
-    for i, (axis, bound) in enumerate(((ax.xaxis, ax.set_xlim), (ax.yaxis, ax.set_ylim))):
+    axes: Any = ((ax.xaxis, ax.set_xlim), (ax.yaxis, ax.set_ylim))
+    for i, (axis, bound) in enumerate(axes):
         low, high = float(everything[:, i].min()), float(everything[:, i].max())
         room = 0.05 * (high - low) or 1.0
         bound(low - room, high + room)

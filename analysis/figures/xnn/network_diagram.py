@@ -80,20 +80,21 @@ def network(
         _heading(i, width, len(layers[i]), len(widths), explained=i == column)
         for i, width in enumerate(widths)
     ]
-    image = None
     for i, ax in enumerate(_staircase(figure, layers)):
         matrix = weights[i][np.ix_(layers[i + 1], layers[i])]
         top = float(np.abs(matrix).max()) or 1.0
         across, down = (i, i + 1) if i % 2 else (i + 1, i)
         cells = (matrix if i % 2 else matrix.T) / top
-        image = ax.imshow(cells, cmap=_SHADES, norm=Normalize(-1.0, 1.0), aspect="auto")
+        ax.imshow(cells, cmap=_SHADES, norm=Normalize(-1.0, 1.0), aspect="auto")
         _labelled(ax, names[across], names[down])
         ax.set_xlabel(headings[across], fontsize=9.0)
         ax.set_ylabel(headings[down], fontsize=9.0)
         for which, axis in ((across, ax.xaxis), (down, ax.yaxis)):
             if which == column:
                 _owned(axis, shades)
-    bar = figure.colorbar(image, ax=figure.axes, shrink=0.5, pad=0.02, aspect=25)
+    bar = figure.colorbar(
+        figure.axes[0].images[0], ax=figure.axes, shrink=0.5, pad=0.02, aspect=25
+    )
     bar.set_label("weight ÷ largest absolute weight of its matrix")
     bar.outline.set_visible(False)
     _legend(figure, owner, colors)
