@@ -13,6 +13,7 @@ from hedgecore.hedging.hedge import Hedge
 from hedgecore.hedging.latency import latencies
 from hedgecore.hedging.preparation import Preparation, assemble
 from hedgecore.hedging.prepare import mismatch, prepare, reproduced, restore
+from hedgecore.hedging.profile import profile
 from hedgecore.hedging.run import train
 from hedgecore.hedging.study import AXES, TicketStudy
 from hedgecore.hedging.ticket import validation_columns
@@ -110,4 +111,5 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     load=lambda study, tensors, about: Hedge.of(study, tensors),
     c_source=c_source,
     latencies=latencies,
+    profile=profile,
 )
