@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis.configurations import groups
 from analysis.figures.palette import INK, MUTED
 from analysis.figures.style import NothingToDraw, framed, grid, short
+from analysis.files import StorageError
 from analysis.manifest import rungs_of
 from analysis.sweep import GROUP, Problem
 from analysis.wording import parameter, percent, plural
@@ -50,7 +51,10 @@ def learning_curves(problem: Problem, figure: Figure) -> None:
     """
     if problem.files is None:
         raise NothingToDraw("the epochs of the trials are not at hand")
-    epochs = problem.epochs
+    try:
+        epochs = problem.epochs
+    except StorageError as error:
+        raise NothingToDraw(str(error)) from error
     if absent := [n for n in ("trial_id", "epoch", _LOSS) if n not in epochs.columns]:
         raise NothingToDraw(f"epochs have no column {absent[0]}")
     audit = epochs["audit"].fillna(False).astype(bool) if "audit" in epochs else False

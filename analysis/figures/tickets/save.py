@@ -1,12 +1,13 @@
 """Every figure of a tickets sweep, saved as PNG and PDF."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from analysis.configurations import LOTTERY, seed_count
 from analysis.figures.rendering import Plan, Saved, alone, draw_plans, draw_problems
@@ -52,6 +53,8 @@ def save(
 ) -> Saved:
     """Write every figure to ``<folder>/figures``; returns the files and reasons for skips.
 
+    Figures of epochs and of networks need a sweep with files instead of a frame of trials.
+
     If the space varies the problem (such as ``market.xi``), every problem has its own figures, in
     a folder named after it; at most 6. The audit of early stopping is one figure for all, because
     its strata are the scheduler's.
@@ -72,8 +75,9 @@ def save(
             controls(problem) if control_rows is None else matching(control_rows, problem.values)
         )
         plans, skipped = _plans(problem, rows, tolerance=tolerance, confidence=confidence)
-        profile, reasons = profile_plans(problem, profiled)
-        plans, skipped = plans + profile, skipped + reasons
+        if problem.files is not None:
+            profile, reasons = profile_plans(problem, profiled)
+            plans, skipped = plans + profile, skipped + reasons
         if budgets is not None:
             plans += budget_plans(matching(budgets, problem.values))
         return draw_plans(Path(folder), plans, of=problem.title, skipped=skipped)
@@ -132,18 +136,21 @@ def _plans(
     plans.insert(0, ("convergence_speed", size_of_speeds(trials), speeds))
     if seed_count(trials.tickets) > 1:
         plans.append(alone("seeds", lambda ax: seeds_compared(trials, ax)))
-    plans.append(("learning_curves", size_of_curves(trials), partial(learning_curves, trials)))
+    if trials.files is not None:
+        draw: Callable[[Figure], None] = partial(learning_curves, trials)
+        plans.append(("learning_curves", size_of_curves(trials), draw))
+        plans.append(("mask_atlas", size_of_atlas(trials), partial(mask_atlas, trials)))
     plans += robustness_plans(trials, tolerance=tolerance, confidence=confidence)
-    if trials.tickets["status"].eq("completed").any():
+    completed_tickets = trials.tickets[trials.tickets["status"].eq("completed")]
+    if completed_tickets[["config/sparsity", "config/epsilon"]].nunique().gt(1).all():
         table = robustness_table(trials)
         framed = [
             (float(c["sparsity"]), float(c["epsilon"]))
             for one in recommendations(trials, tolerance=tolerance, confidence=confidence)
             if {"sparsity", "epsilon"} <= (c := one.configuration).keys()
         ]
-        draw = partial(sparsity_and_epsilon, table, recommended=framed)
-        plans.append(("sparsity_and_epsilon", size_of_map(table), draw))
-    plans.append(("mask_atlas", size_of_atlas(trials), partial(mask_atlas, trials)))
+        heat = partial(sparsity_and_epsilon, table, recommended=framed)
+        plans.append(("sparsity_and_epsilon", size_of_map(table), heat))
     if len(control_rows):
         beside = partial(controls_beside_ticket, control_rows)
         plans.append(("controls", size_of_controls(control_rows), beside))
