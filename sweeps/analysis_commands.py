@@ -54,6 +54,7 @@ def _profiles(storage: Path) -> dict[str, Any]:
 
 def _recommended(storage: Path) -> list[str]:
     """Ids of the recommended trials, empty if the storage cannot be read."""
+    _check_origin()
     command = [*origin.PYTHON, "-m", "analysis", "best", "--json", "--", str(storage)]
     done = subprocess.run(command, capture_output=True, text=True)
     return [one["trial_id"] for one in json.loads(done.stdout)] if not done.returncode else []
@@ -61,11 +62,15 @@ def _recommended(storage: Path) -> list[str]:
 
 def _analyse(*arguments: str) -> NoReturn:
     """Run a command of the analysis, which needs neither Ray nor torch, in its own process."""
+    _check_origin()
+    sys.exit(subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode)
+
+
+def _check_origin() -> None:
     try:
         origin.check("analysis")
     except ImportError as error:
         raise UsageError(str(error)) from error
-    sys.exit(subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode)
 
 
 @click.command("claims")

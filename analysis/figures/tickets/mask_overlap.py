@@ -69,7 +69,7 @@ def _row(ax: Axes, place: int, rows: pd.DataFrame) -> None:
     ax.vlines(by_chance, place - 0.22, place + 0.22, color=VERMILION, linewidth=2.0, zorder=2)
     ax.plot(rows["overlap"], heights, "o", color=MUTED, alpha=0.5, markersize=4.5, mew=0.0)
     ax.plot(mean, place, "D", color=BLUE, mec="white", markersize=7.0, zorder=4)
-    label(ax, number(mean), (mean, place), (0, 11), ha="center", fontsize=8.5, color=BLUE)
+    label(ax, number(mean), (mean, place), (0, 15), ha="center", fontsize=8.5, color=BLUE)
 
 
 def _pair(first: str, second: str, same: bool) -> str:
