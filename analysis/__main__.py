@@ -51,8 +51,19 @@ def main() -> None:
     type=click.Path(path_type=Path, exists=True),
     help="Latencies of its hedges (JSON), which `hedgesweep report` measures.",
 )
+@click.option(
+    "--profiles",
+    "profiled",
+    type=click.Path(path_type=Path, exists=True),
+    help="Profiles of its recommended hedges (JSON), which `hedgesweep report` computes.",
+)
 def report(
-    storage: Path, tolerance: float, confidence: float, out: Path | None, measured: Path | None
+    storage: Path,
+    tolerance: float,
+    confidence: float,
+    out: Path | None,
+    measured: Path | None,
+    profiled: Path | None,
 ) -> None:
     """Print tables and findings of STORAGE; write tables and figures to STORAGE/report."""
     from analysis.report import report as show
@@ -65,6 +76,7 @@ def report(
             confidence=confidence,
             folder=out or _report_folder(storage),
             measured=json.loads(measured.read_bytes()) if measured else None,
+            profiled=json.loads(profiled.read_bytes()) if profiled else None,
         )
     )
 

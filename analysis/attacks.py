@@ -158,6 +158,30 @@ def label(measure: str) -> str:
     return f"CVaR {int(measure.removeprefix('cvar_'))} %"
 
 
+def spoken(name: str) -> str:
+    """The attack ``name`` in words: "gradient steps on the path (PGD)" of ``path_pgd``."""
+    threat, _, search = name.partition("_")
+    if name == TRANSFER:
+        return "path attack found on the dense network"
+    if threat not in _THREATS or search not in _SEARCHES:
+        return name
+    return _SEARCHES[search].format(_THREATS[threat])
+
+
+_THREATS = {
+    "path": "the path",
+    "observation": "the observations",
+    "distribution": "the distribution of paths",
+}
+_SEARCHES = {
+    "noise": "random noise on {}",
+    "fgsm": "one gradient step on {} (FGSM)",
+    "pgd": "gradient steps on {} (PGD)",
+    "wpgd": "gradient steps on {} (WPGD)",
+    "wbpgd": "gradient steps on {} (WBPGD)",
+}
+
+
 def by_name(attack_list: Iterable[Attack]) -> dict[str, list[Attack]]:
     """Budgets of every attack by name, in the order of ``attack_list``."""
     families: dict[str, list[Attack]] = {}

@@ -10,6 +10,7 @@ class AnalysisError(Exception):
             ColumnError (ValueError)      a column that is unknown or absent
             NothingToDraw (ValueError)    a figure without data
             ObjectStoreError              an object store that cannot be read
+            ProfileError (ValueError)     a profile that is not of a trial of the sweep
             StorageError                  a storage that cannot be read, a report not written
             TableError (ValueError)       bytes that are not a table
             TrialError                    no trial, or several, with such an id

@@ -95,6 +95,14 @@ def parsed(content: bytes) -> dict[str, Any]:
     return manifest
 
 
+def rungs_of(manifest: Mapping[str, Any]) -> list[int]:
+    """Epochs of the rungs in the manifest, in ascending order."""
+    rungs = manifest.get("rungs")
+    if not isinstance(rungs, list):
+        return []
+    return sorted(r for r in rungs if isinstance(r, int) and not isinstance(r, bool) and r > 0)
+
+
 def _without_nulls(value: Any) -> Any:
     """JSON ``value`` without keys whose value is null, such as unrecorded metrics."""
     if isinstance(value, dict):

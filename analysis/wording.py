@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.configurations import counts, problem_axes
 
 _MOST_GROUPS = 12
+_PARAMETERS = {"lr": "learning rate", "epsilon": "ε"}
 _LONGEST = 80  # characters of a value
 
 
@@ -51,6 +52,11 @@ def setting(values: Mapping[str, Any]) -> str:
     """
     text = ", ".join(f"{n} {value(v)}" for n, v in values.items() if pd.notna(v))
     return text or (f"{', '.join(values)} unset" if values else "")
+
+
+def parameter(name: str) -> str:
+    """Name of a parameter in words: "learning rate" of ``lr``, "batch size" of a dotted path."""
+    return _PARAMETERS.get(name) or name.rpartition(".")[2].replace("_", " ")
 
 
 def value(content: object) -> str:

@@ -184,6 +184,8 @@ class Experiment(Generic[S, P]):
         graph: network of a loaded model as a torch module; None where it is not exported.
         latencies: size and latency of every one of some loaded models, a dataclass each, or None
             where this machine cannot measure them; None where they have no latency.
+        profile: plain data on a loaded model for the figures of a report, from the model, the
+            dense network of its preparation and the ``seed``; None where there are none.
     """
 
     name: str
@@ -203,6 +205,7 @@ class Experiment(Generic[S, P]):
     c_source: Callable[[Any, Mapping[str, Any]], str] | None = None
     graph: Callable[[Any], Graph] | None = None
     latencies: Callable[[Sequence[Any]], Sequence[Any] | None] | None = None
+    profile: Callable[..., Json] | None = None
 
     def open_run(
         self, trial: Mapping[str, Any], checkpoint: bytes | None, *, preparation: P, device: str

@@ -1,6 +1,7 @@
 """Commands of the analysis, which needs neither Ray nor torch and runs in its own process.
 
-The report gets the latency of hedges, which only the kernel can measure, as a file.
+The report gets what needs trained models as files: the latency of hedges, which only the kernel
+can measure, and profiles of the recommended ones.
 """
 
 import json
@@ -31,10 +32,13 @@ def report_command(storage: Path, out: Path | None) -> None:
     with TemporaryDirectory() as folder:
         measured = Path(folder) / "latency.json"
         measured.write_text(json.dumps(_latencies(storage)), encoding="utf-8")
+        profiled = Path(folder) / "profiles.json"
+        profiled.write_text(json.dumps(_profiles(storage)), encoding="utf-8")
         _analyse(
             "report",
             *([f"--out={out}"] if out else []),
             f"--latency={measured}",
+            f"--profiles={profiled}",
             *("--", str(storage)),
         )
 
@@ -43,6 +47,20 @@ def _latencies(storage: Path) -> dict[str, Any]:
     from sweeps.inspection.latency import latencies  # imports torch
 
     return latencies(storage)
+
+
+def _profiles(storage: Path) -> dict[str, Any]:
+    from sweeps.inspection.profiles import profiles  # imports torch
+
+    return profiles(storage, lambda: _recommended(storage))
+
+
+def _recommended(storage: Path) -> list[str]:
+    """Ids of the recommended trials, empty if the storage cannot be read."""
+    _check_origin()
+    command = [*origin.PYTHON, "-m", "analysis", "best", "--json", "--", str(storage)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return [one["trial_id"] for one in json.loads(done.stdout)] if not done.returncode else []
 
 
 def _analyse(*arguments: str) -> NoReturn:
@@ -56,11 +74,15 @@ def analyse(*arguments: str) -> int:
     Raises:
         UsageError: another package is in the place of the analysis.
     """
+    _check_origin()
+    return subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode
+
+
+def _check_origin() -> None:
     try:
         origin.check("analysis")
     except ImportError as error:
         raise UsageError(str(error)) from error
-    return subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode
 
 
 @click.command("claims")

@@ -46,6 +46,8 @@ RC: Any = {
     "svg.hashsalt": "hedgesweep",
 }
 
+_CAPTION = "caption"
+
 
 class NothingToDraw(AnalysisError, ValueError):  # noqa: N818 - the caller skips the figure and says why
     """There is no data for a figure; the message gives the reason."""
@@ -68,7 +70,7 @@ def caption(ax: Axes, lines: Sequence[str], *, below: float = 46.0) -> None:
     """Small grey lines under the axes, ``below`` points from its lower edge."""
     look: Any = {"va": "top", "fontsize": 8.0, "color": MUTED, "linespacing": 1.35}
     place: Any = {"xycoords": "axes fraction", "annotation_clip": False}
-    label(ax, "\n".join(lines), (0.0, 0.0), (0.0, -below), **look, **place)
+    label(ax, "\n".join(lines), (0.0, 0.0), (0.0, -below), label=_CAPTION, **look, **place)
 
 
 def legend_beside(ax: Axes, handles: Sequence[Artist]) -> None:
@@ -129,7 +131,11 @@ def framed(figure: Figure, title: str, notes: Sequence[str]) -> None:
 
 
 def noted(figure: Figure, notes: Sequence[str]) -> None:
-    """Small grey ``notes`` below all panels, after any others."""
+    """Small grey ``notes`` below all panels, after any others and after a :func:`caption`."""
+    captions = [text for ax in figure.axes for text in ax.texts if text.get_label() == _CAPTION]
+    if captions:
+        captions[-1].set_text("\n".join([captions[-1].get_text(), *notes]))
+        return
     lines = [line for line in (figure.get_supxlabel(), *notes) if line]
     figure.supxlabel(
         "\n".join(lines), x=0.015, ha="left", fontsize=8.0, color=MUTED, linespacing=1.35

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from analysis.html.spread import sample
 from analysis.html.svg import Scale, axes, drawing, element, joined, line, text
+from analysis.manifest import rungs_of
 
 COLUMNS = ("trial_id", "epoch", "val_loss")
 """Columns of epochs that learning curves are drawn from."""
@@ -87,11 +88,3 @@ def survival(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Markup | None
     return drawing(
         parts, size=(720.0, 20.0 + _BAR * len(rows)), title="Trials that reached every rung"
     )
-
-
-def rungs_of(manifest: Mapping[str, Any]) -> list[int]:
-    """Epochs of the rungs in the manifest, in ascending order."""
-    rungs = manifest.get("rungs")
-    if not isinstance(rungs, list):
-        return []
-    return sorted(r for r in rungs if isinstance(r, int) and not isinstance(r, bool) and r > 0)

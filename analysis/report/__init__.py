@@ -21,6 +21,7 @@ def report(
     confidence: float,
     folder: Path,
     measured: Mapping[str, Any] | None = None,
+    profiled: Mapping[str, Any] | None = None,
 ) -> None:
     """Print tables and findings of a sweep; write CSV tables and figures.
 
@@ -32,6 +33,8 @@ def report(
         folder: output folder.
         measured: latencies of tickets as ``rows``, or the ``reason`` for none; see
             :func:`analysis.tickets.latency.latency`. None to leave them out.
+        profiled: profiles of the recommended tickets, in the same form; see
+            :mod:`analysis.tickets.profiles`.
     Raises:
         StorageError: the storage cannot be read, or ``folder`` cannot be written.
         schema.ColumnError: a column is missing.
@@ -47,9 +50,16 @@ def report(
     elif experiment == "tickets":
         from analysis.report import tickets
 
-        levels = {"tolerance": tolerance, "confidence": confidence}
         results = tickets.report(
-            files, trials, manifest, page, folder=folder, measured=measured, **levels
+            files,
+            trials,
+            manifest,
+            page,
+            folder=folder,
+            measured=measured,
+            profiled=profiled,
+            tolerance=tolerance,
+            confidence=confidence,
         )
     else:
         from analysis.report import plain

@@ -1,6 +1,5 @@
 """Report of a tickets sweep: tables and findings in the terminal, and files."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -54,6 +53,7 @@ def report(
     confidence: float,
     folder: Path,
     measured: Mapping[str, Any] | None = None,
+    profiled: Mapping[str, Any] | None = None,
 ) -> Results:
     """Print tables and findings of a tickets sweep; write tables and figures; return them.
 
@@ -140,18 +140,14 @@ def report(
         audited=tables.get("audit"),
         budgets=budgets,
         control_rows=control_rows,
+        profiled=profiled,
         **levels,
     )
     networks = figures.save_ticket_figures(folder, compared_tickets)
     page.section("Skipped figures", [*saved.skipped, *networks.skipped])
-    paths = [p for p in (*saved.written, *networks.written) if p.suffix == ".png"]
-    pictures = [str(p) for p in paths if p.parent.name != "convergence_speed"]
-    pair_counts = Counter(p.parent for p in paths if p.parent.name == "convergence_speed")
-    for where, number in pair_counts.items():
-        pairs = wording.plural(number, "other pair")
-        pictures.append(f"{where}/ ({pairs} of sparsity and epsilon)")
+    paths = [str(p) for p in (*saved.written, *networks.written) if p.suffix == ".png"]
     page.section("Files", [str(p) for p in written])
-    page.section("Figures (PNG, and PDF of the same name)", pictures)
+    page.section("Figures (PNG, and PDF of the same name)", paths)
     return Results(claims=claim_rows, pictures=saved.pictures + networks.pictures)
 
 

@@ -120,6 +120,12 @@ def pairs(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str, bool], pd.DataF
             yield (first, second, same), rows
 
 
+def shared(table: pd.DataFrame) -> bool:
+    """True if the tickets of one seed have one mask, as they must where one network yields it."""
+    rows = table[table["same_seed"].fillna(False).astype(bool)]
+    return len(rows) > 0 and bool(rows["overlap"].eq(1.0).all())
+
+
 def layer_name(layer: str) -> str:
     """Name of a layer in a report: "layer 1" for "layers.0.weight", or "all layers"."""
     return "all layers" if layer == ALL else f"layer {int(layer.split('.')[1]) + 1}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.sweep import SPEED, Candidate, Sweep, Trials
+from analysis.sweep import SPEED, Candidate, Sweep, Trials, by_epsilon
 from analysis.tensors import SweepFiles, TensorFile, UnreadError
 from analysis.tickets.efficiency import max_efficient_sparsity
 
@@ -88,8 +88,9 @@ def choose(trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95)
     """Tickets to compare; None while none has completed.
 
     The sparsity is a max efficient one, of the smallest epsilon, at which both standard and robust
-    tickets completed; else the largest at which both completed, or any. Of every epsilon there are
-    the trials that :func:`analysis.selection.by_validation` selects. Controls are excluded.
+    tickets completed; without one, that of the lowest validation risk of standard tickets, as of
+    :func:`analysis.recommendations.recommendations`. Of every epsilon there are the trials that
+    :func:`analysis.selection.by_validation` selects. Controls are excluded.
 
     Args:
         trials: the frame from :func:`analysis.load_trials`, of one problem.
@@ -109,7 +110,10 @@ def choose(trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95)
     ]
     answers = max_efficient_sparsity(problem, tolerance=tolerance, confidence=confidence)
     recommended = [s for s in answers["max_efficient_sparsity"].dropna() if s in (both or budgets)]
-    sparsity = float(recommended[0]) if recommended else max(both or budgets)
+    tickets = sorted(problem.chosen(), key=by_epsilon, reverse=True)
+    risks = {one.sparsity: one.choice.val_loss for one in tickets if one.choice}
+    likeliest = min(both or budgets, key=lambda s: (risks[s], -s))
+    sparsity = float(recommended[0]) if recommended else likeliest
     tickets = [one for one in problem.chosen() if one.sparsity == sparsity]
     return Chosen(
         sparsity=sparsity, recommended=bool(recommended), kinds=tuple(map(kind_of, tickets))

@@ -1,5 +1,7 @@
 """Findings on significant differences between configurations over seeds."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from analysis.configurations import problem_axes
@@ -23,10 +25,14 @@ def compared_parameters(rows: pd.DataFrame) -> list[str]:
     return [name for name in names if rows[name].nunique(dropna=False) > 1]
 
 
-def configuration(row: pd.Series, names: list[str]) -> str:
-    """Parameters ``names`` of a row without nulls: "sparsity 80 %, lr 0.001"."""
+def configuration(row: pd.Series, names: list[str], *, spoken: Callable[[str], str] = str) -> str:
+    """Parameters ``names`` of a row without nulls: "sparsity 80 %, lr 0.001".
+
+    Args:
+        spoken: name of a parameter as it is to be printed.
+    """
     parts = {n: percent(row[n]) if n == "sparsity" else value(row[n]) for n in names}
-    return ", ".join(f"{n} {text}" for n, text in parts.items() if pd.notna(row[n]))
+    return ", ".join(f"{spoken(n)} {text}" for n, text in parts.items() if pd.notna(row[n]))
 
 
 def seeds_needed(number: int) -> str:

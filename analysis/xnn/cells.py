@@ -51,13 +51,13 @@ _WITH_INTERVAL = (
     *("r2_mean", "specificity", "specificity_rotated", "rho_gain", "coverage", "selectivity"),
     *("cluster_stability", "surrogate_agreement", "surrogate_cross_entropy"),
     *("r2_untrained", "r2_plain", "r2_permuted"),
+    *("r2_plain_random_points", "r2_random_points"),
     *(f"{name}_minus_plain" for name in PAIRED if name != "val_loss"),
 )
 _ROW_ERRORS = tuple(f"{name}_se" for name in _WITH_INTERVAL)
 _MEANS = (
     *("centroids", "epochs", "val_loss", "val_loss_minus_plain"),
     *("kappa_expected", "macro_f1", "ece", "r2_median", "r2_min"),
-    *("r2_plain_random_points", "r2_random_points"),
     *("r2_rotated", "inflation_max", "cluster_rows_min", "clusters_undersized"),
     *("rho_top", "mi_mean", "mig", "disentanglement", "completeness", "dead_nodes"),
     *("cross_entropy_minus_plain_se", "explanation_gain_se", "surrogate_accuracy"),

@@ -1,5 +1,6 @@
 """Wording of X-NN configurations and their numbers."""
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,6 +11,15 @@ from analysis.xnn.selection import pulled
 from analysis.xnn.verdicts import CLAIMS, COST, GAIN, R2_OVER_PLAIN
 
 _SPELLED = {"method": "{}", "adj_weight": "weight {}", "clusters": "K = {}"}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z\s]+")
+_WORDS = {"Info": "information", "Hist": "history", "Med": "medical", "Ins": "insured"}
+_NAMES = {
+    "Ht": "height",
+    "Wt": "weight",
+    "Ins_Age": "age",
+    "BMI_Age": "BMI times age",
+    "Med_Keywords_Count": "number of medical keywords",
+}
 NOT_FINITE = "no completed X-NN has a finite loss less that of its plain network"
 """Reason without a choice: losses that are infinite or missing cannot be ranked."""
 
@@ -36,6 +46,18 @@ def spelled(cell: pd.Series, names: Sequence[str]) -> str:
     return ", ".join(
         _SPELLED[n].format(text) if n in _SPELLED else f"{n} {text}" for n, text in texts.items()
     )
+
+
+def spoken(column: str) -> str:
+    """Name of an input of the applicants' table in words: "medical history 23 = 3".
+
+    Underscores and joined words are split, and abbreviations of the table are written out; a
+    level after "=" stays as it is.
+    """
+    name, equals, level = column.partition(" = ")
+    words = _WORD.findall(name.replace("_", " ")) or [name]
+    text = " ".join(_WORDS.get(word, word if word.isupper() else word.lower()) for word in words)
+    return f"{_NAMES.get(name, text)}{equals}{level}"
 
 
 def telling(table: pd.DataFrame, names: Sequence[str]) -> list[str]:

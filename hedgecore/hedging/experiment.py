@@ -14,6 +14,7 @@ from hedgecore.hedging.hedge import Hedge
 from hedgecore.hedging.latency import latencies
 from hedgecore.hedging.preparation import Preparation, assemble
 from hedgecore.hedging.prepare import mismatch, prepare, reproduced, restore
+from hedgecore.hedging.profile import profile
 from hedgecore.hedging.run import train
 from hedgecore.hedging.study import AXES, TicketStudy
 from hedgecore.hedging.ticket import validation_columns
@@ -112,4 +113,5 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
     c_source=c_source,
     graph=graph,
     latencies=latencies,
+    profile=profile,
 )

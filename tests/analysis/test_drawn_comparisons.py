@@ -44,7 +44,9 @@ def test_every_seed_has_a_dot_and_every_configuration_its_mean_best_on_top(table
     assert dots[0].get_xdata() == pytest.approx(seed)
     means = [line.get_xdata()[0] for line in ax.get_lines() if line.get_marker() == "D"]
     assert means == pytest.approx(compare(trials)["mean"].tolist())
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["lr 0.001", "lr 0.002", "lr 0.003"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == [
+        f"learning rate {lr}" for lr in (0.001, 0.002, 0.003)
+    ]
     bottom, top = ax.get_ylim()
     assert bottom > top
 
@@ -72,7 +74,7 @@ def test_the_best_twelve_and_the_reference_are_shown_and_the_rest_counted(table)
     ax = by_seed(table(*rows, {"sparsity": 0.8, "lr": 0.5, "seed": 0, "status": "stopped"}))
     names = [t.get_text() for t in ax.get_yticklabels()]
     assert len(names) == 13
-    assert names[-1] == "lr 0.015"
+    assert names[-1] == "learning rate 0.015"
     assert "2 with a" in texts(ax)[-1]
     assert "1 that did" in texts(ax)[-1]
 

@@ -36,9 +36,7 @@ def run(*arguments):
     return CliRunner().invoke(main, ["report", *map(str, arguments)], catch_exceptions=False)
 
 
-@pytest.mark.parametrize(
-    "linked", ["report", "report/figures", "report/figures/convergence_speed"]
-)
+@pytest.mark.parametrize("linked", ["report", "report/figures"])
 def test_a_linked_folder_is_refused_and_what_it_leads_to_is_untouched(linked, storage, tmp_path):
     home = tmp_path / "home"
     home.mkdir()

@@ -104,7 +104,18 @@ def test_patterns_of_deeper_networks_are_taller():
     masks = faked.largest(deep, keep=0.3)
     deep = Model(kind=STANDARD, seed=0, weights=deep, masks=masks, importance={})
     assert size_of_patterns([deep])[1] > size_of_patterns([shallow])[1]
-    assert size_of_patterns([deep, deep])[0] > size_of_patterns([deep])[0]
+    other = Model(
+        kind=ROBUST, seed=0, weights={}, masks={n: ~m for n, m in masks.items()}, importance={}
+    )
+    assert size_of_patterns([deep, other])[0] > size_of_patterns([deep])[0]
+
+
+def test_one_mask_of_two_tickets_is_drawn_once_and_said_to_be_that_of_both():
+    both = [small(kind, *STANDARD_MASK) for kind in (STANDARD, ROBUST)]
+    figure = drawn(lambda f: mask_patterns(both, f))
+    assert len(figure.axes) == 1
+    assert "same mask" in caption(figure)
+    assert size_of_patterns(both) == size_of_patterns(both[:1])
 
 
 def test_dense_networks_have_no_pattern():

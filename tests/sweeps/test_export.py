@@ -4,6 +4,7 @@ import ctypes
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,13 +15,16 @@ from printed import section
 from spaces import TINY, TINY_XNN
 
 import sweeps
+from analysis import load_trials
 from analysis.__main__ import main as analysis
 from hedgecore.hedging.c_source import c_source
 from hedgecore.hedging.features import exogenous, recurrent
 from hedgecore.kernel.shared_library import OFF, SWITCH, library
 from hedgecore.market.heston import simulate
+from hedgecore.market.pricing import heston_delta
 from hedgecore.rng import stream
 from sweeps.inspection.latency import latencies
+from sweeps.inspection.profiles import profiles
 from sweeps.journal.stored_sweep import StoredSweep
 
 PATHS = 1000
@@ -185,6 +189,39 @@ def test_latency_is_measured_for_every_ticket_and_reported_by_sparsity(storage, 
     done = CliRunner().invoke(analysis, [*arguments, str(storage)], catch_exceptions=False)
     assert "Latency of one hedge on this machine" in done.output
     assert (tmp_path / "r" / "latency.csv").exists()
+
+
+def test_a_profile_repeats_the_cvar_of_the_table_and_its_delta_is_hestons(storage, tmp_path):
+    ids = trials(storage)[:2]
+    found = profiles(storage, lambda: ids)
+    table = load_trials(storage).set_index("trial_id")
+    study = StoredSweep.read(storage).study
+    for row in found["rows"]:
+        recorded = table.loc[row["trial_id"]]
+        assert row["cvar_05"]["ticket"] == pytest.approx(recorded["cvar_05"], rel=1e-6)
+        assert row["cvar_05"]["dense"] == pytest.approx(recorded["dense_cvar_05"], rel=1e-6)
+        assert sum(row["pnl"]["ticket"]) == sum(row["pnl"]["dense"]) == row["paths"]
+        bins, left = row["by_spot"], row["maturity"] - row["date"]
+        assert (np.diff(bins["at"]) > 0).all()
+        k = len(bins["at"]) // 2
+        market = replace(study.market.heston, spot=bins["at"][k])
+        exact = heston_delta(market, strike=row["strike"], maturity=left)
+        # Median over variances of a bin near today's: the delta at the money varies little.
+        assert bins["heston"][k] == pytest.approx(exact, abs=0.1)
+    (tmp_path / "profiles.json").write_text(json.dumps(found, allow_nan=False))
+    arguments = ["report", f"--profiles={tmp_path / 'profiles.json'}", f"--out={tmp_path / 'r'}"]
+    done = CliRunner().invoke(analysis, [*arguments, str(storage)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert (tmp_path / "r" / "figures" / "pnl_histogram.png").exists()
+
+
+def test_a_storage_that_cannot_be_read_has_a_reason_instead_of_profiles(tmp_path):
+    assert "reason" in profiles(tmp_path, lambda: ["x"])
+
+
+def test_where_nothing_is_recommended_the_profiles_say_so(storage):
+    assert "recommended" in profiles(storage, list)["reason"]
+    assert "nearest" in profiles(storage, lambda: ["zz"])["reason"]
 
 
 def test_without_the_kernel_the_report_says_so_in_one_line(storage, tmp_path, monkeypatch):

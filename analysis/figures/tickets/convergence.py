@@ -24,11 +24,18 @@ _NEEDED = (*SPEED, "cvar_05", "cvar_05_se", "dense_cvar_05")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Bar:
+class SpeedBar:
+    """A learning rate: epochs to the criterion, or the reason for none, and test CVaR 5 %.
+
+    ``trained`` is the mean number of epochs of its trials; ``best`` is true for that of
+    :func:`analysis.best_lr`, ``whole`` if every seed has completed.
+    """
+
     lr: float
     epochs: Estimate
     text: str
     cvar: Estimate
+    trained: float
     best: bool
     whole: bool
 
@@ -62,15 +69,15 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
             than one problem.
     """
     sweep = Sweep.of(trials, needed=_NEEDED, purpose="convergence_speed")
-    group = _group(sweep.tickets, sparsity, epsilon)
+    group = group_of(sweep.tickets, sparsity, epsilon)
     if not (group["status"] == "completed").any():
         raise NothingToDraw("no trial has completed")
     problem = one_problem(group)
-    bars = _bars(group)
+    bars = speed_bars(group)
     places = range(len(bars))
-    dense_epochs = _dense_epochs(group)
+    dense = speed_of_dense(group)
     heights = [b.epochs.high for b in bars if b.finite]
-    top = max([*heights, dense_epochs if math.isfinite(dense_epochs) else 1.0, 1.0]) * 1.12
+    top = max([*heights, dense if math.isfinite(dense) else 1.0, 1.0]) * 1.12
     ax.set_ylim(0.0, top / _BARS)
     side = 0.6 if len(bars) > 1 else 1.5  # a single bar would fill the figure
     ax.set_xlim(-side, len(bars) - 1 + side)
@@ -78,14 +85,14 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
         _draw_bar(ax, x, bar)
         if len(bars) <= _MOST_LABELS:
             _label_bar(ax, x, bar, alone=len(bars) == 1)
-    if math.isfinite(dense_epochs):
-        ax.axhline(dense_epochs, color=MUTED, linestyle=":", linewidth=1.2, zorder=1)
-        label_beside(ax, dense_epochs, f"dense\n{dense_epochs:.3g} epochs", MUTED, by=(6, 0))
+    if math.isfinite(dense):
+        ax.axhline(dense, color=MUTED, linestyle=":", linewidth=1.2, zorder=1)
+        label_beside(ax, dense, f"dense\n{dense:.3g} epochs", MUTED, by=(6, 0))
     _draw_quality(ax, group, bars)
     step = math.ceil(len(bars) / _MOST_LABELS)
     chosen = next((x for x in places if bars[x].best), 0)
     tick_places = [x for x in places if (x - chosen) % step == 0]
-    ax.set_xticks(tick_places, [_rate(bars[x].lr) for x in tick_places])
+    ax.set_xticks(tick_places, [rate(bars[x].lr) for x in tick_places])
     for tick, x in zip(ax.get_xticklabels(), tick_places, strict=True):
         tick.set_fontweight("bold" if bars[x].best else "normal")
     ticks = [t for t in MaxNLocator(5, integer=True).tick_values(0, top) if 0 <= t <= top]
@@ -101,7 +108,8 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
     caption(ax, _notes(group, bars))
 
 
-def _group(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> pd.DataFrame:
+def group_of(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> pd.DataFrame:
+    """Trials of a pair of sparsity and epsilon; None for a space without epsilon."""
     same = trials["config/sparsity"].eq(sparsity)
     budget = trials["config/epsilon"]
     same &= budget.isna() if epsilon is None or math.isnan(epsilon) else budget.eq(epsilon)
@@ -112,7 +120,8 @@ def _rows(frame: pd.DataFrame) -> list[pd.Series]:
     return [row for _, row in frame.iterrows()]
 
 
-def _bars(group: pd.DataFrame) -> list[_Bar]:
+def speed_bars(group: pd.DataFrame) -> list[SpeedBar]:
+    """Learning rates of a :func:`group_of` in ascending order, each with its fastest values."""
     names = [n for n in parameters(group) if n not in ("sparsity", "epsilon")]
     configs = configurations(group, names)
     winner = best_lr(group).iloc[0]
@@ -134,16 +143,23 @@ def _bars(group: pd.DataFrame) -> list[_Bar]:
             shared_paths=True,
         )
         bars.append(
-            _Bar(
+            SpeedBar(
                 lr=config["lr"],
                 epochs=epochs,
                 text=f"{epochs.mean:.3g}" if config["converged"] else _reason(config, trials),
                 cvar=cvar,
+                trained=_trained(group, config["lr"]),
                 best=bool(config["best"]),
                 whole=bool(config["whole"]),
             )
         )
     return bars
+
+
+def _trained(group: pd.DataFrame, lr: float) -> float:
+    """Mean number of epochs of the trials of a learning rate, NaN without any."""
+    own = group["config/lr"].isna() if pd.isna(lr) else group["config/lr"].eq(lr)
+    return float(group.loc[own, "epochs"].astype("float64").mean())
 
 
 def _fits(value: Any, winning: Any) -> bool:
@@ -161,7 +177,7 @@ def _reason(config: pd.Series, trials: pd.DataFrame) -> str:
     return "running" if config["unfinished"] or trials.empty else "not every seed"
 
 
-def _draw_bar(ax: Axes, x: int, bar: _Bar) -> None:
+def _draw_bar(ax: Axes, x: int, bar: SpeedBar) -> None:
     width = 0.56
     if not bar.finite:
         # Full height of the bars' zone in the lightest grey, to show a gap rather than a value.
@@ -173,7 +189,7 @@ def _draw_bar(ax: Axes, x: int, bar: _Bar) -> None:
             ax.vlines(x, bar.epochs.low, bar.epochs.high, color=INK, linewidth=1.3, zorder=3)
 
 
-def _label_bar(ax: Axes, x: int, bar: _Bar, *, alone: bool) -> None:
+def _label_bar(ax: Axes, x: int, bar: SpeedBar, *, alone: bool) -> None:
     text = bar.text
     if bar.best and not alone:
         text += "\nfastest" if bar.finite else "\nlowest val. loss"
@@ -183,7 +199,7 @@ def _label_bar(ax: Axes, x: int, bar: _Bar, *, alone: bool) -> None:
     label(ax, text, (x, top), (0, 4), ha="center", va="bottom", linespacing=1.2, **look)
 
 
-def _draw_quality(ax: Axes, group: pd.DataFrame, bars: list[_Bar]) -> None:
+def _draw_quality(ax: Axes, group: pd.DataFrame, bars: list[SpeedBar]) -> None:
     dense = float(group["dense_cvar_05"].dropna().astype("float64").mean())
     points = [(x, b) for x, b in enumerate(bars) if math.isfinite(b.cvar.mean)]
     ends = [b.cvar.mean + sign * b.reach for _, b in points for sign in (-1, 1)]
@@ -223,13 +239,14 @@ def _quality_axis(twin: Axes, low: float, high: float, dense: float) -> None:
     twin.tick_params(axis="y", length=0, labelcolor=VERMILION)
 
 
-def _dense_epochs(group: pd.DataFrame) -> float:
+def speed_of_dense(group: pd.DataFrame) -> float:
+    """Mean over the trials of the epochs of their dense network to the criterion; may be NaN."""
     if "dense_epochs_to_95pct" not in group.columns:
         return float("nan")
     return float(group["dense_epochs_to_95pct"].astype("float64").mean())
 
 
-def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
+def _notes(group: pd.DataFrame, bars: list[SpeedBar]) -> list[str]:
     seeds = group.loc[group["status"] == "completed", "config/seed"].nunique()
     over = f"mean over {seeds} seeds, black line their range" if seeds > 1 else "one seed"
     notes = [
@@ -250,7 +267,7 @@ def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
     best = next((b for b in bars if b.best), None)
     if len(bars) > _MOST_LABELS and best is not None:
         speed = f"the fastest, {best.text} epochs" if best.finite else best.text
-        notes.append(f"Bold, dark blue: learning rate {_rate(best.lr)}, {speed}; hatched: no bar.")
+        notes.append(f"Bold, dark blue: learning rate {rate(best.lr)}, {speed}; hatched: no bar.")
     tally = counts(group)
     censored = [f"{tally[n]} {n}" for n in ("stopped", "failed", "unfinished") if tally[n]]
     if censored:
@@ -258,5 +275,6 @@ def _notes(group: pd.DataFrame, bars: list[_Bar]) -> list[str]:
     return notes
 
 
-def _rate(lr: float) -> str:
+def rate(lr: float) -> str:
+    """Learning rate as the label of a tick."""
     return "the study's own" if math.isnan(lr) else short(lr)

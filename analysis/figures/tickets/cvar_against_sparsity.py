@@ -1,26 +1,24 @@
 """Test CVaR and Sharpe ratio against the share of weights that remain."""
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from analysis.configurations import shared_paths
+from analysis.configurations import LOTTERY, shared_paths
 from analysis.contrast import bars
-from analysis.figures.palette import GREEN, INK, LINES, MARKERS, MUTED
+from analysis.figures.palette import LINES
 from analysis.figures.problem import one_problem
-from analysis.figures.style import NothingToDraw, caption, label_beside, number, spread
+from analysis.figures.style import NothingToDraw, caption
+from analysis.figures.tickets.remaining import by_budget, inset, panel
 from analysis.statistics import Estimate, over_seeds, student_reach
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.baselines import DENSE, baselines
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
 from analysis.wording import percent
 
-# Two lines of text, as a share of the axes' height.
-_LABEL_GAP = 0.115
-_TICKS = (100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
+_JOINED = "Lines only join the points: no other sparsity was trained."
 
 
 def cvar_against_remaining(
@@ -31,8 +29,9 @@ def cvar_against_remaining(
     The best hedge without training is dotted, if the manifest of the trials has any.
 
     Every point is a row of :func:`analysis.summary`, the learning rate with the best validation
-    risk: its mean over seeds, with its Student interval and the range over seeds
-    shaded. A ring marks the max efficient sparsity.
+    risk: its mean over seeds, with its Student interval; a wide pale bar is
+    the range over seeds. A ring marks the max efficient sparsity. Where collapsed networks
+    compress all others into a line, an inset magnifies these.
 
     Args:
         tolerance: share of the dense network's CVaR that may be lost; shaded.
@@ -47,31 +46,27 @@ def cvar_against_remaining(
     points = _points(passes, "cvar_05")
     dense = _dense(trials, "dense_cvar_05", "dense_cvar_05_se")
     labels: dict[float | None, str] = {}
-    for epsilon, line in _lines(points):
+    rings: dict[float | None, float] = {}
+    for epsilon, _ in by_budget(points):
         row = answer[_same(answer["epsilon"], epsilon)].iloc[0]
-        most = row["max_efficient_sparsity"]
+        rings[epsilon] = row["max_efficient_sparsity"]
         labels[epsilon] = f"{_name(epsilon)}\n{_efficient(row)}".strip()
-        ring = line[line["sparsity"].eq(most)]
-        ax.plot(
-            ring["remaining"],
-            ring["cvar_05"],
-            linestyle="none",
-            marker="o",
-            markersize=15,
-            markerfacecolor="none",
-            markeredgecolor=INK,
-            markeredgewidth=1.3,
-            zorder=6,
-        )
-    if math.isfinite(dense.mean):
-        floor = dense.mean - tolerance * abs(dense.mean)
-        ax.axhspan(floor, dense.mean, color=GREEN, alpha=0.10, linewidth=0.0, zorder=0)
+    margin = tolerance * abs(dense.mean) if math.isfinite(dense.mean) else 0.0
     reach = points["cvar_05_se"] * [student_reach(n) for n in points["seeds"].fillna(0)]
     reach = reach.fillna(0.0)
     half = dense.reach if math.isfinite(dense.reach) else 0.0
     band = (dense.mean - half, dense.mean + half)
     hedge = _best_hedge(trials)
-    _panel(ax, points, "cvar_05", reach=reach, labels=labels, dense=dense, band=band, hedge=hedge)
+    look: dict[str, Any] = {
+        "reach": reach,
+        "dense": dense,
+        "band": band,
+        "margin": margin,
+        "rings": rings,
+    }
+    panel(ax, points, "cvar_05", **look, labels=labels, hedge=hedge)
+    if magnified := inset(ax, points, "cvar_05", margin=margin, dense=dense):
+        panel(magnified, points, "cvar_05", **look, labels=labels, hedge=hedge, small=True)
     ax.set_ylabel("test CVaR 5 % (currency per option, S0 = 100)")
     ax.set_title(f"Tail risk against remaining weights{problem}")
     caption(
@@ -82,6 +77,7 @@ def cvar_against_remaining(
             f"interval); {bars(int(points['seeds'].max()))}.",
             "Ring: max efficient sparsity. It and every smaller swept one stay within green "
             f"at {percent(confidence)} confidence (paired difference).",
+            _JOINED,
             *_unfinished(passes),
         ],
     )
@@ -100,9 +96,11 @@ def sharpe_against_remaining(trials: Trials, ax: Axes) -> None:
         raise NothingToDraw("no Sharpe ratio was recorded")
     points = _points(passes, "sharpe_ratio")
     dense = _dense(trials, "dense_sharpe_ratio", None)
-    labels = {epsilon: _name(epsilon) for epsilon, _ in _lines(points)}
-    band = (dense.low, dense.high)
-    _panel(ax, points, "sharpe_ratio", reach=None, labels=labels, dense=dense, band=band)
+    labels = {epsilon: _name(epsilon) for epsilon, _ in by_budget(points)}
+    half = dense.reach if math.isfinite(dense.reach) else 0.0
+    band = (dense.mean - half, dense.mean + half)
+    reach = _reach(trials, points, "sharpe_ratio")
+    panel(ax, points, "sharpe_ratio", reach=reach, labels=labels, dense=dense, band=band)
     ax.set_ylabel("Sharpe ratio of test P&L plus price (mean / s.d.)")
     ax.set_title(f"Sharpe ratio against remaining weights (not a selection criterion){problem}")
     caption(
@@ -110,7 +108,10 @@ def sharpe_against_remaining(trials: Trials, ax: Axes) -> None:
         [
             "Not a selection criterion: not hedging at all can have the better ratio. "
             "Sparsity is chosen on CVaR 5 %.",
-            f"Points: {_choice(points)}{_seeds(points)}; dashed: the dense network.",
+            f"Points: {_choice(points)}{_seeds(points)}.",
+            f"Dashed: the dense network{', band: its 95 % interval' if half else ''}; "
+            f"{bars(int(points['seeds'].max()))}.",
+            _JOINED,
             *_unfinished(passes),
         ],
     )
@@ -129,74 +130,15 @@ def _points(passes: pd.DataFrame, metric: str) -> pd.DataFrame:
     return points
 
 
-def _lines(points: pd.DataFrame) -> list[tuple[float | None, pd.DataFrame]]:
-    # None, not NaN, for a missing axis, because a key must equal itself.
-    ordered = points.sort_values("remaining", ascending=False)
-    return [
-        (None if pd.isna(e) else float(str(e)), line)
-        for e, line in ordered.groupby("epsilon", dropna=False, sort=True)
-    ]
-
-
-def _panel(
-    ax: Axes,
-    points: pd.DataFrame,
-    metric: str,
-    *,
-    reach: pd.Series | None,
-    labels: dict[float | None, str],
-    dense: Estimate,
-    band: tuple[float, float],
-    hedge: tuple[str, float] | None = None,
-) -> None:
-    ends = []
-    shade = 0.18 if len(labels) <= 2 else 0.09
-    for i, (epsilon, line) in enumerate(_lines(points)):
-        color = LINES[i]
-        x, y = line["remaining"], line[metric]
-        ax.plot(x, y, marker=MARKERS[i], color=color, linewidth=1.8, markersize=6, zorder=4)
-        if reach is not None:
-            bars = reach[line.index]
-            ax.errorbar(x, y, yerr=bars, fmt="none", ecolor=color, elinewidth=1.3, zorder=5)
-        if line["seeds"].max() > 1:
-            low, high = line[f"{metric}_low"], line[f"{metric}_high"]
-            ax.fill_between(x, low, high, color=color, alpha=shade, linewidth=0.0, zorder=2)
-        ends.append((float(y.iloc[-1]), labels[epsilon], color))
-    if math.isfinite(dense.mean):
-        ax.axhline(dense.mean, color=INK, linestyle="--", linewidth=1.3, zorder=3)
-        if math.isfinite(band[0]) and band[1] > band[0]:
-            ax.axhspan(*band, color=MUTED, alpha=0.18, linewidth=0.0, zorder=1)
-        ends.append((dense.mean, f"dense network\n{number(dense.mean)}", INK))
-    if hedge is not None:
-        name, value = hedge
-        ax.axhline(value, color=MUTED, linestyle=":", linewidth=1.5, zorder=3)
-        ends.append((value, f"{name}\n{number(value)}", MUTED))
-    _x_axis(ax, points["remaining"])
-    ax.grid(True, axis="y")
-    ax.margins(y=0.10)
-    _label_ends(ax, ends)
-
-
-def _x_axis(ax: Axes, remaining: pd.Series) -> None:
-    least = float(remaining.min())
-    ax.set_xscale("log")
-    ax.set_xlim(112.0, min(least / 1.12, 88.0))
-    ticks = [t for t in _TICKS if t >= least / 1.12]
-    ax.xaxis.set_major_locator(FixedLocator(ticks))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("remaining weights (% of prunable weights, log scale)")
-
-
-def _label_ends(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    bottom, top = ax.get_ylim()
-    ax.set_ylim(bottom, top)
-    heights = spread([(y - bottom) / (top - bottom) for y, _, _ in ends], gap=_LABEL_GAP)
-    for height, (_, text, color) in zip(heights, ends, strict=True):
-        label_beside(
-            ax, height, text, color, xycoords="axes fraction", fontsize=9.0, linespacing=1.2
-        )
+def _reach(trials: Trials, points: pd.DataFrame, metric: str) -> pd.Series:
+    """Half of the Student interval over seeds of every point; 0 without one."""
+    (problem,) = Sweep.of(trials).problems
+    halves: dict[Any, float] = {}
+    for one in problem.candidates[LOTTERY]:
+        same = points["sparsity"].eq(one.sparsity) & _same(points["epsilon"], _known(one.epsilon))
+        estimate = over_seeds(one.by_seed(metric).tolist(), shared_paths=True)
+        halves |= dict.fromkeys(points.index[same], estimate.reach)
+    return pd.Series(halves, dtype="float64").reindex(points.index).fillna(0.0)
 
 
 def _dense(trials: Trials, value: str, se: str | None) -> Estimate:
@@ -232,6 +174,10 @@ def _unfinished(passes: pd.DataFrame) -> list[str]:
     return [f"Provisional: {remainder} of {total} trials unfinished."] if remainder else []
 
 
+def _known(epsilon: float) -> float | None:
+    return None if math.isnan(epsilon) else epsilon
+
+
 def _same(epsilons: pd.Series, epsilon: float | None) -> pd.Series:
     return epsilons.isna() if epsilon is None else epsilons.eq(epsilon)
 
@@ -247,4 +193,4 @@ def _choice(points: pd.DataFrame) -> str:
 
 def _seeds(points: pd.DataFrame) -> str:
     most = int(points["seeds"].max())
-    return f"mean over {most} seeds (shade: their range)" if most > 1 else "one seed"
+    return f"mean over {most} seeds (pale: their range)" if most > 1 else "one seed"

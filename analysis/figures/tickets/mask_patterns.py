@@ -23,15 +23,16 @@ _LEAST, _MOST = 20, 40
 def mask_patterns(models: Sequence[Model], figure: Figure) -> None:
     """An image per layer, inputs down and units across: dark where a weight is kept.
 
-    Two models are side by side, followed by an image of weights that only one keeps, in its
-    colour, and in black those that both keep. Every image states the share that is kept.
+    Two models with different masks are side by side, followed by an image of weights that only
+    one keeps, in its colour, and in black those that both keep. Every image states the share that
+    is kept.
 
     Args:
         models: one or two of the same seed, the standard one first.
     Raises:
         NothingToDraw: no model has a mask.
     """
-    models = [m for m in models if m.masks][:2]
+    every, models = [m for m in models if m.masks][:2], _distinct(models)
     shades = colors([m.kind for m in models]) if models else {}
     if not models:
         raise NothingToDraw("no ticket has a mask")
@@ -73,13 +74,29 @@ def mask_patterns(models: Sequence[Model], figure: Figure) -> None:
             "other. IoU: weights that both keep over those that either keeps.",
             "By chance: expected intersection over expected union of random masks with as many "
             "weights.",
-        ][: 3 if len(models) == 2 else 1],
+        ][: 3 if len(models) == 2 else 1]
+        + _same(every, models),
     )
+
+
+def _distinct(models: Sequence[Model]) -> list[Model]:
+    """The first two with masks; only one if their masks are the same."""
+    first_two = [m for m in models if m.masks][:2]
+    if len(first_two) < 2 or set(first_two[0].masks) != set(first_two[1].masks):
+        return first_two
+    pairs = ((mask, first_two[1].masks[name]) for name, mask in first_two[0].masks.items())
+    return first_two[:1] if all(np.array_equal(a, b) for a, b in pairs) else first_two
+
+
+def _same(every: Sequence[Model], drawn: Sequence[Model]) -> list[str]:
+    if len(every) == len(drawn):
+        return []
+    return [f"The {every[1].kind} ticket has the same mask: one network yields both."]
 
 
 def size_of_patterns(models: Sequence[Model]) -> tuple[float, float]:
     """Width and height of :func:`mask_patterns` in inches."""
-    masked = [m for m in models if m.masks]
+    masked = _distinct(models)
     return (11.5 if len(masked) == 2 else 6.0), 2.6 + 0.07 * sum(
         height for m in masked[:1] for height in _heights(m)
     )

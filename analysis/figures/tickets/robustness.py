@@ -11,7 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.attacks import Attack, attacks, by_name, clean_column, label, on_attacked_paths
+from analysis.attacks import (
+    Attack,
+    attacks,
+    by_name,
+    clean_column,
+    label,
+    on_attacked_paths,
+    spoken,
+)
 from analysis.contrast import bars
 from analysis.figures.palette import INK, MARKERS, MUTED
 from analysis.figures.problem import problem_of
@@ -27,6 +35,7 @@ from analysis.wording import percent, plural
 _MOST_PANELS = 3
 _COLLAPSE = 0.3
 _FIRST = "path_pgd"
+_DODGE = 0.015  # of the largest budget, so that intervals do not overlap
 _UNITS = {"observation": "sd of each feature"}
 
 
@@ -44,7 +53,7 @@ def robustness_plans(trials: Trials, *, tolerance: float, confidence: float) -> 
     table = robustness_table(trials)
     chosen = choose(trials, tolerance=tolerance, confidence=confidence)
     sparsity = chosen.sparsity if chosen else 0.0
-    size = (1.6 + 4.6 * max(1, len(_panels(table))), 5.4)
+    size = (3.2 + 4.6 * max(1, len(_panels(table))), 5.4)
     return [
         ("cvar_against_budget", size, partial(cvar_against_budget, table, sparsity=sparsity)),
         alone("price_of_robustness", partial(price_of_robustness, table), size=(9.0, 5.4)),
@@ -81,19 +90,27 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
         if _run_away(pd.concat([tickets, dense]), budgets).any(axis=None):
             line = _median_line
             wild.append(name)
+        dodge = _DODGE * budgets[-1].budget
+        look: dict[str, Any]
         for i, (_, row) in enumerate(tickets.iterrows()):
-            look = {"color": shades[row["epsilon"]], "marker": MARKERS[i], "linewidth": 1.8}
+            shift = dodge * (i - (len(tickets) - 1) / 2)
+            look = {
+                "shift": shift,
+                "color": shades[row["epsilon"]],
+                "marker": MARKERS[i],
+                "linewidth": 1.8,
+            }
             line(ax, row, budgets, label=_name(row["epsilon"]), **look)
         for _, row in dense.iterrows():
-            look = {"color": INK, "linestyle": "--", "linewidth": 1.3, "zorder": 3}
+            look = {"shift": 0.0, "color": INK, "linestyle": "--", "linewidth": 1.3, "zorder": 3}
             line(ax, row, budgets, label="dense network", **look)
-        ax.set_title(name, fontsize=10.0)
+        ax.set_title(spoken(name), fontsize=10.0)
         unit = _UNITS.get(budgets[0].model, "price units, S0 = 100")
         ax.set_xlabel(f"budget of the attack in the test\n({unit})")
         ax.grid(True, axis="y")
     cvar = label(clean_column(attacks(table)))
     axes[0].set_ylabel(f"test {cvar} (currency per option, S0 = 100)")
-    axes[0].legend(fontsize=9.0, loc="lower left", title_fontsize=9.0)
+    legend_beside(axes[-1], axes[0].get_legend_handles_labels()[0])
     framed(
         figure,
         f"CVaR as the attack grows,{where}{problem}",
@@ -101,7 +118,7 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
             f"{_seeds(tickets)}. Larger is better. ε: attack budget in training; standard: 0.",
             "Budget 0: clean CVaR on the paths that are attacked.",
             *(
-                f"{name}: medians, because hedges run away; arrows where the median hedge does."
+                f"{spoken(name)}: medians, because hedges run away; arrows where the median does."
                 for name in wild
             ),
         ],
@@ -138,7 +155,9 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
     _keys(ax, shades, markers, dense=bool(rows["network"].eq(DENSE).any()))
     ax.grid(True)
     ax.set_xlabel(f"clean test {cvar} (currency per option, S0 = 100)")
-    ax.set_ylabel(f"{cvar} under {attack}")
+    ax.set_ylabel(
+        f"{cvar} under attack (currency per option):\n{spoken(attack.name)}, ε = {attack.size}"
+    )
     ax.set_title(f"What robustness costs on clean paths, and buys under attack{problem}")
     caption(
         ax,
@@ -187,8 +206,10 @@ def _run_away(rows: pd.DataFrame, budgets: Sequence[Attack], end: str = "") -> p
     return rows[[f"{a.column}{end}" for a in budgets]].lt(RUNAWAY * clean, axis=0)
 
 
-def _median_line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> None:
-    at, columns = _curve(budgets)
+def _median_line(
+    ax: Axes, row: pd.Series, budgets: Sequence[Attack], *, shift: float, **look: Any
+) -> None:
+    at, columns = _curve(budgets, shift)
     away = [False, *_run_away(row.to_frame().T, budgets, "_median").iloc[0]]
     points = [(x, row[f"{c}_median"]) for x, c, a in zip(at, columns, away, strict=True) if not a]
     ax.plot(*zip(*points, strict=True), markersize=6, **({"zorder": 4} | look))
@@ -198,8 +219,10 @@ def _median_line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: An
         ax.plot(x, 0.0, "v", color=look["color"], markersize=7, transform=edge, clip_on=False)
 
 
-def _line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> None:
-    at, columns = _curve(budgets)
+def _line(
+    ax: Axes, row: pd.Series, budgets: Sequence[Attack], *, shift: float, **look: Any
+) -> None:
+    at, columns = _curve(budgets, shift)
     means = [row[column] for column in columns]
     ax.plot(at, means, markersize=6, **({"zorder": 4} | look))
     reach = np.column_stack([_reach(row, column) for column in columns])
@@ -207,9 +230,9 @@ def _line(ax: Axes, row: pd.Series, budgets: Sequence[Attack], **look: Any) -> N
         ax.errorbar(at, means, yerr=reach, fmt="none", ecolor=look["color"], elinewidth=1.3)
 
 
-def _curve(budgets: Sequence[Attack]) -> tuple[list[float], list[str]]:
-    """Budgets from 0 upwards, and the column of CVaR at each."""
-    at = [0.0, *(attack.budget for attack in budgets)]
+def _curve(budgets: Sequence[Attack], shift: float) -> tuple[list[float], list[str]]:
+    """Budgets from 0 upwards, moved by ``shift``, and the column of CVaR at each."""
+    at = [budget + shift for budget in (0.0, *(attack.budget for attack in budgets))]
     unattacked = on_attacked_paths(budgets[0].measure)
     return at, [unattacked, *(attack.column for attack in budgets)]
 

@@ -1,12 +1,13 @@
 """Every figure of a tickets sweep, saved as PNG and PDF."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from analysis.configurations import LOTTERY, seed_count
 from analysis.figures.rendering import Plan, Saved, alone, draw_plans, draw_problems
@@ -14,24 +15,28 @@ from analysis.figures.tickets import importance
 from analysis.figures.tickets.audit import early_stopping_audit
 from analysis.figures.tickets.boosting import budget_plans
 from analysis.figures.tickets.controls import controls_beside_ticket, size_of_controls
-from analysis.figures.tickets.convergence import convergence_speed
 from analysis.figures.tickets.cvar_against_sparsity import (
     cvar_against_remaining,
     sharpe_against_remaining,
 )
-from analysis.figures.tickets.mask_overlap import mask_overlap
+from analysis.figures.tickets.heat_map import size_of_map, sparsity_and_epsilon
+from analysis.figures.tickets.learning_curves import learning_curves, size_of_curves
+from analysis.figures.tickets.mask_atlas import mask_atlas, size_of_atlas
+from analysis.figures.tickets.mask_overlap import mask_overlap, size_of_overlap
 from analysis.figures.tickets.mask_patterns import mask_patterns, size_of_patterns
+from analysis.figures.tickets.profiles import profile_plans
 from analysis.figures.tickets.robustness import robustness_plans
 from analysis.figures.tickets.seeds import seeds_compared
+from analysis.figures.tickets.speeds import convergence_speeds, size_of_speeds
 from analysis.figures.tickets.weights import weight_distribution
-from analysis.sweep import Problem, Sweep, Trials, by_epsilon
+from analysis.recommendations import recommendations
+from analysis.sweep import Problem, Sweep, Trials
 from analysis.tickets.boosting import matching
 from analysis.tickets.controls import controls
-from analysis.tickets.efficiency import max_efficient_sparsity
 from analysis.tickets.network_comparison import Tickets
+from analysis.tickets.robustness import robustness_table
 from analysis.wording import percent
 
-_MOST_GROUPS = 12
 _AUDIT = "early_stopping_audit"
 
 
@@ -42,13 +47,13 @@ def save(
     audited: pd.DataFrame | None = None,
     budgets: pd.DataFrame | None = None,
     control_rows: pd.DataFrame | None = None,
+    profiled: Mapping[str, Any] | None = None,
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Saved:
     """Write every figure to ``<folder>/figures``; returns the files and reasons for skips.
 
-    Convergence speed is drawn for the ticket to deploy, the sparsest efficient one at the smallest
-    epsilon; for other pairs of sparsity and epsilon, at most 12, in a sub-folder.
+    Figures of epochs and of networks need a sweep with files instead of a frame of trials.
 
     If the space varies the problem (such as ``market.xi``), every problem has its own figures, in
     a folder named after it; at most 6. The audit of early stopping is one figure for all, because
@@ -59,6 +64,8 @@ def save(
         budgets: the frame from :func:`analysis.budget_curves`.
         control_rows: the frame from :func:`analysis.controls`, whose verdicts are those of its
             page; computed for each problem if None.
+        profiled: profiles of recommended tickets as ``rows``, or the ``reason`` for none; see
+            :mod:`analysis.tickets.profiles`.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
@@ -68,6 +75,9 @@ def save(
             controls(problem) if control_rows is None else matching(control_rows, problem.values)
         )
         plans, skipped = _plans(problem, rows, tolerance=tolerance, confidence=confidence)
+        if problem.files is not None:
+            profile, reasons = profile_plans(problem, profiled)
+            plans, skipped = plans + profile, skipped + reasons
         if budgets is not None:
             plans += budget_plans(matching(budgets, problem.values))
         return draw_plans(Path(folder), plans, of=problem.title, skipped=skipped)
@@ -114,33 +124,36 @@ def _plans(
         ),
         alone("sharpe_against_remaining", lambda ax: sharpe_against_remaining(trials, ax)),
     ]
-    tickets = sorted(trials.candidates[LOTTERY], key=by_epsilon)
-    candidates = [one for one in tickets if not math.isnan(one.sparsity)]
-    pairs = [_pair(one.sparsity, one.epsilon) for one in candidates if one.choice]
     skipped = []
-    if 0 < len(pairs) < len(candidates):
+    lotteries = [one for one in trials.candidates[LOTTERY] if not math.isnan(one.sparsity)]
+    completed = sum(one.choice is not None for one in lotteries)
+    if 0 < completed < len(lotteries):
         skipped.append(
-            f"convergence_speed: no trial has completed at {len(candidates) - len(pairs)} of "
-            f"{len(candidates)} pairs of sparsity and epsilon"
+            f"convergence_speed: no trial has completed at {len(lotteries) - completed} of "
+            f"{len(lotteries)} pairs of sparsity and epsilon"
         )
-    if len(pairs) > _MOST_GROUPS + 1:
-        skipped.append(
-            f"convergence_speed: {len(pairs)} pairs of sparsity and epsilon, drawn for "
-            f"{_MOST_GROUPS + 1}; call analysis.figures.convergence_speed for others"
-        )
-    if not pairs:
-        skipped.append("convergence_speed: no trial has completed")
-    if pairs:
-        chosen = _deployable(trials, pairs, tolerance=tolerance, confidence=confidence)
-        plans.insert(0, alone("convergence_speed", _speed(trials, *chosen)))
-        rivals = [pair for pair in pairs if pair != chosen][:_MOST_GROUPS]
-        plans += [alone(_speed_name(*pair), _speed(trials, *pair)) for pair in rivals]
+    speeds = partial(convergence_speeds, trials)
+    plans.insert(0, ("convergence_speed", size_of_speeds(trials), speeds))
     if seed_count(trials.tickets) > 1:
         plans.append(alone("seeds", lambda ax: seeds_compared(trials, ax)))
+    if trials.files is not None:
+        draw: Callable[[Figure], None] = partial(learning_curves, trials)
+        plans.append(("learning_curves", size_of_curves(trials), draw))
+        plans.append(("mask_atlas", size_of_atlas(trials), partial(mask_atlas, trials)))
     plans += robustness_plans(trials, tolerance=tolerance, confidence=confidence)
+    completed_tickets = trials.tickets[trials.tickets["status"].eq("completed")]
+    if completed_tickets[["config/sparsity", "config/epsilon"]].nunique().gt(1).all():
+        table = robustness_table(trials)
+        framed = [
+            (float(c["sparsity"]), float(c["epsilon"]))
+            for one in recommendations(trials, tolerance=tolerance, confidence=confidence)
+            if {"sparsity", "epsilon"} <= (c := one.configuration).keys()
+        ]
+        heat = partial(sparsity_and_epsilon, table, recommended=framed)
+        plans.append(("sparsity_and_epsilon", size_of_map(table), heat))
     if len(control_rows):
-        draw = partial(controls_beside_ticket, control_rows)
-        plans.append(("controls", size_of_controls(control_rows), draw))
+        beside = partial(controls_beside_ticket, control_rows)
+        plans.append(("controls", size_of_controls(control_rows), beside))
     return plans, skipped
 
 
@@ -154,36 +167,5 @@ def ticket_plans(one: Tickets) -> list[Plan]:
         ("importance_correlation", (11.5, 5.8), correlation),
         ("importance_shift", (10.5, 7.4), partial(importance.importance_shift, one.shifts)),
         ("weights", (12.0, 4.8), partial(weight_distribution, one.models)),
-        ("mask_overlap", (11.5, 5.0), partial(mask_overlap, one.overlaps)),
+        ("mask_overlap", size_of_overlap(one.overlaps), partial(mask_overlap, one.overlaps)),
     ]
-
-
-def _speed(trials: Problem, sparsity: float, epsilon: float | None) -> Callable[[Axes], None]:
-    return lambda ax: convergence_speed(trials, ax, sparsity=sparsity, epsilon=epsilon)
-
-
-def _speed_name(sparsity: float, epsilon: float | None) -> str:
-    end = "" if epsilon is None else f"_epsilon_{epsilon:g}"
-    return f"convergence_speed/sparsity_{sparsity:g}{end}"
-
-
-def _deployable(
-    trials: Problem,
-    pairs: list[tuple[float, float | None]],
-    *,
-    tolerance: float,
-    confidence: float,
-) -> tuple[float, float | None]:
-    """The sparsest efficient ticket at the smallest epsilon; without one, the first pair."""
-    answers = max_efficient_sparsity(trials, tolerance=tolerance, confidence=confidence)
-    for sparsity, epsilon in answers[["max_efficient_sparsity", "epsilon"]].itertuples(
-        index=False, name=None
-    ):
-        if (pair := _pair(sparsity, epsilon)) in pairs:
-            return pair
-    return pairs[0]
-
-
-def _pair(sparsity: float, epsilon: float) -> tuple[float, float | None]:
-    # None, not NaN, for a missing axis, because a pair must equal itself.
-    return sparsity, None if math.isnan(epsilon) else float(epsilon)

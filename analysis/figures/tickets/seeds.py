@@ -1,5 +1,6 @@
 """Results of the best configurations by seed, with the verdicts of their comparison."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -13,9 +14,10 @@ from analysis.intervals import MIN_SEEDS
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.comparison import compare
 from analysis.tickets.seed_findings import compared_parameters, configuration
-from analysis.wording import plural
+from analysis.wording import parameter, plural
 
 _MOST = 12
+_COLLAPSE = 0.1  # below the best mean, as a share of it
 _LONGEST = 34  # characters of a configuration on one line
 _COLORS = {BETTER: GREEN, WORSE: VERMILION}
 
@@ -54,7 +56,10 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
         ax.plot(row["mean"], place, "D", color=color, markersize=6.5, mec="white", zorder=4)
         text = "best by validation" if row["reference"] else _verdict(row, decisive)
         label_beside(ax, place, text, color, linespacing=1.15)
-    labels = [_folded(configuration(row, names)) for _, row in visible_rows.iterrows()]
+    cut = _limits(ax, visible_rows, _dots(trials, visible_rows, metric)["value"])
+    labels = [
+        _folded(configuration(row, names, spoken=parameter)) for _, row in visible_rows.iterrows()
+    ]
     rows_downwards(ax, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(MaxNLocator(4))
@@ -63,7 +68,29 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
     ax.set_xlabel(f"{column.meaning}\n{unit}{column.direction} is better")
     many = plural(int(visible_rows["seeds"].max()), "seed")
     ax.set_title(f"The best configurations on the same {many}{problem}")
-    caption(ax, _notes(rows, visible_rows), below=60.0)
+    caption(ax, _notes(rows, visible_rows, cut=cut), below=60.0)
+
+
+def _limits(ax: Axes, rows: pd.DataFrame, values: pd.Series) -> bool:
+    """End the axis near the means of most rows if a few collapsed ones would compress them.
+
+    True if so; an arrow stands at the end of the axis for each row with a mean beyond it.
+    """
+    best, span = float(rows["mean"].max()), float(np.ptp(rows["mean"]))
+    near = rows["mean"].ge(best - _COLLAPSE * abs(best))
+    if near.all() or near.sum() < 2 or rows["mean"].gt(best).any():
+        return False
+    ends = rows.loc[near, ["mean", "low", "high"]].to_numpy(dtype=float)
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    if high - low > 0.5 * span:
+        return False
+    room = 0.08 * (high - low)
+    ax.set_xlim(low - room, max(high, float(values.max())) + room)
+    for place, beyond in enumerate(rows["mean"].lt(low - room)):
+        if beyond:
+            edge = ax.get_yaxis_transform()
+            ax.plot(0.0, place, "<", color=INK, markersize=7.0, transform=edge, clip_on=False)
+    return True
 
 
 def _dots(trials: Trials, visible_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -95,13 +122,13 @@ def _verdict(row: pd.Series, decisive: bool) -> str:
     return f"{mean}{between}" + (f"\n{verdict}" if decisive else "")
 
 
-def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame) -> list[str]:
+def _notes(rows: pd.DataFrame, visible_rows: pd.DataFrame, *, cut: bool) -> list[str]:
     complete, seeds = rows[rows["left_out"].isna()], int(visible_rows["seeds"].max())
     comparisons = int(complete["comparisons"].max())
     test = f"Student's test at 5 %, Holm over {plural(comparisons, 'pair')}"
     notes = [
         "Dots: one seed each, joined by thin lines. Diamond: mean; "
-        f"{bars(seeds, visible_rows['low'])}.",
+        f"{bars(seeds, visible_rows['low'])}.{' Arrow: beyond the axis.' if cut else ''}",
         "Right: difference to the best by validation on the same seeds"
         + (", and its 95 % interval." if complete["difference_low"].notna().any() else "."),
         f"Verdict: {test}."

@@ -1,5 +1,6 @@
 """Centroids among the insured: number of nearest rows, and positions."""
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ _SAMPLE = {
 
 _MOST_COUNTED = 12
 _MOST_NAMED = 30
+_NEAR = 0.04  # of the axes: labels of nearer centroids would overlap
 
 
 def nearest(train: Array, test: Array, ax: Axes, *, subject: str) -> None:
@@ -74,7 +76,7 @@ def sample(view: int) -> dict[str, str]:
 
 
 def components(clusters: Tensors, figure: Figure, *, subject: str, view: int = 1) -> None:
-    """3-D scatter plot of a sample of training rows and all centroids on three principal axes.
+    """A sample of training rows and all centroids, a panel per pair of three principal axes.
 
     View 1 has axes 1 to 3, view 2 axes 4 to 6, view 3 axes 7 to 9, each with rows of its own.
 
@@ -87,22 +89,19 @@ def components(clusters: Tensors, figure: Figure, *, subject: str, view: int = 1
     Raises:
         NothingToDraw: a row has an invalid class.
     """
-    rows, label, points = (clusters[name] for name in sample(view))
-    rank, first = classes(label), 3 * view - 2
-    ax: Any = figure.add_subplot(projection="3d", computed_zorder=False)
+    rows, classified, points = (clusters[name] for name in sample(view))
+    rank, first = classes(classified), 3 * view - 2
     shades = colormaps["viridis"](np.linspace(0.0, 0.9, CLASSES))
-    ax.scatter(*rows.T, c=shades[rank], s=9.0, alpha=0.55, linewidths=0.0, depthshade=False)
-    ax.scatter(*points.T, c="white", s=150.0, edgecolors=INK, linewidths=1.4, depthshade=False)
-    if len(points) <= _MOST_NAMED:
-        halo = [withStroke(linewidth=1.5, foreground="white")]
-        look: Any = {"fontsize": 8.0, "weight": "bold", "path_effects": halo}
-        for k, point in enumerate(points, start=1):
-            ax.text(*point, str(k), ha="center", va="center", **look)
-    _shape(ax, np.concatenate([rows, points]), first)
+    for ax, (x, y) in zip(figure.subplots(1, 3), combinations(range(3), 2), strict=True):
+        ax.scatter(rows[:, x], rows[:, y], c=shades[rank], s=7.0, alpha=0.55, linewidths=0.0)
+        ax.set_xlabel(f"principal axis {first + x} (sd)")
+        ax.set_ylabel(f"principal axis {first + y} (sd)")
+        _limits(ax, np.concatenate([rows, points])[:, [x, y]])
+        _centroids(ax, points[:, [x, y]])
     handles = [
         Line2D([], [], marker="o", linestyle="", color=shade, markersize=6) for shade in shades
     ]
-    mark = Line2D([], [], marker="o", linestyle="", color="white", mec=INK, markersize=10)
+    mark = Line2D([], [], marker="o", linestyle="", color="white", mec=INK, markersize=9)
     figure.legend(
         [*handles, mark],
         [*map(str, range(1, CLASSES + 1)), "centroid"],
@@ -116,27 +115,45 @@ def components(clusters: Tensors, figure: Figure, *, subject: str, view: int = 1
         f"The insured and the centroids on principal axes {first} to {first + 2}",
         [
             f"{plural(len(rows), 'training row')}, drawn at random. Centroids: {subject}.",
-            "Distances are taken in all axes; three show only a part of them.",
+            "Distances are taken in all axes; two show only a part of them.",
         ],
     )
 
 
+def _limits(ax: Axes, everything: Array) -> None:
+    """Axes around ``everything``, with few ticks."""
+    axes: Any = ((ax.xaxis, ax.set_xlim), (ax.yaxis, ax.set_ylim))
+    for i, (axis, bound) in enumerate(axes):
+        low, high = float(everything[:, i].min()), float(everything[:, i].max())
+        room = 0.05 * (high - low) or 1.0
+        bound(low - room, high + room)
+        axis.set_major_locator(MaxNLocator(5))
+    ax.grid(True)
+
+
+def _centroids(ax: Axes, points: Array) -> None:
+    """A circle per centroid, and its number beside it; one label for those that coincide."""
+    ax.plot(*points.T, "o", mfc="white", mec=INK, mew=1.5, markersize=8.0, zorder=4)
+    if len(points) > _MOST_NAMED:
+        return
+    widths = np.array([np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())])
+    groups: list[list[int]] = []
+    for k, point in enumerate(points):
+        near = (np.abs(points[[g[0] for g in groups]] - point) / widths < _NEAR).all(axis=1)
+        if near.any():
+            groups[int(np.flatnonzero(near)[0])].append(k)
+        else:
+            groups.append([k])
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    look: Any = {"fontsize": 9.0, "weight": "bold", "path_effects": halo, "zorder": 5}
+    for group in groups:
+        text = ", ".join(str(k + 1) for k in group)
+        x, y = points[group[0]]
+        label(ax, text, (float(x), float(y)), (6, 5), **look)
+
+
 def _prefix(view: int) -> str:
     return "" if view == 1 else f"view_{view}."
-
-
-def _shape(ax: Any, everything: Array, first: int) -> None:
-    """Plain panes, few ticks, and axes limited to the bulk of ``everything``."""
-    for i, axis in enumerate((ax.xaxis, ax.yaxis, ax.zaxis)):
-        axis.set_pane_color((1.0, 1.0, 1.0, 0.0))
-        axis.set_major_locator(MaxNLocator(4))
-        axis.set_label_text(f"axis {first + i} (sd)", color=MUTED)
-        axis.set_tick_params(labelsize=8.0, pad=-1.0)
-        low, high = everything[:, i].min(), everything[:, i].max()
-        room = 0.03 * (high - low) or 1.0
-        axis.set_view_interval(low - room, high + room, ignore=True)
-    ax.view_init(elev=22.0, azim=-58.0)
-    ax.set_box_aspect((1.25, 1.25, 1.0), zoom=1.12)
 
 
 def _counted(ax: Axes, x: float, y: float, n: int, *, upright: bool) -> None:

@@ -11,6 +11,7 @@ from analysis.figures.palette import BLUE, INK, SKY, VERMILION
 from analysis.figures.style import NothingToDraw, framed, rows_downwards
 from analysis.wording import plural
 from analysis.xnn.importance import BOOSTED, PLAIN, XNN
+from analysis.xnn.wording import spoken
 
 _MOST = 15
 _COLORS = {XNN: BLUE, PLAIN: SKY, BOOSTED: VERMILION}
@@ -52,7 +53,7 @@ def column_importance(rows: pd.DataFrame, figure: Figure, *, subject: str) -> No
 
 
 def _panel(ax: Axes, rows: pd.DataFrame) -> None:
-    model, names = str(rows["model"].iloc[0]), list(rows["column"])
+    model, names = str(rows["model"].iloc[0]), [spoken(str(name)) for name in rows["column"]]
     values, errors = rows["importance"].to_numpy(), rows["se"].to_numpy()
     look: Any = {"ecolor": INK, "error_kw": {"linewidth": 1.0, "capsize": 2.0}}
     bars = None if rows["se"].isna().all() else 2.0 * errors

@@ -1,16 +1,16 @@
 """Raw R^2 compared with its controls, by the number of centroids."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.contrast import bars
 from analysis.figures.palette import BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION
-from analysis.figures.style import framed, number
+from analysis.figures.style import caption, legend_beside, number
 from analysis.figures.xnn.featured import CLUSTERS, GAIN, METHOD, WEIGHT, Subject, held_at, needed
 from analysis.wording import plural
 from analysis.xnn.cells import of_problem
@@ -25,15 +25,14 @@ _LINES: Mapping[str, tuple[str, str, str]] = {
     "r2_permuted": ("X-NN, rows permuted", PURPLE, "P"),
 }
 _MOST_NAMED = 8
-_PLAIN = ("r2_plain", "r2_plain_random_points", "r2_untrained")
-# The X-NN on random points was trained with a pull, so it is not a control.
-_NO_CONTROLS = ("r2_mean", "r2_random_points")
+_DODGE = 0.008  # of the width, so that intervals do not overlap
 
 
-def controls(figure: Figure, *, subject: Subject) -> None:
-    """Held-out R^2 by K. Left: the plain network and its controls; right: the X-NN with them.
+def controls(ax: Axes, *, subject: Subject) -> None:
+    """Held-out R^2 by K: the X-NN at one weight, the plain network, and the controls of both.
 
-    Shaded: explanation gain, R^2 less that of the best control; dotted: at the featured K.
+    A pale bar is the explanation gain: the mean over seeds of R^2 less that of the seed's best
+    control. Means have their 95 % intervals over seeds.
 
     Args:
         subject: the sweep, and the method and weight drawn at every K.
@@ -44,50 +43,44 @@ def controls(figure: Figure, *, subject: Subject) -> None:
     needed(table, *_LINES)
     pull = {name: subject.cell[name] for name in (METHOD, WEIGHT)}
     means = of_problem(table, pull).sort_values(CLUSTERS)
-    left_ax, right_ax = figure.subplots(1, 2, sharey=True)
-    for name in _PLAIN:
-        _line(left_ax, means, name)
-    for name in reversed(list(_LINES)):
-        _line(right_ax, means, name)
-    best = means[[name for name in _LINES if name not in _NO_CONTROLS]].max(axis=1)
     x = means[CLUSTERS].to_numpy(dtype=float)
-    low, high = best.to_numpy(dtype=float), means["r2_mean"].to_numpy(dtype=float)
-    if len(x) > 1:
-        right_ax.fill_between(
-            x, low, high, where=high > low, color=BLUE, alpha=0.12, linewidth=0.0, interpolate=True
-        )
-    _gain(right_ax, subject)
-    for ax in (left_ax, right_ax):
-        _axis(ax, x)
-    left_ax.set_ylabel("held-out R² of nodes on distances, mean")
-    left_ax.set_title("Plain network (weight 0)", fontsize=10.0)
-    handles, labels = right_ax.get_legend_handles_labels()
-    order = [labels.index(label) for label, _, _ in _LINES.values()]
-    figure.legend(
-        [handles[i] for i in order],
-        [labels[i] for i in order],
-        loc="outside right center",
-        fontsize=9.0,
-        borderaxespad=1.2,
+    width = float(np.ptp(x)) or 2.0
+    for i, name in enumerate(_LINES):
+        _line(ax, means, name, shift=_DODGE * width * (i - (len(_LINES) - 1) / 2))
+    shift = -_DODGE * width * (len(_LINES) - 1) / 2
+    top, gain = (means[name].to_numpy(dtype=float) for name in ("r2_mean", GAIN))
+    label = "explanation gain"
+    look: Any = {"color": BLUE, "alpha": 0.22, "linewidth": 9.0, "zorder": 1, "label": label}
+    ax.vlines(x + shift, top - gain, top, **look)
+    _axis(ax, x)
+    ax.set_ylabel("held-out R² of nodes on distances\n(mean over nodes)")
+    size = f"{'+' if subject.cell[GAIN] >= 0 else ''}{number(float(subject.cell[GAIN]))}"
+    words = spelled(subject.cell, (METHOD, WEIGHT))
+    ax.set_title(
+        f"R² of nodes on distances, beside its controls\n{words}: gain {size} at "
+        f"K = {subject.cell[CLUSTERS]}"
     )
+    legend_beside(ax, ax.get_legend_handles_labels()[0])
     notes = [
         "Random points: distances to K training rows drawn at random. Permuted: distances of "
         "other rows, expected at about K / n.",
-        "Raw R² can be high without learning, so that only the gain over the best control says "
-        "something. The X-NN on random points is no control, as it",
-        "was pulled towards centroids: what its nodes tell of the centroids beyond it is specific "
-        "to them.",
+        "Raw R² can be high without learning, so only the gain (pale bar: over the best control "
+        "of each seed) says something.",
+        "The X-NN on random points is no control, as it was pulled towards centroids: what its "
+        "nodes tell of the centroids beyond it is specific to them.",
     ]
     error_bars = bars(subject.seeds, subject.table["r2_mean_low"])
-    notes.append(f"Mean over {plural(subject.seeds, 'seed')}; {error_bars}.")
-    framed(figure, "R² of nodes on distances, beside its controls", [*notes, *held_at(subject)])
+    notes.append(
+        f"Mean over {plural(subject.seeds, 'seed')}; {error_bars}. Lines only join the points."
+    )
+    caption(ax, [*notes, *held_at(subject)])
 
 
-def _line(ax: Axes, means: pd.DataFrame, name: str) -> None:
+def _line(ax: Axes, means: pd.DataFrame, name: str, *, shift: float) -> None:
     label, color, marker = _LINES[name]
     emphasis = name == "r2_mean"
-    x, y = means[CLUSTERS].to_numpy(dtype=float), means[name].to_numpy(dtype=float)
-    if emphasis:
+    x, y = means[CLUSTERS].to_numpy(dtype=float) + shift, means[name].to_numpy(dtype=float)
+    if f"{name}_low" in means:
         low, high = (means[f"{name}_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
         ax.vlines(x, low, high, color=color, linewidth=1.4, zorder=3)
     ax.plot(
@@ -95,24 +88,13 @@ def _line(ax: Axes, means: pd.DataFrame, name: str) -> None:
         y,
         marker=marker,
         color=color,
-        linewidth=2.4 if emphasis else 1.4,
+        linewidth=1.8 if emphasis else 1.0,
         markersize=7.5 if emphasis else 6.0,
         mec="white",
         mew=0.5,
         zorder=5 if emphasis else 4,
         label=label,
     )
-
-
-def _gain(ax: Axes, subject: Subject) -> None:
-    """A dotted line up to the featured cell, as long as its gain, which is in the title."""
-    k, r2 = subject.cell[CLUSTERS], float(subject.cell["r2_mean"])
-    # The mean over seeds of the gain over each seed's best control, which may differ.
-    mean = float(subject.cell[GAIN])
-    ax.vlines(k, r2 - mean, r2, color=BLUE, linestyle=":", linewidth=1.6, zorder=4)
-    gain = f"{'+' if mean >= 0 else ''}{number(mean)}"
-    pull = spelled(subject.cell, (METHOD, WEIGHT))
-    ax.set_title(f"X-NN ({pull})\ngain {gain} at K = {k}", fontsize=10.0)
 
 
 def _axis(ax: Axes, x: np.ndarray) -> None:
@@ -125,5 +107,4 @@ def _axis(ax: Axes, x: np.ndarray) -> None:
         ax.set_xlim(x[0] - 1.0, x[0] + 1.0)
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)
     ax.margins(y=0.08)
-    ax.tick_params(labelleft=True)
     ax.grid(True, axis="y")

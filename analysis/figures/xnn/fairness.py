@@ -16,6 +16,7 @@ from analysis.intervals import MIN_SEEDS
 from analysis.wording import percent, plural
 from analysis.xnn.cells import plain_of
 from analysis.xnn.fairness import CHOSEN, FOUR_FIFTHS, PLAIN, RATIO, RULE, RULES, by_group
+from analysis.xnn.wording import spoken
 
 RATES = {
     "selection_rate": "selected\n(share of all)",
@@ -88,12 +89,9 @@ def fairness(figure: Figure, *, subject: Subject) -> None:
         ax.tick_params(axis="y", length=0)
         ax.grid(True, axis="x")
     _four_fifths(panels[0], trials, group_list)
-    several = len({g.column for g in group_list}) > 1
-    names = [f"{g.column} {g.level}" if several else g.level for g in group_list]
+    names = [_named(g) for g in group_list]
     panels[0].set_yticks(range(len(group_list)), names)
     panels[0].set_ylim(len(group_list) - 0.4, -0.6)
-    if not several:
-        panels[0].set_ylabel(group_list[0].column)
     if both:
         legend_above(figure, panels[0])
     framed(figure, "Who is accepted as applied for, by group", _notes(subject, rates, group_list))
@@ -121,6 +119,12 @@ def _rates(
         if pd.notna(low) and pd.notna(high):
             ax.hlines(place + shift, low, high, color=color, linewidth=1.8, zorder=2)
     ax.plot(values, places, "o", color=color, mfc=fill, ms=6.5, mew=1.5, zorder=3, label=label)
+
+
+def _named(group: Group) -> str:
+    """The group in words; a level that is a number follows its column after an equals sign."""
+    column, level = spoken(group.column), group.level
+    return f"{column} = {level}" if level.replace(".", "").isdecimal() else f"{column}: {level}"
 
 
 def _four_fifths(ax: Axes, trials: pd.DataFrame, group_list: Sequence[Group]) -> None:

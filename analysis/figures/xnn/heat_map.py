@@ -1,20 +1,14 @@
 """Heat map of explanation gain and cost in cross-entropy by weight and K."""
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from analysis.contrast import no_interval
-from analysis.figures.palette import FAINT, INK
-from analysis.figures.style import NothingToDraw, centred, framed, number, short
+from analysis.figures.cells import cells, chosen_cell
+from analysis.figures.style import NothingToDraw, framed, number, short
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject, held_at
-from analysis.figures.xnn.model_files import Array
 from analysis.wording import plural
 from analysis.xnn.cells import COST, GAIN
 from analysis.xnn.selection import WITHIN
@@ -94,50 +88,32 @@ def _panel(
     weights, clusters = _sides(table)
     pivot = table.pivot(index=CLUSTERS, columns=WEIGHT, values=metric)
     values = pivot.reindex(index=clusters, columns=weights).to_numpy(dtype=float)
-    norm, shades = TwoSlopeNorm(0.0, -reach, reach), colormaps[colours]
-    ax.imshow(values, cmap=shades, norm=norm, aspect="auto")
+    texts: dict[tuple[int, int], str] = {}
+    few: set[tuple[int, int]] = set()
     for _, cell in table.iterrows():
-        x, y = weights.index(cell[WEIGHT]), clusters.index(cell[CLUSTERS])
-        if pd.isna(cell[metric]):
-            continue
-        shade = shades(norm(cell[metric]))
-        text = number(round(cell[metric], digits) + 0.0, digits=digits)  # no minus zero
-        half = (cell[f"{metric}_high"] - cell[f"{metric}_low"]) / 2
-        text += f"\n± {number(half, digits=digits)}" if pd.notna(half) else ""
-        slant = "italic" if cell["seeds"] < table["seeds"].max() else "normal"
-        look: Any = {"fontsize": 8.0, "linespacing": 1.3, "color": _legible(shade)}
-        centred(ax, text, x, y, style=slant, **look)
-    for y, x in zip(*np.nonzero(np.isnan(values)), strict=True):
-        _hatched(ax, x, y)
+        place = clusters.index(cell[CLUSTERS]), weights.index(cell[WEIGHT])
+        texts[place] = _text(cell, metric, digits)
+        if cell["seeds"] < table["seeds"].max():
+            few.add(place)
+    norm = TwoSlopeNorm(0.0, -reach, reach)
+    cells(ax, values, texts, colours=colours, norm=norm, italic=frozenset(few))
     ax.set_xticks(range(len(weights)), [short(w) for w in weights])
     ax.set_yticks(range(len(clusters)), [f"{k:g}" for k in clusters])
     ax.set_xlabel("weight of the explanation")
     ax.set_ylabel("centroids K")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
 
 
-def _legible(shade: tuple[float, float, float, float] | Array) -> str:
-    """Dark or white text, whichever contrasts more with ``shade`` (WCAG 2 luminance)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shade[:3]]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return INK if luminance > 0.22 else "white"
-
-
-def _hatched(ax: Axes, x: float, y: float) -> None:
-    ax.add_patch(
-        Rectangle(
-            (x - 0.5, y - 0.5), 1.0, 1.0, facecolor="white", edgecolor=FAINT, hatch="////", lw=0.0
-        )
-    )
+def _text(cell: pd.Series, metric: str, digits: int) -> str:
+    if metric == COST and bool(cell["reference"]):
+        return "0\nby definition"  # the plain network less itself
+    text = number(round(cell[metric], digits) + 0.0, digits=digits)  # no minus zero
+    half = (cell[f"{metric}_high"] - cell[f"{metric}_low"]) / 2
+    return text + (f"\n± {number(half, digits=digits)}" if pd.notna(half) else "")
 
 
 def _framed(ax: Axes, table: pd.DataFrame, cell: pd.Series) -> None:
     weights, clusters = _sides(table)
-    x, y = weights.index(cell[WEIGHT]), clusters.index(cell[CLUSTERS])
-    ax.add_patch(
-        Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, edgecolor=INK, lw=2.0, zorder=4)
-    )
+    chosen_cell(ax, weights.index(cell[WEIGHT]), clusters.index(cell[CLUSTERS]))
 
 
 def _sides(table: pd.DataFrame) -> tuple[list[float], list[float]]:

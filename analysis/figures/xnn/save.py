@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.file_names import file_name
@@ -87,7 +86,7 @@ def _of_sweep(
     width = 12.0 if len(by_method) > 1 else 8.4
     plans: list[Plan] = [
         ("pareto", _WIDE, lambda f: pareto(f.add_subplot(), subject=subject, rivals=rivals)),
-        ("controls", (11.5, 5.2), lambda f: controls(f, subject=subject)),
+        alone("controls", lambda ax: controls(ax, subject=subject), size=(9.8, 5.8)),
         ("losses", (width, 5.4), lambda f: losses(epochs, f, subject=subject, methods=by_method)),
         ("fairness", size_of_fairness(subject.trials), lambda f: fairness(f, subject=subject)),
     ]
@@ -133,10 +132,12 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
         names: dict[str, Any] = {"inputs": _inputs(files), "scores": principal(files.model)}
         probes.excitation(arrays, figure.add_subplot(), **names, subject=subject)
 
-    def network(ax: Axes) -> None:
-        arrays = tensors(files.model, network_diagram.OWNERS)
-        draw = partial(network_diagram.network, weights(files.model), arrays, ax)
-        draw(layer=_layer(files), inputs=_inputs(files), subject=subject)
+    def network(figure: Figure) -> None:
+        arrays, layers = tensors(files.model, network_diagram.OWNERS), weights(files.model)
+        widths = [layers[0].shape[1], *(len(matrix) for matrix in layers)]
+        figure.set_size_inches(network_diagram.size_of_network(widths))
+        names: dict[str, Any] = {"layer": _layer(files), "inputs": _inputs(files)}
+        network_diagram.network(layers, arrays, figure, **names, subject=subject)
 
     return [
         histogram(node_coefficients.coefficients),
@@ -144,7 +145,7 @@ def _of_network(files: TrialFiles, subject: str) -> list[Plan]:
         ("nodes", _WIDE, by_node),
         ("dependence", _WIDE, dependence),
         ("excitation", _WIDE, excitation),
-        alone("network", network, size=network_diagram.SIZE),
+        ("network", _WIDE, network),
     ]
 
 
@@ -186,9 +187,9 @@ def _of_preparation(files: TrialFiles, subject: Subject) -> list[Plan]:
     return [
         ("response_densities", (11.0, 6.4), response_densities),
         ("nearest", (8.4, 5.4), nearest),
-        ("components", (9.0, 7.0), partial(components, 1)),
-        ("components_4_to_6", (9.0, 7.0), partial(components, 2)),
-        ("components_7_to_9", (9.0, 7.0), partial(components, 3)),
+        ("components", (13.0, 4.9), partial(components, 1)),
+        ("components_4_to_6", (13.0, 4.9), partial(components, 2)),
+        ("components_7_to_9", (13.0, 4.9), partial(components, 3)),
     ]
 
 

@@ -76,6 +76,9 @@ def pareto(ax: Axes, *, subject: Subject, rivals: Mapping[str, float] | None = N
     _limits(ax, points)
     _references(ax)
     _front(ax, front(points).rows)
+    look: Any = {"marker": "s", "markersize": 15.0, "mfc": "none", "linestyle": "none"}
+    for color, width in (("white", 4.2), (INK, 1.8)):
+        ax.plot(*subject.cell[[COST, GAIN]], mec=color, mew=width, zorder=6, **look)
     _named(ax, subject.cell, points)
     _ticks(ax, rivals or {})
     ax.grid(True)
@@ -153,7 +156,7 @@ def _named(ax: Axes, cell: pd.Series, points: pd.DataFrame) -> None:
     text += f"{number(gain)} at {_signed(f'{cost:+.3f}')} nat"
     look: Any = {"fontsize": 9.0, "weight": "bold", "linespacing": 1.3, "zorder": 7}
     look["bbox"] = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": MUTED, "lw": 0.6}
-    look["arrowprops"] = {"arrowstyle": "-", "color": INK, "linewidth": 0.9, "shrinkB": 6.0}
+    look["arrowprops"] = {"arrowstyle": "-", "color": INK, "linewidth": 0.9, "shrinkB": 10.0}
     place: Any = {"textcoords": "axes fraction", "ha": "center", "va": "center"}
     ax.annotate(text, (cost, gain), _free(ax, cell, points), **place, **look)
 
@@ -243,9 +246,9 @@ def _notes(subject: Subject) -> list[str]:
     over = f"mean over {plural(seeds, 'seed')}, each less its own plain network"
     notes = [
         f"Point: {over}; {bars(seeds, subject.table[f'{GAIN}_low'])}{over_rows(subject.table)}.",
-        "Lines join one K from weight 0 upwards. Ringed: Pareto-optimal by these means, which no "
-        "other beats in both.",
-        f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Named: {subject.chosen}.",
+        "Lines only join the points of one K, from weight 0 upwards. Ringed: Pareto-optimal by "
+        "these means, which no other beats in both.",
+        f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Framed: {subject.chosen}.",
     ]
     if subject.table["provisional"].any():
         notes[0] += " Hollow: a seed is missing."

@@ -2,9 +2,11 @@ import faked_xnn
 import faked_xnn_files
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from printed import numbers
 
 from analysis.figures import NothingToDraw, panels, render
+from analysis.figures.palette import INK
 from analysis.figures.xnn import controls, fairness, heat_map, losses, pareto, tell
 from analysis.figures.xnn.featured import by_method
 from analysis.figures.xnn.heat_map import of_method
@@ -108,7 +110,8 @@ def test_a_point_is_the_mean_cost_and_the_mean_gain_of_a_configuration(two):
 
 def test_the_front_is_ringed_and_no_ring_is_beaten():
     ax = traded(tell(trials(weights=(0.0, 0.1, 0.3, 3.0)), MANIFEST))
-    (rings,) = [line for line in ax.get_lines() if line.get_markerfacecolor() == "none"]
+    hollow = [line for line in ax.get_lines() if line.get_markerfacecolor() == "none"]
+    (rings,) = [line for line in hollow if line.get_marker() == "o"]
     cost, gain = rings.get_data()
     assert np.all(np.diff(cost) > 0)
     assert np.all(np.diff(gain) > 0)
@@ -242,9 +245,13 @@ def test_weights_of_a_random_search_make_no_map():
         mapped(tell(frame, MANIFEST))
 
 
+def beside(told):
+    return render(lambda ax: controls(ax, subject=told)).axes[0]
+
+
 def test_raw_r2_stands_beside_its_five_controls_at_every_k(two):
-    _, right = figure(lambda f: controls(f, subject=two)).axes
-    lines = {line.get_label(): line.get_ydata() for line in right.get_lines()}
+    ax = beside(two)
+    lines = {line.get_label(): line.get_ydata() for line in ax.get_lines()}
     untrained = faked_xnn.controls("alignment", 0.3, 6)["untrained"]
     assert lines["untrained network"][1] == pytest.approx(untrained)
     assert lines["X-NN, rows permuted"] == pytest.approx([2 / 1000, 6 / 1000])
@@ -253,10 +260,48 @@ def test_raw_r2_stands_beside_its_five_controls_at_every_k(two):
     assert {"X-NN", "X-NN, random points"} <= set(lines)
 
 
-def test_the_gain_in_the_title_is_that_over_the_best_control(two):
-    _, right = figure(lambda f: controls(f, subject=two)).axes
+def test_the_gain_over_the_best_control_is_in_the_title_and_as_long_as_its_bar(two):
+    ax = beside(two)
     gain = f"gain +{two.cell['explanation_gain']:.2f} at K = 2"
-    assert right.get_title(loc="left").endswith(gain)
+    assert ax.get_title(loc="left").endswith(gain)
+    (bars,) = [c for c in ax.collections if c.get_label() == "explanation gain"]
+    lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
+    rows = two.table[two.table["adj_weight"].eq(0.3)].sort_values("clusters")
+    assert lengths == pytest.approx(rows["explanation_gain"].tolist())
+
+
+def test_every_control_of_three_seeds_has_its_interval():
+    told = tell(trials(seeds=(0, 1, 2)), MANIFEST)
+    rows = told.table[told.table["adj_weight"].eq(0.3)].sort_values("clusters")
+    segments = [s for c in beside(told).collections for s in c.get_segments() if len(s) == 2]
+    drawn = [tuple(segment[:, 1]) for segment in segments]
+    for name in ("r2_mean", "r2_random_points"):
+        assert rows[f"{name}_low"].notna().all(), name
+        for ends in zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True):
+            assert any(pair == pytest.approx(ends) for pair in drawn), name
+
+
+def test_the_frame_of_the_chosen_cell_is_seen_on_any_colour(two):
+    for ax in mapped(two).axes:
+        frames = [p for p in ax.patches if not p.get_fill()]
+        assert [to_hex(p.get_edgecolor()) for p in frames] == ["#ffffff", INK.lower()]
+        assert frames[0].get_linewidth() > frames[1].get_linewidth()
+        weights = sorted(two.table["adj_weight"].unique())
+        assert frames[1].get_x() + 0.45 == pytest.approx(weights.index(two.cell["adj_weight"]))
+
+
+def test_the_chosen_configuration_has_a_square_frame_among_the_ringed(two):
+    frames = [line for line in traded(two).get_lines() if line.get_marker() == "s"]
+    frames = [line for line in frames if line.get_markerfacecolor() == "none"]
+    assert len(frames) == 2
+    for line in frames:
+        place = two.cell["cross_entropy_minus_plain"], two.cell["explanation_gain"]
+        assert next(zip(*line.get_data(), strict=True)) == pytest.approx(place)
+
+
+def test_the_cost_of_the_plain_network_over_itself_is_no_measurement(two):
+    _, right = mapped(two).axes
+    assert [t.endswith("by definition") for t in texts(right)].count(True) == 2
 
 
 def test_losses_are_the_mean_over_seeds_of_the_network_and_of_the_plain_one(two):

@@ -147,50 +147,71 @@ def test_rows_of_different_centroids_are_refused():
         render(lambda ax: nearest(np.ones(2), np.ones(3), ax, subject=TOLD))
 
 
-def test_rows_and_numbered_centroids_lie_at_their_three_components():
-    rows, points = RNG.normal(size=(20, 3)), RNG.normal(size=(2, 3))
+def test_rows_and_numbered_centroids_lie_at_every_two_of_their_three_components():
+    rows, points = RNG.normal(size=(20, 3)), np.array([[0.0, 0.0, -1.0], [0.0, 0.0, 1.0]])
     found = {
         "sample_projection": rows,
         "sample_class": np.arange(20) % CLASSES,
         "points_projection": points,
     }
-    (ax,) = figure(lambda f: components(found, f, subject=TOLD)).axes
-    x, y, z = ax.collections[1]._offsets3d
-    assert np.column_stack([np.asarray(v) for v in (x, y, z)]) == pytest.approx(points)
-    assert texts(ax) == ["1", "2"]
+    axes = figure(lambda f: components(found, f, subject=TOLD)).axes
+    for ax, pair in zip(axes, ([0, 1], [0, 2], [1, 2]), strict=True):
+        assert ax.collections[0].get_offsets().data == pytest.approx(rows[:, pair])
+        assert np.column_stack(ax.get_lines()[0].get_data()) == pytest.approx(points[:, pair])
+    # Those that coincide in a panel share a label.
+    assert [texts(ax) for ax in axes] == [["1, 2"], ["1", "2"], ["1", "2"]]
 
 
 def drawn_network(found, *, layer=None, widths=(6, 5, 4, CLASSES), inputs=()):
     rng = np.random.default_rng(2)
     theta = [rng.normal(size=(b, a)) for a, b in pairwise(widths)]
-    return render(
-        lambda ax: network(theta, found, ax, layer=layer, inputs=inputs, subject=TOLD)
-    ).axes[0]
+    more = {"layer": layer, "inputs": inputs, "subject": TOLD}
+    return theta, figure(lambda f: network(theta, found, f, **more)).axes
 
 
-def test_nodes_stand_by_the_centroid_that_owns_them():
-    ax = drawn_network(explained())
-    # Nodes 1 and 4 belong to centroid 1; the other labels are the classes from 1 to 8.
-    owned = [t.get_text() for t in ax.texts if getattr(t, "xyann", None) == (10, 0)]
-    assert owned == ["1", "1", "2", "3"]
+def names(axis):
+    return [t.get_text() for t in axis.get_ticklabels()]
 
 
-def test_a_nodes_area_grows_with_its_r2():
-    found = explained(explanation_r2=np.array([0.0, 0.5, 0.8, 1.0]))
-    scatter = next(c for c in drawn_network(found).collections if len(c.get_offsets()) == 4)
-    # In the order of their owners: nodes 4, 1, 2 and 3.
-    assert np.argsort(scatter.get_sizes()).tolist() == [1, 2, 3, 0]
+def test_nodes_stand_by_the_centroid_that_owns_them_in_its_colour_with_their_r2():
+    _, axes = drawn_network(explained())
+    # Nodes 1 and 4 belong to centroid 1; of its nodes, the one with the larger R2 first.
+    expected = [(4, 0.9), (1, 0.5), (2, 0.63), (3, 0.77)]
+    for ax in axes[1:3]:
+        assert [numbers(name) for name in names(ax.yaxis)] == [[*pair] for pair in expected]
+        colors = [t.get_color() for t in ax.yaxis.get_ticklabels()]
+        assert colors[0] == colors[1]
+        assert len(set(colors)) == 3
+
+
+def test_every_matrix_is_drawn_with_the_layer_that_it_shares_with_the_next():
+    theta, axes = drawn_network(explained())
+    down = [3, 0, 1, 2]
+    first, second, third = (np.asarray(ax.images[0].get_array()) for ax in axes[:3])
+    assert first == pytest.approx(theta[0].T / np.abs(theta[0]).max())
+    assert second == pytest.approx(theta[1][down] / np.abs(theta[1]).max())
+    assert third == pytest.approx(theta[2].T[down] / np.abs(theta[2]).max())
+    assert names(axes[0].xaxis) == names(axes[1].xaxis)
+    assert names(axes[1].yaxis) == names(axes[2].yaxis)
 
 
 def test_a_large_layer_is_shown_in_part_and_says_so():
-    ax = drawn_network(explained(), widths=(40, 5, 4, CLASSES))
-    assert [numbers(t) for t in texts(ax) if t.startswith("inputs")] == [[16, 40]]
-    assert texts(ax).count("⋮") == 1
+    _, axes = drawn_network(explained(), widths=(40, 5, 4, CLASSES))
+    assert numbers(axes[0].get_ylabel()) == [16, 40]
+    assert axes[0].images[0].get_array().shape == (16, 5)
+
+
+@pytest.mark.parametrize("widths", [(6, 4), (6, 5, 4), (6, 5, 4, 3, CLASSES)])
+def test_a_network_of_any_depth_has_a_matrix_for_every_two_layers(widths):
+    found = explained(nodes=widths[1])
+    _, axes = drawn_network(found, layer=0, widths=widths)
+    assert len(axes) == len(widths)  # with the scale
+    assert all(ax.images or ax.collections for ax in axes)
 
 
 def test_the_layer_that_is_explained_can_be_the_first():
-    ax = drawn_network(explained(nodes=5), layer=0)
-    assert [numbers(t) for t in texts(ax) if "explained" in t] == [[1, 5]]
+    _, axes = drawn_network(explained(nodes=5), layer=0)
+    assert numbers(axes[0].get_xlabel()) == [1, 5]
 
 
 def test_an_explained_layer_of_another_width_is_refused():
@@ -202,9 +223,28 @@ def test_a_centroids_own_nodes_are_in_colour_and_less_their_mean():
     found = explained()
     drawn = figure(lambda f: dependence(found, f, subject=TOLD))
     mean = found["dependence.mean"][1][:, 1]
-    lines = [line.get_ydata() for line in drawn.axes[1].get_lines() if line.get_linewidth() > 1.0]
+    lines = [line.get_ydata() for line in drawn.axes[1].get_lines() if line.get_linewidth() > 1.5]
     assert len(lines) == 1
     assert lines[0] == pytest.approx(mean - mean.mean())
+
+
+def test_the_nodes_that_move_most_have_a_colour_each_and_a_name_in_the_legend():
+    found = explained(nodes=24, centroids=1)
+    (ax,) = figure(lambda f: dependence(found, f, subject=TOLD)).axes
+    curves = found["dependence.mean"][0]
+    largest = np.argsort(-np.ptp(curves, axis=0), kind="stable")[:5]
+    entries = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert entries == [*(f"node {node + 1}" for node in largest), "its 19 others"]
+    colors = {h.get_color() for h in ax.get_legend().get_lines()}
+    assert len(colors) == len(entries)
+
+
+def test_the_colours_of_the_inputs_run_in_one_direction_and_have_a_scale():
+    drawn = render(lambda ax: excitation(explained(), ax, inputs=list("abcdef"), subject=TOLD))
+    image = drawn.axes[0].images[0]
+    shades = image.cmap(np.linspace(0.0, 1.0, 9))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(shades) > 0).all()
+    assert "standard deviations" in drawn.axes[1].get_ylabel()
 
 
 def test_centroids_without_a_node_are_counted_below():
@@ -234,5 +274,8 @@ def test_scores_on_principal_axes_are_labelled_as_such_and_not_cut_off():
         drawn = render(lambda ax, s=scores: excitation(found, ax, scores=s, **names))
         bars.append(drawn.axes[1].get_ylabel())
         limits.append(drawn.axes[0].images[0].norm.vmax)
-    assert bars == ["standard deviations from the mean", "score on the principal axis"]
+    assert [text.split("\n")[0] for text in bars] == [
+        "standard deviations from the mean",
+        "score on the principal axis",
+    ]
     assert limits == pytest.approx([3.0, np.abs(found["excitation.point"]).max()])
