@@ -123,6 +123,52 @@ def show_command(storage: Path, trial_id: str, as_json: bool) -> None:
     _analyse("show", *flags, "--", str(storage), trial_id)
 
 
+@click.command("record")
+@options.storage_argument
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--check", is_flag=True, help="List the texts that a human must still write.")
+@click.option("--template", is_flag=True, help="Write the file of these texts, or complete it.")
+@click.option(
+    "--text",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="FILE",
+    help="File of the texts; STORAGE/record.yaml by default.",
+)
+@click.option(
+    "--previous",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="STORAGE",
+    help="Earlier sweep, for the log of changes.",
+)
+def record_command(
+    storage: Path,
+    as_json: bool,
+    check: bool,
+    template: bool,
+    text: Path | None,
+    previous: Path | None,
+) -> None:
+    """Print the model-risk record of STORAGE, which claims no compliance.
+
+    Exit status of --check: 0 if every text is there, 3 if some are missing.
+
+    Example: hedgesweep record results/tickets --check
+    """
+    flags = {"--json": as_json, "--check": check, "--template": template}
+    modes = [name for name, chosen in flags.items() if chosen]
+    if len(modes) > 1:
+        raise UsageError(f"{' and '.join(modes)} exclude each other; give one of them")
+    if previous and (check or template):
+        raise UsageError(f"--previous has no effect with {modes[0]}; leave it out")
+    files = {"text": text, "previous": previous}
+    _analyse(
+        "record",
+        *modes,
+        *(f"--{name}={path}" for name, path in files.items() if path),
+        *("--", str(storage)),
+    )
+
+
 @click.command("plot-predictions")
 @click.argument("tables", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option(
@@ -142,5 +188,6 @@ COMMANDS = (
     trials_command,
     best_command,
     show_command,
+    record_command,
     plot_predictions_command,
 )

@@ -121,6 +121,7 @@ ARGUMENTS = {
     "trials": "trials {storage} --sort cvar_05",
     "best": "best {storage}",
     "show": "show {storage} {trial}",
+    "record": "record {storage} --json",
     "predict": PREDICT,
     "plot-predictions": "plot-predictions {predictions} --out {new}-figures",
     "replay": "replay {storage} {trial}",

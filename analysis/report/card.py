@@ -1,7 +1,6 @@
 """Metrics card of one trial: configuration, outcome, all metrics by group, and its baselines."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pandas as pd
 from analysis import schema
 from analysis.attacks import named
 from analysis.errors import AnalysisError
+from analysis.json_values import plain_value
 from analysis.load import load_manifest, load_trials
 from analysis.tensors import SweepFiles, UnreadError
 
@@ -223,11 +223,3 @@ def _described(row: pd.Series) -> dict[str, Any]:
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): plain_value(v) for k, v in row.items()} for row in frame.to_dict("records")]
-
-
-def plain_value(value: Any) -> Any:
-    """``value`` as plain Python; None if null, NaN or infinite."""
-    plain = value.item() if hasattr(value, "item") else value
-    if plain is None or plain is pd.NA:
-        return None
-    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
