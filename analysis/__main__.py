@@ -155,6 +155,17 @@ def record_command(
     _run(lambda to: risk_record.show_record(storage, to, **arguments))
 
 
+@main.command("card")
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
+@click.argument("trial_id")
+@click.option("--source", help="C file that the card lies beside, instead of a bundle.")
+def card_command(storage: Path, trial_id: str, source: str | None) -> None:
+    """Print the model card of a trial as Markdown."""
+    from analysis.report.risk_record import print_card
+
+    _run(lambda to: print_card(storage, trial_id, to, source=source))
+
+
 @main.command()
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option(

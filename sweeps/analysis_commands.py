@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from sweeps import options, origin
+from sweeps import analysis_process, options
 from sweeps.errors import UsageError
 
 
@@ -43,12 +43,8 @@ def _latencies(storage: Path) -> dict[str, Any]:
 
 
 def _analyse(*arguments: str) -> NoReturn:
-    """Run a command of the analysis, which needs neither Ray nor torch, in its own process."""
-    try:
-        origin.check("analysis")
-    except ImportError as error:
-        raise UsageError(str(error)) from error
-    sys.exit(subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode)
+    """Run a command of the analysis in its own process, and exit as it does."""
+    sys.exit(subprocess.run(analysis_process.command(*arguments)).returncode)
 
 
 @click.command("claims")

@@ -10,10 +10,8 @@ import pandas as pd
 
 from analysis.json_values import plain_value
 
-NOTICE = (
-    "This record lists facts of a sweep and texts of its owner. It is no statement of compliance "
-    "with any rule or law, complete or not."
-)
+NO_COMPLIANCE = "It is no statement of compliance with any rule or law, complete or not."
+NOTICE = f"This record lists facts of a sweep and texts of its owner. {NO_COMPLIANCE}"
 NOT_SHOWN = "not shown"
 _SCHEMA = "hedgesweep.record.v1"
 

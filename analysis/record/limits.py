@@ -31,7 +31,7 @@ _MOST_STRATA = 12
 
 def limitations(material: Material, questions: list[Question]) -> Section:
     """Section 12: limitations that follow from the tables by rules."""
-    rows: list[list[Any]] = [list(row) for row in _rules(material)]
+    rows: list[list[Any]] = [list(row) for row in rules(material)]
     return Section(
         number="12",
         title="Limitations and assumptions",
@@ -50,7 +50,8 @@ def limitations(material: Material, questions: list[Question]) -> Section:
     )
 
 
-def _rules(material: Material) -> Iterator[tuple[str, str]]:
+def rules(material: Material) -> Iterator[tuple[str, str]]:
+    """Limits that follow from the tables: rule and finding, both in words."""
     yield "Axes at the edge of their range", _edges(material)
     yield f"Strata with fewer than {MIN_SEEDS} seeds", _thin(material)
     tally = counts(material.trials) if "status" in material.trials else {}
@@ -202,7 +203,7 @@ def monitoring(material: Material, questions: list[Question]) -> Section:
 
 def _thresholds(material: Material, one: Recommendation) -> Iterator[list[Any]]:
     """Rows of the thresholds of a recommended configuration, amber and red."""
-    trials = siblings(material, one)
+    trials = siblings(material, one.configuration)
     metric = one.metric if one.metric in trials else "val_loss"
     if metric not in trials:
         return
@@ -220,16 +221,16 @@ def _thresholds(material: Material, one: Recommendation) -> Iterator[list[Any]]:
         yield [heading(one), metric, level, share, threshold, len(values), note]
 
 
-def siblings(material: Material, one: Recommendation) -> pd.DataFrame:
-    """Completed trials of a recommended configuration, one per seed."""
+def siblings(material: Material, configuration: Mapping[str, Any]) -> pd.DataFrame:
+    """Completed trials of a ``configuration``, one per seed."""
     if material.experiment == "xnn":
         trials = spelled_out(material.trials, material.manifest)
-        values = {n: v for n, v in one.configuration.items() if n != "seed"}
+        values = {n: v for n, v in configuration.items() if n != "seed"}
         cell = of_problem(cells(trials), values)
         return members(trials, cell.iloc[0]) if len(cell) else trials.iloc[:0]
     trials = material.completed
     for name in material.axes:
-        column, value = f"config/{name}", one.configuration.get(name)
+        column, value = f"config/{name}", configuration.get(name)
         if name == "seed" or column not in trials:
             continue
         same = trials[column].isna() if value is None else trials[column].eq(value)

@@ -100,7 +100,9 @@ def read_card(storage: Path, prefix: str) -> Card:
         TrialError: no trial or several trials have such an id.
     """
     trials, manifest = load_trials(storage), load_manifest(storage)
-    row = trials.loc[trials["trial_id"].eq(_found(trials["trial_id"].astype(str), prefix))].iloc[0]
+    row = trials.loc[trials["trial_id"].eq(full_id(trials["trial_id"].astype(str), prefix))].iloc[
+        0
+    ]
     experiment = str(manifest.get("experiment", schema.experiment_of(trials)))
     axes = [name for name in map(str, trials.columns) if name.startswith(_AXIS)]
     values = {str(name): plain_value(row[name]) for name in trials.columns}
@@ -121,7 +123,12 @@ def read_card(storage: Path, prefix: str) -> Card:
     )
 
 
-def _found(ids: pd.Series, prefix: str) -> str:
+def full_id(ids: pd.Series, prefix: str) -> str:
+    """The one of ``ids`` that begins with ``prefix``.
+
+    Raises:
+        TrialError: there is none, or there are several.
+    """
     matches = [prefix] if ids.eq(prefix).any() else sorted(ids[ids.str.startswith(prefix)])
     if len(matches) == 1:
         return matches[0]

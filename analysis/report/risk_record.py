@@ -19,6 +19,7 @@ from analysis.record.answers import check_keys, extended, template
 from analysis.record.document import NOTICE, Question
 from analysis.record.questions import questions
 from analysis.record.summary import print_missing, print_record
+from analysis.report.card import full_id
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
 from analysis.terminal import say
@@ -46,15 +47,16 @@ def show_record(
     """
     sweep = _sweep(storage)
     answers = answers_of(storage, sweep, text)
-    material = Material(
-        sweep=sweep,
-        claims=claims(sweep) if len(sweep.trials) else pd.DataFrame(),
-        recommended=recommendations(sweep),
-        importance=importances(sweep.trials),
-        answers=answers,
-        previous=None if previous is None else _earlier(previous),
+    content = record(
+        Material(
+            sweep=sweep,
+            claims=claims(sweep) if len(sweep.trials) else pd.DataFrame(),
+            recommended=recommendations(sweep),
+            importance=importances(sweep.trials),
+            answers=answers,
+            previous=None if previous is None else _earlier(previous),
+        )
     )
-    content = record(material)
     if as_json:
         to.file.write(content.json())
     else:
@@ -105,6 +107,30 @@ def write_template(storage: Path, to: Console, *, text: Path | None = None) -> N
     if after != before:
         write(path.parent, path.name, after)
     say(to, f"{'Nothing is missing in' if after == before else 'Texts to write in'} {path}")
+
+
+def print_card(storage: Path, prefix: str, to: Console, *, source: str | None = None) -> None:
+    """Print the model card of a trial as Markdown.
+
+    Args:
+        prefix: of the trial's id.
+        source: see :func:`analysis.record.card.model_card`.
+    Raises:
+        StorageError: the storage cannot be read.
+        TrialError: no trial or several trials have such an id.
+        AnswersError: the texts of the storage cannot be used.
+    """
+    from analysis.record.card import model_card  # Jinja2
+
+    sweep = _sweep(storage)
+    ids = sweep.trials["trial_id"].astype(str)
+    row = sweep.trials[ids.eq(full_id(ids, prefix))].iloc[0]
+    material = Material(
+        sweep=sweep,
+        recommended=recommendations(sweep),
+        answers=answers_of(storage, sweep),
+    )
+    to.file.write(model_card(material, row, source=source))
 
 
 def answers_of(storage: Path, sweep: Sweep, text: Path | None = None) -> Answers:
