@@ -1,5 +1,6 @@
 """Commands of the analysis, which needs neither Ray nor torch, in a process of its own."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def model_card(storage: str | Path, trial_id: str, *, source: Path | None = None
     """
     options = [f"--source={source.name}"] if source else []
     arguments = ("card", *options, "--", str(storage), trial_id)
-    done = subprocess.run(command(*arguments), capture_output=True)
+    encoding = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command(*arguments), capture_output=True, env=encoding)
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
         raise UsageError(f"no model card: {lines[-1].removeprefix('error: ')}")

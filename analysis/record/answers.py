@@ -13,6 +13,7 @@ from analysis.errors import AnalysisError
 from analysis.escapes import excerpt, printable
 from analysis.files import read, reason
 from analysis.record.document import Question
+from analysis.record.yaml_nodes import composed
 
 FILE = "record.yaml"
 _NULL = "tag:yaml.org,2002:null"
@@ -108,11 +109,11 @@ def extended(content: bytes, questions: Sequence[Question], path: Path) -> bytes
 
 def _parsed(content: bytes, path: Path) -> Answers:
     try:
-        node = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        node = composed(content)
+    except ValueError as error:
         raise AnswersError(
-            f"'{path}' is not valid YAML ({printable(_problem(error), most=200)}); put texts with "
-            "': ' or '#' in quotes, or after | on lines of their own"
+            f"'{path}' is not valid YAML ({printable(str(error), most=200)}); put texts with ': ' "
+            "or '#' in quotes, or after | on lines of their own"
         ) from error
     if node is None:
         return Answers()
@@ -136,10 +137,3 @@ def _parsed(content: bytes, path: Path) -> Answers:
 
 def _printable(text: str) -> str:
     return "\n".join(printable(line) for line in text.strip().splitlines()).strip()
-
-
-def _problem(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    if isinstance(error, yaml.MarkedYAMLError) and mark is not None:
-        return f"line {mark.line + 1}: {error.problem}"
-    return str(error).partition("\n")[0] or "it is nested too deep"

@@ -61,7 +61,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordTable:
-    """Rows of plain values under ``columns``; None where there is no value."""
+    """Rows of values under ``columns``; None or NaN where there is no value."""
 
     title: str
     columns: Sequence[str]
@@ -72,12 +72,13 @@ class RecordTable:
     @property
     def texts(self) -> list[list[str]]:
         """Rows as texts, a dash for no value."""
-        return [["–" if one is None else shown(one) for one in row] for row in self.rows]
+        plain = [[plain_value(one) for one in row] for row in self.rows]
+        return [["–" if one is None else shown(one) for one in row] for row in plain]
 
     def plain(self) -> dict[str, Any]:
         """The table for JSON."""
         note = {"note": self.note} if self.note else {}
-        rows = [list(row) for row in self.rows]
+        rows = [[plain_value(one) for one in row] for row in self.rows]
         columns = {"columns": list(self.columns), "rows": rows}
         return {"title": self.title, **note, **columns, "source": self.source}
 
@@ -156,7 +157,7 @@ class Record:
             "missing": [one.key for one in self.missing],
             "sections": [one.plain() for one in self.sections],
         }
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def shown(value: Value) -> str:

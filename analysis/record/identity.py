@@ -20,12 +20,12 @@ from analysis.record.document import (
     table_of,
 )
 from analysis.record.material import MANIFEST, TRIALS, Material, mapping
+from analysis.record.yaml_nodes import composed
 from analysis.stopped_units import scheduler, scheduler_kind
 from analysis.xnn.cells import COST, GAIN, axes, cells, of_problem, spelled_out
 from analysis.xnn.pareto import pareto
 
 _SPACE = "space.yaml"
-_LEVELS = 12  # of a space
 _PATHS = {
     "lr": "training.lr",
     "sparsity": "pruning.sparsity",
@@ -209,14 +209,10 @@ def _written(material: Material) -> set[str] | None:
         content = checksums.genuine(
             material.sweep.files.storage, _SPACE, most=bounds.ANSWERS_BYTES
         )
-        text = content.decode("utf-8")
-        # Aliases of aliases would be more paths than fit into memory.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-            return None
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (AnalysisError, OSError, yaml.YAMLError, RecursionError, ValueError, OverflowError):
+        node = composed(content)
+    except (AnalysisError, OSError, ValueError):
         return None
-    return set(_paths(_below(node, "study"), "", _LEVELS))
+    return set(_paths(_below(node, "study"), ""))
 
 
 def _below(node: Any, name: str) -> Any:
@@ -224,13 +220,13 @@ def _below(node: Any, name: str) -> Any:
     return next((value for key, value in pairs if key.value == name), None)
 
 
-def _paths(node: Any, path: str, levels: int) -> list[str]:
-    if not isinstance(node, yaml.MappingNode) or not levels:
+def _paths(node: Any, path: str) -> list[str]:
+    if not isinstance(node, yaml.MappingNode):
         return [path]
     return [
         inner
         for key, value in node.value
-        for inner in _paths(value, f"{path}.{key.value}".strip("."), levels - 1)
+        for inner in _paths(value, f"{path}.{key.value}".strip("."))
     ]
 
 

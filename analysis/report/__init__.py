@@ -86,5 +86,5 @@ def report(
         pictures=results.pictures,
         record=content,
     )
-    record_file = write(folder, RECORD, content.json().encode("utf-8", "backslashreplace"))
+    record_file = write(folder, RECORD, content.json().encode())
     page.section("Report", [str(written), str(record_file)])

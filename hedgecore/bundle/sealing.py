@@ -154,8 +154,8 @@ def unseal(
     """Model in ``folder``, if all of it matches the signature of a pinned key.
 
     Checks, in order: signature, manifest, names in the folder, size and sha256 of its files, the
-    header of the model, names, types, shapes and values of its tensors, their fingerprint, the version. Every
-    file is read once, so the verified bytes are those loaded.
+    header of the model, names, types, shapes and values of its tensors, their fingerprint, the
+    version. Every file is read once, so the verified bytes are those loaded.
 
     Args:
         folder: the bundle.
