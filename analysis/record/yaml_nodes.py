@@ -20,8 +20,8 @@ def composed(content: bytes) -> yaml.Node | None:
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if isinstance(event, yaml.AliasEvent) or depth > _LEVELS:
-                line = event.start_mark.line + 1
-                raise ValueError(f"line {line}: an alias, or more than {_LEVELS} levels")
+                place = event.start_mark.line + 1 if event.start_mark else 1
+                raise ValueError(f"line {place}: an alias, or more than {_LEVELS} levels")
         node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)

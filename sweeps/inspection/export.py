@@ -48,8 +48,9 @@ def export_model(storage: str | Path, trial_id: str, *, out: str | Path) -> Path
     except ValueError as error:
         raise UsageError(f"trial {origin['trial']} cannot be exported: {error}") from error
     source = Path(out)
-    if os.path.lexists(source):  # before the card, which takes seconds
-        raise UsageError(f"{source} cannot be written ({os.strerror(errno.EEXIST)}); {_CURE}")
+    for path in (source, card_path(source)):  # before the card is made, which takes seconds
+        if os.path.lexists(path):
+            raise UsageError(f"{path} cannot be written ({os.strerror(errno.EEXIST)}); {_CURE}")
     card = model_card(storage, trial.entry.trial_id, source=source)
     contents = {card_path(source): card, source: text.encode("ascii")}
     for path, content in contents.items():
