@@ -11,6 +11,7 @@ from analysis import schema
 from analysis.recommendations import Recommendation
 from analysis.record.answers import Answers
 from analysis.sweep import Sweep
+from analysis.tickets.robustness import measured_sweep
 
 TRIALS, EPOCHS, MANIFEST = "trials.parquet", "epochs.parquet", "manifest.json"
 
@@ -49,6 +50,11 @@ class Material:
     def experiment(self) -> str:
         """Name of the experiment."""
         return str(self.manifest.get("experiment") or schema.experiment_of(self.trials))
+
+    @cached_property
+    def measured(self) -> Sweep:
+        """The sweep of tickets with their clean CVaR on the attacked paths."""
+        return measured_sweep(self.sweep, purpose="the record")
 
     @cached_property
     def completed(self) -> pd.DataFrame:

@@ -86,7 +86,7 @@ def robustness(material: Material, questions: list[Question]) -> Section:
 
 
 def _ticket_rivals(material: Material) -> tuple[list[str], list[RecordTable]]:
-    sweep = material.sweep
+    sweep = material.measured
     hedges, rivals = dense_against_hedges(sweep), controls(sweep, sweep.manifest)
     axis_names = {name: name for name in problem_axes(map(str, hedges.columns))}
     names = {
@@ -154,8 +154,8 @@ def _xnn_rivals(material: Material) -> list[RecordTable]:
 
 
 def _under_attack(material: Material) -> list[RecordTable]:
-    table = robustness_table(material.sweep)
-    measured = [name for name in metrics(material.trials) if name in table.columns]
+    table = robustness_table(material.measured)
+    measured = [name for name in metrics(material.measured.trials) if name in table.columns]
     axis_names = [*problem_axes(map(str, table.columns)), "network", "sparsity", "epsilon"]
     rows = [
         [
@@ -175,7 +175,7 @@ def _under_attack(material: Material) -> list[RecordTable]:
         source=f"{TRIALS}: columns named under metric",
         note="Means over seeds with 95 % Student intervals, in currency per option.",
     )
-    contrast = robust_against_standard(material.sweep)
+    contrast = robust_against_standard(material.measured)
     names = {**{n: n for n in problem_axes(map(str, contrast.columns))}, "sparsity": "sparsity"}
     names |= {"epsilon": "epsilon", "metric": "metric", "seeds": "seeds"}
     names |= {"standard": "standard", "robust": "robust"}

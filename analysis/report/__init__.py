@@ -66,7 +66,7 @@ def report(
     from analysis.html.importances import importances  # Optuna
     from analysis.html.report_page import write_page  # Jinja2
 
-    sweep = Sweep(trials=trials, manifest=manifest, files=files)
+    sweep = results.sweep or Sweep(trials=trials, manifest=manifest, files=files)
     recommended = recommendations(sweep)
     content = record(
         Material(

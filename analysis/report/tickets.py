@@ -152,7 +152,7 @@ def report(
         pictures.append(f"{where}/ ({pairs} of sparsity and epsilon)")
     page.section("Files", [str(p) for p in written])
     page.section("Figures (PNG, and PDF of the same name)", pictures)
-    return Results(claims=claim_rows, pictures=saved.pictures + networks.pictures)
+    return Results(claims=claim_rows, pictures=saved.pictures + networks.pictures, sweep=sweep)
 
 
 def _first_rows(

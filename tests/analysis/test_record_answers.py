@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 import yaml
@@ -137,3 +138,15 @@ def test_previous_without_a_manifest_is_refused(storage, tmp_path):
     done = run(storage, "--json", "--previous", tmp_path)
     assert done.exit_code == 2
     assert "--previous" in done.stderr
+
+
+def test_the_example_of_the_documentation_is_read(storage):
+    text = (Path(__file__).parents[2] / "docs" / "record.md").read_text(encoding="utf-8")
+    (storage / "record.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    content = json.loads(run(storage, "--json").output)
+    human = {one["key"]: one["text"] for s in content["sections"] for one in s["human"]}
+    assert {key for key, text in human.items() if text} == {
+        "owner",
+        "intended_use",
+        "why_sparsity",
+    }
