@@ -18,6 +18,8 @@ from analysis.errors import AnalysisError
 from analysis.escapes import LINE, printable
 from analysis.terminal import console
 
+_INCOMPLETE = 3  # exit status of a record without all texts
+
 
 @click.group()
 def main() -> None:
@@ -175,6 +177,46 @@ def export_command(storage: Path, folder: Path | None, database: Path | None) ->
             click.echo(printable(f"{number:,} trials in {database}", most=LINE))
 
     _run(write)
+
+
+@main.command("record")
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--check", is_flag=True, help="List the texts that a human must still write.")
+@click.option("--template", is_flag=True, help="Write the file of these texts, or complete it.")
+@click.option("--text", type=click.Path(path_type=Path, readable=False))
+@click.option("--previous", type=click.Path(path_type=Path, readable=False))
+def record_command(
+    storage: Path,
+    as_json: bool,
+    check: bool,
+    template: bool,
+    text: Path | None,
+    previous: Path | None,
+) -> None:
+    """Print the model-risk record of STORAGE; exit status 3 if --check finds a text missing."""
+    from analysis.report import risk_record
+
+    if check:
+        complete: list[bool] = []
+        _run(lambda to: complete.append(risk_record.check_record(storage, to, text=text)))
+        sys.exit(0 if complete == [True] else _INCOMPLETE)
+    if template:
+        _run(lambda to: risk_record.write_template(storage, to, text=text))
+        return
+    arguments: Any = {"as_json": as_json, "text": text, "previous": previous}
+    _run(lambda to: risk_record.show_record(storage, to, **arguments))
+
+
+@main.command("card")
+@click.argument("storage", type=click.Path(path_type=Path, readable=False))
+@click.argument("trial_id")
+@click.option("--source", help="C file that the card lies beside, instead of a bundle.")
+def card_command(storage: Path, trial_id: str, source: str | None) -> None:
+    """Print the model card of a trial as Markdown."""
+    from analysis.report.risk_record import print_card
+
+    _run(lambda to: print_card(storage, trial_id, to, source=source))
 
 
 @main.command()

@@ -10,6 +10,8 @@ MIB = 1 << 20
 
 MANIFEST_BYTES = 32 * MIB
 CHECKSUMS_BYTES = MIB // 16
+ANSWERS_BYTES = MIB // 4
+"""Of the texts of humans for a record."""
 TABLE_BYTES = 1024 * MIB
 MODEL_BYTES = 256 * MIB
 HEADER_BYTES = 4 * MIB

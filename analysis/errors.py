@@ -7,6 +7,7 @@ class AnalysisError(Exception):
     Subclasses, with the built-in error that each also derives from::
 
         AnalysisError
+            AnswersError (ValueError)     texts of humans for a record that cannot be used
             ColumnError (ValueError)      a column that is unknown or absent
             NothingToDraw (ValueError)    a figure without data
             ObjectStoreError              an object store that cannot be read

@@ -9,6 +9,7 @@ import pandas as pd
 from rich.console import Console
 
 from analysis import terminal, wording
+from analysis.sweep import Sweep
 from analysis.text_table import TextTable
 
 _WHOLE = 10_000  # columns, more than any table needs
@@ -27,10 +28,14 @@ Block = Lines | TextTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Table of claims of a report, and its figures, see :mod:`analysis.figures.rendering`."""
+    """Table of claims of a report, its figures (:mod:`analysis.figures.rendering`), its sweep.
+
+    The sweep has what the report derived from it; None if it derived nothing.
+    """
 
     claims: pd.DataFrame = field(default_factory=pd.DataFrame)
     pictures: Sequence[Any] = ()
+    sweep: Sweep | None = None
 
 
 class Page:

@@ -121,7 +121,7 @@ def _ticket(
         unit=schema.column(metric, frame=problem.trials).unit,
         mean=float(row[metric]),
         interval=_ends(row, metric),
-        weakness=_threat(row, metric, metrics(problem.trials)[1:]),
+        weakness=weakest_place(row, metric, metrics(problem.trials)[1:]),
     )
 
 
@@ -145,12 +145,12 @@ def _explained(sweep: Sweep) -> Iterator[Recommendation]:
             unit="nat",
             mean=float(cell[COST]),
             interval=_ends(cell, COST),
-            weakness=_least(cell),
+            weakness=weakest_share(cell),
         )
 
 
-def _least(cell: pd.Series) -> str:
-    """Lowest of the shares that judge the explanation of an X-NN."""
+def weakest_share(cell: pd.Series) -> str:
+    """Sentence on the lowest of the shares that judge the explanation of an X-NN."""
     shares = {name: float(cell[name]) for name in _SHARES if pd.notna(cell.get(name))}
     if not shares:
         return "Its explanation was not judged."
@@ -180,8 +180,8 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _threat(row: pd.Series, metric: str, measured: Iterable[str]) -> str:
-    """Lowest mean of ``metric`` among its columns ``measured`` under attacks and in markets."""
+def weakest_place(row: pd.Series, metric: str, measured: Iterable[str]) -> str:
+    """Sentence on the lowest mean of ``metric`` under attacks and in markets, ``measured``."""
     places = {name: float(row[name]) for name in measured if pd.notna(row[name])}
     if not places:
         return "It was not tested under attacks or in other markets."
@@ -226,7 +226,11 @@ def sentence(one: Recommendation) -> str:
 
 def loading(trial_id: str, experiment: str, storage: str) -> list[str]:
     """Lines of Python that load the network of a completed trial and use it once."""
-    load = f"sweeps.load_model({storage!r}, {trial_id!r})"
+    return use(f"sweeps.load_model({storage!r}, {trial_id!r})", experiment)
+
+
+def use(load: str, experiment: str) -> list[str]:
+    """Lines of Python that load a network by the expression ``load``, and use it once."""
     lines = ["import sweeps"]
     if experiment == "tickets":
         paths = "[[100, 101, 99.5]], [[0.0175, 0.02, 0.021]]"

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from sweeps import options, origin
+from sweeps import analysis_process, options
 from sweeps.errors import UsageError
 
 
@@ -57,32 +57,14 @@ def _profiles(storage: Path) -> dict[str, Any]:
 
 def _recommended(storage: Path) -> list[str]:
     """Ids of the recommended trials, empty if the storage cannot be read."""
-    _check_origin()
-    command = [*origin.PYTHON, "-m", "analysis", "best", "--json", "--", str(storage)]
+    command = analysis_process.command("best", "--json", "--", str(storage))
     done = subprocess.run(command, capture_output=True, text=True)
     return [one["trial_id"] for one in json.loads(done.stdout)] if not done.returncode else []
 
 
 def _analyse(*arguments: str) -> NoReturn:
-    """Run a command of the analysis, and exit with its status."""
-    sys.exit(analyse(*arguments))
-
-
-def analyse(*arguments: str) -> int:
-    """Exit status of a command of the analysis, which runs in a process of its own.
-
-    Raises:
-        UsageError: another package is in the place of the analysis.
-    """
-    _check_origin()
-    return subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode
-
-
-def _check_origin() -> None:
-    try:
-        origin.check("analysis")
-    except ImportError as error:
-        raise UsageError(str(error)) from error
+    """Run a command of the analysis in its own process, and exit as it does."""
+    sys.exit(subprocess.run(analysis_process.command(*arguments)).returncode)
 
 
 @click.command("claims")
@@ -203,6 +185,52 @@ def query_command(storage: Path, statement: str, form: str) -> None:
     _analyse("query", f"--format={form}", "--", str(storage), statement)
 
 
+@click.command("record")
+@options.storage_argument
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--check", is_flag=True, help="List the texts that a human must still write.")
+@click.option("--template", is_flag=True, help="Write the file of these texts, or complete it.")
+@click.option(
+    "--text",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="FILE",
+    help="File of the texts; STORAGE/record.yaml by default.",
+)
+@click.option(
+    "--previous",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="STORAGE",
+    help="Earlier sweep, for the log of changes.",
+)
+def record_command(
+    storage: Path,
+    as_json: bool,
+    check: bool,
+    template: bool,
+    text: Path | None,
+    previous: Path | None,
+) -> None:
+    """Print the model-risk record of STORAGE, which claims no compliance.
+
+    Exit status of --check: 0 if every text is there, 3 if some are missing.
+
+    Example: hedgesweep record results/tickets --check
+    """
+    flags = {"--json": as_json, "--check": check, "--template": template}
+    modes = [name for name, chosen in flags.items() if chosen]
+    if len(modes) > 1:
+        raise UsageError(f"{' and '.join(modes)} exclude each other; give one of them")
+    if previous and (check or template):
+        raise UsageError(f"--previous has no effect with {modes[0]}; leave it out")
+    files = {"text": text, "previous": previous}
+    _analyse(
+        "record",
+        *modes,
+        *(f"--{name}={path}" for name, path in files.items() if path),
+        *("--", str(storage)),
+    )
+
+
 @click.command("plot-predictions")
 @click.argument("tables", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option(
@@ -227,5 +255,6 @@ COMMANDS = (
     show_command,
     compare_command,
     query_command,
+    record_command,
     plot_predictions_command,
 )

@@ -102,12 +102,13 @@ def seal_command(
     parent_key: Path | None,
     recipient: Path | None,
 ) -> None:
-    """Sign the model of one trial of STORAGE and its facts, as a bundle.
+    """Sign the model of one trial of STORAGE, its facts and its model card, as a bundle.
 
     Example: hedgesweep seal results/tickets 1f3a --key keys/private.pem --out desk-1
     """
     from hedgecore.bundle.keys import encryption_key, signing_key, verifying_key
     from hedgecore.bundle.sealing import read_manifest
+    from sweeps.analysis_process import model_card
     from sweeps.sealing import seal_trial
 
     private = read_private(key, signing_key)
@@ -120,6 +121,7 @@ def seal_command(
         name=name,
         parent=read_manifest(parent, pinned=[pinned]) if parent else None,
         recipient=read_public(recipient, encryption_key) if recipient else None,
+        card=lambda trial: model_card(storage, trial),
     )
     echo_all(bundle_lines(manifest))
     verify = f"hedgesweep verify {shlex.quote(str(out))} --key public.pem"
@@ -141,13 +143,13 @@ def open_command(
     private_key: Path | None,
     accepted: Path | None,
 ) -> None:
-    """Extract model and manifest from BUNDLE after verifying it with a pinned key.
+    """Extract model, manifest and card from BUNDLE after verifying it with a pinned key.
 
     Example: hedgesweep open desk-1 --key keys/public.pem --out opened
     """
     from hedgecore.bundle.folder import write
     from hedgecore.bundle.keys import decryption_key
-    from hedgecore.bundle.manifest import MANIFEST, MODEL
+    from hedgecore.bundle.manifest import CARD, MANIFEST, MODEL
     from hedgecore.bundle.sealing import unseal
     from sweeps.sealing import ARCHITECTURES
 
@@ -159,7 +161,8 @@ def open_command(
         accepted=before,
         recipient=read_private(private_key, decryption_key) if private_key else None,
     )
-    write(out, {MANIFEST: opened.manifest.content, MODEL: opened.model})
+    files = {MANIFEST: opened.manifest.content, MODEL: opened.model}
+    write(out, files if opened.card is None else {**files, CARD: opened.card})
     if accepted:
         _accept(accepted, before, opened.manifest)
     echo_all(bundle_lines(opened.manifest))

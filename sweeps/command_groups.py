@@ -7,7 +7,7 @@ import click
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Run a sweep": ("plan", "run", "status", "logs", "stop", "enqueue", "retry"),
     "Read results": ("report", "best", "trials", "show", "compare", "claims", "query", "export"),
-    "Check results": ("verify", "replay", "evaluate", "simulate"),
+    "Check results": ("verify", "replay", "evaluate", "record", "simulate"),
     "Deploy a model": (
         "export-model",
         "keys",

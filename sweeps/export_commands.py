@@ -1,12 +1,12 @@
 """The command ``export``: a storage in the formats of other tools."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 import click
 
-from sweeps import options
-from sweeps.analysis_commands import analyse
+from sweeps import analysis_process, options
 from sweeps.bundle_keys import read_private
 from sweeps.errors import UsageError
 from sweeps.text import echo
@@ -81,8 +81,10 @@ def export_command(
         )
     tables = {"--csv": csv_folder, "--optuna": optuna_file}
     flags = [f"{name}={path}" for name, path in tables.items() if path]
-    if flags and (status := analyse("export", *flags, "--", str(storage))):
-        sys.exit(status)
+    if flags:
+        command = analysis_process.command("export", *flags, "--", str(storage))
+        if status := subprocess.run(command).returncode:
+            sys.exit(status)
     if tensorboard_folder:
         from sweeps.exports.event_files import export_tensorboard
 

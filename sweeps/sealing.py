@@ -1,5 +1,6 @@
 """Bundle of a trained model of a storage, with the facts of its sweep."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,6 +26,7 @@ def seal_trial(
     name: str | None = None,
     parent: Manifest | None = None,
     recipient: X25519PublicKey | None = None,
+    card: Callable[[str], bytes] | None = None,
 ) -> Manifest:
     """Manifest of a new bundle with the model of a ``trial`` of ``storage``, signed by ``key``.
 
@@ -34,6 +36,7 @@ def seal_trial(
         name: the line of models that it belongs to; the name of the sweep if None.
         parent: the version that it replaces.
         recipient: the only reader of the model; None for an unencrypted bundle.
+        card: gives the model card of a trial by its id; None for a bundle without one.
     Raises:
         UsageError: there is no such trial, or its model does not match the log.
         BundleError: the bundle cannot be made.
@@ -84,6 +87,7 @@ def seal_trial(
         },
         parent=parent,
         recipient=recipient,
+        card=card(trial_id) if card else None,
     )
 
 

@@ -40,6 +40,7 @@ LAYERS = {
     },
     "sweeps": {
         **dict.fromkeys(("environment", "errors", "exits", "experiments", "origin"), 0),
+        "analysis_process": 0,
         **dict.fromkeys(("signals", "standard_output", "text", "trace_file"), 0),
         **dict.fromkeys(("objects", "planning"), 1),
         "journal": 2,
@@ -58,7 +59,7 @@ LAYERS = {
         "__main__": 10,
     },
     "analysis": {
-        **dict.fromkeys(("bounds", "columns", "escapes", "sparkline"), 0),
+        **dict.fromkeys(("bounds", "columns", "escapes", "json_values", "sparkline"), 0),
         **dict.fromkeys(("attacks", "errors", "files", "manifest", "object_stores"), 0),
         **dict.fromkeys(("parquet_pages", "processes"), 0),
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
@@ -74,7 +75,7 @@ LAYERS = {
         **dict.fromkeys(("audit", "i_epoch", "terminal", "text_table"), 9),
         **dict.fromkeys(("audit_findings", "page", "tickets", "xnn"), 10),
         **dict.fromkeys(("claims", "recommendations"), 11),
-        **dict.fromkeys(("figures", "__init__"), 12),
+        **dict.fromkeys(("figures", "record", "__init__"), 12),
         "html": 13,
         "report": 14,
         "__main__": 15,

@@ -128,6 +128,7 @@ ARGUMENTS = {
     "compare": "compare {storage} {storage}",
     "query": "query {storage} select(1)",
     "export": "export {storage} --csv {new}-csv",
+    "record": "record {storage} --json",
     "predict": PREDICT,
     "plot-predictions": "plot-predictions {predictions} --out {new}-figures",
     "replay": "replay {storage} {trial}",

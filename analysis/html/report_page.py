@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shlex
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from analysis.html.trial_table import SHOWN, table_of
 from analysis.load import load_epochs
 from analysis.page import Block
 from analysis.recommendations import Recommendation, heading, loading, sentence
+from analysis.record.document import NOTICE, Record
 from analysis.sweep import Sweep
 from analysis.text_table import TextTable
 
@@ -62,6 +64,7 @@ def write_page(
     claims: pd.DataFrame,
     recommended: Sequence[Recommendation],
     pictures: Iterable[Picture],
+    record: Record | None = None,
 ) -> Path:
     """Write :data:`NAME` to ``folder``; its path. Equal arguments give equal bytes.
 
@@ -71,6 +74,7 @@ def write_page(
         claims: from :func:`analysis.claims`; empty for an experiment without any.
         recommended: from :func:`analysis.recommendations`.
         pictures: figures of the report.
+        record: second half of the page; None to leave it out.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
@@ -89,6 +93,7 @@ def write_page(
     contents += [("findings", "Findings and tables")] if groups else []
     contents += [("figures", "Figures")] if figures else []
     contents.append(("provenance", "Provenance"))
+    contents += [("record", "Model-risk record")] if record else []
     script, style = (_resource(name) for name in ("script.js", "style.css"))
     text = (
         _environment()
@@ -112,6 +117,9 @@ def write_page(
             provenance=provenance(manifest, trials),
             commands=commands(manifest, str(storage)),
             data=Markup(table.json()),  # noqa: S704 - without < > &
+            record=record,
+            notice=NOTICE,
+            check=f"hedgesweep record {shlex.quote(str(storage))} --check",
         )
     )
     # The name of a folder may have bytes that are no text.

@@ -6,9 +6,13 @@ from typing import Any
 
 from rich.console import Console
 
+from analysis.files import write
 from analysis.load import load_manifest, load_trials
 from analysis.page import Page, Results
 from analysis.recommendations import recommendations
+from analysis.record import Material, record
+from analysis.report.risk_record import NAME as RECORD
+from analysis.report.risk_record import answers_of
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
 
@@ -38,9 +42,11 @@ def report(
     Raises:
         StorageError: the storage cannot be read, or ``folder`` cannot be written.
         schema.ColumnError: a column is missing.
+        AnswersError: the texts of humans in the storage cannot be used.
     """
     trials, manifest = load_trials(storage), load_manifest(storage)
     files = SweepFiles.of(storage, trials, manifest)
+    answers = answers_of(storage, Sweep(trials=trials, manifest=manifest, files=files))
     experiment, page = manifest.get("experiment", "tickets"), Page(console)
     results = Results()
     if experiment == "xnn":
@@ -67,15 +73,28 @@ def report(
         plain.report(storage, trials, manifest, page, folder=folder)
     if trials.empty:
         return
-    from analysis.html.report_page import write_page  # Jinja2, and Optuna for importance
+    from analysis.html.importances import importances  # Optuna
+    from analysis.html.report_page import write_page  # Jinja2
 
-    sweep = Sweep(trials=trials, manifest=manifest, files=files)
+    sweep = results.sweep or Sweep(trials=trials, manifest=manifest, files=files)
+    recommended = recommendations(sweep)
+    content = record(
+        Material(
+            sweep=sweep,
+            claims=results.claims,
+            recommended=recommended,
+            importance=importances(trials),
+            answers=answers,
+        )
+    )
     written = write_page(
         folder,
         sweep,
         blocks=page.blocks,
         claims=results.claims,
-        recommended=recommendations(sweep),
+        recommended=recommended,
         pictures=results.pictures,
+        record=content,
     )
-    page.section("Report", [str(written)])
+    record_file = write(folder, RECORD, content.json().encode())
+    page.section("Report", [str(written), str(record_file)])

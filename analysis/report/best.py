@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Console
 
 from analysis import schema, wording
+from analysis.json_values import plain_value
 from analysis.load import load_manifest, load_trials
 from analysis.recommendations import Recommendation, heading, loading, recommendations, sentence
-from analysis.report.card import plain_value
 from analysis.sweep import Sweep
 from analysis.terminal import say, section
 from analysis.tickets.decisions import standings

@@ -1,7 +1,6 @@
 """Metrics card of one trial: configuration, outcome, all metrics by group, and its baselines."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from analysis import schema
 from analysis.attacks import named
 from analysis.errors import AnalysisError
 from analysis.files import StorageError
+from analysis.json_values import plain_value
 from analysis.load import load_epochs, load_manifest, load_trials
 from analysis.tensors import SweepFiles, UnreadError
 
@@ -106,7 +106,8 @@ def read_card(storage: Path, prefix: str) -> Card:
         TrialError: no trial or several trials have such an id.
     """
     trials, manifest = load_trials(storage), load_manifest(storage)
-    row = trials.loc[trials["trial_id"].eq(found(trials["trial_id"].astype(str), prefix))].iloc[0]
+    trial_id = full_id(trials["trial_id"].astype(str), prefix)
+    row = trials.loc[trials["trial_id"].eq(trial_id)].iloc[0]
     experiment = str(manifest.get("experiment", schema.experiment_of(trials)))
     axes = [name for name in map(str, trials.columns) if name.startswith(_AXIS)]
     values = {str(name): plain_value(row[name]) for name in trials.columns}
@@ -130,11 +131,11 @@ def read_card(storage: Path, prefix: str) -> Card:
     )
 
 
-def found(ids: pd.Series, prefix: str) -> str:
-    """The only one of ``ids`` that begins with ``prefix``.
+def full_id(ids: pd.Series, prefix: str) -> str:
+    """The one of ``ids`` that begins with ``prefix``.
 
     Raises:
-        TrialError: there is none, or more than one; the message names near ids.
+        TrialError: there is none, or there are several; the message names near ids.
     """
     matches = [prefix] if ids.eq(prefix).any() else sorted(ids[ids.str.startswith(prefix)])
     if len(matches) == 1:
@@ -257,11 +258,3 @@ def _described(row: pd.Series) -> dict[str, Any]:
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): plain_value(v) for k, v in row.items()} for row in frame.to_dict("records")]
-
-
-def plain_value(value: Any) -> Any:
-    """``value`` as plain Python; None if null, NaN or infinite."""
-    plain = value.item() if hasattr(value, "item") else value
-    if plain is None or plain is pd.NA:
-        return None
-    return None if isinstance(plain, float) and not math.isfinite(plain) else plain

@@ -14,9 +14,10 @@ from analysis.contrast import bracketed
 from analysis.differences import EQUAL, differences, matched_settings
 from analysis.errors import AnalysisError
 from analysis.files import StorageError
+from analysis.json_values import plain_value
 from analysis.load import load_manifest, load_trials
 from analysis.recommendations import heading, recommendations, sentence
-from analysis.report.card import found, plain_value
+from analysis.report.card import full_id
 from analysis.report.card_table import fitted, text
 from analysis.sweep import Sweep
 from analysis.terminal import say, section, show
@@ -64,7 +65,7 @@ def _trials(storage: Path, one: str, two: str) -> dict[str, Any]:
     """Two trials, and their configurations over the seeds that both have."""
     trials, manifest = load_trials(storage), load_manifest(storage)
     ids = trials["trial_id"].astype(str)
-    first, second = (trials.loc[ids.eq(found(ids, prefix))].iloc[0] for prefix in (one, two))
+    first, second = (trials.loc[ids.eq(full_id(ids, prefix))].iloc[0] for prefix in (one, two))
     names = [f"{AXIS}{name}" for name in (*parameters(trials), "ticket", "pruning.ticket")]
     names = [name for name in names if name in trials.columns]
     parts = [_alike(trials, row, names) for row in (first, second)]

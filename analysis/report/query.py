@@ -12,8 +12,8 @@ from rich.console import Console
 from analysis import wording
 from analysis.errors import AnalysisError
 from analysis.escapes import cells as escaped
+from analysis.json_values import plain_value
 from analysis.load import load_epochs, load_trials
-from analysis.report.card import plain_value
 from analysis.report.card_table import text
 from analysis.report.trial_table import Format
 from analysis.terminal import say, show

@@ -11,8 +11,8 @@ from rich.console import Console
 from analysis import schema, wording
 from analysis.errors import AnalysisError
 from analysis.escapes import cells as escaped
+from analysis.json_values import plain_value
 from analysis.load import load_manifest, load_trials
-from analysis.report.card import plain_value
 from analysis.report.card_table import fitted, text
 from analysis.terminal import say, show
 from analysis.text_table import MOST_ROWS, TextTable

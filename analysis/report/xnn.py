@@ -126,7 +126,7 @@ def report(
     written = write_tables(folder, {n: t for n, t in tables.items() if len(t)})
     pictures = _figures(folder, swept, page)
     page.section("Files", [str(path) for path in written])
-    return Results(claims=claim_rows, pictures=pictures)
+    return Results(claims=claim_rows, pictures=pictures, sweep=swept)
 
 
 def _data(trials: pd.DataFrame) -> set[str]:

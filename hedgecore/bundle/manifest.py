@@ -13,6 +13,8 @@ from hedgecore.config import ConfigError, from_mapping
 
 MANIFEST, ENVELOPE = "manifest.json", "manifest.dsse.json"
 MODEL, ENCRYPTED_MODEL = "model.safetensors", "model.safetensors.hpke"
+CARD = "README.md"
+"""Optional description of the model for readers; not encrypted."""
 
 SCHEMA: Final = "hedgesweep.bundle.v1"
 LIMIT = 1 << 20
@@ -113,8 +115,8 @@ class Manifest:
         if self.parent is not None:
             _check_sha256("parent", self.parent)
         path = MODEL if self.encryption is None else ENCRYPTED_MODEL
-        if [file.path for file in self.files] != [path]:
-            raise BundleError(f"files must be {path} alone, got {[f.path for f in self.files]}")
+        if (names := [file.path for file in self.files]) not in ([path], [path, CARD]):
+            raise BundleError(f"files must be {path} alone or with {CARD}, got {names}")
 
     @classmethod
     def parse(cls, content: bytes) -> "Manifest":

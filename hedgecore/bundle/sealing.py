@@ -24,6 +24,7 @@ from hedgecore.bundle.folder import opened, write
 from hedgecore.bundle.hpke import decrypt, encrypt, undecryptable
 from hedgecore.bundle.keys import key_id
 from hedgecore.bundle.manifest import (
+    CARD,
     ENCRYPTED_MODEL,
     ENVELOPE,
     LIMIT,
@@ -46,11 +47,13 @@ class Bundle:
         manifest: the signed metadata.
         model: the safetensors, decrypted.
         tensors: its tensors, on the CPU.
+        card: description for readers; None without one.
     """
 
     manifest: Manifest
     model: bytes
     tensors: Mapping[str, Tensor]
+    card: bytes | None = None
 
 
 def seal(
@@ -65,6 +68,7 @@ def seal(
     facts: Mapping[str, Any],
     parent: Manifest | None = None,
     recipient: X25519PublicKey | None = None,
+    card: bytes | None = None,
 ) -> Manifest:
     """Write ``tensors`` and ``facts`` as a bundle; return its manifest.
 
@@ -81,6 +85,7 @@ def seal(
         facts: plain data; values other than integers and text are written as text.
         parent: manifest of the version that this one replaces.
         recipient: key of the only reader of the model; None for an unencrypted model.
+        card: description of the model for readers, which stays readable.
     Raises:
         BundleError: the model does not match the architecture or is not finite, the parent is of
             another line, or ``folder`` cannot be written.
@@ -102,7 +107,7 @@ def seal(
         version=1 if parent is None else parent.version + 1,
         parent=None if parent is None else parent.sha256,
         key_id=signer,
-        files=(file,),
+        files=(file,) if card is None else (file, File.of(CARD, card)),
         encryption=encryption,
         architecture=architecture,
         sizes=spelled(sizes),
@@ -112,7 +117,8 @@ def seal(
     content = manifest.content
     if len(content) > LIMIT:
         raise BundleError(f"the manifest has {len(content)} bytes, at most {LIMIT}; shorten facts")
-    write(folder, {MANIFEST: content, ENVELOPE: dsse.sign(content, key), file.path: model})
+    files = {MANIFEST: content, ENVELOPE: dsse.sign(content, key), file.path: model}
+    write(folder, files if card is None else {**files, CARD: card})
     return manifest
 
 
@@ -130,9 +136,9 @@ def verify(
     Raises:
         BundleError: the bundle cannot be trusted.
     """
-    manifest, content = _authentic(folder, pinned)
+    manifest, contents = _authentic(folder, pinned)
     if manifest.encryption is None:
-        _examined(content, manifest, architectures)
+        _examined(contents[manifest.file.path], manifest, architectures)
     _not_older(manifest, accepted or {})
     return manifest
 
@@ -147,9 +153,9 @@ def unseal(
 ) -> Bundle:
     """Model in ``folder``, if all of it matches the signature of a pinned key.
 
-    Checks, in order: signature, manifest, names in the folder, size and sha256 of the model, its
-    header, names, types, shapes and values of its tensors, their fingerprint, the version. Every
-    file is read once, so the verified bytes are those loaded.
+    Checks, in order: signature, manifest, names in the folder, size and sha256 of its files, the
+    header of the model, names, types, shapes and values of its tensors, their fingerprint, the
+    version. Every file is read once, so the verified bytes are those loaded.
 
     Args:
         folder: the bundle.
@@ -160,11 +166,12 @@ def unseal(
     Raises:
         BundleError: the bundle cannot be trusted or decrypted.
     """
-    manifest, content = _authentic(folder, pinned)
+    manifest, contents = _authentic(folder, pinned)
+    content = contents[manifest.file.path]
     model = content if manifest.encryption is None else _decrypted(content, manifest, recipient)
     tensors = _examined(model, manifest, architectures)
     _not_older(manifest, accepted or {})
-    return Bundle(manifest=manifest, model=model, tensors=tensors)
+    return Bundle(manifest=manifest, model=model, tensors=tensors, card=contents.get(CARD))
 
 
 def read_manifest(folder: Path, *, pinned: Iterable[Ed25519PublicKey]) -> Manifest:
@@ -176,8 +183,10 @@ def read_manifest(folder: Path, *, pinned: Iterable[Ed25519PublicKey]) -> Manife
     return _authentic(folder, pinned)[0]
 
 
-def _authentic(folder: Path, pinned: Iterable[Ed25519PublicKey]) -> tuple[Manifest, bytes]:
-    """The manifest, and the bytes of the model's file."""
+def _authentic(
+    folder: Path, pinned: Iterable[Ed25519PublicKey]
+) -> tuple[Manifest, dict[str, bytes]]:
+    """The manifest, and the bytes of the files that it lists, by name."""
     with opened(folder) as files:
         content = files.read(MANIFEST, limit=LIMIT)
         signer = dsse.signer(content, files.read(ENVELOPE, limit=2 * LIMIT), pinned)
@@ -187,16 +196,18 @@ def _authentic(folder: Path, pinned: Iterable[Ed25519PublicKey]) -> tuple[Manife
                 f"{MANIFEST} names key {manifest.key_id[:8]}, but {signer[:8]} signed it; "
                 "seal the model again"
             )
-        names, entries = {MANIFEST, ENVELOPE, manifest.file.path}, files.names()
+        names = {MANIFEST, ENVELOPE, *(file.path for file in manifest.files)}
+        entries = files.names()
         for name in sorted(names ^ entries):
             fault = "is missing" if name in names else "is not in the manifest"
             raise BundleError(f"{folder}/{name} {fault}; get the bundle again")
-        model = files.read(manifest.file.path, limit=manifest.file.size)
-    if not manifest.file.holds(model):
-        raise BundleError(
-            f"{folder}/{manifest.file.path} is not the file that was signed; get the bundle again"
-        )
-    return manifest, model
+        contents = {file.path: files.read(file.path, limit=file.size) for file in manifest.files}
+    for file in manifest.files:
+        if not file.holds(contents[file.path]):
+            raise BundleError(
+                f"{folder}/{file.path} is not the file that was signed; get the bundle again"
+            )
+    return manifest, contents
 
 
 def _decrypted(ciphertext: bytes, manifest: Manifest, recipient: X25519PrivateKey | None) -> bytes:

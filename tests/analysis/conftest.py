@@ -10,6 +10,7 @@ from analysis import schema
 from analysis.claims import claims
 from analysis.html.report_page import write_page
 from analysis.recommendations import recommendations
+from analysis.record import Answers, Material, record
 from analysis.sweep import Sweep
 from analysis.tensors import SweepFiles
 
@@ -157,13 +158,18 @@ def _report_page(write, tmp_path_factory):
         manifest = {"experiment": "tickets", "name": "t", "rungs": [2], **(manifest or {})}
         files = SweepFiles.of(storage, trials, manifest)
         sweep = Sweep(trials=trials, manifest=manifest, files=files)
+        rows = claims(sweep) if len(trials) else pd.DataFrame()
+        recommended = recommendations(sweep) if len(trials) else []
+        answers = Answers(texts={"owner": "A. <b>Author</b>"})
+        material = Material(sweep=sweep, claims=rows, recommended=recommended, answers=answers)
         return write_page(
             folder,
             sweep,
             blocks=blocks,
-            claims=claims(sweep) if len(trials) else pd.DataFrame(),
-            recommended=recommendations(sweep) if len(trials) else [],
+            claims=rows,
+            recommended=recommended,
             pictures=pictures,
+            record=record(material),
         )
 
     return made

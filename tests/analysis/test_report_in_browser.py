@@ -134,3 +134,14 @@ def test_a_recommended_network_leads_to_its_row(tab):
     row = tab.locator(f"#trial-table tbody tr[data-trial='{link.text_content()}']")
     expect(row).to_have_attribute("aria-selected", "true")
     expect(row).to_be_in_viewport()
+
+
+def test_sections_of_the_record_open_and_are_printed_open(tab):
+    table = tab.locator("#r6 table").first
+    expect(table).not_to_be_visible()
+    tab.locator("#r6 summary").click()
+    expect(table).to_be_visible()
+    tab.locator("#r6 summary").press("Enter")
+    expect(table).not_to_be_visible()
+    tab.emulate_media(media="print")
+    expect(table).to_be_visible()

@@ -87,7 +87,8 @@ def test_every_trial_is_in_the_data_and_the_best_are_readable_without_scripts(pa
     text = page(trials)
     rows = data(text)["rows"]
     assert {row[0] for row in rows} == set(trials["trial_id"])
-    cells = [cell for cell in Elements(text).texts["td"] if re.fullmatch(r"t\d{4}", cell)]
+    trial_table = text[text.index('id="trial-table"') :].partition("</table>")[0]
+    cells = [cell for cell in Elements(trial_table).texts["td"] if re.fullmatch(r"t\d{4}", cell)]
     assert cells == [row[0] for row in rows[:200]]
     losses = [row[[h["name"] for h in data(text)["headings"]].index("val_loss")] for row in rows]
     finite = [loss for loss in losses if loss is not None]
@@ -142,6 +143,17 @@ def test_sections_of_the_report_keep_their_order_and_tables(page, trials):
     assert "in the table of claims" not in text
     headings = Elements(text).texts["h3"]
     assert [h for h in headings if h in ("First", "Second")] == ["First", "Second"]
+
+
+def test_the_record_is_its_second_half_with_a_section_for_each_number(page, trials):
+    text = page(trials)
+    places = [text.index(f'<details id="r{n}">') for n in (*range(1, 17), "A")]
+    assert places == sorted(places)
+    assert text.index('id="provenance"') < places[0]
+    assert "no statement of compliance" in text
+    assert "A. &lt;b&gt;Author&lt;/b&gt;" in text
+    assert Elements(text).texts["code"].count("owner") == 0
+    assert Elements(text).texts["code"].count("approval") == 1
 
 
 @pytest.mark.slow

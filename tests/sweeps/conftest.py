@@ -40,6 +40,20 @@ def typed(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def quick_card(request, monkeypatch):
+    """Model cards without the process of the analysis, unless a test takes ``real_card``."""
+    if "real_card" not in request.fixturenames:
+        # In this order: the first imports from the second when it is first used.
+        for module in ("sweeps.inspection.export", "sweeps.analysis_process"):
+            monkeypatch.setattr(f"{module}.model_card", lambda *given, **more: b"# A card\n")
+
+
+@pytest.fixture
+def real_card():
+    """Model cards as users get them."""
+
+
 @pytest.fixture(scope="module")
 def ray_here():
     """One Ray without tokens for the tests of a module."""

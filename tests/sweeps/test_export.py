@@ -27,6 +27,8 @@ from sweeps.inspection.latency import latencies
 from sweeps.inspection.profiles import profiles
 from sweeps.journal.stored_sweep import StoredSweep
 
+pytestmark = pytest.mark.usefixtures("quick_card")
+
 PATHS = 1000
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O3")
 TICKETS = {"space.lr.grid": [1e-2, 1e15], "space.epsilon.grid": [0.0]}
@@ -151,6 +153,44 @@ def test_the_command_writes_a_file_once(typed, storage, tmp_path):
     assert status == 2
     assert line == f"error: {file} cannot be written (File exists); give another --out\n"
     assert file.read_bytes() == before
+
+
+@pytest.mark.usefixtures("real_card")
+def test_a_model_card_lies_beside_the_file(typed, storage, tmp_path):
+    trial = trials(storage)[1]
+    status, said = typed("export-model", storage, trial[:8], "--out", tmp_path / "hedge.c")
+    card = tmp_path / "hedge.md"
+    assert (status, f"model card in {card}" in said) == (0, True)
+    text = card.read_text()
+    assert f"trial {trial}" in text
+    assert "cc -std=c99 -O3 -c hedge.c -o hedge.o" in text
+    status, said = typed("export-model", storage, trial, "--out", tmp_path / "other.c")
+    assert (tmp_path / "other.md").read_text() == text.replace("hedge.", "other.")
+
+
+def test_without_room_for_a_card_there_is_no_file(typed, storage, tmp_path):
+    (tmp_path / "hedge.md").write_text("mine")
+    status, line = typed(
+        "export-model", storage, trials(storage)[0], "--out", tmp_path / "hedge.c"
+    )
+    assert status == 2
+    assert (
+        line
+        == f"error: {tmp_path / 'hedge.md'} cannot be written (File exists); give another --out\n"
+    )
+    assert not (tmp_path / "hedge.c").exists()
+    assert (tmp_path / "hedge.md").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("real_card")
+def test_tables_that_cannot_be_read_are_one_line(typed, storage, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(storage, copy)
+    (copy / "trials.parquet").write_bytes(b"")
+    status, line = typed("export-model", copy, trials(copy)[0], "--out", tmp_path / "hedge.c")
+    assert (status, line.count("\n")) == (2, 1)
+    assert line.startswith("error: no model card: ")
+    assert not (tmp_path / "hedge.c").exists()
 
 
 def test_bad_input_is_one_line(typed, storage, tmp_path):

@@ -25,6 +25,8 @@ from sweeps.bundle_keys import PASSPHRASE
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.sealing import ARCHITECTURES, seal_trial
 
+pytestmark = pytest.mark.usefixtures("quick_card")
+
 OVERRIDES = {
     "space.sparsity.grid": [0.5],
     "space.lr.grid": [1e-2, 3e-3, 1e15],
@@ -206,6 +208,20 @@ def test_verify_says_who_signed_what(command, bundle, keys):
         ["model", "ok:"],
         ["version", "ok:"],
     ]
+
+
+@pytest.mark.usefixtures("real_card")
+def test_a_bundle_has_the_card_of_its_trial(command, bundle, keys, trials, tmp_path):
+    text = (bundle / "README.md").read_text()
+    assert f"trial {trials[0]}" in text
+    assert "sweeps.load_bundle" in text
+    opening = ("--key", keys / "public.pem", "--out", tmp_path / "opened")
+    assert command("open", bundle, *opening)[0] == 0
+    assert (tmp_path / "opened" / "README.md").read_text() == text
+    (bundle / "README.md").write_text(text.replace("trial", "Trial", 1))
+    status, said = command("verify", bundle, "--key", keys / "public.pem")
+    assert status == 1
+    assert "README.md is not the file that was signed" in said
 
 
 def test_verify_still_knows_a_storage(command, storage):

@@ -28,6 +28,44 @@ def test_a_bundle_is_three_files(sealed):
     assert set(content(sealed())) == {"manifest.json", "manifest.dsse.json", "model.safetensors"}
 
 
+CARD = "# Größe\n".encode()
+
+
+def test_a_card_is_sealed_beside_the_model(sealed, trusted):
+    folder = sealed(card=CARD)
+    assert (folder / "README.md").read_bytes() == CARD
+    opened = trusted(folder)
+    assert [file.path for file in opened.manifest.files] == [MODEL, "README.md"]
+    assert opened.card == CARD
+    assert trusted(sealed()).card is None
+
+
+def test_the_card_of_an_encrypted_model_is_readable(sealed, trusted):
+    recipient = X25519PrivateKey.generate()
+    folder = sealed(card=CARD, recipient=recipient.public_key())
+    assert (folder / "README.md").read_bytes() == CARD
+    assert trusted(folder, recipient=recipient).card == CARD
+
+
+@pytest.mark.parametrize("change", [b"", CARD[:-1], CARD + b"x", CARD.replace(b"#", b"-"), None])
+def test_a_card_that_was_changed_is_refused(change, sealed, trusted, key, architectures):
+    folder = sealed(card=CARD)
+    (folder / "README.md").unlink()
+    if change is not None:
+        (folder / "README.md").write_bytes(change)
+    with pytest.raises(BundleError, match=r"README\.md"):
+        trusted(folder)
+    with pytest.raises(BundleError, match=r"README\.md"):
+        verify(folder, pinned=[key.public_key()], architectures=architectures)
+
+
+def test_a_card_that_was_not_signed_is_refused(sealed, trusted):
+    folder = sealed()
+    (folder / "README.md").write_bytes(CARD)
+    with pytest.raises(BundleError, match=r"README\.md is not in the manifest"):
+        trusted(folder)
+
+
 def test_what_comes_out_is_bit_equal_to_what_was_sealed(sealed, trusted, tensors):
     opened = trusted(sealed())
     assert fingerprint(opened.tensors) == fingerprint(tensors)
