@@ -17,6 +17,7 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
         "scheduler": "earlyterminate earlystopping pruner earlytermination",
         "resources": "resourcespertrial resource",
         "space.seed": "seed seeds repeats",
+        "extends": "extend base inherits inherit parent include",
         "": "name program project entity command defaults hydra metric mode description",
     },
     "search": {

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    space: str | Path | SearchSpace | Plan,
+    space: str | Path | Mapping[str, Any] | SearchSpace | Plan,
     *,
     storage: str | Path,
     overrides: Mapping[str, Any] | Iterable[str] | None = None,
@@ -59,7 +59,8 @@ def run(
     continues from its last rung.
 
     Args:
-        space: a YAML file, the name of a shipped one, a loaded space, or a plan.
+        space: a YAML file, the name of a shipped one, a mapping as a file would give it, a loaded
+            space, or a plan.
         storage: directory for log, tables, models, made if missing; or the URL of an object store,
             such as s3://bucket/name.
         overrides: values by dotted key, such as ``{"study.training.epochs": 20}``.
