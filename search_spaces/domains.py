@@ -155,6 +155,12 @@ def distinct(kind: str, written: object) -> tuple[Value, ...]:
     return values
 
 
+def as_written(domain: Domain) -> dict[str, object]:
+    """``domain`` as a space file writes it."""
+    ends = [domain.low, domain.high] if isinstance(domain, RandInt) else list(domain.ends())
+    return {type(domain).__name__.lower(): ends}
+
+
 def mended(written: object) -> object:
     """Valid domain that ``written`` probably stands for, as written in a file, or its removal."""
     domain = suggestion(written)

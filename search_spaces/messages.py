@@ -51,8 +51,8 @@ class SpaceError(HedgesweepError, ValueError):
         """Error on ``key`` with its ``problem`` and cure.
 
         Args:
-            place: "tickets.yaml:14", text that begins with "--set" or "overrides", or "" for blocks
-                of Python.
+            place: "tickets.yaml:14", text that begins with "--set" or "overrides", or "" for the
+                blocks of a mapping.
             key: dotted.
             problem: condition and value.
             write: the value to write for ``target``; "" if ``problem`` contains the cure.

@@ -16,12 +16,16 @@ def written(tree: Mapping[str, object], *, comment: str = "") -> str:
         comment: first line, in one line of any text; none if "".
     """
     lines = [f"# {printable(comment)}"] if comment else []
+    spaced = False
     for block, value in tree.items():
         if isinstance(value, Mapping) and value and block in ("space", "study"):
             lines += ["", f"{_name(block)}:"] if lines else [f"{_name(block)}:"]
             lines += _inner(value, "  ", whole=block == "space")
+            spaced = True
         else:
+            lines += [""] if spaced else []
             lines += _entry(block, value, "", whole=False)
+            spaced = False
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hedgecore.config import ConfigError, digest, fingerprint
 from hedgecore.experiment import Experiment, Study
-from search_spaces import Asha, IEpoch, SearchSpace, SpaceError, StockAsha
+from search_spaces import Asha, IEpoch, SearchSpace, StockAsha
 from search_spaces.loader import checked
 from sweeps.experiments import experiment
 from sweeps.planning import validation

@@ -126,7 +126,8 @@ def test_a_shipped_space_is_extended_by_name_even_from_a_file_of_that_name(exten
         ("# \nsearch: {seed: -1}\n", "mine.yaml:3 search.seed", "seed: 0"),
         # The inherited line is wrong only with the line of mine.yaml.
         (
-            "search:\n  algorithm: tpe\n  num_samples: 4\n  seed: 3\nscheduler: {asha: {block: 99}}\n",
+            "search:\n  algorithm: tpe\n  num_samples: 4\n  seed: 3\n"
+            "scheduler: {asha: {block: 99}}\n",
             "mine.yaml:6 scheduler.asha.block",
             "block: 1",
         ),
