@@ -228,7 +228,7 @@ def _powers(base: object, low: object, high: object) -> object:
     numbers = [n for n in (base, low, high) if isinstance(n, int | float)]
     try:
         base, low, high = (float(n) for n in numbers)
-        return {"loguniform": [float(f"{base**n:.10g}") for n in (low, high)]}
+        return {"loguniform": [float(f"{base**n:.6g}") for n in (low, high)]}
     except (ValueError, OverflowError):  # a text, or too large
         return None
 

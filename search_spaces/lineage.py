@@ -112,6 +112,7 @@ def of_mapping(blocks: Mapping[str, object], *, name: str) -> Lineage:
     """
     tree = plain("", "", blocks)
     assert isinstance(tree, dict)
+    foreign_files.refuse(tree, "space")
     layer = Layer(label="", tree=tree, marks={})
     lineage = _lineage(layer, file=None, name=name, text=written(tree))
     try:
