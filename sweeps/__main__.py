@@ -50,7 +50,7 @@ def plan_command(
         echo_all(resolved(plan).splitlines())
         return
     machine.check_data(plan)
-    echo_all(summary.lines(plan))
+    echo_all([*summary.lines(plan), *summary.study_lines(plan), *summary.unusual(plan)])
     echo_all(machine.data_warnings(plan))
     counted = estimate.estimate(plan, cpus=cpus, rate=rate)
     memory = machine.memory()

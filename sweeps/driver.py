@@ -124,7 +124,10 @@ def run(
         for end in (dispatcher.close, display.close, ledger.close):
             closing.callback(end)
         gpus = 0 if address else machine.gpus()
-        for line in (*summary.lines(plan), *machine.slow(plan, gpus=gpus)):
+        for text in (summary.lines, summary.study_lines, summary.unusual):
+            for line in text(plan):
+                display.message(line)
+        for line in machine.slow(plan, gpus=gpus):
             display.message(line)
         search = _search(plan, ledger, display)
         queue = TrialQueue(plan, ledger, engine=engine, search=search)
