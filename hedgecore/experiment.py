@@ -105,8 +105,6 @@ class Wording(Generic[S]):
         describe_study: phrases on a study in the units of its user, by heading of 9 letters at
             most: {"option": ["a call at 100", "30 days"]}.
         improbable: settings of a study that are probably a slip, one line each by dotted key.
-        headline: column of epochs that a display shows beside ``loss``, and its name: of tickets
-            the validation CVaR; None for the loss alone.
     """
 
     prepared: str = "data, theta_0"
@@ -126,7 +124,6 @@ class Wording(Generic[S]):
     )
     describe_study: Callable[[S], Mapping[str, Sequence[str]]] = lambda study: {}
     improbable: Callable[[S], Mapping[str, str]] = lambda study: {}
-    headline: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,6 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
         describe_result=lambda row: f"CVaR 5 % {row['cvar_05']:.3f}",
         describe_study=describe,
         improbable=improbable,
-        headline=("val_cvar_05", "validation CVaR 5 %"),
     ),
     model_file="ticket.safetensors",
     deployed=deployed,

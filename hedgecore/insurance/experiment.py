@@ -128,7 +128,6 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
         describe_result=_describe_result,
         describe_study=describe,
         improbable=improbable,
-        headline=("val_accuracy", "validation accuracy"),
     ),
     model_file="xnn.safetensors",
     deployed=deployed,
