@@ -102,6 +102,9 @@ class Wording(Generic[S]):
         machine_warnings: one line for each lack of this machine that makes training slow.
         describe_epoch: data and network of an epoch: "8192 paths, network 64-64".
         describe_result: a few words on a completed trial, from its row.
+        describe_study: phrases on a study in the units of its user, by heading of 9 letters at
+            most: {"option": ["a call at 100", "30 days"]}.
+        improbable: settings of a study that are probably a slip, one line each by dotted key.
     """
 
     prepared: str = "data, theta_0"
@@ -119,6 +122,8 @@ class Wording(Generic[S]):
     describe_result: Callable[[Mapping[str, Any]], str] = lambda row: (
         f"validation loss {row['val_loss']:.4g}"
     )
+    describe_study: Callable[[S], Mapping[str, Sequence[str]]] = lambda study: {}
+    improbable: Callable[[S], Mapping[str, str]] = lambda study: {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@
 """
 
 from search_spaces.domains import DOMAINS, Choice, Domain, Grid, LogUniform, RandInt, Uniform
-from search_spaces.loader import load
+from search_spaces.loader import build, load
 from search_spaces.messages import SpaceError
 from search_spaces.schedulers import (
     SCHEDULERS,
@@ -40,6 +40,7 @@ __all__ = [
     "SpaceError",
     "StockAsha",
     "Uniform",
+    "build",
     "load",
     "shipped",
 ]

@@ -130,7 +130,7 @@ def read(written: object) -> Domain:
         problem = error.problem if isinstance(error, FieldError) else str(error)
         if isinstance(error, FieldError) and error.target:
             raise
-        raise FieldError(problem, write=_mended(written)) from None
+        raise FieldError(problem, write=mended(written)) from None
 
 
 def distinct(kind: str, written: object) -> tuple[Value, ...]:
@@ -153,6 +153,24 @@ def distinct(kind: str, written: object) -> tuple[Value, ...]:
             both = "" if repr(first) == repr(value) else f" (as {show(first)} and {show(value)})"
             raise FieldError(f"{kind}: {show(value)} appears twice{both}", "keep one")
     return values
+
+
+def as_written(domain: Domain) -> dict[str, object]:
+    """``domain`` as a space file writes it."""
+    ends = [domain.low, domain.high] if isinstance(domain, RandInt) else list(domain.ends())
+    return {type(domain).__name__.lower(): ends}
+
+
+def mended(written: object) -> object:
+    """Valid domain that ``written`` probably stands for, as written in a file, or its removal."""
+    domain = suggestion(written)
+    for candidate in (domain, {"grid": listed(list((domain or {}).values())[:1])}):
+        try:
+            _read(candidate)
+        except ValueError:
+            continue
+        return candidate
+    return Cure.REMOVE
 
 
 def _share(u: float) -> float:
@@ -180,18 +198,6 @@ def _read(written: object) -> Domain:
     if not is_set and len(arguments) != 2:
         raise ValueError(f"{kind}: expected [low, high], got {show(arguments)}")
     return DOMAINS[kind](arguments) if is_set else DOMAINS[kind](*arguments)
-
-
-def _mended(written: object) -> object:
-    """Valid domain that ``written`` probably stands for, as written in a file."""
-    domain = suggestion(written)
-    for candidate in (domain, {"grid": listed(list((domain or {}).values())[:1])}):
-        try:
-            _read(candidate)
-        except ValueError:
-            continue
-        return candidate
-    return Cure.REMOVE
 
 
 def _only_item(written: object) -> tuple[str, object]:

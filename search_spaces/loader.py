@@ -2,20 +2,22 @@
 
 import os
 import re
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
 
 from hedgecore.registry import nearest
-from search_spaces import blocks, space_files
+from search_spaces import blocks, lineage
 from search_spaces.blame import blamed
 from search_spaces.conditions import read as read_conditions
 from search_spaces.domains import Domain, Value, read
+from search_spaces.edits import BLOCKS, EXTENDS
 from search_spaces.messages import Cure, Places, SpaceError
 from search_spaces.space import EXAMPLE, MOST_AXES, SearchSpace
-from search_spaces.yaml_source import parse
 from search_spaces.yaml_text import show
 
 from . import overrides as changes
+
+T = TypeVar("T")
 
 _AXIS = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
@@ -36,33 +38,77 @@ def load(
         SpaceError: the file cannot be read or is invalid; one line with place, key and cure.
         TypeError: ``path`` is not a path, or ``overrides`` are neither texts nor a mapping.
     """
+    return checked(path, overrides=overrides, check=lambda space: space)
+
+
+def build(
+    blocks: Mapping[str, object],
+    *,
+    name: str = "space",
+    overrides: changes.Overrides | None = None,
+) -> SearchSpace:
+    """Space of ``blocks``, a mapping as a YAML file would give it.
+
+    >>> build({"extends": "tickets", "space": {"seed": {"grid": [0, 1]}}})
+
+    Args:
+        blocks: experiment, space and the others by name; ``extends`` is relative to the current
+            directory.
+        name: name of the space, as of a file without its suffix.
+        overrides: see :func:`load`.
+    Raises:
+        SpaceError: the blocks are invalid; one line with key and cure.
+        TypeError: ``blocks`` is not a mapping, or ``name`` not a text.
+    """
+    if not isinstance(blocks, Mapping):
+        cure = 'write {"experiment": "tickets", "space": {"lr": {"grid": [1e-3]}}}'
+        raise TypeError(f"blocks must be a mapping, got {show(blocks)}; {cure}")
+    if not isinstance(name, str) or not name.strip():
+        raise TypeError(f"name must be a text such as 'tickets', got {show(name)}")
+    return checked(blocks, name=name, overrides=overrides, check=lambda space: space)
+
+
+def checked(
+    space: str | os.PathLike[str] | Mapping[str, object],
+    *,
+    name: str = "space",
+    overrides: changes.Overrides | None = None,
+    check: Callable[[SearchSpace], T],
+) -> T:
+    """Result of ``check`` on a space, whose errors are at the line or override that causes them.
+
+    Args:
+        space: a file, see :func:`load`, or blocks, see :func:`build`.
+        name: name of a space of blocks.
+        overrides: see :func:`load`.
+        check: function of the loaded space.
+    Raises:
+        SpaceError: ``space`` is invalid, or ``check`` raised it.
+        TypeError: see :func:`load`.
+    """
     settings = changes.listed(overrides)
+    if isinstance(space, Mapping):
+        files = lineage.of_mapping(space, name=name)
+    else:
+        files = lineage.of_file(space)
+
+    def attempt(some: changes.Overrides, edits: int | None = None) -> T:
+        tree, places = changes.apply(*files.merged(edits), some)
+        return check(_build(tree, places, name=files.name, text=files.text))
+
     try:
-        return _load(path, settings)
+        return attempt(settings)
     except SpaceError as error:
-        raise blamed(error, settings, lambda some: _load(path, some)) from None
-
-
-def _load(path: str | os.PathLike[str], overrides: changes.Overrides) -> SearchSpace:
-    file, text = space_files.read(path)
-    source = parse(text, file=file.name)
-    places = Places(origin=f"{file.name}:1", marks=source.places)
-    tree = source.tree
-    if tree is None:
-        cure = "it needs the blocks experiment and space"
-        raise SpaceError(f"{file.name}:1: the file is empty; {cure}")
-    if not isinstance(tree, Mapping):
-        cure = f"write the blocks {', '.join(changes.BLOCKS)}"
-        raise SpaceError(f"{file.name}:1: expected a mapping, got {show(tree)}; {cure}")
-    tree, places = changes.apply(tree, places, overrides)
-    return _build(tree, places, name=file.stem, text=text)
+        cause = blamed(error, settings, attempt)
+        raise files.blamed(cause, lambda edits: attempt(settings, edits)) from None
 
 
 def _build(tree: Mapping[str, object], places: Places, *, name: str, text: str) -> SearchSpace:
     for block, value in tree.items():
-        if block not in changes.BLOCKS:
-            write, target = blocks.renamed("", block, value, dict.fromkeys(changes.BLOCKS), tree)
-            problem = f"unknown block; {nearest(block, changes.BLOCKS)}"
+        if block not in BLOCKS:
+            keys = (*BLOCKS, EXTENDS)
+            write, target = blocks.renamed("", block, value, dict.fromkeys(keys), tree)
+            problem = f"unknown block; {nearest(block, keys)}"
             raise places.error(block, problem, write=write, target=target)
     for block, example in (("experiment", "tickets"), ("space", EXAMPLE)):
         if block not in tree:

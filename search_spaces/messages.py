@@ -1,8 +1,8 @@
 """Error messages: one line with place, key, condition, value and cure.
 
 An exact cure is at the end, after "; write " or as "; remove it", in the syntax of its place:
-``lr: {grid: [1e-3]}`` in a file, a whole ``--set ...``, or an item of the mapping of Python
-overrides.
+``lr: {grid: [1e-3]}`` in a file, a whole ``--set ...``, an item of the mapping of Python
+overrides, or the value for a key of blocks in Python.
 """
 
 import shlex
@@ -51,7 +51,8 @@ class SpaceError(HedgesweepError, ValueError):
         """Error on ``key`` with its ``problem`` and cure.
 
         Args:
-            place: "tickets.yaml:14", or text that begins with "--set" or "overrides".
+            place: "tickets.yaml:14", text that begins with "--set" or "overrides", or "" for the
+                blocks of a mapping.
             key: dotted.
             problem: condition and value.
             write: the value to write for ``target``; "" if ``problem`` contains the cure.
@@ -174,6 +175,8 @@ def written_cure(place: str, key: str, target: str, write: object) -> str:
     text = as_yaml(write, plain=True)
     if len(text) > _LONGEST_CURE:
         return "write it as a list or mapping of plain values"
+    if not place:
+        return f"write {write!r} for {target}"
     if place.startswith(SET):
         return f"write --set {shlex.quote(f'{target}={text}')}"
     if place.startswith(OVERRIDES):

@@ -6,19 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import NoReturn
 
-import numpy as np
-
 from hedgecore.registry import nearest, suggestion
 from search_spaces import characters, foreign_spellings, synonyms
 from search_spaces.domains import DOMAINS
+from search_spaces.edits import BLOCKS, EXTENDS
 from search_spaces.messages import OVERRIDES, SET, Cure, Places, SpaceError
+from search_spaces.plain_data import plain
 from search_spaces.schedulers import SCHEDULERS
 from search_spaces.search import Search
 from search_spaces.space import Resources
-from search_spaces.yaml_source import MOST_LEVELS, parse
-from search_spaces.yaml_text import show, too_large
+from search_spaces.yaml_source import parse
+from search_spaces.yaml_text import show
 
-BLOCKS = ("experiment", "space", "study", "search", "scheduler", "resources")
 # Allowed keys in the mapping of an axis.
 BELOW_AN_AXIS = (*DOMAINS, "when")
 _FIXED = (
@@ -40,7 +39,7 @@ def listed(overrides: Overrides | None) -> dict[str, object] | list[str]:
     """
     if isinstance(overrides, Mapping):
         # Checked first, so that no message has to print a value that contains itself.
-        return {key: _plain(str(key), value, depth=0) for key, value in overrides.items()}
+        return {key: plain(OVERRIDES, str(key), value) for key, value in overrides.items()}
     if isinstance(overrides, str):
         return [overrides]
     if isinstance(overrides, bytes) or not isinstance(overrides, Iterable | None):
@@ -133,6 +132,8 @@ def _checked(place: str, key: str, written: str | None, tree: Mapping[str, objec
         name, clean = characters.named(key[at]), "".join(map(characters.meant, key))
         clean = clean.replace(" ", "")
         return _not_a_key(place, key, f"the key contains {name}", clean, written)
+    if block == EXTENDS:
+        raise SpaceError.at(place, key, "is written in a file; give that file as the space")
     if block not in BLOCKS:
         problem = f"unknown block {show(block)}; {nearest(block, BLOCKS)}"
         return _not_a_key(place, key, problem, _with_block(block, parts, tree), written)
@@ -208,31 +209,3 @@ def _axis(tree: Mapping[str, object], path: tuple[str, ...], value: object) -> d
         **{name: item for name, item in entries.items() if (name != "when") == of_condition},
         path[-1]: value,
     }
-
-
-def _plain(key: str, value: object, *, depth: int) -> object:
-    """``value`` as nested dicts, lists and Python scalars."""
-    if depth > MOST_LEVELS:
-        raise _error(key, f"nested deeper than {MOST_LEVELS} levels")
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int | float):
-        if too_large(value):
-            raise _error(key, f"numbers must be finite and below 2**63, got {show(value)}")
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(key, item, depth=depth + 1) for item in value]
-    if isinstance(value, Mapping):
-        for name in value:
-            if not isinstance(name, str) or not name.strip():
-                raise _error(key, f"a key must be text, got {show(name)}")
-        return {name: _plain(key, item, depth=depth + 1) for name, item in value.items()}
-    cure = "; write .tolist() after it" if isinstance(value, np.ndarray) else ""
-    problem = "expected numbers, text, booleans, None, lists and dicts"
-    raise _error(key, f"{problem}, got {type(value).__name__}{cure}")
-
-
-def _error(key: str, message: str) -> SpaceError:
-    return SpaceError.at(OVERRIDES, key, message)

@@ -9,20 +9,22 @@ from search_spaces.messages import SpaceError
 from search_spaces.yaml_source import MOST_BYTES
 from search_spaces.yaml_text import show
 
-_SHIPPED = Path(__file__).parent
+FOLDER = Path(__file__).parent
+"""Folder of the shipped spaces."""
 
 
 def shipped() -> tuple[str, ...]:
     """Names of the space files shipped with the package."""
-    return tuple(sorted(file.name for file in _SHIPPED.glob("*.yaml")))
+    return tuple(sorted(file.name for file in FOLDER.glob("*.yaml")))
 
 
-def read(space: str | os.PathLike[str]) -> tuple[Path, str]:
+def read(space: str | os.PathLike[str], *, by_name: bool = True) -> tuple[Path, str]:
     """Path and text of a space file.
 
     Args:
         space: a path; if it does not exist, the last part names a shipped space, with or without
             its suffix.
+        by_name: False if a shipped space is not meant.
     Raises:
         SpaceError: it cannot be read, is not a regular file, is too large, or is not UTF-8.
         TypeError: ``space`` is not a path.
@@ -36,7 +38,9 @@ def read(space: str | os.PathLike[str]) -> tuple[Path, str]:
     try:
         data = _bytes(path)
     except (FileNotFoundError, NotADirectoryError):
-        path = _shipped_path(path)
+        if not by_name:
+            raise SpaceError(f"no such file {path}; check its folder and name") from None
+        path = shipped_path(path)
         data = _bytes(path)
     except (OSError, ValueError) as error:
         if isinstance(error, SpaceError):
@@ -49,6 +53,22 @@ def read(space: str | os.PathLike[str]) -> tuple[Path, str]:
         line = data.count(b"\n", 0, error.start) + 1
         byte = f"byte {data[error.start]:#04x}"
         raise SpaceError(f"{path.name}:{line}: not UTF-8 ({byte}); save it as UTF-8") from None
+
+
+def shipped_path(path: Path) -> Path:
+    """Path of the shipped space that the last part of ``path`` names.
+
+    Raises:
+        SpaceError: there is none of this name.
+    """
+    names = shipped()
+    for name in (path.name, f"{path.name}.yaml"):
+        if name in names:
+            return FOLDER / name
+    stems = {name.removesuffix(".yaml"): name for name in names}
+    closest = suggestion(path.name, names) or stems.get(suggestion(path.name, stems) or "")
+    hint = f"; did you mean {closest!r}?" if closest else ""
+    raise SpaceError(f"no such file {path}; shipped spaces: {', '.join(names) or 'none'}{hint}")
 
 
 def _bytes(path: Path) -> bytes:
@@ -69,14 +89,3 @@ def _bytes(path: Path) -> bytes:
         limit = f"{MOST_BYTES:,} bytes"
         raise SpaceError(f"{path}: is larger than {limit}; a space is a few kilobytes")
     return data
-
-
-def _shipped_path(path: Path) -> Path:
-    names = shipped()
-    for name in (path.name, f"{path.name}.yaml"):
-        if name in names:
-            return _SHIPPED / name
-    stems = {name.removesuffix(".yaml"): name for name in names}
-    closest = suggestion(path.name, names) or stems.get(suggestion(path.name, stems) or "")
-    hint = f"; did you mean {closest!r}?" if closest else ""
-    raise SpaceError(f"no such file {path}; shipped spaces: {', '.join(names) or 'none'}{hint}")

@@ -17,6 +17,7 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
         "scheduler": "earlyterminate earlystopping pruner earlytermination",
         "resources": "resourcespertrial resource",
         "space.seed": "seed seeds repeats",
+        "extends": "extend base inherits inherit parent include",
         "": "name program project entity command defaults hydra metric mode description",
     },
     "search": {
@@ -48,7 +49,8 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
 _CHOICES: Mapping[str, Mapping[str, str]] = {
     "algorithm": {
         "tpe": "bayes bayesian bayesopt bo gp optuna hyperopt tpesampler treeparzen ax bohb gpei "
-        "skopt optunasearch tpesearch tpesuggest cmaes cma cmaessampler anneal annealing",
+        "skopt optunasearch tpesearch tpesuggest cmaes cma cmaessampler anneal annealing "
+        "bayesianoptimization multivariatetpe",
         "nsga2": "nsga nsgaii nsgaiisampler nsga3 genetic evolutionary",
         "quasirandom": "sobol qmc halton lhs latinhypercube qmcsampler sobolsampler",
         "grid": "gridsearch gridsearchcv gridsampler exhaustive product all bruteforce "

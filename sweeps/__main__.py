@@ -45,18 +45,28 @@ def cli() -> None:
 @options.cpus_option
 @options.rate_option
 @click.option("--probe/--no-probe", default=True, help="Time two epochs of each kind of trial.")
+@options.print_option
 def plan_command(
-    space: Path, overrides: tuple[str, ...], cpus: float, rate: float | None, probe: bool
+    space: Path,
+    overrides: tuple[str, ...],
+    cpus: float,
+    rate: float | None,
+    probe: bool,
+    print_config: bool,
 ) -> None:
     """Show what SPACE would run with its cost; trains two epochs, and keeps nothing.
 
     Example: hedgesweep plan search_spaces/tickets.yaml --rate 0.05
     """
     from sweeps.planning import estimate, machine, summary
+    from sweeps.planning.resolved import resolved
 
     plan = sweeps.plan(space, overrides=overrides)
+    if print_config:
+        echo_all(resolved(plan).splitlines())
+        return
     machine.check_data(plan)
-    echo_all(summary.lines(plan))
+    echo_all([*summary.lines(plan), *summary.study_lines(plan), *summary.unusual(plan)])
     echo_all(machine.data_warnings(plan))
     counted = estimate.estimate(plan, cpus=cpus, rate=rate)
     memory = machine.memory()
@@ -75,6 +85,7 @@ def plan_command(
 @click.option("--address", metavar="ADDRESS", help="Join a running Ray cluster, such as 'auto'.")
 @click.option("--tensorboard", metavar="FOLDER", help="Also write TensorBoard event files.")
 @click.option("--mlflow", metavar="URI", help="Also send rows to this MLflow tracking server.")
+@options.print_option
 def run_command(
     space: Path,
     storage: Path,
@@ -86,6 +97,7 @@ def run_command(
     mlflow: str | None,
     until_decided: str | None,
     max_seeds: int,
+    print_config: bool,
     **arguments: Any,
 ) -> None:
     """Run every trial of SPACE that the storage does not hold yet.
@@ -96,6 +108,11 @@ def run_command(
     failed, 1 if some failed and none completed, a model is missing or the sweep was aborted, 2 if
     nothing could be run, 128 + n after signal n.
     """
+    if print_config:
+        from sweeps.planning.resolved import resolved
+
+        echo_all(resolved(sweeps.plan(space, overrides=arguments["overrides"])).splitlines())
+        return
     budget = options.budget(hours=budget_hours, cost=budget_cost, cpus=cpus, rate=rate)
     copies = options.exporters(tensorboard=tensorboard, mlflow=mlflow)
     arguments |= {"storage": storage, "budget": budget, "exporters": copies}

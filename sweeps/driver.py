@@ -16,7 +16,8 @@ from sweeps.journal import manifest, mirror
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.layout import writable_folder
 from sweeps.journal.opening import storage_name, writable_storage
-from sweeps.journal.preparations import Facts, StoredPreparation
+from sweeps.journal.preparations import StoredPreparation
+from sweeps.manifest_records import keep_baselines, keep_manifest, without_baselines
 from sweeps.monitoring.exporters import ExportDispatcher, Exporter
 from sweeps.monitoring.progress import FailSafeProgress, Progress, State, ThrottledProgress
 from sweeps.monitoring.progress import default as default_progress
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    space: str | Path | SearchSpace | Plan,
+    space: str | Path | Mapping[str, Any] | SearchSpace | Plan,
     *,
     storage: str | Path,
     overrides: Mapping[str, Any] | Iterable[str] | None = None,
@@ -60,7 +61,8 @@ def run(
     continues from its last rung.
 
     Args:
-        space: a YAML file, the name of a shipped one, a loaded space, or a plan.
+        space: a YAML file, the name of a shipped one, a mapping as a file would give it, a loaded
+            space, or a plan.
         storage: directory for log, tables, models, made if missing; or the URL of an object store,
             such as s3://bucket/name.
         overrides: values by dotted key, such as ``{"study.training.epochs": 20}``.
@@ -124,7 +126,10 @@ def run(
         for end in (dispatcher.close, display.close, ledger.close):
             closing.callback(end)
         gpus = 0 if address else machine.gpus()
-        for line in (*summary.lines(plan), *machine.slow(plan, gpus=gpus)):
+        for text in (summary.lines, summary.study_lines, summary.unusual):
+            for line in text(plan):
+                display.message(line)
+        for line in machine.slow(plan, gpus=gpus):
             display.message(line)
         search = _search(plan, ledger, display)
         queue = TrialQueue(plan, ledger, engine=engine, search=search)
@@ -206,10 +211,10 @@ def _finished(execution: Execution, stored: Mapping[str, StoredPreparation | Non
     if len(facts) < len(stored):
         return False
     if ledger.state.manifest is None:
-        _keep_manifest(execution, facts)
+        keep_manifest(execution, facts)
     queue.enter(facts)
     execution.steering.take_up()
-    if queue.unfinished or not queue.exhausted or _without_baselines(execution):
+    if queue.unfinished or not queue.exhausted or without_baselines(execution):
         return False
     execution.message("every trial is finished; nothing to run")
     ledger.copy_manifest()
@@ -234,17 +239,17 @@ def _execute(
     changed = ThrottledProgress(display, state)
     baselines = BaselineTasks(
         execution.plan,
-        keep=partial(_keep_baselines, execution.ledger),
+        keep=partial(keep_baselines, execution.ledger),
         message=execution.message,
     )
 
     def enter(preparations: "Mapping[str, SharedPreparation]") -> None:
         facts = {key: preparation.facts for key, preparation in preparations.items()}
-        _keep_manifest(execution, facts)
+        keep_manifest(execution, facts)
         if not queue.entered:
             queue.enter(facts)
             execution.steering.take_up()
-        baselines.add(_without_baselines(execution), preparations)
+        baselines.add(without_baselines(execution), preparations)
 
     try:
         with prepared(execution, stored) as preparations:
@@ -254,37 +259,6 @@ def _execute(
             return within_budget
     except Cut:
         return False
-
-
-def _keep_manifest(execution: Execution, facts: Mapping[str, Facts]) -> None:
-    plan, ledger = execution.plan, execution.ledger
-    before = ledger.state.manifest.content if ledger.state.manifest else {}
-    content = manifest.content(
-        plan,
-        facts,
-        ledger.state.prepared,
-        baselines=manifest.baselines_of(before),
-        audit=execution.audit,
-    )
-    # Seeds that were added in view of the results stay so, however the sweep is continued.
-    if before:
-        content["until_decided"] = plan.until_decided or before.get("until_decided")
-    ledger.keep_manifest(content, plan.space.text)
-
-
-def _without_baselines(execution: Execution) -> list[str]:
-    """Keys of the preparations whose baselines are computed beside trials, and still lacking."""
-    record = execution.ledger.state.manifest
-    if execution.plan.experiment.trainer.baselines is None or record is None:
-        return []
-    stored = manifest.baselines_of(record.content)
-    return [key for key in execution.plan.preparations if key not in stored]
-
-
-def _keep_baselines(ledger: Ledger, baselines: Mapping[str, manifest.Baselines]) -> None:
-    record = ledger.state.manifest
-    assert record is not None, "it is kept before any trial"
-    ledger.keep_manifest(manifest.with_baselines(record.content, baselines), record.space)
 
 
 def _state(queue: TrialQueue, began: float, first_trial: Callable[[], float]) -> State:

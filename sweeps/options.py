@@ -17,10 +17,24 @@ from sweeps.planning.budget import Budget
 _STORAGE = click.Path(readable=False)
 
 
+class _Required(click.Option):
+    """Option without which a command does not run, unless it only prints its space."""
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        if self.value_is_missing(value) and ctx.params.get("print_config"):
+            return None
+        return super().process_value(ctx, value)
+
+
 def storage_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The option ``--storage``, with ``text`` as its help."""
     return click.option(
-        "--storage", required=True, type=_STORAGE, callback=_storage_path, help=text
+        "--storage",
+        cls=_Required,
+        required=True,
+        type=_STORAGE,
+        callback=_storage_path,
+        help=text,
     )
 
 
@@ -44,6 +58,12 @@ set_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     help="Override a value by its dotted key, such as study.training.epochs=20. Repeatable.",
+)
+print_option = click.option(
+    "--print-config",
+    is_flag=True,
+    is_eager=True,
+    help="Print the space with every setting and exit; saved as a file it has the same trials.",
 )
 cpus_option = click.option(
     "--cpus",

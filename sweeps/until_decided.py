@@ -52,7 +52,7 @@ class Decision:
 
 def run_until(
     claim: str,
-    space: str | Path | SearchSpace,
+    space: str | Path | Mapping[str, Any] | SearchSpace,
     *,
     storage: str | Path,
     max_seeds: int = 40,

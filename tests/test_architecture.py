@@ -47,9 +47,8 @@ LAYERS = {
         "scheduling": 3,
         "execution": 4,
         **dict.fromkeys(("jobs", "monitoring", "inspection", "simulation"), 5),
-        **dict.fromkeys(
-            ("arguments", "bundle_keys", "exports", "options", "outcome", "sealing"), 6
-        ),
+        **dict.fromkeys(("arguments", "bundle_keys", "exports", "manifest_records", "options"), 6),
+        **dict.fromkeys(("outcome", "sealing"), 6),
         **dict.fromkeys(("command_groups", "completion"), 0),
         **dict.fromkeys(("analysis_commands", "bundle_commands", "bundles", "driver"), 7),
         **dict.fromkeys(("conclusion", "model_commands", "requested_config"), 7),

@@ -8,6 +8,7 @@ from hedgecore.hedging.c_source import c_source
 from hedgecore.hedging.columns import COLUMNS, TEST
 from hedgecore.hedging.cost_model import COST
 from hedgecore.hedging.deployment import deployed, objection
+from hedgecore.hedging.description import describe, improbable
 from hedgecore.hedging.evaluate import attacked_columns
 from hedgecore.hedging.graph import graph
 from hedgecore.hedging.hedge import Hedge
@@ -105,6 +106,8 @@ TICKETS: Experiment[TicketStudy, Preparation] = Experiment(
         machine_warnings=_machine_warnings,
         describe_epoch=_describe_epoch,
         describe_result=lambda row: f"CVaR 5 % {row['cvar_05']:.3f}",
+        describe_study=describe,
+        improbable=improbable,
     ),
     model_file="ticket.safetensors",
     deployed=deployed,

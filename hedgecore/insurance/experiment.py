@@ -14,6 +14,7 @@ from hedgecore.insurance.data.applicants import Applicants
 from hedgecore.insurance.data.duplicates import warnings
 from hedgecore.insurance.data.table import check_file
 from hedgecore.insurance.deployment import deployed
+from hedgecore.insurance.description import describe, improbable
 from hedgecore.insurance.evaluation.assessment import VALIDATED
 from hedgecore.insurance.graph import graph
 from hedgecore.insurance.preparation import XnnPreparation
@@ -126,6 +127,8 @@ XNN: Experiment[XnnStudy, XnnPreparation] = Experiment(
         data_warnings=_data_warnings,
         describe_epoch=_describe_epoch,
         describe_result=_describe_result,
+        describe_study=describe,
+        improbable=improbable,
     ),
     model_file="xnn.safetensors",
     deployed=deployed,

@@ -9,12 +9,17 @@ from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from hedgecore.experiment import Experiment
 from sweeps.journal.state import TrialState
+from sweeps.monitoring.best import ID_LENGTH, axes, best, short
 from sweeps.text import duration, echo, plural, printable
+
+_BAR = 30
+"""Width of the bar, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,16 +132,16 @@ class PlainLines(SilentProgress):
             if not trial.fresh or trial.ended is None or trial_id in self._told:
                 continue
             self._told.add(trial_id)
-            axes = " ".join(f"{name}={_short(value)}" for name, value in trial.config.items())
-            echo(f"{standing} | {axes}: {_ending(trial, state.experiment)}")
+            what = f"{trial_id[:ID_LENGTH]} {axes(trial.config)}"
+            echo(f"{standing} | {what}: {_ending(trial, state.experiment)}")
 
 
 class LivePanel:
-    """Counts, times and the best trial of every group, redrawn in place."""
+    """A bar with counts and times, and the best trial of all and of every group."""
 
     def __init__(self) -> None:
         self._began, self._closed = time.monotonic(), False
-        self._shown: tuple[str, State, float, Table] | None = None
+        self._shown: tuple[State, float, Group] | None = None
         # Drawn from a separate thread, so that the clock runs while no trial reports.
         self._live = Live(
             console=Console(), refresh_per_second=4, transient=True, get_renderable=self._draw
@@ -151,7 +156,10 @@ class LivePanel:
     def update(self, state: State) -> None:
         """See :class:`Progress`."""
         # Each visits every trial, which is too slow for every redraw.
-        self._shown = _counts(state), state, _remaining(state), _best_table(state)
+        found = best(state.trials)
+        lines = [Text(found.line(), style="green")] if found else []
+        table = _best_table(state)
+        self._shown = state, _remaining(state), Group(_bar(state), *lines, table)
 
     def close(self) -> None:
         """See :class:`Progress`."""
@@ -159,10 +167,23 @@ class LivePanel:
         self._closed = True
 
     def _draw(self) -> Group:
+        elapsed = duration(time.monotonic() - self._began)
         if self._shown is None:
-            return Group(Text(f"{duration(time.monotonic() - self._began)} elapsed", style="bold"))
-        counts, state, ratio, table = self._shown
-        return Group(Text(f"{counts} · {_times(state, ratio)}", style="bold"), table)
+            return Group(Text(f"preparing · {elapsed} elapsed", style="bold"))
+        state, ratio, below = self._shown
+        return Group(Text(_times(state, ratio), style="bold"), below)
+
+
+def _bar(state: State) -> Table:
+    """A bar of the ended trials and the epochs of the others, with counts."""
+    done = sum(
+        1.0 if trial.ended else max(trial.epochs, default=0) / max(trial.entry.limit, 1)
+        for trial in state.trials.values()
+    )
+    row = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=max(state.total, 1), completed=done, width=_BAR)
+    row.add_row(bar, Text(_counts(state), style="bold"))
+    return row
 
 
 def _counts(state: State) -> str:
@@ -192,25 +213,29 @@ def _times(state: State, ratio: float) -> str:
 def _best_table(state: State) -> Table:
     wording = state.experiment.wording
     swept = {axis for trial in state.trials.values() for axis in trial.config}
-    axes = [axis for axis in wording.groups if axis in swept]
+    names = [axis for axis in wording.groups if axis in swept]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for header in (*axes, wording.companion_axis, f"best {wording.loss}", "epoch", "status"):
-        table.add_column(header, justify="right" if header != "status" else "left")
-    groups: dict[tuple[Any, ...], tuple[float, TrialState]] = {}
-    for trial in state.trials.values():
-        best = trial.best()
-        if best is None or not state.experiment.search.is_candidate(trial.config):
+    for header in (*names, wording.companion_axis, f"best {wording.loss}", "epoch"):
+        table.add_column(header, justify="right")
+    for header in ("status", "trial"):
+        table.add_column(header)
+    groups: dict[tuple[Any, ...], tuple[float, str]] = {}
+    for trial_id, trial in state.trials.items():
+        row = trial.best()
+        if row is None or not state.experiment.search.is_candidate(trial.config):
             continue
-        key = tuple(trial.config.get(axis, 0) for axis in axes)
-        if key not in groups or best["val_loss"] < groups[key][0]:
-            groups[key] = best["val_loss"], trial
-    for key, (loss, trial) in sorted(groups.items(), key=lambda item: item[0]):
+        key = tuple(trial.config.get(axis, 0) for axis in names)
+        if key not in groups or row["val_loss"] < groups[key][0]:
+            groups[key] = row["val_loss"], trial_id
+    for key, (loss, trial_id) in sorted(groups.items(), key=lambda item: item[0]):
+        trial = state.trials[trial_id]
         table.add_row(
-            *(Text(_short(value)) for value in key),  # no markup of rich
-            Text(_short(trial.config.get(wording.companion_axis, ""))),
+            *(Text(short(value)) for value in key),  # no markup of rich
+            Text(short(trial.config.get(wording.companion_axis, ""))),
             f"{loss:.4f}",
-            str(len(trial.epochs)),
+            f"{len(trial.epochs)}/{trial.entry.limit}",
             trial.ended or "running",
+            Text(printable(trial_id[:ID_LENGTH])),
         )
     return table
 
@@ -222,7 +247,3 @@ def _ending(trial: TrialState, experiment: Experiment[Any, Any]) -> str:
     if row["status"] == "stopped":
         return f"stopped, {row['reason']}"
     return f"{row['status']}: {row['error']}"
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else printable(value)

@@ -23,6 +23,7 @@ from sweeps.journal.lock_holder import Driver, driver
 from sweeps.journal.opening import readable_storage, storage_name
 from sweeps.journal.records import SharedBytes, UserStop
 from sweeps.journal.state import TrialState, cell
+from sweeps.monitoring.best import Best, best
 from sweeps.monitoring.throughput import Tallies, Tally
 from sweeps.scheduling.rule import Rule
 from sweeps.signals import interruptible
@@ -76,6 +77,7 @@ class Status:
     trials_per_minute: float | None  # ended in the last minutes
     seconds_left: float | None  # at that pace
     user_stops: int  # trials stopped by request, among the stopped
+    best: Best | None  # by validation data; None before the first epoch
     failures: tuple[Failure, ...]  # in the order of the space
     workers_lost: int  # since the sweep began
     nodes_lost: int  # number of those lost with their node
@@ -134,6 +136,7 @@ def status(
         trials_per_minute=tally.ends_per_minute(now) if live else None,
         seconds_left=60 * epochs_left / rate if rate else None,
         user_stops=sum(isinstance(trial.stop, UserStop) for trial in trials.values()),
+        best=best(trials),
         failures=tuple(_failures(tally)),
         workers_lost=tally.losses.total(),
         nodes_lost=tally.losses[True],
@@ -162,6 +165,8 @@ def lines(status: Status) -> list[str]:
         for rung in status.rungs
     ]
     texts.append(_epochs(status))
+    if status.best and status.unfinished_count:  # of a finished sweep the report recommends
+        texts.append(status.best.line())
     texts += [_failure(failure) for failure in status.failures[:_MOST_FAILURES]]
     if (more := len(status.failures) - _MOST_FAILURES) > 0:
         texts.append(f"and {plural(more, 'failure')} more")

@@ -7,6 +7,7 @@ from hedgecore.config import ConfigError, to_mapping
 from hedgecore.experiment import Study
 from search_spaces import Domain, RandInt, SearchSpace, SpaceError
 from search_spaces.blocks import renamed
+from search_spaces.domains import as_written
 from search_spaces.messages import Cure
 from sweeps.experiments import experiment
 
@@ -89,7 +90,7 @@ def renamed_axis(space: SearchSpace, axis: str, name: str) -> tuple[object, str 
     if not name or name in space.space:
         return Cure.REMOVE, None
     domain = space.space[axis]
-    return {**_domain_as_written(domain), **condition(space, axis)}, f"space.{name}"
+    return {**as_written(domain), **condition(space, axis)}, f"space.{name}"
 
 
 def condition(space: SearchSpace, axis: str) -> dict[str, object]:
@@ -137,12 +138,6 @@ def _domain(domain: Domain, values: list[Any]) -> object:
         return {"grid": values[:1]}
     low, high = min(numbers), max(numbers)
     return {kind: [low, high + 1 if isinstance(domain, RandInt) else high]}
-
-
-def _domain_as_written(domain: Domain) -> dict[str, object]:
-    ends = domain.ends()
-    written = _domain(domain, list(ends))
-    return written if isinstance(written, dict) else {"grid": list(ends)}
 
 
 def _hashable(value: Any) -> Any:

@@ -7,12 +7,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
-import search_spaces
 from hedgecore.config import ConfigError, digest, fingerprint
 from hedgecore.experiment import Experiment, Study
 from search_spaces import Asha, IEpoch, SearchSpace, SpaceError, StockAsha
-from search_spaces.blame import blamed
-from search_spaces.overrides import listed
+from search_spaces.loader import checked
 from search_spaces.space import frozen
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
@@ -147,14 +145,15 @@ class Plan:
 
 
 def plan(
-    space: str | Path | SearchSpace | Plan,
+    space: str | Path | Mapping[str, Any] | SearchSpace | Plan,
     *,
     overrides: Mapping[str, Any] | Iterable[str] | None = None,
 ) -> Plan:
     """Plan of ``space``; starts nothing.
 
     Args:
-        space: a YAML file, the name of a shipped one, a loaded space, or a plan, returned as is.
+        space: a YAML file, the name of a shipped one, a mapping as a file would give it, a loaded
+            space, or a plan, returned as is.
         overrides: values by dotted key, as on the command line's ``--set``.
     Raises:
         SpaceError: anything wrong with the space, in one line with file, line, key and cure.
@@ -165,16 +164,7 @@ def plan(
             cure = "give them to search_spaces.load()"
             raise TypeError(f"overrides apply while a file is read; {cure}")
         return space if isinstance(space, Plan) else _build(space)
-    assignments = listed(overrides)
-    loaded = search_spaces.load(space, overrides=assignments)
-    try:
-        return _build(loaded)
-    except SpaceError as error:
-
-        def attempt(some: dict[str, object] | list[str]) -> None:
-            _build(search_spaces.load(space, overrides=some))
-
-        raise blamed(error, assignments, attempt) from None
+    return checked(space, overrides=overrides, check=_build)
 
 
 def _build(space: SearchSpace) -> Plan:

@@ -1,10 +1,14 @@
 """A plan in a few lines of text, with values as in YAML."""
 
+from collections.abc import Iterable
+from itertools import takewhile, zip_longest
 from typing import Any
 
+from hedgecore.experiment import Study
 from search_spaces import Asha, Domain, IEpoch, StockAsha
 from search_spaces.yaml_text import printable
 from sweeps.planning.plan import Plan
+from sweeps.planning.validation import first_with, trial_study
 from sweeps.text import plural, value_text
 
 _NAMES = {
@@ -15,6 +19,8 @@ _NAMES = {
     "hyperband": "HyperBand",
     "pbt": "population based training",
 }
+
+_MOST_FORMS = 5
 
 
 def lines(plan: Plan) -> list[str]:
@@ -32,6 +38,64 @@ def lines(plan: Plan) -> list[str]:
         f"at most {plural(_most_epochs(plan), 'epoch')} over {wording.describe_epoch(plan.study)}",
         _judgement(plan),
     ]
+
+
+def study_lines(plan: Plan) -> list[str]:
+    """The study in the units of its user; a phrase that an axis changes has all its forms."""
+    described = [plan.experiment.wording.describe_study(study) for study in _studies(plan)]
+    headings = dict.fromkeys(heading for one in described for heading in one)
+    lines = []
+    for heading in headings:
+        forms = zip_longest(*(one.get(heading, ()) for one in described), fillvalue="")
+        phrases = (_alternatives(dict.fromkeys(filter(None, form))) for form in forms)
+        lines.append(f"{heading:<11}{', '.join(phrases)}")
+    return [printable(line) for line in lines]
+
+
+def unusual(plan: Plan) -> list[str]:
+    """One line for each setting that is probably a slip, with its place."""
+    axes = {path: name for name, path in plan.experiment.search.axes.items()}
+    faults: dict[str, dict[str, None]] = {}
+    for study in _studies(plan):
+        for path, text in plan.experiment.wording.improbable(study).items():
+            faults.setdefault(path, {})[text] = None
+    lines = []
+    for path, texts in faults.items():
+        axis = axes.get(path, path)
+        key = f"space.{axis}" if axis in plan.space.space else f"study.{path}"
+        more = f" (and {plural(len(texts) - 1, 'value')} more)" if len(texts) > 1 else ""
+        lines.append(f"unusual    {plan.space.where(key)}: {next(iter(texts))}{more}")
+    return [printable(line) for line in lines]
+
+
+def _studies(plan: Plan) -> list[Study]:
+    """A study for every value or end of every axis, the others at their first."""
+    space = plan.space
+    values = [{axis: end} for axis, domain in space.space.items() for end in domain.ends()]
+    configs = (first_with(space, value) for value in values if "seed" not in value)
+    studies = [trial_study(plan.study, config) for config in configs]
+    return studies or [trial_study(plan.study, first_with(space, {}))]
+
+
+def _alternatives(forms: Iterable[str]) -> str:
+    """Forms of one phrase as "network 8-8 or 16", without the words that all share."""
+    words = [form.split() for form in forms]
+    if len(words) == 1:
+        return " ".join(words[0])
+    before = _shared(words)
+    after = _shared([form[before:][::-1] for form in words])
+    texts = [" ".join(form[before : len(form) - after]) for form in words]
+    if len(texts) > _MOST_FORMS:
+        texts = [f"{texts[0]} .. {texts[-1]}"]
+    shared = words[0][:before], words[0][len(words[0]) - after :]
+    return " ".join([*shared[0], " or ".join(texts), *shared[1]])
+
+
+def _shared(forms: list[list[str]]) -> int:
+    """Number of words that all forms begin with, short of a whole form."""
+    most = min(map(len, forms)) - 1
+    same = (len({form[i] for form in forms}) == 1 for i in range(max(most, 0)))
+    return sum(takewhile(bool, same))
 
 
 def _extent(plan: Plan) -> str:

@@ -151,7 +151,7 @@ def test_a_shipped_space_is_found_by_any_spelling_of_its_name(tmp_path, monkeypa
     shelf = tmp_path / "shelf"
     shelf.mkdir()
     (shelf / "demo.yaml").write_text(SMALL)
-    monkeypatch.setattr("search_spaces.space_files._SHIPPED", shelf)
+    monkeypatch.setattr("search_spaces.space_files.FOLDER", shelf)
     monkeypatch.chdir(tmp_path)
     assert load(given).name == "demo"
     (tmp_path / "demo").write_text(SMALL.replace("lr", "mine"))

@@ -261,7 +261,7 @@ def shelf(tmp_path, monkeypatch):
     folder = tmp_path / "shelf"
     folder.mkdir()
     (folder / "demo.yaml").write_text(SMALL)
-    monkeypatch.setattr(search_spaces.space_files, "_SHIPPED", folder)
+    monkeypatch.setattr(search_spaces.space_files, "FOLDER", folder)
     monkeypatch.chdir(tmp_path)
     return folder
 
