@@ -112,7 +112,7 @@ def sentences(comparisons: Sequence[Tickets]) -> list[str]:
 
 
 def _opening(one: Tickets) -> str:
-    why = "the max efficient one" if one.chosen.recommended else "that of the lowest validation risk"
+    why = "max efficient" if one.chosen.recommended else "of the lowest validation risk"
     parts = [
         f"{kind} ({plural(sum(m.kind == kind for m in one.models), 'seed')})"
         for kind in kinds(one.models)

@@ -7,7 +7,8 @@ from analysis.sweep import Problem
 from analysis.xnn import findings, yardsticks
 from analysis.xnn.baselines import against_trees, baselines
 from analysis.xnn.baselines import sentences as of_baselines
-from analysis.xnn.cells import COST, GAIN, axes, cells, members, spelled_out
+from analysis.xnn.cells import COST, GAIN, axes, cells, members
+from analysis.xnn.fixed_settings import spelled_out
 from analysis.xnn.origin import origin
 from analysis.xnn.selection import Choice, choose, held_out, pulled
 from analysis.xnn.verdicts import IS_WITHIN, WITHIN
