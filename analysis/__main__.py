@@ -18,6 +18,9 @@ from analysis.errors import AnalysisError
 from analysis.escapes import LINE, printable
 from analysis.terminal import console
 
+_NICE = 10
+"""Priority of a report beside its running sweep, which needs the processors more."""
+
 
 @click.group()
 def main() -> None:
@@ -51,12 +54,20 @@ def main() -> None:
     type=click.Path(path_type=Path, exists=True),
     help="Latencies of its hedges (JSON), which `hedgesweep report` measures.",
 )
+@click.option("--state", help="State of a running sweep, for its page, without figures.")
 def report(
-    storage: Path, tolerance: float, confidence: float, out: Path | None, measured: Path | None
+    storage: Path,
+    tolerance: float,
+    confidence: float,
+    out: Path | None,
+    measured: Path | None,
+    state: str | None,
 ) -> None:
     """Print tables and findings of STORAGE; write tables and figures to STORAGE/report."""
     from analysis.report import report as show
 
+    if state is not None:
+        os.nice(_NICE)
     _run(
         lambda to: show(
             storage,
@@ -65,6 +76,7 @@ def report(
             confidence=confidence,
             folder=out or _report_folder(storage),
             measured=json.loads(measured.read_bytes()) if measured else None,
+            state=state,
         )
     )
 

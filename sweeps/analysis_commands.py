@@ -23,10 +23,25 @@ from sweeps.errors import UsageError
     type=click.Path(readable=False, path_type=Path),
     help="Folder for the files, made if missing; STORAGE/report by default.",
 )
-def report_command(storage: Path, out: Path | None) -> None:
-    """Print the tables of STORAGE and draw its figures."""
+@click.option(
+    "--live", is_flag=True, help="Serve the page on this machine; follow a running sweep."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port of the live page on 127.0.0.1; a free one by default.",
+)
+def report_command(storage: str | Path, out: Path | None, live: bool, port: int | None) -> None:
+    """Print the tables of STORAGE and draw its figures.
+
+    Example: hedgesweep report results/tickets --live
+    """
+    if port is not None and not live:
+        raise UsageError("--port is that of the live page; add --live")
     with TemporaryDirectory() as folder:
         measured = Path(folder) / "latency.json"
+        if live:
+            _serve(storage, out, port or 0, measured)
         measured.write_text(json.dumps(_latencies(storage)), encoding="utf-8")
         _analyse(
             "report",
@@ -36,7 +51,24 @@ def report_command(storage: Path, out: Path | None) -> None:
         )
 
 
-def _latencies(storage: Path) -> dict[str, Any]:
+def _serve(storage: str | Path, out: Path | None, port: int, measured: Path) -> None:
+    from sweeps.monitoring.live_report import serve
+
+    _check_analysis()
+    # A URL is text, and its report is written here.
+    remote = isinstance(storage, str)
+    folder = out or (Path(f"{Path(storage).name}-report") if remote else Path(storage) / "report")
+
+    def report(place: Path, state: str | None) -> list[str]:
+        if state is None:
+            measured.write_text(json.dumps(_latencies(storage)), encoding="utf-8")
+        option = f"--latency={measured}" if state is None else f"--state={state}"
+        return _command("report", f"--out={place}", option, "--", str(storage))
+
+    serve(storage, report, folder=folder, port=port)
+
+
+def _latencies(storage: str | Path) -> dict[str, Any]:
     from sweeps.inspection.latency import latencies  # imports torch
 
     return latencies(storage)
@@ -44,11 +76,19 @@ def _latencies(storage: Path) -> dict[str, Any]:
 
 def _analyse(*arguments: str) -> NoReturn:
     """Run a command of the analysis, which needs neither Ray nor torch, in its own process."""
+    _check_analysis()
+    sys.exit(subprocess.run(_command(*arguments)).returncode)
+
+
+def _command(*arguments: str) -> list[str]:
+    return [*origin.PYTHON, "-m", "analysis", *arguments]
+
+
+def _check_analysis() -> None:
     try:
         origin.check("analysis")
     except ImportError as error:
         raise UsageError(str(error)) from error
-    sys.exit(subprocess.run([*origin.PYTHON, "-m", "analysis", *arguments]).returncode)
 
 
 @click.command("claims")

@@ -21,6 +21,7 @@ def report(
     confidence: float,
     folder: Path,
     measured: Mapping[str, Any] | None = None,
+    state: str | None = None,
 ) -> None:
     """Print tables and findings of a sweep; write CSV tables and figures.
 
@@ -32,24 +33,39 @@ def report(
         folder: output folder.
         measured: latencies of tickets as ``rows``, or the ``reason`` for none; see
             :func:`analysis.tickets.latency.latency`. None to leave them out.
+        state: of a running sweep in words; the page then has it, follows its server, and lacks
+            the figures, which take most of a report's time. None for the report of a sweep.
     Raises:
         StorageError: the storage cannot be read, or ``folder`` cannot be written.
         schema.ColumnError: a column is missing.
     """
+    if state is not None:
+        from analysis.html.live import has_trials, write_notice
+
+        if not has_trials(storage):
+            write_notice(folder, storage, state)
+            return
     trials, manifest = load_trials(storage), load_manifest(storage)
     files = SweepFiles.of(storage, trials, manifest)
     experiment, page = manifest.get("experiment", "tickets"), Page(console)
-    results = Results()
+    results, drawn = Results(), state is None
     if experiment == "xnn":
         from analysis.report import xnn  # not needed for tickets
 
-        results = xnn.report(files, trials, manifest, page, folder=folder)
+        results = xnn.report(files, trials, manifest, page, folder=folder, drawn=drawn)
     elif experiment == "tickets":
         from analysis.report import tickets
 
         levels = {"tolerance": tolerance, "confidence": confidence}
         results = tickets.report(
-            files, trials, manifest, page, folder=folder, measured=measured, **levels
+            files,
+            trials,
+            manifest,
+            page,
+            folder=folder,
+            measured=measured,
+            drawn=drawn,
+            **levels,
         )
     else:
         from analysis.report import plain
@@ -67,5 +83,6 @@ def report(
         claims=results.claims,
         recommended=recommendations(sweep),
         pictures=results.pictures,
+        state=state,
     )
     page.section("Report", [str(written)])
