@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from sweeps.errors import UsageError
 
@@ -108,7 +109,7 @@ class LoopbackServer(ThreadingHTTPServer):
             ) from error
         threading.Thread(target=self.serve_forever, args=(_POLL,), daemon=True).start()
 
-    def __exit__(self, *args: object) -> None:
+    def __exit__(self, *args: Any) -> None:
         self.shutdown()
         super().__exit__(*args)
 

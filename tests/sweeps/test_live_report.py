@@ -232,4 +232,4 @@ def test_ctrl_c_ends_the_command_in_order(tmp_path):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert len(errors.splitlines()) == 1
+    assert len(errors.strip().splitlines()) == 1
