@@ -19,6 +19,8 @@ from analysis.escapes import LINE, printable
 from analysis.terminal import console
 
 _INCOMPLETE = 3  # exit status of a record without all texts
+_NICE = 10
+"""Priority of a report beside its running sweep, which needs the processors more."""
 
 
 @click.group()
@@ -59,6 +61,7 @@ def main() -> None:
     type=click.Path(path_type=Path, exists=True),
     help="Profiles of its recommended hedges (JSON), which `hedgesweep report` computes.",
 )
+@click.option("--state", help="State of a running sweep, for its page, without figures.")
 def report(
     storage: Path,
     tolerance: float,
@@ -66,10 +69,13 @@ def report(
     out: Path | None,
     measured: Path | None,
     profiled: Path | None,
+    state: str | None,
 ) -> None:
     """Print tables and findings of STORAGE; write tables and figures to STORAGE/report."""
     from analysis.report import report as show
 
+    if state is not None:
+        os.nice(_NICE)
     _run(
         lambda to: show(
             storage,
@@ -79,6 +85,7 @@ def report(
             folder=out or _report_folder(storage),
             measured=json.loads(measured.read_bytes()) if measured else None,
             profiled=json.loads(profiled.read_bytes()) if profiled else None,
+            state=state,
         )
     )
 

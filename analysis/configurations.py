@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
@@ -95,9 +97,7 @@ def problem_parts(table: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.Data
 
 def counts(trials: pd.DataFrame) -> dict[str, int]:
     """Number of trials by outcome; ``unfinished`` are running or interrupted."""
-    status = trials["status"].astype("string")
-    by_name = {name: int((status == name).sum()) for name in ("completed", "stopped", "failed")}
-    return {"trials": len(trials), **by_name, "unfinished": len(trials) - sum(by_name.values())}
+    return _tally(trials["status"].astype("string").fillna("").to_numpy())
 
 
 def seed_count(trials: pd.DataFrame) -> int:
@@ -119,24 +119,30 @@ def configurations(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         trials: the trials of one group.
         names: the parameters that define a configuration.
     """
+    seeds = trials["config/seed"].factorize(use_na_sentinel=False)[0]
+    seed_total = len(set(seeds))
+    status = trials["status"].astype("string").fillna("").to_numpy()
+    met = trials["converged"].fillna(False).astype(bool).to_numpy()
+    speed, loss = (trials[n].astype("float64").to_numpy() for n in ("epochs_to_95pct", "val_loss"))
+    met = met & ~np.isnan(speed)
     rows = []
-    seeds = trials["config/seed"].nunique(dropna=False)
-    for values, group in groups(trials, names):
-        tally = counts(group)
-        runs = group[group["status"] == "completed"].drop_duplicates("config/seed")
-        met = runs["converged"].fillna(False).astype(bool) & runs["epochs_to_95pct"].notna()
-        everywhere = len(runs) == seeds
-        whole = 0 < tally["completed"] == tally["trials"] and everywhere
-        converged = whole and bool(met.all())
+    # Frames of thousands of configurations would take minutes.
+    for values, places in _places(trials, names):
+        tally = _tally(status[places])
+        completed = places[status[places] == "completed"]
+        _, first = np.unique(seeds[completed], return_index=True)
+        runs = completed[np.sort(first)]
+        whole = 0 < tally["completed"] == tally["trials"] and len(runs) == seed_total
+        converged = whole and bool(met[runs].all())
         rows.append(
             {
                 **values,
                 **tally,
                 "whole": whole,
                 "converged": converged,
-                "epochs_to_95pct": _mean(runs["epochs_to_95pct"]) if converged else float("nan"),
-                "val_loss": _mean(runs["val_loss"]),
-                "rows": list(runs.index),
+                "epochs_to_95pct": _mean(speed[runs]) if converged else float("nan"),
+                "val_loss": _mean(loss[runs]),
+                "rows": list(trials.index[runs]),
             }
         )
     fixed = [*COUNTS, "whole", "converged", "epochs_to_95pct", "val_loss", "rows"]
@@ -170,10 +176,35 @@ def _parts(
         yield {}, frame
         return
     for values, part in frame.groupby(list(columns), dropna=False, sort=True):
-        combination = dict(zip(names, values, strict=True))
-        yield {n: float("nan") if v is pd.NA else v for n, v in combination.items()}, part
+        yield _combination(names, values), part
 
 
-def _mean(values: pd.Series) -> float:
-    numbers = values.dropna().astype("float64")
-    return float(numbers.mean()) if len(numbers) else float("nan")
+def _places(
+    trials: pd.DataFrame, names: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], npt.NDArray[np.intp]]]:
+    """Positions of the trials of every combination, as in :func:`groups`."""
+    if not names:
+        yield {}, np.arange(len(trials))
+        return
+    columns = [f"config/{name}" for name in names]
+    grouped = trials[columns].groupby(columns, dropna=False, sort=True)
+    sizes = grouped.size()
+    order = np.argsort(grouped.ngroup().to_numpy(), kind="stable")
+    for values, places in zip(
+        sizes.index, np.split(order, sizes.to_numpy().cumsum()[:-1]), strict=False
+    ):
+        yield _combination(names, values if len(names) > 1 else (values,)), places
+
+
+def _combination(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    return {n: float("nan") if v is pd.NA else v for n, v in zip(names, values, strict=True)}
+
+
+def _tally(status: npt.NDArray[Any]) -> dict[str, int]:
+    by_name = {name: int((status == name).sum()) for name in ("completed", "stopped", "failed")}
+    return {"trials": len(status), **by_name, "unfinished": len(status) - sum(by_name.values())}
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    finite = values[~np.isnan(values)]
+    return float(finite.mean()) if len(finite) else float("nan")

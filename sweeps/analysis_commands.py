@@ -24,38 +24,66 @@ from sweeps.errors import UsageError
     type=click.Path(readable=False, path_type=Path),
     help="Folder for the files, made if missing; STORAGE/report by default.",
 )
-def report_command(storage: Path, out: Path | None) -> None:
+@click.option(
+    "--live", is_flag=True, help="Serve the page on this machine; follow a running sweep."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port of the live page on 127.0.0.1; a free one by default.",
+)
+def report_command(storage: str | Path, out: Path | None, live: bool, port: int | None) -> None:
     """Print the tables of STORAGE, draw its figures, and write both as report.html.
 
     Example: hedgesweep report results/tickets
+
+    Example: hedgesweep report results/tickets --live
     """
+    if port is not None and not live:
+        raise UsageError("--port is that of the live page; add --live")
     with TemporaryDirectory() as folder:
-        measured = Path(folder) / "latency.json"
-        measured.write_text(json.dumps(_latencies(storage)), encoding="utf-8")
-        profiled = Path(folder) / "profiles.json"
-        profiled.write_text(json.dumps(_profiles(storage)), encoding="utf-8")
-        _analyse(
-            "report",
-            *([f"--out={out}"] if out else []),
-            f"--latency={measured}",
-            f"--profiles={profiled}",
-            *("--", str(storage)),
-        )
+        if live:
+            _serve(storage, out, port or 0, Path(folder))
+        options_ = [*([f"--out={out}"] if out else []), *_model_options(storage, Path(folder))]
+        _analyse("report", *options_, "--", str(storage))
 
 
-def _latencies(storage: Path) -> dict[str, Any]:
+def _serve(storage: str | Path, out: Path | None, port: int, folder: Path) -> None:
+    from sweeps.monitoring.live_report import serve
+
+    # A URL is text, and its report is written here.
+    remote = isinstance(storage, str)
+    place = out or (Path(f"{Path(storage).name}-report") if remote else Path(storage) / "report")
+
+    def report(target: Path, state: str | None) -> list[str]:
+        options_ = [f"--state={state}"] if state is not None else _model_options(storage, folder)
+        arguments = ("report", f"--out={target}", *options_, "--", str(storage))
+        return analysis_process.command(*arguments)
+
+    serve(storage, report, folder=place, port=port)
+
+
+def _model_options(storage: str | Path, folder: Path) -> list[str]:
+    """Options of a report with what needs the models of ``storage``, as files in ``folder``."""
+    contents = {"latency": _latencies(storage), "profiles": _profiles(storage)}
+    for name, content in contents.items():
+        (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    return [f"--{name}={folder / name}.json" for name in contents]
+
+
+def _latencies(storage: str | Path) -> dict[str, Any]:
     from sweeps.inspection.latency import latencies  # imports torch
 
     return latencies(storage)
 
 
-def _profiles(storage: Path) -> dict[str, Any]:
+def _profiles(storage: str | Path) -> dict[str, Any]:
     from sweeps.inspection.profiles import profiles  # imports torch
 
     return profiles(storage, lambda: _recommended(storage))
 
 
-def _recommended(storage: Path) -> list[str]:
+def _recommended(storage: str | Path) -> list[str]:
     """Ids of the recommended trials, empty if the storage cannot be read."""
     command = analysis_process.command("best", "--json", "--", str(storage))
     done = subprocess.run(command, capture_output=True, text=True)

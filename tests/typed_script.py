@@ -150,6 +150,7 @@ def tables(storage: Path) -> None:
     assert_type(analysis.baselines(trials, manifest), pd.DataFrame)
     assert_type(analysis.compare(trials, "cvar_05"), pd.DataFrame)
     assert_type(analysis.controls(trials, manifest), pd.DataFrame)
+    assert_type(analysis.differences(trials, "results/a", ["cvar_05"]), pd.DataFrame)
     assert_type(analysis.robust_against_standard(trials), pd.DataFrame)
     assert_type(analysis.robustness_table(trials), pd.DataFrame)
     assert_type(analysis.budget_curves(trials), pd.DataFrame)

@@ -59,14 +59,9 @@ def learning_curves(
 
 def survival(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Markup | None:
     """Number of trials that reached and that left at every rung; None without rungs."""
-    rungs = rungs_of(manifest)
-    if not rungs or "epochs" not in trials:
+    rows = rung_counts(trials, manifest)
+    if not rows:
         return None
-    stopped = trials["stopped_at"] if "stopped_at" in trials else pd.Series(dtype="Int64")
-    rows = [
-        (rung, int(trials["epochs"].fillna(0).ge(rung).sum()), int(stopped.eq(rung).sum()))
-        for rung in rungs
-    ]
     most = max(1, *(reached for _, reached, _ in rows))
     across = Scale(0.0, float(most), 110.0, 520.0)
     parts = []
@@ -88,3 +83,14 @@ def survival(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Markup | None
     return drawing(
         parts, size=(720.0, 20.0 + _BAR * len(rows)), title="Trials that reached every rung"
     )
+
+
+def rung_counts(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[tuple[int, int, int]]:
+    """Every rung, and the numbers of trials that reached it and that were stopped there."""
+    if "epochs" not in trials:
+        return []
+    stopped = trials["stopped_at"] if "stopped_at" in trials else pd.Series(dtype="Int64")
+    return [
+        (rung, int(trials["epochs"].fillna(0).ge(rung).sum()), int(stopped.eq(rung).sum()))
+        for rung in rungs_of(manifest)
+    ]

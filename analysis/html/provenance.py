@@ -2,10 +2,14 @@
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from analysis import bounds, checksums
+from analysis.errors import AnalysisError
+from analysis.escapes import printable
 from analysis.wording import plural
 
 
@@ -13,7 +17,6 @@ def provenance(manifest: Mapping[str, Any], trials: pd.DataFrame) -> list[tuple[
     """Terms and texts, without those that the manifest lacks."""
     git, versions = _object(manifest, "git"), _object(manifest, "versions")
     dirty = " with changes that were not committed" if git.get("dirty") else ""
-    seconds = trials["seconds"].dropna().sum() if "seconds" in trials else 0.0
     data = sorted(trials["data_sha256"].dropna().unique()) if "data_sha256" in trials else []
     terms = {
         "Experiment": manifest.get("experiment"),
@@ -26,9 +29,24 @@ def provenance(manifest: Mapping[str, Any], trials: pd.DataFrame) -> list[tuple[
         "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
         "Arithmetic": ", ".join(map(str, _object(manifest, "arithmetic"))),
         "Data": ", ".join(text[:16] for text in data[:8]) + (" .." if len(data) > 8 else ""),
-        "Trial time": f"{seconds / 3600:.3g} h in {plural(len(trials), 'trial')}",
+        "Trial time": trial_time(trials),
     }
     return [(term, str(text)) for term, text in terms.items() if text]
+
+
+def trial_time(trials: pd.DataFrame) -> str:
+    """Hours of all trials together, in words."""
+    seconds = trials["seconds"].dropna().sum() if "seconds" in trials else 0.0
+    return f"{seconds / 3600:.3g} h of training in {plural(len(trials), 'trial')}"
+
+
+def space_text(storage: Path) -> str | None:
+    """Text of the space file in ``storage``; None if it cannot be read or is not text."""
+    try:
+        content = checksums.genuine(storage, "space.yaml", most=bounds.MANIFEST_BYTES)
+        return "\n".join(map(printable, content.decode().splitlines()))
+    except (AnalysisError, OSError, ValueError):
+        return None
 
 
 def commands(manifest: Mapping[str, Any], storage: str) -> str:
@@ -37,8 +55,10 @@ def commands(manifest: Mapping[str, Any], storage: str) -> str:
     commit = _object(manifest, "git").get("commit")
     if isinstance(commit, str):
         lines.append(f"git checkout {shlex.quote(commit)}")
+    audit = manifest.get("audit")
+    share = f" --audit {audit:g}" if isinstance(audit, int | float) and audit else ""
     lines += [
-        f"hedgesweep run {shlex.quote(f'{storage}/space.yaml')} --storage NEW",
+        f"hedgesweep run {shlex.quote(f'{storage}/space.yaml')} --storage NEW{share}",
         f"hedgesweep verify {shlex.quote(storage)} --data",
         f"hedgesweep replay {shlex.quote(storage)} TRIAL_ID",
     ]

@@ -1,24 +1,24 @@
 """The page ``report.html``: claims, recommended networks, trials, figures, tables, provenance."""
 
-import hashlib
 import re
 import shlex
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis import schema
 from analysis.errors import AnalysisError
 from analysis.figures.rendering import Picture
 from analysis.files import write
-from analysis.html import importances, progress, spread
-from analysis.html.provenance import commands, provenance
+from analysis.html import fronts, importances, progress, spread
+from analysis.html.document import environment, policy, resource
+from analysis.html.first_screen import summary
+from analysis.html.provenance import commands, provenance, space_text
+from analysis.html.stopping import AUDIT, stopping
 from analysis.html.svg_file import inline
 from analysis.html.trial_table import SHOWN, table_of
 from analysis.load import load_epochs
@@ -65,6 +65,7 @@ def write_page(
     recommended: Sequence[Recommendation],
     pictures: Iterable[Picture],
     record: Record | None = None,
+    state: str | None = None,
 ) -> Path:
     """Write :data:`NAME` to ``folder``; its path. Equal arguments give equal bytes.
 
@@ -75,6 +76,7 @@ def write_page(
         recommended: from :func:`analysis.recommendations`.
         pictures: figures of the report.
         record: second half of the page; None to leave it out.
+        state: of a running sweep in words, for the page that follows it; see :mod:`.live`.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
@@ -82,6 +84,9 @@ def write_page(
     trials, manifest, storage = sweep.trials, sweep.manifest, sweep.files.storage
     experiment = str(manifest.get("experiment") or schema.experiment_of(trials))
     opening, groups = _grouped(blocks)
+    audit = next((list(group.lines) for group in groups if group.title == AUDIT), [])
+    groups = [group for group in groups if group.title != AUDIT]
+    stopped = stopping(trials, manifest, audit)
     table = table_of(trials, experiment)
     drawings = list(_drawings(sweep, experiment))
     figures = [
@@ -90,21 +95,24 @@ def write_page(
     ]
     contents = [("claims", _CLAIMS), ("recommended", "Recommended networks"), ("trials", "Trials")]
     contents += [("spread", "Parameters and results")] if drawings else []
+    contents += [("stopping", "What was stopped")] if stopped else []
     contents += [("findings", "Findings and tables")] if groups else []
     contents += [("figures", "Figures")] if figures else []
-    contents.append(("provenance", "Provenance"))
+    contents += [("provenance", "Provenance"), ("reproduction", "Commands")]
     contents += [("record", "Model-risk record")] if record else []
-    script, style = (_resource(name) for name in ("script.js", "style.css"))
+    scripts = [resource("script.js"), *([] if state is None else [resource("live.js")])]
     text = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             name=str(manifest.get("name") or storage.resolve().name),
-            policy=_policy(script),
-            style=style,
-            script=script,
+            policy=policy(scripts, live=state is not None),
+            style=resource("style.css"),
+            scripts=scripts,
+            state=state,
             headline=opening[0] if opening else "",
             cautions=opening[1:],
+            summary=summary(trials, experiment, claims=claims, recommended=recommended),
             contents=contents,
             claims=[_claim(row) for _, row in _asked(claims).iterrows()],
             claims_note=_CLAIMS_NOTE,
@@ -116,6 +124,8 @@ def write_page(
             pictures=figures,
             provenance=provenance(manifest, trials),
             commands=commands(manifest, str(storage)),
+            space=space_text(storage),
+            stopping=stopped,
             data=Markup(table.json()),  # noqa: S704 - without < > &
             record=record,
             notice=NOTICE,
@@ -124,30 +134,6 @@ def write_page(
     )
     # The name of a folder may have bytes that are no text.
     return write(folder, NAME, text.encode("utf-8", "backslashreplace"))
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("analysis.html", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _resource(name: str) -> Markup:
-    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
-    return Markup(text)  # noqa: S704 - a file of this package
-
-
-def _policy(script: str) -> str:
-    """Content security policy: nothing from elsewhere, and no script but ``script``."""
-    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )
 
 
 def _grouped(blocks: Sequence[Block]) -> tuple[list[str], list[_Group]]:
@@ -228,10 +214,11 @@ def _drawings(sweep: Sweep, experiment: str) -> Iterator[_Drawing]:
         yield _Drawing(drawing=Markup(), caption=f"No learning curves: {error}.")
     else:
         if drawing := progress.learning_curves(trials, epochs, manifest):
-            caption = f"Learning curves; dashed uprights: rungs.{note}"
+            rungs = "; dashed uprights: rungs" if progress.rungs_of(manifest) else ""
+            caption = f"Learning curves{rungs}.{note}"
             yield _Drawing(drawing=drawing, caption=caption)
-    if drawing := progress.survival(trials, manifest):
-        yield _Drawing(drawing=drawing, caption="Trials by rung of early stopping.")
+    for front in fronts.fronts(trials, experiment):
+        yield _Drawing(drawing=front.drawing, caption=fronts.note(front), style="half")
     if shares := importances.importances(trials):
         yield _Drawing(
             drawing=importances.bars(shares),

@@ -1,17 +1,22 @@
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const table = document.getElementById("trial-table");
+const byId = (id) => document.getElementById(id);
+// The reader's state, which a live page keeps when its content is replaced.
+const kept = { search: "", condition: "", sort: null, descending: false, first: 0, selected: null };
+let follow = () => {};
+
+const start = () => {
+  follow = () => {};
+  const data = JSON.parse(byId("data").textContent);
+  const table = byId("trial-table");
   if (!table) return;
   const PAGE = 100;
   const { headings, rows } = data;
   const place = new Map(headings.map((one, i) => [one.name, i]));
   const ids = place.get("trial_id");
   const body = table.tBodies[0];
-  const byId = (id) => document.getElementById(id);
   let order = rows.map((_, i) => i);
   let visible = order;
-  let sorted = { column: -1, descending: false };
   let first = 0;
   let selected = null;
 
@@ -68,9 +73,12 @@
       : "no trial";
     byId("previous").disabled = first === 0;
     byId("next").disabled = last >= visible.length;
+    kept.first = first;
   };
 
   const filter = () => {
+    kept.search = byId("search").value;
+    kept.condition = byId("condition").value;
     const words = byId("search").value.trim().toLowerCase();
     const field = byId("condition");
     const met = field.value.trim() ? condition(field.value) : () => true;
@@ -86,6 +94,7 @@
 
   const select = (id) => {
     selected = id === selected ? null : id;
+    kept.selected = selected;
     for (const mark of document.querySelectorAll(".drawing .trial.selected")) mark.classList.remove("selected");
     if (selected !== null) {
       for (const mark of document.querySelectorAll(`.drawing .trial[data-trial="${CSS.escape(selected)}"]`)) {
@@ -106,6 +115,13 @@
     if (row) row.scrollIntoView({ block: "center" });
   };
 
+  const sort = (column, descending) => {
+    order = rows.map((_, i) => i).sort(compare(column, descending));
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    table.tHead.rows[0].cells[column].setAttribute("aria-sort", descending ? "descending" : "ascending");
+    Object.assign(kept, { sort: headings[column].name, descending });
+  };
+
   [...table.tHead.rows[0].cells].forEach((cell, column) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -114,11 +130,7 @@
     cell.textContent = "";
     cell.append(button);
     button.addEventListener("click", () => {
-      const descending = sorted.column === column && !sorted.descending;
-      sorted = { column, descending };
-      order = rows.map((_, i) => i).sort(compare(column, descending));
-      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-      cell.setAttribute("aria-sort", descending ? "descending" : "ascending");
+      sort(column, kept.sort === headings[column].name && !kept.descending);
       filter();
     });
   });
@@ -131,12 +143,10 @@
     event.preventDefault();
     select(event.target.closest("tr").dataset.trial);
   });
-  document.addEventListener("click", (event) => {
-    const mark = event.target.closest(".drawing .trial, .trial-link");
-    if (!mark) return;
+  follow = (mark) => {
     if (mark.dataset.trial !== selected) select(mark.dataset.trial);
     reveal(mark.dataset.trial);
-  });
+  };
   byId("search").addEventListener("input", filter);
   byId("condition").addEventListener("input", filter);
   byId("previous").addEventListener("click", () => { first -= PAGE; draw(); });
@@ -145,5 +155,22 @@
   document.querySelector(".controls").hidden = false;
   const rest = byId("rest");
   if (rest) rest.remove();
+  byId("search").value = kept.search;
+  byId("condition").value = kept.condition;
+  const before = kept.first;
+  if (place.has(kept.sort)) sort(place.get(kept.sort), kept.descending);
   filter();
+  if (before > 0 && before < visible.length) {
+    first = before;
+    draw();
+  }
+  if (kept.selected !== null && rows.some((row) => row[ids] === kept.selected)) select(kept.selected);
+};
+
+document.addEventListener("click", (event) => {
+  const mark = event.target.closest(".drawing .trial, .trial-link");
+  if (mark) follow(mark);
+});
+document.addEventListener("content", start);
+start();
 })();

@@ -53,6 +53,12 @@ def dimensions(trials: pd.DataFrame) -> list[Dimension]:
     return columns
 
 
+def clipped(values: pd.Series) -> pd.Series:
+    """``values`` within their middle 90 %: a few diverged trials would squeeze all others."""
+    numbers = values.astype("float64")
+    return numbers.clip(float(numbers.quantile(0.05)), float(numbers.quantile(0.95)))
+
+
 def parallel_coordinates(trials: pd.DataFrame, experiment: str) -> Markup | None:
     """A line per trial through its parameters, loss and test metrics; None without two axes.
 
@@ -61,7 +67,7 @@ def parallel_coordinates(trials: pd.DataFrame, experiment: str) -> Markup | None
     rows = sample(trials)
     metrics = [n for n in (_LOSS, *HEADLINE.get(experiment, ())[:2]) if n in rows]
     columns = dimensions(rows) + [
-        Dimension(name, _clipped(rows[name])) for name in metrics if rows[name].nunique() > 1
+        Dimension(name, clipped(rows[name])) for name in metrics if rows[name].nunique() > 1
     ]
     if len(columns) < 2:
         return None
@@ -92,7 +98,7 @@ def slices(trials: pd.DataFrame) -> Iterator[Markup]:
     losses = rows[_LOSS].astype("float64") if _LOSS in rows else pd.Series(dtype="float64")
     if losses.nunique() < 2:
         return
-    losses = _clipped(losses)
+    losses = clipped(losses)
     upwards = Scale(float(losses.min()), float(losses.max()), _SLICE[1] - 40, 24.0)
     for column in dimensions(rows):
         across = Scale(*column.ends, 60.0, _SLICE[0] - 20)
@@ -115,12 +121,6 @@ def slices(trials: pd.DataFrame) -> Iterator[Markup]:
         yield drawing(
             [frame, joined(reversed(points))], size=_SLICE, title=f"{_LOSS} by {column.name}"
         )
-
-
-def _clipped(values: pd.Series) -> pd.Series:
-    """``values`` within their middle 90 %: a few diverged trials would squeeze all others."""
-    numbers = values.astype("float64")
-    return numbers.clip(float(numbers.quantile(0.05)), float(numbers.quantile(0.95)))
 
 
 def _dimension(name: str, values: pd.Series) -> Dimension:

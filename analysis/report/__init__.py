@@ -26,6 +26,7 @@ def report(
     folder: Path,
     measured: Mapping[str, Any] | None = None,
     profiled: Mapping[str, Any] | None = None,
+    state: str | None = None,
 ) -> None:
     """Print tables and findings of a sweep; write CSV tables and figures.
 
@@ -39,20 +40,28 @@ def report(
             :func:`analysis.tickets.latency.latency`. None to leave them out.
         profiled: profiles of the recommended tickets, in the same form; see
             :mod:`analysis.tickets.profiles`.
+        state: of a running sweep in words; the page then has it, follows its server, and lacks
+            the figures, which take most of a report's time. None for the report of a sweep.
     Raises:
         StorageError: the storage cannot be read, or ``folder`` cannot be written.
         schema.ColumnError: a column is missing.
         AnswersError: the texts of humans in the storage cannot be used.
     """
+    if state is not None:
+        from analysis.html.live import has_trials, write_notice
+
+        if not has_trials(storage):
+            write_notice(folder, storage, state)
+            return
     trials, manifest = load_trials(storage), load_manifest(storage)
     files = SweepFiles.of(storage, trials, manifest)
     answers = answers_of(storage, Sweep(trials=trials, manifest=manifest, files=files))
     experiment, page = manifest.get("experiment", "tickets"), Page(console)
-    results = Results()
+    results, drawn = Results(), state is None
     if experiment == "xnn":
         from analysis.report import xnn  # not needed for tickets
 
-        results = xnn.report(files, trials, manifest, page, folder=folder)
+        results = xnn.report(files, trials, manifest, page, folder=folder, drawn=drawn)
     elif experiment == "tickets":
         from analysis.report import tickets
 
@@ -64,6 +73,7 @@ def report(
             folder=folder,
             measured=measured,
             profiled=profiled,
+            drawn=drawn,
             tolerance=tolerance,
             confidence=confidence,
         )
@@ -95,6 +105,7 @@ def report(
         recommended=recommended,
         pictures=results.pictures,
         record=content,
+        state=state,
     )
     record_file = write(folder, RECORD, content.json().encode())
     page.section("Report", [str(written), str(record_file)])

@@ -4,6 +4,7 @@ import pandas as pd
 
 from analysis.audit import audit, soundness
 from analysis.audit_findings import rival, stopping
+from analysis.html.stopping import AUDIT
 from analysis.i_epoch import i_epoch
 from analysis.page import Page
 from analysis.stopped_units import scheduler_kind
@@ -21,10 +22,10 @@ def early_stopping(sweep: Sweep, page: Page) -> dict[str, pd.DataFrame]:
     sound = soundness(ends) if len(ends) else ends
     lines = stopping(sound, trials, sweep.manifest)
     if ends.empty:
-        page.section("Early stopping, audited", lines)
+        page.section(AUDIT, lines)
         return {}
     compares = scheduler_kind(sweep.manifest) != "i_epoch"
     choices = i_epoch(trials, sweep.epochs, sweep.manifest) if compares else pd.DataFrame()
-    page.section("Early stopping, audited", [*lines, *rival(choices)])
+    page.section(AUDIT, [*lines, *rival(choices)])
     tables = {"audit": ends, "early_stopping": sound}
     return tables | ({"i_epoch": choices} if len(choices) else {})

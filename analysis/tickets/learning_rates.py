@@ -4,7 +4,7 @@ The mark of a configuration states its outcome. Means are over seeds, and only o
 that completed at every seed of its group: one that lacks a seed is not comparable.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -57,14 +57,16 @@ def learning_rates(trials: Trials, *, confidence: float = 0.95) -> pd.DataFrame:
         table = configurations(group, sweep.other_names)
         if "lr" in table:
             table = table.sort_values("lr", ascending=False, kind="stable")
-        for _, config in table.iterrows():
-            runs = group.loc[config["rows"]]
-            row = {**values, **config[[*sweep.other_names, *COUNTS]]}
+        met = group["converged"].fillna(False).astype(bool).to_numpy()
+        measurements = {name: group[name].astype("float64").to_numpy() for name in metrics}
+        for config in table.to_dict("records"):
+            runs = group.index.get_indexer(config["rows"])
+            row = {**values, **{name: config[name] for name in (*sweep.other_names, *COUNTS)}}
             row["mark"] = _mark(config, fastest)
             row["seeds"] = len(runs)
-            row["converged"] = int(runs["converged"].fillna(False).astype(bool).sum())
+            row["converged"] = int(met[runs].sum())
             for name in metrics:
-                measured = runs[name].astype("float64")
+                measured = pd.Series(measurements[name][runs])
                 comparable = config["converged"] if name in SPEED else config["whole"]
                 if comparable and measured.notna().all():
                     row |= estimate(measured, bounded(name), confidence=confidence)
@@ -82,7 +84,7 @@ def learning_rates(trials: Trials, *, confidence: float = 0.95) -> pd.DataFrame:
     )
 
 
-def _mark(config: pd.Series, fastest: list[Any]) -> str:
+def _mark(config: Mapping[Hashable, Any], fastest: list[Any]) -> str:
     if config["whole"]:
         if not config["converged"]:
             return NOT_CONVERGED

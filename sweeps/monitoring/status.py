@@ -144,9 +144,14 @@ def status(
     )
 
 
+def is_live(status: Status) -> bool:
+    """True if a driver runs, or may run on another host."""
+    return status.driver is not None and status.driver.alive is not False
+
+
 def lines(status: Status) -> list[str]:
     """``status`` for people."""
-    if not (status.starts or _lives(status)):
+    if not (status.starts or is_live(status)):
         return [
             f"{status.storage}: no sweep has begun here; "
             f"start one with hedgesweep run SPACE --storage {quote(str(status.storage))}"
@@ -201,7 +206,7 @@ def command(storage: str | Path, as_json: bool, watch: float | None) -> None:
                     panel.update(Text("\n".join(map(printable, texts))), refresh=True)
                 else:
                     echo_all(texts)
-                if watch is None or not _lives(now):
+                if watch is None or not is_live(now):
                     return
                 time.sleep(watch)
     except KeyboardInterrupt:
@@ -238,12 +243,8 @@ def _failures(tally: Tally) -> Iterator[Failure]:
             yield Failure(trial_id=trial_id, config=trial.config, error=error)
 
 
-def _lives(status: Status) -> bool:
-    return status.driver is not None and status.driver.alive is not False
-
-
 def _running(status: Status) -> str:
-    if _lives(status):
+    if is_live(status):
         assert status.driver is not None
         since = datetime.fromtimestamp(status.driver.since, UTC)
         elapsed = duration((datetime.now(UTC) - since).total_seconds())

@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
+from sweeps.monitoring.loopback import LivePage, LoopbackServer
+
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
@@ -145,3 +147,69 @@ def test_sections_of_the_record_open_and_are_printed_open(tab):
     expect(table).not_to_be_visible()
     tab.emulate_media(media="print")
     expect(table).to_be_visible()
+
+
+def live_trials(table, number):
+    return table(
+        *({"sparsity": 0.5 + i / 1000, "lr": 0.001, "val_loss": 3.0 + i} for i in range(number)),
+        *({"sparsity": 0.9, "lr": 0.1, "status": "running"} for _ in range(2)),
+    )
+
+
+@pytest.fixture(name="live")
+def _live(table, report_page, browser) -> Iterator[tuple[Tab, LivePage]]:
+    """A page of a running sweep in a tab, which may connect to its server alone."""
+    faults: list[str] = []
+    page = LivePage()
+    page.say("Running: 15 of 40 trials have ended")
+    page.show(report_page(live_trials(table, 15), state="Running: 15").read_bytes())
+    with LoopbackServer(page, 0) as server:
+        tab = browser.new_page()
+        tab.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+        tab.on("pageerror", lambda error: faults.append(str(error)))
+        tab.on("request", lambda r: None if r.url.startswith(server.url) else faults.append(r.url))
+        with tab.expect_request("**/events"):
+            tab.goto(server.url)
+        yield tab, page
+        tab.close()
+    assert [fault for fault in faults if "favicon" not in fault] == []
+
+
+def test_a_live_page_grows_and_keeps_what_the_reader_has_set(live, table, report_page):
+    tab, page = live
+    expect(tab.locator("#state")).to_have_text("Running: 15 of 40 trials have ended")
+    heading(tab, "sparsity").get_by_role("button").click()
+    heading(tab, "sparsity").get_by_role("button").click()
+    tab.locator("#search").fill("completed")
+    tab.locator("#trial-table tbody tr").first.click()
+    tab.locator("#search").focus()
+    assert ids(tab)[0] == "t0014"
+    page.say("Running: 16 of 40 trials have ended")
+    expect(tab.locator("#state")).to_have_text("Running: 16 of 40 trials have ended")
+    page.show(report_page(live_trials(table, 16), state="Running: 16").read_bytes())
+    expect(tab.locator("#count")).to_contain_text("of 16 trials")
+    assert ids(tab)[0] == "t0015"
+    expect(heading(tab, "sparsity")).to_have_attribute("aria-sort", "descending")
+    expect(tab.locator("#search")).to_have_value("completed")
+    expect(tab.locator("#search")).to_be_focused()
+    chosen = tab.locator("#trial-table tbody tr[aria-selected='true']")
+    expect(chosen).to_have_attribute("data-trial", "t0014")
+    assert tab.locator(".drawing .trial.selected").count() > 0
+
+
+def test_a_live_page_ends_as_the_report(live, table, report_page):
+    tab, page = live
+    tab.evaluate("window.scrollTo({top: 900, behavior: 'instant'})")
+    page.show(report_page(live_trials(table, 17)).read_bytes(), ended=True)
+    expect(tab.locator("#count")).to_contain_text("of 19 trials")
+    expect(tab.locator("#state")).to_have_count(0)
+    assert tab.evaluate("window.scrollY") > 300
+    tab.reload()
+    expect(tab.locator("#count")).to_contain_text("of 19 trials")
+
+
+def test_a_front_leads_to_the_row_of_its_trial(live):
+    tab, _ = live
+    tab.locator(".drawing circle.trial[data-trial='t0003']").first.dispatch_event("click")
+    row = tab.locator("#trial-table tbody tr[data-trial='t0003']")
+    expect(row).to_have_attribute("aria-selected", "true")

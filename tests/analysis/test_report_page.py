@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from analysis.html.live import has_trials, write_notice
+from analysis.html.stopping import AUDIT
 from analysis.page import Lines
 from analysis.text_table import TextTable
 
@@ -66,17 +68,21 @@ def test_nothing_is_loaded_from_elsewhere(page, trials):
     assert "@import" not in style
 
 
-def test_the_policy_allows_the_script_of_the_page_alone(page, trials):
-    text = page(trials)
-    (script,) = re.findall(r"(?s)<script>(.*?)</script>", text)
-    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+@pytest.mark.parametrize(("state", "scripts"), [(None, 1), ("Running: 1 of 2 trials", 2)])
+def test_the_policy_allows_the_scripts_of_the_page_alone(page, trials, state, scripts):
+    text = page(trials, state=state)
+    found = re.findall(r"(?s)<script>(.*?)</script>", text)
+    assert len(found) == scripts
+    digests = [b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in found]
     policy = next(
         attributes["content"]
         for tag, attributes in Elements(text).tags
         if attributes.get("http-equiv") == "Content-Security-Policy"
     )
-    assert f"script-src 'sha256-{digest}'" in policy
+    sources = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert f"script-src {sources};" in policy
     assert policy.startswith("default-src 'none'")
+    assert ("connect-src 'self'" in policy) == (state is not None)
 
 
 def test_equal_data_give_equal_bytes(page, trials, tmp_path):
@@ -154,6 +160,80 @@ def test_the_record_is_its_second_half_with_a_section_for_each_number(page, tria
     assert "A. &lt;b&gt;Author&lt;/b&gt;" in text
     assert Elements(text).texts["code"].count("owner") == 0
     assert Elements(text).texts["code"].count("approval") == 1
+
+
+def marked(text, heading):
+    """Ids of the ringed trials in the drawing whose title contains ``heading``."""
+    drawings = re.findall(r"(?s)<svg.*?</svg>", text)
+    (drawing,) = [one for one in drawings if heading in one]
+    return set(re.findall(r'class="trial optimal" data-trial="(t\d{4})"', drawing))
+
+
+def test_a_front_has_the_trials_that_no_other_beats_in_every_objective(page, table):
+    attacked = "attacked_cvar_05@path_pgd:0.1"
+    rows = [
+        {"sparsity": 0.9, "cvar_05": -3.0, attacked: -3.5},  # the fewest weights
+        {"sparsity": 0.5, "cvar_05": -2.9, attacked: -3.4},
+        {"sparsity": 0.5, "cvar_05": -2.95, attacked: -3.2},  # worse, but under attack
+        {"sparsity": 0.5, "cvar_05": -2.95, attacked: -3.3},  # beaten
+        {"sparsity": 0.0, "cvar_05": -2.9, attacked: -3.4},  # beaten by its equal of fewer weights
+    ]
+    rows = [row | {"seed": seed} for seed, row in enumerate(rows)]
+    text = page(table(*rows, {"sparsity": 0.98, "status": "stopped"}))
+    for name in ("cvar_05", attacked):
+        assert marked(text, f"front: {name} against weights_kept") == {"t0000", "t0001", "t0002"}
+    assert text.count("3 of 5 trials") == 2
+    assert "not tested" in text
+
+
+def test_a_sweep_without_two_objectives_has_no_front(page, table):
+    assert "Pareto" not in page(table({"lr": 0.1}, {"lr": 0.2}))
+
+
+def test_stopped_trials_are_counted_by_rung_and_their_cost_is_not_shown(page, table):
+    stopped = {"status": "stopped", "stopped_at": 2, "epochs": 2}
+    trials = table({}, {}, stopped, stopped, stopped, {"status": "failed", "epochs": 1})
+    text = page(trials, {"scheduler": {"asha": {}}})
+    section = text.partition('id="stopping"')[2].partition("</section>")[0]
+    assert re.findall(r'<th scope="row">2</th><td>(\d)</td><td>(\d)</td>', section) == [("5", "3")]
+    assert "not shown: no trial was audited" in section
+    assert "--audit 0.1" in section
+
+
+def test_findings_of_an_audit_are_told_beside_what_was_stopped(page, table):
+    trials = table({}, {"status": "stopped", "stopped_at": 2, "epochs": 2})
+    text = page(trials, blocks=[Lines(title=AUDIT, lines=["1 of 1 would have won"])])
+    section = text.partition('id="stopping"')[2].partition("</section>")[0]
+    assert "1 of 1 would have won" in section
+    assert "not shown" not in section
+    assert text.count("would have won") == 1
+
+
+def test_the_first_screen_has_question_answer_cost_and_what_would_change_it(page, trials):
+    terms = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page(trials)))
+    assert "hedges as well" in terms["Question"]
+    assert "mean of 2 seeds" in terms["Answer"]
+    assert "62 trials" in terms["Cost of the answer"]
+    assert "1 failed trial" in terms["What would change it"]
+
+
+def test_the_space_file_is_in_the_page_as_text(report_page, table, tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "space.yaml").write_text(f"x: '{HOSTILE}'\x1b\n", encoding="utf-8")
+    text = report_page(table({}), {"audit": 0.2}, folder=tmp_path).read_text(encoding="utf-8")
+    (details,) = re.findall(r'(?s)<details id="space">.*?</details>', text)
+    assert "alert(1)" in details
+    assert "\x1b" not in text
+    assert "--audit 0.2" in text
+    assert "img" not in [tag for tag, _ in Elements(text).tags]
+
+
+def test_the_page_of_a_sweep_without_trials_waits_for_them(tmp_path):
+    assert not has_trials(tmp_path)
+    text = write_notice(tmp_path / "out", tmp_path, HOSTILE).read_text(encoding="utf-8")
+    tags = Elements(text).tags
+    assert [tag for tag, _ in tags].count("script") == 1
+    assert any("connect-src 'self'" in str(attributes.get("content")) for _, attributes in tags)
 
 
 @pytest.mark.slow
