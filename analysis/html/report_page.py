@@ -174,7 +174,7 @@ def _claim(row: pd.Series) -> dict[str, str]:
         "verdict": f"{row['verdict']}{reason}",
         "style": str(row["verdict"]),
         "statement": f"{problem}{row['statement']}",
-        "effect": effect.replace("-", "−"),
+        "effect": re.sub(r"-(?=\d)", "−", effect),
         "subject": _or_dash(row["subject"]),
         "against": _or_dash(row["controls"]),
     }

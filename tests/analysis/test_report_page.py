@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.html.live import has_trials, write_notice
+from analysis.html.report_page import _claim
 from analysis.html.stopping import AUDIT
 from analysis.page import Lines
 from analysis.text_table import TextTable
@@ -244,3 +245,11 @@ def test_a_page_of_ten_thousand_trials_is_small(page, table):
     trials["config/lr"] = [1e-3 * (1 + i / 10_000) for i in range(10_000)]
     trials["val_loss"] = [3.0 + (i * 7919 % 10_000) / 10_000 for i in range(10_000)]
     assert len(page(trials)) < 3e6
+
+
+def test_a_minus_sign_is_that_of_a_number_and_no_hyphen():
+    row = {"verdict": "undecided", "effect": -0.5, "low": -1.0, "high": 0.0, "seeds": 5}
+    row |= {"unit": "share of first-layer weights", "reason": "", "problem": ""}
+    row |= {"statement": "s", "subject": "a", "controls": "b"}
+    effect = _claim(pd.Series(row))["effect"]
+    assert effect == "−0.500 [−1.000, +0.000] share of first-layer weights, 5 seeds"
