@@ -13,6 +13,7 @@ from search_spaces.domains import Domain, Value, read
 from search_spaces.edits import BLOCKS, EXTENDS
 from search_spaces.messages import Cure, Places, SpaceError
 from search_spaces.space import EXAMPLE, MOST_AXES, SearchSpace
+from search_spaces.written import written as written_text
 from search_spaces.yaml_text import show
 
 from . import overrides as changes
@@ -94,7 +95,9 @@ def checked(
 
     def attempt(some: changes.Overrides, edits: int | None = None) -> T:
         tree, places = changes.apply(*files.merged(edits), some)
-        return check(_build(tree, places, name=files.name, text=files.text))
+        # A storage keeps the text, which must have the same trials without the overrides.
+        text = written_text(tree, comment=f"{files.name}, after --set") if some else files.text
+        return check(_build(tree, places, name=files.name, text=text))
 
     try:
         return attempt(settings)

@@ -3,7 +3,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from search_spaces import Choice, Grid, LogUniform, SpaceError, load
+from search_spaces import Choice, Grid, LogUniform, SpaceError, load, shipped
 from tests.cures import check_facts
 
 
@@ -189,3 +189,20 @@ def test_a_value_that_contains_itself_is_refused(tickets):
     endless.append(endless)
     with pytest.raises(SpaceError, match=r"study\.a: nested deeper than 40 levels"):
         load(tickets, overrides={"study.a": endless})
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_text_of_an_overridden_space_has_the_same_trials_without_the_overrides(name, tmp_path):
+    changed = load(name, overrides={"space.seed.grid": [7, 9], "study.training.batch_size": 64})
+    file = tmp_path / name
+    file.write_text(changed.text, encoding="utf-8")
+    again = load(file)
+    for part in ("experiment", "space", "when", "study", "search", "scheduler", "resources"):
+        assert getattr(again, part) == getattr(changed, part), part
+    assert again.text == changed.text
+
+
+def test_without_overrides_the_text_is_that_of_the_file(tmp_path):
+    file = tmp_path / "one.yaml"
+    file.write_text("experiment: tickets  # mine\nspace: {lr: {grid: [0.1]}}\n")
+    assert load(file).text == file.read_text()
