@@ -103,10 +103,6 @@ def test_where_names_the_override_that_a_key_came_from(tickets):
     assert load(tickets, overrides={"study.a.b": 1}).where("study.a") == "overrides study.a"
 
 
-def test_the_text_of_a_space_is_that_of_the_file(tickets):
-    assert load(tickets, overrides=["search.seed=1"]).text == tickets.read_text()
-
-
 def test_an_override_cures_a_mistake_of_the_file(write):
     path = write("experiment: tickets\nspace: {lr: 0.1}\n")
     assert load(path, overrides=["space.lr.grid=[0.1]"]).space["lr"] == Grid((0.1,))
