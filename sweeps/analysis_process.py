@@ -33,7 +33,13 @@ def model_card(storage: str | Path, trial_id: str, *, source: Path | None = None
     options = [f"--source={source.name}"] if source else []
     arguments = ("card", *options, "--", str(storage), trial_id)
     encoding = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(command(*arguments), capture_output=True, env=encoding)
+    try:
+        done = subprocess.run(command(*arguments), capture_output=True, env=encoding)
+    except OSError as error:
+        raise UsageError(
+            f"no model card: {error.filename} cannot be started ({error.strerror}); make it "
+            "executable for this user"
+        ) from error
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
         raise UsageError(f"no model card: {lines[-1].removeprefix('error: ')}")

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from sweeps import options
 from sweeps.errors import SweepError, UsageError
+from sweeps.journal.opening import storage_url
 from sweeps.signals import Interrupted, interruptible
 from sweeps.text import echo, echo_all
 
@@ -88,13 +89,13 @@ def submit_command(
 
 
 @click.command("logs")
-@options.place_argument("place")
+@click.argument("place")
 @click.argument("name", metavar="[TRIAL_ID|JOB]", required=False)
 @click.option("--last", type=click.IntRange(min=1), help="Only the last events of a storage.")
 @click.option("--follow", is_flag=True, help="Of a storage: continue until Ctrl-C.")
 @insecure_option
 def logs_command(
-    place: str | Path, name: str | None, last: int | None, follow: bool, insecure: bool
+    place: str, name: str | None, last: int | None, follow: bool, insecure: bool
 ) -> None:
     """Print the events of a storage or of one of its trials, or the output of a cluster's job.
 
@@ -103,14 +104,17 @@ def logs_command(
 
     Example: hedgesweep logs results/tickets 1f3a
     """
-    if _is_cluster(str(place)):
-        _follow_job(str(place), name, insecure=insecure)
+    if _is_cluster(place):
+        _follow_job(place, name, insecure=insecure)
     with interruptible():
-        _print_events(place, name, last=last, follow=follow)
+        _print_events(options.storage_path(place), name, last=last, follow=follow)
 
 
 def _is_cluster(place: str) -> bool:
-    return place.endswith((".yaml", ".yml")) or place.startswith(("http://", "https://"))
+    """True for a file, or a name of one, and for a URL of anything but an object store."""
+    if "://" in place:
+        return storage_url(place) is None
+    return place.endswith((".yaml", ".yml")) or Path(place).is_file()
 
 
 def _print_events(place: str | Path, trial: str | None, *, last: int | None, follow: bool) -> None:

@@ -39,7 +39,15 @@ def storage_option(text: str) -> Callable[[Callable[..., None]], Callable[..., N
 
 
 def _storage_path(_: click.Context, __: click.Parameter, text: str) -> str | Path:
-    """The storage as it was typed: a ``Path`` of a URL lacks a slash, and one of "" is "."."""
+    return storage_path(text)
+
+
+def storage_path(text: str) -> str | Path:
+    """The storage as it was typed: a ``Path`` of a URL lacks a slash, and one of "" is ".".
+
+    Raises:
+        UsageError: it is empty, or a URL of another kind.
+    """
     if not text:
         raise UsageError("the storage is empty text; give a directory, such as results/tickets")
     return storage_name(text)

@@ -157,7 +157,7 @@ def test_an_experiment_without_tables_of_its_own_has_one_of_its_trials(store, ru
     (storage / "manifest.json").write_text(json.dumps({"experiment": "atlas"}))
     assert run(storage).exit_code == 0
     files = {file.name for file in (storage / "report").iterdir()}
-    assert files == {"trials.csv", "report.html"}
+    assert files == {"record.json", "report.html", "trials.csv"}
     assert len(pd.read_csv(storage / "report" / "trials.csv")) == len(trials)
 
 
