@@ -5,12 +5,14 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analysis import schema
-from analysis.frames import Frame, frame_of
+from analysis.frames import Frame
+from analysis.load import load_trials
 
 AXIS = "config/"
 """Prefix of the columns of parameters."""
@@ -52,7 +54,9 @@ def trial_list(
         schema.ColumnError: no such column.
         ValueError: text that is no condition, or a value that the column cannot have.
     """
-    trials = frame_of(trials)
+    if isinstance(trials, str | Path):
+        trials = load_trials(trials)
+    schema.check_frame(trials)
     for condition in where:
         trials = trials[_met(condition, trials)]
     if sort is None:

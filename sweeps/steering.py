@@ -139,9 +139,9 @@ def retry(storage: str | Path, trials: Collection[str] = (), **settings: Any) ->
     if not chosen:
         what = f"{', '.join(named)} did not fail" if named else "no trial failed"
         kept = ", but for diverged ones, from which the search has learned"
+        command = f"hedgesweep status {quote(str(sweep.storage))}"
         raise UsageError(
-            f"{what}{kept if space.search.adaptive else ''}; hedgesweep status "
-            f"{quote(str(sweep.storage))} lists failures"
+            f"{what}{kept if space.search.adaptive else ''}; {command} lists failures"
         )
     request = Request(kind="retry", trials=named)
     steered = _left(sweep, f"retry of {plural(len(chosen), 'trial')}", request)

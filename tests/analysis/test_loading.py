@@ -178,7 +178,7 @@ def test_a_name_that_no_directory_can_have_is_refused(load, storage):
         load(storage)
 
 
-@pytest.mark.parametrize("frame", [None, 3, "results/tickets", {}, [], pd.Series([1])])
+@pytest.mark.parametrize("frame", [None, 3, b"results/tickets", {}, [], pd.Series([1])])
 @pytest.mark.parametrize(
     "function",
     [
