@@ -16,6 +16,7 @@ from rich.console import Console
 from analysis import object_stores
 from analysis.errors import AnalysisError
 from analysis.escapes import LINE, printable
+from analysis.json_values import JsonFile
 from analysis.terminal import console
 
 _INCOMPLETE = 3  # exit status of a record without all texts
@@ -83,8 +84,8 @@ def report(
             tolerance=tolerance,
             confidence=confidence,
             folder=out or _report_folder(storage),
-            measured=json.loads(measured.read_bytes()) if measured else None,
-            profiled=json.loads(profiled.read_bytes()) if profiled else None,
+            measured=JsonFile(measured) if measured else None,
+            profiled=JsonFile(profiled) if profiled else None,
             state=state,
         )
     )

@@ -1,12 +1,14 @@
 """Commands of the analysis, which needs neither Ray nor torch and runs in its own process.
 
-The report gets what needs trained models as files: the latency of hedges, which only the kernel
-can measure, and profiles of the recommended ones.
+The report gets what needs trained models as JSON: the latency of hedges, which only the kernel
+can measure, and profiles of the recommended ones. It runs while they are computed.
 """
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -41,11 +43,11 @@ def report_command(storage: str | Path, out: Path | None, live: bool, port: int 
     """
     if port is not None and not live:
         raise UsageError("--port is that of the live page; add --live")
-    with TemporaryDirectory() as folder:
-        if live:
+    if live:
+        with TemporaryDirectory() as folder:
             _serve(storage, out, port or 0, Path(folder))
-        options_ = [*([f"--out={out}"] if out else []), *_model_options(storage, Path(folder))]
-        _analyse("report", *options_, "--", str(storage))
+    arguments = [*([f"--out={out}"] if out else []), "--", str(storage)]
+    sys.exit(analysis_process.exit_status("report", *arguments, inputs=_of_models(storage)))
 
 
 def _serve(storage: str | Path, out: Path | None, port: int, folder: Path) -> None:
@@ -65,10 +67,15 @@ def _serve(storage: str | Path, out: Path | None, port: int, folder: Path) -> No
 
 def _model_options(storage: str | Path, folder: Path) -> list[str]:
     """Options of a report with what needs the models of ``storage``, as files in ``folder``."""
-    contents = {"latency": _latencies(storage), "profiles": _profiles(storage)}
-    for name, content in contents.items():
-        (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-    return [f"--{name}={folder / name}.json" for name in contents]
+    inputs = _of_models(storage)
+    for name, compute in inputs.items():
+        (folder / f"{name}.json").write_text(json.dumps(compute()), encoding="utf-8")
+    return [f"--{name}={folder / name}.json" for name in inputs]
+
+
+def _of_models(storage: str | Path) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Computations with the models of ``storage``, by the option of a report for their result."""
+    return {"latency": partial(_latencies, storage), "profiles": partial(_profiles, storage)}
 
 
 def _latencies(storage: str | Path) -> dict[str, Any]:

@@ -1,11 +1,17 @@
 """Commands of the analysis, which needs neither Ray nor torch, in a process of its own."""
 
+import json
 import os
 import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from sweeps import origin
 from sweeps.errors import UsageError
+
+_PATIENCE = 5.0  # seconds for an interrupted command to remove its partial files
 
 
 def command(*arguments: str) -> list[str]:
@@ -19,6 +25,46 @@ def command(*arguments: str) -> list[str]:
     except ImportError as error:
         raise UsageError(str(error)) from error
     return [*origin.PYTHON, "-m", "analysis", *arguments]
+
+
+def exit_status(name: str, *arguments: str, inputs: Mapping[str, Callable[[], Any]]) -> int:
+    """Exit status of the command ``name``, which runs while its ``inputs`` are computed.
+
+    Each input is a file option of the command. It is computed in the order given and reaches the
+    command as JSON through a pipe, at which the command waits once it needs it.
+
+    Raises:
+        UsageError: see :func:`command`.
+        Exception: what the computation of an input raises, after the command was ended.
+    """
+    with ExitStack() as stack:
+        ends: dict[str, tuple[int, Any]] = {}
+        for option in inputs:
+            reader, writer = os.pipe()
+            ends[option] = reader, stack.enter_context(open(writer, "wb"))
+        readers = [reader for reader, _ in ends.values()]
+        try:
+            options = [f"--{option}=/dev/fd/{reader}" for option, (reader, _) in ends.items()]
+            process = subprocess.Popen(command(name, *options, *arguments), pass_fds=readers)
+        finally:
+            for reader in readers:
+                os.close(reader)
+        try:
+            for option, compute in inputs.items():
+                if process.poll() is not None:
+                    break
+                content = json.dumps(compute()).encode()
+                # The command may end without its inputs.
+                with suppress(BrokenPipeError), ends[option][1] as writer:
+                    writer.write(content)
+            return process.wait()
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):  # of the command, too
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_PATIENCE)
+            process.kill()
+            process.wait()
+            raise
 
 
 def model_card(storage: str | Path, trial_id: str, *, source: Path | None = None) -> bytes:

@@ -126,6 +126,7 @@ def draw_plans(
 
 def figure_files(folder: Path, name: str, figure: Figure) -> list[Path]:
     """Files of ``figure``, one per format."""
+    _lay_out(figure)
     written = []
     for kind, metadata in _METADATA.items():
         buffer = io.BytesIO()
@@ -137,7 +138,24 @@ def figure_files(folder: Path, name: str, figure: Figure) -> list[Path]:
 
 def svg_text(figure: Figure) -> str:
     """``figure`` as SVG, with texts as texts."""
+    _lay_out(figure)
     buffer = io.StringIO()
     with mpl.rc_context({**RC, "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", metadata=_SVG)
     return buffer.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place the axes of ``figure`` as in its PNG, once for all formats.
+
+    Otherwise ``savefig`` lays out the figure for every format, by the slightly different widths
+    that texts have there.
+    """
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        with mpl.rc_context(RC):
+            dpi, figure.dpi = figure.dpi, _DPI
+            engine.execute(figure)
+            figure.dpi = dpi
+            # None, since Matplotlib draws a figure with any other engine twice.
+            figure.set_layout_engine(None)

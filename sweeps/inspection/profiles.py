@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hedgecore.errors import HedgesweepError
+from hedgecore.threads import one_thread
 from sweeps.errors import UsageError
 from sweeps.inspection.models import loaded_model
 from sweeps.journal.stored_sweep import StoredSweep
@@ -19,6 +20,7 @@ def profiles(storage: str | Path, recommended: Callable[[], Sequence[str]]) -> d
         recommended: trial ids; called only if models of the experiment have profiles. At most the
             first 6 are loaded.
     """
+    one_thread()  # of two, the last bits of a profile varied from run to run
     try:
         sweep = StoredSweep.read(storage)
         if sweep.experiment.profile is None:

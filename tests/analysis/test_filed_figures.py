@@ -182,6 +182,25 @@ def test_hostile_names_are_texts_of_the_picture_and_no_elements(problem):
     assert "&lt;script&gt;" in svg
 
 
+def test_all_formats_of_a_figure_share_one_layout(problem, tmp_path, monkeypatch):
+    layouts = []
+
+    class Engine(rendering.ConstrainedLayoutEngine):
+        def execute(self, figure):
+            layouts.append(figure.dpi)
+            return super().execute(figure)
+
+    monkeypatch.setattr(rendering, "ConstrainedLayoutEngine", Engine)
+    drawn = figure(lambda f: mask_atlas(problem, f))
+    places = [ax.get_position().bounds for ax in drawn.axes]
+    rendering.figure_files(tmp_path, "atlas", drawn)
+    laid_out = [ax.get_position().bounds for ax in drawn.axes]
+    rendering.svg_text(drawn)
+    assert layouts == [200]  # the resolution of a PNG
+    assert laid_out != places
+    assert [ax.get_position().bounds for ax in drawn.axes] == laid_out
+
+
 def test_a_profile_is_drawn_as_it_was_computed_with_both_cvars_marked(problem):
     completed = problem.tickets[problem.tickets["status"].eq("completed")].iloc[0]
     cvar = float(completed["cvar_05"])

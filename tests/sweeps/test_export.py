@@ -255,6 +255,16 @@ def test_a_profile_repeats_the_cvar_of_the_table_and_its_delta_is_hestons(storag
     assert (tmp_path / "r" / "figures" / "pnl_histogram.png").exists()
 
 
+def test_profiles_are_computed_on_one_thread_whatever_the_machine(storage):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        profiles(storage, list)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_a_storage_that_cannot_be_read_has_a_reason_instead_of_profiles(tmp_path):
     assert "reason" in profiles(tmp_path, lambda: ["x"])
 
