@@ -153,11 +153,6 @@ def lost(rows: pd.DataFrame, metric: str) -> int:
     return int((clean.notna() & ~attacked.abs().le(bounds.REAL)).sum())
 
 
-def label(measure: str) -> str:
-    """``measure`` in words: "CVaR 5 %" of ``cvar_05``."""
-    return f"CVaR {int(measure.removeprefix('cvar_'))} %"
-
-
 def spoken(name: str) -> str:
     """The attack ``name`` in words: "gradient steps on the path (PGD)" of ``path_pgd``."""
     threat, _, search = name.partition("_")

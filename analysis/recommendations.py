@@ -9,9 +9,10 @@ import pandas as pd
 
 from analysis import schema
 from analysis.arguments import checked
-from analysis.attacks import attacks, clean_column, label
+from analysis.attacks import attacks, clean_column
 from analysis.configurations import counts
 from analysis.intervals import NONE, Interval
+from analysis.metric_names import cvar_name, metric_name
 from analysis.sweep import Candidate, Problem, Sweep, Trials
 from analysis.tickets.efficiency import max_efficient_sparsity
 from analysis.tickets.robustness import TICKET, metrics, robustness_table
@@ -189,7 +190,7 @@ def weakest_place(row: pd.Series, metric: str, measured: Iterable[str]) -> str:
     place = name.partition("@")[2].replace(":", " ")
     others = "" if len(places) == 1 else f", the lowest of {len(places)} attacks and markets"
     value = f"{amount(places[name])}{_bracket(_ends(row, name))}"
-    return f"{label(metric)} {value} under {place}{others}."
+    return f"{cvar_name(metric)} {value} under {place}{others}."
 
 
 def _lowest(trials: pd.DataFrame) -> Recommendation:
@@ -219,7 +220,7 @@ def sentence(one: Recommendation) -> str:
     seeds = f"mean of {one.seeds} seeds" if one.seeds > 1 else "one seed"
     ends = _bracket(one.interval)
     without = "" if ends else ", without an interval"
-    name = label(one.metric) if one.metric.startswith("cvar_") else one.metric
+    name = metric_name(one.metric)
     words = setting({n: v for n, v in one.configuration.items() if n != "seed"})
     return f"{words}: {name} {amount(one.mean)}{ends} {one.unit}, {seeds}{without}."
 

@@ -29,6 +29,14 @@ def plural(number: int, noun: str, many: str | None = None) -> str:
     return f"{number} {noun if number == 1 else many or noun + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """``seconds`` in three digits of the unit that suits: "1.54 s", "4.65 min", "12.3 h"."""
+    for scale, unit in ((1.0, "s"), (60.0, "min")):
+        if seconds < 60.0 * scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds / 3600.0:.3g} h"
+
+
 def first_of(lines: Sequence[str]) -> list[str]:
     """First of ``lines`` and the number of the others; empty without lines."""
     more = f", and {len(lines) - 1} more" if len(lines) > 1 else ""

@@ -215,7 +215,7 @@ def query_command(storage: Path, statement: str, form: str) -> None:
     An axis of the space is a column, such as sparsity. Needs duckdb: pip install
     'hedgesweep[query]'.
 
-    Example: hedgesweep query results/tickets "select count(*) from trials group by status"
+    Example: hedgesweep query results/tickets "select status, count(*) from trials group by status"
     """
     _analyse("query", f"--format={form}", "--", str(storage), statement)
 

@@ -60,12 +60,12 @@ trial_argument = partial(click.argument, "trial_id", shell_complete=completion.t
 storage_argument = click.argument("storage", type=_STORAGE, callback=_storage_path)
 # A storage, or another argument that a command accepts in its place.
 place_argument = partial(click.argument, type=_STORAGE, callback=_storage_path)
-set_option = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a value by its dotted key, such as study.training.epochs=20. Repeatable.",
+_set = partial(click.option, "--set", "overrides", multiple=True, metavar="KEY=VALUE")
+set_option = _set(
+    help="Override a value by its dotted key, such as study.training.epochs=20. Repeatable."
+)
+evaluation_option = _set(
+    help="Override a setting of the test, such as study.evaluation.path_noise=[0.1]. Repeatable."
 )
 print_option = click.option(
     "--print-config",

@@ -68,7 +68,7 @@ def retry_command(storage: Path, trial_ids: tuple[str, ...], **settings: Any) ->
 
 @click.command("evaluate")
 @options.storage_argument
-@options.set_option
+@options.evaluation_option
 @click.option(
     "--out",
     type=click.Path(readable=False, path_type=Path),

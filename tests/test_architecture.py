@@ -60,7 +60,7 @@ LAYERS = {
     "analysis": {
         **dict.fromkeys(("bounds", "columns", "escapes", "json_values", "sparkline"), 0),
         **dict.fromkeys(("attacks", "errors", "files", "manifest", "object_stores"), 0),
-        **dict.fromkeys(("parquet_pages", "processes"), 0),
+        **dict.fromkeys(("metric_names", "parquet_pages", "processes"), 0),
         **dict.fromkeys(("checksums", "parquet", "schema", "tensors"), 1),
         **dict.fromkeys(("configurations", "duplicates", "load"), 2),
         **dict.fromkeys(("frames", "selection", "wording"), 3),

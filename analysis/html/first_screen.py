@@ -47,7 +47,8 @@ def _change(trials: pd.DataFrame, claims: pd.DataFrame) -> str:
         if len(open_claims):
             seeds = open_claims["more_seeds"].dropna()
             few = (
-                f", the nearest by about {plural(int(seeds.min()), 'more seed')} at its effect"
+                f"; at its present effect, the nearest needs about "
+                f"{plural(int(seeds.min()), 'more seed')}"
                 if len(seeds)
                 else ""
             )

@@ -12,6 +12,7 @@ from analysis import schema
 from analysis.attacks import CLEAN, attacks
 from analysis.html.spread import clipped, sample
 from analysis.html.svg import Scale, axes, drawing, element, joined
+from analysis.metric_names import metric_name
 
 _SIZE = (440.0, 300.0)
 _MOST = 2000
@@ -58,7 +59,7 @@ def fronts(trials: pd.DataFrame, experiment: str) -> Iterator[Front]:
 
 def note(front: Front) -> str:
     """Caption of ``front``."""
-    names = " x ".join(front.objectives)
+    names = ", ".join(map(metric_name, front.objectives))
     return (
         f"Ringed: the {front.optimal} of {front.trials} trials that no other beats in {names} "
         "together; values upwards within their middle 90 %. Single trials of single seeds; the "
@@ -121,10 +122,12 @@ def _points(
         )
     ]
     frame = axes(places, heights, x_label=_label(across, rows), y_label=_label(upwards, rows))
-    title = f"Pareto front: {upwards} against {across}; optimal trials are ringed"
+    pair = f"{metric_name(upwards)} against {metric_name(across)}"
+    title = f"Pareto front: {pair}; optimal trials are ringed"
     return drawing([frame, joined(points)], size=_SIZE, title=title)
 
 
 def _label(name: str, trials: pd.DataFrame) -> str:
     direction = schema.column(name, frame=trials).direction
-    return f"{name} ({direction} is better)" if direction else name
+    words = metric_name(name)
+    return f"{words} ({direction} is better)" if direction else words

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from analysis.html.spread import sample
 from analysis.html.svg import Scale, axes, drawing, element, joined, line, text
 from analysis.manifest import rungs_of
+from analysis.metric_names import metric_name
 
 COLUMNS = ("trial_id", "epoch", "val_loss")
 """Columns of epochs that learning curves are drawn from."""
@@ -49,7 +50,9 @@ def learning_curves(
         for r in rungs_of(manifest)
         if r <= across.high
     ]
-    frame = axes(across, upwards, x_label="epoch", y_label=f"{_LOSS}, cut at the 90 % quantile")
+    frame = axes(
+        across, upwards, x_label="epoch", y_label=f"{metric_name(_LOSS)}, cut at the 90 % quantile"
+    )
     return drawing(
         [frame, *rungs, joined(lines)],
         size=_SIZE,

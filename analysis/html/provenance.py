@@ -10,7 +10,7 @@ import pandas as pd
 from analysis import bounds, checksums
 from analysis.errors import AnalysisError
 from analysis.escapes import printable
-from analysis.wording import plural
+from analysis.wording import duration, plural
 
 
 def provenance(manifest: Mapping[str, Any], trials: pd.DataFrame) -> list[tuple[str, str]]:
@@ -35,9 +35,9 @@ def provenance(manifest: Mapping[str, Any], trials: pd.DataFrame) -> list[tuple[
 
 
 def trial_time(trials: pd.DataFrame) -> str:
-    """Hours of all trials together, in words."""
-    seconds = trials["seconds"].dropna().sum() if "seconds" in trials else 0.0
-    return f"{seconds / 3600:.3g} h of training in {plural(len(trials), 'trial')}"
+    """Time of all trials together, in words."""
+    seconds = float(trials["seconds"].dropna().sum()) if "seconds" in trials else 0.0
+    return f"{duration(seconds)} of training in {plural(len(trials), 'trial')}"
 
 
 def space_text(storage: Path) -> str | None:

@@ -27,6 +27,7 @@ from analysis.recommendations import Recommendation, heading, loading, sentence
 from analysis.record.document import NOTICE, Record
 from analysis.sweep import Sweep
 from analysis.text_table import TextTable
+from analysis.wording import plural
 
 NAME = "report.html"
 _CLAIMS = "Claims"
@@ -167,7 +168,7 @@ def _claim(row: pd.Series) -> dict[str, str]:
     effect = "–"
     if pd.notna(row["effect"]):
         ends = f" [{row['low']:+.3f}, {row['high']:+.3f}]" if pd.notna(row["low"]) else ""
-        effect = f"{row['effect']:+.3f}{ends} {row['unit']}, {row['seeds']} seeds"
+        effect = f"{row['effect']:+.3f}{ends} {row['unit']}, {plural(int(row['seeds']), 'seed')}"
     reason = f" ({row['reason']})" if row["reason"] else ""
     problem = f"{row['problem']}: " if row["problem"] else ""
     return {
@@ -223,7 +224,8 @@ def _drawings(sweep: Sweep, experiment: str) -> Iterator[_Drawing]:
         yield _Drawing(
             drawing=importances.bars(shares),
             caption="Importance of hyper-parameters by PED-ANOVA: shares of what separates the "
-            "best tenth by val_loss from all trials. A description; differences are not tested.",
+            "best tenth by validation loss from all trials. A description; differences are not "
+            "tested.",
         )
     for drawing in spread.slices(trials):
         yield _Drawing(
@@ -234,5 +236,4 @@ def _drawings(sweep: Sweep, experiment: str) -> Iterator[_Drawing]:
 
 
 def _caption(name: str) -> str:
-    words = re.sub(r"[_/]+", " ", name)
-    return words[:1].upper() + words[1:]
+    return f"figures/{name}.png"

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from analysis.html.svg import Scale, axes, drawing, element, joined, line, number, text
 from analysis.html.trial_table import ordered
+from analysis.metric_names import metric_name
 from analysis.trial_list import AXIS, HEADLINE
 
 MOST = 300
@@ -67,7 +68,9 @@ def parallel_coordinates(trials: pd.DataFrame, experiment: str) -> Markup | None
     rows = sample(trials)
     metrics = [n for n in (_LOSS, *HEADLINE.get(experiment, ())[:2]) if n in rows]
     columns = dimensions(rows) + [
-        Dimension(name, clipped(rows[name])) for name in metrics if rows[name].nunique() > 1
+        Dimension(metric_name(name), clipped(rows[name]))
+        for name in metrics
+        if rows[name].nunique() > 1
     ]
     if len(columns) < 2:
         return None
@@ -117,9 +120,13 @@ def slices(trials: pd.DataFrame) -> Iterator[Markup]:
             )
             if pd.notna(x)
         ]
-        frame = axes(across, upwards, x_label=column.name, y_label=_LOSS, names=column.names)
+        frame = axes(
+            across, upwards, x_label=column.name, y_label=metric_name(_LOSS), names=column.names
+        )
         yield drawing(
-            [frame, joined(reversed(points))], size=_SLICE, title=f"{_LOSS} by {column.name}"
+            [frame, joined(reversed(points))],
+            size=_SLICE,
+            title=f"{metric_name(_LOSS)} by {column.name}",
         )
 
 

@@ -216,7 +216,7 @@ def _thresholds(material: Material, one: Recommendation) -> Iterator[list[Any]]:
         # Of n seeds, a new one lies beyond the k-th worst with probability k / (n + 1).
         k = int(share * (len(values) + 1) + 1e-9)
         needed = round(1 / share) - 1
-        reason = f"{NOT_SHOWN}: {len(values)} seeds, {needed} needed"
+        reason = f"{NOT_SHOWN}: {plural(len(values), 'seed')}, {needed} needed"
         threshold = float(values.iloc[k - 1]) if k else None
         note = ("at least" if higher else "at most") if k else reason
         yield [heading(one), metric, level, share, threshold, len(values), note]

@@ -1,6 +1,7 @@
 """List of trials, for the terminal, for spreadsheets and for programs."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -67,6 +68,10 @@ def show_trials(
         return
     experiment = str(manifest.get("experiment", schema.experiment_of(trials)))
     show(console, _table(part, names or short_columns(trials, experiment), trials, console.width))
+    failed = part.loc[part["status"].eq("failed"), "trial_id"]
+    if len(failed):
+        command = f"hedgesweep show {shlex.quote(str(storage))} {shlex.quote(str(failed.iloc[0]))}"
+        say(console, f"The error of a failed trial: {command}")
     if (more := len(listed) - len(part)) > 0:
         say(console, f"{wording.plural(more, 'more trial')}; --limit {len(listed)} prints all.")
 

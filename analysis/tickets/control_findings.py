@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
-from analysis.attacks import label
 from analysis.configurations import LOTTERY, problem_parts
 from analysis.contrast import BETTER, EQUIVALENT, OPEN, WORSE, Verdict, bracketed, no_interval
+from analysis.metric_names import cvar_name
 from analysis.tickets.controls import RETRAINED
 from analysis.tickets.opponents import not_judged
 from analysis.tickets.robustness_findings import tested
@@ -67,12 +67,12 @@ def _ticket(cell_rows: pd.DataFrame, tolerance: float) -> Iterator[str]:
         lacking = int(rivals["lacking"].max())
         why = f"{plural(lacking, 'seed')} without a result" if lacking else no_interval(most)
         yield (
-            f"{at}, {label(metric)} of lottery tickets {over}, less that of "
+            f"{at}, {cvar_name(metric)} of lottery tickets {over}, less that of "
             f"{_listed([_with_amount(row) for _, row in rivals.iterrows()])}; no verdict: {why}."
         )
         return
     phrases = _verdicts(rivals, _with_interval, tolerance)
-    yield f"{at}, by {label(metric)} {over}, lottery tickets {phrases}."
+    yield f"{at}, by {cvar_name(metric)} {over}, lottery tickets {phrases}."
     if taught := "; ".join(_LESSONS[lesson] for lesson in lessons(rivals)):
         yield f"Shown by these verdicts: {taught}."
     attacked = cell_rows[cell_rows["metric"].ne(metric) & cell_rows["difference"].notna()]

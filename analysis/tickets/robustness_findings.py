@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.attacks import CLEAN, Attack, attacks, label, model, named, nearest, setting
+from analysis.attacks import CLEAN, Attack, attacks, model, named, nearest, setting
 from analysis.configurations import problem_parts
 from analysis.contrast import BETTER, DIFFERENCE, EQUIVALENT, OPEN, WORSE, bracketed, no_interval
+from analysis.metric_names import cvar_name
 from analysis.sweep import GROUP
 from analysis.tickets.robustness import RUNAWAY
 from analysis.wording import amount, percent, plural
@@ -79,7 +80,7 @@ def _ticket(rows: Mapping[str, pd.Series], trained: str | None, tolerance: float
     """Sentences on one sparsity and epsilon, its ``rows`` by metric, clean CVaR first."""
     attack_list, clean = named(rows), next(iter(rows.values()))
     metric = str(clean["metric"])
-    cvar = "CVaR" if metric == CLEAN else label(metric)
+    cvar = "CVaR" if metric == CLEAN else cvar_name(metric)
     sparsity, epsilon = float(clean["sparsity"]), float(clean["epsilon"])
     where = "" if pd.isna(sparsity) else f"At sparsity {percent(sparsity)}, "
     who = f"tickets trained at epsilon {epsilon:g}"

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis import schema, wording
-from analysis.attacks import attacks, by_name, clean_column, label, named
+from analysis.attacks import attacks, by_name, clean_column, named
 from analysis.configurations import problem_axes
 from analysis.contrast import WITH_INTERVAL, bracketed
+from analysis.metric_names import cvar_name
 from analysis.text_table import MOST_ROWS, TextTable, breadth, more_rows, or_dash, outcomes
 from analysis.tickets import masks, seed_findings
 from analysis.tickets.baselines import DENSE
@@ -88,7 +89,7 @@ def threatened(hedges: pd.DataFrame, width: int) -> list[TextTable]:
         if breadth(cells | column) > width:
             break
         cells |= column
-    measure = label(matches[0]["measure"])
+    measure = cvar_name(matches[0]["measure"])
     table = TextTable(
         cells=cells,
         title=f"{measure} of the same hedges under every attack and in other markets",
@@ -170,7 +171,7 @@ def robustness(rows: pd.DataFrame, width: int) -> list[TextTable]:
     blocks = _packed(
         _threats(rows, clean), max(1, (min(width, _WIDEST) - label_width) // _AN_ESTIMATE)
     )
-    title = f"{label(clean)} on clean paths, under attack and in other markets"
+    title = f"{cvar_name(clean)} on clean paths, under attack and in other markets"
     caption = (
         "Currency per option (S0 = 100), mean over seeds ± one standard error; larger is better."
         + (" Epsilon: attack budget in training." if swept else "")
@@ -199,7 +200,7 @@ def controls(rows: pd.DataFrame, *, width: int) -> TextTable:
     cells["network"] = visible_rows["kind"].tolist()
     cells["seeds"] = [str(n) for n in visible_rows["seeds"]]
     cells["kept"] = [or_dash(v, f"{v:,.0f}") for v in visible_rows["weights_kept"]]
-    cells |= _ahead(visible_rows, label(clean))
+    cells |= _ahead(visible_rows, cvar_name(clean))
     under: dict[str, list[str]] = {}
     if attacked.any():
         keys = [*_problem(rows), "sparsity", "epsilon", "kind"]

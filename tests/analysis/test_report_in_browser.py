@@ -213,3 +213,10 @@ def test_a_front_leads_to_the_row_of_its_trial(live):
     tab.locator(".drawing circle.trial[data-trial='t0003']").first.dispatch_event("click")
     row = tab.locator("#trial-table tbody tr[data-trial='t0003']")
     expect(row).to_have_attribute("aria-selected", "true")
+
+
+def test_no_section_is_wider_than_a_telephone(browser, report):
+    tab = browser.new_page(viewport={"width": 400, "height": 800})
+    tab.goto(report)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 400
+    tab.close()

@@ -12,10 +12,15 @@ import pytest
 from analysis.html.live import has_trials, write_notice
 from analysis.html.report_page import _claim
 from analysis.html.stopping import AUDIT
+from analysis.metric_names import metric_name
 from analysis.page import Lines
+from analysis.schema import TRIALS
 from analysis.text_table import TextTable
+from analysis.wording import duration
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+PROSE = ("title", "text", "figcaption", "dd", "strong", "h3")
+"""Elements whose words are read, not looked up."""
 
 
 class Elements(HTMLParser):
@@ -182,7 +187,11 @@ def test_a_front_has_the_trials_that_no_other_beats_in_every_objective(page, tab
     rows = [row | {"seed": seed} for seed, row in enumerate(rows)]
     text = page(table(*rows, {"sparsity": 0.98, "status": "stopped"}))
     for name in ("cvar_05", attacked):
-        assert marked(text, f"front: {name} against weights_kept") == {"t0000", "t0001", "t0002"}
+        assert marked(text, f"front: {metric_name(name)} against weights kept") == {
+            "t0000",
+            "t0001",
+            "t0002",
+        }
     assert text.count("3 of 5 trials") == 2
     assert "not tested" in text
 
@@ -253,3 +262,31 @@ def test_a_minus_sign_is_that_of_a_number_and_no_hyphen():
     row |= {"statement": "s", "subject": "a", "controls": "b"}
     effect = _claim(pd.Series(row))["effect"]
     assert effect == "−0.500 [−1.000, +0.000] share of first-layer weights, 5 seeds"
+
+
+def test_captions_drawings_and_answers_have_words_for_the_names_of_columns(page, trials):
+    names = {str(name).partition("@")[0] for name in trials.columns if "_" in str(name)}
+    texts = Elements(page(trials).partition('<section id="provenance">')[0]).texts
+    prose = " ".join(" ".join(texts.get(tag, ())) for tag in PROSE)
+    assert names & set(re.findall(r"\w+", prose)) == set()
+
+
+@pytest.mark.parametrize("name", [*TRIALS, "attacked_cvar_05@path_pgd:0.1"])
+def test_a_metric_in_words_has_no_underscore(name):
+    words, _, place = metric_name(name).partition(" under ")
+    assert words
+    assert "_" not in words
+    assert place == name.partition("@")[2].replace(":", " ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "0 s"), (1.544, "1.54 s"), (61.0, "1.02 min"), (3599.0, "60 min"), (7200.0, "2 h")],
+)
+def test_a_duration_is_in_the_unit_that_suits(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_a_claim_of_one_seed_is_in_the_singular(page, table):
+    rows = [{"sparsity": 0.9}, {"sparsity": 0.9, "epsilon": 0.1}]
+    assert not re.search(r"\b1 (seeds|trials|claims)\b", page(table(*rows)))

@@ -11,9 +11,10 @@ from faked_robustness import BOUGHT, HALF, MANIFEST, PRICE, SOUND, STUDY, clean,
 from printed import numbers
 
 from analysis import holm, robust_against_standard, robustness_table
-from analysis.attacks import Attack, attacks, clean_column, gradients, label, nearest, setting
+from analysis.attacks import Attack, attacks, clean_column, gradients, nearest, setting
 from analysis.contrast import BETTER, EQUIVALENT, NO_INTERVAL, OPEN, WORSE, bracketed
 from analysis.intervals import skew_safe_p
+from analysis.metric_names import cvar_name
 from analysis.tickets.robustness_findings import robustness
 from analysis.wording import amount
 
@@ -352,7 +353,7 @@ def test_attacks_are_of_the_first_measure_that_has_a_value():
     [("cvar_01", "CVaR 1 %"), ("cvar_05", "CVaR 5 %"), ("cvar_50", "CVaR 50 %")],
 )
 def test_a_measure_is_labelled_by_its_percentage(measure, found):
-    assert label(measure) == found
+    assert cvar_name(measure) == found
 
 
 def test_an_axis_comes_before_the_study_and_a_null_in_it_does_not():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 
 import pandas as pd
 import pytest
@@ -138,3 +139,11 @@ def test_no_trial_meets_the_conditions(storage):
 
 def test_analysis_errors_cover_bad_conditions():
     assert issubclass(ColumnError, AnalysisError)
+
+
+def test_a_failed_trial_in_a_table_comes_with_the_command_that_prints_its_error(storage):
+    printed = CliRunner().invoke(main, ["trials", str(storage)]).output
+    (command,) = [line for line in printed.splitlines() if "hedgesweep show" in line]
+    *_, shown_storage, trial_id = shlex.split(command)
+    shown = CliRunner().invoke(main, ["show", shown_storage, trial_id]).output
+    assert "diverged" in shown

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.attacks import label
 from analysis.configurations import LOTTERY
 from analysis.contrast import BETTER, WORSE, bars, no_interval
 from analysis.figures.palette import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
 from analysis.figures.problem import problem_of
 from analysis.figures.style import NothingToDraw, framed, legend_beside
+from analysis.metric_names import cvar_name
 from analysis.tickets.controls import KINDS, RETRAINED, rank
 from analysis.wording import percent, plural
 
@@ -59,7 +59,7 @@ def controls_beside_ticket(table: pd.DataFrame, figure: Figure) -> None:
         _panel(ax, panel_rows, kinds)
         if len(panels) > 1:
             ax.set_title(f"trained at ε = {epsilon:g}", fontsize=10.0)
-    columns[0].set_ylabel(f"test {label(metric)} (currency per option, S0 = 100)")
+    columns[0].set_ylabel(f"test {cvar_name(metric)} (currency per option, S0 = 100)")
     legend_beside(columns[-1], [_key(kind) for kind in legend])
     notes = _notes(rows, len(panels))
     low, high = columns[0].get_ylim()

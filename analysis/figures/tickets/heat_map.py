@@ -8,11 +8,12 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from analysis.attacks import attacks, clean_column, label, nearest, spoken
+from analysis.attacks import attacks, clean_column, nearest, spoken
 from analysis.contrast import no_interval
 from analysis.figures.cells import cells, chosen_cell
 from analysis.figures.problem import problem_of
 from analysis.figures.style import NothingToDraw, framed, number
+from analysis.metric_names import cvar_name
 from analysis.tickets.baselines import DENSE
 from analysis.wording import percent, plural
 
@@ -72,7 +73,7 @@ def sparsity_and_epsilon(
     axes[0].set_ylabel("attack budget ε in training\n(price units, S0 = 100)")
     ends = "min" if values.min().min() < low else "neither"
     bar = figure.colorbar(image, ax=list(axes), extend=ends, pad=0.02)
-    bar.set_label(f"test {label(clean)}\n(currency per option)")
+    bar.set_label(f"test {cvar_name(clean)}\n(currency per option)")
     bar.outline.set_visible(False)
     seeds = int(tickets["seeds"].max())
     interval = tickets[f"{clean}_low"].notna().any()
@@ -83,7 +84,7 @@ def sparsity_and_epsilon(
     ]
     if recommended:
         notes.append("Framed: the recommended tickets.")
-    framed(figure, f"{label(clean)} by sparsity and attack budget{problem}", notes)
+    framed(figure, f"{cvar_name(clean)} by sparsity and attack budget{problem}", notes)
 
 
 def _tickets(table: pd.DataFrame) -> pd.DataFrame:

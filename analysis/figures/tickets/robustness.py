@@ -16,7 +16,6 @@ from analysis.attacks import (
     attacks,
     by_name,
     clean_column,
-    label,
     on_attacked_paths,
     spoken,
 )
@@ -26,6 +25,7 @@ from analysis.figures.problem import problem_of
 from analysis.figures.rendering import Plan, alone
 from analysis.figures.style import NothingToDraw, caption, framed, legend_beside
 from analysis.figures.tickets.panels import colors
+from analysis.metric_names import cvar_name
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.baselines import DENSE
 from analysis.tickets.networks import STANDARD, choose
@@ -108,7 +108,7 @@ def cvar_against_budget(table: pd.DataFrame, figure: Figure, *, sparsity: float)
         unit = _UNITS.get(budgets[0].model, "price units, S0 = 100")
         ax.set_xlabel(f"budget of the attack in the test\n({unit})")
         ax.grid(True, axis="y")
-    cvar = label(clean_column(attacks(table)))
+    cvar = cvar_name(clean_column(attacks(table)))
     axes[0].set_ylabel(f"test {cvar} (currency per option, S0 = 100)")
     legend_beside(axes[-1], axes[0].get_legend_handles_labels()[0])
     framed(
@@ -142,7 +142,7 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
     if not panels:
         raise NothingToDraw("no network was attacked")
     attack = next(iter(panels.values()))[-1]
-    clean, cvar = attack.measure, label(attack.measure)
+    clean, cvar = attack.measure, cvar_name(attack.measure)
     rows = table[table[attack.column].notna() & table[clean].notna()]
     tickets, collapsed = _standing(rows, clean)
     shades, markers = _shades(tickets["epsilon"]), _markers(tickets["sparsity"])

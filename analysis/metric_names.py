@@ -1,0 +1,28 @@
+"""Names of metrics in words, for prose and drawings; tables keep the names of columns."""
+
+import re
+
+_CVAR = re.compile(r"(attacked_)?(cvar_\d+)(_minus_dense)?")
+_WORDS = {
+    "val_loss": "validation loss",
+    "weights_kept": "weights kept",
+    "sharpe_ratio": "Sharpe ratio",
+    "cross_entropy": "cross-entropy",
+    "cross_entropy_minus_plain": "cross-entropy less that of the plain network",
+    "r2_mean": "mean R2 of nodes",
+}
+
+
+def cvar_name(measure: str) -> str:
+    """``measure`` in words: "CVaR 5 %" of ``cvar_05``."""
+    return f"CVaR {int(measure.removeprefix('cvar_'))} %"
+
+
+def metric_name(name: str) -> str:
+    """Column ``name`` in words: "CVaR 5 % under path_pgd 0.1", "validation loss"."""
+    base, _, place = name.partition("@")
+    if match := _CVAR.fullmatch(base):
+        text = cvar_name(match[2]) + (" less dense" if match[3] else "")
+    else:
+        text = _WORDS.get(base) or base.replace("_", " ")
+    return f"{text} under {place.replace(':', ' ')}" if place else text
