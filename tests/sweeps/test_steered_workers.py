@@ -50,7 +50,7 @@ def test_a_running_trial_stops_at_once_and_a_further_one_is_trained(ray_here, tm
     sweep = sweeps.run(file, overrides=SPACE, storage=storage, progress=progress, max_concurrent=2)
     progress.thread.join()
     assert [left.recorded for left in progress.left] == [True, True]
-    ends = {t.config["training.epochs"]: t.ended for t in sweep.trials.values()}
+    ends = {t.config["training.epochs"]: t.ended for t in sweep.states.values()}
     assert ends == {100000: "stopped", 2: "completed", 3: "completed", 4: "completed"}
     assert StoredSweep.read(storage).state.workers_lost == set()
     assert verify(storage).ok
