@@ -78,7 +78,6 @@ def check_record(storage: Path, to: Console, *, text: Path | None = None) -> boo
     if absent:
         path = text or folder(storage) / FILE
         option = f" --text {shlex.quote(str(text))}" if text else ""
-        shlex.quote(str(storage))
         command = f"hedgesweep record {shlex.quote(str(storage))} --template{option}"
         say(to, f"Write them into '{path}', which this command makes or completes: {command}")
     say(to, NOTICE)
