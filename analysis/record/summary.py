@@ -18,7 +18,7 @@ def print_record(record: Record, to: Console) -> None:
     say(to, "")
     say(
         to,
-        f"{missing(len(record.missing))} hedgesweep report writes the tables to record.json and "
+        f"{missing(len(record.missing))} A report writes the tables to record.json and "
         "report.html.",
     )
 
