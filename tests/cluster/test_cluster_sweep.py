@@ -43,7 +43,7 @@ def test_rows_on_s3_are_those_of_one_machine_and_are_visible_from_elsewhere(
     hedgesweep = str(BIN / "hedgesweep")
 
     def visible():
-        return "running" in hosts.user(hedgesweep, "status", url, check=False)
+        return "driver on" in hosts.user(hedgesweep, "status", url, check=False)
 
     eventually(visible, seconds=120)
     sweep.wait()
