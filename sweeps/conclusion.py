@@ -4,14 +4,16 @@ import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sweeps import standard_output
-from sweeps.outcome import Sweep
 from sweeps.text import duration, echo
 
+if TYPE_CHECKING:  # its plan imports torch, for which most commands need not wait
+    from sweeps.outcome import Sweep
 
-def conclude(sweep: Sweep, storage: str | Path) -> NoReturn:
+
+def conclude(sweep: "Sweep", storage: str | Path) -> NoReturn:
     """Print how ``sweep`` ended, and exit with its status."""
     counts = ", ".join(f"{n} {status}" for status, n in sorted(sweep.counts.items()))
     with suppress(OSError):  # results are recorded, even if stdout is closed

@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from sweeps import options
-from sweeps.outcome import Sweep
 from sweeps.signals import ignore_signals
 from sweeps.text import echo, echo_all
 
@@ -56,6 +55,7 @@ def retry_command(storage: Path, trial_ids: tuple[str, ...], **settings: Any) ->
     Example: hedgesweep retry results/tickets --max-concurrent 2
     """
     from sweeps.conclusion import conclude
+    from sweeps.outcome import Sweep  # imports torch
     from sweeps.steering import retry
 
     outcome = retry(storage, trial_ids, **settings)

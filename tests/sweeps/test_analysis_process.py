@@ -1,6 +1,7 @@
 """Commands of the analysis that run while their inputs are computed."""
 
 import json
+import subprocess
 import sys
 import time
 
@@ -70,3 +71,9 @@ def test_a_command_whose_input_cannot_be_computed_is_ended(script, tmp_path):
     with pytest.raises(ValueError, match="no model"):
         analysis_process.exit_status(str(tmp_path / "x"), inputs={"latency": fails})
     assert not (tmp_path / "x.result").exists()
+
+
+def test_the_command_line_loads_without_torch_and_pandas():
+    source = "import sys, sweeps.__main__; print({'torch', 'pandas', 'ray'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
