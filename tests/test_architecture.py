@@ -65,7 +65,7 @@ LAYERS = {
         **dict.fromkeys(("configurations", "duplicates", "load"), 2),
         **dict.fromkeys(("frames", "selection", "wording"), 3),
         **dict.fromkeys(("sweep", "trial_list"), 4),
-        "arguments": 5,
+        **dict.fromkeys(("arguments", "sweep_cache"), 5),
         "intervals": 6,
         **dict.fromkeys(("sequential", "statistics"), 7),
         **dict.fromkeys(("contrast", "kendall", "stopped_units"), 8),

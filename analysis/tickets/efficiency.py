@@ -9,11 +9,13 @@ from analysis.arguments import checked
 from analysis.configurations import problem_axes, typed
 from analysis.intervals import MIN_SEEDS, skew_safe_t
 from analysis.sweep import Sweep, Trials
+from analysis.sweep_cache import once_per_sweep
 from analysis.tickets.opponents import stronger_by_row
 from analysis.tickets.summary import summary
 
 
 @checked
+@once_per_sweep
 def sparsity_passes(
     trials: Trials, *, tolerance: float = 0.05, confidence: float = 0.95
 ) -> pd.DataFrame:

@@ -6,9 +6,7 @@ given against a dense network that is shown to be worse than a hedge without tra
 
 import math
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -30,13 +28,11 @@ from analysis.contrast import (
 )
 from analysis.intervals import MIN_SEEDS
 from analysis.sweep import Problem, Sweep, Trials
+from analysis.sweep_cache import once_per_sweep
 from analysis.tickets.baselines import hedge_name, preparations
 from analysis.wording import corrected_p, plural, setting
 
 Values = tuple[Any, ...]
-
-_stronger: WeakKeyDictionary[Sweep, Mapping[Values, str]] = WeakKeyDictionary()
-"""Stronger hedges of the sweeps at hand, for which a report asks a dozen times."""
 
 
 @checked
@@ -95,19 +91,18 @@ def standing(rows: pd.DataFrame) -> tuple[Verdict, pd.Series]:
     return (BETTER if ranked["verdict"].eq(BETTER).all() else OPEN), ranked.iloc[0]
 
 
-def stronger_hedges(sweep: Sweep) -> Mapping[Values, str]:
+@once_per_sweep
+def stronger_hedges(sweep: Sweep) -> dict[Values, str]:
     """Hedge without training that the dense network is shown to be worse than, by problem.
 
     Keys are the values of the parameters of the problem; other problems have no entry.
     """
-    if sweep in _stronger:
-        return _stronger[sweep]
     hedges = {}
     for values, rows in problem_parts(dense_against_hedges(sweep)):
         outcome, hedge = standing(rows) if len(rows) else (OPEN, pd.Series())
         if outcome == WORSE:
             hedges[problem_key(values)] = str(hedge["name"])
-    return _stronger.setdefault(sweep, MappingProxyType(hedges))
+    return hedges
 
 
 def problem_key(values: Mapping[Any, Any]) -> Values:

@@ -26,6 +26,7 @@ from analysis.configurations import parameter_dtypes, shared_paths, typed
 from analysis.contrast import TESTED, Contrast, bounded, contrast, corrected, estimate, verdict
 from analysis.statistics import over_seeds
 from analysis.sweep import GROUP, SPEED, Problem, Sweep, Trials, selections
+from analysis.sweep_cache import once_per_sweep
 from analysis.tickets.baselines import DENSE
 
 TICKET = "ticket"
@@ -40,6 +41,7 @@ _MARKETS = ("@", "_of_price@", "_worst@")
 
 
 @checked
+@once_per_sweep
 def robustness_table(trials: Trials, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row for the dense network and one per (sparsity, epsilon): CVaR clean and attacked.
 

@@ -21,6 +21,7 @@ from analysis.configurations import (
 from analysis.selection import Choice, by_speed, lacking
 from analysis.statistics import over_seeds
 from analysis.sweep import GROUP, SPEED, Sweep, Trials, by_epsilon
+from analysis.sweep_cache import once_per_sweep
 
 _MEANS = (
     "epochs",
@@ -84,6 +85,7 @@ def best_lr(trials: Trials, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
 
 
 @checked
+@once_per_sweep
 def summary(trials: Trials) -> pd.DataFrame:
     """One row per (sparsity, epsilon): best configuration by validation risk, means over seeds.
 
