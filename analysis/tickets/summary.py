@@ -37,6 +37,7 @@ _WITH_RANGE = ("cvar_05", "sharpe_ratio", "dense_sharpe_ratio")
 
 
 @checked
+@once_per_sweep
 def best_lr(trials: Trials, *, by: Sequence[str] = GROUP) -> pd.DataFrame:
     """One row per group: the learning rate that reaches the 95 % criterion in the fewest epochs.
 
