@@ -157,10 +157,10 @@ def _correlation(rows: pd.DataFrame, confidence: float) -> dict[str, float]:
         for _, units in at_both.groupby("stratum", sort=True)
     ]
     sampled = int(at_both["outcome"].eq("audited").sum())
-    found = kendall(strata, sampled=sampled, confidence=confidence)
-    if math.isnan(found.tau):
+    agreement = kendall(strata, sampled=sampled, confidence=confidence)
+    if math.isnan(agreement.tau):
         return {"units": 0}
-    values = (found.tau, found.ends.low, found.ends.high)
+    values = (agreement.tau, agreement.ends.low, agreement.ends.high)
     return {"units": len(at_both), **dict(zip(bounded("tau"), values, strict=True))}
 
 

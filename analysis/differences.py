@@ -123,8 +123,8 @@ def _by_seed(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _numbers(trials: pd.DataFrame, metric: str) -> pd.Series:
     values = trials[metric].to_numpy(dtype=float, na_value=np.nan)
-    done = trials["status"].eq("completed").to_numpy()
-    return pd.Series(np.where(done & np.isfinite(values), values, np.nan), trials.index)
+    completed = trials["status"].eq("completed").to_numpy()
+    return pd.Series(np.where(completed & np.isfinite(values), values, np.nan), trials.index)
 
 
 def _same_data(one: pd.DataFrame, two: pd.DataFrame) -> bool:

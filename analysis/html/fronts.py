@@ -46,11 +46,11 @@ def fronts(trials: pd.DataFrame, experiment: str) -> Iterator[Front]:
         return
     values = _numbers(rows, names)
     optimal = _optimal(values * [_sign(name, trials) for name in names])
-    shown = rows.index.isin(sample(rows).index) | optimal
+    visible = rows.index.isin(sample(rows).index) | optimal
     for name in names[1:]:
         across, upwards = names[0], name
         yield Front(
-            drawing=_points(rows.loc[shown], optimal[shown], across, upwards),
+            drawing=_points(rows.loc[visible], optimal[visible], across, upwards),
             objectives=names,
             optimal=int(optimal.sum()),
             trials=len(rows),

@@ -57,11 +57,13 @@ def report(
     files = SweepFiles.of(storage, trials, manifest)
     answers = answers_of(storage, Sweep(trials=trials, manifest=manifest, files=files))
     experiment, page = manifest.get("experiment", "tickets"), Page(console)
-    results, drawn = Results(), state is None
+    results, with_figures = Results(), state is None
     if experiment == "xnn":
         from analysis.report import xnn  # not needed for tickets
 
-        results = xnn.report(files, trials, manifest, page, folder=folder, drawn=drawn)
+        results = xnn.report(
+            files, trials, manifest, page, folder=folder, with_figures=with_figures
+        )
     elif experiment == "tickets":
         from analysis.report import tickets
 
@@ -73,7 +75,7 @@ def report(
             folder=folder,
             measured=measured,
             profiled=profiled,
-            drawn=drawn,
+            with_figures=with_figures,
             tolerance=tolerance,
             confidence=confidence,
         )

@@ -54,12 +54,12 @@ def report(
     folder: Path,
     measured: Mapping[str, Any] | None = None,
     profiled: Mapping[str, Any] | None = None,
-    drawn: bool = True,
+    with_figures: bool = True,
 ) -> Results:
     """Print tables and findings of a tickets sweep; write tables and figures; return them.
 
     Args: see :func:`analysis.report.report`; ``trials`` and ``manifest`` are those of ``files``.
-        ``drawn``: with figures.
+        ``with_figures``: draws them too.
     """
     sweep = Sweep(trials=trials, manifest=manifest, files=files)
     if trials.empty:
@@ -134,7 +134,7 @@ def report(
     page.section("Boosting tickets: how few epochs are enough", sentences)
 
     written = write_tables(folder, tables)
-    if not drawn:
+    if not with_figures:
         return Results(claims=claim_rows)
     from analysis import figures  # lazily, because matplotlib takes a second to load
 

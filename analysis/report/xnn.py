@@ -50,11 +50,11 @@ def report(
     page: Page,
     *,
     folder: Path,
-    drawn: bool = True,
+    with_figures: bool = True,
 ) -> Results:
     """Print tables and findings of an X-NN sweep; write CSV tables and figures; return them.
 
-    ``drawn``: with figures.
+    ``with_figures``: draws them too.
 
     If the space varies the problem (the insured, or the evaluation), every problem has its own
     findings.
@@ -127,7 +127,7 @@ def report(
     tables |= early_stopping(swept, page)
     page.section("Models that cannot be read", first_of(unread))
     written = write_tables(folder, {n: t for n, t in tables.items() if len(t)})
-    pictures = _figures(folder, swept, page) if drawn else ()
+    pictures = _figures(folder, swept, page) if with_figures else ()
     page.section("Files", [str(path) for path in written])
     return Results(claims=claim_rows, pictures=pictures, sweep=swept)
 

@@ -7,7 +7,7 @@ two leaves a file whose id the log names already, which is only removed.
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -54,6 +54,11 @@ def waits(storage: Path, request_id: str) -> bool:
     return _path(storage, request_id).exists()
 
 
+def waiting(storage: Path, *, but: Collection[str]) -> list[str]:
+    """Ids of the requests that were left, without those of ``but``, in their order."""
+    return [request_id for request_id in _ids(storage) if request_id not in but]
+
+
 def pending(storage: Path, say: Callable[[str], None], *, but: set[str]) -> dict[str, Request]:
     """Requests by id, in the order in which they were left.
 
@@ -64,7 +69,7 @@ def pending(storage: Path, say: Callable[[str], None], *, but: set[str]) -> dict
         WriteError: such a file cannot be removed.
     """
     found = {}
-    for request_id in filter(lambda i: i not in but, _ids(storage)):
+    for request_id in waiting(storage, but=but):
         try:
             content = files.read_json(_path(storage, request_id), most=_MOST_BYTES, root=storage)
             found[request_id] = _parsed(content)

@@ -22,6 +22,7 @@ from sweeps.errors import UsageError
 from sweeps.journal.lock_holder import Driver, driver
 from sweeps.journal.opening import readable_storage, storage_name
 from sweeps.journal.records import SharedBytes, UserStop
+from sweeps.journal.requests import waiting
 from sweeps.journal.state import TrialState, cell
 from sweeps.monitoring.best import Best, best
 from sweeps.monitoring.throughput import Tallies, Tally
@@ -77,6 +78,7 @@ class Status:
     trials_per_minute: float | None  # ended in the last minutes
     seconds_left: float | None  # at that pace
     user_stops: int  # trials stopped by request, among the stopped
+    requests: int  # those of users that no driver has recorded yet
     best: Best | None  # by validation data; None before the first epoch
     failures: tuple[Failure, ...]  # in the order of the space
     workers_lost: int  # since the sweep began
@@ -136,6 +138,7 @@ def status(
         trials_per_minute=tally.ends_per_minute(now) if live else None,
         seconds_left=60 * epochs_left / rate if rate else None,
         user_stops=sum(isinstance(trial.stop, UserStop) for trial in trials.values()),
+        requests=len(waiting(folder, but=tally.state.requests)),
         best=best(trials),
         failures=tuple(_failures(tally)),
         workers_lost=tally.losses.total(),
@@ -244,6 +247,7 @@ def _failures(tally: Tally) -> Iterator[Failure]:
 
 
 def _running(status: Status) -> str:
+    requests = plural(status.requests, "request")
     if is_live(status):
         assert status.driver is not None
         since = datetime.fromtimestamp(status.driver.since, UTC)
@@ -252,7 +256,10 @@ def _running(status: Status) -> str:
             f"driver on {status.driver.host}, pid {status.driver.pid}, since {since:%F %T} UTC"
         )
         unknown = "; whether it still runs can be seen there only"
-        return f"{description} ({elapsed})" + (unknown if status.driver.alive is None else "")
+        description += f" ({elapsed})" + (unknown if status.driver.alive is None else "")
+        return description + (f"; {requests} to apply" if status.requests else "")
+    if status.requests:
+        return f"no driver is running: run the same command again to apply {requests}"
     if status.total and not status.unfinished_count:
         return f"every trial is finished: next, hedgesweep report {quote(str(status.storage))}"
     return "no driver is running: run the same command again to continue"

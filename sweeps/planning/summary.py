@@ -29,7 +29,8 @@ def lines(plan: Plan) -> list[str]:
     megabytes = plan.experiment.cost.data_bytes(plan.study) / 1e6
     added = sum(plan.base(key) is not None for key in plan.preparations)
     bases = len(plan.preparations) - added
-    count = f"{bases} and {added} upon them" if added else f"{bases}"
+    them = "it" if bases == 1 else "them"
+    count = f"{bases}, and {added} derived from {them}" if added else f"{bases}"
     share = f"each of the {bases}" if added else "each"
     return [
         f"{printable(plan.space.name)}: {_extent(plan)}",

@@ -20,6 +20,7 @@ from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.journal.journal import LogError, read
 from sweeps.journal.records import SegmentStart, record_of
+from sweeps.journal.requests import Request, leave
 from sweeps.journal.storage import Lock, this_process
 from sweeps.monitoring.status import STANDINGS, command, lines, status
 from sweeps.monitoring.throughput import Tallies, Tally
@@ -328,6 +329,16 @@ def test_a_finished_sweep_says_what_comes_next(tmp_path):
         pass
     assert "every trial is" in lines(status(tmp_path))[1]
     assert "next, hedgesweep" in lines(status(tmp_path))[1]
+
+
+def test_a_request_without_a_driver_waits_for_the_next_run(tmp_path):
+    with driving(tmp_path, trial("a"), segment("a", 1, 9, **COMPLETED), trials=1):
+        pass
+    leave(tmp_path, Request(kind="retry"))
+    seen = status(tmp_path)
+    assert seen.requests == 1
+    assert "1 request" in lines(seen)[1]
+    assert "every trial is" not in lines(seen)[1]
 
 
 def test_json_says_the_same(tmp_path, capsys):

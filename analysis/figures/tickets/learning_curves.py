@@ -127,12 +127,12 @@ def _panel(
     names: Sequence[str],
 ) -> int:
     """Draw the configurations of ``part`` by ``names``; returns the number of those left out."""
-    drawn = []
+    configurations = []
     for _, trials in groups(part, names):
         if ids := [i for i in trials["trial_id"] if i in curves.columns]:
-            drawn.append((float(curves[ids].min().min()), trials, curves[ids]))
-    drawn.sort(key=lambda one: one[0])
-    for _, trials, lines in drawn[:_MOST_DRAWN]:
+            configurations.append((float(curves[ids].min().min()), trials, curves[ids]))
+    configurations.sort(key=lambda one: one[0])
+    for _, trials, lines in configurations[:_MOST_DRAWN]:
         lr = trials["config/lr"].iloc[0]
         color = shades[_key(lr)]
         for name in lines if lines.shape[1] > 1 else ():
@@ -151,7 +151,7 @@ def _panel(
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.tick_params(labelsize=8.0)
     ax.grid(True, axis="y")
-    return max(0, len(drawn) - _MOST_DRAWN)
+    return max(0, len(configurations) - _MOST_DRAWN)
 
 
 def _limits(ax: Axes, losses: pd.Series, dense: float) -> None:

@@ -60,8 +60,8 @@ def mask_atlas(problem: Problem, figure: Figure) -> None:
             f"{percent(sparsity)}", rotation=0.0, ha="right", va="center", labelpad=8
         )
     for ax, seed in zip(axes[0], seeds, strict=True):
-        shown = ax.get_title(loc="left")
-        ax.set_title(f"seed {seed}\n{shown}", fontsize=8.5, weight="normal")
+        share = ax.get_title(loc="left")
+        ax.set_title(f"seed {seed}\n{share}", fontsize=8.5, weight="normal")
     names = ", ".join(spoken(name) for name in page.features)
     framed(
         figure,

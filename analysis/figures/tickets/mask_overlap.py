@@ -30,7 +30,7 @@ def mask_overlap(overlaps: pd.DataFrame, figure: Figure) -> None:
     if same:  # one row then says all: the others are equal to it, or 1
         kinds = [(keys, rows) for keys, rows in kinds if not keys[2]][:1]
     if not kinds:
-        raise NothingToDraw("the tickets of one seed have one mask, which nothing differs from")
+        raise NothingToDraw("all tickets of a seed have the same mask")
     layers = list(dict.fromkeys(overlaps["layer"]))[: 1 + _MOST_LAYERS]
     axes = figure.subplots(1, len(layers), sharey=True, sharex=True, squeeze=False)[0]
     for ax, layer in zip(axes, layers, strict=True):

@@ -40,23 +40,23 @@ def profile_plans(
     """
     names = ("pnl_histogram", "hedge_ratio")
     reason = _ABSENT if profiled is None else str(profiled.get("reason") or "")
-    drawn: list[Profile] = []
+    selection: list[Profile] = []
     if profiled is not None and not reason:
         try:
-            drawn = profiles(problem, profiled["rows"])[:_MOST]
+            selection = profiles(problem, profiled["rows"])[:_MOST]
         except ProfileError as error:
             reason = str(error)
-        reason = reason or ("" if drawn else "no network of the problem is recommended")
+        reason = reason or ("" if selection else "no network of the problem is recommended")
     if reason:
         return [], [f"{name}: {reason}" for name in names]
-    size = 11.5, 1.9 + 3.0 * len(drawn)
+    size = 11.5, 1.9 + 3.0 * len(selection)
     return [
-        ("pnl_histogram", size, partial(pnl_histogram, drawn)),
-        ("hedge_ratio", size, partial(hedge_ratio, drawn)),
+        ("pnl_histogram", size, partial(pnl_histogram, selection)),
+        ("hedge_ratio", size, partial(hedge_ratio, selection)),
     ], []
 
 
-def pnl_histogram(drawn: Sequence[Profile], figure: Figure) -> None:
+def pnl_histogram(selection: Sequence[Profile], figure: Figure) -> None:
     """A row per ticket: histogram of its P&L and the dense network's, and of the worst paths.
 
     CVaR 5 % of both is marked in either panel.
@@ -64,10 +64,10 @@ def pnl_histogram(drawn: Sequence[Profile], figure: Figure) -> None:
     Raises:
         NothingToDraw: there are no profiles.
     """
-    if not drawn:
+    if not selection:
         raise NothingToDraw("no network is recommended yet")
-    axes = figure.subplots(len(drawn), 2, squeeze=False, width_ratios=(1.5, 1.0))
-    for (whole, tail), one in zip(axes, drawn, strict=True):
+    axes = figure.subplots(len(selection), 2, squeeze=False, width_ratios=(1.5, 1.0))
+    for (whole, tail), one in zip(axes, selection, strict=True):
         for ax in (whole, tail):
             _histogram(ax, one)
             ax.set_ylabel("share of paths in a bin (%)")
@@ -83,7 +83,7 @@ def pnl_histogram(drawn: Sequence[Profile], figure: Figure) -> None:
         figure,
         "P&L of the recommended tickets, and CVaR 5 %",
         [
-            f"{drawn[0].paths:,} test paths of the seed. The end bins hold what lies beyond. "
+            f"{selection[0].paths:,} test paths of the seed. The end bins hold what lies beyond. "
             "Filled: ticket; outline: the dense network of the seed.",
             "Lines: CVaR 5 %, the mean of the worst 5 % of paths, of this one seed. The means "
             "over seeds and their intervals are in the tables.",
@@ -91,7 +91,7 @@ def pnl_histogram(drawn: Sequence[Profile], figure: Figure) -> None:
     )
 
 
-def hedge_ratio(drawn: Sequence[Profile], figure: Figure) -> None:
+def hedge_ratio(selection: Sequence[Profile], figure: Figure) -> None:
     """A row per ticket: position against spot, and against variance, beside the Heston deltas.
 
     Medians in bins of equally many test paths at the middle trading date; shaded: the ticket on 5
@@ -100,10 +100,10 @@ def hedge_ratio(drawn: Sequence[Profile], figure: Figure) -> None:
     Raises:
         NothingToDraw: there are no profiles, or too few paths for bins.
     """
-    if not any(one.by_spot for one in drawn):
+    if not any(one.by_spot for one in selection):
         raise NothingToDraw("too few test paths for bins")
-    axes = figure.subplots(len(drawn), 2, squeeze=False)
-    for (spot, variance), one in zip(axes, drawn, strict=True):
+    axes = figure.subplots(len(selection), 2, squeeze=False)
+    for (spot, variance), one in zip(axes, selection, strict=True):
         _positions(spot, one.by_spot)
         _positions(variance, one.by_variance)
         spot.axvline(one.strike, color=MUTED, linewidth=0.8, zorder=0)
@@ -116,7 +116,7 @@ def hedge_ratio(drawn: Sequence[Profile], figure: Figure) -> None:
     axes[-1, 1].set_xlabel("variance (annual)")
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=len(handles), fontsize=8.5)
-    one = drawn[0]
+    one = selection[0]
     framed(
         figure,
         "Hedge ratio",
