@@ -1,8 +1,9 @@
 """Drawing of figures from plans, and writing as PNG and PDF; as SVG for a page."""
 
 import io
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
@@ -76,52 +77,78 @@ def alone(name: str, draw: Callable[[Axes], None], *, size: tuple[float, float] 
     return name, size, lambda figure: draw(figure.add_subplot())
 
 
-def draw_problems(sweep: Sweep, draw: Callable[[Problem], Saved], *, cure: str = "") -> Saved:
-    """Figures saved by ``draw`` for each problem, at most 6; ``cure`` is advice for the others."""
-    saved = sum((draw(problem) for problem in sweep.problems[:MOST_PROBLEMS]), Saved())
-    if (number := len(sweep.problems)) > MOST_PROBLEMS:
-        saved += Saved(skipped=(f"{number} problems, drawn for {MOST_PROBLEMS}{cure}",))
-    return saved
-
-
-def draw_plans(
-    folder: Path,
-    plans: Sequence[Plan],
-    *,
-    of: str = "",
-    heading: str = "",
-    note: str = "",
-    skipped: Sequence[str] = (),
-) -> Saved:
-    """Draw and write the figure of every plan; skip those with nothing to draw, with a reason.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Plans of figures in one folder, with what all of them have in common.
 
     Args:
         plans: to draw.
         of: the problem, if there are several.
         heading: a line below the title of every figure.
         note: a line at the end of every caption.
-        skipped: lines on figures of the problem without a plan.
-    Raises:
-        StorageError: ``folder`` cannot be written.
+        skipped: lines on figures without a plan.
     """
 
-    def drawn(plan: Plan) -> Saved:
+    plans: Sequence[Plan] = ()
+    of: str = ""
+    heading: str = ""
+    note: str = ""
+    skipped: Sequence[str] = ()
+
+    def draw(self, folder: Path, plan: Plan) -> Saved:
+        """Files of one figure; a line with the reason if there is nothing to draw."""
         name, size, draw = plan
         try:
             figure = panels(draw, size=size)
         except NothingToDraw as reason:
-            return Saved(skipped=(f"{name}: {reason}",))
-        if heading:
-            headed(figure, f"{figure.get_suptitle()}\n{heading}")
-        if note:
-            noted(figure, [note])
-        place = "/".join(filter(None, (file_name(of), name)))
+            return Saved(skipped=(self._line(f"{name}: {reason}"),))
+        if self.heading:
+            headed(figure, f"{figure.get_suptitle()}\n{self.heading}")
+        if self.note:
+            noted(figure, [self.note])
+        place = "/".join(filter(None, (file_name(self.of), name)))
         files = figure_files(folder, f"figures/{place}", figure)
         return Saved(written=tuple(files), pictures=(Picture(name=place, svg=svg_text(figure)),))
 
-    saved = sum(in_processes(drawn, plans), Saved(skipped=tuple(skipped)))
-    prefix = f"{of}: " if of else ""
-    return replace(saved, skipped=tuple(prefix + line for line in saved.skipped))
+    def without_plan(self) -> Saved:
+        """Lines on figures without a plan."""
+        return Saved(skipped=tuple(map(self._line, self.skipped)))
+
+    def _line(self, text: str) -> str:
+        return f"{self.of}: {text}" if self.of else text
+
+
+def problem_batches(
+    sweep: Sweep, batch: Callable[[Problem], Batch], *, cure: str = ""
+) -> list[Batch]:
+    """``batch`` of each problem, at most 6; ``cure`` is advice for the others."""
+    batches = [batch(problem) for problem in sweep.problems[:MOST_PROBLEMS]]
+    if (number := len(sweep.problems)) > MOST_PROBLEMS:
+        batches.append(Batch(skipped=(f"{number} problems, drawn for {MOST_PROBLEMS}{cure}",)))
+    return batches
+
+
+def draw_batches(folder: str | Path, batches: Sequence[Batch]) -> Saved:
+    """Draw and write the figures of all ``batches``; skip those with nothing to draw.
+
+    Raises:
+        StorageError: ``folder`` cannot be written.
+    """
+    tasks = [(batch, plan) for batch in batches for plan in batch.plans]
+    # The largest first, so that no process is left with one of them at the end.
+    order = sorted(range(len(tasks)), key=lambda task: -math.prod(tasks[task][1][1]))
+
+    def saved(task: int) -> Saved:
+        batch, plan = tasks[task]
+        return batch.draw(Path(folder), plan)
+
+    by_task = dict(zip(order, in_processes(saved, order), strict=True))
+    figures = iter(range(len(tasks)))
+    total = Saved()
+    for batch in batches:
+        total += batch.without_plan()
+        total = sum((by_task[next(figures)] for _ in batch.plans), total)
+    return total
 
 
 def figure_files(folder: Path, name: str, figure: Figure) -> list[Path]:

@@ -145,14 +145,14 @@ def report(
         budgets=budgets,
         control_rows=control_rows,
         profiled=profiled,
+        networks=compared_tickets,
         **levels,
     )
-    networks = figures.save_ticket_figures(folder, compared_tickets)
-    page.section("Skipped figures", [*saved.skipped, *networks.skipped])
-    paths = [str(p) for p in (*saved.written, *networks.written) if p.suffix == ".png"]
+    page.section("Skipped figures", list(saved.skipped))
+    paths = [str(path) for path in saved.written if path.suffix == ".png"]
     page.section("Files", [str(p) for p in written])
     page.section("Figures (PNG, and PDF of the same name)", paths)
-    return Results(claims=claim_rows, pictures=saved.pictures + networks.pictures, sweep=sweep)
+    return Results(claims=claim_rows, pictures=saved.pictures, sweep=sweep)
 
 
 def _first_rows(

@@ -10,7 +10,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.configurations import LOTTERY, seed_count
-from analysis.figures.rendering import Plan, Saved, alone, draw_plans, draw_problems
+from analysis.figures.rendering import (
+    Batch,
+    Plan,
+    Saved,
+    alone,
+    draw_batches,
+    problem_batches,
+)
 from analysis.figures.tickets import importance
 from analysis.figures.tickets.audit import early_stopping_audit
 from analysis.figures.tickets.boosting import budget_plans
@@ -48,6 +55,7 @@ def save(
     budgets: pd.DataFrame | None = None,
     control_rows: pd.DataFrame | None = None,
     profiled: Mapping[str, Any] | None = None,
+    networks: Sequence[Tickets] = (),
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Saved:
@@ -66,11 +74,12 @@ def save(
             page; computed for each problem if None.
         profiled: profiles of recommended tickets as ``rows``, or the ``reason`` for none; see
             :mod:`analysis.tickets.profiles`.
+        networks: from :func:`analysis.tickets.network_comparison.tickets`.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
 
-    def draw(problem: Problem) -> Saved:
+    def batch(problem: Problem) -> Batch:
         rows = (
             controls(problem) if control_rows is None else matching(control_rows, problem.values)
         )
@@ -80,14 +89,14 @@ def save(
             plans, skipped = plans + profile, skipped + reasons
         if budgets is not None:
             plans += budget_plans(matching(budgets, problem.values))
-        return draw_plans(Path(folder), plans, of=problem.title, skipped=skipped)
+        return Batch(plans=plans, of=problem.title, skipped=skipped)
 
     cure = "; pass analysis.figures.save a part of the trials for others"
-    saved = draw_problems(Sweep.of(trials), draw, cure=cure)
+    batches = problem_batches(Sweep.of(trials), batch, cure=cure)
     if audited is not None and len(audited):
         plan = alone(_AUDIT, lambda ax: early_stopping_audit(audited, ax))
-        saved += draw_plans(Path(folder), [plan])
-    return saved
+        batches.append(Batch(plans=[plan]))
+    return draw_batches(folder, batches + _network_batches(networks))
 
 
 def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Saved:
@@ -98,17 +107,22 @@ def save_ticket_figures(folder: str | Path, compared: Sequence[Tickets]) -> Save
     Raises:
         StorageError: ``folder`` cannot be written.
     """
-    saved = Saved()
+    return draw_batches(folder, _network_batches(compared))
+
+
+def _network_batches(compared: Sequence[Tickets]) -> list[Batch]:
+    batches = []
     for one in compared:
-        where = f"sparsity {percent(one.chosen.sparsity)}"
-        saved += draw_plans(
-            Path(folder),
-            ticket_plans(one) if one.models else [],
-            of=one.problem,
-            heading=f"{one.problem}: {where}" if one.problem else where,
-            skipped=() if one.models else ["figures of networks: none can be read"],
+        place = f"sparsity {percent(one.chosen.sparsity)}"
+        batches.append(
+            Batch(
+                plans=ticket_plans(one) if one.models else [],
+                of=one.problem,
+                heading=f"{one.problem}: {place}" if one.problem else place,
+                skipped=() if one.models else ["figures of networks: none can be read"],
+            )
         )
-    return saved
+    return batches
 
 
 def _plans(

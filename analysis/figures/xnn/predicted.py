@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.figures.palette import INK, LINES, MUTED
-from analysis.figures.rendering import Saved, draw_plans
+from analysis.figures.rendering import Batch, Saved, draw_batches
 from analysis.figures.style import NothingToDraw, framed
 from analysis.wording import percent, plural
 from analysis.xnn.predictions import Floats, probabilities
@@ -30,7 +30,7 @@ def save_predictions(folder: str | Path, frames: Mapping[str, pd.DataFrame]) -> 
     """
     size = 10.5, 1.6 + _HEIGHT * len(frames)
     plan = "predictions", size, lambda figure: predictions(frames, figure)
-    return draw_plans(Path(folder), [plan])
+    return draw_batches(folder, [Batch(plans=[plan])])
 
 
 def predictions(frames: Mapping[str, pd.DataFrame], figure: Figure) -> None:

@@ -9,7 +9,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.file_names import file_name
-from analysis.figures.rendering import Plan, Saved, alone, draw_plans, draw_problems
+from analysis.figures.rendering import (
+    Batch,
+    Plan,
+    Saved,
+    alone,
+    draw_batches,
+    problem_batches,
+)
 from analysis.figures.style import NothingToDraw
 from analysis.figures.xnn import clusters, network_diagram, node_coefficients, probes, responses
 from analysis.figures.xnn.column_importance import column_importance
@@ -47,12 +54,12 @@ def save_xnn(
         StorageError: ``folder`` cannot be written.
     """
 
-    def draw(problem: Problem) -> Saved:
+    def batch(problem: Problem) -> Batch:
         plans, skipped = _plans(problem, files, epochs)
         note = " ".join(origin(problem.trials, problem.manifest))
-        return draw_plans(Path(folder), plans, of=problem.title, note=note, skipped=skipped)
+        return Batch(plans=plans, of=problem.title, note=note, skipped=skipped)
 
-    return draw_problems(Sweep.of(trials, manifest), draw)
+    return draw_batches(folder, problem_batches(Sweep.of(trials, manifest), batch))
 
 
 def _plans(
