@@ -28,13 +28,15 @@ Block = Lines | TextTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Table of claims of a report, its figures (:mod:`analysis.figures.rendering`), its sweep.
+    """Claims, figures (:mod:`analysis.figures.rendering`), tables and sweep of a report.
 
-    The sweep has what the report derived from it; None if it derived nothing.
+    ``tables`` are the file names of those written. The sweep has what the report derived from it;
+    None if it derived nothing.
     """
 
     claims: pd.DataFrame = field(default_factory=pd.DataFrame)
     pictures: Sequence[Any] = ()
+    tables: Sequence[str] = ()
     sweep: Sweep | None = None
 
 

@@ -26,6 +26,7 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 _SVG: dict[str, None] = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _DPI = 200
+_PAGE_DPI = 150  # of images in an SVG, which a page shows smaller
 # Tables for the shaping of text, which a PDF does not use: a third of the time of a figure.
 _SHAPING = ["GSUB", "GPOS", "GDEF", "kern"]
 subset.Options._drop_tables_default = [*subset.Options._drop_tables_default, *_SHAPING]
@@ -168,7 +169,7 @@ def svg_text(figure: Figure) -> str:
     _lay_out(figure)
     buffer = io.StringIO()
     with mpl.rc_context({**RC, "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata=_SVG)
+        figure.savefig(buffer, format="svg", dpi=_PAGE_DPI, metadata=_SVG)
     return buffer.getvalue()
 
 

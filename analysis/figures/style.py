@@ -1,5 +1,6 @@
 """House style of the figures: type, captions, legends and labels."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +48,7 @@ RC: Any = {
 }
 
 _CAPTION = "caption"
+_PER_INCH = 16.5  # characters of a note
 
 
 class NothingToDraw(AnalysisError, ValueError):  # noqa: N818 - the caller skips the figure and says why
@@ -136,7 +138,10 @@ def noted(figure: Figure, notes: Sequence[str]) -> None:
     if captions:
         captions[-1].set_text("\n".join([captions[-1].get_text(), *notes]))
         return
-    lines = [line for line in (figure.get_supxlabel(), *notes) if line]
+    # A figure of few panels is narrower than a note, which it would cut.
+    most = int(_PER_INCH * (figure.get_figwidth() - 0.3))
+    folded = [line for note in notes for line in textwrap.wrap(note, most)]
+    lines = [line for line in (figure.get_supxlabel(), *folded) if line]
     figure.supxlabel(
         "\n".join(lines), x=0.015, ha="left", fontsize=8.0, color=MUTED, linespacing=1.35
     )

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from analysis.figures.rendering import Picture
 from analysis.files import write
 from analysis.html import fronts, importances, progress, spread
 from analysis.html.document import environment, policy, resource
+from analysis.html.figure_tables import csv_file
 from analysis.html.first_screen import summary
 from analysis.html.provenance import commands, provenance, space_text
 from analysis.html.stopping import AUDIT, stopping
@@ -65,6 +66,7 @@ def write_page(
     claims: pd.DataFrame,
     recommended: Sequence[Recommendation],
     pictures: Iterable[Picture],
+    tables: Collection[str] = (),
     record: Record | None = None,
     state: str | None = None,
 ) -> Path:
@@ -76,6 +78,7 @@ def write_page(
         claims: from :func:`analysis.claims`; empty for an experiment without any.
         recommended: from :func:`analysis.recommendations`.
         pictures: figures of the report.
+        tables: file names of the CSV tables beside the page.
         record: second half of the page; None to leave it out.
         state: of a running sweep in words, for the page that follows it; see :mod:`.live`.
     Raises:
@@ -91,7 +94,11 @@ def write_page(
     table = table_of(trials, experiment)
     drawings = list(_drawings(sweep, experiment))
     figures = [
-        {"svg": inline(one.svg, f"p{i}"), "caption": _caption(one.name)}
+        {
+            "svg": inline(one.svg, f"p{i}"),
+            "caption": _caption(one.name),
+            "table": csv_file(one.name, tables, experiment=experiment),
+        }
         for i, one in enumerate(pictures)
     ]
     contents = [("claims", _CLAIMS), ("recommended", "Recommended networks"), ("trials", "Trials")]

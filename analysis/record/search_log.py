@@ -26,6 +26,10 @@ from analysis.xnn.selection import held_out
 
 _FIRST_LINE = 200  # characters of an error
 _MOST_REASONS = 50
+_WORDS = {
+    "cvar_05_se": "Standard error of CVaR 5 %",
+    "dense_cvar_05_se": "Standard error of CVaR 5 % of the dense network",
+}
 
 
 def data(material: Material, questions: list[Question]) -> Section:
@@ -197,14 +201,14 @@ def _reasons(trials: pd.DataFrame, status: str, column: str, title: str) -> Reco
 
 
 def _range(material: Material, name: str) -> Entry:
-    """Range of a column over the completed trials."""
+    """Range of a column over the completed trials; its ``source`` has the name of the column."""
     values = material.completed.get(name, pd.Series(dtype="float64")).dropna().astype("float64")
-    source = f"{TRIALS}: {name}"
+    source, words = f"{TRIALS}: {name}", _WORDS.get(name, name.replace("_", " "))
     if values.empty:
-        return not_shown(name, "no completed trial has it", source=source)
+        return not_shown(words, "no completed trial has it", source=source)
     low, high = float(values.min()), float(values.max())
     text = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-    return Entry(name=name, value=text, source=source, note="range over completed trials")
+    return Entry(name=words, value=text, source=source, note="range over completed trials")
 
 
 def _cell(value: Any) -> Any:

@@ -106,6 +106,7 @@ def report(
         claims=results.claims,
         recommended=recommended,
         pictures=results.pictures,
+        tables=results.tables,
         record=content,
         state=state,
     )

@@ -152,7 +152,12 @@ def report(
     paths = [str(path) for path in saved.written if path.suffix == ".png"]
     page.section("Files", [str(p) for p in written])
     page.section("Figures (PNG, and PDF of the same name)", paths)
-    return Results(claims=claim_rows, pictures=saved.pictures, sweep=sweep)
+    return Results(
+        claims=claim_rows,
+        pictures=saved.pictures,
+        tables=tuple(path.name for path in written),
+        sweep=sweep,
+    )
 
 
 def _first_rows(

@@ -129,7 +129,8 @@ def report(
     written = write_tables(folder, {n: t for n, t in tables.items() if len(t)})
     pictures = _figures(folder, swept, page) if with_figures else ()
     page.section("Files", [str(path) for path in written])
-    return Results(claims=claim_rows, pictures=pictures, sweep=swept)
+    csv_files = tuple(path.name for path in written)
+    return Results(claims=claim_rows, pictures=pictures, tables=csv_files, sweep=swept)
 
 
 def _data(trials: pd.DataFrame) -> set[str]:

@@ -7,7 +7,7 @@ does not represent a short one, so every budget of epochs is a separate training
 Source: Li et al. (2020), Towards practical lottery ticket hypothesis for adversarial training.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,14 +195,15 @@ def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     return frame[fits]
 
 
-def rates(values: Mapping[str, Any]) -> str:
-    """Values of a race in words: "mask found at 0.002, trained at 0.01, sparsity 80 %"."""
+def rates(values: Mapping[str, Any], *, spoken: Callable[[str], str] = str) -> str:
+    """Values of a race: "mask found at 0.002, trained at 0.01"; others by their ``spoken`` names."""
     parameters, parts = dict(values), []
     if MASK_RATE in parameters and RATE in parameters:
         mask_rate, trained = parameters.pop(MASK_RATE), parameters.pop(RATE)
         parts = [f"mask found at {value(mask_rate)}, trained at {value(trained)}"]
     parts += [f"sparsity {percent(parameters.pop(n))}" for n in _SPARSITY if n in parameters]
-    return ", ".join(filter(None, (*parts, in_words(parameters))))
+    others = {spoken(name): content for name, content in parameters.items()}
+    return ", ".join(filter(None, (*parts, in_words(others))))
 
 
 def in_name(kind: str) -> str:

@@ -15,6 +15,7 @@ from analysis.text_table import MOST_ROWS, TextTable, breadth, more_rows, or_das
 from analysis.tickets import masks, seed_findings
 from analysis.tickets.baselines import DENSE
 
+_PLACES = {"attacked_paths": "no attack, same paths"}
 _CVAR_ELSEWHERE = re.compile(r"(attacked_)?(?P<measure>cvar_\d\d)(?P<worst>_worst)?@(?P<place>.+)")
 _MOST_COMPARED = 12
 _MOST_ATTACKS = 2
@@ -82,7 +83,9 @@ def threatened(hedges: pd.DataFrame, width: int) -> list[TextTable]:
     if not matches:
         return []
     names = [match[0] for match in matches]
-    cells = {"under": [f"{m['place']}{', worst' if m['worst'] else ''}" for m in matches]}
+    places = [_PLACES.get(m["place"], m["place"]) for m in matches]
+    pairs = zip(places, matches, strict=True)
+    cells = {"under": [f"{place}{', worst' if m['worst'] else ''}" for place, m in pairs]}
     for _, row in hedges.iterrows():
         heading = row["name"].replace(" ", "\n", 1).replace(" at ", "\n").replace(" (", "\n(")
         column = {heading: [or_dash(row[n], wording.amount(row[n])) for n in names]}

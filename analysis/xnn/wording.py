@@ -1,7 +1,7 @@
 """Wording of X-NN configurations and their numbers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -39,12 +39,17 @@ def explains(verdict: Verdict) -> str:
     return words.get(verdict, "is not shown to explain more or less")
 
 
-def spelled(cell: pd.Series, names: Sequence[str]) -> str:
-    """Axes ``names`` of a cell by their full names, without nulls."""
+def spelled(cell: pd.Series, names: Sequence[str], *, words: Callable[[str], str] = str) -> str:
+    """Axes ``names`` of a cell by their full names, without nulls.
+
+    Args:
+        words: name of an axis other than method, weight and K as it is to be printed.
+    """
     axes = [name for name in names if pd.notna(cell[name])]
     texts = {name: number(cell[name]) for name in axes}
     return ", ".join(
-        _SPELLED[n].format(text) if n in _SPELLED else f"{n} {text}" for n, text in texts.items()
+        _SPELLED[n].format(text) if n in _SPELLED else f"{words(n)} {text}"
+        for n, text in texts.items()
     )
 
 

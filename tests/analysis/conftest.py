@@ -144,7 +144,7 @@ def _epochs():
 def _report_page(write, tmp_path_factory):
     """Writer of the page of a frame of trials, by default to a new folder; its path."""
 
-    def made(trials, manifest=None, blocks=(), pictures=(), folder=None, state=None):
+    def made(trials, manifest=None, blocks=(), pictures=(), tables=(), folder=None, state=None):
         epochs = pd.DataFrame(
             [
                 {"trial_id": trial_id, "epoch": epoch, "val_loss": 3.0 + 1 / epoch}
@@ -169,6 +169,7 @@ def _report_page(write, tmp_path_factory):
             claims=rows,
             recommended=recommended,
             pictures=pictures,
+            tables=tables,
             record=record(material),
             state=state,
         )

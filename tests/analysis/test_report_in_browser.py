@@ -220,3 +220,11 @@ def test_no_section_is_wider_than_a_telephone(browser, report):
     tab.goto(report)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 400
     tab.close()
+
+
+def test_no_table_is_wider_than_a_printed_page(browser, report):
+    tab = browser.new_page(viewport={"width": 720, "height": 1000})
+    tab.emulate_media(media="print")
+    tab.goto(report)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 720
+    tab.close()

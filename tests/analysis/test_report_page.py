@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from analysis.figures.rendering import Picture
+from analysis.html.figure_tables import csv_file
 from analysis.html.live import has_trials, write_notice
 from analysis.html.report_page import _claim
 from analysis.html.stopping import AUDIT
@@ -72,6 +74,31 @@ def test_nothing_is_loaded_from_elsewhere(page, trials):
     style = "".join(elements.texts["style"])
     assert "http" not in style
     assert "@import" not in style
+
+
+def test_a_figure_links_to_the_table_that_it_draws_if_the_report_has_it(page, trials):
+    names = ("xi_0.5/seeds", "weights", "robustness/price_of_robustness", "importance")
+    pictures = [Picture(name=name, svg="<svg></svg>") for name in names]
+    tables = ("seeds.csv", "robustness.csv", "summary.csv")
+    tags = Elements(page(trials, pictures=pictures, tables=tables)).tags
+    links = [str(attributes.get("href")) for tag, attributes in tags if tag == "a"]
+    assert [link for link in links if link[0] != "#"] == ["seeds.csv", "robustness.csv"]
+
+
+@pytest.mark.parametrize(
+    ("picture", "experiment", "file"),
+    [
+        ("controls", "tickets", "controls.csv"),
+        ("controls", "xnn", "cells.csv"),
+        ("heat_maps/linear", "xnn", "cells.csv"),
+        ("nodes", "xnn", "node_coefficients.csv"),
+        ("plain_network/nodes", "xnn", None),
+        ("learning_curves", "tickets", None),
+    ],
+)
+def test_the_table_of_a_figure_has_the_numbers_that_it_draws(picture, experiment, file):
+    written = ("controls.csv", "cells.csv", "node_coefficients.csv")
+    assert csv_file(picture, written, experiment=experiment) == file
 
 
 @pytest.mark.parametrize(("state", "scripts"), [(None, 1), ("Running: 1 of 2 trials", 2)])

@@ -78,7 +78,7 @@ def test_where_the_tickets_of_a_seed_have_one_mask_two_seeds_are_drawn_once_near
 
 def test_one_mask_of_one_seed_is_nothing_to_draw():
     models = [network(kind, 0) for kind in (STANDARD, ROBUST)]
-    with pytest.raises(NothingToDraw, match="have one mask"):
+    with pytest.raises(NothingToDraw, match="the same mask"):
         drawn(lambda f: mask_overlap(overlaps(models), f))
 
 

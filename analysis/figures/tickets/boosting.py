@@ -1,5 +1,6 @@
 """CVaR against the budget of epochs, a panel per pair of learning rates."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,11 +18,12 @@ from analysis.figures.rendering import Plan
 from analysis.figures.style import NothingToDraw, framed, legend_beside
 from analysis.tickets.boosting import BUDGET, in_name, races, rates
 from analysis.tickets.controls import KINDS
-from analysis.wording import percent, plural
+from analysis.wording import parameter, percent, plural
 
 _MOST_PANELS = 6
 _COLORS = dict(zip(KINDS, (BLUE, VERMILION, ORANGE, GREEN, PURPLE, MUTED), strict=True))
 _SHAPES = dict(zip(KINDS, MARKERS, strict=True))
+_WIDE = 38  # characters of a heading above a panel
 _DODGE = 0.012  # of the axis, so that intervals do not overlap
 
 Field = Mapping[str, pd.DataFrame]
@@ -65,7 +67,7 @@ def budget_curves(curves: pd.DataFrame, figure: Figure) -> None:
         ax.remove()
     for ax, (values, field) in zip(panels, visible_contests, strict=False):
         _panel(ax, field, unit)
-        ax.set_title(rates(values), fontsize=10.0)
+        ax.set_title(_heading(values), fontsize=10.0)
     _ticks(panels[0], curves, unit)
     for i, ax in enumerate(panels[: len(visible_contests)]):
         # Also if the panel below has been removed.
@@ -97,6 +99,11 @@ def _panel(ax: Axes, field: Field, unit: str) -> None:
     dense = next(iter(field.values()))[f"dense_{CLEAN}"].iloc[-1]
     ax.axhline(dense, color=INK, linestyle="--", linewidth=1.2, label="dense network", zorder=1)
     ax.grid(True, axis="y")
+
+
+def _heading(values: Mapping[str, Any]) -> str:
+    """Values of a race, "learning rate" for its bare numbers, on lines as wide as a panel."""
+    return textwrap.fill(rates(values, spoken=parameter), _WIDE)
 
 
 def _ticks(ax: Axes, curves: pd.DataFrame, unit: str) -> None:

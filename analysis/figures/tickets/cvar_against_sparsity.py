@@ -1,6 +1,7 @@
 """Test CVaR and Sharpe ratio against the share of weights that remain."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -73,10 +74,9 @@ def cvar_against_remaining(
         ax,
         [
             f"Points: {_choice(points)}{_seeds(points)}.",
-            f"Green: within {percent(tolerance)} of the dense network (dashed; band: 95 % "
-            f"interval); {bars(int(points['seeds'].max()))}.",
-            "Ring: max efficient sparsity. It and every smaller swept one stay within green "
-            f"at {percent(confidence)} confidence (paired difference).",
+            f"Green: within {percent(tolerance)} of the dense network (dashed"
+            f"{'; band: 95 % interval' if half else ''}); {bars(int(points['seeds'].max()))}.",
+            *_ring(rings, confidence),
             _JOINED,
             *_unfinished(passes),
         ],
@@ -166,6 +166,17 @@ def _efficient(row: pd.Series) -> str:
     if pd.isna(most):
         return "undecided" if undecided else "none efficient"
     return f"efficient to {percent(most)}" + (" at least" if undecided else "")
+
+
+def _ring(rings: Mapping[float | None, float], confidence: float) -> list[str]:
+    """Caption on the max efficient sparsity, with or without a ring."""
+    within = f"stay within green at {percent(confidence)} confidence (paired difference)."
+    if all(pd.isna(sparsity) for sparsity in rings.values()):
+        return [
+            "No ring: of no sparsity is it shown that it and every smaller swept one",
+            within,
+        ]
+    return [f"Ring: max efficient sparsity. It and every smaller swept one {within}"]
 
 
 def _unfinished(passes: pd.DataFrame) -> list[str]:

@@ -18,6 +18,7 @@ from analysis.tickets.baselines import DENSE
 from analysis.wording import percent, plural
 
 _MOST = 12
+_NARROWEST, _LOWEST = 4.2, 4.0  # inches, for the name of an attack and of the axis
 _COLLAPSE = 0.3  # below the best mean, as a share of it: one colour from there on
 
 
@@ -26,7 +27,8 @@ def size_of_map(table: pd.DataFrame) -> tuple[float, float]:
     tickets = _tickets(table)
     across, down = tickets["sparsity"].nunique(), tickets["epsilon"].nunique()
     panels = 2 if attacks(table) else 1
-    return 2.6 + panels * (0.9 + 0.72 * min(across, _MOST)), 2.4 + 0.62 * min(max(down, 2), _MOST)
+    width, height = 0.9 + 0.72 * min(across, _MOST), 2.4 + 0.62 * min(max(down, 2), _MOST)
+    return 2.6 + panels * max(width, _NARROWEST), max(height, _LOWEST)
 
 
 def sparsity_and_epsilon(
@@ -82,6 +84,8 @@ def sparsity_and_epsilon(
         + ("± half its 95 % Student interval." if interval else f"({no_interval(seeds)}).")
         + " Larger (darker) is better.",
     ]
+    if ends == "min":
+        notes.append(f"All cells below {number(low)} have the colour of {number(low)}.")
     if recommended:
         notes.append("Framed: the recommended tickets.")
     framed(figure, f"{cvar_name(clean)} by sparsity and attack budget{problem}", notes)

@@ -114,7 +114,7 @@ def importance_correlation(values: pd.DataFrame, means: pd.DataFrame, figure: Fi
         _scatter(main, robust[-1], right)
         notes.append(
             f"Right: means over seeds{between}; on the dashed line nothing shifts. r is "
-            f"of {main['feature'].nunique()} features only, hence its wide 95 % interval (Fisher)."
+            f"of {main['feature'].nunique()} features only; its 95 % interval is Fisher's."
         )
     framed(figure, f"Are networks alike in what they lean on? ({MEASURES[MAIN].name})", notes)
 

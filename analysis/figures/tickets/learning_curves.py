@@ -84,11 +84,15 @@ def learning_curves(problem: Problem, figure: Figure) -> None:
     for ax in axes[-1]:
         ax.set_xlabel("epoch", fontsize=9.0)
     figure.legend(
-        handles=_keys(shades, rungs=bool(rungs)), loc="outside right center", fontsize=8.5
+        handles=_keys(shades, problem.tickets["status"], rungs=bool(rungs)),
+        loc="outside right center",
+        fontsize=8.5,
     )
+    several = problem.tickets["config/seed"].nunique() > 1
     notes = [
-        "Thick: mean over seeds, as far as all of them trained; thin: the seeds. × stopped early, "
-        "● completed.",
+        "Thick: mean over seeds, as far as all of them trained; thin: the seeds."
+        if several
+        else "One seed.",
         "Dashed: the dense network's best. Every panel has an axis of its own, which leaves out "
         f"the {percent(1.0 - _CUT)} of its epochs with the highest risk.",
     ]
@@ -175,7 +179,7 @@ def _shades(tickets: pd.DataFrame) -> dict[float, Any]:
     return dict(zip(rates, _SHADES(np.linspace(0.0, 0.85, len(rates))), strict=True))
 
 
-def _keys(shades: Mapping[float, Any], *, rungs: bool) -> list[Line2D]:
+def _keys(shades: Mapping[float, Any], outcomes: pd.Series, *, rungs: bool) -> list[Line2D]:
     rates = list(shades)
     step = -(-len(rates) // _MOST_NAMED)
     handles = [
@@ -185,8 +189,10 @@ def _keys(shades: Mapping[float, Any], *, rungs: bool) -> list[Line2D]:
         for lr in rates[::step]
     ]
     look: Any = {"color": MUTED, "linestyle": "none", "markersize": 5.5}
-    handles.append(Line2D([], [], marker="x", mew=1.6, label="stopped early", **look))
-    handles.append(Line2D([], [], marker="o", label="completed", **look))
+    if outcomes.eq("stopped").any():
+        handles.append(Line2D([], [], marker="x", mew=1.6, label="stopped early", **look))
+    if outcomes.eq("completed").any():
+        handles.append(Line2D([], [], marker="o", label="completed", **look))
     handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.0, label="dense network"))
     if rungs:
         handles.append(Line2D([], [], color=MUTED, linestyle=":", label="rung"))

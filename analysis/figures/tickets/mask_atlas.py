@@ -70,7 +70,7 @@ def mask_atlas(problem: Problem, figure: Figure) -> None:
             "In every image, rows are inputs and columns are hidden units; dark: the weight is "
             "kept. Above: share of the layer that is kept.",
             f"Inputs from the top: {names}.",
-            "Two seeds differ in theta_0, so a unit of one is not that of the other.",
+            "Seeds differ in their initial weights, so a unit of one is not that of another.",
         ],
     )
 

@@ -54,8 +54,8 @@ def mask_overlap(overlaps: pd.DataFrame, figure: Figure) -> None:
             "tickets each; diamond: their mean.",
             "Upright bar: by chance, the expected intersection (k1 k2 / n in every layer) over "
             "the expected union, a ratio of expectations.",
-            "Two seeds differ in theta_0, so a hidden unit of one is not that of the other; only "
-            "the inputs are the same.",
+            "Seeds differ in their initial weights, so a hidden unit of one is not that of "
+            "another; only the inputs are the same.",
         ],
     )
 

@@ -70,8 +70,8 @@ def mask_patterns(models: Sequence[Model], figure: Figure) -> None:
         f"What the masks keep at seed {models[0].seed}",
         [
             "Rows: inputs of the layer; columns: its units.",
-            "Both networks started from one theta_0, so a unit of one is the same unit of the "
-            "other. IoU: weights that both keep over those that either keeps.",
+            "Both networks started from the same weights, so a unit of one is that of the other. "
+            "IoU: weights that both keep over those that either keeps.",
             "By chance: expected intersection over expected union of random masks with as many "
             "weights.",
         ][: 3 if len(models) == 2 else 1]

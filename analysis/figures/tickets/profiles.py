@@ -119,7 +119,7 @@ def hedge_ratio(selection: Sequence[Profile], figure: Figure) -> None:
     one = selection[0]
     framed(
         figure,
-        "Hedge ratio",
+        "Hedge ratio against spot and variance, beside the Heston deltas",
         [
             f"Test paths of the seed at {one.date:.3g} of {one.maturity:.3g} years. Medians in "
             "bins of equally many paths; shaded: the ticket on 5 to 95 % of a bin.",
@@ -153,9 +153,12 @@ def _cvars(ax: Axes, one: Profile, *, named: bool) -> None:
         ax.axvline(one.cvar[name], color=color, linestyle=style, linewidth=1.4, zorder=4)
         if named:
             text = f"CVaR 5 % {number(one.cvar[name], digits=3)}, {name}"
+            # To the left of both lines, where there are few paths.
             place: Any = {"xycoords": ("data", "axes fraction"), "fontsize": 8.5, "va": "top"}
+            place |= {"ha": "right"}
             place["bbox"] = {"boxstyle": "square,pad=0.15", "fc": "white", "lw": 0.0}
-            label(ax, text, (one.cvar[name], 1.0), (5, -4 - 14 * i), color=color, **place)
+            left = min(one.cvar[TICKET], one.cvar[DENSE])
+            label(ax, text, (left, 1.0), (-5, -4 - 14 * i), color=color, **place)
 
 
 def _positions(ax: Axes, bins: Mapping[str, Floats]) -> None:

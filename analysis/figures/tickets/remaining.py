@@ -125,8 +125,22 @@ def inset(
     for spine in magnified.spines.values():
         spine.set(visible=True, color=MUTED)
     magnified.set_zorder(7)
-    ax.indicate_inset_zoom(magnified, edgecolor=MUTED, alpha=0.8, linewidth=0.8)
+    _pointer(ax, magnified)
     return magnified
+
+
+def _pointer(ax: Axes, magnified: Axes) -> None:
+    """Frame of the part of ``ax`` that is ``magnified``, joined to the upper edge of the inset.
+
+    Matplotlib's own connectors cross on this axis, which runs from many weights to few.
+    """
+    (most, least), (bottom, top) = magnified.get_xlim(), magnified.get_ylim()
+    look: Any = {"alpha": 0.8, "linewidth": 0.8}
+    ax.indicate_inset((most, bottom, least - most, top - bottom), edgecolor=MUTED, **look)
+    look |= {"arrowstyle": "-", "color": MUTED, "shrinkA": 0.0, "shrinkB": 0.0}
+    for x, corner in ((most, 0.0), (least, 1.0)):
+        place: Any = {"xycoords": magnified.transAxes, "textcoords": "data", "zorder": 6}
+        ax.annotate("", (corner, 1.0), (x, bottom), arrowprops=look, **place)
 
 
 def _x_axis(ax: Axes, least: float, most: float) -> None:

@@ -33,7 +33,7 @@ from analysis.figures.tickets.mask_overlap import mask_overlap, size_of_overlap
 from analysis.figures.tickets.mask_patterns import mask_patterns, size_of_patterns
 from analysis.figures.tickets.profiles import profile_plans
 from analysis.figures.tickets.robustness import robustness_plans
-from analysis.figures.tickets.seeds import seeds_compared
+from analysis.figures.tickets.seeds import seeds_figure
 from analysis.figures.tickets.speeds import convergence_speeds, size_of_speeds
 from analysis.figures.tickets.weights import weight_distribution
 from analysis.recommendations import recommendations
@@ -149,7 +149,7 @@ def _plans(
     speeds = partial(convergence_speeds, trials)
     plans.insert(0, ("convergence_speed", size_of_speeds(trials), speeds))
     if seed_count(trials.tickets) > 1:
-        plans.append(alone("seeds", lambda ax: seeds_compared(trials, ax)))
+        plans.append(("seeds", (8.8, 7.4), partial(seeds_figure, trials)))
     if trials.files is not None:
         draw: Callable[[Figure], None] = partial(learning_curves, trials)
         plans.append(("learning_curves", size_of_curves(trials), draw))

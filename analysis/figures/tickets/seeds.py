@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis import schema
@@ -19,7 +20,20 @@ from analysis.wording import parameter, plural
 _MOST = 12
 _COLLAPSE = 0.1  # below the best mean, as a share of it
 _LONGEST = 34  # characters of a configuration on one line
+_WIDTH, _ROW = 8.8, 0.42  # inches; a row has two lines
+_FEWEST = 6  # rows of the lowest figure
 _COLORS = {BETTER: GREEN, WORSE: VERMILION}
+
+
+def seeds_figure(trials: Trials, figure: Figure) -> None:
+    """:func:`seeds_compared` in a ``figure`` that gets the height of its rows.
+
+    Raises:
+        NothingToDraw: see :func:`seeds_compared`.
+    """
+    ax = figure.add_subplot()
+    seeds_compared(trials, ax)
+    figure.set_size_inches(_WIDTH, 2.4 + _ROW * max(len(ax.get_yticks()), _FEWEST))
 
 
 def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None:
@@ -61,6 +75,7 @@ def seeds_compared(trials: Trials, ax: Axes, *, metric: str = "cvar_05") -> None
         _folded(configuration(row, names, spoken=parameter)) for _, row in visible_rows.iterrows()
     ]
     rows_downwards(ax, labels, fontsize=8.5 if any("\n" in text for text in labels) else None)
+    ax.tick_params(axis="y", pad=9.0)  # an arrow at the end of the axis keeps clear of the labels
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(MaxNLocator(4))
     column = schema.column(metric, frame=Sweep.of(trials).trials)

@@ -1,7 +1,7 @@
 """Convergence speed of a sweep: by sparsity, and for every learning rate in small panels."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from analysis.configurations import LOTTERY
-from analysis.figures.palette import BLUE, INK, LINES, MARKERS, MUTED, SKY
+from analysis.figures.palette import INK, LINES, MARKERS, MUTED
 from analysis.figures.problem import one_problem
 from analysis.figures.style import NothingToDraw, framed, label, label_beside, short
 from analysis.figures.tickets.convergence import SpeedBar, group_of, rate, speed_bars
@@ -28,6 +28,7 @@ _ACROSS = 6
 _MOST_RATES = 6
 _DODGE = 0.12
 _ROOM = 1.4  # of the small panels, over their highest bar of a result
+_PALE = 0.4  # alpha of learning rates other than the best
 _CRITERION = "epochs to 95 % of dense"
 
 
@@ -75,21 +76,23 @@ def convergence_speeds(trials: Trials, figure: Figure) -> None:
         across,
         height_ratios=[1.7, *[1.0] * -(-len(visible) // across)],
     )
-    _headline(figure.add_subplot(grid[0, :]), problem, bars)
+    colors = _colors(bars)
+    _headline(figure.add_subplot(grid[0, :]), problem, bars, colors)
     results = [bar.epochs.high for pair in visible for bar in bars[pair] if bar.finite]
     top = _ROOM * max(results) if results else None
     shared: Axes | None = None
     for i, pair in enumerate(visible):
         ax = figure.add_subplot(grid[1 + i // across, i % across], sharey=shared)
         shared = shared or ax
-        _panel(ax, bars[pair], top=top)
+        _panel(ax, bars[pair], top=top, color=colors[pair[1]])
         ax.set_title(_where(pair), fontsize=8.5, pad=4.0)
         ax.tick_params(labelleft=i % across == 0)
         if i % across == 0:
             ax.set_ylabel("epochs", fontsize=9.0)
         if i + across >= len(visible):
             ax.set_xlabel("learning rate", fontsize=9.0)
-    figure.legend(handles=_keys(), loc="outside upper right", ncols=3, fontsize=8.5)
+    drawn = [bar for pair in visible for bar in bars[pair]]
+    figure.legend(handles=_keys(drawn), loc="outside upper right", ncols=4, fontsize=8.5)
     framed(
         figure,
         f"Convergence speed and learning rate{title}",
@@ -103,15 +106,26 @@ def _across(places: Sequence[Pair]) -> int:
     return sparsities if 1 < sparsities <= _ACROSS else max(1, min(len(places), _ACROSS))
 
 
-def _headline(ax: Axes, problem: Problem, bars: Mapping[Pair, Sequence[SpeedBar]]) -> None:
-    sparsities = sorted({sparsity for sparsity, _ in bars})
-    budgets = list(dict.fromkeys(epsilon for _, epsilon in bars))
+def _colors(pairs_of: Iterable[Pair]) -> dict[float | None, str]:
+    """Colour of every epsilon, in both parts of the figure."""
+    budgets = list(dict.fromkeys(epsilon for _, epsilon in pairs_of))
     if len(budgets) > len(LINES):
         raise NothingToDraw(
             f"{len(budgets)} values of epsilon are more than {len(LINES)} colours can tell apart"
         )
-    for i, epsilon in enumerate(budgets):
-        shift, color = _DODGE * (i - (len(budgets) - 1) / 2), LINES[i]
+    return dict(zip(budgets, LINES, strict=False))
+
+
+def _headline(
+    ax: Axes,
+    problem: Problem,
+    bars: Mapping[Pair, Sequence[SpeedBar]],
+    colors: Mapping[float | None, str],
+) -> None:
+    sparsities = sorted({sparsity for sparsity, _ in bars})
+    budgets = list(colors)
+    for i, (epsilon, color) in enumerate(colors.items()):
+        shift = _DODGE * (i - (len(budgets) - 1) / 2)
         best = {s: _best(bars[s, epsilon]) for s in sparsities if (s, epsilon) in bars}
         points = [(sparsities.index(s) + shift, b) for s, b in best.items() if b and b.finite]
         look: Any = {"color": color, "marker": MARKERS[i], "linestyle": "none", "markersize": 7}
@@ -145,10 +159,11 @@ def _headline(ax: Axes, problem: Problem, bars: Mapping[Pair, Sequence[SpeedBar]
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8.5)
 
 
-def _panel(ax: Axes, bars: Sequence[SpeedBar], *, top: float | None) -> None:
+def _panel(ax: Axes, bars: Sequence[SpeedBar], *, top: float | None, color: str) -> None:
     for x, bar in enumerate(bars):
         if bar.finite:
-            ax.bar(x, bar.epochs.mean, 0.7, color=BLUE if bar.best else SKY, zorder=2)
+            shade: Any = {"color": color, "alpha": 1.0 if bar.best else _PALE}
+            ax.bar(x, bar.epochs.mean, 0.7, zorder=2, **shade)
             ax.vlines(x, bar.epochs.low, bar.epochs.high, color=INK, linewidth=1.1, zorder=3)
             text, high = bar.text, bar.epochs.high
         else:
@@ -179,13 +194,25 @@ def _where(pair: Pair) -> str:
     return f"sparsity {percent(sparsity)}" + ("" if epsilon is None else f", ε = {short(epsilon)}")
 
 
-def _keys() -> list[Artist]:
-    return [
-        Patch(facecolor=BLUE, label="best learning rate"),
-        Patch(facecolor=SKY, label="other learning rates"),
-        Patch(fill=False, edgecolor=MUTED, hatch="////", label="trained without a result"),
-        Line2D([], [], color=INK, linewidth=1.1, label="range over seeds"),
+def _keys(bars: Sequence[SpeedBar]) -> list[Artist]:
+    """Handles of what the small panels have."""
+    ranges = any(bar.finite and bar.epochs.high > bar.epochs.low for bar in bars)
+    handles: list[tuple[bool, Artist]] = [
+        (
+            any(bar.finite and bar.best for bar in bars),
+            Patch(facecolor=MUTED, label="best learning rate"),
+        ),
+        (
+            any(bar.finite and not bar.best for bar in bars),
+            Patch(facecolor=MUTED, alpha=_PALE, label="other learning rates"),
+        ),
+        (
+            not all(bar.finite for bar in bars),
+            Patch(fill=False, edgecolor=MUTED, hatch="////", label="trained without a result"),
+        ),
+        (ranges, Line2D([], [], color=INK, linewidth=1.1, label="range over seeds")),
     ]
+    return [handle for present, handle in handles if present]
 
 
 def _notes(problem: Problem, bars: Mapping[Pair, Sequence[SpeedBar]], number_of: int) -> list[str]:

@@ -15,7 +15,7 @@ from analysis.figures.palette import BLUE, INK, MUTED, SKY
 from analysis.figures.style import NothingToDraw, caption, framed, label
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.figures.xnn.responses import CLASSES, classes
-from analysis.wording import percent, plural
+from analysis.wording import percent
 
 _SAMPLE = {
     "sample_projection": "rows 3",
@@ -93,7 +93,9 @@ def components(clusters: Tensors, figure: Figure, *, subject: str, view: int = 1
     rank, first = classes(classified), 3 * view - 2
     shades = colormaps["viridis"](np.linspace(0.0, 0.9, CLASSES))
     for ax, (x, y) in zip(figure.subplots(1, 3), combinations(range(3), 2), strict=True):
-        ax.scatter(rows[:, x], rows[:, y], c=shades[rank], s=7.0, alpha=0.55, linewidths=0.0)
+        look: Any = {"s": 7.0, "alpha": 0.55, "linewidths": 0.0}
+        # As pixels in vector files, which otherwise have 6,000 elements: a megabyte of the page.
+        ax.scatter(rows[:, x], rows[:, y], c=shades[rank], rasterized=True, **look)
         ax.set_xlabel(f"principal axis {first + x} (sd)")
         ax.set_ylabel(f"principal axis {first + y} (sd)")
         _limits(ax, np.concatenate([rows, points])[:, [x, y]])
@@ -114,7 +116,7 @@ def components(clusters: Tensors, figure: Figure, *, subject: str, view: int = 1
         figure,
         f"The insured and the centroids on principal axes {first} to {first + 2}",
         [
-            f"{plural(len(rows), 'training row')}, drawn at random. Centroids: {subject}.",
+            f"{len(rows):,} training rows, drawn at random. Centroids: {subject}.",
             "Distances are taken in all axes; two show only a part of them.",
         ],
     )

@@ -7,14 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.palette import BLUE, INK, SKY, VERMILION
+from analysis.figures.palette import BLUE, GREY, INK, VERMILION
 from analysis.figures.style import NothingToDraw, framed, rows_downwards
 from analysis.wording import plural
 from analysis.xnn.importance import BOOSTED, PLAIN, XNN
 from analysis.xnn.wording import spoken
 
 _MOST = 15
-_COLORS = {XNN: BLUE, PLAIN: SKY, BOOSTED: VERMILION}
+_COLORS = {XNN: BLUE, PLAIN: VERMILION, BOOSTED: GREY}
 _LABELS = {
     XNN: "rise of test cross-entropy (nat)",
     PLAIN: "rise of test cross-entropy (nat)",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.contrast import bounded
-from analysis.figures.palette import BLUE, INK, MUTED
+from analysis.figures.palette import BLUE, INK, MUTED, VERMILION
 from analysis.figures.style import NothingToDraw, framed, label, legend_above, number
 from analysis.figures.xnn.featured import METHOD, NONE, Subject
 from analysis.intervals import MIN_SEEDS
@@ -79,7 +79,9 @@ def fairness(figure: Figure, *, subject: Subject) -> None:
     for ax, (rate, head) in zip(panels, RATES.items(), strict=True):
         if both:
             mine = rates[rates["network"].eq(PLAIN)]
-            _rates(ax, mine, group_list, rate, shift=0.17, color=MUTED, fill="white", label=PLAIN)
+            _rates(
+                ax, mine, group_list, rate, shift=0.17, color=VERMILION, fill="white", label=PLAIN
+            )
         shift = -0.17 if both else 0.0
         mine = rates[rates["network"].eq(CHOSEN)]
         _rates(ax, mine, group_list, rate, shift=shift, color=BLUE, fill=BLUE, label=CHOSEN)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.figures.style import NothingToDraw
+from analysis.wording import parameter
 from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of
 from analysis.xnn.fixed_settings import spelled_out
 from analysis.xnn.selection import choose, held_out, pulled, whole
@@ -41,7 +42,7 @@ class Subject:
     @property
     def words(self) -> str:
         """The configuration: "alignment, weight 0.3, K = 6", and other swept axes."""
-        return spelled(self.cell, _names(self.table))
+        return spelled(self.cell, _names(self.table), words=parameter)
 
     @property
     def seed(self) -> int:
@@ -62,7 +63,7 @@ class Subject:
     def clusters(self) -> str:
         """The clustering, of every seed: "K = 6"."""
         names = [n for n in _names(self.table) if n == CLUSTERS or n.startswith("clustering.")]
-        return spelled(self.cell, names)
+        return spelled(self.cell, names, words=parameter)
 
     @property
     def setting(self) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def needed(frame: pd.DataFrame, *names: str) -> None:
 def held_at(subject: Subject) -> list[str]:
     """Caption line on the values of other axes at which the sweep is drawn; empty without any."""
     names = list(subject.setting)
-    return [f"Drawn at {spelled(subject.cell, names)}."] if names else []
+    return [f"Drawn at {spelled(subject.cell, names, words=parameter)}."] if names else []
 
 
 def _choice(table: pd.DataFrame, *, holdout: bool) -> tuple[pd.Series, str]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.palette import BLUE, INK, LINES, MUTED
+from analysis.figures.palette import BLUE, INK, LINES, VERMILION
 from analysis.figures.style import NothingToDraw, framed
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, WEIGHT, Subject
 from analysis.figures.xnn.model_files import Array
@@ -50,7 +50,7 @@ def losses(
     panels[0].set_ylabel("cross-entropy (nat)")
     notes = [
         f"Thick: mean over {plural(subject.seeds, 'seed')}, as far as all of them trained; "
-        "shaded: their range."
+        "shaded: their range; thin: those that trained for longer."
         if subject.seeds > 1
         else "One seed.",
         "Solid: validation; dashed: training, without what the method adds to the loss. Dots: "
@@ -66,7 +66,7 @@ def losses(
 
 def _pair(ax: Axes, xnn_curves: pd.DataFrame, plain: pd.DataFrame, subject: Subject) -> None:
     handles = []
-    for name, curves, color in (("plain network", plain, MUTED), ("X-NN", xnn_curves, BLUE)):
+    for name, curves, color in (("plain network", plain, VERMILION), ("X-NN", xnn_curves, BLUE)):
         if curves.empty:
             continue
         _line(ax, curves, "train_loss", color, dashed=True)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.palette import BLUE, FAINT, INK, MUTED, SKY, VERMILION
+from analysis.figures.palette import BLUE, FAINT, INK, MUTED, VERMILION
 from analysis.figures.style import caption, framed, number
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.wording import plural
@@ -47,7 +47,7 @@ def coefficients(explained: Tensors, ax: Axes, *, subject: str) -> None:
     _histogram(ax, betas, signed=True)
     ax.axvline(0.0, color=MUTED, linewidth=0.8)
     ax.set_xlabel(_UNIT)
-    ax.set_ylabel("coefficients")
+    ax.set_ylabel("number of coefficients")
     ax.set_title("Coefficients of nodes on distances to centroids")
     nodes, centroids = explained["explanation.beta"].shape
     size = f"{plural(nodes, 'node')} × {plural(centroids, 'centroid')}"
@@ -60,7 +60,7 @@ def largest_coefficient(explained: Tensors, ax: Axes, *, subject: str) -> None:
     tops = {name: np.abs(beta).max(axis=1) for name, beta in _betas(explained)}
     _histogram(ax, tops, signed=False)
     ax.set_xlabel("largest |β| of a node (sd of node per sd of distance)")
-    ax.set_ylabel("nodes")
+    ax.set_ylabel("number of nodes")
     ax.set_title("The largest coefficient of each node")
     notes = [
         "Where distances to different centroids move together, large coefficients of opposite "
@@ -121,9 +121,10 @@ def inflation(explained: Tensors) -> list[str]:
     factors = explained.get("explanation.inflation")
     if factors is None:
         return []
-    size, widest = factors.max(), np.sqrt(factors.max())
+    ends, widest = (f"{factors.min():.3g}", f"{factors.max():.3g}"), np.sqrt(factors.max())
+    between = " to ".join(dict.fromkeys(ends))
     return [
-        f"Variance inflation of the distances: {factors.min():.3g} to {size:.3g} (1 if "
+        f"Variance inflation of the distances: {between} (1 if "
         f"uncorrelated), so standard errors of β are up to {widest:.2g} times larger;",
         "above about 10 read R², not a single β or its sign.",
     ]
@@ -152,7 +153,7 @@ def _histogram(ax: Axes, values: dict[str, Array], *, signed: bool) -> None:
     top = _reach(values)
     edges = np.linspace(-top if signed else 0.0, top, _BINS + 1)
     looks: tuple[dict[str, Any], ...] = (
-        {"fill": True, "color": SKY},
+        {"fill": True, "color": BLUE, "alpha": 0.7},
         {"color": VERMILION, "linewidth": 1.8},
     )
     for (name, sample), look in zip(values.items(), looks, strict=False):
@@ -186,5 +187,5 @@ def _beyond(values: dict[str, Array]) -> list[str]:
 def _whose(explained: Tensors, subject: str) -> list[str]:
     lines = [f"X-NN: {subject}."]
     if "explanation.plain_beta" in explained:
-        lines[0] += " Plain network: same seed, theta_0 and centroids, weight 0."
+        lines[0] += " Plain network: same seed, initial weights and centroids, weight 0."
     return lines

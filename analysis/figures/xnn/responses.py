@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.palette import BLUE, INK, MUTED, SKY
+from analysis.figures.palette import BLUE, GREY, INK, MUTED, VERMILION
 from analysis.figures.style import NothingToDraw, framed, grid
 from analysis.figures.xnn.model_files import Array, Tensors
 from analysis.wording import percent
@@ -32,6 +32,7 @@ _NAMES = {
     "plain": "plain network",
 }
 XNN = "X-NN"
+_COLORS = {XNN: BLUE, _NAMES["plain"]: VERMILION}
 _ACROSS = 3
 
 
@@ -91,7 +92,7 @@ def response_densities(tally: Mapping[str, Array], figure: Figure, *, subject: s
     panels = list(chain(*axes))
     for ax, (name, predicted) in zip(panels, models.items(), strict=True):
         shares = predicted / max(predicted.sum(), 1.0)
-        _panel(ax, actual / actual.sum(), shares, color=BLUE if name == XNN else SKY)
+        _panel(ax, actual / actual.sum(), shares, color=_COLORS.get(name, GREY))
         ax.set_title(name, fontsize=10.0)
     panels[0].margins(y=0.2)  # room for the text in the corner
     for row in axes:
