@@ -171,11 +171,11 @@ _CHECKS: Mapping[str, tuple[Callable[[StoredSweep], Finding], str]] = {
         "the log was changed, or another version of hedgesweep decided: restore it from a copy, "
         "or compute the sweep again in another --storage",
     ),
-    "manifest": (derived_files.manifest, "run the same command again to write it from the log"),
-    "tables": (derived_files.tables, "run the same command again to write it from the log"),
+    "manifest": (derived_files.manifest, "start its hedgesweep run again to write it from the log"),
+    "tables": (derived_files.tables, "start its hedgesweep run again to write it from the log"),
     "models": (
         artifacts.models,
-        "remove what is of no trial; run the same command again to train the others",
+        "remove what is of no trial; start its hedgesweep run again to train the others",
     ),
     "checkpoints": (
         artifacts.checkpoints,
@@ -184,7 +184,7 @@ _CHECKS: Mapping[str, tuple[Callable[[StoredSweep], Finding], str]] = {
     ),
     "study": (
         artifacts.study,
-        "restore the folder from a copy, or remove it and run the same command again",
+        "restore the folder from a copy, or remove it and start its hedgesweep run again",
     ),
     "data": (
         artifacts.data,

@@ -153,6 +153,14 @@ def test_best_as_json(storage):
     assert (row["trial_id"], row["configuration"]["sparsity"]) == ("t0002", 0.9)
 
 
+def test_best_of_an_unfinished_sweep_says_that_it_may_change(table, write, tmp_path):
+    storage = write(tmp_path / "out", table({"seed": 0}, {"lr": 0.1, "status": "running"}))
+    (storage / "manifest.json").write_text(json.dumps({"experiment": "tickets", "trials": 5}))
+    output = run(storage).output
+    assert "3 of 5 planned trials have not started" in output
+    assert "1 of 2 trials is unfinished" in output
+
+
 def test_best_of_nothing(table, write, tmp_path):
     storage = write(tmp_path / "sweep", table({"status": "failed"}))
     assert "none is recommended" in run(storage).output

@@ -15,7 +15,7 @@ from analysis.figures.problem import problem_of
 from analysis.figures.style import NothingToDraw, framed, number
 from analysis.metric_names import cvar_name
 from analysis.tickets.baselines import DENSE
-from analysis.wording import percent, plural
+from analysis.wording import percent, seed_range
 
 _MOST = 12
 _COLLAPSE = 0.3  # below the best mean, as a share of it: one colour from there on
@@ -78,7 +78,7 @@ def sparsity_and_epsilon(
     seeds = int(tickets["seeds"].max())
     interval = tickets[f"{clean}_low"].notna().any()
     notes = [
-        f"Mean over {plural(seeds, 'seed')} "
+        f"Mean over {seed_range(tickets['seeds'])} "
         + ("± half its 95 % Student interval." if interval else f"({no_interval(seeds)}).")
         + " Larger (darker) is better.",
     ]
