@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 from sweeps.errors import UsageError
 from sweeps.journal.records import Record, SchedulerStop, Segment, UserStop, Verdict
-from sweeps.journal.steering_records import Retry
 from sweeps.journal.state import SweepState
+from sweeps.journal.steering_records import Retry
 from sweeps.monitoring.throughput import ended
 
 Row = Mapping[str, Any]

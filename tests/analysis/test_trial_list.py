@@ -155,7 +155,12 @@ def test_an_error_is_one_line(storage, option):
 def test_before_the_first_trial_no_axis_is_unknown(table, write, tmp_path, form):
     empty = table({}).iloc[:0].drop(columns=["config/sparsity"])
     storage = write(tmp_path / "empty", empty)
-    options = (f"--format={form}", "--where=sparsity>=0.9", "--sort=sparsity", "--columns=sparsity")
+    options = (
+        f"--format={form}",
+        "--where=sparsity>=0.9",
+        "--sort=sparsity",
+        "--columns=sparsity",
+    )
     result = run(storage, *options)
     assert result.exit_code == 0, result.output
     assert "sparsity'" not in result.output
