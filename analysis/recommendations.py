@@ -5,18 +5,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis import schema
 from analysis.arguments import checked
-from analysis.attacks import attacks, clean_column
+from analysis.attacks import attacks, clean_column, lost
 from analysis.configurations import counts
 from analysis.intervals import NONE, Interval
 from analysis.metric_names import cvar_name, metric_name
 from analysis.sweep import Candidate, Problem, Sweep, Trials
 from analysis.tickets.efficiency import max_efficient_sparsity
 from analysis.tickets.robustness import TICKET, metrics, robustness_table
-from analysis.wording import amount, percent, setting
+from analysis.wording import amount, percent, plural, setting
 
 _LOWEST = "lowest validation risk of all tickets"
 _SHARES = {
@@ -34,10 +35,11 @@ class Recommendation:
         problem: values of the parameters that define the problem; empty if the space varies none.
         trial_id: of the trial to load.
         configuration: parameters of that trial, with its seed.
-        seeds: number of seeds with a result.
+        seeds: number of seeds that completed.
+        measured: of those, the number at which the ``metric`` is finite.
         metric: column of the test metric.
         unit: of the metric.
-        mean: of the ``metric`` over the seeds.
+        mean: of the ``metric`` over the ``measured`` seeds; NaN without one.
         interval: 95 % Student interval of that mean, not corrected; NaN ends without one.
         weakness: what is worst of the configuration among what was measured, in a sentence.
     """
@@ -47,6 +49,7 @@ class Recommendation:
     trial_id: str
     configuration: Mapping[str, Any]
     seeds: int
+    measured: int
     metric: str
     unit: str
     mean: float
@@ -117,12 +120,12 @@ def _ticket(
     return Recommendation(
         criterion=criterion,
         problem=problem.values,
-        **_loaded(one.chosen),
+        **_loaded(one.chosen, metric),
         metric=metric,
         unit=schema.column(metric, frame=problem.trials).unit,
         mean=float(row[metric]),
         interval=_ends(row, metric),
-        weakness=weakest_place(row, metric, metrics(problem.trials)[1:]),
+        weakness=weakest_place(row, metric, metrics(problem.trials)[1:], one.chosen),
     )
 
 
@@ -141,7 +144,7 @@ def _explained(sweep: Sweep) -> Iterator[Recommendation]:
         yield Recommendation(
             criterion=choice.criterion.removeprefix("the "),
             problem=problem.values,
-            **_loaded(members(frame, cell)),
+            **_loaded(members(frame, cell), COST),
             metric=COST,
             unit="nat",
             mean=float(cell[COST]),
@@ -163,8 +166,8 @@ def _ends(row: pd.Series, name: str) -> Interval:
     return Interval(low=float(row[f"{name}_low"]), high=float(row[f"{name}_high"]))
 
 
-def _loaded(chosen: pd.DataFrame) -> dict[str, Any]:
-    """Trial to load of ``chosen``, one per seed, with its configuration and their number."""
+def _loaded(chosen: pd.DataFrame, metric: str) -> dict[str, Any]:
+    """Trial to load of ``chosen``, one per seed, with its configuration and their numbers."""
     (row,) = (row for _, row in chosen.loc[[schema.best(chosen, "val_loss")]].iterrows())
     names = [name for name in map(str, chosen.columns) if name.startswith("config/")]
     return {
@@ -173,6 +176,7 @@ def _loaded(chosen: pd.DataFrame) -> dict[str, Any]:
             n.removeprefix("config/"): _plain(row[n]) for n in names if pd.notna(row[n])
         },
         "seeds": len(chosen),
+        "measured": _finite(chosen, metric),
     }
 
 
@@ -181,16 +185,35 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def weakest_place(row: pd.Series, metric: str, measured: Iterable[str]) -> str:
-    """Sentence on the lowest mean of ``metric`` under attacks and in markets, ``measured``."""
-    places = {name: float(row[name]) for name in measured if pd.notna(row[name])}
+def _finite(frame: pd.DataFrame, metric: str) -> int:
+    return int(np.isfinite(frame[metric].astype("float64")).sum()) if metric in frame else 0
+
+
+def weakest_place(
+    row: pd.Series, metric: str, measured: Iterable[str], chosen: pd.DataFrame
+) -> str:
+    """Sentence on the lowest mean of ``metric`` under attacks and in markets, ``measured``.
+
+    An attack under which a network of ``chosen``, one per seed, has no finite value is lower.
+    """
+    measured = list(measured)
+    gaps = {name: count for name in measured if (count := lost(chosen, name))}
+    if gaps:
+        name = max(gaps, key=gaps.__getitem__)
+        seeds = f"{gaps[name]} of {plural(len(chosen), 'seed')}"
+        return f"{cvar_name(metric)} is not finite under {_place(name)} at {seeds}."
+    places = {name: float(row[name]) for name in measured if pd.notna(row.get(name))}
     if not places:
         return "It was not tested under attacks or in other markets."
     name = min(places, key=places.__getitem__)
-    place = name.partition("@")[2].replace(":", " ")
     others = "" if len(places) == 1 else f", the lowest of {len(places)} attacks and markets"
     value = f"{amount(places[name])}{_bracket(_ends(row, name))}"
-    return f"{cvar_name(metric)} {value} under {place}{others}."
+    return f"{cvar_name(metric)} {value} under {_place(name)}{others}."
+
+
+def _place(column: str) -> str:
+    """Attack or market of a ``column`` in words: "path_pgd 0.1"."""
+    return column.partition("@")[2].replace(":", " ")
 
 
 def _lowest(trials: pd.DataFrame) -> Recommendation:
@@ -199,7 +222,7 @@ def _lowest(trials: pd.DataFrame) -> Recommendation:
     return Recommendation(
         criterion="lowest val_loss of all trials",
         problem={},
-        **_loaded(one),
+        **_loaded(one, "val_loss"),
         metric="val_loss",
         unit=schema.column("val_loss", frame=trials).unit,
         mean=float(one["val_loss"].iloc[0]),
@@ -217,11 +240,15 @@ def heading(one: Recommendation) -> str:
 
 def sentence(one: Recommendation) -> str:
     """Configuration of a recommendation with its metric: "sparsity 0.9, lr 0.005: ..."."""
-    seeds = f"mean of {one.seeds} seeds" if one.seeds > 1 else "one seed"
-    ends = _bracket(one.interval)
-    without = "" if ends else ", without an interval"
     name = metric_name(one.metric)
     words = setting({n: v for n, v in one.configuration.items() if n != "seed"})
+    if not one.measured:
+        return f"{words}: {name} not shown, as it is finite at no seed."
+    seeds = f"mean of {one.seeds} seeds" if one.seeds > 1 else "one seed"
+    if one.measured < one.seeds:
+        seeds = f"mean of the {one.measured} of {one.seeds} seeds at which it is finite"
+    ends = _bracket(one.interval)
+    without = "" if ends else ", without an interval"
     return f"{words}: {name} {amount(one.mean)}{ends} {one.unit}, {seeds}{without}."
 
 

@@ -29,6 +29,12 @@ def plural(number: int, noun: str, many: str | None = None) -> str:
     return f"{number} {noun if number == 1 else many or noun + 's'}"
 
 
+def seed_range(seeds: pd.Series) -> str:
+    """Numbers of seeds of the rows of a table: "5 seeds", or "2 to 5 seeds"."""
+    fewest, most = int(seeds.min()), int(seeds.max())
+    return plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+
+
 def duration(seconds: float) -> str:
     """``seconds`` in three digits of the unit that suits: "1.54 s", "4.65 min", "12.3 h"."""
     for scale, unit in ((1.0, "s"), (60.0, "min")):
@@ -118,18 +124,25 @@ def data_warnings(manifest: Mapping[str, Any]) -> list[str]:
     return list(lines)
 
 
+def provisional(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
+    """Sentences on trials that have not started or not ended; empty once all have."""
+    lines = []
+    planned = manifest.get("trials")
+    if isinstance(planned, int) and (n := planned - len(trials)) > 0:
+        has = "has" if n == 1 else "have"
+        lines.append(f"{n} of {planned} planned trials {has} not started: all is provisional.")
+    if n := counts(trials)["unfinished"]:
+        total, verb = plural(len(trials), "trial"), "is" if n == 1 else "are"
+        lines.append(f"{n} of {total} {verb} unfinished: all is provisional.")
+    return lines
+
+
 def cautions(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     """Sentences on the limits of the tables: trials that are missing from them, and why."""
     if trials.empty:
         return ["No trial has been recorded yet; run this again in a while."]
     tally, lines = counts(trials), data_warnings(manifest)
-    planned = manifest.get("trials")
-    if isinstance(planned, int) and (n := planned - len(trials)) > 0:
-        has = "has" if n == 1 else "have"
-        lines.append(f"{n} of {planned} planned trials {has} not started: all is provisional.")
-    if n := tally["unfinished"]:
-        total, verb = plural(len(trials), "trial"), "is" if n == 1 else "are"
-        lines.append(f"{n} of {total} {verb} unfinished: all is provisional.")
+    lines += provisional(trials, manifest)
     if n := tally["stopped"]:
         singular = ("was", "is", "it has", "enters")
         was, are, it, enter = singular if n == 1 else ("were", "are", "they have", "enter")

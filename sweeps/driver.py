@@ -266,7 +266,7 @@ def _state(queue: TrialQueue, began: float, first_trial: Callable[[], float]) ->
         experiment=queue.experiment,
         trials=queue.states,
         total=queue.total,
-        running=queue.running,
+        running_ids=queue.running_ids,
         began=began,
         first_trial=first_trial(),
     )

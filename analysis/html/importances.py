@@ -13,6 +13,7 @@ FEWEST = 20
 """Trials below which no importance is computed."""
 _LOSS = "val_loss"
 _BAR = 24.0
+_MOST_CHARACTERS = 22  # left of the bars
 
 
 def importances(trials: pd.DataFrame) -> dict[str, float]:
@@ -62,7 +63,7 @@ def bars(shares: dict[str, float]) -> Markup:
     for i, (name, share) in enumerate(sorted(shares.items(), key=lambda item: -item[1])):
         y, width = 10.0 + _BAR * i, across(share) - across.start
         parts += [
-            text(name, across.start - 8, y + 12, anchor="end"),
+            text(name, across.start - 8, y + 12, anchor="end", most=_MOST_CHARACTERS),
             element("rect", x=across.start, y=y, width=width, height=_BAR - 8, class_="bar"),
             text(number(share), across.start + width + 8, y + 12, anchor="start"),
         ]

@@ -18,6 +18,7 @@ _LOSS = "val_loss"
 _HEIGHT, _GAP = 260.0, 130.0
 _SLICE = (300.0, 210.0)
 _MOST_NAMES = 12
+_MOST_CHARACTERS = 20  # between two axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +159,9 @@ def _upright(column: Dimension, scale: Scale, x: float) -> Markup:
     ticks = enumerate(column.names) if column.names else ((v, number(v)) for v in scale.ticks())
     parts = [
         line([(x, scale.start), (x, scale.stop)], class_="axis"),
-        text(column.name, x, 14.0, class_="label"),
+        text(column.name, x, 14.0, class_="label", most=_MOST_CHARACTERS),
     ]
     for value, name in ticks:
-        parts.append(text(name, x + 5, scale(float(value)) + 3, anchor="start"))
+        y = scale(float(value)) + 3
+        parts.append(text(name, x + 5, y, anchor="start", most=_MOST_CHARACTERS))
     return joined(parts)

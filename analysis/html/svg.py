@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from analysis.escapes import shortened
+
 
 def element(name: str, content: Markup | str = "", **attributes: str | float | None) -> Markup:
     """Element ``name`` with escaped attributes and content; ``data_row`` is ``data-row``."""
@@ -35,11 +37,23 @@ def drawing(content: Iterable[Markup], *, size: tuple[float, float], title: str)
     )
 
 
-def text(content: str, x: float, y: float, *, anchor: str = "middle", **more: str) -> Markup:
-    """Text at a point."""
-    return element("text", content, x=x, y=y, text_anchor=anchor, **more)
+def text(
+    content: str,
+    x: float,
+    y: float,
+    *,
+    anchor: str = "middle",
+    most: int | None = None,
+    **more: str,
+) -> Markup:
+    """Text at a point; of more than ``most`` characters the first, and all as a tooltip."""
+    shown: Markup | str = content
+    if most is not None and len(content) > most:
+        shown = element("title", content) + shortened(content, most=most)
+    return element("text", shown, x=x, y=y, text_anchor=anchor, **more)
 
 
+_LABEL = 36  # characters below the narrowest drawing
 _MARGIN = 6.0  # between the axes and the first values
 
 
@@ -100,11 +114,12 @@ def axes(
     x_axis, bottom = across.start - _MARGIN, upwards.start + _MARGIN
     parts = [
         line([(x_axis, upwards.stop), (x_axis, bottom), (across.stop, bottom)], class_="axis"),
-        text(x_label, (across.start + across.stop) / 2, bottom + 30, class_="label"),
+        text(x_label, (across.start + across.stop) / 2, bottom + 30, class_="label", most=_LABEL),
         text(y_label, x_axis, upwards.stop - 8, anchor="start", class_="label"),
     ]
     places = enumerate(names) if names else ((v, number(v)) for v in across.ticks())
-    parts += [text(name, across(place), bottom + 14) for place, name in places]
+    most = max(_LABEL // max(len(names), 1), 4)
+    parts += [text(name, across(place), bottom + 14, most=most) for place, name in places]
     for value in upwards.ticks():
         y = upwards(value)
         parts.append(line([(x_axis, y), (across.stop, y)], class_="grid"))

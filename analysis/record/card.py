@@ -194,8 +194,8 @@ def _weakness(material: Material, frame: pd.DataFrame, estimates: pd.Series) -> 
     if material.experiment == "xnn":
         return weakest_share(estimates)
     if material.experiment == "tickets":
-        names = [name for name in threats(material.trials) if name in estimates]
-        return weakest_place(estimates, names[0], names[1:]) if names else "It was not tested."
+        clean, *places = threats(material.trials)
+        return weakest_place(estimates, clean, places, frame)
     return f"{NOT_SHOWN.capitalize()}: this experiment tests for none."
 
 

@@ -34,6 +34,8 @@ def show_best(storage: Path, console: Console, *, as_json: bool = False) -> None
         console.file.write(json.dumps(rows, indent=2, allow_nan=False) + "\n")
         return
     say(console, wording.headline(trials, manifest, fallback=storage.resolve().name))
+    for line in wording.provisional(trials, manifest):
+        say(console, line)
     experiment = str(manifest.get("experiment") or schema.experiment_of(trials))
     if experiment == "tickets" and recommended:
         for line in standings(dense_against_hedges(Sweep(trials=trials, manifest=manifest))):

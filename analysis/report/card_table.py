@@ -8,6 +8,7 @@ import pandas as pd
 from rich.console import Console
 
 from analysis import wording
+from analysis.escapes import shortened
 from analysis.recommendations import loading
 from analysis.report.card import Card, read_card
 from analysis.sparkline import sparkline
@@ -18,6 +19,9 @@ from analysis.tickets.baselines import NAMES as HEDGES
 from analysis.xnn.baselines import NAMES as MODELS
 
 _NAMES = {**HEDGES, **{key: name for key, (name, _) in MODELS.items()}}
+_CELL = 24
+"""Characters of a text in a table that is too wide."""
+_NAMED = 6
 _CELLS = {"tickets": ("cvar_05", "cvar_01", "pnl_mean", "pnl_std", "turnover", "cost_paid")}
 
 
@@ -115,6 +119,22 @@ def fitted(cells: dict[str, list[str]], width: int, *, fixed: int) -> dict[str, 
     while breadth({n: cells[n] for n in names}) > width and len(names) > fixed:
         names.pop()
     return {name: cells[name] for name in names}
+
+
+def narrowed(
+    cells: dict[str, list[str]], width: int, *, fixed: int
+) -> tuple[dict[str, list[str]], str]:
+    """``cells`` that fit ``width``, long texts cut, and a sentence on those that do not fit."""
+    if breadth(cells) <= width:
+        return cells, ""
+    cut = {name: [shortened(one, most=_CELL) for one in texts] for name, texts in cells.items()}
+    fit = fitted(cut, width, fixed=fixed)
+    names = [shortened(name, most=_CELL) for name in cells if name not in fit]
+    if not names:
+        return fit, ""
+    first = ", ".join(names[:_NAMED]) + (", .." if len(names) > _NAMED else "")
+    columns = wording.plural(len(names), "more column")
+    return fit, f"{columns} than fit here: {first}; --format csv has all."
 
 
 def text(value: Any) -> str:

@@ -29,6 +29,14 @@ _VERDICTS = (
     "Verdicts: 5 % after Holm over the rows of this table, for training noise on these test data, "
     "and for two chosen before their results were seen. Intervals are 95 % each, not corrected."
 )
+_ENDINGS = {
+    "completed": "has completed without a finite one",
+    "failed": "failed",
+    "interrupted": "was interrupted",
+    "running": "still runs",
+    "stopped": "was stopped",
+}
+_NOWHERE = "no seed has a result of both"
 _EITHER = "give two trials of the storage, or one other storage"
 
 
@@ -76,19 +84,38 @@ def _trials(storage: Path, one: str, two: str) -> dict[str, Any]:
         if plain_value(first[name]) != plain_value(second[name])
     ]
     metrics = _metrics(trials, manifest)
-    equal = [plain_value(first[name]) == plain_value(second[name]) for name in metrics]
-    notes = ["All metrics below are equal to the last bit."] if metrics and all(equal) else []
+    values = [[n, plain_value(first[n]), plain_value(second[n])] for n in metrics]
+    values = [[n, a, b] for n, a, b in values if a is not None or b is not None]
+    notes = [
+        f"{name} has no result: it {_ending(row)}."
+        for name, row in (("A", first), ("B", second))
+        if all(plain_value(row[n]) is None for n in metrics)
+    ]
+    if values and all(a == b for _, a, b in values):
+        notes.append("All metrics above are equal to the last bit.")
+    judged = differences(parts[0], parts[1], metrics, by=[])
     if parts[0].index.equals(parts[1].index):
-        notes.append("Both are of one configuration, which has no difference to itself.")
-        metrics = []
+        both = "one trial" if first["trial_id"] == second["trial_id"] else "of one configuration"
+        notes.append(f"Both are {both}, which has no difference to itself.")
+        judged = judged.iloc[:0]
+    elif not judged["seeds"].gt(0).any():
+        notes.append(f"No difference is shown: {_NOWHERE}.")
     return {
         "first": f"trial {first['trial_id']} ({first['status']})",
         "second": f"trial {second['trial_id']} ({second['status']})",
         "settings": settings,
-        "values": [[n, plain_value(first[n]), plain_value(second[n])] for n in metrics],
+        "values": values,
         "notes": notes,
-        "differences": differences(parts[0], parts[1], metrics, by=[]),
+        "differences": judged,
     }
+
+
+def _ending(trial: pd.Series) -> str:
+    """Reason why ``trial`` has no result, as a verb."""
+    status = str(trial["status"])
+    causes = [trial.get(name) for name in ("error", "reason")]
+    cause = next((f" ({one})" for one in causes if isinstance(one, str) and one), "")
+    return f"{_ENDINGS.get(status, f'is {status}')}{cause}"
 
 
 def _alike(trials: pd.DataFrame, row: pd.Series, names: Sequence[str]) -> pd.DataFrame:
@@ -119,8 +146,14 @@ def _sweeps(one: Path, two: Path) -> dict[str, Any]:
     elif not all(name in second.trials.columns for name in metrics):
         metrics = []
     for name, sweep in zip((one, two), sweeps, strict=True):
-        for best in recommendations(sweep):
+        best_ones = recommendations(sweep)
+        for best in best_ones:
             notes.append(f"{name} recommends {heading(best).lower()}: {sentence(best)}")
+        if not best_ones:
+            notes.append(f"{name} recommends none: no configuration has completed at every seed.")
+    judged = differences(first.trials, second.trials, metrics, by=by if metrics else [])
+    if {*axes[0]} == {*axes[1]} and not judged["seeds"].gt(0).any():
+        notes.append(f"No difference is shown: {_NOWHERE}.")
     parts = [{k: s.manifest.get(k) for k in _SETTINGS} for s in sweeps]
     return {
         "first": wording.headline(first.trials, first.manifest, fallback=one.resolve().name),
@@ -128,9 +161,7 @@ def _sweeps(one: Path, two: Path) -> dict[str, Any]:
         "settings": matched_settings(*parts),
         "values": [],
         "notes": notes,
-        "differences": differences(first.trials, second.trials, metrics, by=by)
-        if metrics
-        else differences(first.trials.iloc[:0], second.trials.iloc[:0], [], by=[]),
+        "differences": judged,
     }
 
 
@@ -151,9 +182,10 @@ def _equal_trials(first: pd.DataFrame, second: pd.DataFrame) -> str:
     common = models.index.intersection(others.index)
     equal = int(models.loc[common].eq(others.loc[common]).sum())
     ids = len({*first["trial_id"]} & {*second["trial_id"]})
+    alike = f"{equal} of {len(common)} models of both are equal to the last bit"
     return (
         f"{wording.plural(ids, 'trial')} in both by id (code, study and configuration); "
-        f"{equal} of {len(common)} models of both are equal to the last bit."
+        f"{alike if len(common) else 'no model is in both'}."
     )
 
 
@@ -168,7 +200,7 @@ def _print(content: Mapping[str, Any], console: Console) -> None:
     values = [f"{name}: {text(a)} in A, {text(b)} in B" for name, a, b in content["values"]]
     section(console, "These two trials (one seed each: differences are not tested)", values)
     section(console, "Notes", list(content["notes"]))
-    if len(table := content["differences"]):
+    if (table := content["differences"])["seeds"].gt(0).any():
         console.print()
         show(console, _table(table, console.width))
 

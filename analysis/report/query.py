@@ -14,7 +14,7 @@ from analysis.errors import AnalysisError
 from analysis.escapes import cells as escaped
 from analysis.json_values import plain_value
 from analysis.load import load_epochs, load_trials
-from analysis.report.card_table import text
+from analysis.report.card_table import narrowed, text
 from analysis.report.trial_table import Format
 from analysis.terminal import say, show
 from analysis.text_table import MOST_ROWS, TextTable
@@ -49,7 +49,10 @@ def show_query(storage: Path, statement: str, console: Console, *, form: Format 
         return
     part = result.head(MOST_ROWS)
     cells = {str(name): [text(plain_value(v)) for v in part[name]] for name in part.columns}
+    cells, more_columns = narrowed(cells, console.width, fixed=1)
     show(console, TextTable(cells=cells))
+    if more_columns:
+        say(console, more_columns)
     more = len(result) - len(part)
     rest = f"; {wording.plural(more, 'more row')} with --format csv" if more > 0 else ""
     say(console, f"{wording.plural(len(result), 'row')}{rest}")

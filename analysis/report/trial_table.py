@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from rich.console import Console
@@ -14,7 +14,7 @@ from analysis.errors import AnalysisError
 from analysis.escapes import cells as escaped
 from analysis.json_values import plain_value
 from analysis.load import load_manifest, load_trials
-from analysis.report.card_table import fitted, text
+from analysis.report.card_table import narrowed, text
 from analysis.terminal import say, show
 from analysis.text_table import MOST_ROWS, TextTable
 from analysis.trial_list import AXIS, resolved, short_columns, trial_list
@@ -23,6 +23,7 @@ Format = Literal["table", "csv", "json"]
 
 
 _SHORTEST_ID = 8
+_CAPTION = "One row per trial: differences between rows are not tested."
 
 
 def show_trials(
@@ -46,6 +47,8 @@ def show_trials(
         AnalysisError: a column, a condition or a value is not one.
     """
     trials, manifest = load_trials(storage), load_manifest(storage)
+    if not len(trials):  # without the columns of axes
+        where, sort, columns = (), None, ()
     try:
         listed = trial_list(trials, where=where, sort=sort, reverse=reverse)
     except ValueError as error:
@@ -67,7 +70,11 @@ def show_trials(
         say(console, "No trial meets the conditions." if len(trials) else "No trial yet.")
         return
     experiment = str(manifest.get("experiment", schema.experiment_of(trials)))
-    show(console, _table(part, names or short_columns(trials, experiment), trials, console.width))
+    cells = _cells(part, names or short_columns(trials, experiment), trials)
+    cells, more_columns = narrowed(cells, console.width, fixed=2)
+    show(console, TextTable(cells=cells, caption=_CAPTION))
+    if more_columns:
+        say(console, more_columns)
     failed = part.loc[part["status"].eq("failed"), "trial_id"]
     if len(failed):
         command = f"hedgesweep show {shlex.quote(str(storage))} {shlex.quote(str(failed.iloc[0]))}"
@@ -76,19 +83,15 @@ def show_trials(
         say(console, f"{wording.plural(more, 'more trial')}; --limit {len(listed)} prints all.")
 
 
-def _table(part: pd.DataFrame, names: Sequence[str], trials: pd.DataFrame, width: int) -> Any:
+def _cells(part: pd.DataFrame, names: Sequence[str], trials: pd.DataFrame) -> dict[str, list[str]]:
     ids = trials["trial_id"].astype(str)
     length = _id_length(ids)
-    columns = {
+    return {
         name.removeprefix(AXIS): [
             value[:length] if name == "trial_id" else text(value) for value in part[name]
         ]
         for name in names
     }
-    return TextTable(
-        cells=fitted(columns, width, fixed=2),
-        caption="One row per trial: differences between rows are not tested.",
-    )
 
 
 def _id_length(ids: pd.Series) -> int:

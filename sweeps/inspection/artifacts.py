@@ -20,6 +20,7 @@ from sweeps.journal.preparations import StoredPreparation
 from sweeps.journal.state import TrialState
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import TrialPlan
+from sweeps.text import plural
 
 
 def models(sweep: StoredSweep) -> tuple[str, list[str]]:
@@ -73,7 +74,7 @@ def study(sweep: StoredSweep) -> tuple[str, list[str]]:
             differing = [name for name, value in columns.items() if entry.get(name) != value]
             if differing:
                 faults.append(f"{differing[0]} of trial {trial_id} is not that of study/{key}")
-    return f"{trials} trials start from the stored preparation of their seed", faults
+    return f"{plural(trials, 'trial')} from the stored preparations of their seeds", faults
 
 
 def data(sweep: StoredSweep) -> tuple[str, list[str]]:

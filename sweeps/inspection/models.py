@@ -75,7 +75,7 @@ def model_content(sweep: StoredSweep, trial: TrialState) -> bytes:
         )
     folder = sweep.storage / "models" / check_name("trial", trial_id)
     path = folder / sweep.experiment.model_file
-    cure = "run the same command to train it again, or restore it from a copy"
+    cure = "run the same hedgesweep run command again to train it, or restore it from a copy"
     try:
         content = read(path, most=bounds.TENSORS, root=sweep.storage)
     except OSError as error:

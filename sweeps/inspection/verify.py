@@ -160,6 +160,8 @@ def _verdict(verdict: Verdict | None) -> str:
 _LOG_CURE = (
     "restore the file from a copy; without one, nothing that follows from the log can be trusted"
 )
+_AGAIN = "run the same hedgesweep run command again"
+_DERIVED = f"{_AGAIN} to write it from the log"
 _CHECKS: Mapping[str, tuple[Callable[[StoredSweep], Finding], str]] = {
     "epochs": (
         _epochs,
@@ -171,11 +173,11 @@ _CHECKS: Mapping[str, tuple[Callable[[StoredSweep], Finding], str]] = {
         "the log was changed, or another version of hedgesweep decided: restore it from a copy, "
         "or compute the sweep again in another --storage",
     ),
-    "manifest": (derived_files.manifest, "run the same command again to write it from the log"),
-    "tables": (derived_files.tables, "run the same command again to write it from the log"),
+    "manifest": (derived_files.manifest, _DERIVED),
+    "tables": (derived_files.tables, _DERIVED),
     "models": (
         artifacts.models,
-        "remove what is of no trial; run the same command again to train the others",
+        f"remove what is of no trial; {_AGAIN} to train the others",
     ),
     "checkpoints": (
         artifacts.checkpoints,
@@ -184,7 +186,7 @@ _CHECKS: Mapping[str, tuple[Callable[[StoredSweep], Finding], str]] = {
     ),
     "study": (
         artifacts.study,
-        "restore the folder from a copy, or remove it and run the same command again",
+        f"restore the folder from a copy, or remove it and {_AGAIN}",
     ),
     "data": (
         artifacts.data,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from sweeps.errors import UsageError
 from sweeps.journal.records import Record, SchedulerStop, Segment, UserStop, Verdict
 from sweeps.journal.state import SweepState
+from sweeps.journal.steering_records import Retry
 from sweeps.monitoring.throughput import ended
 
 Row = Mapping[str, Any]
@@ -38,7 +39,10 @@ class Exporter(Protocol):
         """Epochs in ascending order, each once, with ``audit`` true after a stop."""
 
     def end(self, trial_id: str, row: Row) -> None:
-        """Row of the trial in the table of trials; sent again if it has trained further."""
+        """Row of the trial in the table of trials; sent again if it has trained further.
+
+        Also sent again at each driver start for a trial that was retried.
+        """
 
     def close(self) -> None:
         """Called once at the end."""
@@ -72,6 +76,11 @@ class ExportDispatcher:
             case Verdict() | SchedulerStop() | UserStop():
                 for trial_id in record.trials:
                     self._send(trial_id)
+            case Retry():
+                # Its epochs are the same again, so only its end is to be sent.
+                for trial_id in record.trials:
+                    epoch, _ = self._positions.get(trial_id, ExportPosition())
+                    self._positions[trial_id] = ExportPosition(epoch)
             case _:
                 pass
 
@@ -96,7 +105,17 @@ class ExportDispatcher:
         end = trial.row(live=False) if over else None
         self._positions[trial_id] = ExportPosition(max(position.epoch, *epochs, 0), over)
         for line in self._lines:
-            line.put(trial_id, trial.config, rows, end)
+            line.put(_Message(trial_id, trial.config, rows, end, retried=trial.retried))
+
+
+class _Message(NamedTuple):
+    """New epochs of a trial, and its end, if it has ended."""
+
+    trial_id: str
+    config: Row
+    rows: Sequence[Row]
+    end: Row | None
+    retried: bool
 
 
 class _Line:
@@ -105,13 +124,13 @@ class _Line:
     def __init__(self, exporter: Exporter, say: Callable[[str], None]) -> None:
         self._exporter, self._say = exporter, say
         self._positions: dict[str, ExportPosition] = {}
-        self._queue: SimpleQueue[tuple[str, Row, list[Row], Row | None] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Message | None] = SimpleQueue()
         self._thread = Thread(target=self._work, daemon=True)
         self._thread.start()
 
-    def put(self, trial_id: str, config: Row, rows: list[Row], end: Row | None) -> None:
+    def put(self, message: _Message) -> None:
         if self._thread.is_alive():
-            self._queue.put((trial_id, config, rows, end))
+            self._queue.put(message)
 
     def close(self) -> None:
         self._queue.put(None)
@@ -126,18 +145,20 @@ class _Line:
     def _work(self) -> None:
         try:
             while (message := self._queue.get()) is not None:
-                self._tell(*message)
+                self._tell(message)
             self._exporter.close()
         except Exception as error:  # noqa: BLE001 - of any kind: an exporter must not harm the sweep
             first = f"{type(error).__name__}: {error}".splitlines()[0]
             self._say(f"{self._name} was dropped ({first}); {_LATER}")
 
-    def _tell(self, trial_id: str, config: Row, rows: list[Row], end: Row | None) -> None:
+    def _tell(self, message: _Message) -> None:
+        trial_id, end = message.trial_id, message.end
         if (position := self._positions.get(trial_id)) is None:
-            position = self._exporter.begin(trial_id, config)
-        if new := [row for row in rows if row["epoch"] > position.epoch]:
+            position = self._exporter.begin(trial_id, message.config)
+        if new := [row for row in message.rows if row["epoch"] > position.epoch]:
             self._exporter.rows(trial_id, new)
-        if end is not None and (new or not position.over):
+        # The end that an exporter has of a retried trial may be that of an earlier attempt.
+        if end is not None and (new or not position.over or message.retried):
             self._exporter.end(trial_id, end)
         last = new[-1]["epoch"] if new else position.epoch
         self._positions[trial_id] = ExportPosition(last, end is not None)

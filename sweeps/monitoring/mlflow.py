@@ -67,8 +67,9 @@ class MLflow:
     def end(self, trial_id: str, row: Row) -> None:
         """See :class:`Exporter`."""
         run_id = self._ids[trial_id]
-        texts = {"status": row["status"], "reason": row.get("error") or row["reason"]}
-        tags = [self._entities.RunTag(name, str(text)) for name, text in texts.items() if text]
+        # Without a reason an empty one, as a retried trial may have had one.
+        texts = {"status": row["status"], "reason": row.get("error") or row["reason"] or ""}
+        tags = [self._entities.RunTag(name, str(text)) for name, text in texts.items()]
         self._client.log_batch(run_id, metrics=self._metrics(final(row), row["epochs"]), tags=tags)
         status = "FAILED" if row["status"] == "failed" else "FINISHED"
         self._client.set_terminated(run_id, status=status)

@@ -29,9 +29,14 @@ class State:
     experiment: Experiment[Any, Any]
     trials: Mapping[str, TrialState]
     total: int
-    running: int
+    running_ids: frozenset[str]  # trials on a worker
     began: float
     first_trial: float
+
+    @property
+    def running(self) -> int:
+        """Number of trials on a worker."""
+        return len(self.running_ids)
 
 
 class Progress(Protocol):
@@ -234,7 +239,7 @@ def _best_table(state: State) -> Table:
             Text(short(trial.config.get(wording.companion_axis, ""))),
             f"{loss:.4f}",
             f"{len(trial.epochs)}/{trial.entry.limit}",
-            trial.ended or "running",
+            trial.ended or ("running" if trial_id in state.running_ids else "waiting"),
             Text(printable(trial_id[:ID_LENGTH])),
         )
     return table

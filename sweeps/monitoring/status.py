@@ -259,10 +259,12 @@ def _running(status: Status) -> str:
         description += f" ({elapsed})" + (unknown if status.driver.alive is None else "")
         return description + (f"; {requests} to apply" if status.requests else "")
     if status.requests:
-        return f"no driver is running: run the same command again to apply {requests}"
+        return (
+            f"no driver is running: run the same hedgesweep run command again to apply {requests}"
+        )
     if status.total and not status.unfinished_count:
         return f"every trial is finished: next, hedgesweep report {quote(str(status.storage))}"
-    return "no driver is running: run the same command again to continue"
+    return "no driver is running: run the same hedgesweep run command again to continue"
 
 
 def _epochs(status: Status) -> str:

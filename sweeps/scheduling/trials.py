@@ -162,9 +162,9 @@ class TrialQueue:
         return self._samples * len(self._plan.seeds) + len(others)
 
     @property
-    def running(self) -> int:
-        """Number of trials on a worker now."""
-        return len(self._ledger.state.running)
+    def running_ids(self) -> frozenset[str]:
+        """Trials on a worker now."""
+        return frozenset(self._ledger.state.running)
 
     @property
     def states(self) -> dict[str, TrialState]:

@@ -21,6 +21,7 @@ from sweeps.journal.state import TrialState
 from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.planning.plan import Plan, plan
 from sweeps.scheduling.rule import Rule
+from sweeps.text import plural
 
 METRIC = "metric"
 """Column by which simulated trials are judged."""
@@ -179,10 +180,11 @@ def _storage_source(storage: str | Path, trials: int | None) -> Source:
     curves = curves[:trials]
     _check_size(sum(curve.limit for curve in curves))
     cut = sum(curve.end is None for curve in curves)
+    recorded = plural(len(curves), "recorded trial")
     return Source(
         curves=tuple(curves),
         rule=_rule(scheduler, rungs, str(storage)),
-        about=f"{sweep.manifest['name']}: {len(curves)} recorded trials, {cut} of them cut off",
+        about=f"{sweep.manifest['name']}: {recorded}, {cut} of them cut off",
     )
 
 

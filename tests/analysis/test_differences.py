@@ -1,6 +1,7 @@
 """Differences of configurations at common seeds, and the command that prints them."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 import analysis
 from analysis.__main__ import main
+from analysis.trial_list import HEADLINE
 
 A = [-3.0, -3.1, -2.9, -3.05, -2.95]
 GAIN = [0.10, 0.12, 0.09, 0.11, 0.13]
@@ -114,7 +116,53 @@ def test_two_trials_are_compared_as_configurations_over_their_seeds(storage):
 
 
 def test_two_seeds_of_one_configuration_have_no_differences_tested(storage):
-    assert json.loads(compared(storage, "t0000", "t0001", "--json").output)["differences"] == []
+    content = json.loads(compared(storage, "t0000", "t0001", "--json").output)
+    assert content["differences"] == []
+    assert ["cvar_05", A[0], A[1]] in content["values"]
+
+
+ENDINGS = {
+    "failed": {"error": "OSError: a disk"},
+    "stopped": {"reason": "rank 3 of 3 at epoch 6"},
+    "running": {},
+    "completed": {},
+}
+
+
+@pytest.mark.parametrize("status", ENDINGS)
+def test_a_trial_without_a_result_is_named_with_the_reason(table, write, tmp_path, status):
+    ending = {"status": status, **ENDINGS[status]}
+    trials = table({"sparsity": 0.5, "cvar_05": -3.0}, {"sparsity": 0.9, **ending})
+    gone = [name for name in HEADLINE["tickets"] if name in trials]
+    trials.loc[1, gone] = math.nan
+    storage = write(tmp_path / "sweep", trials)
+    content = json.loads(compared(storage, "t0000", "t0001", "--json").output)
+    first, second = content["notes"]
+    assert first.startswith("B has no result")
+    assert all(cause in first for cause in ENDINGS[status].values())
+    assert "No difference is shown" in second
+    shown = compared(storage, "t0000", "t0001").output
+    assert "B less A" not in shown
+
+
+def test_two_trials_without_a_result_have_no_table(table, write, tmp_path):
+    failed = {"status": "failed", "error": "loss is not finite"}
+    trials = table({"sparsity": 0.5, **failed}, {"sparsity": 0.9, **failed})
+    storage = write(tmp_path / "sweep", trials)
+    content = json.loads(compared(storage, "t0000", "t0001", "--json").output)
+    assert content["values"] == []
+    assert [note[:15] for note in content["notes"][:2]] == ["A has no result", "B has no result"]
+    assert "equal" not in compared(storage, "t0000", "t0001").output
+
+
+def test_a_sweep_without_a_result_recommends_none(table, write, tmp_path, storage):
+    failed = write(tmp_path / "failed", table({"sparsity": 0.5, "status": "failed"}))
+    for pair in ((failed, storage), (storage, failed)):
+        shown = compared(*pair)
+        assert shown.exit_code == 0
+        assert f"{failed} recommends none" in shown.output
+        assert "No difference is shown" in shown.output
+        assert "0 of 0" not in shown.output
 
 
 def test_a_sweep_compared_with_itself_is_equal(storage):

@@ -4,6 +4,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from printed import numbers
 
 from analysis.figures import (
@@ -15,6 +17,7 @@ from analysis.figures import (
     sharpe_against_remaining,
 )
 from analysis.figures.style import short, spread
+from analysis.figures.tickets.speeds import convergence_speeds
 from analysis.wording import percent
 
 
@@ -270,6 +273,31 @@ def test_the_sharpe_ratio_has_its_student_interval(table):
     rows = [r | {"sharpe_ratio": r["cvar_05"]} for r in seeds(ladder({0.0: 0.0, 0.9: 0.1}))]
     ax = render(lambda ax: sharpe_against_remaining(table(*rows), ax)).axes[0]
     assert spans(ax, width=1.3) == [pytest.approx((y - REACH, y + REACH)) for y in (-3.0, -3.1)]
+
+
+def test_a_caption_has_the_range_of_the_seeds_of_its_points(table):
+    rows = [
+        {"sparsity": sparsity, "seed": seed, "lr": lr, "val_loss": 3.0}
+        for sparsity, seeds_here in ((0.0, 4), (0.9, 2))
+        for lr in (0.1, 0.2)
+        for seed in range(seeds_here)
+    ]
+    rows += [{"sparsity": 0.9, "seed": s, "status": "failed"} for s in (2, 3)]
+    shown = " ".join(t.get_text() for t in tail(table(*rows)).figure.findobj(Text))
+    assert "mean over 2 to 4 seeds" in " ".join(shown.split())
+
+
+def test_without_a_finite_speed_the_labels_have_room_and_no_mean_is_promised(table):
+    rows = [
+        {"lr": lr, "seed": s, "status": "completed" if s else "failed", "epochs": 24}
+        for lr in (0.1, 0.2)
+        for s in range(3)
+    ]
+    figure = Figure(figsize=(8.0, 6.0))
+    convergence_speeds(table(*rows), figure)
+    panel = figure.axes[1]
+    assert panel.get_ylim()[1] > 1.3 * max(bar.get_height() for bar in panel.patches)
+    assert "means over" not in " ".join(t.get_text() for t in figure.findobj(Text))
 
 
 def test_an_unfinished_sweep_says_so_under_the_figure(table):

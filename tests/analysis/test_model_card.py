@@ -79,6 +79,13 @@ def test_it_has_weak_point_code_and_limits(storage):
     assert str(storage) not in text
 
 
+def test_a_card_without_a_clean_result_has_no_weak_point_of_another_name(table, write, tmp_path):
+    rows = [{"sparsity": 0.9, "seed": seed, "cvar_05": math.nan} for seed in range(4)]
+    rows = [{**row, "attacked_cvar_05@path_pgd:0.1": -3.5} for row in rows]
+    text = card(write(tmp_path / "out", table(*rows)), "t0001")
+    assert re.search(r"## Weak point\n\nCVaR 5 % -3\.500 under path\\_pgd 0\.1", text)
+
+
 def test_of_a_c_file_it_has_the_compiler(storage):
     text = card(storage, "t0001", "--source=my hedge.c")
     assert "cc -std=c99 -O3 -c 'my hedge.c' -o 'my hedge.o'" in text

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -42,6 +43,16 @@ def test_epochs_are_joined_by_the_trial(storage):
 def test_a_table_is_printed_and_csv_is_escaped(storage):
     assert "3 rows" in asked(storage, "select error from trials", "table").output
     assert "'=1+1" in asked(storage, "select error from trials", "csv").output
+
+
+def test_columns_that_do_not_fit_are_named_and_no_heading_is_cut(storage):
+    output = asked(storage, "select * from trials", "table").output
+    heading = output.splitlines()[1].split()
+    names = {*pd.read_parquet(storage / "trials.parquet").columns}
+    assert {*heading} <= {name.removeprefix("config/") for name in names}
+    assert f"{len(names) - len(heading)} more columns" in output
+    long = "x" * 80
+    assert long in asked(storage, f"select '{long}' as a", "table").output
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from analysis import recommendations
 from analysis.__main__ import main
+from analysis.recommendations import sentence
 
 SEEDS = range(6)
 PGD = "attacked_cvar_05@path_pgd:0.1"
@@ -85,6 +86,30 @@ def test_the_weak_point_is_the_attack_with_the_lowest_mean(table):
     assert "lowest of 2" in one.weakness
 
 
+def test_an_attack_without_a_finite_result_is_the_weak_point(table):
+    trials = tickets(table, falls={0.5: 0.0}, risks={0.5: 2.9})
+    trials = trials.assign(**{"attacked_cvar_05@transfer:0.1": -9.0})
+    trials.loc[trials["config/seed"].lt(2), PGD] = math.nan
+    (one,) = recommendations(trials)
+    assert "-9" not in one.weakness
+    assert "path_pgd 0.1 at 2 of 6 seeds" in one.weakness
+
+
+@pytest.mark.parametrize("missing", [2, 6])
+def test_a_mean_counts_only_the_seeds_that_it_is_of(table, missing):
+    trials = tickets(table, falls={0.5: 0.0}, risks={0.5: 2.9})
+    trials.loc[trials["config/seed"].lt(missing), "cvar_05"] = math.nan
+    (one,) = recommendations(trials)
+    assert (one.seeds, one.measured) == (6, 6 - missing)
+    assert math.isnan(one.interval.low)
+    if one.measured:
+        assert one.mean == pytest.approx(-3.0 + 0.001)
+        assert f"{one.measured} of 6 seeds" in sentence(one)
+    else:
+        assert math.isnan(one.mean)
+        assert "not shown" in sentence(one)
+
+
 def test_tickets_without_attacks_say_so(table):
     trials = tickets(table, falls={0.5: 0.0}, risks={0.5: 2.9}).drop(columns=PGD)
     (one,) = recommendations(trials)
@@ -126,6 +151,14 @@ def test_best_prints_code_that_names_the_storage_and_the_trial(storage):
 def test_best_as_json(storage):
     (row,) = json.loads(run(storage, "--json").output)
     assert (row["trial_id"], row["configuration"]["sparsity"]) == ("t0002", 0.9)
+
+
+def test_best_of_an_unfinished_sweep_says_that_it_may_change(table, write, tmp_path):
+    storage = write(tmp_path / "out", table({"seed": 0}, {"lr": 0.1, "status": "running"}))
+    (storage / "manifest.json").write_text(json.dumps({"experiment": "tickets", "trials": 5}))
+    output = run(storage).output
+    assert "3 of 5 planned trials have not started" in output
+    assert "1 of 2 trials is unfinished" in output
 
 
 def test_best_of_nothing(table, write, tmp_path):

@@ -149,6 +149,19 @@ def test_markup_in_names_values_and_errors_stays_text(page, table):
     assert any(HOSTILE in row for row in data(text)["rows"])
 
 
+def test_a_long_name_of_an_axis_does_not_cover_the_others(page, table):
+    trials = table(*({"lr": lr, "val_loss": lr} for lr in (0.1, 0.2, 0.3)))
+    name, value = "n" * 80, "v" * 80
+    trials[f"config/{name}"] = pd.Series([value, "b", "c"], dtype="string")
+    labels = re.findall(r"<text[^>]*>(.*?)</text>", page(trials))
+    long = [label for label in labels if "nnn" in label or "vvv" in label]
+    assert long
+    for label in long:
+        whole, shown = re.fullmatch(r"<title>(.*)</title>(.*)", label).groups()
+        assert whole in (name, value)
+        assert len(shown) <= 36
+
+
 @pytest.mark.parametrize(
     "rows",
     [

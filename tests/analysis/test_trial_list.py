@@ -112,6 +112,24 @@ def test_a_table_is_limited_and_names_the_option_that_prints_the_rest(storage):
     assert "--limit 5" in output
 
 
+def test_columns_that_do_not_fit_are_named(storage):
+    names = pd.read_parquet(storage / "trials.parquet").columns
+    output = run(storage, f"--columns={','.join(names)}").output
+    heading = output.splitlines()[2].split()
+    assert heading[:2] == ["trial_id", "index"]
+    assert f"{len(names) - len(heading)} more columns" in output
+    assert "more column" not in run(storage).output
+
+
+def test_a_long_value_leaves_room_for_the_metrics(table, write, tmp_path):
+    trials = table({"cvar_05": -3.0}, {"cvar_05": -2.0})
+    trials.insert(3, "config/ticket", ["x" * 300, "y"])
+    storage = write(tmp_path / "wide", trials)
+    output = run(storage).output
+    assert "cvar_05" in output.splitlines()[2]
+    assert "x" * 25 not in output
+
+
 def test_csv_has_every_column_and_no_formula(storage):
     frame = pd.read_csv(io.StringIO(run(storage, "--format=csv").output))
     assert len(frame) == 5
@@ -131,6 +149,21 @@ def test_an_error_is_one_line(storage, option):
     result = run(storage, option)
     assert (result.exit_code, result.output.count("\n")) == (2, 1)
     assert result.output.startswith("error: ")
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_before_the_first_trial_no_axis_is_unknown(table, write, tmp_path, form):
+    empty = table({}).iloc[:0].drop(columns=["config/sparsity"])
+    storage = write(tmp_path / "empty", empty)
+    options = (
+        f"--format={form}",
+        "--where=sparsity>=0.9",
+        "--sort=sparsity",
+        "--columns=sparsity",
+    )
+    result = run(storage, *options)
+    assert result.exit_code == 0, result.output
+    assert "sparsity'" not in result.output
 
 
 def test_no_trial_meets_the_conditions(storage):

@@ -212,7 +212,7 @@ def acknowledged(lines: Sequence[str], storage: Path) -> int:
                 experiment=experiment("tickets"),
                 trials=state.trials,
                 total=0,
-                running=0,
+                running_ids=frozenset(),
                 began=0.0,
                 first_trial=0.0,
             )

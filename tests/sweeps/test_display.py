@@ -32,8 +32,8 @@ def storages(tmp_path_factory):
 def state(storages):
     def _state(storage=storages[0], **changes):
         trials = StoredSweep.read(storage).state.trials
-        times = {"began": 0.0, "first_trial": 0.0}
-        whole = State(experiment=experiment("tickets"), trials=trials, total=8, running=2, **times)
+        times = {"began": 0.0, "first_trial": 0.0, "running_ids": frozenset("ab")}
+        whole = State(experiment=experiment("tickets"), trials=trials, total=8, **times)
         return replace(whole, **changes)
 
     return _state
@@ -66,6 +66,18 @@ def test_the_panel_shows_a_bar_epochs_the_best_trial_and_ids(state):
     assert len(rows) == 4
     ids = {trial_id[:8] for trial_id in trials}
     assert {row.split()[-1] for row in rows} < ids
+
+
+def test_a_trial_that_waits_for_a_verdict_is_not_shown_as_running(state, storages):
+    part = state(storages[1])
+    waiting = frozenset(i for i, trial in part.trials.items() if trial.epochs and not trial.ended)
+
+    def standings(shown):
+        rows = [line.split() for line in shown.splitlines() if "/3" in line and "best" not in line]
+        return {words[-2] for words in rows for i in waiting if words[-1] == i[:8]}
+
+    assert standings(drawn(part)) == {"waiting"}
+    assert standings(drawn(replace(part, running_ids=waiting))) == {"running"}
 
 
 def test_the_bar_counts_the_epochs_of_trials_that_have_not_ended(state, storages):

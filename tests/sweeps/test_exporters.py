@@ -130,6 +130,34 @@ def test_an_end_that_was_told_is_not_told_again():
     assert [what for _, what in memory.told].count("completed") == 1
 
 
+RETRY = {"type": "retry", "trials": ["a"], "request": "r"}
+
+
+@pytest.mark.parametrize("starts", [1, 2, 3])
+@pytest.mark.parametrize("again", [COMPLETED, FAILED])
+def test_a_retried_trial_is_told_of_its_new_end(starts, again):
+    memory = Memory()
+    failed = [trial("a"), segment("a", 1, 3, **FAILED)]
+    retried = [RETRY, segment("a", 1, 2)], [segment("a", 3, 3, **again)]
+    log = {
+        1: [[*failed, *retried[0], *retried[1]]],
+        2: [failed, [*retried[0], *retried[1]]],
+        3: [failed, *retried],
+    }
+    follow(lambda: [memory], *log[starts])
+    ends = [what for _, what in memory.told if what in ("completed", "failed")]
+    assert ends == ["failed", again["end"]["status"]]
+    assert epochs(memory) == [1, 2, 3]
+
+
+def test_a_retry_that_no_exporter_followed_is_told_at_the_next_start():
+    memory = Memory()
+    made = iter([[memory], [], [memory]])
+    retried = [RETRY, segment("a", 1, 3, **COMPLETED)]
+    follow(lambda: next(made), [trial("a"), segment("a", 1, 3, **FAILED)], retried, [])
+    assert [w for _, w in memory.told if w in ("completed", "failed")] == ["failed", "completed"]
+
+
 def test_a_trial_is_told_of_its_stop_and_of_its_audit():
     memory = Memory()
     stopped = [trial("a"), segment("a", 1, 1), decision("a", 1, goes_on=False)]
@@ -229,6 +257,14 @@ def test_tensorboard_holds_every_epoch_once(tmp_path):
     assert [value for _, value in found["val_loss"]] == pytest.approx([1, 1 / 2, 1 / 3])
     assert found["end/cvar_05"] == [(3, -3.0)]
     assert "best" not in found
+
+
+def test_tensorboard_has_the_end_of_the_last_attempt_last(tmp_path):
+    failed = [trial("a"), segment("a", 1, 2, **FAILED)]
+    follow(lambda: [TensorBoard(tmp_path)], failed, [RETRY, segment("a", 1, 2, **COMPLETED)])
+    found = events(tmp_path)
+    assert [step for step, _ in found["val_loss"]] == [1, 2]
+    assert found["end/cvar_05"] == [(2, -3.0)]
 
 
 def test_tensorboard_shows_an_audit_apart(tmp_path):
@@ -357,6 +393,18 @@ def test_mlflow_tells_how_each_trial_ended(mlflow_uri):
     }  # fmt: skip
     assert found["a"].data.tags["reason"] == "loss is not finite"
     assert found["b"].data.tags["reason"] == "rank 3 of 3 at epoch 1"
+
+
+@pytest.mark.filterwarnings("default")
+def test_mlflow_has_no_error_of_an_earlier_attempt(mlflow_uri):
+    failed = [trial("a"), segment("a", 1, 1, **FAILED)]
+    retried = [RETRY, segment("a", 1, 1, **COMPLETED)]
+    follow(lambda: [MLflow(mlflow_uri, "retried")], failed, retried)
+    _, found = runs(mlflow_uri, "retried")
+    tags = found["a"].data.tags
+    assert (tags["status"], tags["reason"]) == ("completed", "")
+    assert found["a"].info.status == "FINISHED"
+    assert found["a"].data.metrics["end/cvar_05"] == -3.0
 
 
 @pytest.mark.filterwarnings("default")

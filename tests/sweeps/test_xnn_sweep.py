@@ -183,7 +183,9 @@ def test_the_manifest_has_the_baselines_of_every_seed(storage):
 def test_only_axes_that_are_swept_are_shown(storage):
     trials = StoredSweep.read(storage).state.trials
     times = {"began": 0.0, "first_trial": 0.0}
-    state = State(experiment=experiment("xnn"), trials=trials, total=4, running=0, **times)
+    state = State(
+        experiment=experiment("xnn"), trials=trials, total=4, running_ids=frozenset(), **times
+    )
     headers = ["clusters", "adj_weight", "lr", "best validation loss", "epoch", "status", "trial"]
     assert [column.header for column in _best_table(state).columns] == headers
     few = {known: copy(trial) for known, trial in trials.items()}

@@ -15,7 +15,7 @@ from analysis.figures.problem import problem_of
 from analysis.figures.style import NothingToDraw, framed, legend_beside
 from analysis.metric_names import cvar_name
 from analysis.tickets.controls import KINDS, RETRAINED, rank
-from analysis.wording import percent, plural
+from analysis.wording import percent, seed_range
 
 _COLORS = dict(zip(KINDS, (BLUE, VERMILION, ORANGE, GREEN, PURPLE, INK), strict=True))
 _MARKERS = dict(zip(KINDS, ("o", "s", "D", "P", "X"), strict=False))
@@ -152,8 +152,7 @@ def _name(kind: str) -> str:
 
 
 def _notes(rows: pd.DataFrame, panels: int) -> list[str]:
-    fewest, most = int(rows["seeds"].min()), int(rows["seeds"].max())
-    many = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    most, many = int(rows["seeds"].max()), seed_range(rows["seeds"])
     luck = ", which hold the luck of the seeds" if rows["low"].notna().any() else ""
     notes = [f"Means over {many}; {bars(most, rows['low'])}{luck}. Larger is better."]
     intervals = rows["difference_low"].notna().any()

@@ -17,7 +17,7 @@ from analysis.statistics import Estimate, over_seeds, student_reach
 from analysis.sweep import Sweep, Trials
 from analysis.tickets.baselines import DENSE, baselines
 from analysis.tickets.efficiency import max_efficient_sparsity, sparsity_passes
-from analysis.wording import percent
+from analysis.wording import percent, seed_range
 
 _JOINED = "Lines only join the points: no other sparsity was trained."
 
@@ -204,4 +204,5 @@ def _choice(points: pd.DataFrame) -> str:
 
 def _seeds(points: pd.DataFrame) -> str:
     most = int(points["seeds"].max())
-    return f"mean over {most} seeds (pale: their range)" if most > 1 else "one seed"
+    over = seed_range(points["seeds"])
+    return f"mean over {over} (pale: their range)" if most > 1 else "one seed"

@@ -15,7 +15,7 @@ from analysis.figures.problem import problem_of
 from analysis.figures.style import NothingToDraw, framed, number
 from analysis.metric_names import cvar_name
 from analysis.tickets.baselines import DENSE
-from analysis.wording import percent, plural
+from analysis.wording import percent, seed_range
 
 _MOST = 12
 _NARROWEST, _LOWEST = 4.2, 4.0  # inches, for the name of an attack and of the axis
@@ -80,7 +80,7 @@ def sparsity_and_epsilon(
     seeds = int(tickets["seeds"].max())
     interval = tickets[f"{clean}_low"].notna().any()
     notes = [
-        f"Mean over {plural(seeds, 'seed')} "
+        f"Mean over {seed_range(tickets['seeds'])} "
         + ("± half its 95 % Student interval." if interval else f"({no_interval(seeds)}).")
         + " Larger (darker) is better.",
     ]

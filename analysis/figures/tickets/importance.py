@@ -17,7 +17,7 @@ from analysis.figures.style import NothingToDraw, framed, number, rows_downwards
 from analysis.figures.tickets.panels import colors, stacked
 from analysis.tickets.importance import LEAST, MAIN, MEASURES, correlation, correlations, spoken
 from analysis.tickets.networks import STANDARD
-from analysis.wording import plural
+from analysis.wording import seed_range
 
 _ABSENT = "no interpretation in the models of this sweep; run it again with this version"
 _PALE = 0.35
@@ -213,7 +213,7 @@ def _bar_notes(means: pd.DataFrame) -> list[str]:
     lines = (
         "black lines: 95 % Student intervals" if means["low"].notna().any() else no_interval(seeds)
     )
-    notes = [f"Bars: mean over {plural(seeds, 'seed')}; {lines}."]
+    notes = [f"Bars: mean over {seed_range(means['seeds'])}; {lines}."]
     if means["measure"].eq("importance_permutation").any():
         notes.append(
             "Permutation: the network reads the feature of another path at all dates; of the time "

@@ -30,7 +30,7 @@ from analysis.sweep import Sweep, Trials
 from analysis.tickets.baselines import DENSE
 from analysis.tickets.networks import STANDARD, choose
 from analysis.tickets.robustness import RUNAWAY, robustness_table
-from analysis.wording import percent, plural
+from analysis.wording import percent, seed_range
 
 _MOST_PANELS = 3
 _COLLAPSE = 0.3
@@ -295,4 +295,4 @@ def _name(epsilon: float) -> str:
 def _seeds(rows: pd.DataFrame) -> str:
     most = int(rows["seeds"].max())
     lows = rows.filter(regex="_low$").melt()["value"]
-    return f"Means over {plural(most, 'seed')}; {bars(most, lows)}"
+    return f"Means over {seed_range(rows['seeds'])}; {bars(most, lows)}"

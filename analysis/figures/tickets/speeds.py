@@ -79,7 +79,8 @@ def convergence_speeds(trials: Trials, figure: Figure) -> None:
     colors = _colors(bars)
     _headline(figure.add_subplot(grid[0, :]), problem, bars, colors)
     results = [bar.epochs.high for pair in visible for bar in bars[pair] if bar.finite]
-    top = _ROOM * max(results) if results else None
+    hatched = [b.trained for part in bars.values() for b in part if math.isfinite(b.trained)]
+    top = _ROOM * max(results or hatched) if results or hatched else None
     shared: Axes | None = None
     for i, pair in enumerate(visible):
         ax = figure.add_subplot(grid[1 + i // across, i % across], sharey=shared)
@@ -171,7 +172,7 @@ def _panel(ax: Axes, bars: Sequence[SpeedBar], *, top: float | None, color: str)
             high = high if top is None else min(high, 0.8 * top)
             look: Any = {"fill": False, "edgecolor": MUTED, "hatch": "////", "linewidth": 0.0}
             ax.bar(x, high, 0.7, zorder=2, **look)
-            text = bar.text.replace("stopped", "×")
+            text = bar.text.replace("stopped", "×").replace("every seed", "every\nseed")
         if len(bars) <= _MOST_RATES:
             text = text.replace(" (", "\n(")
             label(ax, text, (x, high), (0, 2), ha="center", va="bottom", fontsize=7.5)
@@ -220,9 +221,10 @@ def _notes(problem: Problem, bars: Mapping[Pair, Sequence[SpeedBar]], number_of:
     seeds = tickets.loc[tickets["status"].eq("completed"), "config/seed"].nunique()
     over = f"means over {plural(seeds, 'seed')}, lines: their range" if seeds > 1 else "one seed"
     every = [bar for part in bars.values() for bar in part]
+    points = f"Points and bars: {over}. " if any(bar.finite for bar in every) else ""
     notes = [
-        f"Points and bars: {over}. Criterion: five epochs running within 5 % of the dense "
-        "network's validation risk.",
+        f"{points}Criterion: five epochs running within 5 % of the dense network's validation "
+        "risk.",
     ]
     words = {
         "stopped": "×: stopped early; hatched: the epochs trained",
