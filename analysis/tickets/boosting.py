@@ -196,7 +196,7 @@ def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def rates(values: Mapping[str, Any], *, spoken: Callable[[str], str] = str) -> str:
-    """Values of a race: "mask found at 0.002, trained at 0.01"; others by their ``spoken`` names."""
+    """Values of a race: "mask found at 0.002, trained at 0.01"; others by ``spoken`` names."""
     parameters, parts = dict(values), []
     if MASK_RATE in parameters and RATE in parameters:
         mask_rate, trained = parameters.pop(MASK_RATE), parameters.pop(RATE)
