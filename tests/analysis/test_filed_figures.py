@@ -127,6 +127,41 @@ def test_a_learning_curve_is_the_mean_over_seeds_and_ends_in_a_cross_where_it_wa
         assert [ln.get_xdata()[0] for ln in ax.get_lines() if ln.get_linestyle() == ":"] == [RUNG]
 
 
+@pytest.mark.parametrize(("rates", "length"), [(20, 100), (8, 900)])
+def test_the_points_of_learning_curves_are_bounded_and_the_best_are_drawn(
+    table, write, tmp_path, rates, length
+):
+    trials = table(
+        *(
+            {"sparsity": s / 20, "lr": 1e-4 * (1 + lr), "seed": seed, "val_loss": 3.0 + lr}
+            for s in range(12)
+            for lr in range(rates)
+            for seed in (0, 1)
+        )
+    )
+    epochs = pd.DataFrame(
+        {
+            "trial_id": trials["trial_id"].repeat(length),
+            "epoch": np.tile(np.arange(1, length + 1), len(trials)),
+            "val_loss": (trials["val_loss"].repeat(length)).to_numpy()
+            + np.tile(1.0 / np.arange(1, length + 1), len(trials)),
+        }
+    )
+    storage = write(tmp_path / "many", trials, epochs)
+    files = SweepFiles(storage=storage)
+    many = Sweep(trials=load_trials(storage), manifest={"rungs": [1]}, files=files).problems[0]
+    drawn = figure(lambda f: learning_curves(many, f), size_of_curves(many))
+    lines = [line for ax in drawn.axes for line in ax.get_lines()]
+    assert sum(len(line.get_xdata()) for line in lines) < 50_000
+    means = [line for line in drawn.axes[0].get_lines() if line.get_linewidth() == 1.6]
+    assert min(line.get_ydata()[-1] for line in means) == pytest.approx(3.0 + 1.0 / length)
+    assert {line.get_xdata()[-1] for line in means} == {length}
+    left_out = 12 * (rates - len(means))
+    texts = " ".join(t.get_text() for t in drawn.texts)
+    assert left_out > 0
+    assert f"{left_out} more configurations" in texts
+
+
 def test_without_epochs_there_are_no_learning_curves(problem, table, write, tmp_path):
     with pytest.raises(NothingToDraw, match="not at hand"):
         figure(lambda f: learning_curves(Sweep.of(table({})).problems[0], f))
