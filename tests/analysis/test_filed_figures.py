@@ -1,6 +1,7 @@
 """Figures of a sweep with files: learning curves, masks, heat maps and profiles."""
 
 import json
+from dataclasses import replace
 
 import faked_networks as faked
 import faked_xnn
@@ -277,6 +278,15 @@ def test_a_profile_of_another_arithmetic_or_in_part_is_refused(problem, changes)
     given = {"cvar": float(completed["cvar_05"])} | changes
     with pytest.raises(ProfileError, match=completed["trial_id"]):
         profiles(problem, [profile(completed["trial_id"], **given)])
+
+
+def test_a_profile_without_a_recorded_result_blames_no_arithmetic(problem):
+    trials = problem.trials.copy()
+    completed = trials[trials["status"].eq("completed")].iloc[0]
+    trials.loc[trials["trial_id"].eq(completed["trial_id"]), "cvar_05"] = np.nan
+    lacking = replace(problem, trials=trials)
+    with pytest.raises(ProfileError, match="no CVaR 5 % in the table"):
+        profiles(lacking, [profile(completed["trial_id"])])
 
 
 @pytest.fixture
