@@ -78,6 +78,8 @@ def _of_trials(problem: Sweep, rows: Sequence[Mapping[str, Any]]) -> Iterator[Pr
         except (KeyError, TypeError, ValueError) as error:
             raise ProfileError(f"the profile of trial {trial_id} is incomplete") from error
         recorded, here = float(trial["cvar_05"]), profile.cvar[TICKET]
+        if not math.isfinite(recorded):
+            raise ProfileError(f"trial {trial_id} has no CVaR 5 % in the table to compare with")
         if not math.isclose(recorded, here, rel_tol=_ALIKE):
             raise ProfileError(
                 f"trial {trial_id} has CVaR 5 % {here:.4f} here, {recorded:.4f} in the table: "

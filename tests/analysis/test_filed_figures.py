@@ -1,6 +1,7 @@
 """Figures of a sweep with files: learning curves, masks, heat maps and profiles."""
 
 import json
+from dataclasses import replace
 
 import faked_networks as faked
 import faked_xnn
@@ -127,6 +128,41 @@ def test_a_learning_curve_is_the_mean_over_seeds_and_ends_in_a_cross_where_it_wa
         assert [ln.get_xdata()[0] for ln in ax.get_lines() if ln.get_linestyle() == ":"] == [RUNG]
 
 
+@pytest.mark.parametrize(("rates", "length"), [(20, 100), (8, 900)])
+def test_the_points_of_learning_curves_are_bounded_and_the_best_are_drawn(
+    table, write, tmp_path, rates, length
+):
+    trials = table(
+        *(
+            {"sparsity": s / 20, "lr": 1e-4 * (1 + lr), "seed": seed, "val_loss": 3.0 + lr}
+            for s in range(12)
+            for lr in range(rates)
+            for seed in (0, 1)
+        )
+    )
+    epochs = pd.DataFrame(
+        {
+            "trial_id": trials["trial_id"].repeat(length),
+            "epoch": np.tile(np.arange(1, length + 1), len(trials)),
+            "val_loss": (trials["val_loss"].repeat(length)).to_numpy()
+            + np.tile(1.0 / np.arange(1, length + 1), len(trials)),
+        }
+    )
+    storage = write(tmp_path / "many", trials, epochs)
+    files = SweepFiles(storage=storage)
+    many = Sweep(trials=load_trials(storage), manifest={"rungs": [1]}, files=files).problems[0]
+    drawn = figure(lambda f: learning_curves(many, f), size_of_curves(many))
+    lines = [line for ax in drawn.axes for line in ax.get_lines()]
+    assert sum(len(line.get_xdata()) for line in lines) < 50_000
+    means = [line for line in drawn.axes[0].get_lines() if line.get_linewidth() == 1.6]
+    assert min(line.get_ydata()[-1] for line in means) == pytest.approx(3.0 + 1.0 / length)
+    assert {line.get_xdata()[-1] for line in means} == {length}
+    left_out = 12 * (rates - len(means))
+    texts = " ".join(t.get_text() for t in drawn.texts)
+    assert left_out > 0
+    assert f"{left_out} more configurations" in texts
+
+
 def test_without_epochs_there_are_no_learning_curves(problem, table, write, tmp_path):
     with pytest.raises(NothingToDraw, match="not at hand"):
         figure(lambda f: learning_curves(Sweep.of(table({})).problems[0], f))
@@ -242,6 +278,15 @@ def test_a_profile_of_another_arithmetic_or_in_part_is_refused(problem, changes)
     given = {"cvar": float(completed["cvar_05"])} | changes
     with pytest.raises(ProfileError, match=completed["trial_id"]):
         profiles(problem, [profile(completed["trial_id"], **given)])
+
+
+def test_a_profile_without_a_recorded_result_blames_no_arithmetic(problem):
+    trials = problem.trials.copy()
+    completed = trials[trials["status"].eq("completed")].iloc[0]
+    trials.loc[trials["trial_id"].eq(completed["trial_id"]), "cvar_05"] = np.nan
+    lacking = replace(problem, trials=trials)
+    with pytest.raises(ProfileError, match="no CVaR 5 % in the table"):
+        profiles(lacking, [profile(completed["trial_id"])])
 
 
 @pytest.fixture

@@ -22,7 +22,10 @@ from analysis.wording import parameter, percent, plural
 
 _MOST = 12  # panels
 _ACROSS = 6
-_MOST_DRAWN = 40  # configurations in a panel
+_MOST_DRAWN, _FEWEST_DRAWN = 40, 4  # configurations in a panel
+# The figure is inline in the page, where a point takes some 26 bytes.
+_POINTS = 40_000  # of all panels
+_EPOCHS = 200  # points of a line
 _MOST_NAMED = 6  # learning rates in the legend
 _CUT = 0.8
 _LOSS = "val_loss"
@@ -69,9 +72,12 @@ def learning_curves(problem: Problem, figure: Figure) -> None:
     curves = rows.pivot_table(index="epoch", columns="trial_id", values=_LOSS, observed=True)
     rungs = [r for r in rungs_of(problem.manifest) if r < curves.index.max()]
     axes = grid(figure, len(visible), _across(problem.tickets), sharex=True)
+    curves = _thinned(curves)
+    lines = len(visible) * (1 + problem.tickets["config/seed"].nunique())
+    drawn = max(_FEWEST_DRAWN, min(_MOST_DRAWN, _POINTS // (lines * len(curves))))
     cut = 0
     for ax, (title, part) in zip(chain(*axes), visible, strict=True):
-        cut += _panel(ax, part, curves, shades, names)
+        cut += _panel(ax, part, curves, shades, names, most=drawn)
         for rung in rungs:
             ax.axvline(rung, color=MUTED, linestyle=":", linewidth=1.0, zorder=0)
         dense = part.get("dense_val_loss", pd.Series(dtype="float64")).astype("float64").mean()
@@ -129,14 +135,16 @@ def _panel(
     curves: pd.DataFrame,
     shades: Mapping[float, Any],
     names: Sequence[str],
+    *,
+    most: int,
 ) -> int:
-    """Draw the configurations of ``part`` by ``names``; returns the number of those left out."""
+    """Draw the best configurations of ``part``; returns the number of those left out."""
     configurations = []
     for _, trials in groups(part, names):
         if ids := [i for i in trials["trial_id"] if i in curves.columns]:
             configurations.append((float(curves[ids].min().min()), trials, curves[ids]))
     configurations.sort(key=lambda one: one[0])
-    for _, trials, lines in configurations[:_MOST_DRAWN]:
+    for _, trials, lines in configurations[:most]:
         lr = trials["config/lr"].iloc[0]
         color = shades[_key(lr)]
         for name in lines if lines.shape[1] > 1 else ():
@@ -155,7 +163,16 @@ def _panel(
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.tick_params(labelsize=8.0)
     ax.grid(True, axis="y")
-    return max(0, len(configurations) - _MOST_DRAWN)
+    return max(0, len(configurations) - most)
+
+
+def _thinned(curves: pd.DataFrame) -> pd.DataFrame:
+    """``curves`` at an even part of their epochs, the last of every one among them."""
+    step = -(-len(curves) // _EPOCHS)
+    if step == 1:
+        return curves
+    ends = {curves[name].last_valid_index() for name in curves}
+    return curves[[i % step == 0 or epoch in ends for i, epoch in enumerate(curves.index)]]
 
 
 def _limits(ax: Axes, losses: pd.Series, dense: float) -> None:
