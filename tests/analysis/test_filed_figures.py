@@ -153,7 +153,7 @@ def test_the_points_of_learning_curves_are_bounded_and_the_best_are_drawn(
     many = Sweep(trials=load_trials(storage), manifest={"rungs": [1]}, files=files).problems[0]
     drawn = figure(lambda f: learning_curves(many, f), size_of_curves(many))
     lines = [line for ax in drawn.axes for line in ax.get_lines()]
-    assert sum(len(line.get_xdata()) for line in lines) < 50_000
+    assert sum(len(line.get_xdata()) for line in lines) < 30_000
     means = [line for line in drawn.axes[0].get_lines() if line.get_linewidth() == 1.6]
     assert min(line.get_ydata()[-1] for line in means) == pytest.approx(3.0 + 1.0 / length)
     assert {line.get_xdata()[-1] for line in means} == {length}

@@ -22,9 +22,9 @@ from analysis.wording import parameter, percent, plural
 
 _MOST = 12  # panels
 _ACROSS = 6
-_MOST_DRAWN, _FEWEST_DRAWN = 40, 4  # configurations in a panel
+_MOST_DRAWN, _FEWEST_DRAWN = 40, 3  # configurations in a panel
 # The figure is inline in the page, where a point takes some 26 bytes.
-_POINTS = 40_000  # of all panels
+_POINTS = 25_000  # of all panels
 _EPOCHS = 200  # points of a line
 _MOST_NAMED = 6  # learning rates in the legend
 _CUT = 0.8
