@@ -114,19 +114,22 @@ def _by_seed(problem: Problem) -> pd.DataFrame:
     names = [str(n) for n in trials if str(n).startswith("config/") and n != "config/seed"]
     seeds = sorted(trials["config/seed"].dropna().unique())
     completed = trials[trials["status"].eq("completed")]
-    columns: dict[Any, pd.Series] = {}
-    grouped: Any = (
-        completed.groupby(names, dropna=False, sort=False) if names else [((), completed)]
+    grouped = completed.groupby(names, dropna=False, sort=False) if names else None
+    places = completed[names].assign(
+        configuration=grouped.ngroup() if grouped else 0,
+        seed=completed["config/seed"],
+        loss=completed[LOSS].astype("float64"),
     )
-    for key, part in grouped:
-        losses = part.drop_duplicates("config/seed").set_index("config/seed")[LOSS]
-        losses = losses.astype("float64").reindex(seeds)
-        if np.isfinite(losses).all():
-            columns[tuple(None if pd.isna(v) else v for v in key)] = losses
-    frame = pd.DataFrame(dict(enumerate(columns.values())))
-    frame.attrs["keys"] = list(columns)
+    places = places.drop_duplicates(["configuration", "seed"])
+    frame = places.pivot(index="seed", columns="configuration", values="loss").reindex(seeds)
+    frame = frame[[name for name in frame if np.isfinite(frame[name]).all()]]
+    keys = places.drop_duplicates("configuration").set_index("configuration")[names]
+    frame.attrs["keys"] = [
+        tuple(None if pd.isna(value) else value for value in key)
+        for key in keys.loc[frame.columns].itertuples(index=False)
+    ]
     frame.attrs["names"] = [name.removeprefix("config/") for name in names]
-    return frame
+    return frame.set_axis(range(frame.shape[1]), axis=1)
 
 
 def _effects(material: Material, losses: Losses) -> RecordTable:

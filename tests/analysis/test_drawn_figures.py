@@ -300,6 +300,21 @@ def test_without_a_finite_speed_the_labels_have_room_and_no_mean_is_promised(tab
     assert "means over" not in " ".join(t.get_text() for t in figure.findobj(Text))
 
 
+def test_a_search_of_many_rates_draws_some_with_the_best_and_says_how_many(table):
+    epochs = {place: 20.0 for place in range(400)} | {133: 5.0}
+    rows = [
+        {"lr": 1e-3 * 1.01**i, "epochs_to_95pct": e, "val_loss": 3.0 + (e > 5.0)}
+        for i, e in epochs.items()
+    ]
+    figure = Figure(figsize=(8.0, 6.0))
+    convergence_speeds(table(*rows), figure)
+    heights = [bar.get_height() for bar in figure.axes[1].patches]
+    assert 100 <= len(heights) <= 101
+    assert min(heights) == 5.0
+    (note,) = (t.get_text() for t in figure.findobj(Text) if "400" in t.get_text())
+    assert numbers(note)[-2:] == [len(heights), 400]
+
+
 def test_an_unfinished_sweep_says_so_under_the_figure(table):
     rows = seeds(ladder({0.5: 0.0, 0.8: 0.0}))
     ax = tail(table(*rows, {"sparsity": 0.9, "status": "running"}))

@@ -1,9 +1,11 @@
 """Convergence speed and test CVaR by learning rate."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -20,6 +22,7 @@ from analysis.wording import percent
 # Bars take the lower part and CVaR the upper one, so that the two do not overlap.
 _BARS, _QUALITY = 0.58, 0.30
 _MOST_LABELS = 9
+MOST_BARS = 100
 _NEEDED = (*SPEED, "cvar_05", "cvar_05_se", "dense_cvar_05")
 
 
@@ -105,7 +108,7 @@ def convergence_speed(trials: Trials, ax: Axes, *, sparsity: float, epsilon: flo
     where = f"sparsity {percent(sparsity)}"
     where += "" if epsilon is None else f", ε = {epsilon:g} in price units"
     ax.set_title(f"Convergence speed and final quality, {where}{problem}")
-    caption(ax, _notes(group, bars))
+    caption(ax, [*_notes(group, bars), *rates_left_out(bars, group)])
 
 
 def group_of(trials: pd.DataFrame, sparsity: float, epsilon: float | None) -> pd.DataFrame:
@@ -121,7 +124,10 @@ def _rows(frame: pd.DataFrame) -> list[pd.Series]:
 
 
 def speed_bars(group: pd.DataFrame) -> list[SpeedBar]:
-    """Learning rates of a :func:`group_of` in ascending order, each with its fastest values."""
+    """Learning rates of a :func:`group_of` in ascending order, each with its fastest values.
+
+    Of more than :data:`MOST_BARS`, the best and others, evenly.
+    """
     names = [n for n in parameters(group) if n not in ("sparsity", "epsilon")]
     configs = configurations(group, names)
     winner = best_lr(group).iloc[0]
@@ -131,7 +137,7 @@ def speed_bars(group: pd.DataFrame) -> list[SpeedBar]:
     order = {"best": False, "converged": False, "epochs_to_95pct": True, "val_loss": True}
     ranked = configs.sort_values(list(order), ascending=list(order.values()), kind="stable")
     bars = []
-    for config in _rows(ranked.drop_duplicates("lr").sort_values("lr")):
+    for config in _rows(_sample(ranked.drop_duplicates("lr").sort_values("lr"))):
         trials = group.loc[config["rows"]]
         cvar = over_seeds(
             trials["cvar_05"].tolist(),
@@ -154,6 +160,20 @@ def speed_bars(group: pd.DataFrame) -> list[SpeedBar]:
             )
         )
     return bars
+
+
+def rates_left_out(bars: Sequence[SpeedBar], group: pd.DataFrame) -> list[str]:
+    """Caption line on learning rates of ``group`` without a bar; empty if all have one."""
+    number = group["config/lr"].nunique(dropna=False)
+    if number <= len(bars):
+        return []
+    return [f"{len(bars)} of {number:,} learning rates: the best, and others evenly."]
+
+
+def _sample(rates: pd.DataFrame) -> pd.DataFrame:
+    number = min(MOST_BARS, len(rates))
+    places = np.linspace(0, len(rates) - 1, number).round().astype(int)
+    return rates.iloc[np.union1d(places, np.flatnonzero(rates["best"]))]
 
 
 def _trained(group: pd.DataFrame, lr: float) -> float:

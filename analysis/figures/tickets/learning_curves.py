@@ -139,12 +139,14 @@ def _panel(
     most: int,
 ) -> int:
     """Draw the best configurations of ``part``; returns the number of those left out."""
-    configurations = []
-    for _, trials in groups(part, names):
-        if ids := [i for i in trials["trial_id"] if i in curves.columns]:
-            configurations.append((float(curves[ids].min().min()), trials, curves[ids]))
+    lowest = part["trial_id"].map(curves.min()).astype("float64").set_axis(part.index)
+    configurations = [
+        (float(lowest[trials.index].min()), trials)
+        for _, trials in groups(part[lowest.notna()], names)
+    ]
     configurations.sort(key=lambda one: one[0])
-    for _, trials, lines in configurations[:most]:
+    for _, trials in configurations[:most]:
+        lines = curves[list(trials["trial_id"])]
         lr = trials["config/lr"].iloc[0]
         color = shades[_key(lr)]
         for name in lines if lines.shape[1] > 1 else ():

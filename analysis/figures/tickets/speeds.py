@@ -16,7 +16,13 @@ from analysis.configurations import LOTTERY
 from analysis.figures.palette import INK, LINES, MARKERS, MUTED
 from analysis.figures.problem import one_problem
 from analysis.figures.style import NothingToDraw, framed, label, label_beside, short
-from analysis.figures.tickets.convergence import SpeedBar, group_of, rate, speed_bars
+from analysis.figures.tickets.convergence import (
+    SpeedBar,
+    group_of,
+    rate,
+    rates_left_out,
+    speed_bars,
+)
 from analysis.sweep import SPEED, Problem, Sweep, Trials, by_epsilon
 from analysis.wording import percent, plural
 
@@ -68,7 +74,9 @@ def convergence_speeds(trials: Trials, figure: Figure) -> None:
     if not places:
         raise NothingToDraw("no trial has completed")
     (problem,) = Sweep.of(trials).problems
-    bars = {pair: speed_bars(group_of(problem.tickets, *pair)) for pair in places}
+    trials_of = {pair: group_of(problem.tickets, *pair) for pair in places}
+    bars = {pair: speed_bars(group) for pair, group in trials_of.items()}
+    left_out = (rates_left_out(bars[pair], group) for pair, group in trials_of.items())
     visible = places[:_MOST]
     across = _across(places)
     grid = figure.add_gridspec(
@@ -97,7 +105,7 @@ def convergence_speeds(trials: Trials, figure: Figure) -> None:
     framed(
         figure,
         f"Convergence speed and learning rate{title}",
-        _notes(problem, bars, len(places)),
+        [*_notes(problem, bars, len(places)), *next(filter(None, left_out), [])],
     )
 
 
