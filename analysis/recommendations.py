@@ -13,6 +13,7 @@ from analysis.arguments import checked
 from analysis.attacks import attacks, clean_column, lost
 from analysis.configurations import counts
 from analysis.intervals import NONE, Interval
+from analysis.json_values import plain_value
 from analysis.metric_names import cvar_name, metric_name
 from analysis.sweep import Candidate, Problem, Sweep, Trials
 from analysis.tickets.efficiency import max_efficient_sparsity
@@ -120,7 +121,7 @@ def _ticket(
     return Recommendation(
         criterion=criterion,
         problem=problem.values,
-        **_loaded(one.chosen, metric),
+        **_loaded(one.chosen, measured=_finite(one.chosen, metric)),
         metric=metric,
         unit=schema.column(metric, frame=problem.trials).unit,
         mean=float(row[metric]),
@@ -130,7 +131,7 @@ def _ticket(
 
 
 def _explained(sweep: Sweep) -> Iterator[Recommendation]:
-    from analysis.xnn.cells import COST, cells, members, of_problem
+    from analysis.xnn.cells import COST, cells, differences, members, of_problem
     from analysis.xnn.fixed_settings import spelled_out
     from analysis.xnn.selection import choose, held_out
 
@@ -140,11 +141,13 @@ def _explained(sweep: Sweep) -> Iterator[Recommendation]:
         choice = choose(of_problem(table, problem.values), holdout=held_out(frame, sweep.manifest))
         if choice is None:
             continue
-        cell = choice.cell
+        cell, costs = choice.cell, differences(frame)
+        chosen = members(frame, cell)
+        costs = costs[costs["trial_id"].isin(chosen["trial_id"])]
         yield Recommendation(
             criterion=choice.criterion.removeprefix("the "),
             problem=problem.values,
-            **_loaded(members(frame, cell), COST),
+            **_loaded(chosen, measured=_finite(costs, COST)),
             metric=COST,
             unit="nat",
             mean=float(cell[COST]),
@@ -166,23 +169,18 @@ def _ends(row: pd.Series, name: str) -> Interval:
     return Interval(low=float(row[f"{name}_low"]), high=float(row[f"{name}_high"]))
 
 
-def _loaded(chosen: pd.DataFrame, metric: str) -> dict[str, Any]:
+def _loaded(chosen: pd.DataFrame, *, measured: int) -> dict[str, Any]:
     """Trial to load of ``chosen``, one per seed, with its configuration and their numbers."""
     (row,) = (row for _, row in chosen.loc[[schema.best(chosen, "val_loss")]].iterrows())
     names = [name for name in map(str, chosen.columns) if name.startswith("config/")]
     return {
         "trial_id": str(row["trial_id"]),
         "configuration": {
-            n.removeprefix("config/"): _plain(row[n]) for n in names if pd.notna(row[n])
+            n.removeprefix("config/"): plain_value(row[n]) for n in names if pd.notna(row[n])
         },
         "seeds": len(chosen),
-        "measured": _finite(chosen, metric),
+        "measured": measured,
     }
-
-
-def _plain(value: Any) -> Any:
-    """``value`` as Python has it, without NumPy."""
-    return value.item() if hasattr(value, "item") else value
 
 
 def _finite(frame: pd.DataFrame, metric: str) -> int:
@@ -222,7 +220,7 @@ def _lowest(trials: pd.DataFrame) -> Recommendation:
     return Recommendation(
         criterion="lowest val_loss of all trials",
         problem={},
-        **_loaded(one, "val_loss"),
+        **_loaded(one, measured=_finite(one, "val_loss")),
         metric="val_loss",
         unit=schema.column("val_loss", frame=trials).unit,
         mean=float(one["val_loss"].iloc[0]),

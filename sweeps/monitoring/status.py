@@ -33,6 +33,7 @@ from sweeps.text import bytes_text, duration, echo_all, plural, printable
 _ENDED = ("completed", "stopped", "failed")
 _WAITING = ("waiting for a decision", "waiting for a worker")
 STANDINGS = (*_ENDED, "running", *_WAITING, "not begun")
+_ANOTHER_RUN = "no driver is running: run the same hedgesweep run command again"
 _MOST_FAILURES = 5
 _PARTS = ("log",)  # all that a status depends on
 _DAY = 86400  # seconds
@@ -259,12 +260,10 @@ def _running(status: Status) -> str:
         description += f" ({elapsed})" + (unknown if status.driver.alive is None else "")
         return description + (f"; {requests} to apply" if status.requests else "")
     if status.requests:
-        return (
-            f"no driver is running: run the same hedgesweep run command again to apply {requests}"
-        )
+        return f"{_ANOTHER_RUN} to apply {requests}"
     if status.total and not status.unfinished_count:
         return f"every trial is finished: next, hedgesweep report {quote(str(status.storage))}"
-    return "no driver is running: run the same hedgesweep run command again to continue"
+    return f"{_ANOTHER_RUN} to continue"
 
 
 def _epochs(status: Status) -> str:

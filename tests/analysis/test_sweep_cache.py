@@ -30,8 +30,9 @@ def test_a_table_of_a_sweep_is_computed_once_for_equal_settings():
 
 def test_a_change_of_a_table_reaches_no_other_reader():
     one = sweep()
-    counted(one).loc[0, "level"] = 1.0
-    counted(one)["extra"] = 2.0
+    table = counted(one)
+    table.loc[0, "level"] = 1.0
+    table["extra"] = 2.0
     assert counted(one).equals(pd.DataFrame({"level": [0.05]}))
 
 
