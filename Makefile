@@ -38,11 +38,17 @@ SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_
   tests/objects tests/benchmarks tests/sweeps/test_jobs_head.py \
   tests/sweeps/test_documented_commands.py $(addprefix tests/, \
   reliability/test_killed_sweep.py::test_a_driver_killed_while_it_trains_ends_as_if_it_had_never_been \
-  sweeps/test_run.py::test_a_larger_max_t_continues_what_the_smaller_one_cut_off \
-  sweeps/test_diverged.py::test_a_longer_limit_gives_a_truncated_trial_another_chance)
+  sweeps/test_run.py sweeps/test_diverged.py sweeps/test_stock.py sweeps/test_steered_workers.py \
+  sweeps/test_side_effects.py sweeps/test_command_line.py sweeps/test_disclosure.py sweeps/test_export.py \
+  sweeps/test_hostile_records.py::test_one_mutation_in_many_is_a_line_or_harmless)
 SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
   tests/analysis/test_claims.py tests/sweeps/test_data_files.py tests/test_aws_bootstrap.py tests/test_image.py \
-  tests/test_typing.py tests/test_distribution.py tests/hedgecore/kernel/test_memory.py tests/analysis/test_report_page.py
+  tests/test_typing.py tests/test_distribution.py tests/hedgecore/kernel/test_memory.py tests/analysis/test_report_page.py \
+  tests/test_documentation.py tests/test_origin.py tests/hedgecore/market $(addprefix tests/, \
+  analysis/test_duplicates.py analysis/test_contrast.py $(addprefix analysis/test_column_types.py::, \
+  test_an_axis_of_every_kind_with_gaps_is_reported test_a_sweep_is_reported_however_it_ended) \
+  $(addprefix reliability/test_hostile_content.py::, test_no_text_of_a_log_is_obeyed_by_a_terminal \
+  test_a_forged_file_of_a_preparation_is_refused_by_every_command test_another_users_storage_is_a_line))
 test-slow: setup
 	@$(BIN)/pytest -m slow $(SLOW_OTHERS) >.slow-tests.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(SLOW_HALF); half=$$?; \

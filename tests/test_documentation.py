@@ -127,6 +127,7 @@ def text_of(output: dict) -> str:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_the_notebook_runs_and_gives_its_outputs(tmp_path):
     """Training amplifies what processors round differently, hence a tolerance."""
     copy = tmp_path / "tour.ipynb"

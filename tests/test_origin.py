@@ -13,6 +13,7 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 from local_sweep import run_locally
+from quick import quick_of
 from spaces import TINY, TINY_XNN
 
 import analysis
@@ -144,7 +145,7 @@ ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("command", ARGUMENTS)
+@pytest.mark.parametrize("command", quick_of(ARGUMENTS, every=8))
 def test_nothing_of_the_current_directory_is_imported_by(command, hostile, files):
     done = command_line(hostile, *ARGUMENTS[command].format(**files).split())
     assert done.returncode == 0, done.stderr
@@ -158,7 +159,7 @@ CLUSTERS = {
 }
 
 
-@pytest.mark.parametrize("command", CLUSTERS)
+@pytest.mark.parametrize("command", quick_of(CLUSTERS, every=3))
 def test_nothing_of_the_current_directory_is_imported_for_a_cluster_by(
     command, hostile, files, tmp_path
 ):

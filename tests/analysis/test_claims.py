@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy
+from quick import quick_of
 
 from analysis import claims, one_sided_e_values, paired_size
 from analysis.claims import CLAIMS, claim_named, sentences, sequential_sentence
@@ -165,7 +166,7 @@ NOISE = {
 
 
 @pytest.mark.parametrize("noise", NOISE)
-@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("n", quick_of([3, 5, 10], every=3))
 def test_a_skewed_part_on_its_border_is_claimed_at_most_as_often_as_the_level(noise, n):
     rng = np.random.default_rng(n)
     repeats = 1500
@@ -270,7 +271,7 @@ def test_a_claim_whose_trials_all_ended_is_undecided_and_not_unasked(table, stat
     assert "nan" not in "\n".join(sentences(page))
 
 
-@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("n", quick_of([3, 5, 10], every=3))
 @pytest.mark.parametrize("tail", ["lognormal", "reflected"])
 def test_a_share_at_its_limit_is_claimed_by_the_level_where_training_shrinks_the_noise(n, tail):
     rng = np.random.default_rng(n)

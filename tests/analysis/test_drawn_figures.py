@@ -301,7 +301,7 @@ def test_without_a_finite_speed_the_labels_have_room_and_no_mean_is_promised(tab
 
 
 def test_a_search_of_many_rates_draws_some_with_the_best_and_says_how_many(table):
-    epochs = {place: 20.0 for place in range(400)} | {133: 5.0}
+    epochs = dict.fromkeys(range(400), 20.0) | {133: 5.0}
     rows = [
         {"lr": 1e-3 * 1.01**i, "epochs_to_95pct": e, "val_loss": 3.0 + (e > 5.0)}
         for i, e in epochs.items()

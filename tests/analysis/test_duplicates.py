@@ -9,6 +9,7 @@ import faked_xnn
 import numpy as np
 import pandas as pd
 import pytest
+from quick import quick_of
 
 import analysis
 from analysis import ColumnError, xnn
@@ -143,7 +144,7 @@ def test_every_public_table_of_trials_is_among_these():
 
 
 @pytest.mark.parametrize("twice", TWICE)
-@pytest.mark.parametrize("name", TICKETS)
+@pytest.mark.parametrize("name", quick_of(TICKETS, every=3))
 def test_a_tickets_table_of_a_frame_twice_is_that_of_the_frame(name, twice, sweep):
     trials, manifest, epochs = sweep()
     once = TICKETS[name](trials, manifest, epochs)
@@ -221,7 +222,9 @@ def test_a_null_weight_that_is_a_swept_one_is_the_same_seed(explained):
 BY_NAME = ("trials", "epochs", "manifest")
 
 
-@pytest.mark.parametrize("name", sorted(TICKETS.keys() - {"differences", "recommendations"}))
+@pytest.mark.parametrize(
+    "name", quick_of(sorted(TICKETS.keys() - {"differences", "recommendations"}), every=3)
+)
 def test_a_tickets_table_of_a_storage_is_that_of_its_frames(name, sweep, write, tmp_path):
     trials, manifest, epochs = sweep()
     storage = write(tmp_path / "sweep", trials, epochs)

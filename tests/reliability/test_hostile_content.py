@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from local_sweep import edit_log, edit_manifest, forge_study, run_locally
+from quick import quick_of
 from reliability.hostile import SPACE, commands, hedgesweep, snapshot
 
 import sweeps
@@ -81,7 +82,7 @@ def test_nothing_is_kept_or_loaded_under_a_forged_name(tmp_path, name):
     assert list(storage.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [n for n in FORGED if isinstance(n, str)])
+@pytest.mark.parametrize("name", quick_of((n for n in FORGED if isinstance(n, str)), every=4))
 def test_a_forged_file_of_a_preparation_is_refused_by_every_command(
     swept, storage, tmp_path, capsys, name
 ):
@@ -284,7 +285,7 @@ def check(
     return said
 
 
-@pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
+@pytest.mark.parametrize("part", quick_of(range(6), every=6))
 def test_no_text_of_a_log_is_obeyed_by_a_terminal(swept, tmp_path, capsys, part):
     logs = [swept / name / "log" / "0001.jsonl" for name in ("finished", "interrupted")]
     records = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
@@ -292,7 +293,7 @@ def test_no_text_of_a_log_is_obeyed_by_a_terminal(swept, tmp_path, capsys, part)
         (r["type"], at) for r in records for at in strings(r) if at not in (("type",), ("crc",))
     }
     said = 0
-    for kind, at in sorted(places, key=repr)[part::3]:
+    for kind, at in sorted(places, key=repr)[part::6]:
         storage = tmp_path / "storage"
         shutil.rmtree(storage, ignore_errors=True)
         shutil.copytree(swept / "finished", storage)
@@ -304,7 +305,7 @@ def test_no_text_of_a_log_is_obeyed_by_a_terminal(swept, tmp_path, capsys, part)
             ),
         )
         said += check(capsys, swept, storage, tmp_path, (kind, at))
-    assert said > 1
+    assert said > 0
 
 
 @pytest.mark.slow
@@ -393,7 +394,7 @@ def somebody_else() -> Iterator[None]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", quick_of(PLACES, every=4))
 def test_another_users_storage_is_a_line(swept, storage, tmp_path, capsys, place):
     for above in (swept, tmp_path, *tmp_path.parents[:2]):
         above.chmod(0o755)

@@ -157,6 +157,7 @@ def cluster(tmp_path):
     log.close()
 
 
+@pytest.mark.slow
 def test_run_joins_a_cluster_that_is_already_there(tiny, tmp_path, cluster):
     address, environment = cluster
     one = ["--set", "space.sparsity.grid=[0.5]", "--set", "space.lr.grid=[0.01]"]

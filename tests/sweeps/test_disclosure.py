@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from local_sweep import run_locally
 from numpy.lib.stride_tricks import sliding_window_view
+from quick import quick_of
 from safetensors.numpy import load, save_file
 from spaces import TINY_XNN
 
@@ -31,7 +32,7 @@ METHODS = ("k_means", "random_points")
 LEAST = 40
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=quick_of(METHODS, every=2))
 def storage(request, tmp_path_factory):
     """A finished sweep with its report, and in it a bundle."""
     storage = tmp_path_factory.mktemp(request.param) / "out"

@@ -29,9 +29,10 @@ pytestmark = [
             r"dense network of the seed: training loss is \w+ in epoch 1; .*\(dense.lr 1e\+15\)",
         ),
         # The position of the untrained network is worse than none.
-        (
+        pytest.param(
             {"study.network.hidden": [8], "study.dense.lr": 1e-12},
             r"dense network of the seed: validation CVaR 5 % -\S+ is worse than -\S+ without",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -51,6 +52,7 @@ def test_a_dense_network_that_diverges_fails_its_tickets_with_the_reason(
     assert not any(trial.fresh for trial in again.states.values())
 
 
+@pytest.mark.slow
 def test_a_ticket_worse_than_no_hedge_fails_without_numbers_and_is_never_sealed(
     ray_here, tiny, silent, tmp_path
 ):

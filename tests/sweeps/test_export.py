@@ -219,6 +219,7 @@ def test_an_xnn_is_not_exported(typed, tmp_path):
 
 
 @pytest.mark.skipif(library() is None, reason="no compiled kernel")
+@pytest.mark.slow
 def test_latency_is_measured_for_every_ticket_and_reported_by_sparsity(storage, tmp_path):
     measured = latencies(storage)
     rows = {row["trial_id"]: row for row in measured["rows"]}
@@ -274,6 +275,7 @@ def test_where_nothing_is_recommended_the_profiles_say_so(storage):
     assert "nearest" in profiles(storage, lambda: ["zz"])["reason"]
 
 
+@pytest.mark.slow
 def test_without_the_kernel_the_report_says_so_in_one_line(storage, tmp_path, monkeypatch):
     monkeypatch.setenv(SWITCH, OFF)
     (tmp_path / "latency.json").write_text(json.dumps(latencies(storage)))

@@ -96,12 +96,13 @@ LIMIT, LEAST = 3.2, 2 * TRIALS
 
 @pytest.mark.parametrize(
     "algorithm",
-    ["random", *(pytest.param(n, marks=pytest.mark.slow) for n in ("tpe", "nsga2"))],
+    [pytest.param(n, marks=pytest.mark.slow) for n in ("random", "tpe", "nsga2")],
 )
 def test_no_line_runs_more_often_a_trial_in_a_larger_sweep(steep, algorithm):
     assert steep(algorithm) == {}
 
 
+@pytest.mark.slow
 def test_a_look_at_every_trial_for_each_would_be_noticed(steep, monkeypatch):
     """The control."""
     spec = TrialQueue.spec

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from local_sweep import reseal, run_locally
+from quick import quick_of
 from spaces import TINY, TINY_XNN
 
 from sweeps.driver import engine_for
@@ -39,7 +40,9 @@ VALUES = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[JUDGED, TINY_XNN], ids=["tickets", "xnn"])
+@pytest.fixture(
+    scope="module", params=quick_of([JUDGED, TINY_XNN], every=2), ids=["tickets", "xnn"]
+)
 def storage(request, tmp_path_factory):
     """A sweep that was interrupted and resumed, so that its log has files, of every record."""
     path = tmp_path_factory.mktemp("storage") / "swept"

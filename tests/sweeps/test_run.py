@@ -211,6 +211,7 @@ def test_the_seeds_of_a_configuration_go_on_or_stop_together(judged):
 
 
 @pytest.mark.parametrize("lanes", [2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_survivors_do_not_depend_on_how_many_trials_run_at_a_time(
     judged, tiny, silent, tmp_path, lanes
 ):
@@ -241,6 +242,7 @@ def test_a_smaller_max_t_is_refused(judged, tiny, silent):
         sweeps.run(tiny, storage=judged, overrides=overrides, progress=silent)
 
 
+@pytest.mark.slow
 def test_an_audit_trains_stopped_trials_on_and_leaves_them_stopped(judged, tiny, silent, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(judged, out)
@@ -257,6 +259,7 @@ def test_an_audit_trains_stopped_trials_on_and_leaves_them_stopped(judged, tiny,
     assert epochs["audit"].sum() == (3 - stopped["stopped_at"]).sum()
 
 
+@pytest.mark.slow
 def test_every_trial_that_diverges_fails_at_once_and_the_search_ranks_it_last(
     ray_here, silent, tmp_path
 ):
@@ -321,6 +324,7 @@ def test_a_trial_that_asks_for_more_than_there_is_is_refused(ray_here, tiny, sil
         sweeps.run(tiny, storage=tmp_path / "out", overrides={"resources.gpu": 1}, progress=silent)
 
 
+@pytest.mark.slow
 def test_i_epoch_trains_the_best_of_every_stratum_to_the_end(ray_here, tiny, silent, tmp_path):
     rule = {"i_epoch": {"finish": 1, "stratify_by": ["sparsity"], "replicates": "seed"}}
     overrides = {**ASHA, "scheduler": rule}

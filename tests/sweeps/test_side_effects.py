@@ -70,6 +70,7 @@ assert not ray.is_initialized()
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_sweep_leaves_the_process_as_it_was_although_ray_was_imported_before(tmp_path):
     text = TINY.replace("sparsity: {grid: [0.0, 0.8]}", "sparsity: {uniform: [0.0, 0.9]}")
     text = text.replace("lr: {grid: [1.0e-2, 3.0e-3]}", "lr: {grid: [1.0e-2]}")

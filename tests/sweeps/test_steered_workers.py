@@ -43,6 +43,7 @@ class Steering(SilentProgress):
             self.thread.start()
 
 
+@pytest.mark.slow
 def test_a_running_trial_stops_at_once_and_a_further_one_is_trained(ray_here, tmp_path):
     file, storage = tmp_path / "tiny.yaml", tmp_path / "out"
     file.write_text(TINY)

@@ -89,6 +89,7 @@ def test_a_driver_killed_midway_ends_as_if_it_had_never_been(package, installed,
     assert models(storage) == models(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_every_command_reads_a_sweep_of_it(package, installed, tmp_path):
     space, storage = write(tmp_path / "space.yaml", FEW), tmp_path / "out"
     run_locally(space, storage)

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from quick import quick_of
 
 from hedgecore import rng
 from hedgecore.market.heston import CHUNK, SCHEMES, HestonParams, simulate
@@ -38,7 +39,7 @@ def drawn(params: HestonParams, **given: object) -> MarketPaths:
     return simulate(params, generator=rng.stream(3, names), **request)
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", quick_of(SETS, every=2))
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_prices_probabilities_and_moments_agree_with_the_closed_forms(scheme, name):
     params, maturity, steps = SETS[name]

@@ -5,6 +5,7 @@ from itertools import pairwise
 import mpmath
 import pytest
 import torch
+from quick import quick_of
 
 from hedgecore.market.heston import HestonParams
 from hedgecore.market.pricing import (
@@ -111,7 +112,7 @@ def independent(params: HestonParams, maturity: float, strike: float) -> tuple[f
         return probability(1j), probability(0)
 
 
-@pytest.mark.parametrize(("params", "maturity", "strike"), STATES)
+@pytest.mark.parametrize(("params", "maturity", "strike"), quick_of(STATES, every=2))
 def test_price_delta_and_probability_agree_with_hestons_own_formula(params, maturity, strike):
     p1, p2 = independent(params, maturity, strike)
     share = math.exp(-params.dividend * maturity)
