@@ -17,19 +17,22 @@ study: setup
 	$(BIN)/hedgesweep run search_spaces/xnn_seeds.yaml --storage $(STUDY)/xnn_seeds
 	$(BIN)/python -m benchmarks.study $(STUDY)
 
-# Tests that start Ray mostly wait for processes, so the others run in parallel. The files of the
-# first half include some that do not start Ray, so that both halves end at about the same time.
-RAY_HALF = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden \
-  tests/reliability tests/hedgecore/hedging \
+# Three processes: tests that start Ray mostly wait, so three fill two cores. The files of the first
+# include some that do not start Ray, so that all end at about the same time.
+RAY_PART = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden tests/reliability \
   $(shell grep -rl --include='test_*.py' 'mark\.ray' tests/sweeps tests/test_*.py)
+ANALYSIS_PART = tests/analysis tests/hedgecore/hedging
 QUICK := not slow and not gpu and not cluster
 # BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.
 test test-all: export OPENBLAS_CORETYPE ?= Haswell
 test: setup
-	@$(BIN)/pytest $(RAY_HALF) -m "$(QUICK)" >.ray-tests.log 2>&1 & ray=$$!; trap 'kill $$ray' INT TERM; \
-	echo "tests that start Ray run in parallel; their report comes last"; \
-	$(BIN)/pytest $(addprefix --ignore=,$(RAY_HALF)) -m "$(QUICK)"; others=$$?; \
-	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | ray))
+	@$(BIN)/pytest $(RAY_PART) -m "$(QUICK)" >.ray-tests.log 2>&1 & ray=$$!; \
+	$(BIN)/pytest $(ANALYSIS_PART) --ignore=tests/analysis/xnn -m "$(QUICK)" >.analysis-tests.log 2>&1 & analysis=$$!; \
+	trap 'kill $$ray $$analysis' INT TERM; \
+	echo "tests that start Ray, and those of the analysis, run in parallel; their reports come last"; \
+	$(BIN)/pytest $(addprefix --ignore=,$(RAY_PART) $(ANALYSIS_PART)) -m "$(QUICK)"; others=$$?; \
+	wait $$analysis; analysis=$$?; cat .analysis-tests.log; \
+	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | analysis | ray))
 
 # Slow tests that run in CI, in two processes: simulated sweeps with a known truth, growth, a
 # driver that is killed, storages on S3, a submitted sweep where ray[default] is installed.
@@ -45,7 +48,7 @@ SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_cl
   tests/analysis/test_claims.py tests/sweeps/test_data_files.py tests/test_aws_bootstrap.py tests/test_image.py \
   tests/test_typing.py tests/test_distribution.py tests/hedgecore/kernel/test_memory.py tests/analysis/test_report_page.py \
   tests/test_documentation.py tests/test_origin.py tests/hedgecore/market $(addprefix tests/, \
-  analysis/test_duplicates.py analysis/test_contrast.py $(addprefix analysis/test_column_types.py::, \
+  analysis/test_duplicates.py analysis/test_contrast.py analysis/test_report_files.py $(addprefix analysis/test_column_types.py::, \
   test_an_axis_of_every_kind_with_gaps_is_reported test_a_sweep_is_reported_however_it_ended) \
   $(addprefix reliability/test_hostile_content.py::, test_no_text_of_a_log_is_obeyed_by_a_terminal \
   test_a_forged_file_of_a_preparation_is_refused_by_every_command test_another_users_storage_is_a_line))
@@ -112,4 +115,4 @@ image:
 	@BASE='$(BASE)' deploy/image.sh $(IMAGE)
 
 clean:
-	rm -rf dist .peers .cluster-times.csv .ray-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf dist .peers .cluster-times.csv .ray-tests.log .analysis-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -63,6 +63,7 @@ def test_of_many_writers_one_creates_an_object(s3):
     assert Bucket(s3).get("x").content == b"%d" % won[0]
 
 
+@pytest.mark.slow
 def test_writes_whose_answers_are_lost_are_found_to_be_done(s3, s3_port, monkeypatch):
     proxy = Proxy(s3_port, lossy=0.3)
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
@@ -115,6 +116,7 @@ def test_errors_have_one_line_with_the_reason(s3, monkeypatch):
     assert str(silent.value) == "no answer"
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_wait_for_an_answer(s3, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 

@@ -70,6 +70,7 @@ def test_a_sweep_that_was_interrupted_continues_there(s3, space, on_disk):
     assert len([n for n in names if re.fullmatch(r"log/\d{4}/\d{8}", n)]) == 4
 
 
+@pytest.mark.slow
 def test_a_model_that_was_lost_is_trained_again(on_s3, space, on_disk):
     store = Bucket(on_s3)
     lost = next(e.name for e in store.list("models/"))
