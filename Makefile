@@ -43,6 +43,7 @@ SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_
   reliability/test_killed_sweep.py::test_a_driver_killed_while_it_trains_ends_as_if_it_had_never_been \
   sweeps/test_run.py sweeps/test_diverged.py sweeps/test_stock.py sweeps/test_steered_workers.py \
   sweeps/test_side_effects.py sweeps/test_command_line.py sweeps/test_disclosure.py sweeps/test_export.py \
+  sweeps/test_cures.py::test_a_shipped_space_is_planned_and_printed_as_yaml \
   sweeps/test_hostile_records.py::test_one_mutation_in_many_is_a_line_or_harmless)
 SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
   tests/analysis/test_claims.py tests/sweeps/test_data_files.py tests/test_aws_bootstrap.py tests/test_image.py \

@@ -176,6 +176,7 @@ def test_nothing_of_the_current_directory_is_imported_for_a_cluster_by(
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_nothing_of_the_current_directory_is_imported_by_a_sweep_or_its_workers(
     hostile, files, tmp_path
 ):

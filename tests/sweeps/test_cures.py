@@ -6,6 +6,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quick import quick_of
 
 import sweeps
 from hedgecore.config import to_mapping
@@ -62,7 +63,7 @@ def test_an_extreme_number_at_any_key_plans_or_is_one_line(name, data):
         lines(sweeps.plan(name, overrides={f"study.{key}": shape(value)}))
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", quick_of(shipped(), every=4))
 def test_a_shipped_space_is_planned_and_printed_as_yaml(name):
     bare = name.removesuffix(".yaml")
     texts = lines(sweeps.plan(bare))

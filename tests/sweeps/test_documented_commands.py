@@ -179,7 +179,12 @@ def distinct() -> list[Any]:
     marks = {"report": pytest.mark.slow, "--stock": pytest.mark.ray}
     return [
         pytest.param(
-            line, id=str(line), marks=[mark for word, mark in marks.items() if word in key]
+            line,
+            id=str(line),
+            marks=[
+                *(mark for word, mark in marks.items() if word in key),
+                *([] if line.page.name == "README.md" else [pytest.mark.slow]),
+            ],
         )
         for key, line in found.items()
     ]

@@ -232,6 +232,7 @@ def test_latency_is_measured_for_every_ticket_and_reported_by_sparsity(storage, 
     assert (tmp_path / "r" / "latency.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_profile_repeats_the_cvar_of_the_table_and_its_delta_is_hestons(storage, tmp_path):
     ids = trials(storage)[:2]
     found = profiles(storage, lambda: ids)

@@ -338,6 +338,7 @@ def test_i_epoch_trains_the_best_of_every_stratum_to_the_end(ray_here, tiny, sil
     assert rows["outcome"].value_counts().to_dict() == {"audited": 6, "completed": 2}
 
 
+@pytest.mark.slow
 def test_baselines_that_a_sweep_still_lacks_are_computed_by_the_next_call(
     ray_here, finished, tmp_path, monkeypatch
 ):
