@@ -167,12 +167,12 @@ def rates_left_out(bars: Sequence[SpeedBar], group: pd.DataFrame) -> list[str]:
     number = group["config/lr"].nunique(dropna=False)
     if number <= len(bars):
         return []
-    return [f"{len(bars)} of {number:,} learning rates: the best, and others evenly."]
+    best = "the best and others, evenly" if any(bar.best for bar in bars) else "evenly"
+    return [f"{len(bars)} of {number:,} learning rates, {best}."]
 
 
 def _sample(rates: pd.DataFrame) -> pd.DataFrame:
-    number = min(MOST_BARS, len(rates))
-    places = np.linspace(0, len(rates) - 1, number).round().astype(int)
+    places = np.linspace(0, len(rates) - 1, min(MOST_BARS, len(rates))).round().astype(int)
     return rates.iloc[np.union1d(places, np.flatnonzero(rates["best"]))]
 
 

@@ -133,10 +133,12 @@ def _headline(
 ) -> None:
     sparsities = sorted({sparsity for sparsity, _ in bars})
     budgets = list(colors)
+    heights = []
     for i, (epsilon, color) in enumerate(colors.items()):
         shift = _DODGE * (i - (len(budgets) - 1) / 2)
         best = {s: _best(bars[s, epsilon]) for s in sparsities if (s, epsilon) in bars}
         points = [(sparsities.index(s) + shift, b) for s, b in best.items() if b and b.finite]
+        heights += [bar.epochs.mean for _, bar in points]
         look: Any = {"color": color, "marker": MARKERS[i], "linestyle": "none", "markersize": 7}
         name = "best learning rate" if epsilon is None else f"trained at ε = {epsilon:g}"
         ax.plot([x for x, _ in points], [b.epochs.mean for _, b in points], label=name, **look)
@@ -154,6 +156,7 @@ def _headline(
             label(ax, text, place, (0, -12 * i - 12), ha="center", **beside)
     dense = problem.tickets.get("dense_epochs_to_95pct", pd.Series(dtype="float64"))
     if math.isfinite(mean := float(dense.astype("float64").mean())):
+        heights.append(mean)
         ax.axhline(mean, color=MUTED, linestyle=":", linewidth=1.3, zorder=0)
         label_beside(ax, mean, f"dense network\n{mean:.3g} epochs", MUTED, by=(6, 0))
     ax.set_xticks(range(len(sparsities)), [percent(s) for s in sparsities])
@@ -161,6 +164,8 @@ def _headline(
     # Room for the labels above the points.
     ax.set_ylim(0.0, ax.get_ylim()[1] * (1.0 + 0.12 * len(budgets)))
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    if not heights:  # the labels say why
+        ax.set_yticks([])
     ax.grid(True, axis="y")
     ax.set_xlabel("sparsity (share of weights removed)")
     ax.set_ylabel(f"{_CRITERION}\n(best learning rate)")
