@@ -33,7 +33,9 @@ def once_per_sweep(function: Callable[P, T]) -> Callable[P, T]:
         sweep, *settings = bound.arguments.values()
         if not isinstance(sweep, Sweep):
             return function(*args, **kwargs)
-        of_sweep, key = results.setdefault(sweep, {}), tuple(settings)
+        # Names may be given as a list, which is no key.
+        key = tuple(tuple(one) if isinstance(one, list) else one for one in settings)
+        of_sweep = results.setdefault(sweep, {})
         if key not in of_sweep:
             of_sweep[key] = function(*args, **kwargs)
         return of_sweep[key].copy()

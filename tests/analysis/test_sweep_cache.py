@@ -28,6 +28,13 @@ def test_a_table_of_a_sweep_is_computed_once_for_equal_settings():
     assert CALLS == [0.05, 0.1, 0.05]
 
 
+def test_a_list_of_names_is_a_setting_as_a_tuple_is():
+    CALLS.clear()
+    one = sweep()
+    assert counted(one, level=[0.05]).equals(counted(one, level=(0.05,)))
+    assert CALLS == [[0.05]]
+
+
 def test_a_change_of_a_table_reaches_no_other_reader():
     one = sweep()
     table = counted(one)
