@@ -74,10 +74,10 @@ def learning_curves(problem: Problem, figure: Figure) -> None:
     axes = grid(figure, len(visible), _across(problem.tickets), sharex=True)
     curves = _thinned(curves)
     lines = len(visible) * (1 + problem.tickets["config/seed"].nunique())
-    drawn = max(_FEWEST_DRAWN, min(_MOST_DRAWN, _POINTS // (lines * len(curves))))
+    most = max(_FEWEST_DRAWN, min(_MOST_DRAWN, _POINTS // (lines * len(curves))))
     cut = 0
     for ax, (title, part) in zip(chain(*axes), visible, strict=True):
-        cut += _panel(ax, part, curves, shades, names, most=drawn)
+        cut += _panel(ax, part, curves, shades, names, most=most)
         for rung in rungs:
             ax.axvline(rung, color=MUTED, linestyle=":", linewidth=1.0, zorder=0)
         dense = part.get("dense_val_loss", pd.Series(dtype="float64")).astype("float64").mean()

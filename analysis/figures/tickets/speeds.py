@@ -100,8 +100,8 @@ def convergence_speeds(trials: Trials, figure: Figure) -> None:
             ax.set_ylabel("epochs", fontsize=9.0)
         if i + across >= len(visible):
             ax.set_xlabel("learning rate", fontsize=9.0)
-    drawn = [bar for pair in visible for bar in bars[pair]]
-    figure.legend(handles=_keys(drawn), loc="outside upper right", ncols=4, fontsize=8.5)
+    visible_bars = [bar for pair in visible for bar in bars[pair]]
+    figure.legend(handles=_keys(visible_bars), loc="outside upper right", ncols=4, fontsize=8.5)
     framed(
         figure,
         f"Convergence speed and learning rate{title}",
