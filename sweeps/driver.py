@@ -214,7 +214,7 @@ def _finished(execution: Execution, stored: Mapping[str, StoredPreparation | Non
         keep_manifest(execution, facts)
     queue.enter(facts)
     execution.steering.take_up()
-    if queue.unfinished or not queue.exhausted or without_baselines(execution):
+    if not queue.finished or without_baselines(execution):
         return False
     execution.message("every trial is finished; nothing to run")
     ledger.copy_manifest()

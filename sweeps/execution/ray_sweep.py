@@ -77,8 +77,7 @@ def work(
     opening = _Opening(execution, preparations, enter)
     queue = execution.queue
     starting, cpus = None, preparations.at_once
-    concurrent = bool(cpus) and (not queue.entered or _left(execution))
-    if cpus and concurrent:
+    if cpus and not queue.finished:
         # Lanes start in the CPUs that the last preparations, for which trials wait, leave idle.
         preparations.finish(but=cpus - 1)
         starting = cpus - preparations.remaining
@@ -91,7 +90,7 @@ def work(
         baselines.poll()
         changed()
 
-    if concurrent or _left(execution):
+    if not queue.finished:
         from sweeps.execution.lanes import run_lanes  # imported by now, or nearly, see `prepared`
         from sweeps.execution.ray_schedulers import run_stock
 
@@ -119,10 +118,6 @@ def _on_one_machine(execution: Execution) -> bool:
     On a cluster they may take the room of one that waits.
     """
     return execution.engine is not None and execution.address is None and node_count() == 1
-
-
-def _left(execution: Execution) -> bool:
-    return bool(execution.queue.unfinished) or not execution.queue.exhausted
 
 
 class _Opening:

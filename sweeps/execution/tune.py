@@ -60,8 +60,8 @@ class Listener(Callback):
             raise
 
     def on_step_end(self, iteration: int, trials: Trials, **info: Any) -> None:
-        """Raise :class:`Cut` after the deadline."""
-        if self.execution.seconds_left == 0:
+        """Raise :class:`Cut` after the deadline, unless every trial has ended by then."""
+        if self.execution.seconds_left == 0 and not self.execution.queue.finished:
             raise Cut
 
     def kill(self, name: Any) -> None:

@@ -147,6 +147,11 @@ class TrialQueue:
             del self._open[number]
 
     @property
+    def finished(self) -> bool:
+        """True if every trial has ended and no further ones will be proposed."""
+        return self.entered and self.exhausted and not self.unfinished
+
+    @property
     def unfinished(self) -> list[str]:
         """Ids of trials that have not ended."""
         if self._engine is not None:

@@ -17,6 +17,7 @@ from hedgecore.rng import stream
 from sweeps import SilentProgress, UsageError
 from sweeps.execution import ray_sweep
 from sweeps.execution.baselines import BaselineTasks
+from sweeps.execution.execution import Execution
 from sweeps.inspection.verify import verify
 from sweeps.journal.journal import read
 
@@ -290,16 +291,38 @@ def test_every_trial_that_diverges_fails_at_once_and_the_search_ranks_it_last(
     assert [trial.state.name for trial in again.study.trials] == states[0]
 
 
+@pytest.fixture
+def deadline(monkeypatch):
+    """Sets the condition on the queue of trials under which the deadline has passed."""
+
+    def passes(condition):
+        seconds_left = property(lambda execution: 0.0 if condition(execution.queue) else 60.0)
+        monkeypatch.setattr(Execution, "seconds_left", seconds_left)
+
+    return passes
+
+
 @pytest.mark.slow
-def test_a_budget_ends_the_sweep_and_the_same_command_goes_on(ray_here, tiny, silent, tmp_path):
-    out = tmp_path / "out"
-    longer = {"study.training.epochs": 40, "study.dense.epochs": 2}
-    short = sweeps.Budget(cpus=2, hours=4 / 3600)
-    cut = sweeps.run(tiny, storage=out, overrides=longer, budget=short, progress=silent)
+@pytest.mark.parametrize("scheduler", [None, {"median": {"grace_period": 1}}])
+def test_a_budget_ends_the_sweep_and_the_same_command_goes_on(
+    ray_here, tiny, silent, tmp_path, deadline, scheduler
+):
+    out, overrides = tmp_path / "out", {"scheduler": scheduler}
+    deadline(lambda queue: any(trial.ended for trial in queue.states.values()))
+    cut = sweeps.run(tiny, storage=out, overrides=overrides, progress=silent, max_concurrent=2)
     assert not cut.within_budget
-    assert cut.unfinished > 0
-    rest = sweeps.run(tiny, storage=out, overrides=longer, progress=silent)
+    assert 8 > cut.unfinished > 0
+    deadline(lambda queue: False)
+    rest = sweeps.run(tiny, storage=out, overrides=overrides, progress=silent)
     assert (rest.within_budget, rest.unfinished) == (True, 0)
+
+
+def test_a_sweep_whose_last_trial_ends_at_the_deadline_is_within_its_budget(
+    ray_here, tiny, silent, tmp_path, deadline
+):
+    deadline(lambda queue: queue.finished)
+    sweep = sweeps.run(tiny, storage=tmp_path / "out", progress=silent)
+    assert (sweep.within_budget, sweep.counts) == (True, {"completed": 8})
 
 
 def test_every_baseline_of_every_seed_is_in_the_manifest(finished):
