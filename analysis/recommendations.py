@@ -135,9 +135,9 @@ def _explained(sweep: Sweep) -> Iterator[Recommendation]:
     from analysis.xnn.fixed_settings import spelled_out
     from analysis.xnn.selection import choose, held_out
 
-    table = cells(spelled_out(sweep.trials, sweep.manifest))
+    table = cells(sweep)
     for problem in sweep.problems:
-        frame = spelled_out(problem.trials, sweep.manifest)
+        frame = spelled_out(problem)
         choice = choose(of_problem(table, problem.values), holdout=held_out(frame, sweep.manifest))
         if choice is None:
             continue

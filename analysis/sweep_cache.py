@@ -21,7 +21,7 @@ def once_per_sweep(function: Callable[P, T]) -> Callable[P, T]:
     """``function`` of a sweep or frame, computed once for a sweep and equal other arguments.
 
     Every call returns a copy, and the results last as long as their sweep. Those of a frame, which
-    its owner may change, are computed anew.
+    its owner may change, and those of arguments that cannot be hashed are computed anew.
     """
     signature = inspect.signature(function)
     results: WeakKeyDictionary[Sweep, dict[Any, T]] = WeakKeyDictionary()
@@ -35,6 +35,10 @@ def once_per_sweep(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
         # Names may be given as a list, which is no key.
         key = tuple(tuple(one) if isinstance(one, list) else one for one in settings)
+        try:
+            hash(key)
+        except TypeError:
+            return function(*args, **kwargs)
         of_sweep = results.setdefault(sweep, {})
         if key not in of_sweep:
             of_sweep[key] = function(*args, **kwargs)

@@ -139,7 +139,7 @@ def _in_words(control: str) -> str:
 
 def _asked(problem: Problem) -> bool:
     """True if the space has networks without explanation and with it."""
-    trials = spelled_out(problem.trials, problem.manifest)
+    trials = spelled_out(problem)
     if "config/adj_weight" not in trials:
         return False
     weight = trials["config/adj_weight"].astype("float64")
@@ -153,13 +153,13 @@ def _chosen(problem: Problem, *, within: float, method: str | None = None) -> _C
     Without a cell that cheap, the cheapest, so that a claim can be contradicted. Without a cell to
     judge, evidence with the reason.
     """
-    trials = spelled_out(problem.trials, problem.manifest)
+    trials = spelled_out(problem)
     if method is not None:
         trials = trials[_methods(trials).isin((method, "none"))]
     if not {COST.removesuffix("_minus_plain"), GAIN} <= set(trials):
         completed = trials["status"].eq("completed").any()
         return Evidence(obstacle=_NO_SCORES if completed else _NO_CELL)
-    table = cells(trials)
+    table = cells(problem if method is None else trials)
     rivals = pulled(table)
     rivals = rivals[rivals["seeds"].gt(0)]
     if rivals.empty:
@@ -199,7 +199,7 @@ def _methods(trials: pd.DataFrame) -> pd.Series:
 
 
 def _has_method(problem: Problem, method: str) -> bool:
-    trials = spelled_out(problem.trials, problem.manifest)
+    trials = spelled_out(problem)
     return bool(_methods(trials).eq(method).any())
 
 

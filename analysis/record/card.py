@@ -152,13 +152,13 @@ def _cell(material: Material, row: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
     none = material.trials.iloc[:0], pd.Series(dtype="float64")
     if material.completed.empty:
         return none
-    trials = spelled_out(material.trials, material.manifest)
+    trials = spelled_out(material.sweep)
     own = trials[trials["trial_id"].eq(row["trial_id"])]
     if own.empty:
         return none
     names = [name for name in axes(trials) if name != "method"]
     values = {name: own.iloc[0][f"config/{name}"] for name in names}
-    for _, cell in of_problem(cells(trials), values).iterrows():
+    for _, cell in of_problem(cells(material.sweep), values).iterrows():
         frame = members(trials, cell)
         if frame["trial_id"].eq(row["trial_id"]).any():
             return frame, cell

@@ -174,8 +174,8 @@ def _fronts(material: Material) -> list[RecordTable]:
     """Pareto fronts of an X-NN sweep, one per problem."""
     if material.experiment != "xnn" or material.completed.empty:
         return []
-    trials = spelled_out(material.trials, material.manifest)
-    table = cells(trials)
+    trials = spelled_out(material.sweep)
+    table = cells(material.sweep)
     tables = []
     for problem in material.sweep.problems:
         front = pareto(of_problem(table, problem.values)).rows

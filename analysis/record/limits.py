@@ -225,9 +225,9 @@ def _thresholds(material: Material, one: Recommendation) -> Iterator[list[Any]]:
 def siblings(material: Material, configuration: Mapping[str, Any]) -> pd.DataFrame:
     """Completed trials of a ``configuration``, one per seed."""
     if material.experiment == "xnn":
-        trials = spelled_out(material.trials, material.manifest)
+        trials = spelled_out(material.sweep)
         values = {n: v for n, v in configuration.items() if n != "seed"}
-        cell = of_problem(cells(trials), values)
+        cell = of_problem(cells(material.sweep), values)
         return members(trials, cell.iloc[0]) if len(cell) else trials.iloc[:0]
     trials = material.completed
     for name in material.axes:

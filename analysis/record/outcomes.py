@@ -29,10 +29,9 @@ def explanation(material: Material, questions: list[Question]) -> Section:
     tables: list[RecordTable] = []
     findings: list[str] = []
     if material.experiment == "xnn" and len(material.completed):
-        trials = spelled_out(material.trials, material.manifest)
-        table = cells(trials)
+        table = cells(material.sweep)
         for problem in material.sweep.problems:
-            own = spelled_out(problem.trials, material.manifest)
+            own = spelled_out(problem)
             mine = of_problem(table, problem.values)
             choice = choose(mine, holdout=held_out(own, material.manifest))
             if choice is None:

@@ -118,12 +118,11 @@ def _ticket_rivals(material: Material) -> tuple[list[str], list[RecordTable]]:
 
 def _xnn_rivals(material: Material) -> list[RecordTable]:
     manifest = material.manifest
-    trials = spelled_out(material.trials, manifest)
-    table = cells(trials)
+    table = cells(material.sweep)
     tables = []
     for problem in material.sweep.problems:
         where = f" ({problem.title})" if problem.title else ""
-        own = spelled_out(problem.trials, manifest)
+        own = spelled_out(problem)
         data = set(own["data_sha256"].dropna()) if "data_sha256" in own else set()
         mine = of_problem(table, problem.values)
         models = baselines(manifest, data=data, held_out=held_out(own, manifest))

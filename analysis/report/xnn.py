@@ -60,8 +60,8 @@ def report(
     findings.
     """
     swept = Sweep(trials=trials, manifest=manifest, files=files)
-    trials = spelled_out(trials, manifest)
-    names, table = axes(trials), cells(trials)
+    trials, table = spelled_out(swept), cells(swept)
+    names = axes(trials)
     first = [*few_seeds(swept), *sequential_sentence(manifest)]
     page.opening(files.storage, swept.trials, manifest, first=first)
     if trials.empty:

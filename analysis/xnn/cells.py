@@ -15,7 +15,9 @@ from analysis.arguments import checked
 from analysis.configurations import COUNTS, counts, groups, problem_axes, typed
 from analysis.contrast import bounded, estimate
 from analysis.frames import Frame, frame_of
-from analysis.xnn.fixed_settings import copies
+from analysis.sweep import Sweep, Trials
+from analysis.sweep_cache import once_per_sweep
+from analysis.xnn.fixed_settings import copies, spelled_out
 from analysis.xnn.verdicts import COST, GAIN, columns, judged, row_error, tests
 
 __all__ = [
@@ -69,7 +71,8 @@ _MEANS = (
 
 
 @checked
-def cells(trials: Frame, *, confidence: float = 0.95) -> pd.DataFrame:
+@once_per_sweep
+def cells(trials: Trials, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row per configuration (all swept parameters but the seed): means over its seeds.
 
     ``reference`` marks the plain network of any method; its method is then "none". ``seeds``
@@ -84,10 +87,13 @@ def cells(trials: Frame, *, confidence: float = 0.95) -> pd.DataFrame:
     trains before its trials ("plain network"); these are equal unless parameters such as the
     learning rate are swept.
 
+    Args:
+        trials: from :func:`spelled_out`; a sweep, whose trials are spelled out here; or a storage.
+        confidence: level of the intervals.
     Raises:
         schema.ColumnError: trials have completed and lack cross_entropy or explanation_gain.
     """
-    trials = frame_of(trials)
+    trials = spelled_out(trials) if isinstance(trials, Sweep) else frame_of(trials)
     who, numbers = _paired(_merged(trials))
     names = axes(who)
     intervals = [metric for metric in _WITH_INTERVAL if metric in numbers]

@@ -8,8 +8,10 @@ import pandas as pd
 
 from analysis import schema
 from analysis.arguments import checked
-from analysis.frames import Frame, frame_of
+from analysis.frames import frame_of
 from analysis.load import load_manifest
+from analysis.sweep import Sweep, Trials
+from analysis.sweep_cache import once_per_sweep
 
 _SEED = "config/seed"
 _STUDY = {
@@ -20,16 +22,20 @@ _STUDY = {
 
 
 @checked
-def spelled_out(trials: Frame, manifest: Mapping[str, Any] | None = None) -> pd.DataFrame:
+@once_per_sweep
+def spelled_out(trials: Trials, manifest: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """``trials`` with columns for method, weight and clusters, even if the study fixes them.
 
     The study's value fills all trials, or those that lack a conditional axis. Of trials that it
     makes equal to others, one remains per seed, a completed one if there is any.
 
     Args:
-        trials: from :func:`analysis.load_trials`, or a storage.
-        manifest: from :func:`analysis.load_manifest`; that of the storage if None.
+        trials: from :func:`analysis.load_trials`, or a storage or sweep.
+        manifest: from :func:`analysis.load_manifest`; that of the storage or sweep if None.
     """
+    if isinstance(trials, Sweep):
+        manifest = trials.manifest if manifest is None else manifest
+        trials = trials.trials
     if manifest is None and isinstance(trials, str | Path):
         manifest = load_manifest(trials)
     trials = frame_of(trials)

@@ -49,3 +49,10 @@ def test_a_frame_may_change_between_calls():
     counted(frame)
     counted(frame)
     assert len(CALLS) == 2
+
+
+def test_a_setting_that_cannot_be_hashed_is_computed_anew():
+    CALLS.clear()
+    one = sweep()
+    assert [len(counted(one, level={"a": 1})) for _ in range(2)] == [1, 1]
+    assert len(CALLS) == 2

@@ -4,7 +4,7 @@ from analysis.figures.xnn.clusters import components, nearest
 from analysis.figures.xnn.column_importance import column_importance
 from analysis.figures.xnn.controls import controls
 from analysis.figures.xnn.fairness import fairness
-from analysis.figures.xnn.featured import tell
+from analysis.figures.xnn.featured import featured
 from analysis.figures.xnn.heat_map import heat_map
 from analysis.figures.xnn.losses import losses
 from analysis.figures.xnn.network_diagram import network
@@ -23,6 +23,7 @@ __all__ = [
     "dependence",
     "excitation",
     "fairness",
+    "featured",
     "heat_map",
     "largest_coefficient",
     "losses",
@@ -34,5 +35,4 @@ __all__ = [
     "response_densities",
     "save_predictions",
     "save_xnn",
-    "tell",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.figures.style import NothingToDraw
+from analysis.sweep import Sweep, Trials
 from analysis.wording import parameter
 from analysis.xnn.cells import GAIN, cells, members, of_problem, plain_of
 from analysis.xnn.fixed_settings import spelled_out
@@ -76,21 +77,24 @@ class Subject:
         return len(self.trials)
 
 
-def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Subject:
+def featured(trials: Trials, manifest: Mapping[str, Any] | None = None) -> Subject:
     """Featured configuration: the one that the report describes, of :func:`choose`.
 
     Args:
-        trials: the frame from :func:`analysis.load_trials`, of one problem.
-        manifest: its ``study`` has the method, weight and K if they were not swept.
+        trials: from :func:`analysis.load_trials`, of one problem, or a sweep of it.
+        manifest: its ``study`` has the method, weight and K if they were not swept; None for that
+            of the sweep.
     Raises:
         NothingToDraw: no trial has completed, or trials lack the columns that cells need.
     """
+    problem = Sweep.of(trials, manifest)
+    trials, manifest = problem.trials, problem.manifest
     if "status" not in trials or not trials["status"].eq("completed").any():
         raise NothingToDraw("no trial has completed")
     needed(trials, "trial_id", "cross_entropy", "plain_cross_entropy", GAIN)
-    frame = spelled_out(trials, manifest)
+    frame = spelled_out(problem)
     needed(frame, *(f"config/{name}" for name in _PULL))
-    table = cells(frame)
+    table = cells(problem)
     table = table[table["seeds"].gt(0)]
     cell, chosen = _choice(table, holdout=held_out(frame, manifest))
     table = of_problem(table, {n: cell[n] for n in _names(table) if n not in _PULL})
@@ -103,14 +107,15 @@ def tell(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Subject:
 
 
 def by_method(
-    trials: pd.DataFrame, subject: Subject, manifest: Mapping[str, Any]
+    trials: Trials, subject: Subject, manifest: Mapping[str, Any] | None = None
 ) -> dict[str, Subject]:
     """Featured configuration of every method with a pull, at the axes of ``subject``."""
-    frame = spelled_out(trials, manifest)
+    problem = Sweep.of(trials, manifest)
+    frame = spelled_out(problem)
     subjects = {}
     for name in methods(subject.table):
         rows = subject.table[subject.table[METHOD].eq(name)]
-        cell, chosen = _choice(rows, holdout=held_out(frame, manifest))
+        cell, chosen = _choice(rows, holdout=held_out(frame, problem.manifest))
         subjects[name] = Subject(
             table=subject.table,
             cell=cell,

@@ -41,7 +41,7 @@ def losses(
             raise NothingToDraw(f"epochs have no column {name}")
     xnn_curves, plain = _curves(subject.trials, epochs), _curves(subject.plain, epochs)
     if xnn_curves.empty:
-        raise NothingToDraw("no epochs of the network told of")
+        raise NothingToDraw("no epochs of the featured network")
     several = {} if methods is None or len(methods) < 2 else methods
     panels = figure.subplots(1, 2 if several else 1, sharey=True, squeeze=False)[0]
     _pair(panels[0], xnn_curves, plain, subject)

@@ -22,7 +22,7 @@ from analysis.figures.xnn import clusters, network_diagram, node_coefficients, p
 from analysis.figures.xnn.column_importance import column_importance
 from analysis.figures.xnn.controls import controls
 from analysis.figures.xnn.fairness import fairness, size_of_fairness
-from analysis.figures.xnn.featured import METHOD, NONE, Subject, by_method, methods, tell
+from analysis.figures.xnn.featured import METHOD, NONE, Subject, by_method, featured, methods
 from analysis.figures.xnn.heat_map import heat_map, of_method, size_of_heat_map
 from analysis.figures.xnn.losses import losses
 from analysis.figures.xnn.model_files import TrialFiles, about, principal, tensors, weights
@@ -46,7 +46,7 @@ def save_xnn(
 ) -> Saved:
     """Write every figure to ``<folder>/figures``; returns the files and reasons for skips.
 
-    They show one configuration, see :func:`analysis.figures.xnn.featured.tell`, and its first
+    They show one configuration, see :func:`analysis.figures.xnn.featured.featured`, and its first
     seed if a single network is drawn. If the space varies the problem (such as ``data.rows``),
     every problem has its own figures, in a folder named after it; at most 6.
 
@@ -66,17 +66,17 @@ def _plans(
     problem: Problem, files: SweepFiles, epochs: pd.DataFrame
 ) -> tuple[list[Plan], list[str]]:
     """Plans of the figures of one problem, and reasons for skips."""
-    trials, manifest = problem.trials, problem.manifest
+    manifest = problem.manifest
     try:
-        subject = tell(trials, manifest)
+        subject = featured(problem)
     except NothingToDraw as reason:
         return [], [f"figures: {reason}"]
-    plans = _of_sweep(subject, by_method(trials, subject, manifest), epochs, manifest)
+    plans = _of_sweep(subject, by_method(problem, subject), epochs, manifest)
     trial = TrialFiles(files=files, trial_id=str(subject.trials["trial_id"].iloc[0]))
     try:
         about(trial.model)
     except NothingToDraw as reason:
-        return plans, [f"figures of the network told of: {reason}"]
+        return plans, [f"figures of the network: {reason}"]
     plans.append(("column_importance", (12.5, 5.4), partial(_relied_on, files, subject)))
     plans += [*_of_network(trial, subject.network), *_of_preparation(trial, subject)]
     return plans + _of_plain(files, subject), []

@@ -1,8 +1,10 @@
 import faked_xnn
+import faked_xnn_files
 import pandas as pd
 import pytest
 
 from analysis import ColumnError, interval
+from analysis.sweep import Sweep
 from analysis.xnn import best, cells, members, plain_of, spelled_out
 from analysis.xnn.selection import held_out
 
@@ -20,6 +22,16 @@ def test_there_is_a_cell_for_every_configuration_but_the_seed(sweep):
     table = cells(sweep())
     assert len(table) == 3 * 2
     assert table["seeds"].eq(3).all()
+
+
+def test_the_cells_of_a_sweep_are_those_of_its_trials_with_the_settings_of_its_study():
+    trials = faked_xnn.trials(weights=(0.3,), clusters=(2,), seeds=(0, 1))
+    trials = trials.drop(columns="config/adj_weight")
+    manifest = {"study": faked_xnn_files.study()}
+    sweep, table = Sweep(trials=trials, manifest=manifest), cells(spelled_out(trials, manifest))
+    assert "adj_weight" in table
+    for _ in range(2):
+        assert cells(sweep).equals(table)
 
 
 def test_means_are_those_of_the_formulas(sweep):

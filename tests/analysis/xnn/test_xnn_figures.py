@@ -7,7 +7,7 @@ from printed import numbers
 
 from analysis.figures import NothingToDraw, panels, render
 from analysis.figures.palette import INK
-from analysis.figures.xnn import controls, fairness, heat_map, losses, pareto, tell
+from analysis.figures.xnn import controls, fairness, featured, heat_map, losses, pareto
 from analysis.figures.xnn.featured import by_method
 from analysis.figures.xnn.heat_map import of_method
 from analysis.figures.xnn.tradeoff import competitors
@@ -24,7 +24,7 @@ def trials(*, weights=(0.0, 0.3), clusters=(2, 6), seeds=(0,), method="alignment
 @pytest.fixture(scope="module")
 def two():
     """Featured configuration of two seeds."""
-    return tell(trials(seeds=(0, 1)), MANIFEST)
+    return featured(trials(seeds=(0, 1)), MANIFEST)
 
 
 def figure(draw):
@@ -39,8 +39,8 @@ def note(drawn):
     return drawn.get_supxlabel()
 
 
-def traded(told, **more):
-    return render(lambda ax: pareto(ax, subject=told, **more)).axes[0]
+def traded(subject, **more):
+    return render(lambda ax: pareto(ax, subject=subject, **more)).axes[0]
 
 
 def points(ax):
@@ -51,54 +51,54 @@ def points(ax):
 
 
 def test_the_largest_gain_within_two_hundredths_of_a_nat_is_told_of():
-    told = tell(trials(weights=(0.0, 0.3, 3.0)), MANIFEST)
-    assert (told.cell["adj_weight"], told.cell["clusters"]) == (0.3, 2)
-    assert numbers(told.network) == [0.3, 2, 0], "the weight, K and the seed"
-    assert numbers(told.chosen) == [0.02]
+    subject = featured(trials(weights=(0.0, 0.3, 3.0)), MANIFEST)
+    assert (subject.cell["adj_weight"], subject.cell["clusters"]) == (0.3, 2)
+    assert numbers(subject.network) == [0.3, 2, 0], "the weight, K and the seed"
+    assert numbers(subject.chosen) == [0.02]
 
 
 def test_where_none_is_so_cheap_the_cheapest_is_featured_as_in_the_text():
     frame = trials(weights=(2.0, 3.0))
-    told = tell(frame, MANIFEST)
-    assert told.cell["adj_weight"] == 2.0
+    subject = featured(frame, MANIFEST)
+    assert subject.cell["adj_weight"] == 2.0
     choice = choose(cells(spelled_out(frame, MANIFEST)))
-    assert (choice.cell.name, choice.criterion) == (told.cell.name, told.chosen)
-    assert "none is within" in told.chosen
-    assert numbers(told.chosen) == [0.02]
+    assert (choice.cell.name, choice.criterion) == (subject.cell.name, subject.chosen)
+    assert "none is within" in subject.chosen
+    assert numbers(subject.chosen) == [0.02]
 
 
 def test_where_validation_and_test_rows_are_the_same_the_words_say_so():
     study = MANIFEST["study"] | {"data": {"split": "published"}}
-    same, apart = (tell(trials(), {"study": s}).chosen for s in (study, MANIFEST["study"]))
+    same, apart = (featured(trials(), {"study": s}).chosen for s in (study, MANIFEST["study"]))
     assert same.startswith(apart)
     assert same.endswith("the same")
 
 
 def test_a_sweep_of_weight_0_tells_of_the_plain_network():
-    assert tell(trials(weights=(0.0,)), MANIFEST).chosen.startswith("the plain network")
+    assert featured(trials(weights=(0.0,)), MANIFEST).chosen.startswith("the plain network")
 
 
 def test_what_is_not_swept_is_read_from_the_study():
     frame = trials().query("`config/clusters` == 6").drop(columns="config/clusters")
     study = {"clustering": {"clusters": 6}, "explanation": {"method": "multiplier"}}
-    words = tell(frame, {"study": study}).words
+    words = featured(frame, {"study": study}).words
     assert words.startswith("multiplier,")
     assert numbers(words) == [0.3, 6]
 
 
 def test_nothing_is_told_while_no_trial_has_completed():
     with pytest.raises(NothingToDraw, match="no trial has completed"):
-        tell(trials(status="running"), MANIFEST)
+        featured(trials(status="running"), MANIFEST)
 
 
 def test_every_method_tells_of_its_own_best():
     frame = trials(weights=(0.0, 0.3), method=("alignment", "multiplier"))
-    found = by_method(frame, tell(frame, MANIFEST), MANIFEST)
+    found = by_method(frame, featured(frame, MANIFEST), MANIFEST)
     best = [tuple(t.cell[["method", "adj_weight", "clusters"]]) for t in found.values()]
     assert best == [("alignment", 0.3, 2), ("multiplier", 0.3, 6)]
-    for told, (method, *settings) in zip(found.values(), best, strict=True):
-        assert told.words.startswith(method)
-        assert numbers(told.words) == settings
+    for subject, (method, *settings) in zip(found.values(), best, strict=True):
+        assert subject.words.startswith(method)
+        assert numbers(subject.words) == settings
 
 
 def test_a_point_is_the_mean_cost_and_the_mean_gain_of_a_configuration(two):
@@ -109,7 +109,7 @@ def test_a_point_is_the_mean_cost_and_the_mean_gain_of_a_configuration(two):
 
 
 def test_the_front_is_ringed_and_no_ring_is_beaten():
-    ax = traded(tell(trials(weights=(0.0, 0.1, 0.3, 3.0)), MANIFEST))
+    ax = traded(featured(trials(weights=(0.0, 0.1, 0.3, 3.0)), MANIFEST))
     hollow = [line for line in ax.get_lines() if line.get_markerfacecolor() == "none"]
     (rings,) = [line for line in hollow if line.get_marker() == "o"]
     cost, gain = rings.get_data()
@@ -130,7 +130,7 @@ def published():
 
 
 def test_of_several_methods_the_plain_network_has_a_mark_of_its_own():
-    ax = traded(tell(published(), MANIFEST))
+    ax = traded(featured(published(), MANIFEST))
     marked = [
         line for line in ax.get_lines() if line.get_marker() == "X" and len(line.get_xdata())
     ]
@@ -141,16 +141,16 @@ def test_of_several_methods_the_plain_network_has_a_mark_of_its_own():
 def test_a_method_without_a_weight_of_its_own_has_the_studys_in_every_figure():
     study = MANIFEST["study"] | {"explanation": {"method": "alignment", "adj_weight": 3.0}}
     frame = published()
-    told = tell(frame, {"study": study})
-    every = by_method(frame, told, {"study": study})
-    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, subject=told, methods=every))
+    subject = featured(frame, {"study": study})
+    every = by_method(frame, subject, {"study": study})
+    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, subject=subject, methods=every))
     named = [t.get_text() for t in drawn.axes[1].get_legend().get_texts()]
     assert [text.split(",")[0] for text in named] == ["alignment", "multiplier"]
     assert [numbers(text) for text in named] == [[0.3, 6], [3, 6]]
 
 
 def test_a_label_on_the_front_keeps_within_the_axes():
-    ax = traded(tell(trials(weights=(0.0, 0.1, 0.3, 3.0)), MANIFEST))
+    ax = traded(featured(trials(weights=(0.0, 0.1, 0.3, 3.0)), MANIFEST))
     (label,) = [t for t in ax.texts if t.get_text().startswith("weight")]
     assert all(0.1 < share < 0.95 for share in label.get_position())
 
@@ -178,9 +178,9 @@ def test_a_competitor_beyond_the_axis_is_an_arrow_and_one_within_a_tick(two):
 
 def test_a_cell_that_lacks_a_seed_is_hollow():
     frame = trials(seeds=(0, 1), clusters=(2,))
-    whole = traded(tell(frame, MANIFEST))
+    whole = traded(featured(frame, MANIFEST))
     frame.loc[frame.index[-1], "status"] = "running"
-    lacking = traded(tell(frame, MANIFEST))
+    lacking = traded(featured(frame, MANIFEST))
     faces = [
         {line.get_markerfacecolor() for line in ax.get_lines() if len(line.get_xdata())}
         for ax in (whole, lacking)
@@ -191,19 +191,19 @@ def test_a_cell_that_lacks_a_seed_is_hollow():
 
 def test_one_configuration_makes_no_bargain():
     with pytest.raises(NothingToDraw, match="a single configuration"):
-        traded(tell(trials(weights=(0.3,), clusters=(2,)), MANIFEST))
+        traded(featured(trials(weights=(0.3,), clusters=(2,)), MANIFEST))
 
 
-def mapped(told, method="alignment"):
-    table = of_method(told.table, method)
-    return figure(lambda f: heat_map(table, f, subject=told, method=method))
+def mapped(subject, method="alignment"):
+    table = of_method(subject.table, method)
+    return figure(lambda f: heat_map(table, f, subject=subject, method=method))
 
 
 def test_a_cell_of_the_map_says_the_mean_and_half_its_interval():
-    told = tell(trials(seeds=range(4)), MANIFEST)
-    left, _ = mapped(told).axes
-    half = (told.cell["explanation_gain_high"] - told.cell["explanation_gain_low"]) / 2
-    assert f"{told.cell['explanation_gain']:.2f}\n± {half:.2f}" in texts(left)
+    subject = featured(trials(seeds=range(4)), MANIFEST)
+    left, _ = mapped(subject).axes
+    half = (subject.cell["explanation_gain_high"] - subject.cell["explanation_gain_low"]) / 2
+    assert f"{subject.cell['explanation_gain']:.2f}\n± {half:.2f}" in texts(left)
 
 
 def test_a_cell_of_two_seeds_has_no_interval(two):
@@ -217,14 +217,16 @@ def test_the_colours_of_the_map_are_white_at_zero(two):
 
 
 def test_the_text_on_a_dark_cell_is_white():
-    left, _ = mapped(tell(trials(weights=(0.0, 3.0)), MANIFEST)).axes
+    left, _ = mapped(featured(trials(weights=(0.0, 3.0)), MANIFEST)).axes
     darkest = max(left.texts, key=lambda t: float(t.get_text().split("\n")[0].replace("−", "-")))
     assert darkest.get_color() == "white"
 
 
 def test_methods_have_maps_of_the_same_scale_that_share_weight_0():
-    told = tell(trials(method=("alignment", "multiplier")), MANIFEST)
-    one, other = (mapped(told, method).axes[0].images[0] for method in ("alignment", "multiplier"))
+    subject = featured(trials(method=("alignment", "multiplier")), MANIFEST)
+    one, other = (
+        mapped(subject, method).axes[0].images[0] for method in ("alignment", "multiplier")
+    )
     assert one.norm.vmax == other.norm.vmax
     assert np.array_equal(one.get_array()[:, 0], other.get_array()[:, 0])
 
@@ -234,7 +236,7 @@ def test_a_cell_without_a_completed_trial_is_hatched():
     frame.loc[frame["config/adj_weight"].eq(0.3) & frame["config/clusters"].eq(6), "status"] = (
         "failed"
     )
-    drawn = mapped(tell(frame, MANIFEST))
+    drawn = mapped(featured(frame, MANIFEST))
     assert [bool(p.get_hatch()) for p in drawn.axes[0].patches].count(True) == 1
     assert "Hatched" in note(drawn)
 
@@ -242,11 +244,11 @@ def test_a_cell_without_a_completed_trial_is_hatched():
 def test_weights_of_a_random_search_make_no_map():
     frame = trials(weights=tuple(np.linspace(0.1, 1.0, 13)), clusters=(2,), seeds=(0,))
     with pytest.raises(NothingToDraw, match="13 values of an axis"):
-        mapped(tell(frame, MANIFEST))
+        mapped(featured(frame, MANIFEST))
 
 
-def beside(told):
-    return render(lambda ax: controls(ax, subject=told)).axes[0]
+def beside(subject):
+    return render(lambda ax: controls(ax, subject=subject)).axes[0]
 
 
 def test_raw_r2_stands_beside_its_five_controls_at_every_k(two):
@@ -271,9 +273,9 @@ def test_the_gain_over_the_best_control_is_in_the_title_and_as_long_as_its_bar(t
 
 
 def test_every_control_of_three_seeds_has_its_interval():
-    told = tell(trials(seeds=(0, 1, 2)), MANIFEST)
-    rows = told.table[told.table["adj_weight"].eq(0.3)].sort_values("clusters")
-    segments = [s for c in beside(told).collections for s in c.get_segments() if len(s) == 2]
+    subject = featured(trials(seeds=(0, 1, 2)), MANIFEST)
+    rows = subject.table[subject.table["adj_weight"].eq(0.3)].sort_values("clusters")
+    segments = [s for c in beside(subject).collections for s in c.get_segments() if len(s) == 2]
     drawn = [tuple(segment[:, 1]) for segment in segments]
     for name in ("r2_mean", "r2_random_points"):
         assert rows[f"{name}_low"].notna().all(), name
@@ -317,24 +319,24 @@ def test_a_mean_ends_where_the_first_seed_did():
     frame = trials(weights=(0.3,), clusters=(2,), seeds=(0, 1))
     epochs = faked_xnn.epochs(frame)
     short = epochs[epochs["config/seed"].eq(0) | epochs["epoch"].le(4)]
-    (ax,) = figure(lambda f: losses(short, f, subject=tell(frame, MANIFEST))).axes
+    (ax,) = figure(lambda f: losses(short, f, subject=featured(frame, MANIFEST))).axes
     thick = [line for line in ax.get_lines() if line.get_linewidth() == 2.0]
     assert [line.get_xdata()[-1] for line in thick] == [4, 4]
 
 
 def test_without_a_trial_of_weight_0_the_plain_networks_best_is_a_dotted_line():
     frame = trials(weights=(0.3,))
-    told = tell(frame, MANIFEST)
-    (ax,) = figure(lambda f: losses(faked_xnn.epochs(frame), f, subject=told)).axes
+    subject = featured(frame, MANIFEST)
+    (ax,) = figure(lambda f: losses(faked_xnn.epochs(frame), f, subject=subject)).axes
     (dotted,) = [line for line in ax.get_lines() if line.get_linestyle() == ":"]
     assert dotted.get_ydata()[0] == pytest.approx(frame["plain_val_loss"].mean())
 
 
 def test_methods_have_a_panel_of_their_own():
     frame = trials(method=("alignment", "multiplier"))
-    told = tell(frame, MANIFEST)
-    every = by_method(frame, told, MANIFEST)
-    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, subject=told, methods=every))
+    subject = featured(frame, MANIFEST)
+    every = by_method(frame, subject, MANIFEST)
+    drawn = figure(lambda f: losses(faked_xnn.epochs(frame), f, subject=subject, methods=every))
     labels = [t.get_text() for t in drawn.axes[1].get_legend().get_texts()]
     assert [label.split(",")[0] for label in labels] == ["alignment", "multiplier"]
 
@@ -357,4 +359,4 @@ def test_trials_without_groups_have_no_fairness_to_draw():
     frame = trials()
     bare = frame.drop(columns=[c for c in frame if "@" in c])
     with pytest.raises(NothingToDraw, match="no rates by group"):
-        figure(lambda f: fairness(f, subject=tell(bare, MANIFEST)))
+        figure(lambda f: fairness(f, subject=featured(bare, MANIFEST)))
