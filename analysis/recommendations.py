@@ -239,10 +239,8 @@ def heading(one: Recommendation) -> str:
 def sentence(one: Recommendation) -> str:
     """Configuration of a recommendation with its metric: "sparsity 0.9, lr 0.005: ..."."""
     name = metric_name(one.metric)
-    configuration = {n: v for n, v in one.configuration.items() if n != "seed"}
-    if PARAMETER in configuration:
-        configuration[PARAMETER] = spoken(str(configuration[PARAMETER]))
-    words = setting(configuration)
+    values = {n: v for n, v in one.configuration.items() if n != "seed"}
+    words = setting({n: spoken(str(v)) if n == PARAMETER else v for n, v in values.items()})
     if not one.measured:
         return f"{words}: {name} not shown, as it is finite at no seed."
     seeds = f"mean of {one.seeds} seeds" if one.seeds > 1 else "one seed"

@@ -166,3 +166,10 @@ def test_best_of_nothing(table, write, tmp_path):
     storage = write(tmp_path / "sweep", table({"status": "failed"}))
     assert "none is recommended" in run(storage).output
     assert json.loads(run(storage, "--json").output) == []
+
+
+def test_the_attack_of_training_is_in_words(table):
+    trials = tickets(table, falls={0.5: 0.0}, risks={0.5: 2.9})
+    (one,) = recommendations(trials.assign(**{"config/attack.name": "path_pgd"}))
+    assert spoken("path_pgd") in sentence(one)
+    assert one.configuration["attack.name"] == "path_pgd"
